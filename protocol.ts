@@ -1,0 +1,125 @@
+/**
+ * The wire protocol of SimpleMQ, version 1: its specification (this text) and its codec (the
+ * exports). Everything here is pure: no sockets, no timers, no clock.
+ *
+ * ## Connection
+ *
+ * TCP; the default port is 9090. The client begins with four bytes, the magic `SMQ` and the version
+ * number 1: `53 4D 51 01`. From then on both sides send frames, each in its own order.
+ *
+ * ```text
+ *  0              4      5
+ *  ┌──────────────┬──────┬──────────────────┐   length: bytes behind this field, type included
+ *  │ length (u32) │ type │ fields …         │   numbers: unsigned, big-endian; u64 ≤ 2^53 - 1
+ *  └──────────────┴──────┴──────────────────┘   JSON and text: UTF-8 up to the end of the frame
+ * ```
+ *
+ * The first frame of a client is `hello`, the first of the broker `welcome` (or `error`). Before
+ * the handshake is complete a client may send 8 KiB and no second frame, and has 5 seconds. The
+ * `welcome` tells the limits and the heartbeat: a side that has sent nothing for `heartbeatMs` sends
+ * a `heartbeat`; a side that has received nothing for `heartbeatTimeoutMs` closes the connection.
+ *
+ * Whatever is malformed is answered with one `error` frame with a fatal code, then the connection is
+ * closed; nobody tries to find the next frame. Bytes that were complete frames before it count.
+ *
+ * ## Frames
+ *
+ * Publishers, followers, streams and requests are known by numbers within a session. Clients choose
+ * those of their members and requests (a request's is not 0), the broker those of streams: a
+ * `stream` frame comes before the first use of a number.
+ *
+ * | type | name | from | fields |
+ * |---|---|---|---|
+ * | 01 | `hello` | client | JSON {@linkcode Hello} |
+ * | 02 | `welcome` | broker | JSON {@linkcode Welcome} |
+ * | 03 | `heartbeat` | both | – |
+ * | 04 | `goodbye` | both | JSON {@linkcode Goodbye} |
+ * | 05 | `error` | broker | JSON {@linkcode ErrorReport} |
+ * | 06 | `stream` | broker | stream u32, name text |
+ * | 10 | `request` | client | request u32, JSON `{ "operation", "name" }` |
+ * | 11 | `response` | broker | request u32, JSON result |
+ * | 20 | `openPublisher` | client | JSON {@linkcode OpenPublisher} |
+ * | 21 | `closePublisher` | client | publisher u32 |
+ * | 22 | `publish` | client | publisher u32, sequence u64, settled u64, count u32, entries |
+ * | 23 | `confirm` | broker | publisher u32, sequence u64, count u32, isDuplicate u8, n u32, n × (stream u32, firstId u64) |
+ * | 24 | `refuse` | broker | JSON {@linkcode Refusal} |
+ * | 30 | `openFollower` | client | JSON {@linkcode OpenFollower} |
+ * | 31 | `closeFollower` | client | follower u32 |
+ * | 32 | `credit` | client | follower u32, messages u32, bytes u32 |
+ * | 33 | `deliver` | broker | follower u32, stream u32, firstTag u64, firstId u64, attempts u32, count u32, entries |
+ * | 34 | `ack` | client | follower u32, request u32, n u32, n × (firstTag u64, count u32) |
+ * | 35 | `release` | client | like `ack` |
+ * | 36 | `begin` | client | like `ack` |
+ *
+ * ## Messages
+ *
+ * `publish` and `deliver` carry a batch of 1 to 4,096 messages. Its layout is the one of
+ * {@linkcode MessageBatch}, the same on the wire and in the store:
+ *
+ * ```text
+ *  0      4      5      6       8             8+h              size
+ *  ┌──────┬──────┬──────┬───────┬─────────────┬────────────────┐   kind: 0 bytes, 1 text, 2 JSON
+ *  │ size │ kind │ 0    │ h     │ headers     │ body           │   headers: n × (u8 length, name,
+ *  │ u32  │ u8   │ u8   │ u16   │ h bytes     │ the rest       │             u16 length, value)
+ *  └──────┴──────┴──────┴───────┴─────────────┴────────────────┘
+ * ```
+ *
+ * ## Publishing
+ *
+ * A publisher numbers its messages 1, 2, 3 … for as long as it lives, over all its connections; a
+ * `publish` says the number of its first message. Every `publish` is answered, in order, by a
+ * `confirm` or a `refuse` for the whole batch: stored with every message at the promised durability,
+ * or not stored at all. After a lost connection a publisher opens itself again under the same
+ * `identity` and sends every batch without an answer again, cut as before; a batch that was stored
+ * is confirmed with `isDuplicate` and its old ids. `settled` tells the broker which outcomes it may
+ * forget: those of all messages below that number.
+ *
+ * ## Following
+ *
+ * A follower holds at most its credit of messages and bytes unacknowledged (the last message may go
+ * beyond the bytes). `credit` sets a new size; zero messages stops deliveries. Each message in
+ * a `deliver` has a tag: `firstTag`, and counting on. Tags count from 1 for each follower of a
+ * session and are valid in that session only.
+ *
+ * `ack` ends deliveries. `release` gives back what was not looked at: the message is ready again in
+ * its old place and the delivery does not count as an attempt. `begin` says that deliveries are
+ * being worked on, which the broker assumes by itself of the oldest one only: when the session ends,
+ * what a follower holds is ready again, and `attempts` goes up for what was worked on.
+ *
+ * An `ack` with a request number is answered with a `response` when it is done as durably as the
+ * engine promises. Ranges with deliveries that are not held are answered with `error`
+ * (`UNKNOWN_DELIVERY`, `STALE_DELIVERY`); the rest of them is done.
+ *
+ * ## Errors
+ *
+ * {@linkcode ERROR_CODES} is the list, with what each code means and whether it ends the session.
+ *
+ * @example What a client sends first
+ * ```ts
+ * import { FrameWriter, MAGIC, writeControlFrame } from "@simplemq/simplemq/protocol";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const writer = new FrameWriter();
+ * writer.bytes(MAGIC);
+ * writeControlFrame(writer, "hello", { client: "me", capabilities: [] });
+ * assertEquals(new TextDecoder().decode(writer.take().subarray(0, 3)), "SMQ");
+ * ```
+ *
+ * @module
+ */
+
+/** The version of the protocol that this module speaks. */
+export const PROTOCOL_VERSION = 1;
+
+/** What a client sends before its first frame: `SMQ` and the version. */
+export const MAGIC: Uint8Array = new Uint8Array([0x53, 0x4d, 0x51, PROTOCOL_VERSION]);
+
+export * from "./src/protocol/batch.ts";
+export * from "./src/protocol/control_frame.ts";
+export * from "./src/protocol/error.ts";
+export * from "./src/protocol/frame_decoder.ts";
+export * from "./src/protocol/frame_type.ts";
+export * from "./src/protocol/frame_writer.ts";
+export * from "./src/protocol/limits.ts";
+export * from "./src/protocol/message_frame.ts";
+export * from "./src/protocol/request_frame.ts";

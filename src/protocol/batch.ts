@@ -1,0 +1,202 @@
+/**
+ * The layout of messages: the same bytes on the wire, in the store and in delivery, so that a broker
+ * copies ranges of bytes and never encodes a message again.
+ *
+ * A batch is a number of entries, one behind the other, without padding:
+ *
+ * ```text
+ *  0      4      5      6       8             8+h              size
+ *  ┌──────┬──────┬──────┬───────┬─────────────┬────────────────┐
+ *  │ size │ kind │ 0    │ h     │ h header    │ body           │
+ *  │ u32  │ u8   │ u8   │ u16   │ bytes       │ bytes          │
+ *  └──────┴──────┴──────┴───────┴─────────────┴────────────────┘
+ *  kind: 0 bytes, 1 text (UTF-8), 2 JSON (UTF-8)
+ *
+ *  header bytes, repeated: ┌────────┬──────┬─────────┬───────┐
+ *                          │ n (u8) │ name │ v (u16) │ value │   n ≥ 1; UTF-8
+ *                          └────────┴──────┴─────────┴───────┘
+ * ```
+ *
+ * @module
+ */
+
+import { BrokerError } from "./error.ts";
+import { HEADER_BYTES_MAX } from "./limits.ts";
+
+/** What a body was before it became bytes. */
+export const BodyKind = {
+  /** A `Uint8Array`. */
+  bytes: 0,
+  /** A string. */
+  text: 1,
+  /** Any other JSON value. */
+  json: 2,
+} as const;
+
+/** One of the numbers of {@linkcode BodyKind}. */
+export type BodyKind = typeof BodyKind[keyof typeof BodyKind];
+
+/** The bytes of an entry in front of its headers. */
+export const ENTRY_HEAD_BYTES = 8;
+
+/** Messages as bytes: `count` entries in `buffer` from `start` to `end`. */
+export interface MessageBatch {
+  /** How many entries there are. */
+  readonly count: number;
+  /** The buffer that holds them; it may be reused as soon as the call it is given to returns. */
+  readonly buffer: Uint8Array;
+  /** Where the first entry begins. */
+  readonly start: number;
+  /** Where the last entry ends. */
+  readonly end: number;
+}
+
+/** Reads the size of the entry at `offset`; four bytes must be there. */
+export function readEntrySize(buffer: Uint8Array, offset: number): number {
+  return ((buffer[offset]! << 24) | (buffer[offset + 1]! << 16) | (buffer[offset + 2]! << 8) |
+    buffer[offset + 3]!) >>> 0;
+}
+
+/** Reads the kind of the entry at `offset`. */
+export function readEntryKind(buffer: Uint8Array, offset: number): number {
+  return buffer[offset + 4]!;
+}
+
+/** Reads the length of the header bytes of the entry at `offset`. */
+export function readEntryHeaderBytes(buffer: Uint8Array, offset: number): number {
+  return (buffer[offset + 6]! << 8) | buffer[offset + 7]!;
+}
+
+/** Writes the eight bytes in front of an entry's headers. */
+export function writeEntryHead(
+  buffer: Uint8Array,
+  offset: number,
+  head: { size: number; kind: BodyKind; headerBytes: number },
+): void {
+  const { size, kind, headerBytes } = head;
+  buffer[offset] = size >>> 24;
+  buffer[offset + 1] = size >>> 16;
+  buffer[offset + 2] = size >>> 8;
+  buffer[offset + 3] = size;
+  buffer[offset + 4] = kind;
+  buffer[offset + 5] = 0;
+  buffer[offset + 6] = headerBytes >>> 8;
+  buffer[offset + 7] = headerBytes;
+}
+
+/**
+ * Checks that a batch is what it says: whole entries, `count` of them, each inside its limits.
+ *
+ * @param batch The batch, as it came from a client.
+ * @param bodyBytesMax The limit of one body.
+ * @throws {BrokerError} With code `BAD_FRAME` if the bytes are not a batch, `MESSAGE_TOO_LARGE` or
+ * `HEADERS_TOO_LARGE` if a message is over a limit.
+ */
+export function checkBatch(batch: MessageBatch, bodyBytesMax: number): void {
+  const { buffer, end, count } = batch;
+  let offset = batch.start;
+  for (let index = 0; index < count; index++) {
+    if (end - offset < ENTRY_HEAD_BYTES) {
+      throw badBatch(`message ${index} of ${count} begins behind the end of the batch`);
+    }
+    const size = readEntrySize(buffer, offset);
+    const headerBytes = readEntryHeaderBytes(buffer, offset);
+    if (size < ENTRY_HEAD_BYTES + headerBytes || size > end - offset) {
+      throw badBatch(`message ${index} of ${count} says it has ${size} bytes`);
+    }
+    if (buffer[offset + 4]! > BodyKind.json || buffer[offset + 5] !== 0) {
+      throw badBatch(`message ${index} of ${count} is of an unknown kind`);
+    }
+    if (headerBytes > 0) checkHeaders(buffer, offset + ENTRY_HEAD_BYTES, headerBytes);
+    const bodyBytes = size - ENTRY_HEAD_BYTES - headerBytes;
+    if (bodyBytes > bodyBytesMax) {
+      throw new BrokerError(
+        "MESSAGE_TOO_LARGE",
+        `Cannot publish: body is ${bodyBytes} bytes, limit is ${bodyBytesMax}`,
+      );
+    }
+    offset += size;
+  }
+  if (offset !== end) throw badBatch(`${end - offset} bytes are left behind message ${count}`);
+}
+
+/** Checks that header bytes are whole name and value pairs inside the limit. */
+function checkHeaders(buffer: Uint8Array, start: number, headerBytes: number): void {
+  if (headerBytes > HEADER_BYTES_MAX) {
+    throw new BrokerError(
+      "HEADERS_TOO_LARGE",
+      `Cannot publish: headers are ${headerBytes} bytes, limit is ${HEADER_BYTES_MAX}`,
+    );
+  }
+  const end = start + headerBytes;
+  let offset = start;
+  while (offset < end) {
+    const nameBytes = buffer[offset]!;
+    const valueAt = offset + 1 + nameBytes;
+    if (nameBytes === 0 || valueAt + 2 > end) throw badBatch("a header is cut short");
+    offset = valueAt + 2 + ((buffer[valueAt]! << 8) | buffer[valueAt + 1]!);
+  }
+  if (offset !== end) throw badBatch("a header is cut short");
+}
+
+/** The error for bytes that are not a batch. */
+function badBatch(why: string): BrokerError {
+  return new BrokerError("BAD_FRAME", `Cannot read a batch of messages: ${why}`);
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * Encodes headers.
+ *
+ * @param headers Names and values.
+ * @returns Their bytes, in the layout of the module's drawing.
+ * @throws {RangeError} If a name is empty or too long, or all together are over
+ * {@linkcode HEADER_BYTES_MAX}.
+ */
+export function encodeHeaders(headers: Readonly<Record<string, string>>): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES_MAX);
+  let offset = 0;
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value !== "string") {
+      throw new TypeError(`Cannot encode header "${name}": a value is a string`);
+    }
+    const nameBytes = encoder.encode(name);
+    const valueBytes = encoder.encode(value);
+    if (nameBytes.length === 0 || nameBytes.length > 255) {
+      throw new RangeError(`Cannot encode header "${name}": a name has 1 to 255 bytes`);
+    }
+    if (offset + 3 + nameBytes.length + valueBytes.length > HEADER_BYTES_MAX) {
+      throw new RangeError(`Cannot encode headers: limit is ${HEADER_BYTES_MAX} bytes`);
+    }
+    bytes[offset++] = nameBytes.length;
+    bytes.set(nameBytes, offset);
+    offset += nameBytes.length;
+    bytes[offset++] = valueBytes.length >>> 8;
+    bytes[offset++] = valueBytes.length;
+    bytes.set(valueBytes, offset);
+    offset += valueBytes.length;
+  }
+  return bytes.slice(0, offset);
+}
+
+/**
+ * Decodes headers that {@linkcode checkBatch} has let pass.
+ *
+ * @param bytes The header bytes of one entry.
+ * @returns Names and values.
+ */
+export function decodeHeaders(bytes: Uint8Array): Record<string, string> {
+  const pairs: [string, string][] = [];
+  let offset = 0;
+  while (offset < bytes.length) {
+    const valueAt = offset + 1 + bytes[offset]!;
+    const end = valueAt + 2 + ((bytes[valueAt]! << 8) | bytes[valueAt + 1]!);
+    const name = decoder.decode(bytes.subarray(offset + 1, valueAt));
+    pairs.push([name, decoder.decode(bytes.subarray(valueAt + 2, end))]);
+    offset = end;
+  }
+  // Own properties, whatever their name: "__proto__" is a header like any other.
+  return Object.fromEntries(pairs);
+}

@@ -1,0 +1,141 @@
+/**
+ * What can go wrong between a client and the broker: one class, one table of codes. The table is the
+ * documentation; programs compare codes, never sentences.
+ *
+ * @module
+ */
+
+/** What one error code stands for. */
+export interface ErrorCodeEntry {
+  /** Whether it ends the session, or only the one command that it answers. */
+  readonly fatal: boolean;
+  /** What it means, in a few words. */
+  readonly meaning: string;
+}
+
+/** Every error code: what it means, and whether it ends the session. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
+  /** The connection did not begin with the protocol's magic bytes. */
+  BAD_MAGIC: { fatal: true, meaning: "the connection does not begin with the magic bytes" },
+  /** The broker does not speak the protocol version that the client named. */
+  UNSUPPORTED_VERSION: { fatal: true, meaning: "the protocol version is not spoken here" },
+  /** The first frame was something else than a `HELLO`. */
+  HANDSHAKE_EXPECTED: { fatal: true, meaning: "the first frame must be a HELLO" },
+  /** The handshake did not come in time. */
+  HANDSHAKE_TIMEOUT: { fatal: true, meaning: "the handshake did not come in time" },
+  /** A frame's content does not have the layout of its type. */
+  BAD_FRAME: { fatal: true, meaning: "a frame is malformed" },
+  /** A frame type that this side does not know, or does not take. */
+  UNKNOWN_FRAME: { fatal: true, meaning: "the frame type is unknown" },
+  /** A frame announces more bytes than the limit told in the handshake. */
+  FRAME_TOO_LARGE: { fatal: true, meaning: "a frame is larger than the limit" },
+  /** Nothing was heard for longer than the heartbeat allows. */
+  HEARTBEAT_LOST: { fatal: true, meaning: "the peer was silent for too long" },
+  /** The peer does not read what was sent to it. */
+  SLOW_READER: { fatal: true, meaning: "the peer does not read what is sent to it" },
+  /** The broker holds as many connections as it may. */
+  TOO_MANY_CONNECTIONS: { fatal: true, meaning: "the broker's connection limit is reached" },
+  /** The broker is being stopped. */
+  SHUTTING_DOWN: { fatal: true, meaning: "the broker is being stopped" },
+  /** A fault in the broker; its log tells more. The session ends, the broker goes on. */
+  INTERNAL_ERROR: { fatal: true, meaning: "an unexpected fault in the broker" },
+  /** A request names an unknown operation or has wrong arguments. */
+  BAD_REQUEST: { fatal: false, meaning: "a request has wrong arguments" },
+  /** The session has as many publishers, or followers, as it may. */
+  TOO_MANY_MEMBERS: { fatal: false, meaning: "the session's member limit is reached" },
+  /** The broker holds as many streams as it may. */
+  TOO_MANY_STREAMS: { fatal: false, meaning: "the broker's stream limit is reached" },
+  /** There is no stream of that name. */
+  STREAM_NOT_FOUND: { fatal: false, meaning: "there is no such stream" },
+  /** A regex publisher's pattern matches no stream; nothing was stored. */
+  NO_MATCHING_STREAM: { fatal: false, meaning: "the pattern matches no stream" },
+  /** A stream name breaks the rule for names. */
+  BAD_STREAM_NAME: { fatal: false, meaning: "the stream name is not allowed" },
+  /** A pattern is too long, invalid, or needs what the linear-time engine cannot do. */
+  BAD_PATTERN: { fatal: false, meaning: "the pattern is invalid, too long or not supported" },
+  /** No follower has that name. */
+  FOLLOWER_NOT_FOUND: { fatal: false, meaning: "there is no such follower" },
+  /** A message's body is over the limit. */
+  MESSAGE_TOO_LARGE: { fatal: false, meaning: "a body is over the limit" },
+  /** A message's headers are over the limit. */
+  HEADERS_TOO_LARGE: { fatal: false, meaning: "the headers are over the limit" },
+  /** The engine keeps messages in memory and its memory limit is reached. */
+  MEMORY_FULL: { fatal: false, meaning: "the memory limit for bodies is reached" },
+  /** The acknowledged delivery was never made to this follower. */
+  UNKNOWN_DELIVERY: { fatal: false, meaning: "no such delivery was made to this follower" },
+  /** The acknowledged delivery is no longer this follower's: acknowledged, given back or lost. */
+  STALE_DELIVERY: { fatal: false, meaning: "the delivery is no longer this follower's" },
+};
+
+/** One of the codes of {@linkcode ERROR_CODES}. */
+export type ErrorCode =
+  | "BAD_MAGIC"
+  | "UNSUPPORTED_VERSION"
+  | "HANDSHAKE_EXPECTED"
+  | "HANDSHAKE_TIMEOUT"
+  | "BAD_FRAME"
+  | "UNKNOWN_FRAME"
+  | "FRAME_TOO_LARGE"
+  | "HEARTBEAT_LOST"
+  | "SLOW_READER"
+  | "TOO_MANY_CONNECTIONS"
+  | "SHUTTING_DOWN"
+  | "INTERNAL_ERROR"
+  | "BAD_REQUEST"
+  | "TOO_MANY_MEMBERS"
+  | "TOO_MANY_STREAMS"
+  | "STREAM_NOT_FOUND"
+  | "NO_MATCHING_STREAM"
+  | "BAD_STREAM_NAME"
+  | "BAD_PATTERN"
+  | "FOLLOWER_NOT_FOUND"
+  | "MESSAGE_TOO_LARGE"
+  | "HEADERS_TOO_LARGE"
+  | "MEMORY_FULL"
+  | "UNKNOWN_DELIVERY"
+  | "STALE_DELIVERY";
+
+/** Tells whether a text from the wire is one of the known codes. */
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === "string" && Object.hasOwn(ERROR_CODES, text);
+}
+
+/**
+ * An error that the broker reports, on the wire and in the client.
+ *
+ * @example Telling errors apart by their code
+ * ```ts
+ * import { BrokerError } from "@simplemq/simplemq";
+ * import { serve } from "@simplemq/simplemq/server";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * await using broker = await serve({ port: 0 });
+ * await using connection = await broker.connect();
+ * try {
+ *   await connection.publisher("nowhere").sendMessage("lost?");
+ * } catch (error) {
+ *   assert(error instanceof BrokerError);
+ *   assertEquals(error.code, "STREAM_NOT_FOUND");
+ * }
+ * ```
+ */
+export class BrokerError extends Error {
+  /** What went wrong: a key of {@linkcode ERROR_CODES}. */
+  readonly code: ErrorCode;
+  /** Whether the session has ended with this error. */
+  readonly fatal: boolean;
+
+  /**
+   * Creates an error with a code of the table.
+   *
+   * @param code What went wrong.
+   * @param message What was tried, and why it failed, for a person to read.
+   * @param options The `cause`, where there is one.
+   */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "BrokerError";
+    this.code = code;
+    this.fatal = ERROR_CODES[code].fatal;
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The frame types. Which fields each carries stands in the specification, the module doc of
+ * `protocol.ts`.
+ *
+ * @module
+ */
+
+/** The number of each frame type. */
+export const FrameType = {
+  /** Client: who it is. The first frame. */
+  hello: 0x01,
+  /** Broker: the session, its limits, the durability in force. */
+  welcome: 0x02,
+  /** Both: I am here. */
+  heartbeat: 0x03,
+  /** Both: I am going to close this session. */
+  goodbye: 0x04,
+  /** Broker: a command failed, or the session has to end. */
+  error: 0x05,
+  /** Broker: from now on this number stands for that stream. */
+  stream: 0x06,
+  /** Client: a cursor's operation. */
+  request: 0x10,
+  /** Broker: the answer to a request, or to an acknowledgement that wants one. */
+  response: 0x11,
+  /** Client: a publisher. */
+  openPublisher: 0x20,
+  /** Client: a publisher no more. */
+  closePublisher: 0x21,
+  /** Client: a batch of messages. */
+  publish: 0x22,
+  /** Broker: a batch is stored. */
+  confirm: 0x23,
+  /** Broker: a batch is not stored. */
+  refuse: 0x24,
+  /** Client: a follower. */
+  openFollower: 0x30,
+  /** Client: a follower no more; what it holds is ready again. */
+  closeFollower: 0x31,
+  /** Client: how much a follower may hold unacknowledged. */
+  credit: 0x32,
+  /** Broker: a batch of messages. */
+  deliver: 0x33,
+  /** Client: deliveries are done. */
+  ack: 0x34,
+  /** Client: deliveries are given back unseen. */
+  release: 0x35,
+  /** Client: deliveries are being worked on. */
+  begin: 0x36,
+} as const;
+
+/** One of the numbers of {@linkcode FrameType}. */
+export type FrameType = typeof FrameType[keyof typeof FrameType];
+
+const namesByNumber = new Map<number, string>(
+  Object.entries(FrameType).map(([name, number]) => [number, name]),
+);
+
+/** Names a frame type in a message for a person, unknown ones too. */
+export function describeFrameType(number: number): string {
+  return namesByNumber.get(number) ?? `0x${number.toString(16).padStart(2, "0")}`;
+}

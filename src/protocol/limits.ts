@@ -1,0 +1,81 @@
+/**
+ * What names, patterns and sizes are allowed. Both sides check: the client before anything is sent,
+ * the broker because clients can be anything.
+ *
+ * @module
+ */
+
+/** The rule for stream names; `$` is reserved for the broker's own streams. */
+export const STREAM_NAME_RULE: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** The longest pattern of a regex bind, in characters. */
+export const PATTERN_LENGTH_MAX = 256;
+
+/** The longest name of a follower or a client, in characters. */
+export const LABEL_LENGTH_MAX = 128;
+
+/** The default limit of one body, in bytes. */
+export const BODY_BYTES_DEFAULT: number = 1024 * 1024;
+
+/** The hard limit of one body, in bytes. */
+export const BODY_BYTES_MAX: number = 64 * 1024 * 1024;
+
+/** The limit of one message's encoded headers, in bytes. */
+export const HEADER_BYTES_MAX = 4096;
+
+/** What a frame may hold beside the largest body: fields, headers, or a batch of small messages. */
+export const FRAME_BYTES_RESERVE: number = 64 * 1024;
+
+/** The most messages that one frame may hold, and that one follower may hold unacknowledged. */
+export const BATCH_COUNT_MAX = 4096;
+
+/** What may be sent before the handshake is complete, in bytes. */
+export const HANDSHAKE_BYTES_MAX = 8192;
+
+/** The most publishers, and the most followers, that one session may have open. */
+export const MEMBERS_MAX = 10_000;
+
+/**
+ * Tells what is wrong with a stream name.
+ *
+ * @param name The name to look at.
+ * @returns The complaint, or `undefined` if the name is allowed.
+ */
+export function findStreamNameMistake(name: unknown): string | undefined {
+  if (typeof name !== "string") return `a stream name is a string, found ${describe(name)}`;
+  if (STREAM_NAME_RULE.test(name)) return undefined;
+  return `a stream name has 1 to 128 of the characters A-Z a-z 0-9 . _ - and begins with a letter ` +
+    `or a digit, found ${describe(name)}`;
+}
+
+/**
+ * Tells what is wrong with a pattern, as far as that can be seen without compiling it.
+ *
+ * @param pattern The pattern to look at.
+ * @returns The complaint, or `undefined` if the pattern may be compiled.
+ */
+export function findPatternMistake(pattern: unknown): string | undefined {
+  if (typeof pattern !== "string") return `a pattern is a string, found ${describe(pattern)}`;
+  if (pattern.length === 0) return "a pattern has at least one character, found none";
+  if (pattern.length <= PATTERN_LENGTH_MAX) return undefined;
+  return `a pattern has at most ${PATTERN_LENGTH_MAX} characters, found ${pattern.length}: ` +
+    describe(pattern);
+}
+
+/**
+ * Tells what is wrong with the name of a follower or a client.
+ *
+ * @param label The name to look at.
+ * @returns The complaint, or `undefined` if the name is allowed.
+ */
+export function findLabelMistake(label: unknown): string | undefined {
+  if (typeof label !== "string") return `a name is a string, found ${describe(label)}`;
+  if (label.length > 0 && label.length <= LABEL_LENGTH_MAX) return undefined;
+  return `a name has 1 to ${LABEL_LENGTH_MAX} characters, found ${label.length}`;
+}
+
+/** Shows a value in a message: quoted, and never longer than a line. */
+function describe(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : typeof value;
+  return text.length <= 80 ? text : `${text.slice(0, 77)}..."`;
+}

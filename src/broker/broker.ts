@@ -1,0 +1,393 @@
+/**
+ * The rules: what each command does to streams, followers and publishers.
+ *
+ * A command is checked, becomes an {@linkcode Event}, and is handed to `commit`. The engine that owns
+ * the broker makes the event as durable as it promises and then has it applied; only then does the
+ * command's outcome count. Nothing here knows sockets, files, timers or the clock: `now` is an
+ * argument, and patterns are compiled by whoever owns the broker.
+ *
+ * @module
+ */
+
+import {
+  BrokerError,
+  type MessageBatch,
+  type PendingEntry,
+  type PendingEntryList,
+  type StreamInfo,
+  type TagRange,
+} from "../../protocol.ts";
+import { Attachment } from "./attachment.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { FollowerOptions, FollowerSink, NumberedBatch, StoredIn } from "./engine.ts";
+import type { PublisherOptions, PublisherSink } from "./engine.ts";
+import type { Event, Published } from "./event.ts";
+import { Follower } from "./follower.ts";
+import type { PendingRun } from "./pending_list.ts";
+import { PublisherRegistry } from "./publisher_registry.ts";
+import type { PublisherRecord } from "./publisher_registry.ts";
+import { checkStreamName, type PatternCompiler, type Route, Router } from "./router.ts";
+import { Stream } from "./stream.ts";
+
+/** How many streams there may be. */
+const STREAM_COUNT_MAX = 100_000;
+
+/** What a broker needs from its engine. */
+export interface BrokerOptions {
+  /** What a confirm promises, in a word. */
+  readonly durability: string;
+  /** Makes matchers of patterns. */
+  readonly compilePattern: PatternCompiler;
+  /** Makes an event durable, then calls {@linkcode Broker.apply} with it, then `done`. */
+  readonly commit: (event: Event, done: () => void) => void;
+  /** Is called when {@linkcode Broker.dispatch} should be, soon. */
+  readonly wake: () => void;
+}
+
+/** A publisher of one session. */
+export interface Publisher {
+  readonly record: PublisherRecord;
+  readonly route: Route;
+  readonly sink: PublisherSink;
+}
+
+/** All streams and members of one broker. */
+export class Broker {
+  readonly #options: BrokerOptions;
+  readonly #router: Router;
+  readonly #dispatcher: Dispatcher;
+  readonly #publishers = new PublisherRegistry();
+  readonly #followers = new Set<Follower>();
+  #bytes = 0;
+
+  constructor(options: BrokerOptions) {
+    this.#options = options;
+    this.#router = new Router(options.compilePattern);
+    this.#dispatcher = new Dispatcher(options.wake);
+  }
+
+  /** The bytes of all messages in all streams. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  // Streams.
+
+  /** Creates a stream, if there is none of that name. */
+  createStream(name: string, done: () => void): void {
+    checkStreamName(name);
+    if (this.#router.getStream(name) !== undefined) return done();
+    if (this.#router.streamCount >= STREAM_COUNT_MAX) {
+      throw new BrokerError(
+        "TOO_MANY_STREAMS",
+        `Cannot create stream "${name}": there are ${STREAM_COUNT_MAX}, the most allowed`,
+      );
+    }
+    this.#options.commit({ type: "streamCreated", stream: name }, done);
+  }
+
+  /** Deletes a stream. */
+  deleteStream(name: string, done: () => void): void {
+    this.#router.requireStream(name);
+    this.#options.commit({ type: "streamDeleted", stream: name }, done);
+  }
+
+  /** Tells of all streams, by name. */
+  getStreams(): StreamInfo[] {
+    return [...this.#router.streams]
+      .map((stream) => stream.describe(this.#options.durability))
+      .sort((one, other) => one.name < other.name ? -1 : 1);
+  }
+
+  /** Tells of one stream. */
+  getStream(name: string): StreamInfo {
+    return this.#router.requireStream(name).describe(this.#options.durability);
+  }
+
+  // Publishing.
+
+  /** Opens a publisher. */
+  openPublisher(options: PublisherOptions, sink: PublisherSink): Publisher {
+    const route = this.#router.makeRoute(options.bind);
+    return { record: this.#publishers.open(options.identity), route, sink };
+  }
+
+  /** Ends a publisher for good. */
+  closePublisher(publisher: Publisher): void {
+    this.#publishers.close(publisher.record);
+  }
+
+  /** Notes that a publisher's connection is lost. */
+  losePublisher(publisher: Publisher, now: number): void {
+    this.#publishers.lose(publisher.record, now);
+  }
+
+  /** Stores a batch, unless it has been stored before; the publisher's sink hears what became of it. */
+  publish(publisher: Publisher, batch: NumberedBatch): void {
+    const { record } = publisher;
+    record.settle(batch.settled);
+    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
+    const streams = publisher.route.resolve(this.#router);
+    if (streams.length === 0) return this.refuse(publisher, batch, explainNoStream(publisher));
+    const { count, sequence } = batch;
+    const storedIn: StoredIn[] = [];
+    for (const stream of streams) {
+      storedIn.push({ stream: stream.name, firstId: stream.reserveIds(count) });
+    }
+    const event: Published = {
+      type: "published",
+      identity: record.identity,
+      sequence,
+      storedIn,
+      batch,
+    };
+    this.#options.commit(event, () => {
+      record.remember({ sequence, count, storedIn });
+      publisher.sink.confirm(batch, storedIn, false);
+    });
+  }
+
+  /** Does not store a batch, and says why. */
+  refuse(publisher: Publisher, batch: NumberedBatch, error: BrokerError): void {
+    const { sequence, count } = batch;
+    publisher.record.remember({ sequence, count, storedIn: [], error });
+    publisher.sink.refuse(batch, error);
+  }
+
+  // Following.
+
+  /** Opens a follower. */
+  openFollower(options: FollowerOptions, sink: FollowerSink): Follower {
+    const follower = new Follower({ ...options, sink });
+    for (const stream of this.#router.addFollower(follower)) this.#attach(follower, stream);
+    this.#followers.add(follower);
+    return follower;
+  }
+
+  /** Sets how much a follower may hold. */
+  setCredit(follower: Follower, messages: number, bytes: number): void {
+    follower.creditMessages = messages;
+    follower.creditBytes = bytes;
+    this.#dispatcher.noteRoom(follower);
+  }
+
+  /** Notes that a follower's sink has room again. */
+  resume(follower: Follower): void {
+    this.#dispatcher.noteRoom(follower);
+  }
+
+  /** Ends deliveries: they are done. */
+  ack(follower: Follower, ranges: readonly TagRange[], done: () => void): void {
+    const { held, error } = takePending(follower, ranges);
+    held.forEach((run, index) => {
+      const { stream, firstId, count } = run;
+      follower.pendingBytes -= stream.backlog.measure(firstId, count);
+      this.#options.commit(
+        { type: "acknowledged", stream: stream.name, firstId, count },
+        index === held.length - 1 && error === undefined ? done : ignore,
+      );
+    });
+    this.#dispatcher.noteRoom(follower);
+    if (error !== undefined) throw error;
+    if (held.length === 0) done();
+  }
+
+  /** Takes back deliveries that were not looked at: they do not count as attempts. */
+  release(follower: Follower, ranges: readonly TagRange[]): void {
+    const { held, error } = takePending(follower, ranges);
+    for (const run of held) this.#giveBack(follower, run, run.attempts - 1);
+    this.#dispatcher.noteRoom(follower);
+    if (error !== undefined) throw error;
+  }
+
+  /** Notes that deliveries are being worked on. */
+  begin(follower: Follower, ranges: readonly TagRange[]): void {
+    let error: BrokerError | undefined;
+    for (const range of ranges) {
+      const runs = follower.pending.find(range.firstTag, range.count);
+      for (const run of runs) run.isBegun = true;
+      error ??= findMissing(follower, range, runs);
+    }
+    if (error !== undefined) throw error;
+  }
+
+  /** Ends a follower, or finds it lost: what it holds is ready again. */
+  closeFollower(follower: Follower): void {
+    if (!this.#followers.delete(follower)) return;
+    this.#router.removeFollower(follower);
+    for (const attachment of follower.attachments.values()) detach(attachment);
+    const oldest = follower.pending.runs[0];
+    // Only what was worked on counts as an attempt: a message that kills its follower must not take
+    // those that were fetched with it to the dead letters.
+    if (oldest !== undefined) follower.pending.find(oldest.firstTag, 1)[0]!.isBegun = true;
+    for (const run of follower.pending.takeAll()) {
+      this.#giveBack(follower, run, run.isBegun ? run.attempts : run.attempts - 1);
+    }
+  }
+
+  /** Tells what followers hold, by the followers' names. */
+  getPels(): PendingEntryList[] {
+    const lists = new Map<string, PendingEntry[]>();
+    for (const follower of this.#followers) {
+      const entries = lists.get(follower.name) ?? [];
+      lists.set(follower.name, entries);
+      for (const run of follower.pending.runs) listEntries(run, entries);
+    }
+    return [...lists].map(([follower, entries]) => ({ follower, entries }));
+  }
+
+  /** Tells what the followers of one name hold. */
+  getPel(name: string): PendingEntry[] {
+    const entries: PendingEntry[] = [];
+    let isKnown = false;
+    for (const follower of this.#followers) {
+      if (follower.name !== name) continue;
+      isKnown = true;
+      for (const run of follower.pending.runs) listEntries(run, entries);
+    }
+    if (isKnown) return entries;
+    throw new BrokerError(
+      "FOLLOWER_NOT_FOUND",
+      `Cannot find follower "${name}": none of that name is connected`,
+    );
+  }
+
+  // Time, and what has become true.
+
+  /** Hands out what can be handed out. */
+  dispatch(now: number): void {
+    this.#dispatcher.dispatch(now);
+  }
+
+  /** Does all that is due; returns the time of the next deadline. */
+  tick(now: number): number {
+    return this.#publishers.tick(now);
+  }
+
+  /** Makes a durable fact true. */
+  apply(event: Event): void {
+    switch (event.type) {
+      case "streamCreated":
+        return this.#applyStreamCreated(event.stream);
+      case "streamDeleted":
+        return this.#applyStreamDeleted(event.stream);
+      case "published":
+        return this.#applyPublished(event.storedIn, event.batch);
+      case "acknowledged": {
+        const stream = this.#router.getStream(event.stream);
+        if (stream !== undefined) this.#bytes -= stream.forgetPending(event.firstId, event.count);
+      }
+    }
+  }
+
+  #applyStreamCreated(name: string): void {
+    const stream = new Stream(name);
+    for (const follower of this.#router.addStream(stream)) this.#attach(follower, stream);
+  }
+
+  #applyStreamDeleted(name: string): void {
+    const stream = this.#router.getStream(name);
+    if (stream === undefined) return;
+    this.#router.removeStream(stream);
+    this.#bytes -= stream.backlog.bytes;
+    for (const attachment of [...stream.attachments]) {
+      const { follower } = attachment;
+      for (const run of follower.pending.takeStream(stream)) {
+        follower.pendingBytes -= stream.backlog.measure(run.firstId, run.count);
+      }
+      detach(attachment);
+      this.#dispatcher.noteRoom(follower);
+    }
+  }
+
+  #applyPublished(storedIn: readonly StoredIn[], batch: MessageBatch): void {
+    for (const { stream: name, firstId } of storedIn) {
+      const stream = this.#router.getStream(name);
+      // Deleted between its decision and now: the batch is gone with it.
+      if (stream === undefined) continue;
+      stream.append(firstId, batch);
+      this.#bytes += batch.end - batch.start;
+      this.#dispatcher.noteReady(stream);
+    }
+  }
+
+  #attach(follower: Follower, stream: Stream): void {
+    const attachment = new Attachment(follower, stream);
+    follower.attachments.set(stream, attachment);
+    stream.attachments.add(attachment);
+    this.#dispatcher.attach(attachment);
+  }
+
+  #giveBack(follower: Follower, run: PendingRun, attempts: number): void {
+    const { stream, firstId, count } = run;
+    follower.pendingBytes -= stream.backlog.measure(firstId, count);
+    stream.giveBack(firstId, count, attempts);
+    this.#dispatcher.noteReady(stream);
+  }
+}
+
+function ignore(): void {}
+
+/** Takes an attachment away from both its ends. */
+function detach(attachment: Attachment): void {
+  attachment.line?.remove(attachment);
+  attachment.follower.attachments.delete(attachment.stream);
+  attachment.stream.attachments.delete(attachment);
+}
+
+/** Takes what is pending of some ranges, and tells what of them is not. */
+function takePending(
+  follower: Follower,
+  ranges: readonly TagRange[],
+): { held: PendingRun[]; error: BrokerError | undefined } {
+  let held: PendingRun[] = [];
+  let error: BrokerError | undefined;
+  for (const range of ranges) {
+    const runs = follower.pending.take(range.firstTag, range.count);
+    error ??= findMissing(follower, range, runs);
+    held = held.length === 0 ? runs : held.concat(runs);
+  }
+  return { held, error };
+}
+
+/** Tells what of a range is not pending, if anything is not. */
+function findMissing(
+  follower: Follower,
+  range: TagRange,
+  runs: readonly PendingRun[],
+): BrokerError | undefined {
+  let count = 0;
+  for (const run of runs) count += run.count;
+  return count === range.count ? undefined : follower.explainMissing(range, count);
+}
+
+/** Answers a batch that has been seen before as it was answered then. */
+function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
+  const outcome = publisher.record.recall(batch.sequence);
+  if (outcome?.error !== undefined) publisher.sink.refuse(batch, outcome.error);
+  else publisher.sink.confirm(batch, outcome?.storedIn ?? [], true);
+}
+
+/** Why a publisher's messages have nowhere to go. */
+function explainNoStream(publisher: Publisher): BrokerError {
+  const { bindType, routeString } = publisher.route.bind;
+  if (bindType === "regex") {
+    return new BrokerError(
+      "NO_MATCHING_STREAM",
+      `Cannot publish to /${routeString}/: no stream's name matches`,
+    );
+  }
+  return new BrokerError("STREAM_NOT_FOUND", `Cannot publish to "${routeString}": no such stream`);
+}
+
+/** Writes a run down as single entries, for a person to look at. */
+function listEntries(run: PendingRun, entries: PendingEntry[]): void {
+  for (let index = 0; index < run.count; index++) {
+    entries.push({
+      stream: run.stream.name,
+      id: run.firstId + index,
+      attempts: run.attempts,
+      deliveredAt: run.deliveredAt,
+    });
+  }
+}

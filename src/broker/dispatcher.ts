@@ -1,0 +1,151 @@
+/**
+ * Who gets which message next.
+ *
+ * Two things can set messages moving: a stream has something ready, or a follower has room. Both are
+ * noted when they happen and handled together in {@linkcode Dispatcher.dispatch}, once per turn of
+ * the event loop, so that many small arrivals leave as one batch.
+ *
+ * Fairness: what is ready in a stream is shared out evenly among the followers that wait for it; a
+ * follower of many streams takes from each in turn.
+ *
+ * @module
+ */
+
+import { BATCH_COUNT_MAX } from "../../protocol.ts";
+import type { Attachment } from "./attachment.ts";
+import type { Follower } from "./follower.ts";
+import type { Stream } from "./stream.ts";
+
+/** One delivery is not larger than this, unless a single message is: a link sends it in one write. */
+const DELIVERY_BYTES_MAX = 256 * 1024;
+
+/** A follower of several streams takes at most so many messages from one of them in its turn. */
+const TURN_COUNT_MAX = 256;
+
+/** Hands ready messages to followers with room. */
+export class Dispatcher {
+  #streams = new Set<Stream>();
+  #followers = new Set<Follower>();
+  #wake: () => void;
+
+  /**
+   * Creates a dispatcher.
+   *
+   * @param wake Is called when there is something to dispatch, after a time when there was not.
+   */
+  constructor(wake: () => void) {
+    this.#wake = wake;
+  }
+
+  /** Notes that a stream may have something for its waiting followers. */
+  noteReady(stream: Stream): void {
+    if (stream.waiting.count === 0) return;
+    this.#wakeOnce();
+    this.#streams.add(stream);
+  }
+
+  /** Notes that a follower may have room for its turns. */
+  noteRoom(follower: Follower): void {
+    if (follower.turns.count === 0) return;
+    this.#wakeOnce();
+    this.#followers.add(follower);
+  }
+
+  /** Notes that a follower has come to a stream. */
+  attach(attachment: Attachment): void {
+    if (attachment.stream.ready.count === 0) {
+      attachment.stream.waiting.append(attachment);
+    } else {
+      attachment.follower.turns.append(attachment);
+      this.noteRoom(attachment.follower);
+    }
+  }
+
+  /** Hands out what can be handed out. */
+  dispatch(now: number): void {
+    for (const follower of this.#followers) {
+      this.#followers.delete(follower);
+      this.#serveFollower(follower, now);
+    }
+    for (const stream of this.#streams) {
+      this.#streams.delete(stream);
+      this.#serveStream(stream, now);
+    }
+  }
+
+  #wakeOnce(): void {
+    if (this.#streams.size === 0 && this.#followers.size === 0) this.#wake();
+  }
+
+  /** Shares what is ready in a stream among those who wait for it. */
+  #serveStream(stream: Stream, now: number): void {
+    for (;;) {
+      const attachment = stream.waiting.first;
+      if (attachment === undefined || stream.ready.count === 0) return;
+      const share = Math.ceil(stream.ready.count / stream.waiting.count);
+      deliver(attachment, share, now);
+      this.#line(attachment);
+    }
+  }
+
+  /** Lets a follower take from its streams in turn. */
+  #serveFollower(follower: Follower, now: number): void {
+    for (;;) {
+      const attachment = follower.turns.first;
+      if (attachment === undefined || follower.room === 0) return;
+      const countMax = follower.turns.count === 1 ? follower.room : TURN_COUNT_MAX;
+      deliver(attachment, countMax, now);
+      this.#line(attachment);
+    }
+  }
+
+  /** Puts an attachment at the end of the line that it belongs into now. */
+  #line(attachment: Attachment): void {
+    const { stream, follower } = attachment;
+    if (stream.ready.count === 0) stream.waiting.append(attachment);
+    else if (follower.room === 0) follower.turns.append(attachment);
+    else attachment.line!.append(attachment);
+  }
+}
+
+/** Delivers up to `countMax` messages, as far as there is room. */
+function deliver(attachment: Attachment, countMax: number, now: number): void {
+  const { stream, follower } = attachment;
+  let left = Math.min(countMax, follower.room);
+  while (left > 0) {
+    const delivered = deliverRun(stream, follower, left, now);
+    if (delivered === 0) return;
+    left = Math.min(left - delivered, follower.room);
+  }
+}
+
+/**
+ * Delivers the first ready messages of a stream that lie together; returns how many. The last one
+ * may go beyond the follower's bytes, or a message larger than they are could never be delivered.
+ */
+function deliverRun(stream: Stream, follower: Follower, countMax: number, now: number): number {
+  const run = stream.ready.peek();
+  if (run === undefined) return 0;
+  const { firstId } = run;
+  const attempts = run.attempts + 1;
+  const batch = stream.backlog.read(
+    firstId,
+    Math.min(countMax, run.count, BATCH_COUNT_MAX),
+    Math.min(follower.roomBytes, DELIVERY_BYTES_MAX),
+  );
+  const { count } = batch;
+  stream.takeReady(count);
+  const firstTag = follower.reserveTags(count);
+  follower.pending.append({
+    firstTag,
+    count,
+    stream,
+    firstId,
+    attempts,
+    deliveredAt: now,
+    isBegun: false,
+  });
+  follower.pendingBytes += batch.end - batch.start;
+  follower.sink.deliver({ stream: stream.name, firstTag, firstId, attempts, batch });
+  return count;
+}

@@ -1,0 +1,93 @@
+/**
+ * A follower as the rules see it: what it may hold, what it holds, and where its next messages come
+ * from.
+ *
+ * @module
+ */
+
+import type { BindFields, TagRange } from "../../protocol.ts";
+import { BrokerError } from "../../protocol.ts";
+import { type Attachment, AttachmentLine } from "./attachment.ts";
+import type { FollowerSink } from "./engine.ts";
+import { PendingList } from "./pending_list.ts";
+import type { Stream } from "./stream.ts";
+
+/** One follower of one session. */
+export class Follower {
+  /** Its name, a label: two followers may have the same. */
+  readonly name: string;
+  /** What it is tied to. */
+  readonly bind: BindFields;
+  /** Where its messages go. */
+  readonly sink: FollowerSink;
+  /** The streams that its bind matches. */
+  readonly attachments: Map<Stream, Attachment> = new Map();
+  /** The streams that have messages for it, in the order in which it will take from them. */
+  readonly turns: AttachmentLine = new AttachmentLine();
+  /** What it has taken and not acknowledged. */
+  readonly pending: PendingList = new PendingList();
+  /** The bytes of what is pending. */
+  pendingBytes = 0;
+  /** How many messages it may hold. */
+  creditMessages: number;
+  /** How many bytes it may hold. */
+  creditBytes: number;
+  #nextTag = 1;
+
+  constructor(options: {
+    name: string;
+    bind: BindFields;
+    messages: number;
+    bytes: number;
+    sink: FollowerSink;
+  }) {
+    this.name = options.name;
+    this.bind = options.bind;
+    this.sink = options.sink;
+    this.creditMessages = options.messages;
+    this.creditBytes = options.bytes;
+  }
+
+  /** How many messages it may take now. */
+  get room(): number {
+    const { count } = this.pending;
+    if (this.sink.isFull || count >= this.creditMessages) return 0;
+    // A follower with no credit of bytes still gets one message at a time.
+    if (count > 0 && this.pendingBytes >= this.creditBytes) return 0;
+    return this.creditMessages - count;
+  }
+
+  /** How many bytes it may take now; the last message may go beyond them. */
+  get roomBytes(): number {
+    return Math.max(0, this.creditBytes - this.pendingBytes);
+  }
+
+  /** Sets tags aside for deliveries. */
+  reserveTags(count: number): number {
+    const firstTag = this.#nextTag;
+    this.#nextTag += count;
+    return firstTag;
+  }
+
+  /**
+   * Tells what is wrong with a range of tags of which not all is pending.
+   *
+   * @param range The range.
+   * @param held How many of its deliveries are pending.
+   */
+  explainMissing(range: TagRange, held: number): BrokerError {
+    const { firstTag, count } = range;
+    const missing = `${count - held} of the ${count} deliveries from tag ${firstTag} on`;
+    if (firstTag + count > this.#nextTag) {
+      return new BrokerError(
+        "UNKNOWN_DELIVERY",
+        `Cannot find ${missing}: the last tag given to follower "${this.name}" is ` +
+          `${this.#nextTag - 1}`,
+      );
+    }
+    return new BrokerError(
+      "STALE_DELIVERY",
+      `Cannot find ${missing}: follower "${this.name}" does not hold them any more`,
+    );
+  }
+}

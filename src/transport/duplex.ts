@@ -1,0 +1,98 @@
+/**
+ * What a link needs of a connection: bytes in, bytes out. A `Deno.Conn` is one, and so is each end
+ * of a {@linkcode createPipe}, the connection inside a process.
+ *
+ * @module
+ */
+
+/** A connection, as far as a link needs it. */
+export interface Duplex {
+  /** Reads some bytes into the buffer; resolves to how many, or to `null` at the end. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Writes some of the bytes; resolves to how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends both directions; what is under way is rejected or ends. */
+  close(): void;
+}
+
+/** How many bytes may be under way in one direction of a pipe. */
+const PIPE_BYTES_MAX = 256 * 1024;
+
+/**
+ * Makes a connection inside this process.
+ *
+ * @returns Its two ends.
+ */
+export function createPipe(): [Duplex, Duplex] {
+  const there = new PipeLane();
+  const back = new PipeLane();
+  return [new PipeEnd(there, back), new PipeEnd(back, there)];
+}
+
+/** One direction of a pipe: bytes that have been written and not been read. */
+class PipeLane {
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #isClosed = false;
+  #wakeReader: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  async write(bytes: Uint8Array): Promise<number> {
+    while (this.#bytes >= PIPE_BYTES_MAX && !this.#isClosed) {
+      await new Promise<void>((resolve) => this.#wakeWriter = resolve);
+    }
+    if (this.#isClosed) throw new Deno.errors.BrokenPipe("the pipe is closed");
+    const chunk = bytes.slice(0, PIPE_BYTES_MAX);
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    this.#wakeReader?.();
+    this.#wakeReader = undefined;
+    return chunk.length;
+  }
+
+  async read(buffer: Uint8Array): Promise<number | null> {
+    while (this.#chunks.length === 0 && !this.#isClosed) {
+      await new Promise<void>((resolve) => this.#wakeReader = resolve);
+    }
+    const chunk = this.#chunks[0];
+    if (chunk === undefined) return null;
+    const part = chunk.subarray(0, buffer.length);
+    buffer.set(part);
+    if (part.length === chunk.length) this.#chunks.shift();
+    else this.#chunks[0] = chunk.subarray(part.length);
+    this.#bytes -= part.length;
+    this.#wakeWriter?.();
+    this.#wakeWriter = undefined;
+    return part.length;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#wakeReader?.();
+    this.#wakeWriter?.();
+  }
+}
+
+/** One end of a pipe. */
+class PipeEnd implements Duplex {
+  readonly #outward: PipeLane;
+  readonly #inward: PipeLane;
+
+  constructor(outward: PipeLane, inward: PipeLane) {
+    this.#outward = outward;
+    this.#inward = inward;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#inward.read(buffer);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#outward.write(bytes);
+  }
+
+  close(): void {
+    this.#outward.close();
+    this.#inward.close();
+  }
+}

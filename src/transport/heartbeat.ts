@@ -1,0 +1,104 @@
+/**
+ * Finds links that have nothing to say, have fallen silent, or do not take what is sent to them. One
+ * timer looks after any number of links; the links themselves only set a flag when something moves.
+ *
+ * @module
+ */
+
+import type { Link } from "./link.ts";
+
+/** How long is too long, in milliseconds. */
+export interface HeartbeatLimits {
+  /** Say something after so long a silence of our own. */
+  readonly heartbeatMs: number;
+  /** Give the other side up after so long a silence of its own. */
+  readonly heartbeatTimeoutMs: number;
+  /** Give the other side up if it takes nothing for so long while something waits. */
+  readonly slowReaderTimeoutMs: number;
+}
+
+/** Why a link is given up. */
+export type LinkFault = "silent" | "slow";
+
+/** One link under watch. */
+interface Watched {
+  readonly link: Link;
+  limits: HeartbeatLimits;
+  readonly onFault: (fault: LinkFault) => void;
+  receivedAt: number;
+  sentAt: number;
+  /** Since when something waits to be sent and nothing of it is taken. */
+  stuckSince: number | undefined;
+}
+
+/** A link under watch, as its owner sees it. */
+export interface Watch {
+  /** Puts other limits in force, from now on. */
+  setLimits(limits: HeartbeatLimits): void;
+  /** Ends the watch. */
+  end(): void;
+}
+
+/** Looks after links. */
+export class Heartbeat {
+  readonly #watched = new Set<Watched>();
+
+  /**
+   * Puts a link under watch.
+   *
+   * @param link The link.
+   * @param options Its limits, and what to do when it is to be given up.
+   * @param now The time, in milliseconds.
+   */
+  watch(
+    link: Link,
+    options: { limits: HeartbeatLimits; onFault: (fault: LinkFault) => void },
+    now: number,
+  ): Watch {
+    const { limits, onFault } = options;
+    const watched: Watched = {
+      link,
+      limits,
+      onFault,
+      receivedAt: now,
+      sentAt: now,
+      stuckSince: undefined,
+    };
+    this.#watched.add(watched);
+    return {
+      setLimits: (limits) => watched.limits = limits,
+      end: () => this.#watched.delete(watched),
+    };
+  }
+
+  /** Looks at every link: to be called several times within the shortest of the limits. */
+  sweep(now: number): void {
+    for (const watched of this.#watched) this.#look(watched, now);
+  }
+
+  #look(watched: Watched, now: number): void {
+    const { link, limits } = watched;
+    if (link.hasReceived) watched.receivedAt = now;
+    if (link.hasSent) watched.sentAt = now;
+    // With nothing to send there is nothing that could be taken too slowly.
+    if (link.hasSent || link.outboundBytes === 0) watched.stuckSince = undefined;
+    else watched.stuckSince ??= now;
+    if (!link.hasSent && link.outboundBytes === 0) link.writer.shrink();
+    link.hasReceived = false;
+    link.hasSent = false;
+
+    if (now - watched.receivedAt >= limits.heartbeatTimeoutMs) {
+      this.#giveUp(watched, "silent");
+    } else if (now - (watched.stuckSince ?? now) >= limits.slowReaderTimeoutMs) {
+      this.#giveUp(watched, "slow");
+    } else if (link.outboundBytes === 0 && now - watched.sentAt >= limits.heartbeatMs) {
+      link.sendHeartbeat();
+      watched.sentAt = now;
+    }
+  }
+
+  #giveUp(watched: Watched, fault: LinkFault): void {
+    this.#watched.delete(watched);
+    watched.onFault(fault);
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * A connection as frames: one reader, one writer, and what the heartbeat needs to know.
+ *
+ * The first frames of a turn of the event loop leave at once, all that follow in the same turn leave
+ * together when it ends: writes cost more than anything else here, and most of them are accepted so
+ * fast that waiting for them collects nothing.
+ *
+ * There is never more than one write under way, because a second one would land in the middle of a
+ * first one that was only partly accepted; and a buffer is not touched before its write has settled.
+ *
+ * @module
+ */
+
+import { clearImmediate, setImmediate } from "node:timers";
+import { FrameDecoder, FrameType, FrameWriter } from "../../protocol.ts";
+import type { Duplex } from "./duplex.ts";
+
+/** What a link tells its owner. */
+export interface LinkOwner {
+  /**
+   * A whole frame has come; its fields are read from the decoder, during the call.
+   * A `BrokerError` with a fatal code that it throws ends the link.
+   */
+  handleFrame(frame: FrameDecoder): void;
+  /** The link takes more again: after a write, and when a turn in which it wrote is over. */
+  handleReady?(): void;
+  /** The reader may go on: awaited before each read. */
+  waitToRead?(): Promise<void> | undefined;
+}
+
+/** One connection as frames. */
+export class Link {
+  /** Where frames are written; {@linkcode Link.flush} sends them. */
+  readonly writer: FrameWriter = new FrameWriter();
+  /** What comes in. */
+  readonly decoder: FrameDecoder;
+  /** Whether anything came in since the heartbeat looked last; it sets this to false. */
+  hasReceived = false;
+  /** Whether any write was accepted since the heartbeat looked last; it sets this to false. */
+  hasSent = false;
+  readonly #duplex: Duplex;
+  readonly #owner: LinkOwner;
+  #sendingBytes = 0;
+  #isFlushing = false;
+  /** Set from the first write of a turn to its end. */
+  #turn: ReturnType<typeof setImmediate> | undefined;
+  #isClosed = false;
+  #fault: unknown;
+  #drained: PromiseWithResolvers<void> | undefined;
+
+  constructor(duplex: Duplex, owner: LinkOwner, frameBytesMax: number) {
+    this.#duplex = duplex;
+    this.#owner = owner;
+    this.decoder = new FrameDecoder(frameBytesMax);
+  }
+
+  /** Whether the link has been closed from this side. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The bytes that wait to be accepted by the connection. */
+  get outboundBytes(): number {
+    return this.writer.length + this.#sendingBytes;
+  }
+
+  /** Whether what is written now would leave at once. */
+  get isReady(): boolean {
+    return !this.#isFlushing && this.#turn === undefined;
+  }
+
+  /** Sends what was written: at once, or when this turn is over if it has seen a write already. */
+  flush(): void {
+    if (!this.isReady || this.#isClosed) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => this.#sendAll());
+  }
+
+  /** Sends a frame that says only: I am here. */
+  sendHeartbeat(): void {
+    this.writer.begin(FrameType.heartbeat);
+    this.writer.end();
+    this.flush();
+  }
+
+  /**
+   * Reads `count` bytes that come before the first frame.
+   *
+   * @returns The bytes, or `undefined` if the connection ended before.
+   */
+  async readPreface(count: number): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const preface = this.decoder.takePreface(count);
+      if (preface !== undefined) return preface;
+      if (!await this.#receive()) return undefined;
+    }
+  }
+
+  /**
+   * Reads frames until the connection ends.
+   *
+   * @throws What the owner threw, or what is wrong with the bytes.
+   */
+  async run(): Promise<void> {
+    for (;;) {
+      while (this.decoder.next()) {
+        this.#owner.handleFrame(this.decoder);
+        if (this.#isClosed) return;
+      }
+      const gate = this.#owner.waitToRead?.();
+      if (gate !== undefined) await gate;
+      if (await this.#receive()) continue;
+      if (this.#fault !== undefined) throw this.#fault;
+      return;
+    }
+  }
+
+  /** Resolves when all that was written has been accepted, or never will be. */
+  drain(): Promise<void> {
+    if (this.#isClosed || this.outboundBytes === 0) return Promise.resolve();
+    this.#drained ??= Promise.withResolvers();
+    this.flush();
+    return this.#drained.promise;
+  }
+
+  /** Ends the connection; what waits to be sent is not. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearImmediate(this.#turn);
+    this.#duplex.close();
+    this.#resolveDrained();
+  }
+
+  async #receive(): Promise<boolean> {
+    if (this.#isClosed) return false;
+    try {
+      const count = await this.#duplex.read(this.decoder.space());
+      if (count === null) return false;
+      this.decoder.received(count);
+      this.hasReceived = true;
+      return true;
+    } catch (error) {
+      if (isConnectionEnd(error)) return false;
+      throw error;
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#turn = setImmediate(() => this.#endTurn());
+    try {
+      await this.#send(this.writer.take());
+    } catch (error) {
+      // The reader learns of it: `run` ends, or throws what is not just the end of a connection.
+      if (!isConnectionEnd(error)) this.#fault = error;
+      this.close();
+    } finally {
+      this.#isFlushing = false;
+    }
+    if (this.writer.length === 0) this.#resolveDrained();
+    if (this.isReady) this.#goOn();
+  }
+
+  #endTurn(): void {
+    this.#turn = undefined;
+    if (this.isReady) this.#goOn();
+  }
+
+  /** The write is done and its turn is over: what was written since goes out. */
+  #goOn(): void {
+    if (this.#isClosed) return;
+    this.#owner.handleReady?.();
+    if (this.writer.length > 0) this.flush();
+  }
+
+  #resolveDrained(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+
+  async #send(bytes: Uint8Array): Promise<void> {
+    this.#sendingBytes = bytes.length;
+    let sent = 0;
+    while (sent < bytes.length) {
+      sent += await this.#duplex.write(sent === 0 ? bytes : bytes.subarray(sent));
+      this.#sendingBytes = bytes.length - sent;
+      this.hasSent = true;
+    }
+    this.writer.recycle(bytes);
+  }
+}
+
+/** Whether an error says no more than that the connection has ended, from one side or the other. */
+function isConnectionEnd(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.TimedOut;
+}

@@ -1,0 +1,30 @@
+/**
+ * SimpleMQ: a message queue for Deno. This module is what applications use: the client, and the
+ * protocol's words. The broker is in `@simplemq/simplemq/server`; importing this module does not
+ * load it.
+ *
+ * @example Publish, follow, acknowledge
+ * ```ts
+ * import { connect } from "@simplemq/simplemq";
+ * import { serve } from "@simplemq/simplemq/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using broker = await serve({ port: 0 }); // or: deno run -A server.ts
+ * await using connection = await connect({ port: broker.port });
+ *
+ * await connection.cursor().createStream("hello_queue");
+ * await connection.publisher("hello_queue").sendMessage("hello world");
+ *
+ * const follower = connection.follower("hello_queue");
+ * for await (const message of follower.getMessages()) {
+ *   assertEquals(message.body, "hello world");
+ *   await follower.ackMessage(message);
+ *   break;
+ * }
+ * ```
+ *
+ * @module
+ */
+
+export * from "./client.ts";
+export { ERROR_CODES, type ErrorCodeEntry, isErrorCode } from "./protocol.ts";

@@ -1,0 +1,133 @@
+/**
+ * One connection to a broker, from the handshake to its end.
+ *
+ * @module
+ */
+
+import { deadline } from "@std/async/deadline";
+import {
+  BrokerError,
+  FRAME_BYTES_RESERVE,
+  type FrameDecoder,
+  FrameType,
+  MAGIC,
+  readControlFrame,
+  type Welcome,
+  writeControlFrame,
+} from "../../protocol.ts";
+import type { Duplex } from "../transport/duplex.ts";
+import { Heartbeat } from "../transport/heartbeat.ts";
+import { Link, type LinkOwner } from "../transport/link.ts";
+
+/** What happens in an open session. */
+export interface SessionEvents {
+  /** A frame has come. */
+  handleFrame(frame: FrameDecoder): void;
+  /** The link has room again. */
+  handleReady(): void;
+  /** The broker is about to stop. */
+  handleGoodbye(): void;
+}
+
+/** How often to look at the heartbeat, in milliseconds. */
+const SWEEP_MS = 1000;
+
+/** One session of a client. */
+export class BrokerSession implements LinkOwner {
+  /** The connection. */
+  readonly link: Link;
+  readonly #welcomed = Promise.withResolvers<Welcome>();
+  readonly #ended: Promise<Error | undefined>;
+  readonly #heartbeat = new Heartbeat();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #events: SessionEvents | undefined;
+  #error: Error | undefined;
+
+  private constructor(duplex: Duplex, client: string) {
+    this.link = new Link(duplex, this, FRAME_BYTES_RESERVE);
+    this.link.writer.bytes(MAGIC);
+    writeControlFrame(this.link.writer, "hello", { client, capabilities: [] });
+    this.link.flush();
+    this.#ended = this.#run();
+  }
+
+  /**
+   * Opens a session on a connection.
+   *
+   * @param duplex The connection; it is closed if that fails.
+   * @param client The client's name.
+   * @param timeoutMs How long the broker may take to answer, in milliseconds.
+   * @throws {BrokerError} What the broker answered.
+   */
+  static async open(
+    duplex: Duplex,
+    client: string,
+    timeoutMs: number,
+  ): Promise<{ session: BrokerSession; welcome: Welcome }> {
+    const session = new BrokerSession(duplex, client);
+    try {
+      return { session, welcome: await deadline(session.#welcomed.promise, timeoutMs) };
+    } catch (error) {
+      session.link.close();
+      await session.#ended;
+      throw error;
+    }
+  }
+
+  /** Hands frames over from now on; resolves when the connection has ended, to why. */
+  serve(events: SessionEvents): Promise<Error | undefined> {
+    this.#events = events;
+    return this.#ended;
+  }
+
+  /** Tells the broker that this client is done, and closes. */
+  async close(): Promise<void> {
+    writeControlFrame(this.link.writer, "goodbye", { message: "the client is done" });
+    await this.link.drain();
+    this.link.close();
+    await this.#ended;
+  }
+
+  handleFrame(frame: FrameDecoder): void {
+    if (frame.type === FrameType.goodbye) return this.#events?.handleGoodbye();
+    if (this.#events !== undefined) return this.#events.handleFrame(frame);
+    if (frame.type === FrameType.error) {
+      const { code, message } = readControlFrame(frame, "error");
+      throw new BrokerError(code, message);
+    }
+    if (frame.type !== FrameType.welcome) {
+      throw new BrokerError("HANDSHAKE_EXPECTED", "The broker's first frame is not a welcome");
+    }
+    const welcome = readControlFrame(frame, "welcome");
+    frame.raiseLimit(welcome.limits.frameBytes + FRAME_BYTES_RESERVE);
+    this.#startHeartbeat(welcome);
+    this.#welcomed.resolve(welcome);
+  }
+
+  handleReady(): void {
+    this.#events?.handleReady();
+  }
+
+  async #run(): Promise<Error | undefined> {
+    try {
+      await this.link.run();
+    } catch (error) {
+      this.#error ??= error instanceof Error ? error : new Error(String(error));
+    }
+    clearInterval(this.#timer);
+    this.link.close();
+    this.#welcomed.reject(this.#error ?? new Error("the connection ended during the handshake"));
+    return this.#error;
+  }
+
+  #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs }: Welcome): void {
+    const limits = { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs: heartbeatTimeoutMs };
+    const onFault = () => {
+      this.#error = new BrokerError("HEARTBEAT_LOST", "nothing was heard from the broker too long");
+      this.link.close();
+    };
+    this.#heartbeat.watch(this.link, { limits, onFault }, performance.now());
+    const intervalMs = Math.max(1, Math.min(SWEEP_MS, heartbeatMs / 4, heartbeatTimeoutMs / 4));
+    this.#timer = setInterval(() => this.#heartbeat.sweep(performance.now()), intervalMs);
+  }
+}

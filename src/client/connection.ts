@@ -1,0 +1,307 @@
+/**
+ * A connection to a broker that comes back by itself.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { BATCH_COUNT_MAX, BrokerError, findLabelMistake, type Welcome } from "../../protocol.ts";
+import type { Duplex } from "../transport/duplex.ts";
+import { Bind, type BindLike } from "./bind.ts";
+import { BrokerSession } from "./broker_session.ts";
+import { ConnectionClosedError } from "./connection_closed_error.ts";
+import { ClientCursor, type Cursor } from "./cursor.ts";
+import { ClientFollower, type Follower, type FollowerOptions } from "./follower.ts";
+import { ClientPublisher, type Publisher } from "./publisher.ts";
+import { Uplink } from "./uplink.ts";
+
+/** Options of every connection, however it is made. */
+export interface ConnectionOptions {
+  /**
+   * A name for this client, a label for the broker's log.
+   *
+   * @default {"simplemq-client"}
+   */
+  readonly name?: string;
+  /**
+   * Wait until there is a broker, instead of failing when the first attempt does.
+   *
+   * @default {false}
+   */
+  readonly waitForBroker?: boolean;
+  /**
+   * How long one attempt may take, in milliseconds.
+   *
+   * @default {10000}
+   */
+  readonly connectTimeoutMs?: number;
+  /** Ends the wait for the first connection; it does not end a connection that is open. */
+  readonly signal?: AbortSignal;
+}
+
+/** Why a connection is closed for good. */
+export interface CloseReason {
+  /** Why, in a sentence. */
+  readonly message: string;
+  /** What the broker objected to, if it did; absent when the connection was closed here. */
+  readonly error?: Error;
+}
+
+/** What a broker says of itself when a client comes. */
+export interface BrokerInfo {
+  /** The broker's version. */
+  readonly version: string;
+  /** The engine that holds the streams. */
+  readonly engine: string;
+  /** What a confirm promises. */
+  readonly durability: string;
+}
+
+/**
+ * A connection to a broker; one TCP connection carries all its members.
+ *
+ * A connection that is lost comes back by itself, for as long as it takes, with all its publishers
+ * and followers: attempts are 0.1 to 10 seconds apart, at random. What was sent and not confirmed is
+ * sent again, and stored once.
+ *
+ * @example Closing by leaving a block
+ * ```ts
+ * import { serve } from "@simplemq/simplemq/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using broker = await serve({ port: 0 });
+ * {
+ *   await using connection = await broker.connect();
+ *   assertEquals(connection.broker.engine, "memory");
+ * }
+ * ```
+ */
+export interface Connection extends AsyncDisposable {
+  /** What the broker says of itself; after a reconnect, what the broker of then says. */
+  readonly broker: BrokerInfo;
+  /** Resolves when the connection is closed for good, to why. It never rejects. */
+  readonly closed: Promise<CloseReason>;
+
+  /**
+   * Opens a publisher.
+   *
+   * @param bind The stream to publish to, or a `RegExp` (or `Bind.regex`) for all that match.
+   * @throws {TypeError | RangeError} If the bind is not allowed; see {@linkcode Bind}.
+   * @throws {ConnectionClosedError} If the connection is closed.
+   */
+  publisher(bind: BindLike): Publisher;
+
+  /**
+   * Opens a follower. Nothing is fetched before its messages are asked for.
+   *
+   * @typeParam Body What the messages' bodies are; it is not checked.
+   * @param bind The stream to follow, which need not exist yet, or a `RegExp` (or `Bind.regex`).
+   * @param options Name and prefetch.
+   * @throws {TypeError | RangeError} If the bind or an option is not allowed.
+   * @throws {ConnectionClosedError} If the connection is closed.
+   */
+  follower<Body = unknown>(bind: BindLike, options?: FollowerOptions): Follower<Body>;
+
+  /** Gives a cursor: to create, list and look into streams. */
+  cursor(): Cursor;
+
+  /**
+   * Closes the connection: confirms that are under way are waited for, acknowledgements are sent,
+   * what was fetched ahead is given back. Calling it again waits for the same.
+   */
+  close(): Promise<void>;
+}
+
+/** Makes a connection; called again whenever one is lost. */
+export type Dial = (signal: AbortSignal) => Promise<Duplex>;
+
+/** The first pause between two attempts, and the longest, in milliseconds. */
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 10_000;
+
+/** After these, another attempt would end in the same way. */
+const HOPELESS: ReadonlySet<string> = new Set(["BAD_MAGIC", "UNSUPPORTED_VERSION", "BAD_FRAME"]);
+
+/** The connection of a client. */
+export class ClientConnection implements Connection {
+  readonly closed: Promise<CloseReason>;
+  readonly #dial: Dial;
+  readonly #options: ConnectionOptions;
+  readonly #uplink: Uplink;
+  readonly #closing = new AbortController();
+  #session: BrokerSession | undefined;
+  #broker: BrokerInfo;
+  #closeCall: Promise<void> | undefined;
+
+  private constructor(
+    dial: Dial,
+    options: ConnectionOptions,
+    first: { session: BrokerSession; welcome: Welcome },
+  ) {
+    this.#dial = dial;
+    this.#options = options;
+    this.#uplink = new Uplink(first.welcome.limits);
+    this.#broker = describeBroker(first.welcome);
+    this.closed = this.#run(first);
+  }
+
+  /** Connects; see `connect` in `client.ts`. */
+  static async open(dial: Dial, options: ConnectionOptions): Promise<Connection> {
+    const mistake = findLabelMistake(options.name ?? "simplemq-client");
+    if (mistake !== undefined) throw new RangeError(`Cannot connect: ${mistake}`);
+    const first = options.waitForBroker
+      ? await retry(() => openSession(dial, options, options.signal), options.signal)
+      : await openSession(dial, options, options.signal);
+    return new ClientConnection(dial, options, first);
+  }
+
+  get broker(): BrokerInfo {
+    return this.#broker;
+  }
+
+  publisher(bind: BindLike): Publisher {
+    this.#uplink.requireOpen("open a publisher");
+    return new ClientPublisher(this.#uplink, Bind.from(bind));
+  }
+
+  follower<Body = unknown>(bind: BindLike, options: FollowerOptions = {}): Follower<Body> {
+    this.#uplink.requireOpen("open a follower");
+    const { name = `follower-${crypto.randomUUID().slice(0, 8)}`, prefetch = "auto" } = options;
+    const mistake = findLabelMistake(name);
+    if (mistake !== undefined) throw new RangeError(`Cannot open a follower: ${mistake}`);
+    checkPrefetch(prefetch);
+    return new ClientFollower(this.#uplink, Bind.from(bind), { name, prefetch });
+  }
+
+  cursor(): Cursor {
+    return new ClientCursor(this.#uplink);
+  }
+
+  close(): Promise<void> {
+    this.#closeCall ??= this.#close();
+    return this.#closeCall;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    // Without a link there is nothing to wait for: what is unconfirmed fails, and says so.
+    if (this.#uplink.link !== undefined) {
+      const members = [...this.#uplink.followers.values(), ...this.#uplink.publishers.values()];
+      await Promise.race([Promise.all(members.map((member) => member.close())), this.closed]);
+    }
+    this.#closing.abort();
+    await this.#session?.close();
+    await this.closed;
+  }
+
+  /** Keeps a session going until the connection is closed for good. */
+  async #run(first: { session: BrokerSession; welcome: Welcome }): Promise<CloseReason> {
+    const { signal } = this.#closing;
+    let error = await this.#serve(first);
+    try {
+      while (!signal.aborted && !isHopeless(error)) {
+        error = await this.#serve(
+          await retry(() => openSession(this.#dial, this.#options, signal), signal),
+        );
+      }
+    } catch (cause) {
+      error = cause as Error;
+    }
+    if (signal.aborted) error = undefined;
+    this.#uplink.end(error);
+    if (error === undefined) return { message: "the connection was closed here" };
+    return { message: error.message, error };
+  }
+
+  /** Uses a session until it ends; returns why it did. */
+  async #serve(
+    { session, welcome }: { session: BrokerSession; welcome: Welcome },
+  ): Promise<Error | undefined> {
+    const uplink = this.#uplink;
+    this.#session = session;
+    this.#broker = describeBroker(welcome);
+    uplink.attach(session.link, welcome.limits);
+    const error = await session.serve({
+      handleFrame: (frame) => uplink.handleFrame(frame),
+      handleReady: () => uplink.handleReady(),
+      handleGoodbye: () => void this.#letGo(session),
+    });
+    uplink.detach();
+    this.#session = undefined;
+    return error;
+  }
+
+  /** The broker stops: what is under way is finished, and the connection given up. */
+  async #letGo(session: BrokerSession): Promise<void> {
+    await this.#uplink.finish();
+    await session.link.drain();
+    session.link.close();
+  }
+}
+
+/** Makes one attempt to open a session. */
+async function openSession(
+  dial: Dial,
+  options: ConnectionOptions,
+  signal: AbortSignal | undefined,
+): Promise<{ session: BrokerSession; welcome: Welcome }> {
+  const { name = "simplemq-client", connectTimeoutMs = 10_000 } = options;
+  const duplex = await withTimeout(dial, connectTimeoutMs, signal);
+  return await BrokerSession.open(duplex, name, connectTimeoutMs);
+}
+
+/** Dials, for so long at most. The timer ends with the attempt. */
+async function withTimeout(
+  dial: Dial,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Duplex> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => {
+    limit.abort(new DOMException(`no connection within ${timeoutMs} ms`, "TimeoutError"));
+  }, timeoutMs);
+  try {
+    const signals = signal === undefined ? [limit.signal] : [signal, limit.signal];
+    return await dial(AbortSignal.any(signals));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Tries until it works, with pauses that grow and are cut at random, so that clients spread out. */
+async function retry<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  for (let pauseMs = RETRY_MS_MIN;; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
+    signal?.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isHopeless(error)) throw error;
+      await delay(RETRY_MS_MIN + Math.random() * (pauseMs - RETRY_MS_MIN), signal && { signal });
+    }
+  }
+}
+
+function isHopeless(error: unknown): boolean {
+  if (error instanceof ConnectionClosedError) return true;
+  return error instanceof BrokerError && HOPELESS.has(error.code);
+}
+
+function describeBroker({ version, engine, durability }: Welcome): BrokerInfo {
+  return { version, engine, durability };
+}
+
+function checkPrefetch(prefetch: unknown): void {
+  if (prefetch === "auto") return;
+  if (typeof prefetch !== "number") {
+    throw new TypeError(`Cannot open a follower: prefetch is a number or "auto"`);
+  }
+  if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > BATCH_COUNT_MAX) {
+    throw new RangeError(
+      `Cannot open a follower: prefetch is ${prefetch}, allowed are 1 to ${BATCH_COUNT_MAX}`,
+    );
+  }
+}

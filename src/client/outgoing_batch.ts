@@ -1,0 +1,113 @@
+/**
+ * Messages on their way to the broker: their bytes, kept until the outcome is known, and who waits
+ * for it.
+ *
+ * @module
+ */
+
+import {
+  type BodyKind,
+  ENTRY_HEAD_BYTES,
+  type MessageBatch,
+  writeEntryHead,
+} from "../../protocol.ts";
+
+/** What became of a batch. */
+export interface BatchOutcome {
+  /** The streams it was stored in, each with the id of the batch's first message. */
+  readonly storedIn: readonly { readonly stream: string; readonly firstId: number }[];
+  /** Whether it had been stored before. */
+  readonly isDuplicate: boolean;
+}
+
+/** Someone who waits for the outcome of some of a batch's messages. */
+export interface BatchWaiter {
+  /** The messages are stored; `first` is the index of the waiter's first message in the batch. */
+  confirm(outcome: BatchOutcome, first: number): void;
+  /** The messages are not stored. */
+  refuse(error: Error): void;
+}
+
+const BYTES_MIN = 1024;
+
+const encoder = new TextEncoder();
+
+/** One batch of a publisher. */
+export class OutgoingBatch {
+  /** The number of its first message in all that the publisher sends. */
+  readonly sequence: number;
+  #buffer = new Uint8Array(BYTES_MIN);
+  #bytes = 0;
+  #count = 0;
+  readonly #waiters: BatchWaiter[] = [];
+  readonly #firsts: number[] = [];
+
+  constructor(sequence: number) {
+    this.sequence = sequence;
+  }
+
+  /** How many messages it has. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many bytes it has. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Its messages, as a frame takes them. */
+  get messages(): MessageBatch {
+    return { count: this.#count, buffer: this.#buffer, start: 0, end: this.#bytes };
+  }
+
+  /** Adds a message: what its body is, the body's bytes or text, the encoded headers. */
+  add(kind: BodyKind, content: Uint8Array | string, headers: Uint8Array | undefined): void {
+    const headerBytes = headers?.length ?? 0;
+    const bodyAt = this.#bytes + ENTRY_HEAD_BYTES + headerBytes;
+    const bodyBytes = typeof content === "string"
+      ? this.#writeText(content, bodyAt)
+      : this.#writeBytes(content, bodyAt);
+    const size = ENTRY_HEAD_BYTES + headerBytes + bodyBytes;
+    writeEntryHead(this.#buffer, this.#bytes, { size, kind, headerBytes });
+    if (headers !== undefined) this.#buffer.set(headers, this.#bytes + ENTRY_HEAD_BYTES);
+    this.#bytes += size;
+    this.#count++;
+  }
+
+  /** Adds someone who waits for the messages that are added from now on. */
+  addWaiter(waiter: BatchWaiter): void {
+    this.#waiters.push(waiter);
+    this.#firsts.push(this.#count);
+  }
+
+  /** Tells all who wait that the batch is stored. */
+  confirm(outcome: BatchOutcome): void {
+    for (let index = 0; index < this.#waiters.length; index++) {
+      this.#waiters[index]!.confirm(outcome, this.#firsts[index]!);
+    }
+  }
+
+  /** Tells all who wait that the batch is not stored. */
+  refuse(error: Error): void {
+    for (const waiter of this.#waiters) waiter.refuse(error);
+  }
+
+  #writeText(text: string, at: number): number {
+    this.#reserve(at + text.length * 3);
+    return encoder.encodeInto(text, this.#buffer.subarray(at)).written;
+  }
+
+  #writeBytes(bytes: Uint8Array, at: number): number {
+    this.#reserve(at + bytes.length);
+    this.#buffer.set(bytes, at);
+    return bytes.length;
+  }
+
+  #reserve(needed: number): void {
+    if (needed <= this.#buffer.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    grown.set(this.#buffer.subarray(0, this.#bytes));
+    this.#buffer = grown;
+  }
+}

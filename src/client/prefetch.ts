@@ -1,0 +1,132 @@
+/**
+ * How many messages a follower asks for ahead, found out by itself: a slow follower holds one, a fast
+ * one never waits for the network.
+ *
+ * The window begins at one and at most doubles each time as many messages have been taken as it has,
+ * towards what is taken in {@linkcode WORK_MS}. Time in which there was nothing to take does not
+ * count. When what was fetched ahead does not move for that long, all of it is given back and the
+ * window shrinks to what is being worked on; it grows again when the follower asks for more.
+ *
+ * Nothing here has a timer or a clock: times are arguments.
+ *
+ * @module
+ */
+
+/** How much work to hold, in milliseconds: longer than a network's round trip, short for a person. */
+export const WORK_MS = 50;
+
+/** The window of one follower. */
+export class Prefetch {
+  readonly #isFixed: boolean;
+  #windowMax: number;
+  #window: number;
+  #takenInRound = 0;
+  #roundStart = 0;
+  #idleSince = 0;
+  #idleMs = 0;
+  #isIdle = false;
+  #takenCount = 0;
+  #takenAtTick = -1;
+
+  /**
+   * Creates a window.
+   *
+   * @param prefetch How many messages, always; or `"auto"`.
+   * @param windowMax How many it may be at most.
+   */
+  constructor(prefetch: number | "auto", windowMax: number) {
+    this.#isFixed = prefetch !== "auto";
+    this.#windowMax = windowMax;
+    this.#window = prefetch === "auto" ? 1 : Math.min(prefetch, windowMax);
+  }
+
+  /** How many messages to hold, those that are being worked on included. */
+  get window(): number {
+    return this.#window;
+  }
+
+  /** Whether the window is found out by itself. */
+  get isAutomatic(): boolean {
+    return !this.#isFixed;
+  }
+
+  /** Begins again, for a new connection with its own limit. */
+  restart(windowMax: number): void {
+    this.#windowMax = windowMax;
+    if (this.#isFixed) this.#window = Math.min(this.#window, windowMax);
+    else this.#window = 1;
+    this.#takenInRound = 0;
+  }
+
+  /** There is nothing to take, and the follower waits. */
+  waitBegins(now: number): void {
+    if (this.#isIdle) return;
+    this.#isIdle = true;
+    this.#idleSince = now;
+  }
+
+  /** There is something to take again. */
+  waitEnds(now: number): void {
+    if (!this.#isIdle) return;
+    this.#isIdle = false;
+    this.#idleMs += now - this.#idleSince;
+  }
+
+  /**
+   * A message has been taken.
+   *
+   * @param now Tells the time; it is not asked for every message.
+   * @returns Whether the window has changed.
+   */
+  take(now: () => number): boolean {
+    this.#takenCount++;
+    if (this.#isFixed) return false;
+    if (this.#takenInRound++ === 0) this.#beginRound(now());
+    // The round ends when the message after its last one is taken: only then is that one worked off.
+    if (this.#takenInRound <= this.#window) return false;
+    return this.#endRound(now());
+  }
+
+  /**
+   * The follower asks for more than it has been given, while it works on `heldCount` messages.
+   *
+   * @returns Whether the window has changed.
+   */
+  demand(heldCount: number): boolean {
+    if (this.#isFixed || heldCount < this.#window || this.#window >= this.#windowMax) return false;
+    this.#window = Math.min(heldCount + 1, this.#windowMax);
+    return true;
+  }
+
+  /**
+   * Looks, every {@linkcode WORK_MS}, whether what was fetched ahead moves.
+   *
+   * @param bufferedCount How many messages are fetched and not taken.
+   * @param heldCount How many are being worked on.
+   * @returns Whether all that is fetched should be given back now.
+   */
+  tick(bufferedCount: number, heldCount: number): boolean {
+    const isStalled = bufferedCount > 0 && this.#takenCount === this.#takenAtTick;
+    this.#takenAtTick = this.#takenCount;
+    if (this.#isFixed || !isStalled) return false;
+    this.#window = heldCount;
+    this.#takenInRound = 0;
+    return true;
+  }
+
+  #beginRound(now: number): void {
+    this.#roundStart = now;
+    this.#idleMs = 0;
+  }
+
+  #endRound(now: number): boolean {
+    const workedMs = Math.max(now - this.#roundStart - this.#idleMs, 0.001);
+    const taken = this.#takenInRound - 1;
+    const goal = Math.floor(taken * WORK_MS / workedMs);
+    const before = this.#window;
+    this.#window = Math.max(1, Math.min(goal, before * 2, this.#windowMax));
+    this.#takenInRound = 1;
+    this.#beginRound(now);
+    return this.#window !== before;
+  }
+}

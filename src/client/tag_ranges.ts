@@ -1,0 +1,36 @@
+/**
+ * Tags, collected as ranges: what is acknowledged in order takes up one range.
+ *
+ * @module
+ */
+
+import type { TagRange } from "../../protocol.ts";
+
+/** Ranges of tags that wait to be sent. */
+export class TagRanges {
+  #ranges: { firstTag: number; count: number }[] = [];
+
+  /** Whether there are none. */
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
+  /** Adds consecutive tags. */
+  add(firstTag: number, count = 1): void {
+    const last = this.#ranges.at(-1);
+    if (last !== undefined && last.firstTag + last.count === firstTag) last.count += count;
+    else this.#ranges.push({ firstTag, count });
+  }
+
+  /** Takes all of them. */
+  take(): TagRange[] {
+    const taken = this.#ranges;
+    this.#ranges = [];
+    return taken;
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    this.#ranges = [];
+  }
+}

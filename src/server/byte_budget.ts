@@ -1,0 +1,42 @@
+/**
+ * How many bytes of unconfirmed messages the broker takes on, over all publishers. While the budget
+ * is spent, sessions do not read from their sockets, and TCP holds the publishers back.
+ *
+ * @module
+ */
+
+/** A number of bytes that many share. */
+export class ByteBudget {
+  readonly #bytesMax: number;
+  #bytes = 0;
+  #freed: PromiseWithResolvers<void> | undefined;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** How many bytes are in use. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Uses bytes; the last user may go beyond the budget. */
+  use(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** Gives bytes back. */
+  free(bytes: number): void {
+    this.#bytes -= bytes;
+    if (this.#bytes >= this.#bytesMax) return;
+    this.#freed?.resolve();
+    this.#freed = undefined;
+  }
+
+  /** Resolves when there is something left of the budget; `undefined` if there is now. */
+  wait(): Promise<void> | undefined {
+    if (this.#bytes < this.#bytesMax) return undefined;
+    this.#freed ??= Promise.withResolvers();
+    return this.#freed.promise;
+  }
+}

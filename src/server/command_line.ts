@@ -1,0 +1,130 @@
+/**
+ * The broker as a program: settings in, a running broker, signals, exit codes.
+ *
+ * | exit code | meaning |
+ * |---|---|
+ * | 0 | stopped by a signal, or `--help`, `--version` |
+ * | 1 | an unexpected fault, or a second signal while stopping |
+ * | 2 | it could not start: settings, port or address |
+ *
+ * @module
+ */
+
+import { Log } from "./log.ts";
+import { helpText, loadSettings, type Settings, SettingsError } from "./settings.ts";
+
+/** A running broker, as far as the command line needs it. */
+export interface RunningBroker {
+  /** Stops it in an orderly way. */
+  close(): Promise<void>;
+}
+
+/** What the command line is given. */
+export interface CommandLineOptions {
+  /** The arguments of the process. */
+  readonly args: readonly string[];
+  /** The version of the broker. */
+  readonly version: string;
+  /** Starts a broker. */
+  readonly serve: (settings: Settings, log: Log) => Promise<RunningBroker>;
+}
+
+/** The settings file that is read when none is named. */
+const DEFAULT_FILE = "settings.yaml";
+
+/**
+ * Runs the broker until it is stopped.
+ *
+ * @param options Arguments, version, and how to start a broker.
+ * @returns The exit code.
+ */
+export async function runCommandLine(options: CommandLineOptions): Promise<number> {
+  const { args, version, serve } = options;
+  let log = new Log({ level: "info" });
+  try {
+    const command = await loadSettings({
+      args,
+      env: (name) => Deno.env.get(name),
+      readTextFile: (path) => Deno.readTextFile(path),
+      defaultFile: DEFAULT_FILE,
+    });
+    if (command.help) return print(helpText());
+    if (command.version) return print(`simplemq ${version}\n`);
+    log = new Log({ level: command.settings.logLevel });
+    surviveFaults(log);
+    const broker = await serve(command.settings, log);
+    await waitForSignal(log);
+    await broker.close();
+    log.info("stopped");
+    return 0;
+  } catch (error) {
+    return explainFailure(error, log);
+  }
+}
+
+/** Resolves at the first signal that asks to stop; a second one ends the process at once. */
+function waitForSignal(log: Log): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isStopping = false;
+  const stop = (signal: Deno.Signal) => {
+    if (isStopping) Deno.exit(1);
+    isStopping = true;
+    log.info("stopping", { signal });
+    resolve();
+  };
+  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, () => stop(signal));
+  return promise;
+}
+
+/** A fault that nobody caught is logged, and costs no more than what it was about. */
+function surviveFaults(log: Log): void {
+  addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error("unexpected error", { error: describe(event.reason) });
+  });
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error("unexpected error", { error: describe(event.error) });
+  });
+}
+
+/** Tells in a line why the broker could not start. */
+function explainFailure(error: unknown, log: Log): number {
+  if (error instanceof SettingsError) {
+    for (const mistake of error.mistakes) log.error(mistake);
+    return 2;
+  }
+  if (error instanceof StartError) {
+    log.error(error.message);
+    return 2;
+  }
+  log.error("unexpected error", { error: describe(error) });
+  return 1;
+}
+
+/** Why a broker could not start, in a line that names what to change. */
+export class StartError extends Error {
+  /**
+   * Creates the error.
+   *
+   * @param message What cannot be had, and what to change.
+   * @param options The `cause`.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StartError";
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+function print(text: string): number {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) {
+    written += Deno.stdout.writeSync(bytes.subarray(written));
+  }
+  return 0;
+}

@@ -1,0 +1,188 @@
+/**
+ * The log: the only place of the broker that prints. One line per event:
+ *
+ * ```text
+ * 2026-11-23T05:49:00.000Z info listening host=localhost port=9090 name="worker \u001b[2J"
+ * ```
+ *
+ * Names come from clients, so no value can end its line, forge another or move the cursor of a
+ * terminal: control and other invisible characters are always escaped.
+ *
+ * @module
+ */
+
+/** How serious a line is, and the least that a log writes. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** The levels, the least serious first. */
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
+
+/** What belongs to an event, by name; fields that are `undefined` are left out. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Options for {@linkcode Log}. */
+export interface LogOptions {
+  /** Lines below this level are not written. */
+  readonly level: LogLevel;
+  /**
+   * Takes a line with its end of line.
+   *
+   * @default {standard error}
+   */
+  readonly write?: (line: string) => void;
+  /**
+   * The time in milliseconds since 1970.
+   *
+   * @default {Date.now}
+   */
+  readonly now?: () => number;
+}
+
+/** The longest value that is written; a longer one is cut. In UTF-16 units, before escaping. */
+const VALUE_LENGTH_MAX = 4096;
+
+/** How many causes of an error are told. */
+const CAUSES_MAX = 5;
+
+/** What needs no quotes: nothing in it could be taken for the end of the value. */
+const BARE_RULE = /^[\p{L}\p{N}_.:/@,;#*?!()[\]{}<>|&%$~^+'-]+$/u;
+
+/** Control, format and unassigned characters, and ends of lines other than these. */
+const INVISIBLE_RULE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** The same, and what would end the quotes. */
+const QUOTED_RULE = /[\p{C}\p{Zl}\p{Zp}"\\]/gu;
+
+/**
+ * A log. Writing to it never throws and is done when the call returns.
+ *
+ * @example A start line
+ * ```ts ignore
+ * const log = new Log({ level: "info" });
+ * log.info("listening", { host: "localhost", port: 9090 });
+ * ```
+ */
+export class Log {
+  readonly #rank: number;
+  readonly #write: (line: string) => void;
+  readonly #now: () => number;
+  #lostCount = 0;
+
+  /**
+   * Creates a log.
+   *
+   * @param options The level, and for tests where the lines go and what time it is.
+   */
+  constructor(options: LogOptions) {
+    this.#rank = LOG_LEVELS.indexOf(options.level);
+    this.#write = options.write ?? writeToStandardError;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Writes what helps to find a fault in the broker or in a client. */
+  debug(message: string, fields?: LogFields): void {
+    this.#log("debug", message, fields);
+  }
+
+  /** Writes what an operator wants to know in normal operation. */
+  info(message: string, fields?: LogFields): void {
+    this.#log("info", message, fields);
+  }
+
+  /** Writes what an operator should look at; the broker goes on as before. */
+  warning(message: string, fields?: LogFields): void {
+    this.#log("warning", message, fields);
+  }
+
+  /** Writes what an operator has to act upon. */
+  error(message: string, fields?: LogFields): void {
+    this.#log("error", message, fields);
+  }
+
+  #log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (LOG_LEVELS.indexOf(level) < this.#rank) return;
+    // A broker must outlive its log: the output may be closed or its disk full. Lost lines are
+    // counted and told as soon as there is room again.
+    try {
+      const time = new Date(this.#now()).toISOString();
+      if (this.#lostCount > 0) {
+        this.#write(formatLine(time, "warning", "lines were lost", { count: this.#lostCount }));
+        this.#lostCount = 0;
+      }
+      this.#write(formatLine(time, level, message, fields));
+    } catch {
+      this.#lostCount++;
+    }
+  }
+}
+
+/**
+ * Formats one line of the log.
+ *
+ * @param time The time as ISO text.
+ * @param level The level.
+ * @param message What happened; text from clients belongs into the fields.
+ * @param fields What belongs to it.
+ * @returns The line with its end of line.
+ */
+function formatLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
+  const words = [time, level, escapeText(cut(message), INVISIBLE_RULE)];
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) words.push(`${name}=${formatValue(value)}`);
+  }
+  return words.join(" ") + "\n";
+}
+
+function formatValue(value: unknown): string {
+  const text = cut(toText(value));
+  return BARE_RULE.test(text) ? text : `"${escapeText(text, QUOTED_RULE)}"`;
+}
+
+function toText(value: unknown): string {
+  if (typeof value === "string") return value;
+  // One odd value must not cost the whole line.
+  try {
+    if (value instanceof Error) return describeError(value);
+    const isOpaque = typeof value !== "object" || value === null;
+    return isOpaque ? String(value) : JSON.stringify(value) ?? String(value);
+  } catch {
+    return "(cannot be shown)";
+  }
+}
+
+/** An error on one line: its name, its message, and what caused it. */
+function describeError(error: Error): string {
+  const causes: string[] = [];
+  let cause: unknown = error;
+  while (cause !== undefined && causes.length < CAUSES_MAX) {
+    causes.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause));
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return causes.join(" <- ");
+}
+
+function cut(text: string): string {
+  return text.length <= VALUE_LENGTH_MAX ? text : `${text.slice(0, VALUE_LENGTH_MAX)}…`;
+}
+
+function escapeText(text: string, rule: RegExp): string {
+  return text.replace(rule, (character) => {
+    if (character === '"' || character === "\\") return `\\${character}`;
+    if (character === "\n") return "\\n";
+    if (character === "\r") return "\\r";
+    if (character === "\t") return "\\t";
+    const code = character.codePointAt(0) ?? 0;
+    return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
+}
+
+/**
+ * Writes a line to standard error, at once: a line about a crash must be out before the process is.
+ * All levels go there, so that they stay in order, and standard output is left to what a command
+ * is asked for.
+ */
+function writeToStandardError(line: string): void {
+  const bytes = new TextEncoder().encode(line);
+  let written = 0;
+  while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
+}

@@ -1,0 +1,424 @@
+/**
+ * One client's session: its handshake, and a table that says what each frame does. Nothing else knows
+ * both frames and the engine.
+ *
+ * @module
+ */
+
+import { deadline } from "@std/async/deadline";
+import {
+  BrokerError,
+  describeFrameType,
+  type FrameDecoder,
+  FrameType,
+  HANDSHAKE_BYTES_MAX,
+  MAGIC,
+  MEMBERS_MAX,
+  type Operation,
+  PROTOCOL_VERSION,
+  readControlFrame,
+  readOperation,
+  readRequestNumber,
+  type SessionLimits,
+  type Welcome,
+  writeControlFrame,
+  writeResponse,
+  writeStream,
+} from "../../protocol.ts";
+import type { Engine } from "../broker/engine.ts";
+import type { Duplex } from "../transport/duplex.ts";
+import type { Heartbeat, HeartbeatLimits, Watch } from "../transport/heartbeat.ts";
+import { Link, type LinkOwner } from "../transport/link.ts";
+import type { ByteBudget } from "./byte_budget.ts";
+import type { Log } from "./log.ts";
+import { SessionFollower } from "./session_follower.ts";
+import { SessionPublisher } from "./session_publisher.ts";
+
+/** What all sessions of a broker share. */
+export interface SessionContext {
+  /** What holds the streams. */
+  readonly engine: Engine;
+  /** Where sessions say what happens. */
+  readonly log: Log;
+  /** The version of the broker. */
+  readonly version: string;
+  /** The limits that the handshake tells. */
+  readonly limits: SessionLimits;
+  /** How long silence may last. */
+  readonly heartbeatLimits: HeartbeatLimits;
+  /** How long the handshake may take, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** How many bytes may wait for a client before deliveries to it stop. */
+  readonly outboundBytesMax: number;
+  /** How many unconfirmed bytes there may be. */
+  readonly budget: ByteBudget;
+  /** Looks after the links. */
+  readonly heartbeat: Heartbeat;
+  /** Tells the time, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** How long an error frame may take to leave before the connection is closed, in milliseconds. */
+const FAREWELL_MS = 1000;
+
+/** One client's session. */
+export class Session implements LinkOwner {
+  /** Its number, for logs. */
+  readonly number: number;
+  /** What the broker's sessions share. */
+  readonly context: SessionContext;
+  /** Its connection. */
+  readonly link: Link;
+  /** Its publishers, by number. */
+  readonly publishers: Map<number, SessionPublisher> = new Map();
+  /** Its followers, by number. */
+  readonly followers: Map<number, SessionFollower> = new Map();
+  readonly #peer: string;
+  readonly #streamNumbers = new Map<string, number>();
+  #client: string | undefined;
+  #hasSaidGoodbye = false;
+  #wasFull = false;
+
+  constructor(duplex: Duplex, peer: string, number: number, context: SessionContext) {
+    this.number = number;
+    this.context = context;
+    this.#peer = peer;
+    this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
+  }
+
+  /** Whether more waits for the client than should; deliveries go on when there is room again. */
+  get isFull(): boolean {
+    const isFull = this.link.outboundBytes >= this.context.outboundBytesMax;
+    if (isFull) this.#wasFull = true;
+    return isFull;
+  }
+
+  /** Serves the client until it leaves or has to. Never throws. */
+  async run(): Promise<void> {
+    const { heartbeat, heartbeatLimits, now } = this.context;
+    const watch = heartbeat.watch(this.link, {
+      limits: heartbeatLimits,
+      onFault: (fault) => this.#giveUp(fault),
+    }, now());
+    try {
+      await this.#serve();
+    } catch (error) {
+      await this.#endWith(error);
+    } finally {
+      this.#leave(watch);
+    }
+  }
+
+  /** Tells the client that the broker is being stopped. */
+  sayGoodbye(): void {
+    writeControlFrame(this.link.writer, "goodbye", {
+      code: "SHUTTING_DOWN",
+      message: "the broker is being stopped",
+    });
+    this.link.flush();
+  }
+
+  /** Gives a stream its number in this session, and tells the client when it is a new one. */
+  numberOf(stream: string): number {
+    const known = this.#streamNumbers.get(stream);
+    if (known !== undefined) return known;
+    const number = this.#streamNumbers.size + 1;
+    this.#streamNumbers.set(stream, number);
+    writeStream(this.link.writer, number, stream);
+    return number;
+  }
+
+  /** Tells the client that a command failed. */
+  report(
+    error: BrokerError,
+    about: { request?: number; publisher?: number; follower?: number },
+  ): void {
+    const { code, message } = error;
+    writeControlFrame(this.link.writer, "error", { code, message, ...about });
+    this.link.flush();
+  }
+
+  handleFrame(frame: FrameDecoder): void {
+    if (this.#client === undefined) return this.#handleHello(frame);
+    const handle = handlers[frame.type];
+    if (handle === undefined) {
+      throw new BrokerError(
+        "UNKNOWN_FRAME",
+        `Cannot handle a frame of type ${describeFrameType(frame.type)}: clients do not send it`,
+      );
+    }
+    handle(this, frame);
+  }
+
+  handleReady(): void {
+    if (!this.#wasFull) return;
+    this.#wasFull = false;
+    for (const follower of this.followers.values()) follower.resume();
+  }
+
+  waitToRead(): Promise<void> | undefined {
+    return this.context.budget.wait();
+  }
+
+  /** Opens a publisher, or tells why not. */
+  openPublisher(frame: FrameDecoder): void {
+    const options = readControlFrame(frame, "openPublisher");
+    if (this.publishers.has(options.publisher)) {
+      throw duplicateMember("publisher", options.publisher);
+    }
+    if (this.publishers.size >= MEMBERS_MAX) {
+      return this.report(tooManyMembers("publishers"), { publisher: options.publisher });
+    }
+    const publisher = new SessionPublisher(this, options);
+    this.publishers.set(options.publisher, publisher);
+    const { routeString, bindType } = options.bind;
+    this.context.log.debug("publisher opened", {
+      session: this.number,
+      publisher: options.publisher,
+      [bindType]: routeString,
+    });
+  }
+
+  /** Opens a follower, or tells why not. */
+  openFollower(frame: FrameDecoder): void {
+    const options = readControlFrame(frame, "openFollower");
+    if (this.followers.has(options.follower)) throw duplicateMember("follower", options.follower);
+    if (this.followers.size >= MEMBERS_MAX) {
+      return this.report(tooManyMembers("followers"), { follower: options.follower });
+    }
+    this.followers.set(options.follower, new SessionFollower(this, options));
+    const { routeString, bindType } = options.bind;
+    this.context.log.debug("follower opened", {
+      session: this.number,
+      follower: options.name,
+      [bindType]: routeString,
+    });
+  }
+
+  /** Ends a publisher for good. */
+  closePublisher(number: number): void {
+    this.publishers.get(number)?.close();
+    this.publishers.delete(number);
+  }
+
+  /** Ends a follower. */
+  closeFollower(number: number): void {
+    this.followers.get(number)?.close();
+    this.followers.delete(number);
+  }
+
+  /** The client is done: its publishers will not come back. */
+  handleGoodbye(): void {
+    this.#hasSaidGoodbye = true;
+    for (const number of [...this.publishers.keys()]) this.closePublisher(number);
+    for (const number of [...this.followers.keys()]) this.closeFollower(number);
+  }
+
+  /** Carries out a cursor's operation and answers it. */
+  handleRequest(frame: FrameDecoder): void {
+    const request = readRequestNumber(frame);
+    try {
+      const { operation, name } = readOperation(frame);
+      this.#operate(operation, name).then(
+        (result) => this.respond(request, result),
+        (error) => this.fail(error, { request }),
+      );
+    } catch (error) {
+      this.fail(error, { request });
+    }
+  }
+
+  /** Answers a request. */
+  respond(request: number, result: unknown): void {
+    if (this.link.isClosed) return;
+    writeResponse(this.link.writer, request, result);
+    this.link.flush();
+  }
+
+  /** Tells the client of a failed command, whatever it was; faults of the broker are logged. */
+  fail(error: unknown, about: { request?: number; follower?: number }): void {
+    if (error instanceof BrokerError && error.fatal) throw error;
+    if (!this.link.isClosed) this.report(asBrokerError(error, this.context.log), about);
+  }
+
+  async #operate(operation: Operation, name: string): Promise<unknown> {
+    const { engine, log } = this.context;
+    switch (operation) {
+      case "createStream":
+        await engine.createStream(name);
+        log.info("stream created", { stream: name, session: this.number });
+        return null;
+      case "deleteStream":
+        await engine.deleteStream(name);
+        log.info("stream deleted", { stream: name, session: this.number });
+        return null;
+      case "getStreams":
+        return engine.getStreams();
+      case "getStream":
+        return engine.getStream(name);
+      case "getPels":
+        return engine.getPels();
+      case "getPel":
+        return engine.getPel(name);
+    }
+  }
+
+  async #serve(): Promise<void> {
+    const { handshakeTimeoutMs } = this.context;
+    const welcomed = Promise.withResolvers<void>();
+    this.#welcomed = welcomed.resolve;
+    const served = this.#readAll().finally(welcomed.resolve);
+    // Whatever becomes of the session is told by `served`; here only the time counts.
+    served.catch(() => {});
+    try {
+      await deadline(welcomed.promise, handshakeTimeoutMs);
+    } catch (cause) {
+      throw new BrokerError(
+        "HANDSHAKE_TIMEOUT",
+        `Cannot open a session: no handshake within ${handshakeTimeoutMs} ms`,
+        { cause },
+      );
+    }
+    await served;
+  }
+
+  /** Resolves when the handshake is complete. */
+  #welcomed: () => void = () => {};
+
+  async #readAll(): Promise<void> {
+    const preface = await this.link.readPreface(MAGIC.length);
+    if (preface === undefined) return;
+    checkMagic(preface);
+    await this.link.run();
+  }
+
+  #handleHello(frame: FrameDecoder): void {
+    if (frame.type !== FrameType.hello) {
+      throw new BrokerError(
+        "HANDSHAKE_EXPECTED",
+        `Cannot open a session: the first frame is ${describeFrameType(frame.type)}, not hello`,
+      );
+    }
+    const { client } = readControlFrame(frame, "hello");
+    this.#client = client;
+    writeControlFrame(this.link.writer, "welcome", this.#welcome());
+    this.link.flush();
+    frame.raiseLimit(this.context.limits.frameBytes);
+    this.#welcomed();
+    this.context.log.info("session opened", {
+      session: this.number,
+      client,
+      peer: this.#peer,
+    });
+  }
+
+  #welcome(): Welcome {
+    const { version, engine, heartbeatLimits, limits } = this.context;
+    return {
+      session: this.number,
+      version,
+      engine: engine.name,
+      durability: engine.durability,
+      heartbeatMs: heartbeatLimits.heartbeatMs,
+      heartbeatTimeoutMs: heartbeatLimits.heartbeatTimeoutMs,
+      limits,
+      capabilities: [],
+    };
+  }
+
+  #giveUp(fault: "silent" | "slow"): void {
+    const error = fault === "silent"
+      ? new BrokerError("HEARTBEAT_LOST", "nothing was heard from the client for too long")
+      : new BrokerError("SLOW_READER", "the client does not read what is sent to it");
+    this.#logEnd(error);
+    // A client that is silent or does not read cannot be told; its connection just ends.
+    this.link.close();
+  }
+
+  /** Tells the client what was wrong, and closes the connection. */
+  async #endWith(cause: unknown): Promise<void> {
+    const error = asBrokerError(cause, this.context.log);
+    this.#logEnd(error);
+    if (this.link.isClosed) return;
+    const { code, message } = error;
+    writeControlFrame(this.link.writer, "error", { code, message });
+    // A client that does not take its error frame is closed all the same.
+    await deadline(this.link.drain(), FAREWELL_MS).catch(() => {});
+  }
+
+  #leave(watch: Watch): void {
+    watch.end();
+    this.link.close();
+    for (const follower of this.followers.values()) follower.close();
+    for (const publisher of this.publishers.values()) publisher.lose();
+    this.followers.clear();
+    this.publishers.clear();
+    if (this.#client === undefined) return;
+    this.context.log.info(this.#hasSaidGoodbye ? "session closed" : "session lost", {
+      session: this.number,
+      client: this.#client,
+    });
+  }
+
+  #logEnd(error: BrokerError): void {
+    this.context.log.warning("session ended with an error", {
+      session: this.number,
+      client: this.#client ?? "unknown",
+      peer: this.#peer,
+      code: error.code,
+      error: error.message,
+    });
+  }
+}
+
+/** What each frame of a client does. */
+const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> = {
+  [FrameType.heartbeat]: () => {},
+  [FrameType.goodbye]: (session) => session.handleGoodbye(),
+  [FrameType.request]: (session, frame) => session.handleRequest(frame),
+  [FrameType.openPublisher]: (session, frame) => session.openPublisher(frame),
+  [FrameType.closePublisher]: (session, frame) => session.closePublisher(frame.u32()),
+  [FrameType.publish]: (session, frame) => SessionPublisher.handlePublish(session, frame),
+  [FrameType.openFollower]: (session, frame) => session.openFollower(frame),
+  [FrameType.closeFollower]: (session, frame) => session.closeFollower(frame.u32()),
+  [FrameType.credit]: (session, frame) => SessionFollower.handleCredit(session, frame),
+  [FrameType.ack]: (session, frame) => SessionFollower.handleTags(session, frame, "ack"),
+  [FrameType.release]: (session, frame) => SessionFollower.handleTags(session, frame, "release"),
+  [FrameType.begin]: (session, frame) => SessionFollower.handleTags(session, frame, "begin"),
+};
+
+/** Throws if the first bytes of a connection are not this protocol's. */
+function checkMagic(preface: Uint8Array): void {
+  const isOurs = MAGIC.subarray(0, 3).every((byte, index) => preface[index] === byte);
+  if (!isOurs) {
+    throw new BrokerError(
+      "BAD_MAGIC",
+      "Cannot open a session: this port speaks the SimpleMQ protocol, which begins with SMQ",
+    );
+  }
+  if (preface[3] !== PROTOCOL_VERSION) {
+    throw new BrokerError(
+      "UNSUPPORTED_VERSION",
+      `Cannot open a session: protocol version is ${preface[3]}, spoken is ${PROTOCOL_VERSION}`,
+    );
+  }
+}
+
+/** Passes the protocol's errors on; anything else is a fault of the broker, logged in full. */
+function asBrokerError(error: unknown, log: Log): BrokerError {
+  if (error instanceof BrokerError) return error;
+  const detail = error instanceof Error ? error.stack ?? error.message : String(error);
+  log.error("unexpected error in a session", { error: detail });
+  return new BrokerError("INTERNAL_ERROR", "an unexpected fault in the broker", { cause: error });
+}
+
+function duplicateMember(kind: string, number: number): BrokerError {
+  return new BrokerError("BAD_FRAME", `Cannot open ${kind} ${number}: it is open already`);
+}
+
+function tooManyMembers(kind: string): BrokerError {
+  return new BrokerError(
+    "TOO_MANY_MEMBERS",
+    `Cannot open more ${kind}: the session has ${MEMBERS_MAX}, the most allowed`,
+  );
+}

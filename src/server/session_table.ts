@@ -1,0 +1,61 @@
+/**
+ * All sessions of a broker: how many there may be, and how they end together.
+ *
+ * @module
+ */
+
+import { deadline } from "@std/async/deadline";
+import { FrameWriter, writeControlFrame } from "../../protocol.ts";
+import type { Duplex } from "../transport/duplex.ts";
+import { Session, type SessionContext } from "./session.ts";
+
+/** The open sessions. */
+export class SessionTable {
+  readonly #context: SessionContext;
+  readonly #connectionsMax: number;
+  readonly #sessions = new Map<Session, Promise<void>>();
+  #lastNumber = 0;
+
+  constructor(context: SessionContext, connectionsMax: number) {
+    this.#context = context;
+    this.#connectionsMax = connectionsMax;
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  /** Opens a session on a connection, or turns it away when there are too many. */
+  open(duplex: Duplex, peer: string): void {
+    if (this.#sessions.size >= this.#connectionsMax) return this.#turnAway(duplex, peer);
+    const session = new Session(duplex, peer, ++this.#lastNumber, this.#context);
+    const ended = session.run()
+      .catch((error) => this.#context.log.error("a session did not end well", { error }))
+      .finally(() => this.#sessions.delete(session));
+    this.#sessions.set(session, ended);
+  }
+
+  /**
+   * Tells all clients that the broker stops, lets them finish what is under way, and closes what is
+   * left then.
+   *
+   * @param timeoutMs How long they may take, in milliseconds.
+   */
+  async close(timeoutMs: number): Promise<void> {
+    for (const session of this.#sessions.keys()) session.sayGoodbye();
+    // Whoever has not finished by then is closed all the same.
+    await deadline(Promise.all(this.#sessions.values()), timeoutMs).catch(() => {});
+    for (const session of this.#sessions.keys()) session.link.close();
+    await Promise.all(this.#sessions.values());
+  }
+
+  #turnAway(duplex: Duplex, peer: string): void {
+    const message = `the broker has ${this.#connectionsMax} connections, the most allowed`;
+    this.#context.log.warning("connection turned away", { peer, reason: message });
+    const writer = new FrameWriter();
+    writeControlFrame(writer, "error", { code: "TOO_MANY_CONNECTIONS", message });
+    // A fresh connection takes these few bytes at once, or is gone already.
+    duplex.write(writer.take()).catch(() => {}).finally(() => duplex.close());
+  }
+}

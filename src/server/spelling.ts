@@ -1,0 +1,51 @@
+/**
+ * Which known name somebody may have meant.
+ *
+ * @module
+ */
+
+/** A longer name is not looked at: nobody misspells that much. */
+const NAME_LENGTH_MAX = 64;
+
+/**
+ * Finds the known name nearest to a mistaken one. `-`, `_`, `.` and the case do not count, and the
+ * last part of a known name is enough: `engine` finds `storage.engine`.
+ *
+ * @param name The mistaken name.
+ * @param known The names to choose from.
+ * @returns The nearest, or `undefined` if none is near.
+ */
+export function findNearest(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > NAME_LENGTH_MAX) return undefined;
+  const mistaken = simplify(name);
+  let nearest: string | undefined;
+  let least = Math.max(1, Math.floor(mistaken.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = Math.min(
+      countEdits(mistaken, simplify(candidate)),
+      countEdits(mistaken, simplify(candidate.split(".").at(-1) ?? candidate)),
+    );
+    if (distance >= least) continue;
+    nearest = candidate;
+    least = distance;
+  }
+  return nearest;
+}
+
+function simplify(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_.]/g, "");
+}
+
+/** How many characters have to be put in, taken out or replaced to get from one name to another. */
+function countEdits(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

@@ -44,7 +44,7 @@
  * | 23 | `confirm` | broker | publisher u32, sequence u64, count u32, isDuplicate u8, n u32, n × (stream u32, firstId u64) |
  * | 24 | `refuse` | broker | JSON {@linkcode Refusal} |
  * | 30 | `openFollower` | client | JSON {@linkcode OpenFollower} |
- * | 31 | `closeFollower` | client | follower u32 |
+ * | 31 | `closeFollower` | client | follower u32, lastTag u64 |
  * | 32 | `credit` | client | follower u32, messages u32, bytes u32 |
  * | 33 | `deliver` | broker | follower u32, stream u32, firstTag u64, firstId u64, attempts u32, count u32, entries |
  * | 34 | `ack` | client | follower u32, request u32, n u32, n × (firstTag u64, count u32) |
@@ -84,7 +84,9 @@
  * `ack` ends deliveries. `release` gives back what was not looked at: the message is ready again in
  * its old place and the delivery does not count as an attempt. `begin` says that deliveries are
  * being worked on, which the broker assumes by itself of the oldest one only: when the session ends,
- * what a follower holds is ready again, and `attempts` goes up for what was worked on.
+ * what a follower holds is ready again, and `attempts` goes up for what was worked on. A client that
+ * ends a follower by `closeFollower` gives back first what it has not looked at, and says the last
+ * tag that it has received (or 0): what is still on its way to it does not count either.
  *
  * An `ack` with a request number is answered with a `response` when it is done as durably as the
  * engine promises. Ranges with deliveries that are not held are answered with `error`

@@ -29,6 +29,9 @@ import type { PublisherRecord } from "./publisher_registry.ts";
 import { checkStreamName, type PatternCompiler, type Route, Router } from "./router.ts";
 import { Stream } from "./stream.ts";
 
+/** How many entries of pending lists are told at once; the oldest of each follower come first. */
+const ENTRIES_MAX = 50_000;
+
 /** How many streams there may be. */
 const STREAM_COUNT_MAX = 100_000;
 
@@ -211,29 +214,33 @@ export class Broker {
     if (error !== undefined) throw error;
   }
 
-  /** Ends a follower, or finds it lost: what it holds is ready again. */
-  closeFollower(follower: Follower): void {
+  /** Ends a follower (its client has received `lastTag`), or finds it lost: its messages are back. */
+  closeFollower(follower: Follower, lastTag?: number): void {
     if (!this.#followers.delete(follower)) return;
     this.#router.removeFollower(follower);
     for (const attachment of follower.attachments.values()) detach(attachment);
-    const oldest = follower.pending.runs[0];
     // Only what was worked on counts as an attempt: a message that kills its follower must not take
     // those that were fetched with it to the dead letters.
-    if (oldest !== undefined) follower.pending.find(oldest.firstTag, 1)[0]!.isBegun = true;
-    for (const run of follower.pending.takeAll()) {
+    const { pending } = follower;
+    const oldest = pending.runs[0]?.firstTag ?? 0;
+    const worked = lastTag === undefined ? pending.find(oldest, 1) : pending.find(1, lastTag);
+    for (const run of worked) run.isBegun = true;
+    for (const run of pending.takeAll()) {
       this.#giveBack(follower, run, run.isBegun ? run.attempts : run.attempts - 1);
     }
   }
 
   /** Tells what followers hold, by the followers' names. */
   getPels(): PendingEntryList[] {
-    const lists = new Map<string, PendingEntry[]>();
-    for (const follower of this.#followers) {
-      const entries = lists.get(follower.name) ?? [];
-      lists.set(follower.name, entries);
-      for (const run of follower.pending.runs) listEntries(run, entries);
+    const lists = new Map<string, { follower: string; count: number; entries: PendingEntry[] }>();
+    let left = ENTRIES_MAX;
+    for (const { name, pending } of this.#followers) {
+      const list = lists.get(name) ?? { follower: name, count: 0, entries: [] };
+      lists.set(name, list);
+      list.count += pending.count;
+      left -= listEntries(pending.runs, list.entries, left);
     }
-    return [...lists].map(([follower, entries]) => ({ follower, entries }));
+    return [...lists.values()];
   }
 
   /** Tells what the followers of one name hold. */
@@ -243,7 +250,7 @@ export class Broker {
     for (const follower of this.#followers) {
       if (follower.name !== name) continue;
       isKnown = true;
-      for (const run of follower.pending.runs) listEntries(run, entries);
+      listEntries(follower.pending.runs, entries, ENTRIES_MAX - entries.length);
     }
     if (isKnown) return entries;
     throw new BrokerError(
@@ -380,14 +387,18 @@ function explainNoStream(publisher: Publisher): BrokerError {
   return new BrokerError("STREAM_NOT_FOUND", `Cannot publish to "${routeString}": no such stream`);
 }
 
-/** Writes a run down as single entries, for a person to look at. */
-function listEntries(run: PendingRun, entries: PendingEntry[]): void {
-  for (let index = 0; index < run.count; index++) {
-    entries.push({
-      stream: run.stream.name,
-      id: run.firstId + index,
-      attempts: run.attempts,
-      deliveredAt: run.deliveredAt,
-    });
+/** Writes runs down as single entries, `countMax` at most; returns how many. */
+function listEntries(
+  runs: readonly PendingRun[],
+  entries: PendingEntry[],
+  countMax: number,
+): number {
+  let left = countMax;
+  for (const { stream, firstId, count, attempts, deliveredAt } of runs) {
+    for (let index = 0; index < count; index++) {
+      if (left-- === 0) return countMax;
+      entries.push({ stream: stream.name, id: firstId + index, attempts, deliveredAt });
+    }
   }
+  return countMax - left;
 }

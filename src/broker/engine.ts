@@ -163,6 +163,12 @@ export interface EngineFollower {
   begin(ranges: readonly TagRange[]): void;
   /** Its sink is not full any more. */
   resume(): void;
-  /** Ends the follower, or finds it lost: all that it holds is ready again. */
-  close(): void;
+  /**
+   * Ends the follower: all that it holds is ready again.
+   *
+   * @param lastTag The last tag that its client has received: later ones do not count as attempts,
+   * earlier ones do. Without it the follower is lost, and only its oldest delivery and those that
+   * have begun count.
+   */
+  close(lastTag?: number): void;
 }

@@ -6,6 +6,7 @@
 
 import { deadline } from "@std/async/deadline";
 import {
+  BODY_BYTES_MAX,
   BrokerError,
   FRAME_BYTES_RESERVE,
   type FrameDecoder,
@@ -99,7 +100,8 @@ export class BrokerSession implements LinkOwner {
       throw new BrokerError("HANDSHAKE_EXPECTED", "The broker's first frame is not a welcome");
     }
     const welcome = readControlFrame(frame, "welcome");
-    frame.raiseLimit(welcome.limits.frameBytes + FRAME_BYTES_RESERVE);
+    // Answers to a cursor may be long: a hundred thousand streams are some 13 MB.
+    frame.raiseLimit(BODY_BYTES_MAX + FRAME_BYTES_RESERVE);
     this.#startHeartbeat(welcome);
     this.#welcomed.resolve(welcome);
   }

@@ -202,7 +202,8 @@ export class ClientConnection implements Connection {
     const { signal } = this.#closing;
     let error = await this.#serve(first);
     try {
-      while (!signal.aborted && !isHopeless(error)) {
+      // Whoever closes does not want a new connection: what is unconfirmed fails, and says so.
+      while (this.#closeCall === undefined && !isHopeless(error)) {
         error = await this.#serve(
           await retry(() => openSession(this.#dial, this.#options, signal), signal),
         );
@@ -210,7 +211,7 @@ export class ClientConnection implements Connection {
     } catch (cause) {
       error = cause as Error;
     }
-    if (signal.aborted) error = undefined;
+    if (this.#closeCall !== undefined) error = undefined;
     this.#uplink.end(error);
     if (error === undefined) return { message: "the connection was closed here" };
     return { message: error.message, error };

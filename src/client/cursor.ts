@@ -58,7 +58,7 @@ export interface Cursor {
   /** Tells what followers have taken and not acknowledged, by the followers' names. */
   getPels(): Promise<PendingEntryList[]>;
   /**
-   * Tells what the followers of one name have taken and not acknowledged.
+   * Tells what the followers of one name have taken and not acknowledged: the first 50,000 entries.
    *
    * @param followerName The followers' name.
    * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if none of that name is connected.

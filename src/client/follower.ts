@@ -150,6 +150,8 @@ export class ClientFollower implements Follower<never>, Member {
   readonly #prefetch: Prefetch;
   /** Counts connections: tags of an earlier one mean nothing any more. */
   #epoch = 0;
+  /** The last tag that has come over this connection. */
+  #lastTag = 0;
   #fetched: FetchedBatch[] = [];
   #fetchedCount = 0;
   /** How many messages are handed out and not acknowledged. */
@@ -219,10 +221,11 @@ export class ClientFollower implements Follower<never>, Member {
       this.write(link);
       link.writer.begin(FrameType.closeFollower);
       link.writer.u32(this.#number);
+      link.writer.u64(this.#lastTag);
       link.writer.end();
     }
     this.end(undefined);
-    this.#uplink.followers.delete(this.#number);
+    this.#uplink.forget(this, this.#number);
     await link?.drain();
   }
 
@@ -273,6 +276,7 @@ export class ClientFollower implements Follower<never>, Member {
 
   lose(): void {
     this.#epoch++;
+    this.#lastTag = 0;
     this.#fetched = [];
     this.#fetchedCount = 0;
     this.#heldCount = 0;
@@ -300,6 +304,7 @@ export class ClientFollower implements Follower<never>, Member {
   handleDelivery(fields: DeliverFields, frame: FrameDecoder): void {
     const { count, buffer, start, end } = readBatch(frame);
     const { firstTag, firstId, attempts } = fields;
+    this.#lastTag = firstTag + count - 1;
     if (this.#isPaused || this.#isClosed) return this.#release(firstTag, count);
     this.#fetched.push({
       owner: this,

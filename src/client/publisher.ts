@@ -224,7 +224,7 @@ export class ClientPublisher implements Publisher, Member {
     this.#isClosed = true;
     // What failed has been told to whoever sent it.
     await this.flush().catch(ignore);
-    this.#uplink.publishers.delete(this.#number);
+    this.#uplink.forget(this, this.#number);
     const { link } = this.#uplink;
     if (link === undefined || this.#error !== undefined) return;
     link.writer.begin(FrameType.closePublisher);

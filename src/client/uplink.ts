@@ -134,6 +134,13 @@ export class Uplink {
     queueMicrotask(() => this.#writeAll());
   }
 
+  /** Leaves a member out from now on: it is closed, and has said its last word. */
+  forget(member: Member, number: number): void {
+    this.publishers.delete(number);
+    this.followers.delete(number);
+    this.#dirty.delete(member);
+  }
+
   /** The link has room again. */
   handleReady(): void {
     if (this.#dirty.size > 0) this.#writeAll();
@@ -168,9 +175,10 @@ export class Uplink {
     });
   }
 
-  /** Waits until nobody waits for an answer any more. */
+  /** Waits until members have finished what is under way, and lets them say their last words. */
   async finish(): Promise<void> {
     await Promise.all(this.members.map((member) => member.finish()));
+    this.#writeAll();
   }
 
   /** The name of a stream that the broker has numbered. */

@@ -100,7 +100,7 @@ export class MemoryEngine implements Engine {
       release: (ranges) => broker.release(follower, ranges),
       begin: (ranges) => broker.begin(follower, ranges),
       resume: () => broker.resume(follower),
-      close: () => broker.closeFollower(follower),
+      close: (lastTag) => broker.closeFollower(follower, lastTag),
     };
   }
 

@@ -145,7 +145,8 @@ function badBatch(why: string): BrokerError {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** Text is what was encoded: a byte order mark in front belongs to it. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Encodes headers.

@@ -18,7 +18,8 @@ const BUFFER_BYTES_MIN = 4 * 1024;
 /** Reads larger than this gain nothing (measured on loopback). */
 const BUFFER_BYTES_BUSY = 64 * 1024;
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+/** Text is what was encoded: a byte order mark in front belongs to it. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Finds frames in a stream of bytes.

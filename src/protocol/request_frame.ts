@@ -66,7 +66,9 @@ export interface PendingEntry {
 export interface PendingEntryList {
   /** The followers' name. */
   readonly follower: string;
-  /** What they hold, in the order of delivery. */
+  /** How many they hold. */
+  readonly count: number;
+  /** What they hold, in the order of delivery: 50,000 entries at most in one answer. */
   readonly entries: readonly PendingEntry[];
 }
 

@@ -20,6 +20,11 @@ export class ByteBudget {
     return this.#bytes;
   }
 
+  /** Whether all of it is in use. */
+  get isSpent(): boolean {
+    return this.#bytes >= this.#bytesMax;
+  }
+
   /** Uses bytes; the last user may go beyond the budget. */
   use(bytes: number): void {
     this.#bytes += bytes;
@@ -28,14 +33,14 @@ export class ByteBudget {
   /** Gives bytes back. */
   free(bytes: number): void {
     this.#bytes -= bytes;
-    if (this.#bytes >= this.#bytesMax) return;
+    if (this.isSpent) return;
     this.#freed?.resolve();
     this.#freed = undefined;
   }
 
   /** Resolves when there is something left of the budget; `undefined` if there is now. */
   wait(): Promise<void> | undefined {
-    if (this.#bytes < this.#bytesMax) return undefined;
+    if (!this.isSpent) return undefined;
     this.#freed ??= Promise.withResolvers();
     return this.#freed.promise;
   }

@@ -61,6 +61,9 @@ export interface SessionContext {
 /** How long an error frame may take to leave before the connection is closed, in milliseconds. */
 const FAREWELL_MS = 1000;
 
+/** How many requests of a session may be under way: an answer can be a thousand times as long. */
+const REQUESTS_MAX = 16;
+
 /** One client's session. */
 export class Session implements LinkOwner {
   /** Its number, for logs. */
@@ -78,6 +81,9 @@ export class Session implements LinkOwner {
   #client: string | undefined;
   #hasSaidGoodbye = false;
   #wasFull = false;
+  #openRequests = 0;
+  /** Set while nothing is read: the client asks faster than it takes the answers. */
+  #canRead: PromiseWithResolvers<void> | undefined;
 
   constructor(duplex: Duplex, peer: string, number: number, context: SessionContext) {
     this.number = number;
@@ -151,13 +157,21 @@ export class Session implements LinkOwner {
   }
 
   handleReady(): void {
-    if (!this.#wasFull) return;
+    if (!this.#wasFull || this.link.outboundBytes >= this.context.outboundBytesMax) return;
     this.#wasFull = false;
+    this.#goOnReading();
     for (const follower of this.followers.values()) follower.resume();
   }
 
   waitToRead(): Promise<void> | undefined {
-    return this.context.budget.wait();
+    if (this.#mayRead) return undefined;
+    this.#canRead ??= Promise.withResolvers();
+    this.context.budget.wait()?.then(() => this.#goOnReading());
+    return this.#canRead.promise;
+  }
+
+  handleClosed(): void {
+    this.#goOnReading();
   }
 
   /** Opens a publisher, or tells why not. */
@@ -196,22 +210,29 @@ export class Session implements LinkOwner {
   }
 
   /** Ends a publisher for good. */
-  closePublisher(number: number): void {
+  closePublisher(frame: FrameDecoder): void {
+    const number = frame.u32();
+    frame.finish();
     this.publishers.get(number)?.close();
     this.publishers.delete(number);
   }
 
   /** Ends a follower. */
-  closeFollower(number: number): void {
-    this.followers.get(number)?.close();
+  closeFollower(frame: FrameDecoder): void {
+    const number = frame.u32();
+    const lastTag = frame.u64();
+    frame.finish();
+    this.followers.get(number)?.close(lastTag);
     this.followers.delete(number);
   }
 
   /** The client is done: its publishers will not come back. */
   handleGoodbye(): void {
     this.#hasSaidGoodbye = true;
-    for (const number of [...this.publishers.keys()]) this.closePublisher(number);
-    for (const number of [...this.followers.keys()]) this.closeFollower(number);
+    for (const publisher of this.publishers.values()) publisher.close();
+    for (const follower of this.followers.values()) follower.close();
+    this.publishers.clear();
+    this.followers.clear();
   }
 
   /** Carries out a cursor's operation and answers it. */
@@ -219,10 +240,14 @@ export class Session implements LinkOwner {
     const request = readRequestNumber(frame);
     try {
       const { operation, name } = readOperation(frame);
+      this.#openRequests++;
       this.#operate(operation, name).then(
         (result) => this.respond(request, result),
         (error) => this.fail(error, { request }),
-      );
+      ).finally(() => {
+        this.#openRequests--;
+        this.#goOnReading();
+      });
     } catch (error) {
       this.fail(error, { request });
     }
@@ -260,6 +285,23 @@ export class Session implements LinkOwner {
         return engine.getPels();
       case "getPel":
         return engine.getPel(name);
+    }
+  }
+
+  /** Whether nothing is in the way of the next frame. */
+  get #mayRead(): boolean {
+    if (this.link.isClosed) return true;
+    return this.#openRequests < REQUESTS_MAX && !this.isFull && !this.context.budget.isSpent;
+  }
+
+  /** Reads on, if that was waited for and nothing is in the way any more. */
+  #goOnReading(): void {
+    if (this.#canRead === undefined) return;
+    if (this.#mayRead) {
+      this.#canRead.resolve();
+      this.#canRead = undefined;
+    } else {
+      this.context.budget.wait()?.then(() => this.#goOnReading());
     }
   }
 
@@ -373,14 +415,14 @@ export class Session implements LinkOwner {
 
 /** What each frame of a client does. */
 const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> = {
-  [FrameType.heartbeat]: () => {},
+  [FrameType.heartbeat]: (_session, frame) => frame.finish(),
   [FrameType.goodbye]: (session) => session.handleGoodbye(),
   [FrameType.request]: (session, frame) => session.handleRequest(frame),
   [FrameType.openPublisher]: (session, frame) => session.openPublisher(frame),
-  [FrameType.closePublisher]: (session, frame) => session.closePublisher(frame.u32()),
+  [FrameType.closePublisher]: (session, frame) => session.closePublisher(frame),
   [FrameType.publish]: (session, frame) => SessionPublisher.handlePublish(session, frame),
   [FrameType.openFollower]: (session, frame) => session.openFollower(frame),
-  [FrameType.closeFollower]: (session, frame) => session.closeFollower(frame.u32()),
+  [FrameType.closeFollower]: (session, frame) => session.closeFollower(frame),
   [FrameType.credit]: (session, frame) => SessionFollower.handleCredit(session, frame),
   [FrameType.ack]: (session, frame) => SessionFollower.handleTags(session, frame, "ack"),
   [FrameType.release]: (session, frame) => SessionFollower.handleTags(session, frame, "release"),

@@ -74,9 +74,9 @@ export class SessionFollower implements FollowerSink {
     this.#follower?.resume();
   }
 
-  /** Ends it: what it holds is ready again. */
-  close(): void {
-    this.#follower?.close();
+  /** Ends it: what it holds is ready again. Without `lastTag`, it is lost. */
+  close(lastTag?: number): void {
+    this.#follower?.close(lastTag);
   }
 
   #handleTags(fields: TagFields, verb: "ack" | "release" | "begin"): void {

@@ -167,7 +167,7 @@ const TABLE: SettingTable = {
     max: 65535,
   }),
   logLevel: choice({
-    about: "The least serious lines that are logged",
+    about: "The least serious lines that are logged: debug, info, warning or error",
     initial: "info",
     names: LOG_LEVELS,
   }),

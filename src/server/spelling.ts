@@ -36,16 +36,27 @@ function simplify(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.]/g, "");
 }
 
-/** How many characters have to be put in, taken out or replaced to get from one name to another. */
+/** How many characters have to be put in, taken out, replaced or swapped with the next one. */
 function countEdits(from: string, to: string): number {
+  let previous: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      next.push(Math.min(
+        at(row, j) + 1,
+        at(next, j - 1) + 1,
+        at(row, j - 1) + (from[i - 1] === to[j - 1] ? 0 : 1),
+        isSwap ? at(previous, j - 2) + 1 : Infinity,
+      ));
     }
+    previous = row;
     row = next;
   }
-  return row.at(-1) ?? 0;
+  return at(row, to.length);
+}
+
+function at(row: readonly number[], index: number): number {
+  return row[index] ?? Infinity;
 }

@@ -24,7 +24,9 @@ export interface LinkOwner {
   handleFrame(frame: FrameDecoder): void;
   /** The link takes more again: after a write, and when a turn in which it wrote is over. */
   handleReady?(): void;
-  /** The reader may go on: awaited before each read. */
+  /** The link has been closed from this side. */
+  handleClosed?(): void;
+  /** What to wait for before the next frame is handled, if anything. */
   waitToRead?(): Promise<void> | undefined;
 }
 
@@ -105,10 +107,10 @@ export class Link {
     for (;;) {
       while (this.decoder.next()) {
         this.#owner.handleFrame(this.decoder);
+        const gate = this.#owner.waitToRead?.();
+        if (gate !== undefined) await gate;
         if (this.#isClosed) return;
       }
-      const gate = this.#owner.waitToRead?.();
-      if (gate !== undefined) await gate;
       if (await this.#receive()) continue;
       if (this.#fault !== undefined) throw this.#fault;
       return;
@@ -130,6 +132,7 @@ export class Link {
     clearImmediate(this.#turn);
     this.#duplex.close();
     this.#resolveDrained();
+    this.#owner.handleClosed?.();
   }
 
   async #receive(): Promise<boolean> {

@@ -1,0 +1,268 @@
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { BrokerError, ConnectionClosedError, type Message } from "@simplemq/simplemq";
+import { serve } from "@simplemq/simplemq/server";
+
+/** Takes `count` messages of a stream and acknowledges them. */
+async function take(follower: {
+  getMessages(): AsyncIterableIterator<Message>;
+}, count: number): Promise<Message[]> {
+  const messages: Message[] = [];
+  for await (const message of follower.getMessages()) {
+    await message.ack();
+    if (messages.push(message) === count) break;
+  }
+  return messages;
+}
+
+Deno.test("Publisher.sendMessage() resolves to where the message was stored", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("hello_queue");
+  const publisher = connection.publisher("hello_queue");
+  assertEquals(await publisher.sendMessage("hello world"), {
+    streams: [{ stream: "hello_queue", id: 1 }],
+    duplicate: false,
+  });
+  assertEquals((await publisher.sendMessage("again")).streams[0]?.id, 2);
+});
+
+Deno.test("a body arrives as what it was", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("bodies");
+  const publisher = connection.publisher("bodies");
+  const bodies = [
+    "",
+    "text",
+    "日本語 🦕 \u0000",
+    new Uint8Array(0),
+    new Uint8Array([0, 255, 128]),
+    0,
+    -1.5,
+    true,
+    false,
+    null,
+    [],
+    [1, [2, "3"]],
+    { a: { b: null } },
+    "x".repeat(300_000),
+    "ü".repeat(100_000),
+  ];
+  for (const body of bodies) publisher.sendMessage(body);
+  await publisher.flush();
+  const messages = await take(connection.follower("bodies"), bodies.length);
+  assertEquals(messages.map(({ body }) => body), bodies);
+  assertEquals(messages[2]?.bytes, new TextEncoder().encode("日本語 🦕 \u0000"));
+});
+
+Deno.test("headers travel with a message", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("headers");
+  const publisher = connection.publisher("headers");
+  const headers = { trace: "4bf9", "имя": "значение", empty: "" };
+  publisher.sendMessage("one", { headers });
+  publisher.sendMessages(["two", "three"], { headers: { of: "all" } });
+  publisher.sendMessage("four");
+  const messages = await take(connection.follower("headers"), 4);
+  assertEquals(messages.map((message) => message.headers), [
+    headers,
+    { of: "all" },
+    { of: "all" },
+    {},
+  ]);
+});
+
+Deno.test("calls that are not awaited keep their order, and flush() waits for all", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("numbers");
+  const publisher = connection.publisher("numbers");
+  const ids: (number | undefined)[] = [];
+  const count = 10_000;
+  for (let number = 1; number <= count; number++) {
+    publisher.sendMessage(number).then(({ streams }) => ids.push(streams[0]?.id));
+  }
+  await publisher.flush();
+  assertEquals(ids.length, count);
+  assertEquals(ids, Array.from({ length: count }, (_, index) => index + 1));
+  const messages = await take(connection.follower("numbers"), count);
+  assertEquals(messages.map(({ body }) => body), ids);
+});
+
+Deno.test("Publisher.sendMessages() cuts a long batch and tells all ranges", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("batches");
+  const publisher = connection.publisher("batches");
+  assertEquals(await publisher.sendMessages([]), { streams: [], duplicate: false });
+  assertEquals((await publisher.sendMessages(["a", "b", "c"])).streams, [
+    { stream: "batches", firstId: 1, lastId: 3 },
+  ]);
+  const receipt = await publisher.sendMessages(
+    function* () {
+      for (let number = 0; number < 10_000; number++) yield number;
+    }(),
+  );
+  assert(receipt.streams.length > 1);
+  let nextId = 4;
+  for (const { firstId, lastId } of receipt.streams) {
+    assertEquals(firstId, nextId);
+    nextId = lastId + 1;
+  }
+  assertEquals(nextId, 10_004);
+});
+
+Deno.test("a regex publisher reaches every stream that matches, in one receipt", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  for (const name of ["new_world", "old_world", "elsewhere"]) await cursor.createStream(name);
+  const publisher = connection.publisher(/.+_world/);
+  const { streams } = await publisher.sendMessage("hello");
+  assertEquals(streams, [{ stream: "new_world", id: 1 }, { stream: "old_world", id: 1 }]);
+  await cursor.createStream("third_world");
+  assertEquals((await publisher.sendMessage("again")).streams.length, 3);
+  assertEquals((await cursor.getStream("elsewhere")).ready, 0);
+  const shouting = connection.publisher(/NEW_/i);
+  assertEquals((await shouting.sendMessage("loud")).streams, [{ stream: "new_world", id: 3 }]);
+});
+
+Deno.test("a message with nowhere to go is refused, and the next one is not", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  const publisher = connection.publisher("later");
+  const error = await assertRejects(() => publisher.sendMessage("lost?"), BrokerError);
+  assertEquals(error.code, "STREAM_NOT_FOUND");
+  assertEquals(error.fatal, false);
+  await connection.cursor().createStream("later");
+  assertEquals((await publisher.sendMessage("here")).streams[0]?.id, 1);
+  const nowhere = await assertRejects(
+    () => connection.publisher(/nothing/).sendMessage("lost?"),
+    BrokerError,
+  );
+  assertEquals(nowhere.code, "NO_MATCHING_STREAM");
+});
+
+Deno.test("a pattern that the broker cannot match fails each call, and names the pattern", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  for (const pattern of [/(?=a)b/, /(a)\1/]) {
+    const publisher = connection.publisher(pattern);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const error = await assertRejects(() => publisher.sendMessage("x"), BrokerError);
+      assertEquals(error.code, "BAD_PATTERN");
+      assert(error.message.includes(JSON.stringify(pattern.source)), error.message);
+    }
+  }
+});
+
+Deno.test("what failed and was not awaited is told by flush(), once", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  const publisher = connection.publisher("nowhere");
+  publisher.sendMessage("one");
+  const error = await assertRejects(() => publisher.flush(), BrokerError);
+  assertEquals(error.code, "STREAM_NOT_FOUND");
+  await publisher.flush();
+  publisher.sendMessages(["x".repeat(100_000), "y".repeat(100_000)]);
+  const several = await assertRejects(() => publisher.flush(), AggregateError);
+  assertEquals(several.errors.length, 2);
+});
+
+Deno.test("a body over the limit is refused before anything is sent", async () => {
+  await using broker = await serve({ port: 0, limits: { messageBytes: 1024 } });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("small");
+  const publisher = connection.publisher("small");
+  for (
+    const body of ["x".repeat(1025), "ü".repeat(513), new Uint8Array(1025), ["x".repeat(1021)]]
+  ) {
+    await assertRejects(() => publisher.sendMessage(body), RangeError, "limit is 1024");
+  }
+  await assertRejects(() => publisher.sendMessages(["fits", "x".repeat(2000)]), RangeError);
+  await assertRejects(
+    () => publisher.sendMessage("x", { headers: { long: "x".repeat(4096) } }),
+    RangeError,
+    "limit is 4096",
+  );
+  for (const body of ["x".repeat(1024), "ü".repeat(512), new Uint8Array(1024)]) {
+    await publisher.sendMessage(body);
+  }
+  assertEquals((await connection.cursor().getStream("small")).ready, 3);
+});
+
+Deno.test("a body that JSON cannot express is a TypeError", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  const publisher = connection.publisher("any");
+  // @ts-expect-error: what a program without types may do
+  await assertRejects(() => publisher.sendMessage(undefined), TypeError, "undefined");
+  await assertRejects(() => publisher.sendMessage(() => {}), TypeError, "function");
+  const circle: unknown[] = [];
+  circle.push(circle);
+  await assertRejects(() => publisher.sendMessage(circle), TypeError);
+  await assertRejects(
+    // @ts-expect-error: what a program without types may do
+    () => publisher.sendMessage("x", { headers: { number: 7 } }),
+    TypeError,
+    '"number"',
+  );
+});
+
+Deno.test("bytes are copied before sendMessage() returns", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("bytes");
+  const bytes = new Uint8Array(20_000).fill(1);
+  const publisher = connection.publisher("bytes");
+  publisher.sendMessage(bytes);
+  bytes.fill(2);
+  publisher.sendMessage(bytes);
+  const [one, two] = await take(connection.follower("bytes"), 2);
+  assertEquals(one?.bytes.at(-1), 1);
+  assertEquals(two?.bytes[0], 2);
+});
+
+Deno.test("the memory limit refuses what does not fit and loses nothing", async () => {
+  await using broker = await serve({ port: 0, storage: { memoryLimit: 1024 * 1024 } });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("full");
+  const publisher = connection.publisher("full");
+  const body = new Uint8Array(100_000);
+  let storedCount = 0;
+  const error = await assertRejects(async () => {
+    for (;; storedCount++) await publisher.sendMessage(body);
+  }, BrokerError);
+  assertEquals(error.code, "MEMORY_FULL");
+  assertEquals((await connection.cursor().getStream("full")).ready, storedCount);
+  await take(connection.follower("full"), 1);
+  await publisher.sendMessage(body);
+  assertEquals((await connection.cursor().getStream("full")).ready, storedCount);
+});
+
+Deno.test("Publisher.close() waits for confirms, ends the publisher, and may be called again", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("closing");
+  const publisher = connection.publisher("closing");
+  let isConfirmed = false;
+  publisher.sendMessage("last").then(() => isConfirmed = true);
+  await publisher.close();
+  assert(isConfirmed);
+  await publisher.close();
+  await assertRejects(() => publisher.sendMessage("late"), ConnectionClosedError, "is closed");
+  const other = connection.publisher("closing");
+  assertEquals((await other.sendMessage("from another one")).streams[0]?.id, 2);
+});
+
+Deno.test("many publishers share one connection", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("shared");
+  const publishers = Array.from({ length: 50 }, () => connection.publisher("shared"));
+  const receipts = await Promise.all(publishers.map((publisher) => publisher.sendMessage("x")));
+  const ids = receipts.map(({ streams }) => streams[0]?.id);
+  assertEquals(new Set(ids).size, 50);
+  assertStrictEquals(Math.max(...ids.map(Number)), 50);
+});

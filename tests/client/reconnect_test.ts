@@ -1,0 +1,281 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { BrokerError, connect, ConnectionClosedError, type Message } from "@simplemq/simplemq";
+import { serve } from "@simplemq/simplemq/server";
+import { Proxy } from "../support/proxy.ts";
+
+/** Long enough for a slow machine; a test that waits so long has failed. */
+const PATIENCE_MS = 20_000;
+
+/** A port that was free a moment ago. */
+function findFreePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Takes and acknowledges everything until `count` different messages have come. */
+async function collect(
+  messages: AsyncIterable<Message>,
+  count: number,
+): Promise<Map<unknown, number>> {
+  const seen = new Map<unknown, number>();
+  for await (const message of messages) {
+    seen.set(message.body, (seen.get(message.body) ?? 0) + 1);
+    await message.ack();
+    if (seen.size === count) break;
+  }
+  return seen;
+}
+
+Deno.test("connect() to a port where nobody listens fails at once and names the address", async () => {
+  const port = findFreePort();
+  const error = await assertRejects(() => connect({ port }), Error);
+  assertStringIncludes(error.message, `localhost:${port}`);
+  assert(error.cause instanceof Error);
+});
+
+Deno.test("connect() waits for a broker when asked", async () => {
+  const port = findFreePort();
+  const connecting = connect({ port, waitForBroker: true });
+  await using _broker = await serve({ port });
+  await using connection = await deadline(connecting, PATIENCE_MS);
+  assertEquals(await connection.cursor().getStreams(), []);
+});
+
+Deno.test("waiting for a broker ends with the signal", async () => {
+  const controller = new AbortController();
+  const connecting = connect({
+    port: findFreePort(),
+    waitForBroker: true,
+    signal: controller.signal,
+  });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => connecting, Error, "enough");
+});
+
+Deno.test("connect() to something that is no broker fails, and says so", async () => {
+  await using http = Deno.serve({ port: 0, onListen() {} }, () => new Response("hello"));
+  await assertRejects(() => connect({ port: http.addr.port, connectTimeoutMs: 5000 }), Error);
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted = silent.accept();
+  await assertRejects(() => connect({ port: silent.addr.port, connectTimeoutMs: 50 }), Error);
+  (await accepted).close();
+});
+
+Deno.test("options of connect() are checked", async () => {
+  await assertRejects(() => connect({ name: "" }), RangeError, "1 to 128");
+});
+
+Deno.test("a batch whose confirm was lost is sent again and stored once", async () => {
+  await using broker = await serve({ port: 0 });
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("once");
+  const publisher = connection.publisher("once");
+  await publisher.sendMessage("before");
+  // The broker stores the message, and its answer does not get through.
+  const { promise: isDropped, resolve: drop } = Promise.withResolvers<void>();
+  proxy.onBrokerBytes = () => {
+    proxy.onBrokerBytes = () => true;
+    drop();
+    return false;
+  };
+  const sending = publisher.sendMessage("the message");
+  await isDropped;
+  await using watcher = await broker.connect();
+  const follower = watcher.follower("once");
+  const seen: unknown[] = [];
+  for await (const message of follower.getMessages()) {
+    await message.ack();
+    if (seen.push(message.body) === 2) break;
+  }
+  const receipt = await deadline(sending, PATIENCE_MS);
+  assertEquals(receipt, { streams: [{ stream: "once", id: 2 }], duplicate: true });
+  assertEquals((await publisher.sendMessage("after")).streams[0]?.id, 3);
+  assertEquals(seen, ["before", "the message"]);
+  assert(proxy.acceptedCount >= 2);
+});
+
+Deno.test("however often the connection is cut, every message is stored once and in order", async () => {
+  await using broker = await serve({ port: 0 });
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("cuts");
+  const count = 20_000;
+  let bytes = 0;
+  let cuts = 0;
+  // Cut in the middle of frames, in both directions, at places that differ from run to run.
+  const cutSometimes = (chunk: Uint8Array) => {
+    bytes += chunk.length;
+    if (cuts >= 12 || bytes < 20_000) return true;
+    bytes = 0;
+    cuts++;
+    return false;
+  };
+  proxy.onClientBytes = cutSometimes;
+  proxy.onBrokerBytes = cutSometimes;
+  const publisher = connection.publisher("cuts");
+  const confirmed: number[] = [];
+  for (let number = 0; number < count; number++) {
+    publisher.sendMessage(number).then(() => confirmed.push(number));
+    if (number % 500 === 0) await publisher.flush();
+  }
+  await deadline(publisher.flush(), PATIENCE_MS * 3);
+  assert(cuts >= 3, `only ${cuts} cuts`);
+  assertEquals(confirmed, Array.from({ length: count }, (_, index) => index));
+
+  await using direct = await broker.connect();
+  const stored: unknown[] = [];
+  for await (const message of direct.follower("cuts").getMessages({ autoAck: true })) {
+    if (stored.push(message.body) === count) break;
+  }
+  assertEquals(stored, confirmed);
+  assertEquals((await direct.cursor().getStream("cuts")).nextId, count + 1);
+});
+
+Deno.test("a loop goes on after a lost connection, and what was in hand comes again", async () => {
+  await using broker = await serve({ port: 0 });
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("again");
+  await connection.publisher("again").sendMessages([1, 2, 3]);
+  const follower = connection.follower("again", { name: "survivor" });
+  const attempts: [unknown, number][] = [];
+  for await (const message of follower.getMessages()) {
+    attempts.push([message.body, message.attempts]);
+    if (attempts.length === 1) {
+      proxy.cut();
+      // The first request after the cut is answered over the new connection.
+      await connection.cursor().getStreams();
+      const error = await assertRejects(() => message.ack({ confirm: true }), BrokerError);
+      assertEquals(error.code, "STALE_DELIVERY");
+      continue;
+    }
+    await message.ack();
+    if (message.body === 3) break;
+  }
+  assertEquals(attempts, [[1, 1], [1, 2], [2, 1], [3, 1]]);
+});
+
+Deno.test("a plain acknowledgement of what was lost is let go quietly", async () => {
+  await using broker = await serve({ port: 0 });
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("quiet");
+  await connection.publisher("quiet").sendMessages([1]);
+  const follower = connection.follower("quiet");
+  let isFirst = true;
+  for await (const message of follower.getMessages()) {
+    if (isFirst) {
+      isFirst = false;
+      proxy.cut();
+      await connection.cursor().getStreams();
+      await follower.ackMessage(message);
+      continue;
+    }
+    assertEquals([message.body, message.attempts], [1, 2]);
+    await message.ack({ confirm: true });
+    break;
+  }
+  assertEquals((await connection.cursor().getStream("quiet")).pending, 0);
+});
+
+Deno.test("members come back to a broker that was started again", async () => {
+  const port = findFreePort();
+  const first = await serve({ port });
+  await using connection = await connect({ port, name: "patient" });
+  await connection.cursor().createStream("restart");
+  const publisher = connection.publisher("restart");
+  await publisher.sendMessage("to the first");
+  const follower = connection.follower("restart");
+  const seen = collect(follower.getMessages(), 2);
+  await connection.cursor().getStreams();
+  await first.close();
+  await using second = await serve({ port });
+  await connection.cursor().createStream("restart");
+  await publisher.sendMessage("to the second");
+  assertEquals([...(await deadline(seen, PATIENCE_MS)).keys()], ["to the first", "to the second"]);
+  assertEquals(second.connectionCount, 1);
+});
+
+Deno.test("a broker that falls silent is left, and found again", async () => {
+  await using broker = await serve({ port: 0, heartbeatMs: 40, heartbeatTimeoutMs: 150 });
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  // The connection stays open, and nothing comes through any more.
+  proxy.isStalled = true;
+  const answer = connection.cursor().getStreams();
+  await deadline(proxy.nextConnection(), PATIENCE_MS);
+  proxy.isStalled = false;
+  assertEquals(await deadline(answer, PATIENCE_MS), []);
+});
+
+Deno.test("an idle connection is kept alive by heartbeats", async () => {
+  await using broker = await serve({ port: 0, heartbeatMs: 20, heartbeatTimeoutMs: 200 });
+  await using proxy = new Proxy(broker.port);
+  let heartbeatCount = 0;
+  const { promise: isBeating, resolve } = Promise.withResolvers<void>();
+  proxy.onClientBytes = (bytes) => {
+    if (bytes.length === 5 && bytes[4] === 3 && ++heartbeatCount === 15) resolve();
+    return true;
+  };
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await deadline(isBeating, PATIENCE_MS);
+  assertEquals(proxy.acceptedCount, 1);
+  assertEquals(await connection.cursor().getStreams(), []);
+});
+
+Deno.test("a confirmed acknowledgement whose answer is lost says that nobody knows", async () => {
+  await using broker = await serve({ port: 0 });
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("unknown");
+  await connection.publisher("unknown").sendMessage("x");
+  const { value } = await connection.follower("unknown").getMessages().next();
+  proxy.onBrokerBytes = () => false;
+  const error = await assertRejects(() => value!.ack({ confirm: true }), ConnectionClosedError);
+  assertStringIncludes(error.message, "connection was lost");
+  proxy.onBrokerBytes = () => true;
+});
+
+Deno.test("closing while the broker is away ends at once, and tells what was not confirmed", async () => {
+  const broker = await serve({ port: 0 });
+  const connection = await connect({ port: broker.port });
+  await connection.cursor().createStream("away");
+  const publisher = connection.publisher("away");
+  await broker.close();
+  const sending = assertRejects(() => publisher.sendMessage("lost"), ConnectionClosedError);
+  await deadline(connection.close(), PATIENCE_MS);
+  await sending;
+  assertEquals((await connection.closed).error, undefined);
+});
+
+Deno.test("a connection inside the process ends for good with its broker", async () => {
+  const broker = await serve({ port: 0 });
+  const connection = await broker.connect();
+  const waiting = connection.follower("any").getMessages().next();
+  await broker.close();
+  const reason = await deadline(connection.closed, PATIENCE_MS);
+  assert(reason.error instanceof ConnectionClosedError);
+  await assertRejects(() => waiting, ConnectionClosedError);
+  await assertRejects(() => broker.connect(), ConnectionClosedError);
+});
+
+Deno.test("a version of the protocol that the broker does not speak is not tried again", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { FrameWriter, writeControlFrame } = await import("@simplemq/simplemq/protocol");
+  const answering = (async () => {
+    const socket = await listener.accept();
+    const writer = new FrameWriter();
+    writeControlFrame(writer, "error", { code: "UNSUPPORTED_VERSION", message: "spoken is 2" });
+    await socket.read(new Uint8Array(1024));
+    await socket.write(writer.take());
+    socket.close();
+  })();
+  const error = await assertRejects(
+    () => connect({ hostname: "127.0.0.1", port: listener.addr.port, waitForBroker: true }),
+    BrokerError,
+  );
+  assertEquals(error.code, "UNSUPPORTED_VERSION");
+  await answering;
+});

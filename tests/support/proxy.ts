@@ -1,0 +1,106 @@
+/**
+ * A proxy in front of a broker whose connections a test can cut.
+ *
+ * @module
+ */
+
+/** Forwards connections to a port, until it cuts them. */
+export class Proxy implements AsyncDisposable {
+  readonly #target: number;
+  readonly #listener: Deno.TcpListener;
+  readonly #open = new Set<Deno.TcpConn>();
+  readonly #running: Promise<void>;
+  readonly #forwards = new Set<Promise<void>>();
+  #acceptedCount = 0;
+  /** Called with what a client sends, before it is forwarded; `false` cuts the connection instead. */
+  onClientBytes: (bytes: Uint8Array) => boolean = () => true;
+  /** Called with what the broker sends, before it is forwarded; `false` cuts the connection instead. */
+  onBrokerBytes: (bytes: Uint8Array) => boolean = () => true;
+  /** What the broker sends is swallowed while this is set; connections stay open. */
+  isStalled = false;
+  #arrival = Promise.withResolvers<void>();
+
+  constructor(target: number) {
+    this.#target = target;
+    this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    this.#running = this.#acceptAll();
+  }
+
+  /** The port to connect to. */
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** How many connections have come so far. */
+  get acceptedCount(): number {
+    return this.#acceptedCount;
+  }
+
+  /** Resolves when the next connection comes. */
+  nextConnection(): Promise<void> {
+    return this.#arrival.promise;
+  }
+
+  /** Cuts all connections. */
+  cut(): void {
+    for (const socket of this.#open) closeQuietly(socket);
+    this.#open.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    this.cut();
+    await this.#running;
+    await Promise.all(this.#forwards);
+  }
+
+  async #acceptAll(): Promise<void> {
+    for await (const client of this.#listener) {
+      this.#acceptedCount++;
+      this.#arrival.resolve();
+      this.#arrival = Promise.withResolvers();
+      const broker = await Deno.connect({ hostname: "localhost", port: this.#target });
+      client.setNoDelay(true);
+      broker.setNoDelay(true);
+      this.#open.add(client);
+      this.#open.add(broker);
+      this.#start(this.#forward(client, broker, (bytes) => this.onClientBytes(bytes)));
+      this.#start(this.#forward(broker, client, (bytes) => this.onBrokerBytes(bytes)));
+    }
+  }
+
+  #start(forward: Promise<void>): void {
+    this.#forwards.add(forward);
+    forward.finally(() => this.#forwards.delete(forward));
+  }
+
+  async #forward(
+    from: Deno.TcpConn,
+    to: Deno.TcpConn,
+    isAllowed: (bytes: Uint8Array) => boolean,
+  ): Promise<void> {
+    const buffer = new Uint8Array(64 * 1024);
+    try {
+      for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
+        const bytes = buffer.slice(0, count);
+        if (!isAllowed(bytes)) break;
+        if (this.isStalled && from.remoteAddr.port === this.#target) continue;
+        for (let sent = 0; sent < count;) sent += await to.write(bytes.subarray(sent));
+      }
+    } catch {
+      // Cut, from one side or the other.
+    }
+    for (const socket of [from, to]) {
+      closeQuietly(socket);
+      this.#open.delete(socket);
+    }
+  }
+}
+
+function closeQuietly(socket: Deno.TcpConn): void {
+  try {
+    socket.close();
+  } catch {
+    // Closed before.
+  }
+}

@@ -253,8 +253,14 @@ function openListener(settings: Settings, log: Log, sessions: SessionTable): Lis
 
 /** Links are looked after several times within the shortest time that may pass. */
 function findSweepInterval(settings: Settings): number {
-  const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = settings;
-  return Math.max(1, Math.min(heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs) / 4);
+  const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs, handshakeTimeoutMs } = settings;
+  const shortest = Math.min(
+    heartbeatMs,
+    heartbeatTimeoutMs,
+    slowReaderTimeoutMs,
+    handshakeTimeoutMs,
+  );
+  return Math.max(1, shortest / 4);
 }
 
 if (import.meta.main) {

@@ -12,8 +12,8 @@ import { BrokerError } from "./error.ts";
 import { describeFrameType } from "./frame_type.ts";
 import { FRAME_LENGTH_BYTES } from "./frame_writer.ts";
 
-/** An idle connection holds a buffer of this size: 10,000 of them are 40 MB. */
-const BUFFER_BYTES_MIN = 4 * 1024;
+/** An idle connection holds a buffer of this size: 10,000 of them are 10 MB. */
+const BUFFER_BYTES_MIN = 1024;
 
 /** Reads larger than this gain nothing (measured on loopback). */
 const BUFFER_BYTES_BUSY = 64 * 1024;

@@ -27,7 +27,7 @@ import {
 } from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { Duplex } from "../transport/duplex.ts";
-import type { Heartbeat, HeartbeatLimits, Watch } from "../transport/heartbeat.ts";
+import type { Heartbeat, HeartbeatLimits, LinkFault, Watch } from "../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../transport/link.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { Log } from "./log.ts";
@@ -79,6 +79,7 @@ export class Session implements LinkOwner {
   readonly #peer: string;
   readonly #streamNumbers = new Map<string, number>();
   #client: string | undefined;
+  #watch: Watch | undefined;
   #hasSaidGoodbye = false;
   #wasFull = false;
   #openRequests = 0;
@@ -99,19 +100,21 @@ export class Session implements LinkOwner {
     return isFull;
   }
 
-  /** Serves the client until it leaves or has to. Never throws. */
+  /** Serves the client until it leaves or has to. */
   async run(): Promise<void> {
-    const { heartbeat, heartbeatLimits, now } = this.context;
-    const watch = heartbeat.watch(this.link, {
+    const { heartbeat, heartbeatLimits, handshakeTimeoutMs, now } = this.context;
+    const start = now();
+    this.#watch = heartbeat.watch(this.link, {
       limits: heartbeatLimits,
+      deadline: start + handshakeTimeoutMs,
       onFault: (fault) => this.#giveUp(fault),
-    }, now());
+    }, start);
     try {
       await this.#serve();
     } catch (error) {
       await this.#endWith(error);
     } finally {
-      this.#leave(watch);
+      this.#leave();
     }
   }
 
@@ -306,28 +309,6 @@ export class Session implements LinkOwner {
   }
 
   async #serve(): Promise<void> {
-    const { handshakeTimeoutMs } = this.context;
-    const welcomed = Promise.withResolvers<void>();
-    this.#welcomed = welcomed.resolve;
-    const served = this.#readAll().finally(welcomed.resolve);
-    // Whatever becomes of the session is told by `served`; here only the time counts.
-    served.catch(() => {});
-    try {
-      await deadline(welcomed.promise, handshakeTimeoutMs);
-    } catch (cause) {
-      throw new BrokerError(
-        "HANDSHAKE_TIMEOUT",
-        `Cannot open a session: no handshake within ${handshakeTimeoutMs} ms`,
-        { cause },
-      );
-    }
-    await served;
-  }
-
-  /** Resolves when the handshake is complete. */
-  #welcomed: () => void = () => {};
-
-  async #readAll(): Promise<void> {
     const preface = await this.link.readPreface(MAGIC.length);
     if (preface === undefined) return;
     checkMagic(preface);
@@ -346,7 +327,7 @@ export class Session implements LinkOwner {
     writeControlFrame(this.link.writer, "welcome", this.#welcome());
     this.link.flush();
     frame.raiseLimit(this.context.limits.frameBytes);
-    this.#welcomed();
+    this.#watch?.noteReady();
     this.context.log.info("session opened", {
       session: this.number,
       client,
@@ -368,13 +349,22 @@ export class Session implements LinkOwner {
     };
   }
 
-  #giveUp(fault: "silent" | "slow"): void {
+  #giveUp(fault: LinkFault): void {
+    if (fault === "late") return void this.#endWith(this.#explainLate());
     const error = fault === "silent"
       ? new BrokerError("HEARTBEAT_LOST", "nothing was heard from the client for too long")
       : new BrokerError("SLOW_READER", "the client does not read what is sent to it");
     this.#logEnd(error);
     // A client that is silent or does not read cannot be told; its connection just ends.
     this.link.close();
+  }
+
+  #explainLate(): BrokerError {
+    const { handshakeTimeoutMs } = this.context;
+    return new BrokerError(
+      "HANDSHAKE_TIMEOUT",
+      `Cannot open a session: no handshake within ${handshakeTimeoutMs} ms`,
+    );
   }
 
   /** Tells the client what was wrong, and closes the connection. */
@@ -386,10 +376,11 @@ export class Session implements LinkOwner {
     writeControlFrame(this.link.writer, "error", { code, message });
     // A client that does not take its error frame is closed all the same.
     await deadline(this.link.drain(), FAREWELL_MS).catch(() => {});
+    this.link.close();
   }
 
-  #leave(watch: Watch): void {
-    watch.end();
+  #leave(): void {
+    this.#watch?.end();
     this.link.close();
     for (const follower of this.followers.values()) follower.close();
     for (const publisher of this.publishers.values()) publisher.lose();

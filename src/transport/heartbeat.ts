@@ -17,14 +17,16 @@ export interface HeartbeatLimits {
   readonly slowReaderTimeoutMs: number;
 }
 
-/** Why a link is given up. */
-export type LinkFault = "silent" | "slow";
+/** Why a link is given up: it said nothing, took nothing, or was not ready by its deadline. */
+export type LinkFault = "silent" | "slow" | "late";
 
 /** One link under watch. */
 interface Watched {
   readonly link: Link;
-  limits: HeartbeatLimits;
+  readonly limits: HeartbeatLimits;
   readonly onFault: (fault: LinkFault) => void;
+  /** When it must be ready, if it is not yet. */
+  deadline: number;
   receivedAt: number;
   sentAt: number;
   /** Since when something waits to be sent and nothing of it is taken. */
@@ -33,8 +35,8 @@ interface Watched {
 
 /** A link under watch, as its owner sees it. */
 export interface Watch {
-  /** Puts other limits in force, from now on. */
-  setLimits(limits: HeartbeatLimits): void;
+  /** Notes that the link is ready: its deadline does not count any more. */
+  noteReady(): void;
   /** Ends the watch. */
   end(): void;
 }
@@ -47,26 +49,31 @@ export class Heartbeat {
    * Puts a link under watch.
    *
    * @param link The link.
-   * @param options Its limits, and what to do when it is to be given up.
+   * @param options Its limits, when it must be ready, and what to do when it is to be given up.
    * @param now The time, in milliseconds.
    */
   watch(
     link: Link,
-    options: { limits: HeartbeatLimits; onFault: (fault: LinkFault) => void },
+    options: {
+      limits: HeartbeatLimits;
+      deadline?: number;
+      onFault: (fault: LinkFault) => void;
+    },
     now: number,
   ): Watch {
-    const { limits, onFault } = options;
+    const { limits, onFault, deadline = Infinity } = options;
     const watched: Watched = {
       link,
       limits,
       onFault,
+      deadline,
       receivedAt: now,
       sentAt: now,
       stuckSince: undefined,
     };
     this.#watched.add(watched);
     return {
-      setLimits: (limits) => watched.limits = limits,
+      noteReady: () => watched.deadline = Infinity,
       end: () => this.#watched.delete(watched),
     };
   }
@@ -89,6 +96,8 @@ export class Heartbeat {
 
     if (now - watched.receivedAt >= limits.heartbeatTimeoutMs) {
       this.#giveUp(watched, "silent");
+    } else if (now >= watched.deadline) {
+      this.#giveUp(watched, "late");
     } else if (now - (watched.stuckSince ?? now) >= limits.slowReaderTimeoutMs) {
       this.#giveUp(watched, "slow");
     } else if (link.outboundBytes === 0 && now - watched.sentAt >= limits.heartbeatMs) {

@@ -43,6 +43,8 @@ export interface BrokerOptions {
   readonly compilePattern: PatternCompiler;
   /** Makes an event durable, then calls {@linkcode Broker.apply} with it, then `done`. */
   readonly commit: (event: Event, done: () => void) => void;
+  /** Tells why so many more bytes of messages cannot be stored, if they cannot. */
+  readonly findObstacle?: (bytes: number) => BrokerError | undefined;
   /** Is called when {@linkcode Broker.dispatch} should be, soon. */
   readonly wake: () => void;
 }
@@ -132,6 +134,8 @@ export class Broker {
     if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
     const streams = publisher.route.resolve(this.#router);
     if (streams.length === 0) return this.refuse(publisher, batch, explainNoStream(publisher));
+    const obstacle = this.#options.findObstacle?.(batch.bytes * streams.length);
+    if (obstacle !== undefined) return this.refuse(publisher, batch, obstacle);
     const { count, sequence } = batch;
     const storedIn: StoredIn[] = [];
     for (const stream of streams) {
@@ -240,6 +244,7 @@ export class Broker {
       list.count += pending.count;
       left -= listEntries(pending.runs, list.entries, left);
     }
+    for (const { entries } of lists.values()) entries.sort(byDelivery);
     return [...lists.values()];
   }
 
@@ -252,7 +257,7 @@ export class Broker {
       isKnown = true;
       listEntries(follower.pending.runs, entries, ENTRIES_MAX - entries.length);
     }
-    if (isKnown) return entries;
+    if (isKnown) return entries.sort(byDelivery);
     throw new BrokerError(
       "FOLLOWER_NOT_FOUND",
       `Cannot find follower "${name}": none of that name is connected`,
@@ -288,6 +293,8 @@ export class Broker {
   }
 
   #applyStreamCreated(name: string): void {
+    // Another command has created it between its decision and now.
+    if (this.#router.getStream(name) !== undefined) return;
     const stream = new Stream(name);
     for (const follower of this.#router.addStream(stream)) this.#attach(follower, stream);
   }
@@ -385,6 +392,11 @@ function explainNoStream(publisher: Publisher): BrokerError {
     );
   }
   return new BrokerError("STREAM_NOT_FOUND", `Cannot publish to "${routeString}": no such stream`);
+}
+
+/** What followers of one name hold is told in the order of delivery, whoever of them holds it. */
+function byDelivery(one: PendingEntry, other: PendingEntry): number {
+  return one.deliveredAt - other.deliveredAt;
 }
 
 /** Writes runs down as single entries, `countMax` at most; returns how many. */

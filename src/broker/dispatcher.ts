@@ -77,14 +77,16 @@ export class Dispatcher {
     if (this.#streams.size === 0 && this.#followers.size === 0) this.#wake();
   }
 
-  /** Shares what is ready in a stream among those who wait for it. */
+  /** Shares what is ready in a stream among those who wait for it, in rounds of equal shares. */
   #serveStream(stream: Stream, now: number): void {
-    for (;;) {
-      const attachment = stream.waiting.first;
-      if (attachment === undefined || stream.ready.count === 0) return;
+    while (stream.ready.count > 0 && stream.waiting.count > 0) {
       const share = Math.ceil(stream.ready.count / stream.waiting.count);
-      deliver(attachment, share, now);
-      this.#line(attachment);
+      for (let turns = stream.waiting.count; turns > 0 && stream.ready.count > 0; turns--) {
+        const attachment = stream.waiting.first;
+        if (attachment === undefined) return;
+        deliver(attachment, share, now);
+        this.#line(attachment);
+      }
     }
   }
 

@@ -19,11 +19,12 @@ import {
 import type { Link } from "../transport/link.ts";
 import type { Bind } from "./bind.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
+import type { FollowingMember } from "./member.ts";
 import { type AckOptions, type DeliveredBatch, DeliveredMessage, type Message } from "./message.ts";
 import { setImmediate } from "node:timers";
 import { Prefetch, WORK_MS } from "./prefetch.ts";
 import { TagRanges } from "./tag_ranges.ts";
-import type { Member, Uplink } from "./uplink.ts";
+import type { Uplink } from "./uplink.ts";
 
 /** Options of {@linkcode Connection.follower}. */
 export interface FollowerOptions {
@@ -142,7 +143,7 @@ const settled: Promise<void> = Promise.resolve();
 const now = (): number => performance.now();
 
 /** The follower of a client. */
-export class ClientFollower implements Follower<never>, Member {
+export class ClientFollower implements Follower<never>, FollowingMember {
   readonly name: string;
   readonly bind: Bind;
   readonly #uplink: Uplink;
@@ -300,7 +301,6 @@ export class ClientFollower implements Follower<never>, Member {
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(this.#endResult());
   }
 
-  /** Messages have come. */
   handleDelivery(fields: DeliverFields, frame: FrameDecoder): void {
     const { count, buffer, start, end } = readBatch(frame);
     const { firstTag, firstId, attempts } = fields;

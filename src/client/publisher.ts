@@ -21,7 +21,8 @@ import type { Bind } from "./bind.ts";
 import { encodeBody, type EncodedBody, type MessageBody } from "./body.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import { type BatchOutcome, OutgoingBatch } from "./outgoing_batch.ts";
-import type { Member, Uplink } from "./uplink.ts";
+import type { PublishingMember } from "./member.ts";
+import type { Uplink } from "./uplink.ts";
 
 /** Options of {@linkcode Publisher.sendMessage}. */
 export interface SendOptions {
@@ -147,7 +148,7 @@ interface FlushWaiter extends PromiseWithResolvers<void> {
 }
 
 /** The publisher of a client. */
-export class ClientPublisher implements Publisher, Member {
+export class ClientPublisher implements Publisher, PublishingMember {
   readonly bind: Bind;
   readonly #uplink: Uplink;
   readonly #number: number;
@@ -275,7 +276,6 @@ export class ClientPublisher implements Publisher, Member {
     for (const batch of this.#unconfirmed.splice(0)) this.#refuse(batch, this.#error);
   }
 
-  /** The broker has stored a batch. */
   handleConfirm(fields: ConfirmFields): void {
     const batch = this.#takeSent(fields.sequence);
     if (batch === undefined) return;
@@ -287,7 +287,6 @@ export class ClientPublisher implements Publisher, Member {
     this.#settleFlushes();
   }
 
-  /** The broker has not stored a batch. */
   handleRefusal(fields: Refusal): void {
     const batch = this.#takeSent(fields.sequence);
     if (batch !== undefined) this.#refuse(batch, new BrokerError(fields.code, fields.message));

@@ -23,23 +23,8 @@ import {
   writeRequest,
 } from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
-import type { ClientFollower } from "./follower.ts";
-import type { ClientPublisher } from "./publisher.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
-
-/** A publisher or a follower, as the uplink sees it. */
-export interface Member {
-  /** Opens itself on a new link. */
-  open(link: Link): void;
-  /** Writes what it has to say; called when there is a link that has room. */
-  write(link: Link): void;
-  /** The link is lost. */
-  lose(): void;
-  /** The broker stops: finishes what is under way and takes on nothing new; resolves when done. */
-  finish(): Promise<void>;
-  /** It is over, for good; `error` if not by the member's own wish. */
-  end(error: Error | undefined): void;
-}
+import type { FollowingMember, Member, PublishingMember } from "./member.ts";
 
 /** A request that waits for its answer. */
 interface PendingRequest {
@@ -51,8 +36,8 @@ interface PendingRequest {
 
 /** The way to the broker. */
 export class Uplink {
-  readonly publishers: Map<number, ClientPublisher> = new Map();
-  readonly followers: Map<number, ClientFollower> = new Map();
+  readonly publishers: Map<number, PublishingMember> = new Map();
+  readonly followers: Map<number, FollowingMember> = new Map();
   #link: Link | undefined;
   #limits: SessionLimits;
   #error: Error | undefined;

@@ -47,6 +47,7 @@ export class MemoryEngine implements Engine {
         this.#broker.apply(event);
         done();
       },
+      findObstacle: (bytes) => this.#findObstacle(bytes),
       wake: () => this.#wake(),
     });
   }
@@ -79,12 +80,7 @@ export class MemoryEngine implements Engine {
     const broker = this.#broker;
     const publisher = broker.openPublisher(options, sink);
     return {
-      publish: (batch) => {
-        if (broker.bytes + batch.bytes > this.#memoryLimit) {
-          return broker.refuse(publisher, batch, this.#explainFull(batch.bytes));
-        }
-        broker.publish(publisher, batch);
-      },
+      publish: (batch) => broker.publish(publisher, batch),
       refuse: (batch, error) => broker.refuse(publisher, batch, error),
       close: () => broker.closePublisher(publisher),
       lose: () => broker.losePublisher(publisher, this.#now()),
@@ -122,7 +118,8 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  #explainFull(bytes: number): BrokerError {
+  #findObstacle(bytes: number): BrokerError | undefined {
+    if (this.#broker.bytes + bytes <= this.#memoryLimit) return undefined;
     return new BrokerError(
       "MEMORY_FULL",
       `Cannot publish ${bytes} bytes: ${this.#broker.bytes} are in memory, ` +

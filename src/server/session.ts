@@ -14,11 +14,10 @@ import {
   HANDSHAKE_BYTES_MAX,
   MAGIC,
   MEMBERS_MAX,
-  type Operation,
-  PROTOCOL_VERSION,
   readControlFrame,
-  readOperation,
-  readRequestNumber,
+  readCredit,
+  readPublish,
+  readTags,
   type SessionLimits,
   type Welcome,
   writeControlFrame,
@@ -31,7 +30,10 @@ import type { Heartbeat, HeartbeatLimits, LinkFault, Watch } from "../transport/
 import { Link, type LinkOwner } from "../transport/link.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { Log } from "./log.ts";
-import { SessionFollower } from "./session_follower.ts";
+import { checkMagic, explainLate, readHello } from "./handshake.ts";
+import { type Credit, SessionFollower } from "./session_follower.ts";
+import type { SessionHost } from "./session_host.ts";
+import { SessionRequests } from "./session_requests.ts";
 import { SessionPublisher } from "./session_publisher.ts";
 
 /** What all sessions of a broker share. */
@@ -61,12 +63,8 @@ export interface SessionContext {
 /** How long an error frame may take to leave before the connection is closed, in milliseconds. */
 const FAREWELL_MS = 1000;
 
-/** How many requests of a session may be under way: an answer can be a thousand times as long. */
-const REQUESTS_MAX = 16;
-
 /** One client's session. */
-export class Session implements LinkOwner {
-  /** Its number, for logs. */
+export class Session implements LinkOwner, SessionHost {
   readonly number: number;
   /** What the broker's sessions share. */
   readonly context: SessionContext;
@@ -77,12 +75,14 @@ export class Session implements LinkOwner {
   /** Its followers, by number. */
   readonly followers: Map<number, SessionFollower> = new Map();
   readonly #peer: string;
+  readonly #requests: SessionRequests;
   readonly #streamNumbers = new Map<string, number>();
   #client: string | undefined;
   #watch: Watch | undefined;
   #hasSaidGoodbye = false;
+  /** Set once the client is being told why the session ends. */
+  #ending: Promise<void> | undefined;
   #wasFull = false;
-  #openRequests = 0;
   /** Set while nothing is read: the client asks faster than it takes the answers. */
   #canRead: PromiseWithResolvers<void> | undefined;
 
@@ -91,9 +91,17 @@ export class Session implements LinkOwner {
     this.context = context;
     this.#peer = peer;
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
+    this.#requests = new SessionRequests(this, context.log);
   }
 
-  /** Whether more waits for the client than should; deliveries go on when there is room again. */
+  get engine(): Engine {
+    return this.context.engine;
+  }
+
+  get bodyBytesMax(): number {
+    return this.context.limits.bodyBytes;
+  }
+
   get isFull(): boolean {
     const isFull = this.link.outboundBytes >= this.context.outboundBytesMax;
     if (isFull) this.#wasFull = true;
@@ -112,7 +120,7 @@ export class Session implements LinkOwner {
     try {
       await this.#serve();
     } catch (error) {
-      await this.#endWith(error);
+      await this.endWith(error);
     } finally {
       this.#leave();
     }
@@ -120,14 +128,14 @@ export class Session implements LinkOwner {
 
   /** Tells the client that the broker is being stopped. */
   sayGoodbye(): void {
-    writeControlFrame(this.link.writer, "goodbye", {
-      code: "SHUTTING_DOWN",
-      message: "the broker is being stopped",
-    });
+    const code = "SHUTTING_DOWN";
+    const message = "the broker is being stopped";
+    // A client that is not welcomed yet expects a welcome or an error, and nothing else.
+    if (this.#client === undefined) return void this.endWith(new BrokerError(code, message));
+    writeControlFrame(this.link.writer, "goodbye", { code, message });
     this.link.flush();
   }
 
-  /** Gives a stream its number in this session, and tells the client when it is a new one. */
   numberOf(stream: string): number {
     const known = this.#streamNumbers.get(stream);
     if (known !== undefined) return known;
@@ -137,7 +145,6 @@ export class Session implements LinkOwner {
     return number;
   }
 
-  /** Tells the client that a command failed. */
   report(
     error: BrokerError,
     about: { request?: number; publisher?: number; follower?: number },
@@ -147,7 +154,17 @@ export class Session implements LinkOwner {
     this.link.flush();
   }
 
+  useBudget(bytes: number): void {
+    this.context.budget.use(bytes);
+  }
+
+  freeBudget(bytes: number): void {
+    this.context.budget.free(bytes);
+  }
+
   handleFrame(frame: FrameDecoder): void {
+    // A session that has been told its end does nothing more.
+    if (this.#ending !== undefined) return;
     if (this.#client === undefined) return this.#handleHello(frame);
     const handle = handlers[frame.type];
     if (handle === undefined) {
@@ -203,13 +220,35 @@ export class Session implements LinkOwner {
     if (this.followers.size >= MEMBERS_MAX) {
       return this.report(tooManyMembers("followers"), { follower: options.follower });
     }
-    this.followers.set(options.follower, new SessionFollower(this, options));
+    this.followers.set(
+      options.follower,
+      new SessionFollower(this, { ...options, ...this.#capCredit(options) }),
+    );
     const { routeString, bindType } = options.bind;
     this.context.log.debug("follower opened", {
       session: this.number,
       follower: options.name,
       [bindType]: routeString,
     });
+  }
+
+  /** Hands a batch to its publisher. */
+  publish(frame: FrameDecoder): void {
+    const fields = readPublish(frame);
+    requireMember(this.publishers, "publisher", fields.publisher).handlePublish(fields, frame);
+  }
+
+  /** Sets how much a follower may hold. */
+  setCredit(frame: FrameDecoder): void {
+    const fields = readCredit(frame);
+    const follower = requireMember(this.followers, "follower", fields.follower);
+    follower.handleCredit(this.#capCredit(fields));
+  }
+
+  /** Hands what is said of deliveries to the follower that holds them. */
+  handleTags(frame: FrameDecoder, verb: "ack" | "release" | "begin"): void {
+    const fields = readTags(frame);
+    requireMember(this.followers, "follower", fields.follower).handleTags(fields, verb);
   }
 
   /** Ends a publisher for good. */
@@ -240,61 +279,40 @@ export class Session implements LinkOwner {
 
   /** Carries out a cursor's operation and answers it. */
   handleRequest(frame: FrameDecoder): void {
-    const request = readRequestNumber(frame);
-    try {
-      const { operation, name } = readOperation(frame);
-      this.#openRequests++;
-      this.#operate(operation, name).then(
-        (result) => this.respond(request, result),
-        (error) => this.fail(error, { request }),
-      ).finally(() => {
-        this.#openRequests--;
-        this.#goOnReading();
-      });
-    } catch (error) {
-      this.fail(error, { request });
-    }
+    this.#requests.handleRequest(frame)?.then(() => this.#goOnReading());
   }
 
-  /** Answers a request. */
   respond(request: number, result: unknown): void {
     if (this.link.isClosed) return;
     writeResponse(this.link.writer, request, result);
     this.link.flush();
   }
 
-  /** Tells the client of a failed command, whatever it was; faults of the broker are logged. */
-  fail(error: unknown, about: { request?: number; follower?: number }): void {
-    if (error instanceof BrokerError && error.fatal) throw error;
-    if (!this.link.isClosed) this.report(asBrokerError(error, this.context.log), about);
+  fail(cause: unknown, about: { request?: number; follower?: number }): void {
+    const error = asBrokerError(cause, this.context.log);
+    if (error.fatal) throw error;
+    if (!this.link.isClosed) this.report(error, about);
   }
 
-  async #operate(operation: Operation, name: string): Promise<unknown> {
-    const { engine, log } = this.context;
-    switch (operation) {
-      case "createStream":
-        await engine.createStream(name);
-        log.info("stream created", { stream: name, session: this.number });
-        return null;
-      case "deleteStream":
-        await engine.deleteStream(name);
-        log.info("stream deleted", { stream: name, session: this.number });
-        return null;
-      case "getStreams":
-        return engine.getStreams();
-      case "getStream":
-        return engine.getStream(name);
-      case "getPels":
-        return engine.getPels();
-      case "getPel":
-        return engine.getPel(name);
-    }
+  endWith(cause: unknown): Promise<void> {
+    const error = asBrokerError(cause, this.context.log);
+    this.#ending ??= this.#end(error);
+    return this.#ending;
+  }
+
+  /** Credit as far as the broker's limits allow. */
+  #capCredit({ messages, bytes }: Credit): Credit {
+    const { unacknowledgedMessages, unacknowledgedBytes } = this.context.limits;
+    return {
+      messages: Math.min(messages, unacknowledgedMessages),
+      bytes: Math.min(bytes, unacknowledgedBytes),
+    };
   }
 
   /** Whether nothing is in the way of the next frame. */
   get #mayRead(): boolean {
     if (this.link.isClosed) return true;
-    return this.#openRequests < REQUESTS_MAX && !this.isFull && !this.context.budget.isSpent;
+    return !this.#requests.isFull && !this.isFull && !this.context.budget.isSpent;
   }
 
   /** Reads on, if that was waited for and nothing is in the way any more. */
@@ -316,13 +334,7 @@ export class Session implements LinkOwner {
   }
 
   #handleHello(frame: FrameDecoder): void {
-    if (frame.type !== FrameType.hello) {
-      throw new BrokerError(
-        "HANDSHAKE_EXPECTED",
-        `Cannot open a session: the first frame is ${describeFrameType(frame.type)}, not hello`,
-      );
-    }
-    const { client } = readControlFrame(frame, "hello");
+    const { client } = readHello(frame);
     this.#client = client;
     writeControlFrame(this.link.writer, "welcome", this.#welcome());
     this.link.flush();
@@ -350,7 +362,7 @@ export class Session implements LinkOwner {
   }
 
   #giveUp(fault: LinkFault): void {
-    if (fault === "late") return void this.#endWith(this.#explainLate());
+    if (fault === "late") return void this.endWith(explainLate(this.context.handshakeTimeoutMs));
     const error = fault === "silent"
       ? new BrokerError("HEARTBEAT_LOST", "nothing was heard from the client for too long")
       : new BrokerError("SLOW_READER", "the client does not read what is sent to it");
@@ -359,17 +371,7 @@ export class Session implements LinkOwner {
     this.link.close();
   }
 
-  #explainLate(): BrokerError {
-    const { handshakeTimeoutMs } = this.context;
-    return new BrokerError(
-      "HANDSHAKE_TIMEOUT",
-      `Cannot open a session: no handshake within ${handshakeTimeoutMs} ms`,
-    );
-  }
-
-  /** Tells the client what was wrong, and closes the connection. */
-  async #endWith(cause: unknown): Promise<void> {
-    const error = asBrokerError(cause, this.context.log);
+  async #end(error: BrokerError): Promise<void> {
     this.#logEnd(error);
     if (this.link.isClosed) return;
     const { code, message } = error;
@@ -411,31 +413,14 @@ const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> 
   [FrameType.request]: (session, frame) => session.handleRequest(frame),
   [FrameType.openPublisher]: (session, frame) => session.openPublisher(frame),
   [FrameType.closePublisher]: (session, frame) => session.closePublisher(frame),
-  [FrameType.publish]: (session, frame) => SessionPublisher.handlePublish(session, frame),
+  [FrameType.publish]: (session, frame) => session.publish(frame),
   [FrameType.openFollower]: (session, frame) => session.openFollower(frame),
   [FrameType.closeFollower]: (session, frame) => session.closeFollower(frame),
-  [FrameType.credit]: (session, frame) => SessionFollower.handleCredit(session, frame),
-  [FrameType.ack]: (session, frame) => SessionFollower.handleTags(session, frame, "ack"),
-  [FrameType.release]: (session, frame) => SessionFollower.handleTags(session, frame, "release"),
-  [FrameType.begin]: (session, frame) => SessionFollower.handleTags(session, frame, "begin"),
+  [FrameType.credit]: (session, frame) => session.setCredit(frame),
+  [FrameType.ack]: (session, frame) => session.handleTags(frame, "ack"),
+  [FrameType.release]: (session, frame) => session.handleTags(frame, "release"),
+  [FrameType.begin]: (session, frame) => session.handleTags(frame, "begin"),
 };
-
-/** Throws if the first bytes of a connection are not this protocol's. */
-function checkMagic(preface: Uint8Array): void {
-  const isOurs = MAGIC.subarray(0, 3).every((byte, index) => preface[index] === byte);
-  if (!isOurs) {
-    throw new BrokerError(
-      "BAD_MAGIC",
-      "Cannot open a session: this port speaks the SimpleMQ protocol, which begins with SMQ",
-    );
-  }
-  if (preface[3] !== PROTOCOL_VERSION) {
-    throw new BrokerError(
-      "UNSUPPORTED_VERSION",
-      `Cannot open a session: protocol version is ${preface[3]}, spoken is ${PROTOCOL_VERSION}`,
-    );
-  }
-}
 
 /** Passes the protocol's errors on; anything else is a fault of the broker, logged in full. */
 function asBrokerError(error: unknown, log: Log): BrokerError {
@@ -443,6 +428,17 @@ function asBrokerError(error: unknown, log: Log): BrokerError {
   const detail = error instanceof Error ? error.stack ?? error.message : String(error);
   log.error("unexpected error in a session", { error: detail });
   return new BrokerError("INTERNAL_ERROR", "an unexpected fault in the broker", { cause: error });
+}
+
+/** The member of that number; a client that never opened it is not one of ours. */
+function requireMember<Kind>(
+  members: ReadonlyMap<number, Kind>,
+  kind: "publisher" | "follower",
+  number: number,
+): Kind {
+  const member = members.get(number);
+  if (member !== undefined) return member;
+  throw new BrokerError("BAD_FRAME", `Cannot find ${kind} ${number}: it is not open`);
 }
 
 function duplicateMember(kind: string, number: number): BrokerError {

@@ -4,52 +4,39 @@
  * @module
  */
 
-import {
-  BrokerError,
-  type FrameDecoder,
-  type OpenFollower,
-  readCredit,
-  readTags,
-  type TagFields,
-  writeDeliver,
-} from "../../protocol.ts";
+import { BrokerError, type OpenFollower, type TagFields, writeDeliver } from "../../protocol.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../broker/engine.ts";
-import type { Session } from "./session.ts";
+import type { SessionHost } from "./session_host.ts";
+
+/** How much a follower may hold. */
+export interface Credit {
+  /** Messages. */
+  readonly messages: number;
+  /** Bytes. */
+  readonly bytes: number;
+}
 
 /** One follower of one session. */
 export class SessionFollower implements FollowerSink {
-  readonly #session: Session;
+  readonly #session: SessionHost;
   readonly #number: number;
   /** What the engine holds of it; none if its bind was refused. */
   readonly #follower: EngineFollower | undefined;
 
-  constructor(session: Session, options: OpenFollower) {
+  constructor(session: SessionHost, options: OpenFollower) {
     this.#session = session;
     this.#number = options.follower;
-    const { messages, bytes } = capCredit(session, options);
     try {
-      this.#follower = session.context.engine.openFollower({ ...options, messages, bytes }, this);
+      this.#follower = session.engine.openFollower(options, this);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       session.report(error, { follower: options.follower });
     }
   }
 
-  /** Handles a `credit` frame of a session. */
-  static handleCredit(session: Session, frame: FrameDecoder): void {
-    const fields = readCredit(frame);
-    const { messages, bytes } = capCredit(session, fields);
-    requireFollower(session, fields.follower).#follower?.setCredit(messages, bytes);
-  }
-
-  /** Handles an `ack`, `release` or `begin` frame of a session. */
-  static handleTags(
-    session: Session,
-    frame: FrameDecoder,
-    verb: "ack" | "release" | "begin",
-  ): void {
-    const fields = readTags(frame);
-    requireFollower(session, fields.follower).#handleTags(fields, verb);
+  /** Handles a `credit` frame. */
+  handleCredit({ messages, bytes }: Credit): void {
+    this.#follower?.setCredit(messages, bytes);
   }
 
   get isFull(): boolean {
@@ -79,7 +66,8 @@ export class SessionFollower implements FollowerSink {
     this.#follower?.close(lastTag);
   }
 
-  #handleTags(fields: TagFields, verb: "ack" | "release" | "begin"): void {
+  /** Handles an `ack`, `release` or `begin` frame. */
+  handleTags(fields: TagFields, verb: "ack" | "release" | "begin"): void {
     const session = this.#session;
     const { request, follower } = fields;
     const about = request === 0 ? { follower } : { follower, request };
@@ -87,25 +75,12 @@ export class SessionFollower implements FollowerSink {
     try {
       const durable = this.#follower?.[verb](fields.ranges);
       if (durable === undefined) answer();
-      else durable.then(answer, (error) => session.fail(error, about));
+      else {
+        durable.then(answer, (error) => session.fail(error, about))
+          .catch((error) => session.endWith(error));
+      }
     } catch (error) {
       session.fail(error, about);
     }
   }
-}
-
-/** Credit as far as the broker's limits allow. */
-function capCredit(session: Session, wish: { messages: number; bytes: number }) {
-  const { unacknowledgedMessages, unacknowledgedBytes } = session.context.limits;
-  return {
-    messages: Math.min(wish.messages, unacknowledgedMessages),
-    bytes: Math.min(wish.bytes, unacknowledgedBytes),
-  };
-}
-
-/** The follower of that number; a client that never opened it is not one of ours. */
-function requireFollower(session: Session, number: number): SessionFollower {
-  const follower = session.followers.get(number);
-  if (follower !== undefined) return follower;
-  throw new BrokerError("BAD_FRAME", `Cannot find follower ${number}: it is not open`);
 }

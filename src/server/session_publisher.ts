@@ -16,27 +16,27 @@ import {
   checkBatch,
   type FrameDecoder,
   type OpenPublisher,
+  type PublishFields,
   readBatch,
-  readPublish,
   writeConfirm,
   writeControlFrame,
 } from "../../protocol.ts";
-import type { Session } from "./session.ts";
+import type { SessionHost } from "./session_host.ts";
 
 /** One publisher of one session. */
 export class SessionPublisher implements PublisherSink {
-  readonly #session: Session;
+  readonly #session: SessionHost;
   readonly #number: number;
   /** What the engine holds of it; none if its bind was refused. */
   readonly #publisher: EnginePublisher | undefined;
   /** Why its bind was refused, if it was: batches that are under way already get the same answer. */
   readonly #error: BrokerError | undefined;
 
-  constructor(session: Session, options: OpenPublisher) {
+  constructor(session: SessionHost, options: OpenPublisher) {
     this.#session = session;
     this.#number = options.publisher;
     try {
-      this.#publisher = session.context.engine.openPublisher(options, this);
+      this.#publisher = session.engine.openPublisher(options, this);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#error = error;
@@ -44,23 +44,18 @@ export class SessionPublisher implements PublisherSink {
     }
   }
 
-  /** Handles a `publish` frame of a session. */
-  static handlePublish(session: Session, frame: FrameDecoder): void {
-    const fields = readPublish(frame);
+  /** Handles the rest of a `publish` frame. */
+  handlePublish(fields: PublishFields, frame: FrameDecoder): void {
     const batch = readBatch(frame);
-    const publisher = session.publishers.get(fields.publisher);
-    if (publisher === undefined || fields.sequence === 0) {
-      throw new BrokerError(
-        "BAD_FRAME",
-        `Cannot publish message ${fields.sequence} of publisher ${fields.publisher}: not open`,
-      );
+    if (fields.sequence === 0) {
+      throw new BrokerError("BAD_FRAME", "Cannot publish: messages are numbered from 1");
     }
-    publisher.#publish({ ...batch, ...fields, bytes: batch.end - batch.start });
+    this.#publish({ ...batch, ...fields, bytes: batch.end - batch.start });
   }
 
   confirm(batch: BatchNumber, storedIn: readonly StoredIn[], isDuplicate: boolean): void {
     const session = this.#session;
-    session.context.budget.free(batch.bytes);
+    session.freeBudget(batch.bytes);
     if (session.link.isClosed) return;
     const stored = storedIn.map(({ stream, firstId }) => ({
       stream: session.numberOf(stream),
@@ -79,7 +74,7 @@ export class SessionPublisher implements PublisherSink {
 
   refuse(batch: BatchNumber, error: BrokerError): void {
     const session = this.#session;
-    session.context.budget.free(batch.bytes);
+    session.freeBudget(batch.bytes);
     if (session.link.isClosed) return;
     const { sequence, count } = batch;
     const { code, message } = error;
@@ -104,15 +99,15 @@ export class SessionPublisher implements PublisherSink {
   }
 
   #publish(batch: NumberedBatch): void {
-    this.#session.context.budget.use(batch.bytes);
+    this.#session.useBudget(batch.bytes);
     if (this.#publisher === undefined) return this.refuse(batch, this.#error!);
     try {
-      checkBatch(batch, this.#session.context.limits.bodyBytes);
+      checkBatch(batch, this.#session.bodyBytesMax);
     } catch (error) {
       if (error instanceof BrokerError && !error.fatal) {
         return this.#publisher.refuse(batch, error);
       }
-      this.#session.context.budget.free(batch.bytes);
+      this.#session.freeBudget(batch.bytes);
       throw error;
     }
     this.#publisher.publish(batch);

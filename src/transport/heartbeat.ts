@@ -85,7 +85,8 @@ export class Heartbeat {
 
   #look(watched: Watched, now: number): void {
     const { link, limits } = watched;
-    if (link.hasReceived) watched.receivedAt = now;
+    // While nothing is read from it, its silence is not its own.
+    if (link.hasReceived || link.isHeldBack) watched.receivedAt = now;
     if (link.hasSent) watched.sentAt = now;
     // With nothing to send there is nothing that could be taken too slowly.
     if (link.hasSent || link.outboundBytes === 0) watched.stuckSince = undefined;
@@ -100,6 +101,8 @@ export class Heartbeat {
       this.#giveUp(watched, "late");
     } else if (now - (watched.stuckSince ?? now) >= limits.slowReaderTimeoutMs) {
       this.#giveUp(watched, "slow");
+    } else if (watched.deadline < Infinity) {
+      // Nothing is said to a link that is not ready but what makes it so.
     } else if (link.outboundBytes === 0 && now - watched.sentAt >= limits.heartbeatMs) {
       link.sendHeartbeat();
       watched.sentAt = now;

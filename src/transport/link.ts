@@ -40,6 +40,8 @@ export class Link {
   hasReceived = false;
   /** Whether any write was accepted since the heartbeat looked last; it sets this to false. */
   hasSent = false;
+  /** Whether nothing is read because the owner wants to wait. */
+  isHeldBack = false;
   readonly #duplex: Duplex;
   readonly #owner: LinkOwner;
   #sendingBytes = 0;
@@ -108,7 +110,7 @@ export class Link {
       while (this.decoder.next()) {
         this.#owner.handleFrame(this.decoder);
         const gate = this.#owner.waitToRead?.();
-        if (gate !== undefined) await gate;
+        if (gate !== undefined) await this.#holdBack(gate);
         if (this.#isClosed) return;
       }
       if (await this.#receive()) continue;
@@ -133,6 +135,12 @@ export class Link {
     this.#duplex.close();
     this.#resolveDrained();
     this.#owner.handleClosed?.();
+  }
+
+  async #holdBack(gate: Promise<void>): Promise<void> {
+    this.isHeldBack = true;
+    await gate;
+    this.isHeldBack = false;
   }
 
   async #receive(): Promise<boolean> {

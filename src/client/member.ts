@@ -1,0 +1,38 @@
+/**
+ * Publishers and followers as the uplink sees them: what happens to the connection happens to them.
+ *
+ * @module
+ */
+
+import type { ConfirmFields, DeliverFields, FrameDecoder, Refusal } from "../../protocol.ts";
+import type { Link } from "../transport/link.ts";
+
+/** A publisher or a follower. */
+export interface Member {
+  /** Opens itself on a new link. */
+  open(link: Link): void;
+  /** Writes what it has to say; called when there is a link that has room. */
+  write(link: Link): void;
+  /** The link is lost. */
+  lose(): void;
+  /** The broker stops: finishes what is under way and takes on nothing new; resolves when done. */
+  finish(): Promise<void>;
+  /** It is over, for good; `error` if not by the member's own wish. */
+  end(error: Error | undefined): void;
+  /** Ends by the user's wish. */
+  close(): Promise<void>;
+}
+
+/** A publisher. */
+export interface PublishingMember extends Member {
+  /** The broker has stored a batch. */
+  handleConfirm(fields: ConfirmFields): void;
+  /** The broker has not stored a batch. */
+  handleRefusal(fields: Refusal): void;
+}
+
+/** A follower. */
+export interface FollowingMember extends Member {
+  /** Messages have come; the frame is read up to its batch. */
+  handleDelivery(fields: DeliverFields, frame: FrameDecoder): void;
+}

@@ -1,0 +1,50 @@
+/**
+ * How a session begins: four bytes, a `hello`, a `welcome`.
+ *
+ * @module
+ */
+
+import {
+  BrokerError,
+  describeFrameType,
+  type FrameDecoder,
+  FrameType,
+  type Hello,
+  MAGIC,
+  PROTOCOL_VERSION,
+  readControlFrame,
+} from "../../protocol.ts";
+
+/** Throws if the first bytes of a connection are not this protocol's. */
+export function checkMagic(preface: Uint8Array): void {
+  const isOurs = MAGIC.subarray(0, 3).every((byte, index) => preface[index] === byte);
+  if (!isOurs) {
+    throw new BrokerError(
+      "BAD_MAGIC",
+      "Cannot open a session: this port speaks the SimpleMQ protocol, which begins with SMQ",
+    );
+  }
+  if (preface[3] !== PROTOCOL_VERSION) {
+    throw new BrokerError(
+      "UNSUPPORTED_VERSION",
+      `Cannot open a session: protocol version is ${preface[3]}, spoken is ${PROTOCOL_VERSION}`,
+    );
+  }
+}
+
+/** Reads the first frame of a client, which must be a `hello`. */
+export function readHello(frame: FrameDecoder): Hello {
+  if (frame.type === FrameType.hello) return readControlFrame(frame, "hello");
+  throw new BrokerError(
+    "HANDSHAKE_EXPECTED",
+    `Cannot open a session: the first frame is ${describeFrameType(frame.type)}, not hello`,
+  );
+}
+
+/** The error of a client whose handshake has not come in time. */
+export function explainLate(timeoutMs: number): BrokerError {
+  return new BrokerError(
+    "HANDSHAKE_TIMEOUT",
+    `Cannot open a session: no handshake within ${timeoutMs} ms`,
+  );
+}

@@ -1,0 +1,12 @@
+/**
+ * A broker with settings of its own. It runs until Ctrl-C:
+ *
+ *     deno run -A examples/hello_world/server.ts
+ */
+
+import { serve } from "@simplemq/simplemq/server";
+
+const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
+const broker = await serve({ host: "localhost", port, logLevel: "info" });
+
+Deno.addSignalListener("SIGINT", () => broker.close());

@@ -1,0 +1,18 @@
+/**
+ * Takes messages from every stream whose name matches .+world, until Ctrl-C:
+ *
+ *     deno run -A examples/routing/follower_regex/follower.ts
+ */
+
+// deno-lint-ignore-file no-console
+import { connect } from "@simplemq/simplemq";
+
+const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
+await using connection = await connect({ port });
+
+const follower = connection.follower(/.+world/); // or Bind.regex(".+world")
+console.log("waiting for messages");
+for await (const message of follower.getMessages()) {
+  console.log("message body:", message.body, "from", message.stream);
+  await follower.ackMessage(message);
+}

@@ -78,17 +78,17 @@ export class Broker {
 
   // Streams.
 
-  /** Creates a stream, if there is none of that name. */
-  createStream(name: string, done: () => void): void {
+  /** Creates a stream; `done` hears whether there was none of that name. */
+  createStream(name: string, done: (isNew: boolean) => void): void {
     checkStreamName(name);
-    if (this.#router.getStream(name) !== undefined) return done();
+    if (this.#router.getStream(name) !== undefined) return done(false);
     if (this.#router.streamCount >= STREAM_COUNT_MAX) {
       throw new BrokerError(
         "TOO_MANY_STREAMS",
         `Cannot create stream "${name}": there are ${STREAM_COUNT_MAX}, the most allowed`,
       );
     }
-    this.#options.commit({ type: "streamCreated", stream: name }, done);
+    this.#options.commit({ type: "streamCreated", stream: name }, () => done(true));
   }
 
   /** Deletes a stream. */

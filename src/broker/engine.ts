@@ -26,8 +26,8 @@ export interface Engine {
   /** What a confirm promises, in a word. */
   readonly durability: string;
 
-  /** Creates a stream, if there is none of that name. Rejects with `BAD_STREAM_NAME`. */
-  createStream(name: string): Promise<void>;
+  /** Creates a stream; resolves to whether there was none. Rejects with `BAD_STREAM_NAME`. */
+  createStream(name: string): Promise<boolean>;
   /** Deletes a stream with everything in it. Rejects with `STREAM_NOT_FOUND`. */
   deleteStream(name: string): Promise<void>;
   /** Tells of all streams, by name. */

@@ -62,7 +62,7 @@ export interface BrokerInfo {
  *
  * A connection that is lost comes back by itself, for as long as it takes, with all its publishers
  * and followers: attempts are 0.1 to 10 seconds apart, at random. What was sent and not confirmed is
- * sent again, and stored once.
+ * sent again, and stored once, if the connection comes back within 10 minutes.
  *
  * @example Closing by leaving a block
  * ```ts

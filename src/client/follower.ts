@@ -47,7 +47,7 @@ export interface FollowerOptions {
 /** Options of {@linkcode Follower.getMessages}. */
 export interface GetMessagesOptions {
   /**
-   * Acknowledge each message before the loop sees it. It is gone then, whatever becomes of it.
+   * Acknowledge each message before the loop sees it: what becomes of it there does not count.
    *
    * @default {false}
    */

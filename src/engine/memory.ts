@@ -52,7 +52,7 @@ export class MemoryEngine implements Engine {
     });
   }
 
-  createStream(name: string): Promise<void> {
+  createStream(name: string): Promise<boolean> {
     return new Promise((resolve) => this.#broker.createStream(name, resolve));
   }
 

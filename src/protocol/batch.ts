@@ -157,29 +157,41 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * {@linkcode HEADER_BYTES_MAX}.
  */
 export function encodeHeaders(headers: Readonly<Record<string, string>>): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES_MAX);
-  let offset = 0;
-  for (const [name, value] of Object.entries(headers)) {
-    if (typeof value !== "string") {
-      throw new TypeError(`Cannot encode header "${name}": a value is a string`);
-    }
-    const nameBytes = encoder.encode(name);
-    const valueBytes = encoder.encode(value);
-    if (nameBytes.length === 0 || nameBytes.length > 255) {
-      throw new RangeError(`Cannot encode header "${name}": a name has 1 to 255 bytes`);
-    }
-    if (offset + 3 + nameBytes.length + valueBytes.length > HEADER_BYTES_MAX) {
-      throw new RangeError(`Cannot encode headers: limit is ${HEADER_BYTES_MAX} bytes`);
-    }
-    bytes[offset++] = nameBytes.length;
-    bytes.set(nameBytes, offset);
-    offset += nameBytes.length;
-    bytes[offset++] = valueBytes.length >>> 8;
-    bytes[offset++] = valueBytes.length;
-    bytes.set(valueBytes, offset);
-    offset += valueBytes.length;
+  const pairs = Object.entries(headers).map(([name, value]) => encodeHeader(name, value));
+  const length = pairs.reduce((sum, { length }) => sum + length, 0);
+  if (length > HEADER_BYTES_MAX) {
+    throw new RangeError(
+      `Cannot publish: headers are ${length} bytes, limit is ${HEADER_BYTES_MAX}`,
+    );
   }
-  return bytes.slice(0, offset);
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const pair of pairs) {
+    bytes.set(pair, offset);
+    offset += pair.length;
+  }
+  return bytes;
+}
+
+/** Encodes one header. Values that are too long for their length field are over the limit anyway. */
+function encodeHeader(name: string, value: unknown): Uint8Array {
+  if (typeof value !== "string") {
+    throw new TypeError(`Cannot publish: the value of header "${name}" is not a string`);
+  }
+  const nameBytes = encoder.encode(name);
+  const valueBytes = encoder.encode(value);
+  if (nameBytes.length === 0 || nameBytes.length > 255) {
+    throw new RangeError(
+      `Cannot publish: the name of a header has 1 to 255 bytes, found ${nameBytes.length}`,
+    );
+  }
+  const bytes = new Uint8Array(3 + nameBytes.length + valueBytes.length);
+  bytes[0] = nameBytes.length;
+  bytes.set(nameBytes, 1);
+  bytes[1 + nameBytes.length] = valueBytes.length >>> 8;
+  bytes[2 + nameBytes.length] = valueBytes.length;
+  bytes.set(valueBytes, 3 + nameBytes.length);
+  return bytes;
 }
 
 /**

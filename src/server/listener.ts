@@ -17,7 +17,7 @@ export interface ListenerOptions {
   readonly hostname: string;
   /** The port, or 0 for any that is free. */
   readonly port: number;
-  /** Takes a connection; it never throws. */
+  /** Takes a connection; one that it throws for is closed. */
   readonly onConnection: (connection: Deno.TcpConn) => void;
   /** Where failed accepts are told. */
   readonly log: Log;
@@ -52,6 +52,17 @@ export class Listener {
     await this.#accepting;
   }
 
+  #take(connection: Deno.TcpConn): void {
+    const { onConnection, log } = this.#options;
+    try {
+      onConnection(connection);
+    } catch (error) {
+      // Its client has left again already, most likely; that is no reason to accept others later.
+      log.warning("cannot use a connection", { error: String(error) });
+      connection.close();
+    }
+  }
+
   async #acceptAll(): Promise<void> {
     let retryMs = RETRY_MS_MIN;
     const { signal } = this.#closing;
@@ -59,7 +70,7 @@ export class Listener {
       try {
         const connection = await this.#listener.accept();
         retryMs = RETRY_MS_MIN;
-        this.#options.onConnection(connection);
+        this.#take(connection);
       } catch (error) {
         if (signal.aborted) return;
         // Out of descriptors, most likely: accepting again at once would fail as fast as it can.

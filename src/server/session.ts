@@ -102,7 +102,12 @@ export class Session implements LinkOwner, SessionHost {
     return this.context.limits.bodyBytes;
   }
 
+  get isOver(): boolean {
+    return this.#ending !== undefined || this.link.isClosed;
+  }
+
   get isFull(): boolean {
+    if (this.isOver) return true;
     const isFull = this.link.outboundBytes >= this.context.outboundBytesMax;
     if (isFull) this.#wasFull = true;
     return isFull;
@@ -283,7 +288,7 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   respond(request: number, result: unknown): void {
-    if (this.link.isClosed) return;
+    if (this.isOver) return;
     writeResponse(this.link.writer, request, result);
     this.link.flush();
   }
@@ -291,7 +296,7 @@ export class Session implements LinkOwner, SessionHost {
   fail(cause: unknown, about: { request?: number; follower?: number }): void {
     const error = asBrokerError(cause, this.context.log);
     if (error.fatal) throw error;
-    if (!this.link.isClosed) this.report(error, about);
+    if (!this.isOver) this.report(error, about);
   }
 
   endWith(cause: unknown): Promise<void> {
@@ -372,6 +377,7 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   async #end(error: BrokerError): Promise<void> {
+    this.#watch?.end();
     this.#logEnd(error);
     if (this.link.isClosed) return;
     const { code, message } = error;

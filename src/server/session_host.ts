@@ -18,6 +18,8 @@ export interface SessionHost {
   readonly link: Link;
   /** The largest body, in bytes. */
   readonly bodyBytesMax: number;
+  /** Whether nothing can be said to the client any more. */
+  readonly isOver: boolean;
   /** Whether more waits for the client than should; deliveries go on when there is room again. */
   readonly isFull: boolean;
 

@@ -56,7 +56,7 @@ export class SessionPublisher implements PublisherSink {
   confirm(batch: BatchNumber, storedIn: readonly StoredIn[], isDuplicate: boolean): void {
     const session = this.#session;
     session.freeBudget(batch.bytes);
-    if (session.link.isClosed) return;
+    if (session.isOver) return;
     const stored = storedIn.map(({ stream, firstId }) => ({
       stream: session.numberOf(stream),
       firstId,
@@ -75,7 +75,7 @@ export class SessionPublisher implements PublisherSink {
   refuse(batch: BatchNumber, error: BrokerError): void {
     const session = this.#session;
     session.freeBudget(batch.bytes);
-    if (session.link.isClosed) return;
+    if (session.isOver) return;
     const { sequence, count } = batch;
     const { code, message } = error;
     writeControlFrame(session.link.writer, "refuse", {

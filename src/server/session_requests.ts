@@ -53,8 +53,9 @@ export class SessionRequests {
     const { engine, number } = this.#session;
     switch (operation) {
       case "createStream":
-        await engine.createStream(name);
-        this.#log.info("stream created", { stream: name, session: number });
+        if (await engine.createStream(name)) {
+          this.#log.info("stream created", { stream: name, session: number });
+        }
         return null;
       case "deleteStream":
         await engine.deleteStream(name);

@@ -36,8 +36,18 @@ export class Ticker {
     this.#timer = undefined;
   }
 
+  #tick(): void {
+    let next = Infinity;
+    try {
+      next = this.#options.tick(this.#options.now());
+    } finally {
+      // A fault costs one tick, not all that come after it.
+      this.#schedule(next);
+    }
+  }
+
   #schedule(next: number): void {
     const waitMs = Math.max(1, Math.min(next - this.#options.now(), this.#intervalMs));
-    this.#timer = setTimeout(() => this.#schedule(this.#options.tick(this.#options.now())), waitMs);
+    this.#timer = setTimeout(() => this.#tick(), waitMs);
   }
 }

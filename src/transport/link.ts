@@ -158,6 +158,7 @@ export class Link {
   }
 
   async #sendAll(): Promise<void> {
+    if (this.#isClosed) return;
     this.#turn = setImmediate(() => this.#endTurn());
     try {
       await this.#send(this.writer.take());

@@ -169,6 +169,8 @@ export class ClientFollower implements Follower<never>, FollowingMember {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Set while the broker stops: it is left the time to get what is held acknowledged. */
   #finished: PromiseWithResolvers<void> | undefined;
+  /** Whether the broker has been told of it, over this connection. */
+  #isOpen = false;
   #isClosed = false;
   #error: Error | undefined;
 
@@ -179,7 +181,8 @@ export class ClientFollower implements Follower<never>, FollowingMember {
     this.#prefetch = new Prefetch(options.prefetch, uplink.limits.unacknowledgedMessages);
     this.#number = uplink.nextNumber();
     uplink.followers.set(this.#number, this);
-    if (uplink.link !== undefined) this.open(uplink.link);
+    // Opened with the rest of this turn: by then it is known whether messages are asked for.
+    uplink.schedule(this);
   }
 
   getMessages(options: GetMessagesOptions = {}): AsyncIterableIterator<Message<never>> {
@@ -218,7 +221,7 @@ export class ClientFollower implements Follower<never>, FollowingMember {
     if (this.#isClosed) return;
     this.#pause();
     const { link } = this.#uplink;
-    if (link !== undefined && this.#error === undefined) {
+    if (link !== undefined && this.#isOpen) {
       this.write(link);
       link.writer.begin(FrameType.closeFollower);
       link.writer.u32(this.#number);
@@ -235,6 +238,7 @@ export class ClientFollower implements Follower<never>, FollowingMember {
   }
 
   open(link: Link): void {
+    this.#isOpen = true;
     const { routeString, bindType, ignoreCase } = this.bind;
     const { unacknowledgedMessages, unacknowledgedBytes } = this.#uplink.limits;
     this.#finished = undefined;
@@ -253,6 +257,7 @@ export class ClientFollower implements Follower<never>, FollowingMember {
 
   write(link: Link): void {
     const { writer } = link;
+    if (!this.#isOpen) this.open(link);
     // Less credit comes before what is given back, or the broker would deliver it here again.
     if (this.#creditSent !== this.#wantedCredit) {
       this.#creditSent = this.#wantedCredit;
@@ -276,6 +281,7 @@ export class ClientFollower implements Follower<never>, FollowingMember {
   }
 
   lose(): void {
+    this.#isOpen = false;
     this.#epoch++;
     this.#lastTag = 0;
     this.#fetched = [];

@@ -162,6 +162,8 @@ export class ClientPublisher implements Publisher, PublishingMember {
   #finished: PromiseWithResolvers<void> | undefined;
   readonly #flushes: FlushWaiter[] = [];
   #failures: Error[] = [];
+  /** Whether the broker has been told of it, over this connection. */
+  #isOpen = false;
   #isClosed = false;
   #error: Error | undefined;
 
@@ -170,7 +172,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     this.bind = bind;
     this.#number = uplink.nextNumber();
     uplink.publishers.set(this.#number, this);
-    if (uplink.link !== undefined) this.open(uplink.link);
+    uplink.schedule(this);
   }
 
   sendMessage(body: MessageBody, options?: SendOptions): Promise<Receipt> {
@@ -227,7 +229,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     await this.flush().catch(ignore);
     this.#uplink.forget(this, this.#number);
     const { link } = this.#uplink;
-    if (link === undefined || this.#error !== undefined) return;
+    if (link === undefined || !this.#isOpen) return;
     link.writer.begin(FrameType.closePublisher);
     link.writer.u32(this.#number);
     link.writer.end();
@@ -239,6 +241,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   open(link: Link): void {
+    this.#isOpen = true;
     const { routeString, bindType, ignoreCase } = this.bind;
     writeControlFrame(link.writer, "openPublisher", {
       publisher: this.#number,
@@ -251,11 +254,13 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   write(link: Link): void {
+    if (!this.#isOpen) return this.open(link);
     this.#seal();
     this.#send(link);
   }
 
   lose(): void {
+    this.#isOpen = false;
     this.#sentCount = 0;
     this.#finished?.resolve();
   }
@@ -325,7 +330,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   #sealFull(): void {
     this.#seal();
     const { link } = this.#uplink;
-    if (link !== undefined) this.#send(link);
+    if (link !== undefined) this.write(link);
   }
 
   #seal(): void {

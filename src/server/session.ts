@@ -274,7 +274,8 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   /** The client is done: its publishers will not come back. */
-  handleGoodbye(): void {
+  handleGoodbye(frame: FrameDecoder): void {
+    readControlFrame(frame, "goodbye");
     this.#hasSaidGoodbye = true;
     for (const publisher of this.publishers.values()) publisher.close();
     for (const follower of this.followers.values()) follower.close();
@@ -415,7 +416,7 @@ export class Session implements LinkOwner, SessionHost {
 /** What each frame of a client does. */
 const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> = {
   [FrameType.heartbeat]: (_session, frame) => frame.finish(),
-  [FrameType.goodbye]: (session) => session.handleGoodbye(),
+  [FrameType.goodbye]: (session, frame) => session.handleGoodbye(frame),
   [FrameType.request]: (session, frame) => session.handleRequest(frame),
   [FrameType.openPublisher]: (session, frame) => session.openPublisher(frame),
   [FrameType.closePublisher]: (session, frame) => session.closePublisher(frame),

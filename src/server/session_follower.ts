@@ -73,7 +73,7 @@ export class SessionFollower implements FollowerSink {
     const about = request === 0 ? { follower } : { follower, request };
     const answer = () => request !== 0 && session.respond(request, null);
     try {
-      const durable = this.#follower?.[verb](fields.ranges);
+      const durable = this.#requireOpen()[verb](fields.ranges);
       if (durable === undefined) answer();
       else {
         durable.then(answer, (error) => session.fail(error, about))
@@ -82,5 +82,13 @@ export class SessionFollower implements FollowerSink {
     } catch (error) {
       session.fail(error, about);
     }
+  }
+
+  #requireOpen(): EngineFollower {
+    if (this.#follower !== undefined) return this.#follower;
+    throw new BrokerError(
+      "UNKNOWN_DELIVERY",
+      `Cannot find deliveries of follower ${this.#number}: it could not be opened`,
+    );
   }
 }

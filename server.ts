@@ -99,8 +99,11 @@ export interface BrokerServer extends AsyncDisposable {
  * @throws {StartError} If the port is taken or the address not to be had.
  */
 export function serve(settings: PartialSettings = {}): Promise<BrokerServer> {
-  const complete = resolveSettings({ logLevel: "warning", ...settings });
-  return start(complete, new Log({ level: complete.logLevel }));
+  return new Promise((resolve) => {
+    const complete = resolveSettings(settings);
+    const { logLevel = "warning" } = settings;
+    resolve(start({ ...complete, logLevel }, new Log({ level: logLevel })));
+  });
 }
 
 /** The running broker. */

@@ -131,7 +131,7 @@ export class Broker {
   publish(publisher: Publisher, batch: NumberedBatch): void {
     const { record } = publisher;
     record.settle(batch.settled);
-    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
+    if (batch.sequence <= record.lastSequence) return repeatOutcome(publisher, batch);
     const streams = publisher.route.resolve(this.#router);
     if (streams.length === 0) return this.refuse(publisher, batch, explainNoStream(publisher));
     const obstacle = this.#options.findObstacle?.(batch.bytes * streams.length);
@@ -377,6 +377,15 @@ function findMissing(
 
 /** Answers a batch that has been seen before as it was answered then. */
 function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
+  const { lastSequence } = publisher.record;
+  if (batch.sequence + batch.count - 1 > lastSequence) {
+    // To confirm it would lose its end, to store it would store its beginning twice.
+    throw new BrokerError(
+      "BAD_FRAME",
+      `Cannot publish messages ${batch.sequence} to ${batch.sequence + batch.count - 1} again: ` +
+        `the last one seen is ${lastSequence}, and batches are repeated as they were cut`,
+    );
+  }
   const outcome = publisher.record.recall(batch.sequence);
   if (outcome?.error !== undefined) publisher.sink.refuse(batch, outcome.error);
   else publisher.sink.confirm(batch, outcome?.storedIn ?? [], true);

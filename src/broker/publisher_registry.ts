@@ -47,9 +47,9 @@ export class PublisherRecord {
     this.identity = identity;
   }
 
-  /** Whether a batch that begins with this number has been seen before. */
-  hasSeen(sequence: number): boolean {
-    return sequence <= this.#lastSequence;
+  /** The number of the last message that has been seen. */
+  get lastSequence(): number {
+    return this.#lastSequence;
   }
 
   /** What became of a batch that was seen before, unless that has been forgotten. */

@@ -72,7 +72,9 @@ function waitForSignal(log: Log): Promise<void> {
     log.info("stopping", { signal });
     resolve();
   };
-  const signals: Deno.Signal[] = ["SIGINT", "SIGTERM"];
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT", "SIGBREAK"]
+    : ["SIGINT", "SIGTERM"];
   for (const signal of signals) Deno.addSignalListener(signal, () => stop(signal));
   return promise;
 }

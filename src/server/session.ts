@@ -137,6 +137,7 @@ export class Session implements LinkOwner, SessionHost {
     const message = "the broker is being stopped";
     // A client that is not welcomed yet expects a welcome or an error, and nothing else.
     if (this.#client === undefined) return void this.endWith(new BrokerError(code, message));
+    this.#hasSaidGoodbye = true;
     writeControlFrame(this.link.writer, "goodbye", { code, message });
     this.link.flush();
   }

@@ -103,6 +103,7 @@ export class SessionPublisher implements PublisherSink {
     if (this.#publisher === undefined) return this.refuse(batch, this.#error!);
     try {
       checkBatch(batch, this.#session.bodyBytesMax);
+      this.#publisher.publish(batch);
     } catch (error) {
       if (error instanceof BrokerError && !error.fatal) {
         return this.#publisher.refuse(batch, error);
@@ -110,6 +111,5 @@ export class SessionPublisher implements PublisherSink {
       this.#session.freeBudget(batch.bytes);
       throw error;
     }
-    this.#publisher.publish(batch);
   }
 }

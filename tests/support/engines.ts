@@ -1,0 +1,82 @@
+/**
+ * Engines that do not do as they should, around one that does.
+ *
+ * @module
+ */
+
+import type {
+  Engine,
+  EngineFollower,
+  EnginePublisher,
+  FollowerOptions,
+  FollowerSink,
+  PublisherOptions,
+  PublisherSink,
+} from "../../src/broker/engine.ts";
+import { MemoryEngine } from "../../src/engine/memory.ts";
+
+/** An engine in memory of which some parts are replaced. */
+export function engineWith(replaced: Partial<Engine>): Engine {
+  const engine = new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
+  return {
+    name: engine.name,
+    durability: engine.durability,
+    createStream: (name) => engine.createStream(name),
+    deleteStream: (name) => engine.deleteStream(name),
+    getStreams: () => engine.getStreams(),
+    getStream: (name) => engine.getStream(name),
+    getPels: () => engine.getPels(),
+    getPel: (follower) => engine.getPel(follower),
+    openPublisher: (options, sink) => engine.openPublisher(options, sink),
+    openFollower: (options, sink) => engine.openFollower(options, sink),
+    tick: (now) => engine.tick(now),
+    close: () => engine.close(),
+    ...replaced,
+  };
+}
+
+/** Keeps confirms and answers to acknowledgements back until they are let go. */
+export class WithholdingEngine {
+  /** The engine that does so. */
+  readonly engine: Engine;
+  #withheld: (() => void)[] = [];
+
+  constructor() {
+    const real = new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
+    this.engine = engineWith({
+      createStream: (name) => real.createStream(name),
+      getStreams: () => real.getStreams(),
+      getStream: (name) => real.getStream(name),
+      openPublisher: (options, sink) => this.#openPublisher(real, options, sink),
+      openFollower: (options, sink) => this.#openFollower(real, options, sink),
+    });
+  }
+
+  /** How many are kept back. */
+  get count(): number {
+    return this.#withheld.length;
+  }
+
+  /** Lets some of them go, the oldest first. */
+  letGo(count: number = this.#withheld.length): void {
+    for (const tell of this.#withheld.splice(0, count)) tell();
+  }
+
+  #openPublisher(real: Engine, options: PublisherOptions, sink: PublisherSink): EnginePublisher {
+    return real.openPublisher(options, {
+      confirm: (...outcome) => void this.#withheld.push(() => sink.confirm(...outcome)),
+      refuse: (...outcome) => void this.#withheld.push(() => sink.refuse(...outcome)),
+    });
+  }
+
+  #openFollower(real: Engine, options: FollowerOptions, sink: FollowerSink): EngineFollower {
+    const follower = real.openFollower(options, sink);
+    return {
+      ...follower,
+      ack: (ranges) => {
+        follower.ack(ranges);
+        return new Promise((resolve) => void this.#withheld.push(resolve));
+      },
+    };
+  }
+}

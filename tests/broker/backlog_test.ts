@@ -1,0 +1,184 @@
+/**
+ * The bytes of messages by id: what is read is what was stored, and what is forgotten is let go.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { Backlog } from "../../src/broker/backlog.ts";
+import { batchOf, textsOf } from "../support/batches.ts";
+import { fuzz } from "../support/fuzz.ts";
+
+const HEAD = 8;
+
+/** The largest slab, and so the largest piece that several small messages share. */
+const SLAB_BYTES_MAX = 256 * 1024;
+
+/** Reads all messages of a range of ids, however many reads it takes. */
+function readTexts(backlog: Backlog, firstId: number, count: number): string[] {
+  const texts: string[] = [];
+  while (texts.length < count) {
+    const left = count - texts.length;
+    texts.push(...textsOf(backlog.read(firstId + texts.length, left, Infinity)));
+  }
+  return texts;
+}
+
+/** A backlog of messages of so many bytes, head included, one batch each. */
+function backlogOf(count: number, bytes: number): Backlog {
+  const backlog = new Backlog();
+  for (let id = 1; id <= count; id++) backlog.append(id, batchOf(bytes - HEAD));
+  return backlog;
+}
+
+Deno.test("Backlog.read() finds what was appended, and no more than lies together", () => {
+  const backlog = new Backlog();
+  backlog.append(1, batchOf("a", "b"));
+  backlog.append(3, batchOf("c"));
+  assertEquals(readTexts(backlog, 1, 3), ["a", "b", "c"]);
+  assertEquals(readTexts(backlog, 2, 1), ["b"]);
+  assertEquals(textsOf(backlog.read(3, 100, Infinity)), ["c"]);
+});
+
+Deno.test("Backlog.read() takes at most so many messages", () => {
+  const backlog = backlogOf(10, 50);
+  for (let count = 1; count <= 10; count++) {
+    assertEquals(backlog.read(1, count, Infinity).count, count);
+  }
+});
+
+Deno.test("Backlog.read() takes at most so many bytes, but one message at least", () => {
+  const backlog = backlogOf(10, 50);
+  const counts = [[0, 1], [49, 1], [50, 1], [99, 1], [100, 2], [499, 9], [500, 10], [501, 10]];
+  for (const [bytesMax, count] of counts) {
+    const batch = backlog.read(1, 10, bytesMax!);
+    assertEquals(batch.count, count, `${bytesMax} bytes`);
+    assertEquals(batch.end - batch.start, count! * 50);
+  }
+  assertEquals(backlog.read(8, 10, 100).count, 2);
+});
+
+Deno.test("Backlog keeps a message larger than any slab", () => {
+  const backlog = new Backlog();
+  backlog.append(1, batchOf("before"));
+  backlog.append(2, batchOf(SLAB_BYTES_MAX * 2));
+  backlog.append(3, batchOf("behind"));
+  const batch = backlog.read(2, 10, 1);
+  assertEquals([batch.count, batch.end - batch.start], [1, SLAB_BYTES_MAX * 2 + HEAD]);
+  assertEquals([...readTexts(backlog, 1, 1), ...readTexts(backlog, 3, 1)], ["before", "behind"]);
+});
+
+Deno.test("Backlog.append() copies: the batch's buffer can be used for something else", () => {
+  const backlog = new Backlog();
+  const batch = batchOf("stays");
+  backlog.append(1, batch);
+  batch.buffer.fill(0);
+  assertEquals(readTexts(backlog, 1, 1), ["stays"]);
+});
+
+Deno.test("Backlog.bytes and measure() count messages with their heads", () => {
+  const backlog = new Backlog();
+  assertEquals(backlog.bytes, 0);
+  backlog.append(1, batchOf("abc", ""));
+  backlog.append(3, batchOf("abcdef"));
+  assertEquals(backlog.bytes, 3 * HEAD + 9);
+  assertEquals(backlog.measure(1, 3), backlog.bytes);
+  assertEquals([1, 2, 3].map((id) => backlog.measure(id, 1)), [HEAD + 3, HEAD, HEAD + 6]);
+  assertEquals(backlog.measure(2, 2), 2 * HEAD + 6);
+});
+
+Deno.test("Backlog.measure() goes over as many slabs as it has to, from anywhere", () => {
+  const backlog = backlogOf(5000, 300);
+  assertEquals(backlog.measure(1, 5000), 5000 * 300);
+  assertEquals(backlog.measure(1000, 3000), 3000 * 300);
+  assertEquals(backlog.measure(4999, 2), 600);
+});
+
+Deno.test("Backlog.forget() tells how many bytes it let go, over several slabs too", () => {
+  const backlog = backlogOf(5000, 300);
+  assertEquals(backlog.forget(2, 4998), 4998 * 300);
+  assertEquals(backlog.bytes, 600);
+  assertEquals(backlog.measure(1, 1) + backlog.measure(5000, 1), 600);
+});
+
+Deno.test("Backlog.forget() of everything leaves nothing, and ids go on", () => {
+  const backlog = backlogOf(100, 50);
+  assertEquals(backlog.forget(1, 100), 5000);
+  assertEquals(backlog.bytes, 0);
+  assertThrows(() => backlog.read(1, 1, Infinity), Error, "Broken invariant");
+  backlog.append(101, batchOf("next"));
+  assertEquals(readTexts(backlog, 101, 1), ["next"]);
+});
+
+Deno.test("Backlog.append() leaves out ids that were set aside and not used", () => {
+  const backlog = new Backlog();
+  backlog.append(5, batchOf("five"));
+  backlog.append(9, batchOf("nine"));
+  assertEquals([...readTexts(backlog, 5, 1), ...readTexts(backlog, 9, 1)], ["five", "nine"]);
+  assertEquals(backlog.read(5, 10, Infinity).count, 1);
+});
+
+Deno.test("Backlog.forget() from the middle frees the memory there; what stays pins one slab", () => {
+  // The buffers that can still be reached are told apart by reading what is left.
+  const count = 8000;
+  const backlog = backlogOf(count, 400);
+  const buffersBefore = new Set<Uint8Array>();
+  for (let id = 1; id <= count; id++) buffersBefore.add(backlog.read(id, 1, 0).buffer);
+  assertGreater(buffersBefore.size, 8);
+  const stays = [1, 4000, count];
+  backlog.forget(2, 3998);
+  backlog.forget(4001, 3999);
+  const buffers = new Set(stays.map((id) => backlog.read(id, 1, 0).buffer));
+  assertEquals(buffers.size, 3);
+  // A slab that is gone is not found any more, not even by accident.
+  const gone = [...buffersBefore].filter((buffer) => !buffers.has(buffer));
+  assertEquals(gone.length, buffersBefore.size - 3);
+  for (const id of [1000, 3000, 5000, 7000]) {
+    assertThrows(() => backlog.read(id, 1, 0), Error, "Broken invariant");
+  }
+  assertEquals(backlog.bytes, 3 * 400);
+});
+
+Deno.test("Backlog: slabs of a stream with few messages are small, and grow with their number", () => {
+  const first = backlogOf(1, 50).read(1, 1, 0).buffer;
+  assert(first.length <= 1024);
+  const backlog = backlogOf(3000, 400);
+  assertEquals(backlog.read(3000, 1, 0).buffer.length, SLAB_BYTES_MAX);
+});
+
+Deno.test("Backlog: whatever is appended and forgotten, the rest can be read (random)", () => {
+  const sizes = fc.array(fc.oneof(fc.nat(30), fc.nat(5000)), { minLength: 1, maxLength: 12 });
+  const step = fc.record({
+    sizes,
+    forgetAt: fc.nat(),
+    forgetCount: fc.nat(20),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
+      const backlog = new Backlog();
+      const model = new Map<number, number>();
+      let nextId = 1;
+      for (const { sizes, forgetAt, forgetCount } of steps) {
+        backlog.append(nextId, batchOf(...sizes));
+        for (const size of sizes) model.set(nextId++, size + HEAD);
+        const ids = [...model.keys()];
+        let id = ids[forgetAt % ids.length]!;
+        let count = 0;
+        let bytes = 0;
+        for (const first = id; count < forgetCount && model.has(first + count); count++) {
+          bytes += model.get(first + count)!;
+          model.delete(first + count);
+        }
+        if (count > 0) assertEquals(backlog.forget(id, count), bytes);
+        for ([id, bytes] of model) {
+          const batch = backlog.read(id, 1, 0);
+          assertEquals([batch.count, batch.end - batch.start], [1, bytes]);
+          assertEquals(backlog.measure(id, 1), bytes);
+        }
+        assertEquals(backlog.bytes, [...model.values()].reduce((sum, one) => sum + one, 0));
+      }
+    }),
+    fuzz(40),
+  );
+});

@@ -1,0 +1,259 @@
+/**
+ * What the broker tells of streams and followers, and what it does with batches that come again and
+ * streams that go.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { BrokerError } from "../../protocol.ts";
+import { batchOf } from "../support/batches.ts";
+import { assertCode } from "../support/frames.ts";
+import { TestBroker } from "../support/test_broker.ts";
+
+/** The bytes in front of each body. */
+const HEAD = 8;
+
+// Streams.
+
+Deno.test("Broker.createStream() creates a stream once, and again is no error", () => {
+  const test = new TestBroker();
+  test.create("orders");
+  test.publisher("orders").publish("stays");
+  let isDone = false;
+  test.broker.createStream("orders", () => isDone = true);
+  assertEquals([isDone, test.broker.getStream("orders").ready], [true, 1]);
+  assertEquals(test.events.map(({ type }) => type), ["streamCreated", "published"]);
+});
+
+Deno.test("Broker.createStream() refuses names outside the rule with BAD_STREAM_NAME", () => {
+  const test = new TestBroker();
+  for (const name of ["", "..", "$x", "a/b"]) {
+    assertCode("BAD_STREAM_NAME", () => test.create(name));
+  }
+  assertEquals(test.events, []);
+});
+
+Deno.test("Broker.createStream() refuses one stream too many with TOO_MANY_STREAMS", () => {
+  const test = new TestBroker();
+  for (let number = 1; number <= 100_000; number++) test.create(`s${number}`);
+  assertCode("TOO_MANY_STREAMS", () => test.create("one-more"));
+  test.create("s1");
+  test.broker.deleteStream("s1", () => {});
+  test.create("one-more");
+});
+
+Deno.test("Broker.getStreams() tells of all streams by name", () => {
+  const test = new TestBroker("b", "a", "B", "a1");
+  assertEquals(test.broker.getStreams().map(({ name }) => name), ["B", "a", "a1", "b"]);
+});
+
+Deno.test("Broker.getStream() tells what is ready, pending, followed, and how large it is", () => {
+  const test = new TestBroker("orders");
+  const follower = test.follower("orders", { messages: 1 });
+  test.follower(/ord/, { messages: 0 });
+  test.publisher("orders").publish("abc", "de");
+  test.dispatch();
+  assertEquals(test.broker.getStream("orders"), {
+    name: "orders",
+    ready: 1,
+    pending: 1,
+    followers: 2,
+    bytes: 2 * HEAD + 5,
+    nextId: 3,
+    durability: "test",
+  });
+  follower.ack(1);
+  follower.close();
+  const { pending, ready, followers, bytes } = test.broker.getStream("orders");
+  assertEquals([pending, ready, followers, bytes], [0, 1, 1, HEAD + 2]);
+});
+
+Deno.test("Broker.getStream() and deleteStream() of no stream are STREAM_NOT_FOUND", () => {
+  const test = new TestBroker();
+  assertCode("STREAM_NOT_FOUND", () => test.broker.getStream("nothing"));
+  assertCode("STREAM_NOT_FOUND", () => test.broker.deleteStream("nothing", () => {}));
+});
+
+Deno.test("Broker.bytes counts what is in all streams, ready and pending", () => {
+  const test = new TestBroker("a", "b");
+  const follower = test.follower("a", { messages: 1 });
+  test.publisher(/./).publish("12", "345");
+  assertEquals(test.broker.bytes, 2 * (2 * HEAD + 5));
+  test.dispatch();
+  assertEquals(test.broker.bytes, 2 * (2 * HEAD + 5));
+  follower.ack(1);
+  assertEquals(test.broker.bytes, 3 * HEAD + 8);
+  test.broker.deleteStream("b", () => {});
+  assertEquals(test.broker.bytes, HEAD + 3);
+});
+
+// Repeated batches.
+
+Deno.test("a repeated batch is confirmed as a duplicate with its old ids, and stored once", () => {
+  const test = new TestBroker("orders");
+  const publisher = test.publisher("orders");
+  publisher.publish("a", "b");
+  publisher.publishAs(1, "a", "b");
+  assertEquals(publisher.sink.outcomes[1], {
+    sequence: 1,
+    count: 2,
+    stored: ["orders:1"],
+    isDuplicate: true,
+  });
+  assertEquals(test.broker.getStream("orders").ready, 2);
+});
+
+Deno.test("a repeated batch is known after the connection was lost, not after the publisher ended", () => {
+  const test = new TestBroker("orders");
+  const first = test.publisher("orders", "me");
+  first.publish("a");
+  test.broker.losePublisher(first.publisher, test.now);
+  const second = test.publisher("orders", "me");
+  second.publish("a");
+  assertEquals(second.sink.outcomes.map(({ isDuplicate }) => isDuplicate), [true]);
+  test.broker.closePublisher(second.publisher);
+  const third = test.publisher("orders", "me");
+  third.publish("a");
+  assertEquals(third.sink.outcomes[0]?.stored, ["orders:2"]);
+});
+
+Deno.test("a repeated batch of a publisher that was lost too long ago is a new one", () => {
+  const test = new TestBroker("orders");
+  const first = test.publisher("orders", "me");
+  first.publish("a");
+  test.broker.losePublisher(first.publisher, 0);
+  assertEquals(test.broker.tick(1000), 600_000);
+  assertEquals(test.broker.tick(600_000), Infinity);
+  const second = test.publisher("orders", "me");
+  second.publish("a");
+  assertEquals(second.sink.outcomes[0]?.stored, ["orders:2"]);
+});
+
+Deno.test("a repeated batch that was refused is refused again, whatever has changed", () => {
+  const test = new TestBroker();
+  const publisher = test.publisher("orders");
+  publisher.publishAs(1, "a");
+  test.create("orders");
+  publisher.publishAs(1, "a");
+  publisher.publishAs(2, "b");
+  assertEquals(publisher.sink.outcomes.map(({ code, stored }) => code ?? stored.join()), [
+    "STREAM_NOT_FOUND",
+    "STREAM_NOT_FOUND",
+    "orders:1",
+  ]);
+});
+
+Deno.test("a repeated batch of which the outcome was settled is a duplicate all the same", () => {
+  const test = new TestBroker("orders");
+  const { publisher, sink } = test.publisher("orders");
+  const publish = (sequence: number, settled: number) => {
+    const batch = batchOf("x");
+    test.broker.publish(publisher, { ...batch, sequence, settled, bytes: batch.end });
+  };
+  publish(1, 0);
+  publish(2, 2);
+  publish(1, 2);
+  assertEquals(sink.outcomes.map(({ isDuplicate }) => isDuplicate), [false, false, true]);
+  assertEquals(test.broker.getStream("orders").ready, 2);
+});
+
+Deno.test("Broker.refuse() tells the publisher, and repetitions hear the same", () => {
+  const test = new TestBroker("orders");
+  const { publisher, sink } = test.publisher("orders");
+  const batch = batchOf("x");
+  const numbered = { ...batch, sequence: 1, settled: 0, bytes: batch.end };
+  test.broker.refuse(publisher, numbered, new BrokerError("MESSAGE_TOO_LARGE", "too large"));
+  test.broker.publish(publisher, numbered);
+  assertEquals(sink.outcomes.map(({ code }) => code), ["MESSAGE_TOO_LARGE", "MESSAGE_TOO_LARGE"]);
+  assertEquals(test.broker.getStream("orders").ready, 0);
+});
+
+// What followers hold.
+
+Deno.test("Broker.getPel() of no follower is FOLLOWER_NOT_FOUND", () => {
+  const test = new TestBroker();
+  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("nobody"));
+  test.follower("orders", { name: "somebody" }).close();
+  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("somebody"));
+});
+
+Deno.test("Broker.getPel() and getPels() tell of 50,000 entries at most, and of how many there are", () => {
+  const test = new TestBroker("a", "b");
+  const full = new Array<string>(4096).fill("x");
+  for (const [stream, batchCount] of [["a", 8], ["b", 8]] as const) {
+    test.follower(stream, { name: stream });
+    test.follower(stream, { name: "both" });
+    const publisher = test.publisher(stream, `to ${stream}`);
+    for (let left = batchCount; left > 0; left--) publisher.publish(...full);
+  }
+  test.dispatch();
+  const lists = test.broker.getPels();
+  const counts = lists.map(({ follower, count }) => [follower, count]);
+  assertEquals(counts, [["a", 16_384], ["both", 32_768], ["b", 16_384]]);
+  assertEquals(lists.reduce((sum, { entries }) => sum + entries.length, 0), 50_000);
+  assertEquals(test.broker.getPel("both").length, 32_768);
+  for (let left = 10; left > 0; left--) test.publisher("b", `more ${left}`).publish(...full);
+  test.dispatch();
+  assertEquals(test.broker.getPel("both").length, 50_000);
+});
+
+Deno.test("Broker.ack() of no ranges is done at once", () => {
+  const test = new TestBroker("orders");
+  const { follower } = test.follower("orders");
+  let isDone = false;
+  test.broker.ack(follower, [], () => isDone = true);
+  assertEquals(isDone, true);
+});
+
+// Deleted streams.
+
+Deno.test("a deleted stream takes its pending messages with it, and their tags are stale", () => {
+  const test = new TestBroker("orders", "other");
+  const follower = test.follower(/./, { messages: 3 });
+  const publishers = [test.publisher("orders", "one"), test.publisher("other", "two")];
+  publishers[0]!.publish("a", "b");
+  publishers[1]!.publish("c", "d");
+  test.dispatch();
+  assertEquals(follower.sink.texts, ["a", "b", "c"]);
+  test.broker.deleteStream("orders", () => {});
+  // Its credit is free again for the other stream.
+  test.dispatch();
+  assertEquals(follower.sink.texts, ["a", "b", "c", "d"]);
+  assertEquals(test.broker.getPel("follower").map(({ stream, id }) => `${stream}:${id}`), [
+    "other:1",
+    "other:2",
+  ]);
+  assertCode("STALE_DELIVERY", () => follower.ack(1));
+  follower.ack(3, 4);
+  assertEquals(test.broker.bytes, 0);
+});
+
+Deno.test("a stream that is created again is another stream: ids from 1, followers come along", () => {
+  const test = new TestBroker("orders");
+  const [direct, regex] = [test.follower("orders", { messages: 1 }), test.follower(/ord/)];
+  const publisher = test.publisher("orders");
+  publisher.publish("a", "b");
+  test.dispatch();
+  test.broker.deleteStream("orders", () => {});
+  publisher.publish("refused");
+  test.create("orders");
+  publisher.publish("c", "d");
+  test.dispatch();
+  assertEquals(publisher.sink.outcomes.at(-1)?.stored, ["orders:1"]);
+  assertEquals(test.broker.getStream("orders").followers, 2);
+  assertEquals([...direct.sink.texts, ...regex.sink.texts].sort(), ["a", "b", "c", "d"]);
+});
+
+Deno.test("a follower that is lost after its stream was deleted gives nothing back", () => {
+  const test = new TestBroker("orders");
+  const follower = test.follower("orders");
+  test.publisher("orders").publish("a");
+  test.dispatch();
+  test.broker.deleteStream("orders", () => {});
+  test.create("orders");
+  follower.close();
+  const next = test.follower("orders");
+  test.dispatch();
+  assertEquals([next.sink.texts, test.broker.bytes], [[], 0]);
+});

@@ -1,0 +1,143 @@
+/**
+ * What is remembered of publishers, and for how long.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { PublisherRecord, PublisherRegistry } from "../../src/broker/publisher_registry.ts";
+
+const MINUTE_MS = 60_000;
+
+/** The outcome of a batch of messages `sequence` to `sequence + count - 1`. */
+function outcome(sequence: number, count = 1) {
+  return { sequence, count, storedIn: [{ stream: "orders", firstId: sequence }] };
+}
+
+// One publisher.
+
+Deno.test("PublisherRecord.recall() gives the outcome of a batch that is sent again", () => {
+  const record = new PublisherRecord("me");
+  record.remember(outcome(1, 3));
+  record.remember(outcome(4));
+  assertEquals(record.recall(1), outcome(1, 3));
+  assertEquals(record.recall(4), outcome(4));
+  assertEquals(record.recall(5), undefined);
+});
+
+Deno.test("PublisherRecord.lastSequence is the last message of the last batch", () => {
+  const record = new PublisherRecord("me");
+  assertEquals(record.lastSequence, 0);
+  record.remember(outcome(1, 3));
+  assertEquals(record.lastSequence, 3);
+});
+
+Deno.test("PublisherRecord.settle() forgets outcomes, but not that the messages were seen", () => {
+  const record = new PublisherRecord("me");
+  for (const sequence of [1, 2, 3]) record.remember(outcome(sequence));
+  record.settle(3);
+  assertEquals([1, 2, 3].map((sequence) => record.recall(sequence)?.sequence), [
+    undefined,
+    undefined,
+    3,
+  ]);
+  assertEquals(record.lastSequence, 3);
+  record.settle(0);
+  assert(record.recall(3));
+});
+
+Deno.test("PublisherRecord remembers a bounded number of outcomes, the newest", () => {
+  const record = new PublisherRecord("me");
+  for (let sequence = 1; sequence <= 16_385; sequence++) record.remember(outcome(sequence));
+  assertEquals(record.recall(1), undefined);
+  assert(record.recall(2));
+  assert(record.recall(16_385));
+});
+
+// All publishers.
+
+Deno.test("PublisherRegistry.open() gives a publisher that comes back its own record", () => {
+  const registry = new PublisherRegistry();
+  const record = registry.open("me");
+  registry.lose(record, 0);
+  assertStrictEquals(registry.open("me"), record);
+  assert(registry.open("you") !== record);
+  assertEquals(registry.count, 2);
+});
+
+Deno.test("PublisherRegistry.close() forgets a publisher at once", () => {
+  const registry = new PublisherRegistry();
+  const record = registry.open("me");
+  registry.close(record);
+  assertEquals(registry.count, 0);
+  assert(registry.open("me") !== record);
+});
+
+Deno.test("PublisherRegistry.tick() forgets a lost publisher after ten minutes, not before", () => {
+  const registry = new PublisherRegistry();
+  registry.lose(registry.open("me"), 1000);
+  assertEquals(registry.tick(1000), 1000 + 10 * MINUTE_MS);
+  assertEquals(registry.tick(1000 + 10 * MINUTE_MS - 1), 1000 + 10 * MINUTE_MS);
+  assertEquals(registry.count, 1);
+  assertEquals(registry.tick(1000 + 10 * MINUTE_MS), Infinity);
+  assertEquals(registry.count, 0);
+});
+
+Deno.test("PublisherRegistry.tick() returns when the next one is to be forgotten", () => {
+  const registry = new PublisherRegistry();
+  const records = ["a", "b", "c"].map((identity) => registry.open(identity));
+  records.forEach((record, index) => registry.lose(record, index * 1000));
+  assertEquals(registry.tick(10 * MINUTE_MS + 500), 10 * MINUTE_MS + 1000);
+  assertEquals(registry.count, 2);
+  assertEquals(registry.tick(10 * MINUTE_MS + 5000), Infinity);
+  assertEquals(registry.count, 0);
+});
+
+Deno.test("PublisherRegistry.tick() leaves publishers alone that are open or came back", () => {
+  const registry = new PublisherRegistry();
+  registry.open("open");
+  registry.lose(registry.open("back"), 0);
+  registry.open("back");
+  assertEquals(registry.tick(100 * MINUTE_MS), Infinity);
+  assertEquals(registry.count, 2);
+});
+
+Deno.test("PublisherRegistry counts the time from the last loss", () => {
+  const registry = new PublisherRegistry();
+  const record = registry.open("me");
+  registry.lose(record, 0);
+  registry.lose(registry.open("you"), 1000);
+  registry.open("me");
+  registry.lose(record, 5000);
+  assertEquals(registry.tick(10 * MINUTE_MS + 1000), 10 * MINUTE_MS + 5000);
+  assertEquals(registry.count, 1);
+});
+
+Deno.test("a publisher whose old connection is lost after its new one has come is not lost", () => {
+  const registry = new PublisherRegistry();
+  const record = registry.open("me");
+  assertStrictEquals(registry.open("me"), record);
+  registry.lose(record, 0);
+  assertEquals(registry.tick(100 * MINUTE_MS), Infinity);
+  assertStrictEquals(registry.open("me"), record);
+});
+
+Deno.test("a publisher that ends in its new connection before the old one is found lost is remembered", () => {
+  const registry = new PublisherRegistry();
+  const record = registry.open("me");
+  registry.open("me");
+  registry.close(record);
+  registry.lose(record, 0);
+  assertEquals(registry.count, 1);
+  registry.tick(10 * MINUTE_MS);
+  assertEquals(registry.count, 0);
+});
+
+Deno.test("PublisherRegistry remembers a bounded number of lost publishers, the last ones", () => {
+  const registry = new PublisherRegistry();
+  const first = registry.open("first");
+  registry.lose(first, 0);
+  for (let index = 0; index < 10_000; index++) registry.lose(registry.open(`p${index}`), 1);
+  assertEquals(registry.count, 10_000);
+  assert(registry.open("first") !== first);
+});

@@ -1,0 +1,152 @@
+/**
+ * Which streams a bind matches, now and later.
+ *
+ * @module
+ */
+
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { BrokerError } from "../../protocol.ts";
+import { Follower } from "../../src/broker/follower.ts";
+import { checkStreamName, Router } from "../../src/broker/router.ts";
+import { Stream } from "../../src/broker/stream.ts";
+import { assertCode } from "../support/frames.ts";
+import { RecordingFollowerSink } from "../support/recording_sinks.ts";
+import { bindOf, type TestBind } from "../support/test_broker.ts";
+
+/** A router that counts how often a pattern is matched. */
+class CountingRouter extends Router {
+  matchCount = 0;
+
+  constructor(...streams: readonly string[]) {
+    super((pattern, ignoreCase) => {
+      const expression = new RegExp(pattern, ignoreCase ? "i" : "");
+      return (name) => {
+        this.matchCount++;
+        return expression.test(name);
+      };
+    });
+    for (const name of streams) this.addStream(new Stream(name));
+  }
+}
+
+function follower(bind: TestBind, name = "follower"): Follower {
+  const sink = new RecordingFollowerSink();
+  return new Follower({ name, bind: bindOf(bind), messages: 1, bytes: 1, sink });
+}
+
+function namesOf(things: Iterable<{ readonly name: string }>): string[] {
+  return [...things].map(({ name }) => name);
+}
+
+Deno.test("Router.requireStream() finds a stream or throws STREAM_NOT_FOUND with its name", () => {
+  const router = new CountingRouter("orders");
+  assertEquals(router.requireStream("orders").name, "orders");
+  assertEquals(router.getStream("nothing"), undefined);
+  const message = assertCode("STREAM_NOT_FOUND", () => router.requireStream("nothing"));
+  assertStringIncludes(message, '"nothing"');
+});
+
+Deno.test("Router.addFollower() with a direct bind matches the stream of just that name", () => {
+  const router = new CountingRouter("order", "orders", "orders.dead");
+  assertEquals(namesOf(router.addFollower(follower("orders"))), ["orders"]);
+  assertEquals(namesOf(router.addFollower(follower("nothing"))), []);
+});
+
+Deno.test("Router.addFollower() with a regex bind matches all streams that it is found in", () => {
+  const router = new CountingRouter("hello_world", "world", "Hello", "other");
+  assertEquals(namesOf(router.addFollower(follower(/.+_world/))), ["hello_world"]);
+  assertEquals(namesOf(router.addFollower(follower(/world/))), ["hello_world", "world"]);
+  assertEquals(namesOf(router.addFollower(follower(/hello/i))), ["hello_world", "Hello"]);
+});
+
+Deno.test("Router.addStream() returns the followers that the new stream matches", () => {
+  const router = new CountingRouter();
+  for (
+    const [bind, name] of [["orders", "direct"], [/ord/, "regex"], ["other", "other"]] as const
+  ) {
+    router.addFollower(follower(bind, name));
+  }
+  router.addFollower(follower("orders", "second"));
+  assertEquals(namesOf(router.addStream(new Stream("orders"))).sort(), [
+    "direct",
+    "regex",
+    "second",
+  ]);
+  assertEquals(namesOf(router.addStream(new Stream("border"))), ["regex"]);
+});
+
+Deno.test("Router.removeFollower() forgets it, and only it", () => {
+  const router = new CountingRouter();
+  const followers = [follower("orders", "a"), follower("orders", "b"), follower(/ord/, "c")];
+  for (const one of followers) router.addFollower(one);
+  router.removeFollower(followers[0]!);
+  router.removeFollower(followers[2]!);
+  router.removeFollower(followers[2]!);
+  assertEquals(namesOf(router.addStream(new Stream("orders"))), ["b"]);
+});
+
+Deno.test("Router.removeFollower() of a pattern that reads like a name leaves followers of that name", () => {
+  const router = new CountingRouter();
+  const regex = follower(/orders/, "regex");
+  router.addFollower(follower("orders", "direct"));
+  router.addFollower(regex);
+  router.removeFollower(regex);
+  assertEquals(namesOf(router.addStream(new Stream("orders"))), ["direct"]);
+});
+
+Deno.test("Route.resolve() follows streams as they come and go", () => {
+  const router = new CountingRouter("a1");
+  const regex = router.makeRoute(bindOf(/^a/));
+  const direct = router.makeRoute(bindOf("a2"));
+  assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [["a1"], []]);
+  const added = new Stream("a2");
+  router.addStream(added);
+  assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [
+    ["a1", "a2"],
+    ["a2"],
+  ]);
+  router.removeStream(added);
+  assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [["a1"], []]);
+});
+
+Deno.test("Route.resolve() matches a pattern when streams have changed, never per message", () => {
+  const router = new CountingRouter("a1", "a2", "b");
+  const route = router.makeRoute(bindOf(/^a/));
+  for (let message = 0; message < 100; message++) route.resolve(router);
+  assertEquals(router.matchCount, 3);
+});
+
+Deno.test("Router refuses binds that are not allowed, before anything is kept", () => {
+  const router = new CountingRouter();
+  for (const name of ["", "$x", "a/b", "x".repeat(129)]) {
+    assertCode("BAD_STREAM_NAME", () => router.makeRoute(bindOf(name)));
+    assertCode("BAD_STREAM_NAME", () => router.addFollower(follower(name)));
+  }
+  for (const routeString of ["", "x".repeat(257)]) {
+    const bind = { routeString, bindType: "regex", ignoreCase: false } as const;
+    assertCode("BAD_PATTERN", () => router.makeRoute(bind));
+  }
+  assertEquals(router.addStream(new Stream("x")), []);
+});
+
+Deno.test("Router passes on what the compiler of patterns throws", () => {
+  const error = new BrokerError("BAD_PATTERN", "no");
+  const router = new Router(() => {
+    throw error;
+  });
+  assertEquals(assertThrows(() => router.makeRoute(bindOf(/a/))), error);
+});
+
+Deno.test("checkStreamName() throws BAD_STREAM_NAME for names outside the rule", () => {
+  checkStreamName("orders.dead");
+  assertCode("BAD_STREAM_NAME", () => checkStreamName(".."));
+});
+
+Deno.test("Router.streamCount and version change with each stream", () => {
+  const router = new CountingRouter("a", "b");
+  const { version } = router;
+  assertEquals(router.streamCount, 2);
+  router.removeStream(router.requireStream("a"));
+  assertEquals([router.streamCount, router.version === version], [1, false]);
+  assertEquals(namesOf(router.streams), ["b"]);
+});

@@ -1,0 +1,95 @@
+/**
+ * What names, patterns and sizes are allowed, at the edges.
+ *
+ * @module
+ */
+
+import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  findLabelMistake,
+  findPatternMistake,
+  findStreamNameMistake,
+  STREAM_NAME_RULE,
+} from "../../protocol.ts";
+
+Deno.test("findStreamNameMistake() lets pass what the rule allows", () => {
+  const names = [
+    "a",
+    "Z",
+    "0",
+    "a".repeat(128),
+    "hello_queue",
+    "orders.2024-eu_1",
+    "a..b",
+    "a.",
+    "a-",
+    "a_",
+    "orders.dead",
+    "CON",
+  ];
+  for (const name of names) assertEquals(findStreamNameMistake(name), undefined, name);
+});
+
+Deno.test("findStreamNameMistake() complains of every name outside the rule", () => {
+  const names = [
+    "",
+    "a".repeat(129),
+    "$",
+    "$internal",
+    "a$",
+    ".",
+    "..",
+    "../a",
+    "a/b",
+    "a\\b",
+    "_a",
+    "-a",
+    ".a",
+    " a",
+    "a b",
+    "a\n",
+    "\na",
+    "a\0",
+    "ä",
+    "a\u0301",
+    "Ω",
+    "😀",
+    "a:b",
+    "a*",
+  ];
+  for (const name of names) {
+    assertMatch(findStreamNameMistake(name) ?? "no mistake", /^a stream name has 1 to 128 /, name);
+  }
+});
+
+Deno.test("findStreamNameMistake() complains of what is not a string", () => {
+  for (const name of [undefined, null, 1, true, {}, ["a"]]) {
+    assertStringIncludes(findStreamNameMistake(name) ?? "no mistake", "a stream name is a string");
+  }
+});
+
+Deno.test("findStreamNameMistake() quotes the name, and never more than a line of it", () => {
+  assertStringIncludes(findStreamNameMistake("a b")!, '"a b"');
+  assertLess(findStreamNameMistake("x".repeat(10_000))!.length, 250);
+});
+
+Deno.test("STREAM_NAME_RULE keeps no state between two uses", () => {
+  assertEquals(STREAM_NAME_RULE.flags, "");
+});
+
+Deno.test("findPatternMistake() allows 1 to 256 characters", () => {
+  assertEquals(findPatternMistake("."), undefined);
+  assertEquals(findPatternMistake("a".repeat(256)), undefined);
+  assertStringIncludes(findPatternMistake("a".repeat(257))!, "at most 256 characters, found 257");
+  assertStringIncludes(findPatternMistake("")!, "at least one character");
+  assertStringIncludes(findPatternMistake(/a/)!, "a pattern is a string");
+});
+
+Deno.test("findLabelMistake() allows 1 to 128 characters, whatever they are", () => {
+  assertEquals(findLabelMistake("x"), undefined);
+  assertEquals(findLabelMistake("worker 1 / Büro 😀"), undefined);
+  assertEquals(findLabelMistake("x".repeat(128)), undefined);
+  assertStringIncludes(findLabelMistake("x".repeat(129))!, "found 129");
+  assertStringIncludes(findLabelMistake("")!, "found 0");
+  assertStringIncludes(findLabelMistake(7)!, "a name is a string");
+});

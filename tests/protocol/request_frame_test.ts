@@ -1,0 +1,101 @@
+/**
+ * Requests, their answers, and the numbers of streams.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import {
+  ERROR_CODES,
+  FrameType,
+  OPERATIONS,
+  readOperation,
+  readRequestNumber,
+  readResponse,
+  readStream,
+  writeRequest,
+  writeResponse,
+  writeStream,
+} from "../../protocol.ts";
+import { number32, positive32, text } from "../support/arbitraries.ts";
+import { assertCode, decoderOn, frameOf, roundTrip, u32, utf8 } from "../support/frames.ts";
+import { fuzz } from "../support/fuzz.ts";
+
+Deno.test("stream: decode(encode(fields)) equals fields", () => {
+  fc.assert(
+    fc.property(number32, text, (stream, name) => {
+      const decoder = roundTrip(FrameType.stream, (writer) => writeStream(writer, stream, name));
+      assertEquals(readStream(decoder), { stream, name });
+    }),
+    fuzz(60),
+  );
+});
+
+Deno.test("request: decode(encode(fields)) equals fields", () => {
+  fc.assert(
+    fc.property(positive32, fc.constantFrom(...OPERATIONS), text, (request, operation, name) => {
+      const decoder = roundTrip(FrameType.request, (writer) => {
+        writeRequest(writer, { request, operation, name });
+      });
+      assertEquals(readRequestNumber(decoder), request);
+      assertEquals(readOperation(decoder), { operation, name });
+    }),
+    fuzz(60),
+  );
+});
+
+Deno.test("response: decode(encode(fields)) equals fields", () => {
+  const result = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown);
+  fc.assert(
+    fc.property(number32, result, (request, result) => {
+      const decoder = roundTrip(FrameType.response, (writer) => {
+        writeResponse(writer, request, result);
+      });
+      assertEquals(readResponse(decoder), { request, result });
+    }),
+    fuzz(60),
+  );
+});
+
+Deno.test("a request with the number 0, or without one, is BAD_FRAME", () => {
+  assertCode(
+    "BAD_FRAME",
+    () => readRequestNumber(decoderOn(frameOf(FrameType.request, ...u32(0)))),
+  );
+  assertCode("BAD_FRAME", () => readRequestNumber(decoderOn(frameOf(FrameType.request, 0, 0, 1))));
+});
+
+Deno.test("a request for something unknown is BAD_REQUEST, which ends nothing", () => {
+  const contents = [
+    "null",
+    "1",
+    "[]",
+    "{}",
+    '"getStreams"',
+    '{"operation":"dropEverything"}',
+    '{"operation":"toString"}',
+    '{"operation":["getStreams"]}',
+    '{"operation":"getStream","name":1}',
+    '{"operation":"getStream","name":null}',
+  ];
+  for (const content of contents) {
+    assertCode("BAD_REQUEST", () => readOperation(decoderOn(frameOf(0x10, ...utf8(content)))));
+  }
+  assert(!ERROR_CODES.BAD_REQUEST.fatal);
+});
+
+Deno.test("a request needs no name, and may have fields that are not known yet", () => {
+  const content = '{"operation":"getStreams","later":{"more":true}}';
+  const decoder = decoderOn(frameOf(FrameType.request, ...utf8(content)));
+  assertEquals(readOperation(decoder), { operation: "getStreams", name: "" });
+});
+
+Deno.test("a request whose JSON is broken is BAD_FRAME", () => {
+  assertCode("BAD_FRAME", () => readOperation(decoderOn(frameOf(0x10, ...utf8("{")))));
+  assertCode("BAD_FRAME", () => readOperation(decoderOn(frameOf(0x10, 0xff))));
+});
+
+Deno.test("a stream's name that is not UTF-8 is BAD_FRAME", () => {
+  assertCode("BAD_FRAME", () => readStream(decoderOn(frameOf(0x06, ...u32(1), 0xff))));
+});

@@ -1,0 +1,43 @@
+/**
+ * A bounded number of promises at a time, without waiting for each.
+ *
+ * @module
+ */
+
+/** Promises under way. What one of them rejects with is told by the next call that waits. */
+export class InFlight {
+  readonly #countMax: number;
+  readonly #running = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+
+  /**
+   * Begins with none.
+   *
+   * @param countMax How many may be under way.
+   */
+  constructor(countMax: number) {
+    this.#countMax = countMax;
+  }
+
+  /** Adds a promise, and waits until there is room for another one. */
+  async add(promise: Promise<unknown>): Promise<void> {
+    const running: Promise<void> = promise
+      .then(() => {}, (error) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    while (this.#running.size >= this.#countMax) await Promise.race(this.#running);
+    this.#tellFailure();
+  }
+
+  /** Waits for all of them. */
+  async end(): Promise<void> {
+    await Promise.all(this.#running);
+    this.#tellFailure();
+  }
+
+  #tellFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}

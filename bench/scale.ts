@@ -1,0 +1,55 @@
+/**
+ * How much to measure.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+
+/** How much to measure. */
+export interface Scale {
+  /** Messages of 100 bytes in a round of the fastest way to send; other rounds have fewer. */
+  readonly messages: number;
+  /** Rounds that count; one more comes before them, to warm up. */
+  readonly rounds: number;
+  /** Starts that are timed. */
+  readonly starts: number;
+  /** Brokers whose memory is measured. */
+  readonly brokers: number;
+  /** Idle connections that each of them gets. */
+  readonly connections: number;
+}
+
+/** For figures to quote. */
+const FULL: Scale = { messages: 800_000, rounds: 5, starts: 5, brokers: 3, connections: 1000 };
+
+/** For a look at whether it works; its figures mean nothing. */
+const QUICK: Scale = { messages: 8_000, rounds: 1, starts: 2, brokers: 1, connections: 50 };
+
+/**
+ * Reads the arguments of the bench.
+ *
+ * @throws {RangeError} If one is not known, or not a count.
+ */
+export function readScale(args: readonly string[]): Scale {
+  const flags = parseArgs(args, {
+    string: ["messages", "rounds"],
+    boolean: ["quick"],
+    unknown: (arg) => {
+      throw new RangeError(`Unknown argument "${arg}"; allowed are --messages, --rounds, --quick`);
+    },
+  });
+  const scale = flags.quick ? QUICK : FULL;
+  return {
+    ...scale,
+    messages: readCount("messages", flags.messages) ?? scale.messages,
+    rounds: readCount("rounds", flags.rounds) ?? scale.rounds,
+  };
+}
+
+function readCount(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new RangeError(`Argument --${name} is "${text}"; allowed are whole numbers above 0`);
+}

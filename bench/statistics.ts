@@ -1,0 +1,46 @@
+/**
+ * What many measurements come to.
+ *
+ * @module
+ */
+
+/** Several measurements of the same thing. */
+export interface Summary {
+  /** The one in the middle: a single bad round does not move it. */
+  readonly median: number;
+  /** The lowest one. */
+  readonly lowest: number;
+  /** The highest one. */
+  readonly highest: number;
+}
+
+/**
+ * Sums up measurements.
+ *
+ * @param values The measurements, in any order.
+ * @throws {RangeError} If there are none.
+ */
+export function summarise(values: readonly number[]): Summary {
+  return {
+    median: findQuantile(values, 0.5),
+    lowest: findQuantile(values, 0),
+    highest: findQuantile(values, 1),
+  };
+}
+
+/**
+ * Finds the value that a part of the measurements does not exceed. Between two measurements it is
+ * interpolated, so that the median of an even number of them is the mean of the middle two.
+ *
+ * @param values The measurements, in any order.
+ * @param part Which part, from 0 (the lowest one) to 1 (the highest one).
+ * @throws {RangeError} If there are none.
+ */
+export function findQuantile(values: readonly number[], part: number): number {
+  if (values.length === 0) throw new RangeError("Cannot sum up: there is no measurement");
+  const sorted = [...values].sort((one, other) => one - other);
+  const place = (sorted.length - 1) * part;
+  const below = sorted[Math.floor(place)]!;
+  const above = sorted[Math.ceil(place)]!;
+  return below + (above - below) * (place - Math.floor(place));
+}

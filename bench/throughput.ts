@@ -1,0 +1,120 @@
+/**
+ * Measures a broker end to end: messages are published, confirmed, delivered and acknowledged. The
+ * broker is a process of its own, as users run it; publisher and follower are in this one, each with
+ * a connection of its own.
+ *
+ * ```text
+ * deno task bench [--messages 800000] [--rounds 5] [--quick]
+ * ```
+ *
+ * Every message carries a number. A round in which one is lost, doubled, mixed up or left behind
+ * fails the bench: exit code 1 and no table.
+ *
+ * @module
+ */
+
+import { connect } from "@simplemq/simplemq";
+import { BrokerProcess, HOSTNAME } from "./broker_process.ts";
+import { killChildren } from "./child.ts";
+import { measureIdleConnection } from "./idle_memory.ts";
+import { print, tell } from "./print.ts";
+import { formatReport, type Row } from "./report.ts";
+import { type Clients, type RoundPlan, type RoundResult, runRound } from "./round.ts";
+import { readScale, type Scale } from "./scale.ts";
+import { WAYS } from "./sending.ts";
+import { measureStart } from "./start_time.ts";
+import { describeSurroundings, type Fact } from "./surroundings.ts";
+
+/** The bodies, and which part of the messages is sent with them. */
+const BODIES = [{ bytes: 100, share: 1 }, { bytes: 1024, share: 1 / 4 }];
+
+/** Measures everything, and prints it. */
+async function measure(scale: Scale): Promise<void> {
+  const { facts, rows } = await measureRounds(scale);
+  const startMs = await repeat("start", scale.starts, () => measureStart());
+  const idleBytes = await repeat(
+    "idle connections",
+    scale.brokers,
+    () => measureIdleConnection(scale.connections),
+  );
+  const found = idleBytes.filter((bytes) => bytes !== undefined);
+  const { connections } = scale;
+  print(formatReport({ facts, rows, startMs, idleBytes: found, connections }));
+}
+
+/** Measures all rows in turn, round after round, so that what disturbs one disturbs all. */
+async function measureRounds(scale: Scale): Promise<{ facts: readonly Fact[]; rows: Row[] }> {
+  await using broker = await BrokerProcess.start();
+  const brokerLost = broker.watch();
+  const clients = await connectTo(broker);
+  const facts = describeSurroundings(clients.publishing.broker, new Date());
+  const plans = planRounds(scale);
+  const runAll = async () => {
+    const results: RoundResult[] = [];
+    for (const plan of plans) {
+      results.push(await Promise.race([runRound(clients, plan), brokerLost]));
+    }
+    return results;
+  };
+  await repeat("warm-up", 1, runAll);
+  const rounds = await repeat("round", scale.rounds, runAll);
+  await Promise.all([clients.publishing.close(), clients.following.close()]);
+  return {
+    facts,
+    rows: plans.map((plan, row) => ({ plan, results: rounds.map((results) => results[row]!) })),
+  };
+}
+
+async function connectTo({ port }: BrokerProcess): Promise<Clients> {
+  return {
+    publishing: await connect({ hostname: HOSTNAME, port, name: "bench-publisher" }),
+    following: await connect({ hostname: HOSTNAME, port, name: "bench-follower" }),
+  };
+}
+
+function planRounds({ messages }: Scale): RoundPlan[] {
+  return WAYS.flatMap((way) =>
+    BODIES.map(({ bytes, share }) => {
+      const count = Math.max(1, Math.round(messages * way.share * share));
+      return { way, bodyBytes: bytes, count };
+    })
+  );
+}
+
+/** Does something several times, one after the other. */
+async function repeat<T>(what: string, count: number, run: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  while (results.length < count) {
+    tell(`${what} ${results.length + 1} of ${count}`);
+    results.push(await run());
+  }
+  return results;
+}
+
+/** Nothing that was started stays behind when somebody stops the bench. */
+function endWithSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      killChildren();
+      Deno.exit(1);
+    });
+  }
+}
+
+/** An error in a line, with what caused it. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${explain(error.cause)}`;
+}
+
+if (import.meta.main) {
+  endWithSignals();
+  try {
+    await measure(readScale(Deno.args));
+  } catch (error) {
+    tell(`The bench has failed: ${explain(error)}`);
+    killChildren();
+    // Clients would look for their broker for ever.
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * The bench: what it must notice first, then that it runs and accounts for everything. Nothing here
+ * depends on how fast anything is.
+ *
+ * @module
+ */
+
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { delay } from "@std/async/delay";
+import type { Publisher } from "@simplemq/simplemq";
+import { serve } from "@simplemq/simplemq/server";
+import { Account } from "../bench/account.ts";
+import { InFlight } from "../bench/in_flight.ts";
+import { readNumber, writeNumber } from "../bench/numbered_body.ts";
+import { runRound } from "../bench/round.ts";
+import { readScale } from "../bench/scale.ts";
+import { type Shipment, type Way, WAYS } from "../bench/sending.ts";
+import { watchForStall } from "../bench/stall.ts";
+import { findQuantile, summarise } from "../bench/statistics.ts";
+import { formatNumber, formatTable } from "../bench/table.ts";
+
+/** A stream in which everything is done. */
+const DONE = { ready: 0, pending: 0, nextId: 4 };
+
+/** An account of three messages into which these numbers came. */
+function accountOf({ confirmed = 3, taken = [1, 2, 3] }): Account {
+  const account = new Account(3);
+  account.confirm(confirmed);
+  for (const number of taken) account.take(number);
+  return account;
+}
+
+/** Runs a round of ten messages that are sent like this. */
+async function runRoundWith(send: (shipment: Shipment) => Promise<void>): Promise<void> {
+  await using broker = await serve({ port: 0 });
+  await using publishing = await broker.connect();
+  await using following = await broker.connect();
+  const way: Way = { name: "as the test says", share: 1, isTimed: false, send };
+  await runRound({ publishing, following }, { way, bodyBytes: 100, count: 10 });
+}
+
+async function sendNumbers(publisher: Publisher, numbers: readonly number[]): Promise<void> {
+  const bodies = numbers.map((number) => {
+    const body = new Uint8Array(100);
+    writeNumber(body, number);
+    return body;
+  });
+  await publisher.sendMessages(bodies);
+}
+
+/** Runs the bench; gives what it says. */
+async function runBench(...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", new URL("../bench/throughput.ts", import.meta.url).href, ...args],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+for (
+  const [what, account, state, complaint] of [
+    ["a message without a confirm", accountOf({ confirmed: 2 }), DONE, "confirmed: 2, not 3"],
+    ["a confirm too many", accountOf({ confirmed: 4 }), DONE, "confirmed: 4, not 3"],
+    ["a lost message", accountOf({ taken: [1, 3] }), DONE, "messages taken: 2, not 3"],
+    ["a message that came again", accountOf({ taken: [1, 2, 2] }), DONE, "taken: 5, not 6"],
+    ["a message left behind", accountOf({}), { ...DONE, ready: 1 }, "left in the stream: 1"],
+    ["a lost acknowledgement", accountOf({}), { ...DONE, pending: 1 }, "not acknowledged: 1"],
+    ["a message stored twice", accountOf({}), { ...DONE, nextId: 5 }, "ever stored: 4, not 3"],
+  ] as const
+) {
+  Deno.test(`Account.check() notices ${what}`, () => {
+    const error = assertThrows(() => account.check(state), Error, "does not add up");
+    assertStringIncludes(error.message, complaint);
+  });
+}
+
+Deno.test("Account.check() accepts messages in any order", () => {
+  accountOf({ taken: [3, 1, 2] }).check(DONE);
+});
+
+Deno.test("readNumber() reads what writeNumber() wrote, whatever the number", () => {
+  const body = new Uint8Array(5);
+  for (const number of [0, 1, 255, 256, 65_536, 2 ** 24 - 1, 2 ** 24, 2 ** 31, 2 ** 32 - 1]) {
+    writeNumber(body, number);
+    assertEquals(readNumber(body, 5), number);
+  }
+});
+
+Deno.test("readNumber() notices another length and another end", () => {
+  const body = new Uint8Array(100);
+  writeNumber(body, 77);
+  assertThrows(() => readNumber(body, 1024), Error, "came with 100 bytes");
+  assertThrows(() => readNumber(body.subarray(0, 99), 99), Error, "another end");
+});
+
+Deno.test("a round in which a message came twice fails", async () => {
+  const error = await assertRejects(() =>
+    runRoundWith(async ({ publisher, account }) => {
+      await sendNumbers(publisher, [1, 2, 3, 4, 5, 6, 7, 8, 9, 9]);
+      account.confirm(10);
+    })
+  );
+  assertStringIncludes((error as Error).message, "sum of the numbers taken: 54, not 55");
+});
+
+Deno.test("a round that leaves a message behind fails", async () => {
+  const error = await assertRejects(() =>
+    runRoundWith(async ({ publisher, account }) => {
+      await sendNumbers(publisher, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      account.confirm(10);
+    })
+  );
+  assertStringIncludes((error as Error).message, "left in the stream: 1, not 0");
+});
+
+Deno.test("a round whose publisher fails fails", async () => {
+  await assertRejects(
+    () => runRoundWith(() => Promise.reject(new Error("out of paper"))),
+    Error,
+    "out of paper",
+  );
+});
+
+for (const { name, send } of WAYS) {
+  Deno.test(`a round adds up with ${name}`, () => runRoundWith(send));
+}
+
+Deno.test("watchForStall() rejects when nothing goes on any more", async () => {
+  const never = new Promise<never>(() => {});
+  await assertRejects(() => watchForStall(never, () => 7, 5), Error, "Nothing has happened");
+});
+
+Deno.test("watchForStall() waits as long as there is progress", async () => {
+  let progress = 0;
+  const slow = delay(50).then(() => "done");
+  assertEquals(await watchForStall(slow, () => ++progress, 1), "done");
+  assert(progress > 0);
+});
+
+Deno.test("InFlight lets so many promises run, and no more", async () => {
+  const inFlight = new InFlight(2);
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  await inFlight.add(first.promise);
+  let hasRoom = false;
+  const added = inFlight.add(second.promise).then(() => {
+    hasRoom = true;
+  });
+  await delay(0);
+  assertEquals(hasRoom, false);
+  first.resolve();
+  await added;
+  second.resolve();
+  await inFlight.end();
+});
+
+Deno.test("InFlight tells what has failed", async () => {
+  const inFlight = new InFlight(8);
+  await inFlight.add(Promise.reject(new Error("refused")));
+  await assertRejects(() => inFlight.end(), Error, "refused");
+});
+
+Deno.test("findQuantile() orders by size, and interpolates", () => {
+  assertEquals(findQuantile([10, 9, 100], 0.5), 10);
+  assertEquals(findQuantile([4, 1, 3, 2], 0.5), 2.5);
+  assertEquals(findQuantile([5], 0.99), 5);
+  assertThrows(() => findQuantile([], 0.5), RangeError);
+});
+
+Deno.test("summarise() gives the median and both ends", () => {
+  assertEquals(summarise([3, 1, 2]), { median: 2, lowest: 1, highest: 3 });
+});
+
+Deno.test("formatTable() aligns text to the left and numbers to the right", () => {
+  const table = formatTable({ head: ["way", "rate"], rows: [["a", formatNumber(1234.5, 1)]] });
+  assertEquals(
+    table,
+    ["| way |    rate |", "| --- | ------: |", "| a   | 1,234.5 |"].join("\n"),
+  );
+});
+
+Deno.test("readScale() refuses what is not a count, or not known", () => {
+  assertThrows(() => readScale(["--messages", "1.5"]), RangeError, `--messages is "1.5"`);
+  assertThrows(() => readScale(["--rounds", "0"]), RangeError, `--rounds is "0"`);
+  assertThrows(() => readScale(["--quik"]), RangeError, "--quik");
+  assertThrows(() => readScale(["quick"]), RangeError, `"quick"`);
+});
+
+Deno.test("readScale() takes counts over the full scale and over the quick one", () => {
+  assertEquals(readScale(["--messages", "1000", "--rounds=2"]).messages, 1000);
+  const quick = readScale(["--quick", "--rounds=2"]);
+  assertEquals(quick.rounds, 2);
+  assert(quick.messages < readScale([]).messages);
+});
+
+Deno.test("the bench prints where it ran, its tables, and what it accounted for", async () => {
+  const { code, stdout, stderr } = await runBench("--quick", "--messages", "4000");
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, `- Deno: ${Deno.version.deno}, V8 ${Deno.version.v8}\n`);
+  assert(/^- SimpleMQ: \S+, engine \w+, durability \w+$/m.test(stdout), stdout);
+  for (const { name } of WAYS) {
+    const rows = stdout.split("\n").filter((line) => line.startsWith(`| ${name} `));
+    assertEquals(rows.length, 2, stdout);
+  }
+  assertStringIncludes(stdout, "| spawn to first handshake, ms ");
+  // 4,000, a half and an eightieth of them with 100 bytes; a quarter of each with 1 KiB.
+  assertStringIncludes(stdout, "Accounted for: 7,563 messages");
+});
+
+Deno.test("the bench says in a line what is wrong with its arguments", async () => {
+  const { code, stdout, stderr } = await runBench("--messages", "many");
+  assertEquals(code, 1);
+  assertEquals(stdout, "");
+  assertEquals(stderr.trim().split("\n").length, 1, stderr);
+  assertStringIncludes(stderr, `--messages is "many"`);
+});

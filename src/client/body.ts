@@ -48,14 +48,28 @@ export function encodeBody(body: unknown, bytesMax: number): EncodedBody {
 function chooseKind(body: unknown): EncodedBody {
   if (typeof body === "string") return { kind: BodyKind.text, content: body };
   if (body instanceof Uint8Array) return { kind: BodyKind.bytes, content: body };
-  const json = JSON.stringify(body);
+  const json = isDestroyedByJson(body) ? undefined : JSON.stringify(body);
   if (json !== undefined) return { kind: BodyKind.json, content: json };
   throw new TypeError(
-    `Cannot publish a body of type ${typeof body}: a string, a Uint8Array or a JSON value is needed`,
+    `Cannot publish a body of type ${nameType(body)}: ` +
+      "a string, a Uint8Array or a JSON value is needed",
   );
 }
 
-const decoder = new TextDecoder();
+/** Whether JSON would make something else of a value without a word, such as `{}` of a map. */
+function isDestroyedByJson(body: unknown): boolean {
+  if (typeof body === "bigint") return true;
+  if (typeof body !== "object" || body === null) return false;
+  return body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Map ||
+    body instanceof Set || "then" in body && typeof body.then === "function";
+}
+
+function nameType(body: unknown): string {
+  return typeof body === "object" && body !== null ? body.constructor?.name : typeof body;
+}
+
+/** A byte order mark is a character like any other: a body arrives as what was sent. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Makes of bytes what they were. */
 export function decodeBody(kind: number, bytes: Uint8Array): unknown {

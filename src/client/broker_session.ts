@@ -57,17 +57,19 @@ export class BrokerSession implements LinkOwner {
    *
    * @param duplex The connection; it is closed if that fails.
    * @param client The client's name.
-   * @param timeoutMs How long the broker may take to answer, in milliseconds.
+   * @param limits How long the broker may take to answer, in milliseconds, and a signal to give up.
    * @throws {BrokerError} What the broker answered.
    */
   static async open(
     duplex: Duplex,
     client: string,
-    timeoutMs: number,
+    limits: { timeoutMs: number; signal: AbortSignal | undefined },
   ): Promise<{ session: BrokerSession; welcome: Welcome }> {
     const session = new BrokerSession(duplex, client);
     try {
-      return { session, welcome: await deadline(session.#welcomed.promise, timeoutMs) };
+      const { timeoutMs, signal } = limits;
+      const { promise } = session.#welcomed;
+      return { session, welcome: await deadline(promise, timeoutMs, signal && { signal }) };
     } catch (error) {
       session.link.close();
       await session.#ended;

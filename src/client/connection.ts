@@ -4,9 +4,9 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
 import { BATCH_COUNT_MAX, BrokerError, findLabelMistake, type Welcome } from "../../protocol.ts";
 import type { Duplex } from "../transport/duplex.ts";
+import { Backoff } from "./backoff.ts";
 import { Bind, type BindLike } from "./bind.ts";
 import { BrokerSession } from "./broker_session.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
@@ -115,9 +115,11 @@ export interface Connection extends AsyncDisposable {
 /** Makes a connection; called again whenever one is lost. */
 export type Dial = (signal: AbortSignal) => Promise<Duplex>;
 
-/** The first pause between two attempts, and the longest, in milliseconds. */
-const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 10_000;
+/** How long one attempt may take unless somebody says otherwise, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** The longest time that a timer can be set to, in milliseconds. */
+const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
 /** After these, another attempt would end in the same way. */
 const HOPELESS: ReadonlySet<string> = new Set(["BAD_MAGIC", "UNSUPPORTED_VERSION", "BAD_FRAME"]);
@@ -131,6 +133,8 @@ export class ClientConnection implements Connection {
   readonly #closing = new AbortController();
   #session: BrokerSession | undefined;
   #broker: BrokerInfo;
+  /** Whether the last session was of any use: the broker has answered something. */
+  #hasServed = false;
   #closeCall: Promise<void> | undefined;
 
   private constructor(
@@ -149,8 +153,13 @@ export class ClientConnection implements Connection {
   static async open(dial: Dial, options: ConnectionOptions): Promise<Connection> {
     const mistake = findLabelMistake(options.name ?? "simplemq-client");
     if (mistake !== undefined) throw new RangeError(`Cannot connect: ${mistake}`);
+    checkTimeout(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     const first = options.waitForBroker
-      ? await retry(() => openSession(dial, options, options.signal), options.signal)
+      ? await retry(
+        () => openSession(dial, options, options.signal),
+        new Backoff(),
+        options.signal,
+      )
       : await openSession(dial, options, options.signal);
     return new ClientConnection(dial, options, first);
   }
@@ -202,11 +211,14 @@ export class ClientConnection implements Connection {
     const { signal } = this.#closing;
     let error = await this.#serve(first);
     try {
+      const backoff = new Backoff();
       // Whoever closes does not want a new connection: what is unconfirmed fails, and says so.
       while (this.#closeCall === undefined && !isHopeless(error)) {
-        error = await this.#serve(
-          await retry(() => openSession(this.#dial, this.#options, signal), signal),
-        );
+        // A broker that takes a connection and ends it at once is left in peace for a while, too.
+        if (this.#hasServed) backoff.reset();
+        else await backoff.pause(signal);
+        const attempt = () => openSession(this.#dial, this.#options, signal);
+        error = await this.#serve(await retry(attempt, backoff, signal));
       }
     } catch (cause) {
       error = cause as Error;
@@ -225,8 +237,12 @@ export class ClientConnection implements Connection {
     this.#session = session;
     this.#broker = describeBroker(welcome);
     uplink.attach(session.link, welcome.limits);
+    this.#hasServed = false;
     const error = await session.serve({
-      handleFrame: (frame) => uplink.handleFrame(frame),
+      handleFrame: (frame) => {
+        uplink.handleFrame(frame);
+        this.#hasServed = true;
+      },
       handleReady: () => uplink.handleReady(),
       handleGoodbye: () => void this.#letGo(session),
     });
@@ -249,9 +265,9 @@ async function openSession(
   options: ConnectionOptions,
   signal: AbortSignal | undefined,
 ): Promise<{ session: BrokerSession; welcome: Welcome }> {
-  const { name = "simplemq-client", connectTimeoutMs = 10_000 } = options;
+  const { name = "simplemq-client", connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
   const duplex = await withTimeout(dial, connectTimeoutMs, signal);
-  return await BrokerSession.open(duplex, name, connectTimeoutMs);
+  return await BrokerSession.open(duplex, name, { timeoutMs: connectTimeoutMs, signal });
 }
 
 /** Dials, for so long at most. The timer ends with the attempt. */
@@ -272,16 +288,20 @@ async function withTimeout(
   }
 }
 
-/** Tries until it works, with pauses that grow and are cut at random, so that clients spread out. */
-async function retry<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  for (let pauseMs = RETRY_MS_MIN;; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
+/** Tries until it works, with a pause after each attempt that does not. */
+async function retry<T>(
+  attempt: () => Promise<T>,
+  backoff: Backoff,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (;;) {
     signal?.throwIfAborted();
     try {
       return await attempt();
     } catch (error) {
       signal?.throwIfAborted();
       if (isHopeless(error)) throw error;
-      await delay(RETRY_MS_MIN + Math.random() * (pauseMs - RETRY_MS_MIN), signal && { signal });
+      await backoff.pause(signal);
     }
   }
 }
@@ -293,6 +313,13 @@ function isHopeless(error: unknown): boolean {
 
 function describeBroker({ version, engine, durability }: Welcome): BrokerInfo {
   return { version, engine, durability };
+}
+
+function checkTimeout(timeoutMs: number): void {
+  if (timeoutMs >= 1 && timeoutMs <= TIMEOUT_MS_MAX) return;
+  throw new RangeError(
+    `Cannot connect: connectTimeoutMs is ${timeoutMs}, allowed are 1 to ${TIMEOUT_MS_MAX}`,
+  );
 }
 
 function checkPrefetch(prefetch: unknown): void {

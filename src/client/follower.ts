@@ -103,7 +103,7 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * Acknowledges a message: it is done, and gone.
    *
    * A plain acknowledgement is on its way when the call returns, together with others and without
-   * waiting; if the connection is lost at that moment, the message may come again. With `confirm`
+   * waiting; if the connection is lost or closed at that moment, the message may come again. With `confirm`
    * the call resolves when it is as durable as the engine promises: the message never comes again.
    *
    * @param message A message of this follower.
@@ -190,7 +190,7 @@ export class ClientFollower implements Follower<never>, FollowingMember {
     const iterator: AsyncIterableIterator<Message> = {
       next: () => this.#next(autoAck, signal),
       return: () => {
-        this.#pause();
+        this.#leave();
         return Promise.resolve(done);
       },
       [Symbol.asyncIterator]: () => iterator,
@@ -339,7 +339,10 @@ export class ClientFollower implements Follower<never>, FollowingMember {
     signal: AbortSignal | undefined,
   ): Promise<IteratorResult<Message>> {
     if (this.#isClosed) return this.#endResult();
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (signal?.aborted) {
+      this.#leave();
+      return Promise.reject(signal.reason);
+    }
     if (this.#finished === undefined) this.#isPaused = false;
     if (this.#fetchedCount === 0) return this.#wait(autoAck, signal);
     const result = { done: false, value: this.#take(autoAck) };
@@ -361,7 +364,7 @@ export class ClientFollower implements Follower<never>, FollowingMember {
   #abortWith(signal: AbortSignal, waiter: MessageWaiter): void {
     const abort = () => {
       this.#waiters = this.#waiters.filter((other) => other !== waiter);
-      if (this.#waiters.length === 0) this.#pause();
+      this.#leave();
       waiter.reject(signal.reason);
     };
     signal.addEventListener("abort", abort, { once: true });
@@ -409,6 +412,11 @@ export class ClientFollower implements Follower<never>, FollowingMember {
         ranges: [{ firstTag: message.tag, count: 1 }],
       });
     });
+  }
+
+  /** A loop has ended: unless another one waits, nobody asks for messages now. */
+  #leave(): void {
+    if (this.#waiters.length === 0) this.#pause();
   }
 
   /** Gives back what is fetched, and asks for nothing more until the handler does. */

@@ -153,10 +153,14 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  *
  * @param headers Names and values.
  * @returns Their bytes, in the layout of the module's drawing.
+ * @throws {TypeError} If it is not a plain object of strings.
  * @throws {RangeError} If a name is empty or too long, or all together are over
  * {@linkcode HEADER_BYTES_MAX}.
  */
 export function encodeHeaders(headers: Readonly<Record<string, string>>): Uint8Array {
+  const isPlain = typeof headers === "object" && headers !== null &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(headers));
+  if (!isPlain) throw new TypeError("Cannot publish: headers are a plain object of strings");
   const pairs = Object.entries(headers).map(([name, value]) => encodeHeader(name, value));
   const length = pairs.reduce((sum, { length }) => sum + length, 0);
   if (length > HEADER_BYTES_MAX) {

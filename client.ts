@@ -45,14 +45,13 @@ export { ConnectionClosedError } from "./src/client/connection_closed_error.ts";
 export type { Cursor } from "./src/client/cursor.ts";
 export type { Follower, FollowerOptions, GetMessagesOptions } from "./src/client/follower.ts";
 export type { AckOptions, Message } from "./src/client/message.ts";
+export type { Publisher, SendOptions } from "./src/client/publisher.ts";
 export type {
   BatchReceipt,
-  Publisher,
   Receipt,
-  SendOptions,
   StoredMessage,
   StoredRangeReceipt,
-} from "./src/client/publisher.ts";
+} from "./src/client/receipt.ts";
 
 /** Where the broker is, and how to connect. */
 export interface ConnectOptions extends ConnectionOptions {

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { BATCH_COUNT_MAX, BrokerError, findLabelMistake, type Welcome } from "../../protocol.ts";
+import {
+  BATCH_COUNT_MAX,
+  BrokerError,
+  findLabelMistake,
+  MEMBERS_MAX,
+  type Welcome,
+} from "../../protocol.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import { Backoff } from "./backoff.ts";
 import { Bind, type BindLike } from "./bind.ts";
@@ -87,6 +93,7 @@ export interface Connection extends AsyncDisposable {
    *
    * @param bind The stream to publish to, or a `RegExp` (or `Bind.regex`) for all that match.
    * @throws {TypeError | RangeError} If the bind is not allowed; see {@linkcode Bind}.
+   * @throws {BrokerError} `TOO_MANY_MEMBERS` if the connection has 10,000 publishers.
    * @throws {ConnectionClosedError} If the connection is closed.
    */
   publisher(bind: BindLike): Publisher;
@@ -98,6 +105,7 @@ export interface Connection extends AsyncDisposable {
    * @param bind The stream to follow, which need not exist yet, or a `RegExp` (or `Bind.regex`).
    * @param options Name and prefetch.
    * @throws {TypeError | RangeError} If the bind or an option is not allowed.
+   * @throws {BrokerError} `TOO_MANY_MEMBERS` if the connection has 10,000 followers.
    * @throws {ConnectionClosedError} If the connection is closed.
    */
   follower<Body = unknown>(bind: BindLike, options?: FollowerOptions): Follower<Body>;
@@ -108,6 +116,9 @@ export interface Connection extends AsyncDisposable {
   /**
    * Closes the connection: confirms that are under way are waited for, acknowledgements are sent,
    * what was fetched ahead is given back. Calling it again waits for the same.
+   *
+   * @throws {Error} What could not be published and has not been told to anybody: the connection is
+   * closed all the same.
    */
   close(): Promise<void>;
 }
@@ -170,11 +181,13 @@ export class ClientConnection implements Connection {
 
   publisher(bind: BindLike): Publisher {
     this.#uplink.requireOpen("open a publisher");
+    checkMemberCount("publishers", this.#uplink.publishers.size);
     return new ClientPublisher(this.#uplink, Bind.from(bind));
   }
 
   follower<Body = unknown>(bind: BindLike, options: FollowerOptions = {}): Follower<Body> {
     this.#uplink.requireOpen("open a follower");
+    checkMemberCount("followers", this.#uplink.followers.size);
     const { name = `follower-${crypto.randomUUID().slice(0, 8)}`, prefetch = "auto" } = options;
     const mistake = findLabelMistake(name);
     if (mistake !== undefined) throw new RangeError(`Cannot open a follower: ${mistake}`);
@@ -196,14 +209,14 @@ export class ClientConnection implements Connection {
   }
 
   async #close(): Promise<void> {
+    const members = [...this.#uplink.followers.values(), ...this.#uplink.publishers.values()];
+    const closing = Promise.allSettled(members.map((member) => member.close()));
     // Without a link there is nothing to wait for: what is unconfirmed fails, and says so.
-    if (this.#uplink.link !== undefined) {
-      const members = [...this.#uplink.followers.values(), ...this.#uplink.publishers.values()];
-      await Promise.race([Promise.all(members.map((member) => member.close())), this.closed]);
-    }
+    if (this.#uplink.link !== undefined) await Promise.race([closing, this.closed]);
     this.#closing.abort();
     await this.#session?.close();
     await this.closed;
+    throwFailures(await closing);
   }
 
   /** Keeps a session going until the connection is closed for good. */
@@ -270,6 +283,14 @@ async function openSession(
   return await BrokerSession.open(duplex, name, { timeoutMs: connectTimeoutMs, signal });
 }
 
+/** Throws what nobody has heard of yet, if anything. */
+function throwFailures(results: readonly PromiseSettledResult<void>[]): void {
+  const reasons: unknown[] = [];
+  for (const result of results) if (result.status === "rejected") reasons.push(result.reason);
+  if (reasons.length === 1) throw reasons[0];
+  if (reasons.length > 1) throw new AggregateError(reasons, "Cannot publish: messages were lost");
+}
+
 /** Dials, for so long at most. The timer ends with the attempt. */
 async function withTimeout(
   dial: Dial,
@@ -313,6 +334,14 @@ function isHopeless(error: unknown): boolean {
 
 function describeBroker({ version, engine, durability }: Welcome): BrokerInfo {
   return { version, engine, durability };
+}
+
+function checkMemberCount(kind: string, count: number): void {
+  if (count < MEMBERS_MAX) return;
+  throw new BrokerError(
+    "TOO_MANY_MEMBERS",
+    `Cannot open more ${kind}: the connection has ${count}, the most allowed`,
+  );
 }
 
 function checkTimeout(timeoutMs: number): void {

@@ -20,7 +20,9 @@ import type { Link } from "../transport/link.ts";
 import type { Bind } from "./bind.ts";
 import { encodeBody, type EncodedBody, type MessageBody } from "./body.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
-import { type BatchOutcome, OutgoingBatch } from "./outgoing_batch.ts";
+import { Confirmation, Failures } from "./confirmation.ts";
+import { OutgoingBatch } from "./outgoing_batch.ts";
+import { BatchCollector, type BatchReceipt, MessageConfirmation, type Receipt } from "./receipt.ts";
 import type { PublishingMember } from "./member.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -32,40 +34,6 @@ export interface SendOptions {
    * @default {{}}
    */
   readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** What the broker has confirmed of one message. */
-export interface Receipt {
-  /** The streams that it was stored in, and its id in each. */
-  readonly streams: readonly StoredMessage[];
-  /** Whether it had been stored before, and this was a repetition after a lost connection. */
-  readonly duplicate: boolean;
-}
-
-/** Where a message was stored. */
-export interface StoredMessage {
-  /** The stream. */
-  readonly stream: string;
-  /** The message's id in it. */
-  readonly id: number;
-}
-
-/** What the broker has confirmed of a batch. */
-export interface BatchReceipt {
-  /** The streams that it was stored in, with the ids in each; a long batch has several ranges. */
-  readonly streams: readonly StoredRangeReceipt[];
-  /** Whether some of it had been stored before, and was repeated after a lost connection. */
-  readonly duplicate: boolean;
-}
-
-/** Where consecutive messages were stored. */
-export interface StoredRangeReceipt {
-  /** The stream. */
-  readonly stream: string;
-  /** The id of the first message. */
-  readonly firstId: number;
-  /** The id of the last message. */
-  readonly lastId: number;
 }
 
 /**
@@ -94,7 +62,7 @@ export interface Publisher extends AsyncDisposable {
    * Sends a message.
    *
    * Not awaiting it is fine: calls are sent in their order, many in one frame. If such a call fails,
-   * {@linkcode Publisher.flush} rejects with what failed.
+   * {@linkcode Publisher.flush} rejects with what failed, or else {@linkcode Publisher.close}.
    *
    * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value.
    * @param options Headers.
@@ -124,11 +92,16 @@ export interface Publisher extends AsyncDisposable {
   /**
    * Waits until everything sent so far is confirmed.
    *
-   * @throws {Error} What failed since the last flush: the error, or an `AggregateError` of several.
+   * @throws {Error} What failed since the last flush in calls that nobody was waiting for: the error,
+   * or an `AggregateError` of several (of the first 100, if there are more).
    */
   flush(): Promise<void>;
 
-  /** Waits for the confirms of what was sent, and ends the publisher. Calling it again does nothing. */
+  /**
+   * Waits for the confirms of what was sent, and ends the publisher. Calling it again does nothing.
+   *
+   * @throws {Error} What failed and has not been told to anybody, as {@linkcode Publisher.flush} does.
+   */
   close(): Promise<void>;
 }
 
@@ -161,7 +134,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   /** Set while the broker stops: it is left the time for what is sent, and sent nothing more. */
   #finished: PromiseWithResolvers<void> | undefined;
   readonly #flushes: FlushWaiter[] = [];
-  #failures: Error[] = [];
+  readonly #failures = new Failures();
   /** Whether the broker has been told of it, over this connection. */
   #isOpen = false;
   #isClosed = false;
@@ -176,43 +149,36 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   sendMessage(body: MessageBody, options?: SendOptions): Promise<Receipt> {
-    const { promise, resolve, reject } = Promise.withResolvers<Receipt>();
+    const confirmation = new MessageConfirmation(this.#failures);
     try {
-      const [encoded] = this.#encode([body]);
+      this.#requireOpen();
+      const encoded = encodeBody(body, this.#uplink.limits.bodyBytes);
       const headers = options?.headers && encodeHeaders(options.headers);
-      this.#roomFor(encoded!, headers).addWaiter({
-        confirm: (outcome, first) => resolve(makeReceipt(outcome, first)),
-        refuse: (error) => {
-          // Whoever does not await the call learns of it from `flush`.
-          promise.catch(ignore);
-          reject(error);
-        },
-      });
-      this.#add(encoded!, headers);
+      this.#roomFor(encoded, headers).addWaiter(confirmation);
+      this.#add(encoded, headers);
     } catch (error) {
-      reject(error);
+      confirmation.refuse(error as Error);
     }
-    return promise;
+    return confirmation;
   }
 
   sendMessages(bodies: Iterable<MessageBody>, options?: SendOptions): Promise<BatchReceipt> {
-    const { promise, resolve, reject } = Promise.withResolvers<BatchReceipt>();
+    const confirmation = new Confirmation<BatchReceipt>(this.#failures);
     try {
-      const encoded = this.#encode(bodies);
+      this.#requireOpen();
+      const encoded = this.#encodeAll(bodies);
       const headers = options?.headers && encodeHeaders(options.headers);
-      const collector = new BatchCollector(resolve, (error) => {
-        promise.catch(ignore);
-        reject(error);
-      });
+      this.#sealUnlessRoom(encoded, headers);
+      const collector = new BatchCollector(confirmation);
       for (const body of encoded) {
         collector.countIn(this.#roomFor(body, headers));
         this.#add(body, headers);
       }
       collector.end();
     } catch (error) {
-      reject(error);
+      confirmation.refuse(error as Error);
     }
-    return promise;
+    return confirmation;
   }
 
   flush(): Promise<void> {
@@ -225,8 +191,14 @@ export class ClientPublisher implements Publisher, PublishingMember {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // What failed has been told to whoever sent it.
-    await this.flush().catch(ignore);
+    try {
+      await this.flush();
+    } finally {
+      this.#closeOnBroker();
+    }
+  }
+
+  #closeOnBroker(): void {
     this.#uplink.forget(this, this.#number);
     const { link } = this.#uplink;
     if (link === undefined || !this.#isOpen) return;
@@ -297,21 +269,41 @@ export class ClientPublisher implements Publisher, PublishingMember {
     if (batch !== undefined) this.#refuse(batch, new BrokerError(fields.code, fields.message));
   }
 
-  /** Checks and encodes bodies; nothing is sent if one of them is bad. */
-  #encode(bodies: Iterable<MessageBody>): EncodedBody[] {
+  #requireOpen(): void {
     if (this.#error !== undefined) throw this.#error;
     if (this.#isClosed) throw new ConnectionClosedError("Cannot publish: the publisher is closed");
+  }
+
+  /** Checks and encodes bodies; nothing is sent if one of them is bad. */
+  #encodeAll(bodies: Iterable<MessageBody>): EncodedBody[] {
     const { bodyBytes } = this.#uplink.limits;
     const encoded: EncodedBody[] = [];
     for (const body of bodies) encoded.push(encodeBody(body, bodyBytes));
     return encoded;
   }
 
+  /** Keeps messages that fit into one batch together: what is being filled goes first. */
+  #sealUnlessRoom(bodies: readonly EncodedBody[], headers: Uint8Array | undefined): void {
+    const filling = this.#filling;
+    if (filling === undefined) return;
+    let { bytes } = filling;
+    for (const { content } of bodies) bytes += entryBytesMax(content, headers);
+    const hasRoom = bytes <= this.#batchBytesMax &&
+      filling.count + bodies.length <= BATCH_COUNT_MAX;
+    if (!hasRoom) this.#sealFull();
+  }
+
+  /** How many bytes a batch may have. */
+  get #batchBytesMax(): number {
+    return Math.min(BATCH_BYTES_MAX, this.#uplink.limits.frameBytes - FIELD_BYTES);
+  }
+
   /** The batch that a message goes into: the one being filled, or a new one. */
   #roomFor({ content }: EncodedBody, headers: Uint8Array | undefined): OutgoingBatch {
-    const bytesMax = Math.min(BATCH_BYTES_MAX, this.#uplink.limits.frameBytes - FIELD_BYTES);
     const bytes = entryBytesMax(content, headers);
-    if (this.#filling !== undefined && this.#filling.bytes + bytes > bytesMax) this.#sealFull();
+    if (this.#filling !== undefined && this.#filling.bytes + bytes > this.#batchBytesMax) {
+      this.#sealFull();
+    }
     if (this.#filling === undefined) {
       this.#filling = new OutgoingBatch(this.#nextSequence);
       this.#uplink.schedule(this);
@@ -361,7 +353,6 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   #refuse(batch: OutgoingBatch, error: Error): void {
-    this.#failures.push(error);
     batch.refuse(error);
     this.#settleFlushes();
   }
@@ -377,76 +368,13 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   #tellFailures(): Promise<void> {
-    const failures = this.#failures;
-    this.#failures = [];
-    if (failures.length === 0) return Promise.resolve();
-    if (failures.length === 1) return Promise.reject(failures[0]);
-    return Promise.reject(
-      new AggregateError(failures, `Cannot publish: ${failures.length} batches were not stored`),
-    );
+    const error = this.#failures.take();
+    return error === undefined ? Promise.resolve() : Promise.reject(error);
   }
 }
-
-/** Collects the outcomes of all batches that one call of `sendMessages` went into. */
-class BatchCollector {
-  readonly #resolve: (receipt: BatchReceipt) => void;
-  readonly #reject: (error: Error) => void;
-  readonly #streams: StoredRangeReceipt[] = [];
-  #isDuplicate = false;
-  #batch: OutgoingBatch | undefined;
-  #piece = { count: 0 };
-  /** One for each batch, and one for the call itself, which may not be at its end yet. */
-  #openCount = 1;
-
-  constructor(resolve: (receipt: BatchReceipt) => void, reject: (error: Error) => void) {
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  /** Counts a message that is about to be added to a batch. */
-  countIn(batch: OutgoingBatch): void {
-    if (batch !== this.#batch) {
-      const piece = { count: 0 };
-      batch.addWaiter({
-        confirm: (outcome, first) => this.#confirm(outcome, first, piece.count),
-        refuse: this.#reject,
-      });
-      this.#batch = batch;
-      this.#piece = piece;
-      this.#openCount++;
-    }
-    this.#piece.count++;
-  }
-
-  /** Notes that no more messages come. */
-  end(): void {
-    if (--this.#openCount > 0) return;
-    this.#resolve({ streams: this.#streams, duplicate: this.#isDuplicate });
-  }
-
-  #confirm(outcome: BatchOutcome, first: number, count: number): void {
-    this.#isDuplicate ||= outcome.isDuplicate;
-    for (const { stream, firstId } of outcome.storedIn) {
-      this.#streams.push({
-        stream,
-        firstId: firstId + first,
-        lastId: firstId + first + count - 1,
-      });
-    }
-    this.end();
-  }
-}
-
-function ignore(): void {}
 
 /** The most bytes that a message can take up. */
 function entryBytesMax(content: Uint8Array | string, headers: Uint8Array | undefined): number {
   const bodyBytes = typeof content === "string" ? content.length * 3 : content.length;
   return ENTRY_HEAD_BYTES + (headers?.length ?? 0) + bodyBytes;
-}
-
-function makeReceipt({ storedIn, isDuplicate }: BatchOutcome, index: number): Receipt {
-  const streams: StoredMessage[] = [];
-  for (const { stream, firstId } of storedIn) streams.push({ stream, id: firstId + index });
-  return { streams, duplicate: isDuplicate };
 }

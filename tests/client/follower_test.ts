@@ -261,6 +261,37 @@ Deno.test("a signal ends the loop, and takes no message with it", async () => {
   assertEquals([message.body, message.attempts], ["for the next", 1]);
 });
 
+Deno.test("a signal that is aborted while a message is handled gives back what was fetched", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await connectTo(broker, "aborted");
+  await connection.publisher("aborted").sendMessages(
+    Array.from({ length: 10 }, (_, index) => index),
+  );
+  const follower = connection.follower("aborted", { name: "aborter", prefetch: 10 });
+  const controller = new AbortController();
+  const iterator = follower.getMessages({ signal: controller.signal });
+  await iterator.next();
+  controller.abort(new Error("enough"));
+  await assertRejects(() => iterator.next(), Error, "enough");
+  assertEquals((await connection.cursor().getPel("aborter")).length, 1);
+});
+
+Deno.test("a loop that ends does not stop another one of the same follower", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await connectTo(broker, "two");
+  const follower = connection.follower("two");
+  const one = follower.getMessages();
+  const other = follower.getMessages();
+  const first = one.next();
+  const second = other.next();
+  const publisher = connection.publisher("two");
+  await publisher.sendMessage(1);
+  await (await deadline(first, PATIENCE_MS)).value!.ack();
+  await one.return!();
+  await publisher.sendMessage(2);
+  assertEquals((await deadline(second, PATIENCE_MS)).value?.body, 2);
+});
+
 Deno.test("options of a follower are checked before anything is sent", async () => {
   await using broker = await serve({ port: 0 });
   await using connection = await broker.connect();

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { BrokerError, ConnectionClosedError, type Message } from "@simplemq/simplemq";
 import { serve } from "@simplemq/simplemq/server";
 
@@ -45,6 +45,7 @@ Deno.test("a body arrives as what it was", async () => {
     [],
     [1, [2, "3"]],
     { a: { b: null } },
+    "\uFEFFwith a byte order mark",
     "x".repeat(300_000),
     "ü".repeat(100_000),
   ];
@@ -166,8 +167,51 @@ Deno.test("what failed and was not awaited is told by flush(), once", async () =
   assertEquals(error.code, "STREAM_NOT_FOUND");
   await publisher.flush();
   publisher.sendMessages(["x".repeat(100_000), "y".repeat(100_000)]);
+  publisher.sendMessage("two");
   const several = await assertRejects(() => publisher.flush(), AggregateError);
   assertEquals(several.errors.length, 2);
+  await assertRejects(() => publisher.sendMessage("awaited"), BrokerError);
+  await publisher.flush();
+});
+
+Deno.test("what failed and was not awaited is told by close(), if not before", async () => {
+  await using broker = await serve({ port: 0, limits: { messageBytes: 100 } });
+  const connection = await broker.connect();
+  connection.publisher("nowhere").sendMessage("lost");
+  const error = await assertRejects(() => connection.close(), BrokerError);
+  assertEquals(error.code, "STREAM_NOT_FOUND");
+  await connection.closed;
+
+  await using other = await broker.connect();
+  const publisher = other.publisher(/(?=a)/);
+  publisher.sendMessage("first");
+  await other.cursor().getStreams();
+  publisher.sendMessage("after it was refused");
+  publisher.sendMessage("x".repeat(101));
+  const several = await assertRejects(() => publisher.close(), AggregateError);
+  assertEquals(several.errors.length, 3);
+});
+
+Deno.test("a batch that fits is stored together, whatever waits in front of it", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("whole");
+  const publisher = connection.publisher("whole");
+  for (let number = 0; number < 10; number++) publisher.sendMessage(number);
+  const { streams } = await publisher.sendMessages(Array.from({ length: 4090 }, () => "x"));
+  assertEquals(streams, [{ stream: "whole", firstId: 11, lastId: 4100 }]);
+});
+
+Deno.test("the 10,001st publisher of a connection is refused, and no other is disturbed", async () => {
+  await using broker = await serve({ port: 0 });
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("many");
+  const publishers = Array.from({ length: 10_000 }, () => connection.publisher("many"));
+  const error = assertThrows(() => connection.publisher("many"), BrokerError);
+  assertEquals(error.code, "TOO_MANY_MEMBERS");
+  assertEquals((await publishers[9_999]!.sendMessage("x")).streams[0]?.id, 1);
+  await publishers[0]!.close();
+  assertEquals((await connection.publisher("many").sendMessage("y")).streams[0]?.id, 2);
 });
 
 Deno.test("a body over the limit is refused before anything is sent", async () => {
@@ -199,6 +243,25 @@ Deno.test("a body that JSON cannot express is a TypeError", async () => {
   // @ts-expect-error: what a program without types may do
   await assertRejects(() => publisher.sendMessage(undefined), TypeError, "undefined");
   await assertRejects(() => publisher.sendMessage(() => {}), TypeError, "function");
+  for (
+    const body of [
+      new ArrayBuffer(8),
+      new Map(),
+      new Set(),
+      Promise.resolve(1),
+      new Float32Array(2),
+    ]
+  ) {
+    await assertRejects(() => publisher.sendMessage(body), TypeError, body.constructor.name);
+  }
+  for (const headers of ["text", new Map([["a", "b"]]), new Headers(), ["a"]]) {
+    await assertRejects(
+      // @ts-expect-error: what a program without types may do
+      () => publisher.sendMessage("x", { headers }),
+      TypeError,
+      "plain object",
+    );
+  }
   const circle: unknown[] = [];
   circle.push(circle);
   await assertRejects(() => publisher.sendMessage(circle), TypeError);

@@ -64,6 +64,9 @@ Deno.test("connect() to something that is no broker fails, and says so", async (
 
 Deno.test("options of connect() are checked", async () => {
   await assertRejects(() => connect({ name: "" }), RangeError, "1 to 128");
+  for (const connectTimeoutMs of [NaN, 0, -1, Infinity]) {
+    await assertRejects(() => connect({ connectTimeoutMs }), RangeError, "connectTimeoutMs");
+  }
 });
 
 Deno.test("a batch whose confirm was lost is sent again and stored once", async () => {
@@ -223,6 +226,46 @@ Deno.test("an idle connection is kept alive by heartbeats", async () => {
   await deadline(isBeating, PATIENCE_MS);
   assertEquals(proxy.acceptedCount, 1);
   assertEquals(await connection.cursor().getStreams(), []);
+});
+
+Deno.test("a handshake that does not come is given up at once by close() and by the signal", async () => {
+  const broker = await serve({ port: 0 });
+  await using connection = await connect({ port: broker.port });
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const controller = new AbortController();
+  const connecting = connect({
+    hostname: "127.0.0.1",
+    port: silent.addr.port,
+    waitForBroker: true,
+    signal: controller.signal,
+  });
+  using _accepted = await silent.accept();
+  controller.abort(new Error("enough"));
+  await assertRejects(() => connecting, Error, "enough");
+  await broker.close();
+  await deadline(connection.close(), PATIENCE_MS);
+});
+
+Deno.test("a broker that ends each session at once is left in peace for a while", async () => {
+  await using real = await serve({ port: 0 });
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  // Passes the real broker's welcome on, and hangs up.
+  const { promise: isThird, resolve } = Promise.withResolvers<void>();
+  const hangingUp = (async () => {
+    for (let count = 1; count <= 3; count++) {
+      using client = await listener.accept();
+      using broker = await Deno.connect({ hostname: "localhost", port: real.port });
+      const buffer = new Uint8Array(4096);
+      await broker.write(buffer.subarray(0, await client.read(buffer) ?? 0));
+      await client.write(buffer.subarray(0, await broker.read(buffer) ?? 0));
+      if (count === 3) resolve();
+    }
+  })();
+  const start = performance.now();
+  await using _connection = await connect({ hostname: "127.0.0.1", port: listener.addr.port });
+  await deadline(isThird, PATIENCE_MS);
+  assert(performance.now() - start >= 190, "two pauses of 0.1 s at least");
+  await hangingUp;
 });
 
 Deno.test("a confirmed acknowledgement whose answer is lost says that nobody knows", async () => {

@@ -1,0 +1,108 @@
+/**
+ * The promises that publishing returns, and what failed without anybody hearing of it.
+ *
+ * @module
+ */
+
+/** So many errors are kept; of more, only the number is told. */
+const KEPT_MAX = 100;
+
+/**
+ * The promise of a confirm, which knows whether anybody waits for it. If nobody does when it fails,
+ * the failure does not end the process but is noted, and told by `flush` or `close`.
+ *
+ * One object is promise and resolver, because there is one for every message.
+ */
+export class Confirmation<T> extends Promise<T> {
+  readonly #failures: Failures;
+  readonly #resolve: (value: T) => void;
+  readonly #reject: (error: Error) => void;
+  #isAwaited = false;
+  #isRefused = false;
+
+  /** What `then` and `await` make of it are ordinary promises. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  constructor(failures: Failures) {
+    let resolve: (value: T) => void = ignore;
+    let reject: (error: Error) => void = ignore;
+    super((resolveThis, rejectThis) => {
+      resolve = resolveThis;
+      reject = rejectThis;
+    });
+    this.#failures = failures;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Whether anybody waits for it. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
+
+  override then<R = T, E = never>(
+    onFulfilled?: ((value: T) => R | PromiseLike<R>) | null,
+    onRejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
+  ): Promise<R | E> {
+    this.#isAwaited = true;
+    return super.then(onFulfilled, onRejected);
+  }
+
+  /** It is stored. */
+  resolve(value: T): void {
+    this.#resolve(value);
+  }
+
+  /** It is not stored. */
+  refuse(error: Error): void {
+    // A call that went into several batches may be refused by each of them.
+    if (this.#isRefused) return;
+    this.#isRefused = true;
+    this.#failures.note(this, error);
+    this.#reject(error);
+  }
+
+  /** Keeps its failure from ending the process; that is not waiting for it. */
+  silence(): void {
+    super.then(undefined, ignore);
+  }
+}
+
+function ignore(): void {}
+
+/** A failed call that nobody was waiting for when it failed. */
+interface Failure {
+  readonly confirmation: Pick<Confirmation<never>, "isAwaited" | "silence">;
+  readonly error: Error;
+}
+
+/** Failures that nobody has heard of yet. */
+export class Failures {
+  #kept: Failure[] = [];
+  #droppedCount = 0;
+
+  /** Notes a failed call, unless somebody waits for it. */
+  note(confirmation: Failure["confirmation"], error: Error): void {
+    if (confirmation.isAwaited) return;
+    confirmation.silence();
+    if (this.#kept.length === KEPT_MAX) this.#kept = this.#kept.filter(isUnheard);
+    if (this.#kept.length < KEPT_MAX) this.#kept.push({ confirmation, error });
+    else this.#droppedCount++;
+  }
+
+  /** Takes those that nobody waits for even now, as one error, if there are any. */
+  take(): Error | undefined {
+    const errors = this.#kept.filter(isUnheard).map(({ error }) => error);
+    const count = errors.length + this.#droppedCount;
+    this.#kept = [];
+    this.#droppedCount = 0;
+    if (count <= 1) return errors[0];
+    return new AggregateError(errors, `Cannot publish: ${count} calls failed`);
+  }
+}
+
+function isUnheard({ confirmation }: Failure): boolean {
+  return !confirmation.isAwaited;
+}

@@ -1,0 +1,99 @@
+/**
+ * What a publisher gets back: where its messages were stored.
+ *
+ * @module
+ */
+
+import { Confirmation } from "./confirmation.ts";
+import type { BatchOutcome, BatchWaiter, OutgoingBatch } from "./outgoing_batch.ts";
+
+/** What the broker has confirmed of one message. */
+export interface Receipt {
+  /** The streams that it was stored in, and its id in each. */
+  readonly streams: readonly StoredMessage[];
+  /** Whether it had been stored before, and this was a repetition after a lost connection. */
+  readonly duplicate: boolean;
+}
+
+/** Where a message was stored. */
+export interface StoredMessage {
+  /** The stream. */
+  readonly stream: string;
+  /** The message's id in it. */
+  readonly id: number;
+}
+
+/** What the broker has confirmed of a batch. */
+export interface BatchReceipt {
+  /** The streams that it was stored in, with the ids in each; a long batch has several ranges. */
+  readonly streams: readonly StoredRangeReceipt[];
+  /** Whether some of it had been stored before, and was repeated after a lost connection. */
+  readonly duplicate: boolean;
+}
+
+/** Where consecutive messages were stored. */
+export interface StoredRangeReceipt {
+  /** The stream. */
+  readonly stream: string;
+  /** The id of the first message. */
+  readonly firstId: number;
+  /** The id of the last message. */
+  readonly lastId: number;
+}
+
+/** The confirm of one message. */
+export class MessageConfirmation extends Confirmation<Receipt> implements BatchWaiter {
+  confirm({ storedIn, isDuplicate }: BatchOutcome, index: number): void {
+    const streams: StoredMessage[] = [];
+    for (const { stream, firstId } of storedIn) streams.push({ stream, id: firstId + index });
+    this.resolve({ streams, duplicate: isDuplicate });
+  }
+}
+
+/** Collects the outcomes of all batches that one call of `sendMessages` went into. */
+export class BatchCollector {
+  readonly #confirmation: Confirmation<BatchReceipt>;
+  readonly #streams: StoredRangeReceipt[] = [];
+  #isDuplicate = false;
+  #batch: OutgoingBatch | undefined;
+  #piece = { count: 0 };
+  /** One for each batch, and one for the call itself, which may not be at its end yet. */
+  #openCount = 1;
+
+  constructor(confirmation: Confirmation<BatchReceipt>) {
+    this.#confirmation = confirmation;
+  }
+
+  /** Counts a message that is about to be added to a batch. */
+  countIn(batch: OutgoingBatch): void {
+    if (batch !== this.#batch) {
+      const piece = { count: 0 };
+      batch.addWaiter({
+        confirm: (outcome, first) => this.#confirm(outcome, first, piece.count),
+        refuse: (error) => this.#confirmation.refuse(error),
+      });
+      this.#batch = batch;
+      this.#piece = piece;
+      this.#openCount++;
+    }
+    this.#piece.count++;
+  }
+
+  /** Notes that no more messages come. */
+  end(): void {
+    if (--this.#openCount > 0) return;
+    this.#confirmation.resolve({ streams: this.#streams, duplicate: this.#isDuplicate });
+  }
+
+  #confirm(outcome: BatchOutcome, first: number, count: number): void {
+    this.#isDuplicate ||= outcome.isDuplicate;
+    for (const { stream, firstId } of outcome.storedIn) {
+      this.#streams.push({
+        stream,
+        firstId: firstId + first,
+        lastId: firstId + first + count - 1,
+      });
+    }
+    this.end();
+  }
+}

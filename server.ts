@@ -126,13 +126,14 @@ class Server implements BrokerServer {
     this.#engine = engine;
     this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
     this.#listener = openListener(settings, log, this.#sessions);
+    const intervalMs = findSweepInterval(settings);
     this.#ticker = new Ticker({
       now,
       tick: (now) => {
-        heartbeat.sweep(now);
+        heartbeat.sweep(now, intervalMs);
         return engine.tick(now);
       },
-      intervalMs: findSweepInterval(settings),
+      intervalMs,
     });
   }
 
@@ -254,6 +255,9 @@ function openListener(settings: Settings, log: Log, sessions: SessionTable): Lis
   }
 }
 
+/** Links are looked after so often at least, in milliseconds. */
+const SWEEP_MS_MAX = 1000;
+
 /** Links are looked after several times within the shortest time that may pass. */
 function findSweepInterval(settings: Settings): number {
   const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs, handshakeTimeoutMs } = settings;
@@ -263,7 +267,7 @@ function findSweepInterval(settings: Settings): number {
     slowReaderTimeoutMs,
     handshakeTimeoutMs,
   );
-  return Math.max(1, shortest / 4);
+  return Math.max(1, Math.min(SWEEP_MS_MAX, shortest / 4));
 }
 
 if (import.meta.main) {

@@ -13,6 +13,7 @@ import { type BrokerServer, serve } from "@simplemq/simplemq/server";
 import { pathToFileURL } from "node:url";
 import manifest from "../deno.json" with { type: "json" };
 import {
+  ATTACHMENTS_MAX,
   BODY_BYTES_DEFAULT,
   BODY_BYTES_MAX,
   ERROR_CODES,
@@ -20,7 +21,10 @@ import {
   LABEL_LENGTH_MAX,
   MEMBERS_MAX,
   PATTERN_LENGTH_MAX,
+  PATTERN_STEPS_MAX,
+  PEL_ENTRIES_MAX,
   STREAM_NAME_RULE,
+  STREAMS_MAX,
 } from "../protocol.ts";
 import { formatByteSize } from "../src/server/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../src/server/setting_table.ts";
@@ -146,11 +150,13 @@ for (const readme of readmes) {
       [formatByteSize(HEADER_BYTES_MAX)],
       [String(Number(restMax) + 1)],
       [String(LABEL_LENGTH_MAX)],
-      [String(PATTERN_LENGTH_MAX)],
+      [String(PATTERN_LENGTH_MAX), String(PATTERN_STEPS_MAX)],
       [findDefault("limits.unacknowledgedMessages"), findDefault("limits.unacknowledgedBytes")],
       [String(MEMBERS_MAX)],
       [findDefault("limits.connections")],
       [findDefault("storage.memoryLimit")],
+      [String(STREAMS_MAX), String(ATTACHMENTS_MAX)],
+      [String(PEL_ENTRIES_MAX)],
     ]);
   });
 

@@ -2,8 +2,9 @@
  * The bytes of one stream's messages, found by message id.
  *
  * Batches are copied into slabs as they come; a message is an offset in a slab and costs no object.
- * A slab is let go when all its messages are, wherever it stands, so that one message that stays
- * pins one slab and nothing else.
+ * A slab is let go when all its messages are, wherever it stands. When few of its messages are left,
+ * those are copied into slabs of their own size, so that messages that stay pin little beside
+ * themselves: four times their bytes at most, and some hundred bytes each.
  *
  * ```text
  *   slabs    ┌ firstId 1 ───────┐ ┌ firstId 900 ─────┐      (ids between slabs: gone)
@@ -24,19 +25,30 @@ const SLAB_BYTES_MIN = 1024;
 /** A slab of this size holds some 2,400 messages of 100 bytes, and is freed in one piece. */
 const SLAB_BYTES_MAX = 256 * 1024;
 
+/** A slab begins with room for so many offsets. */
+const OFFSETS_MIN = 16;
+
+/** What a slab costs beside the bytes of its messages, roughly: two buffers and three objects. */
+const SLAB_OVERHEAD_BYTES = 600;
+
 /** Consecutive messages and their bytes. */
 class Slab {
   readonly firstId: number;
   readonly bytes: Uint8Array;
   /** Where each message begins, and behind the last one where the next would. */
-  offsets = new Uint32Array(16);
+  offsets: Uint32Array;
   count = 0;
   /** How many of its messages are still wanted. */
   live = 0;
+  /** The bytes of those. */
+  liveBytes = 0;
+  /** Which of its messages are gone: not there before the first one is. */
+  #gone: Uint8Array | undefined;
 
-  constructor(firstId: number, capacity: number) {
+  constructor(firstId: number, capacity: number, offsetCount = OFFSETS_MIN) {
     this.firstId = firstId;
     this.bytes = new Uint8Array(capacity);
+    this.offsets = new Uint32Array(offsetCount);
   }
 
   /** How many bytes are in use. */
@@ -59,6 +71,48 @@ class Slab {
     }
     this.count = index;
     this.live += count;
+    this.liveBytes += end - start;
+  }
+
+  /** Lets go of messages, by index; returns how many bytes they were. */
+  forget(from: number, to: number): number {
+    const bytes = this.offsets[to]! - this.offsets[from]!;
+    this.live -= to - from;
+    this.liveBytes -= bytes;
+    // The last slab may still grow, and it is the only one whose room is of use.
+    if (this.#gone === undefined || this.#gone.length < this.count) {
+      const gone = new Uint8Array(this.offsets.length);
+      if (this.#gone !== undefined) gone.set(this.#gone);
+      this.#gone = gone;
+    }
+    this.#gone.fill(1, from, to);
+    return bytes;
+  }
+
+  /** Whether its messages would take a quarter of the room, each run of them in a slab of its own. */
+  get isSparse(): boolean {
+    return (this.liveBytes + this.live * SLAB_OVERHEAD_BYTES) * 4 <= this.bytes.length;
+  }
+
+  /** Copies what is left of it into slabs of the right size. */
+  split(): Slab[] {
+    const slabs: Slab[] = [];
+    for (let index = 0; index < this.count; index++) {
+      if (this.#gone?.[index] === 1) continue;
+      let end = index + 1;
+      while (end < this.count && this.#gone?.[end] !== 1) end++;
+      slabs.push(this.#copy(index, end));
+      index = end;
+    }
+    return slabs;
+  }
+
+  #copy(from: number, to: number): Slab {
+    const start = this.offsets[from]!;
+    const end = this.offsets[to]!;
+    const slab = new Slab(this.firstId + from, end - start, to - from + 1);
+    slab.append({ count: to - from, buffer: this.bytes, start, end });
+    return slab;
   }
 
   #reserveOffsets(needed: number): void {
@@ -77,6 +131,13 @@ export class Backlog {
   /** The bytes of the messages that are not gone. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** The bytes of memory that its slabs take up. */
+  get slabBytes(): number {
+    let bytes = 0;
+    for (const slab of this.#slabs) bytes += slab.bytes.length + slab.offsets.byteLength;
+    return bytes;
   }
 
   /** Adds a batch whose first message has the id `firstId`, the highest so far. */
@@ -129,11 +190,18 @@ export class Backlog {
       const from = id - slab.firstId;
       const to = Math.min(from + firstId + count - id, slab.count);
       invariant(from >= 0 && to > from, "forgotten messages are in the backlog");
-      bytes += slab.offsets[to]! - slab.offsets[from]!;
-      slab.live -= to - from;
       id += to - from;
-      if (slab.live === 0) this.#slabs.splice(slabIndex, 1);
-      else slabIndex++;
+      if (slab.live === to - from) {
+        bytes += slab.liveBytes;
+        this.#slabs.splice(slabIndex, 1);
+        continue;
+      }
+      bytes += slab.forget(from, to);
+      // The last slab is still being filled.
+      const isSplit = slabIndex < this.#slabs.length - 1 && slab.isSparse;
+      const slabs = isSplit ? slab.split() : [slab];
+      if (isSplit) this.#slabs.splice(slabIndex, 1, ...slabs);
+      slabIndex += slabs.length;
     }
     this.#bytes -= bytes;
     return bytes;

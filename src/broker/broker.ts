@@ -10,11 +10,14 @@
  */
 
 import {
+  ATTACHMENTS_MAX,
   BrokerError,
   type MessageBatch,
+  PEL_ENTRIES_MAX,
   type PendingEntry,
   type PendingEntryList,
   type StreamInfo,
+  STREAMS_MAX,
   type TagRange,
 } from "../../protocol.ts";
 import { Attachment } from "./attachment.ts";
@@ -29,12 +32,6 @@ import type { PublisherRecord } from "./publisher_registry.ts";
 import { checkStreamName, type PatternCompiler, type Route, Router } from "./router.ts";
 import { Stream } from "./stream.ts";
 
-/** How many entries of pending lists are told at once; the oldest of each follower come first. */
-const ENTRIES_MAX = 50_000;
-
-/** How many streams there may be. */
-const STREAM_COUNT_MAX = 100_000;
-
 /** What a broker needs from its engine. */
 export interface BrokerOptions {
   /** What a confirm promises, in a word. */
@@ -47,6 +44,8 @@ export interface BrokerOptions {
   readonly findObstacle?: (bytes: number) => BrokerError | undefined;
   /** Is called when {@linkcode Broker.dispatch} should be, soon. */
   readonly wake: () => void;
+  /** How many attachments of followers to streams there may be; by default a million. */
+  readonly attachmentsMax?: number;
 }
 
 /** A publisher of one session. */
@@ -64,6 +63,7 @@ export class Broker {
   readonly #publishers = new PublisherRegistry();
   readonly #followers = new Set<Follower>();
   #bytes = 0;
+  #attachmentCount = 0;
 
   constructor(options: BrokerOptions) {
     this.#options = options;
@@ -82,12 +82,13 @@ export class Broker {
   createStream(name: string, done: (isNew: boolean) => void): void {
     checkStreamName(name);
     if (this.#router.getStream(name) !== undefined) return done(false);
-    if (this.#router.streamCount >= STREAM_COUNT_MAX) {
+    if (this.#router.streamCount >= STREAMS_MAX) {
       throw new BrokerError(
         "TOO_MANY_STREAMS",
-        `Cannot create stream "${name}": there are ${STREAM_COUNT_MAX}, the most allowed`,
+        `Cannot create stream "${name}": there are ${STREAMS_MAX}, the most allowed`,
       );
     }
+    this.#checkAttachments("TOO_MANY_STREAMS", this.#router.countFollowers(name));
     this.#options.commit({ type: "streamCreated", stream: name }, () => done(true));
   }
 
@@ -166,7 +167,14 @@ export class Broker {
   /** Opens a follower. */
   openFollower(options: FollowerOptions, sink: FollowerSink): Follower {
     const follower = new Follower({ ...options, sink });
-    for (const stream of this.#router.addFollower(follower)) this.#attach(follower, stream);
+    const streams = this.#router.addFollower(follower);
+    try {
+      this.#checkAttachments("TOO_MANY_MEMBERS", streams.length);
+    } catch (error) {
+      this.#router.removeFollower(follower);
+      throw error;
+    }
+    for (const stream of streams) this.#attach(follower, stream);
     this.#followers.add(follower);
     return follower;
   }
@@ -222,7 +230,7 @@ export class Broker {
   closeFollower(follower: Follower, lastTag?: number): void {
     if (!this.#followers.delete(follower)) return;
     this.#router.removeFollower(follower);
-    for (const attachment of follower.attachments.values()) detach(attachment);
+    for (const attachment of follower.attachments.values()) this.#detach(attachment);
     // Only what was worked on counts as an attempt: a message that kills its follower must not take
     // those that were fetched with it to the dead letters.
     const { pending } = follower;
@@ -237,7 +245,7 @@ export class Broker {
   /** Tells what followers hold, by the followers' names. */
   getPels(): PendingEntryList[] {
     const lists = new Map<string, { follower: string; count: number; entries: PendingEntry[] }>();
-    let left = ENTRIES_MAX;
+    let left = PEL_ENTRIES_MAX;
     for (const { name, pending } of this.#followers) {
       const list = lists.get(name) ?? { follower: name, count: 0, entries: [] };
       lists.set(name, list);
@@ -255,7 +263,7 @@ export class Broker {
     for (const follower of this.#followers) {
       if (follower.name !== name) continue;
       isKnown = true;
-      listEntries(follower.pending.runs, entries, ENTRIES_MAX - entries.length);
+      listEntries(follower.pending.runs, entries, PEL_ENTRIES_MAX - entries.length);
     }
     if (isKnown) return entries.sort(byDelivery);
     throw new BrokerError(
@@ -309,7 +317,7 @@ export class Broker {
       for (const run of follower.pending.takeStream(stream)) {
         follower.pendingBytes -= stream.backlog.measure(run.firstId, run.count);
       }
-      detach(attachment);
+      this.#detach(attachment);
       this.#dispatcher.noteRoom(follower);
     }
   }
@@ -325,11 +333,31 @@ export class Broker {
     }
   }
 
+  /** Throws if there would be too many attachments: patterns can make millions of few bytes. */
+  #checkAttachments(code: "TOO_MANY_STREAMS" | "TOO_MANY_MEMBERS", count: number): void {
+    const { attachmentsMax = ATTACHMENTS_MAX } = this.#options;
+    if (this.#attachmentCount + count <= attachmentsMax) return;
+    throw new BrokerError(
+      code,
+      `Cannot attach followers to streams ${count} more times: they are attached ` +
+        `${this.#attachmentCount} times, limit is ${attachmentsMax}`,
+    );
+  }
+
   #attach(follower: Follower, stream: Stream): void {
     const attachment = new Attachment(follower, stream);
     follower.attachments.set(stream, attachment);
     stream.attachments.add(attachment);
+    this.#attachmentCount++;
     this.#dispatcher.attach(attachment);
+  }
+
+  /** Takes an attachment away from both its ends. */
+  #detach(attachment: Attachment): void {
+    attachment.line?.remove(attachment);
+    attachment.follower.attachments.delete(attachment.stream);
+    attachment.stream.attachments.delete(attachment);
+    this.#attachmentCount--;
   }
 
   #giveBack(follower: Follower, run: PendingRun, attempts: number): void {
@@ -341,13 +369,6 @@ export class Broker {
 }
 
 function ignore(): void {}
-
-/** Takes an attachment away from both its ends. */
-function detach(attachment: Attachment): void {
-  attachment.line?.remove(attachment);
-  attachment.follower.attachments.delete(attachment.stream);
-  attachment.stream.attachments.delete(attachment);
-}
 
 /** Takes what is pending of some ranges, and tells what of them is not. */
 function takePending(

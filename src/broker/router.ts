@@ -82,6 +82,13 @@ export class Router {
     throw new BrokerError("STREAM_NOT_FOUND", `Cannot find stream "${name}": there is none`);
   }
 
+  /** How many followers a stream of that name would have. */
+  countFollowers(name: string): number {
+    let count = this.#directFollowers.get(name)?.size ?? 0;
+    for (const matches of this.#regexFollowers.values()) if (matches(name)) count++;
+    return count;
+  }
+
   /** Adds a stream; returns the followers whose binds match it. */
   addStream(stream: Stream): Follower[] {
     this.#streams.set(stream.name, stream);

@@ -132,6 +132,9 @@ export class BrokerSession implements LinkOwner {
     };
     this.#heartbeat.watch(this.link, { limits, onFault }, performance.now());
     const intervalMs = Math.max(1, Math.min(SWEEP_MS, heartbeatMs / 4, heartbeatTimeoutMs / 4));
-    this.#timer = setInterval(() => this.#heartbeat.sweep(performance.now()), intervalMs);
+    this.#timer = setInterval(
+      () => this.#heartbeat.sweep(performance.now(), intervalMs),
+      intervalMs,
+    );
   }
 }

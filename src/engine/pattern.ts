@@ -6,7 +6,7 @@
  */
 
 import { RE2JS } from "re2js";
-import { BrokerError } from "../../protocol.ts";
+import { BrokerError, PATTERN_STEPS_MAX } from "../../protocol.ts";
 import type { NameMatcher } from "../broker/router.ts";
 
 /**
@@ -18,9 +18,21 @@ import type { NameMatcher } from "../broker/router.ts";
  * @throws {BrokerError} With code `BAD_PATTERN` if the pattern is invalid or not supported.
  */
 export function compilePattern(pattern: string, ignoreCase: boolean): NameMatcher {
+  const compiled = parse(pattern, ignoreCase);
+  // Matching takes time in proportion to the name and to the program: with this limit, about a
+  // millisecond for the worst pattern and the longest name. 256 plain characters are allowed.
+  const size = compiled.programSize();
+  if (size <= PATTERN_STEPS_MAX) return (name) => compiled.matcher(name).find();
+  throw new BrokerError(
+    "BAD_PATTERN",
+    `Cannot bind to pattern ${JSON.stringify(pattern)}: it is too complex, its program has ` +
+      `${size} steps, limit is ${PATTERN_STEPS_MAX} (repetitions multiply)`,
+  );
+}
+
+function parse(pattern: string, ignoreCase: boolean): RE2JS {
   try {
-    const compiled = RE2JS.compile(pattern, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
-    return (name) => compiled.matcher(name).find();
+    return RE2JS.compile(pattern, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new BrokerError(

@@ -32,6 +32,18 @@ export const BATCH_COUNT_MAX = 4096;
 /** What may be sent before the handshake is complete, in bytes. */
 export const HANDSHAKE_BYTES_MAX = 8192;
 
+/** The largest program that a pattern may compile to, in steps. */
+export const PATTERN_STEPS_MAX = 512;
+
+/** The most streams that a broker may have. */
+export const STREAMS_MAX = 100_000;
+
+/** The most attachments of followers to streams: a follower has one for each stream that matches. */
+export const ATTACHMENTS_MAX = 1_000_000;
+
+/** The most entries of pending entry lists in one answer. */
+export const PEL_ENTRIES_MAX = 50_000;
+
 /** The most publishers, and the most followers, that one session may have open. */
 export const MEMBERS_MAX = 10_000;
 

@@ -85,6 +85,7 @@ export class Session implements LinkOwner, SessionHost {
   #wasFull = false;
   /** Set while nothing is read: the client asks faster than it takes the answers. */
   #canRead: PromiseWithResolvers<void> | undefined;
+  #isAwaitingBudget = false;
 
   constructor(duplex: Duplex, peer: string, number: number, context: SessionContext) {
     this.number = number;
@@ -192,7 +193,7 @@ export class Session implements LinkOwner, SessionHost {
   waitToRead(): Promise<void> | undefined {
     if (this.#mayRead) return undefined;
     this.#canRead ??= Promise.withResolvers();
-    this.context.budget.wait()?.then(() => this.#goOnReading());
+    this.#awaitBudget();
     return this.#canRead.promise;
   }
 
@@ -329,8 +330,20 @@ export class Session implements LinkOwner, SessionHost {
       this.#canRead.resolve();
       this.#canRead = undefined;
     } else {
-      this.context.budget.wait()?.then(() => this.#goOnReading());
+      this.#awaitBudget();
     }
+  }
+
+  /** Looks again when there is something left of the budget, if it is spent. */
+  #awaitBudget(): void {
+    if (this.#isAwaitingBudget) return;
+    const room = this.context.budget.wait();
+    if (room === undefined) return;
+    this.#isAwaitingBudget = true;
+    room.then(() => {
+      this.#isAwaitingBudget = false;
+      this.#goOnReading();
+    });
   }
 
   async #serve(): Promise<void> {

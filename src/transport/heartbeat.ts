@@ -44,6 +44,7 @@ export interface Watch {
 /** Looks after links. */
 export class Heartbeat {
   readonly #watched = new Set<Watched>();
+  #sweptAt = Infinity;
 
   /**
    * Puts a link under watch.
@@ -78,9 +79,26 @@ export class Heartbeat {
     };
   }
 
-  /** Looks at every link: to be called several times within the shortest of the limits. */
-  sweep(now: number): void {
+  /**
+   * Looks at every link: to be called several times within the shortest of the limits.
+   *
+   * @param now The time, in milliseconds.
+   * @param intervalMs How long after the last call this one was meant to be. If it is much later, this
+   * process stood still, and the time in which it could not listen does not count.
+   */
+  sweep(now: number, intervalMs: number = Infinity): void {
+    const lateMs = now - this.#sweptAt - intervalMs;
+    this.#sweptAt = now;
+    if (lateMs > intervalMs) this.#forgive(lateMs);
     for (const watched of this.#watched) this.#look(watched, now);
+  }
+
+  #forgive(ms: number): void {
+    for (const watched of this.#watched) {
+      watched.receivedAt += ms;
+      watched.deadline += ms;
+      if (watched.stuckSince !== undefined) watched.stuckSince += ms;
+    }
   }
 
   #look(watched: Watched, now: number): void {

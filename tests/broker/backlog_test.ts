@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { readEntrySize } from "../../protocol.ts";
 import { Backlog } from "../../src/broker/backlog.ts";
 import { batchOf, textsOf } from "../support/batches.ts";
 import { fuzz } from "../support/fuzz.ts";
@@ -57,6 +58,23 @@ Deno.test("Backlog.read() takes at most so many bytes, but one message at least"
     assertEquals(batch.end - batch.start, count! * 50);
   }
   assertEquals(backlog.read(8, 10, 100).count, 2);
+});
+
+Deno.test("Backlog.read() takes as many messages as fit, from anywhere and for any limit", () => {
+  const sizes = [9, 30, 8, 8, 100, 12, 50, 8, 9, 20, 8];
+  const backlog = new Backlog();
+  backlog.append(1, batchOf(...sizes.map((size) => size - HEAD)));
+  for (let first = 0; first < sizes.length; first++) {
+    for (let bytesMax = 0; bytesMax < 300; bytesMax++) {
+      let count = 0;
+      for (let bytes = 0; first + count < sizes.length; count++) {
+        bytes += sizes[first + count]!;
+        if (bytes > bytesMax && count > 0) break;
+      }
+      assertEquals(backlog.read(first + 1, 100, bytesMax).count, count);
+      assertEquals(backlog.read(first + 1, 4, bytesMax).count, Math.min(count, 4));
+    }
+  }
 });
 
 Deno.test("Backlog keeps a message larger than any slab", () => {
@@ -119,7 +137,7 @@ Deno.test("Backlog.append() leaves out ids that were set aside and not used", ()
   assertEquals(backlog.read(5, 10, Infinity).count, 1);
 });
 
-Deno.test("Backlog.forget() from the middle frees the memory there; what stays pins one slab", () => {
+Deno.test("Backlog.forget() from the middle frees the memory there, and what stays is moved", () => {
   // The buffers that can still be reached are told apart by reading what is left.
   const count = 8000;
   const backlog = backlogOf(count, 400);
@@ -133,7 +151,8 @@ Deno.test("Backlog.forget() from the middle frees the memory there; what stays p
   assertEquals(buffers.size, 3);
   // A slab that is gone is not found any more, not even by accident.
   const gone = [...buffersBefore].filter((buffer) => !buffers.has(buffer));
-  assertEquals(gone.length, buffersBefore.size - 3);
+  // The first slab is as small as a message, the last one is still being filled.
+  assertEquals(gone.length, buffersBefore.size - 2);
   for (const id of [1000, 3000, 5000, 7000]) {
     assertThrows(() => backlog.read(id, 1, 0), Error, "Broken invariant");
   }
@@ -181,4 +200,40 @@ Deno.test("Backlog: whatever is appended and forgotten, the rest can be read (ra
     }),
     fuzz(40),
   );
+});
+
+Deno.test("Backlog: messages that stay pin little beside themselves, in whatever order others go", () => {
+  const count = 50_000;
+  const backlog = backlogOf(count, 108);
+  // Backwards, in pieces that end before each message that stays.
+  for (let id = count - 999; id >= 1; id -= 1000) backlog.forget(id, 999);
+  const left = count / 1000;
+  assertEquals(backlog.bytes, left * 108);
+  assertGreater(4 * left * (108 + 600) + SLAB_BYTES_MAX + 64 * 1024, backlog.slabBytes);
+  for (let id = 1000; id <= count; id += 1000) {
+    const { buffer, start, end } = backlog.read(id, 1, 1000);
+    assertEquals(end - start, 108);
+    assertEquals(readEntrySize(buffer, start), 108);
+  }
+  for (let id = 1000; id <= count; id += 1000) backlog.forget(id, 1);
+  assertEquals(backlog.bytes, 0);
+});
+
+Deno.test("Backlog: what is left of a slab is found by id, run by run", () => {
+  const backlog = backlogOf(40_000, 58);
+  const rest: [number, number][] = [[3, 2], [700, 1], [4001, 30]];
+  let next = 1;
+  for (const [firstId, count] of rest) {
+    backlog.forget(next, firstId - next);
+    next = firstId + count;
+  }
+  backlog.forget(next, 30_000 - next);
+  for (const [firstId, count] of rest) {
+    const batch = backlog.read(firstId, count, 100_000);
+    assertEquals([batch.count, batch.end - batch.start], [count, count * 58]);
+    assertEquals(backlog.measure(firstId, count), count * 58);
+  }
+  assertEquals(backlog.forget(4010, 5), 5 * 58);
+  assertEquals(backlog.read(4001, 9, 100_000).count, 9);
+  assertEquals(backlog.read(4015, 16, 100_000).count, 16);
 });

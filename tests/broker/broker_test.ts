@@ -5,8 +5,9 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
+import { Broker } from "../../src/broker/broker.ts";
 import { batchOf } from "../support/batches.ts";
 import { assertCode } from "../support/frames.ts";
 import { TestBroker } from "../support/test_broker.ts";
@@ -16,13 +17,14 @@ const HEAD = 8;
 
 // Streams.
 
-Deno.test("Broker.createStream() creates a stream once, and again is no error", () => {
+Deno.test("Broker.createStream() creates a stream once, and tells whether it was new", () => {
   const test = new TestBroker();
-  test.create("orders");
+  const answers: boolean[] = [];
+  test.broker.createStream("orders", (isNew) => answers.push(isNew));
   test.publisher("orders").publish("stays");
-  let isDone = false;
-  test.broker.createStream("orders", () => isDone = true);
-  assertEquals([isDone, test.broker.getStream("orders").ready], [true, 1]);
+  test.broker.createStream("orders", (isNew) => answers.push(isNew));
+  assertEquals(answers, [true, false]);
+  assertEquals(test.broker.getStream("orders").ready, 1);
   assertEquals(test.events.map(({ type }) => type), ["streamCreated", "published"]);
 });
 
@@ -158,6 +160,26 @@ Deno.test("a repeated batch of which the outcome was settled is a duplicate all 
   assertEquals(test.broker.getStream("orders").ready, 2);
 });
 
+Deno.test("a batch repeated with messages that were not in it is BAD_FRAME, and nothing is stored", () => {
+  const test = new TestBroker("orders");
+  const publisher = test.publisher("orders");
+  publisher.publishAs(1, "a", "b");
+  publisher.publishAs(3, "c");
+  assertCode("BAD_FRAME", () => publisher.publishAs(3, "c", "d"));
+  assertCode("BAD_FRAME", () => publisher.publishAs(1, "a", "b", "c", "d"));
+  publisher.publishAs(1, "a", "b");
+  publisher.publishAs(3, "c");
+  publisher.publishAs(4, "d");
+  assertEquals(publisher.sink.outcomes.map(({ isDuplicate, stored }) => [isDuplicate, ...stored]), [
+    [false, "orders:1"],
+    [false, "orders:3"],
+    [true, "orders:1"],
+    [true, "orders:3"],
+    [false, "orders:4"],
+  ]);
+  assertEquals(test.broker.getStream("orders").ready, 4);
+});
+
 Deno.test("Broker.refuse() tells the publisher, and repetitions hear the same", () => {
   const test = new TestBroker("orders");
   const { publisher, sink } = test.publisher("orders");
@@ -217,6 +239,7 @@ Deno.test("a deleted stream takes its pending messages with it, and their tags a
   test.dispatch();
   assertEquals(follower.sink.texts, ["a", "b", "c"]);
   test.broker.deleteStream("orders", () => {});
+  assertEquals([...follower.follower.attachments.keys()].map(({ name }) => name), ["other"]);
   // Its credit is free again for the other stream.
   test.dispatch();
   assertEquals(follower.sink.texts, ["a", "b", "c", "d"]);
@@ -256,4 +279,34 @@ Deno.test("a follower that is lost after its stream was deleted gives nothing ba
   const next = test.follower("orders");
   test.dispatch();
   assertEquals([next.sink.texts, test.broker.bytes], [[], 0]);
+});
+
+Deno.test("followers are attached to so many streams and no more, and nothing else is disturbed", () => {
+  const broker: Broker = new Broker({
+    durability: "test",
+    compilePattern: () => () => true,
+    commit: (event, done) => {
+      broker.apply(event);
+      done();
+    },
+    wake: () => {},
+    attachmentsMax: 5,
+  });
+  const open = () =>
+    broker.openFollower({
+      name: "all",
+      bind: { routeString: ".", bindType: "regex", ignoreCase: false },
+      messages: 1,
+      bytes: 1,
+    }, { isFull: false, deliver: () => {} });
+  for (const name of ["a", "b"]) broker.createStream(name, () => {});
+  const follower = open();
+  open();
+  const member = assertThrows(open, BrokerError);
+  assertEquals(member.code, "TOO_MANY_MEMBERS");
+  const stream = assertThrows(() => broker.createStream("c", () => {}), BrokerError);
+  assertEquals(stream.code, "TOO_MANY_STREAMS");
+  broker.closeFollower(follower);
+  broker.createStream("c", () => {});
+  assertEquals(broker.getStreams().map(({ followers }) => followers), [1, 1, 1]);
 });

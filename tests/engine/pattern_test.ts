@@ -4,7 +4,15 @@
  * @module
  */
 
-import { assert, assertEquals, assertFalse, assertLess, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertLess,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { BrokerError } from "../../protocol.ts";
 import { compilePattern } from "../../src/engine/pattern.ts";
 import { assertCode } from "../support/frames.ts";
 
@@ -80,4 +88,14 @@ Deno.test("compilePattern(): patterns that stop other engines are quick on the l
   for (const pattern of patterns) assertFalse(compilePattern(pattern, false)(name), pattern);
   // A backtracking engine would need longer than the age of the universe.
   assertLess(performance.now() - startedMs, 2000);
+});
+
+Deno.test("compilePattern() refuses what would be slow for every name, and says why", () => {
+  for (const pattern of ["((a{0,10}){0,10}){0,10}$", "(?:.?){1,999}$", "(a{1,30}){1,30}"]) {
+    const error = assertThrows(() => compilePattern(pattern, false), BrokerError, "too complex");
+    assertEquals(error.code, "BAD_PATTERN");
+    assert(error.message.includes(JSON.stringify(pattern)));
+  }
+  assert(compilePattern("a".repeat(256), false)("a".repeat(256)));
+  assert(compilePattern("^[a-z0-9]{1,64}\\.[a-z]{1,64}$", false)("orders.eu"));
 });

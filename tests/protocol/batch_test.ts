@@ -13,7 +13,7 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import {
-  type BodyKind,
+  BodyKind,
   BrokerError,
   checkBatch,
   decodeHeaders,
@@ -53,6 +53,20 @@ function rawBatch(count: number, ...bytes: number[]): MessageBatch {
 function head(size: number, kind = 1, headerBytes = 0, reserved = 0): number[] {
   return [...u32(size), kind, reserved, headerBytes >>> 8, headerBytes & 0xff];
 }
+
+Deno.test("a batch is laid out as the specification says", () => {
+  assertEquals(BodyKind, { bytes: 0, text: 1, json: 2 });
+  const batch = encodeBatch([
+    { kind: BodyKind.json, headers: { ab: "cde" }, body: new Uint8Array([0x31]) },
+    { kind: BodyKind.bytes, headers: {}, body: new Uint8Array() },
+  ]);
+  assertEquals([...batch.buffer], [
+    ...[0, 0, 0, 17, 2, 0, 0, 8],
+    ...[2, 0x61, 0x62, 0, 3, 0x63, 0x64, 0x65],
+    0x31,
+    ...[0, 0, 0, 8, 0, 0, 0, 0],
+  ]);
+});
 
 Deno.test("a batch: decode(encode(messages)) equals messages, wherever in a buffer it lies", () => {
   fc.assert(
@@ -142,6 +156,7 @@ const malformed: Record<string, MessageBatch> = {
   "an unknown kind": rawBatch(1, ...head(8, 3)),
   "a reserved byte that is not 0": rawBatch(1, ...head(8, 1, 0, 1)),
   "a header without a name": rawBatch(1, ...head(11, 1, 3), 0, 0, 0),
+  "a header of one byte": rawBatch(1, ...head(9, 1, 1), 1),
   "a header cut short in its name": rawBatch(1, ...head(11, 1, 3), 5, ...utf8("ab")),
   "a header cut short in its value's length": rawBatch(1, ...head(11, 1, 3), 1, 0x61, 0),
   "a header cut short in its value": rawBatch(1, ...head(13, 1, 5), 1, 0x61, 0, 2, 0x62),
@@ -169,6 +184,9 @@ Deno.test("encodeHeaders() refuses empty and long names, values that are no stri
   assertThrows(() => encodeHeaders(wrong), TypeError, '"a"');
   assertEquals(encodeHeaders({ a: "x".repeat(HEADER_BYTES_MAX - 4) }).length, HEADER_BYTES_MAX);
   assertEquals(encodeHeaders({}).length, 0);
+  for (const other of [null, undefined, "a", ["a"], new Map([["a", "b"]]), new Headers()]) {
+    assertThrows(() => encodeHeaders(other as unknown as Record<string, string>), TypeError);
+  }
   const longest = { ["n".repeat(255)]: "v" };
   assertEquals(decodeHeaders(encodeHeaders(longest)), longest);
 });

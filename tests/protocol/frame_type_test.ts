@@ -5,8 +5,41 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { describeFrameType, FrameType } from "../../protocol.ts";
+import { describeFrameType, FrameType, MAGIC, PROTOCOL_VERSION } from "../../protocol.ts";
 import { roundTrip } from "../support/frames.ts";
+
+Deno.test("FrameType has the numbers of the specification", () => {
+  const numbers = Object.entries(FrameType).map(([name, number]) =>
+    `${number.toString(16)} ${name}`
+  );
+  assertEquals(numbers, [
+    "1 hello",
+    "2 welcome",
+    "3 heartbeat",
+    "4 goodbye",
+    "5 error",
+    "6 stream",
+    "10 request",
+    "11 response",
+    "20 openPublisher",
+    "21 closePublisher",
+    "22 publish",
+    "23 confirm",
+    "24 refuse",
+    "30 openFollower",
+    "31 closeFollower",
+    "32 credit",
+    "33 deliver",
+    "34 ack",
+    "35 release",
+    "36 begin",
+  ]);
+});
+
+Deno.test("a connection begins with SMQ and the version", () => {
+  assertEquals([...MAGIC], [0x53, 0x4d, 0x51, 1]);
+  assertEquals(PROTOCOL_VERSION, 1);
+});
 
 Deno.test("describeFrameType() names every type once, and shows the number of others", () => {
   const numbers = Object.values(FrameType);

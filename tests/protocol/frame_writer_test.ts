@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { FrameType, FrameWriter } from "../../protocol.ts";
 import { filledFrame, frameOf, u32, u64, utf8 } from "../support/frames.ts";
@@ -64,6 +64,24 @@ Deno.test("FrameWriter.bytes() copies short and long pieces alike", () => {
   }
 });
 
+Deno.test("FrameWriter grows for each kind of field, just when it has to", () => {
+  for (const bytesBefore of [255, 256, 257, 511, 512]) {
+    const fields: [write: (writer: FrameWriter) => void, bytes: number[]][] = [
+      [(writer) => writer.u8(7), [7]],
+      [(writer) => writer.u32(7), u32(7)],
+      [(writer) => writer.u64(7), u64(7)],
+      [(writer) => writer.bytes(new Uint8Array([1, 2])), [1, 2]],
+      [(writer) => writer.begin(FrameType.heartbeat), [0, 0, 0, 0, FrameType.heartbeat]],
+    ];
+    for (const [write, bytes] of fields) {
+      const writer = new FrameWriter();
+      for (let left = bytesBefore; left > 0; left--) writer.u8(1);
+      write(writer);
+      assertEquals([...writer.take()], [...new Array<number>(bytesBefore).fill(1), ...bytes]);
+    }
+  }
+});
+
 Deno.test("FrameWriter.take() hands out bytes that no later frame touches", () => {
   const writer = new FrameWriter();
   writeFrame(writer, 100, 1);
@@ -72,7 +90,7 @@ Deno.test("FrameWriter.take() hands out bytes that no later frame touches", () =
   writeFrame(writer, 100, 2);
   const second = writer.take();
   assertEquals(first, copy);
-  assertNotEquals(first.buffer, second.buffer);
+  assert(first.buffer !== second.buffer);
   writer.recycle(first);
   writeFrame(writer, 100, 3);
   assertEquals(second[50], 2);
@@ -86,7 +104,7 @@ Deno.test("FrameWriter.recycle() gives a buffer to the frames after the next", (
   writeFrame(writer, 10, 2);
   writer.take();
   writeFrame(writer, 10, 3);
-  assertEquals(writer.take().buffer, first.buffer);
+  assertStrictEquals(writer.take().buffer, first.buffer);
 });
 
 Deno.test("FrameWriter.recycle() does not keep a very large buffer", () => {
@@ -112,8 +130,10 @@ Deno.test("FrameWriter.shrink() lets go of buffers, but never of what was writte
   assertEquals(taken, filledFrame(FrameType.heartbeat, 15, 7));
   writer.recycle(taken);
   writer.shrink();
-  writeFrame(writer, 10, 1);
-  assertNotEquals(writer.take().buffer, taken.buffer);
+  for (let round = 0; round < 3; round++) {
+    writeFrame(writer, 10, 1);
+    assert(writer.take().buffer !== taken.buffer);
+  }
 });
 
 Deno.test("FrameWriter: whatever is taken and recycled, what is in use stays as it was", () => {

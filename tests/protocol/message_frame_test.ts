@@ -10,6 +10,7 @@ import {
   BATCH_COUNT_MAX,
   type FrameDecoder,
   FrameType,
+  FrameWriter,
   readBatch,
   readConfirm,
   readCredit,
@@ -23,7 +24,7 @@ import {
   writeTags,
 } from "../../protocol.ts";
 import { number32, number64, plain, positive32, positive64, text } from "../support/arbitraries.ts";
-import { batchOf, textsOf } from "../support/batches.ts";
+import { batchOf, encodeBatch, textsOf } from "../support/batches.ts";
 import { assertCode, decoderOn, frameOf, roundTrip, u32, u64 } from "../support/frames.ts";
 import { fuzz } from "../support/fuzz.ts";
 
@@ -115,6 +116,61 @@ for (const name of ["ack", "release", "begin"] as const) {
     );
   });
 }
+
+Deno.test("the binary frames are laid out as the specification says", () => {
+  const batch = batchOf("x", "");
+  const tags = { follower: 1, request: 2, ranges: [{ firstTag: 3, count: 4 }] };
+  const tagFields = [...u32(1), ...u32(2), ...u32(1), ...u64(3), ...u32(4)];
+  const layouts: [write: (writer: FrameWriter) => void, type: number, fields: number[]][] = [
+    [
+      (writer) => writePublish(writer, { publisher: 1, sequence: 2, settled: 3 }, batch),
+      0x22,
+      [...u32(1), ...u64(2), ...u64(3), ...u32(2), ...batch.buffer],
+    ],
+    [
+      (writer) =>
+        writeConfirm(writer, {
+          publisher: 1,
+          sequence: 2,
+          count: 3,
+          isDuplicate: true,
+          stored: [{ stream: 4, firstId: 5 }],
+        }),
+      0x23,
+      [...u32(1), ...u64(2), ...u32(3), 1, ...u32(1), ...u32(4), ...u64(5)],
+    ],
+    [
+      (writer) => writeCredit(writer, { follower: 1, messages: 2, bytes: 3 }),
+      0x32,
+      [...u32(1), ...u32(2), ...u32(3)],
+    ],
+    [
+      (writer) => {
+        const fields = { follower: 1, stream: 2, firstTag: 3, firstId: 4, attempts: 5 };
+        writeDeliver(writer, fields, batch);
+      },
+      0x33,
+      [...u32(1), ...u32(2), ...u64(3), ...u64(4), ...u32(5), ...u32(2), ...batch.buffer],
+    ],
+    [(writer) => writeTags(writer, FrameType.ack, tags), 0x34, tagFields],
+    [(writer) => writeTags(writer, FrameType.release, tags), 0x35, tagFields],
+    [(writer) => writeTags(writer, FrameType.begin, tags), 0x36, tagFields],
+  ];
+  for (const [write, type, fields] of layouts) {
+    const writer = new FrameWriter();
+    write(writer);
+    assertEquals(writer.take(), frameOf(type, ...fields));
+  }
+});
+
+Deno.test("publish and deliver take a batch from the midst of a buffer", () => {
+  const batch = encodeBatch([{ kind: 1, headers: {}, body: new Uint8Array([0x61]) }], 50);
+  const decoder = roundTrip(FrameType.publish, (writer) => {
+    writePublish(writer, { publisher: 1, sequence: 1, settled: 0 }, batch);
+  });
+  readPublish(decoder);
+  assertEquals(textsOf(readBatch(decoder)), ["a"]);
+});
 
 /** The binary frames, as the bytes of a valid one and the function that reads it to its end. */
 const binaryFrames: Record<string, [fields: number[], read: (decoder: FrameDecoder) => unknown]> = {

@@ -227,3 +227,21 @@ Deno.test("Heartbeat lets go of buffers that an idle link does not need", () => 
   assertEquals(link.writer.take().buffer.byteLength < 1000, true);
   link.close();
 });
+
+Deno.test("Heartbeat does not count the time in which this process stood still", () => {
+  const heartbeat = new Heartbeat();
+  const silent = new Watched(heartbeat);
+  const late = new Watched(heartbeat, 30);
+  heartbeat.sweep(5, 5);
+  heartbeat.sweep(10, 5);
+  // Stopped for 1,000: what came meanwhile has not been read yet.
+  heartbeat.sweep(1015, 5);
+  assertEquals([silent.faults, late.faults], [[], []]);
+  heartbeat.sweep(1029, 15);
+  assertEquals([silent.faults, late.faults], [[], []]);
+  heartbeat.sweep(1030, 15);
+  assertEquals(late.faults, ["late"]);
+  heartbeat.sweep(1040, 15);
+  assertEquals(silent.faults, ["silent"]);
+  for (const { link } of [silent, late]) link.close();
+});

@@ -251,6 +251,18 @@ Deno.test("Link tells its owner when it takes more again", async () => {
   link.close();
 });
 
+Deno.test("Link is quiet when there is nothing more to send", async () => {
+  const duplex = new PickyDuplex();
+  const { link, owner } = linkOn(duplex);
+  writeNumber(link, 1);
+  await link.drain();
+  await turn();
+  const { readyCount } = owner;
+  for (let left = 3; left > 0; left--) await turn();
+  assertEquals([owner.readyCount, duplex.writeCount], [readyCount, 1]);
+  link.close();
+});
+
 Deno.test("Link.sendHeartbeat() sends a frame without fields", async () => {
   const duplex = new PickyDuplex();
   const { link } = linkOn(duplex);
@@ -331,6 +343,16 @@ Deno.test("Link.close() by the owner, in the middle of what has come: no frame i
   duplex.send(new Uint8Array([1, 2, 3].flatMap((number) => [...numberFrame(number)])));
   await link.run();
   assertEquals(owner.numbers, [1, 2]);
+});
+
+Deno.test("Link.run() and readPreface() of a closed link end at once", async () => {
+  const duplex = new PickyDuplex();
+  const { link, owner } = linkOn(duplex);
+  link.close();
+  duplex.send(numberFrame(1));
+  assertEquals(await link.readPreface(4), undefined);
+  await link.run();
+  assertEquals(owner.numbers, []);
 });
 
 // The other side.

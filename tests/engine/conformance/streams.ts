@@ -32,6 +32,13 @@ export function registerStreamTests(test: Register): void {
     assertEquals(await use.counts("orders"), [1, 0, 0]);
   });
 
+  test("creating a stream tells whether there was none of that name", async ({ engine }) => {
+    assertEquals(await engine.createStream("orders"), true);
+    assertEquals(await engine.createStream("orders"), false);
+    await engine.deleteStream("orders");
+    assertEquals(await engine.createStream("orders"), true);
+  });
+
   test("a stream that is created twice at once is one stream", async (use) => {
     await Promise.all([1, 2, 3].map(() => use.engine.createStream("orders")));
     await use.publisher("orders").store("a", "b");

@@ -35,7 +35,10 @@ export interface SessionLimits {
   readonly bodyBytes: number;
   /** The largest encoded headers of a message, in bytes. */
   readonly headerBytes: number;
-  /** The largest frame: type and fields, in bytes. */
+  /**
+   * The largest frame that the broker takes: type and fields, in bytes. Its own frames may be larger:
+   * deliveries of up to 256 KiB, answers to a cursor of some megabytes.
+   */
   readonly frameBytes: number;
   /** The most messages in one frame. */
   readonly batchCount: number;
@@ -193,12 +196,12 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     ...fields.numberIfPresent("follower"),
   }),
   openPublisher: (fields) => ({
-    publisher: fields.count("publisher"),
+    publisher: fields.memberNumber("publisher"),
     identity: fields.label("identity"),
     bind: readBind(fields.object("bind")),
   }),
   openFollower: (fields) => ({
-    follower: fields.count("follower"),
+    follower: fields.memberNumber("follower"),
     name: fields.label("name"),
     bind: readBind(fields.object("bind")),
     messages: fields.count("messages"),
@@ -287,6 +290,13 @@ class Fields {
       throw this.mistake(`"${key}" is a whole number, not negative`);
     }
     return value as number;
+  }
+
+  /** A number that fits into the binary frames. */
+  memberNumber(key: string): number {
+    const number = this.count(key);
+    if (number > 0xffff_ffff) throw this.mistake(`"${key}" is at most ${0xffff_ffff}`);
+    return number;
   }
 
   numberIfPresent<Key extends string>(key: Key): { [K in Key]?: number } {

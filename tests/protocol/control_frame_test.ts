@@ -234,3 +234,19 @@ Deno.test("a control frame whose JSON is broken is BAD_FRAME", () => {
     assertCode("BAD_FRAME", () => readControlFrame(decoderOn(frameOf(0x01, ...fields)), "hello"));
   }
 });
+
+Deno.test("a member's number that the binary frames cannot carry is BAD_FRAME", () => {
+  for (const name of ["openPublisher", "openFollower"] as const) {
+    const content = {
+      publisher: 2 ** 32,
+      follower: 2 ** 32,
+      identity: "me",
+      name: "me",
+      bind: { routeString: "a", bindType: "direct", ignoreCase: false },
+      messages: 1,
+      bytes: 1,
+    };
+    const frame = frameOf(FrameType[name], ...utf8(JSON.stringify(content)));
+    assertCode("BAD_FRAME", () => readControlFrame(decoderOn(frame), name));
+  }
+});

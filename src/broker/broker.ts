@@ -27,8 +27,8 @@ import type { PublisherOptions, PublisherSink } from "./engine.ts";
 import type { Event, Published } from "./event.ts";
 import { Follower } from "./follower.ts";
 import type { PendingRun } from "./pending_list.ts";
+import type { PublisherRecord } from "./publisher_record.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
-import type { PublisherRecord } from "./publisher_registry.ts";
 import { checkStreamName, type PatternCompiler, type Route, Router } from "./router.ts";
 import { Stream } from "./stream.ts";
 
@@ -149,17 +149,18 @@ export class Broker {
       storedIn,
       batch,
     };
-    this.#options.commit(event, () => {
-      record.remember({ sequence, count, storedIn });
-      publisher.sink.confirm(batch, storedIn, false);
-    });
+    const sent = record.note(sequence, count);
+    record.answer(sent, () => publisher.sink.confirm(batch, storedIn, false));
+    this.#options.commit(event, () => record.conclude(sent, { storedIn }));
   }
 
   /** Does not store a batch, and says why. */
   refuse(publisher: Publisher, batch: NumberedBatch, error: BrokerError): void {
-    const { sequence, count } = batch;
-    publisher.record.remember({ sequence, count, storedIn: [], error });
-    publisher.sink.refuse(batch, error);
+    const { record, sink } = publisher;
+    if (batch.sequence <= record.lastSequence) return repeatOutcome(publisher, batch);
+    const sent = record.note(batch.sequence, batch.count);
+    record.conclude(sent, { storedIn: [], error });
+    record.answer(sent, () => sink.refuse(batch, error));
   }
 
   // Following.
@@ -407,9 +408,12 @@ function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
         `the last one seen is ${lastSequence}, and batches are repeated as they were cut`,
     );
   }
-  const outcome = publisher.record.recall(batch.sequence);
-  if (outcome?.error !== undefined) publisher.sink.refuse(batch, outcome.error);
-  else publisher.sink.confirm(batch, outcome?.storedIn ?? [], true);
+  const { record, sink } = publisher;
+  const forgotten = { sequence: batch.sequence, count: batch.count, outcome: { storedIn: [] } };
+  record.answer(record.recall(batch.sequence) ?? forgotten, ({ storedIn, error }) => {
+    if (error !== undefined) sink.refuse(batch, error);
+    else sink.confirm(batch, storedIn, true);
+  });
 }
 
 /** Why a publisher's messages have nowhere to go. */

@@ -1,60 +1,13 @@
 /**
- * What is remembered of publishers, and for how long.
+ * Which publishers are remembered, and for how long.
  *
  * @module
  */
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { PublisherRecord, PublisherRegistry } from "../../src/broker/publisher_registry.ts";
+import { PublisherRegistry } from "../../src/broker/publisher_registry.ts";
 
 const MINUTE_MS = 60_000;
-
-/** The outcome of a batch of messages `sequence` to `sequence + count - 1`. */
-function outcome(sequence: number, count = 1) {
-  return { sequence, count, storedIn: [{ stream: "orders", firstId: sequence }] };
-}
-
-// One publisher.
-
-Deno.test("PublisherRecord.recall() gives the outcome of a batch that is sent again", () => {
-  const record = new PublisherRecord("me");
-  record.remember(outcome(1, 3));
-  record.remember(outcome(4));
-  assertEquals(record.recall(1), outcome(1, 3));
-  assertEquals(record.recall(4), outcome(4));
-  assertEquals(record.recall(5), undefined);
-});
-
-Deno.test("PublisherRecord.lastSequence is the last message of the last batch", () => {
-  const record = new PublisherRecord("me");
-  assertEquals(record.lastSequence, 0);
-  record.remember(outcome(1, 3));
-  assertEquals(record.lastSequence, 3);
-});
-
-Deno.test("PublisherRecord.settle() forgets outcomes, but not that the messages were seen", () => {
-  const record = new PublisherRecord("me");
-  for (const sequence of [1, 2, 3]) record.remember(outcome(sequence));
-  record.settle(3);
-  assertEquals([1, 2, 3].map((sequence) => record.recall(sequence)?.sequence), [
-    undefined,
-    undefined,
-    3,
-  ]);
-  assertEquals(record.lastSequence, 3);
-  record.settle(0);
-  assert(record.recall(3));
-});
-
-Deno.test("PublisherRecord remembers a bounded number of outcomes, the newest", () => {
-  const record = new PublisherRecord("me");
-  for (let sequence = 1; sequence <= 16_385; sequence++) record.remember(outcome(sequence));
-  assertEquals(record.recall(1), undefined);
-  assert(record.recall(2));
-  assert(record.recall(16_385));
-});
-
-// All publishers.
 
 Deno.test("PublisherRegistry.open() gives a publisher that comes back its own record", () => {
   const registry = new PublisherRegistry();

@@ -1,0 +1,10 @@
+/**
+ * The rules behind an engine that commits later.
+ *
+ * @module
+ */
+
+import { DeferredEngine } from "../support/deferred_engine.ts";
+import { engineConformance } from "./engine_conformance.ts";
+
+engineConformance("deferred", () => Promise.resolve(new DeferredEngine()));

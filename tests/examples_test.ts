@@ -327,7 +327,7 @@ Deno.test("word_count: an empty text has no words", async () => {
   assertEquals(await total.end(), "0\n");
 });
 
-Deno.test("countWords() counts what stands between white space", () => {
+Deno.test("countWords() counts what stands between white space, as wc does", async () => {
   const texts: [text: string, words: number][] = [
     ["", 0],
     [" \t\v\f\r ", 0],
@@ -337,8 +337,14 @@ Deno.test("countWords() counts what stands between white space", () => {
     ["no\u00a0break\u202fhere\u2007too\u2060", 4],
     ["\u3000漢字\u3000かな\u1680", 2],
     ["one\u200b\ufeffword", 1],
+    ["one \u200b two", 3],
+    ["one \u001b two \u0001\u0085 x\u0001y \u{10ffff}", 3],
   ];
   for (const [text, words] of texts) assertEquals(countWords(encoder.encode(text)), words, text);
+  for (const [text, words] of texts) {
+    const bytes = encoder.encode(text);
+    assertEquals(await askWc(bytes) ?? words, words, `wc: ${text}`);
+  }
 });
 
 /** The lines of a text that comes in pieces of so many bytes. */

@@ -10,9 +10,13 @@
  */
 const WORD_RULE = /[^\t-\r \u00a0\u1680\u2000-\u200a\u202f\u205f\u2060\u3000]+/g;
 
+/** Control characters alone are no word for `wc`, nor is what no character is assigned to. */
+const BLANK_RULE = /^[\p{Cc}\p{Cn}]+$/u;
+
 const decoder = new TextDecoder();
 
 /** Counts the words of a text, given as its bytes. */
 export function countWords(bytes: Uint8Array): number {
-  return decoder.decode(bytes).match(WORD_RULE)?.length ?? 0;
+  const words = decoder.decode(bytes).match(WORD_RULE) ?? [];
+  return words.filter((word) => !BLANK_RULE.test(word)).length;
 }

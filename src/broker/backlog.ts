@@ -1,132 +1,51 @@
 /**
- * The bytes of one stream's messages, found by message id.
+ * The messages of one stream that are not gone, found by message id.
  *
- * Batches are copied into slabs as they come; a message is an offset in a slab and costs no object.
- * A slab is let go when all its messages are, wherever it stands. When few of its messages are left,
- * those are copied into slabs of their own size, so that messages that stay pin little beside
- * themselves: four times their bytes at most, and some hundred bytes each.
+ * Batches are copied into slabs as they come. A slab is let go when all its messages are, wherever it
+ * stands. When few of its messages are left, those are copied into slabs of their own size, so that
+ * messages that stay pin little beside themselves: four times their bytes at most, and some hundred
+ * bytes each.
  *
  * ```text
  *   slabs    ┌ firstId 1 ───────┐ ┌ firstId 900 ─────┐      (ids between slabs: gone)
- *   bytes    │entry│entry│entry…│ │entry│entry│…     │
- *   offsets  │0    │108  │216  …│ │0    │1031 │…     │      count + 1 of them
+ *            │entry│entry│entry…│ │entry│entry│…     │
  *            └──────────────────┘ └──────────────────┘
  * ```
  *
  * @module
  */
 
-import { type MessageBatch, readEntrySize } from "../../protocol.ts";
+import type { MessageBatch } from "../../protocol.ts";
 import { invariant } from "./invariant.ts";
+import type { Place, Segment } from "./pager.ts";
+import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
+import { Slab } from "./slab.ts";
 
 /** A stream with few messages should be small: ten thousand streams are not unusual. */
 const SLAB_BYTES_MIN = 1024;
 
-/** A slab of this size holds some 2,400 messages of 100 bytes, and is freed in one piece. */
-const SLAB_BYTES_MAX = 256 * 1024;
-
-/** A slab begins with room for so many offsets. */
-const OFFSETS_MIN = 16;
-
-/** What a slab costs beside the bytes of its messages, roughly: two buffers and three objects. */
-const SLAB_OVERHEAD_BYTES = 600;
-
-/** Consecutive messages and their bytes. */
-class Slab {
+/** Messages with consecutive ids. */
+export interface IdRange {
+  /** The first one. */
   readonly firstId: number;
-  readonly bytes: Uint8Array;
-  /** Where each message begins, and behind the last one where the next would. */
-  offsets: Uint32Array;
-  count = 0;
-  /** How many of its messages are still wanted. */
-  live = 0;
-  /** The bytes of those. */
-  liveBytes = 0;
-  /** Which of its messages are gone: not there before the first one is. */
-  #gone: Uint8Array | undefined;
-
-  constructor(firstId: number, capacity: number, offsetCount = OFFSETS_MIN) {
-    this.firstId = firstId;
-    this.bytes = new Uint8Array(capacity);
-    this.offsets = new Uint32Array(offsetCount);
-  }
-
-  /** How many bytes are in use. */
-  get used(): number {
-    return this.offsets[this.count]!;
-  }
-
-  append(batch: MessageBatch): void {
-    const { buffer, start, end, count } = batch;
-    let slabOffset = this.used;
-    this.bytes.set(buffer.subarray(start, end), slabOffset);
-    this.#reserveOffsets(this.count + count + 1);
-    const { offsets } = this;
-    let index = this.count;
-    for (let offset = start; offset < end;) {
-      const size = readEntrySize(buffer, offset);
-      offset += size;
-      slabOffset += size;
-      offsets[++index] = slabOffset;
-    }
-    this.count = index;
-    this.live += count;
-    this.liveBytes += end - start;
-  }
-
-  /** Lets go of messages, by index; returns how many bytes they were. */
-  forget(from: number, to: number): number {
-    const bytes = this.offsets[to]! - this.offsets[from]!;
-    this.live -= to - from;
-    this.liveBytes -= bytes;
-    // The last slab may still grow, and it is the only one whose room is of use.
-    if (this.#gone === undefined || this.#gone.length < this.count) {
-      const gone = new Uint8Array(this.offsets.length);
-      if (this.#gone !== undefined) gone.set(this.#gone);
-      this.#gone = gone;
-    }
-    this.#gone.fill(1, from, to);
-    return bytes;
-  }
-
-  /** Whether its messages would take a quarter of the room, each run of them in a slab of its own. */
-  get isSparse(): boolean {
-    return (this.liveBytes + this.live * SLAB_OVERHEAD_BYTES) * 4 <= this.bytes.length;
-  }
-
-  /** Copies what is left of it into slabs of the right size. */
-  split(): Slab[] {
-    const slabs: Slab[] = [];
-    for (let index = 0; index < this.count; index++) {
-      if (this.#gone?.[index] === 1) continue;
-      let end = index + 1;
-      while (end < this.count && this.#gone?.[end] !== 1) end++;
-      slabs.push(this.#copy(index, end));
-      index = end;
-    }
-    return slabs;
-  }
-
-  #copy(from: number, to: number): Slab {
-    const start = this.offsets[from]!;
-    const end = this.offsets[to]!;
-    const slab = new Slab(this.firstId + from, end - start, to - from + 1);
-    slab.append({ count: to - from, buffer: this.bytes, start, end });
-    return slab;
-  }
-
-  #reserveOffsets(needed: number): void {
-    if (needed <= this.offsets.length) return;
-    const grown = new Uint32Array(Math.max(needed, this.offsets.length * 2));
-    grown.set(this.offsets);
-    this.offsets = grown;
-  }
+  /** How many. */
+  readonly count: number;
 }
 
 /** The messages of one stream that are not gone yet. */
 export class Backlog {
+  readonly #residency: Residency;
   #slabs: Slab[] = [];
   #bytes = 0;
+
+  /**
+   * Creates an empty backlog.
+   *
+   * @param residency Which bytes are in memory, over all streams.
+   */
+  constructor(residency: Residency) {
+    this.#residency = residency;
+  }
 
   /** The bytes of the messages that are not gone. */
   get bytes(): number {
@@ -141,23 +60,43 @@ export class Backlog {
   }
 
   /** Adds a batch whose first message has the id `firstId`, the highest so far. */
-  append(firstId: number, batch: MessageBatch): void {
+  append(firstId: number, batch: MessageBatch, place?: Place): void {
     const size = batch.end - batch.start;
     let slab = this.#slabs.at(-1);
-    if (
-      slab === undefined || slab.firstId + slab.count !== firstId ||
-      slab.used + size > slab.bytes.length
-    ) {
-      const wish = Math.min(SLAB_BYTES_MAX, (slab?.bytes.length ?? SLAB_BYTES_MIN / 2) * 2);
-      slab = new Slab(firstId, Math.max(wish, size));
+    if (slab === undefined || !slab.hasRoom(firstId, size, place?.segment)) {
+      // Each slab has twice the room of the one before, which may be in memory or not.
+      const last = slab === undefined ? 0 : Math.max(slab.bytes.length, slab.used);
+      const wish = Math.max(SLAB_BYTES_MIN, Math.min(SLAB_BYTES_MAX, last * 2));
+      if (slab !== undefined) this.#residency.seal(slab);
+      const bytes = this.#residency.allocate(Math.max(wish, size));
+      slab = new Slab({ firstId, bytes, segment: place?.segment });
       this.#slabs.push(slab);
+      this.#residency.add(slab);
     }
-    slab.append(batch);
+    slab.append(batch, place);
     this.#bytes += size;
   }
 
   /**
-   * Finds messages.
+   * Gives messages another place in the store, or their first one. Those that are here are replaced.
+   */
+  move(firstId: number, batch: MessageBatch, place: Place): void {
+    const { count } = batch;
+    const size = batch.end - batch.start;
+    this.#separate(firstId);
+    this.#separate(firstId + count);
+    this.forgetPresent(firstId, count);
+    const bytes = this.#residency.allocate(size);
+    const slab = new Slab({ firstId, bytes, offsetCount: count + 1, segment: place.segment });
+    this.#slabs.splice(this.#cut(firstId), 0, slab);
+    this.#residency.add(slab);
+    slab.append(batch, place);
+    this.#residency.seal(slab);
+    this.#bytes += size;
+  }
+
+  /**
+   * Finds messages; throws if their bytes cannot be read back.
    *
    * @param firstId The first one.
    * @param countMax How many at most.
@@ -166,6 +105,7 @@ export class Backlog {
    */
   read(firstId: number, countMax: number, bytesMax: number): MessageBatch {
     const slab = this.#slabs[this.#find(firstId)]!;
+    this.#residency.load(slab);
     const { offsets } = slab;
     const index = firstId - slab.firstId;
     const start = offsets[index]!;
@@ -177,12 +117,12 @@ export class Backlog {
   }
 
   /**
-   * Lets go of consecutive messages.
+   * Lets go of consecutive messages, all of which are here.
    *
    * @returns How many bytes they were.
    */
   forget(firstId: number, count: number): number {
-    let bytes = 0;
+    const before = this.#bytes;
     let slabIndex = this.#find(firstId);
     let id = firstId;
     while (id < firstId + count) {
@@ -191,20 +131,28 @@ export class Backlog {
       const to = Math.min(from + firstId + count - id, slab.count);
       invariant(from >= 0 && to > from, "forgotten messages are in the backlog");
       id += to - from;
-      if (slab.live === to - from) {
-        bytes += slab.liveBytes;
-        this.#slabs.splice(slabIndex, 1);
-        continue;
-      }
-      bytes += slab.forget(from, to);
-      // The last slab is still being filled.
-      const isSplit = slabIndex < this.#slabs.length - 1 && slab.isSparse;
-      const slabs = isSplit ? slab.split() : [slab];
-      if (isSplit) this.#slabs.splice(slabIndex, 1, ...slabs);
-      slabIndex += slabs.length;
+      slabIndex += this.#forgetPart(slabIndex, from, to);
     }
-    this.#bytes -= bytes;
+    return before - this.#bytes;
+  }
+
+  /** Lets go of those of consecutive messages that are here; returns how many bytes they were. */
+  forgetPresent(firstId: number, count: number): number {
+    let bytes = 0;
+    for (const run of this.findRuns({ fromId: firstId, toId: firstId + count })) {
+      bytes += this.forget(run.firstId, run.count);
+    }
     return bytes;
+  }
+
+  /** Lets go of everything. */
+  clear(): void {
+    for (const slab of this.#slabs) {
+      slab.forgetAll();
+      this.#residency.remove(slab);
+    }
+    this.#slabs = [];
+    this.#bytes = 0;
   }
 
   /** Tells how many bytes consecutive messages have. */
@@ -222,24 +170,116 @@ export class Backlog {
     return bytes;
   }
 
+  /** Tells which messages are here, in order and in runs as long as can be. */
+  findRuns(
+    { fromId = 0, toId = Infinity, segment }: {
+      readonly fromId?: number;
+      readonly toId?: number;
+      readonly segment?: Segment;
+    } = {},
+  ): IdRange[] {
+    const runs: { firstId: number; count: number }[] = [];
+    for (let index = this.#cut(fromId); index < this.#slabs.length; index++) {
+      const slab = this.#slabs[index]!;
+      if (slab.firstId >= toId) break;
+      if (segment !== undefined && slab.segment !== segment) continue;
+      const end = Math.min(slab.count, toId - slab.firstId);
+      let from = slab.findLive(Math.max(0, fromId - slab.firstId));
+      while (from < end) {
+        const to = Math.min(end, slab.findGone(from));
+        const last = runs.at(-1);
+        const firstId = slab.firstId + from;
+        if (last !== undefined && last.firstId + last.count === firstId) last.count += to - from;
+        else runs.push({ firstId, count: to - from });
+        from = slab.findLive(to);
+      }
+    }
+    return runs;
+  }
+
+  /** Lets go of some messages of one slab; returns how far to go in the list for the next one. */
+  #forgetPart(slabIndex: number, from: number, to: number): number {
+    const slab = this.#slabs[slabIndex]!;
+    if (slab.live === to - from) {
+      this.#bytes -= slab.forgetAll();
+      this.#slabs.splice(slabIndex, 1);
+      this.#residency.remove(slab);
+      return 0;
+    }
+    this.#bytes -= slab.forget(from, to);
+    // The last slab is still being filled.
+    if (slabIndex === this.#slabs.length - 1 || !slab.isResident || !slab.isSparse) return 1;
+    return this.#split(slabIndex);
+  }
+
+  /** Copies what is left of a slab into slabs of the right size; returns how many those are. */
+  #split(slabIndex: number): number {
+    const slab = this.#slabs[slabIndex]!;
+    const parts: Slab[] = [];
+    for (let from = slab.findLive(0); from < slab.count;) {
+      const to = slab.findGone(from);
+      parts.push(slab.copy(from, to));
+      from = slab.findLive(to);
+    }
+    this.#replace(slabIndex, parts);
+    return parts.length;
+  }
+
+  /** Puts slabs with the same messages in the place of one. */
+  #replace(slabIndex: number, parts: readonly Slab[]): void {
+    const slab = this.#slabs[slabIndex]!;
+    slab.forgetAll();
+    this.#slabs.splice(slabIndex, 1, ...parts);
+    this.#residency.remove(slab);
+    for (const part of parts) {
+      this.#residency.add(part);
+      this.#residency.seal(part);
+    }
+  }
+
+  /** Makes a slab begin at `id`, if one reaches over it. */
+  #separate(id: number): void {
+    const slabIndex = this.#cut(id);
+    const slab = this.#slabs[slabIndex];
+    if (slab === undefined || slab.firstId >= id) return;
+    this.#residency.load(slab);
+    const middle = id - slab.firstId;
+    const parts = [slab.copy(0, middle), slab.copy(middle, slab.count)];
+    this.#replace(slabIndex, parts);
+    for (const part of parts) {
+      if (part.live > 0) continue;
+      this.#slabs.splice(this.#slabs.indexOf(part), 1);
+      this.#residency.remove(part);
+    }
+  }
+
+  /** The index of the first slab that has, or had, messages from `id` on. */
+  #cut(id: number): number {
+    const slabs = this.#slabs;
+    let low = 0;
+    let high = slabs.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const slab = slabs[middle]!;
+      if (slab.firstId + slab.count <= id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** The index of the slab that holds a message. */
   #find(id: number): number {
     const slabs = this.#slabs;
-    let low = 0;
-    let high = slabs.length - 1;
     // Most calls are about the oldest slab.
-    if (high >= 0 && id < slabs[0]!.firstId + slabs[0]!.count) high = 0;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (slabs[middle]!.firstId <= id) low = middle;
-      else high = middle - 1;
-    }
-    const slab = slabs[low];
+    const [oldest] = slabs;
+    const isFirst = oldest !== undefined && id < oldest.firstId + oldest.count;
+    const index = isFirst ? 0 : this.#cut(id);
+    const slab = slabs[index];
     invariant(
       slab !== undefined && id >= slab.firstId && id < slab.firstId + slab.count,
       "a message is in the backlog until it is forgotten",
     );
-    return low;
+    return index;
   }
 }
 

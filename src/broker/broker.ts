@@ -1,10 +1,11 @@
 /**
  * The rules: what each command does to streams, followers and publishers.
  *
- * A command is checked, becomes an {@linkcode Event}, and is handed to `commit`. The engine that owns
- * the broker makes the event as durable as it promises and then has it applied; only then does the
- * command's outcome count. Nothing here knows sockets, files, timers or the clock: `now` is an
- * argument, and patterns are compiled by whoever owns the broker.
+ * A command is checked and becomes an {@linkcode Event}. The engine that owns the broker writes
+ * events down in their order and makes them as durable as it promises. Messages count only then, and
+ * nobody gets one before. All else counts at once, so that commands that follow each other see what
+ * was decided; it is answered when it is durable. Nothing here knows sockets, files, timers or the
+ * clock: `now` is an argument, and patterns are compiled by whoever owns the broker.
  *
  * @module
  */
@@ -12,8 +13,6 @@
 import {
   ATTACHMENTS_MAX,
   BrokerError,
-  type MessageBatch,
-  PEL_ENTRIES_MAX,
   type PendingEntry,
   type PendingEntryList,
   type StreamInfo,
@@ -21,29 +20,50 @@ import {
   type TagRange,
 } from "../../protocol.ts";
 import { Attachment } from "./attachment.ts";
+import { AttemptLog } from "./attempt_log.ts";
+import { BrokerState } from "./broker_state.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { FollowerOptions, FollowerSink, NumberedBatch, StoredIn } from "./engine.ts";
+import type { FollowerOptions, FollowerSink, NumberedBatch } from "./engine.ts";
 import type { PublisherOptions, PublisherSink } from "./engine.ts";
-import type { Event, Published } from "./event.ts";
+import type { Event, Published, StoredAt } from "./event.ts";
 import { Follower } from "./follower.ts";
+import { findLiveRuns, type LiveRun } from "./live_run.ts";
+import type { Segment } from "./pager.ts";
+import { listByFollower, listOfFollower } from "./pending_entries.ts";
 import type { PendingRun } from "./pending_list.ts";
-import type { PublisherRecord } from "./publisher_record.ts";
-import { PublisherRegistry } from "./publisher_registry.ts";
-import { checkStreamName, type PatternCompiler, type Route, Router } from "./router.ts";
-import { Stream } from "./stream.ts";
+import type { PublisherRecord, SentBatch } from "./publisher_record.ts";
+import type { Residency } from "./residency.ts";
+import { checkStreamName, type PatternCompiler, type Route, type Router } from "./router.ts";
+import type { Stream } from "./stream.ts";
 
-/** What a broker needs from its engine. */
+/** Hears what became of messages that were to be stored. */
+export interface StoreOutcome {
+  /** They are durable; the buffer of the batch is valid during the call only. */
+  stored(event: Published): void;
+  /** They are not stored, and neither is anything that was to be stored after them. */
+  failed(error: BrokerError): void;
+}
+
+/** What a broker needs from its engine. Whatever it is given, it writes down in this order. */
 export interface BrokerOptions {
   /** What a confirm promises, in a word. */
   readonly durability: string;
   /** Makes matchers of patterns. */
   readonly compilePattern: PatternCompiler;
-  /** Makes an event durable, then calls {@linkcode Broker.apply} with it, then `done`. */
-  readonly commit: (event: Event, done: () => void) => void;
+  /** Which bytes are in memory, over all streams. */
+  readonly residency: Residency;
+  /** Makes messages durable. The buffer of the batch is used again when the call has returned. */
+  readonly store: (event: Published, outcome: StoreOutcome) => void;
+  /** Writes something down, in time; `written` hears when that is done, if not yet durable. */
+  readonly commit: (event: Event, written?: () => void) => void;
+  /** Calls `done` as soon as everything is durable that was given until now. */
+  readonly settle: (done: () => void) => void;
   /** Tells why so many more bytes of messages cannot be stored, if they cannot. */
   readonly findObstacle?: (bytes: number) => BrokerError | undefined;
   /** Is called when {@linkcode Broker.dispatch} should be, soon. */
   readonly wake: () => void;
+  /** Is told of a stream that is not served any more, since some of it cannot be read. */
+  readonly noteDamage?: (stream: string, error: BrokerError) => void;
   /** How many attachments of followers to streams there may be; by default a million. */
   readonly attachmentsMax?: number;
 }
@@ -58,22 +78,47 @@ export interface Publisher {
 /** All streams and members of one broker. */
 export class Broker {
   readonly #options: BrokerOptions;
-  readonly #router: Router;
+  readonly #state: BrokerState;
   readonly #dispatcher: Dispatcher;
-  readonly #publishers = new PublisherRegistry();
   readonly #followers = new Set<Follower>();
-  #bytes = 0;
+  readonly #attempts: AttemptLog;
   #attachmentCount = 0;
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#router = new Router(options.compilePattern);
-    this.#dispatcher = new Dispatcher(options.wake);
+    this.#attempts = new AttemptLog(options.commit);
+    const { compilePattern, residency } = options;
+    this.#state = new BrokerState({
+      compilePattern,
+      residency,
+      publisherForgotten: ({ number }) => {
+        if (number > 0) options.commit({ type: "publisherClosed", number });
+      },
+      streamAdded: (stream, followers) => {
+        for (const follower of followers) this.#attach(follower, stream);
+      },
+      streamRemoved: (stream) => this.#detachAll(stream),
+      messagesAdded: (stream) => this.#dispatcher.noteReady(stream),
+    });
+    this.#dispatcher = new Dispatcher({
+      wake: options.wake,
+      served: (follower) => this.#attempts.noteOldest(follower),
+      damaged: (stream, error) => this.#noteDamage(stream, error),
+    });
   }
 
   /** The bytes of all messages in all streams. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#state.bytes;
+  }
+
+  /** The streams and the publishers, as events have made them. */
+  get state(): BrokerState {
+    return this.#state;
+  }
+
+  get #router(): Router {
+    return this.#state.router;
   }
 
   // Streams.
@@ -81,7 +126,10 @@ export class Broker {
   /** Creates a stream; `done` hears whether there was none of that name. */
   createStream(name: string, done: (isNew: boolean) => void): void {
     checkStreamName(name);
-    if (this.#router.getStream(name) !== undefined) return done(false);
+    if (this.#router.getStream(name) !== undefined) {
+      // There is one, but it may not be durable yet.
+      return this.#options.settle(() => done(false));
+    }
     if (this.#router.streamCount >= STREAMS_MAX) {
       throw new BrokerError(
         "TOO_MANY_STREAMS",
@@ -89,13 +137,19 @@ export class Broker {
       );
     }
     this.#checkAttachments("TOO_MANY_STREAMS", this.#router.countFollowers(name));
-    this.#options.commit({ type: "streamCreated", stream: name }, () => done(true));
+    const obstacle = this.#options.findObstacle?.(0);
+    if (obstacle !== undefined) throw obstacle;
+    const { nextStreamNumber: number, unwritten } = this.#state;
+    this.#commit({ type: "streamCreated", number, name }, unwritten.create(number));
+    this.#options.settle(() => done(true));
   }
 
   /** Deletes a stream. */
   deleteStream(name: string, done: () => void): void {
-    this.#router.requireStream(name);
-    this.#options.commit({ type: "streamDeleted", stream: name }, done);
+    const { number, storedNextId: nextId } = this.#router.requireStream(name);
+    const written = this.#state.unwritten.delete({ number, name, nextId });
+    this.#commit({ type: "streamDeleted", number }, written);
+    this.#options.settle(done);
   }
 
   /** Tells of all streams, by name. */
@@ -107,7 +161,9 @@ export class Broker {
 
   /** Tells of one stream. */
   getStream(name: string): StreamInfo {
-    return this.#router.requireStream(name).describe(this.#options.durability);
+    const stream = this.#router.requireStream(name);
+    if (stream.damage !== undefined) throw stream.damage;
+    return stream.describe(this.#options.durability);
   }
 
   // Publishing.
@@ -115,49 +171,54 @@ export class Broker {
   /** Opens a publisher. */
   openPublisher(options: PublisherOptions, sink: PublisherSink): Publisher {
     const route = this.#router.makeRoute(options.bind);
-    return { record: this.#publishers.open(options.identity), route, sink };
+    return { record: this.#state.publishers.open(options.identity), route, sink };
   }
 
   /** Ends a publisher for good. */
   closePublisher(publisher: Publisher): void {
-    this.#publishers.close(publisher.record);
+    this.#state.publishers.close(publisher.record);
   }
 
   /** Notes that a publisher's connection is lost. */
   losePublisher(publisher: Publisher, now: number): void {
-    this.#publishers.lose(publisher.record, now);
+    this.#state.publishers.lose(publisher.record, now);
   }
 
   /** Stores a batch, unless it has been stored before; the publisher's sink hears what became of it. */
   publish(publisher: Publisher, batch: NumberedBatch): void {
     const { record } = publisher;
     record.settle(batch.settled);
-    if (batch.sequence <= record.lastSequence) return repeatOutcome(publisher, batch);
+    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
     const streams = publisher.route.resolve(this.#router);
-    if (streams.length === 0) return this.refuse(publisher, batch, explainNoStream(publisher));
-    const obstacle = this.#options.findObstacle?.(batch.bytes * streams.length);
+    const obstacle = this.#findObstacle(publisher, batch, streams);
     if (obstacle !== undefined) return this.refuse(publisher, batch, obstacle);
     const { count, sequence } = batch;
-    const storedIn: StoredIn[] = [];
+    const storedIn: StoredAt[] = [];
     for (const stream of streams) {
-      storedIn.push({ stream: stream.name, firstId: stream.reserveIds(count) });
+      const firstId = stream.reserveIds(count);
+      storedIn.push({ stream: stream.name, number: stream.number, firstId });
     }
-    const event: Published = {
-      type: "published",
-      identity: record.identity,
-      sequence,
-      storedIn,
-      batch,
-    };
     const sent = record.note(sequence, count);
-    record.answer(sent, () => publisher.sink.confirm(batch, storedIn, false));
-    this.#options.commit(event, () => record.conclude(sent, { storedIn }));
+    record.answer(sent, ({ error }) => {
+      if (error === undefined) publisher.sink.confirm(batch, storedIn, false);
+      else publisher.sink.refuse(batch, error);
+    });
+    this.#options.store(
+      { type: "published", publisher: this.#numberOf(record), sequence, storedIn, batch },
+      {
+        stored: (event) => {
+          this.apply(event);
+          record.conclude(sent, { storedIn });
+        },
+        failed: (error) => this.#returnIds(record, sent, { streams, storedIn, error }),
+      },
+    );
   }
 
   /** Does not store a batch, and says why. */
   refuse(publisher: Publisher, batch: NumberedBatch, error: BrokerError): void {
     const { record, sink } = publisher;
-    if (batch.sequence <= record.lastSequence) return repeatOutcome(publisher, batch);
+    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
     const sent = record.note(batch.sequence, batch.count);
     record.conclude(sent, { storedIn: [], error });
     record.answer(sent, () => sink.refuse(batch, error));
@@ -174,6 +235,11 @@ export class Broker {
     } catch (error) {
       this.#router.removeFollower(follower);
       throw error;
+    }
+    const damage = options.bind.bindType === "direct" ? streams[0]?.damage : undefined;
+    if (damage !== undefined) {
+      this.#router.removeFollower(follower);
+      throw damage;
     }
     for (const stream of streams) this.#attach(follower, stream);
     this.#followers.add(follower);
@@ -192,27 +258,26 @@ export class Broker {
     this.#dispatcher.noteRoom(follower);
   }
 
-  /** Ends deliveries: they are done. */
-  ack(follower: Follower, ranges: readonly TagRange[], done: () => void): void {
+  /** Ends deliveries: they are done. `done` hears when that is durable. */
+  ack(follower: Follower, ranges: readonly TagRange[], done?: () => void): void {
     const { held, error } = takePending(follower, ranges);
-    held.forEach((run, index) => {
-      const { stream, firstId, count } = run;
+    for (const { stream, firstId, count } of held) {
       follower.pendingBytes -= stream.backlog.measure(firstId, count);
-      this.#options.commit(
-        { type: "acknowledged", stream: stream.name, firstId, count },
-        index === held.length - 1 && error === undefined ? done : ignore,
-      );
-    });
-    this.#dispatcher.noteRoom(follower);
+      this.#commit({ type: "acknowledged", number: stream.number, firstId, count });
+    }
+    this.#noteTaken(follower);
     if (error !== undefined) throw error;
-    if (held.length === 0) done();
+    if (done !== undefined) this.#options.settle(done);
   }
 
   /** Takes back deliveries that were not looked at: they do not count as attempts. */
   release(follower: Follower, ranges: readonly TagRange[]): void {
     const { held, error } = takePending(follower, ranges);
-    for (const run of held) this.#giveBack(follower, run, run.attempts - 1);
-    this.#dispatcher.noteRoom(follower);
+    for (const run of held) {
+      this.#attempts.unsay(follower, run);
+      this.#giveBack(follower, run, run.attempts - 1);
+    }
+    this.#noteTaken(follower);
     if (error !== undefined) throw error;
   }
 
@@ -221,7 +286,7 @@ export class Broker {
     let error: BrokerError | undefined;
     for (const range of ranges) {
       const runs = follower.pending.find(range.firstTag, range.count);
-      for (const run of runs) run.isBegun = true;
+      for (const run of runs) this.#attempts.begin(run);
       error ??= findMissing(follower, range, runs);
     }
     if (error !== undefined) throw error;
@@ -237,40 +302,21 @@ export class Broker {
     const { pending } = follower;
     const oldest = pending.runs[0]?.firstTag ?? 0;
     const worked = lastTag === undefined ? pending.find(oldest, 1) : pending.find(1, lastTag);
-    for (const run of worked) run.isBegun = true;
+    for (const run of worked) this.#attempts.begin(run);
     for (const run of pending.takeAll()) {
+      if (!run.isBegun) this.#attempts.unsay(follower, run);
       this.#giveBack(follower, run, run.isBegun ? run.attempts : run.attempts - 1);
     }
   }
 
   /** Tells what followers hold, by the followers' names. */
   getPels(): PendingEntryList[] {
-    const lists = new Map<string, { follower: string; count: number; entries: PendingEntry[] }>();
-    let left = PEL_ENTRIES_MAX;
-    for (const { name, pending } of this.#followers) {
-      const list = lists.get(name) ?? { follower: name, count: 0, entries: [] };
-      lists.set(name, list);
-      list.count += pending.count;
-      left -= listEntries(pending.runs, list.entries, left);
-    }
-    for (const { entries } of lists.values()) entries.sort(byDelivery);
-    return [...lists.values()];
+    return listByFollower(this.#followers);
   }
 
   /** Tells what the followers of one name hold. */
   getPel(name: string): PendingEntry[] {
-    const entries: PendingEntry[] = [];
-    let isKnown = false;
-    for (const follower of this.#followers) {
-      if (follower.name !== name) continue;
-      isKnown = true;
-      listEntries(follower.pending.runs, entries, PEL_ENTRIES_MAX - entries.length);
-    }
-    if (isKnown) return entries.sort(byDelivery);
-    throw new BrokerError(
-      "FOLLOWER_NOT_FOUND",
-      `Cannot find follower "${name}": none of that name is connected`,
-    );
+    return listOfFollower(this.#followers, name);
   }
 
   // Time, and what has become true.
@@ -282,56 +328,74 @@ export class Broker {
 
   /** Does all that is due; returns the time of the next deadline. */
   tick(now: number): number {
-    return this.#publishers.tick(now);
+    return this.#state.publishers.tick(now);
   }
 
-  /** Makes a durable fact true. */
+  /** Makes a fact true. */
   apply(event: Event): void {
-    switch (event.type) {
-      case "streamCreated":
-        return this.#applyStreamCreated(event.stream);
-      case "streamDeleted":
-        return this.#applyStreamDeleted(event.stream);
-      case "published":
-        return this.#applyPublished(event.storedIn, event.batch);
-      case "acknowledged": {
-        const stream = this.#router.getStream(event.stream);
-        if (stream !== undefined) this.#bytes -= stream.forgetPending(event.firstId, event.count);
-      }
-    }
+    this.#state.apply(event);
   }
 
-  #applyStreamCreated(name: string): void {
-    // Another command has created it between its decision and now.
-    if (this.#router.getStream(name) !== undefined) return;
-    const stream = new Stream(name);
-    for (const follower of this.#router.addStream(stream)) this.#attach(follower, stream);
+  /** Serves a stream no more: some of it cannot be read. */
+  noteDamage(number: number, explain: (name: string) => BrokerError): void {
+    const stream = this.#router.getNumbered(number);
+    if (stream !== undefined) this.#noteDamage(stream, explain(stream.name));
   }
 
-  #applyStreamDeleted(name: string): void {
-    const stream = this.#router.getStream(name);
-    if (stream === undefined) return;
-    this.#router.removeStream(stream);
-    this.#bytes -= stream.backlog.bytes;
-    for (const attachment of [...stream.attachments]) {
-      const { follower } = attachment;
-      for (const run of follower.pending.takeStream(stream)) {
-        follower.pendingBytes -= stream.backlog.measure(run.firstId, run.count);
-      }
-      this.#detach(attachment);
-      this.#dispatcher.noteRoom(follower);
-    }
+  /** Messages of a part of the store that are not gone: so many runs of them, from the first on. */
+  findLive(segment: Segment, runCount: number): LiveRun[] {
+    return findLiveRuns(this.#router.streams, { segment, runCount, followers: this.#followers });
   }
 
-  #applyPublished(storedIn: readonly StoredIn[], batch: MessageBatch): void {
-    for (const { stream: name, firstId } of storedIn) {
-      const stream = this.#router.getStream(name);
-      // Deleted between its decision and now: the batch is gone with it.
-      if (stream === undefined) continue;
-      stream.append(firstId, batch);
-      this.#bytes += batch.end - batch.start;
-      this.#dispatcher.noteReady(stream);
+  #commit(event: Event, written?: () => void): void {
+    this.#options.commit(event, written);
+    this.#state.apply(event);
+  }
+
+  /** Why a batch cannot be stored, if it cannot. */
+  #findObstacle(
+    publisher: Publisher,
+    batch: NumberedBatch,
+    streams: readonly Stream[],
+  ): BrokerError | undefined {
+    if (streams.length === 0) return publisher.route.explainNoStream();
+    for (const { damage } of streams) if (damage !== undefined) return damage;
+    return this.#options.findObstacle?.(batch.bytes * streams.length);
+  }
+
+  /** Takes back what was decided about a batch that could not be stored. */
+  #returnIds(
+    record: PublisherRecord,
+    sent: SentBatch,
+    { streams, storedIn, error }: {
+      streams: readonly Stream[];
+      storedIn: readonly StoredAt[];
+      error: BrokerError;
+    },
+  ): void {
+    streams.forEach((stream, index) => stream.returnIds(storedIn[index]!.firstId));
+    record.conclude(sent, { storedIn: [], error });
+  }
+
+  /** The number of a publisher, which it gets when it stores something for the first time. */
+  #numberOf(record: PublisherRecord): number {
+    if (record.number === 0) {
+      const { identity } = record;
+      record.number = this.#state.nextPublisherNumber;
+      this.#commit({ type: "publisherOpened", number: record.number, identity });
     }
+    return record.number;
+  }
+
+  /** Notes that a follower holds less. */
+  #noteTaken(follower: Follower): void {
+    this.#attempts.noteOldest(follower);
+    this.#dispatcher.noteRoom(follower);
+  }
+
+  #noteDamage(stream: Stream, error: BrokerError): void {
+    stream.noteDamage(error);
+    this.#options.noteDamage?.(stream.name, error);
   }
 
   /** Throws if there would be too many attachments: patterns can make millions of few bytes. */
@@ -353,6 +417,18 @@ export class Broker {
     this.#dispatcher.attach(attachment);
   }
 
+  /** Takes a stream away from its followers, and what they hold of it. */
+  #detachAll(stream: Stream): void {
+    for (const attachment of [...stream.attachments]) {
+      const { follower } = attachment;
+      for (const run of follower.pending.takeStream(stream)) {
+        follower.pendingBytes -= stream.backlog.measure(run.firstId, run.count);
+      }
+      this.#detach(attachment);
+      this.#noteTaken(follower);
+    }
+  }
+
   /** Takes an attachment away from both its ends. */
   #detach(attachment: Attachment): void {
     attachment.line?.remove(attachment);
@@ -368,8 +444,6 @@ export class Broker {
     this.#dispatcher.noteReady(stream);
   }
 }
-
-function ignore(): void {}
 
 /** Takes what is pending of some ranges, and tells what of them is not. */
 function takePending(
@@ -414,37 +488,4 @@ function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
     if (error !== undefined) sink.refuse(batch, error);
     else sink.confirm(batch, storedIn, true);
   });
-}
-
-/** Why a publisher's messages have nowhere to go. */
-function explainNoStream(publisher: Publisher): BrokerError {
-  const { bindType, routeString } = publisher.route.bind;
-  if (bindType === "regex") {
-    return new BrokerError(
-      "NO_MATCHING_STREAM",
-      `Cannot publish to /${routeString}/: no stream's name matches`,
-    );
-  }
-  return new BrokerError("STREAM_NOT_FOUND", `Cannot publish to "${routeString}": no such stream`);
-}
-
-/** What followers of one name hold is told in the order of delivery, whoever of them holds it. */
-function byDelivery(one: PendingEntry, other: PendingEntry): number {
-  return one.deliveredAt - other.deliveredAt;
-}
-
-/** Writes runs down as single entries, `countMax` at most; returns how many. */
-function listEntries(
-  runs: readonly PendingRun[],
-  entries: PendingEntry[],
-  countMax: number,
-): number {
-  let left = countMax;
-  for (const { stream, firstId, count, attempts, deliveredAt } of runs) {
-    for (let index = 0; index < count; index++) {
-      if (left-- === 0) return countMax;
-      entries.push({ stream: stream.name, id: firstId + index, attempts, deliveredAt });
-    }
-  }
-  return countMax - left;
 }

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { BATCH_COUNT_MAX } from "../../protocol.ts";
+import { BATCH_COUNT_MAX, BrokerError, type MessageBatch } from "../../protocol.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Follower } from "./follower.ts";
 import type { Stream } from "./stream.ts";
@@ -22,19 +22,26 @@ const DELIVERY_BYTES_MAX = 256 * 1024;
 /** A follower of several streams takes at most so many messages from one of them in its turn. */
 const TURN_COUNT_MAX = 256;
 
+/** Who is told by a dispatcher. */
+export interface DispatcherOptions {
+  /** Is called when there is something to dispatch, after a time when there was not. */
+  readonly wake: () => void;
+  /** Hears of a follower that has been given messages. */
+  readonly served: (follower: Follower) => void;
+  /** Hears of a stream whose next messages cannot be read. */
+  readonly damaged: (stream: Stream, error: BrokerError) => void;
+}
+
 /** Hands ready messages to followers with room. */
 export class Dispatcher {
   #streams = new Set<Stream>();
   #followers = new Set<Follower>();
-  #wake: () => void;
+  /** Those that were given something by the dispatch that is under way. */
+  #served = new Set<Follower>();
+  readonly #options: DispatcherOptions;
 
-  /**
-   * Creates a dispatcher.
-   *
-   * @param wake Is called when there is something to dispatch, after a time when there was not.
-   */
-  constructor(wake: () => void) {
-    this.#wake = wake;
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
   }
 
   /** Notes that a stream may have something for its waiting followers. */
@@ -53,7 +60,7 @@ export class Dispatcher {
 
   /** Notes that a follower has come to a stream. */
   attach(attachment: Attachment): void {
-    if (attachment.stream.ready.count === 0) {
+    if (!canDeliver(attachment.stream)) {
       attachment.stream.waiting.append(attachment);
     } else {
       attachment.follower.turns.append(attachment);
@@ -71,20 +78,22 @@ export class Dispatcher {
       this.#streams.delete(stream);
       this.#serveStream(stream, now);
     }
+    for (const follower of this.#served) this.#options.served(follower);
+    this.#served.clear();
   }
 
   #wakeOnce(): void {
-    if (this.#streams.size === 0 && this.#followers.size === 0) this.#wake();
+    if (this.#streams.size === 0 && this.#followers.size === 0) this.#options.wake();
   }
 
   /** Shares what is ready in a stream among those who wait for it, in rounds of equal shares. */
   #serveStream(stream: Stream, now: number): void {
-    while (stream.ready.count > 0 && stream.waiting.count > 0) {
+    while (canDeliver(stream) && stream.waiting.count > 0) {
       const share = Math.ceil(stream.ready.count / stream.waiting.count);
-      for (let turns = stream.waiting.count; turns > 0 && stream.ready.count > 0; turns--) {
+      for (let turns = stream.waiting.count; turns > 0 && canDeliver(stream); turns--) {
         const attachment = stream.waiting.first;
         if (attachment === undefined) return;
-        deliver(attachment, share, now);
+        this.#deliver(attachment, share, now);
         this.#line(attachment);
       }
     }
@@ -96,7 +105,7 @@ export class Dispatcher {
       const attachment = follower.turns.first;
       if (attachment === undefined || follower.room === 0) return;
       const countMax = follower.turns.count === 1 ? follower.room : TURN_COUNT_MAX;
-      deliver(attachment, countMax, now);
+      this.#deliver(attachment, countMax, now);
       this.#line(attachment);
     }
   }
@@ -104,50 +113,67 @@ export class Dispatcher {
   /** Puts an attachment at the end of the line that it belongs into now. */
   #line(attachment: Attachment): void {
     const { stream, follower } = attachment;
-    if (stream.ready.count === 0) stream.waiting.append(attachment);
+    if (!canDeliver(stream)) stream.waiting.append(attachment);
     else if (follower.room === 0) follower.turns.append(attachment);
     else attachment.line!.append(attachment);
   }
-}
 
-/** Delivers up to `countMax` messages, as far as there is room. */
-function deliver(attachment: Attachment, countMax: number, now: number): void {
-  const { stream, follower } = attachment;
-  let left = Math.min(countMax, follower.room);
-  while (left > 0) {
-    const delivered = deliverRun(stream, follower, left, now);
-    if (delivered === 0) return;
-    left = Math.min(left - delivered, follower.room);
+  /** Delivers up to `countMax` messages, as far as there is room. */
+  #deliver({ stream, follower }: Attachment, countMax: number, now: number): void {
+    // It may have been found damaged since the follower got its turn.
+    if (!canDeliver(stream)) return;
+    this.#served.add(follower);
+    let left = Math.min(countMax, follower.room);
+    while (left > 0) {
+      const delivered = this.#deliverRun(stream, follower, left, now);
+      if (delivered === 0) return;
+      left = Math.min(left - delivered, follower.room);
+    }
+  }
+
+  /** Delivers the first ready messages of a stream that lie together; returns how many. */
+  #deliverRun(stream: Stream, follower: Follower, countMax: number, now: number): number {
+    const run = stream.ready.peek();
+    if (run === undefined) return 0;
+    const batch = this.#read(stream, follower, Math.min(countMax, run.count, BATCH_COUNT_MAX));
+    if (batch === undefined) return 0;
+    const { firstId } = run;
+    const { count } = batch;
+    const attempts = run.attempts + 1;
+    stream.takeReady(count);
+    const firstTag = follower.reserveTags(count);
+    follower.pending.append({
+      firstTag,
+      count,
+      stream,
+      firstId,
+      attempts,
+      deliveredAt: now,
+      isBegun: false,
+    });
+    follower.pendingBytes += batch.end - batch.start;
+    follower.sink.deliver({ stream: stream.name, firstTag, firstId, attempts, batch });
+    return count;
+  }
+
+  /**
+   * Finds the first ready messages; none if they cannot be read. The last one may go beyond the
+   * follower's bytes, or a message larger than they are could never be delivered.
+   */
+  #read(stream: Stream, follower: Follower, countMax: number): MessageBatch | undefined {
+    const { firstId } = stream.ready.peek()!;
+    try {
+      const bytesMax = Math.min(follower.roomBytes, DELIVERY_BYTES_MAX);
+      return stream.backlog.read(firstId, countMax, bytesMax);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      this.#options.damaged(stream, error);
+      return undefined;
+    }
   }
 }
 
-/**
- * Delivers the first ready messages of a stream that lie together; returns how many. The last one
- * may go beyond the follower's bytes, or a message larger than they are could never be delivered.
- */
-function deliverRun(stream: Stream, follower: Follower, countMax: number, now: number): number {
-  const run = stream.ready.peek();
-  if (run === undefined) return 0;
-  const { firstId } = run;
-  const attempts = run.attempts + 1;
-  const batch = stream.backlog.read(
-    firstId,
-    Math.min(countMax, run.count, BATCH_COUNT_MAX),
-    Math.min(follower.roomBytes, DELIVERY_BYTES_MAX),
-  );
-  const { count } = batch;
-  stream.takeReady(count);
-  const firstTag = follower.reserveTags(count);
-  follower.pending.append({
-    firstTag,
-    count,
-    stream,
-    firstId,
-    attempts,
-    deliveredAt: now,
-    isBegun: false,
-  });
-  follower.pendingBytes += batch.end - batch.start;
-  follower.sink.deliver({ stream: stream.name, firstTag, firstId, attempts, batch });
-  return count;
+/** Whether a stream has something to hand out. */
+function canDeliver({ ready, damage }: Stream): boolean {
+  return ready.count > 0 && damage === undefined;
 }

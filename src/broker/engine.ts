@@ -153,10 +153,13 @@ export interface EngineFollower {
   /** Sets how much it may hold unacknowledged. */
   setCredit(messages: number, bytes: number): void;
   /**
-   * Ends deliveries; resolves when that is durable. What of the ranges is held is done in any case.
-   * Rejects with `UNKNOWN_DELIVERY` or `STALE_DELIVERY` if some of it is not held.
+   * Ends deliveries. What of the ranges is held is done in any case. Throws, or rejects, with
+   * `UNKNOWN_DELIVERY` or `STALE_DELIVERY` if some of it is not held.
+   *
+   * @param isConfirmed Whether somebody waits until it is durable: then it is made so at once.
+   * @returns A promise of that, or nothing if it is so already, or nobody waits.
    */
-  ack(ranges: readonly TagRange[]): Promise<void> | void;
+  ack(ranges: readonly TagRange[], isConfirmed: boolean): Promise<void> | void;
   /** Takes deliveries back that were not looked at; throws like {@linkcode EngineFollower.ack}. */
   release(ranges: readonly TagRange[]): void;
   /** Notes that deliveries are being worked on; throws like {@linkcode EngineFollower.ack}. */

@@ -28,6 +28,8 @@ export class Follower {
   readonly pending: PendingList = new PendingList();
   /** The bytes of what is pending. */
   pendingBytes = 0;
+  /** The tag of the last delivery of which it is written down that it was the oldest one. */
+  attemptedTag = 0;
   /** How many messages it may hold. */
   creditMessages: number;
   /** How many bytes it may hold. */

@@ -45,11 +45,15 @@ interface Answer {
 export class PublisherRecord {
   /** Who it is. */
   readonly identity: string;
+  /** Its number in events; 0 as long as it has stored nothing. */
+  number = 0;
   /** How many sessions have it open: two while a lost connection has not been noticed. */
   openCount = 0;
   /** When the last session lost it. */
   lostAt = 0;
   #lastSequence = 0;
+  #lastStoredSequence = 0;
+  #gaps: { readonly from: number; readonly to: number }[] = [];
   #batches: SentBatch[] = [];
   #answers: Answer[] = [];
 
@@ -62,10 +66,44 @@ export class PublisherRecord {
     return this.#lastSequence;
   }
 
+  /** Whether a batch may have been seen before. */
+  hasSeen(sequence: number): boolean {
+    return sequence <= this.#lastSequence && !this.#isInGap(sequence);
+  }
+
+  /** What was stored of it and may be sent again, in order. */
+  get stored(): readonly SentBatch[] {
+    return this.#batches.filter(({ outcome }) =>
+      outcome !== undefined && outcome.error === undefined
+    );
+  }
+
+  /** The number of the last message that was stored. */
+  get lastStoredSequence(): number {
+    return this.#lastStoredSequence;
+  }
+
+  /** Notes a batch that was stored before this broker was started. */
+  restore(sequence: number, count: number, storedIn: readonly StoredIn[]): void {
+    // What is between this batch and the one before it was refused, and may not have heard so.
+    if (sequence > this.#lastSequence + 1) {
+      this.#gaps.push({ from: this.#lastSequence + 1, to: sequence });
+      // The oldest ones are those that the publisher has long known of.
+      if (this.#gaps.length > OUTCOMES_MAX) this.#gaps.shift();
+    }
+    this.conclude(this.note(sequence, count), { storedIn });
+  }
+
+  /** Notes how far its messages were stored before this broker was started. */
+  restoreSequence(lastSequence: number): void {
+    this.#lastSequence = Math.max(this.#lastSequence, lastSequence);
+    this.#lastStoredSequence = this.#lastSequence;
+  }
+
   /** Notes a batch that was not seen before. */
   note(sequence: number, count: number): SentBatch {
     const batch: SentBatch = { sequence, count };
-    this.#lastSequence = sequence + count - 1;
+    this.#lastSequence = Math.max(this.#lastSequence, sequence + count - 1);
     this.#batches.push(batch);
     if (this.#batches.length > OUTCOMES_MAX) this.#batches.shift();
     return batch;
@@ -85,6 +123,12 @@ export class PublisherRecord {
   /** Notes what became of a batch. */
   conclude(batch: SentBatch, outcome: Outcome): void {
     batch.outcome = outcome;
+    if (outcome.error === undefined) {
+      this.#lastStoredSequence = Math.max(
+        this.#lastStoredSequence,
+        batch.sequence + batch.count - 1,
+      );
+    }
     this.#tellAll();
   }
 
@@ -94,6 +138,13 @@ export class PublisherRecord {
     let settled = 0;
     while (settled < batches.length && batches[settled]!.sequence < sequence) settled++;
     if (settled > 0) batches.splice(0, settled);
+    while (this.#gaps.length > 0 && this.#gaps[0]!.to <= sequence) this.#gaps.shift();
+  }
+
+  /** Whether a message was not stored although later ones were, before this broker was started. */
+  #isInGap(sequence: number): boolean {
+    return this.#gaps.some(({ from, to }) => sequence >= from && sequence < to) &&
+      this.recall(sequence) === undefined;
   }
 
   #tellAll(): void {

@@ -17,6 +17,16 @@ export class PublisherRegistry {
   readonly #records = new Map<string, PublisherRecord>();
   /** In the order in which they were lost. */
   readonly #lost = new Set<PublisherRecord>();
+  readonly #forgotten: (record: PublisherRecord) => void;
+
+  /**
+   * Begins with none.
+   *
+   * @param forgotten Hears of each publisher that is not remembered any more.
+   */
+  constructor(forgotten: (record: PublisherRecord) => void = () => {}) {
+    this.#forgotten = forgotten;
+  }
 
   /** How many publishers are remembered. */
   get count(): number {
@@ -32,10 +42,41 @@ export class PublisherRegistry {
     return record;
   }
 
+  /** All publishers that are remembered. */
+  get records(): Iterable<PublisherRecord> {
+    return this.#records.values();
+  }
+
+  /** Remembers a publisher of an earlier broker; it is lost until it comes back. */
+  restore(record: PublisherRecord): void {
+    // Of two with one identity the first has ended, or the second would not have begun. A snapshot may
+    // know the second before it is told of the first.
+    const other = this.#records.get(record.identity);
+    if (other !== undefined) {
+      if (other.number > record.number) return;
+      this.#lost.delete(other);
+    }
+    this.#records.set(record.identity, record);
+    this.#lost.add(record);
+  }
+
+  /** Begins to count the time for publishers that have been restored. */
+  finishRestoration(now: number): void {
+    for (const record of this.#lost) record.lostAt = now;
+  }
+
   /** Forgets a publisher that has ended. */
   close(record: PublisherRecord): void {
     record.openCount--;
-    if (record.openCount === 0) this.#records.delete(record.identity);
+    if (record.openCount === 0) this.forget(record);
+  }
+
+  /** Forgets a publisher. */
+  forget(record: PublisherRecord): void {
+    this.#lost.delete(record);
+    if (this.#records.get(record.identity) !== record) return;
+    this.#records.delete(record.identity);
+    this.#forgotten(record);
   }
 
   /** Keeps a publisher whose connection is lost for a while. */
@@ -57,10 +98,7 @@ export class PublisherRegistry {
   }
 
   #forgetOldest(): void {
-    for (const record of this.#lost) {
-      this.#lost.delete(record);
-      this.#records.delete(record.identity);
-      return;
-    }
+    const [oldest] = this.#lost;
+    if (oldest !== undefined) this.forget(oldest);
   }
 }

@@ -48,6 +48,11 @@ export class ReadyList {
     return this.#returnedCount + this.#freshCount;
   }
 
+  /** The runs that came back, in no order. */
+  get returned(): readonly ReadyRun[] {
+    return this.#returned;
+  }
+
   /** Adds messages that have just been stored, behind all others. */
   append(count: number): void {
     this.#freshCount += count;

@@ -41,12 +41,28 @@ export class Route {
     }
     return this.#streams;
   }
+
+  /** Why a publisher's messages have nowhere to go. */
+  explainNoStream(): BrokerError {
+    const { bindType, routeString } = this.bind;
+    if (bindType === "regex") {
+      return new BrokerError(
+        "NO_MATCHING_STREAM",
+        `Cannot publish to /${routeString}/: no stream's name matches`,
+      );
+    }
+    return new BrokerError(
+      "STREAM_NOT_FOUND",
+      `Cannot publish to "${routeString}": no such stream`,
+    );
+  }
 }
 
 /** The streams by name, and who is bound to what. */
 export class Router {
   readonly #compilePattern: PatternCompiler;
   readonly #streams = new Map<string, Stream>();
+  readonly #numbered = new Map<number, Stream>();
   readonly #directFollowers = new Map<string, Set<Follower>>();
   readonly #regexFollowers = new Map<Follower, NameMatcher>();
   #version = 0;
@@ -75,6 +91,11 @@ export class Router {
     return this.#streams.get(name);
   }
 
+  /** The stream of that number, if it is there. */
+  getNumbered(number: number): Stream | undefined {
+    return this.#numbered.get(number);
+  }
+
   /** The stream of that name; throws `STREAM_NOT_FOUND` if there is none. */
   requireStream(name: string): Stream {
     const stream = this.#streams.get(name);
@@ -92,6 +113,7 @@ export class Router {
   /** Adds a stream; returns the followers whose binds match it. */
   addStream(stream: Stream): Follower[] {
     this.#streams.set(stream.name, stream);
+    this.#numbered.set(stream.number, stream);
     this.#version++;
     const followers = [...this.#directFollowers.get(stream.name) ?? []];
     for (const [follower, matches] of this.#regexFollowers) {
@@ -102,7 +124,9 @@ export class Router {
 
   /** Takes a stream away. */
   removeStream(stream: Stream): void {
-    this.#streams.delete(stream.name);
+    // Another one may have the name by now.
+    if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
+    this.#numbered.delete(stream.number);
     this.#version++;
   }
 

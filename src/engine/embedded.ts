@@ -6,7 +6,7 @@
  */
 
 import type { BrokerError, PendingEntry, PendingEntryList, StreamInfo } from "../../protocol.ts";
-import { Broker } from "../broker/broker.ts";
+import { Broker, type BrokerOptions } from "../broker/broker.ts";
 import type {
   Engine,
   EngineFollower,
@@ -16,80 +16,71 @@ import type {
   PublisherOptions,
   PublisherSink,
 } from "../broker/engine.ts";
-import type { Event } from "../broker/event.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** What makes an engine of the rules. */
-export interface EmbeddedEngineOptions {
+export interface EmbeddedEngineOptions
+  extends Pick<BrokerOptions, "durability" | "residency" | "store" | "commit" | "settle"> {
   /** Its name in settings and in the handshake. */
   readonly name: string;
-  /** What a confirm promises, in a word. */
-  readonly durability: string;
   /** Tells the time, in milliseconds. */
   readonly now: () => number;
-  /**
-   * Makes an event durable and then calls `apply` with it, in the order of the calls. The buffer of a
-   * batch is used again after the call: an engine that applies later keeps a copy.
-   */
-  readonly commit: (event: Event, apply: (event: Event) => void) => void;
   /** Does something soon, but not at once. */
   readonly schedule: (work: () => void) => void;
   /** Tells why so many more bytes of messages cannot be stored beside those there are, if so. */
   readonly findObstacle?: (bytes: number, bytesStored: number) => BrokerError | undefined;
+  /** Is told of a stream that is not served any more, since some of it cannot be read. */
+  readonly noteDamage?: (stream: string, error: BrokerError) => void;
 }
 
 /** Streams in this process. */
 export class EmbeddedEngine implements Engine {
   readonly name: string;
   readonly durability: string;
+  /** The rules. */
+  protected readonly broker: Broker;
   readonly #options: EmbeddedEngineOptions;
-  readonly #broker: Broker;
   #isWoken = false;
 
   constructor(options: EmbeddedEngineOptions) {
-    const { name, durability, commit, findObstacle } = options;
+    const { name, durability, findObstacle } = options;
     this.name = name;
     this.durability = durability;
     this.#options = options;
-    this.#broker = new Broker({
-      durability,
+    this.broker = new Broker({
+      ...options,
       compilePattern,
-      commit: (event, done) =>
-        commit(event, (durable) => {
-          this.#broker.apply(durable);
-          done();
-        }),
-      findObstacle: (bytes) => findObstacle?.(bytes, this.#broker.bytes),
+      findObstacle: (bytes) => findObstacle?.(bytes, this.broker.bytes),
       wake: () => this.#wake(),
     });
   }
 
   createStream(name: string): Promise<boolean> {
-    return new Promise((resolve) => this.#broker.createStream(name, resolve));
+    return new Promise((resolve) => this.broker.createStream(name, resolve));
   }
 
   deleteStream(name: string): Promise<void> {
-    return new Promise((resolve) => this.#broker.deleteStream(name, resolve));
+    return new Promise((resolve) => this.broker.deleteStream(name, resolve));
   }
 
   getStreams(): Promise<StreamInfo[]> {
-    return Promise.resolve(this.#broker.getStreams());
+    return Promise.resolve(this.broker.getStreams());
   }
 
   getStream(name: string): Promise<StreamInfo> {
-    return new Promise((resolve) => resolve(this.#broker.getStream(name)));
+    return new Promise((resolve) => resolve(this.broker.getStream(name)));
   }
 
   getPels(): Promise<PendingEntryList[]> {
-    return Promise.resolve(this.#broker.getPels());
+    return Promise.resolve(this.broker.getPels());
   }
 
   getPel(follower: string): Promise<PendingEntry[]> {
-    return new Promise((resolve) => resolve(this.#broker.getPel(follower)));
+    return new Promise((resolve) => resolve(this.broker.getPel(follower)));
   }
 
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher {
-    const broker = this.#broker;
+    const broker = this.broker;
     const publisher = broker.openPublisher(options, sink);
     return {
       publish: (batch) => broker.publish(publisher, batch),
@@ -100,11 +91,14 @@ export class EmbeddedEngine implements Engine {
   }
 
   openFollower(options: FollowerOptions, sink: FollowerSink): EngineFollower {
-    const broker = this.#broker;
+    const broker = this.broker;
     const follower = broker.openFollower(options, sink);
     return {
       setCredit: (messages, bytes) => broker.setCredit(follower, messages, bytes),
-      ack: (ranges) => whenDone((done) => broker.ack(follower, ranges, done)),
+      ack: (ranges, isConfirmed) => {
+        if (!isConfirmed) return broker.ack(follower, ranges);
+        return whenDone((done) => broker.ack(follower, ranges, done));
+      },
       release: (ranges) => broker.release(follower, ranges),
       begin: (ranges) => broker.begin(follower, ranges),
       resume: () => broker.resume(follower),
@@ -113,7 +107,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   tick(now: number): number {
-    return this.#broker.tick(now);
+    return this.broker.tick(now);
   }
 
   close(): Promise<void> {
@@ -126,7 +120,7 @@ export class EmbeddedEngine implements Engine {
     this.#isWoken = true;
     this.#options.schedule(() => {
       this.#isWoken = false;
-      this.#broker.dispatch(this.#options.now());
+      this.broker.dispatch(this.#options.now());
     });
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import { BrokerError } from "../../protocol.ts";
+import { Residency } from "../broker/residency.ts";
 import { EmbeddedEngine } from "./embedded.ts";
 
 /** What a memory engine needs. */
@@ -23,8 +24,11 @@ export class MemoryEngine extends EmbeddedEngine {
       name: "memory",
       durability: "memory",
       now,
-      // Nothing can be more durable here than it is when it has been applied.
-      commit: (event, apply) => apply(event),
+      residency: new Residency({ bytesMax: Infinity, pager: undefined }),
+      // Nothing can be more durable here than it is at once.
+      store: (event, outcome) => outcome.stored(event),
+      commit: (_event, written) => written?.(),
+      settle: (done) => done(),
       // Once for all that happens in this turn of the event loop.
       schedule: queueMicrotask,
       findObstacle: (bytes, bytesStored) => findObstacle(bytes, bytesStored, memoryLimit),

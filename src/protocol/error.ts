@@ -61,6 +61,10 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   HEADERS_TOO_LARGE: { fatal: false, meaning: "the headers are over the limit" },
   /** The engine keeps messages in memory and its memory limit is reached. */
   MEMORY_FULL: { fatal: false, meaning: "the memory limit for bodies is reached" },
+  /** There is no room on the broker's disk; deliveries and acknowledgements go on. */
+  DISK_FULL: { fatal: false, meaning: "the broker's disk is full" },
+  /** Some of the stream cannot be read from the disk; the broker's log tells where. */
+  STREAM_DAMAGED: { fatal: false, meaning: "some of the stream cannot be read from the disk" },
   /** The acknowledged delivery was never made to this follower. */
   UNKNOWN_DELIVERY: { fatal: false, meaning: "no such delivery was made to this follower" },
   /** The acknowledged delivery is no longer this follower's: acknowledged, given back or lost. */
@@ -92,6 +96,8 @@ export type ErrorCode =
   | "MESSAGE_TOO_LARGE"
   | "HEADERS_TOO_LARGE"
   | "MEMORY_FULL"
+  | "DISK_FULL"
+  | "STREAM_DAMAGED"
   | "UNKNOWN_DELIVERY"
   | "STALE_DELIVERY";
 
@@ -109,7 +115,7 @@ export function isErrorCode(text: unknown): text is ErrorCode {
  * import { serve } from "@simplemq/simplemq/server";
  * import { assert, assertEquals } from "@std/assert";
  *
- * await using broker = await serve({ port: 0 });
+ * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
  * await using connection = await broker.connect();
  * try {
  *   await connection.publisher("nowhere").sendMessage("lost?");

@@ -73,7 +73,7 @@ export class SessionFollower implements FollowerSink {
     const about = request === 0 ? { follower } : { follower, request };
     const answer = () => request !== 0 && session.respond(request, null);
     try {
-      const durable = this.#requireOpen()[verb](fields.ranges);
+      const durable = this.#requireOpen()[verb](fields.ranges, request !== 0);
       if (durable === undefined) answer();
       else {
         durable.then(answer, (error) => session.fail(error, about))

@@ -8,16 +8,16 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Attachment, AttachmentLine } from "../../src/broker/attachment.ts";
 import { Follower } from "../../src/broker/follower.ts";
-import { Stream } from "../../src/broker/stream.ts";
 import { fuzz } from "../support/fuzz.ts";
 import { RecordingFollowerSink } from "../support/recording_sinks.ts";
 import { bindOf } from "../support/test_broker.ts";
+import { streamOf } from "../support/test_stream.ts";
 
 /** An attachment whose follower has that name. */
 function attachment(name: string): Attachment {
   const sink = new RecordingFollowerSink();
   const follower = new Follower({ name, bind: bindOf("orders"), messages: 1, bytes: 1, sink });
-  return new Attachment(follower, new Stream("orders"));
+  return new Attachment(follower, streamOf("orders"));
 }
 
 /** The names in a line, after a look at its links in both directions. */

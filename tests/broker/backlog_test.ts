@@ -7,9 +7,10 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { readEntrySize } from "../../protocol.ts";
-import { Backlog } from "../../src/broker/backlog.ts";
+import { Backlog, type IdRange } from "../../src/broker/backlog.ts";
 import { batchOf, textsOf } from "../support/batches.ts";
 import { fuzz } from "../support/fuzz.ts";
+import { unlimited } from "../support/test_stream.ts";
 
 const HEAD = 8;
 
@@ -28,13 +29,18 @@ function readTexts(backlog: Backlog, firstId: number, count: number): string[] {
 
 /** A backlog of messages of so many bytes, head included, one batch each. */
 function backlogOf(count: number, bytes: number): Backlog {
-  const backlog = new Backlog();
+  const backlog = new Backlog(unlimited());
   for (let id = 1; id <= count; id++) backlog.append(id, batchOf(bytes - HEAD));
   return backlog;
 }
 
+/** Runs as `firstId+count`. */
+function shown(runs: readonly IdRange[]): string[] {
+  return runs.map(({ firstId, count }) => `${firstId}+${count}`);
+}
+
 Deno.test("Backlog.read() finds what was appended, and no more than lies together", () => {
-  const backlog = new Backlog();
+  const backlog = new Backlog(unlimited());
   backlog.append(1, batchOf("a", "b"));
   backlog.append(3, batchOf("c"));
   assertEquals(readTexts(backlog, 1, 3), ["a", "b", "c"]);
@@ -62,7 +68,7 @@ Deno.test("Backlog.read() takes at most so many bytes, but one message at least"
 
 Deno.test("Backlog.read() takes as many messages as fit, from anywhere and for any limit", () => {
   const sizes = [9, 30, 8, 8, 100, 12, 50, 8, 9, 20, 8];
-  const backlog = new Backlog();
+  const backlog = new Backlog(unlimited());
   backlog.append(1, batchOf(...sizes.map((size) => size - HEAD)));
   for (let first = 0; first < sizes.length; first++) {
     for (let bytesMax = 0; bytesMax < 300; bytesMax++) {
@@ -78,7 +84,7 @@ Deno.test("Backlog.read() takes as many messages as fit, from anywhere and for a
 });
 
 Deno.test("Backlog keeps a message larger than any slab", () => {
-  const backlog = new Backlog();
+  const backlog = new Backlog(unlimited());
   backlog.append(1, batchOf("before"));
   backlog.append(2, batchOf(SLAB_BYTES_MAX * 2));
   backlog.append(3, batchOf("behind"));
@@ -88,7 +94,7 @@ Deno.test("Backlog keeps a message larger than any slab", () => {
 });
 
 Deno.test("Backlog.append() copies: the batch's buffer can be used for something else", () => {
-  const backlog = new Backlog();
+  const backlog = new Backlog(unlimited());
   const batch = batchOf("stays");
   backlog.append(1, batch);
   batch.buffer.fill(0);
@@ -96,7 +102,7 @@ Deno.test("Backlog.append() copies: the batch's buffer can be used for something
 });
 
 Deno.test("Backlog.bytes and measure() count messages with their heads", () => {
-  const backlog = new Backlog();
+  const backlog = new Backlog(unlimited());
   assertEquals(backlog.bytes, 0);
   backlog.append(1, batchOf("abc", ""));
   backlog.append(3, batchOf("abcdef"));
@@ -129,8 +135,38 @@ Deno.test("Backlog.forget() of everything leaves nothing, and ids go on", () => 
   assertEquals(readTexts(backlog, 101, 1), ["next"]);
 });
 
+Deno.test("Backlog.forgetPresent() lets go of what is here, and of nothing else", () => {
+  const backlog = backlogOf(10, 50);
+  backlog.append(21, batchOf(42, 42));
+  backlog.forget(3, 2);
+  assertEquals(backlog.forgetPresent(2, 5), 3 * 50);
+  assertEquals(backlog.forgetPresent(2, 5), 0);
+  assertEquals(backlog.forgetPresent(11, 10), 0);
+  assertEquals(backlog.forgetPresent(9, 13), 3 * 50);
+  assertEquals(shown(backlog.findRuns()), ["1+1", "7+2", "22+1"]);
+  assertEquals(backlog.forgetPresent(0, 1000), 4 * 50);
+  assertEquals([backlog.bytes, backlog.slabBytes, backlog.findRuns()], [0, 0, []]);
+});
+
+Deno.test("Backlog.findRuns() tells what is here, in runs as long as can be", () => {
+  // Slabs of 20, 40, 80 … messages.
+  const backlog = backlogOf(1000, 50);
+  backlog.append(2001, batchOf("a", "b", "c"));
+  assertEquals(shown(backlog.findRuns()), ["1+1000", "2001+3"]);
+  assertEquals(shown(backlog.findRuns({ fromId: 15, toId: 30 })), ["15+15"]);
+  assertEquals(shown(backlog.findRuns({ fromId: 999, toId: 2003 })), ["999+2", "2001+2"]);
+  assertEquals(shown(backlog.findRuns({ fromId: 2002 })), ["2002+2"]);
+  assertEquals(backlog.findRuns({ fromId: 1001, toId: 2001 }), []);
+  assertEquals(backlog.findRuns({ fromId: 2004 }), []);
+  backlog.forget(10, 30);
+  backlog.forget(60, 1);
+  assertEquals(shown(backlog.findRuns({ fromId: 1, toId: 100 })), ["1+9", "40+20", "61+39"]);
+  assertEquals(shown(backlog.findRuns({ fromId: 15, toId: 61 })), ["40+20"]);
+  assertEquals(shown(backlog.findRuns({ fromId: 20, toId: 45 })), ["40+5"]);
+});
+
 Deno.test("Backlog.append() leaves out ids that were set aside and not used", () => {
-  const backlog = new Backlog();
+  const backlog = new Backlog(unlimited());
   backlog.append(5, batchOf("five"));
   backlog.append(9, batchOf("nine"));
   assertEquals([...readTexts(backlog, 5, 1), ...readTexts(backlog, 9, 1)], ["five", "nine"]);
@@ -174,7 +210,7 @@ Deno.test("Backlog: whatever is appended and forgotten, the rest can be read (ra
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: "max" }), (steps) => {
-      const backlog = new Backlog();
+      const backlog = new Backlog(unlimited());
       const model = new Map<number, string>();
       let nextId = 1;
       for (const { sizes, forgetAt, forgetCount } of steps) {

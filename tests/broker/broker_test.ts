@@ -11,6 +11,7 @@ import { Broker } from "../../src/broker/broker.ts";
 import { batchOf } from "../support/batches.ts";
 import { assertCode } from "../support/frames.ts";
 import { TestBroker } from "../support/test_broker.ts";
+import { unlimited } from "../support/test_stream.ts";
 
 /** The bytes in front of each body. */
 const HEAD = 8;
@@ -25,7 +26,8 @@ Deno.test("Broker.createStream() creates a stream once, and tells whether it was
   test.broker.createStream("orders", (isNew) => answers.push(isNew));
   assertEquals(answers, [true, false]);
   assertEquals(test.broker.getStream("orders").ready, 1);
-  assertEquals(test.events.map(({ type }) => type), ["streamCreated", "published"]);
+  const types = test.events.map(({ type }) => type);
+  assertEquals(types, ["streamCreated", "publisherOpened", "published"]);
 });
 
 Deno.test("Broker.createStream() refuses names outside the rule with BAD_STREAM_NAME", () => {
@@ -187,7 +189,8 @@ Deno.test("Broker.refuse() tells the publisher, and repetitions hear the same", 
   const numbered = { ...batch, sequence: 1, settled: 0, bytes: batch.end };
   test.broker.refuse(publisher, numbered, new BrokerError("MESSAGE_TOO_LARGE", "too large"));
   test.broker.publish(publisher, numbered);
-  assertEquals(sink.outcomes.map(({ code }) => code), ["MESSAGE_TOO_LARGE", "MESSAGE_TOO_LARGE"]);
+  test.broker.refuse(publisher, numbered, new BrokerError("BAD_FRAME", "something else"));
+  assertEquals(sink.outcomes.map(({ code }) => code), new Array(3).fill("MESSAGE_TOO_LARGE"));
   assertEquals(test.broker.getStream("orders").ready, 0);
 });
 
@@ -285,10 +288,10 @@ Deno.test("followers are attached to so many streams and no more, and nothing el
   const broker: Broker = new Broker({
     durability: "test",
     compilePattern: () => () => true,
-    commit: (event, done) => {
-      broker.apply(event);
-      done();
-    },
+    residency: unlimited(),
+    store: (event, outcome) => outcome.stored(event),
+    commit: () => {},
+    settle: (done) => done(),
     wake: () => {},
     attachmentsMax: 5,
   });

@@ -5,7 +5,14 @@
  * @module
  */
 
-import { assert, assertEquals, assertFalse, assertGreater, assertLessOrEqual } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertFalse,
+  assertGreater,
+  assertLessOrEqual,
+  assertThrows,
+} from "@std/assert";
 import { TestBroker, type TestFollower } from "../support/test_broker.ts";
 
 /** The bytes in front of each body. */
@@ -327,6 +334,17 @@ Deno.test("Dispatcher numbers deliveries of a follower 1, 2, 3 over all its stre
   test.dispatch();
   const tags = follower.sink.messages.map(({ tag }) => tag);
   assertEquals(tags, Array.from({ length: 8 }, (_, index) => index + 1));
+});
+
+Deno.test("Dispatcher does not take a fault of this program for a damaged stream", () => {
+  const test = new TestBroker("orders");
+  const follower = test.follower("orders");
+  follower.sink.deliver = () => {
+    throw new TypeError("a fault");
+  };
+  fill(test, "orders", 1);
+  assertThrows(() => test.dispatch(), TypeError, "a fault");
+  assertEquals(test.damaged, []);
 });
 
 Deno.test("Dispatcher notes when a message was delivered", () => {

@@ -7,11 +7,12 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { PendingList, type PendingRun } from "../../src/broker/pending_list.ts";
-import { Stream } from "../../src/broker/stream.ts";
+import type { Stream } from "../../src/broker/stream.ts";
 import { fuzz } from "../support/fuzz.ts";
+import { streamOf } from "../support/test_stream.ts";
 
-const stream = new Stream("orders");
-const other = new Stream("other");
+const stream = streamOf("orders");
+const other = streamOf("other");
 
 /** A run of deliveries whose ids are 100 above their tags. */
 function run(firstTag: number, count: number, where: Stream = stream): PendingRun {

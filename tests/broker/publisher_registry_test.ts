@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { PublisherRecord } from "../../src/broker/publisher_record.ts";
 import { PublisherRegistry } from "../../src/broker/publisher_registry.ts";
 
 const MINUTE_MS = 60_000;
@@ -94,3 +95,46 @@ Deno.test("PublisherRegistry remembers a bounded number of lost publishers, the 
   assertEquals(registry.count, 10_000);
   assert(registry.open("first") !== first);
 });
+
+Deno.test("PublisherRegistry tells of each publisher that it forgets, once", () => {
+  const forgotten: string[] = [];
+  const registry = new PublisherRegistry(({ identity }) => forgotten.push(identity));
+  const [closed, lost, open] = ["closed", "lost", "open"].map((name) => registry.open(name));
+  registry.close(closed!);
+  registry.lose(lost!, 0);
+  assertEquals(forgotten, ["closed"]);
+  registry.tick(10 * MINUTE_MS);
+  assertEquals(forgotten, ["closed", "lost"]);
+  registry.forget(lost!);
+  assertEquals(forgotten, ["closed", "lost"]);
+  assertEquals([...registry.records], [open!]);
+});
+
+Deno.test("PublisherRegistry.restore() remembers a publisher that has ten minutes to come back", () => {
+  const registry = new PublisherRegistry();
+  const [back, late] = ["back", "late"].map((identity) => new PublisherRecord(identity));
+  registry.restore(back!);
+  registry.restore(late!);
+  registry.finishRestoration(5000);
+  assertStrictEquals(registry.open("back"), back);
+  assertEquals(registry.tick(5000), 5000 + 10 * MINUTE_MS);
+  assertEquals(registry.tick(5000 + 10 * MINUTE_MS), Infinity);
+  assertEquals([...registry.records], [back!]);
+});
+
+for (const order of ["older, newer", "newer, older"]) {
+  Deno.test(`PublisherRegistry.restore() of one identity twice, ${order}, keeps the newer one`, () => {
+    const forgotten: PublisherRecord[] = [];
+    const registry = new PublisherRegistry((record) => forgotten.push(record));
+    const [older, newer] = [new PublisherRecord("me"), new PublisherRecord("me")];
+    older.number = 1;
+    newer.number = 2;
+    for (const which of order.split(", ")) registry.restore(which === "older" ? older : newer);
+    registry.finishRestoration(0);
+    registry.forget(older);
+    assertEquals(forgotten, []);
+    assertStrictEquals(registry.open("me"), newer);
+    assertEquals(registry.tick(100 * MINUTE_MS), Infinity);
+    assertEquals(registry.count, 1);
+  });
+}

@@ -8,10 +8,10 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
 import { Follower } from "../../src/broker/follower.ts";
 import { checkStreamName, Router } from "../../src/broker/router.ts";
-import { Stream } from "../../src/broker/stream.ts";
 import { assertCode } from "../support/frames.ts";
 import { RecordingFollowerSink } from "../support/recording_sinks.ts";
 import { bindOf, type TestBind } from "../support/test_broker.ts";
+import { streamOf } from "../support/test_stream.ts";
 
 /** A router that counts how often a pattern is matched. */
 class CountingRouter extends Router {
@@ -25,7 +25,7 @@ class CountingRouter extends Router {
         return expression.test(name);
       };
     });
-    for (const name of streams) this.addStream(new Stream(name));
+    for (const name of streams) this.addStream(streamOf(name));
   }
 }
 
@@ -67,12 +67,12 @@ Deno.test("Router.addStream() returns the followers that the new stream matches"
     router.addFollower(follower(bind, name));
   }
   router.addFollower(follower("orders", "second"));
-  assertEquals(namesOf(router.addStream(new Stream("orders"))).sort(), [
+  assertEquals(namesOf(router.addStream(streamOf("orders"))).sort(), [
     "direct",
     "regex",
     "second",
   ]);
-  assertEquals(namesOf(router.addStream(new Stream("border"))), ["regex"]);
+  assertEquals(namesOf(router.addStream(streamOf("border"))), ["regex"]);
 });
 
 Deno.test("Router.removeFollower() forgets it, and only it", () => {
@@ -82,7 +82,7 @@ Deno.test("Router.removeFollower() forgets it, and only it", () => {
   router.removeFollower(followers[0]!);
   router.removeFollower(followers[2]!);
   router.removeFollower(followers[2]!);
-  assertEquals(namesOf(router.addStream(new Stream("orders"))), ["b"]);
+  assertEquals(namesOf(router.addStream(streamOf("orders"))), ["b"]);
 });
 
 Deno.test("Router.removeFollower() of a pattern that reads like a name leaves followers of that name", () => {
@@ -91,7 +91,7 @@ Deno.test("Router.removeFollower() of a pattern that reads like a name leaves fo
   router.addFollower(follower("orders", "direct"));
   router.addFollower(regex);
   router.removeFollower(regex);
-  assertEquals(namesOf(router.addStream(new Stream("orders"))), ["direct"]);
+  assertEquals(namesOf(router.addStream(streamOf("orders"))), ["direct"]);
 });
 
 Deno.test("Route.resolve() follows streams as they come and go", () => {
@@ -99,7 +99,7 @@ Deno.test("Route.resolve() follows streams as they come and go", () => {
   const regex = router.makeRoute(bindOf(/^a/));
   const direct = router.makeRoute(bindOf("a2"));
   assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [["a1"], []]);
-  const added = new Stream("a2");
+  const added = streamOf("a2");
   router.addStream(added);
   assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [
     ["a1", "a2"],
@@ -107,6 +107,18 @@ Deno.test("Route.resolve() follows streams as they come and go", () => {
   ]);
   router.removeStream(added);
   assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [["a1"], []]);
+});
+
+Deno.test("Router.removeStream() leaves another stream that has the name by now", () => {
+  const router = new CountingRouter();
+  const [older, newer] = [streamOf("orders"), streamOf("orders")];
+  router.addStream(older);
+  router.addStream(newer);
+  router.removeStream(older);
+  assertEquals(router.getStream("orders"), newer);
+  assertEquals([older, newer].map(({ number }) => router.getNumbered(number)), [undefined, newer]);
+  router.removeStream(newer);
+  assertEquals([router.streamCount, router.getNumbered(newer.number)], [0, undefined]);
 });
 
 Deno.test("Route.resolve() matches a pattern when streams have changed, never per message", () => {
@@ -126,7 +138,7 @@ Deno.test("Router refuses binds that are not allowed, before anything is kept", 
     const bind = { routeString, bindType: "regex", ignoreCase: false } as const;
     assertCode("BAD_PATTERN", () => router.makeRoute(bind));
   }
-  assertEquals(router.addStream(new Stream("x")), []);
+  assertEquals(router.addStream(streamOf("x")), []);
 });
 
 Deno.test("Router passes on what the compiler of patterns throws", () => {

@@ -103,7 +103,7 @@ Deno.test("rule 2, confirm: batches on their way to the disk have their ids alre
   assertEquals(follower.sink.texts, ["a", "b", "c", "d"]);
 });
 
-Deno.test("rule 2, confirm: an ack is done when it is durable; until then the message is not gone", () => {
+Deno.test("rule 2, confirm: an acknowledged message is gone at once; who waits hears when that is durable", () => {
   const test = new TestBroker("orders");
   const { follower, sink } = test.follower("orders");
   test.publisher("orders").publish("a", "b");
@@ -112,7 +112,8 @@ Deno.test("rule 2, confirm: an ack is done when it is durable; until then the me
   let isDone = false;
   test.broker.ack(follower, [{ firstTag: 1, count: 2 }], () => isDone = true);
   assertFalse(isDone);
-  assertEquals(test.broker.getStream("orders").pending, 2);
+  const { pending, bytes } = test.broker.getStream("orders");
+  assertEquals([pending, bytes], [0, 0]);
   // What is on its way to be acknowledged does not come back when the follower is lost.
   test.broker.closeFollower(follower);
   test.sync();
@@ -127,9 +128,11 @@ Deno.test("rule 2, confirm: a stream created twice before the first is durable i
   const test = new TestBroker();
   const follower = test.follower("orders", { messages: 2 });
   test.isSlow = true;
-  let doneCount = 0;
-  test.broker.createStream("orders", () => doneCount++);
-  test.broker.createStream("orders", () => doneCount++);
+  const isNew: boolean[] = [];
+  test.broker.createStream("orders", (one) => isNew.push(one));
+  test.broker.createStream("orders", (one) => isNew.push(one));
+  // There is one, but nobody may count on it yet.
+  assertEquals(isNew, []);
   test.sync(1);
   // Who heard first that the stream is there uses it already.
   const publisher = test.publisher("orders");
@@ -138,33 +141,58 @@ Deno.test("rule 2, confirm: a stream created twice before the first is durable i
   publisher.publish("b");
   test.sync();
   test.dispatch();
-  assertEquals(doneCount, 2);
+  assertEquals(isNew, [true, false]);
   assertEquals(follower.received, ["orders:1×1", "orders:2×1"]);
   assertEquals(follower.sink.texts, ["a", "b"]);
   assertEquals(follower.follower.attachments.size, 1);
 });
 
-Deno.test("rule 2, confirm: what is published to a stream that is being deleted goes with it", () => {
+Deno.test("rule 2, confirm: what was being stored in a stream that is deleted goes with it", () => {
   const test = new TestBroker("orders");
   const publisher = test.publisher("orders");
   test.isSlow = true;
-  test.broker.deleteStream("orders", () => {});
   publisher.publish("a");
+  test.broker.deleteStream("orders", () => {});
+  publisher.publish("b");
   test.sync();
-  assertEquals(publisher.sink.outcomes[0]?.stored, ["orders:1"]);
+  const outcomes = publisher.sink.outcomes.map(({ code, stored }) => code ?? stored.join());
+  assertEquals(outcomes, ["orders:1", "STREAM_NOT_FOUND"]);
   assertEquals([test.broker.bytes, test.broker.getStreams()], [0, []]);
 });
 
-Deno.test("rule 2, confirm: an ack that becomes durable after its stream was deleted is no fault", () => {
+Deno.test("rule 2, confirm: a stream is deleted at once; who waits hears when that is durable", () => {
   const test = new TestBroker("orders");
   const follower = test.follower("orders");
   test.publisher("orders").publish("a");
   test.dispatch();
   test.isSlow = true;
-  test.broker.deleteStream("orders", () => {});
-  follower.ack(1);
+  let isDone = false;
+  test.broker.deleteStream("orders", () => isDone = true);
+  assertCode("STALE_DELIVERY", () => follower.ack(1));
+  assertCode("STREAM_NOT_FOUND", () => test.broker.deleteStream("orders", () => {}));
+  assertEquals([isDone, test.broker.bytes, test.broker.getStreams()], [false, 0, []]);
   test.sync();
-  assertEquals([test.broker.bytes, test.broker.getStreams()], [0, []]);
+  assertEquals(isDone, true);
+});
+
+Deno.test("rule 2, confirm: what was being stored in a deleted stream is not in the next of its name", () => {
+  const test = new TestBroker("orders");
+  const follower = test.follower("orders");
+  const publisher = test.publisher("orders");
+  test.isSlow = true;
+  publisher.publish("old", "old");
+  test.broker.deleteStream("orders", () => {});
+  test.create("orders");
+  publisher.publish("new");
+  test.sync(1);
+  assertEquals([test.broker.bytes, test.broker.getStream("orders").ready], [0, 0]);
+  test.sync();
+  test.dispatch();
+  assertEquals(publisher.sink.outcomes.map(({ stored }) => stored.join()), [
+    "orders:1",
+    "orders:1",
+  ]);
+  assertEquals([follower.sink.texts, follower.sink.ids], [["new"], [1]]);
 });
 
 // Rule 3: order.

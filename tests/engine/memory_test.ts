@@ -68,10 +68,18 @@ Deno.test("MemoryEngine loses nothing when it is full, and works again after ack
   assertEquals(publisher.publish(4, 1), "MEMORY_FULL");
   port.release([{ firstTag: 2, count: 1 }]);
   assertEquals(publisher.publish(5, 1), "MEMORY_FULL");
-  await port.ack([{ firstTag: 1, count: 1 }]);
+  await port.ack([{ firstTag: 1, count: 1 }], true);
   assertEquals(publisher.publish(6, 500 - HEAD), "orders:3");
   await sink.waitFor(4);
   assertEquals(sink.ids, [1, 2, 2, 3]);
+  await engine.close();
+});
+
+Deno.test("MemoryEngine creates streams also when it is full", async () => {
+  const { engine, open } = await openSmall(100, "orders");
+  open("orders", "one").publish(1, 100 - HEAD);
+  assertEquals(await engine.createStream("more"), true);
+  assertEquals(open("more", "two").publish(1, 0), "MEMORY_FULL");
   await engine.close();
 });
 

@@ -6,35 +6,41 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { Event } from "../../src/broker/event.ts";
+import type { Published } from "../../src/broker/event.ts";
+import { Residency } from "../../src/broker/residency.ts";
 import { EmbeddedEngine } from "../../src/engine/embedded.ts";
 
 /** The rules with commits that come a turn later, in groups. */
 export class DeferredEngine extends EmbeddedEngine {
   constructor() {
     let group: (() => void)[] = [];
+    const defer = (finish: () => void) => {
+      group.push(finish);
+      if (group.length > 1) return;
+      setImmediate(() => {
+        const committed = group;
+        group = [];
+        for (const finish of committed) finish();
+      });
+    };
     super({
       name: "deferred",
       durability: "deferred",
       now: () => 1000,
-      commit: (event, apply) => {
+      residency: new Residency({ bytesMax: Infinity, pager: undefined }),
+      store: (event, outcome) => {
         const kept = keep(event);
-        group.push(() => apply(kept));
-        if (group.length > 1) return;
-        setImmediate(() => {
-          const committed = group;
-          group = [];
-          for (const finish of committed) finish();
-        });
+        defer(() => outcome.stored(kept));
       },
+      commit: (_event, written) => written?.(),
+      settle: defer,
       schedule: (work) => setImmediate(work),
     });
   }
 }
 
 /** An event that stays as it is when the buffer of its batch is used again. */
-function keep(event: Event): Event {
-  if (event.type !== "published") return event;
+function keep(event: Published): Published {
   const { count, buffer, start, end } = event.batch;
   return {
     ...event,

@@ -73,8 +73,9 @@ export class WithholdingEngine {
     const follower = real.openFollower(options, sink);
     return {
       ...follower,
-      ack: (ranges) => {
-        follower.ack(ranges);
+      ack: (ranges, isConfirmed) => {
+        follower.ack(ranges, isConfirmed);
+        if (!isConfirmed) return;
         return new Promise((resolve) => void this.#withheld.push(resolve));
       },
     };

@@ -124,6 +124,12 @@ export class RecordingFollowerSink implements FollowerSink {
 /** Takes the outcomes of one publisher's batches. */
 export class RecordingPublisherSink implements PublisherSink {
   readonly #recording = new Recording<ReceivedOutcome>();
+  readonly #onOutcome: (outcome: ReceivedOutcome) => void;
+
+  /** Creates a sink that also calls a function with each outcome. */
+  constructor(onOutcome: (outcome: ReceivedOutcome) => void = () => {}) {
+    this.#onOutcome = onOutcome;
+  }
 
   /** All outcomes so far. */
   get outcomes(): readonly ReceivedOutcome[] {
@@ -131,17 +137,19 @@ export class RecordingPublisherSink implements PublisherSink {
   }
 
   confirm(batch: BatchNumber, stored: readonly StoredIn[], isDuplicate: boolean): void {
-    this.#recording.add({
-      sequence: batch.sequence,
-      count: batch.count,
-      stored: stored.map(({ stream, firstId }) => `${stream}:${firstId}`),
-      isDuplicate,
-    });
+    const { sequence, count } = batch;
+    const places = stored.map(({ stream, firstId }) => `${stream}:${firstId}`);
+    this.#add({ sequence, count, stored: places, isDuplicate });
   }
 
   refuse(batch: BatchNumber, error: BrokerError): void {
     const { sequence, count } = batch;
-    this.#recording.add({ sequence, count, stored: [], isDuplicate: false, code: error.code });
+    this.#add({ sequence, count, stored: [], isDuplicate: false, code: error.code });
+  }
+
+  #add(outcome: ReceivedOutcome): void {
+    this.#onOutcome(outcome);
+    this.#recording.add(outcome);
   }
 
   /** Resolves to all outcomes as soon as there are so many. */

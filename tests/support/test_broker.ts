@@ -5,12 +5,15 @@
  * @module
  */
 
-import type { BindFields, TagRange } from "../../protocol.ts";
-import { Broker, type Publisher } from "../../src/broker/broker.ts";
-import type { Event } from "../../src/broker/event.ts";
+import type { BindFields, BrokerError, MessageBatch, TagRange } from "../../protocol.ts";
+import { Broker, type Publisher, type StoreOutcome } from "../../src/broker/broker.ts";
+import type { Event, Moved, Published } from "../../src/broker/event.ts";
 import type { Follower } from "../../src/broker/follower.ts";
+import type { Place } from "../../src/broker/pager.ts";
+import { Residency } from "../../src/broker/residency.ts";
 import { batchOf } from "./batches.ts";
 import { RecordingFollowerSink, RecordingPublisherSink } from "./recording_sinks.ts";
+import { unlimited } from "./test_stream.ts";
 
 /** Large enough not to matter. */
 const PLENTY = 1_000_000;
@@ -95,10 +98,21 @@ export class TestFollower {
   }
 }
 
+/** Something that is not durable yet. */
+interface Waiting {
+  /** What is to be written down, if anything is. */
+  readonly event?: Event;
+  readonly finish: () => void;
+  /** Only what needs room can fail. */
+  readonly fail?: (error: BrokerError) => void;
+  /** Whether nobody waits for it. */
+  readonly isLazy?: boolean;
+}
+
 /** A broker under test. */
 export class TestBroker {
   readonly broker: Broker;
-  /** All events that were committed. */
+  /** All events, in the order in which they were given. */
   readonly events: Event[] = [];
   /** The time. */
   now = 1000;
@@ -106,20 +120,29 @@ export class TestBroker {
   isSlow = false;
   /** Whether the broker has asked to be dispatched since it was last. */
   isWoken = false;
-  #waiting: (() => void)[] = [];
+  /** Writes messages to a store and tells where they are; there is none as long as this is not set. */
+  write: ((batch: MessageBatch) => Place) | undefined;
+  /** The streams that were found damaged. */
+  readonly damaged: string[] = [];
+  #waiting: Waiting[] = [];
 
-  /** Creates a broker with some streams. */
-  constructor(...streams: readonly string[]) {
+  /** Creates a broker with some streams, and memory without a limit if nothing else is said. */
+  constructor(...setup: readonly (string | Residency)[]) {
+    const residency = setup.find((one) => one instanceof Residency) ?? unlimited();
     this.broker = new Broker({
       durability: "test",
       compilePattern: (pattern, ignoreCase) => {
         const expression = new RegExp(pattern, ignoreCase ? "i" : "");
         return (name) => expression.test(name);
       },
-      commit: (event, done) => this.#commit(event, done),
+      residency,
+      store: (event, outcome) => this.#store(event, outcome),
+      commit: (event, written) => this.commit(event, written),
+      settle: (done) => this.#defer({ finish: done }),
       wake: () => this.isWoken = true,
+      noteDamage: (stream) => void this.damaged.push(stream),
     });
-    for (const stream of streams) this.create(stream);
+    for (const stream of setup) if (typeof stream === "string") this.create(stream);
   }
 
   create(stream: string): void {
@@ -145,26 +168,65 @@ export class TestBroker {
     this.broker.dispatch(this.now);
   }
 
-  /** Makes durable what waits for it, or the first of it. */
-  sync(countMax: number = Infinity): void {
-    for (const apply of this.#waiting.splice(0, countMax)) apply();
+  /** How many of the events are durable: the first ones. */
+  get durableCount(): number {
+    const waiting = this.#waiting.filter(({ event }) => event !== undefined).length;
+    return this.events.length - waiting;
   }
 
-  #commit(event: Event, done: () => void): void {
-    if (event.type === "published") {
-      // A durable engine copies the bytes before the call returns, into the midst of others.
-      const { count, buffer, start, end } = event.batch;
-      const copy = new Uint8Array(end - start + 20).fill(0xee);
-      copy.set(buffer.subarray(start, end), 10);
-      event = { ...event, batch: { count, buffer: copy, start: 10, end: copy.length - 10 } };
+  /** Makes durable what waits for it, or the first of it that somebody waits for. */
+  sync(countMax: number = Infinity): void {
+    for (let left = countMax; left > 0 && this.#waiting.length > 0;) {
+      const { finish, isLazy } = this.#waiting.shift()!;
+      if (isLazy !== true) left--;
+      finish();
     }
+  }
+
+  /** Does not store what waits for it: the rest of it becomes durable. */
+  fail(error: BrokerError): void {
+    const waiting = this.#waiting.splice(0);
+    for (const { event, fail } of waiting) {
+      if (fail === undefined) continue;
+      this.events.splice(this.events.indexOf(event!), 1);
+      fail(error);
+    }
+    for (const { finish, fail } of waiting) if (fail === undefined) finish();
+  }
+
+  /** Writes something down. */
+  commit(event: Event, written?: () => void): void {
     this.events.push(event);
-    const apply = () => {
-      this.broker.apply(event);
-      done();
-    };
-    if (this.isSlow) this.#waiting.push(apply);
-    else apply();
+    this.#defer({ event, finish: () => written?.(), isLazy: true });
+  }
+
+  /** Writes messages that are stored to another place. */
+  move(moved: Moved): void {
+    const event = this.#keep(moved);
+    this.events.push(event);
+    this.#defer({ event, finish: () => this.broker.apply(event), fail: () => {} });
+  }
+
+  #store(published: Published, outcome: StoreOutcome): void {
+    const event = this.#keep(published);
+    this.events.push(event);
+    const finish = () => outcome.stored(event);
+    this.#defer({ event, finish, fail: (error) => outcome.failed(error) });
+  }
+
+  /** Copies messages before the call returns, as a durable engine does, into the midst of others. */
+  #keep<E extends Published | Moved>(event: E): E {
+    const { count, buffer, start, end } = event.batch;
+    const copy = new Uint8Array(end - start + 20).fill(0xee);
+    copy.set(buffer.subarray(start, end), 10);
+    const batch = { count, buffer: copy, start: 10, end: copy.length - 10 };
+    const place = this.write?.(batch);
+    return { ...event, batch, ...place !== undefined && { place } };
+  }
+
+  #defer(waiting: Waiting): void {
+    if (this.isSlow) this.#waiting.push(waiting);
+    else waiting.finish();
   }
 }
 

@@ -15,7 +15,7 @@ export function registerAcknowledgementTests(test: Register): void {
     await use.publisher("orders").store("a", "b", "c");
     const follower = use.follower("orders");
     await follower.received(3);
-    await follower.port.ack([{ firstTag: 1, count: 2 }]);
+    await follower.port.ack([{ firstTag: 1, count: 2 }], true);
     follower.port.close();
     const next = use.follower("orders");
     assertEquals(await next.received(1), ["orders:3×2 c"]);
@@ -31,7 +31,10 @@ export function registerAcknowledgementTests(test: Register): void {
     await use.publisher("a", "to a").store(...upTo(5).map(String));
     await use.publisher("b", "to b").store(...upTo(5).map(String));
     await follower.received(10);
-    await follower.port.ack([{ firstTag: 7, count: 2 }, { firstTag: 2, count: 4 }, single(10)]);
+    await follower.port.ack(
+      [{ firstTag: 7, count: 2 }, { firstTag: 2, count: 4 }, single(10)],
+      true,
+    );
     assertEquals((await use.pel("follower")).length, 3);
     await follower.ack(9, 1, 6);
     assertEquals(await use.pel("follower"), []);
@@ -70,7 +73,10 @@ export function registerAcknowledgementTests(test: Register): void {
     const follower = use.follower("orders", { messages: 3 });
     await follower.received(3);
     await follower.ack(2);
-    await assertCodeLater("STALE_DELIVERY", () => follower.port.ack([{ firstTag: 1, count: 3 }]));
+    await assertCodeLater(
+      "STALE_DELIVERY",
+      () => follower.port.ack([{ firstTag: 1, count: 3 }], true),
+    );
     assertEquals(await use.pel("follower"), []);
     follower.port.close();
     await use.fence();

@@ -80,7 +80,7 @@ export class Following {
 
   /** Acknowledges deliveries by tag, and waits until that is durable. */
   async ack(...tags: readonly number[]): Promise<void> {
-    await this.port.ack(tags.map(single));
+    await this.port.ack(tags.map(single), true);
   }
 }
 

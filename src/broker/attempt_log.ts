@@ -1,0 +1,47 @@
+/**
+ * Writes down how often messages were worked on, so that it is known when the broker comes back: of
+ * a follower that is lost with the broker, its oldest delivery and those that have begun count.
+ *
+ * @module
+ */
+
+import type { Attempted } from "./event.ts";
+import type { Follower } from "./follower.ts";
+import type { PendingRun } from "./pending_list.ts";
+
+/** What is written of attempts. */
+export class AttemptLog {
+  readonly #commit: (event: Attempted) => void;
+
+  constructor(commit: (event: Attempted) => void) {
+    this.#commit = commit;
+  }
+
+  /** Writes down that a follower's oldest delivery is worked on, unless that has been. */
+  noteOldest(follower: Follower): void {
+    const [oldest] = follower.pending.runs;
+    if (oldest === undefined || oldest.isBegun || oldest.firstTag === follower.attemptedTag) return;
+    follower.attemptedTag = oldest.firstTag;
+    this.#write(oldest, oldest.attempts, 1);
+  }
+
+  /** Notes that deliveries are being worked on, unless that has been. */
+  begin(run: PendingRun): void {
+    if (run.isBegun) return;
+    run.isBegun = true;
+    this.#write(run, run.attempts);
+  }
+
+  /** Writes down that deliveries were not worked on after all, if it was written that they are. */
+  unsay(follower: Follower, run: PendingRun): void {
+    const { firstTag, count, attempts } = run;
+    const { attemptedTag } = follower;
+    if (!run.isBegun && (attemptedTag < firstTag || attemptedTag >= firstTag + count)) return;
+    this.#write(run, attempts - 1);
+  }
+
+  #write(run: PendingRun, attempts: number, count: number = run.count): void {
+    const { stream: { number }, firstId } = run;
+    this.#commit({ type: "attempted", number, firstId, count, attempts });
+  }
+}

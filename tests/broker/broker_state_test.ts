@@ -1,0 +1,179 @@
+/**
+ * What a snapshot tells, and what a broker is that is made of one.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import type { Snapshot } from "../../src/broker/snapshot.ts";
+import { batchOf } from "../support/batches.ts";
+import { TestBroker } from "../support/test_broker.ts";
+
+/** A snapshot as it is read again. */
+function snapshotOf({ broker }: TestBroker): Snapshot {
+  return JSON.parse(JSON.stringify(broker.state.takeSnapshot()));
+}
+
+/** A broker made of a snapshot. */
+function restore(snapshot: Snapshot): TestBroker {
+  const test = new TestBroker();
+  test.broker.state.beginRestoration();
+  test.broker.state.restoreSnapshot(snapshot);
+  test.broker.state.finishRestoration(test.now);
+  return test;
+}
+
+Deno.test("BrokerState.takeSnapshot() of nothing is the beginning", () => {
+  assertEquals(snapshotOf(new TestBroker()), {
+    nextStreamNumber: 1,
+    nextPublisherNumber: 1,
+    streams: [],
+    publishers: [],
+  });
+});
+
+Deno.test("BrokerState.takeSnapshot() tells of streams and publishers, and of no messages", () => {
+  const test = new TestBroker("a", "b");
+  test.publisher(/./, "me").publish("x", "y");
+  test.publisher("nowhere", "refused").publish("z");
+  test.broker.deleteStream("b", () => {});
+  assertEquals<unknown>(snapshotOf(test), {
+    nextStreamNumber: 3,
+    nextPublisherNumber: 2,
+    streams: [{ number: 1, name: "a", nextId: 3 }],
+    publishers: [{
+      number: 1,
+      identity: "me",
+      lastSequence: 2,
+      batches: [{
+        sequence: 1,
+        count: 2,
+        outcome: {
+          storedIn: [
+            { stream: "a", number: 1, firstId: 1 },
+            { stream: "b", number: 2, firstId: 1 },
+          ],
+        },
+      }],
+    }],
+  });
+});
+
+Deno.test("BrokerState.takeSnapshot() tells what is stored, not what is to be stored", () => {
+  const test = new TestBroker("a");
+  const publisher = test.publisher("a");
+  test.isSlow = true;
+  publisher.publish("x");
+  publisher.publish("y");
+  test.sync(1);
+  const { streams, publishers } = snapshotOf(test);
+  assertEquals(streams.map(({ nextId }) => nextId), [2]);
+  assertEquals(publishers.map(({ lastSequence, batches }) => [lastSequence, batches.length]), [
+    [1, 1],
+  ]);
+});
+
+Deno.test("BrokerState.takeSnapshot() tells of streams as they are written, not as decided", () => {
+  const test = new TestBroker("a");
+  test.isSlow = true;
+  test.broker.deleteStream("a", () => {});
+  test.create("a");
+  assertEquals(snapshotOf(test).streams.map(({ number }) => number), [1]);
+  test.sync(1);
+  assertEquals(snapshotOf(test).streams, []);
+  test.sync();
+  assertEquals(snapshotOf(test).streams.map(({ number }) => number), [2]);
+  assertEquals(test.broker.getStreams().length, 1);
+});
+
+Deno.test("BrokerState.restoreSnapshot() goes on with ids and numbers behind those that were used", () => {
+  const before = new TestBroker("a", "b");
+  before.publisher("a", "me").publish("x", "y");
+  before.broker.deleteStream("b", () => {});
+  const test = restore(snapshotOf(before));
+  assertEquals(test.broker.getStreams().map(({ name, nextId }) => [name, nextId]), [["a", 3]]);
+  test.create("b");
+  test.publisher("a", "you").publish("z");
+  assertEquals(test.events.map((event) => "number" in event ? event.number : event.publisher), [
+    3,
+    2,
+    2,
+  ]);
+  const follower = test.follower(/./);
+  test.dispatch();
+  assertEquals(follower.received, ["a:3×1"]);
+});
+
+Deno.test("BrokerState.restoreSnapshot() knows batches that come again, and takes new ones", () => {
+  const before = new TestBroker("a");
+  const publisher = before.publisher("a", "me");
+  publisher.publish("x");
+  publisher.publish("y", "z");
+  const test = restore(snapshotOf(before));
+  const again = test.publisher("a", "me");
+  again.publish("x");
+  again.publish("y", "z");
+  again.publish("new");
+  assertEquals(again.sink.outcomes.map(({ stored, isDuplicate }) => [...stored, isDuplicate]), [
+    ["a:1", true],
+    ["a:2", true],
+    ["a:4", false],
+  ]);
+  // It is the publisher that it was.
+  assertEquals(test.events.map(({ type }) => type), ["published"]);
+});
+
+Deno.test("BrokerState.restoreSnapshot() keeps what has been told by events", () => {
+  const before = new TestBroker("a");
+  before.publisher("a", "me").publish("x");
+  const early = snapshotOf(before);
+  before.publisher("a", "you").publish("y");
+  const test = new TestBroker();
+  const { state } = test.broker;
+  state.beginRestoration();
+  for (const event of before.events) state.apply(event);
+  state.restoreSnapshot(early);
+  state.finishRestoration(test.now);
+  assertEquals(snapshotOf(test), snapshotOf(before));
+  assertEquals(test.broker.getStream("a").ready, 2);
+});
+
+Deno.test("BrokerState: publishers that were restored are forgotten ten minutes after the start", () => {
+  const before = new TestBroker("a");
+  for (const identity of ["back", "late"]) before.publisher("a", identity).publish("x");
+  const test = restore(snapshotOf(before));
+  test.publisher("a", "back");
+  test.broker.tick(test.now + 10 * 60_000);
+  assertEquals(test.events, [{ type: "publisherClosed", number: 2 }]);
+  assertEquals(snapshotOf(test).publishers.map(({ identity }) => identity), ["back"]);
+});
+
+Deno.test("BrokerState.skipIds() leaves ids out that were used for what cannot be read", () => {
+  const test = restore({
+    nextStreamNumber: 2,
+    nextPublisherNumber: 1,
+    streams: [{ number: 1, name: "a", nextId: 5 }],
+    publishers: [],
+  });
+  test.broker.state.skipIds(1, 9);
+  test.broker.state.skipIds(7, 9);
+  assertEquals(test.broker.getStream("a").nextId, 9);
+});
+
+Deno.test("BrokerState.apply() ignores events about streams that are gone", () => {
+  const test = new TestBroker("a");
+  const { state } = test.broker;
+  const place = { segment: { liveCount: 0, liveBytes: 0 }, offset: 0 };
+  const batch = batchOf("x");
+  const of = { number: 7, firstId: 1 };
+  state.apply({ type: "streamDeleted", number: 7 });
+  state.apply({ type: "acknowledged", ...of, count: 1 });
+  state.apply({ type: "attempted", ...of, count: 1, attempts: 1 });
+  state.apply({ type: "moved", ...of, batch, place });
+  const storedIn = [{ stream: "gone", ...of }];
+  state.apply({ type: "published", publisher: 1, sequence: 1, storedIn, batch, place });
+  // Without a place there is nothing to be done: the messages are where they are.
+  state.apply({ type: "moved", number: 1, firstId: 1, batch });
+  assertEquals([test.broker.bytes, place.segment.liveCount], [0, 0]);
+  assertEquals(test.broker.getStream("a").nextId, 1);
+});

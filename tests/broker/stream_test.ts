@@ -1,0 +1,124 @@
+/**
+ * The ids of a stream, and what is ready of it when it is made again.
+ *
+ * @module
+ */
+
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { BrokerError } from "../../protocol.ts";
+import type { Stream } from "../../src/broker/stream.ts";
+import { batchOf } from "../support/batches.ts";
+import { MemoryPager } from "../support/memory_pager.ts";
+import { streamOf } from "../support/test_stream.ts";
+
+/** The next id, and the one behind what is stored. */
+function idsOf({ nextId, storedNextId }: Stream): [number, number] {
+  return [nextId, storedNextId];
+}
+
+/** A stream of which so many messages are pending. */
+function pendingStream(...texts: readonly string[]): Stream {
+  const stream = streamOf("orders");
+  stream.append(stream.reserveIds(texts.length), batchOf(...texts));
+  stream.takeReady(texts.length);
+  return stream;
+}
+
+Deno.test("Stream.reserveIds() gives ids out once, stored or not", () => {
+  const stream = streamOf("orders");
+  assertEquals([stream.reserveIds(3), stream.reserveIds(2), idsOf(stream)], [1, 4, [6, 1]]);
+  stream.append(1, batchOf("a", "b", "c"));
+  assertEquals([idsOf(stream), stream.ready.count], [[6, 4], 3]);
+});
+
+Deno.test("Stream.returnIds() takes back the ids of what was not stored, and of all behind it", () => {
+  const stream = streamOf("orders");
+  stream.append(stream.reserveIds(2), batchOf("a", "b"));
+  const [third, sixth] = [stream.reserveIds(3), stream.reserveIds(1)];
+  stream.returnIds(third);
+  assertEquals(idsOf(stream), [3, 3]);
+  stream.returnIds(sixth);
+  assertEquals(idsOf(stream), [3, 3]);
+  assertEquals(stream.reserveIds(1), 3);
+});
+
+Deno.test("Stream.returnIds() leaves what was given out before, also if it is not stored yet", () => {
+  const stream = streamOf("orders");
+  const [first, third] = [stream.reserveIds(2), stream.reserveIds(2)];
+  stream.returnIds(third);
+  assertEquals(idsOf(stream), [3, 1]);
+  stream.append(first, batchOf("a", "b"));
+  assertEquals([idsOf(stream), stream.reserveIds(1)], [[3, 3], 3]);
+});
+
+Deno.test("Stream.returnIds() never takes back an id that is stored", () => {
+  const stream = streamOf("orders");
+  stream.append(stream.reserveIds(4), batchOf("a", "b", "c", "d"));
+  stream.returnIds(2);
+  assertEquals(idsOf(stream), [5, 5]);
+});
+
+Deno.test("Stream.skipIds() goes forward only", () => {
+  const stream = streamOf("orders");
+  stream.skipIds(7);
+  stream.skipIds(3);
+  assertEquals([idsOf(stream), stream.reserveIds(1)], [[7, 7], 7]);
+});
+
+Deno.test("Stream.move() replaces what is here; what was acknowledged meanwhile stays gone", () => {
+  const pager = new MemoryPager();
+  const segment = pager.begin();
+  const stream = pendingStream("a", "b", "c", "d", "e");
+  const batch = batchOf("a", "b", "c", "d", "e");
+  const place = pager.store(segment, batch);
+  for (const id of [1, 3, 5]) stream.forgetPending(id, 1);
+  const { bytes } = stream.backlog;
+  stream.move(1, batch, place);
+  assertEquals(stream.backlog.findRuns(), [{ firstId: 2, count: 1 }, { firstId: 4, count: 1 }]);
+  assertEquals([stream.backlog.bytes, segment], [bytes, { liveCount: 2, liveBytes: bytes }]);
+  stream.forgetPending(2, 1);
+  stream.forgetPending(4, 1);
+  stream.move(1, batch, place);
+  assertEquals([stream.backlog.findRuns(), segment], [[], { liveCount: 0, liveBytes: 0 }]);
+});
+
+Deno.test("Stream.move() of a stream that is made again brings what is not here yet", () => {
+  const pager = new MemoryPager();
+  const segment = pager.begin();
+  const stream = streamOf("orders");
+  stream.beginRestoration();
+  const batch = batchOf("a", "b");
+  stream.move(5, batch, pager.store(segment, batch));
+  stream.skipIds(9);
+  stream.finishRestoration();
+  assertEquals({ ...stream.ready.peek() }, { firstId: 5, count: 2, attempts: 0 });
+  assertEquals([stream.nextId, segment.liveCount], [9, 2]);
+});
+
+Deno.test("Stream.finishRestoration() has everything ready that is not acknowledged", () => {
+  const stream = streamOf("orders");
+  stream.beginRestoration();
+  stream.append(1, batchOf("a", "b", "c"));
+  assertEquals(stream.ready.count, 0, "nobody can be given anything yet");
+  // What it is about may be gone, with the part of the store that it was in.
+  assertEquals(stream.forgetPending(2, 40), 2 * 9);
+  stream.restoration?.noteAttempts({ firstId: 1, count: 1, attempts: 3 });
+  stream.append(7, batchOf("d"));
+  stream.finishRestoration();
+  assertEquals({ ...stream.ready.peek() }, { firstId: 1, count: 1, attempts: 3 });
+  const { ready, pending, nextId } = stream.describe("test");
+  assertEquals([ready, pending, nextId], [2, 0, 8]);
+  stream.append(stream.reserveIds(1), batchOf("e"));
+  assertEquals(stream.ready.count, 3);
+  stream.finishRestoration();
+  assertEquals(stream.ready.count, 3, "a second time changes nothing");
+});
+
+Deno.test("Stream.noteDamage() keeps the first reason", () => {
+  const stream = streamOf("orders");
+  assertEquals(stream.damage, undefined);
+  const [first, second] = ["first", "second"].map((why) => new BrokerError("STREAM_DAMAGED", why));
+  stream.noteDamage(first!);
+  stream.noteDamage(second!);
+  assertStrictEquals(stream.damage, first);
+});

@@ -25,12 +25,17 @@ import {
   type ConnectionOptions,
 } from "./src/client/connection.ts";
 import { ConnectionClosedError } from "./src/client/connection_closed_error.ts";
+import { JournalEngine } from "./src/engine/journal.ts";
+import { DenoDisk } from "./src/engine/journal/deno_disk.ts";
+import { JournalError } from "./src/engine/journal/journal_error.ts";
+import { repairJournal, verifyJournal } from "./src/engine/journal/tools.ts";
 import { MemoryEngine } from "./src/engine/memory.ts";
 import { ByteBudget } from "./src/server/byte_budget.ts";
-import { runCommandLine, StartError } from "./src/server/command_line.ts";
+import { ExitCode, runCommandLine, StartError } from "./src/server/command_line.ts";
 import { findConnectionLimit } from "./src/server/connection_limit.ts";
+import type { JournalCommands } from "./src/server/journal_command.ts";
 import { Listener } from "./src/server/listener.ts";
-import { Log } from "./src/server/log.ts";
+import { Log, type LogFields } from "./src/server/log.ts";
 import type { SessionContext } from "./src/server/session.ts";
 import { SessionTable } from "./src/server/session_table.ts";
 import { type PartialSettings, resolveSettings, type Settings } from "./src/server/settings.ts";
@@ -46,6 +51,7 @@ export {
   SettingsError,
   type StorageEngine,
   type StorageSettings,
+  type SyncLevel,
 } from "./src/server/settings.ts";
 export { StartError };
 
@@ -61,6 +67,12 @@ export interface BrokerServer extends AsyncDisposable {
   readonly durability: string;
   /** How many clients are connected. */
   readonly connectionCount: number;
+  /**
+   * Resolves when it is closed: to nothing if it was asked to, or to why it had to. A broker that
+   * cannot make anything durable any more confirms nothing and ends by itself; when it is started
+   * again, everything that was confirmed is there.
+   */
+  readonly closed: Promise<Error | undefined>;
 
   /**
    * Connects to it without a socket.
@@ -86,8 +98,8 @@ export interface BrokerServer extends AsyncDisposable {
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertNotEquals } from "@std/assert";
  *
- * await using one = await serve({ port: 0 });
- * await using other = await serve({ port: 0 });
+ * await using one = await serve({ port: 0, storage: { engine: "memory" } });
+ * await using other = await serve({ port: 0, storage: { engine: "memory" } });
  * assertNotEquals(one.port, other.port);
  * ```
  *
@@ -96,14 +108,13 @@ export interface BrokerServer extends AsyncDisposable {
  * @returns The broker, ready to accept.
  * @throws {TypeError | RangeError} If a setting is not allowed; the message tells all mistakes,
  * `cause` is a {@linkcode SettingsError}.
- * @throws {StartError} If the port is taken or the address not to be had.
+ * @throws {StartError} If the port is taken or the address not to be had, or if the journal is in
+ * use, cannot be used or is damaged.
  */
-export function serve(settings: PartialSettings = {}): Promise<BrokerServer> {
-  return new Promise((resolve) => {
-    const complete = resolveSettings(settings);
-    const { logLevel = "warning" } = settings;
-    resolve(start({ ...complete, logLevel }, new Log({ level: logLevel })));
-  });
+export async function serve(settings: PartialSettings = {}): Promise<BrokerServer> {
+  const complete = resolveSettings(settings);
+  const { logLevel = "warning" } = settings;
+  return await start({ ...complete, logLevel }, new Log({ level: logLevel }));
 }
 
 /** The running broker. */
@@ -114,12 +125,12 @@ class Server implements BrokerServer {
   readonly #sessions: SessionTable;
   readonly #ticker: Ticker;
   readonly #listener: Listener;
+  readonly #closed = Promise.withResolvers<Error | undefined>();
+  #failure: Error | undefined;
   #closeCall: Promise<void> | undefined;
 
-  constructor(settings: Settings, log: Log) {
-    const now = createClock();
+  constructor(settings: Settings, { log, engine, now }: ServerParts) {
     const heartbeat = new Heartbeat();
-    const engine = openEngine(settings, now);
     const context = makeContext(settings, { engine, log, heartbeat, now });
     this.#settings = settings;
     this.#log = log;
@@ -157,6 +168,17 @@ class Server implements BrokerServer {
     return this.#sessions.count;
   }
 
+  get closed(): Promise<Error | undefined> {
+    return this.#closed.promise;
+  }
+
+  /** Ends it at once: nothing becomes durable any more, so nothing may be confirmed. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#closed.resolve(this.#failure);
+    this.close().catch((error) => this.#log.error("the broker did not end well", { error }));
+  }
+
   connect(options: ConnectionOptions = {}): Promise<Connection> {
     return ClientConnection.open(() => {
       if (this.#closeCall !== undefined) {
@@ -179,28 +201,74 @@ class Server implements BrokerServer {
 
   async #close(): Promise<void> {
     await this.#listener.close();
-    await this.#sessions.close(this.#settings.shutdownTimeoutMs);
+    // After a failure there is nothing that clients could finish.
+    const timeoutMs = this.#failure === undefined ? this.#settings.shutdownTimeoutMs : 0;
+    await this.#sessions.close(timeoutMs);
     this.#ticker.stop();
     await this.#engine.close();
+    this.#closed.resolve(this.#failure);
     this.#log.debug("everything is closed");
   }
 }
 
-function start(settings: Settings, log: Log): Promise<Server> {
-  return new Promise((resolve) => {
-    const server = new Server(settings, log);
-    log.info(`SimpleMQ ${manifest.version} is listening`, {
-      address: `${settings.host}:${server.port}`,
-      engine: server.engine,
-      durability: server.durability,
-    });
-    resolve(server);
+/** What a server is made of. */
+interface ServerParts {
+  readonly log: Log;
+  readonly engine: Engine;
+  readonly now: () => number;
+}
+
+async function start(settings: Settings, log: Log): Promise<Server> {
+  const now = createClock();
+  let server: Server | undefined;
+  const fail = (cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `nothing can be made durable any more, the broker ends: ${why}`;
+    log.error(message, { directory: settings.storage.directory });
+    server?.fail(new Error(message, { cause }));
+  };
+  const engine = await openEngine(settings, { now, log, fail });
+  try {
+    server = new Server(settings, { log, engine, now });
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  log.info(`SimpleMQ ${manifest.version} is listening`, {
+    address: `${settings.host}:${server.port}`,
+    engine: server.engine,
+    durability: server.durability,
   });
+  return server;
 }
 
 /** The only place that names an engine. */
-function openEngine(settings: Settings, now: () => number): Engine {
-  return new MemoryEngine({ memoryLimit: settings.storage.memoryLimit, now });
+async function openEngine(
+  { storage }: Settings,
+  { now, log, fail }: {
+    readonly now: () => number;
+    readonly log: Log;
+    readonly fail: (cause: unknown) => void;
+  },
+): Promise<Engine> {
+  const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
+  if (storage.engine === "memory") return new MemoryEngine({ memoryLimit, now });
+  try {
+    const disk = DenoDisk.open(directory);
+    const report = (kind: "info" | "warning", message: string, fields?: LogFields) =>
+      log[kind](message, fields);
+    return await JournalEngine.open({ disk, level, intervalMs, memoryLimit, now, report, fail });
+  } catch (cause) {
+    if (!(cause instanceof JournalError)) throw explainSystemError(cause, directory);
+    const exitCode = cause.trouble === "damaged" ? ExitCode.damaged : ExitCode.notStarted;
+    throw new StartError(cause.message, { cause, exitCode });
+  }
+}
+
+/** What the system says of a directory, in a line; faults of the broker stay what they are. */
+function explainSystemError(cause: unknown, directory: string): unknown {
+  if (!(cause instanceof Error && "code" in cause)) return cause;
+  return new StartError(`Cannot use ${directory}: ${cause.message}`, { cause });
 }
 
 /** Milliseconds since 1970 that never go back or jump, whatever is done to the system's clock. */
@@ -267,11 +335,40 @@ function findSweepInterval(settings: Settings): number {
     slowReaderTimeoutMs,
     handshakeTimeoutMs,
   );
-  return Math.max(1, Math.min(SWEEP_MS_MAX, shortest / 4));
+  const { engine, sync, syncIntervalMs } = settings.storage;
+  const flushMs = engine === "journal" && sync === "interval" ? syncIntervalMs : Infinity;
+  return Math.max(1, Math.min(SWEEP_MS_MAX, shortest / 4, flushMs));
 }
 
+/** Takes a journal's directory for a command. */
+async function withDisk<T>(directory: string, use: (disk: DenoDisk) => T): Promise<Awaited<T>> {
+  try {
+    // A slip of the pen must not create a directory.
+    await Deno.stat(directory);
+  } catch (cause) {
+    throw new StartError(`Cannot look at ${directory}: there is no such directory`, { cause });
+  }
+  let disk: DenoDisk | undefined;
+  try {
+    disk = DenoDisk.open(directory);
+    return await use(disk);
+  } catch (cause) {
+    throw cause instanceof JournalError ? new StartError(cause.message, { cause }) : cause;
+  } finally {
+    disk?.close();
+  }
+}
+
+const journal: JournalCommands = {
+  verify: (directory) => withDisk(directory, verifyJournal),
+  repair: (directory, way) =>
+    withDisk(directory, (disk) => {
+      const suffix = new Date().toISOString().replaceAll(/[:.]/g, "-");
+      return repairJournal(disk, way, suffix);
+    }),
+};
+
 if (import.meta.main) {
-  Deno.exit(
-    await runCommandLine({ args: Deno.args, version: manifest.version, serve: start }),
-  );
+  const { version } = manifest;
+  Deno.exit(await runCommandLine({ args: Deno.args, version, serve: start, journal }));
 }

@@ -3,18 +3,40 @@
  *
  * | exit code | meaning |
  * |---|---|
- * | 0 | stopped by a signal, or `--help`, `--version` |
+ * | 0 | stopped by a signal, or `--help`, `--version`; a journal that is in order |
  * | 1 | an unexpected fault, or a second signal while stopping |
- * | 2 | it could not start: settings, port or address |
+ * | 2 | it could not start: settings, port, address, or a directory that cannot be used |
+ * | 3 | the disk failed: nothing could be made durable any more |
+ * | 4 | the journal is damaged, and not only single streams; `verify` and `repair`: it is damaged |
  *
  * @module
  */
 
+import {
+  isJournalCommand,
+  type JournalCommands,
+  runJournalCommand,
+  UsageError,
+} from "./journal_command.ts";
 import { Log } from "./log.ts";
 import { helpText, loadSettings, type Settings, SettingsError } from "./settings.ts";
 
+/** How the process ends; the table is in the module's description. */
+export const ExitCode = {
+  stopped: 0,
+  fault: 1,
+  notStarted: 2,
+  diskFailed: 3,
+  damaged: 4,
+} as const;
+
+/** One of the numbers of {@linkcode ExitCode}. */
+export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
+
 /** A running broker, as far as the command line needs it. */
 export interface RunningBroker {
+  /** Resolves when it is closed, to why it had to if it did. */
+  readonly closed: Promise<Error | undefined>;
   /** Stops it in an orderly way. */
   close(): Promise<void>;
 }
@@ -27,6 +49,8 @@ export interface CommandLineOptions {
   readonly version: string;
   /** Starts a broker. */
   readonly serve: (settings: Settings, log: Log) => Promise<RunningBroker>;
+  /** Looks at journals and repairs them. */
+  readonly journal: JournalCommands;
 }
 
 /** The settings file that is read when none is named. */
@@ -42,6 +66,11 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
   const { args, version, serve } = options;
   let log = new Log({ level: "info" });
   try {
+    if (isJournalCommand(args)) {
+      const { lines, isUsable } = await runJournalCommand(args, options.journal);
+      print(lines.map((line) => `${line}\n`).join(""));
+      return isUsable ? ExitCode.stopped : ExitCode.damaged;
+    }
     const command = await loadSettings({
       args,
       env: (name) => Deno.env.get(name),
@@ -53,8 +82,12 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
     log = new Log({ level: command.settings.logLevel });
     surviveFaults(log);
     const broker = await serve(command.settings, log);
-    await waitForSignal(log);
+    const failure = await Promise.race([waitForSignal(log), broker.closed]);
+    // What is not written by now never is; nobody must wait for it.
+    if (failure !== undefined) return ExitCode.diskFailed;
     await broker.close();
+    // The last flush may have failed as well.
+    if (await broker.closed !== undefined) return ExitCode.diskFailed;
     log.info("stopped");
     return 0;
   } catch (error) {
@@ -63,14 +96,14 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
 }
 
 /** Resolves at the first signal that asks to stop; a second one ends the process at once. */
-function waitForSignal(log: Log): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
+function waitForSignal(log: Log): Promise<undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
   let isStopping = false;
   const stop = (signal: Deno.Signal) => {
     if (isStopping) Deno.exit(1);
     isStopping = true;
     log.info("stopping", { signal });
-    resolve();
+    resolve(undefined);
   };
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT", "SIGBREAK"]
@@ -99,7 +132,11 @@ function explainFailure(error: unknown, log: Log): number {
   }
   if (error instanceof StartError) {
     log.error(error.message);
-    return 2;
+    return error.exitCode;
+  }
+  if (error instanceof UsageError) {
+    log.error(error.message);
+    return ExitCode.notStarted;
   }
   log.error("unexpected error", { error: describe(error) });
   return 1;
@@ -107,15 +144,19 @@ function explainFailure(error: unknown, log: Log): number {
 
 /** Why a broker could not start, in a line that names what to change. */
 export class StartError extends Error {
+  /** The exit code of a process that ends because of it. */
+  readonly exitCode: number;
+
   /**
    * Creates the error.
    *
    * @param message What cannot be had, and what to change.
-   * @param options The `cause`.
+   * @param options The `cause`, and the exit code if it is another one than 2.
    */
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options: ErrorOptions & { exitCode?: number } = {}) {
     super(message, options);
     this.name = "StartError";
+    this.exitCode = options.exitCode ?? ExitCode.notStarted;
   }
 }
 

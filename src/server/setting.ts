@@ -162,6 +162,32 @@ export function hostName(options: { about: string; initial: string }): Setting<s
   };
 }
 
+/** The longest path that is taken: longer ones are cut off by some systems. */
+const PATH_LENGTH_MAX = 1024;
+
+/**
+ * A setting that is the path of a directory.
+ *
+ * @param options What it is for, and the default.
+ * @returns The setting.
+ */
+export function path(options: { about: string; initial: string }): Setting<string> {
+  return {
+    ...options,
+    placeholder: "<path>",
+    allowed: `a path of 1 to ${PATH_LENGTH_MAX} characters`,
+    parse: (text) => text.trim(),
+    findFault: (value) => {
+      if (typeof value !== "string") return "type";
+      const isAllowed = value.length > 0 && value.length <= PATH_LENGTH_MAX &&
+        !value.includes("\0");
+      return isAllowed ? undefined : "range";
+    },
+    explain: () => "",
+    show: String,
+  };
+}
+
 function parseToggle(text: string): unknown {
   if (fold(text) === "true") return true;
   return fold(text) === "false" ? false : text;

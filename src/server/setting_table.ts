@@ -7,7 +7,7 @@
 
 import { BATCH_COUNT_MAX, BODY_BYTES_DEFAULT, BODY_BYTES_MAX } from "../../protocol.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
-import { byteSize, choice, hostName, integer, type Setting, toggle } from "./setting.ts";
+import { byteSize, choice, hostName, integer, path, type Setting, toggle } from "./setting.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -15,18 +15,43 @@ const GIB = 1024 * MIB;
 const HOUR_MS = 3_600_000;
 
 /** What holds the streams. */
-export type StorageEngine = "memory";
+export type StorageEngine = "journal" | "memory";
+
+/** When the disk is flushed. */
+export type SyncLevel = "always" | "interval" | "never";
 
 /** Where and how messages are kept. */
 export interface StorageSettings {
   /**
-   * What holds the streams: `memory` loses them when the broker ends.
+   * What holds the streams: `journal` keeps them on the disk, `memory` loses them when the broker
+   * ends.
    *
-   * @default {"memory"}
+   * @default {"journal"}
    */
   readonly engine: StorageEngine;
   /**
-   * The most bytes of bodies that are kept in memory.
+   * The directory of the journal. One broker at a time may use it; it is created if it is not there.
+   *
+   * @default {"./data"}
+   */
+  readonly directory: string;
+  /**
+   * When the journal is flushed to the disk: `always` does so before every confirm; with `interval`
+   * a power cut may lose what was confirmed in the last `syncIntervalMs`; with `never` the system
+   * flushes when it likes. What is confirmed survives the end of the process with each of them.
+   *
+   * @default {"always"}
+   */
+  readonly sync: SyncLevel;
+  /**
+   * How long what is confirmed may stay unflushed with `interval`, in milliseconds.
+   *
+   * @default {100}
+   */
+  readonly syncIntervalMs: number;
+  /**
+   * The most bytes of messages that are kept in memory. The journal reads others back when they are
+   * delivered; the memory engine refuses them.
    *
    * @default {268435456}
    */
@@ -177,13 +202,28 @@ const TABLE: SettingTable = {
   }),
   storage: {
     engine: choice({
-      about: "What holds the streams; memory loses them when the broker ends",
-      initial: "memory",
-      names: ["memory"],
-      absentNames: ["journal", "jetstream"],
+      about: "What holds the streams: journal, or memory, which loses them when the broker ends",
+      initial: "journal",
+      names: ["journal", "memory"],
+      absentNames: ["jetstream"],
+    }),
+    directory: path({
+      about: "The directory of the journal",
+      initial: "./data",
+    }),
+    sync: choice({
+      about: "When the journal is flushed: always (before a confirm), interval or never",
+      initial: "always",
+      names: ["always", "interval", "never"],
+    }),
+    syncIntervalMs: integer({
+      about: "How long it may stay unflushed with interval, in milliseconds",
+      initial: 100,
+      min: 1,
+      max: HOUR_MS,
     }),
     memoryLimit: byteSize({
-      about: "The most bytes of bodies that are kept in memory",
+      about: "The most bytes of messages that are kept in memory",
       initial: 256 * MIB,
       min: 1,
       max: 1024 * GIB,

@@ -23,6 +23,7 @@ export type {
   Settings,
   StorageEngine,
   StorageSettings,
+  SyncLevel,
 } from "./setting_table.ts";
 export type { LogLevel } from "./log.ts";
 export { SettingsError } from "./settings_draft.ts";
@@ -120,6 +121,10 @@ export function helpText(): string {
     "SimpleMQ, a message queue.",
     "",
     "Usage: simplemq [flags], or deno run -A server.ts [flags]",
+    "       simplemq verify [directory]     tells what is in a journal, and what is wrong with it",
+    "       simplemq repair [directory]     tells how a damaged journal can be repaired, or does so:",
+    "           --skip-damaged              gives up what cannot be read, and keeps everything else",
+    "           --cut                       gives up everything from the first fault on",
     "",
     "  --settings <file>",
     `      The file with the settings. Environment: ${FILE_VARIABLE}. Default: ./settings.yaml.`,

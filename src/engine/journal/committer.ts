@@ -1,0 +1,424 @@
+/**
+ * Group commit. Events are collected; what has been collected is written in one piece and flushed;
+ * then everybody who waits for it hears so. What comes meanwhile is the next group. There is no timer
+ * and nothing to tune: the slower the disk, the larger the groups.
+ *
+ * ```text
+ *   collect ─▶ write ─▶ flush ─▶ tell          one at a time, in this order
+ *      ▲ what comes during the flush │
+ *      └─────────────────────────────┘
+ * ```
+ *
+ * What nobody waits for is written, and flushed with the next thing that somebody waits for, or after
+ * a while.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { BrokerError } from "../../../protocol.ts";
+import type { StoreOutcome } from "../../broker/broker.ts";
+import type { Event, Moved, Published } from "../../broker/event.ts";
+import { invariant } from "../../broker/invariant.ts";
+import { DiskFullError } from "./disk.ts";
+import { Group, type MoveOutcome, type StoredRecord } from "./group.ts";
+import { Proof, type SyncLevel } from "./proof.ts";
+import type { SegmentFile } from "./segment_file.ts";
+
+/** So much is written before one flush, so that nobody waits long for the first of it. */
+const CYCLE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** So many groups are kept to be used again. */
+const SPARE_COUNT_MAX = 4;
+
+/** What nobody waits for is flushed after so long, in milliseconds. */
+const LAZY_FLUSH_MS = 1000;
+
+/** After so long it is tried again to write what there was no room for, in milliseconds. */
+const RETRY_MS = 250;
+
+/** A segment that takes groups, and the proof that all before its end is flushed. */
+export interface OpenSegment {
+  readonly segment: SegmentFile;
+  readonly proof: Proof;
+}
+
+/** What a committer needs. */
+export interface CommitterOptions {
+  /** When the disk is flushed. */
+  readonly level: SyncLevel;
+  /** How long what is confirmed may stay unflushed with level `interval`, in milliseconds. */
+  readonly intervalMs: number;
+  /** The journal's id. */
+  readonly journalId: number;
+  /** Tells the time, in milliseconds. */
+  readonly now: () => number;
+  /**
+   * Begins a new segment, if there is no room in the last one for so many bytes, or in any case if
+   * it has anything behind its checkpoint.
+   */
+  readonly rotate: (bytes: number, isForced: boolean) => Promise<OpenSegment> | undefined;
+  /**
+   * Is called when everything that was decided is about to be written; gives what to do when it is
+   * flushed.
+   */
+  readonly beforeWrite: () => () => Promise<void> | undefined;
+  /** There is no room: gives up what was reserved for acknowledgements. */
+  readonly useReserve: () => void;
+  /** Is told once that nothing can be made durable any more. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** Makes events durable, in groups. */
+export class Committer {
+  readonly #options: CommitterOptions;
+  /** What is collected; the last one takes more. */
+  #waiting: Group[] = [new Group()];
+  readonly #spare: Group[] = [];
+  #segment: SegmentFile;
+  /** The proof of the last flush. */
+  #proof: Proof;
+  #isDirty = false;
+  /** When the first byte was written that is not flushed. */
+  #dirtySince = 0;
+  /** Whether the last group is a mark: then there is nothing that it does not prove. */
+  #isMarked = true;
+  #mustFlush = false;
+  #mustRotate = false;
+  #isRunning = false;
+  #isScheduled = false;
+  #isWanted = false;
+  /** Set while there is no room even for what must be written. */
+  #stalledUntil: number | undefined;
+  #isOver = false;
+  #idle: (() => void)[] = [];
+
+  /** Creates a committer that goes on at the end of a segment. */
+  constructor({ segment, proof }: OpenSegment, options: CommitterOptions) {
+    this.#segment = segment;
+    this.#proof = proof;
+    this.#options = options;
+  }
+
+  /** Everything before this position is flushed. */
+  get durable(): number {
+    return this.#proof.position;
+  }
+
+  /** Whether it has failed: nothing becomes durable any more. */
+  get hasFailed(): boolean {
+    return this.#isOver;
+  }
+
+  /** Makes messages durable. */
+  store(event: Published, outcome: StoreOutcome): void {
+    this.#collecting().addPublished(event, outcome);
+    this.#want();
+  }
+
+  /** Makes messages durable at another place. */
+  move(event: Moved, outcome: MoveOutcome): void {
+    this.#collecting().addMoved(event, outcome);
+    this.#want();
+  }
+
+  /** Writes something down, in time; `written` hears when that is done, if not yet durable. */
+  commit(event: Event, written?: () => void): void {
+    invariant(event.type !== "published" && event.type !== "moved", "messages have outcomes");
+    const group = this.#collecting();
+    group.addEvent(event);
+    if (written !== undefined) group.written.push(written);
+    this.#schedule();
+  }
+
+  /** Calls `done` as soon as everything is durable that was given until now. */
+  settle(done: () => void): void {
+    const isSettled = !this.#isRunning && !this.#isDirty && this.#waiting.length === 1 &&
+      this.#waiting[0]!.isEmpty;
+    if (isSettled && !this.#isOver) return done();
+    this.#collecting().settled.push(done);
+    this.#want();
+  }
+
+  /** Flushes what has been waiting for too long; returns when to look again. */
+  tick(now: number): number {
+    if (this.#stalledUntil !== undefined) {
+      if (now >= this.#stalledUntil) this.#tryAgain();
+      return now + RETRY_MS;
+    }
+    const { level, intervalMs } = this.#options;
+    if (level === "never") return Infinity;
+    const waitMs = level === "interval" ? intervalMs : LAZY_FLUSH_MS;
+    if (!this.#isDirty) return this.#mark();
+    if (now < this.#dirtySince + waitMs) return this.#dirtySince + waitMs;
+    this.flush();
+    return now + waitMs;
+  }
+
+  /** Flushes soon, whether somebody waits for it or not. */
+  flush(): void {
+    this.#mustFlush = true;
+    this.#want();
+  }
+
+  /** Begins a new segment soon, so that the last one can be removed. */
+  rotate(): void {
+    this.#mustRotate = true;
+    this.#want();
+  }
+
+  /** Flushes everything, and adds a mark that says so; returns where the journal ends, if it could. */
+  async close(): Promise<number | undefined> {
+    await this.#flushAll();
+    const isComplete = !this.#isOver && this.#stalledUntil === undefined;
+    if (isComplete) {
+      this.#collecting().addMark();
+      await this.#flushAll();
+    }
+    const hasFailed = this.#isOver;
+    this.#isOver = true;
+    return isComplete && !hasFailed ? this.#proof.position : undefined;
+  }
+
+  /** Makes nothing durable any more: the disk does not do what it must. */
+  giveUp(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.fail(error);
+  }
+
+  /** A mark proves the last group, so that damage to it is not taken for a torn write. */
+  #mark(): number {
+    if (!this.#isMarked && !this.#isRunning) {
+      this.#collecting().addMark();
+      this.#schedule();
+    }
+    return Infinity;
+  }
+
+  #tryAgain(): void {
+    this.#stalledUntil = undefined;
+    this.#want();
+  }
+
+  async #flushAll(): Promise<void> {
+    this.#mustFlush = true;
+    this.#want();
+    while (this.#isRunning || this.#isScheduled) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve));
+    }
+  }
+
+  /** The group that takes more. */
+  #collecting(): Group {
+    const group = this.#waiting.at(-1)!;
+    if (!group.isFull) return group;
+    const next = this.#spare.pop() ?? new Group();
+    this.#waiting.push(next);
+    return next;
+  }
+
+  /** Begins soon: more may come in this turn of the event loop. */
+  #want(): void {
+    if (this.#isWanted || this.#isBusy) return;
+    this.#isWanted = true;
+    this.#isScheduled = true;
+    queueMicrotask(() => this.#start());
+  }
+
+  /** Begins when this turn of the event loop is over. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#isBusy) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#start());
+  }
+
+  get #isBusy(): boolean {
+    return this.#isRunning || this.#isOver || this.#stalledUntil !== undefined;
+  }
+
+  #start(): void {
+    this.#isScheduled = false;
+    this.#isWanted = false;
+    if (this.#isBusy) return;
+    this.#isRunning = true;
+    this.#run().catch((error) => this.giveUp(error));
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#hasWork && this.#stalledUntil === undefined) await this.#runCycle();
+    } finally {
+      // Not a moment later: what comes next has to be able to begin.
+      this.#isRunning = false;
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+  }
+
+  get #hasWork(): boolean {
+    return this.#mustFlush || this.#mustRotate || !this.#waiting[0]!.isEmpty ||
+      this.#waiting.some((group) => group.isAwaited);
+  }
+
+  /** Writes what is collected, flushes it if need be, and tells who waits. */
+  async #runCycle(): Promise<void> {
+    const groups = this.#takeGroups();
+    const mustFlush = this.#mustFlush;
+    this.#mustFlush = false;
+    // What is decided later is not in these groups, and must not be relied upon when they are flushed.
+    const isAll = this.#waiting.length === 1 && this.#waiting[0]!.isEmpty;
+    const afterFlush = isAll ? this.#options.beforeWrite() : undefined;
+    const written = await this.#writeAll(groups);
+    const { level } = this.#options;
+    const isAwaited = written.some(({ group }) => group.isAwaited);
+    if (this.#isDirty && (mustFlush || (isAwaited && level === "always"))) {
+      await this.#flush(written);
+    } else if (!this.#isDirty) {
+      this.#tell(written, this.#proof);
+    } else if (level !== "always") {
+      this.#tell(written, Proof.byWrite(level, this.#segment.end));
+    } else {
+      this.#recycle(written);
+    }
+    if (this.#isDirty || this.#stalledUntil !== undefined) return;
+    const cleaning = afterFlush?.();
+    if (cleaning !== undefined) await cleaning;
+  }
+
+  /** Takes what is collected, as much as should be flushed together. */
+  #takeGroups(): Group[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#waiting.length && bytes < CYCLE_BYTES_MAX) {
+      bytes += this.#waiting[count++]!.size;
+    }
+    const groups = this.#waiting.splice(0, count);
+    if (this.#waiting.length === 0) this.#waiting.push(this.#spare.pop() ?? new Group());
+    return groups;
+  }
+
+  async #writeAll(groups: readonly Group[]): Promise<WrittenGroup[]> {
+    const written: WrittenGroup[] = [];
+    let next = 0;
+    try {
+      await this.#makeRoom(groups);
+      for (; next < groups.length; next++) written.push(this.#write(groups[next]!));
+    } catch (error) {
+      if (!(error instanceof DiskFullError)) throw error;
+      await this.#writeWithoutMessages(groups.slice(next), written);
+    }
+    return written;
+  }
+
+  /**
+   * Begins a new segment if these groups have no room in the last one. Only between two cycles:
+   * its checkpoint tells what was written before it, all of which counts by then.
+   */
+  async #makeRoom(groups: readonly Group[]): Promise<void> {
+    const bytes = groups.reduce((sum, group) => group.isEmpty ? sum : sum + group.size, 0);
+    const isForced = this.#mustRotate;
+    if (bytes === 0 && !isForced) return;
+    this.#mustRotate = false;
+    const rotating = this.#options.rotate(bytes, isForced);
+    // Whoever begins a segment has flushed all before it.
+    if (rotating !== undefined) this.#goOnIn(await rotating);
+  }
+
+  #goOnIn({ segment, proof }: OpenSegment): void {
+    this.#segment = segment;
+    this.#proof = proof;
+    this.#isDirty = false;
+  }
+
+  #write(group: Group): WrittenGroup {
+    const segment = this.#segment;
+    if (group.isEmpty) return { group, segment, offset: segment.size };
+    const { journalId } = this.#options;
+    this.#isMarked = group.isMark;
+    group.seal({ position: segment.end, journalId }, this.#proof.position);
+    const offset = segment.append(group.bytes);
+    segment.underwayCount += group.stored.length;
+    for (const written of group.written) written();
+    if (!this.#isDirty) this.#dirtySince = this.#options.now();
+    this.#isDirty = true;
+    return { group, segment, offset };
+  }
+
+  /**
+   * There is no room for these groups: what they would have stored is refused, and so is all that was
+   * to be stored after it. What is left of them, acknowledgements above all, has a reserve.
+   */
+  async #writeWithoutMessages(groups: readonly Group[], written: WrittenGroup[]): Promise<void> {
+    const { file, size } = this.#segment;
+    file.truncate(size);
+    // What is refused must not be found after a crash.
+    await file.sync();
+    this.#options.useReserve();
+    const later = groups.concat(this.#waiting);
+    for (const stored of later.flatMap((group) => group.dropMessages())) refuseForRoom(stored);
+    let next = 0;
+    try {
+      for (; next < groups.length; next++) written.push(this.#write(groups[next]!));
+    } catch (error) {
+      if (!(error instanceof DiskFullError)) throw error;
+      // Not even what is left has room: it waits, and all that comes after it.
+      this.#segment.file.truncate(this.#segment.size);
+      this.#waiting.unshift(...groups.slice(next));
+      this.#stalledUntil = this.#options.now() + RETRY_MS;
+    }
+  }
+
+  async #flush(written: readonly WrittenGroup[]): Promise<void> {
+    this.#proof = await Proof.bySync(this.#segment.file, this.#segment.end);
+    this.#isDirty = false;
+    this.#tell(written, this.#proof);
+  }
+
+  /** Tells everybody who waits for these groups: not without a proof. */
+  #tell(written: readonly WrittenGroup[], proof: Proof): void {
+    invariant(Proof.isProof(proof), "a confirm has a proof");
+    for (const { group, segment, offset } of written) {
+      segment.underwayCount -= group.stored.length;
+      for (const stored of group.stored) tellStored(stored, group.bytes, { segment, offset });
+      for (const done of group.settled) done();
+    }
+    this.#recycle(written);
+  }
+
+  #recycle(written: readonly WrittenGroup[]): void {
+    for (const { group } of written) {
+      group.clear();
+      if (this.#spare.length < SPARE_COUNT_MAX) this.#spare.push(group);
+    }
+  }
+}
+
+/** A group, and where it was written to. */
+interface WrittenGroup {
+  readonly group: Group;
+  readonly segment: SegmentFile;
+  readonly offset: number;
+}
+
+/** Tells that messages are durable, and where they are. */
+function tellStored(
+  { event, offset, outcome }: StoredRecord,
+  buffer: Uint8Array,
+  at: { readonly segment: SegmentFile; readonly offset: number },
+): void {
+  const { count, start, end } = event.batch;
+  const batch = { count, buffer, start: offset, end: offset + end - start };
+  const place = { segment: at.segment, offset: at.offset + offset };
+  if ("stored" in outcome) outcome.stored({ ...event as Published, batch, place });
+  else outcome.moved({ ...event as Moved, batch, place });
+}
+
+function refuseForRoom({ event, outcome }: StoredRecord): void {
+  const bytes = event.batch.end - event.batch.start;
+  const error = new BrokerError(
+    "DISK_FULL",
+    `Cannot store ${bytes} bytes: there is no room on the broker's disk`,
+  );
+  if ("stored" in outcome) outcome.failed(error);
+  else outcome.failed();
+}

@@ -1,0 +1,192 @@
+/**
+ * A directory of this machine, as the journal's disk.
+ *
+ * @module
+ */
+
+import { statfsSync } from "node:fs";
+import { LOCK_NAME } from "./directory.ts";
+import { type Disk, type DiskEntry, type DiskFile, DiskFullError } from "./disk.ts";
+import { JournalError } from "./journal_error.ts";
+
+/** Nobody else may read what is in the journal. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+
+/** A directory that this broker alone uses. */
+export class DenoDisk implements Disk {
+  readonly path: string;
+  /** Open as long as the directory is used: closing it would give up the lock. */
+  readonly #lock: Deno.FsFile;
+
+  private constructor(path: string, lock: Deno.FsFile) {
+    this.path = path;
+    this.#lock = lock;
+  }
+
+  /**
+   * Takes a directory for this broker alone; creates it if it is not there.
+   *
+   * @throws {JournalError} If it cannot be had; the message says why, and what to change.
+   */
+  static open(path: string): DenoDisk {
+    try {
+      Deno.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+      return new DenoDisk(path, takeLock(path));
+    } catch (cause) {
+      if (cause instanceof JournalError) throw cause;
+      throw new JournalError("unusable", `Cannot use ${path}: ${describe(cause)}`, { cause });
+    }
+  }
+
+  list(): DiskEntry[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => {
+      // Not through links: whoever can put one there should not choose what is written to.
+      const { size, isFile } = Deno.lstatSync(this.#pathOf(name));
+      return { name, size, isFile };
+    });
+  }
+
+  create(name: string): DiskFile {
+    return this.#open(name, { createNew: true, mode: FILE_MODE });
+  }
+
+  open(name: string): DiskFile {
+    return this.#open(name, {});
+  }
+
+  rename(from: string, to: string): void {
+    translate(() => Deno.renameSync(this.#pathOf(from), this.#pathOf(to)));
+  }
+
+  remove(name: string): void {
+    Deno.removeSync(this.#pathOf(name));
+  }
+
+  async sync(): Promise<void> {
+    // Windows cannot flush a directory; NTFS keeps the order of such changes by itself.
+    if (Deno.build.os === "windows") return;
+    using directory = Deno.openSync(this.path, { read: true });
+    await directory.sync();
+  }
+
+  measureFree(): number | undefined {
+    try {
+      const { bavail, bsize } = statfsSync(this.path);
+      return bavail * bsize;
+    } catch {
+      return undefined;
+    }
+  }
+
+  close(): void {
+    this.#lock.close();
+  }
+
+  #pathOf(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  #open(name: string, options: Deno.OpenOptions): DiskFile {
+    const file = translate(() =>
+      Deno.openSync(this.#pathOf(name), { read: true, write: true, ...options })
+    );
+    return new DenoFile(file);
+  }
+}
+
+/** A file of this machine. */
+class DenoFile implements DiskFile {
+  readonly #file: Deno.FsFile;
+  /** Where the system reads or writes next. */
+  #position = 0;
+  #isClosed = false;
+
+  constructor(file: Deno.FsFile) {
+    this.#file = file;
+  }
+
+  measure(): number {
+    return this.#file.statSync().size;
+  }
+
+  read(buffer: Uint8Array, position: number): number {
+    this.#seek(position);
+    let length = 0;
+    while (length < buffer.length) {
+      const count = this.#file.readSync(buffer.subarray(length));
+      if (count === null || count === 0) break;
+      length += count;
+    }
+    this.#position = position + length;
+    return length;
+  }
+
+  write(bytes: Uint8Array, position: number): number {
+    this.#seek(position);
+    const count = translate(() => this.#file.writeSync(bytes));
+    this.#position = position + count;
+    return count;
+  }
+
+  sync(): Promise<void> {
+    return this.#file.syncData();
+  }
+
+  truncate(size: number): void {
+    this.#file.truncateSync(size);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#file.close();
+  }
+
+  #seek(position: number): void {
+    if (position !== this.#position) this.#file.seekSync(position, Deno.SeekMode.Start);
+    this.#position = position;
+  }
+}
+
+function takeLock(path: string): Deno.FsFile {
+  const lock = Deno.openSync(`${path}/${LOCK_NAME}`, {
+    create: true,
+    read: true,
+    write: true,
+    mode: FILE_MODE,
+  });
+  if (!lock.tryLockSync(true)) {
+    const holder = new Uint8Array(32);
+    const length = lock.readSync(holder) ?? 0;
+    lock.close();
+    const pid = new TextDecoder().decode(holder.subarray(0, length)).trim();
+    throw new JournalError(
+      "unusable",
+      `Cannot use ${path}: another broker${pid === "" ? "" : ` (process ${pid})`} uses it; ` +
+        "stop that one, or choose another one with --storage-directory",
+    );
+  }
+  lock.truncateSync(0);
+  try {
+    lock.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
+  } catch {
+    // For words to a person only; the disk may be full.
+  }
+  return lock;
+}
+
+/** Does something, and tells a full disk from other trouble. */
+function translate<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code !== "ENOSPC" && code !== "EDQUOT") throw cause;
+    throw new DiskFullError("There is no room on the disk", { cause });
+  }
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,70 @@
+/**
+ * What the journal needs of a directory and of the files in it: everything that touches a disk goes
+ * through here, so that the tests can put a disk in its place that fails, tears and forgets.
+ *
+ * Reading and writing are synchronous: both go to the system's page cache, and a group that is
+ * written in one piece cannot be mixed with another. Flushing takes long, and is not.
+ *
+ * @module
+ */
+
+/** A directory of the journal. Names are of files directly in it. */
+export interface Disk {
+  /** What it is called in messages to people. */
+  readonly path: string;
+  /** The files in it, by name, and how many bytes each has; in no order. */
+  list(): DiskEntry[];
+  /** Creates a file that must not be there yet, for writing and reading; nobody else may read it. */
+  create(name: string): DiskFile;
+  /** Opens a file for reading, and for cutting. */
+  open(name: string): DiskFile;
+  /** Gives a file another name, in place of a file that has that name. */
+  rename(from: string, to: string): void;
+  /** Removes a file. */
+  remove(name: string): void;
+  /** Makes durable which files there are: names that were given, files that were removed. */
+  sync(): Promise<void>;
+  /** How many bytes can still be written, where the system tells. */
+  measureFree(): number | undefined;
+  /** Lets go of the directory. */
+  close(): void;
+}
+
+/** One file of a directory. */
+export interface DiskEntry {
+  /** Its name. */
+  readonly name: string;
+  /** How many bytes it has. */
+  readonly size: number;
+  /** Whether it is a plain file: no directory, no link, no device. */
+  readonly isFile: boolean;
+}
+
+/** A file that is open. */
+export interface DiskFile {
+  /** How many bytes it has now. */
+  measure(): number;
+  /**
+   * Reads from a position on until the buffer is full or the file ends; returns how many bytes.
+   */
+  read(buffer: Uint8Array, position: number): number;
+  /**
+   * Writes at a position; returns how many of the bytes were written, which may be fewer than asked
+   * for. Throws a {@linkcode DiskFullError} if there is no room.
+   */
+  write(bytes: Uint8Array, position: number): number;
+  /** Makes the bytes and the size durable, as `fdatasync` does. */
+  sync(): Promise<void>;
+  /** Cuts it to so many bytes. */
+  truncate(size: number): void;
+  /** Closes it. */
+  close(): void;
+}
+
+/** There is no room on the disk. */
+export class DiskFullError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "DiskFullError";
+  }
+}

@@ -1,0 +1,307 @@
+/**
+ * The journal as a whole: what an engine asks of it.
+ *
+ * ```text
+ *              ┌ recovery ── reads ──┐
+ *   engine ──▶ │ committer ─ writes ─┼─▶ segments ─▶ disk
+ *              │ compactor ─ moves ──┤
+ *              └ disk space ─ guards ┘
+ * ```
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../protocol.ts";
+import type { Broker, StoreOutcome } from "../../broker/broker.ts";
+import type { Event, Published } from "../../broker/event.ts";
+import { invariant } from "../../broker/invariant.ts";
+import type { Pager, Segment } from "../../broker/pager.ts";
+import { readClosedMark, writeClosedMark } from "./closed_mark.ts";
+import { Committer, type OpenSegment } from "./committer.ts";
+import { Compactor } from "./compactor.ts";
+import { CLOSED_NAME, type DirectoryContent, readDirectory, RESERVE_NAME } from "./directory.ts";
+import { type Disk, DiskFullError } from "./disk.ts";
+import { DiskSpace, RESERVE_BYTES } from "./disk_space.ts";
+import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./format.ts";
+import { JournalError } from "./journal_error.ts";
+import type { SyncLevel } from "./proof.ts";
+import { recover, type Report } from "./recovery.ts";
+import { SegmentFile } from "./segment_file.ts";
+import { SegmentList } from "./segment_list.ts";
+
+/** A segment takes no more once it has so many bytes. */
+export const SEGMENT_BYTES: number = 64 * 1024 * 1024;
+
+/** On a small disk segments are smaller, but not smaller than this. */
+const SEGMENT_BYTES_MIN = 1024 * 1024;
+
+/** So many segments should fit on what is free of a disk. */
+const SEGMENTS_FREE = 16;
+
+/** What a journal needs. */
+export interface JournalOptions {
+  /** The directory, which this broker alone uses. */
+  readonly disk: Disk;
+  /** When the disk is flushed. */
+  readonly level: SyncLevel;
+  /** How long what is confirmed may stay unflushed with level `interval`, in milliseconds. */
+  readonly intervalMs: number;
+  /** A segment takes no more once it has so many bytes; if nothing is said, 64 MiB at most. */
+  readonly segmentBytes?: number;
+  /** How much room is reserved for acknowledgements, at most. */
+  readonly reserveBytes?: number;
+  /** Tells the time, in milliseconds. */
+  readonly now: () => number;
+  /** Tells a person what happens. */
+  readonly report: Report;
+  /** Is told once that nothing can be made durable any more. */
+  readonly fail: (error: unknown) => void;
+  /** The id of a journal that is new; a random one if nothing is said. */
+  readonly newJournalId?: number;
+}
+
+/** A log of events on a disk. */
+export class Journal implements Pager {
+  readonly #options: JournalOptions;
+  readonly #space: DiskSpace;
+  #segments: SegmentList | undefined;
+  #committer: Committer | undefined;
+  #compactor: Compactor | undefined;
+  readonly #segmentBytes: number;
+  #journalId = 0;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#segmentBytes = options.segmentBytes ?? chooseSegmentBytes(options.disk.measureFree());
+    this.#space = new DiskSpace({
+      disk: options.disk,
+      reserveBytes: options.reserveBytes ?? RESERVE_BYTES,
+      countMessages: () => this.#countMessages(),
+      noteChange: (isFull) => this.#reportRoom(isFull),
+    });
+  }
+
+  /** How many bytes its segments have. */
+  get bytes(): number {
+    return this.#segments?.bytes ?? 0;
+  }
+
+  /** Reads what there is into a broker, and goes on from there. */
+  async open(broker: Broker): Promise<void> {
+    const { disk, report } = this.#options;
+    const content = readDirectory(disk);
+    for (const name of content.foreign) report("warning", "a file is not the journal's", { name });
+    for (const name of content.unfinished) disk.remove(name);
+    this.#journalId = this.#findJournalId(content);
+    const segments = new SegmentList({
+      disk,
+      journalId: this.#journalId,
+      segmentBytes: this.#segmentBytes,
+      takeSnapshot: () => broker.state.takeSnapshot(),
+    });
+    this.#segments = segments;
+    const open = await this.#recover(broker, segments, content);
+    this.#begin(broker, segments, open);
+  }
+
+  /** Makes messages durable. */
+  store(event: Published, outcome: StoreOutcome): void {
+    this.#requireCommitter().store(event, outcome);
+  }
+
+  /** Writes something down, in time; `written` hears when that is done, if not yet durable. */
+  commit(event: Event, written?: () => void): void {
+    this.#requireCommitter().commit(event, written);
+  }
+
+  /** Calls `done` as soon as everything is durable that was given until now. */
+  settle(done: () => void): void {
+    this.#requireCommitter().settle(done);
+  }
+
+  /** Tells why so many bytes of messages cannot be stored, if they cannot. */
+  findObstacle(bytes: number): BrokerError | undefined {
+    return this.#space.findObstacle(bytes);
+  }
+
+  /** Does all that is due; returns when to look again. */
+  tick(now: number): number {
+    const committer = this.#requireCommitter();
+    if (committer.hasFailed) return Infinity;
+    const segments = this.#segments!;
+    if (segments.countFree() > 0) committer.flush();
+    // On a full disk the last segment cannot wait until it has its size.
+    else if (this.#space.isFull && segments.isLastWasted) committer.rotate();
+    this.#compactor!.retry();
+    return Math.min(committer.tick(now), this.#lookForRoom(committer, now));
+  }
+
+  /** Flushes everything and lets go of the directory. */
+  async close(): Promise<void> {
+    const { disk } = this.#options;
+    const committer = this.#committer;
+    // What is moved now would come behind the mark that says where the journal ends.
+    this.#compactor?.stop();
+    if (committer !== undefined && !committer.hasFailed) {
+      const position = await committer.close();
+      if (position !== undefined) await this.#writeClosedMark(position);
+    }
+    this.#segments?.close();
+    disk.close();
+  }
+
+  // Reading back.
+
+  read(segment: Segment, offset: number, into: Uint8Array): void {
+    const { file } = asSegmentFile(segment);
+    let length = 0;
+    try {
+      length = file.read(into, offset);
+    } catch (cause) {
+      throw this.explainDamage(segment, offset, cause);
+    }
+    if (length < into.length) throw this.explainDamage(segment, offset);
+  }
+
+  checksum(bytes: Uint8Array): number {
+    return checksum(bytes, 0, this.#journalId);
+  }
+
+  explainDamage(segment: Segment, offset: number, cause?: unknown): BrokerError {
+    const { path } = this.#options.disk;
+    const why = cause instanceof Error ? cause.message : "they are not as they were written";
+    return new BrokerError(
+      "STREAM_DAMAGED",
+      `Cannot read messages in ${path}/${
+        asSegmentFile(segment).name
+      } at offset ${offset}: ${why}; ` +
+        `"verify ${path}" tells more when the broker is stopped`,
+      { cause },
+    );
+  }
+
+  async #writeClosedMark(position: number): Promise<void> {
+    const { disk, report } = this.#options;
+    try {
+      await writeClosedMark(disk, { position, journalId: this.#journalId });
+    } catch (error) {
+      // Without it nothing is less safe than after a crash.
+      report("warning", "it could not be noted that the journal was closed", { error });
+    }
+  }
+
+  /** Reads what there is; without room for a new segment, the reserve is given up. */
+  async #recover(
+    broker: Broker,
+    segments: SegmentList,
+    content: DirectoryContent,
+  ): Promise<OpenSegment> {
+    const { disk, now, report } = this.#options;
+    const closedAt = content.hasEnd ? readClosedMark(disk, this.#journalId) : undefined;
+    try {
+      const open = await recover({
+        disk,
+        broker,
+        segments,
+        found: content.segments,
+        closedAt,
+        now,
+        report,
+        makeRoom: () => {
+          if (!content.hasReserve) return false;
+          disk.remove(RESERVE_NAME);
+          return true;
+        },
+      });
+      if (content.hasEnd) disk.remove(CLOSED_NAME);
+      this.#space.begin();
+      return open;
+    } catch (cause) {
+      segments.close();
+      if (!(cause instanceof DiskFullError)) throw cause;
+      throw new JournalError(
+        "unusable",
+        `Cannot use ${disk.path}: there is no room on its disk, not even to begin`,
+        { cause },
+      );
+    }
+  }
+
+  #begin(broker: Broker, segments: SegmentList, open: OpenSegment): void {
+    const { level, intervalMs, now, fail } = this.#options;
+    const committer = new Committer(open, {
+      level,
+      intervalMs,
+      journalId: this.#journalId,
+      now,
+      rotate: (bytes, isForced) => segments.rotate(bytes, isForced),
+      beforeWrite: () => this.#beforeWrite(segments),
+      useReserve: () => this.#space.useReserve(),
+      fail,
+    });
+    this.#committer = committer;
+    this.#compactor = new Compactor({
+      broker,
+      committer,
+      segments,
+      segmentBytes: this.#segmentBytes,
+    });
+  }
+
+  /** What is free before a write may be removed after its flush: then that it is free is durable. */
+  #beforeWrite(segments: SegmentList): () => Promise<void> | undefined {
+    const count = segments.countFree();
+    return () => {
+      this.#compactor!.step();
+      return count === 0 ? undefined : segments.remove(count);
+    };
+  }
+
+  #findJournalId({ segments: [first] }: DirectoryContent): number {
+    const { disk, newJournalId } = this.#options;
+    if (first === undefined) return newJournalId ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+    const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
+    const file = disk.open(first.name);
+    const head = decodeSegmentHead(bytes.subarray(0, file.read(bytes, 0)));
+    file.close();
+    // What is wrong with it is told when it is opened.
+    return typeof head === "string" ? 0 : head.journalId;
+  }
+
+  /** Looks how much room there is; returns when to look again. */
+  #lookForRoom(committer: Committer, now: number): number {
+    try {
+      return this.#space.tick(now);
+    } catch (error) {
+      committer.giveUp(error);
+      return Infinity;
+    }
+  }
+
+  #countMessages(): number {
+    let count = 0;
+    for (const { liveCount } of this.#segments?.all ?? []) count += liveCount;
+    return count;
+  }
+
+  #requireCommitter(): Committer {
+    invariant(this.#committer !== undefined, "the journal is open");
+    return this.#committer;
+  }
+
+  #reportRoom(isFull: boolean): void {
+    const { disk, report } = this.#options;
+    if (isFull) report("warning", "the disk is full: messages are refused", { path: disk.path });
+    else report("info", "there is room on the disk again", { path: disk.path });
+  }
+}
+
+function chooseSegmentBytes(free: number | undefined): number {
+  if (free === undefined) return SEGMENT_BYTES;
+  return Math.min(SEGMENT_BYTES, Math.max(SEGMENT_BYTES_MIN, Math.floor(free / SEGMENTS_FREE)));
+}
+
+function asSegmentFile(segment: Segment): SegmentFile {
+  invariant(segment instanceof SegmentFile, "messages are in segments of this journal");
+  return segment;
+}

@@ -1,0 +1,27 @@
+/**
+ * Why a journal cannot be used: one line that names the file and what helps.
+ *
+ * @module
+ */
+
+/** What kind of trouble it is: something around the journal, or damage to what it holds. */
+export type JournalTrouble = "unusable" | "damaged";
+
+/** A journal cannot be opened. */
+export class JournalError extends Error {
+  /** What kind of trouble it is. */
+  readonly trouble: JournalTrouble;
+
+  /**
+   * Creates the error.
+   *
+   * @param trouble What kind of trouble it is.
+   * @param message What was found where, and what helps.
+   * @param options The `cause`.
+   */
+  constructor(trouble: JournalTrouble, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "JournalError";
+    this.trouble = trouble;
+  }
+}

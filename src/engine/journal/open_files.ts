@@ -1,0 +1,57 @@
+/**
+ * Files that are open only as long as they are used now and then: a long backlog has more segments
+ * than a process should have files open.
+ *
+ * @module
+ */
+
+import type { Disk, DiskFile } from "./disk.ts";
+
+/** So many are open at a time. */
+const OPEN_COUNT_MAX = 32;
+
+/** The files of a directory that are open for reading, the one used last at the end. */
+export class OpenFiles {
+  readonly #disk: Disk;
+  readonly #files = new Map<string, DiskFile>();
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  /** A file that is opened whenever it is used and not open. */
+  lazy(name: string): DiskFile {
+    return {
+      measure: () => this.#get(name).measure(),
+      read: (buffer, position) => this.#get(name).read(buffer, position),
+      write: (bytes, position) => this.#get(name).write(bytes, position),
+      truncate: (size) => this.#get(name).truncate(size),
+      // A file of its own: nobody may close it before it is flushed.
+      sync: async () => {
+        const file = this.#disk.open(name);
+        try {
+          await file.sync();
+        } finally {
+          file.close();
+        }
+      },
+      close: () => this.#close(name),
+    };
+  }
+
+  #get(name: string): DiskFile {
+    const file = this.#files.get(name) ?? this.#disk.open(name);
+    this.#files.delete(name);
+    this.#files.set(name, file);
+    if (this.#files.size > OPEN_COUNT_MAX) {
+      const [oldest] = this.#files.keys();
+      this.#close(oldest!);
+    }
+    return file;
+  }
+
+  #close(name: string): void {
+    this.#files.get(name)?.close();
+    this.#files.delete(name);
+  }
+}

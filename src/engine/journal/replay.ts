@@ -1,0 +1,112 @@
+/**
+ * One segment's records told to the rules, as events.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../protocol.ts";
+import type { Broker } from "../../broker/broker.ts";
+import type { Event } from "../../broker/event.ts";
+import type { Place } from "../../broker/pager.ts";
+import type { Disk } from "./disk.ts";
+import { RecordType, type SegmentHead } from "./format.ts";
+import {
+  listMessages,
+  readCheckpoint,
+  readEvent,
+  readFacts,
+  readMoved,
+  readPublished,
+} from "./record_reader.ts";
+import { type Fault, type ScannedRecord, scanSegment } from "./scan.ts";
+import type { SegmentFile } from "./segment_file.ts";
+
+/** What a record may be; what was taken away from it may have been anything. */
+const KNOWN_TYPES: ReadonlySet<number> = new Set([0, ...Object.values(RecordType)]);
+
+/** What to replay. */
+export interface ReplayOptions {
+  /** The directory, for words to a person. */
+  readonly disk: Disk;
+  /** Its head. */
+  readonly head: SegmentHead;
+  /** The segment. */
+  readonly segment: SegmentFile;
+}
+
+/** Has a segment's events applied; returns what in it is wrong and nobody's. */
+export function replaySegment(broker: Broker, options: ReplayOptions): Fault[] {
+  const { disk, head, segment } = options;
+  const faults: Fault[] = [];
+  scanSegment({ file: segment.file, head, end: segment.size }, {
+    record(record) {
+      if (!record.isIntact) return noteDamage(broker, record, { disk, segment });
+      if (!KNOWN_TYPES.has(record.type % RecordType.void)) {
+        const { offset, bodyOffset: end } = record;
+        return void faults.push({ offset, end, what: `a record of unknown type ${record.type}` });
+      }
+      const place = { segment, offset: record.bodyOffset };
+      readEvents(record, (event) => broker.apply(event), place);
+      if (record.type === RecordType.checkpoint) {
+        broker.state.restoreSnapshot(readCheckpoint(record));
+        segment.headBytes ||= record.bodyOffset;
+      } else if (record.type >= RecordType.void) {
+        for (const { number, firstId, count } of listMessages(record)) {
+          broker.state.skipIds(number, firstId + count);
+        }
+      }
+    },
+    fault: (fault) => void faults.push(fault),
+  });
+  return faults;
+}
+
+/** Reads the events of a record; messages lie in the buffer of the scan. */
+export function readEvents(
+  record: ScannedRecord,
+  tell: (event: Event) => void,
+  place?: Place,
+): void {
+  switch (record.type) {
+    case RecordType.event:
+      return tell(readEvent(record));
+    case RecordType.published:
+      return tell(readPublished(record, place));
+    case RecordType.moved:
+      return tell(readMoved(record, place));
+    case RecordType.facts:
+      return readFacts(record, tell);
+  }
+}
+
+/** Messages of a record are not as they were written: their streams are not served. */
+function noteDamage(
+  broker: Broker,
+  record: ScannedRecord,
+  { disk, segment }: { readonly disk: Disk; readonly segment: SegmentFile },
+): void {
+  segment.isDamaged = true;
+  for (const { number, firstId, count } of listMessages(record)) {
+    const ids = count === 1
+      ? `message ${firstId}`
+      : `messages ${firstId} to ${firstId + count - 1}`;
+    broker.state.skipIds(number, firstId + count);
+    broker.noteDamage(number, (name) =>
+      explainDamage(disk, {
+        stream: name,
+        what: `${ids} in ${disk.path}/${segment.name} at offset ${record.offset}`,
+      }));
+  }
+}
+
+/** The error of whoever wants something of a stream of which something cannot be read. */
+export function explainDamage(
+  { path }: Disk,
+  { stream, what }: { readonly stream: string; readonly what: string },
+): BrokerError {
+  return new BrokerError(
+    "STREAM_DAMAGED",
+    `Cannot serve stream "${stream}": ${what} cannot be read; "verify ${path}" tells more, ` +
+      `"repair ${path} --skip-damaged" gives up what cannot be read`,
+  );
+}

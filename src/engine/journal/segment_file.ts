@@ -1,0 +1,82 @@
+/**
+ * The files that the journal's segments are: their names, and reading them.
+ *
+ * @module
+ */
+
+import { invariant } from "../../broker/invariant.ts";
+import type { Segment } from "../../broker/pager.ts";
+import type { DiskFile } from "./disk.ts";
+
+const NAME_RULE = /^[0-9a-f]{16}\.journal$/;
+
+/** The name of the segment that begins at a position. */
+export function nameSegment(base: number): string {
+  return `${base.toString(16).padStart(16, "0")}.journal`;
+}
+
+/** The position that a segment of this name begins at; `undefined` for names of other files. */
+export function readSegmentName(name: string): number | undefined {
+  return NAME_RULE.test(name) ? Number.parseInt(name, 16) : undefined;
+}
+
+/** A segment, with its file open as long as there may be messages in it. */
+export class SegmentFile implements Segment {
+  /** The position that it begins at. */
+  readonly base: number;
+  /** How many bytes of it are in use. */
+  size: number;
+  liveCount = 0;
+  liveBytes = 0;
+  /** How many records with messages were written to it that nobody counts yet. */
+  underwayCount = 0;
+  /** How many bytes its head and its checkpoint have. */
+  headBytes = 0;
+  /** Whether there is something in it that cannot be read, and must not be removed. */
+  isDamaged = false;
+  #file: DiskFile;
+
+  constructor(base: number, file: DiskFile, size: number) {
+    this.base = base;
+    this.#file = file;
+    this.size = size;
+  }
+
+  /** The position behind its last byte. */
+  get end(): number {
+    return this.base + this.size;
+  }
+
+  /** Whether nothing in it is wanted. */
+  get isFree(): boolean {
+    return this.liveCount === 0 && this.underwayCount === 0 && !this.isDamaged;
+  }
+
+  /** What it is called. */
+  get name(): string {
+    return nameSegment(this.base);
+  }
+
+  /** Its file. */
+  get file(): DiskFile {
+    return this.#file;
+  }
+
+  /** Goes on with another handle of its file; the one so far is closed. */
+  replaceFile(file: DiskFile): void {
+    this.#file.close();
+    this.#file = file;
+  }
+
+  /** Writes at its end until all is written; returns where that was. */
+  append(bytes: Uint8Array): number {
+    const offset = this.size;
+    for (let written = 0; written < bytes.length;) {
+      const count = this.#file.write(bytes.subarray(written), offset + written);
+      invariant(count > 0, "a write takes some of the bytes or fails");
+      written += count;
+    }
+    this.size = offset + bytes.length;
+    return offset;
+  }
+}

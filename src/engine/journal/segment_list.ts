@@ -1,0 +1,196 @@
+/**
+ * The segments of a journal, oldest first: beginning new ones, and removing those that nothing in is
+ * wanted of any more.
+ *
+ * A segment begins with a checkpoint, so that it can be the first one. They go oldest first: an
+ * acknowledgement is never removed before the message that it is about.
+ *
+ * @module
+ */
+
+import { invariant } from "../../broker/invariant.ts";
+import type { Segment } from "../../broker/pager.ts";
+import type { Snapshot } from "../../broker/snapshot.ts";
+import type { OpenSegment } from "./committer.ts";
+import type { FoundSegment } from "./directory.ts";
+import type { Disk, DiskFile } from "./disk.ts";
+import { encodeSegmentHead, RecordType, SEGMENT_HEAD_BYTES } from "./format.ts";
+import { Group } from "./group.ts";
+import { OpenFiles } from "./open_files.ts";
+import { Proof } from "./proof.ts";
+import { nameSegment, SegmentFile } from "./segment_file.ts";
+
+/** A segment has room for so many times as much as its checkpoint takes. */
+const CHECKPOINT_FACTOR = 4;
+
+/** What a list of segments needs. */
+export interface SegmentListOptions {
+  /** The directory. */
+  readonly disk: Disk;
+  /** The journal's id. */
+  readonly journalId: number;
+  /** A segment takes no more once it has so many bytes. */
+  readonly segmentBytes: number;
+  /** Tells what a checkpoint holds: everything that is stored until now. */
+  readonly takeSnapshot: () => Snapshot;
+}
+
+/** The segments of one journal. */
+export class SegmentList {
+  readonly #options: SegmentListOptions;
+  readonly #files: OpenFiles;
+  #segments: SegmentFile[] = [];
+
+  constructor(options: SegmentListOptions) {
+    this.#options = options;
+    this.#files = new OpenFiles(options.disk);
+  }
+
+  /** All segments, oldest first. */
+  get all(): readonly SegmentFile[] {
+    return this.#segments;
+  }
+
+  /** The oldest one. */
+  get oldest(): SegmentFile {
+    return this.#segments[0]!;
+  }
+
+  /** The one that is written to. */
+  get last(): SegmentFile {
+    return this.#segments.at(-1)!;
+  }
+
+  /** How many bytes they have. */
+  get bytes(): number {
+    return this.#segments.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** How many bytes of messages in them are not gone. */
+  get liveBytes(): number {
+    return this.#segments.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+  }
+
+  /** Whether most of the last one is not wanted any more. */
+  get isLastWasted(): boolean {
+    const { size, headBytes, liveBytes, underwayCount } = this.last;
+    return underwayCount === 0 && size - headBytes > 2 * liveBytes;
+  }
+
+  /** Adds a segment that has been found. */
+  add({ name, base, size }: FoundSegment): SegmentFile {
+    const segment = new SegmentFile(base, this.#files.lazy(name), size);
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  /**
+   * Begins a new segment if there is no room in the last one for so many bytes, or if it is forced
+   * to; never if the last one is still empty.
+   */
+  rotate(bytes: number, isForced = false): Promise<OpenSegment> | undefined {
+    const { headBytes, size } = this.last;
+    // A group that is larger than a segment has one to itself, beside the checkpoint.
+    if (size <= headBytes) return undefined;
+    // A checkpoint of many streams should not be written for a few messages each.
+    const room = Math.max(this.#options.segmentBytes, CHECKPOINT_FACTOR * headBytes);
+    if (size - headBytes + bytes <= room && !isForced) return undefined;
+    return this.#rotate();
+  }
+
+  /**
+   * Begins a segment at a position. It appears with its checkpoint, flushed, or not at all.
+   *
+   * @param base The position: that of the end of what is durable.
+   * @param fill Writes what else it must have from the beginning.
+   */
+  async begin(base: number, fill?: (segment: SegmentFile) => void): Promise<OpenSegment> {
+    const { disk, journalId, takeSnapshot } = this.#options;
+    const name = nameSegment(base);
+    const file = this.#createTemporary(`${name}.tmp`);
+    try {
+      const segment = new SegmentFile(base, file, 0);
+      segment.append(encodeSegmentHead({ base, journalId }));
+      const group = new Group();
+      group.addJson(RecordType.checkpoint, takeSnapshot());
+      group.seal({ position: base + SEGMENT_HEAD_BYTES, journalId }, base);
+      segment.append(group.bytes);
+      segment.headBytes = segment.size;
+      fill?.(segment);
+      const proof = await Proof.bySync(file, segment.end);
+      disk.rename(`${name}.tmp`, name);
+      await disk.sync();
+      // One that held nothing else may have stood there.
+      if (this.#segments.at(-1)?.base === base) this.#segments.pop()?.file.close();
+      // Nothing is written to the one before any more: it need not stay open.
+      const previous = this.#segments.at(-1);
+      previous?.replaceFile(this.#files.lazy(previous.name));
+      this.#segments.push(segment);
+      return { segment, proof };
+    } catch (error) {
+      file.close();
+      this.#removeTemporary(`${name}.tmp`);
+      throw error;
+    }
+  }
+
+  /** How many of the oldest segments nothing is wanted of. */
+  countFree(): number {
+    let count = 0;
+    while (count < this.#segments.length - 1 && this.#segments[count]!.isFree) count++;
+    return count;
+  }
+
+  /**
+   * Removes the oldest segments.
+   *
+   * @param count How many; what freed them is flushed.
+   */
+  async remove(count: number): Promise<void> {
+    const { disk } = this.#options;
+    for (let left = count; left > 0; left--) {
+      const [oldest] = this.#segments;
+      invariant(oldest !== undefined && oldest.isFree, "nothing is wanted of it");
+      this.#segments.shift();
+      oldest.file.close();
+      disk.remove(oldest.name);
+      // One after the other also on the disk: a gap would look like damage.
+      await disk.sync();
+    }
+  }
+
+  /** Finds one by what a message knows of it. */
+  require(segment: Segment): SegmentFile {
+    invariant(segment instanceof SegmentFile, "messages are in segments of this journal");
+    return segment;
+  }
+
+  /** Closes all files. */
+  close(): void {
+    for (const { file } of this.#segments) file.close();
+    this.#segments = [];
+  }
+
+  async #rotate(): Promise<OpenSegment> {
+    const { last } = this;
+    await last.file.sync();
+    return await this.begin(last.end);
+  }
+
+  /** Creates a file in place of one that was not finished. */
+  #createTemporary(name: string): DiskFile {
+    const { disk } = this.#options;
+    if (disk.list().some((entry) => entry.name === name)) disk.remove(name);
+    return disk.create(name);
+  }
+
+  /** Gives back the room of a file that could not be finished. */
+  #removeTemporary(name: string): void {
+    const { disk } = this.#options;
+    try {
+      if (disk.list().some((entry) => entry.name === name)) disk.remove(name);
+    } catch {
+      // What is told is why it could not be finished; whoever opens the journal removes it.
+    }
+  }
+}

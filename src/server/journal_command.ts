@@ -1,0 +1,75 @@
+/**
+ * The commands that look at a journal and repair it, on the command line:
+ *
+ * ```text
+ * deno run -A server.ts verify ./data
+ * deno run -A server.ts repair ./data [--skip-damaged | --cut]
+ * ```
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+
+/** What a command does to a journal that cannot be used as it is. */
+export type JournalRepair = "skip-damaged" | "cut";
+
+/** What there is to say about a journal. */
+export interface JournalReport {
+  /** The lines for a person. */
+  readonly lines: readonly string[];
+  /** Whether the journal can be used. */
+  readonly isUsable: boolean;
+}
+
+/** What the commands do; each takes the directory for itself meanwhile. */
+export interface JournalCommands {
+  /** Tells what is in a journal, and what is wrong with it. */
+  readonly verify: (directory: string) => Promise<JournalReport>;
+  /** Repairs a journal, or tells what could be done. */
+  readonly repair: (directory: string, way?: JournalRepair) => Promise<JournalReport>;
+}
+
+/** A command line that cannot be understood. */
+export class UsageError extends Error {
+  /** Creates the error with what was wrong and what is allowed. */
+  constructor(message: string) {
+    super(message);
+    this.name = "UsageError";
+  }
+}
+
+const DEFAULT_DIRECTORY = "./data";
+
+/** Tells whether a command line is one of these commands. */
+export function isJournalCommand(args: readonly string[]): boolean {
+  return args[0] === "verify" || args[0] === "repair";
+}
+
+/** Runs one of these commands. */
+export function runJournalCommand(
+  args: readonly string[],
+  { verify, repair }: JournalCommands,
+): Promise<JournalReport> {
+  const [name, ...rest] = args;
+  const ways: readonly string[] = name === "repair" ? ["skip-damaged", "cut"] : [];
+  const unknown: string[] = [];
+  const flags = parseArgs(rest, {
+    boolean: [...ways],
+    unknown: (arg) => {
+      if (!arg.startsWith("-")) return true;
+      unknown.push(arg);
+      return false;
+    },
+  });
+  const directories = flags._.map(String);
+  const wanted = ways.filter((way) => flags[way] === true) as JournalRepair[];
+  if (unknown.length > 0 || directories.length > 1 || wanted.length > 1) {
+    const choice = ways.length === 0 ? "" : ` [${ways.map((way) => `--${way}`).join(" | ")}]`;
+    throw new UsageError(
+      `Cannot understand "${args.join(" ")}"; allowed is: ${name} [directory]${choice}`,
+    );
+  }
+  const directory = directories[0] ?? DEFAULT_DIRECTORY;
+  return name === "verify" ? verify(directory) : repair(directory, wanted[0]);
+}

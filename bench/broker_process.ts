@@ -16,31 +16,42 @@ const PROGRAM = new URL("../server.ts", import.meta.url);
 /** What it says when it is ready. */
 const READY = /is listening address=\S*:(\d+)/;
 
+/** What holds a broker's streams. */
+export type EngineName = "journal" | "memory";
+
 /** A broker in a process of its own. */
 export class BrokerProcess implements AsyncDisposable {
   /** The port that it listens at. */
   readonly port: number;
+  /** Where its journal is. */
+  readonly directory: string;
   readonly #child: Child;
   #isStopping = false;
 
-  private constructor(child: Child, port: number) {
+  private constructor(child: Child, port: number, directory: string) {
     this.#child = child;
     this.port = port;
+    this.directory = directory;
   }
 
   /**
-   * Starts a broker; resolves when it says that it is listening. All settings but the address are
-   * what they would be if somebody started it here: from the file and the environment.
+   * Starts a broker; resolves when it says that it is listening. All settings but its address, its
+   * engine and its directory are what they would be if somebody started it here: from the file and
+   * the environment. The directory is a new one below the one that the bench is started in, so that
+   * its disk can be chosen; it goes with the broker.
    */
-  static async start(): Promise<BrokerProcess> {
-    const args = ["--host", HOSTNAME, "--port", "0", "--log-level", "info"];
+  static async start(engine: EngineName): Promise<BrokerProcess> {
+    const directory = await Deno.makeTempDir({ dir: ".", prefix: "simplemq-bench-" });
+    const args = ["--host", HOSTNAME, "--port", "0", "--log-level", "info"]
+      .concat("--storage-engine", engine, "--storage-directory", directory);
     const child = new Child({ program: PROGRAM, args, output: "stderr" });
     try {
       const [, port] = await child.findLine(READY);
-      return new BrokerProcess(child, Number(port));
+      return new BrokerProcess(child, Number(port), directory);
     } catch (cause) {
       child.kill("SIGKILL");
       await child.ended;
+      await Deno.remove(directory, { recursive: true });
       throw new Error("The broker did not start", { cause });
     }
   }
@@ -61,5 +72,6 @@ export class BrokerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopping = true;
     await this.#child.stop();
+    await Deno.remove(this.directory, { recursive: true });
   }
 }

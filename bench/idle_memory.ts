@@ -26,7 +26,7 @@ const SETTLE_MS = 1000;
  * @throws {Error} If not all of them could be opened.
  */
 export async function measureIdleConnection(count: number): Promise<number | undefined> {
-  await using broker = await BrokerProcess.start();
+  await using broker = await BrokerProcess.start("journal");
   await withIdleClients(broker, WARM_UP_COUNT, () => Promise.resolve());
   const before = await readSettled(broker);
   const after = await withIdleClients(broker, count, () => readSettled(broker));

@@ -12,6 +12,8 @@ export interface Scale {
   readonly messages: number;
   /** Rounds that count; one more comes before them, to warm up. */
   readonly rounds: number;
+  /** Flushes of the disk, and receipts, that are timed in turn in each round. */
+  readonly flushes: number;
   /** Starts that are timed. */
   readonly starts: number;
   /** Brokers whose memory is measured. */
@@ -21,10 +23,24 @@ export interface Scale {
 }
 
 /** For figures to quote. */
-const FULL: Scale = { messages: 800_000, rounds: 5, starts: 5, brokers: 3, connections: 1000 };
+const FULL: Scale = {
+  messages: 800_000,
+  rounds: 5,
+  flushes: 1000,
+  starts: 5,
+  brokers: 3,
+  connections: 1000,
+};
 
 /** For a look at whether it works; its figures mean nothing. */
-const QUICK: Scale = { messages: 8_000, rounds: 1, starts: 2, brokers: 1, connections: 50 };
+const QUICK: Scale = {
+  messages: 8_000,
+  rounds: 1,
+  flushes: 10,
+  starts: 2,
+  brokers: 1,
+  connections: 50,
+};
 
 /**
  * Reads the arguments of the bench.

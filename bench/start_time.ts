@@ -14,7 +14,7 @@ import { BrokerProcess, HOSTNAME } from "./broker_process.ts";
  */
 export async function measureStart(): Promise<number> {
   const begin = performance.now();
-  await using broker = await BrokerProcess.start();
+  await using broker = await BrokerProcess.start("journal");
   const connection = await connect({ hostname: HOSTNAME, port: broker.port });
   const elapsedMs = performance.now() - begin;
   await connection.close();

@@ -13,13 +13,15 @@ export type Fact = readonly [what: string, value: string];
 /**
  * Describes the machine, the versions and what the broker promises.
  *
- * @param broker What the broker says of itself.
+ * @param brokers What the brokers say of themselves.
  * @param now The time.
  */
-export function describeSurroundings(broker: BrokerInfo, now: Date): readonly Fact[] {
+export function describeSurroundings(brokers: readonly BrokerInfo[], now: Date): readonly Fact[] {
   const cores = cpus();
   return [
-    ["SimpleMQ", `${broker.version}, engine ${broker.engine}, durability ${broker.durability}`],
+    ...brokers.map(({ version, engine, durability }): Fact => {
+      return ["SimpleMQ", `${version}, engine ${engine}, durability ${durability}`];
+    }),
     ["Deno", `${Deno.version.deno}, V8 ${Deno.version.v8}`],
     ["Machine", `${cores.length} × ${cores[0]?.model ?? "unknown processor"}, ${formatMemory()}`],
     ["System", `${type()} ${release()}, ${Deno.build.arch}`],

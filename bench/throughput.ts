@@ -14,8 +14,9 @@
  */
 
 import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, HOSTNAME } from "./broker_process.ts";
+import { BrokerProcess, type EngineName, HOSTNAME } from "./broker_process.ts";
 import { killChildren } from "./child.ts";
+import { type FlushTimes, measureFlushes } from "./flush_time.ts";
 import { measureIdleConnection } from "./idle_memory.ts";
 import { print, tell } from "./print.ts";
 import { formatReport, type Row } from "./report.ts";
@@ -28,9 +29,15 @@ import { describeSurroundings, type Fact } from "./surroundings.ts";
 /** The bodies, and which part of the messages is sent with them. */
 const BODIES = [{ bytes: 100, share: 1 }, { bytes: 1024, share: 1 / 4 }];
 
+/** What is measured side by side. */
+const ENGINES: readonly EngineName[] = ["journal", "memory"];
+
+/** Awaited one by one, a journal takes so many times as long; its rounds are shorter. */
+const AWAITED_SHARE = 1 / 5;
+
 /** Measures everything, and prints it. */
 async function measure(scale: Scale): Promise<void> {
-  const { facts, rows } = await measureRounds(scale);
+  const { facts, rows, flushes } = await measureRounds(scale);
   const startMs = await repeat("start", scale.starts, () => measureStart());
   const idleBytes = await repeat(
     "idle connections",
@@ -39,30 +46,49 @@ async function measure(scale: Scale): Promise<void> {
   );
   const found = idleBytes.filter((bytes) => bytes !== undefined);
   const { connections } = scale;
-  print(formatReport({ facts, rows, startMs, idleBytes: found, connections }));
+  print(formatReport({ facts, rows, flushes, startMs, idleBytes: found, connections }));
+}
+
+/** What a round is run with. */
+interface Bench {
+  readonly engine: EngineName;
+  readonly clients: Clients;
+  readonly plan: RoundPlan;
 }
 
 /** Measures all rows in turn, round after round, so that what disturbs one disturbs all. */
-async function measureRounds(scale: Scale): Promise<{ facts: readonly Fact[]; rows: Row[] }> {
-  await using broker = await BrokerProcess.start();
-  const brokerLost = broker.watch();
-  const clients = await connectTo(broker);
-  const facts = describeSurroundings(clients.publishing.broker, new Date());
-  const plans = planRounds(scale);
+async function measureRounds(
+  scale: Scale,
+): Promise<{ facts: readonly Fact[]; rows: Row[]; flushes: FlushTimes[] }> {
+  await using journal = await BrokerProcess.start("journal");
+  await using memory = await BrokerProcess.start("memory");
+  const lost = Promise.race([journal.watch(), memory.watch()]);
+  const clients = { journal: await connectTo(journal), memory: await connectTo(memory) };
+  const brokers = ENGINES.map((engine) => clients[engine].publishing.broker);
+  const facts = describeSurroundings(brokers, new Date());
+  const benches: Bench[] = planRounds(scale).flatMap((plan) =>
+    ENGINES.map((engine) => ({ engine, clients: clients[engine], plan: adapt(plan, engine) }))
+  );
+  const flushes: FlushTimes[] = [];
   const runAll = async () => {
     const results: RoundResult[] = [];
-    for (const plan of plans) {
-      results.push(await Promise.race([runRound(clients, plan), brokerLost]));
+    for (const { clients, plan } of benches) {
+      results.push(await Promise.race([runRound(clients, plan), lost]));
     }
+    const { publishing } = clients.journal;
+    const measuring = measureFlushes(publishing, journal.directory, scale.flushes);
+    flushes.push(await Promise.race([measuring, lost]));
     return results;
   };
   await repeat("warm-up", 1, runAll);
   const rounds = await repeat("round", scale.rounds, runAll);
-  await Promise.all([clients.publishing.close(), clients.following.close()]);
-  return {
-    facts,
-    rows: plans.map((plan, row) => ({ plan, results: rounds.map((results) => results[row]!) })),
-  };
+  for (const { publishing, following } of Object.values(clients)) {
+    await Promise.all([publishing.close(), following.close()]);
+  }
+  const rows = benches.map(({ engine, plan }, row) => {
+    return { engine, plan, results: rounds.map((results) => results[row]!) };
+  });
+  return { facts, rows, flushes: flushes.slice(1) };
 }
 
 async function connectTo({ port }: BrokerProcess): Promise<Clients> {
@@ -79,6 +105,11 @@ function planRounds({ messages }: Scale): RoundPlan[] {
       return { way, bodyBytes: bytes, count };
     })
   );
+}
+
+function adapt(plan: RoundPlan, engine: EngineName): RoundPlan {
+  if (engine === "memory" || !plan.way.isTimed) return plan;
+  return { ...plan, count: Math.max(1, Math.round(plan.count * AWAITED_SHARE)) };
 }
 
 /** Does something several times, one after the other. */

@@ -14,9 +14,13 @@ import { type BrokerServer, type PartialSettings, serve } from "../../server.ts"
 /** Nothing in a test that passes waits for so long, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
-/** Starts a broker on a free port; it logs nothing but faults. */
+/**
+ * Starts a broker on a free port that keeps everything in memory, so that it leaves no files and
+ * shares no directory with another one; it logs nothing but faults.
+ */
 export function startBroker(settings: PartialSettings = {}): Promise<BrokerServer> {
-  return serve({ port: 0, logLevel: "error", ...settings });
+  const storage = { engine: "memory", ...settings.storage } as const;
+  return serve({ port: 0, logLevel: "error", ...settings, storage });
 }
 
 /** Lets the event loop turn once: timers that are due, and what has come in. */

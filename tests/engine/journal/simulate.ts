@@ -1,0 +1,57 @@
+/**
+ * Simulates crashes, as many as one likes.
+ *
+ * ```sh
+ * deno task test:simulation --worlds 100000 --seed 1
+ * ```
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { SimulatedWorld, type WorldCounts } from "./simulated_world.ts";
+
+/** How much to simulate. */
+export interface Simulation {
+  /** The seed of the first world; each further one has the next. */
+  readonly seed: number;
+  /** How many worlds. */
+  readonly worlds: number;
+  /** How many crashes in each. */
+  readonly crashes: number;
+}
+
+/** Goes through worlds; rejects with the seed of one in which something is wrong. */
+export async function simulate({ seed, worlds, crashes }: Simulation): Promise<WorldCounts> {
+  const total: WorldCounts = {
+    crashes: 0,
+    powerCuts: 0,
+    published: 0,
+    confirmed: 0,
+    acknowledged: 0,
+    faults: 0,
+  };
+  for (let index = 0; index < worlds; index++) {
+    const world = new SimulatedWorld({ seed: seed + index });
+    try {
+      await world.run(crashes);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const { counts } = world;
+      throw new Error(`seed ${seed + index}, crash ${counts.crashes}: ${why}`, { cause });
+    }
+    for (const key of Object.keys(total) as (keyof WorldCounts)[]) total[key] += world.counts[key];
+  }
+  return total;
+}
+
+if (import.meta.main) {
+  const flags = parseArgs(Deno.args, { string: ["seed", "worlds", "crashes"] });
+  const seed = Number(flags.seed ?? Math.floor(Math.random() * 1e9));
+  const worlds = Number(flags.worlds ?? 10_000);
+  const crashes = Number(flags.crashes ?? 20);
+  // deno-lint-ignore no-console
+  const say = console.log;
+  say(`seed ${seed}: ${worlds} worlds with ${crashes} crashes each`);
+  say(await simulate({ seed, worlds, crashes }), "lost: 0");
+}

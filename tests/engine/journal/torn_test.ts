@@ -1,0 +1,32 @@
+/**
+ * What a crash has torn is kept aside, but not without end.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { openJournal } from "../../support/journals.ts";
+import { SimulatedDisk } from "../../support/simulated_disk.ts";
+
+/** Puts bytes behind the last segment that are no group: the beginning of a write. */
+function tear(disk: SimulatedDisk): void {
+  const name = disk.list().map(({ name }) => name).filter((name) => name.endsWith(".journal"))
+    .sort().at(-1)!;
+  const bytes = disk.readAll(name);
+  const torn = new Uint8Array(bytes.length + 10).fill(7);
+  torn.set(bytes);
+  disk.replace(name, torn);
+}
+
+Deno.test("recovery keeps what sixteen crashes have torn, the newest ones", async () => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  for (let now = 1; now <= 20; now++) {
+    const engine = await openJournal(disk, { now: () => now, fail: () => {} });
+    await engine.createStream(`stream-${now}`);
+    disk.processKill();
+    tear(disk);
+  }
+  const times = disk.list().flatMap(({ name }) => /\.torn-(\d+)$/.exec(name)?.[1] ?? []);
+  const expected = Array.from({ length: 16 }, (_, index) => String(5 + index));
+  assertEquals(times.sort((one, other) => Number(one) - Number(other)), expected);
+});

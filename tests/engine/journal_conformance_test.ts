@@ -1,0 +1,34 @@
+/**
+ * The journal engine does what every engine must do: on a directory of this machine, at each level,
+ * and with segments and a memory so small that everything it does behind the scenes happens.
+ *
+ * @module
+ */
+
+import { openJournal, type TestJournalOptions } from "../support/journals.ts";
+import { SimulatedDisk } from "../support/simulated_disk.ts";
+import { TestDirectory } from "../support/journals.ts";
+import { engineConformance } from "./engine_conformance.ts";
+
+const variants: [what: string, options: TestJournalOptions][] = [
+  ["journal", {}],
+  ["journal, interval", { level: "interval" }],
+  ["journal, never", { level: "never" }],
+];
+for (const [what, options] of variants) {
+  engineConformance(what, async () => {
+    const directory = await TestDirectory.create();
+    const engine = await openJournal(directory.openDisk(), options);
+    const close = engine.close.bind(engine);
+    engine.close = async () => {
+      await close();
+      await directory[Symbol.asyncDispose]();
+    };
+    return engine;
+  });
+}
+
+engineConformance(
+  "journal, tiny",
+  () => openJournal(new SimulatedDisk({ seed: 1 }), { segmentBytes: 2048, memoryLimit: 1 }),
+);

@@ -1,0 +1,214 @@
+/**
+ * Bugs that somebody could make, each as a small change of the sources, and which tests must find it.
+ *
+ * @module
+ */
+
+/** A bug to be planted. */
+export interface PlantedBug {
+  /** What is done wrong, in words. */
+  readonly what: string;
+  /** The file, from the root of the project. */
+  readonly file: string;
+  /** What is there now, once. */
+  readonly from: string;
+  /** What is there with the bug. */
+  readonly to: string;
+  /** What has to find it: arguments of `deno`. */
+  readonly found: readonly string[];
+}
+
+const JOURNAL = "src/engine/journal";
+
+/** Random crashes; a bug that shows in one of a thousand is found. */
+const SIMULATION = [
+  "run",
+  "-A",
+  "tests/engine/journal/simulate.ts",
+  "--seed",
+  "1",
+  "--worlds",
+  "1500",
+];
+
+/** Tests of single files. */
+function tests(...paths: readonly string[]): string[] {
+  return ["test", "-A", ...paths.map((path) => `tests/${path}`)];
+}
+
+/** All of them. */
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    what: "a confirm is sent before the flush",
+    file: `${JOURNAL}/proof.ts`,
+    from: "await file.sync();",
+    to: "file.sync().catch(() => {});",
+    found: SIMULATION,
+  },
+  {
+    what: "a failed flush is tried again",
+    file: `${JOURNAL}/proof.ts`,
+    from: "await file.sync();",
+    to: "await file.sync().catch(() => file.sync());",
+    found: SIMULATION,
+  },
+  {
+    what: "the broker goes on after a failed flush",
+    file: `${JOURNAL}/proof.ts`,
+    from: "await file.sync();",
+    to: "await file.sync().catch(() => {});",
+    found: SIMULATION,
+  },
+  {
+    what: "the directory is not flushed when a segment gets its name",
+    file: `${JOURNAL}/segment_list.ts`,
+    from: "      disk.rename(`${name}.tmp`, name);\n      await disk.sync();\n",
+    to: "      disk.rename(`${name}.tmp`, name);\n",
+    found: SIMULATION,
+  },
+  {
+    what: "a segment is removed before that it is free is flushed",
+    file: `${JOURNAL}/journal.ts`,
+    from: "    const count = segments.countFree();\n    return () => {\n",
+    to: "    return () => {\n      const count = segments.countFree();\n",
+    found: SIMULATION,
+  },
+  {
+    what: "an acknowledgement is removed before its message: segments do not go oldest first",
+    file: `${JOURNAL}/segment_list.ts`,
+    from:
+      "    while (count < this.#segments.length - 1 && this.#segments[count]!.isFree) count++;\n",
+    to: "    const { last } = this;\n" +
+      "    const rank = (one: SegmentFile) => Number(!one.isFree || one === last);\n" +
+      "    this.#segments.sort((one, other) => rank(one) - rank(other));\n" +
+      "    while (count < this.#segments.length - 1 && this.#segments[count]!.isFree) count++;\n",
+    found: SIMULATION,
+  },
+  {
+    what: "a record's head is believed without its checksum",
+    file: `${JOURNAL}/scan.ts`,
+    from: "if (crc !== view.getUint32(index + 16)) return undefined;",
+    to: "if (crc === -1) return undefined;",
+    found: tests("engine/journal/bit_flip_test.ts"),
+  },
+  {
+    what: "messages are believed without their checksum",
+    file: `${JOURNAL}/scan.ts`,
+    from: "checksum(bytes.subarray(start, bodyEnd), position, journalId) ===",
+    to: "checksum(bytes.subarray(start, bodyEnd), position, journalId) <= 2 ** 32 ||\n      0 ===",
+    found: tests("engine/journal/bit_flip_test.ts"),
+  },
+  {
+    what: "checksums do not depend on the position",
+    file: `${JOURNAL}/format.ts`,
+    from: "Math.imul(position, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b) ^ journalId",
+    to: "Math.imul(high, 0x85ebca6b) ^ journalId",
+    found: tests("engine/journal/block_damage_test.ts", "engine/journal/format_test.ts"),
+  },
+  {
+    what: "damage in the midst is taken for a torn end",
+    file: `${JOURNAL}/tail.ts`,
+    from: "faults: faults.filter(({ offset }) => offset < proven),",
+    to: "faults: [],",
+    found: tests("engine/journal/bit_flip_test.ts", "engine/journal/tail_test.ts"),
+  },
+  {
+    what: "what follows a torn write is brought back",
+    file: `${JOURNAL}/tail.ts`,
+    from: "end: Math.min(size, ...torn),",
+    to: "end: torn.length === 0 ? size : size,",
+    found: SIMULATION,
+  },
+  {
+    what: "what is not proven to be flushed is believed",
+    file: `${JOURNAL}/recovery.ts`,
+    from: "  const events = readTail(last, heads.at(-1)!, tail);\n",
+    to: "  const events: Event[] = [];\n  readTail(last, heads.at(-1)!, tail);\n",
+    found: SIMULATION,
+  },
+  {
+    what: "a batch is confirmed when it is decided about",
+    file: "src/broker/broker.ts",
+    from: "    this.#options.store(\n",
+    to: "    record.conclude(sent, { storedIn });\n    this.#options.store(\n",
+    found: SIMULATION,
+  },
+  {
+    what: "a repetition is confirmed before the original is durable",
+    file: "src/broker/broker.ts",
+    from: "record.answer(record.recall(batch.sequence) ?? forgotten, (",
+    to: "record.answer(forgotten, (",
+    found: tests("broker", "engine/journal_conformance_test.ts"),
+  },
+  {
+    what: "ids are used again after a restart",
+    file: "src/broker/broker_state.ts",
+    from: "      this.skipIds(number, nextId);\n",
+    to: "      void nextId;\n",
+    found: SIMULATION,
+  },
+  {
+    what: "a write that took a part of the bytes counts as a whole one",
+    file: `${JOURNAL}/segment_file.ts`,
+    from: "      written += count;\n",
+    to: "      written = bytes.length;\n",
+    found: SIMULATION,
+  },
+  {
+    what: "when the disk is full, acknowledgements are dropped with the messages",
+    file: `${JOURNAL}/group.ts`,
+    from: "    const dropped = this.stored;\n",
+    to: "    const dropped = this.stored;\n    this.#acknowledged = [];\n",
+    found: tests("engine/journal/group_test.ts", "engine/journal/committer_test.ts"),
+  },
+  {
+    what: "ids of refused messages are not given back",
+    file: "src/broker/broker.ts",
+    from: "    streams.forEach((stream, index) => stream.returnIds(storedIn[index]!.firstId));\n",
+    to: "    void streams, storedIn;\n",
+    found: tests("broker", "engine/journal/committer_test.ts"),
+  },
+  {
+    what: "what a write has left before the disk was full stays there",
+    file: `${JOURNAL}/committer.ts`,
+    from: "    file.truncate(size);\n",
+    to: "    void size;\n",
+    found: tests("engine/journal/committer_test.ts", "engine/journal/faults_test.ts"),
+  },
+  {
+    what: "a checkpoint tells what is decided instead of what is written",
+    file: "src/broker/broker_state.ts",
+    from: "streams: this.unwritten.restrict(streams),",
+    to: "streams,",
+    found: tests("broker"),
+  },
+  {
+    what: "that messages were worked on is not written down",
+    file: "src/broker/attempt_log.ts",
+    from:
+      "    follower.attemptedTag = oldest.firstTag;\n    this.#write(oldest, oldest.attempts, 1);\n",
+    to: "    follower.attemptedTag = oldest.firstTag;\n",
+    found: tests("engine/journal/restart_test.ts", "broker"),
+  },
+  {
+    what: "publishers' sequences are forgotten with their messages",
+    file: "src/broker/broker_state.ts",
+    from: "    this.#restoration?.restorePublishers(snapshot.publishers);\n",
+    to: "",
+    found: SIMULATION,
+  },
+  {
+    what: "messages that were acknowledged on their way to another place come back",
+    file: "src/broker/stream.ts",
+    from: "    if (this.restoration !== undefined) return backlog.move(firstId, batch, place);\n",
+    to: "    if (place !== undefined) return backlog.move(firstId, batch, place);\n",
+    found: tests("engine/journal/compactor_test.ts", "broker"),
+  },
+  {
+    what: "two brokers use one directory",
+    file: `${JOURNAL}/deno_disk.ts`,
+    from: "if (!lock.tryLockSync(true)) {",
+    to: "if (lock.tryLockSync(true) === undefined) {",
+    found: tests("engine/journal/deno_disk_test.ts"),
+  },
+];

@@ -7,7 +7,7 @@
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertEquals } from "@std/assert";
  *
- * await using broker = await serve({ port: 0 });
+ * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
  * await using connection = await connect({ port: broker.port });
  *
  * await connection.cursor().createStream("hello_queue");
@@ -80,7 +80,7 @@ export interface ConnectOptions extends ConnectionOptions {
  * import { connect } from "@simplemq/simplemq";
  * import { serve } from "@simplemq/simplemq/server";
  *
- * await using broker = await serve({ port: 0 });
+ * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
  * await using connection = await connect({ port: broker.port, waitForBroker: true });
  * ```
  *

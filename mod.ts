@@ -9,7 +9,8 @@
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertEquals } from "@std/assert";
  *
- * await using broker = await serve({ port: 0 }); // or: deno run -A server.ts
+ * // Or as a process of its own: deno run -A server.ts
+ * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
  * await using connection = await connect({ port: broker.port });
  *
  * await connection.cursor().createStream("hello_queue");

@@ -7,15 +7,23 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
-import { serve } from "@simplemq/simplemq/server";
 import { splitLines } from "../examples/word_count/lines.ts";
 import { countWords } from "../examples/word_count/words.ts";
+import { startBroker } from "./support/broker.ts";
 
 /** A wait that takes so long has failed; nothing in a test that passes waits for it. */
 const PATIENCE_MS = 20_000;
 
 const root = new URL("../", import.meta.url);
 const encoder = new TextEncoder();
+
+/** How to start an example. */
+interface ProgramOptions {
+  readonly args?: readonly string[];
+  readonly hasInput?: boolean;
+  /** Where it runs, if not in the root of the repository. */
+  readonly directory?: string;
+}
 
 /** An example that is running. */
 class Program implements AsyncDisposable {
@@ -27,11 +35,11 @@ class Program implements AsyncDisposable {
   #changed = Promise.withResolvers<void>();
 
   /** Starts an example with a broker at `port`. */
-  constructor(path: string, port: number, options: { args?: string[]; hasInput?: boolean } = {}) {
+  constructor(path: string, port: number, options: ProgramOptions = {}) {
     this.#path = path;
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", path, ...options.args ?? []],
-      cwd: root,
+      args: ["run", "-A", new URL(path, root).href, ...options.args ?? []],
+      cwd: options.directory ?? root,
       env: { SIMPLEMQ_PORT: String(port), NO_COLOR: "1" },
       stdin: options.hasInput ? "piped" : "null",
       stdout: "piped",
@@ -117,7 +125,11 @@ async function until(ask: () => Promise<boolean>): Promise<void> {
 
 Deno.test("hello_world: the server listens, and ends with Ctrl-C; the follower comes first", async () => {
   const path = "examples/hello_world";
-  await using server = new Program(`${path}/server.ts`, 0);
+  // What its broker stores is not to stay in the repository.
+  const directory = await Deno.makeTempDir();
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => Deno.remove(directory, { recursive: true }));
+  await using server = new Program(`${path}/server.ts`, 0, { directory });
   const [line] = await server.waitFor("is listening");
   const port = Number(/address=localhost:(\d+)/.exec(line ?? "")?.[1]);
   await using follower = new Program(`${path}/follower.ts`, port);
@@ -134,7 +146,7 @@ Deno.test("hello_world: the server listens, and ends with Ctrl-C; the follower c
 
 Deno.test("hello_world: the publisher comes first", async () => {
   const path = "examples/hello_world";
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   for (let count = 0; count < 2; count++) {
     await using publisher = new Program(`${path}/publisher.ts`, broker.port);
     await publisher.end();
@@ -146,7 +158,7 @@ Deno.test("hello_world: the publisher comes first", async () => {
 for (const order of ["followers", "publisher"]) {
   Deno.test(`worker: the quick follower gets all but one, the ${order} first`, async () => {
     const path = "examples/worker";
-    await using broker = await serve({ port: 0 });
+    await using broker = await startBroker();
     const publish = async () => {
       await using publisher = new Program(`${path}/publisher.ts`, broker.port);
       await publisher.end();
@@ -168,7 +180,7 @@ for (const order of ["followers", "publisher"]) {
 
   Deno.test(`routing: a publisher with a regex bind, the ${order} first`, async () => {
     const path = "examples/routing/publisher_regex";
-    await using broker = await serve({ port: 0 });
+    await using broker = await startBroker();
     const publish = async () => {
       await using publisher = new Program(`${path}/publisher.ts`, broker.port);
       const text = await publisher.end();
@@ -187,7 +199,7 @@ for (const order of ["followers", "publisher"]) {
 
   Deno.test(`routing: a follower with a regex bind, the ${order} first`, async () => {
     const path = "examples/routing/follower_regex";
-    await using broker = await serve({ port: 0 });
+    await using broker = await startBroker();
     const publish = async () => {
       await using first = new Program(`${path}/first_publisher.ts`, broker.port);
       await using second = new Program(`${path}/second_publisher.ts`, broker.port);
@@ -256,7 +268,7 @@ const wordCount = "examples/word_count";
 
 Deno.test("word_count: exact although one of four followers is killed with lines in hand", async () => {
   const { bytes, words } = writeText(5000);
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const cursor = connection.cursor();
   await using programs = new AsyncDisposableStack();
@@ -287,7 +299,7 @@ Deno.test("word_count: exact although one of four followers is killed with lines
 
 Deno.test("word_count: exact although a follower is killed between count and acknowledgement", async () => {
   const { bytes, words } = writeText(100);
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const publish = async () => {
     await using publisher = new Program(`${wordCount}/publisher.ts`, broker.port, {
@@ -320,7 +332,7 @@ Deno.test("word_count: exact although a follower is killed between count and ack
 });
 
 Deno.test("word_count: an empty text has no words", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using publisher = new Program(`${wordCount}/publisher.ts`, broker.port);
   assertEquals(await publisher.end(), "published 0 lines\n");
   await using total = new Program(`${wordCount}/total.ts`, broker.port);

@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { ConnectionClosedError, type ConnectionOptions, type Cursor } from "@simplemq/simplemq";
-import { type BrokerServer, serve } from "@simplemq/simplemq/server";
+import type { BrokerServer } from "@simplemq/simplemq/server";
 import { pathToFileURL } from "node:url";
 import manifest from "../deno.json" with { type: "json" };
 import {
@@ -29,6 +29,7 @@ import {
 import { formatByteSize } from "../src/server/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../src/server/setting_table.ts";
 import { loadSettings } from "../src/server/settings.ts";
+import { startBroker } from "./support/broker.ts";
 
 /** A wait that takes so long has failed; nothing in a test that passes waits for it. */
 const PATIENCE_MS = 20_000;
@@ -210,7 +211,7 @@ for (const [index, { text, file }] of english.getBlocks("ts").entries()) {
   if (file !== undefined) continue;
   Deno.test(`README.md: program ${index + 1} runs`, async () => {
     const printed: string[] = [];
-    await using broker = await serve({ port: 0 });
+    await using broker = await startBroker();
     await using connection = await broker.connect();
     const running = run(text, broker, (line) => printed.push(line));
     const isEndless = text.includes("for await") && !text.includes("break;");

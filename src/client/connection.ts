@@ -75,7 +75,7 @@ export interface BrokerInfo {
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertEquals } from "@std/assert";
  *
- * await using broker = await serve({ port: 0 });
+ * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
  * {
  *   await using connection = await broker.connect();
  *   assertEquals(connection.broker.engine, "memory");

@@ -21,7 +21,7 @@ import type { Uplink } from "./uplink.ts";
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertEquals } from "@std/assert";
  *
- * await using broker = await serve({ port: 0 });
+ * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
  * await using connection = await broker.connect();
  * const cursor = connection.cursor();
  * await cursor.createStream("orders");

@@ -67,7 +67,7 @@ export interface GetMessagesOptions {
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertEquals } from "@std/assert";
  *
- * await using broker = await serve({ port: 0 });
+ * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
  * await using connection = await broker.connect();
  * await connection.cursor().createStream("greetings");
  * await connection.publisher("greetings").sendMessage("hello");

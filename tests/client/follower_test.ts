@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import type { Connection, Message } from "@simplemq/simplemq";
 import { BrokerError, ConnectionClosedError, type Follower } from "@simplemq/simplemq";
-import { serve } from "@simplemq/simplemq/server";
+import { startBroker } from "../support/broker.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
 const PATIENCE_MS = 20_000;
@@ -26,7 +26,7 @@ async function connectTo(
 }
 
 Deno.test("a message that is taken is pending, and gone when it is acknowledged", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "hello_queue");
   const cursor = connection.cursor();
   await connection.publisher("hello_queue").sendMessage("hello world");
@@ -49,7 +49,7 @@ Deno.test("a message that is taken is pending, and gone when it is acknowledged"
 });
 
 Deno.test("a follower may come before the message, and before the stream", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const direct = takeOne(connection.follower("later"));
   await connection.cursor().createStream("later");
@@ -63,7 +63,7 @@ Deno.test("a follower may come before the message, and before the stream", async
 });
 
 Deno.test("autoAck acknowledges before the loop sees the message", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "auto");
   await connection.publisher("auto").sendMessages(["one", "two"]);
   const follower = connection.follower("auto");
@@ -75,7 +75,7 @@ Deno.test("autoAck acknowledges before the loop sees the message", async () => {
 });
 
 Deno.test("followers of one stream compete", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "shared");
   const count = 1000;
   const seen: unknown[] = [];
@@ -96,7 +96,7 @@ Deno.test("followers of one stream compete", async () => {
 });
 
 Deno.test("worker: a slow follower holds one message, a quick one gets all others", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "hello_queue");
   const slow = connection.follower("hello_queue", { name: "slow" });
   const quick = connection.follower("hello_queue", { name: "quick" });
@@ -133,7 +133,7 @@ Deno.test("worker: a slow follower holds one message, a quick one gets all other
 });
 
 Deno.test("a handler may hold as many messages as it asks for", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "many");
   await connection.publisher("many").sendMessages(Array.from({ length: 50 }, (_, index) => index));
   const iterator = connection.follower("many", { name: "pool" }).getMessages();
@@ -150,7 +150,7 @@ Deno.test("a handler may hold as many messages as it asks for", async () => {
 });
 
 Deno.test("a fixed prefetch is fetched, and no more", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "fixed");
   await connection.publisher("fixed").sendMessages(Array.from({ length: 50 }, (_, index) => index));
   const follower = connection.follower("fixed", { name: "ten", prefetch: 10 });
@@ -159,7 +159,7 @@ Deno.test("a fixed prefetch is fetched, and no more", async () => {
 });
 
 Deno.test("leaving the loop gives back what was fetched, and keeps what is in hand", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "left");
   await connection.publisher("left").sendMessages(Array.from({ length: 20 }, (_, index) => index));
   const follower = connection.follower("left", { name: "leaver", prefetch: 10 });
@@ -181,7 +181,7 @@ Deno.test("leaving the loop gives back what was fetched, and keeps what is in ha
 });
 
 Deno.test("a follower's messages come back when it is closed, in their old place", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "back");
   await connection.publisher("back").sendMessages([1, 2, 3, 4]);
   const first = connection.follower("back", { prefetch: 3 });
@@ -199,7 +199,7 @@ Deno.test("a follower's messages come back when it is closed, in their old place
 });
 
 Deno.test("bad acknowledgements are told, and disturb nothing", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "acks");
   await connection.publisher("acks").sendMessages(["one", "two"]);
   const follower = connection.follower("acks");
@@ -219,7 +219,7 @@ Deno.test("bad acknowledgements are told, and disturb nothing", async () => {
 });
 
 Deno.test("acknowledging what a deleted stream held is stale", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "deleted");
   await connection.publisher("deleted").sendMessages(["one", "two"]);
   const follower = connection.follower("deleted", { name: "holder" });
@@ -235,7 +235,7 @@ Deno.test("acknowledging what a deleted stream held is stale", async () => {
 });
 
 Deno.test("a pattern that the broker cannot match ends the loop with an error", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const follower = connection.follower(/(?<=a)b/);
   const error = await assertRejects(() => follower.getMessages().next(), BrokerError);
@@ -244,7 +244,7 @@ Deno.test("a pattern that the broker cannot match ends the loop with an error", 
 });
 
 Deno.test("a signal ends the loop, and takes no message with it", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "signal");
   const follower = connection.follower("signal");
   const controller = new AbortController();
@@ -262,7 +262,7 @@ Deno.test("a signal ends the loop, and takes no message with it", async () => {
 });
 
 Deno.test("a signal that is aborted while a message is handled gives back what was fetched", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "aborted");
   await connection.publisher("aborted").sendMessages(
     Array.from({ length: 10 }, (_, index) => index),
@@ -277,7 +277,7 @@ Deno.test("a signal that is aborted while a message is handled gives back what w
 });
 
 Deno.test("a loop that ends does not stop another one of the same follower", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "two");
   const follower = connection.follower("two");
   const one = follower.getMessages();
@@ -293,7 +293,7 @@ Deno.test("a loop that ends does not stop another one of the same follower", asy
 });
 
 Deno.test("options of a follower are checked before anything is sent", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   for (const prefetch of [0, -1, 1.5, 4097, NaN]) {
     assertThrows(() => connection.follower("a", { prefetch }), RangeError, "1 to 4096");
@@ -304,7 +304,7 @@ Deno.test("options of a follower are checked before anything is sent", async () 
 });
 
 Deno.test("two followers of one name show their messages under that name", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await connectTo(broker, "named");
   await using elsewhere = await broker.connect();
   await connection.publisher("named").sendMessages([1, 2]);
@@ -319,7 +319,7 @@ Deno.test("two followers of one name show their messages under that name", async
 });
 
 Deno.test("a regex follower is served by its streams in turn", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const names = ["a_world", "b_world", "c_world"];
   for (const name of names) {
@@ -338,7 +338,7 @@ Deno.test("a regex follower is served by its streams in turn", async () => {
 });
 
 Deno.test("closing the connection ends loops quietly and refuses what comes after", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   const connection = await connectTo(broker, "end");
   const follower = connection.follower("end");
   const waiting = follower.getMessages().next();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { BrokerError, ConnectionClosedError, type Message } from "@simplemq/simplemq";
-import { serve } from "@simplemq/simplemq/server";
+import { startBroker } from "../support/broker.ts";
 
 /** Takes `count` messages of a stream and acknowledges them. */
 async function take(follower: {
@@ -15,7 +15,7 @@ async function take(follower: {
 }
 
 Deno.test("Publisher.sendMessage() resolves to where the message was stored", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("hello_queue");
   const publisher = connection.publisher("hello_queue");
@@ -27,7 +27,7 @@ Deno.test("Publisher.sendMessage() resolves to where the message was stored", as
 });
 
 Deno.test("a body arrives as what it was", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("bodies");
   const publisher = connection.publisher("bodies");
@@ -57,7 +57,7 @@ Deno.test("a body arrives as what it was", async () => {
 });
 
 Deno.test("headers travel with a message", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("headers");
   const publisher = connection.publisher("headers");
@@ -75,7 +75,7 @@ Deno.test("headers travel with a message", async () => {
 });
 
 Deno.test("calls that are not awaited keep their order, and flush() waits for all", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("numbers");
   const publisher = connection.publisher("numbers");
@@ -92,7 +92,7 @@ Deno.test("calls that are not awaited keep their order, and flush() waits for al
 });
 
 Deno.test("Publisher.sendMessages() cuts a long batch and tells all ranges", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("batches");
   const publisher = connection.publisher("batches");
@@ -115,7 +115,7 @@ Deno.test("Publisher.sendMessages() cuts a long batch and tells all ranges", asy
 });
 
 Deno.test("a regex publisher reaches every stream that matches, in one receipt", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const cursor = connection.cursor();
   for (const name of ["new_world", "old_world", "elsewhere"]) await cursor.createStream(name);
@@ -130,7 +130,7 @@ Deno.test("a regex publisher reaches every stream that matches, in one receipt",
 });
 
 Deno.test("a message with nowhere to go is refused, and the next one is not", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const publisher = connection.publisher("later");
   const error = await assertRejects(() => publisher.sendMessage("lost?"), BrokerError);
@@ -146,7 +146,7 @@ Deno.test("a message with nowhere to go is refused, and the next one is not", as
 });
 
 Deno.test("a pattern that the broker cannot match fails each call, and names the pattern", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   for (const pattern of [/(?=a)b/, /(a)\1/]) {
     const publisher = connection.publisher(pattern);
@@ -159,7 +159,7 @@ Deno.test("a pattern that the broker cannot match fails each call, and names the
 });
 
 Deno.test("what failed and was not awaited is told by flush(), once", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const publisher = connection.publisher("nowhere");
   publisher.sendMessage("one");
@@ -175,7 +175,7 @@ Deno.test("what failed and was not awaited is told by flush(), once", async () =
 });
 
 Deno.test("what failed and was not awaited is told by close(), if not before", async () => {
-  await using broker = await serve({ port: 0, limits: { messageBytes: 100 } });
+  await using broker = await startBroker({ limits: { messageBytes: 100 } });
   const connection = await broker.connect();
   connection.publisher("nowhere").sendMessage("lost");
   const error = await assertRejects(() => connection.close(), BrokerError);
@@ -193,7 +193,7 @@ Deno.test("what failed and was not awaited is told by close(), if not before", a
 });
 
 Deno.test("a batch that fits is stored together, whatever waits in front of it", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("whole");
   const publisher = connection.publisher("whole");
@@ -203,7 +203,7 @@ Deno.test("a batch that fits is stored together, whatever waits in front of it",
 });
 
 Deno.test("the 10,001st publisher of a connection is refused, and no other is disturbed", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("many");
   const publishers = Array.from({ length: 10_000 }, () => connection.publisher("many"));
@@ -215,7 +215,7 @@ Deno.test("the 10,001st publisher of a connection is refused, and no other is di
 });
 
 Deno.test("a body over the limit is refused before anything is sent", async () => {
-  await using broker = await serve({ port: 0, limits: { messageBytes: 1024 } });
+  await using broker = await startBroker({ limits: { messageBytes: 1024 } });
   await using connection = await broker.connect();
   await connection.cursor().createStream("small");
   const publisher = connection.publisher("small");
@@ -237,7 +237,7 @@ Deno.test("a body over the limit is refused before anything is sent", async () =
 });
 
 Deno.test("a body that JSON cannot express is a TypeError", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   const publisher = connection.publisher("any");
   // @ts-expect-error: what a program without types may do
@@ -274,7 +274,7 @@ Deno.test("a body that JSON cannot express is a TypeError", async () => {
 });
 
 Deno.test("bytes are copied before sendMessage() returns", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("bytes");
   const bytes = new Uint8Array(20_000).fill(1);
@@ -288,7 +288,7 @@ Deno.test("bytes are copied before sendMessage() returns", async () => {
 });
 
 Deno.test("the memory limit refuses what does not fit and loses nothing", async () => {
-  await using broker = await serve({ port: 0, storage: { memoryLimit: 1024 * 1024 } });
+  await using broker = await startBroker({ storage: { memoryLimit: 1024 * 1024 } });
   await using connection = await broker.connect();
   await connection.cursor().createStream("full");
   const publisher = connection.publisher("full");
@@ -305,7 +305,7 @@ Deno.test("the memory limit refuses what does not fit and loses nothing", async 
 });
 
 Deno.test("Publisher.close() waits for confirms, ends the publisher, and may be called again", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("closing");
   const publisher = connection.publisher("closing");
@@ -320,7 +320,7 @@ Deno.test("Publisher.close() waits for confirms, ends the publisher, and may be 
 });
 
 Deno.test("many publishers share one connection", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("shared");
   const publishers = Array.from({ length: 50 }, () => connection.publisher("shared"));

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { BrokerError, connect, ConnectionClosedError, type Message } from "@simplemq/simplemq";
-import { serve } from "@simplemq/simplemq/server";
+import { startBroker } from "../support/broker.ts";
 import { Proxy } from "../support/proxy.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
@@ -37,7 +37,7 @@ Deno.test("connect() to a port where nobody listens fails at once and names the 
 Deno.test("connect() waits for a broker when asked", async () => {
   const port = findFreePort();
   const connecting = connect({ port, waitForBroker: true });
-  await using _broker = await serve({ port });
+  await using _broker = await startBroker({ port });
   await using connection = await deadline(connecting, PATIENCE_MS);
   assertEquals(await connection.cursor().getStreams(), []);
 });
@@ -70,7 +70,7 @@ Deno.test("options of connect() are checked", async () => {
 });
 
 Deno.test("a batch whose confirm was lost is sent again and stored once", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using proxy = new Proxy(broker.port);
   await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
   await connection.cursor().createStream("once");
@@ -100,7 +100,7 @@ Deno.test("a batch whose confirm was lost is sent again and stored once", async 
 });
 
 Deno.test("however often the connection is cut, every message is stored once and in order", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using proxy = new Proxy(broker.port);
   await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
   await connection.cursor().createStream("cuts");
@@ -137,7 +137,7 @@ Deno.test("however often the connection is cut, every message is stored once and
 });
 
 Deno.test("a loop goes on after a lost connection, and what was in hand comes again", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using proxy = new Proxy(broker.port);
   await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
   await connection.cursor().createStream("again");
@@ -161,7 +161,7 @@ Deno.test("a loop goes on after a lost connection, and what was in hand comes ag
 });
 
 Deno.test("a plain acknowledgement of what was lost is let go quietly", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using proxy = new Proxy(broker.port);
   await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
   await connection.cursor().createStream("quiet");
@@ -185,7 +185,7 @@ Deno.test("a plain acknowledgement of what was lost is let go quietly", async ()
 
 Deno.test("members come back to a broker that was started again", async () => {
   const port = findFreePort();
-  const first = await serve({ port });
+  const first = await startBroker({ port });
   await using connection = await connect({ port, name: "patient" });
   await connection.cursor().createStream("restart");
   const publisher = connection.publisher("restart");
@@ -194,7 +194,7 @@ Deno.test("members come back to a broker that was started again", async () => {
   const seen = collect(follower.getMessages(), 2);
   await connection.cursor().getStreams();
   await first.close();
-  await using second = await serve({ port });
+  await using second = await startBroker({ port });
   await connection.cursor().createStream("restart");
   await publisher.sendMessage("to the second");
   assertEquals([...(await deadline(seen, PATIENCE_MS)).keys()], ["to the first", "to the second"]);
@@ -202,7 +202,7 @@ Deno.test("members come back to a broker that was started again", async () => {
 });
 
 Deno.test("a broker that falls silent is left, and found again", async () => {
-  await using broker = await serve({ port: 0, heartbeatMs: 40, heartbeatTimeoutMs: 150 });
+  await using broker = await startBroker({ heartbeatMs: 40, heartbeatTimeoutMs: 150 });
   await using proxy = new Proxy(broker.port);
   await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
   // The connection stays open, and nothing comes through any more.
@@ -214,7 +214,7 @@ Deno.test("a broker that falls silent is left, and found again", async () => {
 });
 
 Deno.test("an idle connection is kept alive by heartbeats", async () => {
-  await using broker = await serve({ port: 0, heartbeatMs: 20, heartbeatTimeoutMs: 200 });
+  await using broker = await startBroker({ heartbeatMs: 20, heartbeatTimeoutMs: 200 });
   await using proxy = new Proxy(broker.port);
   let heartbeatCount = 0;
   const { promise: isBeating, resolve } = Promise.withResolvers<void>();
@@ -229,7 +229,7 @@ Deno.test("an idle connection is kept alive by heartbeats", async () => {
 });
 
 Deno.test("a handshake that does not come is given up at once by close() and by the signal", async () => {
-  const broker = await serve({ port: 0 });
+  const broker = await startBroker();
   await using connection = await connect({ port: broker.port });
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const controller = new AbortController();
@@ -247,7 +247,7 @@ Deno.test("a handshake that does not come is given up at once by close() and by 
 });
 
 Deno.test("a broker that ends each session at once is left in peace for a while", async () => {
-  await using real = await serve({ port: 0 });
+  await using real = await startBroker();
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   // Passes the real broker's welcome on, and hangs up.
   const { promise: isThird, resolve } = Promise.withResolvers<void>();
@@ -269,7 +269,7 @@ Deno.test("a broker that ends each session at once is left in peace for a while"
 });
 
 Deno.test("a confirmed acknowledgement whose answer is lost says that nobody knows", async () => {
-  await using broker = await serve({ port: 0 });
+  await using broker = await startBroker();
   await using proxy = new Proxy(broker.port);
   await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
   await connection.cursor().createStream("unknown");
@@ -282,7 +282,7 @@ Deno.test("a confirmed acknowledgement whose answer is lost says that nobody kno
 });
 
 Deno.test("closing while the broker is away ends at once, and tells what was not confirmed", async () => {
-  const broker = await serve({ port: 0 });
+  const broker = await startBroker();
   const connection = await connect({ port: broker.port });
   await connection.cursor().createStream("away");
   const publisher = connection.publisher("away");
@@ -294,7 +294,7 @@ Deno.test("closing while the broker is away ends at once, and tells what was not
 });
 
 Deno.test("a connection inside the process ends for good with its broker", async () => {
-  const broker = await serve({ port: 0 });
+  const broker = await startBroker();
   const connection = await broker.connect();
   const waiting = connection.follower("any").getMessages().next();
   await broker.close();

@@ -48,7 +48,7 @@ Deno.test("start: one line tells address, engine and durability, on standard err
   assertEquals(
     withoutTime(broker.lines[0] ?? ""),
     `info SimpleMQ ${manifest.version} is listening address=localhost:${broker.port} ` +
-      "engine=memory durability=memory",
+      "engine=journal durability=always",
   );
   broker.kill("SIGTERM");
   const { stdout } = await broker.waitForEnd();

@@ -134,7 +134,7 @@ for (
 
 Deno.test("serve() tells that the port is taken, and leaves nothing open", async () => {
   await using broker = await startBroker();
-  const error = await failureOf({ port: broker.port });
+  const error = await failureOf({ port: broker.port, storage: { engine: "memory" } });
   assertInstanceOf(error, StartError);
   assertStringIncludes(
     error.message,
@@ -146,7 +146,12 @@ Deno.test("serve() tells that the port is taken, and leaves nothing open", async
 });
 
 Deno.test("serve() tells that an address is not to be had", async () => {
-  const error = await failureOf({ host: "203.0.113.1", port: 0, insecure: true });
+  const error = await failureOf({
+    host: "203.0.113.1",
+    port: 0,
+    insecure: true,
+    storage: { engine: "memory" },
+  });
   assertInstanceOf(error, StartError);
   assertStringIncludes(error.message, "Cannot listen at 203.0.113.1:0: ");
 });

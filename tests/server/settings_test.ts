@@ -57,6 +57,7 @@ async function mistakesOfFile(content: string): Promise<readonly string[]> {
 }
 
 const IN_FILE = ' in "./settings.yaml": found';
+const PATHS = "allowed a path of 1 to 1024 characters";
 
 // Files
 
@@ -109,17 +110,19 @@ for (
       `setting "host"${IN_FILE} "a\\nb", allowed a host name or an address, without brackets`,
     ],
     [
-      "storage: {engine: journal}",
-      `setting "storage.engine"${IN_FILE} "journal", not available in this version, allowed memory`,
+      "storage: {engine: jetstream}",
+      `setting "storage.engine"${IN_FILE} "jetstream", not available in this version, ` +
+      "allowed journal, memory",
     ],
     [
       "storage: {engine: redis}",
-      `setting "storage.engine"${IN_FILE} "redis", allowed memory`,
+      `setting "storage.engine"${IN_FILE} "redis", allowed journal, memory`,
     ],
     [
       "storage: memory",
       `setting "storage"${IN_FILE} "memory", ` +
-      "allowed a group of storage.engine, storage.memory_limit",
+      "allowed a group of storage.engine, storage.directory, storage.sync, " +
+      "storage.sync_interval_ms, storage.memory_limit",
     ],
     [
       "limits: {message_bytes: 65MiB}",
@@ -139,7 +142,18 @@ for (
     [
       "storage: {colour: red}",
       `setting "storage.colour"${IN_FILE} an unknown name, ` +
-      "allowed storage.engine, storage.memory_limit",
+      "allowed storage.engine, storage.directory, storage.sync, storage.sync_interval_ms, " +
+      "storage.memory_limit",
+    ],
+    ['storage: {directory: ""}', `setting "storage.directory"${IN_FILE} nothing, ${PATHS}`],
+    ["storage: {directory: 7}", `setting "storage.directory"${IN_FILE} 7, ${PATHS}`],
+    [
+      "storage: {sync: sometimes}",
+      `setting "storage.sync"${IN_FILE} "sometimes", allowed always, interval, never`,
+    ],
+    [
+      "storage: {sync_interval_ms: 0}",
+      `setting "storage.sync_interval_ms"${IN_FILE} 0, allowed 1 to 3600000`,
     ],
     [
       "engine: memory",
@@ -351,7 +365,7 @@ Deno.test("loadSettings() answers to --help, -h and --version whatever else is w
 // Programs
 
 Deno.test("resolveSettings() names every mistake at once as a TypeError", () => {
-  const partial = { port: "9090", prot: 1, storage: { engine: "journal", memory_limit: 1 } };
+  const partial = { port: "9090", prot: 1, storage: { engine: "jetstream", memory_limit: 1 } };
   const error = assertThrows(
     () => resolveSettings(partial as unknown as PartialSettings),
     TypeError,
@@ -361,7 +375,8 @@ Deno.test("resolveSettings() names every mistake at once as a TypeError", () => 
   assertEquals(error.cause.mistakes, [
     'setting "port": found "9090", allowed 0 to 65535',
     'setting "prot": found an unknown name, the nearest known one is "port"',
-    'setting "storage.engine": found "journal", not available in this version, allowed memory',
+    'setting "storage.engine": found "jetstream", not available in this version, ' +
+    "allowed journal, memory",
     'setting "storage.memory_limit": found an unknown name, ' +
     'the nearest known one is "storage.memoryLimit"',
   ]);
@@ -401,7 +416,7 @@ Deno.test("resolveSettings() completes what is given, and skips what is undefine
   assertEquals(settings, {
     ...defaults,
     port: 0,
-    storage: { engine: "memory", memoryLimit: 1024 },
+    storage: { ...defaults.storage, memoryLimit: 1024 },
   });
   assertEquals(resolveSettings(settings), settings);
 });

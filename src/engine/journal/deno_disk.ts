@@ -31,7 +31,7 @@ export class DenoDisk implements Disk {
    */
   static open(path: string): DenoDisk {
     try {
-      Deno.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+      createDirectory(path);
       return new DenoDisk(path, takeLock(path));
     } catch (cause) {
       if (cause instanceof JournalError) throw cause;
@@ -40,10 +40,10 @@ export class DenoDisk implements Disk {
   }
 
   list(): DiskEntry[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => {
+    return [...Deno.readDirSync(this.path)].flatMap(({ name }) => {
       // Not through links: whoever can put one there should not choose what is written to.
-      const { size, isFile } = Deno.lstatSync(this.#pathOf(name));
-      return { name, size, isFile };
+      const found = lstat(this.#pathOf(name));
+      return found === undefined ? [] : [{ name, size: found.size, isFile: found.isFile }];
     });
   }
 
@@ -60,7 +60,12 @@ export class DenoDisk implements Disk {
   }
 
   remove(name: string): void {
-    Deno.removeSync(this.#pathOf(name));
+    try {
+      Deno.removeSync(this.#pathOf(name));
+    } catch (error) {
+      // Somebody was faster: it is gone, and nothing else was wanted.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   async sync(): Promise<void> {
@@ -147,6 +152,25 @@ class DenoFile implements DiskFile {
     if (position !== this.#position) this.#file.seekSync(position, Deno.SeekMode.Start);
     this.#position = position;
   }
+}
+
+/** Looks at a file, which may have gone since it was listed. */
+function lstat(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Creates a directory that is not there, and makes it durable that it is. */
+function createDirectory(path: string): void {
+  if (lstat(path) !== undefined) return;
+  Deno.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+  if (Deno.build.os === "windows") return;
+  using parent = Deno.openSync(`${path}/..`, { read: true });
+  parent.syncSync();
 }
 
 function takeLock(path: string): Deno.FsFile {

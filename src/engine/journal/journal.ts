@@ -19,7 +19,13 @@ import type { Pager, Segment } from "../../broker/pager.ts";
 import { readClosedMark, writeClosedMark } from "./closed_mark.ts";
 import { Committer, type OpenSegment } from "./committer.ts";
 import { Compactor } from "./compactor.ts";
-import { CLOSED_NAME, type DirectoryContent, readDirectory, RESERVE_NAME } from "./directory.ts";
+import {
+  CLOSED_NAME,
+  damaged,
+  type DirectoryContent,
+  readDirectory,
+  RESERVE_NAME,
+} from "./directory.ts";
 import { type Disk, DiskFullError } from "./disk.ts";
 import { DiskSpace, RESERVE_BYTES } from "./disk_space.ts";
 import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./format.ts";
@@ -90,6 +96,9 @@ export class Journal implements Pager {
   async open(broker: Broker): Promise<void> {
     const { disk, report } = this.#options;
     const content = readDirectory(disk);
+    if (content.hasEnd && content.segments.length === 0) {
+      throw damaged(disk, `${disk.path} has no segment, although a broker was stopped there`);
+    }
     for (const name of content.foreign) report("warning", "a file is not the journal's", { name });
     for (const name of content.unfinished) disk.remove(name);
     this.#journalId = this.#findJournalId(content);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { JournalError } from "../../../src/engine/journal/journal_error.ts";
 import { openJournal } from "../../support/journals.ts";
 import { SimulatedDisk } from "../../support/simulated_disk.ts";
 
@@ -29,4 +30,14 @@ Deno.test("recovery keeps what sixteen crashes have torn, the newest ones", asyn
   const times = disk.list().flatMap(({ name }) => /\.torn-(\d+)$/.exec(name)?.[1] ?? []);
   const expected = Array.from({ length: 16 }, (_, index) => String(5 + index));
   assertEquals(times.sort((one, other) => Number(one) - Number(other)), expected);
+});
+
+Deno.test("a journal whose segments are all gone although it was closed is not taken for a new one", async () => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const engine = await openJournal(disk);
+  await engine.createStream("orders");
+  await engine.close();
+  disk.processKill();
+  for (const { name } of disk.list()) if (name.endsWith(".journal")) disk.remove(name);
+  await assertRejects(() => openJournal(disk), JournalError, "has no segment");
 });

@@ -48,7 +48,6 @@ export class Compactor {
   readonly #options: CompactorOptions;
   /** How many records are on their way. */
   #movingCount = 0;
-  #movedBytes = 0;
   #isOver = false;
   /** Whether there was no room for what was to be moved last. */
   #hasNoRoom = false;
@@ -59,11 +58,6 @@ export class Compactor {
 
   constructor(options: CompactorOptions) {
     this.#options = options;
-  }
-
-  /** How many bytes of messages have been moved. */
-  get movedBytes(): number {
-    return this.#movedBytes;
   }
 
   /** Whether the journal is much larger than what is wanted of it, and moving helps. */
@@ -153,7 +147,6 @@ export class Compactor {
     for (const run of attempts) {
       committer.commit({ type: "attempted", number: stream.number, ...run });
     }
-    this.#movedBytes += moved;
     return moved;
   }
 }

@@ -87,11 +87,6 @@ export class Journal implements Pager {
     });
   }
 
-  /** How many bytes its segments have. */
-  get bytes(): number {
-    return this.#segments?.bytes ?? 0;
-  }
-
   /** Reads what there is into a broker, and goes on from there. */
   async open(broker: Broker): Promise<void> {
     const { disk, report } = this.#options;

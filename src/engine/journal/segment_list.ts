@@ -9,7 +9,6 @@
  */
 
 import { invariant } from "../../broker/invariant.ts";
-import type { Segment } from "../../broker/pager.ts";
 import type { Snapshot } from "../../broker/snapshot.ts";
 import type { OpenSegment } from "./committer.ts";
 import type { FoundSegment } from "./directory.ts";
@@ -157,12 +156,6 @@ export class SegmentList {
       // One after the other also on the disk: a gap would look like damage.
       await disk.sync();
     }
-  }
-
-  /** Finds one by what a message knows of it. */
-  require(segment: Segment): SegmentFile {
-    invariant(segment instanceof SegmentFile, "messages are in segments of this journal");
-    return segment;
   }
 
   /** Closes all files. */

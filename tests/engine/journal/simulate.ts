@@ -9,7 +9,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { SimulatedWorld, type WorldCounts } from "./simulated_world.ts";
+import { countNothing, SimulatedWorld, type WorldCounts } from "./simulated_world.ts";
 
 /** How much to simulate. */
 export interface Simulation {
@@ -23,14 +23,7 @@ export interface Simulation {
 
 /** Goes through worlds; rejects with the seed of one in which something is wrong. */
 export async function simulate({ seed, worlds, crashes }: Simulation): Promise<WorldCounts> {
-  const total: WorldCounts = {
-    crashes: 0,
-    powerCuts: 0,
-    published: 0,
-    confirmed: 0,
-    acknowledged: 0,
-    faults: 0,
-  };
+  const total = countNothing();
   for (let index = 0; index < worlds; index++) {
     const world = new SimulatedWorld({ seed: seed + index });
     try {

@@ -43,6 +43,11 @@ export interface WorldCounts {
   faults: number;
 }
 
+/** The counts of a world in which nothing has happened yet. */
+export function countNothing(): WorldCounts {
+  return { crashes: 0, powerCuts: 0, published: 0, confirmed: 0, acknowledged: 0, faults: 0 };
+}
+
 /** A publisher, across crashes. */
 interface WorldPublisher {
   readonly identity: string;
@@ -62,14 +67,7 @@ export interface WorldOptions {
 
 /** One broker, its clients and its disk, through many crashes. */
 export class SimulatedWorld {
-  readonly counts: WorldCounts = {
-    crashes: 0,
-    powerCuts: 0,
-    published: 0,
-    confirmed: 0,
-    acknowledged: 0,
-    faults: 0,
-  };
+  readonly counts: WorldCounts = countNothing();
   readonly #random: Random;
   readonly #disk: SimulatedDisk;
   readonly #model = new WorldModel();

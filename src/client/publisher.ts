@@ -305,7 +305,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
       this.#sealFull();
     }
     if (this.#filling === undefined) {
-      this.#filling = new OutgoingBatch(this.#nextSequence);
+      this.#filling = new OutgoingBatch(this.#nextSequence, this.#uplink.spareBuffers);
       this.#uplink.schedule(this);
     }
     return this.#filling;

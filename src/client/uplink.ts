@@ -25,6 +25,7 @@ import {
 import type { Link } from "../transport/link.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { FollowingMember, Member, PublishingMember } from "./member.ts";
+import { SpareBuffers } from "./outgoing_batch.ts";
 
 /** A request that waits for its answer. */
 interface PendingRequest {
@@ -38,6 +39,8 @@ interface PendingRequest {
 export class Uplink {
   readonly publishers: Map<number, PublishingMember> = new Map();
   readonly followers: Map<number, FollowingMember> = new Map();
+  /** What publishers need for their batches, and have not in use. */
+  readonly spareBuffers: SpareBuffers = new SpareBuffers();
   #link: Link | undefined;
   #limits: SessionLimits;
   #error: Error | undefined;

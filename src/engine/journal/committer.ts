@@ -29,7 +29,7 @@ import type { SegmentFile } from "./segment_file.ts";
 const CYCLE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** So many groups are kept to be used again. */
-const SPARE_COUNT_MAX = 4;
+const SPARE_COUNT_MAX = 8;
 
 /** What nobody waits for is flushed after so long, in milliseconds. */
 const LAZY_FLUSH_MS = 1000;

@@ -16,8 +16,8 @@ import type { Attachment } from "./attachment.ts";
 import type { Follower } from "./follower.ts";
 import type { Stream } from "./stream.ts";
 
-/** One delivery is not larger than this, unless a single message is: a link sends it in one write. */
-const DELIVERY_BYTES_MAX = 256 * 1024;
+/** One delivery is not larger than this, unless a single message is: its frame is read in one piece. */
+const DELIVERY_BYTES_MAX = 128 * 1024;
 
 /** A follower of several streams takes at most so many messages from one of them in its turn. */
 const TURN_COUNT_MAX = 256;

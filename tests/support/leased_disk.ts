@@ -43,6 +43,10 @@ export class LeasedDisk implements Disk {
     this.#get().remove(name);
   }
 
+  discard(name: string): Promise<void> {
+    return this.#get().discard(name);
+  }
+
   sync(): Promise<void> {
     return this.#get().sync();
   }

@@ -97,6 +97,12 @@ export class SimulatedDisk implements Disk {
     this.#rename({ from: name, to: undefined, inode: this.#find(name) });
   }
 
+  async discard(name: string): Promise<void> {
+    // On another thread: what else happens may happen before it.
+    await undefined;
+    this.remove(name);
+  }
+
   async sync(): Promise<void> {
     const fault = this.#count("sync of the directory");
     const mark = this.#unsynced.at(-1);

@@ -41,6 +41,10 @@ export class WatchedDisk implements Disk {
     this.#disk.remove(name);
   }
 
+  discard(name: string): Promise<void> {
+    return this.#disk.discard(name);
+  }
+
   sync(): Promise<void> {
     return this.#disk.sync();
   }

@@ -63,9 +63,13 @@ export class DenoDisk implements Disk {
     try {
       Deno.removeSync(this.#pathOf(name));
     } catch (error) {
-      // Somebody was faster: it is gone, and nothing else was wanted.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      ignoreAbsence(error);
     }
+  }
+
+  async discard(name: string): Promise<void> {
+    // On another thread: giving back 64 MiB takes a file system 5 to 10 ms.
+    await Deno.remove(this.#pathOf(name)).catch(ignoreAbsence);
   }
 
   async sync(): Promise<void> {
@@ -152,6 +156,11 @@ class DenoFile implements DiskFile {
     if (position !== this.#position) this.#file.seekSync(position, Deno.SeekMode.Start);
     this.#position = position;
   }
+}
+
+/** Somebody was faster: the file is gone, and nothing else was wanted. */
+function ignoreAbsence(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
 
 /** Looks at a file, which may have gone since it was listed. */

@@ -22,6 +22,8 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** Removes a file. */
   remove(name: string): void;
+  /** Removes a file that may be large; everything else goes on meanwhile. */
+  discard(name: string): Promise<void>;
   /** Makes durable which files there are: names that were given, files that were removed. */
   sync(): Promise<void>;
   /** How many bytes can still be written, where the system tells. */

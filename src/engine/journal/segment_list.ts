@@ -152,7 +152,7 @@ export class SegmentList {
       invariant(oldest !== undefined && oldest.isFree, "nothing is wanted of it");
       this.#segments.shift();
       oldest.file.close();
-      disk.remove(oldest.name);
+      await disk.discard(oldest.name);
       // One after the other also on the disk: a gap would look like damage.
       await disk.sync();
     }

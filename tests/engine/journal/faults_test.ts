@@ -32,6 +32,7 @@ class StrictDisk implements Disk {
   create = (name: string): DiskFile => translate(() => this.#disk.create(name));
   rename = (from: string, to: string) => translate(() => this.#disk.rename(from, to));
   remove = (name: string) => this.#disk.remove(name);
+  discard = (name: string) => this.#disk.discard(name);
   sync = () => this.#disk.sync();
   measureFree = () => this.#disk.measureFree();
   close = () => this.#disk.close();

@@ -14,26 +14,42 @@ export interface StreamState {
   readonly nextId: number;
 }
 
+/** What was counted, and what it should be. */
+type Entry = readonly [what: string, found: number, expected: number];
+
 /** The account of one round: messages 1 to `count`, each sent, confirmed and taken once. */
 export class Account {
   /** How many messages the round has. */
   readonly count: number;
+  readonly #copies: number;
   #confirmedCount = 0;
   #takenCount = 0;
   #takenSum = 0;
 
-  constructor(count: number) {
+  /**
+   * Opens an account.
+   *
+   * @param count How many messages are sent.
+   * @param copies How many streams get each of them.
+   */
+  constructor(count: number, copies: number = 1) {
     this.count = count;
+    this.#copies = copies;
   }
 
   /** Whether as many messages have come as were to be sent. */
   get isComplete(): boolean {
-    return this.#takenCount >= this.count;
+    return this.#takenCount >= this.count * this.#copies;
   }
 
   /** How many messages have come. */
   get takenCount(): number {
     return this.#takenCount;
+  }
+
+  /** How many messages are confirmed and have not come yet. */
+  get lead(): number {
+    return this.#confirmedCount * this.#copies - this.#takenCount;
   }
 
   /** A number that grows as long as anything goes on. */
@@ -59,16 +75,31 @@ export class Account {
    * @throws {Error} If anything is missing, or there is too much of anything.
    */
   check(state: StreamState): void {
-    const { count } = this;
-    const expected: readonly [what: string, found: number, expected: number][] = [
-      ["messages confirmed", this.#confirmedCount, count],
-      ["messages taken", this.#takenCount, count],
-      ["sum of the numbers taken", this.#takenSum, count * (count + 1) / 2],
+    this.#compare([
       ["messages left in the stream", state.ready, 0],
       ["messages not acknowledged", state.pending, 0],
-      ["messages ever stored", state.nextId - 1, count],
+      ["messages ever stored", state.nextId - 1, this.count],
+    ]);
+  }
+
+  /**
+   * Checks that everything is accounted for, where a broker tells no more than what is left.
+   *
+   * @param left How many messages are left, taken and not acknowledged included.
+   * @throws {Error} If anything is missing, or there is too much of anything.
+   */
+  checkLeft(left: number): void {
+    this.#compare([["messages left in the streams", left, 0]]);
+  }
+
+  #compare(entries: readonly Entry[]): void {
+    const { count } = this;
+    const own: readonly Entry[] = [
+      ["messages confirmed", this.#confirmedCount, count],
+      ["messages taken", this.#takenCount, count * this.#copies],
+      ["sum of the numbers taken", this.#takenSum, this.#copies * count * (count + 1) / 2],
     ];
-    const wrong = expected.filter(([, found, expected]) => found !== expected);
+    const wrong = [...own, ...entries].filter(([, found, expected]) => found !== expected);
     if (wrong.length === 0) return;
     const report = wrong.map(([what, found, expected]) => `${what}: ${found}, not ${expected}`);
     throw new Error(`The round does not add up: ${report.join("; ")}`);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Child } from "./child.ts";
+import { Child, type ChildPlan } from "./child.ts";
 import { readResidentBytes } from "./resident_memory.ts";
 
 /** The only address that is used: nobody else can connect. */
@@ -19,17 +19,23 @@ const READY = /is listening address=\S*:(\d+)/;
 /** What holds a broker's streams. */
 export type EngineName = "journal" | "memory";
 
+/** Flags that make Deno tell how it goes, and who gets what it tells. */
+export type Watching = Pick<ChildPlan, "flags" | "onOther">;
+
 /** A broker in a process of its own. */
 export class BrokerProcess implements AsyncDisposable {
   /** The port that it listens at. */
   readonly port: number;
   /** Where its journal is. */
   readonly directory: string;
+  /** Its process id. */
+  readonly pid: number;
   readonly #child: Child;
   #isStopping = false;
 
   private constructor(child: Child, port: number, directory: string) {
     this.#child = child;
+    this.pid = child.pid;
     this.port = port;
     this.directory = directory;
   }
@@ -39,12 +45,20 @@ export class BrokerProcess implements AsyncDisposable {
    * engine and its directory are what they would be if somebody started it here: from the file and
    * the environment. The directory is a new one below the one that the bench is started in, so that
    * its disk can be chosen; it goes with the broker.
+   *
+   * @param engine What holds its streams.
+   * @param parent Where to make its directory, if not here.
+   * @param watching How to watch it work.
    */
-  static async start(engine: EngineName): Promise<BrokerProcess> {
-    const directory = await Deno.makeTempDir({ dir: ".", prefix: "simplemq-bench-" });
+  static async start(
+    engine: EngineName,
+    parent: string = ".",
+    watching: Watching = {},
+  ): Promise<BrokerProcess> {
+    const directory = await Deno.makeTempDir({ dir: parent, prefix: "simplemq-bench-" });
     const args = ["--host", HOSTNAME, "--port", "0", "--log-level", "info"]
       .concat("--storage-engine", engine, "--storage-directory", directory);
-    const child = new Child({ program: PROGRAM, args, output: "stderr" });
+    const child = new Child({ program: PROGRAM, args, output: "stderr", ...watching });
     try {
       const [, port] = await child.findLine(READY);
       return new BrokerProcess(child, Number(port), directory);
@@ -65,7 +79,7 @@ export class BrokerProcess implements AsyncDisposable {
 
   /** How many bytes of memory it occupies, where the system tells. */
   readResidentBytes(): number | undefined {
-    return readResidentBytes(this.#child.pid);
+    return readResidentBytes(this.pid);
   }
 
   /** Stops it as an operator would. */

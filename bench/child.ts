@@ -20,6 +20,12 @@ export interface ChildPlan {
   readonly args: readonly string[];
   /** Which of its outputs is read here; the other one goes where the bench's own goes. */
   readonly output: "stdout" | "stderr";
+  /** Flags for Deno itself. */
+  readonly flags?: readonly string[];
+  /** Gets what comes at the other output, which otherwise goes where the bench's own goes. */
+  readonly onOther?: (text: string) => void;
+  /** A line that is waited for must come within this time, in milliseconds, if not the usual one. */
+  readonly lineMs?: number;
 }
 
 /** Those that are running. */
@@ -38,17 +44,24 @@ export class Child {
   readonly ended: Promise<Deno.CommandStatus>;
   readonly #process: Deno.ChildProcess;
   readonly #chunks: AsyncIterator<string>;
+  readonly #lineMs: number;
   #reading: Promise<void> | undefined;
 
   /** Starts it. */
-  constructor({ program, args, output }: ChildPlan) {
+  constructor({ program, args, output, flags = [], onOther, lineMs }: ChildPlan) {
+    const other = onOther === undefined ? "inherit" : "piped";
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", program.href, ...args],
+      args: ["run", "-A", ...flags, program.href, ...args],
       stdin: "piped",
-      stdout: output === "stdout" ? "piped" : "inherit",
-      stderr: output === "stderr" ? "piped" : "inherit",
+      stdout: output === "stdout" ? "piped" : other,
+      stderr: output === "stderr" ? "piped" : other,
     }).spawn();
+    if (onOther !== undefined) {
+      const { stdout, stderr } = this.#process;
+      void readAll(output === "stdout" ? stderr : stdout, onOther);
+    }
     this.pid = this.#process.pid;
+    this.#lineMs = lineMs ?? LINE_MS;
     this.#chunks = this.#process[output].pipeThrough(new TextDecoderStream())[
       Symbol.asyncIterator
     ]();
@@ -63,9 +76,13 @@ export class Child {
    * @throws {Error} If the output ends before, or it takes too long.
    */
   async findLine(pattern: RegExp): Promise<RegExpExecArray> {
-    const match = await deadline(this.#find(pattern), LINE_MS);
+    const match = await this.#limit(this.#find(pattern));
     this.#reading = this.#readToEnd();
     return match;
+  }
+
+  async #limit<T>(promise: Promise<T>): Promise<T> {
+    return this.#lineMs === Infinity ? await promise : await deadline(promise, this.#lineMs);
   }
 
   /** Ends its standard input, and waits until it has ended because of that. */
@@ -111,4 +128,11 @@ export class Child {
   async #readToEnd(): Promise<void> {
     while (!(await this.#chunks.next()).done);
   }
+}
+
+async function readAll(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  take: (text: string) => void,
+): Promise<void> {
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) take(text);
 }

@@ -6,7 +6,7 @@
 
 import type { EngineName } from "./broker_process.ts";
 import type { FlushTimes } from "./flush_time.ts";
-import type { Latency } from "./latency.ts";
+import type { Percentiles } from "./latency.ts";
 import type { RoundPlan, RoundResult } from "./round.ts";
 import { findQuantile, summarise, type Summary } from "./statistics.ts";
 import type { Fact } from "./surroundings.ts";
@@ -119,7 +119,7 @@ function formatLatency(rows: readonly Row[]): string {
   return formatTable({ head, rows: cells });
 }
 
-function formatLatencies(latencies: readonly Latency[]): string[] {
+function formatLatencies(latencies: readonly Percentiles[]): string[] {
   const p50 = summarise(latencies.map(({ p50 }) => p50));
   const p99 = summarise(latencies.map(({ p99 }) => p99));
   return [formatNumber(p50.median, 3), ...formatSummary(p99, 3)];

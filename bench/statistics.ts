@@ -36,9 +36,9 @@ export function summarise(values: readonly number[]): Summary {
  * @param part Which part, from 0 (the lowest one) to 1 (the highest one).
  * @throws {RangeError} If there are none.
  */
-export function findQuantile(values: readonly number[], part: number): number {
+export function findQuantile(values: ArrayLike<number>, part: number): number {
   if (values.length === 0) throw new RangeError("Cannot sum up: there is no measurement");
-  const sorted = [...values].sort((one, other) => one - other);
+  const sorted = Float64Array.from(values).sort();
   const place = (sorted.length - 1) * part;
   const below = sorted[Math.floor(place)]!;
   const above = sorted[Math.ceil(place)]!;

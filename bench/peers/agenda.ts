@@ -1,0 +1,160 @@
+/**
+ * What the peers are asked to do, and which of them does what.
+ *
+ * @module
+ */
+
+import type { ThroughputWork, Work } from "./work.ts";
+
+/** A work on the agenda. */
+export interface AgendaEntry {
+  /** What it is called in arguments: `throughput-100`. */
+  readonly id: string;
+  /** What the report calls it. */
+  readonly title: string;
+  /** What is done. */
+  readonly work: Work;
+  /** Which peers do it, by their names; all that are brokers if it is not said. */
+  readonly peers?: readonly string[];
+  /** Whether {@linkcode BARE} does it too. */
+  readonly isLimited?: boolean;
+  /**
+   * Whether it is done in the first round only, each time on a server that was started for it: it takes
+   * long, and what was in a server's memory before would count.
+   */
+  readonly isOnce?: boolean;
+}
+
+/** The peer that is no broker: it only does the works that tell what a broker cannot beat. */
+export const BARE = "bare";
+
+/** Those that can keep messages on a disk, one or more levels of each product. */
+export const DURABLE: readonly string[] = [
+  "simplemq",
+  "redis-everysec",
+  "redis-always",
+  "bullmq",
+  "jetstream-file",
+  "rabbitmq-durable",
+  "beanstalkd-binlog",
+];
+
+/** One level of durability of each product, where another one would show the same. */
+const ONE_LEVEL = DURABLE.filter((name) => name !== "redis-always");
+
+/** Those whose clients have a plain call that nobody needs to await. */
+const POSTING = ["simplemq", "simplemq-memory"];
+
+/** How much is done. */
+interface Measure {
+  readonly seconds: number;
+  /** Of the two backlogs. */
+  readonly backlog: readonly [short: number, long: number];
+  readonly streams: number;
+  readonly connections: number;
+}
+
+/** For figures to quote. */
+const FULL: Measure = {
+  seconds: 2,
+  backlog: [1_000_000, 10_000_000],
+  streams: 100,
+  connections: 5_000,
+};
+
+/** For a look at whether it works. */
+const QUICK: Measure = { seconds: 0.05, backlog: [2_000, 4_000], streams: 3, connections: 20 };
+
+/** Makes the agenda; a quick one is only for a look at whether everything works. */
+export function makeAgenda(isQuick: boolean): readonly AgendaEntry[] {
+  const { seconds, backlog, streams, connections } = isQuick ? QUICK : FULL;
+  const pair: ThroughputWork = {
+    kind: "throughput",
+    bodyBytes: 100,
+    publishers: 1,
+    followers: 1,
+    way: "batch",
+    seconds,
+  };
+  const [short, long] = backlog;
+  return [
+    {
+      id: "throughput-100",
+      title: "Throughput, 100 B, one publisher and one follower",
+      work: pair,
+      isLimited: true,
+    },
+    {
+      id: "throughput-1k",
+      title: "Throughput, 1 KiB, one publisher and one follower",
+      work: { ...pair, bodyBytes: 1024 },
+      isLimited: true,
+    },
+    {
+      id: "throughput-16k",
+      title: "Throughput, 16 KiB, one publisher and one follower",
+      work: { ...pair, bodyBytes: 16 * 1024 },
+      isLimited: true,
+    },
+    {
+      id: "single-100",
+      title: "Throughput, 100 B, a call for each message, none of them awaited",
+      work: { ...pair, way: "single" },
+      peers: POSTING,
+    },
+    {
+      id: "single-1k",
+      title: "Throughput, 1 KiB, a call for each message, none of them awaited",
+      work: { ...pair, bodyBytes: 1024, way: "single" },
+      peers: POSTING,
+    },
+    {
+      id: "four-by-four",
+      title: "Throughput, 100 B, four publishers and four followers of one stream",
+      work: { ...pair, publishers: 4, followers: 4 },
+    },
+    {
+      id: "fan-out",
+      title: `Fan-out, 100 B, each message to ${streams} streams`,
+      work: { kind: "fan-out", bodyBytes: 100, streams, seconds },
+    },
+    {
+      id: "awaited",
+      title: "Latency, 100 B, the next message is sent when this one is confirmed",
+      work: { kind: "awaited", bodyBytes: 100, seconds },
+    },
+    {
+      id: "steady",
+      title: "Latency, 100 B, 10,000 messages a second, evenly",
+      work: { kind: "steady", bodyBytes: 100, rate: 10_000, seconds },
+    },
+    {
+      id: "backlog-1m",
+      title: `Backlog of ${short.toLocaleString("en-US")} messages of 100 B`,
+      work: { kind: "backlog", bodyBytes: 100, count: short },
+      peers: ONE_LEVEL,
+      isOnce: true,
+    },
+    {
+      id: "backlog-10m",
+      title: `Backlog of ${long.toLocaleString("en-US")} messages of 100 B`,
+      work: { kind: "backlog", bodyBytes: 100, count: long },
+      peers: ["simplemq", "redis-everysec"],
+      isOnce: true,
+    },
+    {
+      id: "idle",
+      title: `${connections.toLocaleString("en-US")} idle connections, and a busy pair beside them`,
+      work: { kind: "idle", connections, busy: pair },
+      // The server of BullMQ is Redis.
+      peers: ONE_LEVEL.filter((name) => name !== "bullmq"),
+      isOnce: true,
+    },
+  ];
+}
+
+/** Whether a peer does a work. */
+export function doesWork(peer: string, { peers, isLimited = false }: AgendaEntry): boolean {
+  if (peer === BARE) return isLimited;
+  return peers?.includes(peer) ?? true;
+}

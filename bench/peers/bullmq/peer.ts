@@ -1,0 +1,39 @@
+/**
+ * BullMQ, a job queue in Redis.
+ *
+ * @module
+ */
+
+import metadata from "bullmq/package.json" with { type: "json" };
+import type { Peer } from "../peer.ts";
+import { describeServer, INSTALL, PROGRAM, readRedisVersion, startRedis } from "../redis/server.ts";
+
+/** With Redis as its documentation advises for production. */
+export const bullmq: Peer = {
+  name: "bullmq",
+  title: "BullMQ",
+  durability: "written to the log, which is flushed once a second",
+  program: PROGRAM,
+  install: INSTALL,
+  settings: [
+    "Server: Redis with `appendfsync everysec` and `noeviction`, as “Going to production” advises.",
+    ...describeServer("everysec"),
+    "Bodies: base64 in a string of the job's data, because data is JSON and has no bytes.",
+    "Publishing in batches: `addBulk`, 128 jobs or 128 KiB to a call, 2 calls in flight; 512 " +
+    "jobs or 4 calls made no difference.",
+    "Publishing to many streams: a queue for each, because a job is in one queue only, and " +
+    "`addBulk` with 16 jobs to all of them at once; this is not atomic.",
+    "Publishing one by one: `add`.",
+    "Removal: `removeOnComplete: true`; all other options of jobs are the default ones.",
+    "Following: a `Worker` for each queue with `concurrency` 256, or 4 where there are many; " +
+    "“Parallelism and Concurrency” says that 100 to 300 is quite standard, and 16 to 128 took a " +
+    "few percent more time.",
+    "Stopping: `worker.close()`, which waits for the jobs in hand.",
+    "Connections: one of ioredis with `maxRetriesPerRequest: null` that all share, as " +
+    "“Connections” says, and the one that each worker adds to wait for jobs; with " +
+    "`enableAutoPipelining`, which took a few percent less time.",
+  ],
+  client: new URL("./client.ts", import.meta.url),
+  readVersion: async () => `${metadata.version} on Redis ${await readRedisVersion()}`,
+  start: (directory) => startRedis("everysec", directory),
+};

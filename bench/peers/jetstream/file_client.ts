@@ -1,0 +1,14 @@
+/**
+ * Talks to NATS JetStream, and has streams stored in files.
+ *
+ * @module
+ */
+
+import { StorageType } from "@nats-io/jetstream";
+import type { PeerClient } from "../peer.ts";
+import { openClientFor } from "./client.ts";
+
+/** Connects. */
+export function openClient(port: number): Promise<PeerClient> {
+  return openClientFor(StorageType.File, port);
+}

@@ -1,0 +1,123 @@
+/**
+ * Compares SimpleMQ with what people would install instead: everybody does the same works on the same
+ * machine, and accounts for every message.
+ *
+ * ```text
+ * deno task bench:peers [--rounds 5] [--quick] [--peers simplemq,redis-everysec,…]
+ *                       [--works throughput-100,steady,…] [--output bench/results] [--from peers.json]
+ * ```
+ *
+ * Writes `peers.md`, `peers.json` with all that was measured, and charts. With `--from`, nothing is
+ * measured: the page and the charts are made again of what a run has left. With `--quick`, the page is
+ * printed and nothing is kept. A peer whose program is not there is left out. A work in which a message
+ * is lost, doubled, mixed up or left behind fails the bench: exit code 1 and no page.
+ *
+ * @module
+ */
+
+import { killChildren } from "../child.ts";
+import { print, tell } from "../print.ts";
+import { CATALOGUE } from "./catalogue.ts";
+import { type Choice, readChoice } from "./choice.ts";
+import { callPeers, describeDisk, describeRun } from "./facts.ts";
+import { describeAbsent, type Findings, type Measurement, readFindings } from "./findings.ts";
+import { extendPath } from "./program.ts";
+import { formatReport } from "./report.ts";
+import { measureRounds } from "./rounds.ts";
+import { killServers } from "./server_process.ts";
+import { killVisits } from "./visit_process.ts";
+import { removeWorkspaces } from "./workspace.ts";
+
+/** Draws; it is loaded when it is needed, so that its packages are not when it is not. */
+const CHARTS = new URL("./charts.ts", import.meta.url).href;
+
+/** What is kept of a run that has not come to its end: `--from` can read it. */
+const UNFINISHED = "peers.unfinished.json";
+
+/** Measures; what is there is written from time to time, as a run takes hours. */
+async function measure({ peers, agenda, rounds, isQuick, output }: Choice): Promise<Findings> {
+  const { present, known, absent } = await callPeers(peers);
+  for (const peer of absent) tell(describeAbsent(peer));
+  if (present.length === 0) throw new Error("No peer is left to measure");
+  const facts = await describeRun(known);
+  const measurements: Measurement[] = [];
+  const report = (): Findings => ({
+    facts: [...facts, ...describeDisk(measurements)],
+    rounds,
+    peers: known,
+    absent,
+    agenda,
+    measurements,
+  });
+  // Servers write below the directory that the bench is started in, so that the disk can be chosen.
+  const plan = { rounds, peers: present, agenda, parent: Deno.cwd() };
+  for await (const measurement of measureRounds(plan)) {
+    measurements.push(measurement);
+    if (!isQuick) await write(output, UNFINISHED, toJson(report()));
+  }
+  return report();
+}
+
+/** Writes the page, the figures and the charts. */
+async function keep(findings: Findings, output: string): Promise<void> {
+  await write(output, "peers.json", toJson(findings));
+  await write(output, "peers.md", `${formatReport(findings)}\n`);
+  const { drawCharts }: typeof import("./charts.ts") = await import(CHARTS);
+  for (const { name, svg } of drawCharts(findings)) await write(output, name, svg);
+  await Deno.remove(`${output}/${UNFINISHED}`).catch(() => {});
+}
+
+async function write(directory: string, name: string, text: string): Promise<void> {
+  await Deno.mkdir(directory, { recursive: true });
+  await Deno.writeTextFile(`${directory}/${name}`, text);
+  if (name !== UNFINISHED) tell(`${directory}/${name} is written`);
+}
+
+function toJson(findings: Findings): string {
+  return `${JSON.stringify(findings, null, 1)}\n`;
+}
+
+async function run(choice: Choice): Promise<void> {
+  const { isQuick, from, output } = choice;
+  const findings = from === undefined ? await measure(choice) : await readFindings(from);
+  print(formatReport(findings));
+  if (isQuick) {
+    print("\nThis was only a look at whether everything works: the figures mean nothing.");
+  } else await keep(findings, output);
+}
+
+function killAll(): void {
+  killVisits();
+  killServers();
+  killChildren();
+  removeWorkspaces();
+}
+
+/** Nothing that was started stays behind when somebody stops the bench. */
+function endWithSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      killAll();
+      Deno.exit(1);
+    });
+  }
+}
+
+/** An error in a line, with what caused it. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${explain(error.cause)}`;
+}
+
+if (import.meta.main) {
+  endWithSignals();
+  extendPath();
+  try {
+    await run(readChoice(Deno.args, CATALOGUE));
+    Deno.exit(0);
+  } catch (error) {
+    tell(`The bench has failed: ${explain(error)}`);
+    killAll();
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Rounds: in each, all peers are visited in turn, so that what disturbs one disturbs all, and each time
+ * by another one first.
+ *
+ * @module
+ */
+
+import { tell } from "../print.ts";
+import { type AgendaEntry, doesWork } from "./agenda.ts";
+import type { Measurement } from "./findings.ts";
+import type { Peer } from "./peer.ts";
+import { formatResult } from "./result.ts";
+import { visit } from "./visit_process.ts";
+import { makeWorkspace } from "./workspace.ts";
+
+/** What to measure. */
+export interface RoundsPlan {
+  readonly rounds: number;
+  readonly peers: readonly Peer[];
+  readonly agenda: readonly AgendaEntry[];
+  /** Where servers get their directories. */
+  readonly parent: string;
+}
+
+/** Measures; gives each measurement as soon as it is there. */
+export async function* measureRounds(
+  { rounds, peers, agenda, parent }: RoundsPlan,
+): AsyncGenerator<Measurement> {
+  for (let round = 1; round <= rounds; round++) {
+    for (const peer of rotate(peers, round - 1)) {
+      for (const entries of planVisits(peer, agenda, round)) {
+        for await (const { work, result } of visitPeer(peer, entries, parent)) {
+          tell(`round ${round} of ${rounds}: ${peer.title}: ${work}: ${formatResult(result)}`);
+          yield { round, peer: peer.name, work, result };
+        }
+      }
+    }
+  }
+}
+
+function rotate<T>(all: readonly T[], turn: number): readonly T[] {
+  const begin = turn % all.length;
+  return [...all.slice(begin), ...all.slice(0, begin)];
+}
+
+/** Which works are done on the same server; those that are done once have one of their own each. */
+function planVisits(
+  { name }: Peer,
+  agenda: readonly AgendaEntry[],
+  round: number,
+): (readonly AgendaEntry[])[] {
+  const own = agenda.filter((entry) => doesWork(name, entry));
+  const repeated = own.filter(({ isOnce = false }) => !isOnce);
+  const once = round > 1 ? [] : own.filter(({ isOnce = false }) => isOnce);
+  return [repeated, ...once.map((entry) => [entry])].filter(({ length }) => length > 0);
+}
+
+async function* visitPeer(
+  peer: Peer,
+  entries: readonly AgendaEntry[],
+  parent: string,
+): AsyncGenerator<Pick<Measurement, "work" | "result">> {
+  let done = 0;
+  try {
+    await using workspace = await makeWorkspace(parent);
+    const { directory } = workspace;
+    await using server = await peer.start(directory);
+    const { port, pid } = server;
+    const works = entries.map(({ work }) => work);
+    const plan = { clientUrl: peer.client.href, port, pid, directory, works };
+    for await (const result of visit(plan)) yield { work: entries[done++]!.id, result };
+  } catch (cause) {
+    const work = entries[done]?.id ?? "the end of the visit";
+    throw new Error(`${peer.title} has failed in ${work}`, { cause });
+  }
+}

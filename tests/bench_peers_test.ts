@@ -1,0 +1,192 @@
+/**
+ * The bench of the peers: what it must notice and what it must refuse, and that SimpleMQ itself goes
+ * through it. No peer has to be installed, no package of theirs is loaded, and nothing here depends on
+ * how fast anything is.
+ *
+ * @module
+ */
+
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { fileURLToPath } from "node:url";
+import { makeAgenda } from "../bench/peers/agenda.ts";
+import { readChoice } from "../bench/peers/choice.ts";
+import type { Findings } from "../bench/peers/findings.ts";
+import type { Peer } from "../bench/peers/peer.ts";
+import { formatReport } from "../bench/peers/report.ts";
+import { measureRounds } from "../bench/peers/rounds.ts";
+import { findTargets } from "../bench/peers/target.ts";
+import { TestDirectory } from "./support/journals.ts";
+
+/** A peer without a server. */
+function makePeer(name: string): Peer {
+  return {
+    name,
+    title: name.toUpperCase(),
+    durability: "nothing",
+    settings: ["None."],
+    client: new URL("./support/mistaken_client.ts", import.meta.url),
+    readVersion: () => Promise.resolve("1"),
+    start: () => {
+      return Promise.resolve({
+        port: 1,
+        pid: Deno.pid,
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      });
+    },
+  };
+}
+
+/** The program. */
+const PROGRAM = new URL("../bench/peers/main.ts", import.meta.url);
+
+const PEERS = ["simplemq", "redis-everysec", "bare"].map(makePeer);
+
+/** Runs the program where nothing but Deno can be found. */
+async function runBench(...args: string[]) {
+  await using directory = await TestDirectory.create();
+  const resolve = (path: string) => fileURLToPath(new URL(path, PROGRAM));
+  // Else all packages of all peers would be loaded before the first line runs.
+  const flags = ["run", "-A", "--unstable-npm-lazy-caching"];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...flags, "--config", resolve("deno.json"), resolve("main.ts"), ...args],
+    cwd: directory.path,
+    env: { NO_COLOR: "1", PATH: directory.path },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  const left = await listFiles(directory.path);
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), left };
+}
+
+async function listFiles(directory: string): Promise<string[]> {
+  return await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+}
+
+/** What a run has shown in which SimpleMQ has ten times the rate of Redis and a tenth of its memory. */
+function makeFindings(): Findings {
+  const measure = (peer: string, work: string, rate: number, backlogBytes: number) => ({
+    round: 1,
+    peer,
+    work,
+    result: { count: 1_000, rate, backlogBytes, fillSeconds: 1, drainSeconds: 1 },
+  });
+  return {
+    facts: [["Machine", "a small one"]],
+    rounds: 1,
+    peers: PEERS.map(({ name, title, durability, settings }) => {
+      return { name, title, durability, settings, version: "1.2.3" };
+    }),
+    absent: [{
+      name: "bullmq",
+      title: "BullMQ",
+      program: "redis-server",
+      install: "apt install it",
+    }],
+    agenda: makeAgenda(false),
+    measurements: [
+      measure("simplemq", "throughput-100", 600_000, 0),
+      measure("simplemq", "throughput-100", 500_000, 0),
+      measure("simplemq", "throughput-100", 100, 0),
+      measure("redis-everysec", "throughput-100", 50_000, 0),
+      measure("simplemq", "throughput-1k", 100_000, 0),
+      measure("bare", "throughput-1k", 400_000, 0),
+      measure("simplemq", "backlog-10m", 0, 1e8),
+      measure("redis-everysec", "backlog-10m", 0, 1e9),
+    ],
+  };
+}
+
+Deno.test("the bench of the peers takes SimpleMQ through its works, and leaves nothing behind", async () => {
+  const works = "throughput-100,single-100,awaited,backlog-1m";
+  const peers = "simplemq,simplemq-memory,redis-everysec";
+  const { code, stdout, stderr, left } = await runBench(
+    ...["--quick", "--peers", peers, "--works", works],
+  );
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, "measurements, each confirmed, delivered and acknowledged once");
+  // Two peers do three of the works, one of them does the backlog, and there is a row for each.
+  assertStringIncludes(stdout, " messages in 7 measurements");
+  assertEquals(stdout.match(/^\| SimpleMQ .*\| +flushed /gm)?.length, 5, stdout);
+  assertStringIncludes(stdout, "the figures mean nothing");
+  assert(/left out: there is no program redis-server \(to install it: \S/.test(stdout), stdout);
+  assert(/left out: there is no program redis-server \(to install it: \S/.test(stderr), stderr);
+  assertEquals(left, []);
+});
+
+Deno.test("the bench of the peers says in a line what is wrong with its arguments", async () => {
+  const { code, stdout, stderr } = await runBench("--peers", "simplemq,kafka");
+  assertEquals(code, 1);
+  assertEquals(stdout, "");
+  const said = stderr.trim().split("\n").filter((line) => !line.includes("deno.json"));
+  assertEquals(said.length, 1, stderr);
+  assertStringIncludes(stderr, '--peers has "kafka"; allowed are simplemq, simplemq-memory, ');
+});
+
+Deno.test("a client that loses a message fails the bench", async () => {
+  await using directory = await TestDirectory.create();
+  const agenda = makeAgenda(true).filter(({ id }) => id === "throughput-100");
+  const plan = { rounds: 1, peers: [makePeer("careless")], agenda, parent: directory.path };
+  const error = await assertRejects(() => measureRounds(plan).next(), Error);
+  assertStringIncludes(error.message, "CARELESS has failed in throughput-100");
+  const { message } = error.cause as Error;
+  assertStringIncludes(message, "does not add up: sum of the numbers taken: ");
+  assertEquals(await listFiles(directory.path), []);
+});
+
+Deno.test("readChoice() names what is allowed", () => {
+  const read = (...args: string[]) => readChoice(args, PEERS);
+  const refuse = (args: string[], complaint: string) => {
+    assertStringIncludes(assertThrows(() => read(...args), RangeError).message, complaint);
+  };
+  refuse(["--peers", "bare,rebbit"], '"rebbit"; allowed are simplemq, redis-everysec, bare');
+  refuse(["--works", "througput"], '--works has "througput"; allowed are throughput-100, ');
+  refuse(["--rounds", "0"], '--rounds is "0"; allowed are whole numbers above 0');
+  refuse(["--qick"], "--qick");
+  refuse(["--peers=bare", "--works=idle"], "--works idle are not done by --peers bare");
+  refuse(["--output="], "--output is empty");
+});
+
+Deno.test("readChoice() keeps the order of the catalogue", () => {
+  const { peers, agenda, rounds } = readChoice(
+    ["--peers", "bare,simplemq", "--works", "steady,throughput-1k", "--rounds=3"],
+    PEERS,
+  );
+  assertEquals(peers.map(({ name }) => name), ["simplemq", "bare"]);
+  assertEquals(agenda.map(({ id }) => id), ["throughput-1k", "steady"]);
+  assertEquals(rounds, 3);
+});
+
+Deno.test("findTargets() compares medians, and says what was not measured", () => {
+  const targets = findTargets(makeFindings());
+  const find = (what: string) => targets.find((target) => target.what.startsWith(what))!;
+  const redis = find("throughput, 100 B: SimpleMQ to redis-everysec");
+  assertEquals([redis.reached, redis.isReached], ["10", true]);
+  const bare = find("throughput, 1 KiB: SimpleMQ to the bare program");
+  assertEquals([bare.reached, bare.isReached], ["0.250", false]);
+  const memory = find("memory of the long backlog");
+  assertEquals([memory.reached, memory.isReached], ["0.100", true]);
+  const bullmq = find("throughput, 100 B: SimpleMQ to bullmq");
+  assertEquals([bullmq.reached, bullmq.isReached], [undefined, undefined]);
+});
+
+Deno.test("formatReport() has a table for each work that was done, and names who was left out", () => {
+  const page = formatReport(makeFindings());
+  assertStringIncludes(page, "- Machine: a small one\n");
+  assertStringIncludes(
+    page,
+    "BullMQ is left out: there is no program redis-server (to install it: apt",
+  );
+  assertStringIncludes(page, "Accounted for: 8,000 messages in 8 measurements");
+  const row = page.split("\n").find((line) => line.startsWith("| REDIS-EVERYSEC"))!;
+  assertEquals(row.split("|").slice(3).map((cell) => cell.trim()), [
+    ...["50,000", "50,000", "50,000", "5.0", "10.0", ""],
+  ]);
+  assert(!page.includes("idle connections, and"), page);
+  assertStringIncludes(page, "### SIMPLEMQ, version 1.2.3");
+});

@@ -1,0 +1,144 @@
+/**
+ * Measures how SimpleMQ grows: throughput and latency over the size of messages, the number of
+ * bodies in a call, of streams, of followers, and of messages that are queued already.
+ *
+ * ```text
+ * deno task bench:growth [--rounds 3] [--only size,batch,streams,followers,backlog] [--quick] [--page]
+ * ```
+ *
+ * Writes `bench/results/growth.md`, `growth.json` and two charts for each thing that grows; with
+ * `--quick` it prints the page and keeps nothing. What is in `notes.md` beside this file goes into the
+ * page. With `--only`, the others are taken from the last run. `--page` measures nothing and makes page
+ * and charts anew of what was kept.
+ *
+ * @module
+ */
+
+import { connect } from "@simplemq/simplemq";
+import { BrokerProcess, HOSTNAME } from "../broker_process.ts";
+import { killChildren } from "../child.ts";
+import { print, tell } from "../print.ts";
+import { describeSurroundings, type Fact } from "../surroundings.ts";
+import { backlog } from "./backlog.ts";
+import { batch } from "./batch.ts";
+import type { Dimension } from "./dimension.ts";
+import { followers } from "./followers.ts";
+import type { Reading } from "./reading.ts";
+import { formatReport, type Growth, readNotes } from "./report.ts";
+import { readScale, type Scale } from "./scale.ts";
+import { size } from "./size.ts";
+import { streams } from "./streams.ts";
+
+/** What can grow. */
+const DIMENSIONS: readonly Dimension[] = [size, batch, streams, followers, backlog];
+
+/** Where results are kept. */
+const RESULTS = new URL("../results/", import.meta.url);
+
+const NOTES = new URL("notes.md", import.meta.url);
+
+/** What is kept of a run. */
+interface Kept {
+  readonly facts: readonly Fact[];
+  /** All readings of all rounds, by the names of dimensions. */
+  readonly readings: Record<string, readonly Reading[]>;
+}
+
+/**
+ * Measures everything, round after round, so that what disturbs one point disturbs all. What there
+ * is after each round is given: one that fails takes only itself away.
+ */
+async function* measure(scale: Scale): AsyncIterable<Kept> {
+  const readings: Record<string, Reading[]> = {};
+  const facts = await describe();
+  for (let round = 1; round <= scale.rounds; round++) {
+    for (const { name, label, points, measure } of scale.dimensions) {
+      for (const x of points) {
+        tell(`round ${round} of ${scale.rounds}: ${x} ${label}`);
+        for await (const reading of measure(x, scale)) (readings[name] ??= []).push(reading);
+      }
+    }
+    yield { facts, readings };
+  }
+}
+
+async function describe(): Promise<readonly Fact[]> {
+  await using broker = await BrokerProcess.start("journal");
+  await using connection = await connect({ hostname: HOSTNAME, port: broker.port });
+  return describeSurroundings([connection.broker], new Date());
+}
+
+function makeReport({ facts, readings }: Kept, notes: string): [string, Growth[]] {
+  const growths = DIMENSIONS.flatMap((dimension) => {
+    const found = readings[dimension.name];
+    return found === undefined ? [] : [{ dimension, readings: found }];
+  });
+  return [formatReport({ facts, growths, notes: readNotes(notes) }), growths];
+}
+
+async function readKept(): Promise<Kept | undefined> {
+  try {
+    return JSON.parse(await Deno.readTextFile(new URL("growth.json", RESULTS)));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Writes the results; what was not measured now stays what it was. */
+async function keep({ facts, readings }: Kept): Promise<void> {
+  const kept: Kept = { facts, readings: { ...(await readKept())?.readings, ...readings } };
+  await Deno.mkdir(RESULTS, { recursive: true });
+  await Deno.writeTextFile(new URL("growth.json", RESULTS), `${JSON.stringify(kept)}\n`);
+  await writePage(kept);
+}
+
+async function writePage(kept: Kept): Promise<void> {
+  const [page, growths] = makeReport(kept, await Deno.readTextFile(NOTES));
+  await Deno.writeTextFile(new URL("growth.md", RESULTS), page);
+  // Loaded when they are drawn: a look at whether it works needs no charts.
+  const { drawGrowth } = await import("./charts.ts");
+  for (const { name, svg } of growths.flatMap(drawGrowth)) {
+    await Deno.writeTextFile(new URL(name, RESULTS), svg);
+  }
+}
+
+/** Makes the page anew of what was kept. */
+async function renewPage(): Promise<void> {
+  const kept = await readKept();
+  if (kept === undefined) {
+    throw new Error("Cannot make the page anew: nothing was kept; measure without --page first");
+  }
+  await writePage(kept);
+}
+
+/** Nothing that was started stays behind when somebody stops the bench. */
+function endWithSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      killChildren();
+      Deno.exit(1);
+    });
+  }
+}
+
+if (import.meta.main) {
+  endWithSignals();
+  try {
+    const scale = readScale(Deno.args, DIMENSIONS);
+    if (scale.isPageOnly) {
+      await renewPage();
+      Deno.exit(0);
+    }
+    for await (const found of measure(scale)) {
+      if (scale.isQuick) print(makeReport(found, "")[0]);
+      else await keep(found);
+    }
+    Deno.exit(0);
+  } catch (error) {
+    tell(`The bench has failed: ${error instanceof Error ? error.stack : String(error)}`);
+    killChildren();
+    // Clients would look for their broker for ever.
+    Deno.exit(1);
+  }
+}

@@ -27,6 +27,8 @@ export class DenoDisk implements Disk {
   readonly path: string;
   /** Open as long as the directory is used: closing it would give up the lock. */
   readonly #lock: Deno.FsFile;
+  /** Not known yet: the first flush may be one of a disk that takes for ever. */
+  readonly #lastFlush: LastFlush = { tookMs: Infinity };
 
   private constructor(path: string, lock: Deno.FsFile) {
     this.path = path;
@@ -109,23 +111,28 @@ export class DenoDisk implements Disk {
     const file = translate(() =>
       Deno.openSync(this.#pathOf(name), { read: true, write: true, ...options })
     );
-    return new DenoFile(file);
+    return new DenoFile(file, this.#lastFlush);
   }
+}
+
+/** How long the last flush of any file of a disk took, in milliseconds. */
+interface LastFlush {
+  tookMs: number;
 }
 
 /** A file of this machine. */
 class DenoFile implements DiskFile {
   readonly #file: Deno.FsFile;
+  readonly #lastFlush: LastFlush;
   /** Where the system reads or writes next. */
   #position = 0;
   /** How many bytes were written since the last flush. */
   #unflushedBytes = 0;
-  /** How long the last flush took. */
-  #flushMs = 0;
   #isClosed = false;
 
-  constructor(file: Deno.FsFile) {
+  constructor(file: Deno.FsFile, lastFlush: LastFlush) {
     this.#file = file;
+    this.#lastFlush = lastFlush;
   }
 
   measure(): number {
@@ -153,7 +160,8 @@ class DenoFile implements DiskFile {
   }
 
   sync(): Promise<void> {
-    const isShort = this.#unflushedBytes <= SHORT_FLUSH_BYTES && this.#flushMs < SHORT_FLUSH_MS;
+    const isShort = this.#unflushedBytes <= SHORT_FLUSH_BYTES &&
+      this.#lastFlush.tookMs < SHORT_FLUSH_MS;
     this.#unflushedBytes = 0;
     return isShort ? this.#syncHere() : this.#syncElsewhere();
   }
@@ -175,14 +183,14 @@ class DenoFile implements DiskFile {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#flushMs = performance.now() - begin;
+    this.#lastFlush.tookMs = performance.now() - begin;
     return Promise.resolve();
   }
 
   async #syncElsewhere(): Promise<void> {
     const begin = performance.now();
     await this.#file.syncData();
-    this.#flushMs = performance.now() - begin;
+    this.#lastFlush.tookMs = performance.now() - begin;
   }
 
   #seek(position: number): void {

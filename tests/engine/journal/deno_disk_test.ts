@@ -307,6 +307,28 @@ Deno.test({
   },
 });
 
+for (const [what, bytes] of [["short", 1], ["long", 1024 * 1024]] as const) {
+  Deno.test(`DenoDisk: a ${what} flush ends well, and one that fails rejects and does not throw`, async () => {
+    await using use = await openDirectory();
+    const file = use.disk.create("a");
+    // The first one tells how fast the disk is.
+    for (let round = 0; round < 3; round++) {
+      file.write(new Uint8Array(bytes), round * bytes);
+      await file.sync();
+    }
+    file.close();
+    await assertRejects(() => file.sync());
+  });
+}
+
+Deno.test("DenoDisk: what is discarded is gone, also if somebody was faster", async () => {
+  await using use = await openDirectory();
+  use.disk.create("a").close();
+  await use.disk.discard("a");
+  assertEquals(use.disk.list().map(({ name }) => name).includes("a"), false);
+  await use.disk.discard("a");
+});
+
 Deno.test("DenoDisk: what somebody else has removed is removed", async () => {
   await using directory = await TestDirectory.create();
   const disk = directory.openDisk();

@@ -125,7 +125,7 @@ export function makeAgenda(isQuick: boolean): readonly AgendaEntry[] {
     },
     {
       id: "steady",
-      title: "Latency, 100 B, 10,000 messages a second, evenly",
+      title: "Latency, 100 B, 10,000 messages a second, in bunches every 2 to 3 ms",
       work: { kind: "steady", bodyBytes: 100, rate: 10_000, seconds },
     },
     {

@@ -44,7 +44,8 @@ export function makeWorkTable(findings: Findings, entry: AgendaEntry): string[] 
       return ["In milliseconds, from the call.", formatTimes(rows)];
     case "steady":
       return [
-        "In milliseconds, from when a message was due. The last column is the p99 divided by what " +
+        "In milliseconds, from the turn of a timer in which a message was sent, or from 3 ms after the turn " +
+        "before if that is earlier. The last column is the p99 divided by what " +
         "one write and fdatasync takes on the same disk in the same visit (its p50).",
         formatTimes(rows, (result) => result.flushMs?.p50),
       ];

@@ -15,7 +15,7 @@ export const bareProgram: Peer = {
   durability: "flushed with fdatasync before the confirm",
   settings: [
     "Reads 256 KiB at a time, writes and flushes all that has come meanwhile in one go, tells how much that was, and sends it on.",
-    "It knows no messages and no acknowledgements: a broker cannot beat it, and the share of it that a broker reaches tells what the broker itself costs.",
+    "It knows no messages and no acknowledgements: the share of it that a broker reaches which flushes before it confirms tells what the broker itself costs.",
   ],
   client: new URL("./client.ts", import.meta.url),
   readVersion: () => Promise.resolve(Deno.version.deno),

@@ -36,8 +36,10 @@
  * | 04 | `goodbye` | both | JSON {@linkcode Goodbye} |
  * | 05 | `error` | broker | JSON {@linkcode ErrorReport} |
  * | 06 | `stream` | broker | stream u32, name text |
- * | 10 | `request` | client | request u32, JSON `{ "operation", "name" }` |
+ * | 07 | `streamDeleted` | broker | JSON {@linkcode StreamDeletion} |
+ * | 10 | `request` | client | request u32, JSON `{ "operation", "name", "options" }` |
  * | 11 | `response` | broker | request u32, JSON result |
+ * | 12 | `messages` | broker | request u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |
  * | 20 | `openPublisher` | client | JSON {@linkcode OpenPublisher} |
  * | 21 | `closePublisher` | client | publisher u32 |
  * | 22 | `publish` | client | publisher u32, sequence u64, settled u64, count u32, entries |
@@ -50,6 +52,10 @@
  * | 34 | `ack` | client | follower u32, request u32, n u32, n × (firstTag u64, count u32) |
  * | 35 | `release` | client | like `ack` |
  * | 36 | `begin` | client | like `ack` |
+ * | 37 | `nack` | client | follower u32, request u32, hasMs u8, ms u64, n u32, n × (firstTag u64, count u32), reason text |
+ * | 38 | `reject` | client | like `nack` |
+ * | 39 | `extend` | client | like `nack` |
+ * | 3a | `revoke` | broker | like `nack` |
  *
  * ## Messages
  *
@@ -57,12 +63,20 @@
  * {@linkcode MessageBatch}, the same on the wire and in the store:
  *
  * ```text
- *  0      4      5      6       8             8+h              size
- *  ┌──────┬──────┬──────┬───────┬─────────────┬────────────────┐   kind: 0 bytes, 1 text, 2 JSON
- *  │ size │ kind │ 0    │ h     │ headers     │ body           │   headers: n × (u8 length, name,
- *  │ u32  │ u8   │ u8   │ u16   │ h bytes     │ the rest       │             u16 length, value)
- *  └──────┴──────┴──────┴───────┴─────────────┴────────────────┘
+ *  0      4      5       6       8                      8+h              size
+ *  ┌──────┬──────┬───────┬───────┬────────────┬─────────┬────────────────┐
+ *  │ size │ kind │ flags │ h     │ properties │ headers │ body           │
+ *  │ u32  │ u8   │ u8    │ u16   │ h bytes together     │ the rest       │
+ *  └──────┴──────┴───────┴───────┴────────────┴─────────┴────────────────┘
+ *  kind: 0 bytes, 1 text, 2 JSON       headers: n × (u8 length, name, u16 length, value)
+ *  properties, by flag: 01 delivered at u64 │ 04 expires at u64 │ 10 message id: u8 length, text
+ *                       │ 20 story: u16 length, JSON
  * ```
+ *
+ * With flag 02, the first time is a span from the moment at which the broker gets the message; with
+ * flag 08, the second one is a span from the moment at which the message may be delivered. The
+ * broker puts times in the place of both. An expiry can only be said as a span. A message with a
+ * message id is the only one of its batch. A story ({@linkcode DeadLetter}) is written by the broker.
  *
  * ## Publishing
  *
@@ -88,7 +102,13 @@
  * ends a follower by `closeFollower` gives back first what it has not looked at, and says the last
  * tag that it has received (or 0): what is still on its way to it does not count either.
  *
- * An `ack` with a request number is answered with a `response` when it is done as durably as the
+ * `nack` says that deliveries have failed: their messages are held back, for `ms` or for what the
+ * stream's backoff says, and delivered again, or go to the dead letters if that was the last time.
+ * `reject` sends them there at once. `extend` gives deliveries `ms` more from now. `revoke` tells a
+ * follower that deliveries are not its any more: it was too slow, they were taken back by a cursor,
+ * or their stream is gone.
+ *
+ * An `ack`, `nack`, `reject` or `extend` with a request number is answered with a `response` when it is done as durably as the
  * engine promises. Ranges with deliveries that are not held are answered with `error`
  * (`UNKNOWN_DELIVERY`, `STALE_DELIVERY`); the rest of them is done.
  *
@@ -124,4 +144,8 @@ export * from "./src/protocol/frame_type.ts";
 export * from "./src/protocol/frame_writer.ts";
 export * from "./src/protocol/limits.ts";
 export * from "./src/protocol/message_frame.ts";
+export * from "./src/protocol/properties.ts";
 export * from "./src/protocol/request_frame.ts";
+export * from "./src/protocol/stream_info.ts";
+export * from "./src/protocol/stream_options.ts";
+export * from "./src/protocol/verdict_frame.ts";

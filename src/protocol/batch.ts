@@ -5,12 +5,13 @@
  * A batch is a number of entries, one behind the other, without padding:
  *
  * ```text
- *  0      4      5      6       8             8+h              size
- *  ┌──────┬──────┬──────┬───────┬─────────────┬────────────────┐
- *  │ size │ kind │ 0    │ h     │ h header    │ body           │
- *  │ u32  │ u8   │ u8   │ u16   │ bytes       │ bytes          │
- *  └──────┴──────┴──────┴───────┴─────────────┴────────────────┘
+ *  0      4      5       6       8                      8+h              size
+ *  ┌──────┬──────┬───────┬───────┬────────────┬─────────┬────────────────┐
+ *  │ size │ kind │ flags │ h     │ properties │ headers │ body           │
+ *  │ u32  │ u8   │ u8    │ u16   │ h bytes together     │ bytes          │
+ *  └──────┴──────┴───────┴───────┴────────────┴─────────┴────────────────┘
  *  kind: 0 bytes, 1 text (UTF-8), 2 JSON (UTF-8)
+ *  flags: which properties there are, drawn in properties.ts; mostly 0: none
  *
  *  header bytes, repeated: ┌────────┬──────┬─────────┬───────┐
  *                          │ n (u8) │ name │ v (u16) │ value │   n ≥ 1; UTF-8
@@ -22,6 +23,7 @@
 
 import { BrokerError } from "./error.ts";
 import { HEADER_BYTES_MAX } from "./limits.ts";
+import { checkProperties } from "./properties.ts";
 
 /** What a body was before it became bytes. */
 export const BodyKind = {
@@ -62,7 +64,7 @@ export function readEntryKind(buffer: Uint8Array, offset: number): number {
   return buffer[offset + 4]!;
 }
 
-/** Reads the length of the header bytes of the entry at `offset`. */
+/** Reads how many bytes the properties and headers of the entry at `offset` have together. */
 export function readEntryHeaderBytes(buffer: Uint8Array, offset: number): number {
   return (buffer[offset + 6]! << 8) | buffer[offset + 7]!;
 }
@@ -71,15 +73,15 @@ export function readEntryHeaderBytes(buffer: Uint8Array, offset: number): number
 export function writeEntryHead(
   buffer: Uint8Array,
   offset: number,
-  head: { size: number; kind: BodyKind; headerBytes: number },
+  head: { size: number; kind: BodyKind; headerBytes: number; flags?: number },
 ): void {
-  const { size, kind, headerBytes } = head;
+  const { size, kind, headerBytes, flags = 0 } = head;
   buffer[offset] = size >>> 24;
   buffer[offset + 1] = size >>> 16;
   buffer[offset + 2] = size >>> 8;
   buffer[offset + 3] = size;
   buffer[offset + 4] = kind;
-  buffer[offset + 5] = 0;
+  buffer[offset + 5] = flags;
   buffer[offset + 6] = headerBytes >>> 8;
   buffer[offset + 7] = headerBytes;
 }
@@ -89,12 +91,14 @@ export function writeEntryHead(
  *
  * @param batch The batch, as it came from a client.
  * @param bodyBytesMax The limit of one body.
+ * @returns Which properties its messages have: the flags of all of them together.
  * @throws {BrokerError} With code `BAD_FRAME` if the bytes are not a batch, `MESSAGE_TOO_LARGE` or
  * `HEADERS_TOO_LARGE` if a message is over a limit.
  */
-export function checkBatch(batch: MessageBatch, bodyBytesMax: number): void {
+export function checkBatch(batch: MessageBatch, bodyBytesMax: number): number {
   const { buffer, end, count } = batch;
   let offset = batch.start;
+  let allFlags = 0;
   for (let index = 0; index < count; index++) {
     if (end - offset < ENTRY_HEAD_BYTES) {
       throw badBatch(`message ${index} of ${count} begins behind the end of the batch`);
@@ -104,10 +108,15 @@ export function checkBatch(batch: MessageBatch, bodyBytesMax: number): void {
     if (size < ENTRY_HEAD_BYTES + headerBytes || size > end - offset) {
       throw badBatch(`message ${index} of ${count} says it has ${size} bytes`);
     }
-    if (buffer[offset + 4]! > BodyKind.json || buffer[offset + 5] !== 0) {
+    if (buffer[offset + 4]! > BodyKind.json) {
       throw badBatch(`message ${index} of ${count} is of an unknown kind`);
     }
-    if (headerBytes > 0) checkHeaders(buffer, offset + ENTRY_HEAD_BYTES, headerBytes);
+    const flags = buffer[offset + 5]!;
+    allFlags |= flags;
+    if (headerBytes > 0 || flags !== 0) {
+      const propertyBytes = flags === 0 ? 0 : checkProperties(buffer, offset);
+      checkHeaders(buffer, offset + ENTRY_HEAD_BYTES + propertyBytes, headerBytes - propertyBytes);
+    }
     const bodyBytes = size - ENTRY_HEAD_BYTES - headerBytes;
     if (bodyBytes > bodyBytesMax) {
       throw new BrokerError(
@@ -118,6 +127,7 @@ export function checkBatch(batch: MessageBatch, bodyBytesMax: number): void {
     offset += size;
   }
   if (offset !== end) throw badBatch(`${end - offset} bytes are left behind message ${count}`);
+  return allFlags;
 }
 
 /** Checks that header bytes are whole name and value pairs inside the limit. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BrokerError, type ErrorCode, isErrorCode } from "./error.ts";
+import { BrokerError, type ErrorCode, type ErrorDetails, isErrorCode } from "./error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
@@ -88,6 +88,8 @@ export interface ErrorReport {
   readonly publisher?: number;
   /** The follower that could not be opened, or whose deliveries are meant. */
   readonly follower?: number;
+  /** Figures that belong to the code. */
+  readonly details?: ErrorDetails;
 }
 
 /** `openPublisher`: a publisher of this session. */
@@ -126,6 +128,16 @@ export interface Refusal {
   readonly code: ErrorCode;
   /** Why, for a person. */
   readonly message: string;
+  /** Figures that belong to the code. */
+  readonly details?: ErrorDetails;
+}
+
+/** `streamDeleted`: a stream is gone that a follower was attached to. */
+export interface StreamDeletion {
+  /** The follower's number. */
+  readonly follower: number;
+  /** The stream's name. */
+  readonly stream: string;
 }
 
 /** The control frames: which object belongs to which type. */
@@ -144,6 +156,8 @@ export interface ControlFrames {
   readonly openFollower: OpenFollower;
   /** A batch not stored. */
   readonly refuse: Refusal;
+  /** A stream that is gone. */
+  readonly streamDeleted: StreamDeletion;
 }
 
 /** Writes a control frame. */
@@ -194,6 +208,7 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     ...fields.numberIfPresent("request"),
     ...fields.numberIfPresent("publisher"),
     ...fields.numberIfPresent("follower"),
+    ...fields.details(),
   }),
   openPublisher: (fields) => ({
     publisher: fields.memberNumber("publisher"),
@@ -213,6 +228,11 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     count: fields.count("count"),
     code: fields.requireCode(),
     message: fields.text("message"),
+    ...fields.details(),
+  }),
+  streamDeleted: (fields) => ({
+    follower: fields.count("follower"),
+    stream: fields.text("stream"),
   }),
 };
 
@@ -310,6 +330,31 @@ class Fields {
 
   code(): { code?: ErrorCode } {
     return this.#get("code") === undefined ? {} : { code: this.requireCode() };
+  }
+
+  /** Figures that belong to an error; those that are not known here are left out. */
+  details(): { details?: ErrorDetails } {
+    if (this.#get("details") === undefined) return {};
+    const details = this.object("details");
+    const what = details.textIfPresent("what");
+    if (what !== undefined && what !== "messages" && what !== "bytes") {
+      throw this.mistake(`"details.what" is "messages" or "bytes"`);
+    }
+    const stream = details.textIfPresent("stream");
+    return {
+      details: {
+        ...stream !== undefined && { stream },
+        ...what !== undefined && { what },
+        ...details.numberIfPresent("depth"),
+        ...details.numberIfPresent("limit"),
+        ...details.numberIfPresent("room"),
+        ...details.numberIfPresent("retryAfterMs"),
+      },
+    };
+  }
+
+  textIfPresent(key: string): string | undefined {
+    return this.#get(key) === undefined ? undefined : this.text(key);
   }
 
   requireCode(): ErrorCode {

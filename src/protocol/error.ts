@@ -59,6 +59,10 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   MESSAGE_TOO_LARGE: { fatal: false, meaning: "a body is over the limit" },
   /** A message's headers are over the limit. */
   HEADERS_TOO_LARGE: { fatal: false, meaning: "the headers are over the limit" },
+  /** The stream has as many messages, or bytes, as its options allow. */
+  STREAM_FULL: { fatal: false, meaning: "the stream has as much as its options allow" },
+  /** The stream has no message of that id. */
+  MESSAGE_NOT_FOUND: { fatal: false, meaning: "the stream has no message of that id" },
   /** The engine keeps messages in memory and its memory limit is reached. */
   MEMORY_FULL: { fatal: false, meaning: "the memory limit for bodies is reached" },
   /** There is no room on the broker's disk; deliveries and acknowledgements go on. */
@@ -95,6 +99,8 @@ export type ErrorCode =
   | "FOLLOWER_NOT_FOUND"
   | "MESSAGE_TOO_LARGE"
   | "HEADERS_TOO_LARGE"
+  | "STREAM_FULL"
+  | "MESSAGE_NOT_FOUND"
   | "MEMORY_FULL"
   | "DISK_FULL"
   | "STREAM_DAMAGED"
@@ -104,6 +110,27 @@ export type ErrorCode =
 /** Tells whether a text from the wire is one of the known codes. */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === "string" && Object.hasOwn(ERROR_CODES, text);
+}
+
+/** Figures that belong to an error; which ones there are depends on its code. */
+export interface ErrorDetails {
+  /** `STREAM_FULL`: the stream. */
+  readonly stream?: string;
+  /** `STREAM_FULL`: what is limited, `messages` or `bytes`. */
+  readonly what?: "messages" | "bytes";
+  /** `STREAM_FULL`: how much of that the stream has. */
+  readonly depth?: number;
+  /** `STREAM_FULL`: how much of that it may have. */
+  readonly limit?: number;
+  /** `STREAM_FULL`: how many of the batch's first messages there is room for. */
+  readonly room?: number;
+  /**
+   * `STREAM_FULL`: when there will be room, by what has left the stream lately, in milliseconds; not
+   * there if the batch is larger than the stream may be.
+   */
+  readonly retryAfterMs?: number;
+  /** `STREAM_FULL` while dead letters are sent back: how many were, before there was no more room. */
+  readonly redriven?: number;
 }
 
 /**
@@ -130,18 +157,25 @@ export class BrokerError extends Error {
   readonly code: ErrorCode;
   /** Whether the session has ended with this error. */
   readonly fatal: boolean;
+  /** Figures that belong to it; of `STREAM_FULL` depth, limit and `retryAfterMs`. */
+  readonly details: ErrorDetails;
 
   /**
    * Creates an error with a code of the table.
    *
    * @param code What went wrong.
    * @param message What was tried, and why it failed, for a person to read.
-   * @param options The `cause`, where there is one.
+   * @param options The `cause`, and figures that belong to it, where there are some.
    */
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly details?: ErrorDetails },
+  ) {
     super(message, options);
     this.name = "BrokerError";
     this.code = code;
     this.fatal = ERROR_CODES[code].fatal;
+    this.details = options?.details ?? {};
   }
 }

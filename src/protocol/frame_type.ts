@@ -19,10 +19,14 @@ export const FrameType = {
   error: 0x05,
   /** Broker: from now on this number stands for that stream. */
   stream: 0x06,
+  /** Broker: a stream is gone that a follower was attached to. */
+  streamDeleted: 0x07,
   /** Client: a cursor's operation. */
   request: 0x10,
   /** Broker: the answer to a request, or to an acknowledgement that wants one. */
   response: 0x11,
+  /** Broker: the answer to a request for messages. */
+  messages: 0x12,
   /** Client: a publisher. */
   openPublisher: 0x20,
   /** Client: a publisher no more. */
@@ -47,6 +51,14 @@ export const FrameType = {
   release: 0x35,
   /** Client: deliveries are being worked on. */
   begin: 0x36,
+  /** Client: deliveries have failed; their messages come back later. */
+  nack: 0x37,
+  /** Client: messages are not to be delivered again. */
+  reject: 0x38,
+  /** Client: deliveries need more time. */
+  extend: 0x39,
+  /** Broker: deliveries are not the follower's any more. */
+  revoke: 0x3a,
 } as const;
 
 /** One of the numbers of {@linkcode FrameType}. */

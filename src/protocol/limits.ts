@@ -5,8 +5,11 @@
  * @module
  */
 
-/** The rule for stream names; `$` is reserved for the broker's own streams. */
-export const STREAM_NAME_RULE: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+/**
+ * The rule for stream names; `$` is reserved for the broker's own streams. The stream of a stream's
+ * dead letters has the same name with `.dead` behind it, also where that one is as long as may be.
+ */
+export const STREAM_NAME_RULE: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\.dead)?$/;
 
 /** The longest pattern of a regex bind, in characters. */
 export const PATTERN_LENGTH_MAX = 256;
@@ -43,6 +46,15 @@ export const ATTACHMENTS_MAX = 1_000_000;
 
 /** The most entries of pending entry lists in one answer. */
 export const PEL_ENTRIES_MAX = 50_000;
+
+/** The most messages in one answer to `peek`. */
+export const PEEK_COUNT_MAX = 1000;
+
+/** So many bytes of messages are in one answer to `peek`; a larger message is there alone. */
+export const PEEK_BYTES_MAX: number = 1024 * 1024;
+
+/** The longest reason for a failure, in bytes. */
+export const REASON_BYTES_MAX = 256;
 
 /** The most publishers, and the most followers, that one session may have open. */
 export const MEMBERS_MAX = 10_000;
@@ -84,6 +96,19 @@ export function findLabelMistake(label: unknown): string | undefined {
   if (typeof label !== "string") return `a name is a string, found ${describe(label)}`;
   if (label.length > 0 && label.length <= LABEL_LENGTH_MAX) return undefined;
   return `a name has 1 to ${LABEL_LENGTH_MAX} characters, found ${label.length}`;
+}
+
+/**
+ * Tells what is wrong with the reason that is given for a failure.
+ *
+ * @param reason The reason to look at.
+ * @returns The complaint, or `undefined` if it is allowed.
+ */
+export function findReasonMistake(reason: unknown): string | undefined {
+  if (typeof reason !== "string") return `a reason is a string, found ${describe(reason)}`;
+  const bytes = new TextEncoder().encode(reason).length;
+  if (bytes <= REASON_BYTES_MAX) return undefined;
+  return `a reason has at most ${REASON_BYTES_MAX} bytes, found ${bytes}`;
 }
 
 /** Shows a value in a message: quoted, and never longer than a line. */

@@ -185,18 +185,30 @@ export function writeTags(
   writer.begin(type);
   writer.u32(fields.follower);
   writer.u32(fields.request);
-  writer.u32(fields.ranges.length);
-  for (const range of fields.ranges) {
+  writeTagRanges(writer, fields.ranges);
+  writer.end();
+}
+
+/** Writes how many ranges there are, and each of them. */
+export function writeTagRanges(writer: FrameWriter, ranges: readonly TagRange[]): void {
+  writer.u32(ranges.length);
+  for (const range of ranges) {
     writer.u64(range.firstTag);
     writer.u32(range.count);
   }
-  writer.end();
 }
 
 /** Reads an `ack`, `release` or `begin` frame. */
 export function readTags(decoder: FrameDecoder): TagFields {
   const follower = decoder.u32();
   const request = decoder.u32();
+  const ranges = readTagRanges(decoder);
+  decoder.finish();
+  return { follower, request, ranges };
+}
+
+/** Reads how many ranges there are, and each of them. */
+export function readTagRanges(decoder: FrameDecoder): TagRange[] {
   const ranges: TagRange[] = [];
   for (let left = decoder.u32(); left > 0; left--) {
     const range = { firstTag: decoder.u64(), count: decoder.u32() };
@@ -205,8 +217,7 @@ export function readTags(decoder: FrameDecoder): TagFields {
     }
     ranges.push(range);
   }
-  decoder.finish();
-  return { follower, request, ranges };
+  return ranges;
 }
 
 /** Writes the count and the entries with which `publish` and `deliver` end. */

@@ -8,15 +8,26 @@ import { BrokerError } from "./error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
+import { PEEK_COUNT_MAX } from "./limits.ts";
+import { findStreamOptionsMistake, type StreamOptionsInput } from "./stream_options.ts";
 
 /** What a cursor can ask for. */
 export const OPERATIONS = [
   "createStream",
+  "updateStream",
+  "pauseStream",
+  "resumeStream",
+  "purgeStream",
   "deleteStream",
   "getStreams",
   "getStream",
   "getPels",
   "getPel",
+  "releasePel",
+  "peek",
+  "getMessage",
+  "redrive",
+  "explain",
 ] as const;
 
 /** One of the {@linkcode OPERATIONS}. */
@@ -28,56 +39,30 @@ export interface RequestFields {
   readonly request: number;
   /** What is asked for. */
   readonly operation: Operation;
-  /** The stream, or for `getPel` the follower, that is meant; empty where none is. */
+  /** The stream, or for `getPel` and `releasePel` the follower, that is meant; empty where none is. */
   readonly name: string;
+  /** What else the operation needs. */
+  readonly options?: RequestOptions;
 }
 
-/** What a stream looks like from outside, at one moment. */
-export interface StreamInfo {
-  /** Its name. */
-  readonly name: string;
-  /** Messages that wait to be taken. */
-  readonly ready: number;
-  /** Messages that followers have taken and not acknowledged. */
-  readonly pending: number;
-  /** Followers that take from it. */
-  readonly followers: number;
-  /** The bytes of its messages, ready and pending, with their headers. */
-  readonly bytes: number;
-  /** The id that the next message will get. */
-  readonly nextId: number;
-  /** What a confirm promises in this stream. */
-  readonly durability: string;
-}
-
-/** A delivery that is not acknowledged yet: one entry of a pending entry list. */
-export interface PendingEntry {
-  /** The stream that the message is in. */
-  readonly stream: string;
-  /** The message's id in that stream. */
-  readonly id: number;
-  /** How often it has been delivered, this delivery included. */
-  readonly attempts: number;
-  /** When it was delivered, in milliseconds since 1970. */
-  readonly deliveredAt: number;
-}
-
-/** The entries that the followers of one name hold. */
-export interface PendingEntryList {
-  /** The followers' name. */
-  readonly follower: string;
-  /** How many they hold. */
-  readonly count: number;
-  /** What they hold, in the order of delivery: 50,000 entries at most in one answer. */
-  readonly entries: readonly PendingEntry[];
+/** What some operations need beside a name. */
+export interface RequestOptions {
+  /** `createStream`, `updateStream`: the stream's options. */
+  readonly stream?: StreamOptionsInput;
+  /** `peek`: the first id to look for. `getMessage`: the id. */
+  readonly from?: number;
+  /** `peek`: how many messages at most. */
+  readonly limit?: number;
+  /** `redrive`: which messages of the dead-letter stream to send back. */
+  readonly ids?: readonly number[];
 }
 
 /** Writes a `request` frame. */
 export function writeRequest(writer: FrameWriter, fields: RequestFields): void {
-  const { request, operation, name } = fields;
+  const { request, operation, name, options } = fields;
   writer.begin(FrameType.request);
   writer.u32(request);
-  writer.json({ operation, name });
+  writer.json({ operation, name, options });
   writer.end();
 }
 
@@ -93,11 +78,12 @@ export function readRequestNumber(decoder: FrameDecoder): number {
  *
  * @throws {BrokerError} With code `BAD_REQUEST` if there is no such operation.
  */
-export function readOperation(decoder: FrameDecoder): { operation: Operation; name: string } {
+export function readOperation(decoder: FrameDecoder): Omit<RequestFields, "request"> {
   const content = decoder.json();
   const fields = typeof content === "object" && content !== null ? content : {};
   const operation = "operation" in fields ? fields.operation : undefined;
   const name = "name" in fields ? fields.name : "";
+  const options = "options" in fields ? readOptions(fields.options) : undefined;
   if (!OPERATIONS.includes(operation as Operation) || typeof name !== "string") {
     throw new BrokerError(
       "BAD_REQUEST",
@@ -105,7 +91,33 @@ export function readOperation(decoder: FrameDecoder): { operation: Operation; na
         `"name" a string`,
     );
   }
-  return { operation: operation as Operation, name };
+  return { operation: operation as Operation, name, ...options !== undefined && { options } };
+}
+
+/** Checks what an operation needs beside a name. */
+function readOptions(value: unknown): RequestOptions {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw badOptions(`"options" is an object`);
+  }
+  const options: RequestOptions = value;
+  if (options.stream !== undefined) {
+    const mistake = findStreamOptionsMistake(options.stream);
+    if (mistake !== undefined) throw badOptions(mistake);
+  }
+  for (const key of ["from", "limit"] as const) {
+    const number = options[key];
+    if (number === undefined || (Number.isSafeInteger(number) && number >= 0)) continue;
+    throw badOptions(`"${key}" is a whole number, not negative`);
+  }
+  const { ids } = options;
+  const areIds = ids === undefined || (Array.isArray(ids) && ids.length <= PEEK_COUNT_MAX &&
+    ids.every((id) => Number.isSafeInteger(id) && id > 0));
+  if (!areIds) throw badOptions(`"ids" are up to ${PEEK_COUNT_MAX} message ids`);
+  return options;
+}
+
+function badOptions(why: string): BrokerError {
+  return new BrokerError("BAD_REQUEST", `Cannot carry out a request: ${why}`);
 }
 
 /** Writes a `response` frame; `result` is what was asked for, or `null`. */

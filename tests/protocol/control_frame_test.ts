@@ -30,6 +30,16 @@ const bind = fc.record({
   ignoreCase: fc.boolean(),
 }, plain);
 
+/** Figures of an error. */
+const details = fc.record({
+  stream: text,
+  what: fc.constantFrom("messages" as const, "bytes" as const),
+  depth: number64,
+  limit: number64,
+  room: number64,
+  retryAfterMs: number64,
+}, { ...plain, requiredKeys: [] });
+
 const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames[Name]> } = {
   hello: fc.record({ client: label, capabilities: texts }, plain),
   welcome: fc.record({
@@ -56,6 +66,7 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
     request: number32,
     publisher: number32,
     follower: number32,
+    details,
   }, { ...plain, requiredKeys: ["code", "message"] }),
   openPublisher: fc.record({ publisher: number32, identity: label, bind }, plain),
   openFollower: fc.record({
@@ -71,7 +82,9 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
     count: number32,
     code: errorCode,
     message: text,
-  }, plain),
+    details,
+  }, { ...plain, requiredKeys: ["publisher", "sequence", "count", "code", "message"] }),
+  streamDeleted: fc.record({ follower: number32, stream: text }, plain),
 };
 
 const controlNames = Object.keys(controlFrames) as (keyof ControlFrames)[];
@@ -127,6 +140,7 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
     bytes: 2,
   },
   refuse: { publisher: 1, sequence: 2, count: 3, code: "STREAM_NOT_FOUND", message: "why" },
+  streamDeleted: { follower: 1, stream: "orders" },
 };
 
 /** What may be missing. */
@@ -227,6 +241,18 @@ Deno.test("a bind is direct or regex, and an error code is one of the table", ()
   assertCode("BAD_FRAME", () => readAs("openPublisher", { ...examples.openPublisher, bind }));
   assertCode("BAD_FRAME", () => readAs("error", { ...examples.error, code: "OOPS" }));
   assertCode("BAD_FRAME", () => readAs("refuse", { ...examples.refuse, code: "toString" }));
+});
+
+Deno.test("an error's details are an object of the figures that there are", () => {
+  for (const details of [[], null, "x", { depth: "x" }, { depth: -1 }, { what: "words" }]) {
+    assertCode("BAD_FRAME", () => readAs("refuse", { ...examples.refuse, details }));
+    assertCode("BAD_FRAME", () => readAs("error", { ...examples.error, details }));
+  }
+  const details = { depth: 1, later: "version" };
+  const { details: read } = readAs("refuse", { ...examples.refuse, details }) as {
+    details?: unknown;
+  };
+  assertEquals(read, { depth: 1 });
 });
 
 Deno.test("a control frame whose JSON is broken is BAD_FRAME", () => {

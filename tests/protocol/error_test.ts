@@ -37,6 +37,12 @@ Deno.test("BrokerError takes from the table whether it is fatal, and keeps its c
   }
 });
 
+Deno.test("BrokerError has the figures that it was given, or none", () => {
+  const details = { stream: "orders", what: "messages", depth: 5, limit: 5, room: 0 } as const;
+  assertEquals(new BrokerError("STREAM_FULL", "full", { details }).details, details);
+  assertEquals(new BrokerError("STREAM_FULL", "full").details, {});
+});
+
 Deno.test("what answers one command ends no session, everything else does", () => {
   assertEquals(codes.filter((code) => !ERROR_CODES[code].fatal).sort(), [
     "BAD_PATTERN",
@@ -46,10 +52,12 @@ Deno.test("what answers one command ends no session, everything else does", () =
     "FOLLOWER_NOT_FOUND",
     "HEADERS_TOO_LARGE",
     "MEMORY_FULL",
+    "MESSAGE_NOT_FOUND",
     "MESSAGE_TOO_LARGE",
     "NO_MATCHING_STREAM",
     "STALE_DELIVERY",
     "STREAM_DAMAGED",
+    "STREAM_FULL",
     "STREAM_NOT_FOUND",
     "TOO_MANY_MEMBERS",
     "TOO_MANY_STREAMS",

@@ -19,8 +19,10 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "4 goodbye",
     "5 error",
     "6 stream",
+    "7 streamDeleted",
     "10 request",
     "11 response",
+    "12 messages",
     "20 openPublisher",
     "21 closePublisher",
     "22 publish",
@@ -33,6 +35,10 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "34 ack",
     "35 release",
     "36 begin",
+    "37 nack",
+    "38 reject",
+    "39 extend",
+    "3a revoke",
   ]);
 });
 

@@ -8,6 +8,7 @@ import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@st
 import {
   findLabelMistake,
   findPatternMistake,
+  findReasonMistake,
   findStreamNameMistake,
   STREAM_NAME_RULE,
 } from "../../protocol.ts";
@@ -25,6 +26,7 @@ Deno.test("findStreamNameMistake() lets pass what the rule allows", () => {
     "a-",
     "a_",
     "orders.dead",
+    `${"a".repeat(128)}.dead`,
     "CON",
   ];
   for (const name of names) assertEquals(findStreamNameMistake(name), undefined, name);
@@ -34,6 +36,9 @@ Deno.test("findStreamNameMistake() complains of every name outside the rule", ()
   const names = [
     "",
     "a".repeat(129),
+    `${"a".repeat(129)}.dead`,
+    `${"a".repeat(128)}.deaf`,
+    ".dead",
     "$",
     "$internal",
     "a$",
@@ -92,4 +97,13 @@ Deno.test("findLabelMistake() allows 1 to 128 characters, whatever they are", ()
   assertStringIncludes(findLabelMistake("x".repeat(129))!, "found 129");
   assertStringIncludes(findLabelMistake("")!, "found 0");
   assertStringIncludes(findLabelMistake(7)!, "a name is a string");
+});
+
+Deno.test("findReasonMistake() allows up to 256 bytes of any text", () => {
+  for (const reason of ["", "no", "x".repeat(256), "ä".repeat(128)]) {
+    assertEquals(findReasonMistake(reason), undefined);
+  }
+  assertStringIncludes(findReasonMistake("x".repeat(257))!, "at most 256 bytes, found 257");
+  assertStringIncludes(findReasonMistake("ä".repeat(129))!, "found 258");
+  assertStringIncludes(findReasonMistake(undefined)!, "a reason is a string");
 });

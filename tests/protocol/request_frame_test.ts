@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
   ERROR_CODES,
@@ -18,9 +18,23 @@ import {
   writeResponse,
   writeStream,
 } from "../../protocol.ts";
-import { number32, positive32, text } from "../support/arbitraries.ts";
+import { number32, number64, plain, positive32, positive64, text } from "../support/arbitraries.ts";
 import { assertCode, decoderOn, frameOf, roundTrip, u32, utf8 } from "../support/frames.ts";
 import { fuzz } from "../support/fuzz.ts";
+
+const operation = fc.constantFrom(...OPERATIONS);
+const options = fc.option(
+  fc.record({
+    stream: fc.record({
+      maxDeliveries: fc.integer({ min: 1, max: 65_535 }),
+      ttlMs: fc.option(fc.integer({ min: 1, max: 1_000_000 })),
+    }, { ...plain, requiredKeys: [] }),
+    from: number64,
+    limit: number64,
+    ids: fc.array(positive64, { maxLength: 5 }),
+  }, { ...plain, requiredKeys: [] }),
+  { nil: undefined },
+);
 
 Deno.test("stream: decode(encode(fields)) equals fields", () => {
   fc.assert(
@@ -34,12 +48,13 @@ Deno.test("stream: decode(encode(fields)) equals fields", () => {
 
 Deno.test("request: decode(encode(fields)) equals fields", () => {
   fc.assert(
-    fc.property(positive32, fc.constantFrom(...OPERATIONS), text, (request, operation, name) => {
+    fc.property(positive32, operation, text, options, (request, operation, name, options) => {
+      const fields = { operation, name, ...options !== undefined && { options } };
       const decoder = roundTrip(FrameType.request, (writer) => {
-        writeRequest(writer, { request, operation, name });
+        writeRequest(writer, { request, ...fields });
       });
       assertEquals(readRequestNumber(decoder), request);
-      assertEquals(readOperation(decoder), { operation, name });
+      assertEquals(readOperation(decoder), fields);
     }),
     fuzz(60),
   );
@@ -83,6 +98,33 @@ Deno.test("a request for something unknown is BAD_REQUEST, which ends nothing", 
     assertCode("BAD_REQUEST", () => readOperation(decoderOn(frameOf(0x10, ...utf8(content)))));
   }
   assert(!ERROR_CODES.BAD_REQUEST.fatal);
+});
+
+Deno.test("a request with options that are not allowed is BAD_REQUEST, which tells why", () => {
+  const tooMany = JSON.stringify(Array.from({ length: 1001 }, (_, index) => index + 1));
+  const wrong: readonly (readonly [options: string, tells: string])[] = [
+    ["null", `"options" is an object`],
+    ["[]", `"options" is an object`],
+    ["1", `"options" is an object`],
+    [`{"stream":1}`, "a stream's options are an object"],
+    [`{"stream":{"maxDeliveries":0}}`, `option "maxDeliveries"`],
+    [`{"stream":{"maxAge":1}}`, `no option "maxAge"`],
+    [`{"from":-1}`, `"from" is a whole number`],
+    [`{"from":"1"}`, `"from" is a whole number`],
+    [`{"limit":0.5}`, `"limit" is a whole number`],
+    [`{"ids":1}`, `"ids" are up to 1000 message ids`],
+    [`{"ids":[0]}`, `"ids" are`],
+    [`{"ids":["1"]}`, `"ids" are`],
+    [`{"ids":${tooMany}}`, `"ids" are`],
+  ];
+  for (const [options, tells] of wrong) {
+    const content = utf8(`{"operation":"peek","name":"a","options":${options}}`);
+    const message = assertCode(
+      "BAD_REQUEST",
+      () => readOperation(decoderOn(frameOf(0x10, ...content))),
+    );
+    assertStringIncludes(message, tells);
+  }
 });
 
 Deno.test("a request needs no name, and may have fields that are not known yet", () => {

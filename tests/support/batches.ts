@@ -8,11 +8,14 @@ import {
   type BodyKind,
   decodeHeaders,
   encodeHeaders,
+  encodeProperties,
   ENTRY_HEAD_BYTES,
   type MessageBatch,
+  type PropertyWishes,
   readEntryHeaderBytes,
   readEntryKind,
   readEntrySize,
+  readPropertyBytes,
   writeEntryHead,
 } from "../../protocol.ts";
 
@@ -21,6 +24,8 @@ export interface PlainMessage {
   readonly kind: BodyKind;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** What it says of its own delivery. */
+  readonly wishes?: PropertyWishes;
 }
 
 const encoder = new TextEncoder();
@@ -33,13 +38,17 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * @param margin How many foreign bytes lie before and behind the batch.
  */
 export function encodeBatch(messages: readonly PlainMessage[], margin = 0): MessageBatch {
-  const encoded = messages.map(({ kind, headers, body }) => {
-    const headerBytes = encodeHeaders(headers);
-    const size = ENTRY_HEAD_BYTES + headerBytes.length + body.length;
+  const encoded = messages.map(({ kind, headers, body, wishes = {} }) => {
+    const { flags, bytes: properties } = encodeProperties(wishes) ??
+      { flags: 0, bytes: new Uint8Array(0) };
+    const encodedHeaders = encodeHeaders(headers);
+    const headerBytes = properties.length + encodedHeaders.length;
+    const size = ENTRY_HEAD_BYTES + headerBytes + body.length;
     const bytes = new Uint8Array(size);
-    writeEntryHead(bytes, 0, { size, kind, headerBytes: headerBytes.length });
-    bytes.set(headerBytes, ENTRY_HEAD_BYTES);
-    bytes.set(body, ENTRY_HEAD_BYTES + headerBytes.length);
+    writeEntryHead(bytes, 0, { size, kind, headerBytes, flags });
+    bytes.set(properties, ENTRY_HEAD_BYTES);
+    bytes.set(encodedHeaders, ENTRY_HEAD_BYTES + properties.length);
+    bytes.set(body, ENTRY_HEAD_BYTES + headerBytes);
     return bytes;
   });
   const bytes = encoded.reduce((sum, one) => sum + one.length, 0);
@@ -70,7 +79,9 @@ export function decodeBatch(batch: MessageBatch): PlainMessage[] {
     const bodyAt = offset + ENTRY_HEAD_BYTES + readEntryHeaderBytes(buffer, offset);
     messages.push({
       kind: readEntryKind(buffer, offset) as BodyKind,
-      headers: decodeHeaders(buffer.subarray(offset + ENTRY_HEAD_BYTES, bodyAt)),
+      headers: decodeHeaders(
+        buffer.subarray(offset + ENTRY_HEAD_BYTES + readPropertyBytes(buffer, offset), bodyAt),
+      ),
       body: buffer.slice(bodyAt, offset + size),
     });
     offset += size;

@@ -1,0 +1,382 @@
+/**
+ * What a message says of its own delivery: when it may be delivered at the earliest and at the
+ * latest, by which id it is recognised, and, of a dead letter, its story.
+ *
+ * An entry's flags tell which properties it has; they stand in front of its headers, in this order:
+ *
+ * ```text
+ *  flag          field
+ *  01            time, u64: milliseconds since 1970 before which it is not delivered
+ *  02 (with 01)  that time counts from the moment at which the broker gets it
+ *  04            time, u64: milliseconds since 1970 from which on it is not delivered
+ *  08 (with 04)  that time counts from the moment at which it may be delivered
+ *  10            message id: length u8, UTF-8
+ *  20            story: length u16, JSON; only the broker writes it
+ * ```
+ *
+ * The broker puts times in the place of spans when it gets a batch; flags 02 and 08 are never stored.
+ *
+ * @module
+ */
+
+import type { MessageBatch } from "./batch.ts";
+import { BrokerError } from "./error.ts";
+import { LABEL_LENGTH_MAX } from "./limits.ts";
+
+/** Which properties an entry has. */
+export const PropertyFlag = {
+  /** It is not delivered before a time. */
+  deliverAt: 0x01,
+  /** That time is a span, from the moment at which the broker gets it. */
+  isDelay: 0x02,
+  /** It is not delivered from a time on. */
+  expiresAt: 0x04,
+  /** That time is a span, from the moment at which it may be delivered. */
+  isTtl: 0x08,
+  /** It has a message id. */
+  messageId: 0x10,
+  /** It is a dead letter and has a story. */
+  story: 0x20,
+} as const;
+
+/** The flags that a client may send. */
+const CLIENT_FLAGS = 0x1f;
+
+/** The flags that say that a time is a span. */
+const SPAN_FLAGS: number = PropertyFlag.isDelay | PropertyFlag.isTtl;
+
+/** The longest delay, and the longest time to live, in milliseconds: a hundred years. */
+export const SPAN_MS_MAX: number = 100 * 365 * 24 * 60 * 60 * 1000;
+
+/** The latest time that a calendar knows, in milliseconds since 1970. */
+const TIME_MAX = 8.64e15;
+
+/** Where an entry's flags are, its header bytes, and what follows those eight bytes. */
+const FLAGS_AT = 5;
+const HEADER_BYTES_AT = 6;
+const PROPERTIES_AT = 8;
+
+const TIME_BYTES = 8;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Why a message is in a dead-letter stream. */
+export type DeadLetterCause = "rejected" | "maxDeliveries" | "expired";
+
+/** What has happened to a message before it came into a dead-letter stream. */
+export interface DeadLetter {
+  /** The stream that it was in. */
+  readonly stream: string;
+  /** Its id there. */
+  readonly id: number;
+  /** How often it had been delivered. */
+  readonly attempts: number;
+  /** Why it is here: `rejected`, delivered `maxDeliveries` times, or `expired`. */
+  readonly cause: DeadLetterCause;
+  /** When a delivery failed for the first time, in milliseconds since 1970. */
+  readonly firstAt: number;
+  /** When it came here, in milliseconds since 1970. */
+  readonly lastAt: number;
+  /** What was said of its failures, the last ten of them, in their order. */
+  readonly reasons: readonly string[];
+  /** The name of the follower that had it last; none if no follower ever had it. */
+  readonly follower?: string;
+}
+
+/** What a message says of its own delivery. */
+export interface MessageProperties {
+  /** It is not delivered before this time, in milliseconds since 1970. */
+  readonly deliverAt?: number;
+  /** It is not delivered from this time on, in milliseconds since 1970. */
+  readonly expiresAt?: number;
+  /** The id by which a repetition is recognised. */
+  readonly messageId?: string;
+  /** What has happened to it, if it is a dead letter. */
+  readonly deadLetter?: DeadLetter;
+}
+
+/** Properties as a publisher says them: spans may stand in the place of times. */
+export interface PropertyWishes {
+  /** It is not delivered before this time, in milliseconds since 1970. */
+  readonly deliverAt?: number | undefined;
+  /** It is not delivered before so many milliseconds have passed. */
+  readonly delayMs?: number | undefined;
+  /** It is not delivered later than so many milliseconds after it could be. */
+  readonly ttlMs?: number | undefined;
+  /** The id by which a repetition is recognised. */
+  readonly messageId?: string | undefined;
+}
+
+/** Properties, ready to be written. */
+export interface EncodedProperties {
+  /** Which there are. */
+  readonly flags: number;
+  /** Their bytes. */
+  readonly bytes: Uint8Array;
+}
+
+/** Reads the flags of the entry at `offset`. */
+export function readEntryFlags(buffer: Uint8Array, offset: number): number {
+  return buffer[offset + FLAGS_AT]!;
+}
+
+/**
+ * Encodes what a publisher says of a message's delivery.
+ *
+ * @param wishes What it says; checked by {@linkcode findPropertyMistake}.
+ * @returns The bytes, or `undefined` if it says nothing.
+ */
+export function encodeProperties(wishes: PropertyWishes): EncodedProperties | undefined {
+  const { deliverAt, delayMs, ttlMs, messageId } = wishes;
+  const parts: Uint8Array[] = [];
+  let flags = 0;
+  const time = deliverAt ?? delayMs;
+  if (time !== undefined) {
+    flags |= PropertyFlag.deliverAt | (deliverAt === undefined ? PropertyFlag.isDelay : 0);
+    parts.push(encodeTime(time));
+  }
+  if (ttlMs !== undefined) {
+    flags |= PropertyFlag.expiresAt | PropertyFlag.isTtl;
+    parts.push(encodeTime(ttlMs));
+  }
+  if (messageId !== undefined) {
+    flags |= PropertyFlag.messageId;
+    const text = encoder.encode(messageId);
+    parts.push(Uint8Array.of(text.length), text);
+  }
+  return flags === 0 ? undefined : { flags, bytes: join(parts) };
+}
+
+/**
+ * Tells what is wrong with what a publisher says of a message's delivery.
+ *
+ * @param wishes What it says.
+ * @returns The complaint, or `undefined` if it is allowed.
+ */
+export function findPropertyMistake(wishes: PropertyWishes): string | undefined {
+  const { deliverAt, delayMs, ttlMs, messageId } = wishes;
+  if (deliverAt !== undefined && delayMs !== undefined) {
+    return "delayMs and deliverAt exclude each other";
+  }
+  if (deliverAt !== undefined && !(isSpan(deliverAt) && deliverAt <= TIME_MAX)) {
+    return `deliverAt is 0 to ${TIME_MAX}, in milliseconds since 1970, found ${deliverAt}`;
+  }
+  if (delayMs !== undefined && !(isSpan(delayMs) && delayMs <= SPAN_MS_MAX)) {
+    return `delayMs is 0 to ${SPAN_MS_MAX}, found ${delayMs}`;
+  }
+  if (ttlMs !== undefined && !(isSpan(ttlMs) && ttlMs >= 1 && ttlMs <= SPAN_MS_MAX)) {
+    return `ttlMs is 1 to ${SPAN_MS_MAX}, found ${ttlMs}`;
+  }
+  if (messageId === undefined) return undefined;
+  if (typeof messageId !== "string") return "messageId is a string";
+  const bytes = encoder.encode(messageId).length;
+  if (bytes >= 1 && bytes <= LABEL_LENGTH_MAX) return undefined;
+  return `messageId has 1 to ${LABEL_LENGTH_MAX} bytes, found ${bytes}`;
+}
+
+/** Reads the properties of the entry at `offset`. */
+export function readProperties(buffer: Uint8Array, offset: number): MessageProperties {
+  const flags = readEntryFlags(buffer, offset);
+  if (flags === 0) return {};
+  const properties: { -readonly [Key in keyof MessageProperties]: MessageProperties[Key] } = {};
+  let at = offset + PROPERTIES_AT;
+  if (flags & PropertyFlag.deliverAt) {
+    properties.deliverAt = readTime(buffer, at);
+    at += TIME_BYTES;
+  }
+  if (flags & PropertyFlag.expiresAt) {
+    properties.expiresAt = readTime(buffer, at);
+    at += TIME_BYTES;
+  }
+  if (flags & PropertyFlag.messageId) {
+    const end = at + 1 + buffer[at]!;
+    properties.messageId = decoder.decode(buffer.subarray(at + 1, end));
+    at = end;
+  }
+  if (flags & PropertyFlag.story) {
+    const end = at + 2 + ((buffer[at]! << 8) | buffer[at + 1]!);
+    properties.deadLetter = JSON.parse(decoder.decode(buffer.subarray(at + 2, end)));
+  }
+  return properties;
+}
+
+/** How many bytes in front of its headers the properties of the entry at `offset` take up. */
+export function readPropertyBytes(buffer: Uint8Array, offset: number): number {
+  const flags = readEntryFlags(buffer, offset);
+  if (flags === 0) return 0;
+  let at = offset + PROPERTIES_AT;
+  if (flags & PropertyFlag.deliverAt) at += TIME_BYTES;
+  if (flags & PropertyFlag.expiresAt) at += TIME_BYTES;
+  if (flags & PropertyFlag.messageId) at += 1 + buffer[at]!;
+  if (flags & PropertyFlag.story) at += 2 + ((buffer[at]! << 8) | buffer[at + 1]!);
+  return at - offset - PROPERTIES_AT;
+}
+
+/**
+ * Checks the properties of an entry that a client has sent.
+ *
+ * @returns How many bytes they take up.
+ * @throws {BrokerError} With code `BAD_FRAME` if they are not what the flags say.
+ */
+export function checkProperties(buffer: Uint8Array, offset: number): number {
+  const flags = readEntryFlags(buffer, offset);
+  const headerBytes = (buffer[offset + HEADER_BYTES_AT]! << 8) |
+    buffer[offset + HEADER_BYTES_AT + 1]!;
+  const isKnown = (flags & ~CLIENT_FLAGS) === 0 &&
+    isWith(flags, PropertyFlag.isDelay, PropertyFlag.deliverAt) &&
+    isWith(flags, PropertyFlag.isTtl, PropertyFlag.expiresAt);
+  if (!isKnown) throw badProperties(`flags are ${flags}`);
+  // A clock that is wrong must not make messages that come and go at other times than was meant.
+  if (flags & PropertyFlag.expiresAt && !(flags & PropertyFlag.isTtl)) {
+    throw badProperties("an expiry is said as a span");
+  }
+  const bytes = readPropertyBytes(buffer, offset);
+  if (bytes > headerBytes) throw badProperties("they are cut short");
+  let at = offset + PROPERTIES_AT;
+  for (const flag of [PropertyFlag.deliverAt, PropertyFlag.expiresAt]) {
+    if (!(flags & flag)) continue;
+    const time = readTime(buffer, at);
+    if (time > TIME_MAX) throw badProperties(`a time is ${time}, the latest is ${TIME_MAX}`);
+    at += TIME_BYTES;
+  }
+  if (flags & SPAN_FLAGS) checkSpans(buffer, offset, flags);
+  if (!(flags & PropertyFlag.messageId)) return bytes;
+  if (buffer[at]! === 0 || buffer[at]! > LABEL_LENGTH_MAX) {
+    throw badProperties(`a message id has 1 to ${LABEL_LENGTH_MAX} bytes, found ${buffer[at]}`);
+  }
+  return bytes;
+}
+
+/** Checks that spans are not too long. */
+function checkSpans(buffer: Uint8Array, offset: number, flags: number): void {
+  let at = offset + PROPERTIES_AT;
+  if (flags & PropertyFlag.isDelay) checkSpan(readTime(buffer, at));
+  if (flags & PropertyFlag.deliverAt) at += TIME_BYTES;
+  if (flags & PropertyFlag.isTtl) checkSpan(readTime(buffer, at));
+}
+
+function checkSpan(spanMs: number): void {
+  if (spanMs > SPAN_MS_MAX) throw badProperties(`a span is ${spanMs} ms, limit is ${SPAN_MS_MAX}`);
+}
+
+function isWith(flags: number, flag: number, needed: number): boolean {
+  return (flags & flag) === 0 || (flags & needed) !== 0;
+}
+
+function badProperties(why: string): BrokerError {
+  return new BrokerError("BAD_FRAME", `Cannot read a message's properties: ${why}`);
+}
+
+/** Puts times in the place of spans, in all entries of a batch that has been checked. */
+export function settleTimes(batch: MessageBatch, now: number): void {
+  const { buffer, end } = batch;
+  // Times are whole numbers; a message comes rather later than earlier.
+  const sentAt = Math.ceil(now);
+  for (let offset = batch.start; offset < end; offset += readSize(buffer, offset)) {
+    const flags = readEntryFlags(buffer, offset);
+    if ((flags & SPAN_FLAGS) === 0) continue;
+    let at = offset + PROPERTIES_AT;
+    let deliverableAt = sentAt;
+    if (flags & PropertyFlag.deliverAt) {
+      const time = readTime(buffer, at);
+      deliverableAt = flags & PropertyFlag.isDelay ? sentAt + time : Math.max(sentAt, time);
+      if (flags & PropertyFlag.isDelay) writeTime(buffer, at, deliverableAt);
+      at += TIME_BYTES;
+    }
+    if (flags & PropertyFlag.isTtl) writeTime(buffer, at, deliverableAt + readTime(buffer, at));
+    buffer[offset + FLAGS_AT] = flags & ~SPAN_FLAGS;
+  }
+}
+
+/** Whether some entry of a batch has one of these flags. */
+export function findFlags(batch: MessageBatch): number {
+  const { buffer, end } = batch;
+  let flags = 0;
+  for (let offset = batch.start; offset < end; offset += readSize(buffer, offset)) {
+    flags |= buffer[offset + FLAGS_AT]!;
+  }
+  return flags;
+}
+
+/**
+ * Copies the entry at `offset` with another story, or none. Its times are left out: among the dead
+ * letters it stays until somebody looks after it, and who sends it back wants it to be worked on.
+ */
+export function copyWithStory(
+  buffer: Uint8Array,
+  offset: number,
+  story: DeadLetter | undefined,
+): Uint8Array {
+  const size = readSize(buffer, offset);
+  const { messageId } = readProperties(buffer, offset);
+  const parts: Uint8Array[] = [];
+  let flags = 0;
+  if (messageId !== undefined) {
+    const text = encoder.encode(messageId);
+    flags |= PropertyFlag.messageId;
+    parts.push(Uint8Array.of(text.length), text);
+  }
+  if (story !== undefined) {
+    const text = encoder.encode(JSON.stringify(story));
+    flags |= PropertyFlag.story;
+    parts.push(Uint8Array.of(text.length >>> 8, text.length), text);
+  }
+  const properties = join(parts);
+  const before = readPropertyBytes(buffer, offset);
+  const headerBytes = (buffer[offset + HEADER_BYTES_AT]! << 8) +
+    buffer[offset + HEADER_BYTES_AT + 1]! - before + properties.length;
+  const copy = new Uint8Array(size - before + properties.length);
+  copy.set(buffer.subarray(offset, offset + PROPERTIES_AT));
+  copy.set(properties, PROPERTIES_AT);
+  copy.set(
+    buffer.subarray(offset + PROPERTIES_AT + before, offset + size),
+    PROPERTIES_AT + properties.length,
+  );
+  const view = new DataView(copy.buffer);
+  view.setUint32(0, copy.length);
+  view.setUint8(FLAGS_AT, flags);
+  view.setUint16(HEADER_BYTES_AT, headerBytes);
+  return copy;
+}
+
+function isSpan(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function encodeTime(time: number): Uint8Array {
+  const bytes = new Uint8Array(TIME_BYTES);
+  writeTime(bytes, 0, time);
+  return bytes;
+}
+
+function writeTime(buffer: Uint8Array, at: number, time: number): void {
+  writeU32(buffer, at, Math.floor(time / 2 ** 32));
+  writeU32(buffer, at + 4, time >>> 0);
+}
+
+function readTime(buffer: Uint8Array, at: number): number {
+  return readSize(buffer, at) * 2 ** 32 + readSize(buffer, at + 4);
+}
+
+function writeU32(buffer: Uint8Array, at: number, value: number): void {
+  buffer[at] = value >>> 24;
+  buffer[at + 1] = value >>> 16;
+  buffer[at + 2] = value >>> 8;
+  buffer[at + 3] = value;
+}
+
+function readSize(buffer: Uint8Array, at: number): number {
+  return ((buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) |
+    buffer[at + 3]!) >>> 0;
+}

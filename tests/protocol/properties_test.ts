@@ -1,0 +1,247 @@
+/**
+ * What a message says of its own delivery: what is written is read, spans become times, and what no
+ * client may send is refused.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import {
+  checkBatch,
+  copyWithStory,
+  type DeadLetter,
+  encodeProperties,
+  ENTRY_HEAD_BYTES,
+  findFlags,
+  findPropertyMistake,
+  type MessageBatch,
+  PropertyFlag,
+  type PropertyWishes,
+  readEntryFlags,
+  readEntrySize,
+  readProperties,
+  readPropertyBytes,
+  settleTimes,
+  SPAN_MS_MAX,
+  writeEntryHead,
+} from "../../protocol.ts";
+import { plain, text } from "../support/arbitraries.ts";
+import { decodeBatch, encodeBatch } from "../support/batches.ts";
+import { assertCode, u64 } from "../support/frames.ts";
+import { fuzz } from "../support/fuzz.ts";
+
+const BODY_MAX = 1000;
+const NOW = 1_700_000_000_000;
+
+/** A batch of messages that say these things. */
+function batchWith(...wishes: readonly PropertyWishes[]): MessageBatch {
+  const messages = wishes.map((wishes, index) => {
+    return {
+      kind: 1,
+      headers: { index: `${index}` },
+      body: new Uint8Array(index),
+      wishes,
+    } as const;
+  });
+  return encodeBatch(messages, 5);
+}
+
+/** A batch of one message with these flags and bytes of properties, and no body. */
+function rawBatch(flags: number, properties: readonly number[]): MessageBatch {
+  const end = ENTRY_HEAD_BYTES + properties.length;
+  const buffer = new Uint8Array(end);
+  writeEntryHead(buffer, 0, { size: end, kind: 0, headerBytes: properties.length, flags });
+  buffer.set(properties, ENTRY_HEAD_BYTES);
+  return { count: 1, buffer, start: 0, end };
+}
+
+const span = fc.integer({ min: 1, max: SPAN_MS_MAX });
+const messageId = fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 128 });
+const wishes: fc.Arbitrary<PropertyWishes> = fc.oneof(
+  fc.record({ delayMs: span, ttlMs: span, messageId }, { ...plain, requiredKeys: [] }),
+  fc.record({ deliverAt: fc.nat(2 * NOW), ttlMs: span, messageId }, { ...plain, requiredKeys: [] }),
+);
+
+const story: fc.Arbitrary<DeadLetter> = fc.record({
+  stream: text,
+  id: fc.maxSafeNat(),
+  attempts: fc.nat(65_535),
+  cause: fc.constantFrom("rejected" as const, "maxDeliveries" as const, "expired" as const),
+  firstAt: fc.maxSafeNat(),
+  lastAt: fc.maxSafeNat(),
+  reasons: fc.array(text, { maxLength: 10 }),
+  follower: text,
+}, {
+  ...plain,
+  requiredKeys: ["stream", "id", "attempts", "cause", "firstAt", "lastAt", "reasons"],
+});
+
+/** What is stored of what was wished, if it came at a time. */
+function expectedOf({ deliverAt, delayMs, ttlMs, messageId }: PropertyWishes, now: number) {
+  const time = deliverAt ?? (delayMs === undefined ? undefined : now + delayMs);
+  return {
+    ...time !== undefined && { deliverAt: time },
+    ...ttlMs !== undefined && { expiresAt: Math.max(now, time ?? 0) + ttlMs },
+    ...messageId !== undefined && { messageId },
+  };
+}
+
+Deno.test("properties: what is wished is read, with times in the place of spans (random)", () => {
+  fc.assert(
+    fc.property(fc.array(wishes, { minLength: 1, maxLength: 6 }), (all) => {
+      const batch = batchWith(...all);
+      const before = decodeBatch(batch);
+      const flags = checkBatch(batch, BODY_MAX);
+      assertEquals(findFlags(batch), flags);
+      settleTimes(batch, NOW);
+      let offset = batch.start;
+      for (const one of all) {
+        assertEquals(readProperties(batch.buffer, offset), expectedOf(one, NOW));
+        assertEquals(readEntryFlags(batch.buffer, offset) & 0x0a, 0, "no span is stored");
+        const { bytes } = encodeProperties(one) ?? { bytes: [] };
+        assertEquals(readPropertyBytes(batch.buffer, offset), bytes.length);
+        offset += readEntrySize(batch.buffer, offset);
+      }
+      assertEquals(decodeBatch(batch), before, "headers and bodies are what they were");
+    }),
+    fuzz(200),
+  );
+});
+
+Deno.test("settleTimes() takes the next whole millisecond, and changes no times again", () => {
+  const batch = batchWith({ delayMs: 100, ttlMs: 50 });
+  settleTimes(batch, NOW + 0.25);
+  const expected = { deliverAt: NOW + 101, expiresAt: NOW + 151 };
+  assertEquals(readProperties(batch.buffer, batch.start), expected);
+  settleTimes(batch, NOW + 5000);
+  assertEquals(readProperties(batch.buffer, batch.start), expected);
+});
+
+Deno.test("a time to live counts from now on if the time of delivery is over", () => {
+  const batch = batchWith({ deliverAt: 5, ttlMs: 50 });
+  settleTimes(batch, NOW);
+  assertEquals(readProperties(batch.buffer, batch.start), { deliverAt: 5, expiresAt: NOW + 50 });
+});
+
+Deno.test("encodeProperties() of nothing is nothing", () => {
+  assertEquals([encodeProperties({}), findFlags(batchWith({}, {}))], [undefined, 0]);
+  assertEquals(readProperties(batchWith({}).buffer, 5), {});
+});
+
+Deno.test("findPropertyMistake() lets pass what may be wished (random)", () => {
+  fc.assert(
+    fc.property(wishes, (one) => assertEquals(findPropertyMistake(one), undefined)),
+    fuzz(100),
+  );
+});
+
+Deno.test("findPropertyMistake() tells what is wrong, and what is allowed", () => {
+  const mistakes: readonly (readonly [PropertyWishes, tells: string])[] = [
+    [{ deliverAt: 1, delayMs: 1 }, "exclude each other"],
+    [{ deliverAt: -1 }, "deliverAt is 0 to"],
+    [{ deliverAt: NaN }, "deliverAt is 0 to"],
+    [{ delayMs: 0.5 }, "delayMs is 0 to"],
+    [{ delayMs: SPAN_MS_MAX + 1 }, "delayMs is 0 to"],
+    [{ ttlMs: 0 }, "ttlMs is 1 to"],
+    [{ ttlMs: Infinity }, "ttlMs is 1 to"],
+    [{ messageId: "" }, "messageId has 1 to 128 bytes"],
+    [{ messageId: "ä".repeat(65) }, "found 130"],
+    [{ messageId: 7 as unknown as string }, "messageId is a string"],
+  ];
+  for (const [wishes, tells] of mistakes) {
+    assertStringIncludes(findPropertyMistake(wishes) ?? "", tells);
+  }
+});
+
+Deno.test("checkBatch() refuses flags that no client may send, and combinations without sense", () => {
+  const { deliverAt, isDelay, expiresAt, isTtl, messageId } = PropertyFlag;
+  const allowed = new Set(
+    [0, deliverAt, deliverAt | isDelay].flatMap((time) =>
+      [0, expiresAt | isTtl].flatMap((ttl) => [time | ttl, time | ttl | messageId])
+    ),
+  );
+  // Two times, and a message id of one letter; what is behind them is no header.
+  for (let flags = 0; flags < 256; flags++) {
+    const properties = [
+      ...flags & deliverAt ? u64(5) : [],
+      ...flags & expiresAt ? u64(5) : [],
+      ...flags & messageId ? [1, 0x61] : [],
+    ];
+    const batch = rawBatch(flags, properties);
+    if (allowed.has(flags)) assertEquals(checkBatch(batch, BODY_MAX), flags);
+    else assertCode("BAD_FRAME", () => checkBatch(batch, BODY_MAX));
+  }
+});
+
+Deno.test("checkBatch() refuses properties that are cut short, too large, or empty", () => {
+  const time = u64(5);
+  const tooLong = u64(SPAN_MS_MAX + 1);
+  const wrong: readonly (readonly [flags: number, bytes: readonly number[]])[] = [
+    [0x01, time.slice(1)],
+    [0x10, []],
+    [0x10, [0]],
+    [0x10, [2, 0x61]],
+    [0x10, [129, ...new Array<number>(129).fill(0x61)]],
+    [0x11, time],
+    [0x0c, [0x20, 0, 0, 0, 0, 0, 0, 0]],
+    [0x01, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
+    [0x03, tooLong],
+    [0x0c, tooLong],
+    [0x0d, [...time, ...tooLong]],
+    // What is left of the header bytes must be headers.
+    [0x01, [...time, 7]],
+  ];
+  for (const [flags, bytes] of wrong) {
+    // Also where other messages lie behind it, of which nothing may be read.
+    assertCode("BAD_FRAME", () => checkBatch(rawBatch(flags, bytes), BODY_MAX));
+    const { count, buffer, end } = rawBatch(flags, bytes);
+    const longer = new Uint8Array(end + 200).fill(1);
+    longer.set(buffer);
+    assertCode("BAD_FRAME", () => checkBatch({ count, buffer: longer, start: 0, end }, BODY_MAX));
+  }
+});
+
+Deno.test("checkBatch() of any bytes throws BAD_FRAME or lets pass what can be read (random)", () => {
+  const bytes = fc.array(fc.nat(255), { maxLength: 40 });
+  fc.assert(
+    fc.property(fc.nat(255), bytes, (flags, properties) => {
+      const batch = rawBatch(flags, properties);
+      let isRefused = false;
+      try {
+        checkBatch(batch, BODY_MAX);
+      } catch (error) {
+        isRefused = true;
+        assertCode("BAD_FRAME", () => {
+          throw error;
+        });
+      }
+      if (isRefused) return;
+      assert(readPropertyBytes(batch.buffer, 0) <= properties.length);
+      readProperties(batch.buffer, 0);
+      assertEquals(decodeBatch(batch).length, 1);
+    }),
+    fuzz(1000),
+  );
+});
+
+Deno.test("copyWithStory() keeps message id, headers and body, leaves times out, and can be undone (random)", () => {
+  fc.assert(
+    fc.property(wishes, story, story, (one, first, second) => {
+      const batch = batchWith({}, one);
+      const offset = batch.start + readEntrySize(batch.buffer, batch.start);
+      const { headers, body, kind } = decodeBatch(batch)[1]!;
+      const kept = one.messageId === undefined ? {} : { messageId: one.messageId };
+      let entry = batch.buffer.slice(offset, batch.end);
+      for (const deadLetter of [first, second, undefined]) {
+        entry = copyWithStory(entry, 0, deadLetter).slice();
+        assertEquals(readEntrySize(entry, 0), entry.length);
+        const expected = deadLetter === undefined ? kept : { ...kept, deadLetter };
+        assertEquals(readProperties(entry, 0), expected);
+        const copy = { count: 1, buffer: entry, start: 0, end: entry.length };
+        assertEquals(decodeBatch(copy), [{ kind, headers, body }]);
+      }
+    }),
+    fuzz(100),
+  );
+});

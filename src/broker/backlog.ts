@@ -16,6 +16,7 @@
  */
 
 import type { MessageBatch } from "../../protocol.ts";
+import type { IdRange } from "./id_ranges.ts";
 import { invariant } from "./invariant.ts";
 import type { Place, Segment } from "./pager.ts";
 import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
@@ -24,19 +25,12 @@ import { Slab } from "./slab.ts";
 /** A stream with few messages should be small: ten thousand streams are not unusual. */
 const SLAB_BYTES_MIN = 1024;
 
-/** Messages with consecutive ids. */
-export interface IdRange {
-  /** The first one. */
-  readonly firstId: number;
-  /** How many. */
-  readonly count: number;
-}
-
 /** The messages of one stream that are not gone yet. */
 export class Backlog {
   readonly #residency: Residency;
   #slabs: Slab[] = [];
   #bytes = 0;
+  #count = 0;
 
   /**
    * Creates an empty backlog.
@@ -50,6 +44,11 @@ export class Backlog {
   /** The bytes of the messages that are not gone. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** How many messages are not gone. */
+  get count(): number {
+    return this.#count;
   }
 
   /** The bytes of memory that its slabs take up. */
@@ -75,6 +74,7 @@ export class Backlog {
     }
     slab.append(batch, place);
     this.#bytes += size;
+    this.#count += batch.count;
   }
 
   /**
@@ -93,6 +93,7 @@ export class Backlog {
     slab.append(batch, place);
     this.#residency.seal(slab);
     this.#bytes += size;
+    this.#count += count;
   }
 
   /**
@@ -153,6 +154,7 @@ export class Backlog {
     }
     this.#slabs = [];
     this.#bytes = 0;
+    this.#count = 0;
   }
 
   /** Tells how many bytes consecutive messages have. */
@@ -168,6 +170,12 @@ export class Backlog {
       id += to - from;
     }
     return bytes;
+  }
+
+  /** The first id from `id` on from which on messages may be here; a slab's first, or `id`. */
+  findFirst(id: number): number {
+    const slab = this.#slabs[this.#cut(id)];
+    return slab === undefined ? id : Math.max(id, slab.firstId);
   }
 
   /** Tells which messages are here, in order and in runs as long as can be. */
@@ -200,6 +208,7 @@ export class Backlog {
   /** Lets go of some messages of one slab; returns how far to go in the list for the next one. */
   #forgetPart(slabIndex: number, from: number, to: number): number {
     const slab = this.#slabs[slabIndex]!;
+    this.#count -= to - from;
     if (slab.live === to - from) {
       this.#bytes -= slab.forgetAll();
       this.#slabs.splice(slabIndex, 1);

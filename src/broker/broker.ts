@@ -7,42 +7,44 @@
  * was decided; it is answered when it is durable. Nothing here knows sockets, files, timers or the
  * clock: `now` is an argument, and patterns are compiled by whoever owns the broker.
  *
+ * What there is much to say about has a file of its own: publishing, what comes back from followers,
+ * what goes to other streams.
+ *
  * @module
  */
 
 import {
   ATTACHMENTS_MAX,
   BrokerError,
+  type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
   type StreamInfo,
+  type StreamOptionsInput,
   STREAMS_MAX,
   type TagRange,
 } from "../../protocol.ts";
+import { AlarmClock } from "./alarm_clock.ts";
 import { Attachment } from "./attachment.ts";
 import { AttemptLog } from "./attempt_log.ts";
+import type { BrokerParts, StoreOutcome } from "./broker_parts.ts";
 import { BrokerState } from "./broker_state.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { FollowerOptions, FollowerSink, NumberedBatch } from "./engine.ts";
-import type { PublisherOptions, PublisherSink } from "./engine.ts";
-import type { Event, Published, StoredAt } from "./event.ts";
+import type { FollowerOptions, FollowerSink, NackOptions, NumberedBatch } from "./engine.ts";
+import type { PublisherOptions, PublisherSink, RedriveCount } from "./engine.ts";
+import type { Event, Stored } from "./event.ts";
+import { explain } from "./explanation.ts";
 import { Follower } from "./follower.ts";
 import { findLiveRuns, type LiveRun } from "./live_run.ts";
 import type { Segment } from "./pager.ts";
+import { peek } from "./peeking.ts";
 import { listByFollower, listOfFollower } from "./pending_entries.ts";
-import type { PendingRun } from "./pending_list.ts";
-import type { PublisherRecord, SentBatch } from "./publisher_record.ts";
+import { type Publisher, Publishing } from "./publishing.ts";
 import type { Residency } from "./residency.ts";
-import { checkStreamName, type PatternCompiler, type Route, type Router } from "./router.ts";
+import { Returns } from "./returns.ts";
+import { checkStreamName, type PatternCompiler, type Router } from "./router.ts";
 import type { Stream } from "./stream.ts";
-
-/** Hears what became of messages that were to be stored. */
-export interface StoreOutcome {
-  /** They are durable; the buffer of the batch is valid during the call only. */
-  stored(event: Published): void;
-  /** They are not stored, and neither is anything that was to be stored after them. */
-  failed(error: BrokerError): void;
-}
+import { Transfers } from "./transfers.ts";
 
 /** What a broker needs from its engine. Whatever it is given, it writes down in this order. */
 export interface BrokerOptions {
@@ -53,7 +55,7 @@ export interface BrokerOptions {
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
   /** Makes messages durable. The buffer of the batch is used again when the call has returned. */
-  readonly store: (event: Published, outcome: StoreOutcome) => void;
+  readonly store: (event: Stored, outcome: StoreOutcome) => void;
   /** Writes something down, in time; `written` hears when that is done, if not yet durable. */
   readonly commit: (event: Event, written?: () => void) => void;
   /** Calls `done` as soon as everything is durable that was given until now. */
@@ -62,18 +64,16 @@ export interface BrokerOptions {
   readonly findObstacle?: (bytes: number) => BrokerError | undefined;
   /** Is called when {@linkcode Broker.dispatch} should be, soon. */
   readonly wake: () => void;
+  /** Is told of a deadline that is earlier than {@linkcode Broker.tick} has said. */
+  readonly hasten?: (at: number) => void;
   /** Is told of a stream that is not served any more, since some of it cannot be read. */
   readonly noteDamage?: (stream: string, error: BrokerError) => void;
   /** How many attachments of followers to streams there may be; by default a million. */
   readonly attachmentsMax?: number;
 }
 
-/** A publisher of one session. */
-export interface Publisher {
-  readonly record: PublisherRecord;
-  readonly route: Route;
-  readonly sink: PublisherSink;
-}
+/** Expired messages are taken out of a stream together, so many milliseconds apart. */
+const EXPIRY_MS = 20;
 
 /** All streams and members of one broker. */
 export class Broker {
@@ -81,12 +81,17 @@ export class Broker {
   readonly #state: BrokerState;
   readonly #dispatcher: Dispatcher;
   readonly #followers = new Set<Follower>();
-  readonly #attempts: AttemptLog;
+  readonly #clock: AlarmClock;
+  readonly #publishing: Publishing;
+  readonly #returns: Returns;
+  readonly #transfers: Transfers;
   #attachmentCount = 0;
+  /** The time, as far as anybody has told it: for what follows from a command that does not say. */
+  #now = 0;
 
   constructor(options: BrokerOptions) {
     this.#options = options;
-    this.#attempts = new AttemptLog(options.commit);
+    this.#clock = new AlarmClock(options.hasten);
     const { compilePattern, residency } = options;
     this.#state = new BrokerState({
       compilePattern,
@@ -98,13 +103,29 @@ export class Broker {
         for (const follower of followers) this.#attach(follower, stream);
       },
       streamRemoved: (stream) => this.#detachAll(stream),
-      messagesAdded: (stream) => this.#dispatcher.noteReady(stream),
+      messagesAdded: (stream) => {
+        this.#dispatcher.noteReady(stream);
+        const { nextDueAt } = stream;
+        if (nextDueAt < stream.alarm.at) this.#clock.set(stream.alarm, nextDueAt);
+      },
+      ring: (stream, now) => this.#wakeStream(stream, now),
     });
     this.#dispatcher = new Dispatcher({
       wake: options.wake,
-      served: (follower) => this.#attempts.noteOldest(follower),
+      served: (follower, now) => this.#returns.noteOldest(follower, now),
+      expire: (stream, now) => this.#returns.expire(stream, now),
+      exhaust: (stream, run, now) => {
+        // The run is cut where it stands as messages leave it.
+        const taken = { ...run };
+        stream.takeReady(taken.count);
+        this.#transfers.bury(stream, taken, "maxDeliveries", now);
+      },
       damaged: (stream, error) => this.#noteDamage(stream, error),
     });
+    const parts = this.#makeParts();
+    this.#transfers = new Transfers(parts);
+    this.#returns = new Returns(parts, this.#transfers);
+    this.#publishing = new Publishing(parts, this.#transfers);
   }
 
   /** The bytes of all messages in all streams. */
@@ -124,7 +145,7 @@ export class Broker {
   // Streams.
 
   /** Creates a stream; `done` hears whether there was none of that name. */
-  createStream(name: string, done: (isNew: boolean) => void): void {
+  createStream(name: string, options: StreamOptionsInput, done: (isNew: boolean) => void): void {
     checkStreamName(name);
     if (this.#router.getStream(name) !== undefined) {
       // There is one, but it may not be durable yet.
@@ -140,8 +161,30 @@ export class Broker {
     const obstacle = this.#options.findObstacle?.(0);
     if (obstacle !== undefined) throw obstacle;
     const { nextStreamNumber: number, unwritten } = this.#state;
-    this.#commit({ type: "streamCreated", number, name }, unwritten.create(number));
+    const given = Object.keys(options).length === 0 ? {} : { options };
+    this.#commit({ type: "streamCreated", number, name, ...given }, unwritten.create(number));
     this.#options.settle(() => done(true));
+  }
+
+  /** Sets something else for a stream; what is not said stays as it is. */
+  updateStream(name: string, options: StreamOptionsInput, done: () => void): void {
+    const stream = this.#router.requireStream(name);
+    this.#update(stream, { ...stream.givenOptions, ...options }, stream.isPaused);
+    this.#options.settle(done);
+  }
+
+  /** Stops deliveries from a stream, or lets them go on. */
+  pauseStream(name: string, isPaused: boolean, done: () => void): void {
+    const stream = this.#router.requireStream(name);
+    if (stream.isPaused !== isPaused) this.#update(stream, stream.givenOptions, isPaused);
+    this.#dispatcher.noteReady(stream);
+    this.#options.settle(done);
+  }
+
+  /** Removes all messages of a stream that nobody holds; `done` hears how many. */
+  purgeStream(name: string, done: (count: number) => void): void {
+    const count = this.#transfers.purge(this.#requireServed(name));
+    this.#options.settle(() => done(count));
   }
 
   /** Deletes a stream. */
@@ -161,17 +204,36 @@ export class Broker {
 
   /** Tells of one stream. */
   getStream(name: string): StreamInfo {
-    const stream = this.#router.requireStream(name);
-    if (stream.damage !== undefined) throw stream.damage;
-    return stream.describe(this.#options.durability);
+    return this.#requireServed(name).describe(this.#options.durability);
+  }
+
+  /** Looks at messages of a stream, by id. */
+  peek(name: string, from: number, limit: number): PeekedMessages {
+    const stream = this.#requireServed(name);
+    return peek(stream, { from, limit, followers: this.#followers });
+  }
+
+  /** Sends dead letters back to where they came from; `done` hears how many, or why not. */
+  redrive(
+    name: string,
+    ids: readonly number[],
+    now: number,
+    done: (result: RedriveCount | BrokerError) => void,
+  ): void {
+    this.#now = now;
+    this.#transfers.redrive(this.#requireServed(name), ids, { now, done });
+  }
+
+  /** Says why nothing moves in a stream. */
+  explain(name: string, now: number): string[] {
+    return explain(this.#router.requireStream(name), now);
   }
 
   // Publishing.
 
   /** Opens a publisher. */
   openPublisher(options: PublisherOptions, sink: PublisherSink): Publisher {
-    const route = this.#router.makeRoute(options.bind);
-    return { record: this.#state.publishers.open(options.identity), route, sink };
+    return this.#publishing.open(options, sink);
   }
 
   /** Ends a publisher for good. */
@@ -185,50 +247,21 @@ export class Broker {
   }
 
   /** Stores a batch, unless it has been stored before; the publisher's sink hears what became of it. */
-  publish(publisher: Publisher, batch: NumberedBatch): void {
-    const { record } = publisher;
-    record.settle(batch.settled);
-    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
-    const streams = publisher.route.resolve(this.#router);
-    const obstacle = this.#findObstacle(publisher, batch, streams);
-    if (obstacle !== undefined) return this.refuse(publisher, batch, obstacle);
-    const { count, sequence } = batch;
-    const storedIn: StoredAt[] = [];
-    for (const stream of streams) {
-      const firstId = stream.reserveIds(count);
-      storedIn.push({ stream: stream.name, number: stream.number, firstId });
-    }
-    const sent = record.note(sequence, count);
-    record.answer(sent, ({ error }) => {
-      if (error === undefined) publisher.sink.confirm(batch, storedIn, false);
-      else publisher.sink.refuse(batch, error);
-    });
-    this.#options.store(
-      { type: "published", publisher: this.#numberOf(record), sequence, storedIn, batch },
-      {
-        stored: (event) => {
-          this.apply(event);
-          record.conclude(sent, { storedIn });
-        },
-        failed: (error) => this.#returnIds(record, sent, { streams, storedIn, error }),
-      },
-    );
+  publish(publisher: Publisher, batch: NumberedBatch, now: number): void {
+    this.#publishing.publish(publisher, batch, now);
   }
 
   /** Does not store a batch, and says why. */
   refuse(publisher: Publisher, batch: NumberedBatch, error: BrokerError): void {
-    const { record, sink } = publisher;
-    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
-    const sent = record.note(batch.sequence, batch.count);
-    record.conclude(sent, { storedIn: [], error });
-    record.answer(sent, () => sink.refuse(batch, error));
+    this.#publishing.refuse(publisher, batch, error);
   }
 
   // Following.
 
   /** Opens a follower. */
   openFollower(options: FollowerOptions, sink: FollowerSink): Follower {
-    const follower = new Follower({ ...options, sink });
+    const ring = (follower: Follower, now: number) => this.#returns.timeOut(follower, now);
+    const follower = new Follower({ ...options, sink, ring });
     const streams = this.#router.addFollower(follower);
     try {
       this.#checkAttachments("TOO_MANY_MEMBERS", streams.length);
@@ -259,76 +292,90 @@ export class Broker {
   }
 
   /** Ends deliveries: they are done. `done` hears when that is durable. */
-  ack(follower: Follower, ranges: readonly TagRange[], done?: () => void): void {
-    const { held, error } = takePending(follower, ranges);
-    for (const { stream, firstId, count } of held) {
-      follower.pendingBytes -= stream.backlog.measure(firstId, count);
-      this.#commit({ type: "acknowledged", number: stream.number, firstId, count });
-    }
-    this.#noteTaken(follower);
-    if (error !== undefined) throw error;
+  ack(follower: Follower, ranges: readonly TagRange[], now: number, done?: () => void): void {
+    this.#returns.ack(follower, ranges, now);
     if (done !== undefined) this.#options.settle(done);
   }
 
+  /** Ends deliveries that have failed. `done` hears when that is durable. */
+  nack(
+    follower: Follower,
+    ranges: readonly TagRange[],
+    options: NackOptions & { readonly now: number },
+    done?: () => void,
+  ): void {
+    this.#returns.nack(follower, ranges, options);
+    if (done !== undefined) this.#options.settle(done);
+  }
+
+  /** Ends deliveries whose messages nobody should get again. `done` hears when that is durable. */
+  reject(
+    follower: Follower,
+    ranges: readonly TagRange[],
+    options: { readonly reason: string; readonly now: number },
+    done?: () => void,
+  ): void {
+    this.#returns.reject(follower, ranges, options);
+    if (done !== undefined) this.#options.settle(done);
+  }
+
+  /** Gives deliveries so many milliseconds from now. */
+  extend(follower: Follower, ranges: readonly TagRange[], ms: number, now: number): void {
+    this.#returns.extend(follower, ranges, ms, now);
+  }
+
   /** Takes back deliveries that were not looked at: they do not count as attempts. */
-  release(follower: Follower, ranges: readonly TagRange[]): void {
-    const { held, error } = takePending(follower, ranges);
-    for (const run of held) {
-      this.#attempts.unsay(follower, run);
-      this.#giveBack(follower, run, run.attempts - 1);
-    }
-    this.#noteTaken(follower);
-    if (error !== undefined) throw error;
+  release(follower: Follower, ranges: readonly TagRange[], now: number): void {
+    this.#returns.release(follower, ranges, now);
   }
 
   /** Notes that deliveries are being worked on. */
-  begin(follower: Follower, ranges: readonly TagRange[]): void {
-    let error: BrokerError | undefined;
-    for (const range of ranges) {
-      const runs = follower.pending.find(range.firstTag, range.count);
-      for (const run of runs) this.#attempts.begin(run);
-      error ??= findMissing(follower, range, runs);
-    }
-    if (error !== undefined) throw error;
+  begin(follower: Follower, ranges: readonly TagRange[], now: number): void {
+    this.#returns.begin(follower, ranges, now);
   }
 
   /** Ends a follower (its client has received `lastTag`), or finds it lost: its messages are back. */
-  closeFollower(follower: Follower, lastTag?: number): void {
+  closeFollower(follower: Follower, now: number, lastTag?: number): void {
     if (!this.#followers.delete(follower)) return;
     this.#router.removeFollower(follower);
     for (const attachment of follower.attachments.values()) this.#detach(attachment);
-    // Only what was worked on counts as an attempt: a message that kills its follower must not take
-    // those that were fetched with it to the dead letters.
-    const { pending } = follower;
-    const oldest = pending.runs[0]?.firstTag ?? 0;
-    const worked = lastTag === undefined ? pending.find(oldest, 1) : pending.find(1, lastTag);
-    for (const run of worked) this.#attempts.begin(run);
-    for (const run of pending.takeAll()) {
-      if (!run.isBegun) this.#attempts.unsay(follower, run);
-      this.#giveBack(follower, run, run.isBegun ? run.attempts : run.attempts - 1);
-    }
+    this.#returns.takeAll(follower, lastTag, now);
   }
 
   /** Tells what followers hold, by the followers' names. */
-  getPels(): PendingEntryList[] {
-    return listByFollower(this.#followers);
+  getPels(now: number): PendingEntryList[] {
+    return listByFollower(this.#followers, now);
   }
 
   /** Tells what the followers of one name hold. */
-  getPel(name: string): PendingEntry[] {
-    return listOfFollower(this.#followers, name);
+  getPel(name: string, now: number): PendingEntry[] {
+    return listOfFollower(this.#followers, name, now);
+  }
+
+  /** Takes back what the followers of one name hold; `done` hears how many deliveries. */
+  releasePel(name: string, now: number, done: (count: number) => void): void {
+    const followers = [...this.#followers].filter((follower) => follower.name === name);
+    // Throws if there is none of that name.
+    if (followers.length === 0) listOfFollower([], name, now);
+    let count = 0;
+    for (const follower of followers) {
+      count += this.#returns.revokeAll(follower, "it was taken back by a cursor", now);
+    }
+    this.#options.settle(() => done(count));
   }
 
   // Time, and what has become true.
 
   /** Hands out what can be handed out. */
   dispatch(now: number): void {
+    this.#now = now;
     this.#dispatcher.dispatch(now);
   }
 
   /** Does all that is due; returns the time of the next deadline. */
   tick(now: number): number {
-    return this.#state.publishers.tick(now);
+    this.#now = now;
+    return Math.min(this.#state.publishers.tick(now), this.#clock.tick(now));
   }
 
   /** Makes a fact true. */
@@ -347,50 +394,46 @@ export class Broker {
     return findLiveRuns(this.#router.streams, { segment, runCount, followers: this.#followers });
   }
 
+  #makeParts(): BrokerParts {
+    const { store, settle, findObstacle } = this.#options;
+    return {
+      state: this.#state,
+      dispatcher: this.#dispatcher,
+      attempts: new AttemptLog(this.#options.commit),
+      clock: this.#clock,
+      store,
+      settle,
+      commit: (event, written) => this.#commit(event, written),
+      noteDamage: (stream, error) => this.#noteDamage(stream, error),
+      findObstacle: (bytes) => findObstacle?.(bytes),
+    };
+  }
+
   #commit(event: Event, written?: () => void): void {
     this.#options.commit(event, written);
     this.#state.apply(event);
   }
 
-  /** Why a batch cannot be stored, if it cannot. */
-  #findObstacle(
-    publisher: Publisher,
-    batch: NumberedBatch,
-    streams: readonly Stream[],
-  ): BrokerError | undefined {
-    if (streams.length === 0) return publisher.route.explainNoStream();
-    for (const { damage } of streams) if (damage !== undefined) return damage;
-    return this.#options.findObstacle?.(batch.bytes * streams.length);
+  #update(stream: Stream, options: StreamOptionsInput, isPaused: boolean): void {
+    this.#commit({ type: "streamUpdated", number: stream.number, options, isPaused });
   }
 
-  /** Takes back what was decided about a batch that could not be stored. */
-  #returnIds(
-    record: PublisherRecord,
-    sent: SentBatch,
-    { streams, storedIn, error }: {
-      streams: readonly Stream[];
-      storedIn: readonly StoredAt[];
-      error: BrokerError;
-    },
-  ): void {
-    streams.forEach((stream, index) => stream.returnIds(storedIn[index]!.firstId));
-    record.conclude(sent, { storedIn: [], error });
+  /** The stream of that name; throws if there is none, or if it cannot be served. */
+  #requireServed(name: string): Stream {
+    const stream = this.#router.requireStream(name);
+    if (stream.damage !== undefined) throw stream.damage;
+    return stream;
   }
 
-  /** The number of a publisher, which it gets when it stores something for the first time. */
-  #numberOf(record: PublisherRecord): number {
-    if (record.number === 0) {
-      const { identity } = record;
-      record.number = this.#state.nextPublisherNumber;
-      this.#commit({ type: "publisherOpened", number: record.number, identity });
-    }
-    return record.number;
-  }
-
-  /** Notes that a follower holds less. */
-  #noteTaken(follower: Follower): void {
-    this.#attempts.noteOldest(follower);
-    this.#dispatcher.noteRoom(follower);
+  /** Does what is due in a stream, and has it woken again when something is due next. */
+  #wakeStream(stream: Stream, now: number): void {
+    if (this.#router.getNumbered(stream.number) !== stream) return;
+    const hasExpired = stream.expiries.nextAt <= now;
+    if (hasExpired) this.#returns.expire(stream, now);
+    if (stream.releaseDue(now)) this.#dispatcher.noteReady(stream);
+    // Who delivers looks for itself: where many expire, what only has to go can go together.
+    const expireAt = Math.max(stream.expiries.nextAt, hasExpired ? now + EXPIRY_MS : now);
+    this.#clock.set(stream.alarm, Math.min(stream.delayed.nextAt, expireAt));
   }
 
   #noteDamage(stream: Stream, error: BrokerError): void {
@@ -419,13 +462,12 @@ export class Broker {
 
   /** Takes a stream away from its followers, and what they hold of it. */
   #detachAll(stream: Stream): void {
+    this.#clock.set(stream.alarm, Infinity);
     for (const attachment of [...stream.attachments]) {
       const { follower } = attachment;
-      for (const run of follower.pending.takeStream(stream)) {
-        follower.pendingBytes -= stream.backlog.measure(run.firstId, run.count);
-      }
       this.#detach(attachment);
-      this.#noteTaken(follower);
+      this.#returns.takeStream(follower, stream, this.#now);
+      follower.sink.noteDeleted(stream.name);
     }
   }
 
@@ -436,56 +478,4 @@ export class Broker {
     attachment.stream.attachments.delete(attachment);
     this.#attachmentCount--;
   }
-
-  #giveBack(follower: Follower, run: PendingRun, attempts: number): void {
-    const { stream, firstId, count } = run;
-    follower.pendingBytes -= stream.backlog.measure(firstId, count);
-    stream.giveBack(firstId, count, attempts);
-    this.#dispatcher.noteReady(stream);
-  }
-}
-
-/** Takes what is pending of some ranges, and tells what of them is not. */
-function takePending(
-  follower: Follower,
-  ranges: readonly TagRange[],
-): { held: PendingRun[]; error: BrokerError | undefined } {
-  let held: PendingRun[] = [];
-  let error: BrokerError | undefined;
-  for (const range of ranges) {
-    const runs = follower.pending.take(range.firstTag, range.count);
-    error ??= findMissing(follower, range, runs);
-    held = held.length === 0 ? runs : held.concat(runs);
-  }
-  return { held, error };
-}
-
-/** Tells what of a range is not pending, if anything is not. */
-function findMissing(
-  follower: Follower,
-  range: TagRange,
-  runs: readonly PendingRun[],
-): BrokerError | undefined {
-  let count = 0;
-  for (const run of runs) count += run.count;
-  return count === range.count ? undefined : follower.explainMissing(range, count);
-}
-
-/** Answers a batch that has been seen before as it was answered then. */
-function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
-  const { lastSequence } = publisher.record;
-  if (batch.sequence + batch.count - 1 > lastSequence) {
-    // To confirm it would lose its end, to store it would store its beginning twice.
-    throw new BrokerError(
-      "BAD_FRAME",
-      `Cannot publish messages ${batch.sequence} to ${batch.sequence + batch.count - 1} again: ` +
-        `the last one seen is ${lastSequence}, and batches are repeated as they were cut`,
-    );
-  }
-  const { record, sink } = publisher;
-  const forgotten = { sequence: batch.sequence, count: batch.count, outcome: { storedIn: [] } };
-  record.answer(record.recall(batch.sequence) ?? forgotten, ({ storedIn, error }) => {
-    if (error !== undefined) sink.refuse(batch, error);
-    else sink.confirm(batch, storedIn, true);
-  });
 }

@@ -5,14 +5,23 @@
  * @module
  */
 
-import type { Event, Moved, Published } from "./event.ts";
+import type {
+  Acknowledged,
+  Dropped,
+  Failed,
+  Moved,
+  Published,
+  StreamUpdated,
+  Transferred,
+} from "./event.ts";
+import type { Event } from "./event.ts";
 import type { Follower } from "./follower.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { Residency } from "./residency.ts";
 import { Restoration } from "./restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot, StreamSnapshot } from "./snapshot.ts";
 import { Stream } from "./stream.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
@@ -28,8 +37,10 @@ export interface BrokerStateOptions {
   readonly streamAdded: (stream: Stream, followers: readonly Follower[]) => void;
   /** Hears of a stream that goes, while its messages are still there. */
   readonly streamRemoved: (stream: Stream) => void;
-  /** Hears of a stream that has more messages. */
+  /** Hears of a stream that has more messages, ready or held back. */
   readonly messagesAdded: (stream: Stream) => void;
+  /** Does what is due in a stream. */
+  readonly ring?: (stream: Stream, now: number) => void;
 }
 
 /** The streams and the publishers of one broker. */
@@ -72,7 +83,9 @@ export class BrokerState {
   apply(event: Event): void {
     switch (event.type) {
       case "streamCreated":
-        return this.#addStream(event.number, event.name);
+        return this.#addStream(event);
+      case "streamUpdated":
+        return this.#updateStream(event);
       case "streamDeleted":
         return this.#removeStream(event.number);
       case "publisherOpened":
@@ -84,21 +97,23 @@ export class BrokerState {
         return this.#addMessages(event);
       case "moved":
         return this.#moveMessages(event);
-      case "acknowledged": {
-        const stream = this.router.getNumbered(event.number);
-        if (stream !== undefined) this.#bytes -= stream.forgetPending(event.firstId, event.count);
-        return;
-      }
+      case "transferred":
+        return this.#transferMessages(event);
+      case "acknowledged":
+      case "dropped":
+        return this.#forgetMessages(event);
+      case "failed":
+        return this.#noteFailure(event);
+      case "expirySet":
+        return this.router.getNumbered(event.number)?.restoration?.noteExpiry(event, event.at);
       case "attempted":
-        this.router.getNumbered(event.number)?.restoration?.noteAttempts(event);
+        return this.router.getNumbered(event.number)?.restoration?.note(event);
     }
   }
 
   /** Tells what there is beside messages, as far as it is written. */
   takeSnapshot(): Snapshot {
-    const streams = [...this.router.streams].map(({ number, name, storedNextId }) => {
-      return { number, name, nextId: storedNextId };
-    });
+    const streams = [...this.router.streams].map(describeStream);
     const publishers = [...this.publishers.records]
       .filter(({ number }) => number > 0)
       .map(({ number, identity, lastStoredSequence, stored }) => {
@@ -119,9 +134,9 @@ export class BrokerState {
 
   /** Takes over what a snapshot knows and nobody else has told. */
   restoreSnapshot(snapshot: Snapshot): void {
-    for (const { number, name, nextId } of snapshot.streams) {
-      this.#addStream(number, name);
-      this.skipIds(number, nextId);
+    for (const stream of snapshot.streams) {
+      this.#restoreStream(stream);
+      this.skipIds(stream.number, stream.nextId);
     }
     this.#restoration?.restorePublishers(snapshot.publishers);
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, snapshot.nextStreamNumber);
@@ -137,15 +152,38 @@ export class BrokerState {
   finishRestoration(now: number): void {
     this.#restoration = undefined;
     this.publishers.finishRestoration(now);
-    for (const stream of this.router.streams) stream.finishRestoration();
+    for (const stream of this.router.streams) {
+      stream.finishRestoration(now);
+      this.#options.messagesAdded(stream);
+    }
   }
 
-  #addStream(number: number, name: string): void {
+  #addStream({ number, name, options }: Pick<StreamSnapshot, "number" | "name" | "options">): void {
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
     if (this.router.getNumbered(number) !== undefined) return;
-    const stream = new Stream({ number, name, residency: this.#options.residency });
+    const { residency, ring } = this.#options;
+    const stream = new Stream({ number, name, residency, options, ...ring && { ring } });
     if (this.#restoration !== undefined) stream.beginRestoration();
     this.#options.streamAdded(stream, this.router.addStream(stream));
+  }
+
+  /** Takes over a stream of a snapshot, unless it is known already. */
+  #restoreStream(snapshot: StreamSnapshot): void {
+    if (this.router.getNumbered(snapshot.number) !== undefined) return;
+    this.#addStream(snapshot);
+    const stream = this.router.getNumbered(snapshot.number)!;
+    stream.isPaused = snapshot.isPaused ?? false;
+    const { dedupWindowMs } = stream.options;
+    for (const { messageId, id, at } of snapshot.messageIds ?? []) {
+      stream.messageIds.add(messageId, { id, at, isStored: true }, dedupWindowMs);
+    }
+  }
+
+  #updateStream({ number, options, isPaused }: StreamUpdated): void {
+    const stream = this.router.getNumbered(number);
+    if (stream === undefined) return;
+    stream.setOptions(options);
+    stream.isPaused = isPaused;
   }
 
   #removeStream(number: number): void {
@@ -157,12 +195,14 @@ export class BrokerState {
     stream.backlog.clear();
   }
 
-  #addMessages({ publisher, sequence, storedIn, batch, place }: Published): void {
-    for (const { number, firstId } of storedIn) {
+  #addMessages(event: Published): void {
+    const { publisher, sequence, storedIn, batch } = event;
+    for (const { number, firstId, expiresAt } of storedIn) {
       const stream = this.router.getNumbered(number);
       // Deleted between its decision and now: the batch is gone with it.
       if (stream === undefined) continue;
-      stream.append(firstId, batch, place);
+      const { place, flags, storedAt } = event;
+      stream.append(firstId, batch, { place, flags, storedAt, expiresAt });
       this.#bytes += batch.end - batch.start;
       this.#options.messagesAdded(stream);
     }
@@ -182,4 +222,45 @@ export class BrokerState {
     stream.move(firstId, batch, place);
     this.#bytes += stream.backlog.bytes;
   }
+
+  /** Puts messages from one stream into another. */
+  #transferMessages(event: Transferred): void {
+    const { from, fromId, to, firstId, storedAt, expiresAt, batch, place } = event;
+    const source = this.router.getNumbered(from);
+    if (source !== undefined) this.#bytes -= source.forgetPending(fromId, batch.count);
+    const target = this.router.getNumbered(to);
+    if (target === undefined) return;
+    // What is on its way there or back is delivered at once, and is recognised by nobody.
+    target.append(firstId, batch, { place, flags: 0, storedAt, expiresAt });
+    this.#bytes += batch.end - batch.start;
+    this.#options.messagesAdded(target);
+  }
+
+  #forgetMessages({ number, firstId, count }: Acknowledged | Dropped): void {
+    const stream = this.router.getNumbered(number);
+    if (stream !== undefined) this.#bytes -= stream.forgetPending(firstId, count);
+  }
+
+  #noteFailure(event: Failed): void {
+    const { number, firstId, count, attempts, dueAt, failure } = event;
+    const stream = this.router.getNumbered(number);
+    if (stream === undefined) return;
+    if (stream.restoration !== undefined) return stream.restoration.note(event);
+    for (let id = firstId; id < firstId + count; id++) stream.failures.set(id, failure);
+    stream.delay({ firstId, count, attempts }, dueAt);
+    this.#options.messagesAdded(stream);
+  }
+}
+
+/** A stream as a snapshot has it. */
+function describeStream(stream: Stream): StreamSnapshot {
+  const { number, name, storedNextId, givenOptions, isPaused, messageIds } = stream;
+  return {
+    number,
+    name,
+    nextId: storedNextId,
+    ...Object.keys(givenOptions).length > 0 && { options: givenOptions },
+    ...isPaused && { isPaused },
+    ...messageIds.size > 0 && { messageIds: messageIds.takeSnapshot() },
+  };
 }

@@ -14,6 +14,7 @@
 import { BATCH_COUNT_MAX, BrokerError, type MessageBatch } from "../../protocol.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Follower } from "./follower.ts";
+import type { ReadyRun } from "./ready_list.ts";
 import type { Stream } from "./stream.ts";
 
 /** One delivery is not larger than this, unless a single message is: its frame is read in one piece. */
@@ -27,7 +28,11 @@ export interface DispatcherOptions {
   /** Is called when there is something to dispatch, after a time when there was not. */
   readonly wake: () => void;
   /** Hears of a follower that has been given messages. */
-  readonly served: (follower: Follower) => void;
+  readonly served: (follower: Follower, now: number) => void;
+  /** Takes messages whose time is over out of a stream. */
+  readonly expire: (stream: Stream, now: number) => void;
+  /** Takes the first ready messages of a stream out, which have been delivered often enough. */
+  readonly exhaust: (stream: Stream, run: ReadyRun, now: number) => void;
   /** Hears of a stream whose next messages cannot be read. */
   readonly damaged: (stream: Stream, error: BrokerError) => void;
 }
@@ -78,7 +83,7 @@ export class Dispatcher {
       this.#streams.delete(stream);
       this.#serveStream(stream, now);
     }
-    for (const follower of this.#served) this.#options.served(follower);
+    for (const follower of this.#served) this.#options.served(follower, now);
     this.#served.clear();
   }
 
@@ -133,7 +138,7 @@ export class Dispatcher {
 
   /** Delivers the first ready messages of a stream that lie together; returns how many. */
   #deliverRun(stream: Stream, follower: Follower, countMax: number, now: number): number {
-    const run = stream.ready.peek();
+    const run = this.#findNext(stream, now);
     if (run === undefined) return 0;
     const batch = this.#read(stream, follower, Math.min(countMax, run.count, BATCH_COUNT_MAX));
     if (batch === undefined) return 0;
@@ -142,6 +147,8 @@ export class Dispatcher {
     const attempts = run.attempts + 1;
     stream.takeReady(count);
     const firstTag = follower.reserveTags(count);
+    const deadline = now + stream.options.ackTimeoutMs;
+    follower.deadline = Math.min(follower.deadline, deadline);
     follower.pending.append({
       firstTag,
       count,
@@ -149,11 +156,23 @@ export class Dispatcher {
       firstId,
       attempts,
       deliveredAt: now,
+      deadline,
       isBegun: false,
     });
     follower.pendingBytes += batch.end - batch.start;
     follower.sink.deliver({ stream: stream.name, firstTag, firstId, attempts, batch });
     return count;
+  }
+
+  /** The first ready messages that may be delivered; what may not be is taken out before. */
+  #findNext(stream: Stream, now: number): ReadyRun | undefined {
+    if (stream.expiries.nextAt <= now) this.#options.expire(stream, now);
+    for (;;) {
+      const run = stream.ready.peek();
+      if (run === undefined || run.attempts < stream.options.maxDeliveries) return run;
+      if (stream.isDead) return run;
+      this.#options.exhaust(stream, run, now);
+    }
   }
 
   /**
@@ -174,6 +193,6 @@ export class Dispatcher {
 }
 
 /** Whether a stream has something to hand out. */
-function canDeliver({ ready, damage }: Stream): boolean {
-  return ready.count > 0 && damage === undefined;
+function canDeliver({ ready, isPaused, damage }: Stream): boolean {
+  return ready.count > 0 && !isPaused && damage === undefined;
 }

@@ -13,9 +13,11 @@ import type {
   BindFields,
   BrokerError,
   MessageBatch,
+  PeekedMessages,
   PendingEntry,
   PendingEntryList,
   StreamInfo,
+  StreamOptionsInput,
   TagRange,
 } from "../../protocol.ts";
 
@@ -26,8 +28,17 @@ export interface Engine {
   /** What a confirm promises, in a word. */
   readonly durability: string;
 
-  /** Creates a stream; resolves to whether there was none. Rejects with `BAD_STREAM_NAME`. */
-  createStream(name: string): Promise<boolean>;
+  /**
+   * Creates a stream; resolves to whether there was none. One that is there stays as it is. Rejects
+   * with `BAD_STREAM_NAME`.
+   */
+  createStream(name: string, options?: StreamOptionsInput): Promise<boolean>;
+  /** Sets something else for a stream. Rejects with `STREAM_NOT_FOUND`. */
+  updateStream(name: string, options: StreamOptionsInput): Promise<void>;
+  /** Stops deliveries from a stream, or lets them go on. Rejects with `STREAM_NOT_FOUND`. */
+  pauseStream(name: string, isPaused: boolean): Promise<void>;
+  /** Removes all messages that nobody holds; resolves to how many. Rejects with `STREAM_NOT_FOUND`. */
+  purgeStream(name: string): Promise<number>;
   /** Deletes a stream with everything in it. Rejects with `STREAM_NOT_FOUND`. */
   deleteStream(name: string): Promise<void>;
   /** Tells of all streams, by name. */
@@ -38,6 +49,15 @@ export interface Engine {
   getPels(): Promise<PendingEntryList[]>;
   /** Tells what the followers of one name hold. Rejects with `FOLLOWER_NOT_FOUND`. */
   getPel(follower: string): Promise<PendingEntry[]>;
+
+  /** Takes back what the followers of one name hold; resolves to how many. Rejects with `FOLLOWER_NOT_FOUND`. */
+  releasePel(follower: string): Promise<number>;
+  /** Looks at messages, by id, and takes none. Rejects with `STREAM_NOT_FOUND`. */
+  peek(name: string, from: number, limit: number): Promise<PeekedMessages>;
+  /** Sends dead letters back to where they came from. Rejects with `STREAM_NOT_FOUND`, `STREAM_FULL`. */
+  redrive(name: string, ids: readonly number[]): Promise<RedriveCount>;
+  /** Says in sentences why nothing moves in a stream. Rejects with `STREAM_NOT_FOUND`. */
+  explain(name: string): Promise<string[]>;
 
   /** Opens a publisher; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher;
@@ -53,6 +73,14 @@ export interface Engine {
   tick(now: number): number;
   /** Finishes what is under way and lets go of everything. */
   close(): Promise<void>;
+}
+
+/** How many dead letters were sent back, and how many were not. */
+export interface RedriveCount {
+  /** Those that are in their old streams again. */
+  readonly count: number;
+  /** Those that are held by a follower, gone, no dead letters, or whose stream is gone. */
+  readonly skipped: number;
 }
 
 /** Who publishes, and where to. */
@@ -71,6 +99,8 @@ export interface NumberedBatch extends MessageBatch {
   readonly settled: number;
   /** How many bytes it has. */
   readonly bytes: number;
+  /** Which properties its messages have; none if nothing is said. */
+  readonly flags?: number;
 }
 
 /** The streams that a batch was stored in, each with the id of the batch's first message. */
@@ -146,6 +176,18 @@ export interface FollowerSink {
   readonly isFull: boolean;
   /** Takes messages. */
   deliver(delivery: Delivery): void;
+  /** Hears of deliveries that are not the follower's any more, although it has not ended them. */
+  revoke(ranges: readonly TagRange[], reason: string): void;
+  /** Hears of a stream that it was attached to, and that is gone. */
+  noteDeleted(stream: string): void;
+}
+
+/** What is said of deliveries that have failed. */
+export interface NackOptions {
+  /** How long their messages are held back, in milliseconds; the stream's backoff if nothing is said. */
+  readonly delayMs?: number | undefined;
+  /** Why; empty if nothing is said. */
+  readonly reason: string;
 }
 
 /** A follower, as its session sees it. */
@@ -160,6 +202,16 @@ export interface EngineFollower {
    * @returns A promise of that, or nothing if it is so already, or nobody waits.
    */
   ack(ranges: readonly TagRange[], isConfirmed: boolean): Promise<void> | void;
+  /** Ends deliveries that have failed; throws or resolves like {@linkcode EngineFollower.ack}. */
+  nack(
+    ranges: readonly TagRange[],
+    options: NackOptions,
+    isConfirmed: boolean,
+  ): Promise<void> | void;
+  /** Ends deliveries whose messages nobody should get again; throws or resolves like `ack`. */
+  reject(ranges: readonly TagRange[], reason: string, isConfirmed: boolean): Promise<void> | void;
+  /** Gives deliveries so many milliseconds from now; throws like {@linkcode EngineFollower.ack}. */
+  extend(ranges: readonly TagRange[], ms: number): void;
   /** Takes deliveries back that were not looked at; throws like {@linkcode EngineFollower.ack}. */
   release(ranges: readonly TagRange[]): void;
   /** Notes that deliveries are being worked on; throws like {@linkcode EngineFollower.ack}. */

@@ -7,8 +7,9 @@
  * @module
  */
 
-import type { MessageBatch } from "../../protocol.ts";
+import type { MessageBatch, StreamOptionsInput } from "../../protocol.ts";
 import type { StoredIn } from "./engine.ts";
+import type { Failure } from "./failure.ts";
 import type { Place } from "./pager.ts";
 
 /** A stream was created. */
@@ -16,6 +17,18 @@ export interface StreamCreated {
   readonly type: "streamCreated";
   readonly number: number;
   readonly name: string;
+  /** What is set for it, as far as that is not what all streams have. */
+  readonly options?: StreamOptionsInput;
+}
+
+/** Something else is set for a stream. */
+export interface StreamUpdated {
+  readonly type: "streamUpdated";
+  readonly number: number;
+  /** All that is set for it now, as far as that is not what all streams have. */
+  readonly options: StreamOptionsInput;
+  /** Whether nothing is delivered from it. */
+  readonly isPaused: boolean;
 }
 
 /** A stream was deleted, with everything in it. */
@@ -41,6 +54,8 @@ export interface PublisherClosed {
 export interface StoredAt extends StoredIn {
   /** The number of the stream. */
   readonly number: number;
+  /** When those of the messages expire that do not say so themselves; not there if never. */
+  readonly expiresAt?: number;
 }
 
 /** A batch was stored, in one stream or in several. */
@@ -52,7 +67,33 @@ export interface Published {
   readonly sequence: number;
   /** Where it was stored. */
   readonly storedIn: readonly StoredAt[];
+  /** When it came, in milliseconds since 1970. */
+  readonly storedAt: number;
+  /** Which properties its messages have, if that is known; it is not written. */
+  readonly flags?: number;
   /** The messages. */
+  readonly batch: MessageBatch;
+  /** Where they were written to, if they were. */
+  readonly place?: Place;
+}
+
+/**
+ * Messages of a stream were stored in another one, and are gone from the first: dead letters, on
+ * their way there and back.
+ */
+export interface Transferred {
+  readonly type: "transferred";
+  /** The number of the stream that they were in, and the first one's id there. */
+  readonly from: number;
+  readonly fromId: number;
+  /** The number of the stream that they are in now, and the first one's id there. */
+  readonly to: number;
+  readonly firstId: number;
+  /** When it was done, in milliseconds since 1970. */
+  readonly storedAt: number;
+  /** When they expire; not there if never. */
+  readonly expiresAt?: number;
+  /** The messages as they are now. */
   readonly batch: MessageBatch;
   /** Where they were written to, if they were. */
   readonly place?: Place;
@@ -84,13 +125,55 @@ export interface Attempted {
   readonly attempts: number;
 }
 
+/** Consecutive messages of a stream are gone although nobody acknowledged them. */
+export interface Dropped {
+  readonly type: "dropped";
+  readonly number: number;
+  readonly firstId: number;
+  readonly count: number;
+}
+
+/** Consecutive messages of a stream were delivered, and came back because something went wrong. */
+export interface Failed {
+  readonly type: "failed";
+  readonly number: number;
+  readonly firstId: number;
+  readonly count: number;
+  /** How often they have been delivered. */
+  readonly attempts: number;
+  /** Until when they are held back, in milliseconds since 1970; 0 if they are not. */
+  readonly dueAt: number;
+  /** What went wrong with them until now. */
+  readonly failure: Failure;
+}
+
+/** Consecutive messages of a stream expire at a time, in milliseconds since 1970. */
+export interface ExpirySet {
+  readonly type: "expirySet";
+  readonly number: number;
+  readonly firstId: number;
+  readonly count: number;
+  readonly at: number;
+}
+
+/** What is told of messages, and takes some bytes only. */
+export type Fact = Acknowledged | Attempted | Dropped;
+
+/** Messages that were stored, and where. */
+export type Stored = Published | Transferred;
+
 /** One of the events. */
 export type Event =
   | StreamCreated
+  | StreamUpdated
   | StreamDeleted
   | PublisherOpened
   | PublisherClosed
   | Published
   | Moved
+  | Transferred
   | Acknowledged
-  | Attempted;
+  | Attempted
+  | Dropped
+  | Failed
+  | ExpirySet;

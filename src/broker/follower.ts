@@ -7,6 +7,7 @@
 
 import type { BindFields, TagRange } from "../../protocol.ts";
 import { BrokerError } from "../../protocol.ts";
+import { Alarm } from "./alarm_clock.ts";
 import { type Attachment, AttachmentLine } from "./attachment.ts";
 import type { FollowerSink } from "./engine.ts";
 import { PendingList } from "./pending_list.ts";
@@ -30,6 +31,12 @@ export class Follower {
   pendingBytes = 0;
   /** The tag of the last delivery of which it is written down that it was the oldest one. */
   attemptedTag = 0;
+  /** Since when its oldest delivery is the oldest: it is not worked on before. */
+  oldestSince = 0;
+  /** Not later than the first deadline of what is pending. */
+  deadline: number = Infinity;
+  /** Rings when a deadline may have come. */
+  readonly alarm: Alarm;
   /** How many messages it may hold. */
   creditMessages: number;
   /** How many bytes it may hold. */
@@ -42,12 +49,14 @@ export class Follower {
     messages: number;
     bytes: number;
     sink: FollowerSink;
+    ring?: (follower: Follower, now: number) => void;
   }) {
     this.name = options.name;
     this.bind = options.bind;
     this.sink = options.sink;
     this.creditMessages = options.messages;
     this.creditBytes = options.bytes;
+    this.alarm = new Alarm((now) => options.ring?.(this, now));
   }
 
   /** How many messages it may take now. */

@@ -5,19 +5,32 @@
  * @module
  */
 
-import type { IdRange } from "./backlog.ts";
+import type { Attempted, ExpirySet, Failed } from "./event.ts";
 import type { Follower } from "./follower.ts";
+import type { Failure } from "./failure.ts";
+import {
+  byFirstId,
+  findRange,
+  type IdRange,
+  intersectRanges,
+  joinRanges,
+  subtractRanges,
+} from "./id_ranges.ts";
+import type { TimedRun } from "./timed_runs.ts";
 import type { Segment } from "./pager.ts";
 import type { ReadyRun } from "./ready_list.ts";
-import type { Stream } from "./stream.ts";
+import { SET_BY_STREAM, type Stream } from "./stream.ts";
 
 /** Consecutive messages of one stream that are not gone. */
 export interface LiveRun extends IdRange {
   /** The stream. */
   readonly stream: Stream;
-  /** How often some of them were worked on. */
-  readonly attempts: readonly ReadyRun[];
+  /** Tells what was written about some of them. */
+  readonly listFacts: (range: IdRange) => LiveFact[];
 }
+
+/** What was written about messages that are not gone. */
+export type LiveFact = Attempted | Failed | ExpirySet;
 
 /** Finds messages in a part of the store that are not gone, in so many runs at most. */
 export function findLiveRuns(
@@ -31,21 +44,48 @@ export function findLiveRuns(
   const live: LiveRun[] = [];
   for (const stream of streams) {
     if (stream.damage !== undefined) continue;
-    const runs = stream.backlog.findRuns({ segment });
+    const runs = findStaying(stream, segment);
     if (runs.length === 0) continue;
-    const worked = listAttempts(stream, followers);
-    for (const run of runs.slice(0, runCount - live.length)) {
-      const attempts = worked.flatMap((one) => intersect(one, run));
-      live.push({ stream, firstId: run.firstId, count: run.count, attempts });
+    const listFacts = gatherFacts(stream, followers);
+    for (const { firstId, count } of runs.slice(0, runCount - live.length)) {
+      live.push({ stream, firstId, count, listFacts });
     }
     if (live.length >= runCount) break;
   }
   return live;
 }
 
-/** How often messages of a stream were worked on, as it is written down. */
-function listAttempts(stream: Stream, followers: Iterable<Follower>): ReadyRun[] {
-  const attempts = stream.ready.returned.filter((run) => run.attempts > 0);
+/** What of a stream lies in a part of the store and is not about to go to another stream. */
+function findStaying({ backlog, leaving }: Stream, segment: Segment): IdRange[] {
+  const runs = backlog.findRuns({ segment });
+  if (leaving.size === 0) return runs;
+  const going = joinRanges([...leaving]);
+  return runs.flatMap((run) => subtractRanges(run, going));
+}
+
+/** Gathers what was written about a stream's messages, so that it can be told of any of them. */
+function gatherFacts(
+  stream: Stream,
+  followers: Iterable<Follower>,
+): (range: IdRange) => LiveFact[] {
+  const { number, failures, delayed, expiries } = stream;
+  const returned = stream.ready.returned.filter((run) => run.attempts > 0).sort(byFirstId);
+  const pending = listPending(stream, followers);
+  const failed = [...failures].sort(([one], [other]) => one - other);
+  const held = failed.length === 0 ? [] : delayed.find(0, Infinity).sort(byFirstId);
+  const expiring = expiries.size === 0 ? [] : expiries.find(0, Infinity)
+    .filter(({ note }) => note === SET_BY_STREAM).sort(byFirstId);
+  return (range) => [
+    ...[...returned, ...pending].flatMap((run) => listAttempted(number, run, range)),
+    ...listFailed(number, { failed, held, returned, pending }, range),
+    ...listExpiries(number, expiring, range),
+    ...listOverdue(stream, range),
+  ];
+}
+
+/** How often messages that followers hold were worked on, as it is written down. */
+function listPending(stream: Stream, followers: Iterable<Follower>): ReadyRun[] {
+  const attempts: ReadyRun[] = [];
   for (const follower of followers) {
     const [oldest] = follower.pending.runs;
     for (const run of follower.pending.runs) {
@@ -60,8 +100,71 @@ function listAttempts(stream: Stream, followers: Iterable<Follower>): ReadyRun[]
   return attempts;
 }
 
-function intersect(run: ReadyRun, { firstId, count }: IdRange): ReadyRun[] {
-  const from = Math.max(run.firstId, firstId);
-  const to = Math.min(run.firstId + run.count, firstId + count);
-  return from < to ? [{ firstId: from, count: to - from, attempts: run.attempts }] : [];
+function listAttempted(number: number, run: ReadyRun, range: IdRange): Attempted[] {
+  return intersectRanges(range, [run]).map((part) => {
+    return { type: "attempted", number, ...part, attempts: run.attempts };
+  });
+}
+
+/** What is known of messages that have failed. */
+interface KnownFailures {
+  /** By id. */
+  readonly failed: readonly (readonly [id: number, failure: Failure])[];
+  /** Which of them are held back, by id. */
+  readonly held: readonly TimedRun[];
+  /** How often those were worked on that are ready again, by id. */
+  readonly returned: readonly ReadyRun[];
+  /** How often those were worked on that followers hold; what comes later counts. */
+  readonly pending: readonly ReadyRun[];
+}
+
+/** What went wrong with messages, as it is written down. */
+function listFailed(
+  number: number,
+  { failed, held, returned, pending }: KnownFailures,
+  { firstId, count }: IdRange,
+): Failed[] {
+  const found: Failed[] = [];
+  for (let index = findIndex(failed, firstId); index < failed.length; index++) {
+    const [id, failure] = failed[index]!;
+    if (id >= firstId + count) break;
+    const hold = findRange(held, id);
+    const last = findRange(returned, id) ??
+      pending.findLast((run) => id >= run.firstId && id < run.firstId + run.count);
+    const attempts = hold?.note ?? last?.attempts ?? 0;
+    const dueAt = hold?.at ?? 0;
+    found.push({ type: "failed", number, firstId: id, count: 1, attempts, dueAt, failure });
+  }
+  return found;
+}
+
+/** When messages expire, as far as they do not say so themselves. */
+function listExpiries(number: number, expiring: readonly TimedRun[], range: IdRange): ExpirySet[] {
+  return expiring.flatMap((run) =>
+    intersectRanges(range, [run]).map((part): ExpirySet => {
+      return { type: "expirySet", number, ...part, at: run.at };
+    })
+  );
+}
+
+/** Whose time is over although a follower holds it: it has no time of its own any more. */
+function listOverdue({ number, overdue }: Stream, { firstId, count }: IdRange): ExpirySet[] {
+  const found: ExpirySet[] = [];
+  for (const id of overdue) {
+    if (id < firstId || id >= firstId + count) continue;
+    found.push({ type: "expirySet", number, firstId: id, count: 1, at: 0 });
+  }
+  return found;
+}
+
+/** The index of the first of some failures from an id on. */
+function findIndex(failed: KnownFailures["failed"], id: number): number {
+  let low = 0;
+  let high = failed.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (failed[middle]![0] < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -24,6 +24,8 @@ export interface PendingRun {
   readonly attempts: number;
   /** When they were delivered. */
   readonly deliveredAt: number;
+  /** Until when they have to be acknowledged. */
+  deadline: number;
   /** Whether the follower has said that it works on them. */
   isBegun: boolean;
 }
@@ -47,6 +49,13 @@ export class PendingList {
   append(run: PendingRun): void {
     this.#runs.push(run);
     this.#count += run.count;
+  }
+
+  /** The earliest deadline; `Infinity` if nothing is pending. */
+  get deadline(): number {
+    let deadline = Infinity;
+    for (const run of this.#runs) deadline = Math.min(deadline, run.deadline);
+    return deadline;
   }
 
   /** Finds the pending part of a range of tags, in whole runs. */

@@ -51,6 +51,8 @@ export class PublisherRecord {
   openCount = 0;
   /** When the last session lost it. */
   lostAt = 0;
+  /** The batch that found a stream full, while others may come that were sent before it knew that. */
+  refusedFull: { readonly sequence: number; readonly error: BrokerError } | undefined;
   #lastSequence = 0;
   #lastStoredSequence = 0;
   #gaps: { readonly from: number; readonly to: number }[] = [];

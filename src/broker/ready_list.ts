@@ -5,10 +5,15 @@
  * front of it, in a heap by id: coming back and going out again cost the logarithm of the number of
  * runs, and a run of a thousand messages costs as much as one of one.
  *
+ * Where the ids of what is added do not go on, because messages in between are held back, the fresh
+ * range becomes a run, and another one begins.
+ *
  * Invariant: the runs are disjoint, and all of them lie before the fresh range.
  *
  * @module
  */
+
+import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 
 /** Consecutive messages that have been delivered equally often. */
 export interface ReadyRun {
@@ -54,13 +59,68 @@ export class ReadyList {
   }
 
   /** Adds messages that have just been stored, behind all others. */
-  append(count: number): void {
+  append(firstId: number, count: number): void {
+    if (this.#freshCount > 0 && this.#freshId + this.#freshCount !== firstId) this.#endFresh();
+    if (this.#freshCount === 0) this.#freshId = firstId;
     this.#freshCount += count;
   }
 
   /** Adds messages that came back, in their old place. */
   giveBack(run: ReadyRun): void {
-    const { firstId, count, attempts } = run;
+    // What was held back may lie behind messages that came after it.
+    if (this.#freshCount > 0 && run.firstId > this.#freshId) this.#endFresh();
+    this.#addReturned(run);
+  }
+
+  /**
+   * Takes messages out, wherever they stand.
+   *
+   * @param ranges Which, joined.
+   * @returns What of them was here.
+   */
+  remove(ranges: readonly IdRange[]): ReadyRun[] {
+    const removed: ReadyRun[] = [];
+    const before = this.#returned;
+    const isTouched = (run: ReadyRun) => intersectRanges(run, ranges).length > 0;
+    if (before.some(isTouched)) {
+      this.#returned = [];
+      this.#returnedCount = 0;
+      for (const run of before) {
+        const { attempts } = run;
+        for (const part of intersectRanges(run, ranges)) removed.push({ ...part, attempts });
+        for (const part of subtractRanges(run, ranges)) this.#addReturned({ ...part, attempts });
+      }
+    }
+    if (this.#freshCount === 0) return removed;
+    const fresh = { firstId: this.#freshId, count: this.#freshCount, attempts: 0 };
+    const parts = intersectRanges(fresh, ranges);
+    if (parts.length === 0) return removed;
+    for (const part of parts) removed.push({ ...part, attempts: 0 });
+    this.#freshCount = 0;
+    for (const { firstId, count } of subtractRanges(fresh, ranges)) this.append(firstId, count);
+    return removed;
+  }
+
+  /** Takes everything out. */
+  removeAll(): ReadyRun[] {
+    const removed: ReadyRun[] = this.#returned;
+    if (this.#freshCount > 0) {
+      removed.push({ firstId: this.#freshId, count: this.#freshCount, attempts: 0 });
+    }
+    this.#returned = [];
+    this.#returnedCount = 0;
+    this.#freshCount = 0;
+    return removed;
+  }
+
+  /** Makes a run of the fresh range. */
+  #endFresh(): void {
+    const run = { firstId: this.#freshId, count: this.#freshCount, attempts: 0 };
+    this.#freshCount = 0;
+    this.#addReturned(run);
+  }
+
+  #addReturned({ firstId, count, attempts }: ReadyRun): void {
     const heap = this.#returned;
     heap.push({ firstId, count, attempts });
     this.#returnedCount += count;

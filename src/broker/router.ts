@@ -7,7 +7,7 @@
  */
 
 import { type BindFields, BrokerError, findPatternMistake } from "../../protocol.ts";
-import { findStreamNameMistake } from "../../protocol.ts";
+import { findStreamNameMistake, isDeadName } from "../../protocol.ts";
 import type { Follower } from "./follower.ts";
 import type { Stream } from "./stream.ts";
 
@@ -176,7 +176,10 @@ export class Router {
     if (mistake !== undefined) {
       throw new BrokerError("BAD_PATTERN", `Cannot bind to a pattern: ${mistake}`);
     }
-    return this.#compilePattern(routeString, bind.ignoreCase);
+    const matches = this.#compilePattern(routeString, bind.ignoreCase);
+    // Whoever works on all orders does not mean the dead ones, and would get them again and again.
+    const meansDead = /dead/i.test(routeString);
+    return meansDead ? matches : (name) => !isDeadName(name) && matches(name);
   }
 }
 

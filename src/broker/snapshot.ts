@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { StreamOptionsInput } from "../../protocol.ts";
+import type { MessageIdSnapshot } from "./dedup_window.ts";
 import type { SentBatch } from "./publisher_record.ts";
 
 /** A stream in a snapshot. */
@@ -13,6 +15,12 @@ export interface StreamSnapshot {
   readonly name: string;
   /** The id that its next message gets. */
   readonly nextId: number;
+  /** What is set for it, as far as that is not what all streams have. */
+  readonly options?: StreamOptionsInput;
+  /** Whether nothing is delivered from it. */
+  readonly isPaused?: boolean;
+  /** The message ids that it has seen lately. */
+  readonly messageIds?: readonly MessageIdSnapshot[];
 }
 
 /** A publisher in a snapshot. */

@@ -1,22 +1,41 @@
 /**
- * A stream: its messages, which of them are ready, and who waits for them.
+ * A stream: its messages, which of them are ready, which are held back, and who waits.
  *
- * A message is ready, then pending at one follower, then gone; or it comes back and is ready again.
- * What is neither ready nor in a pending list is gone.
+ * A message is ready, then pending at one follower, then gone; or it comes back, and is ready again,
+ * perhaps after it was held back for a while. What is in none of the lists here is pending, or on its
+ * way to another stream.
  *
  * @module
  */
 
-import type { BrokerError, MessageBatch, StreamInfo } from "../../protocol.ts";
+import {
+  type BrokerError,
+  isDeadName,
+  type MessageBatch,
+  PropertyFlag,
+  readEntryFlags,
+  readProperties,
+  STREAM_OPTIONS_DEFAULT,
+  type StreamInfo,
+  type StreamOptions,
+  type StreamOptionsInput,
+} from "../../protocol.ts";
+import { Alarm } from "./alarm_clock.ts";
 import { type Attachment, AttachmentLine } from "./attachment.ts";
 import { Backlog } from "./backlog.ts";
+import { DedupWindow } from "./dedup_window.ts";
+import { DrainRate } from "./drain_rate.ts";
+import type { Failure } from "./failure.ts";
+import type { IdRange } from "./id_ranges.ts";
 import type { Place } from "./pager.ts";
-import { ReadyList } from "./ready_list.ts";
+import { ReadyList, type ReadyRun } from "./ready_list.ts";
 import type { Residency } from "./residency.ts";
 import { StreamRestoration } from "./stream_restoration.ts";
+import { TimedRuns } from "./timed_runs.ts";
+import { listTimes } from "./message_times.ts";
 
 /** How to make a stream. */
-export interface StreamOptions {
+export interface StreamSetup {
   /** Its number, never used for another one. */
   readonly number: number;
   /** Its name. */
@@ -25,7 +44,35 @@ export interface StreamOptions {
   readonly nextId?: number;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
+  /** What is set for it, as far as that is not what all streams have. */
+  readonly options?: StreamOptionsInput | undefined;
+  /** Does what is due in it. */
+  readonly ring?: (stream: Stream, now: number) => void;
 }
+
+/** What is known of messages that are stored, beside themselves. */
+export interface StoringDetails {
+  /** Where they were written to, if they were. */
+  readonly place?: Place | undefined;
+  /** Which properties they have, if that is known. */
+  readonly flags?: number | undefined;
+  /** When they came. */
+  readonly storedAt: number;
+  /** When those expire that do not say so themselves. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** Messages that nobody holds. */
+export interface UnheldRun extends ReadyRun {
+  /** Until when they are held back; 0 if they are ready. */
+  readonly dueAt: number;
+}
+
+/** Of an expiry: it was set for the stream, not said by the message. */
+export const SET_BY_STREAM = 1;
+
+/** So many expiries are kept although their messages are gone, beside one for each that is not. */
+const EXPIRIES_SPARE = 1024;
 
 /** A named, ordered store of messages. */
 export class Stream {
@@ -39,22 +86,47 @@ export class Stream {
   readonly waiting: AttachmentLine = new AttachmentLine();
   /** All followers of the stream, waiting or not. */
   readonly attachments: Set<Attachment> = new Set();
+  /** The messages that are held back, with the times at which they are ready; the notes are attempts. */
+  readonly delayed: TimedRuns = new TimedRuns();
+  /** When messages expire; some may be gone already. */
+  readonly expiries: TimedRuns = new TimedRuns();
+  /** Messages whose time is over, and that a follower still holds. */
+  readonly overdue: Set<number> = new Set();
+  /** What went wrong with messages that are not gone. */
+  readonly failures: Map<number, Failure> = new Map();
+  /** The message ids that were seen lately. */
+  readonly messageIds: DedupWindow = new DedupWindow();
+  /** How fast messages leave. */
+  readonly drain: DrainRate = new DrainRate();
+  /** Messages that are on their way to another stream. */
+  readonly leaving: Set<IdRange> = new Set();
+  /** Rings when something is due. */
+  readonly alarm: Alarm;
   /** What it is being made of again; not there once that is done. */
   restoration: StreamRestoration | undefined;
+  /** Whether nothing is delivered until it is resumed. */
+  isPaused = false;
+  #given: StreamOptionsInput = {};
+  #options: StreamOptions = STREAM_OPTIONS_DEFAULT;
   #ready: ReadyList;
   #nextId: number;
   #storedNextId: number;
   #pendingCount = 0;
+  /** What has been decided and is not stored yet. */
+  #underwayCount = 0;
+  #underwayBytes = 0;
   #damage: BrokerError | undefined;
 
   /** Creates an empty stream. */
-  constructor({ number, name, nextId = 1, residency }: StreamOptions) {
+  constructor({ number, name, nextId = 1, residency, options, ring }: StreamSetup) {
     this.number = number;
     this.name = name;
     this.backlog = new Backlog(residency);
+    this.alarm = new Alarm((now) => ring?.(this, now));
     this.#ready = new ReadyList(nextId);
     this.#nextId = nextId;
     this.#storedNextId = nextId;
+    if (options !== undefined) this.setOptions(options);
   }
 
   /** The messages that wait to be taken. */
@@ -77,11 +149,55 @@ export class Stream {
     return this.#damage;
   }
 
+  /** What is set for it. */
+  get options(): StreamOptions {
+    return this.#options;
+  }
+
+  /** What of that is not what all streams have. */
+  get givenOptions(): StreamOptionsInput {
+    return this.#given;
+  }
+
+  /** Whether it holds dead letters: those are never given up. */
+  get isDead(): boolean {
+    return isDeadName(this.name);
+  }
+
+  /** How many messages it has, with those that are about to be stored. */
+  get depthCount(): number {
+    return this.backlog.count + this.#underwayCount;
+  }
+
+  /** How many bytes of messages it has, with those that are about to be stored. */
+  get depthBytes(): number {
+    return this.backlog.bytes + this.#underwayBytes;
+  }
+
+  /** When something is due in it. */
+  get nextDueAt(): number {
+    return Math.min(this.delayed.nextAt, this.expiries.nextAt);
+  }
+
+  /** Sets what is given; what is not has what all streams have. */
+  setOptions(given: StreamOptionsInput): void {
+    this.#given = given;
+    this.#options = { ...STREAM_OPTIONS_DEFAULT, ...given };
+  }
+
   /** Sets ids aside for a batch that is about to be stored; they are not used for anything else. */
-  reserveIds(count: number): number {
+  reserveIds(count: number, bytes: number): number {
     const firstId = this.#nextId;
     this.#nextId += count;
+    this.#underwayCount += count;
+    this.#underwayBytes += bytes;
     return firstId;
+  }
+
+  /** Notes that a batch for which ids were set aside is stored, or is not. */
+  endReservation(count: number, bytes: number): void {
+    this.#underwayCount -= count;
+    this.#underwayBytes -= bytes;
   }
 
   /** Takes ids back that were set aside, these and all later ones: their batches were not stored. */
@@ -96,16 +212,42 @@ export class Stream {
   }
 
   /** Stores a batch under ids that were set aside for it. */
-  append(firstId: number, batch: MessageBatch, place?: Place): void {
-    this.backlog.append(firstId, batch, place);
-    this.skipIds(firstId + batch.count);
-    if (this.restoration === undefined) this.#ready.append(batch.count);
+  append(firstId: number, batch: MessageBatch, details: StoringDetails): void {
+    const { count } = batch;
+    this.backlog.append(firstId, batch, details.place);
+    this.skipIds(firstId + count);
+    if (this.restoration !== undefined) return this.#restore(firstId, batch, details);
+    if (details.flags === 0 && details.expiresAt === undefined) {
+      return this.#ready.append(firstId, count);
+    }
+    const { expiries, delayed, fresh } = listTimes(firstId, batch, details);
+    for (const { firstId, count } of fresh) this.#ready.append(firstId, count);
+    for (const run of delayed) this.delayed.add(run);
+    for (const run of expiries) this.expiries.add(run);
+    this.#pruneExpiries();
   }
 
-  /** Notes that ready messages have gone to a follower. */
+  /** Notes that ready messages have gone to a follower, or are on their way to another stream. */
   takeReady(count: number): void {
     this.#ready.take(count);
     this.#pendingCount += count;
+  }
+
+  /** Takes messages out that nobody holds; they count as pending until something becomes of them. */
+  takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
+    const taken: UnheldRun[] = this.#ready.remove(ranges).map((run) => ({ ...run, dueAt: 0 }));
+    for (const { firstId, count, note, at } of this.delayed.remove(ranges)) {
+      taken.push({ firstId, count, attempts: note, dueAt: at });
+    }
+    for (const { count } of taken) this.#pendingCount += count;
+    return taken;
+  }
+
+  /** Takes all messages out that nobody holds; they count as pending until something becomes of them. */
+  takeAllUnheld(): IdRange[] {
+    const taken = [...this.#ready.removeAll(), ...this.delayed.removeAll()];
+    for (const { count } of taken) this.#pendingCount += count;
+    return taken;
   }
 
   /** Makes pending messages ready again. */
@@ -114,10 +256,29 @@ export class Stream {
     this.#ready.giveBack({ firstId, count, attempts });
   }
 
+  /** Holds pending messages back until a time, or makes them ready if that is 0. */
+  delay(run: ReadyRun, dueAt: number): void {
+    const { firstId, count, attempts } = run;
+    if (dueAt === 0) return this.giveBack(firstId, count, attempts);
+    this.#pendingCount -= count;
+    this.delayed.add({ at: dueAt, firstId, count, note: attempts });
+  }
+
+  /** Makes those messages ready that were held back until now; returns whether there were any. */
+  releaseDue(now: number): boolean {
+    const before = this.#ready.count;
+    for (let run = this.delayed.takeDue(now); run; run = this.delayed.takeDue(now)) {
+      this.#ready.giveBack({ firstId: run.firstId, count: run.count, attempts: run.note });
+    }
+    return this.#ready.count > before;
+  }
+
   /** Lets go of pending messages that are done; returns how many bytes they were. */
   forgetPending(firstId: number, count: number): number {
     if (this.restoration !== undefined) return this.backlog.forgetPresent(firstId, count);
     this.#pendingCount -= count;
+    this.drain.note(count);
+    if (this.failures.size > 0 || this.overdue.size > 0) this.#forgetNotes(firstId, count);
     return this.backlog.forget(firstId, count);
   }
 
@@ -126,7 +287,10 @@ export class Stream {
     const { backlog } = this;
     const endId = firstId + batch.count;
     // What is being made again is not here yet, if its first place is gone.
-    if (this.restoration !== undefined) return backlog.move(firstId, batch, place);
+    if (this.restoration !== undefined) {
+      this.restoration.noteBatch(firstId, batch, { storedAt: 0 });
+      return backlog.move(firstId, batch, place);
+    }
     const here = backlog.findRuns({ fromId: firstId, toId: endId });
     if (here.length === 0) return;
     backlog.move(firstId, batch, place);
@@ -142,11 +306,14 @@ export class Stream {
     this.restoration = new StreamRestoration(this.backlog);
   }
 
-  /** Makes what there is ready: nobody holds anything. */
-  finishRestoration(): void {
-    if (this.restoration === undefined) return;
-    this.#ready = this.restoration.makeReadyList(this.#nextId);
+  /** Makes ready what there is and is not held back: nobody holds anything. */
+  finishRestoration(now: number): void {
+    const { restoration } = this;
+    if (restoration === undefined) return;
     this.restoration = undefined;
+    this.#ready = new ReadyList(this.#nextId);
+    restoration.finish(this, now);
+    this.#pruneExpiries();
   }
 
   /** Ends its service: some of it cannot be read. */
@@ -159,11 +326,41 @@ export class Stream {
     return {
       name: this.name,
       ready: this.#ready.count,
+      delayed: this.delayed.messageCount,
       pending: this.#pendingCount,
       followers: this.attachments.size,
       bytes: this.backlog.bytes,
       nextId: this.#nextId,
       durability,
+      isPaused: this.isPaused,
+      options: this.#options,
     };
+  }
+
+  /** Notes what messages that were stored by an earlier broker say of themselves. */
+  #restore(firstId: number, batch: MessageBatch, details: StoringDetails): void {
+    this.restoration!.noteBatch(firstId, batch, details);
+    // On its way to the dead letters and back, a message is recognised by nobody.
+    if (details.flags === 0) return;
+    if ((readEntryFlags(batch.buffer, batch.start) & PropertyFlag.messageId) === 0) return;
+    const messageId = readProperties(batch.buffer, batch.start).messageId!;
+    // At once: a segment that is begun before all is read has to tell it, too.
+    const message = { id: firstId, at: details.storedAt, isStored: true };
+    this.messageIds.add(messageId, message, this.#options.dedupWindowMs);
+  }
+
+  #forgetNotes(firstId: number, count: number): void {
+    for (let id = firstId; id < firstId + count; id++) {
+      this.failures.delete(id);
+      this.overdue.delete(id);
+    }
+  }
+
+  /** Lets go of expiries whose messages are gone, when those are many. */
+  #pruneExpiries(): void {
+    if (this.expiries.size <= 2 * this.backlog.count + EXPIRIES_SPARE) return;
+    this.expiries.prune(({ firstId, count }) =>
+      this.backlog.findRuns({ fromId: firstId, toId: firstId + count })
+    );
   }
 }

@@ -1,12 +1,28 @@
 /**
  * What is gathered while a stream is made again of events that were written down: how often its
- * messages were worked on. In the end all that is left is ready, since nobody holds anything.
+ * messages were worked on, what went wrong, until when they are held back, when they expire. In the
+ * end all that is left and not held back is ready, since nobody holds anything.
  *
  * @module
  */
 
+import { findFlags, type MessageBatch } from "../../protocol.ts";
 import type { Backlog } from "./backlog.ts";
-import { ReadyList, type ReadyRun } from "./ready_list.ts";
+import type { Failure } from "./failure.ts";
+import { type IdRange, joinRanges, subtractRanges } from "./id_ranges.ts";
+import { type BatchTimes, listTimes } from "./message_times.ts";
+import type { Stream } from "./stream.ts";
+import { type TimedRun, TimedRuns } from "./timed_runs.ts";
+
+/** What was written about messages after they were stored. */
+export interface RestoredNote extends IdRange {
+  /** How often they were worked on. */
+  readonly attempts: number;
+  /** Until when they are held back; not there, or 0, if they are not. */
+  readonly dueAt?: number;
+  /** What went wrong with them. */
+  readonly failure?: Failure;
+}
 
 /** So many notes are gathered before those are dropped whose messages are gone. */
 const NOTES_MIN = 1024;
@@ -15,72 +31,125 @@ const NOTES_MIN = 1024;
 export class StreamRestoration {
   readonly #backlog: Backlog;
   /** In the order in which they came: a later one counts. */
-  #notes: ReadyRun[] = [];
+  #notes: RestoredNote[] = [];
   #pruneAt = NOTES_MIN;
+  /** What messages say of themselves. */
+  readonly #delayed = new TimedRuns();
+  readonly #expiries = new TimedRuns();
 
   constructor(backlog: Backlog) {
     this.#backlog = backlog;
   }
 
-  /** Notes how often messages were worked on. */
-  noteAttempts(note: ReadyRun): void {
+  /** Notes what messages that are stored say of themselves. */
+  noteBatch(firstId: number, batch: MessageBatch, times: BatchTimes): void {
+    const flags = findFlags(batch);
+    if (flags === 0 && times.expiresAt === undefined) return;
+    const { delayed, expiries } = listTimes(firstId, batch, { ...times, flags });
+    for (const run of delayed) this.#delayed.add(run);
+    for (const run of expiries) this.#expiries.add(run);
+  }
+
+  /** Notes when messages expire. */
+  noteExpiry(range: IdRange, at: number): void {
+    this.#expiries.add({ ...range, at, note: 1 });
+  }
+
+  /** Notes what became of deliveries. */
+  note(note: RestoredNote): void {
     this.#notes.push(note);
     if (this.#notes.length < this.#pruneAt) return;
-    this.#notes = this.#notes.filter(({ firstId, count }) =>
-      this.#backlog.findRuns({ fromId: firstId, toId: firstId + count }).length > 0
-    );
+    this.#notes = this.#notes.filter((range) => this.#findPresent(range).length > 0);
     this.#pruneAt = Math.max(NOTES_MIN, this.#notes.length * 2);
   }
 
-  /** Lists what is ready: at the end of the ids what was never worked on, before it all else. */
-  makeReadyList(nextId: number): ReadyList {
-    const attempts = this.#listAttempts();
-    let freshId = 1;
-    for (const id of attempts.keys()) freshId = Math.max(freshId, id + 1);
-    const runs = this.#backlog.findRuns();
-    const last = runs.at(-1);
-    if (last === undefined || last.firstId + last.count !== nextId) freshId = nextId;
-    else freshId = Math.max(freshId, last.firstId);
-    const ready = new ReadyList(freshId);
-    for (const { firstId, count } of runs) {
-      giveBackByAttempts(ready, firstId, Math.min(firstId + count, freshId), attempts);
+  /** Makes lists of what there is, in a stream that has only the messages. */
+  finish(stream: Stream, now: number): void {
+    const notes = this.#listNotes();
+    const held: IdRange[] = this.#holdBackBySelf(stream, notes, now);
+    for (const [id, note] of notes) {
+      if (note.failure !== undefined) stream.failures.set(id, note.failure);
+      const { dueAt = 0, attempts } = note;
+      if (dueAt <= now) continue;
+      stream.delayed.add({ at: dueAt, firstId: id, count: 1, note: attempts });
+      held.push({ firstId: id, count: 1 });
     }
-    ready.append(nextId - freshId);
-    return ready;
+    const heldRanges = joinRanges(held);
+    for (const run of this.#backlog.findRuns()) {
+      for (const rest of subtractRanges(run, heldRanges)) makeReady(stream, rest, notes);
+    }
+    for (const run of this.#expiries.removeAll()) {
+      for (const part of this.#findPresent(run)) stream.expiries.add({ ...run, ...part });
+    }
   }
 
-  /** The attempts of single messages that are still there. */
-  #listAttempts(): Map<number, number> {
-    const attempts = new Map<number, number>();
+  /** Holds messages back that say so themselves, and of which nothing else is known. */
+  #holdBackBySelf(
+    stream: Stream,
+    notes: ReadonlyMap<number, RestoredNote>,
+    now: number,
+  ): IdRange[] {
+    const noted = joinRanges([...notes.keys()].map((firstId) => ({ firstId, count: 1 })));
+    const parts: TimedRun[] = [];
+    for (const run of this.#delayed.removeAll()) {
+      if (run.at <= now) continue;
+      for (const present of this.#findPresent(run)) {
+        for (const part of subtractRanges(present, noted)) parts.push({ ...run, ...part });
+      }
+    }
+    parts.sort((one, other) => one.firstId - other.firstId);
+    // A message that was moved has said it twice.
+    let nextId = 0;
+    for (const { firstId, count, at } of parts) {
+      const from = Math.max(firstId, nextId);
+      nextId = Math.max(nextId, firstId + count);
+      if (from < firstId + count) {
+        stream.delayed.add({ at, firstId: from, count: firstId + count - from, note: 0 });
+      }
+    }
+    return parts;
+  }
+
+  /** The last note about each message that is still there. */
+  #listNotes(): Map<number, RestoredNote> {
+    const notes = new Map<number, RestoredNote>();
     for (const note of this.#notes) {
-      for (
-        const run of this.#backlog.findRuns({
-          fromId: note.firstId,
-          toId: note.firstId + note.count,
-        })
-      ) {
+      for (const run of this.#findPresent(note)) {
         for (let id = run.firstId; id < run.firstId + run.count; id++) {
-          if (note.attempts > 0) attempts.set(id, note.attempts);
-          else attempts.delete(id);
+          const before = notes.get(id);
+          // That it was worked on is written behind what went wrong then, if both were written at once.
+          const isOver = before?.dueAt && note.dueAt === undefined &&
+            note.attempts <= before.attempts;
+          if (isOver) continue;
+          const failure = note.failure ?? before?.failure;
+          const isBlank = note.attempts === 0 && failure === undefined;
+          if (isBlank) notes.delete(id);
+          else notes.set(id, failure === undefined ? note : { ...note, failure });
         }
       }
     }
-    return attempts;
+    return notes;
+  }
+
+  #findPresent({ firstId, count }: IdRange): IdRange[] {
+    return this.#backlog.findRuns({ fromId: firstId, toId: firstId + count });
   }
 }
 
 /** Makes messages ready in runs that have been worked on equally often. */
-function giveBackByAttempts(
-  ready: ReadyList,
-  firstId: number,
-  endId: number,
-  attempts: ReadonlyMap<number, number>,
+function makeReady(
+  { ready }: Stream,
+  { firstId, count }: IdRange,
+  notes: ReadonlyMap<number, RestoredNote>,
 ): void {
+  const endId = firstId + count;
+  if (notes.size === 0) return ready.append(firstId, count);
   for (let id = firstId; id < endId;) {
-    const times = attempts.get(id) ?? 0;
+    const attempts = notes.get(id)?.attempts ?? 0;
     let end = id + 1;
-    while (end < endId && (attempts.get(end) ?? 0) === times) end++;
-    ready.giveBack({ firstId: id, count: end - id, attempts: times });
+    while (end < endId && (notes.get(end)?.attempts ?? 0) === attempts) end++;
+    if (attempts === 0) ready.append(id, end - id);
+    else ready.giveBack({ firstId: id, count: end - id, attempts });
     id = end;
   }
 }

@@ -7,7 +7,8 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import type { MessageBatch } from "../../protocol.ts";
-import { Backlog, type IdRange } from "../../src/broker/backlog.ts";
+import { Backlog } from "../../src/broker/backlog.ts";
+import type { IdRange } from "../../src/broker/id_ranges.ts";
 import type { Place, Segment } from "../../src/broker/pager.ts";
 import { Residency, SLAB_BYTES_MAX } from "../../src/broker/residency.ts";
 import { batchOf, textsOf } from "../support/batches.ts";

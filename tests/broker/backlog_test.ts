@@ -7,7 +7,8 @@
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { readEntrySize } from "../../protocol.ts";
-import { Backlog, type IdRange } from "../../src/broker/backlog.ts";
+import { Backlog } from "../../src/broker/backlog.ts";
+import type { IdRange } from "../../src/broker/id_ranges.ts";
 import { batchOf, textsOf } from "../support/batches.ts";
 import { fuzz } from "../support/fuzz.ts";
 import { unlimited } from "../support/test_stream.ts";

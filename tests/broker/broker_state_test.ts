@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { Event } from "../../src/broker/event.ts";
 import type { Snapshot } from "../../src/broker/snapshot.ts";
 import { batchOf } from "../support/batches.ts";
 import { TestBroker } from "../support/test_broker.ts";
@@ -12,6 +13,12 @@ import { TestBroker } from "../support/test_broker.ts";
 /** A snapshot as it is read again. */
 function snapshotOf({ broker }: TestBroker): Snapshot {
   return JSON.parse(JSON.stringify(broker.state.takeSnapshot()));
+}
+
+/** The number of the stream or of the publisher that an event is about. */
+function numberOf(event: Event): number {
+  if (event.type === "transferred") return event.to;
+  return event.type === "published" ? event.publisher : event.number;
 }
 
 /** A broker made of a snapshot. */
@@ -94,7 +101,7 @@ Deno.test("BrokerState.restoreSnapshot() goes on with ids and numbers behind tho
   assertEquals(test.broker.getStreams().map(({ name, nextId }) => [name, nextId]), [["a", 3]]);
   test.create("b");
   test.publisher("a", "you").publish("z");
-  assertEquals(test.events.map((event) => "number" in event ? event.number : event.publisher), [
+  assertEquals(test.events.map((event) => numberOf(event)), [
     3,
     2,
     2,
@@ -171,7 +178,15 @@ Deno.test("BrokerState.apply() ignores events about streams that are gone", () =
   state.apply({ type: "attempted", ...of, count: 1, attempts: 1 });
   state.apply({ type: "moved", ...of, batch, place });
   const storedIn = [{ stream: "gone", ...of }];
-  state.apply({ type: "published", publisher: 1, sequence: 1, storedIn, batch, place });
+  const published = { publisher: 1, sequence: 1, storedIn, storedAt: test.now };
+  state.apply({ type: "published", ...published, batch, place });
+  state.apply({ type: "dropped", ...of, count: 1 });
+  state.apply({ type: "expirySet", ...of, count: 1, at: 2000 });
+  const failure = { firstAt: 1000, lastAt: 1000, reasons: [], follower: "" };
+  state.apply({ type: "failed", ...of, count: 1, attempts: 1, dueAt: 0, failure });
+  state.apply({ type: "streamUpdated", number: 7, options: {}, isPaused: true });
+  const transferred = { from: 7, fromId: 1, to: 8, firstId: 1, storedAt: test.now };
+  state.apply({ type: "transferred", ...transferred, batch, place });
   // Without a place there is nothing to be done: the messages are where they are.
   state.apply({ type: "moved", number: 1, firstId: 1, batch });
   assertEquals([test.broker.bytes, place.segment.liveCount], [0, 0]);

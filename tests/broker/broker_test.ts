@@ -6,10 +6,11 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { BrokerError } from "../../protocol.ts";
+import { BrokerError, STREAM_OPTIONS_DEFAULT } from "../../protocol.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { batchOf } from "../support/batches.ts";
 import { assertCode } from "../support/frames.ts";
+import { RecordingFollowerSink } from "../support/recording_sinks.ts";
 import { TestBroker } from "../support/test_broker.ts";
 import { unlimited } from "../support/test_stream.ts";
 
@@ -21,9 +22,9 @@ const HEAD = 8;
 Deno.test("Broker.createStream() creates a stream once, and tells whether it was new", () => {
   const test = new TestBroker();
   const answers: boolean[] = [];
-  test.broker.createStream("orders", (isNew) => answers.push(isNew));
+  test.broker.createStream("orders", {}, (isNew) => answers.push(isNew));
   test.publisher("orders").publish("stays");
-  test.broker.createStream("orders", (isNew) => answers.push(isNew));
+  test.broker.createStream("orders", {}, (isNew) => answers.push(isNew));
   assertEquals(answers, [true, false]);
   assertEquals(test.broker.getStream("orders").ready, 1);
   const types = test.events.map(({ type }) => type);
@@ -61,11 +62,14 @@ Deno.test("Broker.getStream() tells what is ready, pending, followed, and how la
   assertEquals(test.broker.getStream("orders"), {
     name: "orders",
     ready: 1,
+    delayed: 0,
     pending: 1,
     followers: 2,
     bytes: 2 * HEAD + 5,
     nextId: 3,
     durability: "test",
+    isPaused: false,
+    options: STREAM_OPTIONS_DEFAULT,
   });
   follower.ack(1);
   follower.close();
@@ -153,7 +157,8 @@ Deno.test("a repeated batch of which the outcome was settled is a duplicate all 
   const { publisher, sink } = test.publisher("orders");
   const publish = (sequence: number, settled: number) => {
     const batch = batchOf("x");
-    test.broker.publish(publisher, { ...batch, sequence, settled, bytes: batch.end });
+    const numbered = { ...batch, sequence, settled, bytes: batch.end };
+    test.broker.publish(publisher, numbered, test.now);
   };
   publish(1, 0);
   publish(2, 2);
@@ -188,7 +193,7 @@ Deno.test("Broker.refuse() tells the publisher, and repetitions hear the same", 
   const batch = batchOf("x");
   const numbered = { ...batch, sequence: 1, settled: 0, bytes: batch.end };
   test.broker.refuse(publisher, numbered, new BrokerError("MESSAGE_TOO_LARGE", "too large"));
-  test.broker.publish(publisher, numbered);
+  test.broker.publish(publisher, numbered, test.now);
   test.broker.refuse(publisher, numbered, new BrokerError("BAD_FRAME", "something else"));
   assertEquals(sink.outcomes.map(({ code }) => code), new Array(3).fill("MESSAGE_TOO_LARGE"));
   assertEquals(test.broker.getStream("orders").ready, 0);
@@ -198,9 +203,9 @@ Deno.test("Broker.refuse() tells the publisher, and repetitions hear the same", 
 
 Deno.test("Broker.getPel() of no follower is FOLLOWER_NOT_FOUND", () => {
   const test = new TestBroker();
-  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("nobody"));
+  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("nobody", test.now));
   test.follower("orders", { name: "somebody" }).close();
-  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("somebody"));
+  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("somebody", test.now));
 });
 
 Deno.test("Broker.getPel() and getPels() tell of 50,000 entries at most, and of how many there are", () => {
@@ -213,21 +218,21 @@ Deno.test("Broker.getPel() and getPels() tell of 50,000 entries at most, and of 
     for (let left = batchCount; left > 0; left--) publisher.publish(...full);
   }
   test.dispatch();
-  const lists = test.broker.getPels();
+  const lists = test.broker.getPels(test.now);
   const counts = lists.map(({ follower, count }) => [follower, count]);
   assertEquals(counts, [["a", 16_384], ["both", 32_768], ["b", 16_384]]);
   assertEquals(lists.reduce((sum, { entries }) => sum + entries.length, 0), 50_000);
-  assertEquals(test.broker.getPel("both").length, 32_768);
+  assertEquals(test.broker.getPel("both", test.now).length, 32_768);
   for (let left = 10; left > 0; left--) test.publisher("b", `more ${left}`).publish(...full);
   test.dispatch();
-  assertEquals(test.broker.getPel("both").length, 50_000);
+  assertEquals(test.broker.getPel("both", test.now).length, 50_000);
 });
 
 Deno.test("Broker.ack() of no ranges is done at once", () => {
   const test = new TestBroker("orders");
   const { follower } = test.follower("orders");
   let isDone = false;
-  test.broker.ack(follower, [], () => isDone = true);
+  test.broker.ack(follower, [], test.now, () => isDone = true);
   assertEquals(isDone, true);
 });
 
@@ -246,10 +251,13 @@ Deno.test("a deleted stream takes its pending messages with it, and their tags a
   // Its credit is free again for the other stream.
   test.dispatch();
   assertEquals(follower.sink.texts, ["a", "b", "c", "d"]);
-  assertEquals(test.broker.getPel("follower").map(({ stream, id }) => `${stream}:${id}`), [
-    "other:1",
-    "other:2",
-  ]);
+  assertEquals(
+    test.broker.getPel("follower", test.now).map(({ stream, id }) => `${stream}:${id}`),
+    [
+      "other:1",
+      "other:2",
+    ],
+  );
   assertCode("STALE_DELIVERY", () => follower.ack(1));
   follower.ack(3, 4);
   assertEquals(test.broker.bytes, 0);
@@ -301,15 +309,15 @@ Deno.test("followers are attached to so many streams and no more, and nothing el
       bind: { routeString: ".", bindType: "regex", ignoreCase: false },
       messages: 1,
       bytes: 1,
-    }, { isFull: false, deliver: () => {} });
-  for (const name of ["a", "b"]) broker.createStream(name, () => {});
+    }, new RecordingFollowerSink());
+  for (const name of ["a", "b"]) broker.createStream(name, {}, () => {});
   const follower = open();
   open();
   const member = assertThrows(open, BrokerError);
   assertEquals(member.code, "TOO_MANY_MEMBERS");
-  const stream = assertThrows(() => broker.createStream("c", () => {}), BrokerError);
+  const stream = assertThrows(() => broker.createStream("c", {}, () => {}), BrokerError);
   assertEquals(stream.code, "TOO_MANY_STREAMS");
-  broker.closeFollower(follower);
-  broker.createStream("c", () => {});
+  broker.closeFollower(follower, 1000);
+  broker.createStream("c", {}, () => {});
   assertEquals(broker.getStreams().map(({ followers }) => followers), [1, 1, 1]);
 });

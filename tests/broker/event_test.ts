@@ -14,6 +14,8 @@ function show(event: Event): string {
   switch (event.type) {
     case "streamCreated":
       return `create ${event.number} ${event.name}`;
+    case "streamUpdated":
+      return `update ${event.number} ${JSON.stringify(event.options)}`;
     case "streamDeleted":
       return `delete ${event.number}`;
     case "publisherOpened":
@@ -27,6 +29,16 @@ function show(event: Event): string {
     }
     case "moved":
       return `move ${event.number}:${event.firstId}+${event.batch.count}`;
+    case "transferred":
+      return `transfer ${event.from}:${event.fromId}>${event.to}:${event.firstId}+${event.batch.count}`;
+    case "dropped":
+      return `drop ${event.number}:${event.firstId}+${event.count}`;
+    case "failed": {
+      const { number, firstId, count, attempts, dueAt, failure } = event;
+      return `fail ${number}:${firstId}+${count}×${attempts} @${dueAt} ${failure.reasons.join()}`;
+    }
+    case "expirySet":
+      return `expire ${event.number}:${event.firstId}+${event.count} @${event.at}`;
     case "acknowledged":
       return `ack ${event.number}:${event.firstId}+${event.count}`;
     case "attempted":
@@ -151,7 +163,7 @@ Deno.test("events: acknowledgements are written run by run", () => {
   const { test, follower } = withDeliveries("a", "b", "c", "d", "e");
   assertEquals(written(test, () => follower.ack(2)), ["ack 1:2+1"]);
   const ranges = [{ firstTag: 3, count: 3 }, { firstTag: 1, count: 1 }];
-  const events = written(test, () => test.broker.ack(follower.follower, ranges));
+  const events = written(test, () => test.broker.ack(follower.follower, ranges, test.now));
   assertEquals(events, ["ack 1:3+3", "ack 1:1+1"]);
 });
 
@@ -194,14 +206,15 @@ Deno.test("events: a run that is released with the oldest delivery goes back as 
   const { test, follower } = withDeliveries("a", "b", "c", "d");
   follower.setCredit(0);
   const ranges = [{ firstTag: 1, count: 3 }];
-  const events = written(test, () => test.broker.release(follower.follower, ranges));
+  const events = written(test, () => test.broker.release(follower.follower, ranges, test.now));
   assertEquals(events, ["attempt 1:1+3×0", "attempt 1:4+1×1"]);
 });
 
 Deno.test("events: of a lost follower's deliveries the oldest has been worked on, as was said", () => {
   const { test, follower } = withDeliveries("a", "b");
   const events = written(test, () => follower.close());
-  assertEquals(new Set(events), new Set(["attempt 1:1+1×1"]));
+  const failed = "fail 1:1+1×1 @0 the follower was lost";
+  assertEquals(new Set(events), new Set(["attempt 1:1+1×1", failed]));
   const next = test.follower("orders");
   const attempts = written(test, () => test.dispatch());
   assertEquals([next.received, attempts], [["orders:1×2", "orders:2×1"], ["attempt 1:1+1×2"]]);

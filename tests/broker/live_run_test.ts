@@ -22,8 +22,11 @@ function writingBroker(...streams: readonly string[]) {
 
 /** Runs as `stream:firstId+count`, with their attempts as `firstId+count×attempts`. */
 function show(test: TestBroker, segment: Segment, runCount = Infinity): string[] {
-  return test.broker.findLive(segment, runCount).map(({ stream, firstId, count, attempts }) => {
-    const worked = attempts.map((run) => `${run.firstId}+${run.count}×${run.attempts}`);
+  return test.broker.findLive(segment, runCount).map(({ stream, firstId, count, listFacts }) => {
+    const facts = listFacts({ firstId, count });
+    const worked = facts.flatMap((fact) =>
+      fact.type === "attempted" ? [`${fact.firstId}+${fact.count}×${fact.attempts}`] : []
+    );
     return [`${stream.name}:${firstId}+${count}`, ...worked].join(" ");
   });
 }

@@ -23,6 +23,7 @@ function run(firstTag: number, count: number, where: Stream = stream): PendingRu
     firstId: firstTag + 100,
     attempts: 1,
     deliveredAt: 1000,
+    deadline: 2000,
     isBegun: false,
   };
 }

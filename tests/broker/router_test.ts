@@ -59,6 +59,21 @@ Deno.test("Router.addFollower() with a regex bind matches all streams that it is
   assertEquals(namesOf(router.addFollower(follower(/hello/i))), ["hello_world", "Hello"]);
 });
 
+Deno.test("Router: a regex bind does not mean dead letters unless its pattern says so", () => {
+  const router = new CountingRouter("orders", "orders.dead", "undead");
+  assertEquals(namesOf(router.addFollower(follower(/orders|undead/))), [
+    "orders",
+    "orders.dead",
+    "undead",
+  ]);
+  assertEquals(namesOf(router.addFollower(follower(/ord/))), ["orders"]);
+  assertEquals(namesOf(router.addFollower(follower(/./))), ["orders", "undead"]);
+  assertEquals(namesOf(router.addFollower(follower(/DEAD$/i))), ["orders.dead", "undead"]);
+  assertEquals(namesOf(router.addFollower(follower("orders.dead"))), ["orders.dead"]);
+  assertEquals(namesOf(router.makeRoute(bindOf(/./)).resolve(router)), ["orders", "undead"]);
+  assertEquals(router.addStream(streamOf("other.dead")).length, 1);
+});
+
 Deno.test("Router.addStream() returns the followers that the new stream matches", () => {
   const router = new CountingRouter();
   for (

@@ -67,7 +67,7 @@ Deno.test("rule 1, publish: binds that are not allowed are refused when the publ
   assertCode("BAD_STREAM_NAME", () => test.publisher("$x"));
   assertCode("BAD_STREAM_NAME", () => test.follower(".."));
   assertCode("BAD_PATTERN", () => test.follower(new RegExp("x".repeat(257))));
-  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("follower"));
+  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("follower", test.now));
 });
 
 // Rule 2: confirm and deliver what is durable.
@@ -110,12 +110,12 @@ Deno.test("rule 2, confirm: an acknowledged message is gone at once; who waits h
   test.dispatch();
   test.isSlow = true;
   let isDone = false;
-  test.broker.ack(follower, [{ firstTag: 1, count: 2 }], () => isDone = true);
+  test.broker.ack(follower, [{ firstTag: 1, count: 2 }], test.now, () => isDone = true);
   assertFalse(isDone);
   const { pending, bytes } = test.broker.getStream("orders");
   assertEquals([pending, bytes], [0, 0]);
   // What is on its way to be acknowledged does not come back when the follower is lost.
-  test.broker.closeFollower(follower);
+  test.broker.closeFollower(follower, test.now);
   test.sync();
   assertEquals(isDone, true);
   const again = test.follower("orders");
@@ -129,8 +129,8 @@ Deno.test("rule 2, confirm: a stream created twice before the first is durable i
   const follower = test.follower("orders", { messages: 2 });
   test.isSlow = true;
   const isNew: boolean[] = [];
-  test.broker.createStream("orders", (one) => isNew.push(one));
-  test.broker.createStream("orders", (one) => isNew.push(one));
+  test.broker.createStream("orders", {}, (one) => isNew.push(one));
+  test.broker.createStream("orders", {}, (one) => isNew.push(one));
   // There is one, but nobody may count on it yet.
   assertEquals(isNew, []);
   test.sync(1);
@@ -230,12 +230,14 @@ Deno.test("rule 4, taken means pending: a delivered message is in the PEL until 
   test.publisher("orders").publish("a");
   test.now = 7000;
   test.dispatch();
-  assertEquals(test.broker.getPel("worker"), [
-    { stream: "orders", id: 1, attempts: 1, deliveredAt: 7000 },
+  assertEquals(test.broker.getPel("worker", test.now), [
+    { stream: "orders", id: 1, attempts: 1, deliveredAt: 7000, ageMs: 0, deadline: 1_807_000 },
   ]);
-  assertEquals(test.broker.getPel("idle"), []);
+  test.now = 7500;
+  assertEquals(test.broker.getPel("worker", test.now).map(({ ageMs }) => ageMs), [500]);
+  assertEquals(test.broker.getPel("idle", test.now), []);
   follower.ack(1);
-  assertEquals(test.broker.getPel("worker"), []);
+  assertEquals(test.broker.getPel("worker", test.now), []);
   assertEquals(test.broker.getStream("orders").bytes, 0);
 });
 
@@ -246,10 +248,10 @@ Deno.test("rule 12: two followers of one name work side by side, and their PEL s
   const other = test.follower("orders", { name: "other", messages: 1 });
   test.publisher("orders").publish("a", "b", "c");
   test.dispatch();
-  const idsOf = (name: string) => test.broker.getPel(name).map(({ id }) => id);
+  const idsOf = (name: string) => test.broker.getPel(name, test.now).map(({ id }) => id);
   assertEquals([idsOf("worker"), idsOf("other")], [[1, 2], [3]]);
   assertEquals(
-    test.broker.getPels().map(({ follower, entries }) => [follower, entries.length]),
+    test.broker.getPels(test.now).map(({ follower, entries }) => [follower, entries.length]),
     [["worker", 2], ["other", 1]],
   );
   // The same tag is another delivery at each of them.
@@ -269,8 +271,8 @@ Deno.test("rule 12: a PEL is in the order of delivery, whichever follower of the
   test.now = 2000;
   first.ack(1);
   test.dispatch();
-  assertEquals(test.broker.getPel("worker").map(({ id }) => id), [2, 3]);
-  assertEquals(test.broker.getPels()[0]?.entries.map(({ id }) => id), [2, 3]);
+  assertEquals(test.broker.getPel("worker", test.now).map(({ id }) => id), [2, 3]);
+  assertEquals(test.broker.getPels(test.now)[0]?.entries.map(({ id }) => id), [2, 3]);
 });
 
 // Rule 5: follower lost.
@@ -285,7 +287,7 @@ Deno.test("rule 5, follower lost: all that it holds is ready again at once", () 
   lost.close();
   const counts = test.broker.getStreams().map(({ ready, pending }) => [ready, pending]);
   assertEquals(counts, [[2, 0], [1, 0]]);
-  assertEquals(test.broker.getPels(), []);
+  assertEquals(test.broker.getPels(test.now), []);
 });
 
 Deno.test("rule 5, follower lost: who waits gets what it held", () => {
@@ -432,7 +434,7 @@ Deno.test("rule 10, stale tags: a slow follower cannot acknowledge what is someo
   const other = test.follower("orders", { name: "other" });
   test.dispatch();
   assertCode("STALE_DELIVERY", () => slow.ack(1));
-  assertEquals(test.broker.getPel("other").map(({ id }) => id), [1]);
+  assertEquals(test.broker.getPel("other", test.now).map(({ id }) => id), [1]);
   other.ack(1);
 });
 
@@ -458,14 +460,15 @@ Deno.test("rule 10, stale tags: what of the ranges is held is done all the same"
   test.dispatch();
   let isDone = false;
   const ranges = [{ firstTag: 1, count: 1 }, { firstTag: 1, count: 2 }, { firstTag: 6, count: 9 }];
-  assertCode("STALE_DELIVERY", () => test.broker.ack(follower, ranges, () => isDone = true));
+  const { broker, now } = test;
+  assertCode("STALE_DELIVERY", () => broker.ack(follower, ranges, now, () => isDone = true));
   assertFalse(isDone);
-  assertEquals(test.broker.getPel("follower").map(({ id }) => id), [3, 4, 5]);
+  assertEquals(test.broker.getPel("follower", test.now).map(({ id }) => id), [3, 4, 5]);
   test.broker.setCredit(follower, 0, 0);
-  assertCode("STALE_DELIVERY", () => test.broker.release(follower, [{ firstTag: 2, count: 2 }]));
-  assertEquals(test.broker.getPel("follower").map(({ id }) => id), [4, 5]);
-  assertCode("UNKNOWN_DELIVERY", () => test.broker.begin(follower, [{ firstTag: 5, count: 9 }]));
-  test.broker.closeFollower(follower);
+  assertCode("STALE_DELIVERY", () => broker.release(follower, [{ firstTag: 2, count: 2 }], now));
+  assertEquals(test.broker.getPel("follower", test.now).map(({ id }) => id), [4, 5]);
+  assertCode("UNKNOWN_DELIVERY", () => broker.begin(follower, [{ firstTag: 5, count: 9 }], now));
+  test.broker.closeFollower(follower, test.now);
   const next = test.follower("orders");
   test.dispatch();
   assertEquals(next.received, ["orders:3×1", "orders:4×2", "orders:5×2"]);

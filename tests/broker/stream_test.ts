@@ -11,49 +11,59 @@ import { batchOf } from "../support/batches.ts";
 import { MemoryPager } from "../support/memory_pager.ts";
 import { streamOf } from "../support/test_stream.ts";
 
+/** Messages without properties. */
+const DETAILS = { flags: 0, storedAt: 1000 };
+
 /** The next id, and the one behind what is stored. */
 function idsOf({ nextId, storedNextId }: Stream): [number, number] {
   return [nextId, storedNextId];
 }
 
+/** Stores texts under the next ids. */
+function store(stream: Stream, ...texts: readonly string[]): void {
+  const batch = batchOf(...texts);
+  stream.append(stream.reserveIds(batch.count, batch.end), batch, DETAILS);
+  stream.endReservation(batch.count, batch.end);
+}
+
 /** A stream of which so many messages are pending. */
 function pendingStream(...texts: readonly string[]): Stream {
   const stream = streamOf("orders");
-  stream.append(stream.reserveIds(texts.length), batchOf(...texts));
+  store(stream, ...texts);
   stream.takeReady(texts.length);
   return stream;
 }
 
 Deno.test("Stream.reserveIds() gives ids out once, stored or not", () => {
   const stream = streamOf("orders");
-  assertEquals([stream.reserveIds(3), stream.reserveIds(2), idsOf(stream)], [1, 4, [6, 1]]);
-  stream.append(1, batchOf("a", "b", "c"));
+  assertEquals([stream.reserveIds(3, 30), stream.reserveIds(2, 20), idsOf(stream)], [1, 4, [6, 1]]);
+  stream.append(1, batchOf("a", "b", "c"), DETAILS);
   assertEquals([idsOf(stream), stream.ready.count], [[6, 4], 3]);
 });
 
 Deno.test("Stream.returnIds() takes back the ids of what was not stored, and of all behind it", () => {
   const stream = streamOf("orders");
-  stream.append(stream.reserveIds(2), batchOf("a", "b"));
-  const [third, sixth] = [stream.reserveIds(3), stream.reserveIds(1)];
+  store(stream, "a", "b");
+  const [third, sixth] = [stream.reserveIds(3, 30), stream.reserveIds(1, 10)];
   stream.returnIds(third);
   assertEquals(idsOf(stream), [3, 3]);
   stream.returnIds(sixth);
   assertEquals(idsOf(stream), [3, 3]);
-  assertEquals(stream.reserveIds(1), 3);
+  assertEquals(stream.reserveIds(1, 10), 3);
 });
 
 Deno.test("Stream.returnIds() leaves what was given out before, also if it is not stored yet", () => {
   const stream = streamOf("orders");
-  const [first, third] = [stream.reserveIds(2), stream.reserveIds(2)];
+  const [first, third] = [stream.reserveIds(2, 20), stream.reserveIds(2, 20)];
   stream.returnIds(third);
   assertEquals(idsOf(stream), [3, 1]);
-  stream.append(first, batchOf("a", "b"));
-  assertEquals([idsOf(stream), stream.reserveIds(1)], [[3, 3], 3]);
+  stream.append(first, batchOf("a", "b"), DETAILS);
+  assertEquals([idsOf(stream), stream.reserveIds(1, 10)], [[3, 3], 3]);
 });
 
 Deno.test("Stream.returnIds() never takes back an id that is stored", () => {
   const stream = streamOf("orders");
-  stream.append(stream.reserveIds(4), batchOf("a", "b", "c", "d"));
+  store(stream, "a", "b", "c", "d");
   stream.returnIds(2);
   assertEquals(idsOf(stream), [5, 5]);
 });
@@ -62,7 +72,7 @@ Deno.test("Stream.skipIds() goes forward only", () => {
   const stream = streamOf("orders");
   stream.skipIds(7);
   stream.skipIds(3);
-  assertEquals([idsOf(stream), stream.reserveIds(1)], [[7, 7], 7]);
+  assertEquals([idsOf(stream), stream.reserveIds(1, 10)], [[7, 7], 7]);
 });
 
 Deno.test("Stream.move() replaces what is here; what was acknowledged meanwhile stays gone", () => {
@@ -90,7 +100,7 @@ Deno.test("Stream.move() of a stream that is made again brings what is not here 
   const batch = batchOf("a", "b");
   stream.move(5, batch, pager.store(segment, batch));
   stream.skipIds(9);
-  stream.finishRestoration();
+  stream.finishRestoration(1000);
   assertEquals({ ...stream.ready.peek() }, { firstId: 5, count: 2, attempts: 0 });
   assertEquals([stream.nextId, segment.liveCount], [9, 2]);
 });
@@ -98,19 +108,19 @@ Deno.test("Stream.move() of a stream that is made again brings what is not here 
 Deno.test("Stream.finishRestoration() has everything ready that is not acknowledged", () => {
   const stream = streamOf("orders");
   stream.beginRestoration();
-  stream.append(1, batchOf("a", "b", "c"));
+  stream.append(1, batchOf("a", "b", "c"), DETAILS);
   assertEquals(stream.ready.count, 0, "nobody can be given anything yet");
   // What it is about may be gone, with the part of the store that it was in.
   assertEquals(stream.forgetPending(2, 40), 2 * 9);
-  stream.restoration?.noteAttempts({ firstId: 1, count: 1, attempts: 3 });
-  stream.append(7, batchOf("d"));
-  stream.finishRestoration();
+  stream.restoration?.note({ firstId: 1, count: 1, attempts: 3 });
+  stream.append(7, batchOf("d"), DETAILS);
+  stream.finishRestoration(1000);
   assertEquals({ ...stream.ready.peek() }, { firstId: 1, count: 1, attempts: 3 });
   const { ready, pending, nextId } = stream.describe("test");
   assertEquals([ready, pending, nextId], [2, 0, 8]);
-  stream.append(stream.reserveIds(1), batchOf("e"));
+  store(stream, "e");
   assertEquals(stream.ready.count, 3);
-  stream.finishRestoration();
+  stream.finishRestoration(1000);
   assertEquals(stream.ready.count, 3, "a second time changes nothing");
 });
 

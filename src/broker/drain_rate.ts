@@ -1,0 +1,51 @@
+/**
+ * How fast messages leave a stream, so that who finds it full can be told when to come again.
+ *
+ * @module
+ */
+
+/** A rate is taken over so long at least, in milliseconds. */
+const WINDOW_MS = 1000;
+
+/** What is told if nothing has left yet, and the bounds of what is told, in milliseconds. */
+const RETRY_MS_UNKNOWN = 100;
+const RETRY_MS_MIN = 10;
+const RETRY_MS_MAX = 60_000;
+
+interface Mark {
+  readonly at: number;
+  readonly count: number;
+}
+
+/** The rate at which messages leave one stream. */
+export class DrainRate {
+  /** How many messages have left, ever. */
+  #count = 0;
+  /** The beginning of the time over which the rate is taken, and of the next such time. */
+  #from: Mark | undefined;
+  #next: Mark | undefined;
+
+  /** Notes messages that have left. */
+  note(count: number): void {
+    this.#count += count;
+  }
+
+  /** Notes the time; called when it is looked whether the stream is full. */
+  look(now: number): void {
+    const mark = { at: now, count: this.#count };
+    this.#from ??= mark;
+    this.#next ??= mark;
+    if (now - this.#next.at < WINDOW_MS) return;
+    this.#from = this.#next;
+    this.#next = mark;
+  }
+
+  /** Tells after how many milliseconds so many messages will have left. */
+  estimate(count: number, now: number): number {
+    const from = this.#from;
+    const left = from === undefined ? 0 : this.#count - from.count;
+    if (from === undefined || left === 0) return RETRY_MS_UNKNOWN;
+    const waitMs = count * Math.max(1, now - from.at) / left;
+    return Math.ceil(Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, waitMs)));
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Why nothing moves in a stream, in sentences for a person.
+ *
+ * @module
+ */
+
+import type { Follower } from "./follower.ts";
+import type { Stream } from "./stream.ts";
+
+/** So many followers are named. */
+const NAMES_MAX = 3;
+
+/** Explains how a stream stands, and why nothing moves in it, if nothing does. */
+export function explain(stream: Stream, now: number): string[] {
+  const { ready, delayed } = stream;
+  const followers = [...stream.attachments].map(({ follower }) => follower);
+  const { pending } = stream.describe("");
+  if (stream.damage !== undefined) {
+    return [`Some of the stream cannot be read: ${stream.damage.message}.`];
+  }
+  if (ready.count + delayed.messageCount + pending === 0) return explainEmpty(stream);
+  const sentences: string[] = [];
+  if (stream.isPaused) {
+    const waits = say(ready.count, "message waits", "messages wait");
+    sentences.push(`The stream is paused: ${waits} until it is resumed.`);
+  }
+  if (followers.length === 0) {
+    sentences.push(`There is no follower: ${say(ready.count, "message waits", "messages wait")}.`);
+  } else if (ready.count > 0 && !stream.isPaused) {
+    sentences.push(...explainCredit(stream, followers));
+  }
+  if (delayed.messageCount > 0) sentences.push(explainDelay(stream));
+  if (pending > 0 && ready.count === 0) sentences.push(explainHolders(stream, followers, pending));
+  const full = explainFullness(stream);
+  if (full !== undefined) sentences.push(full);
+  if (sentences.length > 0) return sentences;
+  return [
+    `Messages move: ${say(ready.count, "is", "are")} about to be delivered at ${formatTime(now)}.`,
+  ];
+}
+
+function explainEmpty({ nextId, isPaused, attachments }: Stream): string[] {
+  const before = nextId === 1
+    ? "no message has ever come"
+    : `all ${say(nextId - 1, "message", "messages")} up to now are gone`;
+  const sentences = [`The stream is empty: ${before}.`];
+  if (isPaused) sentences.push("The stream is paused: nothing would be delivered.");
+  if (attachments.size === 0) sentences.push("There is no follower either.");
+  return sentences;
+}
+
+/** Why messages that are ready are not delivered although there are followers. */
+function explainCredit(stream: Stream, followers: readonly Follower[]): string[] {
+  const { ready } = stream;
+  if (followers.some(({ room }) => room > 0)) return [];
+  const waits = say(ready.count, "message waits", "messages wait");
+  const isIdle = followers.every(({ pending }) => pending.count === 0);
+  const why = isIdle ? "no follower asks for any" : "no follower takes more: their credit is used";
+  const sentences = [`${waits}, and ${why}.`];
+  for (const { name, pending, sink, creditMessages } of followers.slice(0, NAMES_MAX)) {
+    const [oldest] = pending.runs;
+    if (sink.isFull) {
+      sentences.push(`Follower "${name}" does not read what is sent to it.`);
+    } else if (oldest === undefined) {
+      sentences.push(`Follower "${name}" asks for nothing: its handler is not waiting.`);
+    } else {
+      sentences.push(
+        `Follower "${name}" holds ${
+          say(pending.count, "message", "messages")
+        } of ${creditMessages}` +
+          ` that it may hold, message ${oldest.firstId} of "${oldest.stream.name}" since ` +
+          `${formatTime(oldest.deliveredAt)}.`,
+      );
+    }
+  }
+  const more = followers.length - NAMES_MAX;
+  if (more > 0) sentences.push(`So it is with ${say(more, "other follower", "other followers")}.`);
+  return sentences;
+}
+
+function explainDelay({ delayed }: Stream): string {
+  const { messageCount, nextAt } = delayed;
+  const first = messageCount === 1 ? "it is" : "the first of them is";
+  return `${say(messageCount, "message is", "messages are")} delayed; ${first} due at ` +
+    `${formatTime(nextAt)}.`;
+}
+
+/** Who holds what is pending. */
+function explainHolders(
+  stream: Stream,
+  followers: readonly Follower[],
+  pending: number,
+): string {
+  const holders = followers.flatMap(({ name, pending }) => {
+    const runs = pending.runs.filter((run) => run.stream === stream);
+    const count = runs.reduce((sum, run) => sum + run.count, 0);
+    const since = runs[0]?.deliveredAt ?? 0;
+    return count === 0 ? [] : [`"${name}" (${count}, since ${formatTime(since)})`];
+  });
+  const names = holders.slice(0, NAMES_MAX).join(", ");
+  const more = holders.length > NAMES_MAX ? `, and ${holders.length - NAMES_MAX} more` : "";
+  const who = holders.length === 0 ? "on their way to another stream" : `held by ${names}${more}`;
+  return `${say(pending, "message is", "messages are")} ${who}.`;
+}
+
+function explainFullness(stream: Stream): string | undefined {
+  const { maxMessages, maxBytes, overflow } = stream.options;
+  const isFull = (maxMessages !== null && stream.depthCount >= maxMessages) ||
+    (maxBytes !== null && stream.depthBytes >= maxBytes);
+  if (!isFull) return undefined;
+  const what = overflow === "reject" ? "is refused" : "makes the oldest go";
+  return `The stream is full, with ${stream.depthCount} messages and ${stream.depthBytes} bytes: ` +
+    `what comes ${what}.`;
+}
+
+function say(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** A time as people and programs read it. */
+function formatTime(at: number): string {
+  // A time to live may reach beyond what a calendar knows.
+  return new Date(Math.min(at, 8.64e15)).toISOString();
+}

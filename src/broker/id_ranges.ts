@@ -1,0 +1,86 @@
+/**
+ * Ranges of message ids: joined, and taken from each other.
+ *
+ * @module
+ */
+
+/** Messages with consecutive ids. */
+export interface IdRange {
+  /** The first one. */
+  readonly firstId: number;
+  /** How many. */
+  readonly count: number;
+}
+
+/** Sorts ranges by id and joins those that touch or overlap. */
+export function joinRanges(ranges: readonly IdRange[]): IdRange[] {
+  const sorted = [...ranges].sort(byFirstId);
+  const joined: { firstId: number; count: number }[] = [];
+  for (const { firstId, count } of sorted) {
+    const last = joined.at(-1);
+    if (last === undefined || last.firstId + last.count < firstId) joined.push({ firstId, count });
+    else last.count = Math.max(last.count, firstId + count - last.firstId);
+  }
+  return joined;
+}
+
+/** The part of a range that is in others, which are joined. */
+export function intersectRanges(range: IdRange, others: readonly IdRange[]): IdRange[] {
+  const end = range.firstId + range.count;
+  const parts: IdRange[] = [];
+  for (let index = findFrom(others, range.firstId); index < others.length; index++) {
+    const other = others[index]!;
+    if (other.firstId >= end) break;
+    const from = Math.max(range.firstId, other.firstId);
+    const to = Math.min(end, other.firstId + other.count);
+    if (from < to) parts.push({ firstId: from, count: to - from });
+  }
+  return parts;
+}
+
+/** The part of a range that is not in others, which are joined. */
+export function subtractRanges(range: IdRange, others: readonly IdRange[]): IdRange[] {
+  const rest: IdRange[] = [];
+  let from = range.firstId;
+  const end = range.firstId + range.count;
+  for (const { firstId, count } of intersectRanges(range, others)) {
+    if (firstId > from) rest.push({ firstId: from, count: firstId - from });
+    from = firstId + count;
+  }
+  if (from < end) rest.push({ firstId: from, count: end - from });
+  return rest;
+}
+
+/** Counts the ids in ranges. */
+export function countIds(ranges: Iterable<IdRange>): number {
+  let sum = 0;
+  for (const { count } of ranges) sum += count;
+  return sum;
+}
+
+/** The range that has an id, out of ranges that are disjoint and in order. */
+export function findRange<Range extends IdRange>(
+  ranges: readonly Range[],
+  id: number,
+): Range | undefined {
+  const range = ranges[findFrom(ranges, id)];
+  return range !== undefined && range.firstId <= id ? range : undefined;
+}
+
+/** Sorts by the first id. */
+export function byFirstId(one: IdRange, other: IdRange): number {
+  return one.firstId - other.firstId;
+}
+
+/** The index of the first range that ends behind an id. */
+function findFrom(ranges: readonly IdRange[], id: number): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const { firstId, count } = ranges[middle]!;
+    if (firstId + count <= id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

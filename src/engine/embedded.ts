@@ -5,7 +5,14 @@
  * @module
  */
 
-import type { BrokerError, PendingEntry, PendingEntryList, StreamInfo } from "../../protocol.ts";
+import {
+  BrokerError,
+  type PeekedMessages,
+  type PendingEntry,
+  type PendingEntryList,
+  type StreamInfo,
+  type StreamOptionsInput,
+} from "../../protocol.ts";
 import { Broker, type BrokerOptions } from "../broker/broker.ts";
 import type {
   Engine,
@@ -15,12 +22,14 @@ import type {
   FollowerSink,
   PublisherOptions,
   PublisherSink,
+  RedriveCount,
 } from "../broker/engine.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** What makes an engine of the rules. */
 export interface EmbeddedEngineOptions
-  extends Pick<BrokerOptions, "durability" | "residency" | "store" | "commit" | "settle"> {
+  extends
+    Pick<BrokerOptions, "durability" | "residency" | "store" | "commit" | "settle" | "hasten"> {
   /** Its name in settings and in the handshake. */
   readonly name: string;
   /** Tells the time, in milliseconds. */
@@ -55,8 +64,20 @@ export class EmbeddedEngine implements Engine {
     });
   }
 
-  createStream(name: string): Promise<boolean> {
-    return new Promise((resolve) => this.broker.createStream(name, resolve));
+  createStream(name: string, options: StreamOptionsInput = {}): Promise<boolean> {
+    return new Promise((resolve) => this.broker.createStream(name, options, resolve));
+  }
+
+  updateStream(name: string, options: StreamOptionsInput): Promise<void> {
+    return new Promise((resolve) => this.broker.updateStream(name, options, resolve));
+  }
+
+  pauseStream(name: string, isPaused: boolean): Promise<void> {
+    return new Promise((resolve) => this.broker.pauseStream(name, isPaused, resolve));
+  }
+
+  purgeStream(name: string): Promise<number> {
+    return new Promise((resolve) => this.broker.purgeStream(name, resolve));
   }
 
   deleteStream(name: string): Promise<void> {
@@ -72,37 +93,73 @@ export class EmbeddedEngine implements Engine {
   }
 
   getPels(): Promise<PendingEntryList[]> {
-    return Promise.resolve(this.broker.getPels());
+    return Promise.resolve(this.broker.getPels(this.#options.now()));
   }
 
   getPel(follower: string): Promise<PendingEntry[]> {
-    return new Promise((resolve) => resolve(this.broker.getPel(follower)));
+    return new Promise((resolve) => resolve(this.broker.getPel(follower, this.#options.now())));
+  }
+
+  releasePel(follower: string): Promise<number> {
+    const now = this.#options.now();
+    return new Promise((resolve) => this.broker.releasePel(follower, now, resolve));
+  }
+
+  peek(name: string, from: number, limit: number): Promise<PeekedMessages> {
+    return new Promise((resolve) => resolve(this.broker.peek(name, from, limit)));
+  }
+
+  redrive(name: string, ids: readonly number[]): Promise<RedriveCount> {
+    const now = this.#options.now();
+    return new Promise((resolve, reject) =>
+      this.broker.redrive(name, ids, now, (result) => {
+        if (result instanceof BrokerError) reject(result);
+        else resolve(result);
+      })
+    );
+  }
+
+  explain(name: string): Promise<string[]> {
+    return new Promise((resolve) => resolve(this.broker.explain(name, this.#options.now())));
   }
 
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher {
-    const broker = this.broker;
+    const { broker } = this;
+    const { now } = this.#options;
     const publisher = broker.openPublisher(options, sink);
     return {
-      publish: (batch) => broker.publish(publisher, batch),
+      publish: (batch) => broker.publish(publisher, batch, now()),
       refuse: (batch, error) => broker.refuse(publisher, batch, error),
       close: () => broker.closePublisher(publisher),
-      lose: () => broker.losePublisher(publisher, this.#options.now()),
+      lose: () => broker.losePublisher(publisher, now()),
     };
   }
 
   openFollower(options: FollowerOptions, sink: FollowerSink): EngineFollower {
-    const broker = this.broker;
+    const { broker } = this;
+    const { now } = this.#options;
     const follower = broker.openFollower(options, sink);
     return {
       setCredit: (messages, bytes) => broker.setCredit(follower, messages, bytes),
       ack: (ranges, isConfirmed) => {
-        if (!isConfirmed) return broker.ack(follower, ranges);
-        return whenDone((done) => broker.ack(follower, ranges, done));
+        if (!isConfirmed) return broker.ack(follower, ranges, now());
+        return whenDone((done) => broker.ack(follower, ranges, now(), done));
       },
-      release: (ranges) => broker.release(follower, ranges),
-      begin: (ranges) => broker.begin(follower, ranges),
+      nack: (ranges, options, isConfirmed) => {
+        const timed = { ...options, now: now() };
+        if (!isConfirmed) return broker.nack(follower, ranges, timed);
+        return whenDone((done) => broker.nack(follower, ranges, timed, done));
+      },
+      reject: (ranges, reason, isConfirmed) => {
+        const timed = { reason, now: now() };
+        if (!isConfirmed) return broker.reject(follower, ranges, timed);
+        return whenDone((done) => broker.reject(follower, ranges, timed, done));
+      },
+      extend: (ranges, ms) => broker.extend(follower, ranges, ms, now()),
+      release: (ranges) => broker.release(follower, ranges, now()),
+      begin: (ranges) => broker.begin(follower, ranges, now()),
       resume: () => broker.resume(follower),
-      close: (lastTag) => broker.closeFollower(follower, lastTag),
+      close: (lastTag) => broker.closeFollower(follower, now(), lastTag),
     };
   }
 

@@ -11,6 +11,8 @@ import { Journal, type JournalOptions } from "./journal/journal.ts";
 
 /** What a journal engine needs. */
 export interface JournalEngineOptions extends JournalOptions {
+  /** Is told of a deadline that is earlier than `tick` has said. */
+  readonly hasten?: (at: number) => void;
   /** How many bytes of messages may be in memory; the others are read back when they are needed. */
   readonly memoryLimit: number;
 }
@@ -24,6 +26,7 @@ export class JournalEngine extends EmbeddedEngine {
       name: "journal",
       durability: options.level,
       now: options.now,
+      ...options.hasten && { hasten: options.hasten },
       residency: new Residency({ bytesMax: options.memoryLimit, pager: journal }),
       store: (event, outcome) => journal.store(event, outcome),
       commit: (event, written) => journal.commit(event, written),

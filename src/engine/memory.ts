@@ -15,15 +15,18 @@ export interface MemoryEngineOptions {
   readonly memoryLimit: number;
   /** Tells the time, in milliseconds. */
   readonly now: () => number;
+  /** Is told of a deadline that is earlier than `tick` has said. */
+  readonly hasten?: (at: number) => void;
 }
 
 /** Streams in memory. */
 export class MemoryEngine extends EmbeddedEngine {
-  constructor({ memoryLimit, now }: MemoryEngineOptions) {
+  constructor({ memoryLimit, now, hasten }: MemoryEngineOptions) {
     super({
       name: "memory",
       durability: "memory",
       now,
+      ...hasten && { hasten },
       residency: new Residency({ bytesMax: Infinity, pager: undefined }),
       // Nothing can be more durable here than it is at once.
       store: (event, outcome) => outcome.stored(event),

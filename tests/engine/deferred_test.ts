@@ -7,4 +7,4 @@
 import { DeferredEngine } from "../support/deferred_engine.ts";
 import { engineConformance } from "./engine_conformance.ts";
 
-engineConformance("deferred", () => Promise.resolve(new DeferredEngine()));
+engineConformance("deferred", (now) => Promise.resolve({ engine: new DeferredEngine(now) }));

@@ -8,25 +8,49 @@
 
 import type { Engine } from "../../src/broker/engine.ts";
 import { registerAcknowledgementTests, registerReturnTests } from "./conformance/acknowledging.ts";
-import { EngineUse, type Register } from "./conformance/engine_use.ts";
+import { registerDeadLetterTests } from "./conformance/dead_letters.ts";
+import { EngineUse, type Register, TestClock } from "./conformance/engine_use.ts";
+import { registerFailureTests, registerTimeoutTests } from "./conformance/failing.ts";
 import { registerCreditTests, registerDeliveryTests } from "./conformance/following.ts";
+import { registerLimitTests } from "./conformance/limits.ts";
+import { registerMessageIdTests } from "./conformance/message_ids.ts";
 import { registerPublishTests, registerRepetitionTests } from "./conformance/publishing.ts";
+import { registerRestartTests } from "./conformance/restarting.ts";
 import { registerBindTests, registerStreamTests } from "./conformance/streams.ts";
+import { registerExplanationTests, registerTendingTests } from "./conformance/tending.ts";
+import { registerDelayTests, registerExpiryTests } from "./conformance/timing.ts";
+
+/** An engine without any streams, and how to have it again after its end. */
+export interface OpenedEngine {
+  readonly engine: Engine;
+  /** Opens what is left when the engine has been closed; not there if nothing is. */
+  readonly reopen?: () => Promise<Engine>;
+  /** Removes what the engine needed. */
+  readonly dispose?: () => Promise<void>;
+}
 
 /**
  * Registers the tests of an engine.
  *
  * @param name The engine's name, for the tests' names.
- * @param open Gives an engine without any streams.
+ * @param open Gives an engine that tells the time by a function.
+ * @param survives Whether it is there again after its end.
  */
-export function engineConformance(name: string, open: () => Promise<Engine>): void {
+export function engineConformance(
+  name: string,
+  open: (now: () => number) => Promise<OpenedEngine>,
+  { survives = false }: { readonly survives?: boolean } = {},
+): void {
   const test: Register = (what, run) => {
     Deno.test(`${name} engine: ${what}`, async () => {
-      const engine = await open();
+      const clock = new TestClock();
+      const { engine, reopen, dispose } = await open(() => clock.now);
+      const use = new EngineUse(engine, clock, reopen);
       try {
-        await run(new EngineUse(engine));
+        await run(use);
       } finally {
-        await engine.close();
+        await use.engine.close();
+        await dispose?.();
       }
     });
   };
@@ -38,4 +62,14 @@ export function engineConformance(name: string, open: () => Promise<Engine>): vo
   registerAcknowledgementTests(test);
   registerReturnTests(test);
   registerBindTests(test);
+  registerFailureTests(test);
+  registerTimeoutTests(test);
+  registerDeadLetterTests(test);
+  registerDelayTests(test);
+  registerExpiryTests(test);
+  registerMessageIdTests(test);
+  registerLimitTests(test);
+  registerTendingTests(test);
+  registerExplanationTests(test);
+  if (survives) registerRestartTests(test);
 }

@@ -16,19 +16,19 @@ const variants: [what: string, options: TestJournalOptions][] = [
   ["journal, never", { level: "never" }],
 ];
 for (const [what, options] of variants) {
-  engineConformance(what, async () => {
+  engineConformance(what, async (now) => {
     const directory = await TestDirectory.create();
-    const engine = await openJournal(directory.openDisk(), options);
-    const close = engine.close.bind(engine);
-    engine.close = async () => {
-      await close();
-      await directory[Symbol.asyncDispose]();
+    const open = () => openJournal(directory.openDisk(), { ...options, now });
+    return {
+      engine: await open(),
+      reopen: open,
+      dispose: () => directory[Symbol.asyncDispose](),
     };
-    return engine;
-  });
+  }, { survives: true });
 }
 
-engineConformance(
-  "journal, tiny",
-  () => openJournal(new SimulatedDisk({ seed: 1 }), { segmentBytes: 2048, memoryLimit: 1 }),
-);
+engineConformance("journal, tiny", async (now) => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const open = () => openJournal(disk, { segmentBytes: 2048, memoryLimit: 1, now });
+  return { engine: await open(), reopen: open };
+}, { survives: true });

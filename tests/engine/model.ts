@@ -5,43 +5,27 @@
  * @module
  */
 
-import type { ErrorCode, StreamInfo, TagRange } from "../../protocol.ts";
-
-/** A message that is not gone. */
-export interface ModelMessage {
-  readonly id: number;
-  readonly text: string;
-  readonly bytes: number;
-  /** How many of its deliveries count. */
-  attempts: number;
-}
-
-/** A stream and its ready messages, by id. */
-export interface ModelStream {
-  readonly name: string;
-  nextId: number;
-  ready: ModelMessage[];
-}
-
-/** A delivery that is not acknowledged. */
-export interface ModelDelivery {
-  readonly tag: number;
-  readonly stream: ModelStream;
-  readonly message: ModelMessage;
-  readonly deliveredAt: number;
-  isBegun: boolean;
-}
-
-/** A follower and what it holds, by tag. */
-export interface ModelFollower {
-  readonly name: string;
-  readonly matches: (stream: string) => boolean;
-  messages: number;
-  bytes: number;
-  isFull: boolean;
-  nextTag: number;
-  held: ModelDelivery[];
-}
+import {
+  type DeadLetter,
+  type DeadLetterCause,
+  type ErrorCode,
+  STREAM_OPTIONS_DEFAULT,
+  type StreamInfo,
+  type StreamOptionsInput,
+  type TagRange,
+} from "../../protocol.ts";
+import {
+  forget,
+  isDead,
+  isLast,
+  measure,
+  type ModelDelivery,
+  type ModelFollower,
+  type ModelMessage,
+  type ModelStream,
+  type SentMessage,
+  sumBytes,
+} from "./model_message.ts";
 
 /** What is remembered of a publisher. */
 interface ModelPublisher {
@@ -51,6 +35,12 @@ interface ModelPublisher {
   lostAt: number | undefined;
 }
 
+/** Why a delivery failed, and how long its message is held back; by its stream's backoff if not said. */
+interface ModelFailure {
+  readonly reason: string;
+  readonly delayMs?: number | undefined;
+}
+
 /** How long a lost publisher is remembered. */
 const RETURN_MS_MAX = 600_000;
 
@@ -58,15 +48,43 @@ const RETURN_MS_MAX = 600_000;
 export class Model {
   readonly streams: Map<string, ModelStream> = new Map();
   readonly followers: Set<ModelFollower> = new Set();
+  now: number;
   readonly #publishers = new Map<string, ModelPublisher>();
   readonly #memoryLimit: number;
 
-  constructor(memoryLimit: number) {
+  constructor(memoryLimit: number, now: number) {
     this.#memoryLimit = memoryLimit;
+    this.now = now;
   }
 
-  createStream(name: string): void {
-    if (!this.streams.has(name)) this.streams.set(name, { name, nextId: 1, ready: [] });
+  /** The bytes of all messages. */
+  get bytes(): number {
+    return [...this.streams.values()].reduce((sum, { messages, arrivals }) => {
+      return sum + sumBytes(messages) + sumBytes(arrivals);
+    }, 0);
+  }
+
+  createStream(name: string, options: StreamOptionsInput = {}): boolean | ErrorCode {
+    if (this.streams.has(name)) return false;
+    if (this.bytes > this.#memoryLimit) return "MEMORY_FULL";
+    this.#requireStream(name, options);
+    return true;
+  }
+
+  #requireStream(name: string, options: StreamOptionsInput = {}): ModelStream {
+    const known = this.streams.get(name);
+    if (known !== undefined) return known;
+    const stream = {
+      name,
+      options: { ...STREAM_OPTIONS_DEFAULT, ...options },
+      nextId: 1,
+      messages: [],
+      arrivals: [],
+      isPaused: false,
+      messageIds: new Map(),
+    };
+    this.streams.set(name, stream);
+    return stream;
   }
 
   deleteStream(name: string): ErrorCode | undefined {
@@ -74,9 +92,45 @@ export class Model {
     if (stream === undefined) return "STREAM_NOT_FOUND";
     this.streams.delete(name);
     for (const follower of this.followers) {
-      follower.held = follower.held.filter((delivery) => delivery.stream !== stream);
+      const taken = follower.held.filter((delivery) => delivery.stream === stream);
+      follower.revoked.push(...taken.map(({ tag }) => tag));
+      for (const delivery of taken) this.#remove(follower, delivery);
+      this.#noteOldest(follower);
     }
     return undefined;
+  }
+
+  pauseStream(name: string, isPaused: boolean): ErrorCode | undefined {
+    const stream = this.streams.get(name);
+    if (stream === undefined) return "STREAM_NOT_FOUND";
+    stream.isPaused = isPaused;
+    return undefined;
+  }
+
+  /** Tells how many messages nobody held: they are gone. */
+  purgeStream(name: string): number | ErrorCode {
+    const stream = this.streams.get(name);
+    if (stream === undefined) return "STREAM_NOT_FOUND";
+    const before = stream.messages.length;
+    stream.messages = stream.messages.filter(({ holder }) => holder !== undefined);
+    return before - stream.messages.length;
+  }
+
+  /** Tells how many dead letters went back, and how many did not. */
+  redrive(name: string, ids: readonly number[]): ErrorCode | { count: number; skipped: number } {
+    const stream = this.streams.get(name);
+    if (stream === undefined) return "STREAM_NOT_FOUND";
+    const wanted = new Set(ids);
+    const going = stream.messages.filter((message) => {
+      const isThere = this.streams.has(message.story?.stream ?? "");
+      return wanted.has(message.id) && message.holder === undefined && isThere;
+    });
+    if (going.length > 0 && this.bytes > this.#memoryLimit) return "MEMORY_FULL";
+    for (const message of going) {
+      forget(stream, message);
+      this.#arrive(this.streams.get(message.story!.stream)!, message, undefined);
+    }
+    return { count: going.length, skipped: wanted.size - going.length };
   }
 
   openPublisher(identity: string): void {
@@ -93,22 +147,32 @@ export class Model {
     this.#publishers.delete(identity);
   }
 
-  losePublisher(identity: string, now: number): void {
-    this.#publishers.get(identity)!.lostAt = now;
+  losePublisher(identity: string): void {
+    this.#publishers.get(identity)!.lostAt = this.now;
   }
 
+  /** Does what is due at a time, and was not before. */
   tick(now: number): void {
+    this.now = now;
     for (const [identity, { lostAt = Infinity }] of this.#publishers) {
       if (lostAt + RETURN_MS_MAX <= now) this.#publishers.delete(identity);
     }
+    for (const stream of [...this.streams.values()]) {
+      for (const message of stream.messages.filter(({ holder }) => holder === undefined)) {
+        if (message.expiresAt <= now) this.#bury(stream, message, "expired", message.attempts);
+        else if (message.dueAt <= now) message.dueAt = 0;
+      }
+    }
+    for (const follower of this.followers) this.#takeOverdue(follower);
+    for (const follower of this.followers) this.#timeOut(follower);
   }
 
   /** Publishes; tells where the batch was stored, or why not. */
   publish(
-    batch: { identity: string; sequence: number; settled: number; texts: readonly string[] },
+    batch: { identity: string; sequence: number; settled: number; sent: readonly SentMessage[] },
     bind: { matches: (stream: string) => boolean; isRegex: boolean },
   ): string {
-    const { identity, sequence, settled, texts } = batch;
+    const { identity, sequence, settled, sent } = batch;
     const publisher = this.#publishers.get(identity)!;
     for (const known of publisher.outcomes.keys()) {
       if (known < settled) publisher.outcomes.delete(known);
@@ -117,80 +181,175 @@ export class Model {
       const outcome = publisher.outcomes.get(sequence) ?? "";
       return /^[A-Z_]+$/.test(outcome) ? outcome : `${outcome} again`;
     }
-    const outcome = this.#store(texts, bind);
-    publisher.lastSequence = sequence + texts.length - 1;
+    const known = this.#findKnown(sent, bind.matches);
+    const outcome = known || this.#store(sent, bind);
+    publisher.lastSequence = sequence + sent.length - 1;
     publisher.outcomes.set(sequence, outcome);
-    return outcome;
+    return known === "" ? outcome : `${outcome} again`;
+  }
+
+  /** Where a message of that message id is, or was. */
+  #findKnown([sent]: readonly SentMessage[], matches: (name: string) => boolean): string {
+    const known = [...this.streams.values()].flatMap((stream) => {
+      const first = matches(stream.name) ? stream.messageIds.get(sent?.messageId ?? "") : undefined;
+      const isRecent = first !== undefined && first.at + stream.options.dedupWindowMs > this.now;
+      return isRecent ? [`${stream.name}:${first.id}`] : [];
+    });
+    return known.sort().join();
   }
 
   #store(
-    texts: readonly string[],
+    sent: readonly SentMessage[],
     bind: { matches: (stream: string) => boolean; isRegex: boolean },
   ): string {
+    const { now } = this;
     const streams = [...this.streams.values()].filter(({ name }) => bind.matches(name));
     if (streams.length === 0) return bind.isRegex ? "NO_MATCHING_STREAM" : "STREAM_NOT_FOUND";
-    const bytes = texts.reduce((sum, text) => sum + 8 + text.length, 0);
-    const used = [...this.streams.values()].reduce((sum, one) => sum + this.describe(one).bytes, 0);
-    if (used + bytes * streams.length > this.#memoryLimit) return "MEMORY_FULL";
+    const bytes = sent.reduce((sum, message) => sum + measure(message), 0);
+    if (this.bytes + bytes * streams.length > this.#memoryLimit) return "MEMORY_FULL";
     const stored = streams.map((stream) => `${stream.name}:${stream.nextId}`);
     for (const stream of streams) {
-      for (const text of texts) {
-        stream.ready.push({ id: stream.nextId++, text, bytes: 8 + text.length, attempts: 0 });
+      for (const message of sent) {
+        const { text, messageId, delayMs = 0, ttlMs = stream.options.ttlMs ?? Infinity } = message;
+        const id = stream.nextId++;
+        stream.messages.push({
+          id,
+          text,
+          messageId,
+          bytes: measure(message),
+          attempts: 0,
+          dueAt: delayMs === 0 ? 0 : now + delayMs,
+          expiresAt: now + delayMs + ttlMs,
+          holder: undefined,
+        });
+        if (messageId !== undefined) stream.messageIds.set(messageId, { id, at: now });
       }
     }
     return stored.sort().join();
   }
 
+  /** The messages of a stream that may be delivered, if it is not paused. */
+  listReady({ messages }: ModelStream): ModelMessage[] {
+    return messages.filter(({ holder, dueAt }) => holder === undefined && dueAt === 0);
+  }
+
   /** Whether a follower may take a message now. */
   hasRoom({ isFull, held, messages, bytes }: ModelFollower): boolean {
-    const heldBytes = held.reduce((sum, { message }) => sum + message.bytes, 0);
+    const heldBytes = sumBytes(held.map(({ message }) => message));
     return !isFull && held.length < messages && (held.length === 0 || heldBytes < bytes);
   }
 
-  /** Notes that a follower has got the next ready message of a stream. */
-  deliver(follower: ModelFollower, stream: ModelStream, now: number): ModelDelivery {
-    const message = stream.ready.shift()!;
-    const tag = follower.nextTag++;
-    const delivery = { tag, stream, message, deliveredAt: now, isBegun: false };
+  /** Notes that a follower has got a message of a stream. */
+  deliver(follower: ModelFollower, stream: ModelStream, message: ModelMessage): ModelDelivery {
+    const { now } = this;
+    message.holder = follower;
+    const delivery = {
+      tag: follower.nextTag++,
+      stream,
+      message,
+      deliveredAt: now,
+      deadline: now + stream.options.ackTimeoutMs,
+      isBegun: false,
+    };
     follower.held.push(delivery);
+    this.#noteOldest(follower);
     return delivery;
   }
 
   ack(follower: ModelFollower, ranges: readonly TagRange[]): ErrorCode | undefined {
-    return this.#take(follower, ranges, (delivery) => remove(follower, delivery));
+    return this.#take(follower, ranges, (delivery) => {
+      this.#remove(follower, delivery);
+      forget(delivery.stream, delivery.message);
+    });
   }
 
   release(follower: ModelFollower, ranges: readonly TagRange[]): ErrorCode | undefined {
+    return this.#take(follower, ranges, (delivery) => this.#giveBack(follower, delivery));
+  }
+
+  nack(
+    follower: ModelFollower,
+    ranges: readonly TagRange[],
+    failure: ModelFailure,
+  ): ErrorCode | undefined {
+    return this.#take(follower, ranges, (delivery) => this.#fail(follower, delivery, failure));
+  }
+
+  reject(
+    follower: ModelFollower,
+    ranges: readonly TagRange[],
+    reason: string,
+  ): ErrorCode | undefined {
     return this.#take(follower, ranges, (delivery) => {
-      remove(follower, delivery);
-      this.#giveBack(delivery);
+      if (isDead(delivery.stream)) return this.#fail(follower, delivery, { reason });
+      this.#giveUp(follower, delivery, "rejected", reason);
     });
   }
 
   begin(follower: ModelFollower, ranges: readonly TagRange[]): ErrorCode | undefined {
-    return this.#take(follower, ranges, (delivery) => delivery.isBegun = true);
+    return this.#take(follower, ranges, (delivery) => {
+      if (delivery.isBegun) return;
+      const { deadline, stream: { options } } = delivery;
+      delivery.deadline = Math.max(deadline, this.now + options.ackTimeoutMs);
+      delivery.isBegun = true;
+    });
+  }
+
+  extend(
+    follower: ModelFollower,
+    ranges: readonly TagRange[],
+    ms: number,
+  ): ErrorCode | undefined {
+    return this.#take(follower, ranges, (delivery) => {
+      delivery.deadline = this.now + ms;
+      delivery.isBegun = true;
+    });
   }
 
   /** Ends a follower whose client has received `lastTag`, or that is lost. */
   closeFollower(follower: ModelFollower, lastTag?: number): void {
     this.followers.delete(follower);
     const workedTag = lastTag ?? follower.held[0]?.tag ?? 0;
-    for (const delivery of follower.held) {
-      if (delivery.isBegun || delivery.tag <= workedTag) delivery.message.attempts++;
-      this.#giveBack(delivery);
+    for (const delivery of [...follower.held]) {
+      if (!delivery.isBegun && delivery.tag > workedTag) this.#giveBack(follower, delivery);
+      else if (lastTag !== undefined) this.#giveBackWorked(follower, delivery);
+      else this.#fail(follower, delivery, { reason: "the follower was lost", delayMs: 0 });
     }
-    follower.held = [];
+  }
+
+  /** Takes back what the followers of one name hold; tells how many deliveries. */
+  releasePel(name: string): number | ErrorCode {
+    const followers = [...this.followers].filter((follower) => follower.name === name);
+    if (followers.length === 0) return "FOLLOWER_NOT_FOUND";
+    let count = 0;
+    for (const follower of followers) {
+      for (const [index, delivery] of [...follower.held].entries()) {
+        count++;
+        follower.revoked.push(delivery.tag);
+        if (delivery.isBegun || index === 0) this.#giveBackWorked(follower, delivery);
+        else this.#giveBack(follower, delivery);
+      }
+      this.#noteOldest(follower);
+    }
+    return count;
   }
 
   /** What `StreamInfo` must say. */
   describe(stream: ModelStream): Omit<StreamInfo, "durability"> {
-    const pending = [...this.followers].flatMap(({ held }) =>
-      held.filter((delivery) => delivery.stream === stream).map(({ message }) => message)
-    );
-    const bytes = [...stream.ready, ...pending].reduce((sum, message) => sum + message.bytes, 0);
-    const followers = [...this.followers].filter(({ matches }) => matches(stream.name)).length;
-    const { name, ready, nextId } = stream;
-    return { name, ready: ready.length, pending: pending.length, followers, bytes, nextId };
+    const { name, nextId, isPaused, options, messages } = stream;
+    const pending = messages.filter(({ holder }) => holder !== undefined).length;
+    const ready = this.listReady(stream).length;
+    return {
+      name,
+      ready,
+      delayed: messages.length - ready - pending,
+      pending,
+      followers: [...this.followers].filter(({ matches }) => matches(name)).length,
+      bytes: sumBytes(messages),
+      nextId,
+      isPaused,
+      options,
+    };
   }
 
   #take(
@@ -207,15 +366,128 @@ export class Model {
       }
       held.forEach(act);
     }
+    // Only now: what became the oldest for a moment, and was taken itself, is not worked on.
+    this.#noteOldest(follower);
     return code;
   }
 
-  #giveBack({ stream, message }: ModelDelivery): void {
-    stream.ready.push(message);
-    stream.ready.sort((one, other) => one.id - other.id);
+  #noteOldest(follower: ModelFollower): void {
+    const tag = follower.held[0]?.tag;
+    if (tag === undefined || tag === follower.oldest.tag) return;
+    follower.oldest = { tag, since: this.now };
   }
-}
 
-function remove(follower: ModelFollower, delivery: ModelDelivery): void {
-  follower.held.splice(follower.held.indexOf(delivery), 1);
+  /** Takes from a follower what it has not acknowledged in time. */
+  #timeOut(follower: ModelFollower): void {
+    const { now } = this;
+    const late = follower.held.filter(({ deadline, isBegun, tag, stream }) => {
+      const { oldest } = follower;
+      const since = isBegun || tag !== oldest.tag ? -Infinity : oldest.since;
+      return Math.max(deadline, since + stream.options.ackTimeoutMs) <= now;
+    });
+    const oldest = follower.held[0];
+    for (const delivery of late) {
+      follower.revoked.push(delivery.tag);
+      if (!delivery.isBegun && delivery !== oldest) this.#giveBack(follower, delivery);
+      else this.#fail(follower, delivery, { reason: "not acknowledged in time" });
+    }
+    this.#noteOldest(follower);
+  }
+
+  /** Takes from a follower what it has only fetched, and whose time is over. */
+  #takeOverdue(follower: ModelFollower): void {
+    for (const delivery of follower.held.slice(1)) {
+      const { stream, message, isBegun, tag } = delivery;
+      if (isBegun || message.expiresAt > this.now) continue;
+      follower.revoked.push(tag);
+      this.#remove(follower, delivery);
+      this.#bury(stream, message, "expired", message.attempts);
+    }
+  }
+
+  /** A delivery was not looked at. */
+  #giveBack(follower: ModelFollower, delivery: ModelDelivery): void {
+    this.#remove(follower, delivery);
+    this.#isOver(delivery, delivery.message.attempts);
+  }
+
+  /** A delivery was looked at, and nothing is said of it. */
+  #giveBackWorked(follower: ModelFollower, delivery: ModelDelivery): void {
+    const { message, stream } = delivery;
+    if (isLast(delivery)) return this.#giveUp(follower, delivery, "maxDeliveries", "");
+    this.#remove(follower, delivery);
+    if (!this.#isOver({ message, stream })) message.attempts++;
+  }
+
+  #fail(follower: ModelFollower, delivery: ModelDelivery, failure: ModelFailure): void {
+    const { message, stream } = delivery;
+    const { reason, delayMs } = failure;
+    if (isLast(delivery)) return this.#giveUp(follower, delivery, "maxDeliveries", reason);
+    this.#remove(follower, delivery);
+    if (this.#isOver(delivery)) return;
+    const attempts = ++message.attempts;
+    this.#noteFailure(message, follower, reason);
+    const waitMs = delayMs ?? stream.options.backoffMs[attempts - 1] ??
+      stream.options.backoffMs.at(-1)!;
+    message.dueAt = waitMs === 0 ? 0 : this.now + waitMs;
+  }
+
+  /** Nobody gets a message again. */
+  #giveUp(
+    follower: ModelFollower,
+    delivery: ModelDelivery,
+    cause: DeadLetterCause,
+    reason: string,
+  ): void {
+    this.#remove(follower, delivery);
+    if (this.#isOver(delivery)) return;
+    this.#noteFailure(delivery.message, follower, reason);
+    this.#bury(delivery.stream, delivery.message, cause, delivery.message.attempts + 1);
+  }
+
+  /** Whether the time of a message that comes back is over: then it is gone. */
+  #isOver(
+    { stream, message }: Pick<ModelDelivery, "stream" | "message">,
+    attempts: number = message.attempts + 1,
+  ): boolean {
+    if (message.expiresAt > this.now) return false;
+    this.#bury(stream, message, "expired", attempts);
+    return true;
+  }
+
+  #noteFailure(message: ModelMessage, { name }: ModelFollower, reason: string): void {
+    const { firstAt = this.now, reasons = [] } = message.failure ?? {};
+    const all = reason === "" ? reasons : [...reasons, reason];
+    message.failure = { firstAt, reasons: all.slice(-10), follower: name };
+  }
+
+  /** Brings a message to the dead letters, or lets go of it. */
+  #bury(stream: ModelStream, message: ModelMessage, cause: DeadLetterCause, attempts: number) {
+    const { name, options: { deadLetter, deadLetterExpired } } = stream;
+    forget(stream, message);
+    const isKept = cause === "expired" ? deadLetterExpired : deadLetter;
+    if (!isKept || isDead(stream)) return;
+    const { id, failure } = message;
+    const { firstAt = this.now, reasons = [], follower } = failure ?? {};
+    const common = { stream: name, id, attempts, cause, firstAt, lastAt: this.now, reasons };
+    const story = { ...common, ...follower !== undefined && { follower } };
+    this.#arrive(this.#requireStream(`${name}.dead`), message, story);
+  }
+
+  /** Puts a message into another stream, as if it were new. */
+  #arrive(
+    stream: ModelStream,
+    { text, messageId }: ModelMessage,
+    story: DeadLetter | undefined,
+  ): void {
+    const ids = { id: 0, text, messageId, story };
+    const bytes = measure(ids);
+    const expiresAt = this.now + (stream.options.ttlMs ?? Infinity);
+    stream.arrivals.push({ ...ids, bytes, attempts: 0, dueAt: 0, expiresAt, holder: undefined });
+  }
+
+  #remove(follower: ModelFollower, delivery: ModelDelivery): void {
+    follower.held.splice(follower.held.indexOf(delivery), 1);
+    delivery.message.holder = undefined;
+  }
 }

@@ -79,6 +79,7 @@ export class CommitterUse {
       publisher: 1,
       sequence: firstId,
       storedIn,
+      storedAt: this.now,
       batch,
     };
     const name = text.slice(0, 20);

@@ -6,13 +6,13 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { Published } from "../../src/broker/event.ts";
+import type { Stored } from "../../src/broker/event.ts";
 import { Residency } from "../../src/broker/residency.ts";
 import { EmbeddedEngine } from "../../src/engine/embedded.ts";
 
 /** The rules with commits that come a turn later, in groups. */
 export class DeferredEngine extends EmbeddedEngine {
-  constructor() {
+  constructor(now: () => number = () => 1000) {
     let group: (() => void)[] = [];
     const defer = (finish: () => void) => {
       group.push(finish);
@@ -26,7 +26,7 @@ export class DeferredEngine extends EmbeddedEngine {
     super({
       name: "deferred",
       durability: "deferred",
-      now: () => 1000,
+      now,
       residency: new Residency({ bytesMax: Infinity, pager: undefined }),
       store: (event, outcome) => {
         const kept = keep(event);
@@ -40,7 +40,7 @@ export class DeferredEngine extends EmbeddedEngine {
 }
 
 /** An event that stays as it is when the buffer of its batch is used again. */
-function keep(event: Published): Published {
+function keep(event: Stored): Stored {
   const { count, buffer, start, end } = event.batch;
   return {
     ...event,

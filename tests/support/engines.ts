@@ -21,12 +21,19 @@ export function engineWith(replaced: Partial<Engine>): Engine {
   return {
     name: engine.name,
     durability: engine.durability,
-    createStream: (name) => engine.createStream(name),
+    createStream: (name, options) => engine.createStream(name, options),
+    updateStream: (name, options) => engine.updateStream(name, options),
+    pauseStream: (name, isPaused) => engine.pauseStream(name, isPaused),
+    purgeStream: (name) => engine.purgeStream(name),
     deleteStream: (name) => engine.deleteStream(name),
     getStreams: () => engine.getStreams(),
     getStream: (name) => engine.getStream(name),
     getPels: () => engine.getPels(),
     getPel: (follower) => engine.getPel(follower),
+    releasePel: (follower) => engine.releasePel(follower),
+    peek: (name, from, limit) => engine.peek(name, from, limit),
+    redrive: (name, ids) => engine.redrive(name, ids),
+    explain: (name) => engine.explain(name),
     openPublisher: (options, sink) => engine.openPublisher(options, sink),
     openFollower: (options, sink) => engine.openFollower(options, sink),
     tick: (now) => engine.tick(now),
@@ -44,7 +51,7 @@ export class WithholdingEngine {
   constructor() {
     const real = new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
     this.engine = engineWith({
-      createStream: (name) => real.createStream(name),
+      createStream: (name, options) => real.createStream(name, options),
       getStreams: () => real.getStreams(),
       getStream: (name) => real.getStream(name),
       openPublisher: (options, sink) => this.#openPublisher(real, options, sink),

@@ -8,12 +8,16 @@
 import {
   FrameType,
   MAGIC,
+  type Operation,
   OPERATIONS,
+  type PropertyWishes,
+  type RequestOptions,
   writeControlFrame,
   writeCredit,
   writePublish,
   writeRequest,
   writeTags,
+  writeVerdict,
 } from "../../protocol.ts";
 import { encodeBatch } from "./batches.ts";
 import { bytesOf } from "./raw_client.ts";
@@ -61,7 +65,7 @@ interface WholeFrame {
   readonly isText: boolean;
 }
 
-const STREAMS = ["a", "b", "orders", "orders.eu", "x"];
+const STREAMS = ["a", "b", "orders", "orders.eu", "x", "a.dead"];
 const PATTERNS = ["^orders", ".", "[ab]", "(x|y)+$", "orders\\.[a-z]+", "\\pL{1,3}"];
 const INTERESTING = [0, 1, 2, 0x7f, 0x80, 0xfe, 0xff];
 const PRINTABLE = "abcdxyz0159.-_$^*+?()[]{}|/ ";
@@ -181,6 +185,9 @@ const makers: readonly ((random: Random) => WholeFrame)[] = [
   (random) => tags(random, "ack"),
   (random) => tags(random, "release"),
   (random) => tags(random, "begin"),
+  (random) => verdict(random, "nack"),
+  (random) => verdict(random, "reject"),
+  (random) => verdict(random, "extend"),
   credit,
   request,
   request,
@@ -202,7 +209,10 @@ function publish(random: Random): WholeFrame {
     kind: random.pick([0, 1, 2] as const),
     headers: random.once(4) ? { index: `${index}`, noise: "x".repeat(random.below(50)) } : {},
     body: new Uint8Array(random.below(random.once(20) ? 5000 : 100)),
+    wishes: random.once(4) ? makeWishes(random) : {},
   }));
+  // A message with a message id is the only one of its batch.
+  if (random.once(8)) messages.splice(1);
   const batch = encodeBatch(messages);
   const fields = {
     publisher: 1 + random.below(2),
@@ -227,6 +237,52 @@ function tags(random: Random, verb: "ack" | "release" | "begin"): WholeFrame {
   return random.once(2) ? soft(bytes, 9, 13) : soft(bytes, 20, 24);
 }
 
+function verdict(random: Random, verb: "nack" | "reject" | "extend"): WholeFrame {
+  const ranges = Array.from({ length: 1 + random.below(3) }, () => ({
+    firstTag: 1 + random.below(20),
+    count: 1 + random.below(4),
+  }));
+  const fields = {
+    follower: 1 + random.below(2),
+    request: random.below(3),
+    ranges,
+    ms: random.once(2) ? undefined : random.below(1000),
+    reason: random.once(2) ? "" : `reason ${random.below(9)}`,
+  };
+  const bytes = bytesOf((writer) => writeVerdict(writer, FrameType[verb], fields));
+  // The request, or the low bytes of the time.
+  return random.once(2) ? soft(bytes, 9, 13) : soft(bytes, 19, 22);
+}
+
+/** What a message says of its own delivery. */
+function makeWishes(random: Random): PropertyWishes {
+  return {
+    ...random.once(2) && { delayMs: random.below(1000) },
+    ...random.once(2) && { ttlMs: 1 + random.below(1000) },
+    ...random.once(4) && { messageId: `id ${random.below(20)}` },
+  };
+}
+
+/** What an operation needs beside a name. */
+function makeOptions(random: Random, operation: Operation): RequestOptions {
+  switch (operation) {
+    case "createStream":
+    case "updateStream":
+      return {
+        stream: {
+          ackTimeoutMs: 100 + random.below(1000),
+          maxDeliveries: 1 + random.below(5),
+          maxMessages: random.once(2) ? null : 1 + random.below(50),
+          overflow: random.pick(["reject", "drop-oldest"] as const),
+        },
+      };
+    case "redrive":
+      return { ids: [1 + random.below(20), 1 + random.below(20)] };
+    default:
+      return { from: 1 + random.below(20), limit: 1 + random.below(20) };
+  }
+}
+
 function credit(random: Random): WholeFrame {
   const messages = random.below(50);
   const fields = { follower: 1 + random.below(2), messages, bytes: random.below(100_000) };
@@ -236,7 +292,13 @@ function credit(random: Random): WholeFrame {
 function request(random: Random): WholeFrame {
   const operation = random.pick(OPERATIONS);
   const name = random.pick(STREAMS);
-  const fields = { request: 1 + random.below(100), operation, name };
+  const options = random.once(2) ? makeOptions(random, operation) : undefined;
+  const fields = {
+    request: 1 + random.below(100),
+    operation,
+    name,
+    ...options !== undefined && { options },
+  };
   const bytes = bytesOf((writer) => writeRequest(writer, fields));
   return inText(bytes, random.once(4) ? operation : `"${name}"`);
 }

@@ -57,4 +57,8 @@ class StateSink implements FollowerSink {
     const texts = textsOf(batch);
     this.messages.push(...texts.map((text, index) => `${firstId + index}×${attempts} ${text}`));
   }
+
+  revoke(): void {}
+
+  noteDeleted(): void {}
 }

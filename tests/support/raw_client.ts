@@ -22,19 +22,26 @@ import {
   MAGIC,
   type MessageBatch,
   type Operation,
+  type PeekedMessages,
   readBatch,
   readConfirm,
   readControlFrame,
   readDeliver,
+  readMessages,
   readResponse,
   readStream,
+  readVerdict,
   type Refusal,
+  type RequestOptions,
+  type StreamDeletion,
+  type VerdictFields,
   type Welcome,
   writeControlFrame,
   writeCredit,
   writePublish,
   writeRequest,
   writeTags,
+  writeVerdict,
 } from "../../protocol.ts";
 import type { Duplex } from "../../src/transport/duplex.ts";
 import { batchOf, textsOf } from "./batches.ts";
@@ -52,10 +59,13 @@ export interface BrokerFrames {
   readonly goodbye: Goodbye;
   readonly error: ErrorReport;
   readonly stream: { readonly stream: number; readonly name: string };
+  readonly streamDeleted: StreamDeletion;
   readonly response: { readonly request: number; readonly result: unknown };
+  readonly messages: { readonly request: number; readonly messages: PeekedMessages };
   readonly confirm: ConfirmFields;
   readonly refuse: Refusal;
   readonly deliver: DeliverFields & { readonly texts: readonly string[] };
+  readonly revoke: VerdictFields;
 }
 
 /** A frame of the broker. */
@@ -75,13 +85,16 @@ const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFr
   goodbye: (frame) => readControlFrame(frame, "goodbye"),
   error: (frame) => readControlFrame(frame, "error"),
   stream: readStream,
+  streamDeleted: (frame) => readControlFrame(frame, "streamDeleted"),
   response: readResponse,
+  messages: readMessages,
   confirm: readConfirm,
   refuse: (frame) => readControlFrame(frame, "refuse"),
   deliver: (frame) => {
     const fields = readDeliver(frame);
     return { ...fields, texts: textsOf(readBatch(frame)) };
   },
+  revoke: readVerdict,
 };
 
 /** Reads the current frame of a decoder; throws if a broker does not send such frames. */
@@ -230,6 +243,20 @@ export class RawClient implements AsyncDisposable {
     }));
   }
 
+  /** Says what becomes of deliveries; an answer comes if `request` is not 0. */
+  sendVerdict(
+    verb: "nack" | "reject" | "extend",
+    follower: number,
+    tags: readonly Tags[],
+    options: { request?: number; ms?: number; reason?: string } = {},
+  ): Promise<void> {
+    const { request = 0, ms, reason = "" } = options;
+    const ranges = tags.map(([firstTag, count]) => ({ firstTag, count }));
+    return this.send(bytesOf((writer) => {
+      writeVerdict(writer, FrameType[verb], { follower, request, ranges, ms, reason });
+    }));
+  }
+
   /** Ends a publisher. */
   closePublisher(publisher: number): Promise<void> {
     return this.sendFrame(FrameType.closePublisher, (frame) => frame.u32(publisher));
@@ -244,13 +271,20 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Sends a request. */
-  request(request: number, operation: Operation, name = ""): Promise<void> {
-    return this.send(bytesOf((writer) => writeRequest(writer, { request, operation, name })));
+  request(
+    request: number,
+    operation: Operation,
+    name = "",
+    options: RequestOptions = {},
+  ): Promise<void> {
+    const hasOptions = Object.keys(options).length > 0;
+    const fields = { request, operation, name, ...hasOptions && { options } };
+    return this.send(bytesOf((writer) => writeRequest(writer, fields)));
   }
 
   /** Sends a request and waits for its result; no other frame may come before it. */
-  async ask(operation: Operation, name = ""): Promise<unknown> {
-    await this.request(0xffff, operation, name);
+  async ask(operation: Operation, name = "", options: RequestOptions = {}): Promise<unknown> {
+    await this.request(0xffff, operation, name, options);
     const { request, result } = await this.expect("response");
     if (request !== 0xffff) throw new AssertionError(`Expected no answer to ${request}`);
     return result;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { BrokerError } from "../../protocol.ts";
+import type { BrokerError, TagRange } from "../../protocol.ts";
 import type {
   BatchNumber,
   Delivery,
@@ -73,6 +73,10 @@ export class RecordingFollowerSink implements FollowerSink {
   isFull = false;
   /** The sizes of the deliveries, in messages. */
   readonly deliveryCounts: number[] = [];
+  /** What was taken back, as `firstTag+count reason`. */
+  readonly revoked: string[] = [];
+  /** The streams that are gone. */
+  readonly deleted: string[] = [];
   readonly #recording = new Recording<ReceivedMessage>();
   readonly #onDelivery: (messages: readonly ReceivedMessage[]) => void;
 
@@ -115,6 +119,14 @@ export class RecordingFollowerSink implements FollowerSink {
     this.#recording.add(...messages);
   }
 
+  revoke(ranges: readonly TagRange[], reason: string): void {
+    for (const { firstTag, count } of ranges) this.revoked.push(`${firstTag}+${count} ${reason}`);
+  }
+
+  noteDeleted(stream: string): void {
+    this.deleted.push(stream);
+  }
+
   /** Resolves to all messages as soon as there are so many. */
   waitFor(count: number): Promise<readonly ReceivedMessage[]> {
     return this.#recording.waitFor(count);
@@ -123,6 +135,8 @@ export class RecordingFollowerSink implements FollowerSink {
 
 /** Takes the outcomes of one publisher's batches. */
 export class RecordingPublisherSink implements PublisherSink {
+  /** The errors of the batches that were refused. */
+  readonly errors: BrokerError[] = [];
   readonly #recording = new Recording<ReceivedOutcome>();
   readonly #onOutcome: (outcome: ReceivedOutcome) => void;
 
@@ -144,6 +158,7 @@ export class RecordingPublisherSink implements PublisherSink {
 
   refuse(batch: BatchNumber, error: BrokerError): void {
     const { sequence, count } = batch;
+    this.errors.push(error);
     this.#add({ sequence, count, stored: [], isDuplicate: false, code: error.code });
   }
 

@@ -4,13 +4,21 @@
  * @module
  */
 
-import type { Event } from "../../src/broker/event.ts";
+import type { Event, Published } from "../../src/broker/event.ts";
+import type { Snapshot } from "../../src/broker/snapshot.ts";
 import type { DiskFile } from "../../src/engine/journal/disk.ts";
 import {
+  checksum,
   encodeSegmentHead,
+  FORMAT_VERSION,
+  GROUP_HEAD_BYTES,
+  PUBLISHED_SIZES_V1,
+  RECORD_HEAD_BYTES,
   RecordType,
+  sealRecord,
   SEGMENT_HEAD_BYTES,
   type SegmentHead,
+  writeGroupHead,
 } from "../../src/engine/journal/format.ts";
 import { Group } from "../../src/engine/journal/group.ts";
 import {
@@ -50,8 +58,11 @@ export function published(
 ): Event {
   const batch = batchOf(...bodies);
   const storedIn = [{ stream: "", number, firstId }];
-  return { type: "published", publisher: 1, sequence: firstId, storedIn, batch };
+  return { type: "published", publisher: 1, sequence: firstId, storedIn, storedAt: 1000, batch };
 }
+
+/** What version 1 of the format knows of messages that were stored. */
+export type PublishedV1 = Pick<Published, "publisher" | "sequence" | "storedIn" | "batch">;
 
 /** A segment that grows by whole groups. */
 export class SegmentBytes {
@@ -60,9 +71,10 @@ export class SegmentBytes {
   readonly offsets: number[] = [];
   readonly #head: SegmentHead;
 
-  constructor(head: SegmentHead = HEAD) {
+  constructor(head: SegmentHead = HEAD, version: number = FORMAT_VERSION) {
     this.#head = head;
     this.#bytes = encodeSegmentHead(head);
+    setVersion(this.#bytes, head, version);
   }
 
   get bytes(): Uint8Array {
@@ -77,23 +89,64 @@ export class SegmentBytes {
   }
 
   /** Adds a group that holds a checkpoint. */
-  addCheckpoint(): this {
+  addCheckpoint(snapshot: Partial<Snapshot> = {}): this {
     const group = new Group();
-    group.addJson(RecordType.checkpoint, { streams: [], publishers: [] });
+    group.addJson(RecordType.checkpoint, { streams: [], publishers: [], ...snapshot });
     return this.#append(group, 0);
+  }
+
+  /** Adds a group with one record of messages as version 1 of the format has it. */
+  addPublishedV1({ publisher, sequence, storedIn, batch }: PublishedV1): this {
+    const { base, journalId } = this.#head;
+    const position = base + this.#bytes.length;
+    const metaBytes = PUBLISHED_SIZES_V1.head + storedIn.length * PUBLISHED_SIZES_V1.stream;
+    const recordBytes = RECORD_HEAD_BYTES + metaBytes + batch.end - batch.start;
+    const bytes = new Uint8Array(GROUP_HEAD_BYTES + recordBytes);
+    const view = new DataView(bytes.buffer);
+    view.setUint8(GROUP_HEAD_BYTES, RecordType.publishedV1);
+    view.setUint32(GROUP_HEAD_BYTES + 4, metaBytes);
+    view.setUint32(GROUP_HEAD_BYTES + 8, batch.end - batch.start);
+    let offset = GROUP_HEAD_BYTES + RECORD_HEAD_BYTES;
+    view.setUint32(offset, publisher);
+    view.setUint32(offset + 4, batch.count);
+    view.setFloat64(offset + 8, sequence);
+    offset += PUBLISHED_SIZES_V1.head;
+    for (const { number, firstId } of storedIn) {
+      view.setUint32(offset, number);
+      view.setFloat64(offset + 8, firstId);
+      offset += PUBLISHED_SIZES_V1.stream;
+    }
+    bytes.set(batch.buffer.subarray(batch.start, batch.end), offset);
+    const spot = { position: position + GROUP_HEAD_BYTES, journalId };
+    sealRecord(bytes, view, GROUP_HEAD_BYTES, spot);
+    const head = { length: recordBytes, count: 1, durable: 0 };
+    writeGroupHead(view, head, { position, journalId });
+    return this.#add(bytes);
   }
 
   #append(group: Group, durable: number): this {
     const offset = this.#bytes.length;
     const { base, journalId } = this.#head;
     group.seal({ position: base + offset, journalId }, base + durable);
-    const bytes = new Uint8Array(offset + group.bytes.length);
+    return this.#add(group.bytes);
+  }
+
+  #add(group: Uint8Array): this {
+    const offset = this.#bytes.length;
+    const bytes = new Uint8Array(offset + group.length);
     bytes.set(this.#bytes);
-    bytes.set(group.bytes, offset);
+    bytes.set(group, offset);
     this.#bytes = bytes;
     this.offsets.push(offset);
     return this;
   }
+}
+
+/** Gives a segment's head another version. */
+function setVersion(bytes: Uint8Array, { base, journalId }: SegmentHead, version: number): void {
+  const view = new DataView(bytes.buffer);
+  view.setUint32(8, version);
+  view.setUint32(36, checksum(bytes.subarray(0, 36), base, journalId));
 }
 
 /** What a scan tells, in words. */
@@ -124,11 +177,19 @@ export function scan(
   return { groups, records, faults };
 }
 
+/** Where in the meta of a record it is told how many messages it has. */
+const COUNTS_AT: ReadonlyMap<number, number> = new Map([
+  [RecordType.publishedV1, 4],
+  [RecordType.published, 4],
+  [RecordType.moved, 4],
+  [RecordType.transferred, 8],
+]);
+
 function describe(record: ScannedRecord): string {
   const { type, meta, buffer, start, end, isIntact } = record;
   if (!isIntact) return `${type}!`;
-  const isMessages = type === RecordType.published || type === RecordType.moved;
-  if (!isMessages) return `${type}`;
-  const texts = textsOf({ count: meta.getUint32(4), buffer, start, end });
+  const countAt = COUNTS_AT.get(type);
+  if (countAt === undefined) return `${type}`;
+  const texts = textsOf({ count: meta.getUint32(countAt), buffer, start, end });
   return `${type}:${texts.map((text) => text.length > 20 ? text.length : text).join()}`;
 }

@@ -1,6 +1,6 @@
 /**
  * A journal of a few KiB in three segments that has some of everything in it: regex publishes, acks,
- * attempts, a deletion, a stream of a name that was there before, a message that was moved. What must
+ * attempts, failures, dead letters, a purge, options, expiries, a deletion, a stream of a name that was there before, a message that was moved. What must
  * be read from it is known for the end of each group of the last segment.
  *
  * @module
@@ -31,6 +31,9 @@ const SEGMENT_BYTES = 1200;
 
 /** The time passes in steps after which everything is flushed. */
 const STEP_MS = 10_000;
+
+/** So long messages live in one of the streams: longer than any test. */
+const TTL_MS = 1_000_000_000;
 
 /** A segment of the journal. */
 export interface SmallSegment {
@@ -169,6 +172,8 @@ class Story {
   async fill(): Promise<void> {
     const use = await this.#begin(SEGMENT_BYTES);
     await use.create("a", "ab", "b");
+    // What is stored in it has an expiry that is told again when it is moved.
+    await use.engine.updateStream("a", { ttlMs: TTL_MS });
     const [one, all, other] = this.#openSenders();
     await one.store("stuck");
     one.close();
@@ -210,6 +215,17 @@ class Story {
     await use.create("b");
     await this.#flush();
     await other.store("t4");
+    for (const text of ["dropped", "dead"]) await other.store(text);
+    const failing = use.follower("b");
+    await failing.received(3);
+    await failing.nack([1], { delayMs: 0, reason: "failed" });
+    await failing.reject([2], "rejected");
+    await turn();
+    await use.engine.purgeStream("b.dead");
+    await failing.reject([3], "rejected");
+    failing.port.close(0);
+    await use.engine.updateStream("b", { maxDeliveries: 5 });
+    await turn();
     follower.port.begin([{ firstTag: 2, count: 1 }]);
     await turn();
     await follower.port.ack([{ firstTag: 1, count: 1 }], true);

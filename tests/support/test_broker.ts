@@ -5,9 +5,17 @@
  * @module
  */
 
-import type { BindFields, BrokerError, MessageBatch, TagRange } from "../../protocol.ts";
-import { Broker, type Publisher, type StoreOutcome } from "../../src/broker/broker.ts";
-import type { Event, Moved, Published } from "../../src/broker/event.ts";
+import type {
+  BindFields,
+  BrokerError,
+  MessageBatch,
+  StreamOptionsInput,
+  TagRange,
+} from "../../protocol.ts";
+import { Broker } from "../../src/broker/broker.ts";
+import type { StoreOutcome } from "../../src/broker/broker_parts.ts";
+import type { Publisher } from "../../src/broker/publishing.ts";
+import type { Event, Moved, Stored } from "../../src/broker/event.ts";
 import type { Follower } from "../../src/broker/follower.ts";
 import type { Place } from "../../src/broker/pager.ts";
 import { Residency } from "../../src/broker/residency.ts";
@@ -34,10 +42,15 @@ export class TestPublisher {
   readonly publisher: Publisher;
   readonly sink: RecordingPublisherSink = new RecordingPublisherSink();
   readonly #broker: Broker;
+  readonly #now: () => number;
   #sequence = 1;
 
-  constructor(broker: Broker, options: { identity: string; bind: BindFields }) {
+  constructor(
+    broker: Broker,
+    options: { identity: string; bind: BindFields; now: () => number },
+  ) {
     this.#broker = broker;
+    this.#now = options.now;
     this.publisher = broker.openPublisher(options, this.sink);
   }
 
@@ -50,7 +63,8 @@ export class TestPublisher {
   /** Publishes a batch with given numbers. */
   publishAs(sequence: number, ...bodies: readonly (string | number)[]): void {
     const batch = batchOf(...bodies);
-    this.#broker.publish(this.publisher, { ...batch, sequence, settled: 0, bytes: batch.end });
+    const numbered = { ...batch, sequence, settled: 0, bytes: batch.end };
+    this.#broker.publish(this.publisher, numbered, this.#now());
     // Whoever keeps the buffer beyond the call will see this.
     batch.buffer.fill(0xee);
   }
@@ -61,12 +75,20 @@ export class TestFollower {
   readonly follower: Follower;
   readonly sink: RecordingFollowerSink;
   readonly #broker: Broker;
+  readonly #now: () => number;
 
   constructor(
     broker: Broker,
-    options: { name: string; bind: BindFields; messages: number; bytes: number },
+    { now, ...options }: {
+      name: string;
+      bind: BindFields;
+      messages: number;
+      bytes: number;
+      now: () => number;
+    },
   ) {
     this.#broker = broker;
+    this.#now = now;
     this.sink = new RecordingFollowerSink();
     this.follower = broker.openFollower(options, this.sink);
   }
@@ -77,15 +99,15 @@ export class TestFollower {
   }
 
   ack(...tags: readonly number[]): void {
-    this.#broker.ack(this.follower, tags.map(single), () => {});
+    this.#broker.ack(this.follower, tags.map(single), this.#now(), () => {});
   }
 
   release(...tags: readonly number[]): void {
-    this.#broker.release(this.follower, tags.map(single));
+    this.#broker.release(this.follower, tags.map(single), this.#now());
   }
 
   begin(...tags: readonly number[]): void {
-    this.#broker.begin(this.follower, tags.map(single));
+    this.#broker.begin(this.follower, tags.map(single), this.#now());
   }
 
   setCredit(messages: number, bytes: number = PLENTY): void {
@@ -94,7 +116,7 @@ export class TestFollower {
 
   /** Ends it as its client would that has received `lastTag`, or as lost. */
   close(lastTag?: number): void {
-    this.#broker.closeFollower(this.follower, lastTag);
+    this.#broker.closeFollower(this.follower, this.#now(), lastTag);
   }
 }
 
@@ -145,12 +167,13 @@ export class TestBroker {
     for (const stream of setup) if (typeof stream === "string") this.create(stream);
   }
 
-  create(stream: string): void {
-    this.broker.createStream(stream, () => {});
+  create(stream: string, options: StreamOptionsInput = {}): void {
+    this.broker.createStream(stream, options, () => {});
   }
 
   publisher(bind: TestBind, identity: string = "publisher"): TestPublisher {
-    return new TestPublisher(this.broker, { identity, bind: bindOf(bind) });
+    const now = () => this.now;
+    return new TestPublisher(this.broker, { identity, bind: bindOf(bind), now });
   }
 
   follower(
@@ -158,7 +181,8 @@ export class TestBroker {
     options: { name?: string; messages?: number; bytes?: number } = {},
   ): TestFollower {
     const { name = "follower", messages = PLENTY, bytes = PLENTY } = options;
-    return new TestFollower(this.broker, { name, messages, bytes, bind: bindOf(bind) });
+    const now = () => this.now;
+    return new TestFollower(this.broker, { name, messages, bytes, bind: bindOf(bind), now });
   }
 
   /** Hands out, if the broker has asked for it; dispatching without having been asked is no use. */
@@ -207,15 +231,15 @@ export class TestBroker {
     this.#defer({ event, finish: () => this.broker.apply(event), fail: () => {} });
   }
 
-  #store(published: Published, outcome: StoreOutcome): void {
-    const event = this.#keep(published);
+  #store(stored: Stored, outcome: StoreOutcome): void {
+    const event = this.#keep(stored);
     this.events.push(event);
     const finish = () => outcome.stored(event);
     this.#defer({ event, finish, fail: (error) => outcome.failed(error) });
   }
 
   /** Copies messages before the call returns, as a durable engine does, into the midst of others. */
-  #keep<E extends Published | Moved>(event: E): E {
+  #keep<E extends Stored | Moved>(event: E): E {
     const { count, buffer, start, end } = event.batch;
     const copy = new Uint8Array(end - start + 20).fill(0xee);
     copy.set(buffer.subarray(start, end), 10);

@@ -17,8 +17,8 @@
 
 import { setImmediate } from "node:timers";
 import { BrokerError } from "../../../protocol.ts";
-import type { StoreOutcome } from "../../broker/broker.ts";
-import type { Event, Moved, Published } from "../../broker/event.ts";
+import type { StoreOutcome } from "../../broker/broker_parts.ts";
+import type { Event, Moved, Stored } from "../../broker/event.ts";
 import { invariant } from "../../broker/invariant.ts";
 import { DiskFullError } from "./disk.ts";
 import { Group, type MoveOutcome, type StoredRecord } from "./group.ts";
@@ -111,8 +111,8 @@ export class Committer {
   }
 
   /** Makes messages durable. */
-  store(event: Published, outcome: StoreOutcome): void {
-    this.#collecting().addPublished(event, outcome);
+  store(event: Stored, outcome: StoreOutcome): void {
+    this.#collecting().addStored(event, outcome);
     this.#want();
   }
 
@@ -409,7 +409,7 @@ function tellStored(
   const { count, start, end } = event.batch;
   const batch = { count, buffer, start: offset, end: offset + end - start };
   const place = { segment: at.segment, offset: at.offset + offset };
-  if ("stored" in outcome) outcome.stored({ ...event as Published, batch, place });
+  if ("stored" in outcome) outcome.stored({ ...event as Stored, batch, place });
   else outcome.moved({ ...event as Moved, batch, place });
 }
 

@@ -122,9 +122,10 @@ export class Compactor {
   }
 
   /** Moves the first messages of a run; returns how many bytes they have. */
-  #move({ stream, firstId, count, attempts }: LiveRun, bytesMax: number): number {
+  #move({ stream, firstId, count, listFacts }: LiveRun, bytesMax: number): number {
     const { broker, committer } = this.#options;
     let moved = 0;
+    let endId = firstId;
     for (let id = firstId; id < firstId + count && moved < bytesMax;) {
       const left = Math.min(firstId + count - id, RECORD_COUNT_MAX);
       const batch = stream.backlog.read(id, left, bytesMax - moved);
@@ -142,11 +143,10 @@ export class Compactor {
       });
       moved += batch.end - batch.start;
       id += batch.count;
+      endId = id;
     }
     // What was written about them goes with the segment, so it is written again.
-    for (const run of attempts) {
-      committer.commit({ type: "attempted", number: stream.number, ...run });
-    }
+    for (const fact of listFacts({ firstId, count: endId - firstId })) committer.commit(fact);
     return moved;
   }
 }

@@ -30,15 +30,22 @@
  *  └──────┴─────┴───────┴────────┴──────────┴─────────┴─────────┴─────────────┘
  *  crc: of bytes 0 to 16 and of the meta; so a damaged body can still be told whose it is
  *
- *  type          meta                                                        body
- *  1 checkpoint  JSON: streams and publishers, see src/broker/snapshot.ts
- *  2 event       JSON: streamCreated, streamDeleted, publisherOpened or publisherClosed
- *  3 published   publisher u32 │ count u32 │ sequence │ n × (stream u32, 0, first id)   messages
- *  4 moved       stream u32    │ count u32 │ first id                        messages
- *  5 facts       n × (kind u8, 0, attempts u16, stream u32, first id, count u32)
+ *  type           meta                                                       body
+ *  1 checkpoint   JSON: streams and publishers, see src/broker/snapshot.ts
+ *  2 event        JSON: streamCreated, streamUpdated, streamDeleted, publisherOpened,
+ *                 publisherClosed, failed or expirySet
+ *  3 published    publisher u32 │ count u32 │ sequence │ n × (stream u32, 0, first id)  messages
+ *                 of version 1; read, and not written any more
+ *  4 moved        stream u32    │ count u32 │ first id                       messages
+ *  5 facts        n × (kind u8, 0, attempts u16, stream u32, first id, count u32)
+ *  6 published    publisher u32 │ count u32 │ sequence │ stored at           messages
+ *                 │ n × (stream u32, 0, first id, expires at)
+ *  7 transferred  from u32 │ to u32 │ count u32 │ 0 │ first id there │ first id here   messages
+ *                 │ stored at │ expires at
  *  128 and more  void: what a repair has taken away. The rest of the number is the type that it had,
  *                and the meta tells as before which ids were in it; the body is not checked
- *  kinds of facts: 1 acknowledged, 2 attempted
+ *  kinds of facts: 1 acknowledged, 2 attempted, 3 dropped
+ *  times: milliseconds since 1970; 0 if there is none
  * ```
  *
  * Messages are stored as they came over the wire; their layout is drawn in `src/protocol/batch.ts`.
@@ -53,7 +60,7 @@
 import { crc32 } from "node:zlib";
 
 /** The version of this format; a broker refuses a journal of a later one. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** The first bytes of a segment: "SMQJRNL" and an end of line. */
 export const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode("SMQJRNL\n");
@@ -74,24 +81,35 @@ export const RECORD_HEAD_BYTES = 20;
 export const RecordType = {
   checkpoint: 1,
   event: 2,
-  published: 3,
+  publishedV1: 3,
   moved: 4,
   facts: 5,
+  published: 6,
+  transferred: 7,
   /** Added to the type of a record that was taken away. */
   void: 128,
 } as const;
 
 /** What a fact is. */
-export const FactKind = { acknowledged: 1, attempted: 2 } as const;
+export const FactKind = { acknowledged: 1, attempted: 2, dropped: 3 } as const;
 
 /** The size of one fact. */
 export const FACT_BYTES = 20;
 
-/** The bytes of a published record's meta in front of its streams. */
-export const PUBLISHED_META_BYTES = 16;
+/** How much of a published record's meta is in front of its streams, and how much each of them has. */
+export interface PublishedSizes {
+  readonly head: number;
+  readonly stream: number;
+}
 
-/** The bytes of each stream in a published record's meta. */
-export const PUBLISHED_STREAM_BYTES = 16;
+/** The sizes of a published record's meta. */
+export const PUBLISHED_SIZES: PublishedSizes = { head: 24, stream: 24 };
+
+/** Those of version 1. */
+export const PUBLISHED_SIZES_V1: PublishedSizes = { head: 16, stream: 16 };
+
+/** The bytes of a transferred record's meta. */
+export const TRANSFERRED_META_BYTES = 48;
 
 /** The bytes of a moved record's meta. */
 export const MOVED_META_BYTES = 16;

@@ -8,19 +8,19 @@
  */
 
 import type { MessageBatch } from "../../../protocol.ts";
-import type { StoreOutcome } from "../../broker/broker.ts";
-import type { Acknowledged, Attempted, Event, Moved, Published } from "../../broker/event.ts";
+import type { StoreOutcome } from "../../broker/broker_parts.ts";
+import type { Event, Fact, Moved, Published, Stored, Transferred } from "../../broker/event.ts";
 import {
   FACT_BYTES,
   FactKind,
   GROUP_HEAD_BYTES,
   MOVED_META_BYTES,
-  PUBLISHED_META_BYTES,
-  PUBLISHED_STREAM_BYTES,
+  PUBLISHED_SIZES,
   RECORD_HEAD_BYTES,
   RecordType,
   sealRecord,
   type Spot,
+  TRANSFERRED_META_BYTES,
   writeGroupHead,
 } from "./format.ts";
 
@@ -40,7 +40,7 @@ const GROUP_BYTES_KEPT = 2 * GROUP_BYTES_FULL;
 /** What is to be done about messages when it is known what became of them. */
 export interface StoredRecord {
   /** What is stored; its batch lies in the group's buffer once it is written. */
-  readonly event: Published | Moved;
+  readonly event: Stored | Moved;
   /** Where its messages begin in the group. */
   readonly offset: number;
   /** Where the whole record begins in the group. */
@@ -70,6 +70,8 @@ export class Group {
   #acknowledged: number[] = [];
   /** Four numbers for each range of messages that were worked on: stream, first id, count, attempts. */
   #attempted: number[] = [];
+  /** Three numbers for each range of dropped messages. */
+  #dropped: number[] = [];
   /** Messages in it, in order. */
   stored: StoredRecord[] = [];
   /** What waits for it to be written. */
@@ -120,25 +122,53 @@ export class Group {
     this.#bytes.set(meta, offset + RECORD_HEAD_BYTES);
   }
 
+  /** Adds messages that are stored. */
+  addStored(event: Stored, outcome: StoreOutcome): void {
+    if (event.type === "published") this.#addPublished(event, outcome);
+    else this.#addTransferred(event, outcome);
+  }
+
   /** Adds messages that are stored in one stream or in several. */
-  addPublished(event: Published, outcome: StoreOutcome): void {
-    const { publisher, sequence, storedIn, batch } = event;
-    const metaBytes = PUBLISHED_META_BYTES + storedIn.length * PUBLISHED_STREAM_BYTES;
+  #addPublished(event: Published, outcome: StoreOutcome): void {
+    const { publisher, sequence, storedIn, storedAt, batch } = event;
+    const metaBytes = PUBLISHED_SIZES.head + storedIn.length * PUBLISHED_SIZES.stream;
     const record = this.#addRecord(RecordType.published, metaBytes, batch.end - batch.start);
     const view = this.#view;
     let offset = record + RECORD_HEAD_BYTES;
     view.setUint32(offset, publisher);
     view.setUint32(offset + 4, batch.count);
     view.setFloat64(offset + 8, sequence);
-    offset += PUBLISHED_META_BYTES;
-    for (const { number, firstId } of storedIn) {
+    view.setFloat64(offset + 16, storedAt);
+    offset += PUBLISHED_SIZES.head;
+    for (const { number, firstId, expiresAt = 0 } of storedIn) {
       view.setUint32(offset, number);
       view.setUint32(offset + 4, 0);
       view.setFloat64(offset + 8, firstId);
-      offset += PUBLISHED_STREAM_BYTES;
+      view.setFloat64(offset + 16, expiresAt);
+      offset += PUBLISHED_SIZES.stream;
     }
     this.#addBatch(batch, offset);
     this.stored.push({ event, offset, recordOffset: record, outcome });
+  }
+
+  /** Adds messages that go from one stream to another. */
+  #addTransferred(event: Transferred, outcome: StoreOutcome): void {
+    const { from, fromId, to, firstId, storedAt, expiresAt = 0, batch } = event;
+    const bodyBytes = batch.end - batch.start;
+    const record = this.#addRecord(RecordType.transferred, TRANSFERRED_META_BYTES, bodyBytes);
+    const offset = record + RECORD_HEAD_BYTES;
+    const view = this.#view;
+    view.setUint32(offset, from);
+    view.setUint32(offset + 4, to);
+    view.setUint32(offset + 8, batch.count);
+    view.setUint32(offset + 12, 0);
+    view.setFloat64(offset + 16, firstId);
+    view.setFloat64(offset + 24, fromId);
+    view.setFloat64(offset + 32, storedAt);
+    view.setFloat64(offset + 40, expiresAt);
+    this.#addBatch(batch, offset + TRANSFERRED_META_BYTES);
+    const at = offset + TRANSFERRED_META_BYTES;
+    this.stored.push({ event, offset: at, recordOffset: record, outcome });
   }
 
   /** Adds messages that are stored already, to be stored here instead. */
@@ -158,11 +188,13 @@ export class Group {
   addEvent(event: Event): void {
     switch (event.type) {
       case "published":
-        return this.addPublished(event, UNHEARD);
+      case "transferred":
+        return this.addStored(event, UNHEARD);
       case "moved":
         return this.addMoved(event, UNHEARD);
       case "acknowledged":
       case "attempted":
+      case "dropped":
         return this.addFact(event);
       default:
         return this.addJson(RecordType.event, event);
@@ -170,13 +202,13 @@ export class Group {
   }
 
   /** Adds a fact about messages. */
-  addFact(fact: Acknowledged | Attempted): void {
+  addFact(fact: Fact): void {
     const { number, firstId, count } = fact;
     if (fact.type === "attempted") {
       this.#attempted.push(number, firstId, count, fact.attempts);
       return;
     }
-    const list = this.#acknowledged;
+    const list = fact.type === "dropped" ? this.#dropped : this.#acknowledged;
     const last = list.length - 3;
     // One by one or in pieces: what goes on where the last one ends is one range.
     if (last >= 0 && list[last] === number && list[last + 1]! + list[last + 2]! === firstId) {
@@ -224,13 +256,15 @@ export class Group {
     this.#isMark = false;
     this.#acknowledged = [];
     this.#attempted = [];
+    this.#dropped = [];
     this.stored = [];
     this.written = [];
     this.settled = [];
   }
 
   get #factCount(): number {
-    return this.#acknowledged.length / 3 + this.#attempted.length / 4;
+    const ranges = this.#acknowledged.length + this.#dropped.length;
+    return ranges / 3 + this.#attempted.length / 4;
   }
 
   /** Makes one record of all facts. */
@@ -248,15 +282,23 @@ export class Group {
       view.setUint32(offset + 16, from[index + 2]!);
       offset += FACT_BYTES;
     };
-    const [acknowledged, attempted] = [this.#acknowledged, this.#attempted];
+    const [acknowledged, attempted, dropped] = [
+      this.#acknowledged,
+      this.#attempted,
+      this.#dropped,
+    ];
     for (let index = 0; index < acknowledged.length; index += 3) {
       add(FactKind.acknowledged, 0, acknowledged, index);
     }
     for (let index = 0; index < attempted.length; index += 4) {
       add(FactKind.attempted, attempted[index + 3]!, attempted, index);
     }
+    for (let index = 0; index < dropped.length; index += 3) {
+      add(FactKind.dropped, 0, dropped, index);
+    }
     this.#acknowledged = [];
     this.#attempted = [];
+    this.#dropped = [];
   }
 
   #addBatch({ buffer, start, end }: MessageBatch, offset: number): void {

@@ -12,8 +12,9 @@
  */
 
 import { BrokerError } from "../../../protocol.ts";
-import type { Broker, StoreOutcome } from "../../broker/broker.ts";
-import type { Event, Published } from "../../broker/event.ts";
+import type { Broker } from "../../broker/broker.ts";
+import type { StoreOutcome } from "../../broker/broker_parts.ts";
+import type { Event, Stored } from "../../broker/event.ts";
 import { invariant } from "../../broker/invariant.ts";
 import type { Pager, Segment } from "../../broker/pager.ts";
 import { readClosedMark, writeClosedMark } from "./closed_mark.ts";
@@ -109,7 +110,7 @@ export class Journal implements Pager {
   }
 
   /** Makes messages durable. */
-  store(event: Published, outcome: StoreOutcome): void {
+  store(event: Stored, outcome: StoreOutcome): void {
     this.#requireCommitter().store(event, outcome);
   }
 

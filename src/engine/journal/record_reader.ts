@@ -5,23 +5,10 @@
  */
 
 import type { MessageBatch } from "../../../protocol.ts";
-import type {
-  Acknowledged,
-  Attempted,
-  Event,
-  Moved,
-  Published,
-  StoredAt,
-} from "../../broker/event.ts";
+import type { Event, Fact, Moved, Published, StoredAt, Transferred } from "../../broker/event.ts";
 import type { Place } from "../../broker/pager.ts";
 import type { Snapshot } from "../../broker/snapshot.ts";
-import {
-  FACT_BYTES,
-  FactKind,
-  PUBLISHED_META_BYTES,
-  PUBLISHED_STREAM_BYTES,
-  RecordType,
-} from "./format.ts";
+import { FACT_BYTES, FactKind, PUBLISHED_SIZES, PUBLISHED_SIZES_V1, RecordType } from "./format.ts";
 import type { ScannedRecord } from "./scan.ts";
 
 /** Reads what a record with JSON says. */
@@ -48,21 +35,39 @@ function batchOf({ buffer, start, end }: ScannedRecord, count: number): MessageB
 /** Reads messages that were stored; the names of streams are not in the journal. */
 export function readPublished(record: ScannedRecord, place?: Place): Published {
   const { meta } = record;
+  const isOld = record.type % RecordType.void === RecordType.publishedV1;
+  const sizes = isOld ? PUBLISHED_SIZES_V1 : PUBLISHED_SIZES;
   const storedIn: StoredAt[] = [];
-  for (
-    let offset = PUBLISHED_META_BYTES;
-    offset < meta.byteLength;
-    offset += PUBLISHED_STREAM_BYTES
-  ) {
+  for (let offset = sizes.head; offset < meta.byteLength; offset += sizes.stream) {
     const firstId = meta.getFloat64(offset + 8);
-    storedIn.push({ stream: "", number: meta.getUint32(offset), firstId });
+    const expiresAt = isOld ? 0 : meta.getFloat64(offset + 16);
+    const number = meta.getUint32(offset);
+    storedIn.push({ stream: "", number, firstId, ...expiresAt > 0 && { expiresAt } });
   }
   return {
     type: "published",
     publisher: meta.getUint32(0),
     sequence: meta.getFloat64(8),
     storedIn,
+    storedAt: isOld ? 0 : meta.getFloat64(16),
     batch: batchOf(record, meta.getUint32(4)),
+    ...place !== undefined && { place },
+  };
+}
+
+/** Reads messages that went from one stream to another. */
+export function readTransferred(record: ScannedRecord, place?: Place): Transferred {
+  const { meta } = record;
+  const expiresAt = meta.getFloat64(40);
+  return {
+    type: "transferred",
+    from: meta.getUint32(0),
+    to: meta.getUint32(4),
+    firstId: meta.getFloat64(16),
+    fromId: meta.getFloat64(24),
+    storedAt: meta.getFloat64(32),
+    ...expiresAt > 0 && { expiresAt },
+    batch: batchOf(record, meta.getUint32(8)),
     ...place !== undefined && { place },
   };
 }
@@ -82,14 +87,17 @@ export function readMoved(record: ScannedRecord, place?: Place): Moved {
 /** Reads facts about messages, one after the other. */
 export function readFacts(
   { meta }: ScannedRecord,
-  tell: (fact: Acknowledged | Attempted) => void,
+  tell: (fact: Fact) => void,
 ): void {
   for (let offset = 0; offset + FACT_BYTES <= meta.byteLength; offset += FACT_BYTES) {
     const number = meta.getUint32(offset + 4);
     const firstId = meta.getFloat64(offset + 8);
     const count = meta.getUint32(offset + 16);
-    if (meta.getUint8(offset) === FactKind.acknowledged) {
+    const kind = meta.getUint8(offset);
+    if (kind === FactKind.acknowledged) {
       tell({ type: "acknowledged", number, firstId, count });
+    } else if (kind === FactKind.dropped) {
+      tell({ type: "dropped", number, firstId, count });
     } else {
       tell({ type: "attempted", number, firstId, count, attempts: meta.getUint16(offset + 2) });
     }
@@ -113,7 +121,11 @@ export function listMessages(record: ScannedRecord): RecordMessages[] {
     const { number, firstId, batch: { count } } = readMoved(record);
     return [{ number, firstId, count }];
   }
-  if (type !== RecordType.published) return [];
+  if (type === RecordType.transferred) {
+    const { to, firstId, batch: { count } } = readTransferred(record);
+    return [{ number: to, firstId, count }];
+  }
+  if (type !== RecordType.published && type !== RecordType.publishedV1) return [];
   const { storedIn, batch: { count } } = readPublished(record);
   return storedIn.map(({ number, firstId }) => ({ number, firstId, count }));
 }

@@ -10,7 +10,7 @@
  */
 
 import type { Broker } from "../../broker/broker.ts";
-import type { Event } from "../../broker/event.ts";
+import type { Event, Moved, Stored } from "../../broker/event.ts";
 import type { OpenSegment } from "./committer.ts";
 import { damaged, type FoundSegment, readHead } from "./directory.ts";
 import { type Disk, DiskFullError } from "./disk.ts";
@@ -155,7 +155,7 @@ function readTail(segment: SegmentFile, head: SegmentHead, { proven, end }: Tail
   scanSegment({ file: segment.file, head, start: proven, end }, {
     record(record) {
       readEvents(record, (event) => {
-        if (event.type !== "published" && event.type !== "moved") return void events.push(event);
+        if (!hasMessages(event)) return void events.push(event);
         const { count, buffer, start, end } = event.batch;
         const batch = { count, buffer: buffer.slice(start, end), start: 0, end: end - start };
         events.push({ ...event, batch });
@@ -181,13 +181,17 @@ function appendAll(segment: SegmentFile, events: readonly Event[], head: Segment
   };
   for (const event of events) {
     // Each kind of event in groups of its own, so that none gets before another.
-    const isMessages = event.type === "published" || event.type === "moved";
+    const isMessages = hasMessages(event);
     if (group.isFull || isMessages !== group.stored.length > 0) write();
     group.addEvent(event);
     if (!isMessages) placed.push(event);
   }
   write();
   return placed;
+}
+
+function hasMessages(event: Event): event is Stored | Moved {
+  return event.type === "published" || event.type === "transferred" || event.type === "moved";
 }
 
 /** Puts what a crash has torn aside, and cuts off what has been written anew. */

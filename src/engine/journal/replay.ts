@@ -17,6 +17,7 @@ import {
   readFacts,
   readMoved,
   readPublished,
+  readTransferred,
 } from "./record_reader.ts";
 import { type Fault, type ScannedRecord, scanSegment } from "./scan.ts";
 import type { SegmentFile } from "./segment_file.ts";
@@ -71,7 +72,10 @@ export function readEvents(
     case RecordType.event:
       return tell(readEvent(record));
     case RecordType.published:
+    case RecordType.publishedV1:
       return tell(readPublished(record, place));
+    case RecordType.transferred:
+      return tell(readTransferred(record, place));
     case RecordType.moved:
       return tell(readMoved(record, place));
     case RecordType.facts:

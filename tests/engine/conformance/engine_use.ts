@@ -4,9 +4,22 @@
  * @module
  */
 
-import type { TagRange } from "../../../protocol.ts";
-import type { Engine, EngineFollower, EnginePublisher } from "../../../src/broker/engine.ts";
-import { batchOf } from "../../support/batches.ts";
+import {
+  checkBatch,
+  findEntries,
+  type MessageProperties,
+  type PropertyWishes,
+  readProperties,
+  type StreamOptionsInput,
+  type TagRange,
+} from "../../../protocol.ts";
+import type {
+  Engine,
+  EngineFollower,
+  EnginePublisher,
+  NumberedBatch,
+} from "../../../src/broker/engine.ts";
+import { batchOf, encodeBatch, textsOf } from "../../support/batches.ts";
 import { RecordingFollowerSink, RecordingPublisherSink } from "../../support/recording_sinks.ts";
 import { bindOf, type TestBind } from "../../support/test_broker.ts";
 import { assertEquals } from "@std/assert";
@@ -14,6 +27,17 @@ import { assertEquals } from "@std/assert";
 /** Large enough not to matter, small enough for a follower's limits. */
 const MESSAGES = 4096;
 export const BYTES: number = 16 * 1024 * 1024;
+
+/** The time of a test, and of the engine in it. */
+export class TestClock {
+  /** Milliseconds since 1970: 14 November 2023. */
+  now: number = 1_700_000_000_000;
+}
+
+/** A message with what it says of its own delivery. */
+export interface WishedMessage extends PropertyWishes {
+  readonly text: string;
+}
 
 /** A publisher that numbers its batches. */
 export class Publishing {
@@ -32,12 +56,40 @@ export class Publishing {
     this.#sequence += bodies.length;
   }
 
-  /** Sends a batch with given numbers. Its buffer is used again at once, as a socket's is. */
-  sendAs(sequence: number, ...bodies: readonly (string | number)[]): void {
-    const batch = batchOf(...bodies);
-    this.port.publish({ ...batch, sequence, settled: 0, bytes: batch.end });
+  /** Sends messages that say something of their own delivery, as one batch. */
+  sendWished(...messages: readonly WishedMessage[]): void {
+    const batch = encodeBatch(messages.map(({ text, ...wishes }) => {
+      return { kind: 1, headers: {}, body: new TextEncoder().encode(text), wishes };
+    }));
+    const flags = checkBatch(batch, BYTES);
+    this.#publish({ ...batch, flags, sequence: this.#sequence, settled: this.settled });
+    this.#sequence += messages.length;
+  }
+
+  /** Sends such messages, and waits until they are stored; tells where, as {@linkcode outcomes}. */
+  async storeWished(...messages: readonly WishedMessage[]): Promise<string> {
+    this.sendWished(...messages);
+    const outcomes = await this.outcomes();
+    return outcomes.at(-1)!;
+  }
+
+  /** Below this number it says to know all outcomes. */
+  settled = 0;
+
+  /** The number of its next message. */
+  get nextSequence(): number {
+    return this.#sequence;
+  }
+
+  #publish(batch: Omit<NumberedBatch, "bytes">): void {
+    this.port.publish({ ...batch, bytes: batch.end - batch.start });
     batch.buffer.fill(0xee);
     this.#batchCount++;
+  }
+
+  /** Sends a batch with given numbers. Its buffer is used again at once, as a socket's is. */
+  sendAs(sequence: number, ...bodies: readonly (string | number)[]): void {
+    this.#publish({ ...batchOf(...bodies), sequence, settled: this.settled });
   }
 
   /** Waits for the outcomes of all batches: where each was stored, or the code. */
@@ -78,6 +130,19 @@ export class Following {
     return messages.map(({ stream, id, attempts, text }) => `${stream}:${id}×${attempts} ${text}`);
   }
 
+  /** Says that deliveries have failed, by tag, and waits until that is durable. */
+  async nack(
+    tags: readonly number[],
+    { delayMs, reason = "" }: { delayMs?: number; reason?: string } = {},
+  ): Promise<void> {
+    await this.port.nack(tags.map(single), { delayMs, reason }, true);
+  }
+
+  /** Rejects deliveries by tag, and waits until that is durable. */
+  async reject(tags: readonly number[], reason = ""): Promise<void> {
+    await this.port.reject(tags.map(single), reason, true);
+  }
+
   /** Acknowledges deliveries by tag, and waits until that is durable. */
   async ack(...tags: readonly number[]): Promise<void> {
     await this.port.ack(tags.map(single), true);
@@ -86,11 +151,45 @@ export class Following {
 
 /** An engine under test, with a few words to use it. */
 export class EngineUse {
-  readonly engine: Engine;
+  engine: Engine;
+  /** The engine's time. */
+  readonly clock: TestClock;
+  readonly #reopen: (() => Promise<Engine>) | undefined;
   #fenceCount = 0;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, clock?: TestClock, reopen?: () => Promise<Engine>) {
     this.engine = engine;
+    this.clock = clock ?? new TestClock();
+    this.#reopen = reopen;
+  }
+
+  /** Lets time pass; the engine does what is due. */
+  advance(ms: number): void {
+    this.clock.now += ms;
+    this.engine.tick(this.clock.now);
+  }
+
+  /** Ends the engine, and opens it again. */
+  async restart(): Promise<void> {
+    await this.engine.close();
+    this.engine = await this.#reopen!();
+  }
+
+  /** Looks at all messages of a stream, as `id×attempts state text`. */
+  async look(stream: string): Promise<string[]> {
+    const { infos, entries } = await this.engine.peek(stream, 1, 1000);
+    const count = infos.length;
+    const batch = { count, buffer: entries, start: 0, end: entries.length };
+    const texts = textsOf(batch);
+    return infos.map(({ id, attempts, state }, at) => `${id}×${attempts} ${state} ${texts[at]}`);
+  }
+
+  /** The properties of all messages of a stream. */
+  async properties(stream: string): Promise<MessageProperties[]> {
+    const { infos, entries } = await this.engine.peek(stream, 1, 1000);
+    const count = infos.length;
+    const offsets = findEntries({ count, buffer: entries, start: 0, end: entries.length });
+    return offsets.map((offset) => readProperties(entries, offset));
   }
 
   publisher(bind: TestBind, identity: string = "publisher"): Publishing {
@@ -102,6 +201,11 @@ export class EngineUse {
     options: { name?: string; messages?: number; bytes?: number; isFull?: boolean } = {},
   ): Following {
     return new Following(this.engine, bind, options);
+  }
+
+  /** Creates a stream with options. */
+  async createWith(stream: string, options: StreamOptionsInput): Promise<void> {
+    await this.engine.createStream(stream, options);
   }
 
   async create(...streams: readonly string[]): Promise<void> {

@@ -100,15 +100,16 @@ function predict(journal: SmallJournal, segment: SmallSegment): (byte: number) =
   };
 }
 
-/** Flips every bit of a file; returns what was not as it must be. */
+/** Flips every bit of a file, or every so many; returns what was not as it must be. */
 async function flipEverywhere(
   { disk, marks }: SmallJournal,
   name: string,
   expect: (byte: number) => Expected,
+  step = 1,
 ): Promise<string[]> {
   const wrong: string[] = [];
   const bitCount = disk.readAll(name).length * 8;
-  for (let bit = 0; bit < bitCount; bit++) {
+  for (let bit = 0; bit < bitCount; bit += step) {
     tried.flips++;
     const flipped = disk.clone(bit);
     flipped.flipBit(name, bit);
@@ -154,7 +155,8 @@ for (const segment of killed.segments) {
 
 Deno.test("bit flip: after an orderly end no bit of the last segment is taken for torn", async () => {
   const { last } = closed;
-  assertEquals(await flipEverywhere(closed, last.name, predict(closed, last)), []);
+  // The other journal has had all of them; this one differs in its end.
+  assertEquals(await flipEverywhere(closed, last.name, predict(closed, last), 5), []);
 });
 
 Deno.test("bit flip: files that hold no messages may be damaged as one likes", async () => {

@@ -117,9 +117,13 @@ Deno.test("directory: a later version is refused by its number, and nothing is c
 Deno.test("directory: a journal of a later version alone is no new journal", async () => {
   const disk = new SimulatedDisk({ seed: 1 });
   const bytes = encodeSegmentHead({ base: 0, journalId: 3 });
-  new DataView(bytes.buffer).setUint32(8, 2);
+  new DataView(bytes.buffer).setUint32(8, FORMAT_VERSION + 1);
   disk.replace(nameSegment(0), bytes);
-  await assertRejects(() => openJournal(disk), JournalError, "format version 2");
+  await assertRejects(
+    () => openJournal(disk),
+    JournalError,
+    `format version ${FORMAT_VERSION + 1}`,
+  );
   assertEquals(disk.readAll(nameSegment(0)), bytes);
 });
 

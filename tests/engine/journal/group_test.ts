@@ -8,6 +8,7 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/ass
 import type {
   Acknowledged,
   Attempted,
+  Dropped,
   Event,
   Moved,
   Published,
@@ -25,7 +26,8 @@ const ignore = { stored() {}, moved() {}, failed() {} };
 
 function publish(number: number, firstId: number, ...texts: string[]): Published {
   const storedIn = [{ stream: "a", number, firstId }];
-  return { type: "published", publisher: 3, sequence: firstId, storedIn, batch: batchOf(...texts) };
+  const batch = batchOf(...texts);
+  return { type: "published", publisher: 3, sequence: firstId, storedIn, storedAt: 1000, batch };
 }
 
 function acknowledge(number: number, firstId: number, count = 1): Acknowledged {
@@ -34,6 +36,10 @@ function acknowledge(number: number, firstId: number, count = 1): Acknowledged {
 
 function attempt(number: number, firstId: number, attempts: number, count = 1): Attempted {
   return { type: "attempted", number, firstId, count, attempts };
+}
+
+function drop(number: number, firstId: number, count = 1): Dropped {
+  return { type: "dropped", number, firstId, count };
 }
 
 /** Events as a scan finds them in the sealed bytes, with messages as texts. */
@@ -52,11 +58,11 @@ function readBack(group: Group, durable = 0): unknown[] {
 
 /** An event without what is not written: names of streams, and the buffer. */
 function withTexts(event: Event): unknown {
-  if (event.type !== "published" && event.type !== "moved") return event;
+  if (!("batch" in event)) return event;
   const texts = textsOf(event.batch);
   assertEquals(texts.length, event.batch.count);
-  if (event.type === "moved") return { ...event, batch: texts };
-  const storedIn = event.storedIn.map(({ number, firstId }) => ({ number, firstId }));
+  if (event.type !== "published") return { ...event, batch: texts };
+  const storedIn = event.storedIn.map(({ stream: _, ...at }) => at);
   return { ...event, storedIn, batch: texts };
 }
 
@@ -66,18 +72,27 @@ Deno.test("Group: every kind of event is read as it was added", () => {
   const moved: Moved = { type: "moved", number: 8, firstId: 2 ** 40, batch: batchOf("m", "") };
   const storedIn = [
     { stream: "a", number: 1, firstId: 5 },
-    { stream: "b", number: 0xffff_fffe, firstId: 2 ** 52 },
+    { stream: "b", number: 0xffff_fffe, firstId: 2 ** 52, expiresAt: 2 ** 51 },
   ];
   const batch = batchOf("one", "two", "");
+  const failure = { firstAt: 1, lastAt: 2, reasons: ["no", "ähm"], follower: "me" };
+  const places = { from: 8, fromId: 2 ** 40, to: 0xffff_fffd, firstId: 2 ** 41 };
   const events: Event[] = [
     { type: "streamCreated", number: 1, name: "ähm\u{1f600}" },
+    { type: "streamCreated", number: 2, name: "x", options: { maxDeliveries: 3, ttlMs: null } },
+    { type: "streamUpdated", number: 2, options: { overflow: "drop-oldest" }, isPaused: true },
     { type: "streamDeleted", number: 1 },
     { type: "publisherOpened", number: 2, identity: "some one" },
     { type: "publisherClosed", number: 2 },
-    { type: "published", publisher: 3, sequence: 2 ** 50, storedIn, batch },
+    { type: "failed", number: 4, firstId: 2, count: 2, attempts: 7, dueAt: 2 ** 45, failure },
+    { type: "expirySet", number: 4, firstId: 2, count: 2, at: 2 ** 45 },
+    { type: "published", publisher: 3, sequence: 2 ** 50, storedIn, storedAt: 2 ** 41, batch },
     moved,
+    { type: "transferred", ...places, storedAt: 2 ** 41, expiresAt: 2 ** 42, batch },
+    { type: "transferred", ...places, storedAt: 0, batch },
     acknowledge(4, 9, 3),
     attempt(4, 12, 2, 5),
+    drop(4, 17, 2),
   ];
   const group = new Group();
   for (const event of events) group.addEvent(event);
@@ -91,7 +106,7 @@ Deno.test("Group: the bytes of messages are copied at once, out of the midst of 
   const buffer = new Uint8Array(100).fill(0xee);
   buffer.set(event.batch.buffer, 50);
   const batch = { ...event.batch, buffer, start: 50, end: 50 + event.batch.end };
-  group.addPublished({ ...event, batch }, ignore);
+  group.addStored({ ...event, batch }, ignore);
   buffer.fill(0);
   assertEquals(readBack(group), [withTexts(event)]);
   const { offset } = group.stored[0]!;
@@ -151,6 +166,16 @@ Deno.test("Group: acknowledgements that follow each other become one", () => {
     acknowledge(1, 16),
     acknowledge(1, 15),
   ]);
+});
+
+Deno.test("Group: drops that follow each other become one, and stay apart from acknowledgements", () => {
+  const group = new Group();
+  for (const fact of [drop(1, 1), acknowledge(1, 2), drop(1, 2, 3), drop(1, 6), drop(2, 7)]) {
+    group.addFact(fact);
+  }
+  const { size } = group;
+  assertEquals(readBack(group), [acknowledge(1, 2), drop(1, 1, 4), drop(1, 6), drop(2, 7)]);
+  assertEquals(group.bytes.length, size);
 });
 
 Deno.test("Group: attempts stay apart, in the order in which they were added", () => {
@@ -296,10 +321,10 @@ Deno.test("Group: who waits for messages that are dropped is told by whoever dro
   const group = new Group();
   const outcome = { ...ignore };
   const event = publish(1, 1, "a");
-  group.addPublished(event, outcome);
+  group.addStored(event, outcome);
   const [dropped] = group.dropMessages() as [StoredRecord];
   assert(dropped.outcome === outcome);
   assert(dropped.event === event);
   assertEquals(dropped.recordOffset, GROUP_HEAD_BYTES);
-  assertEquals(dropped.offset, GROUP_HEAD_BYTES + RECORD_HEAD_BYTES + 32);
+  assertEquals(dropped.offset, GROUP_HEAD_BYTES + RECORD_HEAD_BYTES + 48);
 });

@@ -5,8 +5,16 @@
  * @module
  */
 
-import { assertEquals, assertGreater, assertGreaterOrEqual, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertMatch,
+} from "@std/assert";
 import { JournalError } from "../../../src/engine/journal/journal_error.ts";
+import { RecordType } from "../../../src/engine/journal/format.ts";
+import { readEvent } from "../../../src/engine/journal/record_reader.ts";
 import { scanSegment } from "../../../src/engine/journal/scan.ts";
 import { turn } from "../../support/broker.ts";
 import type { JournalState } from "../../support/journal_state.ts";
@@ -93,9 +101,10 @@ Deno.test("truncation: the journal of this test has in it what it should have", 
   assertGreater(segments[0]!.base, 0, "the first segment was removed");
   assertEquals(marks.at(-1)!.state, {
     served: {
-      a: ["next 12", "5×2 f4", "9×1 t2", "11×1 t5"],
-      ab: ["next 11", "4×1 f4", "8×1 t2", "9×1 t3", "10×1 t5"],
+      a: ["next 11", "5×2 f4", "8×1 t2", "10×1 t5"],
+      ab: ["next 10", "4×1 f4", "7×1 t2", "8×1 t3", "9×1 t5"],
       b: ["next 1"],
+      "b.dead": ["next 3", "2×1 dead"],
     },
     refused: {},
   });
@@ -103,17 +112,24 @@ Deno.test("truncation: the journal of this test has in it what it should have", 
   const copy = disk.clone(1);
   const ends: number[] = [];
   const types = new Set<number>();
+  const events = new Set<string>();
   for (const { name, base, size } of segments) {
     scanSegment({ file: copy.open(name), head: { ...head, base }, end: size }, {
       group({ end }) {
         if (name === last.name) ends.push(end);
       },
-      record: ({ type }) => void types.add(type),
+      record(record) {
+        types.add(record.type);
+        if (record.type === RecordType.event) events.add(readEvent(record).type);
+      },
       fault: ({ what }) => assertEquals(what, ""),
     });
   }
   assertEquals(ends, marks.map(({ offset }) => offset));
-  assertEquals([...types].sort(), [1, 2, 3, 4, 5]);
+  assertEquals([...types].sort(), [1, 2, 4, 5, 6, 7]);
+  for (const type of ["failed", "streamUpdated", "expirySet", "streamDeleted"]) {
+    assert(events.has(type), type);
+  }
 });
 
 for (const { name } of killed.segments.slice(0, -1)) {

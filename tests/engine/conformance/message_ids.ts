@@ -1,0 +1,80 @@
+/**
+ * What every engine does with messages that are sent again under the same message id.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import type { Register } from "./engine_use.ts";
+
+/** Registers what an engine does with message ids. */
+export function registerMessageIdTests(test: Register): void {
+  test("a message id is stored once, whoever sends it, and the answer has the first one's id", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders", "zero").store("before");
+    const one = use.publisher("orders", "one");
+    const other = use.publisher("orders", "other");
+    assertEquals(await one.storeWished({ text: "a", messageId: "A" }), "orders:2");
+    assertEquals(await other.storeWished({ text: "a", messageId: "A" }), "orders:2 again");
+    assertEquals(await one.storeWished({ text: "b", messageId: "B" }), "orders:3");
+    assertEquals(await use.look("orders"), ["1×0 ready before", "2×0 ready a", "3×0 ready b"]);
+  });
+
+  test("a repetition that comes before the first one is durable is answered when it is", async (use) => {
+    await use.create("orders");
+    const one = use.publisher("orders", "one");
+    const other = use.publisher("orders", "other");
+    one.sendWished({ text: "a", messageId: "A" });
+    other.sendWished({ text: "a", messageId: "A" });
+    assertEquals(await other.outcomes(), ["orders:1 again"]);
+    assertEquals(await one.outcomes(), ["orders:1"]);
+  });
+
+  test("it is recognised although the message is gone, until the window is over", async (use) => {
+    await use.createWith("orders", { dedupWindowMs: 10_000 });
+    const publisher = use.publisher("orders");
+    await publisher.storeWished({ text: "a", messageId: "A" });
+    const follower = use.follower("orders");
+    await follower.received(1);
+    await follower.ack(1);
+    use.advance(9999);
+    assertEquals(await publisher.storeWished({ text: "a", messageId: "A" }), "orders:1 again");
+    use.advance(1);
+    assertEquals(await publisher.storeWished({ text: "a", messageId: "A" }), "orders:2");
+  });
+
+  test("a window of 0 recognises nothing", async (use) => {
+    await use.createWith("orders", { dedupWindowMs: 0 });
+    const publisher = use.publisher("orders");
+    await publisher.storeWished({ text: "a", messageId: "A" });
+    assertEquals(await publisher.storeWished({ text: "a", messageId: "A" }), "orders:2");
+  });
+
+  test("each stream has its own; a message for several of them that was in some is in none again", async (use) => {
+    await use.create("a", "b");
+    await use.publisher("a", "one").storeWished({ text: "x", messageId: "X" });
+    const outcome = await use.publisher("b", "two").storeWished({ text: "x", messageId: "X" });
+    assertEquals(outcome, "b:1");
+    const both = use.publisher(/^[ab]$/, "three");
+    assertEquals(await both.storeWished({ text: "x", messageId: "X" }), "a:1,b:1 again");
+  });
+
+  test("a message id can be used again when the first one was refused", async (use) => {
+    await use.createWith("orders", { maxMessages: 1 });
+    const publisher = use.publisher("orders");
+    await publisher.store("full");
+    assertEquals(await publisher.storeWished({ text: "a", messageId: "A" }), "STREAM_FULL");
+    await use.engine.updateStream("orders", { maxMessages: null });
+    publisher.settled = publisher.nextSequence;
+    assertEquals(await publisher.storeWished({ text: "a", messageId: "A" }), "orders:2");
+  });
+
+  test("a repeated batch that was recognised by its message id is answered as it was", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders", "one").storeWished({ text: "a", messageId: "A" });
+    const other = use.publisher("orders", "other");
+    await other.storeWished({ text: "a", messageId: "A" });
+    const again = use.publisher("orders", "other");
+    assertEquals(await again.storeWished({ text: "a", messageId: "A" }), "orders:1 again");
+  });
+}

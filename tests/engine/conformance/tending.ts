@@ -1,0 +1,158 @@
+/**
+ * What every engine does for those who look after streams.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertCodeLater } from "../../support/frames.ts";
+import { bury } from "./dead_letters.ts";
+import { type EngineUse, type Register, upTo } from "./engine_use.ts";
+
+/** Registers what an engine does for those who look after streams. */
+export function registerTendingTests(test: Register): void {
+  test("a stream that is there keeps its options when it is created again", async (use) => {
+    await use.createWith("orders", { maxDeliveries: 3 });
+    assertEquals(await use.engine.createStream("orders", { maxDeliveries: 7 }), false);
+    assertEquals((await use.engine.getStream("orders")).options.maxDeliveries, 3);
+  });
+
+  test("an update changes what it says and nothing else", async (use) => {
+    await use.createWith("orders", { maxDeliveries: 3, ttlMs: 1000 });
+    await use.engine.updateStream("orders", { ttlMs: null, backoffMs: [5] });
+    const { options } = await use.engine.getStream("orders");
+    assertEquals([options.maxDeliveries, options.ttlMs, options.backoffMs], [3, null, [5]]);
+    assertEquals(options.ackTimeoutMs, 1_800_000);
+    await assertCodeLater("STREAM_NOT_FOUND", () => use.engine.updateStream("nowhere", {}));
+    await assertCodeLater("STREAM_NOT_FOUND", () => use.engine.pauseStream("nowhere", true));
+  });
+
+  test("purging removes what nobody holds", async (use) => {
+    await use.create("orders");
+    const publisher = use.publisher("orders");
+    await publisher.store("a", "b", "c");
+    const follower = use.follower("orders", { messages: 1 });
+    await follower.received(1);
+    await publisher.storeWished({ text: "d", delayMs: 1000 });
+    assertEquals(await use.engine.purgeStream("orders"), 3);
+    assertEquals(await use.look("orders"), ["1×1 pending a"]);
+    await follower.ack(1);
+    await publisher.store("e");
+    await follower.received(2);
+    assertEquals(follower.sink.texts, ["a", "e"]);
+    use.advance(1000);
+    await use.fence();
+    assertEquals(follower.sink.texts, ["a", "e"]);
+    await assertCodeLater("STREAM_NOT_FOUND", () => use.engine.purgeStream("nowhere"));
+  });
+
+  test("peeking shows messages in all states, and takes none", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders").storeWished(
+      { text: "a" },
+      { text: "b", delayMs: 5000 },
+      { text: "c" },
+      { text: "d" },
+    );
+    const follower = use.follower("orders", { name: "worker", messages: 1 });
+    await follower.received(1);
+    const look = ["1×1 pending a", "2×0 delayed b", "3×0 ready c", "4×0 ready d"];
+    assertEquals(await use.look("orders"), look);
+    assertEquals(await use.look("orders"), look);
+    const { infos } = await use.engine.peek("orders", 1, 2);
+    assertEquals(infos, [
+      { id: 1, state: "pending", attempts: 1, follower: "worker" },
+      { id: 2, state: "delayed", attempts: 0, dueAt: use.clock.now + 5000 },
+    ]);
+    assertEquals((await use.engine.peek("orders", 3, 1)).infos.map(({ id }) => id), [3]);
+    assertEquals((await use.engine.peek("orders", 5, 10)).infos, []);
+    assertEquals((await use.engine.peek("orders", 1, 0)).infos, []);
+    await assertCodeLater("STREAM_NOT_FOUND", () => use.engine.peek("nowhere", 1, 1));
+  });
+
+  test("peeking finds what is left far behind what is gone", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders").store(...upTo(3000).map(String));
+    const follower = use.follower("orders");
+    await follower.received(3000);
+    await follower.port.ack([{ firstTag: 2, count: 2998 }], true);
+    assertEquals((await use.engine.peek("orders", 1, 10)).infos.map(({ id }) => id), [1, 3000]);
+    assertEquals((await use.engine.peek("orders", 2, 10)).infos.map(({ id }) => id), [3000]);
+  });
+
+  test("what followers of one name hold can be taken back; they are told", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders").store("a", "b");
+    const stuck = use.follower("orders", { name: "stuck" });
+    await stuck.received(2);
+    stuck.port.setCredit(0, 0);
+    assertEquals(await use.engine.releasePel("stuck"), 2);
+    assertEquals(await use.look("orders"), ["1×1 ready a", "2×0 ready b"]);
+    assertEquals(stuck.sink.revoked, ["1+2 it was taken back by a cursor"]);
+    await assertCodeLater("STALE_DELIVERY", () => stuck.ack(1));
+    await assertCodeLater("FOLLOWER_NOT_FOUND", () => use.engine.releasePel("nobody"));
+  });
+}
+
+/** Registers how an engine explains that nothing moves. */
+export function registerExplanationTests(test: Register): void {
+  test("it explains that there is nothing, or nobody, or that a stream is paused", async (use) => {
+    await use.create("orders");
+    assertMatch(await explain(use), /empty: no message has ever come.*no follower either/s);
+    await use.publisher("orders").store("a");
+    assertMatch(await explain(use), /There is no follower: 1 message waits\./);
+    await use.engine.pauseStream("orders", true);
+    assertMatch(await explain(use), /paused/);
+    await assertCodeLater("STREAM_NOT_FOUND", () => use.engine.explain("nowhere"));
+  });
+
+  test("it explains who has all the credit, and since when", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders").store("a", "b");
+    const follower = use.follower("orders", { name: "worker", messages: 1 });
+    await follower.received(1);
+    const since = new Date(use.clock.now).toISOString();
+    use.advance(5000);
+    const text = await explain(use);
+    assert(text.includes(`Follower "worker" holds 1 message of 1`), text);
+    assert(text.includes(`message 1 of "orders" since ${since}`), text);
+  });
+
+  test("it explains until when messages are delayed, and who holds the others", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders").storeWished({ text: "a" }, { text: "b", delayMs: 5000 });
+    const follower = use.follower("orders", { name: "worker" });
+    await follower.received(1);
+    const text = await explain(use);
+    const due = new Date(use.clock.now + 5000).toISOString();
+    assert(text.includes(`1 message is delayed; it is due at ${due}`), text);
+    assert(text.includes(`1 message is held by "worker" (1, since`), text);
+  });
+
+  test("it explains the latest time that can be said", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders").storeWished({ text: "a", deliverAt: 8.64e15, ttlMs: 1 });
+    assertMatch(await explain(use), /it is due at \+275760-09-13T00:00:00\.000Z/);
+  });
+
+  test("it explains that a follower asks for nothing, and that a stream is full", async (use) => {
+    await use.createWith("orders", { maxMessages: 1 });
+    await use.publisher("orders").store("a");
+    use.follower("orders", { name: "idle", messages: 0 });
+    const text = await explain(use);
+    assert(text.includes(`Follower "idle" asks for nothing`), text);
+    assert(text.includes("The stream is full"), text);
+  });
+
+  test("it explains dead letters that wait", async (use) => {
+    await bury(use, "a");
+    assertMatch(
+      (await use.engine.explain("orders.dead")).join(" "),
+      /no follower: 1 message waits/,
+    );
+  });
+}
+
+async function explain(use: EngineUse): Promise<string> {
+  return (await use.engine.explain("orders")).join(" ");
+}

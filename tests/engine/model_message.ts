@@ -1,0 +1,102 @@
+/**
+ * What the model of the rules knows of streams, messages, followers and deliveries.
+ *
+ * @module
+ */
+
+import type { DeadLetter, StreamOptions } from "../../protocol.ts";
+
+/** A message as it is sent. */
+export interface SentMessage {
+  readonly text: string;
+  readonly delayMs?: number;
+  readonly ttlMs?: number;
+  readonly messageId?: string | undefined;
+}
+
+/** A message that is not gone. */
+export interface ModelMessage {
+  /** Not known while it is on its way from another stream. */
+  id: number;
+  readonly text: string;
+  readonly messageId: string | undefined;
+  /** What is told of it, if it is a dead letter. */
+  readonly story?: DeadLetter | undefined;
+  readonly bytes: number;
+  /** How many of its deliveries count. */
+  attempts: number;
+  /** Until when it is held back; 0 if it is not. */
+  dueAt: number;
+  readonly expiresAt: number;
+  failure?: { readonly firstAt: number; readonly reasons: string[]; readonly follower: string };
+  /** Whose it is now. */
+  holder: ModelFollower | undefined;
+}
+
+/** A stream and its messages, by id. */
+export interface ModelStream {
+  readonly name: string;
+  readonly options: StreamOptions;
+  nextId: number;
+  messages: ModelMessage[];
+  /** Messages that have come from another stream and have got ids: in which order is not said. */
+  arrivals: ModelMessage[];
+  isPaused: boolean;
+  /** The message ids that have come, with the messages' own ids. */
+  readonly messageIds: Map<string, { readonly id: number; readonly at: number }>;
+}
+
+/** A delivery that is not acknowledged. */
+export interface ModelDelivery {
+  readonly tag: number;
+  readonly stream: ModelStream;
+  readonly message: ModelMessage;
+  readonly deliveredAt: number;
+  deadline: number;
+  isBegun: boolean;
+}
+
+/** A follower and what it holds, by tag. */
+export interface ModelFollower {
+  readonly name: string;
+  readonly matches: (stream: string) => boolean;
+  messages: number;
+  bytes: number;
+  isFull: boolean;
+  nextTag: number;
+  held: ModelDelivery[];
+  /** The tag of the oldest delivery, and since when it is the oldest. */
+  oldest: { tag: number; since: number };
+  /** The tags of all that was taken from it. */
+  readonly revoked: number[];
+}
+
+/** Whether a stream holds dead letters. */
+export function isDead({ name }: ModelStream): boolean {
+  return name.endsWith(".dead");
+}
+
+/** Whether a message may not be delivered once more. */
+export function isLast({ stream, message }: ModelDelivery): boolean {
+  return message.attempts + 1 >= stream.options.maxDeliveries && !isDead(stream);
+}
+
+/** Takes a message out of its stream. */
+export function forget(stream: ModelStream, message: ModelMessage): void {
+  stream.messages.splice(stream.messages.indexOf(message), 1);
+}
+
+/** The bytes of messages. */
+export function sumBytes(messages: readonly ModelMessage[]): number {
+  return messages.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** The size of a message with its head and all that it says of itself. */
+export function measure(
+  message: SentMessage & { readonly story?: DeadLetter | undefined },
+): number {
+  const { text, messageId, delayMs, ttlMs, story } = message;
+  return 8 + text.length + (delayMs === undefined ? 0 : 8) + (ttlMs === undefined ? 0 : 8) +
+    (messageId === undefined ? 0 : 1 + messageId.length) +
+    (story === undefined ? 0 : 2 + JSON.stringify(story).length);
+}

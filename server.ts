@@ -138,14 +138,24 @@ class Server implements BrokerServer {
     this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
     this.#listener = openListener(settings, log, this.#sessions);
     const intervalMs = findSweepInterval(settings);
+    let sweepAt = -Infinity;
     this.#ticker = new Ticker({
       now,
       tick: (now) => {
-        heartbeat.sweep(now, intervalMs);
-        return engine.tick(now);
+        // Deadlines of messages may come a thousand times a second; links need not be looked at then.
+        if (now >= sweepAt) {
+          heartbeat.sweep(now, intervalMs);
+          sweepAt = now + intervalMs;
+        }
+        return Math.min(engine.tick(now), sweepAt);
       },
       intervalMs,
     });
+  }
+
+  /** There is a deadline that is earlier than the engine has said. */
+  hasten(at: number): void {
+    this.#ticker.hasten(at);
   }
 
   get hostname(): string {
@@ -227,7 +237,8 @@ async function start(settings: Settings, log: Log): Promise<Server> {
     log.error(message, { directory: settings.storage.directory });
     server?.fail(new Error(message, { cause }));
   };
-  const engine = await openEngine(settings, { now, log, fail });
+  const hasten = (at: number) => server?.hasten(at);
+  const engine = await openEngine(settings, { now, log, fail, hasten });
   try {
     server = new Server(settings, { log, engine, now });
   } catch (error) {
@@ -245,19 +256,29 @@ async function start(settings: Settings, log: Log): Promise<Server> {
 /** The only place that names an engine. */
 async function openEngine(
   { storage }: Settings,
-  { now, log, fail }: {
+  { now, log, fail, hasten }: {
     readonly now: () => number;
     readonly log: Log;
     readonly fail: (cause: unknown) => void;
+    readonly hasten: (at: number) => void;
   },
 ): Promise<Engine> {
   const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
-  if (storage.engine === "memory") return new MemoryEngine({ memoryLimit, now });
+  if (storage.engine === "memory") return new MemoryEngine({ memoryLimit, now, hasten });
   try {
     const disk = DenoDisk.open(directory);
     const report = (kind: "info" | "warning", message: string, fields?: LogFields) =>
       log[kind](message, fields);
-    return await JournalEngine.open({ disk, level, intervalMs, memoryLimit, now, report, fail });
+    return await JournalEngine.open({
+      disk,
+      level,
+      intervalMs,
+      memoryLimit,
+      now,
+      hasten,
+      report,
+      fail,
+    });
   } catch (cause) {
     if (!(cause instanceof JournalError)) throw explainSystemError(cause, directory);
     const exitCode = cause.trouble === "damaged" ? ExitCode.damaged : ExitCode.notStarted;

@@ -18,6 +18,7 @@ import {
   readCredit,
   readPublish,
   readTags,
+  readVerdict,
   type SessionLimits,
   type Welcome,
   writeControlFrame,
@@ -156,8 +157,9 @@ export class Session implements LinkOwner, SessionHost {
     error: BrokerError,
     about: { request?: number; publisher?: number; follower?: number },
   ): void {
-    const { code, message } = error;
-    writeControlFrame(this.link.writer, "error", { code, message, ...about });
+    const { code, message, details } = error;
+    const figures = Object.keys(details).length > 0 ? { details } : {};
+    writeControlFrame(this.link.writer, "error", { code, message, ...about, ...figures });
     this.link.flush();
   }
 
@@ -256,6 +258,12 @@ export class Session implements LinkOwner, SessionHost {
   handleTags(frame: FrameDecoder, verb: "ack" | "release" | "begin"): void {
     const fields = readTags(frame);
     requireMember(this.followers, "follower", fields.follower).handleTags(fields, verb);
+  }
+
+  /** Hands what becomes of deliveries to the follower that holds them. */
+  handleVerdict(frame: FrameDecoder, verb: "nack" | "reject" | "extend"): void {
+    const fields = readVerdict(frame);
+    requireMember(this.followers, "follower", fields.follower).handleVerdict(fields, verb);
   }
 
   /** Ends a publisher for good. */
@@ -441,6 +449,9 @@ const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> 
   [FrameType.ack]: (session, frame) => session.handleTags(frame, "ack"),
   [FrameType.release]: (session, frame) => session.handleTags(frame, "release"),
   [FrameType.begin]: (session, frame) => session.handleTags(frame, "begin"),
+  [FrameType.nack]: (session, frame) => session.handleVerdict(frame, "nack"),
+  [FrameType.reject]: (session, frame) => session.handleVerdict(frame, "reject"),
+  [FrameType.extend]: (session, frame) => session.handleVerdict(frame, "extend"),
 };
 
 /** Passes the protocol's errors on; anything else is a fault of the broker, logged in full. */

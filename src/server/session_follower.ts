@@ -4,7 +4,17 @@
  * @module
  */
 
-import { BrokerError, type OpenFollower, type TagFields, writeDeliver } from "../../protocol.ts";
+import {
+  BrokerError,
+  FrameType,
+  type OpenFollower,
+  type TagFields,
+  type TagRange,
+  type VerdictFields,
+  writeControlFrame,
+  writeDeliver,
+  writeVerdict,
+} from "../../protocol.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../broker/engine.ts";
 import type { SessionHost } from "./session_host.ts";
 
@@ -66,14 +76,46 @@ export class SessionFollower implements FollowerSink {
     this.#follower?.close(lastTag);
   }
 
+  revoke(ranges: readonly TagRange[], reason: string): void {
+    const session = this.#session;
+    if (session.isOver) return;
+    const fields = { follower: this.#number, request: 0, ranges, reason };
+    writeVerdict(session.link.writer, FrameType.revoke, fields);
+    session.link.flush();
+  }
+
+  noteDeleted(stream: string): void {
+    const session = this.#session;
+    if (session.isOver) return;
+    writeControlFrame(session.link.writer, "streamDeleted", { follower: this.#number, stream });
+    session.link.flush();
+  }
+
   /** Handles an `ack`, `release` or `begin` frame. */
   handleTags(fields: TagFields, verb: "ack" | "release" | "begin"): void {
+    this.#do(fields, (follower, isConfirmed) => follower[verb](fields.ranges, isConfirmed));
+  }
+
+  /** Handles a `nack`, `reject` or `extend` frame. */
+  handleVerdict(fields: VerdictFields, verb: "nack" | "reject" | "extend"): void {
+    const { ranges, ms, reason } = fields;
+    this.#do(fields, (follower, isConfirmed) => {
+      if (verb === "nack") return follower.nack(ranges, { delayMs: ms, reason }, isConfirmed);
+      if (verb === "reject") return follower.reject(ranges, reason, isConfirmed);
+      return follower.extend(ranges, ms ?? 0);
+    });
+  }
+
+  /** Does something with deliveries, and answers if that is wanted. */
+  #do(
+    { request, follower }: TagFields,
+    act: (follower: EngineFollower, isConfirmed: boolean) => Promise<void> | void,
+  ): void {
     const session = this.#session;
-    const { request, follower } = fields;
     const about = request === 0 ? { follower } : { follower, request };
     const answer = () => request !== 0 && session.respond(request, null);
     try {
-      const durable = this.#requireOpen()[verb](fields.ranges, request !== 0);
+      const durable = act(this.#requireOpen(), request !== 0);
       if (durable === undefined) answer();
       else {
         durable.then(answer, (error) => session.fail(error, about))

@@ -77,13 +77,14 @@ export class SessionPublisher implements PublisherSink {
     session.freeBudget(batch.bytes);
     if (session.isOver) return;
     const { sequence, count } = batch;
-    const { code, message } = error;
+    const { code, message, details } = error;
     writeControlFrame(session.link.writer, "refuse", {
       publisher: this.#number,
       sequence,
       count,
       code,
       message,
+      ...Object.keys(details).length > 0 && { details },
     });
     session.link.flush();
   }
@@ -102,8 +103,8 @@ export class SessionPublisher implements PublisherSink {
     this.#session.useBudget(batch.bytes);
     if (this.#publisher === undefined) return this.refuse(batch, this.#error!);
     try {
-      checkBatch(batch, this.#session.bodyBytesMax);
-      this.#publisher.publish(batch);
+      const flags = checkBatch(batch, this.#session.bodyBytesMax);
+      this.#publisher.publish(flags === 0 ? batch : { ...batch, flags });
     } catch (error) {
       if (error instanceof BrokerError && !error.fatal) {
         return this.#publisher.refuse(batch, error);

@@ -5,11 +5,17 @@
  */
 
 import {
+  BrokerError,
   type FrameDecoder,
   type Operation,
+  type PeekedMessages,
   readOperation,
   readRequestNumber,
+  type RequestFields,
+  type RequestOptions,
+  writeMessages,
 } from "../../protocol.ts";
+import type { Engine } from "../broker/engine.ts";
 import type { Log } from "./log.ts";
 import type { SessionHost } from "./session_host.ts";
 
@@ -37,10 +43,10 @@ export class SessionRequests {
     const session = this.#session;
     const request = readRequestNumber(frame);
     try {
-      const { operation, name } = readOperation(frame);
+      const operation = readOperation(frame);
       this.#openCount++;
-      return this.#operate(operation, name).then(
-        (result) => session.respond(request, result),
+      return this.#operate(operation).then(
+        (result) => this.#answer(request, result),
         (error) => session.fail(error, { request }),
       ).catch((error) => session.endWith(error)).finally(() => this.#openCount--);
     } catch (error) {
@@ -49,26 +55,95 @@ export class SessionRequests {
     }
   }
 
-  async #operate(operation: Operation, name: string): Promise<unknown> {
-    const { engine, number } = this.#session;
-    switch (operation) {
-      case "createStream":
-        if (await engine.createStream(name)) {
-          this.#log.info("stream created", { stream: name, session: number });
-        }
-        return null;
-      case "deleteStream":
-        await engine.deleteStream(name);
-        this.#log.info("stream deleted", { stream: name, session: number });
-        return null;
-      case "getStreams":
-        return await engine.getStreams();
-      case "getStream":
-        return await engine.getStream(name);
-      case "getPels":
-        return await engine.getPels();
-      case "getPel":
-        return await engine.getPel(name);
-    }
+  #answer(request: number, result: unknown): void {
+    const session = this.#session;
+    if (!(result instanceof Peeked)) return session.respond(request, result);
+    if (session.isOver) return;
+    writeMessages(session.link.writer, request, result.messages);
+    session.link.flush();
+  }
+
+  #operate({ operation, name, options = {} }: Asked): Promise<unknown> {
+    return operations[operation](this.#session.engine, name, options, (what) => {
+      this.#log.info(what, { stream: name, session: this.#session.number });
+    });
   }
 }
+
+/** A request without its number. */
+type Asked = Omit<RequestFields, "request">;
+
+/** Messages, which are not answered as JSON. */
+class Peeked {
+  readonly messages: PeekedMessages;
+
+  constructor(messages: PeekedMessages) {
+    this.messages = messages;
+  }
+}
+
+/** Carries an operation out; `note` writes into the log what it has changed. */
+type Operate = (
+  engine: Engine,
+  name: string,
+  options: RequestOptions,
+  note: (what: string) => void,
+) => Promise<unknown>;
+
+/** So many messages are looked at unless somebody says otherwise. */
+const PEEK_COUNT = 100;
+
+/** What each operation does. */
+const operations: { readonly [Name in Operation]: Operate } = {
+  async createStream(engine, name, { stream }, note) {
+    if (await engine.createStream(name, stream)) note("stream created");
+    return null;
+  },
+  async updateStream(engine, name, { stream = {} }, note) {
+    await engine.updateStream(name, stream);
+    note("stream updated");
+    return null;
+  },
+  async pauseStream(engine, name, _options, note) {
+    await engine.pauseStream(name, true);
+    note("stream paused");
+    return null;
+  },
+  async resumeStream(engine, name, _options, note) {
+    await engine.pauseStream(name, false);
+    note("stream resumed");
+    return null;
+  },
+  async purgeStream(engine, name, _options, note) {
+    const count = await engine.purgeStream(name);
+    note("stream purged");
+    return count;
+  },
+  async deleteStream(engine, name, _options, note) {
+    await engine.deleteStream(name);
+    note("stream deleted");
+    return null;
+  },
+  getStreams: (engine) => engine.getStreams(),
+  getStream: (engine, name) => engine.getStream(name),
+  getPels: (engine) => engine.getPels(),
+  getPel: (engine, name) => engine.getPel(name),
+  releasePel: (engine, name) => engine.releasePel(name),
+  async peek(engine, name, { from = 1, limit = PEEK_COUNT }) {
+    return new Peeked(await engine.peek(name, from, limit));
+  },
+  async getMessage(engine, name, { from = 0 }) {
+    const messages = await engine.peek(name, from, 1);
+    if (messages.infos[0]?.id === from) return new Peeked(messages);
+    throw new BrokerError(
+      "MESSAGE_NOT_FOUND",
+      `Cannot find message ${from} of "${name}": it is gone, or has never been there`,
+    );
+  },
+  async redrive(engine, name, { ids = [] }, note) {
+    const result = await engine.redrive(name, ids);
+    if (result.count > 0) note("dead letters sent back");
+    return result;
+  },
+  explain: (engine, name) => engine.explain(name),
+};

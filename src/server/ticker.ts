@@ -23,20 +23,33 @@ export class Ticker {
   readonly #options: TickerOptions;
   readonly #intervalMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #dueAt = Infinity;
+  #isStopped = false;
 
   constructor(options: TickerOptions) {
     this.#options = options;
     this.#intervalMs = Math.min(options.intervalMs ?? INTERVAL_MS_MAX, INTERVAL_MS_MAX);
-    this.#schedule(Infinity);
+    // What is due already, because it has been waiting for a broker, need not wait longer.
+    this.#schedule(options.now());
   }
 
   /** Ticks no more. */
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
+  /** There is a deadline that is earlier than the last tick has said. */
+  hasten(at: number): void {
+    if (this.#isStopped || at >= this.#dueAt) return;
+    clearTimeout(this.#timer);
+    this.#schedule(at);
+  }
+
   #tick(): void {
+    // What comes up meanwhile is told by the tick.
+    this.#dueAt = -Infinity;
     let next = Infinity;
     try {
       next = this.#options.tick(this.#options.now());
@@ -47,7 +60,10 @@ export class Ticker {
   }
 
   #schedule(next: number): void {
-    const waitMs = Math.max(1, Math.min(next - this.#options.now(), this.#intervalMs));
+    if (this.#isStopped) return;
+    const now = this.#options.now();
+    const waitMs = Math.max(1, Math.min(next - now, this.#intervalMs));
+    this.#dueAt = now + waitMs;
     this.#timer = setTimeout(() => this.#tick(), waitMs);
   }
 }

@@ -370,9 +370,37 @@ const malformedFrames: readonly (readonly [what: string, frame: Uint8Array, tell
     "unknown kind",
   ],
   [
-    "a message with a reserved byte",
-    frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 1, 0, 0, 0x61),
-    "unknown kind",
+    "a message with an unknown flag",
+    frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 0x80, 0, 0, 0x61),
+    "flags are 128",
+  ],
+  [
+    "a message with a story, which only the broker writes",
+    frameOf(
+      FrameType.publish,
+      ...[...PUBLISH_HEAD, ...u32(1), ...u32(12), 1, 0x20, 0, 4, 0, 2, 0x7b, 0x7d],
+    ),
+    "flags are 32",
+  ],
+  [
+    "a message with a span and no time",
+    frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 0x02, 0, 0, 0x61),
+    "flags are 2",
+  ],
+  [
+    "a message with a time that is cut short",
+    frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 0x01, 0, 0, 0x61),
+    "they are cut short",
+  ],
+  [
+    "a message that expires at a time instead of after a span",
+    frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(16), 1, 0x04, 0, 8, ...u64(5)),
+    "an expiry is said as a span",
+  ],
+  [
+    "a message with an empty message id",
+    frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 0x10, 0, 1, 0),
+    "a message id has 1 to 128 bytes",
   ],
   [
     "a message with a header without a name",
@@ -495,6 +523,7 @@ Deno.test("malformed: every frame type that clients do not send is an UNKNOWN_FR
       ...[FrameType.closePublisher, FrameType.publish, FrameType.openFollower],
       ...[FrameType.closeFollower, FrameType.credit],
       ...[FrameType.ack, FrameType.release, FrameType.begin],
+      ...[FrameType.nack, FrameType.reject, FrameType.extend],
     ]);
     for (let type = 0; type < 256; type++) {
       if (known.has(type)) continue;

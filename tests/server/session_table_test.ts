@@ -213,6 +213,9 @@ for (const code of ["SHUTTING_DOWN", "STALE_DELIVERY"] as const) {
     const engine = engineWith({
       openFollower: () => ({
         ack: () => Promise.reject(new BrokerError(code, "later")),
+        nack: () => {},
+        reject: () => {},
+        extend: () => {},
         release: () => {},
         begin: () => {},
         setCredit: () => {},

@@ -15,6 +15,7 @@ import {
   FrameType,
   HEADER_BYTES_MAX,
   MAGIC,
+  STREAM_OPTIONS_DEFAULT,
   type StreamInfo,
 } from "../../protocol.ts";
 import { connect } from "../../client.ts";
@@ -478,6 +479,10 @@ Deno.test("ack: deliveries of a deleted stream are STALE_DELIVERY", async () => 
   await using scene = await startHolding(2);
   const { client, holder } = scene;
   await client.ask("deleteStream", "orders");
+  const { follower, ranges, reason } = await holder.expect("revoke");
+  assertEquals([follower, ranges], [1, [{ firstTag: 1, count: 2 }]]);
+  assertStringIncludes(reason, '"orders" was deleted');
+  assertEquals(await holder.expect("streamDeleted"), { follower: 1, stream: "orders" });
   await holder.sendTags("ack", 1, [[1, 2]], 2);
   await holder.expectError("STALE_DELIVERY");
 });
@@ -576,7 +581,10 @@ Deno.test("close: a member's number may be used again", async () => {
 Deno.test("requests: streams are created, described, listed and deleted", async () => {
   await using broker = await startBroker();
   await using client = await RawClient.open(broker.port);
-  const empty = { ready: 0, pending: 0, followers: 0, bytes: 0, nextId: 1, durability: "memory" };
+  const empty = {
+    ...{ ready: 0, delayed: 0, pending: 0, followers: 0, bytes: 0, nextId: 1 },
+    ...{ durability: "memory", isPaused: false, options: { ...STREAM_OPTIONS_DEFAULT } },
+  };
   for (const name of ["b", "a", "b"]) assertEquals(await client.ask("createStream", name), null);
   assertEquals(await client.ask("getStreams"), [{ name: "a", ...empty }, { name: "b", ...empty }]);
   assertEquals(await client.ask("getStream", "b"), { name: "b", ...empty });
@@ -599,11 +607,14 @@ Deno.test("requests: a stream tells what it holds", async () => {
   assertEquals(await holder.ask("getStream", "orders"), {
     name: "orders",
     ready: 1,
+    delayed: 0,
     pending: 1,
     followers: 1,
     bytes: 2 * (8 + 1),
     nextId: 4,
     durability: "memory",
+    isPaused: false,
+    options: { ...STREAM_OPTIONS_DEFAULT },
   });
 });
 
@@ -613,15 +624,27 @@ Deno.test("requests: pending entry lists show what followers of a name hold", as
   const before = Date.now();
   await holder.openFollower(2, "elsewhere", { name: "idle" });
   const entries = await holder.ask("getPel", "follower 1") as Record<string, unknown>[];
-  assertEquals(entries.map(({ deliveredAt: _, ...entry }) => entry), [
+  const what = entries.map(({ stream, id, attempts }) => ({ stream, id, attempts }));
+  assertEquals(what, [
     { stream: "orders", id: 1, attempts: 1 },
     { stream: "orders", id: 2, attempts: 1 },
   ]);
-  for (const { deliveredAt } of entries) {
+  for (const { deliveredAt, ageMs, deadline, ...rest } of entries) {
+    assertEquals(Object.keys(rest), ["stream", "id", "attempts"]);
     assert(typeof deliveredAt === "number" && Math.abs(deliveredAt - before) < 60_000);
+    assert(typeof ageMs === "number" && ageMs >= 0 && ageMs < 60_000);
+    // Both are rounded to whole milliseconds.
+    const givenMs = (deadline as number) - deliveredAt;
+    assert(Math.abs(givenMs - STREAM_OPTIONS_DEFAULT.ackTimeoutMs) <= 1, `${givenMs} ms`);
   }
-  assertEquals(await holder.ask("getPels"), [
-    { follower: "follower 1", count: 2, entries },
+  const withoutAge = (list: Record<string, unknown>[]) => list.map(({ ageMs: _, ...one }) => one);
+  const lists = await holder.ask("getPels") as {
+    follower: string;
+    count: number;
+    entries: Record<string, unknown>[];
+  }[];
+  assertEquals(lists.map((list) => ({ ...list, entries: withoutAge(list.entries) })), [
+    { follower: "follower 1", count: 2, entries: withoutAge(entries) },
     { follower: "idle", count: 0, entries: [] },
   ]);
   await holder.request(6, "getPel", "nobody");

@@ -31,27 +31,45 @@ import {
 } from "./src/client/connection.ts";
 import type { Duplex } from "./src/transport/duplex.ts";
 
-export { BrokerError, type ErrorCode } from "./protocol.ts";
-export type { PendingEntry, PendingEntryList, StreamInfo } from "./protocol.ts";
+export { BrokerError, type ErrorCode, type ErrorDetails } from "./protocol.ts";
+export type {
+  DeadLetter,
+  DeadLetterCause,
+  MessageState,
+  PendingEntry,
+  PendingEntryList,
+  StreamInfo,
+  StreamOptions,
+  StreamOptionsInput,
+} from "./protocol.ts";
 export { Bind, type BindLike, type BindType } from "./src/client/bind.ts";
 export type { MessageBody } from "./src/client/body.ts";
-export type {
-  BrokerInfo,
-  CloseReason,
-  Connection,
-  ConnectionOptions,
-} from "./src/client/connection.ts";
+export type { CallOptions } from "./src/client/call_options.ts";
+export type { Connection, ConnectionOptions } from "./src/client/connection.ts";
 export { ConnectionClosedError } from "./src/client/connection_closed_error.ts";
-export type { Cursor } from "./src/client/cursor.ts";
+export type { Cursor, PeekOptions } from "./src/client/cursor.ts";
 export type { Follower, FollowerOptions, GetMessagesOptions } from "./src/client/follower.ts";
-export type { AckOptions, Message } from "./src/client/message.ts";
-export type { Publisher, SendOptions } from "./src/client/publisher.ts";
+export type { AckOptions, Message, NackOptions } from "./src/client/message.ts";
+export type { PeekedMessage } from "./src/client/peeked_message.ts";
+export type { Publisher, PublisherOptions } from "./src/client/publisher.ts";
 export type {
   BatchReceipt,
   Receipt,
   StoredMessage,
   StoredRangeReceipt,
 } from "./src/client/receipt.ts";
+export type { RedriveOptions, RedriveResult } from "./src/client/redrive.ts";
+export type { SendBatchOptions, SendOptions } from "./src/client/send_options.ts";
+export type {
+  BrokerInfo,
+  ClosedStatus,
+  CloseReason,
+  ConnectedStatus,
+  ConnectionStatus,
+  LostStatus,
+  ReconnectingStatus,
+  StreamDeletedStatus,
+} from "./src/client/status.ts";
 
 /** Where the broker is, and how to connect. */
 export interface ConnectOptions extends ConnectionOptions {

@@ -45,6 +45,20 @@ export function encodeBody(body: unknown, bytesMax: number): EncodedBody {
   throw new RangeError(`Cannot publish: body is ${bytes.length} bytes, limit is ${bytesMax}`);
 }
 
+/** Finds out how bodies are to be sent; throws like {@linkcode encodeBody} if one of them is bad. */
+export function encodeBodies(bodies: Iterable<unknown>, bytesMax: number): EncodedBody[] {
+  const encoded: EncodedBody[] = [];
+  for (const body of bodies) encoded.push(encodeBody(body, bytesMax));
+  return encoded;
+}
+
+/** Makes a body the publisher's own: what the caller does to its bytes afterwards does not count. */
+export function copyBody(encoded: EncodedBody): EncodedBody {
+  const { kind, content } = encoded;
+  if (kind !== BodyKind.bytes || typeof content === "string") return encoded;
+  return { kind, content: new Uint8Array(content) };
+}
+
 function chooseKind(body: unknown): EncodedBody {
   if (typeof body === "string") return { kind: BodyKind.text, content: body };
   if (body instanceof Uint8Array) return { kind: BodyKind.bytes, content: body };

@@ -16,9 +16,9 @@ const KEPT_MAX = 100;
 export class Confirmation<T> extends Promise<T> {
   readonly #failures: Failures;
   readonly #resolve: (value: T) => void;
-  readonly #reject: (error: Error) => void;
+  readonly #reject: (reason: unknown) => void;
   #isAwaited = false;
-  #isRefused = false;
+  #failure: "refused" | "abandoned" | undefined;
 
   /** What `then` and `await` make of it are ordinary promises. */
   static override get [Symbol.species](): PromiseConstructor {
@@ -27,7 +27,7 @@ export class Confirmation<T> extends Promise<T> {
 
   constructor(failures: Failures) {
     let resolve: (value: T) => void = ignore;
-    let reject: (error: Error) => void = ignore;
+    let reject: (reason: unknown) => void = ignore;
     super((resolveThis, rejectThis) => {
       resolve = resolveThis;
       reject = rejectThis;
@@ -40,6 +40,11 @@ export class Confirmation<T> extends Promise<T> {
   /** Whether anybody waits for it. */
   get isAwaited(): boolean {
     return this.#isAwaited;
+  }
+
+  /** Whether the call has been given up. */
+  get isAbandoned(): boolean {
+    return this.#failure === "abandoned";
   }
 
   override then<R = T, E = never>(
@@ -58,10 +63,23 @@ export class Confirmation<T> extends Promise<T> {
   /** It is not stored. */
   refuse(error: Error): void {
     // A call that went into several batches may be refused by each of them.
-    if (this.#isRefused) return;
-    this.#isRefused = true;
+    if (this.#failure !== undefined) return;
+    this.#failure = "refused";
     this.#failures.note(this, error);
     this.#reject(error);
+  }
+
+  /** Whoever made the call has given it up: there is nothing to tell to anybody. */
+  abandon(reason: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = "abandoned";
+    this.silence();
+    this.#reject(reason);
+  }
+
+  /** Does something as soon as the outcome is known; that is not waiting for it. */
+  whenSettled(action: () => void): void {
+    super.then(action, action);
   }
 
   /** Keeps its failure from ending the process; that is not waiting for it. */

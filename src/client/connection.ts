@@ -15,10 +15,15 @@ import type { Duplex } from "../transport/duplex.ts";
 import { Backoff } from "./backoff.ts";
 import { Bind, type BindLike } from "./bind.ts";
 import { BrokerSession } from "./broker_session.ts";
+import { type CallOptions, whenAborted } from "./call_options.ts";
+import { ClientCursor } from "./client_cursor.ts";
+import { ClientFollower } from "./client_follower.ts";
+import { ClientPublisher } from "./client_publisher.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
-import { ClientCursor, type Cursor } from "./cursor.ts";
-import { ClientFollower, type Follower, type FollowerOptions } from "./follower.ts";
-import { ClientPublisher, type Publisher } from "./publisher.ts";
+import type { Cursor } from "./cursor.ts";
+import type { Follower, FollowerOptions } from "./follower.ts";
+import { type Publisher, type PublisherOptions, resolvePublisherOptions } from "./publisher.ts";
+import { type BrokerInfo, type CloseReason, type ConnectionStatus, StatusBoard } from "./status.ts";
 import { Uplink } from "./uplink.ts";
 
 /** Options of every connection, however it is made. */
@@ -45,29 +50,12 @@ export interface ConnectionOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Why a connection is closed for good. */
-export interface CloseReason {
-  /** Why, in a sentence. */
-  readonly message: string;
-  /** What the broker objected to, if it did; absent when the connection was closed here. */
-  readonly error?: Error;
-}
-
-/** What a broker says of itself when a client comes. */
-export interface BrokerInfo {
-  /** The broker's version. */
-  readonly version: string;
-  /** The engine that holds the streams. */
-  readonly engine: string;
-  /** What a confirm promises. */
-  readonly durability: string;
-}
-
 /**
  * A connection to a broker; one TCP connection carries all its members.
  *
  * A connection that is lost comes back by itself, for as long as it takes, with all its publishers
- * and followers: attempts are 0.1 to 10 seconds apart, at random. What was sent and not confirmed is
+ * and followers. Before each attempt it pauses for a random time: up to 0.1 seconds before the first,
+ * up to twice as long before each further one, 10 seconds at most. What was sent and not confirmed is
  * sent again, and stored once, if the connection comes back within 10 minutes.
  *
  * @example Closing by leaving a block
@@ -92,11 +80,31 @@ export interface Connection extends AsyncDisposable {
    * Opens a publisher.
    *
    * @param bind The stream to publish to, or a `RegExp` (or `Bind.regex`) for all that match.
-   * @throws {TypeError | RangeError} If the bind is not allowed; see {@linkcode Bind}.
+   * @param options What happens when a stream is full, and how much may be under way.
+   * @throws {TypeError | RangeError} If the bind or an option is not allowed; see {@linkcode Bind}.
    * @throws {BrokerError} `TOO_MANY_MEMBERS` if the connection has 10,000 publishers.
    * @throws {ConnectionClosedError} If the connection is closed.
+   *
+   * @example Waiting for room instead of failing
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("small", { maxMessages: 10 });
+   * const publisher = connection.publisher("small", { whenFull: "wait", maxUnconfirmed: 1000 });
+   * for (let number = 0; number < 50; number++) publisher.sendMessage(number);
+   *
+   * const seen: unknown[] = [];
+   * for await (const message of connection.follower("small").getMessages()) {
+   *   await message.ack();
+   *   if (seen.push(message.body) === 50) break;
+   * }
+   * assertEquals(seen, Array.from({ length: 50 }, (_, number) => number));
+   * ```
    */
-  publisher(bind: BindLike): Publisher;
+  publisher(bind: BindLike, options?: PublisherOptions): Publisher;
 
   /**
    * Opens a follower. Nothing is fetched before its messages are asked for.
@@ -114,13 +122,44 @@ export interface Connection extends AsyncDisposable {
   cursor(): Cursor;
 
   /**
-   * Closes the connection: confirms that are under way are waited for, acknowledgements are sent,
-   * what was fetched ahead is given back. Calling it again waits for the same.
+   * What happens to the connection: it is lost, it is tried to get it back, it is there again; a
+   * stream is gone that was followed; it is closed. The first thing told is the state of the moment,
+   * the last one `closed`, after which the loop ends.
    *
+   * Every call has its own list, and whoever does not read loses the oldest of more than 1,000 events.
+   *
+   * @param options A signal to end the loop, with its reason as an error.
+   * @returns What happens, to iterate over with `for await`.
+   *
+   * @example Telling somebody
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * const connection = await broker.connect();
+   * const seen: string[] = [];
+   * for await (const status of connection.status()) {
+   *   seen.push(status.type);
+   *   if (status.type === "connected") await connection.close();
+   * }
+   * assertEquals(seen, ["connected", "closed"]);
+   * ```
+   */
+  status(options?: CallOptions): AsyncIterableIterator<ConnectionStatus>;
+
+  /**
+   * Closes the connection: what was sent is confirmed first, what stands in a publisher's line or
+   * waits for room in a stream included; what was asked for is answered, acknowledgements are sent,
+   * what was fetched ahead is given back. If the connection is lost meanwhile, or the signal is
+   * aborted, what is not confirmed or answered fails with `ConnectionClosedError`. Calling it again
+   * waits for the same.
+   *
+   * @param options A signal after which confirms and answers are not waited for any more.
    * @throws {Error} What could not be published and has not been told to anybody: the connection is
    * closed all the same.
    */
-  close(): Promise<void>;
+  close(options?: CallOptions): Promise<void>;
 }
 
 /** Makes a connection; called again whenever one is lost. */
@@ -141,7 +180,10 @@ export class ClientConnection implements Connection {
   readonly #dial: Dial;
   readonly #options: ConnectionOptions;
   readonly #uplink: Uplink;
+  readonly #board = new StatusBoard();
   readonly #closing = new AbortController();
+  /** Resolves when whoever closes does not want to wait for confirms any more. */
+  readonly #hurry = Promise.withResolvers<void>();
   #session: BrokerSession | undefined;
   #broker: BrokerInfo;
   /** Whether the last session was of any use: the broker has answered something. */
@@ -155,7 +197,7 @@ export class ClientConnection implements Connection {
   ) {
     this.#dial = dial;
     this.#options = options;
-    this.#uplink = new Uplink(first.welcome.limits);
+    this.#uplink = new Uplink(first.welcome.limits, this.#board);
     this.#broker = describeBroker(first.welcome);
     this.closed = this.#run(first);
   }
@@ -179,10 +221,11 @@ export class ClientConnection implements Connection {
     return this.#broker;
   }
 
-  publisher(bind: BindLike): Publisher {
+  publisher(bind: BindLike, options: PublisherOptions = {}): Publisher {
     this.#uplink.requireOpen("open a publisher");
     checkMemberCount("publishers", this.#uplink.publishers.size);
-    return new ClientPublisher(this.#uplink, Bind.from(bind));
+    const resolved = resolvePublisherOptions(options);
+    return new ClientPublisher(this.#uplink, Bind.from(bind), resolved);
   }
 
   follower<Body = unknown>(bind: BindLike, options: FollowerOptions = {}): Follower<Body> {
@@ -199,7 +242,16 @@ export class ClientConnection implements Connection {
     return new ClientCursor(this.#uplink);
   }
 
-  close(): Promise<void> {
+  status(options: CallOptions = {}): AsyncIterableIterator<ConnectionStatus> {
+    return this.#board.watch(options);
+  }
+
+  close({ signal }: CallOptions = {}): Promise<void> {
+    if (signal?.aborted) this.#hurry.resolve();
+    else if (signal !== undefined) {
+      const forget = whenAborted(signal, () => this.#hurry.resolve());
+      this.closed.then(forget);
+    }
     this.#closeCall ??= this.#close();
     return this.#closeCall;
   }
@@ -212,9 +264,11 @@ export class ClientConnection implements Connection {
     const members = [...this.#uplink.followers.values(), ...this.#uplink.publishers.values()];
     const closing = Promise.allSettled(members.map((member) => member.close()));
     // Without a link there is nothing to wait for: what is unconfirmed fails, and says so.
-    if (this.#uplink.link !== undefined) await Promise.race([closing, this.closed]);
+    const hurry = this.#hurry.promise;
+    const finished = Promise.all([closing, this.#uplink.answered()]);
+    if (this.#uplink.link !== undefined) await Promise.race([finished, this.closed, hurry]);
     this.#closing.abort();
-    await this.#session?.close();
+    await this.#session?.close(hurry);
     await this.closed;
     throwFailures(await closing);
   }
@@ -227,10 +281,14 @@ export class ClientConnection implements Connection {
       const backoff = new Backoff();
       // Whoever closes does not want a new connection: what is unconfirmed fails, and says so.
       while (this.#closeCall === undefined && !isHopeless(error)) {
-        // A broker that takes a connection and ends it at once is left in peace for a while, too.
+        // A broker that takes a connection and ends it at once is left in peace longer each time.
         if (this.#hasServed) backoff.reset();
-        else await backoff.pause(signal);
-        const attempt = () => openSession(this.#dial, this.#options, signal);
+        await backoff.pause(signal);
+        let attemptCount = 0;
+        const attempt = () => {
+          this.#board.post({ type: "reconnecting", attempt: ++attemptCount });
+          return openSession(this.#dial, this.#options, signal);
+        };
         error = await this.#serve(await retry(attempt, backoff, signal));
       }
     } catch (cause) {
@@ -238,8 +296,9 @@ export class ClientConnection implements Connection {
     }
     if (this.#closeCall !== undefined) error = undefined;
     this.#uplink.end(error);
-    if (error === undefined) return { message: "the connection was closed here" };
-    return { message: error.message, error };
+    const reason = describeEnd(error);
+    this.#board.post({ type: "closed", reason });
+    return reason;
   }
 
   /** Uses a session until it ends; returns why it did. */
@@ -250,6 +309,7 @@ export class ClientConnection implements Connection {
     this.#session = session;
     this.#broker = describeBroker(welcome);
     uplink.attach(session.link, welcome.limits);
+    this.#board.post({ type: "connected", broker: this.#broker });
     this.#hasServed = false;
     const error = await session.serve({
       handleFrame: (frame) => {
@@ -261,6 +321,10 @@ export class ClientConnection implements Connection {
     });
     uplink.detach();
     this.#session = undefined;
+    // Whoever closes has not lost anything.
+    if (this.#closeCall === undefined) {
+      this.#board.post(error === undefined ? { type: "lost" } : { type: "lost", error });
+    }
     return error;
   }
 
@@ -334,6 +398,11 @@ function isHopeless(error: unknown): boolean {
 
 function describeBroker({ version, engine, durability }: Welcome): BrokerInfo {
   return { version, engine, durability };
+}
+
+function describeEnd(error: Error | undefined): CloseReason {
+  if (error === undefined) return { message: "the connection was closed here" };
+  return { message: error.message, error };
 }
 
 function checkMemberCount(kind: string, count: number): void {

@@ -6,7 +6,8 @@
 
 /**
  * The connection is closed and will not come back by itself: it was closed here, or the broker
- * refused it in a way that trying again cannot mend (`cause` tells).
+ * refused it in a way that trying again cannot mend (`cause` tells). Or it was lost, and with it the
+ * answer to a request that is not sent again, or not any more after five repetitions.
  */
 export class ConnectionClosedError extends Error {
   /**

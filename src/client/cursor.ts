@@ -1,20 +1,41 @@
 /**
- * Creates, lists and looks into streams. A cursor takes no part in the exchange of messages.
+ * Cursors as applications see them: what creates, changes, lists and looks into streams.
  *
  * @module
  */
 
-import {
-  findLabelMistake,
-  findStreamNameMistake,
-  type PendingEntry,
-  type PendingEntryList,
-  type StreamInfo,
+import type {
+  PendingEntry,
+  PendingEntryList,
+  StreamInfo,
+  StreamOptionsInput,
 } from "../../protocol.ts";
-import type { Uplink } from "./uplink.ts";
+import type { CallOptions } from "./call_options.ts";
+import type { PeekedMessage } from "./peeked_message.ts";
+import type { RedriveOptions, RedriveResult } from "./redrive.ts";
+
+/** Options of {@linkcode Cursor.peek}. */
+export interface PeekOptions {
+  /**
+   * The first id to look for.
+   *
+   * @default {1}
+   */
+  readonly from?: number;
+  /**
+   * How many messages to look at, 1 to 1,000.
+   *
+   * @default {100}
+   */
+  readonly limit?: number;
+}
 
 /**
- * The utility member of a connection.
+ * The utility member of a connection. It takes no part in the exchange of messages.
+ *
+ * What reads, and what may be done twice (to create, change, pause or resume a stream), is asked
+ * again when the connection is lost before the answer. Everything else fails then with
+ * `ConnectionClosedError`: it may have been done or not.
  *
  * @example Looking around
  * ```ts
@@ -32,79 +53,192 @@ import type { Uplink } from "./uplink.ts";
  */
 export interface Cursor {
   /**
-   * Creates a stream. If there is one of that name already, nothing happens.
+   * Creates a stream. If there is one of that name already, nothing happens: it keeps its options.
    *
    * @param name 1 to 128 of the characters `A-Z a-z 0-9 . _ -`, a letter or a digit first.
-   * @throws {RangeError} If the name is not allowed.
+   * @param options What is set for it; what is not said has its default.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name or an option is not allowed; nothing was sent.
    * @throws {BrokerError} `TOO_MANY_STREAMS`.
+   *
+   * @example A stream that holds 1,000 messages at most, each delivered 3 times at most
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * const cursor = connection.cursor();
+   * await cursor.createStream("orders", { maxMessages: 1000, maxDeliveries: 3 });
+   * assertEquals((await cursor.getStream("orders")).options.maxDeliveries, 3);
+   * ```
    */
-  createStream(name: string): Promise<void>;
+  createStream(name: string, options?: StreamOptionsInput, call?: CallOptions): Promise<void>;
+  /**
+   * Changes a stream's options, those that are given. They count from now on.
+   *
+   * @param name The stream's name.
+   * @param options What is set anew.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name or an option is not allowed; nothing was sent.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   */
+  updateStream(name: string, options: StreamOptionsInput, call?: CallOptions): Promise<void>;
+  /**
+   * Lets nothing be delivered from a stream until it is resumed, also after the broker was started
+   * again. Publishing goes on, and what followers hold stays theirs.
+   *
+   * @param name The stream's name.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name is not allowed.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   */
+  pauseStream(name: string, call?: CallOptions): Promise<void>;
+  /**
+   * Lets messages of a paused stream be delivered again. If it is not paused, nothing happens.
+   *
+   * @param name The stream's name.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name is not allowed.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   */
+  resumeStream(name: string, call?: CallOptions): Promise<void>;
+  /**
+   * Removes all messages of a stream that no follower holds: those that are ready and those that are
+   * held back. They do not go to the dead letters.
+   *
+   * @param name The stream's name.
+   * @param call A signal to stop waiting.
+   * @returns How many were removed.
+   * @throws {RangeError} If the name is not allowed.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {ConnectionClosedError} If the connection is lost before the answer.
+   */
+  purgeStream(name: string, call?: CallOptions): Promise<number>;
   /**
    * Deletes a stream with all its messages. Followers bound to it wait for a stream of that name.
    *
    * @param name The stream's name.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {ConnectionClosedError} If the connection is lost before the answer.
    */
-  deleteStream(name: string): Promise<void>;
+  deleteStream(name: string, call?: CallOptions): Promise<void>;
   /** Tells of all streams, sorted by name. */
-  getStreams(): Promise<StreamInfo[]>;
+  getStreams(call?: CallOptions): Promise<StreamInfo[]>;
   /**
    * Tells of one stream.
    *
    * @param name The stream's name.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    */
-  getStream(name: string): Promise<StreamInfo>;
+  getStream(name: string, call?: CallOptions): Promise<StreamInfo>;
   /** Tells what followers have taken and not acknowledged, by the followers' names. */
-  getPels(): Promise<PendingEntryList[]>;
+  getPels(call?: CallOptions): Promise<PendingEntryList[]>;
   /**
    * Tells what the followers of one name have taken and not acknowledged: the first 50,000 entries.
    *
    * @param followerName The followers' name.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if none of that name is connected.
    */
-  getPel(followerName: string): Promise<PendingEntry[]>;
-}
-
-/** The cursor of a client. */
-export class ClientCursor implements Cursor {
-  readonly #uplink: Uplink;
-
-  constructor(uplink: Uplink) {
-    this.#uplink = uplink;
-  }
-
-  async createStream(name: string): Promise<void> {
-    checkStreamName(name);
-    await this.#uplink.request("createStream", name);
-  }
-
-  async deleteStream(name: string): Promise<void> {
-    checkStreamName(name);
-    await this.#uplink.request("deleteStream", name);
-  }
-
-  async getStreams(): Promise<StreamInfo[]> {
-    return await this.#uplink.request("getStreams") as StreamInfo[];
-  }
-
-  async getStream(name: string): Promise<StreamInfo> {
-    checkStreamName(name);
-    return await this.#uplink.request("getStream", name) as StreamInfo;
-  }
-
-  async getPels(): Promise<PendingEntryList[]> {
-    return await this.#uplink.request("getPels") as PendingEntryList[];
-  }
-
-  async getPel(followerName: string): Promise<PendingEntry[]> {
-    const mistake = findLabelMistake(followerName);
-    if (mistake !== undefined) throw new RangeError(`Cannot look for a follower: ${mistake}`);
-    return await this.#uplink.request("getPel", followerName) as PendingEntry[];
-  }
-}
-
-function checkStreamName(name: string): void {
-  const mistake = findStreamNameMistake(name);
-  if (mistake !== undefined) throw new RangeError(`Cannot use a stream name: ${mistake}`);
+  getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]>;
+  /**
+   * Takes back what the followers of one name hold, so that others get it. What they were working on
+   * counts as an attempt; the signals of those messages abort.
+   *
+   * @param followerName The followers' name.
+   * @param call A signal to stop waiting.
+   * @returns How many messages were taken back.
+   * @throws {RangeError} If the name is not allowed.
+   * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if none of that name is connected.
+   * @throws {ConnectionClosedError} If the connection is lost before the answer.
+   */
+  releasePel(followerName: string, call?: CallOptions): Promise<number>;
+  /**
+   * Looks at messages of a stream without taking them, in the order of their ids, whatever their
+   * state is. An answer ends early when it has 1 MiB: to look at all, go on behind the last id until
+   * an answer is empty.
+   *
+   * @param stream The stream's name.
+   * @param options Where to begin, and how many.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name, `from` or `limit` is not allowed.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   *
+   * @example Looking at what waits
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * const cursor = connection.cursor();
+   * await cursor.createStream("orders");
+   * await connection.publisher("orders").sendMessages(["one", "two", "three"]);
+   * const messages = await cursor.peek("orders", { from: 2, limit: 10 });
+   * assertEquals(messages.map(({ id, body, state }) => [id, body, state]), [
+   *   [2, "two", "ready"],
+   *   [3, "three", "ready"],
+   * ]);
+   * ```
+   */
+  peek(stream: string, options?: PeekOptions, call?: CallOptions): Promise<PeekedMessage[]>;
+  /**
+   * Looks at one message without taking it.
+   *
+   * @param stream The stream's name.
+   * @param id The message's id.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name or the id is not allowed.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `MESSAGE_NOT_FOUND` if it is gone or never was.
+   */
+  getMessage(stream: string, id: number, call?: CallOptions): Promise<PeekedMessage>;
+  /**
+   * Sends dead letters back to where they came from, the oldest first: each gets a new id there, and
+   * begins with no attempts. What comes into the dead-letter stream meanwhile is left there.
+   *
+   * @param stream The stream that they came from, or its dead-letter stream, `<name>.dead`.
+   * @param options Which, how many, how fast; a signal to stop. What was sent back before it stays so.
+   * @returns How many were sent back, and how many that were chosen could not be.
+   * @throws {TypeError | RangeError} If the name or an option is not allowed.
+   * @throws {BrokerError} `STREAM_NOT_FOUND` if there is no such stream.
+   * @throws {ConnectionClosedError} If the connection is lost while messages are sent back.
+   *
+   * @example Trying again what was rejected
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * const cursor = connection.cursor();
+   * await cursor.createStream("orders");
+   * await connection.publisher("orders").sendMessage("an order");
+   * for await (const message of connection.follower("orders").getMessages()) {
+   *   await message.reject("no such article", { confirm: true });
+   *   break;
+   * }
+   * const result = await cursor.redrive("orders", {
+   *   filter: ({ deadLetter }) => deadLetter?.cause === "rejected",
+   * });
+   * assertEquals(result, { count: 1, skipped: 0 });
+   * assertEquals((await cursor.getStream("orders")).ready, 1);
+   * ```
+   */
+  redrive(stream: string, options?: RedriveOptions): Promise<RedriveResult>;
+  /**
+   * Says in sentences, for a person, why a stream's messages are delivered or are not: whether it is
+   * paused, who follows it, what they hold, what is held back until when.
+   *
+   * @param stream The stream's name.
+   * @param call A signal to stop waiting.
+   * @throws {RangeError} If the name is not allowed.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   */
+  explain(stream: string, call?: CallOptions): Promise<string[]>;
 }

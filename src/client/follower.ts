@@ -1,30 +1,12 @@
 /**
- * Takes messages: asks for as many as the handler can use, hands them out one by one, and sends
- * acknowledgements in ranges.
+ * Followers as applications see them: what takes messages from streams.
  *
  * @module
  */
 
-import {
-  BrokerError,
-  type DeliverFields,
-  type FrameDecoder,
-  FrameType,
-  readBatch,
-  readEntrySize,
-  writeControlFrame,
-  writeCredit,
-  writeTags,
-} from "../../protocol.ts";
-import type { Link } from "../transport/link.ts";
 import type { Bind } from "./bind.ts";
-import { ConnectionClosedError } from "./connection_closed_error.ts";
-import type { FollowingMember } from "./member.ts";
-import { type AckOptions, type DeliveredBatch, DeliveredMessage, type Message } from "./message.ts";
-import { setImmediate } from "node:timers";
-import { Prefetch, WORK_MS } from "./prefetch.ts";
-import { TagRanges } from "./tag_ranges.ts";
-import type { Uplink } from "./uplink.ts";
+import type { CallOptions } from "./call_options.ts";
+import type { AckOptions, Message, NackOptions } from "./message.ts";
 
 /** Options of {@linkcode Connection.follower}. */
 export interface FollowerOptions {
@@ -45,7 +27,7 @@ export interface FollowerOptions {
 }
 
 /** Options of {@linkcode Follower.getMessages}. */
-export interface GetMessagesOptions {
+export interface GetMessagesOptions extends CallOptions {
   /**
    * Acknowledge each message before the loop sees it: what becomes of it there does not count.
    *
@@ -58,7 +40,11 @@ export interface GetMessagesOptions {
 
 /**
  * Takes messages from the streams that its bind matches. Followers of one stream compete: a message
- * goes to one of them, which holds it until it is acknowledged.
+ * goes to one of them, which holds it until it is acknowledged, given back or rejected.
+ *
+ * A message that is held for longer than the stream's `ackTimeoutMs` is taken back by the broker and
+ * delivered again; {@linkcode Follower.extendMessage} takes more time, {@linkcode Message.signal}
+ * tells when it is too late.
  *
  * @typeParam Body What the messages' bodies are; it is not checked.
  *
@@ -103,370 +89,104 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * Acknowledges a message: it is done, and gone.
    *
    * A plain acknowledgement is on its way when the call returns, together with others and without
-   * waiting; if the connection is lost or closed at that moment, the message may come again. With `confirm`
-   * the call resolves when it is as durable as the engine promises: the message never comes again.
+   * waiting; if the connection is lost or closed at that moment, or the broker has taken the message
+   * back before, it may come again. With `confirm` the call resolves when it is as durable as the
+   * engine promises: the message never comes again.
    *
    * @param message A message of this follower.
-   * @param options Whether to wait for the broker.
+   * @param options Whether to wait for the broker, and a signal to stop waiting.
    * @throws {TypeError} If the message was taken by another follower.
-   * @throws {BrokerError} `STALE_DELIVERY` if it was acknowledged before; with `confirm` also if the
-   * connection was lost since: it is somebody else's now.
+   * @throws {BrokerError} `STALE_DELIVERY` if it was acknowledged, given back or rejected before; with
+   * `confirm` also if it was lost or taken back since: it is somebody else's now.
    * @throws {ConnectionClosedError} With `confirm`, if the connection was lost before the answer.
    */
   ackMessage(message: Message<Body>, options?: AckOptions): Promise<void>;
+
+  /**
+   * Gives a message back that could not be worked off: it is held back for a while and delivered
+   * again, to this follower or another one. If this was its last delivery (the stream's
+   * `maxDeliveries`), it goes to the dead letters instead.
+   *
+   * It is sent like an acknowledgement: plainly it is on its way when the call returns, and comes
+   * behind what this follower has said before; with `confirm` the broker's answer is waited for. If
+   * it does not get through, the message is delivered again without a delay.
+   *
+   * @param message A message of this follower.
+   * @param options When it comes back, and why; whether to wait for the broker.
+   * @throws {TypeError} If the message was taken by another follower, or an option is of a wrong type.
+   * @throws {RangeError} If `delayMs` is not a whole number from 0 to a hundred years, or `reason` has
+   * more than 256 bytes; nothing was sent.
+   * @throws {BrokerError} `STALE_DELIVERY` like {@linkcode Follower.ackMessage}.
+   * @throws {ConnectionClosedError} With `confirm`, if the connection was lost before the answer.
+   *
+   * @example Trying again in a moment
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("mails");
+   * await connection.publisher("mails").sendMessage("hello");
+   *
+   * const follower = connection.follower("mails");
+   * for await (const message of follower.getMessages()) {
+   *   if (message.attempts === 2) break;
+   *   await follower.nackMessage(message, { delayMs: 10, reason: "the server is busy" });
+   * }
+   * ```
+   */
+  nackMessage(message: Message<Body>, options?: NackOptions): Promise<void>;
+
+  /**
+   * Rejects a message that can never be worked off: it goes to the stream's dead letters at once, or
+   * is gone if the stream keeps none. It is sent like {@linkcode Follower.nackMessage}.
+   *
+   * @param message A message of this follower.
+   * @param reason Why, for whoever looks into the dead letters: 256 bytes of UTF-8 at most.
+   * @param options Whether to wait for the broker, and a signal to stop waiting.
+   * @throws {TypeError} If the message was taken by another follower, or `reason` is not a string.
+   * @throws {RangeError} If `reason` is too long; nothing was sent.
+   * @throws {BrokerError} `STALE_DELIVERY` like {@linkcode Follower.ackMessage}.
+   * @throws {ConnectionClosedError} With `confirm`, if the connection was lost before the answer.
+   */
+  rejectMessage(message: Message<Body>, reason?: string, options?: AckOptions): Promise<void>;
+
+  /**
+   * Takes more time for a message: the broker takes it back `ms` milliseconds from now at the
+   * earliest, instead of `ackTimeoutMs` after the delivery. May be called again and again.
+   *
+   * @param message A message of this follower.
+   * @param ms How long from now, in milliseconds: 1 to a hundred years.
+   * @param options A signal to stop waiting for the broker's answer.
+   * @throws {TypeError} If the message was taken by another follower, or `ms` is not a number.
+   * @throws {RangeError} If `ms` is not a whole number in these limits; nothing was sent.
+   * @throws {BrokerError} `STALE_DELIVERY` if the message is not the follower's any more: it was
+   * acknowledged, given back or rejected, lost or taken back.
+   * @throws {ConnectionClosedError} If the connection was lost before the answer.
+   *
+   * @example Working longer than the stream allows by itself
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("films", { ackTimeoutMs: 1000 });
+   * await connection.publisher("films").sendMessage("film.mkv");
+   *
+   * const follower = connection.follower("films");
+   * for await (const message of follower.getMessages()) {
+   *   await follower.extendMessage(message, 60_000);
+   *   await message.ack();
+   *   break;
+   * }
+   * ```
+   */
+  extendMessage(message: Message<Body>, ms: number, options?: CallOptions): Promise<void>;
 
   /**
    * Ends the follower, and the loops over its messages: what it holds is ready again, and what it
    * had only fetched does not count as an attempt. Calling it again does nothing.
    */
   close(): Promise<void>;
-}
-
-/** Messages of one frame that have not been handed out yet. */
-interface FetchedBatch extends DeliveredBatch {
-  offset: number;
-  nextTag: number;
-  nextId: number;
-  left: number;
-}
-
-/** Someone who waits for a message. */
-interface MessageWaiter extends PromiseWithResolvers<IteratorResult<Message>> {
-  readonly autoAck: boolean;
-}
-
-/** So many messages are handed out before the event loop gets a turn. */
-const TURN_COUNT_MAX = 256;
-
-const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
-const settled: Promise<void> = Promise.resolve();
-const now = (): number => performance.now();
-
-/** The follower of a client. */
-export class ClientFollower implements Follower<never>, FollowingMember {
-  readonly name: string;
-  readonly bind: Bind;
-  readonly #uplink: Uplink;
-  readonly #number: number;
-  readonly #prefetch: Prefetch;
-  /** Counts connections: tags of an earlier one mean nothing any more. */
-  #epoch = 0;
-  /** The last tag that has come over this connection. */
-  #lastTag = 0;
-  #fetched: FetchedBatch[] = [];
-  #fetchedCount = 0;
-  /** How many messages are handed out and not acknowledged. */
-  #heldCount = 0;
-  #handedOutCount = 0;
-  #waiters: MessageWaiter[] = [];
-  readonly #acks = new TagRanges();
-  readonly #begins = new TagRanges();
-  readonly #releases = new TagRanges();
-  /** Nobody asks for messages, or the handler is slow: what comes is given back. */
-  #isPaused = true;
-  /** What the broker was told last. */
-  #creditSent = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
-  /** Set while the broker stops: it is left the time to get what is held acknowledged. */
-  #finished: PromiseWithResolvers<void> | undefined;
-  /** Whether the broker has been told of it, over this connection. */
-  #isOpen = false;
-  #isClosed = false;
-  #error: Error | undefined;
-
-  constructor(uplink: Uplink, bind: Bind, options: Required<FollowerOptions>) {
-    this.#uplink = uplink;
-    this.bind = bind;
-    this.name = options.name;
-    this.#prefetch = new Prefetch(options.prefetch, uplink.limits.unacknowledgedMessages);
-    this.#number = uplink.nextNumber();
-    uplink.followers.set(this.#number, this);
-    // Opened with the rest of this turn: by then it is known whether messages are asked for.
-    uplink.schedule(this);
-  }
-
-  getMessages(options: GetMessagesOptions = {}): AsyncIterableIterator<Message<never>> {
-    const { autoAck = false, signal } = options;
-    const iterator: AsyncIterableIterator<Message> = {
-      next: () => this.#next(autoAck, signal),
-      return: () => {
-        this.#leave();
-        return Promise.resolve(done);
-      },
-      [Symbol.asyncIterator]: () => iterator,
-    };
-    return iterator as AsyncIterableIterator<Message<never>>;
-  }
-
-  ackMessage(message: Message, options?: AckOptions): Promise<void> {
-    if (!(message instanceof DeliveredMessage) || message.owner !== this) {
-      return Promise.reject(
-        new TypeError(`Cannot acknowledge a message that follower "${this.name}" has not taken`),
-      );
-    }
-    if (message.isAcknowledged) return Promise.reject(explainStale(message, "acknowledged before"));
-    message.isAcknowledged = true;
-    const isHeld = message.epoch === this.#epoch && !this.#isClosed;
-    if (isHeld && --this.#heldCount === 0) this.#finished?.resolve();
-    if (options?.confirm) return this.#ackConfirmed(message, isHeld);
-    // A message lost with its connection comes again, to this follower or another one.
-    if (isHeld) {
-      this.#acks.add(message.tag);
-      this.#uplink.schedule(this);
-    }
-    return settled;
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#pause();
-    const { link } = this.#uplink;
-    if (link !== undefined && this.#isOpen) {
-      this.write(link);
-      link.writer.begin(FrameType.closeFollower);
-      link.writer.u32(this.#number);
-      link.writer.u64(this.#lastTag);
-      link.writer.end();
-    }
-    this.end(undefined);
-    this.#uplink.forget(this, this.#number);
-    await link?.drain();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  open(link: Link): void {
-    this.#isOpen = true;
-    const { routeString, bindType, ignoreCase } = this.bind;
-    const { unacknowledgedMessages, unacknowledgedBytes } = this.#uplink.limits;
-    this.#finished = undefined;
-    this.#prefetch.restart(unacknowledgedMessages);
-    this.#isPaused = this.#waiters.length === 0;
-    this.#creditSent = this.#wantedCredit;
-    writeControlFrame(link.writer, "openFollower", {
-      follower: this.#number,
-      name: this.name,
-      bind: { routeString, bindType, ignoreCase },
-      messages: this.#creditSent,
-      bytes: unacknowledgedBytes,
-    });
-    link.flush();
-  }
-
-  write(link: Link): void {
-    const { writer } = link;
-    if (!this.#isOpen) this.open(link);
-    // Less credit comes before what is given back, or the broker would deliver it here again.
-    if (this.#creditSent !== this.#wantedCredit) {
-      this.#creditSent = this.#wantedCredit;
-      writeCredit(writer, {
-        follower: this.#number,
-        messages: this.#creditSent,
-        bytes: this.#uplink.limits.unacknowledgedBytes,
-      });
-    }
-    for (
-      const [type, tags] of [
-        [FrameType.begin, this.#begins],
-        [FrameType.release, this.#releases],
-        [FrameType.ack, this.#acks],
-      ] as const
-    ) {
-      if (tags.isEmpty) continue;
-      writeTags(writer, type, { follower: this.#number, request: 0, ranges: tags.take() });
-    }
-    link.flush();
-  }
-
-  lose(): void {
-    this.#isOpen = false;
-    this.#epoch++;
-    this.#lastTag = 0;
-    this.#fetched = [];
-    this.#fetchedCount = 0;
-    this.#heldCount = 0;
-    for (const tags of [this.#acks, this.#begins, this.#releases]) tags.clear();
-    this.#finished?.resolve();
-  }
-
-  finish(): Promise<void> {
-    this.#finished ??= Promise.withResolvers();
-    this.#pause();
-    if (this.#heldCount === 0) this.#finished.resolve();
-    return this.#finished.promise;
-  }
-
-  end(error: Error | undefined): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    if (error !== undefined) this.#error = explainEnd(error);
-    clearInterval(this.#timer);
-    this.lose();
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve(this.#endResult());
-  }
-
-  handleDelivery(fields: DeliverFields, frame: FrameDecoder): void {
-    const { count, buffer, start, end } = readBatch(frame);
-    const { firstTag, firstId, attempts } = fields;
-    this.#lastTag = firstTag + count - 1;
-    if (this.#isPaused || this.#isClosed) return this.#release(firstTag, count);
-    this.#fetched.push({
-      owner: this,
-      epoch: this.#epoch,
-      stream: this.#uplink.streamName(fields.stream),
-      attempts,
-      // One copy for all: the decoder's buffer is read into again.
-      bytes: buffer.slice(start, end),
-      offset: 0,
-      nextTag: firstTag,
-      nextId: firstId,
-      left: count,
-    });
-    this.#fetchedCount += count;
-    this.#serveWaiters();
-    if (this.#fetchedCount > 0) this.#watchHandler();
-  }
-
-  /** How many messages the broker may let this follower hold, by what is known now. */
-  get #wantedCredit(): number {
-    return this.#isPaused ? this.#heldCount : this.#prefetch.window;
-  }
-
-  #next(
-    autoAck: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<IteratorResult<Message>> {
-    if (this.#isClosed) return this.#endResult();
-    if (signal?.aborted) {
-      this.#leave();
-      return Promise.reject(signal.reason);
-    }
-    if (this.#finished === undefined) this.#isPaused = false;
-    if (this.#fetchedCount === 0) return this.#wait(autoAck, signal);
-    const result = { done: false, value: this.#take(autoAck) };
-    // A handler that never waits would otherwise keep sockets and timers from having their turn.
-    if (this.#handedOutCount % TURN_COUNT_MAX === 0) return afterTurn(result);
-    return Promise.resolve(result);
-  }
-
-  #wait(autoAck: boolean, signal: AbortSignal | undefined): Promise<IteratorResult<Message>> {
-    const waiter: MessageWaiter = { ...Promise.withResolvers(), autoAck };
-    this.#waiters.push(waiter);
-    this.#prefetch.waitBegins(now());
-    this.#prefetch.demand(this.#heldCount);
-    if (this.#creditSent !== this.#wantedCredit) this.#uplink.schedule(this);
-    if (signal !== undefined) this.#abortWith(signal, waiter);
-    return waiter.promise;
-  }
-
-  #abortWith(signal: AbortSignal, waiter: MessageWaiter): void {
-    const abort = () => {
-      this.#waiters = this.#waiters.filter((other) => other !== waiter);
-      this.#leave();
-      waiter.reject(signal.reason);
-    };
-    signal.addEventListener("abort", abort, { once: true });
-    const forget = () => signal.removeEventListener("abort", abort);
-    waiter.promise.then(forget, forget);
-  }
-
-  #serveWaiters(): void {
-    if (this.#waiters.length === 0) return;
-    this.#prefetch.waitEnds(now());
-    while (this.#waiters.length > 0 && this.#fetchedCount > 0) {
-      const { resolve, autoAck } = this.#waiters.shift()!;
-      resolve({ done: false, value: this.#take(autoAck) });
-    }
-    if (this.#waiters.length > 0) this.#prefetch.waitBegins(now());
-  }
-
-  /** Hands the next message out. */
-  #take(autoAck: boolean): DeliveredMessage {
-    const batch = this.#fetched[0]!;
-    const tag = batch.nextTag++;
-    const message = new DeliveredMessage(batch, batch.offset, { id: batch.nextId++, tag });
-    batch.offset += readEntrySize(batch.bytes, batch.offset);
-    if (--batch.left === 0) this.#fetched.shift();
-    this.#fetchedCount--;
-    this.#handedOutCount++;
-    if (autoAck) {
-      message.isAcknowledged = true;
-      this.#acks.add(tag);
-    } else if (this.#heldCount++ > 0) {
-      // Of the oldest one the broker assumes by itself that it is being worked on.
-      this.#begins.add(tag);
-    }
-    const hasChanged = this.#prefetch.take(now);
-    if (hasChanged || autoAck || this.#heldCount > 1) this.#uplink.schedule(this);
-    return message;
-  }
-
-  async #ackConfirmed(message: DeliveredMessage, isHeld: boolean): Promise<void> {
-    if (!isHeld) throw explainStale(message, "lost with its connection");
-    await this.#uplink.sendRequest(undefined, (writer, request) => {
-      writeTags(writer, FrameType.ack, {
-        follower: this.#number,
-        request,
-        ranges: [{ firstTag: message.tag, count: 1 }],
-      });
-    });
-  }
-
-  /** A loop has ended: unless another one waits, nobody asks for messages now. */
-  #leave(): void {
-    if (this.#waiters.length === 0) this.#pause();
-  }
-
-  /** Gives back what is fetched, and asks for nothing more until the handler does. */
-  #pause(): void {
-    this.#isPaused = true;
-    for (const { nextTag, left } of this.#fetched) this.#releases.add(nextTag, left);
-    this.#fetched = [];
-    this.#fetchedCount = 0;
-    this.#uplink.schedule(this);
-  }
-
-  #release(firstTag: number, count: number): void {
-    this.#releases.add(firstTag, count);
-    this.#uplink.schedule(this);
-  }
-
-  /** Looks from time to time whether the handler still takes what is fetched for it. */
-  #watchHandler(): void {
-    if (this.#timer !== undefined || !this.#prefetch.isAutomatic) return;
-    this.#timer = setInterval(() => {
-      if (this.#fetchedCount === 0) {
-        clearInterval(this.#timer);
-        this.#timer = undefined;
-      } else if (this.#prefetch.tick(this.#fetchedCount, this.#heldCount)) {
-        this.#pause();
-      }
-    }, WORK_MS);
-  }
-
-  #endResult(): Promise<IteratorReturnResult<undefined>> {
-    return this.#error === undefined ? Promise.resolve(done) : Promise.reject(this.#error);
-  }
-}
-
-/** Resolves after the event loop has had a turn. */
-function afterTurn<T>(result: T): Promise<T> {
-  return new Promise((resolve) => setImmediate(() => resolve(result)));
-}
-
-function explainStale(message: DeliveredMessage, why: string): BrokerError {
-  return new BrokerError(
-    "STALE_DELIVERY",
-    `Cannot acknowledge message ${message.id} of "${message.stream}": it was ${why}`,
-  );
-}
-
-/** The broker's own refusals are passed on; everything else has ended the connection. */
-function explainEnd(error: Error): Error {
-  if (error instanceof BrokerError && !error.fatal) return error;
-  return new ConnectionClosedError("Cannot get messages: the connection is closed", {
-    cause: error,
-  });
 }

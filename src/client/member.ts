@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { ConfirmFields, DeliverFields, FrameDecoder, Refusal } from "../../protocol.ts";
+import type {
+  ConfirmFields,
+  DeliverFields,
+  FrameDecoder,
+  Refusal,
+  VerdictFields,
+} from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
 
 /** A publisher or a follower. */
@@ -33,6 +39,10 @@ export interface PublishingMember extends Member {
 
 /** A follower. */
 export interface FollowingMember extends Member {
+  /** Its name. */
+  readonly name: string;
   /** Messages have come; the frame is read up to its batch. */
   handleDelivery(fields: DeliverFields, frame: FrameDecoder): void;
+  /** The broker has taken deliveries back. */
+  handleRevocation(fields: VerdictFields): void;
 }

@@ -5,16 +5,21 @@
  */
 
 import {
+  type DeadLetter,
   decodeHeaders,
   ENTRY_HEAD_BYTES,
+  type MessageProperties,
   readEntryHeaderBytes,
   readEntryKind,
   readEntrySize,
+  readProperties,
+  readPropertyBytes,
 } from "../../protocol.ts";
 import { decodeBody } from "./body.ts";
+import type { CallOptions } from "./call_options.ts";
 
 /** How to acknowledge. */
-export interface AckOptions {
+export interface AckOptions extends CallOptions {
   /**
    * Wait until the broker has made the acknowledgement as durable as its engine promises: such a
    * message never comes again. Without it the acknowledgement is on its way when the call returns,
@@ -25,11 +30,52 @@ export interface AckOptions {
   readonly confirm?: boolean;
 }
 
+/** How to give a message back that could not be worked off. */
+export interface NackOptions extends AckOptions {
+  /**
+   * How long the message is held back before it is delivered again, in milliseconds, 0 to a hundred
+   * years.
+   *
+   * @default {what the stream's `backoffMs` says after so many failures}
+   */
+  readonly delayMs?: number;
+  /**
+   * Why, for whoever looks into the dead letters: 256 bytes of UTF-8 at most.
+   *
+   * @default {""}
+   */
+  readonly reason?: string;
+}
+
 /**
- * A message, taken by a follower. Until it is acknowledged it stands in the follower's pending entry
- * list; when the follower's connection ends before that, another follower gets it.
+ * A message, taken by a follower. Until it is acknowledged, given back or rejected it stands in the
+ * follower's pending entry list; when the follower's connection ends before that, another follower
+ * gets it.
  *
  * @typeParam Body What the body is; it is not checked.
+ *
+ * @example Giving back what cannot be worked off now, and rejecting what never can
+ * ```ts
+ * import { serve } from "@simplemq/simplemq/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+ * await using connection = await broker.connect();
+ * await connection.cursor().createStream("orders");
+ * await connection.publisher("orders").sendMessage({ sum: -1 });
+ *
+ * for await (const message of connection.follower<{ sum: number }>("orders").getMessages()) {
+ *   if (message.attempts === 1) {
+ *     await message.nack({ delayMs: 0, reason: "the shop is closed" });
+ *     continue;
+ *   }
+ *   await message.reject("the sum is negative", { confirm: true });
+ *   break;
+ * }
+ * const [dead] = await connection.cursor().peek("orders.dead");
+ * assertEquals(dead?.deadLetter?.cause, "rejected");
+ * assertEquals(dead?.deadLetter?.reasons, ["the shop is closed", "the sum is negative"]);
+ * ```
  */
 export interface Message<Body = unknown> {
   /** What was sent: a string, bytes or a JSON value. Decoded when it is first looked at. */
@@ -44,14 +90,70 @@ export interface Message<Body = unknown> {
   readonly id: number;
   /** How often it has been delivered: 1 is the first time. */
   readonly attempts: number;
+  /** The id that its sender gave it, so that a repetition is recognised; if there is one. */
+  readonly messageId?: string | undefined;
+  /** The time before which it was not to be delivered, in milliseconds since 1970; if it had one. */
+  readonly deliverAt?: number | undefined;
+  /** The time from which on it is not delivered any more, in milliseconds since 1970; if it has one. */
+  readonly expiresAt?: number | undefined;
+  /** What had happened to it before it came into a dead-letter stream; if it has. */
+  readonly deadLetter?: DeadLetter | undefined;
+  /**
+   * Aborts when the delivery is not the follower's any more: the broker has taken it back (it took
+   * longer than the stream's `ackTimeoutMs`, a cursor released it, the stream is gone), its connection
+   * was lost, or the follower was closed. The work is then somebody else's; `reason` is a
+   * `BrokerError` with code `STALE_DELIVERY` that says why. What is done to the message here
+   * (acknowledged, given back, rejected) does not abort it, and after that nothing does.
+   *
+   * @example Passing it on to what should stop then
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("pages");
+   * await connection.publisher("pages").sendMessage("about:blank");
+   *
+   * const follower = connection.follower<string>("pages");
+   * for await (const message of follower.getMessages()) {
+   *   const work = new Promise((resolve) => message.signal.addEventListener("abort", resolve));
+   *   // Or: await fetch(message.body, { signal: message.signal });
+   *   await follower.close();
+   *   await work;
+   *   assertEquals(message.signal.reason.code, "STALE_DELIVERY");
+   * }
+   * ```
+   */
+  readonly signal: AbortSignal;
   /** Acknowledges the message: it is done, and gone. See {@linkcode Follower.ackMessage}. */
   ack(options?: AckOptions): Promise<void>;
+  /** Gives the message back: it is delivered again later. See {@linkcode Follower.nackMessage}. */
+  nack(options?: NackOptions): Promise<void>;
+  /**
+   * Rejects the message: it is not delivered again, and goes to the dead letters. See
+   * {@linkcode Follower.rejectMessage}.
+   */
+  reject(reason?: string, options?: AckOptions): Promise<void>;
+  /**
+   * Takes more time for the message: the broker takes it back `ms` milliseconds from now at the
+   * earliest. See {@linkcode Follower.extendMessage}.
+   */
+  extend(ms: number, options?: CallOptions): Promise<void>;
 }
 
-/** What acknowledges messages: their follower. */
+/** What can be done to messages by whoever took them: their follower. */
 export interface MessageOwner {
   /** Acknowledges a message of its own. */
   ackMessage(message: Message, options?: AckOptions): Promise<void>;
+  /** Gives a message of its own back. */
+  nackMessage(message: Message, options?: NackOptions): Promise<void>;
+  /** Rejects a message of its own. */
+  rejectMessage(message: Message, reason?: string, options?: AckOptions): Promise<void>;
+  /** Takes more time for a message of its own. */
+  extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void>;
+  /** The signal that aborts when a message is not its own any more. */
+  signalOf(message: DeliveredMessage): AbortSignal;
 }
 
 /** Messages of one `deliver` frame. */
@@ -68,13 +170,16 @@ export interface DeliveredBatch {
   readonly bytes: Uint8Array;
 }
 
+/** What this client has done to a message. */
+export type Verdict = "acknowledged" | "given back" | "rejected";
+
 /** A message in the bytes that it came in. Nothing is decoded before it is looked at. */
 export class DeliveredMessage implements Message {
   readonly id: number;
   /** The delivery's tag. */
   readonly tag: number;
-  /** Whether it has been acknowledged by this client. */
-  isAcknowledged = false;
+  /** What this client has done to it; nothing yet if undefined. */
+  verdict: Verdict | undefined = undefined;
   readonly #batch: DeliveredBatch;
   readonly #offset: number;
   #body: unknown;
@@ -117,16 +222,54 @@ export class DeliveredMessage implements Message {
 
   get headers(): Readonly<Record<string, string>> {
     const { bytes } = this.#batch;
-    return decodeHeaders(bytes.subarray(this.#offset + ENTRY_HEAD_BYTES, this.#headersEnd));
+    const start = this.#offset + ENTRY_HEAD_BYTES + readPropertyBytes(bytes, this.#offset);
+    return decodeHeaders(bytes.subarray(start, this.#headersEnd));
+  }
+
+  get messageId(): string | undefined {
+    return this.#properties.messageId;
+  }
+
+  get deliverAt(): number | undefined {
+    return this.#properties.deliverAt;
+  }
+
+  get expiresAt(): number | undefined {
+    return this.#properties.expiresAt;
+  }
+
+  get deadLetter(): DeadLetter | undefined {
+    return this.#properties.deadLetter;
+  }
+
+  get signal(): AbortSignal {
+    return this.#batch.owner.signalOf(this);
   }
 
   ack(options?: AckOptions): Promise<void> {
     return this.#batch.owner.ackMessage(this, options);
   }
 
+  nack(options?: NackOptions): Promise<void> {
+    return this.#batch.owner.nackMessage(this, options);
+  }
+
+  reject(reason?: string, options?: AckOptions): Promise<void> {
+    return this.#batch.owner.rejectMessage(this, reason, options);
+  }
+
+  extend(ms: number, options?: CallOptions): Promise<void> {
+    return this.#batch.owner.extendMessage(this, ms, options);
+  }
+
   get #headersEnd(): number {
     const { bytes } = this.#batch;
     return this.#offset + ENTRY_HEAD_BYTES + readEntryHeaderBytes(bytes, this.#offset);
+  }
+
+  /** Read anew each time: hardly anybody asks twice, and every message would be larger. */
+  get #properties(): MessageProperties {
+    return readProperties(this.#batch.bytes, this.#offset);
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type BodyKind,
   ENTRY_HEAD_BYTES,
   type MessageBatch,
+  readEntrySize,
   writeEntryHead,
 } from "../../protocol.ts";
 
@@ -22,6 +23,8 @@ export interface BatchOutcome {
 
 /** Someone who waits for the outcome of some of a batch's messages. */
 export interface BatchWaiter {
+  /** Whether it has been given up: nobody wants the messages to be stored any more. */
+  readonly isAbandoned: boolean;
   /** The messages are stored; `first` is the index of the waiter's first message in the batch. */
   confirm(outcome: BatchOutcome, first: number): void;
   /** The messages are not stored. */
@@ -38,6 +41,15 @@ const BYTES_MIN = 1024;
 const SPARE_BYTES_MAX = 4 * 1024 * 1024;
 
 const encoder = new TextEncoder();
+
+/** The most bytes that a message can take up, with what stands in front of its body. */
+export function entryBytesMax(
+  content: Uint8Array | string,
+  headers: Uint8Array | undefined,
+): number {
+  const bodyBytes = typeof content === "string" ? content.length * 3 : content.length;
+  return ENTRY_HEAD_BYTES + (headers?.length ?? 0) + bodyBytes;
+}
 
 /** Buffers of batches whose outcome is known, for the next ones of any publisher. */
 export class SpareBuffers {
@@ -62,19 +74,30 @@ export class SpareBuffers {
 
 /** One batch of a publisher. */
 export class OutgoingBatch {
-  /** The number of its first message in all that the publisher sends. */
-  readonly sequence: number;
+  /**
+   * The number of its first message on the wire; 0 until it is sent for the first time, and again
+   * when it was refused: what was refused once is sent again under another number.
+   */
+  sequence = 0;
   readonly #spare: SpareBuffers;
+  readonly #ordinal: number;
   #buffer: Uint8Array;
   #bytes = 0;
   #count = 0;
-  readonly #waiters: BatchWaiter[] = [];
-  readonly #firsts: number[] = [];
+  #waiters: BatchWaiter[] = [];
+  #firsts: number[] = [];
+  /** The places of the waiters' first messages, since some were taken out between them. */
+  #ordinals: number[] | undefined;
 
-  constructor(sequence: number, spare: SpareBuffers) {
-    this.sequence = sequence;
+  constructor(ordinal: number, spare: SpareBuffers) {
+    this.#ordinal = ordinal;
     this.#spare = spare;
     this.#buffer = spare.take();
+  }
+
+  /** The place of its first message in the order of the calls. */
+  get ordinal(): number {
+    return this.#ordinals?.[0] ?? this.#ordinal;
   }
 
   /** How many messages it has. */
@@ -92,15 +115,23 @@ export class OutgoingBatch {
     return { count: this.#count, buffer: this.#buffer, start: 0, end: this.#bytes };
   }
 
-  /** Adds a message: what its body is, the body's bytes or text, the encoded headers. */
-  add(kind: BodyKind, content: Uint8Array | string, headers: Uint8Array | undefined): void {
+  /**
+   * Adds a message: what its body is, the body's bytes or text, the encoded properties and headers,
+   * and which properties there are.
+   */
+  add(
+    kind: BodyKind,
+    content: Uint8Array | string,
+    headers: Uint8Array | undefined,
+    flags: number = 0,
+  ): void {
     const headerBytes = headers?.length ?? 0;
     const bodyAt = this.#bytes + ENTRY_HEAD_BYTES + headerBytes;
     const bodyBytes = typeof content === "string"
       ? this.#writeText(content, bodyAt)
       : this.#writeBytes(content, bodyAt);
     const size = ENTRY_HEAD_BYTES + headerBytes + bodyBytes;
-    writeEntryHead(this.#buffer, this.#bytes, { size, kind, headerBytes });
+    writeEntryHead(this.#buffer, this.#bytes, { size, kind, headerBytes, flags });
     if (headers !== undefined) this.#buffer.set(headers, this.#bytes + ENTRY_HEAD_BYTES);
     this.#bytes += size;
     this.#count++;
@@ -126,6 +157,110 @@ export class OutgoingBatch {
     for (const waiter of this.#waiters) waiter.refuse(error);
   }
 
+  /**
+   * Finds where to cut it, between the messages of two calls.
+   *
+   * @param room How many messages the first part may have.
+   * @returns How many it gets: as many as there may be, or 0.
+   */
+  findCut(room: number): number {
+    let cut = 0;
+    for (const first of this.#firsts) if (first <= room) cut = first;
+    return this.#count <= room ? this.#count : cut;
+  }
+
+  /** Finds where to cut it so that each part has half of the calls; 0 if there is only one call. */
+  findMiddle(): number {
+    return this.#firsts[Math.floor(this.#firsts.length / 2)] ?? 0;
+  }
+
+  /** How much the smallest of its calls has: messages, or bytes. */
+  findSmallest(what: "messages" | "bytes"): number {
+    let smallest = Infinity;
+    let at = 0;
+    for (let index = 0; index < this.#waiters.length; index++) {
+      const count = this.#countOf(index);
+      const bytes = this.#measure(at, count);
+      smallest = Math.min(smallest, what === "messages" ? count : bytes);
+      at += bytes;
+    }
+    return smallest;
+  }
+
+  /**
+   * Takes out the messages of calls that were given up. Only for a batch without a number: what a
+   * broker may know under a number stays what it is.
+   */
+  dropAbandoned(): void {
+    const waiters = this.#waiters;
+    if (!waiters.some(isAbandoned)) return;
+    const ordinals: number[] = [];
+    const firsts: number[] = [];
+    let count = 0;
+    let to = 0;
+    let at = 0;
+    for (let index = 0; index < waiters.length; index++) {
+      const size = this.#measure(at, this.#countOf(index));
+      if (!waiters[index]!.isAbandoned) {
+        this.#buffer.copyWithin(to, at, at + size);
+        ordinals.push(this.#ordinalOf(index));
+        firsts.push(count);
+        count += this.#countOf(index);
+        to += size;
+      }
+      at += size;
+    }
+    this.#waiters = waiters.filter((waiter) => !waiter.isAbandoned);
+    this.#ordinals = ordinals;
+    this.#firsts = firsts;
+    this.#count = count;
+    this.#bytes = to;
+  }
+
+  /** It is not sent: its bytes are not needed any more. */
+  discard(): void {
+    this.#spare.give(this.#buffer);
+  }
+
+  /**
+   * Cuts the batch in two.
+   *
+   * @param count How many messages to keep; what {@linkcode findCut} has found, not 0, not all.
+   * @returns A batch with the others, and with those who wait for them.
+   */
+  cut(count: number): OutgoingBatch {
+    const kept = this.#firsts.findIndex((first) => first >= count);
+    const rest = new OutgoingBatch(this.#ordinalOf(kept), this.#spare);
+    const at = this.#measure(0, count);
+    rest.#reserve(this.#bytes - at);
+    rest.#buffer.set(this.#buffer.subarray(at, this.#bytes));
+    rest.#bytes = this.#bytes - at;
+    rest.#count = this.#count - count;
+    rest.#ordinals = this.#ordinals?.splice(kept);
+    rest.#waiters = this.#waiters.splice(kept);
+    rest.#firsts = this.#firsts.splice(kept).map((first) => first - count);
+    this.#bytes = at;
+    this.#count = count;
+    return rest;
+  }
+
+  /** How many messages the calls of a waiter have. */
+  #countOf(index: number): number {
+    return (this.#firsts[index + 1] ?? this.#count) - this.#firsts[index]!;
+  }
+
+  /** The place of a waiter's first message. */
+  #ordinalOf(index: number): number {
+    return this.#ordinals?.[index] ?? this.#ordinal + this.#firsts[index]!;
+  }
+
+  /** How many bytes some messages have. */
+  #measure(start: number, count: number): number {
+    let at = start;
+    for (let left = count; left > 0; left--) at += readEntrySize(this.#buffer, at);
+    return at - start;
+  }
+
   #writeText(text: string, at: number): number {
     this.#reserve(at + text.length * 3);
     return encoder.encodeInto(text, this.#buffer.subarray(at)).written;
@@ -143,4 +278,19 @@ export class OutgoingBatch {
     grown.set(this.#buffer.subarray(0, this.#bytes));
     this.#buffer = grown;
   }
+}
+
+/** Takes calls that were given up out of batches without a number, and lets go of empty ones. */
+export function dropAbandoned(batches: OutgoingBatch[]): void {
+  let keptCount = 0;
+  for (const batch of batches) {
+    if (batch.sequence === 0) batch.dropAbandoned();
+    if (batch.count > 0) batches[keptCount++] = batch;
+    else batch.discard();
+  }
+  batches.length = keptCount;
+}
+
+function isAbandoned(waiter: BatchWaiter): boolean {
+  return waiter.isAbandoned;
 }

@@ -11,7 +11,10 @@ import type { BatchOutcome, BatchWaiter, OutgoingBatch } from "./outgoing_batch.
 export interface Receipt {
   /** The streams that it was stored in, and its id in each. */
   readonly streams: readonly StoredMessage[];
-  /** Whether it had been stored before, and this was a repetition after a lost connection. */
+  /**
+   * Whether it had been stored before: this was a repetition after a lost connection, or a message
+   * with the same `messageId` is remembered. Where the first one was stored is told.
+   */
   readonly duplicate: boolean;
 }
 
@@ -68,9 +71,13 @@ export class BatchCollector {
   countIn(batch: OutgoingBatch): void {
     if (batch !== this.#batch) {
       const piece = { count: 0 };
+      const confirmation = this.#confirmation;
       batch.addWaiter({
+        get isAbandoned() {
+          return confirmation.isAbandoned;
+        },
         confirm: (outcome, first) => this.#confirm(outcome, first, piece.count),
-        refuse: (error) => this.#confirmation.refuse(error),
+        refuse: (error) => confirmation.refuse(error),
       });
       this.#batch = batch;
       this.#piece = piece;

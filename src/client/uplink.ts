@@ -17,22 +17,57 @@ import {
   readConfirm,
   readControlFrame,
   readDeliver,
+  readMessages,
   readResponse,
   readStream,
+  readVerdict,
+  type RequestFields,
   type SessionLimits,
+  type StreamDeletion,
   writeRequest,
 } from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
+import { type CallOptions, whenAborted } from "./call_options.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { FollowingMember, Member, PublishingMember } from "./member.ts";
 import { SpareBuffers } from "./outgoing_batch.ts";
+import type { StatusBoard } from "./status.ts";
+
+/** What a cursor asks for, without the number that the answer will carry. */
+export type Query = Omit<RequestFields, "request">;
+
+/**
+ * What may be asked for again on a new link. Doing anything else a second time could undo or repeat
+ * what somebody else did meanwhile: delete a stream that was created again, send dead letters back
+ * twice.
+ */
+const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
+  "createStream",
+  "updateStream",
+  "pauseStream",
+  "resumeStream",
+  "getStreams",
+  "getStream",
+  "getPels",
+  "getPel",
+  "peek",
+  "getMessage",
+  "explain",
+]);
+
+/** A request is sent again so often at most: it may be what ends one connection after the other. */
+const REPETITIONS_MAX = 5;
 
 /** A request that waits for its answer. */
 interface PendingRequest {
+  /** The answer. */
+  readonly promise: Promise<unknown>;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
   /** What to send again on a new link; none if it may not be repeated. */
-  readonly repeat: { readonly operation: Operation; readonly name: string } | undefined;
+  readonly repeat: Query | undefined;
+  /** How often it was sent. */
+  sentCount: number;
 }
 
 /** The way to the broker. */
@@ -50,9 +85,11 @@ export class Uplink {
   readonly #requests = new Map<number, PendingRequest>();
   readonly #streams = new Map<number, string>();
   readonly #dirty = new Set<Member>();
+  readonly #board: StatusBoard;
 
-  constructor(limits: SessionLimits) {
+  constructor(limits: SessionLimits, board: StatusBoard) {
     this.#limits = limits;
+    this.#board = board;
   }
 
   /** The link, if there is one now. */
@@ -85,8 +122,10 @@ export class Uplink {
     this.#link = link;
     this.#limits = limits;
     this.#streams.clear();
-    for (const [request, { repeat }] of this.#requests) {
-      if (repeat !== undefined) writeRequest(link.writer, { request, ...repeat });
+    for (const [request, pending] of this.#requests) {
+      if (pending.repeat === undefined) continue;
+      writeRequest(link.writer, { request, ...pending.repeat });
+      pending.sentCount++;
     }
     for (const member of this.members) member.open(link);
     this.#writeAll();
@@ -97,10 +136,11 @@ export class Uplink {
     this.#link = undefined;
     this.#dirty.clear();
     for (const member of this.members) member.lose();
-    for (const [number, { repeat, reject }] of this.#requests) {
-      if (repeat !== undefined) continue;
+    for (const [number, pending] of this.#requests) {
+      const loss = explainLoss(pending);
+      if (loss === undefined) continue;
       this.#requests.delete(number);
-      reject(new ConnectionClosedError("Cannot tell whether it was done: the connection was lost"));
+      pending.reject(new ConnectionClosedError(loss));
     }
   }
 
@@ -135,32 +175,52 @@ export class Uplink {
   }
 
   /** Asks the broker for something; resolves to the answer. */
-  request(operation: Operation, name = ""): Promise<unknown> {
-    // Repeating a deletion could delete what was created meanwhile.
-    const repeat = operation === "deleteStream" ? undefined : { operation, name };
-    return this.sendRequest(repeat, (writer, request) => {
-      writeRequest(writer, { request, operation, name });
-    });
+  request(query: Query, options?: CallOptions): Promise<unknown> {
+    const repeat = REPEATABLE.has(query.operation) ? query : undefined;
+    return this.sendRequest(
+      (writer, request) => writeRequest(writer, { request, ...query }),
+      options,
+      repeat,
+    );
   }
 
-  /** Sends a frame that asks for an answer; resolves to it. */
+  /**
+   * Sends a frame that asks for an answer; resolves to it.
+   *
+   * @param write Writes the frame.
+   * @param options A signal: after it, the answer is not looked at.
+   * @param repeat What to ask again on a new link; without it the call fails with the link.
+   */
   sendRequest(
-    repeat: PendingRequest["repeat"],
     write: (writer: FrameWriter, request: number) => void,
+    options?: CallOptions,
+    repeat?: Query,
   ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.#isClosed) return reject(this.#closedError("send a request"));
-      if (this.#link === undefined && repeat === undefined) {
-        return reject(new ConnectionClosedError("Cannot send a request: the connection is lost"));
-      }
-      const request = this.nextNumber();
-      this.#requests.set(request, { resolve, reject, repeat });
-      if (this.#link === undefined) return;
-      // What members have said before comes before it.
-      this.#writeAll();
-      write(this.#link.writer, request);
-      this.#link.flush();
-    });
+    const signal = options?.signal;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#isClosed) return Promise.reject(this.#closedError("send a request"));
+    const link = this.#link;
+    if (link === undefined && repeat === undefined) {
+      return Promise.reject(
+        new ConnectionClosedError("Cannot send a request: the connection is lost"),
+      );
+    }
+    const request = this.nextNumber();
+    const pending: PendingRequest = { ...Promise.withResolvers<unknown>(), repeat, sentCount: 0 };
+    const entry = signal === undefined ? pending : this.#abortWith(signal, request, pending);
+    this.#requests.set(request, entry);
+    if (link === undefined) return pending.promise;
+    // What members have said before comes before it.
+    this.#writeAll();
+    write(link.writer, request);
+    entry.sentCount++;
+    link.flush();
+    return pending.promise;
+  }
+
+  /** Resolves when everything that is asked for now has its answer, or has failed. */
+  async answered(): Promise<void> {
+    await Promise.allSettled([...this.#requests.values()].map(({ promise }) => promise));
   }
 
   /** Waits until members have finished what is under way, and lets them say their last words. */
@@ -195,15 +255,22 @@ export class Uplink {
   }
 
   /** Answers a request. */
-  respond(frame: FrameDecoder): void {
-    const { request, result } = readResponse(frame);
+  respond({ request, result }: { request: number; result: unknown }): void {
     this.#requests.get(request)?.resolve(result);
     this.#requests.delete(request);
   }
 
+  /** A stream is gone that a follower took from. */
+  handleStreamDeleted({ follower, stream }: StreamDeletion): void {
+    const member = this.followers.get(follower);
+    if (member === undefined) return;
+    this.#board.post({ type: "streamDeleted", stream, follower: member.name });
+  }
+
   /** Tells whoever caused an error. */
   handleError(report: ErrorReport): void {
-    const error = new BrokerError(report.code, report.message);
+    const { code, message, details = {} } = report;
+    const error = new BrokerError(code, message, { details });
     if (error.fatal) throw error;
     if (report.request !== undefined) {
       this.#requests.get(report.request)?.reject(error);
@@ -213,6 +280,26 @@ export class Uplink {
     } else if (report.follower !== undefined && !isAboutDelivery(error)) {
       this.followers.get(report.follower)?.end(error);
     }
+  }
+
+  /** Lets a signal end the waiting for an answer. */
+  #abortWith(signal: AbortSignal, request: number, pending: PendingRequest): PendingRequest {
+    const { resolve, reject } = pending;
+    const forget = whenAborted(signal, () => {
+      this.#requests.delete(request);
+      reject(signal.reason);
+    });
+    return {
+      ...pending,
+      resolve: (result) => {
+        forget();
+        resolve(result);
+      },
+      reject: (error) => {
+        forget();
+        reject(error);
+      },
+    };
   }
 
   #writeAll(): void {
@@ -236,7 +323,14 @@ export class Uplink {
 const handlers: Record<number, (uplink: Uplink, frame: FrameDecoder) => void> = {
   [FrameType.heartbeat]: () => {},
   [FrameType.stream]: (uplink, frame) => uplink.nameStream(frame),
-  [FrameType.response]: (uplink, frame) => uplink.respond(frame),
+  [FrameType.response]: (uplink, frame) => uplink.respond(readResponse(frame)),
+  [FrameType.messages]: (uplink, frame) => {
+    const { request, messages } = readMessages(frame);
+    uplink.respond({ request, result: messages });
+  },
+  [FrameType.streamDeleted]: (uplink, frame) => {
+    uplink.handleStreamDeleted(readControlFrame(frame, "streamDeleted"));
+  },
   [FrameType.error]: (uplink, frame) => uplink.handleError(readControlFrame(frame, "error")),
   [FrameType.confirm]: (uplink, frame) => {
     const fields = readConfirm(frame);
@@ -250,7 +344,18 @@ const handlers: Record<number, (uplink: Uplink, frame: FrameDecoder) => void> = 
     const fields = readDeliver(frame);
     uplink.followers.get(fields.follower)?.handleDelivery(fields, frame);
   },
+  [FrameType.revoke]: (uplink, frame) => {
+    const fields = readVerdict(frame);
+    uplink.followers.get(fields.follower)?.handleRevocation(fields);
+  },
 };
+
+/** Why a request fails with its link, if it does. */
+function explainLoss({ repeat, sentCount }: PendingRequest): string | undefined {
+  if (repeat === undefined) return "Cannot tell whether it was done: the connection was lost";
+  if (sentCount <= REPETITIONS_MAX) return undefined;
+  return `Cannot finish a request: it was sent ${sentCount} times, and the connection was lost each time`;
+}
 
 /**
  * Whether an error is about an acknowledgement that did not wait for an answer. Nobody can be told:

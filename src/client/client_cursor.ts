@@ -1,0 +1,191 @@
+/**
+ * Creates, changes, lists and looks into streams.
+ *
+ * @module
+ */
+
+import {
+  BrokerError,
+  DEAD_SUFFIX,
+  deadNameOf,
+  findLabelMistake,
+  findStreamNameMistake,
+  findStreamOptionsMistake,
+  isDeadName,
+  type Operation,
+  PEEK_COUNT_MAX,
+  type PeekedMessages,
+  type PendingEntry,
+  type PendingEntryList,
+  type RequestOptions,
+  type StreamInfo,
+  type StreamOptionsInput,
+} from "../../protocol.ts";
+import type { CallOptions } from "./call_options.ts";
+import type { Cursor, PeekOptions } from "./cursor.ts";
+import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
+import {
+  checkRedriveOptions,
+  Redrive,
+  type RedriveOptions,
+  type RedriveResult,
+} from "./redrive.ts";
+import type { Uplink } from "./uplink.ts";
+
+/** How many messages are looked at unless somebody says otherwise. */
+const PEEK_COUNT_DEFAULT = 100;
+
+/** The cursor of a client. */
+export class ClientCursor implements Cursor {
+  readonly #uplink: Uplink;
+
+  constructor(uplink: Uplink) {
+    this.#uplink = uplink;
+  }
+
+  async createStream(name: string, stream?: StreamOptionsInput, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    if (stream === undefined) return void await this.#ask("createStream", name, call);
+    checkStreamOptions("create", name, stream);
+    await this.#ask("createStream", name, call, { stream });
+  }
+
+  async updateStream(name: string, stream: StreamOptionsInput, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    checkStreamOptions("update", name, stream);
+    await this.#ask("updateStream", name, call, { stream });
+  }
+
+  async pauseStream(name: string, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    await this.#ask("pauseStream", name, call);
+  }
+
+  async resumeStream(name: string, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    await this.#ask("resumeStream", name, call);
+  }
+
+  async purgeStream(name: string, call?: CallOptions): Promise<number> {
+    checkStreamName(name);
+    return await this.#ask("purgeStream", name, call) as number;
+  }
+
+  async deleteStream(name: string, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    await this.#ask("deleteStream", name, call);
+  }
+
+  async getStreams(call?: CallOptions): Promise<StreamInfo[]> {
+    return await this.#ask("getStreams", "", call) as StreamInfo[];
+  }
+
+  async getStream(name: string, call?: CallOptions): Promise<StreamInfo> {
+    checkStreamName(name);
+    return await this.#ask("getStream", name, call) as StreamInfo;
+  }
+
+  async getPels(call?: CallOptions): Promise<PendingEntryList[]> {
+    return await this.#ask("getPels", "", call) as PendingEntryList[];
+  }
+
+  async getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]> {
+    checkFollowerName(followerName);
+    return await this.#ask("getPel", followerName, call) as PendingEntry[];
+  }
+
+  async releasePel(followerName: string, call?: CallOptions): Promise<number> {
+    checkFollowerName(followerName);
+    return await this.#ask("releasePel", followerName, call) as number;
+  }
+
+  async peek(
+    stream: string,
+    options?: PeekOptions,
+    call?: CallOptions,
+  ): Promise<PeekedMessage[]> {
+    const { from = 1, limit = PEEK_COUNT_DEFAULT } = options ?? {};
+    checkStreamName(stream);
+    checkNumber("from", from, Number.MAX_SAFE_INTEGER);
+    checkNumber("limit", limit, PEEK_COUNT_MAX);
+    return readPeeked(
+      stream,
+      await this.#ask("peek", stream, call, { from, limit }) as PeekedMessages,
+    );
+  }
+
+  async getMessage(stream: string, id: number, call?: CallOptions): Promise<PeekedMessage> {
+    checkStreamName(stream);
+    checkNumber("id", id, Number.MAX_SAFE_INTEGER);
+    const answer = await this.#ask("getMessage", stream, call, { from: id }) as PeekedMessages;
+    const [message] = readPeeked(stream, answer);
+    if (message !== undefined) return message;
+    throw new BrokerError(
+      "MESSAGE_NOT_FOUND",
+      `Cannot get message ${id} of "${stream}": it is gone`,
+    );
+  }
+
+  async redrive(stream: string, options: RedriveOptions = {}): Promise<RedriveResult> {
+    checkStreamName(stream);
+    checkRedriveOptions(options);
+    const { signal } = options;
+    const call: CallOptions = signal === undefined ? {} : { signal };
+    const dead = isDeadName(stream) ? stream : deadNameOf(stream);
+    const endId = await this.#findEnd(dead, call);
+    const steps = {
+      peek: (from: number) => this.peek(dead, { from, limit: PEEK_COUNT_MAX }, call),
+      send: async (ids: readonly number[]) =>
+        await this.#ask("redrive", dead, call, { ids }) as RedriveResult,
+    };
+    return await new Redrive(steps, options).run(endId);
+  }
+
+  async explain(stream: string, call?: CallOptions): Promise<string[]> {
+    checkStreamName(stream);
+    return await this.#ask("explain", stream, call) as string[];
+  }
+
+  /** The id that the next dead letter will get; 1 if there never was one. */
+  async #findEnd(dead: string, call: CallOptions): Promise<number> {
+    try {
+      return (await this.getStream(dead, call)).nextId;
+    } catch (error) {
+      const isMissing = error instanceof BrokerError && error.code === "STREAM_NOT_FOUND";
+      if (!isMissing) throw error;
+    }
+    // A stream whose messages never failed has no dead-letter stream. It must be there itself, though.
+    await this.getStream(dead.slice(0, -DEAD_SUFFIX.length), call);
+    return 1;
+  }
+
+  #ask(
+    operation: Operation,
+    name: string,
+    call: CallOptions | undefined,
+    options?: RequestOptions,
+  ): Promise<unknown> {
+    const query = options === undefined ? { operation, name } : { operation, name, options };
+    return this.#uplink.request(query, call);
+  }
+}
+
+function checkStreamName(name: string): void {
+  const mistake = findStreamNameMistake(name);
+  if (mistake !== undefined) throw new RangeError(`Cannot use a stream name: ${mistake}`);
+}
+
+function checkStreamOptions(action: string, name: string, options: StreamOptionsInput): void {
+  const mistake = findStreamOptionsMistake(options);
+  if (mistake !== undefined) throw new RangeError(`Cannot ${action} stream "${name}": ${mistake}`);
+}
+
+function checkFollowerName(name: string): void {
+  const mistake = findLabelMistake(name);
+  if (mistake !== undefined) throw new RangeError(`Cannot look for a follower: ${mistake}`);
+}
+
+function checkNumber(name: string, value: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return;
+  throw new RangeError(`Cannot look at messages: ${name} is ${value}, allowed are 1 to ${max}`);
+}

@@ -1,0 +1,43 @@
+/**
+ * What can be wrong with what a handler says of a message: found before anything is sent.
+ *
+ * @module
+ */
+
+import { BrokerError, findReasonMistake, SPAN_MS_MAX } from "../../protocol.ts";
+
+/** What is done to a message. */
+export type DeliveryAction = "acknowledge" | "nack" | "reject" | "extend";
+
+/** Finds out whether a span of time is allowed, from `low` milliseconds on. */
+export function findSpanError(
+  action: DeliveryAction,
+  name: string,
+  span: unknown,
+  low: number,
+): Error | undefined {
+  if (typeof span !== "number") {
+    return new TypeError(`Cannot ${action} a message: ${name} is a number, found ${typeof span}`);
+  }
+  if (Number.isSafeInteger(span) && span >= low && span <= SPAN_MS_MAX) return undefined;
+  return new RangeError(
+    `Cannot ${action} a message: ${name} is ${span}, allowed are ${low} to ${SPAN_MS_MAX}`,
+  );
+}
+
+/** Finds out whether a reason is allowed. */
+export function findReasonError(action: DeliveryAction, reason: unknown): Error | undefined {
+  const mistake = findReasonMistake(reason);
+  if (mistake === undefined) return undefined;
+  const text = `Cannot ${action} a message: ${mistake}`;
+  return typeof reason === "string" ? new RangeError(text) : new TypeError(text);
+}
+
+/** The error for a message that is not the follower's any more. */
+export function explainStale(
+  action: DeliveryAction,
+  { id, stream }: { readonly id: number; readonly stream: string },
+  why: string,
+): BrokerError {
+  return new BrokerError("STALE_DELIVERY", `Cannot ${action} message ${id} of "${stream}": ${why}`);
+}

@@ -1,0 +1,230 @@
+/**
+ * What can become of a delivery beside an acknowledgement, and how its follower hears of it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { BrokerError, connect, type Follower, type Message } from "@simplemq/simplemq";
+import { startBroker } from "../support/broker.ts";
+import { Proxy } from "../support/proxy.ts";
+
+/** Long enough for a slow machine; a test that waits so long has failed. */
+const PATIENCE_MS = 20_000;
+
+/** Takes one message, and leaves it in hand. */
+async function takeOne(follower: Follower): Promise<Message> {
+  const { value } = await deadline(follower.getMessages().next(), PATIENCE_MS);
+  assert(value !== undefined);
+  return value;
+}
+
+/** Resolves when a signal is aborted, to its reason. */
+function aborted({ signal }: Message): Promise<BrokerError> {
+  const { promise, resolve } = Promise.withResolvers<BrokerError>();
+  if (signal.aborted) resolve(signal.reason);
+  else signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
+  return deadline(promise, PATIENCE_MS);
+}
+
+Deno.test("a message that is given back comes again, and one that is rejected does not", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  await cursor.createStream("work");
+  await connection.publisher("work").sendMessages([1, 2, 3], { headers: { of: "work" } });
+  const follower = connection.follower("work", { prefetch: 3 });
+  const attempts: [unknown, number][] = [];
+  for await (const message of follower.getMessages()) {
+    attempts.push([message.body, message.attempts]);
+    if (message.attempts === 1) await message.nack({ delayMs: 0, reason: "not now" });
+    else if (message.body !== 3) await message.reject("never", { confirm: true });
+    else break;
+  }
+  assertEquals(attempts.slice(3), [[1, 2], [2, 2], [3, 2]]);
+  const dead = await cursor.peek("work.dead");
+  assertEquals(dead.map(({ body, headers }) => [body, headers.of]), [[1, "work"], [2, "work"]]);
+  assertEquals(dead[0]?.deadLetter?.reasons, ["not now", "never"]);
+  const letter = await takeOne(connection.follower("work.dead"));
+  assertEquals([letter.deadLetter?.id, letter.deadLetter?.cause], [1, "rejected"]);
+  assertEquals([letter.messageId, letter.headers], [undefined, { of: "work" }]);
+});
+
+Deno.test("only the first thing done to a message counts", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("work");
+  await connection.publisher("work").sendMessages([1, 2]);
+  const follower = connection.follower("work");
+  const message = await takeOne(follower);
+  const { signal } = message;
+  await message.nack({ delayMs: 100_000, confirm: true });
+  for (
+    const again of [
+      () => message.ack(),
+      () => message.nack(),
+      () => message.reject(),
+      () => message.extend(1000),
+    ]
+  ) {
+    const error = await assertRejects(again, BrokerError, "given back before");
+    assertEquals(error.code, "STALE_DELIVERY");
+  }
+  await follower.close();
+  assert(!signal.aborted, "what was done here is no loss");
+});
+
+Deno.test("what is said of a message is checked before anything is sent", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("work");
+  await connection.publisher("work").sendMessage(1);
+  const follower = connection.follower("work");
+  const other = connection.follower("work", { name: "other" });
+  const message = await takeOne(follower);
+  await assertRejects(
+    () => message.nack({ delayMs: -1 }),
+    RangeError,
+    "Cannot nack a message: delayMs is -1, allowed are 0 to",
+  );
+  await assertRejects(() => message.nack({ reason: "x".repeat(257) }), RangeError, "256 bytes");
+  await assertRejects(() => message.reject("ü".repeat(129)), RangeError, "256 bytes");
+  await assertRejects(() => message.extend(0), RangeError, "allowed are 1 to");
+  // @ts-expect-error: what a program without types may do
+  await assertRejects(() => message.extend("long"), TypeError, "a number");
+  // @ts-expect-error: what a program without types may do
+  await assertRejects(() => message.reject(7), TypeError, "a string");
+  await assertRejects(() => other.nackMessage(message), TypeError, '"other" has not taken');
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assertRejects(() => message.ack({ confirm: true, signal }), Error, "enough");
+  await message.ack({ confirm: true });
+});
+
+Deno.test("a delivery that takes too long is taken back, unless it is extended", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("slow", { ackTimeoutMs: 100, backoffMs: [0] });
+  await connection.publisher("slow").sendMessages([1, 2]);
+  const follower = connection.follower("slow", { prefetch: 2 });
+  const iterator = follower.getMessages();
+  const kept = (await deadline(iterator.next(), PATIENCE_MS)).value!;
+  await kept.extend(60_000);
+  const lost = (await deadline(iterator.next(), PATIENCE_MS)).value!;
+  const reason = await aborted(lost);
+  assertEquals(reason.code, "STALE_DELIVERY");
+  assertStringIncludes(reason.message, 'message 2 of "slow"');
+  assert(!kept.signal.aborted);
+  await assertRejects(() => lost.extend(1000), BrokerError);
+  await assertRejects(() => lost.ack({ confirm: true }), BrokerError, "Cannot acknowledge");
+  await assertRejects(() => lost.ack(), BrokerError, "acknowledged before");
+  await kept.ack({ confirm: true });
+  const again = (await deadline(iterator.next(), PATIENCE_MS)).value!;
+  assertEquals([again.body, again.attempts], [2, 2]);
+  await again.ack({ confirm: true });
+  assertEquals((await connection.cursor().getStream("slow")).pending, 0);
+});
+
+Deno.test("releasePel() takes back what is held and what is fetched", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  await cursor.createStream("held");
+  await connection.publisher("held").sendMessages([1, 2, 3, 4, 5]);
+  const follower = connection.follower("held", { name: "holder", prefetch: 4 });
+  const message = await takeOne(follower);
+  assertEquals((await cursor.getPel("holder")).length, 4);
+  await cursor.pauseStream("held");
+  assertEquals(await cursor.releasePel("holder"), 4);
+  assertEquals((await aborted(message)).code, "STALE_DELIVERY");
+  // It is nobody's business any more, and disturbs nothing.
+  await message.nack({ delayMs: 100_000 });
+  await cursor.resumeStream("held");
+  const seen: [unknown, number][] = [];
+  for await (const { body, attempts, ack } of follower.getMessages({ autoAck: true })) {
+    assert(typeof ack === "function");
+    if (seen.push([body, attempts]) === 5) break;
+  }
+  assertEquals(seen.map(([body]) => body).sort(), [1, 2, 3, 4, 5]);
+  assertEquals(seen.find(([body]) => body === 1), [1, 2]);
+});
+
+Deno.test("a lost connection and a closed follower abort the signals of what is in hand", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("lost");
+  await connection.publisher("lost").sendMessages([1]);
+  const follower = connection.follower("lost");
+  const first = await takeOne(follower);
+  const waiting = aborted(first);
+  proxy.cut();
+  assertStringIncludes((await waiting).message, "lost with its connection");
+  assertEquals(first.signal.reason, await waiting);
+  const second = await takeOne(follower);
+  await follower.close();
+  assertStringIncludes((await aborted(second)).message, "follower was closed");
+});
+
+Deno.test("Connection.status() tells what happens, to each who asks", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  const connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  const controller = new AbortController();
+  const impatient = connection.status({ signal: controller.signal });
+  const status = connection.status();
+  const next = async () => (await deadline(status.next(), PATIENCE_MS)).value;
+  const connected = { type: "connected" as const, broker: connection.broker };
+  assertEquals(await next(), connected);
+  const cursor = connection.cursor();
+  await cursor.createStream("gone");
+  await connection.publisher("gone").sendMessage(1);
+  await takeOne(connection.follower("gone", { name: "mourner" }));
+  await cursor.deleteStream("gone");
+  assertEquals(await next(), { type: "streamDeleted", stream: "gone", follower: "mourner" });
+  proxy.cut();
+  assertEquals((await next())?.type, "lost");
+  assertEquals(await next(), { type: "reconnecting", attempt: 1 });
+  assertEquals(await next(), connected);
+  controller.abort(new Error("enough"));
+  await assertRejects(() => impatient.next(), Error, "enough");
+  await connection.close();
+  assertEquals((await next())?.type, "closed");
+  assertEquals(await status.next(), { done: true, value: undefined });
+  const late = await Array.fromAsync(connection.status());
+  assertEquals(late.map(({ type }) => type), ["closed"]);
+});
+
+Deno.test("redrive() sends back what is chosen, as fast as is allowed", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  await cursor.createStream("work");
+  assertEquals(await cursor.redrive("work"), { count: 0, skipped: 0 });
+  await assertRejects(() => cursor.redrive("nowhere"), BrokerError);
+  await connection.publisher("work").sendMessages(Array.from({ length: 30 }, (_, i) => i));
+  let count = 0;
+  for await (const message of connection.follower("work").getMessages()) {
+    await message.reject("no", { confirm: ++count === 30 });
+    if (count === 30) break;
+  }
+  const filter = ({ body }: { body: unknown }) => Number(body) % 2 === 0;
+  assertEquals(await cursor.redrive("work", { filter, limit: 5 }), { count: 5, skipped: 0 });
+  const rate = { filter: () => Promise.resolve(true), ratePerSecond: 200 };
+  assertEquals(await cursor.redrive("work.dead", rate), { count: 25, skipped: 0 });
+  assertEquals((await cursor.getStream("work")).ready, 30);
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assertRejects(() => cursor.redrive("work", { signal }), Error, "enough");
+  await assertRejects(() => cursor.redrive("work", { ratePerSecond: 0 }), RangeError);
+  assert((await cursor.explain("work")).length > 0);
+  assertEquals(await cursor.purgeStream("work"), 30);
+  await assertRejects(() => cursor.getMessage("work", 1), BrokerError);
+  await assertRejects(
+    // @ts-expect-error: what a program without types may do
+    () => cursor.createStream("x", { maxMessage: 1 }),
+    RangeError,
+    'Cannot create stream "x": ',
+  );
+  await cursor.updateStream("work", { maxDeliveries: 3 });
+  assertEquals((await cursor.getStream("work")).options.maxDeliveries, 3);
+});

@@ -214,6 +214,44 @@ for (const order of ["followers", "publisher"]) {
   });
 }
 
+Deno.test("retries: what fails comes back, what fails too often is dead until it is sent back", async () => {
+  const path = "examples/retries";
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  const countDead = async () => {
+    const streams = await cursor.getStreams();
+    return streams.find(({ name }) => name === "mails.dead")?.ready;
+  };
+  {
+    await using worker = new Program(`${path}/worker.ts`, broker.port);
+    await worker.waitFor("waiting for mails");
+    await using publisher = new Program(`${path}/publisher.ts`, broker.port);
+    await publisher.end();
+    await worker.waitFor("attempt 3 failed: cay@down.example");
+    await until(async () => await countDead() === 2);
+    assertEquals(worker.find(": ").toSorted(), [
+      "attempt 1 failed: bob@slow.example",
+      "attempt 1 failed: cay@down.example",
+      "attempt 2 failed: cay@down.example",
+      "attempt 3 failed: cay@down.example",
+      "rejected: nobody",
+      "sent: ann@quick.example",
+      "sent: bob@slow.example",
+    ]);
+  }
+  await using worker = new Program(`${path}/worker.ts`, broker.port, { args: ["repaired"] });
+  await using redrive = new Program(`${path}/redrive.ts`, broker.port);
+  assertEquals(
+    await redrive.end(),
+    "dead: nobody rejected this is no address\n" +
+      "dead: cay@down.example maxDeliveries the server does not answer\n" +
+      "sent back: { count: 1, skipped: 0 }\n",
+  );
+  await worker.waitFor("sent: cay@down.example");
+  assertEquals(await countDead(), 1);
+});
+
 /** A text with all that lines and words can have, the same every time; `words` is what it has. */
 function writeText(lineCount: number): { bytes: Uint8Array<ArrayBuffer>; words: number } {
   const vocabulary = [

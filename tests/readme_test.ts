@@ -16,14 +16,22 @@ import {
   ATTACHMENTS_MAX,
   BODY_BYTES_DEFAULT,
   BODY_BYTES_MAX,
+  DEDUP_COUNT_MAX,
+  DEDUP_WINDOW_MS_MAX,
+  DELIVERIES_MAX,
   ERROR_CODES,
   HEADER_BYTES_MAX,
   LABEL_LENGTH_MAX,
   MEMBERS_MAX,
   PATTERN_LENGTH_MAX,
   PATTERN_STEPS_MAX,
+  PEEK_BYTES_MAX,
+  PEEK_COUNT_MAX,
   PEL_ENTRIES_MAX,
+  REASON_BYTES_MAX,
+  SPAN_MS_MAX,
   STREAM_NAME_RULE,
+  STREAM_OPTIONS_DEFAULT,
   STREAMS_MAX,
 } from "../protocol.ts";
 import { formatByteSize } from "../src/server/byte_size.ts";
@@ -33,6 +41,8 @@ import { startBroker } from "./support/broker.ts";
 
 /** A wait that takes so long has failed; nothing in a test that passes waits for it. */
 const PATIENCE_MS = 20_000;
+
+const HOUR_MS = 60 * 60 * 1000;
 
 const root = new URL("../", import.meta.url);
 
@@ -158,7 +168,24 @@ for (const readme of readmes) {
       [findDefault("storage.memoryLimit")],
       [String(STREAMS_MAX), String(ATTACHMENTS_MAX)],
       [String(PEL_ENTRIES_MAX)],
+      [String(PEEK_COUNT_MAX), formatByteSize(PEEK_BYTES_MAX)],
+      [String(SPAN_MS_MAX / (365 * 24 * HOUR_MS))],
+      [String(LABEL_LENGTH_MAX), String(DEDUP_COUNT_MAX), String(DEDUP_WINDOW_MS_MAX / HOUR_MS)],
+      [String(REASON_BYTES_MAX)],
+      [String(DELIVERIES_MAX)],
+      [],
     ]);
+  });
+
+  Deno.test(`${readme.name}: the table of a stream's options has all of them with their defaults`, () => {
+    const defaults = new Map(
+      Object.entries(STREAM_OPTIONS_DEFAULT)
+        .map((
+          [key, value],
+        ) => [`\`${key}\``, `\`${JSON.stringify(value).replaceAll(",", ", ")}\``]),
+    );
+    const rows = readme.rows.filter(([key, , about]) => about !== undefined && defaults.has(key!));
+    assertEquals(rows.map(([key, initial]) => [key, initial]), [...defaults]);
   });
 
   Deno.test(`${readme.name}: the table of errors has all that do not end a session`, () => {

@@ -40,13 +40,13 @@ function expectClean(verdict: Verdict): void {
 }
 
 Deno.test("SIGKILL, again and again: what was confirmed is there, once and in order", async () => {
-  const { verdict, cameBack } = await run(KILL, 12);
+  const { verdict, cameBack } = await run(KILL, 6);
   expectClean(verdict);
   assertEquals(cameBack, 0);
 });
 
 Deno.test("SIGTERM, again and again: what was acknowledged does not come again", async () => {
-  const { verdict, cameBack } = await run(STOP, 6);
+  const { verdict, cameBack } = await run(STOP, 3);
   expectClean(verdict);
   assertEquals([verdict.repeatedAfterAck, cameBack], [0, 0]);
 });

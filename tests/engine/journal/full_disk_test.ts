@@ -15,7 +15,7 @@ import { readState } from "../../support/journal_state.ts";
 import { openJournal, type TestJournalOptions } from "../../support/journals.ts";
 import { SimulatedDisk } from "../../support/simulated_disk.ts";
 import { canMount, SmallFileSystem } from "../../support/small_file_system.ts";
-import { EngineUse, type Following } from "../conformance/engine_use.ts";
+import { EngineUse, type Following, TestClock } from "../conformance/engine_use.ts";
 
 const MIB = 1024 * 1024;
 /** What it says when it becomes full. */
@@ -29,10 +29,15 @@ class FullUse {
   readonly use: EngineUse;
   readonly reports: string[] = [];
   readonly failures: unknown[] = [];
-  #now = 1000;
+  readonly #clock: TestClock;
 
-  private constructor(engine: JournalEngine, reports: string[], failures: unknown[]) {
+  private constructor(
+    engine: JournalEngine,
+    clock: TestClock,
+    { reports, failures }: { readonly reports: string[]; readonly failures: unknown[] },
+  ) {
     this.engine = engine;
+    this.#clock = clock;
     this.use = new EngineUse(engine);
     this.reports = reports;
     this.failures = failures;
@@ -41,7 +46,9 @@ class FullUse {
   static async begin(disk: Disk, options: TestJournalOptions = {}): Promise<FullUse> {
     const reports: string[] = [];
     const failures: unknown[] = [];
+    const clock = new TestClock();
     const engine = await openJournal(disk, {
+      now: () => clock.now,
       segmentBytes: 128 * 1024,
       reserveBytes: 128 * 1024,
       memoryLimit: 1,
@@ -49,13 +56,13 @@ class FullUse {
       fail: (error) => void failures.push(error),
       ...options,
     });
-    return new FullUse(engine, reports, failures);
+    return new FullUse(engine, clock, { reports, failures });
   }
 
   /** Lets so much time pass that it looks how much room there is. */
   async pass(): Promise<void> {
     await turn();
-    this.engine.tick(this.#now += 5000);
+    this.engine.tick(this.#clock.now += 5000);
     await turn();
     await turn();
   }

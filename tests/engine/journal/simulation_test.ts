@@ -10,7 +10,7 @@ import { assertGreater } from "@std/assert";
 import { simulate } from "./simulate.ts";
 
 /** So many worlds, and crashes in each of them. */
-const WORLDS = 1000;
+const WORLDS = 400;
 const CRASHES = 20;
 
 Deno.test(`JournalEngine loses nothing in ${WORLDS * CRASHES} simulated crashes (random)`, async () => {

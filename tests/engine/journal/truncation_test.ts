@@ -150,7 +150,8 @@ Deno.test("truncation: of the last segment the groups are left that are whole", 
 Deno.test("truncation: what is cut off a group is kept in a side file, and the journal says so", async () => {
   const { disk, last, marks } = killed;
   const bytes = disk.readAll(last.name);
-  for (let size = marks[0]!.offset; size <= bytes.length; size++) {
+  // That nothing is lost wherever it is cut is seen above; here every third place is enough.
+  for (let size = marks[0]!.offset; size <= bytes.length; size += 3) {
     const copy = disk.clone(size);
     copy.cut(last.name, size);
     const reports: unknown[] = [];

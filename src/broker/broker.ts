@@ -105,8 +105,7 @@ export class Broker {
       streamRemoved: (stream) => this.#detachAll(stream),
       messagesAdded: (stream) => {
         this.#dispatcher.noteReady(stream);
-        const { nextDueAt } = stream;
-        if (nextDueAt < stream.alarm.at) this.#clock.set(stream.alarm, nextDueAt);
+        this.#clock.hasten(stream.alarm, stream.nextDueAt);
       },
       ring: (stream, now) => this.#wakeStream(stream, now),
     });

@@ -5,6 +5,7 @@
  */
 
 import {
+  joinBytes,
   type MessageInfo,
   PEEK_BYTES_MAX,
   PEEK_COUNT_MAX,
@@ -49,7 +50,7 @@ export function peek(stream: Stream, { from, limit, followers }: PeekOptions): P
       bytesLeft -= end - start;
     }
   }
-  return { infos, entries: joinPieces(pieces) };
+  return { infos, entries: joinBytes(pieces) };
 }
 
 /** The first messages from an id on that are not gone. */
@@ -91,14 +92,4 @@ function makeDescriber(
     if (hold !== undefined) return { id, state: "delayed", attempts: hold.note, dueAt: hold.at };
     return { id, state: "ready", attempts: findRange(returned, id)?.attempts ?? 0 };
   };
-}
-
-function joinPieces(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }

@@ -15,6 +15,7 @@ import {
   type DeadLetterCause,
   deadNameOf,
   findEntries,
+  joinBytes,
   type MessageBatch,
   readProperties,
   STREAMS_MAX,
@@ -296,14 +297,8 @@ export class Transfers {
 }
 
 function joinEntries(entries: readonly Uint8Array[]): MessageBatch {
-  const end = entries.reduce((sum, { length }) => sum + length, 0);
-  const buffer = new Uint8Array(end);
-  let offset = 0;
-  for (const entry of entries) {
-    buffer.set(entry, offset);
-    offset += entry.length;
-  }
-  return { count: entries.length, buffer, start: 0, end };
+  const buffer = joinBytes(entries);
+  return { count: entries.length, buffer, start: 0, end: buffer.length };
 }
 
 /** What a dead letter tells. */

@@ -145,7 +145,7 @@ export function encodeProperties(wishes: PropertyWishes): EncodedProperties | un
     const text = encoder.encode(messageId);
     parts.push(Uint8Array.of(text.length), text);
   }
-  return flags === 0 ? undefined : { flags, bytes: join(parts) };
+  return flags === 0 ? undefined : { flags, bytes: joinBytes(parts) };
 }
 
 /**
@@ -322,7 +322,7 @@ export function copyWithStory(
     flags |= PropertyFlag.story;
     parts.push(Uint8Array.of(text.length >>> 8, text.length), text);
   }
-  const properties = join(parts);
+  const properties = joinBytes(parts);
   const before = readPropertyBytes(buffer, offset);
   const headerBytes = (buffer[offset + HEADER_BYTES_AT]! << 8) +
     buffer[offset + HEADER_BYTES_AT + 1]! - before + properties.length;
@@ -344,7 +344,8 @@ function isSpan(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
+/** Puts pieces of bytes behind each other. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {

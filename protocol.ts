@@ -56,6 +56,9 @@
  * | 38 | `reject` | client | like `nack` |
  * | 39 | `extend` | client | like `nack` |
  * | 3a | `revoke` | broker | like `nack` |
+ * | 40 | `openReplies` | client | JSON {@linkcode OpenReplies} |
+ * | 41 | `reply` | client | request u32, n u8, n bytes of the stream's name, count u32, entries |
+ * | 42 | `replies` | broker | count u32, entries |
  *
  * ## Messages
  *
@@ -68,15 +71,18 @@
  *  │ size │ kind │ flags │ h     │ properties │ headers │ body           │
  *  │ u32  │ u8   │ u8    │ u16   │ h bytes together     │ the rest       │
  *  └──────┴──────┴───────┴───────┴────────────┴─────────┴────────────────┘
- *  kind: 0 bytes, 1 text, 2 JSON       headers: n × (u8 length, name, u16 length, value)
- *  properties, by flag: 01 delivered at u64 │ 04 expires at u64 │ 10 message id: u8 length, text
- *                       │ 20 story: u16 length, JSON
+ *  kind, the lower four bits: 0 bytes, 1 text, 2 JSON; the upper four: priority + 1, or 0 for 4
+ *  headers: n × (u8 length, name, u16 length, value)
+ *  properties, by flag: 01 delivered at u64 │ 04 expires at u64 │ 40 key: u8 length, text
+ *                       │ 80 request: u8 length, stream for the reply, number u32
+ *                       │ 10 message id: u8 length, text │ 20 story: u16 length, JSON
  * ```
  *
  * With flag 02, the first time is a span from the moment at which the broker gets the message; with
  * flag 08, the second one is a span from the moment at which the message may be delivered. The
  * broker puts times in the place of both. An expiry can only be said as a span. A message with a
- * message id is the only one of its batch. A story ({@linkcode DeadLetter}) is written by the broker.
+ * message id is the only one of its batch. Of messages with the same key one is delivered at a time,
+ * in their order; of what is ready, the highest priority first. A story ({@linkcode DeadLetter}) is written by the broker.
  *
  * ## Publishing
  *
@@ -112,6 +118,21 @@
  * engine promises. Ranges with deliveries that are not held are answered with `error`
  * (`UNKNOWN_DELIVERY`, `STALE_DELIVERY`); the rest of them is done.
  *
+ * ## Requests and replies
+ *
+ * A message with the property `request` (flag 80: the name of a stream, and a number) is a request:
+ * somebody waits for a reply. A client says by `openReplies`, once in a session and before its first
+ * request, which stream its replies come to: `$reply.` and something that nobody can guess. It ends
+ * with the session. It is no stream of messages: nothing in it is stored, and no bind finds it.
+ *
+ * A reply is an entry with the flag 80 and no other one, and with the same stream and number as the
+ * request. Whoever answers sends replies to one stream as one `reply`, and the broker passes them on,
+ * in order, as `replies`. A `reply` with a request number is answered with a `response` when it is
+ * passed on; if there is no such stream, because its session is over, with `error`
+ * (`STREAM_NOT_FOUND`), and without a number with nothing. A requester does not look at replies to
+ * numbers that nobody waits for: those that come second, or too late. When more than 64 MiB wait
+ * for it, its session ends with `SLOW_READER`.
+ *
  * ## Errors
  *
  * {@linkcode ERROR_CODES} is the list, with what each code means and whether it ends the session.
@@ -145,6 +166,7 @@ export * from "./src/protocol/frame_writer.ts";
 export * from "./src/protocol/limits.ts";
 export * from "./src/protocol/message_frame.ts";
 export * from "./src/protocol/properties.ts";
+export * from "./src/protocol/reply_frame.ts";
 export * from "./src/protocol/request_frame.ts";
 export * from "./src/protocol/stream_info.ts";
 export * from "./src/protocol/stream_options.ts";

@@ -10,7 +10,8 @@
  *  │ size │ kind │ flags │ h     │ properties │ headers │ body           │
  *  │ u32  │ u8   │ u8    │ u16   │ h bytes together     │ bytes          │
  *  └──────┴──────┴───────┴───────┴────────────┴─────────┴────────────────┘
- *  kind: 0 bytes, 1 text (UTF-8), 2 JSON (UTF-8)
+ *  kind: in the lower four bits 0 bytes, 1 text (UTF-8), 2 JSON (UTF-8);
+ *        in the upper four the priority, 0 to 9, and 1; or 0 for the usual one
  *  flags: which properties there are, drawn in properties.ts; mostly 0: none
  *
  *  header bytes, repeated: ┌────────┬──────┬─────────┬───────┐
@@ -23,7 +24,13 @@
 
 import { BrokerError } from "./error.ts";
 import { HEADER_BYTES_MAX } from "./limits.ts";
-import { checkProperties } from "./properties.ts";
+import {
+  checkProperties,
+  PRIORITY_FLAG,
+  PRIORITY_MAX,
+  PRIORITY_UNIT,
+  readEntryPriority,
+} from "./properties.ts";
 
 /** What a body was before it became bytes. */
 export const BodyKind = {
@@ -61,7 +68,7 @@ export function readEntrySize(buffer: Uint8Array, offset: number): number {
 
 /** Reads the kind of the entry at `offset`. */
 export function readEntryKind(buffer: Uint8Array, offset: number): number {
-  return buffer[offset + 4]!;
+  return buffer[offset + 4]! & 0x0f;
 }
 
 /** Reads how many bytes the properties and headers of the entry at `offset` have together. */
@@ -73,14 +80,20 @@ export function readEntryHeaderBytes(buffer: Uint8Array, offset: number): number
 export function writeEntryHead(
   buffer: Uint8Array,
   offset: number,
-  head: { size: number; kind: BodyKind; headerBytes: number; flags?: number },
+  head: {
+    size: number;
+    kind: BodyKind;
+    headerBytes: number;
+    flags?: number;
+    priority?: number | undefined;
+  },
 ): void {
-  const { size, kind, headerBytes, flags = 0 } = head;
+  const { size, kind, headerBytes, flags = 0, priority } = head;
   buffer[offset] = size >>> 24;
   buffer[offset + 1] = size >>> 16;
   buffer[offset + 2] = size >>> 8;
   buffer[offset + 3] = size;
-  buffer[offset + 4] = kind;
+  buffer[offset + 4] = priority === undefined ? kind : kind | ((priority + 1) * PRIORITY_UNIT);
   buffer[offset + 5] = flags;
   buffer[offset + 6] = headerBytes >>> 8;
   buffer[offset + 7] = headerBytes;
@@ -91,7 +104,8 @@ export function writeEntryHead(
  *
  * @param batch The batch, as it came from a client.
  * @param bodyBytesMax The limit of one body.
- * @returns Which properties its messages have: the flags of all of them together.
+ * @returns Which properties its messages have: the flags of all of them together, and whether some
+ * have another priority than the usual one.
  * @throws {BrokerError} With code `BAD_FRAME` if the bytes are not a batch, `MESSAGE_TOO_LARGE` or
  * `HEADERS_TOO_LARGE` if a message is over a limit.
  */
@@ -108,8 +122,15 @@ export function checkBatch(batch: MessageBatch, bodyBytesMax: number): number {
     if (size < ENTRY_HEAD_BYTES + headerBytes || size > end - offset) {
       throw badBatch(`message ${index} of ${count} says it has ${size} bytes`);
     }
-    if (buffer[offset + 4]! > BodyKind.json) {
-      throw badBatch(`message ${index} of ${count} is of an unknown kind`);
+    const kind = buffer[offset + 4]!;
+    if (kind > BodyKind.json) {
+      if (readEntryKind(buffer, offset) > BodyKind.json) {
+        throw badBatch(`message ${index} of ${count} is of an unknown kind`);
+      }
+      if (readEntryPriority(buffer, offset) > PRIORITY_MAX) {
+        throw badBatch(`message ${index} of ${count} has a priority above ${PRIORITY_MAX}`);
+      }
+      allFlags |= PRIORITY_FLAG;
     }
     const flags = buffer[offset + 5]!;
     allFlags |= flags;

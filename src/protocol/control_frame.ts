@@ -116,6 +116,12 @@ export interface OpenFollower {
   readonly bytes: number;
 }
 
+/** `openReplies`: the stream that replies to this session's requests come to. */
+export interface OpenReplies {
+  /** Its name, which nobody can guess: `$reply.` and characters as in names of streams. */
+  readonly stream: string;
+}
+
 /** `refuse`: a batch that was not stored. */
 export interface Refusal {
   /** The publisher that sent it. */
@@ -154,6 +160,8 @@ export interface ControlFrames {
   readonly openPublisher: OpenPublisher;
   /** A new follower. */
   readonly openFollower: OpenFollower;
+  /** Where replies come to. */
+  readonly openReplies: OpenReplies;
   /** A batch not stored. */
   readonly refuse: Refusal;
   /** A stream that is gone. */
@@ -222,6 +230,7 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     messages: fields.count("messages"),
     bytes: fields.count("bytes"),
   }),
+  openReplies: (fields) => ({ stream: fields.text("stream") }),
   refuse: (fields) => ({
     publisher: fields.count("publisher"),
     sequence: fields.count("sequence"),

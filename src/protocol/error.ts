@@ -73,6 +73,8 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   UNKNOWN_DELIVERY: { fatal: false, meaning: "no such delivery was made to this follower" },
   /** The acknowledged delivery is no longer this follower's: acknowledged, given back or lost. */
   STALE_DELIVERY: { fatal: false, meaning: "the delivery is no longer this follower's" },
+  /** Nobody replied to a request in time; the broker does not send it. */
+  REPLY_TIMEOUT: { fatal: false, meaning: "nobody replied to the request in time" },
 };
 
 /** One of the codes of {@linkcode ERROR_CODES}. */
@@ -105,7 +107,8 @@ export type ErrorCode =
   | "DISK_FULL"
   | "STREAM_DAMAGED"
   | "UNKNOWN_DELIVERY"
-  | "STALE_DELIVERY";
+  | "STALE_DELIVERY"
+  | "REPLY_TIMEOUT";
 
 /** Tells whether a text from the wire is one of the known codes. */
 export function isErrorCode(text: unknown): text is ErrorCode {

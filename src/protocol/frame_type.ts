@@ -59,6 +59,12 @@ export const FrameType = {
   extend: 0x39,
   /** Broker: deliveries are not the follower's any more. */
   revoke: 0x3a,
+  /** Client: the stream that replies to its requests come to. */
+  openReplies: 0x40,
+  /** Client: replies to requests of one client. */
+  reply: 0x41,
+  /** Broker: replies to this client's requests. */
+  replies: 0x42,
 } as const;
 
 /** One of the numbers of {@linkcode FrameType}. */

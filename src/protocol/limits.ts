@@ -11,6 +11,9 @@
  */
 export const STREAM_NAME_RULE: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\.dead)?$/;
 
+/** The rule for names of streams for replies: each is one client's, and ends with its session. */
+export const REPLY_STREAM_RULE: RegExp = /^\$reply\.[A-Za-z0-9._-]{1,121}$/;
+
 /** The longest pattern of a regex bind, in characters. */
 export const PATTERN_LENGTH_MAX = 256;
 
@@ -70,6 +73,18 @@ export function findStreamNameMistake(name: unknown): string | undefined {
   if (STREAM_NAME_RULE.test(name)) return undefined;
   return `a stream name has 1 to 128 of the characters A-Z a-z 0-9 . _ - and begins with a letter ` +
     `or a digit, found ${describe(name)}`;
+}
+
+/**
+ * Tells what is wrong with the name of a stream for replies.
+ *
+ * @param name The name to look at.
+ * @returns The complaint, or `undefined` if the name is allowed.
+ */
+export function findReplyStreamMistake(name: unknown): string | undefined {
+  if (typeof name === "string" && REPLY_STREAM_RULE.test(name)) return undefined;
+  return `the name of a stream for replies is $reply. and 1 to 121 of the characters ` +
+    `A-Z a-z 0-9 . _ -, found ${describe(name)}`;
 }
 
 /**

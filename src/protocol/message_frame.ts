@@ -220,8 +220,8 @@ export function readTagRanges(decoder: FrameDecoder): TagRange[] {
   return ranges;
 }
 
-/** Writes the count and the entries with which `publish` and `deliver` end. */
-function writeBatch(writer: FrameWriter, batch: MessageBatch): void {
+/** Writes the count and the entries with which frames that carry messages end. */
+export function writeBatch(writer: FrameWriter, batch: MessageBatch): void {
   writer.u32(batch.count);
   writer.bytes(batch.buffer, batch.start, batch.end);
 }

@@ -1,6 +1,7 @@
 /**
  * What a message says of its own delivery: when it may be delivered at the earliest and at the
- * latest, by which id it is recognised, and, of a dead letter, its story.
+ * latest, after which others it is worked on, who waits for a reply, by which id it is recognised,
+ * and, of a dead letter, its story. (Its priority is in the entry's head.)
  *
  * An entry's flags tell which properties it has; they stand in front of its headers, in this order:
  *
@@ -10,6 +11,8 @@
  *  02 (with 01)  that time counts from the moment at which the broker gets it
  *  04            time, u64: milliseconds since 1970 from which on it is not delivered
  *  08 (with 04)  that time counts from the moment at which it may be delivered
+ *  40            key: length u8, UTF-8
+ *  80            request: the stream for the reply (length u8, UTF-8), the request's number, u32
  *  10            message id: length u8, UTF-8
  *  20            story: length u16, JSON; only the broker writes it
  * ```
@@ -37,10 +40,23 @@ export const PropertyFlag = {
   messageId: 0x10,
   /** It is a dead letter and has a story. */
   story: 0x20,
+  /** It has a key. */
+  key: 0x40,
+  /** It is a request: somebody waits for a reply. */
+  request: 0x80,
 } as const;
 
 /** The flags that a client may send. */
-const CLIENT_FLAGS = 0x1f;
+const CLIENT_FLAGS = 0xdf;
+
+/** Beside the flags of all entries of a batch: some entry has another priority than the usual one. */
+export const PRIORITY_FLAG = 0x100;
+
+/** The highest priority; the lowest is 0. */
+export const PRIORITY_MAX = 9;
+
+/** The priority of messages that say nothing of it. */
+export const PRIORITY_DEFAULT = 4;
 
 /** The flags that say that a time is a span. */
 const SPAN_FLAGS: number = PropertyFlag.isDelay | PropertyFlag.isTtl;
@@ -52,11 +68,13 @@ export const SPAN_MS_MAX: number = 100 * 365 * 24 * 60 * 60 * 1000;
 const TIME_MAX = 8.64e15;
 
 /** Where an entry's flags are, its header bytes, and what follows those eight bytes. */
+const KIND_AT = 4;
 const FLAGS_AT = 5;
 const HEADER_BYTES_AT = 6;
 const PROPERTIES_AT = 8;
 
 const TIME_BYTES = 8;
+const NUMBER_BYTES = 4;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -84,12 +102,24 @@ export interface DeadLetter {
   readonly follower?: string;
 }
 
+/** Who waits for a reply. */
+export interface ReplyAddress {
+  /** The stream that the reply goes to; it is its requester's alone. */
+  readonly stream: string;
+  /** The number of the request, by which its requester knows it: 0 to 2^32 - 1. */
+  readonly number: number;
+}
+
 /** What a message says of its own delivery. */
 export interface MessageProperties {
   /** It is not delivered before this time, in milliseconds since 1970. */
   readonly deliverAt?: number;
   /** It is not delivered from this time on, in milliseconds since 1970. */
   readonly expiresAt?: number;
+  /** Messages of one key are worked on one at a time. */
+  readonly key?: string;
+  /** Who waits for a reply, if anybody does. */
+  readonly request?: ReplyAddress;
   /** The id by which a repetition is recognised. */
   readonly messageId?: string;
   /** What has happened to it, if it is a dead letter. */
@@ -104,6 +134,12 @@ export interface PropertyWishes {
   readonly delayMs?: number | undefined;
   /** It is not delivered later than so many milliseconds after it could be. */
   readonly ttlMs?: number | undefined;
+  /** Messages of one key are worked on one at a time. */
+  readonly key?: string | undefined;
+  /** What goes first, 0 to 9; it is written in the entry's head. */
+  readonly priority?: number | undefined;
+  /** Who waits for a reply. */
+  readonly request?: ReplyAddress | undefined;
   /** The id by which a repetition is recognised. */
   readonly messageId?: string | undefined;
 }
@@ -128,24 +164,45 @@ export function readEntryFlags(buffer: Uint8Array, offset: number): number {
  * @returns The bytes, or `undefined` if it says nothing.
  */
 export function encodeProperties(wishes: PropertyWishes): EncodedProperties | undefined {
-  const { deliverAt, delayMs, ttlMs, messageId } = wishes;
-  const parts: Uint8Array[] = [];
+  const { deliverAt, delayMs, ttlMs, key, request, messageId } = wishes;
   let flags = 0;
+  let end = 0;
   const time = deliverAt ?? delayMs;
   if (time !== undefined) {
     flags |= PropertyFlag.deliverAt | (deliverAt === undefined ? PropertyFlag.isDelay : 0);
-    parts.push(encodeTime(time));
+    writeTime(scratch, end, time);
+    end += TIME_BYTES;
   }
   if (ttlMs !== undefined) {
     flags |= PropertyFlag.expiresAt | PropertyFlag.isTtl;
-    parts.push(encodeTime(ttlMs));
+    writeTime(scratch, end, ttlMs);
+    end += TIME_BYTES;
+  }
+  if (key !== undefined) {
+    flags |= PropertyFlag.key;
+    end = writeLabel(end, key);
+  }
+  if (request !== undefined) {
+    flags |= PropertyFlag.request;
+    end = writeLabel(end, request.stream);
+    writeU32(scratch, end, request.number);
+    end += NUMBER_BYTES;
   }
   if (messageId !== undefined) {
     flags |= PropertyFlag.messageId;
-    const text = encoder.encode(messageId);
-    parts.push(Uint8Array.of(text.length), text);
+    end = writeLabel(end, messageId);
   }
-  return flags === 0 ? undefined : { flags, bytes: joinBytes(parts) };
+  return flags === 0 ? undefined : { flags, bytes: scratch.slice(0, end) };
+}
+
+/** Room for two times, three labels and a number; they are copied out of it at once. */
+const scratch = new Uint8Array(512);
+
+/** Writes a text of a few bytes, with its length in front; returns where it ends. */
+function writeLabel(at: number, text: string): number {
+  const { written } = encoder.encodeInto(text, scratch.subarray(at + 1, at + 1 + LABEL_LENGTH_MAX));
+  scratch[at] = written;
+  return at + 1 + written;
 }
 
 /**
@@ -155,7 +212,7 @@ export function encodeProperties(wishes: PropertyWishes): EncodedProperties | un
  * @returns The complaint, or `undefined` if it is allowed.
  */
 export function findPropertyMistake(wishes: PropertyWishes): string | undefined {
-  const { deliverAt, delayMs, ttlMs, messageId } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, priority, messageId } = wishes;
   if (deliverAt !== undefined && delayMs !== undefined) {
     return "delayMs and deliverAt exclude each other";
   }
@@ -168,11 +225,20 @@ export function findPropertyMistake(wishes: PropertyWishes): string | undefined 
   if (ttlMs !== undefined && !(isSpan(ttlMs) && ttlMs >= 1 && ttlMs <= SPAN_MS_MAX)) {
     return `ttlMs is 1 to ${SPAN_MS_MAX}, found ${ttlMs}`;
   }
-  if (messageId === undefined) return undefined;
-  if (typeof messageId !== "string") return "messageId is a string";
-  const bytes = encoder.encode(messageId).length;
+  if (priority !== undefined && !(isSpan(priority) && priority <= PRIORITY_MAX)) {
+    return `priority is 0 to ${PRIORITY_MAX}, found ${priority}`;
+  }
+  return findLabelFault("key", key) ?? findLabelFault("messageId", messageId);
+}
+
+function findLabelFault(what: string, text: unknown): string | undefined {
+  if (text === undefined) return undefined;
+  if (typeof text !== "string") return `${what} is a string`;
+  // A UTF-16 unit is one byte of UTF-8 at least, and three at most.
+  if (text.length >= 1 && text.length * 3 <= LABEL_LENGTH_MAX) return undefined;
+  const bytes = encoder.encode(text).length;
   if (bytes >= 1 && bytes <= LABEL_LENGTH_MAX) return undefined;
-  return `messageId has 1 to ${LABEL_LENGTH_MAX} bytes, found ${bytes}`;
+  return `${what} has 1 to ${LABEL_LENGTH_MAX} bytes, found ${bytes}`;
 }
 
 /** Reads the properties of the entry at `offset`. */
@@ -189,10 +255,18 @@ export function readProperties(buffer: Uint8Array, offset: number): MessagePrope
     properties.expiresAt = readTime(buffer, at);
     at += TIME_BYTES;
   }
-  if (flags & PropertyFlag.messageId) {
+  if (flags & PropertyFlag.key) {
+    properties.key = readLabel(buffer, at);
+    at += 1 + buffer[at]!;
+  }
+  if (flags & PropertyFlag.request) {
     const end = at + 1 + buffer[at]!;
-    properties.messageId = decoder.decode(buffer.subarray(at + 1, end));
-    at = end;
+    properties.request = { stream: readLabel(buffer, at), number: readSize(buffer, end) };
+    at = end + NUMBER_BYTES;
+  }
+  if (flags & PropertyFlag.messageId) {
+    properties.messageId = readLabel(buffer, at);
+    at += 1 + buffer[at]!;
   }
   if (flags & PropertyFlag.story) {
     const end = at + 2 + ((buffer[at]! << 8) | buffer[at + 1]!);
@@ -208,6 +282,8 @@ export function readPropertyBytes(buffer: Uint8Array, offset: number): number {
   let at = offset + PROPERTIES_AT;
   if (flags & PropertyFlag.deliverAt) at += TIME_BYTES;
   if (flags & PropertyFlag.expiresAt) at += TIME_BYTES;
+  if (flags & PropertyFlag.key) at += 1 + buffer[at]!;
+  if (flags & PropertyFlag.request) at += 1 + buffer[at]! + NUMBER_BYTES;
   if (flags & PropertyFlag.messageId) at += 1 + buffer[at]!;
   if (flags & PropertyFlag.story) at += 2 + ((buffer[at]! << 8) | buffer[at + 1]!);
   return at - offset - PROPERTIES_AT;
@@ -241,11 +317,17 @@ export function checkProperties(buffer: Uint8Array, offset: number): number {
     at += TIME_BYTES;
   }
   if (flags & SPAN_FLAGS) checkSpans(buffer, offset, flags);
-  if (!(flags & PropertyFlag.messageId)) return bytes;
-  if (buffer[at]! === 0 || buffer[at]! > LABEL_LENGTH_MAX) {
-    throw badProperties(`a message id has 1 to ${LABEL_LENGTH_MAX} bytes, found ${buffer[at]}`);
-  }
+  if (flags & PropertyFlag.key) at = checkLabel(buffer, at, "a key");
+  if (flags & PropertyFlag.request) at = checkLabel(buffer, at, "a stream's name") + NUMBER_BYTES;
+  if (flags & PropertyFlag.messageId) checkLabel(buffer, at, "a message id");
   return bytes;
+}
+
+/** Checks the length of a text of a few bytes; returns where it ends. */
+function checkLabel(buffer: Uint8Array, at: number, what: string): number {
+  const length = buffer[at]!;
+  if (length >= 1 && length <= LABEL_LENGTH_MAX) return at + 1 + length;
+  throw badProperties(`${what} has 1 to ${LABEL_LENGTH_MAX} bytes, found ${length}`);
 }
 
 /** Checks that spans are not too long. */
@@ -289,19 +371,40 @@ export function settleTimes(batch: MessageBatch, now: number): void {
   }
 }
 
-/** Whether some entry of a batch has one of these flags. */
+/** The flags of all entries of a batch together, with {@linkcode PRIORITY_FLAG}. */
 export function findFlags(batch: MessageBatch): number {
   const { buffer, end } = batch;
   let flags = 0;
   for (let offset = batch.start; offset < end; offset += readSize(buffer, offset)) {
     flags |= buffer[offset + FLAGS_AT]!;
+    if (buffer[offset + KIND_AT]! >= PRIORITY_UNIT) flags |= PRIORITY_FLAG;
   }
   return flags;
 }
 
+/** A kind has the lower four bits of its byte; in the others is the priority and 1, or 0. */
+export const PRIORITY_UNIT = 0x10;
+
+/** Reads the priority of the entry at `offset`. */
+export function readEntryPriority(buffer: Uint8Array, offset: number): number {
+  const upper = buffer[offset + KIND_AT]! >>> 4;
+  return upper === 0 ? PRIORITY_DEFAULT : upper - 1;
+}
+
+/** Finds the key of the entry at `offset`: where its length is; 0 if it has none. */
+export function findEntryKey(buffer: Uint8Array, offset: number): number {
+  const flags = buffer[offset + FLAGS_AT]!;
+  if ((flags & PropertyFlag.key) === 0) return 0;
+  let at = offset + PROPERTIES_AT;
+  if (flags & PropertyFlag.deliverAt) at += TIME_BYTES;
+  if (flags & PropertyFlag.expiresAt) at += TIME_BYTES;
+  return at;
+}
+
 /**
  * Copies the entry at `offset` with another story, or none. Its times are left out: among the dead
- * letters it stays until somebody looks after it, and who sends it back wants it to be worked on.
+ * letters it stays until somebody looks after it, and who sends it back wants it to be worked on. By
+ * then nobody waits for a reply either.
  */
 export function copyWithStory(
   buffer: Uint8Array,
@@ -309,9 +412,14 @@ export function copyWithStory(
   story: DeadLetter | undefined,
 ): Uint8Array {
   const size = readSize(buffer, offset);
-  const { messageId } = readProperties(buffer, offset);
+  const { key, messageId } = readProperties(buffer, offset);
   const parts: Uint8Array[] = [];
   let flags = 0;
+  if (key !== undefined) {
+    const text = encoder.encode(key);
+    flags |= PropertyFlag.key;
+    parts.push(Uint8Array.of(text.length), text);
+  }
   if (messageId !== undefined) {
     const text = encoder.encode(messageId);
     flags |= PropertyFlag.messageId;
@@ -355,10 +463,8 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-function encodeTime(time: number): Uint8Array {
-  const bytes = new Uint8Array(TIME_BYTES);
-  writeTime(bytes, 0, time);
-  return bytes;
+function readLabel(buffer: Uint8Array, at: number): string {
+  return decoder.decode(buffer.subarray(at + 1, at + 1 + buffer[at]!));
 }
 
 function writeTime(buffer: Uint8Array, at: number, time: number): void {

@@ -20,11 +20,17 @@ import {
   encodeHeaders,
   HEADER_BYTES_MAX,
   type MessageBatch,
+  PRIORITY_DEFAULT,
+  PRIORITY_FLAG,
+  PRIORITY_MAX,
+  type PropertyWishes,
   readEntryHeaderBytes,
   readEntryKind,
+  readEntryPriority,
   readEntrySize,
   writeEntryHead,
 } from "../../protocol.ts";
+import { label, number32, plain } from "../support/arbitraries.ts";
 import { batchOf, decodeBatch, encodeBatch } from "../support/batches.ts";
 import { assertCode, u32, utf8 } from "../support/frames.ts";
 import { fuzz } from "../support/fuzz.ts";
@@ -43,6 +49,29 @@ const messages = fc.array(
   }),
   { minLength: 1, maxLength: 20 },
 );
+
+/** What messages say of themselves, in turn. */
+const wishes = fc.array(
+  fc.record({
+    key: label,
+    priority: fc.nat(PRIORITY_MAX),
+    request: fc.record({ stream: label, number: number32 }, plain),
+  }, { ...plain, requiredKeys: [] }),
+  { minLength: 1, maxLength: 5 },
+);
+
+/** A byte is changed by these bits. */
+const change = fc.integer({ min: 1, max: 255 });
+
+/** Lets messages say something of themselves. */
+function addWishes<Message>(
+  messages: readonly Message[],
+  wishes: readonly PropertyWishes[],
+): (Message & { wishes: PropertyWishes })[] {
+  return messages.map((message, index) => {
+    return { ...message, wishes: wishes[index % wishes.length]! };
+  });
+}
 
 /** A batch of the given bytes. */
 function rawBatch(count: number, ...bytes: number[]): MessageBatch {
@@ -68,10 +97,26 @@ Deno.test("a batch is laid out as the specification says", () => {
   ]);
 });
 
+Deno.test("a batch with priorities, keys and requests is laid out as the specification says", () => {
+  const request = { stream: "r", number: 0x01020304 };
+  const common = { headers: {}, body: new Uint8Array() };
+  const batch = encodeBatch([
+    { ...common, kind: BodyKind.json, wishes: { priority: 9 } },
+    { ...common, kind: BodyKind.bytes, wishes: { priority: 0, key: "ab", request } },
+    { ...common, kind: BodyKind.text, wishes: { priority: PRIORITY_DEFAULT } },
+  ]);
+  assertEquals([...batch.buffer], [
+    ...[0, 0, 0, 8, 0xa2, 0, 0, 0],
+    ...[0, 0, 0, 17, 0x10, 0xc0, 0, 9],
+    ...[2, 0x61, 0x62, 1, 0x72, 1, 2, 3, 4],
+    ...[0, 0, 0, 8, 0x51, 0, 0, 0],
+  ]);
+});
+
 Deno.test("a batch: decode(encode(messages)) equals messages, wherever in a buffer it lies", () => {
   fc.assert(
-    fc.property(messages, fc.nat(9), (messages, margin) => {
-      const batch = encodeBatch(messages, margin);
+    fc.property(messages, wishes, fc.nat(9), (messages, wishes, margin) => {
+      const batch = encodeBatch(addWishes(messages, wishes), margin);
       checkBatch(batch, BODY_BYTES);
       assertEquals(decodeBatch(batch), messages);
     }),
@@ -81,8 +126,8 @@ Deno.test("a batch: decode(encode(messages)) equals messages, wherever in a buff
 
 Deno.test("a batch: one changed byte is found or gives other messages, and nothing worse", () => {
   fc.assert(
-    fc.property(messages, fc.nat(), fc.integer({ min: 1, max: 255 }), (messages, at, change) => {
-      const batch = encodeBatch(messages);
+    fc.property(messages, wishes, fc.nat(), change, (messages, wishes, at, change) => {
+      const batch = encodeBatch(addWishes(messages, wishes));
       batch.buffer[at % batch.end] = batch.buffer[at % batch.end]! ^ change;
       try {
         checkBatch(batch, BODY_BYTES);
@@ -105,6 +150,21 @@ Deno.test("writeEntryHead() and the readers agree up to the largest numbers", ()
   assertEquals(readEntryHeaderBytes(buffer, 2), 0xabcd);
   assertEquals([...buffer.subarray(7, 8)], [0]);
   assertEquals([...buffer.subarray(0, 2), ...buffer.subarray(10)], [0xff, 0xff, 0xff, 0xff]);
+});
+
+Deno.test("writeEntryHead() and the readers agree on all priorities and kinds", () => {
+  const buffer = new Uint8Array(8);
+  const batch = { count: 1, buffer, start: 0, end: 8 };
+  for (const kind of Object.values(BodyKind)) {
+    for (let priority = 0; priority <= PRIORITY_MAX; priority++) {
+      writeEntryHead(buffer, 0, { size: 8, kind, headerBytes: 0, priority });
+      assertEquals([readEntryKind(buffer, 0), readEntryPriority(buffer, 0)], [kind, priority]);
+      assertEquals(checkBatch(batch, BODY_BYTES), PRIORITY_FLAG);
+    }
+    writeEntryHead(buffer, 0, { size: 8, kind, headerBytes: 0 });
+    assertEquals(readEntryPriority(buffer, 0), PRIORITY_DEFAULT);
+    assertEquals([buffer[4], checkBatch(batch, BODY_BYTES)], [kind, 0]);
+  }
 });
 
 Deno.test("checkBatch() takes empty bodies and bodies of just the limit", () => {
@@ -154,7 +214,23 @@ const malformed: Record<string, MessageBatch> = {
   "more entries than announced": rawBatch(1, ...head(8), ...head(8)),
   "one byte left over": rawBatch(1, ...head(8), 0),
   "an unknown kind": rawBatch(1, ...head(8, 3)),
-  "a reserved byte that is not 0": rawBatch(1, ...head(8, 1, 0, 1)),
+  "an unknown kind with a priority": rawBatch(1, ...head(8, 0x53)),
+  "a priority above the highest": rawBatch(1, ...head(8, 0xb1)),
+  "the highest number in the place of a priority": rawBatch(1, ...head(8, 0xf0)),
+  "a second message of an unknown kind with a priority": rawBatch(2, ...head(8), ...head(8, 0x1f)),
+  "a time without its bytes": rawBatch(1, ...head(8, 1, 0, 1)),
+  "a key without its bytes": rawBatch(1, ...head(8, 1, 0, 0x40)),
+  "a key of no bytes": rawBatch(1, ...head(9, 1, 1, 0x40), 0),
+  "a key that reaches into the body": rawBatch(1, ...head(11, 1, 2, 0x40), 2, 0x61, 0x62),
+  "a key that reaches into the next message": rawBatch(
+    2,
+    ...head(10, 1, 2, 0x40),
+    ...[2, 0x61],
+    ...head(8),
+  ),
+  "a request whose number is cut short": rawBatch(1, ...head(13, 1, 5, 0x80), 1, 0x61, 0, 0, 1),
+  "a request that reaches into the body": rawBatch(1, ...head(14, 1, 5, 0x80), 1, 0x61, 0, 0, 0, 1),
+  "a story, which only the broker writes": rawBatch(1, ...head(10, 1, 2, 0x20), 0, 0),
   "a header without a name": rawBatch(1, ...head(11, 1, 3), 0, 0, 0),
   "a header of one byte": rawBatch(1, ...head(9, 1, 1), 1),
   "a header cut short in its name": rawBatch(1, ...head(11, 1, 3), 5, ...utf8("ab")),

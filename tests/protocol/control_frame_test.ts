@@ -76,6 +76,7 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
     messages: number32,
     bytes: number32,
   }, plain),
+  openReplies: fc.record({ stream: text }, plain),
   refuse: fc.record({
     publisher: number32,
     sequence: number64,
@@ -139,6 +140,7 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
     messages: 1,
     bytes: 2,
   },
+  openReplies: { stream: "$reply.1" },
   refuse: { publisher: 1, sequence: 2, count: 3, code: "STREAM_NOT_FOUND", message: "why" },
   streamDeleted: { follower: 1, stream: "orders" },
 };

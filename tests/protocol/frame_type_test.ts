@@ -39,6 +39,9 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "38 reject",
     "39 extend",
     "3a revoke",
+    "40 openReplies",
+    "41 reply",
+    "42 replies",
   ]);
 });
 

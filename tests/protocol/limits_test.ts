@@ -9,6 +9,7 @@ import {
   findLabelMistake,
   findPatternMistake,
   findReasonMistake,
+  findReplyStreamMistake,
   findStreamNameMistake,
   STREAM_NAME_RULE,
 } from "../../protocol.ts";
@@ -106,4 +107,23 @@ Deno.test("findReasonMistake() allows up to 256 bytes of any text", () => {
   assertStringIncludes(findReasonMistake("x".repeat(257))!, "at most 256 bytes, found 257");
   assertStringIncludes(findReasonMistake("ä".repeat(129))!, "found 258");
   assertStringIncludes(findReasonMistake(undefined)!, "a reason is a string");
+});
+
+Deno.test("findReplyStreamMistake() lets pass $reply. and what stands in names", () => {
+  for (const rest of ["a", "0", ".", crypto.randomUUID(), "x".repeat(121)]) {
+    assertEquals(findReplyStreamMistake(`$reply.${rest}`), undefined, rest);
+  }
+  const names = [
+    "",
+    "orders",
+    "$reply",
+    "$reply.",
+    "reply.a",
+    "$reply.a b",
+    "$reply.ä",
+    " $reply.a",
+  ];
+  for (const name of [...names, "$reply.a\n", `$reply.${"x".repeat(122)}`, 1, null, undefined]) {
+    assertStringIncludes(findReplyStreamMistake(name) ?? "allowed", "is $reply. and 1 to 121");
+  }
 });

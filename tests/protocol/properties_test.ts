@@ -13,12 +13,17 @@ import {
   type DeadLetter,
   encodeProperties,
   ENTRY_HEAD_BYTES,
+  findEntryKey,
   findFlags,
   findPropertyMistake,
   type MessageBatch,
+  PRIORITY_DEFAULT,
+  PRIORITY_FLAG,
+  PRIORITY_MAX,
   PropertyFlag,
   type PropertyWishes,
   readEntryFlags,
+  readEntryPriority,
   readEntrySize,
   readProperties,
   readPropertyBytes,
@@ -26,9 +31,9 @@ import {
   SPAN_MS_MAX,
   writeEntryHead,
 } from "../../protocol.ts";
-import { plain, text } from "../support/arbitraries.ts";
+import { label, number32, plain, text } from "../support/arbitraries.ts";
 import { decodeBatch, encodeBatch } from "../support/batches.ts";
-import { assertCode, u64 } from "../support/frames.ts";
+import { assertCode, u32, u64 } from "../support/frames.ts";
 import { fuzz } from "../support/fuzz.ts";
 
 const BODY_MAX = 1000;
@@ -57,10 +62,17 @@ function rawBatch(flags: number, properties: readonly number[]): MessageBatch {
 }
 
 const span = fc.integer({ min: 1, max: SPAN_MS_MAX });
-const messageId = fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 128 });
+const others = {
+  ttlMs: span,
+  // Some of them are as long as they may be in bytes, and not in letters.
+  key: fc.oneof(label, fc.constant("ä".repeat(64))),
+  priority: fc.nat(PRIORITY_MAX),
+  request: fc.record({ stream: label, number: number32 }, plain),
+  messageId: label,
+};
 const wishes: fc.Arbitrary<PropertyWishes> = fc.oneof(
-  fc.record({ delayMs: span, ttlMs: span, messageId }, { ...plain, requiredKeys: [] }),
-  fc.record({ deliverAt: fc.nat(2 * NOW), ttlMs: span, messageId }, { ...plain, requiredKeys: [] }),
+  fc.record({ delayMs: span, ...others }, { ...plain, requiredKeys: [] }),
+  fc.record({ deliverAt: fc.nat(2 * NOW), ...others }, { ...plain, requiredKeys: [] }),
 );
 
 const story: fc.Arbitrary<DeadLetter> = fc.record({
@@ -78,13 +90,23 @@ const story: fc.Arbitrary<DeadLetter> = fc.record({
 });
 
 /** What is stored of what was wished, if it came at a time. */
-function expectedOf({ deliverAt, delayMs, ttlMs, messageId }: PropertyWishes, now: number) {
+function expectedOf(wishes: PropertyWishes, now: number) {
+  const { deliverAt, delayMs, ttlMs, key, request, messageId } = wishes;
   const time = deliverAt ?? (delayMs === undefined ? undefined : now + delayMs);
   return {
     ...time !== undefined && { deliverAt: time },
     ...ttlMs !== undefined && { expiresAt: Math.max(now, time ?? 0) + ttlMs },
+    ...key !== undefined && { key },
+    ...request !== undefined && { request },
     ...messageId !== undefined && { messageId },
   };
+}
+
+/** The key of an entry, read on the short way. */
+function readKeyOf(buffer: Uint8Array, offset: number): string | undefined {
+  const at = findEntryKey(buffer, offset);
+  if (at === 0) return undefined;
+  return new TextDecoder().decode(buffer.subarray(at + 1, at + 1 + buffer[at]!));
 }
 
 Deno.test("properties: what is wished is read, with times in the place of spans (random)", () => {
@@ -94,11 +116,15 @@ Deno.test("properties: what is wished is read, with times in the place of spans 
       const before = decodeBatch(batch);
       const flags = checkBatch(batch, BODY_MAX);
       assertEquals(findFlags(batch), flags);
+      const hasPriority = all.some(({ priority }) => priority !== undefined);
+      assertEquals((flags & PRIORITY_FLAG) !== 0, hasPriority);
       settleTimes(batch, NOW);
       let offset = batch.start;
       for (const one of all) {
         assertEquals(readProperties(batch.buffer, offset), expectedOf(one, NOW));
         assertEquals(readEntryFlags(batch.buffer, offset) & 0x0a, 0, "no span is stored");
+        assertEquals(readEntryPriority(batch.buffer, offset), one.priority ?? PRIORITY_DEFAULT);
+        assertEquals(readKeyOf(batch.buffer, offset), one.key);
         const { bytes } = encodeProperties(one) ?? { bytes: [] };
         assertEquals(readPropertyBytes(batch.buffer, offset), bytes.length);
         offset += readEntrySize(batch.buffer, offset);
@@ -126,6 +152,9 @@ Deno.test("a time to live counts from now on if the time of delivery is over", (
 
 Deno.test("encodeProperties() of nothing is nothing", () => {
   assertEquals([encodeProperties({}), findFlags(batchWith({}, {}))], [undefined, 0]);
+  // A priority is in an entry's head.
+  assertEquals(encodeProperties({ priority: 9 }), undefined);
+  assertEquals(findFlags(batchWith({}, { priority: 0 })), PRIORITY_FLAG);
   assertEquals(readProperties(batchWith({}).buffer, 5), {});
 });
 
@@ -148,6 +177,14 @@ Deno.test("findPropertyMistake() tells what is wrong, and what is allowed", () =
     [{ messageId: "" }, "messageId has 1 to 128 bytes"],
     [{ messageId: "ä".repeat(65) }, "found 130"],
     [{ messageId: 7 as unknown as string }, "messageId is a string"],
+    [{ key: "" }, "key has 1 to 128 bytes, found 0"],
+    [{ key: "k".repeat(129) }, "key has 1 to 128 bytes, found 129"],
+    [{ key: "€".repeat(43) }, "found 129"],
+    [{ key: 7 as unknown as string }, "key is a string"],
+    [{ key: null as unknown as string }, "key is a string"],
+    ...[-1, 10, 1.5, NaN, "5", null].map((priority) =>
+      [{ priority: priority as number }, "priority is 0 to 9"] as const
+    ),
   ];
   for (const [wishes, tells] of mistakes) {
     assertStringIncludes(findPropertyMistake(wishes) ?? "", tells);
@@ -155,17 +192,26 @@ Deno.test("findPropertyMistake() tells what is wrong, and what is allowed", () =
 });
 
 Deno.test("checkBatch() refuses flags that no client may send, and combinations without sense", () => {
-  const { deliverAt, isDelay, expiresAt, isTtl, messageId } = PropertyFlag;
+  const { deliverAt, isDelay, expiresAt, isTtl, key, request, messageId } = PropertyFlag;
   const allowed = new Set(
     [0, deliverAt, deliverAt | isDelay].flatMap((time) =>
-      [0, expiresAt | isTtl].flatMap((ttl) => [time | ttl, time | ttl | messageId])
+      [0, expiresAt | isTtl].flatMap((ttl) =>
+        [0, key].flatMap((key) =>
+          [0, request].flatMap((request) =>
+            [0, messageId].map((messageId) => time | ttl | key | request | messageId)
+          )
+        )
+      )
     ),
   );
-  // Two times, and a message id of one letter; what is behind them is no header.
+  assertEquals(allowed.size, 48);
+  // Two times, and texts of one letter; what is behind them is no header.
   for (let flags = 0; flags < 256; flags++) {
     const properties = [
       ...flags & deliverAt ? u64(5) : [],
       ...flags & expiresAt ? u64(5) : [],
+      ...flags & key ? [1, 0x6b] : [],
+      ...flags & request ? [1, 0x72, ...u32(7)] : [],
       ...flags & messageId ? [1, 0x61] : [],
     ];
     const batch = rawBatch(flags, properties);
@@ -177,12 +223,27 @@ Deno.test("checkBatch() refuses flags that no client may send, and combinations 
 Deno.test("checkBatch() refuses properties that are cut short, too large, or empty", () => {
   const time = u64(5);
   const tooLong = u64(SPAN_MS_MAX + 1);
+  const letters = (count: number) => [count, ...new Array<number>(count).fill(0x61)];
   const wrong: readonly (readonly [flags: number, bytes: readonly number[]])[] = [
     [0x01, time.slice(1)],
     [0x10, []],
     [0x10, [0]],
     [0x10, [2, 0x61]],
-    [0x10, [129, ...new Array<number>(129).fill(0x61)]],
+    [0x10, letters(129)],
+    [0x40, []],
+    [0x40, [0]],
+    [0x40, letters(5).slice(0, 5)],
+    [0x40, letters(129)],
+    [0x41, [...time, 0]],
+    [0x41, [...time, ...letters(3).slice(0, 3)]],
+    [0x50, [...letters(2), 0]],
+    [0x80, []],
+    [0x80, [0, ...u32(1)]],
+    [0x80, letters(2)],
+    [0x80, [...letters(2), ...u32(1).slice(1)]],
+    [0x80, [...letters(129), ...u32(1)]],
+    [0x90, [...letters(2), ...u32(1)]],
+    [0xc0, [...letters(2), ...u32(1).slice(1)]],
     [0x11, time],
     [0x0c, [0x20, 0, 0, 0, 0, 0, 0, 0]],
     [0x01, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]],
@@ -225,19 +286,21 @@ Deno.test("checkBatch() of any bytes throws BAD_FRAME or lets pass what can be r
   );
 });
 
-Deno.test("copyWithStory() keeps message id, headers and body, leaves times out, and can be undone (random)", () => {
+Deno.test("copyWithStory() keeps key, priority, message id, headers and body, leaves times and request out, and can be undone (random)", () => {
   fc.assert(
     fc.property(wishes, story, story, (one, first, second) => {
       const batch = batchWith({}, one);
       const offset = batch.start + readEntrySize(batch.buffer, batch.start);
       const { headers, body, kind } = decodeBatch(batch)[1]!;
-      const kept = one.messageId === undefined ? {} : { messageId: one.messageId };
+      const { key, messageId, priority = PRIORITY_DEFAULT } = one;
+      const kept = expectedOf({ key, messageId }, NOW);
       let entry = batch.buffer.slice(offset, batch.end);
       for (const deadLetter of [first, second, undefined]) {
         entry = copyWithStory(entry, 0, deadLetter).slice();
         assertEquals(readEntrySize(entry, 0), entry.length);
         const expected = deadLetter === undefined ? kept : { ...kept, deadLetter };
         assertEquals(readProperties(entry, 0), expected);
+        assertEquals([readEntryPriority(entry, 0), readKeyOf(entry, 0)], [priority, key]);
         const copy = { count: 1, buffer: entry, start: 0, end: entry.length };
         assertEquals(decodeBatch(copy), [{ kind, headers, body }]);
       }

@@ -119,6 +119,7 @@ export class Broker {
         stream.takeReady(taken.count);
         this.#transfers.bury(stream, taken, "maxDeliveries", now);
       },
+      postpone: (stream, now) => this.#clock.hasten(stream.alarm, now),
       damaged: (stream, error) => this.#noteDamage(stream, error),
     });
     const parts = this.#makeParts();
@@ -242,7 +243,8 @@ export class Broker {
 
   /** Notes that a publisher's connection is lost. */
   losePublisher(publisher: Publisher, now: number): void {
-    this.#state.publishers.lose(publisher.record, now);
+    const forgottenAt = this.#state.publishers.lose(publisher.record, now);
+    this.#options.hasten?.(forgottenAt);
   }
 
   /** Stores a batch, unless it has been stored before; the publisher's sink hears what became of it. */
@@ -377,6 +379,11 @@ export class Broker {
     return Math.min(this.#state.publishers.tick(now), this.#clock.tick(now));
   }
 
+  /** Calls `done` as soon as everything is durable that was given until now. */
+  settle(done: () => void): void {
+    this.#options.settle(done);
+  }
+
   /** Makes a fact true. */
   apply(event: Event): void {
     this.#state.apply(event);
@@ -429,7 +436,10 @@ export class Broker {
     if (this.#router.getNumbered(stream.number) !== stream) return;
     const hasExpired = stream.expiries.nextAt <= now;
     if (hasExpired) this.#returns.expire(stream, now);
-    if (stream.releaseDue(now)) this.#dispatcher.noteReady(stream);
+    if (stream.releaseDue(now) || stream.isPostponed) {
+      stream.isPostponed = false;
+      this.#dispatcher.noteReady(stream);
+    }
     // Who delivers looks for itself: where many expire, what only has to go can go together.
     const expireAt = Math.max(stream.expiries.nextAt, hasExpired ? now + EXPIRY_MS : now);
     this.#clock.set(stream.alarm, Math.min(stream.delayed.nextAt, expireAt));

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { findFlags, PRIORITY_FLAG, PropertyFlag } from "../../protocol.ts";
 import type {
   Acknowledged,
   Dropped,
@@ -227,27 +228,35 @@ export class BrokerState {
   #transferMessages(event: Transferred): void {
     const { from, fromId, to, firstId, storedAt, expiresAt, batch, place } = event;
     const source = this.router.getNumbered(from);
-    if (source !== undefined) this.#bytes -= source.forgetPending(fromId, batch.count);
+    if (source !== undefined) this.#forget(source, fromId, batch.count);
     const target = this.router.getNumbered(to);
     if (target === undefined) return;
     // What is on its way there or back is delivered at once, and is recognised by nobody.
-    target.append(firstId, batch, { place, flags: 0, storedAt, expiresAt });
+    const flags = findFlags(batch) & (PropertyFlag.key | PRIORITY_FLAG);
+    target.append(firstId, batch, { place, flags, storedAt, expiresAt });
     this.#bytes += batch.end - batch.start;
     this.#options.messagesAdded(target);
   }
 
   #forgetMessages({ number, firstId, count }: Acknowledged | Dropped): void {
     const stream = this.router.getNumbered(number);
-    if (stream !== undefined) this.#bytes -= stream.forgetPending(firstId, count);
+    if (stream !== undefined) this.#forget(stream, firstId, count);
+  }
+
+  #forget(stream: Stream, firstId: number, count: number): void {
+    const before = stream.ready.count;
+    this.#bytes -= stream.forgetPending(firstId, count);
+    // Those that were parked for a key that is free now.
+    if (stream.ready.count > before) this.#options.messagesAdded(stream);
   }
 
   #noteFailure(event: Failed): void {
-    const { number, firstId, count, attempts, dueAt, failure } = event;
+    const { number, firstId, count, attempts, dueAt, failure, priority } = event;
     const stream = this.router.getNumbered(number);
     if (stream === undefined) return;
     if (stream.restoration !== undefined) return stream.restoration.note(event);
     for (let id = firstId; id < firstId + count; id++) stream.failures.set(id, failure);
-    stream.delay({ firstId, count, attempts }, dueAt);
+    stream.delay({ firstId, count, attempts, priority }, dueAt);
     this.#options.messagesAdded(stream);
   }
 }

@@ -23,6 +23,12 @@ const DELIVERY_BYTES_MAX = 128 * 1024;
 /** A follower of several streams takes at most so many messages from one of them in its turn. */
 const TURN_COUNT_MAX = 256;
 
+/**
+ * So many messages whose keys are held are passed by before the event loop gets a turn: behind one
+ * blocked key there may be a million messages of it, and others behind those.
+ */
+const PARK_COUNT_MAX = 32_768;
+
 /** Who is told by a dispatcher. */
 export interface DispatcherOptions {
   /** Is called when there is something to dispatch, after a time when there was not. */
@@ -33,6 +39,8 @@ export interface DispatcherOptions {
   readonly expire: (stream: Stream, now: number) => void;
   /** Takes the first ready messages of a stream out, which have been delivered often enough. */
   readonly exhaust: (stream: Stream, run: ReadyRun, now: number) => void;
+  /** Hears of a stream in which was searched long enough for now; it is to be looked at again soon. */
+  readonly postpone: (stream: Stream, now: number) => void;
   /** Hears of a stream whose next messages cannot be read. */
   readonly damaged: (stream: Stream, error: BrokerError) => void;
 }
@@ -44,6 +52,8 @@ export class Dispatcher {
   /** Those that were given something by the dispatch that is under way. */
   #served = new Set<Follower>();
   readonly #options: DispatcherOptions;
+  /** How many messages were parked by the dispatch that is under way. */
+  #parkedCount = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -75,6 +85,7 @@ export class Dispatcher {
 
   /** Hands out what can be handed out. */
   dispatch(now: number): void {
+    this.#parkedCount = 0;
     for (const follower of this.#followers) {
       this.#followers.delete(follower);
       this.#serveFollower(follower, now);
@@ -138,13 +149,42 @@ export class Dispatcher {
 
   /** Delivers the first ready messages of a stream that lie together; returns how many. */
   #deliverRun(stream: Stream, follower: Follower, countMax: number, now: number): number {
-    const run = this.#findNext(stream, now);
-    if (run === undefined) return 0;
-    const batch = this.#read(stream, follower, Math.min(countMax, run.count, BATCH_COUNT_MAX));
-    if (batch === undefined) return 0;
-    const { firstId } = run;
+    for (;;) {
+      const run = this.#findNext(stream, now);
+      if (run === undefined) return 0;
+      const batch = this.#read(stream, follower, Math.min(countMax, run.count, BATCH_COUNT_MAX));
+      if (batch === undefined) return 0;
+      if (stream.keys === undefined) return this.#hand(stream, follower, run, batch, now);
+      // The run is cut where it stands as messages leave it.
+      const { firstId } = run;
+      const { parkedCount, batch: admitted } = stream.keys.admit(run, batch);
+      if (parkedCount > 0) stream.takeParked(parkedCount);
+      if (admitted.count > 0) {
+        const rest = { ...run, firstId: firstId + parkedCount };
+        return this.#hand(stream, follower, rest, admitted, now);
+      }
+      this.#parkedCount += parkedCount;
+      if (this.#parkedCount >= PARK_COUNT_MAX) return this.#postpone(stream, now);
+    }
+  }
+
+  /** Leaves a stream alone until others have had their turn. */
+  #postpone(stream: Stream, now: number): number {
+    stream.isPostponed = true;
+    this.#options.postpone(stream, now);
+    return 0;
+  }
+
+  /** Gives messages to a follower, all of a batch; returns how many. */
+  #hand(
+    stream: Stream,
+    follower: Follower,
+    { firstId, attempts: before, priority }: ReadyRun,
+    batch: MessageBatch,
+    now: number,
+  ): number {
     const { count } = batch;
-    const attempts = run.attempts + 1;
+    const attempts = before + 1;
     stream.takeReady(count);
     const firstTag = follower.reserveTags(count);
     const deadline = now + stream.options.ackTimeoutMs;
@@ -155,6 +195,7 @@ export class Dispatcher {
       stream,
       firstId,
       attempts,
+      priority,
       deliveredAt: now,
       deadline,
       isBegun: false,
@@ -193,6 +234,6 @@ export class Dispatcher {
 }
 
 /** Whether a stream has something to hand out. */
-function canDeliver({ ready, isPaused, damage }: Stream): boolean {
-  return ready.count > 0 && !isPaused && damage === undefined;
+function canDeliver({ ready, isPaused, isPostponed, damage }: Stream): boolean {
+  return ready.count > 0 && !isPaused && !isPostponed && damage === undefined;
 }

@@ -65,12 +65,34 @@ export interface Engine {
   openFollower(options: FollowerOptions, sink: FollowerSink): EngineFollower;
 
   /**
-   * Does all that is due.
+   * Opens a stream for the replies to one session's requests: nothing in it is stored, and no bind or
+   * list finds it. Throws `BAD_REQUEST` if the name is taken or not allowed.
+   */
+  openReplyStream(name: string, sink: ReplySink): EngineReplyStream;
+  /**
+   * Passes replies on to whoever has opened that stream; the batch has been checked. Throws
+   * `STREAM_NOT_FOUND` if the requester is gone.
+   */
+  reply(name: string, batch: MessageBatch): void;
+
+  /**
+   * Does all that is due with messages and members. A deadline that comes up between two calls, and is
+   * earlier than the last one has said, is told to whoever has opened the engine.
    *
    * @param now The time, in milliseconds.
    * @returns The time of the next deadline, or `Infinity`.
    */
   tick(now: number): number;
+  /**
+   * Looks after what streams are kept on, a disk above all. It is to be called several times a second
+   * by the time of this machine, also where messages go by another one.
+   *
+   * @param now The time of this machine, in milliseconds.
+   * @returns When to call it again, at the latest.
+   */
+  tend(now: number): number;
+  /** Resolves when everything is durable that was given until now; gives nothing if it is so already. */
+  settle(): Promise<void> | void;
   /** Finishes what is under way and lets go of everything. */
   close(): Promise<void>;
 }
@@ -180,6 +202,18 @@ export interface FollowerSink {
   revoke(ranges: readonly TagRange[], reason: string): void;
   /** Hears of a stream that it was attached to, and that is gone. */
   noteDeleted(stream: string): void;
+}
+
+/** Takes the replies to one session's requests. */
+export interface ReplySink {
+  /** Takes replies; the buffer is valid during the call only. */
+  deliver(batch: MessageBatch): void;
+}
+
+/** A stream for replies, as its session sees it. */
+export interface EngineReplyStream {
+  /** Ends it: nobody waits for replies any more. */
+  close(): void;
 }
 
 /** What is said of deliveries that have failed. */

@@ -145,6 +145,8 @@ export interface Failed {
   readonly dueAt: number;
   /** What went wrong with them until now. */
   readonly failure: Failure;
+  /** Their priority, if it is not the usual one; it is not written. */
+  readonly priority?: number | undefined;
 }
 
 /** Consecutive messages of a stream expire at a time, in milliseconds since 1970. */

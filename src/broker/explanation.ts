@@ -4,7 +4,9 @@
  * @module
  */
 
+import { BrokerError, readProperties } from "../../protocol.ts";
 import type { Follower } from "./follower.ts";
+import type { KeyWait } from "./keys.ts";
 import type { Stream } from "./stream.ts";
 
 /** So many followers are named. */
@@ -12,30 +14,31 @@ const NAMES_MAX = 3;
 
 /** Explains how a stream stands, and why nothing moves in it, if nothing does. */
 export function explain(stream: Stream, now: number): string[] {
-  const { ready, delayed } = stream;
+  const { readyCount, delayed } = stream;
   const followers = [...stream.attachments].map(({ follower }) => follower);
   const { pending } = stream.describe("");
   if (stream.damage !== undefined) {
     return [`Some of the stream cannot be read: ${stream.damage.message}.`];
   }
-  if (ready.count + delayed.messageCount + pending === 0) return explainEmpty(stream);
+  if (readyCount + delayed.messageCount + pending === 0) return explainEmpty(stream);
   const sentences: string[] = [];
   if (stream.isPaused) {
-    const waits = say(ready.count, "message waits", "messages wait");
+    const waits = say(readyCount, "message waits", "messages wait");
     sentences.push(`The stream is paused: ${waits} until it is resumed.`);
   }
   if (followers.length === 0) {
-    sentences.push(`There is no follower: ${say(ready.count, "message waits", "messages wait")}.`);
-  } else if (ready.count > 0 && !stream.isPaused) {
+    sentences.push(`There is no follower: ${say(readyCount, "message waits", "messages wait")}.`);
+  } else if (stream.ready.count > 0 && !stream.isPaused) {
     sentences.push(...explainCredit(stream, followers));
   }
+  sentences.push(...explainKeys(stream, followers));
   if (delayed.messageCount > 0) sentences.push(explainDelay(stream));
-  if (pending > 0 && ready.count === 0) sentences.push(explainHolders(stream, followers, pending));
+  if (pending > 0 && readyCount === 0) sentences.push(explainHolders(stream, followers, pending));
   const full = explainFullness(stream);
   if (full !== undefined) sentences.push(full);
   if (sentences.length > 0) return sentences;
   return [
-    `Messages move: ${say(ready.count, "is", "are")} about to be delivered at ${formatTime(now)}.`,
+    `Messages move: ${say(readyCount, "is", "are")} about to be delivered at ${formatTime(now)}.`,
   ];
 }
 
@@ -76,6 +79,58 @@ function explainCredit(stream: Stream, followers: readonly Follower[]): string[]
   const more = followers.length - NAMES_MAX;
   if (more > 0) sentences.push(`So it is with ${say(more, "other follower", "other followers")}.`);
   return sentences;
+}
+
+/** Which messages keep others of their key waiting. */
+function explainKeys(stream: Stream, followers: readonly Follower[]): string[] {
+  const waits = stream.keys?.waits ?? [];
+  const sentences = findLongest(waits).map(({ holder, count }) => {
+    const waiting = say(count, "message of it waits", "messages of it wait");
+    return `Key ${readKey(stream, holder)} is held by message ${holder} ` +
+      `${explainHolder(stream, followers, holder)}: ${waiting}.`;
+  });
+  const more = waits.length - NAMES_MAX;
+  if (more > 0) sentences.push(`So it is with ${say(more, "other key", "other keys")}.`);
+  return sentences;
+}
+
+/** The keys for which most messages wait, in one pass: there may be a hundred thousand. */
+function findLongest(waits: readonly KeyWait[]): KeyWait[] {
+  const longest: KeyWait[] = [];
+  for (const wait of waits) {
+    if (longest.length === NAMES_MAX && wait.count <= longest.at(-1)!.count) continue;
+    longest.push(wait);
+    longest.sort((one, other) => other.count - one.count);
+    longest.length = Math.min(longest.length, NAMES_MAX);
+  }
+  return longest;
+}
+
+/** What has become of a message that holds a key. */
+function explainHolder(stream: Stream, followers: readonly Follower[], id: number): string {
+  for (const { name, pending } of followers) {
+    const run = pending.runs.find((run) =>
+      run.stream === stream && id >= run.firstId && id < run.firstId + run.count
+    );
+    if (run !== undefined) return `of follower "${name}" since ${formatTime(run.deliveredAt)}`;
+  }
+  const [delay] = stream.delayed.find(id, id + 1);
+  if (delay !== undefined) return `that has failed and is due at ${formatTime(delay.at)}`;
+  const isReady = stream.returned.some(({ firstId, count }) =>
+    id >= firstId && id < firstId + count
+  );
+  return isReady ? "that is ready" : "on its way to another stream";
+}
+
+/** The key of a message, as text in quotation marks. */
+function readKey({ backlog }: Stream, id: number): string {
+  try {
+    const { buffer, start } = backlog.read(id, 1, 0);
+    return JSON.stringify(readProperties(buffer, start).key);
+  } catch (error) {
+    if (error instanceof BrokerError) return "that cannot be read";
+    throw error;
+  }
 }
 
 function explainDelay({ delayed }: Stream): string {

@@ -84,3 +84,12 @@ function findFrom(ranges: readonly IdRange[], id: number): number {
   }
   return low;
 }
+
+/** That one of two ranges, if there are any, that begins earlier. */
+export function olderOf<Range extends IdRange>(
+  one: Range | undefined,
+  other: Range | undefined,
+): Range | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one.firstId < other.firstId ? one : other;
+}

@@ -69,7 +69,7 @@ function gatherFacts(
   followers: Iterable<Follower>,
 ): (range: IdRange) => LiveFact[] {
   const { number, failures, delayed, expiries } = stream;
-  const returned = stream.ready.returned.filter((run) => run.attempts > 0).sort(byFirstId);
+  const returned = stream.returned.filter((run) => run.attempts > 0).sort(byFirstId);
   const pending = listPending(stream, followers);
   const failed = [...failures].sort(([one], [other]) => one - other);
   const held = failed.length === 0 ? [] : delayed.find(0, Infinity).sort(byFirstId);

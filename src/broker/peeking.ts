@@ -82,7 +82,7 @@ function makeDescriber(
       .map(({ firstId, count, attempts }) => ({ firstId, count, attempts, name }))
   ).sort(byFirstId);
   const delayed = stream.delayed.find(from, toId).sort(byFirstId);
-  const returned = stream.ready.returned.filter(isShown).sort(byFirstId);
+  const returned = stream.returned.filter(isShown).sort(byFirstId);
   return (id) => {
     const holder = findRange(pending, id);
     if (holder !== undefined) {

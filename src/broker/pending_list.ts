@@ -22,6 +22,8 @@ export interface PendingRun {
   readonly firstId: number;
   /** How often the messages have been delivered, this time included. */
   readonly attempts: number;
+  /** Their priority; not there if it is the usual one. */
+  readonly priority?: number | undefined;
   /** When they were delivered. */
   readonly deliveredAt: number;
   /** Until when they have to be acknowledged. */

@@ -79,13 +79,14 @@ export class PublisherRegistry {
     this.#forgotten(record);
   }
 
-  /** Keeps a publisher whose connection is lost for a while. */
-  lose(record: PublisherRecord, now: number): void {
+  /** Keeps a publisher whose connection is lost for a while; returns until when. */
+  lose(record: PublisherRecord, now: number): number {
     record.openCount--;
-    if (record.openCount > 0) return;
+    if (record.openCount > 0) return Infinity;
     record.lostAt = now;
     this.#lost.add(record);
     if (this.#lost.size > LOST_COUNT_MAX) this.#forgetOldest();
+    return now + RETURN_MS_MAX;
   }
 
   /** Forgets publishers that have been lost for too long; returns when the next one will be. */

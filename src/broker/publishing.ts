@@ -16,6 +16,8 @@ import type { Stream } from "./stream.ts";
 import { findFull } from "./stream_limits.ts";
 import type { Transfers } from "./transfers.ts";
 
+const SPAN_FLAGS = PropertyFlag.isDelay | PropertyFlag.isTtl;
+
 /** A publisher of one session. */
 export interface Publisher {
   readonly record: PublisherRecord;
@@ -66,7 +68,7 @@ export class Publishing {
     const { flags = 0 } = batch;
     let messageId: string | undefined;
     if (flags !== 0) {
-      settleTimes(batch, now);
+      if (flags & SPAN_FLAGS) settleTimes(batch, now);
       messageId = readMessageId(batch, flags);
     }
     const duplicates = messageId === undefined ? [] : findDuplicates(streams, messageId, now);

@@ -1,19 +1,17 @@
 /**
- * Which messages of a stream wait to be taken, in the order of their ids.
+ * Which messages of one priority wait to be taken, in the order of their ids.
  *
- * Fresh messages, never delivered, are one range at the end. Messages that came back are runs in
- * front of it, in a heap by id: coming back and going out again cost the logarithm of the number of
- * runs, and a run of a thousand messages costs as much as one of one.
- *
- * Where the ids of what is added do not go on, because messages in between are held back, the fresh
- * range becomes a run, and another one begins.
- *
- * Invariant: the runs are disjoint, and all of them lie before the fresh range.
+ * Fresh messages, never delivered, are runs in a line, mostly one: there are more where messages in
+ * between are held back, or have another priority. Messages that came back, and those that were held
+ * back, are runs in a heap by id: coming back and going out again cost the logarithm of the number of
+ * runs, and a run of a thousand messages costs as much as one of one. What has the smallest id goes
+ * first, whichever of the two it is in.
  *
  * @module
  */
 
 import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
+import { RunLine } from "./run_line.ts";
 
 /** Consecutive messages that have been delivered equally often. */
 export interface ReadyRun {
@@ -23,6 +21,8 @@ export interface ReadyRun {
   readonly count: number;
   /** How often they have been delivered, as far as it counts. */
   readonly attempts: number;
+  /** Their priority; not there if it is the usual one. */
+  readonly priority?: number | undefined;
 }
 
 /** A run in the heap; its front is cut off as messages leave. */
@@ -32,25 +32,15 @@ interface ReturnedRun {
   readonly attempts: number;
 }
 
-/** The ready messages of one stream. */
+/** The ready messages of one stream that have the same priority. */
 export class ReadyList {
   #returned: ReturnedRun[] = [];
   #returnedCount = 0;
-  #freshId: number;
-  #freshCount = 0;
-
-  /**
-   * Creates an empty list.
-   *
-   * @param nextId The id that the stream's next message will have.
-   */
-  constructor(nextId: number) {
-    this.#freshId = nextId;
-  }
+  readonly #fresh = new RunLine();
 
   /** How many messages are ready. */
   get count(): number {
-    return this.#returnedCount + this.#freshCount;
+    return this.#returnedCount + this.#fresh.count;
   }
 
   /** The runs that came back, in no order. */
@@ -58,17 +48,14 @@ export class ReadyList {
     return this.#returned;
   }
 
-  /** Adds messages that have just been stored, behind all others. */
+  /** Adds messages that were never delivered, mostly behind all others. */
   append(firstId: number, count: number): void {
-    if (this.#freshCount > 0 && this.#freshId + this.#freshCount !== firstId) this.#endFresh();
-    if (this.#freshCount === 0) this.#freshId = firstId;
-    this.#freshCount += count;
+    if (firstId >= this.#fresh.endId) this.#fresh.append(firstId, count);
+    else this.#addReturned({ firstId, count, attempts: 0 });
   }
 
   /** Adds messages that came back, in their old place. */
   giveBack(run: ReadyRun): void {
-    // What was held back may lie behind messages that came after it.
-    if (this.#freshCount > 0 && run.firstId > this.#freshId) this.#endFresh();
     this.#addReturned(run);
   }
 
@@ -91,33 +78,17 @@ export class ReadyList {
         for (const part of subtractRanges(run, ranges)) this.#addReturned({ ...part, attempts });
       }
     }
-    if (this.#freshCount === 0) return removed;
-    const fresh = { firstId: this.#freshId, count: this.#freshCount, attempts: 0 };
-    const parts = intersectRanges(fresh, ranges);
-    if (parts.length === 0) return removed;
-    for (const part of parts) removed.push({ ...part, attempts: 0 });
-    this.#freshCount = 0;
-    for (const { firstId, count } of subtractRanges(fresh, ranges)) this.append(firstId, count);
+    for (const part of this.#fresh.remove(ranges)) removed.push({ ...part, attempts: 0 });
     return removed;
   }
 
   /** Takes everything out. */
   removeAll(): ReadyRun[] {
-    const removed: ReadyRun[] = this.#returned;
-    if (this.#freshCount > 0) {
-      removed.push({ firstId: this.#freshId, count: this.#freshCount, attempts: 0 });
-    }
+    const fresh = this.#fresh.removeAll().map((run) => ({ ...run, attempts: 0 }));
+    const removed: ReadyRun[] = this.#returned.concat(fresh);
     this.#returned = [];
     this.#returnedCount = 0;
-    this.#freshCount = 0;
     return removed;
-  }
-
-  /** Makes a run of the fresh range. */
-  #endFresh(): void {
-    const run = { firstId: this.#freshId, count: this.#freshCount, attempts: 0 };
-    this.#freshCount = 0;
-    this.#addReturned(run);
   }
 
   #addReturned({ firstId, count, attempts }: ReadyRun): void {
@@ -129,25 +100,28 @@ export class ReadyList {
 
   /** The first messages to go, or `undefined` if none is ready. */
   peek(): ReadyRun | undefined {
-    const returned = this.#returned[0];
+    const returned = this.#firstReturned;
     if (returned !== undefined) return this.#mergeFirst(returned);
-    if (this.#freshCount === 0) return undefined;
-    return { firstId: this.#freshId, count: this.#freshCount, attempts: 0 };
+    if (this.#fresh.count === 0) return undefined;
+    return { firstId: this.#fresh.firstId, count: this.#fresh.firstCount, attempts: 0 };
   }
 
   /** Takes the first `count` messages out: not more than the first run has. */
   take(count: number): void {
-    const returned = this.#returned[0];
-    if (returned === undefined) {
-      this.#freshId += count;
-      this.#freshCount -= count;
-      return;
-    }
+    const returned = this.#firstReturned;
+    if (returned === undefined) return this.#fresh.take(count);
     // The rest of a run still comes first: the other runs are disjoint and lie behind it.
     returned.firstId += count;
     returned.count -= count;
     this.#returnedCount -= count;
     if (returned.count === 0) removeFirst(this.#returned);
+  }
+
+  /** The first run that came back, if no fresh one comes before it. */
+  get #firstReturned(): ReturnedRun | undefined {
+    const returned = this.#returned[0];
+    if (returned === undefined || this.#fresh.count === 0) return returned;
+    return returned.firstId < this.#fresh.firstId ? returned : undefined;
   }
 
   /** Joins to the first run those that go on where it ends, so that they leave in one piece. */

@@ -149,8 +149,9 @@ export class Returns {
     this.#separateOldest(follower, now);
     const late = pending.runs.filter(({ deadline }) => deadline <= now);
     const isOldestLate = late.length > 0 && late[0] === pending.runs[0];
+    // All of them at once: what one brings about, such as that others expire, must not find them here.
+    for (const run of late) pending.take(run.firstTag, run.count);
     for (const [index, run] of late.entries()) {
-      pending.take(run.firstTag, run.count);
       // What was only fetched is no attempt.
       if (run.isBegun || (index === 0 && isOldestLate)) {
         this.#fail(follower, run, { reason: "not acknowledged in time", now });
@@ -228,7 +229,7 @@ export class Returns {
 
   /** Messages were worked on in vain: they come back later, or not at all if it was the last time. */
   #fail(follower: Follower, run: PendingRun, { now, reason, delayMs }: FailedRun): void {
-    const { stream, attempts } = run;
+    const { stream, attempts, priority } = run;
     const { backoffMs, maxDeliveries } = stream.options;
     const isLast = attempts >= maxDeliveries && !stream.isDead;
     if (isLast) return this.#bury(follower, run, "maxDeliveries", { now, reason });
@@ -243,6 +244,7 @@ export class Returns {
           count,
           attempts,
           dueAt,
+          priority,
           failure: addFailure(failure, { now, reason, follower: follower.name }),
         });
       }
@@ -275,11 +277,11 @@ export class Returns {
   }
 
   #giveBack(follower: Follower, run: PendingRun, attempts: number, now: number): void {
-    const { stream } = run;
+    const { stream, priority } = run;
     const isLast = attempts >= stream.options.maxDeliveries && !stream.isDead;
     if (isLast) return this.#bury(follower, run, "maxDeliveries", { now, reason: "" });
     this.#leave(follower, { ...run, attempts }, now, ({ firstId, count }) => {
-      stream.giveBack(firstId, count, attempts);
+      stream.giveBack({ firstId, count, attempts, priority });
       this.#parts.dispatcher.noteReady(stream);
     });
   }

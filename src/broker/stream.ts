@@ -28,7 +28,9 @@ import { DrainRate } from "./drain_rate.ts";
 import type { Failure } from "./failure.ts";
 import type { IdRange } from "./id_ranges.ts";
 import type { Place } from "./pager.ts";
-import { ReadyList, type ReadyRun } from "./ready_list.ts";
+import { Keys } from "./keys.ts";
+import { ReadyLanes } from "./ready_lanes.ts";
+import type { ReadyRun } from "./ready_list.ts";
 import type { Residency } from "./residency.ts";
 import { StreamRestoration } from "./stream_restoration.ts";
 import { TimedRuns } from "./timed_runs.ts";
@@ -104,11 +106,15 @@ export class Stream {
   readonly alarm: Alarm;
   /** What it is being made of again; not there once that is done. */
   restoration: StreamRestoration | undefined;
+  /** Whose messages wait for each other; not there before a message with a key has come. */
+  keys: Keys | undefined;
   /** Whether nothing is delivered until it is resumed. */
   isPaused = false;
+  /** Whether the dispatcher has passed so many parked messages by that others have their turn first. */
+  isPostponed = false;
   #given: StreamOptionsInput = {};
   #options: StreamOptions = STREAM_OPTIONS_DEFAULT;
-  #ready: ReadyList;
+  #ready = new ReadyLanes();
   #nextId: number;
   #storedNextId: number;
   #pendingCount = 0;
@@ -123,14 +129,13 @@ export class Stream {
     this.name = name;
     this.backlog = new Backlog(residency);
     this.alarm = new Alarm((now) => ring?.(this, now));
-    this.#ready = new ReadyList(nextId);
     this.#nextId = nextId;
     this.#storedNextId = nextId;
     if (options !== undefined) this.setOptions(options);
   }
 
   /** The messages that wait to be taken. */
-  get ready(): ReadyList {
+  get ready(): ReadyLanes {
     return this.#ready;
   }
 
@@ -217,11 +222,12 @@ export class Stream {
     this.backlog.append(firstId, batch, details.place);
     this.skipIds(firstId + count);
     if (this.restoration !== undefined) return this.#restore(firstId, batch, details);
+    if ((details.flags ?? 0) & PropertyFlag.key) this.keys ??= new Keys();
     if (details.flags === 0 && details.expiresAt === undefined) {
       return this.#ready.append(firstId, count);
     }
     const { expiries, delayed, fresh } = listTimes(firstId, batch, details);
-    for (const { firstId, count } of fresh) this.#ready.append(firstId, count);
+    for (const { firstId, count, priority } of fresh) this.#ready.append(firstId, count, priority);
     for (const run of delayed) this.delayed.add(run);
     for (const run of expiries) this.expiries.add(run);
     this.#pruneExpiries();
@@ -233,11 +239,28 @@ export class Stream {
     this.#pendingCount += count;
   }
 
+  /** Notes that ready messages wait for keys that other messages hold. */
+  takeParked(count: number): void {
+    this.#ready.take(count);
+  }
+
+  /** How many messages could be delivered, if followers had room and keys were free. */
+  get readyCount(): number {
+    return this.#ready.count + (this.keys?.parkedCount ?? 0);
+  }
+
+  /** The ready messages that were delivered before, and others, in no order. */
+  get returned(): readonly ReadyRun[] {
+    const { returned } = this.#ready;
+    return this.keys === undefined ? returned : [...returned, ...this.keys.returned];
+  }
+
   /** Takes messages out that nobody holds; they count as pending until something becomes of them. */
   takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
-    const taken: UnheldRun[] = this.#ready.remove(ranges).map((run) => ({ ...run, dueAt: 0 }));
-    for (const { firstId, count, note, at } of this.delayed.remove(ranges)) {
-      taken.push({ firstId, count, attempts: note, dueAt: at });
+    const ready = [...this.#ready.remove(ranges), ...this.keys?.remove(ranges, this.backlog) ?? []];
+    const taken: UnheldRun[] = ready.map((run) => ({ ...run, dueAt: 0 }));
+    for (const { firstId, count, note, at, priority } of this.delayed.remove(ranges)) {
+      taken.push({ firstId, count, attempts: note, dueAt: at, priority });
     }
     for (const { count } of taken) this.#pendingCount += count;
     return taken;
@@ -245,30 +268,32 @@ export class Stream {
 
   /** Takes all messages out that nobody holds; they count as pending until something becomes of them. */
   takeAllUnheld(): IdRange[] {
-    const taken = [...this.#ready.removeAll(), ...this.delayed.removeAll()];
+    const parked = this.keys?.removeAll() ?? [];
+    const taken = [...this.#ready.removeAll(), ...parked, ...this.delayed.removeAll()];
     for (const { count } of taken) this.#pendingCount += count;
     return taken;
   }
 
   /** Makes pending messages ready again. */
-  giveBack(firstId: number, count: number, attempts: number): void {
-    this.#pendingCount -= count;
-    this.#ready.giveBack({ firstId, count, attempts });
+  giveBack(run: ReadyRun): void {
+    this.#pendingCount -= run.count;
+    this.#ready.giveBack(run);
   }
 
   /** Holds pending messages back until a time, or makes them ready if that is 0. */
   delay(run: ReadyRun, dueAt: number): void {
-    const { firstId, count, attempts } = run;
-    if (dueAt === 0) return this.giveBack(firstId, count, attempts);
+    if (dueAt === 0) return this.giveBack(run);
+    const { firstId, count, attempts, priority } = run;
     this.#pendingCount -= count;
-    this.delayed.add({ at: dueAt, firstId, count, note: attempts });
+    this.delayed.add({ at: dueAt, firstId, count, note: attempts, priority });
   }
 
   /** Makes those messages ready that were held back until now; returns whether there were any. */
   releaseDue(now: number): boolean {
     const before = this.#ready.count;
     for (let run = this.delayed.takeDue(now); run; run = this.delayed.takeDue(now)) {
-      this.#ready.giveBack({ firstId: run.firstId, count: run.count, attempts: run.note });
+      const { firstId, count, note: attempts, priority } = run;
+      this.#ready.giveBack({ firstId, count, attempts, priority });
     }
     return this.#ready.count > before;
   }
@@ -279,6 +304,7 @@ export class Stream {
     this.#pendingCount -= count;
     this.drain.note(count);
     if (this.failures.size > 0 || this.overdue.size > 0) this.#forgetNotes(firstId, count);
+    for (const run of this.keys?.release({ firstId, count }) ?? []) this.#ready.giveBack(run);
     return this.backlog.forget(firstId, count);
   }
 
@@ -311,7 +337,6 @@ export class Stream {
     const { restoration } = this;
     if (restoration === undefined) return;
     this.restoration = undefined;
-    this.#ready = new ReadyList(this.#nextId);
     restoration.finish(this, now);
     this.#pruneExpiries();
   }
@@ -325,7 +350,7 @@ export class Stream {
   describe(durability: string): StreamInfo {
     return {
       name: this.name,
-      ready: this.#ready.count,
+      ready: this.readyCount,
       delayed: this.delayed.messageCount,
       pending: this.#pendingCount,
       followers: this.attachments.size,
@@ -340,9 +365,10 @@ export class Stream {
   /** Notes what messages that were stored by an earlier broker say of themselves. */
   #restore(firstId: number, batch: MessageBatch, details: StoringDetails): void {
     this.restoration!.noteBatch(firstId, batch, details);
-    // On its way to the dead letters and back, a message is recognised by nobody.
-    if (details.flags === 0) return;
-    if ((readEntryFlags(batch.buffer, batch.start) & PropertyFlag.messageId) === 0) return;
+    // On its way to the dead letters and back, a message is recognised by nobody: its flags say so.
+    const { flags = PropertyFlag.messageId } = details;
+    const ownFlags = readEntryFlags(batch.buffer, batch.start);
+    if ((flags & ownFlags & PropertyFlag.messageId) === 0) return;
     const messageId = readProperties(batch.buffer, batch.start).messageId!;
     // At once: a segment that is begun before all is read has to tell it, too.
     const message = { id: firstId, at: details.storedAt, isStored: true };

@@ -5,7 +5,7 @@
  */
 
 import { BrokerError, type MessageBatch, readEntrySize } from "../../protocol.ts";
-import type { IdRange } from "./id_ranges.ts";
+import { type IdRange, olderOf } from "./id_ranges.ts";
 import type { Stream } from "./stream.ts";
 
 /** Tells why a batch does not fit into a stream, if it does not. */
@@ -48,11 +48,11 @@ export function findExcess(stream: Stream, added: IdRange): IdRange | undefined 
 }
 
 /** The oldest messages that nobody holds. */
-function findOldest({ ready, delayed }: Stream): IdRange | undefined {
-  const first = ready.peek();
-  const held = delayed.findOldest();
-  if (first === undefined || held === undefined) return first ?? held;
-  return first.firstId < held.firstId ? first : held;
+function findOldest({ ready, keys, delayed }: Stream): IdRange | undefined {
+  return olderOf<IdRange>(
+    olderOf(ready.findOldest(), keys?.findOldest()),
+    delayed.findOldest(),
+  );
 }
 
 /** How many messages have at least so many bytes together. */

@@ -6,10 +6,20 @@
  * @module
  */
 
-import { findFlags, type MessageBatch } from "../../protocol.ts";
+import {
+  BrokerError,
+  findFlags,
+  type MessageBatch,
+  PRIORITY_DEFAULT,
+  PRIORITY_FLAG,
+  PropertyFlag,
+  readEntryPriority,
+  readEntrySize,
+} from "../../protocol.ts";
 import type { Backlog } from "./backlog.ts";
 import type { Failure } from "./failure.ts";
-import { type IdRange, joinRanges, subtractRanges } from "./id_ranges.ts";
+import { byFirstId, findRange, type IdRange, joinRanges, subtractRanges } from "./id_ranges.ts";
+import { Keys } from "./keys.ts";
 import { type BatchTimes, listTimes } from "./message_times.ts";
 import type { Stream } from "./stream.ts";
 import { type TimedRun, TimedRuns } from "./timed_runs.ts";
@@ -36,6 +46,9 @@ export class StreamRestoration {
   /** What messages say of themselves. */
   readonly #delayed = new TimedRuns();
   readonly #expiries = new TimedRuns();
+  /** Where messages have another priority than the usual one: in the place of a time. */
+  readonly #priorities = new TimedRuns();
+  #hasKeys = false;
 
   constructor(backlog: Backlog) {
     this.#backlog = backlog;
@@ -45,6 +58,8 @@ export class StreamRestoration {
   noteBatch(firstId: number, batch: MessageBatch, times: BatchTimes): void {
     const flags = findFlags(batch);
     if (flags === 0 && times.expiresAt === undefined) return;
+    if (flags & PropertyFlag.key) this.#hasKeys = true;
+    if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
     const { delayed, expiries } = listTimes(firstId, batch, { ...times, flags });
     for (const run of delayed) this.#delayed.add(run);
     for (const run of expiries) this.#expiries.add(run);
@@ -65,22 +80,48 @@ export class StreamRestoration {
 
   /** Makes lists of what there is, in a stream that has only the messages. */
   finish(stream: Stream, now: number): void {
+    if (this.#hasKeys) stream.keys = new Keys();
     const notes = this.#listNotes();
+    const priorityOf = this.#makePriorityFinder();
     const held: IdRange[] = this.#holdBackBySelf(stream, notes, now);
     for (const [id, note] of notes) {
       if (note.failure !== undefined) stream.failures.set(id, note.failure);
       const { dueAt = 0, attempts } = note;
       if (dueAt <= now) continue;
-      stream.delayed.add({ at: dueAt, firstId: id, count: 1, note: attempts });
+      const priority = priorityOf(id);
+      stream.delayed.add({ at: dueAt, firstId: id, count: 1, note: attempts, priority });
       held.push({ firstId: id, count: 1 });
+    }
+    // Whoever was delivered before holds its key. By id: what is on the disk is read in its order.
+    const { keys } = stream;
+    if (keys !== undefined) {
+      for (const id of [...notes.keys()].sort(byNumber)) holdKey(stream, keys, id);
     }
     const heldRanges = joinRanges(held);
     for (const run of this.#backlog.findRuns()) {
-      for (const rest of subtractRanges(run, heldRanges)) makeReady(stream, rest, notes);
+      for (const rest of subtractRanges(run, heldRanges)) {
+        makeReady(stream, rest, notes, priorityOf);
+      }
     }
     for (const run of this.#expiries.removeAll()) {
       for (const part of this.#findPresent(run)) stream.expiries.add({ ...run, ...part });
     }
+  }
+
+  #notePriorities(firstId: number, { buffer, start, end }: MessageBatch): void {
+    let id = firstId;
+    for (let offset = start; offset < end; offset += readEntrySize(buffer, offset), id++) {
+      const at = readEntryPriority(buffer, offset);
+      if (at !== PRIORITY_DEFAULT) this.#priorities.add({ at, firstId: id, count: 1, note: 0 });
+    }
+  }
+
+  /** Makes a function that tells a message's priority; nothing if it is the usual one. */
+  #makePriorityFinder(): (id: number) => number | undefined {
+    if (this.#priorities.size === 0) return () => undefined;
+    // A message that was moved is here twice, which makes no difference.
+    const runs = this.#priorities.removeAll().sort(byFirstId);
+    return (id) => findRange(runs, id)?.at;
   }
 
   /** Holds messages back that say so themselves, and of which nothing else is known. */
@@ -100,11 +141,12 @@ export class StreamRestoration {
     parts.sort((one, other) => one.firstId - other.firstId);
     // A message that was moved has said it twice.
     let nextId = 0;
-    for (const { firstId, count, at } of parts) {
+    for (const { firstId, count, at, priority } of parts) {
       const from = Math.max(firstId, nextId);
       nextId = Math.max(nextId, firstId + count);
       if (from < firstId + count) {
-        stream.delayed.add({ at, firstId: from, count: firstId + count - from, note: 0 });
+        const rest = firstId + count - from;
+        stream.delayed.add({ at, firstId: from, count: rest, note: 0, priority });
       }
     }
     return parts;
@@ -136,20 +178,39 @@ export class StreamRestoration {
   }
 }
 
-/** Makes messages ready in runs that have been worked on equally often. */
+function byNumber(one: number, other: number): number {
+  return one - other;
+}
+
+/** Lets a message hold its key that was delivered before, so that no other of the key overtakes it. */
+function holdKey(stream: Stream, keys: Keys, id: number): void {
+  try {
+    keys.restore(id, stream.backlog.read(id, 1, 0));
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    stream.noteDamage(error);
+  }
+}
+
+/** Makes messages ready in runs that are alike in priority, and have been worked on equally often. */
 function makeReady(
   { ready }: Stream,
   { firstId, count }: IdRange,
   notes: ReadonlyMap<number, RestoredNote>,
+  priorityOf: (id: number) => number | undefined,
 ): void {
   const endId = firstId + count;
-  if (notes.size === 0) return ready.append(firstId, count);
   for (let id = firstId; id < endId;) {
     const attempts = notes.get(id)?.attempts ?? 0;
+    const priority = priorityOf(id);
     let end = id + 1;
-    while (end < endId && (notes.get(end)?.attempts ?? 0) === attempts) end++;
-    if (attempts === 0) ready.append(id, end - id);
-    else ready.giveBack({ firstId: id, count: end - id, attempts });
+    while (
+      end < endId && (notes.get(end)?.attempts ?? 0) === attempts && priorityOf(end) === priority
+    ) {
+      end++;
+    }
+    if (attempts === 0) ready.append(id, end - id, priority);
+    else ready.giveBack({ firstId: id, count: end - id, attempts, priority });
     id = end;
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { PRIORITY_DEFAULT } from "../../protocol.ts";
 import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 
 /** Room for so many runs at first. */
@@ -19,6 +20,8 @@ export interface TimedRun extends IdRange {
   readonly at: number;
   /** What their owner has noted: how often they were delivered, say. */
   readonly note: number;
+  /** Their priority; not there if it is the usual one. */
+  readonly priority?: number | undefined;
 }
 
 /** Runs of messages in the order of their times; those of the same time in the order of their ids. */
@@ -27,6 +30,8 @@ export class TimedRuns {
   #firstId = new Float64Array(CAPACITY_MIN);
   #count = new Uint32Array(CAPACITY_MIN);
   #note = new Uint16Array(CAPACITY_MIN);
+  /** Not there as long as all have the usual one. */
+  #priority: Uint8Array | undefined;
   #size = 0;
   #messageCount = 0;
 
@@ -46,7 +51,8 @@ export class TimedRuns {
   }
 
   /** Adds a run. */
-  add({ at, firstId, count, note }: TimedRun): void {
+  add(run: TimedRun): void {
+    const { at, firstId, count } = run;
     if (this.#size === this.#at.length) this.#resize(this.#size * 2);
     this.#messageCount += count;
     let index = this.#size++;
@@ -56,7 +62,7 @@ export class TimedRuns {
       this.#copy(parent, index);
       index = parent;
     }
-    this.#put(index, { at, firstId, count, note });
+    this.#put(index, run);
   }
 
   /** Takes the earliest run out, if it is due. */
@@ -173,19 +179,23 @@ export class TimedRuns {
   }
 
   #get(index: number): TimedRun {
-    return {
+    const run = {
       at: this.#at[index]!,
       firstId: this.#firstId[index]!,
       count: this.#count[index]!,
       note: this.#note[index]!,
     };
+    const priority = this.#priority?.[index] ?? PRIORITY_DEFAULT;
+    return priority === PRIORITY_DEFAULT ? run : { ...run, priority };
   }
 
-  #put(index: number, { at, firstId, count, note }: TimedRun): void {
+  #put(index: number, { at, firstId, count, note, priority = PRIORITY_DEFAULT }: TimedRun): void {
     this.#at[index] = at;
     this.#firstId[index] = firstId;
     this.#count[index] = count;
     this.#note[index] = Math.min(note, NOTE_MAX);
+    if (priority !== PRIORITY_DEFAULT) this.#priority ??= makePriorities(this.#at.length);
+    if (this.#priority !== undefined) this.#priority[index] = priority;
   }
 
   #copy(from: number, to: number): void {
@@ -193,6 +203,7 @@ export class TimedRuns {
     this.#firstId[to] = this.#firstId[from]!;
     this.#count[to] = this.#count[from]!;
     this.#note[to] = this.#note[from]!;
+    if (this.#priority !== undefined) this.#priority[to] = this.#priority[from]!;
   }
 
   #resize(capacity: number): void {
@@ -211,5 +222,13 @@ export class TimedRuns {
     this.#firstId = firstId;
     this.#count = count;
     this.#note = note;
+    if (this.#priority === undefined) return;
+    const priority = makePriorities(capacity);
+    priority.set(this.#priority.subarray(0, size));
+    this.#priority = priority;
   }
+}
+
+function makePriorities(capacity: number): Uint8Array {
+  return new Uint8Array(capacity).fill(PRIORITY_DEFAULT);
 }

@@ -163,9 +163,10 @@ export class Transfers {
   }
 
   /** Puts a message of a run back to where it was. */
-  #putBack(stream: Stream, { attempts, dueAt }: UnheldRun, firstId: number): void {
-    stream.delay({ firstId, count: 1, attempts }, dueAt);
+  #putBack(stream: Stream, { attempts, dueAt, priority }: UnheldRun, firstId: number): void {
+    stream.delay({ firstId, count: 1, attempts, priority }, dueAt);
     if (dueAt > 0) this.#parts.clock.hasten(stream.alarm, dueAt);
+    else this.#parts.dispatcher.noteReady(stream);
   }
 
   #findObstacle(target: Stream, batch: MessageBatch, now: number): BrokerError | undefined {

@@ -7,6 +7,7 @@
 
 import {
   BrokerError,
+  type MessageBatch,
   type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
@@ -18,12 +19,15 @@ import type {
   Engine,
   EngineFollower,
   EnginePublisher,
+  EngineReplyStream,
   FollowerOptions,
   FollowerSink,
   PublisherOptions,
   PublisherSink,
   RedriveCount,
+  ReplySink,
 } from "../broker/engine.ts";
+import { ReplyStreams } from "../broker/reply_streams.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** What makes an engine of the rules. */
@@ -49,6 +53,7 @@ export class EmbeddedEngine implements Engine {
   /** The rules. */
   protected readonly broker: Broker;
   readonly #options: EmbeddedEngineOptions;
+  readonly #replyStreams = new ReplyStreams();
   #isWoken = false;
 
   constructor(options: EmbeddedEngineOptions) {
@@ -163,8 +168,24 @@ export class EmbeddedEngine implements Engine {
     };
   }
 
+  openReplyStream(name: string, sink: ReplySink): EngineReplyStream {
+    return this.#replyStreams.open(name, sink);
+  }
+
+  reply(name: string, batch: MessageBatch): void {
+    this.#replyStreams.reply(name, batch);
+  }
+
   tick(now: number): number {
     return this.broker.tick(now);
+  }
+
+  tend(_now: number): number {
+    return Infinity;
+  }
+
+  settle(): Promise<void> | void {
+    return whenDone((done) => this.broker.settle(done));
   }
 
   close(): Promise<void> {

@@ -56,8 +56,8 @@ export class JournalEngine extends EmbeddedEngine {
     return engine;
   }
 
-  override tick(now: number): number {
-    return Math.min(super.tick(now), this.#journal.tick(now));
+  override tend(now: number): number {
+    return this.#journal.tick(now);
   }
 
   override close(): Promise<void> {

@@ -29,7 +29,7 @@ Deno.test("PublisherRegistry.close() forgets a publisher at once", () => {
 
 Deno.test("PublisherRegistry.tick() forgets a lost publisher after ten minutes, not before", () => {
   const registry = new PublisherRegistry();
-  registry.lose(registry.open("me"), 1000);
+  assertEquals(registry.lose(registry.open("me"), 1000), 1000 + 10 * MINUTE_MS);
   assertEquals(registry.tick(1000), 1000 + 10 * MINUTE_MS);
   assertEquals(registry.tick(1000 + 10 * MINUTE_MS - 1), 1000 + 10 * MINUTE_MS);
   assertEquals(registry.count, 1);

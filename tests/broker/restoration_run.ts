@@ -5,7 +5,12 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { BrokerError, type StreamOptionsInput } from "../../protocol.ts";
+import {
+  BrokerError,
+  PRIORITY_DEFAULT,
+  readProperties,
+  type StreamOptionsInput,
+} from "../../protocol.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import type { Event } from "../../src/broker/event.ts";
 import type { Segment } from "../../src/broker/pager.ts";
@@ -13,6 +18,7 @@ import { Residency } from "../../src/broker/residency.ts";
 import type { Snapshot } from "../../src/broker/snapshot.ts";
 import type { Stream } from "../../src/broker/stream.ts";
 import type { TimedRun } from "../../src/broker/timed_runs.ts";
+import { textsOf } from "../support/batches.ts";
 import { MemoryPager } from "../support/memory_pager.ts";
 import { TestBroker, type TestFollower, type TestPublisher } from "../support/test_broker.ts";
 
@@ -57,9 +63,12 @@ export class Run {
     nextSequence: 1,
     sent: [],
   }));
+  /** Whether messages may have keys. */
+  readonly hasKeys: boolean;
   #textCount = 0;
 
-  constructor() {
+  constructor(hasKeys: boolean) {
+    this.hasKeys = hasKeys;
     for (const stream of STREAMS) this.test.create(stream, OPTIONS);
     this.beginSegment();
   }
@@ -162,18 +171,18 @@ export function checkLiveCounts(broker: Broker, segments: Iterable<Segment>): vo
   assertEquals(live, [count, broker.bytes], "live messages and bytes in all segments");
 }
 
-/** Everything that a broker knows and somebody can see. Nobody holds anything, before and behind. */
-export function describe(test: TestBroker): unknown {
+/**
+ * Everything that a broker knows and somebody can see. Nobody holds anything, before and behind.
+ *
+ * @param isOrdered Whether the order counts in which messages are delivered. With keys it does not: a
+ * message that was delivered once holds its key, and only a broker that was made again has forgotten.
+ */
+export function describe(test: TestBroker, isOrdered: boolean): unknown {
   const { nextStreamNumber, nextPublisherNumber, streams, publishers } = test.broker.state
     .takeSnapshot();
   const infos = test.broker.getStreams();
   assert(infos.every(({ pending, followers }) => pending + followers === 0));
-  const follower = test.follower(/.|dead/, { name: "observer", bytes: Infinity });
-  test.dispatch();
-  const messages = follower.sink.messages.map(({ stream, id, attempts, text }) =>
-    `${stream}:${id}×${attempts} ${text}`
-  );
-  test.broker.closeFollower(follower.follower, test.now, 0);
+  const messages = isOrdered ? observe(test) : infos.flatMap(({ name }) => look(test, name));
   return {
     numbers: [nextStreamNumber, nextPublisherNumber],
     streams: streams.map(({ number, name, nextId }) => [number, name, nextId]).sort(),
@@ -185,15 +194,82 @@ export function describe(test: TestBroker): unknown {
   };
 }
 
+/** Has everything delivered that is ready; tells of it in its order. */
+function observe(test: TestBroker): string[] {
+  const follower = test.follower(/.|dead/, { name: "observer", bytes: Infinity });
+  test.dispatch();
+  test.broker.closeFollower(follower.follower, test.now, 0);
+  return follower.sink.messages.map(({ stream, id, attempts, text }) =>
+    `${stream}:${id}×${attempts} ${text}`
+  );
+}
+
+/** Looks at all messages of a stream, by id. */
+function look({ broker }: TestBroker, name: string): string[] {
+  const messages: string[] = [];
+  for (let from = 1;;) {
+    const { infos, entries } = broker.peek(name, from, 1000);
+    const batch = { count: infos.length, buffer: entries, start: 0, end: entries.length };
+    const texts = textsOf(batch);
+    messages.push(
+      ...infos.map(({ id, attempts, state }, index) =>
+        `${name}:${id}×${attempts} ${state} ${texts[index]}`
+      ),
+    );
+    if (infos.length === 0) return messages;
+    from = infos.at(-1)!.id + 1;
+  }
+}
+
+/**
+ * Works everything off that can be: of each key there is one message out at a time, and in the end
+ * all is gone but what is held back, and what waits behind that.
+ */
+export function workOff(test: TestBroker): void {
+  const follower = test.follower(/.|dead/, { name: "worker", bytes: Infinity });
+  const { messages } = follower.sink;
+  const seen = new Set<string>();
+  for (let done = 0;;) {
+    test.dispatch();
+    if (messages.length === done) break;
+    const out = new Set<string>();
+    for (; done < messages.length; done++) {
+      const { stream, id, tag } = messages[done]!;
+      const what = `${stream}:${id}`;
+      assert(!seen.has(what), `${what} came twice`);
+      seen.add(what);
+      const key = readKey(test, stream, id);
+      const isAlone = key === undefined || !out.has(`${stream} ${key}`);
+      assert(isAlone, `${what} came while another message of ${key} was out`);
+      out.add(`${stream} ${key}`);
+      follower.ack(tag);
+    }
+  }
+  for (const { name, ready, keys, delayed } of test.broker.state.router.streams) {
+    assertEquals(ready.count, 0, name);
+    for (const { holder } of keys?.waits ?? []) {
+      assertEquals(delayed.find(holder, holder + 1).length, 1, `${name}:${holder} is held back`);
+    }
+  }
+}
+
+function readKey({ broker }: TestBroker, stream: string, id: number): string | undefined {
+  const { buffer, start } = broker.state.router.getStream(stream)!.backlog.read(id, 1, 0);
+  return readProperties(buffer, start).key;
+}
+
 /** What of a stream is held back, what expires, and which message ids it recognises. */
 function describeTimes(
   { name, delayed, expiries, backlog, messageIds, options }: Stream,
   now: number,
 ) {
   const spread = (runs: readonly TimedRun[]) =>
-    runs.flatMap(({ firstId, count, at, note }) =>
+    runs.flatMap(({ firstId, count, at, note, priority = PRIORITY_DEFAULT }) =>
       backlog.findRuns({ fromId: firstId, toId: firstId + count }).flatMap((run) =>
-        Array.from({ length: run.count }, (_, index) => `${run.firstId + index} ${at} ${note}`)
+        Array.from(
+          { length: run.count },
+          (_, index) => `${run.firstId + index} ${at} ${note} ${priority}`,
+        )
       )
     );
   const recent = messageIds.takeSnapshot().filter(({ at }) => at + options.dedupWindowMs > now);

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { ReadyList } from "../../src/broker/ready_list.ts";
+import type { ReadyLanes } from "../../src/broker/ready_lanes.ts";
 import type { Stream } from "../../src/broker/stream.ts";
 import type { StreamRestoration } from "../../src/broker/stream_restoration.ts";
 import { batchOf } from "../support/batches.ts";
@@ -36,7 +36,7 @@ function note(
 }
 
 /** Ends a restoration of a stream of which all ids below `nextId` were used; tells what is ready. */
-function finish(stream: Stream, nextId: number): ReadyList {
+function finish(stream: Stream, nextId: number): ReadyLanes {
   stream.skipIds(nextId);
   stream.finishRestoration(NOW);
   return stream.ready;
@@ -76,7 +76,7 @@ Deno.test("StreamRestoration: what is gone leaves holes, and what is behind the 
   backlog.forget(8, 2);
   const ready = finish(stream, 16);
   assertEquals(ready.count, 3 + 2 + 6);
-  assertEquals(ready.returned.map(({ firstId }) => firstId).sort(), [1, 6]);
+  assertEquals(ready.returned, []);
   assertEquals(drain(stream), ["1+3×0", "6+2×0", "10+7×0"]);
 });
 

@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { PRIORITY_DEFAULT } from "../../protocol.ts";
 import { joinRanges } from "../../src/broker/id_ranges.ts";
 import { type TimedRun, TimedRuns } from "../../src/broker/timed_runs.ts";
 import { fuzz } from "../support/fuzz.ts";
@@ -64,6 +65,17 @@ Deno.test("TimedRuns.find() gives whole runs that have some of the messages", ()
   assertEquals(runs.size, 3);
 });
 
+Deno.test("TimedRuns keep priorities; the usual one is not said", () => {
+  const runs = new TimedRuns();
+  const low = { at: 20, firstId: 1, count: 3, note: 0, priority: 0 };
+  const usual = { at: 10, firstId: 4, count: 1, note: 0 };
+  runs.add(low);
+  runs.add({ ...usual, priority: PRIORITY_DEFAULT });
+  assertEquals(runs.takeDue(10), usual);
+  assertEquals(runs.remove([{ firstId: 2, count: 1 }]), [{ ...low, firstId: 2, count: 1 }]);
+  assertEquals(runs.findOldest(), { ...low, count: 1 });
+});
+
 Deno.test("TimedRuns.prune() keeps the parts that are wanted", () => {
   const runs = runsOf([10, 1, 4, 1], [20, 5, 4, 2]);
   runs.prune(({ firstId }) =>
@@ -93,22 +105,23 @@ Deno.test("TimedRuns hold the same as a plain Map (random)", () => {
     firstId: fc.nat(80),
     count: fc.integer({ min: 1, max: 9 }),
     note: fc.nat(3),
+    priority: fc.oneof(fc.constant(PRIORITY_DEFAULT), fc.nat(9)),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
       const runs = new TimedRuns();
-      const model = new Map<number, { at: number; note: number }>();
+      const model = new Map<number, { at: number; note: number; priority: number }>();
       let nextId = 1;
       const take = (isMeant: (id: number, at: number) => boolean) => {
         const taken = [...model].filter(([id, { at }]) => isMeant(id, at));
         for (const [id] of taken) model.delete(id);
         return taken;
       };
-      for (const { do: what, at, firstId, count, note } of steps) {
+      for (const { do: what, at, firstId, count, note, priority } of steps) {
         const isMeant = (id: number) => id >= firstId && id < firstId + count;
         if (what === "add") {
-          runs.add({ at, firstId: nextId, count, note });
-          for (let left = count; left > 0; left--) model.set(nextId++, { at, note });
+          runs.add({ at, firstId: nextId, count, note, priority });
+          for (let left = count; left > 0; left--) model.set(nextId++, { at, note, priority });
         } else if (what === "takeDue") {
           const taken: TimedRun[] = [];
           for (let run = runs.takeDue(at); run; run = runs.takeDue(at)) taken.push(run);
@@ -141,7 +154,10 @@ Deno.test("TimedRuns hold the same as a plain Map (random)", () => {
 /** Writes runs down as single messages, by id. */
 function unfold(runs: readonly TimedRun[]) {
   return [...runs].sort((one, other) => one.firstId - other.firstId)
-    .flatMap(({ at, firstId, count, note }) =>
-      Array.from({ length: count }, (_, index) => [firstId + index, { at, note }] as const)
+    .flatMap(({ at, firstId, count, note, priority = PRIORITY_DEFAULT }) =>
+      Array.from(
+        { length: count },
+        (_, index) => [firstId + index, { at, note, priority }] as const,
+      )
     );
 }

@@ -14,8 +14,10 @@ import { registerFailureTests, registerTimeoutTests } from "./conformance/failin
 import { registerCreditTests, registerDeliveryTests } from "./conformance/following.ts";
 import { registerLimitTests } from "./conformance/limits.ts";
 import { registerMessageIdTests } from "./conformance/message_ids.ts";
+import { registerKeyTests, registerPriorityTests } from "./conformance/ordering.ts";
 import { registerPublishTests, registerRepetitionTests } from "./conformance/publishing.ts";
-import { registerRestartTests } from "./conformance/restarting.ts";
+import { registerReplyRestartTests, registerReplyTests } from "./conformance/replying.ts";
+import { registerOrderRestartTests, registerRestartTests } from "./conformance/restarting.ts";
 import { registerBindTests, registerStreamTests } from "./conformance/streams.ts";
 import { registerExplanationTests, registerTendingTests } from "./conformance/tending.ts";
 import { registerDelayTests, registerExpiryTests } from "./conformance/timing.ts";
@@ -58,6 +60,8 @@ export function engineConformance(
   registerPublishTests(test);
   registerRepetitionTests(test);
   registerDeliveryTests(test);
+  registerPriorityTests(test);
+  registerKeyTests(test);
   registerCreditTests(test);
   registerAcknowledgementTests(test);
   registerReturnTests(test);
@@ -71,5 +75,10 @@ export function engineConformance(
   registerLimitTests(test);
   registerTendingTests(test);
   registerExplanationTests(test);
-  if (survives) registerRestartTests(test);
+  registerReplyTests(test);
+  if (survives) {
+    registerRestartTests(test);
+    registerOrderRestartTests(test);
+    registerReplyRestartTests(test);
+  }
 }

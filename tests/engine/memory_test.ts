@@ -139,3 +139,19 @@ Deno.test("MemoryEngine hands out in one piece what came in one turn of the even
   assertEquals(sink.deliveryCounts, [50]);
   await engine.close();
 });
+
+Deno.test("MemoryEngine tells of each deadline between two ticks: nobody looks again without", async () => {
+  const told: number[] = [];
+  const hasten = (at: number) => void told.push(at);
+  const engine = new MemoryEngine({ memoryLimit: 1e6, now: () => 1000, hasten });
+  assertEquals(engine.tick(1000), Infinity);
+  await engine.createStream("s", { ttlMs: 5000 });
+  const sink = new RecordingPublisherSink();
+  const port = engine.openPublisher({ identity: "me", bind: bindOf("s") }, sink);
+  const batch = batchOf("a");
+  port.publish({ ...batch, sequence: 1, settled: 0, bytes: batch.end });
+  port.lose();
+  assertEquals(told, [6000, 1000 + 10 * 60_000]);
+  assertEquals(engine.tick(1000), 6000);
+  assertEquals(engine.tend(1000), Infinity, "there is nothing to look after but messages");
+});

@@ -9,6 +9,7 @@ import {
   type DeadLetter,
   type DeadLetterCause,
   type ErrorCode,
+  PRIORITY_DEFAULT,
   STREAM_OPTIONS_DEFAULT,
   type StreamInfo,
   type StreamOptionsInput,
@@ -217,6 +218,7 @@ export class Model {
           text,
           messageId,
           bytes: measure(message),
+          priority: message.priority ?? PRIORITY_DEFAULT,
           attempts: 0,
           dueAt: delayMs === 0 ? 0 : now + delayMs,
           expiresAt: now + delayMs + ttlMs,
@@ -228,9 +230,10 @@ export class Model {
     return stored.sort().join();
   }
 
-  /** The messages of a stream that may be delivered, if it is not paused. */
+  /** The messages of a stream that may be delivered, if it is not paused, in their order. */
   listReady({ messages }: ModelStream): ModelMessage[] {
-    return messages.filter(({ holder, dueAt }) => holder === undefined && dueAt === 0);
+    return messages.filter(({ holder, dueAt }) => holder === undefined && dueAt === 0)
+      .sort((one, other) => other.priority - one.priority);
   }
 
   /** Whether a follower may take a message now. */
@@ -477,10 +480,10 @@ export class Model {
   /** Puts a message into another stream, as if it were new. */
   #arrive(
     stream: ModelStream,
-    { text, messageId }: ModelMessage,
+    { text, messageId, priority }: ModelMessage,
     story: DeadLetter | undefined,
   ): void {
-    const ids = { id: 0, text, messageId, story };
+    const ids = { id: 0, text, messageId, priority, story };
     const bytes = measure(ids);
     const expiresAt = this.now + (stream.options.ttlMs ?? Infinity);
     stream.arrivals.push({ ...ids, bytes, attempts: 0, dueAt: 0, expiresAt, holder: undefined });

@@ -11,6 +11,7 @@ export interface SentMessage {
   readonly text: string;
   readonly delayMs?: number;
   readonly ttlMs?: number;
+  readonly priority?: number;
   readonly messageId?: string | undefined;
 }
 
@@ -23,6 +24,8 @@ export interface ModelMessage {
   /** What is told of it, if it is a dead letter. */
   readonly story?: DeadLetter | undefined;
   readonly bytes: number;
+  /** The highest goes first. */
+  readonly priority: number;
   /** How many of its deliveries count. */
   attempts: number;
   /** Until when it is held back; 0 if it is not. */

@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import {
   findEntries,
   findFlags,
+  readEntryPriority,
   readProperties,
   type StreamInfo,
   type StreamOptionsInput,
@@ -159,6 +160,7 @@ export class Run {
       const now = Math.min(next, end);
       this.model.tick(now);
       next = this.engine.tick(now);
+      this.engine.tend(now);
       assert(next > now);
       if (now === end) return;
     }
@@ -205,7 +207,8 @@ export class Run {
     return findEntries(batch).map((offset, index) => {
       const { id, state, attempts, dueAt, follower } = infos[index]!;
       const { messageId, deadLetter } = readProperties(entries, offset);
-      const text = describeText({ text: texts[index]!, messageId, story: deadLetter });
+      const priority = readEntryPriority(entries, offset);
+      const text = describeText({ text: texts[index]!, messageId, priority, story: deadLetter });
       return { id, text, place: `×${attempts} ${state} ${dueAt ?? ""}${follower ?? ""}` };
     });
   }
@@ -308,9 +311,12 @@ function describeMessage(message: ModelMessage): Peeked {
 
 /** All that a message says that does not change. */
 function describeText(
-  { text, messageId, story }: Pick<ModelMessage, "text" | "messageId" | "story">,
+  { text, messageId, priority, story }: Pick<
+    ModelMessage,
+    "text" | "messageId" | "priority" | "story"
+  >,
 ): string {
-  return JSON.stringify([text, messageId, story]);
+  return JSON.stringify([text, messageId, priority, story]);
 }
 
 /** Gives messages that have come from another stream the ids that they have got. */

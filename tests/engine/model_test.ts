@@ -1,8 +1,9 @@
 /**
  * Random commands to the memory engine and to a model of the rules. After each command: no message
- * is lost or held by two, each went to a follower that may have it, in the order of ids and with the
- * attempts that the rules say; streams, the states and stories of all messages, pending entry lists
- * and outcomes are the model's; and nothing that could be delivered is lying about.
+ * is lost or held by two, each went to a follower that may have it, in the order of priorities and
+ * ids and with the attempts that the rules say; streams, the states and stories of all messages,
+ * pending entry lists and outcomes are the model's; and nothing that could be delivered is lying
+ * about.
  *
  * @module
  */
@@ -146,6 +147,7 @@ const commands = {
         text,
         ...size % 3 > 0 && { delayMs: size % 7 * 10_000 },
         ...size % 2 > 0 && { ttlMs: 1 + size % 11 * 20_000 },
+        ...size % 4 > 0 && { priority: size % 10 },
       };
     });
     run.publishNext(run.open(who), messages);

@@ -45,7 +45,8 @@ export function encodeBatch(messages: readonly PlainMessage[], margin = 0): Mess
     const headerBytes = properties.length + encodedHeaders.length;
     const size = ENTRY_HEAD_BYTES + headerBytes + body.length;
     const bytes = new Uint8Array(size);
-    writeEntryHead(bytes, 0, { size, kind, headerBytes, flags });
+    const { priority } = wishes;
+    writeEntryHead(bytes, 0, { size, kind, headerBytes, flags, priority });
     bytes.set(properties, ENTRY_HEAD_BYTES);
     bytes.set(encodedHeaders, ENTRY_HEAD_BYTES + properties.length);
     bytes.set(body, ENTRY_HEAD_BYTES + headerBytes);

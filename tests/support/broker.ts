@@ -9,7 +9,7 @@ import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { setImmediate } from "node:timers";
 import { connect, type Connection, type Follower, type Publisher } from "../../client.ts";
-import { type BrokerServer, type PartialSettings, serve } from "../../server.ts";
+import { type BrokerServer, type PartialSettings, serve, type ServeOptions } from "../../server.ts";
 
 /** Nothing in a test that passes waits for so long, in milliseconds. */
 const PATIENCE_MS = 10_000;
@@ -18,9 +18,9 @@ const PATIENCE_MS = 10_000;
  * Starts a broker on a free port that keeps everything in memory, so that it leaves no files and
  * shares no directory with another one; it logs nothing but faults.
  */
-export function startBroker(settings: PartialSettings = {}): Promise<BrokerServer> {
-  const storage = { engine: "memory", ...settings.storage } as const;
-  return serve({ port: 0, logLevel: "error", ...settings, storage });
+export function startBroker(options: ServeOptions = {}): Promise<BrokerServer> {
+  const storage = { engine: "memory", ...options.storage } as const;
+  return serve({ port: 0, logLevel: "error", ...options, storage });
 }
 
 /** Lets the event loop turn once: timers that are due, and what has come in. */

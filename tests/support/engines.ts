@@ -36,7 +36,11 @@ export function engineWith(replaced: Partial<Engine>): Engine {
     explain: (name) => engine.explain(name),
     openPublisher: (options, sink) => engine.openPublisher(options, sink),
     openFollower: (options, sink) => engine.openFollower(options, sink),
+    openReplyStream: (name, sink) => engine.openReplyStream(name, sink),
+    reply: (name, batch) => engine.reply(name, batch),
     tick: (now) => engine.tick(now),
+    tend: (now) => engine.tend(now),
+    settle: () => engine.settle(),
     close: () => engine.close(),
     ...replaced,
   };

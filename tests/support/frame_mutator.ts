@@ -15,6 +15,7 @@ import {
   writeControlFrame,
   writeCredit,
   writePublish,
+  writeReply,
   writeRequest,
   writeTags,
   writeVerdict,
@@ -194,6 +195,9 @@ const makers: readonly ((random: Random) => WholeFrame)[] = [
   (random) => openPublisher(random, 3 + random.below(1000)),
   (random) => openFollower(random, 3 + random.below(1000)),
   closeMember,
+  openReplies,
+  reply,
+  reply,
 ];
 
 function hello(random: Random): WholeFrame {
@@ -259,6 +263,9 @@ function makeWishes(random: Random): PropertyWishes {
   return {
     ...random.once(2) && { delayMs: random.below(1000) },
     ...random.once(2) && { ttlMs: 1 + random.below(1000) },
+    ...random.once(4) && {
+      request: { stream: random.pick(REPLY_STREAMS), number: random.below(100) },
+    },
     ...random.once(4) && { messageId: `id ${random.below(20)}` },
   };
 }
@@ -325,6 +332,29 @@ function closeMember(random: Random): WholeFrame {
     writer.end();
   });
   return soft(bytes, 5, 9);
+}
+
+const REPLY_STREAMS = ["$reply.a", "$reply.b", "$reply.c"];
+
+function openReplies(random: Random): WholeFrame {
+  const stream = random.pick(REPLY_STREAMS);
+  const bytes = bytesOf((writer) => writeControlFrame(writer, "openReplies", { stream }));
+  return inText(bytes, `"${stream}"`);
+}
+
+function reply(random: Random): WholeFrame {
+  const stream = random.pick(REPLY_STREAMS);
+  const batch = encodeBatch(Array.from({ length: 1 + random.below(3) }, () => ({
+    kind: random.pick([0, 1, 2] as const),
+    headers: random.once(4) ? { noise: "x".repeat(random.below(50)) } : {},
+    body: new Uint8Array(random.below(100)),
+    wishes: { request: { stream, number: random.below(100) } },
+  })));
+  const fields = { stream, request: random.below(3) };
+  // The number of the request that is answered, or the last letter of the stream's name.
+  const bytes = bytesOf((writer) => writeReply(writer, fields, batch));
+  const at = 10 + stream.length;
+  return random.once(2) ? soft(bytes, 5, 9) : soft(bytes, at - 1, at);
 }
 
 function makeBind(random: Random) {

@@ -66,6 +66,7 @@ export interface BrokerFrames {
   readonly refuse: Refusal;
   readonly deliver: DeliverFields & { readonly texts: readonly string[] };
   readonly revoke: VerdictFields;
+  readonly replies: { readonly texts: readonly string[] };
 }
 
 /** A frame of the broker. */
@@ -95,6 +96,7 @@ const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFr
     return { ...fields, texts: textsOf(readBatch(frame)) };
   },
   revoke: readVerdict,
+  replies: (frame) => ({ texts: textsOf(readBatch(frame)) }),
 };
 
 /** Reads the current frame of a decoder; throws if a broker does not send such frames. */

@@ -14,7 +14,7 @@ import type { Engine } from "../../src/broker/engine.ts";
 import { MemoryEngine } from "../../src/engine/memory.ts";
 import { ByteBudget } from "../../src/server/byte_budget.ts";
 import { Log, type LogLevel } from "../../src/server/log.ts";
-import type { SessionContext } from "../../src/server/session.ts";
+import type { SessionContext } from "../../src/server/session_context.ts";
 import { SessionTable } from "../../src/server/session_table.ts";
 import { createPipe, type Duplex } from "../../src/transport/duplex.ts";
 import { Heartbeat } from "../../src/transport/heartbeat.ts";
@@ -29,6 +29,7 @@ export interface SessionsOptions {
   readonly handshakeTimeoutMs?: number;
   readonly shutdownTimeoutMs?: number;
   readonly logLevel?: LogLevel;
+  readonly jsonLines?: boolean;
 }
 
 /** How long silence may last here, in milliseconds of the test's clock. */
@@ -75,6 +76,7 @@ export class Sessions implements AsyncDisposable {
       heartbeatLimits: HEARTBEAT,
       handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5000,
       outboundBytesMax: options.outboundBytesMax ?? 1024 * 1024,
+      jsonLines: options.jsonLines ?? true,
       budget: this.budget,
       heartbeat: this.#heartbeat,
       now,

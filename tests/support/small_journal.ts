@@ -255,6 +255,7 @@ class Story {
     await turn();
     await turn();
     this.#engine!.tick(this.#clock.now += STEP_MS);
+    this.#engine!.tend(this.#clock.now);
     await turn();
   }
 }

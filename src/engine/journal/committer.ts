@@ -133,7 +133,9 @@ export class Committer {
 
   /** Calls `done` as soon as everything is durable that was given until now. */
   settle(done: () => void): void {
-    const isSettled = !this.#isRunning && !this.#isDirty && this.#waiting.length === 1 &&
+    // Where a write is enough, nothing is left to be done once it was written.
+    const isOpen = this.#isDirty && this.#options.level === "always";
+    const isSettled = !this.#isRunning && !isOpen && this.#waiting.length === 1 &&
       this.#waiting[0]!.isEmpty;
     if (isSettled && !this.#isOver) return done();
     this.#collecting().settled.push(done);

@@ -59,8 +59,11 @@
 
 import { crc32 } from "node:zlib";
 
-/** The version of this format; a broker refuses a journal of a later one. */
-export const FORMAT_VERSION = 2;
+/**
+ * The version of this format; a broker refuses a journal of a later one. Version 2 has times and
+ * properties of messages, version 3 their priorities and keys.
+ */
+export const FORMAT_VERSION = 3;
 
 /** The first bytes of a segment: "SMQJRNL" and an end of line. */
 export const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode("SMQJRNL\n");

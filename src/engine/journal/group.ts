@@ -196,6 +196,9 @@ export class Group {
       case "attempted":
       case "dropped":
         return this.addFact(event);
+      case "failed":
+        // The message says it itself.
+        return this.addJson(RecordType.event, { ...event, priority: undefined });
       default:
         return this.addJson(RecordType.event, event);
     }

@@ -59,6 +59,8 @@ export interface JournalOptions {
   readonly reserveBytes?: number;
   /** Tells the time, in milliseconds. */
   readonly now: () => number;
+  /** Tells the time that the disk is looked after by, in milliseconds, if it is another one. */
+  readonly diskNow?: () => number;
   /** Tells a person what happens. */
   readonly report: Report;
   /** Is told once that nothing can be made durable any more. */
@@ -129,7 +131,7 @@ export class Journal implements Pager {
     return this.#space.findObstacle(bytes);
   }
 
-  /** Does all that is due; returns when to look again. */
+  /** Does all that is due on the disk; returns when to look again. */
   tick(now: number): number {
     const committer = this.#requireCommitter();
     if (committer.hasFailed) return Infinity;
@@ -233,12 +235,12 @@ export class Journal implements Pager {
   }
 
   #begin(broker: Broker, segments: SegmentList, open: OpenSegment): void {
-    const { level, intervalMs, now, fail } = this.#options;
+    const { level, intervalMs, now, diskNow = now, fail } = this.#options;
     const committer = new Committer(open, {
       level,
       intervalMs,
       journalId: this.#journalId,
-      now,
+      now: diskNow,
       rotate: (bytes, isForced) => segments.rotate(bytes, isForced),
       beforeWrite: () => this.#beforeWrite(segments),
       useReserve: () => this.#space.useReserve(),

@@ -167,6 +167,7 @@ export class EngineUse {
   advance(ms: number): void {
     this.clock.now += ms;
     this.engine.tick(this.clock.now);
+    this.engine.tend(this.clock.now);
   }
 
   /** Ends the engine, and opens it again. */

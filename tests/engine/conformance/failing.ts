@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { assertCodeLater } from "../../support/frames.ts";
-import { type Register, single } from "./engine_use.ts";
+import { type Register, single, upTo } from "./engine_use.ts";
 
 /** Registers what an engine does with deliveries that fail. */
 export function registerFailureTests(test: Register): void {
@@ -103,6 +103,23 @@ export function registerFailureTests(test: Register): void {
 
 /** Registers what an engine does with deliveries that take too long. */
 export function registerTimeoutTests(test: Register): void {
+  test("what runs out of time twice at one moment, as a delivery and as a message, is gone once", async (use) => {
+    await use.createWith("orders", { ttlMs: 1000, ackTimeoutMs: 900, deadLetter: false });
+    const publisher = use.publisher("orders");
+    const follower = use.follower("orders");
+    for (const count of upTo(4)) {
+      await publisher.store(`${count}`);
+      await follower.received(count);
+    }
+    use.advance(1050);
+    await use.fence();
+    assertEquals(await use.look("orders"), []);
+    use.advance(60_000);
+    await publisher.store("new");
+    assertEquals((await follower.received(5)).at(-1), "orders:5×1 new");
+    assertEquals(await use.counts("orders"), [0, 1, 1]);
+  });
+
   test("a delivery that is not acknowledged in time fails, and its follower is told", async (use) => {
     await use.createWith("orders", { ackTimeoutMs: 10_000, backoffMs: [1000] });
     await use.publisher("orders").store("a");

@@ -62,7 +62,7 @@ async function makeJournal(newJournalId: number): Promise<BlockJournal> {
   }
   follower.port.close(0);
   await turn();
-  await use.engine.tick(1_000_000);
+  use.engine.tend(1_000_000);
   await turn();
   const { base, size } = listSegments(disk).at(-1)!;
   await all.store("the last one");

@@ -193,6 +193,8 @@ Deno.test("Committer: with level never nothing is flushed but what must be", asy
   assertEquals(use.committer.tick(use.now + 1e9), Infinity);
   await settled();
   assertEquals(use.take(), []);
+  use.settle("one");
+  assertEquals(use.take(), ["settled one"], "a write is enough");
   use.committer.flush();
   await settled();
   assertEquals(use.take(), ["flush"]);

@@ -67,6 +67,7 @@ class CompactorUse {
     for (let index = 0; index < times; index++) {
       await turn();
       this.engine.tick(this.#now += 2000);
+      this.engine.tend(this.#now);
       await turn();
     }
   }
@@ -252,7 +253,7 @@ async function moving(steps: number) {
   follower.port.ack([{ firstTag: 1, count: 30 }], false);
   await turn();
   assertEquals(listSegments(compactor.disk)[0]!.base, 0);
-  compactor.engine.tick(1e6);
+  compactor.engine.tend(1e6);
   for (let step = 0; step < steps; step++) await undefined;
   return { compactor, use, holder };
 }

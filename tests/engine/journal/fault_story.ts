@@ -84,6 +84,7 @@ class Life {
   async pass(): Promise<void> {
     await turn();
     this.#engine!.tick(this.#now += 2000);
+    this.#engine!.tend(this.#now);
     await turn();
     await turn();
   }

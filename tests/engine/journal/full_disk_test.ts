@@ -63,6 +63,7 @@ class FullUse {
   async pass(): Promise<void> {
     await turn();
     this.engine.tick(this.#clock.now += 5000);
+    this.engine.tend(this.#clock.now);
     await turn();
     await turn();
   }

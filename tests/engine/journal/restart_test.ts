@@ -129,7 +129,7 @@ test("ids go on, also when all messages are gone and their segments, too", async
     assertEquals(await follower.received(1), [`a:${round + 3}×1 next`]);
     await follower.ack(1);
     follower.port.close();
-    broker.engine.tick(1e6 * round);
+    broker.engine.tend(1e6 * round);
     await turn();
   }
 });
@@ -331,7 +331,7 @@ test(
         follower.port.close(0);
       }
       await turn();
-      broker.engine.tick(1e6 * round);
+      broker.engine.tend(1e6 * round);
       await turn();
     }
     // What a power cut has torn is kept, for a person to look at.

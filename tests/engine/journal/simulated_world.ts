@@ -240,6 +240,7 @@ export class SimulatedWorld {
     if (this.#random.chance(0.3)) {
       this.#now += this.#random.below(3000);
       this.#engine!.tick(this.#now);
+      this.#engine!.tend(this.#now);
       await this.#turn(this.#random.below(20));
     }
     if (this.#random.chance(0.05) && !this.#hasFailed) {

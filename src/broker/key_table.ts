@@ -1,0 +1,126 @@
+/**
+ * Keys by their bytes, and which message holds each: an open hash table in typed arrays, so that a
+ * message with a key costs no object and no text where it is delivered.
+ *
+ * ```text
+ *   index     │ 0 │ 3 │ 0 │ 1 │ 2 │…     numbers of keys, at the places that their hashes say; 0: free
+ *   by number │ hash, hash, holder │…    the numbers stay the same while a key is there
+ * ```
+ *
+ * @module
+ */
+
+/** Room for so many keys at first; a power of two, as ever after. */
+const CAPACITY_MIN = 64;
+
+/** Keys and their holders. */
+export class KeyTable {
+  #index = new Int32Array(CAPACITY_MIN * 2);
+  #hashes = new Int32Array(CAPACITY_MIN);
+  #otherHashes = new Int32Array(CAPACITY_MIN);
+  #holders = new Float64Array(CAPACITY_MIN);
+  /** Numbers that are free again. */
+  #spare: number[] = [];
+  /** No number from here on was ever used. */
+  #nextNumber = 1;
+
+  /** How many keys there are. */
+  get size(): number {
+    return this.#nextNumber - 1 - this.#spare.length;
+  }
+
+  /** The number of the key whose bytes lie in `buffer` from `start` to `end`; it is put in if need be. */
+  require(buffer: Uint8Array, start: number, end: number): number {
+    return this.#look(buffer, start, end, true);
+  }
+
+  /** The number of such a key; 0 if it is not here. */
+  find(buffer: Uint8Array, start: number, end: number): number {
+    return this.#look(buffer, start, end, false);
+  }
+
+  #look(buffer: Uint8Array, start: number, end: number, isWanted: boolean): number {
+    // FNV-1a, and another multiplier over the same bytes.
+    let hash = 0x811c9dc5 | 0;
+    let other = end - start;
+    for (let at = start; at < end; at++) {
+      const byte = buffer[at]!;
+      hash = Math.imul(hash ^ byte, 0x01000193);
+      other = Math.imul(other + byte, 0x9e3779b1 | 0) ^ (other >>> 15);
+    }
+    hash ^= hash >>> 15;
+    const mask = this.#index.length - 1;
+    let place = hash & mask;
+    for (;;) {
+      const number = this.#index[place]!;
+      if (number === 0) return isWanted ? this.#add(hash, other) : 0;
+      if (this.#hashes[number] === hash && this.#otherHashes[number] === other) return number;
+      place = (place + 1) & mask;
+    }
+  }
+
+  /** The message that holds a key; 0 if none does. */
+  holderOf(number: number): number {
+    return this.#holders[number]!;
+  }
+
+  /** Lets a message hold a key. */
+  hold(number: number, id: number): void {
+    this.#holders[number] = id;
+  }
+
+  /** Takes a key out. */
+  delete(number: number): void {
+    const index = this.#index;
+    const mask = index.length - 1;
+    let place = this.#hashes[number]! & mask;
+    while (index[place] !== number) place = (place + 1) & mask;
+    // What was put behind it because its place was taken moves up.
+    for (let next = (place + 1) & mask; index[next] !== 0; next = (next + 1) & mask) {
+      const wished = this.#hashes[index[next]!]! & mask;
+      if (((next - wished) & mask) < ((next - place) & mask)) continue;
+      index[place] = index[next]!;
+      place = next;
+    }
+    index[place] = 0;
+    this.#holders[number] = 0;
+    this.#spare.push(number);
+  }
+
+  #add(hash: number, other: number): number {
+    const number = this.#spare.pop() ?? this.#takeNumber();
+    this.#hashes[number] = hash;
+    this.#otherHashes[number] = other;
+    this.#place(number);
+    return number;
+  }
+
+  #takeNumber(): number {
+    if (this.#nextNumber === this.#hashes.length) this.#grow();
+    return this.#nextNumber++;
+  }
+
+  #place(number: number): void {
+    const index = this.#index;
+    const mask = index.length - 1;
+    let place = this.#hashes[number]! & mask;
+    while (index[place] !== 0) place = (place + 1) & mask;
+    index[place] = number;
+  }
+
+  /** Doubles the room; all numbers are in use then. */
+  #grow(): void {
+    const capacity = this.#hashes.length * 2;
+    const hashes = new Int32Array(capacity);
+    const otherHashes = new Int32Array(capacity);
+    const holders = new Float64Array(capacity);
+    hashes.set(this.#hashes);
+    otherHashes.set(this.#otherHashes);
+    holders.set(this.#holders);
+    this.#hashes = hashes;
+    this.#otherHashes = otherHashes;
+    this.#holders = holders;
+    this.#index = new Int32Array(capacity * 2);
+    for (let number = 1; number < this.#nextNumber; number++) this.#place(number);
+  }
+}

@@ -36,14 +36,20 @@ import { findConnectionLimit } from "./src/server/connection_limit.ts";
 import type { JournalCommands } from "./src/server/journal_command.ts";
 import { Listener } from "./src/server/listener.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
-import type { SessionContext } from "./src/server/session.ts";
+import type { SessionContext } from "./src/server/session_context.ts";
 import { SessionTable } from "./src/server/session_table.ts";
-import { type PartialSettings, resolveSettings, type Settings } from "./src/server/settings.ts";
+import { resolveServeOptions, type ServeOptions } from "./src/server/serve_options.ts";
+import type { Settings } from "./src/server/settings.ts";
 import { Ticker } from "./src/server/ticker.ts";
-import { createPipe } from "./src/transport/duplex.ts";
+import { Traffic } from "./src/server/traffic.ts";
+import { type Clock, systemClock } from "./src/transport/clock.ts";
+import { createPipe, type Duplex } from "./src/transport/duplex.ts";
 import { Heartbeat } from "./src/transport/heartbeat.ts";
 
 export type { LogLevel } from "./src/server/log.ts";
+export type { ServeOptions } from "./src/server/serve_options.ts";
+export { VirtualClock, type VirtualClockOptions } from "./src/server/virtual_clock.ts";
+export type { Clock, ClockTimer, ClockUser } from "./src/transport/clock.ts";
 export {
   type LimitSettings,
   type PartialSettings,
@@ -103,18 +109,18 @@ export interface BrokerServer extends AsyncDisposable {
  * assertNotEquals(one.port, other.port);
  * ```
  *
- * @param settings What should not be as in `settings.yaml`. Inside an application only warnings and
- * errors are logged, unless `logLevel` says otherwise.
+ * @param options What should not be as in `settings.yaml`, and a clock, for tests. Inside an
+ * application only warnings and errors are logged, unless `logLevel` says otherwise.
  * @returns The broker, ready to accept.
  * @throws {TypeError | RangeError} If a setting is not allowed; the message tells all mistakes,
  * `cause` is a {@linkcode SettingsError}.
  * @throws {StartError} If the port is taken or the address not to be had, or if the journal is in
  * use, cannot be used or is damaged.
  */
-export async function serve(settings: PartialSettings = {}): Promise<BrokerServer> {
-  const complete = resolveSettings(settings);
-  const { logLevel = "warning" } = settings;
-  return await start({ ...complete, logLevel }, new Log({ level: logLevel }));
+export async function serve(options: ServeOptions = {}): Promise<BrokerServer> {
+  const { settings, clock } = resolveServeOptions(options);
+  const { logLevel = "warning" } = options;
+  return await start({ ...settings, logLevel }, new Log({ level: logLevel }), clock);
 }
 
 /** The running broker. */
@@ -122,35 +128,33 @@ class Server implements BrokerServer {
   readonly #settings: Settings;
   readonly #log: Log;
   readonly #engine: Engine;
+  readonly #clock: Clock;
   readonly #sessions: SessionTable;
+  /** Sees to messages, by the clock. */
   readonly #ticker: Ticker;
+  /** Sees to links and the disk, by the time of this machine: those are real in any case. */
+  readonly #caretaker: Ticker;
+  /** What connections carry, if the clock wants to know. */
+  readonly #traffic: Traffic | undefined;
+  readonly #detachClock: (() => void) | undefined;
   readonly #listener: Listener;
   readonly #closed = Promise.withResolvers<Error | undefined>();
   #failure: Error | undefined;
   #closeCall: Promise<void> | undefined;
 
-  constructor(settings: Settings, { log, engine, now }: ServerParts) {
+  constructor(settings: Settings, { log, engine, clock }: ServerParts) {
     const heartbeat = new Heartbeat();
-    const context = makeContext(settings, { engine, log, heartbeat, now });
+    const context = makeContext(settings, { engine, log, heartbeat, now: systemClock.now });
     this.#settings = settings;
     this.#log = log;
     this.#engine = engine;
+    this.#clock = clock;
+    this.#traffic = clock.attach && new Traffic();
     this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
-    this.#listener = openListener(settings, log, this.#sessions);
-    const intervalMs = findSweepInterval(settings);
-    let sweepAt = -Infinity;
-    this.#ticker = new Ticker({
-      now,
-      tick: (now) => {
-        // Deadlines of messages may come a thousand times a second; links need not be looked at then.
-        if (now >= sweepAt) {
-          heartbeat.sweep(now, intervalMs);
-          sweepAt = now + intervalMs;
-        }
-        return Math.min(engine.tick(now), sweepAt);
-      },
-      intervalMs,
-    });
+    this.#listener = openListener(settings, log, (duplex, peer) => this.#open(duplex, peer));
+    this.#ticker = new Ticker({ clock, tick: (now) => engine.tick(now) });
+    this.#caretaker = startCaretaker(settings, engine, heartbeat);
+    this.#detachClock = this.#attachClock();
   }
 
   /** There is a deadline that is earlier than the engine has said. */
@@ -190,14 +194,18 @@ class Server implements BrokerServer {
   }
 
   connect(options: ConnectionOptions = {}): Promise<Connection> {
-    return ClientConnection.open(() => {
-      if (this.#closeCall !== undefined) {
-        throw new ConnectionClosedError("Cannot connect: the broker in this process is closed");
-      }
-      const [here, there] = createPipe();
-      this.#sessions.open(there, "in-process");
-      return Promise.resolve(here);
-    }, options);
+    return ClientConnection.open(
+      () => {
+        if (this.#closeCall !== undefined) {
+          throw new ConnectionClosedError("Cannot connect: the broker in this process is closed");
+        }
+        const [here, there] = createPipe();
+        this.#open(there, "in-process");
+        return Promise.resolve(here);
+      },
+      options,
+      this.#clock,
+    );
   }
 
   close(): Promise<void> {
@@ -209,12 +217,34 @@ class Server implements BrokerServer {
     return this.close();
   }
 
+  #open(duplex: Duplex, peer: string): void {
+    this.#sessions.open(this.#traffic?.watch(duplex) ?? duplex, peer);
+  }
+
+  /** Lets a clock that does not go by itself know whether there is something to wait for. */
+  #attachClock(): (() => void) | undefined {
+    const traffic = this.#traffic;
+    if (traffic === undefined) return undefined;
+    return this.#clock.attach?.({
+      get activity() {
+        return traffic.count;
+      },
+      settle: () => {
+        const settling = this.#engine.settle();
+        // A broker that ends finishes nothing any more.
+        return settling && Promise.race([settling, this.#closed.promise.then(() => {})]);
+      },
+    });
+  }
+
   async #close(): Promise<void> {
     await this.#listener.close();
     // After a failure there is nothing that clients could finish.
     const timeoutMs = this.#failure === undefined ? this.#settings.shutdownTimeoutMs : 0;
     await this.#sessions.close(timeoutMs);
+    this.#detachClock?.();
     this.#ticker.stop();
+    this.#caretaker.stop();
     await this.#engine.close();
     this.#closed.resolve(this.#failure);
     this.#log.debug("everything is closed");
@@ -225,11 +255,15 @@ class Server implements BrokerServer {
 interface ServerParts {
   readonly log: Log;
   readonly engine: Engine;
-  readonly now: () => number;
+  readonly clock: Clock;
 }
 
-async function start(settings: Settings, log: Log): Promise<Server> {
-  const now = createClock();
+async function start(
+  settings: Settings,
+  log: Log,
+  clock: Clock = systemClock,
+): Promise<Server> {
+  const now = () => clock.now();
   let server: Server | undefined;
   const fail = (cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -240,7 +274,7 @@ async function start(settings: Settings, log: Log): Promise<Server> {
   const hasten = (at: number) => server?.hasten(at);
   const engine = await openEngine(settings, { now, log, fail, hasten });
   try {
-    server = new Server(settings, { log, engine, now });
+    server = new Server(settings, { log, engine, clock });
   } catch (error) {
     await engine.close();
     throw error;
@@ -275,6 +309,7 @@ async function openEngine(
       intervalMs,
       memoryLimit,
       now,
+      diskNow: systemClock.now,
       hasten,
       report,
       fail,
@@ -290,11 +325,6 @@ async function openEngine(
 function explainSystemError(cause: unknown, directory: string): unknown {
   if (!(cause instanceof Error && "code" in cause)) return cause;
   return new StartError(`Cannot use ${directory}: ${cause.message}`, { cause });
-}
-
-/** Milliseconds since 1970 that never go back or jump, whatever is done to the system's clock. */
-function createClock(): () => number {
-  return () => performance.timeOrigin + performance.now();
 }
 
 function makeContext(
@@ -316,12 +346,17 @@ function makeContext(
     heartbeatLimits: { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs },
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
     outboundBytesMax: limits.outboundBytes,
+    jsonLines: settings.jsonLines,
     budget: new ByteBudget(limits.unconfirmedBytes),
   };
 }
 
 /** Opens the port, or tells in a line why that cannot be. */
-function openListener(settings: Settings, log: Log, sessions: SessionTable): Listener {
+function openListener(
+  settings: Settings,
+  log: Log,
+  open: (duplex: Duplex, peer: string) => void,
+): Listener {
   const { host: hostname, port } = settings;
   try {
     return new Listener({
@@ -330,8 +365,10 @@ function openListener(settings: Settings, log: Log, sessions: SessionTable): Lis
       log,
       onConnection: (connection) => {
         connection.setNoDelay(true);
+        // Who speaks JSON lines sends no heartbeats: that it is gone, only the system can find.
+        connection.setKeepAlive(true);
         const { hostname, port } = connection.remoteAddr;
-        sessions.open(connection, `${hostname}:${port}`);
+        open(connection, `${hostname}:${port}`);
       },
     });
   } catch (cause) {
@@ -342,6 +379,24 @@ function openListener(settings: Settings, log: Log, sessions: SessionTable): Lis
       : String(cause);
     throw new StartError(`Cannot listen at ${hostname}:${port}: ${why}`, { cause });
   }
+}
+
+/** Begins to look after the links and the disk. */
+function startCaretaker(settings: Settings, engine: Engine, heartbeat: Heartbeat): Ticker {
+  const intervalMs = findSweepInterval(settings);
+  let sweepAt = -Infinity;
+  return new Ticker({
+    clock: systemClock,
+    tick: (now) => {
+      // A disk may have to be looked at more often than links.
+      if (now >= sweepAt) {
+        heartbeat.sweep(now, intervalMs);
+        sweepAt = now + intervalMs;
+      }
+      return Math.min(engine.tend(now), sweepAt);
+    },
+    intervalMs,
+  });
 }
 
 /** Links are looked after so often at least, in milliseconds. */

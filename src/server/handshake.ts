@@ -1,5 +1,5 @@
 /**
- * How a session begins: four bytes, a `hello`, a `welcome`.
+ * How a session begins: four bytes, a `hello`, a `welcome`; or with a JSON line.
  *
  * @module
  */
@@ -14,6 +14,9 @@ import {
   PROTOCOL_VERSION,
   readControlFrame,
 } from "../../protocol.ts";
+
+/** The byte that a connection begins with if it speaks JSON lines: `{`. The magic has another one. */
+export const FIRST_BYTE_OF_LINES = 0x7b;
 
 /** Throws if the first bytes of a connection are not this protocol's. */
 export function checkMagic(preface: Uint8Array): void {

@@ -19,7 +19,6 @@ import {
   readPublish,
   readTags,
   readVerdict,
-  type SessionLimits,
   type Welcome,
   writeControlFrame,
   writeResponse,
@@ -27,38 +26,25 @@ import {
 } from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { Duplex } from "../transport/duplex.ts";
-import type { Heartbeat, HeartbeatLimits, LinkFault, Watch } from "../transport/heartbeat.ts";
+import type { LinkFault, Watch } from "../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../transport/link.ts";
-import type { ByteBudget } from "./byte_budget.ts";
-import type { Log } from "./log.ts";
-import { checkMagic, explainLate, readHello } from "./handshake.ts";
+import { checkMagic, explainLate, FIRST_BYTE_OF_LINES, readHello } from "./handshake.ts";
+import type { SessionContext } from "./session_context.ts";
+import { asBrokerError } from "./session_fault.ts";
 import { type Credit, SessionFollower } from "./session_follower.ts";
 import type { SessionHost } from "./session_host.ts";
+import { SessionReplies } from "./session_replies.ts";
 import { SessionRequests } from "./session_requests.ts";
 import { SessionPublisher } from "./session_publisher.ts";
 
-/** What all sessions of a broker share. */
-export interface SessionContext {
-  /** What holds the streams. */
-  readonly engine: Engine;
-  /** Where sessions say what happens. */
-  readonly log: Log;
-  /** The version of the broker. */
-  readonly version: string;
-  /** The limits that the handshake tells. */
-  readonly limits: SessionLimits;
-  /** How long silence may last. */
-  readonly heartbeatLimits: HeartbeatLimits;
-  /** How long the handshake may take, in milliseconds. */
-  readonly handshakeTimeoutMs: number;
-  /** How many bytes may wait for a client before deliveries to it stop. */
-  readonly outboundBytesMax: number;
-  /** How many unconfirmed bytes there may be. */
-  readonly budget: ByteBudget;
-  /** Looks after the links. */
-  readonly heartbeat: Heartbeat;
-  /** Tells the time, in milliseconds. */
-  readonly now: () => number;
+/** Whom a session is for. */
+export interface SessionCaller {
+  /** The connection. */
+  readonly duplex: Duplex;
+  /** Whose it is. */
+  readonly peer: string;
+  /** Takes the session's connection over if its first byte, which is read, begins a JSON line. */
+  readonly handOver?: ((session: Session) => void) | undefined;
 }
 
 /** How long an error frame may take to leave before the connection is closed, in milliseconds. */
@@ -67,6 +53,10 @@ const FAREWELL_MS = 1000;
 /** One client's session. */
 export class Session implements LinkOwner, SessionHost {
   readonly number: number;
+  /** Whose it is. */
+  readonly peer: string;
+  /** When its connection was opened, in milliseconds. */
+  readonly openedAt: number;
   /** What the broker's sessions share. */
   readonly context: SessionContext;
   /** Its connection. */
@@ -75,7 +65,10 @@ export class Session implements LinkOwner, SessionHost {
   readonly publishers: Map<number, SessionPublisher> = new Map();
   /** Its followers, by number. */
   readonly followers: Map<number, SessionFollower> = new Map();
-  readonly #peer: string;
+  /** Its requests that wait for replies, and its replies. */
+  readonly replies: SessionReplies = new SessionReplies(this);
+  readonly #handOver: ((session: Session) => void) | undefined;
+  #isHandedOver = false;
   readonly #requests: SessionRequests;
   readonly #streamNumbers = new Map<string, number>();
   #client: string | undefined;
@@ -88,10 +81,21 @@ export class Session implements LinkOwner, SessionHost {
   #canRead: PromiseWithResolvers<void> | undefined;
   #isAwaitingBudget = false;
 
-  constructor(duplex: Duplex, peer: string, number: number, context: SessionContext) {
+  /**
+   * @param caller The connection, whose it is, and what to do with one that speaks JSON lines.
+   * @param number Its number, for logs.
+   * @param context What the broker's sessions share.
+   */
+  constructor(
+    { duplex, peer, handOver }: SessionCaller,
+    number: number,
+    context: SessionContext,
+  ) {
     this.number = number;
     this.context = context;
-    this.#peer = peer;
+    this.peer = peer;
+    this.openedAt = context.now();
+    this.#handOver = handOver;
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
     this.#requests = new SessionRequests(this, context.log);
   }
@@ -117,19 +121,18 @@ export class Session implements LinkOwner, SessionHost {
 
   /** Serves the client until it leaves or has to. */
   async run(): Promise<void> {
-    const { heartbeat, heartbeatLimits, handshakeTimeoutMs, now } = this.context;
-    const start = now();
+    const { heartbeat, heartbeatLimits, handshakeTimeoutMs } = this.context;
     this.#watch = heartbeat.watch(this.link, {
       limits: heartbeatLimits,
-      deadline: start + handshakeTimeoutMs,
+      deadline: this.openedAt + handshakeTimeoutMs,
       onFault: (fault) => this.#giveUp(fault),
-    }, start);
+    }, this.openedAt);
     try {
       await this.#serve();
     } catch (error) {
       await this.endWith(error);
     } finally {
-      this.#leave();
+      if (!this.#isHandedOver) this.#leave();
     }
   }
 
@@ -291,6 +294,7 @@ export class Session implements LinkOwner, SessionHost {
     for (const follower of this.followers.values()) follower.close();
     this.publishers.clear();
     this.followers.clear();
+    this.replies.close();
   }
 
   /** Carries out a cursor's operation and answers it. */
@@ -355,9 +359,16 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   async #serve(): Promise<void> {
-    const preface = await this.link.readPreface(MAGIC.length);
-    if (preface === undefined) return;
-    checkMagic(preface);
+    const first = await this.link.readPreface(1);
+    if (first === undefined) return;
+    if (first[0] === FIRST_BYTE_OF_LINES && this.#handOver !== undefined && !this.isOver) {
+      this.#isHandedOver = true;
+      this.#watch?.end();
+      return this.#handOver(this);
+    }
+    const rest = await this.link.readPreface(MAGIC.length - 1);
+    if (rest === undefined) return;
+    checkMagic(new Uint8Array([...first, ...rest]));
     await this.link.run();
   }
 
@@ -371,7 +382,7 @@ export class Session implements LinkOwner, SessionHost {
     this.context.log.info("session opened", {
       session: this.number,
       client,
-      peer: this.#peer,
+      peer: this.peer,
     });
   }
 
@@ -417,6 +428,7 @@ export class Session implements LinkOwner, SessionHost {
     for (const publisher of this.publishers.values()) publisher.lose();
     this.followers.clear();
     this.publishers.clear();
+    this.replies.close();
     if (this.#client === undefined) return;
     this.context.log.info(this.#hasSaidGoodbye ? "session closed" : "session lost", {
       session: this.number,
@@ -428,7 +440,7 @@ export class Session implements LinkOwner, SessionHost {
     this.context.log.warning("session ended with an error", {
       session: this.number,
       client: this.#client ?? "unknown",
-      peer: this.#peer,
+      peer: this.peer,
       code: error.code,
       error: error.message,
     });
@@ -452,15 +464,9 @@ const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> 
   [FrameType.nack]: (session, frame) => session.handleVerdict(frame, "nack"),
   [FrameType.reject]: (session, frame) => session.handleVerdict(frame, "reject"),
   [FrameType.extend]: (session, frame) => session.handleVerdict(frame, "extend"),
+  [FrameType.openReplies]: (session, frame) => session.replies.open(frame),
+  [FrameType.reply]: (session, frame) => session.replies.handleReply(frame),
 };
-
-/** Passes the protocol's errors on; anything else is a fault of the broker, logged in full. */
-function asBrokerError(error: unknown, log: Log): BrokerError {
-  if (error instanceof BrokerError) return error;
-  const detail = error instanceof Error ? error.stack ?? error.message : String(error);
-  log.error("unexpected error in a session", { error: detail });
-  return new BrokerError("INTERNAL_ERROR", "an unexpected fault in the broker", { cause: error });
-}
 
 /** The member of that number; a client that never opened it is not one of ours. */
 function requireMember<Kind>(

@@ -7,13 +7,22 @@
 import { deadline } from "@std/async/deadline";
 import { FrameWriter, writeControlFrame } from "../../protocol.ts";
 import type { Duplex } from "../transport/duplex.ts";
-import { Session, type SessionContext } from "./session.ts";
+import type { Link } from "../transport/link.ts";
+import { LineSession } from "./line_session.ts";
+import { Session } from "./session.ts";
+import type { SessionContext } from "./session_context.ts";
+
+/** A session, whatever it speaks. */
+interface AnySession {
+  readonly link: Link;
+  sayGoodbye(): void;
+}
 
 /** The open sessions. */
 export class SessionTable {
   readonly #context: SessionContext;
   readonly #connectionsMax: number;
-  readonly #sessions = new Map<Session, Promise<void>>();
+  readonly #sessions = new Map<AnySession, Promise<void>>();
   #lastNumber = 0;
 
   constructor(context: SessionContext, connectionsMax: number) {
@@ -29,8 +38,23 @@ export class SessionTable {
   /** Opens a session on a connection, or turns it away when there are too many. */
   open(duplex: Duplex, peer: string): void {
     if (this.#sessions.size >= this.#connectionsMax) return this.#turnAway(duplex, peer);
-    const session = new Session(duplex, peer, ++this.#lastNumber, this.#context);
-    const ended = session.run()
+    const handOver = this.#context.jsonLines
+      ? (session: Session) => this.#replace(session)
+      : undefined;
+    const caller = { duplex, peer, handOver };
+    const session = new Session(caller, ++this.#lastNumber, this.#context);
+    this.#keep(session, session.run());
+  }
+
+  /** Opens a session of JSON lines in the place of one that has found them. */
+  #replace(session: Session): void {
+    this.#sessions.delete(session);
+    const lines = new LineSession(session, this.#context);
+    this.#keep(lines, lines.run());
+  }
+
+  #keep(session: AnySession, running: Promise<void>): void {
+    const ended = running
       .catch((error) => this.#context.log.error("a session did not end well", { error }))
       .finally(() => this.#sessions.delete(session));
     this.#sessions.set(session, ended);

@@ -125,6 +125,12 @@ export interface Settings {
    * @default {false}
    */
   readonly insecure: boolean;
+  /**
+   * Whether clients of the original SimpleMQ may connect, and all else that speaks its JSON lines.
+   *
+   * @default {true}
+   */
+  readonly jsonLines: boolean;
   /** Where and how messages are kept. */
   readonly storage: StorageSettings;
   /** How much the broker takes on. */
@@ -199,6 +205,10 @@ const TABLE: SettingTable = {
   insecure: toggle({
     about: "Whether other machines may connect although nobody has to prove who they are",
     initial: false,
+  }),
+  jsonLines: toggle({
+    about: "Whether the JSON lines of the original SimpleMQ are spoken, too",
+    initial: true,
   }),
   storage: {
     engine: choice({

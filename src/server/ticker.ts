@@ -1,69 +1,69 @@
 /**
- * The one timer of a broker: it wakes what has deadlines when the next one has come, and looks after
- * the links several times a second.
+ * A timer for what a broker does by itself: it wakes what has deadlines when the next one has come.
  *
  * @module
  */
 
-/** The longest time between two ticks, in milliseconds: deadlines may come nearer meanwhile. */
-const INTERVAL_MS_MAX = 1000;
+import type { Clock, ClockTimer } from "../transport/clock.ts";
+
+/** After a tick that failed, the next one comes so much later, in milliseconds. */
+const FAULT_MS = 1000;
 
 /** What a ticker needs. */
 export interface TickerOptions {
-  /** Tells the time, in milliseconds. */
-  readonly now: () => number;
+  /** Whose time it goes by. */
+  readonly clock: Clock;
   /** Does all that is due, and returns the time of the next deadline. */
   readonly tick: (now: number) => number;
-  /** The longest time between two ticks, in milliseconds. */
+  /** The longest time between two ticks, in milliseconds, if there is one. */
   readonly intervalMs?: number;
 }
 
 /** Calls `tick` in time. */
 export class Ticker {
   readonly #options: TickerOptions;
-  readonly #intervalMs: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ClockTimer | undefined;
   #dueAt = Infinity;
   #isStopped = false;
 
   constructor(options: TickerOptions) {
     this.#options = options;
-    this.#intervalMs = Math.min(options.intervalMs ?? INTERVAL_MS_MAX, INTERVAL_MS_MAX);
     // What is due already, because it has been waiting for a broker, need not wait longer.
-    this.#schedule(options.now());
+    this.#schedule(options.clock.now());
   }
 
   /** Ticks no more. */
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
   }
 
   /** There is a deadline that is earlier than the last tick has said. */
   hasten(at: number): void {
     if (this.#isStopped || at >= this.#dueAt) return;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#schedule(at);
   }
 
   #tick(): void {
+    const { clock, tick, intervalMs = Infinity } = this.#options;
     // What comes up meanwhile is told by the tick.
     this.#dueAt = -Infinity;
-    let next = Infinity;
+    // A fault costs one tick, not all that come after it.
+    let next = clock.now() + FAULT_MS;
     try {
-      next = this.#options.tick(this.#options.now());
+      next = tick(clock.now());
     } finally {
-      // A fault costs one tick, not all that come after it.
-      this.#schedule(next);
+      const now = clock.now();
+      // A deadline that is over and over in the past does not keep everybody from working.
+      this.#schedule(Math.max(now + 1, Math.min(next, now + intervalMs)));
     }
   }
 
-  #schedule(next: number): void {
+  #schedule(at: number): void {
     if (this.#isStopped) return;
-    const now = this.#options.now();
-    const waitMs = Math.max(1, Math.min(next - now, this.#intervalMs));
-    this.#dueAt = now + waitMs;
-    this.#timer = setTimeout(() => this.#tick(), waitMs);
+    this.#dueAt = at;
+    this.#timer = this.#options.clock.setTimer(at, () => this.#tick());
   }
 }

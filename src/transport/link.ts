@@ -43,7 +43,7 @@ export class Link {
   /** Whether nothing is read because the owner wants to wait. */
   isHeldBack = false;
   readonly #duplex: Duplex;
-  readonly #owner: LinkOwner;
+  #owner: LinkOwner;
   #sendingBytes = 0;
   #isFlushing = false;
   /** Set from the first write of a turn to its end. */
@@ -56,6 +56,11 @@ export class Link {
     this.#duplex = duplex;
     this.#owner = owner;
     this.decoder = new FrameDecoder(frameBytesMax);
+  }
+
+  /** Gives the link to another owner, who is told everything from now on. */
+  handTo(owner: LinkOwner): void {
+    this.#owner = owner;
   }
 
   /** Whether the link has been closed from this side. */
@@ -98,6 +103,19 @@ export class Link {
       if (preface !== undefined) return preface;
       if (!await this.#receive()) return undefined;
     }
+  }
+
+  /**
+   * Reads bytes that are no frames, as they come.
+   *
+   * @returns Some bytes, which are the caller's, or `undefined` if the connection has ended.
+   */
+  async readBytes(): Promise<Uint8Array | undefined> {
+    if (this.decoder.pendingBytes > 0 || await this.#receive()) {
+      return this.decoder.takePreface(this.decoder.pendingBytes);
+    }
+    if (this.#fault !== undefined) throw this.#fault;
+    return undefined;
   }
 
   /**

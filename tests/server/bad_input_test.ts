@@ -211,6 +211,9 @@ const BIND = '"bind":{"routeString":"a","bindType":"direct"}';
 /** The fields in front of a batch: publisher 1, sequence 1, nothing settled. */
 const PUBLISH_HEAD = [...u32(1), ...u64(1), ...u64(0)];
 
+/** The fields in front of a batch of replies: no answer is wanted. */
+const REPLY_HEAD = [...u32(0), 8, ...utf8("$reply.x")];
+
 /** A message of one byte. */
 const ENTRY = [...u32(9), 1, 0, 0, 0, 0x61];
 
@@ -370,9 +373,9 @@ const malformedFrames: readonly (readonly [what: string, frame: Uint8Array, tell
     "unknown kind",
   ],
   [
-    "a message with an unknown flag",
+    "a request without the address for its reply",
     frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 0x80, 0, 0, 0x61),
-    "flags are 128",
+    "they are cut short",
   ],
   [
     "a message with a story, which only the broker writes",
@@ -421,6 +424,29 @@ const malformedFrames: readonly (readonly [what: string, frame: Uint8Array, tell
     "credit with more behind it",
     frameOf(FrameType.credit, ...u32(1), ...u32(1), ...u32(1), 0),
     "1 bytes are left",
+  ],
+  ["a reply that is cut short", frameOf(FrameType.reply, ...u32(0), 8, 0x24), "has 8 bytes"],
+  ["a reply to a stream without a name", frameOf(FrameType.reply, ...u32(0), 0), "has 0 bytes"],
+  ["a reply to a stream that is no UTF-8", frameOf(FrameType.reply, ...u32(0), 1, 0xff), "UTF-8"],
+  ["a reply without a batch", frameOf(FrameType.reply, ...REPLY_HEAD), "ends too early"],
+  ["a reply of no messages", frameOf(FrameType.reply, ...REPLY_HEAD, ...u32(0)), "1 to 4096"],
+  [
+    "a reply that does not say which request it answers",
+    frameOf(FrameType.reply, ...REPLY_HEAD, ...u32(1), ...ENTRY),
+    "says which request it answers, and nothing else",
+  ],
+  [
+    "a reply for another stream than its frame's",
+    frameOf(
+      FrameType.reply,
+      ...[...REPLY_HEAD, ...u32(1), ...u32(14), 1, 0x80, 0, 6, 1, 0x61, ...u32(1)],
+    ),
+    "for another stream",
+  ],
+  [
+    "replies to a stream that has no name",
+    textFrame(FrameType.openReplies, "{}"),
+    '"stream" is a string',
   ],
   ...(["ack", "release", "begin"] as const).flatMap((verb) =>
     [
@@ -524,6 +550,7 @@ Deno.test("malformed: every frame type that clients do not send is an UNKNOWN_FR
       ...[FrameType.closeFollower, FrameType.credit],
       ...[FrameType.ack, FrameType.release, FrameType.begin],
       ...[FrameType.nack, FrameType.reject, FrameType.extend],
+      ...[FrameType.openReplies, FrameType.reply],
     ]);
     for (let type = 0; type < 256; type++) {
       if (known.has(type)) continue;

@@ -55,6 +55,7 @@ Deno.test("the names of settings are what they were when they were published", (
     "port",
     "log_level",
     "insecure",
+    "json_lines",
     "storage.engine",
     "storage.directory",
     "storage.sync",

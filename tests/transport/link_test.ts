@@ -134,6 +134,22 @@ Deno.test("Link.readPreface() is undefined if the connection ends before", async
   assertEquals(await linkOn(duplex).link.readPreface(4), undefined);
 });
 
+Deno.test("Link.readBytes() takes what comes, and the link goes on with another owner", async () => {
+  const duplex = new PickyDuplex();
+  const { link, owner } = linkOn(duplex);
+  const other = new RecordingOwner();
+  duplex.send(new Uint8Array([1, 2, 3]));
+  assertEquals(await link.readPreface(1), new Uint8Array([1]));
+  link.handTo(other);
+  assertEquals(await link.readBytes(), new Uint8Array([2, 3]));
+  duplex.send(new Uint8Array([4]));
+  assertEquals(await link.readBytes(), new Uint8Array([4]));
+  duplex.end();
+  assertEquals(await link.readBytes(), undefined);
+  link.close();
+  assertEquals([owner.closedCount, other.closedCount], [0, 1]);
+});
+
 // One write at a time.
 
 Deno.test("Link never begins a write before the one before it has settled, and sends all in order (random)", async () => {

@@ -1,0 +1,37 @@
+/**
+ * What all sessions of a broker share, whatever they speak.
+ *
+ * @module
+ */
+
+import type { SessionLimits } from "../../protocol.ts";
+import type { Engine } from "../broker/engine.ts";
+import type { Heartbeat, HeartbeatLimits } from "../transport/heartbeat.ts";
+import type { ByteBudget } from "./byte_budget.ts";
+import type { Log } from "./log.ts";
+
+/** What all sessions of a broker share. */
+export interface SessionContext {
+  /** What holds the streams. */
+  readonly engine: Engine;
+  /** Where sessions say what happens. */
+  readonly log: Log;
+  /** The version of the broker. */
+  readonly version: string;
+  /** The limits that the handshake tells. */
+  readonly limits: SessionLimits;
+  /** How long silence may last. */
+  readonly heartbeatLimits: HeartbeatLimits;
+  /** How long the handshake may take, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** How many bytes may wait for a client before deliveries to it stop. */
+  readonly outboundBytesMax: number;
+  /** Whether a connection may speak the JSON lines of the original SimpleMQ. */
+  readonly jsonLines: boolean;
+  /** How many unconfirmed bytes there may be. */
+  readonly budget: ByteBudget;
+  /** Looks after the links. */
+  readonly heartbeat: Heartbeat;
+  /** Tells the time, in milliseconds. */
+  readonly now: () => number;
+}

@@ -6,7 +6,6 @@
  */
 
 import {
-  BrokerError,
   type DeliverFields,
   type FrameDecoder,
   FrameType,
@@ -20,7 +19,6 @@ import {
 import type { Link } from "../transport/link.ts";
 import type { Bind } from "./bind.ts";
 import { type CallOptions, whenAborted } from "./call_options.ts";
-import { ConnectionClosedError } from "./connection_closed_error.ts";
 import {
   DeliveryNotes,
   type FailureNote,
@@ -30,6 +28,7 @@ import {
 } from "./delivery_notes.ts";
 import {
   type DeliveryAction,
+  explainEnd,
   explainStale,
   findReasonError,
   findSpanError,
@@ -171,6 +170,10 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
     return this.#confirm("extend", message, { lost, options, write });
   }
 
+  reply(...reply: Parameters<MessageOwner["reply"]>): Promise<void> {
+    return this.#uplink.outgoingReplies.send(...reply);
+  }
+
   signalOf(message: DeliveredMessage): AbortSignal {
     return this.#watch.signalOf(message, this.#findLoss(message));
   }
@@ -180,6 +183,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
     this.#pause();
     const { link } = this.#uplink;
     if (link !== undefined && this.#isOpen) {
+      this.#uplink.outgoingReplies.write(link);
       this.write(link);
       link.writer.begin(FrameType.closeFollower);
       link.writer.u32(this.#number);
@@ -257,18 +261,21 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
   }
 
   handleDelivery(fields: DeliverFields, frame: FrameDecoder): void {
-    const { count, buffer, start, end } = readBatch(frame);
+    const batch = readBatch(frame);
+    const { count } = batch;
     const { firstTag, firstId, attempts } = fields;
     this.#lastTag = firstTag + count - 1;
     if (this.#isPaused || this.#isClosed) return this.#release({ firstTag, count });
-    this.#fetched.add({
-      owner: this,
-      epoch: this.#epoch,
-      stream: this.#uplink.streamName(fields.stream),
-      attempts,
-      // One copy for all: the decoder's buffer is read into again.
-      bytes: buffer.slice(start, end),
-    }, { firstTag, firstId, count });
+    this.#fetched.add(
+      {
+        owner: this,
+        epoch: this.#epoch,
+        stream: this.#uplink.streamName(fields.stream),
+        attempts,
+      },
+      { firstTag, firstId, count },
+      batch,
+    );
     this.#serveWaiters();
     if (this.#fetched.count > 0) this.#watchHandler();
   }
@@ -482,12 +489,4 @@ function refuseAgain(
   const { verdict } = message;
   if (verdict === undefined) return Promise.reject(options?.signal?.reason);
   return Promise.reject(explainStale(action, message, `it was ${verdict} before`));
-}
-
-/** The broker's own refusals are passed on; everything else has ended the connection. */
-function explainEnd(error: Error): Error {
-  if (error instanceof BrokerError && !error.fatal) return error;
-  return new ConnectionClosedError("Cannot get messages: the connection is closed", {
-    cause: error,
-  });
 }

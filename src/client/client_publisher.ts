@@ -27,23 +27,28 @@ import { Confirmation, Failures } from "./confirmation.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
 import { decideWhenFull, type RefusedBatch, RoomWait } from "./full_stream.ts";
 import type { PublishingMember } from "./member.ts";
-import { dropAbandoned, entryBytesMax, OutgoingBatch } from "./outgoing_batch.ts";
+import {
+  batchBytesMax,
+  type BatchWaiter,
+  dropAbandoned,
+  entryBytesMax,
+  OutgoingBatch,
+} from "./outgoing_batch.ts";
 import type { Publisher, PublisherOptions } from "./publisher.ts";
 import { BatchCollector, type BatchReceipt, MessageConfirmation, type Receipt } from "./receipt.ts";
+import type { Reply } from "./reply.ts";
+import type { RequestOptions } from "./request.ts";
 import {
-  checkBatchOptions,
+  type BatchExtras,
+  encodeBatchOptions,
   type EncodedOptions,
   encodeOptions,
+  extrasAt,
+  type SendBatchOptions,
   type SendOptions,
 } from "./send_options.ts";
 import type { Uplink } from "./uplink.ts";
 import { type WaitingCall, WaitingLine } from "./waiting_line.ts";
-
-/** A batch is closed at this size: one write, one read, one confirm. */
-const BATCH_BYTES_MAX = 128 * 1024;
-
-/** What a `publish` frame has beside the batch, rounded up. */
-const FIELD_BYTES = 64;
 
 /** More is not handed to a link that has not taken what it has. */
 const OUTBOUND_BYTES_MAX = 1024 * 1024;
@@ -58,11 +63,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   readonly #options: Required<PublisherOptions>;
   readonly #number: number;
   readonly #identity = crypto.randomUUID();
-  /** The ordinal of the next message. */
-  #nextOrdinal = 1;
-  /** From this ordinal on, calls wait in the line. */
-  #lineFrom: number;
-  readonly #line = new WaitingLine();
+  readonly #line: WaitingLine;
   #filling: OutgoingBatch | undefined;
   /** Batches without an outcome, in order; the first `#sentCount` of them are sent. */
   readonly #unconfirmed: OutgoingBatch[] = [];
@@ -90,7 +91,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     this.#uplink = uplink;
     this.bind = bind;
     this.#options = options;
-    this.#lineFrom = this.#nextOrdinal + options.maxUnconfirmed;
+    this.#line = new WaitingLine(options.maxUnconfirmed);
     this.#number = uplink.nextNumber();
     uplink.publishers.set(this.#number, this);
     uplink.schedule(this);
@@ -102,8 +103,8 @@ export class ClientPublisher implements Publisher, PublishingMember {
       this.#requireOpen();
       const encoded = encodeBody(body, this.#uplink.limits.bodyBytes);
       const extras = options && encodeOptions(options);
-      if (options?.signal === undefined && this.#nextOrdinal < this.#lineFrom) {
-        this.#place(this.#nextOrdinal++, encoded, extras, confirmation);
+      if (options?.signal === undefined && this.#line.isOpen) {
+        this.#place(this.#line.nextOrdinal++, encoded, extras, confirmation);
       } else {
         this.#putOff(encoded, extras, confirmation, options?.signal);
       }
@@ -113,18 +114,18 @@ export class ClientPublisher implements Publisher, PublishingMember {
     return confirmation;
   }
 
-  sendMessages(bodies: Iterable<MessageBody>, options?: SendOptions): Promise<BatchReceipt> {
+  sendMessages(bodies: Iterable<MessageBody>, options?: SendBatchOptions): Promise<BatchReceipt> {
     const confirmation = new Confirmation<BatchReceipt>(this.#failures);
     try {
       this.#requireOpen();
-      if (options !== undefined) checkBatchOptions(options);
-      const encoded = encodeBodies(bodies, this.#uplink.limits.bodyBytes);
-      const extras = options && encodeOptions(options);
+      const all = Array.isArray(bodies) ? bodies : [...bodies];
+      const encoded = encodeBodies(all, this.#uplink.limits.bodyBytes);
+      const extras = encodeBatchOptions(all, options);
       const signal = options?.signal;
-      const isFree = encoded.length === 0 || this.#nextOrdinal < this.#lineFrom;
+      const isFree = encoded.length === 0 || this.#line.isOpen;
       if (signal === undefined && isFree) {
-        this.#placeAll(this.#nextOrdinal, encoded, extras, confirmation);
-        this.#nextOrdinal += encoded.length;
+        this.#placeAll(this.#line.nextOrdinal, encoded, extras, confirmation);
+        this.#line.nextOrdinal += encoded.length;
       } else {
         const kept = encoded.map(copyBody);
         this.#enter(kept.length, confirmation, signal, (ordinal) => {
@@ -137,16 +138,32 @@ export class ClientPublisher implements Publisher, PublishingMember {
     return confirmation;
   }
 
+  request<Body = unknown>(body: MessageBody, options: RequestOptions = {}): Promise<Reply<Body>> {
+    try {
+      this.#requireOpen();
+      const encoded = encodeBody(body, this.#uplink.limits.bodyBytes);
+      const request = this.#uplink.pendingRequests.begin(this, options);
+      const kept = this.#line.isOpen ? encoded : copyBody(encoded);
+      const place = (ordinal: number) => this.#place(ordinal, kept, request.place(), request);
+      const call = this.#line.enter(1, place, (error) => request.refuse(error));
+      request.whenAbandoned(() => this.#abandon(call));
+      return request.promise as Promise<Reply<Body>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   flush({ signal }: CallOptions = {}): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#oldestOrdinal === undefined) return this.#tellFailures();
-    return this.#flushes.add(this.#nextOrdinal, signal);
+    if (this.#oldestOrdinal === undefined) return this.#failures.tell();
+    return this.#flushes.add(this.#line.nextOrdinal, signal);
   }
 
   async close(options: CallOptions = {}): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     try {
+      await this.#uplink.pendingRequests.settled(this, options);
       await this.flush(options);
     } finally {
       this.#closeOnBroker();
@@ -262,19 +279,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     place: (ordinal: number) => void,
   ): void {
     if (signal?.aborted) return confirmation.abandon(signal.reason);
-    const ordinal = this.#nextOrdinal;
-    this.#nextOrdinal += count;
-    const call: WaitingCall = {
-      ordinal,
-      place: () => place(ordinal),
-      refuse: (error) => confirmation.refuse(error),
-    };
-    if (ordinal < this.#lineFrom) call.place();
-    else {
-      this.#line.add(call);
-      // Whoever comes now stands behind it.
-      this.#lineFrom = 0;
-    }
+    const call = this.#line.enter(count, place, (error) => confirmation.refuse(error));
     if (signal !== undefined) this.#abandonWith(signal, confirmation, call);
   }
 
@@ -285,10 +290,15 @@ export class ClientPublisher implements Publisher, PublishingMember {
   ): void {
     const forget = whenAborted(signal, () => {
       confirmation.abandon(signal.reason);
-      this.#line.remove(call);
-      this.#dropSoon();
+      this.#abandon(call);
     });
     confirmation.whenSettled(forget);
+  }
+
+  /** What a call has not sent yet is never sent. */
+  #abandon(call: WaitingCall): void {
+    this.#line.remove(call);
+    this.#dropSoon();
   }
 
   /** Has what was given up left out: once, however many calls are given up together. */
@@ -303,7 +313,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     this.#mayHaveAbandoned = false;
     this.#seal();
     dropAbandoned(this.#unconfirmed);
-    this.#moveLine();
+    this.#line.move(() => this.#oldestOrdinal);
     this.#settleFlushes();
   }
 
@@ -312,10 +322,10 @@ export class ClientPublisher implements Publisher, PublishingMember {
     ordinal: number,
     encoded: EncodedBody,
     extras: EncodedOptions | undefined,
-    confirmation: MessageConfirmation,
+    waiter: BatchWaiter,
   ): void {
     if (extras?.isAlone) this.#seal();
-    this.#roomFor(ordinal, encoded, extras).addWaiter(confirmation);
+    this.#roomFor(ordinal, encoded, extras).addWaiter(waiter);
     this.#add(encoded, extras);
     // The broker answers for a whole batch: whether one message is a repetition must not be mixed up.
     if (extras?.isAlone) this.#seal();
@@ -325,24 +335,29 @@ export class ClientPublisher implements Publisher, PublishingMember {
   #placeAll(
     ordinal: number,
     bodies: readonly EncodedBody[],
-    extras: EncodedOptions | undefined,
+    extras: BatchExtras,
     confirmation: Confirmation<BatchReceipt>,
   ): void {
     this.#sealUnlessRoom(bodies, extras);
     const collector = new BatchCollector(confirmation);
-    for (const body of bodies) {
-      collector.countIn(this.#roomFor(ordinal++, body, extras));
-      this.#add(body, extras);
+    const each = Array.isArray(extras) ? extras : undefined;
+    for (let index = 0; index < bodies.length; index++) {
+      const body = bodies[index]!;
+      const own = each === undefined ? extras : each[index];
+      collector.countIn(this.#roomFor(ordinal++, body, own));
+      this.#add(body, own);
     }
     collector.end();
   }
 
   /** Keeps messages that fit into one batch together: what is being filled goes first. */
-  #sealUnlessRoom(bodies: readonly EncodedBody[], extras: EncodedOptions | undefined): void {
+  #sealUnlessRoom(bodies: readonly EncodedBody[], extras: BatchExtras): void {
     const filling = this.#filling;
     if (filling === undefined) return;
     let { bytes } = filling;
-    for (const { content } of bodies) bytes += entryBytesMax(content, extras?.bytes);
+    for (let index = 0; index < bodies.length; index++) {
+      bytes += entryBytesMax(bodies[index]!.content, extrasAt(extras, index));
+    }
     const hasRoom = bytes <= this.#batchBytesMax &&
       filling.count + bodies.length <= BATCH_COUNT_MAX;
     if (!hasRoom) this.#sealFull();
@@ -350,7 +365,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
 
   /** How many bytes a batch may have. */
   get #batchBytesMax(): number {
-    return Math.min(BATCH_BYTES_MAX, this.#uplink.limits.frameBytes - FIELD_BYTES);
+    return batchBytesMax(this.#uplink.limits.frameBytes);
   }
 
   /** The batch that a message goes into: the one being filled, or a new one. */
@@ -359,7 +374,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     { content }: EncodedBody,
     extras: EncodedOptions | undefined,
   ): OutgoingBatch {
-    const bytes = entryBytesMax(content, extras?.bytes);
+    const bytes = entryBytesMax(content, extras);
     if (this.#filling !== undefined && this.#filling.bytes + bytes > this.#batchBytesMax) {
       this.#sealFull();
     }
@@ -372,7 +387,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
 
   #add({ kind, content }: EncodedBody, extras: EncodedOptions | undefined): void {
     const batch = this.#filling!;
-    batch.add(kind, content, extras?.bytes, extras === undefined ? 0 : extras.flags);
+    batch.add(kind, content, extras);
     if (batch.count === BATCH_COUNT_MAX) this.#sealFull();
   }
 
@@ -440,7 +455,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     const [first, ...others] = this.#refused;
     if (first !== undefined && this.#isAnswered) this.#handleFull([first, ...others]);
     if (this.#sentCount === 0) this.#finished?.resolve();
-    this.#moveLine();
+    this.#line.move(() => this.#oldestOrdinal);
     this.#settleFlushes();
     if (this.#sentCount < this.#unconfirmed.length) this.#uplink.schedule(this);
   }
@@ -470,19 +485,6 @@ export class ClientPublisher implements Publisher, PublishingMember {
     this.#dropSoon();
   }
 
-  /** Lets those in who stand in the line, as far as there is room. */
-  #moveLine(): void {
-    const { maxUnconfirmed } = this.#options;
-    for (;;) {
-      const limit = (this.#oldestOrdinal ?? this.#nextOrdinal) + maxUnconfirmed;
-      const next = this.#line.first;
-      this.#lineFrom = next === undefined ? limit : 0;
-      if (next === undefined || next.ordinal >= limit) return;
-      this.#line.shift();
-      next.place();
-    }
-  }
-
   /** The place of the oldest message without an outcome, if there is one. */
   get #oldestOrdinal(): number | undefined {
     return this.#unconfirmed[0]?.ordinal ?? this.#filling?.ordinal ?? this.#line.first?.ordinal;
@@ -490,11 +492,6 @@ export class ClientPublisher implements Publisher, PublishingMember {
 
   /** Ends those calls of `flush` that have nothing left to wait for. */
   #settleFlushes(): void {
-    this.#flushes.settle(this.#oldestOrdinal, () => this.#tellFailures());
-  }
-
-  #tellFailures(): Promise<void> {
-    const error = this.#failures.take();
-    return error === undefined ? Promise.resolve() : Promise.reject(error);
+    this.#flushes.settle(this.#oldestOrdinal, () => this.#failures.tell());
   }
 }

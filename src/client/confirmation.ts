@@ -110,6 +110,12 @@ export class Failures {
     else this.#droppedCount++;
   }
 
+  /** Tells of those that nobody waits for even now: rejects with them, if there are any. */
+  tell(): Promise<void> {
+    const error = this.take();
+    return error === undefined ? Promise.resolve() : Promise.reject(error);
+  }
+
   /** Takes those that nobody waits for even now, as one error, if there are any. */
   take(): Error | undefined {
     const errors = this.#kept.filter(isUnheard).map(({ error }) => error);

@@ -11,6 +11,7 @@ import {
   MEMBERS_MAX,
   type Welcome,
 } from "../../protocol.ts";
+import { type Clock, systemClock } from "../transport/clock.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import { Backoff } from "./backoff.ts";
 import { Bind, type BindLike } from "./bind.ts";
@@ -54,9 +55,9 @@ export interface ConnectionOptions {
  * A connection to a broker; one TCP connection carries all its members.
  *
  * A connection that is lost comes back by itself, for as long as it takes, with all its publishers
- * and followers. Before each attempt it pauses for a random time: up to 0.1 seconds before the first,
- * up to twice as long before each further one, 10 seconds at most. What was sent and not confirmed is
- * sent again, and stored once, if the connection comes back within 10 minutes.
+ * and followers. Before each attempt it pauses for a random time: up to 0.1 seconds before the
+ * first, up to twice as long before each further one, 10 seconds at most. What was sent and not
+ * confirmed is sent again, and stored once, if the connection comes back within 10 minutes.
  *
  * @example Closing by leaving a block
  * ```ts
@@ -123,10 +124,11 @@ export interface Connection extends AsyncDisposable {
 
   /**
    * What happens to the connection: it is lost, it is tried to get it back, it is there again; a
-   * stream is gone that was followed; it is closed. The first thing told is the state of the moment,
-   * the last one `closed`, after which the loop ends.
+   * stream is gone that was followed; it is closed. The first thing told is the state of the
+   * moment, the last one `closed`, after which the loop ends.
    *
-   * Every call has its own list, and whoever does not read loses the oldest of more than 1,000 events.
+   * Every call has its own list, and whoever does not read loses the oldest of more than 1,000
+   * events.
    *
    * @param options A signal to end the loop, with its reason as an error.
    * @returns What happens, to iterate over with `for await`.
@@ -150,10 +152,11 @@ export interface Connection extends AsyncDisposable {
 
   /**
    * Closes the connection: what was sent is confirmed first, what stands in a publisher's line or
-   * waits for room in a stream included; what was asked for is answered, acknowledgements are sent,
-   * what was fetched ahead is given back. If the connection is lost meanwhile, or the signal is
-   * aborted, what is not confirmed or answered fails with `ConnectionClosedError`. Calling it again
-   * waits for the same.
+   * waits for room in a stream included; what was asked for is answered, requests have their
+   * replies or have waited long enough, acknowledgements and replies are sent, what was fetched
+   * ahead is given back. If the connection is lost meanwhile, or the signal is aborted, what is
+   * not confirmed or answered fails with `ConnectionClosedError`. Calling it again waits for the
+   * same.
    *
    * @param options A signal after which confirms and answers are not waited for any more.
    * @throws {Error} What could not be published and has not been told to anybody: the connection is
@@ -194,16 +197,21 @@ export class ClientConnection implements Connection {
     dial: Dial,
     options: ConnectionOptions,
     first: { session: BrokerSession; welcome: Welcome },
+    clock: Clock,
   ) {
     this.#dial = dial;
     this.#options = options;
-    this.#uplink = new Uplink(first.welcome.limits, this.#board);
+    this.#uplink = new Uplink(first.welcome.limits, this.#board, clock);
     this.#broker = describeBroker(first.welcome);
     this.closed = this.#run(first);
   }
 
-  /** Connects; see `connect` in `client.ts`. */
-  static async open(dial: Dial, options: ConnectionOptions): Promise<Connection> {
+  /** Connects; see `connect` in `client.ts`. What its members wait for goes by the clock. */
+  static async open(
+    dial: Dial,
+    options: ConnectionOptions,
+    clock: Clock = systemClock,
+  ): Promise<Connection> {
     const mistake = findLabelMistake(options.name ?? "simplemq-client");
     if (mistake !== undefined) throw new RangeError(`Cannot connect: ${mistake}`);
     checkTimeout(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
@@ -214,7 +222,7 @@ export class ClientConnection implements Connection {
         options.signal,
       )
       : await openSession(dial, options, options.signal);
-    return new ClientConnection(dial, options, first);
+    return new ClientConnection(dial, options, first, clock);
   }
 
   get broker(): BrokerInfo {

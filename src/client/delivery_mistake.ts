@@ -1,10 +1,12 @@
 /**
- * What can be wrong with what a handler says of a message: found before anything is sent.
+ * What can be wrong with what a handler says of a message: found before anything is sent. And why it
+ * gets no more of them.
  *
  * @module
  */
 
 import { BrokerError, findReasonMistake, SPAN_MS_MAX } from "../../protocol.ts";
+import { ConnectionClosedError } from "./connection_closed_error.ts";
 
 /** What is done to a message. */
 export type DeliveryAction = "acknowledge" | "nack" | "reject" | "extend";
@@ -40,4 +42,12 @@ export function explainStale(
   why: string,
 ): BrokerError {
   return new BrokerError("STALE_DELIVERY", `Cannot ${action} message ${id} of "${stream}": ${why}`);
+}
+
+/** The broker's own refusals are passed on; everything else has ended the connection. */
+export function explainEnd(error: Error): Error {
+  if (error instanceof BrokerError && !error.fatal) return error;
+  return new ConnectionClosedError("Cannot get messages: the connection is closed", {
+    cause: error,
+  });
 }

@@ -9,14 +9,19 @@ import {
   decodeHeaders,
   ENTRY_HEAD_BYTES,
   type MessageProperties,
+  PropertyFlag,
+  readEntryFlags,
   readEntryHeaderBytes,
   readEntryKind,
+  readEntryPriority,
   readEntrySize,
   readProperties,
   readPropertyBytes,
+  type ReplyAddress,
 } from "../../protocol.ts";
-import { decodeBody } from "./body.ts";
+import { decodeBody, type MessageBody } from "./body.ts";
 import type { CallOptions } from "./call_options.ts";
+import type { ReplyOptions } from "./reply.ts";
 
 /** How to acknowledge. */
 export interface AckOptions extends CallOptions {
@@ -90,6 +95,10 @@ export interface Message<Body = unknown> {
   readonly id: number;
   /** How often it has been delivered: 1 is the first time. */
   readonly attempts: number;
+  /** Its key, if it has one: messages of one key are worked on one at a time. */
+  readonly key?: string | undefined;
+  /** Its priority: 0 to 9, 4 unless its sender said something else. */
+  readonly priority: number;
   /** The id that its sender gave it, so that a repetition is recognised; if there is one. */
   readonly messageId?: string | undefined;
   /** The time before which it was not to be delivered, in milliseconds since 1970; if it had one. */
@@ -140,6 +149,42 @@ export interface Message<Body = unknown> {
    * earliest. See {@linkcode Follower.extendMessage}.
    */
   extend(ms: number, options?: CallOptions): Promise<void>;
+  /** Whether somebody waits for a {@linkcode Message.reply}: it was sent by `publisher.request`. */
+  readonly isRequest: boolean;
+  /**
+   * Replies to a request. That does not acknowledge it: whoever acknowledges it afterwards has sent
+   * the reply first, and if the connection is lost in between, somebody replies once more. The first
+   * reply counts; the requester does not see a second one.
+   *
+   * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value.
+   * @param options Headers, and whether to wait until the broker has passed the reply on.
+   * @returns Resolves at once, or with `confirm` when the broker has passed the reply on. Without
+   * `confirm` a reply is let go if the connection is closed.
+   * @throws {TypeError} If nobody waits for a reply, or JSON cannot express the body.
+   * @throws {RangeError} If body or headers are over the broker's limits.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, with `confirm`: the requester's connection is gone.
+   * @throws {ConnectionClosedError} With `confirm`: the connection here is lost or closed.
+   *
+   * @example Counting for others
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("sums");
+   * const answer = connection.publisher("sums").request([1, 2, 3]);
+   *
+   * for await (const message of connection.follower<number[]>("sums").getMessages()) {
+   *   message.reply(message.body.reduce((sum, number) => sum + number), { headers: { by: "me" } });
+   *   await message.ack();
+   *   break;
+   * }
+   * const { body, headers } = await answer;
+   * assertEquals([body, headers], [6, { by: "me" }]);
+   * ```
+   */
+  reply(body: MessageBody, options?: ReplyOptions): Promise<void>;
 }
 
 /** What can be done to messages by whoever took them: their follower. */
@@ -152,6 +197,8 @@ export interface MessageOwner {
   rejectMessage(message: Message, reason?: string, options?: AckOptions): Promise<void>;
   /** Takes more time for a message of its own. */
   extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void>;
+  /** Replies to whoever waits for it. */
+  reply(address: ReplyAddress, body: MessageBody, options?: ReplyOptions): Promise<void>;
   /** The signal that aborts when a message is not its own any more. */
   signalOf(message: DeliveredMessage): AbortSignal;
 }
@@ -226,6 +273,14 @@ export class DeliveredMessage implements Message {
     return decodeHeaders(bytes.subarray(start, this.#headersEnd));
   }
 
+  get key(): string | undefined {
+    return this.#properties.key;
+  }
+
+  get priority(): number {
+    return readEntryPriority(this.#batch.bytes, this.#offset);
+  }
+
   get messageId(): string | undefined {
     return this.#properties.messageId;
   }
@@ -260,6 +315,18 @@ export class DeliveredMessage implements Message {
 
   extend(ms: number, options?: CallOptions): Promise<void> {
     return this.#batch.owner.extendMessage(this, ms, options);
+  }
+
+  get isRequest(): boolean {
+    return (readEntryFlags(this.#batch.bytes, this.#offset) & PropertyFlag.request) !== 0;
+  }
+
+  reply(body: MessageBody, options?: ReplyOptions): Promise<void> {
+    const { request } = this.#properties;
+    if (request !== undefined) return this.#batch.owner.reply(request, body, options);
+    return Promise.reject(
+      new TypeError(`Cannot reply to message ${this.id} of "${this.stream}": it is no request`),
+    );
   }
 
   get #headersEnd(): number {

@@ -31,6 +31,13 @@ export interface BatchWaiter {
   refuse(error: Error): void;
 }
 
+/** A batch is closed at this size: one write, one read, one confirm. */
+const BATCH_BYTES_MAX = 128 * 1024;
+
+/** What a frame has beside its batch, rounded up. */
+const FIELD_BYTES = 256;
+
+/** What a buffer begins with. */
 const BYTES_MIN = 1024;
 
 /**
@@ -42,13 +49,33 @@ const SPARE_BYTES_MAX = 4 * 1024 * 1024;
 
 const encoder = new TextEncoder();
 
+/** How many bytes a batch may have, if a frame may have so many; a larger message is there alone. */
+export function batchBytesMax(frameBytes: number): number {
+  return Math.min(BATCH_BYTES_MAX, frameBytes - FIELD_BYTES);
+}
+
+/** What stands in front of a body. */
+export interface EntryExtras {
+  /** The bytes of properties and headers; those of a {@linkcode EntryExtras.key} come before them. */
+  readonly bytes: Uint8Array | undefined;
+  /** Which properties there are. */
+  readonly flags: number;
+  /** The priority, if one is given. */
+  readonly priority?: number | undefined;
+  /** A key that is written here, so that it needs no bytes of its own: it is the only property then. */
+  readonly key?: string | undefined;
+}
+
 /** The most bytes that a message can take up, with what stands in front of its body. */
 export function entryBytesMax(
   content: Uint8Array | string,
-  headers: Uint8Array | undefined,
+  extras: EntryExtras | undefined,
 ): number {
   const bodyBytes = typeof content === "string" ? content.length * 3 : content.length;
-  return ENTRY_HEAD_BYTES + (headers?.length ?? 0) + bodyBytes;
+  if (extras === undefined) return ENTRY_HEAD_BYTES + bodyBytes;
+  const { bytes, key } = extras;
+  const keyBytes = key === undefined ? 0 : 1 + key.length * 3;
+  return ENTRY_HEAD_BYTES + keyBytes + (bytes?.length ?? 0) + bodyBytes;
 }
 
 /** Buffers of batches whose outcome is known, for the next ones of any publisher. */
@@ -115,24 +142,19 @@ export class OutgoingBatch {
     return { count: this.#count, buffer: this.#buffer, start: 0, end: this.#bytes };
   }
 
-  /**
-   * Adds a message: what its body is, the body's bytes or text, the encoded properties and headers,
-   * and which properties there are.
-   */
-  add(
-    kind: BodyKind,
-    content: Uint8Array | string,
-    headers: Uint8Array | undefined,
-    flags: number = 0,
-  ): void {
-    const headerBytes = headers?.length ?? 0;
-    const bodyAt = this.#bytes + ENTRY_HEAD_BYTES + headerBytes;
+  /** Adds a message: what its body is, the body's bytes or text, and what stands in front of it. */
+  add(kind: BodyKind, content: Uint8Array | string, extras: EntryExtras | undefined): void {
+    this.#reserve(this.#bytes + entryBytesMax(content, extras));
+    const headersAt = this.#bytes + ENTRY_HEAD_BYTES;
+    const bodyAt = extras === undefined ? headersAt : this.#writeExtras(extras, headersAt);
+    const headerBytes = bodyAt - headersAt;
     const bodyBytes = typeof content === "string"
       ? this.#writeText(content, bodyAt)
       : this.#writeBytes(content, bodyAt);
     const size = ENTRY_HEAD_BYTES + headerBytes + bodyBytes;
-    writeEntryHead(this.#buffer, this.#bytes, { size, kind, headerBytes, flags });
-    if (headers !== undefined) this.#buffer.set(headers, this.#bytes + ENTRY_HEAD_BYTES);
+    const flags = extras === undefined ? 0 : extras.flags;
+    const priority = extras === undefined ? undefined : extras.priority;
+    writeEntryHead(this.#buffer, this.#bytes, { size, kind, headerBytes, flags, priority });
     this.#bytes += size;
     this.#count++;
   }
@@ -261,13 +283,24 @@ export class OutgoingBatch {
     return at - start;
   }
 
+  /** Writes what stands in front of a body; returns where the body begins. */
+  #writeExtras({ bytes, key }: EntryExtras, at: number): number {
+    let end = at;
+    if (key !== undefined) {
+      const written = writeShortText(key, this.#buffer, at + 1);
+      this.#buffer[at] = written;
+      end += 1 + written;
+    }
+    if (bytes === undefined) return end;
+    this.#writeBytes(bytes, end);
+    return end + bytes.length;
+  }
+
   #writeText(text: string, at: number): number {
-    this.#reserve(at + text.length * 3);
     return encoder.encodeInto(text, this.#buffer.subarray(at)).written;
   }
 
   #writeBytes(bytes: Uint8Array, at: number): number {
-    this.#reserve(at + bytes.length);
     this.#buffer.set(bytes, at);
     return bytes.length;
   }
@@ -278,6 +311,16 @@ export class OutgoingBatch {
     grown.set(this.#buffer.subarray(0, this.#bytes));
     this.#buffer = grown;
   }
+}
+
+/** Writes a short text as UTF-8; returns how many bytes. A view costs more than a few characters. */
+function writeShortText(text: string, buffer: Uint8Array, at: number): number {
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit >= 0x80) return encoder.encodeInto(text, buffer.subarray(at)).written;
+    buffer[at + index] = unit;
+  }
+  return text.length;
 }
 
 /** Takes calls that were given up out of batches without a number, and lets go of empty ones. */

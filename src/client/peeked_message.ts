@@ -14,6 +14,7 @@ import {
   type PeekedMessages,
   readEntryHeaderBytes,
   readEntryKind,
+  readEntryPriority,
   readEntrySize,
   readProperties,
   readPropertyBytes,
@@ -40,6 +41,10 @@ export interface PeekedMessage {
   readonly dueAt?: number;
   /** While it is held: the name of the follower. */
   readonly follower?: string;
+  /** Its priority: 0 to 9, 4 unless its sender said something else. */
+  readonly priority: number;
+  /** Its key, if it has one: messages of one key are worked on one at a time. */
+  readonly key?: string;
   /** The id that its sender gave it, if it did. */
   readonly messageId?: string;
   /** The time before which it is not delivered, in milliseconds since 1970, if it has one. */
@@ -67,6 +72,8 @@ function readPeekedMessage(
   const headersAt = offset + ENTRY_HEAD_BYTES + readPropertyBytes(entries, offset);
   const bodyAt = offset + ENTRY_HEAD_BYTES + readEntryHeaderBytes(entries, offset);
   const bytes = entries.subarray(bodyAt, offset + readEntrySize(entries, offset));
+  // Who waits for a reply is nobody's business.
+  const { request: _, ...properties } = readProperties(entries, offset);
   const { id, state, attempts, dueAt, follower } = info;
   return {
     id,
@@ -78,6 +85,7 @@ function readPeekedMessage(
     attempts,
     ...dueAt !== undefined && { dueAt },
     ...follower !== undefined && { follower },
-    ...readProperties(entries, offset),
+    priority: readEntryPriority(entries, offset),
+    ...properties,
   };
 }

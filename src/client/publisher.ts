@@ -8,6 +8,8 @@ import type { Bind } from "./bind.ts";
 import type { MessageBody } from "./body.ts";
 import type { CallOptions } from "./call_options.ts";
 import type { BatchReceipt, Receipt } from "./receipt.ts";
+import type { Reply } from "./reply.ts";
+import type { RequestOptions } from "./request.ts";
 import type { SendBatchOptions, SendOptions } from "./send_options.ts";
 
 /** Options of {@linkcode Connection.publisher}. */
@@ -107,6 +109,51 @@ export interface Publisher extends AsyncDisposable {
   sendMessages(bodies: Iterable<MessageBody>, options?: SendBatchOptions): Promise<BatchReceipt>;
 
   /**
+   * Sends a message and waits for the reply: a follower takes the message like any other one and calls
+   * `message.reply()`. Thousands may be under way over one connection.
+   *
+   * The reply comes over a stream that is this connection's alone and ends with it. If the connection
+   * is lost, nobody can tell whether the request was answered: the call fails, and the request may
+   * be worked on all the same. With a regex bind the message goes to all streams that match, and the
+   * first reply counts.
+   *
+   * @typeParam Body What the reply's body is; it is not checked.
+   * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value.
+   * @param options How long to wait, headers, a signal to stop waiting.
+   * @returns The reply.
+   * @throws {TypeError | RangeError} Like {@linkcode Publisher.sendMessage}.
+   * @throws {BrokerError} `REPLY_TIMEOUT` if nobody has replied in time; `STREAM_NOT_FOUND` and all
+   * others for which {@linkcode Publisher.sendMessage} fails.
+   * @throws {ConnectionClosedError} If the connection was lost, or closed, before the reply came.
+   *
+   * @example Asking, and being answered
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("questions");
+   *
+   * const follower = connection.follower<string>("questions");
+   * const answering = (async () => {
+   *   for await (const message of follower.getMessages()) {
+   *     message.reply(message.body.toUpperCase());
+   *     await message.ack();
+   *   }
+   * })();
+   *
+   * const publisher = connection.publisher("questions");
+   * const questions = ["a", "b", "c"].map((body) => publisher.request(body, { timeoutMs: 5000 }));
+   * const replies = await Promise.all(questions);
+   * assertEquals(replies.map(({ body }) => body), ["A", "B", "C"]);
+   * await follower.close();
+   * await answering;
+   * ```
+   */
+  request<Body = unknown>(body: MessageBody, options?: RequestOptions): Promise<Reply<Body>>;
+
+  /**
    * Waits until everything sent so far is confirmed, what stands in the line or waits for room
    * included.
    *
@@ -117,7 +164,8 @@ export interface Publisher extends AsyncDisposable {
   flush(options?: CallOptions): Promise<void>;
 
   /**
-   * Waits for the confirms of what was sent, and ends the publisher. Calling it again does nothing.
+   * Waits for the confirms of what was sent, and for the replies to requests, each as long as its
+   * `timeoutMs` allows, and ends the publisher. Calling it again does nothing.
    *
    * @param options A signal to end the waiting, and the publisher with it: the call rejects with the
    * signal's reason, and what was sent may be stored all the same.

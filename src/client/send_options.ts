@@ -8,12 +8,18 @@ import {
   encodeHeaders,
   encodeProperties,
   findPropertyMistake,
+  joinBytes,
+  LABEL_LENGTH_MAX,
+  PRIORITY_MAX,
   PropertyFlag,
   type PropertyWishes,
+  type ReplyAddress,
 } from "../../protocol.ts";
+import type { MessageBody } from "./body.ts";
+import type { EntryExtras } from "./outgoing_batch.ts";
 
-/** Options of {@linkcode Publisher.sendMessages}: what counts for all messages of the call. */
-export interface SendBatchOptions {
+/** What can be said of one message, and of all messages of a call. */
+export interface DeliveryOptions {
   /**
    * Names and values that travel with the message: 4 KiB at most, all together.
    *
@@ -50,8 +56,44 @@ export interface SendBatchOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Something that is the same for all messages of a call, or found for each of them. */
+export type PerMessage<Value> = Value | ((body: MessageBody, index: number) => Value | undefined);
+
+/** Options of {@linkcode Publisher.sendMessages}: what counts for all messages of the call. */
+export interface SendBatchOptions extends DeliveryOptions {
+  /**
+   * The messages' key, as in {@linkcode SendOptions.key}: the same for all, or a function that finds
+   * each message's own.
+   *
+   * @default {none}
+   */
+  readonly key?: PerMessage<string>;
+  /**
+   * The messages' priority, as in {@linkcode SendOptions.priority}: the same for all, or a function
+   * that finds each message's own.
+   *
+   * @default {4}
+   */
+  readonly priority?: PerMessage<number>;
+}
+
 /** Options of {@linkcode Publisher.sendMessage}. */
-export interface SendOptions extends SendBatchOptions {
+export interface SendOptions extends DeliveryOptions {
+  /**
+   * A key, 1 to 128 bytes of UTF-8: messages of a stream that have the same one are worked on one at a
+   * time, in their order, whoever takes them; all others flow past. A message that has failed keeps
+   * those behind it waiting until it is done or among the dead letters.
+   *
+   * @default {none}
+   */
+  readonly key?: string;
+  /**
+   * What goes first, 0 to 9: of the ready messages of a stream those of the highest priority are
+   * delivered first, and in their order among each other.
+   *
+   * @default {4}
+   */
+  readonly priority?: number;
   /**
    * An id of the sender's own, 1 to 128 bytes of UTF-8. While the stream remembers it (its
    * `dedupWindowMs`, two minutes unless set), a message with the same one is not stored again, whoever
@@ -63,11 +105,7 @@ export interface SendOptions extends SendBatchOptions {
 }
 
 /** What stands in front of a body, ready to be written. */
-export interface EncodedOptions {
-  /** The bytes of properties and headers. */
-  readonly bytes: Uint8Array | undefined;
-  /** Which properties there are. */
-  readonly flags: number;
+export interface EncodedOptions extends EntryExtras {
   /** Whether the message has to be the only one of its batch: the broker answers per batch. */
   readonly isAlone: boolean;
 }
@@ -76,31 +114,82 @@ export interface EncodedOptions {
  * Checks and encodes what is said of a message.
  *
  * @param options What is said.
+ * @param request Where the reply goes, if it is a request.
  * @throws {TypeError} If something is of a wrong type.
  * @throws {RangeError} If something is not allowed.
  */
-export function encodeOptions(options: SendOptions): EncodedOptions {
-  const { headers, delayMs, deliverAt, ttlMs, messageId } = options;
+export function encodeOptions(options: SendOptions, request?: ReplyAddress): EncodedOptions {
+  const { headers, delayMs, deliverAt, ttlMs, key, priority, messageId } = options;
   const headerBytes = headers && encodeHeaders(headers);
-  const hasProperties = delayMs !== undefined || deliverAt !== undefined || ttlMs !== undefined ||
-    messageId !== undefined;
-  if (!hasProperties) return { bytes: headerBytes, flags: 0, isAlone: false };
-  const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, messageId };
+  const hasMore = delayMs !== undefined || deliverAt !== undefined || ttlMs !== undefined ||
+    messageId !== undefined || request !== undefined;
+  if (!hasMore) return encodeOrder(headerBytes, key, priority);
+  const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, key, priority, messageId };
   checkWishes(wishes);
-  const encoded = encodeProperties(wishes);
-  if (encoded === undefined) return { bytes: headerBytes, flags: 0, isAlone: false };
-  const { flags, bytes } = encoded;
+  const { flags, bytes } = encodeProperties({ ...wishes, request })!;
   return {
-    bytes: headerBytes === undefined ? bytes : join(bytes, headerBytes),
+    bytes: headerBytes === undefined ? bytes : joinBytes([bytes, headerBytes]),
     flags,
+    priority,
     isAlone: (flags & PropertyFlag.messageId) !== 0,
   };
 }
 
-/** Refuses what cannot be said of several messages at once. */
-export function checkBatchOptions(options: SendOptions): void {
-  if (options.messageId === undefined) return;
-  throw new TypeError("Cannot publish: one messageId cannot stand for several messages");
+/** The same where there are no other properties than a key: that is written where the message is. */
+function encodeOrder(
+  bytes: Uint8Array | undefined,
+  key: string | undefined,
+  priority: number | undefined,
+): EncodedOptions {
+  // Mostly it is seen at once that they are allowed.
+  const isShort = key === undefined ||
+    typeof key === "string" && key.length > 0 && key.length * 3 <= LABEL_LENGTH_MAX;
+  const isUsual = priority === undefined ||
+    Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX;
+  if (!isShort || !isUsual) checkWishes({ key, priority });
+  const flags = key === undefined ? 0 : PropertyFlag.key;
+  return { bytes, flags, priority, key, isAlone: false };
+}
+
+/** What is said of the messages of a call: the same of all, or of each something else. */
+export type BatchExtras = EncodedOptions | readonly EncodedOptions[] | undefined;
+
+/** Checks and encodes what is said of messages; throws like {@linkcode encodeOptions}. */
+export function encodeBatchOptions(
+  bodies: readonly MessageBody[],
+  options: SendBatchOptions | undefined,
+): BatchExtras {
+  if (options === undefined) return undefined;
+  const { key, priority, ...others } = options;
+  if ((others as SendOptions).messageId !== undefined) {
+    throw new TypeError("Cannot publish: one messageId cannot stand for several messages");
+  }
+  if (typeof key !== "function" && typeof priority !== "function") {
+    return encodeOptions(options as SendOptions);
+  }
+  const { headers, delayMs, deliverAt, ttlMs } = others;
+  const isOrderOnly = delayMs === undefined && deliverAt === undefined && ttlMs === undefined;
+  const headerBytes = headers && encodeHeaders(headers);
+  return bodies.map((body, index) => {
+    const ownKey = find(key, body, index);
+    const ownPriority = find(priority, body, index);
+    if (isOrderOnly) return encodeOrder(headerBytes, ownKey, ownPriority);
+    return encodeOptions({ ...others, key: ownKey!, priority: ownPriority! });
+  });
+}
+
+/** What is said of one of the messages. */
+export function extrasAt(extras: BatchExtras, index: number): EncodedOptions | undefined {
+  return Array.isArray(extras) ? extras[index] : extras as EncodedOptions | undefined;
+}
+
+function find<Value>(
+  wish: PerMessage<Value> | undefined,
+  body: MessageBody,
+  index: number,
+): Value | undefined {
+  if (typeof wish !== "function") return wish;
+  return (wish as (body: MessageBody, index: number) => Value | undefined)(body, index);
 }
 
 function readTime(time: number | Date | undefined): number | undefined {
@@ -110,20 +199,13 @@ function readTime(time: number | Date | undefined): number | undefined {
 function checkWishes(wishes: PropertyWishes): void {
   const mistake = findPropertyMistake(wishes);
   if (mistake === undefined) return;
-  const { delayMs, deliverAt, ttlMs, messageId } = wishes;
-  const isOfWrongType = [delayMs, deliverAt, ttlMs].some(isNoNumber) ||
-    messageId !== undefined && typeof messageId !== "string";
+  const { delayMs, deliverAt, ttlMs, key, priority, messageId } = wishes;
+  const isOfWrongType = [delayMs, deliverAt, ttlMs, priority].some(isNoNumber) ||
+    [key, messageId].some((text) => text !== undefined && typeof text !== "string");
   const text = `Cannot publish: ${mistake}`;
   throw isOfWrongType ? new TypeError(text) : new RangeError(text);
 }
 
 function isNoNumber(value: unknown): boolean {
   return value !== undefined && typeof value !== "number";
-}
-
-function join(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
 }

@@ -26,11 +26,14 @@ import {
   type StreamDeletion,
   writeRequest,
 } from "../../protocol.ts";
+import { type Clock, systemClock } from "../transport/clock.ts";
 import type { Link } from "../transport/link.ts";
 import { type CallOptions, whenAborted } from "./call_options.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { FollowingMember, Member, PublishingMember } from "./member.ts";
 import { SpareBuffers } from "./outgoing_batch.ts";
+import { OutgoingReplies } from "./outgoing_replies.ts";
+import { PendingRequests } from "./pending_requests.ts";
 import type { StatusBoard } from "./status.ts";
 
 /** What a cursor asks for, without the number that the answer will carry. */
@@ -76,6 +79,12 @@ export class Uplink {
   readonly followers: Map<number, FollowingMember> = new Map();
   /** What publishers need for their batches, and have not in use. */
   readonly spareBuffers: SpareBuffers = new SpareBuffers();
+  /** The time that calls go by which end after a while. */
+  readonly clock: Clock;
+  /** Messages that were sent and wait for a reply. */
+  readonly pendingRequests: PendingRequests = new PendingRequests(this);
+  /** What is replied to messages of others. */
+  readonly outgoingReplies: OutgoingReplies = new OutgoingReplies(this);
   #link: Link | undefined;
   #limits: SessionLimits;
   #error: Error | undefined;
@@ -84,12 +93,13 @@ export class Uplink {
   #isScheduled = false;
   readonly #requests = new Map<number, PendingRequest>();
   readonly #streams = new Map<number, string>();
-  readonly #dirty = new Set<Member>();
+  readonly #dirty = new Set<Pick<Member, "write">>();
   readonly #board: StatusBoard;
 
-  constructor(limits: SessionLimits, board: StatusBoard) {
+  constructor(limits: SessionLimits, board: StatusBoard, clock: Clock = systemClock) {
     this.#limits = limits;
     this.#board = board;
+    this.clock = clock;
   }
 
   /** The link, if there is one now. */
@@ -100,6 +110,11 @@ export class Uplink {
   /** The limits of the newest session. */
   get limits(): SessionLimits {
     return this.#limits;
+  }
+
+  /** Whether the connection is closed. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** All publishers and followers. */
@@ -127,6 +142,7 @@ export class Uplink {
       writeRequest(link.writer, { request, ...pending.repeat });
       pending.sentCount++;
     }
+    this.pendingRequests.attach(link);
     for (const member of this.members) member.open(link);
     this.#writeAll();
   }
@@ -136,6 +152,7 @@ export class Uplink {
     this.#link = undefined;
     this.#dirty.clear();
     for (const member of this.members) member.lose();
+    this.pendingRequests.lose();
     for (const [number, pending] of this.#requests) {
       const loss = explainLoss(pending);
       if (loss === undefined) continue;
@@ -151,10 +168,12 @@ export class Uplink {
     for (const member of this.members) member.end(error);
     for (const { reject } of this.#requests.values()) reject(this.#closedError("finish a request"));
     this.#requests.clear();
+    this.pendingRequests.end(error);
+    this.outgoingReplies.end();
   }
 
   /** Lets a member write soon, together with all others that have something to say. */
-  schedule(member: Member): void {
+  schedule(member: Pick<Member, "write">): void {
     this.#dirty.add(member);
     // While the link is busy, more is collected: `handleReady` goes on.
     if (this.#isScheduled || !this.#link?.isReady) return;
@@ -220,6 +239,8 @@ export class Uplink {
 
   /** Resolves when everything that is asked for now has its answer, or has failed. */
   async answered(): Promise<void> {
+    // What is replied without waiting goes before whatever comes after this.
+    this.#writeAll();
     await Promise.allSettled([...this.#requests.values()].map(({ promise }) => promise));
   }
 
@@ -308,6 +329,8 @@ export class Uplink {
     if (link === undefined) return;
     const members = [...this.#dirty];
     this.#dirty.clear();
+    // A request is not acknowledged before its reply is sent.
+    this.outgoingReplies.write(link);
     for (const member of members) member.write(link);
     link.flush();
   }
@@ -344,6 +367,7 @@ const handlers: Record<number, (uplink: Uplink, frame: FrameDecoder) => void> = 
     const fields = readDeliver(frame);
     uplink.followers.get(fields.follower)?.handleDelivery(fields, frame);
   },
+  [FrameType.replies]: (uplink, frame) => uplink.pendingRequests.handleReplies(frame),
   [FrameType.revoke]: (uplink, frame) => {
     const fields = readVerdict(frame);
     uplink.followers.get(fields.follower)?.handleRevocation(fields);

@@ -1,5 +1,5 @@
 /**
- * Calls that wait until a publisher has fewer messages unconfirmed.
+ * The calls of a publisher in their order, and those that wait until it has fewer messages unconfirmed.
  *
  * @module
  */
@@ -19,8 +19,64 @@ const GAP_MAX = 1024;
 
 /** The calls that wait, in their order. Both ends cost the same, however long it is. */
 export class WaitingLine {
+  /** The ordinal of the next message. */
+  nextOrdinal = 1;
+  /** How many messages may be under way. */
+  readonly #room: number;
+  /** From this ordinal on, calls wait. */
+  #from: number;
   #calls: (WaitingCall | undefined)[] = [];
   #head = 0;
+
+  constructor(room: number) {
+    this.#room = room;
+    this.#from = this.nextOrdinal + room;
+  }
+
+  /** Whether a call that comes now is let in at once. */
+  get isOpen(): boolean {
+    return this.nextOrdinal < this.#from;
+  }
+
+  /**
+   * Takes a call that may have to wait.
+   *
+   * @param count How many messages it has.
+   * @param place Puts them on their way.
+   * @param refuse Says that they are not sent.
+   */
+  enter(
+    count: number,
+    place: (ordinal: number) => void,
+    refuse: (error: Error) => void,
+  ): WaitingCall {
+    const ordinal = this.nextOrdinal;
+    this.nextOrdinal += count;
+    const call: WaitingCall = { ordinal, place: () => place(ordinal), refuse };
+    if (ordinal < this.#from) call.place();
+    else {
+      this.add(call);
+      // Whoever comes now stands behind it.
+      this.#from = 0;
+    }
+    return call;
+  }
+
+  /**
+   * Lets those in for whom there is room.
+   *
+   * @param findOldest Finds the oldest message without an outcome, if there is one.
+   */
+  move(findOldest: () => number | undefined): void {
+    for (;;) {
+      const limit = (findOldest() ?? this.nextOrdinal) + this.#room;
+      const next = this.first;
+      this.#from = next === undefined ? limit : 0;
+      if (next === undefined || next.ordinal >= limit) return;
+      this.shift();
+      next.place();
+    }
+  }
 
   /** Who is next, if anybody waits. */
   get first(): WaitingCall | undefined {

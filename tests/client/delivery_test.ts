@@ -7,6 +7,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { BrokerError, connect, type Follower, type Message } from "@simplemq/simplemq";
+import { VirtualClock } from "@simplemq/simplemq/server";
 import { startBroker } from "../support/broker.ts";
 import { Proxy } from "../support/proxy.ts";
 
@@ -102,15 +103,19 @@ Deno.test("what is said of a message is checked before anything is sent", async 
 });
 
 Deno.test("a delivery that takes too long is taken back, unless it is extended", async () => {
-  await using broker = await startBroker();
+  const clock = new VirtualClock();
+  await using broker = await startBroker({ clock });
   await using connection = await broker.connect();
-  await connection.cursor().createStream("slow", { ackTimeoutMs: 100, backoffMs: [0] });
+  await connection.cursor().createStream("slow", { backoffMs: [0] });
   await connection.publisher("slow").sendMessages([1, 2]);
   const follower = connection.follower("slow", { prefetch: 2 });
   const iterator = follower.getMessages();
   const kept = (await deadline(iterator.next(), PATIENCE_MS)).value!;
-  await kept.extend(60_000);
+  await kept.extend(60 * 60_000);
   const lost = (await deadline(iterator.next(), PATIENCE_MS)).value!;
+  await clock.advance(30 * 60_000 - 1);
+  assert(!lost.signal.aborted, "there is a millisecond left");
+  await clock.advance(1);
   const reason = await aborted(lost);
   assertEquals(reason.code, "STALE_DELIVERY");
   assertStringIncludes(reason.message, 'message 2 of "slow"');

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Publisher } from "@simplemq/simplemq";
+import type { Publisher, SendBatchOptions } from "@simplemq/simplemq";
 import { delay } from "@std/async/delay";
 import type { Account } from "./account.ts";
 import { InFlight } from "./in_flight.ts";
@@ -55,12 +55,21 @@ const LEAD_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The ways, the fastest one first. */
 export const WAYS: readonly Way[] = [
-  { name: `sendMessages, ${BATCH_COUNT} at a time`, share: 1, isTimed: false, send: sendBatches },
+  {
+    name: `sendMessages, ${BATCH_COUNT} at a time`,
+    share: 1,
+    isTimed: false,
+    send: (shipment) => sendBatches(shipment),
+  },
   { name: "sendMessage, pipelined", share: 1 / 2, isTimed: false, send: sendPipelined },
   { name: "sendMessage, each awaited", share: 1 / 80, isTimed: true, send: sendAwaited },
 ];
 
-async function sendBatches({ publisher, bodyBytes, account }: Shipment): Promise<void> {
+/** Sends many messages in each call, with the same options. */
+export async function sendBatches(
+  { publisher, bodyBytes, account }: Shipment,
+  options?: SendBatchOptions,
+): Promise<void> {
   const inFlight = new InFlight(BATCHES_IN_FLIGHT);
   // The call copies them, so that they can be used again after it.
   const bodies = Array.from({ length: BATCH_COUNT }, () => new Uint8Array(bodyBytes));
@@ -68,7 +77,7 @@ async function sendBatches({ publisher, bodyBytes, account }: Shipment): Promise
     const batch = bodies.slice(0, account.count - sentCount);
     for (const body of batch) writeNumber(body, ++sentCount);
     const { length } = batch;
-    await inFlight.add(publisher.sendMessages(batch).then(() => account.confirm(length)));
+    await inFlight.add(publisher.sendMessages(batch, options).then(() => account.confirm(length)));
     await waitForFollower(account, sentCount, bodyBytes);
   }
   await inFlight.end();

@@ -214,6 +214,32 @@ for (const order of ["followers", "publisher"]) {
   });
 }
 
+Deno.test("order: payments of one customer are worked on one after the other, by two workers", async () => {
+  const path = "examples/order";
+  await using broker = await startBroker();
+  await using publisher = new Program(`${path}/publisher.ts`, broker.port);
+  await publisher.end();
+  await using worker = new Program(`${path}/worker.ts`, broker.port);
+  await worker.waitFor("waiting for payments");
+  await using connection = await broker.connect();
+  await until(async () => {
+    const { ready, pending } = await connection.cursor().getStream("payments");
+    return ready + pending === 0;
+  });
+  await until(() => Promise.resolve(worker.find(": ").length === 20));
+  const lines = worker.find(": ");
+  assertEquals(lines.length, 20);
+  assertEquals(lines.slice(0, 2).some((line) => line.endsWith("begins: dan 1")), true);
+  for (const customer of ["ann", "bob", "cay"]) {
+    const own = lines.filter((line) => line.includes(`: ${customer} `));
+    const expected = [1, 2, 3].flatMap((number) => [
+      `begins: ${customer} ${number}`,
+      `is done: ${customer} ${number}`,
+    ]);
+    assertEquals(own.map((line) => line.replace(/^worker-\d /, "")), expected);
+  }
+});
+
 Deno.test("retries: what fails comes back, what fails too often is dead until it is sent back", async () => {
   const path = "examples/retries";
   await using broker = await startBroker();
@@ -303,6 +329,21 @@ async function askWc(bytes: Uint8Array<ArrayBuffer>): Promise<number | undefined
 }
 
 const wordCount = "examples/word_count";
+
+Deno.test("request_reply: all questions are answered, whoever comes first", async () => {
+  const path = "examples/request_reply";
+  await using broker = await startBroker();
+  await using requester = new Program(`${path}/requester.ts`, broker.port);
+  await using one = new Program(`${path}/responder.ts`, broker.port);
+  await using other = new Program(`${path}/responder.ts`, broker.port);
+  assertEquals(
+    await requester.end(),
+    "6 words: to be or not to be\n2 words: that is\n2 words: the question\n",
+  );
+  await until(() =>
+    Promise.resolve(one.find("answered:").length + other.find("answered:").length === 3)
+  );
+});
 
 Deno.test("word_count: exact although one of four followers is killed with lines in hand", async () => {
   const { bytes, words } = writeText(5000);

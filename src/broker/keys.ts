@@ -106,7 +106,7 @@ export class Keys {
     return { parkedCount, batch: { count, buffer, start, end: offset } };
   }
 
-  /** Lets a message hold its key that has failed before the broker was started; nobody else does. */
+  /** Lets a message hold its key that was worked on before the broker was started, if none else does. */
   restore(id: number, { buffer, start }: MessageBatch): void {
     this.#claimAt(buffer, start, id);
   }

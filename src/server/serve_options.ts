@@ -11,9 +11,9 @@ import { describe, isPlainObject } from "./settings_draft.ts";
 /** What `serve` takes: settings, and the clock. */
 export interface ServeOptions extends PartialSettings {
   /**
-   * The time that messages go by. With a `VirtualClock` nothing has to be waited for in tests.
+   * The time that messages go by, and the timeouts of requests over `broker.connect()`. With a `VirtualClock` nothing has to be waited for in tests.
    *
-   * Connections and the disk always go by the time of this machine: a client stays connected, however
+   * All else of connections, and the disk, always go by the time of this machine: a client stays connected, however
    * far a clock is advanced.
    *
    * @default {the system's}

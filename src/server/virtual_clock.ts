@@ -69,9 +69,9 @@ interface VirtualTimer extends ClockTimer {
  * A clock that stands still until it is advanced; to be given to `serve`, to as many brokers as you
  * like.
  *
- * Only messages go by it. Connections, the disk and what clients wait for by themselves (to
- * reconnect, to fetch, for room in a full stream) go by real time, so nobody is disconnected by an
- * hour that passes at once.
+ * Messages go by it, and so do the timeouts of requests over `broker.connect()`. Over a socket those
+ * go by real time, as connections, the disk and what clients wait for by themselves do (to reconnect,
+ * to fetch, for room in a full stream): nobody is disconnected by an hour that passes at once.
  *
  * @example A handler that fails lives through all its backoffs
  * ```ts

@@ -43,6 +43,18 @@ Deno.test("the imports of the sources are found, all of them", async () => {
   }
 });
 
+Deno.test("no test measures the memory of a process that it shares with others", async () => {
+  const tests = new Map<string, string>();
+  await readSources("tests/", tests);
+  assertGreater(tests.size, 100);
+  const measure = /\bmemoryUsage\(\)\.rss\b|\brss\b[^\n]*\} =|\bVm(RSS|HWM)\b/;
+  const found = [...tests].filter(([path, source]) =>
+    path !== "tests/imports_test.ts" && measure.test(source)
+  );
+  assertEquals(found.map(([path]) => path), []);
+  assertEquals(measure.test("const { external, rss } = Deno.memoryUsage();"), true);
+});
+
 /** A module with a module doc. */
 function documented(code: string): string {
   return `/**\n * A module.\n *\n * @module\n */\n\n${code}\n`;

@@ -6,6 +6,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
+import { connect } from "node:net";
 import { findConnectionLimit } from "../../src/server/connection_limit.ts";
 import { Listener } from "../../src/server/listener.ts";
 import { Log } from "../../src/server/log.ts";
@@ -58,7 +59,7 @@ Deno.test("Listener.close() may be called twice, and lets nobody in any more", a
 
 Deno.test("Listener closes a connection that could not be taken, and goes on", async () => {
   const lines: string[] = [];
-  const log = new Log({ level: "warning", write: (line) => lines.push(line) });
+  const log = new Log({ level: "debug", write: (line) => lines.push(line) });
   const listener = new Listener({
     hostname: HOST,
     port: 0,
@@ -74,6 +75,87 @@ Deno.test("Listener closes a connection that could not be taken, and goes on", a
     assertEquals(lines.length, count);
     assertStringIncludes(lines.at(-1)!, "cannot use a connection");
   }
+  await listener.close();
+});
+
+/** Opens a connection and ends it the hard way, as port scanners do. */
+async function connectAndReset(port: number): Promise<void> {
+  const socket = connect(port, HOST);
+  await new Promise<void>((resolve) => socket.once("connect", resolve));
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  socket.resetAndDestroy();
+  await closed;
+}
+
+/** What the system says of a connection, as Deno passes it on. */
+function systemError(name: "NotConnected" | "ConnectionAborted" | undefined, code: string): Error {
+  const error = name === undefined ? new Error(code) : new Deno.errors[name](code);
+  return Object.assign(error, { code });
+}
+
+Deno.test("Listener pauses for a shortage only, not for connections that are gone", async () => {
+  const address: Deno.NetAddr = { transport: "tcp", hostname: HOST, port: 1 };
+  const outcomes = [
+    ...Array.from({ length: 100 }, () => systemError("NotConnected", "ENOTCONN")),
+    systemError("ConnectionAborted", "ECONNABORTED"),
+    systemError(undefined, "EPROTO"),
+    systemError(undefined, "EMFILE"),
+    systemError("NotConnected", "ENOTCONN"),
+  ];
+  const asked = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<never>();
+  closed.promise.catch(() => {});
+  const lines: string[] = [];
+  const listener = new Listener({
+    hostname: HOST,
+    port: 0,
+    log: new Log({ level: "warning", write: (line) => lines.push(line) }),
+    onConnection: () => {},
+    listen: () => ({
+      addr: address,
+      accept: () => {
+        const outcome = outcomes.shift();
+        if (outcome !== undefined) return Promise.reject(outcome);
+        asked.resolve();
+        return closed.promise;
+      },
+      close: () => closed.reject(new Deno.errors.BadResource("closed")),
+    }),
+  });
+  await deadline(asked.promise, PATIENCE_MS);
+  assertEquals(lines.length, 1, lines.join(""));
+  assertStringIncludes(lines[0]!, "EMFILE");
+  await listener.close();
+});
+
+Deno.test("Listener: connections that are reset before they are accepted keep nobody out", async () => {
+  const lines: string[] = [];
+  const { promise: resets, resolve: allReset } = Promise.withResolvers<void>();
+  const accepted = Promise.withResolvers<void>();
+  const listener = new Listener({
+    hostname: HOST,
+    port: 0,
+    log: new Log({ level: "warning", write: (line) => lines.push(line) }),
+    onConnection: (connection) => {
+      connection.close();
+      accepted.resolve();
+    },
+    // Nothing is accepted until all of them have come and gone.
+    listen: (address) => {
+      const port = Deno.listen(address);
+      return {
+        addr: port.addr,
+        accept: () => resets.then(() => port.accept()),
+        close: () => port.close(),
+      };
+    },
+  });
+  const { port } = listener.address;
+  for (let count = 0; count < 20; count++) await connectAndReset(port);
+  using _client = await Deno.connect({ hostname: HOST, port });
+  allReset();
+  await deadline(accepted.promise, PATIENCE_MS);
+  assertEquals(lines, []);
   await listener.close();
 });
 

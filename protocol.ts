@@ -26,7 +26,10 @@
  *
  * Publishers, followers, streams and requests are known by numbers within a session. Clients choose
  * those of their members and requests (a request's is not 0), the broker those of streams: a
- * `stream` frame comes before the first use of a number.
+ * `stream` frame comes before the first use of a number. What is said of a member that is closed, or
+ * could not be opened, comes late and ends nothing: a `publish` is refused with `PUBLISHER_CLOSED`, and
+ * what asks for an answer gets `STALE_DELIVERY`. So it is with every number up to the highest one that
+ * the client has given to a member of that kind; about a number above it, it is a `BAD_FRAME`.
  *
  * | type | name | from | fields |
  * |---|---|---|---|

@@ -43,6 +43,8 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   BAD_REQUEST: { fatal: false, meaning: "a request has wrong arguments" },
   /** The session has as many publishers, or followers, as it may. */
   TOO_MANY_MEMBERS: { fatal: false, meaning: "the session's member limit is reached" },
+  /** The publisher was closed in this session, or could not be opened. */
+  PUBLISHER_CLOSED: { fatal: false, meaning: "the publisher is closed" },
   /** The broker holds as many streams as it may. */
   TOO_MANY_STREAMS: { fatal: false, meaning: "the broker's stream limit is reached" },
   /** There is no stream of that name. */
@@ -93,6 +95,7 @@ export type ErrorCode =
   | "INTERNAL_ERROR"
   | "BAD_REQUEST"
   | "TOO_MANY_MEMBERS"
+  | "PUBLISHER_CLOSED"
   | "TOO_MANY_STREAMS"
   | "STREAM_NOT_FOUND"
   | "NO_MATCHING_STREAM"

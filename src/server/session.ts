@@ -13,12 +13,12 @@ import {
   FrameType,
   HANDSHAKE_BYTES_MAX,
   MAGIC,
-  MEMBERS_MAX,
   readControlFrame,
   readCredit,
   readPublish,
   readTags,
   readVerdict,
+  type TagFields,
   type Welcome,
   writeControlFrame,
   writeResponse,
@@ -33,6 +33,7 @@ import type { SessionContext } from "./session_context.ts";
 import { asBrokerError } from "./session_fault.ts";
 import { type Credit, SessionFollower } from "./session_follower.ts";
 import type { SessionHost } from "./session_host.ts";
+import { SessionMembers } from "./session_members.ts";
 import { SessionReplies } from "./session_replies.ts";
 import { SessionRequests } from "./session_requests.ts";
 import { SessionPublisher } from "./session_publisher.ts";
@@ -61,10 +62,10 @@ export class Session implements LinkOwner, SessionHost {
   readonly context: SessionContext;
   /** Its connection. */
   readonly link: Link;
-  /** Its publishers, by number. */
-  readonly publishers: Map<number, SessionPublisher> = new Map();
-  /** Its followers, by number. */
-  readonly followers: Map<number, SessionFollower> = new Map();
+  /** Its publishers. */
+  readonly publishers: SessionMembers<SessionPublisher> = new SessionMembers("publisher");
+  /** Its followers. */
+  readonly followers: SessionMembers<SessionFollower> = new SessionMembers("follower");
   /** Its requests that wait for replies, and its replies. */
   readonly replies: SessionReplies = new SessionReplies(this);
   readonly #handOver: ((session: Session) => void) | undefined;
@@ -209,14 +210,9 @@ export class Session implements LinkOwner, SessionHost {
   /** Opens a publisher, or tells why not. */
   openPublisher(frame: FrameDecoder): void {
     const options = readControlFrame(frame, "openPublisher");
-    if (this.publishers.has(options.publisher)) {
-      throw duplicateMember("publisher", options.publisher);
-    }
-    if (this.publishers.size >= MEMBERS_MAX) {
-      return this.report(tooManyMembers("publishers"), { publisher: options.publisher });
-    }
-    const publisher = new SessionPublisher(this, options);
-    this.publishers.set(options.publisher, publisher);
+    const refusal = this.publishers.reserve(options.publisher);
+    if (refusal !== undefined) return this.report(refusal, { publisher: options.publisher });
+    this.publishers.add(options.publisher, new SessionPublisher(this, options));
     const { routeString, bindType } = options.bind;
     this.context.log.debug("publisher opened", {
       session: this.number,
@@ -228,11 +224,9 @@ export class Session implements LinkOwner, SessionHost {
   /** Opens a follower, or tells why not. */
   openFollower(frame: FrameDecoder): void {
     const options = readControlFrame(frame, "openFollower");
-    if (this.followers.has(options.follower)) throw duplicateMember("follower", options.follower);
-    if (this.followers.size >= MEMBERS_MAX) {
-      return this.report(tooManyMembers("followers"), { follower: options.follower });
-    }
-    this.followers.set(
+    const refusal = this.followers.reserve(options.follower);
+    if (refusal !== undefined) return this.report(refusal, { follower: options.follower });
+    this.followers.add(
       options.follower,
       new SessionFollower(this, { ...options, ...this.#capCredit(options) }),
     );
@@ -247,34 +241,38 @@ export class Session implements LinkOwner, SessionHost {
   /** Hands a batch to its publisher. */
   publish(frame: FrameDecoder): void {
     const fields = readPublish(frame);
-    requireMember(this.publishers, "publisher", fields.publisher).handlePublish(fields, frame);
+    const publisher = this.publishers.find(fields.publisher);
+    if (publisher !== undefined) publisher.handlePublish(fields, frame);
+    else SessionPublisher.refuseLate(this, fields, frame);
   }
 
   /** Sets how much a follower may hold. */
   setCredit(frame: FrameDecoder): void {
     const fields = readCredit(frame);
-    const follower = requireMember(this.followers, "follower", fields.follower);
-    follower.handleCredit(this.#capCredit(fields));
+    this.followers.find(fields.follower)?.handleCredit(this.#capCredit(fields));
   }
 
   /** Hands what is said of deliveries to the follower that holds them. */
   handleTags(frame: FrameDecoder, verb: "ack" | "release" | "begin"): void {
     const fields = readTags(frame);
-    requireMember(this.followers, "follower", fields.follower).handleTags(fields, verb);
+    const follower = this.followers.find(fields.follower);
+    if (follower !== undefined) follower.handleTags(fields, verb);
+    else this.#refuseLate(fields);
   }
 
   /** Hands what becomes of deliveries to the follower that holds them. */
   handleVerdict(frame: FrameDecoder, verb: "nack" | "reject" | "extend"): void {
     const fields = readVerdict(frame);
-    requireMember(this.followers, "follower", fields.follower).handleVerdict(fields, verb);
+    const follower = this.followers.find(fields.follower);
+    if (follower !== undefined) follower.handleVerdict(fields, verb);
+    else this.#refuseLate(fields);
   }
 
   /** Ends a publisher for good. */
   closePublisher(frame: FrameDecoder): void {
     const number = frame.u32();
     frame.finish();
-    this.publishers.get(number)?.close();
-    this.publishers.delete(number);
+    this.publishers.take(number)?.close();
   }
 
   /** Ends a follower. */
@@ -282,18 +280,15 @@ export class Session implements LinkOwner, SessionHost {
     const number = frame.u32();
     const lastTag = frame.u64();
     frame.finish();
-    this.followers.get(number)?.close(lastTag);
-    this.followers.delete(number);
+    this.followers.take(number)?.close(lastTag);
   }
 
   /** The client is done: its publishers will not come back. */
   handleGoodbye(frame: FrameDecoder): void {
     readControlFrame(frame, "goodbye");
     this.#hasSaidGoodbye = true;
-    for (const publisher of this.publishers.values()) publisher.close();
-    for (const follower of this.followers.values()) follower.close();
-    this.publishers.clear();
-    this.followers.clear();
+    for (const publisher of this.publishers.takeAll()) publisher.close();
+    for (const follower of this.followers.takeAll()) follower.close();
     this.replies.close();
   }
 
@@ -318,6 +313,16 @@ export class Session implements LinkOwner, SessionHost {
     const error = asBrokerError(cause, this.context.log);
     this.#ending ??= this.#end(error);
     return this.#ending;
+  }
+
+  /** What is said of deliveries of a follower that is closed changes nothing: they are not its any more. */
+  #refuseLate({ follower, request }: TagFields): void {
+    if (request === 0) return;
+    const error = new BrokerError(
+      "STALE_DELIVERY",
+      `Cannot find deliveries of follower ${follower}: it is closed`,
+    );
+    this.report(error, { follower, request });
   }
 
   /** Credit as far as the broker's limits allow. */
@@ -424,10 +429,8 @@ export class Session implements LinkOwner, SessionHost {
   #leave(): void {
     this.#watch?.end();
     this.link.close();
-    for (const follower of this.followers.values()) follower.close();
-    for (const publisher of this.publishers.values()) publisher.lose();
-    this.followers.clear();
-    this.publishers.clear();
+    for (const follower of this.followers.takeAll()) follower.close();
+    for (const publisher of this.publishers.takeAll()) publisher.lose();
     this.replies.close();
     if (this.#client === undefined) return;
     this.context.log.info(this.#hasSaidGoodbye ? "session closed" : "session lost", {
@@ -467,25 +470,3 @@ const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> 
   [FrameType.openReplies]: (session, frame) => session.replies.open(frame),
   [FrameType.reply]: (session, frame) => session.replies.handleReply(frame),
 };
-
-/** The member of that number; a client that never opened it is not one of ours. */
-function requireMember<Kind>(
-  members: ReadonlyMap<number, Kind>,
-  kind: "publisher" | "follower",
-  number: number,
-): Kind {
-  const member = members.get(number);
-  if (member !== undefined) return member;
-  throw new BrokerError("BAD_FRAME", `Cannot find ${kind} ${number}: it is not open`);
-}
-
-function duplicateMember(kind: string, number: number): BrokerError {
-  return new BrokerError("BAD_FRAME", `Cannot open ${kind} ${number}: it is open already`);
-}
-
-function tooManyMembers(kind: string): BrokerError {
-  return new BrokerError(
-    "TOO_MANY_MEMBERS",
-    `Cannot open more ${kind}: the session has ${MEMBERS_MAX}, the most allowed`,
-  );
-}

@@ -44,6 +44,19 @@ export class SessionPublisher implements PublisherSink {
     }
   }
 
+  /** Answers a `publish` that comes behind the end of its publisher: nothing of it is stored. */
+  static refuseLate(session: SessionHost, fields: PublishFields, frame: FrameDecoder): void {
+    const { publisher, sequence } = fields;
+    writeControlFrame(session.link.writer, "refuse", {
+      publisher,
+      sequence,
+      count: readBatch(frame).count,
+      code: "PUBLISHER_CLOSED",
+      message: `Cannot publish: publisher ${publisher} is closed`,
+    });
+    session.link.flush();
+  }
+
   /** Handles the rest of a `publish` frame. */
   handlePublish(fields: PublishFields, frame: FrameDecoder): void {
     const batch = readBatch(frame);

@@ -55,6 +55,7 @@ Deno.test("what answers one command ends no session, everything else does", () =
     "MESSAGE_NOT_FOUND",
     "MESSAGE_TOO_LARGE",
     "NO_MATCHING_STREAM",
+    "PUBLISHER_CLOSED",
     "REPLY_TIMEOUT",
     "STALE_DELIVERY",
     "STREAM_DAMAGED",

@@ -17,6 +17,8 @@ import {
   MAGIC,
   STREAM_OPTIONS_DEFAULT,
   type StreamInfo,
+  writeCredit,
+  writeVerdict,
 } from "../../protocol.ts";
 import { connect } from "../../client.ts";
 import { encodeBatch } from "../support/batches.ts";
@@ -574,6 +576,44 @@ Deno.test("close: a member's number may be used again", async () => {
   assertEquals(await holder.takeMessages(1), [
     { follower: 1, tag: 1, id: 1, attempts: 1, text: "a" },
   ]);
+});
+
+Deno.test("close: what is said late of a member that is closed ends nothing", async () => {
+  await using scene = await startHolding(2);
+  const { holder } = scene;
+  await holder.closeFollower(1, 0);
+  for (const verb of ["ack", "release", "begin"] as const) {
+    await holder.sendTags(verb, 1, [[1, 2]]);
+    await holder.sendTags(verb, 1, [[1, 2]], 7);
+    assertEquals((await holder.expectError("STALE_DELIVERY")).request, 7);
+  }
+  for (const verb of ["nack", "reject", "extend"] as const) {
+    await holder.send(bytesOf((writer) => {
+      const fields = {
+        follower: 1,
+        request: 8,
+        ranges: [{ firstTag: 1, count: 1 }],
+        ms: 1,
+        reason: "",
+      };
+      writeVerdict(writer, FrameType[verb], fields);
+    }));
+    assertEquals((await holder.expectError("STALE_DELIVERY")).request, 8);
+  }
+  await holder.send(bytesOf((writer) => {
+    writeCredit(writer, { follower: 1, messages: 5, bytes: 5 });
+  }));
+  await holder.openPublisher(2, "orders", "late");
+  await holder.closePublisher(2);
+  await holder.closePublisher(2);
+  await holder.publish(2, 1, ["late"]);
+  const { code, sequence, count } = await holder.expect("refuse");
+  assertEquals({ code, sequence, count }, { code: "PUBLISHER_CLOSED", sequence: 1, count: 1 });
+  const { ready, pending } = await holder.ask("getStream", "orders") as StreamInfo;
+  assertEquals({ ready, pending }, { ready: 2, pending: 0 });
+  // A number that was never given to anybody is no late word.
+  await holder.publish(3, 1, ["nobody's"]);
+  await holder.expectFatalError("BAD_FRAME");
 });
 
 // Requests.

@@ -5,12 +5,12 @@
  */
 
 import { deadline } from "@std/async/deadline";
-import { FrameWriter, writeControlFrame } from "../../protocol.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import type { Link } from "../transport/link.ts";
 import { LineSession } from "./line_session.ts";
 import { Session } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
+import { TurnedAway } from "./turned_away.ts";
 
 /** A session, whatever it speaks. */
 interface AnySession {
@@ -23,11 +23,13 @@ export class SessionTable {
   readonly #context: SessionContext;
   readonly #connectionsMax: number;
   readonly #sessions = new Map<AnySession, Promise<void>>();
+  readonly #turnedAway: TurnedAway;
   #lastNumber = 0;
 
   constructor(context: SessionContext, connectionsMax: number) {
     this.#context = context;
     this.#connectionsMax = connectionsMax;
+    this.#turnedAway = new TurnedAway(context.log, context.now);
   }
 
   /** How many there are. */
@@ -37,7 +39,10 @@ export class SessionTable {
 
   /** Opens a session on a connection, or turns it away when there are too many. */
   open(duplex: Duplex, peer: string): void {
-    if (this.#sessions.size >= this.#connectionsMax) return this.#turnAway(duplex, peer);
+    if (this.#sessions.size >= this.#connectionsMax) {
+      const reason = `the broker has ${this.#connectionsMax} connections, the most allowed`;
+      return this.#turnedAway.add(duplex, peer, reason);
+    }
     const handOver = this.#context.jsonLines
       ? (session: Session) => this.#replace(session)
       : undefined;
@@ -72,14 +77,5 @@ export class SessionTable {
     await deadline(Promise.all(this.#sessions.values()), timeoutMs).catch(() => {});
     for (const session of this.#sessions.keys()) session.link.close();
     await Promise.all(this.#sessions.values());
-  }
-
-  #turnAway(duplex: Duplex, peer: string): void {
-    const message = `the broker has ${this.#connectionsMax} connections, the most allowed`;
-    this.#context.log.warning("connection turned away", { peer, reason: message });
-    const writer = new FrameWriter();
-    writeControlFrame(writer, "error", { code: "TOO_MANY_CONNECTIONS", message });
-    // A fresh connection takes these few bytes at once, or is gone already.
-    duplex.write(writer.take()).catch(() => {}).finally(() => duplex.close());
   }
 }

@@ -298,3 +298,50 @@ Deno.test({
     for (const client of clients) await client[Symbol.asyncDispose]();
   },
 });
+
+/** Opens and closes connections as fast as it can, until its standard input ends. */
+const STORM = `
+  const port = Number(Deno.args[0]);
+  let isOver = false;
+  Deno.stdin.read(new Uint8Array(1)).then(() => isOver = true);
+  while (!isOver) {
+    const calls = Array.from({ length: 150 }, () => Deno.connect({ hostname: "localhost", port }));
+    for (const call of await Promise.allSettled(calls)) call.value?.close();
+  }
+`;
+
+Deno.test({
+  name: "descriptors: a storm of connections leaves those that the journal needs",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using broker = await BrokerProcess.listen([], {
+      before: "echo process $$ >&2; ulimit -n 300",
+    });
+    const [, id] = (await broker.waitForLine("process ")).split(" ");
+    const countDescriptors = () => [...Deno.readDirSync(`/proc/${id}/fd`)].length;
+    await using connection = await connect({ port: broker.port });
+    await connection.cursor().createStream("a");
+    const publisher = connection.publisher("a");
+    await publisher.sendMessage("before the storm");
+    const before = countDescriptors();
+    const storms = Array.from({ length: 3 }, () =>
+      new Deno.Command(Deno.execPath(), {
+        args: ["eval", "--no-lock", STORM, String(broker.port)],
+        stdin: "piped",
+        stdout: "null",
+        stderr: "null",
+      }).spawn());
+    await broker.waitForLine("turned away");
+    let most = 0;
+    for (let id = 2; id <= 200; id++) {
+      assertEquals((await publisher.sendMessage("in the storm")).streams, [{ stream: "a", id }]);
+      most = Math.max(most, countDescriptors());
+    }
+    for (const storm of storms) await storm.stdin.close();
+    await Promise.all(storms.map(({ status }) => status));
+    // 44 connections are allowed, and their descriptors may outlive them for a turn; 32 are told that
+    // they are too many; 16 are accepted in a turn.
+    assert(most <= before + 2 * 44 + 32 + 16, `${most} descriptors, ${before} before`);
+    assert(!broker.lines.some((line) => line.includes("cannot accept")), broker.lines.join("\n"));
+  },
+});

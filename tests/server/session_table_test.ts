@@ -42,6 +42,30 @@ Deno.test("SessionTable.open() turns away who does not even take the reason", as
   assertEquals(sessions.faults, []);
 });
 
+Deno.test("SessionTable.open() closes at once when many are being told that they are too many", async () => {
+  await using sessions = new Sessions({ connectionsMax: 1 });
+  await using _one = await sessions.open();
+  const told = Promise.withResolvers<number>();
+  const counts = { told: 0, closed: 0 };
+  const storm = {
+    read: () => Promise.resolve(null),
+    write: () => {
+      counts.told++;
+      return told.promise;
+    },
+    close: () => void counts.closed++,
+  };
+  for (let count = 0; count < 1000; count++) sessions.take(storm);
+  // As many descriptors as this are in use beside the connections that are allowed.
+  assertEquals(counts, { told: 32, closed: 968 });
+  told.resolve(1);
+  await until("those that were told are closed, too", () => counts.closed === 1000);
+  sessions.take(storm);
+  assertEquals(counts.told, 33);
+  const lines = sessions.lines.filter((line) => line.includes("turned away"));
+  assertEquals(lines.length, 1, "a storm does not fill the log");
+});
+
 Deno.test("a session has ten thousand followers and publishers, and is told of more", async () => {
   await using sessions = new Sessions();
   await using client = await sessions.open();

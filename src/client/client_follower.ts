@@ -30,9 +30,9 @@ import {
   type DeliveryAction,
   explainEnd,
   explainStale,
-  findReasonError,
   findSpanError,
 } from "./delivery_mistake.ts";
+import { describeReason } from "./failure_reason.ts";
 import { DeliveryWatch } from "./delivery_watch.ts";
 import { FetchedMessages } from "./fetched_messages.ts";
 import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.ts";
@@ -144,16 +144,21 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
   }
 
   nackMessage(message: Message, options: NackOptions = {}): Promise<void> {
-    const { delayMs, reason = "" } = options;
+    const { delayMs } = options;
     if (delayMs !== undefined) {
       const mistake = findSpanError("nack", "delayMs", delayMs, 0);
       if (mistake !== undefined) return Promise.reject(mistake);
     }
+    const reason = describeReason(options.reason);
     return this.#fail("nack", message, { type: FrameType.nack, ms: delayMs, reason }, options);
   }
 
-  rejectMessage(message: Message, reason: string = "", options: AckOptions = {}): Promise<void> {
-    const note = { type: FrameType.reject, ms: undefined, reason };
+  rejectMessage(
+    message: Message,
+    reason?: string | Error,
+    options: AckOptions = {},
+  ): Promise<void> {
+    const note = { type: FrameType.reject, ms: undefined, reason: describeReason(reason) };
     return this.#fail("reject", message, note, options);
   }
 
@@ -410,8 +415,6 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
     options: AckOptions,
   ): Promise<void> {
     if (!this.#isOwn(message)) return this.#refuseForeign(action);
-    const mistake = findReasonError(action, note.reason);
-    if (mistake !== undefined) return Promise.reject(mistake);
     if (message.verdict !== undefined || options.signal?.aborted) {
       return refuseAgain(action, message, options);
     }

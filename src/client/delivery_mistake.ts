@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BrokerError, findReasonMistake, SPAN_MS_MAX } from "../../protocol.ts";
+import { BrokerError, SPAN_MS_MAX } from "../../protocol.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 
 /** What is done to a message. */
@@ -25,14 +25,6 @@ export function findSpanError(
   return new RangeError(
     `Cannot ${action} a message: ${name} is ${span}, allowed are ${low} to ${SPAN_MS_MAX}`,
   );
-}
-
-/** Finds out whether a reason is allowed. */
-export function findReasonError(action: DeliveryAction, reason: unknown): Error | undefined {
-  const mistake = findReasonMistake(reason);
-  if (mistake === undefined) return undefined;
-  const text = `Cannot ${action} a message: ${mistake}`;
-  return typeof reason === "string" ? new RangeError(text) : new TypeError(text);
 }
 
 /** The error for a message that is not the follower's any more. */

@@ -113,9 +113,8 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    *
    * @param message A message of this follower.
    * @param options When it comes back, and why; whether to wait for the broker.
-   * @throws {TypeError} If the message was taken by another follower, or an option is of a wrong type.
-   * @throws {RangeError} If `delayMs` is not a whole number from 0 to a hundred years, or `reason` has
-   * more than 256 bytes; nothing was sent.
+   * @throws {TypeError} If the message was taken by another follower, or `delayMs` is not a number.
+   * @throws {RangeError} If `delayMs` is not a whole number from 0 to a hundred years; nothing was sent.
    * @throws {BrokerError} `STALE_DELIVERY` like {@linkcode Follower.ackMessage}.
    * @throws {ConnectionClosedError} With `confirm`, if the connection was lost before the answer.
    *
@@ -143,14 +142,18 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * is gone if the stream keeps none. It is sent like {@linkcode Follower.nackMessage}.
    *
    * @param message A message of this follower.
-   * @param reason Why, for whoever looks into the dead letters: 256 bytes of UTF-8 at most.
+   * @param reason Why, for whoever looks into the dead letters: a text or an error, cut to 256 bytes
+   * of UTF-8.
    * @param options Whether to wait for the broker, and a signal to stop waiting.
-   * @throws {TypeError} If the message was taken by another follower, or `reason` is not a string.
-   * @throws {RangeError} If `reason` is too long; nothing was sent.
+   * @throws {TypeError} If the message was taken by another follower.
    * @throws {BrokerError} `STALE_DELIVERY` like {@linkcode Follower.ackMessage}.
    * @throws {ConnectionClosedError} With `confirm`, if the connection was lost before the answer.
    */
-  rejectMessage(message: Message<Body>, reason?: string, options?: AckOptions): Promise<void>;
+  rejectMessage(
+    message: Message<Body>,
+    reason?: string | Error,
+    options?: AckOptions,
+  ): Promise<void>;
 
   /**
    * Takes more time for a message: the broker takes it back `ms` milliseconds from now at the

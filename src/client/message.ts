@@ -45,11 +45,12 @@ export interface NackOptions extends AckOptions {
    */
   readonly delayMs?: number;
   /**
-   * Why, for whoever looks into the dead letters: 256 bytes of UTF-8 at most.
+   * Why, for whoever looks into the dead letters: a text, or an error, whose message counts. What is
+   * longer than 256 bytes of UTF-8 is cut, with an ellipsis; no reason makes the call fail.
    *
    * @default {""}
    */
-  readonly reason?: string;
+  readonly reason?: string | Error;
 }
 
 /**
@@ -143,7 +144,7 @@ export interface Message<Body = unknown> {
    * Rejects the message: it is not delivered again, and goes to the dead letters. See
    * {@linkcode Follower.rejectMessage}.
    */
-  reject(reason?: string, options?: AckOptions): Promise<void>;
+  reject(reason?: string | Error, options?: AckOptions): Promise<void>;
   /**
    * Takes more time for the message: the broker takes it back `ms` milliseconds from now at the
    * earliest. See {@linkcode Follower.extendMessage}.
@@ -194,7 +195,7 @@ export interface MessageOwner {
   /** Gives a message of its own back. */
   nackMessage(message: Message, options?: NackOptions): Promise<void>;
   /** Rejects a message of its own. */
-  rejectMessage(message: Message, reason?: string, options?: AckOptions): Promise<void>;
+  rejectMessage(message: Message, reason?: string | Error, options?: AckOptions): Promise<void>;
   /** Takes more time for a message of its own. */
   extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void>;
   /** Replies to whoever waits for it. */
@@ -309,7 +310,7 @@ export class DeliveredMessage implements Message {
     return this.#batch.owner.nackMessage(this, options);
   }
 
-  reject(reason?: string, options?: AckOptions): Promise<void> {
+  reject(reason?: string | Error, options?: AckOptions): Promise<void> {
     return this.#batch.owner.rejectMessage(this, reason, options);
   }
 

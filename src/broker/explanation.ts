@@ -116,9 +116,7 @@ function explainHolder(stream: Stream, followers: readonly Follower[], id: numbe
   }
   const [delay] = stream.delayed.find(id, id + 1);
   if (delay !== undefined) return `that has failed and is due at ${formatTime(delay.at)}`;
-  const isReady = stream.returned.some(({ firstId, count }) =>
-    id >= firstId && id < firstId + count
-  );
+  const isReady = stream.ready.list(id, id + 1).length > 0;
   return isReady ? "that is ready" : "on its way to another stream";
 }
 

@@ -31,15 +31,6 @@ export class KeyTable {
 
   /** The number of the key whose bytes lie in `buffer` from `start` to `end`; it is put in if need be. */
   require(buffer: Uint8Array, start: number, end: number): number {
-    return this.#look(buffer, start, end, true);
-  }
-
-  /** The number of such a key; 0 if it is not here. */
-  find(buffer: Uint8Array, start: number, end: number): number {
-    return this.#look(buffer, start, end, false);
-  }
-
-  #look(buffer: Uint8Array, start: number, end: number, isWanted: boolean): number {
     // FNV-1a, and another multiplier over the same bytes.
     let hash = 0x811c9dc5 | 0;
     let other = end - start;
@@ -53,7 +44,7 @@ export class KeyTable {
     let place = hash & mask;
     for (;;) {
       const number = this.#index[place]!;
-      if (number === 0) return isWanted ? this.#add(hash, other) : 0;
+      if (number === 0) return this.#add(hash, other);
       if (this.#hashes[number] === hash && this.#otherHashes[number] === other) return number;
       place = (place + 1) & mask;
     }
@@ -85,6 +76,17 @@ export class KeyTable {
     index[place] = 0;
     this.#holders[number] = 0;
     this.#spare.push(number);
+    if (this.size === 0 && this.#hashes.length > CAPACITY_MIN * 16) this.#begin(CAPACITY_MIN);
+  }
+
+  /** Begins anew, with room for so many keys. */
+  #begin(capacity: number): void {
+    this.#index = new Int32Array(capacity * 2);
+    this.#hashes = new Int32Array(capacity);
+    this.#otherHashes = new Int32Array(capacity);
+    this.#holders = new Float64Array(capacity);
+    this.#spare = [];
+    this.#nextNumber = 1;
   }
 
   #add(hash: number, other: number): number {

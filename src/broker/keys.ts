@@ -16,15 +16,12 @@
  * @module
  */
 
-import { BrokerError, findEntryKey, type MessageBatch, readEntrySize } from "../../protocol.ts";
-import type { Backlog } from "./backlog.ts";
-import { countIds, type IdRange, olderOf } from "./id_ranges.ts";
+import { findEntryKey, type MessageBatch, readEntrySize } from "../../protocol.ts";
+import { byFirstId, type IdRange } from "./id_ranges.ts";
 import { KeyTable } from "./key_table.ts";
 import { ReadyLanes } from "./ready_lanes.ts";
 import type { ReadyRun } from "./ready_list.ts";
-
-/** So much of a backlog is read in one piece. */
-const READ_BYTES_MAX = 128 * 1024;
+import { RunLine } from "./run_line.ts";
 
 /** What may be delivered of a batch whose messages may have keys. */
 export interface AdmittedPart {
@@ -49,6 +46,11 @@ export class Keys {
   readonly #held = new Map<number, number>();
   /** Which messages wait for a key, by its number. */
   readonly #parked = new Map<number, ReadyLanes>();
+  /**
+   * The same messages by id, each noted with the number of its key: for whoever takes the oldest out, or
+   * others by id. Not there before that has been asked for, and not longer than anything is parked.
+   */
+  #order: RunLine | undefined;
   #parkedCount = 0;
   /** How many of them were delivered before: hardly ever one was. */
   #returnedCount = 0;
@@ -63,10 +65,15 @@ export class Keys {
     return this.#held.size;
   }
 
-  /** The parked messages that were delivered before. */
-  get returned(): ReadyRun[] {
+  /** How many runs were ever looked at or moved to find some by id: what it costs. */
+  get visits(): number {
+    return this.#order?.visits ?? 0;
+  }
+
+  /** The parked messages that were delivered before, of those that have some of the ids of a range. */
+  listReturned(fromId?: number, toId?: number): ReadyRun[] {
     if (this.#returnedCount === 0) return [];
-    return [...this.#parked.values()].flatMap((lanes) => lanes.returned);
+    return [...this.#parked.values()].flatMap((lanes) => lanes.listReturned(fromId, toId));
   }
 
   /** The keys for which messages wait. */
@@ -133,26 +140,45 @@ export class Keys {
    * Takes parked messages out.
    *
    * @param ranges Which, joined.
-   * @param backlog The stream's messages, if keys may be read there.
    * @returns What of them was here.
    */
-  remove(ranges: readonly IdRange[], backlog?: Backlog): ReadyRun[] {
-    const isFew = countIds(ranges) < this.#parked.size;
-    const found = isFew && backlog !== undefined ? this.#readKeys(ranges, backlog) : undefined;
-    if (found !== undefined) return this.#removeByKey(found);
-    return this.#removeFrom((lanes) => lanes.remove(ranges));
+  remove(ranges: readonly IdRange[]): ReadyRun[] {
+    const removed: ReadyRun[] = [];
+    if (this.#parkedCount === 0) return removed;
+    for (const { note: key, ...run } of this.#requireOrder().remove(ranges)) {
+      const lanes = this.#parked.get(key)!;
+      const runs = lanes.remove([run]);
+      this.#noteTaken(key, lanes, runs);
+      removed.push(...runs);
+    }
+    return removed;
   }
 
   /** The parked messages with the smallest ids. */
-  findOldest(): ReadyRun | undefined {
-    let oldest: ReadyRun | undefined;
-    for (const lanes of this.#parked.values()) oldest = olderOf(oldest, lanes.findOldest());
-    return oldest;
+  findOldest(): IdRange | undefined {
+    if (this.#parkedCount === 0) return undefined;
+    const { firstId, firstCount: count } = this.#requireOrder();
+    return { firstId, count };
   }
 
   /** Takes all parked messages out. */
   removeAll(): ReadyRun[] {
-    return this.#removeFrom((lanes) => lanes.removeAll());
+    const removed = [...this.#parked.values()].flatMap((lanes) => lanes.removeAll());
+    this.#parked.clear();
+    this.#order = undefined;
+    this.#parkedCount = 0;
+    this.#returnedCount = 0;
+    return removed;
+  }
+
+  #requireOrder(): RunLine {
+    if (this.#order !== undefined) return this.#order;
+    const runs = [...this.#parked].flatMap(([key, lanes]) =>
+      lanes.list().map((run) => ({ ...run, key }))
+    );
+    const order = this.#order = new RunLine();
+    for (const { firstId, count, key } of runs.sort(byFirstId)) order.add(firstId, count, key);
+    return order;
   }
 
   /** Lets a message take its key; returns 0, or the number of the key if another one holds it. */
@@ -173,6 +199,7 @@ export class Keys {
     if (lanes === undefined) this.#parked.set(key, lanes = new ReadyLanes());
     if (run.attempts === 0) lanes.append(run.firstId, 1, run.priority);
     else lanes.giveBack(run);
+    this.#order?.add(run.firstId, 1, key);
     if (run.attempts > 0) this.#returnedCount++;
     this.#parkedCount++;
   }
@@ -187,60 +214,11 @@ export class Keys {
     }
     const next = { ...first, count: 1 };
     lanes.take(1);
+    this.#order?.remove([{ firstId: next.firstId, count: 1 }]);
     this.#noteTaken(key, lanes, [next]);
     this.#table.hold(key, next.firstId);
     this.#held.set(next.firstId, key);
     return next;
-  }
-
-  #removeFrom(remove: (lanes: ReadyLanes) => ReadyRun[]): ReadyRun[] {
-    const removed: ReadyRun[] = [];
-    if (this.#parkedCount === 0) return removed;
-    for (const [key, lanes] of this.#parked) {
-      const runs = remove(lanes);
-      this.#noteTaken(key, lanes, runs);
-      removed.push(...runs);
-    }
-    return removed;
-  }
-
-  /** The same for a few messages where many keys are waited for: only theirs are looked at. */
-  #removeByKey(found: readonly { readonly id: number; readonly key: number }[]): ReadyRun[] {
-    const removed: ReadyRun[] = [];
-    for (const { id, key } of found) {
-      const lanes = this.#parked.get(key);
-      if (lanes === undefined) continue;
-      const runs = lanes.remove([{ firstId: id, count: 1 }]);
-      this.#noteTaken(key, lanes, runs);
-      removed.push(...runs);
-    }
-    return removed;
-  }
-
-  /** Reads the keys of messages; nothing if they cannot be read. */
-  #readKeys(
-    ranges: readonly IdRange[],
-    backlog: Backlog,
-  ): { id: number; key: number }[] | undefined {
-    try {
-      return ranges.flatMap(({ firstId, count }) =>
-        backlog.findRuns({ fromId: firstId, toId: firstId + count })
-      ).flatMap((run) => [...this.#eachKey(run, backlog)]);
-    } catch (error) {
-      if (error instanceof BrokerError) return undefined;
-      throw error;
-    }
-  }
-
-  *#eachKey({ firstId, count }: IdRange, backlog: Backlog): Generator<{ id: number; key: number }> {
-    const endId = firstId + count;
-    for (let id = firstId; id < endId;) {
-      const { buffer, start, end } = backlog.read(id, endId - id, READ_BYTES_MAX);
-      for (let offset = start; offset < end; offset += readEntrySize(buffer, offset), id++) {
-        const at = findEntryKey(buffer, offset);
-        if (at > 0) yield { id, key: this.#table.find(buffer, at + 1, at + 1 + buffer[at]!) };
-      }
-    }
   }
 
   #noteTaken(key: number, lanes: ReadyLanes, runs: readonly ReadyRun[]): void {
@@ -249,5 +227,6 @@ export class Keys {
       if (attempts > 0) this.#returnedCount -= count;
     }
     if (lanes.count === 0) this.#parked.delete(key);
+    if (this.#parkedCount === 0) this.#order = undefined;
   }
 }

@@ -69,11 +69,11 @@ function gatherFacts(
   followers: Iterable<Follower>,
 ): (range: IdRange) => LiveFact[] {
   const { number, failures, delayed, expiries } = stream;
-  const returned = stream.returned.filter((run) => run.attempts > 0).sort(byFirstId);
+  const returned = stream.listReturned().sort(byFirstId);
   const pending = listPending(stream, followers);
   const failed = [...failures].sort(([one], [other]) => one - other);
-  const held = failed.length === 0 ? [] : delayed.find(0, Infinity).sort(byFirstId);
-  const expiring = expiries.size === 0 ? [] : expiries.find(0, Infinity)
+  const held = failed.length === 0 ? [] : delayed.find(0, Infinity);
+  const expiring = expiries.size === 0 ? [] : expiries.list()
     .filter(({ note }) => note === SET_BY_STREAM).sort(byFirstId);
   return (range) => [
     ...[...returned, ...pending].flatMap((run) => listAttempted(number, run, range)),

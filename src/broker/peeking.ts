@@ -81,8 +81,8 @@ function makeDescriber(
       .filter((run) => run.stream === stream && isShown(run))
       .map(({ firstId, count, attempts }) => ({ firstId, count, attempts, name }))
   ).sort(byFirstId);
-  const delayed = stream.delayed.find(from, toId).sort(byFirstId);
-  const returned = stream.returned.filter(isShown).sort(byFirstId);
+  const delayed = stream.delayed.find(from, toId);
+  const returned = stream.listReturned(from, toId).sort(byFirstId);
   return (id) => {
     const holder = findRange(pending, id);
     if (holder !== undefined) {

@@ -21,12 +21,24 @@ export class ReadyLanes {
     return this.#count;
   }
 
-  /** The runs that came back, in no order. */
-  get returned(): readonly ReadyRun[] {
-    if (this.#lanes === undefined) return this.#usual.returned;
+  /** How many runs were ever looked at or moved: what it all costs. */
+  get visits(): number {
+    if (this.#lanes === undefined) return this.#usual.visits;
+    return this.#lanes.reduce((sum, lane) => sum + (lane?.visits ?? 0), 0);
+  }
+
+  /** The runs that were delivered before, of those that have some of the ids of a range; in no order. */
+  listReturned(fromId?: number, toId?: number): ReadyRun[] {
+    if (this.#lanes === undefined) return this.#usual.listReturned(fromId, toId);
     return this.#lanes.flatMap((lane, priority) =>
-      lane === undefined ? [] : lane.returned.map((run) => withPriority(run, priority))
+      (lane?.listReturned(fromId, toId) ?? []).map((run) => withPriority(run, priority))
     );
+  }
+
+  /** The runs that have some of the ids of a range, in no order. */
+  list(fromId?: number, toId?: number): IdRange[] {
+    if (this.#lanes === undefined) return this.#usual.list(fromId, toId);
+    return this.#lanes.flatMap((lane) => lane?.list(fromId, toId) ?? []);
   }
 
   /** Adds messages that have just been stored, behind all others of their priority. */

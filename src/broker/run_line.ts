@@ -1,161 +1,212 @@
 /**
- * Runs of consecutive ids, each behind the one before: twelve bytes each, and no object.
+ * Runs of consecutive ids in the order of their ids, each with a note, in parts of bounded size. What
+ * is first costs the same however many runs there are; what stands anywhere else costs a search by
+ * halves and the moving of a part's runs at most.
+ *
+ * ```text
+ *   parts   ┌ run │ run │ run … ┐ ┌ run │ run … ┐ ┌ run … ┐      256 runs each at most, none empty
+ *           └───────────────────┘ └─────────────┘ └───────┘
+ * ```
  *
  * @module
  */
 
 import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
+import { RunPart, RUNS_MAX } from "./run_part.ts";
 
-/** Room for so many runs at first: mostly there is one. */
-const CAPACITY_MIN = 4;
+/** Two neighbours that have no more runs than this together become one part. */
+const MERGED_RUNS_MAX = RUNS_MAX / 2;
+
+/** Consecutive ids and what is noted of all of them. */
+export interface NotedRun extends IdRange {
+  /** A whole number, below 2^53. */
+  readonly note: number;
+}
 
 /** What a line has that was never used: there are a hundred thousand streams, and most have nothing. */
-const NO_IDS = new Float64Array(0);
-const NO_COUNTS = new Uint32Array(0);
+const NO_PARTS: RunPart[] = [];
 
-/** A line of runs; ids grow along it. */
+/** A line of disjoint runs, in the order of their ids. */
 export class RunLine {
-  #firstIds = NO_IDS;
-  #counts = NO_COUNTS;
-  /** The first run, and behind the last one. */
-  #head = 0;
-  #tail = 0;
+  #parts = NO_PARTS;
   #count = 0;
+  #visits = 0;
 
   /** How many ids there are in all runs. */
   get count(): number {
     return this.#count;
   }
 
+  /** How many runs there are. */
+  get size(): number {
+    return this.#parts.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** How many runs were ever looked at or moved to find others or to make room: what it all costs. */
+  get visits(): number {
+    return this.#parts.reduce((sum, { visits }) => sum + visits, this.#visits);
+  }
+
   /** The first id; there must be one. */
   get firstId(): number {
-    return this.#firstIds[this.#head]!;
+    return this.#parts[0]!.firstId;
   }
 
   /** How many ids the first run has; there must be one. */
   get firstCount(): number {
-    return this.#counts[this.#head]!;
+    return this.#parts[0]!.firstCount;
+  }
+
+  /** The note of the first run; there must be one. */
+  get firstNote(): number {
+    return this.#parts[0]!.firstNote;
   }
 
   /** Behind the last id; 0 if there is none. */
   get endId(): number {
-    const last = this.#tail - 1;
-    return last < this.#head ? 0 : this.#firstIds[last]! + this.#counts[last]!;
+    return this.#parts.length === 0 ? 0 : this.#parts[this.#parts.length - 1]!.endId;
   }
 
-  /** Adds ids that are higher than all others. */
-  append(firstId: number, count: number): void {
+  /** Adds ids that are not here; they are joined with neighbours of the same note. */
+  add(firstId: number, count: number, note: number = 0): void {
     if (count === 0) return;
     this.#count += count;
-    const last = this.#tail - 1;
-    if (last >= this.#head && this.#firstIds[last]! + this.#counts[last]! === firstId) {
-      this.#counts[last]! += count;
+    const parts = this.#parts;
+    if (parts.length === 0) {
+      this.#parts = [RunPart.of(firstId, count, note)];
       return;
     }
-    if (this.#tail === this.#counts.length) this.#makeRoom();
-    this.#firstIds[this.#tail] = firstId;
-    this.#counts[this.#tail++] = count;
+    const last = parts.length - 1;
+    const isBehind = firstId >= parts[last]!.firstId;
+    const index = isBehind ? last : Math.max(0, this.#findPart(firstId + 1, true) - 1);
+    const part = parts[index]!;
+    if (part.add(firstId, count, note)) return;
+    // What comes in order fills one part after the other.
+    if (isBehind && firstId >= part.endId) {
+      parts.push(RunPart.of(firstId, count, note));
+      return;
+    }
+    const next = part.split();
+    parts.splice(index + 1, 0, next);
+    (firstId < next.firstId ? part : next).add(firstId, count, note);
+  }
+
+  /** Joins the first run to what goes on from it in the next part, if it is alone in its own. */
+  joinFirst(): void {
+    for (let next = this.#parts[1]; next !== undefined; next = this.#parts[1]) {
+      const first = this.#parts[0]!;
+      if (first.size > 1 || next.firstId !== first.endId) return;
+      if (next.firstNote !== first.firstNote) return;
+      const count = next.firstCount;
+      first.add(next.firstId, count, next.firstNote);
+      next.take(count);
+      if (next.size > 0) return;
+      this.#drop(1);
+    }
   }
 
   /** Takes the first ids out: not more than the first run has. */
   take(count: number): void {
+    if (count === 0) return;
     this.#count -= count;
-    this.#firstIds[this.#head]! += count;
-    this.#counts[this.#head]! -= count;
-    if (this.#counts[this.#head] === 0) this.#head++;
-    if (this.#head === this.#tail) this.#clear();
+    const first = this.#parts[0]!;
+    first.take(count);
+    if (first.size === 0) this.#drop(0);
   }
 
   /** Takes ids out, wherever they stand; `ranges` are joined. Returns what of them was here. */
-  remove(ranges: readonly IdRange[]): IdRange[] {
-    const last = ranges.at(-1);
-    if (last === undefined || this.#count === 0) return [];
-    const from = this.#findRun(ranges[0]!.firstId + 1);
-    const to = Math.max(from, this.#findRun(last.firstId + last.count, true));
-    const touched = this.#list(from, to);
-    const removed = touched.flatMap((run) => intersectRanges(run, ranges));
-    if (removed.length === 0) return removed;
-    const kept = touched.flatMap((run) => subtractRanges(run, ranges));
-    if (kept.length <= touched.length) this.#replace(from, to, kept);
-    else this.#rebuild([...this.#list(this.#head, from), ...kept, ...this.#list(to, this.#tail)]);
-    for (const { count } of removed) this.#count -= count;
-    if (this.#count === 0) this.#clear();
+  remove(ranges: readonly IdRange[]): NotedRun[] {
+    const removed: NotedRun[] = [];
+    for (const range of ranges) {
+      if (this.#count === 0) break;
+      // What makes room for others is mostly the first.
+      if (range.firstId === this.firstId && range.count <= this.firstCount) {
+        removed.push({ ...range, note: this.firstNote });
+        this.take(range.count);
+        continue;
+      }
+      for (const run of this.takeTouched(range)) {
+        const { note } = run;
+        for (const part of intersectRanges(run, [range])) removed.push({ ...part, note });
+        for (const { firstId, count } of subtractRanges(run, [range])) {
+          this.add(firstId, count, note);
+        }
+      }
+    }
     return removed;
   }
 
+  /** Takes those runs out that have some of a range's ids, as a whole. */
+  takeTouched({ firstId, count }: IdRange): NotedRun[] {
+    const taken: NotedRun[] = [];
+    const endId = firstId + count;
+    for (let index = this.#findPart(firstId + 1); index < this.#parts.length;) {
+      const part = this.#parts[index]!;
+      if (part.firstId >= endId) break;
+      const runs = part.takeTouched(firstId, endId);
+      for (const run of runs) {
+        taken.push(run);
+        this.#count -= run.count;
+      }
+      if (part.size === 0) this.#drop(index);
+      else index = this.#merge(index) + 1;
+    }
+    return taken;
+  }
+
   /** Takes everything out. */
-  removeAll(): IdRange[] {
-    const runs = this.#list(this.#head, this.#tail);
-    this.#clear();
+  removeAll(): NotedRun[] {
+    const runs = this.list();
+    this.#parts = NO_PARTS;
+    this.#count = 0;
     return runs;
   }
 
-  #list(from: number, to: number): IdRange[] {
-    const runs: IdRange[] = [];
-    for (let index = from; index < to; index++) {
-      runs.push({ firstId: this.#firstIds[index]!, count: this.#counts[index]! });
+  /** The runs that have some of the ids from `fromId` to below `toId`, in order. */
+  list(fromId: number = 0, toId: number = Infinity): NotedRun[] {
+    const runs: NotedRun[] = [];
+    for (let index = this.#findPart(fromId + 1); index < this.#parts.length; index++) {
+      const part = this.#parts[index]!;
+      if (part.firstId >= toId) break;
+      part.list(fromId, toId, runs);
     }
     return runs;
   }
 
-  /** The index of the first run that ends at `id` or later, or that begins there or later. */
-  #findRun(id: number, byBegin = false): number {
-    let low = this.#head;
-    let high = this.#tail;
+  /** The index of the first part that ends at `id` or later, or that begins there or later. */
+  #findPart(id: number, byBegin = false): number {
+    let low = 0;
+    let high = this.#parts.length;
     while (low < high) {
+      this.#visits++;
       const middle = (low + high) >>> 1;
-      const begin = this.#firstIds[middle]!;
-      const at = byBegin ? begin : begin + this.#counts[middle]!;
-      if (at < id) low = middle + 1;
+      const part = this.#parts[middle]!;
+      if ((byBegin ? part.firstId : part.endId) < id) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  /** Puts as many runs or fewer in the place of some; those in front move up, and mostly none is there. */
-  #replace(from: number, to: number, runs: readonly IdRange[]): void {
-    const at = to - runs.length;
-    runs.forEach(({ firstId, count }, index) => {
-      this.#firstIds[at + index] = firstId;
-      this.#counts[at + index] = count;
-    });
-    if (at === from) return;
-    const head = this.#head + at - from;
-    this.#firstIds.copyWithin(head, this.#head, from);
-    this.#counts.copyWithin(head, this.#head, from);
-    this.#head = head;
+  /** Puts a part together with its neighbours, if all are small; returns where it is then. */
+  #merge(index: number): number {
+    const parts = this.#parts;
+    if (parts.length === 1) return index;
+    let at = index;
+    for (const first of [index, index - 1]) {
+      const part = parts[first];
+      const next = parts[first + 1];
+      if (part === undefined || next === undefined) continue;
+      if (part.size + next.size > MERGED_RUNS_MAX) continue;
+      part.append(next);
+      this.#drop(first + 1);
+      at = first;
+    }
+    return at;
   }
 
-  /** Begins anew with these runs; how many ids there are stays as it is. */
-  #rebuild(runs: readonly IdRange[]): void {
-    const count = this.#count;
-    this.#clear();
-    for (const run of runs) this.append(run.firstId, run.count);
-    this.#count = count;
-  }
-
-  #clear(): void {
-    this.#head = 0;
-    this.#tail = 0;
-    this.#count = 0;
-    if (this.#counts.length > CAPACITY_MIN * 64) this.#resize(CAPACITY_MIN);
-  }
-
-  /** Moves the runs to the front, or into twice the room if they would fill more than half of it. */
-  #makeRoom(): void {
-    const size = this.#tail - this.#head;
-    const { length } = this.#counts;
-    this.#resize(Math.max(CAPACITY_MIN, size * 2 > length ? length * 2 : length));
-  }
-
-  #resize(capacity: number): void {
-    const firstIds = new Float64Array(capacity);
-    const counts = new Uint32Array(capacity);
-    firstIds.set(this.#firstIds.subarray(this.#head, this.#tail));
-    counts.set(this.#counts.subarray(this.#head, this.#tail));
-    this.#firstIds = firstIds;
-    this.#counts = counts;
-    this.#tail -= this.#head;
-    this.#head = 0;
+  #drop(index: number): void {
+    this.#visits += this.#parts[index]!.visits;
+    if (this.#parts.length === 1) this.#parts = NO_PARTS;
+    else this.#parts.splice(index, 1);
   }
 }

@@ -249,15 +249,22 @@ export class Stream {
     return this.#ready.count + (this.keys?.parkedCount ?? 0);
   }
 
-  /** The ready messages that were delivered before, and others, in no order. */
-  get returned(): readonly ReadyRun[] {
-    const { returned } = this.#ready;
-    return this.keys === undefined ? returned : [...returned, ...this.keys.returned];
+  /** How many runs of its lists were ever looked at or moved: what it costs to find messages. */
+  get visits(): number {
+    const { delayed, expiries, keys } = this;
+    return this.#ready.visits + delayed.visits + expiries.visits + (keys?.visits ?? 0);
+  }
+
+  /** The ready messages that were delivered before, of those that have some of the ids of a range. */
+  listReturned(fromId?: number, toId?: number): ReadyRun[] {
+    const returned = this.#ready.listReturned(fromId, toId);
+    if (this.keys === undefined) return returned;
+    return returned.concat(this.keys.listReturned(fromId, toId));
   }
 
   /** Takes messages out that nobody holds; they count as pending until something becomes of them. */
   takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
-    const ready = [...this.#ready.remove(ranges), ...this.keys?.remove(ranges, this.backlog) ?? []];
+    const ready = [...this.#ready.remove(ranges), ...this.keys?.remove(ranges) ?? []];
     const taken: UnheldRun[] = ready.map((run) => ({ ...run, dueAt: 0 }));
     for (const { firstId, count, note, at, priority } of this.delayed.remove(ranges)) {
       taken.push({ firstId, count, attempts: note, dueAt: at, priority });

@@ -300,7 +300,9 @@ class Run {
     assertEquals(keys.waits.sort(byHolder), waits.sort(byHolder));
     const hasFailed = ({ attempts }: { readonly attempts: number }) => attempts > 0;
     assertEquals(
-      unfold(keys.returned).filter(hasFailed).map(({ id }) => id).sort((one, other) => one - other),
+      unfold(keys.listReturned()).filter(hasFailed).map(({ id }) => id).sort((one, other) =>
+        one - other
+      ),
       parked.filter(hasFailed).sort(byId).map(({ id }) => id),
     );
   }

@@ -10,13 +10,13 @@ import { PRIORITY_DEFAULT } from "../../protocol.ts";
 import { type IdRange, joinRanges } from "../../src/broker/id_ranges.ts";
 import { ReadyLanes } from "../../src/broker/ready_lanes.ts";
 import type { ReadyRun } from "../../src/broker/ready_list.ts";
-import { RunLine } from "../../src/broker/run_line.ts";
+import { type NotedRun, RunLine } from "../../src/broker/run_line.ts";
 import { fuzz } from "../support/fuzz.ts";
 
 /** A line of runs. */
 function lineOf(...runs: readonly [firstId: number, count: number][]): RunLine {
   const line = new RunLine();
-  for (const [firstId, count] of runs) line.append(firstId, count);
+  for (const [firstId, count] of runs) line.add(firstId, count);
   return line;
 }
 
@@ -38,13 +38,13 @@ Deno.test("RunLine of nothing has no ids, and ends at 0", () => {
   assertEquals(line.remove([{ firstId: 1, count: 9 }]), []);
 });
 
-Deno.test("RunLine.append() joins what goes on, and leaves gaps where there are some", () => {
+Deno.test("RunLine.add() joins what goes on, and leaves gaps where there are some", () => {
   const line = lineOf([3, 2], [5, 4], [11, 1], [20, 3]);
   assertEquals([line.count, line.firstId, line.firstCount, line.endId], [10, 3, 6, 23]);
   assertEquals(line.removeAll(), [
-    { firstId: 3, count: 6 },
-    { firstId: 11, count: 1 },
-    { firstId: 20, count: 3 },
+    { firstId: 3, count: 6, note: 0 },
+    { firstId: 11, count: 1, note: 0 },
+    { firstId: 20, count: 3, note: 0 },
   ]);
 });
 
@@ -56,7 +56,7 @@ Deno.test("RunLine.take() goes from run to run, and begins anew when all is take
   assertEquals([line.count, line.firstId, line.firstCount], [1, 7, 1]);
   line.take(1);
   assertEquals([line.count, line.endId], [0, 0]);
-  line.append(2, 1);
+  line.add(2, 1);
   assertEquals([line.firstId, line.endId], [2, 3]);
 });
 
@@ -64,9 +64,9 @@ Deno.test("RunLine.remove() cuts runs in two, and tells what was here", () => {
   const line = lineOf([1, 9], [20, 2]);
   const removed = line.remove([{ firstId: 4, count: 2 }, { firstId: 9, count: 12 }]);
   assertEquals(removed, [
-    { firstId: 4, count: 2 },
-    { firstId: 9, count: 1 },
-    { firstId: 20, count: 1 },
+    { firstId: 4, count: 2, note: 0 },
+    { firstId: 9, count: 1, note: 0 },
+    { firstId: 20, count: 1, note: 0 },
   ]);
   assertEquals([line.count, idsOf(line.removeAll())], [7, [1, 2, 3, 6, 7, 8, 21]]);
 });
@@ -75,7 +75,7 @@ Deno.test("RunLine: thousands of runs come and go in their order, also when some
   const line = new RunLine();
   let takenId = 1;
   for (let id = 1; id <= 20_000; id += 2) {
-    line.append(id, 1);
+    line.add(id, 1);
     if (id <= 4000 || id % 3 === 0) continue;
     assertEquals([line.firstId, line.firstCount], [takenId, 1]);
     line.take(1);
@@ -103,7 +103,7 @@ Deno.test("RunLine holds the same as a plain array (random)", () => {
       for (const { do: what, gap, count, at } of steps) {
         if (what === "append") {
           nextId += gap;
-          line.append(nextId, count);
+          line.add(nextId, count);
           for (let left = count; left > 0; left--) ids.push(nextId++);
         } else if (what === "take") {
           const taken = Math.min(count, line.count === 0 ? 0 : line.firstCount);
@@ -128,6 +128,59 @@ Deno.test("RunLine holds the same as a plain array (random)", () => {
     fuzz(150),
   );
 });
+
+Deno.test("RunLine holds the same as a plain array, also in many parts and with notes (random)", () => {
+  const step = fc.record({
+    do: fc.constantFrom("add", "add", "remove", "take"),
+    first: fc.integer({ min: 1, max: 4000 }),
+    count: fc.integer({ min: 1, max: 900 }),
+    stride: fc.integer({ min: 1, max: 4 }),
+    note: fc.nat(2),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30, size: "max" }), (steps) => {
+      const line = new RunLine();
+      const model = new Map<number, number>();
+      for (const { do: what, first, count, stride, note } of steps) {
+        const ids = Array.from({ length: count }, (_, index) => first + index * stride);
+        if (what === "add") {
+          for (const id of ids) {
+            if (model.has(id)) continue;
+            line.add(id, 1, note);
+            model.set(id, note);
+          }
+        } else if (what === "remove") {
+          const ranges = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
+          const expected = [...model].filter(([id]) => isIn(ranges, id)).sort(byNumber);
+          assertEquals(unfoldNoted(line.remove(ranges)), expected);
+          for (const [id] of expected) model.delete(id);
+        } else {
+          for (let left = count; left > 0 && line.count > 0; left -= line.firstCount) {
+            for (let id = line.firstId; id < line.firstId + line.firstCount; id++) model.delete(id);
+            line.take(line.firstCount);
+            if (line.count === 0) break;
+          }
+        }
+        const all = [...model].sort(byNumber);
+        assertEquals([line.count, line.endId], [all.length, 1 + (all.at(-1)?.[0] ?? -1)]);
+        assertEquals(unfoldNoted(line.list()), all);
+        const shown = all.filter(([id]) => id >= first && id < first + count);
+        const listed = unfoldNoted(line.list(first, first + count));
+        assertEquals(listed.filter(([id]) => id >= first && id < first + count), shown);
+      }
+    }),
+    fuzz(40),
+  );
+});
+
+/** Writes runs down as single ids with their notes. */
+function unfoldNoted(runs: readonly NotedRun[]): [id: number, note: number][] {
+  return runs.flatMap(({ note, ...run }) => idsOf([run]).map((id): [number, number] => [id, note]));
+}
+
+function byNumber([one]: readonly number[], [other]: readonly number[]): number {
+  return one! - other!;
+}
 
 /** A message of a priority that waits. */
 interface Waiting {
@@ -170,7 +223,7 @@ Deno.test("ReadyLanes of nothing has no first and no oldest message, with and wi
   lanes.append(1, 1, 0);
   lanes.take(1);
   assertEquals([lanes.count, lanes.peek(), lanes.findOldest()], [0, undefined, undefined]);
-  assertEquals([lanes.removeAll(), lanes.returned], [[], []]);
+  assertEquals([lanes.removeAll(), lanes.listReturned()], [[], []]);
 });
 
 Deno.test("ReadyLanes: what is of the usual priority does not say so", () => {
@@ -192,7 +245,7 @@ Deno.test("ReadyLanes: the highest priority leaves first, whatever came back, an
   lanes.giveBack({ firstId: 4, count: 1, attempts: 1, priority: 9 });
   lanes.giveBack({ firstId: 3, count: 1, attempts: 2, priority: 9 });
   assertEquals(lanes.count, 5);
-  assertEquals(unfold(lanes.returned).sort(byId), [
+  assertEquals(unfold(lanes.listReturned()).sort(byId), [
     { id: 3, attempts: 2, priority: 9 },
     { id: 4, attempts: 1, priority: 9 },
   ]);
@@ -268,7 +321,7 @@ function takeOne(lanes: ReadyLanes): number {
 function checkLanes(lanes: ReadyLanes, waiting: readonly Waiting[]): void {
   assertEquals(lanes.count, waiting.length);
   const hasFailed = ({ attempts }: Waiting) => attempts > 0;
-  const returned = unfold(lanes.returned).filter(hasFailed).sort(byId);
+  const returned = unfold(lanes.listReturned()).filter(hasFailed).sort(byId);
   assertEquals(returned, waiting.filter(hasFailed).toSorted(byId));
   assertEquals(lanes.findOldest()?.firstId, waiting.toSorted(byId)[0]?.id);
   const run = lanes.peek();

@@ -58,7 +58,7 @@ function drain(stream: Stream): string[] {
 Deno.test("StreamRestoration: without a note, what goes up to the next id is fresh", () => {
   const { stream } = restorationOf([1, 5]);
   const ready = finish(stream, 6);
-  assertEquals([ready.count, ready.returned.length], [5, 0]);
+  assertEquals([ready.count, ready.listReturned().length], [5, 0]);
   assertEquals(drain(stream), ["1+6×0"]);
 });
 
@@ -76,7 +76,7 @@ Deno.test("StreamRestoration: what is gone leaves holes, and what is behind the 
   backlog.forget(8, 2);
   const ready = finish(stream, 16);
   assertEquals(ready.count, 3 + 2 + 6);
-  assertEquals(ready.returned, []);
+  assertEquals(ready.listReturned(), []);
   assertEquals(drain(stream), ["1+3×0", "6+2×0", "10+7×0"]);
 });
 

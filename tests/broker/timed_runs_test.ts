@@ -73,7 +73,8 @@ Deno.test("TimedRuns keep priorities; the usual one is not said", () => {
   runs.add({ ...usual, priority: PRIORITY_DEFAULT });
   assertEquals(runs.takeDue(10), usual);
   assertEquals(runs.remove([{ firstId: 2, count: 1 }]), [{ ...low, firstId: 2, count: 1 }]);
-  assertEquals(runs.findOldest(), { ...low, count: 1 });
+  assertEquals(runs.findOldest(), { firstId: 1, count: 1 });
+  assertEquals(runs.takeDue(20), { ...low, count: 1 });
 });
 
 Deno.test("TimedRuns.prune() keeps the parts that are wanted", () => {

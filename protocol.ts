@@ -19,6 +19,14 @@
  * `welcome` tells the limits and the heartbeat: a side that has sent nothing for `heartbeatMs` sends
  * a `heartbeat`; a side that has received nothing for `heartbeatTimeoutMs` closes the connection.
  *
+ * `hello` and `welcome` name capabilities: what a side can do beyond the first version of the
+ * protocol. The broker answers with those that it shares, and only they are in force.
+ *
+ * - `progress`: the client says by a `progress` frame how many bytes it has received in all, within
+ *   `progressMs` (in the `welcome`) after some have come. The broker closes connections that take
+ *   nothing of what is sent to them, and a slow link does not show otherwise that it takes something:
+ *   systems keep megabytes of what is under way.
+ *
  * Whatever is malformed is answered with one `error` frame with a fatal code, then the connection is
  * closed; nobody tries to find the next frame. Bytes that were complete frames before it count.
  *
@@ -40,6 +48,7 @@
  * | 05 | `error` | broker | JSON {@linkcode ErrorReport} |
  * | 06 | `stream` | broker | stream u32, name text |
  * | 07 | `streamDeleted` | broker | JSON {@linkcode StreamDeletion} |
+ * | 08 | `progress` | client | received u64 |
  * | 10 | `request` | client | request u32, JSON `{ "operation", "name", "options" }` |
  * | 11 | `response` | broker | request u32, JSON result |
  * | 12 | `messages` | broker | request u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |

@@ -8,6 +8,7 @@ import { deadline } from "@std/async/deadline";
 import {
   BODY_BYTES_MAX,
   BrokerError,
+  CAPABILITIES,
   FRAME_BYTES_RESERVE,
   type FrameDecoder,
   FrameType,
@@ -47,7 +48,7 @@ export class BrokerSession implements LinkOwner {
   private constructor(duplex: Duplex, client: string) {
     this.link = new Link(duplex, this, FRAME_BYTES_RESERVE);
     this.link.writer.bytes(MAGIC);
-    writeControlFrame(this.link.writer, "hello", { client, capabilities: [] });
+    writeControlFrame(this.link.writer, "hello", { client, capabilities: CAPABILITIES });
     this.link.flush();
     this.#ended = this.#run();
   }
@@ -124,14 +125,18 @@ export class BrokerSession implements LinkOwner {
     return this.#error;
   }
 
-  #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs }: Welcome): void {
-    const limits = { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs: heartbeatTimeoutMs };
+  #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs, progressMs = Infinity }: Welcome): void {
+    // However slowly it takes what is sent to it: a broker that can be heard lives. It gives the
+    // connection up by itself if nothing arrives there.
+    const limits = { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs: Infinity };
+    const tellsProgress = progressMs < Infinity;
     const onFault = () => {
       this.#error = new BrokerError("HEARTBEAT_LOST", "nothing was heard from the broker too long");
       this.link.close();
     };
-    this.#heartbeat.watch(this.link, { limits, onFault }, performance.now());
-    const intervalMs = Math.max(1, Math.min(SWEEP_MS, heartbeatMs / 4, heartbeatTimeoutMs / 4));
+    this.#heartbeat.watch(this.link, { limits, onFault, tellsProgress }, performance.now());
+    const shortest = Math.min(heartbeatMs, heartbeatTimeoutMs);
+    const intervalMs = Math.max(1, Math.min(SWEEP_MS, shortest / 4, progressMs));
     this.#timer = setInterval(
       () => this.#heartbeat.sweep(performance.now(), intervalMs),
       intervalMs,

@@ -11,6 +11,12 @@ import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { findLabelMistake } from "./limits.ts";
 
+/**
+ * What this version of the code can do beyond the first version of the protocol. What both sides of
+ * a session name is in force.
+ */
+export const CAPABILITIES: readonly string[] = ["progress"];
+
 /** What a member is tied to, as the wire says it. */
 export interface BindFields {
   /** A stream name (direct) or a pattern (regex). */
@@ -66,6 +72,11 @@ export interface Welcome {
   readonly limits: SessionLimits;
   /** What of the client's capabilities the broker shares. */
   readonly capabilities: readonly string[];
+  /**
+   * With the capability `progress`: a client that has received something sends a `progress` frame
+   * within so many milliseconds.
+   */
+  readonly progressMs?: number;
 }
 
 /** `goodbye`: the session is about to end, and why. */
@@ -208,6 +219,7 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     heartbeatTimeoutMs: fields.count("heartbeatTimeoutMs"),
     limits: readLimits(fields.object("limits")),
     capabilities: fields.texts("capabilities"),
+    ...fields.numberIfPresent("progressMs"),
   }),
   goodbye: (fields) => ({ ...fields.code(), message: fields.text("message") }),
   error: (fields) => ({

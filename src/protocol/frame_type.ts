@@ -21,6 +21,8 @@ export const FrameType = {
   stream: 0x06,
   /** Broker: a stream is gone that a follower was attached to. */
   streamDeleted: 0x07,
+  /** Client: how much it has received; only with the capability of this name. */
+  progress: 0x08,
   /** Client: a cursor's operation. */
   request: 0x10,
   /** Broker: the answer to a request, or to an acknowledgement that wants one. */

@@ -8,6 +8,7 @@
 import { deadline } from "@std/async/deadline";
 import {
   BrokerError,
+  CAPABILITIES,
   describeFrameType,
   type FrameDecoder,
   FrameType,
@@ -29,6 +30,7 @@ import type { Duplex } from "../transport/duplex.ts";
 import type { LinkFault, Watch } from "../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../transport/link.ts";
 import { checkMagic, explainLate, FIRST_BYTE_OF_LINES, readHello } from "./handshake.ts";
+import { ReadingGate } from "./reading_gate.ts";
 import type { SessionContext } from "./session_context.ts";
 import { asBrokerError } from "./session_fault.ts";
 import { type Credit, SessionFollower } from "./session_follower.ts";
@@ -71,6 +73,7 @@ export class Session implements LinkOwner, SessionHost {
   readonly #handOver: ((session: Session) => void) | undefined;
   #isHandedOver = false;
   readonly #requests: SessionRequests;
+  readonly #gate: ReadingGate;
   readonly #streamNumbers = new Map<string, number>();
   #client: string | undefined;
   #watch: Watch | undefined;
@@ -78,9 +81,6 @@ export class Session implements LinkOwner, SessionHost {
   /** Set once the client is being told why the session ends. */
   #ending: Promise<void> | undefined;
   #wasFull = false;
-  /** Set while nothing is read: the client asks faster than it takes the answers. */
-  #canRead: PromiseWithResolvers<void> | undefined;
-  #isAwaitingBudget = false;
 
   /**
    * @param caller The connection, whose it is, and what to do with one that speaks JSON lines.
@@ -99,6 +99,12 @@ export class Session implements LinkOwner, SessionHost {
     this.#handOver = handOver;
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
     this.#requests = new SessionRequests(this, context.log);
+    this.#gate = new ReadingGate({
+      link: this.link,
+      budget: context.budget,
+      answerBytesMax: context.outboundBytesMax,
+      isBusy: () => this.#requests.isFull,
+    });
   }
 
   get engine(): Engine {
@@ -167,6 +173,10 @@ export class Session implements LinkOwner, SessionHost {
     this.link.flush();
   }
 
+  notePushed(bytes: number): void {
+    this.#gate.notePushed(bytes);
+  }
+
   useBudget(bytes: number): void {
     this.context.budget.use(bytes);
   }
@@ -190,21 +200,25 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   handleReady(): void {
+    this.#gate.look();
     if (!this.#wasFull || this.link.outboundBytes >= this.context.outboundBytesMax) return;
     this.#wasFull = false;
-    this.#goOnReading();
     for (const follower of this.followers.values()) follower.resume();
   }
 
   waitToRead(): Promise<void> | undefined {
-    if (this.#mayRead) return undefined;
-    this.#canRead ??= Promise.withResolvers();
-    this.#awaitBudget();
-    return this.#canRead.promise;
+    return this.#gate.wait();
   }
 
   handleClosed(): void {
-    this.#goOnReading();
+    this.#gate.look();
+  }
+
+  /** Hears how much the client has received. */
+  handleProgress(frame: FrameDecoder): void {
+    const bytes = frame.u64();
+    frame.finish();
+    this.link.noteProgress(bytes);
   }
 
   /** Opens a publisher, or tells why not. */
@@ -294,7 +308,7 @@ export class Session implements LinkOwner, SessionHost {
 
   /** Carries out a cursor's operation and answers it. */
   handleRequest(frame: FrameDecoder): void {
-    this.#requests.handleRequest(frame)?.then(() => this.#goOnReading());
+    this.#requests.handleRequest(frame)?.then(() => this.#gate.look());
   }
 
   respond(request: number, result: unknown): void {
@@ -334,35 +348,6 @@ export class Session implements LinkOwner, SessionHost {
     };
   }
 
-  /** Whether nothing is in the way of the next frame. */
-  get #mayRead(): boolean {
-    if (this.link.isClosed) return true;
-    return !this.#requests.isFull && !this.isFull && !this.context.budget.isSpent;
-  }
-
-  /** Reads on, if that was waited for and nothing is in the way any more. */
-  #goOnReading(): void {
-    if (this.#canRead === undefined) return;
-    if (this.#mayRead) {
-      this.#canRead.resolve();
-      this.#canRead = undefined;
-    } else {
-      this.#awaitBudget();
-    }
-  }
-
-  /** Looks again when there is something left of the budget, if it is spent. */
-  #awaitBudget(): void {
-    if (this.#isAwaitingBudget) return;
-    const room = this.context.budget.wait();
-    if (room === undefined) return;
-    this.#isAwaitingBudget = true;
-    room.then(() => {
-      this.#isAwaitingBudget = false;
-      this.#goOnReading();
-    });
-  }
-
   async #serve(): Promise<void> {
     const first = await this.link.readPreface(1);
     if (first === undefined) return;
@@ -378,9 +363,10 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   #handleHello(frame: FrameDecoder): void {
-    const { client } = readHello(frame);
+    const { client, capabilities } = readHello(frame);
     this.#client = client;
-    writeControlFrame(this.link.writer, "welcome", this.#welcome());
+    const shared = CAPABILITIES.filter((name) => capabilities.includes(name));
+    writeControlFrame(this.link.writer, "welcome", this.#welcome(shared));
     this.link.flush();
     frame.raiseLimit(this.context.limits.frameBytes);
     this.#watch?.noteReady();
@@ -391,7 +377,7 @@ export class Session implements LinkOwner, SessionHost {
     });
   }
 
-  #welcome(): Welcome {
+  #welcome(capabilities: readonly string[]): Welcome {
     const { version, engine, heartbeatLimits, limits } = this.context;
     return {
       session: this.number,
@@ -401,7 +387,10 @@ export class Session implements LinkOwner, SessionHost {
       heartbeatMs: heartbeatLimits.heartbeatMs,
       heartbeatTimeoutMs: heartbeatLimits.heartbeatTimeoutMs,
       limits,
-      capabilities: [],
+      capabilities,
+      ...capabilities.includes("progress") && {
+        progressMs: Math.ceil(heartbeatLimits.slowReaderTimeoutMs / 4),
+      },
     };
   }
 
@@ -453,6 +442,7 @@ export class Session implements LinkOwner, SessionHost {
 /** What each frame of a client does. */
 const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> = {
   [FrameType.heartbeat]: (_session, frame) => frame.finish(),
+  [FrameType.progress]: (session, frame) => session.handleProgress(frame),
   [FrameType.goodbye]: (session, frame) => session.handleGoodbye(frame),
   [FrameType.request]: (session, frame) => session.handleRequest(frame),
   [FrameType.openPublisher]: (session, frame) => session.openPublisher(frame),

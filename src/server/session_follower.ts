@@ -55,14 +55,15 @@ export class SessionFollower implements FollowerSink {
 
   deliver(delivery: Delivery): void {
     const session = this.#session;
-    const { firstTag, firstId, attempts } = delivery;
+    const { firstTag, firstId, attempts, batch } = delivery;
     writeDeliver(session.link.writer, {
       follower: this.#number,
       stream: session.numberOf(delivery.stream),
       firstTag,
       firstId,
       attempts,
-    }, delivery.batch);
+    }, batch);
+    session.notePushed(batch.end - batch.start);
     session.link.flush();
   }
 

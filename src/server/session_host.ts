@@ -25,6 +25,8 @@ export interface SessionHost {
 
   /** Gives a stream its number in this session, and tells the client when it is a new one. */
   numberOf(stream: string): number;
+  /** Notes bytes that were written for the client and that it has not asked for. */
+  notePushed(bytes: number): void;
   /** Answers a request. */
   respond(request: number, result: unknown): void;
   /** Tells the client that a command failed. */

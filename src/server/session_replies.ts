@@ -74,6 +74,7 @@ export class SessionReplies implements ReplySink {
       );
     }
     writeReplies(session.link.writer, batch);
+    session.notePushed(batch.end - batch.start);
     session.link.flush();
   }
 

@@ -20,11 +20,17 @@ export interface HeartbeatLimits {
 /** Why a link is given up: it said nothing, took nothing, or was not ready by its deadline. */
 export type LinkFault = "silent" | "slow" | "late";
 
+/** Less than that is not worth telling that it was received: a few heartbeats. */
+const TOLD_BYTES_MIN = 1024;
+
 /** One link under watch. */
 interface Watched {
   readonly link: Link;
   readonly limits: HeartbeatLimits;
   readonly onFault: (fault: LinkFault) => void;
+  readonly tellsProgress: boolean;
+  /** What was received when the other side was told of it last. */
+  toldBytes: number;
   /** When it must be ready, if it is not yet. */
   deadline: number;
   receivedAt: number;
@@ -50,7 +56,8 @@ export class Heartbeat {
    * Puts a link under watch.
    *
    * @param link The link.
-   * @param options Its limits, when it must be ready, and what to do when it is to be given up.
+   * @param options Its limits, when it must be ready, what to do when it is to be given up, and
+   * whether the other side wants to know that something was received.
    * @param now The time, in milliseconds.
    */
   watch(
@@ -58,15 +65,18 @@ export class Heartbeat {
     options: {
       limits: HeartbeatLimits;
       deadline?: number;
+      tellsProgress?: boolean;
       onFault: (fault: LinkFault) => void;
     },
     now: number,
   ): Watch {
-    const { limits, onFault, deadline = Infinity } = options;
+    const { limits, onFault, deadline = Infinity, tellsProgress = false } = options;
     const watched: Watched = {
       link,
       limits,
       onFault,
+      tellsProgress,
+      toldBytes: link.receivedBytes,
       deadline,
       receivedAt: now,
       sentAt: now,
@@ -107,11 +117,13 @@ export class Heartbeat {
     if (link.hasReceived || link.isHeldBack) watched.receivedAt = now;
     if (link.hasSent) watched.sentAt = now;
     // With nothing to send there is nothing that could be taken too slowly.
-    if (link.hasSent || link.outboundBytes === 0) watched.stuckSince = undefined;
+    const isTaken = link.hasSent || link.wasTaken || link.outboundBytes === 0;
+    if (isTaken) watched.stuckSince = undefined;
     else watched.stuckSince ??= now;
     if (!link.hasSent && link.outboundBytes === 0) link.writer.shrink();
     link.hasReceived = false;
     link.hasSent = false;
+    link.wasTaken = false;
 
     if (now - watched.receivedAt >= limits.heartbeatTimeoutMs) {
       this.#giveUp(watched, "silent");
@@ -121,6 +133,10 @@ export class Heartbeat {
       this.#giveUp(watched, "slow");
     } else if (watched.deadline < Infinity) {
       // Nothing is said to a link that is not ready but what makes it so.
+    } else if (watched.tellsProgress && link.receivedBytes - watched.toldBytes >= TOLD_BYTES_MIN) {
+      watched.toldBytes = link.receivedBytes;
+      link.sendProgress();
+      watched.sentAt = now;
     } else if (link.outboundBytes === 0 && now - watched.sentAt >= limits.heartbeatMs) {
       link.sendHeartbeat();
       watched.sentAt = now;

@@ -40,6 +40,10 @@ export class Link {
   hasReceived = false;
   /** Whether any write was accepted since the heartbeat looked last; it sets this to false. */
   hasSent = false;
+  /** Whether the other side has said that it received more; the heartbeat sets this to false. */
+  wasTaken = false;
+  /** How many bytes have come in. */
+  receivedBytes = 0;
   /** Whether nothing is read because the owner wants to wait. */
   isHeldBack = false;
   readonly #duplex: Duplex;
@@ -49,6 +53,8 @@ export class Link {
   /** Set from the first write of a turn to its end. */
   #turn: ReturnType<typeof setImmediate> | undefined;
   #isClosed = false;
+  /** What the other side has said that it has received. */
+  #takenBytes = 0;
   #fault: unknown;
   #drained: PromiseWithResolvers<void> | undefined;
 
@@ -90,6 +96,25 @@ export class Link {
     this.writer.begin(FrameType.heartbeat);
     this.writer.end();
     this.flush();
+  }
+
+  /** Sends a frame that says how much has come in. */
+  sendProgress(): void {
+    this.writer.begin(FrameType.progress);
+    this.writer.u64(this.receivedBytes);
+    this.writer.end();
+    this.flush();
+  }
+
+  /**
+   * Notes what the other side says that it has received. The system keeps up to some megabytes of
+   * what it has accepted, and takes more only when a third of them has left: for a slow link that
+   * can be longer than anybody may take nothing.
+   */
+  noteProgress(bytes: number): void {
+    if (bytes <= this.#takenBytes) return;
+    this.#takenBytes = bytes;
+    this.wasTaken = true;
   }
 
   /**
@@ -167,6 +192,7 @@ export class Link {
       const count = await this.#duplex.read(this.decoder.space());
       if (count === null) return false;
       this.decoder.received(count);
+      this.receivedBytes += count;
       this.hasReceived = true;
       return true;
     } catch (error) {

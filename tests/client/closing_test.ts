@@ -4,13 +4,17 @@
  * @module
  */
 
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import { connect, ConnectionClosedError, type Message } from "@simplemq/simplemq";
+import { BrokerError, connect, ConnectionClosedError, type Message } from "@simplemq/simplemq";
 import { serve } from "@simplemq/simplemq/server";
+import { FrameType } from "../../protocol.ts";
+import { BrokerSession } from "../../src/client/broker_session.ts";
+import { createPipe } from "../../src/transport/duplex.ts";
 import { startBroker } from "../support/broker.ts";
 import { TestDirectory } from "../support/journals.ts";
 import { Proxy } from "../support/proxy.ts";
+import { RawClient } from "../support/raw_client.ts";
 import { withRandom } from "./support.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
@@ -53,6 +57,50 @@ Deno.test("close() leaves requests alone when its signal is aborted", async () =
   controller.abort();
   await deadline(closing, PATIENCE_MS);
   await asked;
+});
+
+Deno.test("a broker that takes an upload slowly and can be heard is not given up", async () => {
+  const [here, there] = createPipe();
+  const broker = new RawClient(there);
+  const opening = BrokerSession.open(here, "me", { timeoutMs: PATIENCE_MS, signal: undefined });
+  await broker.sendControl("welcome", {
+    session: 1,
+    version: "0",
+    engine: "memory",
+    durability: "memory",
+    heartbeatMs: 10,
+    heartbeatTimeoutMs: 50,
+    limits: {
+      bodyBytes: 1,
+      headerBytes: 1,
+      frameBytes: 1,
+      batchCount: 1,
+      unacknowledgedMessages: 1,
+      unacknowledgedBytes: 1,
+    },
+    capabilities: [],
+  });
+  const { session } = await opening;
+  const events = { handleFrame: () => {}, handleReady: () => {}, handleGoodbye: () => {} };
+  let end: unknown = "open";
+  const ended = session.serve(events).then((error) => end = error);
+  // More than a pipe holds: nothing of it is taken while the broker says forty times that it is there.
+  session.link.writer.bytes(new Uint8Array(1024 * 1024));
+  session.link.flush();
+  const { promise: hasBeaten, resolve } = Promise.withResolvers<void>();
+  let count = 0;
+  const beat = setInterval(() => {
+    broker.sendFrame(FrameType.heartbeat);
+    if (++count === 40) resolve();
+  }, 5);
+  await hasBeaten;
+  assertEquals(end, "open");
+  clearInterval(beat);
+  // A broker that says nothing is silent, whatever waits for it.
+  await deadline(ended, PATIENCE_MS);
+  assertInstanceOf(end, BrokerError);
+  assertEquals(end.code, "HEARTBEAT_LOST");
+  broker.close();
 });
 
 Deno.test("close() does not wait for answers when the connection is lost", async () => {

@@ -20,6 +20,7 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "5 error",
     "6 stream",
     "7 streamDeleted",
+    "8 progress",
     "10 request",
     "11 response",
     "12 messages",

@@ -220,6 +220,7 @@ const ENTRY = [...u32(9), 1, 0, 0, 0, 0x61];
 const malformedFrames: readonly (readonly [what: string, frame: Uint8Array, tells: string])[] = [
   ["a frame without a type", new Uint8Array(4), "it has no type"],
   ["a heartbeat with something in it", frameOf(FrameType.heartbeat, 1), "1 bytes are left"],
+  ["a progress that is too short", frameOf(FrameType.progress, 1), "it ends too early"],
   [
     "a publisher that is no JSON",
     textFrame(FrameType.openPublisher, `{"publisher":2`),
@@ -545,7 +546,8 @@ Deno.test("malformed: a frame larger than the limit that comes all the same chan
 Deno.test("malformed: every frame type that clients do not send is an UNKNOWN_FRAME", () =>
   withPair({}, async (broker) => {
     const known: Set<number> = new Set([
-      ...[FrameType.heartbeat, FrameType.goodbye, FrameType.request, FrameType.openPublisher],
+      ...[FrameType.heartbeat, FrameType.progress, FrameType.goodbye, FrameType.request],
+      FrameType.openPublisher,
       ...[FrameType.closePublisher, FrameType.publish, FrameType.openFollower],
       ...[FrameType.closeFollower, FrameType.credit],
       ...[FrameType.ack, FrameType.release, FrameType.begin],

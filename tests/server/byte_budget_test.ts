@@ -264,6 +264,41 @@ Deno.test("a client that asks and does not take the answers is not read, then di
   assert(sessions.lines.some((line) => line.includes("code=SLOW_READER")));
 });
 
+Deno.test("a follower that reads slowly and says so is served as long as it does", async () => {
+  const outboundBytesMax = 64 * 1024;
+  await using sessions = new Sessions({ outboundBytesMax });
+  await using publisher = await sessions.open();
+  await publisher.ask("createStream", "a");
+  await publisher.openPublisher(1, "a");
+  for (let sequence = 1; sequence <= 20; sequence++) {
+    await publisher.publish(1, sequence, batchOf(50_000));
+  }
+  await publisher.expect("stream");
+  for (let count = 0; count < 20; count++) await publisher.expect("confirm");
+
+  await using client = sessions.connect();
+  const { capabilities, progressMs } = await client.shakeHands("slow", ["progress", "flying"]);
+  assertEquals({ capabilities, progressMs }, { capabilities: ["progress"], progressMs: 500 });
+  await client.openFollower(1, "a", { bytes: 100_000_000 });
+  await until("something waits", async () => (await sessions.engine.getStream("a")).pending > 0);
+  const tell = async (received: number) => {
+    await client.sendFrame(FrameType.progress, (frame) => frame.u64(received));
+    await passTurns();
+    sessions.passTime(progressMs!);
+    await publisher.sendFrame(FrameType.heartbeat);
+    await passTurns();
+  };
+  // What the system has accepted does not change for ten times as long as a client may read nothing.
+  for (let count = 1; count <= 40; count++) await tell(1000 * count);
+  assertEquals(sessions.table.count, 2);
+  // It is heard although much waits for it.
+  await client.request(1, "getStream", "a");
+  await passTurns();
+  for (let count = 1; count <= 5; count++) await tell(40_000);
+  assertEquals(sessions.table.count, 1, "it says that it gets no further");
+  assert(sessions.lines.some((line) => line.includes("code=SLOW_READER")));
+});
+
 Deno.test("a follower that does not read: what waits for it is bounded, and comes back", async () => {
   const outboundBytesMax = 64 * 1024;
   await using sessions = new Sessions({ outboundBytesMax });

@@ -115,10 +115,13 @@ export function bytesOf(write: (writer: FrameWriter) => void): Uint8Array<ArrayB
 }
 
 /** What a client sends first: the magic and its `hello`. */
-export function helloBytes(client = "raw"): Uint8Array<ArrayBuffer> {
+export function helloBytes(
+  client = "raw",
+  capabilities: readonly string[] = [],
+): Uint8Array<ArrayBuffer> {
   return bytesOf((writer) => {
     writer.bytes(MAGIC);
-    writeControlFrame(writer, "hello", { client, capabilities: [] });
+    writeControlFrame(writer, "hello", { client, capabilities });
   });
 }
 
@@ -184,13 +187,13 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Sends the magic and a `hello`. */
-  hello(client?: string): Promise<void> {
-    return this.send(helloBytes(client));
+  hello(client?: string, capabilities?: readonly string[]): Promise<void> {
+    return this.send(helloBytes(client, capabilities));
   }
 
   /** Opens a session. */
-  async shakeHands(client?: string): Promise<Welcome> {
-    await this.hello(client);
+  async shakeHands(client?: string, capabilities?: readonly string[]): Promise<Welcome> {
+    await this.hello(client, capabilities);
     return await this.expect("welcome");
   }
 

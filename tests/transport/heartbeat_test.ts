@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { FrameType } from "../../protocol.ts";
 import { Heartbeat, type LinkFault, type Watch } from "../../src/transport/heartbeat.ts";
 import { Link } from "../../src/transport/link.ts";
-import { frameOf } from "../support/frames.ts";
+import { frameOf, u64 } from "../support/frames.ts";
 import { PickyDuplex } from "../support/picky_duplex.ts";
 
 const LIMITS = { heartbeatMs: 15, heartbeatTimeoutMs: 40, slowReaderTimeoutMs: 10 };
@@ -116,6 +116,48 @@ Deno.test("Heartbeat leaves a slow reader alone as long as it takes something", 
   }
   assertEquals(watched.faults, []);
   watched.link.close();
+});
+
+Deno.test("Heartbeat leaves a slow reader alone as long as it says that it receives something", () => {
+  const heartbeat = new Heartbeat();
+  const watched = new Watched(heartbeat);
+  const { link } = watched;
+  watched.hold();
+  for (let now = 5; now <= 200; now += 5) {
+    link.hasReceived = true;
+    link.noteProgress(now);
+    heartbeat.sweep(now);
+  }
+  assertEquals(watched.faults, []);
+  for (const now of [205, 210, 215]) {
+    link.hasReceived = true;
+    // It says so again, and nothing more.
+    link.noteProgress(200);
+    heartbeat.sweep(now);
+  }
+  assertEquals(watched.faults, ["slow"]);
+  link.close();
+});
+
+Deno.test("Heartbeat tells how much was received, and does not answer heartbeats with it", () => {
+  const heartbeat = new Heartbeat();
+  const duplex = new PickyDuplex();
+  const link = new Link(duplex, { handleFrame: () => {} }, 1000);
+  const onFault = () => {};
+  heartbeat.watch(link, { limits: LIMITS, onFault, tellsProgress: true }, 0);
+  const told: string[] = [];
+  for (const [now, bytes] of [[1, 1023], [2, 1024], [3, 1024], [4, 5000], [5, 5005]] as const) {
+    link.receivedBytes = bytes;
+    link.hasReceived = true;
+    heartbeat.sweep(now);
+    const said = link.writer.take();
+    if (said.length > 0) told.push(`${now}: ${said}`);
+  }
+  assertEquals(told, [
+    `2: ${frameOf(FrameType.progress, ...u64(1024))}`,
+    `4: ${frameOf(FrameType.progress, ...u64(5000))}`,
+  ]);
+  link.close();
 });
 
 Deno.test("Heartbeat does not count the time before something waited as slowness", () => {

@@ -1,0 +1,80 @@
+/**
+ * What keeps a session from reading on: it asks faster than it takes the answers, or the broker has as
+ * many unconfirmed bytes as it may. What is delivered to it keeps nobody from reading: a client that
+ * takes it slowly has to be heard.
+ *
+ * @module
+ */
+
+import type { Link } from "../transport/link.ts";
+import type { ByteBudget } from "./byte_budget.ts";
+
+/** What a gate looks at. */
+export interface ReadingGateOptions {
+  /** The session's connection. */
+  readonly link: Link;
+  /** How many unconfirmed bytes there may be. */
+  readonly budget: ByteBudget;
+  /** How many bytes of answers may wait to be taken. */
+  readonly answerBytesMax: number;
+  /** Whether as many requests are under way as may be. */
+  readonly isBusy: () => boolean;
+}
+
+/** Stands between a session and its next frame. */
+export class ReadingGate {
+  readonly #options: ReadingGateOptions;
+  /** What waits to be taken and was not asked for: at most so much. */
+  #pushedBytes = 0;
+  /** Set while nothing is read. */
+  #opened: PromiseWithResolvers<void> | undefined;
+  #isAwaitingBudget = false;
+
+  constructor(options: ReadingGateOptions) {
+    this.#options = options;
+  }
+
+  /** Notes bytes for the client that are no answers. */
+  notePushed(bytes: number): void {
+    this.#pushedBytes += bytes;
+  }
+
+  /** What to wait for before the next frame is read, if anything. */
+  wait(): Promise<void> | undefined {
+    if (this.#isOpen) return undefined;
+    this.#opened ??= Promise.withResolvers();
+    this.#awaitBudget();
+    return this.#opened.promise;
+  }
+
+  /** Something has changed: reads on, if nothing is in the way any more. */
+  look(): void {
+    this.#pushedBytes = Math.min(this.#pushedBytes, this.#options.link.outboundBytes);
+    if (this.#opened === undefined) return;
+    if (this.#isOpen) {
+      this.#opened.resolve();
+      this.#opened = undefined;
+    } else {
+      this.#awaitBudget();
+    }
+  }
+
+  get #isOpen(): boolean {
+    const { link, budget, answerBytesMax, isBusy } = this.#options;
+    if (link.isClosed) return true;
+    const answerBytes = link.outboundBytes - this.#pushedBytes;
+    return answerBytes < answerBytesMax && !isBusy() && !budget.isSpent;
+  }
+
+  /** Looks again when there is something left of the budget, if it is spent. */
+  #awaitBudget(): void {
+    if (this.#isAwaitingBudget) return;
+    const room = this.#options.budget.wait();
+    if (room === undefined) return;
+    this.#isAwaitingBudget = true;
+    room.then(() => {
+      this.#isAwaitingBudget = false;
+      this.look();
+    });
+  }
+}

@@ -422,6 +422,7 @@ export class Broker {
 
   #update(stream: Stream, options: StreamOptionsInput, isPaused: boolean): void {
     this.#commit({ type: "streamUpdated", number: stream.number, options, isPaused });
+    this.#clock.hasten(stream.alarm, stream.nextDueAt);
   }
 
   /** The stream of that name; throws if there is none, or if it cannot be served. */
@@ -442,7 +443,10 @@ export class Broker {
     }
     // Who delivers looks for itself: where many expire, what only has to go can go together.
     const expireAt = Math.max(stream.expiries.nextAt, hasExpired ? now + EXPIRY_MS : now);
-    this.#clock.set(stream.alarm, Math.min(stream.delayed.nextAt, expireAt));
+    const { messageIds, options: { dedupWindowMs } } = stream;
+    messageIds.prune(now, dedupWindowMs);
+    const forgetAt = messageIds.nextAt(dedupWindowMs);
+    this.#clock.set(stream.alarm, Math.min(stream.delayed.nextAt, expireAt, forgetAt));
   }
 
   #noteDamage(stream: Stream, error: BrokerError): void {

@@ -112,9 +112,9 @@ export class BrokerState {
     }
   }
 
-  /** Tells what there is beside messages, as far as it is written. */
-  takeSnapshot(): Snapshot {
-    const streams = [...this.router.streams].map(describeStream);
+  /** Tells what there is beside messages, as far as it is written, and what is remembered now. */
+  takeSnapshot(now: number): Snapshot {
+    const streams = [...this.router.streams].map((stream) => describeStream(stream, now));
     const publishers = [...this.publishers.records]
       .filter(({ number }) => number > 0)
       .map(({ number, identity, lastStoredSequence, stored }) => {
@@ -262,14 +262,15 @@ export class BrokerState {
 }
 
 /** A stream as a snapshot has it. */
-function describeStream(stream: Stream): StreamSnapshot {
-  const { number, name, storedNextId, givenOptions, isPaused, messageIds } = stream;
+function describeStream(stream: Stream, now: number): StreamSnapshot {
+  const { number, name, storedNextId, givenOptions, isPaused, options } = stream;
+  const messageIds = stream.messageIds.takeSnapshot(now, options.dedupWindowMs);
   return {
     number,
     name,
     nextId: storedNextId,
     ...Object.keys(givenOptions).length > 0 && { options: givenOptions },
     ...isPaused && { isPaused },
-    ...messageIds.size > 0 && { messageIds: messageIds.takeSnapshot() },
+    ...messageIds.length > 0 && { messageIds },
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AgedMap } from "./aged_map.ts";
 import { PublisherRecord } from "./publisher_record.ts";
 
 /** How long a publisher whose connection is lost may take to come back, in milliseconds. */
@@ -16,7 +17,7 @@ const LOST_COUNT_MAX = 10_000;
 export class PublisherRegistry {
   readonly #records = new Map<string, PublisherRecord>();
   /** In the order in which they were lost. */
-  readonly #lost = new Set<PublisherRecord>();
+  readonly #lost = new AgedMap<PublisherRecord, PublisherRecord>();
   readonly #forgotten: (record: PublisherRecord) => void;
 
   /**
@@ -57,12 +58,12 @@ export class PublisherRegistry {
       this.#lost.delete(other);
     }
     this.#records.set(record.identity, record);
-    this.#lost.add(record);
+    this.#lost.set(record, record);
   }
 
   /** Begins to count the time for publishers that have been restored. */
   finishRestoration(now: number): void {
-    for (const record of this.#lost) record.lostAt = now;
+    for (const record of this.#lost.values()) record.lostAt = now;
   }
 
   /** Forgets a publisher that has ended. */
@@ -84,22 +85,17 @@ export class PublisherRegistry {
     record.openCount--;
     if (record.openCount > 0) return Infinity;
     record.lostAt = now;
-    this.#lost.add(record);
-    if (this.#lost.size > LOST_COUNT_MAX) this.#forgetOldest();
+    this.#lost.set(record, record);
+    if (this.#lost.size > LOST_COUNT_MAX) this.forget(this.#lost.oldest!);
     return now + RETURN_MS_MAX;
   }
 
   /** Forgets publishers that have been lost for too long; returns when the next one will be. */
   tick(now: number): number {
-    for (const record of this.#lost) {
-      if (record.lostAt + RETURN_MS_MAX > now) return record.lostAt + RETURN_MS_MAX;
-      this.#forgetOldest();
+    for (let oldest = this.#lost.oldest; oldest !== undefined; oldest = this.#lost.oldest) {
+      if (oldest.lostAt + RETURN_MS_MAX > now) return oldest.lostAt + RETURN_MS_MAX;
+      this.forget(oldest);
     }
     return Infinity;
-  }
-
-  #forgetOldest(): void {
-    const [oldest] = this.#lost;
-    if (oldest !== undefined) this.forget(oldest);
   }
 }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { AgedMap } from "./aged_map.ts";
 import type { Pager } from "./pager.ts";
 import type { Slab } from "./slab.ts";
 
@@ -38,11 +39,11 @@ export class Residency {
   readonly #keptMax: number;
   readonly #loadedMax: number;
   /** Those that never left memory, in the order in which they came. */
-  readonly #kept = new Set<Slab>();
+  readonly #kept = new AgedMap<Slab, Slab>();
   /** Those of them that take no more messages, the newest last; some may have gone since. */
   readonly #sealed: Slab[] = [];
   /** Those that were read back, in that order. */
-  readonly #loaded = new Set<Slab>();
+  readonly #loaded = new AgedMap<Slab, Slab>();
   /** Buffers of full size that nobody uses. */
   readonly #spare: Uint8Array[] = [];
   #keptBytes = 0;
@@ -69,7 +70,7 @@ export class Residency {
   add(slab: Slab): void {
     this.#keptBytes += slab.bytes.length;
     if (this.#pager !== undefined) this.#trimKept();
-    this.#kept.add(slab);
+    this.#kept.set(slab, slab);
   }
 
   /** Notes that a slab does not grow any more. */
@@ -96,11 +97,10 @@ export class Residency {
       this.#recycle(bytes);
       throw error;
     }
-    this.#loaded.add(slab);
+    this.#loaded.set(slab, slab);
     this.#loadedBytes += bytes.length;
-    for (const oldest of this.#loaded) {
-      if (this.#loadedBytes <= this.#loadedMax || oldest === slab) break;
-      this.#pageOut(oldest);
+    while (this.#loadedBytes > this.#loadedMax && this.#loaded.size > 1) {
+      this.#pageOut(this.#loaded.oldest!);
     }
   }
 
@@ -112,7 +112,7 @@ export class Residency {
         if (this.#kept.has(newest)) this.#pageOut(newest);
         continue;
       }
-      const [oldest] = this.#kept;
+      const { oldest } = this.#kept;
       if (oldest === undefined) return;
       oldest.seal();
       this.#pageOut(oldest);

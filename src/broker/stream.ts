@@ -181,7 +181,8 @@ export class Stream {
 
   /** When something is due in it. */
   get nextDueAt(): number {
-    return Math.min(this.delayed.nextAt, this.expiries.nextAt);
+    const forgetAt = this.messageIds.nextAt(this.#options.dedupWindowMs);
+    return Math.min(this.delayed.nextAt, this.expiries.nextAt, forgetAt);
   }
 
   /** Sets what is given; what is not has what all streams have. */

@@ -4,15 +4,16 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertLess } from "@std/assert";
+import { findFlags } from "../../protocol.ts";
 import type { Event } from "../../src/broker/event.ts";
 import type { Snapshot } from "../../src/broker/snapshot.ts";
-import { batchOf } from "../support/batches.ts";
+import { batchOf, encodeBatch } from "../support/batches.ts";
 import { TestBroker } from "../support/test_broker.ts";
 
 /** A snapshot as it is read again. */
-function snapshotOf({ broker }: TestBroker): Snapshot {
-  return JSON.parse(JSON.stringify(broker.state.takeSnapshot()));
+function snapshotOf({ broker, now }: TestBroker): Snapshot {
+  return JSON.parse(JSON.stringify(broker.state.takeSnapshot(now)));
 }
 
 /** The number of the stream or of the publisher that an event is about. */
@@ -91,6 +92,45 @@ Deno.test("BrokerState.takeSnapshot() tells of streams as they are written, not 
   test.sync();
   assertEquals(snapshotOf(test).streams.map(({ number }) => number), [2]);
   assertEquals(test.broker.getStreams().length, 1);
+});
+
+Deno.test("message ids are gone from snapshots and from memory when their window is over, in silence", () => {
+  const test = new TestBroker("busy");
+  test.create("silent", { dedupWindowMs: 5000 });
+  const { publisher } = test.publisher("silent");
+  for (let sequence = 1; sequence <= 20; sequence++) {
+    const wishes = { messageId: `m${sequence}` };
+    const batch = encodeBatch([{ kind: 0, headers: {}, body: new Uint8Array(1), wishes }]);
+    const numbered = { ...batch, sequence, settled: 0, bytes: batch.end };
+    test.broker.publish(publisher, { ...numbered, flags: findFlags(batch) }, test.now);
+    test.now += 10;
+  }
+  const { messageIds } = test.broker.state.router.getStream("silent")!;
+  const idsOf = () => snapshotOf(test).streams[1]?.messageIds?.length;
+  assertEquals([messageIds.size, idsOf()], [20, 20]);
+  test.now = 6100;
+  assertEquals(idsOf(), 9, "who takes a snapshot looks at the time");
+  const busy = test.publisher("busy", "other");
+  for (let nextAt = 0; nextAt < Infinity; test.now = Math.max(test.now, nextAt)) {
+    busy.publish("x");
+    nextAt = test.broker.tick(test.now);
+    if (nextAt === Infinity) break;
+  }
+  assertEquals([messageIds.size, idsOf()], [0, undefined]);
+  assertLess(test.now, 7001);
+});
+
+Deno.test("message ids are forgotten earlier when their stream's window becomes shorter", () => {
+  const test = new TestBroker("a");
+  test.broker.state.router.getStream("a")!.messageIds.add(
+    "m",
+    { id: 1, at: test.now, isStored: true },
+    120_000,
+  );
+  test.broker.updateStream("a", { dedupWindowMs: 1000 }, () => {});
+  assertEquals(test.broker.tick(test.now), 2000);
+  test.broker.tick(2000);
+  assertEquals(test.broker.state.router.getStream("a")!.messageIds.size, 0);
 });
 
 Deno.test("BrokerState.restoreSnapshot() goes on with ids and numbers behind those that were used", () => {

@@ -99,7 +99,9 @@ export class Run {
 
   /** Begins a segment with a snapshot. */
   checkpoint(): Checkpoint {
-    const snapshot = JSON.parse(JSON.stringify(this.broker.state.takeSnapshot())) as Snapshot;
+    const snapshot = JSON.parse(
+      JSON.stringify(this.broker.state.takeSnapshot(this.test.now)),
+    ) as Snapshot;
     const at = this.test.durableCount;
     const checkpoint = { at, snapshot, isComplete: false, completeAt: Infinity };
     this.checkpoints.push(checkpoint);
@@ -179,7 +181,7 @@ export function checkLiveCounts(broker: Broker, segments: Iterable<Segment>): vo
  */
 export function describe(test: TestBroker, isOrdered: boolean): unknown {
   const { nextStreamNumber, nextPublisherNumber, streams, publishers } = test.broker.state
-    .takeSnapshot();
+    .takeSnapshot(test.now);
   const infos = test.broker.getStreams();
   assert(infos.every(({ pending, followers }) => pending + followers === 0));
   const messages = isOrdered ? observe(test) : infos.flatMap(({ name }) => look(test, name));
@@ -272,12 +274,12 @@ function describeTimes(
         )
       )
     );
-  const recent = messageIds.takeSnapshot().filter(({ at }) => at + options.dedupWindowMs > now);
+  const recent = messageIds.takeSnapshot(now, options.dedupWindowMs);
   return {
     name,
     delayed: spread(delayed.find(0, Infinity)).sort(),
     // A message that was moved may have been told of twice.
-    expiries: [...new Set(spread(expiries.find(0, Infinity)))].sort(),
+    expiries: [...new Set(spread(expiries.list()))].sort(),
     messageIds: recent.map(({ messageId, id, at }) => `${messageId} ${id} ${at}`).sort(),
   };
 }

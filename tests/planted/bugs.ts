@@ -242,9 +242,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "message ids are forgotten with the segment that has the message",
     file: "src/broker/broker_state.ts",
-    from: "...messageIds.size > 0 && { messageIds: messageIds.takeSnapshot() },",
+    from: "...messageIds.length > 0 && { messageIds },",
     to: "",
     found: tests("engine/journal_conformance_test.ts"),
+  },
+  {
+    what: "message ids of a silent stream are remembered for ever",
+    file: "src/broker/broker.ts",
+    from: "    messageIds.prune(now, dedupWindowMs);\n",
+    to: "",
+    found: tests("broker/broker_state_test.ts"),
   },
   {
     what: "what was sent behind a refused batch overtakes it",

@@ -104,7 +104,7 @@ export class Journal implements Pager {
       disk,
       journalId: this.#journalId,
       segmentBytes: this.#segmentBytes,
-      takeSnapshot: () => broker.state.takeSnapshot(),
+      takeSnapshot: () => broker.state.takeSnapshot(this.#options.now()),
     });
     this.#segments = segments;
     const open = await this.#recover(broker, segments, content);

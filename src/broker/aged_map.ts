@@ -1,0 +1,82 @@
+/**
+ * Values by key that know which of them came first, whatever has left since.
+ *
+ * A plain map knows its order, too, but whoever looks for its first entry passes by all those that were
+ * deleted in front of it: where the oldest of a hundred thousand go one by one, that is most of the work.
+ *
+ * @module
+ */
+
+/** An entry between its neighbours. */
+interface Entry<Key, Value> {
+  readonly key: Key;
+  readonly value: Value;
+  older: Entry<Key, Value> | undefined;
+  newer: Entry<Key, Value> | undefined;
+}
+
+/** Values by key, the oldest first; finding it costs the same however many there are and were. */
+export class AgedMap<Key, Value> {
+  readonly #entries = new Map<Key, Entry<Key, Value>>();
+  #oldest: Entry<Key, Value> | undefined;
+  #newest: Entry<Key, Value> | undefined;
+
+  /** How many there are. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The value that has been there for longest. */
+  get oldest(): Value | undefined {
+    return this.#oldest?.value;
+  }
+
+  /** The key of that value. */
+  get oldestKey(): Key | undefined {
+    return this.#oldest?.key;
+  }
+
+  /** Whether there is a value under a key. */
+  has(key: Key): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** The value under a key. */
+  get(key: Key): Value | undefined {
+    return this.#entries.get(key)?.value;
+  }
+
+  /** Adds a value, the newest from now on, also if there was one under its key. */
+  set(key: Key, value: Value): void {
+    this.delete(key);
+    const entry = { key, value, older: this.#newest, newer: undefined };
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+    this.#entries.set(key, entry);
+  }
+
+  /** Takes out what is under a key; returns whether there was something. */
+  delete(key: Key): boolean {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return false;
+    const { older, newer } = entry;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    return this.#entries.delete(key);
+  }
+
+  /** The values, the oldest first; they stay the same while they are gone through. */
+  *values(): Generator<Value> {
+    for (let entry = this.#oldest; entry !== undefined; entry = entry.newer) yield entry.value;
+  }
+
+  /** Keys and values, the oldest first; they stay the same while they are gone through. */
+  *[Symbol.iterator](): Generator<[Key, Value]> {
+    for (let entry = this.#oldest; entry !== undefined; entry = entry.newer) {
+      yield [entry.key, entry.value];
+    }
+  }
+}

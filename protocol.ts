@@ -30,6 +30,11 @@
  * Whatever is malformed is answered with one `error` frame with a fatal code, then the connection is
  * closed; nobody tries to find the next frame. Bytes that were complete frames before it count.
  *
+ * Of frames that are larger than 128 KiB the broker reads only as many at a time, over all
+ * connections, as its limit of unconfirmed bytes allows; others are not read until it is their turn.
+ * While others wait, a frame may take 10 seconds and a second more for each 16 KiB, or its session
+ * ends with `SLOW_WRITER`.
+ *
  * ## Frames
  *
  * Publishers, followers, streams and requests are known by numbers within a session. Clients choose
@@ -142,8 +147,8 @@
  * in order, as `replies`. A `reply` with a request number is answered with a `response` when it is
  * passed on; if there is no such stream, because its session is over, with `error`
  * (`STREAM_NOT_FOUND`), and without a number with nothing. A requester does not look at replies to
- * numbers that nobody waits for: those that come second, or too late. When more than 64 MiB wait
- * for it, its session ends with `SLOW_READER`.
+ * numbers that nobody waits for: those that come second, or too late. When more than 64 MiB
+ * wait for slow requesters, over all sessions, the one that most waits for ends with `SLOW_READER`.
  *
  * ## Errors
  *

@@ -37,10 +37,12 @@ import type { JournalCommands } from "./src/server/journal_command.ts";
 import { Listener } from "./src/server/listener.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
 import type { SessionContext } from "./src/server/session_context.ts";
+import { ReceivingRoom } from "./src/server/receiving_room.ts";
 import { SessionTable } from "./src/server/session_table.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/serve_options.ts";
 import type { Settings } from "./src/server/settings.ts";
 import { Ticker } from "./src/server/ticker.ts";
+import { WaitingReplies } from "./src/server/waiting_replies.ts";
 import { Traffic } from "./src/server/traffic.ts";
 import { type Clock, systemClock } from "./src/transport/clock.ts";
 import { createPipe, type Duplex } from "./src/transport/duplex.ts";
@@ -153,7 +155,7 @@ class Server implements BrokerServer {
     this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
     this.#listener = openListener(settings, log, (duplex, peer) => this.#open(duplex, peer));
     this.#ticker = new Ticker({ clock, tick: (now) => engine.tick(now) });
-    this.#caretaker = startCaretaker(settings, engine, heartbeat);
+    this.#caretaker = startCaretaker(settings, context);
     this.#detachClock = this.#attachClock();
   }
 
@@ -327,6 +329,9 @@ function explainSystemError(cause: unknown, directory: string): unknown {
   return new StartError(`Cannot use ${directory}: ${cause.message}`, { cause });
 }
 
+/** So many bytes of replies wait for clients that are slow to take them. */
+const REPLY_BYTES_MAX = 64 * 1024 * 1024;
+
 function makeContext(
   settings: Settings,
   parts: Pick<SessionContext, "engine" | "log" | "heartbeat" | "now">,
@@ -348,6 +353,8 @@ function makeContext(
     outboundBytesMax: limits.outboundBytes,
     jsonLines: settings.jsonLines,
     budget: new ByteBudget(limits.unconfirmedBytes),
+    receivingRoom: new ReceivingRoom(limits.unconfirmedBytes),
+    waitingReplies: new WaitingReplies(REPLY_BYTES_MAX),
   };
 }
 
@@ -382,7 +389,8 @@ function openListener(
 }
 
 /** Begins to look after the links and the disk. */
-function startCaretaker(settings: Settings, engine: Engine, heartbeat: Heartbeat): Ticker {
+function startCaretaker(settings: Settings, context: SessionContext): Ticker {
+  const { engine, heartbeat, receivingRoom } = context;
   const intervalMs = findSweepInterval(settings);
   let sweepAt = -Infinity;
   return new Ticker({
@@ -391,6 +399,7 @@ function startCaretaker(settings: Settings, engine: Engine, heartbeat: Heartbeat
       // A disk may have to be looked at more often than links.
       if (now >= sweepAt) {
         heartbeat.sweep(now, intervalMs);
+        receivingRoom.sweep(now);
         sweepAt = now + intervalMs;
       }
       return Math.min(engine.tend(now), sweepAt);

@@ -33,6 +33,8 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   HEARTBEAT_LOST: { fatal: true, meaning: "the peer was silent for too long" },
   /** The peer does not read what was sent to it. */
   SLOW_READER: { fatal: true, meaning: "the peer does not read what is sent to it" },
+  /** The peer sends a message so slowly that others, who send large ones too, would wait for long. */
+  SLOW_WRITER: { fatal: true, meaning: "the peer sends too slowly, and others wait" },
   /** The broker holds as many connections as it may. */
   TOO_MANY_CONNECTIONS: { fatal: true, meaning: "the broker's connection limit is reached" },
   /** The broker is being stopped. */
@@ -90,6 +92,7 @@ export type ErrorCode =
   | "FRAME_TOO_LARGE"
   | "HEARTBEAT_LOST"
   | "SLOW_READER"
+  | "SLOW_WRITER"
   | "TOO_MANY_CONNECTIONS"
   | "SHUTTING_DOWN"
   | "INTERNAL_ERROR"

@@ -65,6 +65,7 @@ export class FrameDecoder {
   #tail = 0;
   #frameBytesMax: number;
   #hasFilled = false;
+  #unfinishedBytes = 0;
 
   /**
    * Creates a decoder.
@@ -78,6 +79,11 @@ export class FrameDecoder {
   /** The buffer that the current frame lies in; valid until {@linkcode FrameDecoder.space}. */
   get buffer(): Uint8Array {
     return this.#buffer;
+  }
+
+  /** How large the frame is, with its length, of which only some has come; 0 if there is none. */
+  get unfinishedBytes(): number {
+    return this.#unfinishedBytes;
   }
 
   /** The bytes received and not handed out yet. */
@@ -147,7 +153,11 @@ export class FrameDecoder {
       );
     }
     if (bytes === 0) throw new BrokerError("BAD_FRAME", "Cannot read a frame: it has no type");
-    if (this.pendingBytes < FRAME_LENGTH_BYTES + bytes) return false;
+    if (this.pendingBytes < FRAME_LENGTH_BYTES + bytes) {
+      this.#unfinishedBytes = FRAME_LENGTH_BYTES + bytes;
+      return false;
+    }
+    this.#unfinishedBytes = 0;
     this.type = buffer[at + FRAME_LENGTH_BYTES]!;
     this.offset = at + FRAME_LENGTH_BYTES + 1;
     this.end = at + FRAME_LENGTH_BYTES + bytes;

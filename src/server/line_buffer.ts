@@ -12,7 +12,8 @@ const NONE = new Uint8Array(0);
 
 /** Finds lines in a stream of bytes. */
 export class LineBuffer {
-  readonly #lineBytesMax: number;
+  /** The longest line, in bytes, without its end. */
+  readonly lineBytesMax: number;
   #buffer: Uint8Array = NONE;
   #head = 0;
   #tail = 0;
@@ -21,7 +22,12 @@ export class LineBuffer {
 
   /** @param lineBytesMax The longest line, in bytes, without its end. */
   constructor(lineBytesMax: number) {
-    this.#lineBytesMax = lineBytesMax;
+    this.lineBytesMax = lineBytesMax;
+  }
+
+  /** How many bytes there are that were not handed out. */
+  get pendingBytes(): number {
+    return this.#tail - this.#head;
   }
 
   /** Takes bytes, which are its own from now on. Lines that were handed out before are gone. */
@@ -77,10 +83,10 @@ export class LineBuffer {
   }
 
   #checkLength(bytes: number): void {
-    if (bytes <= this.#lineBytesMax) return;
+    if (bytes <= this.lineBytesMax) return;
     throw new BrokerError(
       "FRAME_TOO_LARGE",
-      `Cannot read a line: it has ${bytes} bytes or more, limit is ${this.#lineBytesMax}`,
+      `Cannot read a line: it has ${bytes} bytes or more, limit is ${this.lineBytesMax}`,
     );
   }
 }

@@ -8,7 +8,12 @@
 
 import { deadline } from "@std/async/deadline";
 import { setImmediate } from "node:timers";
-import { BrokerError, FRAME_BYTES_RESERVE, type SessionLimits } from "../../protocol.ts";
+import {
+  BrokerError,
+  FRAME_BYTES_RESERVE,
+  HANDSHAKE_BYTES_MAX,
+  type SessionLimits,
+} from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { LinkFault, Watch } from "../transport/heartbeat.ts";
 import type { Link, LinkOwner } from "../transport/link.ts";
@@ -20,6 +25,7 @@ import { formatMessage, type LineHost } from "./line_host.ts";
 import { LinePublishers } from "./line_publishers.ts";
 import { type FollowRequest, type LineRequest, readLineRequest } from "./line_request.ts";
 import type { SessionContext } from "./session_context.ts";
+import { type Place, PLACELESS_BYTES_MAX } from "./receiving_room.ts";
 import { asBrokerError } from "./session_fault.ts";
 
 /** A connection whose first byte has shown that it speaks JSON lines. */
@@ -54,6 +60,10 @@ export class LineSession implements LinkOwner, LineHost {
   readonly #followers: LineFollowers;
   readonly #cursor: LineCursor;
   #watch: Watch | undefined;
+  /** Whether it waits for what the client says next. */
+  #isReceiving = false;
+  /** Set while a long line comes in. */
+  #place: Place | undefined;
   /** Whether a whole line has come. */
   #isOpen = false;
   #hasLeft = false;
@@ -101,7 +111,9 @@ export class LineSession implements LinkOwner, LineHost {
     const { heartbeat, heartbeatLimits, handshakeTimeoutMs, now } = this.#context;
     this.#watch = heartbeat.watch(this.link, {
       // These clients may say nothing for hours, and would not know what a heartbeat is.
-      limits: { ...heartbeatLimits, heartbeatMs: Infinity, heartbeatTimeoutMs: Infinity },
+      limits: { ...heartbeatLimits, heartbeatMs: Infinity },
+      // In the middle of a line silence is not what they do, and what has come of it is kept.
+      expects: () => this.#isReceiving && this.#lines.pendingBytes > 0,
       deadline: this.#caller.openedAt + handshakeTimeoutMs,
       onFault: (fault) => this.#giveUp(fault),
     }, now());
@@ -151,6 +163,7 @@ export class LineSession implements LinkOwner, LineHost {
   }
 
   handleClosed(): void {
+    this.#freePlace();
     this.#noteChange();
   }
 
@@ -173,11 +186,42 @@ export class LineSession implements LinkOwner, LineHost {
         await this.#take(line);
         if (this.#isOver || this.#stopping !== undefined) return;
       }
-      bytes = await this.link.readBytes();
+      bytes = await this.#receive();
     }
     this.#hasLeft = true;
     // The last line may come without an end.
     if (!this.#isOver && this.#stopping === undefined) await this.#take(this.#lines.takeRest());
+  }
+
+  /** Receives more; of a long line only if there is a place for it. */
+  async #receive(): Promise<Uint8Array | undefined> {
+    const { pendingBytes } = this.#lines;
+    // What is longer than any handshake is a message on its way, which may come slowly.
+    if (pendingBytes > HANDSHAKE_BYTES_MAX) this.#watch?.noteReady();
+    const gate = this.#waitToReceive(pendingBytes);
+    if (gate !== undefined) await this.link.holdBack(gate);
+    this.#isReceiving = true;
+    const bytes = await this.link.readBytes();
+    this.#isReceiving = false;
+    return bytes;
+  }
+
+  #waitToReceive(pendingBytes: number): Promise<void> | undefined {
+    if (pendingBytes <= PLACELESS_BYTES_MAX) {
+      this.#freePlace();
+      return undefined;
+    }
+    this.#place ??= this.#context.receivingRoom.ask({
+      bytes: this.#lines.lineBytesMax,
+      countReceived: () => this.link.receivedBytes,
+      end: (error) => void this.#endWith(error),
+    });
+    return this.#place.wait();
+  }
+
+  #freePlace(): void {
+    this.#place?.free();
+    this.#place = undefined;
   }
 
   /** Works on a line, and waits until another one may come. */
@@ -324,6 +368,10 @@ export class LineSession implements LinkOwner, LineHost {
       const { handshakeTimeoutMs } = this.#context;
       const why = `Cannot open a session: no whole line within ${handshakeTimeoutMs} ms`;
       return void this.#endWith(new BrokerError("HANDSHAKE_TIMEOUT", why));
+    }
+    if (fault === "silent") {
+      const why = "the rest of a line has not come for too long";
+      return void this.#endWith(new BrokerError("HEARTBEAT_LOST", why));
     }
     this.#logEnd(new BrokerError("SLOW_READER", "the client does not read what is sent to it"));
     // Who does not read cannot be told; the connection just ends.

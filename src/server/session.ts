@@ -31,6 +31,7 @@ import type { LinkFault, Watch } from "../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../transport/link.ts";
 import { checkMagic, explainLate, FIRST_BYTE_OF_LINES, readHello } from "./handshake.ts";
 import { ReadingGate } from "./reading_gate.ts";
+import { type Place, PLACELESS_BYTES_MAX } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
 import { asBrokerError } from "./session_fault.ts";
 import { type Credit, SessionFollower } from "./session_follower.ts";
@@ -39,6 +40,7 @@ import { SessionMembers } from "./session_members.ts";
 import { SessionReplies } from "./session_replies.ts";
 import { SessionRequests } from "./session_requests.ts";
 import { SessionPublisher } from "./session_publisher.ts";
+import type { WaitingReplies } from "./waiting_replies.ts";
 
 /** Whom a session is for. */
 export interface SessionCaller {
@@ -74,6 +76,8 @@ export class Session implements LinkOwner, SessionHost {
   #isHandedOver = false;
   readonly #requests: SessionRequests;
   readonly #gate: ReadingGate;
+  /** Set while a large frame comes in. */
+  #place: Place | undefined;
   readonly #streamNumbers = new Map<string, number>();
   #client: string | undefined;
   #watch: Watch | undefined;
@@ -109,6 +113,10 @@ export class Session implements LinkOwner, SessionHost {
 
   get engine(): Engine {
     return this.context.engine;
+  }
+
+  get waitingReplies(): WaitingReplies {
+    return this.context.waitingReplies;
   }
 
   get bodyBytesMax(): number {
@@ -186,6 +194,7 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   handleFrame(frame: FrameDecoder): void {
+    if (this.#place !== undefined) this.#freePlace();
     // A session that has been told its end does nothing more.
     if (this.#ending !== undefined) return;
     if (this.#client === undefined) return this.#handleHello(frame);
@@ -210,7 +219,19 @@ export class Session implements LinkOwner, SessionHost {
     return this.#gate.wait();
   }
 
+  waitToReceive(bytes: number): Promise<void> | undefined {
+    if (this.#place === undefined && bytes > PLACELESS_BYTES_MAX) {
+      this.#place = this.context.receivingRoom.ask({
+        bytes,
+        countReceived: () => this.link.receivedBytes,
+        end: (error) => void this.endWith(error),
+      });
+    }
+    return this.#place?.wait();
+  }
+
   handleClosed(): void {
+    this.#freePlace();
     this.#gate.look();
   }
 
@@ -346,6 +367,11 @@ export class Session implements LinkOwner, SessionHost {
       messages: Math.min(messages, unacknowledgedMessages),
       bytes: Math.min(bytes, unacknowledgedBytes),
     };
+  }
+
+  #freePlace(): void {
+    this.#place?.free();
+    this.#place = undefined;
   }
 
   async #serve(): Promise<void> {

@@ -9,6 +9,8 @@ import type { Engine } from "../broker/engine.ts";
 import type { Heartbeat, HeartbeatLimits } from "../transport/heartbeat.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { Log } from "./log.ts";
+import type { ReceivingRoom } from "./receiving_room.ts";
+import type { WaitingReplies } from "./waiting_replies.ts";
 
 /** What all sessions of a broker share. */
 export interface SessionContext {
@@ -30,6 +32,10 @@ export interface SessionContext {
   readonly jsonLines: boolean;
   /** How many unconfirmed bytes there may be. */
   readonly budget: ByteBudget;
+  /** Where large frames and lines have their place until all of them has come. */
+  readonly receivingRoom: ReceivingRoom;
+  /** What waits of replies for slow clients. */
+  readonly waitingReplies: WaitingReplies;
   /** Looks after the links. */
   readonly heartbeat: Heartbeat;
   /** Tells the time, in milliseconds. */

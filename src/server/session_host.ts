@@ -7,6 +7,7 @@
 import type { BrokerError } from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { Link } from "../transport/link.ts";
+import type { WaitingReplies } from "./waiting_replies.ts";
 
 /** A session, as its members see it. */
 export interface SessionHost {
@@ -18,6 +19,8 @@ export interface SessionHost {
   readonly link: Link;
   /** The largest body, in bytes. */
   readonly bodyBytesMax: number;
+  /** What waits of replies, over all sessions. */
+  readonly waitingReplies: WaitingReplies;
   /** Whether nothing can be said to the client any more. */
   readonly isOver: boolean;
   /** Whether more waits for the client than should; deliveries go on when there is room again. */

@@ -19,12 +19,10 @@ import {
 } from "../../protocol.ts";
 import type { EngineReplyStream, ReplySink } from "../broker/engine.ts";
 import type { SessionHost } from "./session_host.ts";
-
-/** More bytes than that do not wait for a client that does not read its replies. */
-const WAITING_BYTES_MAX = 64 * 1024 * 1024;
+import type { ReplyWaiter } from "./waiting_replies.ts";
 
 /** The requests and replies of one session. */
-export class SessionReplies implements ReplySink {
+export class SessionReplies implements ReplySink, ReplyWaiter {
   readonly #session: SessionHost;
   /** Where replies to this session's requests come from, since it has made one. */
   #stream: EngineReplyStream | undefined;
@@ -60,26 +58,34 @@ export class SessionReplies implements ReplySink {
     }
   }
 
+  get outboundBytes(): number {
+    return this.#session.link.outboundBytes;
+  }
+
   deliver(batch: MessageBatch): void {
     const session = this.#session;
     if (session.isOver) return;
-    const { outboundBytes } = session.link;
-    if (outboundBytes > WAITING_BYTES_MAX) {
-      // What cannot be kept must not be dropped in silence: with the session its requests fail.
-      return void session.endWith(
-        new BrokerError(
-          "SLOW_READER",
-          `the client does not read its replies: ${outboundBytes} bytes wait for it`,
-        ),
-      );
-    }
+    const bytes = batch.end - batch.start;
+    session.waitingReplies.add(this, bytes);
+    if (session.isOver) return;
     writeReplies(session.link.writer, batch);
-    session.notePushed(batch.end - batch.start);
+    session.notePushed(bytes);
     session.link.flush();
+  }
+
+  endAsSlow(): void {
+    // What cannot be kept must not be dropped in silence: with the session its requests fail.
+    this.#session.endWith(
+      new BrokerError(
+        "SLOW_READER",
+        `the client does not read its replies: ${this.outboundBytes} bytes wait for it`,
+      ),
+    );
   }
 
   /** Nobody waits for replies any more. */
   close(): void {
+    this.#session.waitingReplies.remove(this);
     this.#stream?.close();
     this.#stream = undefined;
   }

@@ -29,6 +29,7 @@ interface Watched {
   readonly limits: HeartbeatLimits;
   readonly onFault: (fault: LinkFault) => void;
   readonly tellsProgress: boolean;
+  readonly expects: () => boolean;
   /** What was received when the other side was told of it last. */
   toldBytes: number;
   /** When it must be ready, if it is not yet. */
@@ -56,8 +57,9 @@ export class Heartbeat {
    * Puts a link under watch.
    *
    * @param link The link.
-   * @param options Its limits, when it must be ready, what to do when it is to be given up, and
-   * whether the other side wants to know that something was received.
+   * @param options Its limits, when it must be ready, what to do when it is to be given up,
+   * whether the other side wants to know that something was received, and whether silence counts
+   * now.
    * @param now The time, in milliseconds.
    */
   watch(
@@ -66,16 +68,19 @@ export class Heartbeat {
       limits: HeartbeatLimits;
       deadline?: number;
       tellsProgress?: boolean;
+      expects?: () => boolean;
       onFault: (fault: LinkFault) => void;
     },
     now: number,
   ): Watch {
-    const { limits, onFault, deadline = Infinity, tellsProgress = false } = options;
+    const { limits, onFault, deadline = Infinity } = options;
+    const { tellsProgress = false, expects = () => true } = options;
     const watched: Watched = {
       link,
       limits,
       onFault,
       tellsProgress,
+      expects,
       toldBytes: link.receivedBytes,
       deadline,
       receivedAt: now,
@@ -114,7 +119,7 @@ export class Heartbeat {
   #look(watched: Watched, now: number): void {
     const { link, limits } = watched;
     // While nothing is read from it, its silence is not its own.
-    if (link.hasReceived || link.isHeldBack) watched.receivedAt = now;
+    if (link.hasReceived || link.isHeldBack || !watched.expects()) watched.receivedAt = now;
     if (link.hasSent) watched.sentAt = now;
     // With nothing to send there is nothing that could be taken too slowly.
     const isTaken = link.hasSent || link.wasTaken || link.outboundBytes === 0;

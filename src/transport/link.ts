@@ -28,6 +28,8 @@ export interface LinkOwner {
   handleClosed?(): void;
   /** What to wait for before the next frame is handled, if anything. */
   waitToRead?(): Promise<void> | undefined;
+  /** What to wait for before more is received of a frame of so many bytes, if anything. */
+  waitToReceive?(bytes: number): Promise<void> | undefined;
 }
 
 /** One connection as frames. */
@@ -153,13 +155,25 @@ export class Link {
       while (this.decoder.next()) {
         this.#owner.handleFrame(this.decoder);
         const gate = this.#owner.waitToRead?.();
-        if (gate !== undefined) await this.#holdBack(gate);
+        if (gate !== undefined) await this.holdBack(gate);
         if (this.#isClosed) return;
+      }
+      const { unfinishedBytes } = this.decoder;
+      if (unfinishedBytes > 0) {
+        const gate = this.#owner.waitToReceive?.(unfinishedBytes);
+        if (gate !== undefined) await this.holdBack(gate);
       }
       if (await this.#receive()) continue;
       if (this.#fault !== undefined) throw this.#fault;
       return;
     }
+  }
+
+  /** Waits for something before it reads on; its silence is not the other side's then. */
+  async holdBack(gate: Promise<void>): Promise<void> {
+    this.isHeldBack = true;
+    await gate;
+    this.isHeldBack = false;
   }
 
   /** Resolves when all that was written has been accepted, or never will be. */
@@ -178,12 +192,6 @@ export class Link {
     this.#duplex.close();
     this.#resolveDrained();
     this.#owner.handleClosed?.();
-  }
-
-  async #holdBack(gate: Promise<void>): Promise<void> {
-    this.isHeldBack = true;
-    await gate;
-    this.isHeldBack = false;
   }
 
   async #receive(): Promise<boolean> {

@@ -154,3 +154,37 @@ Deno.test("a requester that does not read its replies gets SLOW_READER, others g
   for (let count = 0; count < 64; count++) await requester.expect("replies");
   requester.close();
 });
+
+Deno.test("replies wait for slow requesters up to a limit over all of them", async () => {
+  const replyBytesMax = 20 * 1024 * 1024;
+  await using sessions = new Sessions({ replyBytesMax });
+  const requesters: RawClient[] = [];
+  for (let index = 0; index < 8; index++) {
+    requesters.push(await openRequester(sessions, `$reply.${index}`));
+  }
+  await using responder = await sessions.open("responder");
+  const replyTo = async (index: number, count: number) => {
+    for (; count > 0; count--) {
+      const stream = `$reply.${index}`;
+      await responder.send(replyBytes(BODY_BYTES_DEFAULT, { stream, request: 1 }));
+      await responder.expect("response");
+      assert(sessions.replies.bytes <= replyBytesMax, `${sessions.replies.bytes} bytes wait`);
+    }
+  };
+  const countGone = () => sessions.lines.filter((line) => line.includes("SLOW_READER")).length;
+  await replyTo(0, 13);
+  for (let index = 1; index < 7; index++) await replyTo(index, 1);
+  assertEquals(countGone(), 0);
+  // The one that most waits for has to go, not the one that the last reply is for.
+  await replyTo(7, 6);
+  assertEquals(countGone(), 1);
+  assertEquals(sessions.replies.count, 7);
+  assert(
+    sessions.lines.some((line) => line.includes("SLOW_READER") && line.includes("session=1 ")),
+  );
+  await replyTo(1, 1);
+  assertEquals(countGone(), 1);
+  for (const requester of requesters) requester.close();
+  await until("all have left", () => sessions.replies.count === 0);
+  assertEquals(sessions.replies.bytes, 0);
+});

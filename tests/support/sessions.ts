@@ -14,8 +14,10 @@ import type { Engine } from "../../src/broker/engine.ts";
 import { MemoryEngine } from "../../src/engine/memory.ts";
 import { ByteBudget } from "../../src/server/byte_budget.ts";
 import { Log, type LogLevel } from "../../src/server/log.ts";
+import { ReceivingRoom } from "../../src/server/receiving_room.ts";
 import type { SessionContext } from "../../src/server/session_context.ts";
 import { SessionTable } from "../../src/server/session_table.ts";
+import { WaitingReplies } from "../../src/server/waiting_replies.ts";
 import { createPipe, type Duplex } from "../../src/transport/duplex.ts";
 import { Heartbeat } from "../../src/transport/heartbeat.ts";
 import { RawClient } from "./raw_client.ts";
@@ -26,6 +28,7 @@ export interface SessionsOptions {
   readonly connectionsMax?: number;
   readonly unconfirmedBytesMax?: number;
   readonly outboundBytesMax?: number;
+  readonly replyBytesMax?: number;
   readonly handshakeTimeoutMs?: number;
   readonly shutdownTimeoutMs?: number;
   readonly logLevel?: LogLevel;
@@ -47,6 +50,10 @@ export class Sessions implements AsyncDisposable {
   readonly table: SessionTable;
   /** How many bytes are unconfirmed. */
   readonly budget: ByteBudget;
+  /** Where large frames and lines are until all of them has come. */
+  readonly room: ReceivingRoom;
+  /** What waits of replies. */
+  readonly replies: WaitingReplies;
   /** What was logged, line by line. */
   readonly lines: string[] = [];
   readonly #heartbeat = new Heartbeat();
@@ -57,6 +64,8 @@ export class Sessions implements AsyncDisposable {
     const now = () => this.#now;
     this.engine = options.engine ?? new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
     this.budget = new ByteBudget(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
+    this.room = new ReceivingRoom(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
+    this.replies = new WaitingReplies(options.replyBytesMax ?? 64 * 1024 * 1024);
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? 0;
     const context: SessionContext = {
       engine: this.engine,
@@ -78,6 +87,8 @@ export class Sessions implements AsyncDisposable {
       outboundBytesMax: options.outboundBytesMax ?? 1024 * 1024,
       jsonLines: options.jsonLines ?? true,
       budget: this.budget,
+      receivingRoom: this.room,
+      waitingReplies: this.replies,
       heartbeat: this.#heartbeat,
       now,
     };
@@ -107,6 +118,7 @@ export class Sessions implements AsyncDisposable {
   passTime(ms: number): void {
     this.#now += ms;
     this.#heartbeat.sweep(this.#now);
+    this.room.sweep(this.#now);
     this.engine.tick(this.#now);
   }
 

@@ -13,6 +13,36 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of calls that close something. */
+export interface CloseOptions extends CallOptions {
+  /**
+   * How long to wait for what is under way while nothing of it moves, in milliseconds: 0, which ends
+   * it at once, to 2^31 - 1.
+   *
+   * @default {5000}
+   */
+  readonly drainMs?: number;
+}
+
+/** How long closing waits while nothing moves, unless somebody says otherwise, in milliseconds. */
+const DRAIN_MS_DEFAULT = 5000;
+
+/** The longest that it may wait. */
+const DRAIN_MS_MAX = 2 ** 31 - 1;
+
+/**
+ * Finds how long closing may wait.
+ *
+ * @throws {TypeError | RangeError} If that is not allowed.
+ */
+export function resolveDrainTime({ drainMs = DRAIN_MS_DEFAULT }: CloseOptions): number {
+  if (typeof drainMs !== "number") throw new TypeError("Cannot close: drainMs is a number");
+  if (Number.isInteger(drainMs) && drainMs >= 0 && drainMs <= DRAIN_MS_MAX) return drainMs;
+  throw new RangeError(
+    `Cannot close: drainMs is ${drainMs}, allowed are whole numbers from 0 to ${DRAIN_MS_MAX}`,
+  );
+}
+
 /**
  * What signals do, each with one listener: the time that a signal takes to add or remove one grows
  * with how many it has, and thousands of calls may share a signal.

@@ -4,21 +4,25 @@
  * @module
  */
 
+import { traceCaller } from "./caller_trace.ts";
+
 /** So many errors are kept; of more, only the number is told. */
 const KEPT_MAX = 100;
 
 /**
- * The promise of a confirm, which knows whether anybody waits for it. If nobody does when it fails,
- * the failure does not end the process but is noted, and told by `flush` or `close`.
+ * The promise of a confirm, which knows whether anybody waits for it. If nobody does when it fails, and
+ * no `flush` or `close` of its publisher waits either, it is an unhandled rejection like that of every
+ * other promise.
  *
  * One object is promise and resolver, because there is one for every message.
  */
 export class Confirmation<T> extends Promise<T> {
   readonly #failures: Failures;
-  readonly #resolve: (value: T) => void;
+  readonly #resolve: (value: T | Promise<never>) => void;
   readonly #reject: (reason: unknown) => void;
   #isAwaited = false;
   #failure: "refused" | "abandoned" | undefined;
+  #whenSettled: (() => void) | undefined;
 
   /** What `then` and `await` make of it are ordinary promises. */
   static override get [Symbol.species](): PromiseConstructor {
@@ -26,7 +30,7 @@ export class Confirmation<T> extends Promise<T> {
   }
 
   constructor(failures: Failures) {
-    let resolve: (value: T) => void = ignore;
+    let resolve: (value: T | Promise<never>) => void = ignore;
     let reject: (reason: unknown) => void = ignore;
     super((resolveThis, rejectThis) => {
       resolve = resolveThis;
@@ -42,7 +46,7 @@ export class Confirmation<T> extends Promise<T> {
     return this.#isAwaited;
   }
 
-  /** Whether the call has been given up. */
+  /** Whether the call has been given up: what of it is not sent yet need not be. */
   get isAbandoned(): boolean {
     return this.#failure === "abandoned";
   }
@@ -58,6 +62,7 @@ export class Confirmation<T> extends Promise<T> {
   /** It is stored. */
   resolve(value: T): void {
     this.#resolve(value);
+    this.#end();
   }
 
   /** It is not stored. */
@@ -65,8 +70,14 @@ export class Confirmation<T> extends Promise<T> {
     // A call that went into several batches may be refused by each of them.
     if (this.#failure !== undefined) return;
     this.#failure = "refused";
-    this.#failures.note(this, error);
-    this.#reject(error);
+    this.#fail(error);
+  }
+
+  /** It has waited long enough: whoever made the call has to hear of it. */
+  expire(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = "abandoned";
+    this.#fail(error);
   }
 
   /** Whoever made the call has given it up: there is nothing to tell to anybody. */
@@ -75,45 +86,74 @@ export class Confirmation<T> extends Promise<T> {
     this.#failure = "abandoned";
     this.silence();
     this.#reject(reason);
+    this.#end();
   }
 
   /** Does something as soon as the outcome is known; that is not waiting for it. */
   whenSettled(action: () => void): void {
-    super.then(action, action);
+    const before = this.#whenSettled;
+    this.#whenSettled = before === undefined ? action : () => {
+      before();
+      action();
+    };
   }
 
-  /** Keeps its failure from ending the process; that is not waiting for it. */
+  /** Somebody else hears of its failure: it is no unhandled rejection. */
   silence(): void {
     super.then(undefined, ignore);
+  }
+
+  #fail(error: Error): void {
+    this.#failures.note(this, error);
+    if (this.#isAwaited) this.#resolve(traceCaller(error));
+    else this.#reject(error);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#whenSettled?.();
+    this.#whenSettled = undefined;
   }
 }
 
 function ignore(): void {}
 
+/** The promise of a call, as far as failures are concerned. */
+type FailedCall = Pick<Confirmation<never>, "isAwaited" | "silence">;
+
 /** A failed call that nobody was waiting for when it failed. */
 interface Failure {
-  readonly confirmation: Pick<Confirmation<never>, "isAwaited" | "silence">;
+  readonly call: FailedCall;
   readonly error: Error;
 }
 
-/** Failures that nobody has heard of yet. */
+/** Failures of calls that nobody waits for. */
 export class Failures {
+  readonly #isHeard: () => boolean;
   #kept: Failure[] = [];
   #droppedCount = 0;
+  /** What has failed since microtasks ran last: a `flush` that comes now still hears of it. */
+  #fresh: FailedCall[] = [];
+
+  /** @param isHeard Whether somebody waits who will be told of all that fails now. */
+  constructor(isHeard: () => boolean) {
+    this.#isHeard = isHeard;
+  }
 
   /** Notes a failed call, unless somebody waits for it. */
-  note(confirmation: Failure["confirmation"], error: Error): void {
-    if (confirmation.isAwaited) return;
-    confirmation.silence();
+  note(call: FailedCall, error: Error): void {
+    if (call.isAwaited) return;
+    if (this.#isHeard()) call.silence();
+    else this.#refresh(call);
     if (this.#kept.length === KEPT_MAX) this.#kept = this.#kept.filter(isUnheard);
-    if (this.#kept.length < KEPT_MAX) this.#kept.push({ confirmation, error });
+    if (this.#kept.length < KEPT_MAX) this.#kept.push({ call, error });
     else this.#droppedCount++;
   }
 
-  /** Tells of those that nobody waits for even now: rejects with them, if there are any. */
-  tell(): Promise<void> {
-    const error = this.take();
-    return error === undefined ? Promise.resolve() : Promise.reject(error);
+  /** Somebody waits from now on: what has failed in this very moment is no unhandled rejection. */
+  hear(): void {
+    for (const call of this.#fresh) call.silence();
+    this.#fresh = [];
   }
 
   /** Takes those that nobody waits for even now, as one error, if there are any. */
@@ -125,8 +165,15 @@ export class Failures {
     if (count <= 1) return errors[0];
     return new AggregateError(errors, `Cannot publish: ${count} calls failed`);
   }
+
+  #refresh(call: FailedCall): void {
+    if (this.#fresh.push(call) > 1) return;
+    queueMicrotask(() => {
+      this.#fresh = [];
+    });
+  }
 }
 
-function isUnheard({ confirmation }: Failure): boolean {
-  return !confirmation.isAwaited;
+function isUnheard({ call }: Failure): boolean {
+  return !call.isAwaited;
 }

@@ -9,9 +9,11 @@ import {
   type BodyKind,
   ENTRY_HEAD_BYTES,
   type MessageBatch,
+  readEntryHeaderBytes,
   readEntrySize,
   writeEntryHead,
 } from "../../protocol.ts";
+import type { SpareBuffers } from "./spare_buffers.ts";
 
 /** What became of a batch. */
 export interface BatchOutcome {
@@ -29,23 +31,20 @@ export interface BatchWaiter {
   confirm(outcome: BatchOutcome, first: number): void;
   /** The messages are not stored. */
   refuse(error: Error): void;
+  /**
+   * The call's messages are divided: it goes on waiting for the first ones only.
+   *
+   * @param count How many those are.
+   * @returns Who waits for the others. A call of one message is never divided.
+   */
+  split?(count: number): BatchWaiter;
 }
 
 /** A batch is closed at this size: one write, one read, one confirm. */
 const BATCH_BYTES_MAX = 128 * 1024;
 
 /** What a frame has beside its batch, rounded up. */
-const FIELD_BYTES = 256;
-
-/** What a buffer begins with. */
-const BYTES_MIN = 1024;
-
-/**
- * So many bytes of buffers a connection keeps for the next batches of its publishers. A new buffer
- * costs more than what is written into it: the system has to find and clear the memory (measured: 22 %
- * of a client that publishes as fast as it can).
- */
-const SPARE_BYTES_MAX = 4 * 1024 * 1024;
+export const FIELD_BYTES = 256;
 
 const encoder = new TextEncoder();
 
@@ -76,27 +75,6 @@ export function entryBytesMax(
   const { bytes, key } = extras;
   const keyBytes = key === undefined ? 0 : 1 + key.length * 3;
   return ENTRY_HEAD_BYTES + keyBytes + (bytes?.length ?? 0) + bodyBytes;
-}
-
-/** Buffers of batches whose outcome is known, for the next ones of any publisher. */
-export class SpareBuffers {
-  readonly #buffers: Uint8Array[] = [];
-  #bytes = 0;
-
-  /** A buffer of any size. */
-  take(): Uint8Array {
-    const buffer = this.#buffers.pop();
-    if (buffer === undefined) return new Uint8Array(BYTES_MIN);
-    this.#bytes -= buffer.length;
-    return buffer;
-  }
-
-  /** Takes a buffer back, if there is room for it. */
-  give(buffer: Uint8Array): void {
-    if (this.#bytes + buffer.length > SPARE_BYTES_MAX) return;
-    this.#buffers.push(buffer);
-    this.#bytes += buffer.length;
-  }
 }
 
 /** One batch of a publisher. */
@@ -214,25 +192,69 @@ export class OutgoingBatch {
    * broker may know under a number stays what it is.
    */
   dropAbandoned(): void {
-    const waiters = this.#waiters;
-    if (!waiters.some(isAbandoned)) return;
+    if (this.#waiters.some(isAbandoned)) this.#keep((waiter) => !waiter.isAbandoned);
+  }
+
+  /**
+   * Takes out the calls with a body that is larger than may be; for a batch that no broker knows.
+   *
+   * @param bodyBytesMax How many bytes a body may have.
+   * @returns The calls, each with the size of its largest body.
+   */
+  takeLarger(bodyBytesMax: number): { waiter: BatchWaiter; bodyBytes: number }[] {
+    const taken: { waiter: BatchWaiter; bodyBytes: number }[] = [];
+    if (this.largestBody <= bodyBytesMax) return taken;
+    this.#keep((waiter, at, count) => {
+      const bodyBytes = this.#findLargestBody(at, count);
+      if (bodyBytes > bodyBytesMax) taken.push({ waiter, bodyBytes });
+      return bodyBytes <= bodyBytesMax;
+    });
+    return taken;
+  }
+
+  /** How many bytes its largest body has. */
+  get largestBody(): number {
+    return this.#findLargestBody(0, this.#count);
+  }
+
+  /**
+   * Finds how many of its messages have no more bytes than that: between two calls if possible, and
+   * at least one message.
+   */
+  findCutByBytes(bytesMax: number): number {
+    let count = 0;
+    let at = 0;
+    while (count < this.#count) {
+      at += readEntrySize(this.#buffer, at);
+      if (at > bytesMax) break;
+      count++;
+    }
+    return this.findCut(count) || Math.max(1, count);
+  }
+
+  /** Keeps some of the calls. */
+  #keep(isKept: (waiter: BatchWaiter, at: number, count: number) => boolean): void {
+    const waiters: BatchWaiter[] = [];
     const ordinals: number[] = [];
     const firsts: number[] = [];
     let count = 0;
     let to = 0;
     let at = 0;
-    for (let index = 0; index < waiters.length; index++) {
-      const size = this.#measure(at, this.#countOf(index));
-      if (!waiters[index]!.isAbandoned) {
+    for (let index = 0; index < this.#waiters.length; index++) {
+      const waiter = this.#waiters[index]!;
+      const ownCount = this.#countOf(index);
+      const size = this.#measure(at, ownCount);
+      if (isKept(waiter, at, ownCount)) {
         this.#buffer.copyWithin(to, at, at + size);
+        waiters.push(waiter);
         ordinals.push(this.#ordinalOf(index));
         firsts.push(count);
-        count += this.#countOf(index);
+        count += ownCount;
         to += size;
       }
       at += size;
     }
-    this.#waiters = waiters.filter((waiter) => !waiter.isAbandoned);
+    this.#waiters = waiters;
     this.#ordinals = ordinals;
     this.#firsts = firsts;
     this.#count = count;
@@ -247,11 +269,12 @@ export class OutgoingBatch {
   /**
    * Cuts the batch in two.
    *
-   * @param count How many messages to keep; what {@linkcode findCut} has found, not 0, not all.
+   * @param count How many messages to keep; not 0, not all.
    * @returns A batch with the others, and with those who wait for them.
    */
   cut(count: number): OutgoingBatch {
-    const kept = this.#firsts.findIndex((first) => first >= count);
+    this.#splitAt(count);
+    const kept = this.#firsts.indexOf(count);
     const rest = new OutgoingBatch(this.#ordinalOf(kept), this.#spare);
     const at = this.#measure(0, count);
     rest.#reserve(this.#bytes - at);
@@ -264,6 +287,30 @@ export class OutgoingBatch {
     this.#bytes = at;
     this.#count = count;
     return rest;
+  }
+
+  /** Has a call that reaches over a cut wait in two parts. */
+  #splitAt(count: number): void {
+    if (this.#firsts.includes(count)) return;
+    const index = this.#firsts.findLastIndex((first) => first < count);
+    const own = count - this.#firsts[index]!;
+    const ordinal = this.#ordinalOf(index) + own;
+    this.#waiters.splice(index + 1, 0, this.#waiters[index]!.split!(own));
+    this.#firsts.splice(index + 1, 0, count);
+    this.#ordinals?.splice(index + 1, 0, ordinal);
+  }
+
+  /** How many bytes the largest of some bodies has. */
+  #findLargestBody(start: number, count: number): number {
+    let largest = 0;
+    let at = start;
+    for (let left = count; left > 0; left--) {
+      const size = readEntrySize(this.#buffer, at);
+      const bodyBytes = size - ENTRY_HEAD_BYTES - readEntryHeaderBytes(this.#buffer, at);
+      largest = Math.max(largest, bodyBytes);
+      at += size;
+    }
+    return largest;
   }
 
   /** How many messages the calls of a waiter have. */

@@ -16,7 +16,7 @@ import {
 } from "../../protocol.ts";
 import type { Clock, ClockTimer } from "../transport/clock.ts";
 import type { Link } from "../transport/link.ts";
-import { type CallOptions, whenAborted } from "./call_options.ts";
+import { whenAborted } from "./call_options.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { BatchWaiter } from "./outgoing_batch.ts";
 import { ReceivedReply, type Reply } from "./reply.ts";
@@ -120,6 +120,8 @@ export class PendingRequest implements BatchWaiter {
 export class PendingRequests {
   readonly #way: RequestWay;
   readonly #requests = new Map<number, PendingRequest>();
+  /** How many have had an outcome. */
+  outcomeCount = 0;
   #lastNumber = 0;
   /** The stream that replies come to, since a request has asked for it on this link or the next one. */
   #stream: string | undefined;
@@ -175,20 +177,17 @@ export class PendingRequests {
     this.#abandon(() => true, "Cannot get a reply: the connection is closed", cause);
   }
 
-  /**
-   * Waits until the requests that somebody has made by now have their outcome.
-   *
-   * @param owner Who has made them.
-   * @param options A signal to end the waiting, with its reason.
-   */
-  async settled(owner: object, { signal }: CallOptions = {}): Promise<void> {
+  /** Ends those that somebody has made. */
+  endOf(owner: object, reason: Error): void {
+    for (const request of [...this.#requests.values()]) {
+      if (request.owner === owner) request.abandon(reason);
+    }
+  }
+
+  /** Waits until the requests that somebody has made by now have their outcome. */
+  async settled(owner: object): Promise<void> {
     const own = [...this.#requests.values()].filter((request) => request.owner === owner);
-    if (own.length === 0) return;
-    signal?.throwIfAborted();
-    const { promise: hurry, reject } = Promise.withResolvers<never>();
-    const forget = signal && whenAborted(signal, () => reject(signal.reason));
-    await Promise.race([Promise.allSettled(own.map(({ promise }) => promise)), hurry]);
-    forget?.();
+    await Promise.allSettled(own.map(({ promise }) => promise));
   }
 
   /** Handles a `replies` frame. */
@@ -237,6 +236,7 @@ export class PendingRequests {
 
   #remove(number: number): void {
     this.#requests.delete(number);
+    this.outcomeCount++;
     if (this.#requests.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;

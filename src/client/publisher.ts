@@ -6,7 +6,7 @@
 
 import type { Bind } from "./bind.ts";
 import type { MessageBody } from "./body.ts";
-import type { CallOptions } from "./call_options.ts";
+import type { CallOptions, CloseOptions } from "./call_options.ts";
 import type { BatchReceipt, Receipt } from "./receipt.ts";
 import type { Reply } from "./reply.ts";
 import type { RequestOptions } from "./request.ts";
@@ -60,8 +60,9 @@ export interface Publisher extends AsyncDisposable {
   /**
    * Sends a message.
    *
-   * Not awaiting it is fine: calls are sent in their order, many in one frame. If such a call fails,
-   * {@linkcode Publisher.flush} rejects with what failed, or else {@linkcode Publisher.close}.
+   * Not awaiting it is fine: calls are sent in their order, many in one frame. If such a call fails
+   * while {@linkcode Publisher.flush} or {@linkcode Publisher.close} waits, that one rejects with what
+   * failed; otherwise it is an unhandled rejection, which ends the process unless something handles it.
    *
    * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value.
    * @param options Headers, when and until when to deliver it, an id by which a repetition is
@@ -157,21 +158,26 @@ export interface Publisher extends AsyncDisposable {
    * Waits until everything sent so far is confirmed, what stands in the line or waits for room
    * included.
    *
-   * @param options A signal to stop waiting: what failed is then told by the next call.
-   * @throws {Error} What failed since the last flush in calls that nobody was waiting for: the error,
-   * or an `AggregateError` of several (of the first 100, if there are more).
+   * @param options A signal to stop waiting: what fails while nobody waits is an unhandled rejection,
+   * and what has failed by then is told by the next call.
+   * @throws {Error} What failed since the last flush in calls that nobody was waiting for, also if it
+   * was an unhandled rejection: the error, or an `AggregateError` of several (of the first 100, if there
+   * are more).
    */
   flush(options?: CallOptions): Promise<void>;
 
   /**
-   * Waits for the confirms of what was sent, and for the replies to requests, each as long as its
-   * `timeoutMs` allows, and ends the publisher. Calling it again does nothing.
+   * Takes nothing more, waits for the confirms of what was sent and for the replies to requests, and
+   * ends the publisher. When nothing has moved for `drainMs` (no confirm, no reply, no byte taken by
+   * the network), what is left fails with `ConnectionClosedError`. Calling it again waits for the same.
    *
-   * @param options A signal to end the waiting, and the publisher with it: the call rejects with the
-   * signal's reason, and what was sent may be stored all the same.
+   * @param options How long to wait while nothing moves, and a signal to end the waiting, and the
+   * publisher with it: the call rejects with the signal's reason, messages that are not confirmed fail,
+   * and those that were sent may be stored all the same.
    * @throws {Error} What failed and has not been told to anybody, as {@linkcode Publisher.flush} does.
+   * @throws {TypeError | RangeError} If `drainMs` is not allowed: the publisher stays open.
    */
-  close(options?: CallOptions): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /** The most messages that a publisher may have unconfirmed. */

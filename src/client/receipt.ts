@@ -70,18 +70,9 @@ export class BatchCollector {
   /** Counts a message that is about to be added to a batch. */
   countIn(batch: OutgoingBatch): void {
     if (batch !== this.#batch) {
-      const piece = { count: 0 };
-      const confirmation = this.#confirmation;
-      batch.addWaiter({
-        get isAbandoned() {
-          return confirmation.isAbandoned;
-        },
-        confirm: (outcome, first) => this.#confirm(outcome, first, piece.count),
-        refuse: (error) => confirmation.refuse(error),
-      });
       this.#batch = batch;
-      this.#piece = piece;
-      this.#openCount++;
+      this.#piece = { count: 0 };
+      batch.addWaiter(this.#wait(this.#piece));
     }
     this.#piece.count++;
   }
@@ -90,6 +81,24 @@ export class BatchCollector {
   end(): void {
     if (--this.#openCount > 0) return;
     this.#confirmation.resolve({ streams: this.#streams, duplicate: this.#isDuplicate });
+  }
+
+  /** Waits for the outcome of some of the messages. */
+  #wait(piece: { count: number }): BatchWaiter {
+    const confirmation = this.#confirmation;
+    this.#openCount++;
+    return {
+      get isAbandoned() {
+        return confirmation.isAbandoned;
+      },
+      confirm: (outcome, first) => this.#confirm(outcome, first, piece.count),
+      refuse: (error) => confirmation.refuse(error),
+      split: (count) => {
+        const rest = { count: piece.count - count };
+        piece.count = count;
+        return this.#wait(rest);
+      },
+    };
   }
 
   #confirm(outcome: BatchOutcome, first: number, count: number): void {

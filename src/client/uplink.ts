@@ -31,7 +31,7 @@ import type { Link } from "../transport/link.ts";
 import { type CallOptions, whenAborted } from "./call_options.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { FollowingMember, Member, PublishingMember } from "./member.ts";
-import { SpareBuffers } from "./outgoing_batch.ts";
+import { SpareBuffers } from "./spare_buffers.ts";
 import { OutgoingReplies } from "./outgoing_replies.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import type { StatusBoard } from "./status.ts";

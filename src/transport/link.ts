@@ -86,6 +86,11 @@ export class Link {
     return !this.#isFlushing && this.#turn === undefined;
   }
 
+  /** How many bytes the other side has said that it has received. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
   /** Sends what was written: at once, or when this turn is over if it has seen a write already. */
   flush(): void {
     if (!this.isReady || this.#isClosed) return;

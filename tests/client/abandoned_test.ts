@@ -7,7 +7,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { connect, type Connection } from "@simplemq/simplemq";
-import { OutgoingBatch, SpareBuffers } from "../../src/client/outgoing_batch.ts";
+import { OutgoingBatch } from "../../src/client/outgoing_batch.ts";
+import { SpareBuffers } from "../../src/client/spare_buffers.ts";
 import { startBroker } from "../support/broker.ts";
 import { Proxy } from "../support/proxy.ts";
 

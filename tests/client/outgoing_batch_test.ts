@@ -5,7 +5,8 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
-import { OutgoingBatch, SpareBuffers } from "../../src/client/outgoing_batch.ts";
+import { OutgoingBatch } from "../../src/client/outgoing_batch.ts";
+import { SpareBuffers } from "../../src/client/spare_buffers.ts";
 
 const MEBIBYTE = 1024 * 1024;
 

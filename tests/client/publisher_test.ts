@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { BrokerError, ConnectionClosedError, type Message } from "@simplemq/simplemq";
-import { startBroker } from "../support/broker.ts";
+import { startBroker, until } from "../support/broker.ts";
 
 /** Takes `count` messages of a stream and acknowledges them. */
 async function take(follower: {
@@ -185,7 +185,15 @@ Deno.test("what failed and was not awaited is told by close(), if not before", a
   await using other = await broker.connect();
   const publisher = other.publisher(/(?=a)/);
   publisher.sendMessage("first");
-  await other.cursor().getStreams();
+  const unhandled: unknown[] = [];
+  const handle = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    unhandled.push(event.reason);
+  };
+  addEventListener("unhandledrejection", handle);
+  await until("it is told without being asked for", () => unhandled.length > 0);
+  removeEventListener("unhandledrejection", handle);
+  assertEquals(unhandled.map((reason) => (reason as BrokerError).code), ["BAD_PATTERN"]);
   publisher.sendMessage("after it was refused");
   publisher.sendMessage("x".repeat(101));
   const several = await assertRejects(() => publisher.close(), AggregateError);

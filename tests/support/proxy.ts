@@ -6,7 +6,8 @@
 
 /** Forwards connections to a port, until it cuts them. */
 export class Proxy implements AsyncDisposable {
-  readonly #target: number;
+  /** The port that new connections are forwarded to. */
+  target: number;
   readonly #listener: Deno.TcpListener;
   readonly #open = new Set<Deno.TcpConn>();
   readonly #running: Promise<void>;
@@ -21,7 +22,7 @@ export class Proxy implements AsyncDisposable {
   #arrival = Promise.withResolvers<void>();
 
   constructor(target: number) {
-    this.#target = target;
+    this.target = target;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.#running = this.#acceptAll();
   }
@@ -59,13 +60,18 @@ export class Proxy implements AsyncDisposable {
       this.#acceptedCount++;
       this.#arrival.resolve();
       this.#arrival = Promise.withResolvers();
-      const broker = await Deno.connect({ hostname: "localhost", port: this.#target });
+      const broker = await connectTo(this.target);
+      if (broker === undefined) {
+        closeQuietly(client);
+        continue;
+      }
       client.setNoDelay(true);
       broker.setNoDelay(true);
       this.#open.add(client);
       this.#open.add(broker);
       this.#start(this.#forward(client, broker, (bytes) => this.onClientBytes(bytes)));
-      this.#start(this.#forward(broker, client, (bytes) => this.onBrokerBytes(bytes)));
+      const toClient = (bytes: Uint8Array) => this.onBrokerBytes(bytes);
+      this.#start(this.#forward(broker, client, toClient, () => this.isStalled));
     }
   }
 
@@ -78,13 +84,14 @@ export class Proxy implements AsyncDisposable {
     from: Deno.TcpConn,
     to: Deno.TcpConn,
     isAllowed: (bytes: Uint8Array) => boolean,
+    isSwallowed: () => boolean = () => false,
   ): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
     try {
       for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
         const bytes = buffer.slice(0, count);
         if (!isAllowed(bytes)) break;
-        if (this.isStalled && from.remoteAddr.port === this.#target) continue;
+        if (isSwallowed()) continue;
         for (let sent = 0; sent < count;) sent += await to.write(bytes.subarray(sent));
       }
     } catch {
@@ -94,6 +101,16 @@ export class Proxy implements AsyncDisposable {
       closeQuietly(socket);
       this.#open.delete(socket);
     }
+  }
+}
+
+/** Connects to a broker, if there is one now. */
+async function connectTo(port: number): Promise<Deno.TcpConn | undefined> {
+  try {
+    return await Deno.connect({ hostname: "localhost", port });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+    return undefined;
   }
 }
 

@@ -1,0 +1,49 @@
+/**
+ * How long somebody who closes waits for what is still under way.
+ *
+ * @module
+ */
+
+import type { Clock, ClockTimer } from "../transport/clock.ts";
+
+/** Ends a wait when nothing has moved for a time. */
+export class ClosingPatience {
+  readonly #clock: Clock;
+  readonly #drainMs: number;
+  readonly #progress: () => string;
+  readonly #giveUp: () => void;
+  #seen: string;
+  #timer: ClockTimer | undefined;
+
+  /**
+   * @param clock The time that it goes by.
+   * @param drainMs How long nothing may move, in milliseconds.
+   * @param progress Is another text whenever something has moved.
+   * @param giveUp Ends what is waited for.
+   */
+  constructor(clock: Clock, drainMs: number, progress: () => string, giveUp: () => void) {
+    this.#clock = clock;
+    this.#drainMs = drainMs;
+    this.#progress = progress;
+    this.#giveUp = giveUp;
+    this.#seen = progress();
+    this.#arm();
+  }
+
+  /** The wait is over. */
+  end(): void {
+    this.#timer?.cancel();
+  }
+
+  #arm(): void {
+    const at = this.#clock.now() + this.#drainMs;
+    this.#timer = this.#clock.setTimer(at, () => this.#look());
+  }
+
+  #look(): void {
+    const now = this.#progress();
+    if (now === this.#seen) return this.#giveUp();
+    this.#seen = now;
+    this.#arm();
+  }
+}

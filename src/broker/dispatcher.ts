@@ -14,6 +14,7 @@
 import { BATCH_COUNT_MAX, BrokerError, type MessageBatch } from "../../protocol.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Follower } from "./follower.ts";
+import { StoreBusyError } from "./pager.ts";
 import type { ReadyRun } from "./ready_list.ts";
 import type { Stream } from "./stream.ts";
 
@@ -29,6 +30,9 @@ const TURN_COUNT_MAX = 256;
  */
 const PARK_COUNT_MAX = 32_768;
 
+/** What could not be read just now is read so much later, in milliseconds. */
+const BUSY_MS = 250;
+
 /** Who is told by a dispatcher. */
 export interface DispatcherOptions {
   /** Is called when there is something to dispatch, after a time when there was not. */
@@ -39,8 +43,8 @@ export interface DispatcherOptions {
   readonly expire: (stream: Stream, now: number) => void;
   /** Takes the first ready messages of a stream out, which have been delivered often enough. */
   readonly exhaust: (stream: Stream, run: ReadyRun, now: number) => void;
-  /** Hears of a stream in which was searched long enough for now; it is to be looked at again soon. */
-  readonly postpone: (stream: Stream, now: number) => void;
+  /** Hears of a stream that is to be left alone for now, and to be looked at again at a time. */
+  readonly postpone: (stream: Stream, at: number) => void;
   /** Hears of a stream whose next messages cannot be read. */
   readonly damaged: (stream: Stream, error: BrokerError) => void;
 }
@@ -152,7 +156,8 @@ export class Dispatcher {
     for (;;) {
       const run = this.#findNext(stream, now);
       if (run === undefined) return 0;
-      const batch = this.#read(stream, follower, Math.min(countMax, run.count, BATCH_COUNT_MAX));
+      const readMax = Math.min(countMax, run.count, BATCH_COUNT_MAX);
+      const batch = this.#read(stream, follower, readMax, now);
       if (batch === undefined) return 0;
       if (stream.keys === undefined) return this.#hand(stream, follower, run, batch, now);
       // The run is cut where it stands as messages leave it.
@@ -168,10 +173,10 @@ export class Dispatcher {
     }
   }
 
-  /** Leaves a stream alone until others have had their turn. */
-  #postpone(stream: Stream, now: number): number {
+  /** Leaves a stream alone until then, at least until others have had their turn. */
+  #postpone(stream: Stream, until: number): number {
     stream.isPostponed = true;
-    this.#options.postpone(stream, now);
+    this.#options.postpone(stream, until);
     return 0;
   }
 
@@ -220,14 +225,20 @@ export class Dispatcher {
    * Finds the first ready messages; none if they cannot be read. The last one may go beyond the
    * follower's bytes, or a message larger than they are could never be delivered.
    */
-  #read(stream: Stream, follower: Follower, countMax: number): MessageBatch | undefined {
+  #read(
+    stream: Stream,
+    follower: Follower,
+    countMax: number,
+    now: number,
+  ): MessageBatch | undefined {
     const { firstId } = stream.ready.peek()!;
     try {
       const bytesMax = Math.min(follower.roomBytes, DELIVERY_BYTES_MAX);
       return stream.backlog.read(firstId, countMax, bytesMax);
     } catch (error) {
-      if (!(error instanceof BrokerError)) throw error;
-      this.#options.damaged(stream, error);
+      if (error instanceof StoreBusyError) this.#postpone(stream, now + BUSY_MS);
+      else if (error instanceof BrokerError) this.#options.damaged(stream, error);
+      else throw error;
       return undefined;
     }
   }

@@ -5,6 +5,15 @@
  * @module
  */
 
+import { BrokerError } from "../../protocol.ts";
+
+/** What is in the store cannot be read at this moment; nothing is wrong with it. */
+export class StoreBusyError extends BrokerError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("STREAM_DAMAGED", message, options);
+  }
+}
+
 /** A part of the store that is freed as a whole; how much of it is still wanted. */
 export interface Segment {
   /** How many messages in it are not gone. */
@@ -25,7 +34,7 @@ export interface Place {
 export interface Pager {
   /**
    * Fills a buffer with the bytes at an offset of a segment. Throws a `BrokerError` with code
-   * `STREAM_DAMAGED` if they cannot be read.
+   * `STREAM_DAMAGED` if they cannot be read, a {@linkcode StoreBusyError} if that may pass.
    */
   read(segment: Segment, offset: number, into: Uint8Array): void;
   /** A checksum, by which bytes that come back wrong are noticed. */

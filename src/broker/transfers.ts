@@ -25,6 +25,7 @@ import type { BrokerParts } from "./broker_parts.ts";
 import type { RedriveCount } from "./engine.ts";
 import type { Failure } from "./failure.ts";
 import { countIds, type IdRange, joinRanges, subtractRanges } from "./id_ranges.ts";
+import { StoreBusyError } from "./pager.ts";
 import type { ReadyRun } from "./ready_list.ts";
 import type { Stream, UnheldRun } from "./stream.ts";
 import { findExcess, findFull } from "./stream_limits.ts";
@@ -142,7 +143,8 @@ export class Transfers {
 
   /** Sends back what of a run can be. */
   #redriveRun(stream: Stream, run: UnheldRun, now: number, sent: Redriven): void {
-    for (const { batch, firstId } of this.#readPieces(stream, run)) {
+    const later = (rest: IdRange) => this.#putBackAll(stream, run, rest);
+    for (const { batch, firstId } of this.#readPieces(stream, run, later)) {
       findEntries(batch).forEach((offset, index) => {
         const id = firstId + index;
         const target = this.#findOrigin(batch, offset);
@@ -163,8 +165,12 @@ export class Transfers {
   }
 
   /** Puts a message of a run back to where it was. */
-  #putBack(stream: Stream, { attempts, dueAt, priority }: UnheldRun, firstId: number): void {
-    stream.delay({ firstId, count: 1, attempts, priority }, dueAt);
+  #putBack(stream: Stream, run: UnheldRun, firstId: number): void {
+    this.#putBackAll(stream, run, { firstId, count: 1 });
+  }
+
+  #putBackAll(stream: Stream, { attempts, dueAt, priority }: UnheldRun, range: IdRange): void {
+    stream.delay({ ...range, attempts, priority }, dueAt);
     if (dueAt > 0) this.#parts.clock.hasten(stream.alarm, dueAt);
     else this.#parts.dispatcher.noteReady(stream);
   }
@@ -183,7 +189,9 @@ export class Transfers {
     const { stream, run, cause, now } = burial;
     const target = this.#requireDead(stream);
     if (target === undefined) return this.#keepForLater(burial);
-    for (const { batch, firstId } of this.#readPieces(stream, run)) {
+    const later = ({ firstId, count }: IdRange) =>
+      this.#keepForLater({ ...burial, run: { firstId, count, attempts: run.attempts } });
+    for (const { batch, firstId } of this.#readPieces(stream, run, later)) {
       const entries = findEntries(batch).map((offset, index) => {
         const story = tellStory(stream, {
           id: firstId + index,
@@ -197,7 +205,7 @@ export class Transfers {
       this.#transfer(
         stream,
         { target, fromId: firstId, batch: joinEntries(entries), now },
-        () => this.#keepForLater({ ...burial, run: { firstId, count, attempts: run.attempts } }),
+        () => later({ firstId, count }),
       );
     }
   }
@@ -262,10 +270,14 @@ export class Transfers {
     this.#parts.commit({ type: "dropped", number: stream.number, firstId, count });
   }
 
-  /** Messages as they lie together in a stream, in pieces; no more of them if some cannot be read. */
+  /**
+   * Messages as they lie together in a stream, in pieces; no more of them if some cannot be read.
+   * `later` hears of those that cannot be read at this moment.
+   */
   *#readPieces(
     stream: Stream,
     { firstId, count }: IdRange,
+    later: (rest: IdRange) => void,
   ): Generator<{ batch: MessageBatch; firstId: number }> {
     const endId = firstId + count;
     for (let id = firstId; id < endId;) {
@@ -273,6 +285,7 @@ export class Transfers {
       try {
         batch = stream.backlog.read(id, endId - id, TRANSFER_BYTES_MAX);
       } catch (error) {
+        if (error instanceof StoreBusyError) return later({ firstId: id, count: endId - id });
         if (!(error instanceof BrokerError)) throw error;
         return this.#parts.noteDamage(stream, error);
       }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertGreater, assertRejects, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { connect, type Connection } from "../../client.ts";
 import { BrokerProcess } from "../support/broker_process.ts";
@@ -63,5 +63,29 @@ Deno.test({
     }
     await deadline(follower.close(), PATIENCE_MS);
     assertEquals(confirmed.filter((number) => !found.has(number)), []);
+  },
+});
+
+Deno.test({
+  name:
+    "a data directory that is removed under a broker ends it with exit code 3, in a second or so",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using directory = await TestDirectory.create();
+    const data = `${directory.path}/data`;
+    await using broker = await BrokerProcess.listen(["--storage-directory", data]);
+    const connection = await connect({ port: broker.port });
+    await connection.cursor().createStream("orders");
+    await connection.publisher("orders").sendMessage("stored");
+    await Deno.remove(data, { recursive: true });
+    const { code, lines } = await broker.waitForEnd();
+    assertEquals(code, 3);
+    assertStringIncludes(
+      lines.join("\n"),
+      `the broker ends: somebody has removed or replaced the directory ${data}`,
+    );
+    await connection.close();
+    // Nothing of it was made again, where another broker may begin.
+    await assertRejects(() => Deno.stat(data), Deno.errors.NotFound);
   },
 });

@@ -56,7 +56,7 @@ export class CommitterUse {
       journalId: JOURNAL_ID,
       now: () => this.now,
       rotate: () => undefined,
-      beforeWrite: () => () => undefined,
+      beforeWrite: () => () => {},
       useReserve: () => void this.log.push("use reserve"),
       fail: (error) => void this.failures.push(error),
       ...options,

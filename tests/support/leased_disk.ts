@@ -55,6 +55,10 @@ export class LeasedDisk implements Disk {
     return this.#get().measureFree();
   }
 
+  findLoss(names: () => Iterable<string>): string | undefined {
+    return this.#get().findLoss(names);
+  }
+
   close(): void {
     if (!this.#isOver) this.#disk.close();
   }

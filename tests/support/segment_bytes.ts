@@ -46,6 +46,7 @@ export function fileOf(bytes: Uint8Array): DiskFile {
     },
     sync: () => Promise.resolve(),
     truncate() {},
+    isAt: () => true,
     close() {},
   };
 }

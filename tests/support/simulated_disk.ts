@@ -12,6 +12,7 @@
  */
 
 import {
+  DescriptorShortageError,
   type Disk,
   type DiskEntry,
   type DiskFile,
@@ -32,8 +33,11 @@ const ARRIVAL_CHANCES = [0, 0.1, 0.5, 0.9, 1];
 /** For how many turns of the queue of microtasks a flush takes at most. */
 const FLUSH_TURNS_MAX = 4;
 
-/** How a call fails; a write that is `"short"` does not fail but takes only some of the bytes. */
-export type DiskFault = "EIO" | "ENOSPC" | "short";
+/**
+ * How a call fails; a write that is `"short"` does not fail but takes only some of the bytes. Only
+ * files that are created need a descriptor: other calls do not fail with `"EMFILE"`.
+ */
+export type DiskFault = "EIO" | "ENOSPC" | "EMFILE" | "short";
 
 /** How the disk behaves. */
 export interface SimulatedDiskOptions {
@@ -50,6 +54,10 @@ export class SimulatedDisk implements Disk {
   readonly path = "(simulated)";
   /** How many bytes fit on it, where there is an end. May change at any time. */
   capacity: number | undefined;
+  /** Whether no file can be opened or created, nor the directory listed. May change at any time. */
+  isOutOfDescriptors = false;
+  /** What somebody has done to the directory, in words, if anything. */
+  loss: string | undefined;
   /** How many calls there were of those that {@linkcode SimulatedDisk.failAt} counts. */
   calls = 0;
   readonly #lying: NonNullable<SimulatedDiskOptions["lying"]>;
@@ -71,11 +79,13 @@ export class SimulatedDisk implements Disk {
   }
 
   list(): DiskEntry[] {
+    this.#requireDescriptor();
     const entries = [...this.#names];
     return entries.map(([name, { current: { size } }]) => ({ name, size, isFile: true }));
   }
 
   create(name: string): DiskFile {
+    this.#requireDescriptor();
     this.#begin("create");
     if (this.#names.has(name)) throw new Deno.errors.AlreadyExists(`there is a file "${name}"`);
     const inode = new Inode();
@@ -84,6 +94,7 @@ export class SimulatedDisk implements Disk {
   }
 
   open(name: string): DiskFile {
+    this.#requireDescriptor();
     return this.#open(this.#find(name));
   }
 
@@ -119,6 +130,10 @@ export class SimulatedDisk implements Disk {
     let room = this.capacity;
     for (const { current } of this.#names.values()) room -= current.size;
     return Math.max(0, room);
+  }
+
+  findLoss(names: () => Iterable<string>): string | undefined {
+    return this.loss ?? [...names()].find((name) => !this.#names.has(name));
   }
 
   /** Does nothing: the next process may open the directory again. */
@@ -220,6 +235,7 @@ export class SimulatedDisk implements Disk {
         this.#begin("truncate");
         inode.truncate(size);
       }),
+      isAt: alive((name) => this.#names.get(name) === inode),
       close: alive(() => void (isOpen = false)),
     };
   }
@@ -271,6 +287,9 @@ export class SimulatedDisk implements Disk {
     if (fault === undefined) return undefined;
     this.#faults.delete(this.calls);
     if (fault === "short") return fault;
+    if (fault === "EMFILE") {
+      return call === "create" ? new DescriptorShortageError("as planned") : undefined;
+    }
     const message = `${fault}: ${call} fails as planned`;
     if (fault === "ENOSPC" && call === "write") return new DiskFullError(message);
     return Object.assign(new Error(message), { code: fault });
@@ -281,6 +300,10 @@ export class SimulatedDisk implements Disk {
     const fault = this.#count(call);
     if (fault instanceof Error) throw fault;
     return fault;
+  }
+
+  #requireDescriptor(): void {
+    if (this.isOutOfDescriptors) throw new DescriptorShortageError("as planned");
   }
 
   #find(name: string): Inode {

@@ -53,6 +53,10 @@ export class WatchedDisk implements Disk {
     return this.#disk.measureFree();
   }
 
+  findLoss(names: () => Iterable<string>): string | undefined {
+    return this.#disk.findLoss(names);
+  }
+
   close(): void {
     this.#disk.close();
   }

@@ -20,7 +20,7 @@ import { BrokerError } from "../../../protocol.ts";
 import type { StoreOutcome } from "../../broker/broker_parts.ts";
 import type { Event, Moved, Stored } from "../../broker/event.ts";
 import { invariant } from "../../broker/invariant.ts";
-import { DiskFullError } from "./disk.ts";
+import { DescriptorShortageError, DiskFullError } from "./disk.ts";
 import { Group, type MoveOutcome, type StoredRecord } from "./group.ts";
 import { Proof, type SyncLevel } from "./proof.ts";
 import type { SegmentFile } from "./segment_file.ts";
@@ -34,7 +34,7 @@ const SPARE_COUNT_MAX = 8;
 /** What nobody waits for is flushed after so long, in milliseconds. */
 const LAZY_FLUSH_MS = 1000;
 
-/** After so long it is tried again to write what there was no room for, in milliseconds. */
+/** After so long it is tried again to write what there was no room, or no file, for; milliseconds. */
 const RETRY_MS = 250;
 
 /** A segment that takes groups, and the proof that all before its end is flushed. */
@@ -60,9 +60,9 @@ export interface CommitterOptions {
   readonly rotate: (bytes: number, isForced: boolean) => Promise<OpenSegment> | undefined;
   /**
    * Is called when everything that was decided is about to be written; gives what to do when it is
-   * flushed.
+   * flushed. The next group waits for that, so it only begins what takes long.
    */
-  readonly beforeWrite: () => () => Promise<void> | undefined;
+  readonly beforeWrite: () => () => void;
   /** There is no room: gives up what was reserved for acknowledgements. */
   readonly useReserve: () => void;
   /** Is told once that nothing can be made durable any more. */
@@ -88,7 +88,7 @@ export class Committer {
   #isRunning = false;
   #isScheduled = false;
   #isWanted = false;
-  /** Set while there is no room even for what must be written. */
+  /** Set while there is no room even for what must be written, or no next segment to be opened. */
   #stalledUntil: number | undefined;
   #isOver = false;
   #idle: (() => void)[] = [];
@@ -171,6 +171,8 @@ export class Committer {
 
   /** Flushes everything, and adds a mark that says so; returns where the journal ends, if it could. */
   async close(): Promise<number | undefined> {
+    // There may be room by now, or a file to be had.
+    this.#stalledUntil = undefined;
     await this.#flushAll();
     const isComplete = !this.#isOver && this.#stalledUntil === undefined;
     if (isComplete) {
@@ -282,9 +284,8 @@ export class Committer {
     } else {
       this.#recycle(written);
     }
-    if (this.#isDirty || this.#stalledUntil !== undefined) return;
-    const cleaning = afterFlush?.();
-    if (cleaning !== undefined) await cleaning;
+    if (this.#isDirty || this.#stalledUntil !== undefined || this.#isOver) return;
+    afterFlush?.();
   }
 
   /** Takes what is collected, as much as should be flushed together. */
@@ -306,10 +307,18 @@ export class Committer {
       await this.#makeRoom(groups);
       for (; next < groups.length; next++) written.push(this.#write(groups[next]!));
     } catch (error) {
-      if (!(error instanceof DiskFullError)) throw error;
-      await this.#writeWithoutMessages(groups.slice(next), written);
+      if (error instanceof DescriptorShortageError) this.#stall(groups.slice(next));
+      else if (error instanceof DiskFullError) {
+        await this.#writeWithoutMessages(groups.slice(next), written);
+      } else throw error;
     }
     return written;
+  }
+
+  /** These groups wait, and all that comes after them; nothing of them is written. */
+  #stall(groups: readonly Group[]): void {
+    this.#waiting.unshift(...groups);
+    this.#stalledUntil = this.#options.now() + RETRY_MS;
   }
 
   /**
@@ -363,10 +372,9 @@ export class Committer {
       for (; next < groups.length; next++) written.push(this.#write(groups[next]!));
     } catch (error) {
       if (!(error instanceof DiskFullError)) throw error;
-      // Not even what is left has room: it waits, and all that comes after it.
+      // Not even what is left has room.
       this.#segment.file.truncate(this.#segment.size);
-      this.#waiting.unshift(...groups.slice(next));
-      this.#stalledUntil = this.#options.now() + RETRY_MS;
+      this.#stall(groups.slice(next));
     }
   }
 
@@ -378,6 +386,8 @@ export class Committer {
 
   /** Tells everybody who waits for these groups: not without a proof. */
   #tell(written: readonly WrittenGroup[], proof: Proof): void {
+    // While it was flushed, it may have become known that no start will find it.
+    if (this.#isOver) return;
     invariant(Proof.isProof(proof), "a confirm has a proof");
     for (const { group, segment, offset } of written) {
       segment.underwayCount -= group.stored.length;

@@ -13,6 +13,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { LiveRun } from "../../broker/live_run.ts";
+import { StoreBusyError } from "../../broker/pager.ts";
 import type { Committer } from "./committer.ts";
 import type { SegmentList } from "./segment_list.ts";
 
@@ -49,7 +50,7 @@ export class Compactor {
   /** How many records are on their way. */
   #movingCount = 0;
   #isOver = false;
-  /** Whether there was no room for what was to be moved last. */
+  /** Whether there was no room for what was to be moved last, or it could not be read just then. */
   #hasNoRoom = false;
   /** A pass is under way, and ends when all that was written before this position is gone. */
   #passEnd: number | undefined;
@@ -68,7 +69,7 @@ export class Compactor {
   }
 
   get #isLarge(): boolean {
-    const { segments: { all, bytes, liveBytes }, segmentBytes } = this.#options;
+    const { segments: { all, totals: { bytes, liveBytes } }, segmentBytes } = this.#options;
     if (bytes > WASTE_FACTOR * liveBytes + SPARE_SEGMENTS * segmentBytes) return true;
     return all.length > SEGMENTS_MIN + WASTE_FACTOR * Math.ceil(liveBytes / segmentBytes);
   }
@@ -76,7 +77,7 @@ export class Compactor {
   /** Whether another pass would leave less than half of what there is. */
   get #isWorthwhile(): boolean {
     if (this.#left === undefined) return true;
-    const { bytes, liveBytes } = this.#options.segments;
+    const { bytes, liveBytes } = this.#options.segments.totals;
     return bytes > 2 * this.#left.bytes * Math.min(1, liveBytes / this.#left.liveBytes);
   }
 
@@ -93,6 +94,7 @@ export class Compactor {
       try {
         bytes += this.#move(run, STEP_BYTES_MAX - bytes);
       } catch (error) {
+        if (error instanceof StoreBusyError) return void (this.#hasNoRoom = true);
         if (!(error instanceof BrokerError)) throw error;
         // What cannot be read stays where it is, and only its stream has to do without it.
         segments.oldest.isDamaged = true;
@@ -110,7 +112,7 @@ export class Compactor {
 
   /** Ends a pass when it has come to what was the end when it began. */
   #endPass(): void {
-    const { oldest, bytes, liveBytes } = this.#options.segments;
+    const { oldest, totals: { bytes, liveBytes } } = this.#options.segments;
     if (this.#passEnd === undefined || oldest.base < this.#passEnd) return;
     this.#passEnd = undefined;
     this.#left = this.#isLarge && liveBytes > 0 ? { bytes, liveBytes } : undefined;

@@ -8,6 +8,7 @@ import { statfsSync } from "node:fs";
 import { LOCK_NAME } from "./directory.ts";
 import { type Disk, type DiskEntry, type DiskFile, DiskFullError } from "./disk.ts";
 import { JournalError } from "./journal_error.ts";
+import { SpareDescriptors } from "./spare_descriptors.ts";
 
 /** Nobody else may read what is in the journal. */
 const FILE_MODE = 0o600;
@@ -22,17 +23,34 @@ const DIRECTORY_MODE = 0o700;
 const SHORT_FLUSH_BYTES = 16 * 1024;
 const SHORT_FLUSH_MS = 2;
 
+/** So many spare descriptors are left when files are opened to be read: those are closed for others. */
+const SPARES_NOT_FOR_READING = 2;
+
+/** Changes of a directory that are so near to each other may have the same time, in milliseconds. */
+const SAME_TIME_MS = 2500;
+
 /** A directory that this broker alone uses. */
 export class DenoDisk implements Disk {
   readonly path: string;
   /** Open as long as the directory is used: closing it would give up the lock. */
   readonly #lock: Deno.FsFile;
+  /**
+   * Open all the time, so that a flush needs no descriptor. Windows cannot open directories, nor flush
+   * them; NTFS keeps the order of what is renamed and removed by itself.
+   */
+  readonly #directory: Deno.FsFile | undefined;
+  readonly #spares: SpareDescriptors;
+  /** When files came or went last, as far as has been looked. */
+  #changedAt: number | undefined;
   /** Not known yet: the first flush may be one of a disk that takes for ever. */
   readonly #lastFlush: LastFlush = { tookMs: Infinity };
 
   private constructor(path: string, lock: Deno.FsFile) {
     this.path = path;
     this.#lock = lock;
+    const open = () => Deno.openSync(path, { read: true });
+    this.#directory = Deno.build.os === "windows" ? undefined : open();
+    this.#spares = new SpareDescriptors(open);
   }
 
   /**
@@ -51,7 +69,7 @@ export class DenoDisk implements Disk {
   }
 
   list(): DiskEntry[] {
-    return [...Deno.readDirSync(this.path)].flatMap(({ name }) => {
+    return this.#listNames().flatMap((name) => {
       // Not through links: whoever can put one there should not choose what is written to.
       const found = lstat(this.#pathOf(name));
       return found === undefined ? [] : [{ name, size: found.size, isFile: found.isFile }];
@@ -59,18 +77,21 @@ export class DenoDisk implements Disk {
   }
 
   create(name: string): DiskFile {
+    this.#requireOwn();
     return this.#open(name, { createNew: true, mode: FILE_MODE });
   }
 
   open(name: string): DiskFile {
-    return this.#open(name, {});
+    return this.#open(name, {}, SPARES_NOT_FOR_READING);
   }
 
   rename(from: string, to: string): void {
+    this.#requireOwn();
     translate(() => Deno.renameSync(this.#pathOf(from), this.#pathOf(to)));
   }
 
   remove(name: string): void {
+    this.#requireOwn();
     try {
       Deno.removeSync(this.#pathOf(name));
     } catch (error) {
@@ -79,15 +100,13 @@ export class DenoDisk implements Disk {
   }
 
   async discard(name: string): Promise<void> {
+    this.#requireOwn();
     // On another thread: giving back 64 MiB takes a file system 5 to 10 ms.
     await Deno.remove(this.#pathOf(name)).catch(ignoreAbsence);
   }
 
   async sync(): Promise<void> {
-    // Windows cannot flush a directory; NTFS keeps the order of such changes by itself.
-    if (Deno.build.os === "windows") return;
-    using directory = Deno.openSync(this.path, { read: true });
-    await directory.sync();
+    await this.#directory?.sync();
   }
 
   measureFree(): number | undefined {
@@ -99,19 +118,61 @@ export class DenoDisk implements Disk {
     }
   }
 
+  findLoss(names: () => Iterable<string>): string | undefined {
+    const lost = this.#findOwnLoss();
+    if (lost !== undefined || this.#directory === undefined) return lost;
+    const changedAt = this.#directory.statSync().mtime?.getTime();
+    if (changedAt !== undefined && changedAt === this.#changedAt) return undefined;
+    const found = new Set(this.#listNames());
+    for (const name of names()) {
+      if (!found.has(name)) return `somebody has removed ${this.#pathOf(name)}`;
+    }
+    // What is changed again soon may have the same time: some file systems count in two seconds.
+    if (changedAt !== undefined && Date.now() > changedAt + SAME_TIME_MS) {
+      this.#changedAt = changedAt;
+    }
+    return undefined;
+  }
+
   close(): void {
     this.#lock.close();
+    this.#directory?.close();
+    this.#spares.close();
   }
 
   #pathOf(name: string): string {
     return `${this.path}/${name}`;
   }
 
-  #open(name: string, options: Deno.OpenOptions): DiskFile {
-    const file = translate(() =>
-      Deno.openSync(this.#pathOf(name), { read: true, write: true, ...options })
-    );
-    return new DenoFile(file, this.#lastFlush);
+  #listNames(): string[] {
+    const names = this.#spares.use(() => [...Deno.readDirSync(this.path)].map(({ name }) => name));
+    this.#spares.refill();
+    return names;
+  }
+
+  #open(name: string, options: Deno.OpenOptions, keptCount = 0): DiskFile {
+    const path = this.#pathOf(name);
+    const open = () => Deno.openSync(path, { read: true, write: true, ...options });
+    const file = translate(() => this.#spares.use(open, keptCount));
+    return new DenoFile(file, {
+      lastFlush: this.#lastFlush,
+      pathOf: (name) => this.#pathOf(name),
+      closed: () => this.#spares.refill(),
+    });
+  }
+
+  /** What is done by name must not be done to a directory that has taken the place of this one. */
+  #requireOwn(): void {
+    const lost = this.#findOwnLoss();
+    if (lost !== undefined) throw new Error(lost);
+  }
+
+  #findOwnLoss(): string | undefined {
+    if (this.#directory !== undefined && !isAt(this.path, this.#directory)) {
+      return `somebody has removed or replaced the directory ${this.path}`;
+    }
+    const lock = this.#pathOf(LOCK_NAME);
+    return isAt(lock, this.#lock) ? undefined : `somebody has removed or replaced ${lock}`;
   }
 }
 
@@ -120,9 +181,18 @@ interface LastFlush {
   tookMs: number;
 }
 
+/** What a file needs of its disk. */
+interface FileHost {
+  readonly lastFlush: LastFlush;
+  readonly pathOf: (name: string) => string;
+  /** There is one file fewer. */
+  readonly closed: () => void;
+}
+
 /** A file of this machine. */
 class DenoFile implements DiskFile {
   readonly #file: Deno.FsFile;
+  readonly #host: FileHost;
   readonly #lastFlush: LastFlush;
   /** Where the system reads or writes next. */
   #position = 0;
@@ -130,9 +200,10 @@ class DenoFile implements DiskFile {
   #unflushedBytes = 0;
   #isClosed = false;
 
-  constructor(file: Deno.FsFile, lastFlush: LastFlush) {
+  constructor(file: Deno.FsFile, host: FileHost) {
     this.#file = file;
-    this.#lastFlush = lastFlush;
+    this.#host = host;
+    this.#lastFlush = host.lastFlush;
   }
 
   measure(): number {
@@ -170,10 +241,15 @@ class DenoFile implements DiskFile {
     this.#file.truncateSync(size);
   }
 
+  isAt(name: string): boolean {
+    return isAt(this.#host.pathOf(name), this.#file);
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#file.close();
+    this.#host.closed();
   }
 
   #syncHere(): Promise<void> {
@@ -211,6 +287,18 @@ function lstat(path: string): Deno.FileInfo | undefined {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
+  }
+}
+
+/** Whether a file or directory that is open is what is at a path now. */
+function isAt(path: string, open: Deno.FsFile): boolean {
+  const { dev, ino } = open.statSync();
+  try {
+    const found = Deno.statSync(path);
+    return found.dev === dev && found.ino === ino;
+  } catch (error) {
+    // Who may not look any more does not know; nothing is lost by that alone.
+    return error instanceof Deno.errors.PermissionDenied;
   }
 }
 

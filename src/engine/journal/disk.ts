@@ -12,11 +12,20 @@
 export interface Disk {
   /** What it is called in messages to people. */
   readonly path: string;
-  /** The files in it, by name, and how many bytes each has; in no order. */
+  /**
+   * The files in it, by name, and how many bytes each has; in no order. Throws a
+   * {@linkcode DescriptorShortageError} as the next two do.
+   */
   list(): DiskEntry[];
-  /** Creates a file that must not be there yet, for writing and reading; nobody else may read it. */
+  /**
+   * Creates a file that must not be there yet, for writing and reading; nobody else may read it.
+   * Throws a {@linkcode DescriptorShortageError} if no more files can be open now.
+   */
   create(name: string): DiskFile;
-  /** Opens a file for reading, and for cutting. */
+  /**
+   * Opens a file for reading, and for cutting. Throws a {@linkcode DescriptorShortageError} if no
+   * more files can be open now.
+   */
   open(name: string): DiskFile;
   /** Gives a file another name, in place of a file that has that name. */
   rename(from: string, to: string): void;
@@ -28,6 +37,13 @@ export interface Disk {
   sync(): Promise<void>;
   /** How many bytes can still be written, where the system tells. */
   measureFree(): number | undefined;
+  /**
+   * Tells in words what of it is not where it was when it was opened, if anything is: somebody has
+   * removed or replaced the directory, or its lock, or one of these files.
+   *
+   * @param names Lists the files that must be there; is only asked if files have come or gone.
+   */
+  findLoss(names: () => Iterable<string>): string | undefined;
   /** Lets go of the directory. */
   close(): void;
 }
@@ -59,6 +75,8 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** Cuts it to so many bytes. */
   truncate(size: number): void;
+  /** Whether it is what the directory has under a name now. */
+  isAt(name: string): boolean;
   /** Closes it. */
   close(): void;
 }
@@ -68,5 +86,13 @@ export class DiskFullError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "DiskFullError";
+  }
+}
+
+/** No more files can be open at this moment, which may pass. Nothing was done. */
+export class DescriptorShortageError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "DescriptorShortageError";
   }
 }

@@ -11,7 +11,7 @@
 
 import { BrokerError } from "../../../protocol.ts";
 import { RESERVE_NAME } from "./directory.ts";
-import { type Disk, DiskFullError } from "./disk.ts";
+import { DescriptorShortageError, type Disk, DiskFullError } from "./disk.ts";
 import { FACT_BYTES } from "./format.ts";
 
 /** How much is reserved, at most. */
@@ -111,9 +111,15 @@ export class DiskSpace {
   /** Looks whether the disk is full now; returns when to look again. */
   tick(now: number): number {
     if (now < this.#lookAt) return this.#lookAt;
-    this.#measure();
-    this.#look();
-    this.#lookAt = now + (this.#isFull ? LOOK_MS : LOOK_MS_MAX);
+    this.#lookAt = now + LOOK_MS;
+    try {
+      this.#measure();
+      this.#look();
+      if (!this.#isFull) this.#lookAt = now + LOOK_MS_MAX;
+    } catch (error) {
+      // The reserve needs a file. Whether there is room is not known; it stays as it was.
+      if (!(error instanceof DescriptorShortageError)) throw error;
+    }
     return this.#lookAt;
   }
 
@@ -152,6 +158,7 @@ export class DiskSpace {
       this.#hasReserve = true;
       this.#measure();
     } catch (error) {
+      if (error instanceof DescriptorShortageError) throw error;
       // Not even a name may have had room.
       if (disk.list().some(({ name }) => name === RESERVE_NAME)) disk.remove(RESERVE_NAME);
       if (!(error instanceof DiskFullError)) throw error;

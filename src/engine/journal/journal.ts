@@ -16,7 +16,7 @@ import type { Broker } from "../../broker/broker.ts";
 import type { StoreOutcome } from "../../broker/broker_parts.ts";
 import type { Event, Stored } from "../../broker/event.ts";
 import { invariant } from "../../broker/invariant.ts";
-import type { Pager, Segment } from "../../broker/pager.ts";
+import { type Pager, type Segment, StoreBusyError } from "../../broker/pager.ts";
 import { readClosedMark, writeClosedMark } from "./closed_mark.ts";
 import { Committer, type OpenSegment } from "./committer.ts";
 import { Compactor } from "./compactor.ts";
@@ -27,7 +27,7 @@ import {
   readDirectory,
   RESERVE_NAME,
 } from "./directory.ts";
-import { type Disk, DiskFullError } from "./disk.ts";
+import { DescriptorShortageError, type Disk, DiskFullError } from "./disk.ts";
 import { DiskSpace, RESERVE_BYTES } from "./disk_space.ts";
 import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./format.ts";
 import { JournalError } from "./journal_error.ts";
@@ -44,6 +44,12 @@ const SEGMENT_BYTES_MIN = 1024 * 1024;
 
 /** So many segments should fit on what is free of a disk. */
 const SEGMENTS_FREE = 16;
+
+/**
+ * So often it is looked whether the files that are written to are still those that a start would find,
+ * in milliseconds. What was confirmed since the last look is lost with them.
+ */
+const LOSS_LOOK_MS = 1000;
 
 /** What a journal needs. */
 export interface JournalOptions {
@@ -78,6 +84,7 @@ export class Journal implements Pager {
   #compactor: Compactor | undefined;
   readonly #segmentBytes: number;
   #journalId = 0;
+  #lookForLossAt = -Infinity;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -105,6 +112,7 @@ export class Journal implements Pager {
       journalId: this.#journalId,
       segmentBytes: this.#segmentBytes,
       takeSnapshot: () => broker.state.takeSnapshot(this.#options.now()),
+      fail: (error) => this.#requireCommitter().giveUp(error),
     });
     this.#segments = segments;
     const open = await this.#recover(broker, segments, content);
@@ -134,13 +142,15 @@ export class Journal implements Pager {
   /** Does all that is due on the disk; returns when to look again. */
   tick(now: number): number {
     const committer = this.#requireCommitter();
+    this.#lookForLoss(committer, now);
     if (committer.hasFailed) return Infinity;
     const segments = this.#segments!;
     if (segments.countFree() > 0) committer.flush();
     // On a full disk the last segment cannot wait until it has its size.
     else if (this.#space.isFull && segments.isLastWasted) committer.rotate();
     this.#compactor!.retry();
-    return Math.min(committer.tick(now), this.#lookForRoom(committer, now));
+    const lookAt = Math.min(this.#lookForLossAt, this.#lookForRoom(committer, now));
+    return Math.min(committer.tick(now), lookAt);
   }
 
   /** Flushes everything and lets go of the directory. */
@@ -151,6 +161,7 @@ export class Journal implements Pager {
     this.#compactor?.stop();
     if (committer !== undefined && !committer.hasFailed) {
       const position = await committer.close();
+      await this.#segments!.finishRemoving();
       if (position !== undefined) await this.#writeClosedMark(position);
     }
     this.#segments?.close();
@@ -165,7 +176,13 @@ export class Journal implements Pager {
     try {
       length = file.read(into, offset);
     } catch (cause) {
-      throw this.explainDamage(segment, offset, cause);
+      if (!(cause instanceof DescriptorShortageError)) {
+        throw this.explainDamage(segment, offset, cause);
+      }
+      const where = this.#nameFile(segment);
+      throw new StoreBusyError(
+        `Cannot read messages in ${where}: too many files are open; try again`,
+      );
     }
     if (length < into.length) throw this.explainDamage(segment, offset);
   }
@@ -179,12 +196,14 @@ export class Journal implements Pager {
     const why = cause instanceof Error ? cause.message : "they are not as they were written";
     return new BrokerError(
       "STREAM_DAMAGED",
-      `Cannot read messages in ${path}/${
-        asSegmentFile(segment).name
-      } at offset ${offset}: ${why}; ` +
+      `Cannot read messages in ${this.#nameFile(segment)} at offset ${offset}: ${why}; ` +
         `"verify ${path}" tells more when the broker is stopped`,
       { cause },
     );
+  }
+
+  #nameFile(segment: Segment): string {
+    return `${this.#options.disk.path}/${asSegmentFile(segment).name}`;
   }
 
   async #writeClosedMark(position: number): Promise<void> {
@@ -225,12 +244,9 @@ export class Journal implements Pager {
       return open;
     } catch (cause) {
       segments.close();
-      if (!(cause instanceof DiskFullError)) throw cause;
-      throw new JournalError(
-        "unusable",
-        `Cannot use ${disk.path}: there is no room on its disk, not even to begin`,
-        { cause },
-      );
+      const why = explainShortage(cause);
+      if (why === undefined) throw cause;
+      throw new JournalError("unusable", `Cannot use ${disk.path}: ${why}`, { cause });
     }
   }
 
@@ -256,11 +272,11 @@ export class Journal implements Pager {
   }
 
   /** What is free before a write may be removed after its flush: then that it is free is durable. */
-  #beforeWrite(segments: SegmentList): () => Promise<void> | undefined {
+  #beforeWrite(segments: SegmentList): () => void {
     const count = segments.countFree();
     return () => {
       this.#compactor!.step();
-      return count === 0 ? undefined : segments.remove(count);
+      if (count > 0) segments.remove(count);
     };
   }
 
@@ -275,6 +291,25 @@ export class Journal implements Pager {
     return typeof head === "string" ? 0 : head.journalId;
   }
 
+  /**
+   * Looks whether the directory, its lock and its segments are at their paths. Somebody may have
+   * removed them, or put others in their place: then the files that are open have no name, and all
+   * that is written to them ends with this process. Nothing is confirmed from then on.
+   */
+  #lookForLoss(committer: Committer, now: number): void {
+    if (committer.hasFailed || now < this.#lookForLossAt) return;
+    this.#lookForLossAt = now + LOSS_LOOK_MS;
+    const { disk } = this.#options;
+    const { all, last } = this.#segments!;
+    try {
+      const lost = disk.findLoss(() => all.map(({ name }) => name)) ??
+        (last.file.isAt(last.name) ? undefined : `somebody has replaced ${this.#nameFile(last)}`);
+      if (lost !== undefined) committer.giveUp(new Error(lost));
+    } catch (error) {
+      if (!(error instanceof DescriptorShortageError)) committer.giveUp(error);
+    }
+  }
+
   /** Looks how much room there is; returns when to look again. */
   #lookForRoom(committer: Committer, now: number): number {
     try {
@@ -286,9 +321,7 @@ export class Journal implements Pager {
   }
 
   #countMessages(): number {
-    let count = 0;
-    for (const { liveCount } of this.#segments?.all ?? []) count += liveCount;
-    return count;
+    return this.#segments?.totals.liveCount ?? 0;
   }
 
   #requireCommitter(): Committer {
@@ -301,6 +334,13 @@ export class Journal implements Pager {
     if (isFull) report("warning", "the disk is full: messages are refused", { path: disk.path });
     else report("info", "there is room on the disk again", { path: disk.path });
   }
+}
+
+/** Of what there is too little to begin, if that is why something has failed. */
+function explainShortage(cause: unknown): string | undefined {
+  if (cause instanceof DiskFullError) return "there is no room on its disk, not even to begin";
+  if (cause instanceof DescriptorShortageError) return "too many files are open to begin";
+  return undefined;
 }
 
 function chooseSegmentBytes(free: number | undefined): number {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Disk, DiskFile } from "./disk.ts";
+import { DescriptorShortageError, type Disk, type DiskFile } from "./disk.ts";
 
 /** So many are open at a time. */
 const OPEN_COUNT_MAX = 32;
@@ -26,9 +26,10 @@ export class OpenFiles {
       read: (buffer, position) => this.#get(name).read(buffer, position),
       write: (bytes, position) => this.#get(name).write(bytes, position),
       truncate: (size) => this.#get(name).truncate(size),
+      isAt: (other) => this.#get(name).isAt(other),
       // A file of its own: nobody may close it before it is flushed.
       sync: async () => {
-        const file = this.#disk.open(name);
+        const file = this.#open(name);
         try {
           await file.sync();
         } finally {
@@ -40,14 +41,28 @@ export class OpenFiles {
   }
 
   #get(name: string): DiskFile {
-    const file = this.#files.get(name) ?? this.#disk.open(name);
+    const file = this.#files.get(name) ?? this.#open(name);
     this.#files.delete(name);
     this.#files.set(name, file);
-    if (this.#files.size > OPEN_COUNT_MAX) {
-      const [oldest] = this.#files.keys();
-      this.#close(oldest!);
-    }
+    if (this.#files.size > OPEN_COUNT_MAX) this.#closeOldest();
     return file;
+  }
+
+  /** Opens a file, in place of others if no more can be open. */
+  #open(name: string): DiskFile {
+    for (;;) {
+      try {
+        return this.#disk.open(name);
+      } catch (error) {
+        if (!(error instanceof DescriptorShortageError) || this.#files.size === 0) throw error;
+        this.#closeOldest();
+      }
+    }
+  }
+
+  #closeOldest(): void {
+    const [oldest] = this.#files.keys();
+    this.#close(oldest!);
   }
 
   #close(name: string): void {

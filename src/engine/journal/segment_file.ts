@@ -7,6 +7,7 @@
 import { invariant } from "../../broker/invariant.ts";
 import type { Segment } from "../../broker/pager.ts";
 import type { DiskFile } from "./disk.ts";
+import { SegmentTotals } from "./segment_totals.ts";
 
 const NAME_RULE = /^[0-9a-f]{16}\.journal$/;
 
@@ -24,10 +25,11 @@ export function readSegmentName(name: string): number | undefined {
 export class SegmentFile implements Segment {
   /** The position that it begins at. */
   readonly base: number;
-  /** How many bytes of it are in use. */
-  size: number;
-  liveCount = 0;
-  liveBytes = 0;
+  #size = 0;
+  #liveCount = 0;
+  #liveBytes = 0;
+  /** Its own, until it is one of a journal's segments. */
+  #totals = new SegmentTotals();
   /** How many records with messages were written to it that nobody counts yet. */
   underwayCount = 0;
   /** How many bytes its head and its checkpoint have. */
@@ -40,6 +42,44 @@ export class SegmentFile implements Segment {
     this.base = base;
     this.#file = file;
     this.size = size;
+  }
+
+  /** How many bytes of it are in use. */
+  get size(): number {
+    return this.#size;
+  }
+
+  set size(size: number) {
+    this.#totals.bytes += size - this.#size;
+    this.#size = size;
+  }
+
+  get liveCount(): number {
+    return this.#liveCount;
+  }
+
+  set liveCount(count: number) {
+    this.#totals.liveCount += count - this.#liveCount;
+    this.#liveCount = count;
+  }
+
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  set liveBytes(bytes: number) {
+    this.#totals.liveBytes += bytes - this.#liveBytes;
+    this.#liveBytes = bytes;
+  }
+
+  /** Counts what it has in these sums from now on, and no more where it did. */
+  countIn(totals: SegmentTotals): void {
+    const { size, liveCount, liveBytes } = this;
+    this.size = this.liveCount = this.liveBytes = 0;
+    this.#totals = totals;
+    this.size = size;
+    this.liveCount = liveCount;
+    this.liveBytes = liveBytes;
   }
 
   /** The position behind its last byte. */

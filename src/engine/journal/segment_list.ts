@@ -18,6 +18,8 @@ import { Group } from "./group.ts";
 import { OpenFiles } from "./open_files.ts";
 import { Proof } from "./proof.ts";
 import { nameSegment, SegmentFile } from "./segment_file.ts";
+import { SegmentRemover } from "./segment_remover.ts";
+import { SegmentTotals } from "./segment_totals.ts";
 
 /** A segment has room for so many times as much as its checkpoint takes. */
 const CHECKPOINT_FACTOR = 4;
@@ -32,17 +34,22 @@ export interface SegmentListOptions {
   readonly segmentBytes: number;
   /** Tells what a checkpoint holds: everything that is stored until now. */
   readonly takeSnapshot: () => Snapshot;
+  /** Hears of a segment that cannot be removed. */
+  readonly fail: (error: unknown) => void;
 }
 
 /** The segments of one journal. */
 export class SegmentList {
   readonly #options: SegmentListOptions;
   readonly #files: OpenFiles;
-  #segments: SegmentFile[] = [];
+  readonly #remover: SegmentRemover;
+  readonly #totals = new SegmentTotals();
+  readonly #segments: SegmentFile[] = [];
 
   constructor(options: SegmentListOptions) {
     this.#options = options;
     this.#files = new OpenFiles(options.disk);
+    this.#remover = new SegmentRemover(options);
   }
 
   /** All segments, oldest first. */
@@ -60,14 +67,9 @@ export class SegmentList {
     return this.#segments.at(-1)!;
   }
 
-  /** How many bytes they have. */
-  get bytes(): number {
-    return this.#segments.reduce((sum, { size }) => sum + size, 0);
-  }
-
-  /** How many bytes of messages in them are not gone. */
-  get liveBytes(): number {
-    return this.#segments.reduce((sum, { liveBytes }) => sum + liveBytes, 0);
+  /** What they have together. */
+  get totals(): Readonly<SegmentTotals> {
+    return this.#totals;
   }
 
   /** Whether most of the last one is not wanted any more. */
@@ -79,7 +81,7 @@ export class SegmentList {
   /** Adds a segment that has been found. */
   add({ name, base, size }: FoundSegment): SegmentFile {
     const segment = new SegmentFile(base, this.#files.lazy(name), size);
-    this.#segments.push(segment);
+    this.#push(segment);
     return segment;
   }
 
@@ -120,11 +122,11 @@ export class SegmentList {
       disk.rename(`${name}.tmp`, name);
       await disk.sync();
       // One that held nothing else may have stood there.
-      if (this.#segments.at(-1)?.base === base) this.#segments.pop()?.file.close();
+      if (this.#segments.at(-1)?.base === base) this.#close(this.#segments.pop()!);
       // Nothing is written to the one before any more: it need not stay open.
       const previous = this.#segments.at(-1);
       previous?.replaceFile(this.#files.lazy(previous.name));
-      this.#segments.push(segment);
+      this.#push(segment);
       return { segment, proof };
     } catch (error) {
       file.close();
@@ -141,27 +143,35 @@ export class SegmentList {
   }
 
   /**
-   * Removes the oldest segments.
+   * Gives the oldest segments up, to be removed one after the other.
    *
    * @param count How many; what freed them is flushed.
    */
-  async remove(count: number): Promise<void> {
-    const { disk } = this.#options;
-    for (let left = count; left > 0; left--) {
-      const [oldest] = this.#segments;
-      invariant(oldest !== undefined && oldest.isFree, "nothing is wanted of it");
-      this.#segments.shift();
-      oldest.file.close();
-      await disk.discard(oldest.name);
-      // One after the other also on the disk: a gap would look like damage.
-      await disk.sync();
-    }
+  remove(count: number): void {
+    invariant(count <= this.countFree(), "nothing is wanted of them");
+    const removed = this.#segments.splice(0, count);
+    for (const segment of removed) segment.countIn(new SegmentTotals());
+    this.#remover.remove(removed);
+  }
+
+  /** Resolves when all that were given up are gone. */
+  finishRemoving(): Promise<void> {
+    return this.#remover.finish();
   }
 
   /** Closes all files. */
   close(): void {
-    for (const { file } of this.#segments) file.close();
-    this.#segments = [];
+    for (const segment of this.#segments.splice(0)) this.#close(segment);
+  }
+
+  #push(segment: SegmentFile): void {
+    segment.countIn(this.#totals);
+    this.#segments.push(segment);
+  }
+
+  #close(segment: SegmentFile): void {
+    segment.countIn(new SegmentTotals());
+    segment.file.close();
   }
 
   async #rotate(): Promise<OpenSegment> {

@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { OpenSegment } from "../../../src/engine/journal/committer.ts";
-import { DiskFullError } from "../../../src/engine/journal/disk.ts";
+import { DescriptorShortageError, DiskFullError } from "../../../src/engine/journal/disk.ts";
 import { turn } from "../../support/broker.ts";
 import { CommitterUse, settled } from "../../support/committer_use.ts";
 
@@ -320,6 +320,19 @@ Deno.test("Committer: a flush that fails while more is waiting confirms none of 
   assertEquals(use.failures.length, 1);
 });
 
+Deno.test("Committer: what is being flushed when it gives up is not confirmed any more", async () => {
+  const use = await CommitterUse.begin();
+  use.isHeld = true;
+  use.store("a");
+  use.settle("one");
+  await settled();
+  use.committer.giveUp(new Error("the directory is gone"));
+  use.release();
+  await settled();
+  assertEquals(use.take(), ["write", "flush"]);
+  assertEquals(use.failures.length, 1);
+});
+
 // A disk that is full.
 
 Deno.test("Committer: without room messages are refused in order, and acknowledgements written", async () => {
@@ -442,6 +455,44 @@ Deno.test("Committer: it asks for a segment with room for all that is written to
   assertEquals([first! + second!, sizes.length], [use.segment.size, 2]);
 });
 
+Deno.test("Committer: if no next segment can be opened now, all waits in order, and nothing is refused", async () => {
+  let isShort = true;
+  const { use } = await rotating(() =>
+    isShort ? Promise.reject(new DescriptorShortageError("short")) : undefined
+  );
+  use.store("a");
+  use.acknowledge(1);
+  use.settle("one");
+  await settled();
+  use.store("b");
+  assertEquals(use.committer.tick(use.now), use.now + 250);
+  use.committer.tick(use.now += 250);
+  await settled();
+  assertEquals([use.take(), use.read()], [[], []]);
+  isShort = false;
+  use.committer.tick(use.now += 250);
+  await settled();
+  const told = ["stored a", "settled one", "stored b"];
+  assertEquals(use.take(), ["write", "write", "flush", ...told]);
+  assertEquals(use.read(), ["proves a ack 1+1", "b"]);
+  assertEquals(use.failures, []);
+});
+
+Deno.test("Committer: what waits for a next segment is written when it is closed, if that is possible", async () => {
+  for (const isShort of [true, false]) {
+    let attempts = 0;
+    const { use } = await rotating(() =>
+      isShort || attempts++ === 0 ? Promise.reject(new DescriptorShortageError("short")) : undefined
+    );
+    use.store("a");
+    await settled();
+    const end = await use.committer.close();
+    assertEquals(end, isShort ? undefined : use.segment.end);
+    assertEquals(use.take().includes("stored a"), !isShort);
+    assertEquals(use.failures, []);
+  }
+});
+
 Deno.test("Committer: without room for a new segment messages are refused, the rest is written", async () => {
   const { use } = await rotating(() => Promise.reject(new DiskFullError("full")));
   use.store("a");
@@ -476,23 +527,15 @@ Deno.test("Committer: a segment that cannot be begun is a failure", async () => 
 });
 
 Deno.test("Committer: what is free is cleaned up after the flush that makes it so, not before", async () => {
-  const cleaning = Promise.withResolvers<void>();
   const use = await CommitterUse.begin({
     beforeWrite: () => {
       use.log.push("before");
-      return () => {
-        use.log.push("after");
-        return cleaning.promise;
-      };
+      return () => void use.log.push("after");
     },
   });
-  use.store("a");
-  await settled();
-  assertEquals(use.take(), ["before", "write", "flush", "stored a", "after"]);
-  use.store("b");
-  await settled();
-  assertEquals(use.take(), [], "one thing at a time");
-  cleaning.resolve();
-  await settled();
-  assertEquals(use.take(), ["before", "write", "flush", "stored b", "after"]);
+  for (const text of ["a", "b"]) {
+    use.store(text);
+    await settled();
+    assertEquals(use.take(), ["before", "write", "flush", `stored ${text}`, "after"]);
+  }
 });

@@ -255,3 +255,19 @@ Deno.test("DiskSpace: on a disk that grows the reserve is what it would have bee
   assertEquals(use.reserve, 16 * KIB * KIB);
   assertGreater(use.free, 1000 * KIB * KIB);
 });
+
+// No files.
+
+Deno.test("DiskSpace: while no file can be opened everything stays as it is, and it looks again", () => {
+  const use = new SpaceUse(100 * KIB * KIB, KIB * KIB);
+  use.space.begin();
+  use.leave(0);
+  use.space.useReserve();
+  use.leave(10 * KIB * KIB);
+  use.disk.isOutOfDescriptors = true;
+  assertEquals(use.space.tick(1e6), 1e6 + 250);
+  assertEquals([use.space.isFull, use.changes], [true, [true]]);
+  use.disk.isOutOfDescriptors = false;
+  use.space.tick(1e6 + 250);
+  assertEquals([use.space.isFull, use.changes], [false, [true, false]]);
+});

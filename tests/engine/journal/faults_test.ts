@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Disk, type DiskFile, DiskFullError } from "../../../src/engine/journal/disk.ts";
 import { turn } from "../../support/broker.ts";
 import { type JournalState, readState } from "../../support/journal_state.ts";
@@ -35,6 +35,7 @@ class StrictDisk implements Disk {
   discard = (name: string) => this.#disk.discard(name);
   sync = () => this.#disk.sync();
   measureFree = () => this.#disk.measureFree();
+  findLoss = (names: () => Iterable<string>) => this.#disk.findLoss(names);
   close = () => this.#disk.close();
 }
 
@@ -79,6 +80,11 @@ function checkTold({ end, failures }: Told, fault: DiskFault): void {
   else if (end === "failed") tried.failed++;
   else tried.notOpened++;
   if (fault === "short") assertEquals(end, "the end", `a short write is no trouble: ${failures}`);
+  if (fault === "EMFILE" && end !== "the end") {
+    // Who cannot begin says so; who has begun waits.
+    assertEquals(end, "not opened", `${failures}`);
+    assertStringIncludes(String(failures[0]), "too many files are open");
+  }
   if (end === "the end") return;
   assertEquals(failures.length, 1);
   assert(failures[0] instanceof Error);
@@ -175,6 +181,12 @@ for (const end of ["processKill", "powerCut"] as const) {
 Deno.test("faults: a write that takes only some of the bytes, whichever it is", async () => {
   await tellAll("short", 1, "processKill");
 });
+
+for (const count of [1, 4]) {
+  Deno.test(`faults: no more files can be open for ${count} calls, from whichever on`, async () => {
+    await tellAll("EMFILE", count, "processKill");
+  });
+}
 
 Deno.test("faults: what was tried", () => {
   assertEquals(tried.lost, 0);

@@ -30,6 +30,7 @@ function snapshotOf(streamCount: number): Snapshot {
 class ListUse {
   readonly disk: SimulatedDisk;
   readonly list: SegmentList;
+  readonly failures: unknown[] = [];
   #snapshotCount = 0;
 
   constructor(options: { seed?: number; capacity?: number } = {}) {
@@ -39,6 +40,7 @@ class ListUse {
       journalId: JOURNAL_ID,
       segmentBytes: SEGMENT_BYTES,
       takeSnapshot: () => snapshotOf(++this.#snapshotCount),
+      fail: (error) => void this.failures.push(error),
     });
   }
 
@@ -212,6 +214,7 @@ Deno.test("SegmentList: a large checkpoint has a large segment, or there would b
     journalId: JOURNAL_ID,
     segmentBytes: SEGMENT_BYTES,
     takeSnapshot,
+    fail: () => {},
   });
   const { segment } = await list.begin(0);
   segment.append(new Uint8Array(1));
@@ -275,7 +278,7 @@ Deno.test("SegmentList: they go oldest first, one after the other also on the di
     const use = new ListUse({ seed });
     await use.fill(5);
     const names = use.list.all.map(({ name }) => name);
-    void use.list.remove(4).catch(() => {});
+    use.list.remove(4);
     for (let turn = seed % 15; turn > 0; turn--) await undefined;
     use.disk.powerCut();
     const left = use.names;
@@ -288,26 +291,77 @@ Deno.test("SegmentList: what was removed is gone for good, and its file is close
   const use = new ListUse();
   await use.fill(3);
   const [oldest] = use.list.all;
-  const { bytes } = use.list;
-  await use.list.remove(2);
+  const { bytes } = use.list.totals;
+  const { size } = oldest!;
+  use.list.remove(2);
   assertEquals(use.list.all.length, 1);
-  assertEquals(use.list.bytes, bytes - 2 * oldest!.size);
+  assertEquals(use.list.totals.bytes, bytes - 2 * size);
+  await use.list.finishRemoving();
   use.disk.powerCut();
   assertEquals(use.names, [use.list.last.name]);
+});
+
+Deno.test("SegmentList: what is given up later is removed later, and so are all of them", async () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const use = new ListUse({ seed });
+    await use.fill(6);
+    const names = use.list.all.map(({ name }) => name);
+    for (const count of [2, 1, 2]) {
+      use.list.remove(count);
+      for (let turn = seed % 7; turn > 0; turn--) await undefined;
+      const left = use.names;
+      assertEquals(left, names.slice(-left.length), `seed ${seed}: no gap`);
+    }
+    await use.list.finishRemoving();
+    assertEquals([use.names, use.failures], [names.slice(-1), []]);
+  }
+});
+
+Deno.test("SegmentList: a segment that cannot be removed is told, and none after it goes", async () => {
+  for (const call of [1, 2]) {
+    const use = new ListUse();
+    await use.fill(4);
+    use.disk.failAt(call, "EIO");
+    use.list.remove(2);
+    await use.list.finishRemoving();
+    assertEquals([use.failures.length, use.names.length], [1, 5 - call]);
+    use.list.remove(1);
+    await use.list.finishRemoving();
+    assertEquals([use.failures.length, use.names.length], [1, 5 - call]);
+  }
 });
 
 Deno.test("SegmentList: what is wanted is not removed, whoever says so", async () => {
   const use = new ListUse();
   await use.fill(2);
   use.list.oldest.liveCount = 1;
-  await assertRejects(() => use.list.remove(1), Error, "nothing is wanted of it");
+  assertThrows(() => use.list.remove(1), Error, "nothing is wanted of them");
   assertEquals(use.names.length, 2);
 });
 
 Deno.test("SegmentList: it counts what the segments count", async () => {
   const use = new ListUse();
   await use.fill(3);
-  for (const [index, segment] of use.list.all.entries()) segment.liveBytes = 10 ** index;
-  assertEquals(use.list.liveBytes, 111);
-  assertEquals(use.list.bytes, use.disk.list().reduce((sum, { size }) => sum + size, 0));
+  for (const [index, segment] of use.list.all.entries()) {
+    segment.liveBytes = 10 ** index;
+    segment.liveCount = 2 * 10 ** index;
+  }
+  const { totals } = use.list;
+  assertEquals([totals.liveBytes, totals.liveCount], [111, 222]);
+  assertEquals(totals.bytes, use.disk.list().reduce((sum, { size }) => sum + size, 0));
+  use.list.last.size -= 10;
+  use.list.oldest.liveBytes = 0;
+  use.list.oldest.liveCount = 0;
+  use.list.remove(1);
+  assertEquals([totals.liveBytes, totals.liveCount], [110, 220]);
+  const [one, other] = use.list.all;
+  assertEquals(totals.bytes, one!.size + other!.size);
+  // One that is begun in the place of an empty one.
+  await use.list.finishRemoving();
+  const list = new ListUse().list;
+  for (let round = 0; round < 2; round++) {
+    const { segment } = await list.begin(0);
+    segment.liveCount += 5;
+    assertEquals({ ...list.totals }, { bytes: segment.size, liveCount: 5, liveBytes: 0 });
+  }
 });

@@ -80,6 +80,7 @@ export class SimulatedWorld {
   #life = 0;
   #lease: LeasedDisk | undefined;
   #hasFailed = false;
+  #isFailureHeard = false;
   #now = 1000;
 
   constructor({ seed, lying }: WorldOptions) {
@@ -117,11 +118,15 @@ export class SimulatedWorld {
     for (;;) {
       const life = ++this.#life;
       this.#hasFailed = false;
+      this.#isFailureHeard = false;
       this.#lease = new LeasedDisk(this.#disk);
       const opening = openJournal(this.#lease, {
         ...this.#options,
         fail: () => {
-          if (life === this.#life) this.#hasFailed = true;
+          if (life !== this.#life) return;
+          this.#hasFailed = true;
+          // What was told before may still be on its way to whom it was told.
+          this.#turn(4).then(() => void (life === this.#life && (this.#isFailureHeard = true)));
         },
       }).catch((error) => error as Error);
       if (this.#random.chance(0.1)) {
@@ -211,11 +216,19 @@ export class SimulatedWorld {
   /** Plans some trouble with the disk. */
   #planFaults(): void {
     const kind = this.#random.below(10);
-    if (kind > 2) return;
+    if (kind > 3) return;
     this.counts.faults++;
     if (kind === 0) this.#disk.failAt(1 + this.#random.below(12), "EIO");
     else if (kind === 1) this.#disk.failAt(1 + this.#random.below(12), "short");
+    else if (kind === 3) this.#starve();
     else this.#disk.capacity = this.#measureUsed() + this.#random.below(2000);
+  }
+
+  /** Some of the next files cannot be created, since too many are open. */
+  #starve(): void {
+    const first = 1 + this.#random.below(12);
+    const count = 1 + this.#random.below(12);
+    for (let call = first; call < first + count; call++) this.#disk.failAt(call, "EMFILE");
   }
 
   #measureUsed(): number {
@@ -312,7 +325,7 @@ export class SimulatedWorld {
     const life = this.#life;
     const confirm = () => {
       if (life !== this.#life) return;
-      assert(!this.#hasFailed, "no acknowledgement is confirmed after the disk has failed");
+      assert(!this.#isFailureHeard, "no acknowledgement is confirmed after the disk has failed");
       this.counts.acknowledged++;
       this.#model.acknowledge(message, "confirmed");
     };

@@ -1,0 +1,16 @@
+/**
+ * What all segments of a journal have together, summed up as it changes: a journal may have thousands
+ * of them, and is asked for this with every group.
+ *
+ * @module
+ */
+
+/** Sums over the segments of one journal. */
+export class SegmentTotals {
+  /** How many bytes they have. */
+  bytes = 0;
+  /** How many messages in them are not gone. */
+  liveCount = 0;
+  /** The bytes of those. */
+  liveBytes = 0;
+}

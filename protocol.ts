@@ -27,6 +27,9 @@
  *   nothing of what is sent to them, and a slow link does not show otherwise that it takes something:
  *   systems keep megabytes of what is under way.
  *
+ * - `streamMissing`: the broker says by a `streamMissing` frame that a follower that was opened waits
+ *   for a stream that does not exist.
+ *
  * Whatever is malformed is answered with one `error` frame with a fatal code, then the connection is
  * closed; nobody tries to find the next frame. Bytes that were complete frames before it count.
  *
@@ -52,8 +55,9 @@
  * | 04 | `goodbye` | both | JSON {@linkcode Goodbye} |
  * | 05 | `error` | broker | JSON {@linkcode ErrorReport} |
  * | 06 | `stream` | broker | stream u32, name text |
- * | 07 | `streamDeleted` | broker | JSON {@linkcode StreamDeletion} |
+ * | 07 | `streamDeleted` | broker | JSON {@linkcode StreamAbsence} |
  * | 08 | `progress` | client | received u64 |
+ * | 09 | `streamMissing` | broker | JSON {@linkcode StreamAbsence} |
  * | 10 | `request` | client | request u32, JSON `{ "operation", "name", "options" }` |
  * | 11 | `response` | broker | request u32, JSON result |
  * | 12 | `messages` | broker | request u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |

@@ -300,7 +300,10 @@ async function openEngine(
   },
 ): Promise<Engine> {
   const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
-  if (storage.engine === "memory") return new MemoryEngine({ memoryLimit, now, hasten });
+  if (storage.engine === "memory") {
+    const report = (message: string, fields: LogFields) => log.warning(message, fields);
+    return new MemoryEngine({ memoryLimit, now, hasten, report });
+  }
   try {
     const disk = DenoDisk.open(directory);
     const report = (kind: "info" | "warning", message: string, fields?: LogFields) =>

@@ -36,6 +36,7 @@ import type { Event, Stored } from "./event.ts";
 import { explain } from "./explanation.ts";
 import { Follower } from "./follower.ts";
 import { findLiveRuns, type LiveRun } from "./live_run.ts";
+import { Notices, type Report } from "./notices.ts";
 import type { Segment } from "./pager.ts";
 import { peek } from "./peeking.ts";
 import { listByFollower, listOfFollower } from "./pending_entries.ts";
@@ -66,8 +67,8 @@ export interface BrokerOptions {
   readonly wake: () => void;
   /** Is told of a deadline that is earlier than {@linkcode Broker.tick} has said. */
   readonly hasten?: (at: number) => void;
-  /** Is told of a stream that is not served any more, since some of it cannot be read. */
-  readonly noteDamage?: (stream: string, error: BrokerError) => void;
+  /** Is told what an operator should look at. */
+  readonly report?: Report;
   /** How many attachments of followers to streams there may be; by default a million. */
   readonly attachmentsMax?: number;
 }
@@ -82,6 +83,7 @@ export class Broker {
   readonly #dispatcher: Dispatcher;
   readonly #followers = new Set<Follower>();
   readonly #clock: AlarmClock;
+  readonly #notices: Notices;
   readonly #publishing: Publishing;
   readonly #returns: Returns;
   readonly #transfers: Transfers;
@@ -92,6 +94,7 @@ export class Broker {
   constructor(options: BrokerOptions) {
     this.#options = options;
     this.#clock = new AlarmClock(options.hasten);
+    this.#notices = new Notices(options.report);
     const { compilePattern, residency } = options;
     this.#state = new BrokerState({
       compilePattern,
@@ -226,7 +229,7 @@ export class Broker {
 
   /** Says why nothing moves in a stream. */
   explain(name: string, now: number): string[] {
-    return explain(this.#router.requireStream(name), now);
+    return explain(this.#router, name, now);
   }
 
   // Publishing.
@@ -277,6 +280,7 @@ export class Broker {
     }
     for (const stream of streams) this.#attach(follower, stream);
     this.#followers.add(follower);
+    this.#notices.noteFollower(follower, this.#router);
     return follower;
   }
 
@@ -406,6 +410,7 @@ export class Broker {
       state: this.#state,
       dispatcher: this.#dispatcher,
       attempts: new AttemptLog(this.#options.commit),
+      notices: this.#notices,
       clock: this.#clock,
       store,
       settle,
@@ -451,7 +456,7 @@ export class Broker {
 
   #noteDamage(stream: Stream, error: BrokerError): void {
     stream.noteDamage(error);
-    this.#options.noteDamage?.(stream.name, error);
+    this.#notices.noteDamage(stream, error);
   }
 
   /** Throws if there would be too many attachments: patterns can make millions of few bytes. */

@@ -10,6 +10,7 @@ import type { AttemptLog } from "./attempt_log.ts";
 import type { BrokerState } from "./broker_state.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Event, Stored } from "./event.ts";
+import type { Notices } from "./notices.ts";
 import type { Stream } from "./stream.ts";
 
 /** Hears what became of messages that were to be stored. */
@@ -28,6 +29,8 @@ export interface BrokerParts {
   readonly dispatcher: Dispatcher;
   /** What is written of attempts. */
   readonly attempts: AttemptLog;
+  /** What an operator is told. */
+  readonly notices: Notices;
   /** What is to happen at which time. */
   readonly clock: AlarmClock;
   /** Makes messages durable. */

@@ -226,6 +226,8 @@ export interface NackOptions {
 
 /** A follower, as its session sees it. */
 export interface EngineFollower {
+  /** The stream that it is tied to, if there was none of that name when it was opened. */
+  readonly missing?: string | undefined;
   /** Sets how much it may hold unacknowledged. */
   setCredit(messages: number, bytes: number): void;
   /**

@@ -4,16 +4,44 @@
  * @module
  */
 
-import { BrokerError, readProperties } from "../../protocol.ts";
+import { BrokerError, deadNameOf, readProperties } from "../../protocol.ts";
 import type { Follower } from "./follower.ts";
 import type { KeyWait } from "./keys.ts";
+import type { Router } from "./router.ts";
 import type { Stream } from "./stream.ts";
 
 /** So many followers are named. */
 const NAMES_MAX = 3;
 
-/** Explains how a stream stands, and why nothing moves in it, if nothing does. */
-export function explain(stream: Stream, now: number): string[] {
+/**
+ * Explains how a stream stands, and why nothing moves in it, if nothing does.
+ *
+ * @throws {BrokerError} `STREAM_NOT_FOUND` if there is none of that name, and nobody waits for one.
+ */
+export function explain(router: Router, name: string, now: number): string[] {
+  const waiting = router.findWaiting(name);
+  if (waiting.length > 0) return [explainWaiting(name, waiting)];
+  const stream = router.requireStream(name);
+  const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
+  const sentences = explainStream(stream, now);
+  if (dead === 0 || stream.isDead) return sentences;
+  return [
+    ...sentences,
+    `${say(dead, "message", "messages")} went to ${deadNameOf(name)}: ` +
+    `redrive sends ${dead === 1 ? "it" : "them"} back.`,
+  ];
+}
+
+/** Who waits for a stream that does not exist. */
+function explainWaiting(name: string, followers: readonly Follower[]): string {
+  const names = followers.slice(0, NAMES_MAX).map((follower) => `"${follower.name}"`).join(", ");
+  const more = followers.length - NAMES_MAX;
+  return `There is no stream "${name}": ` +
+    `${say(followers.length, "follower waits", "followers wait")} for it to be created, ` +
+    `${names}${more > 0 ? ` and ${more} more` : ""}.`;
+}
+
+function explainStream(stream: Stream, now: number): string[] {
   const { readyCount, delayed } = stream;
   const followers = [...stream.attachments].map(({ follower }) => follower);
   const { pending } = stream.describe("");
@@ -27,7 +55,8 @@ export function explain(stream: Stream, now: number): string[] {
     sentences.push(`The stream is paused: ${waits} until it is resumed.`);
   }
   if (followers.length === 0) {
-    sentences.push(`There is no follower: ${say(readyCount, "message waits", "messages wait")}.`);
+    const waits = readyCount === 0 ? "" : `: ${say(readyCount, "message waits", "messages wait")}`;
+    sentences.push(`There is no follower${waits}.`);
   } else if (stream.ready.count > 0 && !stream.isPaused) {
     sentences.push(...explainCredit(stream, followers));
   }
@@ -144,16 +173,20 @@ function explainHolders(
   followers: readonly Follower[],
   pending: number,
 ): string {
+  const are = say(pending, "message is", "messages are");
   const holders = followers.flatMap(({ name, pending }) => {
     const runs = pending.runs.filter((run) => run.stream === stream);
     const count = runs.reduce((sum, run) => sum + run.count, 0);
-    const since = runs[0]?.deliveredAt ?? 0;
-    return count === 0 ? [] : [`"${name}" (${count}, since ${formatTime(since)})`];
+    const since = formatTime(runs[0]?.deliveredAt ?? 0);
+    return count === 0 ? [] : [{ count, who: `follower "${name}" since ${since}` }];
   });
-  const names = holders.slice(0, NAMES_MAX).join(", ");
-  const more = holders.length > NAMES_MAX ? `, and ${holders.length - NAMES_MAX} more` : "";
-  const who = holders.length === 0 ? "on their way to another stream" : `held by ${names}${more}`;
-  return `${say(pending, "message is", "messages are")} ${who}.`;
+  if (holders.length === 0) {
+    return `${are} on ${pending === 1 ? "its" : "their"} way to another stream.`;
+  }
+  if (holders.length === 1) return `${are} held by ${holders[0]!.who}.`;
+  const parts = holders.slice(0, NAMES_MAX).map(({ count, who }) => `${count} by ${who}`);
+  const more = holders.length - NAMES_MAX;
+  return `${are} held: ${parts.join(", ")}${more > 0 ? `, and others by ${more} more` : ""}.`;
 }
 
 function explainFullness(stream: Stream): string | undefined {

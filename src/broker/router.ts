@@ -110,6 +110,11 @@ export class Router {
     return count;
   }
 
+  /** The followers that are tied to a stream of that name, if there is none. */
+  findWaiting(name: string): readonly Follower[] {
+    return this.#streams.has(name) ? [] : [...this.#directFollowers.get(name) ?? []];
+  }
+
   /** Adds a stream; returns the followers whose binds match it. */
   addStream(stream: Stream): Follower[] {
     this.#streams.set(stream.name, stream);

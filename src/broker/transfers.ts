@@ -70,8 +70,10 @@ export class Transfers {
   bury(stream: Stream, run: ReadyRun, cause: DeadLetterCause, now: number): void {
     const { deadLetter, deadLetterExpired } = stream.options;
     const isKept = cause === "expired" ? deadLetterExpired : deadLetter;
-    if (stream.isDead || !isKept) return this.#forget(stream, run);
-    this.#bury({ stream, run, cause, now });
+    if (!stream.isDead && isKept) return this.#bury({ stream, run, cause, now });
+    // That something expires is what was asked for.
+    if (cause !== "expired") this.#noteGivenUp({ stream, run, cause, now }, run);
+    this.#forget(stream, run);
   }
 
   /** Lets go of messages that nobody holds. */
@@ -202,22 +204,31 @@ export class Transfers {
         return copyWithStory(batch.buffer, offset, story);
       });
       const { count } = batch;
-      this.#transfer(
-        stream,
-        { target, fromId: firstId, batch: joinEntries(entries), now },
-        () => later({ firstId, count }),
-      );
+      this.#transfer(stream, {
+        target,
+        fromId: firstId,
+        batch: joinEntries(entries),
+        now,
+        stored: () => this.#noteGivenUp(burial, { firstId, count }),
+      }, () => later({ firstId, count }));
     }
+  }
+
+  #noteGivenUp({ stream, run, cause, now }: Burial, { firstId: id, count }: IdRange): void {
+    const { attempts } = run;
+    this.#parts.notices.noteGivenUp(stream, { id, count, attempts, cause, now });
   }
 
   /** Stores messages of a stream in another one, which is the end of them here. */
   #transfer(
     stream: Stream,
-    { target, fromId, batch, now }: {
+    { target, fromId, batch, now, stored }: {
       readonly target: Stream;
       readonly fromId: number;
       readonly batch: MessageBatch;
       readonly now: number;
+      /** Hears that they are there, while they are still known here. */
+      readonly stored?: () => void;
     },
     failed: (error: BrokerError) => void,
   ): void {
@@ -244,6 +255,7 @@ export class Transfers {
     }, {
       stored: (event) => {
         end();
+        stored?.();
         this.#parts.state.apply(event);
         this.makeRoom(target, { firstId, count });
       },

@@ -233,12 +233,13 @@ export interface Cursor {
   redrive(stream: string, options?: RedriveOptions): Promise<RedriveResult>;
   /**
    * Says in sentences, for a person, why a stream's messages are delivered or are not: whether it is
-   * paused, who follows it, what they hold, what is held back until when.
+   * paused, who follows it, what they hold, what is held back until when, what went to the dead
+   * letters. Of a stream that does not exist it says who waits for it.
    *
    * @param stream The stream's name.
    * @param call A signal to stop waiting.
    * @throws {RangeError} If the name is not allowed.
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND` if there is none and nobody waits for it.
    */
   explain(stream: string, call?: CallOptions): Promise<string[]>;
 }

@@ -59,6 +59,19 @@ export interface StreamDeletedStatus {
   readonly follower: string;
 }
 
+/**
+ * A follower waits for a stream that does not exist: its name may be wrong, or it is created later.
+ * It is told when the follower is opened, and again when the connection comes back.
+ */
+export interface StreamMissingStatus {
+  /** What has happened. */
+  readonly type: "streamMissing";
+  /** The stream's name. */
+  readonly stream: string;
+  /** The follower's name. It gets messages as soon as there is such a stream. */
+  readonly follower: string;
+}
+
 /** The connection is closed for good; nothing comes after it. */
 export interface ClosedStatus {
   /** What has happened. */
@@ -73,7 +86,11 @@ export type ConnectionStatus =
   | LostStatus
   | ReconnectingStatus
   | StreamDeletedStatus
+  | StreamMissingStatus
   | ClosedStatus;
+
+/** What is a state that a connection is in. An attempt and a stream that is not there are news only. */
+const STATES: ReadonlySet<ConnectionStatus["type"]> = new Set(["connected", "lost", "closed"]);
 
 /** So many events are kept for somebody who does not read them; the oldest go. */
 const KEPT_MAX = 1000;
@@ -87,9 +104,7 @@ export class StatusBoard {
 
   /** Tells what has happened. */
   post(status: ConnectionStatus): void {
-    // An attempt and a stream that is gone are news, but no state that a connection is in.
-    const isState = status.type !== "reconnecting" && status.type !== "streamDeleted";
-    if (isState) this.#current = status;
+    if (STATES.has(status.type)) this.#current = status;
     for (const reader of this.#readers) reader.add(status);
     if (status.type === "closed") this.#readers.clear();
   }

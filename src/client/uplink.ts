@@ -23,7 +23,6 @@ import {
   readVerdict,
   type RequestFields,
   type SessionLimits,
-  type StreamDeletion,
   writeRequest,
 } from "../../protocol.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
@@ -281,11 +280,11 @@ export class Uplink {
     this.#requests.delete(request);
   }
 
-  /** A stream is gone that a follower took from. */
-  handleStreamDeleted({ follower, stream }: StreamDeletion): void {
+  /** A stream is gone that a follower took from, or is not there yet. */
+  handleAbsence(type: "streamDeleted" | "streamMissing", frame: FrameDecoder): void {
+    const { follower, stream } = readControlFrame(frame, type);
     const member = this.followers.get(follower);
-    if (member === undefined) return;
-    this.#board.post({ type: "streamDeleted", stream, follower: member.name });
+    if (member !== undefined) this.#board.post({ type, stream, follower: member.name });
   }
 
   /** Tells whoever caused an error. */
@@ -351,9 +350,8 @@ const handlers: Record<number, (uplink: Uplink, frame: FrameDecoder) => void> = 
     const { request, messages } = readMessages(frame);
     uplink.respond({ request, result: messages });
   },
-  [FrameType.streamDeleted]: (uplink, frame) => {
-    uplink.handleStreamDeleted(readControlFrame(frame, "streamDeleted"));
-  },
+  [FrameType.streamDeleted]: (uplink, frame) => uplink.handleAbsence("streamDeleted", frame),
+  [FrameType.streamMissing]: (uplink, frame) => uplink.handleAbsence("streamMissing", frame),
   [FrameType.error]: (uplink, frame) => uplink.handleError(readControlFrame(frame, "error")),
   [FrameType.confirm]: (uplink, frame) => {
     const fields = readConfirm(frame);

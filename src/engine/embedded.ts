@@ -31,9 +31,11 @@ import { ReplyStreams } from "../broker/reply_streams.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** What makes an engine of the rules. */
-export interface EmbeddedEngineOptions
-  extends
-    Pick<BrokerOptions, "durability" | "residency" | "store" | "commit" | "settle" | "hasten"> {
+export interface EmbeddedEngineOptions extends
+  Pick<
+    BrokerOptions,
+    "durability" | "residency" | "store" | "commit" | "settle" | "hasten" | "report"
+  > {
   /** Its name in settings and in the handshake. */
   readonly name: string;
   /** Tells the time, in milliseconds. */
@@ -42,8 +44,6 @@ export interface EmbeddedEngineOptions
   readonly schedule: (work: () => void) => void;
   /** Tells why so many more bytes of messages cannot be stored beside those there are, if so. */
   readonly findObstacle?: (bytes: number, bytesStored: number) => BrokerError | undefined;
-  /** Is told of a stream that is not served any more, since some of it cannot be read. */
-  readonly noteDamage?: (stream: string, error: BrokerError) => void;
 }
 
 /** Streams in this process. */
@@ -144,7 +144,10 @@ export class EmbeddedEngine implements Engine {
     const { broker } = this;
     const { now } = this.#options;
     const follower = broker.openFollower(options, sink);
+    const { bindType, routeString } = options.bind;
+    const isMissing = bindType === "direct" && follower.attachments.size === 0;
     return {
+      missing: isMissing ? routeString : undefined,
       setCredit: (messages, bytes) => broker.setCredit(follower, messages, bytes),
       ack: (ranges, isConfirmed) => {
         if (!isConfirmed) return broker.ack(follower, ranges, now());

@@ -32,9 +32,8 @@ export class JournalEngine extends EmbeddedEngine {
       commit: (event, written) => journal.commit(event, written),
       settle: (done) => journal.settle(done),
       schedule: queueMicrotask,
+      report: (message, fields) => options.report("warning", message, fields),
       findObstacle: (bytes) => journal.findObstacle(bytes),
-      noteDamage: (stream, error) =>
-        options.report("warning", "a stream is not served", { stream, error: error.message }),
     });
     this.#journal = journal;
   }

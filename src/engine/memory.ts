@@ -6,6 +6,7 @@
  */
 
 import { BrokerError } from "../../protocol.ts";
+import type { Report } from "../broker/notices.ts";
 import { Residency } from "../broker/residency.ts";
 import { EmbeddedEngine } from "./embedded.ts";
 
@@ -17,16 +18,19 @@ export interface MemoryEngineOptions {
   readonly now: () => number;
   /** Is told of a deadline that is earlier than `tick` has said. */
   readonly hasten?: (at: number) => void;
+  /** Is told what an operator should look at. */
+  readonly report?: Report;
 }
 
 /** Streams in memory. */
 export class MemoryEngine extends EmbeddedEngine {
-  constructor({ memoryLimit, now, hasten }: MemoryEngineOptions) {
+  constructor({ memoryLimit, now, hasten, report }: MemoryEngineOptions) {
     super({
       name: "memory",
       durability: "memory",
       now,
       ...hasten && { hasten },
+      ...report && { report },
       residency: new Residency({ bytesMax: Infinity, pager: undefined }),
       // Nothing can be more durable here than it is at once.
       store: (event, outcome) => outcome.stored(event),

@@ -15,7 +15,7 @@ import { findLabelMistake } from "./limits.ts";
  * What this version of the code can do beyond the first version of the protocol. What both sides of
  * a session name is in force.
  */
-export const CAPABILITIES: readonly string[] = ["progress"];
+export const CAPABILITIES: readonly string[] = ["progress", "streamMissing"];
 
 /** What a member is tied to, as the wire says it. */
 export interface BindFields {
@@ -149,8 +149,11 @@ export interface Refusal {
   readonly details?: ErrorDetails;
 }
 
-/** `streamDeleted`: a stream is gone that a follower was attached to. */
-export interface StreamDeletion {
+/**
+ * `streamDeleted`: a stream is gone that a follower was attached to; `streamMissing`: there is none that
+ * it could be attached to.
+ */
+export interface StreamAbsence {
   /** The follower's number. */
   readonly follower: number;
   /** The stream's name. */
@@ -176,7 +179,9 @@ export interface ControlFrames {
   /** A batch not stored. */
   readonly refuse: Refusal;
   /** A stream that is gone. */
-  readonly streamDeleted: StreamDeletion;
+  readonly streamDeleted: StreamAbsence;
+  /** A stream that is not there. */
+  readonly streamMissing: StreamAbsence;
 }
 
 /** Writes a control frame. */
@@ -251,11 +256,13 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     message: fields.text("message"),
     ...fields.details(),
   }),
-  streamDeleted: (fields) => ({
-    follower: fields.count("follower"),
-    stream: fields.text("stream"),
-  }),
+  streamDeleted: readAbsence,
+  streamMissing: readAbsence,
 };
+
+function readAbsence(fields: Fields): StreamAbsence {
+  return { follower: fields.count("follower"), stream: fields.text("stream") };
+}
 
 function readLimits(fields: Fields): SessionLimits {
   return {

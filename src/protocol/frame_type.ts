@@ -23,6 +23,8 @@ export const FrameType = {
   streamDeleted: 0x07,
   /** Client: how much it has received; only with the capability of this name. */
   progress: 0x08,
+  /** Broker: a stream is not there that a follower is tied to; only with the capability of this name. */
+  streamMissing: 0x09,
   /** Client: a cursor's operation. */
   request: 0x10,
   /** Broker: the answer to a request, or to an acknowledgement that wants one. */

@@ -72,6 +72,7 @@ export class Session implements LinkOwner, SessionHost {
   readonly followers: SessionMembers<SessionFollower> = new SessionMembers("follower");
   /** Its requests that wait for replies, and its replies. */
   readonly replies: SessionReplies = new SessionReplies(this);
+  capabilities: readonly string[] = [];
   readonly #handOver: ((session: Session) => void) | undefined;
   #isHandedOver = false;
   readonly #requests: SessionRequests;
@@ -391,8 +392,8 @@ export class Session implements LinkOwner, SessionHost {
   #handleHello(frame: FrameDecoder): void {
     const { client, capabilities } = readHello(frame);
     this.#client = client;
-    const shared = CAPABILITIES.filter((name) => capabilities.includes(name));
-    writeControlFrame(this.link.writer, "welcome", this.#welcome(shared));
+    this.capabilities = CAPABILITIES.filter((name) => capabilities.includes(name));
+    writeControlFrame(this.link.writer, "welcome", this.#welcome(this.capabilities));
     this.link.flush();
     frame.raiseLimit(this.context.limits.frameBytes);
     this.#watch?.noteReady();

@@ -38,6 +38,7 @@ export class SessionFollower implements FollowerSink {
     this.#number = options.follower;
     try {
       this.#follower = session.engine.openFollower(options, this);
+      this.#noteMissing(this.#follower.missing);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       session.report(error, { follower: options.follower });
@@ -89,6 +90,13 @@ export class SessionFollower implements FollowerSink {
     const session = this.#session;
     if (session.isOver) return;
     writeControlFrame(session.link.writer, "streamDeleted", { follower: this.#number, stream });
+    session.link.flush();
+  }
+
+  #noteMissing(stream: string | undefined): void {
+    const session = this.#session;
+    if (stream === undefined || !session.capabilities.includes("streamMissing")) return;
+    writeControlFrame(session.link.writer, "streamMissing", { follower: this.#number, stream });
     session.link.flush();
   }
 

@@ -235,6 +235,9 @@ Deno.test("Connection.status() tells what happens, to each who asks", async () =
   assertEquals((await next())?.type, "lost");
   assertEquals(await next(), { type: "reconnecting", attempt: 1 });
   assertEquals(await next(), connected);
+  assertEquals(await next(), { type: "streamMissing", stream: "gone", follower: "mourner" });
+  connection.follower("ordrs", { name: "worker" });
+  assertEquals(await next(), { type: "streamMissing", stream: "ordrs", follower: "worker" });
   controller.abort(new Error("enough"));
   await assertRejects(() => impatient.next(), Error, "enough");
   await connection.close();

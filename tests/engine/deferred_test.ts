@@ -7,4 +7,7 @@
 import { DeferredEngine } from "../support/deferred_engine.ts";
 import { engineConformance } from "./engine_conformance.ts";
 
-engineConformance("deferred", (now) => Promise.resolve({ engine: new DeferredEngine(now) }));
+engineConformance(
+  "deferred",
+  (now, report) => Promise.resolve({ engine: new DeferredEngine(now, report) }),
+);

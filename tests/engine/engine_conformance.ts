@@ -7,9 +7,15 @@
  */
 
 import type { Engine } from "../../src/broker/engine.ts";
+import type { Report } from "../../src/broker/notices.ts";
 import { registerAcknowledgementTests, registerReturnTests } from "./conformance/acknowledging.ts";
 import { registerDeadLetterTests } from "./conformance/dead_letters.ts";
-import { EngineUse, type Register, TestClock } from "./conformance/engine_use.ts";
+import {
+  EngineUse,
+  type Register,
+  type ReportedNotice,
+  TestClock,
+} from "./conformance/engine_use.ts";
 import { registerFailureTests, registerTimeoutTests } from "./conformance/failing.ts";
 import { registerCreditTests, registerDeliveryTests } from "./conformance/following.ts";
 import { registerLimitTests } from "./conformance/limits.ts";
@@ -19,7 +25,11 @@ import { registerPublishTests, registerRepetitionTests } from "./conformance/pub
 import { registerReplyRestartTests, registerReplyTests } from "./conformance/replying.ts";
 import { registerOrderRestartTests, registerRestartTests } from "./conformance/restarting.ts";
 import { registerBindTests, registerStreamTests } from "./conformance/streams.ts";
-import { registerExplanationTests, registerTendingTests } from "./conformance/tending.ts";
+import {
+  registerExplanationTests,
+  registerNoticeTests,
+  registerTendingTests,
+} from "./conformance/tending.ts";
 import { registerDelayTests, registerExpiryTests } from "./conformance/timing.ts";
 
 /** An engine without any streams, and how to have it again after its end. */
@@ -35,19 +45,23 @@ export interface OpenedEngine {
  * Registers the tests of an engine.
  *
  * @param name The engine's name, for the tests' names.
- * @param open Gives an engine that tells the time by a function.
+ * @param open Gives an engine that tells the time by a function, and reports to another one.
  * @param survives Whether it is there again after its end.
  */
 export function engineConformance(
   name: string,
-  open: (now: () => number) => Promise<OpenedEngine>,
+  open: (now: () => number, report: Report) => Promise<OpenedEngine>,
   { survives = false }: { readonly survives?: boolean } = {},
 ): void {
   const test: Register = (what, run) => {
     Deno.test(`${name} engine: ${what}`, async () => {
       const clock = new TestClock();
-      const { engine, reopen, dispose } = await open(() => clock.now);
-      const use = new EngineUse(engine, clock, reopen);
+      const reports: ReportedNotice[] = [];
+      const { engine, reopen, dispose } = await open(
+        () => clock.now,
+        (message, fields) => reports.push({ message, fields }),
+      );
+      const use = new EngineUse(engine, { clock, reopen, reports });
       try {
         await run(use);
       } finally {
@@ -75,6 +89,7 @@ export function engineConformance(
   registerLimitTests(test);
   registerTendingTests(test);
   registerExplanationTests(test);
+  registerNoticeTests(test);
   registerReplyTests(test);
   if (survives) {
     registerRestartTests(test);

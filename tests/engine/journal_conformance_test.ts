@@ -5,10 +5,18 @@
  * @module
  */
 
+import type { Report } from "../../src/broker/notices.ts";
 import { openJournal, type TestJournalOptions } from "../support/journals.ts";
 import { SimulatedDisk } from "../support/simulated_disk.ts";
 import { TestDirectory } from "../support/journals.ts";
 import { engineConformance } from "./engine_conformance.ts";
+
+/** What a journal tells of beside its own affairs. */
+function forOperators(tell: Report): Required<TestJournalOptions>["report"] {
+  return (level, message, fields = {}) => {
+    if (level === "warning") tell(message, fields);
+  };
+}
 
 const variants: [what: string, options: TestJournalOptions][] = [
   ["journal", {}],
@@ -16,9 +24,10 @@ const variants: [what: string, options: TestJournalOptions][] = [
   ["journal, never", { level: "never" }],
 ];
 for (const [what, options] of variants) {
-  engineConformance(what, async (now) => {
+  engineConformance(what, async (now, tell) => {
     const directory = await TestDirectory.create();
-    const open = () => openJournal(directory.openDisk(), { ...options, now });
+    const report = forOperators(tell);
+    const open = () => openJournal(directory.openDisk(), { ...options, now, report });
     return {
       engine: await open(),
       reopen: open,
@@ -27,8 +36,9 @@ for (const [what, options] of variants) {
   }, { survives: true });
 }
 
-engineConformance("journal, tiny", async (now) => {
+engineConformance("journal, tiny", async (now, tell) => {
   const disk = new SimulatedDisk({ seed: 1 });
-  const open = () => openJournal(disk, { segmentBytes: 2048, memoryLimit: 1, now });
+  const report = forOperators(tell);
+  const open = () => openJournal(disk, { segmentBytes: 2048, memoryLimit: 1, now, report });
   return { engine: await open(), reopen: open };
 }, { survives: true });

@@ -13,7 +13,10 @@ import { engineConformance } from "./engine_conformance.ts";
 
 engineConformance(
   "memory",
-  (now) => Promise.resolve({ engine: new MemoryEngine({ memoryLimit: 64 * 1024 * 1024, now }) }),
+  (now, report) => {
+    const engine = new MemoryEngine({ memoryLimit: 64 * 1024 * 1024, now, report });
+    return Promise.resolve({ engine });
+  },
 );
 
 /** The bytes in front of each body. */

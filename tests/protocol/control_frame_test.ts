@@ -86,6 +86,7 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
     details,
   }, { ...plain, requiredKeys: ["publisher", "sequence", "count", "code", "message"] }),
   streamDeleted: fc.record({ follower: number32, stream: text }, plain),
+  streamMissing: fc.record({ follower: number32, stream: text }, plain),
 };
 
 const controlNames = Object.keys(controlFrames) as (keyof ControlFrames)[];
@@ -143,6 +144,7 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
   openReplies: { stream: "$reply.1" },
   refuse: { publisher: 1, sequence: 2, count: 3, code: "STREAM_NOT_FOUND", message: "why" },
   streamDeleted: { follower: 1, stream: "orders" },
+  streamMissing: { follower: 1, stream: "orders" },
 };
 
 /** What may be missing. */

@@ -21,6 +21,7 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "6 stream",
     "7 streamDeleted",
     "8 progress",
+    "9 streamMissing",
     "10 request",
     "11 response",
     "12 messages",

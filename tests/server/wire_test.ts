@@ -477,6 +477,25 @@ Deno.test("ack: a delivery given back and taken by another is STALE_DELIVERY", a
   assertEquals(await countsOf(holder), { ready: 0, pending: 1 });
 });
 
+Deno.test("streamMissing: a client that can read it is told that its follower waits", async () => {
+  await using sessions = new Sessions();
+  const client = sessions.connect();
+  assertEquals(
+    (await client.shakeHands("new", ["streamMissing"])).capabilities,
+    ["streamMissing"],
+  );
+  await client.openFollower(1, "ordrs");
+  assertEquals(await client.expect("streamMissing"), { follower: 1, stream: "ordrs" });
+  const older = await sessions.open();
+  await older.openFollower(1, "ordrs");
+  await older.openFollower(2, /ordrs/);
+  // Nothing comes before the answer to this.
+  await older.ask("createStream", "ordrs");
+  await client.openFollower(2, "ordrs");
+  await client.openFollower(3, /nothing/);
+  await client.ask("getStream", "ordrs");
+});
+
 Deno.test("ack: deliveries of a deleted stream are STALE_DELIVERY", async () => {
   await using scene = await startHolding(2);
   const { client, holder } = scene;

@@ -7,12 +7,13 @@
 
 import { setImmediate } from "node:timers";
 import type { Stored } from "../../src/broker/event.ts";
+import type { Report } from "../../src/broker/notices.ts";
 import { Residency } from "../../src/broker/residency.ts";
 import { EmbeddedEngine } from "../../src/engine/embedded.ts";
 
 /** The rules with commits that come a turn later, in groups. */
 export class DeferredEngine extends EmbeddedEngine {
-  constructor(now: () => number = () => 1000) {
+  constructor(now: () => number, report?: Report) {
     let group: (() => void)[] = [];
     const defer = (finish: () => void) => {
       group.push(finish);
@@ -27,6 +28,7 @@ export class DeferredEngine extends EmbeddedEngine {
       name: "deferred",
       durability: "deferred",
       now,
+      ...report && { report },
       residency: new Residency({ bytesMax: Infinity, pager: undefined }),
       store: (event, outcome) => {
         const kept = keep(event);

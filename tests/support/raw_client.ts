@@ -33,7 +33,7 @@ import {
   readVerdict,
   type Refusal,
   type RequestOptions,
-  type StreamDeletion,
+  type StreamAbsence,
   type VerdictFields,
   type Welcome,
   writeControlFrame,
@@ -59,7 +59,8 @@ export interface BrokerFrames {
   readonly goodbye: Goodbye;
   readonly error: ErrorReport;
   readonly stream: { readonly stream: number; readonly name: string };
-  readonly streamDeleted: StreamDeletion;
+  readonly streamDeleted: StreamAbsence;
+  readonly streamMissing: StreamAbsence;
   readonly response: { readonly request: number; readonly result: unknown };
   readonly messages: { readonly request: number; readonly messages: PeekedMessages };
   readonly confirm: ConfirmFields;
@@ -87,6 +88,7 @@ const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFr
   error: (frame) => readControlFrame(frame, "error"),
   stream: readStream,
   streamDeleted: (frame) => readControlFrame(frame, "streamDeleted"),
+  streamMissing: (frame) => readControlFrame(frame, "streamMissing"),
   response: readResponse,
   messages: readMessages,
   confirm: readConfirm,

@@ -162,7 +162,9 @@ export class TestBroker {
       commit: (event, written) => this.commit(event, written),
       settle: (done) => this.#defer({ finish: done }),
       wake: () => this.isWoken = true,
-      noteDamage: (stream) => void this.damaged.push(stream),
+      report: (message, { stream }) => {
+        if (message === "a stream is not served") this.damaged.push(stream as string);
+      },
     });
     for (const stream of setup) if (typeof stream === "string") this.create(stream);
   }

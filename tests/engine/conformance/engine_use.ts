@@ -149,18 +149,34 @@ export class Following {
   }
 }
 
+/** What an operator was told. */
+export interface ReportedNotice {
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** What goes with an engine. */
+export interface EngineUseOptions {
+  readonly clock?: TestClock | undefined;
+  readonly reopen?: (() => Promise<Engine>) | undefined;
+  readonly reports?: readonly ReportedNotice[];
+}
+
 /** An engine under test, with a few words to use it. */
 export class EngineUse {
   engine: Engine;
   /** The engine's time. */
   readonly clock: TestClock;
+  /** What an operator was told. */
+  readonly reports: readonly ReportedNotice[];
   readonly #reopen: (() => Promise<Engine>) | undefined;
   #fenceCount = 0;
 
-  constructor(engine: Engine, clock?: TestClock, reopen?: () => Promise<Engine>) {
+  constructor(engine: Engine, options: EngineUseOptions = {}) {
     this.engine = engine;
-    this.clock = clock ?? new TestClock();
-    this.#reopen = reopen;
+    this.clock = options.clock ?? new TestClock();
+    this.reports = options.reports ?? [];
+    this.#reopen = options.reopen;
   }
 
   /** Lets time pass; the engine does what is due. */

@@ -126,7 +126,8 @@ export function registerExplanationTests(test: Register): void {
     const text = await explain(use);
     const due = new Date(use.clock.now + 5000).toISOString();
     assert(text.includes(`1 message is delayed; it is due at ${due}`), text);
-    assert(text.includes(`1 message is held by "worker" (1, since`), text);
+    const since = new Date(use.clock.now).toISOString();
+    assert(text.includes(`1 message is held by follower "worker" since ${since}.`), text);
   });
 
   test("it explains the latest time that can be said", async (use) => {
@@ -150,6 +151,121 @@ export function registerExplanationTests(test: Register): void {
       (await use.engine.explain("orders.dead")).join(" "),
       /no follower: 1 message waits/,
     );
+  });
+}
+
+/** Registers what an engine tells an operator of its own accord. */
+export function registerNoticeTests(test: Register): void {
+  test("it explains where dead letters went", async (use) => {
+    await bury(use, "a", "b");
+    const text = await explain(use);
+    assert(text.includes("2 messages went to orders.dead: redrive sends them back."), text);
+    assertMatch(text, /The stream is empty: all 2 messages up to now are gone/);
+    await use.engine.purgeStream("orders.dead");
+    assert(!(await explain(use)).includes("orders.dead"));
+  });
+
+  test("it explains that followers wait for a stream that is not there", async (use) => {
+    const followers = ["a", "b", "c", "d"].map((name) => use.follower("ordrs", { name }));
+    use.follower(/ordrs/, { name: "pattern" });
+    assertEquals(await use.engine.explain("ordrs"), [
+      'There is no stream "ordrs": 4 followers wait for it to be created, "a", "b", "c" and 1 more.',
+    ]);
+    for (const { port } of followers.slice(1)) port.close();
+    assertEquals(await use.engine.explain("ordrs"), [
+      'There is no stream "ordrs": 1 follower waits for it to be created, "a".',
+    ]);
+    await use.create("ordrs");
+    assertMatch((await use.engine.explain("ordrs")).join(), /The stream is empty/);
+  });
+
+  test("it explains who holds messages, and what has no follower", async (use) => {
+    await use.create("orders");
+    const publisher = use.publisher("orders");
+    await publisher.store("a", "b", "c");
+    const followers = ["one", "two"].map((name) => use.follower("orders", { name, messages: 1 }));
+    const third = use.follower("orders", { name: "three", messages: 1 });
+    for (const follower of [...followers, third]) await follower.received(1);
+    const at = new Date(use.clock.now).toISOString();
+    assertEquals(
+      await explain(use),
+      `3 messages are held: 1 by follower "one" since ${at}, ` +
+        `1 by follower "two" since ${at}, 1 by follower "three" since ${at}.`,
+    );
+    await followers[0]!.nack([1], { delayMs: 5000 });
+    for (const follower of followers) follower.port.close();
+    await third.ack(1);
+    third.port.close();
+    await use.engine.purgeStream("orders");
+    await publisher.storeWished({ text: "d", delayMs: 5000 });
+    assertMatch(await explain(use), /^There is no follower\. 1 message is delayed;/);
+  });
+
+  test("the first dead letter of a stream is told, the others are counted", async (use) => {
+    await use.createWith("orders", { maxDeliveries: 1 });
+    const publisher = use.publisher("orders");
+    const follower = use.follower("orders");
+    const fail = async (tag: number) => {
+      await publisher.store("a");
+      await follower.received(tag);
+      await follower.nack([tag], { reason: `failure ${tag}` });
+      await use.fence();
+    };
+    await fail(1);
+    const first = {
+      message: "a message went to the dead letters",
+      fields: {
+        stream: "orders",
+        id: 1,
+        to: "orders.dead",
+        cause: "maxDeliveries",
+        attempts: 1,
+        reason: "failure 1",
+      },
+    };
+    assertEquals(use.reports, [first]);
+    await fail(2);
+    await fail(3);
+    assertEquals(use.reports.length, 1);
+    use.advance(10 * 60 * 1000);
+    await fail(4);
+    assertEquals(use.reports.slice(1), [{
+      message: "more messages went to the dead letters",
+      fields: { stream: "orders", to: "orders.dead", count: 3 },
+    }]);
+    await fail(5);
+    assertEquals(use.reports.length, 2);
+  });
+
+  test("a message that is given up without dead letters is told, one that expires is not", async (use) => {
+    await use.createWith("orders", { deadLetter: false });
+    await use.publisher("orders").storeWished({ text: "a", ttlMs: 1000 }, { text: "b" });
+    use.advance(1000);
+    const follower = use.follower("orders");
+    await follower.received(1);
+    assertEquals(use.reports, []);
+    await follower.reject([1], "never");
+    const [notice] = use.reports;
+    assertEquals(notice?.message, "a message was given up");
+    assertEquals([notice?.fields.id, notice?.fields.reason, notice?.fields.to], [
+      2,
+      "never",
+      undefined,
+    ]);
+  });
+
+  test("a follower that waits for a stream that is not there is told, once for all of them", async (use) => {
+    const follower = use.follower("ordrs", { name: "worker" });
+    assertEquals(follower.port.missing, "ordrs");
+    use.follower("ordrs", { name: "another" });
+    use.follower(/ordrs/);
+    assertEquals(use.reports, [{
+      message: "a follower waits for a stream that does not exist",
+      fields: { stream: "ordrs", follower: "worker" },
+    }]);
+    await use.create("ordrs");
+    assertEquals(use.follower("ordrs").port.missing, undefined);
+    assertEquals(use.reports.length, 1);
   });
 }
 

@@ -17,6 +17,7 @@ import {
 import type { Clock, ClockTimer } from "../transport/clock.ts";
 import type { Link } from "../transport/link.ts";
 import { whenAborted } from "./call_options.ts";
+import { traceCaller } from "./caller_trace.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { BatchWaiter } from "./outgoing_batch.ts";
 import { ReceivedReply, type Reply } from "./reply.ts";
@@ -56,14 +57,14 @@ export class PendingRequest implements BatchWaiter {
     times: { timeoutMs: number; now: number },
     place: () => EncodedOptions,
   ) {
-    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    const { promise, resolve } = Promise.withResolvers<Reply>();
     this.owner = owner;
     this.timeoutMs = times.timeoutMs;
     this.deadline = times.now + times.timeoutMs;
     this.promise = promise;
     this.#place = place;
     this.#resolve = resolve;
-    this.#reject = reject;
+    this.#reject = (reason) => resolve(traceCaller(reason as Error));
   }
 
   /** Whether it has been given up: what of it is not sent yet need not be. */

@@ -28,6 +28,7 @@ import {
 import { type Clock, systemClock } from "../transport/clock.ts";
 import type { Link } from "../transport/link.ts";
 import { type CallOptions, whenAborted } from "./call_options.ts";
+import { type CallSite, noteCallSite, traceCaller } from "./caller_trace.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { FollowingMember, Member, PublishingMember } from "./member.ts";
 import { SpareBuffers } from "./spare_buffers.ts";
@@ -199,6 +200,7 @@ export class Uplink {
       (writer, request) => writeRequest(writer, { request, ...query }),
       options,
       repeat,
+      noteCallSite(),
     );
   }
 
@@ -208,11 +210,13 @@ export class Uplink {
    * @param write Writes the frame.
    * @param options A signal: after it, the answer is not looked at.
    * @param repeat What to ask again on a new link; without it the call fails with the link.
+   * @param site Where the call was made, if that was noted.
    */
   sendRequest(
     write: (writer: FrameWriter, request: number) => void,
     options?: CallOptions,
     repeat?: Query,
+    site?: CallSite,
   ): Promise<unknown> {
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(signal.reason);
@@ -224,7 +228,9 @@ export class Uplink {
       );
     }
     const request = this.nextNumber();
-    const pending: PendingRequest = { ...Promise.withResolvers<unknown>(), repeat, sentCount: 0 };
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const reject = (error: Error) => resolve(traceCaller(error, site));
+    const pending: PendingRequest = { promise, resolve, reject, repeat, sentCount: 0 };
     const entry = signal === undefined ? pending : this.#abortWith(signal, request, pending);
     this.#requests.set(request, entry);
     if (link === undefined) return pending.promise;

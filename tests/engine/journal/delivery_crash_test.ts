@@ -37,7 +37,7 @@ async function cutPower(seed: number): Promise<void> {
       now: () => clock.now,
       fail: () => {},
     });
-  const use = new EngineUse(await open(), clock, open);
+  const use = new EngineUse(await open(), { clock, reopen: open });
   await use.createWith("orders", { backoffMs: [10], maxDeliveries: 60_000 });
   const texts = Array.from({ length: MESSAGES }, (_, index) => `message ${index}`);
   await use.publisher("orders", "p").store(...texts);

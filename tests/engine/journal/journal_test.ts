@@ -26,7 +26,7 @@ async function begin(disk: Disk, options: TestJournalOptions = {}) {
     fail: (error) => void failures.push(error),
     ...options,
   });
-  return { use: new EngineUse(engine, clock), failures };
+  return { use: new EngineUse(engine, { clock }), failures };
 }
 
 /** Fills so many segments of a stream. */

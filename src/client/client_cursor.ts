@@ -8,6 +8,7 @@ import {
   BrokerError,
   DEAD_SUFFIX,
   deadNameOf,
+  DIFFERENCE_WAYS,
   findLabelMistake,
   findStreamNameMistake,
   findStreamOptionsMistake,
@@ -18,11 +19,12 @@ import {
   type PendingEntry,
   type PendingEntryList,
   type RequestOptions,
+  type StreamCreation,
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../protocol.ts";
 import type { CallOptions } from "./call_options.ts";
-import type { Cursor, PeekOptions } from "./cursor.ts";
+import type { CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
 import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
 import {
   checkRedriveOptions,
@@ -43,11 +45,23 @@ export class ClientCursor implements Cursor {
     this.#uplink = uplink;
   }
 
-  async createStream(name: string, stream?: StreamOptionsInput, call?: CallOptions): Promise<void> {
+  async createStream(
+    name: string,
+    stream?: StreamOptionsInput,
+    call: CreateStreamOptions = {},
+  ): Promise<StreamCreation> {
     checkStreamName(name);
-    if (stream === undefined) return void await this.#ask("createStream", name, call);
-    checkStreamOptions("create", name, stream);
-    await this.#ask("createStream", name, call, { stream });
+    checkStreamOptions("create", name, stream ?? {});
+    const { ifDifferent } = call;
+    if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
+      throw new RangeError(
+        `Cannot create stream "${name}": ifDifferent is one of ${DIFFERENCE_WAYS.join(", ")}, ` +
+          `found ${JSON.stringify(ifDifferent)}`,
+      );
+    }
+    const given = { ...stream && { stream }, ...ifDifferent && { ifDifferent } };
+    const options = Object.keys(given).length === 0 ? undefined : given;
+    return await this.#ask("createStream", name, call, options) as StreamCreation;
   }
 
   async updateStream(name: string, stream: StreamOptionsInput, call?: CallOptions): Promise<void> {

@@ -5,14 +5,27 @@
  */
 
 import type {
+  DifferenceWay,
   PendingEntry,
   PendingEntryList,
+  StreamCreation,
   StreamInfo,
   StreamOptionsInput,
 } from "../../protocol.ts";
 import type { CallOptions } from "./call_options.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 import type { RedriveOptions, RedriveResult } from "./redrive.ts";
+
+/** How to create a stream that may be there already. */
+export interface CreateStreamOptions extends CallOptions {
+  /**
+   * What to do if there is one with other options than those that are given: `"keep"` leaves it as it
+   * is, `"update"` sets the given ones, `"fail"` rejects with `STREAM_DIFFERS`.
+   *
+   * @default {"keep"}
+   */
+  readonly ifDifferent?: DifferenceWay;
+}
 
 /** Options of {@linkcode Cursor.peek}. */
 export interface PeekOptions {
@@ -53,13 +66,16 @@ export interface PeekOptions {
  */
 export interface Cursor {
   /**
-   * Creates a stream. If there is one of that name already, nothing happens: it keeps its options.
+   * Creates a stream. If there is one of that name already, it stays as it is, and the result tells
+   * which of the given options it has otherwise; `ifDifferent` says what to do about that.
    *
    * @param name 1 to 128 of the characters `A-Z a-z 0-9 . _ -`, a letter or a digit first.
    * @param options What is set for it; what is not said has its default.
-   * @param call A signal to stop waiting.
+   * @param call What to do about other options, and a signal to stop waiting.
+   * @returns Whether it was created. After a lost connection `created` may be `false` although this
+   * call has created it.
    * @throws {RangeError} If the name or an option is not allowed; nothing was sent.
-   * @throws {BrokerError} `TOO_MANY_STREAMS`.
+   * @throws {BrokerError} `TOO_MANY_STREAMS`; `STREAM_DIFFERS` with `ifDifferent: "fail"`.
    *
    * @example A stream that holds 1,000 messages at most, each delivered 3 times at most
    * ```ts
@@ -72,8 +88,27 @@ export interface Cursor {
    * await cursor.createStream("orders", { maxMessages: 1000, maxDeliveries: 3 });
    * assertEquals((await cursor.getStream("orders")).options.maxDeliveries, 3);
    * ```
+   *
+   * @example A program that is deployed again with another option
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * const cursor = connection.cursor();
+   * await cursor.createStream("orders", { maxDeliveries: 3 });
+   * const found = await cursor.createStream("orders", { maxDeliveries: 5 });
+   * assertEquals(found, { created: false, differs: ["maxDeliveries"] });
+   * await cursor.createStream("orders", { maxDeliveries: 5 }, { ifDifferent: "update" });
+   * assertEquals((await cursor.getStream("orders")).options.maxDeliveries, 5);
+   * ```
    */
-  createStream(name: string, options?: StreamOptionsInput, call?: CallOptions): Promise<void>;
+  createStream(
+    name: string,
+    options?: StreamOptionsInput,
+    call?: CreateStreamOptions,
+  ): Promise<StreamCreation>;
   /**
    * Changes a stream's options, those that are given. They count from now on.
    *

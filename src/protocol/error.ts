@@ -51,6 +51,8 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   TOO_MANY_STREAMS: { fatal: false, meaning: "the broker's stream limit is reached" },
   /** There is no stream of that name. */
   STREAM_NOT_FOUND: { fatal: false, meaning: "there is no such stream" },
+  /** There is a stream of that name with other options, and the call was to fail then. */
+  STREAM_DIFFERS: { fatal: false, meaning: "there is such a stream with other options" },
   /** A regex publisher's pattern matches no stream; nothing was stored. */
   NO_MATCHING_STREAM: { fatal: false, meaning: "the pattern matches no stream" },
   /** A stream name breaks the rule for names. */
@@ -101,6 +103,7 @@ export type ErrorCode =
   | "PUBLISHER_CLOSED"
   | "TOO_MANY_STREAMS"
   | "STREAM_NOT_FOUND"
+  | "STREAM_DIFFERS"
   | "NO_MATCHING_STREAM"
   | "BAD_STREAM_NAME"
   | "BAD_PATTERN"

@@ -9,7 +9,12 @@ import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { PEEK_COUNT_MAX } from "./limits.ts";
-import { findStreamOptionsMistake, type StreamOptionsInput } from "./stream_options.ts";
+import {
+  DIFFERENCE_WAYS,
+  type DifferenceWay,
+  findStreamOptionsMistake,
+  type StreamOptionsInput,
+} from "./stream_options.ts";
 
 /** What a cursor can ask for. */
 export const OPERATIONS = [
@@ -49,6 +54,8 @@ export interface RequestFields {
 export interface RequestOptions {
   /** `createStream`, `updateStream`: the stream's options. */
   readonly stream?: StreamOptionsInput;
+  /** `createStream`: what to do about one that is there, with other options; `keep` if nothing is said. */
+  readonly ifDifferent?: DifferenceWay;
   /** `peek`: the first id to look for. `getMessage`: the id. */
   readonly from?: number;
   /** `peek`: how many messages at most. */
@@ -103,6 +110,10 @@ function readOptions(value: unknown): RequestOptions {
   if (options.stream !== undefined) {
     const mistake = findStreamOptionsMistake(options.stream);
     if (mistake !== undefined) throw badOptions(mistake);
+  }
+  const { ifDifferent } = options;
+  if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
+    throw badOptions(`"ifDifferent" is one of ${DIFFERENCE_WAYS.join(", ")}`);
   }
   for (const key of ["from", "limit"] as const) {
     const number = options[key];

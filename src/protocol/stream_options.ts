@@ -166,6 +166,36 @@ function flag(value: unknown): string | undefined {
   return typeof value === "boolean" ? undefined : "true or false";
 }
 
+/** What to do about a stream that is there already, with other options. */
+export const DIFFERENCE_WAYS = ["keep", "update", "fail"] as const;
+
+/** One of the {@linkcode DIFFERENCE_WAYS}. */
+export type DifferenceWay = typeof DIFFERENCE_WAYS[number];
+
+/** What became of a stream that was to be created. */
+export interface StreamCreation {
+  /** Whether it was created; `false` if there was one of that name. */
+  readonly created: boolean;
+  /** Which of the options that were given the stream had otherwise. */
+  readonly differs: readonly (keyof StreamOptions)[];
+}
+
+/**
+ * Tells which options a stream has otherwise than wished.
+ *
+ * @param options What it has.
+ * @param wished What is wished; what is not said may be anything.
+ */
+export function findDifferences(
+  options: StreamOptions,
+  wished: StreamOptionsInput,
+): (keyof StreamOptions)[] {
+  const keys = Object.keys(wished) as (keyof StreamOptions)[];
+  return keys.filter((key) =>
+    wished[key] !== undefined && String(wished[key]) !== String(options[key])
+  );
+}
+
 /**
  * Tells what is wrong with a stream's options.
  *

@@ -6,6 +6,7 @@
 
 import {
   BrokerError,
+  findDifferences,
   type FrameDecoder,
   type Operation,
   type PeekedMessages,
@@ -13,6 +14,7 @@ import {
   readRequestNumber,
   type RequestFields,
   type RequestOptions,
+  type StreamCreation,
   writeMessages,
 } from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
@@ -93,12 +95,39 @@ type Operate = (
 /** So many messages are looked at unless somebody says otherwise. */
 const PEEK_COUNT = 100;
 
+/** Creates a stream; what becomes of one that is there, with other options, is for the client to say. */
+async function createStream(
+  engine: Engine,
+  name: string,
+  { stream = {}, ifDifferent = "keep" }: RequestOptions,
+  note: (what: string) => void,
+): Promise<StreamCreation> {
+  if (await engine.createStream(name, stream)) {
+    note("stream created");
+    return { created: true, differs: [] };
+  }
+  if (Object.keys(stream).length === 0) return { created: false, differs: [] };
+  const { options } = await engine.getStream(name);
+  const differs = findDifferences(options, stream);
+  if (differs.length > 0 && ifDifferent === "fail") {
+    const found = differs.map((key) =>
+      `${key} is ${JSON.stringify(options[key])}, not ${JSON.stringify(stream[key])}`
+    );
+    throw new BrokerError(
+      "STREAM_DIFFERS",
+      `Cannot create stream "${name}": there is one with other options, ${found.join("; ")}`,
+    );
+  }
+  if (differs.length > 0 && ifDifferent === "update") {
+    await engine.updateStream(name, stream);
+    note("stream updated");
+  }
+  return { created: false, differs };
+}
+
 /** What each operation does. */
 const operations: { readonly [Name in Operation]: Operate } = {
-  async createStream(engine, name, { stream }, note) {
-    if (await engine.createStream(name, stream)) note("stream created");
-    return null;
-  },
+  createStream,
   async updateStream(engine, name, { stream = {} }, note) {
     await engine.updateStream(name, stream);
     note("stream updated");

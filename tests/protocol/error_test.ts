@@ -59,6 +59,7 @@ Deno.test("what answers one command ends no session, everything else does", () =
     "REPLY_TIMEOUT",
     "STALE_DELIVERY",
     "STREAM_DAMAGED",
+    "STREAM_DIFFERS",
     "STREAM_FULL",
     "STREAM_NOT_FOUND",
     "TOO_MANY_MEMBERS",

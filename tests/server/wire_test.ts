@@ -30,7 +30,8 @@ import { HEARTBEAT, Sessions } from "../support/sessions.ts";
 async function startPublishing(stream = "orders", identity = "me") {
   const broker = await startBroker();
   const client = await RawClient.open(broker.port);
-  assertEquals(await client.ask("createStream", stream), null);
+  const created = await client.ask("createStream", stream);
+  assertEquals(created, { created: true, differs: [] });
   await client.openPublisher(1, stream, identity);
   return { broker, client, [Symbol.asyncDispose]: () => endAll(client, broker) };
 }
@@ -644,7 +645,9 @@ Deno.test("requests: streams are created, described, listed and deleted", async 
     ...{ ready: 0, delayed: 0, pending: 0, followers: 0, bytes: 0, nextId: 1 },
     ...{ durability: "memory", isPaused: false, options: { ...STREAM_OPTIONS_DEFAULT } },
   };
-  for (const name of ["b", "a", "b"]) assertEquals(await client.ask("createStream", name), null);
+  for (const [name, created] of [["b", true], ["a", true], ["b", false]] as const) {
+    assertEquals(await client.ask("createStream", name), { created, differs: [] });
+  }
   assertEquals(await client.ask("getStreams"), [{ name: "a", ...empty }, { name: "b", ...empty }]);
   assertEquals(await client.ask("getStream", "b"), { name: "b", ...empty });
   assertEquals(await client.ask("deleteStream", "a"), null);

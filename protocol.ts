@@ -99,7 +99,7 @@
  *                       │ 10 message id: u8 length, text │ 20 story: u16 length, JSON
  * ```
  *
- * With flag 02, the first time is a span from the moment at which the broker gets the message; with
+ * Texts in properties and headers are UTF-8; anything else is a `BAD_FRAME`. With flag 02, the first time is a span from the moment at which the broker gets the message; with
  * flag 08, the second one is a span from the moment at which the message may be delivered. The
  * broker puts times in the place of both. An expiry can only be said as a span. A message with a
  * message id is the only one of its batch. Of messages with the same key one is delivered at a time,
@@ -191,4 +191,5 @@ export * from "./src/protocol/reply_frame.ts";
 export * from "./src/protocol/request_frame.ts";
 export * from "./src/protocol/stream_info.ts";
 export * from "./src/protocol/stream_options.ts";
+export * from "./src/protocol/utf8.ts";
 export * from "./src/protocol/verdict_frame.ts";

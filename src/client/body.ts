@@ -60,7 +60,11 @@ export function copyBody(encoded: EncodedBody): EncodedBody {
 }
 
 function chooseKind(body: unknown): EncodedBody {
-  if (typeof body === "string") return { kind: BodyKind.text, content: body };
+  if (typeof body === "string") {
+    // What UTF-8 cannot express, half a surrogate pair, is escaped in JSON: it comes back as it was.
+    if (!body.isWellFormed()) return { kind: BodyKind.json, content: JSON.stringify(body) };
+    return { kind: BodyKind.text, content: body };
+  }
   if (body instanceof Uint8Array) return { kind: BodyKind.bytes, content: body };
   const json = isDestroyedByJson(body) ? undefined : JSON.stringify(body);
   if (json !== undefined) return { kind: BodyKind.json, content: json };

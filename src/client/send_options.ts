@@ -143,7 +143,8 @@ function encodeOrder(
 ): EncodedOptions {
   // Mostly it is seen at once that they are allowed.
   const isShort = key === undefined ||
-    typeof key === "string" && key.length > 0 && key.length * 3 <= LABEL_LENGTH_MAX;
+    typeof key === "string" && key.length > 0 && key.length * 3 <= LABEL_LENGTH_MAX &&
+      key.isWellFormed();
   const isUsual = priority === undefined ||
     Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX;
   if (!isShort || !isUsual) checkWishes({ key, priority });

@@ -31,6 +31,7 @@ import {
   PRIORITY_UNIT,
   readEntryPriority,
 } from "./properties.ts";
+import { findTextMistake, isUtf8 } from "./utf8.ts";
 
 /** What a body was before it became bytes. */
 export const BodyKind = {
@@ -165,9 +166,12 @@ function checkHeaders(buffer: Uint8Array, start: number, headerBytes: number): v
     const nameBytes = buffer[offset]!;
     const valueAt = offset + 1 + nameBytes;
     if (nameBytes === 0 || valueAt + 2 > end) throw badBatch("a header is cut short");
-    offset = valueAt + 2 + ((buffer[valueAt]! << 8) | buffer[valueAt + 1]!);
+    const next = valueAt + 2 + ((buffer[valueAt]! << 8) | buffer[valueAt + 1]!);
+    if (next > end) throw badBatch("a header is cut short");
+    if (!isUtf8(buffer, offset + 1, valueAt)) throw badBatch("a header's name is not UTF-8");
+    if (!isUtf8(buffer, valueAt + 2, next)) throw badBatch("a header's value is not UTF-8");
+    offset = next;
   }
-  if (offset !== end) throw badBatch("a header is cut short");
 }
 
 /** The error for bytes that are not a batch. */
@@ -212,6 +216,11 @@ export function encodeHeaders(headers: Readonly<Record<string, string>>): Uint8A
 function encodeHeader(name: string, value: unknown): Uint8Array {
   if (typeof value !== "string") {
     throw new TypeError(`Cannot publish: the value of header "${name}" is not a string`);
+  }
+  const fault = findTextMistake(name) ?? findTextMistake(value);
+  if (fault !== undefined) {
+    const what = name.isWellFormed() ? `the value of header "${name}"` : "the name of a header";
+    throw new RangeError(`Cannot publish: ${what} ${fault}`);
   }
   const nameBytes = encoder.encode(name);
   const valueBytes = encoder.encode(value);

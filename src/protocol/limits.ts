@@ -5,6 +5,8 @@
  * @module
  */
 
+import { findTextMistake } from "./utf8.ts";
+
 /**
  * The rule for stream names; `$` is reserved for the broker's own streams. The stream of a stream's
  * dead letters has the same name with `.dead` behind it, also where that one is as long as may be.
@@ -96,6 +98,8 @@ export function findReplyStreamMistake(name: unknown): string | undefined {
 export function findPatternMistake(pattern: unknown): string | undefined {
   if (typeof pattern !== "string") return `a pattern is a string, found ${describe(pattern)}`;
   if (pattern.length === 0) return "a pattern has at least one character, found none";
+  const fault = findTextMistake(pattern);
+  if (fault !== undefined) return `a pattern ${fault}`;
   if (pattern.length <= PATTERN_LENGTH_MAX) return undefined;
   return `a pattern has at most ${PATTERN_LENGTH_MAX} characters, found ${pattern.length}: ` +
     describe(pattern);
@@ -109,6 +113,8 @@ export function findPatternMistake(pattern: unknown): string | undefined {
  */
 export function findLabelMistake(label: unknown): string | undefined {
   if (typeof label !== "string") return `a name is a string, found ${describe(label)}`;
+  const fault = findTextMistake(label);
+  if (fault !== undefined) return `a name ${fault}`;
   if (label.length > 0 && label.length <= LABEL_LENGTH_MAX) return undefined;
   return `a name has 1 to ${LABEL_LENGTH_MAX} characters, found ${label.length}`;
 }
@@ -121,6 +127,8 @@ export function findLabelMistake(label: unknown): string | undefined {
  */
 export function findReasonMistake(reason: unknown): string | undefined {
   if (typeof reason !== "string") return `a reason is a string, found ${describe(reason)}`;
+  const fault = findTextMistake(reason);
+  if (fault !== undefined) return `a reason ${fault}`;
   const bytes = new TextEncoder().encode(reason).length;
   if (bytes <= REASON_BYTES_MAX) return undefined;
   return `a reason has at most ${REASON_BYTES_MAX} bytes, found ${bytes}`;

@@ -25,6 +25,7 @@
 import type { MessageBatch } from "./batch.ts";
 import { BrokerError } from "./error.ts";
 import { LABEL_LENGTH_MAX } from "./limits.ts";
+import { findTextMistake, isUtf8 } from "./utf8.ts";
 
 /** Which properties an entry has. */
 export const PropertyFlag = {
@@ -234,6 +235,8 @@ export function findPropertyMistake(wishes: PropertyWishes): string | undefined 
 function findLabelFault(what: string, text: unknown): string | undefined {
   if (text === undefined) return undefined;
   if (typeof text !== "string") return `${what} is a string`;
+  const fault = findTextMistake(text);
+  if (fault !== undefined) return `${what} ${fault}`;
   // A UTF-16 unit is one byte of UTF-8 at least, and three at most.
   if (text.length >= 1 && text.length * 3 <= LABEL_LENGTH_MAX) return undefined;
   const bytes = encoder.encode(text).length;
@@ -323,10 +326,13 @@ export function checkProperties(buffer: Uint8Array, offset: number): number {
   return bytes;
 }
 
-/** Checks the length of a text of a few bytes; returns where it ends. */
+/** Checks a text of a few bytes; returns where it ends. */
 function checkLabel(buffer: Uint8Array, at: number, what: string): number {
   const length = buffer[at]!;
-  if (length >= 1 && length <= LABEL_LENGTH_MAX) return at + 1 + length;
+  const end = at + 1 + length;
+  const isAllowed = length >= 1 && length <= LABEL_LENGTH_MAX;
+  if (isAllowed && isUtf8(buffer, at + 1, end)) return end;
+  if (isAllowed) throw badProperties(`${what} is not UTF-8`);
   throw badProperties(`${what} has 1 to ${LABEL_LENGTH_MAX} bytes, found ${length}`);
 }
 

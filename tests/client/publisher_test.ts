@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { BrokerError, ConnectionClosedError, type Message } from "@simplemq/simplemq";
+import {
+  Bind,
+  BrokerError,
+  connect,
+  ConnectionClosedError,
+  type Message,
+} from "@simplemq/simplemq";
 import { startBroker, until } from "../support/broker.ts";
 
 /** Takes `count` messages of a stream and acknowledges them. */
@@ -48,6 +54,9 @@ Deno.test("a body arrives as what it was", async () => {
     "\uFEFFwith a byte order mark",
     "x".repeat(300_000),
     "ü".repeat(100_000),
+    "half a pair: \ud83c",
+    "\udf89, the other half",
+    { "\ud83c": ["\ud83d", "🎉"] },
   ];
   for (const body of bodies) publisher.sendMessage(body);
   await publisher.flush();
@@ -72,6 +81,36 @@ Deno.test("headers travel with a message", async () => {
     { of: "all" },
     {},
   ]);
+});
+
+Deno.test("two texts that UTF-8 cannot tell apart never become one: all but bodies are refused", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  await connection.cursor().createStream("texts");
+  const publisher = connection.publisher("texts");
+  for (const half of ["a\ud83c", "a\ud83d", "\udf89a".repeat(2), "🎉\udf89"]) {
+    const index = half.startsWith("\udf89") ? 0 : half.startsWith("🎉") ? 2 : 1;
+    const mistake = `has half a surrogate pair at index ${index}`;
+    const refused: [calls: () => unknown, what: string][] = [
+      [() => publisher.sendMessage("x", { messageId: half }), `messageId ${mistake}`],
+      [() => publisher.sendMessage("x", { key: half }), `key ${mistake}`],
+      [() => publisher.sendMessage("x", { key: half, delayMs: 1 }), `key ${mistake}`],
+      [() => publisher.sendMessages(["x"], { key: half }), `key ${mistake}`],
+      [() => publisher.sendMessages(["x"], { key: () => half }), `key ${mistake}`],
+      [() => publisher.request("x", { key: half }), `key ${mistake}`],
+      [() => publisher.sendMessage("x", { headers: { [half]: "x" } }), `a header ${mistake}`],
+      [() => publisher.sendMessage("x", { headers: { of: half } }), `header "of" ${mistake}`],
+      [() => connection.cursor().getPel(half), `a name ${mistake}`],
+      [() => connection.cursor().getStream(half), "a stream name has"],
+    ];
+    for (const [call, what] of refused) {
+      await assertRejects(async () => void await call(), RangeError, what);
+    }
+    assertThrows(() => connection.follower("texts", { name: half }), RangeError, mistake);
+    assertThrows(() => connection.publisher(Bind.regex(half)), RangeError, mistake);
+    await assertRejects(() => connect({ port: broker.port, name: half }), RangeError, mistake);
+  }
+  assertEquals((await connection.cursor().getStream("texts")).nextId, 1);
 });
 
 Deno.test("calls that are not awaited keep their order, and flush() waits for all", async () => {

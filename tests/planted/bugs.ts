@@ -39,6 +39,34 @@ function tests(...paths: readonly string[]): string[] {
 /** All of them. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
+    what: "two dedup ids, or keys, that UTF-8 cannot tell apart become one",
+    file: "src/protocol/utf8.ts",
+    from: "if (text.isWellFormed()) return undefined;",
+    to: "if (text.length > 0) return undefined;",
+    found: tests("client/publisher_test.ts"),
+  },
+  {
+    what: "a body that UTF-8 cannot express is changed",
+    file: "src/client/body.ts",
+    from: "if (!body.isWellFormed()) ",
+    to: "if (body.length < 0) ",
+    found: tests("client/publisher_test.ts"),
+  },
+  {
+    what: "a batch that was sent and may be stored is cut for a broker with lower limits",
+    file: "src/client/outbox.ts",
+    from: "const isNew = batch.sequence === 0;",
+    to: "const isNew = (batch.sequence = 0) === 0;",
+    found: tests("client/reconnect_test.ts"),
+  },
+  {
+    what: "what is sent anew for a broker with lower limits overtakes what was sent before it",
+    file: "src/client/outbox.ts",
+    from: "other.sequence === 0 && other.ordinal > ordinal",
+    to: "other.sequence === 0",
+    found: tests("client/reconnect_test.ts"),
+  },
+  {
     what: "a confirm is sent before the flush",
     file: `${JOURNAL}/proof.ts`,
     from: "await file.sync();",

@@ -4,13 +4,14 @@
  * @module
  */
 
-import { assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   findLabelMistake,
   findPatternMistake,
   findReasonMistake,
   findReplyStreamMistake,
   findStreamNameMistake,
+  isUtf8,
   STREAM_NAME_RULE,
 } from "../../protocol.ts";
 
@@ -98,6 +99,22 @@ Deno.test("findLabelMistake() allows 1 to 128 characters, whatever they are", ()
   assertStringIncludes(findLabelMistake("x".repeat(129))!, "found 129");
   assertStringIncludes(findLabelMistake("")!, "found 0");
   assertStringIncludes(findLabelMistake(7)!, "a name is a string");
+});
+
+Deno.test("a text with half a surrogate pair is no name, no pattern and no reason", () => {
+  for (const find of [findLabelMistake, findPatternMistake, findReasonMistake]) {
+    assertStringIncludes(find("🎉\udf89")!, "has half a surrogate pair at index 2");
+    assertEquals(find("🎉"), undefined);
+  }
+});
+
+Deno.test("isUtf8() lets pass what a strict decoder does, and looks only where it is told to", () => {
+  const bytes = new Uint8Array([0xff, 0x61, 0xc3, 0xa4, 0xf0, 0x9f, 0x8e, 0x89, 0xed, 0xa0, 0xbc]);
+  assert(isUtf8(bytes, 1, 8));
+  assert(isUtf8(bytes, 1, 1));
+  for (const [start, end] of [[0, 8], [1, 7], [3, 8], [8, 11], [1, 3]] as const) {
+    assert(!isUtf8(bytes, start, end), `${start} to ${end}`);
+  }
 });
 
 Deno.test("findReasonMistake() allows up to 256 bytes of any text", () => {

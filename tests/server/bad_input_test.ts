@@ -407,6 +407,35 @@ const malformedFrames: readonly (readonly [what: string, frame: Uint8Array, tell
     "a message id has 1 to 128 bytes",
   ],
   [
+    "a message with a message id that is no UTF-8",
+    frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(10), 1, 0x10, 0, 2, 1, 0xff),
+    "a message id is not UTF-8",
+  ],
+  [
+    "a message with a key that is half a surrogate pair",
+    frameOf(
+      FrameType.publish,
+      ...[...PUBLISH_HEAD, ...u32(1), ...u32(12), 1, 0x40, 0, 4, 3, 0xed, 0xa0, 0xbc],
+    ),
+    "a key is not UTF-8",
+  ],
+  [
+    "a message with a header whose name is no UTF-8",
+    frameOf(
+      FrameType.publish,
+      ...[...PUBLISH_HEAD, ...u32(1), ...u32(13), 1, 0, 0, 5, 1, 0xff, 0, 1, 0x61],
+    ),
+    "a header's name is not UTF-8",
+  ],
+  [
+    "a message with a header whose value is no UTF-8",
+    frameOf(
+      FrameType.publish,
+      ...[...PUBLISH_HEAD, ...u32(1), ...u32(13), 1, 0, 0, 5, 1, 0x61, 0, 1, 0xff],
+    ),
+    "a header's value is not UTF-8",
+  ],
+  [
     "a message with a header without a name",
     frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(11), 1, 0, 0, 3, 0, 0, 0),
     "a header is cut short",

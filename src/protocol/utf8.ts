@@ -1,0 +1,39 @@
+/**
+ * Texts that UTF-8 can express, and bytes that are UTF-8. Half a surrogate pair is allowed in a string,
+ * but has no bytes: an encoder writes a replacement character, and two texts may become the same one.
+ *
+ * @module
+ */
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A surrogate without the other one of its pair. */
+const HALF_PAIR = /\p{Surrogate}/u;
+
+/**
+ * Tells why UTF-8 cannot express a text.
+ *
+ * @param text The text to look at.
+ * @returns The complaint, or `undefined` if there is none.
+ */
+export function findTextMistake(text: string): string | undefined {
+  if (text.isWellFormed()) return undefined;
+  return `has half a surrogate pair at index ${text.search(HALF_PAIR)}, which UTF-8 cannot express`;
+}
+
+/** Whether bytes are UTF-8. */
+export function isUtf8(buffer: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (buffer[at]! >= 0x80) return isDecoded(buffer.subarray(at, end));
+  }
+  return true;
+}
+
+function isDecoded(bytes: Uint8Array): boolean {
+  try {
+    decoder.decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}

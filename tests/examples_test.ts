@@ -240,6 +240,28 @@ Deno.test("order: payments of one customer are worked on one after the other, by
   }
 });
 
+Deno.test("stopping: a worker that is told to end finishes what it has, and no more", async () => {
+  const path = "examples/stopping";
+  await using broker = await startBroker();
+  await using worker = new Program(`${path}/worker.ts`, broker.port, { args: ["0.3"] });
+  await worker.waitFor("waiting for reports");
+  await using publisher = new Program(`${path}/publisher.ts`, broker.port);
+  await publisher.end();
+  await worker.waitFor("begins:", 2);
+  worker.signal("SIGTERM");
+  const text = await worker.end();
+  const begun = worker.find("begins:").length;
+  assertEquals(worker.find("is done:").length, begun);
+  assert(text.endsWith(`is done: ${begun}\nstopped\n`), text);
+  await using connection = await broker.connect();
+  const { ready, pending } = await connection.cursor().getStream("reports");
+  assertEquals([ready, pending], [5 - begun, 0]);
+  for await (const message of connection.follower("reports").getMessages()) {
+    assertEquals([message.body, message.attempts], [begun + 1, 1]);
+    break;
+  }
+});
+
 Deno.test("retries: what fails comes back, what fails too often is dead until it is sent back", async () => {
   const path = "examples/retries";
   await using broker = await startBroker();

@@ -103,7 +103,7 @@ for (const readme of readmes) {
       // The head comment says how to run it, which the README has said already.
       assertEquals(source.replace(/^\/\*\*.*?\*\/\n\n(?:\/\/ deno-lint.*?\n)?/s, ""), text, file);
     }
-    assertEquals(shown.length, 10);
+    assertEquals(shown.length, 11);
   });
 
   Deno.test(`${readme.name}: commands name files that exist`, async () => {

@@ -5,11 +5,11 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import {
   type DeliverFields,
   type FrameDecoder,
   FrameType,
-  type FrameWriter,
   readBatch,
   type TagRange,
   type VerdictFields,
@@ -18,87 +18,59 @@ import {
 } from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
 import type { Bind } from "./bind.ts";
-import { type CallOptions, whenAborted } from "./call_options.ts";
 import {
-  DeliveryNotes,
-  type FailureNote,
-  type NotedDelivery,
-  writeAck,
-  writeNote,
-} from "./delivery_notes.ts";
-import {
-  type DeliveryAction,
-  explainEnd,
-  explainStale,
-  findSpanError,
-} from "./delivery_mistake.ts";
-import { describeReason } from "./failure_reason.ts";
-import { DeliveryWatch } from "./delivery_watch.ts";
+  type CallOptions,
+  type CloseOptions,
+  resolveDrainTime,
+  whenAborted,
+} from "./call_options.ts";
+import { Caution } from "./caution.ts";
+import { explainEnd } from "./delivery_mistake.ts";
+import { DeliveryVerdicts, type VerdictOwner } from "./delivery_verdicts.ts";
+import { Drain } from "./drain.ts";
 import { FetchedMessages } from "./fetched_messages.ts";
 import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.ts";
 import type { FollowingMember } from "./member.ts";
-import {
-  type AckOptions,
-  DeliveredMessage,
-  type Message,
-  type MessageOwner,
-  type NackOptions,
-  type Verdict,
-} from "./message.ts";
-import { setImmediate } from "node:timers";
+import type { AckOptions, DeliveredMessage, Message, NackOptions } from "./message.ts";
+import { done, MessageIterator, type MessageSource } from "./message_iterator.ts";
 import { Prefetch, WORK_MS } from "./prefetch.ts";
 import type { Uplink } from "./uplink.ts";
 
-/** Writes what is said of one delivery. */
-type WriteNote = (writer: FrameWriter, delivery: NotedDelivery) => void;
-
-/** What is said of a delivery, and is to be answered. */
-interface ConfirmedNote {
-  /** Why it need not be said: the message is not the follower's any more. */
-  readonly lost: string | undefined;
-  readonly options: CallOptions;
-  readonly write: WriteNote;
-}
-
-/** Someone who waits for a message. */
+/** A loop that waits for a message. */
 interface MessageWaiter extends PromiseWithResolvers<IteratorResult<Message>> {
-  readonly autoAck: boolean;
+  readonly loop: MessageIterator;
 }
 
-/** So many messages are handed out before the event loop gets a turn. */
-const TURN_COUNT_MAX = 256;
-
-const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
-const settled: Promise<void> = Promise.resolve();
 const now = (): number => performance.now();
 
 /** The follower of a client. */
-export class ClientFollower implements Follower<never>, FollowingMember, MessageOwner {
+export class ClientFollower
+  implements Follower<never>, FollowingMember, MessageSource, VerdictOwner {
   readonly name: string;
   readonly bind: Bind;
+  readonly number: number;
   readonly #uplink: Uplink;
-  readonly #number: number;
   readonly #prefetch: Prefetch;
-  /** Counts connections: tags of an earlier one mean nothing any more. */
-  #epoch = 0;
+  readonly #caution = new Caution();
   /** The last tag that has come over this connection. */
   #lastTag = 0;
   readonly #fetched = new FetchedMessages();
-  /** How many messages are handed out and not acknowledged. */
-  #heldCount = 0;
-  #handedOutCount = 0;
+  readonly #verdicts: DeliveryVerdicts;
   #waiters: MessageWaiter[] = [];
-  readonly #notes = new DeliveryNotes();
-  readonly #watch = new DeliveryWatch();
+  /** Set while the event loop has its turn before the next message is handed out. */
+  #turn: Promise<void> | undefined;
   /** Nobody asks for messages, or the handler is slow: what comes is given back. */
   #isPaused = true;
   /** What the broker was told last. */
   #creditSent = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Set while the broker stops: it is left the time to get what is held acknowledged. */
-  #finished: PromiseWithResolvers<void> | undefined;
+  /** The broker stops: it is left the time to get what is held acknowledged. */
+  #isFinishing = false;
   /** Whether the broker has been told of it, over this connection. */
   #isOpen = false;
+  /** Set once it is being closed: the time that handlers have to finish. */
+  #drain: Drain | undefined;
+  #closeCall: Promise<void> | undefined;
   #isClosed = false;
   #error: Error | undefined;
 
@@ -107,113 +79,73 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
     this.bind = bind;
     this.name = options.name;
     this.#prefetch = new Prefetch(options.prefetch, uplink.limits.unacknowledgedMessages);
-    this.#number = uplink.nextNumber();
-    uplink.followers.set(this.#number, this);
+    this.#verdicts = new DeliveryVerdicts(this, uplink);
+    this.number = uplink.nextNumber();
+    uplink.followers.set(this.number, this);
     // Opened with the rest of this turn: by then it is known whether messages are asked for.
     uplink.schedule(this);
   }
 
+  /** Whether it is closed: what is said of its messages after that is never heard. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   getMessages(options: GetMessagesOptions = {}): AsyncIterableIterator<Message<never>> {
-    const { autoAck = false, signal } = options;
-    const iterator: AsyncIterableIterator<Message> = {
-      next: () => this.#next(autoAck, signal),
-      return: () => {
-        this.#leave();
-        return Promise.resolve(done);
-      },
-      [Symbol.asyncIterator]: () => iterator,
-    };
-    return iterator as AsyncIterableIterator<Message<never>>;
+    return new MessageIterator(this, options) as AsyncIterableIterator<Message<never>>;
   }
 
   ackMessage(message: Message, options?: AckOptions): Promise<void> {
-    if (!this.#isOwn(message)) return this.#refuseForeign("acknowledge");
-    if (message.verdict !== undefined || options?.signal?.aborted) {
-      return refuseAgain("acknowledge", message, options);
-    }
-    const lost = this.#settle(message, "acknowledged");
-    if (options?.confirm) {
-      return this.#confirm("acknowledge", message, { lost, options, write: writeAck });
-    }
-    // A message lost with its connection comes again, to this follower or another one.
-    if (lost === undefined) {
-      this.#notes.ack(message.tag);
-      this.#uplink.schedule(this);
-    }
-    return settled;
+    return this.#verdicts.ackMessage(message, options);
   }
 
-  nackMessage(message: Message, options: NackOptions = {}): Promise<void> {
-    const { delayMs } = options;
-    if (delayMs !== undefined) {
-      const mistake = findSpanError("nack", "delayMs", delayMs, 0);
-      if (mistake !== undefined) return Promise.reject(mistake);
+  nackMessage(message: Message, options?: NackOptions): Promise<void> {
+    return this.#verdicts.nackMessage(message, options);
+  }
+
+  rejectMessage(message: Message, reason?: string | Error, options?: AckOptions): Promise<void> {
+    return this.#verdicts.rejectMessage(message, reason, options);
+  }
+
+  releaseMessage(message: Message, options?: AckOptions): Promise<void> {
+    return this.#verdicts.releaseMessage(message, options);
+  }
+
+  extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void> {
+    return this.#verdicts.extendMessage(message, ms, options);
+  }
+
+  async close(options: CloseOptions = {}): Promise<void> {
+    const drainMs = resolveDrainTime({ drainMs: this.#uplink.drainMs, ...options });
+    if (!this.#isClosed) {
+      this.#beginClosing();
+      this.#drain?.limit({ ...options, drainMs });
+      // What handlers have is waited for, anything else need not be.
+      if (this.#verdicts.held.count === 0 || this.#drain?.isOver) this.#closeNow();
     }
-    const reason = describeReason(options.reason);
-    return this.#fail("nack", message, { type: FrameType.nack, ms: delayMs, reason }, options);
-  }
-
-  rejectMessage(
-    message: Message,
-    reason?: string | Error,
-    options: AckOptions = {},
-  ): Promise<void> {
-    const note = { type: FrameType.reject, ms: undefined, reason: describeReason(reason) };
-    return this.#fail("reject", message, note, options);
-  }
-
-  extendMessage(message: Message, ms: number, options: CallOptions = {}): Promise<void> {
-    if (!this.#isOwn(message)) return this.#refuseForeign("extend");
-    const mistake = findSpanError("extend", "ms", ms, 1);
-    if (mistake !== undefined) return Promise.reject(mistake);
-    if (message.verdict !== undefined || options.signal?.aborted) {
-      return refuseAgain("extend", message, options);
-    }
-    const lost = this.#findLoss(message) ?? this.#watch.findRevoked(message);
-    const note = { type: FrameType.extend, ms, reason: "" };
-    const write: WriteNote = (writer, delivery) => writeNote(writer, delivery, note);
-    return this.#confirm("extend", message, { lost, options, write });
-  }
-
-  reply(...reply: Parameters<MessageOwner["reply"]>): Promise<void> {
-    return this.#uplink.outgoingReplies.send(...reply);
-  }
-
-  signalOf(message: DeliveredMessage): AbortSignal {
-    return this.#watch.signalOf(message, this.#findLoss(message));
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#pause();
-    const { link } = this.#uplink;
-    if (link !== undefined && this.#isOpen) {
-      this.#uplink.outgoingReplies.write(link);
-      this.write(link);
-      link.writer.begin(FrameType.closeFollower);
-      link.writer.u32(this.#number);
-      link.writer.u64(this.#lastTag);
-      link.writer.end();
-    }
-    this.end(undefined);
-    this.#uplink.forget(this, this.#number);
-    await link?.drain();
+    await this.#closeCall;
+    await this.#uplink.link?.drain();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  schedule(): void {
+    this.#uplink.schedule(this);
+  }
+
   open(link: Link): void {
     this.#isOpen = true;
     const { routeString, bindType, ignoreCase } = this.bind;
     const { unacknowledgedMessages, unacknowledgedBytes } = this.#uplink.limits;
-    this.#finished = undefined;
+    this.#isFinishing = false;
     this.#prefetch.restart(unacknowledgedMessages);
+    this.#caution.restart();
     this.#isPaused = this.#waiters.length === 0;
     this.#creditSent = this.#wantedCredit;
     writeControlFrame(link.writer, "openFollower", {
-      follower: this.#number,
+      follower: this.number,
       name: this.name,
       bind: { routeString, bindType, ignoreCase },
       messages: this.#creditSent,
@@ -229,31 +161,29 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
     if (this.#creditSent !== this.#wantedCredit) {
       this.#creditSent = this.#wantedCredit;
       writeCredit(writer, {
-        follower: this.#number,
+        follower: this.number,
         messages: this.#creditSent,
         bytes: this.#uplink.limits.unacknowledgedBytes,
       });
     }
-    this.#notes.write(writer, this.#number);
+    this.#verdicts.notes.write(writer, this.number);
     link.flush();
   }
 
   lose(): void {
     this.#isOpen = false;
-    this.#epoch++;
     this.#lastTag = 0;
     this.#fetched.clear();
-    this.#heldCount = 0;
-    this.#notes.clear();
-    this.#finished?.resolve();
-    this.#watch.end(this.#lossReason);
+    this.#verdicts.notes.clear();
+    this.#verdicts.held.loseAll(
+      this.#isClosed ? "its follower was closed" : "it was lost with its connection",
+    );
   }
 
   finish(): Promise<void> {
-    this.#finished ??= Promise.withResolvers();
+    this.#isFinishing = true;
     this.#pause();
-    if (this.#heldCount === 0) this.#finished.resolve();
-    return this.#finished.promise;
+    return this.#verdicts.held.emptied();
   }
 
   end(error: Error | undefined): void {
@@ -261,8 +191,9 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
     this.#isClosed = true;
     if (error !== undefined) this.#error = explainEnd(error);
     clearInterval(this.#timer);
+    this.#drain?.end();
     this.lose();
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve(this.#endResult());
+    for (const { resolve } of this.#waiters.splice(0)) resolve(this.#endResult());
   }
 
   handleDelivery(fields: DeliverFields, frame: FrameDecoder): void {
@@ -271,13 +202,9 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
     const { firstTag, firstId, attempts } = fields;
     this.#lastTag = firstTag + count - 1;
     if (this.#isPaused || this.#isClosed) return this.#release({ firstTag, count });
+    if (attempts > 1) this.#caution.alarm();
     this.#fetched.add(
-      {
-        owner: this,
-        epoch: this.#epoch,
-        stream: this.#uplink.streamName(fields.stream),
-        attempts,
-      },
+      { owner: this.#verdicts, stream: this.#uplink.streamName(fields.stream), attempts },
       { firstTag, firstId, count },
       batch,
     );
@@ -293,49 +220,75 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
       if (known > 0) taken.push(...this.#fetched.drop({ firstTag, count: known }));
     }
     if (taken.length === 0) return;
-    this.#heldCount -= taken.length;
-    if (this.#heldCount <= 0) this.#holdNothing();
+    this.#verdicts.held.revoke(taken, reason === "" ? "the broker has taken it back" : reason);
     // Less is held, so that less may be delivered while nobody asks for messages.
     this.#uplink.schedule(this);
-    this.#watch.revoke(taken, reason === "" ? "the broker has taken it back" : reason);
+  }
+
+  /** Gives a loop its next message. */
+  next(loop: MessageIterator): Promise<IteratorResult<Message>> {
+    if (this.#turn !== undefined) return this.#turn.then(() => loop.next());
+    if (this.#isEnding) return this.#endResult();
+    const { signal } = loop;
+    if (signal?.aborted) {
+      this.#pauseUnlessAsked();
+      return Promise.reject(signal.reason);
+    }
+    if (!this.#isFinishing) this.#isPaused = false;
+    if (this.#fetched.count === 0) return this.#wait(loop);
+    const pause = this.#caution.advise(now);
+    if (pause === "turn") return this.#takeTurn().then(() => loop.next());
+    const value = this.#take(loop);
+    if (pause === "write") this.#uplink.writeNow();
+    return Promise.resolve({ done: false, value });
+  }
+
+  /** A loop is left: the message in hand comes back with its attempt counted, the others without. */
+  leave(loop: MessageIterator): void {
+    for (const { loop: waiting, resolve } of this.#waiters) if (waiting === loop) resolve(done);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.loop !== loop);
+    if (loop.inHand !== undefined) this.#verdicts.leave(loop.inHand);
+    this.#pauseUnlessAsked();
+    // Whoever throws may be about to end the process.
+    this.#uplink.writeNow();
   }
 
   /** How many messages the broker may let this follower hold, by what is known now. */
   get #wantedCredit(): number {
-    return this.#isPaused ? this.#heldCount : this.#prefetch.window;
+    return this.#isPaused ? this.#verdicts.held.count : this.#prefetch.window;
   }
 
-  #next(
-    autoAck: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<IteratorResult<Message>> {
-    if (this.#isClosed) return this.#endResult();
-    if (signal?.aborted) {
-      this.#leave();
-      return Promise.reject(signal.reason);
-    }
-    if (this.#finished === undefined) this.#isPaused = false;
-    if (this.#fetched.count === 0) return this.#wait(autoAck, signal);
-    const result = { done: false, value: this.#take(autoAck) };
-    // A handler that never waits would otherwise keep sockets and timers from having their turn.
-    if (this.#handedOutCount % TURN_COUNT_MAX === 0) return afterTurn(result);
-    return Promise.resolve(result);
+  /** Whether loops get nothing more. */
+  get #isEnding(): boolean {
+    return this.#isClosed || this.#drain !== undefined;
   }
 
-  #wait(autoAck: boolean, signal: AbortSignal | undefined): Promise<IteratorResult<Message>> {
-    const waiter: MessageWaiter = { ...Promise.withResolvers(), autoAck };
+  /** Lets the event loop have its turn; all loops wait for it, so that they keep their order. */
+  #takeTurn(): Promise<void> {
+    this.#turn = new Promise((resolve) =>
+      setImmediate(() => {
+        this.#turn = undefined;
+        this.#caution.noteTurn(now());
+        resolve();
+      })
+    );
+    return this.#turn;
+  }
+
+  #wait(loop: MessageIterator): Promise<IteratorResult<Message>> {
+    const waiter: MessageWaiter = { ...Promise.withResolvers(), loop };
     this.#waiters.push(waiter);
     this.#prefetch.waitBegins(now());
-    this.#prefetch.demand(this.#heldCount);
+    this.#prefetch.demand(this.#verdicts.held.count);
     if (this.#creditSent !== this.#wantedCredit) this.#uplink.schedule(this);
-    if (signal !== undefined) this.#abortWith(signal, waiter);
+    if (loop.signal !== undefined) this.#abortWith(loop.signal, waiter);
     return waiter.promise;
   }
 
   #abortWith(signal: AbortSignal, waiter: MessageWaiter): void {
     const forget = whenAborted(signal, () => {
       this.#waiters = this.#waiters.filter((other) => other !== waiter);
-      this.#leave();
+      this.#pauseUnlessAsked();
       waiter.reject(signal.reason);
     });
     waiter.promise.then(forget, forget);
@@ -343,120 +296,52 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
 
   #serveWaiters(): void {
     if (this.#waiters.length === 0) return;
-    this.#prefetch.waitEnds(now());
+    const time = now();
+    this.#prefetch.waitEnds(time);
+    this.#caution.noteTurn(time);
     while (this.#waiters.length > 0 && this.#fetched.count > 0) {
-      const { resolve, autoAck } = this.#waiters.shift()!;
-      resolve({ done: false, value: this.#take(autoAck) });
+      const { resolve, loop } = this.#waiters.shift()!;
+      resolve({ done: false, value: this.#take(loop) });
     }
     if (this.#waiters.length > 0) this.#prefetch.waitBegins(now());
+    if (this.#caution.isCareful) this.#uplink.writeNow();
   }
 
   /** Hands the next message out. */
-  #take(autoAck: boolean): DeliveredMessage {
+  #take(loop: MessageIterator): DeliveredMessage {
     const message = this.#fetched.take();
-    this.#handedOutCount++;
-    if (autoAck) {
-      message.verdict = "acknowledged";
-      this.#notes.ack(message.tag);
-    } else if (this.#heldCount++ > 0) {
+    const { held, notes } = this.#verdicts;
+    let isNews = loop.autoAck;
+    if (loop.autoAck) {
+      message.verdict = "acknowledged by autoAck";
+      notes.ack(message.tag);
+    } else {
+      held.add(message);
+      loop.inHand = message;
       // Of the oldest one the broker assumes by itself that it is being worked on.
-      this.#notes.begin(message.tag);
+      if (held.count > 1) {
+        notes.begin(message.tag);
+        isNews = true;
+      }
     }
-    const hasChanged = this.#prefetch.take(now);
-    if (hasChanged || autoAck || this.#heldCount > 1) this.#uplink.schedule(this);
+    if (this.#prefetch.take(now) || isNews) this.#uplink.schedule(this);
     return message;
   }
 
-  #isOwn(message: Message): message is DeliveredMessage {
-    return message instanceof DeliveredMessage && message.owner === this;
-  }
-
-  #refuseForeign(action: DeliveryAction): Promise<never> {
-    const name = JSON.stringify(this.name);
-    return Promise.reject(
-      new TypeError(`Cannot ${action} a message that follower ${name} has not taken`),
-    );
-  }
-
-  /** Why a message is not held any more, if its connection or its follower are gone. */
-  #findLoss(message: DeliveredMessage): string | undefined {
-    return message.epoch === this.#epoch && !this.#isClosed ? undefined : this.#lossReason;
-  }
-
-  get #lossReason(): string {
-    return this.#isClosed ? "its follower was closed" : "it was lost with its connection";
-  }
-
-  /** Holds a message no more; returns why that makes no difference to the broker, if it does not. */
-  #settle(message: DeliveredMessage, verdict: Verdict): string | undefined {
-    message.verdict = verdict;
-    const lost = this.#findLoss(message);
-    if (lost !== undefined) return lost;
-    if (this.#watch.isInUse) {
-      const revoked = this.#watch.settle(message);
-      // It has not been counted since it was taken back.
-      if (revoked !== undefined) return revoked;
-    }
-    if (--this.#heldCount <= 0) this.#holdNothing();
-    return undefined;
-  }
-
-  /** Nothing is held: also where an acknowledgement and a `revoke` have passed each other. */
-  #holdNothing(): void {
-    this.#heldCount = 0;
-    this.#finished?.resolve();
-  }
-
-  /** Says that a delivery has failed. */
-  #fail(
-    action: "nack" | "reject",
-    message: Message,
-    note: FailureNote,
-    options: AckOptions,
-  ): Promise<void> {
-    if (!this.#isOwn(message)) return this.#refuseForeign(action);
-    if (message.verdict !== undefined || options.signal?.aborted) {
-      return refuseAgain(action, message, options);
-    }
-    const lost = this.#settle(message, action === "nack" ? "given back" : "rejected");
-    if (options.confirm) {
-      const write: WriteNote = (writer, delivery) => writeNote(writer, delivery, note);
-      return this.#confirm(action, message, { lost, options, write });
-    }
-    if (lost === undefined) {
-      this.#notes.fail(message.tag, note);
-      this.#uplink.schedule(this);
-    }
-    return settled;
-  }
-
-  /** Says something of a delivery, and waits for the broker's answer. */
-  async #confirm(
-    action: DeliveryAction,
-    message: DeliveredMessage,
-    { lost, options, write }: ConfirmedNote,
-  ): Promise<void> {
-    if (lost !== undefined) throw explainStale(action, message, lost);
-    const follower = this.#number;
-    await this.#uplink.sendRequest((writer, request) => {
-      write(writer, { follower, request, tag: message.tag });
-    }, options);
-  }
-
-  /** A loop has ended: unless another one waits, nobody asks for messages now. */
-  #leave(): void {
+  /** Unless another loop waits, nobody asks for messages now. */
+  #pauseUnlessAsked(): void {
     if (this.#waiters.length === 0) this.#pause();
   }
 
   /** Gives back what is fetched, and asks for nothing more until the handler does. */
   #pause(): void {
     this.#isPaused = true;
-    for (const range of this.#fetched.takeAll()) this.#notes.release(range);
+    for (const range of this.#fetched.takeAll()) this.#verdicts.notes.release(range);
     this.#uplink.schedule(this);
   }
 
   #release(range: TagRange): void {
-    this.#notes.release(range);
+    this.#verdicts.notes.release(range);
     this.#uplink.schedule(this);
   }
 
@@ -467,29 +352,39 @@ export class ClientFollower implements Follower<never>, FollowingMember, Message
       if (this.#fetched.count === 0) {
         clearInterval(this.#timer);
         this.#timer = undefined;
-      } else if (this.#prefetch.tick(this.#fetched.count, this.#heldCount)) {
+      } else if (this.#prefetch.tick(this.#fetched.count, this.#verdicts.held.count)) {
         this.#pause();
       }
     }, WORK_MS);
   }
 
+  /** Loops end, and handlers have some time to finish. */
+  #beginClosing(): void {
+    if (this.#drain !== undefined) return;
+    const drain = this.#drain = new Drain();
+    this.#pause();
+    for (const { resolve } of this.#waiters.splice(0)) resolve(done);
+    this.#closeCall = Promise.race([drain.over, this.#verdicts.held.emptied()])
+      .then(() => this.#closeNow());
+  }
+
+  #closeNow(): void {
+    if (this.#isClosed) return;
+    const { link } = this.#uplink;
+    if (link !== undefined && this.#isOpen) {
+      this.#uplink.outgoingReplies.write(link);
+      this.write(link);
+      link.writer.begin(FrameType.closeFollower);
+      link.writer.u32(this.number);
+      link.writer.u64(this.#lastTag);
+      link.writer.end();
+      link.flush();
+    }
+    this.end(undefined);
+    this.#uplink.forget(this, this.number);
+  }
+
   #endResult(): Promise<IteratorReturnResult<undefined>> {
     return this.#error === undefined ? Promise.resolve(done) : Promise.reject(this.#error);
   }
-}
-
-/** Resolves after the event loop has had a turn. */
-function afterTurn<T>(result: T): Promise<T> {
-  return new Promise((resolve) => setImmediate(() => resolve(result)));
-}
-
-/** Why nothing can be done to a message: that was done before, or the caller has given up. */
-function refuseAgain(
-  action: DeliveryAction,
-  message: DeliveredMessage,
-  options: CallOptions | undefined,
-): Promise<never> {
-  const { verdict } = message;
-  if (verdict === undefined) return Promise.reject(options?.signal?.reason);
-  return Promise.reject(explainStale(action, message, `it was ${verdict} before`));
 }

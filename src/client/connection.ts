@@ -16,7 +16,12 @@ import type { Duplex } from "../transport/duplex.ts";
 import { Backoff } from "./backoff.ts";
 import { Bind, type BindLike } from "./bind.ts";
 import { BrokerSession } from "./broker_session.ts";
-import { type CallOptions, whenAborted } from "./call_options.ts";
+import {
+  type CallOptions,
+  type CloseOptions,
+  resolveDrainTime,
+  whenAborted,
+} from "./call_options.ts";
 import { ClientCursor } from "./client_cursor.ts";
 import { ClientFollower } from "./client_follower.ts";
 import { ClientPublisher } from "./client_publisher.ts";
@@ -47,6 +52,14 @@ export interface ConnectionOptions {
    * @default {10000}
    */
   readonly connectTimeoutMs?: number;
+  /**
+   * How long handlers may take to finish the messages that they have when the connection or one of its
+   * followers is closed, also by leaving an `await using`, in milliseconds: 0 to 2^31 - 1. Calls of
+   * `close` may say something else.
+   *
+   * @default {5000}
+   */
+  readonly drainMs?: number;
   /** Ends the wait for the first connection; it does not end a connection that is open. */
   readonly signal?: AbortSignal;
 }
@@ -151,18 +164,21 @@ export interface Connection extends AsyncDisposable {
   status(options?: CallOptions): AsyncIterableIterator<ConnectionStatus>;
 
   /**
-   * Closes the connection: what was sent is confirmed first, what stands in a publisher's line or
-   * waits for room in a stream included; what was asked for is answered, requests have their
-   * replies or have waited long enough, acknowledgements and replies are sent, what was fetched
-   * ahead is given back. If the connection is lost meanwhile, or the signal is aborted, what is
-   * not confirmed or answered fails with `ConnectionClosedError`. Calling it again waits for the
-   * same.
+   * Closes the connection. Its followers are closed first: loops get nothing more, and handlers may
+   * finish the messages that they have, for `drainMs`; see {@linkcode Follower.close}. Until then all
+   * else works as before, so that they can publish and ask. Then what was sent is confirmed, what
+   * stands in a publisher's line or waits for room in a stream included; what was asked for is
+   * answered, requests have their replies or have waited long enough, acknowledgements and replies
+   * are sent. If the connection is lost meanwhile, or the signal is aborted, what is not confirmed or
+   * answered fails with `ConnectionClosedError`. Calling it again waits for the same.
    *
-   * @param options A signal after which confirms and answers are not waited for any more.
+   * @param options How long handlers may take, 5 seconds unless said otherwise; a signal after which
+   * neither they nor confirms and answers are waited for any more.
+   * @throws {TypeError | RangeError} If `drainMs` is not a whole number from 0 to 2^31-1.
    * @throws {Error} What could not be published and has not been told to anybody: the connection is
    * closed all the same.
    */
-  close(options?: CallOptions): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /** Makes a connection; called again whenever one is lost. */
@@ -201,7 +217,8 @@ export class ClientConnection implements Connection {
   ) {
     this.#dial = dial;
     this.#options = options;
-    this.#uplink = new Uplink(first.welcome.limits, this.#board, clock);
+    const drainMs = resolveDrainTime(options);
+    this.#uplink = new Uplink(first.welcome.limits, this.#board, { clock, drainMs });
     this.#broker = describeBroker(first.welcome);
     this.closed = this.#run(first);
   }
@@ -215,6 +232,7 @@ export class ClientConnection implements Connection {
     const mistake = findLabelMistake(options.name ?? "simplemq-client");
     if (mistake !== undefined) throw new RangeError(`Cannot connect: ${mistake}`);
     checkTimeout(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
+    resolveDrainTime(options);
     const first = options.waitForBroker
       ? await retry(
         () => openSession(dial, options, options.signal),
@@ -238,6 +256,9 @@ export class ClientConnection implements Connection {
 
   follower<Body = unknown>(bind: BindLike, options: FollowerOptions = {}): Follower<Body> {
     this.#uplink.requireOpen("open a follower");
+    if (this.#closeCall !== undefined) {
+      throw new ConnectionClosedError("Cannot open a follower: the connection is being closed");
+    }
     checkMemberCount("followers", this.#uplink.followers.size);
     const { name = `follower-${crypto.randomUUID().slice(0, 8)}`, prefetch = "auto" } = options;
     const mistake = findLabelMistake(name);
@@ -254,26 +275,33 @@ export class ClientConnection implements Connection {
     return this.#board.watch(options);
   }
 
-  close({ signal }: CallOptions = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    resolveDrainTime(options);
+    const { signal } = options;
     if (signal?.aborted) this.#hurry.resolve();
     else if (signal !== undefined) {
       const forget = whenAborted(signal, () => this.#hurry.resolve());
       this.closed.then(forget);
     }
-    this.#closeCall ??= this.#close();
-    return this.#closeCall;
+    // Another call may give handlers less time.
+    const followers = [...this.#uplink.followers.values()].map((member) => member.close(options));
+    this.#closeCall ??= this.#close(Promise.all(followers), options);
+    await this.#closeCall;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #close(): Promise<void> {
-    const members = [...this.#uplink.followers.values(), ...this.#uplink.publishers.values()];
-    const closing = Promise.allSettled(members.map((member) => member.close()));
+  async #close(drained: Promise<unknown>, { drainMs }: CloseOptions): Promise<void> {
+    const limit = drainMs === undefined ? {} : { drainMs };
+    const closing = drained.then(() => {
+      const publishers = [...this.#uplink.publishers.values()];
+      return Promise.allSettled(publishers.map((member) => member.close(limit)));
+    });
     // Without a link there is nothing to wait for: what is unconfirmed fails, and says so.
     const hurry = this.#hurry.promise;
-    const finished = Promise.all([closing, this.#uplink.answered()]);
+    const finished = closing.then(() => this.#uplink.answered());
     if (this.#uplink.link !== undefined) await Promise.race([finished, this.closed, hurry]);
     this.#closing.abort();
     await this.#session?.close(hurry);

@@ -9,7 +9,7 @@ import { BrokerError, SPAN_MS_MAX } from "../../protocol.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 
 /** What is done to a message. */
-export type DeliveryAction = "acknowledge" | "nack" | "reject" | "extend";
+export type DeliveryAction = "acknowledge" | "nack" | "reject" | "release" | "extend";
 
 /** Finds out whether a span of time is allowed, from `low` milliseconds on. */
 export function findSpanError(
@@ -34,6 +34,18 @@ export function explainStale(
   why: string,
 ): BrokerError {
   return new BrokerError("STALE_DELIVERY", `Cannot ${action} message ${id} of "${stream}": ${why}`);
+}
+
+/** The error for what cannot be done to a message that was acknowledged before its loop saw it. */
+export function explainAutomatic(
+  action: DeliveryAction,
+  { id, stream }: { readonly id: number; readonly stream: string },
+): TypeError {
+  const what = action === "acknowledge" ? "acknowledge with confirm" : action;
+  return new TypeError(
+    `Cannot ${what} message ${id} of "${stream}": its loop has autoAck, which has acknowledged it; ` +
+      `leave autoAck out to decide about each message`,
+  );
 }
 
 /** The broker's own refusals are passed on; everything else has ended the connection. */

@@ -99,9 +99,13 @@ export class DeliveryNotes {
   }
 }
 
-/** Writes an acknowledgement that is to be answered. */
-export function writeAck(writer: FrameWriter, { follower, request, tag }: NotedDelivery): void {
-  writeTags(writer, FrameType.ack, { follower, request, ranges: [{ firstTag: tag, count: 1 }] });
+/** Writes that a delivery is done, or comes back as if it had not been; that is to be answered. */
+export function writeTag(
+  writer: FrameWriter,
+  type: typeof FrameType.ack | typeof FrameType.release,
+  { follower, request, tag }: NotedDelivery,
+): void {
+  writeTags(writer, type, { follower, request, ranges: [{ firstTag: tag, count: 1 }] });
 }
 
 /** Writes what is said of a delivery that has failed, or needs more time, and is to be answered. */

@@ -5,7 +5,7 @@
  */
 
 import type { Bind } from "./bind.ts";
-import type { CallOptions } from "./call_options.ts";
+import type { CallOptions, CloseOptions } from "./call_options.ts";
 import type { AckOptions, Message, NackOptions } from "./message.ts";
 
 /** Options of {@linkcode Connection.follower}. */
@@ -29,7 +29,8 @@ export interface FollowerOptions {
 /** Options of {@linkcode Follower.getMessages}. */
 export interface GetMessagesOptions extends CallOptions {
   /**
-   * Acknowledge each message before the loop sees it: what becomes of it there does not count.
+   * Acknowledge each message before the loop sees it: what becomes of it there does not count. Calls
+   * of `ack()` have nothing left to do then, all others are refused with a `TypeError`.
    *
    * @default {false}
    */
@@ -75,8 +76,14 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
   /**
    * Messages as they come, for ever: the loop waits when there are none.
    *
-   * When the connection is lost, the loop goes on after it has come back. Leaving the loop gives back
-   * what was fetched ahead; the message in hand stays pending until it is acknowledged.
+   * When the connection is lost, the loop goes on after it has come back.
+   *
+   * A loop that is left (by `break`, `return` or `throw`, or by the iterator's `return()`) is over.
+   * Its message in hand, the one that it was given last, goes back at once unless it is ended, and its
+   * attempt counts: JavaScript cannot tell a loop that was left from one that has failed. To give it
+   * back without an attempt, call `release()` before. What was only fetched ahead goes back without an
+   * attempt. Messages that the loop was given before and has passed on to other tasks stay theirs; to
+   * leave the last one with its task, too, end the loop with `signal` or {@linkcode Follower.close}.
    *
    * @param options Whether to acknowledge by itself; a signal to end the loop.
    * @returns Messages to iterate over with `for await`; it ends when the follower is closed.
@@ -89,15 +96,19 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * Acknowledges a message: it is done, and gone.
    *
    * A plain acknowledgement is on its way when the call returns, together with others and without
-   * waiting; if the connection is lost or closed at that moment, or the broker has taken the message
-   * back before, it may come again. With `confirm` the call resolves when it is as durable as the
+   * waiting; if the connection is lost at that moment, or the broker has taken the message back
+   * before, it may come again. It leaves this process before the loop gets its next message, or a
+   * millisecond after the last one that did, and every one by itself after a connection is new: what
+   * is lost when a handler ends its process is done twice at most. With `confirm` the call resolves when it is as durable as the
    * engine promises: the message never comes again.
    *
    * @param message A message of this follower.
    * @param options Whether to wait for the broker, and a signal to stop waiting.
-   * @throws {TypeError} If the message was taken by another follower.
-   * @throws {BrokerError} `STALE_DELIVERY` if it was acknowledged, given back or rejected before; with
-   * `confirm` also if it was lost or taken back since: it is somebody else's now.
+   * @throws {TypeError} If the message was taken by another follower; with `confirm` also if its loop
+   * has `autoAck` (without, there is nothing left to do, and the call resolves).
+   * @throws {BrokerError} `STALE_DELIVERY` if it was acknowledged, given back or rejected before, or
+   * the follower is closed; with `confirm` also if it was lost or taken back since: it is somebody
+   * else's now. `message.signal` aborts then.
    * @throws {ConnectionClosedError} With `confirm`, if the connection was lost before the answer.
    */
   ackMessage(message: Message<Body>, options?: AckOptions): Promise<void>;
@@ -188,8 +199,51 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
   extendMessage(message: Message<Body>, ms: number, options?: CallOptions): Promise<void>;
 
   /**
-   * Ends the follower, and the loops over its messages: what it holds is ready again, and what it
-   * had only fetched does not count as an attempt. Calling it again does nothing.
+   * Gives a message back as if it had not been taken: it is ready at once, in its old place, and its
+   * attempt does not count. For a message that nobody has begun to work on, such as the last one when
+   * a loop is about to be left. It is sent like an acknowledgement.
+   *
+   * @param message A message of this follower.
+   * @param options Whether to wait for the broker, and a signal to stop waiting.
+   * @throws {TypeError} If the message was taken by another follower.
+   * @throws {BrokerError} `STALE_DELIVERY` like {@linkcode Follower.ackMessage}.
+   * @throws {ConnectionClosedError} With `confirm`, if the connection was lost before the answer.
+   *
+   * @example Leaving a loop, and the message to others
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("letters");
+   * await connection.publisher("letters").sendMessage("to somebody else");
+   *
+   * for await (const message of connection.follower("letters").getMessages()) {
+   *   await message.release();
+   *   break;
+   * }
+   * for await (const message of connection.follower("letters").getMessages()) {
+   *   assertEquals(message.attempts, 1);
+   *   await message.ack();
+   *   break;
+   * }
+   * ```
    */
-  close(): Promise<void>;
+  releaseMessage(message: Message<Body>, options?: AckOptions): Promise<void>;
+
+  /**
+   * Closes the follower. Loops over its messages get no more of them; what was fetched ahead goes back
+   * without an attempt. Handlers may finish the messages that they have: what they acknowledge, give
+   * back or reject within `drainMs` counts. What is left then is ready again with its attempt counted,
+   * its signal aborts, and whatever is said of it rejects with `STALE_DELIVERY`.
+   *
+   * A handler that waits for this call before it ends its own message waits for all of `drainMs`.
+   * Calling it again may shorten the time, and waits for the same.
+   *
+   * @param options How long handlers may take, 5 seconds unless said otherwise, and a signal to end
+   * that time.
+   * @throws {TypeError | RangeError} If `drainMs` is not a whole number from 0 to 2^31-1.
+   */
+  close(options?: CloseOptions): Promise<void>;
 }

@@ -12,6 +12,7 @@ import type {
   VerdictFields,
 } from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
+import type { CloseOptions } from "./call_options.ts";
 
 /** A publisher or a follower. */
 export interface Member {
@@ -26,7 +27,7 @@ export interface Member {
   /** It is over, for good; `error` if not by the member's own wish. */
   end(error: Error | undefined): void;
   /** Ends by the user's wish. */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /** A publisher. */

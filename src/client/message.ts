@@ -56,7 +56,7 @@ export interface NackOptions extends AckOptions {
 /**
  * A message, taken by a follower. Until it is acknowledged, given back or rejected it stands in the
  * follower's pending entry list; when the follower's connection ends before that, another follower
- * gets it.
+ * gets it. `JSON.stringify` shows what it is and has; bytes are in base64.
  *
  * @typeParam Body What the body is; it is not checked.
  *
@@ -111,9 +111,10 @@ export interface Message<Body = unknown> {
   /**
    * Aborts when the delivery is not the follower's any more: the broker has taken it back (it took
    * longer than the stream's `ackTimeoutMs`, a cursor released it, the stream is gone), its connection
-   * was lost, or the follower was closed. The work is then somebody else's; `reason` is a
-   * `BrokerError` with code `STALE_DELIVERY` that says why. What is done to the message here
-   * (acknowledged, given back, rejected) does not abort it, and after that nothing does.
+   * was lost, its loop was left, or the follower was closed and its time to finish is over. The work
+   * is then somebody else's; `reason` is a `BrokerError` with code `STALE_DELIVERY` that says why.
+   * What is done to the message here (acknowledged, given back, rejected) does not abort it, unless
+   * that fails where the broker's answer was waited for: then `reason` is the same error.
    *
    * @example Passing it on to what should stop then
    * ```ts
@@ -129,7 +130,7 @@ export interface Message<Body = unknown> {
    * for await (const message of follower.getMessages()) {
    *   const work = new Promise((resolve) => message.signal.addEventListener("abort", resolve));
    *   // Or: await fetch(message.body, { signal: message.signal });
-   *   await follower.close();
+   *   await follower.close({ drainMs: 0 });
    *   await work;
    *   assertEquals(message.signal.reason.code, "STALE_DELIVERY");
    * }
@@ -145,6 +146,11 @@ export interface Message<Body = unknown> {
    * {@linkcode Follower.rejectMessage}.
    */
   reject(reason?: string | Error, options?: AckOptions): Promise<void>;
+  /**
+   * Gives the message back as if it had not been taken: its attempt does not count. See
+   * {@linkcode Follower.releaseMessage}.
+   */
+  release(options?: AckOptions): Promise<void>;
   /**
    * Takes more time for the message: the broker takes it back `ms` milliseconds from now at the
    * earliest. See {@linkcode Follower.extendMessage}.
@@ -196,6 +202,8 @@ export interface MessageOwner {
   nackMessage(message: Message, options?: NackOptions): Promise<void>;
   /** Rejects a message of its own. */
   rejectMessage(message: Message, reason?: string | Error, options?: AckOptions): Promise<void>;
+  /** Gives a message of its own back as if it had not been taken. */
+  releaseMessage(message: Message, options?: AckOptions): Promise<void>;
   /** Takes more time for a message of its own. */
   extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void>;
   /** Replies to whoever waits for it. */
@@ -208,8 +216,6 @@ export interface MessageOwner {
 export interface DeliveredBatch {
   /** Who took them. */
   readonly owner: MessageOwner;
-  /** Which of the follower's connections they came over: tags of another one mean nothing. */
-  readonly epoch: number;
   /** The stream that they are in. */
   readonly stream: string;
   /** How often they have been delivered. */
@@ -219,7 +225,7 @@ export interface DeliveredBatch {
 }
 
 /** What this client has done to a message. */
-export type Verdict = "acknowledged" | "given back" | "rejected";
+export type Verdict = "acknowledged" | "acknowledged by autoAck" | "given back" | "rejected";
 
 /** A message in the bytes that it came in. Nothing is decoded before it is looked at. */
 export class DeliveredMessage implements Message {
@@ -245,11 +251,6 @@ export class DeliveredMessage implements Message {
 
   get attempts(): number {
     return this.#batch.attempts;
-  }
-
-  /** Which of the follower's connections it came over. */
-  get epoch(): number {
-    return this.#batch.epoch;
   }
 
   /** Who took it. */
@@ -303,19 +304,23 @@ export class DeliveredMessage implements Message {
   }
 
   ack(options?: AckOptions): Promise<void> {
-    return this.#batch.owner.ackMessage(this, options);
+    return DeliveredMessage.#ownerOf(this, "ack").ackMessage(this, options);
   }
 
   nack(options?: NackOptions): Promise<void> {
-    return this.#batch.owner.nackMessage(this, options);
+    return DeliveredMessage.#ownerOf(this, "nack").nackMessage(this, options);
   }
 
   reject(reason?: string | Error, options?: AckOptions): Promise<void> {
-    return this.#batch.owner.rejectMessage(this, reason, options);
+    return DeliveredMessage.#ownerOf(this, "reject").rejectMessage(this, reason, options);
+  }
+
+  release(options?: AckOptions): Promise<void> {
+    return DeliveredMessage.#ownerOf(this, "release").releaseMessage(this, options);
   }
 
   extend(ms: number, options?: CallOptions): Promise<void> {
-    return this.#batch.owner.extendMessage(this, ms, options);
+    return DeliveredMessage.#ownerOf(this, "extend").extendMessage(this, ms, options);
   }
 
   get isRequest(): boolean {
@@ -323,10 +328,39 @@ export class DeliveredMessage implements Message {
   }
 
   reply(body: MessageBody, options?: ReplyOptions): Promise<void> {
+    const owner = DeliveredMessage.#ownerOf(this, "reply");
     const { request } = this.#properties;
-    if (request !== undefined) return this.#batch.owner.reply(request, body, options);
+    if (request !== undefined) return owner.reply(request, body, options);
     return Promise.reject(
       new TypeError(`Cannot reply to message ${this.id} of "${this.stream}": it is no request`),
+    );
+  }
+
+  /** What `JSON.stringify` shows: bytes in base64, and nothing that the message does not have. */
+  toJSON(): Record<string, unknown> {
+    const { stream, id, attempts, key, priority, messageId, deliverAt, expiresAt } = this;
+    const { headers, deadLetter, body } = this;
+    return {
+      stream,
+      id,
+      attempts,
+      key,
+      priority,
+      messageId,
+      deliverAt,
+      expiresAt,
+      headers: Object.keys(headers).length > 0 ? headers : undefined,
+      deadLetter,
+      body: body instanceof Uint8Array ? { base64: body.toBase64() } : body,
+    };
+  }
+
+  /** Whose message it is; a method that was taken from its message has none. */
+  static #ownerOf(message: DeliveredMessage | undefined, method: string): MessageOwner {
+    if (message !== undefined && #batch in message) return message.#batch.owner;
+    throw new TypeError(
+      `Cannot ${method}: ${method}() was called without its message; ` +
+        `write message.${method}(), or follower.${method}Message(message)`,
     );
   }
 

@@ -25,7 +25,7 @@ import {
   type SessionLimits,
   writeRequest,
 } from "../../protocol.ts";
-import { type Clock, systemClock } from "../transport/clock.ts";
+import type { Clock } from "../transport/clock.ts";
 import type { Link } from "../transport/link.ts";
 import { type CallOptions, whenAborted } from "./call_options.ts";
 import { type CallSite, noteCallSite, traceCaller } from "./caller_trace.ts";
@@ -81,6 +81,8 @@ export class Uplink {
   readonly spareBuffers: SpareBuffers = new SpareBuffers();
   /** The time that calls go by which end after a while. */
   readonly clock: Clock;
+  /** How long handlers may take when their follower is closed, in milliseconds. */
+  readonly drainMs: number;
   /** Messages that were sent and wait for a reply. */
   readonly pendingRequests: PendingRequests = new PendingRequests(this);
   /** What is replied to messages of others. */
@@ -96,10 +98,15 @@ export class Uplink {
   readonly #dirty = new Set<Pick<Member, "write">>();
   readonly #board: StatusBoard;
 
-  constructor(limits: SessionLimits, board: StatusBoard, clock: Clock = systemClock) {
+  constructor(
+    limits: SessionLimits,
+    board: StatusBoard,
+    options: { readonly clock: Clock; readonly drainMs: number },
+  ) {
     this.#limits = limits;
     this.#board = board;
-    this.clock = clock;
+    this.clock = options.clock;
+    this.drainMs = options.drainMs;
   }
 
   /** The link, if there is one now. */
@@ -179,6 +186,16 @@ export class Uplink {
     if (this.#isScheduled || !this.#link?.isReady) return;
     this.#isScheduled = true;
     queueMicrotask(() => this.#writeAll());
+  }
+
+  /**
+   * Lets members write at once what they have to say, also if this turn of the event loop has seen a
+   * write: for what must not be lost with the process. Nothing can be done about a link that is full.
+   */
+  writeNow(): void {
+    if (this.#dirty.size === 0 || this.#link?.isSending !== false) return;
+    this.#writeAll();
+    this.#link.flushNow();
   }
 
   /** Leaves a member out from now on: it is closed, and has said its last word. */

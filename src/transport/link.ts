@@ -51,7 +51,9 @@ export class Link {
   readonly #duplex: Duplex;
   #owner: LinkOwner;
   #sendingBytes = 0;
-  #isFlushing = false;
+  /** Whether a write is about to begin, as soon as those who write now have finished. */
+  #isAnnounced = false;
+  #isSending = false;
   /** Set from the first write of a turn to its end. */
   #turn: ReturnType<typeof setImmediate> | undefined;
   #isClosed = false;
@@ -83,7 +85,12 @@ export class Link {
 
   /** Whether what is written now would leave at once. */
   get isReady(): boolean {
-    return !this.#isFlushing && this.#turn === undefined;
+    return !this.#isAnnounced && !this.#isSending && this.#turn === undefined;
+  }
+
+  /** Whether a write is under way: then nothing leaves before it has been accepted. */
+  get isSending(): boolean {
+    return this.#isSending;
   }
 
   /** How many bytes the other side has said that it has received. */
@@ -94,8 +101,17 @@ export class Link {
   /** Sends what was written: at once, or when this turn is over if it has seen a write already. */
   flush(): void {
     if (!this.isReady || this.#isClosed) return;
-    this.#isFlushing = true;
-    queueMicrotask(() => this.#sendAll());
+    this.#isAnnounced = true;
+    queueMicrotask(() => this.#isAnnounced && this.#sendAll());
+  }
+
+  /**
+   * Sends what was written during the call, if no write is under way: also if this turn has seen a
+   * write. What the system takes at once is out of this process's hands then.
+   */
+  flushNow(): void {
+    if (this.#isSending || this.#isClosed || this.writer.length === 0) return;
+    this.#sendAll();
   }
 
   /** Sends a frame that says only: I am here. */
@@ -215,8 +231,10 @@ export class Link {
   }
 
   async #sendAll(): Promise<void> {
+    this.#isAnnounced = false;
     if (this.#isClosed) return;
-    this.#turn = setImmediate(() => this.#endTurn());
+    this.#isSending = true;
+    this.#turn ??= setImmediate(() => this.#endTurn());
     try {
       await this.#send(this.writer.take());
     } catch (error) {
@@ -224,7 +242,7 @@ export class Link {
       if (!isConnectionEnd(error)) this.#fault = error;
       this.close();
     } finally {
-      this.#isFlushing = false;
+      this.#isSending = false;
     }
     if (this.writer.length === 0) this.#resolveDrained();
     if (this.isReady) this.#goOn();

@@ -10,14 +10,22 @@ import {
   assertInstanceOf,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import { BrokerError, connect, ConnectionClosedError, type Message } from "@simplemq/simplemq";
+import {
+  BrokerError,
+  connect,
+  type Connection,
+  ConnectionClosedError,
+  type Follower,
+  type Message,
+} from "@simplemq/simplemq";
 import { serve } from "@simplemq/simplemq/server";
 import { FrameType } from "../../protocol.ts";
 import { BrokerSession } from "../../src/client/broker_session.ts";
 import { createPipe } from "../../src/transport/duplex.ts";
-import { startBroker } from "../support/broker.ts";
+import { startBroker, until } from "../support/broker.ts";
 import { TestDirectory } from "../support/journals.ts";
 import { Proxy } from "../support/proxy.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -34,9 +42,8 @@ Deno.test("close() waits for the answers of what was asked for", async () => {
   await connection.cursor().createStream("work");
   await connection.publisher("work").sendMessages([0, 1, 2, 3]);
   const taken: Message[] = [];
-  for await (const message of connection.follower("work", { prefetch: 10 }).getMessages()) {
-    if (taken.push(message) === 4) break;
-  }
+  const messages = connection.follower("work", { prefetch: 10 }).getMessages();
+  while (taken.length < 4) taken.push((await messages.next()).value!);
   const [first, second, third, fourth] = taken;
   const asked = [
     first!.ack({ confirm: true }),
@@ -47,8 +54,166 @@ Deno.test("close() waits for the answers of what was asked for", async () => {
     connection.cursor().purgeStream("other"),
   ];
   const results = Promise.allSettled(asked);
-  await deadline(connection.close(), PATIENCE_MS);
+  await deadline(connection.close({ drainMs: 0 }), PATIENCE_MS);
   assertEquals((await results).map(({ status }) => status), asked.map(() => "fulfilled"));
+});
+
+/** Takes one message, and leaves it in hand. */
+async function takeOne(follower: Follower): Promise<Message> {
+  const { value } = await deadline(follower.getMessages().next(), PATIENCE_MS);
+  return value!;
+}
+
+/** Resolves when a message's signal is aborted. */
+function aborted({ signal }: Message): Promise<unknown> {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
+  return deadline(promise, PATIENCE_MS);
+}
+
+/** How often the messages of a stream have been delivered, with the next delivery. */
+async function takeAll(connection: Connection, stream: string): Promise<[unknown, number][]> {
+  const { ready } = await connection.cursor().getStream(stream);
+  const taken: [unknown, number][] = [];
+  const messages = connection.follower(stream).getMessages({ autoAck: true });
+  while (taken.length < ready) {
+    const { value } = await deadline(messages.next(), PATIENCE_MS);
+    taken.push([value!.body, value!.attempts]);
+  }
+  return taken;
+}
+
+Deno.test("close() of a follower lets its handler finish, and gives back the rest unseen", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect({ drainMs: PATIENCE_MS });
+  await connection.cursor().createStream("work");
+  await connection.publisher("work").sendMessages([0, 1, 2, 3, 4]);
+  const follower = connection.follower("work", { name: "worker", prefetch: 5 });
+  const { promise: isWorking, resolve: work } = Promise.withResolvers<void>();
+  const { promise: mayFinish, resolve: finish } = Promise.withResolvers<void>();
+  const seen: unknown[] = [];
+  const loop = (async () => {
+    for await (const message of follower.getMessages()) {
+      seen.push(message.body);
+      if (message.body === 1) {
+        work();
+        await mayFinish;
+        assertEquals(message.signal.aborted, false);
+      }
+      await message.ack();
+    }
+  })();
+  await deadline(isWorking, PATIENCE_MS);
+  const other = follower.getMessages();
+  const closing = follower.close();
+  assertEquals(await other.next(), { done: true, value: undefined });
+  // What was fetched ahead does not wait for the handler.
+  const [held, ...others] = await connection.cursor().getPel("worker");
+  assertEquals([held?.id, others], [2, []]);
+  finish();
+  await deadline(Promise.all([closing, loop]), PATIENCE_MS);
+  assertEquals(seen, [0, 1]);
+  assertEquals(await takeAll(connection, "work"), [[2, 1], [3, 1], [4, 1]]);
+});
+
+for (
+  const [how, begin] of [
+    ["drainMs: 0", (follower: Follower) => follower.close({ drainMs: 0 })],
+    ["a drainMs that is over", (follower: Follower) => follower.close({ drainMs: 1 })],
+    [
+      "a signal that is aborted",
+      (follower: Follower) => follower.close({ signal: AbortSignal.abort() }),
+    ],
+    ["a second call that is in a hurry", (follower: Follower) => {
+      const closing = follower.close({ drainMs: 2 ** 31 - 1 });
+      return follower.close({ drainMs: 0 }).then(() => closing);
+    }],
+    ["a connection that is lost", async (follower: Follower, proxy: Proxy) => {
+      const closing = follower.close();
+      proxy.cut();
+      await closing;
+    }],
+  ] as const
+) {
+  Deno.test(`close() with ${how}: signals abort, and what is said then is refused`, async () => {
+    await using broker = await startBroker();
+    await using proxy = new Proxy(broker.port);
+    await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+    await connection.cursor().createStream("work");
+    await connection.publisher("work").sendMessages([0, 1, 2]);
+    const follower = connection.follower("work", { name: "worker", prefetch: 3 });
+    const messages = [await takeOne(follower), await takeOne(follower)];
+    // By now the broker knows that both are being worked on.
+    await connection.cursor().getStreams();
+    const aborts = messages.map(aborted);
+    await deadline(begin(follower, proxy), PATIENCE_MS);
+    for (const reason of await Promise.all(aborts)) assertInstanceOf(reason, BrokerError);
+    const [first, second] = messages;
+    for (
+      const say of [
+        () => first!.ack(),
+        () => second!.nack({ reason: "too late" }),
+      ]
+    ) {
+      const error = await assertRejects(say, BrokerError);
+      assertEquals(error.code, "STALE_DELIVERY");
+    }
+    await using elsewhere = await broker.connect();
+    await until("all is ready again", async () => {
+      return (await elsewhere.cursor().getStream("work")).ready === 3;
+    });
+    assertEquals(await takeAll(elsewhere, "work"), [[0, 2], [1, 2], [2, 1]]);
+  });
+}
+
+Deno.test("close() of a connection lets handlers finish, and what they publish and ask for", async () => {
+  await using broker = await startBroker();
+  await using elsewhere = await broker.connect();
+  const seen: unknown[] = [];
+  const { promise: isWorking, resolve: work } = Promise.withResolvers<void>();
+  const { promise: mayFinish, resolve: finish } = Promise.withResolvers<void>();
+  let loop: Promise<void>;
+  {
+    await using connection = await broker.connect({ drainMs: PATIENCE_MS });
+    await connection.cursor().createStream("work");
+    await connection.cursor().createStream("done");
+    await connection.publisher("work").sendMessages([0, 1]);
+    const follower = connection.follower("work");
+    loop = (async () => {
+      for await (const message of follower.getMessages()) {
+        work();
+        await mayFinish;
+        seen.push((await connection.cursor().getStream("work")).pending);
+        await connection.publisher("done").sendMessage(message.body as number);
+        message.ack();
+      }
+    })();
+    await deadline(isWorking, PATIENCE_MS);
+    setTimeout(finish);
+  }
+  await deadline(loop, PATIENCE_MS);
+  assertEquals(seen, [1]);
+  assertEquals(await takeAll(elsewhere, "work"), [[1, 1]]);
+  assertEquals(await takeAll(elsewhere, "done"), [[0, 1]]);
+});
+
+Deno.test("close() of a connection refuses new followers while handlers finish, and hurries", async () => {
+  await using broker = await startBroker();
+  const connection = await broker.connect();
+  await connection.cursor().createStream("work");
+  await connection.publisher("work").sendMessage(0);
+  const message = await takeOne(connection.follower("work"));
+  const controller = new AbortController();
+  const closing = connection.close({ drainMs: 2 ** 31 - 1, signal: controller.signal });
+  assertThrows(() => connection.follower("work"), ConnectionClosedError, "is being closed");
+  const again = connection.close();
+  controller.abort(new Error("enough"));
+  await deadline(Promise.all([closing, again]), PATIENCE_MS);
+  assert(message.signal.aborted);
+  await assertRejects(() => message.ack(), BrokerError, "its follower was closed");
+  for (const drainMs of [-1, 0.5, NaN, 2 ** 31]) {
+    await assertRejects(() => connection.close({ drainMs }), RangeError, "Cannot close: drainMs");
+  }
 });
 
 Deno.test("close() leaves requests alone when its signal is aborted", async () => {

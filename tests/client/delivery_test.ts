@@ -211,8 +211,51 @@ Deno.test("a lost connection and a closed follower abort the signals of what is 
   assertStringIncludes((await waiting).message, "lost with its connection");
   assertEquals(first.signal.reason, await waiting);
   const second = await takeOne(follower);
-  await follower.close();
+  await follower.close({ drainMs: 0 });
   assertStringIncludes((await aborted(second)).message, "follower was closed");
+});
+
+Deno.test("a confirmed end that fails aborts the signal, with the same reason", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port, drainMs: 0 });
+  await using elsewhere = await broker.connect();
+  await connection.cursor().createStream("lost");
+  await connection.publisher("lost").sendMessages([1, 2, 3, 4]);
+  const follower = connection.follower("lost", { name: "loser", prefetch: 4 });
+  const iterator = follower.getMessages();
+  const take = async () => (await deadline(iterator.next(), PATIENCE_MS)).value!;
+  const [first, second, third, fourth] = [await take(), await take(), await take(), await take()];
+  const { signal } = first!;
+  // It never hears that they were taken back.
+  await elsewhere.cursor().pauseStream("lost");
+  const { promise: isSwallowed, resolve: swallowed } = Promise.withResolvers<void>();
+  proxy.onBrokerBytes = () => {
+    if (proxy.isStalled) swallowed();
+    return true;
+  };
+  proxy.isStalled = true;
+  assertEquals(await elsewhere.cursor().releasePel("loser"), 4);
+  await deadline(isSwallowed, PATIENCE_MS);
+  proxy.isStalled = false;
+  const stale = await assertRejects(() => first!.ack({ confirm: true }), BrokerError);
+  assertEquals(stale.code, "STALE_DELIVERY");
+  assert(signal.aborted);
+  assertEquals(signal.reason, stale);
+  const late = await assertRejects(() => second!.nack({ confirm: true }), BrokerError);
+  assertEquals(second!.signal.reason, late, "also if it is asked for only then");
+
+  const given = new AbortController();
+  const givenUp = third!.ack({ confirm: true, signal: given.signal });
+  given.abort(new Error("enough"));
+  await assertRejects(() => givenUp, Error, "enough");
+  assert(!third!.signal.aborted, "whoever gives up waiting knows nothing of the message");
+
+  proxy.isStalled = true;
+  const unheard = fourth!.reject("no", { confirm: true });
+  proxy.cut();
+  const unknown = await assertRejects(() => unheard, Error, "the connection was lost");
+  assertEquals(fourth!.signal.reason, unknown);
 });
 
 Deno.test("Connection.status() tells what happens, to each who asks", async () => {

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import type { Connection, Message } from "@simplemq/simplemq";
 import { BrokerError, ConnectionClosedError, type Follower } from "@simplemq/simplemq";
@@ -71,7 +77,20 @@ Deno.test("autoAck acknowledges before the loop sees the message", async () => {
   assertEquals(message.body, "one");
   const { pending, ready } = await connection.cursor().getStream("auto");
   assertEquals(pending + ready, 1);
-  await assertRejects(() => message.ack(), BrokerError, "acknowledged before");
+  // There is nothing left to do, or to decide.
+  await message.ack();
+  for (
+    const decide of [
+      () => message.ack({ confirm: true }),
+      () => message.nack(),
+      () => message.reject(),
+      () => message.release(),
+      () => message.extend(1000),
+    ]
+  ) {
+    await assertRejects(decide, TypeError, "its loop has autoAck");
+  }
+  assert(!message.signal.aborted);
 });
 
 Deno.test("followers of one stream compete", async () => {
@@ -127,7 +146,7 @@ Deno.test("worker: a slow follower holds one message, a quick one gets all other
   const pel = await connection.cursor().getPel("slow");
   assertEquals(pel.map(({ id }) => id - 1), [held]);
   finish();
-  await slow.close();
+  await slow.close({ drainMs: PATIENCE_MS });
   await slowLoop;
   assertEquals(new Set([...slowSeen, ...quickSeen]).size, count);
 });
@@ -158,26 +177,131 @@ Deno.test("a fixed prefetch is fetched, and no more", async () => {
   assertEquals((await connection.cursor().getPel("ten")).length, 10);
 });
 
-Deno.test("leaving the loop gives back what was fetched, and keeps what is in hand", async () => {
+Deno.test("leaving a loop gives the message in hand back, and its attempt counts", async (t) => {
+  const leave: [how: string, left: [unknown, number], loop: (follower: Follower) => unknown][] = [
+    ["break", [0, 2], async (follower) => {
+      for await (const _message of follower.getMessages()) break;
+    }],
+    ["throw", [0, 2], (follower) =>
+      assertRejects(
+        async () => {
+          for await (const _message of follower.getMessages()) throw new Error("poison");
+        },
+        Error,
+        "poison",
+      )],
+    ["return() of the iterator", [0, 2], async (follower) => {
+      const iterator = follower.getMessages();
+      await iterator.next();
+      await iterator.return!();
+    }],
+    ["break after release()", [0, 1], async (follower) => {
+      for await (const message of follower.getMessages()) {
+        await message.release();
+        break;
+      }
+    }],
+    ["break after ack()", [1, 1], async (follower) => {
+      for await (const message of follower.getMessages()) {
+        await message.ack();
+        break;
+      }
+    }],
+    ["break with autoAck", [1, 1], async (follower) => {
+      for await (const _message of follower.getMessages({ autoAck: true })) break;
+    }],
+  ];
+  for (const [how, left, loop] of leave) {
+    await t.step(how, async () => {
+      await using broker = await startBroker();
+      await using connection = await connectTo(broker, "left");
+      await connection.publisher("left").sendMessages([0, 1, 2, 3]);
+      const leaver = connection.follower("left", { name: "leaver", prefetch: 3 });
+      await loop(leaver);
+      const rest: [unknown, number][] = [];
+      // The follower is open: what it has left goes to others all the same.
+      for await (const message of connection.follower("left").getMessages()) {
+        await message.ack({ confirm: true });
+        rest.push([message.body, message.attempts]);
+        if (message.body === 3) break;
+      }
+      assertEquals(rest[0], left);
+      assertEquals(rest.slice(1).every(([, attempts]) => attempts === 1), true);
+      assertEquals((await connection.cursor().getPel("leaver")).length, 0);
+    });
+  }
+});
+
+Deno.test("return() ends an iterator for good, whatever it waits for", async () => {
   await using broker = await startBroker();
-  await using connection = await connectTo(broker, "left");
-  await connection.publisher("left").sendMessages(Array.from({ length: 20 }, (_, index) => index));
-  const follower = connection.follower("left", { name: "leaver", prefetch: 10 });
-  let inHand: Message | undefined;
-  for await (const message of follower.getMessages()) {
-    inHand = message;
-    break;
-  }
-  await connection.cursor().getStreams();
-  assertEquals((await connection.cursor().getPel("leaver")).map(({ id }) => id), [1]);
-  await inHand!.ack({ confirm: true });
-  const rest: unknown[] = [];
-  for await (const message of follower.getMessages()) {
-    assertEquals(message.attempts, 1);
-    await message.ack();
-    if (rest.push(message.body) === 19) break;
-  }
-  assertEquals(rest, Array.from({ length: 19 }, (_, index) => index + 1));
+  await using connection = await connectTo(broker, "over");
+  const iterator = connection.follower("over").getMessages();
+  const waiting = [iterator.next(), iterator.next()];
+  const over = { done: true as const, value: undefined };
+  assertEquals(await iterator.return!(), over);
+  assertEquals(await Promise.all(waiting), [over, over]);
+  await connection.publisher("over").sendMessage(1);
+  assertEquals(await iterator.next(), over);
+  assertEquals(await iterator.return!(), over);
+  assertEquals((await connection.cursor().getStream("over")).ready, 1);
+});
+
+Deno.test("what a loop has passed on before stays, whether it is left or ended by a signal", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "passed");
+  await connection.publisher("passed").sendMessages([1, 2]);
+  const follower = connection.follower("passed", { name: "passer" });
+  const taken: Message[] = [];
+  for await (const message of follower.getMessages()) if (taken.push(message) === 2) break;
+  const [first, last] = taken;
+  assertEquals([first!.signal.aborted, last!.signal.aborted], [false, true]);
+  assertStringIncludes(last!.signal.reason.message, "its loop was left");
+  await assertRejects(() => last!.ack(), BrokerError, "it was given back before");
+  await first!.ack({ confirm: true });
+
+  const controller = new AbortController();
+  await assertRejects(
+    async () => {
+      for await (const message of follower.getMessages({ signal: controller.signal })) {
+        taken.push(message);
+        controller.abort(new Error("enough"));
+      }
+    },
+    Error,
+    "enough",
+  );
+  assertEquals([taken[2]!.body, taken[2]!.attempts, taken[2]!.signal.aborted], [2, 2, false]);
+  await taken[2]!.ack({ confirm: true });
+  assertEquals((await connection.cursor().getStream("passed")).pending, 0);
+});
+
+Deno.test("a message shows what it is, and a method without its message says so", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "shown");
+  const publisher = connection.publisher("shown");
+  await publisher.sendMessage({ sum: 7 }, { key: "ann", headers: { by: "me" } });
+  await publisher.sendMessage(new Uint8Array([1, 2, 3]));
+  const iterator = connection.follower("shown").getMessages();
+  const { value: first } = await iterator.next();
+  assertEquals(JSON.parse(JSON.stringify(first)), {
+    stream: "shown",
+    id: 1,
+    attempts: 1,
+    key: "ann",
+    priority: 4,
+    headers: { by: "me" },
+    body: { sum: 7 },
+  });
+  const { ack, reply, signal } = first!;
+  assert(!signal.aborted);
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => (ack as any)(), TypeError, "write message.ack()");
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => (reply as any)("yes"), TypeError, "without its message");
+  await first!.ack();
+  const { value: second } = await iterator.next();
+  const { body, priority } = JSON.parse(JSON.stringify(second));
+  assertEquals([body, priority], [{ base64: "AQID" }, 4]);
 });
 
 Deno.test("a follower's messages come back when it is closed, in their old place", async () => {

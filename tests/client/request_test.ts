@@ -51,9 +51,8 @@ function answer(
 /** Takes so many messages. */
 async function take(connection: Connection, stream: string, count: number): Promise<Message[]> {
   const taken: Message[] = [];
-  for await (const message of connection.follower(stream, { prefetch: count }).getMessages()) {
-    if (taken.push(message) === count) break;
-  }
+  const messages = connection.follower(stream, { prefetch: count }).getMessages();
+  while (taken.length < count) taken.push((await messages.next()).value!);
   return taken;
 }
 
@@ -348,8 +347,8 @@ Deno.test("a request whose responder was lost is delivered again, and answered b
   const asked = requester.publisher("work").request("a");
   const lost = await connect({ port: broker.port });
   await take(lost, "work", 1);
-  await lost.close();
-  await using responder = await connect({ port: broker.port });
+  await lost.close({ drainMs: 0 });
+  await using responder = await connect({ port: broker.port, drainMs: 0 });
   const [again] = await take(responder, "work", 1);
   assertEquals([again!.attempts, again!.isRequest], [2, true]);
   again!.reply("at last");
@@ -574,6 +573,7 @@ Deno.test("close() of publisher and connection wait for replies", async () => {
   second!.reply("B");
   await deadline(ending, PATIENCE_MS);
   assertEquals([(await asked).body, (await other).body], ["A", "B"]);
+  await Promise.all([first!.ack(), second!.ack()]);
 });
 
 Deno.test("close() ends with its signal, whatever waits for a reply", async () => {

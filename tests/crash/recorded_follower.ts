@@ -79,10 +79,17 @@ export class RecordedFollower {
   async #run(): Promise<void> {
     const { random } = this.#options;
     while (!this.#isClosing) {
-      for await (const message of this.#follower.getMessages()) {
-        this.#take(message);
-        while (this.#awaited.size >= AWAITED_MAX) await Promise.race(this.#awaited);
-        if (random.chance(REOPEN_CHANCE)) break;
+      // A loop that is left gives its last message back, which may be held; one that is aborted does not.
+      const ending = new AbortController();
+      const { signal } = ending;
+      try {
+        for await (const message of this.#follower.getMessages({ signal })) {
+          this.#take(message);
+          while (this.#awaited.size >= AWAITED_MAX) await Promise.race(this.#awaited);
+          if (random.chance(REOPEN_CHANCE)) ending.abort();
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error;
       }
       if (!this.#isClosing) await this.#reopen();
     }

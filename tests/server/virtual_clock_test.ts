@@ -330,7 +330,7 @@ testWays("what is not acknowledged in time is taken back, and the clock does so"
   await clock.advance("5m");
   assertEquals(times.slice(4), [[600_000, 1, 2]]);
   assert(held[0]!.signal.aborted);
-  await connection.close();
+  await connection.close({ drainMs: 0 });
   await following;
 });
 

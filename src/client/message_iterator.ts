@@ -1,0 +1,59 @@
+/**
+ * A loop over the messages of a follower.
+ *
+ * @module
+ */
+
+import type { GetMessagesOptions } from "./follower.ts";
+import type { DeliveredMessage, Message } from "./message.ts";
+
+/** What says that there is nothing more. */
+export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/** Gives loops their messages. */
+export interface MessageSource {
+  /** Gives a loop its next message, as soon as there is one. */
+  next(loop: MessageIterator): Promise<IteratorResult<Message>>;
+  /** A loop is left: what it waits for, and what it has in hand, is given up. */
+  leave(loop: MessageIterator): void;
+}
+
+/** One loop. It ends for good when it is left. */
+export class MessageIterator implements AsyncIterableIterator<Message> {
+  /** Whether its messages are acknowledged before it sees them. */
+  readonly autoAck: boolean;
+  /** Ends it. */
+  readonly signal: AbortSignal | undefined;
+  /** The message that it was given last; it may be ended. */
+  inHand: DeliveredMessage | undefined;
+  readonly #source: MessageSource;
+  #isOver = false;
+
+  constructor(source: MessageSource, { autoAck = false, signal }: GetMessagesOptions) {
+    this.#source = source;
+    this.autoAck = autoAck;
+    this.signal = signal;
+  }
+
+  /** Whether it was left. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  next(): Promise<IteratorResult<Message>> {
+    return this.#isOver ? Promise.resolve(done) : this.#source.next(this);
+  }
+
+  /** Called by `break`, `return` and `throw` in a `for await`, which cannot be told apart. */
+  return(): Promise<IteratorResult<Message>> {
+    if (!this.#isOver) {
+      this.#isOver = true;
+      this.#source.leave(this);
+    }
+    return Promise.resolve(done);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

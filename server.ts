@@ -57,6 +57,7 @@ export {
   type PartialSettings,
   type Settings,
   SettingsError,
+  type SizeField,
   type StorageEngine,
   type StorageSettings,
   type SyncLevel,

@@ -74,6 +74,7 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
     const command = await loadSettings({
       args,
       env: (name) => Deno.env.get(name),
+      variables: await listVariables(),
       readTextFile: (path) => Deno.readTextFile(path),
       defaultFile: DEFAULT_FILE,
     });
@@ -81,6 +82,7 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
     if (command.version) return print(`simplemq ${version}\n`);
     log = new Log({ level: command.settings.logLevel });
     surviveFaults(log);
+    for (const warning of command.warnings) log.warning(warning);
     const broker = await serve(command.settings, log);
     const failure = await Promise.race([waitForSignal(log), broker.closed]);
     // What is not written by now never is; nobody must wait for it.
@@ -93,6 +95,12 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
   } catch (error) {
     return explainFailure(error, log);
   }
+}
+
+/** The names of the environment's variables, if they may be listed without asking for permission. */
+async function listVariables(): Promise<string[]> {
+  const { state } = await Deno.permissions.query({ name: "env" });
+  return state === "granted" ? Object.keys(Deno.env.toObject()) : [];
 }
 
 /** Resolves at the first signal that asks to stop; a second one ends the process at once. */

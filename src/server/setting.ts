@@ -22,6 +22,8 @@ export interface Setting<T> {
   readonly allowed: string;
   /** Gives what a text from a file, the environment or a flag stands for, or else the text. */
   parse(text: string): unknown;
+  /** The same for a text in a program, if there some stand for something else, too. */
+  parseInProgram?(text: string): unknown;
   /** Tells whether a value is wrong, and how. */
   findFault(value: unknown): SettingFault | undefined;
   /** Says more of a wrong value, where there is more to say. */
@@ -76,6 +78,8 @@ export function byteSize(range: NumberRange): Setting<number> {
     placeholder: "<size>",
     allowed: `${formatByteSize(min)} to ${formatByteSize(max)}, in bytes or such as 256KiB`,
     parse: (text) => parseByteSize(text) ?? text,
+    // A program writes numbers as numbers; a unit it cannot write otherwise.
+    parseInProgram: (text) => /[a-z]\s*$/i.test(text) ? parseByteSize(text) ?? text : text,
     findFault: (value) => findNumberFault(value, range),
     explain: explainNumber,
     show: formatByteSize,
@@ -200,6 +204,7 @@ function findNumberFault(value: unknown, range: NumberRange): SettingFault | und
 }
 
 function explainNumber(value: unknown): string {
+  if (typeof value === "string" && /^\s*-?\d+\s*$/.test(value)) return "a text and not a number";
   return typeof value === "number" && !Number.isInteger(value) ? "not a whole number" : "";
 }
 

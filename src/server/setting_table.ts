@@ -168,11 +168,25 @@ export interface Settings {
   readonly shutdownTimeoutMs: number;
 }
 
-/** The settings that somebody wants other than the defaults. */
+/** The fields that are sizes: a program may give them as texts with a unit, such as `"256MiB"`. */
+export type SizeField =
+  | "memoryLimit"
+  | "messageBytes"
+  | "unacknowledgedBytes"
+  | "outboundBytes"
+  | "unconfirmedBytes";
+
+/**
+ * The settings that somebody wants other than the defaults. Sizes are numbers of bytes, or texts with
+ * a unit: `"256MiB"`, `"1.5 GB"`.
+ */
 export type PartialSettings = {
   readonly [Name in keyof Settings]?:
     | (Settings[Name] extends object ? {
-        readonly [Field in keyof Settings[Name]]?: Settings[Name][Field] | undefined;
+        readonly [Field in keyof Settings[Name]]?:
+          | Settings[Name][Field]
+          | (Field extends SizeField ? string : never)
+          | undefined;
       }
       : Settings[Name])
     | undefined;

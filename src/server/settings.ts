@@ -16,11 +16,13 @@ import {
 } from "./setting_table.ts";
 import { describe, isPlainObject, SettingsDraft, SettingsError } from "./settings_draft.ts";
 import { findNearest } from "./spelling.ts";
+import { FILE_VARIABLE, findWarnings, isFromKubernetes } from "./variables.ts";
 
 export type {
   LimitSettings,
   PartialSettings,
   Settings,
+  SizeField,
   StorageEngine,
   StorageSettings,
   SyncLevel,
@@ -34,6 +36,8 @@ export interface SettingsSources {
   readonly args: readonly string[];
   /** Gives the value of an environment variable. */
   readonly env: (name: string) => string | undefined;
+  /** The names of all environment variables; without it, slips in them are not found. */
+  readonly variables?: readonly string[];
   /** Reads a file; rejects with `Deno.errors.NotFound` if there is none. */
   readonly readTextFile: (path: string) => Promise<string>;
   /** The file that is read unless another one is named; it may be missing. */
@@ -46,6 +50,8 @@ export interface LoadedSettings {
   readonly settings: Settings;
   /** The file that was read, if there was one. */
   readonly file: string | undefined;
+  /** What is no mistake, and may not be meant so: a sentence for each, without a period. */
+  readonly warnings: readonly string[];
   /** Whether help is asked for. */
   readonly help: boolean;
   /** Whether the version is asked for. */
@@ -55,8 +61,8 @@ export interface LoadedSettings {
 /** The largest file that is read, in bytes; the one with all defaults has about 2,500. */
 const FILE_BYTES_MAX = 64 * 1024;
 
-/** The environment variable that names the file, as `--settings` does. */
-const FILE_VARIABLE = "SIMPLEMQ_SETTINGS";
+/** The settings that are on or off. */
+const TOGGLES = SETTING_ROWS.filter(({ setting }) => typeof setting.initial === "boolean");
 
 /** The flags that are no settings. */
 const OTHER_FLAGS = ["settings", "help", "version"];
@@ -72,7 +78,9 @@ export async function loadSettings(sources: SettingsSources): Promise<LoadedSett
   const draft = new SettingsDraft({ naming: "key" });
   const flags = readFlags(sources.args, draft);
   const { help, version } = flags;
-  if (help || version) return { settings: resolveSettings({}), file: undefined, help, version };
+  if (help || version) {
+    return { settings: resolveSettings({}), file: undefined, warnings: [], help, version };
+  }
   const file = await takeFile(draft, sources, flags.file);
   for (const row of SETTING_ROWS) {
     const variable = readVariable(row, sources);
@@ -82,7 +90,8 @@ export async function loadSettings(sources: SettingsSources): Promise<LoadedSett
   }
   const settings = draft.finish();
   if (settings instanceof SettingsError) throw settings;
-  return { settings, file, help, version };
+  const warnings = findWarnings(sources);
+  return { settings, file, warnings, help, version };
 }
 
 /**
@@ -134,6 +143,7 @@ export function helpText(): string {
     "  --version",
     "      Shows the version.",
     "",
+    "A flag that is true or false needs no value to be on; --no-json-lines turns json-lines off.",
     "A flag comes before an environment variable, such as SIMPLEMQ_STORAGE_ENGINE for",
     "--storage-engine, and that before the file, where it is the key engine under storage.",
     "",
@@ -153,7 +163,7 @@ function readFlags(args: readonly string[], draft: SettingsDraft): Flags {
     draft.addMistake(describeUnknownFlag(arg));
     return false;
   };
-  const found: Record<string, unknown> = parseArgs(args, {
+  const found: Record<string, unknown> = parseArgs(args.map(readNegation), {
     // Every setting is read as text, also those that are on or off: read as boolean flags they
     // would be on for any value but "false".
     string: [...SETTING_ROWS.map((row) => row.flag), "settings", "_"],
@@ -179,9 +189,15 @@ function readFlags(args: readonly string[], draft: SettingsDraft): Flags {
   };
 }
 
+/** What is on or off is turned off by a `no-` before its name as well. */
+function readNegation(arg: string): string {
+  const isNegation = TOGGLES.some(({ flag }) => arg === `--no-${flag}`);
+  return isNegation ? `--${arg.slice("--no-".length)}=false` : arg;
+}
+
 /** A flag of a setting that is on or off needs no value to be on. */
 function readFlagValue(row: SettingRow, text: string): string {
-  return text === "" && typeof row.setting.initial === "boolean" ? "true" : text;
+  return text === "" && TOGGLES.includes(row) ? "true" : text;
 }
 
 function describeUnknownFlag(arg: string): string {
@@ -196,10 +212,7 @@ function describeUnknownFlag(arg: string): string {
 function readVariable(row: SettingRow, sources: SettingsSources): string | undefined {
   const text = sources.env(row.variable);
   // An empty variable is one that a script or a compose file passes on without having it.
-  if (text === undefined || text === "") return undefined;
-  // Kubernetes sets this one, to an address, beside any service with the name "simplemq". Variables
-  // like it are also the reason why unknown ones are no mistake.
-  if (row.path === "port" && /^[a-z]+:\/\//.test(text)) return undefined;
+  if (text === undefined || text === "" || isFromKubernetes(text)) return undefined;
   return text;
 }
 

@@ -91,7 +91,7 @@ export class SettingsDraft {
    *
    * @param found The object.
    * @param where How the source is told, empty for a program. From a file, text may stand for
-   * something else, such as `256MiB`, and what is left empty is `null`.
+   * something else, such as `true`, and what is left empty is `null`.
    */
   takeGroup(found: object, where: string): void {
     this.#takeFields(found, "", where);
@@ -137,8 +137,9 @@ export class SettingsDraft {
       const name = prefix + field;
       const row = SETTING_ROWS.find((row) => this.#nameOf(row) === name);
       if (!row) this.#takeSection(name, prefix, value, where);
-      else if (this.#isFile && typeof value === "string") this.takeText(row, value, where);
-      else this.#take(row, value, where);
+      else if (typeof value !== "string") this.#take(row, value, where);
+      else if (this.#isFile) this.takeText(row, value, where);
+      else this.#take(row, row.setting.parseInProgram?.(value) ?? value, where);
     }
   }
 

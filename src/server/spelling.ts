@@ -7,9 +7,13 @@
 /** A longer name is not looked at: nobody misspells that much. */
 const NAME_LENGTH_MAX = 64;
 
+/** Names have to begin alike with so many characters at least. */
+const BEGINNING_LENGTH_MIN = 3;
+
 /**
  * Finds the known name nearest to a mistaken one. `-`, `_`, `.` and the case do not count, and the
- * last part of a known name is enough: `engine` finds `storage.engine`.
+ * last part of a known name is enough: `engine` finds `storage.engine`. If none is near, one that
+ * begins with the mistaken name, or that the mistaken name begins with, is: `hostname` finds `host`.
  *
  * @param name The mistaken name.
  * @param known The names to choose from.
@@ -18,18 +22,32 @@ const NAME_LENGTH_MAX = 64;
 export function findNearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > NAME_LENGTH_MAX) return undefined;
   const mistaken = simplify(name);
+  const all = [...known];
   let nearest: string | undefined;
   let least = Math.max(1, Math.floor(mistaken.length / 3)) + 1;
-  for (const candidate of known) {
+  for (const candidate of all) {
     const distance = Math.min(
       countEdits(mistaken, simplify(candidate)),
-      countEdits(mistaken, simplify(candidate.split(".").at(-1) ?? candidate)),
+      countEdits(mistaken, simplify(lastPart(candidate))),
     );
     if (distance >= least) continue;
     nearest = candidate;
     least = distance;
   }
-  return nearest;
+  return nearest ?? all.find((candidate) =>
+    isBeginning(mistaken, simplify(candidate)) ||
+    isBeginning(mistaken, simplify(lastPart(candidate))) ||
+    // Not of the whole mistaken name, which may begin with the name of a group.
+    isBeginning(simplify(lastPart(candidate)), simplify(lastPart(name)))
+  );
+}
+
+function isBeginning(short: string, long: string): boolean {
+  return short.length >= BEGINNING_LENGTH_MIN && long.startsWith(short);
+}
+
+function lastPart(name: string): string {
+  return name.split(".").at(-1) ?? name;
 }
 
 function simplify(name: string): string {

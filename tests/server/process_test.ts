@@ -59,8 +59,17 @@ Deno.test("start: settings come from the file, the environment and the flags, in
   const port = findFreePort();
   await using broker = await BrokerProcess.listen(["--limits-connections", "3"], {
     settings: `port: 1\nlimits:\n  connections: 1\n  message_bytes: 1KiB\nlog_level: debug\n`,
-    env: { SIMPLEMQ_PORT: "2", SIMPLEMQ_LIMITS_CONNECTIONS: "2", SIMPLEMQ_LOG_LEVEL: "info" },
+    env: {
+      SIMPLEMQ_PORT: "tcp://10.0.0.1:9090",
+      SIMPLEMQ_LIMITS_CONNECTIONS: "2",
+      SIMPLEMQ_LOG_LEVEL: "info",
+      SIMPLEMQ_PROT: "2",
+    },
   });
+  const warnings = broker.lines.filter((line) => line.includes(" warning "));
+  assertEquals(warnings.length, 2);
+  assertStringIncludes(warnings[0]!, 'SIMPLEMQ_PORT is "tcp://10.0.0.1:9090", which Kubernetes');
+  assertStringIncludes(warnings[1]!, "no variable SIMPLEMQ_PROT, the nearest known one is");
   assert(broker.port > 2 && broker.port !== port);
   const clients = [];
   for (let count = 0; count < 3; count++) clients.push(await RawClient.connect(broker.port));

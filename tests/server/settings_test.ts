@@ -33,6 +33,7 @@ function load(world: World): Promise<LoadedSettings> {
   return loadSettings({
     args,
     env: (name) => env[name],
+    variables: Object.keys(env),
     defaultFile: "./settings.yaml",
     readTextFile: (path) => {
       const content = files[path];
@@ -244,8 +245,14 @@ for (
     ["--port=-1", 'setting "port" from --port: found -1, allowed 0 to 65535'],
     ["--insecure=no", 'setting "insecure" from --insecure: found "no", allowed true or false'],
     [
-      "--no-insecure",
-      'flag "--no-insecure": found an unknown name, the nearest known one is "--insecure"',
+      "--no-insecur",
+      'flag "--no-insecur": found an unknown name, the nearest known one is "--insecure"',
+    ],
+    ["--no-port", 'flag "--no-port": found an unknown name, the nearest known one is "--port"'],
+    [
+      "--no-json-lines=true",
+      'flag "--no-json-lines": found an unknown name, ' +
+      'the nearest known one is "--json-lines"',
     ],
     [
       "--logLevel=debug",
@@ -343,9 +350,54 @@ Deno.test("loadSettings() passes over variables that are empty or from Kubernete
   const env = {
     SIMPLEMQ_HOST: "",
     SIMPLEMQ_PORT: "tcp://10.0.0.1:9090",
-    SIMPLEMQ_SERVICE_PORT: "1",
+    SIMPLEMQ_SERVICE_HOST: "10.0.0.1",
+    SIMPLEMQ_SERVICE_PORT: "9090",
+    SIMPLEMQ_SERVICE_PORT_SMQ: "9090",
+    SIMPLEMQ_PORT_9090_TCP: "tcp://10.0.0.1:9090",
+    SIMPLEMQ_PORT_9090_TCP_PROTO: "tcp",
+    SIMPLEMQ_PORT_9090_TCP_PORT: "9090",
+    SIMPLEMQ_PORT_9090_TCP_ADDR: "10.0.0.1",
+    SIMPLEMQ_PORTS_PORT: "tcp://10.0.0.2:80",
   };
-  assertEquals((await load({ env })).settings, resolveSettings());
+  const { settings, warnings } = await load({ env });
+  assertEquals(settings, resolveSettings());
+  assertEquals(warnings, [
+    'SIMPLEMQ_PORT is "tcp://10.0.0.1:9090", which Kubernetes sets for a service: ' +
+    "it is not the broker's setting, and is passed over",
+  ]);
+});
+
+Deno.test("loadSettings() warns of unknown variables that are near to known ones", async () => {
+  const env = {
+    SIMPLEMQ_PROT: "1",
+    SIMPLEMQ_HOSTNAME: "::",
+    SIMPLEMQ_STORAGE_DIR: "/data",
+    SIMPLEMQ_SETTING: "a.yaml",
+    SIMPLEMQ_COLOUR: "red",
+    SIMPLEMQ_SERVER: "a:1",
+    SIMPLEMQ_TOKEN: "secret",
+    SIMPLEMQ_TOKEN_FILE: "token",
+    SIMPLEMQ_LOG_LEVEL: "debug",
+    OTHER_PROT: "1",
+  };
+  const { settings, warnings } = await load({ env });
+  assertEquals(settings, resolveSettings({ logLevel: "debug" }));
+  assertEquals(warnings, [
+    "there is no variable SIMPLEMQ_PROT, the nearest known one is SIMPLEMQ_PORT",
+    "there is no variable SIMPLEMQ_HOSTNAME, the nearest known one is SIMPLEMQ_HOST",
+    "there is no variable SIMPLEMQ_STORAGE_DIR, the nearest known one is " +
+    "SIMPLEMQ_STORAGE_DIRECTORY",
+    "there is no variable SIMPLEMQ_SETTING, the nearest known one is SIMPLEMQ_SETTINGS",
+  ]);
+  assertEquals((await load({})).warnings, []);
+});
+
+Deno.test("loadSettings() turns off what is on by default", async () => {
+  for (const arg of ["--no-json-lines", "--json-lines=false"]) {
+    assertEquals((await load({ args: [arg] })).settings.jsonLines, false);
+  }
+  const { settings } = await load({ args: ["--no-insecure", "--json-lines"] });
+  assertEquals([settings.insecure, settings.jsonLines], [false, true]);
 });
 
 Deno.test("loadSettings() answers to --help, -h and --version whatever else is wrong", async () => {
@@ -373,13 +425,36 @@ Deno.test("resolveSettings() names every mistake at once as a TypeError", () => 
   assertInstanceOf(error.cause, SettingsError);
   assertEquals(error.message, error.cause.message);
   assertEquals(error.cause.mistakes, [
-    'setting "port": found "9090", allowed 0 to 65535',
+    'setting "port": found "9090", a text and not a number, allowed 0 to 65535',
     'setting "prot": found an unknown name, the nearest known one is "port"',
     'setting "storage.engine": found "jetstream", not available in this version, ' +
     "allowed journal, memory",
     'setting "storage.memory_limit": found an unknown name, ' +
     'the nearest known one is "storage.memoryLimit"',
   ]);
+});
+
+Deno.test("resolveSettings() takes sizes as its messages say them, and names what is near", () => {
+  const { storage, limits } = resolveSettings({
+    storage: { memoryLimit: "1GiB" },
+    limits: { messageBytes: "1.5 MB", unconfirmedBytes: 1000 },
+  });
+  assertEquals(
+    [storage.memoryLimit, limits.messageBytes, limits.unconfirmedBytes],
+    [1024 ** 3, 1_500_000, 1000],
+  );
+  const wrong = { hostname: "::1", storage: { memoryLimit: "1048576", directory: "4KiB" } };
+  const error = assertThrows(() => resolveSettings(wrong as PartialSettings), TypeError);
+  assertEquals((error.cause as SettingsError).mistakes, [
+    'setting "hostname": found an unknown name, the nearest known one is "host"',
+    'setting "storage.memoryLimit": found "1048576", a text and not a number, ' +
+    "allowed 1 to 1TiB, in bytes or such as 256KiB",
+  ]);
+  assertThrows(
+    () => resolveSettings({ storage: { memoryLimit: "1 lot" } }),
+    TypeError,
+    'found "1 lot", allowed 1 to 1TiB',
+  );
 });
 
 Deno.test("resolveSettings() throws a RangeError if all values have the right type", () => {

@@ -26,6 +26,9 @@ for (
     ["engine", "storage.engine"],
     ["storage_engin", "storage.engine"],
     ["limit.message_byte", "limits.message_bytes"],
+    ["hostname", "host"],
+    ["log", "log_level"],
+    ["messageBytesMax", "limits.message_bytes"],
   ] as const
 ) {
   Deno.test(`findNearest() finds ${nearest} for ${name}`, () => {

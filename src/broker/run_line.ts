@@ -140,7 +140,8 @@ export class RunLine {
   takeTouched({ firstId, count }: IdRange): NotedRun[] {
     const taken: NotedRun[] = [];
     const endId = firstId + count;
-    for (let index = this.#findPart(firstId + 1); index < this.#parts.length;) {
+    let index = this.#findPart(firstId + 1);
+    while (index < this.#parts.length) {
       const part = this.#parts[index]!;
       if (part.firstId >= endId) break;
       const runs = part.takeTouched(firstId, endId);
@@ -149,8 +150,9 @@ export class RunLine {
         this.#count -= run.count;
       }
       if (part.size === 0) this.#drop(index);
-      else index = this.#merge(index) + 1;
+      else index++;
     }
+    if (taken.length > 0) this.#merge(index - 1);
     return taken;
   }
 
@@ -187,21 +189,17 @@ export class RunLine {
     return low;
   }
 
-  /** Puts a part together with its neighbours, if all are small; returns where it is then. */
-  #merge(index: number): number {
+  /** Puts a part together with its neighbours, if they are small. */
+  #merge(index: number): void {
     const parts = this.#parts;
-    if (parts.length === 1) return index;
-    let at = index;
-    for (const first of [index, index - 1]) {
+    for (let first = index; first >= Math.max(0, index - 1); first--) {
       const part = parts[first];
       const next = parts[first + 1];
       if (part === undefined || next === undefined) continue;
       if (part.size + next.size > MERGED_RUNS_MAX) continue;
       part.append(next);
       this.#drop(first + 1);
-      at = first;
     }
-    return at;
   }
 
   #drop(index: number): void {

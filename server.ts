@@ -43,6 +43,7 @@ import { resolveServeOptions, type ServeOptions } from "./src/server/serve_optio
 import type { Settings } from "./src/server/settings.ts";
 import { Ticker } from "./src/server/ticker.ts";
 import { WaitingReplies } from "./src/server/waiting_replies.ts";
+import { WorkTurn } from "./src/server/work_turn.ts";
 import { Traffic } from "./src/server/traffic.ts";
 import { type Clock, systemClock } from "./src/transport/clock.ts";
 import { createPipe, type Duplex } from "./src/transport/duplex.ts";
@@ -358,6 +359,7 @@ function makeContext(
     jsonLines: settings.jsonLines,
     budget: new ByteBudget(limits.unconfirmedBytes),
     receivingRoom: new ReceivingRoom(limits.unconfirmedBytes),
+    turn: new WorkTurn(() => parts.engine.steps),
     waitingReplies: new WaitingReplies(REPLY_BYTES_MAX),
   };
 }

@@ -15,6 +15,7 @@
 
 import {
   ATTACHMENTS_MAX,
+  type BindFields,
   BrokerError,
   type PeekedMessages,
   type PendingEntry,
@@ -25,7 +26,7 @@ import {
   type TagRange,
 } from "../../protocol.ts";
 import { AlarmClock } from "./alarm_clock.ts";
-import { Attachment } from "./attachment.ts";
+import { Attachments } from "./attachments.ts";
 import { AttemptLog } from "./attempt_log.ts";
 import type { BrokerParts, StoreOutcome } from "./broker_parts.ts";
 import { BrokerState } from "./broker_state.ts";
@@ -81,13 +82,13 @@ export class Broker {
   readonly #options: BrokerOptions;
   readonly #state: BrokerState;
   readonly #dispatcher: Dispatcher;
+  readonly #attachments: Attachments;
   readonly #followers = new Set<Follower>();
   readonly #clock: AlarmClock;
   readonly #notices: Notices;
   readonly #publishing: Publishing;
   readonly #returns: Returns;
   readonly #transfers: Transfers;
-  #attachmentCount = 0;
   /** The time, as far as anybody has told it: for what follows from a command that does not say. */
   #now = 0;
 
@@ -103,7 +104,7 @@ export class Broker {
         if (number > 0) options.commit({ type: "publisherClosed", number });
       },
       streamAdded: (stream, followers) => {
-        for (const follower of followers) this.#attach(follower, stream);
+        for (const follower of followers) this.#attachments.add(follower, stream);
       },
       streamRemoved: (stream) => this.#detachAll(stream),
       messagesAdded: (stream) => {
@@ -125,6 +126,10 @@ export class Broker {
       postpone: (stream, now) => this.#clock.hasten(stream.alarm, now),
       damaged: (stream, error) => this.#noteDamage(stream, error),
     });
+    this.#attachments = new Attachments(
+      options.attachmentsMax ?? ATTACHMENTS_MAX,
+      this.#dispatcher,
+    );
     const parts = this.#makeParts();
     this.#transfers = new Transfers(parts);
     this.#returns = new Returns(parts, this.#transfers);
@@ -139,6 +144,11 @@ export class Broker {
   /** The streams and the publishers, as events have made them. */
   get state(): BrokerState {
     return this.#state;
+  }
+
+  /** How many steps it has taken for what can take many, in all. */
+  get steps(): number {
+    return this.#router.steps;
   }
 
   get #router(): Router {
@@ -160,7 +170,7 @@ export class Broker {
         `Cannot create stream "${name}": there are ${STREAMS_MAX}, the most allowed`,
       );
     }
-    this.#checkAttachments("TOO_MANY_STREAMS", this.#router.countFollowers(name));
+    this.#attachments.check("TOO_MANY_STREAMS", this.#router.countFollowers(name));
     const obstacle = this.#options.findObstacle?.(0);
     if (obstacle !== undefined) throw obstacle;
     const { nextStreamNumber: number, unwritten } = this.#state;
@@ -232,6 +242,11 @@ export class Broker {
     return explain(this.#router, name, now);
   }
 
+  /** Does some of what opening a member takes that is tied to a pattern; tells whether that was all. */
+  prepare(bind: BindFields, stepsMax: number): boolean {
+    return this.#router.prepare(bind, stepsMax);
+  }
+
   // Publishing.
 
   /** Opens a publisher. */
@@ -241,11 +256,13 @@ export class Broker {
 
   /** Ends a publisher for good. */
   closePublisher(publisher: Publisher): void {
+    publisher.route.close(this.#router);
     this.#state.publishers.close(publisher.record);
   }
 
   /** Notes that a publisher's connection is lost. */
   losePublisher(publisher: Publisher, now: number): void {
+    publisher.route.close(this.#router);
     const forgottenAt = this.#state.publishers.lose(publisher.record, now);
     this.#options.hasten?.(forgottenAt);
   }
@@ -268,7 +285,7 @@ export class Broker {
     const follower = new Follower({ ...options, sink, ring });
     const streams = this.#router.addFollower(follower);
     try {
-      this.#checkAttachments("TOO_MANY_MEMBERS", streams.length);
+      this.#attachments.check("TOO_MANY_MEMBERS", streams.length);
     } catch (error) {
       this.#router.removeFollower(follower);
       throw error;
@@ -278,7 +295,7 @@ export class Broker {
       this.#router.removeFollower(follower);
       throw damage;
     }
-    for (const stream of streams) this.#attach(follower, stream);
+    for (const stream of streams) this.#attachments.add(follower, stream);
     this.#followers.add(follower);
     this.#notices.noteFollower(follower, this.#router);
     return follower;
@@ -343,7 +360,7 @@ export class Broker {
   closeFollower(follower: Follower, now: number, lastTag?: number): void {
     if (!this.#followers.delete(follower)) return;
     this.#router.removeFollower(follower);
-    for (const attachment of follower.attachments.values()) this.#detach(attachment);
+    for (const attachment of follower.attachments.values()) this.#attachments.remove(attachment);
     this.#returns.takeAll(follower, lastTag, now);
   }
 
@@ -459,41 +476,14 @@ export class Broker {
     this.#notices.noteDamage(stream, error);
   }
 
-  /** Throws if there would be too many attachments: patterns can make millions of few bytes. */
-  #checkAttachments(code: "TOO_MANY_STREAMS" | "TOO_MANY_MEMBERS", count: number): void {
-    const { attachmentsMax = ATTACHMENTS_MAX } = this.#options;
-    if (this.#attachmentCount + count <= attachmentsMax) return;
-    throw new BrokerError(
-      code,
-      `Cannot attach followers to streams ${count} more times: they are attached ` +
-        `${this.#attachmentCount} times, limit is ${attachmentsMax}`,
-    );
-  }
-
-  #attach(follower: Follower, stream: Stream): void {
-    const attachment = new Attachment(follower, stream);
-    follower.attachments.set(stream, attachment);
-    stream.attachments.add(attachment);
-    this.#attachmentCount++;
-    this.#dispatcher.attach(attachment);
-  }
-
   /** Takes a stream away from its followers, and what they hold of it. */
   #detachAll(stream: Stream): void {
     this.#clock.set(stream.alarm, Infinity);
     for (const attachment of [...stream.attachments]) {
       const { follower } = attachment;
-      this.#detach(attachment);
+      this.#attachments.remove(attachment);
       this.#returns.takeStream(follower, stream, this.#now);
       follower.sink.noteDeleted(stream.name);
     }
-  }
-
-  /** Takes an attachment away from both its ends. */
-  #detach(attachment: Attachment): void {
-    attachment.line?.remove(attachment);
-    attachment.follower.attachments.delete(attachment.stream);
-    attachment.stream.attachments.delete(attachment);
-    this.#attachmentCount--;
   }
 }

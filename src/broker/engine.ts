@@ -59,6 +59,17 @@ export interface Engine {
   /** Says in sentences why nothing moves in a stream. Rejects with `STREAM_NOT_FOUND`. */
   explain(name: string): Promise<string[]>;
 
+  /** How many steps it has taken for what can take many, in all; a thousand are about a millisecond. */
+  readonly steps: number;
+  /**
+   * Does some of what opening a member takes that is tied to a pattern. What is not done in advance is
+   * done when it is opened, in one go.
+   *
+   * @param bind What it will be tied to.
+   * @param stepsMax How many steps that may take.
+   * @returns Whether nothing is left to do.
+   */
+  prepare(bind: BindFields, stepsMax: number): boolean;
   /** Opens a publisher; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher;
   /** Opens a follower; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */

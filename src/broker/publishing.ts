@@ -11,7 +11,7 @@ import type { RememberedMessage } from "./dedup_window.ts";
 import type { NumberedBatch, PublisherOptions, PublisherSink } from "./engine.ts";
 import type { StoredAt } from "./event.ts";
 import type { PublisherRecord, SentBatch } from "./publisher_record.ts";
-import type { Route } from "./router.ts";
+import type { Route } from "./route.ts";
 import type { Stream } from "./stream.ts";
 import { findFull } from "./stream_limits.ts";
 import type { Transfers } from "./transfers.ts";

@@ -1,7 +1,7 @@
 /**
  * Which streams there are, and which of them a bind matches, now and when new ones come.
  *
- * Patterns are matched when a stream or a member is new, never per message.
+ * Patterns are matched when a stream or a pattern is new, never per message.
  *
  * @module
  */
@@ -9,10 +9,9 @@
 import { type BindFields, BrokerError, findPatternMistake } from "../../protocol.ts";
 import { findStreamNameMistake, isDeadName } from "../../protocol.ts";
 import type { Follower } from "./follower.ts";
+import { Route } from "./route.ts";
+import { type NameMatcher, Selection } from "./selection.ts";
 import type { Stream } from "./stream.ts";
-
-/** Tells whether a stream's name matches. */
-export type NameMatcher = (name: string) => boolean;
 
 /**
  * Makes a matcher of a pattern, one that takes time in proportion to the name, whatever the pattern.
@@ -20,65 +19,39 @@ export type NameMatcher = (name: string) => boolean;
  */
 export type PatternCompiler = (pattern: string, ignoreCase: boolean) => NameMatcher;
 
-/** The streams that a publisher's bind matches, kept until streams come or go. */
-export class Route {
-  /** What the publisher is tied to. */
-  readonly bind: BindFields;
-  readonly #matches: NameMatcher;
-  #streams: readonly Stream[] = [];
-  #version = -1;
+/** So many patterns that nobody is bound to are kept: their members may come back, or are on their way. */
+const IDLE_MAX = 64;
 
-  constructor(bind: BindFields, matches: NameMatcher) {
-    this.bind = bind;
-    this.#matches = matches;
-  }
-
-  /** The streams that match now. */
-  resolve(router: Router): readonly Stream[] {
-    if (this.#version !== router.version) {
-      this.#version = router.version;
-      this.#streams = router.find(this.bind, this.#matches);
-    }
-    return this.#streams;
-  }
-
-  /** Why a publisher's messages have nowhere to go. */
-  explainNoStream(): BrokerError {
-    const { bindType, routeString } = this.bind;
-    if (bindType === "regex") {
-      return new BrokerError(
-        "NO_MATCHING_STREAM",
-        `Cannot publish to /${routeString}/: no stream's name matches`,
-      );
-    }
-    return new BrokerError(
-      "STREAM_NOT_FOUND",
-      `Cannot publish to "${routeString}": no such stream`,
-    );
-  }
-}
+/** So many patterns may be prepared at a time. */
+const PREPARED_MAX = 1024;
 
 /** The streams by name, and who is bound to what. */
 export class Router {
+  /** How many steps it has taken, in all: matches, and followers that were found. */
+  steps = 0;
   readonly #compilePattern: PatternCompiler;
   readonly #streams = new Map<string, Stream>();
   readonly #numbered = new Map<number, Stream>();
   readonly #directFollowers = new Map<string, Set<Follower>>();
-  readonly #regexFollowers = new Map<Follower, NameMatcher>();
-  #version = 0;
+  /** By pattern. */
+  readonly #selections = new Map<string, Selection>();
+  /** Those of the patterns that nobody is bound to, the longest idle first. */
+  readonly #idle = new Set<Selection>();
+  /** The patterns that match a name that was asked for last. */
+  #found: { readonly name: string; readonly selections: readonly Selection[] } | undefined;
 
   constructor(compilePattern: PatternCompiler) {
     this.#compilePattern = compilePattern;
   }
 
-  /** Changes whenever a stream comes or goes. */
-  get version(): number {
-    return this.#version;
-  }
-
   /** How many streams there are. */
   get streamCount(): number {
     return this.#streams.size;
+  }
+
+  /** How many patterns are remembered. */
+  get patternCount(): number {
+    return this.#selections.size;
   }
 
   /** All streams. */
@@ -106,7 +79,7 @@ export class Router {
   /** How many followers a stream of that name would have. */
   countFollowers(name: string): number {
     let count = this.#directFollowers.get(name)?.size ?? 0;
-    for (const matches of this.#regexFollowers.values()) if (matches(name)) count++;
+    for (const { followers } of this.#findSelections(name)) count += followers.size;
     return count;
   }
 
@@ -117,13 +90,15 @@ export class Router {
 
   /** Adds a stream; returns the followers whose binds match it. */
   addStream(stream: Stream): Follower[] {
+    const followers = [...this.#directFollowers.get(stream.name) ?? []];
+    for (const selection of this.#findSelections(stream.name)) {
+      selection.add(stream);
+      for (const follower of selection.followers) followers.push(follower);
+    }
     this.#streams.set(stream.name, stream);
     this.#numbered.set(stream.number, stream);
-    this.#version++;
-    const followers = [...this.#directFollowers.get(stream.name) ?? []];
-    for (const [follower, matches] of this.#regexFollowers) {
-      if (matches(stream.name)) followers.push(follower);
-    }
+    this.#found = undefined;
+    this.steps += followers.length;
     return followers;
   }
 
@@ -132,60 +107,152 @@ export class Router {
     // Another one may have the name by now.
     if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
     this.#numbered.delete(stream.number);
-    this.#version++;
+    for (const selection of this.#selections.values()) selection.remove(stream);
+    this.steps += stream.attachments.size;
+  }
+
+  /**
+   * Does some of what makes it slow to open a member: matches streams with its pattern. What is not
+   * prepared is done when the member is opened.
+   *
+   * @param bind What the member is to be tied to; if it is not allowed, nothing is left to do.
+   * @param stepsMax How many steps that may take.
+   * @returns Whether nothing is left to do.
+   */
+  prepare(bind: BindFields, stepsMax: number): boolean {
+    if (bind.bindType === "direct") return true;
+    try {
+      const selection = this.#select(bind);
+      this.#look(selection, stepsMax);
+      return selection.isComplete;
+    } catch (error) {
+      if (error instanceof BrokerError) return true;
+      throw error;
+    }
   }
 
   /** Checks a publisher's bind and makes a route of it; throws `BAD_…` if it is not allowed. */
   makeRoute(bind: BindFields): Route {
-    return new Route(bind, this.#makeMatcher(bind));
+    if (bind.bindType === "regex") return new Route(bind, this.#use(bind));
+    checkStreamName(bind.routeString);
+    return new Route(bind, undefined);
   }
 
   /** Adds a follower; returns the streams that its bind matches. Throws `BAD_…`. */
   addFollower(follower: Follower): readonly Stream[] {
     const { bind } = follower;
-    const matches = this.#makeMatcher(bind);
+    const { routeString: name } = bind;
     if (bind.bindType === "regex") {
-      this.#regexFollowers.set(follower, matches);
-    } else {
-      const followers = this.#directFollowers.get(bind.routeString) ?? new Set();
-      this.#directFollowers.set(bind.routeString, followers.add(follower));
+      const selection = this.complete(this.#use(bind));
+      selection.followers.add(follower);
+      this.steps += selection.streams.length;
+      return selection.streams;
     }
-    return this.find(bind, matches);
+    checkStreamName(name);
+    const followers = this.#directFollowers.get(name) ?? new Set();
+    this.#directFollowers.set(name, followers.add(follower));
+    const stream = this.#streams.get(name);
+    return stream === undefined ? [] : [stream];
   }
 
   /** Takes a follower away. */
   removeFollower(follower: Follower): void {
-    this.#regexFollowers.delete(follower);
-    const { routeString } = follower.bind;
-    const followers = this.#directFollowers.get(routeString);
-    followers?.delete(follower);
-    if (followers?.size === 0) this.#directFollowers.delete(routeString);
-  }
-
-  /** The streams that a bind matches now. */
-  find(bind: BindFields, matches: NameMatcher): readonly Stream[] {
+    const { bind } = follower;
+    this.steps += follower.attachments.size;
     if (bind.bindType === "regex") {
-      return [...this.#streams.values()].filter((stream) => matches(stream.name));
+      const selection = this.#selections.get(keyOf(bind));
+      if (selection?.followers.delete(follower)) this.release(selection);
+      return;
     }
-    const stream = this.#streams.get(bind.routeString);
-    return stream === undefined ? [] : [stream];
+    const followers = this.#directFollowers.get(bind.routeString);
+    followers?.delete(follower);
+    if (followers?.size === 0) this.#directFollowers.delete(bind.routeString);
   }
 
-  #makeMatcher(bind: BindFields): NameMatcher {
-    const { routeString } = bind;
-    if (bind.bindType === "direct") {
-      checkStreamName(routeString);
-      return (name) => name === routeString;
+  /** Makes sure that every stream has been matched with a pattern. */
+  complete(selection: Selection): Selection {
+    if (!selection.isComplete) this.#look(selection, Infinity);
+    return selection;
+  }
+
+  /** Somebody is not bound to a pattern any more. */
+  release(selection: Selection): void {
+    if (--selection.userCount > 0) return;
+    if (selection.isComplete) this.#idle.add(selection);
+    else this.#forget(selection);
+    this.#forgetIdle();
+  }
+
+  /** Binds somebody to a pattern. */
+  #use(bind: BindFields): Selection {
+    const selection = this.#select(bind);
+    selection.userCount++;
+    this.#idle.delete(selection);
+    return selection;
+  }
+
+  /** What is remembered of a pattern; a new one is idle at first. */
+  #select(bind: BindFields): Selection {
+    const key = keyOf(bind);
+    const known = this.#selections.get(key);
+    if (known !== undefined) return known;
+    const selection = new Selection(key, this.#makeMatcher(bind), [...this.#streams.values()]);
+    this.#selections.set(key, selection);
+    this.#idle.add(selection);
+    this.#forgetIdle();
+    this.#found = undefined;
+    return selection;
+  }
+
+  #forgetIdle(): void {
+    for (const selection of this.#idle) {
+      if (this.#idle.size <= IDLE_MAX) return;
+      // Whoever it is being prepared for has to begin again if there are many of them only.
+      if (!selection.isComplete && this.#idle.size <= PREPARED_MAX) continue;
+      this.#forget(selection);
     }
+  }
+
+  #forget(selection: Selection): void {
+    this.#idle.delete(selection);
+    this.#selections.delete(selection.key);
+    this.#found = undefined;
+  }
+
+  #look(selection: Selection, stepsMax: number): void {
+    this.steps += selection.look(stepsMax, ({ number }) => this.#numbered.has(number));
+  }
+
+  /** The patterns that match a name: kept, since a stream's followers are counted before it is there. */
+  #findSelections(name: string): readonly Selection[] {
+    if (this.#found?.name === name) return this.#found.selections;
+    const selections: Selection[] = [];
+    for (const selection of this.#selections.values()) {
+      this.steps += selection.steps;
+      if (selection.matches(name)) selections.push(selection);
+    }
+    this.#found = { name, selections };
+    return selections;
+  }
+
+  #makeMatcher({ routeString, ignoreCase }: BindFields): NameMatcher {
     const mistake = findPatternMistake(routeString);
     if (mistake !== undefined) {
       throw new BrokerError("BAD_PATTERN", `Cannot bind to a pattern: ${mistake}`);
     }
-    const matches = this.#compilePattern(routeString, bind.ignoreCase);
+    const matches = this.#compilePattern(routeString, ignoreCase);
     // Whoever works on all orders does not mean the dead ones, and would get them again and again.
     const meansDead = /dead/i.test(routeString);
-    return meansDead ? matches : (name) => !isDeadName(name) && matches(name);
+    if (meansDead) return matches;
+    return Object.assign((name: string) => !isDeadName(name) && matches(name), {
+      steps: matches.steps ?? 1,
+    });
   }
+}
+
+/** What a pattern is known by. */
+function keyOf({ routeString, ignoreCase }: BindFields): string {
+  return `${ignoreCase ? "i" : "-"}${routeString}`;
 }
 
 /** Throws `BAD_STREAM_NAME` if a name is not allowed. */

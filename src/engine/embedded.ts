@@ -6,6 +6,7 @@
  */
 
 import {
+  type BindFields,
   BrokerError,
   type MessageBatch,
   type PeekedMessages,
@@ -126,6 +127,14 @@ export class EmbeddedEngine implements Engine {
 
   explain(name: string): Promise<string[]> {
     return new Promise((resolve) => resolve(this.broker.explain(name, this.#options.now())));
+  }
+
+  get steps(): number {
+    return this.broker.steps;
+  }
+
+  prepare(bind: BindFields, stepsMax: number): boolean {
+    return this.broker.prepare(bind, stepsMax);
   }
 
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher {

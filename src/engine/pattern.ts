@@ -7,7 +7,7 @@
 
 import { RE2JS } from "re2js";
 import { BrokerError, PATTERN_STEPS_MAX } from "../../protocol.ts";
-import type { NameMatcher } from "../broker/router.ts";
+import type { NameMatcher } from "../broker/selection.ts";
 
 /**
  * Compiles a pattern. Matching is a search: the pattern may match anywhere in the name.
@@ -22,7 +22,10 @@ export function compilePattern(pattern: string, ignoreCase: boolean): NameMatche
   // Matching takes time in proportion to the name and to the program: with this limit, about a
   // millisecond for the worst pattern and the longest name. 256 plain characters are allowed.
   const size = compiled.programSize();
-  if (size <= PATTERN_STEPS_MAX) return (name) => compiled.matcher(name).find();
+  if (size <= PATTERN_STEPS_MAX) {
+    const matches = (name: string) => compiled.matcher(name).find();
+    return Object.assign(matches, { steps: 1 + (size >> 3) });
+  }
   throw new BrokerError(
     "BAD_PATTERN",
     `Cannot bind to pattern ${JSON.stringify(pattern)}: it is too complex, its program has ` +

@@ -6,6 +6,7 @@
 
 import {
   BrokerError,
+  CAPABILITIES,
   describeFrameType,
   type FrameDecoder,
   FrameType,
@@ -13,7 +14,9 @@ import {
   MAGIC,
   PROTOCOL_VERSION,
   readControlFrame,
+  type Welcome,
 } from "../../protocol.ts";
+import type { SessionContext } from "./session_context.ts";
 
 /** The byte that a connection begins with if it speaks JSON lines: `{`. The magic has another one. */
 export const FIRST_BYTE_OF_LINES = 0x7b;
@@ -42,6 +45,33 @@ export function readHello(frame: FrameDecoder): Hello {
     "HANDSHAKE_EXPECTED",
     `Cannot open a session: the first frame is ${describeFrameType(frame.type)}, not hello`,
   );
+}
+
+/**
+ * Makes the answer to a `hello`.
+ *
+ * @param context What is in force.
+ * @param session The number of the session.
+ * @param capabilities What the client can do beyond the first version of the protocol.
+ */
+export function makeWelcome(
+  { version, engine, heartbeatLimits, limits }: SessionContext,
+  session: number,
+  capabilities: readonly string[],
+): Welcome {
+  const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = heartbeatLimits;
+  const shared = CAPABILITIES.filter((name) => capabilities.includes(name));
+  return {
+    session,
+    version,
+    engine: engine.name,
+    durability: engine.durability,
+    heartbeatMs,
+    heartbeatTimeoutMs,
+    limits,
+    capabilities: shared,
+    ...shared.includes("progress") && { progressMs: Math.ceil(slowReaderTimeoutMs / 4) },
+  };
 }
 
 /** The error of a client whose handshake has not come in time. */

@@ -9,6 +9,7 @@
 import { deadline } from "@std/async/deadline";
 import { setImmediate } from "node:timers";
 import {
+  type BindFields,
   BrokerError,
   FRAME_BYTES_RESERVE,
   HANDSHAKE_BYTES_MAX,
@@ -27,6 +28,7 @@ import { type FollowRequest, type LineRequest, readLineRequest } from "./line_re
 import type { SessionContext } from "./session_context.ts";
 import { type Place, PLACELESS_BYTES_MAX } from "./receiving_room.ts";
 import { asBrokerError } from "./session_fault.ts";
+import { SLICE_STEPS } from "./work_turn.ts";
 
 /** A connection whose first byte has shown that it speaks JSON lines. */
 export interface LineCaller {
@@ -228,8 +230,9 @@ export class LineSession implements LinkOwner, LineHost {
   #take(line: Uint8Array): Promise<void> | undefined {
     if (!this.#isOpen) this.#open();
     this.#working = this.#work(line);
-    if (this.#working === undefined && this.#mayRead) return undefined;
-    return this.#afterWork(this.#working);
+    const turn = this.#context.turn.note();
+    if (this.#working === undefined && this.#mayRead) return turn;
+    return this.#afterWork(this.#working ?? turn);
   }
 
   async #afterWork(working: Promise<void> | undefined): Promise<void> {
@@ -256,13 +259,26 @@ export class LineSession implements LinkOwner, LineHost {
       const request = readLineRequest(line);
       if (request === undefined) return undefined;
       if (request.type !== "NEW_MESSAGE") return this.#inTurn(() => this.#do(request));
-      this.#publishers.publish(request);
-      return undefined;
+      if (this.#isPrepared(request.bind)) return void this.#publishers.publish(request);
+      return this.#inTurn(async () => {
+        await this.#prepare(request.bind);
+        if (!this.#isOver) this.#publishers.publish(request);
+      });
     } catch (error) {
       return this.#inTurn(() => {
         throw error;
       });
     }
+  }
+
+  /** Whether a member can be tied to something at once; if not, some of what that takes is done. */
+  #isPrepared(bind: BindFields): boolean {
+    return this.engine.prepare(bind, SLICE_STEPS);
+  }
+
+  /** Does what makes it slow to tie a member to a pattern, a slice at a time. */
+  async #prepare(bind: BindFields): Promise<void> {
+    while (!this.#isOver && !this.#isPrepared(bind)) await this.#context.turn.note();
   }
 
   /** Does something when it is known, and told, what became of all that was published before. */
@@ -307,7 +323,9 @@ export class LineSession implements LinkOwner, LineHost {
     this.say(formatMessage(body, 0, isTruncated));
   }
 
-  #follow(request: FollowRequest): void {
+  async #follow(request: FollowRequest): Promise<void> {
+    await this.#prepare(request.bind);
+    if (this.#isOver) return;
     if (!this.#followers.request(request)) return;
     const { name, bind: { bindType, routeString } } = request;
     this.#context.log.debug("follower opened", {

@@ -1,6 +1,6 @@
 /**
- * What keeps a session from reading on: it asks faster than it takes the answers, or the broker has as
- * many unconfirmed bytes as it may. What is delivered to it keeps nobody from reading: a client that
+ * What keeps a session from reading on: it asks faster than it takes the answers, the broker has as
+ * many unconfirmed bytes as it may, or it is somebody else's turn. What is delivered to it keeps nobody from reading: a client that
  * takes it slowly has to be heard.
  *
  * @module
@@ -8,6 +8,7 @@
 
 import type { Link } from "../transport/link.ts";
 import type { ByteBudget } from "./byte_budget.ts";
+import type { WorkTurn } from "./work_turn.ts";
 
 /** What a gate looks at. */
 export interface ReadingGateOptions {
@@ -19,6 +20,8 @@ export interface ReadingGateOptions {
   readonly answerBytesMax: number;
   /** Whether as many requests are under way as may be. */
   readonly isBusy: () => boolean;
+  /** How much is done in one turn of the event loop. */
+  readonly turn: WorkTurn;
 }
 
 /** Stands between a session and its next frame. */
@@ -26,6 +29,8 @@ export class ReadingGate {
   readonly #options: ReadingGateOptions;
   /** What waits to be taken and was not asked for: at most so much. */
   #pushedBytes = 0;
+  /** Set while something is done in slices that the next frame comes behind. */
+  #work: Promise<void> | undefined;
   /** Set while nothing is read. */
   #opened: PromiseWithResolvers<void> | undefined;
   #isAwaitingBudget = false;
@@ -39,9 +44,16 @@ export class ReadingGate {
     this.#pushedBytes += bytes;
   }
 
-  /** What to wait for before the next frame is read, if anything. */
+  /** Lets the next frame wait until something is done. */
+  hold(work: Promise<void>): void {
+    this.#work = work.finally(() => this.#work = undefined);
+  }
+
+  /** Notes a frame; what to wait for before the next one is read, if anything. */
   wait(): Promise<void> | undefined {
-    if (this.#isOpen) return undefined;
+    const turn = this.#options.turn.note();
+    if (this.#work !== undefined) return this.#work;
+    if (this.#isOpen) return turn;
     this.#opened ??= Promise.withResolvers();
     this.#awaitBudget();
     return this.#opened.promise;

@@ -7,8 +7,8 @@
 
 import { deadline } from "@std/async/deadline";
 import {
+  type BindFields,
   BrokerError,
-  CAPABILITIES,
   describeFrameType,
   type FrameDecoder,
   FrameType,
@@ -20,7 +20,6 @@ import {
   readTags,
   readVerdict,
   type TagFields,
-  type Welcome,
   writeControlFrame,
   writeResponse,
   writeStream,
@@ -29,7 +28,13 @@ import type { Engine } from "../broker/engine.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import type { LinkFault, Watch } from "../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../transport/link.ts";
-import { checkMagic, explainLate, FIRST_BYTE_OF_LINES, readHello } from "./handshake.ts";
+import {
+  checkMagic,
+  explainLate,
+  FIRST_BYTE_OF_LINES,
+  makeWelcome,
+  readHello,
+} from "./handshake.ts";
 import { ReadingGate } from "./reading_gate.ts";
 import { type Place, PLACELESS_BYTES_MAX } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
@@ -41,6 +46,7 @@ import { SessionReplies } from "./session_replies.ts";
 import { SessionRequests } from "./session_requests.ts";
 import { SessionPublisher } from "./session_publisher.ts";
 import type { WaitingReplies } from "./waiting_replies.ts";
+import { SLICE_STEPS } from "./work_turn.ts";
 
 /** Whom a session is for. */
 export interface SessionCaller {
@@ -109,6 +115,7 @@ export class Session implements LinkOwner, SessionHost {
       budget: context.budget,
       answerBytesMax: context.outboundBytesMax,
       isBusy: () => this.#requests.isFull,
+      turn: context.turn,
     });
   }
 
@@ -148,7 +155,7 @@ export class Session implements LinkOwner, SessionHost {
     } catch (error) {
       await this.endWith(error);
     } finally {
-      if (!this.#isHandedOver) this.#leave();
+      if (!this.#isHandedOver) await this.#leave();
     }
   }
 
@@ -248,12 +255,9 @@ export class Session implements LinkOwner, SessionHost {
     const options = readControlFrame(frame, "openPublisher");
     const refusal = this.publishers.reserve(options.publisher);
     if (refusal !== undefined) return this.report(refusal, { publisher: options.publisher });
-    this.publishers.add(options.publisher, new SessionPublisher(this, options));
-    const { routeString, bindType } = options.bind;
-    this.context.log.debug("publisher opened", {
-      session: this.number,
-      publisher: options.publisher,
-      [bindType]: routeString,
+    this.#whenPrepared(options.bind, () => {
+      this.publishers.add(options.publisher, new SessionPublisher(this, options));
+      this.#logOpened("publisher", options.publisher, options.bind);
     });
   }
 
@@ -262,15 +266,10 @@ export class Session implements LinkOwner, SessionHost {
     const options = readControlFrame(frame, "openFollower");
     const refusal = this.followers.reserve(options.follower);
     if (refusal !== undefined) return this.report(refusal, { follower: options.follower });
-    this.followers.add(
-      options.follower,
-      new SessionFollower(this, { ...options, ...this.#capCredit(options) }),
-    );
-    const { routeString, bindType } = options.bind;
-    this.context.log.debug("follower opened", {
-      session: this.number,
-      follower: options.name,
-      [bindType]: routeString,
+    this.#whenPrepared(options.bind, () => {
+      const capped = { ...options, ...this.#capCredit(options) };
+      this.followers.add(options.follower, new SessionFollower(this, capped));
+      this.#logOpened("follower", options.name, options.bind);
     });
   }
 
@@ -323,9 +322,7 @@ export class Session implements LinkOwner, SessionHost {
   handleGoodbye(frame: FrameDecoder): void {
     readControlFrame(frame, "goodbye");
     this.#hasSaidGoodbye = true;
-    for (const publisher of this.publishers.takeAll()) publisher.close();
-    for (const follower of this.followers.takeAll()) follower.close();
-    this.replies.close();
+    this.#gate.hold(this.#closeMembers((publisher) => publisher.close()));
   }
 
   /** Carries out a cursor's operation and answers it. */
@@ -349,6 +346,34 @@ export class Session implements LinkOwner, SessionHost {
     const error = asBrokerError(cause, this.context.log);
     this.#ending ??= this.#end(error);
     return this.#ending;
+  }
+
+  /** Opens a member when its pattern has been matched, which may take many turns. */
+  #whenPrepared(bind: BindFields, open: () => void): void {
+    const { engine, turn } = this.context;
+    if (engine.prepare(bind, SLICE_STEPS)) return open();
+    const prepare = async () => {
+      while (!this.isOver && !engine.prepare(bind, SLICE_STEPS)) await turn.note();
+      if (!this.isOver) open();
+    };
+    this.#gate.hold(prepare().catch((error) => this.endWith(error)));
+  }
+
+  #logOpened(kind: "publisher" | "follower", member: number | string, bind: BindFields): void {
+    const about = { session: this.number, [kind]: member, [bind.bindType]: bind.routeString };
+    this.context.log.debug(`${kind} opened`, about);
+  }
+
+  /** Ends all members; those of others are heard in between if that takes long. */
+  async #closeMembers(end: (publisher: SessionPublisher) => void): Promise<void> {
+    const { turn } = this.context;
+    for (const follower of this.followers.takeAll()) {
+      follower.close();
+      const next = turn.note();
+      if (next !== undefined) await next;
+    }
+    this.publishers.takeAll().forEach(end);
+    this.replies.close();
   }
 
   /** What is said of deliveries of a follower that is closed changes nothing: they are not its any more. */
@@ -392,8 +417,9 @@ export class Session implements LinkOwner, SessionHost {
   #handleHello(frame: FrameDecoder): void {
     const { client, capabilities } = readHello(frame);
     this.#client = client;
-    this.capabilities = CAPABILITIES.filter((name) => capabilities.includes(name));
-    writeControlFrame(this.link.writer, "welcome", this.#welcome(this.capabilities));
+    const welcome = makeWelcome(this.context, this.number, capabilities);
+    this.capabilities = welcome.capabilities;
+    writeControlFrame(this.link.writer, "welcome", welcome);
     this.link.flush();
     frame.raiseLimit(this.context.limits.frameBytes);
     this.#watch?.noteReady();
@@ -402,23 +428,6 @@ export class Session implements LinkOwner, SessionHost {
       client,
       peer: this.peer,
     });
-  }
-
-  #welcome(capabilities: readonly string[]): Welcome {
-    const { version, engine, heartbeatLimits, limits } = this.context;
-    return {
-      session: this.number,
-      version,
-      engine: engine.name,
-      durability: engine.durability,
-      heartbeatMs: heartbeatLimits.heartbeatMs,
-      heartbeatTimeoutMs: heartbeatLimits.heartbeatTimeoutMs,
-      limits,
-      capabilities,
-      ...capabilities.includes("progress") && {
-        progressMs: Math.ceil(heartbeatLimits.slowReaderTimeoutMs / 4),
-      },
-    };
   }
 
   #giveUp(fault: LinkFault): void {
@@ -442,12 +451,10 @@ export class Session implements LinkOwner, SessionHost {
     this.link.close();
   }
 
-  #leave(): void {
+  async #leave(): Promise<void> {
     this.#watch?.end();
     this.link.close();
-    for (const follower of this.followers.takeAll()) follower.close();
-    for (const publisher of this.publishers.takeAll()) publisher.lose();
-    this.replies.close();
+    await this.#closeMembers((publisher) => publisher.lose());
     if (this.#client === undefined) return;
     this.context.log.info(this.#hasSaidGoodbye ? "session closed" : "session lost", {
       session: this.number,

@@ -11,6 +11,7 @@ import type { ByteBudget } from "./byte_budget.ts";
 import type { Log } from "./log.ts";
 import type { ReceivingRoom } from "./receiving_room.ts";
 import type { WaitingReplies } from "./waiting_replies.ts";
+import type { WorkTurn } from "./work_turn.ts";
 
 /** What all sessions of a broker share. */
 export interface SessionContext {
@@ -36,6 +37,8 @@ export interface SessionContext {
   readonly receivingRoom: ReceivingRoom;
   /** What waits of replies for slow clients. */
   readonly waitingReplies: WaitingReplies;
+  /** How much is done in one turn of the event loop. */
+  readonly turn: WorkTurn;
   /** Looks after the links. */
   readonly heartbeat: Heartbeat;
   /** Tells the time, in milliseconds. */

@@ -169,11 +169,69 @@ Deno.test("checkStreamName() throws BAD_STREAM_NAME for names outside the rule",
   assertCode("BAD_STREAM_NAME", () => checkStreamName(".."));
 });
 
-Deno.test("Router.streamCount and version change with each stream", () => {
+Deno.test("Router.streamCount changes with each stream", () => {
   const router = new CountingRouter("a", "b");
-  const { version } = router;
   assertEquals(router.streamCount, 2);
   router.removeStream(router.requireStream("a"));
-  assertEquals([router.streamCount, router.version === version], [1, false]);
+  assertEquals(router.streamCount, 1);
   assertEquals(namesOf(router.streams), ["b"]);
+});
+
+Deno.test("Router matches a pattern with a stream once, however many members there are", () => {
+  const router = new CountingRouter("a1", "a2", "b");
+  for (let count = 0; count < 100; count++) {
+    router.addFollower(follower(/^a/));
+    router.makeRoute(bindOf(/^a/)).resolve(router);
+  }
+  router.addFollower(follower(/^a/i));
+  assertEquals([router.matchCount, router.patternCount], [6, 2]);
+  router.matchCount = 0;
+  assertEquals(router.countFollowers("a3"), 101);
+  const added = streamOf("a3");
+  assertEquals(router.addStream(added).length, 101);
+  assertEquals([router.matchCount, router.countFollowers("a4")], [2, 101]);
+  assertEquals(namesOf(router.makeRoute(bindOf(/^a/)).resolve(router)), ["a1", "a2", "a3"]);
+  router.removeStream(added);
+  assertEquals(namesOf(router.addFollower(follower(/^a/))), ["a1", "a2"]);
+});
+
+Deno.test("Router forgets patterns that nobody is bound to, but for the last ones", () => {
+  const router = new CountingRouter("a1");
+  for (let index = 0; index < 1000; index++) {
+    const one = follower(new RegExp(`^a${index}$`));
+    router.addFollower(one);
+    const route = router.makeRoute(bindOf(new RegExp(`^b${index}$`)));
+    router.removeFollower(one);
+    router.removeFollower(one);
+    route.close(router);
+    route.close(router);
+    assertEquals(route.resolve(router), []);
+  }
+  assertEquals(router.patternCount, 64);
+});
+
+Deno.test("Router.prepare() matches a pattern step by step, while streams come and go", () => {
+  const router = new CountingRouter();
+  const streams = Array.from({ length: 1000 }, (_, index) => streamOf(`a${index}`));
+  for (const stream of streams) router.addStream(stream);
+  const bind = bindOf(/^a.*9$/);
+  let turns = 0;
+  while (!router.prepare(bind, 100)) {
+    assertEquals([router.matchCount, router.steps], [100 * ++turns, 100 * turns]);
+    if (turns === 3) router.removeStream(streams[999]!);
+    if (turns !== 3) continue;
+    router.addStream(streamOf("a1009"));
+    router.addStream(streamOf("b1009"));
+    router.matchCount -= 2;
+    router.steps -= 2;
+  }
+  assertEquals([turns, router.matchCount], [9, 999]);
+  const found = namesOf(router.addFollower(follower(/^a.*9$/)));
+  assertEquals(router.matchCount, 999, "all of it was done in advance");
+  const expected = streams.map(({ name }) => name).filter((name) => /9$/.test(name));
+  assertEquals(found.toSorted(), [...expected.slice(0, -1), "a1009"].sort());
+  // What was not prepared to the end is done when it is needed.
+  assertEquals(router.prepare(bindOf(/0$/), 10), false);
+  assertEquals(router.makeRoute(bindOf(/0$/)).resolve(router).length, 100);
+  assertEquals(router.prepare(bindOf("a"), 1), true);
 });

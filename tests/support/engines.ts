@@ -34,6 +34,10 @@ export function engineWith(replaced: Partial<Engine>): Engine {
     peek: (name, from, limit) => engine.peek(name, from, limit),
     redrive: (name, ids) => engine.redrive(name, ids),
     explain: (name) => engine.explain(name),
+    get steps() {
+      return engine.steps;
+    },
+    prepare: (bind, stepsMax) => engine.prepare(bind, stepsMax),
     openPublisher: (options, sink) => engine.openPublisher(options, sink),
     openFollower: (options, sink) => engine.openFollower(options, sink),
     openReplyStream: (name, sink) => engine.openReplyStream(name, sink),

@@ -18,6 +18,7 @@ import { ReceivingRoom } from "../../src/server/receiving_room.ts";
 import type { SessionContext } from "../../src/server/session_context.ts";
 import { SessionTable } from "../../src/server/session_table.ts";
 import { WaitingReplies } from "../../src/server/waiting_replies.ts";
+import { WorkTurn } from "../../src/server/work_turn.ts";
 import { createPipe, type Duplex } from "../../src/transport/duplex.ts";
 import { Heartbeat } from "../../src/transport/heartbeat.ts";
 import { RawClient } from "./raw_client.ts";
@@ -52,6 +53,8 @@ export class Sessions implements AsyncDisposable {
   readonly budget: ByteBudget;
   /** Where large frames and lines are until all of them has come. */
   readonly room: ReceivingRoom;
+  /** How much is done in one turn of the event loop. */
+  readonly turn: WorkTurn;
   /** What waits of replies. */
   readonly replies: WaitingReplies;
   /** What was logged, line by line. */
@@ -65,6 +68,7 @@ export class Sessions implements AsyncDisposable {
     this.engine = options.engine ?? new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
     this.budget = new ByteBudget(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
     this.room = new ReceivingRoom(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
+    this.turn = new WorkTurn(() => this.engine.steps);
     this.replies = new WaitingReplies(options.replyBytesMax ?? 64 * 1024 * 1024);
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? 0;
     const context: SessionContext = {
@@ -89,6 +93,7 @@ export class Sessions implements AsyncDisposable {
       budget: this.budget,
       receivingRoom: this.room,
       waitingReplies: this.replies,
+      turn: this.turn,
       heartbeat: this.#heartbeat,
       now,
     };

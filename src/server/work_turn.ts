@@ -1,0 +1,68 @@
+/**
+ * How much is done for clients in one turn of the event loop. Whoever has more to do than that waits
+ * for the next turn, so that others are heard in between; everybody gets one thing done in each turn.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+
+/** So many steps are done in one turn: a few milliseconds. */
+const STEPS_MAX = 8192;
+
+/** What is done in slices is done in slices of so many steps. */
+export const SLICE_STEPS = 1024;
+
+/** Counts the work of a turn of the event loop. */
+export class WorkTurn {
+  readonly #countSteps: () => number;
+  /** What the engine had done when the turn began; none if nothing was done in this turn. */
+  #stepsBefore: number | undefined;
+  #notedCount = 0;
+  #over: PromiseWithResolvers<void> | undefined;
+  #count = 0;
+
+  /** @param countSteps How many steps the engine has taken, in all. */
+  constructor(countSteps: () => number) {
+    this.#countSteps = countSteps;
+  }
+
+  /** How many turns there were in which something was done. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Notes that something was done; what to wait for before anything else is, if that was enough. */
+  note(): Promise<void> | undefined {
+    this.#begin();
+    this.#notedCount++;
+    const steps = this.#countSteps() - this.#stepsBefore!;
+    return this.#notedCount + steps < STEPS_MAX ? undefined : this.next();
+  }
+
+  /** Resolves when the turn is over. */
+  next(): Promise<void> {
+    this.#begin();
+    this.#over ??= Promise.withResolvers();
+    return this.#over.promise;
+  }
+
+  #begin(): void {
+    if (this.#stepsBefore !== undefined) return;
+    this.#stepsBefore = this.#countSteps();
+    this.#count++;
+    setImmediate(() => {
+      // The runtime looks at sockets when it has nothing else to do, or after sixty turns without a
+      // pause: where somebody waits for his turn there is work for all of them.
+      if (this.#over === undefined) this.#end();
+      else setTimeout(() => this.#end());
+    });
+  }
+
+  #end(): void {
+    this.#stepsBefore = undefined;
+    this.#notedCount = 0;
+    this.#over?.resolve();
+    this.#over = undefined;
+  }
+}

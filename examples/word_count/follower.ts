@@ -11,6 +11,7 @@
  * which stays the same for ever, and total.ts keeps one count for each id.
  */
 
+// deno-lint-ignore-file no-console
 import { connect } from "@simplemq/simplemq";
 import { countWords } from "./words.ts";
 
@@ -20,6 +21,7 @@ await connection.cursor().createStream("word_count.counts");
 
 const publisher = connection.publisher("word_count.counts");
 const follower = connection.follower<Uint8Array>("word_count.lines", { name: `pid-${Deno.pid}` });
+console.log(`waiting for lines, process ${Deno.pid}`);
 for await (const line of follower.getMessages()) {
   const count = [line.id, countWords(line.body)];
   // Not awaited, so that counts travel in batches. If it fails, the process ends, and its lines are

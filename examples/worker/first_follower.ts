@@ -1,5 +1,5 @@
 /**
- * Works 100 seconds on each message of the stream "hello_queue", until Ctrl-C:
+ * Works 100 seconds on each message of the stream "slow_work", until Ctrl-C:
  *
  *     deno run -A examples/worker/first_follower.ts
  *
@@ -13,7 +13,7 @@ import { delay } from "@std/async/delay";
 const seconds = Number(Deno.args[0] ?? 100);
 const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
 await using connection = await connect({ port });
-await connection.cursor().createStream("hello_queue");
+await connection.cursor().createStream("slow_work");
 
 async function handleMessage(message: Message): Promise<void> {
   console.log("message taken:", message.body);
@@ -21,7 +21,7 @@ async function handleMessage(message: Message): Promise<void> {
   console.log("message handled:", message.body);
 }
 
-const follower = connection.follower("hello_queue", { name: "first" });
+const follower = connection.follower("slow_work", { name: "first" });
 console.log("waiting for messages");
 for await (const message of follower.getMessages()) {
   await handleMessage(message);

@@ -87,7 +87,9 @@ function explainCredit(stream: Stream, followers: readonly Follower[]): string[]
   if (followers.some(({ room }) => room > 0)) return [];
   const waits = say(ready.count, "message waits", "messages wait");
   const isIdle = followers.every(({ pending }) => pending.count === 0);
-  const why = isIdle ? "no follower asks for any" : "no follower takes more: their credit is used";
+  const why = isIdle
+    ? "no follower asks for any"
+    : "no follower takes more: each holds as many as it may";
   const sentences = [`${waits}, and ${why}.`];
   for (const { name, pending, sink, creditMessages } of followers.slice(0, NAMES_MAX)) {
     const [oldest] = pending.runs;

@@ -30,7 +30,7 @@ export interface ReplyOptions extends CallOptions {
   /**
    * Names and values that travel with the reply: 4 KiB at most, all together.
    *
-   * @default {{}}
+   * @default {no headers}
    */
   readonly headers?: Readonly<Record<string, string>>;
   /**

@@ -23,7 +23,7 @@ export interface DeliveryOptions {
   /**
    * Names and values that travel with the message: 4 KiB at most, all together.
    *
-   * @default {{}}
+   * @default {no headers}
    */
   readonly headers?: Readonly<Record<string, string>>;
   /**

@@ -12,6 +12,7 @@ import type {
   Failed,
   Moved,
   Published,
+  StreamCreated,
   StreamUpdated,
   Transferred,
 } from "./event.ts";
@@ -22,7 +23,8 @@ import type { PublisherRecord } from "./publisher_record.ts";
 import type { Residency } from "./residency.ts";
 import { Restoration } from "./restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
-import type { Snapshot, StreamSnapshot } from "./snapshot.ts";
+import type { MessageIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
+import { takePieces } from "./snapshot_pieces.ts";
 import { Stream } from "./stream.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
@@ -55,6 +57,8 @@ export class BrokerState {
   readonly #options: BrokerStateOptions;
   /** What is being made again of events; not there once that is done. */
   #restoration: Restoration | undefined;
+  /** The stream that a snapshot is telling of, if nobody else has told of it. */
+  #toldStream: Stream | undefined;
   #nextStreamNumber = 1;
   #nextPublisherNumber = 1;
   #bytes = 0;
@@ -112,20 +116,20 @@ export class BrokerState {
     }
   }
 
-  /** Tells what there is beside messages, as far as it is written, and what is remembered now. */
-  takeSnapshot(now: number): Snapshot {
-    const streams = [...this.router.streams].map((stream) => describeStream(stream, now));
-    const publishers = [...this.publishers.records]
-      .filter(({ number }) => number > 0)
-      .map(({ number, identity, lastStoredSequence, stored }) => {
-        return { number, identity, lastSequence: lastStoredSequence, batches: stored };
-      });
-    return {
+  /**
+   * Tells what there is beside messages, as far as it is written, and what is remembered now, piece by
+   * piece.
+   *
+   * @param now The time, in milliseconds.
+   * @param bytesMax About how many bytes a piece may have.
+   */
+  takeSnapshot(now: number, bytesMax?: number): Iterable<SnapshotPiece> {
+    const counters = {
       nextStreamNumber: this.#nextStreamNumber,
       nextPublisherNumber: this.#nextPublisherNumber,
-      streams: this.unwritten.restrict(streams),
-      publishers,
     };
+    const { unwritten, router: { streams }, publishers: { records: publishers } } = this;
+    return takePieces({ now, counters, streams, unwritten, publishers }, bytesMax);
   }
 
   /** Begins to make everything again, of snapshots and of the events that are applied. */
@@ -133,15 +137,24 @@ export class BrokerState {
     this.#restoration = new Restoration(this.publishers);
   }
 
-  /** Takes over what a snapshot knows and nobody else has told. */
-  restoreSnapshot(snapshot: Snapshot): void {
-    for (const stream of snapshot.streams) {
-      this.#restoreStream(stream);
-      this.skipIds(stream.number, stream.nextId);
+  /** Takes over a piece of a snapshot, as far as nobody else has told of it. */
+  restorePiece(piece: SnapshotPiece): void {
+    switch (piece.piece) {
+      case "counters":
+        this.#toldStream = undefined;
+        this.#nextStreamNumber = Math.max(this.#nextStreamNumber, piece.nextStreamNumber);
+        this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.nextPublisherNumber);
+        return;
+      case "stream":
+        return this.#restoreStream(piece);
+      case "messageIds":
+        return this.#restoreMessageIds(piece);
+      case "publisher":
+        this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.number + 1);
+        return this.#restoration?.restorePiece(piece);
+      default:
+        return this.#restoration?.restorePiece(piece);
     }
-    this.#restoration?.restorePublishers(snapshot.publishers);
-    this.#nextStreamNumber = Math.max(this.#nextStreamNumber, snapshot.nextStreamNumber);
-    this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, snapshot.nextPublisherNumber);
   }
 
   /** Notes that ids of a stream were used, up to below `nextId`. */
@@ -152,6 +165,7 @@ export class BrokerState {
   /** Has everything ready: nobody holds anything. */
   finishRestoration(now: number): void {
     this.#restoration = undefined;
+    this.#toldStream = undefined;
     this.publishers.finishRestoration(now);
     for (const stream of this.router.streams) {
       stream.finishRestoration(now);
@@ -159,7 +173,7 @@ export class BrokerState {
     }
   }
 
-  #addStream({ number, name, options }: Pick<StreamSnapshot, "number" | "name" | "options">): void {
+  #addStream({ number, name, options }: Pick<StreamCreated, "number" | "name" | "options">): void {
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
     if (this.router.getNumbered(number) !== undefined) return;
     const { residency, ring } = this.#options;
@@ -168,14 +182,22 @@ export class BrokerState {
     this.#options.streamAdded(stream, this.router.addStream(stream));
   }
 
-  /** Takes over a stream of a snapshot, unless it is known already. */
-  #restoreStream(snapshot: StreamSnapshot): void {
-    if (this.router.getNumbered(snapshot.number) !== undefined) return;
-    this.#addStream(snapshot);
-    const stream = this.router.getNumbered(snapshot.number)!;
-    stream.isPaused = snapshot.isPaused ?? false;
+  /** Takes over a stream of a snapshot; of one that is known already only which ids were used. */
+  #restoreStream(piece: StreamPiece): void {
+    this.#toldStream = undefined;
+    if (this.router.getNumbered(piece.number) === undefined) {
+      this.#addStream(piece);
+      this.#toldStream = this.router.getNumbered(piece.number)!;
+      this.#toldStream.isPaused = piece.isPaused ?? false;
+    }
+    this.skipIds(piece.number, piece.nextId);
+  }
+
+  #restoreMessageIds({ stream: number, messageIds }: MessageIdsPiece): void {
+    const stream = this.#toldStream;
+    if (stream === undefined || stream.number !== number) return;
     const { dedupWindowMs } = stream.options;
-    for (const { messageId, id, at } of snapshot.messageIds ?? []) {
+    for (const [messageId, id, at] of messageIds) {
       stream.messageIds.add(messageId, { id, at, isStored: true }, dedupWindowMs);
     }
   }
@@ -197,7 +219,7 @@ export class BrokerState {
   }
 
   #addMessages(event: Published): void {
-    const { publisher, sequence, storedIn, batch } = event;
+    const { publisher, sequence, settled = 0, storedIn, batch } = event;
     for (const { number, firstId, expiresAt } of storedIn) {
       const stream = this.router.getNumbered(number);
       // Deleted between its decision and now: the batch is gone with it.
@@ -213,7 +235,7 @@ export class BrokerState {
       return stream === undefined ? [] : [{ ...at, stream }];
     });
     const { count } = batch;
-    this.#restoration.notePublished({ publisher, sequence, count, storedIn: named });
+    this.#restoration.notePublished({ publisher, sequence, count, settled, storedIn: named });
   }
 
   #moveMessages({ number, firstId, batch, place }: Moved): void {
@@ -259,18 +281,4 @@ export class BrokerState {
     stream.delay({ firstId, count, attempts, priority }, dueAt);
     this.#options.messagesAdded(stream);
   }
-}
-
-/** A stream as a snapshot has it. */
-function describeStream(stream: Stream, now: number): StreamSnapshot {
-  const { number, name, storedNextId, givenOptions, isPaused, options } = stream;
-  const messageIds = stream.messageIds.takeSnapshot(now, options.dedupWindowMs);
-  return {
-    number,
-    name,
-    nextId: storedNextId,
-    ...Object.keys(givenOptions).length > 0 && { options: givenOptions },
-    ...isPaused && { isPaused },
-    ...messageIds.length > 0 && { messageIds },
-  };
 }

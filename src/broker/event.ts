@@ -65,6 +65,8 @@ export interface Published {
   readonly publisher: number;
   /** The number of its first message in all that the publisher sends. */
   readonly sequence: number;
+  /** The publisher does not ask for outcomes of messages below this number; not there if it may. */
+  readonly settled?: number;
   /** Where it was stored. */
   readonly storedIn: readonly StoredAt[];
   /** When it came, in milliseconds since 1970. */

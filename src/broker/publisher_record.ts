@@ -13,32 +13,32 @@
 
 import type { BrokerError } from "../../protocol.ts";
 import type { StoredIn } from "./engine.ts";
+import {
+  type Outcome,
+  OutcomeBudget,
+  OutcomeLog,
+  type SentBatch,
+  type SharedPlaces,
+} from "./outcome_log.ts";
+import { Ring } from "./ring.ts";
+import { type SequenceGap, SequenceGaps } from "./sequence_gaps.ts";
 
-/** How many outcomes are remembered of one publisher, whatever it says to have settled. */
-const OUTCOMES_MAX = 16_384;
+/** So many ranges of numbers that were left out are remembered of one publisher. */
+const GAPS_MAX = 16_384;
 
-/** A batch that was sent, and what became of it as soon as that is known. */
-export interface SentBatch {
-  /** The number of its first message. */
+/** A batch of an earlier broker, stored in streams that others were stored in, too. */
+interface RestoredOutcome {
   readonly sequence: number;
-  /** How many messages it has. */
   readonly count: number;
-  /** What became of it; not there while it is being made durable. */
-  outcome?: Outcome;
-}
-
-/** What became of a batch. */
-export interface Outcome {
-  /** Where it was stored; empty if it was not. */
-  readonly storedIn: readonly StoredIn[];
-  /** Why it was not stored, if it was not. */
-  readonly error?: BrokerError;
+  readonly places: SharedPlaces;
+  /** How far its ids are from those that are kept with the streams. */
+  readonly shift: number;
 }
 
 /** An answer that waits for its turn. */
 interface Answer {
   readonly batch: SentBatch;
-  readonly tell: (outcome: Outcome) => void;
+  readonly tell: (batch: SentBatch) => void;
 }
 
 /** What is remembered of one publisher. */
@@ -53,14 +53,30 @@ export class PublisherRecord {
   lostAt = 0;
   /** The batch that found a stream full, while others may come that were sent before it knew that. */
   refusedFull: { readonly sequence: number; readonly error: BrokerError } | undefined;
+  /**
+   * Of messages up to this number it is not known whether they were stored, unless their outcome is
+   * remembered: something was forgotten that may be asked for.
+   */
+  doubtfulUntil = 0;
   #lastSequence = 0;
   #lastStoredSequence = 0;
-  #gaps: { readonly from: number; readonly to: number }[] = [];
-  #batches: SentBatch[] = [];
-  #answers: Answer[] = [];
+  /** Outcomes below this number have been settled. */
+  #settled = 0;
+  readonly #gaps = new SequenceGaps();
+  readonly #budget: OutcomeBudget;
+  readonly #log: OutcomeLog;
+  readonly #answers = new Ring<Answer>();
 
-  constructor(identity: string) {
+  /**
+   * Creates a record of a publisher that has sent nothing.
+   *
+   * @param identity Who it is.
+   * @param budget How much may be remembered of all publishers together.
+   */
+  constructor(identity: string, budget: OutcomeBudget = new OutcomeBudget()) {
     this.identity = identity;
+    this.#budget = budget;
+    this.#log = new OutcomeLog(budget);
   }
 
   /** The number of the last message that has been seen. */
@@ -68,32 +84,58 @@ export class PublisherRecord {
     return this.#lastSequence;
   }
 
-  /** Whether a batch may have been seen before. */
-  hasSeen(sequence: number): boolean {
-    return sequence <= this.#lastSequence && !this.#isInGap(sequence);
-  }
-
-  /** What was stored of it and may be sent again, in order. */
-  get stored(): readonly SentBatch[] {
-    return this.#batches.filter(({ outcome }) =>
-      outcome !== undefined && outcome.error === undefined
-    );
-  }
-
   /** The number of the last message that was stored. */
   get lastStoredSequence(): number {
     return this.#lastStoredSequence;
   }
 
+  /** How often something has been moved so far, to make room for other batches and answers. */
+  get moveCount(): number {
+    return this.#log.moveCount + this.#answers.moveCount;
+  }
+
+  /** What was stored of it and may be sent again, in order. */
+  get stored(): SentBatch[] {
+    return [...this.#log.all].filter(({ isConcluded, error }) =>
+      isConcluded && error === undefined
+    );
+  }
+
+  /** Outcomes of messages below this number are not asked for any more. */
+  get settledSequence(): number {
+    return this.#settled;
+  }
+
+  /** Which numbers up to that of the last message that was stored were not stored, and may come again. */
+  listGaps(): readonly SequenceGap[] {
+    const gaps = new SequenceGaps();
+    const end = this.#lastStoredSequence + 1;
+    for (const { from, to } of this.#gaps.all) gaps.add(from, Math.min(to, end));
+    for (const { sequence, count, isConcluded, error } of this.#log.all) {
+      if (isConcluded && error === undefined) continue;
+      gaps.add(sequence, Math.min(sequence + count, end));
+    }
+    return gaps.all;
+  }
+
+  /** Whether a batch may have been seen before. */
+  hasSeen(sequence: number): boolean {
+    return sequence <= this.#lastSequence && !this.#gaps.has(sequence);
+  }
+
+  /** Whether it cannot be told if a batch was stored. */
+  isDoubtful(sequence: number): boolean {
+    return sequence <= this.doubtfulUntil && this.recall(sequence) === undefined;
+  }
+
   /** Notes a batch that was stored before this broker was started. */
   restore(sequence: number, count: number, storedIn: readonly StoredIn[]): void {
-    // What is between this batch and the one before it was refused, and may not have heard so.
-    if (sequence > this.#lastSequence + 1) {
-      this.#gaps.push({ from: this.#lastSequence + 1, to: sequence });
-      // The oldest ones are those that the publisher has long known of.
-      if (this.#gaps.length > OUTCOMES_MAX) this.#gaps.shift();
-    }
     this.conclude(this.note(sequence, count), { storedIn });
+  }
+
+  /** Takes over the outcome of a batch that is known to be stored. */
+  restoreOutcome({ sequence, count, places, shift }: RestoredOutcome): void {
+    this.#log.share(this.note(sequence, count), places, shift);
   }
 
   /** Notes how far its messages were stored before this broker was started. */
@@ -102,29 +144,47 @@ export class PublisherRecord {
     this.#lastStoredSequence = this.#lastSequence;
   }
 
+  /** Notes numbers of messages that were not stored although later ones were. */
+  leaveOut(from: number, to: number): void {
+    const before = this.#gaps.count;
+    this.#gaps.add(Math.max(from, this.#settled), to);
+    this.#budget.used += this.#gaps.count - before;
+    const isTooMuch = this.#gaps.count > GAPS_MAX || this.#budget.used > this.#budget.max;
+    if (!isTooMuch || this.#gaps.count <= 1) return;
+    // Neither to store nor to confirm what comes again under these numbers would be right.
+    this.doubtfulUntil = Math.max(this.doubtfulUntil, this.#gaps.shift()!.to - 1);
+    this.#budget.used--;
+  }
+
   /** Notes a batch that was not seen before. */
   note(sequence: number, count: number): SentBatch {
-    const batch: SentBatch = { sequence, count };
+    const next = this.#lastSequence + 1;
+    // What is between this batch and the one before was refused by an earlier broker, or never came.
+    if (sequence > next) this.leaveOut(next, sequence);
+    else if (sequence < next) this.#useGap(sequence, sequence + count);
     this.#lastSequence = Math.max(this.#lastSequence, sequence + count - 1);
-    this.#batches.push(batch);
-    if (this.#batches.length > OUTCOMES_MAX) this.#batches.shift();
+    const batch = this.#log.add(sequence, count);
+    for (let old = this.#log.trim(); old !== undefined; old = this.#log.trim()) {
+      // That it was not stored must not be forgotten with it.
+      if (old.error !== undefined) this.leaveOut(old.sequence, old.sequence + old.count);
+    }
     return batch;
   }
 
   /** The batch that begins with this message, unless it has been forgotten. */
   recall(sequence: number): SentBatch | undefined {
-    return this.#batches.find((batch) => batch.sequence === sequence);
+    return this.#log.find(sequence);
   }
 
   /** Tells what became of a batch, as soon as that is known and all before it have been told. */
-  answer(batch: SentBatch, tell: (outcome: Outcome) => void): void {
+  answer(batch: SentBatch, tell: (batch: SentBatch) => void): void {
     this.#answers.push({ batch, tell });
     this.#tellAll();
   }
 
   /** Notes what became of a batch. */
   conclude(batch: SentBatch, outcome: Outcome): void {
-    batch.outcome = outcome;
+    this.#log.conclude(batch, outcome);
     if (outcome.error === undefined) {
       this.#lastStoredSequence = Math.max(
         this.#lastStoredSequence,
@@ -136,24 +196,29 @@ export class PublisherRecord {
 
   /** Forgets what became of messages below this number. */
   settle(sequence: number): void {
-    const batches = this.#batches;
-    let settled = 0;
-    while (settled < batches.length && batches[settled]!.sequence < sequence) settled++;
-    if (settled > 0) batches.splice(0, settled);
-    while (this.#gaps.length > 0 && this.#gaps[0]!.to <= sequence) this.#gaps.shift();
+    if (sequence <= this.#settled) return;
+    this.#settled = sequence;
+    this.#log.settle(sequence);
+    this.#useGap(0, sequence);
   }
 
-  /** Whether a message was not stored although later ones were, before this broker was started. */
-  #isInGap(sequence: number): boolean {
-    return this.#gaps.some(({ from, to }) => sequence >= from && sequence < to) &&
-      this.recall(sequence) === undefined;
+  /** Forgets all outcomes: nobody asks for them any more. */
+  forget(): void {
+    this.#log.clear();
+    this.#useGap(0, Infinity);
+  }
+
+  #useGap(from: number, to: number): void {
+    const before = this.#gaps.count;
+    if (before === 0) return;
+    this.#gaps.remove(from, to);
+    this.#budget.used += this.#gaps.count - before;
   }
 
   #tellAll(): void {
-    for (;;) {
-      const outcome = this.#answers[0]?.batch.outcome;
-      if (outcome === undefined) return;
-      this.#answers.shift()!.tell(outcome);
+    while (this.#answers.at(0)?.batch.isConcluded) {
+      const { batch, tell } = this.#answers.shift()!;
+      tell(batch);
     }
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import { AgedMap } from "./aged_map.ts";
+import { OutcomeBudget } from "./outcome_log.ts";
 import { PublisherRecord } from "./publisher_record.ts";
 
 /** How long a publisher whose connection is lost may take to come back, in milliseconds. */
@@ -19,6 +20,7 @@ export class PublisherRegistry {
   /** In the order in which they were lost. */
   readonly #lost = new AgedMap<PublisherRecord, PublisherRecord>();
   readonly #forgotten: (record: PublisherRecord) => void;
+  readonly #budget = new OutcomeBudget();
 
   /**
    * Begins with none.
@@ -36,11 +38,16 @@ export class PublisherRegistry {
 
   /** Finds the record of a publisher that comes, or comes back. */
   open(identity: string): PublisherRecord {
-    const record = this.#records.get(identity) ?? new PublisherRecord(identity);
+    const record = this.#records.get(identity) ?? this.create(identity);
     this.#records.set(identity, record);
     this.#lost.delete(record);
     record.openCount++;
     return record;
+  }
+
+  /** Creates the record of a publisher, one of many that share what may be remembered. */
+  create(identity: string): PublisherRecord {
+    return new PublisherRecord(identity, this.#budget);
   }
 
   /** All publishers that are remembered. */
@@ -55,6 +62,7 @@ export class PublisherRegistry {
     const other = this.#records.get(record.identity);
     if (other !== undefined) {
       if (other.number > record.number) return;
+      other.forget();
       this.#lost.delete(other);
     }
     this.#records.set(record.identity, record);
@@ -74,6 +82,7 @@ export class PublisherRegistry {
 
   /** Forgets a publisher. */
   forget(record: PublisherRecord): void {
+    record.forget();
     this.#lost.delete(record);
     if (this.#records.get(record.identity) !== record) return;
     this.#records.delete(record.identity);

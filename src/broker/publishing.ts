@@ -10,7 +10,8 @@ import type { BrokerParts } from "./broker_parts.ts";
 import type { RememberedMessage } from "./dedup_window.ts";
 import type { NumberedBatch, PublisherOptions, PublisherSink } from "./engine.ts";
 import type { StoredAt } from "./event.ts";
-import type { PublisherRecord, SentBatch } from "./publisher_record.ts";
+import { SentBatch } from "./outcome_log.ts";
+import type { PublisherRecord } from "./publisher_record.ts";
 import type { Route } from "./route.ts";
 import type { Stream } from "./stream.ts";
 import { findFull } from "./stream_limits.ts";
@@ -125,6 +126,7 @@ export class Publishing {
         type: "published",
         publisher: this.#numberOf(record),
         sequence,
+        settled: record.settledSequence,
         storedIn,
         storedAt,
         flags,
@@ -276,9 +278,15 @@ function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
     );
   }
   const { record, sink } = publisher;
-  const forgotten = { sequence: batch.sequence, count: batch.count, outcome: { storedIn: [] } };
-  record.answer(record.recall(batch.sequence) ?? forgotten, ({ storedIn, error }) => {
+  record.answer(record.recall(batch.sequence) ?? forgottenBatch(batch), ({ storedIn, error }) => {
     if (error !== undefined) sink.refuse(batch, error);
     else sink.confirm(batch, storedIn, true);
   });
+}
+
+/** A batch that was stored; which ids its messages have got is not remembered. */
+function forgottenBatch({ sequence, count }: NumberedBatch): SentBatch {
+  const batch = new SentBatch(sequence, count);
+  batch.isConcluded = true;
+  return batch;
 }

@@ -5,9 +5,10 @@
  */
 
 import type { PublisherClosed, PublisherOpened, StoredAt } from "./event.ts";
-import { PublisherRecord } from "./publisher_record.ts";
+import type { SharedPlaces } from "./outcome_log.ts";
+import type { PublisherRecord } from "./publisher_record.ts";
 import type { PublisherRegistry } from "./publisher_registry.ts";
-import type { PublisherSnapshot } from "./snapshot.ts";
+import type { GapsPiece, OutcomesPiece, PlacesPiece, PublisherPiece } from "./snapshot.ts";
 
 /** A batch that was stored by an earlier broker. */
 export interface RestoredBatch {
@@ -17,6 +18,8 @@ export interface RestoredBatch {
   readonly sequence: number;
   /** How many messages it has. */
   readonly count: number;
+  /** Outcomes of messages below this number were not asked for any more; 0 if that is not known. */
+  readonly settled: number;
   /** Where it was stored. */
   readonly storedIn: readonly StoredAt[];
 }
@@ -25,20 +28,37 @@ export interface RestoredBatch {
 export class Restoration {
   readonly #registry: PublisherRegistry;
   readonly #records = new Map<number, PublisherRecord>();
+  /** The publisher that a snapshot is telling of, if nobody else has told of it. */
+  #told: PublisherRecord | undefined;
+  /** The streams that its outcomes refer to. */
+  #places: SharedPlaces = { storedIn: [], useCount: 0 };
 
   constructor(registry: PublisherRegistry) {
     this.#registry = registry;
   }
 
-  /** Takes over the publishers of a snapshot. */
-  restorePublishers(snapshots: readonly PublisherSnapshot[]): void {
-    for (const { number, identity, lastSequence, batches } of snapshots) {
-      if (this.#records.has(number)) continue;
-      const record = this.#add(number, identity);
-      for (const { sequence, count, outcome } of batches) {
-        record.restore(sequence, count, outcome?.storedIn ?? []);
+  /** Takes over a piece of a snapshot; those of a publisher come one after the other. */
+  restorePiece(piece: PublisherPiece | GapsPiece | PlacesPiece | OutcomesPiece): void {
+    if (piece.piece === "publisher") {
+      this.#told = undefined;
+      if (this.#records.has(piece.number)) return;
+      this.#told = this.#add(piece.number, piece.identity);
+      this.#told.restoreSequence(piece.lastSequence);
+      this.#told.settle(piece.settled);
+      return;
+    }
+    const record = this.#told;
+    if (record === undefined || record.number !== piece.publisher) return;
+    if (piece.piece === "gaps") {
+      for (const [from, to] of piece.gaps) record.leaveOut(from, to);
+    } else if (piece.piece === "places") {
+      const before = piece.goesOn ? this.#places.storedIn : [];
+      const storedIn = piece.places.map(([stream, firstId]) => ({ stream, firstId }));
+      this.#places = { storedIn: before.concat(storedIn), useCount: 0 };
+    } else {
+      for (const [sequence, count, shift] of piece.batches) {
+        record.restoreOutcome({ sequence, count, places: this.#places, shift });
       }
-      record.restoreSequence(lastSequence);
     }
   }
 
@@ -58,14 +78,15 @@ export class Restoration {
   }
 
   /** Notes a batch, so that it is known if it is sent again. */
-  notePublished({ publisher, sequence, count, storedIn }: RestoredBatch): void {
+  notePublished({ publisher, sequence, count, settled, storedIn }: RestoredBatch): void {
     const record = this.#records.get(publisher);
-    if (record === undefined || record.hasSeen(sequence)) return;
-    record.restore(sequence, count, storedIn);
+    if (record === undefined) return;
+    record.settle(settled);
+    if (!record.hasSeen(sequence)) record.restore(sequence, count, storedIn);
   }
 
   #add(number: number, identity: string): PublisherRecord {
-    const record = new PublisherRecord(identity);
+    const record = this.#registry.create(identity);
     record.number = number;
     this.#records.set(number, record);
     this.#registry.restore(record);

@@ -2,15 +2,26 @@
  * What there is beside messages: the streams and the publishers, at one moment. It stands in for all
  * events up to then whose messages are gone.
  *
+ * A snapshot is told in pieces, each of them small, however much there is. What belongs to a stream or
+ * to a publisher comes behind it, in as many pieces as it takes.
+ *
  * @module
  */
 
 import type { StreamOptionsInput } from "../../protocol.ts";
-import type { MessageIdSnapshot } from "./dedup_window.ts";
-import type { SentBatch } from "./publisher_record.ts";
 
-/** A stream in a snapshot. */
-export interface StreamSnapshot {
+/** The first piece: what is the broker's own. */
+export interface CountersPiece {
+  readonly piece: "counters";
+  /** The number that the next stream gets. */
+  readonly nextStreamNumber: number;
+  /** The number that the next publisher gets. */
+  readonly nextPublisherNumber: number;
+}
+
+/** A stream. */
+export interface StreamPiece {
+  readonly piece: "stream";
   readonly number: number;
   readonly name: string;
   /** The id that its next message gets. */
@@ -19,26 +30,63 @@ export interface StreamSnapshot {
   readonly options?: StreamOptionsInput;
   /** Whether nothing is delivered from it. */
   readonly isPaused?: boolean;
-  /** The message ids that it has seen lately. */
-  readonly messageIds?: readonly MessageIdSnapshot[];
 }
 
-/** A publisher in a snapshot. */
-export interface PublisherSnapshot {
+/** Message ids that a stream has seen lately, the oldest first. */
+export interface MessageIdsPiece {
+  readonly piece: "messageIds";
+  /** The number of the stream. */
+  readonly stream: number;
+  /** Each message id, with the id of its message in the stream, and when it came. */
+  readonly messageIds: readonly (readonly [messageId: string, id: number, at: number])[];
+}
+
+/** A publisher that has stored something. */
+export interface PublisherPiece {
+  readonly piece: "publisher";
   readonly number: number;
   readonly identity: string;
   /** The number of the last message of it that was stored. */
   readonly lastSequence: number;
-  /** The batches of it that were stored and may be sent again. */
-  readonly batches: readonly SentBatch[];
+  /** It does not ask for the outcomes of messages below this number. */
+  readonly settled: number;
 }
 
-/** Streams and publishers. */
-export interface Snapshot {
-  /** The number that the next stream gets. */
-  readonly nextStreamNumber: number;
-  /** The number that the next publisher gets. */
-  readonly nextPublisherNumber: number;
-  readonly streams: readonly StreamSnapshot[];
-  readonly publishers: readonly PublisherSnapshot[];
+/** Numbers of a publisher's messages that were not stored although later ones were. */
+export interface GapsPiece {
+  readonly piece: "gaps";
+  /** The number of the publisher. */
+  readonly publisher: number;
+  /** Each range, from one number on up to before another. */
+  readonly gaps: readonly (readonly [from: number, to: number])[];
 }
+
+/** Streams that batches of a publisher were stored in; the outcomes behind it refer to them. */
+export interface PlacesPiece {
+  readonly piece: "places";
+  /** The number of the publisher. */
+  readonly publisher: number;
+  /** Whether the streams of the places piece before it are meant, too. */
+  readonly goesOn?: boolean;
+  /** Each stream, with an id there that ids in other pieces count from. */
+  readonly places: readonly (readonly [stream: string, firstId: number])[];
+}
+
+/** Batches of a publisher that were stored and may be sent again. */
+export interface OutcomesPiece {
+  readonly piece: "outcomes";
+  /** The number of the publisher. */
+  readonly publisher: number;
+  /** Each batch; its ids are so far from those of the places. */
+  readonly batches: readonly (readonly [sequence: number, count: number, shift: number])[];
+}
+
+/** A piece of a snapshot. */
+export type SnapshotPiece =
+  | CountersPiece
+  | StreamPiece
+  | MessageIdsPiece
+  | PublisherPiece
+  | GapsPiece
+  | PlacesPiece
+  | OutcomesPiece;

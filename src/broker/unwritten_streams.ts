@@ -5,14 +5,30 @@
  * @module
  */
 
-import type { StreamSnapshot } from "./snapshot.ts";
+/** What is told of a stream that was deleted. */
+export interface DeletedStream {
+  readonly number: number;
+  readonly name: string;
+  /** The id that its next message would have got. */
+  readonly nextId: number;
+}
 
 /** What is decided about streams and not written. */
 export class UnwrittenStreams {
   /** The numbers of those that were created. */
   readonly #created = new Set<number>();
   /** Those that were deleted, by number. */
-  readonly #deleted = new Map<number, StreamSnapshot>();
+  readonly #deleted = new Map<number, DeletedStream>();
+
+  /** Those that were deleted. */
+  get deleted(): Iterable<DeletedStream> {
+    return this.#deleted.values();
+  }
+
+  /** Whether a stream was created. */
+  isCreated(number: number): boolean {
+    return this.#created.has(number);
+  }
 
   /** Notes that a stream is created; returns what to do when that is written. */
   create(number: number): () => void {
@@ -21,15 +37,8 @@ export class UnwrittenStreams {
   }
 
   /** Notes that a stream is deleted; returns what to do when that is written. */
-  delete(stream: StreamSnapshot): () => void {
+  delete(stream: DeletedStream): () => void {
     this.#deleted.set(stream.number, stream);
     return () => void this.#deleted.delete(stream.number);
-  }
-
-  /** Makes what is written of what is decided. */
-  restrict(decided: readonly StreamSnapshot[]): StreamSnapshot[] {
-    return [...decided, ...this.#deleted.values()].filter(({ number }) =>
-      !this.#created.has(number)
-    );
   }
 }

@@ -7,13 +7,23 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { findFlags } from "../../protocol.ts";
 import type { Event } from "../../src/broker/event.ts";
-import type { Snapshot } from "../../src/broker/snapshot.ts";
+import type { SnapshotPiece } from "../../src/broker/snapshot.ts";
 import { batchOf, encodeBatch } from "../support/batches.ts";
 import { TestBroker } from "../support/test_broker.ts";
 
 /** A snapshot as it is read again. */
-function snapshotOf({ broker, now }: TestBroker): Snapshot {
-  return JSON.parse(JSON.stringify(broker.state.takeSnapshot(now)));
+function snapshotOf({ broker, now }: TestBroker): SnapshotPiece[] {
+  return JSON.parse(JSON.stringify([...broker.state.takeSnapshot(now)]));
+}
+
+/** The pieces of one kind. */
+function piecesOf<K extends SnapshotPiece["piece"]>(
+  pieces: readonly SnapshotPiece[],
+  kind: K,
+): Extract<SnapshotPiece, { piece: K }>[] {
+  return pieces.filter((piece): piece is Extract<SnapshotPiece, { piece: K }> =>
+    piece.piece === kind
+  );
 }
 
 /** The number of the stream or of the publisher that an event is about. */
@@ -23,21 +33,18 @@ function numberOf(event: Event): number {
 }
 
 /** A broker made of a snapshot. */
-function restore(snapshot: Snapshot): TestBroker {
+function restore(pieces: readonly SnapshotPiece[]): TestBroker {
   const test = new TestBroker();
   test.broker.state.beginRestoration();
-  test.broker.state.restoreSnapshot(snapshot);
+  for (const piece of pieces) test.broker.state.restorePiece(piece);
   test.broker.state.finishRestoration(test.now);
   return test;
 }
 
 Deno.test("BrokerState.takeSnapshot() of nothing is the beginning", () => {
-  assertEquals(snapshotOf(new TestBroker()), {
-    nextStreamNumber: 1,
-    nextPublisherNumber: 1,
-    streams: [],
-    publishers: [],
-  });
+  assertEquals(snapshotOf(new TestBroker()), [
+    { piece: "counters", nextStreamNumber: 1, nextPublisherNumber: 1 },
+  ]);
 });
 
 Deno.test("BrokerState.takeSnapshot() tells of streams and publishers, and of no messages", () => {
@@ -45,26 +52,13 @@ Deno.test("BrokerState.takeSnapshot() tells of streams and publishers, and of no
   test.publisher(/./, "me").publish("x", "y");
   test.publisher("nowhere", "refused").publish("z");
   test.broker.deleteStream("b", () => {});
-  assertEquals<unknown>(snapshotOf(test), {
-    nextStreamNumber: 3,
-    nextPublisherNumber: 2,
-    streams: [{ number: 1, name: "a", nextId: 3 }],
-    publishers: [{
-      number: 1,
-      identity: "me",
-      lastSequence: 2,
-      batches: [{
-        sequence: 1,
-        count: 2,
-        outcome: {
-          storedIn: [
-            { stream: "a", number: 1, firstId: 1 },
-            { stream: "b", number: 2, firstId: 1 },
-          ],
-        },
-      }],
-    }],
-  });
+  assertEquals(snapshotOf(test), [
+    { piece: "counters", nextStreamNumber: 3, nextPublisherNumber: 2 },
+    { piece: "stream", number: 1, name: "a", nextId: 3 },
+    { piece: "publisher", number: 1, identity: "me", lastSequence: 2, settled: 0 },
+    { piece: "places", publisher: 1, places: [["a", 1], ["b", 1]] },
+    { piece: "outcomes", publisher: 1, batches: [[1, 2, 0]] },
+  ]);
 });
 
 Deno.test("BrokerState.takeSnapshot() tells what is stored, not what is to be stored", () => {
@@ -74,11 +68,10 @@ Deno.test("BrokerState.takeSnapshot() tells what is stored, not what is to be st
   publisher.publish("x");
   publisher.publish("y");
   test.sync(1);
-  const { streams, publishers } = snapshotOf(test);
-  assertEquals(streams.map(({ nextId }) => nextId), [2]);
-  assertEquals(publishers.map(({ lastSequence, batches }) => [lastSequence, batches.length]), [
-    [1, 1],
-  ]);
+  const pieces = snapshotOf(test);
+  assertEquals(piecesOf(pieces, "stream").map(({ nextId }) => nextId), [2]);
+  assertEquals(piecesOf(pieces, "publisher").map(({ lastSequence }) => lastSequence), [1]);
+  assertEquals(piecesOf(pieces, "outcomes").map(({ batches }) => batches), [[[1, 1, 0]]]);
 });
 
 Deno.test("BrokerState.takeSnapshot() tells of streams as they are written, not as decided", () => {
@@ -86,11 +79,12 @@ Deno.test("BrokerState.takeSnapshot() tells of streams as they are written, not 
   test.isSlow = true;
   test.broker.deleteStream("a", () => {});
   test.create("a");
-  assertEquals(snapshotOf(test).streams.map(({ number }) => number), [1]);
+  const numbers = () => piecesOf(snapshotOf(test), "stream").map(({ number }) => number);
+  assertEquals(numbers(), [1]);
   test.sync(1);
-  assertEquals(snapshotOf(test).streams, []);
+  assertEquals(numbers(), []);
   test.sync();
-  assertEquals(snapshotOf(test).streams.map(({ number }) => number), [2]);
+  assertEquals(numbers(), [2]);
   assertEquals(test.broker.getStreams().length, 1);
 });
 
@@ -106,7 +100,7 @@ Deno.test("message ids are gone from snapshots and from memory when their window
     test.now += 10;
   }
   const { messageIds } = test.broker.state.router.getStream("silent")!;
-  const idsOf = () => snapshotOf(test).streams[1]?.messageIds?.length;
+  const idsOf = () => piecesOf(snapshotOf(test), "messageIds")[0]?.messageIds.length;
   assertEquals([messageIds.size, idsOf()], [20, 20]);
   test.now = 6100;
   assertEquals(idsOf(), 9, "who takes a snapshot looks at the time");
@@ -179,7 +173,7 @@ Deno.test("BrokerState.restoreSnapshot() keeps what has been told by events", ()
   const { state } = test.broker;
   state.beginRestoration();
   for (const event of before.events) state.apply(event);
-  state.restoreSnapshot(early);
+  for (const piece of early) state.restorePiece(piece);
   state.finishRestoration(test.now);
   assertEquals(snapshotOf(test), snapshotOf(before));
   assertEquals(test.broker.getStream("a").ready, 2);
@@ -192,16 +186,15 @@ Deno.test("BrokerState: publishers that were restored are forgotten ten minutes 
   test.publisher("a", "back");
   test.broker.tick(test.now + 10 * 60_000);
   assertEquals(test.events, [{ type: "publisherClosed", number: 2 }]);
-  assertEquals(snapshotOf(test).publishers.map(({ identity }) => identity), ["back"]);
+  const publishers = piecesOf(snapshotOf(test), "publisher");
+  assertEquals(publishers.map(({ identity }) => identity), ["back"]);
 });
 
 Deno.test("BrokerState.skipIds() leaves ids out that were used for what cannot be read", () => {
-  const test = restore({
-    nextStreamNumber: 2,
-    nextPublisherNumber: 1,
-    streams: [{ number: 1, name: "a", nextId: 5 }],
-    publishers: [],
-  });
+  const test = restore([
+    { piece: "counters", nextStreamNumber: 2, nextPublisherNumber: 1 },
+    { piece: "stream", number: 1, name: "a", nextId: 5 },
+  ]);
   test.broker.state.skipIds(1, 9);
   test.broker.state.skipIds(7, 9);
   assertEquals(test.broker.getStream("a").nextId, 9);

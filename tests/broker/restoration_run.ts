@@ -15,7 +15,7 @@ import type { Broker } from "../../src/broker/broker.ts";
 import type { Event } from "../../src/broker/event.ts";
 import type { Segment } from "../../src/broker/pager.ts";
 import { Residency } from "../../src/broker/residency.ts";
-import type { Snapshot } from "../../src/broker/snapshot.ts";
+import type { SnapshotPiece } from "../../src/broker/snapshot.ts";
 import type { Stream } from "../../src/broker/stream.ts";
 import type { TimedRun } from "../../src/broker/timed_runs.ts";
 import { textsOf } from "../support/batches.ts";
@@ -37,7 +37,7 @@ export const OPTIONS: StreamOptionsInput = {
 export interface Checkpoint {
   /** What was written before it: so many events. */
   readonly at: number;
-  readonly snapshot: Snapshot;
+  readonly snapshot: readonly SnapshotPiece[];
   /** Whether what is behind it is enough. */
   isComplete: boolean;
   /** Behind which event it is so, if everything in between is written. */
@@ -99,9 +99,9 @@ export class Run {
 
   /** Begins a segment with a snapshot. */
   checkpoint(): Checkpoint {
-    const snapshot = JSON.parse(
-      JSON.stringify(this.broker.state.takeSnapshot(this.test.now)),
-    ) as Snapshot;
+    // Pieces of a few bytes: whatever there is comes in many of them.
+    const taken = [...this.broker.state.takeSnapshot(this.test.now, 60)];
+    const snapshot = JSON.parse(JSON.stringify(taken)) as SnapshotPiece[];
     const at = this.test.durableCount;
     const checkpoint = { at, snapshot, isComplete: false, completeAt: Infinity };
     this.checkpoints.push(checkpoint);
@@ -142,7 +142,9 @@ export class Run {
     const segments = new Map(this.segments.map((one) => [one, this.pager.copy(one)]));
     test.broker.state.beginRestoration();
     for (let index = from; index <= this.test.events.length; index++) {
-      if (index === checkpoint?.at) test.broker.state.restoreSnapshot(checkpoint.snapshot);
+      if (index === checkpoint?.at) {
+        for (const piece of checkpoint.snapshot) test.broker.state.restorePiece(piece);
+      }
       const event = this.test.events[index];
       if (event !== undefined) test.broker.apply(relocate(event, segments));
     }
@@ -180,20 +182,39 @@ export function checkLiveCounts(broker: Broker, segments: Iterable<Segment>): vo
  * message that was delivered once holds its key, and only a broker that was made again has forgotten.
  */
 export function describe(test: TestBroker, isOrdered: boolean): unknown {
-  const { nextStreamNumber, nextPublisherNumber, streams, publishers } = test.broker.state
-    .takeSnapshot(test.now);
+  const { state } = test.broker;
   const infos = test.broker.getStreams();
   assert(infos.every(({ pending, followers }) => pending + followers === 0));
   const messages = isOrdered ? observe(test) : infos.flatMap(({ name }) => look(test, name));
   return {
-    numbers: [nextStreamNumber, nextPublisherNumber],
-    streams: streams.map(({ number, name, nextId }) => [number, name, nextId]).sort(),
+    numbers: [state.nextStreamNumber, state.nextPublisherNumber],
+    streams: [...state.takeSnapshot(test.now)].flatMap((piece) =>
+      piece.piece === "stream" ? [[piece.number, piece.name, piece.nextId]] : []
+    ).sort(),
     infos,
     messages: infos.map(({ name }) => messages.filter((one) => one.startsWith(`${name}:`))),
     times: [...test.broker.state.router.streams].map((stream) => describeTimes(stream, test.now)),
     bytes: test.broker.bytes,
-    publishers: publishers.toSorted((one, other) => one.number - other.number),
+    publishers: describePublishers(test),
   };
+}
+
+/** What is remembered of publishers that have stored something, by number. */
+export function describePublishers({ broker }: TestBroker): unknown[] {
+  return [...broker.state.publishers.records]
+    .filter(({ number }) => number > 0)
+    .sort((one, other) => one.number - other.number)
+    .map((record) => ({
+      number: record.number,
+      identity: record.identity,
+      lastSequence: record.lastStoredSequence,
+      gaps: record.listGaps(),
+      stored: record.stored.map(({ sequence, count, storedIn }) => [
+        sequence,
+        count,
+        ...storedIn.map(({ stream, firstId }) => `${stream}:${firstId}`),
+      ]),
+    }));
 }
 
 /** Has everything delivered that is ready; tells of it in its order. */

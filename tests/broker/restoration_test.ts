@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { findFlags, type TagRange } from "../../protocol.ts";
 import { PublisherRegistry } from "../../src/broker/publisher_registry.ts";
@@ -40,8 +40,12 @@ function restorePublishers() {
     open: (number: number, identity: string) =>
       restoration.openPublisher({ type: "publisherOpened", number, identity }),
     close: (number: number) => restoration.closePublisher({ type: "publisherClosed", number }),
-    note: (publisher: number, sequence: number, count = 1) =>
-      restoration.notePublished({ publisher, sequence, count, storedIn: storedIn(sequence) }),
+    note: (publisher: number, sequence: number, count = 1, settled = 0) => {
+      const batch = { publisher, sequence, count, settled, storedIn: storedIn(sequence) };
+      restoration.notePublished(batch);
+    },
+    restorePublisher: (number: number, identity: string, lastSequence: number, settled = 0) =>
+      restoration.restorePiece({ piece: "publisher", number, identity, lastSequence, settled }),
   };
 }
 
@@ -57,10 +61,15 @@ Deno.test("Restoration knows publishers again with what they have stored", () =>
   note(9, 1);
   const record = registry.open("me");
   assertEquals([record.number, record.lastSequence, record.lastStoredSequence], [7, 3, 3]);
-  assertEquals(record.stored, [
-    { sequence: 1, count: 2, outcome: { storedIn: storedIn(1) } },
-    { sequence: 3, count: 1, outcome: { storedIn: storedIn(3) } },
-  ]);
+  const places = (firstId: number) => storedIn(firstId).map(({ stream }) => ({ stream, firstId }));
+  assertEquals(
+    record.stored.map(({ sequence, count, storedIn }) => [
+      sequence,
+      count,
+      storedIn.map(({ stream, firstId }) => ({ stream, firstId })),
+    ]),
+    [[1, 2, places(1)], [3, 1, places(3)]],
+  );
   assertEquals([registry.count, registry.open("you").stored.length], [2, 1]);
 });
 
@@ -73,6 +82,15 @@ Deno.test("Restoration stores a batch between others when it was written after t
   assertEquals([2, 3, 4].map((sequence) => record.hasSeen(sequence)), [false, false, false]);
   note(1, 3);
   assertEquals([2, 3, 4].map((sequence) => record.hasSeen(sequence)), [false, true, false]);
+});
+
+Deno.test("Restoration remembers no more outcomes than the publisher asked for", () => {
+  const { registry, open, note } = restorePublishers();
+  open(1, "me");
+  for (let sequence = 1; sequence <= 100; sequence++) note(1, sequence, 1, sequence - 2);
+  const record = registry.open("me");
+  assertEquals(record.stored.map(({ sequence }) => sequence), [98, 99, 100]);
+  assert(record.hasSeen(1));
 });
 
 Deno.test("Restoration forgets publishers that have ended", () => {
@@ -89,28 +107,40 @@ Deno.test("Restoration forgets publishers that have ended", () => {
 });
 
 Deno.test("Restoration takes of a snapshot what it has not been told", () => {
-  const { registry, restoration, storedIn, open, note } = restorePublishers();
+  const { registry, restoration, open, note, restorePublisher } = restorePublishers();
   open(1, "known");
   note(1, 1);
   note(1, 2);
-  const batches = [{ sequence: 8, count: 2, outcome: { storedIn: storedIn(4) } }];
-  restoration.restorePublishers([
-    { number: 1, identity: "known", lastSequence: 1, batches: [] },
-    { number: 2, identity: "new", lastSequence: 9, batches },
-    { number: 3, identity: "settled", lastSequence: 6, batches: [] },
-  ]);
+  restorePublisher(1, "known", 1);
+  restoration.restorePiece({ piece: "outcomes", publisher: 1, batches: [[1, 1, 0]] });
+  restorePublisher(2, "new", 9, 3);
+  restoration.restorePiece({ piece: "gaps", publisher: 2, gaps: [[4, 6]] });
+  restoration.restorePiece({ piece: "places", publisher: 2, places: [["orders", 4]] });
+  restoration.restorePiece({ piece: "places", publisher: 2, goesOn: true, places: [["b", 1]] });
+  restoration.restorePiece({ piece: "outcomes", publisher: 2, batches: [[6, 2, 0], [8, 2, 5]] });
+  restorePublisher(3, "settled", 6);
   const [known, added, settled] = ["known", "new", "settled"].map((name) => registry.open(name));
   assertEquals([known!.lastSequence, known!.stored.length], [2, 2]);
-  assertEquals([added!.number, added!.lastSequence, added!.stored], [2, 9, batches]);
+  assertEquals([added!.number, added!.lastSequence, added!.settledSequence], [2, 9, 3]);
+  assertEquals(added!.stored.map(({ sequence, storedIn }) => [sequence, storedIn]), [
+    [6, [{ stream: "orders", firstId: 4 }, { stream: "b", firstId: 1 }]],
+    [8, [{ stream: "orders", firstId: 9 }, { stream: "b", firstId: 6 }]],
+  ]);
+  assertEquals([3, 4, 5, 6].map((sequence) => added!.hasSeen(sequence)), [
+    true,
+    false,
+    false,
+    true,
+  ]);
   assertEquals([settled!.lastStoredSequence, settled!.hasSeen(6)], [6, true]);
   note(2, 10);
   assertEquals(added!.lastSequence, 10);
 });
 
 Deno.test("Restoration: who ended and began anew is the one that began, in whatever order it is told", () => {
-  const { registry, restoration, open, close, note } = restorePublishers();
+  const { registry, open, close, note, restorePublisher } = restorePublishers();
   // The snapshot knows what was decided; that it was so is written behind it.
-  restoration.restorePublishers([{ number: 2, identity: "me", lastSequence: 0, batches: [] }]);
+  restorePublisher(2, "me", 0);
   open(1, "me");
   note(1, 1);
   close(1);

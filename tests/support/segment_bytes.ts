@@ -5,7 +5,8 @@
  */
 
 import type { Event, Published } from "../../src/broker/event.ts";
-import type { Snapshot } from "../../src/broker/snapshot.ts";
+import type { SnapshotPiece } from "../../src/broker/snapshot.ts";
+import type { CheckpointV3 } from "../../src/engine/journal/checkpoint_v3.ts";
 import type { DiskFile } from "../../src/engine/journal/disk.ts";
 import {
   checksum,
@@ -89,11 +90,41 @@ export class SegmentBytes {
     return this.#append(group, durable);
   }
 
-  /** Adds a group that holds a checkpoint. */
-  addCheckpoint(snapshot: Partial<Snapshot> = {}): this {
+  /** Adds a group that holds a checkpoint of one text, as versions 1 to 3 of the format have it. */
+  addCheckpointV3(checkpoint: Partial<CheckpointV3> = {}): this {
     const group = new Group();
-    group.addJson(RecordType.checkpoint, { streams: [], publishers: [], ...snapshot });
+    group.addJson(RecordType.checkpoint, { streams: [], publishers: [], ...checkpoint });
     return this.#append(group, 0);
+  }
+
+  /** Adds a group with a record that has some text where there should be JSON. */
+  addText(type: number, text: string): this {
+    const group = new Group();
+    group.addJson(type, "x".repeat(text.length - 2));
+    const at = GROUP_HEAD_BYTES + RECORD_HEAD_BYTES;
+    group.bytes.set(new TextEncoder().encode(text), at);
+    return this.#append(group, 0);
+  }
+
+  /** Adds a group with pieces of a checkpoint. */
+  addPieces(pieces: readonly SnapshotPiece[]): this {
+    const group = new Group();
+    for (const piece of pieces) group.addPiece(piece);
+    return this.#append(group, 0);
+  }
+
+  /** Adds a checkpoint; each list of pieces is a group, the last one says that it is complete. */
+  addCheckpoint(
+    groups: readonly (readonly SnapshotPiece[])[] = [[]],
+    count: number = groups.flat().length,
+  ): this {
+    groups.forEach((pieces, index) => {
+      const group = new Group();
+      for (const piece of pieces) group.addPiece(piece);
+      if (index === groups.length - 1) group.addComplete(count);
+      this.#append(group, 0);
+    });
+    return this;
   }
 
   /** Adds a group with one record of messages as version 1 of the format has it. */
@@ -182,6 +213,7 @@ export function scan(
 const COUNTS_AT: ReadonlyMap<number, number> = new Map([
   [RecordType.publishedV1, 4],
   [RecordType.published, 4],
+  [RecordType.publishedV3, 4],
   [RecordType.moved, 4],
   [RecordType.transferred, 8],
 ]);

@@ -7,7 +7,7 @@
  *
  * ```text
  *  segment    ┌──────────────┬───────┬───────┬─────
- *             │ head, 40     │ group │ group │ …       the first group holds the checkpoint
+ *             │ head, 40     │ group │ group │ …       the first groups hold the checkpoint
  *             └──────────────┴───────┴───────┴─────
  *  0        8         12      16        24           32        36      40
  *  ┌────────┬─────────┬───────┬─────────┬────────────┬─────────┬───────┐
@@ -31,7 +31,8 @@
  *  crc: of bytes 0 to 16 and of the meta; so a damaged body can still be told whose it is
  *
  *  type           meta                                                       body
- *  1 checkpoint   JSON: streams and publishers, see src/broker/snapshot.ts
+ *  1 checkpoint   JSON: streams and publishers
+ *                 of versions 1 to 3; read, and not written any more
  *  2 event        JSON: streamCreated, streamUpdated, streamDeleted, publisherOpened,
  *                 publisherClosed, failed or expirySet
  *  3 published    publisher u32 │ count u32 │ sequence │ n × (stream u32, 0, first id)  messages
@@ -40,13 +41,21 @@
  *  5 facts        n × (kind u8, 0, attempts u16, stream u32, first id, count u32)
  *  6 published    publisher u32 │ count u32 │ sequence │ stored at           messages
  *                 │ n × (stream u32, 0, first id, expires at)
+ *                 of versions 2 and 3; read, and not written any more
  *  7 transferred  from u32 │ to u32 │ count u32 │ 0 │ first id there │ first id here   messages
  *                 │ stored at │ expires at
+ *  8 piece        JSON: a piece of the checkpoint, see src/broker/snapshot.ts
+ *  9 complete     pieces u32: the checkpoint has so many, and is complete with this record
+ *  10 published   publisher u32 │ count u32 │ sequence │ stored at │ settled │ messages
+ *                 │ n × (stream u32, 0, first id, expires at)
  *  128 and more  void: what a repair has taken away. The rest of the number is the type that it had,
  *                and the meta tells as before which ids were in it; the body is not checked
  *  kinds of facts: 1 acknowledged, 2 attempted, 3 dropped
  *  times: milliseconds since 1970; 0 if there is none
  * ```
+ *
+ * A checkpoint is the first thing in a segment. It is cut into pieces, so that it can be written and
+ * read however much there is to remember, and appears as a whole with its segment.
  *
  * Messages are stored as they came over the wire; their layout is drawn in `src/protocol/batch.ts`.
  *
@@ -61,9 +70,9 @@ import { crc32 } from "node:zlib";
 
 /**
  * The version of this format; a broker refuses a journal of a later one. Version 2 has times and
- * properties of messages, version 3 their priorities and keys.
+ * properties of messages, version 3 their priorities and keys, version 4 checkpoints in pieces.
  */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 /** The first bytes of a segment: "SMQJRNL" and an end of line. */
 export const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode("SMQJRNL\n");
@@ -87,8 +96,11 @@ export const RecordType = {
   publishedV1: 3,
   moved: 4,
   facts: 5,
-  published: 6,
+  publishedV3: 6,
   transferred: 7,
+  piece: 8,
+  complete: 9,
+  published: 10,
   /** Added to the type of a record that was taken away. */
   void: 128,
 } as const;
@@ -106,13 +118,19 @@ export interface PublishedSizes {
 }
 
 /** The sizes of a published record's meta. */
-export const PUBLISHED_SIZES: PublishedSizes = { head: 24, stream: 24 };
+export const PUBLISHED_SIZES: PublishedSizes = { head: 32, stream: 24 };
+
+/** Those of versions 2 and 3. */
+export const PUBLISHED_SIZES_V3: PublishedSizes = { head: 24, stream: 24 };
 
 /** Those of version 1. */
 export const PUBLISHED_SIZES_V1: PublishedSizes = { head: 16, stream: 16 };
 
 /** The bytes of a transferred record's meta. */
 export const TRANSFERRED_META_BYTES = 48;
+
+/** The bytes of the meta of the record that completes a checkpoint. */
+export const COMPLETE_META_BYTES = 4;
 
 /** The bytes of a moved record's meta. */
 export const MOVED_META_BYTES = 16;

@@ -9,8 +9,10 @@
 
 import type { MessageBatch } from "../../../protocol.ts";
 import type { StoreOutcome } from "../../broker/broker_parts.ts";
+import type { SnapshotPiece } from "../../broker/snapshot.ts";
 import type { Event, Fact, Moved, Published, Stored, Transferred } from "../../broker/event.ts";
 import {
+  COMPLETE_META_BYTES,
   FACT_BYTES,
   FactKind,
   GROUP_HEAD_BYTES,
@@ -101,7 +103,7 @@ export class Group {
 
   /** Whether it should take no more. */
   get isFull(): boolean {
-    return this.#end >= GROUP_BYTES_FULL;
+    return this.size >= GROUP_BYTES_FULL;
   }
 
   /** How many bytes it will have. */
@@ -122,6 +124,17 @@ export class Group {
     this.#bytes.set(meta, offset + RECORD_HEAD_BYTES);
   }
 
+  /** Adds a piece of a checkpoint. */
+  addPiece(piece: SnapshotPiece): void {
+    this.addJson(RecordType.piece, piece);
+  }
+
+  /** Adds the end of a checkpoint of so many pieces. */
+  addComplete(pieceCount: number): void {
+    const offset = this.#addRecord(RecordType.complete, COMPLETE_META_BYTES, 0);
+    this.#view.setUint32(offset + RECORD_HEAD_BYTES, pieceCount);
+  }
+
   /** Adds messages that are stored. */
   addStored(event: Stored, outcome: StoreOutcome): void {
     if (event.type === "published") this.#addPublished(event, outcome);
@@ -130,7 +143,7 @@ export class Group {
 
   /** Adds messages that are stored in one stream or in several. */
   #addPublished(event: Published, outcome: StoreOutcome): void {
-    const { publisher, sequence, storedIn, storedAt, batch } = event;
+    const { publisher, sequence, settled = 0, storedIn, storedAt, batch } = event;
     const metaBytes = PUBLISHED_SIZES.head + storedIn.length * PUBLISHED_SIZES.stream;
     const record = this.#addRecord(RecordType.published, metaBytes, batch.end - batch.start);
     const view = this.#view;
@@ -139,6 +152,7 @@ export class Group {
     view.setUint32(offset + 4, batch.count);
     view.setFloat64(offset + 8, sequence);
     view.setFloat64(offset + 16, storedAt);
+    view.setFloat64(offset + 24, settled);
     offset += PUBLISHED_SIZES.head;
     for (const { number, firstId, expiresAt = 0 } of storedIn) {
       view.setUint32(offset, number);

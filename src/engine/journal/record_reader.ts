@@ -7,19 +7,65 @@
 import type { MessageBatch } from "../../../protocol.ts";
 import type { Event, Fact, Moved, Published, StoredAt, Transferred } from "../../broker/event.ts";
 import type { Place } from "../../broker/pager.ts";
-import type { Snapshot } from "../../broker/snapshot.ts";
-import { FACT_BYTES, FactKind, PUBLISHED_SIZES, PUBLISHED_SIZES_V1, RecordType } from "./format.ts";
-import type { ScannedRecord } from "./scan.ts";
+import type { SnapshotPiece } from "../../broker/snapshot.ts";
+import {
+  FACT_BYTES,
+  FactKind,
+  PUBLISHED_SIZES,
+  PUBLISHED_SIZES_V1,
+  PUBLISHED_SIZES_V3,
+  type PublishedSizes,
+  RecordType,
+} from "./format.ts";
+import { type CheckpointV3, cutCheckpoint } from "./checkpoint_v3.ts";
+import type { Fault, ScannedRecord } from "./scan.ts";
+
+/** A record is as it was written, and cannot be read all the same. */
+export class UnreadableRecordError extends Error {}
 
 /** Reads what a record with JSON says. */
 function readJson(meta: DataView): unknown {
   const bytes = new Uint8Array(meta.buffer, meta.byteOffset, meta.byteLength);
-  return JSON.parse(new TextDecoder().decode(bytes));
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : `${cause}`;
+    throw new UnreadableRecordError(why, { cause });
+  }
 }
 
-/** Reads a checkpoint. */
-export function readCheckpoint(record: ScannedRecord): Snapshot {
-  return readJson(record.meta) as Snapshot;
+/**
+ * Reads a record, and tells what is wrong if it cannot be read.
+ *
+ * @param record The record.
+ * @param read Reads it.
+ */
+export function findUnreadable(
+  { type, offset, bodyOffset, start, end }: ScannedRecord,
+  read: () => void,
+): Fault | undefined {
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof UnreadableRecordError)) throw error;
+    const isOfCheckpoint = type === RecordType.checkpoint || type === RecordType.piece;
+    const what = `${isOfCheckpoint ? "a checkpoint" : "an event"} cannot be read`;
+    return { offset, end: bodyOffset + end - start, what: `${what} (${error.message})` };
+  }
+}
+
+/** Reads a piece of a checkpoint, or all pieces of one that versions before have written as a whole. */
+export function readPieces(record: ScannedRecord): Iterable<SnapshotPiece> {
+  if (record.type === RecordType.checkpoint) {
+    return cutCheckpoint(readJson(record.meta) as CheckpointV3);
+  }
+  return [readJson(record.meta) as SnapshotPiece];
+}
+
+/** Reads how many pieces a checkpoint has. */
+export function readPieceCount({ meta }: ScannedRecord): number {
+  return meta.getUint32(0);
 }
 
 /** Reads an event that is told in JSON. */
@@ -32,24 +78,34 @@ function batchOf({ buffer, start, end }: ScannedRecord, count: number): MessageB
   return { count, buffer, start, end };
 }
 
+/** Which sizes the meta of published records has, by type. */
+const PUBLISHED: ReadonlyMap<number, PublishedSizes> = new Map([
+  [RecordType.published, PUBLISHED_SIZES],
+  [RecordType.publishedV3, PUBLISHED_SIZES_V3],
+  [RecordType.publishedV1, PUBLISHED_SIZES_V1],
+]);
+
 /** Reads messages that were stored; the names of streams are not in the journal. */
 export function readPublished(record: ScannedRecord, place?: Place): Published {
   const { meta } = record;
-  const isOld = record.type % RecordType.void === RecordType.publishedV1;
-  const sizes = isOld ? PUBLISHED_SIZES_V1 : PUBLISHED_SIZES;
+  const type = record.type % RecordType.void;
+  const sizes = PUBLISHED.get(type) ?? PUBLISHED_SIZES;
+  const isTimed = type !== RecordType.publishedV1;
   const storedIn: StoredAt[] = [];
   for (let offset = sizes.head; offset < meta.byteLength; offset += sizes.stream) {
     const firstId = meta.getFloat64(offset + 8);
-    const expiresAt = isOld ? 0 : meta.getFloat64(offset + 16);
+    const expiresAt = isTimed ? meta.getFloat64(offset + 16) : 0;
     const number = meta.getUint32(offset);
     storedIn.push({ stream: "", number, firstId, ...expiresAt > 0 && { expiresAt } });
   }
+  const settled = type === RecordType.published ? meta.getFloat64(24) : 0;
   return {
     type: "published",
     publisher: meta.getUint32(0),
     sequence: meta.getFloat64(8),
+    ...settled > 0 && { settled },
     storedIn,
-    storedAt: isOld ? 0 : meta.getFloat64(16),
+    storedAt: isTimed ? meta.getFloat64(16) : 0,
     batch: batchOf(record, meta.getUint32(4)),
     ...place !== undefined && { place },
   };
@@ -125,7 +181,7 @@ export function listMessages(record: ScannedRecord): RecordMessages[] {
     const { to, firstId, batch: { count } } = readTransferred(record);
     return [{ number: to, firstId, count }];
   }
-  if (type !== RecordType.published && type !== RecordType.publishedV1) return [];
+  if (!PUBLISHED.has(type)) return [];
   const { storedIn, batch: { count } } = readPublished(record);
   return storedIn.map(({ number, firstId }) => ({ number, firstId, count }));
 }

@@ -17,7 +17,8 @@ import { type Disk, DiskFullError } from "./disk.ts";
 import type { SegmentHead } from "./format.ts";
 import { Group } from "./group.ts";
 import { readEvents, replaySegment } from "./replay.ts";
-import { scanSegment } from "./scan.ts";
+import { findUnreadable } from "./record_reader.ts";
+import { type Fault, scanSegment } from "./scan.ts";
 import type { SegmentFile } from "./segment_file.ts";
 import type { SegmentList } from "./segment_list.ts";
 import { findTail, type Tail } from "./tail.ts";
@@ -62,7 +63,7 @@ export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
     broker.state.finishRestoration(now());
     return await begin(options, 0, () => {});
   }
-  const events = readTail(last, heads.at(-1)!, tail);
+  const events = readTail(options.disk, last, { head: heads.at(-1)!, tail });
   const size = found.at(-1)!.size;
   last.size = tail.proven;
   const applied: Event[] = [];
@@ -150,19 +151,27 @@ function checkFaults(
 }
 
 /** Reads what counts although it is not proven, with copies of its messages. */
-function readTail(segment: SegmentFile, head: SegmentHead, { proven, end }: Tail): Event[] {
+function readTail(
+  disk: Disk,
+  segment: SegmentFile,
+  { head, tail: { proven, end } }: { readonly head: SegmentHead; readonly tail: Tail },
+): Event[] {
   const events: Event[] = [];
+  const note = (event: Event) => {
+    if (!hasMessages(event)) return void events.push(event);
+    const { count, buffer, start, end } = event.batch;
+    const batch = { count, buffer: buffer.slice(start, end), start: 0, end: end - start };
+    events.push({ ...event, batch });
+  };
+  const faults: Fault[] = [];
   scanSegment({ file: segment.file, head, start: proven, end }, {
     record(record) {
-      readEvents(record, (event) => {
-        if (!hasMessages(event)) return void events.push(event);
-        const { count, buffer, start, end } = event.batch;
-        const batch = { count, buffer: buffer.slice(start, end), start: 0, end: end - start };
-        events.push({ ...event, batch });
-      });
+      const fault = findUnreadable(record, () => readEvents(record, note));
+      if (fault !== undefined) faults.push(fault);
     },
     fault() {},
   });
+  checkFaults(disk, segment, faults);
   return events;
 }
 

@@ -8,14 +8,16 @@ import { BrokerError } from "../../../protocol.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Event } from "../../broker/event.ts";
 import type { Place } from "../../broker/pager.ts";
+import { CheckpointWatch } from "./checkpoint_watch.ts";
 import type { Disk } from "./disk.ts";
 import { RecordType, type SegmentHead } from "./format.ts";
 import {
+  findUnreadable,
   listMessages,
-  readCheckpoint,
   readEvent,
   readFacts,
   readMoved,
+  readPieces,
   readPublished,
   readTransferred,
 } from "./record_reader.ts";
@@ -39,6 +41,8 @@ export interface ReplayOptions {
 export function replaySegment(broker: Broker, options: ReplayOptions): Fault[] {
   const { disk, head, segment } = options;
   const faults: Fault[] = [];
+  const watch = new CheckpointWatch();
+  const addFault = (fault: Fault | undefined) => fault && void faults.push(fault);
   scanSegment({ file: segment.file, head, end: segment.size }, {
     record(record) {
       if (!record.isIntact) return noteDamage(broker, record, { disk, segment });
@@ -46,20 +50,29 @@ export function replaySegment(broker: Broker, options: ReplayOptions): Fault[] {
         const { offset, bodyOffset: end } = record;
         return void faults.push({ offset, end, what: `a record of unknown type ${record.type}` });
       }
-      const place = { segment, offset: record.bodyOffset };
-      readEvents(record, (event) => broker.apply(event), place);
-      if (record.type === RecordType.checkpoint) {
-        broker.state.restoreSnapshot(readCheckpoint(record));
-        segment.headBytes ||= record.bodyOffset;
-      } else if (record.type >= RecordType.void) {
-        for (const { number, firstId, count } of listMessages(record)) {
-          broker.state.skipIds(number, firstId + count);
-        }
-      }
+      addFault(watch.note(record));
+      addFault(findUnreadable(record, () => replayRecord(broker, record, segment)));
     },
     fault: (fault) => void faults.push(fault),
   });
+  addFault(watch.finish());
   return faults;
+}
+
+function replayRecord(broker: Broker, record: ScannedRecord, segment: SegmentFile): void {
+  const { type, bodyOffset } = record;
+  if (type === RecordType.piece || type === RecordType.checkpoint) {
+    for (const piece of readPieces(record)) broker.state.restorePiece(piece);
+  }
+  if (type === RecordType.complete || type === RecordType.checkpoint) {
+    segment.headBytes ||= bodyOffset;
+  }
+  if (type >= RecordType.void) {
+    for (const { number, firstId, count } of listMessages(record)) {
+      broker.state.skipIds(number, firstId + count);
+    }
+  }
+  readEvents(record, (event) => broker.apply(event), { segment, offset: bodyOffset });
 }
 
 /** Reads the events of a record; messages lie in the buffer of the scan. */
@@ -72,6 +85,7 @@ export function readEvents(
     case RecordType.event:
       return tell(readEvent(record));
     case RecordType.published:
+    case RecordType.publishedV3:
     case RecordType.publishedV1:
       return tell(readPublished(record, place));
     case RecordType.transferred:

@@ -8,12 +8,13 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { invariant } from "../../broker/invariant.ts";
-import type { Snapshot } from "../../broker/snapshot.ts";
+import type { SnapshotPiece } from "../../broker/snapshot.ts";
 import type { OpenSegment } from "./committer.ts";
 import type { FoundSegment } from "./directory.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { encodeSegmentHead, RecordType, SEGMENT_HEAD_BYTES } from "./format.ts";
+import { encodeSegmentHead } from "./format.ts";
 import { Group } from "./group.ts";
 import { OpenFiles } from "./open_files.ts";
 import { Proof } from "./proof.ts";
@@ -24,6 +25,9 @@ import { SegmentTotals } from "./segment_totals.ts";
 /** A segment has room for so many times as much as its checkpoint takes. */
 const CHECKPOINT_FACTOR = 4;
 
+/** After so many bytes of a checkpoint others may do something. */
+const PAUSE_BYTES = 4 * 1024 * 1024;
+
 /** What a list of segments needs. */
 export interface SegmentListOptions {
   /** The directory. */
@@ -32,8 +36,8 @@ export interface SegmentListOptions {
   readonly journalId: number;
   /** A segment takes no more once it has so many bytes. */
   readonly segmentBytes: number;
-  /** Tells what a checkpoint holds: everything that is stored until now. */
-  readonly takeSnapshot: () => Snapshot;
+  /** Tells what a checkpoint holds, piece by piece: everything that is stored until now. */
+  readonly takeSnapshot: () => Iterable<SnapshotPiece>;
   /** Hears of a segment that cannot be removed. */
   readonly fail: (error: unknown) => void;
 }
@@ -106,17 +110,13 @@ export class SegmentList {
    * @param fill Writes what else it must have from the beginning.
    */
   async begin(base: number, fill?: (segment: SegmentFile) => void): Promise<OpenSegment> {
-    const { disk, journalId, takeSnapshot } = this.#options;
+    const { disk, journalId } = this.#options;
     const name = nameSegment(base);
     const file = this.#createTemporary(`${name}.tmp`);
     try {
       const segment = new SegmentFile(base, file, 0);
       segment.append(encodeSegmentHead({ base, journalId }));
-      const group = new Group();
-      group.addJson(RecordType.checkpoint, takeSnapshot());
-      group.seal({ position: base + SEGMENT_HEAD_BYTES, journalId }, base);
-      segment.append(group.bytes);
-      segment.headBytes = segment.size;
+      await this.#writeCheckpoint(segment);
       fill?.(segment);
       const proof = await Proof.bySync(file, segment.end);
       disk.rename(`${name}.tmp`, name);
@@ -178,6 +178,31 @@ export class SegmentList {
     const { last } = this;
     await last.file.sync();
     return await this.begin(last.end);
+  }
+
+  /** Writes all that is to be remembered, in groups; what can be done meanwhile is done. */
+  async #writeCheckpoint(segment: SegmentFile): Promise<void> {
+    const { journalId, takeSnapshot } = this.#options;
+    const group = new Group();
+    const write = () => {
+      group.seal({ position: segment.end, journalId }, segment.base);
+      segment.append(group.bytes);
+      group.clear();
+    };
+    let pieceCount = 0;
+    let pauseAt = PAUSE_BYTES;
+    for (const piece of takeSnapshot()) {
+      group.addPiece(piece);
+      pieceCount++;
+      if (!group.isFull) continue;
+      write();
+      if (segment.size < pauseAt) continue;
+      pauseAt = segment.size + PAUSE_BYTES;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    group.addComplete(pieceCount);
+    write();
+    segment.headBytes = segment.size;
   }
 
   /** Creates a file in place of one that was not finished. */

@@ -6,6 +6,7 @@
  */
 
 import { readClosedMark } from "./closed_mark.ts";
+import { CheckpointWatch } from "./checkpoint_watch.ts";
 import {
   type DirectoryContent,
   type FoundSegment,
@@ -13,9 +14,21 @@ import {
   refuseLaterVersion,
 } from "./directory.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { decodeSegmentHead, RecordType, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
-import { listMessages, readCheckpoint, readEvent, type RecordMessages } from "./record_reader.ts";
-import { type ScannedRecord, scanSegment } from "./scan.ts";
+import {
+  decodeSegmentHead,
+  GROUP_HEAD_BYTES,
+  RecordType,
+  SEGMENT_HEAD_BYTES,
+  type SegmentHead,
+} from "./format.ts";
+import {
+  findUnreadable,
+  listMessages,
+  readEvent,
+  readPieces,
+  type RecordMessages,
+} from "./record_reader.ts";
+import { type Fault, type ScannedRecord, scanSegment } from "./scan.ts";
 import { findTail } from "./tail.ts";
 
 /** Something that is wrong in one segment. */
@@ -160,7 +173,9 @@ class Surveyor {
     const tail = findTail({ file, head, size: segment.size, closedAt });
     this.#tornBytes = segment.size - tail.end;
     const isShort = tail.faults.some(({ offset }) => offset >= segment.size);
-    return isShort ? (closedAt ?? head.base) - head.base : tail.end;
+    if (!isShort) return tail.end;
+    const end = (closedAt ?? head.base) - head.base;
+    return Math.max(end, segment.size, SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES);
   }
 
   #scan(
@@ -169,6 +184,12 @@ class Surveyor {
   ): void {
     let [groupCount, recordCount, messageCount] = [0, 0, 0];
     let group = { offset: 0, end: 0 };
+    const watch = new CheckpointWatch();
+    // Without some of its checkpoint a segment is of no use: it is cut off as a whole.
+    const cutAt = (offset: number) => watch.isOpen ? SEGMENT_HEAD_BYTES : offset;
+    const note = (fault: Fault | undefined, groupOffset: number) => {
+      if (fault !== undefined) this.#add(segment, { ...fault, kind: "record", groupOffset });
+    };
     scanSegment(options, {
       group: (found) => {
         group = found;
@@ -177,15 +198,17 @@ class Surveyor {
       record: (record) => {
         recordCount++;
         if (record.type < RecordType.void) messageCount += countMessages(record);
-        this.#noteStreams(record);
+        note(watch.note(record), SEGMENT_HEAD_BYTES);
+        note(findUnreadable(record, () => this.#noteStreams(record)), cutAt(group.offset));
         if (!record.isIntact) this.#addRecord(segment, record, group.offset);
       },
       fault: ({ offset, end, what }) => {
         const isInGroup = offset > group.offset && offset < group.end;
-        const groupOffset = isInGroup ? group.offset : offset;
+        const groupOffset = cutAt(isInGroup ? group.offset : offset);
         this.#add(segment, { offset, end, what, kind: "region", groupOffset });
       },
     });
+    note(watch.finish(), SEGMENT_HEAD_BYTES);
     this.#segments.push({ segment, end: options.end, groupCount, recordCount, messageCount });
   }
 
@@ -211,9 +234,9 @@ class Surveyor {
   }
 
   #noteStreams(record: ScannedRecord): void {
-    if (record.type === RecordType.checkpoint) {
-      for (const { number, name } of readCheckpoint(record).streams) {
-        this.#streams.set(number, name);
+    if (record.type === RecordType.checkpoint || record.type === RecordType.piece) {
+      for (const piece of readPieces(record)) {
+        if (piece.piece === "stream") this.#streams.set(piece.number, piece.name);
       }
     } else if (record.type === RecordType.event) {
       const event = readEvent(record);

@@ -13,7 +13,7 @@
  */
 
 import type { DiskFile } from "./disk.ts";
-import { GROUP_HEAD_BYTES, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
+import { GROUP_HEAD_BYTES, RecordType, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
 import { type Fault, scanSegment } from "./scan.ts";
 
 /** How the last segment ends. */
@@ -36,13 +36,15 @@ export function findTail(
     readonly closedAt?: number | undefined;
   },
 ): Tail {
-  // The head is flushed before the segment gets its name; so is the group behind it, the checkpoint:
-  // if not even the group's head is there and intact, something was lost that had been.
+  // The head is flushed before the segment gets its name; so are the groups behind it, the checkpoint:
+  // if not even the first one's head is there and intact, something was lost that had been.
   let proven = Math.max(
     SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES,
     (closedAt ?? 0) - head.base,
   );
   let isFirst = true;
+  let isInCheckpoint = false;
+  let isRepaired = false;
   const groups: { offset: number; end: number; isIntact: boolean }[] = [];
   const faults: Fault[] = [];
   scanSegment({ file, head, end: size }, {
@@ -51,13 +53,18 @@ export function findTail(
       proven = Math.max(proven, Math.min(durable - head.base, offset));
       if (isFirst && offset === SEGMENT_HEAD_BYTES) proven = Math.max(proven, end);
       isFirst = false;
+      if (isInCheckpoint) proven = Math.max(proven, end);
       groups.push({ offset, end, isIntact: true });
     },
-    record({ isIntact }) {
+    record({ type, isIntact }) {
       if (!isIntact) groups.at(-1)!.isIntact = false;
+      // Of what a repair has taken away it is not known whether it was the last piece.
+      isRepaired ||= type >= RecordType.void;
+      isInCheckpoint = type === RecordType.piece && !isRepaired;
     },
     fault(fault) {
       isFirst = false;
+      if (isInCheckpoint) proven = Math.max(proven, fault.end);
       faults.push(fault);
       const group = groups.at(-1);
       if (group !== undefined && fault.offset > group.offset && fault.offset < group.end) {
@@ -65,6 +72,8 @@ export function findTail(
       }
     },
   });
+  // The size of what is missing is not known; it was there once.
+  if (isInCheckpoint) proven = Math.max(proven, size + 1);
   if (size < proven) faults.push({ offset: size, end: proven, what: "the end is missing" });
   // A group in which something is wrong counts as a whole.
   const starts = groups.filter(({ isIntact }) => !isIntact).map(({ offset }) => offset);

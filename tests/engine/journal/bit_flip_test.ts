@@ -10,8 +10,8 @@ import { RecordType, type SegmentHead } from "../../../src/engine/journal/format
 import { JournalError } from "../../../src/engine/journal/journal_error.ts";
 import {
   listMessages,
-  readCheckpoint,
   readEvent,
+  readPieces,
   type RecordMessages,
 } from "../../../src/engine/journal/record_reader.ts";
 import { scanSegment } from "../../../src/engine/journal/scan.ts";
@@ -53,8 +53,10 @@ function listRecords(
       const messages = listMessages(record);
       const isBody = messages.length > 0;
       if (isBody) records.push({ offset, bodyOffset, end: bodyOffset + end - start, messages });
-      if (record.type === RecordType.checkpoint) {
-        for (const { name, number } of readCheckpoint(record).streams) numbers.set(name, number);
+      if (record.type === RecordType.piece) {
+        for (const piece of readPieces(record)) {
+          if (piece.piece === "stream") numbers.set(piece.name, piece.number);
+        }
       } else if (record.type === RecordType.event) {
         const event = readEvent(record);
         if (event.type === "streamCreated") numbers.set(event.name, event.number);

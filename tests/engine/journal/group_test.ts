@@ -326,5 +326,5 @@ Deno.test("Group: who waits for messages that are dropped is told by whoever dro
   assert(dropped.outcome === outcome);
   assert(dropped.event === event);
   assertEquals(dropped.recordOffset, GROUP_HEAD_BYTES);
-  assertEquals(dropped.offset, GROUP_HEAD_BYTES + RECORD_HEAD_BYTES + 48);
+  assertEquals(dropped.offset, GROUP_HEAD_BYTES + RECORD_HEAD_BYTES + 56);
 });

@@ -30,8 +30,8 @@ async function makeJournal(): Promise<SimulatedDisk> {
   await use.create("a", "b");
   const [a, b] = [use.publisher("a", "one"), use.publisher("b", "two")];
   for (let number = 1; number <= 12; number++) {
-    await a.store(`a${number} ..................`);
-    await b.store(`b${number} ..................`);
+    await a.store(`a${number} `.padEnd(60, "."));
+    await b.store(`b${number} `.padEnd(60, "."));
   }
   const follower = use.follower("a", { messages: 1 });
   await follower.received(1);

@@ -55,7 +55,17 @@ Deno.test("scan: groups and their records come in order, with their places", () 
   assertEquals(groups.map(({ offset }) => offset), segment.offsets);
   assertEquals(groups.map(({ end }) => end), [...segment.offsets.slice(1), segment.bytes.length]);
   assertEquals(groups.map(({ count }) => count), [3, 3, 3]);
-  const names = ["6:1.1", "6:1.2", "6:1.3", "6:2.1", "6:2.2", "6:2.3", "6:3.1", "6:3.2", "6:3.3"];
+  const names = [
+    "10:1.1",
+    "10:1.2",
+    "10:1.3",
+    "10:2.1",
+    "10:2.2",
+    "10:2.3",
+    "10:3.1",
+    "10:3.2",
+    "10:3.3",
+  ];
   assertEquals(records, names);
   const places: number[][] = [];
   scanSegment({ file: fileOf(segment.bytes), head: HEAD, end: segment.bytes.length }, {
@@ -101,7 +111,7 @@ Deno.test("scan: behind a damaged head of a group it goes on with the next group
   const { offsets: [first, second, third], bytes } = segment;
   for (let byte = 0; byte < GROUP_HEAD_BYTES; byte++) {
     const { records, faults } = scan(flip(bytes, second! + byte));
-    assertEquals(records, ["6:1.1", "6:1.2", "6:1.3", "6:3.1", "6:3.2", "6:3.3"]);
+    assertEquals(records, ["10:1.1", "10:1.2", "10:1.3", "10:3.1", "10:3.2", "10:3.3"]);
     assertEquals(faults, [{ offset: second!, end: third!, what: "no intact group begins here" }]);
   }
   const { faults } = scan(flip(bytes, first!));
@@ -122,8 +132,8 @@ Deno.test("scan: behind a damaged head of a record it goes on with the next reco
   const bodyAt = to - "2.2".length - 8;
   for (let byte = from; byte < bodyAt; byte++) {
     const { records, faults } = scan(flip(segment.bytes, byte));
-    assertEquals(records.filter((record) => record !== "6:2.2").length, 8, `byte ${byte}`);
-    assertEquals(records.includes("6:2.2"), false);
+    assertEquals(records.filter((record) => record !== "10:2.2").length, 8, `byte ${byte}`);
+    assertEquals(records.includes("10:2.2"), false);
     assertEquals(faults, [{ offset: from, end: to, what: "a record's head is damaged" }]);
   }
 });
@@ -134,8 +144,8 @@ Deno.test("scan: of a damaged body is told whose it was", () => {
   for (let byte = end - "2.2".length - 8; byte < end; byte++) {
     const { records, faults } = scan(flip(segment.bytes, byte));
     assertEquals(faults, []);
-    assertEquals(records[4], "6!", `byte ${byte}`);
-    assertEquals(records.filter((record) => record.startsWith("6:")).length, 8);
+    assertEquals(records[4], "10!", `byte ${byte}`);
+    assertEquals(records.filter((record) => record.startsWith("10:")).length, 8);
   }
 });
 
@@ -153,7 +163,7 @@ Deno.test("scan: a group at another place is no group", () => {
   const copied = bytes.slice();
   copied.copyWithin(second!, first!, second!);
   const { records, faults } = scan(copied);
-  assertEquals(records, ["6:1.1", "6:1.2", "6:1.3", "6:3.1", "6:3.2", "6:3.3"]);
+  assertEquals(records, ["10:1.1", "10:1.2", "10:1.3", "10:3.1", "10:3.2", "10:3.3"]);
   assertEquals(faults.map(({ offset, end }) => [offset, end]), [[second, third]]);
 });
 
@@ -173,9 +183,9 @@ Deno.test("scan: messages that look like groups and records of the journal are m
   const segment = new SegmentBytes().add([published(1, 1, text, "after")]).add([
     published(1, 3, "next"),
   ]);
-  assertEquals(scan(segment.bytes).records, [`6:${text.length},after`, "6:next"]);
+  assertEquals(scan(segment.bytes).records, [`10:${text.length},after`, "10:next"]);
   const { records, faults } = scan(flip(segment.bytes, segment.offsets[0]! + 4));
-  assertEquals(records, ["6:next"]);
+  assertEquals(records, ["10:next"]);
   assertEquals(faults.length, 1);
 });
 
@@ -187,7 +197,7 @@ Deno.test("scan: groups that lie across the pieces in which the file is read", (
   const expected: string[] = [];
   for (let index = 1; segment.bytes.length < 2.5 * CHUNK_BYTES; index++) {
     segment.add([published(1, index, `small ${index}`), published(2, index, large)]);
-    expected.push(`6:small ${index}`, "6:700000");
+    expected.push(`10:small ${index}`, "10:700000");
   }
   const { records, faults, groups } = scan(segment.bytes);
   assertEquals(faults, []);
@@ -213,10 +223,10 @@ Deno.test("scan: a group may be larger than what is read at a time", () => {
     .add([published(1, 5, "after")]);
   const { records, faults } = scan(segment.bytes);
   assertEquals(faults, []);
-  const large = [`6:${CHUNK_BYTES - 7}`, `6:${2 * CHUNK_BYTES}`];
-  assertEquals(records, ["6:before", ...large, "6:end", "6:after"]);
+  const large = [`10:${CHUNK_BYTES - 7}`, `10:${2 * CHUNK_BYTES}`];
+  assertEquals(records, ["10:before", ...large, "10:end", "10:after"]);
   const damaged = scan(flip(segment.bytes, segment.offsets[2]! - 1));
-  assertEquals(damaged.records, ["6:before", ...large, "6!", "6:after"]);
+  assertEquals(damaged.records, ["10:before", ...large, "10!", "10:after"]);
 });
 
 Deno.test("scan: a large region of zeros or of begun groups is passed in a moment", () => {
@@ -263,11 +273,11 @@ Deno.test("scan: whatever bytes change, what is told is what was written", () =>
       }
       const { records, faults } = scan(changed);
       const isChanged = changed.some((byte, index) => byte !== bytes[index]);
-      assertEquals(faults.length > 0 || records.includes("6!"), isChanged);
+      assertEquals(faults.length > 0 || records.includes("10!"), isChanged);
       // What is told is some of what was written, in the same order.
       let index = 0;
       for (const record of records) {
-        if (record === "6!") continue;
+        if (record === "10!") continue;
         index = whole.records.indexOf(record, index) + 1;
         assert(index > 0, `${record} was not written, or before`);
       }

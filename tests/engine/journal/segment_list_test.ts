@@ -5,10 +5,11 @@
  */
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import type { Snapshot } from "../../../src/broker/snapshot.ts";
+import type { SnapshotPiece } from "../../../src/broker/snapshot.ts";
 import { readDirectory, readHead } from "../../../src/engine/journal/directory.ts";
 import { DiskFullError } from "../../../src/engine/journal/disk.ts";
-import { readCheckpoint } from "../../../src/engine/journal/record_reader.ts";
+import { RecordType } from "../../../src/engine/journal/format.ts";
+import { readPieces } from "../../../src/engine/journal/record_reader.ts";
 import { scanSegment } from "../../../src/engine/journal/scan.ts";
 import {
   nameSegment,
@@ -22,8 +23,16 @@ const JOURNAL_ID = 0xbeef;
 const SEGMENT_BYTES = 1000;
 
 /** What the checkpoints say; how many streams there are tells them apart. */
-function snapshotOf(streamCount: number): Snapshot {
-  return { nextStreamNumber: streamCount, nextPublisherNumber: 1, streams: [], publishers: [] };
+function snapshotOf(streamCount: number): SnapshotPiece[] {
+  return [{ piece: "counters", nextStreamNumber: streamCount, nextPublisherNumber: 1 }];
+}
+
+/** A snapshot of so many streams. */
+function* makeStreams(count: number): Generator<SnapshotPiece> {
+  yield* snapshotOf(count);
+  for (let number = 0; number < count; number++) {
+    yield { piece: "stream", number, name: "a", nextId: 1 };
+  }
 }
 
 /** A list of segments that notes which checkpoints were asked for. */
@@ -64,7 +73,11 @@ function readSegment(disk: SimulatedDisk, name: string): number | undefined {
   const head = readHead(disk, found!, file);
   let checkpoint: number | undefined;
   scanSegment({ file, head, end: found!.size }, {
-    record: (record) => void (checkpoint ??= readCheckpoint(record).nextStreamNumber),
+    record: (record) => {
+      if (record.type !== RecordType.piece) return;
+      const [piece] = readPieces(record);
+      if (piece?.piece === "counters") checkpoint = piece.nextStreamNumber;
+    },
     fault: ({ what }) => assertEquals(what, ""),
   });
   assertEquals(head, { base: readSegmentName(name)!, journalId: JOURNAL_ID });
@@ -207,8 +220,7 @@ Deno.test("SegmentList: a new segment begins when there is no room in the last o
 
 Deno.test("SegmentList: a large checkpoint has a large segment, or there would be nothing else", async () => {
   const disk = new SimulatedDisk({ seed: 1 });
-  const streams = Array.from({ length: 100 }, (_, number) => ({ number, name: "a", nextId: 1 }));
-  const takeSnapshot = () => ({ ...snapshotOf(100), streams });
+  const takeSnapshot = () => makeStreams(100);
   const list = new SegmentList({
     disk,
     journalId: JOURNAL_ID,

@@ -30,7 +30,7 @@ const HEAD = { base: 0, journalId: 1 };
 /** A segment as a broker of version 1 has left it, with two streams and a publisher. */
 function segmentV1(): SegmentBytes {
   const segment = new SegmentBytes(HEAD, 1);
-  segment.addCheckpoint({
+  segment.addCheckpointV3({
     nextStreamNumber: 2,
     nextPublisherNumber: 1,
     streams: [{ number: 1, name: "a", nextId: 5 }],

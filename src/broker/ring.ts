@@ -1,0 +1,102 @@
+/**
+ * A line of things that come at the end and leave at the front, at the same cost however many there
+ * are.
+ *
+ * @module
+ */
+
+/** A ring begins with room for so many things; always a power of two. */
+const ROOM_MIN = 4;
+
+/** Things in a line. */
+export class Ring<T> {
+  #items: (T | undefined)[] = new Array(ROOM_MIN);
+  #first = 0;
+  #length = 0;
+  #moveCount = 0;
+
+  /** How many things there are. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** How often a thing has been moved so far, to make room for others: what its work depends on. */
+  get moveCount(): number {
+    return this.#moveCount;
+  }
+
+  /** The thing at an index; the first one has 0. */
+  at(index: number): T | undefined {
+    if (index < 0 || index >= this.#length) return undefined;
+    return this.#items[(this.#first + index) & (this.#items.length - 1)];
+  }
+
+  /** Adds a thing at the end. */
+  push(item: T): void {
+    if (this.#length === this.#items.length) this.#grow();
+    this.#put(this.#length++, item);
+  }
+
+  /** Puts a thing in front of the one at an index; it costs as much as there is behind it. */
+  insert(index: number, item: T): void {
+    this.push(item);
+    for (let at = this.#length - 1; at > index; at--) {
+      this.#put(at, this.at(at - 1)!);
+      this.#moveCount++;
+    }
+    this.#put(index, item);
+  }
+
+  /** Takes the first thing out. */
+  shift(): T | undefined {
+    if (this.#length === 0) return undefined;
+    const item = this.#items[this.#first];
+    this.#items[this.#first] = undefined;
+    this.#first = (this.#first + 1) & (this.#items.length - 1);
+    this.#length--;
+    // What was many once does not keep its room for ever.
+    if (this.#length === 0 && this.#items.length > ROOM_MIN) this.clear();
+    return item;
+  }
+
+  /** Takes everything out. */
+  clear(): void {
+    this.#items = new Array(ROOM_MIN);
+    this.#first = 0;
+    this.#length = 0;
+  }
+
+  /** All things, in order. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let index = 0; index < this.#length; index++) yield this.at(index)!;
+  }
+
+  /**
+   * Finds, in a line that is in order, the first thing that is not less than what is looked for.
+   *
+   * @param isLess Whether a thing is less.
+   * @returns Its index, or the length if there is none.
+   */
+  findIndex(isLess: (item: T) => boolean): number {
+    let low = 0;
+    let high = this.#length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isLess(this.at(middle)!)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #put(index: number, item: T): void {
+    this.#items[(this.#first + index) & (this.#items.length - 1)] = item;
+  }
+
+  #grow(): void {
+    const grown = new Array<T | undefined>(this.#items.length * 2);
+    for (let index = 0; index < this.#length; index++) grown[index] = this.at(index);
+    this.#moveCount += this.#length;
+    this.#items = grown;
+    this.#first = 0;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * Which numbers of messages are not used although later ones are: what a broker has refused, or never
+ * got, before it was started again.
+ *
+ * @module
+ */
+
+/** Numbers from one on, up to before another. */
+export interface SequenceGap {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Numbers that are left out, in ranges, by number. */
+export class SequenceGaps {
+  #gaps: SequenceGap[] = [];
+
+  /** How many ranges there are. */
+  get count(): number {
+    return this.#gaps.length;
+  }
+
+  /** The ranges, by number. */
+  get all(): readonly SequenceGap[] {
+    return this.#gaps;
+  }
+
+  /** Whether a number is left out. */
+  has(sequence: number): boolean {
+    const gap = this.#gaps[this.#findIndex(sequence)];
+    return gap !== undefined && gap.from <= sequence;
+  }
+
+  /** Leaves numbers out. */
+  add(from: number, to: number): void {
+    if (from >= to) return;
+    let first = this.#findIndex(from);
+    // One that ends where these begin goes on.
+    if (first > 0 && this.#gaps[first - 1]!.to === from) first--;
+    let end = first;
+    let joined = { from, to };
+    for (; end < this.#gaps.length && this.#gaps[end]!.from <= to; end++) {
+      const gap = this.#gaps[end]!;
+      joined = { from: Math.min(joined.from, gap.from), to: Math.max(joined.to, gap.to) };
+    }
+    if (first === this.#gaps.length) this.#gaps.push(joined);
+    else this.#gaps.splice(first, end - first, joined);
+  }
+
+  /** Uses numbers: they are not left out any more. */
+  remove(from: number, to: number): void {
+    const first = this.#findIndex(from);
+    let end = first;
+    const rest: SequenceGap[] = [];
+    for (; end < this.#gaps.length && this.#gaps[end]!.from < to; end++) {
+      const gap = this.#gaps[end]!;
+      if (gap.from < from) rest.push({ from: gap.from, to: from });
+      if (gap.to > to) rest.push({ from: to, to: gap.to });
+    }
+    if (end > first) this.#gaps.splice(first, end - first, ...rest);
+  }
+
+  /** Takes the first range out. */
+  shift(): SequenceGap | undefined {
+    return this.#gaps.shift();
+  }
+
+  /** The index of the first range that ends behind a number. */
+  #findIndex(sequence: number): number {
+    let low = 0;
+    let high = this.#gaps.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#gaps[middle]!.to <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

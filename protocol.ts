@@ -189,6 +189,7 @@ export * from "./src/protocol/message_frame.ts";
 export * from "./src/protocol/properties.ts";
 export * from "./src/protocol/reply_frame.ts";
 export * from "./src/protocol/request_frame.ts";
+export * from "./src/protocol/spelling.ts";
 export * from "./src/protocol/stream_info.ts";
 export * from "./src/protocol/stream_options.ts";
 export * from "./src/protocol/utf8.ts";

@@ -5,12 +5,46 @@
  */
 
 import { BodyKind } from "../../protocol.ts";
+import { findBodyFault, isAltered, nameKind } from "./body_fault.ts";
 
 /**
  * What can be sent: a string, bytes, or any value that JSON can express. A follower gets it back as
  * what it was.
  */
-export type MessageBody = string | number | boolean | null | object;
+export type MessageBody = string | number | boolean | null | Uint8Array | JsonObject;
+
+/** An object or an array; not a function, a `Map`, a `Promise` and other things that JSON loses. */
+export type JsonObject =
+  | { readonly [name: string]: unknown }
+  | object & { readonly [Symbol.hasInstance]?: never; readonly [Symbol.toStringTag]?: never };
+
+/** Everything that can be called. */
+type Callable = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
+
+/**
+ * A type as far as it can be sent: what JSON would lose or change is `never` in it, such as methods,
+ * and with them whatever has some and no `toJSON`, a `bigint`, bytes inside of an object. What a type
+ * does not tell, such as `NaN`, is found when it is sent.
+ */
+export type Sendable<Body> = Body extends Uint8Array ? Body : SendableJson<Body>;
+
+/** The same inside of an object. */
+export type SendableJson<Value> = unknown extends Value ? Value
+  : Value extends string | number | boolean | null | { toJSON(key?: string): unknown } ? Value
+  : Value extends Callable | ArrayBufferView | bigint | symbol | undefined ? never
+  : Value extends object ? {
+      readonly [Key in keyof Value]:
+        | SendableJson<Exclude<Value[Key], undefined>>
+        | (Value extends readonly unknown[] ? never : Extract<Value[Key], undefined>);
+    }
+  : never;
+
+/** What a publisher of a type takes: just that type, or whatever can be sent if it has none. */
+export type Accepted<Body, Sent> = MessageBody extends Body ? Sent & Sendable<Sent>
+  : Body & Sendable<Body>;
+
+/** Several bodies: anything to iterate over, but no text and no bytes, which are one body. */
+export type BodyList = object & { readonly BYTES_PER_ELEMENT?: never };
 
 /** A body, ready to be written. */
 export interface EncodedBody {
@@ -33,23 +67,43 @@ const TEXT_LENGTH_SHORT = 16 * 1024;
  *
  * @param body The body.
  * @param bytesMax How many bytes it may have.
+ * @param action What cannot be done if it is not allowed, such as `Cannot publish`.
  * @throws {TypeError} If JSON cannot express it.
  * @throws {RangeError} If it has more bytes.
  */
-export function encodeBody(body: unknown, bytesMax: number): EncodedBody {
-  const { kind, content } = chooseKind(body);
+export function encodeBody(body: unknown, bytesMax: number, action: string): EncodedBody {
+  const { kind, content } = chooseKind(body, action);
   const isShort = content.length <= Math.min(TEXT_LENGTH_SHORT, bytesMax / BYTES_PER_UNIT_MAX);
   if (isShort) return { kind, content };
   const bytes = typeof content === "string" ? encoder.encode(content) : content;
   if (bytes.length <= bytesMax) return { kind, content: bytes };
-  throw new RangeError(`Cannot publish: body is ${bytes.length} bytes, limit is ${bytesMax}`);
+  throw new RangeError(`${action}: body is ${bytes.length} bytes, limit is ${bytesMax}`);
 }
 
 /** Finds out how bodies are to be sent; throws like {@linkcode encodeBody} if one of them is bad. */
-export function encodeBodies(bodies: Iterable<unknown>, bytesMax: number): EncodedBody[] {
+export function encodeBodies(
+  bodies: Iterable<unknown>,
+  bytesMax: number,
+  action: string,
+): EncodedBody[] {
   const encoded: EncodedBody[] = [];
-  for (const body of bodies) encoded.push(encodeBody(body, bytesMax));
+  for (const body of bodies) encoded.push(encodeBody(body, bytesMax, action));
   return encoded;
+}
+
+/**
+ * Makes a list of the bodies of a call.
+ *
+ * @throws {TypeError} If they are no list, or one that is a single body most probably.
+ */
+export function listBodies<Body>(bodies: Iterable<Body>, action: string): readonly Body[] {
+  if (Array.isArray(bodies)) return bodies;
+  const isList = typeof bodies === "object" && bodies !== null && Symbol.iterator in bodies &&
+    !ArrayBuffer.isView(bodies);
+  if (isList) return [...bodies];
+  throw new TypeError(
+    `${action}: sendMessages() takes several bodies, such as an array, found ${nameKind(bodies)}`,
+  );
 }
 
 /** Makes a body the publisher's own: what the caller does to its bytes afterwards does not count. */
@@ -59,31 +113,35 @@ export function copyBody(encoded: EncodedBody): EncodedBody {
   return { kind, content: new Uint8Array(content) };
 }
 
-function chooseKind(body: unknown): EncodedBody {
+function chooseKind(body: unknown, action: string): EncodedBody {
   if (typeof body === "string") {
     // What UTF-8 cannot express, half a surrogate pair, is escaped in JSON: it comes back as it was.
     if (!body.isWellFormed()) return { kind: BodyKind.json, content: JSON.stringify(body) };
     return { kind: BodyKind.text, content: body };
   }
   if (body instanceof Uint8Array) return { kind: BodyKind.bytes, content: body };
-  const json = isDestroyedByJson(body) ? undefined : JSON.stringify(body);
-  if (json !== undefined) return { kind: BodyKind.json, content: json };
-  throw new TypeError(
-    `Cannot publish a body of type ${nameType(body)}: ` +
-      "a string, a Uint8Array or a JSON value is needed",
-  );
+  return { kind: BodyKind.json, content: encodeJson(body, action) };
 }
 
-/** Whether JSON would make something else of a value without a word, such as `{}` of a map. */
-function isDestroyedByJson(body: unknown): boolean {
-  if (typeof body === "bigint") return true;
-  if (typeof body !== "object" || body === null) return false;
-  return body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Map ||
-    body instanceof Set || "then" in body && typeof body.then === "function";
-}
-
-function nameType(body: unknown): string {
-  return typeof body === "object" && body !== null ? body.constructor?.name : typeof body;
+function encodeJson(body: unknown, action: string): string {
+  let json: string | undefined;
+  let cause: unknown;
+  let isWrong = true;
+  try {
+    json = JSON.stringify(body);
+    isWrong = json === undefined || isAltered(body);
+  } catch (error) {
+    cause = error;
+  }
+  if (!isWrong) return json!;
+  // What is nested too deep cannot be looked into either.
+  const fault = cause instanceof RangeError ? undefined : findBodyFault(body);
+  if (fault !== undefined) {
+    throw new TypeError(`${action}: ${fault}, which JSON cannot express`, { cause });
+  }
+  if (cause === undefined && json !== undefined) return json;
+  const why = cause instanceof Error ? cause.message : `its toJSON() gives ${json}`;
+  throw new TypeError(`${action}: the body cannot become JSON: ${why}`, { cause });
 }
 
 /** A byte order mark is a character like any other: a body arrives as what was sent. */

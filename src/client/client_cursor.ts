@@ -113,27 +113,29 @@ export class ClientCursor implements Cursor {
     return await this.#ask("releasePel", followerName, call) as number;
   }
 
-  async peek(
+  async peek<Body>(
     stream: string,
     options?: PeekOptions,
     call?: CallOptions,
-  ): Promise<PeekedMessage[]> {
+  ): Promise<PeekedMessage<Body>[]> {
     const { from = 1, limit = PEEK_COUNT_DEFAULT } = options ?? {};
     checkStreamName(stream);
     checkNumber("from", from, Number.MAX_SAFE_INTEGER);
     checkNumber("limit", limit, PEEK_COUNT_MAX);
-    return readPeeked(
-      stream,
-      await this.#ask("peek", stream, call, { from, limit }) as PeekedMessages,
-    );
+    const answer = await this.#ask("peek", stream, call, { from, limit }) as PeekedMessages;
+    return readPeeked(stream, answer) as PeekedMessage<Body>[];
   }
 
-  async getMessage(stream: string, id: number, call?: CallOptions): Promise<PeekedMessage> {
+  async getMessage<Body>(
+    stream: string,
+    id: number,
+    call?: CallOptions,
+  ): Promise<PeekedMessage<Body>> {
     checkStreamName(stream);
     checkNumber("id", id, Number.MAX_SAFE_INTEGER);
     const answer = await this.#ask("getMessage", stream, call, { from: id }) as PeekedMessages;
     const [message] = readPeeked(stream, answer);
-    if (message !== undefined) return message;
+    if (message !== undefined) return message as PeekedMessage<Body>;
     throw new BrokerError(
       "MESSAGE_NOT_FOUND",
       `Cannot get message ${id} of "${stream}": it is gone`,

@@ -19,7 +19,7 @@ import {
 import type { Link } from "../transport/link.ts";
 import { BatchFiller } from "./batch_filler.ts";
 import type { Bind } from "./bind.ts";
-import { copyBody, encodeBodies, encodeBody, type EncodedBody, type MessageBody } from "./body.ts";
+import { copyBody, encodeBodies, encodeBody, type EncodedBody, listBodies } from "./body.ts";
 import {
   type CallOptions,
   type CloseOptions,
@@ -40,7 +40,7 @@ import type { RequestOptions } from "./request.ts";
 import {
   encodeBatchOptions,
   type EncodedOptions,
-  encodeOptions,
+  encodeSendOptions,
   type SendBatchOptions,
   type SendOptions,
 } from "./send_options.ts";
@@ -50,6 +50,8 @@ import { type WaitingCall, WaitingLine } from "./waiting_line.ts";
 /** The publisher of a client. */
 export class ClientPublisher implements Publisher, PublishingMember {
   readonly bind: Bind;
+  /** What it cannot do if it cannot, for messages. */
+  readonly #action: string;
   readonly #uplink: Uplink;
   readonly #options: Required<PublisherOptions>;
   readonly #number: number;
@@ -76,6 +78,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   constructor(uplink: Uplink, bind: Bind, options: Required<PublisherOptions>) {
     this.#uplink = uplink;
     this.bind = bind;
+    this.#action = `Cannot publish to ${describeBind(bind)}`;
     this.#options = options;
     this.#line = new WaitingLine(options.maxUnconfirmed);
     this.#number = uplink.nextNumber();
@@ -94,12 +97,12 @@ export class ClientPublisher implements Publisher, PublishingMember {
     uplink.schedule(this);
   }
 
-  sendMessage(body: MessageBody, options?: SendOptions): Promise<Receipt> {
+  sendMessage(body: unknown, options?: SendOptions): Promise<Receipt> {
     const confirmation = new MessageConfirmation(this.#failures);
     try {
       this.#requireOpen();
-      const encoded = encodeBody(body, this.#uplink.limits.bodyBytes);
-      const extras = options && encodeOptions(options);
+      const encoded = encodeBody(body, this.#uplink.limits.bodyBytes, this.#action);
+      const extras = options && encodeSendOptions(options, this.#action);
       if (options?.signal === undefined && this.#line.isOpen) {
         this.#filler.place(this.#line.nextOrdinal++, encoded, extras, confirmation);
       } else {
@@ -111,13 +114,16 @@ export class ClientPublisher implements Publisher, PublishingMember {
     return confirmation;
   }
 
-  sendMessages(bodies: Iterable<MessageBody>, options?: SendBatchOptions): Promise<BatchReceipt> {
+  sendMessages(
+    bodies: Iterable<unknown>,
+    options?: SendBatchOptions<never>,
+  ): Promise<BatchReceipt> {
     const confirmation = new Confirmation<BatchReceipt>(this.#failures);
     try {
       this.#requireOpen();
-      const all = Array.isArray(bodies) ? bodies : [...bodies];
-      const encoded = encodeBodies(all, this.#uplink.limits.bodyBytes);
-      const extras = encodeBatchOptions(all, options);
+      const all = listBodies(bodies, this.#action);
+      const encoded = encodeBodies(all, this.#uplink.limits.bodyBytes, this.#action);
+      const extras = encodeBatchOptions(all, options, this.#action);
       const signal = options?.signal;
       const isFree = encoded.length === 0 || this.#line.isOpen;
       if (signal === undefined && isFree) {
@@ -135,10 +141,10 @@ export class ClientPublisher implements Publisher, PublishingMember {
     return confirmation;
   }
 
-  request<Body = unknown>(body: MessageBody, options: RequestOptions = {}): Promise<Reply<Body>> {
+  request<Body = unknown>(body: unknown, options: RequestOptions = {}): Promise<Reply<Body>> {
     try {
       this.#requireOpen();
-      const encoded = encodeBody(body, this.#uplink.limits.bodyBytes);
+      const encoded = encodeBody(body, this.#uplink.limits.bodyBytes, this.#action);
       const request = this.#uplink.pendingRequests.begin(this, options);
       const kept = this.#line.isOpen ? encoded : copyBody(encoded);
       const place = (ordinal: number) =>
@@ -379,6 +385,11 @@ export class ClientPublisher implements Publisher, PublishingMember {
   #settleFlushes(): void {
     this.#flushes.settle(this.#oldestOrdinal, () => this.#failures.take());
   }
+}
+
+function describeBind({ routeString, bindType, ignoreCase }: Bind): string {
+  if (bindType === "direct") return `"${routeString}"`;
+  return `/${routeString}/${ignoreCase ? "i" : ""}`;
 }
 
 /** What calls are told that were not finished when their publisher ended. */

@@ -15,6 +15,7 @@ import { type Clock, systemClock } from "../transport/clock.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import { Backoff } from "./backoff.ts";
 import { Bind, type BindLike } from "./bind.ts";
+import type { MessageBody } from "./body.ts";
 import { BrokerSession } from "./broker_session.ts";
 import {
   type CallOptions,
@@ -93,6 +94,7 @@ export interface Connection extends AsyncDisposable {
   /**
    * Opens a publisher.
    *
+   * @typeParam Body What its messages are, if they are all of one type; see {@linkcode Publisher}.
    * @param bind The stream to publish to, or a `RegExp` (or `Bind.regex`) for all that match.
    * @param options What happens when a stream is full, and how much may be under way.
    * @throws {TypeError | RangeError} If the bind or an option is not allowed; see {@linkcode Bind}.
@@ -118,7 +120,7 @@ export interface Connection extends AsyncDisposable {
    * assertEquals(seen, Array.from({ length: 50 }, (_, number) => number));
    * ```
    */
-  publisher(bind: BindLike, options?: PublisherOptions): Publisher;
+  publisher<Body = MessageBody>(bind: BindLike, options?: PublisherOptions): Publisher<Body>;
 
   /**
    * Opens a follower. Nothing is fetched before its messages are asked for.
@@ -247,7 +249,10 @@ export class ClientConnection implements Connection {
     return this.#broker;
   }
 
-  publisher(bind: BindLike, options: PublisherOptions = {}): Publisher {
+  publisher<Body = MessageBody>(
+    bind: BindLike,
+    options: PublisherOptions = {},
+  ): Publisher<Body> {
     this.#uplink.requireOpen("open a publisher");
     checkMemberCount("publishers", this.#uplink.publishers.size);
     const resolved = resolvePublisherOptions(options);

@@ -199,6 +199,7 @@ export interface Cursor {
    * state is. An answer ends early when it has 1 MiB: to look at all, go on behind the last id until
    * an answer is empty.
    *
+   * @typeParam Body What the messages' bodies are; it is not checked.
    * @param stream The stream's name.
    * @param options Where to begin, and how many.
    * @param call A signal to stop waiting.
@@ -222,17 +223,26 @@ export interface Cursor {
    * ]);
    * ```
    */
-  peek(stream: string, options?: PeekOptions, call?: CallOptions): Promise<PeekedMessage[]>;
+  peek<Body = unknown>(
+    stream: string,
+    options?: PeekOptions,
+    call?: CallOptions,
+  ): Promise<PeekedMessage<Body>[]>;
   /**
    * Looks at one message without taking it.
    *
+   * @typeParam Body What its body is; it is not checked.
    * @param stream The stream's name.
    * @param id The message's id.
    * @param call A signal to stop waiting.
    * @throws {RangeError} If the name or the id is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`, `MESSAGE_NOT_FOUND` if it is gone or never was.
    */
-  getMessage(stream: string, id: number, call?: CallOptions): Promise<PeekedMessage>;
+  getMessage<Body = unknown>(
+    stream: string,
+    id: number,
+    call?: CallOptions,
+  ): Promise<PeekedMessage<Body>>;
   /**
    * Sends dead letters back to where they came from, the oldest first: each gets a new id there, and
    * begins with no attempts. What comes into the dead-letter stream meanwhile is left there.

@@ -32,8 +32,12 @@ export class OutgoingReplies {
     const uplink = this.#uplink;
     try {
       signal?.throwIfAborted();
-      const encoded = encodeBody(body, uplink.limits.bodyBytes);
-      const extras = encodeOptions(headers === undefined ? {} : { headers }, address);
+      const encoded = encodeBody(body, uplink.limits.bodyBytes, "Cannot reply");
+      const extras = encodeOptions(
+        headers === undefined ? {} : { headers },
+        "Cannot reply",
+        address,
+      );
       if (confirm) return this.#confirm(address.stream, encoded, extras, options);
       // Like an acknowledgement, what comes too late and is not waited for is let go.
       if (uplink.isClosed) return settled;

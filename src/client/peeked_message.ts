@@ -21,14 +21,18 @@ import {
 } from "../../protocol.ts";
 import { decodeBody } from "./body.ts";
 
-/** A message as it lies in its stream at one moment; looking at it changes nothing. */
-export interface PeekedMessage {
+/**
+ * A message as it lies in its stream at one moment; looking at it changes nothing.
+ *
+ * @typeParam Body What its body is; it is not checked.
+ */
+export interface PeekedMessage<Body = unknown> {
   /** Its number in the stream. */
   readonly id: number;
   /** The stream. */
   readonly stream: string;
   /** What was sent: a string, bytes or a JSON value. */
-  readonly body: unknown;
+  readonly body: Body;
   /** The body's bytes. */
   readonly bytes: Uint8Array;
   /** The headers that were sent with it. */

@@ -208,12 +208,14 @@ export class PendingRequests {
   /** Encodes what stands in front of a body; once more if the address is another one by then. */
   #makePlace(number: number, send: SendOptions): () => EncodedOptions {
     const address = this.#addressOf(number);
-    const encoded = encodeOptions(send, address);
+    const encoded = encodeOptions(send, "Cannot request", address);
     const { headers } = send;
     const kept = headers === undefined ? send : { ...send, headers: { ...headers } };
     return () => {
       const current = this.#addressOf(number);
-      return current.stream === address.stream ? encoded : encodeOptions(kept, current);
+      return current.stream === address.stream
+        ? encoded
+        : encodeOptions(kept, "Cannot request", current);
     };
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Bind } from "./bind.ts";
-import type { MessageBody } from "./body.ts";
+import type { Accepted, BodyList, MessageBody, Sendable } from "./body.ts";
 import type { CallOptions, CloseOptions } from "./call_options.ts";
 import type { BatchReceipt, Receipt } from "./receipt.ts";
 import type { Reply } from "./reply.ts";
@@ -38,6 +38,9 @@ export interface PublisherOptions {
 /**
  * Sends messages to the streams that its bind matches.
  *
+ * @typeParam Body What its messages are: `connection.publisher<Order>("orders")` takes nothing else.
+ * Without one it takes whatever can be sent. Either way, what JSON cannot express does not compile.
+ *
  * @example Sending without waiting for each
  * ```ts
  * import { serve } from "@simplemq/simplemq/server";
@@ -53,7 +56,7 @@ export interface PublisherOptions {
  * assertEquals((await connection.cursor().getStream("numbers")).ready, 1000);
  * ```
  */
-export interface Publisher extends AsyncDisposable {
+export interface Publisher<Body = MessageBody> extends AsyncDisposable {
   /** What it is tied to. */
   readonly bind: Bind;
 
@@ -93,7 +96,10 @@ export interface Publisher extends AsyncDisposable {
    * assertEquals((await connection.cursor().getStream("reminders")).delayed, 1);
    * ```
    */
-  sendMessage(body: MessageBody, options?: SendOptions): Promise<Receipt>;
+  sendMessage<Sent extends Body>(
+    body: Accepted<Body, Sent>,
+    options?: SendOptions,
+  ): Promise<Receipt>;
 
   /**
    * Sends many messages in one go.
@@ -107,7 +113,10 @@ export interface Publisher extends AsyncDisposable {
    * @throws {TypeError | RangeError | BrokerError | ConnectionClosedError} Like
    * {@linkcode Publisher.sendMessage}; with a bad body nothing at all was sent.
    */
-  sendMessages(bodies: Iterable<MessageBody>, options?: SendBatchOptions): Promise<BatchReceipt>;
+  sendMessages<Sent extends Body>(
+    bodies: Iterable<Accepted<Body, Sent>> & BodyList,
+    options?: SendBatchOptions<NoInfer<Sent>>,
+  ): Promise<BatchReceipt>;
 
   /**
    * Sends a message and waits for the reply: a follower takes the message like any other one and calls
@@ -118,7 +127,7 @@ export interface Publisher extends AsyncDisposable {
    * be worked on all the same. With a regex bind the message goes to all streams that match, and the
    * first reply counts.
    *
-   * @typeParam Body What the reply's body is; it is not checked.
+   * @typeParam ReplyBody What the reply's body is; it is not checked.
    * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value.
    * @param options How long to wait, headers, a signal to stop waiting.
    * @returns The reply.
@@ -152,7 +161,10 @@ export interface Publisher extends AsyncDisposable {
    * await answering;
    * ```
    */
-  request<Body = unknown>(body: MessageBody, options?: RequestOptions): Promise<Reply<Body>>;
+  request<ReplyBody = unknown>(
+    body: Body & Sendable<Body>,
+    options?: RequestOptions,
+  ): Promise<Reply<ReplyBody>>;
 
   /**
    * Waits until everything sent so far is confirmed, what stands in the line or waits for room
@@ -204,6 +216,6 @@ export function resolvePublisherOptions(options: PublisherOptions): Required<Pub
   if (isAllowed) return { whenFull, maxUnconfirmed };
   throw new RangeError(
     `Cannot open a publisher: maxUnconfirmed is ${maxUnconfirmed}, ` +
-      `allowed are 1 to ${UNCONFIRMED_MAX}`,
+      `allowed are whole numbers from 1 to ${UNCONFIRMED_MAX}`,
   );
 }

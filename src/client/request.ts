@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SendOptions } from "./send_options.ts";
+import { checkNames, type SendOptions } from "./send_options.ts";
 
 /** Options of {@linkcode Publisher.request}: those of a message that is not for later. */
 export interface RequestOptions
@@ -34,6 +34,11 @@ const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 /** What makes no sense of a message that somebody waits for. */
 const FORBIDDEN = ["delayMs", "deliverAt", "messageId"] as const;
 
+/** What can be said of a request. */
+const NAMES: ReadonlySet<string> = new Set(
+  ["headers", "key", "priority", "signal", "timeoutMs", "ttlMs"],
+);
+
 /** A request's options, checked as far as they are not those of every message. */
 export interface RequestTerms {
   /** How long to wait for the reply. */
@@ -48,18 +53,19 @@ export interface RequestTerms {
  * @throws {TypeError | RangeError} If one is not allowed.
  */
 export function resolveRequestOptions(options: RequestOptions): RequestTerms {
+  for (const name of FORBIDDEN) {
+    if ((options as SendOptions)[name] === undefined) continue;
+    throw new TypeError(`Cannot request: ${name} is for messages that nobody waits for`);
+  }
+  checkNames(options, NAMES, "Cannot request");
   const { timeoutMs = TIMEOUT_MS_DEFAULT, ttlMs = timeoutMs, signal: _signal, ...others } = options;
   if (typeof timeoutMs !== "number") {
     throw new TypeError(`Cannot request: timeoutMs is a number, found ${typeof timeoutMs}`);
   }
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) {
     throw new RangeError(
-      `Cannot request: timeoutMs is ${timeoutMs}, allowed are 1 to ${TIMEOUT_MS_MAX}`,
+      `Cannot request: timeoutMs is ${timeoutMs}, allowed are whole numbers from 1 to ${TIMEOUT_MS_MAX}`,
     );
-  }
-  for (const name of FORBIDDEN) {
-    if ((others as SendOptions)[name] === undefined) continue;
-    throw new TypeError(`Cannot request: ${name} is for messages that nobody waits for`);
   }
   return { timeoutMs, send: { ...others, ttlMs } };
 }

@@ -7,6 +7,7 @@
 import {
   encodeHeaders,
   encodeProperties,
+  findNearest,
   findPropertyMistake,
   joinBytes,
   LABEL_LENGTH_MAX,
@@ -57,24 +58,30 @@ export interface DeliveryOptions {
 }
 
 /** Something that is the same for all messages of a call, or found for each of them. */
-export type PerMessage<Value> = Value | ((body: MessageBody, index: number) => Value | undefined);
+export type PerMessage<Value, Body = MessageBody> =
+  | Value
+  | ((body: Body, index: number) => Value | undefined);
 
-/** Options of {@linkcode Publisher.sendMessages}: what counts for all messages of the call. */
-export interface SendBatchOptions extends DeliveryOptions {
+/**
+ * Options of {@linkcode Publisher.sendMessages}: what counts for all messages of the call.
+ *
+ * @typeParam Body What the bodies are.
+ */
+export interface SendBatchOptions<Body = MessageBody> extends DeliveryOptions {
   /**
    * The messages' key, as in {@linkcode SendOptions.key}: the same for all, or a function that finds
    * each message's own.
    *
    * @default {none}
    */
-  readonly key?: PerMessage<string>;
+  readonly key?: PerMessage<string, Body>;
   /**
    * The messages' priority, as in {@linkcode SendOptions.priority}: the same for all, or a function
    * that finds each message's own.
    *
    * @default {4}
    */
-  readonly priority?: PerMessage<number>;
+  readonly priority?: PerMessage<number, Body>;
 }
 
 /** Options of {@linkcode Publisher.sendMessage}. */
@@ -110,22 +117,58 @@ export interface EncodedOptions extends EntryExtras {
   readonly isAlone: boolean;
 }
 
+/** The names of what can be said of one message, and of all messages of a call. */
+const DELIVERY_NAMES = ["headers", "delayMs", "deliverAt", "ttlMs", "signal", "key", "priority"];
+const SEND_NAMES: ReadonlySet<string> = new Set([...DELIVERY_NAMES, "messageId"]);
+const BATCH_NAMES: ReadonlySet<string> = new Set(DELIVERY_NAMES);
+
+/**
+ * Checks that options are known ones.
+ *
+ * @throws {TypeError} If they are no object, or one of them is none of these.
+ */
+export function checkNames(options: object, names: ReadonlySet<string>, action: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${action}: options are an object, found ${typeof options}`);
+  }
+  for (const name in options) {
+    const value = (options as Record<string, unknown>)[name];
+    if (names.has(name) || value === undefined) continue;
+    const nearest = findNearest(name, names);
+    const hint = nearest === undefined
+      ? `known are ${[...names].join(", ")}`
+      : `is ${nearest} meant?`;
+    throw new TypeError(`${action}: there is no option "${name}"; ${hint}`);
+  }
+}
+
+/** Checks the names of options, and encodes them like {@linkcode encodeOptions}. */
+export function encodeSendOptions(options: SendOptions, action: string): EncodedOptions {
+  checkNames(options, SEND_NAMES, action);
+  return encodeOptions(options, action);
+}
+
 /**
  * Checks and encodes what is said of a message.
  *
  * @param options What is said.
+ * @param action What cannot be done if something is not allowed, such as `Cannot publish`.
  * @param request Where the reply goes, if it is a request.
  * @throws {TypeError} If something is of a wrong type.
  * @throws {RangeError} If something is not allowed.
  */
-export function encodeOptions(options: SendOptions, request?: ReplyAddress): EncodedOptions {
+export function encodeOptions(
+  options: SendOptions,
+  action: string,
+  request?: ReplyAddress,
+): EncodedOptions {
   const { headers, delayMs, deliverAt, ttlMs, key, priority, messageId } = options;
-  const headerBytes = headers && encodeHeaders(headers);
+  const headerBytes = headers && encodeHeaders(headers, action);
   const hasMore = delayMs !== undefined || deliverAt !== undefined || ttlMs !== undefined ||
     messageId !== undefined || request !== undefined;
-  if (!hasMore) return encodeOrder(headerBytes, key, priority);
+  if (!hasMore) return encodeOrder({ bytes: headerBytes, key, priority }, action);
   const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, key, priority, messageId };
-  checkWishes(wishes);
+  checkWishes(wishes, action);
   const { flags, bytes } = encodeProperties({ ...wishes, request })!;
   return {
     bytes: headerBytes === undefined ? bytes : joinBytes([bytes, headerBytes]),
@@ -137,9 +180,12 @@ export function encodeOptions(options: SendOptions, request?: ReplyAddress): Enc
 
 /** The same where there are no other properties than a key: that is written where the message is. */
 function encodeOrder(
-  bytes: Uint8Array | undefined,
-  key: string | undefined,
-  priority: number | undefined,
+  { bytes, key, priority }: {
+    readonly bytes: Uint8Array | undefined;
+    readonly key: string | undefined;
+    readonly priority: number | undefined;
+  },
+  action: string,
 ): EncodedOptions {
   // Mostly it is seen at once that they are allowed.
   const isShort = key === undefined ||
@@ -147,7 +193,7 @@ function encodeOrder(
       key.isWellFormed();
   const isUsual = priority === undefined ||
     Number.isInteger(priority) && priority >= 0 && priority <= PRIORITY_MAX;
-  if (!isShort || !isUsual) checkWishes({ key, priority });
+  if (!isShort || !isUsual) checkWishes({ key, priority }, action);
   const flags = key === undefined ? 0 : PropertyFlag.key;
   return { bytes, flags, priority, key, isAlone: false };
 }
@@ -157,25 +203,27 @@ export type BatchExtras = EncodedOptions | readonly EncodedOptions[] | undefined
 
 /** Checks and encodes what is said of messages; throws like {@linkcode encodeOptions}. */
 export function encodeBatchOptions(
-  bodies: readonly MessageBody[],
-  options: SendBatchOptions | undefined,
+  bodies: readonly unknown[],
+  options: SendBatchOptions<never> | undefined,
+  action: string,
 ): BatchExtras {
   if (options === undefined) return undefined;
-  const { key, priority, ...others } = options;
+  const { key, priority, ...others } = options as SendBatchOptions;
   if ((others as SendOptions).messageId !== undefined) {
-    throw new TypeError("Cannot publish: one messageId cannot stand for several messages");
+    throw new TypeError(`${action}: one messageId cannot stand for several messages`);
   }
+  checkNames(options, BATCH_NAMES, action);
   if (typeof key !== "function" && typeof priority !== "function") {
-    return encodeOptions(options as SendOptions);
+    return encodeOptions(options as SendOptions, action);
   }
   const { headers, delayMs, deliverAt, ttlMs } = others;
   const isOrderOnly = delayMs === undefined && deliverAt === undefined && ttlMs === undefined;
-  const headerBytes = headers && encodeHeaders(headers);
+  const bytes = headers && encodeHeaders(headers, action);
   return bodies.map((body, index) => {
     const ownKey = find(key, body, index);
     const ownPriority = find(priority, body, index);
-    if (isOrderOnly) return encodeOrder(headerBytes, ownKey, ownPriority);
-    return encodeOptions({ ...others, key: ownKey!, priority: ownPriority! });
+    if (isOrderOnly) return encodeOrder({ bytes, key: ownKey, priority: ownPriority }, action);
+    return encodeOptions({ ...others, key: ownKey!, priority: ownPriority! }, action);
   });
 }
 
@@ -186,24 +234,24 @@ export function extrasAt(extras: BatchExtras, index: number): EncodedOptions | u
 
 function find<Value>(
   wish: PerMessage<Value> | undefined,
-  body: MessageBody,
+  body: unknown,
   index: number,
 ): Value | undefined {
   if (typeof wish !== "function") return wish;
-  return (wish as (body: MessageBody, index: number) => Value | undefined)(body, index);
+  return (wish as (body: unknown, index: number) => Value | undefined)(body, index);
 }
 
 function readTime(time: number | Date | undefined): number | undefined {
   return time instanceof Date ? time.getTime() : time;
 }
 
-function checkWishes(wishes: PropertyWishes): void {
+function checkWishes(wishes: PropertyWishes, action: string): void {
   const mistake = findPropertyMistake(wishes);
   if (mistake === undefined) return;
   const { delayMs, deliverAt, ttlMs, key, priority, messageId } = wishes;
   const isOfWrongType = [delayMs, deliverAt, ttlMs, priority].some(isNoNumber) ||
     [key, messageId].some((text) => text !== undefined && typeof text !== "string");
-  const text = `Cannot publish: ${mistake}`;
+  const text = `${action}: ${mistake}`;
   throw isOfWrongType ? new TypeError(text) : new RangeError(text);
 }
 

@@ -187,20 +187,24 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * Encodes headers.
  *
  * @param headers Names and values.
+ * @param action What cannot be done if they are not allowed, for messages.
  * @returns Their bytes, in the layout of the module's drawing.
  * @throws {TypeError} If it is not a plain object of strings.
  * @throws {RangeError} If a name is empty or too long, or all together are over
  * {@linkcode HEADER_BYTES_MAX}.
  */
-export function encodeHeaders(headers: Readonly<Record<string, string>>): Uint8Array {
+export function encodeHeaders(
+  headers: Readonly<Record<string, string>>,
+  action: string = "Cannot publish",
+): Uint8Array {
   const isPlain = typeof headers === "object" && headers !== null &&
     [Object.prototype, null].includes(Object.getPrototypeOf(headers));
-  if (!isPlain) throw new TypeError("Cannot publish: headers are a plain object of strings");
-  const pairs = Object.entries(headers).map(([name, value]) => encodeHeader(name, value));
+  if (!isPlain) throw new TypeError(`${action}: headers are a plain object of strings`);
+  const pairs = Object.entries(headers).map(([name, value]) => encodeHeader(name, value, action));
   const length = pairs.reduce((sum, { length }) => sum + length, 0);
   if (length > HEADER_BYTES_MAX) {
     throw new RangeError(
-      `Cannot publish: headers are ${length} bytes, limit is ${HEADER_BYTES_MAX}`,
+      `${action}: headers are ${length} bytes, limit is ${HEADER_BYTES_MAX}`,
     );
   }
   const bytes = new Uint8Array(length);
@@ -213,20 +217,20 @@ export function encodeHeaders(headers: Readonly<Record<string, string>>): Uint8A
 }
 
 /** Encodes one header. Values that are too long for their length field are over the limit anyway. */
-function encodeHeader(name: string, value: unknown): Uint8Array {
+function encodeHeader(name: string, value: unknown, action: string): Uint8Array {
   if (typeof value !== "string") {
-    throw new TypeError(`Cannot publish: the value of header "${name}" is not a string`);
+    throw new TypeError(`${action}: the value of header "${name}" is not a string`);
   }
   const fault = findTextMistake(name) ?? findTextMistake(value);
   if (fault !== undefined) {
     const what = name.isWellFormed() ? `the value of header "${name}"` : "the name of a header";
-    throw new RangeError(`Cannot publish: ${what} ${fault}`);
+    throw new RangeError(`${action}: ${what} ${fault}`);
   }
   const nameBytes = encoder.encode(name);
   const valueBytes = encoder.encode(value);
   if (nameBytes.length === 0 || nameBytes.length > 255) {
     throw new RangeError(
-      `Cannot publish: the name of a header has 1 to 255 bytes, found ${nameBytes.length}`,
+      `${action}: the name of a header has 1 to 255 bytes, found ${nameBytes.length}`,
     );
   }
   const bytes = new Uint8Array(3 + nameBytes.length + valueBytes.length);

@@ -218,16 +218,16 @@ export function findPropertyMistake(wishes: PropertyWishes): string | undefined 
     return "delayMs and deliverAt exclude each other";
   }
   if (deliverAt !== undefined && !(isSpan(deliverAt) && deliverAt <= TIME_MAX)) {
-    return `deliverAt is 0 to ${TIME_MAX}, in milliseconds since 1970, found ${deliverAt}`;
+    return `deliverAt is a whole number from 0 to ${TIME_MAX}, in milliseconds since 1970, found ${deliverAt}`;
   }
   if (delayMs !== undefined && !(isSpan(delayMs) && delayMs <= SPAN_MS_MAX)) {
-    return `delayMs is 0 to ${SPAN_MS_MAX}, found ${delayMs}`;
+    return `delayMs is a whole number from 0 to ${SPAN_MS_MAX}, found ${delayMs}`;
   }
   if (ttlMs !== undefined && !(isSpan(ttlMs) && ttlMs >= 1 && ttlMs <= SPAN_MS_MAX)) {
-    return `ttlMs is 1 to ${SPAN_MS_MAX}, found ${ttlMs}`;
+    return `ttlMs is a whole number from 1 to ${SPAN_MS_MAX}, found ${ttlMs}`;
   }
   if (priority !== undefined && !(isSpan(priority) && priority <= PRIORITY_MAX)) {
-    return `priority is 0 to ${PRIORITY_MAX}, found ${priority}`;
+    return `priority is a whole number from 0 to ${PRIORITY_MAX}, found ${priority}`;
   }
   return findLabelFault("key", key) ?? findLabelFault("messageId", messageId);
 }

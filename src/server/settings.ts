@@ -6,6 +6,7 @@
  * @module
  */
 
+import { findNearest } from "../../protocol.ts";
 import { parseArgs } from "@std/cli/parse-args";
 import { parse } from "@std/yaml";
 import {
@@ -15,7 +16,6 @@ import {
   type Settings,
 } from "./setting_table.ts";
 import { describe, isPlainObject, SettingsDraft, SettingsError } from "./settings_draft.ts";
-import { findNearest } from "./spelling.ts";
 import { FILE_VARIABLE, findWarnings, isFromKubernetes } from "./variables.ts";
 
 export type {

@@ -5,8 +5,8 @@
  * @module
  */
 
+import { findNearest } from "../../protocol.ts";
 import { requireRow, SETTING_ROWS, type SettingRow, type Settings } from "./setting_table.ts";
-import { findNearest } from "./spelling.ts";
 
 /** Tells what is wrong with the settings: everything at once. */
 export class SettingsError extends Error {

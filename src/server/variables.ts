@@ -4,8 +4,8 @@
  * @module
  */
 
+import { findNearest } from "../../protocol.ts";
 import { SETTING_ROWS } from "./setting_table.ts";
-import { findNearest } from "./spelling.ts";
 
 /** What the names of all of them begin with. */
 const PREFIX = "SIMPLEMQ_";

@@ -268,7 +268,26 @@ Deno.test("options of publishers and of messages are checked before anything is 
       { delayMs: 1, deliverAt: 1 },
     ]
   ) {
-    await assertRejects(() => publisher.sendMessage("x", options), RangeError, "Cannot publish: ");
+    await assertRejects(
+      () => publisher.sendMessage("x", options),
+      RangeError,
+      'Cannot publish to "any": ',
+    );
+  }
+  const unknown: [call: () => unknown, hint: string][] = [
+    // @ts-expect-error: what a program without types may do
+    [() => publisher.sendMessage("x", { delayMS: 1 }), '"delayMS"; is delayMs meant?'],
+    // @ts-expect-error: what a program without types may do
+    [() => publisher.sendMessages(["x"], { header: {} }), '"header"; is headers meant?'],
+    // @ts-expect-error: what a program without types may do
+    [() => publisher.request("x", { timeout: 1 }), '"timeout"; is timeoutMs meant?'],
+    // @ts-expect-error: what a program without types may do
+    [() => publisher.sendMessage("x", { colour: 1 }), "known are headers, "],
+    // @ts-expect-error: what a program without types may do
+    [() => publisher.sendMessage("x", 7), "options are an object, found number"],
+  ];
+  for (const [call, hint] of unknown) {
+    await assertRejects(async () => void await call(), TypeError, hint);
   }
   // @ts-expect-error: what a program without types may do
   await assertRejects(() => publisher.sendMessage("x", { messageId: 7 }), TypeError);

@@ -19,12 +19,12 @@ Deno.test("keys and priorities that are not allowed are refused before anything 
     [{ key: "x".repeat(129) }, RangeError, "found 129"],
     [{ key: 7 }, TypeError, "key is a string"],
     [{ key: null }, TypeError, "key is a string"],
-    [{ priority: -1 }, RangeError, "priority is 0 to 9, found -1"],
-    [{ priority: 10 }, RangeError, "priority is 0 to 9, found 10"],
-    [{ priority: 1.5 }, RangeError, "priority is 0 to 9, found 1.5"],
-    [{ priority: NaN }, RangeError, "priority is 0 to 9, found NaN"],
-    [{ priority: "9" }, TypeError, "priority is 0 to 9"],
-    [{ priority: 10, ttlMs: 5 }, RangeError, "priority is 0 to 9, found 10"],
+    [{ priority: -1 }, RangeError, "priority is a whole number from 0 to 9, found -1"],
+    [{ priority: 10 }, RangeError, "priority is a whole number from 0 to 9, found 10"],
+    [{ priority: 1.5 }, RangeError, "priority is a whole number from 0 to 9, found 1.5"],
+    [{ priority: NaN }, RangeError, "priority is a whole number from 0 to 9, found NaN"],
+    [{ priority: "9" }, TypeError, "priority is a whole number from 0 to 9"],
+    [{ priority: 10, ttlMs: 5 }, RangeError, "priority is a whole number from 0 to 9, found 10"],
   ];
   for (const [options, type, tells] of mistakes) {
     const { message } = await assertRejects(

@@ -289,6 +289,7 @@ Deno.test("a body that JSON cannot express is a TypeError", async () => {
   const publisher = connection.publisher("any");
   // @ts-expect-error: what a program without types may do
   await assertRejects(() => publisher.sendMessage(undefined), TypeError, "undefined");
+  // @ts-expect-error: what a program without types may do
   await assertRejects(() => publisher.sendMessage(() => {}), TypeError, "function");
   for (
     const body of [
@@ -299,6 +300,7 @@ Deno.test("a body that JSON cannot express is a TypeError", async () => {
       new Float32Array(2),
     ]
   ) {
+    // @ts-expect-error: what a program without types may do
     await assertRejects(() => publisher.sendMessage(body), TypeError, body.constructor.name);
   }
   for (const headers of ["text", new Map([["a", "b"]]), new Headers(), ["a"]]) {

@@ -168,12 +168,12 @@ Deno.test("findPropertyMistake() lets pass what may be wished (random)", () => {
 Deno.test("findPropertyMistake() tells what is wrong, and what is allowed", () => {
   const mistakes: readonly (readonly [PropertyWishes, tells: string])[] = [
     [{ deliverAt: 1, delayMs: 1 }, "exclude each other"],
-    [{ deliverAt: -1 }, "deliverAt is 0 to"],
-    [{ deliverAt: NaN }, "deliverAt is 0 to"],
-    [{ delayMs: 0.5 }, "delayMs is 0 to"],
-    [{ delayMs: SPAN_MS_MAX + 1 }, "delayMs is 0 to"],
-    [{ ttlMs: 0 }, "ttlMs is 1 to"],
-    [{ ttlMs: Infinity }, "ttlMs is 1 to"],
+    [{ deliverAt: -1 }, "deliverAt is a whole number from 0 to"],
+    [{ deliverAt: NaN }, "deliverAt is a whole number from 0 to"],
+    [{ delayMs: 0.5 }, "delayMs is a whole number from 0 to"],
+    [{ delayMs: SPAN_MS_MAX + 1 }, "delayMs is a whole number from 0 to"],
+    [{ ttlMs: 0 }, "ttlMs is a whole number from 1 to"],
+    [{ ttlMs: Infinity }, "ttlMs is a whole number from 1 to"],
     [{ messageId: "" }, "messageId has 1 to 128 bytes"],
     [{ messageId: "ä".repeat(65) }, "found 130"],
     [{ messageId: 7 as unknown as string }, "messageId is a string"],
@@ -183,7 +183,7 @@ Deno.test("findPropertyMistake() tells what is wrong, and what is allowed", () =
     [{ key: 7 as unknown as string }, "key is a string"],
     [{ key: null as unknown as string }, "key is a string"],
     ...[-1, 10, 1.5, NaN, "5", null].map((priority) =>
-      [{ priority: priority as number }, "priority is 0 to 9"] as const
+      [{ priority: priority as number }, "priority is a whole number from 0 to 9"] as const
     ),
   ];
   for (const [wishes, tells] of mistakes) {

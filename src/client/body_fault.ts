@@ -1,0 +1,99 @@
+/**
+ * What JSON would make something else of without a word: `null` of `NaN`, `{}` of a `Map`, nothing of a
+ * function.
+ *
+ * @module
+ */
+
+/** Whether a body, or something in it, would be lost or changed; it must not refer to itself. */
+export function isAltered(value: unknown): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return false;
+    case "number":
+      return !Number.isFinite(value);
+    case "object":
+      return value !== null && isAlteredObject(value);
+    default:
+      return true;
+  }
+}
+
+/**
+ * Finds out what of a body JSON cannot express.
+ *
+ * @returns What it is, and where: `body.items[2].price is NaN`; `undefined` if there is nothing.
+ */
+export function findBodyFault(body: unknown): string | undefined {
+  return findFault(body, "body", []);
+}
+
+/** Names what a value is. */
+export function nameKind(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (typeof value === "number") return String(value);
+  if (typeof value === "bigint") return "a BigInt";
+  if (typeof value !== "object") return `a ${typeof value}`;
+  if (value instanceof Date) return "an invalid Date";
+  const name: unknown = value.constructor?.name;
+  const kind = typeof name === "string" && name !== "" ? name : "Object";
+  return /^[AEIO]/.test(kind) ? `an ${kind}` : `a ${kind}`;
+}
+
+function isAlteredObject(object: object): boolean {
+  if (Array.isArray(object)) {
+    for (let index = 0; index < object.length; index++) {
+      if (isAltered(object[index])) return true;
+    }
+    return false;
+  }
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype !== Object.prototype && prototype !== null) {
+    return findFault(object, "body", []) !== undefined;
+  }
+  for (const key in object) {
+    const value = (object as Record<string, unknown>)[key];
+    // What a program has not set is not sent, as usual.
+    if (value !== undefined && isAltered(value)) return true;
+  }
+  return false;
+}
+
+/** The same with words, and also if something refers to what it is part of. */
+function findFault(value: unknown, path: string, around: readonly object[]): string | undefined {
+  if (typeof value !== "object" || value === null) {
+    return isAltered(value) ? `${path} is ${nameKind(value)}` : undefined;
+  }
+  if (around.includes(value)) return `${path} is an object that it is part of`;
+  const inside = [...around, value];
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const fault = findFault(value[index], `${path}[${index}]`, inside);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+  if ("toJSON" in value && typeof value.toJSON === "function") {
+    const isInvalid = value instanceof Date && Number.isNaN(value.getTime());
+    return isInvalid ? `${path} is ${nameKind(value)}` : undefined;
+  }
+  if (isExotic(value)) return `${path} is ${nameKind(value)}`;
+  for (const [key, item] of Object.entries(value)) {
+    const fault = item === undefined ? undefined : findFault(item, join(path, key), inside);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** Whether an object has something that none of its properties tells. */
+function isExotic(value: object): boolean {
+  return value instanceof Map || value instanceof Set || value instanceof WeakMap ||
+    value instanceof WeakSet || value instanceof Error || value instanceof RegExp ||
+    value instanceof ArrayBuffer || ArrayBuffer.isView(value) ||
+    "then" in value && typeof value.then === "function";
+}
+
+function join(path: string, key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
+}

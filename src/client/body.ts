@@ -18,9 +18,6 @@ export type JsonObject =
   | { readonly [name: string]: unknown }
   | object & { readonly [Symbol.hasInstance]?: never; readonly [Symbol.toStringTag]?: never };
 
-/** Everything that can be called. */
-type Callable = ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown);
-
 /**
  * A type as far as it can be sent: what JSON would lose or change is `never` in it, such as methods,
  * and with them whatever has some and no `toJSON`, a `bigint`, bytes inside of an object. What a type
@@ -31,7 +28,9 @@ export type Sendable<Body> = Body extends Uint8Array ? Body : SendableJson<Body>
 /** The same inside of an object. */
 export type SendableJson<Value> = unknown extends Value ? Value
   : Value extends string | number | boolean | null | { toJSON(key?: string): unknown } ? Value
-  : Value extends Callable | ArrayBufferView | bigint | symbol | undefined ? never
+  : Value extends ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
+    ? never
+  : Value extends ArrayBufferView | bigint | symbol | undefined ? never
   : Value extends object ? {
       readonly [Key in keyof Value]:
         | SendableJson<Exclude<Value[Key], undefined>>

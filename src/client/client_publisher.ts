@@ -185,8 +185,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
 
   async #finishAll(): Promise<void> {
     this.#error ??= new ConnectionClosedError("Cannot publish: the publisher is closed");
-    this.#isClosing = true;
-    this.#failures.hear();
+    this.expectClose();
     try {
       await this.#uplink.pendingRequests.settled(this);
       await this.flush();
@@ -239,6 +238,11 @@ export class ClientPublisher implements Publisher, PublishingMember {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  expectClose(): void {
+    this.#isClosing = true;
+    this.#failures.hear();
   }
 
   open(link: Link): void {

@@ -62,7 +62,7 @@ export class Confirmation<T> extends Promise<T> {
   /** It is stored. */
   resolve(value: T): void {
     this.#resolve(value);
-    this.#end();
+    if (this.#whenSettled !== undefined) this.#end();
   }
 
   /** It is not stored. */

@@ -288,6 +288,7 @@ export class ClientConnection implements Connection {
       const forget = whenAborted(signal, () => this.#hurry.resolve());
       this.closed.then(forget);
     }
+    for (const publisher of this.#uplink.publishers.values()) publisher.expectClose();
     // Another call may give handlers less time.
     const followers = [...this.#uplink.followers.values()].map((member) => member.close(options));
     this.#closeCall ??= this.#close(Promise.all(followers), options);

@@ -32,6 +32,8 @@ export interface Member {
 
 /** A publisher. */
 export interface PublishingMember extends Member {
+  /** Its connection is being closed: whoever does that is told of what fails from now on. */
+  expectClose(): void;
   /** The broker has stored a batch. */
   handleConfirm(fields: ConfirmFields): void;
   /** The broker has not stored a batch. */

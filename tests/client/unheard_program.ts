@@ -44,6 +44,18 @@ const orders: Record<string, () => unknown> = {
     publisher.sendMessage("lost");
     return assertRejects(() => connection.close(), BrokerError, "nowhere");
   },
+  "the connection's close() waits for a handler": async () => {
+    const other = await connect({ port: Number(port) });
+    await other.cursor().createStream("work");
+    await other.publisher("work").sendMessage("x");
+    const follower = other.follower("work");
+    const message = await follower.getMessages().next();
+    other.publisher("nowhere").sendMessage("lost");
+    const closing = assertRejects(() => other.close(), BrokerError, "nowhere");
+    for (let count = 0; count < 10; count++) await connection.cursor().getStreams();
+    await message.value?.ack();
+    await closing;
+  },
   "nobody": () => void publisher.sendMessage("lost"),
   "nobody, with a signal": () => {
     const { signal } = new AbortController();

@@ -20,6 +20,7 @@ const orders: [who: string, error?: string][] = [
   ["flush() comes behind calls that fail at once"],
   ["close() waits"],
   ["the connection's close() waits"],
+  ["the connection's close() waits for a handler"],
   ["nobody", 'BrokerError: Cannot publish to "nowhere"'],
   ["nobody, with a signal", 'BrokerError: Cannot publish to "nowhere"'],
   ["nobody, and it fails at once", "TypeError: Cannot publish"],

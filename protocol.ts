@@ -154,6 +154,15 @@
  * numbers that nobody waits for: those that come second, or too late. When more than 64 MiB
  * wait for slow requesters, over all sessions, the one that most waits for ends with `SLOW_READER`.
  *
+ * ## Long lists
+ *
+ * `getStreams`, `getPels` and `getPel` are answered in pages if the request has the option `after`: a
+ * number, 0 for the first page. The answer is a {@linkcode Page}; its `next`, if there is one, is the
+ * `after` of the next page. Streams come in the order in which they were created, 500 to a page;
+ * lists come follower by follower, so that there may be several of one name (`joinLists`). A request
+ * without `after` is answered in one piece, by name, or with `BAD_REQUEST` if that would have more
+ * than 8 Mi characters.
+ *
  * ## Errors
  *
  * {@linkcode ERROR_CODES} is the list, with what each code means and whether it ends the session.
@@ -186,6 +195,7 @@ export * from "./src/protocol/frame_type.ts";
 export * from "./src/protocol/frame_writer.ts";
 export * from "./src/protocol/limits.ts";
 export * from "./src/protocol/message_frame.ts";
+export * from "./src/protocol/page.ts";
 export * from "./src/protocol/properties.ts";
 export * from "./src/protocol/reply_frame.ts";
 export * from "./src/protocol/request_frame.ts";

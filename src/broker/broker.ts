@@ -17,6 +17,9 @@ import {
   ATTACHMENTS_MAX,
   type BindFields,
   BrokerError,
+  joinLists,
+  type Page,
+  PAGE_STREAMS_MAX,
   type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
@@ -27,6 +30,7 @@ import {
 } from "../../protocol.ts";
 import { AlarmClock } from "./alarm_clock.ts";
 import { Attachments } from "./attachments.ts";
+import { wakeStream } from "./awakening.ts";
 import { AttemptLog } from "./attempt_log.ts";
 import type { BrokerParts, StoreOutcome } from "./broker_parts.ts";
 import { BrokerState } from "./broker_state.ts";
@@ -40,7 +44,7 @@ import { findLiveRuns, type LiveRun } from "./live_run.ts";
 import { Notices, type Report } from "./notices.ts";
 import type { Segment } from "./pager.ts";
 import { peek } from "./peeking.ts";
-import { listByFollower, listOfFollower } from "./pending_entries.ts";
+import { listAllPels, listPels, type PelQuestion } from "./pending_entries.ts";
 import { type Publisher, Publishing } from "./publishing.ts";
 import type { Residency } from "./residency.ts";
 import { Returns } from "./returns.ts";
@@ -74,9 +78,6 @@ export interface BrokerOptions {
   readonly attachmentsMax?: number;
 }
 
-/** Expired messages are taken out of a stream together, so many milliseconds apart. */
-const EXPIRY_MS = 20;
-
 /** All streams and members of one broker. */
 export class Broker {
   readonly #options: BrokerOptions;
@@ -84,6 +85,7 @@ export class Broker {
   readonly #dispatcher: Dispatcher;
   readonly #attachments: Attachments;
   readonly #followers = new Set<Follower>();
+  #lastFollower = 0;
   readonly #clock: AlarmClock;
   readonly #notices: Notices;
   readonly #publishing: Publishing;
@@ -111,7 +113,7 @@ export class Broker {
         this.#dispatcher.noteReady(stream);
         this.#clock.hasten(stream.alarm, stream.nextDueAt);
       },
-      ring: (stream, now) => this.#wakeStream(stream, now),
+      ring: (stream, now) => wakeStream(stream, now, waking),
     });
     this.#dispatcher = new Dispatcher({
       wake: options.wake,
@@ -133,6 +135,7 @@ export class Broker {
     const parts = this.#makeParts();
     this.#transfers = new Transfers(parts);
     this.#returns = new Returns(parts, this.#transfers);
+    const waking = { ...parts, returns: this.#returns };
     this.#publishing = new Publishing(parts, this.#transfers);
   }
 
@@ -213,6 +216,13 @@ export class Broker {
     return [...this.#router.streams]
       .map((stream) => stream.describe(this.#options.durability))
       .sort((one, other) => one.name < other.name ? -1 : 1);
+  }
+
+  /** Tells of streams in the order in which they were created, behind the one of a number: a page. */
+  listStreams(after: number): Page<StreamInfo> {
+    const { streams, next } = this.#router.list(after, PAGE_STREAMS_MAX);
+    const items = streams.map((stream) => stream.describe(this.#options.durability));
+    return { items, ...next !== undefined && { next } };
   }
 
   /** Tells of one stream. */
@@ -296,6 +306,7 @@ export class Broker {
       throw damage;
     }
     for (const stream of streams) this.#attachments.add(follower, stream);
+    follower.number = ++this.#lastFollower;
     this.#followers.add(follower);
     this.#notices.noteFollower(follower, this.#router);
     return follower;
@@ -366,19 +377,25 @@ export class Broker {
 
   /** Tells what followers hold, by the followers' names. */
   getPels(now: number): PendingEntryList[] {
-    return listByFollower(this.#followers, now);
+    return joinLists(listAllPels(this.#followers, { now }));
+  }
+
+  /** Tells what followers hold, each by itself: a page of it. */
+  listPels(question: PelQuestion): Page<PendingEntryList> {
+    return listPels(this.#followers, question);
   }
 
   /** Tells what the followers of one name hold. */
   getPel(name: string, now: number): PendingEntry[] {
-    return listOfFollower(this.#followers, name, now);
+    const [list] = joinLists(listAllPels(this.#followers, { name, now }));
+    return [...list!.entries];
   }
 
   /** Takes back what the followers of one name hold; `done` hears how many deliveries. */
   releasePel(name: string, now: number, done: (count: number) => void): void {
     const followers = [...this.#followers].filter((follower) => follower.name === name);
     // Throws if there is none of that name.
-    if (followers.length === 0) listOfFollower([], name, now);
+    if (followers.length === 0) listPels([], { name, after: 0, now });
     let count = 0;
     for (const follower of followers) {
       count += this.#returns.revokeAll(follower, "it was taken back by a cursor", now);
@@ -452,23 +469,6 @@ export class Broker {
     const stream = this.#router.requireStream(name);
     if (stream.damage !== undefined) throw stream.damage;
     return stream;
-  }
-
-  /** Does what is due in a stream, and has it woken again when something is due next. */
-  #wakeStream(stream: Stream, now: number): void {
-    if (this.#router.getNumbered(stream.number) !== stream) return;
-    const hasExpired = stream.expiries.nextAt <= now;
-    if (hasExpired) this.#returns.expire(stream, now);
-    if (stream.releaseDue(now) || stream.isPostponed) {
-      stream.isPostponed = false;
-      this.#dispatcher.noteReady(stream);
-    }
-    // Who delivers looks for itself: where many expire, what only has to go can go together.
-    const expireAt = Math.max(stream.expiries.nextAt, hasExpired ? now + EXPIRY_MS : now);
-    const { messageIds, options: { dedupWindowMs } } = stream;
-    messageIds.prune(now, dedupWindowMs);
-    const forgetAt = messageIds.nextAt(dedupWindowMs);
-    this.#clock.set(stream.alarm, Math.min(stream.delayed.nextAt, expireAt, forgetAt));
   }
 
   #noteDamage(stream: Stream, error: BrokerError): void {

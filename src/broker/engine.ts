@@ -13,6 +13,7 @@ import type {
   BindFields,
   BrokerError,
   MessageBatch,
+  Page,
   PeekedMessages,
   PendingEntry,
   PendingEntryList,
@@ -41,12 +42,19 @@ export interface Engine {
   purgeStream(name: string): Promise<number>;
   /** Deletes a stream with everything in it. Rejects with `STREAM_NOT_FOUND`. */
   deleteStream(name: string): Promise<void>;
-  /** Tells of all streams, by name. */
+  /** Tells of all streams, by name: of as many as there may be, in one go. */
   getStreams(): Promise<StreamInfo[]>;
+  /** Tells of streams in the order in which they were created, behind `after`: one page. */
+  listStreams(after: number): Promise<Page<StreamInfo>>;
   /** Tells of one stream. Rejects with `STREAM_NOT_FOUND`. */
   getStream(name: string): Promise<StreamInfo>;
   /** Tells what followers hold, by the followers' names. */
   getPels(): Promise<PendingEntryList[]>;
+  /**
+   * Tells what followers hold, each by itself, behind `after`: one page. With a name, those of that
+   * name; rejects with `FOLLOWER_NOT_FOUND`.
+   */
+  listPels(after: number, follower?: string): Promise<Page<PendingEntryList>>;
   /** Tells what the followers of one name hold. Rejects with `FOLLOWER_NOT_FOUND`. */
   getPel(follower: string): Promise<PendingEntry[]>;
 

@@ -15,6 +15,8 @@ import type { Stream } from "./stream.ts";
 
 /** One follower of one session. */
 export class Follower {
+  /** Its number: those that were opened later have higher ones. */
+  number = 0;
   /** Its name, a label: two followers may have the same. */
   readonly name: string;
   /** What it is tied to. */

@@ -6,6 +6,9 @@
 
 import {
   BrokerError,
+  type Page,
+  PAGE_ENTRIES_MAX,
+  PAGE_FOLLOWERS_MAX,
   PEL_ENTRIES_MAX,
   type PendingEntry,
   type PendingEntryList,
@@ -13,44 +16,52 @@ import {
 import type { Follower } from "./follower.ts";
 import type { PendingRun } from "./pending_list.ts";
 
-/** Tells what followers hold, by the followers' names. */
-export function listByFollower(followers: Iterable<Follower>, now: number): PendingEntryList[] {
-  const lists = new Map<string, { follower: string; count: number; entries: PendingEntry[] }>();
-  let left = PEL_ENTRIES_MAX;
-  for (const { name, pending } of followers) {
-    const list = lists.get(name) ?? { follower: name, count: 0, entries: [] };
-    lists.set(name, list);
-    list.count += pending.count;
-    left -= addEntries(pending.runs, list.entries, { countMax: left, now });
-  }
-  for (const { entries } of lists.values()) entries.sort(byDelivery);
-  return [...lists.values()];
+/** Which followers to tell of. */
+export interface PelQuestion {
+  /** Only those of this name. */
+  readonly name?: string | undefined;
+  /** Only those with higher numbers. */
+  readonly after: number;
+  /** The time, in milliseconds. */
+  readonly now: number;
 }
 
-/** Tells what the followers of one name hold. */
-export function listOfFollower(
+/** Tells what followers hold, each by itself, as far as a page has room; they are in order. */
+export function listPels(
   followers: Iterable<Follower>,
-  name: string,
-  now: number,
-): PendingEntry[] {
-  const entries: PendingEntry[] = [];
-  let isKnown = false;
+  { name, after, now }: PelQuestion,
+): Page<PendingEntryList> {
+  const items: PendingEntryList[] = [];
+  let entryCount = 0;
+  let last = after;
   for (const follower of followers) {
-    if (follower.name !== name) continue;
-    isKnown = true;
-    const countMax = PEL_ENTRIES_MAX - entries.length;
-    addEntries(follower.pending.runs, entries, { countMax, now });
+    if (follower.number <= after || (name !== undefined && follower.name !== name)) continue;
+    if (items.length >= PAGE_FOLLOWERS_MAX || entryCount >= PAGE_ENTRIES_MAX) {
+      return { items, next: last };
+    }
+    const { pending: { count, runs } } = follower;
+    const entries: PendingEntry[] = [];
+    entryCount += addEntries(runs, entries, { countMax: PEL_ENTRIES_MAX, now });
+    items.push({ follower: follower.name, count, entries });
+    last = follower.number;
   }
-  if (isKnown) return entries.sort(byDelivery);
+  if (items.length > 0 || name === undefined || after > 0) return { items };
   throw new BrokerError(
     "FOLLOWER_NOT_FOUND",
     `Cannot find follower "${name}": none of that name is connected`,
   );
 }
 
-/** What followers of one name hold is told in the order of delivery, whoever of them holds it. */
-function byDelivery(one: PendingEntry, other: PendingEntry): number {
-  return one.deliveredAt - other.deliveredAt;
+/** All pages of it. */
+export function* listAllPels(
+  followers: Iterable<Follower>,
+  question: Omit<PelQuestion, "after">,
+): Generator<PendingEntryList> {
+  for (let after: number | undefined = 0; after !== undefined;) {
+    const page: Page<PendingEntryList> = listPels(followers, { ...question, after });
+    yield* page.items;
+    after = page.next;
+  }
 }
 
 /** Writes runs down as single entries, `countMax` at most; returns how many. */

@@ -59,6 +59,21 @@ export class Router {
     return this.#streams.values();
   }
 
+  /**
+   * Some of the streams, in the order in which they were created.
+   *
+   * @param after Only those with higher numbers.
+   * @param countMax How many at most.
+   * @returns The streams, and the number of the last one if there are more behind it.
+   */
+  list(after: number, countMax: number): { streams: readonly Stream[]; next: number | undefined } {
+    const numbers = [...this.#numbered.keys()].filter((number) => number > after);
+    numbers.sort((one, other) => one - other);
+    const chosen = numbers.slice(0, countMax);
+    const streams = chosen.map((number) => this.#numbered.get(number)!);
+    return { streams, next: numbers.length > countMax ? chosen.at(-1) : undefined };
+  }
+
   /** The stream of that name, if there is one. */
   getStream(name: string): Stream | undefined {
     return this.#streams.get(name);

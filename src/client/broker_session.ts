@@ -103,7 +103,7 @@ export class BrokerSession implements LinkOwner {
       throw new BrokerError("HANDSHAKE_EXPECTED", "The broker's first frame is not a welcome");
     }
     const welcome = readControlFrame(frame, "welcome");
-    // Answers to a cursor may be long: a hundred thousand streams are some 13 MB.
+    // A message may have that much, and a batch of deliveries, or an answer to a cursor, some more.
     frame.raiseLimit(BODY_BYTES_MAX + FRAME_BYTES_RESERVE);
     this.#startHeartbeat(welcome);
     this.#welcomed.resolve(welcome);

@@ -13,7 +13,9 @@ import {
   findStreamNameMistake,
   findStreamOptionsMistake,
   isDeadName,
+  joinLists,
   type Operation,
+  type Page,
   PEEK_COUNT_MAX,
   type PeekedMessages,
   type PendingEntry,
@@ -91,7 +93,8 @@ export class ClientCursor implements Cursor {
   }
 
   async getStreams(call?: CallOptions): Promise<StreamInfo[]> {
-    return await this.#ask("getStreams", "", call) as StreamInfo[];
+    const streams = await this.#askPages<StreamInfo>("getStreams", "", call);
+    return streams.sort((one, other) => one.name < other.name ? -1 : 1);
   }
 
   async getStream(name: string, call?: CallOptions): Promise<StreamInfo> {
@@ -100,12 +103,14 @@ export class ClientCursor implements Cursor {
   }
 
   async getPels(call?: CallOptions): Promise<PendingEntryList[]> {
-    return await this.#ask("getPels", "", call) as PendingEntryList[];
+    return joinLists(await this.#askPages<PendingEntryList>("getPels", "", call));
   }
 
   async getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]> {
     checkFollowerName(followerName);
-    return await this.#ask("getPel", followerName, call) as PendingEntry[];
+    const lists = await this.#askPages<PendingEntryList>("getPel", followerName, call);
+    const [list] = joinLists(lists);
+    return [...list?.entries ?? []];
   }
 
   async releasePel(followerName: string, call?: CallOptions): Promise<number> {
@@ -173,6 +178,21 @@ export class ClientCursor implements Cursor {
     // A stream whose messages never failed has no dead-letter stream. It must be there itself, though.
     await this.getStream(dead.slice(0, -DEAD_SUFFIX.length), call);
     return 1;
+  }
+
+  /** Asks for page after page, however many there are; others are served in between. */
+  async #askPages<Item>(
+    operation: Operation,
+    name: string,
+    call: CallOptions | undefined,
+  ): Promise<Item[]> {
+    const all: Item[] = [];
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const page = await this.#ask(operation, name, call, { after }) as Page<Item>;
+      for (const item of page.items) all.push(item);
+      after = page.next;
+    }
+    return all;
   }
 
   #ask(

@@ -9,6 +9,7 @@ import {
   type BindFields,
   BrokerError,
   type MessageBatch,
+  type Page,
   type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
@@ -92,6 +93,15 @@ export class EmbeddedEngine implements Engine {
 
   getStreams(): Promise<StreamInfo[]> {
     return Promise.resolve(this.broker.getStreams());
+  }
+
+  listStreams(after: number): Promise<Page<StreamInfo>> {
+    return Promise.resolve(this.broker.listStreams(after));
+  }
+
+  listPels(after: number, name?: string): Promise<Page<PendingEntryList>> {
+    const now = this.#options.now();
+    return new Promise((resolve) => resolve(this.broker.listPels({ after, name, now })));
   }
 
   getStream(name: string): Promise<StreamInfo> {

@@ -52,6 +52,18 @@ export const ATTACHMENTS_MAX = 1_000_000;
 /** The most entries of pending entry lists in one answer. */
 export const PEL_ENTRIES_MAX = 50_000;
 
+/** The most streams in one page of an answer. */
+export const PAGE_STREAMS_MAX = 500;
+
+/** A page of pending entry lists ends behind the follower with which it has so many entries. */
+export const PAGE_ENTRIES_MAX = 2000;
+
+/** The most followers in one page of pending entry lists. */
+export const PAGE_FOLLOWERS_MAX = 1000;
+
+/** The longest answer to a request that does not ask for pages, in characters of its JSON. */
+export const ANSWER_LENGTH_MAX: number = 8 * 1024 * 1024;
+
 /** The most messages in one answer to `peek`. */
 export const PEEK_COUNT_MAX = 1000;
 

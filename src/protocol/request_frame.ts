@@ -58,6 +58,11 @@ export interface RequestOptions {
   readonly ifDifferent?: DifferenceWay;
   /** `peek`: the first id to look for. `getMessage`: the id. */
   readonly from?: number;
+  /**
+   * `getStreams`, `getPels`, `getPel`: asks for a page, the one behind this number; for the first one
+   * it is 0.
+   */
+  readonly after?: number;
   /** `peek`: how many messages at most. */
   readonly limit?: number;
   /** `redrive`: which messages of the dead-letter stream to send back. */
@@ -115,7 +120,7 @@ function readOptions(value: unknown): RequestOptions {
   if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
     throw badOptions(`"ifDifferent" is one of ${DIFFERENCE_WAYS.join(", ")}`);
   }
-  for (const key of ["from", "limit"] as const) {
+  for (const key of ["from", "limit", "after"] as const) {
     const number = options[key];
     if (number === undefined || (Number.isSafeInteger(number) && number >= 0)) continue;
     throw badOptions(`"${key}" is a whole number, not negative`);

@@ -10,10 +10,14 @@ import {
   BrokerError,
   type ErrorCode,
   findEntries,
+  joinLists,
+  type Page,
   PEEK_BYTES_MAX,
   PEEK_COUNT_MAX,
   type PeekedMessages,
   type PendingEntry,
+  type PendingEntryList,
+  type StreamInfo,
 } from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
 import { showBody } from "./json_text.ts";
@@ -79,7 +83,7 @@ export class LineCursor {
   async getStreams(): Promise<CursorAnswer> {
     const room = new Room();
     const fields: string[] = [];
-    for (const { name, ready, delayed } of await this.#engine.getStreams()) {
+    for (const { name, ready, delayed } of await this.#findStreams()) {
       const key = JSON.stringify(name);
       if (!room.takeName(key)) break;
       const list = ready + delayed > 0 ? await this.#listOrExplain(name, room) : "[]";
@@ -100,7 +104,8 @@ export class LineCursor {
     const room = new Room();
     const lists = new Map<string, readonly PendingEntry[]>();
     let left = PEEK_COUNT_MAX;
-    for (const { follower, count, entries } of await this.#engine.getPels()) {
+    const found = await gather((after) => this.#engine.listPels(after));
+    for (const { follower, count, entries } of joinLists(found)) {
       const key = JSON.stringify(follower);
       if (!room.takeName(key)) break;
       lists.set(key, entries.slice(0, left));
@@ -116,12 +121,23 @@ export class LineCursor {
   async getPel(follower: string): Promise<CursorAnswer> {
     const room = new Room();
     const body = await explain("FOLLOWER_NOT_FOUND", async () => {
-      const entries = await this.#engine.getPel(follower);
+      const found = await gather((after) => this.#engine.listPels(after, follower));
+      const [{ entries }] = joinLists(found) as [PendingEntryList];
       if (entries.length > PEEK_COUNT_MAX) room.isExceeded = true;
       const shown = entries.slice(0, PEEK_COUNT_MAX);
       return (await this.#readPending(shown, room))(shown);
     });
     return { body, isTruncated: room.isExceeded };
+  }
+
+  /** All streams by name, and how much waits in them. */
+  async #findStreams(): Promise<Pick<StreamInfo, "name" | "ready" | "delayed">[]> {
+    const streams = await gather(async (after) => {
+      const { items, next } = await this.#engine.listStreams(after);
+      const kept = items.map(({ name, ready, delayed }) => ({ name, ready, delayed }));
+      return { items: kept, ...next !== undefined && { next } };
+    });
+    return streams.sort((one, other) => one.name < other.name ? -1 : 1);
   }
 
   /** One of many streams that cannot be looked into does not hide the others. */
@@ -212,6 +228,18 @@ export class LineCursor {
     await new Promise<void>((resolve) => void setImmediate(resolve));
     return await this.#engine.peek(name, from, limit);
   }
+}
+
+/** Gathers pages; others have their turn in between. */
+async function gather<Item>(ask: (after: number) => Promise<Page<Item>>): Promise<Item[]> {
+  const all: Item[] = [];
+  for (let after: number | undefined = 0; after !== undefined;) {
+    const { items, next }: Page<Item> = await ask(after);
+    for (const item of items) all.push(item);
+    after = next;
+    if (next !== undefined) await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
+  return all;
 }
 
 function offsetsOf({ infos, entries }: PeekedMessages): number[] {

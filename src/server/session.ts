@@ -109,7 +109,7 @@ export class Session implements LinkOwner, SessionHost {
     this.openedAt = context.now();
     this.#handOver = handOver;
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
-    this.#requests = new SessionRequests(this, context.log);
+    this.#requests = new SessionRequests(this, context);
     this.#gate = new ReadingGate({
       link: this.link,
       budget: context.budget,

@@ -5,10 +5,13 @@
  */
 
 import {
+  ANSWER_LENGTH_MAX,
   BrokerError,
   findDifferences,
   type FrameDecoder,
+  joinLists,
   type Operation,
+  type Page,
   type PeekedMessages,
   readOperation,
   readRequestNumber,
@@ -19,7 +22,9 @@ import {
 } from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { Log } from "./log.ts";
+import type { SessionContext } from "./session_context.ts";
 import type { SessionHost } from "./session_host.ts";
+import type { WorkTurn } from "./work_turn.ts";
 
 /** How many requests of a session may be under way: an answer can be a thousand times as long. */
 const REQUESTS_MAX = 16;
@@ -28,11 +33,13 @@ const REQUESTS_MAX = 16;
 export class SessionRequests {
   readonly #session: SessionHost;
   readonly #log: Log;
+  readonly #turn: WorkTurn;
   #openCount = 0;
 
-  constructor(session: SessionHost, log: Log) {
+  constructor(session: SessionHost, { log, turn }: Pick<SessionContext, "log" | "turn">) {
     this.#session = session;
     this.#log = log;
+    this.#turn = turn;
   }
 
   /** Whether no more should be taken on until some of them are answered. */
@@ -66,9 +73,9 @@ export class SessionRequests {
   }
 
   #operate({ operation, name, options = {} }: Asked): Promise<unknown> {
-    return operations[operation](this.#session.engine, name, options, (what) => {
-      this.#log.info(what, { stream: name, session: this.#session.number });
-    });
+    const { engine, number: session } = this.#session;
+    const note = (what: string) => this.#log.info(what, { stream: name, session });
+    return operations[operation](engine, name, options, note, this.#turn);
   }
 }
 
@@ -90,7 +97,32 @@ type Operate = (
   name: string,
   options: RequestOptions,
   note: (what: string) => void,
+  turn: WorkTurn,
 ) => Promise<unknown>;
+
+/** Gathers the pages of an answer for a client that does not ask for pages. */
+async function gather<Item>(
+  ask: (after: number) => Promise<Page<Item>>,
+  turn: WorkTurn,
+): Promise<Item[]> {
+  const all: Item[] = [];
+  let length = 0;
+  for (let after: number | undefined = 0; after !== undefined;) {
+    const { items, next }: Page<Item> = await ask(after);
+    length += JSON.stringify(items).length;
+    if (length > ANSWER_LENGTH_MAX) {
+      throw new BrokerError(
+        "BAD_REQUEST",
+        `Cannot answer a request in one piece: the answer has more than ${ANSWER_LENGTH_MAX} ` +
+          `characters; ask for pages, with the option "after"`,
+      );
+    }
+    for (const item of items) all.push(item);
+    after = next;
+    if (next !== undefined) await turn.next();
+  }
+  return all;
+}
 
 /** So many messages are looked at unless somebody says otherwise. */
 const PEEK_COUNT = 100;
@@ -153,10 +185,21 @@ const operations: { readonly [Name in Operation]: Operate } = {
     note("stream deleted");
     return null;
   },
-  getStreams: (engine) => engine.getStreams(),
+  async getStreams(engine, _name, { after }, _note, turn) {
+    if (after !== undefined) return engine.listStreams(after);
+    const streams = await gather((after) => engine.listStreams(after), turn);
+    return streams.sort((one, other) => one.name < other.name ? -1 : 1);
+  },
   getStream: (engine, name) => engine.getStream(name),
-  getPels: (engine) => engine.getPels(),
-  getPel: (engine, name) => engine.getPel(name),
+  async getPels(engine, _name, { after }, _note, turn) {
+    if (after !== undefined) return engine.listPels(after);
+    return joinLists(await gather((after) => engine.listPels(after), turn));
+  },
+  async getPel(engine, name, { after }, _note, turn) {
+    if (after !== undefined) return engine.listPels(after, name);
+    const [list] = joinLists(await gather((after) => engine.listPels(after, name), turn));
+    return list!.entries;
+  },
   releasePel: (engine, name) => engine.releasePel(name),
   async peek(engine, name, { from = 1, limit = PEEK_COUNT }) {
     return new Peeked(await engine.peek(name, from, limit));

@@ -277,8 +277,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "message ids of a silent stream are remembered for ever",
-    file: "src/broker/broker.ts",
-    from: "    messageIds.prune(now, dedupWindowMs);\n",
+    file: "src/broker/awakening.ts",
+    from: "  messageIds.prune(now, dedupWindowMs);\n",
     to: "",
     found: tests("broker/broker_state_test.ts"),
   },

@@ -5,10 +5,16 @@
  * @module
  */
 
-import { assert, assertEquals, assertLess } from "@std/assert";
-import { writeControlFrame } from "../../protocol.ts";
+import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
+import {
+  type Page,
+  type PendingEntryList,
+  type StreamInfo,
+  writeControlFrame,
+} from "../../protocol.ts";
 import { createPipe } from "../../src/transport/duplex.ts";
-import { until } from "../support/broker.ts";
+import { BrokerError, connect } from "../../client.ts";
+import { startBroker, until } from "../support/broker.ts";
 import { giveMeLine, LineClient } from "../support/line_client.ts";
 import { bindOf, bytesOf, type RawClient } from "../support/raw_client.ts";
 import { Sessions } from "../support/sessions.ts";
@@ -145,4 +151,96 @@ Deno.test("JSON lines: who asks by many patterns keeps nobody from being served"
   const countFollowers = async () => (await sessions.engine.getStream("stream.49")).followers;
   const answers = await askUntil(sessions, other, async () => await countFollowers() === 1);
   assert(answers > 50 * STREAMS / STEPS_MAX, `${answers} answers`);
+});
+
+Deno.test("a list of very many streams comes in pages, and in one piece only if it is not too long", async () => {
+  await using sessions = new Sessions({ logLevel: "warning" });
+  const backoffMs = Array.from({ length: 32 }, (_, index) => 1_000_000_000 + index);
+  const nameOf = (index: number) => `${index}`.padStart(6, "0").padEnd(128, "x");
+  const COUNT = 11_000;
+  for (let index = 0; index < COUNT; index++) {
+    await sessions.engine.createStream(nameOf(COUNT - 1 - index), { backoffMs });
+  }
+  await using client = await sessions.open();
+  await client.request(1, "getStreams");
+  const report = await client.expectError("BAD_REQUEST");
+  assertEquals(report.request, 1);
+
+  const names: string[] = [];
+  let next: number | undefined = 0;
+  let pages = 0;
+  for (; next !== undefined; pages++) {
+    const page = await client.ask("getStreams", "", { after: next }) as Page<StreamInfo>;
+    assertLess(JSON.stringify(page).length, 1024 * 1024);
+    names.push(...page.items.map(({ name }) => name));
+    next = page.next;
+    // What is created and deleted meanwhile hides nothing else.
+    if (pages === 1) await client.ask("deleteStream", nameOf(COUNT - 1));
+    if (pages === 2) await client.ask("createStream", "late");
+  }
+  assertEquals([pages, names.length, names.at(-1)], [COUNT / 500 + 1, COUNT + 1, "late"]);
+  assertEquals(new Set(names).size, names.length);
+});
+
+Deno.test("pending entry lists come in pages, follower by follower", async () => {
+  await using sessions = new Sessions();
+  await using client = await sessions.open();
+  await client.ask("createStream", "a");
+  await client.openPublisher(1, "a");
+  for (let batch = 0; batch < 5; batch++) {
+    await client.publish(1, 1 + 1000 * batch, Array.from({ length: 1000 }, () => "x"));
+  }
+  await client.expect("stream");
+  for (let batch = 0; batch < 5; batch++) await client.expect("confirm");
+  await using other = await sessions.open();
+  for (let number = 0; number < 6; number++) {
+    const name = number === 5 ? "idle" : `follower ${number % 2}`;
+    await other.openFollower(number, "a", { name, messages: 1000 });
+  }
+  await until("all are held", async () => (await sessions.engine.getStream("a")).pending === 5000);
+  const ask = async (operation: "getPels" | "getPel", name: string) => {
+    const pages: [string, number, number][][] = [];
+    for (let next: number | undefined = 0; next !== undefined;) {
+      const page = await client.ask(operation, name, { after: next }) as Page<PendingEntryList>;
+      pages.push(
+        page.items.map(({ follower, count, entries }) => [follower, count, entries.length]),
+      );
+      next = page.next;
+    }
+    return pages;
+  };
+  const [zero, one] = [["follower 0", 1000, 1000], ["follower 1", 1000, 1000]];
+  assertEquals(await ask("getPels", ""), [[zero, one], [zero, one], [zero, ["idle", 0, 0]]]);
+  assertEquals(await ask("getPel", "follower 0"), [[zero, zero], [zero]]);
+  assertEquals(await ask("getPel", "idle"), [[["idle", 0, 0]]]);
+  await client.request(9, "getPel", "nobody", { after: 0 });
+  await client.expectError("FOLLOWER_NOT_FOUND");
+  await client.request(9, "getPels", "", { after: -1 });
+  await client.expectError("BAD_REQUEST");
+  // In one piece, they are joined by name.
+  const lists = await client.ask("getPels") as PendingEntryList[];
+  assertEquals(lists.map(({ follower, count }) => [follower, count]), [
+    ["follower 0", 3000],
+    ["follower 1", 2000],
+    ["idle", 0],
+  ]);
+});
+
+Deno.test("a cursor gathers the pages of long lists", async () => {
+  await using broker = await startBroker();
+  await using connection = await connect({ port: broker.port });
+  const cursor = connection.cursor();
+  const names = Array.from({ length: 1200 }, (_, index) => `stream.${2000 - index}`);
+  await Promise.all(names.map((name) => cursor.createStream(name)));
+  assertEquals((await cursor.getStreams()).map(({ name }) => name), names.toSorted());
+  assertEquals(await cursor.getPels(), []);
+  await assertRejects(() => cursor.getPel("nobody"), BrokerError, "nobody");
+  const follower = connection.follower("stream.2000", { name: "one", prefetch: 2 });
+  await connection.publisher("stream.2000").sendMessages([1, 2]);
+  for await (const message of follower.getMessages()) {
+    assertEquals((await cursor.getPel("one")).map(({ id }) => id), [1, 2]);
+    assertEquals((await cursor.getPels()).map(({ count }) => count), [2]);
+    await message.ack();
+    break;
+  }
 });

@@ -347,7 +347,7 @@ Deno.test("a broker that is stopped tells outcomes first, says so, and closes", 
 });
 
 Deno.test("a fault in the engine ends the session that it happens in, and no other", async () => {
-  const engine = engineWith({ getStreams: () => Promise.reject(new Error("boom")) });
+  const engine = engineWith({ listStreams: () => Promise.reject(new Error("boom")) });
   await using sessions = new Sessions({ engine });
   await using one = openLines(sessions);
   await using other = openLines(sessions);

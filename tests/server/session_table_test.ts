@@ -201,7 +201,7 @@ Deno.test("a silent client is given up, and what it holds is ready again", async
 
 Deno.test("a fault of the engine ends the session that met it, is logged, and no other", async () => {
   const engine = engineWith({
-    getStreams: () => Promise.reject(new RangeError("no such index")),
+    listStreams: () => Promise.reject(new RangeError("no such index")),
     openFollower: () => {
       throw new RangeError("no such follower");
     },
@@ -224,7 +224,7 @@ Deno.test("a fault of the engine ends the session that met it, is logged, and no
 
 Deno.test("a fatal error that the engine tells later ends the session with its code", async () => {
   const stopping = () => Promise.reject(new BrokerError("SHUTTING_DOWN", "the engine stops"));
-  const engine = engineWith({ getPels: stopping });
+  const engine = engineWith({ listPels: stopping });
   await using sessions = new Sessions({ engine });
   await using client = await sessions.open();
   await client.request(1, "getPels");
@@ -278,7 +278,7 @@ Deno.test("an acknowledgement is answered when it is durable, not before", async
 Deno.test("answers that come when the client has left go nowhere, and hurt nobody", async () => {
   const answer = Promise.withResolvers<never>();
   const withholding = new WithholdingEngine();
-  const engine = { ...withholding.engine, getPels: () => answer.promise };
+  const engine = { ...withholding.engine, listPels: () => answer.promise };
   await using sessions = new Sessions({ engine });
   const client = await sessions.open();
   await client.ask("createStream", "a");

@@ -28,6 +28,8 @@ export function engineWith(replaced: Partial<Engine>): Engine {
     deleteStream: (name) => engine.deleteStream(name),
     getStreams: () => engine.getStreams(),
     getStream: (name) => engine.getStream(name),
+    listStreams: (after) => engine.listStreams(after),
+    listPels: (after, follower) => engine.listPels(after, follower),
     getPels: () => engine.getPels(),
     getPel: (follower) => engine.getPel(follower),
     releasePel: (follower) => engine.releasePel(follower),
@@ -61,6 +63,8 @@ export class WithholdingEngine {
     this.engine = engineWith({
       createStream: (name, options) => real.createStream(name, options),
       getStreams: () => real.getStreams(),
+      listStreams: (after) => real.listStreams(after),
+      prepare: (bind, stepsMax) => real.prepare(bind, stepsMax),
       getStream: (name) => real.getStream(name),
       openPublisher: (options, sink) => this.#openPublisher(real, options, sink),
       openFollower: (options, sink) => this.#openFollower(real, options, sink),

@@ -64,7 +64,7 @@
  * | 20 | `openPublisher` | client | JSON {@linkcode OpenPublisher} |
  * | 21 | `closePublisher` | client | publisher u32 |
  * | 22 | `publish` | client | publisher u32, sequence u64, settled u64, count u32, entries |
- * | 23 | `confirm` | broker | publisher u32, sequence u64, count u32, isDuplicate u8, n u32, n × (stream u32, firstId u64) |
+ * | 23 | `confirm` | broker | publisher u32, sequence u64, count u32, repetition u8, n u32, n × (stream u32, firstId u64) |
  * | 24 | `refuse` | broker | JSON {@linkcode Refusal} |
  * | 30 | `openFollower` | client | JSON {@linkcode OpenFollower} |
  * | 31 | `closeFollower` | client | follower u32, lastTag u64 |
@@ -112,7 +112,8 @@
  * `confirm` or a `refuse` for the whole batch: stored with every message at the promised durability,
  * or not stored at all. After a lost connection a publisher opens itself again under the same
  * `identity` and sends every batch without an answer again, cut as before; a batch that was stored
- * is confirmed with `isDuplicate` and its old ids. `settled` tells the broker which outcomes it may
+ * is confirmed with its old ids, and the repetition 2; a message of which the stream remembers the
+ * message id is confirmed with the ids of the first one, and the repetition 1; everything else with 0. `settled` tells the broker which outcomes it may
  * forget: those of all messages below that number.
  *
  * ## Following

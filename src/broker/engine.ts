@@ -154,8 +154,16 @@ export interface StoredIn {
 
 /** Hears the outcome of each batch, in order. */
 export interface PublisherSink {
-  /** The batch is stored. */
-  confirm(batch: BatchNumber, stored: readonly StoredIn[], isDuplicate: boolean): void;
+  /**
+   * The batch is stored. It had been before if `isDuplicate`: because it was sent again, or, if
+   * `hasSameId`, because another message with the same message id is remembered.
+   */
+  confirm(
+    batch: BatchNumber,
+    stored: readonly StoredIn[],
+    isDuplicate: boolean,
+    hasSameId: boolean,
+  ): void;
   /** The batch is not stored. */
   refuse(batch: BatchNumber, error: BrokerError): void;
 }

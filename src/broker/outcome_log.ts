@@ -65,6 +65,8 @@ export class SentBatch {
   places: SharedPlaces | undefined;
   /** How far its ids are from those that are kept with the streams. */
   shift = 0;
+  /** Whether it was another message that was stored, with the same message id. */
+  hasSameId = false;
 
   constructor(sequence: number, count: number) {
     this.sequence = sequence;

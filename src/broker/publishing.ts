@@ -117,7 +117,7 @@ export class Publishing {
     }
     const sent = record.note(sequence, count);
     record.answer(sent, ({ error }) => {
-      if (error === undefined) publisher.sink.confirm(batch, storedIn, false);
+      if (error === undefined) publisher.sink.confirm(batch, storedIn, false, false);
       else publisher.sink.refuse(batch, error);
     });
     const decision = { record, sent, streams, storedIn, batch, messageId };
@@ -179,9 +179,10 @@ export class Publishing {
     const sent = record.note(sequence, count);
     const storedIn = duplicates.map(({ stream, message }) => ({ stream, firstId: message.id }));
     record.answer(sent, ({ error }) => {
-      if (error === undefined) sink.confirm(batch, storedIn, true);
+      if (error === undefined) sink.confirm(batch, storedIn, true, true);
       else sink.refuse(batch, error);
     });
+    sent.hasSameId = true;
     // The first one may not be durable yet, or it may turn out that there is no room for it.
     this.#parts.settle(() => {
       const isStored = duplicates.every(({ message }) => message.isStored);
@@ -278,10 +279,13 @@ function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
     );
   }
   const { record, sink } = publisher;
-  record.answer(record.recall(batch.sequence) ?? forgottenBatch(batch), ({ storedIn, error }) => {
-    if (error !== undefined) sink.refuse(batch, error);
-    else sink.confirm(batch, storedIn, true);
-  });
+  record.answer(
+    record.recall(batch.sequence) ?? forgottenBatch(batch),
+    ({ storedIn, error, hasSameId }) => {
+      if (error !== undefined) sink.refuse(batch, error);
+      else sink.confirm(batch, storedIn, true, hasSameId);
+    },
+  );
 }
 
 /** A batch that was stored; which ids its messages have got is not remembered. */

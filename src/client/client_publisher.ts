@@ -299,7 +299,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
       stream: this.#uplink.streamName(stream),
       firstId,
     }));
-    this.#outbox.confirm(fields.sequence, { storedIn, isDuplicate: fields.isDuplicate });
+    this.#outbox.confirm(fields.sequence, { storedIn, isDuplicate: fields.hasSameId });
     this.#goOn();
   }
 

@@ -12,8 +12,9 @@ export interface Receipt {
   /** The streams that it was stored in, and its id in each. */
   readonly streams: readonly StoredMessage[];
   /**
-   * Whether it had been stored before: this was a repetition after a lost connection, or a message
-   * with the same `messageId` is remembered. Where the first one was stored is told.
+   * Whether another message with the same `messageId` had been stored before: this one was not, and
+   * where the other one is, is told. What was sent again after a lost connection, and had been stored
+   * the first time, is no duplicate.
    */
   readonly duplicate: boolean;
 }
@@ -30,8 +31,6 @@ export interface StoredMessage {
 export interface BatchReceipt {
   /** The streams that it was stored in, with the ids in each; a long batch has several ranges. */
   readonly streams: readonly StoredRangeReceipt[];
-  /** Whether some of it had been stored before, and was repeated after a lost connection. */
-  readonly duplicate: boolean;
 }
 
 /** Where consecutive messages were stored. */
@@ -57,7 +56,6 @@ export class MessageConfirmation extends Confirmation<Receipt> implements BatchW
 export class BatchCollector {
   readonly #confirmation: Confirmation<BatchReceipt>;
   readonly #streams: StoredRangeReceipt[] = [];
-  #isDuplicate = false;
   #batch: OutgoingBatch | undefined;
   #piece = { count: 0 };
   /** One for each batch, and one for the call itself, which may not be at its end yet. */
@@ -80,7 +78,7 @@ export class BatchCollector {
   /** Notes that no more messages come. */
   end(): void {
     if (--this.#openCount > 0) return;
-    this.#confirmation.resolve({ streams: this.#streams, duplicate: this.#isDuplicate });
+    this.#confirmation.resolve({ streams: this.#streams });
   }
 
   /** Waits for the outcome of some of the messages. */
@@ -102,7 +100,6 @@ export class BatchCollector {
   }
 
   #confirm(outcome: BatchOutcome, first: number, count: number): void {
-    this.#isDuplicate ||= outcome.isDuplicate;
     for (const { stream, firstId } of outcome.storedIn) {
       this.#streams.push({
         stream,

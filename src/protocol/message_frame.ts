@@ -37,8 +37,10 @@ export interface ConfirmFields {
   readonly sequence: number;
   /** How many messages it has. */
   readonly count: number;
-  /** Whether it had been stored before, and this was a repetition. */
+  /** Whether nothing new was stored. */
   readonly isDuplicate: boolean;
+  /** Whether that is so because another message with the same message id was stored before. */
+  readonly hasSameId: boolean;
   /** The streams it was stored in. */
   readonly stored: readonly StoredRange[];
 }
@@ -104,13 +106,17 @@ export function readPublish(decoder: FrameDecoder): PublishFields {
   return { publisher: decoder.u32(), sequence: decoder.u64(), settled: decoder.u64() };
 }
 
+/** Why nothing new was stored: another message with the same message id was, or this very batch. */
+const SAME_ID = 1;
+const SENT_AGAIN = 2;
+
 /** Writes a `confirm` frame. */
 export function writeConfirm(writer: FrameWriter, fields: ConfirmFields): void {
   writer.begin(FrameType.confirm);
   writer.u32(fields.publisher);
   writer.u64(fields.sequence);
   writer.u32(fields.count);
-  writer.u8(fields.isDuplicate ? 1 : 0);
+  writer.u8(fields.hasSameId ? SAME_ID : fields.isDuplicate ? SENT_AGAIN : 0);
   writer.u32(fields.stored.length);
   for (const range of fields.stored) {
     writer.u32(range.stream);
@@ -124,13 +130,14 @@ export function readConfirm(decoder: FrameDecoder): ConfirmFields {
   const publisher = decoder.u32();
   const sequence = decoder.u64();
   const count = decoder.u32();
-  const isDuplicate = decoder.u8() === 1;
+  const repetition = decoder.u8();
   const stored: StoredRange[] = [];
   for (let left = decoder.u32(); left > 0; left--) {
     stored.push({ stream: decoder.u32(), firstId: decoder.u64() });
   }
   decoder.finish();
-  return { publisher, sequence, count, isDuplicate, stored };
+  const isDuplicate = repetition !== 0;
+  return { publisher, sequence, count, isDuplicate, hasSameId: repetition === SAME_ID, stored };
 }
 
 /** Writes a `deliver` frame. */

@@ -66,7 +66,12 @@ export class SessionPublisher implements PublisherSink {
     this.#publish({ ...batch, ...fields, bytes: batch.end - batch.start });
   }
 
-  confirm(batch: BatchNumber, storedIn: readonly StoredIn[], isDuplicate: boolean): void {
+  confirm(
+    batch: BatchNumber,
+    storedIn: readonly StoredIn[],
+    isDuplicate: boolean,
+    hasSameId: boolean,
+  ): void {
     const session = this.#session;
     session.freeBudget(batch.bytes);
     if (session.isOver) return;
@@ -80,6 +85,7 @@ export class SessionPublisher implements PublisherSink {
       sequence,
       count,
       isDuplicate,
+      hasSameId,
       stored,
     });
     session.link.flush();

@@ -135,7 +135,7 @@ Deno.test("Publisher.sendMessages() cuts a long batch and tells all ranges", asy
   await using connection = await broker.connect();
   await connection.cursor().createStream("batches");
   const publisher = connection.publisher("batches");
-  assertEquals(await publisher.sendMessages([]), { streams: [], duplicate: false });
+  assertEquals(await publisher.sendMessages([]), { streams: [] });
   assertEquals((await publisher.sendMessages(["a", "b", "c"])).streams, [
     { stream: "batches", firstId: 1, lastId: 3 },
   ]);

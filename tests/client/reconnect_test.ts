@@ -108,7 +108,7 @@ Deno.test("a batch whose confirm was lost is sent again and stored once", async 
     if (seen.push(message.body) === 2) break;
   }
   const receipt = await deadline(sending, PATIENCE_MS);
-  assertEquals(receipt, { streams: [{ stream: "once", id: 2 }], duplicate: true });
+  assertEquals(receipt, { streams: [{ stream: "once", id: 2 }], duplicate: false });
   assertEquals((await publisher.sendMessage("after")).streams[0]?.id, 3);
   assertEquals(seen, ["before", "the message"]);
   assert(proxy.acceptedCount >= 2);
@@ -354,6 +354,29 @@ Deno.test("a version of the protocol that the broker does not speak is not tried
   );
   assertEquals(error.code, "UNSUPPORTED_VERSION");
   await answering;
+});
+
+Deno.test("what was sent again is no duplicate, and what has the id of another one is, always", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("once");
+  const publisher = connection.publisher("once");
+  /** Sends a message whose first answer does not get through. */
+  const sendTwice = async (body: string) => {
+    proxy.onBrokerBytes = () => {
+      proxy.onBrokerBytes = () => true;
+      return false;
+    };
+    const { streams, duplicate } = await publisher.sendMessage(body, { messageId: "a" });
+    return [streams[0]?.id, duplicate];
+  };
+  await withRandom(0, async () => {
+    assertEquals(await deadline(sendTwice("first"), PATIENCE_MS), [1, false]);
+    assertEquals(await deadline(sendTwice("second"), PATIENCE_MS), [1, true]);
+  });
+  assertEquals(proxy.acceptedCount, 3);
+  assertEquals((await connection.cursor().getStream("once")).nextId, 2);
 });
 
 /** Two brokers, one after the other, on one journal: the second one has lower limits. */

@@ -74,11 +74,16 @@ Deno.test("confirm: decode(encode(fields)) equals fields", () => {
     publisher: number32,
     sequence: number64,
     count: number32,
-    isDuplicate: fc.boolean(),
+    repetition: fc.constantFrom(
+      { isDuplicate: false, hasSameId: false },
+      { isDuplicate: true, hasSameId: false },
+      { isDuplicate: true, hasSameId: true },
+    ),
     stored: fc.array(fc.record({ stream: number32, firstId: number64 }, plain), { maxLength: 20 }),
   }, plain);
   fc.assert(
-    fc.property(fields, (fields) => {
+    fc.property(fields, ({ repetition, ...others }) => {
+      const fields = { ...others, ...repetition };
       const decoder = roundTrip(FrameType.confirm, (writer) => writeConfirm(writer, fields));
       assertEquals(readConfirm(decoder), fields);
     }),
@@ -134,10 +139,24 @@ Deno.test("the binary frames are laid out as the specification says", () => {
           sequence: 2,
           count: 3,
           isDuplicate: true,
+          hasSameId: true,
           stored: [{ stream: 4, firstId: 5 }],
         }),
       0x23,
       [...u32(1), ...u64(2), ...u32(3), 1, ...u32(1), ...u32(4), ...u64(5)],
+    ],
+    [
+      (writer) =>
+        writeConfirm(writer, {
+          publisher: 1,
+          sequence: 2,
+          count: 3,
+          isDuplicate: true,
+          hasSameId: false,
+          stored: [],
+        }),
+      0x23,
+      [...u32(1), ...u64(2), ...u32(3), 2, ...u32(0)],
     ],
     [
       (writer) => writeCredit(writer, { follower: 1, messages: 2, bytes: 3 }),

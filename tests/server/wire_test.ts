@@ -122,6 +122,7 @@ Deno.test("publish: a batch is confirmed with the stream and the first id", asyn
     sequence: 1,
     count: 2,
     isDuplicate: false,
+    hasSameId: false,
     stored: [{ stream: 1, firstId: 1 }],
   });
   await client.publish(1, 3, ["c"]);
@@ -130,6 +131,7 @@ Deno.test("publish: a batch is confirmed with the stream and the first id", asyn
     sequence: 3,
     count: 1,
     isDuplicate: false,
+    hasSameId: false,
     stored: [{ stream: 1, firstId: 3 }],
   });
 });
@@ -187,6 +189,7 @@ Deno.test("publish: a batch repeated after reconnecting is confirmed with its ol
     sequence: 1,
     count: 2,
     isDuplicate: true,
+    hasSameId: false,
     stored: [{ stream: 1, firstId: 1 }],
   });
   await again.publish(9, 3, ["c"]);

@@ -7,9 +7,9 @@
  * it that have not left: its neighbours' work is done again. So
  *
  * - no more than a millisecond of finished work is kept back;
- * - a follower whose connection is new, or that is given a message which was worked on before, has
- *   every acknowledgement leave before the next message, for as many messages as a turn can have. A
- *   worker that comes back after a crash does not lose the same work twice;
+ * - a follower that is given a message which was worked on before has every acknowledgement leave
+ *   before the next message, for more messages than a turn can have; and so it does for a few when its
+ *   connection is new. Who works on what a crash has left does not lose the same work again;
  * - after 10 milliseconds without a turn, sockets and timers have theirs: heartbeats leave, and what
  *   the broker has taken back is not handed out.
  *
@@ -22,7 +22,7 @@
 export type Pause = "none" | "write" | "turn";
 
 /** So many messages are handed out before the event loop gets a turn. */
-const TURN_COUNT_MAX = 256;
+const TURN_COUNT_MAX = 512;
 
 /** So long a time passes before it gets one, in milliseconds. */
 const TURN_MS = 10;
@@ -32,13 +32,19 @@ const KEPT_MS = 1;
 
 /** How often to look at the time, in milliseconds; and after how many messages at the latest. */
 const LOOK_MS = KEPT_MS / 4;
-const STRIDE_MAX = 16;
+const STRIDE_MAX = 32;
+
+/** For so many messages every acknowledgement leaves by itself: more than a turn can have. */
+const CAREFUL_COUNT = TURN_COUNT_MAX + 2 * STRIDE_MAX;
+
+/** For so many when a connection is new. */
+const NEW_COUNT = 64;
 
 /**
- * Messages that come again make a follower careful no more often than once in so many: where many
- * fail, it would be careful all the time.
+ * Messages that come again make a follower careful no more often than after so many milliseconds: where
+ * many fail, it would be careful all the time.
  */
-const ALARM_GAP = 8192;
+const ALARM_GAP_MS = 1000;
 
 /** The caution of one follower. */
 export class Caution {
@@ -48,9 +54,10 @@ export class Caution {
   /** How many messages were handed out since the event loop had its last turn. */
   #sinceTurn = 0;
   /** For so many messages more every acknowledgement leaves by itself. */
-  #carefulCount = TURN_COUNT_MAX;
-  /** So many messages are handed out before one that comes again matters. */
-  #untilAlarm = 0;
+  #carefulCount = NEW_COUNT;
+  /** Set when a message has come that was worked on before, until it is looked at. */
+  #isAlarmed = false;
+  #alarmedAt = -Infinity;
   #lookedAt = 0;
   #turnedAt = 0;
   #wroteAt = 0;
@@ -62,21 +69,25 @@ export class Caution {
 
   /** The connection is new: this process may be one that comes back after a crash. */
   restart(): void {
-    this.#carefulCount = TURN_COUNT_MAX;
+    this.#carefulCount = Math.max(this.#carefulCount, NEW_COUNT);
     this.#untilLook = 1;
   }
 
   /** A message comes that was worked on before: it may have ended whoever did. */
   alarm(): void {
-    if (this.#untilAlarm > 0) return;
-    this.#untilAlarm = ALARM_GAP;
-    this.restart();
+    this.#isAlarmed = true;
+    this.#untilLook = 1;
   }
 
-  /** The event loop has had a turn, for another reason than this one's advice. */
-  noteTurn(now: number): void {
+  /**
+   * The event loop has had a turn.
+   *
+   * @param now The time.
+   * @param handedOut How many messages are handed out now, without advice.
+   */
+  noteTurn(now: number, handedOut: number): void {
     this.#sinceTurn = 0;
-    this.#carefulCount--;
+    this.#countDown(handedOut, now);
     this.#untilLook = 1;
     this.#stride = 1;
     this.#lookedAt = this.#turnedAt = this.#wroteAt = now;
@@ -92,13 +103,12 @@ export class Caution {
   }
 
   #look(now: number): Pause {
-    const isCareful = this.isCareful;
     const handedOut = this.#stride;
+    this.#countDown(handedOut, now);
+    const { isCareful } = this;
     const each = (now - this.#lookedAt) / handedOut;
     this.#lookedAt = now;
     this.#sinceTurn += handedOut;
-    this.#untilAlarm -= handedOut;
-    this.#carefulCount -= handedOut;
     this.#stride = isCareful ? 1 : Math.max(1, Math.min(STRIDE_MAX, Math.floor(LOOK_MS / each)));
     this.#untilLook = this.#stride;
     if (this.#sinceTurn >= TURN_COUNT_MAX || now - this.#turnedAt >= TURN_MS) {
@@ -109,5 +119,15 @@ export class Caution {
     if (!isCareful && now - this.#wroteAt < KEPT_MS) return "none";
     this.#wroteAt = now;
     return "write";
+  }
+
+  /** So many messages were, or are, handed out. */
+  #countDown(handedOut: number, now: number): void {
+    this.#carefulCount = Math.max(0, this.#carefulCount - handedOut);
+    if (!this.#isAlarmed) return;
+    this.#isAlarmed = false;
+    if (now - this.#alarmedAt < ALARM_GAP_MS) return;
+    this.#alarmedAt = now;
+    this.#carefulCount = CAREFUL_COUNT;
   }
 }

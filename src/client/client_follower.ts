@@ -52,6 +52,8 @@ export class ClientFollower
   readonly #uplink: Uplink;
   readonly #prefetch: Prefetch;
   readonly #caution = new Caution();
+  /** Counts connections: tags of an earlier one mean nothing any more. */
+  #epoch = 1;
   /** The last tag that has come over this connection. */
   #lastTag = 0;
   readonly #fetched = new FetchedMessages();
@@ -172,6 +174,7 @@ export class ClientFollower
 
   lose(): void {
     this.#isOpen = false;
+    this.#epoch++;
     this.#lastTag = 0;
     this.#fetched.clear();
     this.#verdicts.notes.clear();
@@ -237,7 +240,9 @@ export class ClientFollower
     if (!this.#isFinishing) this.#isPaused = false;
     if (this.#fetched.count === 0) return this.#wait(loop);
     const pause = this.#caution.advise(now);
-    if (pause === "turn") return this.#takeTurn().then(() => loop.next());
+    // A write that is under way leaves no room for another one; when the turn is over it is done.
+    const isTurn = pause === "turn" || (pause === "write" && this.#uplink.link?.isSending);
+    if (isTurn) return this.#takeTurn().then(() => loop.next());
     const value = this.#take(loop);
     if (pause === "write") this.#uplink.writeNow();
     return Promise.resolve({ done: false, value });
@@ -247,7 +252,8 @@ export class ClientFollower
   leave(loop: MessageIterator): void {
     for (const { loop: waiting, resolve } of this.#waiters) if (waiting === loop) resolve(done);
     this.#waiters = this.#waiters.filter((waiter) => waiter.loop !== loop);
-    if (loop.inHand !== undefined) this.#verdicts.leave(loop.inHand);
+    const inHand = loop.lastEpoch === this.#epoch && this.#verdicts.held.find(loop.lastTag);
+    if (inHand) this.#verdicts.leave(inHand);
     this.#pauseUnlessAsked();
     // Whoever throws may be about to end the process.
     this.#uplink.writeNow();
@@ -268,7 +274,7 @@ export class ClientFollower
     this.#turn = new Promise((resolve) =>
       setImmediate(() => {
         this.#turn = undefined;
-        this.#caution.noteTurn(now());
+        this.#caution.noteTurn(now(), 0);
         resolve();
       })
     );
@@ -298,7 +304,7 @@ export class ClientFollower
     if (this.#waiters.length === 0) return;
     const time = now();
     this.#prefetch.waitEnds(time);
-    this.#caution.noteTurn(time);
+    this.#caution.noteTurn(time, Math.min(this.#waiters.length, this.#fetched.count));
     while (this.#waiters.length > 0 && this.#fetched.count > 0) {
       const { resolve, loop } = this.#waiters.shift()!;
       resolve({ done: false, value: this.#take(loop) });
@@ -311,20 +317,19 @@ export class ClientFollower
   #take(loop: MessageIterator): DeliveredMessage {
     const message = this.#fetched.take();
     const { held, notes } = this.#verdicts;
-    let isNews = loop.autoAck;
     if (loop.autoAck) {
       message.verdict = "acknowledged by autoAck";
-      notes.ack(message.tag);
+      if (notes.ack(message.tag)) this.#uplink.schedule(this);
     } else {
-      held.add(message);
-      loop.inHand = message;
+      loop.lastTag = message.tag;
+      loop.lastEpoch = this.#epoch;
       // Of the oldest one the broker assumes by itself that it is being worked on.
-      if (held.count > 1) {
+      if (held.add(message)) {
         notes.begin(message.tag);
-        isNews = true;
+        this.#uplink.schedule(this);
       }
     }
-    if (this.#prefetch.take(now) || isNews) this.#uplink.schedule(this);
+    if (this.#prefetch.take(now)) this.#uplink.schedule(this);
     return message;
   }
 

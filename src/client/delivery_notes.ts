@@ -47,9 +47,9 @@ export class DeliveryNotes {
   readonly #releases = new TagRanges();
   #failures: FailedDeliveries[] = [];
 
-  /** It is done. */
-  ack(tag: number): void {
-    this.#acks.add(tag);
+  /** It is done; tells whether there were no others to be told of, so that this has to be said. */
+  ack(tag: number): boolean {
+    return this.#acks.add(tag);
   }
 
   /** It is being worked on. */

@@ -72,8 +72,7 @@ export class DeliveryVerdicts implements MessageOwner {
     const isHeld = this.#end(message, "acknowledged");
     if (options?.confirm) return this.#confirm("acknowledge", message, { isHeld, options }, ack);
     if (!isHeld) return this.#letGo("acknowledge", message);
-    this.notes.ack(message.tag);
-    this.#owner.schedule();
+    if (this.notes.ack(message.tag)) this.#owner.schedule();
     return settled;
   }
 
@@ -129,11 +128,9 @@ export class DeliveryVerdicts implements MessageOwner {
     return signalOf(message);
   }
 
-  /** Gives a message back whose loop was left, if it is not ended: nobody works on it any more. */
+  /** Gives a message back that is held, and whose loop was left: nobody works on it any more. */
   leave(message: DeliveredMessage): void {
-    if (message.verdict !== undefined) return;
-    const isHeld = this.#end(message, "given back");
-    if (!isHeld) return;
+    this.#end(message, "given back");
     this.notes.fail(message.tag, leftNote);
     this.#owner.schedule();
     abortSignal(message, explainLoss(message, LEFT));

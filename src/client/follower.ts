@@ -97,9 +97,9 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    *
    * A plain acknowledgement is on its way when the call returns, together with others and without
    * waiting; if the connection is lost at that moment, or the broker has taken the message back
-   * before, it may come again. It leaves this process before the loop gets its next message, or a
-   * millisecond after the last one that did, and every one by itself after a connection is new: what
-   * is lost when a handler ends its process is done twice at most. With `confirm` the call resolves when it is as durable as the
+   * before, it may come again. It leaves this process before the loop gets its next message, or
+   * within a millisecond of work, and before the next message in any case while the loop is given what
+   * a crash has left: what a handler takes with it that ends its process is done twice at most. With `confirm` the call resolves when it is as durable as the
    * engine promises: the message never comes again.
    *
    * @param message A message of this follower.

@@ -30,10 +30,11 @@ export class HeldMessages {
     return this.#others.size + (this.#newest === undefined ? 0 : 1);
   }
 
-  /** Adds a message that is handed out now. */
-  add(message: DeliveredMessage): void {
+  /** Adds a message that is handed out now; tells whether there are others. */
+  add(message: DeliveredMessage): boolean {
     if (this.#newest !== undefined) this.#others.set(this.#newest.tag, this.#newest);
     this.#newest = message;
+    return this.#others.size > 0;
   }
 
   /** Whether a message is held. */
@@ -46,15 +47,20 @@ export class HeldMessages {
     if (message === this.#newest) this.#newest = undefined;
     else if (this.#others.get(message.tag) === message) this.#others.delete(message.tag);
     else return false;
-    this.#tellEmpty();
+    if (this.#emptied !== undefined) this.#tellEmpty();
     return true;
+  }
+
+  /** The message with a tag, if it is held. */
+  find(tag: number): DeliveredMessage | undefined {
+    return this.#newest?.tag === tag ? this.#newest : this.#others.get(tag);
   }
 
   /** Takes those out that the broker has taken back; tags of others do not matter. */
   revoke(tags: readonly number[], why: string): void {
     const lost: DeliveredMessage[] = [];
     for (const tag of tags) {
-      const message = this.#newest?.tag === tag ? this.#newest : this.#others.get(tag);
+      const message = this.find(tag);
       if (message !== undefined) lost.push(message);
     }
     this.#lose(lost, why);

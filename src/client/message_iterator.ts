@@ -5,7 +5,7 @@
  */
 
 import type { GetMessagesOptions } from "./follower.ts";
-import type { DeliveredMessage, Message } from "./message.ts";
+import type { Message } from "./message.ts";
 
 /** What says that there is nothing more. */
 export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -24,8 +24,10 @@ export class MessageIterator implements AsyncIterableIterator<Message> {
   readonly autoAck: boolean;
   /** Ends it. */
   readonly signal: AbortSignal | undefined;
-  /** The message that it was given last; it may be ended. */
-  inHand: DeliveredMessage | undefined;
+  /** The tag of the message that it was given last, which may be ended; none if it is 0. */
+  lastTag = 0;
+  /** Over which of its follower's connections that came: tags of another one mean nothing. */
+  lastEpoch = 0;
   readonly #source: MessageSource;
   #isOver = false;
 

@@ -15,11 +15,12 @@ export class TagRanges {
     return this.#ranges.length === 0;
   }
 
-  /** Adds consecutive tags. */
-  add(firstTag: number, count = 1): void {
+  /** Adds consecutive tags; tells whether they are the first. */
+  add(firstTag: number, count = 1): boolean {
     const last = this.#ranges.at(-1);
     if (last !== undefined && last.firstTag + last.count === firstTag) last.count += count;
-    else this.#ranges.push({ firstTag, count });
+    else return this.#ranges.push({ firstTag, count }) === 1;
+    return false;
   }
 
   /** Takes all of them. */

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
+import { Caution } from "../../src/client/caution.ts";
 import { Prefetch, WORK_MS } from "../../src/client/prefetch.ts";
 
 /** A follower that takes `count` messages, each of which takes `workMs`; returns the time after. */
@@ -111,4 +112,77 @@ Deno.test("Prefetch.restart() begins again with one", () => {
   assertEquals(prefetch.window, 1);
   work(prefetch, 1000, 0.01, 0);
   assertEquals(prefetch.window, 16);
+});
+
+/** A loop that is given `count` messages, each of which takes `workMs`, and what it is told before each. */
+class Loop {
+  readonly caution = new Caution();
+  now = 1000;
+  lookCount = 0;
+
+  run(count: number, workMs: number): string[] {
+    return Array.from({ length: count }, () => {
+      const pause = this.caution.advise(() => {
+        this.lookCount++;
+        return this.now;
+      });
+      if (pause === "turn") this.caution.noteTurn(this.now, 0);
+      this.now += workMs;
+      return pause;
+    });
+  }
+
+  /** Leaves behind what is different at the beginning. */
+  begin(): this {
+    this.run(1000, 0.001);
+    this.lookCount = 0;
+    return this;
+  }
+}
+
+function count(pauses: readonly string[], pause: string): number {
+  return pauses.filter((other) => other === pause).length;
+}
+
+Deno.test("Caution: a fast loop has a turn now and then, and looks at the time seldom", () => {
+  const loop = new Loop().begin();
+  const pauses = loop.run(100_000, 0.001);
+  assert(count(pauses, "turn") >= 100_000 / 600 && count(pauses, "turn") <= 100_000 / 500);
+  assert(count(pauses, "write") <= 100, "a millisecond passes for each");
+  assert(loop.lookCount < 100_000 / 25, `looked ${loop.lookCount} times`);
+});
+
+Deno.test("Caution: what takes longer than a millisecond leaves at once, and turns come", () => {
+  const loop = new Loop().begin();
+  assertEquals(count(loop.run(50, 0.1).slice(-20), "write"), 2, "each millisecond");
+  loop.run(30, 2);
+  assertEquals(loop.run(10, 2).filter((pause) => pause === "none"), []);
+  loop.run(1, 2500);
+  assertEquals(loop.run(3, 2500), ["turn", "turn", "turn"]);
+});
+
+Deno.test("Caution: a loop that becomes slow is noticed within a few messages", () => {
+  const loop = new Loop().begin();
+  const pauses = loop.run(40, 1000);
+  const first = pauses.indexOf("turn");
+  assert(first >= 0 && first <= 32, `after ${first} messages`);
+  assertEquals(count(pauses.slice(first), "none"), 0);
+});
+
+Deno.test("Caution: new connections, and messages that come again, have each one leave by itself", () => {
+  const loop = new Loop();
+  assertEquals(count(loop.run(60, 0.001), "none"), 0);
+  loop.begin();
+  loop.caution.alarm();
+  const careful = loop.run(576, 0.001);
+  assertEquals(count(careful.slice(0, 544), "none"), 0, "more than a turn can have");
+  // Where much fails, most messages go at full speed all the same.
+  for (let index = 0; index < 500; index++) {
+    loop.caution.alarm();
+    careful.push(...loop.run(20, 0.001));
+  }
+  assert(count(careful, "none") > 8000, `${count(careful, "none")} of ${careful.length}`);
+  loop.now += 1000;
+  loop.caution.alarm();
+  assertEquals(count(loop.run(500, 0.001), "none"), 0);
 });

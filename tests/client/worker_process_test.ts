@@ -1,0 +1,64 @@
+/**
+ * Workers that end their process, or keep its event loop from its turn: what they have acknowledged
+ * before counts.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import type { BrokerServer } from "@simplemq/simplemq/server";
+import { startBroker } from "../support/broker.ts";
+
+/** Long enough for a slow machine; a test that waits so long has failed. */
+const PATIENCE_MS = 30_000;
+
+const PROGRAM = new URL("./worker_program.ts", import.meta.url).pathname;
+
+/** Runs workers, one after the other, until one ends by itself; resolves to what all worked on. */
+async function work(broker: BrokerServer, prefetch: string): Promise<Map<string, number>> {
+  const path = await Deno.makeTempFile();
+  try {
+    const args = ["run", "-A", "--no-check", PROGRAM, String(broker.port), prefetch, path];
+    for (let isDone = false; !isDone;) {
+      const { success, signal, stderr } = await deadline(
+        new Deno.Command(Deno.execPath(), { args }).output(),
+        PATIENCE_MS,
+      );
+      assert(success || signal === "SIGKILL", new TextDecoder().decode(stderr));
+      isDone = success;
+    }
+    const counts = new Map<string, number>();
+    for (const line of (await Deno.readTextFile(path)).trim().split("\n")) {
+      counts.set(line, (counts.get(line) ?? 0) + 1);
+    }
+    return counts;
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+for (const prefetch of ["20", "auto"]) {
+  Deno.test(`a handler that ends its process takes no finished work with it twice: prefetch ${prefetch}`, async () => {
+    await using broker = await startBroker();
+    await using connection = await broker.connect();
+    const cursor = connection.cursor();
+    await cursor.createStream("work", { maxDeliveries: 4 });
+    const publisher = connection.publisher("work");
+    // The worker is at full speed when it meets the message that ends it.
+    const bodies = Array.from({ length: 2000 }, () => "innocent");
+    bodies[1500 + 19] = "poison";
+    await publisher.sendMessages([...bodies, "end"]);
+    const counts = await work(broker, prefetch);
+    // The first time the broker may not know that it was begun.
+    const poisoned = counts.get("1520 poison")!;
+    assert(poisoned === 4 || poisoned === 5, `the poison was taken ${poisoned} times`);
+    counts.delete("1520 poison");
+    assertEquals(counts.size, 2000);
+    for (const [line, count] of counts) assert(count <= 2, `${line}: done ${count} times`);
+    const [dead, ...others] = await cursor.peek("work.dead");
+    assertEquals([dead?.deadLetter?.id, others.length], [1520, 0]);
+    const { ready, pending } = await cursor.getStream("work");
+    assertEquals([ready, pending], [0, 0]);
+  });
+}

@@ -30,6 +30,10 @@
  * - `streamMissing`: the broker says by a `streamMissing` frame that a follower that was opened waits
  *   for a stream that does not exist.
  *
+ * - `streamsForgotten`: the broker says by a `streamsForgotten` frame which numbers of streams it will
+ *   not use any more in this session, since their streams are gone. If there is one of the same name
+ *   again, it gets another number.
+ *
  * Whatever is malformed is answered with one `error` frame with a fatal code, then the connection is
  * closed; nobody tries to find the next frame. Bytes that were complete frames before it count.
  *
@@ -58,6 +62,7 @@
  * | 07 | `streamDeleted` | broker | JSON {@linkcode StreamAbsence} |
  * | 08 | `progress` | client | received u64 |
  * | 09 | `streamMissing` | broker | JSON {@linkcode StreamAbsence} |
+ * | 0a | `streamsForgotten` | broker | n u32, n × stream u32 |
  * | 10 | `request` | client | request u32, JSON `{ "operation", "name", "options" }` |
  * | 11 | `response` | broker | request u32, JSON result |
  * | 12 | `messages` | broker | request u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |

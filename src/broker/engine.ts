@@ -46,6 +46,10 @@ export interface Engine {
   getStreams(): Promise<StreamInfo[]>;
   /** Tells of streams in the order in which they were created, behind `after`: one page. */
   listStreams(after: number): Promise<Page<StreamInfo>>;
+  /** Tells whether there is a stream of that name. */
+  hasStream(name: string): boolean;
+  /** How many streams were deleted, in all. */
+  readonly deletedCount: number;
   /** Tells of one stream. Rejects with `STREAM_NOT_FOUND`. */
   getStream(name: string): Promise<StreamInfo>;
   /** Tells what followers hold, by the followers' names. */

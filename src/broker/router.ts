@@ -29,6 +29,8 @@ const PREPARED_MAX = 1024;
 export class Router {
   /** How many steps it has taken, in all: matches, and followers that were found. */
   steps = 0;
+  /** How many streams were taken away, in all. */
+  removedCount = 0;
   readonly #compilePattern: PatternCompiler;
   readonly #streams = new Map<string, Stream>();
   readonly #numbered = new Map<number, Stream>();
@@ -122,6 +124,7 @@ export class Router {
     // Another one may have the name by now.
     if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
     this.#numbered.delete(stream.number);
+    this.removedCount++;
     for (const selection of this.#selections.values()) selection.remove(stream);
     this.steps += stream.attachments.size;
   }

@@ -20,6 +20,7 @@ import {
   readMessages,
   readResponse,
   readStream,
+  readStreamsForgotten,
   readVerdict,
   type RequestFields,
   type SessionLimits,
@@ -291,6 +292,16 @@ export class Uplink {
     handle(this, frame);
   }
 
+  /** How many streams have a number. */
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** Forgets the names of streams that the broker does not speak of any more. */
+  forgetStreams(frame: FrameDecoder): void {
+    for (const stream of readStreamsForgotten(frame)) this.#streams.delete(stream);
+  }
+
   /** Gives a number its stream. */
   nameStream(frame: FrameDecoder): void {
     const { stream, name } = readStream(frame);
@@ -368,6 +379,7 @@ export class Uplink {
 const handlers: Record<number, (uplink: Uplink, frame: FrameDecoder) => void> = {
   [FrameType.heartbeat]: () => {},
   [FrameType.stream]: (uplink, frame) => uplink.nameStream(frame),
+  [FrameType.streamsForgotten]: (uplink, frame) => uplink.forgetStreams(frame),
   [FrameType.response]: (uplink, frame) => uplink.respond(readResponse(frame)),
   [FrameType.messages]: (uplink, frame) => {
     const { request, messages } = readMessages(frame);

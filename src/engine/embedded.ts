@@ -104,6 +104,14 @@ export class EmbeddedEngine implements Engine {
     return new Promise((resolve) => resolve(this.broker.listPels({ after, name, now })));
   }
 
+  hasStream(name: string): boolean {
+    return this.broker.state.router.getStream(name) !== undefined;
+  }
+
+  get deletedCount(): number {
+    return this.broker.state.router.removedCount;
+  }
+
   getStream(name: string): Promise<StreamInfo> {
     return new Promise((resolve) => resolve(this.broker.getStream(name)));
   }

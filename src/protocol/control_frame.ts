@@ -15,7 +15,7 @@ import { findLabelMistake } from "./limits.ts";
  * What this version of the code can do beyond the first version of the protocol. What both sides of
  * a session name is in force.
  */
-export const CAPABILITIES: readonly string[] = ["progress", "streamMissing"];
+export const CAPABILITIES: readonly string[] = ["progress", "streamMissing", "streamsForgotten"];
 
 /** What a member is tied to, as the wire says it. */
 export interface BindFields {

@@ -25,6 +25,8 @@ export const FrameType = {
   progress: 0x08,
   /** Broker: a stream is not there that a follower is tied to; only with the capability of this name. */
   streamMissing: 0x09,
+  /** Broker: these numbers of streams are not used any more; only with the capability of this name. */
+  streamsForgotten: 0x0a,
   /** Client: a cursor's operation. */
   request: 0x10,
   /** Broker: the answer to a request, or to an acknowledgement that wants one. */

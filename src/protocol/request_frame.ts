@@ -161,3 +161,20 @@ export function writeStream(writer: FrameWriter, stream: number, name: string): 
 export function readStream(decoder: FrameDecoder): { stream: number; name: string } {
   return { stream: decoder.u32(), name: decoder.text() };
 }
+
+/** Writes a `streamsForgotten` frame. */
+export function writeStreamsForgotten(writer: FrameWriter, streams: readonly number[]): void {
+  writer.begin(FrameType.streamsForgotten);
+  writer.u32(streams.length);
+  for (const stream of streams) writer.u32(stream);
+  writer.end();
+}
+
+/** Reads a `streamsForgotten` frame. */
+export function readStreamsForgotten(decoder: FrameDecoder): number[] {
+  const count = decoder.u32();
+  if (decoder.end - decoder.offset !== 4 * count) {
+    throw new BrokerError("BAD_FRAME", `Cannot read a frame: it has not ${count} numbers`);
+  }
+  return Array.from({ length: count }, () => decoder.u32());
+}

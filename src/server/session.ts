@@ -22,7 +22,6 @@ import {
   type TagFields,
   writeControlFrame,
   writeResponse,
-  writeStream,
 } from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { Duplex } from "../transport/duplex.ts";
@@ -44,6 +43,7 @@ import type { SessionHost } from "./session_host.ts";
 import { SessionMembers } from "./session_members.ts";
 import { SessionReplies } from "./session_replies.ts";
 import { SessionRequests } from "./session_requests.ts";
+import { SessionStreams } from "./session_streams.ts";
 import { SessionPublisher } from "./session_publisher.ts";
 import type { WaitingReplies } from "./waiting_replies.ts";
 import { SLICE_STEPS } from "./work_turn.ts";
@@ -85,7 +85,7 @@ export class Session implements LinkOwner, SessionHost {
   readonly #gate: ReadingGate;
   /** Set while a large frame comes in. */
   #place: Place | undefined;
-  readonly #streamNumbers = new Map<string, number>();
+  readonly #streams: SessionStreams;
   #client: string | undefined;
   #watch: Watch | undefined;
   #hasSaidGoodbye = false;
@@ -109,6 +109,7 @@ export class Session implements LinkOwner, SessionHost {
     this.openedAt = context.now();
     this.#handOver = handOver;
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
+    this.#streams = new SessionStreams(context.engine, this.link.writer);
     this.#requests = new SessionRequests(this, context);
     this.#gate = new ReadingGate({
       link: this.link,
@@ -171,12 +172,7 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   numberOf(stream: string): number {
-    const known = this.#streamNumbers.get(stream);
-    if (known !== undefined) return known;
-    const number = this.#streamNumbers.size + 1;
-    this.#streamNumbers.set(stream, number);
-    writeStream(this.link.writer, number, stream);
-    return number;
+    return this.#streams.numberOf(stream);
   }
 
   report(
@@ -217,6 +213,7 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   handleReady(): void {
+    this.#streams.forget(this.capabilities.includes("streamsForgotten"));
     this.#gate.look();
     if (!this.#wasFull || this.link.outboundBytes >= this.context.outboundBytesMax) return;
     this.#wasFull = false;

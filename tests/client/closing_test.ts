@@ -22,13 +22,17 @@ import {
   type Message,
 } from "@simplemq/simplemq";
 import { serve } from "@simplemq/simplemq/server";
-import { FrameType } from "../../protocol.ts";
+import { FrameType, type FrameWriter, writeStream, writeStreamsForgotten } from "../../protocol.ts";
+import { StatusBoard } from "../../src/client/status.ts";
+import { Uplink } from "../../src/client/uplink.ts";
+import { decoderOn } from "../support/frames.ts";
 import { BrokerSession } from "../../src/client/broker_session.ts";
+import { systemClock } from "../../src/transport/clock.ts";
 import { createPipe } from "../../src/transport/duplex.ts";
 import { startBroker, until } from "../support/broker.ts";
 import { TestDirectory } from "../support/journals.ts";
 import { Proxy } from "../support/proxy.ts";
-import { RawClient } from "../support/raw_client.ts";
+import { bytesOf, RawClient } from "../support/raw_client.ts";
 import { withRandom } from "./support.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
@@ -272,6 +276,26 @@ Deno.test("a broker that takes an upload slowly and can be heard is not given up
   assertInstanceOf(end, BrokerError);
   assertEquals(end.code, "HEARTBEAT_LOST");
   broker.close();
+});
+
+Deno.test("names of streams that are gone are forgotten by the client, too", () => {
+  const limits = {
+    bodyBytes: 1,
+    headerBytes: 1,
+    frameBytes: 1,
+    batchCount: 1,
+    unacknowledgedMessages: 1,
+    unacknowledgedBytes: 1,
+  };
+  const uplink = new Uplink(limits, new StatusBoard(), { clock: systemClock, drainMs: 0 });
+  const hear = (write: (writer: FrameWriter) => void) => {
+    const decoder = decoderOn(bytesOf(write));
+    do uplink.handleFrame(decoder); while (decoder.next());
+  };
+  hear((writer) => ["a", "b", "c"].forEach((name, index) => writeStream(writer, index + 1, name)));
+  assertEquals(uplink.streamCount, 3);
+  hear((writer) => writeStreamsForgotten(writer, [1, 3]));
+  assertEquals([uplink.streamCount, uplink.streamName(2)], [1, "b"]);
 });
 
 Deno.test("close() does not wait for answers when the connection is lost", async () => {

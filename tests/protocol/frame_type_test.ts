@@ -22,6 +22,7 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "7 streamDeleted",
     "8 progress",
     "9 streamMissing",
+    "a streamsForgotten",
     "10 request",
     "11 response",
     "12 messages",

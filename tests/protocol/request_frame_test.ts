@@ -14,9 +14,11 @@ import {
   readRequestNumber,
   readResponse,
   readStream,
+  readStreamsForgotten,
   writeRequest,
   writeResponse,
   writeStream,
+  writeStreamsForgotten,
 } from "../../protocol.ts";
 import { number32, number64, plain, positive32, positive64, text } from "../support/arbitraries.ts";
 import { assertCode, decoderOn, frameOf, roundTrip, u32, utf8 } from "../support/frames.ts";
@@ -32,6 +34,7 @@ const options = fc.option(
     ifDifferent: fc.constantFrom("keep" as const, "update" as const, "fail" as const),
     from: number64,
     limit: number64,
+    after: number64,
     ids: fc.array(positive64, { maxLength: 5 }),
   }, { ...plain, requiredKeys: [] }),
   { nil: undefined },
@@ -45,6 +48,22 @@ Deno.test("stream: decode(encode(fields)) equals fields", () => {
     }),
     fuzz(60),
   );
+});
+
+Deno.test("streamsForgotten: decode(encode(numbers)) equals numbers, and nothing else is read", () => {
+  fc.assert(
+    fc.property(fc.array(number32, { maxLength: 20 }), (numbers) => {
+      const decoder = roundTrip(FrameType.streamsForgotten, (writer) => {
+        writeStreamsForgotten(writer, numbers);
+      });
+      assertEquals(readStreamsForgotten(decoder), numbers);
+    }),
+    fuzz(60),
+  );
+  for (const fields of [[], u32(1), [...u32(2), ...u32(1)], [...u32(0xffff_ffff), ...u32(1)]]) {
+    const decoder = decoderOn(frameOf(FrameType.streamsForgotten, ...fields));
+    assertCode("BAD_FRAME", () => readStreamsForgotten(decoder));
+  }
 });
 
 Deno.test("request: decode(encode(fields)) equals fields", () => {

@@ -500,6 +500,52 @@ Deno.test("streamMissing: a client that can read it is told that its follower wa
   await client.ask("getStream", "ordrs");
 });
 
+Deno.test("streamsForgotten: names go with their streams, and no number is used twice", async () => {
+  await using sessions = new Sessions();
+  const known = new Map<number, string>();
+  const named = new Set<number>();
+  const client = sessions.connect();
+  await client.shakeHands("new", ["streamsForgotten"]);
+  const older = await sessions.open();
+  await sessions.engine.createStream("stays");
+  for (const raw of [client, older]) {
+    await raw.openPublisher(1, /./);
+    await raw.openFollower(1, /./, { messages: 1_000_000 });
+  }
+  let most = 0;
+  for (let round = 0; round < 20; round++) {
+    const names = Array.from({ length: 50 }, (_, index) => `come.${index}.${round % 3}`);
+    for (const name of names) await sessions.engine.createStream(name);
+    await client.publish(1, round + 1, ["x"]);
+    await older.publish(1, round + 1, ["x"]);
+    for (let isConfirmed = false; !isConfirmed;) {
+      const frame = await client.next();
+      if (frame?.name === "stream") {
+        assert(!named.has(frame.content.stream), "a number was used twice");
+        named.add(frame.content.stream);
+        known.set(frame.content.stream, frame.content.name);
+      } else if (frame?.name === "streamsForgotten") {
+        for (const number of frame.content) assert(known.delete(number));
+      } else if (frame?.name === "deliver") {
+        assert(known.has(frame.content.stream));
+      } else if (frame?.name === "confirm") {
+        const stored = frame.content.stored.map(({ stream }) => known.get(stream));
+        assertEquals(stored, ["stays", ...names]);
+        isConfirmed = true;
+      }
+    }
+    most = Math.max(most, known.size);
+    for (const name of names) await sessions.engine.deleteStream(name);
+  }
+  // Those that are there, those of the last round, and as many again before it is worth a look.
+  assert(most <= 51 + 64 + 51, `${most} names were known at a time`);
+  // Who cannot read it is not told.
+  await older.request(1, "getStream", "stays");
+  for (let frame = await older.next(); frame?.name !== "response"; frame = await older.next()) {
+    assert(frame !== undefined && frame.name !== "streamsForgotten");
+  }
+});
+
 Deno.test("ack: deliveries of a deleted stream are STALE_DELIVERY", async () => {
   await using scene = await startHolding(2);
   const { client, holder } = scene;

@@ -30,6 +30,10 @@ export function engineWith(replaced: Partial<Engine>): Engine {
     getStream: (name) => engine.getStream(name),
     listStreams: (after) => engine.listStreams(after),
     listPels: (after, follower) => engine.listPels(after, follower),
+    hasStream: (name) => engine.hasStream(name),
+    get deletedCount() {
+      return engine.deletedCount;
+    },
     getPels: () => engine.getPels(),
     getPel: (follower) => engine.getPel(follower),
     releasePel: (follower) => engine.releasePel(follower),

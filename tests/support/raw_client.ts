@@ -30,6 +30,7 @@ import {
   readMessages,
   readResponse,
   readStream,
+  readStreamsForgotten,
   readVerdict,
   type Refusal,
   type RequestOptions,
@@ -61,6 +62,7 @@ export interface BrokerFrames {
   readonly stream: { readonly stream: number; readonly name: string };
   readonly streamDeleted: StreamAbsence;
   readonly streamMissing: StreamAbsence;
+  readonly streamsForgotten: readonly number[];
   readonly response: { readonly request: number; readonly result: unknown };
   readonly messages: { readonly request: number; readonly messages: PeekedMessages };
   readonly confirm: ConfirmFields;
@@ -88,6 +90,7 @@ const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFr
   error: (frame) => readControlFrame(frame, "error"),
   stream: readStream,
   streamDeleted: (frame) => readControlFrame(frame, "streamDeleted"),
+  streamsForgotten: readStreamsForgotten,
   streamMissing: (frame) => readControlFrame(frame, "streamMissing"),
   response: readResponse,
   messages: readMessages,

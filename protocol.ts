@@ -121,6 +121,12 @@
  * message id is confirmed with the ids of the first one, and the repetition 1; everything else with 0. `settled` tells the broker which outcomes it may
  * forget: those of all messages below that number.
  *
+ * A publisher whose connection is lost is remembered for ten minutes, and a hundred thousand of them
+ * at a time. One that opens itself again says up to which number it has sent messages that may have no
+ * answer (`sentUntil`) and how long ago the first of them was sent (`sentMs`): if it may have been
+ * forgotten, these are refused with `PUBLISHER_FORGOTTEN`, and what it sends for the first time is
+ * stored. Without `sentUntil` a publisher that is not known is taken for a new one.
+ *
  * ## Following
  *
  * A follower holds at most its credit of messages and bytes unacknowledged (the last message may go

@@ -45,6 +45,7 @@ import { Notices, type Report } from "./notices.ts";
 import type { Segment } from "./pager.ts";
 import { peek } from "./peeking.ts";
 import { listAllPels, listPels, type PelQuestion } from "./pending_entries.ts";
+import { LOST_COUNT_MAX } from "./publisher_registry.ts";
 import { type Publisher, Publishing } from "./publishing.ts";
 import type { Residency } from "./residency.ts";
 import { Returns } from "./returns.ts";
@@ -102,9 +103,12 @@ export class Broker {
     this.#state = new BrokerState({
       compilePattern,
       residency,
-      publisherForgotten: ({ number }) => {
-        if (number > 0) options.commit({ type: "publisherClosed", number });
+      publisherForgotten: ({ number }, lostAt) => {
+        if (number === 0) return;
+        const loss = lostAt === undefined ? {} : { lostAt: Math.ceil(lostAt) };
+        options.commit({ type: "publisherClosed", number, ...loss });
       },
+      publisherPushedOut: (now) => this.#notices.notePushedOut(LOST_COUNT_MAX, now),
       streamAdded: (stream, followers) => {
         for (const follower of followers) this.#attachments.add(follower, stream);
       },
@@ -260,8 +264,8 @@ export class Broker {
   // Publishing.
 
   /** Opens a publisher. */
-  openPublisher(options: PublisherOptions, sink: PublisherSink): Publisher {
-    return this.#publishing.open(options, sink);
+  openPublisher(options: PublisherOptions, sink: PublisherSink, now: number): Publisher {
+    return this.#publishing.open(options, sink, now);
   }
 
   /** Ends a publisher for good. */

@@ -34,8 +34,10 @@ export interface BrokerStateOptions {
   readonly compilePattern: PatternCompiler;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
-  /** Hears of each publisher that is not remembered any more. */
-  readonly publisherForgotten: (record: PublisherRecord) => void;
+  /** Hears of each publisher that is not remembered any more, and when it was lost, if it was. */
+  readonly publisherForgotten: (record: PublisherRecord, lostAt?: number) => void;
+  /** Hears that a publisher is forgotten before its time, since too many are lost. */
+  readonly publisherPushedOut?: (now: number) => void;
   /** Hears of a stream that has come, and which followers' binds match it. */
   readonly streamAdded: (stream: Stream, followers: readonly Follower[]) => void;
   /** Hears of a stream that goes, while its messages are still there. */
@@ -66,7 +68,10 @@ export class BrokerState {
   constructor(options: BrokerStateOptions) {
     this.#options = options;
     this.router = new Router(options.compilePattern);
-    this.publishers = new PublisherRegistry(options.publisherForgotten);
+    this.publishers = new PublisherRegistry({
+      forgotten: options.publisherForgotten,
+      ...options.publisherPushedOut && { pushedOut: options.publisherPushedOut },
+    });
   }
 
   /** The bytes of all messages in all streams. */
@@ -97,6 +102,7 @@ export class BrokerState {
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, event.number + 1);
         return this.#restoration?.openPublisher(event);
       case "publisherClosed":
+        this.publishers.noteForgotten(event.lostAt ?? 0);
         return this.#restoration?.closePublisher(event);
       case "published":
         return this.#addMessages(event);
@@ -127,6 +133,7 @@ export class BrokerState {
     const counters = {
       nextStreamNumber: this.#nextStreamNumber,
       nextPublisherNumber: this.#nextPublisherNumber,
+      ...this.publishers.forgottenUntil > 0 && { forgottenUntil: this.publishers.forgottenUntil },
     };
     const { unwritten, router: { streams }, publishers: { records: publishers } } = this;
     return takePieces({ now, counters, streams, unwritten, publishers }, bytesMax);
@@ -144,6 +151,7 @@ export class BrokerState {
         this.#toldStream = undefined;
         this.#nextStreamNumber = Math.max(this.#nextStreamNumber, piece.nextStreamNumber);
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.nextPublisherNumber);
+        this.publishers.noteForgotten(piece.forgottenUntil ?? 0);
         return;
       case "stream":
         return this.#restoreStream(piece);

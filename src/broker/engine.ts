@@ -134,6 +134,10 @@ export interface PublisherOptions {
   readonly identity: string;
   /** What it is tied to. */
   readonly bind: BindFields;
+  /** The number of the last message that was sent before and may be sent again, if there is one. */
+  readonly sentUntil?: number;
+  /** How long ago the first of these was sent, in milliseconds; as long as can be if not said. */
+  readonly sentMs?: number;
 }
 
 /** A batch of a publisher, numbered. */

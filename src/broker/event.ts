@@ -42,12 +42,16 @@ export interface PublisherOpened {
   readonly type: "publisherOpened";
   readonly number: number;
   readonly identity: string;
+  /** Up to this message it is not known what was stored before; not there if that is known. */
+  readonly doubtfulUntil?: number;
 }
 
 /** A publisher has ended, or was lost for too long. */
 export interface PublisherClosed {
   readonly type: "publisherClosed";
   readonly number: number;
+  /** When it was lost, in milliseconds since 1970, if it may come back all the same. */
+  readonly lostAt?: number;
 }
 
 /** Where a batch was stored: which stream, by number and by name, and the id of the first message. */

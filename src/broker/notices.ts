@@ -40,6 +40,8 @@ interface Tally {
 export class Notices {
   readonly #report: Report | undefined;
   readonly #tallies = new WeakMap<Stream, Tally>();
+  /** Publishers that were forgotten before their time. */
+  #pushedOut: Tally | undefined;
 
   /** @param report Takes what is told; without it nothing is. */
   constructor(report?: Report) {
@@ -58,6 +60,20 @@ export class Notices {
   /** A stream is not served any more, since some of it cannot be read. */
   noteDamage({ name }: Stream, error: BrokerError): void {
     this.#report?.("a stream is not served", { stream: name, error: error.message });
+  }
+
+  /** A publisher was forgotten that may come back: more are lost than can be remembered. */
+  notePushedOut(countMax: number, now: number): void {
+    const tally = this.#pushedOut ??= { untoldCount: 0, toldAt: -Infinity };
+    tally.untoldCount++;
+    if (now < tally.toldAt + INTERVAL_MS) return;
+    this.#report?.(
+      `more than ${countMax} publishers have lost their connections: those that were lost first are ` +
+        "forgotten, and what they send again is refused with PUBLISHER_FORGOTTEN",
+      { count: tally.untoldCount },
+    );
+    tally.untoldCount = 0;
+    tally.toldAt = now;
   }
 
   /** Messages were given up: they are in the stream's dead letters, if it has any, or gone. */

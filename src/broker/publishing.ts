@@ -54,16 +54,19 @@ export class Publishing {
   }
 
   /** Opens a publisher. */
-  open(options: PublisherOptions, sink: PublisherSink): Publisher {
+  open(options: PublisherOptions, sink: PublisherSink, now: number): Publisher {
     const { router, publishers } = this.#parts.state;
     const route = router.makeRoute(options.bind);
-    return { record: publishers.open(options.identity), route, sink };
+    const { identity, sentUntil: until = 0, sentMs = now } = options;
+    const sent = until > 0 ? { until, since: now - sentMs } : undefined;
+    return { record: publishers.open(identity, sent), route, sink };
   }
 
   /** Stores a batch, unless it has been stored before; the publisher's sink hears what became of it. */
   publish(publisher: Publisher, batch: NumberedBatch, now: number): void {
     const { record } = publisher;
     record.settle(batch.settled);
+    if (record.isDoubtful(batch.sequence)) return refuseDoubtful(publisher, batch);
     if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
     const streams = publisher.route.resolve(this.#parts.state.router);
     const { flags = 0 } = batch;
@@ -82,11 +85,10 @@ export class Publishing {
 
   /** Does not store a batch, and says why. */
   refuse(publisher: Publisher, batch: NumberedBatch, error: BrokerError): void {
-    const { record, sink } = publisher;
+    const { record } = publisher;
+    if (record.isDoubtful(batch.sequence)) return refuseDoubtful(publisher, batch);
     if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
-    const sent = record.note(batch.sequence, batch.count);
-    record.conclude(sent, { storedIn: [], error });
-    record.answer(sent, () => sink.refuse(batch, error));
+    refuseNew(publisher, batch, error);
   }
 
   #store(
@@ -205,9 +207,11 @@ export class Publishing {
   /** The number of a publisher, which it gets when it stores something for the first time. */
   #numberOf(record: PublisherRecord): number {
     if (record.number === 0) {
-      const { identity } = record;
+      const { identity, doubtfulUntil } = record;
       record.number = this.#parts.state.nextPublisherNumber;
-      this.#parts.commit({ type: "publisherOpened", number: record.number, identity });
+      const { number } = record;
+      const doubt = doubtfulUntil > 0 && { doubtfulUntil };
+      this.#parts.commit({ type: "publisherOpened", number, identity, ...doubt });
     }
     return record.number;
   }
@@ -286,6 +290,27 @@ function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
       else sink.confirm(batch, storedIn, true, hasSameId);
     },
   );
+}
+
+/** Notes a batch that is not stored, and answers it. */
+function refuseNew({ record, sink }: Publisher, batch: NumberedBatch, error: BrokerError): void {
+  const sent = record.note(batch.sequence, batch.count);
+  record.conclude(sent, { storedIn: [], error });
+  record.answer(sent, () => sink.refuse(batch, error));
+}
+
+/** Refuses a batch that may have been stored before: nobody knows. */
+function refuseDoubtful(publisher: Publisher, batch: NumberedBatch): void {
+  const { sequence, count } = batch;
+  const what = count === 1
+    ? `message ${sequence}`
+    : `messages ${sequence} to ${sequence + count - 1}`;
+  const error = new BrokerError(
+    "PUBLISHER_FORGOTTEN",
+    `Cannot publish ${what} of this publisher again: it was away for so long, or so many others were, ` +
+      "that the broker has forgotten whether it was stored",
+  );
+  refuseNew(publisher, batch, error);
 }
 
 /** A batch that was stored; which ids its messages have got is not remembered. */

@@ -45,6 +45,7 @@ export class Restoration {
       this.#told = this.#add(piece.number, piece.identity);
       this.#told.restoreSequence(piece.lastSequence);
       this.#told.settle(piece.settled);
+      this.#told.doubtfulUntil = piece.doubtfulUntil ?? 0;
       return;
     }
     const record = this.#told;
@@ -63,8 +64,9 @@ export class Restoration {
   }
 
   /** Takes over a publisher. */
-  openPublisher({ number, identity }: PublisherOpened): void {
-    if (!this.#records.has(number)) this.#add(number, identity);
+  openPublisher({ number, identity, doubtfulUntil = 0 }: PublisherOpened): void {
+    if (this.#records.has(number)) return;
+    this.#add(number, identity).doubtfulUntil = doubtfulUntil;
   }
 
   /** Forgets a publisher. */

@@ -17,6 +17,8 @@ export interface CountersPiece {
   readonly nextStreamNumber: number;
   /** The number that the next publisher gets. */
   readonly nextPublisherNumber: number;
+  /** Publishers that were lost up to this time may be forgotten, in milliseconds since 1970. */
+  readonly forgottenUntil?: number;
 }
 
 /** A stream. */
@@ -50,6 +52,8 @@ export interface PublisherPiece {
   readonly lastSequence: number;
   /** It does not ask for the outcomes of messages below this number. */
   readonly settled: number;
+  /** Up to this message it is not known what was stored, but for the outcomes that are told. */
+  readonly doubtfulUntil?: number;
 }
 
 /** Numbers of a publisher's messages that were not stored although later ones were. */

@@ -87,7 +87,9 @@ function* takeMessageIds(
 
 function* takePublisher(record: PublisherRecord, bytesMax: number): Generator<SnapshotPiece> {
   const { number, identity, lastStoredSequence: lastSequence, settledSequence: settled } = record;
-  yield { piece: "publisher", number, identity, lastSequence, settled };
+  const { doubtfulUntil } = record;
+  const doubt = doubtfulUntil > 0 && { doubtfulUntil };
+  yield { piece: "publisher", number, identity, lastSequence, settled, ...doubt };
   yield* takeGaps(record, bytesMax);
   yield* takeOutcomes(record, bytesMax);
 }

@@ -85,6 +85,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     this.#outbox = new Outbox({
       number: this.#number,
       whenFull: options.whenFull,
+      now: () => uplink.clock.now(),
       schedule: () => uplink.schedule(this),
       dropSoon: () => this.#dropSoon(),
     });
@@ -253,6 +254,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
       publisher: this.#number,
       identity: this.#identity,
       bind: { routeString, bindType, ignoreCase },
+      ...this.#outbox.sentBefore,
     });
     this.#finished = undefined;
     this.#outbox.restart();

@@ -38,6 +38,8 @@ export interface OutboxOwner {
   readonly number: number;
   /** Whether calls fail, or wait, when a stream is full. */
   readonly whenFull: "error" | "wait";
+  /** Tells the time, in milliseconds. */
+  now(): number;
   /** There is something to send. */
   schedule(): void;
   /** Calls were given up: what of them is not sent has to be left out, soon. */
@@ -86,6 +88,14 @@ export class Outbox {
   /** The place of the oldest message, if there is one. */
   get ordinal(): number | undefined {
     return this.#batches[0]?.ordinal;
+  }
+
+  /** What was sent and has no answer: up to which number, and how long ago the first of it was. */
+  get sentBefore(): { readonly sentUntil: number; readonly sentMs: number } | undefined {
+    const [first] = this.#batches;
+    if (first === undefined || first.sequence === 0) return undefined;
+    const sentMs = Math.max(0, Math.ceil(this.#owner.now() - first.sentAt));
+    return { sentUntil: this.#nextSequence - 1, sentMs };
   }
 
   /** Whether a message may be stored, by its place: it was sent. */
@@ -174,7 +184,8 @@ export class Outbox {
       return;
     }
     this.#takeSent(sequence);
-    if (this.#asked.delete(batch)) this.#sendAnew(batch, limits);
+    // Whether it has them it does not know: then nothing can be sent again.
+    if (this.#asked.delete(batch) && code !== "PUBLISHER_FORGOTTEN") this.#sendAnew(batch, limits);
     else batch.refuse(error);
   }
 
@@ -188,6 +199,7 @@ export class Outbox {
     if (batch.sequence === 0) {
       batch.sequence = this.#nextSequence;
       this.#nextSequence += batch.count;
+      batch.sentAt = this.#owner.now();
     }
     this.#sentCount++;
     const { sequence, messages } = batch;

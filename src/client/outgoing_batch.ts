@@ -84,6 +84,8 @@ export class OutgoingBatch {
    * when it was refused: what was refused once is sent again under another number.
    */
   sequence = 0;
+  /** When it was sent for the first time under its number, in milliseconds. */
+  sentAt = 0;
   readonly #spare: SpareBuffers;
   readonly #ordinal: number;
   #buffer: Uint8Array;

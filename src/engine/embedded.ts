@@ -158,7 +158,7 @@ export class EmbeddedEngine implements Engine {
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher {
     const { broker } = this;
     const { now } = this.#options;
-    const publisher = broker.openPublisher(options, sink);
+    const publisher = broker.openPublisher(options, sink, now());
     return {
       publish: (batch) => broker.publish(publisher, batch, now()),
       refuse: (batch, error) => broker.refuse(publisher, batch, error),

@@ -111,6 +111,14 @@ export interface OpenPublisher {
   readonly identity: string;
   /** What it is tied to. */
   readonly bind: BindFields;
+  /**
+   * The number of the last message that it has sent over an earlier connection; not there if all
+   * messages have their answers. Whether a batch up to there was stored is asked of what the broker
+   * remembers.
+   */
+  readonly sentUntil?: number;
+  /** How long ago the first message without an answer was sent for the first time, in milliseconds. */
+  readonly sentMs?: number;
 }
 
 /** `openFollower`: a follower of this session. */
@@ -239,6 +247,8 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     publisher: fields.memberNumber("publisher"),
     identity: fields.label("identity"),
     bind: readBind(fields.object("bind")),
+    ...fields.numberIfPresent("sentUntil"),
+    ...fields.numberIfPresent("sentMs"),
   }),
   openFollower: (fields) => ({
     follower: fields.memberNumber("follower"),

@@ -71,6 +71,11 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   MESSAGE_NOT_FOUND: { fatal: false, meaning: "the stream has no message of that id" },
   /** The engine keeps messages in memory and its memory limit is reached. */
   MEMORY_FULL: { fatal: false, meaning: "the memory limit for bodies is reached" },
+  /** The broker has forgotten the publisher, and cannot tell whether this was stored before. */
+  PUBLISHER_FORGOTTEN: {
+    fatal: false,
+    meaning: "whether this was stored before is not known any more",
+  },
   /** There is no room on the broker's disk; deliveries and acknowledgements go on. */
   DISK_FULL: { fatal: false, meaning: "the broker's disk is full" },
   /** Some of the stream cannot be read from the disk; the broker's log tells where. */
@@ -113,6 +118,7 @@ export type ErrorCode =
   | "STREAM_FULL"
   | "MESSAGE_NOT_FOUND"
   | "MEMORY_FULL"
+  | "PUBLISHER_FORGOTTEN"
   | "DISK_FULL"
   | "STREAM_DAMAGED"
   | "UNKNOWN_DELIVERY"

@@ -185,7 +185,7 @@ Deno.test("BrokerState: publishers that were restored are forgotten ten minutes 
   const test = restore(snapshotOf(before));
   test.publisher("a", "back");
   test.broker.tick(test.now + 10 * 60_000);
-  assertEquals(test.events, [{ type: "publisherClosed", number: 2 }]);
+  assertEquals(test.events, [{ type: "publisherClosed", number: 2, lostAt: 1000 }]);
   const publishers = piecesOf(snapshotOf(test), "publisher");
   assertEquals(publishers.map(({ identity }) => identity), ["back"]);
 });

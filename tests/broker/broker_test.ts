@@ -5,9 +5,10 @@
  * @module
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BrokerError, STREAM_OPTIONS_DEFAULT } from "../../protocol.ts";
 import { Broker } from "../../src/broker/broker.ts";
+import { Notices } from "../../src/broker/notices.ts";
 import { batchOf } from "../support/batches.ts";
 import { assertCode } from "../support/frames.ts";
 import { RecordingFollowerSink } from "../support/recording_sinks.ts";
@@ -126,7 +127,94 @@ Deno.test("a repeated batch is known after the connection was lost, not after th
   assertEquals(third.sink.outcomes[0]?.stored, ["orders:2"]);
 });
 
-Deno.test("a repeated batch of a publisher that was lost too long ago is a new one", () => {
+Deno.test("a repeated batch of a publisher that was lost too long ago is not stored twice, but refused", () => {
+  const test = new TestBroker("orders");
+  const first = test.publisher("orders", "me");
+  first.publish("a");
+  test.broker.losePublisher(first.publisher, 1000);
+  test.now = 601_000;
+  assertEquals(test.broker.tick(test.now), Infinity);
+  for (let round = 0; round < 2; round++) {
+    const sent = { sentUntil: 2, sentMs: 600_001 };
+    const second = test.publisher("orders", "me", sent);
+    second.publishAs(1, "a");
+    second.publishAs(2, "b");
+    second.publishAs(2, "b");
+    second.publishAs(3, "new");
+    assertEquals(second.sink.outcomes.map(({ code, stored }) => code ?? stored.join()), [
+      "PUBLISHER_FORGOTTEN",
+      "PUBLISHER_FORGOTTEN",
+      "PUBLISHER_FORGOTTEN",
+      "orders:2",
+    ]);
+    test.broker.losePublisher(second.publisher, test.now);
+  }
+  // Nothing was forgotten that was sent later than that.
+  const other = test.publisher("orders", "other", { sentUntil: 1, sentMs: 500_000 });
+  other.publish("c");
+  assertEquals(other.sink.outcomes[0]?.stored, ["orders:3"]);
+});
+
+Deno.test("strangers by the thousand that come and are lost push nobody out who may come back", () => {
+  const test = new TestBroker("orders", "noise");
+  const first = test.publisher("orders", "me");
+  first.publish("a");
+  test.broker.losePublisher(first.publisher, test.now);
+  for (let index = 0; index < 10_001; index++) {
+    const stranger = test.publisher("noise", `stranger ${index}`);
+    stranger.publish("x");
+    test.broker.losePublisher(stranger.publisher, test.now);
+  }
+  const again = test.publisher("orders", "me", { sentUntil: 1, sentMs: 10 });
+  again.publish("a");
+  const outcomes = again.sink.outcomes.map(({ stored, isDuplicate }) => [...stored, isDuplicate]);
+  assertEquals(outcomes, [["orders:1", true]]);
+  assertEquals(test.broker.getStream("orders").nextId, 2);
+});
+
+Deno.test("what is in doubt about a publisher stays so when the broker is made again", () => {
+  const test = new TestBroker("orders");
+  const first = test.publisher("orders", "me");
+  first.publish("a");
+  test.broker.losePublisher(first.publisher, 1000);
+  test.now = 601_000;
+  test.broker.tick(test.now);
+  const sent = { sentUntil: 2, sentMs: 600_001 };
+  test.publisher("orders", "me", sent).publishAs(3, "new");
+  test.publisher("orders", "unknown");
+  const snapshot = [...test.broker.state.takeSnapshot(test.now)];
+  for (const how of ["events", "snapshot"]) {
+    const again = new TestBroker();
+    again.now = test.now;
+    const { state } = again.broker;
+    state.beginRestoration();
+    if (how === "events") { for (const event of test.events) state.apply(event); }
+    else for (const piece of snapshot) state.restorePiece(piece);
+    state.finishRestoration(again.now);
+    const [me, other] = ["me", "other"].map((name) => again.publisher("orders", name, sent));
+    for (const publisher of [me!, other!]) {
+      for (const sequence of [1, 2, 3]) {
+        publisher.publishAs(sequence, "x");
+      }
+    }
+    const outcomes = [me!, other!].map(({ sink }) =>
+      sink.outcomes.map(({ code, isDuplicate }) => code ?? isDuplicate)
+    );
+    const code = "PUBLISHER_FORGOTTEN";
+    assertEquals(outcomes, [[code, code, true], [code, code, false]], how);
+  }
+});
+
+Deno.test("an operator is told that publishers are pushed out, once in a while", () => {
+  const told: unknown[] = [];
+  const notices = new Notices((message, fields) => told.push([message, fields]));
+  for (let index = 0; index < 5; index++) notices.notePushedOut(100, 1000 + index);
+  notices.notePushedOut(100, 1000 + 600_000);
+  assertEquals(told.map((one) => (one as unknown[])[1]), [{ count: 1 }, { count: 5 }]);
+  assertStringIncludes(String((told[0] as unknown[])[0]), "PUBLISHER_FORGOTTEN");
+});
+
+Deno.test("a repeated batch of a publisher that was lost too long ago, and does not say so, is a new one", () => {
   const test = new TestBroker("orders");
   const first = test.publisher("orders", "me");
   first.publish("a");

@@ -28,7 +28,7 @@ import {
 /** The publishers of an earlier broker, on their way into a registry. */
 function restorePublishers() {
   const closed: number[] = [];
-  const registry = new PublisherRegistry(({ number }) => closed.push(number));
+  const registry = new PublisherRegistry({ forgotten: ({ number }) => void closed.push(number) });
   const restoration = new Restoration(registry);
   /** Where a batch was stored. */
   const storedIn = (firstId: number) => [{ stream: "orders", number: 1, firstId }];

@@ -216,6 +216,39 @@ Deno.test("members come back to a broker that was started again", async () => {
   assertEquals(second.connectionCount, 1);
 });
 
+Deno.test("thousands of publishers whose confirms are lost at the same time are stored once each", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  await using direct = await connect({ port: broker.port });
+  await direct.cursor().createStream("work");
+  const address = { hostname: "127.0.0.1", port: proxy.port };
+  await using one = await connect(address);
+  await using other = await connect(address);
+  proxy.isStalled = true;
+  const publishers = [one, other].flatMap((connection) =>
+    Array.from({ length: 6000 }, () => connection.publisher("work"))
+  );
+  const sent = publishers.map((publisher, index) => publisher.sendMessage(index));
+  const isStored = async () =>
+    (await direct.cursor().getStream("work")).nextId === publishers.length + 1;
+  await until("all are stored", isStored);
+  let isSaid = false;
+  proxy.onClientBytes = (bytes) => {
+    // The broker must be told that these are no new publishers, or it could not tell them apart.
+    isSaid ||= /"sentUntil":1,"sentMs":\d+/.test(new TextDecoder().decode(bytes));
+    return true;
+  };
+  await withRandom(0, async () => {
+    proxy.cut();
+    proxy.isStalled = false;
+    const receipts = await deadline(Promise.all(sent), PATIENCE_MS);
+    const ids = receipts.map(({ streams }) => streams[0]!.id);
+    assertEquals(new Set(ids).size, publishers.length);
+  });
+  assert(await isStored());
+  assert(isSaid);
+});
+
 Deno.test("a broker that falls silent is left, and found again", async () => {
   await using broker = await startBroker({ heartbeatMs: 40, heartbeatTimeoutMs: 150 });
   await using proxy = new Proxy(broker.port);

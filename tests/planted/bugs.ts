@@ -458,4 +458,27 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: "",
     found: tests("broker"),
   },
+  {
+    what: "a publisher that was forgotten is taken for a new one",
+    file: "src/broker/publisher_registry.ts",
+    from: "if (mayBeForgotten) record.doubtfulUntil = sent.until;",
+    to: "void mayBeForgotten;",
+    found: tests("broker", "engine/memory_test.ts"),
+  },
+  {
+    what: "that publishers were forgotten is itself forgotten in a restart",
+    file: "src/broker/broker_state.ts",
+    from: "        this.publishers.noteForgotten(piece.forgottenUntil ?? 0);\n",
+    to: "",
+    found: tests("engine/journal_conformance_test.ts"),
+  },
+  {
+    what: "a batch of which nobody knows whether it was stored is confirmed",
+    file: "src/broker/publishing.ts",
+    from:
+      "    if (record.isDoubtful(batch.sequence)) return refuseDoubtful(publisher, batch);\n    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);\n    const streams",
+    to:
+      "    if (record.isDoubtful(batch.sequence)) return repeatOutcome(publisher, batch);\n    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);\n    const streams",
+    found: tests("broker"),
+  },
 ];

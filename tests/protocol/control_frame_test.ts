@@ -68,7 +68,13 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
     follower: number32,
     details,
   }, { ...plain, requiredKeys: ["code", "message"] }),
-  openPublisher: fc.record({ publisher: number32, identity: label, bind }, plain),
+  openPublisher: fc.record({
+    publisher: number32,
+    identity: label,
+    bind,
+    sentUntil: number64,
+    sentMs: number64,
+  }, { ...plain, requiredKeys: ["publisher", "identity", "bind"] }),
   openFollower: fc.record({
     follower: number32,
     name: label,

@@ -56,6 +56,7 @@ Deno.test("what answers one command ends no session, everything else does", () =
     "MESSAGE_TOO_LARGE",
     "NO_MATCHING_STREAM",
     "PUBLISHER_CLOSED",
+    "PUBLISHER_FORGOTTEN",
     "REPLY_TIMEOUT",
     "STALE_DELIVERY",
     "STREAM_DAMAGED",

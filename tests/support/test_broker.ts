@@ -13,6 +13,7 @@ import type {
   TagRange,
 } from "../../protocol.ts";
 import { Broker } from "../../src/broker/broker.ts";
+import type { PublisherOptions } from "../../src/broker/engine.ts";
 import type { StoreOutcome } from "../../src/broker/broker_parts.ts";
 import type { Publisher } from "../../src/broker/publishing.ts";
 import type { Event, Moved, Stored } from "../../src/broker/event.ts";
@@ -47,11 +48,11 @@ export class TestPublisher {
 
   constructor(
     broker: Broker,
-    options: { identity: string; bind: BindFields; now: () => number },
+    options: PublisherOptions & { readonly now: () => number },
   ) {
     this.#broker = broker;
     this.#now = options.now;
-    this.publisher = broker.openPublisher(options, this.sink);
+    this.publisher = broker.openPublisher(options, this.sink, options.now());
   }
 
   /** Publishes texts, or bodies of so many bytes, as one batch with the next numbers. */
@@ -173,9 +174,13 @@ export class TestBroker {
     this.broker.createStream(stream, options, () => {});
   }
 
-  publisher(bind: TestBind, identity: string = "publisher"): TestPublisher {
+  publisher(
+    bind: TestBind,
+    identity: string = "publisher",
+    sent: { readonly sentUntil?: number; readonly sentMs?: number } = {},
+  ): TestPublisher {
     const now = () => this.now;
-    return new TestPublisher(this.broker, { identity, bind: bindOf(bind), now });
+    return new TestPublisher(this.broker, { identity, bind: bindOf(bind), now, ...sent });
   }
 
   follower(

@@ -18,6 +18,7 @@ import type {
   EngineFollower,
   EnginePublisher,
   NumberedBatch,
+  PublisherOptions,
 } from "../../../src/broker/engine.ts";
 import { batchOf, encodeBatch, textsOf } from "../../support/batches.ts";
 import { RecordingFollowerSink, RecordingPublisherSink } from "../../support/recording_sinks.ts";
@@ -46,8 +47,8 @@ export class Publishing {
   #sequence = 1;
   #batchCount = 0;
 
-  constructor(engine: Engine, bind: TestBind, identity: string) {
-    this.port = engine.openPublisher({ identity, bind: bindOf(bind) }, this.sink);
+  constructor(engine: Engine, bind: TestBind, options: Omit<PublisherOptions, "bind">) {
+    this.port = engine.openPublisher({ ...options, bind: bindOf(bind) }, this.sink);
   }
 
   /** Sends a batch with the next numbers, and waits for nothing. */
@@ -209,8 +210,12 @@ export class EngineUse {
     return offsets.map((offset) => readProperties(entries, offset));
   }
 
-  publisher(bind: TestBind, identity: string = "publisher"): Publishing {
-    return new Publishing(this.engine, bind, identity);
+  publisher(
+    bind: TestBind,
+    identity: string = "publisher",
+    sent: Pick<PublisherOptions, "sentUntil" | "sentMs"> = {},
+  ): Publishing {
+    return new Publishing(this.engine, bind, { identity, ...sent });
   }
 
   follower(

@@ -146,6 +146,24 @@ export function registerRepetitionTests(test: Register): void {
     assertEquals(await second.outcomes(), ["orders:1 again", "orders:3"]);
   });
 
+  test("who was away for too long is told so, and nothing of it is stored twice", async (use) => {
+    await use.create("orders");
+    const first = use.publisher("orders", "me");
+    await first.store("a", "b");
+    first.port.lose();
+    use.advance(10 * 60_000);
+    await use.fence();
+    const sent = { sentUntil: 3, sentMs: 10 * 60_000 + 5 };
+    const second = use.publisher("orders", "me", sent);
+    for (const text of ["a", "b", "c", "new"]) second.send(text);
+    const forgotten = "PUBLISHER_FORGOTTEN";
+    assertEquals(await second.outcomes(), [forgotten, forgotten, forgotten, "orders:3"]);
+    // What was sent for the first time a short while ago was not forgotten: it never came.
+    const other = use.publisher("orders", "other", { sentUntil: 3, sentMs: 1000 });
+    other.send("d");
+    assertEquals(await other.outcomes(), ["orders:4"]);
+  });
+
   test("a batch repeated over another connection before its outcome is known is stored once", async (use) => {
     await use.create("orders");
     const [first, second] = [use.publisher("orders", "me"), use.publisher("orders", "me")];

@@ -21,6 +21,24 @@ export function registerRestartTests(test: Register): void {
     }
   });
 
+  test("after a restart, it is known that publishers were forgotten, and when", async (use) => {
+    await use.create("orders");
+    const first = use.publisher("orders", "me");
+    await first.store("a");
+    first.port.lose();
+    use.advance(10 * 60_000);
+    await use.fence();
+    for (let round = 0; round < 3; round++) {
+      await use.restart();
+      const again = use.publisher("orders", "me", { sentUntil: 1, sentMs: 10 * 60_000 + 5 });
+      again.send("a");
+      assertEquals(await again.outcomes(), ["PUBLISHER_FORGOTTEN"]);
+      const other = use.publisher("orders", `other ${round}`, { sentUntil: 1, sentMs: 5 });
+      other.send("b");
+      assertEquals(await other.outcomes(), [`orders:${2 + round}`]);
+    }
+  });
+
   test("after a restart, delayed messages are, until their time has come", async (use) => {
     await use.create("orders");
     await use.publisher("orders").storeWished(

@@ -193,8 +193,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "a repetition is confirmed before the original is durable",
     file: "src/broker/publishing.ts",
-    from: "record.answer(record.recall(batch.sequence) ?? forgottenBatch(batch), (",
-    to: "record.answer(forgottenBatch(batch), (",
+    from: "record.recall(batch.sequence) ?? forgottenBatch(batch),",
+    to: "forgottenBatch(batch),",
     found: tests("broker", "engine/journal_conformance_test.ts"),
   },
   {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
 import {
   BODY_BYTES_MAX,
   BrokerError,
@@ -17,9 +16,12 @@ import {
   type Welcome,
   writeControlFrame,
 } from "../../protocol.ts";
+import { systemClock } from "../transport/clock.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import { Heartbeat } from "../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../transport/link.ts";
+import { whenAborted } from "./call_options.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
 
 /** What happens in an open session. */
 export interface SessionEvents {
@@ -67,14 +69,22 @@ export class BrokerSession implements LinkOwner {
     limits: { timeoutMs: number; signal: AbortSignal | undefined },
   ): Promise<{ session: BrokerSession; welcome: Welcome }> {
     const session = new BrokerSession(duplex, client);
+    const { timeoutMs, signal } = limits;
+    const { promise, reject } = session.#welcomed;
+    const timer = new DeadlineTimer(systemClock, systemClock.now() + timeoutMs, () => {
+      reject(new DOMException(`no welcome within ${timeoutMs} ms`, "TimeoutError"));
+    });
+    const forget = signal && !signal.aborted && whenAborted(signal, () => reject(signal.reason));
+    if (signal?.aborted) reject(signal.reason);
     try {
-      const { timeoutMs, signal } = limits;
-      const { promise } = session.#welcomed;
-      return { session, welcome: await deadline(promise, timeoutMs, signal && { signal }) };
+      return { session, welcome: await promise };
     } catch (error) {
       session.link.close();
       await session.#ended;
       throw error;
+    } finally {
+      timer.cancel();
+      if (forget) forget();
     }
   }
 

@@ -5,6 +5,7 @@
  */
 
 import type { Clock, ClockTimer } from "../transport/clock.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
 
 /** Ends a wait when nothing has moved for a time. */
 export class ClosingPatience {
@@ -37,7 +38,7 @@ export class ClosingPatience {
 
   #arm(): void {
     const at = this.#clock.now() + this.#drainMs;
-    this.#timer = this.#clock.setTimer(at, () => this.#look());
+    this.#timer = new DeadlineTimer(this.#clock, at, () => this.#look());
   }
 
   #look(): void {

@@ -28,6 +28,7 @@ import { ClientFollower } from "./client_follower.ts";
 import { ClientPublisher } from "./client_publisher.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { Cursor } from "./cursor.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
 import type { Follower, FollowerOptions } from "./follower.ts";
 import { type Publisher, type PublisherOptions, resolvePublisherOptions } from "./publisher.ts";
 import { type BrokerInfo, type CloseReason, type ConnectionStatus, StatusBoard } from "./status.ts";
@@ -404,14 +405,14 @@ async function withTimeout(
   signal: AbortSignal | undefined,
 ): Promise<Duplex> {
   const limit = new AbortController();
-  const timer = setTimeout(() => {
+  const timer = new DeadlineTimer(systemClock, systemClock.now() + timeoutMs, () => {
     limit.abort(new DOMException(`no connection within ${timeoutMs} ms`, "TimeoutError"));
-  }, timeoutMs);
+  });
   try {
     const signals = signal === undefined ? [limit.signal] : [signal, limit.signal];
     return await dial(AbortSignal.any(signals));
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
   }
 }
 

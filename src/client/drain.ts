@@ -4,7 +4,9 @@
  * @module
  */
 
+import { systemClock } from "../transport/clock.ts";
 import { type CloseOptions, resolveDrainTime, whenAborted } from "./call_options.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
 
 /** The time that handlers have. Several calls may limit it; the first limit ends it. */
 export class Drain {
@@ -28,8 +30,9 @@ export class Drain {
     const drainMs = resolveDrainTime(options);
     const { signal } = options;
     if (drainMs === 0 || signal?.aborted) return this.end();
-    const timer = setTimeout(() => this.end(), drainMs);
-    this.#cleanUps.push(() => clearTimeout(timer));
+    // By the system's clock: one that stands still would keep tests from ending.
+    const timer = new DeadlineTimer(systemClock, systemClock.now() + drainMs, () => this.end());
+    this.#cleanUps.push(() => timer.cancel());
     if (signal !== undefined) this.#cleanUps.push(whenAborted(signal, () => this.end()));
   }
 

@@ -19,6 +19,7 @@ import type { Link } from "../transport/link.ts";
 import { whenAborted } from "./call_options.ts";
 import { traceCaller } from "./caller_trace.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
 import type { BatchWaiter } from "./outgoing_batch.ts";
 import { ReceivedReply, type Reply } from "./reply.ts";
 import { type RequestOptions, resolveRequestOptions } from "./request.ts";
@@ -256,7 +257,7 @@ export class PendingRequests {
     if (at >= this.#ringsAt) return;
     this.#timer?.cancel();
     this.#ringsAt = at;
-    this.#timer = this.#way.clock.setTimer(at, () => this.#ring());
+    this.#timer = new DeadlineTimer(this.#way.clock, at, () => this.#ring());
   }
 
   /** Some may have waited long enough; those that were answered meanwhile are not there any more. */

@@ -406,6 +406,52 @@ Deno.test("a reply in time keeps the timeout from coming, and one that is late i
   await second!.reply("late", { confirm: true });
 });
 
+/** Lets this process stand still as soon as a proxy has passed on what the broker sends with a text. */
+function standStill(proxy: Proxy, text: string, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const decoder = new TextDecoder();
+  proxy.onBrokerBytes = (bytes) => {
+    if (!decoder.decode(bytes).includes(text)) return true;
+    proxy.onBrokerBytes = () => true;
+    // The bytes are in the client's socket then.
+    queueMicrotask(() => {
+      const end = performance.now() + ms;
+      while (performance.now() < end);
+      resolve();
+    });
+    return true;
+  };
+  return promise;
+}
+
+Deno.test("a reply that has come while the process stood still is no REPLY_TIMEOUT", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  await using requester = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await using responder = await broker.connect();
+  await requester.cursor().createStream("work");
+  const { ended, follower } = answer(responder, "work", () => "the answer");
+  const stood = standStill(proxy, "the answer", 500);
+  const publisher = requester.publisher("work");
+  const asked = publisher.request("a", { timeoutMs: 300 });
+  assertEquals((await deadline(asked, PATIENCE_MS)).body, "the answer");
+  await stood;
+  await follower.close();
+  await ended;
+});
+
+Deno.test("a welcome that has come while the process stood still is in time", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  const stood = standStill(proxy, "heartbeatMs", 500);
+  await using _connection = await connect({
+    hostname: "127.0.0.1",
+    port: proxy.port,
+    connectTimeoutMs: 300,
+  });
+  await stood;
+});
+
 Deno.test("a signal ends the waiting, and what stands in line is never sent", async () => {
   await using broker = await startBroker();
   await using connection = await broker.connect();

@@ -1,0 +1,32 @@
+/**
+ * A deadline for something that comes over a socket. When this process has stood still (it computed, or
+ * was suspended), timers are due before sockets are read: what came in time would be taken for late. So
+ * the event loop has one more turn before anything is judged.
+ *
+ * @module
+ */
+
+import { clearImmediate, setImmediate } from "node:timers";
+import type { Clock, ClockTimer } from "../transport/clock.ts";
+
+/** Judges when a deadline has come, and what came in time has been read. */
+export class DeadlineTimer implements ClockTimer {
+  readonly #timer: ClockTimer;
+  #turn: ReturnType<typeof setImmediate> | undefined;
+
+  /**
+   * @param clock The time that it goes by.
+   * @param at The deadline.
+   * @param judge What to do then.
+   */
+  constructor(clock: Clock, at: number, judge: () => void) {
+    this.#timer = clock.setTimer(at, () => {
+      this.#turn = setImmediate(judge);
+    });
+  }
+
+  cancel(): void {
+    this.#timer.cancel();
+    clearImmediate(this.#turn);
+  }
+}

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertGreater } from "@std/assert";
+import manifest from "../deno.json" with { type: "json" };
 import { findMistakes, parse } from "./support/source_rules.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -53,6 +54,20 @@ Deno.test("no test measures the memory of a process that it shares with others",
   );
   assertEquals(found.map(([path]) => path), []);
   assertEquals(measure.test("const { external, rss } = Deno.memoryUsage();"), true);
+});
+
+Deno.test("every file with tests is an entry, or beside a suite that imports it", async () => {
+  const files = new Map<string, string>();
+  for (const folder of ["tests/", "examples/"]) await readSources(folder, files);
+  const entries = new Set(manifest.test.include);
+  const tests = [...files.keys()].filter((path) => path.endsWith("_test.ts"));
+  const lost = tests.filter((path) => {
+    const suite = path.replace(/[^/]*$/, "suite.ts");
+    return !entries.has(path) && !(entries.has(suite) && files.has(suite));
+  });
+  assertGreater(tests.length, 100);
+  assertEquals(lost, []);
+  assertEquals([...entries].filter((path) => !files.has(path)), []);
 });
 
 /** A module with a module doc. */

@@ -209,6 +209,7 @@ export * from "./src/protocol/limits.ts";
 export * from "./src/protocol/message_frame.ts";
 export * from "./src/protocol/page.ts";
 export * from "./src/protocol/properties.ts";
+export * from "./src/protocol/settled_times.ts";
 export * from "./src/protocol/reply_frame.ts";
 export * from "./src/protocol/request_frame.ts";
 export * from "./src/protocol/spelling.ts";

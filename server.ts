@@ -230,6 +230,7 @@ class Server implements BrokerServer {
     const traffic = this.#traffic;
     if (traffic === undefined) return undefined;
     return this.#clock.attach?.({
+      noteDateSet: () => this.#ticker.hasten(this.#clock.now()),
       get activity() {
         return traffic.count;
       },
@@ -268,6 +269,7 @@ async function start(
   clock: Clock = systemClock,
 ): Promise<Server> {
   const now = () => clock.now();
+  const dateNow = clock.dateNow && (() => clock.dateNow!());
   let server: Server | undefined;
   const fail = (cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -276,7 +278,7 @@ async function start(
     server?.fail(new Error(message, { cause }));
   };
   const hasten = (at: number) => server?.hasten(at);
-  const engine = await openEngine(settings, { now, log, fail, hasten });
+  const engine = await openEngine(settings, { now, dateNow, log, fail, hasten });
   try {
     server = new Server(settings, { log, engine, clock });
   } catch (error) {
@@ -294,8 +296,9 @@ async function start(
 /** The only place that names an engine. */
 async function openEngine(
   { storage }: Settings,
-  { now, log, fail, hasten }: {
+  { now, dateNow, log, fail, hasten }: {
     readonly now: () => number;
+    readonly dateNow: (() => number) | undefined;
     readonly log: Log;
     readonly fail: (cause: unknown) => void;
     readonly hasten: (at: number) => void;
@@ -304,7 +307,7 @@ async function openEngine(
   const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
   if (storage.engine === "memory") {
     const report = (message: string, fields: LogFields) => log.warning(message, fields);
-    return new MemoryEngine({ memoryLimit, now, hasten, report });
+    return new MemoryEngine({ memoryLimit, now, dateNow, hasten, report });
   }
   try {
     const disk = DenoDisk.open(directory);
@@ -316,6 +319,7 @@ async function openEngine(
       intervalMs,
       memoryLimit,
       now,
+      dateNow,
       diskNow: systemClock.now,
       hasten,
       report,

@@ -8,6 +8,7 @@
 import { findFlags, PRIORITY_FLAG, PropertyFlag } from "../../protocol.ts";
 import type {
   Acknowledged,
+  ClockRead,
   Dropped,
   Failed,
   Moved,
@@ -17,6 +18,7 @@ import type {
   Transferred,
 } from "./event.ts";
 import type { Event } from "./event.ts";
+import { Calendar } from "./calendar.ts";
 import type { Follower } from "./follower.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
@@ -56,6 +58,8 @@ export class BrokerState {
   readonly publishers: PublisherRegistry;
   /** What is decided about streams and not written. */
   readonly unwritten: UnwrittenStreams = new UnwrittenStreams();
+  /** What the machine's clock says. */
+  readonly calendar: Calendar = new Calendar();
   readonly #options: BrokerStateOptions;
   /** What is being made again of events; not there once that is done. */
   #restoration: Restoration | undefined;
@@ -63,6 +67,8 @@ export class BrokerState {
   #toldStream: Stream | undefined;
   #nextStreamNumber = 1;
   #nextPublisherNumber = 1;
+  /** The latest time of the rules that anything tells of. */
+  #lastAt = -Infinity;
   #bytes = 0;
 
   constructor(options: BrokerStateOptions) {
@@ -116,10 +122,25 @@ export class BrokerState {
       case "failed":
         return this.#noteFailure(event);
       case "expirySet":
-        return this.router.getNumbered(event.number)?.restoration?.noteExpiry(event, event.at);
+        return this.router.getNumbered(event.number)?.restoration?.noteExpiry(event);
       case "attempted":
         return this.router.getNumbered(event.number)?.restoration?.note(event);
+      case "clockRead":
+        return this.#readClock(event);
     }
+  }
+
+  /**
+   * What time it is by the rules after all that was made again. Their time goes on where it was last,
+   * so that spans need no other end; what the machine's clock says has passed since, if it has.
+   *
+   * @param date What the machine's clock says.
+   */
+  continueTime(date: number): number {
+    if (this.#lastAt === -Infinity) return date;
+    const now = Math.max(this.#lastAt, this.calendar.timeOf(date));
+    this.calendar.aheadMs = Math.round(date - now);
+    return now;
   }
 
   /**
@@ -130,7 +151,9 @@ export class BrokerState {
    * @param bytesMax About how many bytes a piece may have.
    */
   takeSnapshot(now: number, bytesMax?: number): Iterable<SnapshotPiece> {
+    const { aheadMs } = this.calendar;
     const counters = {
+      clock: { at: Math.floor(Math.max(now, this.#lastAt)), aheadMs },
       nextStreamNumber: this.#nextStreamNumber,
       nextPublisherNumber: this.#nextPublisherNumber,
       ...this.publishers.forgottenUntil > 0 && { forgottenUntil: this.publishers.forgottenUntil },
@@ -149,6 +172,7 @@ export class BrokerState {
     switch (piece.piece) {
       case "counters":
         this.#toldStream = undefined;
+        if (piece.clock !== undefined) this.#readClock(piece.clock);
         this.#nextStreamNumber = Math.max(this.#nextStreamNumber, piece.nextStreamNumber);
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.nextPublisherNumber);
         this.publishers.noteForgotten(piece.forgottenUntil ?? 0);
@@ -184,8 +208,9 @@ export class BrokerState {
   #addStream({ number, name, options }: Pick<StreamCreated, "number" | "name" | "options">): void {
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
     if (this.router.getNumbered(number) !== undefined) return;
+    const { calendar } = this;
     const { residency, ring } = this.#options;
-    const stream = new Stream({ number, name, residency, options, ...ring && { ring } });
+    const stream = new Stream({ number, name, residency, calendar, options, ...ring && { ring } });
     if (this.#restoration !== undefined) stream.beginRestoration();
     this.#options.streamAdded(stream, this.router.addStream(stream));
   }
@@ -226,13 +251,19 @@ export class BrokerState {
     stream.backlog.clear();
   }
 
+  #readClock({ at, aheadMs }: Pick<ClockRead, "at" | "aheadMs">): void {
+    this.#lastAt = Math.max(this.#lastAt, at);
+    this.calendar.aheadMs = aheadMs;
+  }
+
   #addMessages(event: Published): void {
-    const { publisher, sequence, settled = 0, storedIn, batch } = event;
+    const { publisher, sequence, settled = 0, storedIn, batch, storedAt } = event;
+    this.#lastAt = Math.max(this.#lastAt, storedAt);
     for (const { number, firstId, expiresAt } of storedIn) {
       const stream = this.router.getNumbered(number);
       // Deleted between its decision and now: the batch is gone with it.
       if (stream === undefined) continue;
-      const { place, flags, storedAt } = event;
+      const { place, flags } = event;
       stream.append(firstId, batch, { place, flags, storedAt, expiresAt });
       this.#bytes += batch.end - batch.start;
       this.#options.messagesAdded(stream);
@@ -257,6 +288,7 @@ export class BrokerState {
   /** Puts messages from one stream into another. */
   #transferMessages(event: Transferred): void {
     const { from, fromId, to, firstId, storedAt, expiresAt, batch, place } = event;
+    this.#lastAt = Math.max(this.#lastAt, storedAt);
     const source = this.router.getNumbered(from);
     if (source !== undefined) this.#forget(source, fromId, batch.count);
     const target = this.router.getNumbered(to);

@@ -155,13 +155,25 @@ export interface Failed {
   readonly priority?: number | undefined;
 }
 
-/** Consecutive messages of a stream expire at a time, in milliseconds since 1970. */
+/** Consecutive messages of a stream expire at a time. */
 export interface ExpirySet {
   readonly type: "expirySet";
   readonly number: number;
   readonly firstId: number;
   readonly count: number;
+  /** When; 0 if their time is over. */
   readonly at: number;
+  /** Whether that is what the machine's clock says then, and not a time of the rules. */
+  readonly isDated?: true;
+}
+
+/** The machine's clock was read: so far it is ahead of the time of the rules from now on. */
+export interface ClockRead {
+  readonly type: "clockRead";
+  /** When, by the time of the rules. */
+  readonly at: number;
+  /** By how many milliseconds the machine's clock was ahead; negative if it was behind. */
+  readonly aheadMs: number;
 }
 
 /** What is told of messages, and takes some bytes only. */
@@ -184,4 +196,5 @@ export type Event =
   | Attempted
   | Dropped
   | Failed
-  | ExpirySet;
+  | ExpirySet
+  | ClockRead;

@@ -67,7 +67,9 @@ function explainStream(stream: Stream, now: number): string[] {
   if (full !== undefined) sentences.push(full);
   if (sentences.length > 0) return sentences;
   return [
-    `Messages move: ${say(readyCount, "is", "are")} about to be delivered at ${formatTime(now)}.`,
+    `Messages move: ${say(readyCount, "is", "are")} about to be delivered at ${
+      formatTime(stream, now)
+    }.`,
   ];
 }
 
@@ -103,7 +105,7 @@ function explainCredit(stream: Stream, followers: readonly Follower[]): string[]
           say(pending.count, "message", "messages")
         } of ${creditMessages}` +
           ` that it may hold, message ${oldest.firstId} of "${oldest.stream.name}" since ` +
-          `${formatTime(oldest.deliveredAt)}.`,
+          `${formatTime(stream, oldest.deliveredAt)}.`,
       );
     }
   }
@@ -143,10 +145,12 @@ function explainHolder(stream: Stream, followers: readonly Follower[], id: numbe
     const run = pending.runs.find((run) =>
       run.stream === stream && id >= run.firstId && id < run.firstId + run.count
     );
-    if (run !== undefined) return `of follower "${name}" since ${formatTime(run.deliveredAt)}`;
+    if (run !== undefined) {
+      return `of follower "${name}" since ${formatTime(stream, run.deliveredAt)}`;
+    }
   }
   const [delay] = stream.delayed.find(id, id + 1);
-  if (delay !== undefined) return `that has failed and is due at ${formatTime(delay.at)}`;
+  if (delay !== undefined) return `that has failed and is due at ${formatTime(stream, delay.at)}`;
   const isReady = stream.ready.list(id, id + 1).length > 0;
   return isReady ? "that is ready" : "on its way to another stream";
 }
@@ -162,11 +166,11 @@ function readKey({ backlog }: Stream, id: number): string {
   }
 }
 
-function explainDelay({ delayed }: Stream): string {
-  const { messageCount, nextAt } = delayed;
+function explainDelay(stream: Stream): string {
+  const { messageCount, nextAt } = stream.delayed;
   const first = messageCount === 1 ? "it is" : "the first of them is";
   return `${say(messageCount, "message is", "messages are")} delayed; ${first} due at ` +
-    `${formatTime(nextAt)}.`;
+    `${formatTime(stream, nextAt)}.`;
 }
 
 /** Who holds what is pending. */
@@ -179,7 +183,7 @@ function explainHolders(
   const holders = followers.flatMap(({ name, pending }) => {
     const runs = pending.runs.filter((run) => run.stream === stream);
     const count = runs.reduce((sum, run) => sum + run.count, 0);
-    const since = formatTime(runs[0]?.deliveredAt ?? 0);
+    const since = formatTime(stream, runs[0]?.deliveredAt ?? 0);
     return count === 0 ? [] : [{ count, who: `follower "${name}" since ${since}` }];
   });
   if (holders.length === 0) {
@@ -206,7 +210,8 @@ function say(count: number, one: string, many: string): string {
 }
 
 /** A time as people and programs read it. */
-function formatTime(at: number): string {
+function formatTime({ calendar }: Stream, time: number): string {
+  const at = calendar.dateOf(time);
   // A time to live may reach beyond what a calendar knows.
   return new Date(Math.min(at, 8.64e15)).toISOString();
 }

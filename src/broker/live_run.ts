@@ -16,7 +16,7 @@ import {
   joinRanges,
   subtractRanges,
 } from "./id_ranges.ts";
-import type { TimedRun } from "./timed_runs.ts";
+import type { DatedRun } from "./dated_runs.ts";
 import type { Segment } from "./pager.ts";
 import type { ReadyRun } from "./ready_list.ts";
 import { SET_BY_STREAM, type Stream } from "./stream.ts";
@@ -78,7 +78,7 @@ function gatherFacts(
   return (range) => [
     ...[...returned, ...pending].flatMap((run) => listAttempted(number, run, range)),
     ...listFailed(number, { failed, held, returned, pending }, range),
-    ...listExpiries(number, expiring, range),
+    ...listExpiries(stream, expiring, range),
     ...listOverdue(stream, range),
   ];
 }
@@ -111,7 +111,7 @@ interface KnownFailures {
   /** By id. */
   readonly failed: readonly (readonly [id: number, failure: Failure])[];
   /** Which of them are held back, by id. */
-  readonly held: readonly TimedRun[];
+  readonly held: readonly DatedRun[];
   /** How often those were worked on that are ready again, by id. */
   readonly returned: readonly ReadyRun[];
   /** How often those were worked on that followers hold; what comes later counts. */
@@ -139,10 +139,15 @@ function listFailed(
 }
 
 /** When messages expire, as far as they do not say so themselves. */
-function listExpiries(number: number, expiring: readonly TimedRun[], range: IdRange): ExpirySet[] {
+function listExpiries(
+  { number, calendar }: Stream,
+  expiring: readonly DatedRun[],
+  range: IdRange,
+): ExpirySet[] {
   return expiring.flatMap((run) =>
     intersectRanges(range, [run]).map((part): ExpirySet => {
-      return { type: "expirySet", number, ...part, at: run.at };
+      if (!run.isDated) return { type: "expirySet", number, ...part, at: run.at };
+      return { type: "expirySet", number, ...part, at: calendar.dateOf(run.at), isDated: true };
     })
   );
 }

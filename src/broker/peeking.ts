@@ -81,6 +81,7 @@ function makeDescriber(
       .filter((run) => run.stream === stream && isShown(run))
       .map(({ firstId, count, attempts }) => ({ firstId, count, attempts, name }))
   ).sort(byFirstId);
+  const { calendar } = stream;
   const delayed = stream.delayed.find(from, toId);
   const returned = stream.listReturned(from, toId).sort(byFirstId);
   return (id) => {
@@ -89,7 +90,9 @@ function makeDescriber(
       return { id, state: "pending", attempts: holder.attempts, follower: holder.name };
     }
     const hold = findRange(delayed, id);
-    if (hold !== undefined) return { id, state: "delayed", attempts: hold.note, dueAt: hold.at };
+    if (hold !== undefined) {
+      return { id, state: "delayed", attempts: hold.note, dueAt: calendar.dateOf(hold.at) };
+    }
     return { id, state: "ready", attempts: findRange(returned, id)?.attempts ?? 0 };
   };
 }

@@ -73,7 +73,11 @@ function addEntries(
   let left = countMax;
   for (const { stream, firstId, count, attempts, deliveredAt, deadline } of runs) {
     const ageMs = Math.max(0, Math.round(now - deliveredAt));
-    const times = { deliveredAt: Math.floor(deliveredAt), ageMs, deadline: Math.ceil(deadline) };
+    const times = {
+      deliveredAt: Math.floor(stream.calendar.dateOf(deliveredAt)),
+      ageMs,
+      deadline: Math.ceil(stream.calendar.dateOf(deadline)),
+    };
     for (let index = 0; index < count; index++) {
       if (left-- === 0) return countMax;
       const id = firstId + index;

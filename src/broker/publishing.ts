@@ -72,7 +72,7 @@ export class Publishing {
     const { flags = 0 } = batch;
     let messageId: string | undefined;
     if (flags !== 0) {
-      if (flags & SPAN_FLAGS) settleTimes(batch, now);
+      if (flags & SPAN_FLAGS) settleTimes(batch, now, this.#parts.state.calendar.aheadMs);
       messageId = readMessageId(batch, flags);
     }
     const duplicates = messageId === undefined ? [] : findDuplicates(streams, messageId, now);

@@ -13,6 +13,8 @@ import type { StreamOptionsInput } from "../../protocol.ts";
 /** The first piece: what is the broker's own. */
 export interface CountersPiece {
   readonly piece: "counters";
+  /** How far the machine's clock was ahead of the time of the rules, and when by those. */
+  readonly clock?: { readonly at: number; readonly aheadMs: number };
   /** The number that the next stream gets. */
   readonly nextStreamNumber: number;
   /** The number that the next publisher gets. */

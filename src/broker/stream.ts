@@ -23,6 +23,8 @@ import {
 import { Alarm } from "./alarm_clock.ts";
 import { type Attachment, AttachmentLine } from "./attachment.ts";
 import { Backlog } from "./backlog.ts";
+import { Calendar } from "./calendar.ts";
+import { DatedRuns } from "./dated_runs.ts";
 import { DedupWindow } from "./dedup_window.ts";
 import { DrainRate } from "./drain_rate.ts";
 import type { Failure } from "./failure.ts";
@@ -33,7 +35,6 @@ import { ReadyLanes } from "./ready_lanes.ts";
 import type { ReadyRun } from "./ready_list.ts";
 import type { Residency } from "./residency.ts";
 import { StreamRestoration } from "./stream_restoration.ts";
-import { TimedRuns } from "./timed_runs.ts";
 import { listTimes } from "./message_times.ts";
 
 /** How to make a stream. */
@@ -46,6 +47,8 @@ export interface StreamSetup {
   readonly nextId?: number;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
+  /** How far the machine's clock is from the time of the rules; nowhere if nothing is said. */
+  readonly calendar?: Calendar;
   /** What is set for it, as far as that is not what all streams have. */
   readonly options?: StreamOptionsInput | undefined;
   /** Does what is due in it. */
@@ -84,14 +87,16 @@ export class Stream {
   readonly name: string;
   /** The bytes of its messages. */
   readonly backlog: Backlog;
+  /** What the machine's clock says. */
+  readonly calendar: Calendar;
   /** The followers that wait for messages. */
   readonly waiting: AttachmentLine = new AttachmentLine();
   /** All followers of the stream, waiting or not. */
   readonly attachments: Set<Attachment> = new Set();
   /** The messages that are held back, with the times at which they are ready; the notes are attempts. */
-  readonly delayed: TimedRuns = new TimedRuns();
+  readonly delayed: DatedRuns;
   /** When messages expire; some may be gone already. */
-  readonly expiries: TimedRuns = new TimedRuns();
+  readonly expiries: DatedRuns;
   /** Messages whose time is over, and that a follower still holds. */
   readonly overdue: Set<number> = new Set();
   /** What went wrong with messages that are not gone. */
@@ -124,10 +129,14 @@ export class Stream {
   #damage: BrokerError | undefined;
 
   /** Creates an empty stream. */
-  constructor({ number, name, nextId = 1, residency, options, ring }: StreamSetup) {
+  constructor(setup: StreamSetup) {
+    const { number, name, nextId = 1, residency, options, ring, calendar = new Calendar() } = setup;
     this.number = number;
     this.name = name;
     this.backlog = new Backlog(residency);
+    this.calendar = calendar;
+    this.delayed = new DatedRuns(calendar);
+    this.expiries = new DatedRuns(calendar);
     this.alarm = new Alarm((now) => ring?.(this, now));
     this.#nextId = nextId;
     this.#storedNextId = nextId;
@@ -185,6 +194,11 @@ export class Stream {
     return Math.min(this.delayed.nextAt, this.expiries.nextAt, forgetAt);
   }
 
+  /** Whether something in it waits for a time of the calendar. */
+  get hasDated(): boolean {
+    return this.delayed.hasDated || this.expiries.hasDated;
+  }
+
   /** Sets what is given; what is not has what all streams have. */
   setOptions(given: StreamOptionsInput): void {
     this.#given = given;
@@ -227,7 +241,10 @@ export class Stream {
     if (details.flags === 0 && details.expiresAt === undefined) {
       return this.#ready.append(firstId, count);
     }
-    const { expiries, delayed, fresh } = listTimes(firstId, batch, details);
+    const { expiries, delayed, fresh } = listTimes(firstId, batch, {
+      ...details,
+      aheadMs: this.calendar.aheadMs,
+    });
     for (const { firstId, count, priority } of fresh) this.#ready.append(firstId, count, priority);
     for (const run of delayed) this.delayed.add(run);
     for (const run of expiries) this.expiries.add(run);
@@ -337,7 +354,7 @@ export class Stream {
 
   /** Begins to make it again of events that were written down. */
   beginRestoration(): void {
-    this.restoration = new StreamRestoration(this.backlog);
+    this.restoration = new StreamRestoration(this.backlog, this.calendar);
   }
 
   /** Makes ready what there is and is not held back: nobody holds anything. */

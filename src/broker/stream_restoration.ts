@@ -17,12 +17,15 @@ import {
   readEntrySize,
 } from "../../protocol.ts";
 import type { Backlog } from "./backlog.ts";
+import type { Calendar } from "./calendar.ts";
+import { type DatedRun, DatedRuns } from "./dated_runs.ts";
+import type { ExpirySet } from "./event.ts";
 import type { Failure } from "./failure.ts";
 import { byFirstId, findRange, type IdRange, joinRanges, subtractRanges } from "./id_ranges.ts";
 import { Keys } from "./keys.ts";
 import { type BatchTimes, listTimes } from "./message_times.ts";
 import type { Stream } from "./stream.ts";
-import { type TimedRun, TimedRuns } from "./timed_runs.ts";
+import { TimedRuns } from "./timed_runs.ts";
 
 /** What was written about messages after they were stored. */
 export interface RestoredNote extends IdRange {
@@ -44,14 +47,18 @@ export class StreamRestoration {
   #notes: RestoredNote[] = [];
   #pruneAt = NOTES_MIN;
   /** What messages say of themselves. */
-  readonly #delayed = new TimedRuns();
-  readonly #expiries = new TimedRuns();
+  readonly #delayed: DatedRuns;
+  readonly #expiries: DatedRuns;
+  readonly #calendar: Calendar;
   /** Where messages have another priority than the usual one: in the place of a time. */
   readonly #priorities = new TimedRuns();
   #hasKeys = false;
 
-  constructor(backlog: Backlog) {
+  constructor(backlog: Backlog, calendar: Calendar) {
     this.#backlog = backlog;
+    this.#calendar = calendar;
+    this.#delayed = new DatedRuns(calendar);
+    this.#expiries = new DatedRuns(calendar);
   }
 
   /** Notes what messages that are stored say of themselves. */
@@ -60,14 +67,19 @@ export class StreamRestoration {
     if (flags === 0 && times.expiresAt === undefined) return;
     if (flags & PropertyFlag.key) this.#hasKeys = true;
     if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
-    const { delayed, expiries } = listTimes(firstId, batch, { ...times, flags });
+    const { delayed, expiries } = listTimes(firstId, batch, {
+      ...times,
+      flags,
+      aheadMs: this.#calendar.aheadMs,
+    });
     for (const run of delayed) this.#delayed.add(run);
     for (const run of expiries) this.#expiries.add(run);
   }
 
   /** Notes when messages expire. */
-  noteExpiry(range: IdRange, at: number): void {
-    this.#expiries.add({ ...range, at, note: 1 });
+  noteExpiry({ firstId, count, at, isDated }: ExpirySet): void {
+    const time = isDated ? this.#calendar.timeOf(at) : at;
+    this.#expiries.add({ firstId, count, at: time, note: 1, isDated });
   }
 
   /** Notes what became of deliveries. */
@@ -131,7 +143,7 @@ export class StreamRestoration {
     now: number,
   ): IdRange[] {
     const noted = joinRanges([...notes.keys()].map((firstId) => ({ firstId, count: 1 })));
-    const parts: TimedRun[] = [];
+    const parts: DatedRun[] = [];
     for (const run of this.#delayed.removeAll()) {
       if (run.at <= now) continue;
       for (const present of this.#findPresent(run)) {
@@ -141,12 +153,12 @@ export class StreamRestoration {
     parts.sort((one, other) => one.firstId - other.firstId);
     // A message that was moved has said it twice.
     let nextId = 0;
-    for (const { firstId, count, at, priority } of parts) {
+    for (const { firstId, count, at, priority, isDated } of parts) {
       const from = Math.max(firstId, nextId);
       nextId = Math.max(nextId, firstId + count);
       if (from < firstId + count) {
         const rest = firstId + count - from;
-        stream.delayed.add({ at, firstId: from, count: rest, note: 0, priority });
+        stream.delayed.add({ at, firstId: from, count: rest, note: 0, priority, isDated });
       }
     }
     return parts;

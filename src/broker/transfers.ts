@@ -337,6 +337,7 @@ function tellStory(
     readonly now: number;
   },
 ): DeadLetter {
+  const { calendar } = stream;
   const at = Math.floor(now);
   const failure: Failure | undefined = stream.failures.get(id);
   const { firstAt = at, reasons = [], follower = "" } = failure ?? {};
@@ -345,8 +346,8 @@ function tellStory(
     id,
     attempts,
     cause,
-    firstAt,
-    lastAt: at,
+    firstAt: calendar.dateOf(firstAt),
+    lastAt: calendar.dateOf(at),
     reasons,
     ...follower !== "" && { follower },
   };

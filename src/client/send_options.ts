@@ -35,8 +35,8 @@ export interface DeliveryOptions {
    */
   readonly delayMs?: number;
   /**
-   * When to deliver the message at the earliest: a `Date`, or milliseconds since 1970. Not together
-   * with `delayMs`.
+   * When to deliver the message at the earliest: a `Date`, or milliseconds since 1970, by the clock of
+   * the broker's machine, also if that is set meanwhile. Not together with `delayMs`.
    *
    * @default {now}
    */

@@ -29,6 +29,7 @@ import type {
   RedriveCount,
   ReplySink,
 } from "../broker/engine.ts";
+import { ClockReader } from "../broker/clock_reader.ts";
 import { ReplyStreams } from "../broker/reply_streams.ts";
 import { compilePattern } from "./pattern.ts";
 
@@ -40,8 +41,10 @@ export interface EmbeddedEngineOptions extends
   > {
   /** Its name in settings and in the handshake. */
   readonly name: string;
-  /** Tells the time, in milliseconds. */
+  /** Tells a time that nobody sets, in milliseconds. */
   readonly now: () => number;
+  /** Tells what the machine's clock says, if that is something else. */
+  readonly dateNow?: (() => number) | undefined;
   /** Does something soon, but not at once. */
   readonly schedule: (work: () => void) => void;
   /** Tells why so many more bytes of messages cannot be stored beside those there are, if so. */
@@ -55,7 +58,10 @@ export class EmbeddedEngine implements Engine {
   /** The rules. */
   protected readonly broker: Broker;
   readonly #options: EmbeddedEngineOptions;
+  readonly #clockReader: ClockReader;
   readonly #replyStreams = new ReplyStreams();
+  /** By so much the time of the rules, which goes on where an earlier broker has ended, is ahead. */
+  #offsetMs = 0;
   #isWoken = false;
 
   constructor(options: EmbeddedEngineOptions) {
@@ -65,10 +71,12 @@ export class EmbeddedEngine implements Engine {
     this.#options = options;
     this.broker = new Broker({
       ...options,
+      hasten: (at) => options.hasten?.(at - this.#offsetMs),
       compilePattern,
       findObstacle: (bytes) => findObstacle?.(bytes, this.broker.bytes),
       wake: () => this.#wake(),
     });
+    this.#clockReader = new ClockReader({ state: this.broker.state, commit: options.commit });
   }
 
   createStream(name: string, options: StreamOptionsInput = {}): Promise<boolean> {
@@ -117,15 +125,15 @@ export class EmbeddedEngine implements Engine {
   }
 
   getPels(): Promise<PendingEntryList[]> {
-    return Promise.resolve(this.broker.getPels(this.#options.now()));
+    return Promise.resolve(this.broker.getPels(this.now));
   }
 
   getPel(follower: string): Promise<PendingEntry[]> {
-    return new Promise((resolve) => resolve(this.broker.getPel(follower, this.#options.now())));
+    return new Promise((resolve) => resolve(this.broker.getPel(follower, this.now)));
   }
 
   releasePel(follower: string): Promise<number> {
-    const now = this.#options.now();
+    const { now } = this;
     return new Promise((resolve) => this.broker.releasePel(follower, now, resolve));
   }
 
@@ -134,7 +142,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   redrive(name: string, ids: readonly number[]): Promise<RedriveCount> {
-    const now = this.#options.now();
+    const { now } = this;
     return new Promise((resolve, reject) =>
       this.broker.redrive(name, ids, now, (result) => {
         if (result instanceof BrokerError) reject(result);
@@ -144,7 +152,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   explain(name: string): Promise<string[]> {
-    return new Promise((resolve) => resolve(this.broker.explain(name, this.#options.now())));
+    return new Promise((resolve) => resolve(this.broker.explain(name, this.now)));
   }
 
   get steps(): number {
@@ -157,7 +165,7 @@ export class EmbeddedEngine implements Engine {
 
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher {
     const { broker } = this;
-    const { now } = this.#options;
+    const now = () => this.now;
     const publisher = broker.openPublisher(options, sink, now());
     return {
       publish: (batch) => broker.publish(publisher, batch, now()),
@@ -169,7 +177,7 @@ export class EmbeddedEngine implements Engine {
 
   openFollower(options: FollowerOptions, sink: FollowerSink): EngineFollower {
     const { broker } = this;
-    const { now } = this.#options;
+    const now = () => this.now;
     const follower = broker.openFollower(options, sink);
     const { bindType, routeString } = options.bind;
     const isMissing = bindType === "direct" && follower.attachments.size === 0;
@@ -207,10 +215,12 @@ export class EmbeddedEngine implements Engine {
   }
 
   tick(now: number): number {
-    return this.broker.tick(now);
+    this.readClock();
+    return this.broker.tick(now + this.#offsetMs) - this.#offsetMs;
   }
 
   tend(_now: number): number {
+    this.readClock();
     return Infinity;
   }
 
@@ -222,13 +232,35 @@ export class EmbeddedEngine implements Engine {
     return Promise.resolve();
   }
 
+  /** The time of the rules. */
+  protected get now(): number {
+    return this.#options.now() + this.#offsetMs;
+  }
+
+  /** What the machine's clock says. */
+  protected get date(): number {
+    const { now, dateNow = now } = this.#options;
+    return dateNow();
+  }
+
+  /** Has the time of the rules go on where it was, after everything was made again. */
+  protected continueTime(): void {
+    const now = this.broker.state.continueTime(this.date);
+    this.#offsetMs = now - this.#options.now();
+  }
+
+  /** Looks whether the machine's clock was set; `isNoted` if what it says is written in any case. */
+  protected readClock(isNoted = false): void {
+    this.#clockReader.read(this.now, this.date, isNoted);
+  }
+
   /** Dispatches once for all that happens until then. */
   #wake(): void {
     if (this.#isWoken) return;
     this.#isWoken = true;
     this.#options.schedule(() => {
       this.#isWoken = false;
-      this.broker.dispatch(this.#options.now());
+      this.broker.dispatch(this.now);
     });
   }
 }

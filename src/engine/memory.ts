@@ -14,8 +14,10 @@ import { EmbeddedEngine } from "./embedded.ts";
 export interface MemoryEngineOptions {
   /** How many bytes of messages it may keep; a batch that would go beyond is refused. */
   readonly memoryLimit: number;
-  /** Tells the time, in milliseconds. */
+  /** Tells a time that nobody sets, in milliseconds. */
   readonly now: () => number;
+  /** Tells what the machine's clock says, if that is something else. */
+  readonly dateNow?: (() => number) | undefined;
   /** Is told of a deadline that is earlier than `tick` has said. */
   readonly hasten?: (at: number) => void;
   /** Is told what an operator should look at. */
@@ -24,11 +26,12 @@ export interface MemoryEngineOptions {
 
 /** Streams in memory. */
 export class MemoryEngine extends EmbeddedEngine {
-  constructor({ memoryLimit, now, hasten, report }: MemoryEngineOptions) {
+  constructor({ memoryLimit, now, dateNow, hasten, report }: MemoryEngineOptions) {
     super({
       name: "memory",
       durability: "memory",
       now,
+      dateNow,
       ...hasten && { hasten },
       ...report && { report },
       residency: new Residency({ bytesMax: Infinity, pager: undefined }),

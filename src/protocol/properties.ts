@@ -17,12 +17,25 @@
  *  20            story: length u16, JSON; only the broker writes it
  * ```
  *
- * The broker puts times in the place of spans when it gets a batch; flags 02 and 08 are never stored.
+ * The broker puts times in the place of spans when it gets a batch. The flags 02 and 08 tell from then
+ * on that it is a time of the broker's own, which nobody sets, and not one of the calendar.
  *
  * @module
  */
 
 import type { MessageBatch } from "./batch.ts";
+import {
+  FLAGS_AT,
+  HEADER_BYTES_AT,
+  KIND_AT,
+  NUMBER_BYTES,
+  PROPERTIES_AT,
+  readSize,
+  readTime,
+  TIME_BYTES,
+  writeTime,
+  writeU32,
+} from "./entry_bytes.ts";
 import { BrokerError } from "./error.ts";
 import { LABEL_LENGTH_MAX } from "./limits.ts";
 import { findTextMistake, isUtf8 } from "./utf8.ts";
@@ -67,15 +80,6 @@ export const SPAN_MS_MAX: number = 100 * 365 * 24 * 60 * 60 * 1000;
 
 /** The latest time that a calendar knows, in milliseconds since 1970. */
 const TIME_MAX = 8.64e15;
-
-/** Where an entry's flags are, its header bytes, and what follows those eight bytes. */
-const KIND_AT = 4;
-const FLAGS_AT = 5;
-const HEADER_BYTES_AT = 6;
-const PROPERTIES_AT = 8;
-
-const TIME_BYTES = 8;
-const NUMBER_BYTES = 4;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -356,27 +360,6 @@ function badProperties(why: string): BrokerError {
   return new BrokerError("BAD_FRAME", `Cannot read a message's properties: ${why}`);
 }
 
-/** Puts times in the place of spans, in all entries of a batch that has been checked. */
-export function settleTimes(batch: MessageBatch, now: number): void {
-  const { buffer, end } = batch;
-  // Times are whole numbers; a message comes rather later than earlier.
-  const sentAt = Math.ceil(now);
-  for (let offset = batch.start; offset < end; offset += readSize(buffer, offset)) {
-    const flags = readEntryFlags(buffer, offset);
-    if ((flags & SPAN_FLAGS) === 0) continue;
-    let at = offset + PROPERTIES_AT;
-    let deliverableAt = sentAt;
-    if (flags & PropertyFlag.deliverAt) {
-      const time = readTime(buffer, at);
-      deliverableAt = flags & PropertyFlag.isDelay ? sentAt + time : Math.max(sentAt, time);
-      if (flags & PropertyFlag.isDelay) writeTime(buffer, at, deliverableAt);
-      at += TIME_BYTES;
-    }
-    if (flags & PropertyFlag.isTtl) writeTime(buffer, at, deliverableAt + readTime(buffer, at));
-    buffer[offset + FLAGS_AT] = flags & ~SPAN_FLAGS;
-  }
-}
-
 /** The flags of all entries of a batch together, with {@linkcode PRIORITY_FLAG}. */
 export function findFlags(batch: MessageBatch): number {
   const { buffer, end } = batch;
@@ -471,25 +454,4 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
 
 function readLabel(buffer: Uint8Array, at: number): string {
   return decoder.decode(buffer.subarray(at + 1, at + 1 + buffer[at]!));
-}
-
-function writeTime(buffer: Uint8Array, at: number, time: number): void {
-  writeU32(buffer, at, Math.floor(time / 2 ** 32));
-  writeU32(buffer, at + 4, time >>> 0);
-}
-
-function readTime(buffer: Uint8Array, at: number): number {
-  return readSize(buffer, at) * 2 ** 32 + readSize(buffer, at + 4);
-}
-
-function writeU32(buffer: Uint8Array, at: number, value: number): void {
-  buffer[at] = value >>> 24;
-  buffer[at + 1] = value >>> 16;
-  buffer[at + 2] = value >>> 8;
-  buffer[at + 3] = value;
-}
-
-function readSize(buffer: Uint8Array, at: number): number {
-  return ((buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) |
-    buffer[at + 3]!) >>> 0;
 }

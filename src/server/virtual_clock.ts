@@ -104,6 +104,8 @@ export class VirtualClock implements Clock {
   readonly #timers: VirtualTimer[] = [];
   readonly #stepTimeoutMs: number;
   #now: number;
+  /** By so much the calendar is ahead of the time. */
+  #aheadMs = 0;
   #isAdvancing = false;
   /** Set while what is due at once is about to be done. */
   #soon: ReturnType<typeof setImmediate> | undefined;
@@ -146,6 +148,23 @@ export class VirtualClock implements Clock {
     // A call that has failed does not keep the next one from its turn.
     this.#lastAdvance = turn.catch(() => {});
     return turn;
+  }
+
+  /** Tells what the calendar says: the time, until {@linkcode VirtualClock.setDate} is called. */
+  dateNow(): number {
+    return this.#now + this.#aheadMs;
+  }
+
+  /**
+   * Sets the calendar, as somebody does who sets a machine's clock while the broker runs. No time
+   * passes: delays, timeouts and times to live go on as they are; `deliverAt` waits for the date.
+   *
+   * @param date What the calendar says from now on, in milliseconds since 1970 or as a date.
+   * @throws {TypeError | RangeError} If that is not a time.
+   */
+  setDate(date: number | Date): void {
+    this.#aheadMs = readStart(date) - this.#now;
+    for (const user of this.#users) user.noteDateSet?.();
   }
 
   setTimer(at: number, work: () => void): ClockTimer {

@@ -13,6 +13,8 @@ export interface ClockTimer {
 
 /** Something whose work goes by a clock. */
 export interface ClockUser {
+  /** Is told that the calendar was set. */
+  noteDateSet?(): void;
   /** Grows with everything that comes in and goes out; as long as it stays, nothing moves. */
   readonly activity: number;
   /** Resolves when all that was begun is finished; gives nothing if it is so already. */
@@ -21,8 +23,13 @@ export interface ClockUser {
 
 /** Tells the time, and rings when it has come. */
 export interface Clock {
-  /** Tells the time, in milliseconds since 1970; it never goes back. */
+  /** Tells the time, in milliseconds since 1970; it never goes back, and nobody can set it. */
   now(): number;
+  /**
+   * Tells what the calendar says, in milliseconds since 1970: the machine's clock, which may be set
+   * at any time. Without it the calendar says the time.
+   */
+  dateNow?(): number;
   /**
    * Does something once when a time has come: soon if it has come already, but never during the call.
    *
@@ -78,5 +85,6 @@ function readTime(): number {
 /** The time of this machine. */
 export const systemClock: Clock = {
   now: readTime,
+  dateNow: () => Date.now(),
   setTimer: (at, work) => new SystemTimer(at, work),
 };

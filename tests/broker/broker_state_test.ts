@@ -29,6 +29,7 @@ function piecesOf<K extends SnapshotPiece["piece"]>(
 /** The number of the stream or of the publisher that an event is about. */
 function numberOf(event: Event): number {
   if (event.type === "transferred") return event.to;
+  if (event.type === "clockRead") return 0;
   return event.type === "published" ? event.publisher : event.number;
 }
 
@@ -43,7 +44,12 @@ function restore(pieces: readonly SnapshotPiece[]): TestBroker {
 
 Deno.test("BrokerState.takeSnapshot() of nothing is the beginning", () => {
   assertEquals(snapshotOf(new TestBroker()), [
-    { piece: "counters", nextStreamNumber: 1, nextPublisherNumber: 1 },
+    {
+      piece: "counters",
+      clock: { at: 1000, aheadMs: 0 },
+      nextStreamNumber: 1,
+      nextPublisherNumber: 1,
+    },
   ]);
 });
 
@@ -53,7 +59,12 @@ Deno.test("BrokerState.takeSnapshot() tells of streams and publishers, and of no
   test.publisher("nowhere", "refused").publish("z");
   test.broker.deleteStream("b", () => {});
   assertEquals(snapshotOf(test), [
-    { piece: "counters", nextStreamNumber: 3, nextPublisherNumber: 2 },
+    {
+      piece: "counters",
+      clock: { at: 1000, aheadMs: 0 },
+      nextStreamNumber: 3,
+      nextPublisherNumber: 2,
+    },
     { piece: "stream", number: 1, name: "a", nextId: 3 },
     { piece: "publisher", number: 1, identity: "me", lastSequence: 2, settled: 0 },
     { piece: "places", publisher: 1, places: [["a", 1], ["b", 1]] },
@@ -192,7 +203,12 @@ Deno.test("BrokerState: publishers that were restored are forgotten ten minutes 
 
 Deno.test("BrokerState.skipIds() leaves ids out that were used for what cannot be read", () => {
   const test = restore([
-    { piece: "counters", nextStreamNumber: 2, nextPublisherNumber: 1 },
+    {
+      piece: "counters",
+      clock: { at: 1000, aheadMs: 0 },
+      nextStreamNumber: 2,
+      nextPublisherNumber: 1,
+    },
     { piece: "stream", number: 1, name: "a", nextId: 5 },
   ]);
   test.broker.state.skipIds(1, 9);

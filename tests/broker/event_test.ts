@@ -37,6 +37,8 @@ function show(event: Event): string {
       const { number, firstId, count, attempts, dueAt, failure } = event;
       return `fail ${number}:${firstId}+${count}×${attempts} @${dueAt} ${failure.reasons.join()}`;
     }
+    case "clockRead":
+      return `clock ${event.at} ${event.aheadMs}`;
     case "expirySet":
       return `expire ${event.number}:${event.firstId}+${event.count} @${event.at}`;
     case "acknowledged":

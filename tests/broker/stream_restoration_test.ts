@@ -154,7 +154,7 @@ Deno.test("StreamRestoration: what went wrong with a message stays known when it
 
 Deno.test("StreamRestoration: when messages expire is known of those that are there", () => {
   const { stream, backlog, restoration } = restorationOf([1, 4]);
-  restoration.noteExpiry({ firstId: 2, count: 3 }, 5000);
+  restoration.noteExpiry({ type: "expirySet", number: 1, firstId: 2, count: 3, at: 5000 });
   backlog.forget(3, 1);
   finish(stream, 5);
   const found = stream.expiries.find(1, 5).sort((one, other) => one.firstId - other.firstId);

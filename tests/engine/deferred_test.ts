@@ -9,5 +9,5 @@ import { engineConformance } from "./engine_conformance.ts";
 
 engineConformance(
   "deferred",
-  (now, report) => Promise.resolve({ engine: new DeferredEngine(now, report) }),
+  (now, report, dateNow) => Promise.resolve({ engine: new DeferredEngine(now, report, dateNow) }),
 );

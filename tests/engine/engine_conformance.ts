@@ -9,6 +9,7 @@
 import type { Engine } from "../../src/broker/engine.ts";
 import type { Report } from "../../src/broker/notices.ts";
 import { registerAcknowledgementTests, registerReturnTests } from "./conformance/acknowledging.ts";
+import { registerDateRestartTests, registerDateTests } from "./conformance/dating.ts";
 import { registerDeadLetterTests } from "./conformance/dead_letters.ts";
 import {
   EngineUse,
@@ -45,12 +46,13 @@ export interface OpenedEngine {
  * Registers the tests of an engine.
  *
  * @param name The engine's name, for the tests' names.
- * @param open Gives an engine that tells the time by a function, and reports to another one.
+ * @param open Gives an engine that tells the time by a function, reports to another one, and reads
+ * the machine's clock by a third one.
  * @param survives Whether it is there again after its end.
  */
 export function engineConformance(
   name: string,
-  open: (now: () => number, report: Report) => Promise<OpenedEngine>,
+  open: (now: () => number, report: Report, dateNow: () => number) => Promise<OpenedEngine>,
   { survives = false }: { readonly survives?: boolean } = {},
 ): void {
   const test: Register = (what, run) => {
@@ -60,6 +62,7 @@ export function engineConformance(
       const { engine, reopen, dispose } = await open(
         () => clock.now,
         (message, fields) => reports.push({ message, fields }),
+        () => clock.date,
       );
       const use = new EngineUse(engine, { clock, reopen, reports });
       try {
@@ -85,6 +88,7 @@ export function engineConformance(
   registerDeadLetterTests(test);
   registerDelayTests(test);
   registerExpiryTests(test);
+  registerDateTests(test);
   registerMessageIdTests(test);
   registerLimitTests(test);
   registerTendingTests(test);
@@ -93,6 +97,7 @@ export function engineConformance(
   registerReplyTests(test);
   if (survives) {
     registerRestartTests(test);
+    registerDateRestartTests(test);
     registerOrderRestartTests(test);
     registerReplyRestartTests(test);
   }

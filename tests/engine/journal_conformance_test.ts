@@ -24,10 +24,10 @@ const variants: [what: string, options: TestJournalOptions][] = [
   ["journal, never", { level: "never" }],
 ];
 for (const [what, options] of variants) {
-  engineConformance(what, async (now, tell) => {
+  engineConformance(what, async (now, tell, dateNow) => {
     const directory = await TestDirectory.create();
     const report = forOperators(tell);
-    const open = () => openJournal(directory.openDisk(), { ...options, now, report });
+    const open = () => openJournal(directory.openDisk(), { ...options, now, dateNow, report });
     return {
       engine: await open(),
       reopen: open,
@@ -36,9 +36,10 @@ for (const [what, options] of variants) {
   }, { survives: true });
 }
 
-engineConformance("journal, tiny", async (now, tell) => {
+engineConformance("journal, tiny", async (now, tell, dateNow) => {
   const disk = new SimulatedDisk({ seed: 1 });
   const report = forOperators(tell);
-  const open = () => openJournal(disk, { segmentBytes: 2048, memoryLimit: 1, now, report });
+  const open = () =>
+    openJournal(disk, { segmentBytes: 2048, memoryLimit: 1, now, dateNow, report });
   return { engine: await open(), reopen: open };
 }, { survives: true });

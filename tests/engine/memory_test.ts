@@ -13,8 +13,8 @@ import { engineConformance } from "./engine_conformance.ts";
 
 engineConformance(
   "memory",
-  (now, report) => {
-    const engine = new MemoryEngine({ memoryLimit: 64 * 1024 * 1024, now, report });
+  (now, report, dateNow) => {
+    const engine = new MemoryEngine({ memoryLimit: 64 * 1024 * 1024, now, dateNow, report });
     return Promise.resolve({ engine });
   },
 );

@@ -13,6 +13,7 @@ import {
   type DeadLetter,
   encodeProperties,
   ENTRY_HEAD_BYTES,
+  findEntries,
   findEntryKey,
   findFlags,
   findPropertyMistake,
@@ -122,7 +123,11 @@ Deno.test("properties: what is wished is read, with times in the place of spans 
       let offset = batch.start;
       for (const one of all) {
         assertEquals(readProperties(batch.buffer, offset), expectedOf(one, NOW));
-        assertEquals(readEntryFlags(batch.buffer, offset) & 0x0a, 0, "no span is stored");
+        // They tell the times of the calendar from those of the broker.
+        const { delayMs, deliverAt = 0, ttlMs } = one;
+        const isTtl = ttlMs !== undefined && deliverAt <= NOW;
+        const spans = (delayMs === undefined ? 0 : 0x02) | (isTtl ? 0x08 : 0);
+        assertEquals(readEntryFlags(batch.buffer, offset) & 0x0a, spans);
         assertEquals(readEntryPriority(batch.buffer, offset), one.priority ?? PRIORITY_DEFAULT);
         assertEquals(readKeyOf(batch.buffer, offset), one.key);
         const { bytes } = encodeProperties(one) ?? { bytes: [] };
@@ -135,13 +140,30 @@ Deno.test("properties: what is wished is read, with times in the place of spans 
   );
 });
 
-Deno.test("settleTimes() takes the next whole millisecond, and changes no times again", () => {
+Deno.test("settleTimes() takes the next whole millisecond", () => {
   const batch = batchWith({ delayMs: 100, ttlMs: 50 });
   settleTimes(batch, NOW + 0.25);
   const expected = { deliverAt: NOW + 101, expiresAt: NOW + 151 };
   assertEquals(readProperties(batch.buffer, batch.start), expected);
-  settleTimes(batch, NOW + 5000);
-  assertEquals(readProperties(batch.buffer, batch.start), expected);
+});
+
+Deno.test("settleTimes() goes by the calendar where a message does, and by the time where not", () => {
+  const ahead = 3_600_000;
+  const batch = batchWith(
+    { deliverAt: NOW + 10, ttlMs: 50 },
+    { deliverAt: NOW + ahead + 10, ttlMs: 50 },
+    { delayMs: 10, ttlMs: 50 },
+  );
+  settleTimes(batch, NOW, ahead);
+  const found = findEntries(batch).map((offset) => {
+    const flags = readEntryFlags(batch.buffer, offset) & 0x0a;
+    return { ...readProperties(batch.buffer, offset), flags };
+  });
+  assertEquals(found, [
+    { deliverAt: NOW + 10, expiresAt: NOW + 50, flags: 0x08 },
+    { deliverAt: NOW + ahead + 10, expiresAt: NOW + ahead + 60, flags: 0 },
+    { deliverAt: NOW + 10, expiresAt: NOW + 60, flags: 0x0a },
+  ]);
 });
 
 Deno.test("a time to live counts from now on if the time of delivery is over", () => {

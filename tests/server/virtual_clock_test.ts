@@ -138,6 +138,29 @@ Deno.test("VirtualClock begins where it is told, or now", async () => {
 
 // Timers.
 
+Deno.test("VirtualClock.setDate() sets the calendar, and time stays: dates follow, delays do not", async () => {
+  const clock = new VirtualClock({ start: 1_000_000 });
+  await using broker = await serve({ port: 0, storage: { engine: "memory" }, clock });
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  await cursor.createStream("reminders");
+  const publisher = connection.publisher("reminders");
+  await publisher.sendMessage("date", { deliverAt: 1_000_000 + 3_600_000 });
+  await publisher.sendMessage("delay", { delayMs: 60_000 });
+  clock.setDate(1_000_000 + 3_600_000);
+  assertEquals([clock.now(), clock.dateNow()], [1_000_000, 4_600_000]);
+  await clock.advance(0);
+  const stand = async () => {
+    const { ready, delayed } = await cursor.getStream("reminders");
+    return [ready, delayed];
+  };
+  assertEquals(await stand(), [1, 1]);
+  clock.setDate(new Date(0));
+  await clock.advance("1m");
+  assertEquals(await stand(), [2, 0]);
+  assertThrows(() => clock.setDate(-1), RangeError);
+});
+
 Deno.test("VirtualClock rings timers in the order of their times, each at its own", async () => {
   const clock = new VirtualClock({ start: 100 });
   const log: string[] = [];

@@ -13,7 +13,7 @@ import { EmbeddedEngine } from "../../src/engine/embedded.ts";
 
 /** The rules with commits that come a turn later, in groups. */
 export class DeferredEngine extends EmbeddedEngine {
-  constructor(now: () => number, report?: Report) {
+  constructor(now: () => number, report?: Report, dateNow?: () => number) {
     let group: (() => void)[] = [];
     const defer = (finish: () => void) => {
       group.push(finish);
@@ -28,6 +28,7 @@ export class DeferredEngine extends EmbeddedEngine {
       name: "deferred",
       durability: "deferred",
       now,
+      dateNow,
       ...report && { report },
       residency: new Residency({ bytesMax: Infinity, pager: undefined }),
       store: (event, outcome) => {

@@ -34,7 +34,7 @@
  *  1 checkpoint   JSON: streams and publishers
  *                 of versions 1 to 3; read, and not written any more
  *  2 event        JSON: streamCreated, streamUpdated, streamDeleted, publisherOpened,
- *                 publisherClosed, failed or expirySet
+ *                 publisherClosed, failed, expirySet or clockRead (since version 4)
  *  3 published    publisher u32 │ count u32 │ sequence │ n × (stream u32, 0, first id)  messages
  *                 of version 1; read, and not written any more
  *  4 moved        stream u32    │ count u32 │ first id                       messages
@@ -51,7 +51,9 @@
  *  128 and more  void: what a repair has taken away. The rest of the number is the type that it had,
  *                and the meta tells as before which ids were in it; the body is not checked
  *  kinds of facts: 1 acknowledged, 2 attempted, 3 dropped
- *  times: milliseconds since 1970; 0 if there is none
+ *  times: milliseconds since 1970; 0 if there is none. They are of a time that nobody sets and that
+ *  goes on from broker to broker; clockRead tells how far the machine's clock was ahead of it. Since
+ *  version 4 messages keep the flags that tell such times from those of the calendar
  * ```
  *
  * A checkpoint is the first thing in a segment. It is cut into pieces, so that it can be written and

@@ -31,6 +31,7 @@ import { DescriptorShortageError, type Disk, DiskFullError } from "./disk.ts";
 import { DiskSpace, RESERVE_BYTES } from "./disk_space.ts";
 import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./format.ts";
 import { JournalError } from "./journal_error.ts";
+import type { JournalTime } from "./journal_time.ts";
 import type { SyncLevel } from "./proof.ts";
 import { recover, type Report } from "./recovery.ts";
 import { SegmentFile } from "./segment_file.ts";
@@ -63,7 +64,7 @@ export interface JournalOptions {
   readonly segmentBytes?: number;
   /** How much room is reserved for acknowledgements, at most. */
   readonly reserveBytes?: number;
-  /** Tells the time, in milliseconds. */
+  /** Tells a time that nobody sets, in milliseconds. */
   readonly now: () => number;
   /** Tells the time that the disk is looked after by, in milliseconds, if it is another one. */
   readonly diskNow?: () => number;
@@ -83,6 +84,8 @@ export class Journal implements Pager {
   #committer: Committer | undefined;
   #compactor: Compactor | undefined;
   readonly #segmentBytes: number;
+  /** How many events were given to be written. */
+  eventCount = 0;
   #journalId = 0;
   #lookForLossAt = -Infinity;
 
@@ -98,7 +101,7 @@ export class Journal implements Pager {
   }
 
   /** Reads what there is into a broker, and goes on from there. */
-  async open(broker: Broker): Promise<void> {
+  async open(broker: Broker, time: JournalTime): Promise<void> {
     const { disk, report } = this.#options;
     const content = readDirectory(disk);
     if (content.hasEnd && content.segments.length === 0) {
@@ -111,21 +114,23 @@ export class Journal implements Pager {
       disk,
       journalId: this.#journalId,
       segmentBytes: this.#segmentBytes,
-      takeSnapshot: () => broker.state.takeSnapshot(this.#options.now()),
+      takeSnapshot: () => broker.state.takeSnapshot(time.now()),
       fail: (error) => this.#requireCommitter().giveUp(error),
     });
     this.#segments = segments;
-    const open = await this.#recover(broker, segments, content);
+    const open = await this.#recover(broker, { segments, content, time });
     this.#begin(broker, segments, open);
   }
 
   /** Makes messages durable. */
   store(event: Stored, outcome: StoreOutcome): void {
+    this.eventCount++;
     this.#requireCommitter().store(event, outcome);
   }
 
   /** Writes something down, in time; `written` hears when that is done, if not yet durable. */
   commit(event: Event, written?: () => void): void {
+    this.eventCount++;
     this.#requireCommitter().commit(event, written);
   }
 
@@ -219,10 +224,13 @@ export class Journal implements Pager {
   /** Reads what there is; without room for a new segment, the reserve is given up. */
   async #recover(
     broker: Broker,
-    segments: SegmentList,
-    content: DirectoryContent,
+    { segments, content, time }: {
+      readonly segments: SegmentList;
+      readonly content: DirectoryContent;
+      readonly time: JournalTime;
+    },
   ): Promise<OpenSegment> {
-    const { disk, now, report } = this.#options;
+    const { disk, report } = this.#options;
     const closedAt = content.hasEnd ? readClosedMark(disk, this.#journalId) : undefined;
     try {
       const open = await recover({
@@ -231,7 +239,7 @@ export class Journal implements Pager {
         segments,
         found: content.segments,
         closedAt,
-        now,
+        time,
         report,
         makeRoom: () => {
           if (!content.hasReserve) return false;

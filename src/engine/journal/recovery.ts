@@ -16,6 +16,7 @@ import { damaged, type FoundSegment, readHead } from "./directory.ts";
 import { type Disk, DiskFullError } from "./disk.ts";
 import type { SegmentHead } from "./format.ts";
 import { Group } from "./group.ts";
+import type { JournalTime } from "./journal_time.ts";
 import { readEvents, replaySegment } from "./replay.ts";
 import { findUnreadable } from "./record_reader.ts";
 import { type Fault, scanSegment } from "./scan.ts";
@@ -45,8 +46,8 @@ export interface RecoveryOptions {
   readonly found: readonly FoundSegment[];
   /** The position that the journal ended at when it was closed, if it was. */
   readonly closedAt: number | undefined;
-  /** Tells the time, in milliseconds. */
-  readonly now: () => number;
+  /** The time, which goes on where it was. */
+  readonly time: JournalTime;
   readonly report: Report;
   /** There is no room: makes some, if it can. */
   readonly makeRoom: () => boolean;
@@ -54,18 +55,19 @@ export interface RecoveryOptions {
 
 /** Reads a journal, and begins a new segment behind what counts of it. */
 export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
-  const { broker, segments, found, now } = options;
+  const { broker, segments, found, time } = options;
   broker.state.beginRestoration();
   const heads = openAll(options);
   const tail = readAll(options, heads);
   const last = segments.all.at(-1);
   if (last === undefined || tail === undefined) {
-    broker.state.finishRestoration(now());
+    finish(options);
     return await begin(options, 0, () => {});
   }
   const events = readTail(options.disk, last, { head: heads.at(-1)!, tail });
   const size = found.at(-1)!.size;
   last.size = tail.proven;
+  time.continueTime();
   const applied: Event[] = [];
   // A segment with nothing behind its checkpoint, not even something torn, gives up its place.
   const isBare = size <= last.headBytes && last.liveCount === 0;
@@ -74,8 +76,14 @@ export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
   });
   for (const event of applied) broker.apply(event);
   if (!isBare) cutTail(options, last, { tail, size });
-  broker.state.finishRestoration(now());
+  finish(options);
   return open;
+}
+
+/** Goes on with what time it is by all that was read. */
+function finish({ broker, time }: RecoveryOptions): void {
+  time.continueTime();
+  broker.state.finishRestoration(time.now());
 }
 
 /** Begins the new segment; if there is no room, once more when some has been made. */
@@ -122,7 +130,7 @@ function readAll(
   options: RecoveryOptions,
   heads: readonly SegmentHead[],
 ): Tail | undefined {
-  const { disk, broker, segments, closedAt, now, report } = options;
+  const { disk, broker, segments, closedAt, time: { now }, report } = options;
   let tail: Tail | undefined;
   let toldAt = now();
   for (const [index, segment] of segments.all.entries()) {
@@ -205,7 +213,7 @@ function hasMessages(event: Event): event is Stored | Moved {
 
 /** Puts what a crash has torn aside, and cuts off what has been written anew. */
 function cutTail(
-  { disk, report, now }: RecoveryOptions,
+  { disk, report, time }: RecoveryOptions,
   segment: SegmentFile,
   { tail, size }: { readonly tail: Tail; readonly size: number },
 ): void {
@@ -214,7 +222,7 @@ function cutTail(
   try {
     if (torn > 0) {
       removeOldTorn(disk);
-      const name = `${segment.name}.torn-${Math.floor(now())}`;
+      const name = `${segment.name}.torn-${Math.floor(time.now())}`;
       const aside = disk.create(name);
       const bytes = new Uint8Array(torn);
       segment.file.read(bytes, tail.end);

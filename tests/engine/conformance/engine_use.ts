@@ -33,6 +33,13 @@ export const BYTES: number = 16 * 1024 * 1024;
 export class TestClock {
   /** Milliseconds since 1970: 14 November 2023. */
   now: number = 1_700_000_000_000;
+  /** By so much the machine's clock is ahead of that. */
+  aheadMs: number = 0;
+
+  /** What the machine's clock says. */
+  get date(): number {
+    return this.now + this.aheadMs;
+  }
 }
 
 /** A message with what it says of its own delivery. */
@@ -190,6 +197,20 @@ export class EngineUse {
   /** Ends the engine, and opens it again. */
   async restart(): Promise<void> {
     await this.engine.close();
+    this.engine = await this.#reopen!();
+  }
+
+  /** Sets the machine's clock while the engine runs; no time passes. */
+  setDate(date: number): void {
+    this.clock.aheadMs = date - this.clock.now;
+    this.advance(0);
+  }
+
+  /** Ends the engine, and opens it again when the machine's clock says this: a process begins by it. */
+  async restartAt(date: number): Promise<void> {
+    await this.engine.close();
+    this.clock.now = date;
+    this.clock.aheadMs = 0;
     this.engine = await this.#reopen!();
   }
 

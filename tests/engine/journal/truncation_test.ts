@@ -101,8 +101,8 @@ Deno.test("truncation: the journal of this test has in it what it should have", 
   assertGreater(segments[0]!.base, 0, "the first segment was removed");
   assertEquals(marks.at(-1)!.state, {
     served: {
-      a: ["next 10", "5×2 f4", "7×1 t2", "9×1 t5"],
-      ab: ["next 9", "4×1 f4", "6×1 t2", "7×1 t3", "8×1 t5"],
+      a: ["next 9", "5×2 f4", "6×1 t2", "8×1 t5"],
+      ab: ["next 8", "4×1 f4", "5×1 t2", "6×1 t3", "7×1 t5"],
       b: ["next 1"],
       "b.dead": ["next 3", "2×1 dead"],
     },
@@ -166,7 +166,7 @@ Deno.test("truncation: what is cut off a group is kept in a side file, and the j
     const torn = bytes.subarray(offset, size);
     assertEquals(listSides(copy), [{ segment: last.name, bytes: torn }], `cut to ${size}`);
     const file = `${copy.path}/${last.name}`;
-    const aside = `${last.name}.torn-1000`;
+    const [aside] = copy.list().flatMap(({ name }) => name.includes(".torn-") ? [name] : []);
     assertEquals(reports, [{ file, offset, bytes: torn.length, aside }]);
   }
   await turn();

@@ -1,0 +1,116 @@
+/**
+ * Runs of messages that wait for a time, of which some wait for a time of the calendar: those move
+ * all together when the machine's clock is set, and none of them is touched for that.
+ *
+ * @module
+ */
+
+import type { Calendar } from "./calendar.ts";
+import { byFirstId, type IdRange } from "./id_ranges.ts";
+import { type TimedRun, TimedRuns } from "./timed_runs.ts";
+
+/** A run whose time may be one of the calendar. */
+export interface DatedRun extends TimedRun {
+  /** Whether it waits for a time of the calendar, and not for one of the rules. */
+  readonly isDated?: boolean | undefined;
+}
+
+/** Runs in the order of their times. All times are of the rules, as the calendar is at that moment. */
+export class DatedRuns {
+  readonly #calendar: Calendar;
+  readonly #timed = new TimedRuns();
+  /** By what the machine's clock says; not there before one has come. */
+  #dated: TimedRuns | undefined;
+
+  constructor(calendar: Calendar) {
+    this.#calendar = calendar;
+  }
+
+  /** Whether something waits for a time of the calendar. */
+  get hasDated(): boolean {
+    return this.#dated !== undefined && this.#dated.size > 0;
+  }
+
+  /** How many runs there are. */
+  get size(): number {
+    return this.#timed.size + (this.#dated?.size ?? 0);
+  }
+
+  /** How many messages there are in all runs. */
+  get messageCount(): number {
+    return this.#timed.messageCount + (this.#dated?.messageCount ?? 0);
+  }
+
+  /** How many runs were ever looked at or moved: what it all costs. */
+  get visits(): number {
+    return this.#timed.visits + (this.#dated?.visits ?? 0);
+  }
+
+  /** The earliest time; `Infinity` if there are no runs. */
+  get nextAt(): number {
+    const { nextAt } = this.#timed;
+    if (this.#dated === undefined) return nextAt;
+    return Math.min(nextAt, this.#calendar.timeOf(this.#dated.nextAt));
+  }
+
+  /** Adds a run; one that is dated will have another time when the calendar has. */
+  add(run: DatedRun): void {
+    if (!run.isDated) return this.#timed.add(run);
+    this.#dated ??= new TimedRuns();
+    this.#dated.add({ ...run, at: this.#calendar.dateOf(run.at) });
+  }
+
+  /** Takes the earliest run out, if it is due. */
+  takeDue(now: number): DatedRun | undefined {
+    if (this.#dated === undefined) return this.#timed.takeDue(now);
+    const datedAt = this.#calendar.timeOf(this.#dated.nextAt);
+    if (datedAt >= this.#timed.nextAt) return this.#timed.takeDue(now);
+    const run = this.#dated.takeDue(this.#calendar.dateOf(now));
+    return run && this.#tell(run);
+  }
+
+  /** Takes messages out, wherever they stand; gives what of them was here. */
+  remove(ranges: readonly IdRange[]): DatedRun[] {
+    return this.#join(this.#timed.remove(ranges), this.#dated?.remove(ranges));
+  }
+
+  /** Takes everything out. */
+  removeAll(): DatedRun[] {
+    return this.#join(this.#timed.removeAll(), this.#dated?.removeAll());
+  }
+
+  /** All runs, in no order. */
+  list(): DatedRun[] {
+    return this.#join(this.#timed.list(), this.#dated?.list());
+  }
+
+  /** The runs that have some of the messages from `fromId` to below `toId`, by id. */
+  find(fromId: number, toId: number): DatedRun[] {
+    const runs = this.#join(this.#timed.find(fromId, toId), this.#dated?.find(fromId, toId));
+    return this.hasDated ? runs.sort(byFirstId) : runs;
+  }
+
+  /** The messages with the smallest ids, if there are any. */
+  findOldest(): IdRange | undefined {
+    const oldest = this.#timed.findOldest();
+    const dated = this.#dated?.findOldest();
+    if (oldest === undefined || dated === undefined) return oldest ?? dated;
+    return oldest.firstId < dated.firstId ? oldest : dated;
+  }
+
+  /** Keeps only those parts of runs that are still wanted. */
+  prune(findWanted: (run: TimedRun) => readonly IdRange[]): void {
+    this.#timed.prune(findWanted);
+    this.#dated?.prune(findWanted);
+  }
+
+  #join(timed: TimedRun[], dated: TimedRun[] | undefined): DatedRun[] {
+    return dated === undefined || dated.length === 0
+      ? timed
+      : [...timed, ...dated.map((run) => this.#tell(run))];
+  }
+
+  #tell(run: TimedRun): DatedRun {
+    return { ...run, at: this.#calendar.timeOf(run.at), isDated: true };
+  }
+}

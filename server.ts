@@ -390,7 +390,7 @@ function openListener(
     });
   } catch (cause) {
     const why = cause instanceof Deno.errors.AddrInUse
-      ? "the port is taken; is a broker running already? Choose another one with --port"
+      ? "the port is taken; is a broker running already? Choose another one: --port, or port of serve"
       : cause instanceof Error
       ? cause.message
       : String(cause);

@@ -116,7 +116,7 @@ Deno.test("refusal: a second broker on the same port tells so in one line", asyn
   const { port } = broker;
   expectRefusal(await BrokerProcess.run(["--port", String(port)]), [
     `error Cannot listen at localhost:${port}: the port is taken; is a broker running already? ` +
-    "Choose another one with --port",
+    "Choose another one: --port, or port of serve",
   ]);
   await exchange(port);
 });

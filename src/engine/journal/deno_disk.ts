@@ -326,7 +326,7 @@ function takeLock(path: string): Deno.FsFile {
     throw new JournalError(
       "unusable",
       `Cannot use ${path}: another broker${pid === "" ? "" : ` (process ${pid})`} uses it; ` +
-        "stop that one, or choose another one with --storage-directory",
+        "stop that one, or choose another directory: --storage-directory, or storage.directory",
     );
   }
   lock.truncateSync(0);

@@ -59,7 +59,7 @@ class Program implements AsyncDisposable {
 
   /** The lines with a text in them that it has printed so far. */
   find(text: string): string[] {
-    return this.#text.split("\n").filter((line) => line.includes(text));
+    return this.#lines.filter((line) => line.includes(text));
   }
 
   /** Waits until it has printed so many lines with a text in them. */
@@ -72,12 +72,24 @@ class Program implements AsyncDisposable {
     return this.find(text);
   }
 
+  /** Waits until it tells that it is connected. */
+  async waitForConnection(): Promise<void> {
+    while (!this.#text.includes("connection: connected\n")) {
+      await deadline(this.#changed.promise, PATIENCE_MS);
+    }
+  }
+
   /** Waits until it ends by itself, without an error; returns what it has printed. */
   async end(): Promise<string> {
     const { success } = await deadline(this.#ended, PATIENCE_MS)
       .catch((cause) => this.#fail("does not end", cause));
     if (!success) this.#fail("ended with an error");
-    return this.#text;
+    return this.#lines.join("\n");
+  }
+
+  /** What it has printed, without what it tells of its connection. */
+  get #lines(): string[] {
+    return this.#text.split("\n").filter((line) => !line.startsWith("connection: "));
   }
 
   /** Sends it a signal. */
@@ -134,6 +146,7 @@ Deno.test("hello_world: the server listens, and ends with Ctrl-C; the follower c
   const port = Number(/address=localhost:(\d+)/.exec(line ?? "")?.[1]);
   await using follower = new Program(`${path}/follower.ts`, port);
   await follower.waitFor("waiting for messages");
+  await follower.waitForConnection();
   await using publisher = new Program(`${path}/publisher.ts`, port);
   assertEquals(
     await publisher.end(),

@@ -9,6 +9,10 @@ import { connect, type Message } from "@simplemq/simplemq";
 
 const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
 await using connection = await connect({ port });
+// Tells when the broker is away, and when it is back.
+(async () => {
+  for await (const { type } of connection.status()) console.log("connection:", type);
+})();
 await connection.cursor().createStream("hello_queue");
 
 function handleMessage(message: Message): void {

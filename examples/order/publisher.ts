@@ -16,8 +16,6 @@ const payments = [1, 2, 3].flatMap((number) =>
   ["ann", "bob", "cay"].map((customer) => ({ customer, number }))
 );
 // Those of one customer are worked on one after the other.
-await publisher.sendMessages(payments, {
-  key: (payment) => (payment as { customer: string }).customer,
-});
+await publisher.sendMessages(payments, { key: ({ customer }) => customer });
 await publisher.sendMessage({ customer: "dan", number: 1 }, { key: "dan", priority: 9 });
 console.log("sent:", payments.length + 1);

@@ -13,6 +13,10 @@ import { delay } from "@std/async/delay";
 
 const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
 await using connection = await connect({ port });
+// Tells when the broker is away, and when it is back.
+(async () => {
+  for await (const { type } of connection.status()) console.log("connection:", type);
+})();
 await connection.cursor().createStream("payments");
 
 async function work(connection: Connection, name: string): Promise<void> {

@@ -13,6 +13,10 @@ import { connect } from "@simplemq/simplemq";
 const isRepaired = Deno.args.includes("repaired");
 const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
 await using connection = await connect({ port });
+// Tells when the broker is away, and when it is back.
+(async () => {
+  for await (const { type } of connection.status()) console.log("connection:", type);
+})();
 await connection.cursor().createStream("mails", { maxDeliveries: 3, backoffMs: [200, 500] });
 
 /** Tells why a mail cannot be sent now, if it cannot. */

@@ -14,6 +14,10 @@ import { delay } from "@std/async/delay";
 const seconds = Number(Deno.args[0] ?? 2);
 const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
 await using connection = await connect({ port, drainMs: 20_000 });
+// Tells when the broker is away, and when it is back.
+(async () => {
+  for await (const { type } of connection.status()) console.log("connection:", type);
+})();
 await connection.cursor().createStream("reports");
 
 const stop = () => void connection.close();

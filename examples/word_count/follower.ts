@@ -17,6 +17,10 @@ import { countWords } from "./words.ts";
 
 const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
 await using connection = await connect({ port });
+// Tells when the broker is away, and when it is back.
+(async () => {
+  for await (const { type } of connection.status()) console.log("connection:", type);
+})();
 await connection.cursor().createStream("word_count.counts");
 
 const publisher = connection.publisher("word_count.counts");

@@ -9,13 +9,7 @@
  * @module
  */
 
-import {
-  BrokerError,
-  type ConfirmFields,
-  FrameType,
-  type Refusal,
-  writeControlFrame,
-} from "../../protocol.ts";
+import { type ConfirmFields, FrameType, type Refusal, writeControlFrame } from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
 import { BatchFiller } from "./batch_filler.ts";
 import type { Bind } from "./bind.ts";
@@ -26,6 +20,7 @@ import {
   resolveDrainTime,
   whenAborted,
 } from "./call_options.ts";
+import { CallTimeouts } from "./call_timeouts.ts";
 import { errorOfCall, traceCaller } from "./caller_trace.ts";
 import { ClosingPatience } from "./closing_patience.ts";
 import { Confirmation, Failures } from "./confirmation.ts";
@@ -33,8 +28,15 @@ import { ConnectionClosedError } from "./connection_closed_error.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
 import type { PublishingMember } from "./member.ts";
 import { Outbox } from "./outbox.ts";
-import type { Publisher, PublisherOptions } from "./publisher.ts";
+import type { Publisher, ResolvedPublisherOptions } from "./publisher.ts";
 import { type BatchReceipt, MessageConfirmation, type Receipt } from "./receipt.ts";
+import {
+  describeBind,
+  explainDrained,
+  explainEnd,
+  explainGivenUp,
+  explainTimeout,
+} from "./publishing_mistake.ts";
 import type { Reply } from "./reply.ts";
 import type { RequestOptions } from "./request.ts";
 import {
@@ -47,13 +49,18 @@ import {
 import type { Uplink } from "./uplink.ts";
 import { type WaitingCall, WaitingLine } from "./waiting_line.ts";
 
+/** What limits how long a call may wait. */
+type CallLimits = {
+  readonly [Name in "signal" | "timeoutMs"]?: SendOptions[Name] | undefined;
+};
+
 /** The publisher of a client. */
 export class ClientPublisher implements Publisher, PublishingMember {
   readonly bind: Bind;
   /** What it cannot do if it cannot, for messages. */
   readonly #action: string;
   readonly #uplink: Uplink;
-  readonly #options: Required<PublisherOptions>;
+  readonly #options: ResolvedPublisherOptions;
   readonly #number: number;
   readonly #identity = crypto.randomUUID();
   readonly #line: WaitingLine;
@@ -63,6 +70,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   #mayHaveAbandoned = false;
   /** Set while the broker stops: it is left the time for what is sent, and sent nothing more. */
   #finished: PromiseWithResolvers<void> | undefined;
+  readonly #timeouts: CallTimeouts;
   readonly #flushes = new FlushWaiters();
   readonly #failures = new Failures(() => this.#isClosing || !this.#flushes.isEmpty);
   /** Whether the broker has been told of it, over this connection. */
@@ -75,12 +83,13 @@ export class ClientPublisher implements Publisher, PublishingMember {
   /** Whether it is over: it says and hears nothing more. */
   #isOver = false;
 
-  constructor(uplink: Uplink, bind: Bind, options: Required<PublisherOptions>) {
+  constructor(uplink: Uplink, bind: Bind, options: ResolvedPublisherOptions) {
     this.#uplink = uplink;
     this.bind = bind;
     this.#action = `Cannot publish to ${describeBind(bind)}`;
     this.#options = options;
     this.#line = new WaitingLine(options.maxUnconfirmed);
+    this.#timeouts = new CallTimeouts(uplink.clock);
     this.#number = uplink.nextNumber();
     this.#outbox = new Outbox({
       number: this.#number,
@@ -104,10 +113,11 @@ export class ClientPublisher implements Publisher, PublishingMember {
       this.#requireOpen();
       const encoded = encodeBody(body, this.#uplink.limits.bodyBytes, this.#action);
       const extras = options && encodeSendOptions(options, this.#action);
-      if (options?.signal === undefined && this.#line.isOpen) {
+      const limits = this.#limitsOf(options);
+      if (limits === undefined && this.#line.isOpen) {
         this.#filler.place(this.#line.nextOrdinal++, encoded, extras, confirmation);
       } else {
-        this.#putOff(encoded, extras, confirmation, options?.signal);
+        this.#putOff(encoded, extras, confirmation, limits);
       }
     } catch (error) {
       confirmation.refuse(error as Error);
@@ -125,14 +135,14 @@ export class ClientPublisher implements Publisher, PublishingMember {
       const all = listBodies(bodies, this.#action);
       const encoded = encodeBodies(all, this.#uplink.limits.bodyBytes, this.#action);
       const extras = encodeBatchOptions(all, options, this.#action);
-      const signal = options?.signal;
+      const limits = this.#limitsOf(options);
       const isFree = encoded.length === 0 || this.#line.isOpen;
-      if (signal === undefined && isFree) {
+      if (limits === undefined && isFree) {
         this.#filler.placeAll(this.#line.nextOrdinal, encoded, extras, confirmation);
         this.#line.nextOrdinal += encoded.length;
       } else {
         const kept = encoded.map(copyBody);
-        this.#enter(kept.length, confirmation, signal, (ordinal) => {
+        this.#enter(kept.length, confirmation, limits, (ordinal) => {
           this.#filler.placeAll(ordinal, kept, extras, confirmation);
         });
       }
@@ -161,7 +171,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   async flush({ signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
     this.#failures.hear();
-    if (this.#oldestOrdinal !== undefined) {
+    if (this.#oldestAwaited !== undefined) {
       return await this.#flushes.add(this.#line.nextOrdinal, signal);
     }
     const error = this.#failures.take();
@@ -290,6 +300,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     this.#closeOnBroker();
     this.#filler.seal();
     this.#outbox.end(reason);
+    this.#timeouts.end();
     for (const call of this.#line.takeAll()) call.refuse(reason);
     this.#uplink.pendingRequests.endOf(this, reason);
     this.#finished?.resolve();
@@ -319,10 +330,10 @@ export class ClientPublisher implements Publisher, PublishingMember {
     encoded: EncodedBody,
     extras: EncodedOptions | undefined,
     confirmation: MessageConfirmation,
-    signal: AbortSignal | undefined,
+    limits: CallLimits | undefined,
   ): void {
     const kept = copyBody(encoded);
-    this.#enter(1, confirmation, signal, (ordinal) => {
+    this.#enter(1, confirmation, limits, (ordinal) => {
       this.#filler.place(ordinal, kept, extras, confirmation);
     });
   }
@@ -331,12 +342,34 @@ export class ClientPublisher implements Publisher, PublishingMember {
   #enter(
     count: number,
     confirmation: Confirmation<Receipt> | Confirmation<BatchReceipt>,
-    signal: AbortSignal | undefined,
+    limits: CallLimits | undefined,
     place: (ordinal: number) => void,
   ): void {
+    const { signal, timeoutMs } = limits ?? {};
     if (signal?.aborted) return confirmation.abandon(signal.reason);
     const call = this.#line.enter(count, place, (error) => confirmation.refuse(error));
     if (signal !== undefined) this.#abandonWith(signal, confirmation, call);
+    if (timeoutMs !== undefined) this.#expireAfter(timeoutMs, confirmation, call);
+  }
+
+  /** What limits how long a call may wait, if anything does. */
+  #limitsOf(options: CallLimits | undefined): CallLimits | undefined {
+    const timeoutMs = options?.timeoutMs ?? this.#options.timeoutMs;
+    const signal = options?.signal;
+    return signal === undefined && timeoutMs === undefined ? undefined : { signal, timeoutMs };
+  }
+
+  #expireAfter(
+    timeoutMs: number,
+    confirmation: Confirmation<Receipt> | Confirmation<BatchReceipt>,
+    call: WaitingCall,
+  ): void {
+    const forget = this.#timeouts.begin(timeoutMs, () => {
+      const isSent = this.#outbox.wasSent(call.ordinal);
+      confirmation.expire(explainTimeout(this.#action, timeoutMs, isSent));
+      this.#abandon(call);
+    });
+    confirmation.whenSettled(forget);
   }
 
   #abandonWith(
@@ -387,34 +420,14 @@ export class ClientPublisher implements Publisher, PublishingMember {
     return this.#outbox.ordinal ?? this.#filler.ordinal ?? this.#line.first?.ordinal;
   }
 
+  /** The place of the oldest message that somebody still wants to hear of, if there is one. */
+  get #oldestAwaited(): number | undefined {
+    return this.#outbox.awaitedOrdinal ?? this.#filler.ordinal ?? this.#line.first?.ordinal;
+  }
+
   /** Ends those calls of `flush` that have nothing left to wait for. */
   #settleFlushes(): void {
-    this.#flushes.settle(this.#oldestOrdinal, () => this.#failures.take());
+    if (this.#flushes.isEmpty) return;
+    this.#flushes.settle(this.#oldestAwaited, () => this.#failures.take());
   }
-}
-
-function describeBind({ routeString, bindType, ignoreCase }: Bind): string {
-  if (bindType === "direct") return `"${routeString}"`;
-  return `/${routeString}/${ignoreCase ? "i" : ""}`;
-}
-
-/** What calls are told that were not finished when their publisher ended. */
-function explainEnd(error: Error | undefined): Error {
-  const isOwn = error instanceof ConnectionClosedError ||
-    error instanceof BrokerError && !error.fatal;
-  if (isOwn) return error;
-  return new ConnectionClosedError("Cannot publish: the connection is closed", { cause: error });
-}
-
-function explainGivenUp(cause: unknown): Error {
-  const message = "Cannot publish: the publisher was closed without waiting for confirms; " +
-    "what was sent may be stored all the same";
-  return new ConnectionClosedError(message, { cause });
-}
-
-function explainDrained(drainMs: number, obstacle: Error | undefined): Error {
-  const why = obstacle === undefined ? "" : `; ${obstacle.message}`;
-  const message = `Cannot publish: the publisher was closed, and for ${drainMs} ms nothing was ` +
-    `confirmed${why}`;
-  return new ConnectionClosedError(message, { cause: obstacle });
 }

@@ -98,6 +98,11 @@ export class Outbox {
     return { sentUntil: this.#nextSequence - 1, sentMs };
   }
 
+  /** The place of the oldest message that somebody has not given up, if there is one. */
+  get awaitedOrdinal(): number | undefined {
+    return this.#batches.find((batch) => !batch.isForsaken)?.ordinal;
+  }
+
   /** Whether a message may be stored, by its place: it was sent. */
   wasSent(ordinal: number): boolean {
     const batch = this.#batches.findLast((batch) => batch.ordinal <= ordinal);
@@ -184,8 +189,9 @@ export class Outbox {
       return;
     }
     this.#takeSent(sequence);
-    // Whether it has them it does not know: then nothing can be sent again.
-    if (this.#asked.delete(batch) && code !== "PUBLISHER_FORGOTTEN") this.#sendAnew(batch, limits);
+    const isAsked = this.#asked.delete(batch);
+    // Only this is said of what the broker has never seen; all else is what became of the batch.
+    if (isAsked && code === "HEADERS_TOO_LARGE") this.#sendAnew(batch, limits);
     else batch.refuse(error);
   }
 

@@ -117,6 +117,11 @@ export class OutgoingBatch {
     return this.#bytes;
   }
 
+  /** Whether all its calls were given up. */
+  get isForsaken(): boolean {
+    return this.#waiters.every(isAbandoned);
+  }
+
   /** Its messages, as a frame takes them. */
   get messages(): MessageBatch {
     return { count: this.#count, buffer: this.#buffer, start: 0, end: this.#bytes };

@@ -6,6 +6,7 @@
 
 import type { Bind } from "./bind.ts";
 import type { Accepted, BodyList, MessageBody, Sendable } from "./body.ts";
+import { checkTimeout } from "./call_timeouts.ts";
 import type { CallOptions, CloseOptions } from "./call_options.ts";
 import type { BatchReceipt, Receipt } from "./receipt.ts";
 import type { Reply } from "./reply.ts";
@@ -14,6 +15,15 @@ import type { SendBatchOptions, SendOptions } from "./send_options.ts";
 
 /** Options of {@linkcode Connection.publisher}. */
 export interface PublisherOptions {
+  /**
+   * How long each call of `sendMessage` or `sendMessages` waits for its confirm, in milliseconds, 1 to
+   * 2^31 - 1; see {@linkcode DeliveryOptions.timeoutMs}. Without it a call waits as long as the
+   * connection lives, so that a program that may wait loses nothing while the broker is away. Whoever
+   * serves others while it waits, such as an HTTP handler, sets it.
+   *
+   * @default {none: calls wait}
+   */
+  readonly timeoutMs?: number;
   /**
    * What happens when a stream has as much as its options allow (`maxMessages`, `maxBytes`) and
    * refuses more.
@@ -76,7 +86,7 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
    * nothing was sent.
    * @throws {BrokerError} `STREAM_NOT_FOUND`, `NO_MATCHING_STREAM`, `BAD_PATTERN`, `MEMORY_FULL`,
    * `DISK_FULL`, `STREAM_FULL` (whose `details` tell how full, and when to try again): the message is
-   * not stored.
+   * not stored. `PUBLISH_TIMEOUT` if it was not confirmed within `timeoutMs`.
    * @throws {ConnectionClosedError} If the connection was closed before the confirm came.
    *
    * @example Later, not too late, and once only
@@ -198,13 +208,19 @@ const UNCONFIRMED_MAX = 1_000_000;
 /** How many those are unless somebody says otherwise. */
 const UNCONFIRMED_DEFAULT = 100_000;
 
+/** A publisher's options with their defaults. */
+export type ResolvedPublisherOptions =
+  & Required<Omit<PublisherOptions, "timeoutMs">>
+  & { readonly timeoutMs: number | undefined };
+
 /**
  * Checks a publisher's options and puts defaults in.
  *
  * @throws {TypeError | RangeError} If one is not allowed.
  */
-export function resolvePublisherOptions(options: PublisherOptions): Required<PublisherOptions> {
-  const { whenFull = "error", maxUnconfirmed = UNCONFIRMED_DEFAULT } = options;
+export function resolvePublisherOptions(options: PublisherOptions): ResolvedPublisherOptions {
+  const { whenFull = "error", maxUnconfirmed = UNCONFIRMED_DEFAULT, timeoutMs } = options;
+  checkTimeout(timeoutMs, "Cannot open a publisher");
   if (whenFull !== "error" && whenFull !== "wait") {
     throw new TypeError(`Cannot open a publisher: whenFull is "error" or "wait"`);
   }
@@ -213,7 +229,7 @@ export function resolvePublisherOptions(options: PublisherOptions): Required<Pub
   }
   const isAllowed = Number.isInteger(maxUnconfirmed) && maxUnconfirmed >= 1 &&
     maxUnconfirmed <= UNCONFIRMED_MAX;
-  if (isAllowed) return { whenFull, maxUnconfirmed };
+  if (isAllowed) return { whenFull, maxUnconfirmed, timeoutMs };
   throw new RangeError(
     `Cannot open a publisher: maxUnconfirmed is ${maxUnconfirmed}, ` +
       `allowed are whole numbers from 1 to ${UNCONFIRMED_MAX}`,

@@ -8,7 +8,7 @@ import { checkNames, type SendOptions } from "./send_options.ts";
 
 /** Options of {@linkcode Publisher.request}: those of a message that is not for later. */
 export interface RequestOptions
-  extends Omit<SendOptions, "delayMs" | "deliverAt" | "messageId" | "ttlMs"> {
+  extends Omit<SendOptions, "delayMs" | "deliverAt" | "messageId" | "timeoutMs" | "ttlMs"> {
   /**
    * How long to wait for the reply, in milliseconds, 1 to 2^31 - 1, from the call on. After that the
    * call rejects with `REPLY_TIMEOUT`.
@@ -27,9 +27,6 @@ export interface RequestOptions
 
 /** How long a request waits unless somebody says otherwise, in milliseconds. */
 const TIMEOUT_MS_DEFAULT = 30_000;
-
-/** The longest time that a timer can be set to, in milliseconds. */
-const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
 /** What makes no sense of a message that somebody waits for. */
 const FORBIDDEN = ["delayMs", "deliverAt", "messageId"] as const;
@@ -59,13 +56,5 @@ export function resolveRequestOptions(options: RequestOptions): RequestTerms {
   }
   checkNames(options, NAMES, "Cannot request");
   const { timeoutMs = TIMEOUT_MS_DEFAULT, ttlMs = timeoutMs, signal: _signal, ...others } = options;
-  if (typeof timeoutMs !== "number") {
-    throw new TypeError(`Cannot request: timeoutMs is a number, found ${typeof timeoutMs}`);
-  }
-  if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > TIMEOUT_MS_MAX) {
-    throw new RangeError(
-      `Cannot request: timeoutMs is ${timeoutMs}, allowed are whole numbers from 1 to ${TIMEOUT_MS_MAX}`,
-    );
-  }
   return { timeoutMs, send: { ...others, ttlMs } };
 }

@@ -17,10 +17,20 @@ import {
   type ReplyAddress,
 } from "../../protocol.ts";
 import type { MessageBody } from "./body.ts";
+import { checkTimeout } from "./call_timeouts.ts";
 import type { EntryExtras } from "./outgoing_batch.ts";
 
 /** What can be said of one message, and of all messages of a call. */
 export interface DeliveryOptions {
+  /**
+   * How long to wait for the confirm, in milliseconds, 1 to 2^31 - 1, from the call on: also while the
+   * broker is away, or a stream has no room. After that the call rejects with `PUBLISH_TIMEOUT`. What
+   * has not been sent by then never is; what has been sent may be stored all the same, and the message
+   * of the error says so.
+   *
+   * @default {the publisher's `timeoutMs`}
+   */
+  readonly timeoutMs?: number;
   /**
    * Names and values that travel with the message: 4 KiB at most, all together.
    *
@@ -118,7 +128,16 @@ export interface EncodedOptions extends EntryExtras {
 }
 
 /** The names of what can be said of one message, and of all messages of a call. */
-const DELIVERY_NAMES = ["headers", "delayMs", "deliverAt", "ttlMs", "signal", "key", "priority"];
+const DELIVERY_NAMES = [
+  "timeoutMs",
+  "headers",
+  "delayMs",
+  "deliverAt",
+  "ttlMs",
+  "signal",
+  "key",
+  "priority",
+];
 const SEND_NAMES: ReadonlySet<string> = new Set([...DELIVERY_NAMES, "messageId"]);
 const BATCH_NAMES: ReadonlySet<string> = new Set(DELIVERY_NAMES);
 
@@ -131,6 +150,7 @@ export function checkNames(options: object, names: ReadonlySet<string>, action: 
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`${action}: options are an object, found ${typeof options}`);
   }
+  checkTimeout((options as DeliveryOptions).timeoutMs, action);
   for (const name in options) {
     const value = (options as Record<string, unknown>)[name];
     if (names.has(name) || value === undefined) continue;

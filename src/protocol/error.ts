@@ -84,6 +84,8 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   UNKNOWN_DELIVERY: { fatal: false, meaning: "no such delivery was made to this follower" },
   /** The acknowledged delivery is no longer this follower's: acknowledged, given back or lost. */
   STALE_DELIVERY: { fatal: false, meaning: "the delivery is no longer this follower's" },
+  /** A message was not confirmed in time; the broker does not send it. */
+  PUBLISH_TIMEOUT: { fatal: false, meaning: "a message was not confirmed in time" },
   /** Nobody replied to a request in time; the broker does not send it. */
   REPLY_TIMEOUT: { fatal: false, meaning: "nobody replied to the request in time" },
 };
@@ -123,6 +125,7 @@ export type ErrorCode =
   | "STREAM_DAMAGED"
   | "UNKNOWN_DELIVERY"
   | "STALE_DELIVERY"
+  | "PUBLISH_TIMEOUT"
   | "REPLY_TIMEOUT";
 
 /** Tells whether a text from the wire is one of the known codes. */

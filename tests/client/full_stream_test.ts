@@ -282,7 +282,7 @@ Deno.test("options of publishers and of messages are checked before anything is 
     // @ts-expect-error: what a program without types may do
     [() => publisher.request("x", { timeout: 1 }), '"timeout"; is timeoutMs meant?'],
     // @ts-expect-error: what a program without types may do
-    [() => publisher.sendMessage("x", { colour: 1 }), "known are headers, "],
+    [() => publisher.sendMessage("x", { colour: 1 }), "known are timeoutMs, headers, "],
     // @ts-expect-error: what a program without types may do
     [() => publisher.sendMessage("x", 7), "options are an object, found number"],
   ];

@@ -57,6 +57,7 @@ Deno.test("what answers one command ends no session, everything else does", () =
     "NO_MATCHING_STREAM",
     "PUBLISHER_CLOSED",
     "PUBLISHER_FORGOTTEN",
+    "PUBLISH_TIMEOUT",
     "REPLY_TIMEOUT",
     "STALE_DELIVERY",
     "STREAM_DAMAGED",

@@ -9,6 +9,10 @@ import { connect } from "@simplemq/simplemq";
 
 const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
 await using connection = await connect({ port });
+// Tells when the broker is away, and when it is back.
+(async () => {
+  for await (const { type } of connection.status()) console.log("connection:", type);
+})();
 
 const follower = connection.follower(/.+world/); // or Bind.regex(".+world")
 console.log("waiting for messages");

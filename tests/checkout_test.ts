@@ -79,9 +79,15 @@ await using broker = await serve({ port: 0, storage: { engine: "memory" } });
 console.log(broker.engine, retry(() => "tried again"));
 `;
 
-/** The ways in which a project names a checkout; that in the README is the first. */
+/** The configuration that the README shows for a project beside a checkout. */
+function readShown(): { imports: Record<string, string>; links: string[] } {
+  const [, json = ""] = /```json\n(.*?)```/s.exec(Deno.readTextFileSync(`${ROOT}README.md`)) ?? [];
+  return JSON.parse(json);
+}
+
+/** The ways in which a project names a checkout. */
 const WAYS: [way: string, imports: Record<string, string>, isLinked: boolean][] = [
-  ["links", { "@simplemq/simplemq": `jsr:@simplemq/simplemq@^${manifest.version}` }, true],
+  ["links, as the README says,", readShown().imports, true],
   ["paths", {
     "@simplemq/simplemq": `${ROOT}mod.ts`,
     "@simplemq/simplemq/server": `${ROOT}server.ts`,
@@ -108,8 +114,10 @@ for (const [way, imports, isLinked] of WAYS) {
           imports: { ...imports, "@std/async": "jsr:@std/async@^1" },
           links: [...isLinked ? [relative(cwd, ROOT)] : [], "./own"],
         };
+        assertEquals(readShown().links, ["../simplemq"]);
         await Deno.writeTextFile(`${cwd}/deno.json`, JSON.stringify(config));
-        const main = await runDeno(["run", "-A", "--check", "main.ts"], { cwd });
+        const check = isLinked ? ["--check"] : [];
+        const main = await runDeno(["run", "-A", ...check, "main.ts"], { cwd });
         assertEquals(main, "function tried again\n");
         assertEquals(await runDeno(["run", "-A", "broker.ts"], { cwd }), "memory tried again\n");
         const modules = await listModules("main.ts", cwd);

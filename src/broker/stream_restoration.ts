@@ -37,7 +37,7 @@ export interface RestoredNote extends IdRange {
   readonly failure?: Failure;
 }
 
-/** So many notes are gathered before those are dropped whose messages are gone. */
+/** So many notes, or runs, are gathered before those are dropped whose messages are gone. */
 const NOTES_MIN = 1024;
 
 /** The notes about one stream. */
@@ -46,6 +46,7 @@ export class StreamRestoration {
   /** In the order in which they came: a later one counts. */
   #notes: RestoredNote[] = [];
   #pruneAt = NOTES_MIN;
+  #pruneRunsAt = NOTES_MIN;
   /** What messages say of themselves. */
   readonly #delayed: DatedRuns;
   readonly #expiries: DatedRuns;
@@ -61,10 +62,17 @@ export class StreamRestoration {
     this.#expiries = new DatedRuns(calendar);
   }
 
+  /** How many notes and runs are gathered: as many as messages that are there need, not as ever were. */
+  get gatheredCount(): number {
+    return this.#notes.length + this.#runCount;
+  }
+
   /** Notes what messages that are stored say of themselves. */
   noteBatch(firstId: number, batch: MessageBatch, times: BatchTimes): void {
     const flags = findFlags(batch);
     if (flags === 0 && times.expiresAt === undefined) return;
+    // Before they are added: these messages may not be there yet.
+    this.#pruneRuns();
     if (flags & PropertyFlag.key) this.#hasKeys = true;
     if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
     const { delayed, expiries } = listTimes(firstId, batch, {
@@ -78,6 +86,7 @@ export class StreamRestoration {
 
   /** Notes when messages expire. */
   noteExpiry({ firstId, count, at, isDated }: ExpirySet): void {
+    this.#pruneRuns();
     const time = isDated ? this.#calendar.timeOf(at) : at;
     this.#expiries.add({ firstId, count, at: time, note: 1, isDated });
   }
@@ -118,6 +127,19 @@ export class StreamRestoration {
     for (const run of this.#expiries.removeAll()) {
       for (const part of this.#findPresent(run)) stream.expiries.add({ ...run, ...part });
     }
+  }
+
+  get #runCount(): number {
+    return this.#delayed.size + this.#expiries.size + this.#priorities.size;
+  }
+
+  /** Drops runs of messages that are gone, when there are twice as many as the last time. */
+  #pruneRuns(): void {
+    if (this.#runCount < this.#pruneRunsAt) return;
+    for (const runs of [this.#delayed, this.#expiries, this.#priorities]) {
+      runs.prune((run) => this.#findPresent(run));
+    }
+    this.#pruneRunsAt = Math.max(NOTES_MIN, this.#runCount * 2);
   }
 
   #notePriorities(firstId: number, { buffer, start, end }: MessageBatch): void {

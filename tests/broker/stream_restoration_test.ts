@@ -4,11 +4,12 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { findFlags } from "../../protocol.ts";
 import type { ReadyLanes } from "../../src/broker/ready_lanes.ts";
 import type { Stream } from "../../src/broker/stream.ts";
 import type { StreamRestoration } from "../../src/broker/stream_restoration.ts";
-import { batchOf } from "../support/batches.ts";
+import { batchOf, encodeBatch } from "../support/batches.ts";
 import { streamOf } from "../support/test_stream.ts";
 
 /** The time. */
@@ -162,4 +163,28 @@ Deno.test("StreamRestoration: when messages expire is known of those that are th
     { at: 5000, firstId: 2, count: 1, note: 1 },
     { at: 5000, firstId: 4, count: 1, note: 1 },
   ]);
+});
+
+Deno.test("StreamRestoration gathers as much as there are messages, however many there were", () => {
+  const { stream, backlog, restoration } = restorationOf();
+  const wishes = { priority: 7, delayMs: 10 };
+  const batch = encodeBatch([{ kind: 1, headers: {}, body: new Uint8Array(1), wishes }]);
+  let most = 0;
+  for (let id = 1; id <= 20_000; id++) {
+    const details = {
+      flags: findFlags(batch),
+      storedAt: NOW + id,
+      expiresAt: NOW + 1_000_000 + id,
+    };
+    stream.append(id, batch, details);
+    restoration.note({ firstId: id, count: 1, attempts: 2 });
+    // Every hundredth one stays.
+    if (id % 100 !== 0) backlog.forget(id, 1);
+    most = Math.max(most, restoration.gatheredCount);
+  }
+  assert(most < 5000, `${most}`);
+  stream.skipIds(20_001);
+  stream.finishRestoration(NOW + 50_000);
+  assertEquals(stream.readyCount + stream.delayed.messageCount, 200);
+  assertEquals(stream.expiries.messageCount, 200);
 });

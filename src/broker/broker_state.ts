@@ -27,7 +27,7 @@ import { Restoration } from "./restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
 import type { MessageIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
-import { Stream } from "./stream.ts";
+import { findMessageId, Stream } from "./stream.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
 /** What is needed to keep streams. */
@@ -230,7 +230,8 @@ export class BrokerState {
     const stream = this.#toldStream;
     if (stream === undefined || stream.number !== number) return;
     const { dedupWindowMs } = stream.options;
-    for (const [messageId, id, at] of messageIds) {
+    for (const [text, id, at] of messageIds) {
+      const messageId = this.#restoration?.share(text) ?? text;
       stream.messageIds.add(messageId, { id, at, isStored: true }, dedupWindowMs);
     }
   }
@@ -259,12 +260,16 @@ export class BrokerState {
   #addMessages(event: Published): void {
     const { publisher, sequence, settled = 0, storedIn, batch, storedAt } = event;
     this.#lastAt = Math.max(this.#lastAt, storedAt);
+    // For all streams together: that saves most of the memory for it.
+    const messageId = this.#restoration === undefined || storedIn.length === 1
+      ? undefined
+      : findMessageId(batch);
     for (const { number, firstId, expiresAt } of storedIn) {
       const stream = this.router.getNumbered(number);
       // Deleted between its decision and now: the batch is gone with it.
       if (stream === undefined) continue;
       const { place, flags } = event;
-      stream.append(firstId, batch, { place, flags, storedAt, expiresAt });
+      stream.append(firstId, batch, { place, flags, storedAt, expiresAt, messageId });
       this.#bytes += batch.end - batch.start;
       this.#options.messagesAdded(stream);
     }

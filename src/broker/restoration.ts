@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DEDUP_COUNT_MAX } from "../../protocol.ts";
 import type { PublisherClosed, PublisherOpened, StoredAt } from "./event.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
@@ -33,8 +34,21 @@ export class Restoration {
   /** The streams that its outcomes refer to. */
   #places: SharedPlaces = { storedIn: [], useCount: 0 };
 
+  /** Message ids that were told of lately: those of one message are in many streams. */
+  readonly #texts = new Map<string, string>();
+
   constructor(registry: PublisherRegistry) {
     this.#registry = registry;
+  }
+
+  /** Gives the same text as before, so that it is in memory once. */
+  share(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    // Those of one stream come together, and then those of the next one.
+    if (this.#texts.size >= 2 * DEDUP_COUNT_MAX) this.#texts.clear();
+    this.#texts.set(text, text);
+    return text;
   }
 
   /** Takes over a piece of a snapshot; those of a publisher come one after the other. */

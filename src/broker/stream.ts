@@ -65,6 +65,8 @@ export interface StoringDetails {
   readonly storedAt: number;
   /** When those expire that do not say so themselves. */
   readonly expiresAt?: number | undefined;
+  /** Tells the message id of the only one, if it has been found out for another stream. */
+  readonly messageId?: string | undefined;
 }
 
 /** Messages that nobody holds. */
@@ -392,9 +394,9 @@ export class Stream {
     this.restoration!.noteBatch(firstId, batch, details);
     // On its way to the dead letters and back, a message is recognised by nobody: its flags say so.
     const { flags = PropertyFlag.messageId } = details;
-    const ownFlags = readEntryFlags(batch.buffer, batch.start);
-    if ((flags & ownFlags & PropertyFlag.messageId) === 0) return;
-    const messageId = readProperties(batch.buffer, batch.start).messageId!;
+    if ((flags & PropertyFlag.messageId) === 0) return;
+    const { messageId = findMessageId(batch) } = details;
+    if (messageId === undefined) return;
     // At once: a segment that is begun before all is read has to tell it, too.
     const message = { id: firstId, at: details.storedAt, isStored: true };
     this.messageIds.add(messageId, message, this.#options.dedupWindowMs);
@@ -414,4 +416,10 @@ export class Stream {
       this.backlog.findRuns({ fromId: firstId, toId: firstId + count })
     );
   }
+}
+
+/** The message id of messages that were stored, if they have one: then it is the only one. */
+export function findMessageId({ buffer, start }: MessageBatch): string | undefined {
+  if ((readEntryFlags(buffer, start) & PropertyFlag.messageId) === 0) return undefined;
+  return readProperties(buffer, start).messageId;
 }

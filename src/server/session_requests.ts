@@ -29,6 +29,9 @@ import type { WorkTurn } from "./work_turn.ts";
 /** How many requests of a session may be under way: an answer can be a thousand times as long. */
 const REQUESTS_MAX = 16;
 
+/** A request takes about as long as so many steps: an event, a line of the log, an answer. */
+const REQUEST_STEPS = 128;
+
 /** The requests of one session. */
 export class SessionRequests {
   readonly #session: SessionHost;
@@ -54,6 +57,7 @@ export class SessionRequests {
     try {
       const operation = readOperation(frame);
       this.#openCount++;
+      this.#turn.note(REQUEST_STEPS);
       return this.#operate(operation).then(
         (result) => this.#answer(request, result),
         (error) => session.fail(error, { request }),

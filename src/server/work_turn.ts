@@ -32,10 +32,14 @@ export class WorkTurn {
     return this.#count;
   }
 
-  /** Notes that something was done; what to wait for before anything else is, if that was enough. */
-  note(): Promise<void> | undefined {
+  /**
+   * Notes that something was done; what to wait for before anything else is, if that was enough.
+   *
+   * @param noted How many steps it has taken beside those of the engine.
+   */
+  note(noted: number = 1): Promise<void> | undefined {
     this.#begin();
-    this.#notedCount++;
+    this.#notedCount += noted;
     const steps = this.#countSteps() - this.#stepsBefore!;
     return this.#notedCount + steps < STEPS_MAX ? undefined : this.next();
   }

@@ -11,6 +11,7 @@ import {
   type PendingEntryList,
   type StreamInfo,
   writeControlFrame,
+  writeRequest,
 } from "../../protocol.ts";
 import { createPipe } from "../../src/transport/duplex.ts";
 import { BrokerError, connect } from "../../client.ts";
@@ -138,6 +139,32 @@ Deno.test("who sends many small frames at once keeps nobody from being served", 
   await sent;
   await many.ask("getStream", "stream.1");
   assert(sessions.turn.count - turnsBefore >= 4, `${sessions.turn.count - turnsBefore} turns`);
+});
+
+Deno.test("who asks for many things at once keeps nobody from being served", async () => {
+  await using sessions = await openSessions();
+  await using other = await sessions.open();
+  await using many = await sessions.open();
+  const COUNT = 2000;
+  const requests = bytesOf((writer) => {
+    for (let request = 1; request <= COUNT; request++) {
+      writeRequest(writer, { request, operation: "createStream", name: `more.${request}` });
+    }
+  });
+  const sent = many.send(requests);
+  let answered = 0;
+  const answers = (async () => {
+    for (; answered < COUNT; answered++) await many.expect("response");
+  })();
+  let before = 0;
+  let most = 0;
+  await askUntil(sessions, other, () => {
+    most = Math.max(most, answered - before);
+    before = answered;
+    return answered === COUNT;
+  });
+  assertLess(most, 500, "streams are created while somebody waits for an answer");
+  await Promise.all([sent, answers]);
 });
 
 Deno.test("JSON lines: who asks by many patterns keeps nobody from being served", async () => {

@@ -135,6 +135,7 @@ export class Broker {
     this.#attachments = new Attachments(
       options.attachmentsMax ?? ATTACHMENTS_MAX,
       this.#dispatcher,
+      (stream) => this.#router.getNumbered(stream.number) === stream,
     );
     const parts = this.#makeParts();
     this.#transfers = new Transfers(parts);
@@ -155,7 +156,7 @@ export class Broker {
 
   /** How many steps it has taken for what can take many, in all. */
   get steps(): number {
-    return this.#router.steps;
+    return this.#router.steps + this.#attachments.steps;
   }
 
   get #router(): Router {
@@ -309,11 +310,16 @@ export class Broker {
       this.#router.removeFollower(follower);
       throw damage;
     }
-    for (const stream of streams) this.#attachments.add(follower, stream);
+    this.#attachments.addAll(follower, streams, options.attachMax ?? Infinity);
     follower.number = ++this.#lastFollower;
     this.#followers.add(follower);
     this.#notices.noteFollower(follower, this.#router);
     return follower;
+  }
+
+  /** Attaches a follower to more of its streams; tells whether that was all. */
+  attach(follower: Follower, countMax: number): boolean {
+    return this.#attachments.addMore(follower, countMax);
   }
 
   /** Sets how much a follower may hold. */
@@ -375,7 +381,7 @@ export class Broker {
   closeFollower(follower: Follower, now: number, lastTag?: number): void {
     if (!this.#followers.delete(follower)) return;
     this.#router.removeFollower(follower);
-    for (const attachment of follower.attachments.values()) this.#attachments.remove(attachment);
+    this.#attachments.removeAll(follower);
     this.#returns.takeAll(follower, lastTag, now);
   }
 

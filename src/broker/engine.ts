@@ -211,6 +211,8 @@ export interface FollowerOptions {
   readonly messages: number;
   /** How many bytes it may hold unacknowledged. */
   readonly bytes: number;
+  /** To how many streams it is attached at once; to all if nothing is said. */
+  readonly attachMax?: number;
 }
 
 /** Consecutive messages of one stream on their way to one follower. */
@@ -263,6 +265,8 @@ export interface NackOptions {
 export interface EngineFollower {
   /** The stream that it is tied to, if there was none of that name when it was opened. */
   readonly missing?: string | undefined;
+  /** Attaches it to so many more of the streams that it is tied to; tells whether that was all. */
+  attach(countMax: number): boolean;
   /** Sets how much it may hold unacknowledged. */
   setCredit(messages: number, bytes: number): void;
   /**

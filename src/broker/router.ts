@@ -27,7 +27,7 @@ const PREPARED_MAX = 1024;
 
 /** The streams by name, and who is bound to what. */
 export class Router {
-  /** How many steps it has taken, in all: matches, and followers that were found. */
+  /** How many steps matching has taken, in all. */
   steps = 0;
   /** How many streams were taken away, in all. */
   removedCount = 0;
@@ -115,7 +115,6 @@ export class Router {
     this.#streams.set(stream.name, stream);
     this.#numbered.set(stream.number, stream);
     this.#found = undefined;
-    this.steps += followers.length;
     return followers;
   }
 
@@ -126,7 +125,6 @@ export class Router {
     this.#numbered.delete(stream.number);
     this.removedCount++;
     for (const selection of this.#selections.values()) selection.remove(stream);
-    this.steps += stream.attachments.size;
   }
 
   /**
@@ -163,7 +161,6 @@ export class Router {
     if (bind.bindType === "regex") {
       const selection = this.complete(this.#use(bind));
       selection.followers.add(follower);
-      this.steps += selection.streams.length;
       return selection.streams;
     }
     checkStreamName(name);
@@ -176,7 +173,6 @@ export class Router {
   /** Takes a follower away. */
   removeFollower(follower: Follower): void {
     const { bind } = follower;
-    this.steps += follower.attachments.size;
     if (bind.bindType === "regex") {
       const selection = this.#selections.get(keyOf(bind));
       if (selection?.followers.delete(follower)) this.release(selection);

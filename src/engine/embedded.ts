@@ -183,6 +183,7 @@ export class EmbeddedEngine implements Engine {
     const isMissing = bindType === "direct" && follower.attachments.size === 0;
     return {
       missing: isMissing ? routeString : undefined,
+      attach: (countMax) => broker.attach(follower, countMax),
       setCredit: (messages, bytes) => broker.setCredit(follower, messages, bytes),
       ack: (ranges, isConfirmed) => {
         if (!isConfirmed) return broker.ack(follower, ranges, now());

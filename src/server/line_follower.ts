@@ -9,6 +9,7 @@ import type { Delivery, EngineFollower, FollowerSink } from "../broker/engine.ts
 import { showBody } from "./json_text.ts";
 import { formatMessage, type LineHost } from "./line_host.ts";
 import type { FollowRequest } from "./line_request.ts";
+import { SLICE_STEPS } from "./work_turn.ts";
 
 /** Gives deliveries the ids by which the client acknowledges them. */
 export interface DeliveryIds {
@@ -32,7 +33,13 @@ export class LineFollower implements FollowerSink {
     this.#host = host;
     this.#ids = ids;
     const bytes = host.limits.unacknowledgedBytes;
-    this.#follower = host.engine.openFollower({ name, bind, messages: 0, bytes }, this);
+    const options = { name, bind, messages: 0, bytes, attachMax: SLICE_STEPS };
+    this.#follower = host.engine.openFollower(options, this);
+  }
+
+  /** Attaches it to some more of its streams; tells whether that was all. */
+  attach(): boolean {
+    return this.#follower.attach(SLICE_STEPS);
   }
 
   /** How many messages were asked for and have not come. */

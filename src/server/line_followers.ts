@@ -32,14 +32,14 @@ export class LineFollowers implements DeliveryIds {
     return this.#followers.values().some(({ openCount }) => openCount > 0);
   }
 
-  /** Asks for a message; returns whether this has opened a follower. */
-  request(request: FollowRequest): boolean {
+  /** Asks for a message; returns the follower if this has opened one. */
+  request(request: FollowRequest): LineFollower | undefined {
     const { name, bind: { bindType, routeString } } = request;
     const key = JSON.stringify([name, bindType, routeString]);
     const known = this.#followers.get(key);
     const follower = known ?? this.#open(key, request);
     follower.request();
-    return known === undefined;
+    return known === undefined ? follower : undefined;
   }
 
   /** Acknowledges the message that came with an id. */

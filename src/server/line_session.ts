@@ -326,13 +326,15 @@ export class LineSession implements LinkOwner, LineHost {
   async #follow(request: FollowRequest): Promise<void> {
     await this.#prepare(request.bind);
     if (this.#isOver) return;
-    if (!this.#followers.request(request)) return;
+    const opened = this.#followers.request(request);
+    if (opened === undefined) return;
     const { name, bind: { bindType, routeString } } = request;
     this.#context.log.debug("follower opened", {
       session: this.number,
       follower: name,
       [bindType]: routeString,
     });
+    while (!this.#isOver && !opened.attach()) await this.#context.turn.note();
   }
 
   /** Resolves when something is true, or when it does not matter any more. */

@@ -267,7 +267,7 @@ export class Session implements LinkOwner, SessionHost {
       const capped = { ...options, ...this.#capCredit(options) };
       this.followers.add(options.follower, new SessionFollower(this, capped));
       this.#logOpened("follower", options.name, options.bind);
-    });
+    }, () => this.followers.find(options.follower)?.attach() ?? true);
   }
 
   /** Hands a batch to its publisher. */
@@ -345,15 +345,21 @@ export class Session implements LinkOwner, SessionHost {
     return this.#ending;
   }
 
-  /** Opens a member when its pattern has been matched, which may take many turns. */
-  #whenPrepared(bind: BindFields, open: () => void): void {
+  /** Opens a member when its pattern has been matched, and goes on until all is done: in many turns. */
+  #whenPrepared(bind: BindFields, open: () => void, goOn: () => boolean = () => true): void {
     const { engine, turn } = this.context;
-    if (engine.prepare(bind, SLICE_STEPS)) return open();
-    const prepare = async () => {
-      while (!this.isOver && !engine.prepare(bind, SLICE_STEPS)) await turn.note();
-      if (!this.isOver) open();
+    const isPrepared = engine.prepare(bind, SLICE_STEPS);
+    if (isPrepared) open();
+    if (isPrepared && goOn()) return;
+    const work = async () => {
+      if (!isPrepared) {
+        while (!this.isOver && !engine.prepare(bind, SLICE_STEPS)) await turn.note();
+        if (this.isOver) return;
+        open();
+      }
+      while (!this.isOver && !goOn()) await turn.note();
     };
-    this.#gate.hold(prepare().catch((error) => this.endWith(error)));
+    this.#gate.hold(work().catch((error) => this.endWith(error)));
   }
 
   #logOpened(kind: "publisher" | "follower", member: number | string, bind: BindFields): void {

@@ -17,6 +17,7 @@ import {
 } from "../../protocol.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../broker/engine.ts";
 import type { SessionHost } from "./session_host.ts";
+import { SLICE_STEPS } from "./work_turn.ts";
 
 /** How much a follower may hold. */
 export interface Credit {
@@ -37,12 +38,18 @@ export class SessionFollower implements FollowerSink {
     this.#session = session;
     this.#number = options.follower;
     try {
-      this.#follower = session.engine.openFollower(options, this);
+      const gradual = { ...options, attachMax: SLICE_STEPS };
+      this.#follower = session.engine.openFollower(gradual, this);
       this.#noteMissing(this.#follower.missing);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       session.report(error, { follower: options.follower });
     }
+  }
+
+  /** Attaches it to some more of its streams; tells whether that was all. */
+  attach(): boolean {
+    return this.#follower?.attach(SLICE_STEPS) ?? true;
   }
 
   /** Handles a `credit` frame. */

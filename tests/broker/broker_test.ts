@@ -409,3 +409,39 @@ Deno.test("followers are attached to so many streams and no more, and nothing el
   broker.createStream("c", {}, () => {});
   assertEquals(broker.getStreams().map(({ followers }) => followers), [1, 1, 1]);
 });
+
+Deno.test("a follower of many streams is attached to them step by step, while some come and go", () => {
+  const broker: Broker = new Broker({
+    durability: "test",
+    compilePattern: () => () => true,
+    residency: unlimited(),
+    store: (event, outcome) => outcome.stored(event),
+    commit: () => {},
+    settle: (done) => done(),
+    wake: () => {},
+    attachmentsMax: 9,
+  });
+  const create = (name: string) => broker.createStream(name, {}, () => {});
+  const sink = new RecordingFollowerSink();
+  const bind = { routeString: ".", bindType: "regex", ignoreCase: false } as const;
+  const open = (attachMax: number) =>
+    broker.openFollower({ name: "all", bind, messages: 9, bytes: 9, attachMax }, sink);
+  const attached = () =>
+    broker.getStreams().filter(({ followers }) => followers > 0).map(({ name }) => name).join("");
+  ["a", "b", "c", "d", "e", "f"].forEach(create);
+  const follower = open(2);
+  assertEquals(attached(), "ab");
+  broker.deleteStream("a", () => {});
+  broker.deleteStream("d", () => {});
+  create("g");
+  assertEquals([broker.attach(follower, 2), attached()], [false, "bcg"]);
+  // What is left to do counts, or many who begin together would have more than is allowed.
+  assertEquals(assertThrows(() => open(1), BrokerError).code, "TOO_MANY_MEMBERS");
+  assertEquals([broker.attach(follower, 2), attached()], [true, "bcefg"]);
+  assertEquals(broker.attach(follower, 2), true);
+  // One that leaves in the middle of it leaves nothing behind.
+  broker.closeFollower(follower, 1000);
+  for (let count = 0; count < 10; count++) broker.closeFollower(open(3), 1000);
+  assertEquals(broker.attach(open(5), 1), true);
+  assertEquals(broker.getStreams().map(({ followers }) => followers), [1, 1, 1, 1, 1]);
+});

@@ -242,6 +242,7 @@ for (const code of ["SHUTTING_DOWN", "STALE_DELIVERY"] as const) {
         extend: () => {},
         release: () => {},
         begin: () => {},
+        attach: () => true,
         setCredit: () => {},
         resume: () => {},
         close: () => {},

@@ -146,3 +146,61 @@ Deno.test("a snapshot of a broker with much to remember is many pieces, none of 
   const outcomes = [...state.takeSnapshot(test.now)].filter(({ piece }) => piece === "outcomes");
   assertEquals(JSON.stringify(outcomes).includes("s0-"), false);
 });
+
+/** What somebody does while a snapshot is taken: nothing of it is durable before the snapshot is. */
+const actions: Record<string, (test: TestBroker, pick: number) => void> = {
+  create: (test, pick) => test.create(`new${pick % 4}`),
+  remove: (test, pick) => {
+    const streams = test.broker.getStreams();
+    const stream = streams[pick % Math.max(1, streams.length)];
+    if (stream !== undefined) test.broker.deleteStream(stream.name, () => {});
+  },
+  update: (test, pick) => {
+    const [stream] = test.broker.getStreams();
+    if (stream) test.broker.updateStream(stream.name, { maxDeliveries: 1 + pick }, () => {});
+  },
+  pause: (test, pick) => {
+    const stream = test.broker.getStreams().at(-1);
+    if (stream) test.broker.pauseStream(stream.name, pick % 2 === 0, () => {});
+  },
+  publish: (test, pick) => test.publisher(/./, `p${pick % 6}`).publishAs(1 + pick, "x", "y"),
+  end: (test, pick) => test.broker.closePublisher(test.publisher(/./, `p${pick % 6}`).publisher),
+};
+
+Deno.test("what is decided between two pieces of a snapshot is told by what is written behind it (random)", () => {
+  const action = fc.tuple(fc.constantFrom(...Object.keys(actions)), fc.nat(50));
+  const between = fc.array(fc.array(action, { maxLength: 3 }), { maxLength: 30 });
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 15 }), between, (before, between) => {
+      const test = new TestBroker("a", "b", "c");
+      for (const [what, pick] of before) actions[what]!(test, pick);
+      const at = test.events.length;
+      test.isSlow = true;
+      const pieces: SnapshotPiece[] = [];
+      let step = 0;
+      for (const piece of test.broker.state.takeSnapshot(test.now, 1)) {
+        pieces.push(JSON.parse(JSON.stringify(piece)));
+        for (const [what, pick] of between[step++] ?? []) actions[what]!(test, pick);
+      }
+      test.sync();
+      const again = new TestBroker();
+      const { state } = again.broker;
+      state.beginRestoration();
+      for (const piece of pieces) state.restorePiece(piece);
+      for (const event of test.events.slice(at)) state.apply(event);
+      state.finishRestoration(again.now);
+      const look = ({ broker }: TestBroker) => ({
+        streams: broker.getStreams().map(({ name, nextId, options, isPaused }) => {
+          return { name, nextId, maxDeliveries: options.maxDeliveries, isPaused };
+        }),
+        numbers: [broker.state.nextStreamNumber, broker.state.nextPublisherNumber],
+        publishers: [...broker.state.publishers.records]
+          .filter(({ number }) => number > 0)
+          .map(({ number, identity, lastStoredSequence }) => [number, identity, lastStoredSequence])
+          .sort(),
+      });
+      assertEquals(look(again), look(test));
+    }),
+    fuzz(300),
+  );
+});

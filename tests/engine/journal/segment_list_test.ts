@@ -17,6 +17,7 @@ import {
   type SegmentFile,
 } from "../../../src/engine/journal/segment_file.ts";
 import { SegmentList } from "../../../src/engine/journal/segment_list.ts";
+import { turn } from "../../support/broker.ts";
 import { SimulatedDisk } from "../../support/simulated_disk.ts";
 
 const JOURNAL_ID = 0xbeef;
@@ -233,6 +234,39 @@ Deno.test("SegmentList: a large checkpoint has a large segment, or there would b
   assert(segment.headBytes > SEGMENT_BYTES);
   assertEquals(list.rotate(2 * segment.headBytes), undefined);
   assertEquals((await list.rotate(5 * segment.headBytes))?.segment.base, segment.end);
+});
+
+Deno.test("SegmentList: while a large checkpoint is written others have their turn, and it is whole", async () => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const name = "a".repeat(100_000);
+  const makePieces = function* (): Generator<SnapshotPiece> {
+    yield* snapshotOf(1);
+    for (let number = 1; number <= 200; number++) {
+      yield { piece: "stream", number, name, nextId: 1 };
+    }
+  };
+  const list = new SegmentList({
+    disk,
+    journalId: JOURNAL_ID,
+    segmentBytes: SEGMENT_BYTES,
+    takeSnapshot: makePieces,
+    fail: (error) => {
+      throw error;
+    },
+  });
+  let turnCount = 0;
+  let isDone = false;
+  const beginning = list.begin(0).finally(() => isDone = true);
+  while (!isDone) {
+    await turn();
+    turnCount++;
+    // It has no name as long as some of it is missing.
+    if (!isDone) assertEquals(list.all.length, 0);
+  }
+  const { segment } = await beginning;
+  assert(turnCount >= 4, `${turnCount}`);
+  assert(segment.headBytes > 20_000_000);
+  assertEquals(readSegment(disk, segment.name), 1);
 });
 
 Deno.test("SegmentList: what is larger than a segment has one to itself", async () => {

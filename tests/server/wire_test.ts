@@ -218,17 +218,21 @@ Deno.test("publish: a refused batch is refused again after reconnecting", async 
   await using broker = await startBroker();
   {
     await using client = await RawClient.open(broker.port);
+    await client.ask("createStream", "late");
     await client.openPublisher(1, "late", "me");
-    await client.publish(1, 1, ["a"]);
+    // Of a publisher that has stored nothing, nothing has to be remembered.
+    await publishTexts(client, 1, ["stored"]);
+    await client.ask("deleteStream", "late");
+    await client.publish(1, 2, ["a"]);
     assertEquals((await client.expect("refuse")).code, "STREAM_NOT_FOUND");
     await client.ask("createStream", "late");
   }
   await using again = await RawClient.open(broker.port);
   await again.openPublisher(1, "late", "me");
-  await again.publish(1, 1, ["a"]);
+  await again.publish(1, 2, ["a"]);
   const { code, sequence, count } = await again.expect("refuse");
-  assertEquals({ code, sequence, count }, { code: "STREAM_NOT_FOUND", sequence: 1, count: 1 });
-  await again.publish(1, 2, ["b"]);
+  assertEquals({ code, sequence, count }, { code: "STREAM_NOT_FOUND", sequence: 2, count: 1 });
+  await again.publish(1, 3, ["b"]);
   await again.expect("stream");
   assertEquals((await again.expect("confirm")).isDuplicate, false);
 });

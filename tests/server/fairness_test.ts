@@ -111,7 +111,9 @@ Deno.test("who leaves many attachments behind keeps nobody from being served", a
   await using other = await sessions.open();
   await using many = await sessions.open();
   await many.send(followerFrames(20, () => /stream/));
-  const countFollowers = async () => (await sessions.engine.getStream("stream.99")).followers;
+  // The last one that each of them is attached to.
+  const last = `stream.${STREAMS - 1}`;
+  const countFollowers = async () => (await sessions.engine.getStream(last)).followers;
   await until("all are there", async () => await countFollowers() === 20);
   many.close();
   const answers = await askUntil(sessions, other, () => sessions.table.count === 1);

@@ -27,6 +27,12 @@
  *   nothing of what is sent to them, and a slow link does not show otherwise that it takes something:
  *   systems keep megabytes of what is under way.
  *
+ * - `begin`: the client says by `begin` which deliveries a handler has, within `beginMs` (in the
+ *   `welcome`) unless they are done by then. In a `deliver`, the highest bit of `attempts` says that
+ *   a begin has to be said before a handler gets the message: it was held by a follower that was lost
+ *   or silent before it could say anything. Of a client without this capability, the oldest delivery
+ *   is taken for the one that its handler has.
+ *
  * - `streamMissing`: the broker says by a `streamMissing` frame that a follower that was opened waits
  *   for a stream that does not exist.
  *
@@ -136,8 +142,9 @@
  *
  * `ack` ends deliveries. `release` gives back what was not looked at: the message is ready again in
  * its old place and the delivery does not count as an attempt. `begin` says that deliveries are
- * being worked on, which the broker assumes by itself of the oldest one only: when the session ends,
- * what a follower holds is ready again, and `attempts` goes up for what was worked on. A client that
+ * being worked on: their time begins. When the session ends, what a follower holds is ready again,
+ * and `attempts` goes up for what was worked on and, unless the highest bit of its `attempts` was
+ * set, for the oldest delivery. A client that
  * ends a follower by `closeFollower` gives back first what it has not looked at, and says the last
  * tag that it has received (or 0): what is still on its way to it does not count either.
  *
@@ -145,7 +152,10 @@
  * stream's backoff says, and delivered again, or go to the dead letters if that was the last time.
  * `reject` sends them there at once. `extend` gives deliveries `ms` more from now. `revoke` tells a
  * follower that deliveries are not its any more: it was too slow, they were taken back by a cursor,
- * or their stream is gone.
+ * or their stream is gone. A follower that was too slow gets nothing more before it shows that
+ * something goes on: by an `ack`, `nack`, `reject`, `extend` or `begin`, or by a `credit` that is no
+ * less than before and more than it holds. Its `ack` counts yet if nobody else has the message. What is
+ * only fetched does not run out as long as the follower shows such signs.
  *
  * An `ack`, `nack`, `reject` or `extend` with a request number is answered with a `response` when it is done as durably as the
  * engine promises. Ranges with deliveries that are not held are answered with `error`

@@ -127,6 +127,12 @@ export async function serve(options: ServeOptions = {}): Promise<BrokerServer> {
   return await start({ ...settings, logLevel }, new Log({ level: logLevel }), clock);
 }
 
+/**
+ * Clients say after so long that a handler has a message, in milliseconds: what is done at once is
+ * not spoken of.
+ */
+const BEGIN_MS = 50;
+
 /** The running broker. */
 class Server implements BrokerServer {
   readonly #settings: Settings;
@@ -148,7 +154,10 @@ class Server implements BrokerServer {
 
   constructor(settings: Settings, { log, engine, clock }: ServerParts) {
     const heartbeat = new Heartbeat();
-    const context = makeContext(settings, { engine, log, heartbeat, now: systemClock.now });
+    // A clock that does not go by itself does not tell how long a handler has a message.
+    const beginMs = clock.attach === undefined ? BEGIN_MS : 0;
+    const now = systemClock.now;
+    const context = makeContext(settings, { engine, log, heartbeat, beginMs, now });
     this.#settings = settings;
     this.#log = log;
     this.#engine = engine;
@@ -343,7 +352,7 @@ const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 
 function makeContext(
   settings: Settings,
-  parts: Pick<SessionContext, "engine" | "log" | "heartbeat" | "now">,
+  parts: Pick<SessionContext, "engine" | "log" | "heartbeat" | "beginMs" | "now">,
 ): SessionContext {
   const { limits, heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = settings;
   return {

@@ -40,6 +40,13 @@ export class AttemptLog {
     this.#write(run, attempts - 1);
   }
 
+  /** Writes down that a delivery before this one does not count: its message was worked off in it. */
+  forgive(follower: Follower, run: PendingRun): void {
+    const isWritten = run.isBegun || follower.attemptedTag === run.firstTag;
+    run.attempts--;
+    this.#write(run, isWritten ? run.attempts : run.attempts - 1);
+  }
+
   #write(run: PendingRun, attempts: number, count: number = run.count): void {
     const { stream: { number }, firstId } = run;
     this.#commit({ type: "attempted", number, firstId, count, attempts });

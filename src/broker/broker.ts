@@ -92,6 +92,7 @@ export class Broker {
   readonly #publishing: Publishing;
   readonly #returns: Returns;
   readonly #transfers: Transfers;
+  readonly #timeOut = (follower: Follower, now: number) => this.#returns.timeOut(follower, now);
   /** The time, as far as anybody has told it: for what follows from a command that does not say. */
   #now = 0;
 
@@ -173,10 +174,8 @@ export class Broker {
       return this.#options.settle(() => done(false));
     }
     if (this.#router.streamCount >= STREAMS_MAX) {
-      throw new BrokerError(
-        "TOO_MANY_STREAMS",
-        `Cannot create stream "${name}": there are ${STREAMS_MAX}, the most allowed`,
-      );
+      const why = `there are ${STREAMS_MAX}, the most allowed`;
+      throw new BrokerError("TOO_MANY_STREAMS", `Cannot create stream "${name}": ${why}`);
     }
     this.#attachments.check("TOO_MANY_STREAMS", this.#router.countFollowers(name));
     const obstacle = this.#options.findObstacle?.(0);
@@ -296,8 +295,7 @@ export class Broker {
 
   /** Opens a follower. */
   openFollower(options: FollowerOptions, sink: FollowerSink): Follower {
-    const ring = (follower: Follower, now: number) => this.#returns.timeOut(follower, now);
-    const follower = new Follower({ ...options, sink, ring });
+    const follower = new Follower({ ...options, sink, ring: this.#timeOut });
     const streams = this.#router.addFollower(follower);
     try {
       this.#attachments.check("TOO_MANY_MEMBERS", streams.length);
@@ -305,8 +303,8 @@ export class Broker {
       this.#router.removeFollower(follower);
       throw error;
     }
-    const damage = options.bind.bindType === "direct" ? streams[0]?.damage : undefined;
-    if (damage !== undefined) {
+    const damage = options.bind.bindType === "direct" && streams[0]?.damage;
+    if (damage) {
       this.#router.removeFollower(follower);
       throw damage;
     }
@@ -323,9 +321,8 @@ export class Broker {
   }
 
   /** Sets how much a follower may hold. */
-  setCredit(follower: Follower, messages: number, bytes: number): void {
-    follower.creditMessages = messages;
-    follower.creditBytes = bytes;
+  setCredit(follower: Follower, messages: number, bytes: number, now: number): void {
+    if (follower.setCredit(messages, bytes)) this.#returns.noteLife(follower, now);
     this.#dispatcher.noteRoom(follower);
   }
 
@@ -385,6 +382,11 @@ export class Broker {
     this.#returns.takeAll(follower, lastTag, now);
   }
 
+  /** Takes back what a silent follower holds; returns how much of it may be acknowledged late. */
+  silenceFollower(follower: Follower, now: number): number {
+    return this.#returns.takeSilent(follower, now);
+  }
+
   /** Tells what followers hold, by the followers' names. */
   getPels(now: number): PendingEntryList[] {
     return joinLists(listAllPels(this.#followers, { now }));
@@ -406,11 +408,9 @@ export class Broker {
     const followers = [...this.#followers].filter((follower) => follower.name === name);
     // Throws if there is none of that name.
     if (followers.length === 0) listPels([], { name, after: 0, now });
-    let count = 0;
-    for (const follower of followers) {
-      count += this.#returns.revokeAll(follower, "it was taken back by a cursor", now);
-    }
-    this.#options.settle(() => done(count));
+    const why = "it was taken back by a cursor";
+    const counts = followers.map((follower) => this.#returns.revokeAll(follower, why, now));
+    this.#options.settle(() => done(counts.reduce((sum, count) => sum + count, 0)));
   }
 
   // Time, and what has become true.
@@ -486,7 +486,7 @@ export class Broker {
     this.#notices.noteDamage(stream, error);
   }
 
-  /** Takes a stream away from its followers, and what they hold of it. */
+  /** Takes a stream away from its followers, with what they hold of it. */
   #detachAll(stream: Stream): void {
     this.#clock.set(stream.alarm, Infinity);
     for (const attachment of [...stream.attachments]) {

@@ -53,6 +53,8 @@ export interface DispatcherOptions {
 export class Dispatcher {
   #streams = new Set<Stream>();
   #followers = new Set<Follower>();
+  /** Those that have let a delivery run out, and have shown life since: others come first. */
+  #revived = new Set<Follower>();
   /** Those that were given something by the dispatch that is under way. */
   #served = new Set<Follower>();
   readonly #options: DispatcherOptions;
@@ -72,9 +74,17 @@ export class Dispatcher {
 
   /** Notes that a follower may have room for its turns. */
   noteRoom(follower: Follower): void {
-    if (follower.turns.count === 0) return;
+    if (follower.turns.count === 0 || this.#revived.has(follower)) return;
     this.#wakeOnce();
     this.#followers.add(follower);
+  }
+
+  /** Notes that a follower may have room again that was not to get anything. */
+  noteRevived(follower: Follower): void {
+    if (follower.turns.count === 0) return;
+    this.#wakeOnce();
+    this.#followers.delete(follower);
+    this.#revived.add(follower);
   }
 
   /** Notes that a follower has come to a stream. */
@@ -98,12 +108,16 @@ export class Dispatcher {
       this.#streams.delete(stream);
       this.#serveStream(stream, now);
     }
+    for (const follower of this.#revived) {
+      this.#revived.delete(follower);
+      this.#serveFollower(follower, now);
+    }
     for (const follower of this.#served) this.#options.served(follower, now);
     this.#served.clear();
   }
 
   #wakeOnce(): void {
-    if (this.#streams.size === 0 && this.#followers.size === 0) this.#options.wake();
+    if (this.#streams.size + this.#followers.size + this.#revived.size === 0) this.#options.wake();
   }
 
   /** Shares what is ready in a stream among those who wait for it, in rounds of equal shares. */
@@ -156,7 +170,7 @@ export class Dispatcher {
     for (;;) {
       const run = this.#findNext(stream, now);
       if (run === undefined) return 0;
-      const readMax = Math.min(countMax, run.count, BATCH_COUNT_MAX);
+      const readMax = countAlike(stream, follower, run, Math.min(countMax, BATCH_COUNT_MAX));
       const batch = this.#read(stream, follower, readMax, now);
       if (batch === undefined) return 0;
       if (stream.keys === undefined) return this.#hand(stream, follower, run, batch, now);
@@ -193,6 +207,7 @@ export class Dispatcher {
     stream.takeReady(count);
     const firstTag = follower.reserveTags(count);
     const deadline = now + stream.options.ackTimeoutMs;
+    const isDoubtful = follower.reportsBegin && stream.doubtful.has(firstId);
     follower.deadline = Math.min(follower.deadline, deadline);
     follower.pending.append({
       firstTag,
@@ -204,9 +219,10 @@ export class Dispatcher {
       deliveredAt: now,
       deadline,
       isBegun: false,
+      isDoubtful,
     });
     follower.pendingBytes += batch.end - batch.start;
-    follower.sink.deliver({ stream: stream.name, firstTag, firstId, attempts, batch });
+    follower.sink.deliver({ stream: stream.name, firstTag, firstId, attempts, isDoubtful, batch });
     return count;
   }
 
@@ -247,4 +263,23 @@ export class Dispatcher {
 /** Whether a stream has something to hand out. */
 function canDeliver({ ready, isPaused, isPostponed, damage }: Stream): boolean {
   return ready.count > 0 && !isPaused && !isPostponed && damage === undefined;
+}
+
+/**
+ * How many of a run's first messages can be delivered together, `countMax` at most: a doubtful one
+ * goes alone to a follower that says when it begins.
+ */
+function countAlike(
+  { doubtful }: Stream,
+  { reportsBegin }: Follower,
+  run: ReadyRun,
+  countMax: number,
+): number {
+  const count = Math.min(countMax, run.count);
+  if (doubtful.size === 0 || !reportsBegin) return count;
+  const { firstId } = run;
+  for (let alike = 0; alike < count; alike++) {
+    if (doubtful.has(firstId + alike)) return Math.max(1, alike);
+  }
+  return count;
 }

@@ -213,6 +213,11 @@ export interface FollowerOptions {
   readonly bytes: number;
   /** To how many streams it is attached at once; to all if nothing is said. */
   readonly attachMax?: number;
+  /**
+   * Whether it says by {@linkcode EngineFollower.begin} which deliveries a handler has; if not, its
+   * oldest one is taken for that.
+   */
+  readonly reportsBegin?: boolean | undefined;
 }
 
 /** Consecutive messages of one stream on their way to one follower. */
@@ -225,6 +230,8 @@ export interface Delivery {
   readonly firstId: number;
   /** How often they have been delivered, this time included. */
   readonly attempts: number;
+  /** Whether the follower has to say that they have begun before a handler gets them. */
+  readonly isDoubtful: boolean;
   /** The messages; the buffer is valid during the call only. */
   readonly batch: MessageBatch;
 }
@@ -233,6 +240,8 @@ export interface Delivery {
 export interface FollowerSink {
   /** Whether nothing more should be delivered until {@linkcode EngineFollower.resume}. */
   readonly isFull: boolean;
+  /** Whether what its client says is not read at the moment: it may have ended what runs out. */
+  readonly isUnread?: boolean;
   /** Takes messages. */
   deliver(delivery: Delivery): void;
   /** Hears of deliveries that are not the follower's any more, although it has not ended them. */
@@ -270,8 +279,9 @@ export interface EngineFollower {
   /** Sets how much it may hold unacknowledged. */
   setCredit(messages: number, bytes: number): void;
   /**
-   * Ends deliveries. What of the ranges is held is done in any case. Throws, or rejects, with
-   * `UNKNOWN_DELIVERY` or `STALE_DELIVERY` if some of it is not held.
+   * Ends deliveries. What of the ranges is held is done in any case, and so is what was taken back
+   * because it ran out or its client was silent, if nobody has it now. Throws, or rejects, with
+   * `UNKNOWN_DELIVERY` or `STALE_DELIVERY` if there is more in the ranges.
    *
    * @param isConfirmed Whether somebody waits until it is durable: then it is made so at once.
    * @returns A promise of that, or nothing if it is so already, or nobody waits.
@@ -293,6 +303,13 @@ export interface EngineFollower {
   begin(ranges: readonly TagRange[]): void;
   /** Its sink is not full any more. */
   resume(): void;
+  /**
+   * Its client is silent: all that it holds is ready again, as if it were lost, and it gets nothing
+   * more until it shows life. What it acknowledges then counts if nobody else has it.
+   *
+   * @returns How many deliveries that may be, with those that had run out before.
+   */
+  silence(): number;
   /**
    * Ends the follower: all that it holds is ready again.
    *

@@ -18,6 +18,8 @@ export interface Failure {
   readonly reasons: readonly string[];
   /** The name of the follower that had it last; empty if no follower ever had it. */
   readonly follower: string;
+  /** How often it lost its follower, in a row until now; not there if that was not the last thing. */
+  readonly losses?: number;
 }
 
 /** A delivery that failed. */
@@ -28,12 +30,14 @@ export interface FailedDelivery {
   readonly reason: string;
   /** The name of the follower that had it; empty if none did. */
   readonly follower: string;
+  /** Whether its follower was lost. */
+  readonly isLoss?: boolean | undefined;
 }
 
 /** Adds a failed delivery to what went wrong before. */
 export function addFailure(
   before: Failure | undefined,
-  { now, reason, follower }: FailedDelivery,
+  { now, reason, follower, isLoss }: FailedDelivery,
 ): Failure {
   const at = Math.floor(now);
   const reasons = [...before?.reasons ?? [], ...reason === "" ? [] : [reason]];
@@ -42,5 +46,11 @@ export function addFailure(
     lastAt: at,
     reasons: reasons.slice(-REASONS_MAX),
     follower: follower === "" ? before?.follower ?? "" : follower,
+    ...isLoss && { losses: countLosses(before) + 1 },
   };
+}
+
+/** How often a message has lost its follower, in a row until now. */
+export function countLosses(failure: Failure | undefined): number {
+  return failure?.losses ?? 0;
 }

@@ -10,7 +10,8 @@ import { BrokerError } from "../../protocol.ts";
 import { Alarm } from "./alarm_clock.ts";
 import { type Attachment, AttachmentLine } from "./attachment.ts";
 import type { FollowerSink } from "./engine.ts";
-import { PendingList } from "./pending_list.ts";
+import { LapsedList } from "./lapsed_list.ts";
+import { PendingList, type PendingRun } from "./pending_list.ts";
 import type { Stream } from "./stream.ts";
 
 /** One follower of one session. */
@@ -23,18 +24,26 @@ export class Follower {
   readonly bind: BindFields;
   /** Where its messages go. */
   readonly sink: FollowerSink;
+  /** Whether it says which deliveries a handler has; of others, the oldest is taken for that. */
+  readonly reportsBegin: boolean;
   /** The streams that its bind matches. */
   readonly attachments: Map<Stream, Attachment> = new Map();
   /** The streams that have messages for it, in the order in which it will take from them. */
   readonly turns: AttachmentLine = new AttachmentLine();
   /** What it has taken and not acknowledged. */
   readonly pending: PendingList = new PendingList();
+  /** What was taken back from it lately: it may say yet that it is done. */
+  readonly lapsed: LapsedList = new LapsedList();
   /** The bytes of what is pending. */
   pendingBytes = 0;
   /** The tag of the last delivery of which it is written down that it was the oldest one. */
   attemptedTag = 0;
   /** Since when its oldest delivery is the oldest: it is not worked on before. */
   oldestSince = 0;
+  /** When it has shown last that something goes on there. */
+  lifeAt: number = -Infinity;
+  /** Whether it has let a delivery run out, and gets nothing more until it shows life. */
+  isSuspended = false;
   /** Not later than the first deadline of what is pending. */
   deadline: number = Infinity;
   /** Rings when a deadline may have come. */
@@ -50,12 +59,14 @@ export class Follower {
     bind: BindFields;
     messages: number;
     bytes: number;
+    reportsBegin?: boolean | undefined;
     sink: FollowerSink;
     ring?: (follower: Follower, now: number) => void;
   }) {
     this.name = options.name;
     this.bind = options.bind;
     this.sink = options.sink;
+    this.reportsBegin = options.reportsBegin ?? false;
     this.creditMessages = options.messages;
     this.creditBytes = options.bytes;
     this.alarm = new Alarm((now) => options.ring?.(this, now));
@@ -64,7 +75,7 @@ export class Follower {
   /** How many messages it may take now. */
   get room(): number {
     const { count } = this.pending;
-    if (this.sink.isFull || count >= this.creditMessages) return 0;
+    if (this.isSuspended || this.sink.isFull || count >= this.creditMessages) return 0;
     // A follower with no credit of bytes still gets one message at a time.
     if (count > 0 && this.pendingBytes >= this.creditBytes) return 0;
     return this.creditMessages - count;
@@ -73,6 +84,37 @@ export class Follower {
   /** How many bytes it may take now; the last message may go beyond them. */
   get roomBytes(): number {
     return Math.max(0, this.creditBytes - this.pendingBytes);
+  }
+
+  /** Sets how much it may hold; returns whether it asks for more than it holds. */
+  setCredit(messages: number, bytes: number): boolean {
+    // Whoever asks for less only gives something back, or has heard that it holds less.
+    const isAsking = messages >= this.creditMessages && messages > this.pending.count;
+    this.creditMessages = messages;
+    this.creditBytes = bytes;
+    return isAsking;
+  }
+
+  /** Whether a delivery is the one that it is taken to be working on although it has not said so. */
+  isAssumed(run: PendingRun): boolean {
+    return !run.isBegun && !this.reportsBegin && run === this.pending.runs[0];
+  }
+
+  /**
+   * Until when a delivery has to be acknowledged. What is only fetched has time as long as something
+   * goes on: nobody works on it.
+   */
+  deadlineOf(run: PendingRun): number {
+    if (run.isBegun) return run.deadline;
+    const since = this.isAssumed(run) ? -Infinity : Math.max(this.lifeAt, run.deliveredAt);
+    return Math.max(since, this.oldestSince) + run.stream.options.ackTimeoutMs;
+  }
+
+  /** Finds the first of the deadlines; `Infinity` if nothing is pending. */
+  findDeadline(): number {
+    let deadline = Infinity;
+    for (const run of this.pending.runs) deadline = Math.min(deadline, this.deadlineOf(run));
+    return deadline;
   }
 
   /** Sets tags aside for deliveries. */

@@ -14,7 +14,6 @@ import {
   type PendingEntryList,
 } from "../../protocol.ts";
 import type { Follower } from "./follower.ts";
-import type { PendingRun } from "./pending_list.ts";
 
 /** Which followers to tell of. */
 export interface PelQuestion {
@@ -39,9 +38,9 @@ export function listPels(
     if (items.length >= PAGE_FOLLOWERS_MAX || entryCount >= PAGE_ENTRIES_MAX) {
       return { items, next: last };
     }
-    const { pending: { count, runs } } = follower;
+    const { pending: { count } } = follower;
     const entries: PendingEntry[] = [];
-    entryCount += addEntries(runs, entries, { countMax: PEL_ENTRIES_MAX, now });
+    entryCount += addEntries(follower, entries, { countMax: PEL_ENTRIES_MAX, now });
     items.push({ follower: follower.name, count, entries });
     last = follower.number;
   }
@@ -64,14 +63,16 @@ export function* listAllPels(
   }
 }
 
-/** Writes runs down as single entries, `countMax` at most; returns how many. */
+/** Writes what a follower holds down as single entries, `countMax` at most; returns how many. */
 function addEntries(
-  runs: readonly PendingRun[],
+  follower: Follower,
   entries: PendingEntry[],
   { countMax, now }: { readonly countMax: number; readonly now: number },
 ): number {
   let left = countMax;
-  for (const { stream, firstId, count, attempts, deliveredAt, deadline } of runs) {
+  for (const run of follower.pending.runs) {
+    const { stream, firstId, count, attempts, deliveredAt } = run;
+    const deadline = follower.deadlineOf(run);
     const ageMs = Math.max(0, Math.round(now - deliveredAt));
     const times = {
       deliveredAt: Math.floor(stream.calendar.dateOf(deliveredAt)),

@@ -21,15 +21,17 @@ export interface PendingRun {
   /** The id of the first message. */
   readonly firstId: number;
   /** How often the messages have been delivered, this time included. */
-  readonly attempts: number;
+  attempts: number;
   /** Their priority; not there if it is the usual one. */
   readonly priority?: number | undefined;
   /** When they were delivered. */
   readonly deliveredAt: number;
-  /** Until when they have to be acknowledged. */
+  /** Until when they have to be acknowledged, once the follower works on them. */
   deadline: number;
   /** Whether the follower has said that it works on them. */
   isBegun: boolean;
+  /** Whether it says so before a handler gets them: without that, none has. */
+  readonly isDoubtful?: boolean | undefined;
 }
 
 /** The pending deliveries of one follower. */
@@ -51,13 +53,6 @@ export class PendingList {
   append(run: PendingRun): void {
     this.#runs.push(run);
     this.#count += run.count;
-  }
-
-  /** The earliest deadline; `Infinity` if nothing is pending. */
-  get deadline(): number {
-    let deadline = Infinity;
-    for (const run of this.#runs) deadline = Math.min(deadline, run.deadline);
-    return deadline;
   }
 
   /** Finds the pending part of a range of tags, in whole runs. */

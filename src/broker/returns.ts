@@ -5,13 +5,15 @@
  * @module
  */
 
-import type { BrokerError, TagRange } from "../../protocol.ts";
+import type { TagRange } from "../../protocol.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import type { NackOptions } from "./engine.ts";
-import { addFailure, type Failure } from "./failure.ts";
+import { addFailure, countLosses } from "./failure.ts";
 import type { Follower } from "./follower.ts";
 import { type IdRange, intersectRanges } from "./id_ranges.ts";
+import { LateAcks } from "./late_acks.ts";
 import type { PendingRun } from "./pending_list.ts";
+import { countAll, groupByFailure, joinTags, takePending, visitPending } from "./pending_ranges.ts";
 import type { Stream } from "./stream.ts";
 import type { Transfers } from "./transfers.ts";
 
@@ -21,21 +23,47 @@ interface FailedRun {
   readonly reason: string;
   /** How long the messages are held back; the stream's backoff if nothing is said. */
   readonly delayMs?: number | undefined;
+  /** Whether their follower was lost. */
+  readonly isLoss?: boolean;
 }
+
+/**
+ * How long messages are held back that have lost their follower once, twice …, in milliseconds: what
+ * ends its follower each time does not do so as fast as followers come.
+ */
+const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];
+
+/** If a follower is not listened to, its deadlines are looked at again so much later, in milliseconds. */
+const UNREAD_MS = 1000;
 
 /** Puts what comes back where it belongs. */
 export class Returns {
   readonly #parts: BrokerParts;
   readonly #transfers: Transfers;
+  readonly #lateAcks: LateAcks;
 
   constructor(parts: BrokerParts, transfers: Transfers) {
     this.#parts = parts;
     this.#transfers = transfers;
+    this.#lateAcks = new LateAcks(parts);
+  }
+
+  /** Notes that something goes on at a follower: it may get messages, and what it holds has time. */
+  noteLife(follower: Follower, now: number): void {
+    follower.lifeAt = now;
+    if (!follower.isSuspended) return;
+    follower.isSuspended = false;
+    this.#parts.dispatcher.noteRevived(follower);
   }
 
   /** Ends deliveries: they are done. */
   ack(follower: Follower, ranges: readonly TagRange[], now: number): void {
-    const { held, error } = takePending(follower, ranges);
+    this.noteLife(follower, now);
+    const { held, error } = takePending(
+      follower,
+      ranges,
+      (range) => this.#lateAcks.settle(follower, range),
+    );
     for (const { stream, firstId, count } of held) {
       follower.pendingBytes -= stream.backlog.measure(firstId, count);
       this.#parts.commit({ type: "acknowledged", number: stream.number, firstId, count });
@@ -46,6 +74,8 @@ export class Returns {
 
   /** Takes back deliveries that were not looked at: they do not count as attempts. */
   release(follower: Follower, ranges: readonly TagRange[], now: number): void {
+    // A client that says what its handler has gives back what the handler does not come for.
+    if (!follower.reportsBegin) this.noteLife(follower, now);
     const { held, error } = takePending(follower, ranges);
     for (const run of held) this.#giveBackUnseen(follower, run, now);
     this.#noteTaken(follower, now);
@@ -58,6 +88,7 @@ export class Returns {
     ranges: readonly TagRange[],
     { delayMs, reason, now }: NackOptions & { readonly now: number },
   ): void {
+    this.noteLife(follower, now);
     const { held, error } = takePending(follower, ranges);
     for (const run of held) this.#fail(follower, run, { delayMs, reason, now });
     this.#noteTaken(follower, now);
@@ -70,6 +101,7 @@ export class Returns {
     ranges: readonly TagRange[],
     { reason, now }: { readonly reason: string; readonly now: number },
   ): void {
+    this.noteLife(follower, now);
     const { held, error } = takePending(follower, ranges);
     for (const run of held) {
       // Dead letters are not given up: they wait until somebody looks after them.
@@ -80,59 +112,87 @@ export class Returns {
     if (error !== undefined) throw error;
   }
 
-  /** Notes that deliveries are being worked on, from now. */
+  /** Notes that deliveries are being worked on: their time begins. */
   begin(follower: Follower, ranges: readonly TagRange[], now: number): void {
-    let error: BrokerError | undefined;
-    for (const range of ranges) {
-      const runs = follower.pending.find(range.firstTag, range.count);
-      for (const run of runs) {
-        if (!run.isBegun) {
-          run.deadline = Math.max(run.deadline, now + run.stream.options.ackTimeoutMs);
-        }
-        this.#parts.attempts.begin(run);
-      }
-      error ??= findMissing(follower, range, runs);
-    }
+    const error = visitPending(follower, ranges, (run) => {
+      // What was taken back meanwhile may have been begun by a handler that hangs.
+      this.noteLife(follower, now);
+      if (run.isBegun) return;
+      run.deadline = now + run.stream.options.ackTimeoutMs;
+      this.#parts.attempts.begin(run);
+    });
     if (error !== undefined) throw error;
   }
 
   /** Gives deliveries so many milliseconds from now. */
   extend(follower: Follower, ranges: readonly TagRange[], ms: number, now: number): void {
-    let error: BrokerError | undefined;
-    for (const range of ranges) {
-      const runs = follower.pending.find(range.firstTag, range.count);
-      for (const run of runs) {
-        this.#parts.attempts.begin(run);
-        run.deadline = now + ms;
-      }
-      follower.deadline = Math.min(follower.deadline, now + ms);
-      error ??= findMissing(follower, range, runs);
-    }
+    this.noteLife(follower, now);
+    const error = visitPending(follower, ranges, (run) => {
+      this.#parts.attempts.begin(run);
+      run.deadline = now + ms;
+    });
+    follower.deadline = Math.min(follower.deadline, now + ms);
     this.watchDeadline(follower);
     if (error !== undefined) throw error;
   }
 
   /** Takes back all that a follower holds that ends (its client has received `lastTag`) or is lost. */
   takeAll(follower: Follower, lastTag: number | undefined, now: number): void {
+    this.#parts.clock.set(follower.alarm, Infinity);
+    if (lastTag === undefined) return void this.#lose(follower, now);
+    const { pending } = follower;
+    for (const run of pending.find(1, lastTag)) this.#parts.attempts.begin(run);
+    for (const run of pending.takeAll()) {
+      if (run.isBegun) this.#giveBack(follower, run, run.attempts, now);
+      else this.#giveBackUnseen(follower, run, now);
+    }
+  }
+
+  /**
+   * Takes back all that a follower holds of which nothing is heard. It gets nothing more until it
+   * shows life, and what it acknowledges then counts if nobody else has it.
+   *
+   * @returns How many deliveries that may be.
+   */
+  takeSilent(follower: Follower, now: number): number {
+    const lost = this.#lose(follower, now);
+    if (lost.length === 0) return follower.lapsed.count;
+    for (const run of lost) follower.lapsed.add({ ...run, isLoss: run.isBegun });
+    follower.isSuspended = true;
+    this.#tellRevoked(follower, lost, "nothing was heard from its client for too long");
+    this.#noteTaken(follower, now);
+    return follower.lapsed.count;
+  }
+
+  /** Takes back all that a follower holds that is lost. */
+  #lose(follower: Follower, now: number): PendingRun[] {
     // Only what was worked on counts as an attempt: a message that kills its follower must not take
     // those that were fetched with it to the dead letters.
     const { pending } = follower;
-    const oldest = pending.runs[0]?.firstTag ?? 0;
-    const worked = lastTag === undefined ? pending.find(oldest, 1) : pending.find(1, lastTag);
-    for (const run of worked) this.#parts.attempts.begin(run);
-    for (const run of pending.takeAll()) {
-      if (!run.isBegun) this.#giveBackUnseen(follower, run, now);
-      else if (lastTag !== undefined) this.#giveBack(follower, run, run.attempts, now);
-      else this.#fail(follower, run, { reason: "the follower was lost", delayMs: 0, now });
+    const [oldest] = pending.find(pending.runs[0]?.firstTag ?? 0, 1);
+    if (oldest !== undefined && !oldest.isBegun) {
+      if (mayHaveBegun(follower, oldest)) this.#parts.attempts.begin(oldest);
+      oldest.stream.doubtful.add(oldest.firstId);
     }
-    this.#parts.clock.set(follower.alarm, Infinity);
+    const lost = pending.takeAll();
+    for (const run of lost) {
+      if (!run.isBegun) this.#giveBackUnseen(follower, run, now);
+      else this.#failLost(follower, run, now);
+    }
+    return lost;
+  }
+
+  #failLost(follower: Follower, run: PendingRun, now: number): void {
+    const { stream, firstId, count } = run;
+    for (let id = firstId; id < firstId + count; id++) stream.doubtful.add(id);
+    this.#fail(follower, run, { reason: "the follower was lost", isLoss: true, now });
   }
 
   /** Takes back what a follower holds that stays; returns how many deliveries. */
   revokeAll(follower: Follower, reason: string, now: number): number {
     const { pending } = follower;
-    const oldest = pending.runs[0]?.firstTag ?? 0;
-    for (const run of pending.find(oldest, 1)) this.#parts.attempts.begin(run);
+    const assumed = this.#separateOldest(follower);
+    if (assumed !== undefined) this.#parts.attempts.begin(assumed);
     const taken = pending.takeAll();
     for (const run of taken) {
       if (run.isBegun) this.#giveBack(follower, run, run.attempts, now);
@@ -140,31 +200,50 @@ export class Returns {
     }
     this.#tellRevoked(follower, taken, reason);
     this.#noteTaken(follower, now);
-    return taken.reduce((sum, { count }) => sum + count, 0);
+    return countAll(taken);
   }
 
   /** Takes back what a follower has not acknowledged in time. */
   timeOut(follower: Follower, now: number): void {
-    const { pending } = follower;
-    this.#separateOldest(follower, now);
-    const late = pending.runs.filter(({ deadline }) => deadline <= now);
-    const isOldestLate = late.length > 0 && late[0] === pending.runs[0];
-    // All of them at once: what one brings about, such as that others expire, must not find them here.
-    for (const run of late) pending.take(run.firstTag, run.count);
-    for (const [index, run] of late.entries()) {
-      // What was only fetched is no attempt.
-      if (run.isBegun || (index === 0 && isOldestLate)) {
-        this.#fail(follower, run, { reason: "not acknowledged in time", now });
-      } else {
-        this.#giveBackUnseen(follower, run, now);
-      }
+    if (follower.sink.isUnread) {
+      // Perhaps it has said long ago that it is done.
+      this.#parts.clock.hasten(follower.alarm, now + UNREAD_MS);
+      return;
     }
-    follower.deadline = pending.deadline;
+    const { pending } = follower;
+    const assumed = this.#separateOldest(follower);
+    const late = this.#findLate(follower, now);
     if (late.length > 0) {
+      follower.isSuspended = true;
+      this.#doubtFirst(follower, late);
+      // All at once: what one brings about, such as that others expire, must not find them here.
+      for (const run of late) pending.take(run.firstTag, run.count);
+      for (const run of late) {
+        follower.lapsed.add({ ...run, isLoss: false });
+        // What was only fetched is no attempt.
+        if (!run.isBegun && run !== assumed) this.#giveBackUnseen(follower, run, now);
+        else this.#fail(follower, run, { reason: "not acknowledged in time", now });
+      }
       this.#tellRevoked(follower, late, "it was not acknowledged in time");
       this.#noteTaken(follower, now);
     }
+    follower.deadline = follower.findDeadline();
     this.watchDeadline(follower);
+  }
+
+  /** What has run out; if nothing goes on there any more, all that is only fetched has, too. */
+  #findLate(follower: Follower, now: number): PendingRun[] {
+    const { runs } = follower.pending;
+    const first = runs.find((run) => follower.deadlineOf(run) <= now);
+    if (first === undefined) return [];
+    const isStill = follower.lifeAt + first.stream.options.ackTimeoutMs <= now;
+    return runs.filter((run) => follower.deadlineOf(run) <= now || (isStill && !run.isBegun));
+  }
+
+  /** A handler that lets nothing be heard may have the first that is not known to have begun. */
+  #doubtFirst({ reportsBegin }: Follower, late: readonly PendingRun[]): void {
+    const first = late.find(({ isBegun }) => !isBegun);
+    if (reportsBegin && first !== undefined) first.stream.doubtful.add(first.firstId);
   }
 
   /** Takes out of a stream what is overdue, and away from followers what they have only fetched. */
@@ -219,24 +298,26 @@ export class Returns {
     this.#parts.clock.hasten(follower.alarm, follower.deadline);
   }
 
-  /** Its time begins when it becomes the oldest delivery: nobody works on it before. */
-  #separateOldest({ pending, oldestSince }: Follower, now: number): void {
+  /** Makes a run of its own of the delivery that a follower is taken to be working on, if any is. */
+  #separateOldest(follower: Follower): PendingRun | undefined {
+    const { pending } = follower;
     const [oldest] = pending.runs;
-    if (oldest === undefined || oldest.isBegun || oldest.deadline > now) return;
-    const [first] = pending.find(oldest.firstTag, 1);
-    first!.deadline = Math.max(first!.deadline, oldestSince + first!.stream.options.ackTimeoutMs);
+    if (oldest === undefined || !follower.isAssumed(oldest)) return undefined;
+    return pending.find(oldest.firstTag, 1)[0];
   }
 
   /** Messages were worked on in vain: they come back later, or not at all if it was the last time. */
-  #fail(follower: Follower, run: PendingRun, { now, reason, delayMs }: FailedRun): void {
+  #fail(follower: Follower, run: PendingRun, failed: FailedRun): void {
+    const { now, reason, delayMs, isLoss } = failed;
     const { stream, attempts, priority } = run;
     const { backoffMs, maxDeliveries } = stream.options;
     const isLast = attempts >= maxDeliveries && !stream.isDead;
     if (isLast) return this.#bury(follower, run, "maxDeliveries", { now, reason });
-    const waitMs = delayMs ?? backoffMs[Math.min(attempts, backoffMs.length) - 1]!;
-    const dueAt = waitMs === 0 ? 0 : Math.ceil(now + waitMs);
+    const failedMs = delayMs ?? pickDelay(backoffMs, attempts);
     this.#leave(follower, run, now, (part) => {
       for (const { firstId, count, failure } of groupByFailure(part)) {
+        const waitMs = isLoss ? pickDelay(LOSS_BACKOFF_MS, countLosses(failure) + 1) : failedMs;
+        const dueAt = waitMs === 0 ? 0 : Math.ceil(now + waitMs);
         this.#parts.commit({
           type: "failed",
           number: stream.number,
@@ -245,7 +326,7 @@ export class Returns {
           attempts,
           dueAt,
           priority,
-          failure: addFailure(failure, { now, reason, follower: follower.name }),
+          failure: addFailure(failure, { now, reason, follower: follower.name, isLoss }),
         });
       }
     });
@@ -272,7 +353,12 @@ export class Returns {
   }
 
   #giveBackUnseen(follower: Follower, run: PendingRun, now: number): void {
+    const { stream } = run;
     this.#parts.attempts.unsay(follower, run);
+    // It waits behind the others for what it gives back.
+    const attachment = follower.attachments.get(stream);
+    if (attachment !== undefined) stream.waiting.append(attachment);
+    this.#parts.dispatcher.noteReady(stream);
     this.#giveBack(follower, run, run.attempts - 1, now);
   }
 
@@ -308,13 +394,7 @@ export class Returns {
 
   #tellRevoked(follower: Follower, runs: readonly PendingRun[], reason: string): void {
     if (runs.length === 0) return;
-    const ranges: { firstTag: number; count: number }[] = [];
-    for (const { firstTag, count } of runs) {
-      const last = ranges.at(-1);
-      if (last !== undefined && last.firstTag + last.count === firstTag) last.count += count;
-      else ranges.push({ firstTag, count });
-    }
-    follower.sink.revoke(ranges, reason);
+    follower.sink.revoke(joinTags(runs), reason);
   }
 
   /** Notes that a follower holds less. */
@@ -324,48 +404,18 @@ export class Returns {
   }
 }
 
-/** Consecutive messages with which the same went wrong before. */
-interface EquallyFailed {
-  readonly firstId: number;
-  count: number;
-  readonly failure: Failure | undefined;
+/** How long what has failed so often is held back. */
+function pickDelay(backoffMs: readonly number[], count: number): number {
+  return backoffMs[Math.min(count, backoffMs.length) - 1]!;
 }
 
-function groupByFailure({ stream, firstId, count }: PendingRun): EquallyFailed[] {
-  const { failures } = stream;
-  if (failures.size === 0) return [{ firstId, count, failure: undefined }];
-  const groups: EquallyFailed[] = [];
-  for (let id = firstId; id < firstId + count; id++) {
-    const failure = failures.get(id);
-    const last = groups.at(-1);
-    if (last !== undefined && last.failure === failure) last.count++;
-    else groups.push({ firstId: id, count: 1, failure });
-  }
-  return groups;
-}
-
-/** Takes what is pending of some ranges, and tells what of them is not. */
-function takePending(
-  follower: Follower,
-  ranges: readonly TagRange[],
-): { held: PendingRun[]; error: BrokerError | undefined } {
-  let held: PendingRun[] = [];
-  let error: BrokerError | undefined;
-  for (const range of ranges) {
-    const runs = follower.pending.take(range.firstTag, range.count);
-    error ??= findMissing(follower, range, runs);
-    held = held.length === 0 ? runs : held.concat(runs);
-  }
-  return { held, error };
-}
-
-/** Tells what of a range is not pending, if anything is not. */
-function findMissing(
-  follower: Follower,
-  range: TagRange,
-  runs: readonly PendingRun[],
-): BrokerError | undefined {
-  let count = 0;
-  for (const run of runs) count += run.count;
-  return count === range.count ? undefined : follower.explainMissing(range, count);
+/**
+ * Whether the oldest delivery of a follower that is lost counts as an attempt although nothing was
+ * said of it. One that would be the last attempt has to be known: next time its follower says so
+ * before a handler gets it.
+ */
+function mayHaveBegun({ reportsBegin }: Follower, run: PendingRun): boolean {
+  if (!reportsBegin) return true;
+  const { isDoubtful, attempts, stream } = run;
+  return !isDoubtful && (attempts < stream.options.maxDeliveries || stream.isDead);
 }

@@ -103,6 +103,8 @@ export class Stream {
   readonly overdue: Set<number> = new Set();
   /** What went wrong with messages that are not gone. */
   readonly failures: Map<number, Failure> = new Map();
+  /** Messages that were held by a follower that was lost or silent: who gets them has to say when. */
+  readonly doubtful: Set<number> = new Set();
   /** The message ids that were seen lately. */
   readonly messageIds: DedupWindow = new DedupWindow();
   /** How fast messages leave. */
@@ -330,7 +332,8 @@ export class Stream {
     if (this.restoration !== undefined) return this.backlog.forgetPresent(firstId, count);
     this.#pendingCount -= count;
     this.drain.note(count);
-    if (this.failures.size > 0 || this.overdue.size > 0) this.#forgetNotes(firstId, count);
+    const isNoted = this.failures.size > 0 || this.overdue.size > 0 || this.doubtful.size > 0;
+    if (isNoted) this.#forgetNotes(firstId, count);
     for (const run of this.keys?.release({ firstId, count }) ?? []) this.#ready.giveBack(run);
     return this.backlog.forget(firstId, count);
   }
@@ -406,6 +409,7 @@ export class Stream {
     for (let id = firstId; id < firstId + count; id++) {
       this.failures.delete(id);
       this.overdue.delete(id);
+      this.doubtful.delete(id);
     }
   }
 

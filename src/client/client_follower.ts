@@ -17,6 +17,7 @@ import {
   writeCredit,
 } from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
+import { BeginWatch } from "./begin_watch.ts";
 import type { Bind } from "./bind.ts";
 import {
   type CallOptions,
@@ -61,6 +62,7 @@ export class ClientFollower
   #waiters: MessageWaiter[] = [];
   /** Set while the event loop has its turn before the next message is handed out. */
   #turn: Promise<void> | undefined;
+  readonly #begins: BeginWatch;
   /** Nobody asks for messages, or the handler is slow: what comes is given back. */
   #isPaused = true;
   /** What the broker was told last. */
@@ -82,6 +84,7 @@ export class ClientFollower
     this.name = options.name;
     this.#prefetch = new Prefetch(options.prefetch, uplink.limits.unacknowledgedMessages);
     this.#verdicts = new DeliveryVerdicts(this, uplink);
+    this.#begins = new BeginWatch(this.#verdicts.held, (tag) => this.#reportBegin(tag));
     this.number = uplink.nextNumber();
     uplink.followers.set(this.number, this);
     // Opened with the rest of this turn: by then it is known whether messages are asked for.
@@ -142,6 +145,7 @@ export class ClientFollower
     const { routeString, bindType, ignoreCase } = this.bind;
     const { unacknowledgedMessages, unacknowledgedBytes } = this.#uplink.limits;
     this.#isFinishing = false;
+    this.#begins.start(this.#uplink.beginMs);
     this.#prefetch.restart(unacknowledgedMessages);
     this.#caution.restart();
     this.#isPaused = this.#waiters.length === 0;
@@ -178,6 +182,7 @@ export class ClientFollower
     this.#lastTag = 0;
     this.#fetched.clear();
     this.#verdicts.notes.clear();
+    this.#begins.stop();
     this.#verdicts.held.loseAll(
       this.#isClosed ? "its follower was closed" : "it was lost with its connection",
     );
@@ -202,12 +207,13 @@ export class ClientFollower
   handleDelivery(fields: DeliverFields, frame: FrameDecoder): void {
     const batch = readBatch(frame);
     const { count } = batch;
-    const { firstTag, firstId, attempts } = fields;
+    const { firstTag, firstId, attempts, isDoubtful } = fields;
+    const stream = this.#uplink.streamName(fields.stream);
     this.#lastTag = firstTag + count - 1;
     if (this.#isPaused || this.#isClosed) return this.#release({ firstTag, count });
     if (attempts > 1) this.#caution.alarm();
     this.#fetched.add(
-      { owner: this.#verdicts, stream: this.#uplink.streamName(fields.stream), attempts },
+      { owner: this.#verdicts, stream, attempts, isDoubtful },
       { firstTag, firstId, count },
       batch,
     );
@@ -224,7 +230,9 @@ export class ClientFollower
     }
     if (taken.length === 0) return;
     this.#verdicts.held.revoke(taken, reason === "" ? "the broker has taken it back" : reason);
-    // Less is held, so that less may be delivered while nobody asks for messages.
+    // The broker gives nothing more before it hears that somebody asks for it.
+    if (this.#waiters.length === 0) this.#isPaused = true;
+    this.#creditSent = -1;
     this.#uplink.schedule(this);
   }
 
@@ -237,14 +245,17 @@ export class ClientFollower
       this.#pauseUnlessAsked();
       return Promise.reject(signal.reason);
     }
-    if (!this.#isFinishing) this.#isPaused = false;
+    if (this.#isPaused && !this.#isFinishing) {
+      this.#isPaused = false;
+      this.#uplink.schedule(this);
+    }
     if (this.#fetched.count === 0) return this.#wait(loop);
     const pause = this.#caution.advise(now);
     // A write that is under way leaves no room for another one; when the turn is over it is done.
     const isTurn = pause === "turn" || (pause === "write" && this.#uplink.link?.isSending);
     if (isTurn) return this.#takeTurn().then(() => loop.next());
     const value = this.#take(loop);
-    if (pause === "write") this.#uplink.writeNow();
+    if (pause === "write" || value.isDoubtful) this.#uplink.writeNow();
     return Promise.resolve({ done: false, value });
   }
 
@@ -307,7 +318,10 @@ export class ClientFollower
     this.#caution.noteTurn(time, Math.min(this.#waiters.length, this.#fetched.count));
     while (this.#waiters.length > 0 && this.#fetched.count > 0) {
       const { resolve, loop } = this.#waiters.shift()!;
-      resolve({ done: false, value: this.#take(loop) });
+      const value = this.#take(loop);
+      // That it has begun leaves before a handler can end this process.
+      if (value.isDoubtful) this.#uplink.writeNow();
+      resolve({ done: false, value });
     }
     if (this.#waiters.length > 0) this.#prefetch.waitBegins(now());
     if (this.#caution.isCareful) this.#uplink.writeNow();
@@ -323,14 +337,17 @@ export class ClientFollower
     } else {
       loop.lastTag = message.tag;
       loop.lastEpoch = this.#epoch;
-      // Of the oldest one the broker assumes by itself that it is being worked on.
-      if (held.add(message)) {
-        notes.begin(message.tag);
-        this.#uplink.schedule(this);
-      }
+      const hasOthers = held.add(message);
+      if (hasOthers || message.isDoubtful) this.#reportBegin(message.tag);
+      else this.#begins.note(message.tag);
     }
     if (this.#prefetch.take(now)) this.#uplink.schedule(this);
     return message;
+  }
+
+  #reportBegin(tag: number): void {
+    this.#verdicts.notes.begin(tag);
+    this.#uplink.schedule(this);
   }
 
   /** Unless another loop waits, nobody asks for messages now. */

@@ -351,7 +351,7 @@ export class ClientConnection implements Connection {
     const uplink = this.#uplink;
     this.#session = session;
     this.#broker = describeBroker(welcome);
-    uplink.attach(session.link, welcome.limits);
+    uplink.attach(session.link, welcome);
     this.#board.post({ type: "connected", broker: this.#broker });
     this.#hasServed = false;
     const error = await session.serve({

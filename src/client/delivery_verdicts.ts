@@ -69,7 +69,8 @@ export class DeliveryVerdicts implements MessageOwner {
     if (message.verdict !== undefined || options?.signal?.aborted) {
       return refuseAgain("acknowledge", message, options);
     }
-    const isHeld = this.#end(message, "acknowledged");
+    // Of what it has taken back, the broker knows whether it counts yet.
+    const isHeld = this.#end(message, "acknowledged") || this.held.wasRevoked(message);
     if (options?.confirm) return this.#confirm("acknowledge", message, { isHeld, options }, ack);
     if (!isHeld) return this.#letGo("acknowledge", message);
     if (this.notes.ack(message.tag)) this.#owner.schedule();

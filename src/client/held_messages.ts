@@ -23,6 +23,8 @@ export class HeldMessages {
   #newest: DeliveredMessage | undefined;
   /** Those that were handed out before it, by their tags. */
   readonly #others = new Map<number, DeliveredMessage>();
+  /** Those that the broker has taken back over this connection. */
+  #revoked = new WeakSet<DeliveredMessage>();
   #emptied: PromiseWithResolvers<void> | undefined;
 
   /** How many there are. */
@@ -61,13 +63,22 @@ export class HeldMessages {
     const lost: DeliveredMessage[] = [];
     for (const tag of tags) {
       const message = this.find(tag);
-      if (message !== undefined) lost.push(message);
+      if (message === undefined) continue;
+      lost.push(message);
+      this.#revoked.add(message);
     }
     this.#lose(lost, why);
   }
 
+  /** Whether the broker has taken a message back, and may be told yet that it is done. */
+  wasRevoked(message: DeliveredMessage): boolean {
+    return this.#revoked.has(message);
+  }
+
   /** Takes all of them out: they are lost. */
   loseAll(why: string): void {
+    // Their tags mean nothing any more.
+    this.#revoked = new WeakSet();
     const lost = [...this.#others.values()];
     if (this.#newest !== undefined) lost.push(this.#newest);
     this.#lose(lost, why);

@@ -220,6 +220,8 @@ export interface DeliveredBatch {
   readonly stream: string;
   /** How often they have been delivered. */
   readonly attempts: number;
+  /** Whether the broker has to be told before a handler gets them. */
+  readonly isDoubtful?: boolean | undefined;
   /** The entries. */
   readonly bytes: Uint8Array;
 }
@@ -251,6 +253,11 @@ export class DeliveredMessage implements Message {
 
   get attempts(): number {
     return this.#batch.attempts;
+  }
+
+  /** Whether the broker has to be told before a handler gets it. */
+  get isDoubtful(): boolean {
+    return this.#batch.isDoubtful ?? false;
   }
 
   /** Who took it. */

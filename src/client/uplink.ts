@@ -24,6 +24,7 @@ import {
   readVerdict,
   type RequestFields,
   type SessionLimits,
+  type Welcome,
   writeRequest,
 } from "../../protocol.ts";
 import type { Clock } from "../transport/clock.ts";
@@ -74,6 +75,9 @@ interface PendingRequest {
   sentCount: number;
 }
 
+/** Brokers that do not say so are told after so long that a handler has a message, in milliseconds. */
+const BEGIN_MS = 50;
+
 /** The way to the broker. */
 export class Uplink {
   readonly publishers: Map<number, PublishingMember> = new Map();
@@ -88,6 +92,8 @@ export class Uplink {
   readonly pendingRequests: PendingRequests = new PendingRequests(this);
   /** What is replied to messages of others. */
   readonly outgoingReplies: OutgoingReplies = new OutgoingReplies(this);
+  /** After how long the broker of the newest session wants to know that a handler has a message. */
+  beginMs: number = BEGIN_MS;
   #link: Link | undefined;
   #limits: SessionLimits;
   #error: Error | undefined;
@@ -141,9 +147,10 @@ export class Uplink {
   }
 
   /** Puts a new link into use: members come back, unanswered requests are asked again. */
-  attach(link: Link, limits: SessionLimits): void {
+  attach(link: Link, { limits, beginMs = BEGIN_MS }: Welcome): void {
     this.#link = link;
     this.#limits = limits;
+    this.beginMs = beginMs;
     this.#streams.clear();
     for (const [request, pending] of this.#requests) {
       if (pending.repeat === undefined) continue;

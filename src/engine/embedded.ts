@@ -184,7 +184,7 @@ export class EmbeddedEngine implements Engine {
     return {
       missing: isMissing ? routeString : undefined,
       attach: (countMax) => broker.attach(follower, countMax),
-      setCredit: (messages, bytes) => broker.setCredit(follower, messages, bytes),
+      setCredit: (messages, bytes) => broker.setCredit(follower, messages, bytes, now()),
       ack: (ranges, isConfirmed) => {
         if (!isConfirmed) return broker.ack(follower, ranges, now());
         return whenDone((done) => broker.ack(follower, ranges, now(), done));
@@ -203,6 +203,7 @@ export class EmbeddedEngine implements Engine {
       release: (ranges) => broker.release(follower, ranges, now()),
       begin: (ranges) => broker.begin(follower, ranges, now()),
       resume: () => broker.resume(follower),
+      silence: () => broker.silenceFollower(follower, now()),
       close: (lastTag) => broker.closeFollower(follower, now(), lastTag),
     };
   }

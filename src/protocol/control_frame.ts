@@ -15,7 +15,12 @@ import { findLabelMistake } from "./limits.ts";
  * What this version of the code can do beyond the first version of the protocol. What both sides of
  * a session name is in force.
  */
-export const CAPABILITIES: readonly string[] = ["progress", "streamMissing", "streamsForgotten"];
+export const CAPABILITIES: readonly string[] = [
+  "progress",
+  "streamMissing",
+  "streamsForgotten",
+  "begin",
+];
 
 /** What a member is tied to, as the wire says it. */
 export interface BindFields {
@@ -77,6 +82,11 @@ export interface Welcome {
    * within so many milliseconds.
    */
   readonly progressMs?: number;
+  /**
+   * With the capability `begin`: a client sends a `begin` within so many milliseconds after a handler
+   * has got a message, if it still has it then.
+   */
+  readonly beginMs?: number;
 }
 
 /** `goodbye`: the session is about to end, and why. */
@@ -233,6 +243,7 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     limits: readLimits(fields.object("limits")),
     capabilities: fields.texts("capabilities"),
     ...fields.numberIfPresent("progressMs"),
+    ...fields.numberIfPresent("beginMs"),
   }),
   goodbye: (fields) => ({ ...fields.code(), message: fields.text("message") }),
   error: (fields) => ({

@@ -11,6 +11,9 @@ import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { BATCH_COUNT_MAX } from "./limits.ts";
 
+/** The highest bit of the attempts in a `deliver` frame. */
+const DOUBTFUL = 0x8000_0000;
+
 /** `publish`: a batch from a publisher. */
 export interface PublishFields {
   /** The publisher's number in this session. */
@@ -57,6 +60,8 @@ export interface DeliverFields {
   readonly firstId: number;
   /** How often these messages have been delivered, this time included. */
   readonly attempts: number;
+  /** Whether their begin has to be said before a handler gets them. */
+  readonly isDoubtful?: boolean;
 }
 
 /** Consecutive deliveries of one follower. */
@@ -151,20 +156,21 @@ export function writeDeliver(
   writer.u32(fields.stream);
   writer.u64(fields.firstTag);
   writer.u64(fields.firstId);
-  writer.u32(fields.attempts);
+  writer.u32(fields.isDoubtful ? fields.attempts + DOUBTFUL : fields.attempts);
   writeBatch(writer, batch);
   writer.end();
 }
 
 /** Reads the fields of a `deliver` frame; {@linkcode readBatch} reads what follows. */
 export function readDeliver(decoder: FrameDecoder): DeliverFields {
-  return {
-    follower: decoder.u32(),
-    stream: decoder.u32(),
-    firstTag: decoder.u64(),
-    firstId: decoder.u64(),
-    attempts: decoder.u32(),
-  };
+  const follower = decoder.u32();
+  const stream = decoder.u32();
+  const firstTag = decoder.u64();
+  const firstId = decoder.u64();
+  const attempts = decoder.u32();
+  const fields = { follower, stream, firstTag, firstId };
+  if (attempts < DOUBTFUL) return { ...fields, attempts };
+  return { ...fields, attempts: attempts - DOUBTFUL, isDoubtful: true };
 }
 
 /** Writes a `credit` frame. */

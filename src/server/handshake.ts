@@ -55,7 +55,7 @@ export function readHello(frame: FrameDecoder): Hello {
  * @param capabilities What the client can do beyond the first version of the protocol.
  */
 export function makeWelcome(
-  { version, engine, heartbeatLimits, limits }: SessionContext,
+  { version, engine, heartbeatLimits, limits, beginMs }: SessionContext,
   session: number,
   capabilities: readonly string[],
 ): Welcome {
@@ -70,6 +70,7 @@ export function makeWelcome(
     heartbeatTimeoutMs,
     limits,
     capabilities: shared,
+    ...shared.includes("begin") && { beginMs },
     ...shared.includes("progress") && { progressMs: Math.ceil(slowReaderTimeoutMs / 4) },
   };
 }

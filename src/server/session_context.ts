@@ -25,6 +25,8 @@ export interface SessionContext {
   readonly limits: SessionLimits;
   /** How long silence may last. */
   readonly heartbeatLimits: HeartbeatLimits;
+  /** After how long clients say that a handler has a message, in milliseconds. */
+  readonly beginMs: number;
   /** How long the handshake may take, in milliseconds. */
   readonly handshakeTimeoutMs: number;
   /** How many bytes may wait for a client before deliveries to it stop. */

@@ -38,7 +38,8 @@ export class SessionFollower implements FollowerSink {
     this.#session = session;
     this.#number = options.follower;
     try {
-      const gradual = { ...options, attachMax: SLICE_STEPS };
+      const reportsBegin = session.capabilities.includes("begin");
+      const gradual = { ...options, reportsBegin, attachMax: SLICE_STEPS };
       this.#follower = session.engine.openFollower(gradual, this);
       this.#noteMissing(this.#follower.missing);
     } catch (error) {
@@ -61,15 +62,20 @@ export class SessionFollower implements FollowerSink {
     return this.#session.isFull;
   }
 
+  get isUnread(): boolean {
+    return this.#session.link.isHeldBack;
+  }
+
   deliver(delivery: Delivery): void {
     const session = this.#session;
-    const { firstTag, firstId, attempts, batch } = delivery;
+    const { firstTag, firstId, attempts, isDoubtful, batch } = delivery;
     writeDeliver(session.link.writer, {
       follower: this.#number,
       stream: session.numberOf(delivery.stream),
       firstTag,
       firstId,
       attempts,
+      isDoubtful,
     }, batch);
     session.notePushed(batch.end - batch.start);
     session.link.flush();

@@ -48,8 +48,12 @@ for (const prefetch of ["20", "auto"]) {
     // The worker is at full speed when it meets the message that ends it.
     const bodies = Array.from({ length: 2000 }, () => "innocent");
     bodies[1500 + 19] = "poison";
-    await publisher.sendMessages([...bodies, "end"]);
+    await publisher.sendMessages(bodies);
+    // The poison comes again a while after the others are done: the last worker waits for that.
+    const given = connection.follower("work.dead").getMessages().next();
+    const ended = given.then(() => publisher.sendMessage("end"));
     const counts = await work(broker, prefetch);
+    await ended;
     // The first time the broker may not know that it was begun.
     const poisoned = counts.get("1520 poison")!;
     assert(poisoned === 2 || poisoned === 3, `the poison was taken ${poisoned} times`);

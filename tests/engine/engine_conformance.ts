@@ -19,6 +19,12 @@ import {
 } from "./conformance/engine_use.ts";
 import { registerFailureTests, registerTimeoutTests } from "./conformance/failing.ts";
 import { registerCreditTests, registerDeliveryTests } from "./conformance/following.ts";
+import {
+  registerFetchingTests,
+  registerHangTests,
+  registerLapseRestartTests,
+  registerLossTests,
+} from "./conformance/lapsing.ts";
 import { registerLimitTests } from "./conformance/limits.ts";
 import { registerMessageIdTests } from "./conformance/message_ids.ts";
 import { registerKeyTests, registerPriorityTests } from "./conformance/ordering.ts";
@@ -85,6 +91,9 @@ export function engineConformance(
   registerBindTests(test);
   registerFailureTests(test);
   registerTimeoutTests(test);
+  registerHangTests(test);
+  registerFetchingTests(test);
+  registerLossTests(test);
   registerDeadLetterTests(test);
   registerDelayTests(test);
   registerExpiryTests(test);
@@ -98,6 +107,7 @@ export function engineConformance(
   if (survives) {
     registerRestartTests(test);
     registerDateRestartTests(test);
+    registerLapseRestartTests(test);
     registerOrderRestartTests(test);
     registerReplyRestartTests(test);
   }

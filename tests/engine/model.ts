@@ -5,6 +5,7 @@
  * @module
  */
 
+import { assert } from "@std/assert";
 import {
   type DeadLetter,
   type DeadLetterCause,
@@ -19,11 +20,14 @@ import {
   forget,
   isDead,
   isLast,
+  mayHaveBegun,
   measure,
   type ModelDelivery,
   type ModelFollower,
+  type ModelLapse,
   type ModelMessage,
   type ModelStream,
+  noteSeen,
   type SentMessage,
   sumBytes,
 } from "./model_message.ts";
@@ -40,7 +44,11 @@ interface ModelPublisher {
 interface ModelFailure {
   readonly reason: string;
   readonly delayMs?: number | undefined;
+  readonly isLoss?: boolean;
 }
+
+/** How long a message is held back that has lost its follower once, twice … */
+const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];
 
 /** How long a lost publisher is remembered. */
 const RETURN_MS_MAX = 600_000;
@@ -50,6 +58,8 @@ export class Model {
   readonly streams: Map<string, ModelStream> = new Map();
   readonly followers: Set<ModelFollower> = new Set();
   now: number;
+  /** Who has given something back unseen to a stream since the last look: others come first. */
+  readonly unseen: Map<ModelStream, ModelFollower> = new Map();
   readonly #publishers = new Map<string, ModelPublisher>();
   readonly #memoryLimit: number;
 
@@ -237,7 +247,8 @@ export class Model {
   }
 
   /** Whether a follower may take a message now. */
-  hasRoom({ isFull, held, messages, bytes }: ModelFollower): boolean {
+  hasRoom({ isFull, isSuspended, held, messages, bytes }: ModelFollower): boolean {
+    if (isSuspended) return false;
     const heldBytes = sumBytes(held.map(({ message }) => message));
     return !isFull && held.length < messages && (held.length === 0 || heldBytes < bytes);
   }
@@ -253,20 +264,34 @@ export class Model {
       deliveredAt: now,
       deadline: now + stream.options.ackTimeoutMs,
       isBegun: false,
+      isDoubtful: follower.reportsBegin && (message.isDoubtful ?? false),
     };
     follower.held.push(delivery);
     this.#noteOldest(follower);
     return delivery;
   }
 
+  setCredit(follower: ModelFollower, messages: number, bytes: number): void {
+    const isAsking = messages >= follower.messages && messages > follower.held.length;
+    Object.assign(follower, { messages, bytes });
+    if (isAsking) this.#noteLife(follower);
+  }
+
   ack(follower: ModelFollower, ranges: readonly TagRange[]): ErrorCode | undefined {
-    return this.#take(follower, ranges, (delivery) => {
-      this.#remove(follower, delivery);
-      forget(delivery.stream, delivery.message);
-    });
+    this.#noteLife(follower);
+    return this.#take(
+      follower,
+      ranges,
+      (delivery) => {
+        this.#remove(follower, delivery);
+        forget(delivery.stream, delivery.message);
+      },
+      (range) => this.#settleLate(follower, range),
+    );
   }
 
   release(follower: ModelFollower, ranges: readonly TagRange[]): ErrorCode | undefined {
+    if (!follower.reportsBegin) this.#noteLife(follower);
     return this.#take(follower, ranges, (delivery) => this.#giveBack(follower, delivery));
   }
 
@@ -275,7 +300,11 @@ export class Model {
     ranges: readonly TagRange[],
     failure: ModelFailure,
   ): ErrorCode | undefined {
-    return this.#take(follower, ranges, (delivery) => this.#fail(follower, delivery, failure));
+    this.#noteLife(follower);
+    return this.#take(follower, ranges, (delivery) => {
+      noteSeen(delivery);
+      this.#fail(follower, delivery, failure);
+    });
   }
 
   reject(
@@ -283,7 +312,9 @@ export class Model {
     ranges: readonly TagRange[],
     reason: string,
   ): ErrorCode | undefined {
+    this.#noteLife(follower);
     return this.#take(follower, ranges, (delivery) => {
+      noteSeen(delivery);
       if (isDead(delivery.stream)) return this.#fail(follower, delivery, { reason });
       this.#giveUp(follower, delivery, "rejected", reason);
     });
@@ -291,9 +322,10 @@ export class Model {
 
   begin(follower: ModelFollower, ranges: readonly TagRange[]): ErrorCode | undefined {
     return this.#take(follower, ranges, (delivery) => {
+      this.#noteLife(follower);
       if (delivery.isBegun) return;
-      const { deadline, stream: { options } } = delivery;
-      delivery.deadline = Math.max(deadline, this.now + options.ackTimeoutMs);
+      delivery.deadline = this.now + delivery.stream.options.ackTimeoutMs;
+      noteSeen(delivery);
       delivery.isBegun = true;
     });
   }
@@ -303,8 +335,10 @@ export class Model {
     ranges: readonly TagRange[],
     ms: number,
   ): ErrorCode | undefined {
+    this.#noteLife(follower);
     return this.#take(follower, ranges, (delivery) => {
       delivery.deadline = this.now + ms;
+      noteSeen(delivery);
       delivery.isBegun = true;
     });
   }
@@ -312,11 +346,34 @@ export class Model {
   /** Ends a follower whose client has received `lastTag`, or that is lost. */
   closeFollower(follower: ModelFollower, lastTag?: number): void {
     this.followers.delete(follower);
-    const workedTag = lastTag ?? follower.held[0]?.tag ?? 0;
+    if (lastTag === undefined) return this.#lose(follower);
     for (const delivery of [...follower.held]) {
-      if (!delivery.isBegun && delivery.tag > workedTag) this.#giveBack(follower, delivery);
-      else if (lastTag !== undefined) this.#giveBackWorked(follower, delivery);
-      else this.#fail(follower, delivery, { reason: "the follower was lost", delayMs: 0 });
+      if (delivery.tag <= lastTag) noteSeen(delivery);
+      if (!delivery.isBegun && delivery.tag > lastTag) this.#giveBack(follower, delivery);
+      else this.#giveBackWorked(follower, delivery);
+    }
+  }
+
+  /** Nothing is heard of a follower; tells how many deliveries it may acknowledge yet. */
+  silence(follower: ModelFollower): number {
+    if (follower.held.length > 0) {
+      follower.isSuspended = true;
+      this.#lose(follower);
+      this.#noteOldest(follower);
+    }
+    return follower.lapsed.length;
+  }
+
+  #lose(follower: ModelFollower): void {
+    const [oldest] = follower.held;
+    for (const delivery of [...follower.held]) {
+      const { tag, message, stream } = delivery;
+      const isLoss = delivery.isBegun || (delivery === oldest && mayHaveBegun(follower, delivery));
+      if (isLoss || delivery === oldest) message.isDoubtful = true;
+      follower.revoked.push(tag);
+      follower.lapsed.push({ tag, stream, message, isLoss });
+      if (!isLoss) this.#giveBack(follower, delivery);
+      else this.#fail(follower, delivery, { reason: "the follower was lost", isLoss });
     }
   }
 
@@ -329,8 +386,9 @@ export class Model {
       for (const [index, delivery] of [...follower.held].entries()) {
         count++;
         follower.revoked.push(delivery.tag);
-        if (delivery.isBegun || index === 0) this.#giveBackWorked(follower, delivery);
-        else this.#giveBack(follower, delivery);
+        if (delivery.isBegun || (index === 0 && !follower.reportsBegin)) {
+          this.#giveBackWorked(follower, delivery);
+        } else this.#giveBack(follower, delivery);
       }
       this.#noteOldest(follower);
     }
@@ -359,12 +417,14 @@ export class Model {
     follower: ModelFollower,
     ranges: readonly TagRange[],
     act: (delivery: ModelDelivery) => void,
+    settleOther: (range: TagRange) => number = () => 0,
   ): ErrorCode | undefined {
     let code: ErrorCode | undefined;
-    for (const { firstTag, count } of ranges) {
+    for (const range of ranges) {
+      const { firstTag, count } = range;
       const end = firstTag + count;
       const held = follower.held.filter(({ tag }) => tag >= firstTag && tag < end);
-      if (held.length < count) {
+      if (held.length < count && held.length + settleOther(range) < count) {
         code ??= end > follower.nextTag ? "UNKNOWN_DELIVERY" : "STALE_DELIVERY";
       }
       held.forEach(act);
@@ -375,23 +435,62 @@ export class Model {
   }
 
   #noteOldest(follower: ModelFollower): void {
-    const tag = follower.held[0]?.tag;
-    if (tag === undefined || tag === follower.oldest.tag) return;
-    follower.oldest = { tag, since: this.now };
+    const [oldest] = follower.held;
+    if (oldest === undefined || oldest.isBegun || oldest.tag === follower.oldest.tag) return;
+    follower.oldest = { tag: oldest.tag, since: this.now };
+    // Whoever says nothing is taken to be working on it.
+    if (!follower.reportsBegin) noteSeen(oldest);
+  }
+
+  #noteLife(follower: ModelFollower): void {
+    follower.lifeAt = this.now;
+    follower.isSuspended = false;
+  }
+
+  /** Acknowledges what was taken back and nobody else has; tells how many. */
+  #settleLate(follower: ModelFollower, { firstTag, count }: TagRange): number {
+    const isMeant = ({ tag }: ModelLapse) => tag >= firstTag && tag < firstTag + count;
+    const meant = follower.lapsed.filter(isMeant);
+    follower.lapsed = follower.lapsed.filter((lapse) => !isMeant(lapse));
+    let settledCount = 0;
+    for (const { stream, message, isLoss } of meant) {
+      if (this.streams.get(stream.name) !== stream || !stream.messages.includes(message)) continue;
+      if (message.holder === undefined) {
+        forget(stream, message);
+        settledCount++;
+      } else if (isLoss && message.attempts > 0) {
+        message.attempts--;
+      }
+    }
+    return settledCount;
+  }
+
+  /** Until when a delivery has to be acknowledged. */
+  #deadlineOf(follower: ModelFollower, delivery: ModelDelivery): number {
+    if (delivery.isBegun) return delivery.deadline;
+    const isAssumed = !follower.reportsBegin && delivery === follower.held[0];
+    const since = isAssumed ? 0 : Math.max(follower.lifeAt, delivery.deliveredAt);
+    return Math.max(since, follower.oldest.since) + delivery.stream.options.ackTimeoutMs;
   }
 
   /** Takes from a follower what it has not acknowledged in time. */
   #timeOut(follower: ModelFollower): void {
     const { now } = this;
-    const late = follower.held.filter(({ deadline, isBegun, tag, stream }) => {
-      const { oldest } = follower;
-      const since = isBegun || tag !== oldest.tag ? -Infinity : oldest.since;
-      return Math.max(deadline, since + stream.options.ackTimeoutMs) <= now;
-    });
-    const oldest = follower.held[0];
+    const { held, reportsBegin } = follower;
+    const isLate = (delivery: ModelDelivery) => this.#deadlineOf(follower, delivery) <= now;
+    const first = held.find(isLate);
+    if (first === undefined) return;
+    const isStill = follower.lifeAt + first.stream.options.ackTimeoutMs <= now;
+    const late = held.filter((delivery) => isLate(delivery) || (isStill && !delivery.isBegun));
+    const assumed = reportsBegin || held[0]!.isBegun ? undefined : held[0];
+    follower.isSuspended = true;
+    const unbegun = late.find(({ isBegun }) => !isBegun);
+    if (reportsBegin && unbegun !== undefined) unbegun.message.isDoubtful = true;
     for (const delivery of late) {
-      follower.revoked.push(delivery.tag);
-      if (!delivery.isBegun && delivery !== oldest) this.#giveBack(follower, delivery);
+      const { tag, stream, message } = delivery;
+      follower.revoked.push(tag);
+      follower.lapsed.push({ tag, stream, message, isLoss: false });
+      if (!delivery.isBegun && delivery !== assumed) this.#giveBack(follower, delivery);
       else this.#fail(follower, delivery, { reason: "not acknowledged in time" });
     }
     this.#noteOldest(follower);
@@ -411,7 +510,8 @@ export class Model {
   /** A delivery was not looked at. */
   #giveBack(follower: ModelFollower, delivery: ModelDelivery): void {
     this.#remove(follower, delivery);
-    this.#isOver(delivery, delivery.message.attempts);
+    if (this.#isOver(delivery, delivery.message.attempts)) return;
+    this.unseen.set(delivery.stream, follower);
   }
 
   /** A delivery was looked at, and nothing is said of it. */
@@ -424,14 +524,16 @@ export class Model {
 
   #fail(follower: ModelFollower, delivery: ModelDelivery, failure: ModelFailure): void {
     const { message, stream } = delivery;
-    const { reason, delayMs } = failure;
+    const { reason, delayMs, isLoss = false } = failure;
     if (isLast(delivery)) return this.#giveUp(follower, delivery, "maxDeliveries", reason);
     this.#remove(follower, delivery);
     if (this.#isOver(delivery)) return;
     const attempts = ++message.attempts;
     this.#noteFailure(message, follower, reason);
-    const waitMs = delayMs ?? stream.options.backoffMs[attempts - 1] ??
-      stream.options.backoffMs.at(-1)!;
+    message.losses = isLoss ? (message.losses ?? 0) + 1 : 0;
+    const backoffMs = isLoss ? LOSS_BACKOFF_MS : stream.options.backoffMs;
+    const step = isLoss ? message.losses : attempts;
+    const waitMs = delayMs ?? backoffMs[step - 1] ?? backoffMs.at(-1)!;
     message.dueAt = waitMs === 0 ? 0 : this.now + waitMs;
   }
 
@@ -468,6 +570,9 @@ export class Model {
   #bury(stream: ModelStream, message: ModelMessage, cause: DeadLetterCause, attempts: number) {
     const { name, options: { deadLetter, deadLetterExpired } } = stream;
     forget(stream, message);
+    const { seenCount = 0 } = message;
+    assert(cause === "expired" || seenCount > 0, `${name}:${message.id} is given up and was seen`);
+    assert(attempts <= seenCount + 1, `${name}:${message.id} pays for what was seen only`);
     const isKept = cause === "expired" ? deadLetterExpired : deadLetter;
     if (!isKept || isDead(stream)) return;
     const { id, failure } = message;

@@ -32,6 +32,12 @@ export interface ModelMessage {
   dueAt: number;
   readonly expiresAt: number;
   failure?: { readonly firstAt: number; readonly reasons: string[]; readonly follower: string };
+  /** How often it lost its follower, in a row until now. */
+  losses?: number;
+  /** Whether a follower that says what it begins has to say so first. */
+  isDoubtful?: boolean;
+  /** How often a handler has seen it, as far as can be known. */
+  seenCount?: number;
   /** Whose it is now. */
   holder: ModelFollower | undefined;
 }
@@ -57,6 +63,18 @@ export interface ModelDelivery {
   readonly deliveredAt: number;
   deadline: number;
   isBegun: boolean;
+  /** Whether a handler has seen it, as far as can be known. */
+  isSeen?: boolean;
+  /** Whether it begins with a word, or not at all. */
+  readonly isDoubtful: boolean;
+}
+
+/** A delivery that was taken back, and may be acknowledged late. */
+export interface ModelLapse {
+  readonly tag: number;
+  readonly stream: ModelStream;
+  readonly message: ModelMessage;
+  readonly isLoss: boolean;
 }
 
 /** A follower and what it holds, by tag. */
@@ -66,9 +84,16 @@ export interface ModelFollower {
   messages: number;
   bytes: number;
   isFull: boolean;
+  /** Whether it says what it begins. */
+  readonly reportsBegin: boolean;
+  /** When it showed life last. */
+  lifeAt: number;
+  /** Whether it gets nothing before it shows life. */
+  isSuspended: boolean;
   nextTag: number;
   held: ModelDelivery[];
-  /** The tag of the oldest delivery, and since when it is the oldest. */
+  lapsed: ModelLapse[];
+  /** The tag of the oldest delivery, and since when it is the oldest; of one that had not begun. */
   oldest: { tag: number; since: number };
   /** The tags of all that was taken from it. */
   readonly revoked: number[];
@@ -82,6 +107,21 @@ export function isDead({ name }: ModelStream): boolean {
 /** Whether a message may not be delivered once more. */
 export function isLast({ stream, message }: ModelDelivery): boolean {
   return message.attempts + 1 >= stream.options.maxDeliveries && !isDead(stream);
+}
+
+/** Notes that a handler has seen a message, if that is not known yet of this delivery. */
+export function noteSeen(delivery: ModelDelivery): void {
+  if (!delivery.isBegun && !delivery.isSeen) delivery.message.seenCount = countSeen(delivery) + 1;
+  delivery.isSeen = true;
+}
+
+function countSeen({ message }: ModelDelivery): number {
+  return message.seenCount ?? 0;
+}
+
+/** Whether the oldest delivery of a follower that is lost counts although nothing was said of it. */
+export function mayHaveBegun({ reportsBegin }: ModelFollower, delivery: ModelDelivery): boolean {
+  return !reportsBegin || (!delivery.isDoubtful && !isLast(delivery));
 }
 
 /** Takes a message out of its stream. */

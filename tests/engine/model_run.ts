@@ -123,17 +123,27 @@ export class Run {
 
   openFollower(
     slot: number,
-    options: { name: string; bind: TestBind; messages: number; bytes: number },
+    options: {
+      name: string;
+      bind: TestBind;
+      messages: number;
+      bytes: number;
+      reportsBegin: boolean;
+    },
   ): void {
-    const { name, bind, messages, bytes } = options;
+    const { name, bind, messages, bytes, reportsBegin } = options;
     const model: ModelFollower = {
       name,
       matches: matcher(bind),
       messages,
       bytes,
       isFull: false,
+      reportsBegin,
+      lifeAt: -Infinity,
+      isSuspended: false,
       nextTag: 1,
       held: [],
+      lapsed: [],
       oldest: { tag: 0, since: 0 },
       revoked: [],
     };
@@ -178,6 +188,7 @@ export class Run {
     for (const [follower, message] of this.#delivered.splice(0)) {
       this.#checkDelivery(follower, message);
     }
+    this.model.unseen.clear();
     const streams = [...this.model.streams.values()].sort((one, other) =>
       one.name < other.name ? -1 : 1
     );
@@ -225,7 +236,15 @@ export class Run {
     assert(message.id === next?.id, `${what}: it is the first ready message, ${next?.id}`);
     assertSame([message.text, message.bytes], [next.text, next.bytes]);
     assert(message.attempts === next.attempts + 1, `${what}: attempts`);
-    assert(message.tag === this.model.deliver(follower, stream, next).tag, `${what}: tag`);
+    const others = this.model.unseen.get(stream) !== follower ? [] : [...this.model.followers];
+    this.model.unseen.delete(stream);
+    for (const other of others) {
+      const couldTake = other !== follower && other.matches(stream.name) &&
+        this.model.hasRoom(other);
+      assert(!couldTake, `${what}: it was given back unseen, and ${other.name} comes first`);
+    }
+    const { tag, isDoubtful } = this.model.deliver(follower, stream, next);
+    assertSame([message.tag, message.isDoubtful], [tag, isDoubtful]);
   }
 
   async #checkPels(): Promise<void> {
@@ -281,7 +300,7 @@ export class Run {
     const left = [...this.model.streams.values()].flatMap(({ name, messages }) =>
       messages.map(({ id, text }) => `${name}:${id} ${text}`)
     );
-    const plenty = { messages: 100_000, bytes: 1_000_000 };
+    const plenty = { messages: 100_000, bytes: 1_000_000, reportsBegin: false };
     this.openFollower(0, { name: "last", bind: /./, ...plenty });
     this.openFollower(1, { name: "last", bind: /\.dead$/, ...plenty });
     await this.check();

@@ -190,10 +190,40 @@ const commands = {
       bind: FOLLOWER_BINDS[pick % FOLLOWER_BINDS.length]!,
       messages: count,
       bytes: sizes[0]! * 10,
+      reportsBegin: pick % 3 > 0,
     });
   },
   loseFollower(run: Run, { who }: Step) {
     run.closeFollower(who % FOLLOWER_COUNT);
+  },
+  async loseAgain(run: Run, { who, pick, count, sizes }: Step) {
+    // Something kills each follower as soon as it comes.
+    const slot = who % FOLLOWER_COUNT;
+    const bind = FOLLOWER_BINDS[pick % FOLLOWER_BINDS.length]!;
+    for (const size of sizes) {
+      run.closeFollower(slot);
+      const limits = { messages: 1 + count, bytes: 1000, reportsBegin: size % 2 > 0 };
+      run.openFollower(slot, { name: `f${who % 3}`, bind, ...limits });
+      await run.check();
+      if (size % 3 === 0) run.passTime(30_000);
+    }
+    run.closeFollower(slot);
+  },
+  silence(run: Run, { who }: Step) {
+    const slot = run.followers[who % FOLLOWER_COUNT];
+    if (slot === undefined) return;
+    assertEquals(slot.port.silence(), run.model.silence(slot.model));
+  },
+  hang(run: Run, { count }: Step) {
+    // Handlers have what their followers hold, and say nothing more.
+    for (const slot of run.followers.slice(0, count % FOLLOWER_COUNT + 1)) {
+      if (slot === undefined || slot.model.held.length === 0) continue;
+      const ranges = slot.model.held.slice(0, 1 + count % 3)
+        .map(({ tag }) => ({ firstTag: tag, count: 1 }));
+      run.model.begin(slot.model, ranges);
+      slot.port.begin(ranges);
+    }
+    run.passTime(count * 40_000);
   },
   endFollower(run: Run, { who, pick }: Step) {
     const slot = run.followers[who % FOLLOWER_COUNT];
@@ -201,9 +231,10 @@ const commands = {
   },
   setCredit(run: Run, { who, count, sizes }: Step) {
     const slot = run.followers[who % FOLLOWER_COUNT];
+    if (slot === undefined) return;
     const [messages, bytes] = [count, sizes[0]! * 20];
-    slot?.port.setCredit(messages, bytes);
-    Object.assign(slot?.model ?? {}, { messages, bytes });
+    slot.port.setCredit(messages, bytes);
+    run.model.setCredit(slot.model, messages, bytes);
   },
   fill(run: Run, { who, pick }: Step) {
     const slot = run.followers[who % FOLLOWER_COUNT];
@@ -238,6 +269,9 @@ const weights: Record<keyof typeof commands, number> = {
   passTime: 4,
   openFollower: 4,
   loseFollower: 1,
+  loseAgain: 1,
+  silence: 2,
+  hang: 2,
   endFollower: 1,
   setCredit: 3,
   fill: 2,

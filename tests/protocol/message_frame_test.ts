@@ -55,8 +55,9 @@ Deno.test("deliver: decode(encode(fields, batch)) equals fields and batch", () =
     stream: number32,
     firstTag: number64,
     firstId: number64,
-    attempts: number32,
-  }, plain);
+    attempts: fc.nat(0x7fff_ffff),
+    isDoubtful: fc.constantFrom(true, undefined),
+  }, plain).map(({ isDoubtful, ...fields }) => ({ ...fields, ...isDoubtful && { isDoubtful } }));
   fc.assert(
     fc.property(fields, bodies, (fields, bodies) => {
       const decoder = roundTrip(FrameType.deliver, (writer) => {

@@ -244,6 +244,7 @@ for (const code of ["SHUTTING_DOWN", "STALE_DELIVERY"] as const) {
         begin: () => {},
         attach: () => true,
         setCredit: () => {},
+        silence: () => 0,
         resume: () => {},
         close: () => {},
       }),

@@ -24,6 +24,7 @@ export interface ReceivedMessage {
   readonly id: number;
   readonly tag: number;
   readonly attempts: number;
+  readonly isDoubtful: boolean;
   readonly text: string;
   /** Its size with head and headers. */
   readonly bytes: number;
@@ -90,6 +91,11 @@ export class RecordingFollowerSink implements FollowerSink {
     return this.#recording.entries;
   }
 
+  /** The tags of deliveries whose begin has to be said first. */
+  get doubtfulTags(): number[] {
+    return this.messages.filter(({ isDoubtful }) => isDoubtful).map(({ tag }) => tag);
+  }
+
   /** The texts of all messages so far. */
   get texts(): string[] {
     return this.messages.map(({ text }) => text);
@@ -101,13 +107,14 @@ export class RecordingFollowerSink implements FollowerSink {
   }
 
   deliver(delivery: Delivery): void {
-    const { stream, firstId, firstTag, attempts, batch } = delivery;
+    const { stream, firstId, firstTag, attempts, isDoubtful, batch } = delivery;
     const sizes = sizesOf(batch);
     const messages = textsOf(batch).map((text, index) => ({
       stream,
       id: firstId + index,
       tag: firstTag + index,
       attempts,
+      isDoubtful,
       text,
       bytes: sizes[index]!,
     }));

@@ -87,6 +87,7 @@ export class Sessions implements AsyncDisposable {
         unacknowledgedBytes: 16 * 1024 * 1024,
       },
       heartbeatLimits: HEARTBEAT,
+      beginMs: 100,
       handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5000,
       outboundBytesMax: options.outboundBytesMax ?? 1024 * 1024,
       jsonLines: options.jsonLines ?? true,

@@ -112,7 +112,7 @@ export class TestFollower {
   }
 
   setCredit(messages: number, bytes: number = PLENTY): void {
-    this.#broker.setCredit(this.follower, messages, bytes);
+    this.#broker.setCredit(this.follower, messages, bytes, this.#now());
   }
 
   /** Ends it as its client would that has received `lastTag`, or as lost. */

@@ -183,10 +183,36 @@ export function registerReturnTests(test: Register): void {
   test("a message that kills its followers counts up, its neighbours do not", async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("deadly", "harmless");
-    for (let round = 1; round <= 4; round++) {
+    for (let round = 1; round <= 5; round++) {
       const follower = use.follower("orders");
       assertEquals(await follower.received(2), [`orders:1×${round} deadly`, "orders:2×1 harmless"]);
       follower.port.close();
+      // The first time it comes back at once.
+      use.advance([0, 1000, 5000, 30_000, 30_000][round - 1]!);
     }
+  });
+
+  test("a message that lost its follower twice in a row is held back, its neighbours are not", async (use) => {
+    await use.create("orders");
+    await use.publisher("orders").store("deadly", "harmless");
+    for (const state of ["ready", "delayed"]) {
+      const follower = use.follower("orders");
+      await follower.received(2);
+      follower.port.close();
+      const attempts = state === "ready" ? 1 : 2;
+      assertEquals(await use.look("orders"), [
+        `1×${attempts} ${state} deadly`,
+        "2×0 ready harmless",
+      ]);
+    }
+    use.advance(1000);
+    const follower = use.follower("orders");
+    await follower.received(2);
+    await follower.ack(2);
+    await follower.nack([1], { delayMs: 0 });
+    assertEquals((await follower.received(3)).at(-1), "orders:1×4 deadly");
+    follower.port.close();
+    // Something else went wrong in between: this loss is the first one again.
+    assertEquals(await use.look("orders"), ["1×4 ready deadly"]);
   });
 }

@@ -51,6 +51,7 @@ export function registerDateTests(test: Register): void {
     use.setDate(use.clock.date - HOUR);
     use.advance(5 * SECOND);
     await follower.received(1);
+    await follower.ack(1);
     use.advance(HOUR - 1);
     await use.fence();
     assertEquals(follower.sink.texts, ["delay"]);

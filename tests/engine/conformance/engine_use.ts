@@ -116,6 +116,15 @@ export class Publishing {
   }
 }
 
+/** What can be said of a follower. */
+export interface FollowingOptions {
+  readonly name?: string;
+  readonly messages?: number;
+  readonly bytes?: number;
+  readonly isFull?: boolean;
+  readonly reportsBegin?: boolean;
+}
+
 /** A follower that writes down what it gets. */
 export class Following {
   readonly sink: RecordingFollowerSink;
@@ -124,12 +133,17 @@ export class Following {
   constructor(
     engine: Engine,
     bind: TestBind,
-    options: { name?: string; messages?: number; bytes?: number; isFull?: boolean },
+    options: FollowingOptions,
   ) {
     const { name = "follower", messages = MESSAGES, bytes = BYTES, isFull = false } = options;
+    const { reportsBegin = false } = options;
     this.sink = new RecordingFollowerSink();
     this.sink.isFull = isFull;
-    this.port = engine.openFollower({ name, messages, bytes, bind: bindOf(bind) }, this.sink);
+    const limits = { messages, bytes };
+    this.port = engine.openFollower(
+      { name, ...limits, reportsBegin, bind: bindOf(bind) },
+      this.sink,
+    );
   }
 
   /** Waits for so many messages in all; tells of all of them as `stream:id×attempts text`. */
@@ -241,7 +255,7 @@ export class EngineUse {
 
   follower(
     bind: TestBind,
-    options: { name?: string; messages?: number; bytes?: number; isFull?: boolean } = {},
+    options: FollowingOptions = {},
   ): Following {
     return new Following(this.engine, bind, options);
   }

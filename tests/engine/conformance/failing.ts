@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { assertCodeLater } from "../../support/frames.ts";
-import { type Register, single, upTo } from "./engine_use.ts";
+import { BYTES, type Register, single, upTo } from "./engine_use.ts";
 
 /** Registers what an engine does with deliveries that fail. */
 export function registerFailureTests(test: Register): void {
@@ -115,6 +115,7 @@ export function registerTimeoutTests(test: Register): void {
     await use.fence();
     assertEquals(await use.look("orders"), []);
     use.advance(60_000);
+    follower.port.setCredit(4096, BYTES);
     await publisher.store("new");
     assertEquals((await follower.received(5)).at(-1), "orders:5×1 new");
     assertEquals(await use.counts("orders"), [0, 1, 1]);
@@ -130,9 +131,11 @@ export function registerTimeoutTests(test: Register): void {
     use.advance(1);
     assertEquals(await use.pel("slow"), []);
     assertEquals(slow.sink.revoked, ["1+1 it was not acknowledged in time"]);
-    await assertCodeLater("STALE_DELIVERY", () => slow.ack(1));
+    assertEquals(await use.look("orders"), ["1×1 delayed a"]);
+    await assertCodeLater("STALE_DELIVERY", () => slow.nack([1]));
     use.advance(1000);
     assertEquals((await slow.received(2)).at(-1), "orders:1×2 a");
+    await assertCodeLater("STALE_DELIVERY", () => slow.ack(1));
   });
 
   test("what was only fetched comes back with it, and is no attempt", async (use) => {
@@ -153,13 +156,11 @@ export function registerTimeoutTests(test: Register): void {
     use.advance(9000);
     await follower.ack(1);
     follower.port.setCredit(0, 0);
-    use.advance(2000);
-    // What is behind it was given back unseen: others may have it.
-    assertEquals(await use.pel("follower"), ["orders:2"]);
-    use.advance(7999);
-    assertEquals(await use.pel("follower"), ["orders:2"]);
+    use.advance(9999);
+    assertEquals(await use.pel("follower"), ["orders:2", "orders:3"]);
     use.advance(1);
-    assertEquals(await use.pel("follower"), []);
+    // What is behind it was given back unseen: others may have it.
+    assertEquals(await use.look("orders"), ["2×1 delayed b", "3×0 ready c"]);
   });
 
   test("an extended delivery has the time that was said, from then on", async (use) => {

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Random } from "../../support/random.ts";
-import { type EngineUse, type Following, type Register, upTo } from "./engine_use.ts";
+import { BYTES, type EngineUse, type Following, type Register, upTo } from "./engine_use.ts";
 
 /** Registers what an engine does about priorities. */
 export function registerPriorityTests(test: Register): void {
@@ -269,6 +269,7 @@ export function registerKeyTests(test: Register): void {
     first.port.release([{ firstTag: 1, count: 1 }]);
     assertEquals((await first.received(3)).at(-1), "orders:1×1 a1");
     use.advance(1000);
+    first.port.setCredit(4096, BYTES);
     const again = (await first.received(5)).slice(3).sort();
     assertEquals(again, ["orders:1×1 a1", "orders:3×2 b1"]);
     first.port.close();

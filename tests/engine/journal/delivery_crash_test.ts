@@ -105,7 +105,8 @@ class Worker {
 
   async #work(text: string): Promise<void> {
     const follower = this.#use.follower("orders", { name: `follower of ${text}` });
-    this.#use.advance(20);
+    // What loses its follower again and again is held back for so long at most.
+    this.#use.advance(30_000);
     const deliveries = await follower.sink.waitFor(1);
     const delivery = deliveries[this.#random.below(deliveries.length)]!;
     this.underWay.add(delivery.text);

@@ -21,7 +21,7 @@ export class Confirmation<T> extends Promise<T> {
   readonly #resolve: (value: T | Promise<never>) => void;
   readonly #reject: (reason: unknown) => void;
   #isAwaited = false;
-  #failure: "refused" | "abandoned" | undefined;
+  #outcome: "stored" | "refused" | "abandoned" | undefined;
   #whenSettled: (() => void) | undefined;
 
   /** What `then` and `await` make of it are ordinary promises. */
@@ -48,7 +48,7 @@ export class Confirmation<T> extends Promise<T> {
 
   /** Whether the call has been given up: what of it is not sent yet need not be. */
   get isAbandoned(): boolean {
-    return this.#failure === "abandoned";
+    return this.#outcome === "abandoned";
   }
 
   override then<R = T, E = never>(
@@ -61,29 +61,31 @@ export class Confirmation<T> extends Promise<T> {
 
   /** It is stored. */
   resolve(value: T): void {
+    // A call that went into several batches may have been refused by one of them.
+    if (this.#outcome !== undefined) return;
+    this.#outcome = "stored";
     this.#resolve(value);
     if (this.#whenSettled !== undefined) this.#end();
   }
 
   /** It is not stored. */
   refuse(error: Error): void {
-    // A call that went into several batches may be refused by each of them.
-    if (this.#failure !== undefined) return;
-    this.#failure = "refused";
+    if (this.#outcome !== undefined) return;
+    this.#outcome = "refused";
     this.#fail(error);
   }
 
   /** It has waited long enough: whoever made the call has to hear of it. */
   expire(error: Error): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = "abandoned";
+    if (this.#outcome !== undefined) return;
+    this.#outcome = "abandoned";
     this.#fail(error);
   }
 
   /** Whoever made the call has given it up: there is nothing to tell to anybody. */
   abandon(reason: unknown): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = "abandoned";
+    if (this.#outcome !== undefined) return;
+    this.#outcome = "abandoned";
     this.silence();
     this.#reject(reason);
     this.#end();
@@ -91,6 +93,7 @@ export class Confirmation<T> extends Promise<T> {
 
   /** Does something as soon as the outcome is known; that is not waiting for it. */
   whenSettled(action: () => void): void {
+    if (this.#outcome !== undefined) return action();
     const before = this.#whenSettled;
     this.#whenSettled = before === undefined ? action : () => {
       before();

@@ -60,6 +60,27 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("client/reconnect_test.ts"),
   },
   {
+    what: "what may be stored gets a new number when its connection is lost",
+    file: "src/client/outbox.ts",
+    from: "if (this.#refused.length > 0) this.#forgetNumbers();",
+    to: "this.#forgetNumbers();",
+    found: tests("client/random_publishing_test.ts"),
+  },
+  {
+    what: "what stands in line has no outcome when its publisher ends",
+    file: "src/client/client_publisher.ts",
+    from: "for (const call of this.#line.takeAll()) call.refuse(reason);",
+    to: "this.#line.takeAll();",
+    found: tests("client/random_publishing_test.ts"),
+  },
+  {
+    what: "a call that has timed out is sent all the same",
+    file: "src/client/confirmation.ts",
+    from: 'this.#outcome = "abandoned";\n    this.#fail(error);',
+    to: 'this.#outcome = "refused";\n    this.#fail(error);',
+    found: tests("client/call_timeouts_test.ts"),
+  },
+  {
     what: "what is sent anew for a broker with lower limits overtakes what was sent before it",
     file: "src/client/outbox.ts",
     from: "other.sequence === 0 && other.ordinal > ordinal",

@@ -6,6 +6,7 @@
  */
 
 import type { Clock, ClockTimer } from "../transport/clock.ts";
+import { DeadlineTimer } from "./deadline_timer.ts";
 
 /** The longest time that a timer can be set to, in milliseconds. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1;
@@ -57,7 +58,7 @@ export class CallTimeouts {
   }
 
   #arm(timeoutMs: number, at: number): ClockTimer {
-    return this.#clock.setTimer(at, () => this.#ring(timeoutMs));
+    return new DeadlineTimer(this.#clock, at, () => this.#ring(timeoutMs));
   }
 
   /** The first call may have waited long enough; if it has ended meanwhile, another one is the first. */

@@ -15,9 +15,9 @@ import { deadline } from "@std/async/deadline";
 import { BrokerError, connect, type Connection } from "@simplemq/simplemq";
 import { CallTimeouts } from "../../src/client/call_timeouts.ts";
 import type { Clock } from "../../src/transport/clock.ts";
-import { startBroker, until } from "../support/broker.ts";
+import { startBroker, turn, until } from "../support/broker.ts";
 import { Proxy } from "../support/proxy.ts";
-import { withRandom } from "./support.ts";
+import { includesText, standStill, withRandom } from "./support.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
 const PATIENCE_MS = 20_000;
@@ -39,13 +39,15 @@ class HandClock implements Clock {
     return timer;
   }
 
-  goTo(time: number): void {
+  async goTo(time: number): Promise<void> {
     this.time = time;
     for (const [timer, { at, work }] of [...this.timers]) {
       if (at > time) continue;
       this.timers.delete(timer);
       work();
     }
+    // What came in time is read first.
+    await turn();
   }
 }
 
@@ -54,29 +56,41 @@ async function lossOf(connection: Connection): Promise<void> {
   for await (const { type } of connection.status()) if (type === "lost") return;
 }
 
-Deno.test("CallTimeouts: calls end in their order, with one timer for those that wait equally long", () => {
+Deno.test("CallTimeouts: calls end in their order, with one timer for those that wait equally long", async () => {
   const clock = new HandClock();
   const timeouts = new CallTimeouts(clock);
   const expired: string[] = [];
   const begin = (name: string, ms: number) => timeouts.begin(ms, () => expired.push(name));
   const endFirst = begin("first", 100);
-  clock.goTo(10);
+  await clock.goTo(10);
   begin("second", 100);
   begin("short", 50);
   for (let count = 0; count < 10_000; count++) begin("done", 100)();
   assertEquals(clock.setCount, 2);
   endFirst();
-  clock.goTo(60);
+  await clock.goTo(60);
   assertEquals(expired, ["short"]);
-  clock.goTo(100);
+  await clock.goTo(100);
   assertEquals(expired, ["short"]);
-  clock.goTo(110);
+  await clock.goTo(110);
   assertEquals(expired, ["short", "second"]);
   assertEquals(clock.timers.size, 0);
   begin("never", 100);
   begin("never", 50);
   timeouts.end();
   assertEquals(clock.timers.size, 0);
+});
+
+Deno.test("a confirm that has come while the process stood still is in time", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("slow");
+  // The confirm comes together with the stream's name.
+  const stood = standStill(proxy, (bytes) => includesText(bytes, "slow"), 300);
+  const publisher = connection.publisher("slow");
+  assertEquals((await publisher.sendMessage("one", { timeoutMs: 200 })).streams[0]?.id, 1);
+  await stood;
 });
 
 Deno.test("a message that was not sent in time never is, and a later one is not kept waiting", async () => {

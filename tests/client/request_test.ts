@@ -22,6 +22,7 @@ import { startBroker, turn, until } from "../support/broker.ts";
 import { describeFrameType, FrameDecoder } from "../../protocol.ts";
 import { assertCodeLater, push } from "../support/frames.ts";
 import { Proxy } from "../support/proxy.ts";
+import { includesText, standStill } from "./support.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
 const PATIENCE_MS = 20_000;
@@ -406,24 +407,6 @@ Deno.test("a reply in time keeps the timeout from coming, and one that is late i
   await second!.reply("late", { confirm: true });
 });
 
-/** Lets this process stand still as soon as a proxy has passed on what the broker sends with a text. */
-function standStill(proxy: Proxy, text: string, ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const decoder = new TextDecoder();
-  proxy.onBrokerBytes = (bytes) => {
-    if (!decoder.decode(bytes).includes(text)) return true;
-    proxy.onBrokerBytes = () => true;
-    // The bytes are in the client's socket then.
-    queueMicrotask(() => {
-      const end = performance.now() + ms;
-      while (performance.now() < end);
-      resolve();
-    });
-    return true;
-  };
-  return promise;
-}
-
 Deno.test("a reply that has come while the process stood still is no REPLY_TIMEOUT", async () => {
   await using broker = await startBroker();
   await using proxy = new Proxy(broker.port);
@@ -431,7 +414,7 @@ Deno.test("a reply that has come while the process stood still is no REPLY_TIMEO
   await using responder = await broker.connect();
   await requester.cursor().createStream("work");
   const { ended, follower } = answer(responder, "work", () => "the answer");
-  const stood = standStill(proxy, "the answer", 500);
+  const stood = standStill(proxy, (bytes) => includesText(bytes, "the answer"), 500);
   const publisher = requester.publisher("work");
   const asked = publisher.request("a", { timeoutMs: 300 });
   assertEquals((await deadline(asked, PATIENCE_MS)).body, "the answer");
@@ -443,7 +426,7 @@ Deno.test("a reply that has come while the process stood still is no REPLY_TIMEO
 Deno.test("a welcome that has come while the process stood still is in time", async () => {
   await using broker = await startBroker();
   await using proxy = new Proxy(broker.port);
-  const stood = standStill(proxy, "heartbeatMs", 500);
+  const stood = standStill(proxy, (bytes) => includesText(bytes, "heartbeatMs"), 500);
   await using _connection = await connect({
     hostname: "127.0.0.1",
     port: proxy.port,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Proxy } from "../support/proxy.ts";
+
 /** Lets whatever is random be the same all the time while something is done. */
 export async function withRandom(value: number, action: () => Promise<void>): Promise<void> {
   const { random } = Math;
@@ -13,4 +15,33 @@ export async function withRandom(value: number, action: () => Promise<void>): Pr
   } finally {
     Math.random = random;
   }
+}
+
+/** Whether a text is in some bytes. */
+export function includesText(bytes: Uint8Array, text: string): boolean {
+  return new TextDecoder().decode(bytes).includes(text);
+}
+
+/**
+ * Lets this process stand still for so long as soon as a proxy has passed on certain bytes of the
+ * broker: they are in the client's socket, and not read. Resolves after that.
+ */
+export function standStill(
+  proxy: Proxy,
+  isMeant: (bytes: Uint8Array) => boolean,
+  ms: number,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  proxy.onBrokerBytes = (bytes) => {
+    if (!isMeant(bytes)) return true;
+    proxy.onBrokerBytes = () => true;
+    // By then they are written.
+    queueMicrotask(() => {
+      const end = performance.now() + ms;
+      while (performance.now() < end);
+      resolve();
+    });
+    return true;
+  };
+  return promise;
 }

@@ -529,7 +529,10 @@ Deno.test("streamsForgotten: names go with their streams, and no number is used 
         named.add(frame.content.stream);
         known.set(frame.content.stream, frame.content.name);
       } else if (frame?.name === "streamsForgotten") {
-        for (const number of frame.content) assert(known.delete(number));
+        for (const number of frame.content) {
+          assert(known.get(number) !== "stays");
+          assert(known.delete(number));
+        }
       } else if (frame?.name === "deliver") {
         assert(known.has(frame.content.stream));
       } else if (frame?.name === "confirm") {

@@ -199,9 +199,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "what is not proven to be flushed is believed",
     file: `${JOURNAL}/recovery.ts`,
-    from: "  const events = readTail(options.disk, last, { head: heads.at(-1)!, tail });\n",
-    to:
-      "  const events: Event[] = [];\n  readTail(options.disk, last, { head: heads.at(-1)!, tail });\n",
+    from: "      const fault = findUnreadable(record, () => readEvents(record, add));\n",
+    to: "      const fault = findUnreadable(record, () => void add);\n",
     found: SIMULATION,
   },
   {

@@ -10,14 +10,14 @@
  */
 
 import type { Broker } from "../../broker/broker.ts";
-import type { Event, Moved, Stored } from "../../broker/event.ts";
+import type { Event } from "../../broker/event.ts";
 import type { OpenSegment } from "./committer.ts";
 import { damaged, type FoundSegment, readHead } from "./directory.ts";
 import { type Disk, DiskFullError } from "./disk.ts";
 import type { SegmentHead } from "./format.ts";
 import { Group } from "./group.ts";
 import type { JournalTime } from "./journal_time.ts";
-import { readEvents, replaySegment } from "./replay.ts";
+import { readEvents, replayRest, replaySegment } from "./replay.ts";
 import { findUnreadable } from "./record_reader.ts";
 import { type Fault, scanSegment } from "./scan.ts";
 import type { SegmentFile } from "./segment_file.ts";
@@ -64,17 +64,16 @@ export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
     finish(options);
     return await begin(options, 0, () => {});
   }
-  const events = readTail(options.disk, last, { head: heads.at(-1)!, tail });
   const size = found.at(-1)!.size;
   last.size = tail.proven;
   time.continueTime();
-  const applied: Event[] = [];
   // A segment with nothing behind its checkpoint, not even something torn, gives up its place.
   const isBare = size <= last.headBytes && last.liveCount === 0;
   const open = await begin(options, isBare ? last.base : last.end, (segment) => {
-    applied.splice(0, applied.length, ...appendAll(segment, events, heads.at(-1)!));
+    const faults = copyTail(last, segment, { head: heads.at(-1)!, tail });
+    checkFaults(options.disk, last, faults);
   });
-  for (const event of applied) broker.apply(event);
+  replayRest(broker, open.segment, heads.at(-1)!);
   if (!isBare) cutTail(options, last, { tail, size });
   finish(options);
   return open;
@@ -158,57 +157,55 @@ function checkFaults(
   throw damaged(disk, `${disk.path}/${segment.name} at offset ${first.offset}: ${first.what}`);
 }
 
-/** Reads what counts although it is not proven, with copies of its messages. */
-function readTail(
-  disk: Disk,
-  segment: SegmentFile,
+/**
+ * Writes what counts of a segment although it is not proven to another one, as much at a time as goes
+ * into a group; tells what cannot be read.
+ */
+function copyTail(
+  from: SegmentFile,
+  to: SegmentFile,
   { head, tail: { proven, end } }: { readonly head: SegmentHead; readonly tail: Tail },
-): Event[] {
-  const events: Event[] = [];
-  const note = (event: Event) => {
-    if (!hasMessages(event)) return void events.push(event);
-    const { count, buffer, start, end } = event.batch;
-    const batch = { count, buffer: buffer.slice(start, end), start: 0, end: end - start };
-    events.push({ ...event, batch });
-  };
+): Fault[] {
   const faults: Fault[] = [];
-  scanSegment({ file: segment.file, head, start: proven, end }, {
+  const group = new Group();
+  const write = () => {
+    if (group.isEmpty) return;
+    group.seal({ position: to.end, journalId: head.journalId }, to.base);
+    to.append(group.bytes);
+    group.clear();
+  };
+  let kind = "";
+  const add = (event: Event) => {
+    // Each kind of event in groups of its own, so that none gets before another.
+    if (group.isFull || kind !== kindOf(event)) write();
+    kind = kindOf(event);
+    group.addEvent(event);
+  };
+  scanSegment({ file: from.file, head, start: proven, end }, {
     record(record) {
-      const fault = findUnreadable(record, () => readEvents(record, note));
+      const fault = findUnreadable(record, () => readEvents(record, add));
       if (fault !== undefined) faults.push(fault);
     },
     fault() {},
   });
-  checkFaults(disk, segment, faults);
-  return events;
-}
-
-/** Writes events to a segment; returns them with the places of their messages. */
-function appendAll(segment: SegmentFile, events: readonly Event[], head: SegmentHead): Event[] {
-  const group = new Group();
-  const placed: Event[] = [];
-  const write = () => {
-    if (group.isEmpty) return;
-    group.seal({ position: segment.end, journalId: head.journalId }, segment.base);
-    const offset = segment.append(group.bytes);
-    for (const stored of group.stored) {
-      placed.push({ ...stored.event, place: { segment, offset: offset + stored.offset } });
-    }
-    group.clear();
-  };
-  for (const event of events) {
-    // Each kind of event in groups of its own, so that none gets before another.
-    const isMessages = hasMessages(event);
-    if (group.isFull || isMessages !== group.stored.length > 0) write();
-    group.addEvent(event);
-    if (!isMessages) placed.push(event);
-  }
   write();
-  return placed;
+  return faults;
 }
 
-function hasMessages(event: Event): event is Stored | Moved {
-  return event.type === "published" || event.type === "transferred" || event.type === "moved";
+/** How an event is kept in a group: facts are gathered there, and come behind all else. */
+function kindOf(event: Event): "messages" | "fact" | "other" {
+  switch (event.type) {
+    case "published":
+    case "transferred":
+    case "moved":
+      return "messages";
+    case "acknowledged":
+    case "attempted":
+    case "dropped":
+      return "fact";
+    default:
+      return "other";
+  }
 }
 
 /** Puts what a crash has torn aside, and cuts off what has been written anew. */

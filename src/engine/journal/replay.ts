@@ -7,6 +7,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Event } from "../../broker/event.ts";
+import { invariant } from "../../broker/invariant.ts";
 import type { Place } from "../../broker/pager.ts";
 import { CheckpointWatch } from "./checkpoint_watch.ts";
 import type { Disk } from "./disk.ts";
@@ -57,6 +58,18 @@ export function replaySegment(broker: Broker, options: ReplayOptions): Fault[] {
   });
   addFault(watch.finish());
   return faults;
+}
+
+/** Has those events of a segment applied that stand behind its checkpoint: it was just written. */
+export function replayRest(broker: Broker, segment: SegmentFile, head: SegmentHead): void {
+  const { base, file, headBytes: start, size: end } = segment;
+  scanSegment({ file, head: { ...head, base }, start, end }, {
+    record(record) {
+      invariant(record.isIntact, "what was just written is as it was written");
+      replayRecord(broker, record, segment);
+    },
+    fault: ({ what }) => invariant(false, what),
+  });
 }
 
 function replayRecord(broker: Broker, record: ScannedRecord, segment: SegmentFile): void {

@@ -9,7 +9,13 @@
  * @module
  */
 
-import { type ConfirmFields, FrameType, type Refusal, writeControlFrame } from "../../protocol.ts";
+import {
+  type BrokerError,
+  type ConfirmFields,
+  FrameType,
+  type Refusal,
+  writeControlFrame,
+} from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
 import { BatchFiller } from "./batch_filler.ts";
 import type { Bind } from "./bind.ts";
@@ -249,6 +255,15 @@ export class ClientPublisher implements Publisher, PublishingMember {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get largestSent(): number {
+    return this.#outbox.largestSent?.bytes ?? 0;
+  }
+
+  giveUpLargest(cause: BrokerError): void {
+    this.#outbox.giveUpLargest(cause);
+    this.#goOn();
   }
 
   expectClose(): void {

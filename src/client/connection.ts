@@ -362,7 +362,7 @@ export class ClientConnection implements Connection {
       handleReady: () => uplink.handleReady(),
       handleGoodbye: () => void this.#letGo(session),
     });
-    uplink.detach();
+    uplink.detach(error);
     this.#session = undefined;
     // Whoever closes has not lost anything.
     if (this.#closeCall === undefined) {

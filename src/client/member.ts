@@ -5,6 +5,7 @@
  */
 
 import type {
+  BrokerError,
   ConfirmFields,
   DeliverFields,
   FrameDecoder,
@@ -32,6 +33,10 @@ export interface Member {
 
 /** A publisher. */
 export interface PublishingMember extends Member {
+  /** How many bytes the largest of its batches has that were sent and have no answer. */
+  readonly largestSent: number;
+  /** That batch was too large for the broker: it fails, and is not sent again. */
+  giveUpLargest(cause: BrokerError): void;
   /** Its connection is being closed: whoever does that is told of what fails from now on. */
   expectClose(): void;
   /** The broker has stored a batch. */

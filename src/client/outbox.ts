@@ -131,6 +131,27 @@ export class Outbox {
     this.#roomWait.end();
   }
 
+  /** The largest of the batches that are sent, if there is one. */
+  get largestSent(): OutgoingBatch | undefined {
+    let largest: OutgoingBatch | undefined;
+    for (const batch of this.#batches.slice(0, this.#sentCount)) {
+      if (batch.bytes > (largest?.bytes ?? 0)) largest = batch;
+    }
+    return largest;
+  }
+
+  /** The largest of them was too large for the broker. */
+  giveUpLargest(cause: BrokerError): void {
+    const batch = this.largestSent;
+    if (batch === undefined) return;
+    this.#batches.splice(this.#batches.indexOf(batch), 1);
+    this.#refused = this.#refused.filter((refused) => refused.batch !== batch);
+    this.#sentCount--;
+    const message =
+      `Cannot publish: the broker takes no frame with ${batch.bytes} bytes of messages`;
+    batch.refuse(new BrokerError("MESSAGE_TOO_LARGE", message, { cause }));
+  }
+
   /** Nothing is sent any more: all batches fail. */
   end(reason: Error): void {
     this.lose();

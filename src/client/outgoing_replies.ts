@@ -6,10 +6,18 @@
  * @module
  */
 
-import { BATCH_COUNT_MAX, type ReplyAddress, writeReply } from "../../protocol.ts";
+import {
+  BATCH_COUNT_MAX,
+  ENTRY_HEAD_BYTES,
+  findEntries,
+  readEntryHeaderBytes,
+  readEntrySize,
+  type ReplyAddress,
+  writeReply,
+} from "../../protocol.ts";
 import type { Link } from "../transport/link.ts";
 import { encodeBody, type EncodedBody, type MessageBody } from "./body.ts";
-import { batchBytesMax, entryBytesMax, OutgoingBatch } from "./outgoing_batch.ts";
+import { batchBytesMax, entryBytesMax, FIELD_BYTES, OutgoingBatch } from "./outgoing_batch.ts";
 import type { ReplyOptions } from "./reply.ts";
 import { type EncodedOptions, encodeOptions } from "./send_options.ts";
 import type { Uplink } from "./uplink.ts";
@@ -53,7 +61,7 @@ export class OutgoingReplies {
   write(link: Link): void {
     for (const [stream, batches] of this.#batches) {
       for (const batch of batches) {
-        writeReply(link.writer, { stream, request: 0 }, batch.messages);
+        this.#write(link, stream, batch);
         batch.discard();
       }
     }
@@ -64,6 +72,25 @@ export class OutgoingReplies {
   /** Nothing more is sent. */
   end(): void {
     this.#batches.clear();
+  }
+
+  /** The limits of the broker of now may be lower: what is too large for it is let go. */
+  #write(link: Link, stream: string, batch: OutgoingBatch): void {
+    const { frameBytes, bodyBytes } = this.#uplink.limits;
+    const fields = { stream, request: 0 };
+    const bytesMax = frameBytes - FIELD_BYTES;
+    const { messages } = batch;
+    const isSmall = batch.bytes <= Math.min(bytesMax, bodyBytes);
+    if (isSmall || batch.bytes <= bytesMax && batch.largestBody <= bodyBytes) {
+      return writeReply(link.writer, fields, messages);
+    }
+    const { buffer } = messages;
+    for (const start of findEntries(messages)) {
+      const size = readEntrySize(buffer, start);
+      const bytes = size - ENTRY_HEAD_BYTES - readEntryHeaderBytes(buffer, start);
+      if (bytes > bodyBytes || size > bytesMax) continue;
+      writeReply(link.writer, fields, { count: 1, buffer, start, end: start + size });
+    }
   }
 
   #add(stream: string, encoded: EncodedBody, extras: EncodedOptions): void {

@@ -162,10 +162,13 @@ export class Uplink {
     this.#writeAll();
   }
 
-  /** Takes the lost link out of use. */
-  detach(): void {
+  /** Takes the lost link out of use; `error` is why it was lost, if that is known. */
+  detach(error: Error | undefined): void {
     this.#link = undefined;
     this.#dirty.clear();
+    if (error instanceof BrokerError && error.code === "FRAME_TOO_LARGE") {
+      this.#giveUpLargest(error);
+    }
     for (const member of this.members) member.lose();
     this.pendingRequests.lose();
     for (const [number, pending] of this.#requests) {
@@ -174,6 +177,15 @@ export class Uplink {
       this.#requests.delete(number);
       pending.reject(new ConnectionClosedError(loss));
     }
+  }
+
+  /** A frame was too large for the broker, whatever it has said of its limits: not once more. */
+  #giveUpLargest(error: BrokerError): void {
+    let largest: PublishingMember | undefined;
+    for (const publisher of this.publishers.values()) {
+      if (publisher.largestSent > (largest?.largestSent ?? 0)) largest = publisher;
+    }
+    largest?.giveUpLargest(error);
   }
 
   /** Ends everything, for good. */

@@ -5,8 +5,15 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
+import { FrameDecoder, FrameWriter, readBatch, readReply } from "../../protocol.ts";
+import { Confirmation, Failures } from "../../src/client/confirmation.ts";
 import { OutgoingBatch } from "../../src/client/outgoing_batch.ts";
+import { OutgoingReplies } from "../../src/client/outgoing_replies.ts";
+import { BatchCollector, type BatchReceipt } from "../../src/client/receipt.ts";
 import { SpareBuffers } from "../../src/client/spare_buffers.ts";
+import type { Uplink } from "../../src/client/uplink.ts";
+import type { Link } from "../../src/transport/link.ts";
+import { textsOf } from "../support/batches.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -46,4 +53,69 @@ Deno.test("OutgoingBatch: its bytes stay its own until its outcome is known", ()
   assertEquals(third.bytes, 0);
   second.refuse(new Error("no"));
   assertStrictEquals(new OutgoingBatch(4, spare).messages.buffer, second.messages.buffer);
+});
+
+Deno.test("OutgoingReplies: what is too large for the broker of now is let go, and nothing else", () => {
+  const limits = { bodyBytes: 100_000, frameBytes: 200_000 };
+  const uplink = { limits, spareBuffers: new SpareBuffers(), isClosed: false, schedule() {} };
+  const replies = new OutgoingReplies(uplink as unknown as Uplink);
+  const address = { stream: "$reply.a", number: 1 };
+  const bodies = ["a".repeat(30_000), "b".repeat(1001), "c".repeat(1000), "d"];
+  for (const body of [...bodies, "e".repeat(90_000)]) replies.send(address, body);
+  Object.assign(limits, { bodyBytes: 1000, frameBytes: 67_000 });
+  const writer = new FrameWriter();
+  replies.write({ writer, flush() {} } as unknown as Link);
+  const decoder = new FrameDecoder(67_000);
+  const bytes = writer.take();
+  decoder.space(bytes.length).set(bytes);
+  decoder.received(bytes.length);
+  const texts: string[] = [];
+  while (decoder.next()) {
+    assertEquals(readReply(decoder), { stream: "$reply.a", request: 0 });
+    texts.push(...textsOf(readBatch(decoder)));
+  }
+  assertEquals(texts, ["c".repeat(1000), "d"]);
+});
+
+Deno.test("OutgoingBatch: a call is divided where it does not fit, and hears of all its messages", () => {
+  const batch = new OutgoingBatch(1, new SpareBuffers());
+  const confirmation = new Confirmation<BatchReceipt>(new Failures(() => true));
+  const collector = new BatchCollector(confirmation);
+  const told: string[] = [];
+  const waitFor = (name: string) =>
+    batch.addWaiter({
+      isAbandoned: false,
+      confirm: (_, first) => told.push(`${name} ${first}`),
+      refuse: (error) => told.push(`${name} ${error.message}`),
+    });
+  waitFor("before");
+  batch.add(1, "x", undefined);
+  for (let index = 0; index < 4; index++) {
+    collector.countIn(batch);
+    batch.add(1, "y".repeat(10), undefined);
+  }
+  collector.end();
+  waitFor("behind");
+  batch.add(1, "z", undefined);
+  assertEquals(batch.findCutByBytes(9 + 18 * 2), 1);
+  const rest = batch.cut(1);
+  assertEquals(rest.findCutByBytes(18 * 2), 2);
+  const last = rest.cut(2);
+  assertEquals([batch, rest, last].map(({ count, ordinal }) => [count, ordinal]), [
+    [1, 1],
+    [2, 2],
+    [3, 4],
+  ]);
+  const outcome = (firstId: number) => ({
+    storedIn: [{ stream: "s", firstId }],
+    isDuplicate: false,
+  });
+  [batch, rest, last].forEach((one, index) => one.confirm(outcome(10 * index + 1)));
+  assertEquals(told, ["before 0", "behind 2"]);
+  return confirmation.then(({ streams }) =>
+    assertEquals(streams, [
+      { stream: "s", firstId: 11, lastId: 12 },
+      { stream: "s", firstId: 21, lastId: 22 },
+    ])
+  );
 });

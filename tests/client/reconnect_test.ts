@@ -526,3 +526,29 @@ async function cutWhenSent(proxy: Proxy): Promise<void> {
   };
   await until("something is sent", () => isCut);
 }
+
+Deno.test("a batch that is too large for a frame fails, and is not tried for ever", async () => {
+  await using broker = await startBroker({ limits: { messageBytes: 5000 } });
+  await using proxy = new Proxy(broker.port);
+  // The broker's welcome says 70536: this client takes a larger frame for allowed.
+  proxy.onBrokerBytes = (bytes) => {
+    const at = new TextDecoder("latin1").decode(bytes).indexOf("70536");
+    if (at >= 0) bytes.set(new TextEncoder().encode("99536"), at);
+    return true;
+  };
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  await connection.cursor().createStream("work");
+  const large = connection.publisher("work");
+  const other = connection.publisher("work");
+  const calls = Array.from({ length: 290 }, () => large.sendMessage("x".repeat(300)));
+  const results = Promise.allSettled([...calls, large.sendMessages(["y".repeat(4000), "z"])]);
+  const small = other.sendMessage("small");
+  await withRandom(0, async () => {
+    const outcomes = (await deadline(results, PATIENCE_MS)).map((result) =>
+      result.status === "rejected" ? result.reason.code : "stored"
+    );
+    assertEquals(new Set(outcomes), new Set(["MESSAGE_TOO_LARGE"]));
+    assertEquals((await deadline(small, PATIENCE_MS)).streams[0]?.id, 1);
+    assertEquals((await deadline(large.sendMessage("next"), PATIENCE_MS)).streams[0]?.id, 2);
+  });
+});

@@ -16,12 +16,18 @@ export interface CallOptions {
 /** Options of calls that close something. */
 export interface CloseOptions extends CallOptions {
   /**
-   * How long to wait for what is under way while nothing of it moves, in milliseconds: 0, which ends
-   * it at once, to 2^31 - 1.
+   * How long to wait, in milliseconds: 0, which is not at all, to 2^31 - 1. Handlers of a follower have
+   * so long to finish the messages that they have; a publisher waits so long while nothing moves of
+   * what is under way. The waiting ends as soon as there is nothing to wait for.
    *
-   * @default {5000}
+   * @default {what `connect` was told for handlers, and 5000}
    */
   readonly drainMs?: number;
+  /**
+   * Ends the waiting at once, and closes. The call rejects with the signal's reason only if a publisher
+   * is closed by it.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** How long closing waits while nothing moves, unless somebody says otherwise, in milliseconds. */

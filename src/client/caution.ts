@@ -7,9 +7,10 @@
  * it that have not left: its neighbours' work is done again. So
  *
  * - no more than a millisecond of finished work is kept back;
- * - a follower that is given a message which was worked on before has every acknowledgement leave
- *   before the next message, for more messages than a turn can have; and so it does for a few when its
- *   connection is new. Who works on what a crash has left does not lose the same work again;
+ * - a follower that is given a message which may have ended its last follower has every
+ *   acknowledgement leave before the next message, for more messages than a turn can have; and so it
+ *   does for a few when its connection is new. Who works on what a crash has left does not lose the
+ *   same work again;
  * - after 10 milliseconds without a turn, sockets and timers have theirs: heartbeats leave, and what
  *   the broker has taken back is not handed out.
  *
@@ -40,12 +41,6 @@ const CAREFUL_COUNT = TURN_COUNT_MAX + 2 * STRIDE_MAX;
 /** For so many when a connection is new. */
 const NEW_COUNT = 64;
 
-/**
- * Messages that come again make a follower careful no more often than after so many milliseconds: where
- * many fail, it would be careful all the time.
- */
-const ALARM_GAP_MS = 1000;
-
 /** The caution of one follower. */
 export class Caution {
   /** After so many messages the time is looked at. */
@@ -55,9 +50,6 @@ export class Caution {
   #sinceTurn = 0;
   /** For so many messages more every acknowledgement leaves by itself. */
   #carefulCount = NEW_COUNT;
-  /** Set when a message has come that was worked on before, until it is looked at. */
-  #isAlarmed = false;
-  #alarmedAt = -Infinity;
   #lookedAt = 0;
   #turnedAt = 0;
   #wroteAt = 0;
@@ -69,14 +61,12 @@ export class Caution {
 
   /** The connection is new: this process may be one that comes back after a crash. */
   restart(): void {
-    this.#carefulCount = Math.max(this.#carefulCount, NEW_COUNT);
-    this.#untilLook = 1;
+    this.#beCareful(NEW_COUNT);
   }
 
-  /** A message comes that was worked on before: it may have ended whoever did. */
+  /** A message comes whose follower was lost: it may have ended whoever had it. */
   alarm(): void {
-    this.#isAlarmed = true;
-    this.#untilLook = 1;
+    this.#beCareful(CAREFUL_COUNT);
   }
 
   /**
@@ -87,7 +77,7 @@ export class Caution {
    */
   noteTurn(now: number, handedOut: number): void {
     this.#sinceTurn = 0;
-    this.#countDown(handedOut, now);
+    this.#carefulCount = Math.max(0, this.#carefulCount - handedOut);
     this.#untilLook = 1;
     this.#stride = 1;
     this.#lookedAt = this.#turnedAt = this.#wroteAt = now;
@@ -104,8 +94,8 @@ export class Caution {
 
   #look(now: number): Pause {
     const handedOut = this.#stride;
-    this.#countDown(handedOut, now);
     const { isCareful } = this;
+    this.#carefulCount = Math.max(0, this.#carefulCount - handedOut);
     const each = (now - this.#lookedAt) / handedOut;
     this.#lookedAt = now;
     this.#sinceTurn += handedOut;
@@ -121,13 +111,8 @@ export class Caution {
     return "write";
   }
 
-  /** So many messages were, or are, handed out. */
-  #countDown(handedOut: number, now: number): void {
-    this.#carefulCount = Math.max(0, this.#carefulCount - handedOut);
-    if (!this.#isAlarmed) return;
-    this.#isAlarmed = false;
-    if (now - this.#alarmedAt < ALARM_GAP_MS) return;
-    this.#alarmedAt = now;
-    this.#carefulCount = CAREFUL_COUNT;
+  #beCareful(count: number): void {
+    this.#carefulCount = Math.max(this.#carefulCount, count);
+    this.#untilLook = 1;
   }
 }

@@ -211,7 +211,7 @@ export class ClientFollower
     const stream = this.#uplink.streamName(fields.stream);
     this.#lastTag = firstTag + count - 1;
     if (this.#isPaused || this.#isClosed) return this.#release({ firstTag, count });
-    if (attempts > 1) this.#caution.alarm();
+    if (isDoubtful) this.#caution.alarm();
     this.#fetched.add(
       { owner: this.#verdicts, stream, attempts, isDoubtful },
       { firstTag, firstId, count },

@@ -169,20 +169,12 @@ Deno.test("Caution: a loop that becomes slow is noticed within a few messages", 
   assertEquals(count(pauses.slice(first), "none"), 0);
 });
 
-Deno.test("Caution: new connections, and messages that come again, have each one leave by itself", () => {
+Deno.test("Caution: new connections, and messages that have lost their follower, have each one leave by itself", () => {
   const loop = new Loop();
   assertEquals(count(loop.run(60, 0.001), "none"), 0);
   loop.begin();
   loop.caution.alarm();
   const careful = loop.run(576, 0.001);
   assertEquals(count(careful.slice(0, 544), "none"), 0, "more than a turn can have");
-  // Where much fails, most messages go at full speed all the same.
-  for (let index = 0; index < 500; index++) {
-    loop.caution.alarm();
-    careful.push(...loop.run(20, 0.001));
-  }
-  assert(count(careful, "none") > 8000, `${count(careful, "none")} of ${careful.length}`);
-  loop.now += 1000;
-  loop.caution.alarm();
-  assertEquals(count(loop.run(500, 0.001), "none"), 0);
+  assert(count(loop.run(1000, 0.001), "none") > 900, "then it goes at full speed again");
 });

@@ -22,6 +22,7 @@ import { Calendar } from "./calendar.ts";
 import type { Follower } from "./follower.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
+import { ReasonPool } from "./reason_pool.ts";
 import type { Residency } from "./residency.ts";
 import { Restoration } from "./restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
@@ -61,6 +62,7 @@ export class BrokerState {
   /** What the machine's clock says. */
   readonly calendar: Calendar = new Calendar();
   readonly #options: BrokerStateOptions;
+  readonly #reasons: ReasonPool;
   /** What is being made again of events; not there once that is done. */
   #restoration: Restoration | undefined;
   /** The stream that a snapshot is telling of, if nobody else has told of it. */
@@ -73,6 +75,7 @@ export class BrokerState {
 
   constructor(options: BrokerStateOptions) {
     this.#options = options;
+    this.#reasons = new ReasonPool(options.residency);
     this.router = new Router(options.compilePattern);
     this.publishers = new PublisherRegistry({
       forgotten: options.publisherForgotten,
@@ -210,7 +213,8 @@ export class BrokerState {
     if (this.router.getNumbered(number) !== undefined) return;
     const { calendar } = this;
     const { residency, ring } = this.#options;
-    const stream = new Stream({ number, name, residency, calendar, options, ...ring && { ring } });
+    const parts = { residency, reasons: this.#reasons, calendar };
+    const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
     if (this.#restoration !== undefined) stream.beginRestoration();
     this.#options.streamAdded(stream, this.router.addStream(stream));
   }
@@ -250,6 +254,7 @@ export class BrokerState {
     this.#bytes -= stream.backlog.bytes;
     this.#options.streamRemoved(stream);
     stream.backlog.clear();
+    stream.failures.clear();
   }
 
   #readClock({ at, aheadMs }: Pick<ClockRead, "at" | "aheadMs">): void {

@@ -151,6 +151,11 @@ export interface Failed {
   readonly dueAt: number;
   /** What went wrong with them until now. */
   readonly failure: Failure;
+  /**
+   * How many of its reasons, the last ones, were not written before: the others are in the event before
+   * this one. Not there if all are to be written.
+   */
+  readonly newReasons?: number;
   /** Their priority, if it is not the usual one; it is not written. */
   readonly priority?: number | undefined;
 }

@@ -34,6 +34,28 @@ export interface FailedDelivery {
   readonly isLoss?: boolean | undefined;
 }
 
+/** A failure with other reasons. */
+export function withReasons(failure: Failure, reasons: readonly string[]): Failure {
+  // Where it is remembered, some of it is not kept but found out.
+  return { ...failure, lastAt: failure.lastAt, reasons };
+}
+
+/** So many of the reasons of a failure, the last ones. */
+export function lastReasons({ reasons }: Failure, count: number): readonly string[] {
+  return reasons.slice(Math.max(0, reasons.length - count));
+}
+
+/** Puts what was written of a failure together with what was written before. */
+export function joinFailures(
+  before: Failure | undefined,
+  failure: Failure,
+  newReasons: number | undefined,
+): Failure {
+  if (newReasons === undefined || before === undefined) return failure;
+  const reasons = [...before.reasons, ...lastReasons(failure, newReasons)];
+  return withReasons(failure, reasons.slice(-REASONS_MAX));
+}
+
 /** Adds a failed delivery to what went wrong before. */
 export function addFailure(
   before: Failure | undefined,

@@ -7,7 +7,7 @@
 
 import type { Attempted, ExpirySet, Failed } from "./event.ts";
 import type { Follower } from "./follower.ts";
-import type { Failure } from "./failure.ts";
+import { type Failure, withReasons } from "./failure.ts";
 import {
   byFirstId,
   findRange,
@@ -126,7 +126,8 @@ function listFailed(
 ): Failed[] {
   const found: Failed[] = [];
   for (let index = findIndex(failed, firstId); index < failed.length; index++) {
-    const [id, failure] = failed[index]!;
+    const [id, known] = failed[index]!;
+    const failure = withReasons(known, known.reasons);
     if (id >= firstId + count) break;
     const hold = findRange(held, id);
     const last = findRange(returned, id) ??

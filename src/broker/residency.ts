@@ -47,6 +47,8 @@ export class Residency {
   /** Buffers of full size that nobody uses. */
   readonly #spare: Uint8Array[] = [];
   #keptBytes = 0;
+  /** What is taken up by other things. */
+  #bookedBytes = 0;
   #loadedBytes = 0;
 
   constructor({ bytesMax, pager }: ResidencyOptions) {
@@ -58,6 +60,16 @@ export class Residency {
   /** How many bytes the slabs take up in memory. */
   get bytes(): number {
     return this.#keptBytes + this.#loadedBytes;
+  }
+
+  /** How many bytes of memory are booked for other things than messages. */
+  get bookedBytes(): number {
+    return this.#bookedBytes;
+  }
+
+  /** Books memory for other things than messages, or gives it back: so much less is for these. */
+  book(bytes: number): void {
+    this.#bookedBytes += bytes;
   }
 
   /** A buffer for a new slab. */
@@ -106,7 +118,7 @@ export class Residency {
 
   /** Lets the newest go that take no more messages; if there are none, those that came first. */
   #trimKept(): void {
-    while (this.#keptBytes > this.#keptMax) {
+    while (this.#keptBytes > 0 && this.#keptBytes + this.#bookedBytes > this.#keptMax) {
       const newest = this.#sealed.pop();
       if (newest !== undefined) {
         if (this.#kept.has(newest)) this.#pageOut(newest);

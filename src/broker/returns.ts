@@ -327,6 +327,7 @@ export class Returns {
           dueAt,
           priority,
           failure: addFailure(failure, { now, reason, follower: follower.name, isLoss }),
+          newReasons: reason === "" ? 0 : 1,
         });
       }
     });

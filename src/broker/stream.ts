@@ -27,12 +27,13 @@ import { Calendar } from "./calendar.ts";
 import { DatedRuns } from "./dated_runs.ts";
 import { DedupWindow } from "./dedup_window.ts";
 import { DrainRate } from "./drain_rate.ts";
-import type { Failure } from "./failure.ts";
+import { FailureTable } from "./failure_table.ts";
 import type { IdRange } from "./id_ranges.ts";
 import type { Place } from "./pager.ts";
 import { Keys } from "./keys.ts";
 import { ReadyLanes } from "./ready_lanes.ts";
 import type { ReadyRun } from "./ready_list.ts";
+import { ReasonPool } from "./reason_pool.ts";
 import type { Residency } from "./residency.ts";
 import { StreamRestoration } from "./stream_restoration.ts";
 import { listTimes } from "./message_times.ts";
@@ -49,6 +50,8 @@ export interface StreamSetup {
   readonly residency: Residency;
   /** How far the machine's clock is from the time of the rules; nowhere if nothing is said. */
   readonly calendar?: Calendar;
+  /** What was said of failures, over all streams. */
+  readonly reasons?: ReasonPool;
   /** What is set for it, as far as that is not what all streams have. */
   readonly options?: StreamOptionsInput | undefined;
   /** Does what is due in it. */
@@ -102,7 +105,7 @@ export class Stream {
   /** Messages whose time is over, and that a follower still holds. */
   readonly overdue: Set<number> = new Set();
   /** What went wrong with messages that are not gone. */
-  readonly failures: Map<number, Failure> = new Map();
+  readonly failures: FailureTable;
   /** Messages that were held by a follower that was lost or silent: who gets them has to say when. */
   readonly doubtful: Set<number> = new Set();
   /** The message ids that were seen lately. */
@@ -135,12 +138,14 @@ export class Stream {
   /** Creates an empty stream. */
   constructor(setup: StreamSetup) {
     const { number, name, nextId = 1, residency, options, ring, calendar = new Calendar() } = setup;
+    const { reasons = new ReasonPool(residency) } = setup;
     this.number = number;
     this.name = name;
     this.backlog = new Backlog(residency);
     this.calendar = calendar;
     this.delayed = new DatedRuns(calendar);
     this.expiries = new DatedRuns(calendar);
+    this.failures = new FailureTable(reasons);
     this.alarm = new Alarm((now) => ring?.(this, now));
     this.#nextId = nextId;
     this.#storedNextId = nextId;

@@ -20,7 +20,7 @@ import type { Backlog } from "./backlog.ts";
 import type { Calendar } from "./calendar.ts";
 import { type DatedRun, DatedRuns } from "./dated_runs.ts";
 import type { ExpirySet } from "./event.ts";
-import type { Failure } from "./failure.ts";
+import { type Failure, joinFailures, withReasons } from "./failure.ts";
 import { byFirstId, findRange, type IdRange, joinRanges, subtractRanges } from "./id_ranges.ts";
 import { Keys } from "./keys.ts";
 import { type BatchTimes, listTimes } from "./message_times.ts";
@@ -35,10 +35,15 @@ export interface RestoredNote extends IdRange {
   readonly dueAt?: number;
   /** What went wrong with them. */
   readonly failure?: Failure;
+  /** How many of the reasons there are; those before were noted before. Not there if these are all. */
+  readonly newReasons?: number;
 }
 
 /** So many notes, or runs, are gathered before those are dropped whose messages are gone. */
 const NOTES_MIN = 1024;
+
+/** So many different texts are kept once, whoever's failures have them. */
+const TEXTS_MAX = 10_000;
 
 /** The notes about one stream. */
 export class StreamRestoration {
@@ -53,6 +58,8 @@ export class StreamRestoration {
   readonly #calendar: Calendar;
   /** Where messages have another priority than the usual one: in the place of a time. */
   readonly #priorities = new TimedRuns();
+  /** Reasons and names of followers, each once: it is read anew for each failure. */
+  readonly #texts = new Map<string, string>();
   #hasKeys = false;
 
   constructor(backlog: Backlog, calendar: Calendar) {
@@ -93,7 +100,9 @@ export class StreamRestoration {
 
   /** Notes what became of deliveries. */
   note(note: RestoredNote): void {
-    this.#notes.push(note);
+    this.#notes.push(
+      note.failure === undefined ? note : { ...note, ...this.#shorten(note.failure) },
+    );
     if (this.#notes.length < this.#pruneAt) return;
     this.#notes = this.#notes.filter((range) => this.#findPresent(range).length > 0);
     this.#pruneAt = Math.max(NOTES_MIN, this.#notes.length * 2);
@@ -140,6 +149,20 @@ export class StreamRestoration {
       runs.prune((run) => this.#findPresent(run));
     }
     this.#pruneRunsAt = Math.max(NOTES_MIN, this.#runCount * 2);
+  }
+
+  /** A failure whose texts are shared with others. */
+  #shorten(failure: Failure): { failure: Failure } {
+    const reasons = failure.reasons.map((reason) => this.#share(reason));
+    return {
+      failure: { ...withReasons(failure, reasons), follower: this.#share(failure.follower) },
+    };
+  }
+
+  #share(text: string): string {
+    const known = this.#texts.get(text);
+    if (known === undefined && this.#texts.size < TEXTS_MAX) this.#texts.set(text, text);
+    return known ?? text;
   }
 
   #notePriorities(firstId: number, { buffer, start, end }: MessageBatch): void {
@@ -197,7 +220,9 @@ export class StreamRestoration {
           const isOver = before?.dueAt && note.dueAt === undefined &&
             note.attempts <= before.attempts;
           if (isOver) continue;
-          const failure = note.failure ?? before?.failure;
+          const failure = note.failure === undefined
+            ? before?.failure
+            : joinFailures(before?.failure, note.failure, note.newReasons);
           const isBlank = note.attempts === 0 && failure === undefined;
           if (isBlank) notes.delete(id);
           else notes.set(id, failure === undefined ? note : { ...note, failure });

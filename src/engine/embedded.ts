@@ -73,10 +73,16 @@ export class EmbeddedEngine implements Engine {
       ...options,
       hasten: (at) => options.hasten?.(at - this.#offsetMs),
       compilePattern,
-      findObstacle: (bytes) => findObstacle?.(bytes, this.broker.bytes),
+      findObstacle: (bytes) =>
+        findObstacle?.(bytes, this.broker.bytes + options.residency.bookedBytes),
       wake: () => this.#wake(),
     });
     this.#clockReader = new ClockReader({ state: this.broker.state, commit: options.commit });
+  }
+
+  /** How many bytes of memory are taken up by what is known of failures. */
+  get bookedBytes(): number {
+    return this.#options.residency.bookedBytes;
   }
 
   createStream(name: string, options: StreamOptionsInput = {}): Promise<boolean> {

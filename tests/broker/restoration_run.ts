@@ -309,5 +309,9 @@ function describeTimes(
 export function listFailures({ broker }: TestBroker): unknown[] {
   return [...broker.state.router.streams].map((
     { name, failures },
-  ) => [name, [...failures].sort(([one], [other]) => one - other)]);
+  ) => [
+    name,
+    // As it is written.
+    JSON.parse(JSON.stringify([...failures].sort(([one], [other]) => one - other))),
+  ]);
 }

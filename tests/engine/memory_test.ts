@@ -61,6 +61,21 @@ Deno.test("MemoryEngine refuses with MEMORY_FULL what would go beyond its limit,
   await engine.close();
 });
 
+Deno.test("MemoryEngine counts what it knows of failures, until their messages are gone", async () => {
+  const { engine, open } = await openSmall(1000, "orders");
+  const publisher = open("orders", "one");
+  publisher.publish(1, 300 - HEAD, 300 - HEAD);
+  const { sink, port } = follow(engine, "orders");
+  await sink.waitFor(2);
+  port.nack([{ firstTag: 1, count: 2 }], { reason: "x".repeat(100), delayMs: 0 }, false);
+  assertEquals(publisher.publish(3, 300 - HEAD), "MEMORY_FULL");
+  await sink.waitFor(4);
+  await port.ack([{ firstTag: 3, count: 2 }], true);
+  assertEquals([engine.bookedBytes, publisher.publish(4, 300 - HEAD)], [0, "orders:3"]);
+  await engine.deleteStream("orders");
+  await engine.close();
+});
+
 Deno.test("MemoryEngine loses nothing when it is full, and works again after acks", async () => {
   const { engine, open } = await openSmall(1000, "orders");
   const publisher = open("orders", "one");

@@ -62,10 +62,18 @@ export class Model {
   readonly unseen: Map<ModelStream, ModelFollower> = new Map();
   readonly #publishers = new Map<string, ModelPublisher>();
   readonly #memoryLimit: number;
+  readonly #bookedBytes: () => number;
 
-  constructor(memoryLimit: number, now: number) {
+  /** `bookedBytes` tells how much memory failures take up: how little that may be is up to the engine. */
+  constructor(memoryLimit: number, now: number, bookedBytes: () => number = () => 0) {
     this.#memoryLimit = memoryLimit;
+    this.#bookedBytes = bookedBytes;
     this.now = now;
+  }
+
+  /** How many bytes of messages there may be. */
+  get #bytesMax(): number {
+    return this.#memoryLimit - this.#bookedBytes();
   }
 
   /** The bytes of all messages. */
@@ -77,7 +85,7 @@ export class Model {
 
   createStream(name: string, options: StreamOptionsInput = {}): boolean | ErrorCode {
     if (this.streams.has(name)) return false;
-    if (this.bytes > this.#memoryLimit) return "MEMORY_FULL";
+    if (this.bytes > this.#bytesMax) return "MEMORY_FULL";
     this.#requireStream(name, options);
     return true;
   }
@@ -136,7 +144,7 @@ export class Model {
       const isThere = this.streams.has(message.story?.stream ?? "");
       return wanted.has(message.id) && message.holder === undefined && isThere;
     });
-    if (going.length > 0 && this.bytes > this.#memoryLimit) return "MEMORY_FULL";
+    if (going.length > 0 && this.bytes > this.#bytesMax) return "MEMORY_FULL";
     for (const message of going) {
       forget(stream, message);
       this.#arrive(this.streams.get(message.story!.stream)!, message, undefined);
@@ -217,7 +225,7 @@ export class Model {
     const streams = [...this.streams.values()].filter(({ name }) => bind.matches(name));
     if (streams.length === 0) return bind.isRegex ? "NO_MATCHING_STREAM" : "STREAM_NOT_FOUND";
     const bytes = sent.reduce((sum, message) => sum + measure(message), 0);
-    if (this.bytes + bytes * streams.length > this.#memoryLimit) return "MEMORY_FULL";
+    if (this.bytes + bytes * streams.length > this.#bytesMax) return "MEMORY_FULL";
     const stored = streams.map((stream) => `${stream.name}:${stream.nextId}`);
     for (const stream of streams) {
       for (const message of sent) {

@@ -66,7 +66,7 @@ export class Run {
     memoryLimit: MEMORY_LIMIT,
     now: () => this.model.now,
   });
-  readonly model: Model = new Model(MEMORY_LIMIT, 1_000_000);
+  readonly model: Model = new Model(MEMORY_LIMIT, 1_000_000, () => this.engine.bookedBytes);
   readonly publishers: PublisherSlot[] = PUBLISHER_BINDS.map((bind, index) => ({
     identity: `p${index}`,
     bind,

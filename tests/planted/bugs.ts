@@ -324,6 +324,20 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("engine/journal_conformance_test.ts"),
   },
   {
+    what: "of what went wrong with a message, only the last reason is known after a restart",
+    file: "src/broker/stream_restoration.ts",
+    from: "joinFailures(before?.failure, note.failure, note.newReasons)",
+    to: "note.failure",
+    found: tests("engine/journal_conformance_test.ts"),
+  },
+  {
+    what: "what is known of failures is not given back when their messages are gone",
+    file: "src/broker/failure_table.ts",
+    from: "    this.#pool.book(-NOTE_BYTES);\n    this.#leave(note);\n",
+    to: "    this.#pool.book(-NOTE_BYTES);\n",
+    found: tests("broker/failure_table_test.ts"),
+  },
+  {
     what: "message ids of a silent stream are remembered for ever",
     file: "src/broker/awakening.ts",
     from: "  messageIds.prune(now, dedupWindowMs);\n",

@@ -72,7 +72,8 @@ import { crc32 } from "node:zlib";
 
 /**
  * The version of this format; a broker refuses a journal of a later one. Version 2 has times and
- * properties of messages, version 3 their priorities and keys, version 4 checkpoints in pieces.
+ * properties of messages, version 3 their priorities and keys, version 4 checkpoints in pieces,
+ * and of a failure only the reasons that are new.
  */
 export const FORMAT_VERSION = 4;
 

@@ -10,7 +10,16 @@
 import type { MessageBatch } from "../../../protocol.ts";
 import type { StoreOutcome } from "../../broker/broker_parts.ts";
 import type { SnapshotPiece } from "../../broker/snapshot.ts";
-import type { Event, Fact, Moved, Published, Stored, Transferred } from "../../broker/event.ts";
+import type {
+  Event,
+  Fact,
+  Failed,
+  Moved,
+  Published,
+  Stored,
+  Transferred,
+} from "../../broker/event.ts";
+import { lastReasons, withReasons } from "../../broker/failure.ts";
 import {
   COMPLETE_META_BYTES,
   FACT_BYTES,
@@ -60,6 +69,14 @@ export interface MoveOutcome {
 }
 
 const UNHEARD: StoreOutcome & MoveOutcome = { stored() {}, moved() {}, failed() {} };
+
+/** A failure as it is written: what the message says itself or was written before is left out. */
+function trimFailed(event: Failed): Failed {
+  const { newReasons, failure } = event;
+  if (newReasons === undefined) return { ...event, priority: undefined };
+  const trimmed = withReasons(failure, lastReasons(failure, newReasons));
+  return { ...event, priority: undefined, failure: trimmed };
+}
 
 /** Records that are written together. */
 export class Group {
@@ -211,8 +228,7 @@ export class Group {
       case "dropped":
         return this.addFact(event);
       case "failed":
-        // The message says it itself.
-        return this.addJson(RecordType.event, { ...event, priority: undefined });
+        return this.addJson(RecordType.event, trimFailed(event));
       default:
         return this.addJson(RecordType.event, event);
     }

@@ -1,0 +1,132 @@
+/**
+ * What went wrong with the messages of one stream, by id: some 140 bytes each beside the reasons, which
+ * messages share.
+ *
+ * @module
+ */
+
+import type { Failure } from "./failure.ts";
+import { listReasons, type Reason, type ReasonPool } from "./reason_pool.ts";
+
+/** What is remembered of a message takes up so much beside its reasons, roughly. */
+const NOTE_BYTES = 150;
+
+/** What went wrong with messages, in little memory. */
+class FailureNote implements Failure {
+  readonly firstAt: number;
+  readonly follower: string;
+  /** Two large numbers would take up more than a large and a small one. */
+  readonly #ms: number;
+  readonly #reason: Reason;
+  #uses = 0;
+
+  constructor(failure: Failure, reason: Reason) {
+    const { firstAt, lastAt, reasons: _, follower, ...others } = failure;
+    this.firstAt = firstAt;
+    this.follower = follower;
+    this.#ms = lastAt - firstAt;
+    this.#reason = reason;
+    // What only few failures have.
+    Object.assign(this, others);
+  }
+
+  get lastAt(): number {
+    return this.firstAt + this.#ms;
+  }
+
+  get reasons(): readonly string[] {
+    return listReasons(this.#reason);
+  }
+
+  /** Notes that a message more has it. */
+  use(): void {
+    this.#uses++;
+  }
+
+  /** Notes that a message less has it; returns its reasons if it was the last one. */
+  leave(): Reason | undefined {
+    return --this.#uses === 0 ? this.#reason : undefined;
+  }
+
+  /** All of it, as it is written. */
+  toJSON(): Failure {
+    const { lastAt, reasons } = this;
+    return { ...this, lastAt, reasons };
+  }
+}
+
+/** What went wrong with messages that are not gone. */
+export class FailureTable {
+  readonly #pool: ReasonPool;
+  #notes: Map<number, FailureNote> | undefined;
+  /** What was noted last, and as what: messages that failed together share it. */
+  #last: { readonly failure: Failure; readonly note: FailureNote } | undefined;
+
+  /**
+   * Begins with nothing.
+   *
+   * @param pool The reasons, over all streams.
+   */
+  constructor(pool: ReasonPool) {
+    this.#pool = pool;
+  }
+
+  /** Of how many messages something is known. */
+  get size(): number {
+    return this.#notes?.size ?? 0;
+  }
+
+  /** What went wrong with a message; the same object for messages that failed together. */
+  get(id: number): Failure | undefined {
+    return this.#notes?.get(id);
+  }
+
+  /** Notes what went wrong with a message, in place of what was known. */
+  set(id: number, failure: Failure): void {
+    const notes = this.#notes ??= new Map();
+    const note = this.#noteOf(failure);
+    note.use();
+    const before = notes.get(id);
+    notes.set(id, note);
+    if (before === undefined) this.#pool.book(NOTE_BYTES);
+    else this.#leave(before);
+  }
+
+  /** Forgets a message. */
+  delete(id: number): void {
+    const note = this.#notes?.get(id);
+    if (note === undefined) return;
+    this.#notes!.delete(id);
+    this.#pool.book(-NOTE_BYTES);
+    this.#leave(note);
+    if (this.#notes!.size === 0) this.clear();
+  }
+
+  /** Forgets all messages. */
+  clear(): void {
+    for (const note of this.#notes?.values() ?? []) this.#leave(note);
+    this.#pool.book(-NOTE_BYTES * this.size);
+    this.#notes = undefined;
+    this.#last = undefined;
+  }
+
+  /** Messages and what went wrong with them, in no order. */
+  [Symbol.iterator](): Iterator<[number, Failure]> {
+    return (this.#notes ?? new Map<number, Failure>())[Symbol.iterator]();
+  }
+
+  #noteOf(failure: Failure): FailureNote {
+    if (failure instanceof FailureNote) return failure;
+    if (this.#last?.failure === failure) return this.#last.note;
+    const note = new FailureNote(failure, this.#pool.hold(failure.reasons));
+    this.#last = { failure, note };
+    return note;
+  }
+
+  #leave(note: FailureNote): void {
+    const reason = note.leave();
+    if (reason === undefined) return;
+    this.#pool.release(reason);
+    if (this.#last?.note === note) this.#last = undefined;
+  }
+}

@@ -226,8 +226,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     }
     const forget = signal && whenAborted(signal, giveUp);
     const drained = () => this.end(explainDrained(drainMs, this.#outbox.obstacle));
-    const { clock } = this.#uplink;
-    const patience = new ClosingPatience(clock, drainMs, () => this.#progress, drained);
+    const patience = new ClosingPatience(drainMs, () => this.#progress, drained);
     limit.end = () => {
       patience.end();
       forget?.();

@@ -21,7 +21,7 @@ import {
   type Follower,
   type Message,
 } from "@simplemq/simplemq";
-import { serve } from "@simplemq/simplemq/server";
+import { serve, VirtualClock } from "@simplemq/simplemq/server";
 import { FrameType, type FrameWriter, writeStream, writeStreamsForgotten } from "../../protocol.ts";
 import { StatusBoard } from "../../src/client/status.ts";
 import { Uplink } from "../../src/client/uplink.ts";
@@ -218,6 +218,19 @@ Deno.test("close() of a connection refuses new followers while handlers finish, 
   for (const drainMs of [-1, 0.5, NaN, 2 ** 31]) {
     await assertRejects(() => connection.close({ drainMs }), RangeError, "Cannot close: drainMs");
   }
+});
+
+Deno.test("close() ends by itself where time stands still", async () => {
+  await using broker = await startBroker({ clock: new VirtualClock() });
+  const connection = await broker.connect();
+  await connection.cursor().createStream("small", { maxMessages: 1 });
+  const publisher = connection.publisher("small", { whenFull: "wait" });
+  await publisher.sendMessage(1);
+  const message = await takeOne(connection.follower("small"));
+  const waiting = assertRejects(() => publisher.sendMessage(2), ConnectionClosedError);
+  await deadline(connection.close({ drainMs: 5 }), PATIENCE_MS);
+  await waiting;
+  assert(message.signal.aborted);
 });
 
 Deno.test("close() leaves requests alone when its signal is aborted", async () => {

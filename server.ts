@@ -165,7 +165,12 @@ class Server implements BrokerServer {
     this.#traffic = clock.attach && new Traffic();
     this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
     this.#listener = openListener(settings, log, (duplex, peer) => this.#open(duplex, peer));
-    this.#ticker = new Ticker({ clock, tick: (now) => engine.tick(now) });
+    this.#ticker = new Ticker({
+      clock,
+      tick: (now) => engine.tick(now),
+      // A clock that does not go by itself waits for everything that comes.
+      ...clock.attach === undefined && { heard: () => this.#sessions.receivedBytes },
+    });
     this.#caretaker = startCaretaker(settings, context);
     this.#detachClock = this.#attachClock();
   }

@@ -37,6 +37,13 @@ export class SessionTable {
     return this.#sessions.size;
   }
 
+  /** How many bytes have come from those that are open; a number that differs says that some have. */
+  get receivedBytes(): number {
+    let bytes = 0;
+    for (const { link } of this.#sessions.keys()) bytes += link.receivedBytes;
+    return bytes;
+  }
+
   /** Opens a session on a connection, or turns it away when there are too many. */
   open(duplex: Duplex, peer: string): void {
     if (this.#sessions.size >= this.#connectionsMax) {

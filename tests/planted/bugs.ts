@@ -398,7 +398,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: "src/broker/late_acks.ts",
     from: "if (this.#parts.state.router.getNumbered(number) !== stream) return 0;",
     to: "if (!this.#parts.state.router.getStream(stream.name)) return 0;",
-    found: tests("engine/model_test.ts"),
+    found: tests("engine/memory_test.ts"),
+  },
+  {
+    what: "a broker that stood still judges deadlines before it hears what came in time",
+    file: "src/server/ticker.ts",
+    from: "if (heard === undefined || lateMs < STALL_MS) return this.#tick();",
+    to: "if (heard === undefined || lateMs > -1) return this.#tick();",
+    found: tests("server/ticker_test.ts"),
   },
   {
     what: "a message that kills its followers comes back at once each time",

@@ -8,7 +8,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import manifest from "../../deno.json" with { type: "json" };
-import { connect, type Receipt } from "../../client.ts";
+import { connect, type Message, type Receipt } from "../../client.ts";
 import { ClientConnection } from "../../src/client/connection.ts";
 import { BrokerProcess, type EndedProcess } from "../support/broker_process.ts";
 import { turn, until } from "../support/broker.ts";
@@ -353,4 +353,31 @@ Deno.test({
     assert(most <= before + 2 * 44 + 32 + 16, `${most} descriptors, ${before} before`);
     assert(!broker.lines.some((line) => line.includes("cannot accept")), broker.lines.join("\n"));
   },
+});
+
+// Standing still.
+
+Deno.test("a broker that was stopped for a while counts what came meanwhile before it judges", async () => {
+  await using broker = await BrokerProcess.listen([]);
+  await using connection = await connect({ port: broker.port, drainMs: 0 });
+  await using others = await connect({ port: broker.port, drainMs: 0 });
+  const ackTimeoutMs = 200;
+  await connection.cursor().createStream("work", { ackTimeoutMs, backoffMs: [0] });
+  await connection.publisher("work").sendMessages(Array.from({ length: 200 }, (_, id) => id));
+  const taking = connection.follower("work", { prefetch: 200 }).getMessages();
+  const messages: Message[] = [];
+  while (messages.length < 200) messages.push((await taking.next()).value!);
+  // It gets whatever is taken back.
+  const waiting = others.follower("work").getMessages().next();
+  await others.cursor().getStreams();
+  broker.kill("SIGSTOP");
+  const acks = messages.map((message) => message.ack({ confirm: true }));
+  const end = performance.now() + 2 * ackTimeoutMs;
+  while (performance.now() < end) await turn();
+  broker.kill("SIGCONT");
+  await Promise.all(acks);
+  const { ready, pending, delayed } = await connection.cursor().getStream("work");
+  assertEquals([ready, pending, delayed], [0, 0, 0]);
+  await others.close();
+  assertEquals((await waiting).done, true);
 });

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Ticker } from "../../src/server/ticker.ts";
 import { VirtualClock } from "../../src/server/virtual_clock.ts";
-import { systemClock } from "../../src/transport/clock.ts";
+import { type Clock, type ClockTimer, systemClock } from "../../src/transport/clock.ts";
 import { turn } from "../support/broker.ts";
 
 /** An interval that no test waits for, in milliseconds. */
@@ -174,4 +174,98 @@ Deno.test("Ticker.stop() may be called twice, and nothing ticks after it", async
   const end = performance.now() + 5;
   while (performance.now() < end) await turn();
   assertEquals(count, 0);
+});
+
+/** A clock that is set by hand, and rings only then. */
+class ManualClock implements Clock {
+  #now = 0;
+  #timers: { at: number; work: () => void }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  setTimer(at: number, work: () => void): ClockTimer {
+    const timer = { at, work };
+    this.#timers.push(timer);
+    return { cancel: () => this.#timers = this.#timers.filter((other) => other !== timer) };
+  }
+
+  /** Goes on to a time at once, as it does for a process that stands still; then what is due rings. */
+  jump(now: number): void {
+    this.#now = now;
+    const due = this.#timers.filter(({ at }) => at <= now);
+    this.#timers = this.#timers.filter(({ at }) => at > now);
+    for (const { work } of due) work();
+  }
+}
+
+/** A ticker with a deadline at 1,000 ms that listens, and the times of its ticks. */
+function startListening(heard: () => number) {
+  const clock = new ManualClock();
+  const times: number[] = [];
+  const ticker = new Ticker({
+    clock,
+    heard,
+    tick: (now) => times.push(now) > 1 ? Infinity : 1000,
+  });
+  clock.jump(0);
+  assertEquals(times, [0]);
+  return { clock, ticker, times };
+}
+
+Deno.test("Ticker: a process that stood still hears what has come before it judges", () => {
+  let heardBytes = 0;
+  const { clock, times } = startListening(() => heardBytes);
+  clock.jump(5000);
+  // There is much to read.
+  for (let now = 5001; now <= 5100; now++) {
+    heardBytes += 1000;
+    clock.jump(now);
+  }
+  assertEquals(times, [0]);
+  clock.jump(5101);
+  clock.jump(5102);
+  assertEquals(times, [0, 5101]);
+});
+
+Deno.test("Ticker: others have some time to say what they could not say while the process stood still", () => {
+  const { clock, times } = startListening(() => 0);
+  clock.jump(5000);
+  for (let now = 5001; now < 5050; now++) clock.jump(now);
+  assertEquals(times, [0]);
+  clock.jump(5050);
+  assertEquals(times, [0, 5050]);
+});
+
+Deno.test("Ticker listens for a second at most, and no longer than the process stood still", () => {
+  for (const [stalledMs, longest] of [[20, 20], [400, 400], [60_000, 1000]] as const) {
+    let heardBytes = 0;
+    const { clock, times } = startListening(() => ++heardBytes);
+    const start = 1000 + stalledMs;
+    for (let now = start; now < start + longest; now++) clock.jump(now);
+    assertEquals(times, [0], `${stalledMs} ms`);
+    clock.jump(start + longest);
+    assertEquals(times, [0, start + longest]);
+  }
+});
+
+Deno.test("Ticker does not listen when it is in time, nor for a deadline that was past when it was told", () => {
+  const { clock, times } = startListening(() => 0);
+  clock.jump(1005);
+  assertEquals(times, [0, 1005]);
+  const past = startListening(() => 0);
+  past.clock.jump(500);
+  past.ticker.hasten(3);
+  past.clock.jump(501);
+  assertEquals(past.times, [0, 501]);
+});
+
+Deno.test("Ticker.stop() while it listens ends that", () => {
+  const { clock, ticker, times } = startListening(() => 0);
+  clock.jump(5000);
+  ticker.stop();
+  clock.jump(9000);
+  clock.jump(9001);
+  assertEquals(times, [0]);
 });

@@ -217,17 +217,17 @@ export function registerLossTests(test: Register): void {
 
   test("a late acknowledgement of what is gone, or in another stream by now, is STALE_DELIVERY", async (use) => {
     await use.createWith("orders", { ackTimeoutMs: 1000, maxDeliveries: 1 });
-    await use.publisher("orders").store("a");
+    await use.publisher("orders").store("a", "b");
     const slow = use.follower("orders");
-    await slow.received(1);
+    await slow.received(2);
     use.advance(1000);
+    slow.port.setCredit(0, 0);
     await assertCodeLater("STALE_DELIVERY", () => slow.ack(1));
     await use.engine.deleteStream("orders");
     await use.create("orders");
-    await use.publisher("orders", "again").store("b");
-    await slow.received(2);
-    await assertCodeLater("STALE_DELIVERY", () => slow.ack(1));
-    assertEquals(await use.pel("follower"), ["orders:1"]);
+    await use.publisher("orders", "again").store("c", "d");
+    await assertCodeLater("STALE_DELIVERY", () => slow.ack(2));
+    assertEquals(await use.look("orders"), ["1×0 ready c", "2×0 ready d"]);
     await waitForCount(use, "orders.dead", 1);
   });
 

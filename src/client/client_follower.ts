@@ -129,7 +129,7 @@ export class ClientFollower
       if (this.#verdicts.held.count === 0 || this.#drain?.isOver) this.#closeNow();
     }
     await this.#closeCall;
-    await this.#uplink.link?.drain();
+    await this.#uplink.drained();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

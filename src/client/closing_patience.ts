@@ -7,6 +7,9 @@
 import { type ClockTimer, systemClock } from "../transport/clock.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 
+/** So long is waited at least for a link to take the last words, and for answers, in milliseconds. */
+export const FAREWELL_MS = 1000;
+
 /** Ends a wait when nothing has moved for a time. */
 export class ClosingPatience {
   readonly #drainMs: number;

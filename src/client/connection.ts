@@ -26,6 +26,7 @@ import {
 import { ClientCursor } from "./client_cursor.ts";
 import { ClientFollower } from "./client_follower.ts";
 import { ClientPublisher } from "./client_publisher.ts";
+import { ClosingPatience, FAREWELL_MS } from "./closing_patience.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { Cursor } from "./cursor.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
@@ -172,8 +173,9 @@ export interface Connection extends AsyncDisposable {
    * else works as before, so that they can publish and ask. Then what was sent is confirmed, what
    * stands in a publisher's line or waits for room in a stream included; what was asked for is
    * answered, requests have their replies or have waited long enough, acknowledgements and replies
-   * are sent. If the connection is lost meanwhile, or the signal is aborted, what is not confirmed or
-   * answered fails with `ConnectionClosedError`. Calling it again waits for the same.
+   * are sent. If the connection is lost meanwhile, the signal is aborted, or nothing has moved for
+   * `drainMs` (and a second), what is not confirmed or answered fails with `ConnectionClosedError`.
+   * Calling it again waits for the same.
    *
    * @param options How long handlers may take, 5 seconds unless said otherwise; a signal after which
    * neither they nor confirms and answers are waited for any more.
@@ -306,14 +308,22 @@ export class ClientConnection implements Connection {
       const publishers = [...this.#uplink.publishers.values()];
       return Promise.allSettled(publishers.map((member) => member.close(limit)));
     });
-    // Without a link there is nothing to wait for: what is unconfirmed fails, and says so.
     const hurry = this.#hurry.promise;
-    const finished = closing.then(() => this.#uplink.answered());
+    let patience: ClosingPatience | undefined;
+    const finished = closing.then(() => {
+      const waitMs = Math.max(drainMs ?? this.#uplink.drainMs, FAREWELL_MS);
+      const giveUp = () => this.#hurry.resolve();
+      patience = new ClosingPatience(waitMs, () => this.#uplink.progress, giveUp);
+      return this.#uplink.answered();
+    });
+    // Without a link there is nothing to wait for: what is unconfirmed fails, and says so.
     if (this.#uplink.link !== undefined) await Promise.race([finished, this.closed, hurry]);
     this.#closing.abort();
     await this.#session?.close(hurry);
     await this.closed;
-    throwFailures(await closing);
+    const results = await closing;
+    patience?.end();
+    throwFailures(results);
   }
 
   /** Keeps a session going until the connection is closed for good. */

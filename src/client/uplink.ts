@@ -31,6 +31,7 @@ import type { Clock } from "../transport/clock.ts";
 import type { Link } from "../transport/link.ts";
 import { type CallOptions, whenAborted } from "./call_options.ts";
 import { type CallSite, noteCallSite, traceCaller } from "./caller_trace.ts";
+import { ClosingPatience, FAREWELL_MS } from "./closing_patience.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { FollowingMember, Member, PublishingMember } from "./member.ts";
 import { SpareBuffers } from "./spare_buffers.ts";
@@ -284,6 +285,22 @@ export class Uplink {
     // What is replied without waiting goes before whatever comes after this.
     this.#writeAll();
     await Promise.allSettled([...this.#requests.values()].map(({ promise }) => promise));
+  }
+
+  /** Resolves when what was said until now has left, or the link does not take it. */
+  async drained(): Promise<void> {
+    const link = this.#link;
+    if (link === undefined || link.outboundBytes === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const patience = new ClosingPatience(FAREWELL_MS, () => this.progress, resolve);
+    await Promise.race([link.drain(), promise]);
+    patience.end();
+  }
+
+  /** Another text whenever something has moved. */
+  get progress(): string {
+    const { receivedBytes, takenBytes, outboundBytes } = this.#link ?? {};
+    return [this.#requests.size, receivedBytes, takenBytes, outboundBytes].join();
   }
 
   /** Waits until members have finished what is under way, and lets them say their last words. */

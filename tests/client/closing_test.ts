@@ -311,6 +311,19 @@ Deno.test("names of streams that are gone are forgotten by the client, too", () 
   assertEquals([uplink.streamCount, uplink.streamName(2)], [1, "b"]);
 });
 
+Deno.test("close() gives a broker up of which nothing is heard", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  const connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  const follower = connection.follower("any");
+  await connection.cursor().getStreams();
+  proxy.isStalled = true;
+  const asked = assertRejects(() => connection.cursor().getStreams(), ConnectionClosedError);
+  await deadline(follower.close(), PATIENCE_MS);
+  await deadline(connection.close({ drainMs: 0 }), PATIENCE_MS);
+  await asked;
+});
+
 Deno.test("close() does not wait for answers when the connection is lost", async () => {
   await using broker = await startBroker();
   await using proxy = new Proxy(broker.port);

@@ -18,7 +18,8 @@ export interface DatedRun extends TimedRun {
 /** Runs in the order of their times. All times are of the rules, as the calendar is at that moment. */
 export class DatedRuns {
   readonly #calendar: Calendar;
-  readonly #timed = new TimedRuns();
+  /** Not there before a run has come: most streams have none. */
+  #timed: TimedRuns | undefined;
   /** By what the machine's clock says; not there before one has come. */
   #dated: TimedRuns | undefined;
 
@@ -33,66 +34,70 @@ export class DatedRuns {
 
   /** How many runs there are. */
   get size(): number {
-    return this.#timed.size + (this.#dated?.size ?? 0);
+    return (this.#timed?.size ?? 0) + (this.#dated?.size ?? 0);
   }
 
   /** How many messages there are in all runs. */
   get messageCount(): number {
-    return this.#timed.messageCount + (this.#dated?.messageCount ?? 0);
+    return (this.#timed?.messageCount ?? 0) + (this.#dated?.messageCount ?? 0);
   }
 
   /** How many runs were ever looked at or moved: what it all costs. */
   get visits(): number {
-    return this.#timed.visits + (this.#dated?.visits ?? 0);
+    return (this.#timed?.visits ?? 0) + (this.#dated?.visits ?? 0);
   }
 
   /** The earliest time; `Infinity` if there are no runs. */
   get nextAt(): number {
-    const { nextAt } = this.#timed;
+    const nextAt = this.#timed?.nextAt ?? Infinity;
     if (this.#dated === undefined) return nextAt;
     return Math.min(nextAt, this.#calendar.timeOf(this.#dated.nextAt));
   }
 
   /** Adds a run; one that is dated will have another time when the calendar has. */
   add(run: DatedRun): void {
-    if (!run.isDated) return this.#timed.add(run);
+    if (!run.isDated) {
+      this.#timed ??= new TimedRuns();
+      return this.#timed.add(run);
+    }
     this.#dated ??= new TimedRuns();
     this.#dated.add({ ...run, at: this.#calendar.dateOf(run.at) });
   }
 
   /** Takes the earliest run out, if it is due. */
   takeDue(now: number): DatedRun | undefined {
-    if (this.#dated === undefined) return this.#timed.takeDue(now);
+    if (this.#dated === undefined) return this.#timed?.takeDue(now);
     const datedAt = this.#calendar.timeOf(this.#dated.nextAt);
-    if (datedAt >= this.#timed.nextAt) return this.#timed.takeDue(now);
+    const timedAt = this.#timed?.nextAt ?? Infinity;
+    if (datedAt >= timedAt) return this.#timed?.takeDue(now);
     const run = this.#dated.takeDue(this.#calendar.dateOf(now));
     return run && this.#tell(run);
   }
 
   /** Takes messages out, wherever they stand; gives what of them was here. */
   remove(ranges: readonly IdRange[]): DatedRun[] {
-    return this.#join(this.#timed.remove(ranges), this.#dated?.remove(ranges));
+    return this.#join(this.#timed?.remove(ranges), this.#dated?.remove(ranges));
   }
 
   /** Takes everything out. */
   removeAll(): DatedRun[] {
-    return this.#join(this.#timed.removeAll(), this.#dated?.removeAll());
+    return this.#join(this.#timed?.removeAll(), this.#dated?.removeAll());
   }
 
   /** All runs, in no order. */
   list(): DatedRun[] {
-    return this.#join(this.#timed.list(), this.#dated?.list());
+    return this.#join(this.#timed?.list(), this.#dated?.list());
   }
 
   /** The runs that have some of the messages from `fromId` to below `toId`, by id. */
   find(fromId: number, toId: number): DatedRun[] {
-    const runs = this.#join(this.#timed.find(fromId, toId), this.#dated?.find(fromId, toId));
+    const runs = this.#join(this.#timed?.find(fromId, toId), this.#dated?.find(fromId, toId));
     return this.hasDated ? runs.sort(byFirstId) : runs;
   }
 
   /** The messages with the smallest ids, if there are any. */
   findOldest(): IdRange | undefined {
-    const oldest = this.#timed.findOldest();
+    const oldest = this.#timed?.findOldest();
     const dated = this.#dated?.findOldest();
     if (oldest === undefined || dated === undefined) return oldest ?? dated;
     return oldest.firstId < dated.firstId ? oldest : dated;
@@ -100,11 +105,11 @@ export class DatedRuns {
 
   /** Keeps only those parts of runs that are still wanted. */
   prune(findWanted: (run: TimedRun) => readonly IdRange[]): void {
-    this.#timed.prune(findWanted);
+    this.#timed?.prune(findWanted);
     this.#dated?.prune(findWanted);
   }
 
-  #join(timed: TimedRun[], dated: TimedRun[] | undefined): DatedRun[] {
+  #join(timed: TimedRun[] = [], dated?: TimedRun[]): DatedRun[] {
     return dated === undefined || dated.length === 0
       ? timed
       : [...timed, ...dated.map((run) => this.#tell(run))];

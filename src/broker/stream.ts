@@ -31,6 +31,7 @@ import { FailureTable } from "./failure_table.ts";
 import type { IdRange } from "./id_ranges.ts";
 import type { Place } from "./pager.ts";
 import { Keys } from "./keys.ts";
+import { RareSet } from "./rare_set.ts";
 import { ReadyLanes } from "./ready_lanes.ts";
 import type { ReadyRun } from "./ready_list.ts";
 import { ReasonPool } from "./reason_pool.ts";
@@ -84,6 +85,9 @@ export const SET_BY_STREAM = 1;
 /** So many expiries are kept although their messages are gone, beside one for each that is not. */
 const EXPIRIES_SPARE = 1024;
 
+/** What is set for most streams. */
+const NOTHING_GIVEN: StreamOptionsInput = {};
+
 /** A named, ordered store of messages. */
 export class Stream {
   /** Its number, never used for another one. */
@@ -97,23 +101,23 @@ export class Stream {
   /** The followers that wait for messages. */
   readonly waiting: AttachmentLine = new AttachmentLine();
   /** All followers of the stream, waiting or not. */
-  readonly attachments: Set<Attachment> = new Set();
+  readonly attachments: RareSet<Attachment> = new RareSet();
   /** The messages that are held back, with the times at which they are ready; the notes are attempts. */
   readonly delayed: DatedRuns;
   /** When messages expire; some may be gone already. */
   readonly expiries: DatedRuns;
   /** Messages whose time is over, and that a follower still holds. */
-  readonly overdue: Set<number> = new Set();
+  readonly overdue: RareSet<number> = new RareSet();
   /** What went wrong with messages that are not gone. */
   readonly failures: FailureTable;
   /** Messages that were held by a follower that was lost or silent: who gets them has to say when. */
-  readonly doubtful: Set<number> = new Set();
+  readonly doubtful: RareSet<number> = new RareSet();
   /** The message ids that were seen lately. */
   readonly messageIds: DedupWindow = new DedupWindow();
   /** How fast messages leave. */
   readonly drain: DrainRate = new DrainRate();
   /** Messages that are on their way to another stream. */
-  readonly leaving: Set<IdRange> = new Set();
+  readonly leaving: RareSet<IdRange> = new RareSet();
   /** Rings when something is due. */
   readonly alarm: Alarm;
   /** What it is being made of again; not there once that is done. */
@@ -124,7 +128,7 @@ export class Stream {
   isPaused = false;
   /** Whether the dispatcher has passed so many parked messages by that others have their turn first. */
   isPostponed = false;
-  #given: StreamOptionsInput = {};
+  #given: StreamOptionsInput = NOTHING_GIVEN;
   #options: StreamOptions = STREAM_OPTIONS_DEFAULT;
   #ready = new ReadyLanes();
   #nextId: number;
@@ -210,8 +214,9 @@ export class Stream {
 
   /** Sets what is given; what is not has what all streams have. */
   setOptions(given: StreamOptionsInput): void {
-    this.#given = given;
-    this.#options = { ...STREAM_OPTIONS_DEFAULT, ...given };
+    const isNothing = Object.keys(given).length === 0;
+    this.#given = isNothing ? NOTHING_GIVEN : given;
+    this.#options = isNothing ? STREAM_OPTIONS_DEFAULT : { ...STREAM_OPTIONS_DEFAULT, ...given };
   }
 
   /** Sets ids aside for a batch that is about to be stored; they are not used for anything else. */

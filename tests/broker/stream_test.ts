@@ -4,12 +4,14 @@
  * @module
  */
 
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
-import type { Stream } from "../../src/broker/stream.ts";
+import { Calendar } from "../../src/broker/calendar.ts";
+import { ReasonPool } from "../../src/broker/reason_pool.ts";
+import { Stream } from "../../src/broker/stream.ts";
 import { batchOf } from "../support/batches.ts";
 import { MemoryPager } from "../support/memory_pager.ts";
-import { streamOf } from "../support/test_stream.ts";
+import { streamOf, unlimited } from "../support/test_stream.ts";
 
 /** Messages without properties. */
 const DETAILS = { flags: 0, storedAt: 1000 };
@@ -131,4 +133,50 @@ Deno.test("Stream.noteDamage() keeps the first reason", () => {
   stream.noteDamage(first!);
   stream.noteDamage(second!);
   assertStrictEquals(stream.damage, first);
+});
+
+/** How many maps, sets and typed arrays are made by some work. */
+function countCollections(work: () => void): number {
+  const names = ["Map", "Set", "Float64Array", "Uint32Array", "Uint16Array", "Uint8Array"] as const;
+  const world = globalThis as unknown as Record<string, new (...args: never[]) => object>;
+  const before = names.map((name) => world[name]!);
+  let count = 0;
+  for (const name of names) {
+    world[name] = new Proxy(world[name]!, {
+      construct(target, args, newTarget) {
+        count++;
+        return Reflect.construct(target, args, newTarget);
+      },
+    });
+  }
+  try {
+    work();
+  } finally {
+    for (const [index, name] of names.entries()) world[name] = before[index]!;
+  }
+  return count;
+}
+
+Deno.test("an empty stream has no map, no set and no typed array, and making a stream makes none", () => {
+  const residency = unlimited();
+  const reasons = new ReasonPool(residency);
+  const calendar = new Calendar();
+  const streams: Stream[] = [];
+  const make = (number: number) =>
+    streams.push(new Stream({ number, name: `s${number}`, residency, reasons, calendar }));
+  const count = countCollections(() => {
+    for (let number = 1; number <= 100; number++) make(number);
+  });
+  assertEquals([streams.length, count], [100, 0]);
+  // Whoever looks makes nothing, either.
+  const looked = countCollections(() => {
+    const stream = streams[0]!;
+    void [stream.nextDueAt, stream.visits, stream.listReturned(), stream.ready.peek()];
+    stream.describe("test");
+    stream.takeUnheld([{ firstId: 1, count: 9 }]);
+  });
+  assertEquals(looked, 0);
+  const batch = batchOf("a");
+  const stored = countCollections(() => streams[0]!.append(1, batch, DETAILS));
+  assertLessOrEqual(stored, 6);
 });

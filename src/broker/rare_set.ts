@@ -1,0 +1,38 @@
+/**
+ * A set of what there is hardly ever any of: a plain one takes up 200 bytes with nothing in it, and there
+ * are a hundred thousand streams.
+ *
+ * @module
+ */
+
+/** A set that takes up nothing while it is empty. */
+export class RareSet<T> {
+  #items: Set<T> | undefined;
+
+  /** How many there are. */
+  get size(): number {
+    return this.#items?.size ?? 0;
+  }
+
+  /** Whether something is in it. */
+  has(item: T): boolean {
+    return this.#items?.has(item) ?? false;
+  }
+
+  /** Puts something in. */
+  add(item: T): void {
+    (this.#items ??= new Set()).add(item);
+  }
+
+  /** Takes something out; returns whether it was there. */
+  delete(item: T): boolean {
+    if (this.#items?.delete(item) !== true) return false;
+    if (this.#items.size === 0) this.#items = undefined;
+    return true;
+  }
+
+  /** What is in it, in the order in which it came. */
+  *[Symbol.iterator](): Generator<T> {
+    if (this.#items !== undefined) yield* this.#items;
+  }
+}

@@ -26,7 +26,7 @@ import { ReasonPool } from "./reason_pool.ts";
 import type { Residency } from "./residency.ts";
 import { Restoration } from "./restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
-import type { MessageIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
+import type { MessageIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
 import { findMessageId, Stream } from "./stream.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
@@ -183,6 +183,7 @@ export class BrokerState {
       case "stream":
         return this.#restoreStream(piece);
       case "messageIds":
+      case "sameIds":
         return this.#restoreMessageIds(piece);
       case "publisher":
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.number + 1);
@@ -230,12 +231,12 @@ export class BrokerState {
     this.skipIds(piece.number, piece.nextId);
   }
 
-  #restoreMessageIds({ stream: number, messageIds }: MessageIdsPiece): void {
+  #restoreMessageIds(piece: MessageIdsPiece | SameIdsPiece): void {
+    const messageIds = this.#restoration?.restoreMessageIds(piece) ?? [];
     const stream = this.#toldStream;
-    if (stream === undefined || stream.number !== number) return;
+    if (stream === undefined || stream.number !== piece.stream) return;
     const { dedupWindowMs } = stream.options;
-    for (const [text, id, at] of messageIds) {
-      const messageId = this.#restoration?.share(text) ?? text;
+    for (const [messageId, id, at] of messageIds) {
       stream.messageIds.add(messageId, { id, at, isStored: true }, dedupWindowMs);
     }
   }

@@ -9,7 +9,14 @@ import type { PublisherClosed, PublisherOpened, StoredAt } from "./event.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { PublisherRegistry } from "./publisher_registry.ts";
-import type { GapsPiece, OutcomesPiece, PlacesPiece, PublisherPiece } from "./snapshot.ts";
+import type {
+  GapsPiece,
+  MessageIdsPiece,
+  OutcomesPiece,
+  PlacesPiece,
+  PublisherPiece,
+  SameIdsPiece,
+} from "./snapshot.ts";
 
 /** A batch that was stored by an earlier broker. */
 export interface RestoredBatch {
@@ -36,19 +43,30 @@ export class Restoration {
 
   /** Message ids that were told of lately: those of one message are in many streams. */
   readonly #texts = new Map<string, string>();
+  /** Those that a snapshot has told last, and of which stream. */
+  #messageIds: { readonly stream: number; readonly all: MessageIdsPiece["messageIds"][number][] } =
+    {
+      stream: 0,
+      all: [],
+    };
 
   constructor(registry: PublisherRegistry) {
     this.#registry = registry;
   }
 
-  /** Gives the same text as before, so that it is in memory once. */
-  share(text: string): string {
-    const known = this.#texts.get(text);
-    if (known !== undefined) return known;
-    // Those of one stream come together, and then those of the next one.
-    if (this.#texts.size >= 2 * DEDUP_COUNT_MAX) this.#texts.clear();
-    this.#texts.set(text, text);
-    return text;
+  /** Takes over message ids of a snapshot, and tells those that are meant. */
+  restoreMessageIds(piece: MessageIdsPiece | SameIdsPiece): MessageIdsPiece["messageIds"] {
+    if (piece.piece === "sameIds") {
+      if (this.#messageIds.stream !== piece.like) return [];
+      return this.#messageIds.all.map(([messageId, id, at]) => [messageId, id + piece.shift, at]);
+    }
+    const { stream } = piece;
+    if (this.#messageIds.stream !== stream) this.#messageIds = { stream, all: [] };
+    const messageIds = piece.messageIds.map(([text, id, at]) =>
+      [this.#share(text), id, at] as const
+    );
+    for (const messageId of messageIds) this.#messageIds.all.push(messageId);
+    return messageIds;
   }
 
   /** Takes over a piece of a snapshot; those of a publisher come one after the other. */
@@ -99,6 +117,16 @@ export class Restoration {
     if (record === undefined) return;
     record.settle(settled);
     if (!record.hasSeen(sequence)) record.restore(sequence, count, storedIn);
+  }
+
+  /** Gives the same text as before, so that it is in memory once. */
+  #share(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    // Those of one stream come together, and then those of the next one.
+    if (this.#texts.size >= 2 * DEDUP_COUNT_MAX) this.#texts.clear();
+    this.#texts.set(text, text);
+    return text;
   }
 
   #add(number: number, identity: string): PublisherRecord {

@@ -45,6 +45,17 @@ export interface MessageIdsPiece {
   readonly messageIds: readonly (readonly [messageId: string, id: number, at: number])[];
 }
 
+/** A stream has seen the same messages as one that was told of before: both were published to at once. */
+export interface SameIdsPiece {
+  readonly piece: "sameIds";
+  /** The number of the stream. */
+  readonly stream: number;
+  /** The number of the other one, the last whose message ids were told. */
+  readonly like: number;
+  /** How far the ids of its messages are from those of the other one. */
+  readonly shift: number;
+}
+
 /** A publisher that has stored something. */
 export interface PublisherPiece {
   readonly piece: "publisher";
@@ -92,6 +103,7 @@ export type SnapshotPiece =
   | CountersPiece
   | StreamPiece
   | MessageIdsPiece
+  | SameIdsPiece
   | PublisherPiece
   | GapsPiece
   | PlacesPiece

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { MessageIdSnapshot } from "./dedup_window.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type {
@@ -46,10 +47,17 @@ export function* takePieces(
   bytesMax: number = PIECE_BYTES,
 ): Generator<SnapshotPiece> {
   yield { piece: "counters", ...counters };
+  let told: ToldIds | undefined;
   for (const stream of streams) {
     if (unwritten.isCreated(stream.number)) continue;
     yield describeStream(stream);
-    yield* takeMessageIds(stream, now, bytesMax);
+    if (stream.messageIds.size === 0) continue;
+    const messageIds = stream.messageIds.takeSnapshot(now, stream.options.dedupWindowMs);
+    const shift = told && findShift(told.messageIds, messageIds);
+    if (shift === undefined) {
+      told = { stream: stream.number, messageIds };
+      yield* takeMessageIds(told, bytesMax);
+    } else yield { piece: "sameIds", stream: stream.number, like: told!.stream, shift };
   }
   // Last: one that is deleted while the others are told of is here then.
   for (const { number, name, nextId } of unwritten.deleted) {
@@ -73,14 +81,32 @@ function describeStream(stream: Stream): StreamPiece {
   };
 }
 
+/** The message ids that were told last. */
+interface ToldIds {
+  /** The number of their stream. */
+  readonly stream: number;
+  readonly messageIds: readonly MessageIdSnapshot[];
+}
+
+/** How far ids of messages are from others, if that is as far for all, and the message ids are the same. */
+function findShift(
+  from: readonly MessageIdSnapshot[],
+  to: readonly MessageIdSnapshot[],
+): number | undefined {
+  if (from.length !== to.length || to.length === 0) return undefined;
+  const shift = to[0]!.id - from[0]!.id;
+  const isSame = to.every(({ messageId, id, at }, index) => {
+    const other = from[index]!;
+    return id - other.id === shift && at === other.at && messageId === other.messageId;
+  });
+  return isSame ? shift : undefined;
+}
+
 function* takeMessageIds(
-  { number: stream, messageIds, options }: Stream,
-  now: number,
+  { stream, messageIds }: ToldIds,
   bytesMax: number,
 ): Generator<MessageIdsPiece> {
-  if (messageIds.size === 0) return;
-  const remembered = messageIds.takeSnapshot(now, options.dedupWindowMs);
-  const all = remembered.map(({ messageId, id, at }) => [messageId, id, at] as const);
+  const all = messageIds.map(({ messageId, id, at }) => [messageId, id, at] as const);
   const parts = cut(all, bytesMax, ([messageId]) => 3 * messageId.length + 2 * NUMBER_BYTES);
   for (const part of parts) yield { piece: "messageIds", stream, messageIds: part };
 }

@@ -319,7 +319,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "message ids are forgotten with the segment that has the message",
     file: "src/broker/snapshot_pieces.ts",
-    from: "    yield* takeMessageIds(stream, now, bytesMax);\n",
+    from: "      yield* takeMessageIds(told, bytesMax);\n",
     to: "",
     found: tests("engine/journal_conformance_test.ts"),
   },
@@ -605,5 +605,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     from: "      if (this.#engine.hasStream(name)) continue;\n",
     to: "",
     found: tests("server/wire_test.ts"),
+  },
+  {
+    what:
+      "of streams that have seen the same message ids only the first one recognises them after a start",
+    file: "src/broker/restoration.ts",
+    from: "if (this.#messageIds.stream !== piece.like) return [];",
+    to: "if (this.#messageIds.stream !== piece.stream) return [];",
+    found: tests("broker/snapshot_pieces_test.ts", "engine/journal_conformance_test.ts"),
   },
 ];

@@ -82,6 +82,8 @@ export interface Engine {
    * @returns Whether nothing is left to do.
    */
   prepare(bind: BindFields, stepsMax: number): boolean;
+  /** Does some of what creating a stream takes where there are many patterns; the same otherwise. */
+  prepareStream(name: string, stepsMax: number): boolean;
   /** Opens a publisher; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher;
   /** Opens a follower; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */

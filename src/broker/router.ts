@@ -25,6 +25,15 @@ const IDLE_MAX = 64;
 /** So many patterns may be prepared at a time. */
 const PREPARED_MAX = 1024;
 
+/** For so many streams that are not there yet it is remembered which patterns match them. */
+const FINDINGS_MAX = 64;
+
+/** The patterns that were looked at for a name, and those of them that match it. */
+interface Finding {
+  readonly seen: Set<Selection>;
+  readonly matching: Set<Selection>;
+}
+
 /** The streams by name, and who is bound to what. */
 export class Router {
   /** How many steps matching has taken, in all. */
@@ -39,8 +48,10 @@ export class Router {
   readonly #selections = new Map<string, Selection>();
   /** Those of the patterns that nobody is bound to, the longest idle first. */
   readonly #idle = new Set<Selection>();
-  /** The patterns that match a name that was asked for last. */
-  #found: { readonly name: string; readonly selections: readonly Selection[] } | undefined;
+  /** What one look at all patterns takes, in steps. */
+  #patternSteps = 0;
+  /** The patterns that were looked at for streams that are not there yet, by name. */
+  readonly #findings = new Map<string, Finding>();
 
   constructor(compilePattern: PatternCompiler) {
     this.#compilePattern = compilePattern;
@@ -114,7 +125,7 @@ export class Router {
     }
     this.#streams.set(stream.name, stream);
     this.#numbered.set(stream.number, stream);
-    this.#found = undefined;
+    this.#findings.delete(stream.name);
     return followers;
   }
 
@@ -145,6 +156,19 @@ export class Router {
       if (error instanceof BrokerError) return true;
       throw error;
     }
+  }
+
+  /**
+   * Does some of what makes it slow to create a stream: matches its name with all patterns. What is not
+   * prepared is done when it is created.
+   *
+   * @param name The stream's name.
+   * @param stepsMax How many steps that may take.
+   * @returns Whether nothing is left to do.
+   */
+  prepareStream(name: string, stepsMax: number): boolean {
+    if (this.#patternSteps <= stepsMax || this.#streams.has(name)) return true;
+    return this.#find(this.#findingOf(name), name, stepsMax);
   }
 
   /** Checks a publisher's bind and makes a route of it; throws `BAD_…` if it is not allowed. */
@@ -212,9 +236,9 @@ export class Router {
     if (known !== undefined) return known;
     const selection = new Selection(key, this.#makeMatcher(bind), [...this.#streams.values()]);
     this.#selections.set(key, selection);
+    this.#patternSteps += selection.steps;
     this.#idle.add(selection);
     this.#forgetIdle();
-    this.#found = undefined;
     return selection;
   }
 
@@ -229,8 +253,7 @@ export class Router {
 
   #forget(selection: Selection): void {
     this.#idle.delete(selection);
-    this.#selections.delete(selection.key);
-    this.#found = undefined;
+    if (this.#selections.delete(selection.key)) this.#patternSteps -= selection.steps;
   }
 
   #look(selection: Selection, stepsMax: number): void {
@@ -239,14 +262,35 @@ export class Router {
 
   /** The patterns that match a name: kept, since a stream's followers are counted before it is there. */
   #findSelections(name: string): readonly Selection[] {
-    if (this.#found?.name === name) return this.#found.selections;
-    const selections: Selection[] = [];
+    const finding = this.#findingOf(name);
+    this.#find(finding, name, Infinity);
+    return [...finding.matching].filter((one) => this.#selections.get(one.key) === one);
+  }
+
+  /** Looks at patterns that were not looked at for a name; tells whether those are all. */
+  #find({ seen, matching }: Finding, name: string, stepsMax: number): boolean {
+    let left = stepsMax;
     for (const selection of this.#selections.values()) {
+      if (seen.has(selection)) continue;
+      if (left <= 0) return false;
+      left -= selection.steps;
       this.steps += selection.steps;
-      if (selection.matches(name)) selections.push(selection);
+      seen.add(selection);
+      if (selection.matches(name)) matching.add(selection);
     }
-    this.#found = { name, selections };
-    return selections;
+    return true;
+  }
+
+  #findingOf(name: string): Finding {
+    const known = this.#findings.get(name);
+    if (known !== undefined) return known;
+    const finding: Finding = { seen: new Set(), matching: new Set() };
+    this.#findings.set(name, finding);
+    for (const oldest of this.#findings.keys()) {
+      if (this.#findings.size <= FINDINGS_MAX) break;
+      this.#findings.delete(oldest);
+    }
+    return finding;
   }
 
   #makeMatcher({ routeString, ignoreCase }: BindFields): NameMatcher {

@@ -169,6 +169,10 @@ export class EmbeddedEngine implements Engine {
     return this.broker.prepare(bind, stepsMax);
   }
 
+  prepareStream(name: string, stepsMax: number): boolean {
+    return this.broker.state.router.prepareStream(name, stepsMax);
+  }
+
   openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher {
     const { broker } = this;
     const now = () => this.now;

@@ -314,6 +314,7 @@ export class LineSession implements LinkOwner, LineHost {
   }
 
   async #createStream(name: string): Promise<void> {
+    while (!this.engine.prepareStream(name, SLICE_STEPS)) await this.#context.turn.note();
     if (!await this.engine.createStream(name)) return;
     this.#context.log.info("stream created", { stream: name, session: this.number });
   }

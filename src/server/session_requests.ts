@@ -24,7 +24,7 @@ import type { Engine } from "../broker/engine.ts";
 import type { Log } from "./log.ts";
 import type { SessionContext } from "./session_context.ts";
 import type { SessionHost } from "./session_host.ts";
-import type { WorkTurn } from "./work_turn.ts";
+import { SLICE_STEPS, type WorkTurn } from "./work_turn.ts";
 
 /** How many requests of a session may be under way: an answer can be a thousand times as long. */
 const REQUESTS_MAX = 16;
@@ -137,7 +137,9 @@ async function createStream(
   name: string,
   { stream = {}, ifDifferent = "keep" }: RequestOptions,
   note: (what: string) => void,
+  turn: WorkTurn,
 ): Promise<StreamCreation> {
+  while (!engine.prepareStream(name, SLICE_STEPS)) await turn.note();
   if (await engine.createStream(name, stream)) {
     note("stream created");
     return { created: true, differs: [] };

@@ -235,3 +235,31 @@ Deno.test("Router.prepare() matches a pattern step by step, while streams come a
   assertEquals(router.makeRoute(bindOf(/0$/)).resolve(router).length, 100);
   assertEquals(router.prepare(bindOf("a"), 1), true);
 });
+
+Deno.test("Router.prepareStream() matches a name with many patterns step by step, while they come and go", () => {
+  const router = new CountingRouter();
+  const followers = Array.from({ length: 1000 }, (_, index) => {
+    const one = follower(new RegExp(`^a|${index}`), `${index}`);
+    router.addFollower(one);
+    return one;
+  });
+  let turns = 0;
+  while (!router.prepareStream("a1", 100)) {
+    turns++;
+    assertEquals([router.matchCount, router.steps], [100 * turns, 100 * turns]);
+    if (turns !== 3) continue;
+    // One that was looked at goes, and one comes that was not.
+    router.removeFollower(followers[0]!);
+    router.addFollower(follower(/a1/, "late"));
+  }
+  assertEquals(turns, 10);
+  router.matchCount = 0;
+  assertEquals(router.countFollowers("a1"), 1000);
+  const found = namesOf(router.addStream(streamOf("a1")));
+  assertEquals([router.matchCount, found.length], [0, 1000]);
+  assertEquals([found.includes("0"), found.includes("late")], [false, true]);
+  assertEquals([router.prepareStream("a1", 1), router.prepareStream("a2", 10_000)], [true, true]);
+  // Names that nobody creates in the end are not remembered for ever, and others are found all the same.
+  for (let index = 0; index < 100; index++) router.prepareStream(`b${index}`, 10);
+  assertEquals(namesOf(router.addStream(streamOf("b7"))), ["7"]);
+});

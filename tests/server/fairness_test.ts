@@ -169,6 +169,27 @@ Deno.test("who asks for many things at once keeps nobody from being served", asy
   await Promise.all([sent, answers]);
 });
 
+Deno.test("a stream that is created where there are very many patterns keeps nobody from being served", async () => {
+  await using sessions = new Sessions({ logLevel: "warning" });
+  await sessions.engine.createStream("stream.1");
+  await using other = await sessions.open();
+  await using many = await sessions.open();
+  // Each match is some fifty steps.
+  await many.send(
+    followerFrames(1000, (index) => new RegExp(`(ab|cd|ef|gh){1,25}${index}$`)),
+  );
+  await many.ask("getStream", "stream.1");
+  const before = sessions.engine.steps;
+  await many.request(1, "createStream", "abab.77");
+  let isCreated = false;
+  const created = many.expect("response").then(() => isCreated = true);
+  const answers = await askUntil(sessions, other, () => isCreated);
+  await created;
+  assertLess(STEPS_MAX, sessions.engine.steps - before);
+  assert(answers > 1, `${answers} answers`);
+  assertEquals((await sessions.engine.getStream("abab.77")).followers, 0);
+});
+
 Deno.test("JSON lines: who asks by many patterns keeps nobody from being served", async () => {
   await using sessions = await openSessions();
   await using other = await sessions.open();

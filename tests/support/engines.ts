@@ -44,6 +44,7 @@ export function engineWith(replaced: Partial<Engine>): Engine {
       return engine.steps;
     },
     prepare: (bind, stepsMax) => engine.prepare(bind, stepsMax),
+    prepareStream: (name, stepsMax) => engine.prepareStream(name, stepsMax),
     openPublisher: (options, sink) => engine.openPublisher(options, sink),
     openFollower: (options, sink) => engine.openFollower(options, sink),
     openReplyStream: (name, sink) => engine.openReplyStream(name, sink),
@@ -69,6 +70,7 @@ export class WithholdingEngine {
       getStreams: () => real.getStreams(),
       listStreams: (after) => real.listStreams(after),
       prepare: (bind, stepsMax) => real.prepare(bind, stepsMax),
+      prepareStream: (name, stepsMax) => real.prepareStream(name, stepsMax),
       getStream: (name) => real.getStream(name),
       openPublisher: (options, sink) => this.#openPublisher(real, options, sink),
       openFollower: (options, sink) => this.#openFollower(real, options, sink),

@@ -100,7 +100,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     this.#outbox = new Outbox({
       number: this.#number,
       whenFull: options.whenFull,
-      now: () => uplink.clock.now(),
+      clock: uplink.clock,
       schedule: () => uplink.schedule(this),
       dropSoon: () => this.#dropSoon(),
     });

@@ -17,6 +17,7 @@ import {
   writeEntryHead,
   writePublish,
 } from "../../protocol.ts";
+import type { Clock } from "../transport/clock.ts";
 import type { Link } from "../transport/link.ts";
 import { decideWhenFull, type RefusedBatch, RoomWait } from "./full_stream.ts";
 import {
@@ -38,8 +39,8 @@ export interface OutboxOwner {
   readonly number: number;
   /** Whether calls fail, or wait, when a stream is full. */
   readonly whenFull: "error" | "wait";
-  /** Tells the time, in milliseconds. */
-  now(): number;
+  /** The clock that the connection goes by. */
+  readonly clock: Clock;
   /** There is something to send. */
   schedule(): void;
   /** Calls were given up: what of them is not sent has to be left out, soon. */
@@ -94,8 +95,10 @@ export class Outbox {
   get sentBefore(): { readonly sentUntil: number; readonly sentMs: number } | undefined {
     const [first] = this.#batches;
     if (first === undefined || first.sequence === 0) return undefined;
-    const sentMs = Math.max(0, Math.ceil(this.#owner.now() - first.sentAt));
-    return { sentUntil: this.#nextSequence - 1, sentMs };
+    const { clock } = this.#owner;
+    // One of the two stands still while the machine sleeps, the other one can be set back.
+    const sentMs = Math.max(0, clock.now() - first.sentAt, readDate(clock) - first.sentOn);
+    return { sentUntil: this.#nextSequence - 1, sentMs: Math.ceil(sentMs) };
   }
 
   /** The place of the oldest message that somebody has not given up, if there is one. */
@@ -226,7 +229,8 @@ export class Outbox {
     if (batch.sequence === 0) {
       batch.sequence = this.#nextSequence;
       this.#nextSequence += batch.count;
-      batch.sentAt = this.#owner.now();
+      batch.sentAt = this.#owner.clock.now();
+      batch.sentOn = readDate(this.#owner.clock);
     }
     this.#sentCount++;
     const { sequence, messages } = batch;
@@ -325,6 +329,11 @@ export class Outbox {
     for (const batch of this.#batches) batch.sequence = 0;
     this.#owner.dropSoon();
   }
+}
+
+/** What the machine's clock says. */
+function readDate(clock: Clock): number {
+  return clock.dateNow?.() ?? clock.now();
 }
 
 /** Fails the calls that have a body that is larger than may be. */

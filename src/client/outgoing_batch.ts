@@ -86,6 +86,8 @@ export class OutgoingBatch {
   sequence = 0;
   /** When it was sent for the first time under its number, in milliseconds. */
   sentAt = 0;
+  /** What the machine's clock said then. */
+  sentOn = 0;
   readonly #spare: SpareBuffers;
   readonly #ordinal: number;
   #buffer: Uint8Array;

@@ -5,13 +5,21 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
-import { FrameDecoder, FrameWriter, readBatch, readReply } from "../../protocol.ts";
+import {
+  FrameDecoder,
+  FrameWriter,
+  readBatch,
+  readReply,
+  type SessionLimits,
+} from "../../protocol.ts";
 import { Confirmation, Failures } from "../../src/client/confirmation.ts";
+import { Outbox } from "../../src/client/outbox.ts";
 import { OutgoingBatch } from "../../src/client/outgoing_batch.ts";
 import { OutgoingReplies } from "../../src/client/outgoing_replies.ts";
 import { BatchCollector, type BatchReceipt } from "../../src/client/receipt.ts";
 import { SpareBuffers } from "../../src/client/spare_buffers.ts";
 import type { Uplink } from "../../src/client/uplink.ts";
+import type { Clock } from "../../src/transport/clock.ts";
 import type { Link } from "../../src/transport/link.ts";
 import { textsOf } from "../support/batches.ts";
 
@@ -118,4 +126,40 @@ Deno.test("OutgoingBatch: a call is divided where it does not fit, and hears of 
       { stream: "s", firstId: 21, lastId: 22 },
     ])
   );
+});
+
+Deno.test("Outbox says how long ago the first batch without an answer was sent, also if the machine slept", () => {
+  const time = { now: 5000, date: 1_000_000 };
+  const clock: Clock = {
+    now: () => time.now,
+    dateNow: () => time.date,
+    setTimer: () => ({ cancel() {} }),
+  };
+  const outbox = new Outbox({ number: 1, whenFull: "error", clock, schedule() {}, dropSoon() {} });
+  const link = { writer: new FrameWriter(), outboundBytes: 0, flush() {} } as unknown as Link;
+  const limits = { bodyBytes: MEBIBYTE, frameBytes: MEBIBYTE } as SessionLimits;
+  const add = (ordinal: number) => {
+    const batch = new OutgoingBatch(ordinal, new SpareBuffers());
+    batch.add(1, "x", undefined);
+    outbox.add(batch);
+  };
+  add(0);
+  assertEquals(outbox.sentBefore, undefined);
+  outbox.send(link, limits);
+  time.now += 10;
+  time.date += 10;
+  add(1);
+  outbox.send(link, limits);
+  assertEquals(outbox.sentBefore, { sentUntil: 2, sentMs: 10 });
+  // It sleeps for an hour.
+  time.now += 1;
+  time.date += 3_600_000;
+  assertEquals(outbox.sentBefore, { sentUntil: 2, sentMs: 3_600_010 });
+  // Somebody sets its clock back.
+  time.date = 0;
+  assertEquals(outbox.sentBefore, { sentUntil: 2, sentMs: 11 });
+  outbox.confirm(1, { storedIn: [], isDuplicate: false });
+  assertEquals(outbox.sentBefore, { sentUntil: 2, sentMs: 1 });
+  outbox.confirm(2, { storedIn: [], isDuplicate: false });
+  assertEquals(outbox.sentBefore, undefined);
 });

@@ -614,4 +614,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: "if (this.#messageIds.stream !== piece.stream) return [];",
     found: tests("broker/snapshot_pieces_test.ts", "engine/journal_conformance_test.ts"),
   },
+  {
+    what: "a client does not say how long ago it has sent what comes again",
+    file: "src/client/outbox.ts",
+    from: "sentMs: Math.ceil(sentMs) };",
+    to: "sentMs: 0 };",
+    found: tests("client/outgoing_batch_test.ts"),
+  },
 ];

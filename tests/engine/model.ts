@@ -34,10 +34,14 @@ import {
 
 /** What is remembered of a publisher. */
 interface ModelPublisher {
-  lastSequence: number;
+  /** The numbers that have come, from the first one to below the second. */
+  readonly seen: (readonly [number, number])[];
+  settled: number;
   readonly outcomes: Map<number, string>;
   /** When it was lost, if it is. */
   lostAt: number | undefined;
+  /** Whether it is worth remembering. */
+  hasStored: boolean;
 }
 
 /** Why a delivery failed, and how long its message is held back; by its stream's backoff if not said. */
@@ -156,9 +160,11 @@ export class Model {
     const known = this.#publishers.get(identity);
     if (known !== undefined) known.lostAt = undefined;
     else {this.#publishers.set(identity, {
-        lastSequence: 0,
+        seen: [],
+        settled: 0,
         outcomes: new Map(),
         lostAt: undefined,
+        hasStored: false,
       });}
   }
 
@@ -167,7 +173,9 @@ export class Model {
   }
 
   losePublisher(identity: string): void {
-    this.#publishers.get(identity)!.lostAt = this.now;
+    const publisher = this.#publishers.get(identity)!;
+    if (publisher.hasStored) publisher.lostAt = this.now;
+    else this.#publishers.delete(identity);
   }
 
   /** Does what is due at a time, and was not before. */
@@ -193,16 +201,23 @@ export class Model {
   ): string {
     const { identity, sequence, settled, sent } = batch;
     const publisher = this.#publishers.get(identity)!;
+    if (settled > publisher.settled) {
+      // What is said to be known is not asked for, whether it has come or not.
+      const end = Math.max(1, ...publisher.seen.map(([, end]) => end));
+      publisher.settled = settled;
+      publisher.seen.push([1, Math.min(settled, end)]);
+    }
     for (const known of publisher.outcomes.keys()) {
       if (known < settled) publisher.outcomes.delete(known);
     }
-    if (sequence <= publisher.lastSequence) {
+    if (publisher.seen.some(([first, end]) => sequence >= first && sequence < end)) {
       const outcome = publisher.outcomes.get(sequence) ?? "";
       return /^[A-Z_]+$/.test(outcome) ? outcome : `${outcome} again`;
     }
     const known = this.#findKnown(sent, bind.matches);
     const outcome = known || this.#store(sent, bind);
-    publisher.lastSequence = sequence + sent.length - 1;
+    if (known === "" && outcome.includes(":")) publisher.hasStored = true;
+    publisher.seen.push([sequence, sequence + sent.length]);
     publisher.outcomes.set(sequence, outcome);
     return known === "" ? outcome : `${outcome} again`;
   }

@@ -140,6 +140,7 @@ class Server implements BrokerServer {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #sessions: SessionTable;
+  readonly #turn: WorkTurn;
   /** Sees to messages, by the clock. */
   readonly #ticker: Ticker;
   /** Sees to links and the disk, by the time of this machine: those are real in any case. */
@@ -162,6 +163,7 @@ class Server implements BrokerServer {
     this.#log = log;
     this.#engine = engine;
     this.#clock = clock;
+    this.#turn = context.turn;
     this.#traffic = clock.attach && new Traffic();
     this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
     this.#listener = openListener(settings, log, (duplex, peer) => this.#open(duplex, peer));
@@ -249,7 +251,8 @@ class Server implements BrokerServer {
         return traffic.count;
       },
       settle: () => {
-        const settling = this.#engine.settle();
+        // What is done in slices goes on in the next turn.
+        const settling = this.#engine.settle() ?? this.#turn.awaited;
         // A broker that ends finishes nothing any more.
         return settling && Promise.race([settling, this.#closed.promise.then(() => {})]);
       },

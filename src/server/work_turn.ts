@@ -32,6 +32,11 @@ export class WorkTurn {
     return this.#count;
   }
 
+  /** What those wait for who have more to do than this turn has room for; nothing if nobody does. */
+  get awaited(): Promise<void> | undefined {
+    return this.#over?.promise;
+  }
+
   /**
    * Notes that something was done; what to wait for before anything else is, if that was enough.
    *

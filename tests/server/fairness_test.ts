@@ -13,9 +13,10 @@ import {
   writeControlFrame,
   writeRequest,
 } from "../../protocol.ts";
+import { WorkTurn } from "../../src/server/work_turn.ts";
 import { createPipe } from "../../src/transport/duplex.ts";
 import { BrokerError, connect } from "../../client.ts";
-import { startBroker, until } from "../support/broker.ts";
+import { startBroker, turn, until } from "../support/broker.ts";
 import { giveMeLine, LineClient } from "../support/line_client.ts";
 import { bindOf, bytesOf, type RawClient } from "../support/raw_client.ts";
 import { Sessions } from "../support/sessions.ts";
@@ -61,6 +62,22 @@ function followerFrames(count: number, patternOf: (index: number) => RegExp): Ui
     }
   });
 }
+
+Deno.test("WorkTurn lets so much be done in a turn, and says what is waited for", async () => {
+  let steps = 0;
+  const work = new WorkTurn(() => steps);
+  assertEquals([work.note(), work.awaited, work.count], [undefined, undefined, 1]);
+  steps += 8000;
+  assertEquals(work.note(100), undefined);
+  const over = work.note(100);
+  assert(over instanceof Promise);
+  assertEquals([work.awaited === over, work.note() === over, work.count], [true, true, 1]);
+  await over;
+  assertEquals([work.note(), work.awaited, work.count], [undefined, undefined, 2]);
+  await turn();
+  assertEquals([work.note(), work.count], [undefined, 3]);
+  await turn();
+});
 
 Deno.test("who opens a hundred followers by pattern keeps nobody from being served", async () => {
   await using sessions = await openSessions();

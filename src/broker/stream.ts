@@ -77,6 +77,8 @@ export interface StoringDetails {
 export interface UnheldRun extends ReadyRun {
   /** Until when they are held back; 0 if they are ready. */
   readonly dueAt: number;
+  /** Whether that is a time of the calendar. */
+  readonly isDated?: boolean | undefined;
 }
 
 /** Of an expiry: it was set for the stream, not said by the message. */
@@ -298,8 +300,8 @@ export class Stream {
   takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
     const ready = [...this.#ready.remove(ranges), ...this.keys?.remove(ranges) ?? []];
     const taken: UnheldRun[] = ready.map((run) => ({ ...run, dueAt: 0 }));
-    for (const { firstId, count, note, at, priority } of this.delayed.remove(ranges)) {
-      taken.push({ firstId, count, attempts: note, dueAt: at, priority });
+    for (const { firstId, count, note, at, priority, isDated } of this.delayed.remove(ranges)) {
+      taken.push({ firstId, count, attempts: note, dueAt: at, priority, isDated });
     }
     for (const { count } of taken) this.#pendingCount += count;
     return taken;
@@ -320,11 +322,11 @@ export class Stream {
   }
 
   /** Holds pending messages back until a time, or makes them ready if that is 0. */
-  delay(run: ReadyRun, dueAt: number): void {
+  delay(run: ReadyRun & Pick<UnheldRun, "isDated">, dueAt: number): void {
     if (dueAt === 0) return this.giveBack(run);
-    const { firstId, count, attempts, priority } = run;
+    const { firstId, count, attempts, priority, isDated } = run;
     this.#pendingCount -= count;
-    this.delayed.add({ at: dueAt, firstId, count, note: attempts, priority });
+    this.delayed.add({ at: dueAt, firstId, count, note: attempts, priority, isDated });
   }
 
   /** Makes those messages ready that were held back until now; returns whether there were any. */

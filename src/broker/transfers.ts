@@ -171,8 +171,9 @@ export class Transfers {
     this.#putBackAll(stream, run, { firstId, count: 1 });
   }
 
-  #putBackAll(stream: Stream, { attempts, dueAt, priority }: UnheldRun, range: IdRange): void {
-    stream.delay({ ...range, attempts, priority }, dueAt);
+  #putBackAll(stream: Stream, run: UnheldRun, range: IdRange): void {
+    const { attempts, dueAt, priority, isDated } = run;
+    stream.delay({ ...range, attempts, priority, isDated }, dueAt);
     if (dueAt > 0) this.#parts.clock.hasten(stream.alarm, dueAt);
     else this.#parts.dispatcher.noteReady(stream);
   }

@@ -64,6 +64,8 @@ export class Model {
   now: number;
   /** Who has given something back unseen to a stream since the last look: others come first. */
   readonly unseen: Map<ModelStream, ModelFollower> = new Map();
+  /** By so much the machine's clock is ahead. */
+  aheadMs = 0;
   readonly #publishers = new Map<string, ModelPublisher>();
   readonly #memoryLimit: number;
   readonly #bookedBytes: () => number;
@@ -178,6 +180,17 @@ export class Model {
     else this.#publishers.delete(identity);
   }
 
+  /** The machine's clock is set further: what waits for a date does so for a shorter time. */
+  setDate(stepMs: number): void {
+    this.aheadMs += stepMs;
+    for (const { messages, arrivals } of this.streams.values()) {
+      for (const message of [...messages, ...arrivals]) {
+        if (message.isDueDated && message.dueAt > 0) message.dueAt -= stepMs;
+        if (message.isExpiryDated) message.expiresAt -= stepMs;
+      }
+    }
+  }
+
   /** Does what is due at a time, and was not before. */
   tick(now: number): void {
     this.now = now;
@@ -244,7 +257,10 @@ export class Model {
     const stored = streams.map((stream) => `${stream.name}:${stream.nextId}`);
     for (const stream of streams) {
       for (const message of sent) {
-        const { text, messageId, delayMs = 0, ttlMs = stream.options.ttlMs ?? Infinity } = message;
+        const { text, messageId, deliverAt = 0, ttlMs = stream.options.ttlMs ?? Infinity } =
+          message;
+        const isDated = deliverAt > now + this.aheadMs;
+        const delayMs = isDated ? deliverAt - now - this.aheadMs : message.delayMs ?? 0;
         const id = stream.nextId++;
         stream.messages.push({
           id,
@@ -255,6 +271,8 @@ export class Model {
           attempts: 0,
           dueAt: delayMs === 0 ? 0 : now + delayMs,
           expiresAt: now + delayMs + ttlMs,
+          isDueDated: isDated,
+          isExpiryDated: isDated,
           holder: undefined,
         });
         if (messageId !== undefined) stream.messageIds.set(messageId, { id, at: now });
@@ -558,6 +576,7 @@ export class Model {
     const step = isLoss ? message.losses : attempts;
     const waitMs = delayMs ?? backoffMs[step - 1] ?? backoffMs.at(-1)!;
     message.dueAt = waitMs === 0 ? 0 : this.now + waitMs;
+    message.isDueDated = false;
   }
 
   /** Nobody gets a message again. */
@@ -600,7 +619,8 @@ export class Model {
     if (!isKept || isDead(stream)) return;
     const { id, failure } = message;
     const { firstAt = this.now, reasons = [], follower } = failure ?? {};
-    const common = { stream: name, id, attempts, cause, firstAt, lastAt: this.now, reasons };
+    const times = { firstAt: firstAt + this.aheadMs, lastAt: this.now + this.aheadMs };
+    const common = { stream: name, id, attempts, cause, ...times, reasons };
     const story = { ...common, ...follower !== undefined && { follower } };
     this.#arrive(this.#requireStream(`${name}.dead`), message, story);
   }
@@ -614,7 +634,8 @@ export class Model {
     const ids = { id: 0, text, messageId, priority, story };
     const bytes = measure(ids);
     const expiresAt = this.now + (stream.options.ttlMs ?? Infinity);
-    stream.arrivals.push({ ...ids, bytes, attempts: 0, dueAt: 0, expiresAt, holder: undefined });
+    const times = { dueAt: 0, expiresAt, isDueDated: false, isExpiryDated: false };
+    stream.arrivals.push({ ...ids, ...times, bytes, attempts: 0, holder: undefined });
   }
 
   #remove(follower: ModelFollower, delivery: ModelDelivery): void {

@@ -10,6 +10,8 @@ import type { DeadLetter, StreamOptions } from "../../protocol.ts";
 export interface SentMessage {
   readonly text: string;
   readonly delayMs?: number;
+  /** What the machine's clock says when it may be delivered. */
+  readonly deliverAt?: number;
   readonly ttlMs?: number;
   readonly priority?: number;
   readonly messageId?: string | undefined;
@@ -30,7 +32,11 @@ export interface ModelMessage {
   attempts: number;
   /** Until when it is held back; 0 if it is not. */
   dueAt: number;
-  readonly expiresAt: number;
+  expiresAt: number;
+  /** Whether it is held back until the machine's clock says something. */
+  isDueDated: boolean;
+  /** Whether it expires when the machine's clock says something. */
+  readonly isExpiryDated: boolean;
   failure?: { readonly firstAt: number; readonly reasons: string[]; readonly follower: string };
   /** How often it lost its follower, in a row until now. */
   losses?: number;
@@ -138,8 +144,8 @@ export function sumBytes(messages: readonly ModelMessage[]): number {
 export function measure(
   message: SentMessage & { readonly story?: DeadLetter | undefined },
 ): number {
-  const { text, messageId, delayMs, ttlMs, story } = message;
-  return 8 + text.length + (delayMs === undefined ? 0 : 8) + (ttlMs === undefined ? 0 : 8) +
+  const { text, messageId, delayMs, deliverAt = delayMs, ttlMs, story } = message;
+  return 8 + text.length + (deliverAt === undefined ? 0 : 8) + (ttlMs === undefined ? 0 : 8) +
     (messageId === undefined ? 0 : 1 + messageId.length) +
     (story === undefined ? 0 : 2 + JSON.stringify(story).length);
 }

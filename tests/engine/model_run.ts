@@ -65,6 +65,7 @@ export class Run {
   readonly engine: MemoryEngine = new MemoryEngine({
     memoryLimit: MEMORY_LIMIT,
     now: () => this.model.now,
+    dateNow: () => this.model.now + this.model.aheadMs,
   });
   readonly model: Model = new Model(MEMORY_LIMIT, 1_000_000, () => this.engine.bookedBytes);
   readonly publishers: PublisherSlot[] = PUBLISHER_BINDS.map((bind, index) => ({
@@ -176,6 +177,12 @@ export class Run {
     }
   }
 
+  /** Sets the machine's clock; no time passes. */
+  setDate(stepMs: number): void {
+    this.model.setDate(stepMs);
+    this.passTime(0);
+  }
+
   /** Waits until the engine has handed out what it can, and compares everything. */
   async check(): Promise<void> {
     for (let turn = 0; turn < 3; turn++) await Promise.resolve();
@@ -220,7 +227,8 @@ export class Run {
       const { messageId, deadLetter } = readProperties(entries, offset);
       const priority = readEntryPriority(entries, offset);
       const text = describeText({ text: texts[index]!, messageId, priority, story: deadLetter });
-      return { id, text, place: `×${attempts} ${state} ${dueAt ?? ""}${follower ?? ""}` };
+      const due = dueAt === undefined ? "" : dueAt - this.model.aheadMs;
+      return { id, text, place: `×${attempts} ${state} ${due}${follower ?? ""}` };
     });
   }
 
@@ -253,7 +261,8 @@ export class Run {
       const entries = expected.get(name) ?? [];
       expected.set(name, entries);
       for (const { stream, message, deliveredAt } of held) {
-        entries.push(`${stream.name}:${message.id}×${message.attempts + 1} ${deliveredAt}`);
+        const date = deliveredAt + this.model.aheadMs;
+        entries.push(`${stream.name}:${message.id}×${message.attempts + 1} ${date}`);
       }
     }
     const found = new Map<string, string[]>();

@@ -152,6 +152,24 @@ const commands = {
     });
     run.publishNext(run.open(who), messages);
   },
+  publishDated(run: Run, { who, sizes }: Step) {
+    const { now, aheadMs } = run.model;
+    const messages = run.makeTexts(sizes).map((text, index) => {
+      const size = sizes[index]!;
+      return {
+        text,
+        ...size % 5 > 0 && { deliverAt: now + aheadMs + (size % 9 - 2) * 20_000 },
+        ...size % 2 > 0 && { ttlMs: 1 + size % 11 * 20_000 },
+        ...size % 4 > 0 && { priority: size % 10 },
+      };
+    });
+    run.publishNext(run.open(who), messages);
+  },
+  setDate(run: Run, { pick }: Step) {
+    // Not so far back that it is before 1970.
+    const stepMs = (pick % 9 - 4) * 30_000;
+    run.setDate(Math.max(stepMs, 10_000 - run.model.now - run.model.aheadMs));
+  },
   publishOnce(run: Run, { who, pick, count, sizes }: Step) {
     const [text] = run.makeTexts(sizes.slice(0, 1));
     const message = { text: text!, messageId: `m${pick % 5}` };
@@ -261,6 +279,8 @@ const weights: Record<keyof typeof commands, number> = {
   releasePel: 1,
   publish: 7,
   publishTimed: 3,
+  publishDated: 2,
+  setDate: 2,
   publishOnce: 3,
   publishAgain: 2,
   settle: 1,

@@ -1,7 +1,7 @@
 /**
  * A deadline for something that comes over a socket. When this process has stood still (it computed, or
  * was suspended), timers are due before sockets are read: what came in time would be taken for late. So
- * the event loop has one more turn before anything is judged.
+ * sockets are read before anything is judged.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import type { Clock, ClockTimer } from "../transport/clock.ts";
 /** Judges when a deadline has come, and what came in time has been read. */
 export class DeadlineTimer implements ClockTimer {
   readonly #timer: ClockTimer;
+  #pause: ReturnType<typeof setTimeout> | undefined;
   #turn: ReturnType<typeof setImmediate> | undefined;
 
   /**
@@ -21,12 +22,16 @@ export class DeadlineTimer implements ClockTimer {
    */
   constructor(clock: Clock, at: number, judge: () => void) {
     this.#timer = clock.setTimer(at, () => {
-      this.#turn = setImmediate(judge);
+      // The runtime looks at sockets only when it has nothing to do: another turn is not enough.
+      this.#pause = setTimeout(() => {
+        this.#turn = setImmediate(judge);
+      });
     });
   }
 
   cancel(): void {
     this.#timer.cancel();
+    clearTimeout(this.#pause);
     clearImmediate(this.#turn);
   }
 }

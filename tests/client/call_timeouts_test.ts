@@ -47,6 +47,7 @@ class HandClock implements Clock {
       work();
     }
     // What came in time is read first.
+    await new Promise((resolve) => void setTimeout(resolve));
     await turn();
   }
 }

@@ -22,6 +22,8 @@ import { startBroker, turn, until } from "../support/broker.ts";
 import { describeFrameType, FrameDecoder } from "../../protocol.ts";
 import { assertCodeLater, push } from "../support/frames.ts";
 import { Proxy } from "../support/proxy.ts";
+import { DeadlineTimer } from "../../src/client/deadline_timer.ts";
+import { systemClock } from "../../src/transport/clock.ts";
 import { includesText, standStill } from "./support.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
@@ -421,6 +423,40 @@ Deno.test("a reply that has come while the process stood still is no REPLY_TIMEO
   await stood;
   await follower.close();
   await ended;
+});
+
+/** Writes a byte to a port of this machine, and then says so, beside the caller's event loop. */
+const WRITER = `self.onmessage = async ({ data: { port, written } }) => {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(new Uint8Array(1));
+  Atomics.store(written, 0, 1);
+};`;
+
+Deno.test("what lies in a socket is read before a deadline is judged, however the loop stood", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const worker = new Worker(`data:application/javascript,${encodeURIComponent(WRITER)}`, {
+    type: "module",
+  });
+  const written = new Int32Array(new SharedArrayBuffer(4));
+  const heard: string[] = [];
+  const judged = Promise.withResolvers<void>();
+  const accepted = listener.accept().then((connection) => {
+    heard.push("accepted");
+    return connection;
+  });
+  await turn();
+  new DeadlineTimer(systemClock, systemClock.now() + 1, () => {
+    heard.push("judged");
+    judged.resolve();
+  });
+  worker.postMessage({ port: listener.addr.port, written });
+  // The loop stands until both have come, what is waited for and the deadline.
+  const from = performance.now();
+  while (Atomics.load(written, 0) === 0 || performance.now() - from < 10);
+  await judged.promise;
+  assertEquals(heard, ["accepted", "judged"]);
+  (await accepted).close();
+  worker.terminate();
 });
 
 Deno.test("a welcome that has come while the process stood still is in time", async () => {

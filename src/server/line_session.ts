@@ -27,7 +27,7 @@ import { LinePublishers } from "./line_publishers.ts";
 import { type FollowRequest, type LineRequest, readLineRequest } from "./line_request.ts";
 import type { SessionContext } from "./session_context.ts";
 import { type Place, PLACELESS_BYTES_MAX } from "./receiving_room.ts";
-import { asBrokerError } from "./session_fault.ts";
+import { asBrokerError, explainFault } from "./session_fault.ts";
 import { SLICE_STEPS } from "./work_turn.ts";
 
 /** A connection whose first byte has shown that it speaks JSON lines. */
@@ -394,7 +394,7 @@ export class LineSession implements LinkOwner, LineHost {
       const why = "the rest of a line has not come for too long";
       return void this.#endWith(new BrokerError("HEARTBEAT_LOST", why));
     }
-    this.#logEnd(new BrokerError("SLOW_READER", "the client does not read what is sent to it"));
+    this.#logEnd(explainFault(fault));
     // Who does not read cannot be told; the connection just ends.
     this.link.close();
   }

@@ -39,6 +39,11 @@ export class ReadingGate {
     this.#options = options;
   }
 
+  /** Whether nothing is read, and not because the client takes its answers too slowly. */
+  get isDeaf(): boolean {
+    return this.#options.link.isHeldBack && !this.#isBehind;
+  }
+
   /** Notes bytes for the client that are no answers. */
   notePushed(bytes: number): void {
     this.#pushedBytes += bytes;
@@ -72,10 +77,14 @@ export class ReadingGate {
   }
 
   get #isOpen(): boolean {
-    const { link, budget, answerBytesMax, isBusy } = this.#options;
-    if (link.isClosed) return true;
-    const answerBytes = link.outboundBytes - this.#pushedBytes;
-    return answerBytes < answerBytesMax && !isBusy() && !budget.isSpent;
+    const { link, budget } = this.#options;
+    return link.isClosed || (!this.#isBehind && !budget.isSpent);
+  }
+
+  /** Whether the client asks faster than it takes the answers. */
+  get #isBehind(): boolean {
+    const { link, answerBytesMax, isBusy } = this.#options;
+    return link.outboundBytes - this.#pushedBytes >= answerBytesMax || isBusy();
   }
 
   /** Looks again when there is something left of the budget, if it is spent. */

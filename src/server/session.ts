@@ -37,7 +37,7 @@ import {
 import { ReadingGate } from "./reading_gate.ts";
 import { type Place, PLACELESS_BYTES_MAX } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
-import { asBrokerError } from "./session_fault.ts";
+import { asBrokerError, explainFault } from "./session_fault.ts";
 import { type Credit, SessionFollower } from "./session_follower.ts";
 import type { SessionHost } from "./session_host.ts";
 import { SessionMembers } from "./session_members.ts";
@@ -150,6 +150,7 @@ export class Session implements LinkOwner, SessionHost {
       limits: heartbeatLimits,
       deadline: this.openedAt + handshakeTimeoutMs,
       onFault: (fault) => this.#giveUp(fault),
+      isDeaf: () => this.#gate.isDeaf,
     }, this.openedAt);
     try {
       await this.#serve();
@@ -435,10 +436,7 @@ export class Session implements LinkOwner, SessionHost {
 
   #giveUp(fault: LinkFault): void {
     if (fault === "late") return void this.endWith(explainLate(this.context.handshakeTimeoutMs));
-    const error = fault === "silent"
-      ? new BrokerError("HEARTBEAT_LOST", "nothing was heard from the client for too long")
-      : new BrokerError("SLOW_READER", "the client does not read what is sent to it");
-    this.#logEnd(error);
+    this.#logEnd(explainFault(fault));
     // A client that is silent or does not read cannot be told; its connection just ends.
     this.link.close();
   }

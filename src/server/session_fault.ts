@@ -5,6 +5,7 @@
  */
 
 import { BrokerError } from "../../protocol.ts";
+import type { LinkFault } from "../transport/heartbeat.ts";
 import type { Log } from "./log.ts";
 
 /**
@@ -19,4 +20,11 @@ export function asBrokerError(error: unknown, log: Log): BrokerError {
   const detail = error instanceof Error ? error.stack ?? error.message : String(error);
   log.error("unexpected error in a session", { error: detail });
   return new BrokerError("INTERNAL_ERROR", "an unexpected fault in the broker", { cause: error });
+}
+
+/** Why a client is given up that said nothing, or took nothing. */
+export function explainFault(fault: Exclude<LinkFault, "late">): BrokerError {
+  return fault === "silent"
+    ? new BrokerError("HEARTBEAT_LOST", "nothing was heard from the client for too long")
+    : new BrokerError("SLOW_READER", "the client does not read what is sent to it");
 }

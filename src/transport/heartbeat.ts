@@ -30,6 +30,7 @@ interface Watched {
   readonly onFault: (fault: LinkFault) => void;
   readonly tellsProgress: boolean;
   readonly expects: () => boolean;
+  readonly isDeaf: () => boolean;
   /** What was received when the other side was told of it last. */
   toldBytes: number;
   /** When it must be ready, if it is not yet. */
@@ -58,8 +59,8 @@ export class Heartbeat {
    *
    * @param link The link.
    * @param options Its limits, when it must be ready, what to do when it is to be given up,
-   * whether the other side wants to know that something was received, and whether silence counts
-   * now.
+   * whether the other side wants to know that something was received, whether silence counts now, and
+   * whether we do not listen now, so that it cannot say what it has received.
    * @param now The time, in milliseconds.
    */
   watch(
@@ -69,18 +70,20 @@ export class Heartbeat {
       deadline?: number;
       tellsProgress?: boolean;
       expects?: () => boolean;
+      isDeaf?: () => boolean;
       onFault: (fault: LinkFault) => void;
     },
     now: number,
   ): Watch {
     const { limits, onFault, deadline = Infinity } = options;
-    const { tellsProgress = false, expects = () => true } = options;
+    const { tellsProgress = false, expects = () => true, isDeaf = () => false } = options;
     const watched: Watched = {
       link,
       limits,
       onFault,
       tellsProgress,
       expects,
+      isDeaf,
       toldBytes: link.receivedBytes,
       deadline,
       receivedAt: now,
@@ -122,7 +125,8 @@ export class Heartbeat {
     if (link.hasReceived || link.isHeldBack || !watched.expects()) watched.receivedAt = now;
     if (link.hasSent) watched.sentAt = now;
     // With nothing to send there is nothing that could be taken too slowly.
-    const isTaken = link.hasSent || link.wasTaken || link.outboundBytes === 0;
+    const isTaken = link.hasSent || link.wasTaken || link.outboundBytes === 0 ||
+      watched.isDeaf();
     if (isTaken) watched.stuckSince = undefined;
     else watched.stuckSince ??= now;
     if (!link.hasSent && link.outboundBytes === 0) link.writer.shrink();

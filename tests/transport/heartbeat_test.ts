@@ -139,6 +139,29 @@ Deno.test("Heartbeat leaves a slow reader alone as long as it says that it recei
   link.close();
 });
 
+Deno.test("Heartbeat does not blame a link for taking nothing while it cannot be heard", () => {
+  const heartbeat = new Heartbeat();
+  const duplex = new PickyDuplex({ isHeld: true });
+  const link = new Link(duplex, { handleFrame: () => {} }, 1000);
+  const faults: LinkFault[] = [];
+  let isDeaf = true;
+  const onFault = (fault: LinkFault) => faults.push(fault);
+  heartbeat.watch(link, { limits: LIMITS, onFault, isDeaf: () => isDeaf }, 0);
+  link.writer.bytes(new Uint8Array(100));
+  for (let now = 5; now <= 200; now += 5) {
+    link.hasReceived = true;
+    heartbeat.sweep(now);
+  }
+  assertEquals(faults, []);
+  isDeaf = false;
+  for (const now of [205, 210, 215]) {
+    link.hasReceived = true;
+    heartbeat.sweep(now);
+  }
+  assertEquals(faults, ["slow"]);
+  link.close();
+});
+
 Deno.test("Heartbeat tells how much was received, and does not answer heartbeats with it", () => {
   const heartbeat = new Heartbeat();
   const duplex = new PickyDuplex();

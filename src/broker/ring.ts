@@ -5,12 +5,16 @@
  * @module
  */
 
-/** A ring begins with room for so many things; always a power of two. */
-const ROOM_MIN = 4;
+/** A ring that is not empty has room for so many things; always a power of two. */
+const ROOM_MIN = 2;
+
+/** An empty one keeps so much room. */
+const ROOM_KEPT = 16;
 
 /** Things in a line. */
 export class Ring<T> {
-  #items: (T | undefined)[] = new Array(ROOM_MIN);
+  /** None at first: there may be a hundred thousand of them, and most are empty. */
+  #items: (T | undefined)[] = [];
   #first = 0;
   #length = 0;
   #moveCount = 0;
@@ -55,13 +59,13 @@ export class Ring<T> {
     this.#first = (this.#first + 1) & (this.#items.length - 1);
     this.#length--;
     // What was many once does not keep its room for ever.
-    if (this.#length === 0 && this.#items.length > ROOM_MIN) this.clear();
+    if (this.#length === 0 && this.#items.length > ROOM_KEPT) this.clear();
     return item;
   }
 
   /** Takes everything out. */
   clear(): void {
-    this.#items = new Array(ROOM_MIN);
+    this.#items = [];
     this.#first = 0;
     this.#length = 0;
   }
@@ -93,7 +97,7 @@ export class Ring<T> {
   }
 
   #grow(): void {
-    const grown = new Array<T | undefined>(this.#items.length * 2);
+    const grown = new Array<T | undefined>(Math.max(ROOM_MIN, this.#items.length * 2));
     for (let index = 0; index < this.#length; index++) grown[index] = this.at(index);
     this.#moveCount += this.#length;
     this.#items = grown;

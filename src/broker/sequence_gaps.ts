@@ -11,9 +11,12 @@ export interface SequenceGap {
   readonly to: number;
 }
 
+/** There are none for most publishers: a list that is not changed. */
+const NONE: SequenceGap[] = [];
+
 /** Numbers that are left out, in ranges, by number. */
 export class SequenceGaps {
-  #gaps: SequenceGap[] = [];
+  #gaps: SequenceGap[] = NONE;
 
   /** How many ranges there are. */
   get count(): number {
@@ -34,6 +37,7 @@ export class SequenceGaps {
   /** Leaves numbers out. */
   add(from: number, to: number): void {
     if (from >= to) return;
+    if (this.#gaps === NONE) this.#gaps = [];
     let first = this.#findIndex(from);
     // One that ends where these begin goes on.
     if (first > 0 && this.#gaps[first - 1]!.to === from) first--;
@@ -49,6 +53,7 @@ export class SequenceGaps {
 
   /** Uses numbers: they are not left out any more. */
   remove(from: number, to: number): void {
+    if (from >= to) return;
     const first = this.#findIndex(from);
     let end = first;
     const rest: SequenceGap[] = [];

@@ -86,6 +86,8 @@ export class SentBatch {
 export class OutcomeLog {
   readonly #budget: OutcomeBudget;
   readonly #batches = new Ring<SentBatch>();
+  /** How much it has added to what all remember while that was too much, and not given up again. */
+  #owed = 0;
   /** The streams that the last batch was stored in. */
   #places: SharedPlaces | undefined;
 
@@ -111,6 +113,7 @@ export class OutcomeLog {
     if (last === undefined || last.sequence < sequence) batches.push(batch);
     else batches.insert(this.#indexOf(sequence), batch);
     this.#budget.used++;
+    this.#owed++;
     return batch;
   }
 
@@ -138,7 +141,9 @@ export class OutcomeLog {
     this.#places = places;
     batch.places = places;
     batch.shift = shift;
-    if (places.useCount++ === 0) this.#budget.used += places.storedIn.length;
+    if (places.useCount++ > 0) return;
+    this.#budget.used += places.storedIn.length;
+    this.#owed += places.storedIn.length;
   }
 
   /** Forgets batches below a number. */
@@ -154,7 +159,8 @@ export class OutcomeLog {
    */
   trim(): SentBatch | undefined {
     const { length } = this.#batches;
-    const isTooMuch = length > OUTCOMES_MAX || this.#budget.used > this.#budget.max;
+    if (this.#budget.used <= this.#budget.max) this.#owed = 0;
+    const isTooMuch = length > OUTCOMES_MAX || this.#owed > 0;
     if (!isTooMuch || length <= 1 || !this.#batches.at(0)!.isConcluded) return undefined;
     return this.#drop();
   }
@@ -168,9 +174,11 @@ export class OutcomeLog {
     const batch = this.#batches.shift()!;
     batch.isKept = false;
     this.#budget.used--;
+    this.#owed--;
     const { places } = batch;
     if (places !== undefined && --places.useCount === 0) {
       this.#budget.used -= places.storedIn.length;
+      this.#owed -= places.storedIn.length;
       if (this.#places === places) this.#places = undefined;
     }
     return batch;

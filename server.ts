@@ -26,7 +26,7 @@ import {
 } from "./src/client/connection.ts";
 import { ConnectionClosedError } from "./src/client/connection_closed_error.ts";
 import { JournalEngine } from "./src/engine/journal.ts";
-import { DenoDisk } from "./src/engine/journal/deno_disk.ts";
+import { DenoDisk, DenoDiskView } from "./src/engine/journal/deno_disk.ts";
 import { JournalError } from "./src/engine/journal/journal_error.ts";
 import { repairJournal, verifyJournal } from "./src/engine/journal/tools.ts";
 import { MemoryEngine } from "./src/engine/memory.ts";
@@ -41,6 +41,7 @@ import { ReceivingRoom } from "./src/server/receiving_room.ts";
 import { SessionTable } from "./src/server/session_table.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/serve_options.ts";
 import type { Settings } from "./src/server/settings.ts";
+import { startCaretaker } from "./src/server/caretaker.ts";
 import { Ticker } from "./src/server/ticker.ts";
 import { WaitingReplies } from "./src/server/waiting_replies.ts";
 import { WorkTurn } from "./src/server/work_turn.ts";
@@ -343,14 +344,20 @@ async function openEngine(
       fail,
     });
   } catch (cause) {
-    if (!(cause instanceof JournalError)) throw explainSystemError(cause, directory);
-    const exitCode = cause.trouble === "damaged" ? ExitCode.damaged : ExitCode.notStarted;
-    throw new StartError(cause.message, { cause, exitCode });
+    const way =
+      "stop that one, or choose another directory: --storage-directory, or storage.directory";
+    throw explainJournalError(cause, directory, way);
   }
 }
 
-/** What the system says of a directory, in a line; faults of the broker stay what they are. */
-function explainSystemError(cause: unknown, directory: string): unknown {
+/** Why a journal cannot be used, in a line, with what to do if another broker has it. */
+function explainJournalError(cause: unknown, directory: string, way: string): unknown {
+  if (cause instanceof JournalError) {
+    const exitCode = cause.trouble === "damaged" ? ExitCode.damaged : ExitCode.notStarted;
+    const advice = cause.trouble === "inUse" ? `; ${way}` : "";
+    return new StartError(`${cause.message}${advice}`, { cause, exitCode });
+  }
+  // What the system says of a directory; faults of the broker stay what they are.
   if (!(cause instanceof Error && "code" in cause)) return cause;
   return new StartError(`Cannot use ${directory}: ${cause.message}`, { cause });
 }
@@ -415,64 +422,40 @@ function openListener(
   }
 }
 
-/** Begins to look after the links and the disk. */
-function startCaretaker(settings: Settings, context: SessionContext): Ticker {
-  const { engine, heartbeat, receivingRoom } = context;
-  const intervalMs = findSweepInterval(settings);
-  let sweepAt = -Infinity;
-  return new Ticker({
-    clock: systemClock,
-    tick: (now) => {
-      // A disk may have to be looked at more often than links.
-      if (now >= sweepAt) {
-        heartbeat.sweep(now, intervalMs);
-        receivingRoom.sweep(now);
-        sweepAt = now + intervalMs;
-      }
-      return Math.min(engine.tend(now), sweepAt);
-    },
-    intervalMs,
-  });
-}
-
-/** Links are looked after so often at least, in milliseconds. */
-const SWEEP_MS_MAX = 1000;
-
-/** Links are looked after several times within the shortest time that may pass. */
-function findSweepInterval(settings: Settings): number {
-  const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs, handshakeTimeoutMs } = settings;
-  const shortest = Math.min(
-    heartbeatMs,
-    heartbeatTimeoutMs,
-    slowReaderTimeoutMs,
-    handshakeTimeoutMs,
-  );
-  const { engine, sync, syncIntervalMs } = settings.storage;
-  const flushMs = engine === "journal" && sync === "interval" ? syncIntervalMs : Infinity;
-  return Math.max(1, Math.min(SWEEP_MS_MAX, shortest / 4, flushMs));
+/** A slip of the pen must not create a directory. */
+async function requireDirectory(directory: string): Promise<void> {
+  try {
+    await Deno.stat(directory);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw explainJournalError(cause, directory, "");
+    throw new StartError(`Cannot look at ${directory}: there is no such directory`, { cause });
+  }
 }
 
 /** Takes a journal's directory for a command. */
 async function withDisk<T>(directory: string, use: (disk: DenoDisk) => T): Promise<Awaited<T>> {
-  try {
-    // A slip of the pen must not create a directory.
-    await Deno.stat(directory);
-  } catch (cause) {
-    throw new StartError(`Cannot look at ${directory}: there is no such directory`, { cause });
-  }
+  await requireDirectory(directory);
   let disk: DenoDisk | undefined;
   try {
     disk = DenoDisk.open(directory);
     return await use(disk);
   } catch (cause) {
-    throw cause instanceof JournalError ? new StartError(cause.message, { cause }) : cause;
+    throw explainJournalError(cause, directory, "stop that one first");
   } finally {
     disk?.close();
   }
 }
 
 const journal: JournalCommands = {
-  verify: (directory) => withDisk(directory, verifyJournal),
+  verify: async (directory) => {
+    await requireDirectory(directory);
+    const view = new DenoDiskView(directory);
+    try {
+      return verifyJournal(view, view.findUser());
+    } catch (cause) {
+      throw explainJournalError(cause, directory, "");
+    }
+  },
   repair: (directory, way) =>
     withDisk(directory, (disk) => {
       const suffix = new Date().toISOString().replaceAll(/[:.]/g, "-");

@@ -109,7 +109,8 @@ export class DatedRuns {
     this.#dated?.prune(findWanted);
   }
 
-  #join(timed: TimedRun[] = [], dated?: TimedRun[]): DatedRun[] {
+  #join(ofTime: TimedRun[] | undefined, dated: TimedRun[] | undefined): DatedRun[] {
+    const timed = ofTime ?? [];
     return dated === undefined || dated.length === 0
       ? timed
       : [...timed, ...dated.map((run) => this.#tell(run))];

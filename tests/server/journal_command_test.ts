@@ -4,7 +4,13 @@
  * @module
  */
 
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { connect } from "../../client.ts";
 import {
   isJournalCommand,
@@ -111,10 +117,18 @@ Deno.test("a damaged journal is served as far as it can be, verified and repaire
   const publishing = connection.publisher("orders").sendMessage("refused");
   const error = await assertRejects(() => publishing, Error, `"repair ${path} --skip-damaged"`);
   assertEquals((error as { code?: string }).code, "STREAM_DAMAGED");
-  // Nobody looks at a journal that a broker is using.
+  // Who only looks does so while a broker is using it, and says so; who would change it does not.
   const busy = await BrokerProcess.run(["verify", path]);
-  assertEquals(busy.code, 2);
-  assertStringIncludes(busy.lines.join(), "another broker (process ");
+  assertEquals([busy.code, busy.lines], [4, []]);
+  assertMatch(
+    busy.stdout,
+    /^another broker \(process \d+\) uses .*: this is how it was a moment ago/,
+  );
+  assertStringIncludes(busy.stdout, '(message 2 of stream "orders")');
+  const other = await BrokerProcess.run(["repair", path, "--cut"]);
+  assertEquals([other.code, other.stdout], [2, ""]);
+  assertMatch(other.lines.join(), /another broker \(process \d+\) uses it; stop that one first/);
+  assertEquals(other.lines.join().includes("--storage-directory"), false);
   await connection.close();
   broker.kill("SIGTERM");
   await broker.waitForEnd();
@@ -165,4 +179,22 @@ Deno.test("two brokers on one directory: the second one ends, the first one goes
   );
   await using connection = await connect({ port: first.port });
   assertEquals(await connection.cursor().createStream("orders"), { created: true, differs: [] });
+});
+
+Deno.test({
+  name: "a copy of a journal that nobody can write to is verified",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using directory = await TestDirectory.create();
+    const { path } = directory;
+    await fill(path);
+    await Deno.remove(`${path}/LOCK`);
+    for await (const { name } of Deno.readDir(path)) await Deno.chmod(`${path}/${name}`, 0o400);
+    await Deno.chmod(path, 0o500);
+    // Root may write all the same, but is not asked for the permission to.
+    const found = await BrokerProcess.run(["verify", path], { permissions: ["--allow-read"] });
+    await Deno.chmod(path, 0o700);
+    assertEquals([found.code, found.lines], [0, []]);
+    assertEquals(found.stdout.split("\n").at(-2), "everything is in order");
+  },
 });

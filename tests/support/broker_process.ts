@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly settings?: string;
   /** What a shell does before it becomes the broker, such as `ulimit -n 100`. */
   readonly before?: string;
+  /** What it may do, as flags of Deno; everything if nothing is said. */
+  readonly permissions?: readonly string[];
   /** What a shell redirects, such as `2>/dev/full`. */
   readonly redirection?: string;
 }
@@ -57,10 +59,10 @@ export class BrokerProcess implements AsyncDisposable {
     if (options.settings !== undefined) {
       await Deno.writeTextFile(`${directory}/settings.yaml`, options.settings);
     }
-    const { before = ":", redirection = "", env = {} } = options;
+    const { before = ":", redirection = "", env = {}, permissions = ["-A"] } = options;
     const command = new Deno.Command("sh", {
       args: ["-c", `${before}; exec "$0" "$@" ${redirection}`, Deno.execPath()]
-        .concat("run", "-A", "--no-lock", SERVER, args),
+        .concat("run", "--no-prompt", permissions, "--no-lock", SERVER, args),
       cwd: directory,
       env: { NO_COLOR: "1", ...env },
       stdin: "null",

@@ -6,7 +6,7 @@
  */
 
 import { CLOSED_NAME } from "./directory.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, ReadableDisk } from "./disk.ts";
 import { checksum } from "./format.ts";
 
 /** A position and its checksum. */
@@ -34,7 +34,7 @@ export async function writeClosedMark(
 }
 
 /** Reads where the journal ended; `undefined` if that cannot be believed. */
-export function readClosedMark(disk: Disk, journalId: number): number | undefined {
+export function readClosedMark(disk: ReadableDisk, journalId: number): number | undefined {
   const file = disk.open(CLOSED_NAME);
   try {
     const bytes = new Uint8Array(MARK_BYTES);

@@ -6,7 +6,13 @@
 
 import { statfsSync } from "node:fs";
 import { LOCK_NAME } from "./directory.ts";
-import { type Disk, type DiskEntry, type DiskFile, DiskFullError } from "./disk.ts";
+import {
+  type Disk,
+  type DiskEntry,
+  type DiskFile,
+  DiskFullError,
+  type ReadableDisk,
+} from "./disk.ts";
 import { JournalError } from "./journal_error.ts";
 import { SpareDescriptors } from "./spare_descriptors.ts";
 
@@ -28,6 +34,10 @@ const SPARES_NOT_FOR_READING = 2;
 
 /** Changes of a directory that are so near to each other may have the same time, in milliseconds. */
 const SAME_TIME_MS = 2500;
+
+/** So often it is tried to get the lock, and so long is waited in between, in milliseconds. */
+const LOCK_ATTEMPTS = 3;
+const LOCK_PAUSE_MS = 10;
 
 /** A directory that this broker alone uses. */
 export class DenoDisk implements Disk {
@@ -176,6 +186,47 @@ export class DenoDisk implements Disk {
   }
 }
 
+/**
+ * A directory that is only looked at: it may be a copy that nobody can write to, and a broker may be
+ * using it, which is not disturbed.
+ */
+export class DenoDiskView implements ReadableDisk {
+  readonly path: string;
+
+  /** Looks at a directory. */
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  list(): DiskEntry[] {
+    return [...Deno.readDirSync(this.path)].flatMap(({ name }) => {
+      const found = lstat(`${this.path}/${name}`);
+      return found === undefined ? [] : [{ name, size: found.size, isFile: found.isFile }];
+    });
+  }
+
+  open(name: string): DiskFile {
+    const file = Deno.openSync(`${this.path}/${name}`, { read: true });
+    return new DenoFile(file, {
+      lastFlush: { tookMs: Infinity },
+      pathOf: (name) => `${this.path}/${name}`,
+      closed: () => {},
+    });
+  }
+
+  /** Tells who is using it, in words, if anybody is. */
+  findUser(): string | undefined {
+    try {
+      using lock = Deno.openSync(`${this.path}/${LOCK_NAME}`, { read: true });
+      // A broker that begins at this very moment tries again.
+      return lock.tryLockSync(false) ? undefined : readHolder(lock);
+    } catch {
+      // Without that file, or without being allowed to, nobody knows.
+      return undefined;
+    }
+  }
+}
+
 /** How long the last flush of any file of a disk took, in milliseconds. */
 interface LastFlush {
   tookMs: number;
@@ -318,16 +369,10 @@ function takeLock(path: string): Deno.FsFile {
     write: true,
     mode: FILE_MODE,
   });
-  if (!lock.tryLockSync(true)) {
-    const holder = new Uint8Array(32);
-    const length = lock.readSync(holder) ?? 0;
+  if (!tryLock(lock)) {
+    const holder = readHolder(lock);
     lock.close();
-    const pid = new TextDecoder().decode(holder.subarray(0, length)).trim();
-    throw new JournalError(
-      "unusable",
-      `Cannot use ${path}: another broker${pid === "" ? "" : ` (process ${pid})`} uses it; ` +
-        "stop that one, or choose another directory: --storage-directory, or storage.directory",
-    );
+    throw new JournalError("inUse", `Cannot use ${path}: ${holder} uses it`);
   }
   lock.truncateSync(0);
   try {
@@ -336,6 +381,23 @@ function takeLock(path: string): Deno.FsFile {
     // For words to a person only; the disk may be full.
   }
   return lock;
+}
+
+/** Locks a file for this process alone; who only looks whether it is locked has it for a moment. */
+function tryLock(lock: Deno.FsFile): boolean {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+    if (lock.tryLockSync(true)) return true;
+    Atomics.wait(pause, 0, 0, LOCK_PAUSE_MS);
+  }
+  return false;
+}
+
+function readHolder(lock: Deno.FsFile): string {
+  const holder = new Uint8Array(32);
+  const length = lock.readSync(holder) ?? 0;
+  const pid = new TextDecoder().decode(holder.subarray(0, length)).trim();
+  return `another broker${pid === "" ? "" : ` (process ${pid})`}`;
 }
 
 /** Does something, and tells a full disk from other trouble. */

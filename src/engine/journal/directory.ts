@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Disk, DiskEntry, DiskFile } from "./disk.ts";
+import type { DiskEntry, DiskFile, ReadableDisk } from "./disk.ts";
 import {
   decodeSegmentHead,
   FORMAT_VERSION,
@@ -54,7 +54,7 @@ export interface DirectoryContent {
 }
 
 /** Looks at what is in a directory. Throws a {@linkcode JournalError} for a segment that is no file. */
-export function readDirectory(disk: Disk): DirectoryContent {
+export function readDirectory(disk: ReadableDisk): DirectoryContent {
   const entries = disk.list();
   const segments = entries.flatMap((entry) => findSegment(disk, entry));
   segments.sort((one, other) => one.base - other.base);
@@ -69,7 +69,11 @@ export function readDirectory(disk: Disk): DirectoryContent {
 }
 
 /** Reads the head of a segment; throws a {@linkcode JournalError} if it is not what it should be. */
-export function readHead(disk: Disk, { name, base }: FoundSegment, file: DiskFile): SegmentHead {
+export function readHead(
+  disk: ReadableDisk,
+  { name, base }: FoundSegment,
+  file: DiskFile,
+): SegmentHead {
   const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
   const head = decodeSegmentHead(bytes.subarray(0, file.read(bytes, 0)));
   const where = `${disk.path}/${name}`;
@@ -93,7 +97,7 @@ export function refuseLaterVersion(where: string, head: Uint8Array): JournalErro
 }
 
 /** The error for damage that cannot be narrowed down to a stream. */
-export function damaged(disk: Disk, what: string): JournalError {
+export function damaged(disk: ReadableDisk, what: string): JournalError {
   return new JournalError(
     "damaged",
     `The journal is damaged: ${what}. "verify ${disk.path}" tells all of it, ` +
@@ -101,7 +105,7 @@ export function damaged(disk: Disk, what: string): JournalError {
   );
 }
 
-function findSegment(disk: Disk, { name, size, isFile }: DiskEntry): FoundSegment[] {
+function findSegment(disk: ReadableDisk, { name, size, isFile }: DiskEntry): FoundSegment[] {
   const base = readSegmentName(name);
   if (base === undefined) return [];
   if (isFile) return [{ name, base, size }];

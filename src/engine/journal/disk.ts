@@ -48,6 +48,9 @@ export interface Disk {
   close(): void;
 }
 
+/** A directory as far as it is only looked at. */
+export type ReadableDisk = Pick<Disk, "path" | "list" | "open">;
+
 /** One file of a directory. */
 export interface DiskEntry {
   /** Its name. */

@@ -202,7 +202,7 @@ export class Journal implements Pager {
     return new BrokerError(
       "STREAM_DAMAGED",
       `Cannot read messages in ${this.#nameFile(segment)} at offset ${offset}: ${why}; ` +
-        `"verify ${path}" tells more when the broker is stopped`,
+        `"verify ${path}" tells more`,
       { cause },
     );
   }

@@ -4,8 +4,11 @@
  * @module
  */
 
-/** What kind of trouble it is: something around the journal, or damage to what it holds. */
-export type JournalTrouble = "unusable" | "damaged";
+/**
+ * What kind of trouble it is: something around the journal, another broker that uses it, or damage to
+ * what it holds.
+ */
+export type JournalTrouble = "unusable" | "inUse" | "damaged";
 
 /** A journal cannot be opened. */
 export class JournalError extends Error {

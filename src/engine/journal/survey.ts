@@ -13,7 +13,7 @@ import {
   readDirectory,
   refuseLaterVersion,
 } from "./directory.ts";
-import type { Disk, DiskFile } from "./disk.ts";
+import type { DiskFile, ReadableDisk } from "./disk.ts";
 import {
   decodeSegmentHead,
   GROUP_HEAD_BYTES,
@@ -77,12 +77,12 @@ export interface Survey {
 }
 
 /** Looks at a journal. */
-export function surveyJournal(disk: Disk): Survey {
+export function surveyJournal(disk: ReadableDisk): Survey {
   return new Surveyor(disk).run();
 }
 
 class Surveyor {
-  readonly #disk: Disk;
+  readonly #disk: ReadableDisk;
   readonly #content: DirectoryContent;
   readonly #findings: Finding[] = [];
   readonly #segments: SegmentSurvey[] = [];
@@ -90,7 +90,7 @@ class Surveyor {
   #journalId: number | undefined;
   #tornBytes = 0;
 
-  constructor(disk: Disk) {
+  constructor(disk: ReadableDisk) {
     this.#disk = disk;
     this.#content = readDirectory(disk);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Disk } from "./disk.ts";
+import type { Disk, ReadableDisk } from "./disk.ts";
 import { cutBeforeDamage, type RepairWay, skipDamaged } from "./repair.ts";
 import { type Finding, type Survey, surveyJournal } from "./survey.ts";
 
@@ -16,10 +16,23 @@ export interface ToolReport {
   readonly isUsable: boolean;
 }
 
-/** Tells what is in a journal, and what is wrong with it. Changes nothing. */
-export function verifyJournal(disk: Disk): ToolReport {
-  const survey = surveyJournal(disk);
+/** So often a journal is looked at anew that changes meanwhile. */
+const LOOKS_MAX = 5;
+
+/**
+ * Tells what is in a journal, and what is wrong with it. Changes nothing.
+ *
+ * @param disk The directory.
+ * @param user Who is using it meanwhile, if anybody is: what it is writing may not be finished.
+ */
+export function verifyJournal(disk: ReadableDisk, user?: string): ToolReport {
+  const survey = surveyChanging(disk);
   const lines = describeSurvey(disk, survey);
+  if (user !== undefined) {
+    lines.unshift(
+      `${user} uses ${disk.path}: this is how it was a moment ago, and its end may be unfinished`,
+    );
+  }
   const { length } = survey.findings;
   if (length === 0) return { lines: [...lines, "everything is in order"], isUsable: true };
   const last = `${
@@ -55,7 +68,20 @@ export async function repairJournal(
   };
 }
 
-function describeSurvey({ path }: Disk, survey: Survey): string[] {
+/** Looks at a journal; what is removed while it is looked at is no trouble. */
+function surveyChanging(disk: ReadableDisk): Survey {
+  const listNames = () => disk.list().map(({ name }) => name).sort().join();
+  for (let look = 1;; look++) {
+    const names = listNames();
+    try {
+      return surveyJournal(disk);
+    } catch (error) {
+      if (look === LOOKS_MAX || names === listNames()) throw error;
+    }
+  }
+}
+
+function describeSurvey({ path }: ReadableDisk, survey: Survey): string[] {
   const { segments, findings, tornBytes, content } = survey;
   const lines = segments.map(({ segment, end, groupCount, recordCount, messageCount }) =>
     `${path}/${segment.name}: ${end} bytes, ${formatCount(groupCount, "group")}, ` +
@@ -83,7 +109,7 @@ function describeFinding(finding: Finding, { streams }: Survey): string {
   return `${segment.name} at offset ${offset}, ${end - offset} bytes: ${what}${whose}`;
 }
 
-function describeWays({ path }: Disk, { findings }: Survey): string[] {
+function describeWays({ path }: ReadableDisk, { findings }: Survey): string[] {
   const [first] = findings;
   return [
     "nothing was changed; these would change something, and keep what they take away beside it:",

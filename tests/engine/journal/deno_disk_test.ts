@@ -57,9 +57,8 @@ Deno.test("DenoDisk: a second opening fails, tells who has it, and the first one
   const use = new EngineUse(engine);
   await use.create("a");
   const error = assertThrows(() => directory.openDisk(), JournalError, `process ${Deno.pid}`);
-  assertEquals(error.trouble, "unusable");
+  assertEquals(error.trouble, "inUse");
   assertStringIncludes(error.message, directory.path);
-  assertStringIncludes(error.message, "--storage-directory");
   await use.publisher("a").store("still there");
   await engine.close();
   directory.openDisk().close();

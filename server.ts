@@ -38,6 +38,7 @@ import { Listener } from "./src/server/listener.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
 import type { SessionContext } from "./src/server/session_context.ts";
 import { ReceivingRoom } from "./src/server/receiving_room.ts";
+import { SendQueues } from "./src/server/send_queues.ts";
 import { SessionTable } from "./src/server/session_table.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/serve_options.ts";
 import type { Settings } from "./src/server/settings.ts";
@@ -167,7 +168,9 @@ class Server implements BrokerServer {
     this.#turn = context.turn;
     this.#traffic = clock.attach && new Traffic();
     this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
-    this.#listener = openListener(settings, log, (duplex, peer) => this.#open(duplex, peer));
+    this.#listener = openListener(settings, log, (duplex, peer, countQueued) => {
+      this.#open(duplex, peer, countQueued);
+    });
     this.#ticker = new Ticker({
       clock,
       tick: (now) => engine.tick(now),
@@ -238,8 +241,8 @@ class Server implements BrokerServer {
     return this.close();
   }
 
-  #open(duplex: Duplex, peer: string): void {
-    this.#sessions.open(this.#traffic?.watch(duplex) ?? duplex, peer);
+  #open(duplex: Duplex, peer: string, countQueued?: (now: number) => number | undefined): void {
+    this.#sessions.open(this.#traffic?.watch(duplex) ?? duplex, peer, countQueued);
   }
 
   /** Lets a clock that does not go by itself know whether there is something to wait for. */
@@ -396,9 +399,10 @@ function makeContext(
 function openListener(
   settings: Settings,
   log: Log,
-  open: (duplex: Duplex, peer: string) => void,
+  open: (duplex: Duplex, peer: string, countQueued: (now: number) => number | undefined) => void,
 ): Listener {
   const { host: hostname, port } = settings;
+  const queues = new SendQueues();
   try {
     return new Listener({
       hostname,
@@ -409,7 +413,8 @@ function openListener(
         // Who speaks JSON lines sends no heartbeats: that it is gone, only the system can find.
         connection.setKeepAlive(true);
         const { hostname, port } = connection.remoteAddr;
-        open(connection, `${hostname}:${port}`);
+        const ports = { local: connection.localAddr.port, remote: port };
+        open(connection, `${hostname}:${port}`, (now) => queues.find(ports, now));
       },
     });
   } catch (cause) {

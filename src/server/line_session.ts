@@ -40,6 +40,8 @@ export interface LineCaller {
   readonly link: Link;
   /** When it was opened, in milliseconds. */
   readonly openedAt: number;
+  /** How much of what was sent to it is not taken yet, where the system tells that. */
+  readonly countQueued?: ((now: number) => number | undefined) | undefined;
 }
 
 /** A character of a body can be six bytes of a line: `\u0041`. */
@@ -118,6 +120,7 @@ export class LineSession implements LinkOwner, LineHost {
       expects: () => this.#isReceiving && this.#lines.pendingBytes > 0,
       deadline: this.#caller.openedAt + handshakeTimeoutMs,
       onFault: (fault) => this.#giveUp(fault),
+      countQueued: this.#caller.countQueued,
     }, now());
     try {
       await this.#serve();

@@ -56,6 +56,8 @@ export interface SessionCaller {
   readonly peer: string;
   /** Takes the session's connection over if its first byte, which is read, begins a JSON line. */
   readonly handOver?: ((session: Session) => void) | undefined;
+  /** How much of what was sent to it is not taken yet, where the system tells that. */
+  readonly countQueued?: ((now: number) => number | undefined) | undefined;
 }
 
 /** How long an error frame may take to leave before the connection is closed, in milliseconds. */
@@ -79,6 +81,7 @@ export class Session implements LinkOwner, SessionHost {
   /** Its requests that wait for replies, and its replies. */
   readonly replies: SessionReplies = new SessionReplies(this);
   capabilities: readonly string[] = [];
+  readonly countQueued: SessionCaller["countQueued"];
   readonly #handOver: ((session: Session) => void) | undefined;
   #isHandedOver = false;
   readonly #requests: SessionRequests;
@@ -99,13 +102,14 @@ export class Session implements LinkOwner, SessionHost {
    * @param context What the broker's sessions share.
    */
   constructor(
-    { duplex, peer, handOver }: SessionCaller,
+    { duplex, peer, handOver, countQueued }: SessionCaller,
     number: number,
     context: SessionContext,
   ) {
     this.number = number;
     this.context = context;
     this.peer = peer;
+    this.countQueued = countQueued;
     this.openedAt = context.now();
     this.#handOver = handOver;
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
@@ -151,6 +155,7 @@ export class Session implements LinkOwner, SessionHost {
       deadline: this.openedAt + handshakeTimeoutMs,
       onFault: (fault) => this.#giveUp(fault),
       isDeaf: () => this.#gate.isDeaf,
+      countQueued: this.countQueued,
     }, this.openedAt);
     try {
       await this.#serve();
@@ -383,11 +388,8 @@ export class Session implements LinkOwner, SessionHost {
   /** What is said of deliveries of a follower that is closed changes nothing: they are not its any more. */
   #refuseLate({ follower, request }: TagFields): void {
     if (request === 0) return;
-    const error = new BrokerError(
-      "STALE_DELIVERY",
-      `Cannot find deliveries of follower ${follower}: it is closed`,
-    );
-    this.report(error, { follower, request });
+    const why = `Cannot find deliveries of follower ${follower}: it is closed`;
+    this.report(new BrokerError("STALE_DELIVERY", why), { follower, request });
   }
 
   /** Credit as far as the broker's limits allow. */

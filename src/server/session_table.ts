@@ -8,7 +8,7 @@ import { deadline } from "@std/async/deadline";
 import type { Duplex } from "../transport/duplex.ts";
 import type { Link } from "../transport/link.ts";
 import { LineSession } from "./line_session.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionCaller } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
 import { TurnedAway } from "./turned_away.ts";
 
@@ -45,7 +45,7 @@ export class SessionTable {
   }
 
   /** Opens a session on a connection, or turns it away when there are too many. */
-  open(duplex: Duplex, peer: string): void {
+  open(duplex: Duplex, peer: string, countQueued?: SessionCaller["countQueued"]): void {
     if (this.#sessions.size >= this.#connectionsMax) {
       const reason = `the broker has ${this.#connectionsMax} connections, the most allowed`;
       return this.#turnedAway.add(duplex, peer, reason);
@@ -53,7 +53,7 @@ export class SessionTable {
     const handOver = this.#context.jsonLines
       ? (session: Session) => this.#replace(session)
       : undefined;
-    const caller = { duplex, peer, handOver };
+    const caller = { duplex, peer, handOver, countQueued };
     const session = new Session(caller, ++this.#lastNumber, this.#context);
     this.#keep(session, session.run());
   }

@@ -31,6 +31,9 @@ interface Watched {
   readonly tellsProgress: boolean;
   readonly expects: () => boolean;
   readonly isDeaf: () => boolean;
+  readonly countQueued: (now: number) => number | undefined;
+  /** What the system had not sent when it was asked last, while something is stuck. */
+  queuedBytes: number | undefined;
   /** What was received when the other side was told of it last. */
   toldBytes: number;
   /** When it must be ready, if it is not yet. */
@@ -59,8 +62,9 @@ export class Heartbeat {
    *
    * @param link The link.
    * @param options Its limits, when it must be ready, what to do when it is to be given up,
-   * whether the other side wants to know that something was received, whether silence counts now, and
-   * whether we do not listen now, so that it cannot say what it has received.
+   * whether the other side wants to know that something was received, whether silence counts now,
+   * whether we do not listen now, so that it cannot say what it has received, and how much of what was
+   * sent it has not taken, where the system tells that.
    * @param now The time, in milliseconds.
    */
   watch(
@@ -71,12 +75,14 @@ export class Heartbeat {
       tellsProgress?: boolean;
       expects?: () => boolean;
       isDeaf?: () => boolean;
+      countQueued?: ((now: number) => number | undefined) | undefined;
       onFault: (fault: LinkFault) => void;
     },
     now: number,
   ): Watch {
     const { limits, onFault, deadline = Infinity } = options;
     const { tellsProgress = false, expects = () => true, isDeaf = () => false } = options;
+    const { countQueued = () => undefined } = options;
     const watched: Watched = {
       link,
       limits,
@@ -84,6 +90,8 @@ export class Heartbeat {
       tellsProgress,
       expects,
       isDeaf,
+      countQueued,
+      queuedBytes: undefined,
       toldBytes: link.receivedBytes,
       deadline,
       receivedAt: now,
@@ -129,6 +137,7 @@ export class Heartbeat {
       watched.isDeaf();
     if (isTaken) watched.stuckSince = undefined;
     else watched.stuckSince ??= now;
+    this.#lookIntoQueue(watched, now);
     if (!link.hasSent && link.outboundBytes === 0) link.writer.shrink();
     link.hasReceived = false;
     link.hasSent = false;
@@ -150,6 +159,17 @@ export class Heartbeat {
       link.sendHeartbeat();
       watched.sentAt = now;
     }
+  }
+
+  /** What is stuck for a while may be on its way all the same. */
+  #lookIntoQueue(watched: Watched, now: number): void {
+    const { stuckSince, limits, queuedBytes } = watched;
+    watched.queuedBytes = undefined;
+    if (stuckSince === undefined || now - stuckSince < limits.slowReaderTimeoutMs / 2) return;
+    watched.queuedBytes = watched.countQueued(now);
+    const isLess = queuedBytes !== undefined && watched.queuedBytes !== undefined &&
+      watched.queuedBytes < queuedBytes;
+    if (isLess) watched.stuckSince = now - limits.slowReaderTimeoutMs / 2;
   }
 
   #giveUp(watched: Watched, fault: LinkFault): void {

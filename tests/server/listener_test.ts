@@ -9,6 +9,8 @@ import { deadline } from "@std/async/deadline";
 import { connect } from "node:net";
 import { findConnectionLimit } from "../../src/server/connection_limit.ts";
 import { Listener } from "../../src/server/listener.ts";
+import { SendQueues } from "../../src/server/send_queues.ts";
+import { until } from "../support/broker.ts";
 import { Log } from "../../src/server/log.ts";
 
 const PATIENCE_MS = 20_000;
@@ -219,4 +221,32 @@ Deno.test("findConnectionLimit() is the setting, or less if there are few descri
   assertEquals(findConnectionLimit(1), 1);
   const limit = findConnectionLimit(Number.MAX_SAFE_INTEGER);
   assertEquals(findConnectionLimit(limit), limit);
+});
+
+Deno.test({
+  name: "SendQueues tells how much of what was sent is not taken yet",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    using port = Deno.listen({ hostname: HOST, port: 0 });
+    using reader = await Deno.connect({ hostname: HOST, port: port.addr.port });
+    using writer = await port.accept();
+    const queues = new SendQueues();
+    const ports = { local: writer.localAddr.port, remote: writer.remoteAddr.port };
+    assertEquals(queues.find(ports, 0), 0);
+    assertEquals(queues.find({ local: ports.local, remote: 1 }, 0), undefined);
+    const bytes = new Uint8Array(64 * 1024 * 1024);
+    const written = (async () => {
+      for (let sent = 0; sent < bytes.length;) sent += await writer.write(bytes.subarray(sent));
+    })();
+    let now = 0;
+    await until("the system takes no more", () => (queues.find(ports, ++now) ?? 0) > 100_000);
+    const before = queues.find(ports, now)!;
+    // At one time it is looked once.
+    assertEquals(queues.find(ports, now), before);
+    const buffer = new Uint8Array(1024 * 1024);
+    let taken = 0;
+    while (taken < bytes.length) taken += await deadline(reader.read(buffer), PATIENCE_MS) ?? 0;
+    await written;
+    await until("all is taken", () => queues.find(ports, ++now) === 0);
+  },
 });

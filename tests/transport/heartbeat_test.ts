@@ -162,6 +162,38 @@ Deno.test("Heartbeat does not blame a link for taking nothing while it cannot be
   link.close();
 });
 
+Deno.test("Heartbeat looks into the system's queue before it blames a link for taking nothing", () => {
+  const heartbeat = new Heartbeat();
+  const duplex = new PickyDuplex({ isHeld: true });
+  const link = new Link(duplex, { handleFrame: () => {} }, 1000);
+  const faults: LinkFault[] = [];
+  const onFault = (fault: LinkFault) => faults.push(fault);
+  let queued: number | undefined = 5000;
+  let askedCount = 0;
+  const countQueued = () => {
+    askedCount++;
+    return queued;
+  };
+  heartbeat.watch(link, { limits: LIMITS, onFault, countQueued }, 0);
+  const sweep = (now: number) => {
+    link.hasReceived = true;
+    heartbeat.sweep(now);
+  };
+  sweep(2);
+  link.writer.bytes(new Uint8Array(100));
+  sweep(4);
+  sweep(8);
+  assertEquals(askedCount, 0, "nothing is stuck for long yet");
+  for (let now = 10; now <= 200; now += 2) {
+    queued -= 1;
+    sweep(now);
+  }
+  assertEquals(faults, []);
+  for (let now = 202; now <= 206; now += 2) sweep(now);
+  assertEquals([faults, askedCount > 50], [["slow"], true]);
+  link.close();
+});
+
 Deno.test("Heartbeat tells how much was received, and does not answer heartbeats with it", () => {
   const heartbeat = new Heartbeat();
   const duplex = new PickyDuplex();

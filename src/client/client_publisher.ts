@@ -66,7 +66,8 @@ export class ClientPublisher implements Publisher, PublishingMember {
   /** What it cannot do if it cannot, for messages. */
   readonly #action: string;
   readonly #uplink: Uplink;
-  readonly #options: ResolvedPublisherOptions;
+  /** What limits how long calls may wait that say nothing of it, if anything does. */
+  readonly #limits: CallLimits | undefined;
   readonly #number: number;
   readonly #identity = crypto.randomUUID();
   readonly #line: WaitingLine;
@@ -93,7 +94,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     this.#uplink = uplink;
     this.bind = bind;
     this.#action = `Cannot publish to ${describeBind(bind)}`;
-    this.#options = options;
+    if (options.timeoutMs !== undefined) this.#limits = { timeoutMs: options.timeoutMs };
     this.#line = new WaitingLine(options.maxUnconfirmed);
     this.#timeouts = new CallTimeouts(uplink.clock);
     this.#number = uplink.nextNumber();
@@ -366,10 +367,10 @@ export class ClientPublisher implements Publisher, PublishingMember {
     if (timeoutMs !== undefined) this.#expireAfter(timeoutMs, confirmation, call);
   }
 
-  /** What limits how long a call may wait, if anything does. */
+  /** What limits how long a call may wait, if anything does: its own options, or the publisher's. */
   #limitsOf(options: CallLimits | undefined): CallLimits | undefined {
-    const timeoutMs = options?.timeoutMs ?? this.#options.timeoutMs;
-    const signal = options?.signal;
+    if (options === undefined) return this.#limits;
+    const { signal, timeoutMs = this.#limits?.timeoutMs } = options;
     return signal === undefined && timeoutMs === undefined ? undefined : { signal, timeoutMs };
   }
 

@@ -21,8 +21,8 @@ export class Confirmation<T> extends Promise<T> {
   readonly #resolve: (value: T | Promise<never>) => void;
   readonly #reject: (reason: unknown) => void;
   #isAwaited = false;
-  #outcome: "stored" | "refused" | "abandoned" | undefined;
-  #whenSettled: (() => void) | undefined;
+  /** What became of it, or what to do when that is known. One field, because there are so many. */
+  #state: "stored" | "refused" | "abandoned" | (() => void) | undefined;
 
   /** What `then` and `await` make of it are ordinary promises. */
   static override get [Symbol.species](): PromiseConstructor {
@@ -48,7 +48,7 @@ export class Confirmation<T> extends Promise<T> {
 
   /** Whether the call has been given up: what of it is not sent yet need not be. */
   get isAbandoned(): boolean {
-    return this.#outcome === "abandoned";
+    return this.#state === "abandoned";
   }
 
   override then<R = T, E = never>(
@@ -61,41 +61,39 @@ export class Confirmation<T> extends Promise<T> {
 
   /** It is stored. */
   resolve(value: T): void {
+    const before = this.#state;
     // A call that went into several batches may have been refused by one of them.
-    if (this.#outcome !== undefined) return;
-    this.#outcome = "stored";
+    if (typeof before === "string") return;
+    this.#state = "stored";
     this.#resolve(value);
-    if (this.#whenSettled !== undefined) this.#end();
+    before?.();
   }
 
   /** It is not stored. */
   refuse(error: Error): void {
-    if (this.#outcome !== undefined) return;
-    this.#outcome = "refused";
-    this.#fail(error);
+    this.#fail("refused", error);
   }
 
   /** It has waited long enough: whoever made the call has to hear of it. */
   expire(error: Error): void {
-    if (this.#outcome !== undefined) return;
-    this.#outcome = "abandoned";
-    this.#fail(error);
+    this.#fail("abandoned", error);
   }
 
   /** Whoever made the call has given it up: there is nothing to tell to anybody. */
   abandon(reason: unknown): void {
-    if (this.#outcome !== undefined) return;
-    this.#outcome = "abandoned";
+    const before = this.#state;
+    if (typeof before === "string") return;
+    this.#state = "abandoned";
     this.silence();
     this.#reject(reason);
-    this.#end();
+    before?.();
   }
 
   /** Does something as soon as the outcome is known; that is not waiting for it. */
   whenSettled(action: () => void): void {
-    if (this.#outcome !== undefined) return action();
-    const before = this.#whenSettled;
-    this.#whenSettled = before === undefined ? action : () => {
+    const before = this.#state;
+    if (typeof before === "string") return action();
+    this.#state = before === undefined ? action : () => {
       before();
       action();
     };
@@ -106,16 +104,14 @@ export class Confirmation<T> extends Promise<T> {
     super.then(undefined, ignore);
   }
 
-  #fail(error: Error): void {
+  #fail(state: "refused" | "abandoned", error: Error): void {
+    const before = this.#state;
+    if (typeof before === "string") return;
+    this.#state = state;
     this.#failures.note(this, error);
     if (this.#isAwaited) this.#resolve(traceCaller(error));
     else this.#reject(error);
-    this.#end();
-  }
-
-  #end(): void {
-    this.#whenSettled?.();
-    this.#whenSettled = undefined;
+    before?.();
   }
 }
 

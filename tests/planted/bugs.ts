@@ -76,8 +76,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "a call that has timed out is sent all the same",
     file: "src/client/confirmation.ts",
-    from: 'this.#outcome = "abandoned";\n    this.#fail(error);',
-    to: 'this.#outcome = "refused";\n    this.#fail(error);',
+    from: 'this.#fail("abandoned", error);',
+    to: 'this.#fail("refused", error);',
     found: tests("client/call_timeouts_test.ts"),
   },
   {

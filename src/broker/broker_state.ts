@@ -175,6 +175,7 @@ export class BrokerState {
     switch (piece.piece) {
       case "counters":
         this.#toldStream = undefined;
+        this.#restoration?.beginSnapshot();
         if (piece.clock !== undefined) this.#readClock(piece.clock);
         this.#nextStreamNumber = Math.max(this.#nextStreamNumber, piece.nextStreamNumber);
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.nextPublisherNumber);

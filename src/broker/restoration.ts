@@ -54,6 +54,12 @@ export class Restoration {
     this.#registry = registry;
   }
 
+  /** A snapshot begins: what the one before it has told does not count for it. */
+  beginSnapshot(): void {
+    this.#told = undefined;
+    this.#messageIds = { stream: 0, all: [] };
+  }
+
   /** Takes over message ids of a snapshot, and tells those that are meant. */
   restoreMessageIds(piece: MessageIdsPiece | SameIdsPiece): MessageIdsPiece["messageIds"] {
     if (piece.piece === "sameIds") {
@@ -73,6 +79,7 @@ export class Restoration {
   restorePiece(piece: PublisherPiece | GapsPiece | PlacesPiece | OutcomesPiece): void {
     if (piece.piece === "publisher") {
       this.#told = undefined;
+      this.#places = { storedIn: [], useCount: 0 };
       if (this.#records.has(piece.number)) return;
       this.#told = this.#add(piece.number, piece.identity);
       this.#told.restoreSequence(piece.lastSequence);

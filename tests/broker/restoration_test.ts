@@ -137,6 +137,27 @@ Deno.test("Restoration takes of a snapshot what it has not been told", () => {
   assertEquals(added!.lastSequence, 10);
 });
 
+Deno.test("Restoration gathers the message ids of one snapshot, and of one stream in it", () => {
+  const { restoration } = restorePublishers();
+  const tell = (stream: number, ...ids: readonly string[]) =>
+    restoration.restoreMessageIds({
+      piece: "messageIds",
+      stream,
+      messageIds: ids.map((messageId, index) => [messageId, index, 1000]),
+    });
+  const same = (stream: number, like: number) =>
+    restoration.restoreMessageIds({ piece: "sameIds", stream, like, shift: 10 });
+  const twice = [["a", 10, 1000], ["b", 11, 1000]];
+  for (let round = 0; round < 3; round++) {
+    restoration.beginSnapshot();
+    assertEquals(same(2, 1), []);
+    assertEquals(tell(1, "a", "b"), [["a", 0, 1000], ["b", 1, 1000]]);
+    assertEquals([same(2, 1), same(3, 1)], [twice, twice]);
+  }
+  tell(4, "c");
+  assertEquals([same(5, 1), same(5, 4)], [[], [["c", 10, 1000]]]);
+});
+
 Deno.test("Restoration: who ended and began anew is the one that began, in whatever order it is told", () => {
   const { registry, open, close, note, restorePublisher } = restorePublishers();
   // The snapshot knows what was decided; that it was so is written behind it.

@@ -70,6 +70,51 @@ Deno.test("every file with tests is an entry, or beside a suite that imports it"
   assertEquals([...entries].filter((path) => !files.has(path)), []);
 });
 
+/** A field of a class that is, or may be, a collection: what it is made with, or what it is said to be. */
+const MADE = /^(?:new (?:Map|Set|WeakMap|WeakSet|AgedMap|RareSet|Ring)\b|\[|NO_|NONE\b)/;
+const SAID = /\b(?:Map|Set|WeakMap|WeakSet|AgedMap|RareSet|Ring)<|\[\]/;
+const FIELD =
+  /^ {2}(?:(?:readonly|private|protected|static) )*(#?\w+)[?!]?(?::\s+((?:[^=\n]|=>)+?))?(?:\s*= ([^;]*))?;$/gm;
+
+/** The collections of a source's classes, as `Class.field`. */
+function findCollections(source: string): string[] {
+  const found: string[] = [];
+  for (const [, name, body = ""] of source.matchAll(/^(?:export )?class (\w+).*?\{\n(.*?)^\}/gms)) {
+    for (const [, field = "", type = "", init = ""] of body.matchAll(FIELD)) {
+      const isSaid = field.startsWith("#") && SAID.test(type) && !/^readonly |^Readonly/.test(type);
+      if (MADE.test(init) || (isSaid && init === "")) found.push(`${name}.${field}`);
+    }
+  }
+  return found;
+}
+
+Deno.test("each collection of broker and client has a line in docs/limits.md, and each line one", async () => {
+  const text = await Deno.readTextFile(new URL("docs/limits.md", ROOT));
+  const told = [...text.matchAll(/^\| `(\w+\.#?\w+)`/gm)].map(([, name]) => name!);
+  const sources = await readPackage();
+  const found = [...sources.values()].flatMap(findCollections);
+  assertGreater(found.length, 100);
+  assertEquals(found.filter((name) => !told.includes(name)), [], "not told of in docs/limits.md");
+  assertEquals(told.filter((name) => !found.includes(name)), [], "told of, and not there");
+});
+
+Deno.test("collections are found in all ways in which they are made", () => {
+  const lines = [
+    "export class A<T> extends B {",
+    "  readonly #made = new Map<string, T>();",
+    "  said: Set<T> = new Set();",
+    "  #later: AgedMap<string, T> | undefined;",
+    "  #calls: (() => void)[] = [];",
+    "  #broken:",
+    "    readonly T[] = [];",
+    "  readonly #given: readonly T[];",
+    "  readonly #number = 1;",
+    "}",
+  ];
+  const found = findCollections(lines.join("\n") + "\n");
+  assertEquals(found, ["A.#made", "A.said", "A.#later", "A.#calls", "A.#broken"]);
+});
+
 /** A module with a module doc. */
 function documented(code: string): string {
   return `/**\n * A module.\n *\n * @module\n */\n\n${code}\n`;

@@ -150,8 +150,8 @@ class Churn {
 const KEPT: Readonly<Record<string, number>> = {
   "SessionStreams.#numbers": 160,
   "Uplink.#streams": 160,
-  "Committer.#spare": 2,
-  "objects of Group": 3,
+  "Committer.#spare": 8,
+  "objects of Group": 10,
   "Router.#idle": 64,
   "Router.#selections": 64,
   "objects of Selection": 64,

@@ -19,6 +19,7 @@ import {
   UsageError,
 } from "./journal_command.ts";
 import { Log } from "./log.ts";
+import { explainMissingPermission, nameMissingFlag } from "./permission.ts";
 import { helpText, loadSettings, type Settings, SettingsError } from "./settings.ts";
 
 /** How the process ends; the table is in the module's description. */
@@ -134,8 +135,13 @@ function surviveFaults(log: Log): void {
 
 /** Tells in a line why the broker could not start. */
 function explainFailure(error: unknown, log: Log): number {
+  const missing = explainMissingPermission(error);
+  if (missing !== undefined) {
+    log.error(`Cannot start: ${missing}`);
+    return ExitCode.notStarted;
+  }
   if (error instanceof SettingsError) {
-    for (const mistake of error.mistakes) log.error(mistake);
+    for (const mistake of error.mistakes) log.error(nameMissingFlag(mistake));
     return 2;
   }
   if (error instanceof StartError) {
@@ -162,7 +168,7 @@ export class StartError extends Error {
    * @param options The `cause`, and the exit code if it is another one than 2.
    */
   constructor(message: string, options: ErrorOptions & { exitCode?: number } = {}) {
-    super(message, options);
+    super(nameMissingFlag(message), options);
     this.name = "StartError";
     this.exitCode = options.exitCode ?? ExitCode.notStarted;
   }

@@ -71,7 +71,14 @@ export class DenoDisk implements Disk {
   static open(path: string): DenoDisk {
     try {
       createDirectory(path);
-      return new DenoDisk(path, takeLock(path));
+      const disk = new DenoDisk(path, takeLock(path));
+      try {
+        disk.measureFree();
+      } catch (error) {
+        disk.close();
+        throw error;
+      }
+      return disk;
     } catch (cause) {
       if (cause instanceof JournalError) throw cause;
       throw new JournalError("unusable", `Cannot use ${path}: ${describe(cause)}`, { cause });
@@ -123,7 +130,9 @@ export class DenoDisk implements Disk {
     try {
       const { bavail, bsize } = statfsSync(this.path);
       return bavail * bsize;
-    } catch {
+    } catch (error) {
+      // A full disk that is noticed too late is worse than a broker that does not start.
+      if (error instanceof Deno.errors.NotCapable) throw error;
       return undefined;
     }
   }
@@ -358,8 +367,19 @@ function createDirectory(path: string): void {
   if (lstat(path) !== undefined) return;
   Deno.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
   if (Deno.build.os === "windows") return;
-  using parent = Deno.openSync(`${path}/..`, { read: true });
-  parent.syncSync();
+  try {
+    using parent = Deno.openSync(`${path}/..`, { read: true });
+    parent.syncSync();
+  } catch (cause) {
+    Deno.removeSync(path);
+    if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
+    throw new JournalError(
+      "unusable",
+      `Cannot create ${path}: that needs to be allowed to read the directory above it; ` +
+        "create it yourself, or add --allow-read for that one",
+      { cause },
+    );
+  }
 }
 
 function takeLock(path: string): Deno.FsFile {

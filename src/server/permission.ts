@@ -1,0 +1,28 @@
+/**
+ * What Deno says when a program may not do something, as a line that names the flag to add.
+ *
+ * @module
+ */
+
+/** What Deno says; the words in front of it are kept. */
+const REFUSAL = /Requires (\w+) access to "([^"]*)", run again with the --allow-\w+ flag/;
+
+/** Of the environment only variables of these names are read. */
+const VARIABLES = "SIMPLEMQ_*";
+
+/**
+ * Names the flag to add in a text that says that something is not allowed; other texts stay as they are.
+ *
+ * @param text What went wrong.
+ */
+export function nameMissingFlag(text: string): string {
+  return text.replace(REFUSAL, (_, kind: string, what: string) => {
+    const value = kind === "env" ? VARIABLES : what;
+    return `${kind} access to "${what}" is not allowed; add --allow-${kind}=${value}`;
+  });
+}
+
+/** Tells which flag is missing, if that is why something has failed. */
+export function explainMissingPermission(error: unknown): string | undefined {
+  return error instanceof Deno.errors.NotCapable ? nameMissingFlag(error.message) : undefined;
+}

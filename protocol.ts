@@ -110,11 +110,12 @@
  *                       │ 10 message id: u8 length, text │ 20 story: u16 length, JSON
  * ```
  *
- * Texts in properties and headers are UTF-8; anything else is a `BAD_FRAME`. With flag 02, the first time is a span from the moment at which the broker gets the message; with
- * flag 08, the second one is a span from the moment at which the message may be delivered. The
- * broker puts times in the place of both. An expiry can only be said as a span. A message with a
- * message id is the only one of its batch. Of messages with the same key one is delivered at a time,
- * in their order; of what is ready, the highest priority first. A story ({@linkcode DeadLetter}) is written by the broker.
+ * Texts in properties and headers are UTF-8; anything else is a `BAD_FRAME`. With flag 02, the first
+ * time is a span from the moment at which the broker gets the message; with flag 08, the second one is
+ * a span from the moment at which the message may be delivered. The broker puts times in the place of
+ * both. An expiry can only be said as a span. A message with a message id is the only one of its batch.
+ * Of messages with the same key one is delivered at a time, in their order; of what is ready, the
+ * highest priority first. A story ({@linkcode DeadLetter}) is written by the broker.
  *
  * ## Publishing
  *
@@ -126,6 +127,11 @@
  * is confirmed with its old ids, and the repetition 2; a message of which the stream remembers the
  * message id is confirmed with the ids of the first one, and the repetition 1; everything else with 0. `settled` tells the broker which outcomes it may
  * forget: those of all messages below that number.
+ *
+ * What is wrong with a batch (`MESSAGE_TOO_LARGE`, `HEADERS_TOO_LARGE`) is told only of one that the
+ * broker has not seen under its number. So a client whose broker has lower limits after a restart can
+ * ask for what it may not send again: by a batch of the same number and count, of one entry with too
+ * large headers.
  *
  * A publisher whose connection is lost is remembered for ten minutes, and a hundred thousand of them
  * at a time. One that opens itself again says up to which number it has sent messages that may have no

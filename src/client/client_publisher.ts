@@ -186,7 +186,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    const drainMs = resolveDrainTime(options);
+    const drainMs = resolveDrainTime({ drainMs: this.#uplink.drainMs, ...options });
     const isAgain = this.#closeCall !== undefined;
     this.#closeCall ??= this.#finishAll();
     const limit = this.#limitClosing(drainMs, options.signal);

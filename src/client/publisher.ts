@@ -77,11 +77,13 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
    * while {@linkcode Publisher.flush} or {@linkcode Publisher.close} waits, that one rejects with what
    * failed; otherwise it is an unhandled rejection, which ends the process unless something handles it.
    *
-   * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value.
-   * @param options Headers, when and until when to deliver it, an id by which a repetition is
+   * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value. A string
+   * that UTF-8 cannot express, with half a surrogate pair, is sent as JSON and comes back as it was.
+   * @param options How long to wait, headers, when and until when to deliver it, an id by which a repetition is
    * recognised, a signal to stop waiting.
    * @returns What was stored, once the broker has confirmed it.
-   * @throws {TypeError} If JSON cannot express the body, or an option is of a wrong type.
+   * @throws {TypeError} If JSON cannot express the body, or would change something in it (`NaN`, a
+   * `Map`, a function); if there is no such option, or it is of a wrong type.
    * @throws {RangeError} If body or headers are over the broker's limits, or an option is not allowed;
    * nothing was sent.
    * @throws {BrokerError} `STREAM_NOT_FOUND`, `NO_MATCHING_STREAM`, `BAD_PATTERN`, `MEMORY_FULL`,

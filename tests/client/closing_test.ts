@@ -442,6 +442,22 @@ Deno.test("every message of a publisher settles whatever its signal does, and al
   }
 });
 
+Deno.test("the drain time of a connection is that of its publishers, too", async () => {
+  await using broker = await startBroker();
+  const connection = await connect({ port: broker.port, drainMs: 20 });
+  await connection.cursor().createStream("small", { maxMessages: 1 });
+  const publisher = connection.publisher("small", { whenFull: "wait" });
+  await publisher.sendMessage("first");
+  const other = connection.publisher("small", { whenFull: "wait" });
+  const [own, others] = [publisher, other].map((one) =>
+    assertRejects(() => one.sendMessage("waits"), ConnectionClosedError, "for 20 ms")
+  );
+  await deadline(publisher.close(), PATIENCE_MS);
+  await own;
+  await deadline(connection.close(), PATIENCE_MS);
+  await others;
+});
+
 Deno.test("requests of a publisher that is closed in a hurry fail with it", async () => {
   await using broker = await startBroker();
   await using connection = await broker.connect();

@@ -148,6 +148,18 @@ for (
       "BAD_REQUEST",
       "1 to 128 characters, found 129",
     ],
+    [
+      "a follower with half a surrogate pair in its name",
+      giveMeLine("a", "\ud83c"),
+      "BAD_REQUEST",
+      "half a surrogate pair at index 0",
+    ],
+    [
+      "a pattern with half a surrogate pair",
+      giveMeLine({ source: "a\udf89" } as RegExp),
+      "BAD_PATTERN",
+      "half a surrogate pair at index 1",
+    ],
     ["a bad name to follow", giveMeLine("a b"), "BAD_STREAM_NAME", "a b"],
     ["a pattern that is none", giveMeLine({ source: "(" } as RegExp), "BAD_PATTERN", "("],
     ["an id that is a text", ackLine("a", "1"), "BAD_REQUEST", 'a whole number, found "1"'],

@@ -104,6 +104,11 @@ export class LineSession implements LinkOwner, LineHost {
   }
 
   get isFull(): boolean {
+    return this.link.isCut || this.#isBehind;
+  }
+
+  /** Whether more waits for the client than should. */
+  get #isBehind(): boolean {
     if (this.#isOver || this.#stopping !== undefined) return true;
     const isFull = this.link.outboundBytes >= this.#context.outboundBytesMax;
     if (isFull) this.#wasFull = true;
@@ -179,7 +184,7 @@ export class LineSession implements LinkOwner, LineHost {
 
   /** Whether nothing is in the way of the next line. */
   get #mayRead(): boolean {
-    return !this.isFull && !this.#publishers.isFull && !this.#context.budget.isSpent;
+    return !this.#isBehind && !this.#publishers.isFull && !this.#context.budget.isSpent;
   }
 
   /** Reads lines until the client has said its last one. */

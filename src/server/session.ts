@@ -141,7 +141,7 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   get isFull(): boolean {
-    if (this.isOver) return true;
+    if (this.isOver || this.link.isCut) return true;
     const isFull = this.link.outboundBytes >= this.context.outboundBytesMax;
     if (isFull) this.#wasFull = true;
     return isFull;

@@ -57,6 +57,7 @@ export class Link {
   /** Set from the first write of a turn to its end. */
   #turn: ReturnType<typeof setImmediate> | undefined;
   #isClosed = false;
+  #isCut = false;
   /** What the other side has said that it has received. */
   #takenBytes = 0;
   #fault: unknown;
@@ -76,6 +77,14 @@ export class Link {
   /** Whether the link has been closed from this side. */
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /**
+   * Whether nothing that is written arrives any more. What the other side said before it went away
+   * is still read, and then the link ends.
+   */
+  get isCut(): boolean {
+    return this.#isCut;
   }
 
   /** The bytes that wait to be accepted by the connection. */
@@ -100,6 +109,7 @@ export class Link {
 
   /** Sends what was written: at once, or when this turn is over if it has seen a write already. */
   flush(): void {
+    if (this.#isCut) return this.#drop();
     if (!this.isReady || this.#isClosed) return;
     this.#isAnnounced = true;
     queueMicrotask(() => this.#isAnnounced && this.#sendAll());
@@ -110,6 +120,7 @@ export class Link {
    * write. What the system takes at once is out of this process's hands then.
    */
   flushNow(): void {
+    if (this.#isCut) return this.#drop();
     if (this.#isSending || this.#isClosed || this.writer.length === 0) return;
     this.#sendAll();
   }
@@ -199,7 +210,7 @@ export class Link {
 
   /** Resolves when all that was written has been accepted, or never will be. */
   drain(): Promise<void> {
-    if (this.#isClosed || this.outboundBytes === 0) return Promise.resolve();
+    if (this.#isClosed || this.#isCut || this.outboundBytes === 0) return Promise.resolve();
     this.#drained ??= Promise.withResolvers();
     this.flush();
     return this.#drained.promise;
@@ -238,14 +249,28 @@ export class Link {
     try {
       await this.#send(this.writer.take());
     } catch (error) {
-      // The reader learns of it: `run` ends, or throws what is not just the end of a connection.
-      if (!isConnectionEnd(error)) this.#fault = error;
-      this.close();
+      // The reader learns of it: `run` reads to the end, or throws what is not just an end.
+      if (isConnectionEnd(error)) this.#cut();
+      else {
+        this.#fault = error;
+        this.close();
+      }
     } finally {
       this.#isSending = false;
     }
     if (this.writer.length === 0) this.#resolveDrained();
     if (this.isReady) this.#goOn();
+  }
+
+  /** Nobody takes what is written any more. */
+  #cut(): void {
+    this.#isCut = true;
+    this.#sendingBytes = 0;
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.writer.recycle(this.writer.take());
   }
 
   #endTurn(): void {

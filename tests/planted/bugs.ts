@@ -649,4 +649,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     to: "sentMs: 0 };",
     found: tests("client/outgoing_batch_test.ts"),
   },
+  {
+    what: "what a client said last is not heard if something was being written to it",
+    file: "src/transport/link.ts",
+    from: "if (isConnectionEnd(error)) this.#cut();",
+    to: "if (isConnectionEnd(error)) this.close();",
+    found: tests("transport/link_test.ts"),
+  },
 ];

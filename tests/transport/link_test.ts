@@ -59,9 +59,7 @@ function writeNumber(link: Link, number: number, moreBytes = 0): void {
 }
 
 /** A frame with a number, as bytes. */
-function numberFrame(number: number): Uint8Array {
-  return frameOf(FrameType.credit, ...u32(number));
-}
+const numberFrame = (number: number) => frameOf(FrameType.credit, ...u32(number));
 
 /** The numbers in frames, after a look at what is behind them. */
 function numbersIn(bytes: readonly number[]): number[] {
@@ -397,17 +395,23 @@ for (
     const reading = new PickyDuplex();
     reading.end(error);
     await linkOn(reading).link.run();
-
+    // What it said before that is still heard.
     const duplex = new PickyDuplex({ isHeld: true });
-    const { link } = linkOn(duplex);
+    const { link, owner } = linkOn(duplex);
     const running = link.run();
     writeNumber(link, 1);
     const draining = link.drain();
     await turn();
     duplex.fail(error);
-    await running;
     await draining;
-    assertEquals([link.isClosed, duplex.isClosed], [true, true]);
+    writeNumber(link, 2, 100);
+    link.flush();
+    await link.drain();
+    assertEquals([link.isCut, link.outboundBytes], [true, 0]);
+    duplex.send(numberFrame(7));
+    duplex.end(error);
+    await running;
+    assertEquals([owner.numbers, duplex.writeCount, link.isClosed], [[7], 1, false]);
   });
 }
 

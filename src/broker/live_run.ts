@@ -63,24 +63,42 @@ function findStaying({ backlog, leaving }: Stream, segment: Segment): IdRange[] 
   return runs.flatMap((run) => subtractRanges(run, going));
 }
 
-/** Gathers what was written about a stream's messages, so that it can be told of any of them. */
+/** Makes a function that tells what was written about some of a stream's messages, as it is now. */
 function gatherFacts(
   stream: Stream,
   followers: Iterable<Follower>,
 ): (range: IdRange) => LiveFact[] {
-  const { number, failures, delayed, expiries } = stream;
-  const returned = stream.listReturned().sort(byFirstId);
+  const { number, delayed, expiries } = stream;
   const pending = listPending(stream, followers);
-  const failed = [...failures].sort(([one], [other]) => one - other);
-  const held = failed.length === 0 ? [] : delayed.find(0, Infinity);
   const expiring = expiries.size === 0 ? [] : expiries.list()
     .filter(({ note }) => note === SET_BY_STREAM).sort(byFirstId);
-  return (range) => [
-    ...[...returned, ...pending].flatMap((run) => listAttempted(number, run, range)),
-    ...listFailed(number, { failed, held, returned, pending }, range),
-    ...listExpiries(stream, expiring, range),
-    ...listOverdue(stream, range),
-  ];
+  return (range) => {
+    const endId = range.firstId + range.count;
+    const returned = stream.listReturned(range.firstId, endId).sort(byFirstId);
+    const failed = findFailures(stream, range);
+    const held = failed.length === 0 ? [] : delayed.find(range.firstId, endId);
+    return [
+      ...[...returned, ...pending].flatMap((run) => listAttempted(number, run, range)),
+      ...listFailed(number, { failed, held, returned, pending }),
+      ...listExpiries(stream, expiring, range),
+      ...listOverdue(stream, range),
+    ];
+  };
+}
+
+/** What went wrong with some messages, by id: of a whole stream there may be very much. */
+function findFailures({ failures }: Stream, { firstId, count }: IdRange): [number, Failure][] {
+  const endId = firstId + count;
+  if (failures.size < count) {
+    return [...failures].filter(([id]) => id >= firstId && id < endId)
+      .sort(([one], [other]) => one - other);
+  }
+  const found: [number, Failure][] = [];
+  for (let id = firstId; id < endId; id++) {
+    const failure = failures.get(id);
+    if (failure !== undefined) found.push([id, failure]);
+  }
+  return found;
 }
 
 /** How often messages that followers hold were worked on, as it is written down. */
@@ -122,13 +140,10 @@ interface KnownFailures {
 function listFailed(
   number: number,
   { failed, held, returned, pending }: KnownFailures,
-  { firstId, count }: IdRange,
 ): Failed[] {
   const found: Failed[] = [];
-  for (let index = findIndex(failed, firstId); index < failed.length; index++) {
-    const [id, known] = failed[index]!;
+  for (const [id, known] of failed) {
     const failure = withReasons(known, known.reasons);
-    if (id >= firstId + count) break;
     const hold = findRange(held, id);
     const last = findRange(returned, id) ??
       pending.findLast((run) => id >= run.firstId && id < run.firstId + run.count);
@@ -161,16 +176,4 @@ function listOverdue({ number, overdue }: Stream, { firstId, count }: IdRange): 
     found.push({ type: "expirySet", number, firstId: id, count: 1, at: 0 });
   }
   return found;
-}
-
-/** The index of the first of some failures from an id on. */
-function findIndex(failed: KnownFailures["failed"], id: number): number {
-  let low = 0;
-  let high = failed.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (failed[middle]![0] < id) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

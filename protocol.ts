@@ -17,7 +17,9 @@
  * The first frame of a client is `hello`, the first of the broker `welcome` (or `error`). Before
  * the handshake is complete a client may send 8 KiB and no second frame, and has 5 seconds. The
  * `welcome` tells the limits and the heartbeat: a side that has sent nothing for `heartbeatMs` sends
- * a `heartbeat`; a side that has received nothing for `heartbeatTimeoutMs` closes the connection.
+ * a `heartbeat`; a side that has received nothing for `heartbeatTimeoutMs` closes the connection. Of
+ * a client that holds messages, the broker takes them back then (`revoke`), and leaves it the
+ * connection for ten times as long: what it acknowledges yet counts if nobody else has it.
  *
  * `hello` and `welcome` name capabilities: what a side can do beyond the first version of the
  * protocol. The broker answers with those that it shares, and only they are in force.

@@ -63,6 +63,8 @@ export class ClientFollower
   /** Set while the event loop has its turn before the next message is handed out. */
   #turn: Promise<void> | undefined;
   readonly #begins: BeginWatch;
+  /** Whether those who wait are about to be served. */
+  #isServing = false;
   /** Nobody asks for messages, or the handler is slow: what comes is given back. */
   #isPaused = true;
   /** What the broker was told last. */
@@ -217,8 +219,14 @@ export class ClientFollower
       { firstTag, firstId, count },
       batch,
     );
-    this.#serveWaiters();
-    if (this.#fetched.count > 0) this.#watchHandler();
+    if (this.#isServing) return;
+    this.#isServing = true;
+    // What has come together is looked at first: some of it may be taken back already.
+    queueMicrotask(() => {
+      this.#isServing = false;
+      this.#serveWaiters();
+      if (this.#fetched.count > 0) this.#watchHandler();
+    });
   }
 
   handleRevocation({ ranges, reason }: VerdictFields): void {

@@ -25,7 +25,7 @@ import {
 } from "../../protocol.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { Duplex } from "../transport/duplex.ts";
-import type { LinkFault, Watch } from "../transport/heartbeat.ts";
+import type { LinkFault } from "../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../transport/link.ts";
 import {
   checkMagic,
@@ -45,6 +45,7 @@ import { SessionReplies } from "./session_replies.ts";
 import { SessionRequests } from "./session_requests.ts";
 import { SessionStreams } from "./session_streams.ts";
 import { SessionPublisher } from "./session_publisher.ts";
+import { SessionWatch } from "./session_watch.ts";
 import type { WaitingReplies } from "./waiting_replies.ts";
 import { SLICE_STEPS } from "./work_turn.ts";
 
@@ -90,7 +91,7 @@ export class Session implements LinkOwner, SessionHost {
   #place: Place | undefined;
   readonly #streams: SessionStreams;
   #client: string | undefined;
-  #watch: Watch | undefined;
+  readonly #watch: SessionWatch;
   #hasSaidGoodbye = false;
   /** Set once the client is being told why the session ends. */
   #ending: Promise<void> | undefined;
@@ -115,6 +116,10 @@ export class Session implements LinkOwner, SessionHost {
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
     this.#streams = new SessionStreams(context.engine, this.link.writer);
     this.#requests = new SessionRequests(this, context);
+    this.#watch = new SessionWatch(this, {
+      isDeaf: () => this.#gate.isDeaf,
+      onFault: (fault) => this.#giveUp(fault),
+    });
     this.#gate = new ReadingGate({
       link: this.link,
       budget: context.budget,
@@ -149,14 +154,7 @@ export class Session implements LinkOwner, SessionHost {
 
   /** Serves the client until it leaves or has to. */
   async run(): Promise<void> {
-    const { heartbeat, heartbeatLimits, handshakeTimeoutMs } = this.context;
-    this.#watch = heartbeat.watch(this.link, {
-      limits: heartbeatLimits,
-      deadline: this.openedAt + handshakeTimeoutMs,
-      onFault: (fault) => this.#giveUp(fault),
-      isDeaf: () => this.#gate.isDeaf,
-      countQueued: this.countQueued,
-    }, this.openedAt);
+    this.#watch.begin(this.openedAt, this.openedAt + this.context.handshakeTimeoutMs);
     try {
       await this.#serve();
     } catch (error) {
@@ -411,7 +409,7 @@ export class Session implements LinkOwner, SessionHost {
     if (first === undefined) return;
     if (first[0] === FIRST_BYTE_OF_LINES && this.#handOver !== undefined && !this.isOver) {
       this.#isHandedOver = true;
-      this.#watch?.end();
+      this.#watch.end();
       return this.#handOver(this);
     }
     const rest = await this.link.readPreface(MAGIC.length - 1);
@@ -428,7 +426,7 @@ export class Session implements LinkOwner, SessionHost {
     writeControlFrame(this.link.writer, "welcome", welcome);
     this.link.flush();
     frame.raiseLimit(this.context.limits.frameBytes);
-    this.#watch?.noteReady();
+    this.#watch.noteReady();
     this.context.log.info("session opened", {
       session: this.number,
       client,
@@ -438,13 +436,13 @@ export class Session implements LinkOwner, SessionHost {
 
   #giveUp(fault: LinkFault): void {
     if (fault === "late") return void this.endWith(explainLate(this.context.handshakeTimeoutMs));
-    this.#logEnd(explainFault(fault));
     // A client that is silent or does not read cannot be told; its connection just ends.
+    this.#logEnd(explainFault(fault));
     this.link.close();
   }
 
   async #end(error: BrokerError): Promise<void> {
-    this.#watch?.end();
+    this.#watch.end();
     this.#logEnd(error);
     if (this.link.isClosed) return;
     const { code, message } = error;
@@ -455,7 +453,7 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   async #leave(): Promise<void> {
-    this.#watch?.end();
+    this.#watch.end();
     this.link.close();
     await this.#closeMembers((publisher) => publisher.lose());
     if (this.#client === undefined) return;

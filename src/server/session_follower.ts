@@ -86,6 +86,11 @@ export class SessionFollower implements FollowerSink {
     this.#follower?.resume();
   }
 
+  /** Takes back what it holds, since nothing is heard; returns how much it may acknowledge yet. */
+  silence(): number {
+    return this.#follower?.silence() ?? 0;
+  }
+
   /** Ends it: what it holds is ready again. Without `lastTag`, it is lost. */
   close(lastTag?: number): void {
     this.#follower?.close(lastTag);

@@ -66,3 +66,14 @@ for (const prefetch of ["20", "auto"]) {
     assertEquals([ready, pending], [0, 0]);
   });
 }
+
+Deno.test("a handler that computes for longer than the heartbeat allows does its work once", async () => {
+  await using broker = await startBroker({ heartbeatMs: 50, heartbeatTimeoutMs: 200 });
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  await cursor.createStream("work", { maxDeliveries: 2 });
+  await connection.publisher("work").sendMessages([500, 500, 500, "end"]);
+  const counts = await work(broker, "2");
+  assertEquals([...counts], [["1 500", 1], ["2 500", 1], ["3 500", 1], ["4 end", 1]]);
+  assertEquals((await cursor.getStreams()).map(({ name, ready }) => [name, ready]), [["work", 0]]);
+});

@@ -465,10 +465,10 @@ export class Model {
       const { firstTag, count } = range;
       const end = firstTag + count;
       const held = follower.held.filter(({ tag }) => tag >= firstTag && tag < end);
+      held.forEach(act);
       if (held.length < count && held.length + settleOther(range) < count) {
         code ??= end > follower.nextTag ? "UNKNOWN_DELIVERY" : "STALE_DELIVERY";
       }
-      held.forEach(act);
     }
     // Only now: what became the oldest for a moment, and was taken itself, is not worked on.
     this.#noteOldest(follower);
@@ -497,6 +497,12 @@ export class Model {
     for (const { stream, message, isLoss } of meant) {
       if (this.streams.get(stream.name) !== stream || !stream.messages.includes(message)) continue;
       if (message.holder === undefined) {
+        forget(stream, message);
+        settledCount++;
+      } else if (message.holder === follower) {
+        const again = follower.held.find((delivery) => delivery.message === message)!;
+        follower.revoked.push(again.tag);
+        this.#remove(follower, again);
         forget(stream, message);
         settledCount++;
       } else if (isLoss && message.attempts > 0) {

@@ -436,6 +436,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("server/ticker_test.ts"),
   },
   {
+    what: "a silent client keeps what it holds as long as its connection is kept",
+    file: "src/broker/returns.ts",
+    from: "    const lost = this.#lose(follower, now);\n    if (lost.length === 0)",
+    to: "    const lost: PendingRun[] = [];\n    if (lost.length === 0)",
+    found: tests("engine/memory_test.ts", "server/session_table_test.ts"),
+  },
+  {
     what: "a message that kills its followers comes back at once each time",
     file: "src/broker/returns.ts",
     from: "const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];",

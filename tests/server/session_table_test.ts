@@ -10,7 +10,7 @@ import { BrokerError, FrameType, MAGIC, MEMBERS_MAX, type StreamInfo } from "../
 import type { Duplex } from "../../src/transport/duplex.ts";
 import { turn, until } from "../support/broker.ts";
 import { engineWith, WithholdingEngine } from "../support/engines.ts";
-import { bindOf, helloBytes } from "../support/raw_client.ts";
+import { bindOf, helloBytes, type RawClient } from "../support/raw_client.ts";
 import { HEARTBEAT, Sessions } from "../support/sessions.ts";
 
 // How many.
@@ -179,22 +179,66 @@ Deno.test("a handshake that comes while its lateness is told changes nothing", a
   await until("it is over", () => sessions.table.count === 0);
 });
 
-Deno.test("a silent client is given up, and what it holds is ready again", async () => {
+/** A client that holds two messages, and says nothing more. */
+async function fallSilent(sessions: Sessions): Promise<RawClient> {
+  const silent = await sessions.open("silent");
+  await silent.ask("createStream", "a");
+  await silent.openPublisher(1, "a");
+  await silent.publish(1, 1, ["held", "held, too"]);
+  await silent.openFollower(1, "a");
+  await until("it holds them", async () => (await sessions.engine.getStream("a")).pending === 2);
+  sessions.passTime(1);
+  return silent;
+}
+
+Deno.test("what a silent client holds is ready again, and the client is given up if it stays silent", async () => {
+  await using sessions = new Sessions();
+  await using _silent = await fallSilent(sessions);
+  sessions.passTime(HEARTBEAT.heartbeatTimeoutMs - 1);
+  assertEquals((await sessions.engine.getStream("a")).pending, 2);
+  sessions.passTime(1);
+  const { ready, pending } = await sessions.engine.getStream("a");
+  assertEquals({ ready, pending }, { ready: 2, pending: 0 });
+  for (let round = 2; round < 10; round++) sessions.passTime(HEARTBEAT.heartbeatTimeoutMs);
+  await turn();
+  assertEquals(sessions.table.count, 1);
+  sessions.passTime(HEARTBEAT.heartbeatTimeoutMs);
+  await until("it is given up", () => sessions.table.count === 0);
+  assert(sessions.lines.some((line) => line.includes("code=HEARTBEAT_LOST")));
+});
+
+Deno.test("a silent client that holds nothing is given up at once", async () => {
   await using sessions = new Sessions();
   await using silent = await sessions.open("silent");
   await silent.ask("createStream", "a");
-  await silent.openPublisher(1, "a");
-  await silent.publish(1, 1, ["held"]);
   await silent.openFollower(1, "a");
-  await until("it holds something", async () => (await sessions.engine.getStream("a")).pending > 0);
+  await silent.ask("getStreams");
   sessions.passTime(1);
-  sessions.passTime(HEARTBEAT.heartbeatTimeoutMs - 1);
-  assertEquals(sessions.table.count, 1);
-  sessions.passTime(1);
+  sessions.passTime(HEARTBEAT.heartbeatTimeoutMs);
   await until("it is given up", () => sessions.table.count === 0);
-  const { ready, pending } = await sessions.engine.getStream("a");
-  assertEquals({ ready, pending }, { ready: 1, pending: 0 });
-  assert(sessions.lines.some((line) => line.includes("code=HEARTBEAT_LOST")));
+});
+
+Deno.test("a client that was silent and is done with its work says so in time for nobody else", async () => {
+  await using sessions = new Sessions();
+  await using silent = await fallSilent(sessions);
+  for (let round = 0; round < 20; round++) {
+    sessions.passTime(HEARTBEAT.heartbeatTimeoutMs);
+    // It has a turn of its event loop now and then.
+    if (round % 4 !== 3) continue;
+    const { receivedBytes } = sessions.table;
+    await silent.sendFrame(FrameType.heartbeat);
+    await until("it is heard", () => sessions.table.receivedBytes > receivedBytes);
+    sessions.passTime(1);
+  }
+  assertEquals(sessions.table.count, 1);
+  await silent.sendTags("ack", 1, [[1, 2]], 7);
+  for (;;) {
+    const frame = await silent.next();
+    if (frame?.name === "response" && frame.content.request === 7) break;
+    assert(frame !== undefined && frame.name !== "error");
+  }
+  const { ready, pending, delayed } = await sessions.engine.getStream("a");
+  assertEquals({ ready, pending, delayed }, { ready: 0, pending: 0, delayed: 0 });
 });
 
 // Faults.

@@ -215,6 +215,22 @@ export function registerLossTests(test: Register): void {
     assertEquals(await use.counts("orders"), [0, 0, 2]);
   });
 
+  test("a late acknowledgement counts if the same follower has the message again", async (use) => {
+    await start(use, "a", "b");
+    const slow = use.follower("orders", { messages: 2 });
+    await slow.received(2);
+    slow.port.silence();
+    slow.port.setCredit(2, BYTES);
+    await slow.received(4);
+    slow.sink.revoked.length = 0;
+    await slow.ack(1);
+    assertEquals(slow.sink.revoked, ["3+1 an earlier delivery was acknowledged"]);
+    assertEquals(await use.look("orders"), ["2×1 pending b"]);
+    await assertCodeLater("STALE_DELIVERY", () => slow.ack(3));
+    await slow.ack(4);
+    assertEquals(await use.counts("orders"), [0, 0, 1]);
+  });
+
   test("a late acknowledgement of what is gone, or in another stream by now, is STALE_DELIVERY", async (use) => {
     await use.createWith("orders", { ackTimeoutMs: 1000, maxDeliveries: 1 });
     await use.publisher("orders").store("a", "b");

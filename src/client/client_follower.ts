@@ -25,6 +25,7 @@ import {
   resolveDrainTime,
   whenAborted,
 } from "./call_options.ts";
+import { traceCaller } from "./caller_trace.ts";
 import { Caution } from "./caution.ts";
 import { explainEnd } from "./delivery_mistake.ts";
 import { DeliveryVerdicts, type VerdictOwner } from "./delivery_verdicts.ts";
@@ -415,6 +416,6 @@ export class ClientFollower
   }
 
   #endResult(): Promise<IteratorReturnResult<undefined>> {
-    return this.#error === undefined ? Promise.resolve(done) : Promise.reject(this.#error);
+    return this.#error === undefined ? Promise.resolve(done) : traceCaller(this.#error);
   }
 }

@@ -45,6 +45,17 @@ const calls: Record<string, (connection: Connection) => Promise<unknown>> = {
   async request(connection) {
     await connection.publisher("nowhere").request("x");
   },
+  async follow(connection) {
+    for await (const _ of connection.follower(/(?=a)/).getMessages());
+  },
+  async acknowledge(connection) {
+    await connection.cursor().createStream("work");
+    await connection.publisher("work").sendMessage("x");
+    for await (const message of connection.follower("work").getMessages()) {
+      await connection.cursor().deleteStream("work");
+      await message.ack({ confirm: true });
+    }
+  },
   async getStream(connection) {
     await connection.cursor().getStream("nowhere");
   },

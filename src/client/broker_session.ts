@@ -21,6 +21,7 @@ import type { Duplex } from "../transport/duplex.ts";
 import { Heartbeat } from "../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../transport/link.ts";
 import { whenAborted } from "./call_options.ts";
+import { errorOfCall } from "./caller_trace.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 
 /** What happens in an open session. */
@@ -81,7 +82,7 @@ export class BrokerSession implements LinkOwner {
     } catch (error) {
       session.link.close();
       await session.#ended;
-      throw error;
+      throw errorOfCall(error);
     } finally {
       timer.cancel();
       if (forget) forget();

@@ -41,7 +41,7 @@ export async function traceCaller(error: Error, site?: CallSite): Promise<never>
 }
 
 /** The same error with the stack of the call that it is thrown from. */
-export function errorOfCall(error: Error): Error {
+export function errorOfCall(error: unknown): unknown {
   const copy = copyError(error);
   if (copy !== undefined) Error.captureStackTrace(copy, errorOfCall);
   return copy ?? error;

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { BrokerError, type Connection } from "@simplemq/simplemq";
+import { BrokerError, connect, type Connection } from "@simplemq/simplemq";
 import { startBroker } from "../support/broker.ts";
 
 /** Calls that fail, each awaited in a function that has the call's name. */
@@ -78,6 +78,18 @@ Deno.test("the stack of a broker's error names the function that made the call",
     assertStringIncludes(frames.join("\n"), name);
     assertStringIncludes(frames.join("\n"), "caller_trace_test.ts");
   }
+});
+
+Deno.test("the stack of an error that keeps a client from connecting names who connects", async () => {
+  await using broker = await startBroker({ limits: { connections: 1 } });
+  await using _first = await broker.connect();
+  async function connectOnceMore() {
+    await connect({ port: broker.port });
+  }
+  const error = await connectOnceMore().then(() => undefined, (error) => error);
+  assert(error instanceof BrokerError);
+  assertEquals(error.code, "TOO_MANY_CONNECTIONS");
+  assertStringIncludes(error.stack!, "connectOnceMore");
 });
 
 Deno.test("calls that fail together have an error each", async () => {

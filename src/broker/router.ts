@@ -22,6 +22,10 @@ export type PatternCompiler = (pattern: string, ignoreCase: boolean) => NameMatc
 /** So many patterns that nobody is bound to are kept: their members may come back, or are on their way. */
 const IDLE_MAX = 64;
 
+/** What compiling a pattern takes, in steps: so many, and so many for each that a match takes. */
+const COMPILE_STEPS = 100;
+const COMPILE_FACTOR = 10;
+
 /** So many patterns may be prepared at a time. */
 const PREPARED_MAX = 1024;
 
@@ -237,6 +241,7 @@ export class Router {
     const selection = new Selection(key, this.#makeMatcher(bind), [...this.#streams.values()]);
     this.#selections.set(key, selection);
     this.#patternSteps += selection.steps;
+    this.steps += COMPILE_STEPS + COMPILE_FACTOR * selection.steps;
     this.#idle.add(selection);
     this.#forgetIdle();
     return selection;

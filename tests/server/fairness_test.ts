@@ -104,6 +104,17 @@ Deno.test("who opens a hundred followers by pattern keeps nobody from being serv
   assertLess(sessions.engine.steps - beforeAgain, STREAMS);
 });
 
+Deno.test("who opens many followers keeps nobody from being served where there are few streams, too", async () => {
+  await using sessions = new Sessions({ logLevel: "warning" });
+  await sessions.engine.createStream("stream.1");
+  await using other = await sessions.open();
+  await using many = await sessions.open();
+  await many.send(followerFrames(1000, (index) => new RegExp(index < 999 ? `^${index}` : "1$")));
+  const countFollowers = async () => (await sessions.engine.getStream("stream.1")).followers;
+  const answers = await askUntil(sessions, other, async () => await countFollowers() === 1);
+  assert(answers > 3, `${answers} answers`);
+});
+
 Deno.test("one pattern that takes long is matched in slices, for followers and for publishers", async () => {
   await using sessions = await openSessions();
   await using other = await sessions.open();

@@ -29,6 +29,7 @@ export class ReadingGate {
   readonly #options: ReadingGateOptions;
   /** What waits to be taken and was not asked for: at most so much. */
   #pushedBytes = 0;
+  #receivedKib = 0;
   /** Set while something is done in slices that the next frame comes behind. */
   #work: Promise<void> | undefined;
   /** Set while nothing is read. */
@@ -56,7 +57,7 @@ export class ReadingGate {
 
   /** Notes a frame; what to wait for before the next one is read, if anything. */
   wait(): Promise<void> | undefined {
-    const turn = this.#options.turn.note();
+    const turn = this.#options.turn.note(1 + this.#takeReceived());
     if (this.#work !== undefined) return this.#work;
     if (this.#isOpen) return turn;
     this.#opened ??= Promise.withResolvers();
@@ -74,6 +75,14 @@ export class ReadingGate {
     } else {
       this.#awaitBudget();
     }
+  }
+
+  /** What was received since the last frame, in KiB: a message takes about as long as a step. */
+  #takeReceived(): number {
+    const received = Math.floor(this.#options.link.receivedBytes / 1024);
+    const more = received - this.#receivedKib;
+    this.#receivedKib = received;
+    return more;
   }
 
   get #isOpen(): boolean {

@@ -34,6 +34,7 @@ import {
   STREAM_OPTIONS_DEFAULT,
   STREAMS_MAX,
 } from "../protocol.ts";
+import { LOST_COUNT_MAX } from "../src/broker/publisher_registry.ts";
 import { formatByteSize } from "../src/server/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../src/server/setting_table.ts";
 import { loadSettings } from "../src/server/settings.ts";
@@ -164,6 +165,8 @@ for (const readme of readmes) {
       [String(PATTERN_LENGTH_MAX), String(PATTERN_STEPS_MAX)],
       [findDefault("limits.unacknowledgedMessages"), findDefault("limits.unacknowledgedBytes")],
       [String(MEMBERS_MAX)],
+      // For so many minutes.
+      [String(LOST_COUNT_MAX), "10"],
       [findDefault("limits.connections")],
       [findDefault("storage.memoryLimit")],
       [String(STREAMS_MAX), String(ATTACHMENTS_MAX)],

@@ -81,10 +81,16 @@ export class FailureTable {
     return this.#notes?.get(id);
   }
 
-  /** Notes what went wrong with a message, in place of what was known. */
-  set(id: number, failure: Failure): void {
+  /**
+   * Notes what went wrong with a message, in place of what was known.
+   *
+   * @param id The message.
+   * @param failure What went wrong.
+   * @param isLeaving Whether the message is about to go, and to tell of it: then all of it is noted.
+   */
+  set(id: number, failure: Failure, isLeaving = false): void {
     const notes = this.#notes ??= new Map();
-    const note = this.#noteOf(failure);
+    const note = this.#noteOf(failure, isLeaving);
     note.use();
     const before = notes.get(id);
     notes.set(id, note);
@@ -115,10 +121,10 @@ export class FailureTable {
     return (this.#notes ?? new Map<number, Failure>())[Symbol.iterator]();
   }
 
-  #noteOf(failure: Failure): FailureNote {
+  #noteOf(failure: Failure, isLeaving: boolean): FailureNote {
     if (failure instanceof FailureNote) return failure;
     if (this.#last?.failure === failure) return this.#last.note;
-    const note = new FailureNote(failure, this.#pool.hold(failure.reasons));
+    const note = new FailureNote(failure, this.#pool.hold(failure.reasons, isLeaving));
     this.#last = { failure, note };
     return note;
   }

@@ -55,11 +55,16 @@ export class ReasonPool {
     this.#residency.book(bytes);
   }
 
-  /** Remembers a line of reasons, as far as there is room; to be given back by `release`. */
-  hold(reasons: readonly string[]): Reason {
+  /**
+   * Remembers a line of reasons, to be given back by `release`.
+   *
+   * @param reasons The reasons, the oldest first.
+   * @param isBrief Whether it is for a moment only: then there is room for all of them.
+   */
+  hold(reasons: readonly string[], isBrief = false): Reason {
     let last = this.#root;
     for (const text of reasons) {
-      const next = findNext(last, text) ?? this.#add(last, text);
+      const next = findNext(last, text) ?? this.#add(last, text, isBrief);
       if (next === undefined) break;
       last = next;
     }
@@ -75,8 +80,8 @@ export class ReasonPool {
     }
   }
 
-  #add(before: Reason, text: string): Reason | undefined {
-    if (this.#bytes + sizeOf(text) > this.#bytesMax) return undefined;
+  #add(before: Reason, text: string, isBrief: boolean): Reason | undefined {
+    if (!isBrief && this.#bytes + sizeOf(text) > this.#bytesMax) return undefined;
     const reason: Reason = { text, before, uses: 0, next: undefined };
     before.uses++;
     if (before.next === undefined) before.next = reason;

@@ -347,7 +347,7 @@ export class Returns {
     this.#leave(follower, run, now, (part) => {
       for (const { firstId, count, failure } of groupByFailure(part)) {
         const last = addFailure(failure, { now, reason, follower: follower.name });
-        for (let id = firstId; id < firstId + count; id++) stream.failures.set(id, last);
+        for (let id = firstId; id < firstId + count; id++) stream.failures.set(id, last, true);
         this.#transfers.bury(stream, { firstId, count, attempts }, cause, now);
       }
     });

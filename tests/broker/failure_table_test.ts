@@ -66,6 +66,9 @@ Deno.test("ReasonPool: different reasons are kept as far as there is room, the o
   for (let id = 1; id <= 1000; id++) table.set(id, failureOf(`reason ${id} `.repeat(20)));
   assertLessOrEqual(pool.bytes, 10_000);
   assertEquals([table.get(1)?.reasons.length, table.get(1000)?.reasons], [1, []]);
+  // Who is about to go tells all of it.
+  table.set(1000, failureOf("the last one"), true);
+  assertEquals(table.get(1000)?.reasons, ["the last one"]);
   // What is said by then, or fits again, is kept.
   table.set(1000, failureOf(...table.get(2)!.reasons));
   assertEquals(table.get(1000)?.reasons, table.get(2)?.reasons);

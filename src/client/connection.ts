@@ -359,6 +359,11 @@ export class ClientConnection implements Connection {
     { session, welcome }: { session: BrokerSession; welcome: Welcome },
   ): Promise<Error | undefined> {
     const uplink = this.#uplink;
+    if (this.#closing.signal.aborted) {
+      // It was closed while this session came about.
+      session.link.close();
+      return undefined;
+    }
     this.#session = session;
     this.#broker = describeBroker(welcome);
     uplink.attach(session.link, welcome);

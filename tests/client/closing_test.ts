@@ -27,6 +27,7 @@ import { StatusBoard } from "../../src/client/status.ts";
 import { Uplink } from "../../src/client/uplink.ts";
 import { decoderOn } from "../support/frames.ts";
 import { BrokerSession } from "../../src/client/broker_session.ts";
+import { ClientConnection } from "../../src/client/connection.ts";
 import { systemClock } from "../../src/transport/clock.ts";
 import { createPipe } from "../../src/transport/duplex.ts";
 import { startBroker, until } from "../support/broker.ts";
@@ -322,6 +323,36 @@ Deno.test("close() gives a broker up of which nothing is heard", async () => {
   await deadline(follower.close(), PATIENCE_MS);
   await deadline(connection.close({ drainMs: 0 }), PATIENCE_MS);
   await asked;
+});
+
+Deno.test("close() ends a connection that comes back at that very moment", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  await withRandom(0, async () => {
+    // The broker's welcome is read; so many steps later the connection is closed.
+    for (let steps = 0; steps < 40; steps++) {
+      const isWelcomed = Promise.withResolvers<void>();
+      let isFirst = true;
+      const connection = await ClientConnection.open(async () => {
+        const socket = await Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
+        if (isFirst) return socket;
+        return {
+          read: async (buffer) => {
+            const count = await socket.read(buffer);
+            isWelcomed.resolve();
+            return count;
+          },
+          write: (bytes) => socket.write(bytes),
+          close: () => socket.close(),
+        };
+      }, {});
+      isFirst = false;
+      proxy.cut();
+      await isWelcomed.promise;
+      for (let step = 0; step < steps; step++) await undefined;
+      await deadline(connection.close(), PATIENCE_MS);
+    }
+  });
 });
 
 Deno.test("close() does not wait for answers when the connection is lost", async () => {

@@ -39,6 +39,12 @@ export class Ledger {
 /** Whatever a worker does with one message. */
 type Way = (message: Message<number>) => Promise<unknown> | void;
 
+/** Keeps this process from everything else. */
+function standStill(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
 /** One worker, on a connection of its own. */
 export class RandomWorker {
   readonly #random: Random;
@@ -76,10 +82,14 @@ export class RandomWorker {
     const loops: Promise<void>[] = [];
     for (let round = 0; round < 5 && !this.#isEnding; round++) {
       const prefetch = this.#random.pick(["auto", 1, 5] as const);
-      const follower = connection.follower<number>("work", { prefetch });
+      const name = this.#random.pick(["one", "other"]);
+      const follower = connection.follower<number>("work", { prefetch, name });
       for (let loop = 0; loop <= this.#random.below(2); loop++) loops.push(this.#loop(follower));
       await this.#pass();
       if (this.#random.chance(0.2)) this.#proxy.cut();
+      if (this.#random.chance(0.1)) {
+        this.#keep(connection.cursor().releasePel(name).catch(() => this.#ledger.count("no PEL")));
+      }
       await this.#pass();
       if (this.#random.chance(0.5)) await this.#close(follower);
     }
@@ -136,6 +146,7 @@ export class RandomWorker {
     }
     const [isAwaited, isSlow] = [this.#random.chance(0.5), this.#random.chance(0.1)];
     if (isSlow) await this.#pass();
+    if (this.#random.chance(0.02)) standStill(this.#random.below(20));
     const ended = this.#keep(Promise.resolve(this.#random.pick(this.#ways)(message)));
     if (isAwaited) await ended;
   }

@@ -25,7 +25,7 @@ Deno.test("whatever workers do, every promise settles, and what was ended stays 
     await using proxy = new Proxy(broker.port);
     await using connection = await broker.connect();
     const cursor = connection.cursor();
-    await cursor.createStream("work", { backoffMs: [0] });
+    await cursor.createStream("work", { backoffMs: [0], ackTimeoutMs: 100 });
     const bodies = Array.from({ length: MESSAGE_COUNT }, (_, index) => index + 1);
     await connection.publisher("work").sendMessages(bodies);
     const random = new Random(seed);

@@ -284,8 +284,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "two brokers use one directory",
     file: `${JOURNAL}/deno_disk.ts`,
-    from: "if (!lock.tryLockSync(true)) {",
-    to: "if (lock.tryLockSync(true) === undefined) {",
+    from: "    if (lock.tryLockSync(true)) return true;\n",
+    to: "    if (lock.tryLockSync(true) !== undefined) return true;\n",
     found: tests("engine/journal/deno_disk_test.ts"),
   },
   {
@@ -662,5 +662,31 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     from: "if (isConnectionEnd(error)) this.#cut();",
     to: "if (isConnectionEnd(error)) this.close();",
     found: tests("transport/link_test.ts"),
+    what: "nobody looks whether the machine's clock was set",
+    file: "src/broker/clock_reader.ts",
+    from: "if (stream.hasDated) stream.alarm.ring(now);",
+    to: "void stream;",
+    found: tests("engine/memory_test.ts"),
+  },
+  {
+    what: "delays wait for the machine's clock",
+    file: "src/broker/message_times.ts",
+    from: "const isDated = deliverAt > 0 && (flags & PropertyFlag.isDelay) === 0;",
+    to: "const isDated = deliverAt > 0;",
+    found: tests("engine/memory_test.ts"),
+  },
+  {
+    what: "time begins anew with each start, and spans are as wrong as the clock was",
+    file: "src/broker/broker_state.ts",
+    from: "const now = Math.max(this.#lastAt, this.calendar.timeOf(date));",
+    to: "const now = date;",
+    found: tests("engine/journal_conformance_test.ts"),
+  },
+  {
+    what: "a clock that was set is forgotten by the next start",
+    file: "src/broker/clock_reader.ts",
+    from: "    commit(event);\n",
+    to: "",
+    found: tests("engine/journal_conformance_test.ts"),
   },
 ];

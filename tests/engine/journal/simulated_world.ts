@@ -82,6 +82,8 @@ export class SimulatedWorld {
   #hasFailed = false;
   #isFailureHeard = false;
   #now = 1000;
+  /** By so much the machine's clock is ahead. */
+  #aheadMs = 0;
 
   constructor({ seed, lying }: WorldOptions) {
     const random = new Random(seed);
@@ -94,6 +96,7 @@ export class SimulatedWorld {
       memoryLimit: random.pick([1, 10_000_000]),
       reserveBytes: 2048,
       now: () => this.#now,
+      dateNow: () => this.#now + this.#aheadMs,
     };
   }
 
@@ -256,9 +259,16 @@ export class SimulatedWorld {
       this.#engine!.tend(this.#now);
       await this.#turn(this.#random.below(20));
     }
+    if (this.#random.chance(0.1)) this.#setDate();
     if (this.#random.chance(0.05) && !this.#hasFailed) {
       await Promise.race([this.#engine!.close(), this.#turn(60)]);
     }
+  }
+
+  /** Somebody sets the machine's clock, an hour at most, and it is noticed. */
+  #setDate(): void {
+    this.#aheadMs = this.#random.below(7_200_000) - 3_600_000;
+    this.#engine!.tend(this.#now);
   }
 
   async #step(
@@ -336,6 +346,9 @@ export class SimulatedWorld {
   #crash(): void {
     this.#life++;
     this.counts.crashes++;
+    // A process begins by the machine's clock, and that may have been set meanwhile.
+    if (this.#random.chance(0.1)) this.#now = Math.max(1000, this.#now + this.#aheadMs);
+    if (this.#random.chance(0.2)) this.#aheadMs = 0;
     for (const publisher of this.#publishers) publisher.port = undefined;
     this.#engine = undefined;
     this.#lease?.end();

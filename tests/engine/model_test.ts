@@ -146,7 +146,7 @@ const commands = {
       return {
         text,
         ...size % 3 > 0 && { delayMs: size % 7 * 10_000 },
-        ...size % 2 > 0 && { ttlMs: 1 + size % 11 * 20_000 },
+        ...size % 2 > 0 && { ttlMs: 50 + size % 11 * 20_000 },
         ...size % 4 > 0 && { priority: size % 10 },
       };
     });
@@ -159,7 +159,7 @@ const commands = {
       return {
         text,
         ...size % 5 > 0 && { deliverAt: now + aheadMs + (size % 9 - 2) * 20_000 },
-        ...size % 2 > 0 && { ttlMs: 1 + size % 11 * 20_000 },
+        ...size % 2 > 0 && { ttlMs: 50 + size % 11 * 20_000 },
         ...size % 4 > 0 && { priority: size % 10 },
       };
     });

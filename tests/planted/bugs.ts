@@ -662,6 +662,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     from: "if (isConnectionEnd(error)) this.#cut();",
     to: "if (isConnectionEnd(error)) this.close();",
     found: tests("transport/link_test.ts"),
+  },
+  {
     what: "nobody looks whether the machine's clock was set",
     file: "src/broker/clock_reader.ts",
     from: "if (stream.hasDated) stream.alarm.ring(now);",

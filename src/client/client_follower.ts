@@ -87,7 +87,14 @@ export class ClientFollower
     this.name = options.name;
     this.#prefetch = new Prefetch(options.prefetch, uplink.limits.unacknowledgedMessages);
     this.#verdicts = new DeliveryVerdicts(this, uplink);
-    this.#begins = new BeginWatch(this.#verdicts.held, (tag) => this.#reportBegin(tag));
+    this.#begins = new BeginWatch({
+      held: this.#verdicts.held,
+      hasMore: () => this.#fetched.count > 0,
+      report: (tag) => {
+        this.#verdicts.notes.begin(tag);
+        this.#uplink.schedule(this);
+      },
+    });
     this.number = uplink.nextNumber();
     uplink.followers.set(this.number, this);
     // Opened with the rest of this turn: by then it is known whether messages are asked for.
@@ -215,6 +222,7 @@ export class ClientFollower
     this.#lastTag = firstTag + count - 1;
     if (this.#isPaused || this.#isClosed) return this.#release({ firstTag, count });
     if (isDoubtful) this.#caution.alarm();
+    this.#begins.wake(isDoubtful);
     this.#fetched.add(
       { owner: this.#verdicts, stream, attempts, isDoubtful },
       { firstTag, firstId, count },
@@ -264,7 +272,7 @@ export class ClientFollower
     const isTurn = pause === "turn" || (pause === "write" && this.#uplink.link?.isSending);
     if (isTurn) return this.#takeTurn().then(() => loop.next());
     const value = this.#take(loop);
-    if (pause === "write" || value.isDoubtful) this.#uplink.writeNow();
+    if (pause === "write" || (this.#begins.isWary && value.isDoubtful)) this.#uplink.writeNow();
     return Promise.resolve({ done: false, value });
   }
 
@@ -346,17 +354,11 @@ export class ClientFollower
     } else {
       loop.lastTag = message.tag;
       loop.lastEpoch = this.#epoch;
-      const hasOthers = held.add(message);
-      if (hasOthers || message.isDoubtful) this.#reportBegin(message.tag);
-      else this.#begins.note(message.tag);
+      const othersCount = held.add(message);
+      if (othersCount > 0 || this.#begins.isWary) this.#begins.note(message, othersCount);
     }
     if (this.#prefetch.take(now)) this.#uplink.schedule(this);
     return message;
-  }
-
-  #reportBegin(tag: number): void {
-    this.#verdicts.notes.begin(tag);
-    this.#uplink.schedule(this);
   }
 
   /** Unless another loop waits, nobody asks for messages now. */

@@ -32,11 +32,21 @@ export class HeldMessages {
     return this.#others.size + (this.#newest === undefined ? 0 : 1);
   }
 
-  /** Adds a message that is handed out now; tells whether there are others. */
-  add(message: DeliveredMessage): boolean {
+  /** The tag of the one that was handed out last, unless it is ended; 0 if there is none. */
+  get newestTag(): number {
+    return this.#newest?.tag ?? 0;
+  }
+
+  /** The tag of the one among the others that was handed out first; 0 if there are none. */
+  get oldestTag(): number {
+    return this.#others.keys().next().value ?? 0;
+  }
+
+  /** Adds a message that is handed out now; tells how many others there are. */
+  add(message: DeliveredMessage): number {
     if (this.#newest !== undefined) this.#others.set(this.#newest.tag, this.#newest);
     this.#newest = message;
-    return this.#others.size > 0;
+    return this.#others.size;
   }
 
   /** Whether a message is held. */

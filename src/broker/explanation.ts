@@ -93,9 +93,14 @@ function explainCredit(stream: Stream, followers: readonly Follower[]): string[]
     ? "no follower asks for any"
     : "no follower takes more: each holds as many as it may";
   const sentences = [`${waits}, and ${why}.`];
-  for (const { name, pending, sink, creditMessages } of followers.slice(0, NAMES_MAX)) {
+  for (const follower of followers.slice(0, NAMES_MAX)) {
+    const { name, pending, sink, creditMessages } = follower;
     const [oldest] = pending.runs;
-    if (sink.isFull) {
+    if (follower.isSuspended) {
+      sentences.push(
+        `Follower "${name}" has let a message run out, and gets nothing before something goes on there.`,
+      );
+    } else if (sink.isFull) {
       sentences.push(`Follower "${name}" does not read what is sent to it.`);
     } else if (oldest === undefined) {
       sentences.push(`Follower "${name}" asks for nothing: its handler is not waiting.`);

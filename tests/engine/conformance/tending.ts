@@ -106,6 +106,15 @@ export function registerExplanationTests(test: Register): void {
     await assertCodeLater("STREAM_NOT_FOUND", () => use.engine.explain("nowhere"));
   });
 
+  test("it explains who gets nothing, since a message has run out there", async (use) => {
+    await use.createWith("orders", { ackTimeoutMs: 1000, backoffMs: [0] });
+    await use.publisher("orders").store("a", "b");
+    await use.follower("orders", { name: "worker", messages: 1 }).received(1);
+    use.advance(1000);
+    const text = await explain(use);
+    assert(text.includes(`Follower "worker" has let a message run out`), text);
+  });
+
   test("it explains who has all the credit, and since when", async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("a", "b");

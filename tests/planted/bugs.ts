@@ -367,9 +367,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "message ids of a silent stream are remembered for ever",
-    file: "src/broker/awakening.ts",
-    from: "  messageIds.prune(now, dedupWindowMs);\n",
-    to: "",
+    file: "src/broker/dedup_window.ts",
+    from: "return Math.ceil((oldest.at + windowMs) / FORGET_MS) * FORGET_MS;",
+    to: "return Infinity;",
     found: tests("broker/broker_state_test.ts"),
   },
   {

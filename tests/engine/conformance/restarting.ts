@@ -86,6 +86,26 @@ export function registerRestartTests(test: Register): void {
     });
   });
 
+  test("after a restart, all reasons of a message are known", async (use) => {
+    await use.createWith("orders", { maxDeliveries: 4 });
+    await use.publisher("orders").store("a");
+    const follower = use.follower("orders", { name: "worker" });
+    await follower.received(1);
+    await follower.nack([1], { delayMs: 0, reason: "first" });
+    await follower.received(2);
+    await follower.nack([2], { delayMs: 5000, reason: "second" });
+    await use.restart();
+    use.advance(5000);
+    const next = use.follower("orders", { name: "next" });
+    await next.received(1);
+    await next.nack([1], { delayMs: 0, reason: "third" });
+    await next.received(2);
+    await next.nack([2], { reason: "fourth" });
+    await waitForCount(use, "orders.dead", 1);
+    const { deadLetter } = (await use.properties("orders.dead"))[0]!;
+    assertEquals(deadLetter?.reasons, ["first", "second", "third", "fourth"]);
+  });
+
   test("a message that ends the broker as often as it may be delivered goes to the dead letters", async (use) => {
     await use.createWith("orders", { maxDeliveries: 2 });
     await use.publisher("orders").store("deadly", "harmless");

@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import type { BrokerServer } from "@simplemq/simplemq/server";
-import { startBroker } from "../support/broker.ts";
+import { startBroker, until } from "../support/broker.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
 const PATIENCE_MS = 30_000;
@@ -77,3 +77,32 @@ Deno.test("a handler that computes for longer than the heartbeat allows does its
   assertEquals([...counts], [["1 500", 1], ["2 500", 1], ["3 500", 1], ["4 end", 1]]);
   assertEquals((await cursor.getStreams()).map(({ name, ready }) => [name, ready]), [["work", 0]]);
 });
+
+for (const prefetch of ["3", "auto"]) {
+  Deno.test(`a handler that blocks its event loop keeps nobody waiting for what it has not seen: prefetch ${prefetch}`, async () => {
+    await using broker = await startBroker();
+    await using connection = await broker.connect();
+    const cursor = connection.cursor();
+    await cursor.createStream("work", { ackTimeoutMs: 200, backoffMs: [0], maxDeliveries: 5 });
+    await connection.publisher("work").sendMessages([60_000, "a", "b"]);
+    const path = await Deno.makeTempFile();
+    const args = ["run", "-A", "--no-check", PROGRAM, String(broker.port), prefetch, path];
+    const worker = new Deno.Command(Deno.execPath(), { args }).spawn();
+    try {
+      await until("it computes", async () => (await Deno.readTextFile(path)).includes("1 60000"));
+      const seen: string[] = [];
+      for await (const message of connection.follower("work").getMessages()) {
+        seen.push(`${message.body}×${message.attempts}`);
+        await message.ack({ confirm: true });
+        if (seen.length === 3) break;
+      }
+      // Whether it was begun could not be said: then it has cost nothing either.
+      assertEquals(seen.filter((one) => !one.startsWith("60000")), ["a×1", "b×1"]);
+      assertEquals(await Deno.readTextFile(path), "1 60000\n");
+    } finally {
+      worker.kill("SIGKILL");
+      await worker.status;
+      await Deno.remove(path);
+    }
+  });
+}

@@ -164,6 +164,22 @@ export class Run {
     this.followers[slot] = undefined;
   }
 
+  /**
+   * The broker stands still while followers go on: what they acknowledge meanwhile is heard before
+   * anything that came due is looked at.
+   */
+  stall(ms: number): void {
+    this.model.now += ms;
+    for (const slot of this.followers) {
+      const ranges = slot?.model.held.map(({ tag }) => ({ firstTag: tag, count: 1 })) ?? [];
+      if (slot === undefined || ranges.length === 0) continue;
+      assertSame(this.model.ack(slot.model, ranges), undefined);
+      slot.port.ack(ranges, false);
+    }
+    this.model.tick(this.model.now);
+    this.engine.tick(this.model.now);
+  }
+
   /** Lets time pass from deadline to deadline: what comes first may change what comes then. */
   passTime(ms: number): void {
     const end = this.model.now + ms;

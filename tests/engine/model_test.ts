@@ -227,6 +227,9 @@ const commands = {
     }
     run.closeFollower(slot);
   },
+  stall(run: Run, { pick }: Step) {
+    run.stall((pick % 8) ** 2 * 10_000);
+  },
   silence(run: Run, { who }: Step) {
     const slot = run.followers[who % FOLLOWER_COUNT];
     if (slot === undefined) return;
@@ -290,6 +293,7 @@ const weights: Record<keyof typeof commands, number> = {
   openFollower: 4,
   loseFollower: 1,
   loseAgain: 1,
+  stall: 2,
   silence: 2,
   hang: 2,
   endFollower: 1,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { findEntries, type TagRange } from "../../protocol.ts";
+import { BrokerError, findEntries, type TagRange } from "../../protocol.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../broker/engine.ts";
 import { showBody } from "./json_text.ts";
 import { formatMessage, type LineHost } from "./line_host.ts";
@@ -19,6 +19,9 @@ export interface DeliveryIds {
   forget(id: number): void;
 }
 
+/** So many deliveries that were taken back are remembered, the last ones. */
+const LAPSED_MAX = 256;
+
 /** One follower of one session. */
 export class LineFollower implements FollowerSink {
   readonly #host: LineHost;
@@ -26,6 +29,8 @@ export class LineFollower implements FollowerSink {
   readonly #follower: EngineFollower;
   /** The ids of the deliveries that it holds, by tag. */
   readonly #held = new Map<number, number>();
+  /** The same of deliveries that were taken back lately: the client may say yet that they are done. */
+  readonly #lapsed = new Map<number, number>();
   #openCount = 0;
 
   /** Opens it; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
@@ -57,12 +62,18 @@ export class LineFollower implements FollowerSink {
     this.#setCredit();
   }
 
-  /** Acknowledges a delivery that it holds. */
-  ack(tag: number): void {
+  /** Acknowledges a delivery; tells whether that counts: it may have been taken back. */
+  ack(tag: number): boolean {
     this.#forget(tag);
     // Before the delivery ends: it would make room for a message that nobody has asked for.
     this.#setCredit();
-    this.#follower.ack([{ firstTag: tag, count: 1 }], false);
+    try {
+      this.#follower.ack([{ firstTag: tag, count: 1 }], false);
+      return true;
+    } catch (error) {
+      if (error instanceof BrokerError && error.code === "STALE_DELIVERY") return false;
+      throw error;
+    }
   }
 
   deliver({ firstTag, batch }: Delivery): void {
@@ -77,7 +88,7 @@ export class LineFollower implements FollowerSink {
 
   revoke(ranges: readonly TagRange[]): void {
     for (const { firstTag, count } of ranges) {
-      for (let index = 0; index < count; index++) this.#forget(firstTag + index);
+      for (let tag = firstTag; tag < firstTag + count; tag++) this.#noteLapse(tag);
     }
     this.#setCredit();
   }
@@ -96,10 +107,20 @@ export class LineFollower implements FollowerSink {
     this.#follower.close();
   }
 
-  #forget(tag: number): void {
+  #noteLapse(tag: number): void {
     const id = this.#held.get(tag);
     if (id === undefined) return;
     this.#held.delete(tag);
+    this.#lapsed.set(tag, id);
+    if (this.#lapsed.size <= LAPSED_MAX) return;
+    for (const oldest of this.#lapsed.keys()) return this.#forget(oldest);
+  }
+
+  #forget(tag: number): void {
+    const id = this.#held.get(tag) ?? this.#lapsed.get(tag);
+    if (id === undefined) return;
+    this.#held.delete(tag);
+    this.#lapsed.delete(tag);
     this.#ids.forget(id);
   }
 

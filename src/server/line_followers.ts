@@ -45,7 +45,7 @@ export class LineFollowers implements DeliveryIds {
   /** Acknowledges the message that came with an id. */
   ack(id: number): void {
     const held = this.#held.get(id);
-    if (held !== undefined) return held.follower.ack(held.tag);
+    if (held?.follower.ack(held.tag)) return;
     const [code, why] = id > 0 && id <= this.#lastId
       ? ["STALE_DELIVERY", "it is acknowledged, or was taken back"] as const
       : ["UNKNOWN_DELIVERY", `the last id given on this connection is ${this.#lastId}`] as const;

@@ -216,6 +216,24 @@ testEngines("a message of a follower that is lost goes to another one", ["a"], a
   assertStringIncludes(text as string, 'Cannot find follower "lost"');
 });
 
+testEngines(
+  "a message that was taken back too early can be acknowledged until somebody has it",
+  [],
+  async (broker) => {
+    await using connection = await connect({ port: broker.port });
+    const cursor = connection.cursor();
+    await cursor.createStream("a", { ackTimeoutMs: 100, backoffMs: [60_000] });
+    await using follower = await LineClient.connect(broker.port);
+    await follower.send(publishLine("a", "1"), giveMeLine("a"));
+    assertEquals(await follower.next(), messageOf(1, 1));
+    await until("it is taken back", async () => (await cursor.getStream("a")).delayed === 1);
+    await follower.send(ackLine("a", 1));
+    await until("it is done", async () => (await cursor.getStream("a")).delayed === 0);
+    await follower.send(ackLine("a", 1));
+    assertStringIncludes(await follower.expectError("STALE_DELIVERY"), "message 1");
+  },
+);
+
 testEngines("an id is not used again when its message was taken back, and acknowledges nothing", [
   "a",
 ], async (broker) => {

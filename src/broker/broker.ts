@@ -444,8 +444,9 @@ export class Broker {
   }
 
   /** Messages of a part of the store that are not gone: so many runs of them, from the first on. */
-  findLive(segment: Segment, runCount: number): LiveRun[] {
-    return findLiveRuns(this.#router.streams, { segment, runCount, followers: this.#followers });
+  findLive(segment: Segment, runCount: number, streams?: Iterable<Stream>): LiveRun[] {
+    const options = { segment, runCount, followers: this.#followers };
+    return findLiveRuns(streams ?? this.#router.streams, options);
   }
 
   #makeParts(): BrokerParts {

@@ -15,6 +15,8 @@ import type { Broker } from "../../broker/broker.ts";
 import type { LiveRun } from "../../broker/live_run.ts";
 import { StoreBusyError } from "../../broker/pager.ts";
 import type { Committer } from "./committer.ts";
+import type { SegmentFile } from "./segment_file.ts";
+import { SegmentWalk } from "./segment_walk.ts";
 import type { SegmentList } from "./segment_list.ts";
 
 /** The journal may be so many times as large as what is wanted of it. */
@@ -52,6 +54,8 @@ export class Compactor {
   #isOver = false;
   /** Whether there was no room for what was to be moved last, or it could not be read just then. */
   #hasNoRoom = false;
+  /** How far the streams were gone through for the oldest segment. */
+  #walk: SegmentWalk | undefined;
   /** A pass is under way, and ends when all that was written before this position is gone. */
   #passEnd: number | undefined;
   /** What the last pass has left, if that is still much: tiny messages cost more than their bytes. */
@@ -88,7 +92,7 @@ export class Compactor {
     if (!this.isNeeded) return;
     const { broker, segments } = this.#options;
     this.#passEnd ??= segments.last.base;
-    const runs = broker.findLive(segments.oldest, RUNS_MAX);
+    const runs = this.#findLive(segments.oldest);
     let bytes = 0;
     for (const run of runs) {
       try {
@@ -102,6 +106,21 @@ export class Compactor {
       }
       if (bytes >= STEP_BYTES_MAX) return;
     }
+  }
+
+  /** Finds messages that stay in a segment. All streams are looked at once for each segment. */
+  #findLive(segment: SegmentFile): LiveRun[] {
+    // It goes with the next flush.
+    if (segment.liveCount === 0) return [];
+    const { broker } = this.#options;
+    if (this.#walk?.segment !== segment || this.#walk.isOver) {
+      this.#walk = new SegmentWalk(segment, broker.state.router.streams);
+    }
+    const runs = broker.findLive(segment, RUNS_MAX, this.#walk);
+    this.#walk.lookAgain(runs.map(({ stream }) => stream));
+    // What keeps it is on its way elsewhere; with the next flush it need not be there yet.
+    if (runs.length === 0) this.#hasNoRoom = true;
+    return runs;
   }
 
   /** Does a step, also when there was no room for the last one: some time has passed. */

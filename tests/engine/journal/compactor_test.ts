@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
+import { Backlog } from "../../../src/broker/backlog.ts";
 import type { JournalEngine } from "../../../src/engine/journal.ts";
 import { batchOf } from "../../support/batches.ts";
 import { turn } from "../../support/broker.ts";
@@ -401,4 +402,42 @@ Deno.test("Compactor: without room it tries again now and then, and ends when th
     "next 2",
     `1×1 ${"stuck ".repeat(50)}`,
   ]);
+});
+
+// What it costs.
+
+Deno.test("Compactor: all streams are gone through once for a segment, and not with each step", async () => {
+  const compactor = new CompactorUse();
+  const segmentBytes = 512 * 1024;
+  const use = await compactor.begin({ segmentBytes });
+  const streams = upTo(200).map((number) => `stream-${number}`);
+  await use.create(...streams, "busy");
+  // In each stream eight messages that stay, far from each other: a run each.
+  const sender = new Sender(compactor.engine, /^stream/);
+  for (let id = 1; id <= 15; id++) await sender.store("x");
+  for (const name of streams) {
+    const follower = use.follower(name);
+    await follower.received(15);
+    for (let tag = 2; tag <= 15; tag += 2) follower.port.ack([{ firstTag: tag, count: 1 }], false);
+    follower.port.close();
+  }
+  const busy = new Sender(compactor.engine, "busy", "busy");
+  const follower = use.follower("busy");
+  const { findRuns } = Backlog.prototype;
+  let lookCount = 0;
+  Backlog.prototype.findRuns = function (options) {
+    if (options?.segment !== undefined) lookCount++;
+    return findRuns.call(this, options);
+  };
+  try {
+    await churn(use, busy, { follower, count: 40, text: "y".repeat(60_000) });
+    await compactor.pass(30);
+  } finally {
+    Backlog.prototype.findRuns = findRuns;
+  }
+  follower.port.close();
+  assertGreater(listSegments(compactor.disk)[0]!.base, 0);
+  // 1600 runs in steps of 256 at most: each stream is looked at twice or so for a segment.
+  assertLess(lookCount, 4 * 201);
+  assertEquals(compactor.failures, []);
 });

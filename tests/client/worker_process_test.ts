@@ -68,13 +68,13 @@ for (const prefetch of ["20", "auto"]) {
 }
 
 Deno.test("a handler that computes for longer than the heartbeat allows does its work once", async () => {
-  await using broker = await startBroker({ heartbeatMs: 50, heartbeatTimeoutMs: 200 });
+  await using broker = await startBroker({ heartbeatMs: 75, heartbeatTimeoutMs: 300 });
   await using connection = await broker.connect();
   const cursor = connection.cursor();
   await cursor.createStream("work", { maxDeliveries: 2 });
-  await connection.publisher("work").sendMessages([500, 500, 500, "end"]);
+  await connection.publisher("work").sendMessages([700, 700, "end"]);
   const counts = await work(broker, "2");
-  assertEquals([...counts], [["1 500", 1], ["2 500", 1], ["3 500", 1], ["4 end", 1]]);
+  assertEquals([...counts], [["1 700", 1], ["2 700", 1], ["3 end", 1]]);
   assertEquals((await cursor.getStreams()).map(({ name, ready }) => [name, ready]), [["work", 0]]);
 });
 

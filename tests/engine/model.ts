@@ -214,16 +214,17 @@ export class Model {
   ): string {
     const { identity, sequence, settled, sent } = batch;
     const publisher = this.#publishers.get(identity)!;
-    if (settled > publisher.settled) {
-      // What is said to be known is not asked for, whether it has come or not.
-      const end = Math.max(1, ...publisher.seen.map(([, end]) => end));
-      publisher.settled = settled;
-      publisher.seen.push([1, Math.min(settled, end)]);
-    }
+    publisher.settled = Math.max(publisher.settled, settled);
     for (const known of publisher.outcomes.keys()) {
       if (known < settled) publisher.outcomes.delete(known);
     }
-    if (publisher.seen.some(([first, end]) => sequence >= first && sequence < end)) {
+    // What is said to be known is not asked for, whether it has come or not.
+    const settledEnd = Math.min(
+      publisher.settled,
+      Math.max(0, ...publisher.seen.map(([, end]) => end)),
+    );
+    const hasCome = publisher.seen.some(([first, end]) => sequence >= first && sequence < end);
+    if (hasCome || sequence < settledEnd) {
       const outcome = publisher.outcomes.get(sequence) ?? "";
       return /^[A-Z_]+$/.test(outcome) ? outcome : `${outcome} again`;
     }

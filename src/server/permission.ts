@@ -7,7 +7,7 @@
 /** What Deno says; the words in front of it are kept. */
 const REFUSAL = /Requires (\w+) access to "([^"]*)", run again with the --allow-\w+ flag/;
 
-/** Of the environment only variables of these names are read. */
+/** The broker's own variables; a flag that names them all is shorter. */
 const VARIABLES = "SIMPLEMQ_*";
 
 /**
@@ -16,8 +16,9 @@ const VARIABLES = "SIMPLEMQ_*";
  * @param text What went wrong.
  */
 export function nameMissingFlag(text: string): string {
+  const directory = /^Cannot use (.+?): /.exec(text)?.[1];
   return text.replace(REFUSAL, (_, kind: string, what: string) => {
-    const value = kind === "env" ? VARIABLES : what;
+    const value = kind === "env" && what.startsWith("SIMPLEMQ_") ? VARIABLES : what;
     return `${kind} access to "${what}" is not allowed; add --allow-${kind}=${value}`;
   });
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { parseDocument, type ScalarTag, type Tags } from "yaml";
+import process from "node:process";
+import { type Document, parseDocument, type ScalarTag, type Tags } from "yaml";
 
 /** Options for {@linkcode parse}. */
 export interface ParseOptions {
@@ -65,12 +66,14 @@ const NUMBER_TAG: ScalarTag = {
  */
 export function parse(content: string, options: ParseOptions): unknown {
   const { schema, allowDuplicateKeys = false } = options;
-  const document = parseDocument(String(content), {
-    schema,
-    uniqueKeys: !allowDuplicateKeys,
-    resolveKnownTags: false,
-    customTags: replaceNumbers,
-  });
+  const document = withoutVariables(() =>
+    parseDocument(String(content), {
+      schema,
+      uniqueKeys: !allowDuplicateKeys,
+      resolveKnownTags: false,
+      customTags: replaceNumbers,
+    })
+  );
   // What is only a warning there, such as an unknown tag, is an error in `@std/yaml`.
   const mistake = document.errors[0] ?? document.warnings[0];
   if (mistake) throw new YamlSyntaxError(mistake.message, { cause: mistake });
@@ -83,8 +86,24 @@ export function parse(content: string, options: ParseOptions): unknown {
   }
 }
 
+/**
+ * Calls something that sees no environment variables. The `yaml` package asks for some of its own, to
+ * print what it reads, which would need a permission.
+ */
+function withoutVariables(read: () => Document.Parsed): Document.Parsed {
+  const variables = process.env;
+  process.env = {};
+  try {
+    return read();
+  } finally {
+    process.env = variables;
+  }
+}
+
 function replaceNumbers(tags: Tags): Tags {
-  const others = tags.filter((tag) => typeof tag === "string" || !/:(int|float)$/.test(tag.tag));
+  const others = tags.filter((tag) =>
+    typeof tag === "string" || !/:(int|float)$/.test(tag.tag)
+  );
   return [...others, NUMBER_TAG];
 }
 

@@ -12,6 +12,11 @@ import { TestDirectory } from "../support/journals.ts";
 
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
+/** The file that the broker finds where the README says to start it. */
+const settings = Deno.readTextFileSync(
+  new URL("../../settings.yaml", import.meta.url),
+);
+
 /** What the README says that a broker needs, for a directory. */
 function permissionsFor(path: string): Record<string, string> {
   return {
@@ -60,18 +65,33 @@ Deno.test("a broker and a client run with the permissions that they need, and no
   const { path } = directory;
   const permissions = Object.values(permissionsFor(path));
   const flags = ["--storage-directory", path];
-  await using broker = await BrokerProcess.listen(flags, { permissions });
-  const client = await runClient(other.path, broker.port, `--allow-net=localhost:${broker.port}`);
+  await using broker = await BrokerProcess.listen(flags, {
+    permissions,
+    settings,
+  });
+  const client = await runClient(
+    other.path,
+    broker.port,
+    `--allow-net=localhost:${broker.port}`,
+  );
   assertEquals(client, { code: 0, text: "hello" });
   const refused = await runClient(other.path, broker.port);
   assertEquals(refused.code, 2);
-  assertStringIncludes(refused.text, `Requires net access to "localhost:${broker.port}"`);
+  assertStringIncludes(
+    refused.text,
+    `Requires net access to "localhost:${broker.port}"`,
+  );
   assertStringIncludes(refused.text, "--allow-net");
   broker.kill("SIGTERM");
   const { code, lines } = await broker.waitForEnd();
-  assertEquals([code, lines.filter((line) => / (warning|error) /.test(line))], [0, []]);
+  assertEquals([code, lines.filter((line) => / (warning|error) /.test(line))], [
+    0,
+    [],
+  ]);
   assertEquals(
-    (await BrokerProcess.run(["verify", path], { permissions: ["--allow-read"] })).code,
+    (await BrokerProcess.run(["verify", path], {
+      permissions: ["--allow-read"],
+    })).code,
     0,
   );
 });
@@ -83,7 +103,7 @@ for (const missing of ["env", "read", "write", "sys", "net"]) {
     const { [missing]: _, ...rest } = permissionsFor(path);
     const { code, lines } = await BrokerProcess.run(
       ["--port", "0", "--storage-directory", path],
-      { permissions: Object.values(rest) },
+      { permissions: Object.values(rest), settings },
     );
     const said = lines.filter((line) => line.trim() !== "");
     assertEquals([code, said.length], [2, 1], said.join("\n"));
@@ -96,11 +116,14 @@ Deno.test("a directory that cannot be made durable for lack of a permission is n
   const path = `${directory.path}/data`;
   const { code, lines } = await BrokerProcess.run(
     ["--port", "0", "--storage-directory", path],
-    { permissions: Object.values(permissionsFor(path)) },
+    { permissions: Object.values(permissionsFor(path)), settings },
   );
   assertEquals(code, 2);
   assertStringIncludes(lines.join("\n"), `Cannot create ${path}: `);
-  assertStringIncludes(lines.join("\n"), "create it yourself, or add --allow-read");
+  assertStringIncludes(
+    lines.join("\n"),
+    "create it yourself, or add --allow-read",
+  );
   assertEquals(await Array.fromAsync(Deno.readDir(directory.path)), []);
 });
 
@@ -111,5 +134,13 @@ Deno.test("nameMissingFlag() changes only what Deno says of permissions", () => 
     nameMissingFlag(said),
     'Cannot use ./data: write access to "./data" is not allowed; add --allow-write=./data',
   );
+  assertEquals(
+    nameMissingFlag(said.replace('"./data"', '"./data/LOCK"')),
+    'Cannot use ./data: write access to "./data/LOCK" is not allowed; add --allow-write=./data',
+  );
+  const variable = (name: string) =>
+    nameMissingFlag(`Requires env access to "${name}", run again with the --allow-env flag`);
+  assertStringIncludes(variable("SIMPLEMQ_PORT"), "add --allow-env=SIMPLEMQ_*");
+  assertStringIncludes(variable("HOME"), "add --allow-env=HOME");
   assertEquals(nameMissingFlag("the port is taken"), "the port is taken");
 });

@@ -18,7 +18,10 @@ const VARIABLES = "SIMPLEMQ_*";
 export function nameMissingFlag(text: string): string {
   const directory = /^Cannot use (.+?): /.exec(text)?.[1];
   return text.replace(REFUSAL, (_, kind: string, what: string) => {
-    const value = kind === "env" && what.startsWith("SIMPLEMQ_") ? VARIABLES : what;
+    let value = what;
+    if (kind === "env" && what.startsWith("SIMPLEMQ_")) value = VARIABLES;
+    // Other files of the journal's directory are wanted after this one.
+    if (directory !== undefined && what.startsWith(`${directory}/`)) value = directory;
     return `${kind} access to "${what}" is not allowed; add --allow-${kind}=${value}`;
   });
 }

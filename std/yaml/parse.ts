@@ -101,9 +101,7 @@ function withoutVariables(read: () => Document.Parsed): Document.Parsed {
 }
 
 function replaceNumbers(tags: Tags): Tags {
-  const others = tags.filter((tag) =>
-    typeof tag === "string" || !/:(int|float)$/.test(tag.tag)
-  );
+  const others = tags.filter((tag) => typeof tag === "string" || !/:(int|float)$/.test(tag.tag));
   return [...others, NUMBER_TAG];
 }
 

@@ -214,9 +214,11 @@ export class Model {
   ): string {
     const { identity, sequence, settled, sent } = batch;
     const publisher = this.#publishers.get(identity)!;
-    publisher.settled = Math.max(publisher.settled, settled);
-    for (const known of publisher.outcomes.keys()) {
-      if (known < settled) publisher.outcomes.delete(known);
+    if (settled > publisher.settled) {
+      publisher.settled = settled;
+      for (const known of publisher.outcomes.keys()) {
+        if (known < settled) publisher.outcomes.delete(known);
+      }
     }
     // What is said to be known is not asked for, whether it has come or not.
     const settledEnd = Math.min(

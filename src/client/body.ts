@@ -31,12 +31,18 @@ export type SendableJson<Value> = unknown extends Value ? Value
   : Value extends ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
     ? never
   : Value extends ArrayBufferView | bigint | symbol | undefined ? never
+  : Value extends readonly unknown[] ? SendableList<Value>
   : Value extends object ? {
       readonly [Key in keyof Value]:
         | SendableJson<Exclude<Value[Key], undefined>>
-        | (Value extends readonly unknown[] ? never : Extract<Value[Key], undefined>);
+        | Extract<Value[Key], undefined>;
     }
   : never;
+
+/** The same of a list. (Only this way of writing it lets a type have lists of itself inside.) */
+export type SendableList<List extends readonly unknown[]> = number extends List["length"]
+  ? readonly SendableJson<List[number]>[]
+  : { readonly [Index in keyof List]: SendableJson<Exclude<List[Index], undefined>> };
 
 /** What a publisher of a type takes: just that type, or whatever can be sent if it has none. */
 export type Accepted<Body, Sent> = MessageBody extends Body ? Sent & Sendable<Sent>

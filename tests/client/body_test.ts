@@ -40,12 +40,19 @@ class Price extends Money {
   }
 }
 
+/** What has values of its own type inside. */
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+
+interface Values extends Array<Values | number> {}
+
 /** Nothing of it is run: that it compiles, and what is marked does not, is the test. */
 export async function compile(
   connection: Connection,
   order: Order,
   unknownThing: unknown,
   message: Message,
+  json: Json,
+  values: Values,
 ): Promise<unknown> {
   const untyped = connection.publisher("any");
   const point: Point = [1, 2];
@@ -62,6 +69,8 @@ export async function compile(
   await untyped.sendMessage(dictionary);
   await untyped.sendMessage({ nothing: undefined, at: new Date(), price: new Price() });
   await untyped.sendMessage(JSON.parse("{}"));
+  await untyped.sendMessage(json);
+  await untyped.sendMessage(values);
   await untyped.sendMessages([1, "two", order, new Uint8Array()]);
   await untyped.sendMessages(new Set([order]), { key: ({ id }) => String(id) });
   await untyped.sendMessages([{ customer: "ann" }], { key: (body) => body.customer });

@@ -13,9 +13,7 @@ import { TestDirectory } from "../support/journals.ts";
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 /** The file that the broker finds where the README says to start it. */
-const settings = Deno.readTextFileSync(
-  new URL("../../settings.yaml", import.meta.url),
-);
+const settings = Deno.readTextFileSync(new URL("../../settings.yaml", import.meta.url));
 
 /** What the README says that a broker needs, for a directory. */
 function permissionsFor(path: string): Record<string, string> {
@@ -65,33 +63,18 @@ Deno.test("a broker and a client run with the permissions that they need, and no
   const { path } = directory;
   const permissions = Object.values(permissionsFor(path));
   const flags = ["--storage-directory", path];
-  await using broker = await BrokerProcess.listen(flags, {
-    permissions,
-    settings,
-  });
-  const client = await runClient(
-    other.path,
-    broker.port,
-    `--allow-net=localhost:${broker.port}`,
-  );
+  await using broker = await BrokerProcess.listen(flags, { permissions, settings });
+  const client = await runClient(other.path, broker.port, `--allow-net=localhost:${broker.port}`);
   assertEquals(client, { code: 0, text: "hello" });
   const refused = await runClient(other.path, broker.port);
   assertEquals(refused.code, 2);
-  assertStringIncludes(
-    refused.text,
-    `Requires net access to "localhost:${broker.port}"`,
-  );
+  assertStringIncludes(refused.text, `Requires net access to "localhost:${broker.port}"`);
   assertStringIncludes(refused.text, "--allow-net");
   broker.kill("SIGTERM");
   const { code, lines } = await broker.waitForEnd();
-  assertEquals([code, lines.filter((line) => / (warning|error) /.test(line))], [
-    0,
-    [],
-  ]);
+  assertEquals([code, lines.filter((line) => / (warning|error) /.test(line))], [0, []]);
   assertEquals(
-    (await BrokerProcess.run(["verify", path], {
-      permissions: ["--allow-read"],
-    })).code,
+    (await BrokerProcess.run(["verify", path], { permissions: ["--allow-read"] })).code,
     0,
   );
 });
@@ -120,10 +103,7 @@ Deno.test("a directory that cannot be made durable for lack of a permission is n
   );
   assertEquals(code, 2);
   assertStringIncludes(lines.join("\n"), `Cannot create ${path}: `);
-  assertStringIncludes(
-    lines.join("\n"),
-    "create it yourself, or add --allow-read",
-  );
+  assertStringIncludes(lines.join("\n"), "create it yourself, or add --allow-read");
   assertEquals(await Array.fromAsync(Deno.readDir(directory.path)), []);
 });
 

@@ -114,10 +114,16 @@ export class Dispatcher {
     }
     for (const follower of this.#served) this.#options.served(follower, now);
     this.#served.clear();
+    // What was noted meanwhile has woken nobody as long as there was something left to do.
+    if (this.#hasWork) this.#options.wake();
+  }
+
+  get #hasWork(): boolean {
+    return this.#streams.size + this.#followers.size + this.#revived.size > 0;
   }
 
   #wakeOnce(): void {
-    if (this.#streams.size + this.#followers.size + this.#revived.size === 0) this.#options.wake();
+    if (!this.#hasWork) this.#options.wake();
   }
 
   /** Shares what is ready in a stream among those who wait for it, in rounds of equal shares. */

@@ -382,3 +382,29 @@ Deno.test("Dispatcher does not ask to be called when there is nobody to give to"
   test.broker.resume(follower.follower);
   assertFalse(test.isWoken);
 });
+
+Deno.test("what is noted while it hands out, too late for that time, is handed out the next time", () => {
+  const test = new TestBroker("other", "quiet");
+  test.create("orders", { ttlMs: 1000 });
+  const full = test.follower(/orders|quiet/, { name: "full", messages: 2 });
+  const waiting = test.follower("orders", { name: "waiting" });
+  const other = test.follower("other", { name: "other" });
+  waiting.setCredit(0);
+  test.publisher("orders", "p1").publish("a", "b");
+  test.dispatch();
+  assertEquals(full.received, ["orders:1×1", "orders:2×1"]);
+  waiting.setCredit(5);
+  test.publisher("quiet", "p2").publish("c");
+  test.dispatch();
+  // What one has only fetched expires, which leaves room, while another stream has its turn yet.
+  test.now += 2000;
+  test.publisher("orders", "p3").publish("d");
+  test.publisher("other", "p4").publish("e");
+  test.dispatch();
+  test.dispatch();
+  assertEquals(full.received, ["orders:1×1", "orders:2×1", "quiet:1×1"]);
+  assertEquals(waiting.received, ["orders:3×1"]);
+  test.publisher("other", "p5").publish("f");
+  test.dispatch();
+  assertEquals(other.received, ["other:1×1", "other:2×1"]);
+});

@@ -296,6 +296,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("engine/journal/delivery_crash_test.ts"),
   },
   {
+    what: "nothing is delivered any more after something was noted late in a dispatch",
+    file: "src/broker/dispatcher.ts",
+    from: "if (this.#hasWork) this.#options.wake();",
+    to: "",
+    found: tests("broker/dispatcher_test.ts"),
+  },
+  {
     what: "a message whose time is over is delivered if nobody has ticked",
     file: "src/broker/dispatcher.ts",
     from: "if (stream.expiries.nextAt <= now) this.#options.expire(stream, now);",

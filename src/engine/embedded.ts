@@ -114,7 +114,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   listPels(after: number, name?: string): Promise<Page<PendingEntryList>> {
-    const now = this.#options.now();
+    const { now } = this;
     return new Promise((resolve) => resolve(this.broker.listPels({ after, name, now })));
   }
 

@@ -157,6 +157,8 @@ export function registerDateRestartTests(test: Register): void {
     use.advance(5 * SECOND);
     await follower.received(2);
     assertEquals(follower.sink.texts, ["delay", "failing"]);
+    const { items: [pel] } = await use.engine.listPels(0);
+    assertEquals(pel!.entries.map(({ ageMs }) => ageMs), [5 * SECOND, 0]);
     use.setDate(now + DAY + MINUTE - 1);
     await use.fence();
     assertEquals(follower.sink.texts.length, 2);

@@ -39,9 +39,15 @@ const DRAIN_MS_MAX = 2 ** 31 - 1;
 /**
  * Finds how long closing may wait.
  *
+ * @param options What the call says of it.
+ * @param otherwise What counts if it says nothing.
  * @throws {TypeError | RangeError} If that is not allowed.
  */
-export function resolveDrainTime({ drainMs = DRAIN_MS_DEFAULT }: CloseOptions): number {
+export function resolveDrainTime(
+  options: CloseOptions,
+  otherwise: number = DRAIN_MS_DEFAULT,
+): number {
+  const { drainMs = otherwise } = options;
   if (typeof drainMs !== "number") throw new TypeError("Cannot close: drainMs is a number");
   if (Number.isInteger(drainMs) && drainMs >= 0 && drainMs <= DRAIN_MS_MAX) return drainMs;
   throw new RangeError(

@@ -131,7 +131,7 @@ export class ClientFollower
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    const drainMs = resolveDrainTime({ drainMs: this.#uplink.drainMs, ...options });
+    const drainMs = resolveDrainTime(options, this.#uplink.drainMs);
     if (!this.#isClosed) {
       this.#beginClosing();
       this.#drain?.limit({ ...options, drainMs });
@@ -171,6 +171,8 @@ export class ClientFollower
   }
 
   write(link: Link): void {
+    // Its loops may be left after its end.
+    if (this.#isClosed) return;
     const { writer } = link;
     if (!this.#isOpen) this.open(link);
     // Less credit comes before what is given back, or the broker would deliver it here again.
@@ -210,6 +212,7 @@ export class ClientFollower
     if (error !== undefined) this.#error = explainEnd(error);
     clearInterval(this.#timer);
     this.#drain?.end();
+    this.#closeOnBroker();
     this.lose();
     for (const { resolve } of this.#waiters.splice(0)) resolve(this.#endResult());
   }
@@ -407,14 +410,20 @@ export class ClientFollower
     if (link !== undefined && this.#isOpen) {
       this.#uplink.outgoingReplies.write(link);
       this.write(link);
-      link.writer.begin(FrameType.closeFollower);
-      link.writer.u32(this.number);
-      link.writer.u64(this.#lastTag);
-      link.writer.end();
-      link.flush();
     }
     this.end(undefined);
+  }
+
+  /** The broker gives it nothing more, also after a reconnect. */
+  #closeOnBroker(): void {
     this.#uplink.forget(this, this.number);
+    const { link } = this.#uplink;
+    if (link === undefined || !this.#isOpen) return;
+    link.writer.begin(FrameType.closeFollower);
+    link.writer.u32(this.number);
+    link.writer.u64(this.#lastTag);
+    link.writer.end();
+    link.flush();
   }
 
   #endResult(): Promise<IteratorReturnResult<undefined>> {

@@ -186,7 +186,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    const drainMs = resolveDrainTime({ drainMs: this.#uplink.drainMs, ...options });
+    const drainMs = resolveDrainTime(options, this.#uplink.drainMs);
     const isAgain = this.#closeCall !== undefined;
     this.#closeCall ??= this.#finishAll();
     const limit = this.#limitClosing(drainMs, options.signal);

@@ -171,6 +171,59 @@ for (
   });
 }
 
+Deno.test("a follower that is over does not come back, whatever becomes of its loops", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  await cursor.createStream("work");
+  await connection.publisher("work").sendMessages([1, 2]);
+  const follower = connection.follower("work", { name: "closed" });
+  for await (const _ of follower.getMessages()) {
+    await follower.close({ drainMs: 0 });
+    break;
+  }
+  const refused = connection.follower(/a(?=b)/, { name: "refused" });
+  const loop = refused.getMessages();
+  await assertRejects(() => deadline(loop.next(), PATIENCE_MS), BrokerError, "lookaround");
+  await loop.return?.();
+  assertEquals(await cursor.getPels(), []);
+  assertEquals((await cursor.getStream("work")).followers, 0);
+});
+
+Deno.test("a follower that the broker has refused is not opened again", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  const said: string[] = [];
+  proxy.onClientBytes = (bytes) => {
+    said.push(...new TextDecoder().decode(bytes).match(/"name":"\w+"/g) ?? []);
+    return true;
+  };
+  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  const refused = connection.follower(/a(?=b)/, { name: "refused" });
+  await assertRejects(() => deadline(refused.getMessages().next(), PATIENCE_MS), BrokerError);
+  await withRandom(0, async () => {
+    proxy.cut();
+    await deadline(connection.cursor().getStreams(), PATIENCE_MS);
+  });
+  assertEquals(said.filter((name) => name.includes("refused")).length, 1);
+});
+
+Deno.test("close() that is told an undefined drain time takes that of its connection", async () => {
+  await using broker = await startBroker();
+  const connection = await broker.connect({ drainMs: 0 });
+  await connection.cursor().createStream("work");
+  await connection.publisher("work").sendMessages([1, 2]);
+  const unsaid: object = { drainMs: undefined };
+  for (const close of ["follower", "connection"]) {
+    const follower = connection.follower("work", { prefetch: 1 });
+    const { signal } = await takeOne(follower);
+    const closing = close === "follower" ? follower.close(unsaid) : connection.close(unsaid);
+    // Without any time to drain, that is done during the call.
+    assert(signal.aborted);
+    await closing;
+  }
+});
+
 Deno.test("close() of a connection lets handlers finish, and what they publish and ask for", async () => {
   await using broker = await startBroker();
   await using elsewhere = await broker.connect();

@@ -197,6 +197,24 @@ export function findDifferences(
 }
 
 /**
+ * Explains why a stream cannot be created: there is one with other options.
+ *
+ * @param name The stream's name.
+ * @param options What it has.
+ * @param wished What is wished.
+ */
+export function explainDifferences(
+  name: string,
+  options: StreamOptions,
+  wished: StreamOptionsInput,
+): string {
+  const found = findDifferences(options, wished).map((key) =>
+    `${key} is ${JSON.stringify(options[key])}, not ${JSON.stringify(wished[key])}`
+  );
+  return `Cannot create stream "${name}": there is one with other options, ${found.join("; ")}`;
+}
+
+/**
  * Tells what is wrong with a stream's options.
  *
  * @param options What was given.

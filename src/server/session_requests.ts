@@ -7,6 +7,7 @@
 import {
   ANSWER_LENGTH_MAX,
   BrokerError,
+  explainDifferences,
   findDifferences,
   type FrameDecoder,
   joinLists,
@@ -148,13 +149,7 @@ async function createStream(
   const { options } = await engine.getStream(name);
   const differs = findDifferences(options, stream);
   if (differs.length > 0 && ifDifferent === "fail") {
-    const found = differs.map((key) =>
-      `${key} is ${JSON.stringify(options[key])}, not ${JSON.stringify(stream[key])}`
-    );
-    throw new BrokerError(
-      "STREAM_DIFFERS",
-      `Cannot create stream "${name}": there is one with other options, ${found.join("; ")}`,
-    );
+    throw new BrokerError("STREAM_DIFFERS", explainDifferences(name, options, stream));
   }
   if (differs.length > 0 && ifDifferent === "update") {
     await engine.updateStream(name, stream);

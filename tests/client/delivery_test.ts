@@ -8,8 +8,11 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, fail } from 
 import { deadline } from "@std/async/deadline";
 import { BrokerError, connect, type Follower, type Message } from "@simplemq/simplemq";
 import { VirtualClock } from "@simplemq/simplemq/server";
+import { ClientCursor } from "../../src/client/client_cursor.ts";
+import type { Query, Uplink } from "../../src/client/uplink.ts";
 import { startBroker } from "../support/broker.ts";
 import { Proxy } from "../support/proxy.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
 const PATIENCE_MS = 20_000;
@@ -398,4 +401,40 @@ Deno.test("createStream() tells what a stream that is there has otherwise, and c
     RangeError,
     `ifDifferent is one of keep, update, fail, found "replace"`,
   );
+});
+
+Deno.test("a cursor gets along with a broker of version 0.1.0", async () => {
+  await using broker = await startBroker();
+  await using raw = await RawClient.open(broker.port);
+  // Such a broker answers in one piece, and tells nothing of what it has created.
+  const request = async ({ operation, name, options = {} }: Query) => {
+    const { after: _after, ifDifferent: _ifDifferent, ...known } = options;
+    const answer = await raw.ask(operation, name, known);
+    return operation === "createStream" ? null : answer;
+  };
+  const cursor = new ClientCursor({ request } as unknown as Uplink);
+  assertEquals(await cursor.createStream("orders"), { created: false, differs: [] });
+  assertEquals(await cursor.createStream("cats", { maxDeliveries: 3 }), {
+    created: false,
+    differs: [],
+  });
+  const other = { maxDeliveries: 5 };
+  const found = { created: false, differs: ["maxDeliveries" as const] };
+  assertEquals(await cursor.createStream("cats", other), found);
+  const error = await assertRejects(
+    () => cursor.createStream("cats", other, { ifDifferent: "fail" }),
+    BrokerError,
+    "maxDeliveries is 3, not 5",
+  );
+  assertEquals(error.code, "STREAM_DIFFERS");
+  assertEquals(await cursor.createStream("cats", other, { ifDifferent: "update" }), found);
+  assertEquals((await cursor.getStream("cats")).options.maxDeliveries, 5);
+  assertEquals((await cursor.getStreams()).map(({ name }) => name), ["cats", "orders"]);
+  await using connection = await broker.connect();
+  await connection.publisher("cats").sendMessages(["tom", "kitty"]);
+  const follower = connection.follower("cats", { name: "jerry", prefetch: 2 });
+  await takeOne(follower);
+  const lists = (await cursor.getPels()).map(({ follower, count }) => [follower, count]);
+  assertEquals(lists, [["jerry", 2]]);
+  assertEquals((await cursor.getPel("jerry")).map(({ id }) => id), [1, 2]);
 });

@@ -139,14 +139,22 @@ function encodeJson(body: unknown, action: string): string {
     cause = error;
   }
   if (!isWrong) return json!;
-  // What is nested too deep cannot be looked into either.
-  const fault = cause instanceof RangeError ? undefined : findBodyFault(body);
+  const fault = lookInto(body);
   if (fault !== undefined) {
     throw new TypeError(`${action}: ${fault}, which JSON cannot express`, { cause });
   }
   if (cause === undefined && json !== undefined) return json;
   const why = cause instanceof Error ? cause.message : `its toJSON() gives ${json}`;
   throw new TypeError(`${action}: the body cannot become JSON: ${why}`, { cause });
+}
+
+/** What JSON cannot express of a body; what is nested too deep, or throws, cannot be looked into. */
+function lookInto(body: unknown): string | undefined {
+  try {
+    return findBodyFault(body);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A byte order mark is a character like any other: a body arrives as what was sent. */

@@ -75,8 +75,12 @@ function findFault(value: unknown, path: string, around: readonly object[]): str
     return undefined;
   }
   if ("toJSON" in value && typeof value.toJSON === "function") {
-    const isInvalid = value instanceof Date && Number.isNaN(value.getTime());
-    return isInvalid ? `${path} is ${nameKind(value)}` : undefined;
+    if (value instanceof Date) {
+      return Number.isNaN(value.getTime()) ? `${path} is ${nameKind(value)}` : undefined;
+    }
+    const given: unknown = value.toJSON();
+    if (given === undefined) return undefined;
+    if (given !== value) return findFault(given, path, inside);
   }
   if (isExotic(value)) return `${path} is ${nameKind(value)}`;
   for (const [key, item] of Object.entries(value)) {
@@ -91,6 +95,9 @@ function isExotic(value: object): boolean {
   return value instanceof Map || value instanceof Set || value instanceof WeakMap ||
     value instanceof WeakSet || value instanceof Error || value instanceof RegExp ||
     value instanceof ArrayBuffer || ArrayBuffer.isView(value) ||
+    // Most of what a platform has: Blob, Headers, WeakRef, iterators; types refuse these, too.
+    Symbol.toStringTag in value && Object.getPrototypeOf(value) !== null ||
+    value instanceof Number && !Number.isFinite(value.valueOf()) ||
     "then" in value && typeof value.then === "function";
 }
 

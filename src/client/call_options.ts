@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkOptionNames } from "./option_names.ts";
+
 /** Options of calls that wait for the broker. */
 export interface CallOptions {
   /**
@@ -35,6 +37,16 @@ const DRAIN_MS_DEFAULT = 5000;
 
 /** The longest that it may wait. */
 const DRAIN_MS_MAX = 2 ** 31 - 1;
+
+/**
+ * Checks what closing is told.
+ *
+ * @throws {TypeError | RangeError} If that is not allowed.
+ */
+export function checkCloseOptions(options: CloseOptions): void {
+  checkOptionNames(options, ["drainMs", "signal"], "Cannot close");
+  resolveDrainTime(options);
+}
 
 /**
  * Finds how long closing may wait.

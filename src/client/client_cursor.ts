@@ -29,6 +29,7 @@ import {
 } from "../../protocol.ts";
 import type { CallOptions } from "./call_options.ts";
 import type { CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
 import {
   checkRedriveOptions,
@@ -56,6 +57,7 @@ export class ClientCursor implements Cursor {
   ): Promise<StreamCreation> {
     checkStreamName(name);
     checkStreamOptions("create", name, stream ?? {});
+    checkOptionNames(call, ["ifDifferent", "signal"], `Cannot create stream "${name}"`);
     const { ifDifferent } = call;
     if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
       throw new RangeError(
@@ -129,6 +131,7 @@ export class ClientCursor implements Cursor {
     options?: PeekOptions,
     call?: CallOptions,
   ): Promise<PeekedMessage<Body>[]> {
+    checkOptionNames(options ?? {}, ["from", "limit"], "Cannot peek");
     const { from = 1, limit = PEEK_COUNT_DEFAULT } = options ?? {};
     checkStreamName(stream);
     checkNumber("from", from, Number.MAX_SAFE_INTEGER);

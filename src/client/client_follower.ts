@@ -21,6 +21,7 @@ import { BeginWatch } from "./begin_watch.ts";
 import type { Bind } from "./bind.ts";
 import {
   type CallOptions,
+  checkCloseOptions,
   type CloseOptions,
   resolveDrainTime,
   whenAborted,
@@ -131,6 +132,7 @@ export class ClientFollower
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
+    checkCloseOptions(options);
     const drainMs = resolveDrainTime(options, this.#uplink.drainMs);
     if (!this.#isClosed) {
       this.#beginClosing();

@@ -22,6 +22,7 @@ import type { Bind } from "./bind.ts";
 import { copyBody, encodeBodies, encodeBody, type EncodedBody, listBodies } from "./body.ts";
 import {
   type CallOptions,
+  checkCloseOptions,
   type CloseOptions,
   resolveDrainTime,
   whenAborted,
@@ -186,6 +187,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
+    checkCloseOptions(options);
     const drainMs = resolveDrainTime(options, this.#uplink.drainMs);
     const isAgain = this.#closeCall !== undefined;
     this.#closeCall ??= this.#finishAll();

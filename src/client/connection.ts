@@ -19,6 +19,7 @@ import type { MessageBody } from "./body.ts";
 import { BrokerSession } from "./broker_session.ts";
 import {
   type CallOptions,
+  checkCloseOptions,
   type CloseOptions,
   resolveDrainTime,
   whenAborted,
@@ -31,6 +32,7 @@ import { ConnectionClosedError } from "./connection_closed_error.ts";
 import type { Cursor } from "./cursor.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 import type { Follower, FollowerOptions } from "./follower.ts";
+import { checkOptionNames } from "./option_names.ts";
 import { type Publisher, type PublisherOptions, resolvePublisherOptions } from "./publisher.ts";
 import { type BrokerInfo, type CloseReason, type ConnectionStatus, StatusBoard } from "./status.ts";
 import { Uplink } from "./uplink.ts";
@@ -268,6 +270,7 @@ export class ClientConnection implements Connection {
       throw new ConnectionClosedError("Cannot open a follower: the connection is being closed");
     }
     checkMemberCount("followers", this.#uplink.followers.size);
+    checkOptionNames(options, ["name", "prefetch"], "Cannot open a follower");
     const { name = `follower-${crypto.randomUUID().slice(0, 8)}`, prefetch = "auto" } = options;
     const mistake = findLabelMistake(name);
     if (mistake !== undefined) throw new RangeError(`Cannot open a follower: ${mistake}`);
@@ -284,7 +287,7 @@ export class ClientConnection implements Connection {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    resolveDrainTime(options);
+    checkCloseOptions(options);
     const { signal } = options;
     if (signal?.aborted) this.#hurry.resolve();
     else if (signal !== undefined) {

@@ -21,6 +21,7 @@ import {
 } from "./delivery_notes.ts";
 import { describeReason } from "./failure_reason.ts";
 import { abortSignal, explainLoss, HeldMessages, signalOf } from "./held_messages.ts";
+import { findOptionMistake } from "./option_names.ts";
 import type { Uplink } from "./uplink.ts";
 import {
   type AckOptions,
@@ -47,6 +48,8 @@ export interface VerdictOwner {
 }
 
 const settled: Promise<void> = Promise.resolve();
+const ACK_NAMES = ["confirm", "signal"];
+const NACK_NAMES = ["delayMs", "reason", ...ACK_NAMES];
 const LEFT = "its loop was left before it was ended";
 const leftNote: FailureNote = { type: FrameType.nack, ms: 0, reason: LEFT };
 
@@ -66,6 +69,8 @@ export class DeliveryVerdicts implements MessageOwner {
 
   ackMessage(message: Message, options?: AckOptions): Promise<void> {
     if (!this.#isOwn(message)) return this.#refuseForeign("acknowledge");
+    const mistake = options && findOptionMistake(options, ACK_NAMES, "Cannot acknowledge");
+    if (mistake !== undefined) return Promise.reject(mistake);
     if (message.verdict !== undefined || options?.signal?.aborted) {
       return refuseAgain("acknowledge", message, options);
     }
@@ -79,6 +84,8 @@ export class DeliveryVerdicts implements MessageOwner {
 
   releaseMessage(message: Message, options: AckOptions = {}): Promise<void> {
     if (!this.#isOwn(message)) return this.#refuseForeign("release");
+    const slip = findOptionMistake(options, ACK_NAMES, "Cannot release");
+    if (slip !== undefined) return Promise.reject(slip);
     if (message.verdict !== undefined || options.signal?.aborted) {
       return refuseAgain("release", message, options);
     }
@@ -91,6 +98,8 @@ export class DeliveryVerdicts implements MessageOwner {
   }
 
   nackMessage(message: Message, options: NackOptions = {}): Promise<void> {
+    const slip = findOptionMistake(options, NACK_NAMES, "Cannot nack");
+    if (slip !== undefined) return Promise.reject(slip);
     const { delayMs } = options;
     if (delayMs !== undefined) {
       const mistake = findSpanError("nack", "delayMs", delayMs, 0);
@@ -105,6 +114,8 @@ export class DeliveryVerdicts implements MessageOwner {
     reason?: string | Error,
     options: AckOptions = {},
   ): Promise<void> {
+    const slip = findOptionMistake(options, ACK_NAMES, "Cannot reject");
+    if (slip !== undefined) return Promise.reject(slip);
     const note = { type: FrameType.reject, ms: undefined, reason: describeReason(reason) };
     return this.#fail("reject", message, note, options);
   }

@@ -6,6 +6,7 @@
 
 import type { GetMessagesOptions } from "./follower.ts";
 import type { Message } from "./message.ts";
+import { checkOptionNames } from "./option_names.ts";
 
 /** What says that there is nothing more. */
 export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -31,7 +32,9 @@ export class MessageIterator implements AsyncIterableIterator<Message> {
   readonly #source: MessageSource;
   #isOver = false;
 
-  constructor(source: MessageSource, { autoAck = false, signal }: GetMessagesOptions) {
+  constructor(source: MessageSource, options: GetMessagesOptions) {
+    checkOptionNames(options, ["autoAck", "signal"], "Cannot get messages");
+    const { autoAck = false, signal } = options;
     this.#source = source;
     this.autoAck = autoAck;
     this.signal = signal;

@@ -10,6 +10,7 @@ import { checkTimeout } from "./call_timeouts.ts";
 import type { CallOptions, CloseOptions } from "./call_options.ts";
 import type { BatchReceipt, Receipt } from "./receipt.ts";
 import type { Reply } from "./reply.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { RequestOptions } from "./request.ts";
 import type { SendBatchOptions, SendOptions } from "./send_options.ts";
 
@@ -221,6 +222,8 @@ export type ResolvedPublisherOptions =
  * @throws {TypeError | RangeError} If one is not allowed.
  */
 export function resolvePublisherOptions(options: PublisherOptions): ResolvedPublisherOptions {
+  const names = ["timeoutMs", "whenFull", "maxUnconfirmed"];
+  checkOptionNames(options, names, "Cannot open a publisher");
   const { whenFull = "error", maxUnconfirmed = UNCONFIRMED_DEFAULT, timeoutMs } = options;
   checkTimeout(timeoutMs, "Cannot open a publisher");
   if (whenFull !== "error" && whenFull !== "wait") {

@@ -8,6 +8,7 @@
 import { delay } from "@std/async/delay";
 import { BrokerError, PEEK_COUNT_MAX } from "../../protocol.ts";
 import type { CallOptions } from "./call_options.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 
 /** Options of {@linkcode Cursor.redrive}. */
@@ -61,7 +62,9 @@ const STEPS_PER_SECOND = 10;
  *
  * @throws {TypeError | RangeError} If one is not allowed.
  */
-export function checkRedriveOptions({ limit, filter, ratePerSecond }: RedriveOptions): void {
+export function checkRedriveOptions(options: RedriveOptions): void {
+  checkOptionNames(options, ["limit", "filter", "ratePerSecond", "signal"], "Cannot redrive");
+  const { limit, filter, ratePerSecond } = options;
   if (filter !== undefined && typeof filter !== "function") {
     throw new TypeError("Cannot redrive: filter is a function");
   }

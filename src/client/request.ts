@@ -32,9 +32,7 @@ const TIMEOUT_MS_DEFAULT = 30_000;
 const FORBIDDEN = ["delayMs", "deliverAt", "messageId"] as const;
 
 /** What can be said of a request. */
-const NAMES: ReadonlySet<string> = new Set(
-  ["headers", "key", "priority", "signal", "timeoutMs", "ttlMs"],
-);
+const NAMES = ["headers", "key", "priority", "signal", "timeoutMs", "ttlMs"];
 
 /** A request's options, checked as far as they are not those of every message. */
 export interface RequestTerms {

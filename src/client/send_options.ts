@@ -7,7 +7,6 @@
 import {
   encodeHeaders,
   encodeProperties,
-  findNearest,
   findPropertyMistake,
   joinBytes,
   LABEL_LENGTH_MAX,
@@ -18,6 +17,7 @@ import {
 } from "../../protocol.ts";
 import type { MessageBody } from "./body.ts";
 import { checkTimeout } from "./call_timeouts.ts";
+import { checkOptionNames } from "./option_names.ts";
 import type { EntryExtras } from "./outgoing_batch.ts";
 
 /** What can be said of one message, and of all messages of a call. */
@@ -138,28 +138,16 @@ const DELIVERY_NAMES = [
   "key",
   "priority",
 ];
-const SEND_NAMES: ReadonlySet<string> = new Set([...DELIVERY_NAMES, "messageId"]);
-const BATCH_NAMES: ReadonlySet<string> = new Set(DELIVERY_NAMES);
+const SEND_NAMES = [...DELIVERY_NAMES, "messageId"];
 
 /**
- * Checks that options are known ones.
+ * Checks that options are known ones, and the one that no encoding needs.
  *
- * @throws {TypeError} If they are no object, or one of them is none of these.
+ * @throws {TypeError | RangeError} If they are no object, or one of them is none of these.
  */
-export function checkNames(options: object, names: ReadonlySet<string>, action: string): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${action}: options are an object, found ${typeof options}`);
-  }
+export function checkNames(options: object, names: readonly string[], action: string): void {
+  checkOptionNames(options, names, action);
   checkTimeout((options as DeliveryOptions).timeoutMs, action);
-  for (const name in options) {
-    const value = (options as Record<string, unknown>)[name];
-    if (names.has(name) || value === undefined) continue;
-    const nearest = findNearest(name, names);
-    const hint = nearest === undefined
-      ? `known are ${[...names].join(", ")}`
-      : `is ${nearest} meant?`;
-    throw new TypeError(`${action}: there is no option "${name}"; ${hint}`);
-  }
 }
 
 /** Checks the names of options, and encodes them like {@linkcode encodeOptions}. */
@@ -232,7 +220,7 @@ export function encodeBatchOptions(
   if ((others as SendOptions).messageId !== undefined) {
     throw new TypeError(`${action}: one messageId cannot stand for several messages`);
   }
-  checkNames(options, BATCH_NAMES, action);
+  checkNames(options, DELIVERY_NAMES, action);
   if (typeof key !== "function" && typeof priority !== "function") {
     return encodeOptions(options as SendOptions, action);
   }

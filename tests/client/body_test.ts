@@ -179,6 +179,13 @@ const refused: [body: unknown, what: string][] = [
   [{ bytes: new Uint8Array(1) }, "body.bytes is a Uint8Array"],
   [{ cause: Object.assign(new TypeError("no"), { code: 7 }) }, "body.cause is a TypeError"],
   [{ at: new Date(NaN) }, "body.at is an invalid Date"],
+  [{ blob: new Blob() }, "body.blob is a Blob"],
+  [[new Headers()], "body[0] is a Headers"],
+  [new WeakRef({}), "body is a WeakRef"],
+  [[1].values(), "body is an Iterator"],
+  [new Number(NaN), "body is a Number"],
+  [{ price: { toJSON: () => NaN } }, "body.price is NaN"],
+  [{ prices: { toJSON: () => [1, Infinity] } }, "body.prices[1] is Infinity"],
   [Object.assign(Object.create(Money.prototype), { x: NaN }), "body.x is NaN"],
   [Object.assign(Object.create(null), { x: NaN }), "body.x is NaN"],
 ];
@@ -203,7 +210,13 @@ Deno.test("a body that refers to itself, throws or is nested too deep is refused
       throw new RangeError("not today");
     },
   };
+  const getter = {
+    get total() {
+      throw new RangeError("not today");
+    },
+  };
   const bodies: [body: unknown, what: string][] = [
+    [getter, "the body cannot become JSON: not today"],
     [circular, "body.a[0].self is an object that it is part of, which JSON cannot express"],
     [deep, "the body cannot become JSON: Maximum call stack size exceeded"],
     [thrower, "the body cannot become JSON: not today"],

@@ -38,8 +38,10 @@ async function collect(
 
 Deno.test("connect() refuses options that there are not, before it looks for a broker", async () => {
   const error = await assertRejects(() => connect({ host: "example.com" } as object), TypeError);
-  assertStringIncludes(error.message, 'Cannot connect: there is no option "host", there are');
-  assertStringIncludes(error.message, "hostname");
+  assertEquals(
+    error.message,
+    'Cannot connect: there is no option "host"; is hostname meant?',
+  );
 });
 
 Deno.test("connect() to a port where nobody listens fails at once and names the address", async () => {

@@ -244,15 +244,19 @@ export class ClientFollower
   }
 
   handleRevocation({ ranges, reason }: VerdictFields): void {
-    const taken: number[] = [];
+    const inHand: number[] = [];
+    let isKnown = false;
     for (const { firstTag, count } of ranges) {
       // Tags that have not come yet are nobody's.
       const known = Math.min(count, this.#lastTag - firstTag + 1);
-      if (known > 0) taken.push(...this.#fetched.drop({ firstTag, count: known }));
+      if (known <= 0) continue;
+      isKnown = true;
+      inHand.push(...this.#fetched.drop({ firstTag, count: known }));
     }
-    if (taken.length === 0) return;
-    this.#verdicts.held.revoke(taken, reason === "" ? "the broker has taken it back" : reason);
-    // The broker gives nothing more before it hears that somebody asks for it.
+    if (!isKnown) return;
+    this.#verdicts.held.revoke(inHand, reason === "" ? "the broker has taken it back" : reason);
+    // The broker gives nothing more before it hears that somebody asks for it, also if no handler has
+    // seen any of what was taken back.
     if (this.#waiters.length === 0) this.#isPaused = true;
     this.#creditSent = -1;
     this.#uplink.schedule(this);

@@ -10,7 +10,7 @@ import { BrokerError, connect, type Follower, type Message } from "@simplemq/sim
 import { VirtualClock } from "@simplemq/simplemq/server";
 import { ClientCursor } from "../../src/client/client_cursor.ts";
 import type { Query, Uplink } from "../../src/client/uplink.ts";
-import { startBroker } from "../support/broker.ts";
+import { startBroker, until } from "../support/broker.ts";
 import { Proxy } from "../support/proxy.ts";
 import { RawClient } from "../support/raw_client.ts";
 
@@ -219,6 +219,46 @@ Deno.test("a hung handler gets nothing more, and others get what it has not seen
     await seen.nack();
     assertEquals((await deadline(hung.next(), PATIENCE_MS)).value?.attempts, 2);
   }
+});
+
+Deno.test("a follower that hears of messages and that they ran out at once gets them again", async () => {
+  const clock = new VirtualClock();
+  await using broker = await startBroker({ clock });
+  await using elsewhere = await broker.connect();
+  const cursor = elsewhere.cursor();
+  for (const prefetch of [2, "auto"] as const) {
+    await using proxy = new Proxy(broker.port);
+    await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port, drainMs: 0 });
+    const stream = `work-${prefetch}`;
+    await cursor.createStream(stream, { ackTimeoutMs: 500, backoffMs: [0] });
+    const follower = connection.follower(stream, { prefetch, name: stream });
+    const messages = follower.getMessages();
+    const first = messages.next();
+    await connection.cursor().getStream(stream);
+    const letGo = proxy.keepBack();
+    await elsewhere.publisher(stream).sendMessages(["a", "b"]);
+    await until("they are on their way", async () => (await cursor.getPel(stream)).length > 0);
+    await clock.advance(1000);
+    await letGo();
+    const { value } = await deadline(first, PATIENCE_MS);
+    assertEquals([value?.body, value?.attempts], ["a", 1]);
+  }
+});
+
+Deno.test("what ran out behind a message that is acknowledged already comes when it is asked for", async () => {
+  const clock = new VirtualClock();
+  await using broker = await startBroker({ clock });
+  await using connection = await broker.connect({ drainMs: 0 });
+  const cursor = connection.cursor();
+  await cursor.createStream("work", { ackTimeoutMs: 500, backoffMs: [0] });
+  await connection.publisher("work").sendMessages(["slow", "next"]);
+  const follower = connection.follower("work", { prefetch: 2, name: "slow" });
+  const messages = follower.getMessages({ autoAck: true });
+  assertEquals((await deadline(messages.next(), PATIENCE_MS)).value?.body, "slow");
+  await clock.advance(1000);
+  assertEquals(await cursor.getPel("slow"), []);
+  const { value } = await deadline(messages.next(), PATIENCE_MS);
+  assertEquals([value?.body, value?.attempts], ["next", 1]);
 });
 
 Deno.test("releasePel() takes back what is held and what is fetched", async () => {

@@ -296,6 +296,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("engine/journal/delivery_crash_test.ts"),
   },
   {
+    what: "a follower never asks again after all that ran out was only fetched",
+    file: "src/client/client_follower.ts",
+    from: "if (!isKnown) return;",
+    to: "if (inHand.length === 0) return;",
+    found: tests("client/delivery_test.ts"),
+  },
+  {
     what: "nothing is delivered any more after something was noted late in a dispatch",
     file: "src/broker/dispatcher.ts",
     from: "if (this.#hasWork) this.#options.wake();",

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { joinBytes } from "../../protocol.ts";
+
 /** Forwards connections to a port, until it cuts them. */
 export class Proxy implements AsyncDisposable {
   /** The port that new connections are forwarded to. */
@@ -19,6 +21,8 @@ export class Proxy implements AsyncDisposable {
   onBrokerBytes: (bytes: Uint8Array) => boolean = () => true;
   /** What the broker sends is swallowed while this is set; connections stay open. */
   isStalled = false;
+  /** What the broker has sent while that is kept back, by connection. */
+  #kept: Map<Deno.TcpConn, Uint8Array[]> | undefined;
   #arrival = Promise.withResolvers<void>();
 
   constructor(target: number) {
@@ -40,6 +44,15 @@ export class Proxy implements AsyncDisposable {
   /** Resolves when the next connection comes. */
   nextConnection(): Promise<void> {
     return this.#arrival.promise;
+  }
+
+  /** Keeps back what the broker sends; gives what lets it go, all of it in one piece. */
+  keepBack(): () => Promise<void> {
+    const kept = this.#kept = new Map<Deno.TcpConn, Uint8Array[]>();
+    return async () => {
+      this.#kept = undefined;
+      for (const [to, parts] of kept) await to.write(joinBytes(parts));
+    };
   }
 
   /** Cuts all connections. */
@@ -71,8 +84,24 @@ export class Proxy implements AsyncDisposable {
       this.#open.add(broker);
       this.#start(this.#forward(client, broker, (bytes) => this.onClientBytes(bytes)));
       const toClient = (bytes: Uint8Array) => this.onBrokerBytes(bytes);
-      this.#start(this.#forward(broker, client, toClient, () => this.isStalled));
+      this.#start(
+        this.#forward(
+          broker,
+          client,
+          toClient,
+          (bytes) => this.isStalled || this.#keep(client, bytes),
+        ),
+      );
     }
+  }
+
+  /** Keeps bytes for a client, if they are kept back; tells whether they are. */
+  #keep(client: Deno.TcpConn, bytes: Uint8Array): boolean {
+    if (this.#kept === undefined) return false;
+    const parts = this.#kept.get(client);
+    if (parts === undefined) this.#kept.set(client, [bytes]);
+    else parts.push(bytes);
+    return true;
   }
 
   #start(forward: Promise<void>): void {
@@ -84,14 +113,14 @@ export class Proxy implements AsyncDisposable {
     from: Deno.TcpConn,
     to: Deno.TcpConn,
     isAllowed: (bytes: Uint8Array) => boolean,
-    isSwallowed: () => boolean = () => false,
+    isSwallowed: (bytes: Uint8Array) => boolean = () => false,
   ): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
     try {
       for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
         const bytes = buffer.slice(0, count);
         if (!isAllowed(bytes)) break;
-        if (isSwallowed()) continue;
+        if (isSwallowed(bytes)) continue;
         for (let sent = 0; sent < count;) sent += await to.write(bytes.subarray(sent));
       }
     } catch {

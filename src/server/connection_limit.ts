@@ -4,6 +4,8 @@
  * @module
  */
 
+import { readSystemFile } from "./system_file.ts";
+
 /** Descriptors that stay free for files, whatever clients do. */
 const DESCRIPTORS_RESERVED = 256;
 
@@ -21,12 +23,7 @@ export function findConnectionLimit(setting: number): number {
 
 /** The process's limit of open files, where the system tells it. */
 function readDescriptorLimit(): number | undefined {
-  try {
-    const limits = Deno.readTextFileSync("/proc/self/limits");
-    const found = /^Max open files\s+(\d+)/m.exec(limits);
-    return found === null ? undefined : Number(found[1]);
-  } catch {
-    // Not Linux, or not allowed to read it: the setting counts.
-    return undefined;
-  }
+  const limits = readSystemFile("/proc/self/limits") ?? "";
+  const found = /^Max open files\s+(\d+)/m.exec(limits);
+  return found === null ? undefined : Number(found[1]);
 }

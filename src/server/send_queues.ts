@@ -6,6 +6,8 @@
  * @module
  */
 
+import { readSystemFile } from "./system_file.ts";
+
 /** Where Linux lists connections. */
 const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
 
@@ -38,7 +40,8 @@ export class SendQueues {
 function readQueues(): Map<string, number> {
   const queues = new Map<string, number>();
   for (const table of TABLES) {
-    for (const line of readTable(table)) {
+    const [, ...lines] = (readSystemFile(table) ?? "").split("\n");
+    for (const line of lines) {
       // Number, local address, remote address, state, bytes to be sent and to be read; all in hex.
       const [, local, remote, , bytes] = line.trim().split(/\s+/);
       if (local === undefined || remote === undefined || bytes === undefined) continue;
@@ -47,15 +50,6 @@ function readQueues(): Map<string, number> {
     }
   }
   return queues;
-}
-
-function readTable(path: string): string[] {
-  try {
-    return Deno.readTextFileSync(path).split("\n").slice(1);
-  } catch {
-    // Not Linux, or not allowed to read it.
-    return [];
-  }
 }
 
 function portOf(address: string): number {

@@ -7,6 +7,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { nameMissingFlag } from "../../src/server/permission.ts";
+import { readSystemFile } from "../../src/server/system_file.ts";
 import { BrokerProcess } from "../support/broker_process.ts";
 import { TestDirectory } from "../support/journals.ts";
 
@@ -105,6 +106,24 @@ Deno.test("a directory that cannot be made durable for lack of a permission is n
   assertStringIncludes(lines.join("\n"), `Cannot create ${path}: `);
   assertStringIncludes(lines.join("\n"), "create it yourself, or add --allow-read");
   assertEquals(await Array.fromAsync(Deno.readDir(directory.path)), []);
+});
+
+Deno.test("a file of the system is read if that is allowed, and nobody is asked for it", () => {
+  const asked: string[] = [];
+  const readTextFileSync = (path: string) => {
+    asked.push(path);
+    if (path === "/missing") throw new Deno.errors.NotFound(path);
+    return "text";
+  };
+  const read = (path: string, state: Deno.PermissionState) => {
+    const permissions = { querySync: () => ({ state }) as Deno.PermissionStatus };
+    return readSystemFile(path, { permissions, readTextFileSync });
+  };
+  // Reading what is not allowed yet asks whoever sits at the terminal, and waits.
+  assertEquals([read("/proc/a", "prompt"), read("/proc/a", "denied")], [undefined, undefined]);
+  assertEquals(asked, []);
+  assertEquals([read("/proc/a", "granted"), read("/missing", "granted")], ["text", undefined]);
+  assertEquals(asked, ["/proc/a", "/missing"]);
 });
 
 Deno.test("nameMissingFlag() changes only what Deno says of permissions", () => {

@@ -90,7 +90,9 @@ export class LineFollower implements FollowerSink {
     for (const { firstTag, count } of ranges) {
       for (let tag = firstTag; tag < firstTag + count; tag++) this.#noteLapse(tag);
     }
-    this.#setCredit();
+    this.#setCredit(0);
+    // Whoever waits for a message is there for it, whatever has run out.
+    if (this.#openCount > 0) this.#setCredit();
   }
 
   noteDeleted(): void {
@@ -125,9 +127,9 @@ export class LineFollower implements FollowerSink {
   }
 
   /** What it holds is not to be more than what was asked for. */
-  #setCredit(): void {
+  #setCredit(openCount = this.#openCount): void {
     const { unacknowledgedMessages, unacknowledgedBytes } = this.#host.limits;
-    const messages = Math.min(this.#held.size + this.#openCount, unacknowledgedMessages);
+    const messages = Math.min(this.#held.size + openCount, unacknowledgedMessages);
     this.#follower.setCredit(messages, unacknowledgedBytes);
   }
 }

@@ -303,6 +303,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("client/delivery_test.ts"),
   },
   {
+    what: "a client of JSON lines that waits gets nothing more after something of it ran out",
+    file: "src/server/line_follower.ts",
+    from: "this.#setCredit(0);",
+    to: "",
+    found: tests("server/json_lines_test.ts"),
+  },
+  {
     what: "nothing is delivered any more after something was noted late in a dispatch",
     file: "src/broker/dispatcher.ts",
     from: "if (this.#hasWork) this.#options.wake();",

@@ -234,6 +234,22 @@ testEngines(
   },
 );
 
+testEngines(
+  "a client that waits for a message gets it, whatever ran out meanwhile",
+  [],
+  async (broker) => {
+    await using connection = await connect({ port: broker.port });
+    const cursor = connection.cursor();
+    await cursor.createStream("a", { ackTimeoutMs: 100, backoffMs: [60_000] });
+    await using follower = await LineClient.connect(broker.port);
+    await follower.send(publishLine("a", "1"), giveMeLine("a"), giveMeLine("a"));
+    assertEquals(await follower.next(), messageOf(1, 1));
+    await until("it is taken back", async () => (await cursor.getStream("a")).delayed === 1);
+    await connection.publisher("a").sendMessage(2);
+    assertEquals(await follower.next(), messageOf(2, 2));
+  },
+);
+
 testEngines("an id is not used again when its message was taken back, and acknowledges nothing", [
   "a",
 ], async (broker) => {

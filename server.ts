@@ -389,7 +389,8 @@ function makeContext(
     outboundBytesMax: limits.outboundBytes,
     jsonLines: settings.jsonLines,
     budget: new ByteBudget(limits.unconfirmedBytes),
-    receivingRoom: new ReceivingRoom(limits.unconfirmedBytes),
+    receivingRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),
+    lineRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),
     turn: new WorkTurn(() => parts.engine.steps),
     waitingReplies: new WaitingReplies(REPLY_BYTES_MAX),
   };

@@ -14,7 +14,7 @@ const SWEEP_MS_MAX = 1000;
 
 /** Begins to look after the links and the disk. */
 export function startCaretaker(settings: Settings, context: SessionContext): Ticker {
-  const { engine, heartbeat, receivingRoom } = context;
+  const { engine, heartbeat, receivingRoom, lineRoom } = context;
   const intervalMs = findSweepInterval(settings);
   let sweepAt = -Infinity;
   return new Ticker({
@@ -24,6 +24,7 @@ export function startCaretaker(settings: Settings, context: SessionContext): Tic
       if (now >= sweepAt) {
         heartbeat.sweep(now, intervalMs);
         receivingRoom.sweep(now);
+        lineRoom.sweep(now);
         sweepAt = now + intervalMs;
       }
       return Math.min(engine.tend(now), sweepAt);

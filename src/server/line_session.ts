@@ -221,7 +221,7 @@ export class LineSession implements LinkOwner, LineHost {
       this.#freePlace();
       return undefined;
     }
-    this.#place ??= this.#context.receivingRoom.ask({
+    this.#place ??= this.#context.lineRoom.ask({
       bytes: this.#lines.lineBytesMax,
       countReceived: () => this.link.receivedBytes,
       end: (error) => void this.#endWith(error),

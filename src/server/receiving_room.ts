@@ -1,7 +1,9 @@
 /**
  * How much the broker keeps of frames and lines of which the rest has not come yet, over all
  * connections. What is small comes without asking. For the rest of what is large its connection needs
- * a place; while there is none it is not read, and TCP holds its client back.
+ * a place; while there is none it is not read, and TCP holds its client back. Frames say how large they
+ * are, a line may become as large as lines may be: each kind has a room of its own, so that some lines
+ * do not keep the frames of everybody waiting.
  *
  * @module
  */
@@ -14,7 +16,7 @@ export const PLACELESS_BYTES_MAX: number = 128 * 1024;
 /** While others wait for a place, one that comes more slowly than this gives its up, in bytes a second. */
 const RATE_MIN = 16 * 1024;
 
-/** So long it may have its place in any case, in milliseconds. */
+/** So long it may have its place in any case, and nothing of it may come, in milliseconds. */
 const GRACE_MS = 10_000;
 
 /** Whom a place is for. */
@@ -42,6 +44,9 @@ interface Seat extends PlaceOptions {
   receivedBefore: number;
   /** When it was first seen by a sweep after it was granted. */
   since: number | undefined;
+  /** What the last sweep had seen of it that saw more than the one before, and when that was. */
+  seenBytes: number;
+  seenAt: number;
 }
 
 /** Places for what is large and on its way in. */
@@ -69,7 +74,14 @@ export class ReceivingRoom {
   /** Asks for a place. */
   ask(options: PlaceOptions): Place {
     const granted = Promise.withResolvers<void>();
-    const seat: Seat = { ...options, granted, receivedBefore: 0, since: undefined };
+    const seat: Seat = {
+      ...options,
+      granted,
+      receivedBefore: 0,
+      since: undefined,
+      seenBytes: 0,
+      seenAt: 0,
+    };
     this.#waiting.add(seat);
     this.#grant();
     return {
@@ -85,11 +97,16 @@ export class ReceivingRoom {
    */
   sweep(now: number): void {
     for (const seat of [...this.#taken]) {
-      seat.since ??= now;
+      seat.since ??= seat.seenAt = now;
+      const bytes = seat.countReceived() - seat.receivedBefore;
+      if (bytes > seat.seenBytes) {
+        seat.seenBytes = bytes;
+        seat.seenAt = now;
+      }
       if (this.#waiting.size === 0) continue;
       const spanMs = now - seat.since - GRACE_MS;
-      const bytes = seat.countReceived() - seat.receivedBefore;
-      if (spanMs <= bytes / RATE_MIN * 1000) continue;
+      const isStill = now - seat.seenAt > GRACE_MS;
+      if (!isStill && spanMs <= bytes / RATE_MIN * 1000) continue;
       this.#free(seat);
       seat.end(
         new BrokerError(

@@ -35,8 +35,10 @@ export interface SessionContext {
   readonly jsonLines: boolean;
   /** How many unconfirmed bytes there may be. */
   readonly budget: ByteBudget;
-  /** Where large frames and lines have their place until all of them has come. */
+  /** Where large frames have their place until all of them has come. */
   readonly receivingRoom: ReceivingRoom;
+  /** Where large lines have it. */
+  readonly lineRoom: ReceivingRoom;
   /** What waits of replies for slow clients. */
   readonly waitingReplies: WaitingReplies;
   /** How much is done in one turn of the event loop. */

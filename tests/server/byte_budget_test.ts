@@ -25,17 +25,11 @@ import { cursorLine, LineClient, publishLine } from "../support/line_client.ts";
 import { bindOf, bytesOf, helloBytes, RawClient } from "../support/raw_client.ts";
 import { HEARTBEAT, Sessions } from "../support/sessions.ts";
 
-Deno.test("ByteBudget.wait() is undefined while there is something left", () => {
-  const budget = new ByteBudget(10);
-  assertStrictEquals(budget.wait(), undefined);
-  budget.use(9);
-  assertEquals([budget.bytes, budget.isSpent], [9, false]);
-  assertStrictEquals(budget.wait(), undefined);
-});
-
 Deno.test("ByteBudget.wait() resolves for all who wait when bytes come back", async () => {
   const budget = new ByteBudget(10);
-  budget.use(30);
+  budget.use(9);
+  assertEquals([budget.bytes, budget.isSpent, budget.wait()], [9, false, undefined]);
+  budget.use(21);
   assert(budget.isSpent);
   let isOver = false;
   const waits = [budget.wait(), budget.wait()];
@@ -373,6 +367,22 @@ Deno.test("ReceivingRoom ends who sends too slowly, if and only if others wait",
   assertStrictEquals(other.wait(), undefined);
 });
 
+Deno.test("ReceivingRoom ends of whom nothing more comes, if others wait", () => {
+  const room = new ReceivingRoom(100);
+  const ended: string[] = [];
+  let received = 0;
+  const end = ({ code }: { code: string }) => ended.push(code);
+  room.ask({ bytes: 100, countReceived: () => received, end });
+  received = 1_000_000;
+  const other = room.ask({ bytes: 100, countReceived: () => 0, end: () => {} });
+  for (let now = 0; now <= 10_000; now += 1000) room.sweep(now);
+  received++;
+  for (let now = 11_000; now <= 21_000; now += 1000) room.sweep(now);
+  assertEquals([ended, other.wait() !== undefined], [[], true]);
+  room.sweep(22_000);
+  assertEquals([ended, other.wait()], [["SLOW_WRITER"], undefined]);
+});
+
 /** A connection to sessions whose bytes are counted as they are read. */
 function connectCounted(sessions: Sessions): { here: Duplex; count: { read: number } } {
   const [here, there] = createPipe();
@@ -403,7 +413,7 @@ Deno.test("half lines are kept of few clients at a time, and not for ever", asyn
   // A line may have 6 MiB: there is room for one, and others wait with what needs no place.
   const piece = 129 * 1024;
   assertEquals(countRead().filter((bytes) => bytes > PLACELESS_BYTES_MAX + piece).length, 1);
-  assertEquals([sessions.room.waitingCount, sessions.table.count], [19, 20]);
+  assertEquals([sessions.lineRoom.waitingCount, sessions.table.count], [19, 20]);
 
   // Whoever has nothing large to say is served, and so is the first one who goes on.
   await using small = new LineClient(connectCounted(sessions).here);
@@ -412,6 +422,14 @@ Deno.test("half lines are kept of few clients at a time, and not for ever", asyn
   await lines[first]!.send(line.slice(half.length), cursorLine("GET_PELS"));
   await lines[first]!.nextText();
   assertEquals((await sessions.engine.getStream("a")).ready, 1);
+  // Nor does a large frame wait for lines.
+  const frames = await sessions.open();
+  await frames.openPublisher(1, "a", "frames");
+  await frames.publish(1, 1, ["x".repeat(1_000_000)]);
+  await frames.expect("stream");
+  await frames.expect("confirm");
+  frames.close();
+  await until("it is gone", () => sessions.table.count === 21);
 
   // Of the others the rest does not come: one after the other is told so, and gives its place up.
   for (let count = 19; count > 0; count--) {
@@ -424,7 +442,7 @@ Deno.test("half lines are kept of few clients at a time, and not for ever", asyn
     await until("it is ended", () => sessions.table.count === count + 1);
   }
   await Promise.all(sent);
-  assertEquals([sessions.room.bytes, sessions.room.waitingCount], [0, 0]);
+  assertEquals([sessions.lineRoom.bytes, sessions.lineRoom.waitingCount], [0, 0]);
   assertEquals(sessions.lines.filter((text) => text.includes("HEARTBEAT_LOST")).length, 19);
 });
 

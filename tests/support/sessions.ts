@@ -51,8 +51,10 @@ export class Sessions implements AsyncDisposable {
   readonly table: SessionTable;
   /** How many bytes are unconfirmed. */
   readonly budget: ByteBudget;
-  /** Where large frames and lines are until all of them has come. */
+  /** Where large frames are until all of them has come. */
   readonly room: ReceivingRoom;
+  /** Where large lines are. */
+  readonly lineRoom: ReceivingRoom;
   /** How much is done in one turn of the event loop. */
   readonly turn: WorkTurn;
   /** What waits of replies. */
@@ -67,7 +69,8 @@ export class Sessions implements AsyncDisposable {
     const now = () => this.#now;
     this.engine = options.engine ?? new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
     this.budget = new ByteBudget(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
-    this.room = new ReceivingRoom(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
+    this.room = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
+    this.lineRoom = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
     this.turn = new WorkTurn(() => this.engine.steps);
     this.replies = new WaitingReplies(options.replyBytesMax ?? 64 * 1024 * 1024);
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? 0;
@@ -93,6 +96,7 @@ export class Sessions implements AsyncDisposable {
       jsonLines: options.jsonLines ?? true,
       budget: this.budget,
       receivingRoom: this.room,
+      lineRoom: this.lineRoom,
       waitingReplies: this.replies,
       turn: this.turn,
       heartbeat: this.#heartbeat,
@@ -125,6 +129,7 @@ export class Sessions implements AsyncDisposable {
     this.#now += ms;
     this.#heartbeat.sweep(this.#now);
     this.room.sweep(this.#now);
+    this.lineRoom.sweep(this.#now);
     this.engine.tick(this.#now);
   }
 

@@ -12,6 +12,7 @@
 
 import { BrokerError } from "../../../protocol.ts";
 import type { Broker } from "../../broker/broker.ts";
+import type { Moved } from "../../broker/event.ts";
 import type { LiveRun } from "../../broker/live_run.ts";
 import { StoreBusyError } from "../../broker/pager.ts";
 import type { Committer } from "./committer.ts";
@@ -144,30 +145,38 @@ export class Compactor {
 
   /** Moves the first messages of a run; returns how many bytes they have. */
   #move({ stream, firstId, count, listFacts }: LiveRun, bytesMax: number): number {
-    const { broker, committer } = this.#options;
+    const { committer } = this.#options;
     let moved = 0;
     let endId = firstId;
-    for (let id = firstId; id < firstId + count && moved < bytesMax;) {
-      const left = Math.min(firstId + count - id, RECORD_COUNT_MAX);
-      const batch = stream.backlog.read(id, left, bytesMax - moved);
-      const event = { type: "moved", number: stream.number, firstId: id, batch } as const;
-      this.#movingCount++;
-      committer.move(event, {
-        moved: (event) => {
-          this.#movingCount--;
-          broker.apply(event);
-        },
-        failed: () => {
-          this.#movingCount--;
-          this.#hasNoRoom = true;
-        },
-      });
-      moved += batch.end - batch.start;
-      id += batch.count;
-      endId = id;
+    try {
+      while (endId < firstId + count && moved < bytesMax) {
+        const left = Math.min(firstId + count - endId, RECORD_COUNT_MAX);
+        const batch = stream.backlog.read(endId, left, bytesMax - moved);
+        this.#moveBatch({ type: "moved", number: stream.number, firstId: endId, batch });
+        moved += batch.end - batch.start;
+        endId += batch.count;
+      }
+    } finally {
+      // What was written about them goes with the segment, so it is written again; also if those behind
+      // them could not be read.
+      const done = { firstId, count: endId - firstId };
+      for (const fact of done.count === 0 ? [] : listFacts(done)) committer.commit(fact);
     }
-    // What was written about them goes with the segment, so it is written again.
-    for (const fact of listFacts({ firstId, count: endId - firstId })) committer.commit(fact);
     return moved;
+  }
+
+  #moveBatch(event: Moved): void {
+    const { broker, committer } = this.#options;
+    this.#movingCount++;
+    committer.move(event, {
+      moved: (event) => {
+        this.#movingCount--;
+        broker.apply(event);
+      },
+      failed: () => {
+        this.#movingCount--;
+        this.#hasNoRoom = true;
+      },
+    });
   }
 }

@@ -7,18 +7,35 @@
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { Backlog } from "../../../src/broker/backlog.ts";
+import type { Failed, Moved } from "../../../src/broker/event.ts";
+import { type Segment, StoreBusyError } from "../../../src/broker/pager.ts";
+import { Residency } from "../../../src/broker/residency.ts";
 import type { JournalEngine } from "../../../src/engine/journal.ts";
+import type { Committer } from "../../../src/engine/journal/committer.ts";
+import { Compactor } from "../../../src/engine/journal/compactor.ts";
+import type { SegmentList } from "../../../src/engine/journal/segment_list.ts";
 import { batchOf } from "../../support/batches.ts";
 import { turn } from "../../support/broker.ts";
 import { readState } from "../../support/journal_state.ts";
 import { openJournal, type TestJournalOptions } from "../../support/journals.ts";
+import { MemoryPager } from "../../support/memory_pager.ts";
 import { RecordingPublisherSink } from "../../support/recording_sinks.ts";
 import { SimulatedDisk } from "../../support/simulated_disk.ts";
 import { listSegments } from "../../support/small_journal.ts";
-import { bindOf, type TestBind } from "../../support/test_broker.ts";
+import { bindOf, type TestBind, TestBroker } from "../../support/test_broker.ts";
 import { EngineUse, type Following, upTo } from "../conformance/engine_use.ts";
 
 const SEGMENT_BYTES = 4096;
+
+/** A store of which only so much can be read just now. */
+class BusyPager extends MemoryPager {
+  readsLeft = Infinity;
+
+  override read(segment: Segment, offset: number, into: Uint8Array): void {
+    if (this.readsLeft-- <= 0) throw new StoreBusyError("busy");
+    super.read(segment, offset, into);
+  }
+}
 
 /** A publisher that asks for nothing to be remembered. */
 class Sender {
@@ -440,4 +457,34 @@ Deno.test("Compactor: all streams are gone through once for a segment, and not w
   // 1600 runs in steps of 256 at most: each stream is looked at twice or so for a segment.
   assertLess(lookCount, 4 * 201);
   assertEquals(compactor.failures, []);
+});
+
+Deno.test("Compactor: what is told of messages goes with them, also if the next ones cannot be read just then", () => {
+  const pager = new BusyPager();
+  const segment = Object.assign(pager.begin(), { base: 0, isDamaged: false });
+  const test = new TestBroker(new Residency({ bytesMax: 1, pager }));
+  test.write = (batch) => pager.store(segment, batch);
+  test.create("a", { backoffMs: [60_000] });
+  const publisher = test.publisher("a");
+  for (let count = 0; count < 10; count++) publisher.publish(200 * 1024);
+  const follower = test.follower("a", { bytes: 2 ** 30 });
+  test.dispatch();
+  const options = { now: test.now, reason: "why" };
+  test.broker.nack(follower.follower, [{ firstTag: 1, count: 10 }], options);
+  const told: string[] = [];
+  const tell = ({ type, firstId }: Moved | Failed) => void told.push(`${type} ${firstId}`);
+  const compactor = new Compactor({
+    broker: test.broker,
+    committer: { move: tell, commit: tell } as unknown as Committer,
+    segments: {
+      oldest: segment,
+      last: {},
+      all: [],
+      totals: { bytes: 2 ** 30, liveBytes: 1 },
+    } as unknown as SegmentList,
+    segmentBytes: SEGMENT_BYTES,
+  });
+  pager.readsLeft = 1;
+  compactor.step();
+  assertEquals(told, ["moved 1", "failed 1"]);
 });

@@ -354,23 +354,25 @@ export class Returns {
   }
 
   #giveBackUnseen(follower: Follower, run: PendingRun, now: number): void {
-    const { stream } = run;
     this.#parts.attempts.unsay(follower, run);
-    // It waits behind the others for what it gives back.
-    const attachment = follower.attachments.get(stream);
-    if (attachment !== undefined) stream.waiting.append(attachment);
-    this.#parts.dispatcher.noteReady(stream);
-    this.#giveBack(follower, run, run.attempts - 1, now);
+    this.#leave(follower, { ...run, attempts: run.attempts - 1 }, now, (part) => {
+      // It waits behind the others for what it gives back; what is overdue goes back to nobody.
+      const attachment = follower.attachments.get(run.stream);
+      if (attachment !== undefined) run.stream.waiting.append(attachment);
+      this.#makeReady(part);
+    });
   }
 
   #giveBack(follower: Follower, run: PendingRun, attempts: number, now: number): void {
-    const { stream, priority } = run;
+    const { stream } = run;
     const isLast = attempts >= stream.options.maxDeliveries && !stream.isDead;
     if (isLast) return this.#bury(follower, run, "maxDeliveries", { now, reason: "" });
-    this.#leave(follower, { ...run, attempts }, now, ({ firstId, count }) => {
-      stream.giveBack({ firstId, count, attempts, priority });
-      this.#parts.dispatcher.noteReady(stream);
-    });
+    this.#leave(follower, { ...run, attempts }, now, (part) => this.#makeReady(part));
+  }
+
+  #makeReady({ stream, firstId, count, attempts, priority }: PendingRun): void {
+    stream.giveBack({ firstId, count, attempts, priority });
+    this.#parts.dispatcher.noteReady(stream);
   }
 
   /** Takes messages away from a follower; those whose time is over are not given to anybody again. */

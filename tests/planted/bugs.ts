@@ -457,6 +457,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("server/ticker_test.ts"),
   },
   {
+    what: "who gave back nothing but what is overdue gets the next message last",
+    file: "src/broker/returns.ts",
+    from: "    this.#parts.attempts.unsay(follower, run);\n",
+    to: "    this.#parts.attempts.unsay(follower, run);\n" +
+      "    run.stream.waiting.append(follower.attachments.get(run.stream)!);\n",
+    found: tests("engine/memory_test.ts"),
+  },
+  {
     what: "a silent client keeps what it holds as long as its connection is kept",
     file: "src/broker/returns.ts",
     from: "    const lost = this.#lose(follower, now);\n    if (lost.length === 0)",

@@ -183,6 +183,19 @@ export function registerFetchingTests(test: Register): void {
     assertEquals(await other.received(2), ["orders:2×1 b", "orders:1×1 a"]);
   });
 
+  test("who gives back only what is overdue still comes first", async (use) => {
+    await use.create("orders");
+    const one = use.follower("orders", { name: "one" });
+    const other = use.follower("orders", { name: "other" });
+    await use.publisher("orders").storeWished({ text: "a", ttlMs: 1000 }, { text: "b" });
+    assertEquals(await one.received(1), ["orders:1×1 a"]);
+    assertEquals(await other.received(1), ["orders:2×1 b"]);
+    use.advance(1000);
+    other.port.release([single(1)]);
+    one.port.release([single(1)]);
+    assertEquals(await one.received(2), ["orders:1×1 a", "orders:2×1 b"]);
+  });
+
   test("what a client has said and nobody has read yet counts before a deadline", async (use) => {
     await start(use, "a");
     const follower = use.follower("orders");

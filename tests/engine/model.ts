@@ -198,9 +198,15 @@ export class Model {
       if (lostAt + RETURN_MS_MAX <= now) this.#publishers.delete(identity);
     }
     for (const stream of [...this.streams.values()]) {
-      for (const message of stream.messages.filter(({ holder }) => holder === undefined)) {
-        if (message.expiresAt <= now) this.#bury(stream, message, "expired", message.attempts);
-        else if (message.dueAt <= now) message.dueAt = 0;
+      for (const message of [...stream.messages]) {
+        if (message.expiresAt > now) {
+          if (message.dueAt <= now) message.dueAt = 0;
+        } else if (message.holder === undefined) {
+          this.#bury(stream, message, "expired", message.attempts);
+        } else {
+          // Also if the machine's clock is set back then.
+          message.expiresAt = -Infinity;
+        }
       }
     }
     for (const follower of this.followers) this.#takeOverdue(follower);

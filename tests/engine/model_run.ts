@@ -29,12 +29,12 @@ const MEMORY_LIMIT = 6000;
 
 /**
  * The streams that are created, with what is set for them; others hold their dead letters. A step
- * begins at a multiple of ten seconds, an expiry is a millisecond later, and no deadline of a follower
- * is: which of them comes first is known.
+ * begins at a multiple of ten seconds, an expiry is up to 50 milliseconds later and up to 20 more until
+ * it is done, and no deadline of a follower is so soon: which of them comes first is known.
  */
 export const STREAMS: Readonly<Record<string, StreamOptionsInput>> = {
-  a1: { maxDeliveries: 2, ackTimeoutMs: 100_003, backoffMs: [30_000, 90_000] },
-  a2: { maxDeliveries: 3, ackTimeoutMs: 250_007, backoffMs: [0, 60_000], deadLetter: false },
+  a1: { maxDeliveries: 2, ackTimeoutMs: 100_103, backoffMs: [30_000, 90_000] },
+  a2: { maxDeliveries: 3, ackTimeoutMs: 250_207, backoffMs: [0, 60_000], deadLetter: false },
   b1: { ttlMs: 200_001, deadLetterExpired: true, dedupWindowMs: 60_000 },
 };
 const PUBLISHER_BINDS: TestBind[] = ["a1", "b1", /^a/, /1$/, "a1.dead", "nowhere"];

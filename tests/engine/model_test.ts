@@ -74,7 +74,7 @@ function tell(verb: "ack" | "release" | "begin" | "nack" | "reject" | "extend"):
     const isConfirmed = pick % 2 === 0;
     const reason = pick % 3 === 0 ? "" : `reason ${pick}`;
     const failure = { reason, delayMs: DELAYS[pick % DELAYS.length] };
-    const ms = 5 + pick * 500;
+    const ms = 300 + pick * 500;
     const [expected, act] = {
       ack: () => [run.model.ack(model, ranges), () => port.ack(ranges, isConfirmed)],
       release: () => [run.model.release(model, ranges), () => port.release(ranges)],

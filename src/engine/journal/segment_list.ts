@@ -28,6 +28,9 @@ const CHECKPOINT_FACTOR = 4;
 /** After so many bytes of a checkpoint others may do something. */
 const PAUSE_BYTES = 4 * 1024 * 1024;
 
+/** A message id that is the same in another stream counts for so many: it is compared, and not written. */
+const SAME_ID_BYTES = 50;
+
 /** What a list of segments needs. */
 export interface SegmentListOptions {
   /** The directory. */
@@ -189,15 +192,17 @@ export class SegmentList {
       segment.append(group.bytes);
       group.clear();
     };
+    const countCompared = makeCounter();
     let pieceCount = 0;
+    let comparedBytes = 0;
     let pauseAt = PAUSE_BYTES;
     for (const piece of takeSnapshot()) {
       group.addPiece(piece);
       pieceCount++;
-      if (!group.isFull) continue;
-      write();
-      if (segment.size < pauseAt) continue;
-      pauseAt = segment.size + PAUSE_BYTES;
+      comparedBytes += countCompared(piece) * SAME_ID_BYTES;
+      if (group.isFull) write();
+      if (segment.size + comparedBytes < pauseAt) continue;
+      pauseAt = segment.size + comparedBytes + PAUSE_BYTES;
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     group.addComplete(pieceCount);
@@ -221,4 +226,16 @@ export class SegmentList {
       // What is told is why it could not be finished; whoever opens the journal removes it.
     }
   }
+}
+
+/** Makes a function that tells how many message ids were compared to find a piece of a checkpoint. */
+function makeCounter(): (piece: SnapshotPiece) => number {
+  let told = { stream: 0, count: 0 };
+  return (piece) => {
+    if (piece.piece === "sameIds") return told.count;
+    if (piece.piece !== "messageIds") return 0;
+    const { stream, messageIds: { length } } = piece;
+    told = { stream, count: length + (told.stream === stream ? told.count : 0) };
+    return 0;
+  };
 }

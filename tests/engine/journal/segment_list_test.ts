@@ -236,38 +236,56 @@ Deno.test("SegmentList: a large checkpoint has a large segment, or there would b
   assertEquals((await list.rotate(5 * segment.headBytes))?.segment.base, segment.end);
 });
 
-Deno.test("SegmentList: while a large checkpoint is written others have their turn, and it is whole", async () => {
-  const disk = new SimulatedDisk({ seed: 1 });
+/** A snapshot of megabytes. */
+function* makeLarge(): Generator<SnapshotPiece> {
+  yield* snapshotOf(1);
   const name = "a".repeat(100_000);
-  const makePieces = function* (): Generator<SnapshotPiece> {
-    yield* snapshotOf(1);
-    for (let number = 1; number <= 200; number++) {
-      yield { piece: "stream", number, name, nextId: 1 };
-    }
-  };
-  const list = new SegmentList({
-    disk,
-    journalId: JOURNAL_ID,
-    segmentBytes: SEGMENT_BYTES,
-    takeSnapshot: makePieces,
-    fail: (error) => {
-      throw error;
-    },
-  });
-  let turnCount = 0;
-  let isDone = false;
-  const beginning = list.begin(0).finally(() => isDone = true);
-  while (!isDone) {
-    await turn();
-    turnCount++;
-    // It has no name as long as some of it is missing.
-    if (!isDone) assertEquals(list.all.length, 0);
+  for (let number = 1; number <= 200; number++) yield { piece: "stream", number, name, nextId: 1 };
+}
+
+/** A snapshot of many streams with the same message ids, which were all compared. */
+function* makeAlike(): Generator<SnapshotPiece> {
+  yield* snapshotOf(1);
+  const messageIds = Array.from({ length: 50_000 }, (_, id) => [`${id}`, id, 0] as const);
+  yield { piece: "messageIds", stream: 1, messageIds: messageIds.slice(0, 20_000) };
+  yield { piece: "messageIds", stream: 1, messageIds: messageIds.slice(20_000) };
+  for (let stream = 2; stream <= 20; stream++) {
+    yield { piece: "sameIds", stream, like: 1, shift: 0 };
   }
-  const { segment } = await beginning;
-  assert(turnCount >= 4, `${turnCount}`);
-  assert(segment.headBytes > 20_000_000);
-  assertEquals(readSegment(disk, segment.name), 1);
-});
+}
+
+for (
+  const [what, takeSnapshot, sizeMin] of [
+    ["large", makeLarge, 20_000_000],
+    ["slow", makeAlike, 500_000],
+  ] as const
+) {
+  Deno.test(`SegmentList: while a ${what} checkpoint is written others have their turn, and it is whole`, async () => {
+    const disk = new SimulatedDisk({ seed: 1 });
+    const list = new SegmentList({
+      disk,
+      journalId: JOURNAL_ID,
+      segmentBytes: SEGMENT_BYTES,
+      takeSnapshot,
+      fail: (error) => {
+        throw error;
+      },
+    });
+    let turnCount = 0;
+    let isDone = false;
+    const beginning = list.begin(0).finally(() => isDone = true);
+    while (!isDone) {
+      await turn();
+      turnCount++;
+      // It has no name as long as some of it is missing.
+      if (!isDone) assertEquals(list.all.length, 0);
+    }
+    const { segment } = await beginning;
+    assert(turnCount >= 4, `${turnCount}`);
+    assert(segment.headBytes > sizeMin);
+    assertEquals(readSegment(disk, segment.name), 1);
+  });
+}
 
 Deno.test("SegmentList: what is larger than a segment has one to itself", async () => {
   const { list } = new ListUse();

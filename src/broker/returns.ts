@@ -156,7 +156,8 @@ export class Returns {
    */
   takeSilent(follower: Follower, now: number): number {
     const lost = this.#lose(follower, now);
-    if (lost.length === 0) return follower.lapsed.count;
+    // What ran out before something went on there is no reason to wait.
+    if (lost.length === 0) return follower.isSuspended ? follower.lapsed.count : 0;
     for (const run of lost) follower.lapsed.add({ ...run, isLoss: run.isBegun });
     follower.isSuspended = true;
     this.#tellRevoked(follower, lost, "nothing was heard from its client for too long");

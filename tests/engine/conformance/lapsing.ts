@@ -228,6 +228,22 @@ export function registerLossTests(test: Register): void {
     assertEquals(await use.counts("orders"), [0, 0, 2]);
   });
 
+  test("what ran out before a follower went on is no reason to wait when it is silent", async (use) => {
+    await use.createWith("orders", { ackTimeoutMs: 1000 });
+    await use.publisher("orders").store("a", "b");
+    const follower = use.follower("orders", { messages: 1 });
+    await follower.received(1);
+    use.advance(1000);
+    assertEquals(follower.port.silence(), 1, "it may say yet that it is done");
+    follower.port.setCredit(1, BYTES);
+    await follower.received(2);
+    await follower.ack(2);
+    assertEquals(follower.port.silence(), 0);
+    // Late it is all the same.
+    await follower.ack(1);
+    assertEquals(await use.look("orders"), []);
+  });
+
   test("a late acknowledgement counts if the same follower has the message again", async (use) => {
     await start(use, "a", "b");
     const slow = use.follower("orders", { messages: 2 });

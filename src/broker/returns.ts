@@ -212,6 +212,10 @@ export class Returns {
       return;
     }
     const { pending } = follower;
+    // First, or it would depend on the order of alarms what is the oldest then.
+    for (const { stream } of [...pending.runs]) {
+      if (stream.expiries.nextAt <= now) this.expire(stream, now);
+    }
     const assumed = this.#separateOldest(follower);
     const late = this.#findLate(follower, now);
     if (late.length > 0) {

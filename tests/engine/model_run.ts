@@ -167,14 +167,18 @@ export class Run {
   /**
    * The broker stands still while followers go on: what they acknowledge meanwhile is heard before
    * anything that came due is looked at.
+   *
+   * @param ms How long.
+   * @param countMax So many of what it holds each follower acknowledges.
    */
-  stall(ms: number): void {
+  stall(ms: number, countMax: number): void {
     if (ms === 0) return;
     // What expires is taken out together, some milliseconds apart: nothing is due so soon then.
     this.model.now += ms - 5000;
     for (const slot of this.followers) {
-      const ranges = slot?.model.held.map(({ tag }) => ({ firstTag: tag, count: 1 })) ?? [];
-      if (slot === undefined || ranges.length === 0) continue;
+      const tags = slot?.model.held.slice(0, countMax).map(({ tag }) => tag) ?? [];
+      if (slot === undefined || tags.length === 0) continue;
+      const ranges = tags.map((firstTag) => ({ firstTag, count: 1 }));
       assertSame(this.model.ack(slot.model, ranges), undefined);
       slot.port.ack(ranges, false);
     }

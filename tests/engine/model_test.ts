@@ -227,8 +227,8 @@ const commands = {
     }
     run.closeFollower(slot);
   },
-  stall(run: Run, { pick }: Step) {
-    run.stall((pick % 8) ** 2 * 10_000);
+  stall(run: Run, { pick, count }: Step) {
+    run.stall((pick % 8) ** 2 * 10_000, count);
   },
   silence(run: Run, { who }: Step) {
     const slot = run.followers[who % FOLLOWER_COUNT];

@@ -465,6 +465,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("engine/memory_test.ts"),
   },
   {
+    what: "what is overdue is kept when a delivery before it runs out late",
+    file: "src/broker/returns.ts",
+    from: "if (stream.expiries.nextAt <= now) this.expire(stream, now);\n    }\n",
+    to: "if (stream.isPaused) this.expire(stream, now);\n    }\n",
+    found: tests("engine/memory_test.ts"),
+  },
+  {
     what: "a silent client keeps what it holds as long as its connection is kept",
     file: "src/broker/returns.ts",
     from: "    const lost = this.#lose(follower, now);\n    if (lost.length === 0)",

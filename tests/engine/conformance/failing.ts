@@ -121,6 +121,20 @@ export function registerTimeoutTests(test: Register): void {
     assertEquals(await use.counts("orders"), [0, 1, 1]);
   });
 
+  test("what is only fetched and overdue goes, also if a delivery before it runs out at that moment", async (use) => {
+    await use.createWith("orders", { ttlMs: 1000, ackTimeoutMs: 900 });
+    await use.publisher("orders").store("a", "b", "c");
+    const follower = use.follower("orders", { reportsBegin: true });
+    await follower.received(3);
+    follower.port.begin([single(2)]);
+    // The broker stands still for a while.
+    use.clock.now += 1050;
+    await follower.ack(1);
+    use.advance(0);
+    await use.fence();
+    assertEquals(await use.look("orders"), []);
+  });
+
   test("a delivery that is not acknowledged in time fails, and its follower is told", async (use) => {
     await use.createWith("orders", { ackTimeoutMs: 10_000, backoffMs: [1000] });
     await use.publisher("orders").store("a");

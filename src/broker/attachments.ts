@@ -24,7 +24,7 @@ export class Attachments {
   readonly #dispatcher: Dispatcher;
   /** What is left to do for followers of very many streams. */
   readonly #rests = new Map<Follower, Rest>();
-  /** Those that there are, and those that are left to do. */
+  /** Those of patterns that there are, and those that are left to do. */
   #count = 0;
 
   readonly #isThere: (stream: Stream) => boolean;
@@ -40,19 +40,22 @@ export class Attachments {
     this.#isThere = isThere;
   }
 
-  /** Throws if there would be too many: patterns can make millions of few bytes. */
-  check(code: "TOO_MANY_STREAMS" | "TOO_MANY_MEMBERS", count: number): void {
-    if (this.#count + count <= this.#countMax) return;
-    throw new BrokerError(
-      code,
-      `Cannot attach followers to streams ${count} more times: they are attached ` +
-        `${this.#count} times, limit is ${this.#countMax}`,
-    );
+  /** Throws if a stream that so many patterns match would have too many. */
+  checkStream(followerCount: number): void {
+    this.#check("TOO_MANY_STREAMS", followerCount);
+  }
+
+  /**
+   * Throws if a follower of so many streams would have too many. A direct bind has one and does not
+   * count, so that patterns of some clients keep it from nobody.
+   */
+  checkFollower(follower: Follower, streamCount: number): void {
+    this.#check("TOO_MANY_MEMBERS", streamCount * weigh(follower));
   }
 
   /** Ties a follower to a stream. */
   add(follower: Follower, stream: Stream): void {
-    this.#count++;
+    this.#count += weigh(follower);
     this.#tie(follower, stream);
   }
 
@@ -64,7 +67,7 @@ export class Attachments {
    * @param countMax To how many of them at once; {@linkcode Attachments.addMore} does the rest.
    */
   addAll(follower: Follower, streams: readonly Stream[], countMax: number): void {
-    this.#count += streams.length;
+    this.#count += streams.length * weigh(follower);
     this.#rests.set(follower, { streams, at: 0 });
     this.addMore(follower, countMax);
   }
@@ -77,7 +80,7 @@ export class Attachments {
     for (; rest.at < end; rest.at++) {
       const stream = rest.streams[rest.at]!;
       if (this.#isThere(stream)) this.#tie(follower, stream);
-      else this.#count--;
+      else this.#count -= weigh(follower);
     }
     if (end < rest.streams.length) return false;
     this.#rests.delete(follower);
@@ -89,7 +92,7 @@ export class Attachments {
     for (const attachment of follower.attachments.values()) this.remove(attachment);
     const rest = this.#rests.get(follower);
     if (rest === undefined) return;
-    this.#count -= rest.streams.length - rest.at;
+    this.#count -= (rest.streams.length - rest.at) * weigh(follower);
     this.#rests.delete(follower);
   }
 
@@ -98,8 +101,18 @@ export class Attachments {
     attachment.line?.remove(attachment);
     attachment.follower.attachments.delete(attachment.stream);
     attachment.stream.attachments.delete(attachment);
-    this.#count--;
+    this.#count -= weigh(attachment.follower);
     this.steps++;
+  }
+
+  /** Patterns can make millions of few bytes. */
+  #check(code: "TOO_MANY_STREAMS" | "TOO_MANY_MEMBERS", count: number): void {
+    if (count === 0 || this.#count + count <= this.#countMax) return;
+    throw new BrokerError(
+      code,
+      `Cannot attach followers to streams by pattern ${count} more times: they are attached ` +
+        `${this.#count} times, limit is ${this.#countMax}`,
+    );
   }
 
   #tie(follower: Follower, stream: Stream): void {
@@ -109,4 +122,9 @@ export class Attachments {
     this.steps += 2;
     this.#dispatcher.attach(attachment);
   }
+}
+
+/** What an attachment of a follower counts for. */
+function weigh({ bind }: Follower): 0 | 1 {
+  return bind.bindType === "regex" ? 1 : 0;
 }

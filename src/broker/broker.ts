@@ -177,7 +177,7 @@ export class Broker {
       const why = `there are ${STREAMS_MAX}, the most allowed`;
       throw new BrokerError("TOO_MANY_STREAMS", `Cannot create stream "${name}": ${why}`);
     }
-    this.#attachments.check("TOO_MANY_STREAMS", this.#router.countFollowers(name));
+    this.#attachments.checkStream(this.#router.countByPattern(name));
     const obstacle = this.#options.findObstacle?.(0);
     if (obstacle !== undefined) throw obstacle;
     const { nextStreamNumber: number, unwritten } = this.#state;
@@ -298,7 +298,7 @@ export class Broker {
     const follower = new Follower({ ...options, sink, ring: this.#timeOut });
     const streams = this.#router.addFollower(follower);
     try {
-      this.#attachments.check("TOO_MANY_MEMBERS", streams.length);
+      this.#attachments.checkFollower(follower, streams.length);
     } catch (error) {
       this.#router.removeFollower(follower);
       throw error;

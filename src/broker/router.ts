@@ -108,9 +108,9 @@ export class Router {
     throw new BrokerError("STREAM_NOT_FOUND", `Cannot find stream "${name}": there is none`);
   }
 
-  /** How many followers a stream of that name would have. */
-  countFollowers(name: string): number {
-    let count = this.#directFollowers.get(name)?.size ?? 0;
+  /** How many followers by pattern a stream of that name would have. */
+  countByPattern(name: string): number {
+    let count = 0;
     for (const { followers } of this.#findSelections(name)) count += followers.size;
     return count;
   }

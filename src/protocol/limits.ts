@@ -46,7 +46,7 @@ export const PATTERN_STEPS_MAX = 512;
 /** The most streams that a broker may have. */
 export const STREAMS_MAX = 100_000;
 
-/** The most attachments of followers to streams: a follower has one for each stream that matches. */
+/** The most attachments of followers by pattern to streams: one for each stream that matches. */
 export const ATTACHMENTS_MAX = 1_000_000;
 
 /** The most entries of pending entry lists in one answer. */

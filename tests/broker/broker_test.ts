@@ -405,6 +405,14 @@ Deno.test("followers are attached to so many streams and no more, and nothing el
   assertEquals(member.code, "TOO_MANY_MEMBERS");
   const stream = assertThrows(() => broker.createStream("c", {}, () => {}), BrokerError);
   assertEquals(stream.code, "TOO_MANY_STREAMS");
+  // Patterns of some clients keep nobody from following one stream.
+  const bind = { routeString: "a", bindType: "direct", ignoreCase: false } as const;
+  const direct = Array.from(
+    { length: 9 },
+    () =>
+      broker.openFollower({ name: "a", bind, messages: 1, bytes: 1 }, new RecordingFollowerSink()),
+  );
+  for (const one of direct) broker.closeFollower(one, 1000);
   broker.closeFollower(follower, 1000);
   broker.createStream("c", {}, () => {});
   assertEquals(broker.getStreams().map(({ followers }) => followers), [1, 1, 1]);

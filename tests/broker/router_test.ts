@@ -186,10 +186,10 @@ Deno.test("Router matches a pattern with a stream once, however many members the
   router.addFollower(follower(/^a/i));
   assertEquals([router.matchCount, router.patternCount], [6, 2]);
   router.matchCount = 0;
-  assertEquals(router.countFollowers("a3"), 101);
+  assertEquals(router.countByPattern("a3"), 101);
   const added = streamOf("a3");
   assertEquals(router.addStream(added).length, 101);
-  assertEquals([router.matchCount, router.countFollowers("a4")], [2, 101]);
+  assertEquals([router.matchCount, router.countByPattern("a4")], [2, 101]);
   assertEquals(namesOf(router.makeRoute(bindOf(/^a/)).resolve(router)), ["a1", "a2", "a3"]);
   router.removeStream(added);
   assertEquals(namesOf(router.addFollower(follower(/^a/))), ["a1", "a2"]);
@@ -265,7 +265,7 @@ Deno.test("Router.prepareStream() matches a name with many patterns step by step
   }
   assertEquals(turns, 10);
   router.matchCount = 0;
-  assertEquals(router.countFollowers("a1"), 1000);
+  assertEquals(router.countByPattern("a1"), 1000);
   const found = namesOf(router.addStream(streamOf("a1")));
   assertEquals([router.matchCount, found.length], [0, 1000]);
   assertEquals([found.includes("0"), found.includes("late")], [false, true]);

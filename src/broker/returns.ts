@@ -152,11 +152,10 @@ export class Returns {
    * Takes back all that a follower holds of which nothing is heard. It gets nothing more until it
    * shows life, and what it acknowledges then counts if nobody else has it.
    *
-   * @returns How many deliveries that may be.
+   * @returns How many deliveries that may be; none of those that ran out before something went on there.
    */
   takeSilent(follower: Follower, now: number): number {
     const lost = this.#lose(follower, now);
-    // What ran out before something went on there is no reason to wait.
     if (lost.length === 0) return follower.isSuspended ? follower.lapsed.count : 0;
     for (const run of lost) follower.lapsed.add({ ...run, isLoss: run.isBegun });
     follower.isSuspended = true;

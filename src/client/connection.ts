@@ -59,8 +59,9 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number;
   /**
    * How long handlers may take to finish the messages that they have when the connection or one of its
-   * followers is closed, also by leaving an `await using`, in milliseconds: 0 to 2^31 - 1. Calls of
-   * `close` may say something else.
+   * followers is closed, also by leaving an `await using`, in milliseconds: 0 to 2^31 - 1. A publisher
+   * that is closed waits so long for confirms while nothing moves: with 0, what is under way fails.
+   * Calls of `close` may say something else.
    *
    * @default {5000}
    */
@@ -176,8 +177,8 @@ export interface Connection extends AsyncDisposable {
    * stands in a publisher's line or waits for room in a stream included; what was asked for is
    * answered, requests have their replies or have waited long enough, acknowledgements and replies
    * are sent. If the connection is lost meanwhile, the signal is aborted, or nothing has moved for
-   * `drainMs` (and a second), what is not confirmed or answered fails with `ConnectionClosedError`.
-   * Calling it again waits for the same.
+   * `drainMs`, what is not confirmed fails with `ConnectionClosedError`; what is not answered does so
+   * too, after a second at least. Calling it again waits for the same.
    *
    * @param options How long handlers may take, 5 seconds unless said otherwise; a signal after which
    * neither they nor confirms and answers are waited for any more.

@@ -40,6 +40,6 @@ export function explainGivenUp(cause: unknown): Error {
 export function explainDrained(drainMs: number, obstacle: Error | undefined): Error {
   const why = obstacle === undefined ? "" : `; ${obstacle.message}`;
   const message = `Cannot publish: the publisher was closed, and for ${drainMs} ms nothing was ` +
-    `confirmed${why}`;
+    `confirmed; what was sent may be stored all the same${why}`;
   return new ConnectionClosedError(message, { cause: obstacle });
 }

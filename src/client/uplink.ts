@@ -10,6 +10,7 @@ import {
   BrokerError,
   describeFrameType,
   type ErrorReport,
+  FRAME_HEAD_BYTES,
   type FrameDecoder,
   FrameType,
   type FrameWriter,
@@ -101,6 +102,8 @@ export class Uplink {
   #isClosed = false;
   #lastNumber = 0;
   #isScheduled = false;
+  /** How many bytes heartbeats were that have come over the link. */
+  #idleBytes = 0;
   readonly #requests = new Map<number, PendingRequest>();
   readonly #streams = new Map<number, string>();
   readonly #dirty = new Set<Pick<Member, "write">>();
@@ -152,6 +155,7 @@ export class Uplink {
     this.#link = link;
     this.#limits = limits;
     this.beginMs = beginMs;
+    this.#idleBytes = 0;
     this.#streams.clear();
     for (const [request, pending] of this.#requests) {
       if (pending.repeat === undefined) continue;
@@ -297,10 +301,15 @@ export class Uplink {
     patience.end();
   }
 
-  /** Another text whenever something has moved. */
+  /** Another text whenever something has moved; that the broker is there moves nothing. */
   get progress(): string {
-    const { receivedBytes, takenBytes, outboundBytes } = this.#link ?? {};
-    return [this.#requests.size, receivedBytes, takenBytes, outboundBytes].join();
+    const { receivedBytes = 0, takenBytes, outboundBytes } = this.#link ?? {};
+    return [this.#requests.size, receivedBytes - this.#idleBytes, takenBytes, outboundBytes].join();
+  }
+
+  /** The broker says that it is there. */
+  noteHeartbeat(): void {
+    this.#idleBytes += FRAME_HEAD_BYTES;
   }
 
   /** Waits until members have finished what is under way, and lets them say their last words. */
@@ -413,7 +422,7 @@ export class Uplink {
 
 /** What each frame of the broker does. */
 const handlers: Record<number, (uplink: Uplink, frame: FrameDecoder) => void> = {
-  [FrameType.heartbeat]: () => {},
+  [FrameType.heartbeat]: (uplink) => uplink.noteHeartbeat(),
   [FrameType.stream]: (uplink, frame) => uplink.nameStream(frame),
   [FrameType.streamsForgotten]: (uplink, frame) => uplink.forgetStreams(frame),
   [FrameType.response]: (uplink, frame) => uplink.respond(readResponse(frame)),

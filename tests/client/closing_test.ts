@@ -22,7 +22,13 @@ import {
   type Message,
 } from "@simplemq/simplemq";
 import { serve, VirtualClock } from "@simplemq/simplemq/server";
-import { FrameType, type FrameWriter, writeStream, writeStreamsForgotten } from "../../protocol.ts";
+import {
+  FrameType,
+  type FrameWriter,
+  type Welcome,
+  writeStream,
+  writeStreamsForgotten,
+} from "../../protocol.ts";
 import { StatusBoard } from "../../src/client/status.ts";
 import { Uplink } from "../../src/client/uplink.ts";
 import { decoderOn } from "../support/frames.ts";
@@ -301,27 +307,44 @@ Deno.test("close() leaves requests alone when its signal is aborted", async () =
   await asked;
 });
 
+/** What a broker says that is played by a test. */
+const welcome: Welcome = {
+  session: 1,
+  version: "0",
+  engine: "memory",
+  durability: "memory",
+  heartbeatMs: 10,
+  heartbeatTimeoutMs: 50,
+  limits: {
+    bodyBytes: 1,
+    headerBytes: 1,
+    frameBytes: 1,
+    batchCount: 1,
+    unacknowledgedMessages: 1,
+    unacknowledgedBytes: 1,
+  },
+  capabilities: [],
+};
+
+Deno.test("close() gives a broker up that says only that it is there", async () => {
+  const [here, there] = createPipe();
+  const broker = new RawClient(there);
+  const opening = ClientConnection.open(() => Promise.resolve(here), {});
+  await broker.sendControl("welcome", welcome);
+  const connection = await opening;
+  const asked = assertRejects(() => connection.cursor().getStreams(), ConnectionClosedError);
+  const beat = setInterval(() => broker.sendFrame(FrameType.heartbeat), 5);
+  await deadline(connection.close({ drainMs: 0 }), PATIENCE_MS);
+  await asked;
+  clearInterval(beat);
+  broker.close();
+});
+
 Deno.test("a broker that takes an upload slowly and can be heard is not given up", async () => {
   const [here, there] = createPipe();
   const broker = new RawClient(there);
   const opening = BrokerSession.open(here, "me", { timeoutMs: PATIENCE_MS, signal: undefined });
-  await broker.sendControl("welcome", {
-    session: 1,
-    version: "0",
-    engine: "memory",
-    durability: "memory",
-    heartbeatMs: 10,
-    heartbeatTimeoutMs: 50,
-    limits: {
-      bodyBytes: 1,
-      headerBytes: 1,
-      frameBytes: 1,
-      batchCount: 1,
-      unacknowledgedMessages: 1,
-      unacknowledgedBytes: 1,
-    },
-    capabilities: [],
-  });
+  await broker.sendControl("welcome", welcome);
   const { session } = await opening;
   const events = { handleFrame: () => {}, handleReady: () => {}, handleGoodbye: () => {} };
   let end: unknown = "open";

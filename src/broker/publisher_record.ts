@@ -89,6 +89,11 @@ export class PublisherRecord {
     return this.#lastStoredSequence;
   }
 
+  /** Whether something that it has sent is stored, by itself or by another before, or may be yet. */
+  get isWorthKeeping(): boolean {
+    return this.number > 0 || this.#lastStoredSequence > 0 || this.#answers.length > 0;
+  }
+
   /** How often something has been moved so far, to make room for other batches and answers. */
   get moveCount(): number {
     return this.#log.moveCount + this.#answers.moveCount;

@@ -135,8 +135,8 @@ export class PublisherRegistry {
   lose(record: PublisherRecord, now: number): number {
     record.openCount--;
     if (record.openCount > 0) return Infinity;
-    // Who has stored nothing can send everything again.
-    if (record.number === 0) {
+    // Who has stored nothing, and was not told that something is, can send everything again.
+    if (!record.isWorthKeeping) {
       this.forget(record);
       return Infinity;
     }

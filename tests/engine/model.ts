@@ -40,7 +40,7 @@ interface ModelPublisher {
   readonly outcomes: Map<number, string>;
   /** When it was lost, if it is. */
   lostAt: number | undefined;
-  /** Whether it is worth remembering. */
+  /** Whether something that it has sent is stored, by itself or by another one before. */
   hasStored: boolean;
 }
 
@@ -238,7 +238,7 @@ export class Model {
     }
     const known = this.#findKnown(sent, bind.matches);
     const outcome = known || this.#store(sent, bind);
-    if (known === "" && outcome.includes(":")) publisher.hasStored = true;
+    if (outcome.includes(":")) publisher.hasStored = true;
     publisher.seen.push([sequence, sequence + sent.length]);
     publisher.outcomes.set(sequence, outcome);
     return known === "" ? outcome : `${outcome} again`;
@@ -406,6 +406,7 @@ export class Model {
 
   /** Nothing is heard of a follower; tells how many deliveries it may acknowledge yet. */
   silence(follower: ModelFollower): number {
+    if (follower.held.length === 0 && !follower.isSuspended) return 0;
     if (follower.held.length > 0) {
       follower.isSuspended = true;
       this.#lose(follower);

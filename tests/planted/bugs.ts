@@ -472,6 +472,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("engine/memory_test.ts"),
   },
   {
+    what: "a lost publisher is forgotten that was told its message is known, and stores it",
+    file: "src/broker/publisher_record.ts",
+    from: "return this.number > 0 || this.#lastStoredSequence > 0 || this.#answers.length > 0;",
+    to: "return this.number > 0;",
+    found: tests("engine/memory_test.ts"),
+  },
+  {
     what: "a silent client keeps what it holds as long as its connection is kept",
     file: "src/broker/returns.ts",
     from: "    const lost = this.#lose(follower, now);\n    if (lost.length === 0)",

@@ -43,6 +43,20 @@ export function registerMessageIdTests(test: Register): void {
     assertEquals(await publisher.storeWished({ text: "a", messageId: "A" }), "orders:2");
   });
 
+  test("who was told so before its connection was lost is told so again, also when the window is over", async (use) => {
+    await use.createWith("orders", { dedupWindowMs: 10_000 });
+    await use.publisher("orders", "other").storeWished({ text: "a", messageId: "A" });
+    const first = use.publisher("orders", "me");
+    first.sendWished({ text: "a", messageId: "A" });
+    await first.outcomes();
+    first.port.lose();
+    use.advance(10_000);
+    const second = use.publisher("orders", "me");
+    second.sendWished({ text: "a", messageId: "A" });
+    assertEquals(await second.outcomes(), ["orders:1 again"]);
+    assertEquals(await use.counts("orders"), [1, 0, 0]);
+  });
+
   test("a window of 0 recognises nothing", async (use) => {
     await use.createWith("orders", { dedupWindowMs: 0 });
     const publisher = use.publisher("orders");

@@ -184,6 +184,24 @@ export function registerRepetitionTests(test: Register): void {
     assertEquals(await publisher.outcomes(), ["STREAM_NOT_FOUND", "STREAM_NOT_FOUND"]);
   });
 
+  test("who was only refused is judged anew after its connection is lost, in order and once", async (use) => {
+    const first = use.publisher("orders", "me");
+    first.send("a");
+    first.send("b", "c");
+    first.send("d");
+    assertEquals(await first.outcomes(), new Array(3).fill("STREAM_NOT_FOUND"));
+    first.port.lose();
+    await use.create("orders");
+    const second = use.publisher("orders", "me");
+    // It has heard of the first batch only.
+    second.settled = 2;
+    second.sendAs(2, "b", "c");
+    second.sendAs(4, "d");
+    second.sendAs(2, "b", "c");
+    assertEquals(await second.outcomes(), ["orders:1", "orders:3", "orders:1 again"]);
+    assertEquals(await use.counts("orders"), [3, 0, 0]);
+  });
+
   test("publishers are told apart by identity, and one that has ended is forgotten", async (use) => {
     await use.create("orders");
     for (const identity of ["one", "two", "two"]) {

@@ -5,44 +5,22 @@
  * @module
  */
 
-import { assert } from "@std/assert";
-import {
-  type DeadLetter,
-  type DeadLetterCause,
-  type ErrorCode,
-  PRIORITY_DEFAULT,
-  STREAM_OPTIONS_DEFAULT,
-  type StreamInfo,
-  type StreamOptionsInput,
-  type TagRange,
-} from "../../protocol.ts";
+import type { DeadLetterCause, ErrorCode, StreamInfo, TagRange } from "../../protocol.ts";
 import {
   forget,
   isDead,
   isLast,
   mayHaveBegun,
-  measure,
   type ModelDelivery,
   type ModelFollower,
   type ModelLapse,
   type ModelMessage,
   type ModelStream,
   noteSeen,
-  type SentMessage,
   sumBytes,
 } from "./model_message.ts";
-
-/** What is remembered of a publisher. */
-interface ModelPublisher {
-  /** The numbers that have come, from the first one to below the second. */
-  readonly seen: (readonly [number, number])[];
-  settled: number;
-  readonly outcomes: Map<number, string>;
-  /** When it was lost, if it is. */
-  lostAt: number | undefined;
-  /** Whether something that it has sent is stored, by itself or by another one before. */
-  hasStored: boolean;
-}
+import { type ModelBatch, ModelPublishers } from "./model_publishers.ts";
+import { type ModelBind, ModelStreams } from "./model_streams.ts";
 
 /** Why a delivery failed, and how long its message is held back; by its stream's backoff if not said. */
 interface ModelFailure {
@@ -54,63 +32,12 @@ interface ModelFailure {
 /** How long a message is held back that has lost its follower once, twice … */
 const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];
 
-/** How long a lost publisher is remembered. */
-const RETURN_MS_MAX = 600_000;
-
 /** All streams and members. */
-export class Model {
-  readonly streams: Map<string, ModelStream> = new Map();
+export class Model extends ModelStreams {
   readonly followers: Set<ModelFollower> = new Set();
-  now: number;
   /** Who has given something back unseen to a stream since the last look: others come first. */
   readonly unseen: Map<ModelStream, ModelFollower> = new Map();
-  /** By so much the machine's clock is ahead. */
-  aheadMs = 0;
-  readonly #publishers = new Map<string, ModelPublisher>();
-  readonly #memoryLimit: number;
-  readonly #bookedBytes: () => number;
-
-  /** `bookedBytes` tells how much memory failures take up: how little that may be is up to the engine. */
-  constructor(memoryLimit: number, now: number, bookedBytes: () => number = () => 0) {
-    this.#memoryLimit = memoryLimit;
-    this.#bookedBytes = bookedBytes;
-    this.now = now;
-  }
-
-  /** How many bytes of messages there may be. */
-  get #bytesMax(): number {
-    return this.#memoryLimit - this.#bookedBytes();
-  }
-
-  /** The bytes of all messages. */
-  get bytes(): number {
-    return [...this.streams.values()].reduce((sum, { messages, arrivals }) => {
-      return sum + sumBytes(messages) + sumBytes(arrivals);
-    }, 0);
-  }
-
-  createStream(name: string, options: StreamOptionsInput = {}): boolean | ErrorCode {
-    if (this.streams.has(name)) return false;
-    if (this.bytes > this.#bytesMax) return "MEMORY_FULL";
-    this.#requireStream(name, options);
-    return true;
-  }
-
-  #requireStream(name: string, options: StreamOptionsInput = {}): ModelStream {
-    const known = this.streams.get(name);
-    if (known !== undefined) return known;
-    const stream = {
-      name,
-      options: { ...STREAM_OPTIONS_DEFAULT, ...options },
-      nextId: 1,
-      messages: [],
-      arrivals: [],
-      isPaused: false,
-      messageIds: new Map(),
-    };
-    this.streams.set(name, stream);
-    return stream;
-  }
+  readonly #publishers = new ModelPublishers();
 
   deleteStream(name: string): ErrorCode | undefined {
     const stream = this.streams.get(name);
@@ -125,175 +52,33 @@ export class Model {
     return undefined;
   }
 
-  pauseStream(name: string, isPaused: boolean): ErrorCode | undefined {
-    const stream = this.streams.get(name);
-    if (stream === undefined) return "STREAM_NOT_FOUND";
-    stream.isPaused = isPaused;
-    return undefined;
-  }
-
-  /** Tells how many messages nobody held: they are gone. */
-  purgeStream(name: string): number | ErrorCode {
-    const stream = this.streams.get(name);
-    if (stream === undefined) return "STREAM_NOT_FOUND";
-    const before = stream.messages.length;
-    stream.messages = stream.messages.filter(({ holder }) => holder !== undefined);
-    return before - stream.messages.length;
-  }
-
-  /** Tells how many dead letters went back, and how many did not. */
-  redrive(name: string, ids: readonly number[]): ErrorCode | { count: number; skipped: number } {
-    const stream = this.streams.get(name);
-    if (stream === undefined) return "STREAM_NOT_FOUND";
-    const wanted = new Set(ids);
-    const going = stream.messages.filter((message) => {
-      const isThere = this.streams.has(message.story?.stream ?? "");
-      return wanted.has(message.id) && message.holder === undefined && isThere;
-    });
-    if (going.length > 0 && this.bytes > this.#bytesMax) return "MEMORY_FULL";
-    for (const message of going) {
-      forget(stream, message);
-      this.#arrive(this.streams.get(message.story!.stream)!, message, undefined);
-    }
-    return { count: going.length, skipped: wanted.size - going.length };
-  }
-
   openPublisher(identity: string): void {
-    const known = this.#publishers.get(identity);
-    if (known !== undefined) known.lostAt = undefined;
-    else {this.#publishers.set(identity, {
-        seen: [],
-        settled: 0,
-        outcomes: new Map(),
-        lostAt: undefined,
-        hasStored: false,
-      });}
+    this.#publishers.open(identity);
   }
 
   endPublisher(identity: string): void {
-    this.#publishers.delete(identity);
+    this.#publishers.end(identity);
   }
 
   losePublisher(identity: string): void {
-    const publisher = this.#publishers.get(identity)!;
-    if (publisher.hasStored) publisher.lostAt = this.now;
-    else this.#publishers.delete(identity);
+    this.#publishers.lose(identity, this.now);
   }
 
-  /** The machine's clock is set further: what waits for a date does so for a shorter time. */
-  setDate(stepMs: number): void {
-    this.aheadMs += stepMs;
-    for (const { messages, arrivals } of this.streams.values()) {
-      for (const message of [...messages, ...arrivals]) {
-        if (message.isDueDated && message.dueAt > 0) message.dueAt -= stepMs;
-        if (message.isExpiryDated) message.expiresAt -= stepMs;
-      }
-    }
+  /** Publishes; tells where the batch was stored, or why not. */
+  publish(batch: ModelBatch, bind: ModelBind): string {
+    return this.#publishers.publish(batch, () => {
+      const known = this.findKnown(batch.sent, bind.matches);
+      return { outcome: known || this.store(batch.sent, bind), isKnown: known !== "" };
+    });
   }
 
   /** Does what is due at a time, and was not before. */
   tick(now: number): void {
     this.now = now;
-    for (const [identity, { lostAt = Infinity }] of this.#publishers) {
-      if (lostAt + RETURN_MS_MAX <= now) this.#publishers.delete(identity);
-    }
-    for (const stream of [...this.streams.values()]) {
-      for (const message of [...stream.messages]) {
-        if (message.expiresAt > now) {
-          if (message.dueAt <= now) message.dueAt = 0;
-        } else if (message.holder === undefined) {
-          this.#bury(stream, message, "expired", message.attempts);
-        } else {
-          // Also if the machine's clock is set back then.
-          message.expiresAt = -Infinity;
-        }
-      }
-    }
+    this.#publishers.tick(now);
+    this.expireDue();
     for (const follower of this.followers) this.#takeOverdue(follower);
     for (const follower of this.followers) this.#timeOut(follower);
-  }
-
-  /** Publishes; tells where the batch was stored, or why not. */
-  publish(
-    batch: { identity: string; sequence: number; settled: number; sent: readonly SentMessage[] },
-    bind: { matches: (stream: string) => boolean; isRegex: boolean },
-  ): string {
-    const { identity, sequence, settled, sent } = batch;
-    const publisher = this.#publishers.get(identity)!;
-    if (settled > publisher.settled) {
-      publisher.settled = settled;
-      for (const known of publisher.outcomes.keys()) {
-        if (known < settled) publisher.outcomes.delete(known);
-      }
-    }
-    // What is said to be known is not asked for, whether it has come or not.
-    const settledEnd = Math.min(
-      publisher.settled,
-      Math.max(0, ...publisher.seen.map(([, end]) => end)),
-    );
-    const hasCome = publisher.seen.some(([first, end]) => sequence >= first && sequence < end);
-    if (hasCome || sequence < settledEnd) {
-      const outcome = publisher.outcomes.get(sequence) ?? "";
-      return /^[A-Z_]+$/.test(outcome) ? outcome : `${outcome} again`;
-    }
-    const known = this.#findKnown(sent, bind.matches);
-    const outcome = known || this.#store(sent, bind);
-    if (outcome.includes(":")) publisher.hasStored = true;
-    publisher.seen.push([sequence, sequence + sent.length]);
-    publisher.outcomes.set(sequence, outcome);
-    return known === "" ? outcome : `${outcome} again`;
-  }
-
-  /** Where a message of that message id is, or was. */
-  #findKnown([sent]: readonly SentMessage[], matches: (name: string) => boolean): string {
-    const known = [...this.streams.values()].flatMap((stream) => {
-      const first = matches(stream.name) ? stream.messageIds.get(sent?.messageId ?? "") : undefined;
-      const isRecent = first !== undefined && first.at + stream.options.dedupWindowMs > this.now;
-      return isRecent ? [`${stream.name}:${first.id}`] : [];
-    });
-    return known.sort().join();
-  }
-
-  #store(
-    sent: readonly SentMessage[],
-    bind: { matches: (stream: string) => boolean; isRegex: boolean },
-  ): string {
-    const { now } = this;
-    const streams = [...this.streams.values()].filter(({ name }) => bind.matches(name));
-    if (streams.length === 0) return bind.isRegex ? "NO_MATCHING_STREAM" : "STREAM_NOT_FOUND";
-    const bytes = sent.reduce((sum, message) => sum + measure(message), 0);
-    if (this.bytes + bytes * streams.length > this.#bytesMax) return "MEMORY_FULL";
-    const stored = streams.map((stream) => `${stream.name}:${stream.nextId}`);
-    for (const stream of streams) {
-      for (const message of sent) {
-        const { text, messageId, deliverAt = 0, ttlMs = stream.options.ttlMs ?? Infinity } =
-          message;
-        const isDated = deliverAt > now + this.aheadMs;
-        const delayMs = isDated ? deliverAt - now - this.aheadMs : message.delayMs ?? 0;
-        const id = stream.nextId++;
-        stream.messages.push({
-          id,
-          text,
-          messageId,
-          bytes: measure(message),
-          priority: message.priority ?? PRIORITY_DEFAULT,
-          attempts: 0,
-          dueAt: delayMs === 0 ? 0 : now + delayMs,
-          expiresAt: now + delayMs + ttlMs,
-          isDueDated: isDated,
-          isExpiryDated: isDated,
-          holder: undefined,
-        });
-        if (messageId !== undefined) stream.messageIds.set(messageId, { id, at: now });
-      }
-    }
-    return stored.sort().join();
-  }
-
-  /** The messages of a stream that may be delivered, if it is not paused, in their order. */
-  listReady({ messages }: ModelStream): ModelMessage[] {
-    return messages.filter(({ holder, dueAt }) => holder === undefined && dueAt === 0)
-      .sort((one, other) => other.priority - one.priority);
   }
 
   /** Whether a follower may take a message now. */
@@ -560,7 +345,7 @@ export class Model {
       if (isBegun || message.expiresAt > this.now) continue;
       follower.revoked.push(tag);
       this.#remove(follower, delivery);
-      this.#bury(stream, message, "expired", message.attempts);
+      this.bury(stream, message, "expired", message.attempts);
     }
   }
 
@@ -605,7 +390,7 @@ export class Model {
     this.#remove(follower, delivery);
     if (this.#isOver(delivery)) return;
     this.#noteFailure(delivery.message, follower, reason);
-    this.#bury(delivery.stream, delivery.message, cause, delivery.message.attempts + 1);
+    this.bury(delivery.stream, delivery.message, cause, delivery.message.attempts + 1);
   }
 
   /** Whether the time of a message that comes back is over: then it is gone. */
@@ -614,7 +399,7 @@ export class Model {
     attempts: number = message.attempts + 1,
   ): boolean {
     if (message.expiresAt > this.now) return false;
-    this.#bury(stream, message, "expired", attempts);
+    this.bury(stream, message, "expired", attempts);
     return true;
   }
 
@@ -622,36 +407,6 @@ export class Model {
     const { firstAt = this.now, reasons = [] } = message.failure ?? {};
     const all = reason === "" ? reasons : [...reasons, reason];
     message.failure = { firstAt, reasons: all.slice(-10), follower: name };
-  }
-
-  /** Brings a message to the dead letters, or lets go of it. */
-  #bury(stream: ModelStream, message: ModelMessage, cause: DeadLetterCause, attempts: number) {
-    const { name, options: { deadLetter, deadLetterExpired } } = stream;
-    forget(stream, message);
-    const { seenCount = 0 } = message;
-    assert(cause === "expired" || seenCount > 0, `${name}:${message.id} is given up and was seen`);
-    assert(attempts <= seenCount + 1, `${name}:${message.id} pays for what was seen only`);
-    const isKept = cause === "expired" ? deadLetterExpired : deadLetter;
-    if (!isKept || isDead(stream)) return;
-    const { id, failure } = message;
-    const { firstAt = this.now, reasons = [], follower } = failure ?? {};
-    const times = { firstAt: firstAt + this.aheadMs, lastAt: this.now + this.aheadMs };
-    const common = { stream: name, id, attempts, cause, ...times, reasons };
-    const story = { ...common, ...follower !== undefined && { follower } };
-    this.#arrive(this.#requireStream(`${name}.dead`), message, story);
-  }
-
-  /** Puts a message into another stream, as if it were new. */
-  #arrive(
-    stream: ModelStream,
-    { text, messageId, priority }: ModelMessage,
-    story: DeadLetter | undefined,
-  ): void {
-    const ids = { id: 0, text, messageId, priority, story };
-    const bytes = measure(ids);
-    const expiresAt = this.now + (stream.options.ttlMs ?? Infinity);
-    const times = { dueAt: 0, expiresAt, isDueDated: false, isExpiryDated: false };
-    stream.arrivals.push({ ...ids, ...times, bytes, attempts: 0, holder: undefined });
   }
 
   #remove(follower: ModelFollower, delivery: ModelDelivery): void {

@@ -76,6 +76,8 @@ export class BeginWatch {
     if (newestTag === 0 && !hasMore()) return this.stop();
     if (newestTag === this.#seenTag && newestTag > 0) this.#report(newestTag);
     this.#seenTag = newestTag;
+    // However long its handler takes: there is nothing to look for before something comes.
+    if (newestTag === this.#reportedTag && !hasMore()) this.stop();
   }
 
   #reportHeld(tag: number): void {

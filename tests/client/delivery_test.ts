@@ -8,7 +8,10 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, fail } from 
 import { deadline } from "@std/async/deadline";
 import { BrokerError, connect, type Follower, type Message } from "@simplemq/simplemq";
 import { VirtualClock } from "@simplemq/simplemq/server";
+import { BeginWatch } from "../../src/client/begin_watch.ts";
 import { ClientCursor } from "../../src/client/client_cursor.ts";
+import { HeldMessages } from "../../src/client/held_messages.ts";
+import { DeliveredMessage } from "../../src/client/message.ts";
 import type { Query, Uplink } from "../../src/client/uplink.ts";
 import { startBroker, until } from "../support/broker.ts";
 import { Proxy } from "../support/proxy.ts";
@@ -511,4 +514,29 @@ Deno.test("an option that there is not is refused, and does nothing", async () =
   }
   await message.ack({ confirm: true });
   await publisher.sendMessage(2);
+});
+
+Deno.test("a handler that takes long is reported once, and then nobody looks any more", async () => {
+  const held = new HeldMessages();
+  const reported: number[] = [];
+  let isReported = Promise.withResolvers<void>();
+  const report = (tag: number) => {
+    reported.push(tag);
+    isReported.resolve();
+  };
+  let hasMore = true;
+  const watch = new BeginWatch({ held, hasMore: () => hasMore, report });
+  watch.start(1);
+  for (const tag of [1, 2]) {
+    isReported = Promise.withResolvers();
+    watch.wake(false);
+    const message = new DeliveredMessage({ bytes: new Uint8Array(64) } as never, 0, { id: 1, tag });
+    held.add(message);
+    // The second message was fetched with the first one, and is the last.
+    if (tag === 2) hasMore = false;
+    await deadline(isReported.promise, PATIENCE_MS);
+    if (tag === 1) held.remove(message);
+  }
+  assertEquals(reported, [1, 2]);
+  // A timer that went on would be a leak of this test.
 });

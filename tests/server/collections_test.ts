@@ -10,6 +10,7 @@ import { type BrokerServer, VirtualClock } from "../../server.ts";
 import { startBroker, until } from "../support/broker.ts";
 import { findGrowth, measureCollections } from "../support/collections.ts";
 import { ackLine, giveMeLine, LineClient, publishLine } from "../support/line_client.ts";
+import { RawClient } from "../support/raw_client.ts";
 
 /** So many streams come and go in one round. */
 const STREAMS = 4;
@@ -44,6 +45,7 @@ class Churn {
     }
     await this.#pass();
     await this.#lose(names[1]!);
+    await this.#cut(names[1]!);
     await this.#speakLines(names[2]!);
     for (const [index, name] of names.entries()) {
       if (index % 2 > 0) await cursor.purgeStream(name);
@@ -129,6 +131,22 @@ class Churn {
     await lost.send(publishLine(stream, `"lines ${this.#round}"`), giveMeLine(stream, "lost"));
     await lost.next();
     await lost[Symbol.asyncDispose]();
+    await until("it is gone", () => this.broker.connectionCount === connectionCount);
+  }
+
+  /** A client is cut off that has messages in hand, has begun one, and has not heard of all it has sent. */
+  async #cut(stream: string): Promise<void> {
+    const { connectionCount } = this.broker;
+    const lost = await RawClient.open(this.broker.port);
+    await lost.openPublisher(1, stream, `cut off ${this.#round}`);
+    await lost.publish(1, 1, ["one", "two", "three"]);
+    await lost.expect("stream");
+    await lost.expect("confirm");
+    await lost.openFollower(1, stream, { messages: 2, name: `cut off ${this.#round}` });
+    const [first] = await lost.takeMessages(2);
+    await lost.sendTags("begin", 1, [[first!.tag, 1]]);
+    await lost.publish(1, 4, ["four"]);
+    lost.close();
     await until("it is gone", () => this.broker.connectionCount === connectionCount);
   }
 

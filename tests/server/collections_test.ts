@@ -137,7 +137,8 @@ class Churn {
   /** A client is cut off that has messages in hand, has begun one, and has not heard of all it has sent. */
   async #cut(stream: string): Promise<void> {
     const { connectionCount } = this.broker;
-    const lost = await RawClient.open(this.broker.port);
+    const lost = await RawClient.connect(this.broker.port);
+    await lost.shakeHands("cut off", ["begin"]);
     await lost.openPublisher(1, stream, `cut off ${this.#round}`);
     await lost.publish(1, 1, ["one", "two", "three"]);
     await lost.expect("stream");

@@ -194,6 +194,7 @@ export class DeliveryVerdicts implements MessageOwner {
    */
   #letGo(action: DeliveryAction, message: DeliveredMessage): Promise<void> {
     if (!this.#owner.isClosed) return settled;
+    message.verdict = undefined;
     const error = this.#explainLost(action, message);
     abortSignal(message, error);
     return Promise.reject(error);

@@ -168,6 +168,9 @@ for (
     ) {
       const error = await assertRejects(say, BrokerError);
       assertEquals(error.code, "STALE_DELIVERY");
+      // It was not done: whoever tries again hears the same.
+      const { message } = await assertRejects(say, BrokerError);
+      assertEquals(message, error.message);
     }
     await using elsewhere = await broker.connect();
     await until("all is ready again", async () => {

@@ -1,6 +1,7 @@
 /**
  * Writes down how often messages were worked on, so that it is known when the broker comes back: of
- * a follower that is lost with the broker, its oldest delivery and those that have begun count.
+ * a follower that is lost with the broker, those deliveries count that have begun, and its oldest one
+ * if it is a follower that does not say what has begun.
  *
  * @module
  */
@@ -17,12 +18,12 @@ export class AttemptLog {
     this.#commit = commit;
   }
 
-  /** Writes down that a follower's oldest delivery is worked on, unless that has been. */
+  /** Writes down that a follower's oldest delivery is worked on, unless that has been or it says so. */
   noteOldest(follower: Follower): void {
     const [oldest] = follower.pending.runs;
     if (oldest === undefined || oldest.isBegun || oldest.firstTag === follower.attemptedTag) return;
     follower.attemptedTag = oldest.firstTag;
-    this.#write(oldest, oldest.attempts, 1);
+    if (!follower.reportsBegin) this.#write(oldest, oldest.attempts, 1);
   }
 
   /** Notes that deliveries are being worked on, unless that has been. */
@@ -34,21 +35,24 @@ export class AttemptLog {
 
   /** Writes down that deliveries were not worked on after all, if it was written that they are. */
   unsay(follower: Follower, run: PendingRun): void {
-    const { firstTag, count, attempts } = run;
-    const { attemptedTag } = follower;
-    if (!run.isBegun && (attemptedTag < firstTag || attemptedTag >= firstTag + count)) return;
-    this.#write(run, attempts - 1);
+    if (isWritten(follower, run)) this.#write(run, run.attempts - 1);
   }
 
   /** Writes down that a delivery before this one does not count: its message was worked off in it. */
   forgive(follower: Follower, run: PendingRun): void {
-    const isWritten = run.isBegun || follower.attemptedTag === run.firstTag;
+    const isCounted = isWritten(follower, run);
     run.attempts--;
-    this.#write(run, isWritten ? run.attempts : run.attempts - 1);
+    this.#write(run, isCounted ? run.attempts : run.attempts - 1);
   }
 
   #write(run: PendingRun, attempts: number, count: number = run.count): void {
     const { stream: { number }, firstId } = run;
     this.#commit({ type: "attempted", number, firstId, count, attempts });
   }
+}
+
+/** Whether it is written down that some of these deliveries are attempts. */
+function isWritten({ reportsBegin, attemptedTag }: Follower, run: PendingRun): boolean {
+  if (run.isBegun || reportsBegin) return run.isBegun;
+  return attemptedTag >= run.firstTag && attemptedTag < run.firstTag + run.count;
 }

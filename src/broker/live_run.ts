@@ -112,7 +112,9 @@ function listPending(stream: Stream, followers: Iterable<Follower>): ReadyRun[] 
       if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
       // What comes later in the list counts.
       if (run.isBegun) attempts.push({ firstId, count, attempts: run.attempts });
-      else if (run === oldest) attempts.push({ firstId, count: 1, attempts: run.attempts });
+      else if (run === oldest && !follower.reportsBegin) {
+        attempts.push({ firstId, count: 1, attempts: run.attempts });
+      }
     }
   }
   return attempts;

@@ -262,8 +262,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     what: "that messages were worked on is not written down",
     file: "src/broker/attempt_log.ts",
-    from:
-      "    follower.attemptedTag = oldest.firstTag;\n    this.#write(oldest, oldest.attempts, 1);\n",
+    from: "    follower.attemptedTag = oldest.firstTag;\n" +
+      "    if (!follower.reportsBegin) this.#write(oldest, oldest.attempts, 1);\n",
     to: "    follower.attemptedTag = oldest.firstTag;\n",
     found: tests("engine/journal/restart_test.ts", "broker"),
   },

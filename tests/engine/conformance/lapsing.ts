@@ -377,6 +377,23 @@ export function registerLapseRestartTests(test: Register): void {
     assertEquals((await use.look("orders"))[0], "1×2 delayed a");
   });
 
+  test("after a restart, what no handler has had has no attempts, and is not given up", async (use) => {
+    await use.createWith("orders", { maxDeliveries: 1 });
+    await use.publisher("orders").store("unseen", "seen");
+    for (let round = 0; round < 3; round++) {
+      const follower = use.follower("orders", { reportsBegin: true });
+      await follower.received(2);
+      if (round === 2) begin(follower, 2);
+      await use.fence();
+      await use.restart();
+      if (round < 2) assertEquals(await use.look("orders"), ["1×0 ready unseen", "2×0 ready seen"]);
+    }
+    const again = use.follower("orders", { reportsBegin: true });
+    await again.received(1);
+    assertEquals(again.sink.texts, ["unseen"]);
+    await waitForCount(use, "orders.dead", 1);
+  });
+
   test("after a restart, what was acknowledged late is gone", async (use) => {
     await start(use, "a", "b");
     const slow = use.follower("orders");

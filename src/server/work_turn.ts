@@ -10,15 +10,20 @@ import { setImmediate } from "node:timers";
 /** So many steps are done in one turn: a few milliseconds. */
 const STEPS_MAX = 8192;
 
+/** Less than this is not worth a timer that tells when the turn is over: it counts for the next turns. */
+const QUIET_STEPS_MAX = 256;
+
 /** What is done in slices is done in slices of so many steps. */
 export const SLICE_STEPS = 1024;
 
 /** Counts the work of a turn of the event loop. */
 export class WorkTurn {
   readonly #countSteps: () => number;
-  /** What the engine had done when the turn began; none if nothing was done in this turn. */
-  #stepsBefore: number | undefined;
+  /** What the engine had done when the turn began. */
+  #stepsBefore = 0;
   #notedCount = 0;
+  /** Whether it is told when the turn is over. */
+  #isWatched = false;
   #over: PromiseWithResolvers<void> | undefined;
   #count = 0;
 
@@ -27,7 +32,7 @@ export class WorkTurn {
     this.#countSteps = countSteps;
   }
 
-  /** How many turns there were in which something was done. */
+  /** How many turns there were in which much was done. */
   get count(): number {
     return this.#count;
   }
@@ -43,22 +48,24 @@ export class WorkTurn {
    * @param noted How many steps it has taken beside those of the engine.
    */
   note(noted: number = 1): Promise<void> | undefined {
-    this.#begin();
     this.#notedCount += noted;
-    const steps = this.#countSteps() - this.#stepsBefore!;
-    return this.#notedCount + steps < STEPS_MAX ? undefined : this.next();
+    const steps = this.#notedCount + this.#countSteps() - this.#stepsBefore;
+    if (steps < QUIET_STEPS_MAX) return undefined;
+    if (steps >= STEPS_MAX) return this.next();
+    this.#watch();
+    return undefined;
   }
 
   /** Resolves when the turn is over. */
   next(): Promise<void> {
-    this.#begin();
+    this.#watch();
     this.#over ??= Promise.withResolvers();
     return this.#over.promise;
   }
 
-  #begin(): void {
-    if (this.#stepsBefore !== undefined) return;
-    this.#stepsBefore = this.#countSteps();
+  #watch(): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
     this.#count++;
     setImmediate(() => {
       // The runtime looks at sockets when it has nothing else to do, or after sixty turns without a
@@ -69,7 +76,8 @@ export class WorkTurn {
   }
 
   #end(): void {
-    this.#stepsBefore = undefined;
+    this.#isWatched = false;
+    this.#stepsBefore = this.#countSteps();
     this.#notedCount = 0;
     this.#over?.resolve();
     this.#over = undefined;

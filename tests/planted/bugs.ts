@@ -268,6 +268,20 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("engine/journal/restart_test.ts", "broker"),
   },
   {
+    what: "what no handler has had counts as an attempt when the broker is killed",
+    file: "src/broker/attempt_log.ts",
+    from: "    if (!follower.reportsBegin) this.#write(oldest, oldest.attempts, 1);\n",
+    to: "    this.#write(oldest, oldest.attempts, 1);\n",
+    found: tests("engine/journal_conformance_test.ts"),
+  },
+  {
+    what: "what no handler has had counts as an attempt when the compactor moves it",
+    file: "src/broker/live_run.ts",
+    from: "      else if (run === oldest && !follower.reportsBegin) {\n",
+    to: "      else if (run === oldest) {\n",
+    found: tests("engine/journal_conformance_test.ts"),
+  },
+  {
     what: "publishers' sequences are forgotten with their messages",
     file: "src/broker/broker_state.ts",
     from: "        return this.#restoration?.restorePiece(piece);\n      default:",

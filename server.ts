@@ -24,36 +24,36 @@ import {
   type Connection,
   type ConnectionOptions,
 } from "./src/client/connection.ts";
-import { ConnectionClosedError } from "./src/client/connection_closed_error.ts";
+import { ConnectionClosedError } from "./src/client/member/connection_closed_error.ts";
 import { JournalEngine } from "./src/engine/journal.ts";
-import { DenoDisk, DenoDiskView } from "./src/engine/journal/deno_disk.ts";
-import { JournalError } from "./src/engine/journal/journal_error.ts";
-import { repairJournal, verifyJournal } from "./src/engine/journal/tools.ts";
+import { DenoDisk, DenoDiskView } from "./src/engine/journal/disk/deno_disk.ts";
+import { JournalError } from "./src/engine/journal/disk/journal_error.ts";
+import { repairJournal, verifyJournal } from "./src/engine/journal/repair/tools.ts";
 import { MemoryEngine } from "./src/engine/memory.ts";
-import { ByteBudget } from "./src/server/byte_budget.ts";
-import { ExitCode, runCommandLine, StartError } from "./src/server/command_line.ts";
-import { findConnectionLimit } from "./src/server/connection_limit.ts";
-import type { JournalCommands } from "./src/server/journal_command.ts";
-import { Listener } from "./src/server/listener.ts";
+import { ByteBudget } from "./src/server/flow/byte_budget.ts";
+import { ExitCode, runCommandLine, StartError } from "./src/server/process/command_line.ts";
+import { findConnectionLimit } from "./src/server/process/connection_limit.ts";
+import type { JournalCommands } from "./src/server/process/journal_command.ts";
+import { Listener } from "./src/server/front_door/listener.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
-import type { SessionContext } from "./src/server/session_context.ts";
-import { ReceivingRoom } from "./src/server/receiving_room.ts";
-import { SendQueues } from "./src/server/send_queues.ts";
-import { SessionTable } from "./src/server/session_table.ts";
-import { resolveServeOptions, type ServeOptions } from "./src/server/serve_options.ts";
-import type { Settings } from "./src/server/settings.ts";
-import { startCaretaker } from "./src/server/caretaker.ts";
-import { Ticker } from "./src/server/ticker.ts";
-import { WaitingReplies } from "./src/server/waiting_replies.ts";
-import { WorkTurn } from "./src/server/work_turn.ts";
-import { Traffic } from "./src/server/traffic.ts";
+import type { SessionContext } from "./src/server/flow/session_context.ts";
+import { ReceivingRoom } from "./src/server/flow/receiving_room.ts";
+import { SendQueues } from "./src/server/flow/send_queues.ts";
+import { SessionTable } from "./src/server/front_door/session_table.ts";
+import { resolveServeOptions, type ServeOptions } from "./src/server/settings/serve_options.ts";
+import type { Settings } from "./src/server/settings/settings.ts";
+import { startCaretaker } from "./src/server/process/caretaker.ts";
+import { Ticker } from "./src/server/process/ticker.ts";
+import { WaitingReplies } from "./src/server/flow/waiting_replies.ts";
+import { WorkTurn } from "./src/server/flow/work_turn.ts";
+import { Traffic } from "./src/server/process/traffic.ts";
 import { type Clock, systemClock } from "./src/transport/clock.ts";
 import { createPipe, type Duplex } from "./src/transport/duplex.ts";
 import { Heartbeat } from "./src/transport/heartbeat.ts";
 
 export type { LogLevel } from "./src/server/log.ts";
-export type { ServeOptions } from "./src/server/serve_options.ts";
-export { VirtualClock, type VirtualClockOptions } from "./src/server/virtual_clock.ts";
+export type { ServeOptions } from "./src/server/settings/serve_options.ts";
+export { VirtualClock, type VirtualClockOptions } from "./src/server/process/virtual_clock.ts";
 export type { Clock, ClockTimer, ClockUser } from "./src/transport/clock.ts";
 export {
   type LimitSettings,
@@ -64,7 +64,7 @@ export {
   type StorageEngine,
   type StorageSettings,
   type SyncLevel,
-} from "./src/server/settings.ts";
+} from "./src/server/settings/settings.ts";
 export { StartError };
 
 /** A broker that is running in this process. Two of them do not disturb each other. */

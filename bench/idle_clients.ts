@@ -10,7 +10,7 @@
  */
 
 import { connect, type Connection } from "@simplemq/simplemq";
-import { print } from "./print.ts";
+import { print } from "./harness/print.ts";
 
 /** So many connect at a time: fewer than a system lets wait to be accepted. */
 const AT_A_TIME = 50;

@@ -5,8 +5,8 @@
  */
 
 import { delay } from "@std/async/delay";
-import { BrokerProcess, HOSTNAME } from "./broker_process.ts";
-import { Child } from "./child.ts";
+import { BrokerProcess, HOSTNAME } from "./harness/broker_process.ts";
+import { Child } from "./harness/child.ts";
 
 /** The program that connects. */
 const PROGRAM = new URL("./idle_clients.ts", import.meta.url);

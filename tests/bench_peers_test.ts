@@ -21,7 +21,7 @@ import type { Peer } from "../bench/peers/peer.ts";
 import { formatReport } from "../bench/peers/report.ts";
 import { measureRounds } from "../bench/peers/rounds.ts";
 import { findTargets } from "../bench/peers/target.ts";
-import { TestDirectory } from "./support/journals.ts";
+import { TestDirectory } from "./support/disk/journals.ts";
 
 /** A peer without a server. */
 function makePeer(name: string): Peer {
@@ -30,7 +30,7 @@ function makePeer(name: string): Peer {
     title: name.toUpperCase(),
     durability: "nothing",
     settings: ["None."],
-    client: new URL("./support/mistaken_client.ts", import.meta.url),
+    client: new URL("./support/wire/mistaken_client.ts", import.meta.url),
     readVersion: () => Promise.resolve("1"),
     start: () => {
       return Promise.resolve({

@@ -10,7 +10,7 @@ import { measureFast } from "../bench/prefetch/fast.ts";
 import { CollectionLog } from "../bench/profile/collections.ts";
 import { readCpuProfile } from "../bench/profile/cpu_profile.ts";
 import { readLoad } from "../bench/profile/load.ts";
-import { startBroker } from "./support/broker.ts";
+import { startBroker } from "./support/broker/broker.ts";
 
 /** A profile of 100 ms: 40 of them idle, 45 in one function, 15 in another file. */
 const PROFILE = {

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { answerRequests, measureTrips, prepareRequests } from "../bench/requests/round_trips.ts";
-import { startBroker } from "./support/broker.ts";
+import { startBroker } from "./support/broker/broker.ts";
 
 Deno.test("measureTrips() makes all requests, and all are answered", async () => {
   await using broker = await startBroker();

@@ -14,17 +14,17 @@ import {
 } from "@std/assert";
 import { delay } from "@std/async/delay";
 import type { Publisher } from "@simplemq/simplemq";
-import { Account } from "../bench/account.ts";
-import { InFlight } from "../bench/in_flight.ts";
-import { readNumber, writeNumber } from "../bench/numbered_body.ts";
-import { runRound } from "../bench/round.ts";
+import { Account } from "../bench/harness/account.ts";
+import { InFlight } from "../bench/harness/in_flight.ts";
+import { readNumber, writeNumber } from "../bench/harness/numbered_body.ts";
+import { runRound } from "../bench/harness/round.ts";
 import { readScale } from "../bench/scale.ts";
-import { type Shipment, type Way, WAYS } from "../bench/sending.ts";
+import { type Shipment, type Way, WAYS } from "../bench/harness/sending.ts";
 import { watchForStall } from "../bench/stall.ts";
-import { findQuantile, summarise } from "../bench/statistics.ts";
-import { formatNumber, formatTable } from "../bench/table.ts";
-import { startBroker } from "./support/broker.ts";
-import { TestDirectory } from "./support/journals.ts";
+import { findQuantile, summarise } from "../bench/harness/statistics.ts";
+import { formatNumber, formatTable } from "../bench/harness/table.ts";
+import { startBroker } from "./support/broker/broker.ts";
+import { TestDirectory } from "./support/disk/journals.ts";
 
 /** A stream in which everything is done. */
 const DONE = { ready: 0, pending: 0, nextId: 4 };

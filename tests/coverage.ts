@@ -13,7 +13,7 @@
 
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { formatNumber, formatTable } from "../bench/table.ts";
+import { formatNumber, formatTable } from "../bench/harness/table.ts";
 
 /** A part of the source whose lines must be reached. */
 interface Group {

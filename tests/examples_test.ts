@@ -9,7 +9,7 @@ import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { splitLines } from "../examples/word_count/lines.ts";
 import { countWords } from "../examples/word_count/words.ts";
-import { startBroker } from "./support/broker.ts";
+import { startBroker } from "./support/broker/broker.ts";
 
 /** A wait that takes so long has failed; nothing in a test that passes waits for it. */
 const PATIENCE_MS = 20_000;

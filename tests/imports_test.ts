@@ -6,7 +6,7 @@
 
 import { assertEquals, assertGreater } from "@std/assert";
 import manifest from "../deno.json" with { type: "json" };
-import { findMistakes, parse } from "./support/source_rules.ts";
+import { findMistakes, parse } from "./support/checking/source_rules.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -56,14 +56,17 @@ Deno.test("no test measures the memory of a process that it shares with others",
   assertEquals(measure.test("const { external, rss } = Deno.memoryUsage();"), true);
 });
 
-Deno.test("every file with tests is an entry, or beside a suite that imports it", async () => {
+Deno.test("every file with tests is an entry, or below a suite that imports it", async () => {
   const files = new Map<string, string>();
   for (const folder of ["tests/", "examples/"]) await readSources(folder, files);
   const entries = new Set(manifest.test.include);
   const tests = [...files.keys()].filter((path) => path.endsWith("_test.ts"));
   const lost = tests.filter((path) => {
-    const suite = path.replace(/[^/]*$/, "suite.ts");
-    return !entries.has(path) && !(entries.has(suite) && files.has(suite));
+    const folders = path.split("/").slice(0, -1).map((_, depth, all) =>
+      all.slice(0, depth + 1).join("/")
+    );
+    const suites = folders.map((folder) => `${folder}/suite.ts`);
+    return !entries.has(path) && !suites.some((suite) => entries.has(suite) && files.has(suite));
   });
   assertGreater(tests.length, 100);
   assertEquals(lost, []);
@@ -278,12 +281,12 @@ Deno.test("a fault is found: no module doc, or one without its mark", () => {
   }
 });
 
-Deno.test("a fault is found: more than 500 lines", () => {
+Deno.test("a fault is found: more than 510 lines", () => {
   const head = documented("").split("\n").length - 1;
-  const fits = documented("") + "\n".repeat(500 - head);
+  const fits = documented("") + "\n".repeat(510 - head);
   assertEquals(findMistakes(new Map([["src/client/a.ts", fits]])), []);
   assertEquals(findMistakes(new Map([["src/client/a.ts", fits + "\n"]])), [
-    "src/client/a.ts has 501 lines",
+    "src/client/a.ts has 511 lines",
   ]);
 });
 
@@ -301,7 +304,7 @@ Deno.test("what looks like a fault and is none is let pass", () => {
     "src/broker/b.ts":
       'import { type A } from "./a.ts";\nexport { type A as Other } from "./a.ts";',
     "src/server/log.ts": "Deno.stderr.writeSync(bytes);",
-    "src/server/command_line.ts": "Deno.stdout.writeSync(help);",
+    "src/server/process/command_line.ts": "Deno.stdout.writeSync(help);",
     "src/client/a.ts": 'import { delay } from "@std/async/delay";\nsetTimeout(() => Date.now());',
     "server.ts": 'import { MemoryEngine } from "./src/engine/memory.ts";\nimport "./client.ts";',
     "src/engine/memory.ts":

@@ -34,11 +34,11 @@ import {
   STREAM_OPTIONS_DEFAULT,
   STREAMS_MAX,
 } from "../protocol.ts";
-import { LOST_COUNT_MAX } from "../src/broker/publisher_registry.ts";
-import { formatByteSize } from "../src/server/byte_size.ts";
-import { requireRow, SETTING_ROWS } from "../src/server/setting_table.ts";
-import { loadSettings } from "../src/server/settings.ts";
-import { startBroker } from "./support/broker.ts";
+import { LOST_COUNT_MAX } from "../src/broker/state/publisher_registry.ts";
+import { formatByteSize } from "../src/server/settings/byte_size.ts";
+import { requireRow, SETTING_ROWS } from "../src/server/settings/setting_table.ts";
+import { loadSettings } from "../src/server/settings/settings.ts";
+import { startBroker } from "./support/broker/broker.ts";
 
 /** A wait that takes so long has failed; nothing in a test that passes waits for it. */
 const PATIENCE_MS = 20_000;

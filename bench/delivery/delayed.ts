@@ -6,7 +6,7 @@
  */
 
 import type { Connection } from "@simplemq/simplemq";
-import { findQuantile } from "../statistics.ts";
+import { findQuantile } from "../harness/statistics.ts";
 
 /** How many messages, and how fast they fall due. */
 export interface DelayPlan {

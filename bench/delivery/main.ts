@@ -9,12 +9,12 @@
  */
 
 import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, HOSTNAME } from "../broker_process.ts";
-import { killChildren } from "../child.ts";
-import { print, tell } from "../print.ts";
+import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
+import { killChildren } from "../harness/child.ts";
+import { print, tell } from "../harness/print.ts";
 import { readScale } from "../scale.ts";
-import { summarise } from "../statistics.ts";
-import { formatNumber } from "../table.ts";
+import { summarise } from "../harness/statistics.ts";
+import { formatNumber } from "../harness/table.ts";
 import { measureDelays } from "./delayed.ts";
 import { measureNackCost, type NackCost } from "./nacks.ts";
 

@@ -5,13 +5,13 @@
  */
 
 import { delay } from "@std/async/delay";
-import { Account } from "../account.ts";
+import { Account } from "../harness/account.ts";
 import { LatencyLog } from "../latency.ts";
-import { readNumber, writeNumber } from "../numbered_body.ts";
+import { readNumber, writeNumber } from "../harness/numbered_body.ts";
 import type { Host } from "../peers/host.ts";
 import type { PeerClient } from "../peers/peer.ts";
-import { nameStreams, send } from "../peers/transfer.ts";
-import { readResidentBytes } from "../resident_memory.ts";
+import { nameStreams, send } from "../peers/work/transfer.ts";
+import { readResidentBytes } from "../harness/resident_memory.ts";
 import { watchForStall } from "../stall.ts";
 import type { CpuMeter } from "./cpu_meter.ts";
 import type { Dimension, Pace } from "./dimension.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { drawLines } from "../peers/chart.ts";
+import { drawLines } from "../peers/chart/chart.ts";
 import type { Dimension } from "./dimension.ts";
 import { type Figure, type Reading, sumUp } from "./reading.ts";
 import type { Growth } from "./report.ts";

@@ -13,7 +13,7 @@ import {
   type Follower,
   type Publisher,
 } from "@simplemq/simplemq";
-import { HOSTNAME } from "../broker_process.ts";
+import { HOSTNAME } from "../harness/broker_process.ts";
 import type { OpenClient, PeerClient, PeerFollower, PeerPublisher } from "../peers/peer.ts";
 import type { CpuMeter } from "./cpu_meter.ts";
 import { planPieces, type Shape } from "./shape.ts";

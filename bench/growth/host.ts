@@ -5,9 +5,9 @@
  * @module
  */
 
-import { BrokerProcess, type EngineName } from "../broker_process.ts";
+import { BrokerProcess, type EngineName } from "../harness/broker_process.ts";
 import type { Host } from "../peers/host.ts";
-import { transfer } from "../peers/transfer.ts";
+import { transfer } from "../peers/work/transfer.ts";
 import { makeOpenClient } from "./client.ts";
 import { CpuMeter } from "./cpu_meter.ts";
 import type { Pace } from "./dimension.ts";

@@ -5,11 +5,11 @@
  * @module
  */
 
-import type { EngineName } from "../broker_process.ts";
+import type { EngineName } from "../harness/broker_process.ts";
 import type { Host } from "../peers/host.ts";
-import { measureSteady } from "../peers/steady.ts";
-import { measureThroughput } from "../peers/throughput.ts";
-import { transfer } from "../peers/transfer.ts";
+import { measureSteady } from "../peers/work/steady.ts";
+import { measureThroughput } from "../peers/work/throughput.ts";
+import { transfer } from "../peers/work/transfer.ts";
 import type { CpuMeter } from "./cpu_meter.ts";
 import type { Pace } from "./dimension.ts";
 import { withHost } from "./host.ts";

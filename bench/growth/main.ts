@@ -15,10 +15,10 @@
  */
 
 import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, HOSTNAME } from "../broker_process.ts";
-import { killChildren } from "../child.ts";
-import { print, tell } from "../print.ts";
-import { describeSurroundings, type Fact } from "../surroundings.ts";
+import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
+import { killChildren } from "../harness/child.ts";
+import { print, tell } from "../harness/print.ts";
+import { describeSurroundings, type Fact } from "../harness/surroundings.ts";
 import { backlog } from "./backlog.ts";
 import { batch } from "./batch.ts";
 import type { Dimension } from "./dimension.ts";
@@ -35,7 +35,7 @@ const DIMENSIONS: readonly Dimension[] = [size, batch, streams, followers, backl
 /** Where results are kept. */
 const RESULTS = new URL("../results/", import.meta.url);
 
-const NOTES = new URL("notes.md", import.meta.url);
+const NOTES = new URL("./notes.md", import.meta.url);
 
 /** What is kept of a run. */
 interface Kept {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { findQuantile } from "../statistics.ts";
+import { findQuantile } from "../harness/statistics.ts";
 
 /** Something that is read. */
 export type Figure =

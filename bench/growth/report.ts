@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Fact } from "../surroundings.ts";
-import { formatNumber, formatTable } from "../table.ts";
+import type { Fact } from "../harness/surroundings.ts";
+import { formatNumber, formatTable } from "../harness/table.ts";
 import type { Dimension } from "./dimension.ts";
 import { countRounds, type Figure, type Reading, sumUp } from "./reading.ts";
 

@@ -10,12 +10,12 @@
  * @module
  */
 
-import { BrokerProcess, type EngineName } from "../broker_process.ts";
-import { killChildren } from "../child.ts";
-import { print, tell } from "../print.ts";
+import { BrokerProcess, type EngineName } from "../harness/broker_process.ts";
+import { killChildren } from "../harness/child.ts";
+import { print, tell } from "../harness/print.ts";
 import { readScale } from "../scale.ts";
-import { summarise } from "../statistics.ts";
-import { formatNumber } from "../table.ts";
+import { summarise } from "../harness/statistics.ts";
+import { formatNumber } from "../harness/table.ts";
 import { measureSession, type SessionRates } from "./session.ts";
 
 const SHARE = 1 / 200;

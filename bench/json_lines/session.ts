@@ -6,7 +6,7 @@
  * @module
  */
 
-import { HOSTNAME } from "../broker_process.ts";
+import { HOSTNAME } from "../harness/broker_process.ts";
 
 /** Longer answers are not read in one piece: bodies here are short. */
 const ANSWER_BYTES_MAX = 1024;

@@ -9,13 +9,13 @@
  */
 
 import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, type EngineName, HOSTNAME } from "../broker_process.ts";
-import { killChildren } from "../child.ts";
-import { print, tell } from "../print.ts";
-import { runRound } from "../round.ts";
+import { BrokerProcess, type EngineName, HOSTNAME } from "../harness/broker_process.ts";
+import { killChildren } from "../harness/child.ts";
+import { print, tell } from "../harness/print.ts";
+import { runRound } from "../harness/round.ts";
 import { readScale } from "../scale.ts";
-import { summarise } from "../statistics.ts";
-import { formatNumber } from "../table.ts";
+import { summarise } from "../harness/statistics.ts";
+import { formatNumber } from "../harness/table.ts";
 import { ORDERING_WAYS } from "./ways.ts";
 
 const BODY_BYTES = 100;

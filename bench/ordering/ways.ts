@@ -6,8 +6,8 @@
  */
 
 import type { SendBatchOptions } from "@simplemq/simplemq";
-import { readNumber } from "../numbered_body.ts";
-import { sendBatches, type Way } from "../sending.ts";
+import { readNumber } from "../harness/numbered_body.ts";
+import { sendBatches, type Way } from "../harness/sending.ts";
 
 /** How many keys there are, from hardly ever the same twice to all the same. */
 const KEY_COUNTS = [100_000, 10_000, 1000, 100];

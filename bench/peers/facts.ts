@@ -4,12 +4,12 @@
  * @module
  */
 
-import { describeSurroundings, type Fact } from "../surroundings.ts";
+import { describeSurroundings, type Fact } from "../harness/surroundings.ts";
 import type { AbsentPeer, KnownPeer, Measurement } from "./findings.ts";
 import type { Peer } from "./peer.ts";
 import { hasProgram } from "./program.ts";
-import { summarise } from "../statistics.ts";
-import { formatNumber } from "../table.ts";
+import { summarise } from "../harness/statistics.ts";
+import { formatNumber } from "../harness/table.ts";
 
 /** Packages that no client is made of. */
 const NO_CLIENTS = ["echarts", "minimist"];

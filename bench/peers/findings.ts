@@ -4,11 +4,11 @@
  * @module
  */
 
-import { summarise, type Summary } from "../statistics.ts";
-import type { Fact } from "../surroundings.ts";
+import { summarise, type Summary } from "../harness/statistics.ts";
+import type { Fact } from "../harness/surroundings.ts";
 import type { AgendaEntry } from "./agenda.ts";
 import type { Peer } from "./peer.ts";
-import type { Result } from "./work.ts";
+import type { Result } from "./work/work.ts";
 
 /** What a run has shown. */
 export interface Findings {

@@ -15,8 +15,8 @@
  * @module
  */
 
-import { killChildren } from "../child.ts";
-import { print, tell } from "../print.ts";
+import { killChildren } from "../harness/child.ts";
+import { print, tell } from "../harness/print.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import { type Choice, readChoice } from "./choice.ts";
 import { callPeers, describeDisk, describeRun } from "./facts.ts";
@@ -25,11 +25,11 @@ import { extendPath } from "./program.ts";
 import { formatReport } from "./report.ts";
 import { measureRounds } from "./rounds.ts";
 import { killServers } from "./server_process.ts";
-import { killVisits } from "./visit_process.ts";
+import { killVisits } from "./work/visit_process.ts";
 import { removeWorkspaces } from "./workspace.ts";
 
 /** Draws; it is loaded when it is needed, so that its packages are not when it is not. */
-const CHARTS = new URL("./charts.ts", import.meta.url).href;
+const CHARTS = new URL("./chart/charts.ts", import.meta.url).href;
 
 /** What is kept of a run that has not come to its end: `--from` can read it. */
 const UNFINISHED = "peers.unfinished.json";
@@ -62,7 +62,7 @@ async function measure({ peers, agenda, rounds, isQuick, output }: Choice): Prom
 async function keep(findings: Findings, output: string): Promise<void> {
   await write(output, "peers.json", toJson(findings));
   await write(output, "peers.md", `${formatReport(findings)}\n`);
-  const { drawCharts }: typeof import("./charts.ts") = await import(CHARTS);
+  const { drawCharts }: typeof import("./chart/charts.ts") = await import(CHARTS);
   for (const { name, svg } of drawCharts(findings)) await write(output, name, svg);
   await Deno.remove(`${output}/${UNFINISHED}`).catch(() => {});
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatNumber, formatTable } from "../table.ts";
+import { formatNumber, formatTable } from "../harness/table.ts";
 import { describeAbsent, describeRounds, type Findings } from "./findings.ts";
 import { makeWorkTable } from "./report_table.ts";
 import { findTargets, type Target } from "./target.ts";

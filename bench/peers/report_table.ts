@@ -5,11 +5,11 @@
  */
 
 import type { Percentiles } from "../latency.ts";
-import type { Summary } from "../statistics.ts";
-import { formatNumber, formatTable } from "../table.ts";
+import type { Summary } from "../harness/statistics.ts";
+import { formatNumber, formatTable } from "../harness/table.ts";
 import { type AgendaEntry, BARE } from "./agenda.ts";
 import { type Findings, findResults, type KnownPeer, sumUp } from "./findings.ts";
-import type { Result } from "./work.ts";
+import type { Result } from "./work/work.ts";
 
 /** The one that ratios are of. */
 const OURS = "simplemq";

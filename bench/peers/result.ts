@@ -5,8 +5,8 @@
  */
 
 import type { Percentiles } from "../latency.ts";
-import { formatNumber } from "../table.ts";
-import type { Result } from "./work.ts";
+import { formatNumber } from "../harness/table.ts";
+import type { Result } from "./work/work.ts";
 
 /** Tells the most important of what a work has shown. */
 export function formatResult(result: Result): string {

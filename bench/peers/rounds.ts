@@ -5,12 +5,12 @@
  * @module
  */
 
-import { tell } from "../print.ts";
+import { tell } from "../harness/print.ts";
 import { type AgendaEntry, doesWork } from "./agenda.ts";
 import type { Measurement } from "./findings.ts";
 import type { Peer } from "./peer.ts";
 import { formatResult } from "./result.ts";
-import { visit } from "./visit_process.ts";
+import { visit } from "./work/visit_process.ts";
 import { makeWorkspace } from "./workspace.ts";
 
 /** What to measure. */

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { formatNumber } from "../table.ts";
+import { formatNumber } from "../harness/table.ts";
 import { BARE, DURABLE } from "./agenda.ts";
 import { type Findings, sumUp } from "./findings.ts";
-import type { Result } from "./work.ts";
+import type { Result } from "./work/work.ts";
 
 /** Something that is asked for. */
 export interface Target {

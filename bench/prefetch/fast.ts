@@ -6,8 +6,8 @@
  */
 
 import type { Connection, FollowerOptions } from "@simplemq/simplemq";
-import { Account } from "../account.ts";
-import { readNumber, writeNumber } from "../numbered_body.ts";
+import { Account } from "../harness/account.ts";
+import { readNumber, writeNumber } from "../harness/numbered_body.ts";
 import { watchForStall } from "../stall.ts";
 
 /** How a follower is told how much it may hold. */

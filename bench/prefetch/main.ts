@@ -9,12 +9,12 @@
  */
 
 import { connect, type Connection } from "@simplemq/simplemq";
-import { BrokerProcess, HOSTNAME } from "../broker_process.ts";
-import { killChildren } from "../child.ts";
-import { print, tell } from "../print.ts";
+import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
+import { killChildren } from "../harness/child.ts";
+import { print, tell } from "../harness/print.ts";
 import { readScale } from "../scale.ts";
-import { summarise } from "../statistics.ts";
-import { formatNumber, formatTable } from "../table.ts";
+import { summarise } from "../harness/statistics.ts";
+import { formatNumber, formatTable } from "../harness/table.ts";
 import { measureFast, type Prefetch } from "./fast.ts";
 import { measureWaits, type Waits } from "./slow_and_fast.ts";
 

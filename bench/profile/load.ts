@@ -5,8 +5,8 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import type { EngineName } from "../broker_process.ts";
-import type { Work } from "../peers/work.ts";
+import type { EngineName } from "../harness/broker_process.ts";
+import type { Work } from "../peers/work/work.ts";
 
 /** What a broker is watched at. */
 export interface Load {

@@ -12,19 +12,19 @@
  * @module
  */
 
-import { BrokerProcess, type Watching } from "../broker_process.ts";
-import { Child, killChildren } from "../child.ts";
-import type { VisitPlan } from "../peers/visit.ts";
-import type { Work } from "../peers/work.ts";
-import { print, tell } from "../print.ts";
-import { findQuantile } from "../statistics.ts";
-import { formatNumber, formatTable } from "../table.ts";
+import { BrokerProcess, type Watching } from "../harness/broker_process.ts";
+import { Child, killChildren } from "../harness/child.ts";
+import type { VisitPlan } from "../peers/work/visit.ts";
+import type { Work } from "../peers/work/work.ts";
+import { print, tell } from "../harness/print.ts";
+import { findQuantile } from "../harness/statistics.ts";
+import { formatNumber, formatTable } from "../harness/table.ts";
 import { CollectionLog } from "./collections.ts";
 import { type Cost, type CpuProfile, readCpuProfile } from "./cpu_profile.ts";
 import { type Load, readLoad } from "./load.ts";
 
 /** What does the work. */
-const VISIT = new URL("../peers/visit.ts", import.meta.url);
+const VISIT = new URL("../peers/work/visit.ts", import.meta.url);
 
 /** What it does it with. */
 const CLIENT = new URL("../peers/simplemq/client.ts", import.meta.url);

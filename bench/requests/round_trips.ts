@@ -6,7 +6,7 @@
  */
 
 import type { Connection, Publisher } from "@simplemq/simplemq";
-import { findQuantile } from "../statistics.ts";
+import { findQuantile } from "../harness/statistics.ts";
 
 /** The stream that requests go to. */
 const STREAM = "bench-requests";

@@ -28,30 +28,30 @@ import {
   STREAMS_MAX,
   type TagRange,
 } from "../../protocol.ts";
-import { AlarmClock } from "./alarm_clock.ts";
-import { Attachments } from "./attachments.ts";
-import { wakeStream } from "./awakening.ts";
-import { AttemptLog } from "./attempt_log.ts";
-import type { BrokerParts, StoreOutcome } from "./broker_parts.ts";
-import { BrokerState } from "./broker_state.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { AlarmClock } from "./collections/alarm_clock.ts";
+import { Attachments } from "./rules/attachments.ts";
+import { wakeStream } from "./rules/awakening.ts";
+import { AttemptLog } from "./rules/attempt_log.ts";
+import type { BrokerParts, StoreOutcome } from "./rules/broker_parts.ts";
+import { BrokerState } from "./state/broker_state.ts";
+import { Dispatcher } from "./rules/dispatcher.ts";
 import type { FollowerOptions, FollowerSink, NackOptions, NumberedBatch } from "./engine.ts";
 import type { PublisherOptions, PublisherSink, RedriveCount } from "./engine.ts";
 import type { Event, Stored } from "./event.ts";
-import { explain } from "./explanation.ts";
-import { Follower } from "./follower.ts";
-import { findLiveRuns, type LiveRun } from "./live_run.ts";
-import { Notices, type Report } from "./notices.ts";
-import type { Segment } from "./pager.ts";
-import { peek } from "./peeking.ts";
-import { listAllPels, listPels, type PelQuestion } from "./pending_entries.ts";
-import { LOST_COUNT_MAX } from "./publisher_registry.ts";
-import { type Publisher, Publishing } from "./publishing.ts";
-import type { Residency } from "./residency.ts";
-import { Returns } from "./returns.ts";
-import { checkStreamName, type PatternCompiler, type Router } from "./router.ts";
-import type { Stream } from "./stream.ts";
-import { Transfers } from "./transfers.ts";
+import { explain } from "./view/explanation.ts";
+import { Follower } from "./following/follower.ts";
+import { findLiveRuns, type LiveRun } from "./state/live_run.ts";
+import { Notices, type Report } from "./rules/notices.ts";
+import type { Segment } from "./backlog/pager.ts";
+import { peek } from "./view/peeking.ts";
+import { listAllPels, listPels, type PelQuestion } from "./view/pending_entries.ts";
+import { LOST_COUNT_MAX } from "./state/publisher_registry.ts";
+import { type Publisher, Publishing } from "./rules/publishing.ts";
+import type { Residency } from "./backlog/residency.ts";
+import { Returns } from "./rules/returns.ts";
+import { checkStreamName, type PatternCompiler, type Router } from "./state/router.ts";
+import type { Stream } from "./stream/stream.ts";
+import { Transfers } from "./rules/transfers.ts";
 
 /** What a broker needs from its engine. Whatever it is given, it writes down in this order. */
 export interface BrokerOptions {

@@ -9,8 +9,8 @@
 
 import type { MessageBatch, StreamOptionsInput } from "../../protocol.ts";
 import type { StoredIn } from "./engine.ts";
-import type { Failure } from "./failure.ts";
-import type { Place } from "./pager.ts";
+import type { Failure } from "./share/failure.ts";
+import type { Place } from "./backlog/pager.ts";
 
 /** A stream was created. */
 export interface StreamCreated {

@@ -13,29 +13,38 @@ import {
 } from "../../protocol.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import type { Duplex } from "../transport/duplex.ts";
-import { Backoff } from "./backoff.ts";
-import { Bind, type BindLike } from "./bind.ts";
-import type { MessageBody } from "./body.ts";
-import { BrokerSession } from "./broker_session.ts";
+import { Backoff } from "./uplink/backoff.ts";
+import { Bind, type BindLike } from "./member/bind.ts";
+import type { MessageBody } from "./outgoing/body.ts";
+import { BrokerSession } from "./uplink/broker_session.ts";
 import {
   type CallOptions,
   checkCloseOptions,
   type CloseOptions,
   resolveDrainTime,
   whenAborted,
-} from "./call_options.ts";
-import { ClientCursor } from "./client_cursor.ts";
-import { ClientFollower } from "./client_follower.ts";
-import { ClientPublisher } from "./client_publisher.ts";
-import { ClosingPatience, FAREWELL_MS } from "./closing_patience.ts";
-import { ConnectionClosedError } from "./connection_closed_error.ts";
-import type { Cursor } from "./cursor.ts";
-import { DeadlineTimer } from "./deadline_timer.ts";
-import type { Follower, FollowerOptions } from "./follower.ts";
-import { checkOptionNames } from "./option_names.ts";
-import { type Publisher, type PublisherOptions, resolvePublisherOptions } from "./publisher.ts";
-import { type BrokerInfo, type CloseReason, type ConnectionStatus, StatusBoard } from "./status.ts";
-import { Uplink } from "./uplink.ts";
+} from "./member/call_options.ts";
+import { ClientCursor } from "./cursor/client_cursor.ts";
+import { ClientFollower } from "./following/client_follower.ts";
+import { ClientPublisher } from "./publishing/client_publisher.ts";
+import { ClosingPatience, FAREWELL_MS } from "./member/closing_patience.ts";
+import { ConnectionClosedError } from "./member/connection_closed_error.ts";
+import type { Cursor } from "./cursor/cursor.ts";
+import { DeadlineTimer } from "./member/deadline_timer.ts";
+import type { Follower, FollowerOptions } from "./following/follower.ts";
+import { checkOptionNames } from "./member/option_names.ts";
+import {
+  type Publisher,
+  type PublisherOptions,
+  resolvePublisherOptions,
+} from "./publishing/publisher.ts";
+import {
+  type BrokerInfo,
+  type CloseReason,
+  type ConnectionStatus,
+  StatusBoard,
+} from "./uplink/status.ts";
+import { Uplink } from "./uplink/uplink.ts";
 
 /** Options of every connection, however it is made. */
 export interface ConnectionOptions {

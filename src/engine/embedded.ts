@@ -29,8 +29,8 @@ import type {
   RedriveCount,
   ReplySink,
 } from "../broker/engine.ts";
-import { ClockReader } from "../broker/clock_reader.ts";
-import { ReplyStreams } from "../broker/reply_streams.ts";
+import { ClockReader } from "../broker/rules/clock_reader.ts";
+import { ReplyStreams } from "../broker/rules/reply_streams.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** What makes an engine of the rules. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Residency } from "../broker/residency.ts";
+import { Residency } from "../broker/backlog/residency.ts";
 import { EmbeddedEngine } from "./embedded.ts";
 import { Journal, type JournalOptions } from "./journal/journal.ts";
 

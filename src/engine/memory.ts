@@ -6,8 +6,8 @@
  */
 
 import { BrokerError } from "../../protocol.ts";
-import type { Report } from "../broker/notices.ts";
-import { Residency } from "../broker/residency.ts";
+import type { Report } from "../broker/rules/notices.ts";
+import { Residency } from "../broker/backlog/residency.ts";
 import { EmbeddedEngine } from "./embedded.ts";
 
 /** What a memory engine needs. */

@@ -7,7 +7,7 @@
 
 import { RE2JS } from "re2js";
 import { BrokerError, PATTERN_STEPS_MAX } from "../../protocol.ts";
-import type { NameMatcher } from "../broker/selection.ts";
+import type { NameMatcher } from "../broker/state/selection.ts";
 
 /**
  * Compiles a pattern. Matching is a search: the pattern may match anywhere in the name.

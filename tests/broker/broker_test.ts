@@ -8,12 +8,12 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BrokerError, STREAM_OPTIONS_DEFAULT } from "../../protocol.ts";
 import { Broker } from "../../src/broker/broker.ts";
-import { Notices } from "../../src/broker/notices.ts";
-import { batchOf } from "../support/batches.ts";
-import { assertCode } from "../support/frames.ts";
-import { RecordingFollowerSink } from "../support/recording_sinks.ts";
-import { TestBroker } from "../support/test_broker.ts";
-import { unlimited } from "../support/test_stream.ts";
+import { Notices } from "../../src/broker/rules/notices.ts";
+import { batchOf } from "../support/wire/batches.ts";
+import { assertCode } from "../support/wire/frames.ts";
+import { RecordingFollowerSink } from "../support/broker/recording_sinks.ts";
+import { TestBroker } from "../support/broker/test_broker.ts";
+import { unlimited } from "../support/broker/test_stream.ts";
 
 /** The bytes in front of each body. */
 const HEAD = 8;

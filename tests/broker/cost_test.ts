@@ -7,10 +7,14 @@
 
 import { assertEquals, assertLess } from "@std/assert";
 import { findFlags, type PropertyWishes, type StreamOptionsInput } from "../../protocol.ts";
-import { RunLine } from "../../src/broker/run_line.ts";
-import { encodeBatch } from "../support/batches.ts";
+import { RunLine } from "../../src/broker/collections/run_line.ts";
+import { encodeBatch } from "../support/wire/batches.ts";
 import { Random } from "../support/random.ts";
-import { TestBroker, type TestFollower, type TestPublisher } from "../support/test_broker.ts";
+import {
+  TestBroker,
+  type TestFollower,
+  type TestPublisher,
+} from "../support/broker/test_broker.ts";
 
 /** So much is there in the small and in the large of two cases. */
 const FEW = 1000;

@@ -7,10 +7,10 @@
 import { assertEquals } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
 import type { Event, Published } from "../../src/broker/event.ts";
-import { Residency } from "../../src/broker/residency.ts";
-import { assertCode } from "../support/frames.ts";
-import { MemoryPager } from "../support/memory_pager.ts";
-import { TestBroker } from "../support/test_broker.ts";
+import { Residency } from "../../src/broker/backlog/residency.ts";
+import { assertCode } from "../support/wire/frames.ts";
+import { MemoryPager } from "../support/disk/memory_pager.ts";
+import { TestBroker } from "../support/broker/test_broker.ts";
 
 /** The bytes in front of each body. */
 const HEAD = 8;

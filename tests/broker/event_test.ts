@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
 import type { Event } from "../../src/broker/event.ts";
-import { TestBroker } from "../support/test_broker.ts";
+import { TestBroker } from "../support/broker/test_broker.ts";
 
 /** An event in a few words: streams and publishers by number, messages as `id+count`. */
 function show(event: Event): string {

@@ -5,8 +5,8 @@
  */
 
 import { assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
-import { assertCode } from "../support/frames.ts";
-import { TestBroker } from "../support/test_broker.ts";
+import { assertCode } from "../support/wire/frames.ts";
+import { TestBroker } from "../support/broker/test_broker.ts";
 
 // Rule 1: publish.
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Proxy } from "../support/proxy.ts";
+import type { Proxy } from "../support/wire/proxy.ts";
 
 /** Lets whatever is random be the same all the time while something is done. */
 export async function withRandom(value: number, action: () => Promise<void>): Promise<void> {

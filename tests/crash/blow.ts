@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FaultKind } from "../support/history.ts";
+import type { FaultKind } from "../support/checking/history.ts";
 import type { Random } from "../support/random.ts";
 import type { Load } from "./load.ts";
 import type { RestartingBroker } from "./restarting_broker.ts";

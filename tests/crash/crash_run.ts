@@ -7,10 +7,10 @@
 
 import { delay } from "@std/async/delay";
 import { connect } from "../../client.ts";
-import { Checker } from "../support/checker.ts";
-import { History } from "../support/history.ts";
+import { Checker } from "../support/checking/checker.ts";
+import { History } from "../support/checking/history.ts";
 import { Random } from "../support/random.ts";
-import type { Verdict } from "../support/verdict.ts";
+import type { Verdict } from "../support/checking/verdict.ts";
 import type { Blow, Scene } from "./blow.ts";
 import { Load } from "./load.ts";
 import { HELD_MAX } from "./recorded_follower.ts";

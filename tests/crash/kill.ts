@@ -18,9 +18,9 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { print, tell } from "../../bench/print.ts";
+import { print, tell } from "../../bench/harness/print.ts";
 import { Random } from "../support/random.ts";
-import { formatVerdict } from "../support/verdict.ts";
+import { formatVerdict } from "../support/checking/verdict.ts";
 import { KILL, STOP } from "./blow.ts";
 import { type CrashResult, runCrashes } from "./crash_run.ts";
 

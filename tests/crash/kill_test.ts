@@ -6,8 +6,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { TestDirectory } from "../support/journals.ts";
-import { formatVerdict, type Verdict } from "../support/verdict.ts";
+import { TestDirectory } from "../support/disk/journals.ts";
+import { formatVerdict, type Verdict } from "../support/checking/verdict.ts";
 import { type Blow, KILL, STOP } from "./blow.ts";
 import { type CrashResult, runCrashes } from "./crash_run.ts";
 

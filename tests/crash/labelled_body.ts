@@ -6,7 +6,7 @@
  */
 
 import { crc32 } from "node:zlib";
-import type { Label } from "../support/history.ts";
+import type { Label } from "../support/checking/history.ts";
 import { Random } from "../support/random.ts";
 
 /** What bodies are filled with, from different places on. */

@@ -13,8 +13,8 @@
  */
 
 import { connect, type Connection } from "../../client.ts";
-import { turn } from "../support/broker.ts";
-import type { History } from "../support/history.ts";
+import { turn } from "../support/broker/broker.ts";
+import type { History } from "../support/checking/history.ts";
 import type { Random } from "../support/random.ts";
 import { BODY_BYTES_MAX } from "./labelled_body.ts";
 import { type AckWay, HELD_MAX, RecordedFollower } from "./recorded_follower.ts";

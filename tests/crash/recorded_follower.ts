@@ -5,7 +5,7 @@
  */
 
 import type { Connection, Follower, Message } from "../../client.ts";
-import type { History } from "../support/history.ts";
+import type { History } from "../support/checking/history.ts";
 import type { Random } from "../support/random.ts";
 import { hashBody, readLabel } from "./labelled_body.ts";
 

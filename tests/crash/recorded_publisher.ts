@@ -10,8 +10,8 @@ import {
   type Publisher,
   type StoredRangeReceipt,
 } from "../../client.ts";
-import { turn } from "../support/broker.ts";
-import type { History, StoredIn } from "../support/history.ts";
+import { turn } from "../support/broker/broker.ts";
+import type { History, StoredIn } from "../support/checking/history.ts";
 import type { Random } from "../support/random.ts";
 import { hashBody, makeBody } from "./labelled_body.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BrokerProcess, type EndedProcess } from "../support/broker_process.ts";
+import { BrokerProcess, type EndedProcess } from "../support/broker/broker_process.ts";
 import type { Random } from "../support/random.ts";
 
 /** Ports from here on, so many, are not given to clients by the system. */

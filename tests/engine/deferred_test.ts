@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DeferredEngine } from "../support/deferred_engine.ts";
+import { DeferredEngine } from "../support/broker/deferred_engine.ts";
 import { engineConformance } from "./engine_conformance.ts";
 
 engineConformance(

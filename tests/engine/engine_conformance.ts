@@ -7,16 +7,11 @@
  */
 
 import type { Engine } from "../../src/broker/engine.ts";
-import type { Report } from "../../src/broker/notices.ts";
+import type { Report } from "../../src/broker/rules/notices.ts";
 import { registerAcknowledgementTests, registerReturnTests } from "./conformance/acknowledging.ts";
 import { registerDateRestartTests, registerDateTests } from "./conformance/dating.ts";
 import { registerDeadLetterTests } from "./conformance/dead_letters.ts";
-import {
-  EngineUse,
-  type Register,
-  type ReportedNotice,
-  TestClock,
-} from "./conformance/engine_use.ts";
+import { EngineUse, type Register, type ReportedNotice, TestClock } from "./engine_use.ts";
 import { registerFailureTests, registerTimeoutTests } from "./conformance/failing.ts";
 import { registerCreditTests, registerDeliveryTests } from "./conformance/following.ts";
 import {

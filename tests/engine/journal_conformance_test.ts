@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Report } from "../../src/broker/notices.ts";
-import { openJournal, type TestJournalOptions } from "../support/journals.ts";
-import { SimulatedDisk } from "../support/simulated_disk.ts";
-import { TestDirectory } from "../support/journals.ts";
+import type { Report } from "../../src/broker/rules/notices.ts";
+import { openJournal, type TestJournalOptions } from "../support/disk/journals.ts";
+import { SimulatedDisk } from "../support/disk/simulated_disk.ts";
+import { TestDirectory } from "../support/disk/journals.ts";
 import { engineConformance } from "./engine_conformance.ts";
 
 /** What a journal tells of beside its own affairs. */

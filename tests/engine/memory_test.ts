@@ -6,9 +6,12 @@
 
 import { assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import { MemoryEngine } from "../../src/engine/memory.ts";
-import { batchOf } from "../support/batches.ts";
-import { RecordingFollowerSink, RecordingPublisherSink } from "../support/recording_sinks.ts";
-import { bindOf, type TestBind } from "../support/test_broker.ts";
+import { batchOf } from "../support/wire/batches.ts";
+import {
+  RecordingFollowerSink,
+  RecordingPublisherSink,
+} from "../support/broker/recording_sinks.ts";
+import { bindOf, type TestBind } from "../support/broker/test_broker.ts";
 import { engineConformance } from "./engine_conformance.ts";
 
 engineConformance(

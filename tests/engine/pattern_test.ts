@@ -14,7 +14,7 @@ import {
 } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
 import { compilePattern } from "../../src/engine/pattern.ts";
-import { assertCode } from "../support/frames.ts";
+import { assertCode } from "../support/wire/frames.ts";
 
 Deno.test("compilePattern() finds a pattern anywhere in a name", () => {
   const matches = compilePattern("world", false);

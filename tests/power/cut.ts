@@ -20,9 +20,9 @@
 
 import { deadline } from "@std/async/deadline";
 import { parseArgs } from "@std/cli/parse-args";
-import { print, tell } from "../../bench/print.ts";
+import { print, tell } from "../../bench/harness/print.ts";
 import { killBrokers } from "../crash/restarting_broker.ts";
-import { formatVerdict, type Verdict } from "../support/verdict.ts";
+import { formatVerdict, type Verdict } from "../support/checking/verdict.ts";
 import { cutAgainAndAgain } from "./cutting.ts";
 import { takeAndCheck } from "./imaging.ts";
 import { FILE_SYSTEMS, type FileSystem } from "./loop_disk.ts";

@@ -11,10 +11,10 @@
  * @module
  */
 
-import { checkHistory } from "../support/checker.ts";
-import { History, type HistoryEvent } from "../support/history.ts";
+import { checkHistory } from "../support/checking/checker.ts";
+import { History, type HistoryEvent } from "../support/checking/history.ts";
 import { Random } from "../support/random.ts";
-import type { Verdict } from "../support/verdict.ts";
+import type { Verdict } from "../support/checking/verdict.ts";
 import { Load } from "../crash/load.ts";
 import { RestartingBroker } from "../crash/restarting_broker.ts";
 import { type FileSystem, LoopDisk } from "./loop_disk.ts";

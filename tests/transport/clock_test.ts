@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "../../src/transport/clock.ts";
-import { turn } from "../support/broker.ts";
+import { turn } from "../support/broker/broker.ts";
 
 /** Resolves when a timer has rung, to the time then. */
 function ring(at: number): Promise<number> {

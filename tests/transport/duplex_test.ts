@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { createPipe, type Duplex } from "../../src/transport/duplex.ts";
-import { fuzz } from "../support/fuzz.ts";
+import { fuzz } from "../support/wire/fuzz.ts";
 
 /** Writes all bytes, however many writes it takes. */
 async function writeAll(duplex: Duplex, bytes: Uint8Array): Promise<void> {

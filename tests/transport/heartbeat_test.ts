@@ -8,8 +8,8 @@ import { assertEquals } from "@std/assert";
 import { FrameType } from "../../protocol.ts";
 import { Heartbeat, type LinkFault, type Watch } from "../../src/transport/heartbeat.ts";
 import { Link } from "../../src/transport/link.ts";
-import { frameOf, u64 } from "../support/frames.ts";
-import { PickyDuplex } from "../support/picky_duplex.ts";
+import { frameOf, u64 } from "../support/wire/frames.ts";
+import { PickyDuplex } from "../support/wire/picky_duplex.ts";
 
 const LIMITS = { heartbeatMs: 15, heartbeatTimeoutMs: 40, slowReaderTimeoutMs: 10 };
 

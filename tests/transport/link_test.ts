@@ -10,9 +10,9 @@ import { setImmediate } from "node:timers";
 import { BrokerError, FrameDecoder, FrameType, MAGIC } from "../../protocol.ts";
 import { createPipe, type Duplex } from "../../src/transport/duplex.ts";
 import { Link, type LinkOwner } from "../../src/transport/link.ts";
-import { assertCodeLater, filledFrame, frameOf, push, u32 } from "../support/frames.ts";
-import { fuzz } from "../support/fuzz.ts";
-import { PickyDuplex } from "../support/picky_duplex.ts";
+import { assertCodeLater, filledFrame, frameOf, push, u32 } from "../support/wire/frames.ts";
+import { fuzz } from "../support/wire/fuzz.ts";
+import { PickyDuplex } from "../support/wire/picky_duplex.ts";
 
 const FRAME_BYTES_MAX = 10_000;
 

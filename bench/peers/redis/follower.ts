@@ -7,7 +7,7 @@
 import type { Buffer } from "node:buffer";
 import { delay } from "@std/async/delay";
 import type { Redis } from "ioredis";
-import { InFlight } from "../../in_flight.ts";
+import { InFlight } from "../../harness/in_flight.ts";
 import type { PeerFollower } from "../peer.ts";
 import { GROUP } from "./group.ts";
 import { countPerPart } from "./part.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BrokerProcess, type EngineName } from "../../broker_process.ts";
+import { BrokerProcess, type EngineName } from "../../harness/broker_process.ts";
 import type { Peer, PeerServer } from "../peer.ts";
 
 const client = new URL("./client.ts", import.meta.url);

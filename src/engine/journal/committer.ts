@@ -17,13 +17,13 @@
 
 import { setImmediate } from "node:timers";
 import { BrokerError } from "../../../protocol.ts";
-import type { StoreOutcome } from "../../broker/broker_parts.ts";
+import type { StoreOutcome } from "../../broker/rules/broker_parts.ts";
 import type { Event, Moved, Stored } from "../../broker/event.ts";
-import { invariant } from "../../broker/invariant.ts";
-import { DescriptorShortageError, DiskFullError } from "./disk.ts";
-import { Group, type MoveOutcome, type StoredRecord } from "./group.ts";
-import { Proof, type SyncLevel } from "./proof.ts";
-import type { SegmentFile } from "./segment_file.ts";
+import { invariant } from "../../broker/collections/invariant.ts";
+import { DescriptorShortageError, DiskFullError } from "./disk/disk.ts";
+import { Group, type MoveOutcome, type StoredRecord } from "./segments/group.ts";
+import { Proof, type SyncLevel } from "./segments/proof.ts";
+import type { SegmentFile } from "./segments/segment_file.ts";
 
 /** So much is written before one flush, so that nobody waits long for the first of it. */
 const CYCLE_BYTES_MAX = 4 * 1024 * 1024;

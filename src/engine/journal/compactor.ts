@@ -13,12 +13,12 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Moved } from "../../broker/event.ts";
-import type { LiveRun } from "../../broker/live_run.ts";
-import { StoreBusyError } from "../../broker/pager.ts";
+import type { LiveRun } from "../../broker/state/live_run.ts";
+import { StoreBusyError } from "../../broker/backlog/pager.ts";
 import type { Committer } from "./committer.ts";
-import type { SegmentFile } from "./segment_file.ts";
-import { SegmentWalk } from "./segment_walk.ts";
-import type { SegmentList } from "./segment_list.ts";
+import type { SegmentFile } from "./segments/segment_file.ts";
+import { SegmentWalk } from "./segments/segment_walk.ts";
+import type { SegmentList } from "./segments/segment_list.ts";
 
 /** The journal may be so many times as large as what is wanted of it. */
 const WASTE_FACTOR = 4;

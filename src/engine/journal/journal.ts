@@ -13,11 +13,11 @@
 
 import { BrokerError } from "../../../protocol.ts";
 import type { Broker } from "../../broker/broker.ts";
-import type { StoreOutcome } from "../../broker/broker_parts.ts";
+import type { StoreOutcome } from "../../broker/rules/broker_parts.ts";
 import type { Event, Stored } from "../../broker/event.ts";
-import { invariant } from "../../broker/invariant.ts";
-import { type Pager, type Segment, StoreBusyError } from "../../broker/pager.ts";
-import { readClosedMark, writeClosedMark } from "./closed_mark.ts";
+import { invariant } from "../../broker/collections/invariant.ts";
+import { type Pager, type Segment, StoreBusyError } from "../../broker/backlog/pager.ts";
+import { readClosedMark, writeClosedMark } from "./segments/closed_mark.ts";
 import { Committer, type OpenSegment } from "./committer.ts";
 import { Compactor } from "./compactor.ts";
 import {
@@ -26,16 +26,16 @@ import {
   type DirectoryContent,
   readDirectory,
   RESERVE_NAME,
-} from "./directory.ts";
-import { DescriptorShortageError, type Disk, DiskFullError } from "./disk.ts";
-import { DiskSpace, RESERVE_BYTES } from "./disk_space.ts";
-import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./format.ts";
-import { JournalError } from "./journal_error.ts";
+} from "./segments/directory.ts";
+import { DescriptorShortageError, type Disk, DiskFullError } from "./disk/disk.ts";
+import { DiskSpace, RESERVE_BYTES } from "./segments/disk_space.ts";
+import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./segments/format.ts";
+import { JournalError } from "./disk/journal_error.ts";
 import type { JournalTime } from "./journal_time.ts";
-import type { SyncLevel } from "./proof.ts";
-import { recover, type Report } from "./recovery.ts";
-import { SegmentFile } from "./segment_file.ts";
-import { SegmentList } from "./segment_list.ts";
+import type { SyncLevel } from "./segments/proof.ts";
+import { recover, type Report } from "./recovery/recovery.ts";
+import { SegmentFile } from "./segments/segment_file.ts";
+import { SegmentList } from "./segments/segment_list.ts";
 
 /** A segment takes no more once it has so many bytes. */
 export const SEGMENT_BYTES: number = 64 * 1024 * 1024;

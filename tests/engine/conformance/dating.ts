@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { EngineUse, Register } from "./engine_use.ts";
+import type { EngineUse, Register } from "../engine_use.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

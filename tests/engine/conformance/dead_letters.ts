@@ -5,8 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { assertCodeLater } from "../../support/frames.ts";
-import type { EngineUse, Register } from "./engine_use.ts";
+import { assertCodeLater } from "../../support/wire/frames.ts";
+import type { EngineUse, Register } from "../engine_use.ts";
 
 /** Registers what an engine does with dead letters. */
 export function registerDeadLetterTests(test: Register): void {

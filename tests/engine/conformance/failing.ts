@@ -5,8 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { assertCodeLater } from "../../support/frames.ts";
-import { BYTES, type Register, single, upTo } from "./engine_use.ts";
+import { assertCodeLater } from "../../support/wire/frames.ts";
+import { BYTES, type Register, single, upTo } from "../engine_use.ts";
 
 /** Registers what an engine does with deliveries that fail. */
 export function registerFailureTests(test: Register): void {

@@ -6,8 +6,8 @@
 
 import { assertEquals, assertGreater } from "@std/assert";
 import type { PendingEntryList } from "../../../protocol.ts";
-import { assertCodeLater } from "../../support/frames.ts";
-import { BYTES, type Register, upTo } from "./engine_use.ts";
+import { assertCodeLater } from "../../support/wire/frames.ts";
+import { BYTES, type Register, upTo } from "../engine_use.ts";
 
 /** Registers how an engine hands out messages. */
 export function registerDeliveryTests(test: Register): void {

@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { assertCodeLater } from "../../support/frames.ts";
+import { assertCodeLater } from "../../support/wire/frames.ts";
 import { waitForCount } from "./dead_letters.ts";
 import {
   BYTES,
@@ -15,7 +15,7 @@ import {
   type Register,
   single,
   upTo,
-} from "./engine_use.ts";
+} from "../engine_use.ts";
 
 /** A stream whose messages come back at once, with some of them. */
 async function start(use: EngineUse, ...texts: string[]): Promise<void> {

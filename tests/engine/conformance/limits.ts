@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { bury, waitForCount } from "./dead_letters.ts";
-import type { Register } from "./engine_use.ts";
+import type { Register } from "../engine_use.ts";
 
 /** Registers what an engine does with limits. */
 export function registerLimitTests(test: Register): void {

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { Register } from "./engine_use.ts";
+import type { Register } from "../engine_use.ts";
 
 /** Registers what an engine does with message ids. */
 export function registerMessageIdTests(test: Register): void {

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Random } from "../../support/random.ts";
-import { BYTES, type EngineUse, type Following, type Register, upTo } from "./engine_use.ts";
+import { BYTES, type EngineUse, type Following, type Register, upTo } from "../engine_use.ts";
 
 /** Registers what an engine does about priorities. */
 export function registerPriorityTests(test: Register): void {

@@ -6,8 +6,8 @@
 
 import { assertEquals } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
-import { batchOf, encodeBatch } from "../../support/batches.ts";
-import { type Register, upTo } from "./engine_use.ts";
+import { batchOf, encodeBatch } from "../../support/wire/batches.ts";
+import { type Register, upTo } from "../engine_use.ts";
 
 /** Registers what an engine does with batches. */
 export function registerPublishTests(test: Register): void {

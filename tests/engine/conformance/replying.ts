@@ -6,9 +6,9 @@
 
 import { assertEquals } from "@std/assert";
 import type { MessageBatch } from "../../../protocol.ts";
-import { encodeBatch, textsOf } from "../../support/batches.ts";
-import { assertCode, utf8 } from "../../support/frames.ts";
-import type { Register } from "./engine_use.ts";
+import { encodeBatch, textsOf } from "../../support/wire/batches.ts";
+import { assertCode, utf8 } from "../../support/wire/frames.ts";
+import type { Register } from "../engine_use.ts";
 
 const STREAM = "$reply.3f0c";
 

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { bury, waitForCount } from "./dead_letters.ts";
-import { type EngineUse, type Register, upTo } from "./engine_use.ts";
+import { type EngineUse, type Register, upTo } from "../engine_use.ts";
 
 /** Registers what an engine remembers. */
 export function registerRestartTests(test: Register): void {

@@ -5,10 +5,13 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
-import { assertCode, assertCodeLater } from "../../support/frames.ts";
-import { RecordingFollowerSink, RecordingPublisherSink } from "../../support/recording_sinks.ts";
-import { bindOf, type TestBind } from "../../support/test_broker.ts";
-import type { Register } from "./engine_use.ts";
+import { assertCode, assertCodeLater } from "../../support/wire/frames.ts";
+import {
+  RecordingFollowerSink,
+  RecordingPublisherSink,
+} from "../../support/broker/recording_sinks.ts";
+import { bindOf, type TestBind } from "../../support/broker/test_broker.ts";
+import type { Register } from "../engine_use.ts";
 
 /** Registers what an engine does with streams. */
 export function registerStreamTests(test: Register): void {

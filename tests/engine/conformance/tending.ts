@@ -5,9 +5,9 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { assertCodeLater } from "../../support/frames.ts";
+import { assertCodeLater } from "../../support/wire/frames.ts";
 import { bury } from "./dead_letters.ts";
-import { type EngineUse, type Register, upTo } from "./engine_use.ts";
+import { type EngineUse, type Register, upTo } from "../engine_use.ts";
 
 /** Registers what an engine does for those who look after streams. */
 export function registerTendingTests(test: Register): void {

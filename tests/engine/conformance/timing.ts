@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { waitForCount } from "./dead_letters.ts";
-import { type Register, single, upTo } from "./engine_use.ts";
+import { type Register, single, upTo } from "../engine_use.ts";
 
 /** Registers what an engine does with messages that are for later. */
 export function registerDelayTests(test: Register): void {

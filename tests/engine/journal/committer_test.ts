@@ -7,9 +7,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { OpenSegment } from "../../../src/engine/journal/committer.ts";
-import { DescriptorShortageError, DiskFullError } from "../../../src/engine/journal/disk.ts";
-import { turn } from "../../support/broker.ts";
-import { CommitterUse, settled } from "../../support/committer_use.ts";
+import { DescriptorShortageError, DiskFullError } from "../../../src/engine/journal/disk/disk.ts";
+import { turn } from "../../support/broker/broker.ts";
+import { CommitterUse, settled } from "../../support/disk/committer_use.ts";
 
 // Groups.
 

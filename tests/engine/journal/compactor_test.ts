@@ -6,24 +6,24 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
-import { Backlog } from "../../../src/broker/backlog.ts";
+import { Backlog } from "../../../src/broker/backlog/backlog.ts";
 import type { Failed, Moved } from "../../../src/broker/event.ts";
-import { type Segment, StoreBusyError } from "../../../src/broker/pager.ts";
-import { Residency } from "../../../src/broker/residency.ts";
+import { type Segment, StoreBusyError } from "../../../src/broker/backlog/pager.ts";
+import { Residency } from "../../../src/broker/backlog/residency.ts";
 import type { JournalEngine } from "../../../src/engine/journal.ts";
 import type { Committer } from "../../../src/engine/journal/committer.ts";
 import { Compactor } from "../../../src/engine/journal/compactor.ts";
-import type { SegmentList } from "../../../src/engine/journal/segment_list.ts";
-import { batchOf } from "../../support/batches.ts";
-import { turn } from "../../support/broker.ts";
-import { readState } from "../../support/journal_state.ts";
-import { openJournal, type TestJournalOptions } from "../../support/journals.ts";
-import { MemoryPager } from "../../support/memory_pager.ts";
-import { RecordingPublisherSink } from "../../support/recording_sinks.ts";
-import { SimulatedDisk } from "../../support/simulated_disk.ts";
-import { listSegments } from "../../support/small_journal.ts";
-import { bindOf, type TestBind, TestBroker } from "../../support/test_broker.ts";
-import { EngineUse, type Following, upTo } from "../conformance/engine_use.ts";
+import type { SegmentList } from "../../../src/engine/journal/segments/segment_list.ts";
+import { batchOf } from "../../support/wire/batches.ts";
+import { turn } from "../../support/broker/broker.ts";
+import { readState } from "../../support/disk/journal_state.ts";
+import { openJournal, type TestJournalOptions } from "../../support/disk/journals.ts";
+import { MemoryPager } from "../../support/disk/memory_pager.ts";
+import { RecordingPublisherSink } from "../../support/broker/recording_sinks.ts";
+import { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
+import { listSegments } from "../../support/disk/small_journal.ts";
+import { bindOf, type TestBind, TestBroker } from "../../support/broker/test_broker.ts";
+import { EngineUse, type Following, upTo } from "../engine_use.ts";
 
 const SEGMENT_BYTES = 4096;
 

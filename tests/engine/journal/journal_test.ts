@@ -6,14 +6,18 @@
  */
 
 import { assertEquals, assertGreater, assertLess, assertMatch } from "@std/assert";
-import { DenoDisk } from "../../../src/engine/journal/deno_disk.ts";
-import type { Disk } from "../../../src/engine/journal/disk.ts";
-import { turn } from "../../support/broker.ts";
-import { openJournal, TestDirectory, type TestJournalOptions } from "../../support/journals.ts";
-import { SimulatedDisk } from "../../support/simulated_disk.ts";
-import { listSegments } from "../../support/small_journal.ts";
-import { WatchedDisk } from "../../support/watched_disk.ts";
-import { EngineUse, TestClock } from "../conformance/engine_use.ts";
+import { DenoDisk } from "../../../src/engine/journal/disk/deno_disk.ts";
+import type { Disk } from "../../../src/engine/journal/disk/disk.ts";
+import { turn } from "../../support/broker/broker.ts";
+import {
+  openJournal,
+  TestDirectory,
+  type TestJournalOptions,
+} from "../../support/disk/journals.ts";
+import { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
+import { listSegments } from "../../support/disk/small_journal.ts";
+import { WatchedDisk } from "../../support/disk/watched_disk.ts";
+import { EngineUse, TestClock } from "../engine_use.ts";
 
 /** A journal with small segments, and with what it has failed. */
 async function begin(disk: Disk, options: TestJournalOptions = {}) {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { DenoDisk } from "../../../src/engine/journal/deno_disk.ts";
-import { openJournal } from "../../support/journals.ts";
-import { EngineUse } from "../conformance/engine_use.ts";
+import { DenoDisk } from "../../../src/engine/journal/disk/deno_disk.ts";
+import { openJournal } from "../../support/disk/journals.ts";
+import { EngineUse } from "../engine_use.ts";
 
 // As a broker does: what the runtime needs for signals is opened with the first of them.
 const ignore = () => {};

@@ -1,0 +1,30 @@
+/**
+ * A program of its own: connects so many clients to a peer, says so, and keeps them idle until its
+ * standard input ends, which it does when whoever has started it is gone.
+ *
+ * ```text
+ * deno run -A idle_clients.ts <client module> <port> <count>
+ * ```
+ *
+ * @module
+ */
+
+import { print } from "../../harness/print.ts";
+import type { OpenClient, PeerClient } from "../peer.ts";
+
+/** So many connect at a time: fewer than a system lets wait to be accepted. */
+const AT_A_TIME = 50;
+
+if (import.meta.main) {
+  const [clientUrl = "", port, count] = Deno.args;
+  const { openClient }: { openClient: OpenClient } = await import(clientUrl);
+  const clients: PeerClient[] = [];
+  while (clients.length < Number(count)) {
+    const length = Math.min(AT_A_TIME, Number(count) - clients.length);
+    clients.push(...await Promise.all(Array.from({ length }, () => openClient(Number(port)))));
+  }
+  print(`${clients.length} connected`);
+  await Deno.stdin.readable.pipeTo(new WritableStream());
+  // To close thousands one by one takes longer than to end.
+  Deno.exit(0);
+}

@@ -1,0 +1,105 @@
+/**
+ * The works that every peer does, and what each of them shows. Both go from process to process as
+ * JSON.
+ *
+ * @module
+ */
+
+import type { Percentiles } from "../../latency.ts";
+
+/** Publish, confirm, deliver and acknowledge, as fast as it goes. */
+export interface ThroughputWork {
+  readonly kind: "throughput";
+  /** How long each body is. */
+  readonly bodyBytes: number;
+  /** How many publishers, each with a connection of its own. */
+  readonly publishers: number;
+  /** How many followers, each with a connection of its own. */
+  readonly followers: number;
+  /** `batch`: the fastest documented way. `single`: a plain loop of calls that nobody awaits. */
+  readonly way: "batch" | "single";
+  /** About how long to measure, in seconds; how many messages that is follows from the warm-up. */
+  readonly seconds: number;
+}
+
+/** One message at a time: the next one is sent when the confirm of this one is here. */
+export interface AwaitedWork {
+  readonly kind: "awaited";
+  /** How long each body is. */
+  readonly bodyBytes: number;
+  /** About how long to measure, in seconds. */
+  readonly seconds: number;
+}
+
+/** So many messages per second, evenly, none of them awaited. */
+export interface SteadyWork {
+  readonly kind: "steady";
+  /** How long each body is. */
+  readonly bodyBytes: number;
+  /** Messages per second. */
+  readonly rate: number;
+  /** So many are due at the same time, and sent as one batch, if not each by itself. */
+  readonly burst?: number;
+  /** How long to measure, in seconds. */
+  readonly seconds: number;
+}
+
+/** Publish everything, look at the memory, then follow until all is gone. */
+export interface BacklogWork {
+  readonly kind: "backlog";
+  /** How long each body is. */
+  readonly bodyBytes: number;
+  /** How many messages. */
+  readonly count: number;
+}
+
+/** Each message goes to many streams at once. */
+export interface FanOutWork {
+  readonly kind: "fan-out";
+  /** How long each body is. */
+  readonly bodyBytes: number;
+  /** How many streams. */
+  readonly streams: number;
+  /** About how long to measure, in seconds. */
+  readonly seconds: number;
+}
+
+/** Many connections that do nothing, and a busy pair beside them. */
+export interface IdleWork {
+  readonly kind: "idle";
+  /** How many connections. */
+  readonly connections: number;
+  /** What the busy pair does. */
+  readonly busy: ThroughputWork;
+}
+
+/** Something to do. */
+export type Work =
+  | ThroughputWork
+  | AwaitedWork
+  | SteadyWork
+  | BacklogWork
+  | FanOutWork
+  | IdleWork;
+
+/** What a work has shown. What it has not to do with is missing. */
+export interface Result {
+  /** How many messages were sent, all accounted for. */
+  readonly count: number;
+  /** Messages per second: published, confirmed, delivered and acknowledged. */
+  readonly rate?: number;
+  /** From the call, or from when it was due, to the confirm. */
+  readonly confirmMs?: Percentiles;
+  /** From the call, or from when it was due, to the follower's hands. */
+  readonly deliveryMs?: Percentiles;
+  /** What one write and fdatasync took on the same disk, before and after the work. */
+  readonly flushMs?: Percentiles;
+  /** Seconds to publish the backlog, all of it confirmed. */
+  readonly fillSeconds?: number;
+  /** Seconds to deliver and acknowledge the backlog. */
+  readonly drainSeconds?: number;
+  /** Memory of the broker's process with the backlog in it. */
+  readonly backlogBytes?: number;
+  /** Memory of the broker's process for each idle connection. */
+  readonly connectionBytes?: number;
+}

@@ -1,0 +1,303 @@
+/**
+ * The messages of one stream that are not gone, found by message id.
+ *
+ * Batches are copied into slabs as they come. A slab is let go when all its messages are, wherever it
+ * stands. When few of its messages are left, those are copied into slabs of their own size, so that
+ * messages that stay pin little beside themselves: four times their bytes at most, and some hundred
+ * bytes each.
+ *
+ * ```text
+ *   slabs    ┌ firstId 1 ───────┐ ┌ firstId 900 ─────┐      (ids between slabs: gone)
+ *            │entry│entry│entry…│ │entry│entry│…     │
+ *            └──────────────────┘ └──────────────────┘
+ * ```
+ *
+ * @module
+ */
+
+import type { MessageBatch } from "../../../protocol.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
+import { invariant } from "../collections/invariant.ts";
+import type { Place, Segment } from "./pager.ts";
+import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
+import { Slab } from "./slab.ts";
+
+/** A stream with few messages should be small: ten thousand streams are not unusual. */
+const SLAB_BYTES_MIN = 1024;
+
+/** The messages of one stream that are not gone yet. */
+export class Backlog {
+  readonly #residency: Residency;
+  #slabs: Slab[] = [];
+  #bytes = 0;
+  #count = 0;
+
+  /**
+   * Creates an empty backlog.
+   *
+   * @param residency Which bytes are in memory, over all streams.
+   */
+  constructor(residency: Residency) {
+    this.#residency = residency;
+  }
+
+  /** The bytes of the messages that are not gone. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many messages are not gone. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The bytes of memory that its slabs take up. */
+  get slabBytes(): number {
+    let bytes = 0;
+    for (const slab of this.#slabs) bytes += slab.bytes.length + slab.offsets.byteLength;
+    return bytes;
+  }
+
+  /** Adds a batch whose first message has the id `firstId`, the highest so far. */
+  append(firstId: number, batch: MessageBatch, place?: Place): void {
+    const size = batch.end - batch.start;
+    let slab = this.#slabs.at(-1);
+    if (slab === undefined || !slab.hasRoom(firstId, size, place?.segment)) {
+      // Each slab has twice the room of the one before, which may be in memory or not.
+      const last = slab === undefined ? 0 : Math.max(slab.bytes.length, slab.used);
+      const wish = Math.max(SLAB_BYTES_MIN, Math.min(SLAB_BYTES_MAX, last * 2));
+      if (slab !== undefined) this.#residency.seal(slab);
+      const bytes = this.#residency.allocate(Math.max(wish, size));
+      slab = new Slab({ firstId, bytes, segment: place?.segment });
+      this.#slabs.push(slab);
+      this.#residency.add(slab);
+    }
+    slab.append(batch, place);
+    this.#bytes += size;
+    this.#count += batch.count;
+  }
+
+  /**
+   * Gives messages another place in the store, or their first one. Those that are here are replaced.
+   */
+  move(firstId: number, batch: MessageBatch, place: Place): void {
+    const { count } = batch;
+    const size = batch.end - batch.start;
+    this.#separate(firstId);
+    this.#separate(firstId + count);
+    this.forgetPresent(firstId, count);
+    const bytes = this.#residency.allocate(size);
+    const slab = new Slab({ firstId, bytes, offsetCount: count + 1, segment: place.segment });
+    this.#slabs.splice(this.#cut(firstId), 0, slab);
+    this.#residency.add(slab);
+    slab.append(batch, place);
+    this.#residency.seal(slab);
+    this.#bytes += size;
+    this.#count += count;
+  }
+
+  /**
+   * Finds messages; throws if their bytes cannot be read back.
+   *
+   * @param firstId The first one.
+   * @param countMax How many at most.
+   * @param bytesMax How many bytes at most; one message is found however large it is.
+   * @returns As many as lie together, one at least.
+   */
+  read(firstId: number, countMax: number, bytesMax: number): MessageBatch {
+    const slab = this.#slabs[this.#find(firstId)]!;
+    this.#residency.load(slab);
+    const { offsets } = slab;
+    const index = firstId - slab.firstId;
+    const start = offsets[index]!;
+    let endIndex = Math.min(index + countMax, slab.count);
+    if (offsets[endIndex]! - start > bytesMax) {
+      endIndex = Math.max(index + 1, findLast(offsets, start + bytesMax, index, endIndex));
+    }
+    return { count: endIndex - index, buffer: slab.bytes, start, end: offsets[endIndex]! };
+  }
+
+  /**
+   * Lets go of consecutive messages, all of which are here.
+   *
+   * @returns How many bytes they were.
+   */
+  forget(firstId: number, count: number): number {
+    const before = this.#bytes;
+    let slabIndex = this.#find(firstId);
+    let id = firstId;
+    while (id < firstId + count) {
+      const slab = this.#slabs[slabIndex]!;
+      const from = id - slab.firstId;
+      const to = Math.min(from + firstId + count - id, slab.count);
+      invariant(from >= 0 && to > from, "forgotten messages are in the backlog");
+      id += to - from;
+      slabIndex += this.#forgetPart(slabIndex, from, to);
+    }
+    return before - this.#bytes;
+  }
+
+  /** Lets go of those of consecutive messages that are here; returns how many bytes they were. */
+  forgetPresent(firstId: number, count: number): number {
+    let bytes = 0;
+    for (const run of this.findRuns({ fromId: firstId, toId: firstId + count })) {
+      bytes += this.forget(run.firstId, run.count);
+    }
+    return bytes;
+  }
+
+  /** Lets go of everything. */
+  clear(): void {
+    for (const slab of this.#slabs) {
+      slab.forgetAll();
+      this.#residency.remove(slab);
+    }
+    this.#slabs = [];
+    this.#bytes = 0;
+    this.#count = 0;
+  }
+
+  /** Tells how many bytes consecutive messages have. */
+  measure(firstId: number, count: number): number {
+    let bytes = 0;
+    let slabIndex = this.#find(firstId);
+    let id = firstId;
+    while (id < firstId + count) {
+      const slab = this.#slabs[slabIndex++]!;
+      const from = id - slab.firstId;
+      const to = Math.min(from + firstId + count - id, slab.count);
+      bytes += slab.offsets[to]! - slab.offsets[from]!;
+      id += to - from;
+    }
+    return bytes;
+  }
+
+  /** The first id from `id` on from which on messages may be here; a slab's first, or `id`. */
+  findFirst(id: number): number {
+    const slab = this.#slabs[this.#cut(id)];
+    return slab === undefined ? id : Math.max(id, slab.firstId);
+  }
+
+  /** Tells which messages are here, in order and in runs as long as can be. */
+  findRuns(
+    { fromId = 0, toId = Infinity, segment }: {
+      readonly fromId?: number;
+      readonly toId?: number;
+      readonly segment?: Segment;
+    } = {},
+  ): IdRange[] {
+    const runs: { firstId: number; count: number }[] = [];
+    for (let index = this.#cut(fromId); index < this.#slabs.length; index++) {
+      const slab = this.#slabs[index]!;
+      if (slab.firstId >= toId) break;
+      if (segment !== undefined && slab.segment !== segment) continue;
+      const end = Math.min(slab.count, toId - slab.firstId);
+      let from = slab.findLive(Math.max(0, fromId - slab.firstId));
+      while (from < end) {
+        const to = Math.min(end, slab.findGone(from));
+        const last = runs.at(-1);
+        const firstId = slab.firstId + from;
+        if (last !== undefined && last.firstId + last.count === firstId) last.count += to - from;
+        else runs.push({ firstId, count: to - from });
+        from = slab.findLive(to);
+      }
+    }
+    return runs;
+  }
+
+  /** Lets go of some messages of one slab; returns how far to go in the list for the next one. */
+  #forgetPart(slabIndex: number, from: number, to: number): number {
+    const slab = this.#slabs[slabIndex]!;
+    this.#count -= to - from;
+    if (slab.live === to - from) {
+      this.#bytes -= slab.forgetAll();
+      this.#slabs.splice(slabIndex, 1);
+      this.#residency.remove(slab);
+      return 0;
+    }
+    this.#bytes -= slab.forget(from, to);
+    // The last slab is still being filled.
+    if (slabIndex === this.#slabs.length - 1 || !slab.isResident || !slab.isSparse) return 1;
+    return this.#split(slabIndex);
+  }
+
+  /** Copies what is left of a slab into slabs of the right size; returns how many those are. */
+  #split(slabIndex: number): number {
+    const slab = this.#slabs[slabIndex]!;
+    const parts: Slab[] = [];
+    for (let from = slab.findLive(0); from < slab.count;) {
+      const to = slab.findGone(from);
+      parts.push(slab.copy(from, to));
+      from = slab.findLive(to);
+    }
+    this.#replace(slabIndex, parts);
+    return parts.length;
+  }
+
+  /** Puts slabs with the same messages in the place of one. */
+  #replace(slabIndex: number, parts: readonly Slab[]): void {
+    const slab = this.#slabs[slabIndex]!;
+    slab.forgetAll();
+    this.#slabs.splice(slabIndex, 1, ...parts);
+    this.#residency.remove(slab);
+    for (const part of parts) {
+      this.#residency.add(part);
+      this.#residency.seal(part);
+    }
+  }
+
+  /** Makes a slab begin at `id`, if one reaches over it. */
+  #separate(id: number): void {
+    const slabIndex = this.#cut(id);
+    const slab = this.#slabs[slabIndex];
+    if (slab === undefined || slab.firstId >= id) return;
+    this.#residency.load(slab);
+    const middle = id - slab.firstId;
+    const parts = [slab.copy(0, middle), slab.copy(middle, slab.count)];
+    this.#replace(slabIndex, parts);
+    for (const part of parts) {
+      if (part.live > 0) continue;
+      this.#slabs.splice(this.#slabs.indexOf(part), 1);
+      this.#residency.remove(part);
+    }
+  }
+
+  /** The index of the first slab that has, or had, messages from `id` on. */
+  #cut(id: number): number {
+    const slabs = this.#slabs;
+    let low = 0;
+    let high = slabs.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const slab = slabs[middle]!;
+      if (slab.firstId + slab.count <= id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The index of the slab that holds a message. */
+  #find(id: number): number {
+    const slabs = this.#slabs;
+    // Most calls are about the oldest slab.
+    const [oldest] = slabs;
+    const isFirst = oldest !== undefined && id < oldest.firstId + oldest.count;
+    const index = isFirst ? 0 : this.#cut(id);
+    const slab = slabs[index];
+    invariant(
+      slab !== undefined && id >= slab.firstId && id < slab.firstId + slab.count,
+      "a message is in the backlog until it is forgotten",
+    );
+    return index;
+  }
+}
+
+/** The last index between `low` and `high` whose offset is not above `limit`. */
+function findLast(offsets: Uint32Array, limit: number, low: number, high: number): number {
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (offsets[middle]! <= limit) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

@@ -1,0 +1,44 @@
+/**
+ * Where the bytes of messages lie beside memory: what the rules know of an engine that has written
+ * them down, so that a long backlog need not stay in memory.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../protocol.ts";
+
+/** What is in the store cannot be read at this moment; nothing is wrong with it. */
+export class StoreBusyError extends BrokerError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("STREAM_DAMAGED", message, options);
+  }
+}
+
+/** A part of the store that is freed as a whole; how much of it is still wanted. */
+export interface Segment {
+  /** How many messages in it are not gone. */
+  liveCount: number;
+  /** The bytes of those. */
+  liveBytes: number;
+}
+
+/** Where the entries of a batch were written. */
+export interface Place {
+  /** The part of the store. */
+  readonly segment: Segment;
+  /** Where in it the first entry begins; the others follow. */
+  readonly offset: number;
+}
+
+/** Reads back what was written. */
+export interface Pager {
+  /**
+   * Fills a buffer with the bytes at an offset of a segment. Throws a `BrokerError` with code
+   * `STREAM_DAMAGED` if they cannot be read, a {@linkcode StoreBusyError} if that may pass.
+   */
+  read(segment: Segment, offset: number, into: Uint8Array): void;
+  /** A checksum, by which bytes that come back wrong are noticed. */
+  checksum(bytes: Uint8Array): number;
+  /** The error for bytes that came back wrong. */
+  explainDamage(segment: Segment, offset: number): Error;
+}

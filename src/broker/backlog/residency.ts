@@ -1,0 +1,156 @@
+/**
+ * Which messages have their bytes in memory, over all streams, so that a long backlog does not fill
+ * it.
+ *
+ * What comes first is delivered first. So as long as there is room, bytes stay in memory; beyond the
+ * limit, the newest are let go, because they are needed last. Those that are read back, just before
+ * they are delivered, push each other out in the order in which they came.
+ *
+ * @module
+ */
+
+import { AgedMap } from "../collections/aged_map.ts";
+import type { Pager } from "./pager.ts";
+import type { Slab } from "./slab.ts";
+
+/** A slab of this size holds some 2,400 messages of 100 bytes, and is freed in one piece. */
+export const SLAB_BYTES_MAX: number = 256 * 1024;
+
+/** Of the limit, this part is for what has been read back. */
+const LOADED_SHARE = 1 / 8;
+
+/** At least so much may be read back, whatever the limit. */
+const LOADED_BYTES_MIN = 4 * SLAB_BYTES_MAX;
+
+/** So many buffers of full size are kept to be used again. */
+const SPARE_COUNT_MAX = 32;
+
+/** Options for {@linkcode Residency}. */
+export interface ResidencyOptions {
+  /** How many bytes may be in memory. */
+  readonly bytesMax: number;
+  /** Where they are otherwise; without it they all stay. */
+  readonly pager: Pager | undefined;
+}
+
+/** The slabs of all streams that have their bytes in memory. */
+export class Residency {
+  readonly #pager: Pager | undefined;
+  readonly #keptMax: number;
+  readonly #loadedMax: number;
+  /** Those that never left memory, in the order in which they came. */
+  readonly #kept = new AgedMap<Slab, Slab>();
+  /** Those of them that take no more messages, the newest last; some may have gone since. */
+  readonly #sealed: Slab[] = [];
+  /** Those that were read back, in that order. */
+  readonly #loaded = new AgedMap<Slab, Slab>();
+  /** Buffers of full size that nobody uses. */
+  readonly #spare: Uint8Array[] = [];
+  #keptBytes = 0;
+  /** What is taken up by other things. */
+  #bookedBytes = 0;
+  #loadedBytes = 0;
+
+  constructor({ bytesMax, pager }: ResidencyOptions) {
+    this.#pager = pager;
+    this.#loadedMax = Math.max(LOADED_BYTES_MIN, bytesMax * LOADED_SHARE);
+    this.#keptMax = Math.max(0, bytesMax - this.#loadedMax);
+  }
+
+  /** How many bytes the slabs take up in memory. */
+  get bytes(): number {
+    return this.#keptBytes + this.#loadedBytes;
+  }
+
+  /** How many bytes of memory are booked for other things than messages. */
+  get bookedBytes(): number {
+    return this.#bookedBytes;
+  }
+
+  /** Books memory for other things than messages, or gives it back: so much less is for these. */
+  book(bytes: number): void {
+    this.#bookedBytes += bytes;
+  }
+
+  /** A buffer for a new slab. */
+  allocate(size: number): Uint8Array {
+    if (size !== SLAB_BYTES_MAX) return new Uint8Array(size);
+    return this.#spare.pop() ?? new Uint8Array(size);
+  }
+
+  /** Notes a new slab, with its bytes in memory, and makes room for it. */
+  add(slab: Slab): void {
+    this.#keptBytes += slab.bytes.length;
+    if (this.#pager !== undefined) this.#trimKept();
+    this.#kept.set(slab, slab);
+  }
+
+  /** Notes that a slab does not grow any more. */
+  seal(slab: Slab): void {
+    if (slab.isSealed) return;
+    slab.seal();
+    if (this.#pager === undefined) return;
+    if (this.#kept.has(slab)) this.#sealed.push(slab);
+  }
+
+  /** Forgets a slab that is gone. */
+  remove(slab: Slab): void {
+    this.#letGo(slab, slab.bytes);
+  }
+
+  /** Has a slab's bytes in memory; throws if they cannot be read back. */
+  load(slab: Slab): void {
+    if (slab.isResident) return;
+    const size = slab.used > SLAB_BYTES_MAX / 2 ? Math.max(SLAB_BYTES_MAX, slab.used) : slab.used;
+    const bytes = this.allocate(size);
+    try {
+      slab.pageIn(this.#pager!, bytes);
+    } catch (error) {
+      this.#recycle(bytes);
+      throw error;
+    }
+    this.#loaded.set(slab, slab);
+    this.#loadedBytes += bytes.length;
+    while (this.#loadedBytes > this.#loadedMax && this.#loaded.size > 1) {
+      this.#pageOut(this.#loaded.oldest!);
+    }
+  }
+
+  /** Lets the newest go that take no more messages; if there are none, those that came first. */
+  #trimKept(): void {
+    while (this.#keptBytes > 0 && this.#keptBytes + this.#bookedBytes > this.#keptMax) {
+      const newest = this.#sealed.pop();
+      if (newest !== undefined) {
+        if (this.#kept.has(newest)) this.#pageOut(newest);
+        continue;
+      }
+      const { oldest } = this.#kept;
+      if (oldest === undefined) return;
+      oldest.seal();
+      this.#pageOut(oldest);
+    }
+    // What has gone by itself must not be remembered for ever.
+    if (this.#sealed.length > 64 && this.#sealed.length > this.#kept.size * 2) {
+      const alive = this.#sealed.filter((slab) => this.#kept.has(slab));
+      this.#sealed.splice(0, this.#sealed.length, ...alive);
+    }
+  }
+
+  #pageOut(slab: Slab): void {
+    const { bytes } = slab;
+    slab.pageOut(this.#pager!);
+    this.#letGo(slab, bytes);
+  }
+
+  #letGo(slab: Slab, bytes: Uint8Array): void {
+    if (this.#kept.delete(slab)) this.#keptBytes -= bytes.length;
+    else if (this.#loaded.delete(slab)) this.#loadedBytes -= bytes.length;
+    else return;
+    this.#recycle(bytes);
+  }
+
+  #recycle(bytes: Uint8Array): void {
+    if (bytes.length !== SLAB_BYTES_MAX || this.#spare.length >= SPARE_COUNT_MAX) return;
+    this.#spare.push(bytes);
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * Consecutive messages of a stream and their bytes.
+ *
+ * A message is an offset in a slab and costs no object. The bytes are in memory, or, where an engine
+ * has written them down, only in its store: then the slab knows the places of its batches and can be
+ * filled again.
+ *
+ * ```text
+ *   bytes    │entry│entry│entry│entry│…     │     not there when paged out
+ *   offsets  │0    │108  │216  │400  │…     │     count + 1 of them, always there
+ *   extents  │index 0, offset 4168│index 3, offset 9000│…     one for each batch
+ * ```
+ *
+ * @module
+ */
+
+import { type MessageBatch, readEntrySize } from "../../../protocol.ts";
+import type { Pager, Place, Segment } from "./pager.ts";
+
+/** A slab begins with room for so many offsets. */
+const OFFSETS_MIN = 16;
+
+/** What a slab costs beside the bytes of its messages, roughly: two buffers and three objects. */
+const SLAB_OVERHEAD_BYTES = 600;
+
+/** Batches in the store with gaps below this between them are read in one piece. */
+const READ_GAP_MAX = 16 * 1024;
+
+/** So much is read in one piece at most, unless one batch is larger. */
+const READ_BYTES_MAX = 1024 * 1024;
+
+/** What the bytes of a slab are when they are not in memory. */
+const NOTHING = new Uint8Array(0);
+
+/** How to make a slab. */
+export interface SlabOptions {
+  /** The id of its first message. */
+  readonly firstId: number;
+  /** How many bytes it has room for. */
+  readonly bytes: Uint8Array;
+  /** How many offsets there is room for at first. */
+  readonly offsetCount?: number;
+  /** The part of the store that all its batches are in. */
+  readonly segment: Segment | undefined;
+}
+
+/** Consecutive messages and their bytes. */
+export class Slab {
+  /** The id of its first message. */
+  readonly firstId: number;
+  /** The part of the store that its messages were written to; none if they were not. */
+  readonly segment: Segment | undefined;
+  /** Its messages, or nothing while they are only in the store. */
+  bytes: Uint8Array;
+  /** Where each message begins, and behind the last one where the next would. */
+  offsets: Uint32Array;
+  /** How many messages it has had. */
+  count = 0;
+  /** How many of its messages are still wanted. */
+  live = 0;
+  /** The bytes of those. */
+  liveBytes = 0;
+  /** Whether it takes no more messages. */
+  isSealed = false;
+  /** Which of its messages are gone: not there before the first one is. */
+  #gone: Uint8Array | undefined;
+  /** Pairs of a message's index and its offset in the segment, one for each batch. */
+  #extents: Uint32Array;
+  #extentCount = 0;
+  /** The checksum of the bytes, from the moment on that they were let go. */
+  #checksum = 0;
+
+  constructor({ firstId, bytes, offsetCount = OFFSETS_MIN, segment }: SlabOptions) {
+    this.firstId = firstId;
+    this.segment = segment;
+    this.bytes = bytes;
+    this.offsets = new Uint32Array(offsetCount);
+    this.#extents = new Uint32Array(segment === undefined ? 0 : 2);
+  }
+
+  /** How many bytes its messages have, gone ones included. */
+  get used(): number {
+    return this.offsets[this.count]!;
+  }
+
+  /** Whether its bytes are in memory. */
+  get isResident(): boolean {
+    return this.bytes.length > 0;
+  }
+
+  /** Whether a batch can be added to it. */
+  hasRoom(firstId: number, size: number, segment: Segment | undefined): boolean {
+    return !this.isSealed && this.segment === segment && this.firstId + this.count === firstId &&
+      this.used + size <= this.bytes.length;
+  }
+
+  /** Adds a batch behind its last message. */
+  append(batch: MessageBatch, place: Place | undefined): void {
+    const { buffer, start, end, count } = batch;
+    let slabOffset = this.used;
+    if (place !== undefined) this.#addExtent(this.count, place.offset);
+    copyBytes(buffer, start, end, this.bytes, slabOffset);
+    this.#reserveOffsets(this.count + count + 1);
+    const { offsets } = this;
+    let index = this.count;
+    for (let offset = start; offset < end;) {
+      const size = readEntrySize(buffer, offset);
+      offset += size;
+      slabOffset += size;
+      offsets[++index] = slabOffset;
+    }
+    this.count = index;
+    this.#count(count, end - start);
+  }
+
+  /** Takes no more messages, and needs no room for them. */
+  seal(): void {
+    this.isSealed = true;
+    if (this.offsets.length > this.count + 1) this.offsets = this.offsets.slice(0, this.count + 1);
+    if (this.#extents.length > this.#extentCount * 2) {
+      this.#extents = this.#extents.slice(0, this.#extentCount * 2);
+    }
+  }
+
+  /** Lets go of messages that are not gone yet, by index; returns how many bytes they were. */
+  forget(from: number, to: number): number {
+    const bytes = this.offsets[to]! - this.offsets[from]!;
+    this.#count(from - to, -bytes);
+    // The last slab may still grow, and it is the only one whose room is of use.
+    if (this.#gone === undefined || this.#gone.length < this.count) {
+      const gone = new Uint8Array(this.offsets.length);
+      if (this.#gone !== undefined) gone.set(this.#gone);
+      this.#gone = gone;
+    }
+    this.#gone.fill(1, from, to);
+    return bytes;
+  }
+
+  /** Lets go of all that is left; returns how many bytes that was. */
+  forgetAll(): number {
+    const { live, liveBytes } = this;
+    this.#count(-live, -liveBytes);
+    this.#gone = undefined;
+    return liveBytes;
+  }
+
+  /** The first message that is not gone, from an index on; `count` if there is none. */
+  findLive(from: number): number {
+    if (this.live === 0) return this.count;
+    if (this.#gone === undefined) return from;
+    let index = from;
+    while (index < this.count && this.#gone[index] === 1) index++;
+    return index;
+  }
+
+  /** The first message that is gone, from an index on; `count` if there is none. */
+  findGone(from: number): number {
+    if (this.live === 0) return from;
+    const index = this.#gone?.indexOf(1, from) ?? -1;
+    return index < 0 || index > this.count ? this.count : index;
+  }
+
+  /** Whether its messages would take a quarter of the room, each run of them in a slab of its own. */
+  get isSparse(): boolean {
+    return (this.liveBytes + this.live * SLAB_OVERHEAD_BYTES) * 4 <= this.bytes.length;
+  }
+
+  /** Copies the messages between two indices, whose bytes are in memory, into a slab of their size. */
+  copy(from: number, to: number): Slab {
+    const start = this.offsets[from]!;
+    const end = this.offsets[to]!;
+    const { segment } = this;
+    const slab = new Slab({
+      firstId: this.firstId + from,
+      bytes: new Uint8Array(end - start),
+      offsetCount: to - from + 1,
+      segment,
+    });
+    copyBytes(this.bytes, start, end, slab.bytes, 0);
+    for (let index = from; index <= to; index++) {
+      slab.offsets[index - from] = this.offsets[index]! - start;
+    }
+    slab.count = to - from;
+    this.#copyExtents(from, to, slab);
+    for (let index = from; index < to;) {
+      const live = this.findLive(index);
+      const end = Math.min(this.findGone(live), to);
+      if (live >= to) break;
+      slab.#count(end - live, this.offsets[end]! - this.offsets[live]!);
+      index = end;
+    }
+    if (slab.live < slab.count) slab.#gone = this.#gone!.slice(from, to);
+    return slab;
+  }
+
+  /** Lets go of the bytes: they are in the store. */
+  pageOut(pager: Pager): void {
+    this.#checksum = pager.checksum(this.bytes.subarray(0, this.used));
+    this.bytes = NOTHING;
+  }
+
+  /** Reads the bytes back; `bytes` has room for them. */
+  pageIn(pager: Pager, bytes: Uint8Array): void {
+    const segment = this.segment!;
+    for (let first = 0; first < this.#extentCount;) {
+      const next = this.#findSpan(first);
+      this.#readSpan(pager, first, next, bytes);
+      first = next;
+    }
+    if (pager.checksum(bytes.subarray(0, this.used)) !== this.#checksum) {
+      throw pager.explainDamage(segment, this.#extents[1]!);
+    }
+    this.bytes = bytes;
+  }
+
+  /** Counts messages that come or go, here and in the segment. */
+  #count(count: number, bytes: number): void {
+    this.live += count;
+    this.liveBytes += bytes;
+    if (this.segment === undefined) return;
+    this.segment.liveCount += count;
+    this.segment.liveBytes += bytes;
+  }
+
+  #addExtent(index: number, offset: number): void {
+    if (this.#extentCount * 2 === this.#extents.length) {
+      const grown = new Uint32Array(Math.max(2, this.#extents.length * 2));
+      grown.set(this.#extents);
+      this.#extents = grown;
+    }
+    this.#extents[this.#extentCount * 2] = index;
+    this.#extents[this.#extentCount * 2 + 1] = offset;
+    this.#extentCount++;
+  }
+
+  #copyExtents(from: number, to: number, slab: Slab): void {
+    for (let extent = 0; extent < this.#extentCount; extent++) {
+      const index = this.#extents[extent * 2]!;
+      const end = this.#extentEnd(extent);
+      if (index >= to || end <= from) continue;
+      const first = Math.max(index, from);
+      const skipped = this.offsets[first]! - this.offsets[index]!;
+      slab.#addExtent(first - from, this.#extents[extent * 2 + 1]! + skipped);
+    }
+  }
+
+  /** The index behind the last message of an extent. */
+  #extentEnd(extent: number): number {
+    return extent + 1 < this.#extentCount ? this.#extents[extent * 2 + 2]! : this.count;
+  }
+
+  /** Finds how many extents from one on lie so near to each other that one read is best. */
+  #findSpan(first: number): number {
+    const start = this.#extents[first * 2 + 1]!;
+    let end = start + this.#extentBytes(first);
+    let next = first + 1;
+    for (; next < this.#extentCount; next++) {
+      const offset = this.#extents[next * 2 + 1]!;
+      const nextEnd = offset + this.#extentBytes(next);
+      if (offset < end || offset - end > READ_GAP_MAX || nextEnd - start > READ_BYTES_MAX) break;
+      end = nextEnd;
+    }
+    return next;
+  }
+
+  #extentBytes(extent: number): number {
+    const index = this.#extents[extent * 2]!;
+    return this.offsets[this.#extentEnd(extent)]! - this.offsets[index]!;
+  }
+
+  /** Reads the extents from `first` to below `next` in one piece, each to its place in `bytes`. */
+  #readSpan(pager: Pager, first: number, next: number, bytes: Uint8Array): void {
+    const start = this.#extents[first * 2 + 1]!;
+    const last = next - 1;
+    const length = this.#extents[last * 2 + 1]! + this.#extentBytes(last) - start;
+    const to = this.offsets[this.#extents[first * 2]!]!;
+    if (next === first + 1) {
+      return pager.read(this.segment!, start, bytes.subarray(to, to + length));
+    }
+    const span = new Uint8Array(length);
+    pager.read(this.segment!, start, span);
+    for (let extent = first; extent < next; extent++) {
+      const offset = this.#extents[extent * 2 + 1]! - start;
+      const to = this.offsets[this.#extents[extent * 2]!]!;
+      copyBytes(span, offset, offset + this.#extentBytes(extent), bytes, to);
+    }
+  }
+
+  #reserveOffsets(needed: number): void {
+    if (needed <= this.offsets.length) return;
+    const grown = new Uint32Array(Math.max(needed, this.offsets.length * 2));
+    grown.set(this.offsets);
+    this.offsets = grown;
+  }
+}
+
+function copyBytes(
+  from: Uint8Array,
+  start: number,
+  end: number,
+  to: Uint8Array,
+  offset: number,
+): void {
+  to.set(from.subarray(start, end), offset);
+}

@@ -1,0 +1,118 @@
+/**
+ * The pending entry list: what one follower has taken and not acknowledged, by tag.
+ *
+ * Entries are kept as runs of consecutive tags, as they were delivered. An operation on a range of
+ * tags cuts runs at the range's two ends and then handles whole runs. There are never more runs than
+ * messages that a follower may hold.
+ *
+ * @module
+ */
+
+import type { Stream } from "../stream/stream.ts";
+
+/** Consecutive deliveries of consecutive messages of one stream. */
+export interface PendingRun {
+  /** The tag of the first delivery. */
+  readonly firstTag: number;
+  /** How many. */
+  count: number;
+  /** The stream that the messages are in. */
+  readonly stream: Stream;
+  /** The id of the first message. */
+  readonly firstId: number;
+  /** How often the messages have been delivered, this time included. */
+  attempts: number;
+  /** Their priority; not there if it is the usual one. */
+  readonly priority?: number | undefined;
+  /** When they were delivered. */
+  readonly deliveredAt: number;
+  /** Until when they have to be acknowledged, once the follower works on them. */
+  deadline: number;
+  /** Whether the follower has said that it works on them. */
+  isBegun: boolean;
+  /** Whether it says so before a handler gets them: without that, none has. */
+  readonly isDoubtful?: boolean | undefined;
+}
+
+/** The pending deliveries of one follower. */
+export class PendingList {
+  #runs: PendingRun[] = [];
+  #count = 0;
+
+  /** How many deliveries are pending. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The runs, by tag. */
+  get runs(): readonly PendingRun[] {
+    return this.#runs;
+  }
+
+  /** Adds deliveries; their tags are higher than all before. */
+  append(run: PendingRun): void {
+    this.#runs.push(run);
+    this.#count += run.count;
+  }
+
+  /** Finds the pending part of a range of tags, in whole runs. */
+  find(firstTag: number, count: number): PendingRun[] {
+    const from = this.#cut(firstTag);
+    return this.#runs.slice(from, this.#cut(firstTag + count));
+  }
+
+  /** Takes the pending part of a range of tags out. */
+  take(firstTag: number, count: number): PendingRun[] {
+    const from = this.#cut(firstTag);
+    const taken = this.#runs.splice(from, this.#cut(firstTag + count) - from);
+    for (const run of taken) this.#count -= run.count;
+    return taken;
+  }
+
+  /** Takes everything out. */
+  takeAll(): PendingRun[] {
+    const taken = this.#runs;
+    this.#runs = [];
+    this.#count = 0;
+    return taken;
+  }
+
+  /** Takes out what belongs to a stream that is being deleted. */
+  takeStream(stream: Stream): PendingRun[] {
+    const taken = this.#runs.filter((run) => run.stream === stream);
+    if (taken.length === 0) return taken;
+    this.#runs = this.#runs.filter((run) => run.stream !== stream);
+    for (const run of taken) this.#count -= run.count;
+    return taken;
+  }
+
+  /** Makes a run begin at `tag`, if one reaches over it; returns the index of what follows. */
+  #cut(tag: number): number {
+    const runs = this.#runs;
+    const index = this.#countBefore(tag);
+    const run = runs[index - 1];
+    if (run === undefined || tag >= run.firstTag + run.count) return index;
+    const head = tag - run.firstTag;
+    runs.splice(index, 0, {
+      ...run,
+      firstTag: tag,
+      firstId: run.firstId + head,
+      count: run.count - head,
+    });
+    run.count = head;
+    return index;
+  }
+
+  /** How many runs begin before `tag`. */
+  #countBefore(tag: number): number {
+    const runs = this.#runs;
+    let low = 0;
+    let high = runs.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (runs[middle]!.firstTag < tag) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * All attachments of followers to streams, and how many there may be.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../protocol.ts";
+import { Attachment } from "../following/attachment.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Follower } from "../following/follower.ts";
+import type { Stream } from "../stream/stream.ts";
+
+/** The streams that a follower is to be tied to and is not yet. */
+interface Rest {
+  readonly streams: readonly Stream[];
+  at: number;
+}
+
+/** Ties followers to streams. */
+export class Attachments {
+  /** How many steps it has taken, in all. */
+  steps = 0;
+  readonly #countMax: number;
+  readonly #dispatcher: Dispatcher;
+  /** What is left to do for followers of very many streams. */
+  readonly #rests = new Map<Follower, Rest>();
+  /** Those of patterns that there are, and those that are left to do. */
+  #count = 0;
+
+  readonly #isThere: (stream: Stream) => boolean;
+
+  /**
+   * @param countMax How many there may be.
+   * @param dispatcher Hears of each.
+   * @param isThere Whether a stream has not gone.
+   */
+  constructor(countMax: number, dispatcher: Dispatcher, isThere: (stream: Stream) => boolean) {
+    this.#countMax = countMax;
+    this.#dispatcher = dispatcher;
+    this.#isThere = isThere;
+  }
+
+  /** Throws if a stream that so many patterns match would have too many. */
+  checkStream(followerCount: number): void {
+    this.#check("TOO_MANY_STREAMS", followerCount);
+  }
+
+  /**
+   * Throws if a follower of so many streams would have too many. A direct bind has one and does not
+   * count, so that patterns of some clients keep it from nobody.
+   */
+  checkFollower(follower: Follower, streamCount: number): void {
+    this.#check("TOO_MANY_MEMBERS", streamCount * weigh(follower));
+  }
+
+  /** Ties a follower to a stream. */
+  add(follower: Follower, stream: Stream): void {
+    this.#count += weigh(follower);
+    this.#tie(follower, stream);
+  }
+
+  /**
+   * Ties a follower to many streams.
+   *
+   * @param follower The follower.
+   * @param streams The streams.
+   * @param countMax To how many of them at once; {@linkcode Attachments.addMore} does the rest.
+   */
+  addAll(follower: Follower, streams: readonly Stream[], countMax: number): void {
+    this.#count += streams.length * weigh(follower);
+    this.#rests.set(follower, { streams, at: 0 });
+    this.addMore(follower, countMax);
+  }
+
+  /** Ties a follower to more of the streams that are left; tells whether that was all. */
+  addMore(follower: Follower, countMax: number): boolean {
+    const rest = this.#rests.get(follower);
+    if (rest === undefined) return true;
+    const end = Math.min(rest.streams.length, rest.at + countMax);
+    for (; rest.at < end; rest.at++) {
+      const stream = rest.streams[rest.at]!;
+      if (this.#isThere(stream)) this.#tie(follower, stream);
+      else this.#count -= weigh(follower);
+    }
+    if (end < rest.streams.length) return false;
+    this.#rests.delete(follower);
+    return true;
+  }
+
+  /** Takes a follower away from all its streams. */
+  removeAll(follower: Follower): void {
+    for (const attachment of follower.attachments.values()) this.remove(attachment);
+    const rest = this.#rests.get(follower);
+    if (rest === undefined) return;
+    this.#count -= (rest.streams.length - rest.at) * weigh(follower);
+    this.#rests.delete(follower);
+  }
+
+  /** Takes an attachment away from both its ends. */
+  remove(attachment: Attachment): void {
+    attachment.line?.remove(attachment);
+    attachment.follower.attachments.delete(attachment.stream);
+    attachment.stream.attachments.delete(attachment);
+    this.#count -= weigh(attachment.follower);
+    this.steps++;
+  }
+
+  /** Patterns can make millions of few bytes. */
+  #check(code: "TOO_MANY_STREAMS" | "TOO_MANY_MEMBERS", count: number): void {
+    if (count === 0 || this.#count + count <= this.#countMax) return;
+    throw new BrokerError(
+      code,
+      `Cannot attach followers to streams by pattern ${count} more times: they are attached ` +
+        `${this.#count} times, limit is ${this.#countMax}`,
+    );
+  }
+
+  #tie(follower: Follower, stream: Stream): void {
+    const attachment = new Attachment(follower, stream);
+    follower.attachments.set(stream, attachment);
+    stream.attachments.add(attachment);
+    this.steps += 2;
+    this.#dispatcher.attach(attachment);
+  }
+}
+
+/** What an attachment of a follower counts for. */
+function weigh({ bind }: Follower): 0 | 1 {
+  return bind.bindType === "regex" ? 1 : 0;
+}

@@ -1,0 +1,291 @@
+/**
+ * Who gets which message next.
+ *
+ * Two things can set messages moving: a stream has something ready, or a follower has room. Both are
+ * noted when they happen and handled together in {@linkcode Dispatcher.dispatch}, once per turn of
+ * the event loop, so that many small arrivals leave as one batch.
+ *
+ * Fairness: what is ready in a stream is shared out evenly among the followers that wait for it; a
+ * follower of many streams takes from each in turn.
+ *
+ * @module
+ */
+
+import { BATCH_COUNT_MAX, BrokerError, type MessageBatch } from "../../../protocol.ts";
+import type { Attachment } from "../following/attachment.ts";
+import type { Follower } from "../following/follower.ts";
+import { StoreBusyError } from "../backlog/pager.ts";
+import type { ReadyRun } from "../share/ready_list.ts";
+import type { Stream } from "../stream/stream.ts";
+
+/** One delivery is not larger than this, unless a single message is: its frame is read in one piece. */
+const DELIVERY_BYTES_MAX = 128 * 1024;
+
+/** A follower of several streams takes at most so many messages from one of them in its turn. */
+const TURN_COUNT_MAX = 256;
+
+/**
+ * So many messages whose keys are held are passed by before the event loop gets a turn: behind one
+ * blocked key there may be a million messages of it, and others behind those.
+ */
+const PARK_COUNT_MAX = 32_768;
+
+/** What could not be read just now is read so much later, in milliseconds. */
+const BUSY_MS = 250;
+
+/** Who is told by a dispatcher. */
+export interface DispatcherOptions {
+  /** Is called when there is something to dispatch, after a time when there was not. */
+  readonly wake: () => void;
+  /** Hears of a follower that has been given messages. */
+  readonly served: (follower: Follower, now: number) => void;
+  /** Takes messages whose time is over out of a stream. */
+  readonly expire: (stream: Stream, now: number) => void;
+  /** Takes the first ready messages of a stream out, which have been delivered often enough. */
+  readonly exhaust: (stream: Stream, run: ReadyRun, now: number) => void;
+  /** Hears of a stream that is to be left alone for now, and to be looked at again at a time. */
+  readonly postpone: (stream: Stream, at: number) => void;
+  /** Hears of a stream whose next messages cannot be read. */
+  readonly damaged: (stream: Stream, error: BrokerError) => void;
+}
+
+/** Hands ready messages to followers with room. */
+export class Dispatcher {
+  #streams = new Set<Stream>();
+  #followers = new Set<Follower>();
+  /** Those that have let a delivery run out, and have shown life since: others come first. */
+  #revived = new Set<Follower>();
+  /** Those that were given something by the dispatch that is under way. */
+  #served = new Set<Follower>();
+  readonly #options: DispatcherOptions;
+  /** How many messages were parked by the dispatch that is under way. */
+  #parkedCount = 0;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Notes that a stream may have something for its waiting followers. */
+  noteReady(stream: Stream): void {
+    if (stream.waiting.count === 0) return;
+    this.#wakeOnce();
+    this.#streams.add(stream);
+  }
+
+  /** Notes that a follower may have room for its turns. */
+  noteRoom(follower: Follower): void {
+    if (follower.turns.count === 0 || this.#revived.has(follower)) return;
+    this.#wakeOnce();
+    this.#followers.add(follower);
+  }
+
+  /** Notes that a follower may have room again that was not to get anything. */
+  noteRevived(follower: Follower): void {
+    if (follower.turns.count === 0) return;
+    this.#wakeOnce();
+    this.#followers.delete(follower);
+    this.#revived.add(follower);
+  }
+
+  /** Notes that a follower has come to a stream. */
+  attach(attachment: Attachment): void {
+    if (!canDeliver(attachment.stream)) {
+      attachment.stream.waiting.append(attachment);
+    } else {
+      attachment.follower.turns.append(attachment);
+      this.noteRoom(attachment.follower);
+    }
+  }
+
+  /** Hands out what can be handed out. */
+  dispatch(now: number): void {
+    this.#parkedCount = 0;
+    for (const follower of this.#followers) {
+      this.#followers.delete(follower);
+      this.#serveFollower(follower, now);
+    }
+    for (const stream of this.#streams) {
+      this.#streams.delete(stream);
+      this.#serveStream(stream, now);
+    }
+    for (const follower of this.#revived) {
+      this.#revived.delete(follower);
+      this.#serveFollower(follower, now);
+    }
+    for (const follower of this.#served) this.#options.served(follower, now);
+    this.#served.clear();
+    // What was noted meanwhile has woken nobody as long as there was something left to do.
+    if (this.#hasWork) this.#options.wake();
+  }
+
+  get #hasWork(): boolean {
+    return this.#streams.size + this.#followers.size + this.#revived.size > 0;
+  }
+
+  #wakeOnce(): void {
+    if (!this.#hasWork) this.#options.wake();
+  }
+
+  /** Shares what is ready in a stream among those who wait for it, in rounds of equal shares. */
+  #serveStream(stream: Stream, now: number): void {
+    while (canDeliver(stream) && stream.waiting.count > 0) {
+      const share = Math.ceil(stream.ready.count / stream.waiting.count);
+      for (let turns = stream.waiting.count; turns > 0 && canDeliver(stream); turns--) {
+        const attachment = stream.waiting.first;
+        if (attachment === undefined) return;
+        this.#deliver(attachment, share, now);
+        this.#line(attachment);
+      }
+    }
+  }
+
+  /** Lets a follower take from its streams in turn. */
+  #serveFollower(follower: Follower, now: number): void {
+    for (;;) {
+      const attachment = follower.turns.first;
+      if (attachment === undefined || follower.room === 0) return;
+      const countMax = follower.turns.count === 1 ? follower.room : TURN_COUNT_MAX;
+      this.#deliver(attachment, countMax, now);
+      this.#line(attachment);
+    }
+  }
+
+  /** Puts an attachment at the end of the line that it belongs into now. */
+  #line(attachment: Attachment): void {
+    const { stream, follower } = attachment;
+    if (!canDeliver(stream)) stream.waiting.append(attachment);
+    else if (follower.room === 0) follower.turns.append(attachment);
+    else attachment.line!.append(attachment);
+  }
+
+  /** Delivers up to `countMax` messages, as far as there is room. */
+  #deliver({ stream, follower }: Attachment, countMax: number, now: number): void {
+    // It may have been found damaged since the follower got its turn.
+    if (!canDeliver(stream)) return;
+    this.#served.add(follower);
+    let left = Math.min(countMax, follower.room);
+    while (left > 0) {
+      const delivered = this.#deliverRun(stream, follower, left, now);
+      if (delivered === 0) return;
+      left = Math.min(left - delivered, follower.room);
+    }
+  }
+
+  /** Delivers the first ready messages of a stream that lie together; returns how many. */
+  #deliverRun(stream: Stream, follower: Follower, countMax: number, now: number): number {
+    for (;;) {
+      const run = this.#findNext(stream, now);
+      if (run === undefined) return 0;
+      const readMax = countAlike(stream, follower, run, Math.min(countMax, BATCH_COUNT_MAX));
+      const batch = this.#read(stream, follower, readMax, now);
+      if (batch === undefined) return 0;
+      if (stream.keys === undefined) return this.#hand(stream, follower, run, batch, now);
+      // The run is cut where it stands as messages leave it.
+      const { firstId } = run;
+      const { parkedCount, batch: admitted } = stream.keys.admit(run, batch);
+      if (parkedCount > 0) stream.takeParked(parkedCount);
+      if (admitted.count > 0) {
+        const rest = { ...run, firstId: firstId + parkedCount };
+        return this.#hand(stream, follower, rest, admitted, now);
+      }
+      this.#parkedCount += parkedCount;
+      if (this.#parkedCount >= PARK_COUNT_MAX) return this.#postpone(stream, now);
+    }
+  }
+
+  /** Leaves a stream alone until then, at least until others have had their turn. */
+  #postpone(stream: Stream, until: number): number {
+    stream.isPostponed = true;
+    this.#options.postpone(stream, until);
+    return 0;
+  }
+
+  /** Gives messages to a follower, all of a batch; returns how many. */
+  #hand(
+    stream: Stream,
+    follower: Follower,
+    { firstId, attempts: before, priority }: ReadyRun,
+    batch: MessageBatch,
+    now: number,
+  ): number {
+    const { count } = batch;
+    const attempts = before + 1;
+    stream.takeReady(count);
+    const firstTag = follower.reserveTags(count);
+    const deadline = now + stream.options.ackTimeoutMs;
+    const isDoubtful = follower.reportsBegin && stream.doubtful.has(firstId);
+    follower.deadline = Math.min(follower.deadline, deadline);
+    follower.pending.append({
+      firstTag,
+      count,
+      stream,
+      firstId,
+      attempts,
+      priority,
+      deliveredAt: now,
+      deadline,
+      isBegun: false,
+      isDoubtful,
+    });
+    follower.pendingBytes += batch.end - batch.start;
+    follower.sink.deliver({ stream: stream.name, firstTag, firstId, attempts, isDoubtful, batch });
+    return count;
+  }
+
+  /** The first ready messages that may be delivered; what may not be is taken out before. */
+  #findNext(stream: Stream, now: number): ReadyRun | undefined {
+    if (stream.expiries.nextAt <= now) this.#options.expire(stream, now);
+    for (;;) {
+      const run = stream.ready.peek();
+      if (run === undefined || run.attempts < stream.options.maxDeliveries) return run;
+      if (stream.isDead) return run;
+      this.#options.exhaust(stream, run, now);
+    }
+  }
+
+  /**
+   * Finds the first ready messages; none if they cannot be read. The last one may go beyond the
+   * follower's bytes, or a message larger than they are could never be delivered.
+   */
+  #read(
+    stream: Stream,
+    follower: Follower,
+    countMax: number,
+    now: number,
+  ): MessageBatch | undefined {
+    const { firstId } = stream.ready.peek()!;
+    try {
+      const bytesMax = Math.min(follower.roomBytes, DELIVERY_BYTES_MAX);
+      return stream.backlog.read(firstId, countMax, bytesMax);
+    } catch (error) {
+      if (error instanceof StoreBusyError) this.#postpone(stream, now + BUSY_MS);
+      else if (error instanceof BrokerError) this.#options.damaged(stream, error);
+      else throw error;
+      return undefined;
+    }
+  }
+}
+
+/** Whether a stream has something to hand out. */
+function canDeliver({ ready, isPaused, isPostponed, damage }: Stream): boolean {
+  return ready.count > 0 && !isPaused && !isPostponed && damage === undefined;
+}
+
+/**
+ * How many of a run's first messages can be delivered together, `countMax` at most: a doubtful one
+ * goes alone to a follower that says when it begins.
+ */
+function countAlike(
+  { doubtful }: Stream,
+  { reportsBegin }: Follower,
+  run: ReadyRun,
+  countMax: number,
+): number {
+  const count = Math.min(countMax, run.count);
+  if (doubtful.size === 0 || !reportsBegin) return count;
+  const { firstId } = run;
+  for (let alike = 0; alike < count; alike++) {
+    if (doubtful.has(firstId + alike)) return Math.max(1, alike);
+  }
+  return count;
+}

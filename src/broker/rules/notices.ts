@@ -1,0 +1,100 @@
+/**
+ * What the rules tell an operator: things that go as they should, and that nobody would see otherwise.
+ * The first of a kind is told at once, the others are counted.
+ *
+ * @module
+ */
+
+import { type BrokerError, type DeadLetterCause, deadNameOf } from "../../../protocol.ts";
+import type { Follower } from "../following/follower.ts";
+import type { Router } from "../state/router.ts";
+import type { Stream } from "../stream/stream.ts";
+
+/** Takes a sentence, and what belongs to it. */
+export type Report = (message: string, fields: Readonly<Record<string, unknown>>) => void;
+
+/** What has happened since the first of a stream is told so often at most, in milliseconds. */
+const INTERVAL_MS = 10 * 60 * 1000;
+
+/** Messages that their stream has given up. */
+export interface GivenUp {
+  /** The id of the first one. */
+  readonly id: number;
+  /** How many. */
+  readonly count: number;
+  /** How often they were delivered. */
+  readonly attempts: number;
+  /** Why. */
+  readonly cause: DeadLetterCause;
+  /** When. */
+  readonly now: number;
+}
+
+/** Messages of one stream that were not told of one by one. */
+interface Tally {
+  untoldCount: number;
+  toldAt: number;
+}
+
+/** Tells an operator what happens. */
+export class Notices {
+  readonly #report: Report | undefined;
+  readonly #tallies = new WeakMap<Stream, Tally>();
+  /** Publishers that were forgotten before their time. */
+  #pushedOut: Tally | undefined;
+
+  /** @param report Takes what is told; without it nothing is. */
+  constructor(report?: Report) {
+    this.#report = report;
+  }
+
+  /** A follower has come; it is told of if it is the first that waits for a stream that is not there. */
+  noteFollower({ name, bind }: Follower, router: Router): void {
+    if (router.findWaiting(bind.routeString).length !== 1) return;
+    this.#report?.("a follower waits for a stream that does not exist", {
+      stream: bind.routeString,
+      follower: name,
+    });
+  }
+
+  /** A stream is not served any more, since some of it cannot be read. */
+  noteDamage({ name }: Stream, error: BrokerError): void {
+    this.#report?.("a stream is not served", { stream: name, error: error.message });
+  }
+
+  /** A publisher was forgotten that may come back: more are lost than can be remembered. */
+  notePushedOut(countMax: number, now: number): void {
+    const tally = this.#pushedOut ??= { untoldCount: 0, toldAt: -Infinity };
+    tally.untoldCount++;
+    if (now < tally.toldAt + INTERVAL_MS) return;
+    this.#report?.(
+      `more than ${countMax} publishers have lost their connections: those that were lost first are ` +
+        "forgotten, and what they send again is refused with PUBLISHER_FORGOTTEN",
+      { count: tally.untoldCount },
+    );
+    tally.untoldCount = 0;
+    tally.toldAt = now;
+  }
+
+  /** Messages were given up: they are in the stream's dead letters, if it has any, or gone. */
+  noteGivenUp(stream: Stream, givenUp: GivenUp): void {
+    if (this.#report === undefined) return;
+    const { id, count, attempts, cause, now } = givenUp;
+    const { name, options, failures } = stream;
+    const to = cause === "expired" || options.deadLetter ? deadNameOf(name) : undefined;
+    const tally = this.#tallies.get(stream);
+    if (tally === undefined) {
+      const what = to === undefined ? "was given up" : "went to the dead letters";
+      const reason = failures.get(id)?.reasons.at(-1);
+      this.#tallies.set(stream, { untoldCount: count - 1, toldAt: now });
+      this.#report(`a message ${what}`, { stream: name, id, to, cause, attempts, reason });
+      return;
+    }
+    tally.untoldCount += count;
+    if (now < tally.toldAt + INTERVAL_MS) return;
+    const what = to === undefined ? "were given up" : "went to the dead letters";
+    this.#report(`more messages ${what}`, { stream: name, to, count: tally.untoldCount });
+    tally.untoldCount = 0;
+    tally.toldAt = now;
+  }
+}

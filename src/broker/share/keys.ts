@@ -1,0 +1,232 @@
+/**
+ * Which keys are held, by which messages, and which messages wait for them.
+ *
+ * Messages of one key are worked on one at a time, in order. A message *holds* its key from its first
+ * delivery until it is gone, also while it is ready again or held back after a failure: what comes
+ * behind it must not overtake it. A ready message whose key another one holds is *parked*; when the
+ * key is free, the first message that is parked for it holds it, and is ready.
+ *
+ * Nothing is known of messages that nobody has tried to deliver: keys are read where messages are
+ * delivered, from bytes that are needed there anyway. So a backlog of messages with keys costs what
+ * any other costs, and a start after a crash looks at no keys but those of messages that were worked on.
+ *
+ * Keys are told apart by 64 bits of hash. Should two ever have the same, their messages would wait for
+ * each other, which breaks no promise about order.
+ *
+ * @module
+ */
+
+import { findEntryKey, type MessageBatch, readEntrySize } from "../../../protocol.ts";
+import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
+import { KeyTable } from "./key_table.ts";
+import { ReadyLanes } from "./ready_lanes.ts";
+import type { ReadyRun } from "./ready_list.ts";
+import { RunLine } from "../collections/run_line.ts";
+
+/** What may be delivered of a batch whose messages may have keys. */
+export interface AdmittedPart {
+  /** How many messages in front of it were parked. */
+  readonly parkedCount: number;
+  /** The messages that may be delivered; none if `count` is 0. */
+  readonly batch: MessageBatch;
+}
+
+/** A key for which messages wait. */
+export interface KeyWait {
+  /** The message that holds the key. */
+  readonly holder: number;
+  /** How many messages wait. */
+  readonly count: number;
+}
+
+/** The keys of one stream. */
+export class Keys {
+  readonly #table = new KeyTable();
+  /** The number of the key that each message holds. */
+  readonly #held = new Map<number, number>();
+  /** Which messages wait for a key, by its number. */
+  readonly #parked = new Map<number, ReadyLanes>();
+  /**
+   * The same messages by id, each noted with the number of its key: for whoever takes the oldest out, or
+   * others by id. Not there before that has been asked for, and not longer than anything is parked.
+   */
+  #order: RunLine | undefined;
+  #parkedCount = 0;
+  /** How many of them were delivered before: hardly ever one was. */
+  #returnedCount = 0;
+
+  /** How many messages wait for keys. */
+  get parkedCount(): number {
+    return this.#parkedCount;
+  }
+
+  /** How many keys are held. */
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  /** How many runs were ever looked at or moved to find some by id: what it costs. */
+  get visits(): number {
+    return this.#order?.visits ?? 0;
+  }
+
+  /** The parked messages that were delivered before, of those that have some of the ids of a range. */
+  listReturned(fromId?: number, toId?: number): ReadyRun[] {
+    if (this.#returnedCount === 0) return [];
+    return [...this.#parked.values()].flatMap((lanes) => lanes.listReturned(fromId, toId));
+  }
+
+  /** The keys for which messages wait. */
+  get waits(): KeyWait[] {
+    return [...this.#parked].map(([key, { count }]) => {
+      return { holder: this.#table.holderOf(key), count };
+    });
+  }
+
+  /**
+   * Lets the first messages of a run take their keys, up to one whose key another message holds; those
+   * in front whose keys are held are parked.
+   *
+   * @param run The messages, as they were ready.
+   * @param batch Their bytes, or those of the first of them.
+   */
+  admit(run: ReadyRun, batch: MessageBatch): AdmittedPart {
+    const { buffer, end } = batch;
+    let id = run.firstId;
+    let offset = batch.start;
+    while (offset < end) {
+      const key = this.#claimAt(buffer, offset, id);
+      if (key === 0) break;
+      this.#park(key, { ...run, firstId: id, count: 1 });
+      id++;
+      offset += readEntrySize(buffer, offset);
+    }
+    const parkedCount = id - run.firstId;
+    const start = offset;
+    if (offset < end) {
+      do {
+        id++;
+        offset += readEntrySize(buffer, offset);
+      } while (offset < end && this.#claimAt(buffer, offset, id) === 0);
+    }
+    const count = id - run.firstId - parkedCount;
+    return { parkedCount, batch: { count, buffer, start, end: offset } };
+  }
+
+  /** Lets a message hold its key that was worked on before the broker was started, if none else does. */
+  restore(id: number, { buffer, start }: MessageBatch): void {
+    this.#claimAt(buffer, start, id);
+  }
+
+  /**
+   * Takes the keys away from messages that are gone; none of them is parked.
+   *
+   * @returns The messages that hold the keys now, and are ready.
+   */
+  release({ firstId, count }: IdRange): ReadyRun[] {
+    const freed: ReadyRun[] = [];
+    if (this.#held.size === 0) return freed;
+    for (let id = firstId; id < firstId + count; id++) {
+      const key = this.#held.get(id);
+      if (key === undefined) continue;
+      this.#held.delete(id);
+      const next = this.#unpark(key);
+      if (next !== undefined) freed.push(next);
+    }
+    return freed;
+  }
+
+  /**
+   * Takes parked messages out.
+   *
+   * @param ranges Which, joined.
+   * @returns What of them was here.
+   */
+  remove(ranges: readonly IdRange[]): ReadyRun[] {
+    const removed: ReadyRun[] = [];
+    if (this.#parkedCount === 0) return removed;
+    for (const { note: key, ...run } of this.#requireOrder().remove(ranges)) {
+      const lanes = this.#parked.get(key)!;
+      const runs = lanes.remove([run]);
+      this.#noteTaken(key, lanes, runs);
+      removed.push(...runs);
+    }
+    return removed;
+  }
+
+  /** The parked messages with the smallest ids. */
+  findOldest(): IdRange | undefined {
+    if (this.#parkedCount === 0) return undefined;
+    const { firstId, firstCount: count } = this.#requireOrder();
+    return { firstId, count };
+  }
+
+  /** Takes all parked messages out. */
+  removeAll(): ReadyRun[] {
+    const removed = [...this.#parked.values()].flatMap((lanes) => lanes.removeAll());
+    this.#parked.clear();
+    this.#order = undefined;
+    this.#parkedCount = 0;
+    this.#returnedCount = 0;
+    return removed;
+  }
+
+  #requireOrder(): RunLine {
+    if (this.#order !== undefined) return this.#order;
+    const runs = [...this.#parked].flatMap(([key, lanes]) =>
+      lanes.list().map((run) => ({ ...run, key }))
+    );
+    const order = this.#order = new RunLine();
+    for (const { firstId, count, key } of runs.sort(byFirstId)) order.add(firstId, count, key);
+    return order;
+  }
+
+  /** Lets a message take its key; returns 0, or the number of the key if another one holds it. */
+  #claimAt(buffer: Uint8Array, offset: number, id: number): number {
+    const at = findEntryKey(buffer, offset);
+    if (at === 0) return 0;
+    const key = this.#table.require(buffer, at + 1, at + 1 + buffer[at]!);
+    const holder = this.#table.holderOf(key);
+    if (holder === id) return 0;
+    if (holder !== 0) return key;
+    this.#table.hold(key, id);
+    this.#held.set(id, key);
+    return 0;
+  }
+
+  #park(key: number, run: ReadyRun): void {
+    let lanes = this.#parked.get(key);
+    if (lanes === undefined) this.#parked.set(key, lanes = new ReadyLanes());
+    if (run.attempts === 0) lanes.append(run.firstId, 1, run.priority);
+    else lanes.giveBack(run);
+    this.#order?.add(run.firstId, 1, key);
+    if (run.attempts > 0) this.#returnedCount++;
+    this.#parkedCount++;
+  }
+
+  /** Lets the first message that waits for a key hold it; forgets the key if there is none. */
+  #unpark(key: number): ReadyRun | undefined {
+    const lanes = this.#parked.get(key);
+    const first = lanes?.peek();
+    if (lanes === undefined || first === undefined) {
+      this.#table.delete(key);
+      return undefined;
+    }
+    const next = { ...first, count: 1 };
+    lanes.take(1);
+    this.#order?.remove([{ firstId: next.firstId, count: 1 }]);
+    this.#noteTaken(key, lanes, [next]);
+    this.#table.hold(key, next.firstId);
+    this.#held.set(next.firstId, key);
+    return next;
+  }
+
+  #noteTaken(key: number, lanes: ReadyLanes, runs: readonly ReadyRun[]): void {
+    for (const { count, attempts } of runs) {
+      this.#parkedCount -= count;
+      if (attempts > 0) this.#returnedCount -= count;
+    }
+    if (lanes.count === 0) this.#parked.delete(key);
+    if (this.#parkedCount === 0) this.#order = undefined;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What was said of failures: messages that failed for the same reasons share the texts.
+ *
+ * ```text
+ *   ○ ─ "timeout" ─ "timeout" ─ "no such customer"     a line of reasons is its last one's place in a tree
+ *    └─ "refused"
+ * ```
+ *
+ * @module
+ */
+
+import type { Residency } from "../backlog/residency.ts";
+
+/** So many bytes of different reasons are remembered over all streams; what is new then is left out. */
+export const REASON_POOL_BYTES_MAX: number = 4 * 1024 * 1024;
+
+/** What one reason takes up beside its text, roughly. */
+const REASON_BYTES = 120;
+
+/** A reason and those before it. */
+export interface Reason {
+  readonly text: string;
+  readonly before: Reason | undefined;
+  /** How many messages and later reasons need it. */
+  uses: number;
+  /** What was said next: one reason, or several by their texts. */
+  next: Reason | Map<string, Reason> | undefined;
+}
+
+/** The reasons of all failures of a broker. */
+export class ReasonPool {
+  readonly #residency: Residency;
+  readonly #bytesMax: number;
+  readonly #root: Reason = { text: "", before: undefined, uses: 1, next: undefined };
+  #bytes = 0;
+
+  /**
+   * Begins with none.
+   *
+   * @param residency Is told how much memory they take up.
+   * @param bytesMax How many bytes are remembered.
+   */
+  constructor(residency: Residency, bytesMax: number = REASON_POOL_BYTES_MAX) {
+    this.#residency = residency;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** How many bytes the reasons take up, roughly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Books memory for what belongs to failures beside their reasons, or gives it back. */
+  book(bytes: number): void {
+    this.#residency.book(bytes);
+  }
+
+  /**
+   * Remembers a line of reasons, to be given back by `release`.
+   *
+   * @param reasons The reasons, the oldest first.
+   * @param isBrief Whether it is for a moment only: then there is room for all of them.
+   */
+  hold(reasons: readonly string[], isBrief = false): Reason {
+    let last = this.#root;
+    for (const text of reasons) {
+      const next = findNext(last, text) ?? this.#add(last, text, isBrief);
+      if (next === undefined) break;
+      last = next;
+    }
+    last.uses++;
+    return last;
+  }
+
+  /** Does not need a line of reasons any more. */
+  release(last: Reason): void {
+    for (let reason = last; --reason.uses === 0; reason = reason.before!) {
+      forgetNext(reason.before!, reason);
+      this.#count(-1, reason.text);
+    }
+  }
+
+  #add(before: Reason, text: string, isBrief: boolean): Reason | undefined {
+    if (!isBrief && this.#bytes + sizeOf(text) > this.#bytesMax) return undefined;
+    const reason: Reason = { text, before, uses: 0, next: undefined };
+    before.uses++;
+    if (before.next === undefined) before.next = reason;
+    else if (before.next instanceof Map) before.next.set(text, reason);
+    else before.next = new Map([[before.next.text, before.next], [text, reason]]);
+    this.#count(1, text);
+    return reason;
+  }
+
+  #count(sign: 1 | -1, text: string): void {
+    const bytes = sign * sizeOf(text);
+    this.#bytes += bytes;
+    this.#residency.book(bytes);
+  }
+}
+
+/** A line of reasons as texts, the oldest first. */
+export function listReasons(last: Reason): string[] {
+  const reasons: string[] = [];
+  for (let reason = last; reason.before !== undefined; reason = reason.before) {
+    reasons.push(reason.text);
+  }
+  return reasons.reverse();
+}
+
+function findNext({ next }: Reason, text: string): Reason | undefined {
+  if (next instanceof Map) return next.get(text);
+  return next?.text === text ? next : undefined;
+}
+
+function forgetNext(before: Reason, reason: Reason): void {
+  const { next } = before;
+  if (!(next instanceof Map)) before.next = undefined;
+  else if (next.delete(reason.text) && next.size === 0) before.next = undefined;
+}
+
+/** What a reason takes up: texts in Latin letters have a byte for each, others two. */
+function sizeOf(text: string): number {
+  // deno-lint-ignore no-control-regex
+  return REASON_BYTES + text.length * (/[^\x00-\xff]/.test(text) ? 2 : 1);
+}

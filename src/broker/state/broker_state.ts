@@ -1,0 +1,336 @@
+/**
+ * What events make: the streams with their messages, and what is remembered of publishers. The same
+ * events, applied again, make the same: that is how a broker comes back.
+ *
+ * @module
+ */
+
+import { findFlags, PRIORITY_FLAG, PropertyFlag } from "../../../protocol.ts";
+import type {
+  Acknowledged,
+  ClockRead,
+  Dropped,
+  Failed,
+  Moved,
+  Published,
+  StreamCreated,
+  StreamUpdated,
+  Transferred,
+} from "../event.ts";
+import type { Event } from "../event.ts";
+import { Calendar } from "../collections/calendar.ts";
+import type { Follower } from "../following/follower.ts";
+import { PublisherRegistry } from "./publisher_registry.ts";
+import type { PublisherRecord } from "./publisher_record.ts";
+import { ReasonPool } from "../share/reason_pool.ts";
+import type { Residency } from "../backlog/residency.ts";
+import { Restoration } from "./restoration.ts";
+import { type PatternCompiler, Router } from "./router.ts";
+import type { MessageIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
+import { takePieces } from "./snapshot_pieces.ts";
+import { findMessageId, Stream } from "../stream/stream.ts";
+import { UnwrittenStreams } from "./unwritten_streams.ts";
+
+/** What is needed to keep streams. */
+export interface BrokerStateOptions {
+  /** Makes matchers of patterns. */
+  readonly compilePattern: PatternCompiler;
+  /** Which bytes are in memory, over all streams. */
+  readonly residency: Residency;
+  /** Hears of each publisher that is not remembered any more, and when it was lost, if it was. */
+  readonly publisherForgotten: (record: PublisherRecord, lostAt?: number) => void;
+  /** Hears that a publisher is forgotten before its time, since too many are lost. */
+  readonly publisherPushedOut?: (now: number) => void;
+  /** Hears of a stream that has come, and which followers' binds match it. */
+  readonly streamAdded: (stream: Stream, followers: readonly Follower[]) => void;
+  /** Hears of a stream that goes, while its messages are still there. */
+  readonly streamRemoved: (stream: Stream) => void;
+  /** Hears of a stream that has more messages, ready or held back. */
+  readonly messagesAdded: (stream: Stream) => void;
+  /** Does what is due in a stream. */
+  readonly ring?: (stream: Stream, now: number) => void;
+}
+
+/** The streams and the publishers of one broker. */
+export class BrokerState {
+  /** The streams by name and by number, and who is bound to what. */
+  readonly router: Router;
+  /** What is remembered of publishers. */
+  readonly publishers: PublisherRegistry;
+  /** What is decided about streams and not written. */
+  readonly unwritten: UnwrittenStreams = new UnwrittenStreams();
+  /** What the machine's clock says. */
+  readonly calendar: Calendar = new Calendar();
+  readonly #options: BrokerStateOptions;
+  readonly #reasons: ReasonPool;
+  /** What is being made again of events; not there once that is done. */
+  #restoration: Restoration | undefined;
+  /** The stream that a snapshot is telling of, if nobody else has told of it. */
+  #toldStream: Stream | undefined;
+  #nextStreamNumber = 1;
+  #nextPublisherNumber = 1;
+  /** The latest time of the rules that anything tells of. */
+  #lastAt = -Infinity;
+  #bytes = 0;
+
+  constructor(options: BrokerStateOptions) {
+    this.#options = options;
+    this.#reasons = new ReasonPool(options.residency);
+    this.router = new Router(options.compilePattern);
+    this.publishers = new PublisherRegistry({
+      forgotten: options.publisherForgotten,
+      ...options.publisherPushedOut && { pushedOut: options.publisherPushedOut },
+    });
+  }
+
+  /** The bytes of all messages in all streams. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The number that the next stream gets. */
+  get nextStreamNumber(): number {
+    return this.#nextStreamNumber;
+  }
+
+  /** The number that the next publisher gets. */
+  get nextPublisherNumber(): number {
+    return this.#nextPublisherNumber;
+  }
+
+  /** Makes a fact true: one that has just been decided, or one that was written down long ago. */
+  apply(event: Event): void {
+    switch (event.type) {
+      case "streamCreated":
+        return this.#addStream(event);
+      case "streamUpdated":
+        return this.#updateStream(event);
+      case "streamDeleted":
+        return this.#removeStream(event.number);
+      case "publisherOpened":
+        this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, event.number + 1);
+        return this.#restoration?.openPublisher(event);
+      case "publisherClosed":
+        this.publishers.noteForgotten(event.lostAt ?? 0);
+        return this.#restoration?.closePublisher(event);
+      case "published":
+        return this.#addMessages(event);
+      case "moved":
+        return this.#moveMessages(event);
+      case "transferred":
+        return this.#transferMessages(event);
+      case "acknowledged":
+      case "dropped":
+        return this.#forgetMessages(event);
+      case "failed":
+        return this.#noteFailure(event);
+      case "expirySet":
+        return this.router.getNumbered(event.number)?.restoration?.noteExpiry(event);
+      case "attempted":
+        return this.router.getNumbered(event.number)?.restoration?.note(event);
+      case "clockRead":
+        return this.#readClock(event);
+    }
+  }
+
+  /**
+   * What time it is by the rules after all that was made again. Their time goes on where it was last,
+   * so that spans need no other end; what the machine's clock says has passed since, if it has.
+   *
+   * @param date What the machine's clock says.
+   */
+  continueTime(date: number): number {
+    if (this.#lastAt === -Infinity) return date;
+    const now = Math.max(this.#lastAt, this.calendar.timeOf(date));
+    this.calendar.aheadMs = Math.round(date - now);
+    return now;
+  }
+
+  /**
+   * Tells what there is beside messages, as far as it is written, and what is remembered now, piece by
+   * piece.
+   *
+   * @param now The time, in milliseconds.
+   * @param bytesMax About how many bytes a piece may have.
+   */
+  takeSnapshot(now: number, bytesMax?: number): Iterable<SnapshotPiece> {
+    const { aheadMs } = this.calendar;
+    const counters = {
+      clock: { at: Math.floor(Math.max(now, this.#lastAt)), aheadMs },
+      nextStreamNumber: this.#nextStreamNumber,
+      nextPublisherNumber: this.#nextPublisherNumber,
+      ...this.publishers.forgottenUntil > 0 && { forgottenUntil: this.publishers.forgottenUntil },
+    };
+    const { unwritten, router: { streams }, publishers: { records: publishers } } = this;
+    return takePieces({ now, counters, streams, unwritten, publishers }, bytesMax);
+  }
+
+  /** Begins to make everything again, of snapshots and of the events that are applied. */
+  beginRestoration(): void {
+    this.#restoration = new Restoration(this.publishers);
+  }
+
+  /** Takes over a piece of a snapshot, as far as nobody else has told of it. */
+  restorePiece(piece: SnapshotPiece): void {
+    switch (piece.piece) {
+      case "counters":
+        this.#toldStream = undefined;
+        this.#restoration?.beginSnapshot();
+        if (piece.clock !== undefined) this.#readClock(piece.clock);
+        this.#nextStreamNumber = Math.max(this.#nextStreamNumber, piece.nextStreamNumber);
+        this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.nextPublisherNumber);
+        this.publishers.noteForgotten(piece.forgottenUntil ?? 0);
+        return;
+      case "stream":
+        return this.#restoreStream(piece);
+      case "messageIds":
+      case "sameIds":
+        return this.#restoreMessageIds(piece);
+      case "publisher":
+        this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.number + 1);
+        return this.#restoration?.restorePiece(piece);
+      default:
+        return this.#restoration?.restorePiece(piece);
+    }
+  }
+
+  /** Notes that ids of a stream were used, up to below `nextId`. */
+  skipIds(number: number, nextId: number): void {
+    this.router.getNumbered(number)?.skipIds(nextId);
+  }
+
+  /** Has everything ready: nobody holds anything. */
+  finishRestoration(now: number): void {
+    this.#restoration = undefined;
+    this.#toldStream = undefined;
+    this.publishers.finishRestoration(now);
+    for (const stream of this.router.streams) {
+      stream.finishRestoration(now);
+      this.#options.messagesAdded(stream);
+    }
+  }
+
+  #addStream({ number, name, options }: Pick<StreamCreated, "number" | "name" | "options">): void {
+    this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
+    if (this.router.getNumbered(number) !== undefined) return;
+    const { calendar } = this;
+    const { residency, ring } = this.#options;
+    const parts = { residency, reasons: this.#reasons, calendar };
+    const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
+    if (this.#restoration !== undefined) stream.beginRestoration();
+    this.#options.streamAdded(stream, this.router.addStream(stream));
+  }
+
+  /** Takes over a stream of a snapshot; of one that is known already only which ids were used. */
+  #restoreStream(piece: StreamPiece): void {
+    this.#toldStream = undefined;
+    if (this.router.getNumbered(piece.number) === undefined) {
+      this.#addStream(piece);
+      this.#toldStream = this.router.getNumbered(piece.number)!;
+      this.#toldStream.isPaused = piece.isPaused ?? false;
+    }
+    this.skipIds(piece.number, piece.nextId);
+  }
+
+  #restoreMessageIds(piece: MessageIdsPiece | SameIdsPiece): void {
+    const messageIds = this.#restoration?.restoreMessageIds(piece) ?? [];
+    const stream = this.#toldStream;
+    if (stream === undefined || stream.number !== piece.stream) return;
+    const { dedupWindowMs } = stream.options;
+    for (const [messageId, id, at] of messageIds) {
+      stream.messageIds.add(messageId, { id, at, isStored: true }, dedupWindowMs);
+    }
+  }
+
+  #updateStream({ number, options, isPaused }: StreamUpdated): void {
+    const stream = this.router.getNumbered(number);
+    if (stream === undefined) return;
+    stream.setOptions(options);
+    stream.isPaused = isPaused;
+  }
+
+  #removeStream(number: number): void {
+    const stream = this.router.getNumbered(number);
+    if (stream === undefined) return;
+    this.router.removeStream(stream);
+    this.#bytes -= stream.backlog.bytes;
+    this.#options.streamRemoved(stream);
+    stream.backlog.clear();
+    stream.failures.clear();
+  }
+
+  #readClock({ at, aheadMs }: Pick<ClockRead, "at" | "aheadMs">): void {
+    this.#lastAt = Math.max(this.#lastAt, at);
+    this.calendar.aheadMs = aheadMs;
+  }
+
+  #addMessages(event: Published): void {
+    const { publisher, sequence, settled = 0, storedIn, batch, storedAt } = event;
+    this.#lastAt = Math.max(this.#lastAt, storedAt);
+    // For all streams together: that saves most of the memory for it.
+    const messageId = this.#restoration === undefined || storedIn.length === 1
+      ? undefined
+      : findMessageId(batch);
+    for (const { number, firstId, expiresAt } of storedIn) {
+      const stream = this.router.getNumbered(number);
+      // Deleted between its decision and now: the batch is gone with it.
+      if (stream === undefined) continue;
+      const { place, flags } = event;
+      stream.append(firstId, batch, { place, flags, storedAt, expiresAt, messageId });
+      this.#bytes += batch.end - batch.start;
+      this.#options.messagesAdded(stream);
+    }
+    if (this.#restoration === undefined) return;
+    const named = storedIn.flatMap((at) => {
+      const stream = this.router.getNumbered(at.number)?.name;
+      return stream === undefined ? [] : [{ ...at, stream }];
+    });
+    const { count } = batch;
+    this.#restoration.notePublished({ publisher, sequence, count, settled, storedIn: named });
+  }
+
+  #moveMessages({ number, firstId, batch, place }: Moved): void {
+    const stream = this.router.getNumbered(number);
+    if (stream === undefined || place === undefined) return;
+    this.#bytes -= stream.backlog.bytes;
+    stream.move(firstId, batch, place);
+    this.#bytes += stream.backlog.bytes;
+  }
+
+  /** Puts messages from one stream into another. */
+  #transferMessages(event: Transferred): void {
+    const { from, fromId, to, firstId, storedAt, expiresAt, batch, place } = event;
+    this.#lastAt = Math.max(this.#lastAt, storedAt);
+    const source = this.router.getNumbered(from);
+    if (source !== undefined) this.#forget(source, fromId, batch.count);
+    const target = this.router.getNumbered(to);
+    if (target === undefined) return;
+    // What is on its way there or back is delivered at once, and is recognised by nobody.
+    const flags = findFlags(batch) & (PropertyFlag.key | PRIORITY_FLAG);
+    target.append(firstId, batch, { place, flags, storedAt, expiresAt });
+    this.#bytes += batch.end - batch.start;
+    this.#options.messagesAdded(target);
+  }
+
+  #forgetMessages({ number, firstId, count }: Acknowledged | Dropped): void {
+    const stream = this.router.getNumbered(number);
+    if (stream !== undefined) this.#forget(stream, firstId, count);
+  }
+
+  #forget(stream: Stream, firstId: number, count: number): void {
+    const before = stream.ready.count;
+    this.#bytes -= stream.forgetPending(firstId, count);
+    // Those that were parked for a key that is free now.
+    if (stream.ready.count > before) this.#options.messagesAdded(stream);
+  }
+
+  #noteFailure(event: Failed): void {
+    const { number, firstId, count, attempts, dueAt, failure, priority } = event;
+    const stream = this.router.getNumbered(number);
+    if (stream === undefined) return;
+    if (stream.restoration !== undefined) return stream.restoration.note(event);
+    for (let id = firstId; id < firstId + count; id++) stream.failures.set(id, failure);
+    stream.delay({ firstId, count, attempts, priority }, dueAt);
+    this.#options.messagesAdded(stream);
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * Messages that keep a part of the store from being freed, with what has to be written beside them
+ * when they are moved.
+ *
+ * @module
+ */
+
+import type { Attempted, ExpirySet, Failed } from "../event.ts";
+import type { Follower } from "../following/follower.ts";
+import { type Failure, withReasons } from "../share/failure.ts";
+import {
+  byFirstId,
+  findRange,
+  type IdRange,
+  intersectRanges,
+  joinRanges,
+  subtractRanges,
+} from "../collections/id_ranges.ts";
+import type { DatedRun } from "../collections/dated_runs.ts";
+import type { Segment } from "../backlog/pager.ts";
+import type { ReadyRun } from "../share/ready_list.ts";
+import { SET_BY_STREAM, type Stream } from "../stream/stream.ts";
+
+/** Consecutive messages of one stream that are not gone. */
+export interface LiveRun extends IdRange {
+  /** The stream. */
+  readonly stream: Stream;
+  /** Tells what was written about some of them. */
+  readonly listFacts: (range: IdRange) => LiveFact[];
+}
+
+/** What was written about messages that are not gone. */
+export type LiveFact = Attempted | Failed | ExpirySet;
+
+/** Finds messages in a part of the store that are not gone, in so many runs at most. */
+export function findLiveRuns(
+  streams: Iterable<Stream>,
+  { segment, runCount, followers }: {
+    segment: Segment;
+    runCount: number;
+    followers: Iterable<Follower>;
+  },
+): LiveRun[] {
+  const live: LiveRun[] = [];
+  for (const stream of streams) {
+    if (stream.damage !== undefined) continue;
+    const runs = findStaying(stream, segment);
+    if (runs.length === 0) continue;
+    const listFacts = gatherFacts(stream, followers);
+    for (const { firstId, count } of runs.slice(0, runCount - live.length)) {
+      live.push({ stream, firstId, count, listFacts });
+    }
+    if (live.length >= runCount) break;
+  }
+  return live;
+}
+
+/** What of a stream lies in a part of the store and is not about to go to another stream. */
+function findStaying({ backlog, leaving }: Stream, segment: Segment): IdRange[] {
+  const runs = backlog.findRuns({ segment });
+  if (leaving.size === 0) return runs;
+  const going = joinRanges([...leaving]);
+  return runs.flatMap((run) => subtractRanges(run, going));
+}
+
+/** Makes a function that tells what was written about some of a stream's messages, as it is now. */
+function gatherFacts(
+  stream: Stream,
+  followers: Iterable<Follower>,
+): (range: IdRange) => LiveFact[] {
+  const { number, delayed, expiries } = stream;
+  const pending = listPending(stream, followers);
+  const expiring = expiries.size === 0 ? [] : expiries.list()
+    .filter(({ note }) => note === SET_BY_STREAM).sort(byFirstId);
+  return (range) => {
+    const endId = range.firstId + range.count;
+    const returned = stream.listReturned(range.firstId, endId).sort(byFirstId);
+    const failed = findFailures(stream, range);
+    const held = failed.length === 0 ? [] : delayed.find(range.firstId, endId);
+    return [
+      ...[...returned, ...pending].flatMap((run) => listAttempted(number, run, range)),
+      ...listFailed(number, { failed, held, returned, pending }),
+      ...listExpiries(stream, expiring, range),
+      ...listOverdue(stream, range),
+    ];
+  };
+}
+
+/** What went wrong with some messages, by id: of a whole stream there may be very much. */
+function findFailures({ failures }: Stream, { firstId, count }: IdRange): [number, Failure][] {
+  const endId = firstId + count;
+  if (failures.size < count) {
+    return [...failures].filter(([id]) => id >= firstId && id < endId)
+      .sort(([one], [other]) => one - other);
+  }
+  const found: [number, Failure][] = [];
+  for (let id = firstId; id < endId; id++) {
+    const failure = failures.get(id);
+    if (failure !== undefined) found.push([id, failure]);
+  }
+  return found;
+}
+
+/** How often messages that followers hold were worked on, as it is written down. */
+function listPending(stream: Stream, followers: Iterable<Follower>): ReadyRun[] {
+  const attempts: ReadyRun[] = [];
+  for (const follower of followers) {
+    const [oldest] = follower.pending.runs;
+    for (const run of follower.pending.runs) {
+      if (run.stream !== stream) continue;
+      const { firstId, count } = run;
+      if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
+      // What comes later in the list counts.
+      if (run.isBegun) attempts.push({ firstId, count, attempts: run.attempts });
+      else if (run === oldest && !follower.reportsBegin) {
+        attempts.push({ firstId, count: 1, attempts: run.attempts });
+      }
+    }
+  }
+  return attempts;
+}
+
+function listAttempted(number: number, run: ReadyRun, range: IdRange): Attempted[] {
+  return intersectRanges(range, [run]).map((part) => {
+    return { type: "attempted", number, ...part, attempts: run.attempts };
+  });
+}
+
+/** What is known of messages that have failed. */
+interface KnownFailures {
+  /** By id. */
+  readonly failed: readonly (readonly [id: number, failure: Failure])[];
+  /** Which of them are held back, by id. */
+  readonly held: readonly DatedRun[];
+  /** How often those were worked on that are ready again, by id. */
+  readonly returned: readonly ReadyRun[];
+  /** How often those were worked on that followers hold; what comes later counts. */
+  readonly pending: readonly ReadyRun[];
+}
+
+/** What went wrong with messages, as it is written down. */
+function listFailed(
+  number: number,
+  { failed, held, returned, pending }: KnownFailures,
+): Failed[] {
+  const found: Failed[] = [];
+  for (const [id, known] of failed) {
+    const failure = withReasons(known, known.reasons);
+    const hold = findRange(held, id);
+    const last = findRange(returned, id) ??
+      pending.findLast((run) => id >= run.firstId && id < run.firstId + run.count);
+    const attempts = hold?.note ?? last?.attempts ?? 0;
+    const dueAt = hold?.at ?? 0;
+    found.push({ type: "failed", number, firstId: id, count: 1, attempts, dueAt, failure });
+  }
+  return found;
+}
+
+/** When messages expire, as far as they do not say so themselves. */
+function listExpiries(
+  { number, calendar }: Stream,
+  expiring: readonly DatedRun[],
+  range: IdRange,
+): ExpirySet[] {
+  return expiring.flatMap((run) =>
+    intersectRanges(range, [run]).map((part): ExpirySet => {
+      if (!run.isDated) return { type: "expirySet", number, ...part, at: run.at };
+      return { type: "expirySet", number, ...part, at: calendar.dateOf(run.at), isDated: true };
+    })
+  );
+}
+
+/** Whose time is over although a follower holds it: it has no time of its own any more. */
+function listOverdue({ number, overdue }: Stream, { firstId, count }: IdRange): ExpirySet[] {
+  const found: ExpirySet[] = [];
+  for (const id of overdue) {
+    if (id < firstId || id >= firstId + count) continue;
+    found.push({ type: "expirySet", number, firstId: id, count: 1, at: 0 });
+  }
+  return found;
+}

@@ -1,0 +1,177 @@
+/**
+ * Which publishers there are, and for how long those are remembered that have lost their connection.
+ *
+ * @module
+ */
+
+import { AgedMap } from "../collections/aged_map.ts";
+import { OutcomeBudget } from "./outcome_log.ts";
+import { PublisherRecord } from "./publisher_record.ts";
+
+/** How long a publisher whose connection is lost may take to come back, in milliseconds. */
+const RETURN_MS_MAX = 10 * 60 * 1000;
+
+/** How many lost publishers are remembered; the longest lost are forgotten first. */
+export const LOST_COUNT_MAX = 100_000;
+
+/** So many are forgotten together, so that others have their turn in between. */
+const FORGET_COUNT_MAX = 1000;
+
+/** How long something may take from a client to here at most, in milliseconds: then it is lost. */
+const TRAVEL_MS_MAX = 60_000;
+
+/** What a registry tells, and how much it remembers. */
+export interface PublisherRegistryOptions {
+  /** Hears of each publisher that is not remembered any more, and when it was lost, if it was. */
+  readonly forgotten?: (record: PublisherRecord, lostAt?: number) => void;
+  /** Hears that a publisher is forgotten before its time, since too many are lost. */
+  readonly pushedOut?: (now: number) => void;
+  /** How many lost publishers are remembered; 100,000 if nothing is said. */
+  readonly lostCountMax?: number;
+}
+
+/** What a publisher has sent before it comes, and may send again. */
+export interface SentBefore {
+  /** The number of the last message. */
+  readonly until: number;
+  /** When the first of those without an answer was sent, in milliseconds. */
+  readonly since: number;
+}
+
+/** The publishers that are open, or lost a short while ago. */
+export class PublisherRegistry {
+  readonly #records = new Map<string, PublisherRecord>();
+  /** In the order in which they were lost. */
+  readonly #lost = new AgedMap<PublisherRecord, PublisherRecord>();
+  readonly #options: PublisherRegistryOptions;
+  readonly #budget = new OutcomeBudget();
+  #forgottenUntil = 0;
+
+  /** Begins with none. */
+  constructor(options: PublisherRegistryOptions = {}) {
+    this.#options = options;
+  }
+
+  /**
+   * Publishers that were lost up to this time may be forgotten, in milliseconds: whether they have
+   * stored something cannot be told.
+   */
+  get forgottenUntil(): number {
+    return this.#forgottenUntil;
+  }
+
+  /** Notes that a publisher is forgotten that was lost at a time. */
+  noteForgotten(lostAt: number): void {
+    this.#forgottenUntil = Math.max(this.#forgottenUntil, lostAt);
+  }
+
+  /** How many publishers are remembered. */
+  get count(): number {
+    return this.#records.size;
+  }
+
+  /**
+   * Finds the record of a publisher that comes, or comes back.
+   *
+   * @param identity Who it is.
+   * @param sent What it has sent before, as it says itself.
+   */
+  open(identity: string, sent?: SentBefore): PublisherRecord {
+    let record = this.#records.get(identity);
+    if (record === undefined) {
+      record = this.create(identity);
+      this.#records.set(identity, record);
+      // Whoever was forgotten was lost after it had sent something, and not later than that.
+      const mayBeForgotten = sent !== undefined && this.#forgottenUntil > 0 &&
+        sent.since - TRAVEL_MS_MAX <= this.#forgottenUntil;
+      if (mayBeForgotten) record.doubtfulUntil = sent.until;
+    }
+    this.#lost.delete(record);
+    record.openCount++;
+    return record;
+  }
+
+  /** Creates the record of a publisher, one of many that share what may be remembered. */
+  create(identity: string): PublisherRecord {
+    return new PublisherRecord(identity, this.#budget);
+  }
+
+  /** All publishers that are remembered. */
+  get records(): Iterable<PublisherRecord> {
+    return this.#records.values();
+  }
+
+  /** Remembers a publisher of an earlier broker; it is lost until it comes back. */
+  restore(record: PublisherRecord): void {
+    // Of two with one identity the first has ended, or the second would not have begun. A snapshot may
+    // know the second before it is told of the first.
+    const other = this.#records.get(record.identity);
+    if (other !== undefined) {
+      if (other.number > record.number) return;
+      other.forget();
+      this.#lost.delete(other);
+    }
+    this.#records.set(record.identity, record);
+    this.#lost.set(record, record);
+  }
+
+  /** Begins to count the time for publishers that have been restored. */
+  finishRestoration(now: number): void {
+    for (const record of this.#lost.values()) record.lostAt = now;
+  }
+
+  /** Forgets a publisher that has ended. */
+  close(record: PublisherRecord): void {
+    record.openCount--;
+    if (record.openCount === 0) this.forget(record);
+  }
+
+  /** Forgets a publisher that has ended. */
+  forget(record: PublisherRecord): void {
+    this.#drop(record);
+  }
+
+  /** Keeps a publisher whose connection is lost for a while; returns until when. */
+  lose(record: PublisherRecord, now: number): number {
+    record.openCount--;
+    if (record.openCount > 0) return Infinity;
+    // Who has stored nothing, and was not told that something is, can send everything again.
+    if (!record.isWorthKeeping) {
+      this.forget(record);
+      return Infinity;
+    }
+    record.lostAt = now;
+    this.#lost.set(record, record);
+    const { lostCountMax = LOST_COUNT_MAX, pushedOut } = this.#options;
+    if (this.#lost.size > lostCountMax) {
+      this.#forgetLost(this.#lost.oldest!);
+      pushedOut?.(now);
+    }
+    return now + RETURN_MS_MAX;
+  }
+
+  /** Forgets publishers that have been lost for too long; returns when the next one will be. */
+  tick(now: number): number {
+    let count = 0;
+    for (let oldest = this.#lost.oldest; oldest !== undefined; oldest = this.#lost.oldest) {
+      if (oldest.lostAt + RETURN_MS_MAX > now) return oldest.lostAt + RETURN_MS_MAX;
+      if (count++ === FORGET_COUNT_MAX) return now;
+      this.#forgetLost(oldest);
+    }
+    return Infinity;
+  }
+
+  /** Forgets a publisher that may come back; that this was done is remembered. */
+  #forgetLost(record: PublisherRecord): void {
+    this.noteForgotten(record.lostAt);
+    this.#drop(record, record.lostAt);
+  }
+
+  #drop(record: PublisherRecord, lostAt?: number): void {
+    record.forget();
+    this.#lost.delete(record);
+    if (this.#records.get(record.identity) !== record) return;
+    this.#records.delete(record.identity);
+    this.#options.forgotten?.(record, lostAt);
+  }
+}

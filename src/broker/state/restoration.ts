@@ -1,0 +1,146 @@
+/**
+ * What is gathered about publishers while a broker is made again of what was written down.
+ *
+ * @module
+ */
+
+import { DEDUP_COUNT_MAX } from "../../../protocol.ts";
+import type { PublisherClosed, PublisherOpened, StoredAt } from "../event.ts";
+import type { SharedPlaces } from "./outcome_log.ts";
+import type { PublisherRecord } from "./publisher_record.ts";
+import type { PublisherRegistry } from "./publisher_registry.ts";
+import type {
+  GapsPiece,
+  MessageIdsPiece,
+  OutcomesPiece,
+  PlacesPiece,
+  PublisherPiece,
+  SameIdsPiece,
+} from "./snapshot.ts";
+
+/** A batch that was stored by an earlier broker. */
+export interface RestoredBatch {
+  /** The number of its publisher. */
+  readonly publisher: number;
+  /** The number of its first message in all that the publisher has sent. */
+  readonly sequence: number;
+  /** How many messages it has. */
+  readonly count: number;
+  /** Outcomes of messages below this number were not asked for any more; 0 if that is not known. */
+  readonly settled: number;
+  /** Where it was stored. */
+  readonly storedIn: readonly StoredAt[];
+}
+
+/** The publishers of an earlier broker, by number. */
+export class Restoration {
+  readonly #registry: PublisherRegistry;
+  readonly #records = new Map<number, PublisherRecord>();
+  /** The publisher that a snapshot is telling of, if nobody else has told of it. */
+  #told: PublisherRecord | undefined;
+  /** The streams that its outcomes refer to. */
+  #places: SharedPlaces = { storedIn: [], useCount: 0 };
+
+  /** Message ids that were told of lately: those of one message are in many streams. */
+  readonly #texts = new Map<string, string>();
+  /** Those that a snapshot has told last, and of which stream. */
+  #messageIds: { readonly stream: number; readonly all: MessageIdsPiece["messageIds"][number][] } =
+    {
+      stream: 0,
+      all: [],
+    };
+
+  constructor(registry: PublisherRegistry) {
+    this.#registry = registry;
+  }
+
+  /** A snapshot begins: what the one before it has told does not count for it. */
+  beginSnapshot(): void {
+    this.#told = undefined;
+    this.#messageIds = { stream: 0, all: [] };
+  }
+
+  /** Takes over message ids of a snapshot, and tells those that are meant. */
+  restoreMessageIds(piece: MessageIdsPiece | SameIdsPiece): MessageIdsPiece["messageIds"] {
+    if (piece.piece === "sameIds") {
+      if (this.#messageIds.stream !== piece.like) return [];
+      return this.#messageIds.all.map(([messageId, id, at]) => [messageId, id + piece.shift, at]);
+    }
+    const { stream } = piece;
+    if (this.#messageIds.stream !== stream) this.#messageIds = { stream, all: [] };
+    const messageIds = piece.messageIds.map(([text, id, at]) =>
+      [this.#share(text), id, at] as const
+    );
+    for (const messageId of messageIds) this.#messageIds.all.push(messageId);
+    return messageIds;
+  }
+
+  /** Takes over a piece of a snapshot; those of a publisher come one after the other. */
+  restorePiece(piece: PublisherPiece | GapsPiece | PlacesPiece | OutcomesPiece): void {
+    if (piece.piece === "publisher") {
+      this.#told = undefined;
+      this.#places = { storedIn: [], useCount: 0 };
+      if (this.#records.has(piece.number)) return;
+      this.#told = this.#add(piece.number, piece.identity);
+      this.#told.restoreSequence(piece.lastSequence);
+      this.#told.settle(piece.settled);
+      this.#told.doubtfulUntil = piece.doubtfulUntil ?? 0;
+      return;
+    }
+    const record = this.#told;
+    if (record === undefined || record.number !== piece.publisher) return;
+    if (piece.piece === "gaps") {
+      for (const [from, to] of piece.gaps) record.leaveOut(from, to);
+    } else if (piece.piece === "places") {
+      const before = piece.goesOn ? this.#places.storedIn : [];
+      const storedIn = piece.places.map(([stream, firstId]) => ({ stream, firstId }));
+      this.#places = { storedIn: before.concat(storedIn), useCount: 0 };
+    } else {
+      for (const [sequence, count, shift] of piece.batches) {
+        record.restoreOutcome({ sequence, count, places: this.#places, shift });
+      }
+    }
+  }
+
+  /** Takes over a publisher. */
+  openPublisher({ number, identity, doubtfulUntil = 0 }: PublisherOpened): void {
+    if (this.#records.has(number)) return;
+    this.#add(number, identity).doubtfulUntil = doubtfulUntil;
+  }
+
+  /** Forgets a publisher. */
+  closePublisher({ number }: PublisherClosed): void {
+    const record = this.#records.get(number);
+    if (record === undefined) return;
+    this.#records.delete(number);
+    // Nothing is to be written down: that it is gone has just been read.
+    record.number = 0;
+    this.#registry.forget(record);
+  }
+
+  /** Notes a batch, so that it is known if it is sent again. */
+  notePublished({ publisher, sequence, count, settled, storedIn }: RestoredBatch): void {
+    const record = this.#records.get(publisher);
+    if (record === undefined) return;
+    record.settle(settled);
+    if (!record.hasSeen(sequence)) record.restore(sequence, count, storedIn);
+  }
+
+  /** Gives the same text as before, so that it is in memory once. */
+  #share(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    // Those of one stream come together, and then those of the next one.
+    if (this.#texts.size >= 2 * DEDUP_COUNT_MAX) this.#texts.clear();
+    this.#texts.set(text, text);
+    return text;
+  }
+
+  #add(number: number, identity: string): PublisherRecord {
+    const record = this.#registry.create(identity);
+    record.number = number;
+    this.#records.set(number, record);
+    this.#registry.restore(record);
+    return record;
+  }
+}

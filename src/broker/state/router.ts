@@ -1,0 +1,326 @@
+/**
+ * Which streams there are, and which of them a bind matches, now and when new ones come.
+ *
+ * Patterns are matched when a stream or a pattern is new, never per message.
+ *
+ * @module
+ */
+
+import { type BindFields, BrokerError, findPatternMistake } from "../../../protocol.ts";
+import { findStreamNameMistake, isDeadName } from "../../../protocol.ts";
+import type { Follower } from "../following/follower.ts";
+import { Route } from "./route.ts";
+import { type NameMatcher, Selection } from "./selection.ts";
+import type { Stream } from "../stream/stream.ts";
+
+/**
+ * Makes a matcher of a pattern, one that takes time in proportion to the name, whatever the pattern.
+ * Throws `BAD_PATTERN` if the pattern is invalid or not supported.
+ */
+export type PatternCompiler = (pattern: string, ignoreCase: boolean) => NameMatcher;
+
+/** So many patterns that nobody is bound to are kept: their members may come back, or are on their way. */
+const IDLE_MAX = 64;
+
+/** What compiling a pattern takes, in steps: so many, and so many for each that a match takes. */
+const COMPILE_STEPS = 100;
+const COMPILE_FACTOR = 10;
+
+/** So many patterns may be prepared at a time. */
+const PREPARED_MAX = 1024;
+
+/** For so many streams that are not there yet it is remembered which patterns match them. */
+const FINDINGS_MAX = 64;
+
+/** The patterns that were looked at for a name, and those of them that match it. */
+interface Finding {
+  readonly seen: Set<Selection>;
+  readonly matching: Set<Selection>;
+}
+
+/** The streams by name, and who is bound to what. */
+export class Router {
+  /** How many steps matching has taken, in all. */
+  steps = 0;
+  /** How many streams were taken away, in all. */
+  removedCount = 0;
+  readonly #compilePattern: PatternCompiler;
+  readonly #streams = new Map<string, Stream>();
+  readonly #numbered = new Map<number, Stream>();
+  readonly #directFollowers = new Map<string, Set<Follower>>();
+  /** By pattern. */
+  readonly #selections = new Map<string, Selection>();
+  /** Those of the patterns that nobody is bound to, the longest idle first. */
+  readonly #idle = new Set<Selection>();
+  /** What one look at all patterns takes, in steps. */
+  #patternSteps = 0;
+  /** The patterns that were looked at for streams that are not there yet, by name. */
+  readonly #findings = new Map<string, Finding>();
+
+  constructor(compilePattern: PatternCompiler) {
+    this.#compilePattern = compilePattern;
+  }
+
+  /** How many streams there are. */
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** How many patterns are remembered. */
+  get patternCount(): number {
+    return this.#selections.size;
+  }
+
+  /** All streams. */
+  get streams(): Iterable<Stream> {
+    return this.#streams.values();
+  }
+
+  /**
+   * Some of the streams, in the order in which they were created.
+   *
+   * @param after Only those with higher numbers.
+   * @param countMax How many at most.
+   * @returns The streams, and the number of the last one if there are more behind it.
+   */
+  list(after: number, countMax: number): { streams: readonly Stream[]; next: number | undefined } {
+    const numbers = [...this.#numbered.keys()].filter((number) => number > after);
+    numbers.sort((one, other) => one - other);
+    const chosen = numbers.slice(0, countMax);
+    const streams = chosen.map((number) => this.#numbered.get(number)!);
+    return { streams, next: numbers.length > countMax ? chosen.at(-1) : undefined };
+  }
+
+  /** The stream of that name, if there is one. */
+  getStream(name: string): Stream | undefined {
+    return this.#streams.get(name);
+  }
+
+  /** The stream of that number, if it is there. */
+  getNumbered(number: number): Stream | undefined {
+    return this.#numbered.get(number);
+  }
+
+  /** The stream of that name; throws `STREAM_NOT_FOUND` if there is none. */
+  requireStream(name: string): Stream {
+    const stream = this.#streams.get(name);
+    if (stream !== undefined) return stream;
+    throw new BrokerError("STREAM_NOT_FOUND", `Cannot find stream "${name}": there is none`);
+  }
+
+  /** How many followers by pattern a stream of that name would have. */
+  countByPattern(name: string): number {
+    let count = 0;
+    for (const { followers } of this.#findSelections(name)) count += followers.size;
+    return count;
+  }
+
+  /** The followers that are tied to a stream of that name, if there is none. */
+  findWaiting(name: string): readonly Follower[] {
+    return this.#streams.has(name) ? [] : [...this.#directFollowers.get(name) ?? []];
+  }
+
+  /** Adds a stream; returns the followers whose binds match it. */
+  addStream(stream: Stream): Follower[] {
+    const followers = [...this.#directFollowers.get(stream.name) ?? []];
+    for (const selection of this.#findSelections(stream.name)) {
+      selection.add(stream);
+      for (const follower of selection.followers) followers.push(follower);
+    }
+    this.#streams.set(stream.name, stream);
+    this.#numbered.set(stream.number, stream);
+    this.#findings.delete(stream.name);
+    return followers;
+  }
+
+  /** Takes a stream away. */
+  removeStream(stream: Stream): void {
+    // Another one may have the name by now.
+    if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
+    this.#numbered.delete(stream.number);
+    this.removedCount++;
+    for (const selection of this.#selections.values()) selection.remove(stream);
+  }
+
+  /**
+   * Does some of what makes it slow to open a member: matches streams with its pattern. What is not
+   * prepared is done when the member is opened.
+   *
+   * @param bind What the member is to be tied to; if it is not allowed, nothing is left to do.
+   * @param stepsMax How many steps that may take.
+   * @returns Whether nothing is left to do.
+   */
+  prepare(bind: BindFields, stepsMax: number): boolean {
+    if (bind.bindType === "direct") return true;
+    try {
+      const selection = this.#select(bind);
+      this.#look(selection, stepsMax);
+      return selection.isComplete;
+    } catch (error) {
+      if (error instanceof BrokerError) return true;
+      throw error;
+    }
+  }
+
+  /**
+   * Does some of what makes it slow to create a stream: matches its name with all patterns. What is not
+   * prepared is done when it is created.
+   *
+   * @param name The stream's name.
+   * @param stepsMax How many steps that may take.
+   * @returns Whether nothing is left to do.
+   */
+  prepareStream(name: string, stepsMax: number): boolean {
+    if (this.#patternSteps <= stepsMax || this.#streams.has(name)) return true;
+    return this.#find(this.#findingOf(name), name, stepsMax);
+  }
+
+  /** Checks a publisher's bind and makes a route of it; throws `BAD_…` if it is not allowed. */
+  makeRoute(bind: BindFields): Route {
+    if (bind.bindType === "regex") return new Route(bind, this.#use(bind));
+    checkStreamName(bind.routeString);
+    return new Route(bind, undefined);
+  }
+
+  /** Adds a follower; returns the streams that its bind matches. Throws `BAD_…`. */
+  addFollower(follower: Follower): readonly Stream[] {
+    const { bind } = follower;
+    const { routeString: name } = bind;
+    if (bind.bindType === "regex") {
+      const selection = this.complete(this.#use(bind));
+      selection.followers.add(follower);
+      return selection.streams;
+    }
+    checkStreamName(name);
+    const followers = this.#directFollowers.get(name) ?? new Set();
+    this.#directFollowers.set(name, followers.add(follower));
+    const stream = this.#streams.get(name);
+    return stream === undefined ? [] : [stream];
+  }
+
+  /** Takes a follower away. */
+  removeFollower(follower: Follower): void {
+    const { bind } = follower;
+    if (bind.bindType === "regex") {
+      const selection = this.#selections.get(keyOf(bind));
+      if (selection?.followers.delete(follower)) this.release(selection);
+      return;
+    }
+    const followers = this.#directFollowers.get(bind.routeString);
+    followers?.delete(follower);
+    if (followers?.size === 0) this.#directFollowers.delete(bind.routeString);
+  }
+
+  /** Makes sure that every stream has been matched with a pattern. */
+  complete(selection: Selection): Selection {
+    if (!selection.isComplete) this.#look(selection, Infinity);
+    return selection;
+  }
+
+  /** Somebody is not bound to a pattern any more. */
+  release(selection: Selection): void {
+    if (--selection.userCount > 0) return;
+    if (selection.isComplete) this.#idle.add(selection);
+    else this.#forget(selection);
+    this.#forgetIdle();
+  }
+
+  /** Binds somebody to a pattern. */
+  #use(bind: BindFields): Selection {
+    const selection = this.#select(bind);
+    selection.userCount++;
+    this.#idle.delete(selection);
+    return selection;
+  }
+
+  /** What is remembered of a pattern; a new one is idle at first. */
+  #select(bind: BindFields): Selection {
+    const key = keyOf(bind);
+    const known = this.#selections.get(key);
+    if (known !== undefined) return known;
+    const selection = new Selection(key, this.#makeMatcher(bind), [...this.#streams.values()]);
+    this.#selections.set(key, selection);
+    this.#patternSteps += selection.steps;
+    this.steps += COMPILE_STEPS + COMPILE_FACTOR * selection.steps;
+    this.#idle.add(selection);
+    this.#forgetIdle();
+    return selection;
+  }
+
+  #forgetIdle(): void {
+    for (const selection of this.#idle) {
+      if (this.#idle.size <= IDLE_MAX) return;
+      // Whoever it is being prepared for has to begin again if there are many of them only.
+      if (!selection.isComplete && this.#idle.size <= PREPARED_MAX) continue;
+      this.#forget(selection);
+    }
+  }
+
+  #forget(selection: Selection): void {
+    this.#idle.delete(selection);
+    if (this.#selections.delete(selection.key)) this.#patternSteps -= selection.steps;
+  }
+
+  #look(selection: Selection, stepsMax: number): void {
+    this.steps += selection.look(stepsMax, ({ number }) => this.#numbered.has(number));
+  }
+
+  /** The patterns that match a name: kept, since a stream's followers are counted before it is there. */
+  #findSelections(name: string): readonly Selection[] {
+    const finding = this.#findingOf(name);
+    this.#find(finding, name, Infinity);
+    return [...finding.matching].filter((one) => this.#selections.get(one.key) === one);
+  }
+
+  /** Looks at patterns that were not looked at for a name; tells whether those are all. */
+  #find({ seen, matching }: Finding, name: string, stepsMax: number): boolean {
+    let left = stepsMax;
+    for (const selection of this.#selections.values()) {
+      if (seen.has(selection)) continue;
+      if (left <= 0) return false;
+      left -= selection.steps;
+      this.steps += selection.steps;
+      seen.add(selection);
+      if (selection.matches(name)) matching.add(selection);
+    }
+    return true;
+  }
+
+  #findingOf(name: string): Finding {
+    const known = this.#findings.get(name);
+    if (known !== undefined) return known;
+    const finding: Finding = { seen: new Set(), matching: new Set() };
+    this.#findings.set(name, finding);
+    for (const oldest of this.#findings.keys()) {
+      if (this.#findings.size <= FINDINGS_MAX) break;
+      this.#findings.delete(oldest);
+    }
+    return finding;
+  }
+
+  #makeMatcher({ routeString, ignoreCase }: BindFields): NameMatcher {
+    const mistake = findPatternMistake(routeString);
+    if (mistake !== undefined) {
+      throw new BrokerError("BAD_PATTERN", `Cannot bind to a pattern: ${mistake}`);
+    }
+    const matches = this.#compilePattern(routeString, ignoreCase);
+    // Whoever works on all orders does not mean the dead ones, and would get them again and again.
+    const meansDead = /dead/i.test(routeString);
+    if (meansDead) return matches;
+    return Object.assign((name: string) => !isDeadName(name) && matches(name), {
+      steps: matches.steps ?? 1,
+    });
+  }
+}
+
+/** What a pattern is known by. */
+function keyOf({ routeString, ignoreCase }: BindFields): string {
+  return `${ignoreCase ? "i" : "-"}${routeString}`;
+}
+
+/** Throws `BAD_STREAM_NAME` if a name is not allowed. */
+export function checkStreamName(name: string): void {
+  const mistake = findStreamNameMistake(name);
+  if (mistake === undefined) return;
+  throw new BrokerError("BAD_STREAM_NAME", `Cannot use a stream name: ${mistake}`);
+}

@@ -1,0 +1,98 @@
+/**
+ * The streams that a pattern matches, remembered: each name is matched once for each pattern, however
+ * many members are bound to it, and when a stream or a pattern is new, never per message.
+ *
+ * @module
+ */
+
+import type { Follower } from "../following/follower.ts";
+import type { Stream } from "../stream/stream.ts";
+
+/** Tells whether a stream's name matches. */
+export interface NameMatcher {
+  (name: string): boolean;
+  /** What a match costs, in steps of about a microsecond; 1 if nothing is said. */
+  readonly steps?: number;
+}
+
+/** One pattern, with the streams that match it. */
+export class Selection {
+  /** What the pattern is known by. */
+  readonly key: string;
+  /** The followers that are bound to it. */
+  readonly followers: Set<Follower> = new Set();
+  /** How many publishers and followers are bound to it. */
+  userCount = 0;
+  readonly #matches: NameMatcher;
+  readonly #streams = new Set<Stream>();
+  /** Those that were there before the pattern and have not been looked at. */
+  #unseen: readonly Stream[];
+  #seenCount = 0;
+  /** The streams as a list that stays as it is; made anew when they have changed. */
+  #list: readonly Stream[] | undefined;
+
+  /**
+   * @param key What the pattern is known by.
+   * @param matches Tells which streams belong to it.
+   * @param streams The streams that there are.
+   */
+  constructor(key: string, matches: NameMatcher, streams: readonly Stream[]) {
+    this.key = key;
+    this.#matches = matches;
+    this.#unseen = streams;
+  }
+
+  /** What a match costs, in steps. */
+  get steps(): number {
+    return this.#matches.steps ?? 1;
+  }
+
+  /** Whether every stream has been looked at. */
+  get isComplete(): boolean {
+    return this.#seenCount === this.#unseen.length;
+  }
+
+  /** The streams that match; they have all been looked at. */
+  get streams(): readonly Stream[] {
+    this.#list ??= [...this.#streams];
+    return this.#list;
+  }
+
+  /** Tells whether a name matches. */
+  matches(name: string): boolean {
+    return this.#matches(name);
+  }
+
+  /**
+   * Looks at streams that have not been looked at.
+   *
+   * @param stepsMax How many steps that may take; one stream is looked at in any case.
+   * @param isThere Whether a stream has not gone meanwhile.
+   * @returns How many it has taken.
+   */
+  look(stepsMax: number, isThere: (stream: Stream) => boolean): number {
+    let steps = 0;
+    while (steps < stepsMax && this.#seenCount < this.#unseen.length) {
+      const stream = this.#unseen[this.#seenCount++]!;
+      if (!isThere(stream)) continue;
+      steps += this.steps;
+      if (this.#matches(stream.name)) this.add(stream);
+    }
+    if (this.isComplete && this.#seenCount > 0) {
+      this.#unseen = [];
+      this.#seenCount = 0;
+    }
+    return steps;
+  }
+
+  /** Takes a stream in that matches. */
+  add(stream: Stream): void {
+    this.#streams.add(stream);
+    this.#list = undefined;
+  }
+
+  /** Takes a stream out that is gone. */
+  remove(stream: Stream): void {
+    if (this.#streams.delete(stream)) this.#list = undefined;
+  }
+}

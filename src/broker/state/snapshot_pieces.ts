@@ -1,0 +1,183 @@
+/**
+ * Taking a snapshot, piece by piece. Time may pass between two pieces: what is decided meanwhile is
+ * written behind the snapshot, and what is durable does not change while one is taken.
+ *
+ * @module
+ */
+
+import type { MessageIdSnapshot } from "../stream/dedup_window.ts";
+import type { SharedPlaces } from "./outcome_log.ts";
+import type { PublisherRecord } from "./publisher_record.ts";
+import type {
+  CountersPiece,
+  GapsPiece,
+  MessageIdsPiece,
+  OutcomesPiece,
+  PlacesPiece,
+  SnapshotPiece,
+  StreamPiece,
+} from "./snapshot.ts";
+import type { Stream } from "../stream/stream.ts";
+import type { UnwrittenStreams } from "./unwritten_streams.ts";
+
+/** A piece has about so many bytes at most, or one thing that is larger. */
+export const PIECE_BYTES: number = 64 * 1024;
+
+/** What one number takes, with what is around it, rounded up. */
+const NUMBER_BYTES = 20;
+
+/** What a snapshot is taken of. */
+export interface SnapshotSource {
+  /** The time, in milliseconds: what is older than its window is not told of. */
+  readonly now: number;
+  readonly counters: Omit<CountersPiece, "piece">;
+  readonly streams: Iterable<Stream>;
+  readonly unwritten: UnwrittenStreams;
+  readonly publishers: Iterable<PublisherRecord>;
+}
+
+/**
+ * Takes a snapshot.
+ *
+ * @param source What to tell of.
+ * @param bytesMax About how many bytes a piece may have.
+ */
+export function* takePieces(
+  { now, counters, streams, unwritten, publishers }: SnapshotSource,
+  bytesMax: number = PIECE_BYTES,
+): Generator<SnapshotPiece> {
+  yield { piece: "counters", ...counters };
+  let told: ToldIds | undefined;
+  for (const stream of streams) {
+    if (unwritten.isCreated(stream.number)) continue;
+    yield describeStream(stream);
+    if (stream.messageIds.size === 0) continue;
+    const messageIds = stream.messageIds.takeSnapshot(now, stream.options.dedupWindowMs);
+    const shift = told && findShift(told.messageIds, messageIds);
+    if (shift === undefined) {
+      told = { stream: stream.number, messageIds };
+      yield* takeMessageIds(told, bytesMax);
+    } else yield { piece: "sameIds", stream: stream.number, like: told!.stream, shift };
+  }
+  // Last: one that is deleted while the others are told of is here then.
+  for (const { number, name, nextId } of unwritten.deleted) {
+    if (!unwritten.isCreated(number)) yield { piece: "stream", number, name, nextId };
+  }
+  for (const record of publishers) {
+    if (record.number > 0) yield* takePublisher(record, bytesMax);
+  }
+}
+
+/** A stream as a snapshot has it. */
+function describeStream(stream: Stream): StreamPiece {
+  const { number, name, storedNextId, givenOptions, isPaused } = stream;
+  return {
+    piece: "stream",
+    number,
+    name,
+    nextId: storedNextId,
+    ...Object.keys(givenOptions).length > 0 && { options: givenOptions },
+    ...isPaused && { isPaused },
+  };
+}
+
+/** The message ids that were told last. */
+interface ToldIds {
+  /** The number of their stream. */
+  readonly stream: number;
+  readonly messageIds: readonly MessageIdSnapshot[];
+}
+
+/** How far ids of messages are from others, if that is as far for all, and the message ids are the same. */
+function findShift(
+  from: readonly MessageIdSnapshot[],
+  to: readonly MessageIdSnapshot[],
+): number | undefined {
+  if (from.length !== to.length || to.length === 0) return undefined;
+  const shift = to[0]!.id - from[0]!.id;
+  const isSame = to.every(({ messageId, id, at }, index) => {
+    const other = from[index]!;
+    return id - other.id === shift && at === other.at && messageId === other.messageId;
+  });
+  return isSame ? shift : undefined;
+}
+
+function* takeMessageIds(
+  { stream, messageIds }: ToldIds,
+  bytesMax: number,
+): Generator<MessageIdsPiece> {
+  const all = messageIds.map(({ messageId, id, at }) => [messageId, id, at] as const);
+  const parts = cut(all, bytesMax, ([messageId]) => 3 * messageId.length + 2 * NUMBER_BYTES);
+  for (const part of parts) yield { piece: "messageIds", stream, messageIds: part };
+}
+
+function* takePublisher(record: PublisherRecord, bytesMax: number): Generator<SnapshotPiece> {
+  const { number, identity, lastStoredSequence: lastSequence, settledSequence: settled } = record;
+  const { doubtfulUntil } = record;
+  const doubt = doubtfulUntil > 0 && { doubtfulUntil };
+  yield { piece: "publisher", number, identity, lastSequence, settled, ...doubt };
+  yield* takeGaps(record, bytesMax);
+  yield* takeOutcomes(record, bytesMax);
+}
+
+function* takeGaps(record: PublisherRecord, bytesMax: number): Generator<GapsPiece> {
+  const all = record.listGaps().map(({ from, to }) => [from, to] as const);
+  for (const gaps of cut(all, bytesMax, () => 2 * NUMBER_BYTES)) {
+    yield { piece: "gaps", publisher: record.number, gaps };
+  }
+}
+
+function* takeOutcomes(
+  { number: publisher, stored }: PublisherRecord,
+  bytesMax: number,
+): Generator<PlacesPiece | OutcomesPiece> {
+  let told: SharedPlaces | undefined;
+  for (let first = 0; first < stored.length;) {
+    const { places } = stored[first]!;
+    let end = first + 1;
+    while (end < stored.length && stored[end]!.places === places) end++;
+    if (places !== told || first === 0) yield* takePlaces(publisher, places, bytesMax);
+    told = places;
+    const all = stored.slice(first, end).map(({ sequence, count, shift }) =>
+      [sequence, count, shift] as const
+    );
+    for (const batches of cut(all, bytesMax, () => 3 * NUMBER_BYTES)) {
+      yield { piece: "outcomes", publisher, batches };
+    }
+    first = end;
+  }
+}
+
+function* takePlaces(
+  publisher: number,
+  shared: SharedPlaces | undefined,
+  bytesMax: number,
+): Generator<PlacesPiece> {
+  const all = (shared?.storedIn ?? []).map(({ stream, firstId }) => [stream, firstId] as const);
+  let goesOn = false;
+  for (const places of cut(all, bytesMax, ([stream]) => stream.length + NUMBER_BYTES)) {
+    yield { piece: "places", publisher, places, ...goesOn && { goesOn } };
+    goesOn = true;
+  }
+  if (!goesOn) yield { piece: "places", publisher, places: [] };
+}
+
+/** Cuts a list into parts of so many bytes; none of them is empty. */
+function* cut<T>(
+  all: readonly T[],
+  bytesMax: number,
+  measure: (item: T) => number,
+): Generator<readonly T[]> {
+  let first = 0;
+  let bytes = 0;
+  for (let index = 0; index < all.length; index++) {
+    const size = measure(all[index]!);
+    if (index > first && bytes + size > bytesMax) {
+      yield all.slice(first, index);
+      first = index;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  if (first < all.length) yield all.slice(first);
+}

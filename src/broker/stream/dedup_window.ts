@@ -1,0 +1,99 @@
+/**
+ * The message ids that a stream has seen lately, so that a message that is sent again, by whomever,
+ * is stored once. Bounded by time and by count; the oldest are forgotten first.
+ *
+ * @module
+ */
+
+import { DEDUP_COUNT_MAX } from "../../../protocol.ts";
+import { AgedMap } from "../collections/aged_map.ts";
+
+/** Those whose window is over are forgotten together, at each so many milliseconds. */
+const FORGET_MS = 1000;
+
+/** A message that was stored under a message id, or is about to be. */
+export interface RememberedMessage {
+  /** Its id in the stream. */
+  readonly id: number;
+  /** When it came, in milliseconds since 1970. */
+  readonly at: number;
+  /** Whether it is durable. */
+  isStored: boolean;
+}
+
+/** A message id that is remembered, as a snapshot has it. */
+export interface MessageIdSnapshot {
+  /** The message id. */
+  readonly messageId: string;
+  /** The id of the message in its stream. */
+  readonly id: number;
+  /** When it came, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** The message ids of one stream. */
+export class DedupWindow {
+  /** By message id; those that came last are the newest, also if their message id was used before. */
+  #messages: AgedMap<string, RememberedMessage> | undefined;
+  readonly #countMax: number;
+
+  /**
+   * Creates a window without message ids.
+   *
+   * @param countMax How many are remembered.
+   */
+  constructor(countMax: number = DEDUP_COUNT_MAX) {
+    this.#countMax = countMax;
+  }
+
+  /** How many message ids are remembered. */
+  get size(): number {
+    return this.#messages?.size ?? 0;
+  }
+
+  /** The message that came under a message id within the window, if there was one. */
+  find(messageId: string, now: number, windowMs: number): RememberedMessage | undefined {
+    const message = this.#messages?.get(messageId);
+    return message !== undefined && message.at + windowMs > now ? message : undefined;
+  }
+
+  /** Remembers a message, and forgets those that are too old or too many. */
+  add(messageId: string, message: RememberedMessage, windowMs: number): void {
+    const messages = this.#messages ??= new AgedMap();
+    messages.set(messageId, message);
+    if (messages.size > this.#countMax) messages.delete(messages.oldestKey!);
+    this.prune(message.at, windowMs);
+  }
+
+  /** When the oldest message ids are to be forgotten; `Infinity` if there are none. */
+  nextAt(windowMs: number): number {
+    const oldest = this.#messages?.oldest;
+    if (oldest === undefined) return Infinity;
+    return Math.ceil((oldest.at + windowMs) / FORGET_MS) * FORGET_MS;
+  }
+
+  /** Forgets those whose window is over. */
+  prune(now: number, windowMs: number): void {
+    const messages = this.#messages;
+    if (messages === undefined) return;
+    for (let oldest = messages.oldest; oldest !== undefined; oldest = messages.oldest) {
+      if (oldest.at + windowMs > now) return;
+      messages.delete(messages.oldestKey!);
+    }
+    this.#messages = undefined;
+  }
+
+  /** Forgets a message that was not stored after all. */
+  delete(messageId: string, id: number): void {
+    if (this.#messages?.get(messageId)?.id === id) this.#messages.delete(messageId);
+  }
+
+  /** Tells which message ids there are within the window whose messages are durable. */
+  takeSnapshot(now: number, windowMs: number): MessageIdSnapshot[] {
+    const snapshot: MessageIdSnapshot[] = [];
+    for (const [messageId, { id, at, isStored }] of this.#messages ?? []) {
+      if (isStored && at + windowMs > now) snapshot.push({ messageId, id, at });
+    }
+    return snapshot;
+  }
+}

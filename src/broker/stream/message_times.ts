@@ -1,0 +1,145 @@
+/**
+ * What the messages of a batch say about when they may be delivered, and which go first, as runs of
+ * ids.
+ *
+ * @module
+ */
+
+import {
+  findFlags,
+  type MessageBatch,
+  PRIORITY_DEFAULT,
+  PRIORITY_FLAG,
+  PropertyFlag,
+  readEntryFlags,
+  readEntryPriority,
+  readEntrySize,
+  readProperties,
+} from "../../../protocol.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
+import type { DatedRun } from "../collections/dated_runs.ts";
+
+/** What is known of a batch beside its messages. */
+export interface BatchTimes {
+  /** Which properties they have, if that is known. */
+  readonly flags?: number | undefined;
+  /** When they came: what may be delivered by then is ready. */
+  readonly storedAt: number;
+  /** When those expire that do not say so themselves. */
+  readonly expiresAt?: number | undefined;
+  /** By so much the machine's clock is ahead of the time of the rules; 0 if nothing is said. */
+  readonly aheadMs?: number | undefined;
+}
+
+/** Messages that may be delivered at once. */
+export interface FreshRun extends IdRange {
+  /** Their priority; not there if it is the usual one. */
+  readonly priority?: number | undefined;
+}
+
+/** The messages of a batch, by when they may be delivered. */
+export interface ListedTimes {
+  /** Those that may be delivered at once. */
+  readonly fresh: readonly FreshRun[];
+  /** Those that are held back, with the time until which they are. */
+  readonly delayed: readonly DatedRun[];
+  /** Those that expire, with the time; the note is 1 if that is not said by the message. */
+  readonly expiries: readonly DatedRun[];
+}
+
+type Mutable<Run> = { -readonly [Key in keyof Run]: Run[Key] };
+
+const TIME_FLAGS = PropertyFlag.deliverAt | PropertyFlag.expiresAt;
+
+/** Lists when the messages of a batch may be delivered, in runs as long as can be. */
+export function listTimes(firstId: number, batch: MessageBatch, times: BatchTimes): ListedTimes {
+  const { storedAt, expiresAt, aheadMs = 0, flags = findFlags(batch) } = times;
+  const fresh: Mutable<FreshRun>[] = [];
+  const delayed: Mutable<DatedRun>[] = [];
+  const expiries: Mutable<DatedRun>[] = [];
+  const hasTimes = (flags & TIME_FLAGS) !== 0;
+  if (!hasTimes && expiresAt !== undefined) {
+    expiries.push({ firstId, count: batch.count, at: expiresAt, note: 1 });
+  }
+  if ((flags & (TIME_FLAGS | PRIORITY_FLAG)) === 0) {
+    return { fresh: [{ firstId, count: batch.count }], delayed, expiries };
+  }
+  const { buffer, end } = batch;
+  let id = firstId;
+  for (let offset = batch.start; offset < end; offset += readEntrySize(buffer, offset), id++) {
+    const priority = readEntryPriority(buffer, offset);
+    if (!hasTimes) {
+      addFresh(fresh, id, priority);
+      continue;
+    }
+    const own = readTimes(buffer, offset, aheadMs);
+    const { deliverAt, isDated } = own;
+    if (deliverAt > storedAt) {
+      const run = { firstId: id, at: deliverAt, note: 0, isDated };
+      addTimed(delayed, priority === PRIORITY_DEFAULT ? run : { ...run, priority });
+    } else {
+      addFresh(fresh, id, priority);
+    }
+    if (own.expiresAt !== undefined) {
+      const { expiresAt: at, isExpiryDated: isDated } = own;
+      addTimed(expiries, { firstId: id, at, note: 0, isDated });
+    } else if (expiresAt !== undefined) {
+      // It lives as long as all others, from the moment on at which it may be delivered.
+      const waitMs = Math.max(0, deliverAt - storedAt);
+      addTimed(expiries, {
+        firstId: id,
+        at: expiresAt + waitMs,
+        note: 1,
+        isDated: isDated && waitMs > 0,
+      });
+    }
+  }
+  return { fresh, delayed, expiries };
+}
+
+/** What a message says of its times. */
+interface OwnTimes {
+  /** From when on it may be delivered; 0 if it does not say. */
+  readonly deliverAt: number;
+  /** Whether that is a time of the calendar. */
+  readonly isDated: boolean;
+  /** When it expires, if it says so. */
+  readonly expiresAt?: number;
+  /** Whether that is a time of the calendar. */
+  readonly isExpiryDated: boolean;
+}
+
+const NO_TIMES: OwnTimes = { deliverAt: 0, isDated: false, isExpiryDated: false };
+
+/** Reads what a message says of its times, as times of the rules. */
+function readTimes(buffer: Uint8Array, offset: number, aheadMs: number): OwnTimes {
+  const flags = readEntryFlags(buffer, offset);
+  if ((flags & TIME_FLAGS) === 0) return NO_TIMES;
+  const { deliverAt = 0, expiresAt } = readProperties(buffer, offset);
+  const isDated = deliverAt > 0 && (flags & PropertyFlag.isDelay) === 0;
+  const isExpiryDated = (flags & PropertyFlag.isTtl) === 0;
+  return {
+    deliverAt: isDated ? deliverAt - aheadMs : deliverAt,
+    isDated,
+    ...expiresAt !== undefined && { expiresAt: isExpiryDated ? expiresAt - aheadMs : expiresAt },
+    isExpiryDated,
+  };
+}
+
+function addFresh(runs: Mutable<FreshRun>[], firstId: number, priority: number): void {
+  const last = runs.at(-1);
+  const goesOn = last !== undefined && last.firstId + last.count === firstId &&
+    (last.priority ?? PRIORITY_DEFAULT) === priority;
+  if (goesOn) last.count++;
+  else if (priority === PRIORITY_DEFAULT) runs.push({ firstId, count: 1 });
+  else runs.push({ firstId, count: 1, priority });
+}
+
+function addTimed(runs: Mutable<DatedRun>[], run: Omit<DatedRun, "count">): void {
+  const { firstId, at, note, priority, isDated } = run;
+  const last = runs.at(-1);
+  const goesOn = last !== undefined && last.firstId + last.count === firstId && last.at === at &&
+    last.note === note && last.priority === priority && last.isDated === isDated;
+  if (goesOn) last.count++;
+  else runs.push({ ...run, count: 1 });
+}

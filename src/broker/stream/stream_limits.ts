@@ -1,0 +1,119 @@
+/**
+ * How much a stream may hold, and what makes room in it.
+ *
+ * @module
+ */
+
+import { BrokerError, type MessageBatch, readEntrySize } from "../../../protocol.ts";
+import { type IdRange, olderOf } from "../collections/id_ranges.ts";
+import type { Stream } from "./stream.ts";
+
+/** Tells why a batch does not fit into a stream, if it does not. */
+export function findFull(
+  stream: Stream,
+  batch: MessageBatch,
+  now: number,
+): BrokerError | undefined {
+  const { maxMessages, maxBytes, overflow } = stream.options;
+  if ((maxMessages === null && maxBytes === null) || overflow !== "reject") return undefined;
+  stream.drain.look(now);
+  const { count } = batch;
+  if (maxMessages !== null && stream.depthCount + count > maxMessages) {
+    const sizes = { depth: stream.depthCount, size: count, limit: maxMessages };
+    return explainFull(stream, batch, { ...sizes, what: "messages", now });
+  }
+  const size = batch.end - batch.start;
+  if (maxBytes !== null && stream.depthBytes + size > maxBytes) {
+    const sizes = { depth: stream.depthBytes, size, limit: maxBytes };
+    return explainFull(stream, batch, { ...sizes, what: "bytes", now });
+  }
+  return undefined;
+}
+
+/** Finds what has to go so that a stream holds no more than it may after messages were added. */
+export function findExcess(stream: Stream, added: IdRange): IdRange | undefined {
+  const { maxMessages, maxBytes, overflow } = stream.options;
+  if (overflow !== "drop-oldest") return undefined;
+  const { count, bytes } = stream.backlog;
+  const excess = maxMessages === null ? 0 : count - maxMessages;
+  const excessBytes = maxBytes === null ? 0 : bytes - maxBytes;
+  if (excess <= 0 && excessBytes <= 0) return undefined;
+  const run = findOldest(stream);
+  // What came last stays, even if followers hold so much that there is no room for it.
+  const endId = Math.max(added.firstId, added.firstId + Math.min(excess, added.count - 1));
+  if (run === undefined || run.firstId >= endId) return undefined;
+  const most = Math.min(run.count, endId - run.firstId);
+  const enough = Math.max(excess, countFor(stream, run.firstId, most, excessBytes));
+  return { firstId: run.firstId, count: Math.min(most, enough) };
+}
+
+/** The oldest messages that nobody holds. */
+function findOldest({ ready, keys, delayed }: Stream): IdRange | undefined {
+  return olderOf<IdRange>(
+    olderOf(ready.findOldest(), keys?.findOldest()),
+    delayed.findOldest(),
+  );
+}
+
+/** How many messages have at least so many bytes together. */
+function countFor(stream: Stream, firstId: number, countMax: number, bytes: number): number {
+  if (bytes <= 0) return 0;
+  let low = 1;
+  let high = countMax;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (stream.backlog.measure(firstId, middle) >= bytes) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** What is known of a stream that is full. */
+interface Fullness {
+  readonly what: "messages" | "bytes";
+  readonly depth: number;
+  readonly size: number;
+  readonly limit: number;
+  readonly now: number;
+}
+
+function explainFull(stream: Stream, batch: MessageBatch, fullness: Fullness): BrokerError {
+  const { what, depth, size, limit, now } = fullness;
+  const room = countRoom(stream, batch);
+  const excess = depth + size - limit;
+  // Bytes leave with messages: as many of them as have so many bytes on average.
+  const messages = what === "messages" ? excess : Math.ceil(excess * stream.depthCount / depth);
+  const canFit = size <= limit;
+  const retryAfterMs = canFit ? stream.drain.estimate(Math.max(1, messages), now) : undefined;
+  return new BrokerError(
+    "STREAM_FULL",
+    `Cannot publish to "${stream.name}": it has ${depth} ${what}, ${size} more were sent, ` +
+      `limit is ${limit}`,
+    {
+      details: {
+        stream: stream.name,
+        what,
+        depth,
+        limit,
+        room,
+        ...retryAfterMs !== undefined && { retryAfterMs },
+      },
+    },
+  );
+}
+
+/** How many of a batch's first messages a stream has room for. */
+function countRoom(stream: Stream, { buffer, start, end, count }: MessageBatch): number {
+  const { maxMessages, maxBytes } = stream.options;
+  const most = Math.max(0, Math.min(count, (maxMessages ?? Infinity) - stream.depthCount));
+  if (maxBytes === null) return most;
+  let left = maxBytes - stream.depthBytes;
+  let room = 0;
+  for (let offset = start; offset < end && room < most; room++) {
+    const size = readEntrySize(buffer, offset);
+    left -= size;
+    if (left < 0) break;
+    offset += size;
+  }
+  return room;
+}

@@ -1,0 +1,222 @@
+/**
+ * Why nothing moves in a stream, in sentences for a person.
+ *
+ * @module
+ */
+
+import { BrokerError, deadNameOf, readProperties } from "../../../protocol.ts";
+import type { Follower } from "../following/follower.ts";
+import type { KeyWait } from "../share/keys.ts";
+import type { Router } from "../state/router.ts";
+import type { Stream } from "../stream/stream.ts";
+
+/** So many followers are named. */
+const NAMES_MAX = 3;
+
+/**
+ * Explains how a stream stands, and why nothing moves in it, if nothing does.
+ *
+ * @throws {BrokerError} `STREAM_NOT_FOUND` if there is none of that name, and nobody waits for one.
+ */
+export function explain(router: Router, name: string, now: number): string[] {
+  const waiting = router.findWaiting(name);
+  if (waiting.length > 0) return [explainWaiting(name, waiting)];
+  const stream = router.requireStream(name);
+  const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
+  const sentences = explainStream(stream, now);
+  if (dead === 0 || stream.isDead) return sentences;
+  return [
+    ...sentences,
+    `${say(dead, "message", "messages")} went to ${deadNameOf(name)}: ` +
+    `redrive sends ${dead === 1 ? "it" : "them"} back.`,
+  ];
+}
+
+/** Who waits for a stream that does not exist. */
+function explainWaiting(name: string, followers: readonly Follower[]): string {
+  const names = followers.slice(0, NAMES_MAX).map((follower) => `"${follower.name}"`).join(", ");
+  const more = followers.length - NAMES_MAX;
+  return `There is no stream "${name}": ` +
+    `${say(followers.length, "follower waits", "followers wait")} for it to be created, ` +
+    `${names}${more > 0 ? ` and ${more} more` : ""}.`;
+}
+
+function explainStream(stream: Stream, now: number): string[] {
+  const { readyCount, delayed } = stream;
+  const followers = [...stream.attachments].map(({ follower }) => follower);
+  const { pending } = stream.describe("");
+  if (stream.damage !== undefined) {
+    return [`Some of the stream cannot be read: ${stream.damage.message}.`];
+  }
+  if (readyCount + delayed.messageCount + pending === 0) return explainEmpty(stream);
+  const sentences: string[] = [];
+  if (stream.isPaused) {
+    const waits = say(readyCount, "message waits", "messages wait");
+    sentences.push(`The stream is paused: ${waits} until it is resumed.`);
+  }
+  if (followers.length === 0) {
+    const waits = readyCount === 0 ? "" : `: ${say(readyCount, "message waits", "messages wait")}`;
+    sentences.push(`There is no follower${waits}.`);
+  } else if (stream.ready.count > 0 && !stream.isPaused) {
+    sentences.push(...explainCredit(stream, followers));
+  }
+  sentences.push(...explainKeys(stream, followers));
+  if (delayed.messageCount > 0) sentences.push(explainDelay(stream));
+  if (pending > 0 && readyCount === 0) sentences.push(explainHolders(stream, followers, pending));
+  const full = explainFullness(stream);
+  if (full !== undefined) sentences.push(full);
+  if (sentences.length > 0) return sentences;
+  return [
+    `Messages move: ${say(readyCount, "is", "are")} about to be delivered at ${
+      formatTime(stream, now)
+    }.`,
+  ];
+}
+
+function explainEmpty({ nextId, isPaused, attachments }: Stream): string[] {
+  const before = nextId === 1
+    ? "no message has ever come"
+    : `all ${say(nextId - 1, "message", "messages")} up to now are gone`;
+  const sentences = [`The stream is empty: ${before}.`];
+  if (isPaused) sentences.push("The stream is paused: nothing would be delivered.");
+  if (attachments.size === 0) sentences.push("There is no follower either.");
+  return sentences;
+}
+
+/** Why messages that are ready are not delivered although there are followers. */
+function explainCredit(stream: Stream, followers: readonly Follower[]): string[] {
+  const { ready } = stream;
+  if (followers.some(({ room }) => room > 0)) return [];
+  const waits = say(ready.count, "message waits", "messages wait");
+  const isIdle = followers.every(({ pending }) => pending.count === 0);
+  const why = isIdle
+    ? "no follower asks for any"
+    : "no follower takes more: each holds as many as it may";
+  const sentences = [`${waits}, and ${why}.`];
+  for (const follower of followers.slice(0, NAMES_MAX)) {
+    const { name, pending, sink, creditMessages } = follower;
+    const [oldest] = pending.runs;
+    if (follower.isSuspended) {
+      sentences.push(
+        `Follower "${name}" has let a message run out, and gets nothing before something goes on there.`,
+      );
+    } else if (sink.isFull) {
+      sentences.push(`Follower "${name}" does not read what is sent to it.`);
+    } else if (oldest === undefined) {
+      sentences.push(`Follower "${name}" asks for nothing: its handler is not waiting.`);
+    } else {
+      sentences.push(
+        `Follower "${name}" holds ${
+          say(pending.count, "message", "messages")
+        } of ${creditMessages}` +
+          ` that it may hold, message ${oldest.firstId} of "${oldest.stream.name}" since ` +
+          `${formatTime(stream, oldest.deliveredAt)}.`,
+      );
+    }
+  }
+  const more = followers.length - NAMES_MAX;
+  if (more > 0) sentences.push(`So it is with ${say(more, "other follower", "other followers")}.`);
+  return sentences;
+}
+
+/** Which messages keep others of their key waiting. */
+function explainKeys(stream: Stream, followers: readonly Follower[]): string[] {
+  const waits = stream.keys?.waits ?? [];
+  const sentences = findLongest(waits).map(({ holder, count }) => {
+    const waiting = say(count, "message of it waits", "messages of it wait");
+    return `Key ${readKey(stream, holder)} is held by message ${holder} ` +
+      `${explainHolder(stream, followers, holder)}: ${waiting}.`;
+  });
+  const more = waits.length - NAMES_MAX;
+  if (more > 0) sentences.push(`So it is with ${say(more, "other key", "other keys")}.`);
+  return sentences;
+}
+
+/** The keys for which most messages wait, in one pass: there may be a hundred thousand. */
+function findLongest(waits: readonly KeyWait[]): KeyWait[] {
+  const longest: KeyWait[] = [];
+  for (const wait of waits) {
+    if (longest.length === NAMES_MAX && wait.count <= longest.at(-1)!.count) continue;
+    longest.push(wait);
+    longest.sort((one, other) => other.count - one.count);
+    longest.length = Math.min(longest.length, NAMES_MAX);
+  }
+  return longest;
+}
+
+/** What has become of a message that holds a key. */
+function explainHolder(stream: Stream, followers: readonly Follower[], id: number): string {
+  for (const { name, pending } of followers) {
+    const run = pending.runs.find((run) =>
+      run.stream === stream && id >= run.firstId && id < run.firstId + run.count
+    );
+    if (run !== undefined) {
+      return `of follower "${name}" since ${formatTime(stream, run.deliveredAt)}`;
+    }
+  }
+  const [delay] = stream.delayed.find(id, id + 1);
+  if (delay !== undefined) return `that has failed and is due at ${formatTime(stream, delay.at)}`;
+  const isReady = stream.ready.list(id, id + 1).length > 0;
+  return isReady ? "that is ready" : "on its way to another stream";
+}
+
+/** The key of a message, as text in quotation marks. */
+function readKey({ backlog }: Stream, id: number): string {
+  try {
+    const { buffer, start } = backlog.read(id, 1, 0);
+    return JSON.stringify(readProperties(buffer, start).key);
+  } catch (error) {
+    if (error instanceof BrokerError) return "that cannot be read";
+    throw error;
+  }
+}
+
+function explainDelay(stream: Stream): string {
+  const { messageCount, nextAt } = stream.delayed;
+  const first = messageCount === 1 ? "it is" : "the first of them is";
+  return `${say(messageCount, "message is", "messages are")} delayed; ${first} due at ` +
+    `${formatTime(stream, nextAt)}.`;
+}
+
+/** Who holds what is pending. */
+function explainHolders(
+  stream: Stream,
+  followers: readonly Follower[],
+  pending: number,
+): string {
+  const are = say(pending, "message is", "messages are");
+  const holders = followers.flatMap(({ name, pending }) => {
+    const runs = pending.runs.filter((run) => run.stream === stream);
+    const count = runs.reduce((sum, run) => sum + run.count, 0);
+    const since = formatTime(stream, runs[0]?.deliveredAt ?? 0);
+    return count === 0 ? [] : [{ count, who: `follower "${name}" since ${since}` }];
+  });
+  if (holders.length === 0) {
+    return `${are} on ${pending === 1 ? "its" : "their"} way to another stream.`;
+  }
+  if (holders.length === 1) return `${are} held by ${holders[0]!.who}.`;
+  const parts = holders.slice(0, NAMES_MAX).map(({ count, who }) => `${count} by ${who}`);
+  const more = holders.length - NAMES_MAX;
+  return `${are} held: ${parts.join(", ")}${more > 0 ? `, and others by ${more} more` : ""}.`;
+}
+
+function explainFullness(stream: Stream): string | undefined {
+  const { maxMessages, maxBytes, overflow } = stream.options;
+  const isFull = (maxMessages !== null && stream.depthCount >= maxMessages) ||
+    (maxBytes !== null && stream.depthBytes >= maxBytes);
+  if (!isFull) return undefined;
+  const what = overflow === "reject" ? "is refused" : "makes the oldest go";
+  return `The stream is full, with ${stream.depthCount} messages and ${stream.depthBytes} bytes: ` +
+    `what comes ${what}.`;
+}
+
+function say(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** A time as people and programs read it. */
+function formatTime({ calendar }: Stream, time: number): string {
+  const at = calendar.dateOf(time);
+  // A time to live may reach beyond what a calendar knows.
+  return new Date(Math.min(at, 8.64e15)).toISOString();
+}

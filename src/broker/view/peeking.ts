@@ -1,0 +1,98 @@
+/**
+ * Looking at messages where they lie, without taking any.
+ *
+ * @module
+ */
+
+import {
+  joinBytes,
+  type MessageInfo,
+  PEEK_BYTES_MAX,
+  PEEK_COUNT_MAX,
+  type PeekedMessages,
+} from "../../../protocol.ts";
+import type { Follower } from "../following/follower.ts";
+import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts";
+import type { Stream } from "../stream/stream.ts";
+
+/** What of a stream is looked at. */
+export interface PeekOptions {
+  /** The first id. */
+  readonly from: number;
+  /** How many messages at most. */
+  readonly limit: number;
+  /** All followers, some of which may hold messages of it. */
+  readonly followers: Iterable<Follower>;
+}
+
+/** Looks at messages by id; throws if they cannot be read. */
+export function peek(stream: Stream, { from, limit, followers }: PeekOptions): PeekedMessages {
+  const infos: MessageInfo[] = [];
+  const pieces: Uint8Array[] = [];
+  let left = Math.min(limit, PEEK_COUNT_MAX);
+  let bytesLeft = PEEK_BYTES_MAX;
+  const runs = findRunsFrom(stream, from, left);
+  const last = runs.at(-1);
+  const toId = last === undefined ? from : last.firstId + last.count;
+  const describe = makeDescriber(stream, followers, { from, toId });
+  for (const run of runs) {
+    const endId = run.firstId + run.count;
+    for (let id = run.firstId; id < endId && left > 0 && bytesLeft > 0;) {
+      const { buffer, start, end, count } = stream.backlog.read(
+        id,
+        Math.min(left, endId - id),
+        bytesLeft,
+      );
+      pieces.push(buffer.slice(start, end));
+      for (let index = 0; index < count; index++) infos.push(describe(id + index));
+      id += count;
+      left -= count;
+      bytesLeft -= end - start;
+    }
+  }
+  return { infos, entries: joinBytes(pieces) };
+}
+
+/** The first messages from an id on that are not gone. */
+function findRunsFrom({ backlog, nextId }: Stream, from: number, count: number): IdRange[] {
+  const runs: IdRange[] = [];
+  let left = count;
+  // Piece by piece: a long backlog need not be gone through for a few messages.
+  let width = Math.max(count, 1024);
+  for (let id = backlog.findFirst(from); id < nextId && left > 0; id += width, width *= 2) {
+    for (const { firstId, count } of backlog.findRuns({ fromId: id, toId: id + width })) {
+      if (left <= 0) break;
+      runs.push({ firstId, count: Math.min(count, left) });
+      left -= count;
+    }
+  }
+  return runs;
+}
+
+/** Makes a function that tells where each of some messages is in its life. */
+function makeDescriber(
+  stream: Stream,
+  followers: Iterable<Follower>,
+  { from, toId }: { readonly from: number; readonly toId: number },
+): (id: number) => MessageInfo {
+  const isShown = ({ firstId, count }: IdRange) => firstId < toId && firstId + count > from;
+  const pending = [...followers].flatMap(({ name, pending }) =>
+    pending.runs
+      .filter((run) => run.stream === stream && isShown(run))
+      .map(({ firstId, count, attempts }) => ({ firstId, count, attempts, name }))
+  ).sort(byFirstId);
+  const { calendar } = stream;
+  const delayed = stream.delayed.find(from, toId);
+  const returned = stream.listReturned(from, toId).sort(byFirstId);
+  return (id) => {
+    const holder = findRange(pending, id);
+    if (holder !== undefined) {
+      return { id, state: "pending", attempts: holder.attempts, follower: holder.name };
+    }
+    const hold = findRange(delayed, id);
+    if (hold !== undefined) {
+      return { id, state: "delayed", attempts: hold.note, dueAt: calendar.dateOf(hold.at) };
+    }
+    return { id, state: "ready", attempts: findRange(returned, id)?.attempts ?? 0 };
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * What followers hold, told entry by entry.
+ *
+ * @module
+ */
+
+import {
+  BrokerError,
+  type Page,
+  PAGE_ENTRIES_MAX,
+  PAGE_FOLLOWERS_MAX,
+  PEL_ENTRIES_MAX,
+  type PendingEntry,
+  type PendingEntryList,
+} from "../../../protocol.ts";
+import type { Follower } from "../following/follower.ts";
+
+/** Which followers to tell of. */
+export interface PelQuestion {
+  /** Only those of this name. */
+  readonly name?: string | undefined;
+  /** Only those with higher numbers. */
+  readonly after: number;
+  /** The time, in milliseconds. */
+  readonly now: number;
+}
+
+/** Tells what followers hold, each by itself, as far as a page has room; they are in order. */
+export function listPels(
+  followers: Iterable<Follower>,
+  { name, after, now }: PelQuestion,
+): Page<PendingEntryList> {
+  const items: PendingEntryList[] = [];
+  let entryCount = 0;
+  let last = after;
+  for (const follower of followers) {
+    if (follower.number <= after || (name !== undefined && follower.name !== name)) continue;
+    if (items.length >= PAGE_FOLLOWERS_MAX || entryCount >= PAGE_ENTRIES_MAX) {
+      return { items, next: last };
+    }
+    const { pending: { count } } = follower;
+    const entries: PendingEntry[] = [];
+    entryCount += addEntries(follower, entries, { countMax: PEL_ENTRIES_MAX, now });
+    items.push({ follower: follower.name, count, entries });
+    last = follower.number;
+  }
+  if (items.length > 0 || name === undefined || after > 0) return { items };
+  throw new BrokerError(
+    "FOLLOWER_NOT_FOUND",
+    `Cannot find follower "${name}": none of that name is connected`,
+  );
+}
+
+/** All pages of it. */
+export function* listAllPels(
+  followers: Iterable<Follower>,
+  question: Omit<PelQuestion, "after">,
+): Generator<PendingEntryList> {
+  for (let after: number | undefined = 0; after !== undefined;) {
+    const page: Page<PendingEntryList> = listPels(followers, { ...question, after });
+    yield* page.items;
+    after = page.next;
+  }
+}
+
+/** Writes what a follower holds down as single entries, `countMax` at most; returns how many. */
+function addEntries(
+  follower: Follower,
+  entries: PendingEntry[],
+  { countMax, now }: { readonly countMax: number; readonly now: number },
+): number {
+  let left = countMax;
+  for (const run of follower.pending.runs) {
+    const { stream, firstId, count, attempts, deliveredAt } = run;
+    const deadline = follower.deadlineOf(run);
+    const ageMs = Math.max(0, Math.round(now - deliveredAt));
+    const times = {
+      deliveredAt: Math.floor(stream.calendar.dateOf(deliveredAt)),
+      ageMs,
+      deadline: Math.ceil(stream.calendar.dateOf(deadline)),
+    };
+    for (let index = 0; index < count; index++) {
+      if (left-- === 0) return countMax;
+      const id = firstId + index;
+      entries.push({ stream: stream.name, id, attempts, ...times });
+    }
+  }
+  return countMax - left;
+}

@@ -1,0 +1,261 @@
+/**
+ * Creates, changes, lists and looks into streams.
+ *
+ * @module
+ */
+
+import {
+  BrokerError,
+  DEAD_SUFFIX,
+  deadNameOf,
+  DIFFERENCE_WAYS,
+  explainDifferences,
+  findDifferences,
+  findLabelMistake,
+  findStreamNameMistake,
+  findStreamOptionsMistake,
+  isDeadName,
+  joinLists,
+  type Operation,
+  type Page,
+  PEEK_COUNT_MAX,
+  type PeekedMessages,
+  type PendingEntry,
+  type PendingEntryList,
+  type RequestOptions,
+  type StreamCreation,
+  type StreamInfo,
+  type StreamOptionsInput,
+} from "../../../protocol.ts";
+import type { CallOptions } from "../member/call_options.ts";
+import type { CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
+import { checkOptionNames } from "../member/option_names.ts";
+import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
+import {
+  checkRedriveOptions,
+  Redrive,
+  type RedriveOptions,
+  type RedriveResult,
+} from "./redrive.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+
+/** How many messages are looked at unless somebody says otherwise. */
+const PEEK_COUNT_DEFAULT = 100;
+
+/** The cursor of a client. */
+export class ClientCursor implements Cursor {
+  readonly #uplink: Uplink;
+
+  constructor(uplink: Uplink) {
+    this.#uplink = uplink;
+  }
+
+  async createStream(
+    name: string,
+    stream?: StreamOptionsInput,
+    call: CreateStreamOptions = {},
+  ): Promise<StreamCreation> {
+    checkStreamName(name);
+    checkStreamOptions("create", name, stream ?? {});
+    checkOptionNames(call, ["ifDifferent", "signal"], `Cannot create stream "${name}"`);
+    const { ifDifferent } = call;
+    if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
+      throw new RangeError(
+        `Cannot create stream "${name}": ifDifferent is one of ${DIFFERENCE_WAYS.join(", ")}, ` +
+          `found ${JSON.stringify(ifDifferent)}`,
+      );
+    }
+    const given = { ...stream && { stream }, ...ifDifferent && { ifDifferent } };
+    const options = Object.keys(given).length === 0 ? undefined : given;
+    const creation = await this.#ask("createStream", name, call, options);
+    return creation as StreamCreation | null ?? await this.#compare(name, stream ?? {}, call);
+  }
+
+  async updateStream(name: string, stream: StreamOptionsInput, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    checkStreamOptions("update", name, stream);
+    await this.#ask("updateStream", name, call, { stream });
+  }
+
+  async pauseStream(name: string, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    await this.#ask("pauseStream", name, call);
+  }
+
+  async resumeStream(name: string, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    await this.#ask("resumeStream", name, call);
+  }
+
+  async purgeStream(name: string, call?: CallOptions): Promise<number> {
+    checkStreamName(name);
+    return await this.#ask("purgeStream", name, call) as number;
+  }
+
+  async deleteStream(name: string, call?: CallOptions): Promise<void> {
+    checkStreamName(name);
+    await this.#ask("deleteStream", name, call);
+  }
+
+  async getStreams(call?: CallOptions): Promise<StreamInfo[]> {
+    const streams = await this.#askPages<StreamInfo>("getStreams", "", call);
+    return streams.sort((one, other) => one.name < other.name ? -1 : 1);
+  }
+
+  async getStream(name: string, call?: CallOptions): Promise<StreamInfo> {
+    checkStreamName(name);
+    return await this.#ask("getStream", name, call) as StreamInfo;
+  }
+
+  async getPels(call?: CallOptions): Promise<PendingEntryList[]> {
+    return joinLists(await this.#askPages<PendingEntryList>("getPels", "", call));
+  }
+
+  async getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]> {
+    checkFollowerName(followerName);
+    const wrap = (entries: PendingEntry[]) => [
+      { follower: followerName, count: entries.length, entries },
+    ];
+    const lists = await this.#askPages<PendingEntryList>("getPel", followerName, call, wrap);
+    const [list] = joinLists(lists);
+    return [...list?.entries ?? []];
+  }
+
+  async releasePel(followerName: string, call?: CallOptions): Promise<number> {
+    checkFollowerName(followerName);
+    return await this.#ask("releasePel", followerName, call) as number;
+  }
+
+  async peek<Body>(
+    stream: string,
+    options?: PeekOptions,
+    call?: CallOptions,
+  ): Promise<PeekedMessage<Body>[]> {
+    checkOptionNames(options ?? {}, ["from", "limit"], "Cannot peek");
+    const { from = 1, limit = PEEK_COUNT_DEFAULT } = options ?? {};
+    checkStreamName(stream);
+    checkNumber("from", from, Number.MAX_SAFE_INTEGER);
+    checkNumber("limit", limit, PEEK_COUNT_MAX);
+    const answer = await this.#ask("peek", stream, call, { from, limit }) as PeekedMessages;
+    return readPeeked(stream, answer) as PeekedMessage<Body>[];
+  }
+
+  async getMessage<Body>(
+    stream: string,
+    id: number,
+    call?: CallOptions,
+  ): Promise<PeekedMessage<Body>> {
+    checkStreamName(stream);
+    checkNumber("id", id, Number.MAX_SAFE_INTEGER);
+    const answer = await this.#ask("getMessage", stream, call, { from: id }) as PeekedMessages;
+    const [message] = readPeeked(stream, answer);
+    if (message !== undefined) return message as PeekedMessage<Body>;
+    throw new BrokerError(
+      "MESSAGE_NOT_FOUND",
+      `Cannot get message ${id} of "${stream}": it is gone`,
+    );
+  }
+
+  async redrive(stream: string, options: RedriveOptions = {}): Promise<RedriveResult> {
+    checkStreamName(stream);
+    checkRedriveOptions(options);
+    const { signal } = options;
+    const call: CallOptions = signal === undefined ? {} : { signal };
+    const dead = isDeadName(stream) ? stream : deadNameOf(stream);
+    const endId = await this.#findEnd(dead, call);
+    const steps = {
+      peek: (from: number) => this.peek(dead, { from, limit: PEEK_COUNT_MAX }, call),
+      send: async (ids: readonly number[]) =>
+        await this.#ask("redrive", dead, call, { ids }) as RedriveResult,
+    };
+    return await new Redrive(steps, options).run(endId);
+  }
+
+  async explain(stream: string, call?: CallOptions): Promise<string[]> {
+    checkStreamName(stream);
+    return await this.#ask("explain", stream, call) as string[];
+  }
+
+  /** The id that the next dead letter will get; 1 if there never was one. */
+  async #findEnd(dead: string, call: CallOptions): Promise<number> {
+    try {
+      return (await this.getStream(dead, call)).nextId;
+    } catch (error) {
+      const isMissing = error instanceof BrokerError && error.code === "STREAM_NOT_FOUND";
+      if (!isMissing) throw error;
+    }
+    // A stream whose messages never failed has no dead-letter stream. It must be there itself, though.
+    await this.getStream(dead.slice(0, -DEAD_SUFFIX.length), call);
+    return 1;
+  }
+
+  /**
+   * Sees to the options of a stream: brokers of version 0.1.0 do not, and do not tell whether they
+   * have created it.
+   */
+  async #compare(
+    name: string,
+    stream: StreamOptionsInput,
+    { ifDifferent = "keep", ...call }: CreateStreamOptions,
+  ): Promise<StreamCreation> {
+    const { options } = await this.getStream(name, call);
+    const differs = findDifferences(options, stream);
+    if (differs.length > 0 && ifDifferent === "fail") {
+      throw new BrokerError("STREAM_DIFFERS", explainDifferences(name, options, stream));
+    }
+    if (differs.length > 0 && ifDifferent === "update") await this.updateStream(name, stream, call);
+    return { created: false, differs };
+  }
+
+  /**
+   * Asks for page after page, however many there are; others are served in between. Brokers of version
+   * 0.1.0 answer with a list, which `wrap` makes items of.
+   */
+  async #askPages<Item>(
+    operation: Operation,
+    name: string,
+    call: CallOptions | undefined,
+    wrap: (list: never[]) => Item[] = (list) => list,
+  ): Promise<Item[]> {
+    const all: Item[] = [];
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const answer = await this.#ask(operation, name, call, { after });
+      const page = Array.isArray(answer)
+        ? { items: wrap(answer as never[]) }
+        : answer as Page<Item>;
+      for (const item of page.items) all.push(item);
+      after = page.next;
+    }
+    return all;
+  }
+
+  #ask(
+    operation: Operation,
+    name: string,
+    call: CallOptions | undefined,
+    options?: RequestOptions,
+  ): Promise<unknown> {
+    const query = options === undefined ? { operation, name } : { operation, name, options };
+    return this.#uplink.request(query, call);
+  }
+}
+
+function checkStreamName(name: string): void {
+  const mistake = findStreamNameMistake(name);
+  if (mistake !== undefined) throw new RangeError(`Cannot use a stream name: ${mistake}`);
+}
+
+function checkStreamOptions(action: string, name: string, options: StreamOptionsInput): void {
+  const mistake = findStreamOptionsMistake(options);
+  if (mistake !== undefined) throw new RangeError(`Cannot ${action} stream "${name}": ${mistake}`);
+}
+
+function checkFollowerName(name: string): void {
+  const mistake = findLabelMistake(name);
+  if (mistake !== undefined) throw new RangeError(`Cannot look for a follower: ${mistake}`);
+}
+
+function checkNumber(name: string, value: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return;
+  throw new RangeError(`Cannot look at messages: ${name} is ${value}, allowed are 1 to ${max}`);
+}

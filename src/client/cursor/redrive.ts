@@ -1,0 +1,162 @@
+/**
+ * Sends dead letters back to where they came from: looks at them page by page, chooses, and lets the
+ * broker move those that were chosen.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { BrokerError, PEEK_COUNT_MAX } from "../../../protocol.ts";
+import type { CallOptions } from "../member/call_options.ts";
+import { checkOptionNames } from "../member/option_names.ts";
+import type { PeekedMessage } from "./peeked_message.ts";
+
+/** Options of {@linkcode Cursor.redrive}. */
+export interface RedriveOptions extends CallOptions {
+  /**
+   * How many messages to send back at most.
+   *
+   * @default {all that are there when the call is made}
+   */
+  readonly limit?: number;
+  /**
+   * Chooses: a message for which it does not give `true` stays where it is.
+   *
+   * @default {every message}
+   */
+  readonly filter?: (message: PeekedMessage) => boolean | Promise<boolean>;
+  /**
+   * How many messages to send back in a second at most, so that followers are not flooded.
+   *
+   * @default {no limit}
+   */
+  readonly ratePerSecond?: number;
+  /** Stops: the call rejects with the signal's reason, and what was sent back stays so. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a redrive has done. */
+export interface RedriveResult {
+  /** How many messages were sent back. */
+  readonly count: number;
+  /**
+   * How many that were chosen could not be: a follower holds them, they or their stream are gone, or
+   * there was no room for them behind others.
+   */
+  readonly skipped: number;
+}
+
+/** What a redrive needs of a cursor, for one dead-letter stream. */
+export interface RedriveSteps {
+  /** Looks at messages, from an id on. */
+  readonly peek: (from: number) => Promise<readonly PeekedMessage[]>;
+  /** Sends messages back. */
+  readonly send: (ids: readonly number[]) => Promise<RedriveResult>;
+}
+
+/** So many times a second messages are sent back when there is a rate. */
+const STEPS_PER_SECOND = 10;
+
+/**
+ * Checks options.
+ *
+ * @throws {TypeError | RangeError} If one is not allowed.
+ */
+export function checkRedriveOptions(options: RedriveOptions): void {
+  checkOptionNames(options, ["limit", "filter", "ratePerSecond", "signal"], "Cannot redrive");
+  const { limit, filter, ratePerSecond } = options;
+  if (filter !== undefined && typeof filter !== "function") {
+    throw new TypeError("Cannot redrive: filter is a function");
+  }
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1)) {
+    throw new RangeError(`Cannot redrive: limit is ${limit}, allowed are whole numbers from 1 on`);
+  }
+  if (ratePerSecond !== undefined && !(Number.isFinite(ratePerSecond) && ratePerSecond > 0)) {
+    throw new RangeError(
+      `Cannot redrive: ratePerSecond is ${ratePerSecond}, allowed are numbers above 0`,
+    );
+  }
+}
+
+/** One redrive. */
+export class Redrive {
+  readonly #steps: RedriveSteps;
+  readonly #options: RedriveOptions;
+  #count = 0;
+  #skipped = 0;
+  #isFirstStep = true;
+
+  constructor(steps: RedriveSteps, options: RedriveOptions) {
+    this.#steps = steps;
+    this.#options = options;
+  }
+
+  /** Sends back what is chosen of the messages below an id. */
+  async run(endId: number): Promise<RedriveResult> {
+    let from = 1;
+    while (from < endId && this.#left > 0) {
+      const page = await this.#steps.peek(from);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      const chosen = await this.#choose(page.filter(({ id }) => id < endId));
+      await this.#sendAll(chosen);
+      from = last.id + 1;
+    }
+    return { count: this.#count, skipped: this.#skipped };
+  }
+
+  /** How many may still be sent back. */
+  get #left(): number {
+    return (this.#options.limit ?? Infinity) - this.#count;
+  }
+
+  async #choose(page: readonly PeekedMessage[]): Promise<number[]> {
+    const { filter, signal } = this.#options;
+    const ids: number[] = [];
+    for (const message of page) {
+      if (filter !== undefined && await filter(message) !== true) continue;
+      signal?.throwIfAborted();
+      ids.push(message.id);
+    }
+    return ids;
+  }
+
+  async #sendAll(ids: readonly number[]): Promise<void> {
+    let at = 0;
+    while (at < ids.length && this.#left > 0) {
+      await this.#pause();
+      const step = ids.slice(at, at + Math.min(this.#stepCount, this.#left));
+      const { count, skipped } = await this.#send(step);
+      this.#count += count;
+      this.#skipped += skipped;
+      at += step.length;
+    }
+  }
+
+  /** Sends a step; if there is no room, what was sent back before it is told with that. */
+  async #send(step: readonly number[]): Promise<RedriveResult> {
+    try {
+      return await this.#steps.send(step);
+    } catch (cause) {
+      if (!(cause instanceof BrokerError) || cause.code !== "STREAM_FULL") throw cause;
+      const details = { ...cause.details, redriven: this.#count };
+      throw new BrokerError(cause.code, cause.message, { cause, details });
+    }
+  }
+
+  /** How many to send back in one go. */
+  get #stepCount(): number {
+    const { ratePerSecond = Infinity } = this.#options;
+    return Math.max(1, Math.min(Math.floor(ratePerSecond / STEPS_PER_SECOND), PEEK_COUNT_MAX));
+  }
+
+  /** Keeps to the rate. */
+  async #pause(): Promise<void> {
+    const { ratePerSecond, signal } = this.#options;
+    signal?.throwIfAborted();
+    const isFirst = this.#isFirstStep;
+    this.#isFirstStep = false;
+    if (ratePerSecond === undefined || isFirst) return;
+    await delay(this.#stepCount / ratePerSecond * 1000, signal && { signal });
+  }
+}

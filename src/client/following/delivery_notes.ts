@@ -1,0 +1,119 @@
+/**
+ * What a follower has to say of deliveries and has not written yet: collected as ranges, written
+ * together.
+ *
+ * @module
+ */
+
+import {
+  FrameType,
+  type FrameWriter,
+  type TagRange,
+  type VerdictType,
+  writeTags,
+  writeVerdict,
+} from "../../../protocol.ts";
+import { TagRanges } from "./tag_ranges.ts";
+
+/** What is said of a delivery that has failed. */
+export interface FailureNote {
+  /** Whether the message comes back or is rejected. */
+  readonly type: typeof FrameType.nack | typeof FrameType.reject;
+  /** After how many milliseconds it comes back; none if the stream's backoff decides. */
+  readonly ms: number | undefined;
+  /** Why. */
+  readonly reason: string;
+}
+
+/** A delivery, and whom to answer. */
+export interface NotedDelivery {
+  /** The follower's number. */
+  readonly follower: number;
+  /** The request to answer. */
+  readonly request: number;
+  /** The delivery's tag. */
+  readonly tag: number;
+}
+
+/** What is said of deliveries that have failed in the same way, one after the other. */
+interface FailedDeliveries extends FailureNote {
+  readonly tags: TagRanges;
+}
+
+/** What a follower has to say. */
+export class DeliveryNotes {
+  readonly #acks = new TagRanges();
+  readonly #begins = new TagRanges();
+  readonly #releases = new TagRanges();
+  #failures: FailedDeliveries[] = [];
+
+  /** It is done; tells whether there were no others to be told of, so that this has to be said. */
+  ack(tag: number): boolean {
+    return this.#acks.add(tag);
+  }
+
+  /** It is being worked on. */
+  begin(tag: number): void {
+    this.#begins.add(tag);
+  }
+
+  /** They are given back unseen. */
+  release({ firstTag, count }: TagRange): void {
+    this.#releases.add(firstTag, count);
+  }
+
+  /** It has failed. What fails in the same way one after the other goes into one frame. */
+  fail(tag: number, { type, ms, reason }: FailureNote): void {
+    let last = this.#failures.at(-1);
+    const isSame = last?.type === type && last.ms === ms && last.reason === reason;
+    if (last === undefined || !isSame) {
+      last = { type, ms, reason, tags: new TagRanges() };
+      this.#failures.push(last);
+    }
+    last.tags.add(tag);
+  }
+
+  /** Writes all of it. What has begun comes before what has ended. */
+  write(writer: FrameWriter, follower: number): void {
+    for (
+      const [type, tags] of [
+        [FrameType.begin, this.#begins],
+        [FrameType.release, this.#releases],
+        [FrameType.ack, this.#acks],
+      ] as const
+    ) {
+      if (tags.isEmpty) continue;
+      writeTags(writer, type, { follower, request: 0, ranges: tags.take() });
+    }
+    if (this.#failures.length === 0) return;
+    for (const { type, ms, reason, tags } of this.#failures) {
+      writeVerdict(writer, type, { follower, request: 0, ms, ranges: tags.take(), reason });
+    }
+    this.#failures = [];
+  }
+
+  /** Forgets all of it. */
+  clear(): void {
+    for (const tags of [this.#acks, this.#begins, this.#releases]) tags.clear();
+    this.#failures = [];
+  }
+}
+
+/** Writes that a delivery is done, or comes back as if it had not been; that is to be answered. */
+export function writeTag(
+  writer: FrameWriter,
+  type: typeof FrameType.ack | typeof FrameType.release,
+  { follower, request, tag }: NotedDelivery,
+): void {
+  writeTags(writer, type, { follower, request, ranges: [{ firstTag: tag, count: 1 }] });
+}
+
+/** Writes what is said of a delivery that has failed, or needs more time, and is to be answered. */
+export function writeNote(
+  writer: FrameWriter,
+  { follower, request, tag }: NotedDelivery,
+  { type, ms, reason }: { type: VerdictType; ms: number | undefined; reason: string },
+): void {
+  const ranges = [{ firstTag: tag, count: 1 }];
+  writeVerdict(writer, type, { follower, request, ms, ranges, reason });
+}

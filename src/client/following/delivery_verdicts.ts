@@ -1,0 +1,249 @@
+/**
+ * What handlers say of their messages: that they are done, have failed, come back or need more time.
+ *
+ * @module
+ */
+
+import { FrameType, type FrameWriter } from "../../../protocol.ts";
+import type { CallOptions } from "../member/call_options.ts";
+import {
+  type DeliveryAction,
+  explainAutomatic,
+  explainStale,
+  findSpanError,
+} from "./delivery_mistake.ts";
+import {
+  DeliveryNotes,
+  type FailureNote,
+  type NotedDelivery,
+  writeNote,
+  writeTag,
+} from "./delivery_notes.ts";
+import { describeReason } from "./failure_reason.ts";
+import { abortSignal, explainLoss, HeldMessages, signalOf } from "./held_messages.ts";
+import { findOptionMistake } from "../member/option_names.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+import {
+  type AckOptions,
+  DeliveredMessage,
+  type Message,
+  type MessageOwner,
+  type NackOptions,
+  type Verdict,
+} from "./message.ts";
+
+/** Writes what is said of one delivery. */
+type WriteNote = (writer: FrameWriter, delivery: NotedDelivery) => void;
+
+/** The follower that has taken the messages. */
+export interface VerdictOwner {
+  /** Its name. */
+  readonly name: string;
+  /** Its number in its connection. */
+  readonly number: number;
+  /** Whether it is closed: what is said after that is never heard. */
+  readonly isClosed: boolean;
+  /** Lets what was noted be written soon. */
+  schedule(): void;
+}
+
+const settled: Promise<void> = Promise.resolve();
+const ACK_NAMES = ["confirm", "signal"];
+const NACK_NAMES = ["delayMs", "reason", ...ACK_NAMES];
+const LEFT = "its loop was left before it was ended";
+const leftNote: FailureNote = { type: FrameType.nack, ms: 0, reason: LEFT };
+
+/** What is said of one follower's messages. */
+export class DeliveryVerdicts implements MessageOwner {
+  /** What was handed out and is not ended. */
+  readonly held: HeldMessages = new HeldMessages();
+  /** What is to be told to the broker. */
+  readonly notes: DeliveryNotes = new DeliveryNotes();
+  readonly #owner: VerdictOwner;
+  readonly #uplink: Uplink;
+
+  constructor(owner: VerdictOwner, uplink: Uplink) {
+    this.#owner = owner;
+    this.#uplink = uplink;
+  }
+
+  ackMessage(message: Message, options?: AckOptions): Promise<void> {
+    if (!this.#isOwn(message)) return this.#refuseForeign("acknowledge");
+    const mistake = options && findOptionMistake(options, ACK_NAMES, "Cannot acknowledge");
+    if (mistake !== undefined) return Promise.reject(mistake);
+    if (message.verdict !== undefined || options?.signal?.aborted) {
+      return refuseAgain("acknowledge", message, options);
+    }
+    // Of what it has taken back, the broker knows whether it counts yet.
+    const isHeld = this.#end(message, "acknowledged") || this.held.wasRevoked(message);
+    if (options?.confirm) return this.#confirm("acknowledge", message, { isHeld, options }, ack);
+    if (!isHeld) return this.#letGo("acknowledge", message);
+    if (this.notes.ack(message.tag)) this.#owner.schedule();
+    return settled;
+  }
+
+  releaseMessage(message: Message, options: AckOptions = {}): Promise<void> {
+    if (!this.#isOwn(message)) return this.#refuseForeign("release");
+    const slip = findOptionMistake(options, ACK_NAMES, "Cannot release");
+    if (slip !== undefined) return Promise.reject(slip);
+    if (message.verdict !== undefined || options.signal?.aborted) {
+      return refuseAgain("release", message, options);
+    }
+    const isHeld = this.#end(message, "given back");
+    if (options.confirm) return this.#confirm("release", message, { isHeld, options }, release);
+    if (!isHeld) return this.#letGo("release", message);
+    this.notes.release({ firstTag: message.tag, count: 1 });
+    this.#owner.schedule();
+    return settled;
+  }
+
+  nackMessage(message: Message, options: NackOptions = {}): Promise<void> {
+    const slip = findOptionMistake(options, NACK_NAMES, "Cannot nack");
+    if (slip !== undefined) return Promise.reject(slip);
+    const { delayMs } = options;
+    if (delayMs !== undefined) {
+      const mistake = findSpanError("nack", "delayMs", delayMs, 0);
+      if (mistake !== undefined) return Promise.reject(mistake);
+    }
+    const reason = describeReason(options.reason);
+    return this.#fail("nack", message, { type: FrameType.nack, ms: delayMs, reason }, options);
+  }
+
+  rejectMessage(
+    message: Message,
+    reason?: string | Error,
+    options: AckOptions = {},
+  ): Promise<void> {
+    const slip = findOptionMistake(options, ACK_NAMES, "Cannot reject");
+    if (slip !== undefined) return Promise.reject(slip);
+    const note = { type: FrameType.reject, ms: undefined, reason: describeReason(reason) };
+    return this.#fail("reject", message, note, options);
+  }
+
+  async extendMessage(message: Message, ms: number, options: CallOptions = {}): Promise<void> {
+    if (!this.#isOwn(message)) return this.#refuseForeign("extend");
+    const mistake = findSpanError("extend", "ms", ms, 1);
+    if (mistake !== undefined) throw mistake;
+    if (message.verdict !== undefined || options.signal?.aborted) {
+      return refuseAgain("extend", message, options);
+    }
+    if (!this.held.has(message)) throw this.#explainLost("extend", message);
+    const note = { type: FrameType.extend, ms, reason: "" };
+    await this.#ask(message, options, (writer, delivery) => writeNote(writer, delivery, note));
+  }
+
+  reply(...reply: Parameters<MessageOwner["reply"]>): Promise<void> {
+    return this.#uplink.outgoingReplies.send(...reply);
+  }
+
+  signalOf(message: DeliveredMessage): AbortSignal {
+    return signalOf(message);
+  }
+
+  /** Gives a message back that is held, and whose loop was left: nobody works on it any more. */
+  leave(message: DeliveredMessage): void {
+    this.#end(message, "given back");
+    this.notes.fail(message.tag, leftNote);
+    this.#owner.schedule();
+    abortSignal(message, explainLoss(message, LEFT));
+  }
+
+  #isOwn(message: Message): message is DeliveredMessage {
+    return message instanceof DeliveredMessage && message.owner === this;
+  }
+
+  #refuseForeign(action: DeliveryAction): Promise<never> {
+    const name = JSON.stringify(this.#owner.name);
+    return Promise.reject(
+      new TypeError(`Cannot ${action} a message that follower ${name} has not taken`),
+    );
+  }
+
+  /** Ends a message; tells whether that makes a difference to the broker. */
+  #end(message: DeliveredMessage, verdict: Verdict): boolean {
+    message.verdict = verdict;
+    return this.held.remove(message);
+  }
+
+  /** Says that a delivery has failed. */
+  #fail(
+    action: "nack" | "reject",
+    message: Message,
+    note: FailureNote,
+    options: AckOptions,
+  ): Promise<void> {
+    if (!this.#isOwn(message)) return this.#refuseForeign(action);
+    if (message.verdict !== undefined || options.signal?.aborted) {
+      return refuseAgain(action, message, options);
+    }
+    const isHeld = this.#end(message, action === "nack" ? "given back" : "rejected");
+    if (options.confirm) {
+      const write: WriteNote = (writer, delivery) => writeNote(writer, delivery, note);
+      return this.#confirm(action, message, { isHeld, options }, write);
+    }
+    if (!isHeld) return this.#letGo(action, message);
+    this.notes.fail(message.tag, note);
+    this.#owner.schedule();
+    return settled;
+  }
+
+  /**
+   * What is said plainly of a lost delivery is let go: the message comes again, that is all, and a
+   * loop should not end because its connection was lost for a moment. A follower that is closed has
+   * no loop that goes on, and nobody else would tell.
+   */
+  #letGo(action: DeliveryAction, message: DeliveredMessage): Promise<void> {
+    if (!this.#owner.isClosed) return settled;
+    message.verdict = undefined;
+    const error = this.#explainLost(action, message);
+    abortSignal(message, error);
+    return Promise.reject(error);
+  }
+
+  /** Ends a delivery, and waits for the broker's answer: without it nobody should go on. */
+  async #confirm(
+    action: DeliveryAction,
+    message: DeliveredMessage,
+    { isHeld, options }: { isHeld: boolean; options: CallOptions },
+    write: WriteNote,
+  ): Promise<void> {
+    try {
+      if (!isHeld) throw this.#explainLost(action, message);
+      await this.#ask(message, options, write);
+    } catch (error) {
+      // Whoever gives up waiting knows nothing of the message.
+      if (!options.signal?.aborted) abortSignal(message, error);
+      throw error;
+    }
+  }
+
+  async #ask(message: DeliveredMessage, options: CallOptions, write: WriteNote): Promise<void> {
+    const follower = this.#owner.number;
+    await this.#uplink.sendRequest((writer, request) => {
+      write(writer, { follower, request, tag: message.tag });
+    }, options);
+  }
+
+  #explainLost(action: DeliveryAction, message: DeliveredMessage): Error {
+    return explainStale(action, message, this.held.lossOf(message) ?? "it was lost");
+  }
+}
+
+const ack: WriteNote = (writer, delivery) => writeTag(writer, FrameType.ack, delivery);
+const release: WriteNote = (writer, delivery) => writeTag(writer, FrameType.release, delivery);
+
+/** Why nothing can be done to a message: that was done before, or the caller has given up. */
+function refuseAgain(
+  action: DeliveryAction,
+  message: DeliveredMessage,
+  options: AckOptions | undefined,
+): Promise<void> {
+  const { verdict } = message;
+  if (verdict === undefined) return Promise.reject(options?.signal?.reason);
+  if (verdict !== "acknowledged by autoAck") {
+    return Promise.reject(explainStale(action, message, `it was ${verdict} before`));
+  }
+  // There is nothing left to do, unless somebody waits for what cannot be promised any more.
+  if (action === "acknowledge" && !options?.confirm) return settled;
+  return Promise.reject(explainAutomatic(action, message));
+}

@@ -1,0 +1,195 @@
+/**
+ * Messages that a follower has fetched and not handed out yet, in the frames that they came in.
+ *
+ * @module
+ */
+
+import { type MessageBatch, readEntrySize, type TagRange } from "../../../protocol.ts";
+import { type DeliveredBatch, DeliveredMessage } from "./message.ts";
+
+/** Where the messages of a frame begin. */
+export interface FirstMessage {
+  /** The first tag. */
+  readonly firstTag: number;
+  /** The first message's id. */
+  readonly firstId: number;
+  /** How many messages there are. */
+  readonly count: number;
+}
+
+/** Messages of one frame that have not been handed out yet. */
+class FetchedBatch {
+  readonly #batch: DeliveredBatch;
+  #offset: number;
+  #nextTag: number;
+  #nextId: number;
+  #left: number;
+  /** Tags among those that are left that were taken back; none in most cases. */
+  #gone: Set<number> | undefined;
+
+  constructor(batch: DeliveredBatch, { firstTag, firstId, count }: FirstMessage, offset: number) {
+    this.#batch = batch;
+    this.#offset = offset;
+    this.#nextTag = firstTag;
+    this.#nextId = firstId;
+    this.#left = count;
+  }
+
+  get isEmpty(): boolean {
+    return this.#left === 0;
+  }
+
+  /** Takes the next message out; its tag is passed over if it was taken back. */
+  take(): DeliveredMessage {
+    const numbers = { id: this.#nextId, tag: this.#nextTag };
+    const message = new DeliveredMessage(this.#batch, this.#offset, numbers);
+    this.#skip();
+    if (this.#gone !== undefined) this.#skipGone();
+    return message;
+  }
+
+  /** Takes tags out, and leaves those that are not here; returns how many were. */
+  drop({ firstTag, count }: TagRange): number {
+    const from = Math.max(firstTag, this.#nextTag);
+    const to = Math.min(firstTag + count, this.#nextTag + this.#left);
+    let droppedCount = 0;
+    for (let tag = from; tag < to; tag++) {
+      this.#gone ??= new Set();
+      if (this.#gone.has(tag)) continue;
+      this.#gone.add(tag);
+      droppedCount++;
+    }
+    this.#skipGone();
+    return droppedCount;
+  }
+
+  /** Whether a tag is among those that are left, or was until it was taken back. */
+  has(tag: number): boolean {
+    return tag >= this.#nextTag && tag < this.#nextTag + this.#left;
+  }
+
+  /** Names the tags that are left, as ranges. */
+  *ranges(): Generator<TagRange> {
+    const end = this.#nextTag + this.#left;
+    if (this.#gone === undefined) {
+      if (this.#left > 0) yield { firstTag: this.#nextTag, count: this.#left };
+      return;
+    }
+    for (let tag = this.#nextTag; tag < end; tag++) {
+      if (!this.#gone.has(tag)) yield { firstTag: tag, count: 1 };
+    }
+  }
+
+  #skip(): void {
+    this.#offset += readEntrySize(this.#batch.bytes, this.#offset);
+    this.#nextTag++;
+    this.#nextId++;
+    this.#left--;
+  }
+
+  #skipGone(): void {
+    while (this.#left > 0 && this.#gone?.has(this.#nextTag)) this.#skip();
+  }
+}
+
+/**
+ * Batches up to this size are copied behind each other into buffers of this size: where messages come
+ * one by one, a buffer for each would cost more than all the rest.
+ */
+const SHARED_PART_MAX = 2048;
+const SHARED_BYTES = 16 * 1024;
+
+/** So many batches may be done before the list is cut: cutting it costs as much as it is long. */
+const HEAD_MAX = 256;
+
+const NOTHING = new Uint8Array(0);
+
+/** What a follower has fetched and not handed out. */
+export class FetchedMessages {
+  #batches: FetchedBatch[] = [];
+  /** The first of the batches that are left. */
+  #head = 0;
+  #count = 0;
+  /** What small batches are copied into, and how much of it is used. */
+  #shared = NOTHING;
+  #sharedBytes = 0;
+
+  /** How many messages there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds the messages of a frame; they are copied, since what they lie in is read into again. */
+  add(
+    batch: Omit<DeliveredBatch, "bytes">,
+    first: FirstMessage,
+    { buffer, start, end }: MessageBatch,
+  ): void {
+    this.#count += first.count;
+    const size = end - start;
+    if (size > SHARED_PART_MAX) {
+      const copy = { ...batch, bytes: buffer.slice(start, end) };
+      this.#batches.push(new FetchedBatch(copy, first, 0));
+      return;
+    }
+    if (this.#sharedBytes + size > this.#shared.length) {
+      this.#shared = new Uint8Array(SHARED_BYTES);
+      this.#sharedBytes = 0;
+    }
+    const offset = this.#sharedBytes;
+    this.#shared.set(buffer.subarray(start, end), offset);
+    this.#sharedBytes += size;
+    this.#batches.push(new FetchedBatch({ ...batch, bytes: this.#shared }, first, offset));
+  }
+
+  /** Takes the next message; there must be one. */
+  take(): DeliveredMessage {
+    const batch = this.#batches[this.#head]!;
+    const message = batch.take();
+    if (batch.isEmpty) this.#head++;
+    this.#count--;
+    if (this.#head >= HEAD_MAX || this.#count === 0) this.#compact();
+    return message;
+  }
+
+  /**
+   * Takes those out that the broker has taken back.
+   *
+   * @param range Tags of any messages.
+   * @returns Those of them that are not here: they have been handed out.
+   */
+  drop(range: TagRange): number[] {
+    this.#compact();
+    const others: number[] = [];
+    for (let tag = range.firstTag; tag < range.firstTag + range.count; tag++) {
+      if (!this.#batches.some((batch) => batch.has(tag))) others.push(tag);
+    }
+    for (const batch of this.#batches) this.#count -= batch.drop(range);
+    this.#batches = this.#batches.filter((batch) => !batch.isEmpty);
+    return others;
+  }
+
+  /** Takes everything out; returns the tags. */
+  takeAll(): TagRange[] {
+    this.#compact();
+    const ranges = this.#batches.flatMap((batch) => [...batch.ranges()]);
+    this.clear();
+    return ranges;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#batches = [];
+    this.#head = 0;
+    this.#count = 0;
+    this.#shared = NOTHING;
+    this.#sharedBytes = 0;
+  }
+
+  /** Lets go of the batches that are done. */
+  #compact(): void {
+    if (this.#head === 0) return;
+    this.#batches.splice(0, this.#head);
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Messages that a follower has handed out and that are not ended: which they are, the signals that
+ * tell when they are the follower's no more, and why they are not.
+ *
+ * A loop that takes one message after the other holds one at a time: that one needs no map. What is
+ * held is bounded by what the broker gives a follower.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../protocol.ts";
+import type { DeliveredMessage } from "./message.ts";
+
+/** Whose signal is whose. Not in the message itself: hardly any is asked for its signal. */
+const controllers = new WeakMap<DeliveredMessage, AbortController>();
+
+/** Why messages are not their follower's any more, of those that were taken away from it. */
+const losses = new WeakMap<DeliveredMessage, string>();
+
+/** What one follower holds. */
+export class HeldMessages {
+  /** The one that was handed out last, unless it is ended. */
+  #newest: DeliveredMessage | undefined;
+  /** Those that were handed out before it, by their tags. */
+  readonly #others = new Map<number, DeliveredMessage>();
+  /** Those that the broker has taken back over this connection. */
+  #revoked = new WeakSet<DeliveredMessage>();
+  #emptied: PromiseWithResolvers<void> | undefined;
+
+  /** How many there are. */
+  get count(): number {
+    return this.#others.size + (this.#newest === undefined ? 0 : 1);
+  }
+
+  /** The tag of the one that was handed out last, unless it is ended; 0 if there is none. */
+  get newestTag(): number {
+    return this.#newest?.tag ?? 0;
+  }
+
+  /** The tag of the one among the others that was handed out first; 0 if there are none. */
+  get oldestTag(): number {
+    return this.#others.keys().next().value ?? 0;
+  }
+
+  /** Adds a message that is handed out now; tells how many others there are. */
+  add(message: DeliveredMessage): number {
+    if (this.#newest !== undefined) this.#others.set(this.#newest.tag, this.#newest);
+    this.#newest = message;
+    return this.#others.size;
+  }
+
+  /** Whether a message is held. */
+  has(message: DeliveredMessage): boolean {
+    return message === this.#newest || this.#others.get(message.tag) === message;
+  }
+
+  /** Takes a message out that is ended here; tells whether it was still held. */
+  remove(message: DeliveredMessage): boolean {
+    if (message === this.#newest) this.#newest = undefined;
+    else if (this.#others.get(message.tag) === message) this.#others.delete(message.tag);
+    else return false;
+    if (this.#emptied !== undefined) this.#tellEmpty();
+    return true;
+  }
+
+  /** The message with a tag, if it is held. */
+  find(tag: number): DeliveredMessage | undefined {
+    return this.#newest?.tag === tag ? this.#newest : this.#others.get(tag);
+  }
+
+  /** Takes those out that the broker has taken back; tags of others do not matter. */
+  revoke(tags: readonly number[], why: string): void {
+    const lost: DeliveredMessage[] = [];
+    for (const tag of tags) {
+      const message = this.find(tag);
+      if (message === undefined) continue;
+      lost.push(message);
+      this.#revoked.add(message);
+    }
+    this.#lose(lost, why);
+  }
+
+  /** Whether the broker has taken a message back, and may be told yet that it is done. */
+  wasRevoked(message: DeliveredMessage): boolean {
+    return this.#revoked.has(message);
+  }
+
+  /** Takes all of them out: they are lost. */
+  loseAll(why: string): void {
+    // Their tags mean nothing any more.
+    this.#revoked = new WeakSet();
+    const lost = [...this.#others.values()];
+    if (this.#newest !== undefined) lost.push(this.#newest);
+    this.#lose(lost, why);
+  }
+
+  /** Why a message that was not ended here is not the follower's any more, if it is not. */
+  lossOf(message: DeliveredMessage): string | undefined {
+    return losses.get(message);
+  }
+
+  /** Resolves when nothing is held. */
+  emptied(): Promise<void> {
+    this.#emptied ??= Promise.withResolvers();
+    const { promise } = this.#emptied;
+    this.#tellEmpty();
+    return promise;
+  }
+
+  #lose(lost: readonly DeliveredMessage[], why: string): void {
+    for (const message of lost) {
+      losses.set(message, why);
+      this.remove(message);
+    }
+    // When everything is in order again: whoever listens may call the follower.
+    for (const message of lost) {
+      controllers.get(message)?.abort(explainLoss(message, why));
+    }
+  }
+
+  #tellEmpty(): void {
+    if (this.#emptied === undefined || this.count > 0) return;
+    this.#emptied.resolve();
+    this.#emptied = undefined;
+  }
+}
+
+/** The signal of a message; what is done to it here, and goes well, does not abort it. */
+export function signalOf(message: DeliveredMessage): AbortSignal {
+  const known = controllers.get(message);
+  if (known !== undefined) return known.signal;
+  const controller = new AbortController();
+  controllers.set(message, controller);
+  const why = losses.get(message);
+  if (why !== undefined) controller.abort(explainLoss(message, why));
+  return controller.signal;
+}
+
+/** Aborts a message's signal: what was done to it here has not become true, or ends its work. */
+export function abortSignal(message: DeliveredMessage, reason: unknown): void {
+  const controller = controllers.get(message) ?? new AbortController();
+  controllers.set(message, controller);
+  controller.abort(reason);
+}
+
+/** The error for a handler that works on what is not its follower's any more. */
+export function explainLoss(
+  { id, stream }: { readonly id: number; readonly stream: string },
+  why: string,
+): BrokerError {
+  return new BrokerError(
+    "STALE_DELIVERY",
+    `Cannot go on with message ${id} of "${stream}": ${why}`,
+  );
+}

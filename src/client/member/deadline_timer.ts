@@ -1,0 +1,37 @@
+/**
+ * A deadline for something that comes over a socket. When this process has stood still (it computed, or
+ * was suspended), timers are due before sockets are read: what came in time would be taken for late. So
+ * sockets are read before anything is judged.
+ *
+ * @module
+ */
+
+import { clearImmediate, setImmediate } from "node:timers";
+import type { Clock, ClockTimer } from "../../transport/clock.ts";
+
+/** Judges when a deadline has come, and what came in time has been read. */
+export class DeadlineTimer implements ClockTimer {
+  readonly #timer: ClockTimer;
+  #pause: ReturnType<typeof setTimeout> | undefined;
+  #turn: ReturnType<typeof setImmediate> | undefined;
+
+  /**
+   * @param clock The time that it goes by.
+   * @param at The deadline.
+   * @param judge What to do then.
+   */
+  constructor(clock: Clock, at: number, judge: () => void) {
+    this.#timer = clock.setTimer(at, () => {
+      // The runtime looks at sockets only when it has nothing to do: another turn is not enough.
+      this.#pause = setTimeout(() => {
+        this.#turn = setImmediate(judge);
+      });
+    });
+  }
+
+  cancel(): void {
+    this.#timer.cancel();
+    clearTimeout(this.#pause);
+    clearImmediate(this.#turn);
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * Bodies as bytes, and back.
+ *
+ * @module
+ */
+
+import { BodyKind } from "../../../protocol.ts";
+import { findBodyFault, isAltered, nameKind } from "./body_fault.ts";
+
+/**
+ * What can be sent: a string, bytes, or any value that JSON can express. A follower gets it back as
+ * what it was.
+ */
+export type MessageBody = string | number | boolean | null | Uint8Array | JsonObject;
+
+/** An object or an array; not a function, a `Map`, a `Promise` and other things that JSON loses. */
+export type JsonObject =
+  | { readonly [name: string]: unknown }
+  | object & { readonly [Symbol.hasInstance]?: never; readonly [Symbol.toStringTag]?: never };
+
+/**
+ * A type as far as it can be sent: what JSON would lose or change is `never` in it, such as methods,
+ * and with them whatever has some and no `toJSON`, a `bigint`, bytes inside of an object. What a type
+ * does not tell, such as `NaN`, is found when it is sent.
+ */
+export type Sendable<Body> = Body extends Uint8Array ? Body : SendableJson<Body>;
+
+/** The same inside of an object. */
+export type SendableJson<Value> = unknown extends Value ? Value
+  : Value extends string | number | boolean | null | { toJSON(key?: string): unknown } ? Value
+  : Value extends ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
+    ? never
+  : Value extends ArrayBufferView | bigint | symbol | undefined ? never
+  : Value extends readonly unknown[] ? SendableList<Value>
+  : Value extends object ? {
+      readonly [Key in keyof Value]:
+        | SendableJson<Exclude<Value[Key], undefined>>
+        | Extract<Value[Key], undefined>;
+    }
+  : never;
+
+/** The same of a list. (Only this way of writing it lets a type have lists of itself inside.) */
+export type SendableList<List extends readonly unknown[]> = number extends List["length"]
+  ? readonly SendableJson<List[number]>[]
+  : { readonly [Index in keyof List]: SendableJson<Exclude<List[Index], undefined>> };
+
+/** What a publisher of a type takes: just that type, or whatever can be sent if it has none. */
+export type Accepted<Body, Sent> = MessageBody extends Body ? Sent & Sendable<Sent>
+  : Body & Sendable<Body>;
+
+/** Several bodies: anything to iterate over, but no text and no bytes, which are one body. */
+export type BodyList = object & { readonly BYTES_PER_ELEMENT?: never };
+
+/** A body, ready to be written. */
+export interface EncodedBody {
+  /** What it was. */
+  readonly kind: BodyKind;
+  /** Its bytes, or the text that becomes them. */
+  readonly content: Uint8Array | string;
+}
+
+const encoder = new TextEncoder();
+
+/** A UTF-16 unit becomes three bytes of UTF-8 at most. */
+const BYTES_PER_UNIT_MAX = 3;
+
+/** Text up to this length may take three times the room for a moment. */
+const TEXT_LENGTH_SHORT = 16 * 1024;
+
+/**
+ * Finds out how a body is to be sent.
+ *
+ * @param body The body.
+ * @param bytesMax How many bytes it may have.
+ * @param action What cannot be done if it is not allowed, such as `Cannot publish`.
+ * @throws {TypeError} If JSON cannot express it.
+ * @throws {RangeError} If it has more bytes.
+ */
+export function encodeBody(body: unknown, bytesMax: number, action: string): EncodedBody {
+  const { kind, content } = chooseKind(body, action);
+  const isShort = content.length <= Math.min(TEXT_LENGTH_SHORT, bytesMax / BYTES_PER_UNIT_MAX);
+  if (isShort) return { kind, content };
+  const bytes = typeof content === "string" ? encoder.encode(content) : content;
+  if (bytes.length <= bytesMax) return { kind, content: bytes };
+  throw new RangeError(`${action}: body is ${bytes.length} bytes, limit is ${bytesMax}`);
+}
+
+/** Finds out how bodies are to be sent; throws like {@linkcode encodeBody} if one of them is bad. */
+export function encodeBodies(
+  bodies: Iterable<unknown>,
+  bytesMax: number,
+  action: string,
+): EncodedBody[] {
+  const encoded: EncodedBody[] = [];
+  for (const body of bodies) encoded.push(encodeBody(body, bytesMax, action));
+  return encoded;
+}
+
+/**
+ * Makes a list of the bodies of a call.
+ *
+ * @throws {TypeError} If they are no list, or one that is a single body most probably.
+ */
+export function listBodies<Body>(bodies: Iterable<Body>, action: string): readonly Body[] {
+  if (Array.isArray(bodies)) return bodies;
+  const isList = typeof bodies === "object" && bodies !== null && Symbol.iterator in bodies &&
+    !ArrayBuffer.isView(bodies);
+  if (isList) return [...bodies];
+  throw new TypeError(
+    `${action}: sendMessages() takes several bodies, such as an array, found ${nameKind(bodies)}`,
+  );
+}
+
+/** Makes a body the publisher's own: what the caller does to its bytes afterwards does not count. */
+export function copyBody(encoded: EncodedBody): EncodedBody {
+  const { kind, content } = encoded;
+  if (kind !== BodyKind.bytes || typeof content === "string") return encoded;
+  return { kind, content: new Uint8Array(content) };
+}
+
+function chooseKind(body: unknown, action: string): EncodedBody {
+  if (typeof body === "string") {
+    // What UTF-8 cannot express, half a surrogate pair, is escaped in JSON: it comes back as it was.
+    if (!body.isWellFormed()) return { kind: BodyKind.json, content: JSON.stringify(body) };
+    return { kind: BodyKind.text, content: body };
+  }
+  if (body instanceof Uint8Array) return { kind: BodyKind.bytes, content: body };
+  return { kind: BodyKind.json, content: encodeJson(body, action) };
+}
+
+function encodeJson(body: unknown, action: string): string {
+  let json: string | undefined;
+  let cause: unknown;
+  let isWrong = true;
+  try {
+    json = JSON.stringify(body);
+    isWrong = json === undefined || isAltered(body);
+  } catch (error) {
+    cause = error;
+  }
+  if (!isWrong) return json!;
+  const fault = lookInto(body);
+  if (fault !== undefined) {
+    throw new TypeError(`${action}: ${fault}, which JSON cannot express`, { cause });
+  }
+  if (cause === undefined && json !== undefined) return json;
+  const why = cause instanceof Error ? cause.message : `its toJSON() gives ${json}`;
+  throw new TypeError(`${action}: the body cannot become JSON: ${why}`, { cause });
+}
+
+/** What JSON cannot express of a body; what is nested too deep, or throws, cannot be looked into. */
+function lookInto(body: unknown): string | undefined {
+  try {
+    return findBodyFault(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A byte order mark is a character like any other: a body arrives as what was sent. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Makes of bytes what they were. */
+export function decodeBody(kind: number, bytes: Uint8Array): unknown {
+  if (kind === BodyKind.bytes) return bytes;
+  const text = decoder.decode(bytes);
+  return kind === BodyKind.json ? JSON.parse(text) : text;
+}

@@ -1,0 +1,148 @@
+/**
+ * What becomes of batches that were refused because a stream is full: which of them are sent again,
+ * when, and which calls fail.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../protocol.ts";
+import type { OutgoingBatch } from "./outgoing_batch.ts";
+
+/** A batch that was refused. */
+export interface RefusedBatch {
+  /** The batch. */
+  readonly batch: OutgoingBatch;
+  /** What the broker said. */
+  readonly error: BrokerError;
+}
+
+/**
+ * The limits of how long to wait for room, in milliseconds: what the broker says is a guess from what
+ * has left the stream lately, and the stream may be emptied at any time.
+ */
+const WAIT_MS_MIN = 10;
+const WAIT_MS_MAX = 1000;
+
+/** When to try again if the broker was not asked, in milliseconds. */
+const RETRY_MS = 100;
+
+/** What to do about it. */
+export interface FullDecision {
+  /** What is sent again, in this order, before everything behind it. */
+  readonly again: OutgoingBatch[];
+  /** What fails. */
+  readonly lost: RefusedBatch[];
+  /** How long to wait before anything but `head` is sent, in milliseconds; not at all if undefined. */
+  readonly waitMs: number | undefined;
+  /** What there is room for now. */
+  readonly head: OutgoingBatch | undefined;
+}
+
+/**
+ * Decides what becomes of refused batches.
+ *
+ * @param refused The batches, in order; only the first one was refused for what it is, the others
+ * may have been refused because they are behind it.
+ * @param whenFull Whether calls fail, or wait.
+ */
+export function decideWhenFull(
+  refused: readonly [RefusedBatch, ...RefusedBatch[]],
+  whenFull: "error" | "wait",
+): FullDecision {
+  return whenFull === "error" ? fail(refused) : wait(refused);
+}
+
+/** What there is room for is sent again, all others fail. */
+function fail([first, ...others]: readonly [RefusedBatch, ...RefusedBatch[]]): FullDecision {
+  const { batch, error } = first;
+  const count = findPart(first);
+  if (count === 0) {
+    return { again: [], lost: [first, ...others], waitMs: undefined, head: undefined };
+  }
+  const rest = { batch: batch.cut(count), error };
+  const lost = [rest, ...others].map((refused) => foresee(refused, batch, error));
+  return { again: [batch], lost, waitMs: undefined, head: undefined };
+}
+
+/** What the broker would say of a refused batch if it were asked once more, behind the head. */
+function foresee(
+  { batch, error }: RefusedBatch,
+  head: OutgoingBatch,
+  { code, details }: BrokerError,
+): RefusedBatch {
+  const { retryAfterMs: _, ...figures } = details;
+  const { stream, what, depth: before, limit } = figures;
+  if (what === undefined || before === undefined || limit === undefined) return { batch, error };
+  const depth = before + measure(head, what);
+  const canFit = batch.findSmallest(what) <= limit;
+  const retryAfterMs = error.details.retryAfterMs ?? (canFit ? RETRY_MS : undefined);
+  const message = `Cannot publish to "${stream}": it has ${depth} ${what}, ` +
+    `${measure(batch, what)} more were sent, limit is ${limit}`;
+  return {
+    batch,
+    error: new BrokerError(code, message, {
+      details: { ...figures, depth, room: 0, ...retryAfterMs !== undefined && { retryAfterMs } },
+    }),
+  };
+}
+
+function measure({ count, bytes }: OutgoingBatch, what: "messages" | "bytes"): number {
+  return what === "messages" ? count : bytes;
+}
+
+/** Everything is sent again, as soon as there is room; only what can never fit fails. */
+function wait([first, ...others]: readonly [RefusedBatch, ...RefusedBatch[]]): FullDecision {
+  const { batch, error } = first;
+  const { retryAfterMs } = error.details;
+  const behind = others.map((refused) => refused.batch);
+  const count = findPart(first);
+  if (retryAfterMs === undefined) return cutSmaller(first, behind, count);
+  const waitMs = Math.max(WAIT_MS_MIN, Math.min(retryAfterMs, WAIT_MS_MAX));
+  if (count === 0) return { again: [batch, ...behind], lost: [], waitMs, head: undefined };
+  const again = [batch, batch.cut(count), ...behind];
+  return { again, lost: [], waitMs, head: batch };
+}
+
+/** The batch is larger than the stream may be: each call for itself may be small enough. */
+function cutSmaller(first: RefusedBatch, behind: OutgoingBatch[], part: number): FullDecision {
+  const { batch } = first;
+  const count = part > 0 ? part : batch.findMiddle();
+  if (count === 0) return { again: behind, lost: [first], waitMs: undefined, head: undefined };
+  const again = [batch, batch.cut(count), ...behind];
+  return { again, lost: [], waitMs: undefined, head: undefined };
+}
+
+/** How many of the batch's first messages there is room for, without cutting a call; 0 if it is none. */
+function findPart({ batch, error }: RefusedBatch): number {
+  const count = batch.findCut(error.details.room ?? 0);
+  // All of it was refused: whatever is said of the room, sending it at once would change nothing.
+  return count < batch.count ? count : 0;
+}
+
+/** The wait for room: nothing is sent meanwhile but what there is room for already. */
+export class RoomWait {
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #head: OutgoingBatch | undefined;
+
+  /** Waits as long as was decided, if at all, and does something after that. */
+  begin({ waitMs, head }: FullDecision, done: () => void): void {
+    if (waitMs === undefined) return;
+    this.#head = head;
+    this.#timer = setTimeout(() => {
+      this.end();
+      done();
+    }, waitMs);
+  }
+
+  /** Ends the wait, if there is one. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#head = undefined;
+  }
+
+  /** Whether a batch has to wait. */
+  holdsBack(batch: OutgoingBatch): boolean {
+    return this.#timer !== undefined && batch !== this.#head;
+  }
+}

@@ -1,0 +1,377 @@
+/**
+ * Batches without an outcome, in order, and which of them are on their way over the link of the moment.
+ *
+ * A batch gets a number on the wire when it is sent for the first time. From then on it may be stored,
+ * whatever the client has heard, and keeps its number and its messages until it is known not to be.
+ *
+ * @module
+ */
+
+import {
+  BrokerError,
+  ENTRY_HEAD_BYTES,
+  HEADER_BYTES_MAX,
+  type MessageBatch,
+  type Refusal,
+  type SessionLimits,
+  writeEntryHead,
+  writePublish,
+} from "../../../protocol.ts";
+import type { Clock } from "../../transport/clock.ts";
+import type { Link } from "../../transport/link.ts";
+import { decideWhenFull, type RefusedBatch, RoomWait } from "./full_stream.ts";
+import {
+  type BatchOutcome,
+  dropAbandoned,
+  FIELD_BYTES,
+  type OutgoingBatch,
+} from "./outgoing_batch.ts";
+
+/** More is not handed to a link that has not taken what it has. */
+const OUTBOUND_BYTES_MAX = 1024 * 1024;
+
+/** More batches are not sent before some have an answer: brokers remember 16,384 of one publisher. */
+const SENT_MAX = 8192;
+
+/** What an outbox needs of its publisher. */
+export interface OutboxOwner {
+  /** The publisher's number. */
+  readonly number: number;
+  /** Whether calls fail, or wait, when a stream is full. */
+  readonly whenFull: "error" | "wait";
+  /** The clock that the connection goes by. */
+  readonly clock: Clock;
+  /** There is something to send. */
+  schedule(): void;
+  /** Calls were given up: what of them is not sent has to be left out, soon. */
+  dropSoon(): void;
+}
+
+/** The batches of one publisher. */
+export class Outbox {
+  readonly #owner: OutboxOwner;
+  /** In order; the first `#sentCount` of them are sent. */
+  readonly #batches: OutgoingBatch[] = [];
+  #sentCount = 0;
+  /** The number on the wire of the next message that is sent for the first time. */
+  #nextSequence = 1;
+  /**
+   * The first of the batches, if a stream was full for them. What becomes of them is decided when all
+   * that was sent has an answer, so that nothing overtakes them.
+   */
+  #refused: RefusedBatch[] = [];
+  /** Batches that the broker of now was only asked for: whether it has them. */
+  readonly #asked = new Set<OutgoingBatch>();
+  /** Whether one was too large for it: what was sent behind that one is asked for, too, in its order. */
+  #isAsking = false;
+  readonly #roomWait = new RoomWait();
+  /** Whether the broker stops: nothing more is sent. */
+  isStopping = false;
+  /** How many outcomes there were. */
+  outcomeCount = 0;
+  /** Which full stream it waits for, if it does. */
+  obstacle: BrokerError | undefined;
+
+  constructor(owner: OutboxOwner) {
+    this.#owner = owner;
+  }
+
+  /** Whether nothing is on its way. */
+  get isIdle(): boolean {
+    return this.#sentCount === 0;
+  }
+
+  /** Whether there are batches that are not sent. */
+  get hasUnsent(): boolean {
+    return this.#sentCount < this.#batches.length;
+  }
+
+  /** The place of the oldest message, if there is one. */
+  get ordinal(): number | undefined {
+    return this.#batches[0]?.ordinal;
+  }
+
+  /** What was sent and has no answer: up to which number, and how long ago the first of it was. */
+  get sentBefore(): { readonly sentUntil: number; readonly sentMs: number } | undefined {
+    const [first] = this.#batches;
+    if (first === undefined || first.sequence === 0) return undefined;
+    const { clock } = this.#owner;
+    // One of the two stands still while the machine sleeps, the other one can be set back.
+    const sentMs = Math.max(0, clock.now() - first.sentAt, readDate(clock) - first.sentOn);
+    return { sentUntil: this.#nextSequence - 1, sentMs: Math.ceil(sentMs) };
+  }
+
+  /** The place of the oldest message that somebody has not given up, if there is one. */
+  get awaitedOrdinal(): number | undefined {
+    return this.#batches.find((batch) => !batch.isForsaken)?.ordinal;
+  }
+
+  /** Whether a message may be stored, by its place: it was sent. */
+  wasSent(ordinal: number): boolean {
+    const batch = this.#batches.findLast((batch) => batch.ordinal <= ordinal);
+    return batch !== undefined && batch.sequence > 0;
+  }
+
+  /** Adds a batch at the end. */
+  add(batch: OutgoingBatch): void {
+    this.#batches.push(batch);
+  }
+
+  /** There is a new link: nothing has been sent over it. */
+  restart(): void {
+    this.isStopping = false;
+    this.#isAsking = false;
+    this.#sentCount = 0;
+  }
+
+  /** The link is lost. */
+  lose(): void {
+    this.#sentCount = 0;
+    this.#asked.clear();
+    // What was sent behind a batch that a full stream has refused is refused, too, or has not arrived.
+    if (this.#refused.length > 0) this.#forgetNumbers();
+    this.#refused = [];
+    this.#roomWait.end();
+  }
+
+  /** The largest of the batches that are sent, if there is one. */
+  get largestSent(): OutgoingBatch | undefined {
+    let largest: OutgoingBatch | undefined;
+    for (const batch of this.#batches.slice(0, this.#sentCount)) {
+      if (batch.bytes > (largest?.bytes ?? 0)) largest = batch;
+    }
+    return largest;
+  }
+
+  /** The largest of them was too large for the broker. */
+  giveUpLargest(cause: BrokerError): void {
+    const batch = this.largestSent;
+    if (batch === undefined) return;
+    this.#batches.splice(this.#batches.indexOf(batch), 1);
+    this.#refused = this.#refused.filter((refused) => refused.batch !== batch);
+    this.#sentCount--;
+    const message =
+      `Cannot publish: the broker takes no frame with ${batch.bytes} bytes of messages`;
+    batch.refuse(new BrokerError("MESSAGE_TOO_LARGE", message, { cause }));
+  }
+
+  /** Nothing is sent any more: all batches fail. */
+  end(reason: Error): void {
+    this.lose();
+    for (const batch of this.#batches.splice(0)) batch.refuse(reason);
+  }
+
+  /** Leaves out calls that were given up and have no number. */
+  dropAbandoned(): void {
+    dropAbandoned(this.#batches);
+  }
+
+  /**
+   * Sends what is not sent, as far as the link takes it.
+   *
+   * @returns Whether calls have failed, because the broker of now takes only smaller messages.
+   */
+  send(link: Link, limits: SessionLimits): boolean {
+    if (this.isStopping) return false;
+    const bytesMax = Math.min(limits.bodyBytes, limits.frameBytes - FIELD_BYTES);
+    let hasFailed = false;
+    while (this.hasUnsent && this.#sentCount < SENT_MAX) {
+      const batch = this.#batches[this.#sentCount]!;
+      if (this.#isHeldBack(batch)) break;
+      // What the link has not taken yet stays here, and is not copied into a buffer that grows.
+      if (link.outboundBytes >= OUTBOUND_BYTES_MAX) {
+        this.#owner.schedule();
+        return hasFailed;
+      }
+      const mayFit = batch.bytes <= bytesMax && !this.#isAsking;
+      if (!mayFit && !this.#makeFit(batch, limits)) {
+        hasFailed = true;
+        continue;
+      }
+      this.#write(link, batch);
+    }
+    link.flush();
+    return hasFailed;
+  }
+
+  /** A batch is stored. */
+  confirm(sequence: number, outcome: BatchOutcome): void {
+    const batch = this.#takeSent(sequence);
+    if (batch === undefined) return;
+    this.#asked.delete(batch);
+    batch.confirm(outcome);
+  }
+
+  /** A batch is not stored. */
+  refuse({ sequence, code, message, details = {} }: Refusal, limits: SessionLimits): void {
+    const batch = this.#findSent(sequence);
+    if (batch === undefined) return;
+    const error = new BrokerError(code, message, { details });
+    if (code === "STREAM_FULL") {
+      this.#refused.push({ batch, error });
+      this.#asked.delete(batch);
+      return;
+    }
+    this.#takeSent(sequence);
+    const isAsked = this.#asked.delete(batch);
+    // Only this is said of what the broker has never seen; all else is what became of the batch.
+    if (isAsked && code === "HEADERS_TOO_LARGE") this.#sendAnew(batch, limits);
+    else batch.refuse(error);
+  }
+
+  /** An answer has come, or was not waited for: decides about refused batches if all is known. */
+  decide(): void {
+    const [first, ...others] = this.#refused;
+    if (first !== undefined && this.#isAnswered) this.#handleFull([first, ...others]);
+  }
+
+  #write(link: Link, batch: OutgoingBatch): void {
+    if (batch.sequence === 0) {
+      batch.sequence = this.#nextSequence;
+      this.#nextSequence += batch.count;
+      batch.sentAt = this.#owner.clock.now();
+      batch.sentOn = readDate(this.#owner.clock);
+    }
+    this.#sentCount++;
+    const { sequence, messages } = batch;
+    const settled = this.#batches[0]!.sequence;
+    const content = this.#asked.has(batch) ? makeQuestion(batch.count) : messages;
+    writePublish(link.writer, { publisher: this.#owner.number, sequence, settled }, content);
+  }
+
+  /**
+   * Sees to it that the broker of now takes a batch, whose limits may be lower than those of the one
+   * before it.
+   *
+   * @returns Whether it can be sent; otherwise it is not there any more.
+   */
+  #makeFit(batch: OutgoingBatch, limits: SessionLimits): boolean {
+    const isNew = batch.sequence === 0;
+    if (isNew) this.#isAsking = false;
+    const bytesMax = limits.frameBytes - FIELD_BYTES;
+    const fits = batch.bytes <= bytesMax && batch.largestBody <= limits.bodyBytes;
+    if (fits && !this.#isAsking) return true;
+    if (!isNew) {
+      // It may be stored, and must not be cut: first it is asked for.
+      this.#isAsking = true;
+      this.#asked.add(batch);
+      return true;
+    }
+    refuseLarger(batch, limits.bodyBytes);
+    const pieces = cutToSize(batch, bytesMax);
+    this.#batches.splice(this.#sentCount, 1, ...pieces);
+    return false;
+  }
+
+  /** The broker does not have a batch that is too large for it: what is small enough is sent. */
+  #sendAnew(batch: OutgoingBatch, limits: SessionLimits): void {
+    batch.sequence = 0;
+    refuseLarger(batch, limits.bodyBytes);
+    if (batch.count === 0) return batch.discard();
+    // What has a number may be stored already, and has to be answered under it first.
+    const { ordinal } = batch;
+    const next = this.#batches.findIndex((other) =>
+      other.sequence === 0 && other.ordinal > ordinal
+    );
+    this.#batches.splice(next < 0 ? this.#batches.length : next, 0, batch);
+    this.#owner.dropSoon();
+  }
+
+  /** Whether a batch has to wait: for a full stream, or for what comes before it. */
+  #isHeldBack(batch: OutgoingBatch): boolean {
+    // What was numbered on an earlier link may be stored, and gets its answer under its number.
+    if (this.#refused.length > 0 || this.#asked.size > 0) return batch.sequence === 0;
+    return this.#roomWait.holdsBack(batch);
+  }
+
+  /** Finds the oldest batch without an answer, if it is the one that an answer is about. */
+  #findSent(sequence: number): OutgoingBatch | undefined {
+    const index = this.#refused.length;
+    if (index >= this.#sentCount) return undefined;
+    const batch = this.#batches[index]!;
+    return batch.sequence === sequence ? batch : undefined;
+  }
+
+  /** Takes it out. */
+  #takeSent(sequence: number): OutgoingBatch | undefined {
+    const batch = this.#findSent(sequence);
+    if (batch === undefined) return undefined;
+    this.outcomeCount++;
+    this.obstacle = undefined;
+    this.#sentCount--;
+    if (this.#refused.length === 0) this.#batches.shift();
+    else this.#batches.splice(this.#refused.length, 1);
+    return batch;
+  }
+
+  /** Whether all that was ever sent has its answer. */
+  get #isAnswered(): boolean {
+    const { length } = this.#refused;
+    if (this.#sentCount > length) return false;
+    return this.isStopping || (this.#batches[length]?.sequence ?? 0) === 0;
+  }
+
+  /** A stream is full: decides what becomes of what it has refused. */
+  #handleFull(refused: readonly [RefusedBatch, ...RefusedBatch[]]): void {
+    this.#refused = [];
+    this.#roomWait.end();
+    this.#forgetNumbers();
+    const decision = decideWhenFull(refused, this.#owner.whenFull);
+    this.#batches.splice(0, refused.length, ...decision.again);
+    this.#sentCount = 0;
+    if (decision.waitMs !== undefined) this.obstacle = refused[0].error;
+    this.#roomWait.begin(decision, () => this.#owner.schedule());
+    for (const { batch, error } of decision.lost) batch.refuse(error);
+  }
+
+  /** What a full stream has refused is sent under new numbers, and what is behind it as well. */
+  #forgetNumbers(): void {
+    for (const batch of this.#batches) batch.sequence = 0;
+    this.#owner.dropSoon();
+  }
+}
+
+/** What the machine's clock says. */
+function readDate(clock: Clock): number {
+  return clock.dateNow?.() ?? clock.now();
+}
+
+/** Fails the calls that have a body that is larger than may be. */
+function refuseLarger(batch: OutgoingBatch, bodyBytesMax: number): void {
+  for (const { waiter, bodyBytes } of batch.takeLarger(bodyBytesMax)) {
+    waiter.refuse(tooLarge(bodyBytes, bodyBytesMax));
+  }
+}
+
+function tooLarge(bytes: number, limit: number): BrokerError {
+  const message = `Cannot publish: body is ${bytes} bytes, limit is ${limit} ` +
+    "since the client has connected again";
+  return new BrokerError("MESSAGE_TOO_LARGE", message);
+}
+
+/** Cuts a batch into pieces that have no more bytes than that; none if it is empty. */
+function cutToSize(batch: OutgoingBatch, bytesMax: number): OutgoingBatch[] {
+  if (batch.count === 0) batch.discard();
+  const pieces: OutgoingBatch[] = [];
+  let rest = batch.count === 0 ? undefined : batch;
+  while (rest !== undefined) {
+    const piece: OutgoingBatch = rest;
+    const count = piece.findCutByBytes(bytesMax);
+    rest = count < piece.count ? piece.cut(count) : undefined;
+    if (piece.bytes <= bytesMax) pieces.push(piece);
+    else piece.refuse(tooLarge(piece.bytes, bytesMax));
+  }
+  return pieces;
+}
+
+/**
+ * What asks a broker whether it has stored a batch, without the batch: it says so whatever it is sent
+ * under the same number, and no broker stores this, because its headers are over the limit.
+ */
+function makeQuestion(count: number): MessageBatch {
+  const headerBytes = HEADER_BYTES_MAX + 1;
+  const size = ENTRY_HEAD_BYTES + headerBytes;
+  const buffer = new Uint8Array(size);
+  writeEntryHead(buffer, 0, { size, kind: 0, headerBytes });
+  return { count, buffer, start: 0, end: size };
+}

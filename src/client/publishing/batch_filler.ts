@@ -1,0 +1,140 @@
+/**
+ * Puts messages into batches, in the order of the calls.
+ *
+ * @module
+ */
+
+import { BATCH_COUNT_MAX } from "../../../protocol.ts";
+import type { EncodedBody } from "../outgoing/body.ts";
+import type { Confirmation } from "./confirmation.ts";
+import {
+  batchBytesMax,
+  type BatchWaiter,
+  entryBytesMax,
+  OutgoingBatch,
+} from "../outgoing/outgoing_batch.ts";
+import { BatchCollector, type BatchReceipt } from "./receipt.ts";
+import { type BatchExtras, type EncodedOptions, extrasAt } from "../outgoing/send_options.ts";
+import type { SpareBuffers } from "../outgoing/spare_buffers.ts";
+
+/** What filling batches needs. */
+export interface FillingWay {
+  /** The limits of the newest session. */
+  readonly limits: { readonly frameBytes: number };
+  /** Buffers for new batches. */
+  readonly spareBuffers: SpareBuffers;
+}
+
+/** What becomes of batches. */
+export interface FillingSink {
+  /** There is something to send, soon. */
+  begin(): void;
+  /** A batch takes no more. */
+  close(batch: OutgoingBatch): void;
+  /** A batch is as large as may be, and was closed: it can go at once. */
+  hurry(): void;
+}
+
+/** Fills one batch after the other. */
+export class BatchFiller {
+  readonly #way: FillingWay;
+  readonly #sink: FillingSink;
+  #filling: OutgoingBatch | undefined;
+
+  constructor(way: FillingWay, sink: FillingSink) {
+    this.#way = way;
+    this.#sink = sink;
+  }
+
+  /** The place of the first message of the batch that is being filled, if there is one. */
+  get ordinal(): number | undefined {
+    return this.#filling?.ordinal;
+  }
+
+  /** Puts a message into a batch. */
+  place(
+    ordinal: number,
+    encoded: EncodedBody,
+    extras: EncodedOptions | undefined,
+    waiter: BatchWaiter,
+  ): void {
+    if (extras?.isAlone) this.seal();
+    this.#roomFor(ordinal, encoded, extras).addWaiter(waiter);
+    this.#add(encoded, extras);
+    // The broker answers for a whole batch: whether one message is a repetition must not be mixed up.
+    if (extras?.isAlone) this.seal();
+  }
+
+  /** Puts the messages of a call into one batch, or several. */
+  placeAll(
+    ordinal: number,
+    bodies: readonly EncodedBody[],
+    extras: BatchExtras,
+    confirmation: Confirmation<BatchReceipt>,
+  ): void {
+    this.#sealUnlessRoom(bodies, extras);
+    const collector = new BatchCollector(confirmation);
+    const each = Array.isArray(extras) ? extras : undefined;
+    for (let index = 0; index < bodies.length; index++) {
+      const body = bodies[index]!;
+      const own = each === undefined ? extras : each[index];
+      collector.countIn(this.#roomFor(ordinal++, body, own));
+      this.#add(body, own);
+    }
+    collector.end();
+  }
+
+  /** Closes the batch that is being filled. */
+  seal(): void {
+    const filling = this.#filling;
+    if (filling === undefined) return;
+    this.#filling = undefined;
+    this.#sink.close(filling);
+  }
+
+  /** Keeps messages that fit into one batch together: what is being filled goes first. */
+  #sealUnlessRoom(bodies: readonly EncodedBody[], extras: BatchExtras): void {
+    const filling = this.#filling;
+    if (filling === undefined) return;
+    let { bytes } = filling;
+    for (let index = 0; index < bodies.length; index++) {
+      bytes += entryBytesMax(bodies[index]!.content, extrasAt(extras, index));
+    }
+    const hasRoom = bytes <= this.#bytesMax && filling.count + bodies.length <= BATCH_COUNT_MAX;
+    if (!hasRoom) this.#sealFull();
+  }
+
+  /** How many bytes a batch may have. */
+  get #bytesMax(): number {
+    return batchBytesMax(this.#way.limits.frameBytes);
+  }
+
+  /** The batch that a message goes into: the one being filled, or a new one. */
+  #roomFor(
+    ordinal: number,
+    { content }: EncodedBody,
+    extras: EncodedOptions | undefined,
+  ): OutgoingBatch {
+    const bytes = entryBytesMax(content, extras);
+    if (this.#filling !== undefined && this.#filling.bytes + bytes > this.#bytesMax) {
+      this.#sealFull();
+    }
+    if (this.#filling === undefined) {
+      this.#filling = new OutgoingBatch(ordinal, this.#way.spareBuffers);
+      this.#sink.begin();
+    }
+    return this.#filling;
+  }
+
+  #add({ kind, content }: EncodedBody, extras: EncodedOptions | undefined): void {
+    const batch = this.#filling!;
+    batch.add(kind, content, extras);
+    if (batch.count === BATCH_COUNT_MAX) this.#sealFull();
+  }
+
+  /** Closes a batch that takes no more, and lets it go at once. */
+  #sealFull(): void {
+    this.seal();
+    this.#sink.hurry();
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What calls of a publisher are told that fail here, and not at the broker.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../protocol.ts";
+import type { Bind } from "../member/bind.ts";
+import { ConnectionClosedError } from "../member/connection_closed_error.ts";
+
+/** Shows what a publisher is tied to. */
+export function describeBind({ routeString, bindType, ignoreCase }: Bind): string {
+  if (bindType === "direct") return `"${routeString}"`;
+  return `/${routeString}/${ignoreCase ? "i" : ""}`;
+}
+
+/** What a call is told that was not confirmed in time. */
+export function explainTimeout(action: string, timeoutMs: number, isSent: boolean): BrokerError {
+  const rest = isSent ? "it was sent, and may be stored all the same" : "it is not sent any more";
+  const message = `${action}: it was not confirmed within ${timeoutMs} ms; ${rest}`;
+  return new BrokerError("PUBLISH_TIMEOUT", message);
+}
+
+/** What calls are told that were not finished when their publisher ended. */
+export function explainEnd(error: Error | undefined): Error {
+  const isOwn = error instanceof ConnectionClosedError ||
+    error instanceof BrokerError && !error.fatal;
+  if (isOwn) return error;
+  return new ConnectionClosedError("Cannot publish: the connection is closed", { cause: error });
+}
+
+/** What calls are told whose publisher was closed by somebody who does not wait. */
+export function explainGivenUp(cause: unknown): Error {
+  const message = "Cannot publish: the publisher was closed without waiting for confirms; " +
+    "what was sent may be stored all the same";
+  return new ConnectionClosedError(message, { cause });
+}
+
+/** What calls are told whose publisher was closed while nothing moved. */
+export function explainDrained(drainMs: number, obstacle: Error | undefined): Error {
+  const why = obstacle === undefined ? "" : `; ${obstacle.message}`;
+  const message = `Cannot publish: the publisher was closed, and for ${drainMs} ms nothing was ` +
+    `confirmed; what was sent may be stored all the same${why}`;
+  return new ConnectionClosedError(message, { cause: obstacle });
+}

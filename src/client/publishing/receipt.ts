@@ -1,0 +1,112 @@
+/**
+ * What a publisher gets back: where its messages were stored.
+ *
+ * @module
+ */
+
+import { Confirmation } from "./confirmation.ts";
+import type { BatchOutcome, BatchWaiter, OutgoingBatch } from "../outgoing/outgoing_batch.ts";
+
+/** What the broker has confirmed of one message. */
+export interface Receipt {
+  /** The streams that it was stored in, and its id in each. */
+  readonly streams: readonly StoredMessage[];
+  /**
+   * Whether another message with the same `messageId` had been stored before: this one was not, and
+   * where the other one is, is told. What was sent again after a lost connection, and had been stored
+   * the first time, is no duplicate.
+   */
+  readonly duplicate: boolean;
+}
+
+/** Where a message was stored. */
+export interface StoredMessage {
+  /** The stream. */
+  readonly stream: string;
+  /** The message's id in it. */
+  readonly id: number;
+}
+
+/** What the broker has confirmed of a batch. */
+export interface BatchReceipt {
+  /** The streams that it was stored in, with the ids in each; a long batch has several ranges. */
+  readonly streams: readonly StoredRangeReceipt[];
+}
+
+/** Where consecutive messages were stored. */
+export interface StoredRangeReceipt {
+  /** The stream. */
+  readonly stream: string;
+  /** The id of the first message. */
+  readonly firstId: number;
+  /** The id of the last message. */
+  readonly lastId: number;
+}
+
+/** The confirm of one message. */
+export class MessageConfirmation extends Confirmation<Receipt> implements BatchWaiter {
+  confirm({ storedIn, isDuplicate }: BatchOutcome, index: number): void {
+    const streams: StoredMessage[] = [];
+    for (const { stream, firstId } of storedIn) streams.push({ stream, id: firstId + index });
+    this.resolve({ streams, duplicate: isDuplicate });
+  }
+}
+
+/** Collects the outcomes of all batches that one call of `sendMessages` went into. */
+export class BatchCollector {
+  readonly #confirmation: Confirmation<BatchReceipt>;
+  readonly #streams: StoredRangeReceipt[] = [];
+  #batch: OutgoingBatch | undefined;
+  #piece = { count: 0 };
+  /** One for each batch, and one for the call itself, which may not be at its end yet. */
+  #openCount = 1;
+
+  constructor(confirmation: Confirmation<BatchReceipt>) {
+    this.#confirmation = confirmation;
+  }
+
+  /** Counts a message that is about to be added to a batch. */
+  countIn(batch: OutgoingBatch): void {
+    if (batch !== this.#batch) {
+      this.#batch = batch;
+      this.#piece = { count: 0 };
+      batch.addWaiter(this.#wait(this.#piece));
+    }
+    this.#piece.count++;
+  }
+
+  /** Notes that no more messages come. */
+  end(): void {
+    if (--this.#openCount > 0) return;
+    this.#confirmation.resolve({ streams: this.#streams });
+  }
+
+  /** Waits for the outcome of some of the messages. */
+  #wait(piece: { count: number }): BatchWaiter {
+    const confirmation = this.#confirmation;
+    this.#openCount++;
+    return {
+      get isAbandoned() {
+        return confirmation.isAbandoned;
+      },
+      confirm: (outcome, first) => this.#confirm(outcome, first, piece.count),
+      refuse: (error) => confirmation.refuse(error),
+      split: (count) => {
+        const rest = { count: piece.count - count };
+        piece.count = count;
+        return this.#wait(rest);
+      },
+    };
+  }
+
+  #confirm(outcome: BatchOutcome, first: number, count: number): void {
+    for (const { stream, firstId } of outcome.storedIn) {
+      this.#streams.push({
+        stream,
+        firstId: firstId + first,
+        lastId: firstId + first + count - 1,
+      });
+    }
+    this.end();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * Replies on their way to the broker: those of one turn of the event loop that go to one requester
+ * travel in one frame. They leave before what is said of deliveries in that turn, so that a request is
+ * not acknowledged before its reply is sent.
+ *
+ * @module
+ */
+
+import {
+  BATCH_COUNT_MAX,
+  ENTRY_HEAD_BYTES,
+  findEntries,
+  readEntryHeaderBytes,
+  readEntrySize,
+  type ReplyAddress,
+  writeReply,
+} from "../../../protocol.ts";
+import type { Link } from "../../transport/link.ts";
+import { encodeBody, type EncodedBody, type MessageBody } from "../outgoing/body.ts";
+import {
+  batchBytesMax,
+  entryBytesMax,
+  FIELD_BYTES,
+  OutgoingBatch,
+} from "../outgoing/outgoing_batch.ts";
+import type { ReplyOptions } from "./reply.ts";
+import { type EncodedOptions, encodeOptions } from "../outgoing/send_options.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+
+const settled: Promise<void> = Promise.resolve();
+
+/** What a connection replies. */
+export class OutgoingReplies {
+  readonly #uplink: Uplink;
+  /** What is not sent yet, by the stream that it goes to. */
+  readonly #batches = new Map<string, OutgoingBatch[]>();
+
+  constructor(uplink: Uplink) {
+    this.#uplink = uplink;
+  }
+
+  /** Sends a reply; see {@linkcode Message.reply}. */
+  send(address: ReplyAddress, body: MessageBody, options: ReplyOptions = {}): Promise<void> {
+    const { headers, confirm, signal } = options;
+    const uplink = this.#uplink;
+    try {
+      signal?.throwIfAborted();
+      const encoded = encodeBody(body, uplink.limits.bodyBytes, "Cannot reply");
+      const extras = encodeOptions(
+        headers === undefined ? {} : { headers },
+        "Cannot reply",
+        address,
+      );
+      if (confirm) return this.#confirm(address.stream, encoded, extras, options);
+      // Like an acknowledgement, what comes too late and is not waited for is let go.
+      if (uplink.isClosed) return settled;
+      this.#add(address.stream, encoded, extras);
+      uplink.schedule(this);
+      return settled;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Writes what there is. */
+  write(link: Link): void {
+    for (const [stream, batches] of this.#batches) {
+      for (const batch of batches) {
+        this.#write(link, stream, batch);
+        batch.discard();
+      }
+    }
+    this.#batches.clear();
+    link.flush();
+  }
+
+  /** Nothing more is sent. */
+  end(): void {
+    this.#batches.clear();
+  }
+
+  /** The limits of the broker of now may be lower: what is too large for it is let go. */
+  #write(link: Link, stream: string, batch: OutgoingBatch): void {
+    const { frameBytes, bodyBytes } = this.#uplink.limits;
+    const fields = { stream, request: 0 };
+    const bytesMax = frameBytes - FIELD_BYTES;
+    const { messages } = batch;
+    const isSmall = batch.bytes <= Math.min(bytesMax, bodyBytes);
+    if (isSmall || batch.bytes <= bytesMax && batch.largestBody <= bodyBytes) {
+      return writeReply(link.writer, fields, messages);
+    }
+    const { buffer } = messages;
+    for (const start of findEntries(messages)) {
+      const size = readEntrySize(buffer, start);
+      const bytes = size - ENTRY_HEAD_BYTES - readEntryHeaderBytes(buffer, start);
+      if (bytes > bodyBytes || size > bytesMax) continue;
+      writeReply(link.writer, fields, { count: 1, buffer, start, end: start + size });
+    }
+  }
+
+  #add(stream: string, encoded: EncodedBody, extras: EncodedOptions): void {
+    const batches = this.#batches.get(stream) ?? [];
+    if (batches.length === 0) this.#batches.set(stream, batches);
+    const bytes = entryBytesMax(encoded.content, extras);
+    let batch = batches.at(-1);
+    const hasRoom = batch !== undefined && batch.count < BATCH_COUNT_MAX &&
+      batch.bytes + bytes <= batchBytesMax(this.#uplink.limits.frameBytes);
+    if (batch === undefined || !hasRoom) {
+      batch = new OutgoingBatch(0, this.#uplink.spareBuffers);
+      batches.push(batch);
+    }
+    batch.add(encoded.kind, encoded.content, extras);
+  }
+
+  /** A reply whose arrival somebody waits for has a frame of its own. */
+  #confirm(
+    stream: string,
+    { kind, content }: EncodedBody,
+    { bytes, flags }: EncodedOptions,
+    options: ReplyOptions,
+  ): Promise<void> {
+    const batch = new OutgoingBatch(0, this.#uplink.spareBuffers);
+    batch.add(kind, content, { bytes, flags });
+    const passed = this.#uplink.sendRequest((writer, request) => {
+      writeReply(writer, { stream, request }, batch.messages);
+    }, options);
+    batch.discard();
+    return passed.then(() => {});
+  }
+}

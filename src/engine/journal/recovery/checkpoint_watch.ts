@@ -1,0 +1,56 @@
+/**
+ * Whether all of a segment's checkpoint is there. Its pieces appear together with their segment, so
+ * that one that is missing was lost later; a repair says where it has taken something away.
+ *
+ * @module
+ */
+
+import { RecordType } from "../segments/format.ts";
+import { readPieceCount } from "./record_reader.ts";
+import type { Fault, ScannedRecord } from "../segments/scan.ts";
+
+/** Is shown the records of one segment, in order. */
+export class CheckpointWatch {
+  #pieceCount = 0;
+  /** The first record of a checkpoint that is not complete yet. */
+  #begun: { readonly offset: number; readonly end: number } | undefined;
+  #isComplete = false;
+  /** Whether a repair has taken something away that may have been a piece. */
+  #isRepaired = false;
+
+  /** Whether more pieces have to come. */
+  get isOpen(): boolean {
+    return this.#begun !== undefined && !this.#isComplete;
+  }
+
+  /** Looks at the next record; tells what is wrong with the checkpoint, if that is seen by it. */
+  note(record: ScannedRecord): Fault | undefined {
+    if (this.#isComplete) return undefined;
+    if (record.type >= RecordType.void) {
+      this.#isRepaired = true;
+      return undefined;
+    }
+    if (record.type === RecordType.piece) {
+      this.#begun ??= { offset: record.offset, end: record.bodyOffset };
+      this.#pieceCount++;
+      return undefined;
+    }
+    if (record.type !== RecordType.complete) return this.finish();
+    this.#isComplete = true;
+    const count = readPieceCount(record);
+    if (this.#pieceCount === count || this.#isRepaired) return undefined;
+    return {
+      offset: record.offset,
+      end: record.bodyOffset,
+      what: `a checkpoint is not complete: ${this.#pieceCount} of ${count} pieces are there`,
+    };
+  }
+
+  /** There are no more records; tells what is wrong with the checkpoint, if that is seen by it. */
+  finish(): Fault | undefined {
+    const begun = this.#begun;
+    const isCutShort = begun !== undefined && !this.#isComplete && !this.#isRepaired;
+    this.#isComplete = true;
+    return isCutShort ? { ...begun, what: "a checkpoint is cut short" } : undefined;
+  }
+}

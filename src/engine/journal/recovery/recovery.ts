@@ -1,0 +1,253 @@
+/**
+ * From what a crash, a power cut or an orderly end left in the directory to streams that are ready,
+ * and a segment to go on in.
+ *
+ * Nothing is ever written to a segment of an earlier broker, and what was not proven to be flushed is
+ * written anew: after a failed flush the system may show bytes that the disk does not have. The new
+ * segment appears when everything is in it, so that a crash in the midst changes nothing.
+ *
+ * @module
+ */
+
+import type { Broker } from "../../../broker/broker.ts";
+import type { Event } from "../../../broker/event.ts";
+import type { OpenSegment } from "../committer.ts";
+import { damaged, type FoundSegment, readHead } from "../segments/directory.ts";
+import { type Disk, DiskFullError } from "../disk/disk.ts";
+import type { SegmentHead } from "../segments/format.ts";
+import { Group } from "../segments/group.ts";
+import type { JournalTime } from "../journal_time.ts";
+import { readEvents, replayRest, replaySegment } from "./replay.ts";
+import { findUnreadable } from "./record_reader.ts";
+import { type Fault, scanSegment } from "../segments/scan.ts";
+import type { SegmentFile } from "../segments/segment_file.ts";
+import type { SegmentList } from "../segments/segment_list.ts";
+import { findTail, type Tail } from "../segments/tail.ts";
+
+/** So many torn ends are kept aside: a broker that is killed again and again must not fill its disk. */
+const TORN_COUNT_MAX = 16;
+
+/** How often it is told how far reading has come, in milliseconds. */
+const PROGRESS_MS = 2000;
+
+/** Tells a person what happens. */
+export type Report = (
+  level: "info" | "warning",
+  message: string,
+  fields?: Record<string, unknown>,
+) => void;
+
+/** What is needed to recover a journal. */
+export interface RecoveryOptions {
+  readonly disk: Disk;
+  readonly broker: Broker;
+  readonly segments: SegmentList;
+  /** The segments that were found, by position. */
+  readonly found: readonly FoundSegment[];
+  /** The position that the journal ended at when it was closed, if it was. */
+  readonly closedAt: number | undefined;
+  /** The time, which goes on where it was. */
+  readonly time: JournalTime;
+  readonly report: Report;
+  /** There is no room: makes some, if it can. */
+  readonly makeRoom: () => boolean;
+}
+
+/** Reads a journal, and begins a new segment behind what counts of it. */
+export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
+  const { broker, segments, found, time } = options;
+  broker.state.beginRestoration();
+  const heads = openAll(options);
+  const tail = readAll(options, heads);
+  const last = segments.all.at(-1);
+  if (last === undefined || tail === undefined) {
+    finish(options);
+    return await begin(options, 0, () => {});
+  }
+  const size = found.at(-1)!.size;
+  last.size = tail.proven;
+  time.continueTime();
+  // A segment with nothing behind its checkpoint, not even something torn, gives up its place.
+  const isBare = size <= last.headBytes && last.liveCount === 0;
+  const open = await begin(options, isBare ? last.base : last.end, (segment) => {
+    const faults = copyTail(last, segment, { head: heads.at(-1)!, tail });
+    checkFaults(options.disk, last, faults);
+  });
+  replayRest(broker, open.segment, heads.at(-1)!);
+  if (!isBare) cutTail(options, last, { tail, size });
+  finish(options);
+  return open;
+}
+
+/** Goes on with what time it is by all that was read. */
+function finish({ broker, time }: RecoveryOptions): void {
+  time.continueTime();
+  broker.state.finishRestoration(time.now());
+}
+
+/** Begins the new segment; if there is no room, once more when some has been made. */
+async function begin(
+  { segments, makeRoom }: RecoveryOptions,
+  base: number,
+  fill: (segment: SegmentFile) => void,
+): Promise<OpenSegment> {
+  try {
+    return await segments.begin(base, fill);
+  } catch (error) {
+    if (!(error instanceof DiskFullError) || !makeRoom()) throw error;
+    return await segments.begin(base, fill);
+  }
+}
+
+/** Opens all segments, and checks that they belong together. */
+function openAll({ disk, segments, found }: RecoveryOptions): SegmentHead[] {
+  const heads: SegmentHead[] = [];
+  found.forEach((entry, index) => {
+    const segment = segments.add(entry);
+    const head = readHead(disk, entry, segment.file);
+    heads.push(head);
+    const where = `${disk.path}/${entry.name}`;
+    if (head.journalId !== heads[0]!.journalId) {
+      throw damaged(disk, `${where} at offset 0: it is of another journal than ${found[0]!.name}`);
+    }
+    const next = found[index + 1];
+    if (next === undefined) return;
+    if (segment.end < next.base) {
+      throw damaged(
+        disk,
+        `${where} at offset ${entry.size}: the end is missing before ${next.name}`,
+      );
+    }
+    // A broker that came later has written anew what is behind this.
+    segment.size = next.base - entry.base;
+  });
+  return heads;
+}
+
+/** Reads everything that is proven; returns how the last segment ends. */
+function readAll(
+  options: RecoveryOptions,
+  heads: readonly SegmentHead[],
+): Tail | undefined {
+  const { disk, broker, segments, closedAt, time: { now }, report } = options;
+  let tail: Tail | undefined;
+  let toldAt = now();
+  for (const [index, segment] of segments.all.entries()) {
+    const head = heads[index]!;
+    if (index === segments.all.length - 1) {
+      tail = findTail({ file: segment.file, head, size: segment.size, closedAt });
+      checkFaults(disk, segment, tail.faults);
+      segment.size = tail.proven;
+    }
+    checkFaults(disk, segment, replaySegment(broker, { disk, head, segment }));
+    if (now() - toldAt < PROGRESS_MS) continue;
+    toldAt = now();
+    report("info", "reading the journal", { segment: index + 1, of: segments.all.length });
+  }
+  return tail;
+}
+
+function checkFaults(
+  disk: Disk,
+  segment: SegmentFile,
+  faults: readonly { readonly offset: number; readonly what: string }[],
+): void {
+  const [first] = faults;
+  if (first === undefined) return;
+  throw damaged(disk, `${disk.path}/${segment.name} at offset ${first.offset}: ${first.what}`);
+}
+
+/**
+ * Writes what counts of a segment although it is not proven to another one, as much at a time as goes
+ * into a group; tells what cannot be read.
+ */
+function copyTail(
+  from: SegmentFile,
+  to: SegmentFile,
+  { head, tail: { proven, end } }: { readonly head: SegmentHead; readonly tail: Tail },
+): Fault[] {
+  const faults: Fault[] = [];
+  const group = new Group();
+  const write = () => {
+    if (group.isEmpty) return;
+    group.seal({ position: to.end, journalId: head.journalId }, to.base);
+    to.append(group.bytes);
+    group.clear();
+  };
+  let kind = "";
+  const add = (event: Event) => {
+    // Each kind of event in groups of its own, so that none gets before another.
+    if (group.isFull || kind !== kindOf(event)) write();
+    kind = kindOf(event);
+    group.addEvent(event);
+  };
+  scanSegment({ file: from.file, head, start: proven, end }, {
+    record(record) {
+      const fault = findUnreadable(record, () => readEvents(record, add));
+      if (fault !== undefined) faults.push(fault);
+    },
+    fault() {},
+  });
+  write();
+  return faults;
+}
+
+/** How an event is kept in a group: facts are gathered there, and come behind all else. */
+function kindOf(event: Event): "messages" | "fact" | "other" {
+  switch (event.type) {
+    case "published":
+    case "transferred":
+    case "moved":
+      return "messages";
+    case "acknowledged":
+    case "attempted":
+    case "dropped":
+      return "fact";
+    default:
+      return "other";
+  }
+}
+
+/** Puts what a crash has torn aside, and cuts off what has been written anew. */
+function cutTail(
+  { disk, report, time }: RecoveryOptions,
+  segment: SegmentFile,
+  { tail, size }: { readonly tail: Tail; readonly size: number },
+): void {
+  if (size <= tail.proven) return;
+  const torn = size - tail.end;
+  try {
+    if (torn > 0) {
+      removeOldTorn(disk);
+      const name = `${segment.name}.torn-${Math.floor(time.now())}`;
+      const aside = disk.create(name);
+      const bytes = new Uint8Array(torn);
+      segment.file.read(bytes, tail.end);
+      for (let written = 0; written < torn;) {
+        written += aside.write(bytes.subarray(written), written);
+      }
+      aside.close();
+      report("warning", "the end of a write was torn by a crash; it was not confirmed", {
+        file: `${disk.path}/${segment.name}`,
+        offset: tail.end,
+        bytes: torn,
+        aside: name,
+      });
+    }
+    segment.file.truncate(tail.proven);
+  } catch (error) {
+    // It is not looked at any more: the next segment begins before it.
+    report("warning", "the torn end of a segment could not be put aside", { error });
+  }
+}
+
+/** Removes the oldest torn ends, so that there is one fewer than may be. */
+function removeOldTorn(disk: Disk): void {
+  const torn = disk.list().flatMap(({ name }) => {
+    const [, time] = /\.torn-(\d+)$/.exec(name) ?? [];
+    return time === undefined ? [] : [{ name, time: Number(time) }];
+  });
+  torn.sort((one, other) => one.time - other.time);
+  const excess = Math.max(0, torn.length - TORN_COUNT_MAX + 1);
+  for (const { name } of torn.slice(0, excess)) disk.remove(name);
+}

@@ -1,0 +1,143 @@
+/**
+ * One segment's records told to the rules, as events.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../../protocol.ts";
+import type { Broker } from "../../../broker/broker.ts";
+import type { Event } from "../../../broker/event.ts";
+import { invariant } from "../../../broker/collections/invariant.ts";
+import type { Place } from "../../../broker/backlog/pager.ts";
+import { CheckpointWatch } from "./checkpoint_watch.ts";
+import type { Disk } from "../disk/disk.ts";
+import { RecordType, type SegmentHead } from "../segments/format.ts";
+import {
+  findUnreadable,
+  listMessages,
+  readEvent,
+  readFacts,
+  readMoved,
+  readPieces,
+  readPublished,
+  readTransferred,
+} from "./record_reader.ts";
+import { type Fault, type ScannedRecord, scanSegment } from "../segments/scan.ts";
+import type { SegmentFile } from "../segments/segment_file.ts";
+
+/** What a record may be; what was taken away from it may have been anything. */
+const KNOWN_TYPES: ReadonlySet<number> = new Set([0, ...Object.values(RecordType)]);
+
+/** What to replay. */
+export interface ReplayOptions {
+  /** The directory, for words to a person. */
+  readonly disk: Disk;
+  /** Its head. */
+  readonly head: SegmentHead;
+  /** The segment. */
+  readonly segment: SegmentFile;
+}
+
+/** Has a segment's events applied; returns what in it is wrong and nobody's. */
+export function replaySegment(broker: Broker, options: ReplayOptions): Fault[] {
+  const { disk, head, segment } = options;
+  const faults: Fault[] = [];
+  const watch = new CheckpointWatch();
+  const addFault = (fault: Fault | undefined) => fault && void faults.push(fault);
+  scanSegment({ file: segment.file, head, end: segment.size }, {
+    record(record) {
+      if (!record.isIntact) return noteDamage(broker, record, { disk, segment });
+      if (!KNOWN_TYPES.has(record.type % RecordType.void)) {
+        const { offset, bodyOffset: end } = record;
+        return void faults.push({ offset, end, what: `a record of unknown type ${record.type}` });
+      }
+      addFault(watch.note(record));
+      addFault(findUnreadable(record, () => replayRecord(broker, record, segment)));
+    },
+    fault: (fault) => void faults.push(fault),
+  });
+  addFault(watch.finish());
+  return faults;
+}
+
+/** Has those events of a segment applied that stand behind its checkpoint: it was just written. */
+export function replayRest(broker: Broker, segment: SegmentFile, head: SegmentHead): void {
+  const { base, file, headBytes: start, size: end } = segment;
+  scanSegment({ file, head: { ...head, base }, start, end }, {
+    record(record) {
+      invariant(record.isIntact, "what was just written is as it was written");
+      replayRecord(broker, record, segment);
+    },
+    fault: ({ what }) => invariant(false, what),
+  });
+}
+
+function replayRecord(broker: Broker, record: ScannedRecord, segment: SegmentFile): void {
+  const { type, bodyOffset } = record;
+  if (type === RecordType.piece || type === RecordType.checkpoint) {
+    for (const piece of readPieces(record)) broker.state.restorePiece(piece);
+  }
+  if (type === RecordType.complete || type === RecordType.checkpoint) {
+    segment.headBytes ||= bodyOffset;
+  }
+  if (type >= RecordType.void) {
+    for (const { number, firstId, count } of listMessages(record)) {
+      broker.state.skipIds(number, firstId + count);
+    }
+  }
+  readEvents(record, (event) => broker.apply(event), { segment, offset: bodyOffset });
+}
+
+/** Reads the events of a record; messages lie in the buffer of the scan. */
+export function readEvents(
+  record: ScannedRecord,
+  tell: (event: Event) => void,
+  place?: Place,
+): void {
+  switch (record.type) {
+    case RecordType.event:
+      return tell(readEvent(record));
+    case RecordType.published:
+    case RecordType.publishedV3:
+    case RecordType.publishedV1:
+      return tell(readPublished(record, place));
+    case RecordType.transferred:
+      return tell(readTransferred(record, place));
+    case RecordType.moved:
+      return tell(readMoved(record, place));
+    case RecordType.facts:
+      return readFacts(record, tell);
+  }
+}
+
+/** Messages of a record are not as they were written: their streams are not served. */
+function noteDamage(
+  broker: Broker,
+  record: ScannedRecord,
+  { disk, segment }: { readonly disk: Disk; readonly segment: SegmentFile },
+): void {
+  segment.isDamaged = true;
+  for (const { number, firstId, count } of listMessages(record)) {
+    const ids = count === 1
+      ? `message ${firstId}`
+      : `messages ${firstId} to ${firstId + count - 1}`;
+    broker.state.skipIds(number, firstId + count);
+    broker.noteDamage(number, (name) =>
+      explainDamage(disk, {
+        stream: name,
+        what: `${ids} in ${disk.path}/${segment.name} at offset ${record.offset}`,
+      }));
+  }
+}
+
+/** The error of whoever wants something of a stream of which something cannot be read. */
+export function explainDamage(
+  { path }: Disk,
+  { stream, what }: { readonly stream: string; readonly what: string },
+): BrokerError {
+  return new BrokerError(
+    "STREAM_DAMAGED",
+    `Cannot serve stream "${stream}": ${what} cannot be read; "verify ${path}" tells more, ` +
+      `"repair ${path} --skip-damaged" gives up what cannot be read`,
+  );
+}

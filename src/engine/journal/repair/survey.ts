@@ -1,0 +1,255 @@
+/**
+ * Everything there is to say about a journal that nobody is using: what is in it, and what is wrong.
+ * Nothing is changed.
+ *
+ * @module
+ */
+
+import { readClosedMark } from "../segments/closed_mark.ts";
+import { CheckpointWatch } from "../recovery/checkpoint_watch.ts";
+import {
+  type DirectoryContent,
+  type FoundSegment,
+  readDirectory,
+  refuseLaterVersion,
+} from "../segments/directory.ts";
+import type { DiskFile, ReadableDisk } from "../disk/disk.ts";
+import {
+  decodeSegmentHead,
+  GROUP_HEAD_BYTES,
+  RecordType,
+  SEGMENT_HEAD_BYTES,
+  type SegmentHead,
+} from "../segments/format.ts";
+import {
+  findUnreadable,
+  listMessages,
+  readEvent,
+  readPieces,
+  type RecordMessages,
+} from "../recovery/record_reader.ts";
+import { type Fault, type ScannedRecord, scanSegment } from "../segments/scan.ts";
+import { findTail } from "../segments/tail.ts";
+
+/** Something that is wrong in one segment. */
+export interface Finding {
+  /** The segment. */
+  readonly segment: FoundSegment;
+  /** Where it begins. */
+  readonly offset: number;
+  /** Where it ends. */
+  readonly end: number;
+  /** Where the group begins that it is in, or itself if it is in none. */
+  readonly groupOffset: number;
+  /** What is wrong, in words. */
+  readonly what: string;
+  /**
+   * How it can be taken away: a `head` is written again, of a `record` only the messages are given
+   * up, a `region` is given up as a whole.
+   */
+  readonly kind: "head" | "record" | "region";
+  /** The messages that are lost with it, if that can be told. */
+  readonly messages: readonly RecordMessages[];
+}
+
+/** What is in one segment. */
+export interface SegmentSurvey {
+  readonly segment: FoundSegment;
+  /** Up to where it counts. */
+  readonly end: number;
+  readonly groupCount: number;
+  readonly recordCount: number;
+  readonly messageCount: number;
+}
+
+/** What is in a journal. */
+export interface Survey {
+  readonly content: DirectoryContent;
+  /** The journal's id, as far as it is known. */
+  readonly journalId: number | undefined;
+  readonly segments: readonly SegmentSurvey[];
+  /** What is wrong, in the order of positions. */
+  readonly findings: readonly Finding[];
+  /** How many bytes at the end are of a write that was not finished. */
+  readonly tornBytes: number;
+  /** The names of streams, by number. */
+  readonly streams: ReadonlyMap<number, string>;
+}
+
+/** Looks at a journal. */
+export function surveyJournal(disk: ReadableDisk): Survey {
+  return new Surveyor(disk).run();
+}
+
+class Surveyor {
+  readonly #disk: ReadableDisk;
+  readonly #content: DirectoryContent;
+  readonly #findings: Finding[] = [];
+  readonly #segments: SegmentSurvey[] = [];
+  readonly #streams = new Map<number, string>();
+  #journalId: number | undefined;
+  #tornBytes = 0;
+
+  constructor(disk: ReadableDisk) {
+    this.#disk = disk;
+    this.#content = readDirectory(disk);
+  }
+
+  run(): Survey {
+    const { segments } = this.#content;
+    this.#journalId = this.#findJournalId();
+    segments.forEach((segment, index) => {
+      const file = this.#disk.open(segment.name);
+      try {
+        this.#look(segment, file, segments[index + 1]);
+      } finally {
+        file.close();
+      }
+    });
+    return {
+      content: this.#content,
+      journalId: this.#journalId,
+      segments: this.#segments,
+      findings: this.#findings,
+      tornBytes: this.#tornBytes,
+      streams: this.#streams,
+    };
+  }
+
+  /** The id that most intact heads have. */
+  #findJournalId(): number | undefined {
+    const counts = new Map<number, number>();
+    for (const segment of this.#content.segments) {
+      const file = this.#disk.open(segment.name);
+      const head = readHeadOf(file);
+      file.close();
+      if (typeof head === "object") {
+        counts.set(head.journalId, (counts.get(head.journalId) ?? 0) + 1);
+      }
+    }
+    const [most] = [...counts].sort(([, one], [, other]) => other - one);
+    return most?.[0];
+  }
+
+  #look(segment: FoundSegment, file: DiskFile, next: FoundSegment | undefined): void {
+    const found = readHeadOf(file);
+    if (found === "a later version") {
+      const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
+      file.read(bytes, 0);
+      throw refuseLaterVersion(`${this.#disk.path}/${segment.name}`, bytes);
+    }
+    const head = { base: segment.base, journalId: this.#journalId ?? 0 };
+    const isRight = typeof found === "object" && found.base === head.base &&
+      found.journalId === head.journalId;
+    if (!isRight) this.#addHead(segment, found);
+    const isLast = next === undefined;
+    const end = isLast ? this.#findEnd(segment, file, head) : next.base - segment.base;
+    this.#scan(segment, { file, head, end: Math.min(end, segment.size) });
+    if (end > segment.size) this.#addMissing(segment, end);
+  }
+
+  /** Notes a missing end; what is cut short in front of it belongs to it. */
+  #addMissing(segment: FoundSegment, end: number): void {
+    const last = this.#findings.at(-1);
+    const isCutShort = last?.segment === segment && last.kind === "region" &&
+      last.end === segment.size;
+    const offset = isCutShort ? last.offset : segment.size;
+    if (isCutShort) this.#findings.pop();
+    this.#add(segment, { offset, end, what: "the end is missing", kind: "region" });
+  }
+
+  #addHead(segment: FoundSegment, found: SegmentHead | string): void {
+    const what = typeof found === "object"
+      ? `its head is that of another segment (position ${found.base}, journal ${found.journalId})`
+      : `its head is ${found}`;
+    const end = Math.min(SEGMENT_HEAD_BYTES, segment.size);
+    this.#add(segment, { offset: 0, end, what, kind: "head" });
+  }
+
+  /** Up to where the last segment counts; what is wrong before that is found by the scan, too. */
+  #findEnd(segment: FoundSegment, file: DiskFile, head: SegmentHead): number {
+    const { hasEnd } = this.#content;
+    const closedAt = hasEnd ? readClosedMark(this.#disk, head.journalId) : undefined;
+    const tail = findTail({ file, head, size: segment.size, closedAt });
+    this.#tornBytes = segment.size - tail.end;
+    const isShort = tail.faults.some(({ offset }) => offset >= segment.size);
+    if (!isShort) return tail.end;
+    const end = (closedAt ?? head.base) - head.base;
+    return Math.max(end, segment.size, SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES);
+  }
+
+  #scan(
+    segment: FoundSegment,
+    options: { readonly file: DiskFile; readonly head: SegmentHead; readonly end: number },
+  ): void {
+    let [groupCount, recordCount, messageCount] = [0, 0, 0];
+    let group = { offset: 0, end: 0 };
+    const watch = new CheckpointWatch();
+    // Without some of its checkpoint a segment is of no use: it is cut off as a whole.
+    const cutAt = (offset: number) => watch.isOpen ? SEGMENT_HEAD_BYTES : offset;
+    const note = (fault: Fault | undefined, groupOffset: number) => {
+      if (fault !== undefined) this.#add(segment, { ...fault, kind: "record", groupOffset });
+    };
+    scanSegment(options, {
+      group: (found) => {
+        group = found;
+        groupCount++;
+      },
+      record: (record) => {
+        recordCount++;
+        if (record.type < RecordType.void) messageCount += countMessages(record);
+        note(watch.note(record), SEGMENT_HEAD_BYTES);
+        note(findUnreadable(record, () => this.#noteStreams(record)), cutAt(group.offset));
+        if (!record.isIntact) this.#addRecord(segment, record, group.offset);
+      },
+      fault: ({ offset, end, what }) => {
+        const isInGroup = offset > group.offset && offset < group.end;
+        const groupOffset = cutAt(isInGroup ? group.offset : offset);
+        this.#add(segment, { offset, end, what, kind: "region", groupOffset });
+      },
+    });
+    note(watch.finish(), SEGMENT_HEAD_BYTES);
+    this.#segments.push({ segment, end: options.end, groupCount, recordCount, messageCount });
+  }
+
+  #addRecord(segment: FoundSegment, record: ScannedRecord, groupOffset: number): void {
+    this.#add(segment, {
+      offset: record.offset,
+      end: record.bodyOffset + record.end - record.start,
+      what: "messages are not as they were written",
+      kind: "record",
+      groupOffset,
+      messages: listMessages(record),
+    });
+  }
+
+  #add(
+    segment: FoundSegment,
+    { groupOffset, messages = [], ...finding }:
+      & Pick<Finding, "offset" | "end" | "what" | "kind">
+      & Partial<Finding>,
+  ): void {
+    const at = groupOffset ?? finding.offset;
+    this.#findings.push({ ...finding, segment, groupOffset: at, messages });
+  }
+
+  #noteStreams(record: ScannedRecord): void {
+    if (record.type === RecordType.checkpoint || record.type === RecordType.piece) {
+      for (const piece of readPieces(record)) {
+        if (piece.piece === "stream") this.#streams.set(piece.number, piece.name);
+      }
+    } else if (record.type === RecordType.event) {
+      const event = readEvent(record);
+      if (event.type === "streamCreated") this.#streams.set(event.number, event.name);
+    }
+  }
+}
+
+function readHeadOf(file: DiskFile): SegmentHead | string {
+  const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
+  return decodeSegmentHead(bytes.subarray(0, file.read(bytes, 0)));
+}
+
+function countMessages(record: ScannedRecord): number {
+  return listMessages(record).reduce((sum, { count }) => sum + count, 0);
+}

@@ -1,0 +1,49 @@
+/**
+ * Where the journal ended when its broker was stopped in an orderly way: a journal that is shorter
+ * than that was not torn by a crash.
+ *
+ * @module
+ */
+
+import { CLOSED_NAME } from "./directory.ts";
+import type { Disk, ReadableDisk } from "../disk/disk.ts";
+import { checksum } from "./format.ts";
+
+/** A position and its checksum. */
+const MARK_BYTES = 12;
+
+/** Writes down where the journal ends. */
+export async function writeClosedMark(
+  disk: Disk,
+  { position, journalId }: { readonly position: number; readonly journalId: number },
+): Promise<void> {
+  const bytes = new Uint8Array(MARK_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setFloat64(0, position);
+  view.setUint32(8, checksum(bytes.subarray(0, 8), position, journalId));
+  const file = disk.create(CLOSED_NAME);
+  try {
+    for (let written = 0; written < MARK_BYTES;) {
+      written += file.write(bytes.subarray(written), written);
+    }
+    await file.sync();
+    await disk.sync();
+  } finally {
+    file.close();
+  }
+}
+
+/** Reads where the journal ended; `undefined` if that cannot be believed. */
+export function readClosedMark(disk: ReadableDisk, journalId: number): number | undefined {
+  const file = disk.open(CLOSED_NAME);
+  try {
+    const bytes = new Uint8Array(MARK_BYTES);
+    if (file.read(bytes, 0) < MARK_BYTES) return undefined;
+    const view = new DataView(bytes.buffer);
+    const position = view.getFloat64(0);
+    const crc = checksum(bytes.subarray(0, 8), position, journalId);
+    return crc === view.getUint32(8) ? position : undefined;
+  } finally {
+    file.close();
+  }
+}

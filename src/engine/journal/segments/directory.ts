@@ -1,0 +1,118 @@
+/**
+ * What is in a journal's directory: segments in their order, and what else belongs there or does not.
+ *
+ * @module
+ */
+
+import type { DiskEntry, DiskFile, ReadableDisk } from "../disk/disk.ts";
+import {
+  decodeSegmentHead,
+  FORMAT_VERSION,
+  SEGMENT_HEAD_BYTES,
+  type SegmentHead,
+} from "./format.ts";
+import { JournalError } from "../disk/journal_error.ts";
+import { readSegmentName } from "./segment_file.ts";
+
+/** The file whose lock says that a broker uses the directory. */
+export const LOCK_NAME = "LOCK";
+
+/** The file that keeps room for acknowledgements. */
+export const RESERVE_NAME = "reserve";
+
+/** The file that tells where the journal ended when it was closed. */
+export const CLOSED_NAME = "closed";
+
+/** What is kept of what was cut off or taken away. */
+const ASIDE_RULE = /^[0-9a-f]{16}\.journal\.(torn|removed)-/;
+
+/** A segment that was not finished. */
+const UNFINISHED_RULE = /^[0-9a-f]{16}\.journal\.tmp$/;
+
+/** A file of the directory that is a segment by its name. */
+export interface FoundSegment {
+  /** Its name. */
+  readonly name: string;
+  /** The position in its name. */
+  readonly base: number;
+  /** How many bytes it has. */
+  readonly size: number;
+}
+
+/** What a directory holds. */
+export interface DirectoryContent {
+  /** The segments, by position. */
+  readonly segments: readonly FoundSegment[];
+  /** Files that were not finished, and may be removed. */
+  readonly unfinished: readonly string[];
+  /** Files that are not the journal's. */
+  readonly foreign: readonly string[];
+  /** Whether room is reserved. */
+  readonly hasReserve: boolean;
+  /** Whether it tells where the journal ended. */
+  readonly hasEnd: boolean;
+}
+
+/** Looks at what is in a directory. Throws a {@linkcode JournalError} for a segment that is no file. */
+export function readDirectory(disk: ReadableDisk): DirectoryContent {
+  const entries = disk.list();
+  const segments = entries.flatMap((entry) => findSegment(disk, entry));
+  segments.sort((one, other) => one.base - other.base);
+  const names = entries.map(({ name }) => name);
+  return {
+    segments,
+    unfinished: names.filter((name) => UNFINISHED_RULE.test(name)),
+    foreign: names.filter((name) => !isOurs(name)),
+    hasReserve: names.includes(RESERVE_NAME),
+    hasEnd: names.includes(CLOSED_NAME),
+  };
+}
+
+/** Reads the head of a segment; throws a {@linkcode JournalError} if it is not what it should be. */
+export function readHead(
+  disk: ReadableDisk,
+  { name, base }: FoundSegment,
+  file: DiskFile,
+): SegmentHead {
+  const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
+  const head = decodeSegmentHead(bytes.subarray(0, file.read(bytes, 0)));
+  const where = `${disk.path}/${name}`;
+  if (head === "a later version") throw refuseLaterVersion(where, bytes);
+  if (typeof head === "string") throw damaged(disk, `${where} at offset 0: its head is ${head}`);
+  if (head.base === base) return head;
+  throw damaged(
+    disk,
+    `${where} at offset 0: it begins at position ${head.base}, its name says ${base}`,
+  );
+}
+
+/** The error for a segment that this broker does not know how to read, and must not touch. */
+export function refuseLaterVersion(where: string, head: Uint8Array): JournalError {
+  const version = new DataView(head.buffer, head.byteOffset).getUint32(8);
+  return new JournalError(
+    "unusable",
+    `Cannot read ${where}: it has format version ${version}, this broker knows versions up to ` +
+      `${FORMAT_VERSION}; use the broker that wrote it, or a later one`,
+  );
+}
+
+/** The error for damage that cannot be narrowed down to a stream. */
+export function damaged(disk: ReadableDisk, what: string): JournalError {
+  return new JournalError(
+    "damaged",
+    `The journal is damaged: ${what}. "verify ${disk.path}" tells all of it, ` +
+      `"repair ${disk.path}" what can be done`,
+  );
+}
+
+function findSegment(disk: ReadableDisk, { name, size, isFile }: DiskEntry): FoundSegment[] {
+  const base = readSegmentName(name);
+  if (base === undefined) return [];
+  if (isFile) return [{ name, base, size }];
+  throw new JournalError("unusable", `Cannot use ${disk.path}/${name}: it is not a plain file`);
+}
+
+function isOurs(name: string): boolean {
+  return [LOCK_NAME, RESERVE_NAME, CLOSED_NAME].includes(name) || ASIDE_RULE.test(name) ||
+    UNFINISHED_RULE.test(name) || readSegmentName(name) !== undefined;
+}

@@ -1,0 +1,186 @@
+/**
+ * Room on the disk. A full disk must not keep anybody from acknowledging: without acknowledgements
+ * nothing could ever be removed. So room for them is reserved, and publishing ends before all is used
+ * up.
+ *
+ * The reserve is a file. When there is no room left, it is removed, and what it has taken up serves
+ * acknowledgements; when there is room again, it is made again, and only then messages are taken.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../../protocol.ts";
+import { RESERVE_NAME } from "./directory.ts";
+import { DescriptorShortageError, type Disk, DiskFullError } from "../disk/disk.ts";
+import { FACT_BYTES } from "./format.ts";
+
+/** How much is reserved, at most. */
+export const RESERVE_BYTES: number = 16 * 1024 * 1024;
+
+/** How much is reserved at least, where the disk is small. */
+const RESERVE_BYTES_MIN = 64 * 1024;
+
+/** A small disk is used up to this part of what was free at first. */
+const RESERVE_SHARE = 1 / 16;
+
+/** So much stays free beside what acknowledging takes. */
+const FREE_BYTES_MIN = 64 * 1024;
+
+/** While the disk is full it is looked at so often, in milliseconds. */
+const LOOK_MS = 250;
+
+/** Otherwise so often: others use the disk, too. */
+const LOOK_MS_MAX = 1000;
+
+/** The reserve is written in pieces of this size. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** What is needed to look after the room. */
+export interface DiskSpaceOptions {
+  readonly disk: Disk;
+  /** How much is reserved, at most; less where the disk is small. */
+  readonly reserveBytes: number;
+  /** Tells how many messages are stored and may have to be acknowledged. */
+  readonly countMessages: () => number;
+  /** Is told when the disk becomes full, and when there is room again. */
+  readonly noteChange: (isFull: boolean) => void;
+}
+
+/** Knows whether there is room for more messages. */
+export class DiskSpace {
+  readonly #options: DiskSpaceOptions;
+  #isFull = false;
+  #hasReserve = false;
+  /** How many bytes are free, less what has been written since that was measured. */
+  #free = Infinity;
+  #lookAt = 0;
+
+  constructor(options: DiskSpaceOptions) {
+    this.#options = options;
+  }
+
+  /** Whether there is no room for messages. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Begins: reserves room, if there is any. */
+  begin(): void {
+    const { disk } = this.#options;
+    this.#measure();
+    const size = disk.list().find(({ name }) => name === RESERVE_NAME)?.size;
+    this.#hasReserve = size !== undefined;
+    // A crash may have come while it was written, or before it got to the disk.
+    if (size !== undefined && size < (this.#chooseReserve(this.#free + size) ?? 0)) {
+      disk.remove(RESERVE_NAME);
+      this.#hasReserve = false;
+      this.#measure();
+    }
+    this.#look();
+  }
+
+  /** Tells why so many bytes of messages cannot be stored, if they cannot. */
+  findObstacle(bytes: number): BrokerError | undefined {
+    if (!this.#isFull) {
+      this.#free -= bytes;
+      if (this.#free >= this.#freeMin) return undefined;
+      // By what has been counted there is too little: look whether that is so.
+      this.#measure();
+      this.#free -= bytes;
+      if (this.#free >= this.#freeMin) return undefined;
+      this.#setFull(true);
+    }
+    return new BrokerError(
+      "DISK_FULL",
+      `Cannot store ${
+        bytes === 0 ? "anything" : `${bytes} bytes`
+      }: there is no room on the disk of ` +
+        `${this.#options.disk.path}; ` +
+        "deliveries and acknowledgements go on",
+    );
+  }
+
+  /** Gives up the reserve: something must be written that has no room. */
+  useReserve(): void {
+    this.#setFull(true);
+    if (!this.#hasReserve) return;
+    this.#hasReserve = false;
+    this.#options.disk.remove(RESERVE_NAME);
+  }
+
+  /** Looks whether the disk is full now; returns when to look again. */
+  tick(now: number): number {
+    if (now < this.#lookAt) return this.#lookAt;
+    this.#lookAt = now + LOOK_MS;
+    try {
+      this.#measure();
+      this.#look();
+      if (!this.#isFull) this.#lookAt = now + LOOK_MS_MAX;
+    } catch (error) {
+      // The reserve needs a file. Whether there is room is not known; it stays as it was.
+      if (!(error instanceof DescriptorShortageError)) throw error;
+    }
+    return this.#lookAt;
+  }
+
+  /** How much has to stay free beside the reserve. */
+  get #freeMin(): number {
+    return FREE_BYTES_MIN + this.#options.countMessages() * FACT_BYTES;
+  }
+
+  #measure(): void {
+    this.#free = this.#options.disk.measureFree() ?? Infinity;
+  }
+
+  #look(): void {
+    if (!this.#hasReserve) this.#reserve();
+    // With room for a little more, so that it does not go to and fro.
+    const needed = this.#freeMin + (this.#isFull ? FREE_BYTES_MIN : 0);
+    this.#setFull(!this.#hasReserve || this.#free < needed);
+  }
+
+  /** How large the reserve is to be when so much is free; `undefined` if that leaves no room. */
+  #chooseReserve(free: number): number | undefined {
+    const bytes = Math.floor(Math.min(
+      this.#options.reserveBytes,
+      Math.max(RESERVE_BYTES_MIN, free * RESERVE_SHARE),
+    ));
+    return free < bytes + this.#freeMin + FREE_BYTES_MIN ? undefined : bytes;
+  }
+
+  /** Writes the reserve, if that leaves room. */
+  #reserve(): void {
+    const { disk } = this.#options;
+    const bytes = this.#chooseReserve(this.#free);
+    if (bytes === undefined) return;
+    try {
+      writeZeros(disk, bytes);
+      this.#hasReserve = true;
+      this.#measure();
+    } catch (error) {
+      if (error instanceof DescriptorShortageError) throw error;
+      // Not even a name may have had room.
+      if (disk.list().some(({ name }) => name === RESERVE_NAME)) disk.remove(RESERVE_NAME);
+      if (!(error instanceof DiskFullError)) throw error;
+    }
+  }
+
+  #setFull(isFull: boolean): void {
+    if (this.#isFull === isFull) return;
+    this.#isFull = isFull;
+    this.#options.noteChange(isFull);
+  }
+}
+
+function writeZeros(disk: Disk, bytes: number): void {
+  const file = disk.create(RESERVE_NAME);
+  try {
+    // Real blocks, not a hole: a file system gives those only for bytes that are written.
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, bytes));
+    for (let written = 0; written < bytes;) {
+      written += file.write(piece.subarray(0, Math.min(piece.length, bytes - written)), written);
+    }
+  } finally {
+    file.close();
+  }
+}

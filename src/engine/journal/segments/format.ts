@@ -1,0 +1,257 @@
+/**
+ * What the journal looks like on the disk: segments of groups of records.
+ *
+ * The journal is one line of bytes, cut into *segments*. A byte keeps its *position* in that line for
+ * ever; a segment's file is named after the position that it begins at, in 16 hexadecimal digits. All
+ * numbers are big-endian; positions and ids are IEEE doubles that hold whole numbers below 2^53.
+ *
+ * ```text
+ *  segment    ┌──────────────┬───────┬───────┬─────
+ *             │ head, 40     │ group │ group │ …       the first groups hold the checkpoint
+ *             └──────────────┴───────┴───────┴─────
+ *  0        8         12      16        24           32        36      40
+ *  ┌────────┬─────────┬───────┬─────────┬────────────┬─────────┬───────┐
+ *  │ magic  │ version │ 0     │ position│ journal id │ 0       │ crc   │   crc of bytes 0 to 36
+ *  └────────┴─────────┴───────┴─────────┴────────────┴─────────┴───────┘
+ *
+ *  group      what was written in one piece; flushed together, or not at all
+ *  0       4        8         12      16         24      28      32
+ *  ┌───────┬────────┬─────────┬───────┬──────────┬───────┬───────┬────────┬────────┬───
+ *  │ magic │ length │ records │ 0     │ durable  │ 0     │ crc   │ record │ record │ …
+ *  └───────┴────────┴─────────┴───────┴──────────┴───────┴───────┴────────┴────────┴───
+ *  length: the bytes of its records; crc: of bytes 0 to 28
+ *  durable: everything before this position had been flushed when the group was written
+ *
+ *  record
+ *  0      1     4       8        12         16        20        20+m          20+m+b
+ *  ┌──────┬─────┬───────┬────────┬──────────┬─────────┬─────────┬─────────────┐
+ *  │ type │ 0   │ meta  │ body   │ body crc │ crc     │ m bytes │ b bytes     │
+ *  │ u8   │     │ m, u32│ b, u32 │          │         │ meta    │ body        │
+ *  └──────┴─────┴───────┴────────┴──────────┴─────────┴─────────┴─────────────┘
+ *  crc: of bytes 0 to 16 and of the meta; so a damaged body can still be told whose it is
+ *
+ *  type           meta                                                       body
+ *  1 checkpoint   JSON: streams and publishers
+ *                 of versions 1 to 3; read, and not written any more
+ *  2 event        JSON: streamCreated, streamUpdated, streamDeleted, publisherOpened,
+ *                 publisherClosed, failed, expirySet or clockRead (since version 4)
+ *  3 published    publisher u32 │ count u32 │ sequence │ n × (stream u32, 0, first id)  messages
+ *                 of version 1; read, and not written any more
+ *  4 moved        stream u32    │ count u32 │ first id                       messages
+ *  5 facts        n × (kind u8, 0, attempts u16, stream u32, first id, count u32)
+ *  6 published    publisher u32 │ count u32 │ sequence │ stored at           messages
+ *                 │ n × (stream u32, 0, first id, expires at)
+ *                 of versions 2 and 3; read, and not written any more
+ *  7 transferred  from u32 │ to u32 │ count u32 │ 0 │ first id there │ first id here   messages
+ *                 │ stored at │ expires at
+ *  8 piece        JSON: a piece of the checkpoint, see src/broker/state/snapshot.ts
+ *  9 complete     pieces u32: the checkpoint has so many, and is complete with this record
+ *  10 published   publisher u32 │ count u32 │ sequence │ stored at │ settled │ messages
+ *                 │ n × (stream u32, 0, first id, expires at)
+ *  128 and more  void: what a repair has taken away. The rest of the number is the type that it had,
+ *                and the meta tells as before which ids were in it; the body is not checked
+ *  kinds of facts: 1 acknowledged, 2 attempted, 3 dropped
+ *  times: milliseconds since 1970; 0 if there is none. They are of a time that nobody sets and that
+ *  goes on from broker to broker; clockRead tells how far the machine's clock was ahead of it. Since
+ *  version 4 messages keep the flags that tell such times from those of the calendar
+ * ```
+ *
+ * A checkpoint is the first thing in a segment. It is cut into pieces, so that it can be written and
+ * read however much there is to remember, and appears as a whole with its segment.
+ *
+ * Messages are stored as they came over the wire; their layout is drawn in `src/protocol/messages/batch.ts`.
+ *
+ * Every crc is CRC-32 as in zlib, begun with a seed of the journal's id and of the position of what
+ * is checked: what is well-formed but stands where it does not belong is refused. The seed takes the
+ * place of the usual initial value, so that no run of zeros is a record.
+ *
+ * @module
+ */
+
+import { crc32 } from "node:zlib";
+
+/**
+ * The version of this format; a broker refuses a journal of a later one. Version 2 has times and
+ * properties of messages, version 3 their priorities and keys, version 4 checkpoints in pieces,
+ * and of a failure only the reasons that are new.
+ */
+export const FORMAT_VERSION = 4;
+
+/** The first bytes of a segment: "SMQJRNL" and an end of line. */
+export const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode("SMQJRNL\n");
+
+/** The size of a segment's head. */
+export const SEGMENT_HEAD_BYTES = 40;
+
+/** The first four bytes of a group: "SMQG". */
+export const GROUP_MAGIC = 0x534d5147;
+
+/** The size of a group's head. */
+export const GROUP_HEAD_BYTES = 32;
+
+/** The size of a record's head. */
+export const RECORD_HEAD_BYTES = 20;
+
+/** What a record is. */
+export const RecordType = {
+  checkpoint: 1,
+  event: 2,
+  publishedV1: 3,
+  moved: 4,
+  facts: 5,
+  publishedV3: 6,
+  transferred: 7,
+  piece: 8,
+  complete: 9,
+  published: 10,
+  /** Added to the type of a record that was taken away. */
+  void: 128,
+} as const;
+
+/** What a fact is. */
+export const FactKind = { acknowledged: 1, attempted: 2, dropped: 3 } as const;
+
+/** The size of one fact. */
+export const FACT_BYTES = 20;
+
+/** How much of a published record's meta is in front of its streams, and how much each of them has. */
+export interface PublishedSizes {
+  readonly head: number;
+  readonly stream: number;
+}
+
+/** The sizes of a published record's meta. */
+export const PUBLISHED_SIZES: PublishedSizes = { head: 32, stream: 24 };
+
+/** Those of versions 2 and 3. */
+export const PUBLISHED_SIZES_V3: PublishedSizes = { head: 24, stream: 24 };
+
+/** Those of version 1. */
+export const PUBLISHED_SIZES_V1: PublishedSizes = { head: 16, stream: 16 };
+
+/** The bytes of a transferred record's meta. */
+export const TRANSFERRED_META_BYTES = 48;
+
+/** The bytes of the meta of the record that completes a checkpoint. */
+export const COMPLETE_META_BYTES = 4;
+
+/** The bytes of a moved record's meta. */
+export const MOVED_META_BYTES = 16;
+
+/**
+ * A checksum of bytes at a position of a journal.
+ *
+ * @param bytes The bytes.
+ * @param position Where they stand, or where what they belong to does.
+ * @param journalId The journal's id.
+ */
+export function checksum(bytes: Uint8Array, position: number, journalId: number): number {
+  const high = Math.floor(position / 2 ** 32);
+  // Two odd constants, so that neighbouring positions and ids are far apart.
+  const seed = Math.imul(position, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b) ^ journalId;
+  return crc32(bytes, seed >>> 0);
+}
+
+/** A segment's head, apart from its checksum. */
+export interface SegmentHead {
+  /** The position that it begins at. */
+  readonly base: number;
+  /** The journal that it belongs to. */
+  readonly journalId: number;
+}
+
+/** Writes a segment's head. */
+export function encodeSegmentHead({ base, journalId }: SegmentHead): Uint8Array {
+  const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
+  const view = new DataView(bytes.buffer);
+  bytes.set(SEGMENT_MAGIC);
+  view.setUint32(8, FORMAT_VERSION);
+  view.setFloat64(16, base);
+  view.setFloat64(24, journalId);
+  view.setUint32(36, checksum(bytes.subarray(0, 36), base, journalId));
+  return bytes;
+}
+
+/** What is wrong with a segment's head: words for a person. */
+export type HeadFault = "cut short" | "no segment of a journal" | "a later version" | "damaged";
+
+/** Reads a segment's head, or tells what is wrong with it. */
+export function decodeSegmentHead(bytes: Uint8Array): SegmentHead | HeadFault {
+  if (bytes.length < SEGMENT_HEAD_BYTES) return "cut short";
+  if (SEGMENT_MAGIC.some((byte, index) => bytes[index] !== byte)) return "no segment of a journal";
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const base = view.getFloat64(16);
+  const journalId = view.getFloat64(24);
+  const crc = checksum(bytes.subarray(0, 36), base, journalId);
+  const isIntact = crc === view.getUint32(36);
+  // A later version may have another head: only its first twelve bytes stay where they are.
+  if (view.getUint32(8) > FORMAT_VERSION) return "a later version";
+  return isIntact ? { base, journalId } : "damaged";
+}
+
+/** The head of a group at a position. */
+export interface GroupHead {
+  /** The bytes of its records. */
+  readonly length: number;
+  /** How many records it has. */
+  readonly count: number;
+  /** Everything before this position had been flushed when it was written. */
+  readonly durable: number;
+}
+
+/** Where something stands. */
+export interface Spot {
+  /** Its position in the journal. */
+  readonly position: number;
+  /** The journal's id. */
+  readonly journalId: number;
+}
+
+/** Writes a group's head to the beginning of a view of at least its size. */
+export function writeGroupHead(view: DataView, head: GroupHead, spot: Spot): void {
+  view.setUint32(0, GROUP_MAGIC);
+  view.setUint32(4, head.length);
+  view.setUint32(8, head.count);
+  view.setUint32(12, 0);
+  view.setFloat64(16, head.durable);
+  view.setUint32(24, 0);
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, 28);
+  view.setUint32(28, checksum(bytes, spot.position, spot.journalId));
+}
+
+/** Reads a group's head, if one is there and intact. */
+export function readGroupHead(view: DataView, offset: number, spot: Spot): GroupHead | undefined {
+  if (view.byteLength - offset < GROUP_HEAD_BYTES) return undefined;
+  if (view.getUint32(offset) !== GROUP_MAGIC) return undefined;
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, 28);
+  if (checksum(bytes, spot.position, spot.journalId) !== view.getUint32(offset + 28)) {
+    return undefined;
+  }
+  return {
+    length: view.getUint32(offset + 4),
+    count: view.getUint32(offset + 8),
+    durable: view.getFloat64(offset + 16),
+  };
+}
+
+/** Writes the two checksums of a record, which is complete but for them. */
+export function sealRecord(bytes: Uint8Array, view: DataView, offset: number, spot: Spot): number {
+  const metaEnd = offset + RECORD_HEAD_BYTES + view.getUint32(offset + 4);
+  const end = metaEnd + view.getUint32(offset + 8);
+  const body = bytes.subarray(metaEnd, end);
+  view.setUint32(offset + 12, checksum(body, spot.position, spot.journalId));
+  view.setUint32(offset + 16, headChecksum(bytes, offset, metaEnd, spot));
+  return end;
+}
+
+/** The checksum of a record's head and meta. */
+export function headChecksum(
+  bytes: Uint8Array,
+  offset: number,
+  metaEnd: number,
+  { position, journalId }: Spot,
+): number {
+  const head = checksum(bytes.subarray(offset, offset + 16), position, journalId);
+  const meta = offset + RECORD_HEAD_BYTES;
+  return metaEnd === meta ? head : crc32(bytes.subarray(meta, metaEnd), head);
+}

@@ -1,0 +1,258 @@
+/**
+ * Reads a segment from its beginning: which groups are in it, and what is not as it was written.
+ *
+ * Nothing is believed that has no right checksum for its place. Whether what is wrong is the end of a
+ * write that a crash has torn, or damage, is not decided here: that takes the durable position that
+ * later groups prove, see `tail.ts`.
+ *
+ * @module
+ */
+
+import type { DiskFile } from "../disk/disk.ts";
+import {
+  checksum,
+  GROUP_HEAD_BYTES,
+  GROUP_MAGIC,
+  type GroupHead,
+  headChecksum,
+  readGroupHead,
+  RECORD_HEAD_BYTES,
+  RecordType,
+  SEGMENT_HEAD_BYTES,
+  type SegmentHead,
+} from "./format.ts";
+
+/** So much is read from the file at a time. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+
+/** A record, where it lies in the buffer of the scan: valid during the call only. */
+export interface ScannedRecord {
+  /** Its type. */
+  readonly type: number;
+  /** What its meta says. */
+  readonly meta: DataView;
+  /** The buffer that its body is in. */
+  readonly buffer: Uint8Array;
+  /** Where its body begins in the buffer. */
+  readonly start: number;
+  /** Where its body ends. */
+  readonly end: number;
+  /** Where the record begins in the segment. */
+  readonly offset: number;
+  /** Where its body begins in the segment. */
+  readonly bodyOffset: number;
+  /** Whether its body is as it was written. */
+  readonly isIntact: boolean;
+}
+
+/** A group whose head is intact. */
+export interface ScannedGroup extends GroupHead {
+  /** Where it begins in the segment. */
+  readonly offset: number;
+  /** Where it ends. */
+  readonly end: number;
+}
+
+/** Something in a segment that is not as it was written. */
+export interface Fault {
+  /** Where it begins in the segment. */
+  readonly offset: number;
+  /** Where the next thing begins that is as it was written, or the file ends. */
+  readonly end: number;
+  /** What is wrong, in words. */
+  readonly what: string;
+}
+
+/** What a scan tells. */
+export interface ScanVisitor {
+  /** A group begins; `false` goes on behind it. */
+  group?(group: ScannedGroup): boolean | void;
+  /** A record of the group, in order; its head is intact. */
+  record?(record: ScannedRecord): void;
+  /** Something is wrong. The scan goes on where the next group or record is intact. */
+  fault(fault: Fault): void;
+}
+
+/** What to scan. */
+export interface ScanOptions {
+  /** The file. */
+  readonly file: DiskFile;
+  /** What its head says. */
+  readonly head: SegmentHead;
+  /** Where to end; what is behind is not looked at. */
+  readonly end: number;
+  /** Where to begin: behind the head if nothing is said. */
+  readonly start?: number;
+}
+
+/** Scans a segment. */
+export function scanSegment(options: ScanOptions, visitor: ScanVisitor): void {
+  new Scan(options, visitor).run();
+}
+
+/** A window on the file that is moved along. */
+class Window {
+  readonly #file: DiskFile;
+  readonly #end: number;
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  view: DataView<ArrayBuffer> = new DataView(this.bytes.buffer);
+  #offset = 0;
+  #length = 0;
+
+  constructor(file: DiskFile, end: number) {
+    this.#file = file;
+    this.#end = end;
+  }
+
+  /** Has so many bytes from an offset on in the buffer, or all there are; returns the index. */
+  reach(offset: number, length: number): number {
+    const needed = Math.min(length, this.#end - offset);
+    if (offset >= this.#offset && offset + needed <= this.#offset + this.#length) {
+      return offset - this.#offset;
+    }
+    const size = Math.min(Math.max(needed, CHUNK_BYTES), this.#end - offset);
+    if (this.bytes.length < size) {
+      this.bytes = new Uint8Array(size);
+      this.view = new DataView(this.bytes.buffer);
+    }
+    this.#offset = offset;
+    this.#length = this.#file.read(this.bytes.subarray(0, size), offset);
+    return 0;
+  }
+
+  /** How many bytes there are from an index on. */
+  countFrom(index: number): number {
+    return this.#length - index;
+  }
+}
+
+class Scan {
+  readonly #head: SegmentHead;
+  readonly #end: number;
+  readonly #visitor: ScanVisitor;
+  readonly #window: Window;
+  #offset: number;
+
+  constructor({ file, head, end, start = SEGMENT_HEAD_BYTES }: ScanOptions, visitor: ScanVisitor) {
+    this.#head = head;
+    this.#end = end;
+    this.#visitor = visitor;
+    this.#window = new Window(file, end);
+    this.#offset = start;
+  }
+
+  run(): void {
+    while (this.#offset < this.#end) {
+      const group = this.#readGroup(this.#offset);
+      if (group === undefined) this.#skipFault("no intact group begins here");
+      else if (group.end > this.#end) this.#skipFault("a group is cut short", group.offset + 1);
+      else {
+        this.#visitGroup(group);
+        this.#offset = group.end;
+      }
+    }
+  }
+
+  #readGroup(offset: number): ScannedGroup | undefined {
+    const index = this.#window.reach(offset, GROUP_HEAD_BYTES);
+    if (this.#window.countFrom(index) < GROUP_HEAD_BYTES) return undefined;
+    const head = readGroupHead(this.#window.view, index, this.#spot(offset));
+    if (head === undefined) return undefined;
+    return { ...head, offset, end: offset + GROUP_HEAD_BYTES + head.length };
+  }
+
+  /** Tells a fault, and goes on at the next intact group. */
+  #skipFault(what: string, from: number = this.#offset + 1): void {
+    const offset = this.#offset;
+    this.#offset = this.#findGroup(from);
+    this.#visitor.fault({ offset, end: this.#offset, what });
+  }
+
+  /** Looks for a group whose head is intact, byte by byte. */
+  #findGroup(from: number): number {
+    for (let offset = from; offset + GROUP_HEAD_BYTES <= this.#end;) {
+      const index = this.#window.reach(offset, CHUNK_BYTES);
+      const count = this.#window.countFrom(index);
+      if (count < GROUP_HEAD_BYTES) break;
+      const { view } = this.#window;
+      for (let step = 0; step <= count - GROUP_HEAD_BYTES; step++) {
+        if (view.getUint32(index + step) !== GROUP_MAGIC) continue;
+        const group = readGroupHead(view, index + step, this.#spot(offset + step));
+        if (group !== undefined) return offset + step;
+      }
+      offset += count - GROUP_HEAD_BYTES + 1;
+    }
+    return this.#end;
+  }
+
+  #visitGroup(group: ScannedGroup): void {
+    if (this.#visitor.group?.(group) === false) return;
+    const shift = this.#window.reach(group.offset, group.end - group.offset) - group.offset;
+    for (let offset = group.offset + GROUP_HEAD_BYTES; offset < group.end;) {
+      const end = this.#findRecordEnd(offset, group, shift);
+      if (end === undefined) {
+        const next = this.#findRecord(offset + 1, group, shift);
+        this.#visitor.fault({ offset, end: next, what: "a record's head is damaged" });
+        offset = next;
+        continue;
+      }
+      this.#visitRecord(offset, end, shift);
+      offset = end;
+    }
+  }
+
+  /** The end of the record at an offset, if there is one with an intact head. */
+  #findRecordEnd(offset: number, group: ScannedGroup, shift: number): number | undefined {
+    const { view, bytes } = this.#window;
+    const index = offset + shift;
+    if (group.end - offset < RECORD_HEAD_BYTES) return undefined;
+    const metaBytes = view.getUint32(index + 4);
+    const bodyBytes = view.getUint32(index + 8);
+    if (view.getUint8(index) === 0 || view.getUint8(index + 1) !== 0) return undefined;
+    const left = group.end - offset - RECORD_HEAD_BYTES;
+    if (metaBytes > left || bodyBytes > left - metaBytes) return undefined;
+    const crc = headChecksum(
+      bytes,
+      index,
+      index + RECORD_HEAD_BYTES + metaBytes,
+      this.#spot(offset),
+    );
+    if (crc !== view.getUint32(index + 16)) return undefined;
+    return offset + RECORD_HEAD_BYTES + metaBytes + bodyBytes;
+  }
+
+  /** Looks for a record whose head is intact, byte by byte; the end of the group if there is none. */
+  #findRecord(from: number, group: ScannedGroup, shift: number): number {
+    for (let offset = from; offset < group.end; offset++) {
+      if (this.#findRecordEnd(offset, group, shift) !== undefined) return offset;
+    }
+    return group.end;
+  }
+
+  #visitRecord(offset: number, end: number, shift: number): void {
+    if (this.#visitor.record === undefined) return;
+    const { view, bytes } = this.#window;
+    const index = offset + shift;
+    const metaAt = index + RECORD_HEAD_BYTES;
+    const start = metaAt + view.getUint32(index + 4);
+    const type = view.getUint8(index);
+    const { position, journalId } = this.#spot(offset);
+    const bodyEnd = end + shift;
+    const isIntact = type >= RecordType.void ||
+      checksum(bytes.subarray(start, bodyEnd), position, journalId) === view.getUint32(index + 12);
+    this.#visitor.record({
+      type,
+      meta: new DataView(bytes.buffer, metaAt, start - metaAt),
+      buffer: bytes,
+      start,
+      end: bodyEnd,
+      offset,
+      bodyOffset: start - shift,
+      isIntact,
+    });
+  }
+
+  #spot(offset: number): { position: number; journalId: number } {
+    return { position: this.#head.base + offset, journalId: this.#head.journalId };
+  }
+}

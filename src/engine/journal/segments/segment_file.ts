@@ -1,0 +1,122 @@
+/**
+ * The files that the journal's segments are: their names, and reading them.
+ *
+ * @module
+ */
+
+import { invariant } from "../../../broker/collections/invariant.ts";
+import type { Segment } from "../../../broker/backlog/pager.ts";
+import type { DiskFile } from "../disk/disk.ts";
+import { SegmentTotals } from "./segment_totals.ts";
+
+const NAME_RULE = /^[0-9a-f]{16}\.journal$/;
+
+/** The name of the segment that begins at a position. */
+export function nameSegment(base: number): string {
+  return `${base.toString(16).padStart(16, "0")}.journal`;
+}
+
+/** The position that a segment of this name begins at; `undefined` for names of other files. */
+export function readSegmentName(name: string): number | undefined {
+  return NAME_RULE.test(name) ? Number.parseInt(name, 16) : undefined;
+}
+
+/** A segment, with its file open as long as there may be messages in it. */
+export class SegmentFile implements Segment {
+  /** The position that it begins at. */
+  readonly base: number;
+  #size = 0;
+  #liveCount = 0;
+  #liveBytes = 0;
+  /** Its own, until it is one of a journal's segments. */
+  #totals = new SegmentTotals();
+  /** How many records with messages were written to it that nobody counts yet. */
+  underwayCount = 0;
+  /** How many bytes its head and its checkpoint have. */
+  headBytes = 0;
+  /** Whether there is something in it that cannot be read, and must not be removed. */
+  isDamaged = false;
+  #file: DiskFile;
+
+  constructor(base: number, file: DiskFile, size: number) {
+    this.base = base;
+    this.#file = file;
+    this.size = size;
+  }
+
+  /** How many bytes of it are in use. */
+  get size(): number {
+    return this.#size;
+  }
+
+  set size(size: number) {
+    this.#totals.bytes += size - this.#size;
+    this.#size = size;
+  }
+
+  get liveCount(): number {
+    return this.#liveCount;
+  }
+
+  set liveCount(count: number) {
+    this.#totals.liveCount += count - this.#liveCount;
+    this.#liveCount = count;
+  }
+
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  set liveBytes(bytes: number) {
+    this.#totals.liveBytes += bytes - this.#liveBytes;
+    this.#liveBytes = bytes;
+  }
+
+  /** Counts what it has in these sums from now on, and no more where it did. */
+  countIn(totals: SegmentTotals): void {
+    const { size, liveCount, liveBytes } = this;
+    this.size = this.liveCount = this.liveBytes = 0;
+    this.#totals = totals;
+    this.size = size;
+    this.liveCount = liveCount;
+    this.liveBytes = liveBytes;
+  }
+
+  /** The position behind its last byte. */
+  get end(): number {
+    return this.base + this.size;
+  }
+
+  /** Whether nothing in it is wanted. */
+  get isFree(): boolean {
+    return this.liveCount === 0 && this.underwayCount === 0 && !this.isDamaged;
+  }
+
+  /** What it is called. */
+  get name(): string {
+    return nameSegment(this.base);
+  }
+
+  /** Its file. */
+  get file(): DiskFile {
+    return this.#file;
+  }
+
+  /** Goes on with another handle of its file; the one so far is closed. */
+  replaceFile(file: DiskFile): void {
+    this.#file.close();
+    this.#file = file;
+  }
+
+  /** Writes at its end until all is written; returns where that was. */
+  append(bytes: Uint8Array): number {
+    const offset = this.size;
+    for (let written = 0; written < bytes.length;) {
+      const count = this.#file.write(bytes.subarray(written), offset + written);
+      invariant(count > 0, "a write takes some of the bytes or fails");
+      written += count;
+    }
+    this.size = offset + bytes.length;
+    return offset;
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * The segments of a journal, oldest first: beginning new ones, and removing those that nothing in is
+ * wanted of any more.
+ *
+ * A segment begins with a checkpoint, so that it can be the first one. They go oldest first: an
+ * acknowledgement is never removed before the message that it is about.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { invariant } from "../../../broker/collections/invariant.ts";
+import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
+import type { OpenSegment } from "../committer.ts";
+import type { FoundSegment } from "./directory.ts";
+import type { Disk, DiskFile } from "../disk/disk.ts";
+import { encodeSegmentHead } from "./format.ts";
+import { Group } from "./group.ts";
+import { OpenFiles } from "../disk/open_files.ts";
+import { Proof } from "./proof.ts";
+import { nameSegment, SegmentFile } from "./segment_file.ts";
+import { SegmentRemover } from "./segment_remover.ts";
+import { SegmentTotals } from "./segment_totals.ts";
+
+/** A segment has room for so many times as much as its checkpoint takes. */
+const CHECKPOINT_FACTOR = 4;
+
+/** After so many bytes of a checkpoint others may do something. */
+const PAUSE_BYTES = 4 * 1024 * 1024;
+
+/** A message id that is the same in another stream counts for so many: it is compared, and not written. */
+const SAME_ID_BYTES = 50;
+
+/** What a list of segments needs. */
+export interface SegmentListOptions {
+  /** The directory. */
+  readonly disk: Disk;
+  /** The journal's id. */
+  readonly journalId: number;
+  /** A segment takes no more once it has so many bytes. */
+  readonly segmentBytes: number;
+  /** Tells what a checkpoint holds, piece by piece: everything that is stored until now. */
+  readonly takeSnapshot: () => Iterable<SnapshotPiece>;
+  /** Hears of a segment that cannot be removed. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** The segments of one journal. */
+export class SegmentList {
+  readonly #options: SegmentListOptions;
+  readonly #files: OpenFiles;
+  readonly #remover: SegmentRemover;
+  readonly #totals = new SegmentTotals();
+  readonly #segments: SegmentFile[] = [];
+
+  constructor(options: SegmentListOptions) {
+    this.#options = options;
+    this.#files = new OpenFiles(options.disk);
+    this.#remover = new SegmentRemover(options);
+  }
+
+  /** All segments, oldest first. */
+  get all(): readonly SegmentFile[] {
+    return this.#segments;
+  }
+
+  /** The oldest one. */
+  get oldest(): SegmentFile {
+    return this.#segments[0]!;
+  }
+
+  /** The one that is written to. */
+  get last(): SegmentFile {
+    return this.#segments.at(-1)!;
+  }
+
+  /** What they have together. */
+  get totals(): Readonly<SegmentTotals> {
+    return this.#totals;
+  }
+
+  /** Whether most of the last one is not wanted any more. */
+  get isLastWasted(): boolean {
+    const { size, headBytes, liveBytes, underwayCount } = this.last;
+    return underwayCount === 0 && size - headBytes > 2 * liveBytes;
+  }
+
+  /** Adds a segment that has been found. */
+  add({ name, base, size }: FoundSegment): SegmentFile {
+    const segment = new SegmentFile(base, this.#files.lazy(name), size);
+    this.#push(segment);
+    return segment;
+  }
+
+  /**
+   * Begins a new segment if there is no room in the last one for so many bytes, or if it is forced
+   * to; never if the last one is still empty.
+   */
+  rotate(bytes: number, isForced = false): Promise<OpenSegment> | undefined {
+    const { headBytes, size } = this.last;
+    // A group that is larger than a segment has one to itself, beside the checkpoint.
+    if (size <= headBytes) return undefined;
+    // A checkpoint of many streams should not be written for a few messages each.
+    const room = Math.max(this.#options.segmentBytes, CHECKPOINT_FACTOR * headBytes);
+    if (size - headBytes + bytes <= room && !isForced) return undefined;
+    return this.#rotate();
+  }
+
+  /**
+   * Begins a segment at a position. It appears with its checkpoint, flushed, or not at all.
+   *
+   * @param base The position: that of the end of what is durable.
+   * @param fill Writes what else it must have from the beginning.
+   */
+  async begin(base: number, fill?: (segment: SegmentFile) => void): Promise<OpenSegment> {
+    const { disk, journalId } = this.#options;
+    const name = nameSegment(base);
+    const file = this.#createTemporary(`${name}.tmp`);
+    try {
+      const segment = new SegmentFile(base, file, 0);
+      segment.append(encodeSegmentHead({ base, journalId }));
+      await this.#writeCheckpoint(segment);
+      fill?.(segment);
+      const proof = await Proof.bySync(file, segment.end);
+      disk.rename(`${name}.tmp`, name);
+      await disk.sync();
+      // One that held nothing else may have stood there.
+      if (this.#segments.at(-1)?.base === base) this.#close(this.#segments.pop()!);
+      // Nothing is written to the one before any more: it need not stay open.
+      const previous = this.#segments.at(-1);
+      previous?.replaceFile(this.#files.lazy(previous.name));
+      this.#push(segment);
+      return { segment, proof };
+    } catch (error) {
+      file.close();
+      this.#removeTemporary(`${name}.tmp`);
+      throw error;
+    }
+  }
+
+  /** How many of the oldest segments nothing is wanted of. */
+  countFree(): number {
+    let count = 0;
+    while (count < this.#segments.length - 1 && this.#segments[count]!.isFree) count++;
+    return count;
+  }
+
+  /**
+   * Gives the oldest segments up, to be removed one after the other.
+   *
+   * @param count How many; what freed them is flushed.
+   */
+  remove(count: number): void {
+    invariant(count <= this.countFree(), "nothing is wanted of them");
+    const removed = this.#segments.splice(0, count);
+    for (const segment of removed) segment.countIn(new SegmentTotals());
+    this.#remover.remove(removed);
+  }
+
+  /** Resolves when all that were given up are gone. */
+  finishRemoving(): Promise<void> {
+    return this.#remover.finish();
+  }
+
+  /** Closes all files. */
+  close(): void {
+    for (const segment of this.#segments.splice(0)) this.#close(segment);
+  }
+
+  #push(segment: SegmentFile): void {
+    segment.countIn(this.#totals);
+    this.#segments.push(segment);
+  }
+
+  #close(segment: SegmentFile): void {
+    segment.countIn(new SegmentTotals());
+    segment.file.close();
+  }
+
+  async #rotate(): Promise<OpenSegment> {
+    const { last } = this;
+    await last.file.sync();
+    return await this.begin(last.end);
+  }
+
+  /** Writes all that is to be remembered, in groups; what can be done meanwhile is done. */
+  async #writeCheckpoint(segment: SegmentFile): Promise<void> {
+    const { journalId, takeSnapshot } = this.#options;
+    const group = new Group();
+    const write = () => {
+      group.seal({ position: segment.end, journalId }, segment.base);
+      segment.append(group.bytes);
+      group.clear();
+    };
+    const countCompared = makeCounter();
+    let pieceCount = 0;
+    let comparedBytes = 0;
+    let pauseAt = PAUSE_BYTES;
+    for (const piece of takeSnapshot()) {
+      group.addPiece(piece);
+      pieceCount++;
+      comparedBytes += countCompared(piece) * SAME_ID_BYTES;
+      if (group.isFull) write();
+      if (segment.size + comparedBytes < pauseAt) continue;
+      pauseAt = segment.size + comparedBytes + PAUSE_BYTES;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    group.addComplete(pieceCount);
+    write();
+    segment.headBytes = segment.size;
+  }
+
+  /** Creates a file in place of one that was not finished. */
+  #createTemporary(name: string): DiskFile {
+    const { disk } = this.#options;
+    if (disk.list().some((entry) => entry.name === name)) disk.remove(name);
+    return disk.create(name);
+  }
+
+  /** Gives back the room of a file that could not be finished. */
+  #removeTemporary(name: string): void {
+    const { disk } = this.#options;
+    try {
+      if (disk.list().some((entry) => entry.name === name)) disk.remove(name);
+    } catch {
+      // What is told is why it could not be finished; whoever opens the journal removes it.
+    }
+  }
+}
+
+/** Makes a function that tells how many message ids were compared to find a piece of a checkpoint. */
+function makeCounter(): (piece: SnapshotPiece) => number {
+  let told = { stream: 0, count: 0 };
+  return (piece) => {
+    if (piece.piece === "sameIds") return told.count;
+    if (piece.piece !== "messageIds") return 0;
+    const { stream, messageIds: { length } } = piece;
+    told = { stream, count: length + (told.stream === stream ? told.count : 0) };
+    return 0;
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * Segments that nothing in is wanted of any more, on their way from the disk: beside everything else,
+ * so that nobody waits for them, however many there are.
+ *
+ * @module
+ */
+
+import type { Disk } from "../disk/disk.ts";
+import type { SegmentFile } from "./segment_file.ts";
+
+/** What removes segments. */
+export interface SegmentRemoverOptions {
+  /** The directory. */
+  readonly disk: Disk;
+  /** Hears of a segment that cannot be removed. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** Removes segments in the order in which they come. */
+export class SegmentRemover {
+  readonly #options: SegmentRemoverOptions;
+  /** As many as there were in the journal, at most. */
+  readonly #waiting: SegmentFile[] = [];
+  #running: Promise<void> | undefined;
+  /** One could not be removed: then none of those after it may go. */
+  #hasFailed = false;
+
+  constructor(options: SegmentRemoverOptions) {
+    this.#options = options;
+  }
+
+  /** Removes segments, after those that were given before; that they are free is flushed. */
+  remove(segments: readonly SegmentFile[]): void {
+    if (this.#hasFailed) return;
+    this.#waiting.push(...segments);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when all are gone. */
+  finish(): Promise<void> {
+    return this.#running ?? Promise.resolve();
+  }
+
+  async #run(): Promise<void> {
+    const { disk, fail } = this.#options;
+    try {
+      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+        next.file.close();
+        await disk.discard(next.name);
+        // One after the other also on the disk: a gap would look like damage.
+        await disk.sync();
+      }
+    } catch (error) {
+      this.#hasFailed = true;
+      this.#waiting.length = 0;
+      fail(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+}

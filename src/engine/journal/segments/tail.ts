@@ -1,0 +1,86 @@
+/**
+ * The end of a journal: what of its last segment counts after a crash.
+ *
+ * A write that was not flushed may have reached the disk in parts, in any order, or not at all. So
+ * what is wrong behind the last proven position is a torn write, and the journal ends before it;
+ * whatever follows was not confirmed and is never brought back. What is wrong before that position
+ * was whole when it was flushed: that is damage.
+ *
+ * A position is proven by any intact group: each tells up to where everything was flushed when it was
+ * written.
+ *
+ * @module
+ */
+
+import type { DiskFile } from "../disk/disk.ts";
+import { GROUP_HEAD_BYTES, RecordType, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
+import { type Fault, scanSegment } from "./scan.ts";
+
+/** How the last segment ends. */
+export interface Tail {
+  /** Up to this offset everything was flushed for sure. */
+  readonly proven: number;
+  /** Up to this offset everything counts: the end of the last group before anything torn. */
+  readonly end: number;
+  /** What is wrong before the proven offset. */
+  readonly faults: readonly Fault[];
+}
+
+/** Finds how a segment ends. */
+export function findTail(
+  { file, head, size, closedAt }: {
+    readonly file: DiskFile;
+    readonly head: SegmentHead;
+    readonly size: number;
+    /** The position that the journal ended at when it was closed, if it was. */
+    readonly closedAt?: number | undefined;
+  },
+): Tail {
+  // The head is flushed before the segment gets its name; so are the groups behind it, the checkpoint:
+  // if not even the first one's head is there and intact, something was lost that had been.
+  let proven = Math.max(
+    SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES,
+    (closedAt ?? 0) - head.base,
+  );
+  let isFirst = true;
+  let isInCheckpoint = false;
+  let isRepaired = false;
+  const groups: { offset: number; end: number; isIntact: boolean }[] = [];
+  const faults: Fault[] = [];
+  scanSegment({ file, head, end: size }, {
+    group(group) {
+      const { offset, end, durable } = group;
+      proven = Math.max(proven, Math.min(durable - head.base, offset));
+      if (isFirst && offset === SEGMENT_HEAD_BYTES) proven = Math.max(proven, end);
+      isFirst = false;
+      if (isInCheckpoint) proven = Math.max(proven, end);
+      groups.push({ offset, end, isIntact: true });
+    },
+    record({ type, isIntact }) {
+      if (!isIntact) groups.at(-1)!.isIntact = false;
+      // Of what a repair has taken away it is not known whether it was the last piece.
+      isRepaired ||= type >= RecordType.void;
+      isInCheckpoint = type === RecordType.piece && !isRepaired;
+    },
+    fault(fault) {
+      isFirst = false;
+      if (isInCheckpoint) proven = Math.max(proven, fault.end);
+      faults.push(fault);
+      const group = groups.at(-1);
+      if (group !== undefined && fault.offset > group.offset && fault.offset < group.end) {
+        group.isIntact = false;
+      }
+    },
+  });
+  // The size of what is missing is not known; it was there once.
+  if (isInCheckpoint) proven = Math.max(proven, size + 1);
+  if (size < proven) faults.push({ offset: size, end: proven, what: "the end is missing" });
+  // A group in which something is wrong counts as a whole.
+  const starts = groups.filter(({ isIntact }) => !isIntact).map(({ offset }) => offset);
+  const torn = [...starts, ...faults.map(({ offset }) => offset)].filter((at) => at >= proven);
+  return {
+    proven: Math.min(proven, size),
+    end: Math.min(size, ...torn),
+    faults: faults.filter(({ offset }) => offset < proven),
+  };
+}

@@ -1,0 +1,418 @@
+/**
+ * The frames that carry one JSON object: everything that is said once, not once per message. Fields
+ * that a reader does not know are ignored, so that later versions can add some.
+ *
+ * @module
+ */
+
+import { BrokerError, type ErrorCode, type ErrorDetails, isErrorCode } from "../error.ts";
+import type { FrameDecoder } from "./frame_decoder.ts";
+import { FrameType } from "./frame_type.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import { findLabelMistake } from "../limits.ts";
+
+/**
+ * What this version of the code can do beyond the first version of the protocol. What both sides of
+ * a session name is in force.
+ */
+export const CAPABILITIES: readonly string[] = [
+  "progress",
+  "streamMissing",
+  "streamsForgotten",
+  "begin",
+];
+
+/** What a member is tied to, as the wire says it. */
+export interface BindFields {
+  /** A stream name (direct) or a pattern (regex). */
+  readonly routeString: string;
+  /** How `routeString` is to be understood. */
+  readonly bindType: "direct" | "regex";
+  /** Whether a pattern matches without regard to case. */
+  readonly ignoreCase: boolean;
+}
+
+/** `hello`: the client's first frame. */
+export interface Hello {
+  /** The client's name, a label for logs. */
+  readonly client: string;
+  /** What the client can do beyond this version of the protocol. */
+  readonly capabilities: readonly string[];
+}
+
+/** The limits in force in a session. */
+export interface SessionLimits {
+  /** The largest body, in bytes. */
+  readonly bodyBytes: number;
+  /** The largest encoded headers of a message, in bytes. */
+  readonly headerBytes: number;
+  /**
+   * The largest frame that the broker takes: type and fields, in bytes. Its own frames may be larger:
+   * deliveries of up to 256 KiB, answers to a cursor of some megabytes.
+   */
+  readonly frameBytes: number;
+  /** The most messages in one frame. */
+  readonly batchCount: number;
+  /** The most messages that a follower may hold unacknowledged. */
+  readonly unacknowledgedMessages: number;
+  /** The most bytes of messages that a follower may hold unacknowledged. */
+  readonly unacknowledgedBytes: number;
+}
+
+/** `welcome`: the broker's answer to a `hello`. */
+export interface Welcome {
+  /** The number of the session, for logs. */
+  readonly session: number;
+  /** The version of the broker. */
+  readonly version: string;
+  /** The engine that holds the streams. */
+  readonly engine: string;
+  /** What a confirm promises. */
+  readonly durability: string;
+  /** After so long without a frame, each side sends a `heartbeat`, in milliseconds. */
+  readonly heartbeatMs: number;
+  /** After so long without a byte, each side gives the other up, in milliseconds. */
+  readonly heartbeatTimeoutMs: number;
+  /** The limits in force. */
+  readonly limits: SessionLimits;
+  /** What of the client's capabilities the broker shares. */
+  readonly capabilities: readonly string[];
+  /**
+   * With the capability `progress`: a client that has received something sends a `progress` frame
+   * within so many milliseconds.
+   */
+  readonly progressMs?: number;
+  /**
+   * With the capability `begin`: a client sends a `begin` within so many milliseconds after a handler
+   * has got a message, if it still has it then.
+   */
+  readonly beginMs?: number;
+}
+
+/** `goodbye`: the session is about to end, and why. */
+export interface Goodbye {
+  /** `SHUTTING_DOWN` from a broker that stops; absent from a client that is done. */
+  readonly code?: ErrorCode;
+  /** Why, for a person. */
+  readonly message: string;
+}
+
+/** `error`: a command failed, or the session has to end. */
+export interface ErrorReport {
+  /** What went wrong. */
+  readonly code: ErrorCode;
+  /** What was tried and why it failed. */
+  readonly message: string;
+  /** The request that failed, if it was one. */
+  readonly request?: number;
+  /** The publisher that could not be opened, if it was that. */
+  readonly publisher?: number;
+  /** The follower that could not be opened, or whose deliveries are meant. */
+  readonly follower?: number;
+  /** Figures that belong to the code. */
+  readonly details?: ErrorDetails;
+}
+
+/** `openPublisher`: a publisher of this session. */
+export interface OpenPublisher {
+  /** The number that stands for it in this session, chosen by the client. */
+  readonly publisher: number;
+  /** Who it is, across connections: what it has sent is recognised by this and its sequence. */
+  readonly identity: string;
+  /** What it is tied to. */
+  readonly bind: BindFields;
+  /**
+   * The number of the last message that it has sent over an earlier connection; not there if all
+   * messages have their answers. Whether a batch up to there was stored is asked of what the broker
+   * remembers.
+   */
+  readonly sentUntil?: number;
+  /** How long ago the first message without an answer was sent for the first time, in milliseconds. */
+  readonly sentMs?: number;
+}
+
+/** `openFollower`: a follower of this session. */
+export interface OpenFollower {
+  /** The number that stands for it in this session, chosen by the client. */
+  readonly follower: number;
+  /** Its name, a label. */
+  readonly name: string;
+  /** What it is tied to. */
+  readonly bind: BindFields;
+  /** How many messages it may hold unacknowledged. */
+  readonly messages: number;
+  /** How many bytes of messages it may hold unacknowledged. */
+  readonly bytes: number;
+}
+
+/** `openReplies`: the stream that replies to this session's requests come to. */
+export interface OpenReplies {
+  /** Its name, which nobody can guess: `$reply.` and characters as in names of streams. */
+  readonly stream: string;
+}
+
+/** `refuse`: a batch that was not stored. */
+export interface Refusal {
+  /** The publisher that sent it. */
+  readonly publisher: number;
+  /** The number of its first message. */
+  readonly sequence: number;
+  /** How many messages it has. */
+  readonly count: number;
+  /** Why it was not stored. */
+  readonly code: ErrorCode;
+  /** Why, for a person. */
+  readonly message: string;
+  /** Figures that belong to the code. */
+  readonly details?: ErrorDetails;
+}
+
+/**
+ * `streamDeleted`: a stream is gone that a follower was attached to; `streamMissing`: there is none that
+ * it could be attached to.
+ */
+export interface StreamAbsence {
+  /** The follower's number. */
+  readonly follower: number;
+  /** The stream's name. */
+  readonly stream: string;
+}
+
+/** The control frames: which object belongs to which type. */
+export interface ControlFrames {
+  /** The client's first frame. */
+  readonly hello: Hello;
+  /** The broker's first frame. */
+  readonly welcome: Welcome;
+  /** The last frame of either side. */
+  readonly goodbye: Goodbye;
+  /** What failed. */
+  readonly error: ErrorReport;
+  /** A new publisher. */
+  readonly openPublisher: OpenPublisher;
+  /** A new follower. */
+  readonly openFollower: OpenFollower;
+  /** Where replies come to. */
+  readonly openReplies: OpenReplies;
+  /** A batch not stored. */
+  readonly refuse: Refusal;
+  /** A stream that is gone. */
+  readonly streamDeleted: StreamAbsence;
+  /** A stream that is not there. */
+  readonly streamMissing: StreamAbsence;
+}
+
+/** Writes a control frame. */
+export function writeControlFrame<Name extends keyof ControlFrames>(
+  writer: FrameWriter,
+  name: Name,
+  content: ControlFrames[Name],
+): void {
+  writer.begin(FrameType[name]);
+  writer.json(content);
+  writer.end();
+}
+
+/**
+ * Reads the current frame as a control frame.
+ *
+ * @param decoder A decoder on a frame of that type.
+ * @param name Which control frame it is.
+ * @returns The object, its fields checked.
+ * @throws {BrokerError} With code `BAD_FRAME` if it is not one.
+ */
+export function readControlFrame<Name extends keyof ControlFrames>(
+  decoder: FrameDecoder,
+  name: Name,
+): ControlFrames[Name] {
+  return readers[name](new Fields(name, decoder.json()));
+}
+
+const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrames[Name] } = {
+  hello: (fields) => ({
+    client: fields.label("client"),
+    capabilities: fields.texts("capabilities"),
+  }),
+  welcome: (fields) => ({
+    session: fields.count("session"),
+    version: fields.text("version"),
+    engine: fields.text("engine"),
+    durability: fields.text("durability"),
+    heartbeatMs: fields.count("heartbeatMs"),
+    heartbeatTimeoutMs: fields.count("heartbeatTimeoutMs"),
+    limits: readLimits(fields.object("limits")),
+    capabilities: fields.texts("capabilities"),
+    ...fields.numberIfPresent("progressMs"),
+    ...fields.numberIfPresent("beginMs"),
+  }),
+  goodbye: (fields) => ({ ...fields.code(), message: fields.text("message") }),
+  error: (fields) => ({
+    code: fields.requireCode(),
+    message: fields.text("message"),
+    ...fields.numberIfPresent("request"),
+    ...fields.numberIfPresent("publisher"),
+    ...fields.numberIfPresent("follower"),
+    ...fields.details(),
+  }),
+  openPublisher: (fields) => ({
+    publisher: fields.memberNumber("publisher"),
+    identity: fields.label("identity"),
+    bind: readBind(fields.object("bind")),
+    ...fields.numberIfPresent("sentUntil"),
+    ...fields.numberIfPresent("sentMs"),
+  }),
+  openFollower: (fields) => ({
+    follower: fields.memberNumber("follower"),
+    name: fields.label("name"),
+    bind: readBind(fields.object("bind")),
+    messages: fields.count("messages"),
+    bytes: fields.count("bytes"),
+  }),
+  openReplies: (fields) => ({ stream: fields.text("stream") }),
+  refuse: (fields) => ({
+    publisher: fields.count("publisher"),
+    sequence: fields.count("sequence"),
+    count: fields.count("count"),
+    code: fields.requireCode(),
+    message: fields.text("message"),
+    ...fields.details(),
+  }),
+  streamDeleted: readAbsence,
+  streamMissing: readAbsence,
+};
+
+function readAbsence(fields: Fields): StreamAbsence {
+  return { follower: fields.count("follower"), stream: fields.text("stream") };
+}
+
+function readLimits(fields: Fields): SessionLimits {
+  return {
+    bodyBytes: fields.count("bodyBytes"),
+    headerBytes: fields.count("headerBytes"),
+    frameBytes: fields.count("frameBytes"),
+    batchCount: fields.count("batchCount"),
+    unacknowledgedMessages: fields.count("unacknowledgedMessages"),
+    unacknowledgedBytes: fields.count("unacknowledgedBytes"),
+  };
+}
+
+function readBind(fields: Fields): BindFields {
+  const bindType = fields.text("bindType");
+  if (bindType !== "direct" && bindType !== "regex") {
+    throw fields.mistake(`"bindType" is "direct" or "regex"`);
+  }
+  return {
+    routeString: fields.text("routeString"),
+    bindType,
+    ignoreCase: fields.flag("ignoreCase"),
+  };
+}
+
+/** Checked access to the fields of a JSON object that came from the other side. */
+class Fields {
+  #name: string;
+  #object: Readonly<Record<string, unknown>>;
+
+  constructor(name: string, value: unknown) {
+    this.#name = name;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw this.mistake("a JSON object is expected");
+    }
+    this.#object = value as Readonly<Record<string, unknown>>;
+  }
+
+  mistake(why: string): BrokerError {
+    return new BrokerError("BAD_FRAME", `Cannot read a frame of type ${this.#name}: ${why}`);
+  }
+
+  text(key: string): string {
+    const value = this.#get(key);
+    if (typeof value !== "string") throw this.mistake(`"${key}" is a string`);
+    return value;
+  }
+
+  label(key: string): string {
+    const text = this.text(key);
+    const mistake = findLabelMistake(text);
+    if (mistake !== undefined) throw this.mistake(`"${key}": ${mistake}`);
+    return text;
+  }
+
+  texts(key: string): string[] {
+    const value = this.#get(key);
+    if (value === undefined) return [];
+    if (!Array.isArray(value) || !value.every((one) => typeof one === "string")) {
+      throw this.mistake(`"${key}" is a list of strings`);
+    }
+    return value;
+  }
+
+  flag(key: string): boolean {
+    const value = this.#get(key) ?? false;
+    if (typeof value !== "boolean") throw this.mistake(`"${key}" is true or false`);
+    return value;
+  }
+
+  count(key: string): number {
+    const value = this.#get(key);
+    if (!Number.isSafeInteger(value) || (value as number) < 0) {
+      throw this.mistake(`"${key}" is a whole number, not negative`);
+    }
+    return value as number;
+  }
+
+  /** A number that fits into the binary frames. */
+  memberNumber(key: string): number {
+    const number = this.count(key);
+    if (number > 0xffff_ffff) throw this.mistake(`"${key}" is at most ${0xffff_ffff}`);
+    return number;
+  }
+
+  numberIfPresent<Key extends string>(key: Key): { [K in Key]?: number } {
+    if (this.#get(key) === undefined) return {};
+    return { [key]: this.count(key) } as { [K in Key]?: number };
+  }
+
+  object(key: string): Fields {
+    return new Fields(`${this.#name}.${key}`, this.#get(key));
+  }
+
+  code(): { code?: ErrorCode } {
+    return this.#get("code") === undefined ? {} : { code: this.requireCode() };
+  }
+
+  /** Figures that belong to an error; those that are not known here are left out. */
+  details(): { details?: ErrorDetails } {
+    if (this.#get("details") === undefined) return {};
+    const details = this.object("details");
+    const what = details.textIfPresent("what");
+    if (what !== undefined && what !== "messages" && what !== "bytes") {
+      throw this.mistake(`"details.what" is "messages" or "bytes"`);
+    }
+    const stream = details.textIfPresent("stream");
+    return {
+      details: {
+        ...stream !== undefined && { stream },
+        ...what !== undefined && { what },
+        ...details.numberIfPresent("depth"),
+        ...details.numberIfPresent("limit"),
+        ...details.numberIfPresent("room"),
+        ...details.numberIfPresent("retryAfterMs"),
+      },
+    };
+  }
+
+  textIfPresent(key: string): string | undefined {
+    return this.#get(key) === undefined ? undefined : this.text(key);
+  }
+
+  requireCode(): ErrorCode {
+    const code = this.#get("code");
+    if (!isErrorCode(code)) throw this.mistake(`"code" is not a known error code`);
+    return code;
+  }
+
+  #get(key: string): unknown {
+    return Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
+  }
+}

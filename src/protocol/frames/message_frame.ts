@@ -1,0 +1,258 @@
+/**
+ * The frames that carry messages, or speak of them: binary, a batch or a range at a time.
+ *
+ * @module
+ */
+
+import type { MessageBatch } from "../messages/batch.ts";
+import { BrokerError } from "../error.ts";
+import type { FrameDecoder } from "./frame_decoder.ts";
+import { FrameType } from "./frame_type.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import { BATCH_COUNT_MAX } from "../limits.ts";
+
+/** The highest bit of the attempts in a `deliver` frame. */
+const DOUBTFUL = 0x8000_0000;
+
+/** `publish`: a batch from a publisher. */
+export interface PublishFields {
+  /** The publisher's number in this session. */
+  readonly publisher: number;
+  /** The number of the batch's first message in all that this publisher has sent, from 1. */
+  readonly sequence: number;
+  /** Below this number, the publisher knows the outcome of everything it sent. */
+  readonly settled: number;
+}
+
+/** Where a batch went: `count` consecutive ids of one stream, from `firstId` on. */
+export interface StoredRange {
+  /** The stream's number in this session. */
+  readonly stream: number;
+  /** The id of the batch's first message in that stream. */
+  readonly firstId: number;
+}
+
+/** `confirm`: a batch is stored. */
+export interface ConfirmFields {
+  /** The publisher that sent it. */
+  readonly publisher: number;
+  /** The number of its first message. */
+  readonly sequence: number;
+  /** How many messages it has. */
+  readonly count: number;
+  /** Whether nothing new was stored. */
+  readonly isDuplicate: boolean;
+  /** Whether that is so because another message with the same message id was stored before. */
+  readonly hasSameId: boolean;
+  /** The streams it was stored in. */
+  readonly stored: readonly StoredRange[];
+}
+
+/** `deliver`: consecutive messages of one stream. */
+export interface DeliverFields {
+  /** The follower they are for. */
+  readonly follower: number;
+  /** The stream's number in this session. */
+  readonly stream: number;
+  /** The tag of the first delivery; the others count on from there. */
+  readonly firstTag: number;
+  /** The id of the first message; the others count on from there. */
+  readonly firstId: number;
+  /** How often these messages have been delivered, this time included. */
+  readonly attempts: number;
+  /** Whether their begin has to be said before a handler gets them. */
+  readonly isDoubtful?: boolean;
+}
+
+/** Consecutive deliveries of one follower. */
+export interface TagRange {
+  /** The first tag. */
+  readonly firstTag: number;
+  /** How many. */
+  readonly count: number;
+}
+
+/** `ack`, `release` and `begin`: what is said of deliveries. */
+export interface TagFields {
+  /** The follower that holds them. */
+  readonly follower: number;
+  /** The request to answer when it is done, or 0 if no answer is wanted. */
+  readonly request: number;
+  /** Which deliveries. */
+  readonly ranges: readonly TagRange[];
+}
+
+/** `credit`: how much a follower may hold unacknowledged from now on. */
+export interface CreditFields {
+  /** The follower. */
+  readonly follower: number;
+  /** Messages. */
+  readonly messages: number;
+  /** Bytes. */
+  readonly bytes: number;
+}
+
+/** Writes a `publish` frame. */
+export function writePublish(
+  writer: FrameWriter,
+  fields: PublishFields,
+  batch: MessageBatch,
+): void {
+  writer.begin(FrameType.publish);
+  writer.u32(fields.publisher);
+  writer.u64(fields.sequence);
+  writer.u64(fields.settled);
+  writeBatch(writer, batch);
+  writer.end();
+}
+
+/** Reads the fields of a `publish` frame; {@linkcode readBatch} reads what follows. */
+export function readPublish(decoder: FrameDecoder): PublishFields {
+  return { publisher: decoder.u32(), sequence: decoder.u64(), settled: decoder.u64() };
+}
+
+/** Why nothing new was stored: another message with the same message id was, or this very batch. */
+const SAME_ID = 1;
+const SENT_AGAIN = 2;
+
+/** Writes a `confirm` frame. */
+export function writeConfirm(writer: FrameWriter, fields: ConfirmFields): void {
+  writer.begin(FrameType.confirm);
+  writer.u32(fields.publisher);
+  writer.u64(fields.sequence);
+  writer.u32(fields.count);
+  writer.u8(fields.hasSameId ? SAME_ID : fields.isDuplicate ? SENT_AGAIN : 0);
+  writer.u32(fields.stored.length);
+  for (const range of fields.stored) {
+    writer.u32(range.stream);
+    writer.u64(range.firstId);
+  }
+  writer.end();
+}
+
+/** Reads a `confirm` frame. */
+export function readConfirm(decoder: FrameDecoder): ConfirmFields {
+  const publisher = decoder.u32();
+  const sequence = decoder.u64();
+  const count = decoder.u32();
+  const repetition = decoder.u8();
+  const stored: StoredRange[] = [];
+  for (let left = decoder.u32(); left > 0; left--) {
+    stored.push({ stream: decoder.u32(), firstId: decoder.u64() });
+  }
+  decoder.finish();
+  const isDuplicate = repetition !== 0;
+  return { publisher, sequence, count, isDuplicate, hasSameId: repetition === SAME_ID, stored };
+}
+
+/** Writes a `deliver` frame. */
+export function writeDeliver(
+  writer: FrameWriter,
+  fields: DeliverFields,
+  batch: MessageBatch,
+): void {
+  writer.begin(FrameType.deliver);
+  writer.u32(fields.follower);
+  writer.u32(fields.stream);
+  writer.u64(fields.firstTag);
+  writer.u64(fields.firstId);
+  writer.u32(fields.isDoubtful ? fields.attempts + DOUBTFUL : fields.attempts);
+  writeBatch(writer, batch);
+  writer.end();
+}
+
+/** Reads the fields of a `deliver` frame; {@linkcode readBatch} reads what follows. */
+export function readDeliver(decoder: FrameDecoder): DeliverFields {
+  const follower = decoder.u32();
+  const stream = decoder.u32();
+  const firstTag = decoder.u64();
+  const firstId = decoder.u64();
+  const attempts = decoder.u32();
+  const fields = { follower, stream, firstTag, firstId };
+  if (attempts < DOUBTFUL) return { ...fields, attempts };
+  return { ...fields, attempts: attempts - DOUBTFUL, isDoubtful: true };
+}
+
+/** Writes a `credit` frame. */
+export function writeCredit(writer: FrameWriter, fields: CreditFields): void {
+  writer.begin(FrameType.credit);
+  writer.u32(fields.follower);
+  writer.u32(fields.messages);
+  writer.u32(fields.bytes);
+  writer.end();
+}
+
+/** Reads a `credit` frame. */
+export function readCredit(decoder: FrameDecoder): CreditFields {
+  const fields = { follower: decoder.u32(), messages: decoder.u32(), bytes: decoder.u32() };
+  decoder.finish();
+  return fields;
+}
+
+/** Writes an `ack`, `release` or `begin` frame. */
+export function writeTags(
+  writer: FrameWriter,
+  type: typeof FrameType.ack | typeof FrameType.release | typeof FrameType.begin,
+  fields: TagFields,
+): void {
+  writer.begin(type);
+  writer.u32(fields.follower);
+  writer.u32(fields.request);
+  writeTagRanges(writer, fields.ranges);
+  writer.end();
+}
+
+/** Writes how many ranges there are, and each of them. */
+export function writeTagRanges(writer: FrameWriter, ranges: readonly TagRange[]): void {
+  writer.u32(ranges.length);
+  for (const range of ranges) {
+    writer.u64(range.firstTag);
+    writer.u32(range.count);
+  }
+}
+
+/** Reads an `ack`, `release` or `begin` frame. */
+export function readTags(decoder: FrameDecoder): TagFields {
+  const follower = decoder.u32();
+  const request = decoder.u32();
+  const ranges = readTagRanges(decoder);
+  decoder.finish();
+  return { follower, request, ranges };
+}
+
+/** Reads how many ranges there are, and each of them. */
+export function readTagRanges(decoder: FrameDecoder): TagRange[] {
+  const ranges: TagRange[] = [];
+  for (let left = decoder.u32(); left > 0; left--) {
+    const range = { firstTag: decoder.u64(), count: decoder.u32() };
+    if (range.firstTag === 0 || range.count === 0) {
+      throw new BrokerError("BAD_FRAME", "Cannot read a range of deliveries: it is empty");
+    }
+    ranges.push(range);
+  }
+  return ranges;
+}
+
+/** Writes the count and the entries with which frames that carry messages end. */
+export function writeBatch(writer: FrameWriter, batch: MessageBatch): void {
+  writer.u32(batch.count);
+  writer.bytes(batch.buffer, batch.start, batch.end);
+}
+
+/**
+ * Reads the rest of the current frame as a batch, in place.
+ *
+ * @param decoder A decoder whose current frame's own fields have been read.
+ * @returns The batch; its entries are not checked yet.
+ * @throws {BrokerError} With code `BAD_FRAME` if the count is not allowed.
+ */
+export function readBatch(decoder: FrameDecoder): MessageBatch {
+  const count = decoder.u32();
+  if (count === 0 || count > BATCH_COUNT_MAX) {
+    throw new BrokerError(
+      "BAD_FRAME",
+      `Cannot read a batch of messages: it has ${count}, allowed are 1 to ${BATCH_COUNT_MAX}`,
+    );
+  }
+  return { count, buffer: decoder.buffer, start: decoder.offset, end: decoder.end };
+}

@@ -1,0 +1,180 @@
+/**
+ * A cursor's requests and their answers, and the frame that gives a stream its number.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../error.ts";
+import type { FrameDecoder } from "./frame_decoder.ts";
+import { FrameType } from "./frame_type.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import { PEEK_COUNT_MAX } from "../limits.ts";
+import {
+  DIFFERENCE_WAYS,
+  type DifferenceWay,
+  findStreamOptionsMistake,
+  type StreamOptionsInput,
+} from "../messages/stream_options.ts";
+
+/** What a cursor can ask for. */
+export const OPERATIONS = [
+  "createStream",
+  "updateStream",
+  "pauseStream",
+  "resumeStream",
+  "purgeStream",
+  "deleteStream",
+  "getStreams",
+  "getStream",
+  "getPels",
+  "getPel",
+  "releasePel",
+  "peek",
+  "getMessage",
+  "redrive",
+  "explain",
+] as const;
+
+/** One of the {@linkcode OPERATIONS}. */
+export type Operation = typeof OPERATIONS[number];
+
+/** `request`: an operation of a cursor. */
+export interface RequestFields {
+  /** The number that the answer will carry, chosen by the client, not 0. */
+  readonly request: number;
+  /** What is asked for. */
+  readonly operation: Operation;
+  /** The stream, or for `getPel` and `releasePel` the follower, that is meant; empty where none is. */
+  readonly name: string;
+  /** What else the operation needs. */
+  readonly options?: RequestOptions;
+}
+
+/** What some operations need beside a name. */
+export interface RequestOptions {
+  /** `createStream`, `updateStream`: the stream's options. */
+  readonly stream?: StreamOptionsInput;
+  /** `createStream`: what to do about one that is there, with other options; `keep` if nothing is said. */
+  readonly ifDifferent?: DifferenceWay;
+  /** `peek`: the first id to look for. `getMessage`: the id. */
+  readonly from?: number;
+  /**
+   * `getStreams`, `getPels`, `getPel`: asks for a page, the one behind this number; for the first one
+   * it is 0.
+   */
+  readonly after?: number;
+  /** `peek`: how many messages at most. */
+  readonly limit?: number;
+  /** `redrive`: which messages of the dead-letter stream to send back. */
+  readonly ids?: readonly number[];
+}
+
+/** Writes a `request` frame. */
+export function writeRequest(writer: FrameWriter, fields: RequestFields): void {
+  const { request, operation, name, options } = fields;
+  writer.begin(FrameType.request);
+  writer.u32(request);
+  writer.json({ operation, name, options });
+  writer.end();
+}
+
+/** Reads a `request` frame's number; {@linkcode readOperation} reads what follows. */
+export function readRequestNumber(decoder: FrameDecoder): number {
+  const request = decoder.u32();
+  if (request === 0) throw new BrokerError("BAD_FRAME", "Cannot read a request: its number is 0");
+  return request;
+}
+
+/**
+ * Reads what a request asks for.
+ *
+ * @throws {BrokerError} With code `BAD_REQUEST` if there is no such operation.
+ */
+export function readOperation(decoder: FrameDecoder): Omit<RequestFields, "request"> {
+  const content = decoder.json();
+  const fields = typeof content === "object" && content !== null ? content : {};
+  const operation = "operation" in fields ? fields.operation : undefined;
+  const name = "name" in fields ? fields.name : "";
+  const options = "options" in fields ? readOptions(fields.options) : undefined;
+  if (!OPERATIONS.includes(operation as Operation) || typeof name !== "string") {
+    throw new BrokerError(
+      "BAD_REQUEST",
+      `Cannot carry out a request: "operation" is one of ${OPERATIONS.join(", ")}, ` +
+        `"name" a string`,
+    );
+  }
+  return { operation: operation as Operation, name, ...options !== undefined && { options } };
+}
+
+/** Checks what an operation needs beside a name. */
+function readOptions(value: unknown): RequestOptions {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw badOptions(`"options" is an object`);
+  }
+  const options: RequestOptions = value;
+  if (options.stream !== undefined) {
+    const mistake = findStreamOptionsMistake(options.stream);
+    if (mistake !== undefined) throw badOptions(mistake);
+  }
+  const { ifDifferent } = options;
+  if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
+    throw badOptions(`"ifDifferent" is one of ${DIFFERENCE_WAYS.join(", ")}`);
+  }
+  for (const key of ["from", "limit", "after"] as const) {
+    const number = options[key];
+    if (number === undefined || (Number.isSafeInteger(number) && number >= 0)) continue;
+    throw badOptions(`"${key}" is a whole number, not negative`);
+  }
+  const { ids } = options;
+  const areIds = ids === undefined || (Array.isArray(ids) && ids.length <= PEEK_COUNT_MAX &&
+    ids.every((id) => Number.isSafeInteger(id) && id > 0));
+  if (!areIds) throw badOptions(`"ids" are up to ${PEEK_COUNT_MAX} message ids`);
+  return options;
+}
+
+function badOptions(why: string): BrokerError {
+  return new BrokerError("BAD_REQUEST", `Cannot carry out a request: ${why}`);
+}
+
+/** Writes a `response` frame; `result` is what was asked for, or `null`. */
+export function writeResponse(writer: FrameWriter, request: number, result: unknown): void {
+  writer.begin(FrameType.response);
+  writer.u32(request);
+  writer.json(result);
+  writer.end();
+}
+
+/** Reads a `response` frame. */
+export function readResponse(decoder: FrameDecoder): { request: number; result: unknown } {
+  return { request: decoder.u32(), result: decoder.json() };
+}
+
+/** Writes a `stream` frame. */
+export function writeStream(writer: FrameWriter, stream: number, name: string): void {
+  writer.begin(FrameType.stream);
+  writer.u32(stream);
+  writer.text(name);
+  writer.end();
+}
+
+/** Reads a `stream` frame. */
+export function readStream(decoder: FrameDecoder): { stream: number; name: string } {
+  return { stream: decoder.u32(), name: decoder.text() };
+}
+
+/** Writes a `streamsForgotten` frame. */
+export function writeStreamsForgotten(writer: FrameWriter, streams: readonly number[]): void {
+  writer.begin(FrameType.streamsForgotten);
+  writer.u32(streams.length);
+  for (const stream of streams) writer.u32(stream);
+  writer.end();
+}
+
+/** Reads a `streamsForgotten` frame. */
+export function readStreamsForgotten(decoder: FrameDecoder): number[] {
+  const count = decoder.u32();
+  if (decoder.end - decoder.offset !== 4 * count) {
+    throw new BrokerError("BAD_FRAME", `Cannot read a frame: it has not ${count} numbers`);
+  }
+  return Array.from({ length: count }, () => decoder.u32());
+}

@@ -1,0 +1,68 @@
+/**
+ * The frames that say what becomes of deliveries other than that they are done: `nack`, `reject` and
+ * `extend` from a follower, `revoke` from the broker. All four have the same fields.
+ *
+ * @module
+ */
+
+import type { FrameDecoder } from "./frame_decoder.ts";
+import type { FrameType } from "./frame_type.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import { readTagRanges, type TagFields, writeTagRanges } from "./message_frame.ts";
+import { findReasonMistake } from "../limits.ts";
+import { SPAN_MS_MAX } from "../messages/properties.ts";
+import { BrokerError } from "../error.ts";
+
+/** What is said of deliveries. */
+export interface VerdictFields extends TagFields {
+  /**
+   * `nack`: when the messages come back, in milliseconds from now; none if the stream's backoff
+   * decides. `extend`: the new time for the deliveries, from now. Not used otherwise.
+   */
+  readonly ms?: number | undefined;
+  /** Why, for a person: empty if nothing was said. */
+  readonly reason: string;
+}
+
+/** The types of frames with these fields. */
+export type VerdictType =
+  | typeof FrameType.nack
+  | typeof FrameType.reject
+  | typeof FrameType.extend
+  | typeof FrameType.revoke;
+
+/** Writes a `nack`, `reject`, `extend` or `revoke` frame. */
+export function writeVerdict(
+  writer: FrameWriter,
+  type: VerdictType,
+  fields: VerdictFields,
+): void {
+  const { follower, request, ms, ranges, reason } = fields;
+  writer.begin(type);
+  writer.u32(follower);
+  writer.u32(request);
+  writer.u8(ms === undefined ? 0 : 1);
+  writer.u64(ms ?? 0);
+  writeTagRanges(writer, ranges);
+  writer.text(reason);
+  writer.end();
+}
+
+/** Reads a `nack`, `reject`, `extend` or `revoke` frame. */
+export function readVerdict(decoder: FrameDecoder): VerdictFields {
+  const follower = decoder.u32();
+  const request = decoder.u32();
+  const hasMs = decoder.u8();
+  const value = decoder.u64();
+  const ranges = readTagRanges(decoder);
+  const reason = decoder.text();
+  const mistake = findReasonMistake(reason);
+  if (mistake !== undefined) throw badVerdict(mistake);
+  if (hasMs > 1) throw badVerdict(`its mark for a time is ${hasMs}`);
+  if (value > SPAN_MS_MAX) throw badVerdict(`a time is ${value} ms, limit is ${SPAN_MS_MAX}`);
+  return { follower, request, ms: hasMs === 1 ? value : undefined, ranges, reason };
+}
+
+function badVerdict(why: string): BrokerError {
+  return new BrokerError("BAD_FRAME", `Cannot read what becomes of deliveries: ${why}`);
+}

@@ -1,0 +1,84 @@
+/**
+ * How a session begins: four bytes, a `hello`, a `welcome`; or with a JSON line.
+ *
+ * @module
+ */
+
+import {
+  BrokerError,
+  CAPABILITIES,
+  describeFrameType,
+  type FrameDecoder,
+  FrameType,
+  type Hello,
+  MAGIC,
+  PROTOCOL_VERSION,
+  readControlFrame,
+  type Welcome,
+} from "../../../protocol.ts";
+import type { SessionContext } from "./session_context.ts";
+
+/** The byte that a connection begins with if it speaks JSON lines: `{`. The magic has another one. */
+export const FIRST_BYTE_OF_LINES = 0x7b;
+
+/** Throws if the first bytes of a connection are not this protocol's. */
+export function checkMagic(preface: Uint8Array): void {
+  const isOurs = MAGIC.subarray(0, 3).every((byte, index) => preface[index] === byte);
+  if (!isOurs) {
+    throw new BrokerError(
+      "BAD_MAGIC",
+      "Cannot open a session: this port speaks the SimpleMQ protocol, which begins with SMQ",
+    );
+  }
+  if (preface[3] !== PROTOCOL_VERSION) {
+    throw new BrokerError(
+      "UNSUPPORTED_VERSION",
+      `Cannot open a session: protocol version is ${preface[3]}, spoken is ${PROTOCOL_VERSION}`,
+    );
+  }
+}
+
+/** Reads the first frame of a client, which must be a `hello`. */
+export function readHello(frame: FrameDecoder): Hello {
+  if (frame.type === FrameType.hello) return readControlFrame(frame, "hello");
+  throw new BrokerError(
+    "HANDSHAKE_EXPECTED",
+    `Cannot open a session: the first frame is ${describeFrameType(frame.type)}, not hello`,
+  );
+}
+
+/**
+ * Makes the answer to a `hello`.
+ *
+ * @param context What is in force.
+ * @param session The number of the session.
+ * @param capabilities What the client can do beyond the first version of the protocol.
+ */
+export function makeWelcome(
+  { version, engine, heartbeatLimits, limits, beginMs }: SessionContext,
+  session: number,
+  capabilities: readonly string[],
+): Welcome {
+  const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = heartbeatLimits;
+  const shared = CAPABILITIES.filter((name) => capabilities.includes(name));
+  return {
+    session,
+    version,
+    engine: engine.name,
+    durability: engine.durability,
+    heartbeatMs,
+    heartbeatTimeoutMs,
+    limits,
+    capabilities: shared,
+    ...shared.includes("begin") && { beginMs },
+    ...shared.includes("progress") && { progressMs: Math.ceil(slowReaderTimeoutMs / 4) },
+  };
+}
+
+/** The error of a client whose handshake has not come in time. */
+export function explainLate(timeoutMs: number): BrokerError {
+  return new BrokerError(
+    "HANDSHAKE_TIMEOUT",
+    `Cannot open a session: no handshake within ${timeoutMs} ms`,
+  );
+}

@@ -1,0 +1,74 @@
+/**
+ * The publishers, or the followers, that a session has open, by the numbers that its client gave them.
+ *
+ * @module
+ */
+
+import { BrokerError, MEMBERS_MAX } from "../../../protocol.ts";
+
+/** The open members of one kind. */
+export class SessionMembers<Member> {
+  readonly #kind: "publisher" | "follower";
+  readonly #open = new Map<number, Member>();
+  /** The highest number that was ever to be opened: what is below it and not open is closed. */
+  #highest = -1;
+
+  constructor(kind: "publisher" | "follower") {
+    this.#kind = kind;
+  }
+
+  /**
+   * Notes that a number is about to be opened.
+   *
+   * @throws {BrokerError} `BAD_FRAME` if it is open already.
+   * @returns Why one more may not be opened, if there are too many.
+   */
+  reserve(number: number): BrokerError | undefined {
+    const kind = this.#kind;
+    if (this.#open.has(number)) {
+      throw new BrokerError("BAD_FRAME", `Cannot open ${kind} ${number}: it is open already`);
+    }
+    this.#highest = Math.max(this.#highest, number);
+    if (this.#open.size < MEMBERS_MAX) return undefined;
+    return new BrokerError(
+      "TOO_MANY_MEMBERS",
+      `Cannot open more ${kind}s: the session has ${MEMBERS_MAX}, the most allowed`,
+    );
+  }
+
+  /** Adds one that is open. */
+  add(number: number, member: Member): void {
+    this.#open.set(number, member);
+  }
+
+  /**
+   * The member of that number; none if it is closed, or could not be opened: what a client said
+   * before it knew that is late, and no mistake.
+   *
+   * @throws {BrokerError} `BAD_FRAME` if the client has never opened it.
+   */
+  find(number: number): Member | undefined {
+    const member = this.#open.get(number);
+    if (member !== undefined || number <= this.#highest) return member;
+    throw new BrokerError("BAD_FRAME", `Cannot find ${this.#kind} ${number}: it is not open`);
+  }
+
+  /** Takes one out, if it is open. */
+  take(number: number): Member | undefined {
+    const member = this.#open.get(number);
+    this.#open.delete(number);
+    return member;
+  }
+
+  /** Takes all out. */
+  takeAll(): Member[] {
+    const members = [...this.#open.values()];
+    this.#open.clear();
+    return members;
+  }
+
+  /** All that are open. */
+  values(): Iterable<Member> {
+    return this.#open.values();
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Accepts connections, and nothing else.
+ *
+ * @module
+ */
+
+import { delay } from "@std/async/delay";
+import { setImmediate } from "node:timers";
+import type { Log } from "../log.ts";
+
+/** What the system says when it has nothing left to make a connection of. */
+const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
+
+/**
+ * After so many connections, or failures, others have their turn: accepting does not wait for the
+ * event loop as long as somebody stands in front of the door.
+ */
+const ACCEPTED_PER_TURN = 16;
+
+/** How long to wait after a shortage, in milliseconds; it doubles up to the maximum. */
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 1000;
+
+/** What a listener needs. */
+export interface ListenerOptions {
+  /** The address to listen at. */
+  readonly hostname: string;
+  /** The port, or 0 for any that is free. */
+  readonly port: number;
+  /** Takes a connection; one that it throws for is closed. */
+  readonly onConnection: (connection: Deno.TcpConn) => void;
+  /** Where failed accepts are told. */
+  readonly log: Log;
+  /**
+   * Opens the port.
+   *
+   * @default {Deno.listen}
+   */
+  readonly listen?: (address: { hostname: string; port: number }) => OpenPort;
+}
+
+/** What a listener needs of an open port. */
+export type OpenPort = Pick<Deno.TcpListener, "addr" | "accept" | "close">;
+
+/** An open port. */
+export class Listener {
+  readonly #listener: OpenPort;
+  readonly #options: ListenerOptions;
+  readonly #closing = new AbortController();
+  readonly #accepting: Promise<void>;
+
+  /** Opens the port; throws what `Deno.listen` throws. */
+  constructor(options: ListenerOptions) {
+    const { hostname, port, listen = Deno.listen } = options;
+    this.#options = options;
+    this.#listener = listen({ hostname, port });
+    this.#accepting = this.#acceptAll();
+  }
+
+  /** The address that is listened at. */
+  get address(): Deno.NetAddr {
+    return this.#listener.addr;
+  }
+
+  /** Accepts no more. */
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) {
+      this.#closing.abort();
+      this.#listener.close();
+    }
+    await this.#accepting;
+  }
+
+  #take(connection: Deno.TcpConn): void {
+    const { onConnection, log } = this.#options;
+    try {
+      onConnection(connection);
+    } catch (error) {
+      // Its client has left again already, most likely; that is no reason to accept others later.
+      log.debug("cannot use a connection", { error: String(error) });
+      connection.close();
+    }
+  }
+
+  async #acceptAll(): Promise<void> {
+    let retryMs = RETRY_MS_MIN;
+    const { signal } = this.#closing;
+    for (let count = 1; !signal.aborted; count++) {
+      try {
+        const connection = await this.#listener.accept();
+        retryMs = RETRY_MS_MIN;
+        this.#take(connection);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isShortage(error)) {
+          await this.#waitOut(error, retryMs);
+          retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+        } else {
+          // It was gone before it could be accepted. That is its own affair, and costs nobody a wait.
+          this.#options.log.debug("a connection was gone already", { error: String(error) });
+        }
+      }
+      if (count % ACCEPTED_PER_TURN === 0) {
+        await new Promise<void>((resolve) => void setImmediate(resolve));
+      }
+    }
+  }
+
+  /** Accepting again at once would fail as fast as it can. */
+  async #waitOut(error: unknown, retryMs: number): Promise<void> {
+    this.#options.log.warning("cannot accept a connection", { error: String(error), retryMs });
+    await delay(retryMs, { signal: this.#closing.signal }).catch(() => {});
+  }
+}
+
+function isShortage(error: unknown): boolean {
+  return error instanceof Error && "code" in error && SHORTAGES.has(error.code);
+}

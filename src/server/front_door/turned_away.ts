@@ -1,0 +1,59 @@
+/**
+ * Connections that are one too many: each is told so and closed. Those that are being told are
+ * counted, too, so that a storm of connections takes no descriptors that files need.
+ *
+ * @module
+ */
+
+import { FrameWriter, writeControlFrame } from "../../../protocol.ts";
+import type { Duplex } from "../../transport/duplex.ts";
+import type { Log } from "../log.ts";
+
+/** So many are told at a time why they are turned away; others are closed without a word. */
+const TOLD_MAX = 32;
+
+/** A line of the log tells of all that were turned away in so many milliseconds. */
+const LOG_MS = 1000;
+
+/** Turns connections away. */
+export class TurnedAway {
+  readonly #log: Log;
+  readonly #now: () => number;
+  #telling = 0;
+  /** How many were turned away since the last line of the log. */
+  #untold = 0;
+  #loggedAt = -Infinity;
+
+  constructor(log: Log, now: () => number) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** How many connections are being told. */
+  get count(): number {
+    return this.#telling;
+  }
+
+  /** Closes a connection, behind the reason where that is possible. */
+  add(duplex: Duplex, peer: string, reason: string): void {
+    this.#note(peer, reason);
+    if (this.#telling >= TOLD_MAX) return duplex.close();
+    const writer = new FrameWriter();
+    writeControlFrame(writer, "error", { code: "TOO_MANY_CONNECTIONS", message: reason });
+    this.#telling++;
+    // A fresh connection takes these few bytes at once, or is gone already.
+    duplex.write(writer.take()).catch(() => {}).finally(() => {
+      this.#telling--;
+      duplex.close();
+    });
+  }
+
+  #note(peer: string, reason: string): void {
+    const now = this.#now();
+    this.#untold++;
+    if (now - this.#loggedAt < LOG_MS) return;
+    this.#log.warning("connection turned away", { peer, reason, count: this.#untold });
+    this.#untold = 0;
+    this.#loggedAt = now;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Bytes as lines, on their way in. Memory is taken by what has come, in a buffer that grows, so that
+ * a line of a million tiny reads costs no more than one of a single read.
+ *
+ * @module
+ */
+
+import { BrokerError } from "../../../protocol.ts";
+
+const NEWLINE = 0x0a;
+const NONE = new Uint8Array(0);
+
+/** Finds lines in a stream of bytes. */
+export class LineBuffer {
+  /** The longest line, in bytes, without its end. */
+  readonly lineBytesMax: number;
+  #buffer: Uint8Array = NONE;
+  #head = 0;
+  #tail = 0;
+  /** Up to where no end of a line was found. */
+  #searched = 0;
+
+  /** @param lineBytesMax The longest line, in bytes, without its end. */
+  constructor(lineBytesMax: number) {
+    this.lineBytesMax = lineBytesMax;
+  }
+
+  /** How many bytes there are that were not handed out. */
+  get pendingBytes(): number {
+    return this.#tail - this.#head;
+  }
+
+  /** Takes bytes, which are its own from now on. Lines that were handed out before are gone. */
+  push(bytes: Uint8Array): void {
+    if (this.#head === this.#tail) {
+      this.#buffer = bytes;
+      this.#head = 0;
+      this.#tail = bytes.length;
+      this.#searched = 0;
+      return;
+    }
+    if (this.#tail + bytes.length > this.#buffer.length) this.#grow(bytes.length);
+    this.#buffer.set(bytes, this.#tail);
+    this.#tail += bytes.length;
+  }
+
+  /**
+   * Goes on to the next line.
+   *
+   * @returns Its bytes, valid until the next {@linkcode LineBuffer.push}; `undefined` if there is no
+   * whole one.
+   * @throws {BrokerError} With code `FRAME_TOO_LARGE` if a line is too long, whole or not.
+   */
+  next(): Uint8Array | undefined {
+    const length = this.#buffer.subarray(this.#searched, this.#tail).indexOf(NEWLINE);
+    const end = length < 0 ? undefined : this.#searched + length;
+    this.#checkLength((end ?? this.#tail) - this.#head);
+    if (end === undefined) {
+      this.#searched = this.#tail;
+      return undefined;
+    }
+    const line = this.#buffer.subarray(this.#head, end);
+    this.#head = end + 1;
+    this.#searched = this.#head;
+    return line;
+  }
+
+  /** Takes what has come behind the last end of a line. */
+  takeRest(): Uint8Array {
+    const rest = this.#buffer.subarray(this.#head, this.#tail);
+    this.#head = this.#tail;
+    return rest;
+  }
+
+  /** Moves to a new buffer, twice as large as what is kept, so that this does not happen often. */
+  #grow(bytes: number): void {
+    const kept = this.#buffer.subarray(this.#head, this.#tail);
+    this.#buffer = new Uint8Array(kept.length + Math.max(bytes, kept.length));
+    this.#buffer.set(kept);
+    this.#searched -= this.#head;
+    this.#head = 0;
+    this.#tail = kept.length;
+  }
+
+  #checkLength(bytes: number): void {
+    if (bytes <= this.lineBytesMax) return;
+    throw new BrokerError(
+      "FRAME_TOO_LARGE",
+      `Cannot read a line: it has ${bytes} bytes or more, limit is ${this.lineBytesMax}`,
+    );
+  }
+}

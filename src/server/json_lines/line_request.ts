@@ -1,0 +1,193 @@
+/**
+ * What the lines of a client say, in the JSON of the original SimpleMQ. Unknown keys are passed over,
+ * and the order of keys means nothing.
+ *
+ * @module
+ */
+
+import { type BindFields, BrokerError, findLabelMistake } from "../../../protocol.ts";
+import { findValueText, type JsonBody, makeBody } from "./json_text.ts";
+
+/** What a line asks for, checked. */
+export type LineRequest =
+  | {
+    readonly type: "CREATE_STREAM" | "GET_STREAM" | "GET_PEL";
+    /** The name of a stream, or of a follower. */
+    readonly name: string;
+  }
+  | { readonly type: "GET_STREAMS" | "GET_PELS" }
+  | PublishRequest
+  | FollowRequest
+  | {
+    readonly type: "ACK_MESSAGE";
+    /** The `id` that came with the message. */
+    readonly id: number;
+  };
+
+/** A message to store. */
+export interface PublishRequest {
+  readonly type: "NEW_MESSAGE";
+  /** Where it goes. */
+  readonly bind: BindFields;
+  /** What it says. */
+  readonly body: JsonBody;
+}
+
+/** The wish for a message. */
+export interface FollowRequest {
+  readonly type: "GIVE_ME_NEW_MESSAGE";
+  /** The follower's name. */
+  readonly name: string;
+  /** Where its messages come from. */
+  readonly bind: BindFields;
+}
+
+type Type = LineRequest["type"];
+
+/** The parsed object of a line, and the text that it was parsed from. */
+interface Line {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** What each sender may ask for. */
+const TYPES: Readonly<Record<string, readonly Type[]>> = {
+  CURSOR: ["CREATE_STREAM", "GET_STREAMS", "GET_STREAM", "GET_PELS", "GET_PEL"],
+  PUBLISHER: ["NEW_MESSAGE"],
+  FOLLOWER: ["GIVE_ME_NEW_MESSAGE", "ACK_MESSAGE"],
+};
+
+const BIND_TYPES: Readonly<Record<string, BindFields["bindType"]>> = {
+  DIRECT: "direct",
+  REGEX_BASED: "regex",
+};
+
+const readers: { readonly [Name in Type]: (line: Line) => LineRequest } = {
+  CREATE_STREAM: (line) => ({ type: "CREATE_STREAM", name: readName(line, "stream") }),
+  GET_STREAMS: () => ({ type: "GET_STREAMS" }),
+  GET_STREAM: (line) => ({ type: "GET_STREAM", name: readName(line, "stream") }),
+  GET_PELS: () => ({ type: "GET_PELS" }),
+  GET_PEL: (line) => ({ type: "GET_PEL", name: readName(line, "follower") }),
+  NEW_MESSAGE: (line) => ({
+    type: "NEW_MESSAGE",
+    bind: readBind(line),
+    body: readBody(line),
+  }),
+  GIVE_ME_NEW_MESSAGE: (line) => ({
+    type: "GIVE_ME_NEW_MESSAGE",
+    name: readMemberName(line),
+    bind: readBind(line),
+  }),
+  ACK_MESSAGE: (line) => ({ type: "ACK_MESSAGE", id: readId(line) }),
+};
+
+/**
+ * Reads a line.
+ *
+ * @param bytes The line, without its end.
+ * @returns What it asks for; `undefined` if it is empty.
+ * @throws {BrokerError} With code `BAD_FRAME` if it is no JSON object, `BAD_REQUEST` if the object
+ * asks for nothing that there is.
+ */
+export function readLineRequest(bytes: Uint8Array): LineRequest | undefined {
+  const text = decode(bytes);
+  if (text.trim() === "") return undefined;
+  const line = { fields: parse(text), text };
+  const sender = pick(line, "sender_type", Object.keys(TYPES));
+  const type = pick(line, "request_type", TYPES[sender]!, ` of a ${sender}`);
+  return readers[type](line);
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new BrokerError("BAD_FRAME", "Cannot read a line: it is not UTF-8", { cause });
+  }
+}
+
+function parse(text: string): Line["fields"] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new BrokerError("BAD_FRAME", "Cannot read a line: its JSON cannot be parsed", { cause });
+  }
+  if (isObject(value)) return value;
+  throw new BrokerError(
+    "BAD_FRAME",
+    `Cannot read a line: a JSON object is expected, found ${describe(value)}`,
+  );
+}
+
+function readBind({ fields: { bind } }: Line): BindFields {
+  if (!isObject(bind)) throw mistake(`"bind" is an object, found ${describe(bind)}`);
+  const line = { fields: bind, text: "" };
+  const routeString = readText(line, "route_string");
+  const bindType = BIND_TYPES[pick(line, "bind_type", Object.keys(BIND_TYPES))]!;
+  return { routeString, bindType, ignoreCase: false };
+}
+
+function readBody({ fields, text }: Line): JsonBody {
+  if (!Object.hasOwn(fields, "message_body")) throw mistake('"message_body" is missing');
+  return makeBody(fields["message_body"], () => findValueText(text, "message_body"));
+}
+
+function readName({ fields }: Line, kind: "stream" | "follower"): string {
+  const { message_body: name } = fields;
+  if (typeof name === "string") return name;
+  throw mistake(`"message_body" is the name of a ${kind}, found ${describe(name)}`);
+}
+
+function readMemberName(line: Line): string {
+  const name = readText(line, "sender_member_name");
+  const complaint = findLabelMistake(name);
+  if (complaint === undefined) return name;
+  throw mistake(`"sender_member_name": ${complaint}`);
+}
+
+function readId({ fields }: Line): number {
+  const { message_body: id } = fields;
+  if (Number.isInteger(id)) return id as number;
+  throw mistake(`"message_body" is the id of a message, a whole number, found ${describe(id)}`);
+}
+
+function readText({ fields }: Line, key: string): string {
+  const value = fields[key];
+  if (typeof value === "string") return value;
+  throw mistake(`"${key}" is a string, found ${describe(value)}`);
+}
+
+/** Reads a word that must be one of some. */
+function pick<Word extends string>(
+  { fields }: Line,
+  key: string,
+  words: readonly Word[],
+  whose = "",
+): Word {
+  const found = fields[key];
+  const word = words.find((word) => word === found);
+  if (word !== undefined) return word;
+  const allowed = words.map((word) => `"${word}"`).join(", ");
+  const among = words.length === 1 ? allowed : `one of ${allowed}`;
+  throw mistake(`"${key}"${whose} is ${among}, found ${describe(found)}`);
+}
+
+function mistake(why: string): BrokerError {
+  return new BrokerError("BAD_REQUEST", `Cannot do what a line says: ${why}`);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Shows a value in a message, never longer than a line. */
+function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (isObject(value)) return "an object";
+  const text = JSON.stringify(typeof value === "string" ? value.slice(0, 80) : value);
+  return text.length <= 80 ? text : `${text.slice(0, 77)}…"`;
+}

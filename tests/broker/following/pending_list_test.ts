@@ -1,0 +1,169 @@
+/**
+ * What a follower holds, by tag.
+ *
+ * @module
+ */
+
+import { assertEquals, assertLessOrEqual } from "@std/assert";
+import fc from "fast-check";
+import { PendingList, type PendingRun } from "../../../src/broker/following/pending_list.ts";
+import type { Stream } from "../../../src/broker/stream/stream.ts";
+import { fuzz } from "../../support/wire/fuzz.ts";
+import { streamOf } from "../../support/broker/test_stream.ts";
+
+const stream = streamOf("orders");
+const other = streamOf("other");
+
+/** A run of deliveries whose ids are 100 above their tags. */
+function run(firstTag: number, count: number, where: Stream = stream): PendingRun {
+  return {
+    firstTag,
+    count,
+    stream: where,
+    firstId: firstTag + 100,
+    attempts: 1,
+    deliveredAt: 1000,
+    deadline: 2000,
+    isBegun: false,
+  };
+}
+
+/** A list of runs that follow each other. */
+function listOf(...counts: readonly number[]): PendingList {
+  const list = new PendingList();
+  let tag = 1;
+  for (const count of counts) {
+    list.append(run(tag, count));
+    tag += count;
+  }
+  return list;
+}
+
+/** Runs as `firstTag+count@firstId`. */
+function show(runs: readonly PendingRun[]): string[] {
+  return runs.map(({ firstTag, count, firstId }) => `${firstTag}+${count}@${firstId}`);
+}
+
+Deno.test("PendingList.append() keeps runs in the order of their tags", () => {
+  const list = listOf(2, 3);
+  assertEquals(list.count, 5);
+  assertEquals(show(list.runs), ["1+2@101", "3+3@103"]);
+});
+
+Deno.test("PendingList.take() takes a run from its middle and leaves both ends", () => {
+  const list = listOf(10);
+  assertEquals(show(list.take(4, 3)), ["4+3@104"]);
+  assertEquals(list.count, 7);
+  assertEquals(show(list.runs), ["1+3@101", "7+4@107"]);
+});
+
+Deno.test("PendingList.take() takes over the borders of runs", () => {
+  const list = listOf(4, 1, 4);
+  assertEquals(show(list.take(3, 5)), ["3+2@103", "5+1@105", "6+2@106"]);
+  assertEquals(show(list.runs), ["1+2@101", "8+2@108"]);
+});
+
+Deno.test("PendingList.take() takes what is left of a range, and nothing twice", () => {
+  const list = listOf(6);
+  list.take(2, 2);
+  assertEquals(show(list.take(1, 4)), ["1+1@101", "4+1@104"]);
+  assertEquals(list.take(1, 4), []);
+  assertEquals(show(list.take(5, 1_000_000)), ["5+2@105"]);
+  assertEquals(list.count, 0);
+  assertEquals(list.runs, []);
+});
+
+Deno.test("PendingList.take() of tags never given finds nothing and changes nothing", () => {
+  const list = listOf(3);
+  assertEquals(list.take(4, 1), []);
+  assertEquals(list.take(Number.MAX_SAFE_INTEGER, 0xffff_ffff), []);
+  assertEquals(new PendingList().take(1, 1), []);
+  assertEquals(show(list.runs), ["1+3@101"]);
+});
+
+Deno.test("PendingList.find() gives whole runs that stay in the list", () => {
+  const list = listOf(5);
+  for (const run of list.find(2, 2)) run.isBegun = true;
+  assertEquals(list.count, 5);
+  assertEquals(show(list.runs), ["1+1@101", "2+2@102", "4+2@104"]);
+  assertEquals(list.runs.map(({ isBegun }) => isBegun), [false, true, false]);
+});
+
+Deno.test("PendingList: what was begun stays begun when its run is cut", () => {
+  const list = listOf(5);
+  for (const run of list.find(1, 5)) run.isBegun = true;
+  assertEquals(list.take(3, 1)[0]?.isBegun, true);
+  assertEquals(list.runs.map(({ isBegun }) => isBegun), [true, true]);
+});
+
+Deno.test("PendingList.takeAll() takes everything", () => {
+  const list = listOf(2, 3);
+  assertEquals(show(list.takeAll()), ["1+2@101", "3+3@103"]);
+  assertEquals(list.count, 0);
+  assertEquals(list.takeAll(), []);
+});
+
+Deno.test("PendingList.takeStream() takes what belongs to one stream", () => {
+  const list = new PendingList();
+  list.append(run(1, 2));
+  list.append(run(3, 1, other));
+  list.append(run(4, 2));
+  assertEquals(show(list.takeStream(stream)), ["1+2@101", "4+2@104"]);
+  assertEquals(list.count, 1);
+  assertEquals(show(list.runs), ["3+1@103"]);
+  assertEquals(list.takeStream(stream), []);
+});
+
+Deno.test("PendingList holds the same as a plain Map (random)", () => {
+  const step = fc.record({
+    do: fc.constantFrom("append", "append", "take", "find", "takeStream"),
+    at: fc.nat(150),
+    count: fc.integer({ min: 1, max: 12 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80, size: "max" }), (steps) => {
+      const list = new PendingList();
+      const model = new Map<number, { id: number; stream: Stream; isBegun: boolean }>();
+      const modelRange = (at: number, count: number) =>
+        [...model].filter(([tag]) => tag >= at && tag < at + count);
+      let nextTag = 1;
+      for (const { do: what, at, count } of steps) {
+        if (what === "append") {
+          const where = at % 3 === 0 ? other : stream;
+          list.append(run(nextTag, count, where));
+          for (let left = count; left > 0; left--) {
+            model.set(nextTag, { id: nextTag + 100, stream: where, isBegun: false });
+            nextTag++;
+          }
+        } else if (what === "takeStream") {
+          const expected = [...model].filter(([, entry]) => entry.stream === other);
+          assertEquals(unfold(list.takeStream(other)), expected);
+          for (const [tag] of expected) model.delete(tag);
+        } else {
+          const expected = modelRange(at, count);
+          const runs = what === "take" ? list.take(at, count) : list.find(at, count);
+          assertEquals(unfold(runs), expected);
+          if (what === "find") runs.forEach((run) => run.isBegun = true);
+          for (const [tag, entry] of expected) {
+            if (what === "take") model.delete(tag);
+            else entry.isBegun = true;
+          }
+        }
+        assertEquals(unfold(list.runs), [...model]);
+        assertEquals(list.count, model.size);
+        assertLessOrEqual(list.runs.length, model.size);
+      }
+    }),
+    fuzz(80),
+  );
+});
+
+/** Writes runs down as single deliveries. */
+function unfold(runs: readonly PendingRun[]) {
+  return runs.flatMap(({ firstTag, firstId, count, stream, isBegun }) =>
+    Array.from(
+      { length: count },
+      (_, index) => [firstTag + index, { id: firstId + index, stream, isBegun }] as const,
+    )
+  );
+}

@@ -1,0 +1,360 @@
+/**
+ * Which message of a key may be delivered, and which wait for it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { type MessageBatch, PRIORITY_DEFAULT } from "../../../protocol.ts";
+import { KeyTable } from "../../../src/broker/share/key_table.ts";
+import { Keys } from "../../../src/broker/share/keys.ts";
+import type { ReadyRun } from "../../../src/broker/share/ready_list.ts";
+import { encodeBatch } from "../../support/wire/batches.ts";
+import { fuzz } from "../../support/wire/fuzz.ts";
+
+const encoder = new TextEncoder();
+
+/** The number of a key, whose bytes lie in the midst of others. */
+function requireKey(table: KeyTable, key: string): number {
+  const bytes = encoder.encode(`#${key}#`);
+  return table.require(bytes, 1, bytes.length - 1);
+}
+
+Deno.test("KeyTable: a key has one number as long as it is there, and its holder", () => {
+  const table = new KeyTable();
+  const number = requireKey(table, "a");
+  assertEquals([table.size, table.holderOf(number)], [1, 0]);
+  table.hold(number, 2 ** 40);
+  const other = requireKey(table, "b");
+  assert(other !== number);
+  assertEquals([requireKey(table, "a"), table.holderOf(number)], [number, 2 ** 40]);
+  table.delete(number);
+  assertEquals([table.size, requireKey(table, "b")], [1, other]);
+  assertEquals(table.holderOf(requireKey(table, "a")), 0, "it is another one");
+});
+
+Deno.test("KeyTable tells all keys of one and two bytes apart", () => {
+  const table = new KeyTable();
+  const numbers = new Set<number>();
+  for (let one = 0; one < 256; one++) {
+    const bytes = Uint8Array.of(one, 0);
+    numbers.add(table.require(bytes, 0, 1));
+    for (let other = 0; other < 256; other += 3) {
+      bytes[1] = other;
+      numbers.add(table.require(bytes, 0, 2));
+    }
+  }
+  assertEquals([numbers.size, table.size], [256 * 87, 256 * 87]);
+});
+
+Deno.test("KeyTable: ten thousand keys come and go, and the others stay what they are", () => {
+  const table = new KeyTable();
+  const key = (index: number) => `customer ${index}`;
+  const count = 10_000;
+  const numbers = Array.from({ length: count }, (_, index) => requireKey(table, key(index)));
+  for (const [index, number] of numbers.entries()) table.hold(number, index + 1);
+  const isDeleted = (index: number) => index % 3 !== 1;
+  for (const [index, number] of numbers.entries()) if (isDeleted(index)) table.delete(number);
+  assertEquals(table.size, numbers.filter((_, index) => !isDeleted(index)).length);
+  for (let index = 0; index < count; index++) {
+    const number = requireKey(table, key(index));
+    assertEquals(table.holderOf(number), isDeleted(index) ? 0 : index + 1);
+    if (!isDeleted(index)) assertEquals(number, numbers[index]);
+  }
+  assertEquals(table.size, count);
+});
+
+Deno.test("KeyTable holds the same as a plain Map (random)", () => {
+  const step = fc.record({
+    do: fc.constantFrom("require", "require", "delete"),
+    first: fc.nat(2000),
+    count: fc.nat(200),
+    stride: fc.integer({ min: 1, max: 5 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
+      const table = new KeyTable();
+      const model = new Map<string, { number: number; holder: number }>();
+      let nextId = 1;
+      for (const { do: what, first, count, stride } of steps) {
+        for (let index = 0; index < count; index++) {
+          const key = `k${(first + index * stride) % 2000}`;
+          const known = model.get(key);
+          if (what === "delete") {
+            if (known === undefined) continue;
+            table.delete(known.number);
+            model.delete(key);
+          } else {
+            const number = requireKey(table, key);
+            const { holder } = known ?? { holder: 0 };
+            assertEquals([number, table.holderOf(number)], [known?.number ?? number, holder]);
+            model.set(key, { number, holder: nextId });
+            table.hold(number, nextId++);
+          }
+        }
+        assertEquals(table.size, model.size);
+        const numbers = new Set([...model.values()].map(({ number }) => number));
+        assertEquals(numbers.size, model.size, "no number is given twice");
+      }
+      for (const [key, { number, holder }] of model) {
+        assertEquals([requireKey(table, key), table.holderOf(number)], [number, holder]);
+      }
+    }),
+    fuzz(40),
+  );
+});
+
+/** A batch of messages with these keys, or none. */
+function batchWith(keys: readonly (string | undefined)[], priority?: number): MessageBatch {
+  const messages = keys.map((key) => {
+    return {
+      kind: 1,
+      headers: { a: "b" },
+      body: new Uint8Array(3),
+      wishes: { key, priority },
+    } as const;
+  });
+  return encodeBatch(messages, 7);
+}
+
+/** Lets messages take their keys; tells how many in front are parked, and how many may go. */
+function admit(keys: Keys, firstId: number, names: readonly (string | undefined)[]) {
+  const before = batchWith(names);
+  const run = { firstId, count: names.length, attempts: 0 };
+  const { parkedCount, batch } = keys.admit(run, before);
+  assertEquals(batch.buffer, before.buffer);
+  const bytes = (count: number) => batchWith(names.slice(0, count)).end;
+  assertEquals([batch.start, batch.end], [bytes(parkedCount), bytes(parkedCount + batch.count)]);
+  return [parkedCount, batch.count];
+}
+
+Deno.test("Keys.admit() lets the first message of each key go, and those without one", () => {
+  const keys = new Keys();
+  assertEquals(admit(keys, 1, ["a", undefined, "b", "a", "c"]), [0, 3]);
+  assertEquals([keys.heldCount, keys.parkedCount], [2, 0], "what is not admitted holds nothing");
+  assertEquals(admit(keys, 4, ["a", "b", "c", undefined, "a"]), [2, 2]);
+  assertEquals(admit(keys, 8, ["a"]), [1, 0]);
+  assertEquals([keys.heldCount, keys.parkedCount], [3, 3]);
+  assertEquals(keys.waits, [{ holder: 1, count: 2 }, { holder: 3, count: 1 }]);
+});
+
+Deno.test("Keys.admit() of a message that holds its key lets it go again", () => {
+  const keys = new Keys();
+  assertEquals(admit(keys, 1, ["a"]), [0, 1]);
+  assertEquals(admit(keys, 1, ["a", "a"]), [0, 1]);
+});
+
+Deno.test("Keys.release() makes the next message ready, one by one, and forgets the key at last", () => {
+  const keys = new Keys();
+  admit(keys, 1, ["a"]);
+  admit(keys, 2, ["a", "a"]);
+  assertEquals(keys.release({ firstId: 2, count: 9 }), [], "who waits holds nothing");
+  assertEquals(keys.release({ firstId: 1, count: 1 }).map(({ firstId }) => firstId), [2]);
+  assertEquals(keys.waits, [{ holder: 2, count: 1 }]);
+  assertEquals(keys.release({ firstId: 1, count: 2 }).map(({ firstId }) => firstId), [3]);
+  assertEquals([keys.heldCount, keys.parkedCount, keys.waits], [1, 0, []]);
+  assertEquals(keys.release({ firstId: 1, count: 3 }), []);
+  assertEquals([keys.heldCount, keys.release({ firstId: 1, count: 3 })], [0, []]);
+});
+
+Deno.test("Keys.remove() takes parked messages out; who holds a key keeps it", () => {
+  const keys = new Keys();
+  admit(keys, 1, ["a", "b"]);
+  admit(keys, 3, ["a", "b", "a", "b"]);
+  assertEquals(unfold(keys.remove([{ firstId: 1, count: 4 }])).map(({ id }) => id), [3, 4]);
+  assertEquals([keys.heldCount, keys.parkedCount, keys.findOldest()?.firstId], [2, 2, 5]);
+  assertEquals(unfold(keys.removeAll()).map(({ id }) => id), [5, 6]);
+  assertEquals([keys.heldCount, keys.parkedCount, keys.findOldest()], [2, 0, undefined]);
+  assertEquals(keys.release({ firstId: 1, count: 2 }), []);
+});
+
+Deno.test("Keys.restore() lets a message hold its key, unless another one does", () => {
+  const keys = new Keys();
+  keys.restore(3, batchWith(["a"]));
+  keys.restore(4, batchWith(["a"]));
+  keys.restore(5, batchWith([undefined]));
+  assertEquals(keys.heldCount, 1);
+  assertEquals(admit(keys, 1, ["a", "b"]), [1, 1]);
+  assertEquals(keys.release({ firstId: 4, count: 1 }), []);
+  assertEquals(keys.release({ firstId: 3, count: 1 }).map(({ firstId }) => firstId), [1]);
+});
+
+/** A message, as the model knows it. */
+interface Message {
+  readonly id: number;
+  readonly key: string | undefined;
+  readonly priority: number;
+  readonly attempts: number;
+}
+
+/** Writes runs down as single messages, in their order, without keys. */
+function unfold(runs: readonly ReadyRun[]) {
+  return runs.flatMap(({ firstId, count, attempts, priority = PRIORITY_DEFAULT }) =>
+    Array.from({ length: count }, (_, index) => ({ id: firstId + index, priority, attempts }))
+  );
+}
+
+function byId(one: { readonly id: number }, other: { readonly id: number }): number {
+  return one.id - other.id;
+}
+
+/** Sorts as messages leave. */
+function byRank(one: Message, other: Message): number {
+  return other.priority - one.priority || byId(one, other);
+}
+
+/** Keys, and a model of them: lists of messages, and who holds which key. */
+class Run {
+  readonly keys = new Keys();
+  ready: Message[] = [];
+  parked: Message[] = [];
+  /** Messages that are out, or held back. */
+  out: Message[] = [];
+  readonly holders = new Map<string, number>();
+  nextId = 1;
+
+  /** Lets the first ready messages that lie together take their keys. */
+  admit(countMax: number): void {
+    const [first] = this.ready;
+    if (first === undefined) return;
+    const { priority, attempts } = first;
+    const end = this.ready.findIndex((one, index) =>
+      index >= countMax || one.id !== first.id + index || one.priority !== priority ||
+      one.attempts !== attempts
+    );
+    const messages = this.ready.slice(0, end < 0 ? undefined : end);
+    const batch = batchWith(messages.map(({ key }) => key), priority);
+    const run = { firstId: first.id, count: messages.length, attempts, priority };
+    const { parkedCount, batch: admitted } = this.keys.admit(run, batch);
+    const parked: Message[] = [];
+    while (parked.length < messages.length && !this.#claim(messages[parked.length]!)) {
+      parked.push(messages[parked.length]!);
+    }
+    const going: Message[] = [];
+    // What is behind the first one that is blocked is not asked.
+    for (const message of messages.slice(parked.length)) {
+      if (!this.#claim(message)) break;
+      going.push(message);
+    }
+    assertEquals([parkedCount, admitted.count], [parked.length, going.length]);
+    this.ready.splice(0, parked.length + going.length);
+    this.parked.push(...parked);
+    this.out.push(...going);
+  }
+
+  #claim({ id, key }: Message): boolean {
+    if (key === undefined) return true;
+    if (!this.holders.has(key)) this.holders.set(key, id);
+    return this.holders.get(key) === id;
+  }
+
+  restore(message: Message): void {
+    this.keys.restore(message.id, batchWith([message.key], message.priority));
+    this.#claim(message);
+    this.out.push(message);
+  }
+
+  /** Messages are gone, from wherever they were: but those that are parked are removed first. */
+  release(firstId: number, countMax: number): void {
+    const parked = this.parked.map(({ id }) => id).filter((id) => id > firstId);
+    const count = Math.min(countMax, ...parked.map((id) => id - firstId));
+    const isGone = ({ id }: Message) => id >= firstId && id < firstId + count;
+    const isLeft = (message: Message) => !isGone(message);
+    const gone = [...this.ready, ...this.out].filter(isGone).sort(byId);
+    this.ready = this.ready.filter(isLeft);
+    this.out = this.out.filter(isLeft);
+    const freed = gone.flatMap(({ id, key }) => {
+      if (key === undefined || this.holders.get(key) !== id) return [];
+      this.holders.delete(key);
+      const next = this.parked.filter((one) => one.key === key).sort(byRank)[0];
+      if (next === undefined) return [];
+      this.holders.set(key, next.id);
+      this.parked = this.parked.filter((one) => one !== next);
+      return [next];
+    });
+    const found = unfold(this.keys.release({ firstId, count }));
+    assertEquals(found, freed.map(({ id, priority, attempts }) => ({ id, priority, attempts })));
+    this.ready = [...this.ready, ...freed].sort(byRank);
+  }
+
+  /** Takes messages out of those that are parked. */
+  remove(isMeant: (message: Message) => boolean, removed: ReadyRun[]): void {
+    const expected = this.parked.filter(isMeant).sort(byId);
+    assertEquals(
+      unfold(removed).sort(byId),
+      expected.map(({ id, priority, attempts }) => ({ id, priority, attempts })),
+    );
+    this.parked = this.parked.filter((message) => !isMeant(message));
+  }
+
+  check(): void {
+    const { keys, parked } = this;
+    assertEquals([keys.parkedCount, keys.heldCount], [parked.length, this.holders.size]);
+    assertEquals(keys.findOldest()?.firstId, parked.toSorted(byId)[0]?.id);
+    const waits = [...this.holders].map(([key, holder]) => {
+      return { holder, count: parked.filter((one) => one.key === key).length };
+    }).filter(({ count }) => count > 0);
+    const byHolder = (one: { holder: number }, other: { holder: number }) =>
+      one.holder - other.holder;
+    assertEquals(keys.waits.sort(byHolder), waits.sort(byHolder));
+    const hasFailed = ({ attempts }: { readonly attempts: number }) => attempts > 0;
+    assertEquals(
+      unfold(keys.listReturned()).filter(hasFailed).map(({ id }) => id).sort((one, other) =>
+        one - other
+      ),
+      parked.filter(hasFailed).sort(byId).map(({ id }) => id),
+    );
+  }
+}
+
+Deno.test("Keys are held and waited for as in a plain model (random)", () => {
+  const step = fc.record({
+    do: fc.constantFrom("add", "add", "admit", "admit", "admit", "done", "done", "back", "remove"),
+    names: fc.array(fc.option(fc.constantFrom("a", "b", "cd", "ä"), { nil: undefined, freq: 4 }), {
+      minLength: 1,
+      maxLength: 8,
+    }),
+    priority: fc.oneof(fc.constant(PRIORITY_DEFAULT), fc.nat(9)),
+    pick: fc.nat(),
+    count: fc.integer({ min: 1, max: 9 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
+      const run = new Run();
+      for (const { do: what, names, priority, pick, count } of steps) {
+        const one = run.out[pick % Math.max(1, run.out.length)];
+        if (what === "add") {
+          const isRestored = pick % 8 === 0;
+          for (const key of names.slice(0, isRestored ? 1 : undefined)) {
+            const message = { id: run.nextId++, key, priority, attempts: isRestored ? 1 : 0 };
+            if (isRestored) run.restore(message);
+            else run.ready.push(message);
+          }
+          run.ready.sort(byRank);
+        } else if (what === "admit") run.admit(count);
+        else if (what === "remove") {
+          const ranges = [{ firstId: 1 + pick % run.nextId, count }];
+          const isMeant = ({ id }: Message) =>
+            pick % 4 === 0 || (id >= ranges[0]!.firstId && id < ranges[0]!.firstId + count);
+          run.remove(isMeant, pick % 4 === 0 ? run.keys.removeAll() : run.keys.remove(ranges));
+        } else if (one === undefined) continue;
+        else if (what === "done") run.release(one.id, pick % 4 === 0 ? count : 1);
+        else {
+          run.out = run.out.filter((other) => other !== one);
+          const attempts = one.attempts + pick % 3;
+          run.ready = [...run.ready, { ...one, attempts }].sort(byRank);
+        }
+        run.check();
+      }
+      // In the end, all that is left goes, one after the other of each key.
+      while (run.ready.length + run.out.length > 0) {
+        while (run.ready.length > 0) run.admit(5);
+        for (const { id } of [...run.out]) run.release(id, 1);
+        run.check();
+      }
+      assertEquals([run.parked.length, run.keys.heldCount], [0, 0]);
+    }),
+    fuzz(150),
+  );
+});

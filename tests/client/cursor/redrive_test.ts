@@ -1,0 +1,79 @@
+/**
+ * Sending dead letters back where there is no room for them.
+ *
+ * @module
+ */
+
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { BrokerError, type PeekedMessage } from "@simplemq/simplemq";
+import {
+  Redrive,
+  type RedriveOptions,
+  type RedriveResult,
+} from "../../../src/client/cursor/redrive.ts";
+import { startBroker } from "../../support/broker/broker.ts";
+
+/** Redrives so many dead letters, in pages of ten; `answers` is what the broker says to each step. */
+async function redrive(
+  count: number,
+  answers: (RedriveResult | Error)[],
+  options: RedriveOptions = {},
+): Promise<{ result: RedriveResult; steps: number[][] }> {
+  const steps: number[][] = [];
+  const peek = (from: number) => {
+    const ids = Array.from(
+      { length: Math.max(0, Math.min(10, count + 1 - from)) },
+      (_, i) => from + i,
+    );
+    return Promise.resolve(ids.map((id) => ({ id }) as PeekedMessage));
+  };
+  const send = (ids: readonly number[]) => {
+    steps.push([...ids]);
+    const answer = answers[steps.length - 1] ?? { count: ids.length, skipped: 0 };
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  };
+  return { result: await new Redrive({ peek, send }, options).run(count + 1), steps };
+}
+
+const details = { stream: "work", what: "messages", depth: 5, limit: 5, room: 0 } as const;
+const full = new BrokerError("STREAM_FULL", "the stream is full", { details });
+
+Deno.test("Redrive: a stream that is full ends it, and how many were sent back is told", async () => {
+  const error = await assertRejects(
+    () => redrive(30, [{ count: 10, skipped: 0 }, { count: 3, skipped: 7 }, full]),
+    BrokerError,
+  );
+  assertEquals([error.code, error.message], ["STREAM_FULL", "the stream is full"]);
+  assertEquals(error.details, { ...details, redriven: 13 });
+  assertStrictEquals(error.cause, full);
+});
+
+Deno.test("Redrive: other errors are passed on as they are", async () => {
+  const other = new BrokerError("DISK_FULL", "the disk is full");
+  assertStrictEquals(await redrive(20, [other]).catch((error) => error), other);
+});
+
+Deno.test("Redrive: what is skipped is not tried again, and does not count for the limit", async () => {
+  const { result, steps } = await redrive(20, [{ count: 0, skipped: 5 }], { limit: 5 });
+  assertEquals(result, { count: 5, skipped: 5 });
+  assertEquals(steps, [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]);
+  const answers = Array.from({ length: 4 }, () => ({ count: 0, skipped: 5 }));
+  assertEquals((await redrive(20, answers, { limit: 5 })).result, { count: 0, skipped: 20 });
+});
+
+Deno.test("redrive() into a stream that is full says how many were sent back", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  await cursor.createStream("work");
+  await connection.publisher("work").sendMessages([1, 2, 3, 4]);
+  let count = 0;
+  for await (const message of connection.follower("work").getMessages()) {
+    await message.reject("no", { confirm: true });
+    if (++count === 4) break;
+  }
+  await cursor.updateStream("work", { maxMessages: 2 });
+  assertEquals(await cursor.redrive("work"), { count: 2, skipped: 2 });
+  const error = await assertRejects(() => cursor.redrive("work"), BrokerError);
+  assertEquals([error.code, error.details.redriven], ["STREAM_FULL", 0]);
+});

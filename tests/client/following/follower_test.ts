@@ -1,0 +1,476 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import type { Connection, Message } from "@simplemq/simplemq";
+import { BrokerError, ConnectionClosedError, type Follower } from "@simplemq/simplemq";
+import { startBroker } from "../../support/broker/broker.ts";
+
+/** Long enough for a slow machine; a test that waits so long has failed. */
+const PATIENCE_MS = 20_000;
+
+/** Takes one message, and leaves it in hand. */
+async function takeOne(follower: Follower, options = {}): Promise<Message> {
+  const iterator = follower.getMessages(options);
+  const { value } = await deadline(iterator.next(), PATIENCE_MS);
+  assert(value !== undefined);
+  return value;
+}
+
+/** Connects to a broker with one stream. */
+async function connectTo(
+  broker: { connect(): Promise<Connection> },
+  stream: string,
+): Promise<Connection> {
+  const connection = await broker.connect();
+  await connection.cursor().createStream(stream);
+  return connection;
+}
+
+Deno.test("a message that is taken is pending, and gone when it is acknowledged", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "hello_queue");
+  const cursor = connection.cursor();
+  await connection.publisher("hello_queue").sendMessage("hello world");
+  const follower = connection.follower("hello_queue", { name: "worker-1" });
+  const message = await takeOne(follower);
+  assertEquals(message.body, "hello world");
+  assertEquals([message.stream, message.id, message.attempts], ["hello_queue", 1, 1]);
+
+  const before = await cursor.getStream("hello_queue");
+  assertEquals([before.ready, before.pending, before.followers], [0, 1, 1]);
+  const [entry] = await cursor.getPel("worker-1");
+  assertEquals([entry?.stream, entry?.id, entry?.attempts], ["hello_queue", 1, 1]);
+  assert(Math.abs(entry!.deliveredAt - Date.now()) < 60_000);
+  assertEquals((await cursor.getPels()).map(({ follower }) => follower), ["worker-1"]);
+
+  await follower.ackMessage(message, { confirm: true });
+  const after = await cursor.getStream("hello_queue");
+  assertEquals([after.ready, after.pending, after.bytes, after.nextId], [0, 0, 0, 2]);
+  assertEquals(await cursor.getPel("worker-1"), []);
+});
+
+Deno.test("a follower may come before the message, and before the stream", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const direct = takeOne(connection.follower("later"));
+  await connection.cursor().createStream("later");
+  await connection.publisher("later").sendMessage("here");
+  assertEquals((await direct).body, "here");
+
+  const regex = takeOne(connection.follower(/.+_world/));
+  await connection.cursor().createStream("new_world");
+  await connection.publisher("new_world").sendMessage("there");
+  assertEquals((await regex).stream, "new_world");
+});
+
+Deno.test("autoAck acknowledges before the loop sees the message", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "auto");
+  await connection.publisher("auto").sendMessages(["one", "two"]);
+  const follower = connection.follower("auto");
+  const message = await takeOne(follower, { autoAck: true });
+  assertEquals(message.body, "one");
+  const { pending, ready } = await connection.cursor().getStream("auto");
+  assertEquals(pending + ready, 1);
+  // There is nothing left to do, or to decide.
+  await message.ack();
+  for (
+    const decide of [
+      () => message.ack({ confirm: true }),
+      () => message.nack(),
+      () => message.reject(),
+      () => message.release(),
+      () => message.extend(1000),
+    ]
+  ) {
+    await assertRejects(decide, TypeError, "its loop has autoAck");
+  }
+  assert(!message.signal.aborted);
+});
+
+Deno.test("followers of one stream compete", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "shared");
+  const count = 1000;
+  const seen: unknown[] = [];
+  const followers = Array.from({ length: 4 }, () => connection.follower("shared"));
+  const { promise: isAll, resolve } = Promise.withResolvers<void>();
+  const loops = followers.map(async (follower) => {
+    for await (const message of follower.getMessages()) {
+      await message.ack();
+      if (seen.push(message.body) === count) resolve();
+    }
+  });
+  const publisher = connection.publisher("shared");
+  await publisher.sendMessages(Array.from({ length: count }, (_, index) => index));
+  await deadline(isAll, PATIENCE_MS);
+  for (const follower of followers) await follower.close();
+  await Promise.all(loops);
+  assertEquals(new Set(seen).size, count);
+});
+
+Deno.test("worker: a slow follower holds one message, a quick one gets all others", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "hello_queue");
+  const slow = connection.follower("hello_queue", { name: "slow" });
+  const quick = connection.follower("hello_queue", { name: "quick" });
+  // The slow one is quick at first, and so it has fetched ahead when it becomes slow.
+  const publisher = connection.publisher("hello_queue");
+  const count = 5000;
+  await publisher.sendMessages(Array.from({ length: count }, (_, index) => index));
+  const { promise: release, resolve: finish } = Promise.withResolvers<void>();
+  const { promise: isStuck, resolve: stuck } = Promise.withResolvers<unknown>();
+  const slowSeen: unknown[] = [];
+  const slowLoop = (async () => {
+    for await (const message of slow.getMessages()) {
+      if (slowSeen.push(message.body) === 500) {
+        stuck(message.body);
+        await release;
+      }
+      await message.ack();
+    }
+  })();
+  const held = await deadline(isStuck, PATIENCE_MS);
+  const quickSeen: unknown[] = [];
+  for await (const message of quick.getMessages()) {
+    await message.ack();
+    quickSeen.push(message.body);
+    assertEquals(message.attempts, 1, "what was only fetched ahead is no attempt");
+    if (quickSeen.length + slowSeen.length === count) break;
+  }
+  const pel = await connection.cursor().getPel("slow");
+  assertEquals(pel.map(({ id }) => id - 1), [held]);
+  finish();
+  await slow.close({ drainMs: PATIENCE_MS });
+  await slowLoop;
+  assertEquals(new Set([...slowSeen, ...quickSeen]).size, count);
+});
+
+Deno.test("a handler may hold as many messages as it asks for", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "many");
+  await connection.publisher("many").sendMessages(Array.from({ length: 50 }, (_, index) => index));
+  const iterator = connection.follower("many", { name: "pool" }).getMessages();
+  const messages: Message[] = [];
+  for (let index = 0; index < 50; index++) {
+    const { value } = await deadline(iterator.next(), PATIENCE_MS);
+    assert(value !== undefined);
+    messages.push(value);
+  }
+  assertEquals((await connection.cursor().getPel("pool")).length, 50);
+  for (const message of messages.reverse()) await message.ack();
+  await connection.cursor().getStreams();
+  assertEquals((await connection.cursor().getPel("pool")).length, 0);
+});
+
+Deno.test("a fixed prefetch is fetched, and no more", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "fixed");
+  await connection.publisher("fixed").sendMessages(Array.from({ length: 50 }, (_, index) => index));
+  const follower = connection.follower("fixed", { name: "ten", prefetch: 10 });
+  await takeOne(follower);
+  assertEquals((await connection.cursor().getPel("ten")).length, 10);
+});
+
+Deno.test("leaving a loop gives the message in hand back, and its attempt counts", async (t) => {
+  const leave: [how: string, left: [unknown, number], loop: (follower: Follower) => unknown][] = [
+    ["break", [0, 2], async (follower) => {
+      for await (const _message of follower.getMessages()) break;
+    }],
+    ["throw", [0, 2], (follower) =>
+      assertRejects(
+        async () => {
+          for await (const _message of follower.getMessages()) throw new Error("poison");
+        },
+        Error,
+        "poison",
+      )],
+    ["return() of the iterator", [0, 2], async (follower) => {
+      const iterator = follower.getMessages();
+      await iterator.next();
+      await iterator.return!();
+    }],
+    ["break after release()", [0, 1], async (follower) => {
+      for await (const message of follower.getMessages()) {
+        await message.release();
+        break;
+      }
+    }],
+    ["break after ack()", [1, 1], async (follower) => {
+      for await (const message of follower.getMessages()) {
+        await message.ack();
+        break;
+      }
+    }],
+    ["break with autoAck", [1, 1], async (follower) => {
+      for await (const _message of follower.getMessages({ autoAck: true })) break;
+    }],
+  ];
+  for (const [how, left, loop] of leave) {
+    await t.step(how, async () => {
+      await using broker = await startBroker();
+      await using connection = await connectTo(broker, "left");
+      await connection.publisher("left").sendMessages([0, 1, 2, 3]);
+      const leaver = connection.follower("left", { name: "leaver", prefetch: 3 });
+      await loop(leaver);
+      const rest: [unknown, number][] = [];
+      // The follower is open: what it has left goes to others all the same.
+      for await (const message of connection.follower("left").getMessages()) {
+        await message.ack({ confirm: true });
+        rest.push([message.body, message.attempts]);
+        if (message.body === 3) break;
+      }
+      assertEquals(rest[0], left);
+      assertEquals(rest.slice(1).every(([, attempts]) => attempts === 1), true);
+      assertEquals((await connection.cursor().getPel("leaver")).length, 0);
+    });
+  }
+});
+
+Deno.test("return() ends an iterator for good, whatever it waits for", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "over");
+  const iterator = connection.follower("over").getMessages();
+  const waiting = [iterator.next(), iterator.next()];
+  const over = { done: true as const, value: undefined };
+  assertEquals(await iterator.return!(), over);
+  assertEquals(await Promise.all(waiting), [over, over]);
+  await connection.publisher("over").sendMessage(1);
+  assertEquals(await iterator.next(), over);
+  assertEquals(await iterator.return!(), over);
+  assertEquals((await connection.cursor().getStream("over")).ready, 1);
+});
+
+Deno.test("what a loop has passed on before stays, whether it is left or ended by a signal", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "passed");
+  await connection.publisher("passed").sendMessages([1, 2]);
+  const follower = connection.follower("passed", { name: "passer" });
+  const taken: Message[] = [];
+  for await (const message of follower.getMessages()) if (taken.push(message) === 2) break;
+  const [first, last] = taken;
+  assertEquals([first!.signal.aborted, last!.signal.aborted], [false, true]);
+  assertStringIncludes(last!.signal.reason.message, "its loop was left");
+  await assertRejects(() => last!.ack(), BrokerError, "it was given back before");
+  await first!.ack({ confirm: true });
+
+  const controller = new AbortController();
+  await assertRejects(
+    async () => {
+      for await (const message of follower.getMessages({ signal: controller.signal })) {
+        taken.push(message);
+        controller.abort(new Error("enough"));
+      }
+    },
+    Error,
+    "enough",
+  );
+  assertEquals([taken[2]!.body, taken[2]!.attempts, taken[2]!.signal.aborted], [2, 2, false]);
+  await taken[2]!.ack({ confirm: true });
+  assertEquals((await connection.cursor().getStream("passed")).pending, 0);
+});
+
+Deno.test("a message shows what it is, and a method without its message says so", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "shown");
+  const publisher = connection.publisher("shown");
+  await publisher.sendMessage({ sum: 7 }, { key: "ann", headers: { by: "me" } });
+  await publisher.sendMessage(new Uint8Array([1, 2, 3]));
+  const iterator = connection.follower("shown").getMessages();
+  const { value: first } = await iterator.next();
+  assertEquals(JSON.parse(JSON.stringify(first)), {
+    stream: "shown",
+    id: 1,
+    attempts: 1,
+    key: "ann",
+    priority: 4,
+    headers: { by: "me" },
+    body: { sum: 7 },
+  });
+  const { ack, reply, signal } = first!;
+  assert(!signal.aborted);
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => (ack as any)(), TypeError, "write message.ack()");
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => (reply as any)("yes"), TypeError, "without its message");
+  await first!.ack();
+  const { value: second } = await iterator.next();
+  const { body, priority } = JSON.parse(JSON.stringify(second));
+  assertEquals([body, priority], [{ base64: "AQID" }, 4]);
+});
+
+Deno.test("a follower's messages come back when it is closed, in their old place", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "back");
+  await connection.publisher("back").sendMessages([1, 2, 3, 4]);
+  const first = connection.follower("back", { prefetch: 3 });
+  const iterator = first.getMessages();
+  await iterator.next();
+  await iterator.next();
+  await first.close();
+  assertEquals(await iterator.next(), { done: true, value: undefined });
+  const attempts: [unknown, number][] = [];
+  for await (const message of connection.follower("back").getMessages()) {
+    await message.ack();
+    if (attempts.push([message.body, message.attempts]) === 4) break;
+  }
+  assertEquals(attempts, [[1, 2], [2, 2], [3, 1], [4, 1]]);
+});
+
+Deno.test("bad acknowledgements are told, and disturb nothing", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "acks");
+  await connection.publisher("acks").sendMessages(["one", "two"]);
+  const follower = connection.follower("acks");
+  const other = connection.follower("acks", { name: "other" });
+  const message = await takeOne(follower);
+  await assertRejects(() => other.ackMessage(message), TypeError, 'follower "other" has not taken');
+  await message.ack();
+  const twice = await assertRejects(() => message.ack(), BrokerError);
+  assertEquals(twice.code, "STALE_DELIVERY");
+  const held = await takeOne(follower);
+  await follower.close();
+  const late = await assertRejects(() => held.ack({ confirm: true }), BrokerError);
+  assertEquals(late.code, "STALE_DELIVERY");
+  const again = await takeOne(other);
+  assertEquals([again.body, again.attempts], ["two", 2]);
+  await again.ack({ confirm: true });
+});
+
+Deno.test("acknowledging what a deleted stream held is stale", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "deleted");
+  await connection.publisher("deleted").sendMessages(["one", "two"]);
+  const follower = connection.follower("deleted", { name: "holder" });
+  const message = await takeOne(follower);
+  await connection.cursor().deleteStream("deleted");
+  const error = await assertRejects(() => message.ack({ confirm: true }), BrokerError);
+  assertEquals(error.code, "STALE_DELIVERY");
+  assertEquals(await connection.cursor().getPel("holder"), []);
+  await connection.cursor().createStream("deleted");
+  const next = takeOne(follower);
+  await connection.publisher("deleted").sendMessage("new");
+  assertEquals((await next).id, 1);
+});
+
+Deno.test("a pattern that the broker cannot match ends the loop with an error", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const follower = connection.follower(/(?<=a)b/);
+  const error = await assertRejects(() => follower.getMessages().next(), BrokerError);
+  assertEquals(error.code, "BAD_PATTERN");
+  await follower.close();
+});
+
+Deno.test("a signal ends the loop, and takes no message with it", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "signal");
+  const follower = connection.follower("signal");
+  const controller = new AbortController();
+  const waiting = follower.getMessages({ signal: controller.signal }).next();
+  controller.abort(new Error("enough"));
+  await assertRejects(() => waiting, Error, "enough");
+  await assertRejects(
+    () => follower.getMessages({ signal: controller.signal }).next(),
+    Error,
+    "enough",
+  );
+  await connection.publisher("signal").sendMessage("for the next");
+  const message = await takeOne(follower);
+  assertEquals([message.body, message.attempts], ["for the next", 1]);
+});
+
+Deno.test("a signal that is aborted while a message is handled gives back what was fetched", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "aborted");
+  await connection.publisher("aborted").sendMessages(
+    Array.from({ length: 10 }, (_, index) => index),
+  );
+  const follower = connection.follower("aborted", { name: "aborter", prefetch: 10 });
+  const controller = new AbortController();
+  const iterator = follower.getMessages({ signal: controller.signal });
+  await iterator.next();
+  controller.abort(new Error("enough"));
+  await assertRejects(() => iterator.next(), Error, "enough");
+  assertEquals((await connection.cursor().getPel("aborter")).length, 1);
+});
+
+Deno.test("a loop that ends does not stop another one of the same follower", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "two");
+  const follower = connection.follower("two");
+  const one = follower.getMessages();
+  const other = follower.getMessages();
+  const first = one.next();
+  const second = other.next();
+  const publisher = connection.publisher("two");
+  await publisher.sendMessage(1);
+  await (await deadline(first, PATIENCE_MS)).value!.ack();
+  await one.return!();
+  await publisher.sendMessage(2);
+  assertEquals((await deadline(second, PATIENCE_MS)).value?.body, 2);
+});
+
+Deno.test("options of a follower are checked before anything is sent", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  for (const prefetch of [0, -1, 1.5, 4097, NaN]) {
+    assertThrows(() => connection.follower("a", { prefetch }), RangeError, "1 to 4096");
+  }
+  // @ts-expect-error: what a program without types may do
+  assertThrows(() => connection.follower("a", { prefetch: "many" }), TypeError, '"auto"');
+  assertThrows(() => connection.follower("a", { name: "" }), RangeError, "1 to 128");
+});
+
+Deno.test("two followers of one name show their messages under that name", async () => {
+  await using broker = await startBroker();
+  await using connection = await connectTo(broker, "named");
+  await using elsewhere = await broker.connect();
+  await connection.publisher("named").sendMessages([1, 2]);
+  const one = connection.follower("named", { name: "twin" });
+  const two = elsewhere.follower("named", { name: "twin" });
+  await takeOne(one);
+  await takeOne(two);
+  const entries = await connection.cursor().getPel("twin");
+  assertEquals(entries.map(({ id }) => id).sort(), [1, 2]);
+  const error = await assertRejects(() => connection.cursor().getPel("nobody"), BrokerError);
+  assertEquals(error.code, "FOLLOWER_NOT_FOUND");
+});
+
+Deno.test("a regex follower is served by its streams in turn", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const names = ["a_world", "b_world", "c_world"];
+  for (const name of names) {
+    await connection.cursor().createStream(name);
+    await connection.publisher(name).sendMessages(Array.from({ length: 1000 }, () => name));
+  }
+  const seen: string[] = [];
+  for await (const message of connection.follower(/_world$/, { prefetch: 10 }).getMessages()) {
+    await message.ack();
+    if (seen.push(message.stream) === 300) break;
+  }
+  for (const name of names) {
+    const share = seen.filter((stream) => stream === name).length;
+    assert(share >= 50, `${name} had ${share} of 300`);
+  }
+});
+
+Deno.test("closing the connection ends loops quietly and refuses what comes after", async () => {
+  await using broker = await startBroker();
+  const connection = await connectTo(broker, "end");
+  const follower = connection.follower("end");
+  const waiting = follower.getMessages().next();
+  await connection.close();
+  assertEquals(await waiting, { done: true, value: undefined });
+  assertEquals((await connection.closed).error, undefined);
+  assertThrows(() => connection.follower("end"), ConnectionClosedError);
+  assertThrows(() => connection.publisher("end"), ConnectionClosedError);
+  await assertRejects(() => connection.cursor().getStreams(), ConnectionClosedError);
+  await connection.close();
+});

@@ -1,0 +1,46 @@
+/**
+ * Calls of publishers that fail while nobody waits for them, each in a process of its own, which ends
+ * if nobody else hears of it.
+ *
+ * @module
+ */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { startBroker } from "../../support/broker/broker.ts";
+
+const PROGRAM = new URL("./unheard_program.ts", import.meta.url).pathname;
+
+/** What happens to a process in which a call fails, by who waits for the call. */
+const orders: [who: string, error?: string][] = [
+  ["a handler before it fails"],
+  ["a handler in the turn in which it fails"],
+  ["a handler behind a call that fails at once"],
+  ["a signal, and a handler"],
+  ["flush() waits"],
+  ["flush() comes behind calls that fail at once"],
+  ["close() waits"],
+  ["the connection's close() waits"],
+  ["the connection's close() waits for a handler"],
+  ["nobody", 'BrokerError: Cannot publish to "nowhere"'],
+  ["nobody, with a signal", 'BrokerError: Cannot publish to "nowhere"'],
+  ["nobody, and it fails at once", "TypeError: Cannot publish"],
+  ["flush() of another publisher", 'BrokerError: Cannot publish to "nowhere"'],
+];
+
+Deno.test("a call that fails while nobody waits for it ends the process, and no other one does", async () => {
+  await using broker = await startBroker();
+  const run = async (who: string, error: string | undefined) => {
+    const args = ["run", "-A", "--no-check", PROGRAM, who, String(broker.port)];
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+    const text = new TextDecoder().decode(stderr);
+    assertEquals(code, error === undefined ? 0 : 1, `${who}: ${text}`);
+    if (error === undefined) return;
+    assertStringIncludes(text, "Uncaught (in promise)");
+    assertStringIncludes(text, error);
+  };
+  // As many at a time as there are processors for.
+  const left = [...orders];
+  await Promise.all(Array.from({ length: 2 }, async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await run(...next);
+  }));
+});

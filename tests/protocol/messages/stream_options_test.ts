@@ -1,0 +1,100 @@
+/**
+ * What can be set for a stream, and what is refused.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import {
+  BACKOFF_COUNT_MAX,
+  deadNameOf,
+  DEDUP_WINDOW_MS_MAX,
+  DELIVERIES_MAX,
+  findStreamNameMistake,
+  findStreamOptionsMistake,
+  isDeadName,
+  SPAN_MS_MAX,
+  STREAM_OPTIONS_DEFAULT,
+} from "../../../protocol.ts";
+import { plain } from "../../support/wire/arbitraries.ts";
+import { fuzz } from "../../support/wire/fuzz.ts";
+
+const span = fc.integer({ min: 0, max: SPAN_MS_MAX });
+const limit = fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
+
+/** Options that are allowed. */
+const options = fc.record({
+  ackTimeoutMs: fc.integer({ min: 100, max: SPAN_MS_MAX }),
+  maxDeliveries: fc.integer({ min: 1, max: DELIVERIES_MAX }),
+  backoffMs: fc.array(span, { minLength: 1, maxLength: BACKOFF_COUNT_MAX }),
+  deadLetter: fc.boolean(),
+  deadLetterExpired: fc.boolean(),
+  ttlMs: fc.option(fc.integer({ min: 1, max: SPAN_MS_MAX })),
+  dedupWindowMs: fc.integer({ min: 0, max: DEDUP_WINDOW_MS_MAX }),
+  maxMessages: limit,
+  maxBytes: limit,
+  overflow: fc.constantFrom("reject", "drop-oldest"),
+}, { ...plain, requiredKeys: [] });
+
+Deno.test("findStreamOptionsMistake() lets pass what is allowed, all of it or some (random)", () => {
+  fc.assert(
+    fc.property(options, (one) => assertEquals(findStreamOptionsMistake(one), undefined)),
+    fuzz(200),
+  );
+});
+
+Deno.test("findStreamOptionsMistake(): what a stream has by default is allowed, and cannot be changed", () => {
+  assertEquals(findStreamOptionsMistake(STREAM_OPTIONS_DEFAULT), undefined);
+  assertEquals(findStreamOptionsMistake({ ttlMs: undefined }), undefined);
+  assert(
+    Object.isFrozen(STREAM_OPTIONS_DEFAULT) && Object.isFrozen(STREAM_OPTIONS_DEFAULT.backoffMs),
+  );
+});
+
+Deno.test("findStreamOptionsMistake() names the option and what is allowed", () => {
+  const tooMany = new Array<number>(BACKOFF_COUNT_MAX + 1).fill(1);
+  const mistakes: readonly (readonly [key: string, values: readonly unknown[], tells: string])[] = [
+    ["ackTimeoutMs", [99, 100.5, "100", null, SPAN_MS_MAX + 1], "a whole number from 100 to"],
+    ["maxDeliveries", [0, 65_536, -1, true, null], "a whole number from 1 to 65535"],
+    ["backoffMs", [[], tooMany, [-1], [0.5], ["1"], 1000, null], "a list of 1 to 32"],
+    ["deadLetter", [0, "yes", null], "true or false"],
+    ["deadLetterExpired", [1, [], null], "true or false"],
+    ["ttlMs", [0, -5, SPAN_MS_MAX + 1, "1", false], "null, or a whole number from 1"],
+    ["dedupWindowMs", [-1, DEDUP_WINDOW_MS_MAX + 1, null], "a whole number from 0 to 86400000"],
+    ["maxMessages", [0, 2 ** 53, "many"], "null, or a whole number from 1"],
+    ["maxBytes", [0, NaN, {}], "null, or a whole number from 1"],
+    ["overflow", ["drop", "", null, 1], `"reject" or "drop-oldest"`],
+  ];
+  assertEquals(mistakes.map(([key]) => key), Object.keys(STREAM_OPTIONS_DEFAULT));
+  for (const [key, values, tells] of mistakes) {
+    for (const value of values) {
+      const mistake = findStreamOptionsMistake({ [key]: value }) ?? "";
+      assertStringIncludes(mistake, `option "${key}"`);
+      assertStringIncludes(mistake, tells);
+    }
+  }
+});
+
+Deno.test("findStreamOptionsMistake() refuses options that there are not, and what is no object", () => {
+  for (const key of ["maxAge", "toString", "__proto__", ""]) {
+    const given = JSON.parse(`{${JSON.stringify(key)}:1}`);
+    const mistake = findStreamOptionsMistake(given) ?? "";
+    assertStringIncludes(mistake, `there is no option "${key}"`);
+    assertStringIncludes(mistake, "maxDeliveries");
+  }
+  for (const given of [null, undefined, 1, "text", []]) {
+    assertStringIncludes(findStreamOptionsMistake(given) ?? "", "an object");
+  }
+});
+
+Deno.test("the dead letters of any stream have a stream of their own, whose name is allowed", () => {
+  for (const name of ["a", "orders.eu", "x".repeat(128)]) {
+    assertEquals(findStreamNameMistake(name), undefined);
+    const dead = deadNameOf(name);
+    assertEquals([findStreamNameMistake(dead), isDeadName(dead)], [undefined, true]);
+  }
+  assertEquals(["orders", "dead", "orders.dead.eu"].map(isDeadName), [false, false, false]);
+  assert(findStreamNameMistake(`${"x".repeat(129)}.dead`) !== undefined);
+  assert(findStreamNameMistake(`${"x".repeat(128)}.live`) !== undefined);
+});

@@ -1,0 +1,200 @@
+/**
+ * The commands that look at a journal and repair it, as an operator runs them.
+ *
+ * @module
+ */
+
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { connect } from "../../../client.ts";
+import {
+  isJournalCommand,
+  type JournalCommands,
+  runJournalCommand,
+  UsageError,
+} from "../../../src/server/process/journal_command.ts";
+import { BrokerProcess } from "../../support/broker/broker_process.ts";
+import { TestDirectory } from "../../support/disk/journals.ts";
+
+const REPORT = { lines: ["fine"], isUsable: true };
+
+/** Commands that tell what they were asked for. */
+function recording(): { calls: unknown[][]; commands: JournalCommands } {
+  const calls: unknown[][] = [];
+  const note = (name: string) => (...args: unknown[]) => {
+    calls.push([name, ...args]);
+    return Promise.resolve(REPORT);
+  };
+  return { calls, commands: { verify: note("verify"), repair: note("repair") } };
+}
+
+Deno.test("runJournalCommand() understands directories and ways", async () => {
+  const { calls, commands } = recording();
+  for (
+    const args of [
+      ["verify"],
+      ["verify", "/data"],
+      ["repair", "/data"],
+      ["repair", "/data", "--skip-damaged"],
+      ["repair", "--cut"],
+    ]
+  ) {
+    assertEquals(isJournalCommand(args), true);
+    assertEquals(await runJournalCommand(args, commands), REPORT);
+  }
+  assertEquals(calls, [
+    ["verify", "./data"],
+    ["verify", "/data"],
+    ["repair", "/data", undefined],
+    ["repair", "/data", "skip-damaged"],
+    ["repair", "./data", "cut"],
+  ]);
+  assertEquals(isJournalCommand(["--port", "1"]), false);
+});
+
+Deno.test("runJournalCommand() refuses what it does not understand, and does nothing", () => {
+  const { calls, commands } = recording();
+  for (
+    const args of [
+      ["verify", "a", "b"],
+      ["verify", "--cut"],
+      ["repair", "--skip-damaged", "--cut"],
+      ["repair", "--skip"],
+      ["repair", "a", "b", "--cut"],
+    ]
+  ) {
+    assertThrows(() => runJournalCommand(args, commands), UsageError, "allowed is: ");
+  }
+  assertEquals(calls, []);
+});
+
+/** Fills a journal with three messages, and has its broker stopped. */
+async function fill(directory: string): Promise<void> {
+  await using broker = await BrokerProcess.listen(["--storage-directory", directory]);
+  await using connection = await connect({ port: broker.port });
+  await connection.cursor().createStream("orders");
+  const publisher = connection.publisher("orders");
+  for (const text of ["first", "second", "third"]) await publisher.sendMessage(`the ${text} one`);
+  await connection.close();
+  broker.kill("SIGTERM");
+  await broker.waitForEnd();
+}
+
+/** Damages the second message. */
+async function damage(directory: string): Promise<string> {
+  for await (const { name } of Deno.readDir(directory)) {
+    if (!name.endsWith(".journal")) continue;
+    const path = `${directory}/${name}`;
+    const bytes = await Deno.readFile(path);
+    const at = new TextDecoder("latin1").decode(bytes).indexOf("the second one");
+    if (at < 0) continue;
+    bytes[at] = 0x54;
+    await Deno.writeFile(path, bytes);
+    return path;
+  }
+  throw new Error("the message is nowhere");
+}
+
+Deno.test("a damaged journal is served as far as it can be, verified and repaired", async () => {
+  await using directory = await TestDirectory.create();
+  const { path } = directory;
+  await fill(path);
+  const fine = await BrokerProcess.run(["verify", path]);
+  assertEquals([fine.code, fine.stdout.split("\n").at(-2)], [0, "everything is in order"]);
+  const segment = await damage(path);
+
+  await using broker = await BrokerProcess.listen(["--storage-directory", path]);
+  const line = await broker.waitForLine("a stream is not served");
+  assertStringIncludes(line, `message 2 in ${segment} at offset `);
+  await using connection = await connect({ port: broker.port });
+  await connection.cursor().createStream("others");
+  await connection.publisher("others").sendMessage("goes on");
+  const publishing = connection.publisher("orders").sendMessage("refused");
+  const error = await assertRejects(() => publishing, Error, `"repair ${path} --skip-damaged"`);
+  assertEquals((error as { code?: string }).code, "STREAM_DAMAGED");
+  // Who only looks does so while a broker is using it, and says so; who would change it does not.
+  const busy = await BrokerProcess.run(["verify", path]);
+  assertEquals([busy.code, busy.lines], [4, []]);
+  assertMatch(
+    busy.stdout,
+    /^another broker \(process \d+\) uses .*: this is how it was a moment ago/,
+  );
+  assertStringIncludes(busy.stdout, '(message 2 of stream "orders")');
+  const other = await BrokerProcess.run(["repair", path, "--cut"]);
+  assertEquals([other.code, other.stdout], [2, ""]);
+  assertMatch(other.lines.join(), /another broker \(process \d+\) uses it; stop that one first/);
+  assertEquals(other.lines.join().includes("--storage-directory"), false);
+  await connection.close();
+  broker.kill("SIGTERM");
+  await broker.waitForEnd();
+
+  const found = await BrokerProcess.run(["verify", path]);
+  assertEquals(found.code, 4);
+  assertStringIncludes(found.stdout, '(message 2 of stream "orders")');
+  const asked = await BrokerProcess.run(["repair", path]);
+  assertEquals(asked.code, 4);
+  assertStringIncludes(asked.stdout, "nothing was changed");
+  const repaired = await BrokerProcess.run(["repair", path, "--skip-damaged"]);
+  assertEquals([repaired.code, repaired.lines], [0, []]);
+  assertStringIncludes(repaired.stdout, `kept ${segment}.removed-`);
+
+  await using again = await BrokerProcess.listen(["--storage-directory", path]);
+  await using client = await connect({ port: again.port });
+  const bodies: unknown[] = [];
+  for await (const message of client.follower("orders").getMessages()) {
+    bodies.push([message.id, message.body]);
+    await message.ack();
+    if (message.id === 3) break;
+  }
+  assertEquals(bodies, [[1, "the first one"], [3, "the third one"]]);
+});
+
+Deno.test("the commands tell in a line what they cannot look at", async () => {
+  for (
+    const [args, complaint] of [
+      [["verify", "/nowhere"], "Cannot look at /nowhere: there is no such directory"],
+      [["repair", "--all"], 'Cannot understand \\"repair --all\\"; allowed is: repair [directory]'],
+    ] as const
+  ) {
+    const { code, lines } = await BrokerProcess.run(args);
+    assertEquals([code, lines.length], [2, 1]);
+    assertStringIncludes(lines[0]!.replaceAll('"', '\\"').replaceAll("\\\\", "\\"), complaint);
+  }
+});
+
+Deno.test("two brokers on one directory: the second one ends, the first one goes on", async () => {
+  await using directory = await TestDirectory.create();
+  const flags = ["--storage-directory", directory.path];
+  await using first = await BrokerProcess.listen(flags);
+  const second = await BrokerProcess.run(["--port", "0", ...flags]);
+  assertEquals(second.code, 2);
+  assertStringIncludes(
+    second.lines.join(),
+    `Cannot use ${directory.path}: another broker (process`,
+  );
+  await using connection = await connect({ port: first.port });
+  assertEquals(await connection.cursor().createStream("orders"), { created: true, differs: [] });
+});
+
+Deno.test({
+  name: "a copy of a journal that nobody can write to is verified",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using directory = await TestDirectory.create();
+    const { path } = directory;
+    await fill(path);
+    await Deno.remove(`${path}/LOCK`);
+    for await (const { name } of Deno.readDir(path)) await Deno.chmod(`${path}/${name}`, 0o400);
+    await Deno.chmod(path, 0o500);
+    // Root may write all the same, but is not asked for the permission to.
+    const found = await BrokerProcess.run(["verify", path], { permissions: ["--allow-read"] });
+    await Deno.chmod(path, 0o700);
+    assertEquals([found.code, found.lines], [0, []]);
+    assertEquals(found.stdout.split("\n").at(-2), "everything is in order");
+  },
+});

@@ -1,0 +1,78 @@
+/**
+ * What follows from the table of settings: names, the list of flags, the file in the repository.
+ *
+ * @module
+ */
+
+import { helpText, loadSettings, resolveSettings } from "../../../src/server/settings/settings.ts";
+import { SETTING_ROWS } from "../../../src/server/settings/setting_table.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+/** The file as the table would write it. */
+function writeFile(): string {
+  const lines: string[] = [];
+  let group: string | undefined;
+  for (const { key, setting, ...row } of SETTING_ROWS) {
+    if (row.group !== group && row.group !== undefined) lines.push("", `${row.group}:`);
+    else if (row.group === undefined) lines.push("");
+    const indent = row.group === undefined ? "" : "  ";
+    const name = key.split(".").at(-1);
+    lines.push(
+      `${indent}# ${setting.about}.`,
+      `${indent}${name}: ${setting.show(setting.initial)}`,
+    );
+    group = row.group;
+  }
+  return lines.join("\n") + "\n";
+}
+
+Deno.test("settings.yaml holds every setting with its default and what it is for", async () => {
+  const content = await Deno.readTextFile(new URL("../../../settings.yaml", import.meta.url));
+  const withoutHead = content.slice(content.indexOf("\n\n") + 1);
+  assertEquals(withoutHead, writeFile());
+  const { settings } = await loadSettings({
+    args: [],
+    env: () => undefined,
+    defaultFile: "settings.yaml",
+    readTextFile: () => Promise.resolve(content),
+  });
+  assertEquals(settings, resolveSettings());
+});
+
+Deno.test("helpText() lists every flag, and fits a terminal", () => {
+  const lines = helpText().split("\n");
+  for (const { flag, setting } of SETTING_ROWS) {
+    const index = lines.indexOf(`  --${flag} ${setting.placeholder}`.trimEnd());
+    assert(index > 0, flag);
+    assertStringIncludes(lines[index + 2] ?? "", `Default: ${setting.show(setting.initial)}.`);
+  }
+  for (const line of lines) assert(line.length <= 100, line);
+});
+
+Deno.test("the names of settings are what they were when they were published", () => {
+  assertEquals(SETTING_ROWS.map((row) => row.key), [
+    "host",
+    "port",
+    "log_level",
+    "insecure",
+    "json_lines",
+    "storage.engine",
+    "storage.directory",
+    "storage.sync",
+    "storage.sync_interval_ms",
+    "storage.memory_limit",
+    "limits.message_bytes",
+    "limits.connections",
+    "limits.unacknowledged_messages",
+    "limits.unacknowledged_bytes",
+    "limits.outbound_bytes",
+    "limits.unconfirmed_bytes",
+    "heartbeat_ms",
+    "heartbeat_timeout_ms",
+    "handshake_timeout_ms",
+    "slow_reader_timeout_ms",
+    "shutdown_timeout_ms",
+  ]);
+  const { flag, variable } = SETTING_ROWS.find((row) => row.path === "storage.memoryLimit") ?? {};
+  assertEquals([flag, variable], ["storage-memory-limit", "SIMPLEMQ_STORAGE_MEMORY_LIMIT"]);
+});

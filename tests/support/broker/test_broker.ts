@@ -1,0 +1,266 @@
+/**
+ * A broker with nothing around it: `now` is a number, and what is committed becomes durable at once,
+ * or when the test says so.
+ *
+ * @module
+ */
+
+import type {
+  BindFields,
+  BrokerError,
+  MessageBatch,
+  StreamOptionsInput,
+  TagRange,
+} from "../../../protocol.ts";
+import { Broker } from "../../../src/broker/broker.ts";
+import type { PublisherOptions } from "../../../src/broker/engine.ts";
+import type { StoreOutcome } from "../../../src/broker/rules/broker_parts.ts";
+import type { Publisher } from "../../../src/broker/rules/publishing.ts";
+import type { Event, Moved, Stored } from "../../../src/broker/event.ts";
+import type { Follower } from "../../../src/broker/following/follower.ts";
+import type { Place } from "../../../src/broker/backlog/pager.ts";
+import { Residency } from "../../../src/broker/backlog/residency.ts";
+import { batchOf } from "../wire/batches.ts";
+import { RecordingFollowerSink, RecordingPublisherSink } from "./recording_sinks.ts";
+import { unlimited } from "./test_stream.ts";
+
+/** Large enough not to matter. */
+const PLENTY = 1_000_000;
+
+/** A string is a direct bind, a RegExp is a pattern. */
+export type TestBind = string | RegExp;
+
+/** Makes a bind as the wire says it. */
+export function bindOf(bind: TestBind): BindFields {
+  if (typeof bind === "string") {
+    return { routeString: bind, bindType: "direct", ignoreCase: false };
+  }
+  return { routeString: bind.source, bindType: "regex", ignoreCase: bind.ignoreCase };
+}
+
+/** A publisher and all that it has heard. */
+export class TestPublisher {
+  readonly publisher: Publisher;
+  readonly sink: RecordingPublisherSink = new RecordingPublisherSink();
+  readonly #broker: Broker;
+  readonly #now: () => number;
+  #sequence = 1;
+
+  constructor(
+    broker: Broker,
+    options: PublisherOptions & { readonly now: () => number },
+  ) {
+    this.#broker = broker;
+    this.#now = options.now;
+    this.publisher = broker.openPublisher(options, this.sink, options.now());
+  }
+
+  /** Publishes texts, or bodies of so many bytes, as one batch with the next numbers. */
+  publish(...bodies: readonly (string | number)[]): void {
+    this.publishAs(this.#sequence, ...bodies);
+    this.#sequence += bodies.length;
+  }
+
+  /** Publishes a batch with given numbers. */
+  publishAs(sequence: number, ...bodies: readonly (string | number)[]): void {
+    const batch = batchOf(...bodies);
+    const numbered = { ...batch, sequence, settled: 0, bytes: batch.end };
+    this.#broker.publish(this.publisher, numbered, this.#now());
+    // Whoever keeps the buffer beyond the call will see this.
+    batch.buffer.fill(0xee);
+  }
+}
+
+/** A follower and all that it was given. */
+export class TestFollower {
+  readonly follower: Follower;
+  readonly sink: RecordingFollowerSink;
+  readonly #broker: Broker;
+  readonly #now: () => number;
+
+  constructor(
+    broker: Broker,
+    { now, ...options }: {
+      name: string;
+      bind: BindFields;
+      messages: number;
+      bytes: number;
+      now: () => number;
+    },
+  ) {
+    this.#broker = broker;
+    this.#now = now;
+    this.sink = new RecordingFollowerSink();
+    this.follower = broker.openFollower(options, this.sink);
+  }
+
+  /** Everything it was given, as `stream:id×attempts`. */
+  get received(): string[] {
+    return this.sink.messages.map(({ stream, id, attempts }) => `${stream}:${id}×${attempts}`);
+  }
+
+  ack(...tags: readonly number[]): void {
+    this.#broker.ack(this.follower, tags.map(single), this.#now(), () => {});
+  }
+
+  release(...tags: readonly number[]): void {
+    this.#broker.release(this.follower, tags.map(single), this.#now());
+  }
+
+  begin(...tags: readonly number[]): void {
+    this.#broker.begin(this.follower, tags.map(single), this.#now());
+  }
+
+  setCredit(messages: number, bytes: number = PLENTY): void {
+    this.#broker.setCredit(this.follower, messages, bytes, this.#now());
+  }
+
+  /** Ends it as its client would that has received `lastTag`, or as lost. */
+  close(lastTag?: number): void {
+    this.#broker.closeFollower(this.follower, this.#now(), lastTag);
+  }
+}
+
+/** Something that is not durable yet. */
+interface Waiting {
+  /** What is to be written down, if anything is. */
+  readonly event?: Event;
+  readonly finish: () => void;
+  /** Only what needs room can fail. */
+  readonly fail?: (error: BrokerError) => void;
+  /** Whether nobody waits for it. */
+  readonly isLazy?: boolean;
+}
+
+/** A broker under test. */
+export class TestBroker {
+  readonly broker: Broker;
+  /** All events, in the order in which they were given. */
+  readonly events: Event[] = [];
+  /** The time. */
+  now = 1000;
+  /** Whether events wait for {@linkcode TestBroker.sync} to become durable. */
+  isSlow = false;
+  /** Whether the broker has asked to be dispatched since it was last. */
+  isWoken = false;
+  /** Writes messages to a store and tells where they are; there is none as long as this is not set. */
+  write: ((batch: MessageBatch) => Place) | undefined;
+  /** The streams that were found damaged. */
+  readonly damaged: string[] = [];
+  #waiting: Waiting[] = [];
+
+  /** Creates a broker with some streams, and memory without a limit if nothing else is said. */
+  constructor(...setup: readonly (string | Residency)[]) {
+    const residency = setup.find((one) => one instanceof Residency) ?? unlimited();
+    this.broker = new Broker({
+      durability: "test",
+      compilePattern: (pattern, ignoreCase) => {
+        const expression = new RegExp(pattern, ignoreCase ? "i" : "");
+        return (name) => expression.test(name);
+      },
+      residency,
+      store: (event, outcome) => this.#store(event, outcome),
+      commit: (event, written) => this.commit(event, written),
+      settle: (done) => this.#defer({ finish: done }),
+      wake: () => this.isWoken = true,
+      report: (message, { stream }) => {
+        if (message === "a stream is not served") this.damaged.push(stream as string);
+      },
+    });
+    for (const stream of setup) if (typeof stream === "string") this.create(stream);
+  }
+
+  create(stream: string, options: StreamOptionsInput = {}): void {
+    this.broker.createStream(stream, options, () => {});
+  }
+
+  publisher(
+    bind: TestBind,
+    identity: string = "publisher",
+    sent: { readonly sentUntil?: number; readonly sentMs?: number } = {},
+  ): TestPublisher {
+    const now = () => this.now;
+    return new TestPublisher(this.broker, { identity, bind: bindOf(bind), now, ...sent });
+  }
+
+  follower(
+    bind: TestBind,
+    options: { name?: string; messages?: number; bytes?: number } = {},
+  ): TestFollower {
+    const { name = "follower", messages = PLENTY, bytes = PLENTY } = options;
+    const now = () => this.now;
+    return new TestFollower(this.broker, { name, messages, bytes, bind: bindOf(bind), now });
+  }
+
+  /** Hands out, if the broker has asked for it; dispatching without having been asked is no use. */
+  dispatch(): void {
+    if (!this.isWoken) return;
+    this.isWoken = false;
+    this.broker.dispatch(this.now);
+  }
+
+  /** How many of the events are durable: the first ones. */
+  get durableCount(): number {
+    const waiting = this.#waiting.filter(({ event }) => event !== undefined).length;
+    return this.events.length - waiting;
+  }
+
+  /** Makes durable what waits for it, or the first of it that somebody waits for. */
+  sync(countMax: number = Infinity): void {
+    for (let left = countMax; left > 0 && this.#waiting.length > 0;) {
+      const { finish, isLazy } = this.#waiting.shift()!;
+      if (isLazy !== true) left--;
+      finish();
+    }
+  }
+
+  /** Does not store what waits for it: the rest of it becomes durable. */
+  fail(error: BrokerError): void {
+    const waiting = this.#waiting.splice(0);
+    for (const { event, fail } of waiting) {
+      if (fail === undefined) continue;
+      this.events.splice(this.events.indexOf(event!), 1);
+      fail(error);
+    }
+    for (const { finish, fail } of waiting) if (fail === undefined) finish();
+  }
+
+  /** Writes something down. */
+  commit(event: Event, written?: () => void): void {
+    this.events.push(event);
+    this.#defer({ event, finish: () => written?.(), isLazy: true });
+  }
+
+  /** Writes messages that are stored to another place. */
+  move(moved: Moved): void {
+    const event = this.#keep(moved);
+    this.events.push(event);
+    this.#defer({ event, finish: () => this.broker.apply(event), fail: () => {} });
+  }
+
+  #store(stored: Stored, outcome: StoreOutcome): void {
+    const event = this.#keep(stored);
+    this.events.push(event);
+    const finish = () => outcome.stored(event);
+    this.#defer({ event, finish, fail: (error) => outcome.failed(error) });
+  }
+
+  /** Copies messages before the call returns, as a durable engine does, into the midst of others. */
+  #keep<E extends Stored | Moved>(event: E): E {
+    const { count, buffer, start, end } = event.batch;
+    const copy = new Uint8Array(end - start + 20).fill(0xee);
+    copy.set(buffer.subarray(start, end), 10);
+    const batch = { count, buffer: copy, start: 10, end: copy.length - 10 };
+    const place = this.write?.(batch);
+    return { ...event, batch, ...place !== undefined && { place } };
+  }
+
+  #defer(waiting: Waiting): void {
+    if (this.isSlow) this.#waiting.push(waiting);
+    else waiting.finish();
+  }
+}
+
+function single(firstTag: number): TagRange {
+  return { firstTag, count: 1 };
+}

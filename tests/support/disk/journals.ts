@@ -1,0 +1,57 @@
+/**
+ * Journals for tests: on a directory of this machine, or on a disk in memory.
+ *
+ * @module
+ */
+
+import { DenoDisk } from "../../../src/engine/journal/disk/deno_disk.ts";
+import type { Disk } from "../../../src/engine/journal/disk/disk.ts";
+import { JournalEngine, type JournalEngineOptions } from "../../../src/engine/journal.ts";
+
+/** How a journal of a test is opened; what is not said is small and quick. */
+export type TestJournalOptions = Partial<JournalEngineOptions>;
+
+/** Opens a journal on a disk; trouble is an error unless the test wants to hear of it. */
+export function openJournal(
+  disk: Disk,
+  options: TestJournalOptions = {},
+): Promise<JournalEngine> {
+  return JournalEngine.open({
+    disk,
+    level: "always",
+    intervalMs: 100,
+    memoryLimit: 64 * 1024 * 1024,
+    now: () => 1000,
+    report: () => {},
+    fail: (error) => {
+      throw error;
+    },
+    newJournalId: 1,
+    reserveBytes: 4096,
+    ...options,
+  });
+}
+
+/** A directory of this machine that goes when the test is over. */
+export class TestDirectory implements AsyncDisposable {
+  /** Where it is. */
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes one. */
+  static async create(): Promise<TestDirectory> {
+    return new TestDirectory(await Deno.makeTempDir({ prefix: "simplemq-" }));
+  }
+
+  /** Takes it as a journal's disk. */
+  openDisk(): DenoDisk {
+    return DenoDisk.open(this.path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}

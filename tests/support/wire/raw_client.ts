@@ -1,0 +1,404 @@
+/**
+ * A client that speaks bytes and frames by hand: it says what a test tells it to, in order or out of
+ * it, and shows what the broker answers, frame by frame.
+ *
+ * @module
+ */
+
+import { AssertionError } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import {
+  type BindFields,
+  type ConfirmFields,
+  type ControlFrames,
+  type DeliverFields,
+  describeFrameType,
+  type ErrorCode,
+  type ErrorReport,
+  FrameDecoder,
+  FrameType,
+  FrameWriter,
+  type Goodbye,
+  MAGIC,
+  type MessageBatch,
+  type Operation,
+  type PeekedMessages,
+  readBatch,
+  readConfirm,
+  readControlFrame,
+  readDeliver,
+  readMessages,
+  readResponse,
+  readStream,
+  readStreamsForgotten,
+  readVerdict,
+  type Refusal,
+  type RequestOptions,
+  type StreamAbsence,
+  type VerdictFields,
+  type Welcome,
+  writeControlFrame,
+  writeCredit,
+  writePublish,
+  writeRequest,
+  writeTags,
+  writeVerdict,
+} from "../../../protocol.ts";
+import type { Duplex } from "../../../src/transport/duplex.ts";
+import { batchOf, textsOf } from "./batches.ts";
+
+/** Nothing in a test that passes waits for so long, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+/** Larger than whatever the broker sends in a test. */
+const FRAME_BYTES_MAX = 128 * 1024 * 1024;
+
+/** What a broker's frames say, by the names of their types. */
+export interface BrokerFrames {
+  readonly welcome: Welcome;
+  readonly heartbeat: null;
+  readonly goodbye: Goodbye;
+  readonly error: ErrorReport;
+  readonly stream: { readonly stream: number; readonly name: string };
+  readonly streamDeleted: StreamAbsence;
+  readonly streamMissing: StreamAbsence;
+  readonly streamsForgotten: readonly number[];
+  readonly response: { readonly request: number; readonly result: unknown };
+  readonly messages: { readonly request: number; readonly messages: PeekedMessages };
+  readonly confirm: ConfirmFields;
+  readonly refuse: Refusal;
+  readonly deliver: DeliverFields & { readonly texts: readonly string[] };
+  readonly revoke: VerdictFields;
+  readonly replies: { readonly texts: readonly string[] };
+}
+
+/** A frame of the broker. */
+export type BrokerFrame = {
+  [Name in keyof BrokerFrames]: { readonly name: Name; readonly content: BrokerFrames[Name] };
+}[keyof BrokerFrames];
+
+/** Consecutive deliveries: the first tag, and how many. */
+export type Tags = readonly [firstTag: number, count: number];
+
+const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFrames[Name] } = {
+  welcome: (frame) => readControlFrame(frame, "welcome"),
+  heartbeat: (frame) => {
+    frame.finish();
+    return null;
+  },
+  goodbye: (frame) => readControlFrame(frame, "goodbye"),
+  error: (frame) => readControlFrame(frame, "error"),
+  stream: readStream,
+  streamDeleted: (frame) => readControlFrame(frame, "streamDeleted"),
+  streamsForgotten: readStreamsForgotten,
+  streamMissing: (frame) => readControlFrame(frame, "streamMissing"),
+  response: readResponse,
+  messages: readMessages,
+  confirm: readConfirm,
+  refuse: (frame) => readControlFrame(frame, "refuse"),
+  deliver: (frame) => {
+    const fields = readDeliver(frame);
+    return { ...fields, texts: textsOf(readBatch(frame)) };
+  },
+  revoke: readVerdict,
+  replies: (frame) => ({ texts: textsOf(readBatch(frame)) }),
+};
+
+/** Reads the current frame of a decoder; throws if a broker does not send such frames. */
+export function readBrokerFrame(frame: FrameDecoder): BrokerFrame {
+  const name = describeFrameType(frame.type);
+  if (!Object.hasOwn(readers, name)) throw new Error(`A broker does not send ${name}`);
+  const content = readers[name as keyof BrokerFrames](frame);
+  return { name, content } as BrokerFrame;
+}
+
+/** Makes bytes of frames. */
+export function bytesOf(write: (writer: FrameWriter) => void): Uint8Array<ArrayBuffer> {
+  const writer = new FrameWriter();
+  write(writer);
+  return writer.take().slice();
+}
+
+/** What a client sends first: the magic and its `hello`. */
+export function helloBytes(
+  client = "raw",
+  capabilities: readonly string[] = [],
+): Uint8Array<ArrayBuffer> {
+  return bytesOf((writer) => {
+    writer.bytes(MAGIC);
+    writeControlFrame(writer, "hello", { client, capabilities });
+  });
+}
+
+/** A bind to a stream, or to all whose names match a pattern. */
+export function bindOf(target: string | RegExp): BindFields {
+  return typeof target === "string"
+    ? { routeString: target, bindType: "direct", ignoreCase: false }
+    : { routeString: target.source, bindType: "regex", ignoreCase: target.ignoreCase };
+}
+
+/** A connection to a broker on which a test says everything itself. */
+export class RawClient implements AsyncDisposable {
+  readonly #duplex: Duplex;
+  readonly #decoder = new FrameDecoder(FRAME_BYTES_MAX);
+  #reading: Promise<number | null> | undefined;
+  #isClosed = false;
+
+  /** Speaks over any connection. */
+  constructor(duplex: Duplex) {
+    this.#duplex = duplex;
+  }
+
+  /** Opens a connection, and says nothing. */
+  static async connect(port: number): Promise<RawClient> {
+    const socket = await Deno.connect({ hostname: "localhost", port });
+    socket.setNoDelay(true);
+    return new RawClient(socket);
+  }
+
+  /** Opens a connection and a session on it. */
+  static async open(port: number, client?: string): Promise<RawClient> {
+    const raw = await RawClient.connect(port);
+    await raw.shakeHands(client);
+    return raw;
+  }
+
+  /** Sends bytes. A connection that has ended takes them as well; `expectEnd` tells of it. */
+  async send(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let sent = 0; sent < bytes.length;) {
+        sent += await deadline(this.#duplex.write(bytes.subarray(sent)), PATIENCE_MS);
+      }
+    } catch (error) {
+      if (!isConnectionEnd(error)) throw error;
+    }
+  }
+
+  /** Sends one frame of any type, known or not. */
+  sendFrame(type: number, write: (writer: FrameWriter) => void = () => {}): Promise<void> {
+    return this.send(bytesOf((writer) => {
+      writer.begin(type as FrameType);
+      write(writer);
+      writer.end();
+    }));
+  }
+
+  /** Sends a frame with JSON in it. */
+  sendControl<Name extends keyof ControlFrames>(
+    name: Name,
+    content: ControlFrames[Name],
+  ): Promise<void> {
+    return this.send(bytesOf((writer) => writeControlFrame(writer, name, content)));
+  }
+
+  /** Sends the magic and a `hello`. */
+  hello(client?: string, capabilities?: readonly string[]): Promise<void> {
+    return this.send(helloBytes(client, capabilities));
+  }
+
+  /** Opens a session. */
+  async shakeHands(client?: string, capabilities?: readonly string[]): Promise<Welcome> {
+    await this.hello(client, capabilities);
+    return await this.expect("welcome");
+  }
+
+  /** Opens a publisher. */
+  openPublisher(
+    publisher: number,
+    target: string | RegExp,
+    identity = `publisher ${publisher}`,
+  ): Promise<void> {
+    return this.sendControl("openPublisher", { publisher, identity, bind: bindOf(target) });
+  }
+
+  /** Publishes texts, or a batch made otherwise. */
+  publish(
+    publisher: number,
+    sequence: number,
+    messages: readonly string[] | MessageBatch,
+    settled = 0,
+  ): Promise<void> {
+    const batch = "count" in messages ? messages : batchOf(...messages);
+    return this.send(bytesOf((writer) => {
+      writePublish(writer, { publisher, sequence, settled }, batch);
+    }));
+  }
+
+  /** Opens a follower. */
+  openFollower(
+    follower: number,
+    target: string | RegExp,
+    options: { name?: string; messages?: number; bytes?: number } = {},
+  ): Promise<void> {
+    const { name = `follower ${follower}`, messages = 1000, bytes = 1024 * 1024 } = options;
+    const bind = bindOf(target);
+    return this.sendControl("openFollower", { follower, name, bind, messages, bytes });
+  }
+
+  /** Says how much a follower may hold. */
+  credit(follower: number, messages: number, bytes: number = 1024 * 1024): Promise<void> {
+    return this.send(bytesOf((writer) => writeCredit(writer, { follower, messages, bytes })));
+  }
+
+  /** Says something of deliveries; an answer comes if `request` is not 0. */
+  sendTags(
+    verb: "ack" | "release" | "begin",
+    follower: number,
+    tags: readonly Tags[],
+    request = 0,
+  ): Promise<void> {
+    const ranges = tags.map(([firstTag, count]) => ({ firstTag, count }));
+    return this.send(bytesOf((writer) => {
+      writeTags(writer, FrameType[verb], { follower, request, ranges });
+    }));
+  }
+
+  /** Says what becomes of deliveries; an answer comes if `request` is not 0. */
+  sendVerdict(
+    verb: "nack" | "reject" | "extend",
+    follower: number,
+    tags: readonly Tags[],
+    options: { request?: number; ms?: number; reason?: string } = {},
+  ): Promise<void> {
+    const { request = 0, ms, reason = "" } = options;
+    const ranges = tags.map(([firstTag, count]) => ({ firstTag, count }));
+    return this.send(bytesOf((writer) => {
+      writeVerdict(writer, FrameType[verb], { follower, request, ranges, ms, reason });
+    }));
+  }
+
+  /** Ends a publisher. */
+  closePublisher(publisher: number): Promise<void> {
+    return this.sendFrame(FrameType.closePublisher, (frame) => frame.u32(publisher));
+  }
+
+  /** Ends a follower that has received everything up to `lastTag`. */
+  closeFollower(follower: number, lastTag: number): Promise<void> {
+    return this.sendFrame(FrameType.closeFollower, (frame) => {
+      frame.u32(follower);
+      frame.u64(lastTag);
+    });
+  }
+
+  /** Sends a request. */
+  request(
+    request: number,
+    operation: Operation,
+    name = "",
+    options: RequestOptions = {},
+  ): Promise<void> {
+    const hasOptions = Object.keys(options).length > 0;
+    const fields = { request, operation, name, ...hasOptions && { options } };
+    return this.send(bytesOf((writer) => writeRequest(writer, fields)));
+  }
+
+  /** Sends a request and waits for its result; no other frame may come before it. */
+  async ask(operation: Operation, name = "", options: RequestOptions = {}): Promise<unknown> {
+    await this.request(0xffff, operation, name, options);
+    const { request, result } = await this.expect("response");
+    if (request !== 0xffff) throw new AssertionError(`Expected no answer to ${request}`);
+    return result;
+  }
+
+  /** The next frame, or `undefined` if the broker has ended the connection. */
+  async next(): Promise<BrokerFrame | undefined> {
+    while (!this.#decoder.next()) {
+      if (!await this.#receive()) return undefined;
+    }
+    return readBrokerFrame(this.#decoder);
+  }
+
+  /** The next frame, which must be of that type; heartbeats in front of it are skipped. */
+  async expect<Name extends keyof BrokerFrames>(name: Name): Promise<BrokerFrames[Name]> {
+    for (;;) {
+      const frame = await this.next();
+      if (frame?.name === name) return frame.content as BrokerFrames[Name];
+      if (frame?.name === "heartbeat") continue;
+      const found = frame === undefined ? "the end" : JSON.stringify(frame);
+      throw new AssertionError(`Expected a frame of type ${name}, found ${found}`);
+    }
+  }
+
+  /** The next frame, which must be an error with that code. */
+  async expectError(code: ErrorCode): Promise<ErrorReport> {
+    const report = await this.expect("error");
+    if (report.code !== code) {
+      throw new AssertionError(`Expected error ${code}, found ${JSON.stringify(report)}`);
+    }
+    return report;
+  }
+
+  /** The next frame, which must be an error with that code; then the connection must end. */
+  async expectFatalError(code: ErrorCode): Promise<ErrorReport> {
+    const report = await this.expectError(code);
+    await this.expectEnd();
+    return report;
+  }
+
+  /** Waits for the end of the connection; no frame but heartbeats may come before. */
+  async expectEnd(): Promise<void> {
+    for (;;) {
+      const frame = await this.next();
+      if (frame === undefined) return;
+      if (frame.name === "heartbeat") continue;
+      throw new AssertionError(`Expected the end, found ${JSON.stringify(frame)}`);
+    }
+  }
+
+  /** Takes deliveries until there are so many messages; gives them one by one. */
+  async takeMessages(count: number): Promise<TakenMessage[]> {
+    const messages: TakenMessage[] = [];
+    while (messages.length < count) {
+      const frame = await this.next();
+      if (frame?.name === "stream" || frame?.name === "heartbeat") continue;
+      if (frame?.name !== "deliver") {
+        throw new AssertionError(`Expected a delivery, found ${JSON.stringify(frame)}`);
+      }
+      const { follower, firstTag, firstId, attempts, texts } = frame.content;
+      texts.forEach((text, index) =>
+        messages.push({ follower, tag: firstTag + index, id: firstId + index, attempts, text })
+      );
+    }
+    return messages;
+  }
+
+  /** Ends the connection without a word. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#duplex.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.#reading?.catch(() => {});
+  }
+
+  async #receive(): Promise<boolean> {
+    try {
+      this.#reading ??= this.#duplex.read(this.#decoder.space());
+      const count = await deadline(this.#reading, PATIENCE_MS);
+      this.#reading = undefined;
+      if (count === null) return false;
+      this.#decoder.received(count);
+      return true;
+    } catch (error) {
+      if (isConnectionEnd(error)) return false;
+      throw error;
+    }
+  }
+}
+
+/** One message, as it came to a raw client. */
+export interface TakenMessage {
+  readonly follower: number;
+  readonly tag: number;
+  readonly id: number;
+  readonly attempts: number;
+  readonly text: string;
+}
+
+function isConnectionEnd(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.BrokenPipe;
+}

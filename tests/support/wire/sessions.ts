@@ -1,0 +1,145 @@
+/**
+ * The sessions of a broker without its port, its timer and its clock: a test owns all three.
+ *
+ * @module
+ */
+
+import {
+  BATCH_COUNT_MAX,
+  BODY_BYTES_DEFAULT,
+  FRAME_BYTES_RESERVE,
+  HEADER_BYTES_MAX,
+} from "../../../protocol.ts";
+import type { Engine } from "../../../src/broker/engine.ts";
+import { MemoryEngine } from "../../../src/engine/memory.ts";
+import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
+import { Log, type LogLevel } from "../../../src/server/log.ts";
+import { ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
+import type { SessionContext } from "../../../src/server/flow/session_context.ts";
+import { SessionTable } from "../../../src/server/front_door/session_table.ts";
+import { WaitingReplies } from "../../../src/server/flow/waiting_replies.ts";
+import { WorkTurn } from "../../../src/server/flow/work_turn.ts";
+import { createPipe, type Duplex } from "../../../src/transport/duplex.ts";
+import { Heartbeat } from "../../../src/transport/heartbeat.ts";
+import { RawClient } from "./raw_client.ts";
+
+/** What may differ from a broker with default settings. */
+export interface SessionsOptions {
+  readonly engine?: Engine;
+  readonly connectionsMax?: number;
+  readonly unconfirmedBytesMax?: number;
+  readonly outboundBytesMax?: number;
+  readonly replyBytesMax?: number;
+  readonly handshakeTimeoutMs?: number;
+  readonly shutdownTimeoutMs?: number;
+  readonly logLevel?: LogLevel;
+  readonly jsonLines?: boolean;
+}
+
+/** How long silence may last here, in milliseconds of the test's clock. */
+export const HEARTBEAT = {
+  heartbeatMs: 1000,
+  heartbeatTimeoutMs: 3000,
+  slowReaderTimeoutMs: 2000,
+} as const;
+
+/** Sessions around an engine. */
+export class Sessions implements AsyncDisposable {
+  /** The engine. */
+  readonly engine: Engine;
+  /** All sessions. */
+  readonly table: SessionTable;
+  /** How many bytes are unconfirmed. */
+  readonly budget: ByteBudget;
+  /** Where large frames are until all of them has come. */
+  readonly room: ReceivingRoom;
+  /** Where large lines are. */
+  readonly lineRoom: ReceivingRoom;
+  /** How much is done in one turn of the event loop. */
+  readonly turn: WorkTurn;
+  /** What waits of replies. */
+  readonly replies: WaitingReplies;
+  /** What was logged, line by line. */
+  readonly lines: string[] = [];
+  readonly #heartbeat = new Heartbeat();
+  readonly #shutdownTimeoutMs: number;
+  #now = 1_000_000;
+
+  constructor(options: SessionsOptions = {}) {
+    const now = () => this.#now;
+    this.engine = options.engine ?? new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
+    this.budget = new ByteBudget(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
+    this.room = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
+    this.lineRoom = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
+    this.turn = new WorkTurn(() => this.engine.steps);
+    this.replies = new WaitingReplies(options.replyBytesMax ?? 64 * 1024 * 1024);
+    this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? 0;
+    const context: SessionContext = {
+      engine: this.engine,
+      log: new Log({
+        level: options.logLevel ?? "debug",
+        write: (line) => this.lines.push(line),
+      }),
+      version: "0.0.0",
+      limits: {
+        bodyBytes: BODY_BYTES_DEFAULT,
+        headerBytes: HEADER_BYTES_MAX,
+        frameBytes: BODY_BYTES_DEFAULT + FRAME_BYTES_RESERVE,
+        batchCount: BATCH_COUNT_MAX,
+        unacknowledgedMessages: BATCH_COUNT_MAX,
+        unacknowledgedBytes: 16 * 1024 * 1024,
+      },
+      heartbeatLimits: HEARTBEAT,
+      beginMs: 100,
+      handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5000,
+      outboundBytesMax: options.outboundBytesMax ?? 1024 * 1024,
+      jsonLines: options.jsonLines ?? true,
+      budget: this.budget,
+      receivingRoom: this.room,
+      lineRoom: this.lineRoom,
+      waitingReplies: this.replies,
+      turn: this.turn,
+      heartbeat: this.#heartbeat,
+      now,
+    };
+    this.table = new SessionTable(context, options.connectionsMax ?? 1000);
+  }
+
+  /** Opens a session over a pipe, and says nothing. */
+  connect(): RawClient {
+    const [here, there] = createPipe();
+    this.take(there);
+    return new RawClient(here);
+  }
+
+  /** Opens a session over a pipe, up to its `welcome`. */
+  async open(client?: string): Promise<RawClient> {
+    const raw = this.connect();
+    await raw.shakeHands(client);
+    return raw;
+  }
+
+  /** Opens a session on a connection. */
+  take(duplex: Duplex): void {
+    this.table.open(duplex, "test");
+  }
+
+  /** Lets time pass, and has all links looked after. */
+  passTime(ms: number): void {
+    this.#now += ms;
+    this.#heartbeat.sweep(this.#now);
+    this.room.sweep(this.#now);
+    this.lineRoom.sweep(this.#now);
+    this.engine.tick(this.#now);
+  }
+
+  /** The lines that tell of a fault in the broker. */
+  get faults(): string[] {
+    return this.lines.filter((line) => line.split(" ")[1] === "error");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.table.close(this.#shutdownTimeoutMs);
+    await this.engine.close();
+  }
+}

@@ -109,13 +109,13 @@
  *  headers: n × (u8 length, name, u16 length, value)
  *  properties, by flag: 01 delivered at u64 │ 04 expires at u64 │ 40 key: u8 length, text
  *                       │ 80 request: u8 length, stream for the reply, number u32
- *                       │ 10 message id: u8 length, text │ 20 story: u16 length, JSON
+ *                       │ 10 dedup id: u8 length, text │ 20 story: u16 length, JSON
  * ```
  *
  * Texts in properties and headers are UTF-8; anything else is a `BAD_FRAME`. With flag 02, the first
  * time is a span from the moment at which the broker gets the message; with flag 08, the second one is
  * a span from the moment at which the message may be delivered. The broker puts times in the place of
- * both. An expiry can only be said as a span. A message with a message id is the only one of its batch.
+ * both. An expiry can only be said as a span. A message with a dedup id is the only one of its batch.
  * Of messages with the same key one is delivered at a time, in their order; of what is ready, the
  * highest priority first. A story ({@linkcode DeadLetter}) is written by the broker.
  *
@@ -127,7 +127,7 @@
  * or not stored at all. After a lost connection a publisher opens itself again under the same
  * `identity` and sends every batch without an answer again, cut as before; a batch that was stored
  * is confirmed with its old ids, and the repetition 2; a message of which the stream remembers the
- * message id is confirmed with the ids of the first one, and the repetition 1; everything else with 0. `settled` tells the broker which outcomes it may
+ * dedup id is confirmed with the ids of the first one, and the repetition 1; everything else with 0. `settled` tells the broker which outcomes it may
  * forget: those of all messages below that number.
  *
  * What is wrong with a batch (`MESSAGE_TOO_LARGE`, `HEADERS_TOO_LARGE`) is told only of one that the

@@ -166,7 +166,7 @@ export interface StoredIn {
 export interface PublisherSink {
   /**
    * The batch is stored. It had been before if `isDuplicate`: because it was sent again, or, if
-   * `hasSameId`, because another message with the same message id is remembered.
+   * `hasSameId`, because another message with the same dedup id is remembered.
    */
   confirm(
     batch: BatchNumber,

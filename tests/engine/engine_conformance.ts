@@ -21,7 +21,7 @@ import {
   registerLossTests,
 } from "./conformance/lapsing.ts";
 import { registerLimitTests } from "./conformance/limits.ts";
-import { registerMessageIdTests } from "./conformance/message_ids.ts";
+import { registerDedupIdTests } from "./conformance/dedup_ids.ts";
 import { registerKeyTests, registerPriorityTests } from "./conformance/ordering.ts";
 import { registerPublishTests, registerRepetitionTests } from "./conformance/publishing.ts";
 import { registerReplyRestartTests, registerReplyTests } from "./conformance/replying.ts";
@@ -93,7 +93,7 @@ export function engineConformance(
   registerDelayTests(test);
   registerExpiryTests(test);
   registerDateTests(test);
-  registerMessageIdTests(test);
+  registerDedupIdTests(test);
   registerLimitTests(test);
   registerTendingTests(test);
   registerExplanationTests(test);

@@ -351,16 +351,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("engine/journal_conformance_test.ts"),
   },
   {
-    what: "a repeated message id is confirmed before the first one is durable",
+    what: "a repeated dedup id is confirmed before the first one is durable",
     file: "src/broker/rules/publishing.ts",
     from: "this.#parts.settle(() => {",
     to: "queueMicrotask(() => {",
     found: tests("engine/deferred_test.ts"),
   },
   {
-    what: "message ids are forgotten with the segment that has the message",
+    what: "dedup ids are forgotten with the segment that has the message",
     file: "src/broker/state/snapshot_pieces.ts",
-    from: "      yield* takeMessageIds(told, bytesMax);\n",
+    from: "      yield* takeDedupIds(told, bytesMax);\n",
     to: "",
     found: tests("engine/journal_conformance_test.ts"),
   },
@@ -407,7 +407,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     found: tests("server/flow/collections_test.ts"),
   },
   {
-    what: "message ids of a silent stream are remembered for ever",
+    what: "dedup ids of a silent stream are remembered for ever",
     file: "src/broker/stream/dedup_window.ts",
     from: "return Math.ceil((oldest.at + windowMs) / FORGET_MS) * FORGET_MS;",
     to: "return Infinity;",
@@ -706,7 +706,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     what:
-      "of streams that have seen the same message ids only the first one recognises them after a start",
+      "of streams that have seen the same dedup ids only the first one recognises them after a start",
     file: "src/broker/state/restoration.ts",
     from: "if (this.#messageIds.stream !== piece.like) return [];",
     to: "if (this.#messageIds.stream !== piece.stream) return [];",

@@ -28,8 +28,8 @@ export function wakeStream(
   }
   // Who delivers looks for itself: where many expire, what only has to go can go together.
   const expireAt = Math.max(stream.expiries.nextAt, hasExpired ? now + EXPIRY_MS : now);
-  const { messageIds, options: { dedupWindowMs } } = stream;
-  messageIds.prune(now, dedupWindowMs);
-  const forgetAt = messageIds.nextAt(dedupWindowMs);
+  const { dedupIds, options: { dedupWindowMs } } = stream;
+  dedupIds.prune(now, dedupWindowMs);
+  const forgetAt = dedupIds.nextAt(dedupWindowMs);
   clock.set(stream.alarm, Math.min(stream.delayed.nextAt, expireAt, forgetAt));
 }

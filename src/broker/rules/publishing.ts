@@ -26,7 +26,7 @@ export interface Publisher {
   readonly sink: PublisherSink;
 }
 
-/** A message that was stored before under the same message id, in one of the streams. */
+/** A message that was stored before under the same dedup id, in one of the streams. */
 interface Duplicate {
   readonly stream: string;
   readonly message: RememberedMessage;
@@ -39,8 +39,8 @@ interface Decision {
   readonly streams: readonly Stream[];
   readonly storedIn: readonly StoredAt[];
   readonly batch: NumberedBatch;
-  /** The message id of its only message, if that has one. */
-  readonly messageId: string | undefined;
+  /** The dedup id of its only message, if that has one. */
+  readonly dedupId: string | undefined;
 }
 
 /** Stores what publishers send. */
@@ -70,17 +70,17 @@ export class Publishing {
     if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
     const streams = publisher.route.resolve(this.#parts.state.router);
     const { flags = 0 } = batch;
-    let messageId: string | undefined;
+    let dedupId: string | undefined;
     if (flags !== 0) {
       if (flags & SPAN_FLAGS) settleTimes(batch, now, this.#parts.state.calendar.aheadMs);
-      messageId = readMessageId(batch, flags);
+      dedupId = readDedupId(batch, flags);
     }
-    const duplicates = messageId === undefined ? [] : findDuplicates(streams, messageId, now);
+    const duplicates = dedupId === undefined ? [] : findDuplicates(streams, dedupId, now);
     if (duplicates.length > 0) return this.#answerDuplicate(publisher, batch, duplicates);
     const obstacle = this.#findObstacle(publisher, batch, streams) ??
       findFullStream(record, batch, streams, now);
     if (obstacle !== undefined) return this.refuse(publisher, batch, obstacle);
-    this.#store(publisher, batch, { streams, messageId, now });
+    this.#store(publisher, batch, { streams, dedupId, now });
   }
 
   /** Does not store a batch, and says why. */
@@ -94,9 +94,9 @@ export class Publishing {
   #store(
     publisher: Publisher,
     batch: NumberedBatch,
-    { streams, messageId, now }: {
+    { streams, dedupId, now }: {
       readonly streams: readonly Stream[];
-      readonly messageId: string | undefined;
+      readonly dedupId: string | undefined;
       readonly now: number;
     },
   ): void {
@@ -113,16 +113,16 @@ export class Publishing {
         firstId,
         ...ttlMs !== null && { expiresAt: storedAt + ttlMs },
       });
-      if (messageId === undefined) continue;
+      if (dedupId === undefined) continue;
       const message = { id: firstId, at: storedAt, isStored: false };
-      stream.messageIds.add(messageId, message, stream.options.dedupWindowMs);
+      stream.dedupIds.add(dedupId, message, stream.options.dedupWindowMs);
     }
     const sent = record.note(sequence, count);
     record.answer(sent, ({ error }) => {
       if (error === undefined) publisher.sink.confirm(batch, storedIn, false, false);
       else publisher.sink.refuse(batch, error);
     });
-    const decision = { record, sent, streams, storedIn, batch, messageId };
+    const decision = { record, sent, streams, storedIn, batch, dedupId };
     this.#parts.store(
       {
         type: "published",
@@ -144,13 +144,13 @@ export class Publishing {
     );
   }
 
-  #noteStored({ record, sent, streams, storedIn, batch, messageId }: Decision): void {
+  #noteStored({ record, sent, streams, storedIn, batch, dedupId }: Decision): void {
     const { count, bytes } = batch;
     for (let index = 0; index < streams.length; index++) {
       const stream = streams[index]!;
       const { firstId } = storedIn[index]!;
       stream.endReservation(count, bytes);
-      if (messageId !== undefined) markStored(stream, messageId, firstId);
+      if (dedupId !== undefined) markStored(stream, dedupId, firstId);
       this.#transfers.makeRoom(stream, { firstId, count });
     }
     record.conclude(sent, { storedIn });
@@ -158,19 +158,19 @@ export class Publishing {
 
   /** Takes back what was decided about a batch that could not be stored. */
   #takeBack(
-    { record, sent, streams, storedIn, batch, messageId }: Decision,
+    { record, sent, streams, storedIn, batch, dedupId }: Decision,
     error: BrokerError,
   ): void {
     streams.forEach((stream, index) => {
       const { firstId } = storedIn[index]!;
       stream.endReservation(batch.count, batch.bytes);
       stream.returnIds(firstId);
-      if (messageId !== undefined) stream.messageIds.delete(messageId, firstId);
+      if (dedupId !== undefined) stream.dedupIds.delete(dedupId, firstId);
     });
     record.conclude(sent, { storedIn: [], error });
   }
 
-  /** Answers a message that was stored before, under the same message id, as it was answered then. */
+  /** Answers a message that was stored before, under the same dedup id, as it was answered then. */
   #answerDuplicate(
     publisher: Publisher,
     batch: NumberedBatch,
@@ -241,29 +241,29 @@ function findFullStream(
   return undefined;
 }
 
-/** The message id of a batch's only message, if it has one. */
-function readMessageId(batch: NumberedBatch, flags: number): string | undefined {
-  if ((flags & PropertyFlag.messageId) === 0) return undefined;
-  if (batch.count === 1) return readProperties(batch.buffer, batch.start).messageId;
+/** The dedup id of a batch's only message, if it has one. */
+function readDedupId(batch: NumberedBatch, flags: number): string | undefined {
+  if ((flags & PropertyFlag.dedupId) === 0) return undefined;
+  if (batch.count === 1) return readProperties(batch.buffer, batch.start).dedupId;
   throw new BrokerError(
     "BAD_FRAME",
-    `Cannot publish: a message with a message id is the only one of its batch, found ${batch.count}`,
+    `Cannot publish: a message with a dedup id is the only one of its batch, found ${batch.count}`,
   );
 }
 
 function findDuplicates(
   streams: readonly Stream[],
-  messageId: string,
+  dedupId: string,
   now: number,
 ): Duplicate[] {
-  return streams.flatMap(({ name, messageIds, options }) => {
-    const message = messageIds.find(messageId, now, options.dedupWindowMs);
+  return streams.flatMap(({ name, dedupIds, options }) => {
+    const message = dedupIds.find(dedupId, now, options.dedupWindowMs);
     return message === undefined ? [] : [{ stream: name, message }];
   });
 }
 
-function markStored({ messageIds, options }: Stream, messageId: string, id: number): void {
-  const message = messageIds.find(messageId, -Infinity, options.dedupWindowMs);
+function markStored({ dedupIds, options }: Stream, dedupId: string, id: number): void {
+  const message = dedupIds.find(dedupId, -Infinity, options.dedupWindowMs);
   if (message?.id === id) message.isStored = true;
 }
 

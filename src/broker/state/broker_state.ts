@@ -26,9 +26,9 @@ import { ReasonPool } from "../share/reason_pool.ts";
 import type { Residency } from "../backlog/residency.ts";
 import { Restoration } from "./restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
-import type { MessageIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
+import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
-import { findMessageId, Stream } from "../stream/stream.ts";
+import { findDedupId, Stream } from "../stream/stream.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
 /** What is needed to keep streams. */
@@ -185,7 +185,7 @@ export class BrokerState {
         return this.#restoreStream(piece);
       case "messageIds":
       case "sameIds":
-        return this.#restoreMessageIds(piece);
+        return this.#restoreDedupIds(piece);
       case "publisher":
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.number + 1);
         return this.#restoration?.restorePiece(piece);
@@ -232,13 +232,13 @@ export class BrokerState {
     this.skipIds(piece.number, piece.nextId);
   }
 
-  #restoreMessageIds(piece: MessageIdsPiece | SameIdsPiece): void {
-    const messageIds = this.#restoration?.restoreMessageIds(piece) ?? [];
+  #restoreDedupIds(piece: DedupIdsPiece | SameIdsPiece): void {
+    const messageIds = this.#restoration?.restoreDedupIds(piece) ?? [];
     const stream = this.#toldStream;
     if (stream === undefined || stream.number !== piece.stream) return;
     const { dedupWindowMs } = stream.options;
-    for (const [messageId, id, at] of messageIds) {
-      stream.messageIds.add(messageId, { id, at, isStored: true }, dedupWindowMs);
+    for (const [dedupId, id, at] of messageIds) {
+      stream.dedupIds.add(dedupId, { id, at, isStored: true }, dedupWindowMs);
     }
   }
 
@@ -268,15 +268,15 @@ export class BrokerState {
     const { publisher, sequence, settled = 0, storedIn, batch, storedAt } = event;
     this.#lastAt = Math.max(this.#lastAt, storedAt);
     // For all streams together: that saves most of the memory for it.
-    const messageId = this.#restoration === undefined || storedIn.length === 1
+    const dedupId = this.#restoration === undefined || storedIn.length === 1
       ? undefined
-      : findMessageId(batch);
+      : findDedupId(batch);
     for (const { number, firstId, expiresAt } of storedIn) {
       const stream = this.router.getNumbered(number);
       // Deleted between its decision and now: the batch is gone with it.
       if (stream === undefined) continue;
       const { place, flags } = event;
-      stream.append(firstId, batch, { place, flags, storedAt, expiresAt, messageId });
+      stream.append(firstId, batch, { place, flags, storedAt, expiresAt, dedupId });
       this.#bytes += batch.end - batch.start;
       this.#options.messagesAdded(stream);
     }

@@ -65,7 +65,7 @@ export class SentBatch {
   places: SharedPlaces | undefined;
   /** How far its ids are from those that are kept with the streams. */
   shift = 0;
-  /** Whether it was another message that was stored, with the same message id. */
+  /** Whether it was another message that was stored, with the same dedup id. */
   hasSameId = false;
 
   constructor(sequence: number, count: number) {

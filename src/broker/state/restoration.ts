@@ -10,8 +10,8 @@ import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { PublisherRegistry } from "./publisher_registry.ts";
 import type {
+  DedupIdsPiece,
   GapsPiece,
-  MessageIdsPiece,
   OutcomesPiece,
   PlacesPiece,
   PublisherPiece,
@@ -41,14 +41,13 @@ export class Restoration {
   /** The streams that its outcomes refer to. */
   #places: SharedPlaces = { storedIn: [], useCount: 0 };
 
-  /** Message ids that were told of lately: those of one message are in many streams. */
+  /** Dedup ids that were told of lately: those of one message are in many streams. */
   readonly #texts = new Map<string, string>();
   /** Those that a snapshot has told last, and of which stream. */
-  #messageIds: { readonly stream: number; readonly all: MessageIdsPiece["messageIds"][number][] } =
-    {
-      stream: 0,
-      all: [],
-    };
+  #messageIds: { readonly stream: number; readonly all: DedupIdsPiece["messageIds"][number][] } = {
+    stream: 0,
+    all: [],
+  };
 
   constructor(registry: PublisherRegistry) {
     this.#registry = registry;
@@ -60,18 +59,18 @@ export class Restoration {
     this.#messageIds = { stream: 0, all: [] };
   }
 
-  /** Takes over message ids of a snapshot, and tells those that are meant. */
-  restoreMessageIds(piece: MessageIdsPiece | SameIdsPiece): MessageIdsPiece["messageIds"] {
+  /** Takes over dedup ids of a snapshot, and tells those that are meant. */
+  restoreDedupIds(piece: DedupIdsPiece | SameIdsPiece): DedupIdsPiece["messageIds"] {
     if (piece.piece === "sameIds") {
       if (this.#messageIds.stream !== piece.like) return [];
-      return this.#messageIds.all.map(([messageId, id, at]) => [messageId, id + piece.shift, at]);
+      return this.#messageIds.all.map(([dedupId, id, at]) => [dedupId, id + piece.shift, at]);
     }
     const { stream } = piece;
     if (this.#messageIds.stream !== stream) this.#messageIds = { stream, all: [] };
     const messageIds = piece.messageIds.map(([text, id, at]) =>
       [this.#share(text), id, at] as const
     );
-    for (const messageId of messageIds) this.#messageIds.all.push(messageId);
+    for (const dedupId of messageIds) this.#messageIds.all.push(dedupId);
     return messageIds;
   }
 

@@ -36,13 +36,13 @@ export interface StreamPiece {
   readonly isPaused?: boolean;
 }
 
-/** Message ids that a stream has seen lately, the oldest first. */
-export interface MessageIdsPiece {
+/** Dedup ids that a stream has seen lately, the oldest first. */
+export interface DedupIdsPiece {
   readonly piece: "messageIds";
   /** The number of the stream. */
   readonly stream: number;
-  /** Each message id, with the id of its message in the stream, and when it came. */
-  readonly messageIds: readonly (readonly [messageId: string, id: number, at: number])[];
+  /** Each dedup id, with the id of its message in the stream, and when it came. */
+  readonly messageIds: readonly (readonly [dedupId: string, id: number, at: number])[];
 }
 
 /** A stream has seen the same messages as one that was told of before: both were published to at once. */
@@ -50,7 +50,7 @@ export interface SameIdsPiece {
   readonly piece: "sameIds";
   /** The number of the stream. */
   readonly stream: number;
-  /** The number of the other one, the last whose message ids were told. */
+  /** The number of the other one, the last whose dedup ids were told. */
   readonly like: number;
   /** How far the ids of its messages are from those of the other one. */
   readonly shift: number;
@@ -102,7 +102,7 @@ export interface OutcomesPiece {
 export type SnapshotPiece =
   | CountersPiece
   | StreamPiece
-  | MessageIdsPiece
+  | DedupIdsPiece
   | SameIdsPiece
   | PublisherPiece
   | GapsPiece

@@ -5,13 +5,13 @@
  * @module
  */
 
-import type { MessageIdSnapshot } from "../stream/dedup_window.ts";
+import type { DedupIdSnapshot } from "../stream/dedup_window.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type {
   CountersPiece,
+  DedupIdsPiece,
   GapsPiece,
-  MessageIdsPiece,
   OutcomesPiece,
   PlacesPiece,
   SnapshotPiece,
@@ -51,12 +51,12 @@ export function* takePieces(
   for (const stream of streams) {
     if (unwritten.isCreated(stream.number)) continue;
     yield describeStream(stream);
-    if (stream.messageIds.size === 0) continue;
-    const messageIds = stream.messageIds.takeSnapshot(now, stream.options.dedupWindowMs);
+    if (stream.dedupIds.size === 0) continue;
+    const messageIds = stream.dedupIds.takeSnapshot(now, stream.options.dedupWindowMs);
     const shift = told && findShift(told.messageIds, messageIds);
     if (shift === undefined) {
       told = { stream: stream.number, messageIds };
-      yield* takeMessageIds(told, bytesMax);
+      yield* takeDedupIds(told, bytesMax);
     } else yield { piece: "sameIds", stream: stream.number, like: told!.stream, shift };
   }
   // Last: one that is deleted while the others are told of is here then.
@@ -81,33 +81,33 @@ function describeStream(stream: Stream): StreamPiece {
   };
 }
 
-/** The message ids that were told last. */
+/** The dedup ids that were told last. */
 interface ToldIds {
   /** The number of their stream. */
   readonly stream: number;
-  readonly messageIds: readonly MessageIdSnapshot[];
+  readonly messageIds: readonly DedupIdSnapshot[];
 }
 
-/** How far ids of messages are from others, if that is as far for all, and the message ids are the same. */
+/** How far ids of messages are from others, if that is as far for all, and the dedup ids are the same. */
 function findShift(
-  from: readonly MessageIdSnapshot[],
-  to: readonly MessageIdSnapshot[],
+  from: readonly DedupIdSnapshot[],
+  to: readonly DedupIdSnapshot[],
 ): number | undefined {
   if (from.length !== to.length || to.length === 0) return undefined;
   const shift = to[0]!.id - from[0]!.id;
-  const isSame = to.every(({ messageId, id, at }, index) => {
+  const isSame = to.every(({ dedupId, id, at }, index) => {
     const other = from[index]!;
-    return id - other.id === shift && at === other.at && messageId === other.messageId;
+    return id - other.id === shift && at === other.at && dedupId === other.dedupId;
   });
   return isSame ? shift : undefined;
 }
 
-function* takeMessageIds(
+function* takeDedupIds(
   { stream, messageIds }: ToldIds,
   bytesMax: number,
-): Generator<MessageIdsPiece> {
-  const all = messageIds.map(({ messageId, id, at }) => [messageId, id, at] as const);
-  const parts = cut(all, bytesMax, ([messageId]) => 3 * messageId.length + 2 * NUMBER_BYTES);
+): Generator<DedupIdsPiece> {
+  const all = messageIds.map(({ dedupId, id, at }) => [dedupId, id, at] as const);
+  const parts = cut(all, bytesMax, ([dedupId]) => 3 * dedupId.length + 2 * NUMBER_BYTES);
   for (const part of parts) yield { piece: "messageIds", stream, messageIds: part };
 }
 

@@ -1,5 +1,5 @@
 /**
- * The message ids that a stream has seen lately, so that a message that is sent again, by whomever,
+ * The dedup ids that a stream has seen lately, so that a message that is sent again, by whomever,
  * is stored once. Bounded by time and by count; the oldest are forgotten first.
  *
  * @module
@@ -11,7 +11,7 @@ import { AgedMap } from "../collections/aged_map.ts";
 /** Those whose window is over are forgotten together, at each so many milliseconds. */
 const FORGET_MS = 1000;
 
-/** A message that was stored under a message id, or is about to be. */
+/** A message that was stored under a dedup id, or is about to be. */
 export interface RememberedMessage {
   /** Its id in the stream. */
   readonly id: number;
@@ -21,24 +21,24 @@ export interface RememberedMessage {
   isStored: boolean;
 }
 
-/** A message id that is remembered, as a snapshot has it. */
-export interface MessageIdSnapshot {
-  /** The message id. */
-  readonly messageId: string;
+/** A dedup id that is remembered, as a snapshot has it. */
+export interface DedupIdSnapshot {
+  /** The dedup id. */
+  readonly dedupId: string;
   /** The id of the message in its stream. */
   readonly id: number;
   /** When it came, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** The message ids of one stream. */
+/** The dedup ids of one stream. */
 export class DedupWindow {
-  /** By message id; those that came last are the newest, also if their message id was used before. */
+  /** By dedup id; those that came last are the newest, also if their dedup id was used before. */
   #messages: AgedMap<string, RememberedMessage> | undefined;
   readonly #countMax: number;
 
   /**
-   * Creates a window without message ids.
+   * Creates a window without dedup ids.
    *
    * @param countMax How many are remembered.
    */
@@ -46,26 +46,26 @@ export class DedupWindow {
     this.#countMax = countMax;
   }
 
-  /** How many message ids are remembered. */
+  /** How many dedup ids are remembered. */
   get size(): number {
     return this.#messages?.size ?? 0;
   }
 
-  /** The message that came under a message id within the window, if there was one. */
-  find(messageId: string, now: number, windowMs: number): RememberedMessage | undefined {
-    const message = this.#messages?.get(messageId);
+  /** The message that came under a dedup id within the window, if there was one. */
+  find(dedupId: string, now: number, windowMs: number): RememberedMessage | undefined {
+    const message = this.#messages?.get(dedupId);
     return message !== undefined && message.at + windowMs > now ? message : undefined;
   }
 
   /** Remembers a message, and forgets those that are too old or too many. */
-  add(messageId: string, message: RememberedMessage, windowMs: number): void {
+  add(dedupId: string, message: RememberedMessage, windowMs: number): void {
     const messages = this.#messages ??= new AgedMap();
-    messages.set(messageId, message);
+    messages.set(dedupId, message);
     if (messages.size > this.#countMax) messages.delete(messages.oldestKey!);
     this.prune(message.at, windowMs);
   }
 
-  /** When the oldest message ids are to be forgotten; `Infinity` if there are none. */
+  /** When the oldest dedup ids are to be forgotten; `Infinity` if there are none. */
   nextAt(windowMs: number): number {
     const oldest = this.#messages?.oldest;
     if (oldest === undefined) return Infinity;
@@ -84,15 +84,15 @@ export class DedupWindow {
   }
 
   /** Forgets a message that was not stored after all. */
-  delete(messageId: string, id: number): void {
-    if (this.#messages?.get(messageId)?.id === id) this.#messages.delete(messageId);
+  delete(dedupId: string, id: number): void {
+    if (this.#messages?.get(dedupId)?.id === id) this.#messages.delete(dedupId);
   }
 
-  /** Tells which message ids there are within the window whose messages are durable. */
-  takeSnapshot(now: number, windowMs: number): MessageIdSnapshot[] {
-    const snapshot: MessageIdSnapshot[] = [];
-    for (const [messageId, { id, at, isStored }] of this.#messages ?? []) {
-      if (isStored && at + windowMs > now) snapshot.push({ messageId, id, at });
+  /** Tells which dedup ids there are within the window whose messages are durable. */
+  takeSnapshot(now: number, windowMs: number): DedupIdSnapshot[] {
+    const snapshot: DedupIdSnapshot[] = [];
+    for (const [dedupId, { id, at, isStored }] of this.#messages ?? []) {
+      if (isStored && at + windowMs > now) snapshot.push({ dedupId, id, at });
     }
     return snapshot;
   }

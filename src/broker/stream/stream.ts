@@ -69,8 +69,8 @@ export interface StoringDetails {
   readonly storedAt: number;
   /** When those expire that do not say so themselves. */
   readonly expiresAt?: number | undefined;
-  /** Tells the message id of the only one, if it has been found out for another stream. */
-  readonly messageId?: string | undefined;
+  /** Tells the dedup id of the only one, if it has been found out for another stream. */
+  readonly dedupId?: string | undefined;
 }
 
 /** Messages that nobody holds. */
@@ -114,8 +114,8 @@ export class Stream {
   readonly failures: FailureTable;
   /** Messages that were held by a follower that was lost or silent: who gets them has to say when. */
   readonly doubtful: RareSet<number> = new RareSet();
-  /** The message ids that were seen lately. */
-  readonly messageIds: DedupWindow = new DedupWindow();
+  /** The dedup ids that were seen lately. */
+  readonly dedupIds: DedupWindow = new DedupWindow();
   /** How fast messages leave. */
   readonly drain: DrainRate = new DrainRate();
   /** Messages that are on their way to another stream. */
@@ -205,7 +205,7 @@ export class Stream {
 
   /** When something is due in it. */
   get nextDueAt(): number {
-    const forgetAt = this.messageIds.nextAt(this.#options.dedupWindowMs);
+    const forgetAt = this.dedupIds.nextAt(this.#options.dedupWindowMs);
     return Math.min(this.delayed.nextAt, this.expiries.nextAt, forgetAt);
   }
 
@@ -408,13 +408,13 @@ export class Stream {
   #restore(firstId: number, batch: MessageBatch, details: StoringDetails): void {
     this.restoration!.noteBatch(firstId, batch, details);
     // On its way to the dead letters and back, a message is recognised by nobody: its flags say so.
-    const { flags = PropertyFlag.messageId } = details;
-    if ((flags & PropertyFlag.messageId) === 0) return;
-    const { messageId = findMessageId(batch) } = details;
-    if (messageId === undefined) return;
+    const { flags = PropertyFlag.dedupId } = details;
+    if ((flags & PropertyFlag.dedupId) === 0) return;
+    const { dedupId = findDedupId(batch) } = details;
+    if (dedupId === undefined) return;
     // At once: a segment that is begun before all is read has to tell it, too.
     const message = { id: firstId, at: details.storedAt, isStored: true };
-    this.messageIds.add(messageId, message, this.#options.dedupWindowMs);
+    this.dedupIds.add(dedupId, message, this.#options.dedupWindowMs);
   }
 
   #forgetNotes(firstId: number, count: number): void {
@@ -434,8 +434,8 @@ export class Stream {
   }
 }
 
-/** The message id of messages that were stored, if they have one: then it is the only one. */
-export function findMessageId({ buffer, start }: MessageBatch): string | undefined {
-  if ((readEntryFlags(buffer, start) & PropertyFlag.messageId) === 0) return undefined;
-  return readProperties(buffer, start).messageId;
+/** The dedup id of messages that were stored, if they have one: then it is the only one. */
+export function findDedupId({ buffer, start }: MessageBatch): string | undefined {
+  if ((readEntryFlags(buffer, start) & PropertyFlag.dedupId) === 0) return undefined;
+  return readProperties(buffer, start).dedupId;
 }

@@ -50,7 +50,7 @@ export interface PeekedMessage<Body = unknown> {
   /** Its key, if it has one: messages of one key are worked on one at a time. */
   readonly key?: string;
   /** The id that its sender gave it, if it did. */
-  readonly messageId?: string;
+  readonly dedupId?: string;
   /** The time before which it is not delivered, in milliseconds since 1970, if it has one. */
   readonly deliverAt?: number;
   /** The time from which on it is not delivered, in milliseconds since 1970, if it has one. */

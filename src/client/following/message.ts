@@ -101,7 +101,7 @@ export interface Message<Body = unknown> {
   /** Its priority: 0 to 9, 4 unless its sender said something else. */
   readonly priority: number;
   /** The id that its sender gave it, so that a repetition is recognised; if there is one. */
-  readonly messageId?: string | undefined;
+  readonly dedupId?: string | undefined;
   /** The time before which it was not to be delivered, in milliseconds since 1970; if it had one. */
   readonly deliverAt?: number | undefined;
   /** The time from which on it is not delivered any more, in milliseconds since 1970; if it has one. */
@@ -290,8 +290,8 @@ export class DeliveredMessage implements Message {
     return readEntryPriority(this.#batch.bytes, this.#offset);
   }
 
-  get messageId(): string | undefined {
-    return this.#properties.messageId;
+  get dedupId(): string | undefined {
+    return this.#properties.dedupId;
   }
 
   get deliverAt(): number | undefined {
@@ -345,7 +345,7 @@ export class DeliveredMessage implements Message {
 
   /** What `JSON.stringify` shows: bytes in base64, and nothing that the message does not have. */
   toJSON(): Record<string, unknown> {
-    const { stream, id, attempts, key, priority, messageId, deliverAt, expiresAt } = this;
+    const { stream, id, attempts, key, priority, dedupId, deliverAt, expiresAt } = this;
     const { headers, deadLetter, body } = this;
     return {
       stream,
@@ -353,7 +353,7 @@ export class DeliveredMessage implements Message {
       attempts,
       key,
       priority,
-      messageId,
+      dedupId,
       deliverAt,
       expiresAt,
       headers: Object.keys(headers).length > 0 ? headers : undefined,

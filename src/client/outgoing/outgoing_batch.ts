@@ -19,7 +19,7 @@ import type { SpareBuffers } from "./spare_buffers.ts";
 export interface BatchOutcome {
   /** The streams it was stored in, each with the id of the batch's first message. */
   readonly storedIn: readonly { readonly stream: string; readonly firstId: number }[];
-  /** Whether another message with the same message id had been stored before. */
+  /** Whether another message with the same dedup id had been stored before. */
   readonly isDuplicate: boolean;
 }
 

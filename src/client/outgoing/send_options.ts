@@ -118,7 +118,7 @@ export interface SendOptions extends DeliveryOptions {
    *
    * Such a message travels in a frame of its own, which costs about as much as an awaited call.
    */
-  readonly messageId?: string;
+  readonly dedupId?: string;
 }
 
 /** What stands in front of a body, ready to be written. */
@@ -138,7 +138,7 @@ const DELIVERY_NAMES = [
   "key",
   "priority",
 ];
-const SEND_NAMES = [...DELIVERY_NAMES, "messageId"];
+const SEND_NAMES = [...DELIVERY_NAMES, "dedupId"];
 
 /**
  * Checks that options are known ones, and the one that no encoding needs.
@@ -170,19 +170,19 @@ export function encodeOptions(
   action: string,
   request?: ReplyAddress,
 ): EncodedOptions {
-  const { headers, delayMs, deliverAt, ttlMs, key, priority, messageId } = options;
+  const { headers, delayMs, deliverAt, ttlMs, key, priority, dedupId } = options;
   const headerBytes = headers && encodeHeaders(headers, action);
   const hasMore = delayMs !== undefined || deliverAt !== undefined || ttlMs !== undefined ||
-    messageId !== undefined || request !== undefined;
+    dedupId !== undefined || request !== undefined;
   if (!hasMore) return encodeOrder({ bytes: headerBytes, key, priority }, action);
-  const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, key, priority, messageId };
+  const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, key, priority, dedupId };
   checkWishes(wishes, action);
   const { flags, bytes } = encodeProperties({ ...wishes, request })!;
   return {
     bytes: headerBytes === undefined ? bytes : joinBytes([bytes, headerBytes]),
     flags,
     priority,
-    isAlone: (flags & PropertyFlag.messageId) !== 0,
+    isAlone: (flags & PropertyFlag.dedupId) !== 0,
   };
 }
 
@@ -217,8 +217,8 @@ export function encodeBatchOptions(
 ): BatchExtras {
   if (options === undefined) return undefined;
   const { key, priority, ...others } = options as SendBatchOptions;
-  if ((others as SendOptions).messageId !== undefined) {
-    throw new TypeError(`${action}: one messageId cannot stand for several messages`);
+  if ((others as SendOptions).dedupId !== undefined) {
+    throw new TypeError(`${action}: one dedupId cannot stand for several messages`);
   }
   checkNames(options, DELIVERY_NAMES, action);
   if (typeof key !== "function" && typeof priority !== "function") {
@@ -256,9 +256,9 @@ function readTime(time: number | Date | undefined): number | undefined {
 function checkWishes(wishes: PropertyWishes, action: string): void {
   const mistake = findPropertyMistake(wishes);
   if (mistake === undefined) return;
-  const { delayMs, deliverAt, ttlMs, key, priority, messageId } = wishes;
+  const { delayMs, deliverAt, ttlMs, key, priority, dedupId } = wishes;
   const isOfWrongType = [delayMs, deliverAt, ttlMs, priority].some(isNoNumber) ||
-    [key, messageId].some((text) => text !== undefined && typeof text !== "string");
+    [key, dedupId].some((text) => text !== undefined && typeof text !== "string");
   const text = `${action}: ${mistake}`;
   throw isOfWrongType ? new TypeError(text) : new RangeError(text);
 }

@@ -102,7 +102,7 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
    * await connection.cursor().createStream("reminders");
    *
    * const publisher = connection.publisher("reminders");
-   * const options = { delayMs: 60_000, ttlMs: 3_600_000, messageId: "reminder-1" };
+   * const options = { delayMs: 60_000, ttlMs: 3_600_000, dedupId: "reminder-1" };
    * await publisher.sendMessage("pay the bill", options);
    * const { streams, duplicate } = await publisher.sendMessage("pay the bill", options);
    * assertEquals([streams[0]?.id, duplicate], [1, true]);
@@ -121,7 +121,7 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
    * as several such batches, of which each is confirmed for itself.
    *
    * @param bodies The bodies, each as in {@linkcode Publisher.sendMessage}.
-   * @param options Headers and the other options, the same for all; a `messageId` is not among them.
+   * @param options Headers and the other options, the same for all; a `dedupId` is not among them.
    * @returns What was stored, once the broker has confirmed all of it.
    * @throws {TypeError | RangeError | BrokerError | ConnectionClosedError} Like
    * {@linkcode Publisher.sendMessage}; with a bad body nothing at all was sent.

@@ -12,7 +12,7 @@ export interface Receipt {
   /** The streams that it was stored in, and its id in each. */
   readonly streams: readonly StoredMessage[];
   /**
-   * Whether another message with the same `messageId` had been stored before: this one was not, and
+   * Whether another message with the same `dedupId` had been stored before: this one was not, and
    * where the other one is, is told. What was sent again after a lost connection, and had been stored
    * the first time, is no duplicate.
    */

@@ -8,7 +8,7 @@ import { checkNames, type SendOptions } from "../outgoing/send_options.ts";
 
 /** Options of {@linkcode Publisher.request}: those of a message that is not for later. */
 export interface RequestOptions
-  extends Omit<SendOptions, "delayMs" | "deliverAt" | "messageId" | "timeoutMs" | "ttlMs"> {
+  extends Omit<SendOptions, "delayMs" | "deliverAt" | "dedupId" | "timeoutMs" | "ttlMs"> {
   /**
    * How long to wait for the reply, in milliseconds, 1 to 2^31 - 1, from the call on. After that the
    * call rejects with `REPLY_TIMEOUT`.
@@ -29,7 +29,7 @@ export interface RequestOptions
 const TIMEOUT_MS_DEFAULT = 30_000;
 
 /** What makes no sense of a message that somebody waits for. */
-const FORBIDDEN = ["delayMs", "deliverAt", "messageId"] as const;
+const FORBIDDEN = ["delayMs", "deliverAt", "dedupId"] as const;
 
 /** What can be said of a request. */
 const NAMES = ["headers", "key", "priority", "signal", "timeoutMs", "ttlMs"];

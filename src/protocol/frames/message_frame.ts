@@ -42,7 +42,7 @@ export interface ConfirmFields {
   readonly count: number;
   /** Whether nothing new was stored. */
   readonly isDuplicate: boolean;
-  /** Whether that is so because another message with the same message id was stored before. */
+  /** Whether that is so because another message with the same dedup id was stored before. */
   readonly hasSameId: boolean;
   /** The streams it was stored in. */
   readonly stored: readonly StoredRange[];
@@ -111,7 +111,7 @@ export function readPublish(decoder: FrameDecoder): PublishFields {
   return { publisher: decoder.u32(), sequence: decoder.u64(), settled: decoder.u64() };
 }
 
-/** Why nothing new was stored: another message with the same message id was, or this very batch. */
+/** Why nothing new was stored: another message with the same dedup id was, or this very batch. */
 const SAME_ID = 1;
 const SENT_AGAIN = 2;
 

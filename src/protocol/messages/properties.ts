@@ -13,7 +13,7 @@
  *  08 (with 04)  that time counts from the moment at which it may be delivered
  *  40            key: length u8, UTF-8
  *  80            request: the stream for the reply (length u8, UTF-8), the request's number, u32
- *  10            message id: length u8, UTF-8
+ *  10            dedup id: length u8, UTF-8
  *  20            story: length u16, JSON; only the broker writes it
  * ```
  *
@@ -50,8 +50,8 @@ export const PropertyFlag = {
   expiresAt: 0x04,
   /** That time is a span, from the moment at which it may be delivered. */
   isTtl: 0x08,
-  /** It has a message id. */
-  messageId: 0x10,
+  /** It has a dedup id. */
+  dedupId: 0x10,
   /** It is a dead letter and has a story. */
   story: 0x20,
   /** It has a key. */
@@ -126,7 +126,7 @@ export interface MessageProperties {
   /** Who waits for a reply, if anybody does. */
   readonly request?: ReplyAddress;
   /** The id by which a repetition is recognised. */
-  readonly messageId?: string;
+  readonly dedupId?: string;
   /** What has happened to it, if it is a dead letter. */
   readonly deadLetter?: DeadLetter;
 }
@@ -146,7 +146,7 @@ export interface PropertyWishes {
   /** Who waits for a reply. */
   readonly request?: ReplyAddress | undefined;
   /** The id by which a repetition is recognised. */
-  readonly messageId?: string | undefined;
+  readonly dedupId?: string | undefined;
 }
 
 /** Properties, ready to be written. */
@@ -169,7 +169,7 @@ export function readEntryFlags(buffer: Uint8Array, offset: number): number {
  * @returns The bytes, or `undefined` if it says nothing.
  */
 export function encodeProperties(wishes: PropertyWishes): EncodedProperties | undefined {
-  const { deliverAt, delayMs, ttlMs, key, request, messageId } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, request, dedupId } = wishes;
   let flags = 0;
   let end = 0;
   const time = deliverAt ?? delayMs;
@@ -193,9 +193,9 @@ export function encodeProperties(wishes: PropertyWishes): EncodedProperties | un
     writeU32(scratch, end, request.number);
     end += NUMBER_BYTES;
   }
-  if (messageId !== undefined) {
-    flags |= PropertyFlag.messageId;
-    end = writeLabel(end, messageId);
+  if (dedupId !== undefined) {
+    flags |= PropertyFlag.dedupId;
+    end = writeLabel(end, dedupId);
   }
   return flags === 0 ? undefined : { flags, bytes: scratch.slice(0, end) };
 }
@@ -217,7 +217,7 @@ function writeLabel(at: number, text: string): number {
  * @returns The complaint, or `undefined` if it is allowed.
  */
 export function findPropertyMistake(wishes: PropertyWishes): string | undefined {
-  const { deliverAt, delayMs, ttlMs, key, priority, messageId } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, priority, dedupId } = wishes;
   if (deliverAt !== undefined && delayMs !== undefined) {
     return "delayMs and deliverAt exclude each other";
   }
@@ -233,7 +233,7 @@ export function findPropertyMistake(wishes: PropertyWishes): string | undefined 
   if (priority !== undefined && !(isSpan(priority) && priority <= PRIORITY_MAX)) {
     return `priority is a whole number from 0 to ${PRIORITY_MAX}, found ${priority}`;
   }
-  return findLabelFault("key", key) ?? findLabelFault("messageId", messageId);
+  return findLabelFault("key", key) ?? findLabelFault("dedupId", dedupId);
 }
 
 function findLabelFault(what: string, text: unknown): string | undefined {
@@ -271,8 +271,8 @@ export function readProperties(buffer: Uint8Array, offset: number): MessagePrope
     properties.request = { stream: readLabel(buffer, at), number: readSize(buffer, end) };
     at = end + NUMBER_BYTES;
   }
-  if (flags & PropertyFlag.messageId) {
-    properties.messageId = readLabel(buffer, at);
+  if (flags & PropertyFlag.dedupId) {
+    properties.dedupId = readLabel(buffer, at);
     at += 1 + buffer[at]!;
   }
   if (flags & PropertyFlag.story) {
@@ -291,7 +291,7 @@ export function readPropertyBytes(buffer: Uint8Array, offset: number): number {
   if (flags & PropertyFlag.expiresAt) at += TIME_BYTES;
   if (flags & PropertyFlag.key) at += 1 + buffer[at]!;
   if (flags & PropertyFlag.request) at += 1 + buffer[at]! + NUMBER_BYTES;
-  if (flags & PropertyFlag.messageId) at += 1 + buffer[at]!;
+  if (flags & PropertyFlag.dedupId) at += 1 + buffer[at]!;
   if (flags & PropertyFlag.story) at += 2 + ((buffer[at]! << 8) | buffer[at + 1]!);
   return at - offset - PROPERTIES_AT;
 }
@@ -326,7 +326,7 @@ export function checkProperties(buffer: Uint8Array, offset: number): number {
   if (flags & SPAN_FLAGS) checkSpans(buffer, offset, flags);
   if (flags & PropertyFlag.key) at = checkLabel(buffer, at, "a key");
   if (flags & PropertyFlag.request) at = checkLabel(buffer, at, "a stream's name") + NUMBER_BYTES;
-  if (flags & PropertyFlag.messageId) checkLabel(buffer, at, "a message id");
+  if (flags & PropertyFlag.dedupId) checkLabel(buffer, at, "a dedup id");
   return bytes;
 }
 
@@ -401,7 +401,7 @@ export function copyWithStory(
   story: DeadLetter | undefined,
 ): Uint8Array {
   const size = readSize(buffer, offset);
-  const { key, messageId } = readProperties(buffer, offset);
+  const { key, dedupId } = readProperties(buffer, offset);
   const parts: Uint8Array[] = [];
   let flags = 0;
   if (key !== undefined) {
@@ -409,9 +409,9 @@ export function copyWithStory(
     flags |= PropertyFlag.key;
     parts.push(Uint8Array.of(text.length), text);
   }
-  if (messageId !== undefined) {
-    const text = encoder.encode(messageId);
-    flags |= PropertyFlag.messageId;
+  if (dedupId !== undefined) {
+    const text = encoder.encode(dedupId);
+    flags |= PropertyFlag.dedupId;
     parts.push(Uint8Array.of(text.length), text);
   }
   if (story !== undefined) {

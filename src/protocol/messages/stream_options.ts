@@ -52,7 +52,7 @@ export interface StreamOptions {
    */
   readonly ttlMs: number | null;
   /**
-   * For how long a `messageId` is remembered, in milliseconds: a message with the same one is not
+   * For how long a `dedupId` is remembered, in milliseconds: a message with the same one is not
    * stored again. 0 to a day. The last 100,000 of a stream are remembered, whatever their time.
    *
    * @default {120000}
@@ -100,10 +100,10 @@ export type StreamOptionsInput = { readonly [Key in keyof StreamOptions]?: Strea
 /** The shortest time that a follower can be given for a delivery, in milliseconds. */
 export const ACK_TIMEOUT_MS_MIN = 100;
 
-/** The longest time for which message ids are remembered, in milliseconds. */
+/** The longest time for which dedup ids are remembered, in milliseconds. */
 export const DEDUP_WINDOW_MS_MAX: number = 24 * 60 * 60 * 1000;
 
-/** So many message ids are remembered of one stream. */
+/** So many dedup ids are remembered of one stream. */
 export const DEDUP_COUNT_MAX = 100_000;
 
 /** The most deliveries of one message. */

@@ -104,15 +104,15 @@ Deno.test("message ids are gone from snapshots and from memory when their window
   test.create("silent", { dedupWindowMs: 5000 });
   const { publisher } = test.publisher("silent");
   for (let sequence = 1; sequence <= 20; sequence++) {
-    const wishes = { messageId: `m${sequence}` };
+    const wishes = { dedupId: `m${sequence}` };
     const batch = encodeBatch([{ kind: 0, headers: {}, body: new Uint8Array(1), wishes }]);
     const numbered = { ...batch, sequence, settled: 0, bytes: batch.end };
     test.broker.publish(publisher, { ...numbered, flags: findFlags(batch) }, test.now);
     test.now += 10;
   }
-  const { messageIds } = test.broker.state.router.getStream("silent")!;
+  const { dedupIds } = test.broker.state.router.getStream("silent")!;
   const idsOf = () => piecesOf(snapshotOf(test), "messageIds")[0]?.messageIds.length;
-  assertEquals([messageIds.size, idsOf()], [20, 20]);
+  assertEquals([dedupIds.size, idsOf()], [20, 20]);
   test.now = 6100;
   assertEquals(idsOf(), 9, "who takes a snapshot looks at the time");
   const busy = test.publisher("busy", "other");
@@ -121,13 +121,13 @@ Deno.test("message ids are gone from snapshots and from memory when their window
     nextAt = test.broker.tick(test.now);
     if (nextAt === Infinity) break;
   }
-  assertEquals([messageIds.size, idsOf()], [0, undefined]);
+  assertEquals([dedupIds.size, idsOf()], [0, undefined]);
   assertLess(test.now, 7001);
 });
 
 Deno.test("message ids are forgotten earlier when their stream's window becomes shorter", () => {
   const test = new TestBroker("a");
-  test.broker.state.router.getStream("a")!.messageIds.add(
+  test.broker.state.router.getStream("a")!.dedupIds.add(
     "m",
     { id: 1, at: test.now, isStored: true },
     120_000,
@@ -135,7 +135,7 @@ Deno.test("message ids are forgotten earlier when their stream's window becomes 
   test.broker.updateStream("a", { dedupWindowMs: 1000 }, () => {});
   assertEquals(test.broker.tick(test.now), 2000);
   test.broker.tick(2000);
-  assertEquals(test.broker.state.router.getStream("a")!.messageIds.size, 0);
+  assertEquals(test.broker.state.router.getStream("a")!.dedupIds.size, 0);
 });
 
 Deno.test("BrokerState.restoreSnapshot() goes on with ids and numbers behind those that were used", () => {

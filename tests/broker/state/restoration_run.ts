@@ -287,7 +287,7 @@ function readKey({ broker }: TestBroker, stream: string, id: number): string | u
 
 /** What of a stream is held back, what expires, and which message ids it recognises. */
 function describeTimes(
-  { name, delayed, expiries, backlog, messageIds, options }: Stream,
+  { name, delayed, expiries, backlog, dedupIds, options }: Stream,
   now: number,
 ) {
   const spread = (runs: readonly TimedRun[]) =>
@@ -299,13 +299,13 @@ function describeTimes(
         )
       )
     );
-  const recent = messageIds.takeSnapshot(now, options.dedupWindowMs);
+  const recent = dedupIds.takeSnapshot(now, options.dedupWindowMs);
   return {
     name,
     delayed: spread(delayed.find(0, Infinity)).sort(),
     // A message that was moved may have been told of twice.
     expiries: [...new Set(spread(expiries.list()))].sort(),
-    messageIds: recent.map(({ messageId, id, at }) => `${messageId} ${id} ${at}`).sort(),
+    messageIds: recent.map(({ dedupId, id, at }) => `${dedupId} ${id} ${at}`).sort(),
   };
 }
 

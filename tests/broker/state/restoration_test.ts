@@ -140,13 +140,13 @@ Deno.test("Restoration takes of a snapshot what it has not been told", () => {
 Deno.test("Restoration gathers the message ids of one snapshot, and of one stream in it", () => {
   const { restoration } = restorePublishers();
   const tell = (stream: number, ...ids: readonly string[]) =>
-    restoration.restoreMessageIds({
+    restoration.restoreDedupIds({
       piece: "messageIds",
       stream,
-      messageIds: ids.map((messageId, index) => [messageId, index, 1000]),
+      messageIds: ids.map((dedupId, index) => [dedupId, index, 1000]),
     });
   const same = (stream: number, like: number) =>
-    restoration.restoreMessageIds({ piece: "sameIds", stream, like, shift: 10 });
+    restoration.restoreDedupIds({ piece: "sameIds", stream, like, shift: 10 });
   const twice = [["a", 10, 1000], ["b", 11, 1000]];
   for (let round = 0; round < 3; round++) {
     restoration.beginSnapshot();
@@ -229,7 +229,7 @@ const commands = {
         ...(pick + count + index) % 2 > 0 && { priority: (pick + 3 * index) % 10 },
         ...run.hasKeys && (pick + index) % 4 > 0 && { key: `k${(pick >> 2) % 3}` },
         // Each once: how a repetition was answered is not written down.
-        ...count % 3 === 0 && { messageId: `m${parseInt(text)}` },
+        ...count % 3 === 0 && { dedupId: `m${parseInt(text)}` },
       };
       return { kind: 1, headers: {}, body: new TextEncoder().encode(text), wishes };
     }));

@@ -38,7 +38,7 @@ const sent: fc.Arbitrary<Sent> = fc.record({
   isRefused: fc.boolean(),
 });
 
-/** A stream's name, the message ids that it has seen, and the id of the first of them. */
+/** A stream's name, the dedup ids that it has seen, and the id of the first of them. */
 type ToldStream = readonly [name: string, messageIds: readonly string[], firstId: number];
 
 /** Makes a broker that remembers something. */
@@ -48,9 +48,9 @@ function fill(streams: readonly ToldStream[], publishers: Sent[][]) {
   for (const [name, ids, shift] of streams) {
     if (state.router.getStream(name) !== undefined) continue;
     test.create(name);
-    const { messageIds, options } = state.router.getStream(name)!;
-    ids.forEach((messageId, id) =>
-      messageIds.add(messageId, { id: id + shift, at: 1000, isStored: true }, options.dedupWindowMs)
+    const { dedupIds, options } = state.router.getStream(name)!;
+    ids.forEach((dedupId, id) =>
+      dedupIds.add(dedupId, { id: id + shift, at: 1000, isStored: true }, options.dedupWindowMs)
     );
   }
   publishers.forEach((batches, index) => {
@@ -85,11 +85,11 @@ function describe(test: TestBroker): unknown {
   const { router, nextStreamNumber } = test.broker.state;
   return {
     nextStreamNumber,
-    streams: [...router.streams].map(({ number, name, storedNextId, messageIds }) => [
+    streams: [...router.streams].map(({ number, name, storedNextId, dedupIds }) => [
       number,
       name,
       storedNextId,
-      messageIds.takeSnapshot(1000, 1000),
+      dedupIds.takeSnapshot(1000, 1000),
     ]),
     publishers: describePublishers(test),
   };
@@ -106,7 +106,7 @@ Deno.test("a snapshot in pieces, however small, is what it was taken of (random)
         const pieces = [...test.broker.state.takeSnapshot(test.now, bytesMax)];
         for (const piece of pieces) {
           const bytes = new TextEncoder().encode(JSON.stringify(piece)).length;
-          // One thing may be larger than a piece: a name, a message id.
+          // One thing may be larger than a piece: a name, a dedup id.
           assert(bytes <= 1000 + 3 * (bytesMax ?? 64 * 1024), `${bytes} bytes: ${piece.piece}`);
         }
         const restored = restore(pieces);
@@ -130,10 +130,10 @@ Deno.test("a snapshot of a broker with much to remember is many pieces, none of 
   for (let number = 0; number < 5; number++) {
     const name = `s${number}`.padEnd(128, "-");
     test.create(name);
-    const { messageIds, options } = state.router.getStream(name)!;
+    const { dedupIds, options } = state.router.getStream(name)!;
     for (let id = 0; id < 3000; id++) {
       const message = { id, at: 1000, isStored: true };
-      messageIds.add(`${id}`.padEnd(128, "."), message, options.dedupWindowMs);
+      dedupIds.add(`${id}`.padEnd(128, "."), message, options.dedupWindowMs);
     }
   }
   const names = [...state.router.streams].map(({ name }) => name);

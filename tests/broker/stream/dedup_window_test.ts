@@ -1,5 +1,5 @@
 /**
- * Which message ids a stream remembers, and for how long.
+ * Which dedup ids a stream remembers, and for how long.
  *
  * @module
  */
@@ -17,9 +17,9 @@ function messageOf(id: number, at: number, isStored = true): RememberedMessage {
   return { id, at, isStored };
 }
 
-/** The message ids that a snapshot would have. */
+/** The dedup ids that a snapshot would have. */
 function idsOf(window: DedupWindow, now: number): string[] {
-  return window.takeSnapshot(now, WINDOW_MS).map(({ messageId }) => messageId);
+  return window.takeSnapshot(now, WINDOW_MS).map(({ dedupId }) => dedupId);
 }
 
 Deno.test("DedupWindow.find() finds what came within the window", () => {
@@ -49,17 +49,17 @@ Deno.test("DedupWindow.add() keeps so many and no more, whatever their time", ()
   assertEquals(idsOf(window, 1000), ["m3", "m4", "m5"]);
 });
 
-Deno.test("DedupWindow.add() of the same message id counts as the newest", () => {
+Deno.test("DedupWindow.add() of the same dedup id counts as the newest", () => {
   const window = new DedupWindow(2);
   window.add("a", messageOf(1, 1000), WINDOW_MS);
   window.add("b", messageOf(2, 1000), WINDOW_MS);
   window.add("a", messageOf(3, 2000), WINDOW_MS * 100);
   window.add("c", messageOf(4, 2000), WINDOW_MS * 100);
   const snapshot = window.takeSnapshot(2000, WINDOW_MS);
-  assertEquals(snapshot.map(({ messageId, id }) => [messageId, id]), [["a", 3], ["c", 4]]);
+  assertEquals(snapshot.map(({ dedupId, id }) => [dedupId, id]), [["a", 3], ["c", 4]]);
 });
 
-Deno.test("DedupWindow.delete() forgets that very message, and no other of its message id", () => {
+Deno.test("DedupWindow.delete() forgets that very message, and no other of its dedup id", () => {
   const window = new DedupWindow();
   window.add("a", messageOf(1, 1000), WINDOW_MS);
   window.delete("a", 2);
@@ -75,7 +75,7 @@ Deno.test("DedupWindow.takeSnapshot() has only what is durable", () => {
   window.add("a", messageOf(1, 1000), WINDOW_MS);
   window.add("b", underway, WINDOW_MS);
   assertEquals(window.takeSnapshot(1000, WINDOW_MS), [
-    { messageId: "a", id: 1, at: 1000 },
+    { dedupId: "a", id: 1, at: 1000 },
   ]);
   underway.isStored = true;
   assertEquals(window.takeSnapshot(1000, WINDOW_MS).length, 2);
@@ -111,7 +111,7 @@ function withoutIteration(work: () => void): void {
   }
 }
 
-Deno.test("the oldest of very many message ids and publishers go without a look at those gone before", () => {
+Deno.test("the oldest of very many dedup ids and publishers go without a look at those gone before", () => {
   const window = new DedupWindow(1000);
   let forgottenCount = 0;
   const registry = new PublisherRegistry({ forgotten: () => void forgottenCount++ });
@@ -152,29 +152,27 @@ Deno.test("AgedMap holds the same as a plain Map (random)", () => {
 });
 
 Deno.test("DedupWindow finds the same as a plain list (random)", () => {
-  const step = fc.record({ messageId: fc.nat(12), isAdded: fc.boolean(), ms: fc.nat(30) });
+  const step = fc.record({ dedupId: fc.nat(12), isAdded: fc.boolean(), ms: fc.nat(30) });
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 100 }),
       fc.integer({ min: 1, max: 8 }),
       (steps, max) => {
         const window = new DedupWindow(max);
-        let model: { messageId: string; id: number; at: number }[] = [];
+        let model: { dedupId: string; id: number; at: number }[] = [];
         let now = 0;
         for (const [id, step] of steps.entries()) {
           now += step.ms;
-          const messageId = `m${step.messageId}`;
+          const dedupId = `m${step.dedupId}`;
           if (step.isAdded) {
-            model = model.filter((one) => one.messageId !== messageId);
-            model.push({ messageId, id, at: now });
+            model = model.filter((one) => one.dedupId !== dedupId);
+            model.push({ dedupId, id, at: now });
             model = model.filter(({ at }) => at + WINDOW_MS > now).slice(-max);
-            window.add(messageId, messageOf(id, now), WINDOW_MS);
+            window.add(dedupId, messageOf(id, now), WINDOW_MS);
             assertEquals(window.takeSnapshot(now, WINDOW_MS), model);
           }
-          const expected = model.find((one) =>
-            one.messageId === messageId && one.at + WINDOW_MS > now
-          );
-          assertEquals(window.find(messageId, now, WINDOW_MS)?.id, expected?.id);
+          const expected = model.find((one) => one.dedupId === dedupId && one.at + WINDOW_MS > now);
+          assertEquals(window.find(dedupId, now, WINDOW_MS)?.id, expected?.id);
         }
       },
     ),

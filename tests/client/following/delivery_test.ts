@@ -55,7 +55,7 @@ Deno.test("a message that is given back comes again, and one that is rejected do
   assertEquals(dead[0]?.deadLetter?.reasons, ["not now", "never"]);
   const letter = await takeOne(connection.follower("work.dead"));
   assertEquals([letter.deadLetter?.id, letter.deadLetter?.cause], [1, "rejected"]);
-  assertEquals([letter.messageId, letter.headers], [undefined, { of: "work" }]);
+  assertEquals([letter.dedupId, letter.headers], [undefined, { of: "work" }]);
 });
 
 Deno.test("only the first thing done to a message counts", async () => {

@@ -111,7 +111,7 @@ Deno.test("a message that was not sent in time never is, and a later one is not 
     const expired = [
       assertRejects(() => publisher.sendMessage("a"), BrokerError),
       assertRejects(() => publisher.sendMessages(["b", "c"], { timeoutMs: 40 }), BrokerError),
-      assertRejects(() => publisher.sendMessage("d", { messageId: "d" }), BrokerError),
+      assertRejects(() => publisher.sendMessage("d", { dedupId: "d" }), BrokerError),
     ];
     const patient = publisher.sendMessage("patient", { timeoutMs: PATIENCE_MS });
     for (const call of expired) {

@@ -227,16 +227,16 @@ Deno.test("close() waits for room in a stream, until its signal is aborted", asy
   await Promise.all(calls);
 });
 
-Deno.test("a messageId is stored once, whoever sends it, and no neighbour is taken for it", async () => {
+Deno.test("a dedupId is stored once, whoever sends it, and no neighbour is taken for it", async () => {
   await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("once");
   const publisher = connection.publisher("once");
   const receipts = await Promise.all([
     publisher.sendMessage("a"),
-    publisher.sendMessage("b", { messageId: "b", headers: { of: "b" } }),
+    publisher.sendMessage("b", { dedupId: "b", headers: { of: "b" } }),
     publisher.sendMessage("c"),
-    connection.publisher("once").sendMessage("b again", { messageId: "b" }),
+    connection.publisher("once").sendMessage("b again", { dedupId: "b" }),
   ]);
   assertEquals(receipts.map(({ streams, duplicate }) => [streams[0]?.id, duplicate]), [
     [1, false],
@@ -245,7 +245,7 @@ Deno.test("a messageId is stored once, whoever sends it, and no neighbour is tak
     [2, true],
   ]);
   const message = await connection.cursor().getMessage("once", 2);
-  assertEquals([message.messageId, message.headers], ["b", { of: "b" }]);
+  assertEquals([message.dedupId, message.headers], ["b", { of: "b" }]);
 });
 
 Deno.test("options of publishers and of messages are checked before anything is sent", async () => {
@@ -264,7 +264,7 @@ Deno.test("options of publishers and of messages are checked before anything is 
       { delayMs: 1.5 },
       { ttlMs: 0 },
       { deliverAt: new Date(NaN) },
-      { messageId: "" },
+      { dedupId: "" },
       { delayMs: 1, deliverAt: 1 },
     ]
   ) {
@@ -290,12 +290,12 @@ Deno.test("options of publishers and of messages are checked before anything is 
     await assertRejects(async () => void await call(), TypeError, hint);
   }
   // @ts-expect-error: what a program without types may do
-  await assertRejects(() => publisher.sendMessage("x", { messageId: 7 }), TypeError);
+  await assertRejects(() => publisher.sendMessage("x", { dedupId: 7 }), TypeError);
   // @ts-expect-error: what a program without types may do
   await assertRejects(() => publisher.sendMessage("x", { ttlMs: "1" }), TypeError);
   await assertRejects(
     // @ts-expect-error: what a program without types may do
-    () => publisher.sendMessages(["x"], { messageId: "x" }),
+    () => publisher.sendMessages(["x"], { dedupId: "x" }),
     TypeError,
     "several messages",
   );

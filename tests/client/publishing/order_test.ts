@@ -60,7 +60,7 @@ Deno.test("messages tell their keys and priorities, to followers and to cursors"
     priority: (_body, index) => index === 2 ? 2 : undefined,
     headers,
   });
-  await publisher.sendMessage("e", { key: "k".repeat(128), deliverAt: 1, messageId: "1" });
+  await publisher.sendMessage("e", { key: "k".repeat(128), deliverAt: 1, dedupId: "1" });
   await publisher.sendMessage("f");
   const expected: (string | number | object | undefined)[][] = [
     ["ключ", 4, headers],

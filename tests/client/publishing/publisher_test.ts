@@ -92,7 +92,7 @@ Deno.test("two texts that UTF-8 cannot tell apart never become one: all but bodi
     const index = half.startsWith("\udf89") ? 0 : half.startsWith("🎉") ? 2 : 1;
     const mistake = `has half a surrogate pair at index ${index}`;
     const refused: [calls: () => unknown, what: string][] = [
-      [() => publisher.sendMessage("x", { messageId: half }), `messageId ${mistake}`],
+      [() => publisher.sendMessage("x", { dedupId: half }), `dedupId ${mistake}`],
       [() => publisher.sendMessage("x", { key: half }), `key ${mistake}`],
       [() => publisher.sendMessage("x", { key: half, delayMs: 1 }), `key ${mistake}`],
       [() => publisher.sendMessages(["x"], { key: half }), `key ${mistake}`],

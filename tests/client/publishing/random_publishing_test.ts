@@ -122,7 +122,7 @@ class RandomRun {
     const body = this.#body();
     const call = this.#publisher.sendMessage(body, {
       ...this.#signal(),
-      ...random.chance(0.2) && { messageId: body.slice(0, 20) },
+      ...random.chance(0.2) && { dedupId: body.slice(0, 20) },
       ...random.chance(0.2) && { key: "a key" },
       ...random.chance(0.1) && { timeoutMs: 1 + random.below(20) },
     });

@@ -77,7 +77,7 @@ Deno.test("request(): options and bodies that are not allowed are refused, and n
     { ttlMs: "5" },
     { delayMs: 5 },
     { deliverAt: 5 },
-    { messageId: "once" },
+    { dedupId: "once" },
     { headers: new Map() },
     { headers: { number: 5 } },
   ];

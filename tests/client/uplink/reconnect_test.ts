@@ -403,7 +403,7 @@ Deno.test("what was sent again is no duplicate, and what has the id of another o
       proxy.onBrokerBytes = () => true;
       return false;
     };
-    const { streams, duplicate } = await publisher.sendMessage(body, { messageId: "a" });
+    const { streams, duplicate } = await publisher.sendMessage(body, { dedupId: "a" });
     return [streams[0]?.id, duplicate];
   };
   await withRandom(0, async () => {

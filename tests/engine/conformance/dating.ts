@@ -190,14 +190,14 @@ export function registerDateRestartTests(test: Register): void {
   test("the time that passes while no broker runs counts", async (use) => {
     await use.createWith("orders", { dedupWindowMs: HOUR });
     await use.publisher("orders").storeWished({ text: "delay", delayMs: MINUTE });
-    await use.publisher("orders", "other").storeWished({ text: "first", messageId: "id" });
+    await use.publisher("orders", "other").storeWished({ text: "first", dedupId: "id" });
     await use.restartAt(use.clock.date + MINUTE);
     await use.follower("orders").received(2);
     const again = use.publisher("orders", "third");
-    assertEquals(await again.storeWished({ text: "again", messageId: "id" }), "orders:2 again");
+    assertEquals(await again.storeWished({ text: "again", dedupId: "id" }), "orders:2 again");
     await use.restartAt(use.clock.date + HOUR);
     const late = use.publisher("orders", "fourth");
-    assertEquals(await late.storeWished({ text: "late", messageId: "id" }), "orders:3");
+    assertEquals(await late.storeWished({ text: "late", dedupId: "id" }), "orders:3");
   });
 
   test("a machine that slept has its dates, and spans of the time that it was awake", async (use) => {

@@ -146,7 +146,7 @@ export function registerRestartTests(test: Register): void {
 
   test("after a restart, message ids are recognised until their window is over", async (use) => {
     await use.createWith("orders", { dedupWindowMs: 10_000 });
-    await use.publisher("orders").storeWished({ text: "a", messageId: "A" });
+    await use.publisher("orders").storeWished({ text: "a", dedupId: "A" });
     const follower = use.follower("orders");
     await follower.received(1);
     await follower.ack(1);
@@ -154,9 +154,9 @@ export function registerRestartTests(test: Register): void {
     for (let round = 0; round < 4; round++) await use.restart();
     const next = use.publisher("orders", "next");
     use.advance(9999);
-    assertEquals(await next.storeWished({ text: "a", messageId: "A" }), "orders:1 again");
+    assertEquals(await next.storeWished({ text: "a", dedupId: "A" }), "orders:1 again");
     use.advance(1);
-    assertEquals(await next.storeWished({ text: "a", messageId: "A" }), "orders:2");
+    assertEquals(await next.storeWished({ text: "a", dedupId: "A" }), "orders:2");
   });
 
   test("after a restart, what was purged or dropped is gone", async (use) => {
@@ -324,7 +324,7 @@ export function registerOrderRestartTests(test: Register): void {
 
   test("after a restart, a dead letter with a priority is recognised by nobody, nor when it is sent back", async (use) => {
     await use.createWith("orders", { dedupWindowMs: 10_000 });
-    const message = { text: "a", messageId: "A", priority: 7, key: "k" };
+    const message = { text: "a", dedupId: "A", priority: 7, key: "k" };
     await use.publisher("orders").storeWished(message);
     const follower = use.follower("orders");
     await follower.received(1);
@@ -335,7 +335,7 @@ export function registerOrderRestartTests(test: Register): void {
     await use.restart();
     use.advance(1000);
     const next = use.publisher("orders", "next");
-    assertEquals(await next.storeWished(message), "orders:3", "the time of its message id is over");
+    assertEquals(await next.storeWished(message), "orders:3", "the time of its dedup id is over");
   });
 }
 

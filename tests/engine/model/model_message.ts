@@ -14,7 +14,7 @@ export interface SentMessage {
   readonly deliverAt?: number;
   readonly ttlMs?: number;
   readonly priority?: number;
-  readonly messageId?: string | undefined;
+  readonly dedupId?: string | undefined;
 }
 
 /** A message that is not gone. */
@@ -22,7 +22,7 @@ export interface ModelMessage {
   /** Not known while it is on its way from another stream. */
   id: number;
   readonly text: string;
-  readonly messageId: string | undefined;
+  readonly dedupId: string | undefined;
   /** What is told of it, if it is a dead letter. */
   readonly story?: DeadLetter | undefined;
   readonly bytes: number;
@@ -58,7 +58,7 @@ export interface ModelStream {
   arrivals: ModelMessage[];
   isPaused: boolean;
   /** The message ids that have come, with the messages' own ids. */
-  readonly messageIds: Map<string, { readonly id: number; readonly at: number }>;
+  readonly dedupIds: Map<string, { readonly id: number; readonly at: number }>;
 }
 
 /** A delivery that is not acknowledged. */
@@ -144,8 +144,8 @@ export function sumBytes(messages: readonly ModelMessage[]): number {
 export function measure(
   message: SentMessage & { readonly story?: DeadLetter | undefined },
 ): number {
-  const { text, messageId, delayMs, deliverAt = delayMs, ttlMs, story } = message;
+  const { text, dedupId, delayMs, deliverAt = delayMs, ttlMs, story } = message;
   return 8 + text.length + (deliverAt === undefined ? 0 : 8) + (ttlMs === undefined ? 0 : 8) +
-    (messageId === undefined ? 0 : 1 + messageId.length) +
+    (dedupId === undefined ? 0 : 1 + dedupId.length) +
     (story === undefined ? 0 : 2 + JSON.stringify(story).length);
 }

@@ -247,9 +247,9 @@ export class Run {
     const texts = textsOf(batch);
     return findEntries(batch).map((offset, index) => {
       const { id, state, attempts, dueAt, follower } = infos[index]!;
-      const { messageId, deadLetter } = readProperties(entries, offset);
+      const { dedupId, deadLetter } = readProperties(entries, offset);
       const priority = readEntryPriority(entries, offset);
-      const text = describeText({ text: texts[index]!, messageId, priority, story: deadLetter });
+      const text = describeText({ text: texts[index]!, dedupId, priority, story: deadLetter });
       const due = dueAt === undefined ? "" : dueAt - this.model.aheadMs;
       return { id, text, place: `×${attempts} ${state} ${due}${follower ?? ""}` };
     });
@@ -362,12 +362,12 @@ function describeMessage(message: ModelMessage): Peeked {
 
 /** All that a message says that does not change. */
 function describeText(
-  { text, messageId, priority, story }: Pick<
+  { text, dedupId, priority, story }: Pick<
     ModelMessage,
-    "text" | "messageId" | "priority" | "story"
+    "text" | "dedupId" | "priority" | "story"
   >,
 ): string {
-  return JSON.stringify([text, messageId, priority, story]);
+  return JSON.stringify([text, dedupId, priority, story]);
 }
 
 /** Gives messages that have come from another stream the ids that they have got. */

@@ -75,7 +75,7 @@ export class ModelStreams {
       messages: [],
       arrivals: [],
       isPaused: false,
-      messageIds: new Map(),
+      dedupIds: new Map(),
     };
     this.streams.set(name, stream);
     return stream;
@@ -142,10 +142,10 @@ export class ModelStreams {
     }
   }
 
-  /** Where a message of that message id is, or was. */
+  /** Where a message of that dedup id is, or was. */
   findKnown([sent]: readonly SentMessage[], matches: (name: string) => boolean): string {
     const known = [...this.streams.values()].flatMap((stream) => {
-      const first = matches(stream.name) ? stream.messageIds.get(sent?.messageId ?? "") : undefined;
+      const first = matches(stream.name) ? stream.dedupIds.get(sent?.dedupId ?? "") : undefined;
       const isRecent = first !== undefined && first.at + stream.options.dedupWindowMs > this.now;
       return isRecent ? [`${stream.name}:${first.id}`] : [];
     });
@@ -165,15 +165,14 @@ export class ModelStreams {
     const stored = streams.map((stream) => `${stream.name}:${stream.nextId}`);
     for (const stream of streams) {
       for (const message of sent) {
-        const { text, messageId, deliverAt = 0, ttlMs = stream.options.ttlMs ?? Infinity } =
-          message;
+        const { text, dedupId, deliverAt = 0, ttlMs = stream.options.ttlMs ?? Infinity } = message;
         const isDated = deliverAt > now + this.aheadMs;
         const delayMs = isDated ? deliverAt - now - this.aheadMs : message.delayMs ?? 0;
         const id = stream.nextId++;
         stream.messages.push({
           id,
           text,
-          messageId,
+          dedupId,
           bytes: measure(message),
           priority: message.priority ?? PRIORITY_DEFAULT,
           attempts: 0,
@@ -183,7 +182,7 @@ export class ModelStreams {
           isExpiryDated: isDated,
           holder: undefined,
         });
-        if (messageId !== undefined) stream.messageIds.set(messageId, { id, at: now });
+        if (dedupId !== undefined) stream.dedupIds.set(dedupId, { id, at: now });
       }
     }
     return stored.sort().join();
@@ -220,10 +219,10 @@ export class ModelStreams {
   /** Puts a message into another stream, as if it were new. */
   #arrive(
     stream: ModelStream,
-    { text, messageId, priority }: ModelMessage,
+    { text, dedupId, priority }: ModelMessage,
     story: DeadLetter | undefined,
   ): void {
-    const ids = { id: 0, text, messageId, priority, story };
+    const ids = { id: 0, text, dedupId, priority, story };
     const bytes = measure(ids);
     const expiresAt = this.now + (stream.options.ttlMs ?? Infinity);
     const times = { dueAt: 0, expiresAt, isDueDated: false, isExpiryDated: false };

@@ -172,7 +172,7 @@ const commands = {
   },
   publishOnce(run: Run, { who, pick, count, sizes }: Step) {
     const [text] = run.makeTexts(sizes.slice(0, 1));
-    const message = { text: text!, messageId: `m${pick % 5}` };
+    const message = { text: text!, dedupId: `m${pick % 5}` };
     run.publishNext(run.open(who), [{ ...message, ...count % 4 === 0 && { delayMs: 50_000 } }]);
   },
   publishAgain(run: Run, { who, pick }: Step) {

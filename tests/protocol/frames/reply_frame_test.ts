@@ -85,7 +85,7 @@ Deno.test("checkReplies() lets nothing pass but replies to one stream", () => {
     [{ request, ttlMs: 5 }, nothingElse],
     [{ request, delayMs: 5 }, nothingElse],
     [{ request, key: "k" }, nothingElse],
-    [{ request, messageId: "m" }, nothingElse],
+    [{ request, dedupId: "m" }, nothingElse],
     [{ request: { stream: "$reply.b", number: 5 } }, "for another stream"],
   ];
   for (const [wishes, tells] of bad) {

@@ -69,7 +69,7 @@ const others = {
   key: fc.oneof(label, fc.constant("ä".repeat(64))),
   priority: fc.nat(PRIORITY_MAX),
   request: fc.record({ stream: label, number: number32 }, plain),
-  messageId: label,
+  dedupId: label,
 };
 const wishes: fc.Arbitrary<PropertyWishes> = fc.oneof(
   fc.record({ delayMs: span, ...others }, { ...plain, requiredKeys: [] }),
@@ -92,14 +92,14 @@ const story: fc.Arbitrary<DeadLetter> = fc.record({
 
 /** What is stored of what was wished, if it came at a time. */
 function expectedOf(wishes: PropertyWishes, now: number) {
-  const { deliverAt, delayMs, ttlMs, key, request, messageId } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, request, dedupId } = wishes;
   const time = deliverAt ?? (delayMs === undefined ? undefined : now + delayMs);
   return {
     ...time !== undefined && { deliverAt: time },
     ...ttlMs !== undefined && { expiresAt: Math.max(now, time ?? 0) + ttlMs },
     ...key !== undefined && { key },
     ...request !== undefined && { request },
-    ...messageId !== undefined && { messageId },
+    ...dedupId !== undefined && { dedupId },
   };
 }
 
@@ -196,9 +196,9 @@ Deno.test("findPropertyMistake() tells what is wrong, and what is allowed", () =
     [{ delayMs: SPAN_MS_MAX + 1 }, "delayMs is a whole number from 0 to"],
     [{ ttlMs: 0 }, "ttlMs is a whole number from 1 to"],
     [{ ttlMs: Infinity }, "ttlMs is a whole number from 1 to"],
-    [{ messageId: "" }, "messageId has 1 to 128 bytes"],
-    [{ messageId: "ä".repeat(65) }, "found 130"],
-    [{ messageId: 7 as unknown as string }, "messageId is a string"],
+    [{ dedupId: "" }, "dedupId has 1 to 128 bytes"],
+    [{ dedupId: "ä".repeat(65) }, "found 130"],
+    [{ dedupId: 7 as unknown as string }, "dedupId is a string"],
     [{ key: "" }, "key has 1 to 128 bytes, found 0"],
     [{ key: "k".repeat(129) }, "key has 1 to 128 bytes, found 129"],
     [{ key: "€".repeat(43) }, "found 129"],
@@ -214,13 +214,13 @@ Deno.test("findPropertyMistake() tells what is wrong, and what is allowed", () =
 });
 
 Deno.test("checkBatch() refuses flags that no client may send, and combinations without sense", () => {
-  const { deliverAt, isDelay, expiresAt, isTtl, key, request, messageId } = PropertyFlag;
+  const { deliverAt, isDelay, expiresAt, isTtl, key, request, dedupId } = PropertyFlag;
   const allowed = new Set(
     [0, deliverAt, deliverAt | isDelay].flatMap((time) =>
       [0, expiresAt | isTtl].flatMap((ttl) =>
         [0, key].flatMap((key) =>
           [0, request].flatMap((request) =>
-            [0, messageId].map((messageId) => time | ttl | key | request | messageId)
+            [0, dedupId].map((dedupId) => time | ttl | key | request | dedupId)
           )
         )
       )
@@ -234,7 +234,7 @@ Deno.test("checkBatch() refuses flags that no client may send, and combinations 
       ...flags & expiresAt ? u64(5) : [],
       ...flags & key ? [1, 0x6b] : [],
       ...flags & request ? [1, 0x72, ...u32(7)] : [],
-      ...flags & messageId ? [1, 0x61] : [],
+      ...flags & dedupId ? [1, 0x61] : [],
     ];
     const batch = rawBatch(flags, properties);
     if (allowed.has(flags)) assertEquals(checkBatch(batch, BODY_MAX), flags);
@@ -314,8 +314,8 @@ Deno.test("copyWithStory() keeps key, priority, message id, headers and body, le
       const batch = batchWith({}, one);
       const offset = batch.start + readEntrySize(batch.buffer, batch.start);
       const { headers, body, kind } = decodeBatch(batch)[1]!;
-      const { key, messageId, priority = PRIORITY_DEFAULT } = one;
-      const kept = expectedOf({ key, messageId }, NOW);
+      const { key, dedupId, priority = PRIORITY_DEFAULT } = one;
+      const kept = expectedOf({ key, dedupId }, NOW);
       let entry = batch.buffer.slice(offset, batch.end);
       for (const deadLetter of [first, second, undefined]) {
         entry = copyWithStory(entry, 0, deadLetter).slice();

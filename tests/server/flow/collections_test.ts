@@ -64,7 +64,7 @@ class Churn {
     for (let index = 0; index < 6; index++) {
       const options = {
         key: `key ${index % 3}`,
-        messageId: `${this.#round} ${index}`,
+        dedupId: `${this.#round} ${index}`,
         priority: index,
       };
       await publisher.sendMessage(`message ${index}`, options);

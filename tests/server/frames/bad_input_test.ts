@@ -404,12 +404,12 @@ const malformedFrames: readonly (readonly [what: string, frame: Uint8Array, tell
   [
     "a message with an empty message id",
     frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 0x10, 0, 1, 0),
-    "a message id has 1 to 128 bytes",
+    "a dedup id has 1 to 128 bytes",
   ],
   [
-    "a message with a message id that is no UTF-8",
+    "a message with a dedup id that is no UTF-8",
     frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(10), 1, 0x10, 0, 2, 1, 0xff),
-    "a message id is not UTF-8",
+    "a dedup id is not UTF-8",
   ],
   [
     "a message with a key that is half a surrogate pair",

@@ -109,7 +109,7 @@ Deno.test("replies that say something else than whom they answer end the session
     {},
     { request: { stream: "$reply.other", number: 1 } },
     { request, ttlMs: 5 },
-    { request, messageId: "m" },
+    { request, dedupId: "m" },
   ];
   await using sessions = new Sessions();
   await using requester = await openRequester(sessions);

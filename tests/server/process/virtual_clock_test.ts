@@ -382,11 +382,11 @@ testWays("messages expire, by their own time to live and by their stream's", asy
   ]);
 });
 
-testWays("a message id is remembered for its window, and no longer", async (use) => {
+testWays("a dedup id is remembered for its window, and no longer", async (use) => {
   const { clock, connection } = use;
   await connection.cursor().createStream("once", { dedupWindowMs: 10_000 });
   const send = async () => {
-    const receipt = await connection.publisher("once").sendMessage("x", { messageId: "order 1" });
+    const receipt = await connection.publisher("once").sendMessage("x", { dedupId: "order 1" });
     return receipt.duplicate;
   };
   assertEquals(await send(), false);

@@ -215,7 +215,7 @@ function publish(random: Random): WholeFrame {
     body: new Uint8Array(random.below(random.once(20) ? 5000 : 100)),
     wishes: random.once(4) ? makeWishes(random) : {},
   }));
-  // A message with a message id is the only one of its batch.
+  // A message with a dedup id is the only one of its batch.
   if (random.once(8)) messages.splice(1);
   const batch = encodeBatch(messages);
   const fields = {
@@ -266,7 +266,7 @@ function makeWishes(random: Random): PropertyWishes {
     ...random.once(4) && {
       request: { stream: random.pick(REPLY_STREAMS), number: random.below(100) },
     },
-    ...random.once(4) && { messageId: `id ${random.below(20)}` },
+    ...random.once(4) && { dedupId: `id ${random.below(20)}` },
   };
 }
 

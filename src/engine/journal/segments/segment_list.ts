@@ -28,7 +28,7 @@ const CHECKPOINT_FACTOR = 4;
 /** After so many bytes of a checkpoint others may do something. */
 const PAUSE_BYTES = 4 * 1024 * 1024;
 
-/** A message id that is the same in another stream counts for so many: it is compared, and not written. */
+/** A dedup id that is the same in another stream counts for so many: it is compared, and not written. */
 const SAME_ID_BYTES = 50;
 
 /** What a list of segments needs. */
@@ -228,7 +228,7 @@ export class SegmentList {
   }
 }
 
-/** Makes a function that tells how many message ids were compared to find a piece of a checkpoint. */
+/** Makes a function that tells how many dedup ids were compared to find a piece of a checkpoint. */
 function makeCounter(): (piece: SnapshotPiece) => number {
   let told = { stream: 0, count: 0 };
   return (piece) => {

@@ -176,7 +176,7 @@ Deno.test("publishers with thousands of confirmed batches to many streams leave 
   }
 });
 
-Deno.test("what publishers never settle, and message ids by the thousand, come in pieces", async () => {
+Deno.test("what publishers never settle, and dedup ids by the thousand, come in pieces", async () => {
   const disk = new SimulatedDisk({ seed: 1 });
   const now = () => 1000;
   let engine = await openJournal(disk, { now });
@@ -184,7 +184,7 @@ Deno.test("what publishers never settle, and message ids by the thousand, come i
   const sink = new RecordingPublisherSink();
   const port = engine.openPublisher({ identity: "me", bind: bindOf(/^s/) }, sink);
   const makeBatch = (sequence: number) => {
-    const wishes = { messageId: `${sequence}`.padEnd(128, ".") };
+    const wishes = { dedupId: `${sequence}`.padEnd(128, ".") };
     const batch = encodeBatch([{ kind: 1, headers: {}, body: new Uint8Array(1), wishes }]);
     return { ...batch, sequence, settled: 0, bytes: batch.end, flags: findFlags(batch) };
   };
@@ -196,7 +196,7 @@ Deno.test("what publishers never settle, and message ids by the thousand, come i
   const { pieces, bytesMax } = readCheckpoint(disk);
   assertLess(bytesMax, 100_000);
   assertGreater(pieces.length, 30);
-  // All streams have seen the same message ids, which are told once.
+  // All streams have seen the same dedup ids, which are told once.
   const ids = pieces.flatMap((piece) => piece.piece === "messageIds" ? piece.messageIds : []);
   const same = pieces.filter(({ piece }) => piece === "sameIds");
   assertEquals([ids.length, same.length], [2000, 9]);

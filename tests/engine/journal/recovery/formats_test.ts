@@ -92,7 +92,7 @@ async function checkVersion2(use: EngineUse): Promise<void> {
   assertEquals([options.maxDeliveries, options.ttlMs], [3, 3_600_000]);
   const [later, short, known] = await use.properties("times");
   assertEquals([later?.deliverAt, short?.expiresAt], [NOW + 60_000, NOW + 1000]);
-  assertEquals(known?.messageId, "id-1");
+  assertEquals(known?.dedupId, "id-1");
   assertEquals(await use.look("times.dead"), ["1×0 ready rejected"]);
   assertEquals((await use.properties("times.dead"))[0]?.deadLetter, {
     stream: "times",
@@ -107,7 +107,7 @@ async function checkVersion2(use: EngineUse): Promise<void> {
   assertEquals((await use.engine.getStream("paused")).isPaused, true);
   assertEquals(await use.look("paused"), ["1×0 ready waits"]);
   const again = use.publisher("times", "whoever");
-  assertMatch(await again.storeWished({ text: "known", messageId: "id-1" }), /^times:3/);
+  assertMatch(await again.storeWished({ text: "known", dedupId: "id-1" }), /^times:3/);
 }
 
 async function checkVersion3(use: EngineUse): Promise<void> {

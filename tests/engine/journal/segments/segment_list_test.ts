@@ -243,7 +243,7 @@ function* makeLarge(): Generator<SnapshotPiece> {
   for (let number = 1; number <= 200; number++) yield { piece: "stream", number, name, nextId: 1 };
 }
 
-/** A snapshot of many streams with the same message ids, which were all compared. */
+/** A snapshot of many streams with the same dedup ids, which were all compared. */
 function* makeAlike(): Generator<SnapshotPiece> {
   yield* snapshotOf(1);
   const messageIds = Array.from({ length: 50_000 }, (_, id) => [`${id}`, id, 0] as const);

@@ -89,7 +89,7 @@ async function tellVersion2(engine: any): Promise<void> {
   const sender = new Sender(engine, "times", "times");
   await sender.store(["later"], { delayMs: 60_000 });
   await sender.store(["short"], { ttlMs: 1000 });
-  await sender.store(["known"], { messageId: "id-1" });
+  await sender.store(["known"], { dedupId: "id-1" });
   await sender.store(["failing"]);
   await sender.store(["rejected"]);
   await new Sender(engine, "paused", "paused").store(["waits"]);

@@ -1,11 +1,11 @@
 /**
- * The wire protocol of SimpleMQ, version 1: its specification (this text) and its codec (the
+ * The wire protocol of SimpleMQ, version 2: its specification (this text) and its codec (the
  * exports). Everything here is pure: no sockets, no timers, no clock.
  *
  * ## Connection
  *
  * TCP; the default port is 9090. The client begins with four bytes, the magic `SMQ` and the version
- * number 1: `53 4D 51 01`. From then on both sides send frames, each in its own order.
+ * number 2: `53 4D 51 02`. From then on both sides send frames, each in its own order.
  *
  * ```text
  *  0              4      5
@@ -21,7 +21,7 @@
  * a client that holds messages, the broker takes them back then (`revoke`), and leaves it the
  * connection for ten times as long: what it acknowledges yet counts if nobody else has it.
  *
- * `hello` and `welcome` name capabilities: what a side can do beyond the first version of the
+ * `hello` and `welcome` name capabilities: what a side can do beyond version 2 of the
  * protocol. The broker answers with those that it shares, and only they are in force.
  *
  * - `progress`: the client says by a `progress` frame how many bytes it has received in all, within
@@ -52,8 +52,8 @@
  *
  * ## Frames
  *
- * Publishers, followers, streams and requests are known by numbers within a session. Clients choose
- * those of their members and requests (a request's is not 0), the broker those of streams: a
+ * Publishers, followers, streams and queries are known by numbers within a session. Clients choose
+ * those of their members and queries (a query's is not 0), the broker those of streams: a
  * `stream` frame comes before the first use of a number. What is said of a member that is closed, or
  * could not be opened, comes late and ends nothing: a `publish` is refused with `PUBLISHER_CLOSED`, and
  * what asks for an answer gets `STALE_DELIVERY`. So it is with every number up to the highest one that
@@ -71,9 +71,9 @@
  * | 08 | `progress` | client | received u64 |
  * | 09 | `streamMissing` | broker | JSON {@linkcode StreamAbsence} |
  * | 0a | `streamsForgotten` | broker | n u32, n × stream u32 |
- * | 10 | `request` | client | request u32, JSON `{ "operation", "name", "options" }` |
- * | 11 | `response` | broker | request u32, JSON result |
- * | 12 | `messages` | broker | request u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |
+ * | 10 | `query` | client | query u32, JSON `{ "operation", "name", "options" }` |
+ * | 11 | `response` | broker | query u32, JSON result |
+ * | 12 | `messages` | broker | query u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |
  * | 20 | `openPublisher` | client | JSON {@linkcode OpenPublisher} |
  * | 21 | `closePublisher` | client | publisher u32 |
  * | 22 | `publish` | client | publisher u32, sequence u64, settled u64, count u32, entries |
@@ -83,15 +83,15 @@
  * | 31 | `closeFollower` | client | follower u32, lastTag u64 |
  * | 32 | `credit` | client | follower u32, messages u32, bytes u32 |
  * | 33 | `deliver` | broker | follower u32, stream u32, firstTag u64, firstId u64, attempts u32, count u32, entries |
- * | 34 | `ack` | client | follower u32, request u32, n u32, n × (firstTag u64, count u32) |
+ * | 34 | `ack` | client | follower u32, query u32, n u32, n × (firstTag u64, count u32) |
  * | 35 | `release` | client | like `ack` |
  * | 36 | `begin` | client | like `ack` |
- * | 37 | `nack` | client | follower u32, request u32, hasMs u8, ms u64, n u32, n × (firstTag u64, count u32), reason text |
+ * | 37 | `nack` | client | follower u32, query u32, hasMs u8, ms u64, n u32, n × (firstTag u64, count u32), reason text |
  * | 38 | `reject` | client | like `nack` |
  * | 39 | `extend` | client | like `nack` |
  * | 3a | `revoke` | broker | like `nack` |
  * | 40 | `openReplies` | client | JSON {@linkcode OpenReplies} |
- * | 41 | `reply` | client | request u32, n u8, n bytes of the stream's name, count u32, entries |
+ * | 41 | `reply` | client | query u32, n u8, n bytes of the stream's name, count u32, entries |
  * | 42 | `replies` | broker | count u32, entries |
  *
  * ## Messages
@@ -165,7 +165,7 @@
  * less than before and more than it holds. Its `ack` counts yet if nobody else has the message. What is
  * only fetched does not run out as long as the follower shows such signs.
  *
- * An `ack`, `nack`, `reject` or `extend` with a request number is answered with a `response` when it is done as durably as the
+ * An `ack`, `nack`, `reject` or `extend` with a query number is answered with a `response` when it is done as durably as the
  * engine promises. Ranges with deliveries that are not held are answered with `error`
  * (`UNKNOWN_DELIVERY`, `STALE_DELIVERY`); the rest of them is done.
  *
@@ -178,7 +178,7 @@
  *
  * A reply is an entry with the flag 80 and no other one, and with the same stream and number as the
  * request. Whoever answers sends replies to one stream as one `reply`, and the broker passes them on,
- * in order, as `replies`. A `reply` with a request number is answered with a `response` when it is
+ * in order, as `replies`. A `reply` with a query number is answered with a `response` when it is
  * passed on; if there is no such stream, because its session is over, with `error`
  * (`STREAM_NOT_FOUND`), and without a number with nothing. A requester does not look at replies to
  * numbers that nobody waits for: those that come second, or too late. When more than 64 MiB
@@ -186,10 +186,10 @@
  *
  * ## Long lists
  *
- * `getStreams`, `getPels` and `getPel` are answered in pages if the request has the option `after`: a
+ * `getStreams`, `getPels` and `getPel` are answered in pages if the query has the option `after`: a
  * number, 0 for the first page. The answer is a {@linkcode Page}; its `next`, if there is one, is the
  * `after` of the next page. Streams come in the order in which they were created, 500 to a page;
- * lists come follower by follower, so that there may be several of one name (`joinLists`). A request
+ * lists come follower by follower, so that there may be several of one name (`joinLists`). A query
  * without `after` is answered in one piece, by name, or with `BAD_REQUEST` if that would have more
  * than 8 Mi characters.
  *
@@ -212,7 +212,7 @@
  */
 
 /** The version of the protocol that this module speaks. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** What a client sends before its first frame: `SMQ` and the version. */
 export const MAGIC: Uint8Array = new Uint8Array([0x53, 0x4d, 0x51, PROTOCOL_VERSION]);
@@ -229,7 +229,7 @@ export * from "./src/protocol/frames/page.ts";
 export * from "./src/protocol/messages/properties.ts";
 export * from "./src/protocol/messages/settled_times.ts";
 export * from "./src/protocol/frames/reply_frame.ts";
-export * from "./src/protocol/frames/request_frame.ts";
+export * from "./src/protocol/frames/query_frame.ts";
 export * from "./src/protocol/spelling.ts";
 export * from "./src/protocol/frames/stream_info.ts";
 export * from "./src/protocol/messages/stream_options.ts";

@@ -41,8 +41,8 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   SHUTTING_DOWN: { fatal: true, meaning: "the broker is being stopped" },
   /** A fault in the broker; its log tells more. The session ends, the broker goes on. */
   INTERNAL_ERROR: { fatal: true, meaning: "an unexpected fault in the broker" },
-  /** A request names an unknown operation or has wrong arguments. */
-  BAD_REQUEST: { fatal: false, meaning: "a request has wrong arguments" },
+  /** A query names an unknown operation or has wrong arguments. */
+  BAD_REQUEST: { fatal: false, meaning: "a query or a command has wrong arguments" },
   /** The session has as many publishers, or followers, as it may. */
   TOO_MANY_MEMBERS: { fatal: false, meaning: "the session's member limit is reached" },
   /** The publisher was closed in this session, or could not be opened. */

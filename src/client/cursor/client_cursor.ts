@@ -22,7 +22,7 @@ import {
   type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
-  type RequestOptions,
+  type QueryOptions,
   type StreamCreation,
   type StreamInfo,
   type StreamOptionsInput,
@@ -233,10 +233,10 @@ export class ClientCursor implements Cursor {
     operation: Operation,
     name: string,
     call: CallOptions | undefined,
-    options?: RequestOptions,
+    options?: QueryOptions,
   ): Promise<unknown> {
     const query = options === undefined ? { operation, name } : { operation, name, options };
-    return this.#uplink.request(query, call);
+    return this.#uplink.query(query, call);
   }
 }
 

@@ -29,8 +29,8 @@ export interface FailureNote {
 export interface NotedDelivery {
   /** The follower's number. */
   readonly follower: number;
-  /** The request to answer. */
-  readonly request: number;
+  /** The query to answer. */
+  readonly query: number;
   /** The delivery's tag. */
   readonly tag: number;
 }
@@ -83,11 +83,11 @@ export class DeliveryNotes {
       ] as const
     ) {
       if (tags.isEmpty) continue;
-      writeTags(writer, type, { follower, request: 0, ranges: tags.take() });
+      writeTags(writer, type, { follower, query: 0, ranges: tags.take() });
     }
     if (this.#failures.length === 0) return;
     for (const { type, ms, reason, tags } of this.#failures) {
-      writeVerdict(writer, type, { follower, request: 0, ms, ranges: tags.take(), reason });
+      writeVerdict(writer, type, { follower, query: 0, ms, ranges: tags.take(), reason });
     }
     this.#failures = [];
   }
@@ -103,17 +103,17 @@ export class DeliveryNotes {
 export function writeTag(
   writer: FrameWriter,
   type: typeof FrameType.ack | typeof FrameType.release,
-  { follower, request, tag }: NotedDelivery,
+  { follower, query, tag }: NotedDelivery,
 ): void {
-  writeTags(writer, type, { follower, request, ranges: [{ firstTag: tag, count: 1 }] });
+  writeTags(writer, type, { follower, query, ranges: [{ firstTag: tag, count: 1 }] });
 }
 
 /** Writes what is said of a delivery that has failed, or needs more time, and is to be answered. */
 export function writeNote(
   writer: FrameWriter,
-  { follower, request, tag }: NotedDelivery,
+  { follower, query, tag }: NotedDelivery,
   { type, ms, reason }: { type: VerdictType; ms: number | undefined; reason: string },
 ): void {
   const ranges = [{ firstTag: tag, count: 1 }];
-  writeVerdict(writer, type, { follower, request, ms, ranges, reason });
+  writeVerdict(writer, type, { follower, query, ms, ranges, reason });
 }

@@ -219,8 +219,8 @@ export class DeliveryVerdicts implements MessageOwner {
 
   async #ask(message: DeliveredMessage, options: CallOptions, write: WriteNote): Promise<void> {
     const follower = this.#owner.number;
-    await this.#uplink.sendRequest((writer, request) => {
-      write(writer, { follower, request, tag: message.tag });
+    await this.#uplink.sendQuery((writer, query) => {
+      write(writer, { follower, query, tag: message.tag });
     }, options);
   }
 

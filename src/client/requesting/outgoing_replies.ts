@@ -82,7 +82,7 @@ export class OutgoingReplies {
   /** The limits of the broker of now may be lower: what is too large for it is let go. */
   #write(link: Link, stream: string, batch: OutgoingBatch): void {
     const { frameBytes, bodyBytes } = this.#uplink.limits;
-    const fields = { stream, request: 0 };
+    const fields = { stream, query: 0 };
     const bytesMax = frameBytes - FIELD_BYTES;
     const { messages } = batch;
     const isSmall = batch.bytes <= Math.min(bytesMax, bodyBytes);
@@ -121,8 +121,8 @@ export class OutgoingReplies {
   ): Promise<void> {
     const batch = new OutgoingBatch(0, this.#uplink.spareBuffers);
     batch.add(kind, content, { bytes, flags });
-    const passed = this.#uplink.sendRequest((writer, request) => {
-      writeReply(writer, { stream, request }, batch.messages);
+    const passed = this.#uplink.sendQuery((writer, query) => {
+      writeReply(writer, { stream, query }, batch.messages);
     }, options);
     batch.discard();
     return passed.then(() => {});

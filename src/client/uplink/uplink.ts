@@ -15,6 +15,7 @@ import {
   FrameType,
   type FrameWriter,
   type Operation,
+  type QueryFields,
   readConfirm,
   readControlFrame,
   readDeliver,
@@ -23,10 +24,9 @@ import {
   readStream,
   readStreamsForgotten,
   readVerdict,
-  type RequestFields,
   type SessionLimits,
   type Welcome,
-  writeRequest,
+  writeQuery,
 } from "../../../protocol.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Link } from "../../transport/link.ts";
@@ -41,7 +41,7 @@ import { PendingRequests } from "../requesting/pending_requests.ts";
 import type { StatusBoard } from "./status.ts";
 
 /** What a cursor asks for, without the number that the answer will carry. */
-export type Query = Omit<RequestFields, "request">;
+export type Query = Omit<QueryFields, "query">;
 
 /**
  * What may be asked for again on a new link. Doing anything else a second time could undo or repeat
@@ -62,11 +62,11 @@ const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
   "explain",
 ]);
 
-/** A request is sent again so often at most: it may be what ends one connection after the other. */
+/** A query is sent again so often at most: it may be what ends one connection after the other. */
 const REPETITIONS_MAX = 5;
 
-/** A request that waits for its answer. */
-interface PendingRequest {
+/** A query that waits for its answer. */
+interface PendingQuery {
   /** The answer. */
   readonly promise: Promise<unknown>;
   readonly resolve: (result: unknown) => void;
@@ -104,7 +104,7 @@ export class Uplink {
   #isScheduled = false;
   /** How many bytes heartbeats were that have come over the link. */
   #idleBytes = 0;
-  readonly #requests = new Map<number, PendingRequest>();
+  readonly #queries = new Map<number, PendingQuery>();
   readonly #streams = new Map<number, string>();
   readonly #dirty = new Set<Pick<Member, "write">>();
   readonly #board: StatusBoard;
@@ -140,7 +140,7 @@ export class Uplink {
     return [...this.publishers.values(), ...this.followers.values()];
   }
 
-  /** A number that no member and no request has had. */
+  /** A number that no member and no query has had. */
   nextNumber(): number {
     return ++this.#lastNumber;
   }
@@ -150,16 +150,16 @@ export class Uplink {
     if (this.#isClosed) throw this.#closedError(action);
   }
 
-  /** Puts a new link into use: members come back, unanswered requests are asked again. */
+  /** Puts a new link into use: members come back, unanswered queries are asked again. */
   attach(link: Link, { limits, beginMs = BEGIN_MS }: Welcome): void {
     this.#link = link;
     this.#limits = limits;
     this.beginMs = beginMs;
     this.#idleBytes = 0;
     this.#streams.clear();
-    for (const [request, pending] of this.#requests) {
+    for (const [query, pending] of this.#queries) {
       if (pending.repeat === undefined) continue;
-      writeRequest(link.writer, { request, ...pending.repeat });
+      writeQuery(link.writer, { query, ...pending.repeat });
       pending.sentCount++;
     }
     this.pendingRequests.attach(link);
@@ -176,10 +176,10 @@ export class Uplink {
     }
     for (const member of this.members) member.lose();
     this.pendingRequests.lose();
-    for (const [number, pending] of this.#requests) {
+    for (const [number, pending] of this.#queries) {
       const loss = explainLoss(pending);
       if (loss === undefined) continue;
-      this.#requests.delete(number);
+      this.#queries.delete(number);
       pending.reject(new ConnectionClosedError(loss));
     }
   }
@@ -198,8 +198,8 @@ export class Uplink {
     this.#isClosed = true;
     this.#error = error;
     for (const member of this.members) member.end(error);
-    for (const { reject } of this.#requests.values()) reject(this.#closedError("finish a request"));
-    this.#requests.clear();
+    for (const { reject } of this.#queries.values()) reject(this.#closedError("finish a query"));
+    this.#queries.clear();
     this.pendingRequests.end(error);
     this.outgoingReplies.end();
   }
@@ -236,10 +236,10 @@ export class Uplink {
   }
 
   /** Asks the broker for something; resolves to the answer. */
-  request(query: Query, options?: CallOptions): Promise<unknown> {
+  query(query: Query, options?: CallOptions): Promise<unknown> {
     const repeat = REPEATABLE.has(query.operation) ? query : undefined;
-    return this.sendRequest(
-      (writer, request) => writeRequest(writer, { request, ...query }),
+    return this.sendQuery(
+      (writer, number) => writeQuery(writer, { query: number, ...query }),
       options,
       repeat,
       noteCallSite(),
@@ -254,31 +254,31 @@ export class Uplink {
    * @param repeat What to ask again on a new link; without it the call fails with the link.
    * @param site Where the call was made, if that was noted.
    */
-  sendRequest(
-    write: (writer: FrameWriter, request: number) => void,
+  sendQuery(
+    write: (writer: FrameWriter, query: number) => void,
     options?: CallOptions,
     repeat?: Query,
     site?: CallSite,
   ): Promise<unknown> {
     const signal = options?.signal;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#isClosed) return Promise.reject(this.#closedError("send a request"));
+    if (this.#isClosed) return Promise.reject(this.#closedError("send a query"));
     const link = this.#link;
     if (link === undefined && repeat === undefined) {
       return Promise.reject(
-        new ConnectionClosedError("Cannot send a request: the connection is lost"),
+        new ConnectionClosedError("Cannot send a query: the connection is lost"),
       );
     }
-    const request = this.nextNumber();
+    const query = this.nextNumber();
     const { promise, resolve } = Promise.withResolvers<unknown>();
     const reject = (error: Error) => resolve(traceCaller(error, site));
-    const pending: PendingRequest = { promise, resolve, reject, repeat, sentCount: 0 };
-    const entry = signal === undefined ? pending : this.#abortWith(signal, request, pending);
-    this.#requests.set(request, entry);
+    const pending: PendingQuery = { promise, resolve, reject, repeat, sentCount: 0 };
+    const entry = signal === undefined ? pending : this.#abortWith(signal, query, pending);
+    this.#queries.set(query, entry);
     if (link === undefined) return pending.promise;
     // What members have said before comes before it.
     this.#writeAll();
-    write(link.writer, request);
+    write(link.writer, query);
     entry.sentCount++;
     link.flush();
     return pending.promise;
@@ -288,7 +288,7 @@ export class Uplink {
   async answered(): Promise<void> {
     // What is replied without waiting goes before whatever comes after this.
     this.#writeAll();
-    await Promise.allSettled([...this.#requests.values()].map(({ promise }) => promise));
+    await Promise.allSettled([...this.#queries.values()].map(({ promise }) => promise));
   }
 
   /** Resolves when what was said until now has left, or the link does not take it. */
@@ -304,7 +304,7 @@ export class Uplink {
   /** Another text whenever something has moved; that the broker is there moves nothing. */
   get progress(): string {
     const { receivedBytes = 0, takenBytes, outboundBytes } = this.#link ?? {};
-    return [this.#requests.size, receivedBytes - this.#idleBytes, takenBytes, outboundBytes].join();
+    return [this.#queries.size, receivedBytes - this.#idleBytes, takenBytes, outboundBytes].join();
   }
 
   /** The broker says that it is there. */
@@ -353,10 +353,10 @@ export class Uplink {
     this.#streams.set(stream, name);
   }
 
-  /** Answers a request. */
-  respond({ request, result }: { request: number; result: unknown }): void {
-    this.#requests.get(request)?.resolve(result);
-    this.#requests.delete(request);
+  /** Answers a query. */
+  respond({ query, result }: { query: number; result: unknown }): void {
+    this.#queries.get(query)?.resolve(result);
+    this.#queries.delete(query);
   }
 
   /** A stream is gone that a follower took from, or is not there yet. */
@@ -371,9 +371,9 @@ export class Uplink {
     const { code, message, details = {} } = report;
     const error = new BrokerError(code, message, { details });
     if (error.fatal) throw error;
-    if (report.request !== undefined) {
-      this.#requests.get(report.request)?.reject(error);
-      this.#requests.delete(report.request);
+    if (report.query !== undefined) {
+      this.#queries.get(report.query)?.reject(error);
+      this.#queries.delete(report.query);
     } else if (report.publisher !== undefined) {
       this.publishers.get(report.publisher)?.end(error);
     } else if (report.follower !== undefined && !isAboutDelivery(error)) {
@@ -382,10 +382,10 @@ export class Uplink {
   }
 
   /** Lets a signal end the waiting for an answer. */
-  #abortWith(signal: AbortSignal, request: number, pending: PendingRequest): PendingRequest {
+  #abortWith(signal: AbortSignal, query: number, pending: PendingQuery): PendingQuery {
     const { resolve, reject } = pending;
     const forget = whenAborted(signal, () => {
-      this.#requests.delete(request);
+      this.#queries.delete(query);
       reject(signal.reason);
     });
     return {
@@ -427,8 +427,8 @@ const handlers: Record<number, (uplink: Uplink, frame: FrameDecoder) => void> = 
   [FrameType.streamsForgotten]: (uplink, frame) => uplink.forgetStreams(frame),
   [FrameType.response]: (uplink, frame) => uplink.respond(readResponse(frame)),
   [FrameType.messages]: (uplink, frame) => {
-    const { request, messages } = readMessages(frame);
-    uplink.respond({ request, result: messages });
+    const { query, messages } = readMessages(frame);
+    uplink.respond({ query, result: messages });
   },
   [FrameType.streamDeleted]: (uplink, frame) => uplink.handleAbsence("streamDeleted", frame),
   [FrameType.streamMissing]: (uplink, frame) => uplink.handleAbsence("streamMissing", frame),
@@ -452,11 +452,11 @@ const handlers: Record<number, (uplink: Uplink, frame: FrameDecoder) => void> = 
   },
 };
 
-/** Why a request fails with its link, if it does. */
-function explainLoss({ repeat, sentCount }: PendingRequest): string | undefined {
+/** Why a query fails with its link, if it does. */
+function explainLoss({ repeat, sentCount }: PendingQuery): string | undefined {
   if (repeat === undefined) return "Cannot tell whether it was done: the connection was lost";
   if (sentCount <= REPETITIONS_MAX) return undefined;
-  return `Cannot finish a request: it was sent ${sentCount} times, and the connection was lost each time`;
+  return `Cannot finish a query: it was sent ${sentCount} times, and the connection was lost each time`;
 }
 
 /**

@@ -103,8 +103,8 @@ export interface ErrorReport {
   readonly code: ErrorCode;
   /** What was tried and why it failed. */
   readonly message: string;
-  /** The request that failed, if it was one. */
-  readonly request?: number;
+  /** The query that failed, if it was one. */
+  readonly query?: number;
   /** The publisher that could not be opened, if it was that. */
   readonly publisher?: number;
   /** The follower that could not be opened, or whose deliveries are meant. */
@@ -249,7 +249,7 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
   error: (fields) => ({
     code: fields.requireCode(),
     message: fields.text("message"),
-    ...fields.numberIfPresent("request"),
+    ...fields.numberIfPresent("query"),
     ...fields.numberIfPresent("publisher"),
     ...fields.numberIfPresent("follower"),
     ...fields.details(),

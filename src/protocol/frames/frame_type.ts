@@ -27,11 +27,11 @@ export const FrameType = {
   streamMissing: 0x09,
   /** Broker: these numbers of streams are not used any more; only with the capability of this name. */
   streamsForgotten: 0x0a,
-  /** Client: a cursor's operation. */
-  request: 0x10,
-  /** Broker: the answer to a request, or to an acknowledgement that wants one. */
+  /** Client: a cursor's query. */
+  query: 0x10,
+  /** Broker: the answer to a query, or to an acknowledgement that wants one. */
   response: 0x11,
-  /** Broker: the answer to a request for messages. */
+  /** Broker: the answer to a query for messages. */
   messages: 0x12,
   /** Client: a publisher. */
   openPublisher: 0x20,

@@ -28,7 +28,7 @@ const none = new Uint8Array(0);
  * import { assert, assertEquals } from "@std/assert";
  *
  * const writer = new FrameWriter();
- * writer.begin(FrameType.request);
+ * writer.begin(FrameType.query);
  * writer.u32(7);
  * writer.json({ operation: "getStreams" });
  * writer.end();
@@ -38,7 +38,7 @@ const none = new Uint8Array(0);
  * decoder.space(bytes.length).set(bytes);
  * decoder.received(bytes.length);
  * assert(decoder.next());
- * assertEquals(decoder.type, FrameType.request);
+ * assertEquals(decoder.type, FrameType.query);
  * assertEquals(decoder.u32(), 7);
  * assertEquals(decoder.json(), { operation: "getStreams" });
  * ```

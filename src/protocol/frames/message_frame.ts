@@ -76,8 +76,8 @@ export interface TagRange {
 export interface TagFields {
   /** The follower that holds them. */
   readonly follower: number;
-  /** The request to answer when it is done, or 0 if no answer is wanted. */
-  readonly request: number;
+  /** The query to answer when it is done, or 0 if no answer is wanted. */
+  readonly query: number;
   /** Which deliveries. */
   readonly ranges: readonly TagRange[];
 }
@@ -197,7 +197,7 @@ export function writeTags(
 ): void {
   writer.begin(type);
   writer.u32(fields.follower);
-  writer.u32(fields.request);
+  writer.u32(fields.query);
   writeTagRanges(writer, fields.ranges);
   writer.end();
 }
@@ -214,10 +214,10 @@ export function writeTagRanges(writer: FrameWriter, ranges: readonly TagRange[])
 /** Reads an `ack`, `release` or `begin` frame. */
 export function readTags(decoder: FrameDecoder): TagFields {
   const follower = decoder.u32();
-  const request = decoder.u32();
+  const query = decoder.u32();
   const ranges = readTagRanges(decoder);
   decoder.finish();
-  return { follower, request, ranges };
+  return { follower, query, ranges };
 }
 
 /** Reads how many ranges there are, and each of them. */

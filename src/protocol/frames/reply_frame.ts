@@ -18,8 +18,8 @@ import { PropertyFlag, readEntryFlags, readProperties } from "../messages/proper
 export interface ReplyFields {
   /** The stream that all of them go to. */
   readonly stream: string;
-  /** The request to answer when they are passed on, or 0 if no answer is wanted. */
-  readonly request: number;
+  /** The query to answer when they are passed on, or 0 if no answer is wanted. */
+  readonly query: number;
 }
 
 const encoder = new TextEncoder();
@@ -29,7 +29,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export function writeReply(writer: FrameWriter, fields: ReplyFields, batch: MessageBatch): void {
   const name = encoder.encode(fields.stream);
   writer.begin(FrameType.reply);
-  writer.u32(fields.request);
+  writer.u32(fields.query);
   writer.u8(name.length);
   writer.bytes(name);
   writeBatch(writer, batch);
@@ -38,7 +38,7 @@ export function writeReply(writer: FrameWriter, fields: ReplyFields, batch: Mess
 
 /** Reads the fields of a `reply` frame; {@linkcode readBatch} reads what follows. */
 export function readReply(frame: FrameDecoder): ReplyFields {
-  const request = frame.u32();
+  const query = frame.u32();
   const length = frame.u8();
   const end = frame.offset + length;
   if (length === 0 || length > LABEL_LENGTH_MAX || end > frame.end) {
@@ -46,7 +46,7 @@ export function readReply(frame: FrameDecoder): ReplyFields {
   }
   const stream = readName(frame.buffer.subarray(frame.offset, end));
   frame.offset = end;
-  return { stream, request };
+  return { stream, query };
 }
 
 /** Writes a `replies` frame. */

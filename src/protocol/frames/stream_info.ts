@@ -89,11 +89,11 @@ export interface PeekedMessages {
 /** Writes a `messages` frame. */
 export function writeMessages(
   writer: FrameWriter,
-  request: number,
+  query: number,
   { infos, entries }: PeekedMessages,
 ): void {
   writer.begin(FrameType.messages);
-  writer.u32(request);
+  writer.u32(query);
   writer.u32(entries.length);
   writer.bytes(entries);
   writer.json(infos);
@@ -103,8 +103,8 @@ export function writeMessages(
 /** Reads a `messages` frame; the entries are copied. */
 export function readMessages(
   decoder: FrameDecoder,
-): { request: number; messages: PeekedMessages } {
-  const request = decoder.u32();
+): { query: number; messages: PeekedMessages } {
+  const query = decoder.u32();
   const length = decoder.u32();
   const start = decoder.offset;
   if (length > decoder.end - start) throw badMessages("they end too early");
@@ -114,7 +114,7 @@ export function readMessages(
   if (!Array.isArray(infos) || infos.length !== countEntries(entries)) {
     throw badMessages("there is not one description for each");
   }
-  return { request, messages: { infos, entries } };
+  return { query, messages: { infos, entries } };
 }
 
 /** Finds where each of some entries begins. */

@@ -37,10 +37,10 @@ export function writeVerdict(
   type: VerdictType,
   fields: VerdictFields,
 ): void {
-  const { follower, request, ms, ranges, reason } = fields;
+  const { follower, query, ms, ranges, reason } = fields;
   writer.begin(type);
   writer.u32(follower);
-  writer.u32(request);
+  writer.u32(query);
   writer.u8(ms === undefined ? 0 : 1);
   writer.u64(ms ?? 0);
   writeTagRanges(writer, ranges);
@@ -51,7 +51,7 @@ export function writeVerdict(
 /** Reads a `nack`, `reject`, `extend` or `revoke` frame. */
 export function readVerdict(decoder: FrameDecoder): VerdictFields {
   const follower = decoder.u32();
-  const request = decoder.u32();
+  const query = decoder.u32();
   const hasMs = decoder.u8();
   const value = decoder.u64();
   const ranges = readTagRanges(decoder);
@@ -60,7 +60,7 @@ export function readVerdict(decoder: FrameDecoder): VerdictFields {
   if (mistake !== undefined) throw badVerdict(mistake);
   if (hasMs > 1) throw badVerdict(`its mark for a time is ${hasMs}`);
   if (value > SPAN_MS_MAX) throw badVerdict(`a time is ${value} ms, limit is ${SPAN_MS_MAX}`);
-  return { follower, request, ms: hasMs === 1 ? value : undefined, ranges, reason };
+  return { follower, query, ms: hasMs === 1 ? value : undefined, ranges, reason };
 }
 
 function badVerdict(why: string): BrokerError {

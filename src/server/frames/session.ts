@@ -42,7 +42,7 @@ import { type Credit, SessionFollower } from "./session_follower.ts";
 import type { SessionHost } from "./session_host.ts";
 import { SessionMembers } from "./session_members.ts";
 import { SessionReplies } from "./session_replies.ts";
-import { SessionRequests } from "./session_requests.ts";
+import { SessionQueries } from "./session_queries.ts";
 import { SessionStreams } from "./session_streams.ts";
 import { SessionPublisher } from "./session_publisher.ts";
 import { SessionWatch } from "./session_watch.ts";
@@ -85,7 +85,7 @@ export class Session implements LinkOwner, SessionHost {
   readonly countQueued: SessionCaller["countQueued"];
   readonly #handOver: ((session: Session) => void) | undefined;
   #isHandedOver = false;
-  readonly #requests: SessionRequests;
+  readonly #queries: SessionQueries;
   readonly #gate: ReadingGate;
   /** Set while a large frame comes in. */
   #place: Place | undefined;
@@ -115,7 +115,7 @@ export class Session implements LinkOwner, SessionHost {
     this.#handOver = handOver;
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
     this.#streams = new SessionStreams(context.engine, this.link.writer);
-    this.#requests = new SessionRequests(this, context);
+    this.#queries = new SessionQueries(this, context);
     this.#watch = new SessionWatch(this, {
       isDeaf: () => this.#gate.isDeaf,
       onFault: (fault) => this.#giveUp(fault),
@@ -124,7 +124,7 @@ export class Session implements LinkOwner, SessionHost {
       link: this.link,
       budget: context.budget,
       answerBytesMax: context.outboundBytesMax,
-      isBusy: () => this.#requests.isFull,
+      isBusy: () => this.#queries.isFull,
       turn: context.turn,
     });
   }
@@ -181,7 +181,7 @@ export class Session implements LinkOwner, SessionHost {
 
   report(
     error: BrokerError,
-    about: { request?: number; publisher?: number; follower?: number },
+    about: { query?: number; publisher?: number; follower?: number },
   ): void {
     const { code, message, details } = error;
     const figures = Object.keys(details).length > 0 ? { details } : {};
@@ -327,17 +327,17 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   /** Carries out a cursor's operation and answers it. */
-  handleRequest(frame: FrameDecoder): void {
-    this.#requests.handleRequest(frame)?.then(() => this.#gate.look());
+  handleQuery(frame: FrameDecoder): void {
+    this.#queries.handleQuery(frame)?.then(() => this.#gate.look());
   }
 
-  respond(request: number, result: unknown): void {
+  respond(query: number, result: unknown): void {
     if (this.isOver) return;
-    writeResponse(this.link.writer, request, result);
+    writeResponse(this.link.writer, query, result);
     this.link.flush();
   }
 
-  fail(cause: unknown, about: { request?: number; follower?: number }): void {
+  fail(cause: unknown, about: { query?: number; follower?: number }): void {
     const error = asBrokerError(cause, this.context.log);
     if (error.fatal) throw error;
     if (!this.isOver) this.report(error, about);
@@ -384,10 +384,10 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   /** What is said of deliveries of a follower that is closed changes nothing: they are not its any more. */
-  #refuseLate({ follower, request }: TagFields): void {
-    if (request === 0) return;
+  #refuseLate({ follower, query }: TagFields): void {
+    if (query === 0) return;
     const why = `Cannot find deliveries of follower ${follower}: it is closed`;
-    this.report(new BrokerError("STALE_DELIVERY", why), { follower, request });
+    this.report(new BrokerError("STALE_DELIVERY", why), { follower, query });
   }
 
   /** Credit as far as the broker's limits allow. */
@@ -479,7 +479,7 @@ const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> 
   [FrameType.heartbeat]: (_session, frame) => frame.finish(),
   [FrameType.progress]: (session, frame) => session.handleProgress(frame),
   [FrameType.goodbye]: (session, frame) => session.handleGoodbye(frame),
-  [FrameType.request]: (session, frame) => session.handleRequest(frame),
+  [FrameType.query]: (session, frame) => session.handleQuery(frame),
   [FrameType.openPublisher]: (session, frame) => session.openPublisher(frame),
   [FrameType.closePublisher]: (session, frame) => session.closePublisher(frame),
   [FrameType.publish]: (session, frame) => session.publish(frame),

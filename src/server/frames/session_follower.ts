@@ -99,7 +99,7 @@ export class SessionFollower implements FollowerSink {
   revoke(ranges: readonly TagRange[], reason: string): void {
     const session = this.#session;
     if (session.isOver) return;
-    const fields = { follower: this.#number, request: 0, ranges, reason };
+    const fields = { follower: this.#number, query: 0, ranges, reason };
     writeVerdict(session.link.writer, FrameType.revoke, fields);
     session.link.flush();
   }
@@ -135,14 +135,14 @@ export class SessionFollower implements FollowerSink {
 
   /** Does something with deliveries, and answers if that is wanted. */
   #do(
-    { request, follower }: TagFields,
+    { query, follower }: TagFields,
     act: (follower: EngineFollower, isConfirmed: boolean) => Promise<void> | void,
   ): void {
     const session = this.#session;
-    const about = request === 0 ? { follower } : { follower, request };
-    const answer = () => request !== 0 && session.respond(request, null);
+    const about = query === 0 ? { follower } : { follower, query };
+    const answer = () => query !== 0 && session.respond(query, null);
     try {
-      const durable = act(this.#requireOpen(), request !== 0);
+      const durable = act(this.#requireOpen(), query !== 0);
       if (durable === undefined) answer();
       else {
         durable.then(answer, (error) => session.fail(error, about))

@@ -32,15 +32,15 @@ export interface SessionHost {
   numberOf(stream: string): number;
   /** Notes bytes that were written for the client and that it has not asked for. */
   notePushed(bytes: number): void;
-  /** Answers a request. */
-  respond(request: number, result: unknown): void;
+  /** Answers a query. */
+  respond(query: number, result: unknown): void;
   /** Tells the client that a command failed. */
   report(
     error: BrokerError,
-    about: { request?: number; publisher?: number; follower?: number },
+    about: { query?: number; publisher?: number; follower?: number },
   ): void;
   /** Tells the client of a failed command; throws what is fatal, as every fault of the broker is. */
-  fail(cause: unknown, about: { request?: number; follower?: number }): void;
+  fail(cause: unknown, about: { query?: number; follower?: number }): void;
   /** Tells the client what was wrong, and closes the connection. */
   endWith(cause: unknown): Promise<void>;
   /** Notes that the broker has taken on bytes of a batch. */

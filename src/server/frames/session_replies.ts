@@ -53,8 +53,8 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
     } catch (error) {
       const isGone = error instanceof BrokerError && error.code === "STREAM_NOT_FOUND";
       // Nobody has asked whether the requester is still there.
-      if (isGone && fields.request === 0) return;
-      this.#session.fail(error, fields.request === 0 ? {} : { request: fields.request });
+      if (isGone && fields.query === 0) return;
+      this.#session.fail(error, fields.query === 0 ? {} : { query: fields.query });
     }
   }
 
@@ -90,11 +90,11 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
     this.#stream = undefined;
   }
 
-  #pass({ stream, request }: ReplyFields, batch: MessageBatch): void {
+  #pass({ stream, query }: ReplyFields, batch: MessageBatch): void {
     const session = this.#session;
     checkBatch(batch, session.bodyBytesMax);
     checkReplies(batch, stream);
     session.engine.reply(stream, batch);
-    if (request !== 0) session.respond(request, null);
+    if (query !== 0) session.respond(query, null);
   }
 }

@@ -9,13 +9,10 @@ import { deadline } from "@std/async/deadline";
 import { BrokerError, connect, type Follower, type Message } from "@simplemq/simplemq";
 import { VirtualClock } from "@simplemq/simplemq/server";
 import { BeginWatch } from "../../../src/client/following/begin_watch.ts";
-import { ClientCursor } from "../../../src/client/cursor/client_cursor.ts";
 import { HeldMessages } from "../../../src/client/following/held_messages.ts";
 import { DeliveredMessage } from "../../../src/client/following/message.ts";
-import type { Query, Uplink } from "../../../src/client/uplink/uplink.ts";
 import { startBroker, until } from "../../support/broker/broker.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
-import { RawClient } from "../../support/wire/raw_client.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
 const PATIENCE_MS = 20_000;
@@ -444,42 +441,6 @@ Deno.test("createStream() tells what a stream that is there has otherwise, and c
     RangeError,
     `ifDifferent is one of keep, update, fail, found "replace"`,
   );
-});
-
-Deno.test("a cursor gets along with a broker of version 0.1.0", async () => {
-  await using broker = await startBroker();
-  await using raw = await RawClient.open(broker.port);
-  // Such a broker answers in one piece, and tells nothing of what it has created.
-  const request = async ({ operation, name, options = {} }: Query) => {
-    const { after: _after, ifDifferent: _ifDifferent, ...known } = options;
-    const answer = await raw.ask(operation, name, known);
-    return operation === "createStream" ? null : answer;
-  };
-  const cursor = new ClientCursor({ request } as unknown as Uplink);
-  assertEquals(await cursor.createStream("orders"), { created: false, differs: [] });
-  assertEquals(await cursor.createStream("cats", { maxDeliveries: 3 }), {
-    created: false,
-    differs: [],
-  });
-  const other = { maxDeliveries: 5 };
-  const found = { created: false, differs: ["maxDeliveries" as const] };
-  assertEquals(await cursor.createStream("cats", other), found);
-  const error = await assertRejects(
-    () => cursor.createStream("cats", other, { ifDifferent: "fail" }),
-    BrokerError,
-    "maxDeliveries is 3, not 5",
-  );
-  assertEquals(error.code, "STREAM_DIFFERS");
-  assertEquals(await cursor.createStream("cats", other, { ifDifferent: "update" }), found);
-  assertEquals((await cursor.getStream("cats")).options.maxDeliveries, 5);
-  assertEquals((await cursor.getStreams()).map(({ name }) => name), ["cats", "orders"]);
-  await using connection = await broker.connect();
-  await connection.publisher("cats").sendMessages(["tom", "kitty"]);
-  const follower = connection.follower("cats", { name: "jerry", prefetch: 2 });
-  await takeOne(follower);
-  const lists = (await cursor.getPels()).map(({ follower, count }) => [follower, count]);
-  assertEquals(lists, [["jerry", 2]]);
-  assertEquals((await cursor.getPel("jerry")).map(({ id }) => id), [1, 2]);
 });
 
 Deno.test("an option that there is not is refused, and does nothing", async () => {

@@ -79,7 +79,7 @@ Deno.test("OutgoingReplies: what is too large for the broker of now is let go, a
   decoder.received(bytes.length);
   const texts: string[] = [];
   while (decoder.next()) {
-    assertEquals(readReply(decoder), { stream: "$reply.a", request: 0 });
+    assertEquals(readReply(decoder), { stream: "$reply.a", query: 0 });
     texts.push(...textsOf(readBatch(decoder)));
   }
   assertEquals(texts, ["c".repeat(1000), "d"]);

@@ -63,7 +63,7 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
   error: fc.record({
     code: errorCode,
     message: text,
-    request: number32,
+    query: number32,
     publisher: number32,
     follower: number32,
     details,
@@ -134,7 +134,7 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
     capabilities: [],
   },
   goodbye: { code: "SHUTTING_DOWN", message: "the end" },
-  error: { code: "BAD_FRAME", message: "why", request: 1, publisher: 2, follower: 3 },
+  error: { code: "BAD_FRAME", message: "why", query: 1, publisher: 2, follower: 3 },
   openPublisher: {
     publisher: 1,
     identity: "one",
@@ -158,7 +158,7 @@ const optionalFields = new Set([
   "hello.capabilities",
   "welcome.capabilities",
   "goodbye.code",
-  "error.request",
+  "error.query",
   "error.publisher",
   "error.follower",
   "openPublisher.bind.ignoreCase",

@@ -60,7 +60,7 @@ function takeFrames(decoder: FrameDecoder): [type: number, fields: Uint8Array][]
 
 const someFrames = [
   frameOf(FrameType.heartbeat),
-  frameOf(FrameType.request, ...u32(7), ...utf8('{"operation":"getStreams"}')),
+  frameOf(FrameType.query, ...u32(7), ...utf8('{"operation":"getStreams"}')),
   frameOf(FrameType.credit, ...u32(1), ...u32(2), ...u32(3)),
   filledFrame(FrameType.publish, 300, 5),
   frameOf(FrameType.heartbeat),

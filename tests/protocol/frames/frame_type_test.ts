@@ -23,7 +23,7 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "8 progress",
     "9 streamMissing",
     "a streamsForgotten",
-    "10 request",
+    "10 query",
     "11 response",
     "12 messages",
     "20 openPublisher",
@@ -49,8 +49,8 @@ Deno.test("FrameType has the numbers of the specification", () => {
 });
 
 Deno.test("a connection begins with SMQ and the version", () => {
-  assertEquals([...MAGIC], [0x53, 0x4d, 0x51, 1]);
-  assertEquals(PROTOCOL_VERSION, 1);
+  assertEquals([...MAGIC], [0x53, 0x4d, 0x51, 2]);
+  assertEquals(PROTOCOL_VERSION, 2);
 });
 
 Deno.test("describeFrameType() names every type once, and shows the number of others", () => {

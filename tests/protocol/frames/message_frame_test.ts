@@ -115,7 +115,7 @@ for (const name of ["ack", "release", "begin"] as const) {
     const range = fc.record({ firstTag: positive64, count: positive32 }, plain);
     const fields = fc.record({
       follower: number32,
-      request: number32,
+      query: number32,
       ranges: fc.array(range, { maxLength: 20 }),
     }, plain);
     fc.assert(
@@ -132,7 +132,7 @@ for (const name of ["ack", "release", "begin"] as const) {
 
 Deno.test("the binary frames are laid out as the specification says", () => {
   const batch = batchOf("x", "");
-  const tags = { follower: 1, request: 2, ranges: [{ firstTag: 3, count: 4 }] };
+  const tags = { follower: 1, query: 2, ranges: [{ firstTag: 3, count: 4 }] };
   const tagFields = [...u32(1), ...u32(2), ...u32(1), ...u64(3), ...u32(4)];
   const layouts: [write: (writer: FrameWriter) => void, type: number, fields: number[]][] = [
     [

@@ -36,7 +36,7 @@ function wished(...wishes: readonly PropertyWishes[]): MessageBatch {
 const streamName = text.filter((name) => name.length > 0 && utf8(name).length <= LABEL_LENGTH_MAX);
 
 Deno.test("reply: decode(encode(fields)) equals fields, and the batch follows", () => {
-  const fields = fc.record({ stream: streamName, request: number32 }, plain);
+  const fields = fc.record({ stream: streamName, query: number32 }, plain);
   fc.assert(
     fc.property(fields, fc.array(text, { minLength: 1, maxLength: 5 }), (fields, texts) => {
       const decoder = roundTrip(FrameType.reply, (writer) => {
@@ -63,7 +63,7 @@ Deno.test("readReply() of a frame that is cut short is BAD_FRAME", () => {
     assertCode("BAD_FRAME", () => readReply(decoderOn(frame)));
   }
   const frame = frameOf(FrameType.reply, ...whole);
-  assertEquals(readReply(decoderOn(frame)), { stream: "$re", request: 7 });
+  assertEquals(readReply(decoderOn(frame)), { stream: "$re", query: 7 });
 });
 
 Deno.test("readReply() refuses names that are empty, too long, or no UTF-8", () => {

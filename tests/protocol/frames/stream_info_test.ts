@@ -31,14 +31,14 @@ const message = fc.record({ info, text: fc.string({ maxLength: 40 }) });
 
 Deno.test("messages: decode(encode(fields)) equals fields", () => {
   fc.assert(
-    fc.property(number32, fc.array(message, { maxLength: 8 }), (request, messages) => {
+    fc.property(number32, fc.array(message, { maxLength: 8 }), (query, messages) => {
       const infos = messages.map(({ info }) => info);
       const { buffer } = batchOf(...messages.map(({ text }) => text));
       const peeked: PeekedMessages = { infos, entries: buffer };
       const decoder = roundTrip(FrameType.messages, (writer) => {
-        writeMessages(writer, request, peeked);
+        writeMessages(writer, query, peeked);
       });
-      assertEquals(readMessages(decoder), { request, messages: peeked });
+      assertEquals(readMessages(decoder), { query, messages: peeked });
     }),
     fuzz(100),
   );

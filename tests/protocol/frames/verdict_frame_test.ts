@@ -34,7 +34,7 @@ const range = fc.record({ firstTag: positive64, count: positive32 }, plain).filt
 const reason = text.filter((text) => utf8(text).length <= REASON_BYTES_MAX);
 const fields: fc.Arbitrary<VerdictFields> = fc.record({
   follower: number32,
-  request: number32,
+  query: number32,
   ms: fc.option(fc.integer({ min: 0, max: SPAN_MS_MAX }), { nil: undefined }),
   ranges: fc.array(range, { maxLength: 5 }),
   reason,
@@ -70,7 +70,7 @@ function readChanged(
 
 Deno.test("readVerdict() reads bytes as the specification says", () => {
   const ranges = [{ firstTag: 1, count: 1 }];
-  assertEquals(readChanged({}), { follower: 1, request: 2, ms: 5, ranges, reason: "no" });
+  assertEquals(readChanged({}), { follower: 1, query: 2, ms: 5, ranges, reason: "no" });
   assertEquals(readChanged({ hasMs: 0 }).ms, undefined);
 });
 

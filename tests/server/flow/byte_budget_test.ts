@@ -12,7 +12,7 @@ import {
   type StreamInfo,
   writeControlFrame,
   writePublish,
-  writeRequest,
+  writeQuery,
 } from "../../../protocol.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
@@ -242,8 +242,8 @@ Deno.test("a client that asks and does not take the answers is not read, then di
   }
   const flood = new Flood({
     first: [helloBytes("asks")],
-    makeFrame: (request) =>
-      bytesOf((writer) => writeRequest(writer, { request, operation: "getStreams", name: "" })),
+    makeFrame: (query) =>
+      bytesOf((writer) => writeQuery(writer, { query: query, operation: "getStreams", name: "" })),
     takesAnswers: false,
   });
   sessions.take(flood);
@@ -289,7 +289,7 @@ Deno.test("a follower that reads slowly and says so is served as long as it does
   for (let count = 1; count <= 40; count++) await tell(1000 * count);
   assertEquals(sessions.table.count, 2);
   // It is heard although much waits for it.
-  await client.request(1, "getStream", "a");
+  await client.query(1, "getStream", "a");
   await passTurns();
   for (let count = 1; count <= 5; count++) await tell(40_000);
   assertEquals(sessions.table.count, 1, "it says that it gets no further");

@@ -86,11 +86,11 @@ class Churn {
     );
     await connection.cursor().redrive(dead);
     await follower.close();
-    await this.#request(connection, names[3]!);
+    await this.#query(connection, names[3]!);
     for (const one of [publisher, all]) await one.close();
   }
 
-  async #request(connection: Connection, stream: string): Promise<void> {
+  async #query(connection: Connection, stream: string): Promise<void> {
     await connection.cursor().purgeStream(stream);
     const follower = connection.follower(stream);
     const publisher = connection.publisher(stream);

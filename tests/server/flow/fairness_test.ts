@@ -11,7 +11,7 @@ import {
   type PendingEntryList,
   type StreamInfo,
   writeControlFrame,
-  writeRequest,
+  writeQuery,
 } from "../../../protocol.ts";
 import { WorkTurn } from "../../../src/server/flow/work_turn.ts";
 import { createPipe } from "../../../src/transport/duplex.ts";
@@ -179,8 +179,8 @@ Deno.test("who asks for many things at once keeps nobody from being served", asy
   await using many = await sessions.open();
   const COUNT = 2000;
   const requests = bytesOf((writer) => {
-    for (let request = 1; request <= COUNT; request++) {
-      writeRequest(writer, { request, operation: "createStream", name: `more.${request}` });
+    for (let query = 1; query <= COUNT; query++) {
+      writeQuery(writer, { query: query, operation: "createStream", name: `more.${query}` });
     }
   });
   const sent = many.send(requests);
@@ -210,7 +210,7 @@ Deno.test("a stream that is created where there are very many patterns keeps nob
   );
   await many.ask("getStream", "stream.1");
   const before = sessions.engine.steps;
-  await many.request(1, "createStream", "abab.77");
+  await many.query(1, "createStream", "abab.77");
   let isCreated = false;
   const created = many.expect("response").then(() => isCreated = true);
   const answers = await askUntil(sessions, other, () => isCreated);
@@ -242,9 +242,9 @@ Deno.test("a list of very many streams comes in pages, and in one piece only if 
     await sessions.engine.createStream(nameOf(COUNT - 1 - index), { backoffMs });
   }
   await using client = await sessions.open();
-  await client.request(1, "getStreams");
+  await client.query(1, "getStreams");
   const report = await client.expectError("BAD_REQUEST");
-  assertEquals(report.request, 1);
+  assertEquals(report.query, 1);
 
   const names: string[] = [];
   let next: number | undefined = 0;
@@ -293,9 +293,9 @@ Deno.test("pending entry lists come in pages, follower by follower", async () =>
   assertEquals(await ask("getPels", ""), [[zero, one], [zero, one], [zero, ["idle", 0, 0]]]);
   assertEquals(await ask("getPel", "follower 0"), [[zero, zero], [zero]]);
   assertEquals(await ask("getPel", "idle"), [[["idle", 0, 0]]]);
-  await client.request(9, "getPel", "nobody", { after: 0 });
+  await client.query(9, "getPel", "nobody", { after: 0 });
   await client.expectError("FOLLOWER_NOT_FOUND");
-  await client.request(9, "getPels", "", { after: -1 });
+  await client.query(9, "getPels", "", { after: -1 });
   await client.expectError("BAD_REQUEST");
   // In one piece, they are joined by name.
   const lists = await client.ask("getPels") as PendingEntryList[];

@@ -70,7 +70,7 @@ const strangers: readonly Stranger[] = [
     tells: "begins with SMQ",
   },
   {
-    what: "an HTTP request",
+    what: "an HTTP query",
     says: new Uint8Array(utf8("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")),
     code: "BAD_MAGIC",
     tells: "SimpleMQ protocol",
@@ -83,9 +83,9 @@ const strangers: readonly Stranger[] = [
   },
   {
     what: "another version",
-    says: join(new Uint8Array([...MAGIC.subarray(0, 3), 2]), helloBytes().subarray(4)),
+    says: join(new Uint8Array([...MAGIC.subarray(0, 3), 1]), helloBytes().subarray(4)),
     code: "UNSUPPORTED_VERSION",
-    tells: "version is 2, spoken is 1",
+    tells: "version is 1, spoken is 2",
   },
   {
     what: "something else than a hello",
@@ -307,9 +307,9 @@ const malformedFrames: readonly (readonly [what: string, frame: Uint8Array, tell
   ],
   ["a goodbye that is no JSON", textFrame(FrameType.goodbye, "bye"), "JSON cannot be parsed"],
   ["a goodbye without a message", textFrame(FrameType.goodbye, "{}"), '"message" is a string'],
-  ["a request cut short", frameOf(FrameType.request, 0, 0), "it ends too early"],
-  ["a request with the number 0", frameOf(FrameType.request, ...u32(0), 0x7b, 0x7d), "number is 0"],
-  ["a request that is no JSON", frameOf(FrameType.request, ...u32(7), 0x7b), "cannot be parsed"],
+  ["a query cut short", frameOf(FrameType.query, 0, 0), "it ends too early"],
+  ["a query with the number 0", frameOf(FrameType.query, ...u32(0), 0x7b, 0x7d), "number is 0"],
+  ["a query that is no JSON", frameOf(FrameType.query, ...u32(7), 0x7b), "cannot be parsed"],
   ["the end of a publisher, cut short", frameOf(FrameType.closePublisher, 0), "ends too early"],
   [
     "the end of a publisher, with more behind it",
@@ -374,7 +374,7 @@ const malformedFrames: readonly (readonly [what: string, frame: Uint8Array, tell
     "unknown kind",
   ],
   [
-    "a request without the address for its reply",
+    "a query without the address for its reply",
     frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 0x80, 0, 0, 0x61),
     "they are cut short",
   ],
@@ -575,7 +575,7 @@ Deno.test("malformed: a frame larger than the limit that comes all the same chan
 Deno.test("malformed: every frame type that clients do not send is an UNKNOWN_FRAME", () =>
   withPair({}, async (broker) => {
     const known: Set<number> = new Set([
-      ...[FrameType.heartbeat, FrameType.progress, FrameType.goodbye, FrameType.request],
+      ...[FrameType.heartbeat, FrameType.progress, FrameType.goodbye, FrameType.query],
       FrameType.openPublisher,
       ...[FrameType.closePublisher, FrameType.publish, FrameType.openFollower],
       ...[FrameType.closeFollower, FrameType.credit],
@@ -616,9 +616,9 @@ Deno.test("refused: a bad stream name, wherever it is used", () =>
     await using client = await RawClient.open(broker.port);
     for (const [index, name] of BAD_NAMES.entries()) {
       const number = index + 1;
-      await client.request(number, "createStream", name);
-      const { request, message } = await client.expectError("BAD_STREAM_NAME");
-      assertEquals(request, number);
+      await client.query(number, "createStream", name);
+      const { query: query, message } = await client.expectError("BAD_STREAM_NAME");
+      assertEquals(query, number);
       assert(message.length < 250, "a long name is not repeated");
       await client.openFollower(number, name);
       assertEquals((await client.expectError("BAD_STREAM_NAME")).follower, number);
@@ -627,8 +627,8 @@ Deno.test("refused: a bad stream name, wherever it is used", () =>
       await client.publish(number, 1, ["lost?"]);
       assertEquals((await client.expect("refuse")).code, "BAD_STREAM_NAME");
       for (const operation of ["getStream", "deleteStream"] as const) {
-        await client.request(number, operation, name);
-        assertEquals((await client.expectError("STREAM_NOT_FOUND")).request, number);
+        await client.query(number, operation, name);
+        assertEquals((await client.expectError("STREAM_NOT_FOUND")).query, number);
       }
     }
     await client.ask("createStream", "x".repeat(128));
@@ -661,7 +661,7 @@ for (const [what, routeString, tells] of BAD_PATTERNS) {
       assertEquals((await client.expectError("BAD_PATTERN")).follower, 1);
       await client.credit(1, 5);
       await client.sendTags("ack", 1, [[1, 1]], 9);
-      assertEquals((await client.expectError("UNKNOWN_DELIVERY")).request, 9);
+      assertEquals((await client.expectError("UNKNOWN_DELIVERY")).query, 9);
       assertEquals((await client.ask("getStreams") as StreamInfo[]).length, 1);
     }));
 }
@@ -749,8 +749,8 @@ Deno.test("refused: requests for what there is not", () =>
         '{"operation":"createStream","name":null}',
       ]
     ) {
-      await client.send(frameOf(FrameType.request, ...u32(7), ...utf8(content)));
-      assertEquals((await client.expectError("BAD_REQUEST")).request, 7);
+      await client.send(frameOf(FrameType.query, ...u32(7), ...utf8(content)));
+      assertEquals((await client.expectError("BAD_REQUEST")).query, 7);
     }
     assertEquals((await client.ask("getStreams") as StreamInfo[]).length, 1);
   }));
@@ -762,7 +762,7 @@ Deno.test("refused: acknowledgements of what is not held, over and over", () =>
     for (const tag of [1, 2, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
       for (const verb of ["ack", "release", "begin"] as const) {
         await client.sendTags(verb, 1, [[tag, 1], [tag, 0xffff_ffff]], 3);
-        assertEquals((await client.expectError("UNKNOWN_DELIVERY")).request, 3);
+        assertEquals((await client.expectError("UNKNOWN_DELIVERY")).query, 3);
       }
     }
     await client.closePublisher(17);

@@ -17,10 +17,10 @@ const STREAM = "$reply.by-hand";
 /** The bytes of a `reply` frame with one reply. */
 function replyBytes(
   body: string | number,
-  { stream = STREAM, number = 1, request = 0, wishes }: {
+  { stream = STREAM, number = 1, query = 0, wishes }: {
     stream?: string;
     number?: number;
-    request?: number;
+    query?: number;
     wishes?: PropertyWishes;
   } = {},
 ): Uint8Array {
@@ -30,7 +30,7 @@ function replyBytes(
     body: typeof body === "string" ? new Uint8Array(utf8(body)) : new Uint8Array(body),
     wishes: wishes ?? { request: { stream, number } },
   }]);
-  return bytesOf((writer) => writeReply(writer, { stream, request }, batch));
+  return bytesOf((writer) => writeReply(writer, { stream, query: query }, batch));
 }
 
 /** A client that has opened a stream for replies, by now. */
@@ -46,8 +46,8 @@ Deno.test("replies are passed on frame by frame, and told of when that is asked 
   await using requester = await openRequester(sessions);
   await using responder = await sessions.open("responder");
   await responder.send(replyBytes("one"));
-  await responder.send(replyBytes("two", { number: 99, request: 5 }));
-  assertEquals(await responder.expect("response"), { request: 5, result: null });
+  await responder.send(replyBytes("two", { number: 99, query: 5 }));
+  assertEquals(await responder.expect("response"), { query: 5, result: null });
   assertEquals((await requester.expect("replies")).texts, ["one"]);
   assertEquals((await requester.expect("replies")).texts, ["two"]);
 });
@@ -57,12 +57,12 @@ Deno.test("a reply to a stream that is not there is STREAM_NOT_FOUND, or nothing
   await using requester = await openRequester(sessions);
   await using responder = await sessions.open("responder");
   await responder.send(replyBytes("into nothing", { stream: "$reply.guessed" }));
-  await responder.send(replyBytes("asked", { stream: "$reply.guessed", request: 8 }));
-  assertEquals((await responder.expectError("STREAM_NOT_FOUND")).request, 8);
+  await responder.send(replyBytes("asked", { stream: "$reply.guessed", query: 8 }));
+  assertEquals((await responder.expectError("STREAM_NOT_FOUND")).query, 8);
   // A stream of messages is none for replies.
   await responder.ask("createStream", "orders");
-  await responder.send(replyBytes("asked", { stream: "orders", request: 9 }));
-  assertEquals((await responder.expectError("STREAM_NOT_FOUND")).request, 9);
+  await responder.send(replyBytes("asked", { stream: "orders", query: 9 }));
+  assertEquals((await responder.expectError("STREAM_NOT_FOUND")).query, 9);
   await requester.ask("getStreams");
 });
 
@@ -76,7 +76,7 @@ Deno.test("a stream for replies ends with its session, and with its goodbye", as
   await leaving.sendControl("goodbye", { message: "done" });
   await turn();
   await until("it has left", async () => {
-    await responder.send(replyBytes("asked", { request: 1 }));
+    await responder.send(replyBytes("asked", { query: 1 }));
     const frame = await responder.next();
     return frame?.name === "error" && frame.content.code === "STREAM_NOT_FOUND";
   });
@@ -127,8 +127,8 @@ Deno.test("a reply that is over the limit is refused, and the session goes on", 
   await using sessions = new Sessions();
   await using requester = await openRequester(sessions);
   await using responder = await sessions.open("responder");
-  await responder.send(replyBytes(BODY_BYTES_DEFAULT + 1, { request: 3 }));
-  assertEquals((await responder.expectError("MESSAGE_TOO_LARGE")).request, 3);
+  await responder.send(replyBytes(BODY_BYTES_DEFAULT + 1, { query: 3 }));
+  assertEquals((await responder.expectError("MESSAGE_TOO_LARGE")).query, 3);
   await responder.send(replyBytes("good"));
   assertEquals((await requester.expect("replies")).texts, ["good"]);
 });
@@ -142,7 +142,7 @@ Deno.test("a requester that does not read its replies gets SLOW_READER, others g
   let isGone = false;
   for (; !isGone; sentCount++) {
     assert(sentCount < 100, "a hundred mebibytes wait for it");
-    await responder.send(replyBytes(BODY_BYTES_DEFAULT, { request: 1 }));
+    await responder.send(replyBytes(BODY_BYTES_DEFAULT, { query: 1 }));
     const frame = await responder.next();
     isGone = sessions.lines.some((line) => line.includes("SLOW_READER"));
     assert(frame?.name === "response", JSON.stringify(frame));
@@ -166,7 +166,7 @@ Deno.test("replies wait for slow requesters up to a limit over all of them", asy
   const replyTo = async (index: number, count: number) => {
     for (; count > 0; count--) {
       const stream = `$reply.${index}`;
-      await responder.send(replyBytes(BODY_BYTES_DEFAULT, { stream, request: 1 }));
+      await responder.send(replyBytes(BODY_BYTES_DEFAULT, { stream, query: 1 }));
       await responder.expect("response");
       assert(sessions.replies.bytes <= replyBytesMax, `${sessions.replies.bytes} bytes wait`);
     }

@@ -426,7 +426,7 @@ Deno.test("ack: an acknowledgement ends deliveries, and is answered if it has a 
   await holder.sendTags("ack", 1, [[2, 2]]);
   assertEquals(await countsOf(holder), { ready: 0, pending: 2 });
   await holder.sendTags("ack", 1, [[1, 1], [4, 1]], 77);
-  assertEquals(await holder.expect("response"), { request: 77, result: null });
+  assertEquals(await holder.expect("response"), { query: 77, result: null });
   assertEquals(await countsOf(holder), { ready: 0, pending: 0 });
 });
 
@@ -434,19 +434,19 @@ Deno.test("ack: no range at all is answered, too", async () => {
   await using scene = await startHolding(1);
   const { holder } = scene;
   await holder.sendTags("ack", 1, [], 5);
-  assertEquals(await holder.expect("response"), { request: 5, result: null });
+  assertEquals(await holder.expect("response"), { query: 5, result: null });
 });
 
 Deno.test("ack: what was never delivered is UNKNOWN_DELIVERY, and the rest is done", async () => {
   await using scene = await startHolding(3);
   const { holder } = scene;
   await holder.sendTags("ack", 1, [[2, 1000]]);
-  const { follower, request } = await holder.expectError("UNKNOWN_DELIVERY");
-  assertEquals([follower, request], [1, undefined]);
+  const { follower, query } = await holder.expectError("UNKNOWN_DELIVERY");
+  assertEquals([follower, query], [1, undefined]);
   assertEquals(await countsOf(holder), { ready: 0, pending: 1 });
   await holder.sendTags("ack", 1, [[Number.MAX_SAFE_INTEGER, 0xffff_ffff], [1, 1]], 8);
   const error = await holder.expectError("UNKNOWN_DELIVERY");
-  assertEquals([error.follower, error.request], [1, 8]);
+  assertEquals([error.follower, error.query], [1, 8]);
   assertEquals(await countsOf(holder), { ready: 0, pending: 0 });
 });
 
@@ -455,8 +455,8 @@ Deno.test("ack: what is acknowledged already is STALE_DELIVERY, and the rest is 
   const { holder } = scene;
   await holder.sendTags("ack", 1, [[2, 1]]);
   await holder.sendTags("ack", 1, [[1, 3]], 9);
-  const { follower, request, message } = await holder.expectError("STALE_DELIVERY");
-  assertEquals([follower, request], [1, 9]);
+  const { follower, query, message } = await holder.expectError("STALE_DELIVERY");
+  assertEquals([follower, query], [1, 9]);
   assertStringIncludes(message, "1 of the 3 deliveries from tag 1 on");
   assertEquals(await countsOf(holder), { ready: 0, pending: 0 });
 });
@@ -547,7 +547,7 @@ Deno.test("streamsForgotten: names go with their streams, and no number is used 
   // Those that are there, those of the last round, and as many again before it is worth a look.
   assert(most <= 51 + 64 + 51, `${most} names were known at a time`);
   // Who cannot read it is not told.
-  await older.request(1, "getStream", "stays");
+  await older.query(1, "getStream", "stays");
   for (let frame = await older.next(); frame?.name !== "response"; frame = await older.next()) {
     assert(frame !== undefined && frame.name !== "streamsForgotten");
   }
@@ -570,7 +570,7 @@ Deno.test("release: what was not looked at takes its old place, and does not cou
   const { client, holder } = scene;
   await holder.credit(1, 1);
   await holder.sendTags("release", 1, [[2, 2]], 6);
-  assertEquals(await holder.expect("response"), { request: 6, result: null });
+  assertEquals(await holder.expect("response"), { query: 6, result: null });
   assertEquals(await countsOf(holder), { ready: 2, pending: 1 });
   await client.openFollower(1, "orders");
   assertEquals(await client.takeMessages(2), [
@@ -584,13 +584,13 @@ Deno.test("release and begin: what is not held is refused like an ack", async ()
   const { holder } = scene;
   await holder.credit(1, 0);
   await holder.sendTags("begin", 1, [[3, 2]], 1);
-  assertEquals((await holder.expectError("UNKNOWN_DELIVERY")).request, 1);
+  assertEquals((await holder.expectError("UNKNOWN_DELIVERY")).query, 1);
   await holder.sendTags("release", 1, [[3, 2]]);
   await holder.expectError("UNKNOWN_DELIVERY");
   await holder.sendTags("begin", 1, [[3, 1]]);
   await holder.expectError("STALE_DELIVERY");
   await holder.sendTags("begin", 1, [[1, 2]], 2);
-  assertEquals(await holder.expect("response"), { request: 2, result: null });
+  assertEquals(await holder.expect("response"), { query: 2, result: null });
   assertEquals(await countsOf(holder), { ready: 1, pending: 2 });
 });
 
@@ -661,20 +661,20 @@ Deno.test("close: what is said late of a member that is closed ends nothing", as
   for (const verb of ["ack", "release", "begin"] as const) {
     await holder.sendTags(verb, 1, [[1, 2]]);
     await holder.sendTags(verb, 1, [[1, 2]], 7);
-    assertEquals((await holder.expectError("STALE_DELIVERY")).request, 7);
+    assertEquals((await holder.expectError("STALE_DELIVERY")).query, 7);
   }
   for (const verb of ["nack", "reject", "extend"] as const) {
     await holder.send(bytesOf((writer) => {
       const fields = {
         follower: 1,
-        request: 8,
+        query: 8,
         ranges: [{ firstTag: 1, count: 1 }],
         ms: 1,
         reason: "",
       };
       writeVerdict(writer, FrameType[verb], fields);
     }));
-    assertEquals((await holder.expectError("STALE_DELIVERY")).request, 8);
+    assertEquals((await holder.expectError("STALE_DELIVERY")).query, 8);
   }
   await holder.send(bytesOf((writer) => {
     writeCredit(writer, { follower: 1, messages: 5, bytes: 5 });
@@ -709,9 +709,9 @@ Deno.test("requests: streams are created, described, listed and deleted", async 
   assertEquals(await client.ask("deleteStream", "a"), null);
   assertEquals(await client.ask("getStreams"), [{ name: "b", ...empty }]);
   for (const operation of ["getStream", "deleteStream"] as const) {
-    await client.request(5, operation, "a");
-    const { request, message } = await client.expectError("STREAM_NOT_FOUND");
-    assertEquals(request, 5);
+    await client.query(5, operation, "a");
+    const { query: query, message } = await client.expectError("STREAM_NOT_FOUND");
+    assertEquals(query, 5);
     assertStringIncludes(message, '"a"');
   }
 });
@@ -765,8 +765,8 @@ Deno.test("requests: pending entry lists show what followers of a name hold", as
     { follower: "follower 1", count: 2, entries: withoutAge(entries) },
     { follower: "idle", count: 0, entries: [] },
   ]);
-  await holder.request(6, "getPel", "nobody");
-  assertEquals((await holder.expectError("FOLLOWER_NOT_FOUND")).request, 6);
+  await holder.query(6, "getPel", "nobody");
+  assertEquals((await holder.expectError("FOLLOWER_NOT_FOUND")).query, 6);
 });
 
 // The session.
@@ -871,16 +871,16 @@ Deno.test("many frames in one write, and one frame in many writes, are the same"
   await using scene = await startPublishing();
   const { client } = scene;
   const bytes = bytesOf((writer) => {
-    for (const request of [1, 2, 3]) {
-      writer.begin(FrameType.request);
-      writer.u32(request);
+    for (const query of [1, 2, 3]) {
+      writer.begin(FrameType.query);
+      writer.u32(query);
       writer.json({ operation: "getStream", name: "orders" });
       writer.end();
     }
   });
   await client.send(bytes);
   for (const byte of bytes) await client.send(new Uint8Array([byte]));
-  for (const request of [1, 2, 3, 1, 2, 3]) {
-    assertEquals((await client.expect("response")).request, request);
+  for (const query of [1, 2, 3, 1, 2, 3]) {
+    assertEquals((await client.expect("response")).query, query);
   }
 });

@@ -234,7 +234,7 @@ Deno.test("a client that was silent and is done with its work says so in time fo
   await silent.sendTags("ack", 1, [[1, 2]], 7);
   for (;;) {
     const frame = await silent.next();
-    if (frame?.name === "response" && frame.content.request === 7) break;
+    if (frame?.name === "response" && frame.content.query === 7) break;
     assert(frame !== undefined && frame.name !== "error");
   }
   const { ready, pending, delayed } = await sessions.engine.getStream("a");
@@ -253,7 +253,7 @@ Deno.test("a fault of the engine ends the session that met it, is logged, and no
   await using sessions = new Sessions({ engine });
   await using other = await sessions.open();
   await using asking = await sessions.open();
-  await asking.request(1, "getStreams");
+  await asking.query(1, "getStreams");
   const { message } = await asking.expectFatalError("INTERNAL_ERROR");
   assertStringIncludes(message, "unexpected fault in the broker");
   assertEquals(sessions.faults.length, 1);
@@ -271,7 +271,7 @@ Deno.test("a fatal error that the engine tells later ends the session with its c
   const engine = engineWith({ listPels: stopping });
   await using sessions = new Sessions({ engine });
   await using client = await sessions.open();
-  await client.request(1, "getPels");
+  await client.query(1, "getPels");
   assertEquals((await client.expectFatalError("SHUTTING_DOWN")).message, "the engine stops");
   assertEquals(sessions.faults, []);
 });
@@ -297,9 +297,9 @@ for (const code of ["SHUTTING_DOWN", "STALE_DELIVERY"] as const) {
     await using client = await sessions.open();
     await client.openFollower(1, "a");
     await client.sendTags("ack", 1, [[1, 1]], 5);
-    const { follower, request } = await client.expectError(code);
+    const { follower, query } = await client.expectError(code);
     if (code === "SHUTTING_DOWN") return await client.expectEnd();
-    assertEquals([follower, request], [1, 5]);
+    assertEquals([follower, query], [1, 5]);
     await client.ask("getStreams");
   });
 }
@@ -318,7 +318,7 @@ Deno.test("an acknowledgement is answered when it is durable, not before", async
   await client.sendTags("ack", 1, [[1, 1]], 9);
   await client.ask("getStreams");
   withholding.letGo();
-  assertEquals(await client.expect("response"), { request: 9, result: null });
+  assertEquals(await client.expect("response"), { query: 9, result: null });
 });
 
 Deno.test("answers that come when the client has left go nowhere, and hurt nobody", async () => {
@@ -333,7 +333,7 @@ Deno.test("answers that come when the client has left go nowhere, and hurt nobod
   await client.openFollower(1, "a");
   await client.takeMessages(1);
   await client.sendTags("ack", 1, [[1, 1]], 9);
-  await client.request(2, "getPels");
+  await client.query(2, "getPels");
   await until("all is under way", () => withholding.count === 2);
   await client[Symbol.asyncDispose]();
   await until("the client has left", () => sessions.table.count === 0);

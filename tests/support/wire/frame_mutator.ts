@@ -11,12 +11,12 @@ import {
   type Operation,
   OPERATIONS,
   type PropertyWishes,
-  type RequestOptions,
+  type QueryOptions,
   writeControlFrame,
   writeCredit,
   writePublish,
+  writeQuery,
   writeReply,
-  writeRequest,
   writeTags,
   writeVerdict,
 } from "../../../protocol.ts";
@@ -190,8 +190,8 @@ const makers: readonly ((random: Random) => WholeFrame)[] = [
   (random) => verdict(random, "reject"),
   (random) => verdict(random, "extend"),
   credit,
-  request,
-  request,
+  query,
+  query,
   (random) => openPublisher(random, 3 + random.below(1000)),
   (random) => openFollower(random, 3 + random.below(1000)),
   closeMember,
@@ -235,9 +235,9 @@ function tags(random: Random, verb: "ack" | "release" | "begin"): WholeFrame {
     firstTag: 1 + random.below(20),
     count: 1 + random.below(4),
   }));
-  const fields = { follower: 1 + random.below(2), request: random.below(3), ranges };
+  const fields = { follower: 1 + random.below(2), query: random.below(3), ranges };
   const bytes = bytesOf((writer) => writeTags(writer, FrameType[verb], fields));
-  // The request, or the middle of the first tag.
+  // The query, or the middle of the first tag.
   return random.once(2) ? soft(bytes, 9, 13) : soft(bytes, 20, 24);
 }
 
@@ -248,13 +248,13 @@ function verdict(random: Random, verb: "nack" | "reject" | "extend"): WholeFrame
   }));
   const fields = {
     follower: 1 + random.below(2),
-    request: random.below(3),
+    query: random.below(3),
     ranges,
     ms: random.once(2) ? undefined : random.below(1000),
     reason: random.once(2) ? "" : `reason ${random.below(9)}`,
   };
   const bytes = bytesOf((writer) => writeVerdict(writer, FrameType[verb], fields));
-  // The request, or the low bytes of the time.
+  // The query, or the low bytes of the time.
   return random.once(2) ? soft(bytes, 9, 13) : soft(bytes, 19, 22);
 }
 
@@ -271,7 +271,7 @@ function makeWishes(random: Random): PropertyWishes {
 }
 
 /** What an operation needs beside a name. */
-function makeOptions(random: Random, operation: Operation): RequestOptions {
+function makeOptions(random: Random, operation: Operation): QueryOptions {
   switch (operation) {
     case "createStream":
     case "updateStream":
@@ -296,17 +296,17 @@ function credit(random: Random): WholeFrame {
   return soft(bytesOf((writer) => writeCredit(writer, fields)), 9, 17);
 }
 
-function request(random: Random): WholeFrame {
+function query(random: Random): WholeFrame {
   const operation = random.pick(OPERATIONS);
   const name = random.pick(STREAMS);
   const options = random.once(2) ? makeOptions(random, operation) : undefined;
   const fields = {
-    request: 1 + random.below(100),
+    query: 1 + random.below(100),
     operation,
     name,
     ...options !== undefined && { options },
   };
-  const bytes = bytesOf((writer) => writeRequest(writer, fields));
+  const bytes = bytesOf((writer) => writeQuery(writer, fields));
   return inText(bytes, random.once(4) ? operation : `"${name}"`);
 }
 
@@ -350,8 +350,8 @@ function reply(random: Random): WholeFrame {
     body: new Uint8Array(random.below(100)),
     wishes: { request: { stream, number: random.below(100) } },
   })));
-  const fields = { stream, request: random.below(3) };
-  // The number of the request that is answered, or the last letter of the stream's name.
+  const fields = { stream, query: random.below(3) };
+  // The number of the query that is answered, or the last letter of the stream's name.
   const bytes = bytesOf((writer) => writeReply(writer, fields, batch));
   const at = 10 + stream.length;
   return random.once(2) ? soft(bytes, 5, 9) : soft(bytes, at - 1, at);

@@ -1,6 +1,6 @@
 /**
  * A client that speaks JSON lines as the Python clients of the original do: raw sockets, one line to a
- * request.
+ * query.
  *
  * @module
  */

@@ -23,6 +23,7 @@ import {
   type MessageBatch,
   type Operation,
   type PeekedMessages,
+  type QueryOptions,
   readBatch,
   readConfirm,
   readControlFrame,
@@ -33,14 +34,13 @@ import {
   readStreamsForgotten,
   readVerdict,
   type Refusal,
-  type RequestOptions,
   type StreamAbsence,
   type VerdictFields,
   type Welcome,
   writeControlFrame,
   writeCredit,
   writePublish,
-  writeRequest,
+  writeQuery,
   writeTags,
   writeVerdict,
 } from "../../../protocol.ts";
@@ -63,8 +63,8 @@ export interface BrokerFrames {
   readonly streamDeleted: StreamAbsence;
   readonly streamMissing: StreamAbsence;
   readonly streamsForgotten: readonly number[];
-  readonly response: { readonly request: number; readonly result: unknown };
-  readonly messages: { readonly request: number; readonly messages: PeekedMessages };
+  readonly response: { readonly query: number; readonly result: unknown };
+  readonly messages: { readonly query: number; readonly messages: PeekedMessages };
   readonly confirm: ConfirmFields;
   readonly refuse: Refusal;
   readonly deliver: DeliverFields & { readonly texts: readonly string[] };
@@ -240,30 +240,30 @@ export class RawClient implements AsyncDisposable {
     return this.send(bytesOf((writer) => writeCredit(writer, { follower, messages, bytes })));
   }
 
-  /** Says something of deliveries; an answer comes if `request` is not 0. */
+  /** Says something of deliveries; an answer comes if `query` is not 0. */
   sendTags(
     verb: "ack" | "release" | "begin",
     follower: number,
     tags: readonly Tags[],
-    request = 0,
+    query = 0,
   ): Promise<void> {
     const ranges = tags.map(([firstTag, count]) => ({ firstTag, count }));
     return this.send(bytesOf((writer) => {
-      writeTags(writer, FrameType[verb], { follower, request, ranges });
+      writeTags(writer, FrameType[verb], { follower, query, ranges });
     }));
   }
 
-  /** Says what becomes of deliveries; an answer comes if `request` is not 0. */
+  /** Says what becomes of deliveries; an answer comes if `query` is not 0. */
   sendVerdict(
     verb: "nack" | "reject" | "extend",
     follower: number,
     tags: readonly Tags[],
-    options: { request?: number; ms?: number; reason?: string } = {},
+    options: { query?: number; ms?: number; reason?: string } = {},
   ): Promise<void> {
-    const { request = 0, ms, reason = "" } = options;
+    const { query = 0, ms, reason = "" } = options;
     const ranges = tags.map(([firstTag, count]) => ({ firstTag, count }));
     return this.send(bytesOf((writer) => {
-      writeVerdict(writer, FrameType[verb], { follower, request, ranges, ms, reason });
+      writeVerdict(writer, FrameType[verb], { follower, query, ranges, ms, reason });
     }));
   }
 
@@ -280,23 +280,23 @@ export class RawClient implements AsyncDisposable {
     });
   }
 
-  /** Sends a request. */
-  request(
-    request: number,
+  /** Sends a query. */
+  query(
+    query: number,
     operation: Operation,
     name = "",
-    options: RequestOptions = {},
+    options: QueryOptions = {},
   ): Promise<void> {
     const hasOptions = Object.keys(options).length > 0;
-    const fields = { request, operation, name, ...hasOptions && { options } };
-    return this.send(bytesOf((writer) => writeRequest(writer, fields)));
+    const fields = { query, operation, name, ...hasOptions && { options } };
+    return this.send(bytesOf((writer) => writeQuery(writer, fields)));
   }
 
-  /** Sends a request and waits for its result; no other frame may come before it. */
-  async ask(operation: Operation, name = "", options: RequestOptions = {}): Promise<unknown> {
-    await this.request(0xffff, operation, name, options);
-    const { request, result } = await this.expect("response");
-    if (request !== 0xffff) throw new AssertionError(`Expected no answer to ${request}`);
+  /** Sends a query and waits for its result; no other frame may come before it. */
+  async ask(operation: Operation, name = "", options: QueryOptions = {}): Promise<unknown> {
+    await this.query(0xffff, operation, name, options);
+    const { query, result } = await this.expect("response");
+    if (query !== 0xffff) throw new AssertionError(`Expected no answer to ${query}`);
     return result;
   }
 

@@ -11,11 +11,11 @@ import {
   FrameType,
   OPERATIONS,
   readOperation,
-  readRequestNumber,
+  readQueryNumber,
   readResponse,
   readStream,
   readStreamsForgotten,
-  writeRequest,
+  writeQuery,
   writeResponse,
   writeStream,
   writeStreamsForgotten,
@@ -73,14 +73,14 @@ Deno.test("streamsForgotten: decode(encode(numbers)) equals numbers, and nothing
   }
 });
 
-Deno.test("request: decode(encode(fields)) equals fields", () => {
+Deno.test("query: decode(encode(fields)) equals fields", () => {
   fc.assert(
-    fc.property(positive32, operation, text, options, (request, operation, name, options) => {
+    fc.property(positive32, operation, text, options, (query, operation, name, options) => {
       const fields = { operation, name, ...options !== undefined && { options } };
-      const decoder = roundTrip(FrameType.request, (writer) => {
-        writeRequest(writer, { request, ...fields });
+      const decoder = roundTrip(FrameType.query, (writer) => {
+        writeQuery(writer, { query, ...fields });
       });
-      assertEquals(readRequestNumber(decoder), request);
+      assertEquals(readQueryNumber(decoder), query);
       assertEquals(readOperation(decoder), fields);
     }),
     fuzz(60),
@@ -90,25 +90,25 @@ Deno.test("request: decode(encode(fields)) equals fields", () => {
 Deno.test("response: decode(encode(fields)) equals fields", () => {
   const result = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown);
   fc.assert(
-    fc.property(number32, result, (request, result) => {
+    fc.property(number32, result, (query, result) => {
       const decoder = roundTrip(FrameType.response, (writer) => {
-        writeResponse(writer, request, result);
+        writeResponse(writer, query, result);
       });
-      assertEquals(readResponse(decoder), { request, result });
+      assertEquals(readResponse(decoder), { query, result });
     }),
     fuzz(60),
   );
 });
 
-Deno.test("a request with the number 0, or without one, is BAD_FRAME", () => {
+Deno.test("a query with the number 0, or without one, is BAD_FRAME", () => {
   assertCode(
     "BAD_FRAME",
-    () => readRequestNumber(decoderOn(frameOf(FrameType.request, ...u32(0)))),
+    () => readQueryNumber(decoderOn(frameOf(FrameType.query, ...u32(0)))),
   );
-  assertCode("BAD_FRAME", () => readRequestNumber(decoderOn(frameOf(FrameType.request, 0, 0, 1))));
+  assertCode("BAD_FRAME", () => readQueryNumber(decoderOn(frameOf(FrameType.query, 0, 0, 1))));
 });
 
-Deno.test("a request for something unknown is BAD_REQUEST, which ends nothing", () => {
+Deno.test("a query for something unknown is BAD_REQUEST, which ends nothing", () => {
   const contents = [
     "null",
     "1",
@@ -127,7 +127,7 @@ Deno.test("a request for something unknown is BAD_REQUEST, which ends nothing", 
   assert(!ERROR_CODES.BAD_REQUEST.fatal);
 });
 
-Deno.test("a request with options that are not allowed is BAD_REQUEST, which tells why", () => {
+Deno.test("a query with options that are not allowed is BAD_REQUEST, which tells why", () => {
   const tooMany = JSON.stringify(Array.from({ length: 1001 }, (_, index) => index + 1));
   const wrong: readonly (readonly [options: string, tells: string])[] = [
     ["null", `"options" is an object`],
@@ -155,13 +155,13 @@ Deno.test("a request with options that are not allowed is BAD_REQUEST, which tel
   }
 });
 
-Deno.test("a request needs no name, and may have fields that are not known yet", () => {
+Deno.test("a query needs no name, and may have fields that are not known yet", () => {
   const content = '{"operation":"getStreams","later":{"more":true}}';
-  const decoder = decoderOn(frameOf(FrameType.request, ...utf8(content)));
+  const decoder = decoderOn(frameOf(FrameType.query, ...utf8(content)));
   assertEquals(readOperation(decoder), { operation: "getStreams", name: "" });
 });
 
-Deno.test("a request whose JSON is broken is BAD_FRAME", () => {
+Deno.test("a query whose JSON is broken is BAD_FRAME", () => {
   assertCode("BAD_FRAME", () => readOperation(decoderOn(frameOf(0x10, ...utf8("{")))));
   assertCode("BAD_FRAME", () => readOperation(decoderOn(frameOf(0x10, 0xff))));
 });

@@ -1,5 +1,5 @@
 /**
- * A cursor's requests and their answers, and the frame that gives a stream its number.
+ * A cursor's queries and their answers, and the frame that gives a stream its number.
  *
  * @module
  */
@@ -38,20 +38,20 @@ export const OPERATIONS = [
 /** One of the {@linkcode OPERATIONS}. */
 export type Operation = typeof OPERATIONS[number];
 
-/** `request`: an operation of a cursor. */
-export interface RequestFields {
+/** `query`: an operation of a cursor. */
+export interface QueryFields {
   /** The number that the answer will carry, chosen by the client, not 0. */
-  readonly request: number;
+  readonly query: number;
   /** What is asked for. */
   readonly operation: Operation;
   /** The stream, or for `getPel` and `releasePel` the follower, that is meant; empty where none is. */
   readonly name: string;
   /** What else the operation needs. */
-  readonly options?: RequestOptions;
+  readonly options?: QueryOptions;
 }
 
 /** What some operations need beside a name. */
-export interface RequestOptions {
+export interface QueryOptions {
   /** `createStream`, `updateStream`: the stream's options. */
   readonly stream?: StreamOptionsInput;
   /** `createStream`: what to do about one that is there, with other options; `keep` if nothing is said. */
@@ -69,28 +69,28 @@ export interface RequestOptions {
   readonly ids?: readonly number[];
 }
 
-/** Writes a `request` frame. */
-export function writeRequest(writer: FrameWriter, fields: RequestFields): void {
-  const { request, operation, name, options } = fields;
-  writer.begin(FrameType.request);
-  writer.u32(request);
+/** Writes a `query` frame. */
+export function writeQuery(writer: FrameWriter, fields: QueryFields): void {
+  const { query, operation, name, options } = fields;
+  writer.begin(FrameType.query);
+  writer.u32(query);
   writer.json({ operation, name, options });
   writer.end();
 }
 
-/** Reads a `request` frame's number; {@linkcode readOperation} reads what follows. */
-export function readRequestNumber(decoder: FrameDecoder): number {
-  const request = decoder.u32();
-  if (request === 0) throw new BrokerError("BAD_FRAME", "Cannot read a request: its number is 0");
-  return request;
+/** Reads a `query` frame's number; {@linkcode readOperation} reads what follows. */
+export function readQueryNumber(decoder: FrameDecoder): number {
+  const query = decoder.u32();
+  if (query === 0) throw new BrokerError("BAD_FRAME", "Cannot read a query: its number is 0");
+  return query;
 }
 
 /**
- * Reads what a request asks for.
+ * Reads what a query asks for.
  *
  * @throws {BrokerError} With code `BAD_REQUEST` if there is no such operation.
  */
-export function readOperation(decoder: FrameDecoder): Omit<RequestFields, "request"> {
+export function readOperation(decoder: FrameDecoder): Omit<QueryFields, "query"> {
   const content = decoder.json();
   const fields = typeof content === "object" && content !== null ? content : {};
   const operation = "operation" in fields ? fields.operation : undefined;
@@ -99,7 +99,7 @@ export function readOperation(decoder: FrameDecoder): Omit<RequestFields, "reque
   if (!OPERATIONS.includes(operation as Operation) || typeof name !== "string") {
     throw new BrokerError(
       "BAD_REQUEST",
-      `Cannot carry out a request: "operation" is one of ${OPERATIONS.join(", ")}, ` +
+      `Cannot carry out a query: "operation" is one of ${OPERATIONS.join(", ")}, ` +
         `"name" a string`,
     );
   }
@@ -107,11 +107,11 @@ export function readOperation(decoder: FrameDecoder): Omit<RequestFields, "reque
 }
 
 /** Checks what an operation needs beside a name. */
-function readOptions(value: unknown): RequestOptions {
+function readOptions(value: unknown): QueryOptions {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw badOptions(`"options" is an object`);
   }
-  const options: RequestOptions = value;
+  const options: QueryOptions = value;
   if (options.stream !== undefined) {
     const mistake = findStreamOptionsMistake(options.stream);
     if (mistake !== undefined) throw badOptions(mistake);
@@ -133,20 +133,20 @@ function readOptions(value: unknown): RequestOptions {
 }
 
 function badOptions(why: string): BrokerError {
-  return new BrokerError("BAD_REQUEST", `Cannot carry out a request: ${why}`);
+  return new BrokerError("BAD_REQUEST", `Cannot carry out a query: ${why}`);
 }
 
 /** Writes a `response` frame; `result` is what was asked for, or `null`. */
-export function writeResponse(writer: FrameWriter, request: number, result: unknown): void {
+export function writeResponse(writer: FrameWriter, query: number, result: unknown): void {
   writer.begin(FrameType.response);
-  writer.u32(request);
+  writer.u32(query);
   writer.json(result);
   writer.end();
 }
 
 /** Reads a `response` frame. */
-export function readResponse(decoder: FrameDecoder): { request: number; result: unknown } {
-  return { request: decoder.u32(), result: decoder.json() };
+export function readResponse(decoder: FrameDecoder): { query: number; result: unknown } {
+  return { query: decoder.u32(), result: decoder.json() };
 }
 
 /** Writes a `stream` frame. */

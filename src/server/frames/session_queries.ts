@@ -14,10 +14,10 @@ import {
   type Operation,
   type Page,
   type PeekedMessages,
+  type QueryFields,
+  type QueryOptions,
   readOperation,
-  readRequestNumber,
-  type RequestFields,
-  type RequestOptions,
+  readQueryNumber,
   type StreamCreation,
   writeMessages,
 } from "../../../protocol.ts";
@@ -27,14 +27,14 @@ import type { SessionContext } from "../flow/session_context.ts";
 import type { SessionHost } from "./session_host.ts";
 import { SLICE_STEPS, type WorkTurn } from "../flow/work_turn.ts";
 
-/** How many requests of a session may be under way: an answer can be a thousand times as long. */
+/** How many queries of a session may be under way: an answer can be a thousand times as long. */
 const REQUESTS_MAX = 16;
 
-/** A request takes about as long as so many steps: an event, a line of the log, an answer. */
+/** A query takes about as long as so many steps: an event, a line of the log, an answer. */
 const REQUEST_STEPS = 128;
 
-/** The requests of one session. */
-export class SessionRequests {
+/** The queries of one session. */
+export class SessionQueries {
   readonly #session: SessionHost;
   readonly #log: Log;
   readonly #turn: WorkTurn;
@@ -51,29 +51,29 @@ export class SessionRequests {
     return this.#openCount >= REQUESTS_MAX;
   }
 
-  /** Carries out a request and answers it; resolves when that is done. */
-  handleRequest(frame: FrameDecoder): Promise<void> | undefined {
+  /** Carries out a query and answers it; resolves when that is done. */
+  handleQuery(frame: FrameDecoder): Promise<void> | undefined {
     const session = this.#session;
-    const request = readRequestNumber(frame);
+    const query = readQueryNumber(frame);
     try {
       const operation = readOperation(frame);
       this.#openCount++;
       this.#turn.note(REQUEST_STEPS);
       return this.#operate(operation).then(
-        (result) => this.#answer(request, result),
-        (error) => session.fail(error, { request }),
+        (result) => this.#answer(query, result),
+        (error) => session.fail(error, { query }),
       ).catch((error) => session.endWith(error)).finally(() => this.#openCount--);
     } catch (error) {
-      session.fail(error, { request });
+      session.fail(error, { query });
       return undefined;
     }
   }
 
-  #answer(request: number, result: unknown): void {
+  #answer(query: number, result: unknown): void {
     const session = this.#session;
-    if (!(result instanceof Peeked)) return session.respond(request, result);
+    if (!(result instanceof Peeked)) return session.respond(query, result);
     if (session.isOver) return;
-    writeMessages(session.link.writer, request, result.messages);
+    writeMessages(session.link.writer, query, result.messages);
     session.link.flush();
   }
 
@@ -84,8 +84,8 @@ export class SessionRequests {
   }
 }
 
-/** A request without its number. */
-type Asked = Omit<RequestFields, "request">;
+/** A query without its number. */
+type Asked = Omit<QueryFields, "query">;
 
 /** Messages, which are not answered as JSON. */
 class Peeked {
@@ -100,7 +100,7 @@ class Peeked {
 type Operate = (
   engine: Engine,
   name: string,
-  options: RequestOptions,
+  options: QueryOptions,
   note: (what: string) => void,
   turn: WorkTurn,
 ) => Promise<unknown>;
@@ -118,7 +118,7 @@ async function gather<Item>(
     if (length > ANSWER_LENGTH_MAX) {
       throw new BrokerError(
         "BAD_REQUEST",
-        `Cannot answer a request in one piece: the answer has more than ${ANSWER_LENGTH_MAX} ` +
+        `Cannot answer a query in one piece: the answer has more than ${ANSWER_LENGTH_MAX} ` +
           `characters; ask for pages, with the option "after"`,
       );
     }
@@ -136,7 +136,7 @@ const PEEK_COUNT = 100;
 async function createStream(
   engine: Engine,
   name: string,
-  { stream = {}, ifDifferent = "keep" }: RequestOptions,
+  { stream = {}, ifDifferent = "keep" }: QueryOptions,
   note: (what: string) => void,
   turn: WorkTurn,
 ): Promise<StreamCreation> {

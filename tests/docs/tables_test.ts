@@ -1,0 +1,153 @@
+/**
+ * The tables of the documents are those of the code. Each is found by its head, whatever the page:
+ *
+ * | head                                 | table                    |
+ * | ------------------------------------ | ------------------------ |
+ * | `key`, `default`, `allowed`, `meaning` | settings                 |
+ * | `what`, `limit`, …                   | limits                   |
+ * | `option`, `default`, `meaning`       | a stream's options       |
+ * | `code`, `meaning`                    | errors                   |
+ * | `exit code`, `meaning`               | exit codes of the broker |
+ * | `task`, `what it does`               | tasks                    |
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import manifest from "../../deno.json" with { type: "json" };
+import {
+  ATTACHMENTS_MAX,
+  BODY_BYTES_DEFAULT,
+  BODY_BYTES_MAX,
+  DEDUP_COUNT_MAX,
+  DEDUP_WINDOW_MS_MAX,
+  DELIVERIES_MAX,
+  ERROR_CODES,
+  HEADER_BYTES_MAX,
+  LABEL_LENGTH_MAX,
+  MEMBERS_MAX,
+  PATTERN_LENGTH_MAX,
+  PATTERN_STEPS_MAX,
+  PEEK_BYTES_MAX,
+  PEEK_COUNT_MAX,
+  PEL_ENTRIES_MAX,
+  REASON_BYTES_MAX,
+  SPAN_MS_MAX,
+  STREAM_NAME_RULE,
+  STREAM_OPTIONS_DEFAULT,
+  STREAMS_MAX,
+} from "../../protocol.ts";
+import { LOST_COUNT_MAX } from "../../src/broker/state/publisher_registry.ts";
+import { ExitCode } from "../../src/server/process/command_line.ts";
+import { formatByteSize } from "../../src/server/settings/byte_size.ts";
+import { requireRow, SETTING_ROWS } from "../../src/server/settings/setting_table.ts";
+import { Page } from "./page.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+
+const pages = Page.readAll().filter(({ path }) => !path.startsWith("docs/ru/"));
+/** Until that page is written, nothing is held against it. */
+const ignore = !pages.some(({ path }) => path === "docs/reference.md");
+
+/** The rows of the only table with that head. */
+function findRows(...head: readonly string[]): (readonly string[])[] {
+  const found = pages.flatMap(({ tables }) => tables)
+    .filter((table) => head.every((cell, index) => table.head[index] === cell));
+  assertEquals(found.length, 1, `tables with the head ${head.join(" | ")}`);
+  return [...found[0]!.rows];
+}
+
+/** The numbers in a text with their units, without separators of thousands. */
+function findNumbers(text: string): string[] {
+  const plain = text.replaceAll(/`.*?`/g, "").replaceAll(/(?<=\d),(?=\d{3})/g, "");
+  return plain.replaceAll(/(?<=\d) (?=[KMGT]iB)/g, "").match(/\d+(?:[KMGT]iB)?/g) ?? [];
+}
+
+/** The default of a setting, as it is written. */
+function findDefault(path: string): string {
+  const { setting } = requireRow(path);
+  return setting.show(setting.initial);
+}
+
+Deno.test({ name: "the table of settings has all of them, as they are", ignore }, () => {
+  assertEquals(
+    findRows("key", "default", "allowed", "meaning")
+      .map(([key, initial, allowed, meaning]) => [key, initial, findNumbers(allowed!), meaning]),
+    SETTING_ROWS.map(({ key, setting: { show, initial, allowed, about } }) => [
+      `\`${key}\``,
+      show(initial),
+      findNumbers(allowed),
+      about,
+    ]),
+  );
+});
+
+Deno.test({ name: "the table of limits is the code's", ignore }, () => {
+  const [, restMax] = /\{0,(\d+)\}/.exec(STREAM_NAME_RULE.source)!;
+  const limits: readonly (readonly (string | number)[])[] = [
+    [formatByteSize(BODY_BYTES_DEFAULT), formatByteSize(BODY_BYTES_MAX)],
+    [formatByteSize(HEADER_BYTES_MAX)],
+    [Number(restMax) + 1],
+    [LABEL_LENGTH_MAX],
+    [PATTERN_LENGTH_MAX, PATTERN_STEPS_MAX],
+    [findDefault("limits.unacknowledgedMessages"), findDefault("limits.unacknowledgedBytes")],
+    [MEMBERS_MAX],
+    // For so many minutes.
+    [LOST_COUNT_MAX, 10],
+    [findDefault("limits.connections")],
+    [findDefault("storage.memoryLimit")],
+    [STREAMS_MAX, ATTACHMENTS_MAX],
+    [PEL_ENTRIES_MAX],
+    [PEEK_COUNT_MAX, formatByteSize(PEEK_BYTES_MAX)],
+    [SPAN_MS_MAX / (365 * 24 * HOUR_MS)],
+    [LABEL_LENGTH_MAX, DEDUP_COUNT_MAX, DEDUP_WINDOW_MS_MAX / HOUR_MS],
+    [REASON_BYTES_MAX],
+    [DELIVERIES_MAX],
+    [],
+  ];
+  // In any order.
+  const found = findRows("what", "limit").map(([, limit]) => findNumbers(limit!).join(" "));
+  assertEquals(found.toSorted(), limits.map((numbers) => numbers.join(" ")).toSorted());
+});
+
+Deno.test({ name: "the table of a stream's options has all of them", ignore }, () => {
+  assertEquals(
+    findRows("option", "default", "meaning").map(([option, initial]) => [option, initial]),
+    Object.entries(STREAM_OPTIONS_DEFAULT).map(([option, initial]) => [
+      `\`${option}\``,
+      `\`${JSON.stringify(initial).replaceAll(",", ", ")}\``,
+    ]),
+  );
+});
+
+Deno.test({ name: "the table of errors has all that do not end a session", ignore }, () => {
+  assertEquals(
+    findRows("code", "meaning"),
+    Object.entries(ERROR_CODES).filter(([, { fatal }]) => !fatal)
+      .map(([code, { meaning }]) => [`\`${code}\``, meaning]),
+  );
+});
+
+Deno.test({ name: "the table of exit codes has all of them", ignore }, () => {
+  const codes = findRows("exit code", "meaning").map(([code]) => Number(code!.replaceAll("`", "")));
+  assertEquals(codes, Object.values(ExitCode).toSorted());
+});
+
+Deno.test({ name: "the table of tasks has all of them", ignore }, () => {
+  assertEquals(
+    findRows("task", "what it does"),
+    Object.entries(manifest.tasks).map(([name, { description }]) => [
+      `\`deno task ${name}\``,
+      description,
+    ]),
+  );
+});
+
+Deno.test("tables are found, and numbers in them", () => {
+  const text = "| a | `b \\| c` |\n| - | -: |\n| 1,000 MiB, `5` | 2 |\n\ntext\n";
+  const table = new Page("page.md", text).tables[0]!;
+  assertEquals(table.head, ["a", "`b | c`"]);
+  assertEquals(table.rows, [["1,000 MiB, `5`", "2"]]);
+  assertEquals(findNumbers(table.rows[0]![0]!), ["1000MiB"]);
+  assert(findNumbers("64 KiB to 1GiB").includes("64KiB"));
+});

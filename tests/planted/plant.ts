@@ -9,7 +9,8 @@
  * @module
  */
 
-import { PLANTED_BUGS, type PlantedBug } from "./bugs.ts";
+import { PLANTED_BUGS } from "./bugs.ts";
+import type { PlantedBug } from "./planted_bug.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 

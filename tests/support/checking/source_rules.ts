@@ -125,7 +125,8 @@ function findCodeMistakes({ path, code }: Module): string[] {
 function findFormMistakes({ path, source }: Module): string[] {
   const mistakes: string[] = [];
   const [doc] = /^\/\*\*[^]*?\*\//.exec(source) ?? [""];
-  if (!/^ \* @module$/m.test(doc)) mistakes.push(`${path} has no module doc`);
+  const isEntry = !path.includes("/");
+  if (isEntry && !/^ \* @module$/m.test(doc)) mistakes.push(`${path} has no module doc`);
   const lineCount = source.split("\n").length - 1;
   if (lineCount > LINE_COUNT_MAX) mistakes.push(`${path} has ${lineCount} lines`);
   return mistakes;

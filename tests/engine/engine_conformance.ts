@@ -8,31 +8,26 @@
 
 import type { Engine } from "../../src/broker/engine.ts";
 import type { Report } from "../../src/broker/rules/notices.ts";
-import { registerAcknowledgementTests, registerReturnTests } from "./conformance/acknowledging.ts";
-import { registerDateRestartTests, registerDateTests } from "./conformance/dating.ts";
-import { registerDeadLetterTests } from "./conformance/dead_letters.ts";
-import { EngineUse, type Register, type ReportedNotice, TestClock } from "./engine_use.ts";
-import { registerFailureTests, registerTimeoutTests } from "./conformance/failing.ts";
-import { registerCreditTests, registerDeliveryTests } from "./conformance/following.ts";
-import {
-  registerFetchingTests,
-  registerHangTests,
-  registerLapseRestartTests,
-  registerLossTests,
-} from "./conformance/lapsing.ts";
-import { registerLimitTests } from "./conformance/limits.ts";
-import { registerDedupIdTests } from "./conformance/dedup_ids.ts";
-import { registerKeyTests, registerPriorityTests } from "./conformance/ordering.ts";
-import { registerPublishTests, registerRepetitionTests } from "./conformance/publishing.ts";
-import { registerReplyRestartTests, registerReplyTests } from "./conformance/replying.ts";
-import { registerOrderRestartTests, registerRestartTests } from "./conformance/restarting.ts";
-import { registerBindTests, registerStreamTests } from "./conformance/streams.ts";
-import {
-  registerExplanationTests,
-  registerNoticeTests,
-  registerTendingTests,
-} from "./conformance/tending.ts";
-import { registerDelayTests, registerExpiryTests } from "./conformance/timing.ts";
+import { acknowledgementTests, returnTests } from "./conformance/deliveries/acknowledging.ts";
+import { dateRestartTests, dateTests } from "./conformance/dating.ts";
+import { deadLetterTests } from "./conformance/deliveries/dead_letters.ts";
+import type { Register } from "./engine_tests.ts";
+import { EngineUse, type ReportedNotice, TestClock } from "./engine_use.ts";
+import { failureTests, timeoutTests } from "./conformance/deliveries/failing.ts";
+import { creditTests, deliveryTests } from "./conformance/deliveries/following.ts";
+import { fetchingTests, hangTests, lapseRestartTests } from "./conformance/deliveries/lapsing.ts";
+import { lossTests } from "./conformance/deliveries/losing.ts";
+import { limitTests } from "./conformance/limits.ts";
+import { dedupIdTests } from "./conformance/dedup_ids.ts";
+import { keyTests } from "./conformance/keys.ts";
+import { orderRestartTests } from "./conformance/order_restarting.ts";
+import { priorityTests } from "./conformance/ordering.ts";
+import { publishTests, repetitionTests } from "./conformance/publishing.ts";
+import { replyRestartTests, replyTests } from "./conformance/replying.ts";
+import { restartTests } from "./conformance/restarting.ts";
+import { bindTests, streamTests } from "./conformance/streams.ts";
+import { explanationTests, noticeTests, tendingTests } from "./conformance/tending.ts";
+import { delayTests, expiryTests } from "./conformance/timing.ts";
 
 /** An engine without any streams, and how to have it again after its end. */
 export interface OpenedEngine {
@@ -74,36 +69,36 @@ export function engineConformance(
       }
     });
   };
-  registerStreamTests(test);
-  registerPublishTests(test);
-  registerRepetitionTests(test);
-  registerDeliveryTests(test);
-  registerPriorityTests(test);
-  registerKeyTests(test);
-  registerCreditTests(test);
-  registerAcknowledgementTests(test);
-  registerReturnTests(test);
-  registerBindTests(test);
-  registerFailureTests(test);
-  registerTimeoutTests(test);
-  registerHangTests(test);
-  registerFetchingTests(test);
-  registerLossTests(test);
-  registerDeadLetterTests(test);
-  registerDelayTests(test);
-  registerExpiryTests(test);
-  registerDateTests(test);
-  registerDedupIdTests(test);
-  registerLimitTests(test);
-  registerTendingTests(test);
-  registerExplanationTests(test);
-  registerNoticeTests(test);
-  registerReplyTests(test);
+  streamTests.register(test);
+  publishTests.register(test);
+  repetitionTests.register(test);
+  deliveryTests.register(test);
+  priorityTests.register(test);
+  keyTests.register(test);
+  creditTests.register(test);
+  acknowledgementTests.register(test);
+  returnTests.register(test);
+  bindTests.register(test);
+  failureTests.register(test);
+  timeoutTests.register(test);
+  hangTests.register(test);
+  fetchingTests.register(test);
+  lossTests.register(test);
+  deadLetterTests.register(test);
+  delayTests.register(test);
+  expiryTests.register(test);
+  dateTests.register(test);
+  dedupIdTests.register(test);
+  limitTests.register(test);
+  tendingTests.register(test);
+  explanationTests.register(test);
+  noticeTests.register(test);
+  replyTests.register(test);
   if (survives) {
-    registerRestartTests(test);
-    registerDateRestartTests(test);
-    registerLapseRestartTests(test);
-    registerOrderRestartTests(test);
-    registerReplyRestartTests(test);
+    restartTests.register(test);
+    dateRestartTests.register(test);
+    lapseRestartTests.register(test);
+    orderRestartTests.register(test);
+    replyRestartTests.register(test);
   }
 }

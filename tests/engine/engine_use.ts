@@ -308,6 +308,3 @@ export function single(firstTag: number): TagRange {
 export function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index + 1);
 }
-
-/** Registers one test: what the engine does, and how to see it. */
-export type Register = (what: string, run: (use: EngineUse) => Promise<void>) => void;

@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import type { MessageBatch } from "../../../protocol.ts";
 import { encodeBatch, textsOf } from "../../support/wire/batches.ts";
 import { assertCode, utf8 } from "../../support/wire/frames.ts";
-import type { Register } from "../engine_use.ts";
+import { EngineTests } from "../engine_tests.ts";
 
 const STREAM = "$reply.3f0c";
 
@@ -34,59 +34,62 @@ function repliesOf(...texts: readonly string[]): MessageBatch {
   );
 }
 
-/** Registers what an engine does with requests and replies. */
-export function registerReplyTests(test: Register): void {
-  test("replies are passed on at once, in order, as they were", (use) => {
-    const recorder = new ReplyRecorder();
-    use.engine.openReplyStream(STREAM, recorder);
-    for (const texts of [["a", "b"], ["c"]]) {
-      const batch = repliesOf(...texts);
-      use.engine.reply(STREAM, batch);
-      // Its buffer is used again, as a socket's is.
-      batch.buffer.fill(0xee);
-    }
-    assertEquals(recorder.texts, ["a", "b", "c"]);
-    return Promise.resolve();
-  });
+/** What an engine does with requests and replies. */
+export const replyTests: EngineTests = new EngineTests();
 
-  test("a stream for replies needs a name of its own, and of its kind", (use) => {
-    use.engine.openReplyStream(STREAM, new ReplyRecorder());
-    for (const name of [STREAM, "replies", "$reply.", "$other.a", "$reply.a/b"]) {
-      assertCode("BAD_REQUEST", () => use.engine.openReplyStream(name, new ReplyRecorder()));
-    }
-    return Promise.resolve();
-  });
+replyTests.add("replies are passed on at once, in order, as they were", (use) => {
+  const recorder = new ReplyRecorder();
+  use.engine.openReplyStream(STREAM, recorder);
+  for (const texts of [["a", "b"], ["c"]]) {
+    const batch = repliesOf(...texts);
+    use.engine.reply(STREAM, batch);
+    // Its buffer is used again, as a socket's is.
+    batch.buffer.fill(0xee);
+  }
+  assertEquals(recorder.texts, ["a", "b", "c"]);
+  return Promise.resolve();
+});
 
-  test("a reply to nobody is STREAM_NOT_FOUND, and its name can be taken again", (use) => {
-    const [first, second] = [new ReplyRecorder(), new ReplyRecorder()];
-    assertCode("STREAM_NOT_FOUND", () => use.engine.reply(STREAM, repliesOf("early")));
-    const stream = use.engine.openReplyStream(STREAM, first);
-    stream.close();
-    assertCode("STREAM_NOT_FOUND", () => use.engine.reply(STREAM, repliesOf("late")));
-    use.engine.openReplyStream(STREAM, second);
-    stream.close();
-    use.engine.reply(STREAM, repliesOf("again"));
-    assertEquals([first.texts, second.texts], [[], ["again"]]);
-    return Promise.resolve();
-  });
+replyTests.add("a stream for replies needs a name of its own, and of its kind", (use) => {
+  use.engine.openReplyStream(STREAM, new ReplyRecorder());
+  for (const name of [STREAM, "replies", "$reply.", "$other.a", "$reply.a/b"]) {
+    assertCode("BAD_REQUEST", () => use.engine.openReplyStream(name, new ReplyRecorder()));
+  }
+  return Promise.resolve();
+});
 
-  test("streams for replies are not listed, matched, followed, or created", async (use) => {
-    const recorder = new ReplyRecorder();
-    use.engine.openReplyStream(STREAM, recorder);
-    await use.create("orders");
-    const [publisher, follower] = [use.publisher(/[$o]/), use.follower(/[$o]/)];
-    await publisher.store("to all");
-    assertEquals(await follower.received(1), ["orders:1×1 to all"]);
-    use.engine.reply(STREAM, repliesOf("reply"));
-    await use.fence();
-    const names = (await use.engine.getStreams()).map(({ name }) => name);
-    assertEquals(names, ["orders"]);
-    assertCode("BAD_STREAM_NAME", () => use.publisher(STREAM, "forger"));
-    assertCode("BAD_STREAM_NAME", () => use.follower(STREAM));
-    assertEquals(recorder.texts, ["reply"]);
-  });
+replyTests.add("a reply to nobody is STREAM_NOT_FOUND, and its name can be taken again", (use) => {
+  const [first, second] = [new ReplyRecorder(), new ReplyRecorder()];
+  assertCode("STREAM_NOT_FOUND", () => use.engine.reply(STREAM, repliesOf("early")));
+  const stream = use.engine.openReplyStream(STREAM, first);
+  stream.close();
+  assertCode("STREAM_NOT_FOUND", () => use.engine.reply(STREAM, repliesOf("late")));
+  use.engine.openReplyStream(STREAM, second);
+  stream.close();
+  use.engine.reply(STREAM, repliesOf("again"));
+  assertEquals([first.texts, second.texts], [[], ["again"]]);
+  return Promise.resolve();
+});
 
-  test("who waits for a reply is told with every delivery, and in no dead letter", async (use) => {
+replyTests.add("streams for replies are not listed, matched, followed, or created", async (use) => {
+  const recorder = new ReplyRecorder();
+  use.engine.openReplyStream(STREAM, recorder);
+  await use.create("orders");
+  const [publisher, follower] = [use.publisher(/[$o]/), use.follower(/[$o]/)];
+  await publisher.store("to all");
+  assertEquals(await follower.received(1), ["orders:1×1 to all"]);
+  use.engine.reply(STREAM, repliesOf("reply"));
+  await use.fence();
+  const names = (await use.engine.getStreams()).map(({ name }) => name);
+  assertEquals(names, ["orders"]);
+  assertCode("BAD_STREAM_NAME", () => use.publisher(STREAM, "forger"));
+  assertCode("BAD_STREAM_NAME", () => use.follower(STREAM));
+  assertEquals(recorder.texts, ["reply"]);
+});
+
+replyTests.add(
+  "who waits for a reply is told with every delivery, and in no dead letter",
+  async (use) => {
     await use.createWith("work", { backoffMs: [0] });
     const request = { stream: STREAM, number: 4_000_000_000 };
     await use.publisher("work").storeWished({ text: "ask", request });
@@ -98,12 +101,15 @@ export function registerReplyTests(test: Register): void {
     assertEquals((await use.properties("work"))[0]?.request, request);
     await follower.reject([2]);
     assertEquals((await use.properties("work.dead"))[0]?.request, undefined);
-  });
-}
+  },
+);
 
-/** Registers what is left of requests when an engine ends and is opened again. */
-export function registerReplyRestartTests(test: Register): void {
-  test("a request is there again after a restart, and the stream for its reply is not", async (use) => {
+/** What is left of requests when an engine ends and is opened again. */
+export const replyRestartTests: EngineTests = new EngineTests();
+
+replyRestartTests.add(
+  "a request is there again after a restart, and the stream for its reply is not",
+  async (use) => {
     use.engine.openReplyStream(STREAM, new ReplyRecorder());
     await use.create("work");
     const request = { stream: STREAM, number: 7 };
@@ -112,5 +118,5 @@ export function registerReplyRestartTests(test: Register): void {
     assertEquals((await use.properties("work"))[0]?.request, request);
     assertCode("STREAM_NOT_FOUND", () => use.engine.reply(STREAM, repliesOf("late")));
     assertEquals((await use.engine.getStreams()).map(({ name }) => name), ["work"]);
-  });
-}
+  },
+);

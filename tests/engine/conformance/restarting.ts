@@ -5,23 +5,27 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { bury, waitForCount } from "./dead_letters.ts";
-import { type EngineUse, type Register, upTo } from "../engine_use.ts";
+import { bury, waitForCount } from "./deliveries/dead_letters.ts";
+import { EngineTests } from "../engine_tests.ts";
+import { type EngineUse, upTo } from "../engine_use.ts";
 
-/** Registers what an engine remembers. */
-export function registerRestartTests(test: Register): void {
-  test("after a restart, options and pauses are as they were", async (use) => {
-    await use.createWith("orders", { maxDeliveries: 3 });
-    await use.engine.updateStream("orders", { ttlMs: 60_000 });
-    await use.engine.pauseStream("orders", true);
-    const before = await use.engine.getStream("orders");
-    for (let round = 0; round < 3; round++) {
-      await use.restart();
-      assertEquals(await use.engine.getStream("orders"), before);
-    }
-  });
+/** What an engine remembers. */
+export const restartTests: EngineTests = new EngineTests();
 
-  test("after a restart, it is known that publishers were forgotten, and when", async (use) => {
+restartTests.add("after a restart, options and pauses are as they were", async (use) => {
+  await use.createWith("orders", { maxDeliveries: 3 });
+  await use.engine.updateStream("orders", { ttlMs: 60_000 });
+  await use.engine.pauseStream("orders", true);
+  const before = await use.engine.getStream("orders");
+  for (let round = 0; round < 3; round++) {
+    await use.restart();
+    assertEquals(await use.engine.getStream("orders"), before);
+  }
+});
+
+restartTests.add(
+  "after a restart, it is known that publishers were forgotten, and when",
+  async (use) => {
     await use.create("orders");
     const first = use.publisher("orders", "me");
     await first.store("a");
@@ -37,9 +41,12 @@ export function registerRestartTests(test: Register): void {
       other.send("b");
       assertEquals(await other.outcomes(), [`orders:${2 + round}`]);
     }
-  });
+  },
+);
 
-  test("after a restart, delayed messages are, until their time has come", async (use) => {
+restartTests.add(
+  "after a restart, delayed messages are, until their time has come",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").storeWished(
       { text: "a", delayMs: 10_000 },
@@ -55,9 +62,12 @@ export function registerRestartTests(test: Register): void {
     assertEquals(follower.sink.texts, ["b", "c"]);
     use.advance(4000);
     await follower.received(3);
-  });
+  },
+);
 
-  test("after a restart, failures are remembered: attempts, delay, reasons", async (use) => {
+restartTests.add(
+  "after a restart, failures are remembered: attempts, delay, reasons",
+  async (use) => {
     await use.createWith("orders", { maxDeliveries: 2 });
     await use.publisher("orders").store("a", "b");
     const follower = use.follower("orders", { name: "worker" });
@@ -84,29 +94,32 @@ export function registerRestartTests(test: Register): void {
       reasons: ["first", "second"],
       follower: "next",
     });
-  });
+  },
+);
 
-  test("after a restart, all reasons of a message are known", async (use) => {
-    await use.createWith("orders", { maxDeliveries: 4 });
-    await use.publisher("orders").store("a");
-    const follower = use.follower("orders", { name: "worker" });
-    await follower.received(1);
-    await follower.nack([1], { delayMs: 0, reason: "first" });
-    await follower.received(2);
-    await follower.nack([2], { delayMs: 5000, reason: "second" });
-    await use.restart();
-    use.advance(5000);
-    const next = use.follower("orders", { name: "next" });
-    await next.received(1);
-    await next.nack([1], { delayMs: 0, reason: "third" });
-    await next.received(2);
-    await next.nack([2], { reason: "fourth" });
-    await waitForCount(use, "orders.dead", 1);
-    const { deadLetter } = (await use.properties("orders.dead"))[0]!;
-    assertEquals(deadLetter?.reasons, ["first", "second", "third", "fourth"]);
-  });
+restartTests.add("after a restart, all reasons of a message are known", async (use) => {
+  await use.createWith("orders", { maxDeliveries: 4 });
+  await use.publisher("orders").store("a");
+  const follower = use.follower("orders", { name: "worker" });
+  await follower.received(1);
+  await follower.nack([1], { delayMs: 0, reason: "first" });
+  await follower.received(2);
+  await follower.nack([2], { delayMs: 5000, reason: "second" });
+  await use.restart();
+  use.advance(5000);
+  const next = use.follower("orders", { name: "next" });
+  await next.received(1);
+  await next.nack([1], { delayMs: 0, reason: "third" });
+  await next.received(2);
+  await next.nack([2], { reason: "fourth" });
+  await waitForCount(use, "orders.dead", 1);
+  const { deadLetter } = (await use.properties("orders.dead"))[0]!;
+  assertEquals(deadLetter?.reasons, ["first", "second", "third", "fourth"]);
+});
 
-  test("a message that ends the broker as often as it may be delivered goes to the dead letters", async (use) => {
+restartTests.add(
+  "a message that ends the broker as often as it may be delivered goes to the dead letters",
+  async (use) => {
     await use.createWith("orders", { maxDeliveries: 2 });
     await use.publisher("orders").store("deadly", "harmless");
     for (let round = 1; round <= 2; round++) {
@@ -118,33 +131,39 @@ export function registerRestartTests(test: Register): void {
     assertEquals(await next.received(1), ["orders:2×1 harmless"]);
     await waitForCount(use, "orders.dead", 1);
     assertEquals(await use.look("orders.dead"), ["1×0 ready deadly"]);
-  });
+  },
+);
 
-  test("after a restart, dead letters and redriven ones are where they were, once", async (use) => {
+restartTests.add(
+  "after a restart, dead letters and redriven ones are where they were, once",
+  async (use) => {
     await bury(use, "a", "b", "c");
     await use.engine.redrive("orders.dead", [2]);
     await use.restart();
     assertEquals(await use.look("orders.dead"), ["1×0 ready a", "3×0 ready c"]);
     assertEquals(await use.look("orders"), ["4×0 ready b"]);
-  });
+  },
+);
 
-  test("after a restart, messages expire when they would have", async (use) => {
-    await use.createWith("orders", { ttlMs: 10_000 });
-    const publisher = use.publisher("orders");
-    await publisher.store("stream's");
-    await publisher.storeWished({ text: "own", ttlMs: 5000 });
-    await use.restart();
-    use.advance(4999);
-    assertEquals((await use.look("orders")).length, 2);
-    use.advance(1);
-    assertEquals(await use.look("orders"), ["1×0 ready stream's"]);
-    use.advance(5000);
-    assertEquals(await use.look("orders"), []);
-    await use.restart();
-    assertEquals(await use.look("orders"), []);
-  });
+restartTests.add("after a restart, messages expire when they would have", async (use) => {
+  await use.createWith("orders", { ttlMs: 10_000 });
+  const publisher = use.publisher("orders");
+  await publisher.store("stream's");
+  await publisher.storeWished({ text: "own", ttlMs: 5000 });
+  await use.restart();
+  use.advance(4999);
+  assertEquals((await use.look("orders")).length, 2);
+  use.advance(1);
+  assertEquals(await use.look("orders"), ["1×0 ready stream's"]);
+  use.advance(5000);
+  assertEquals(await use.look("orders"), []);
+  await use.restart();
+  assertEquals(await use.look("orders"), []);
+});
 
-  test("after a restart, message ids are recognised until their window is over", async (use) => {
+restartTests.add(
+  "after a restart, message ids are recognised until their window is over",
+  async (use) => {
     await use.createWith("orders", { dedupWindowMs: 10_000 });
     await use.publisher("orders").storeWished({ text: "a", dedupId: "A" });
     const follower = use.follower("orders");
@@ -157,21 +176,24 @@ export function registerRestartTests(test: Register): void {
     assertEquals(await next.storeWished({ text: "a", dedupId: "A" }), "orders:1 again");
     use.advance(1);
     assertEquals(await next.storeWished({ text: "a", dedupId: "A" }), "orders:2");
-  });
+  },
+);
 
-  test("after a restart, what was purged or dropped is gone", async (use) => {
-    await use.createWith("orders", { maxMessages: 2, overflow: "drop-oldest" });
-    const publisher = use.publisher("orders");
-    await publisher.store("a", "b", "c");
-    await use.restart();
-    assertEquals(await use.look("orders"), ["2×0 ready b", "3×0 ready c"]);
-    await use.engine.purgeStream("orders");
-    await use.restart();
-    assertEquals(await use.look("orders"), []);
-    assertEquals((await use.engine.getStream("orders")).nextId, 4);
-  });
+restartTests.add("after a restart, what was purged or dropped is gone", async (use) => {
+  await use.createWith("orders", { maxMessages: 2, overflow: "drop-oldest" });
+  const publisher = use.publisher("orders");
+  await publisher.store("a", "b", "c");
+  await use.restart();
+  assertEquals(await use.look("orders"), ["2×0 ready b", "3×0 ready c"]);
+  await use.engine.purgeStream("orders");
+  await use.restart();
+  assertEquals(await use.look("orders"), []);
+  assertEquals((await use.engine.getStream("orders")).nextId, 4);
+});
 
-  test("what is told of messages moves with them when the journal is tidied up", async (use) => {
+restartTests.add(
+  "what is told of messages moves with them when the journal is tidied up",
+  async (use) => {
     await use.createWith("kept", { ttlMs: 1_000_000 });
     const kept = use.publisher("kept", "kept");
     await kept.store("expires", "fails");
@@ -195,9 +217,12 @@ export function registerRestartTests(test: Register): void {
     next.port.close();
     use.advance(500_000);
     assertEquals(await use.look("kept"), []);
-  });
+  },
+);
 
-  test("thousands of delayed messages are as many after a restart, and come in order", async (use) => {
+restartTests.add(
+  "thousands of delayed messages are as many after a restart, and come in order",
+  async (use) => {
     await use.create("orders");
     const publisher = use.publisher("orders");
     const count = 2000;
@@ -210,174 +235,11 @@ export function registerRestartTests(test: Register): void {
     const follower = use.follower("orders");
     await follower.received(count);
     assertEquals(follower.sink.ids, upTo(count));
-  });
-}
-
-/** Registers what an engine remembers of the order of messages. */
-export function registerOrderRestartTests(test: Register): void {
-  test("after a restart, what was delivered before holds its key, also if it is ready", async (use) => {
-    await use.create("orders");
-    await use.publisher("orders").storeWished(
-      { text: "first", key: "k", priority: 2 },
-      { text: "free", priority: 0 },
-    );
-    const worker = use.follower("orders", { name: "worker", messages: 1 });
-    await worker.received(1);
-    await worker.nack([1], { delayMs: 0 });
-    await worker.received(2);
-    await use.publisher("orders", "later").storeWished({ text: "urgent", key: "k", priority: 9 });
-    await use.restart();
-    const follower = use.follower("orders", { name: "next" });
-    await use.fence();
-    assertEquals(follower.sink.texts, ["first", "free"]);
-    await follower.ack(1);
-    assertEquals((await follower.received(3)).at(-1), "orders:3×1 urgent");
-  });
-
-  test("after a restart, priorities are as they were, of whatever is ready, came back or is delayed", async (use) => {
-    await use.create("orders");
-    await storeByPriority(use);
-    const worker = use.follower("orders", { name: "worker", messages: 2 });
-    await worker.received(2);
-    assertEquals(worker.sink.texts, ["failed 9", "back 8"]);
-    await worker.nack([1], { delayMs: 10_000 });
-    await worker.nack([2], { delayMs: 0 });
-    for (let round = 0; round < 3; round++) await use.restart();
-    await checkPriorities(use);
-  });
-
-  test("priorities and keys move with their messages when the journal is tidied up", async (use) => {
-    await use.create("orders", "keyed");
-    await storeByPriority(use);
-    await use.publisher("keyed", "keyed").storeWished(
-      { text: "a1", key: "a" },
-      { text: "a2", key: "a" },
-      { text: "a3", key: "a", priority: 7 },
-    );
-    const worker = use.follower("orders", { name: "worker", messages: 2 });
-    const other = use.follower("keyed", { name: "other" });
-    await worker.received(2);
-    assertEquals(await other.received(1), ["keyed:3×1 a3"]);
-    await other.nack([1], { delayMs: 10_000 });
-    await worker.nack([1], { delayMs: 10_000 });
-    await worker.nack([2], { delayMs: 0 });
-    worker.port.close();
-    other.port.close();
-    await makeBusy(use);
-    await use.restart();
-    const keyed = use.follower("keyed");
-    await use.fence();
-    assertEquals(keyed.sink.texts, []);
-    await checkPriorities(use);
-    assertEquals(await keyed.received(1), ["keyed:3×2 a3"]);
-    await keyed.ack(1);
-    assertEquals((await keyed.received(2)).at(-1), "keyed:1×1 a1");
-  });
-
-  test("after a restart, what has failed and is held back still holds its key", async (use) => {
-    await use.create("orders");
-    await failFirst(use);
-    const follower = use.follower("orders");
-    await follower.received(2);
-    await use.publisher("orders", "another").storeWished(
-      { text: "a3", key: "a", priority: 9 },
-      { text: "c1", key: "c" },
-    );
-    await follower.received(3);
-    await use.fence();
-    assertEquals(follower.sink.texts, ["b1", "free", "c1"]);
-    use.advance(10_000);
-    assertEquals((await follower.received(4)).at(-1), "orders:1×2 a1");
-    await follower.ack(4);
-    assertEquals((await follower.received(5)).at(-1), "orders:5×1 a3");
-    await follower.ack(5);
-    assertEquals((await follower.received(6)).at(-1), "orders:2×1 a2");
-  });
-
-  test("after a restart, a key is free when its message is purged", async (use) => {
-    await use.create("orders");
-    await failFirst(use);
-    const follower = use.follower("orders");
-    await follower.received(2);
-    assertEquals(await use.engine.purgeStream("orders"), 2);
-    await use.publisher("orders", "another").storeWished({ text: "a3", key: "a" });
-    assertEquals((await follower.received(3)).at(-1), "orders:5×1 a3");
-  });
-
-  test("after a restart, a key is free when its message expires", async (use) => {
-    await use.create("orders");
-    await failFirst(use, { ttlMs: 5000 });
-    const follower = use.follower("orders");
-    await follower.received(2);
-    use.advance(5000);
-    assertEquals((await follower.received(3)).at(-1), "orders:2×1 a2");
-  });
-
-  test("after a restart, a key is free when its message makes room", async (use) => {
-    await use.createWith("orders", { maxMessages: 4, overflow: "drop-oldest" });
-    await failFirst(use);
-    const follower = use.follower("orders");
-    await follower.received(2);
-    await use.publisher("orders", "another").storeWished({ text: "b2", key: "b" });
-    assertEquals((await follower.received(3)).at(-1), "orders:2×1 a2");
-  });
-
-  test("after a restart, a dead letter with a priority is recognised by nobody, nor when it is sent back", async (use) => {
-    await use.createWith("orders", { dedupWindowMs: 10_000 });
-    const message = { text: "a", dedupId: "A", priority: 7, key: "k" };
-    await use.publisher("orders").storeWished(message);
-    const follower = use.follower("orders");
-    await follower.received(1);
-    await follower.reject([1]);
-    await waitForCount(use, "orders.dead", 1);
-    use.advance(9000);
-    await use.engine.redrive("orders.dead", [1]);
-    await use.restart();
-    use.advance(1000);
-    const next = use.publisher("orders", "next");
-    assertEquals(await next.storeWished(message), "orders:3", "the time of its dedup id is over");
-  });
-}
-
-/** Stores messages of several priorities: one will fail, and one will come back. */
-async function storeByPriority(use: EngineUse): Promise<void> {
-  await use.publisher("orders").storeWished(
-    { text: "ready 0", priority: 0 },
-    { text: "usual" },
-    { text: "back 8", priority: 8 },
-    { text: "failed 9", priority: 9 },
-    { text: "later 7", priority: 7, delayMs: 10_000 },
-    { text: "ready 5", priority: 5 },
-  );
-}
-
-/** Checks that those messages come in their order, and those that are held back when they are due. */
-async function checkPriorities(use: EngineUse): Promise<void> {
-  const next = use.follower("orders", { name: "next" });
-  await next.received(4);
-  assertEquals(next.sink.texts, ["back 8", "ready 5", "usual", "ready 0"]);
-  use.advance(10_000);
-  await next.received(6);
-  assertEquals(next.sink.texts.slice(4), ["failed 9", "later 7"]);
-}
-
-/** Stores messages with keys, fails the first for ten seconds, and ends the engine and opens it. */
-async function failFirst(use: EngineUse, wishes: { readonly ttlMs?: number } = {}): Promise<void> {
-  await use.publisher("orders").storeWished(
-    { text: "a1", key: "a", ...wishes },
-    { text: "a2", key: "a" },
-    { text: "b1", key: "b" },
-    { text: "free" },
-  );
-  const worker = use.follower("orders", { name: "worker" });
-  await worker.received(3);
-  assertEquals(worker.sink.texts, ["a1", "b1", "free"]);
-  await worker.nack([1], { delayMs: 10_000 });
-  await use.restart();
-}
+  },
+);
 
 /** Writes so much that what was written before is moved. */
-async function makeBusy(use: EngineUse): Promise<void> {
+export async function makeBusy(use: EngineUse): Promise<void> {
   await use.create("busy");
   const publisher = use.publisher("busy", "busy");
   const follower = use.follower("busy");

@@ -5,12 +5,16 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { assertCodeLater } from "../../support/wire/frames.ts";
-import { BYTES, type Register, single, upTo } from "../engine_use.ts";
+import { assertCodeLater } from "../../../support/wire/frames.ts";
+import { EngineTests } from "../../engine_tests.ts";
+import { BYTES, single, upTo } from "../../engine_use.ts";
 
-/** Registers what an engine does with acknowledgements. */
-export function registerAcknowledgementTests(test: Register): void {
-  test("an acknowledged message is gone, and does not come back with its follower's end", async (use) => {
+/** What an engine does with acknowledgements. */
+export const acknowledgementTests: EngineTests = new EngineTests();
+
+acknowledgementTests.add(
+  "an acknowledged message is gone, and does not come back with its follower's end",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("a", "b", "c");
     const follower = use.follower("orders");
@@ -23,67 +27,70 @@ export function registerAcknowledgementTests(test: Register): void {
     await use.fence();
     assertEquals(next.sink.ids, [3]);
     assertEquals(await use.counts("orders"), [0, 0, 1]);
-  });
+  },
+);
 
-  test("acks come in any order, in ranges, over several streams", async (use) => {
-    await use.create("a", "b");
-    const follower = use.follower(/^[ab]$/);
-    await use.publisher("a", "to a").store(...upTo(5).map(String));
-    await use.publisher("b", "to b").store(...upTo(5).map(String));
-    await follower.received(10);
-    await follower.port.ack(
-      [{ firstTag: 7, count: 2 }, { firstTag: 2, count: 4 }, single(10)],
-      true,
-    );
-    assertEquals((await use.pel("follower")).length, 3);
-    await follower.ack(9, 1, 6);
-    assertEquals(await use.pel("follower"), []);
-    assertEquals([await use.counts("a"), await use.counts("b")], [[0, 0, 1], [0, 0, 1]]);
-  });
+acknowledgementTests.add("acks come in any order, in ranges, over several streams", async (use) => {
+  await use.create("a", "b");
+  const follower = use.follower(/^[ab]$/);
+  await use.publisher("a", "to a").store(...upTo(5).map(String));
+  await use.publisher("b", "to b").store(...upTo(5).map(String));
+  await follower.received(10);
+  await follower.port.ack(
+    [{ firstTag: 7, count: 2 }, { firstTag: 2, count: 4 }, single(10)],
+    true,
+  );
+  assertEquals((await use.pel("follower")).length, 3);
+  await follower.ack(9, 1, 6);
+  assertEquals(await use.pel("follower"), []);
+  assertEquals([await use.counts("a"), await use.counts("b")], [[0, 0, 1], [0, 0, 1]]);
+});
 
-  test("a tag that was never given is UNKNOWN_DELIVERY", async (use) => {
-    await use.create("orders");
-    const follower = use.follower("orders");
-    await assertCodeLater("UNKNOWN_DELIVERY", () => follower.ack(1));
-    await use.publisher("orders").store("a");
-    await follower.received(1);
-    await assertCodeLater("UNKNOWN_DELIVERY", () => follower.ack(2));
-    await assertCodeLater("UNKNOWN_DELIVERY", () => follower.port.release([single(2)]));
-    await assertCodeLater("UNKNOWN_DELIVERY", () => follower.port.begin([single(2)]));
-    assertEquals(await use.pel("follower"), ["orders:1"]);
-  });
+acknowledgementTests.add("a tag that was never given is UNKNOWN_DELIVERY", async (use) => {
+  await use.create("orders");
+  const follower = use.follower("orders");
+  await assertCodeLater("UNKNOWN_DELIVERY", () => follower.ack(1));
+  await use.publisher("orders").store("a");
+  await follower.received(1);
+  await assertCodeLater("UNKNOWN_DELIVERY", () => follower.ack(2));
+  await assertCodeLater("UNKNOWN_DELIVERY", () => follower.port.release([single(2)]));
+  await assertCodeLater("UNKNOWN_DELIVERY", () => follower.port.begin([single(2)]));
+  assertEquals(await use.pel("follower"), ["orders:1"]);
+});
 
-  test("a tag that was used up is STALE_DELIVERY", async (use) => {
-    await use.create("orders");
-    await use.publisher("orders").store("a", "b");
-    const follower = use.follower("orders");
-    await follower.received(2);
-    await follower.ack(1);
-    await assertCodeLater("STALE_DELIVERY", () => follower.ack(1));
-    follower.port.setCredit(0, BYTES);
-    follower.port.release([single(2)]);
-    await assertCodeLater("STALE_DELIVERY", () => follower.ack(2));
-    await assertCodeLater("STALE_DELIVERY", () => follower.port.begin([single(2)]));
-    assertEquals(await use.counts("orders"), [1, 0, 1]);
-  });
+acknowledgementTests.add("a tag that was used up is STALE_DELIVERY", async (use) => {
+  await use.create("orders");
+  await use.publisher("orders").store("a", "b");
+  const follower = use.follower("orders");
+  await follower.received(2);
+  await follower.ack(1);
+  await assertCodeLater("STALE_DELIVERY", () => follower.ack(1));
+  follower.port.setCredit(0, BYTES);
+  follower.port.release([single(2)]);
+  await assertCodeLater("STALE_DELIVERY", () => follower.ack(2));
+  await assertCodeLater("STALE_DELIVERY", () => follower.port.begin([single(2)]));
+  assertEquals(await use.counts("orders"), [1, 0, 1]);
+});
 
-  test("what of the ranges is held is done all the same", async (use) => {
-    await use.create("orders");
-    await use.publisher("orders").store("a", "b", "c");
-    const follower = use.follower("orders", { messages: 3 });
-    await follower.received(3);
-    await follower.ack(2);
-    await assertCodeLater(
-      "STALE_DELIVERY",
-      () => follower.port.ack([{ firstTag: 1, count: 3 }], true),
-    );
-    assertEquals(await use.pel("follower"), []);
-    follower.port.close();
-    await use.fence();
-    assertEquals(await use.counts("orders"), [0, 0, 0]);
-  });
+acknowledgementTests.add("what of the ranges is held is done all the same", async (use) => {
+  await use.create("orders");
+  await use.publisher("orders").store("a", "b", "c");
+  const follower = use.follower("orders", { messages: 3 });
+  await follower.received(3);
+  await follower.ack(2);
+  await assertCodeLater(
+    "STALE_DELIVERY",
+    () => follower.port.ack([{ firstTag: 1, count: 3 }], true),
+  );
+  assertEquals(await use.pel("follower"), []);
+  follower.port.close();
+  await use.fence();
+  assertEquals(await use.counts("orders"), [0, 0, 0]);
+});
 
-  test("a slow follower cannot acknowledge what is someone else's by now", async (use) => {
+acknowledgementTests.add(
+  "a slow follower cannot acknowledge what is someone else's by now",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("a");
     const slow = use.follower("orders", { name: "slow" });
@@ -94,9 +101,12 @@ export function registerAcknowledgementTests(test: Register): void {
     await other.received(1);
     await assertCodeLater("STALE_DELIVERY", () => slow.ack(1));
     assertEquals(await use.pel("other"), ["orders:1"]);
-  });
+  },
+);
 
-  test("a deleted stream's deliveries are stale, and their credit is free again", async (use) => {
+acknowledgementTests.add(
+  "a deleted stream's deliveries are stale, and their credit is free again",
+  async (use) => {
     await use.create("orders", "other");
     const follower = use.follower(/^o/, { messages: 2 });
     await use.publisher("orders", "one").store("a", "b");
@@ -108,12 +118,15 @@ export function registerAcknowledgementTests(test: Register): void {
     await assertCodeLater("STALE_DELIVERY", () => follower.ack(1, 2));
     await follower.ack(3, 4);
     assertEquals(await use.counts("other"), [0, 0, 1]);
-  });
-}
+  },
+);
 
 /** Registers how messages come back. */
-export function registerReturnTests(test: Register): void {
-  test("released messages take their old place, and attempts do not go up", async (use) => {
+export const returnTests: EngineTests = new EngineTests();
+
+returnTests.add(
+  "released messages take their old place, and attempts do not go up",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("a", "b", "c", "d");
     const slow = use.follower("orders", { messages: 3 });
@@ -122,9 +135,12 @@ export function registerReturnTests(test: Register): void {
     slow.port.release([{ firstTag: 2, count: 2 }]);
     const fast = use.follower("orders");
     assertEquals(await fast.received(3), ["orders:2×1 b", "orders:3×1 c", "orders:4×1 d"]);
-  });
+  },
+);
 
-  test("a lost follower's messages are ready again; attempts go up for the oldest only", async (use) => {
+returnTests.add(
+  "a lost follower's messages are ready again; attempts go up for the oldest only",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("a", "b", "c", "d");
     const lost = use.follower("orders");
@@ -133,9 +149,12 @@ export function registerReturnTests(test: Register): void {
     lost.port.close();
     const next = use.follower("orders");
     assertEquals(await next.received(3), ["orders:2×2 b", "orders:3×1 c", "orders:4×1 d"]);
-  });
+  },
+);
 
-  test("a lost follower's messages that were begun count as attempts, too", async (use) => {
+returnTests.add(
+  "a lost follower's messages that were begun count as attempts, too",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("a", "b", "c");
     const lost = use.follower("orders");
@@ -144,9 +163,12 @@ export function registerReturnTests(test: Register): void {
     lost.port.close();
     const next = use.follower("orders");
     assertEquals(await next.received(3), ["orders:1×2 a", "orders:2×1 b", "orders:3×2 c"]);
-  });
+  },
+);
 
-  test("of a follower that ends, what its client had received counts as an attempt", async (use) => {
+returnTests.add(
+  "of a follower that ends, what its client had received counts as an attempt",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("a", "b", "c");
     const ending = use.follower("orders");
@@ -154,22 +176,25 @@ export function registerReturnTests(test: Register): void {
     ending.port.close(2);
     const next = use.follower("orders");
     assertEquals(await next.received(3), ["orders:1×2 a", "orders:2×2 b", "orders:3×1 c"]);
-  });
+  },
+);
 
-  test("who waits gets what a lost follower held", async (use) => {
-    await use.create("orders");
-    const lost = use.follower("orders");
-    await use.publisher("orders").store("a", "b");
-    await lost.received(2);
-    const waiting = use.follower("orders");
-    await use.fence();
-    assertEquals(waiting.sink.ids, []);
-    lost.port.close();
-    await waiting.received(2);
-    assertEquals(waiting.sink.ids, [1, 2]);
-  });
+returnTests.add("who waits gets what a lost follower held", async (use) => {
+  await use.create("orders");
+  const lost = use.follower("orders");
+  await use.publisher("orders").store("a", "b");
+  await lost.received(2);
+  const waiting = use.follower("orders");
+  await use.fence();
+  assertEquals(waiting.sink.ids, []);
+  lost.port.close();
+  await waiting.received(2);
+  assertEquals(waiting.sink.ids, [1, 2]);
+});
 
-  test("a follower that was closed gets nothing more, and closing it again is no fault", async (use) => {
+returnTests.add(
+  "a follower that was closed gets nothing more, and closing it again is no fault",
+  async (use) => {
     await use.create("orders");
     const follower = use.follower("orders");
     follower.port.close();
@@ -178,9 +203,12 @@ export function registerReturnTests(test: Register): void {
     await use.fence();
     assertEquals(follower.sink.ids, []);
     assertEquals(await use.counts("orders"), [1, 0, 0]);
-  });
+  },
+);
 
-  test("a message that kills its followers counts up, its neighbours do not", async (use) => {
+returnTests.add(
+  "a message that kills its followers counts up, its neighbours do not",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("deadly", "harmless");
     for (let round = 1; round <= 5; round++) {
@@ -190,9 +218,12 @@ export function registerReturnTests(test: Register): void {
       // The first time it comes back at once.
       use.advance([0, 1000, 5000, 30_000, 30_000][round - 1]!);
     }
-  });
+  },
+);
 
-  test("a message that lost its follower twice in a row is held back, its neighbours are not", async (use) => {
+returnTests.add(
+  "a message that lost its follower twice in a row is held back, its neighbours are not",
+  async (use) => {
     await use.create("orders");
     await use.publisher("orders").store("deadly", "harmless");
     for (const state of ["ready", "delayed"]) {
@@ -214,5 +245,5 @@ export function registerReturnTests(test: Register): void {
     follower.port.close();
     // Something else went wrong in between: this loss is the first one again.
     assertEquals(await use.look("orders"), ["1×4 ready deadly"]);
-  });
-}
+  },
+);

@@ -217,21 +217,113 @@ export const PROTOCOL_VERSION = 2;
 /** What a client sends before its first frame: `SMQ` and the version. */
 export const MAGIC: Uint8Array = new Uint8Array([0x53, 0x4d, 0x51, PROTOCOL_VERSION]);
 
-export * from "./src/protocol/messages/batch.ts";
-export * from "./src/protocol/frames/control_frame.ts";
-export * from "./src/protocol/error.ts";
-export * from "./src/protocol/frames/frame_decoder.ts";
-export * from "./src/protocol/frames/frame_type.ts";
-export * from "./src/protocol/frames/frame_writer.ts";
-export * from "./src/protocol/limits.ts";
-export * from "./src/protocol/frames/message_frame.ts";
-export * from "./src/protocol/frames/page.ts";
-export * from "./src/protocol/messages/properties.ts";
-export * from "./src/protocol/messages/settled_times.ts";
-export * from "./src/protocol/frames/reply_frame.ts";
-export * from "./src/protocol/frames/query_frame.ts";
-export * from "./src/protocol/spelling.ts";
-export * from "./src/protocol/frames/stream_info.ts";
-export * from "./src/protocol/messages/stream_options.ts";
-export * from "./src/protocol/utf8.ts";
-export * from "./src/protocol/frames/verdict_frame.ts";
+export {
+  BrokerError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorCodeEntry,
+  type ErrorDetails,
+  isErrorCode,
+} from "./src/protocol/error.ts";
+export {
+  type BindFields,
+  type ControlFrames,
+  type ErrorReport,
+  type Goodbye,
+  type Hello,
+  type OpenFollower,
+  type OpenPublisher,
+  type OpenReplies,
+  readControlFrame,
+  type Refusal,
+  type SessionLimits,
+  type StreamAbsence,
+  type Welcome,
+  writeControlFrame,
+} from "./src/protocol/frames/control_frame.ts";
+export { FrameDecoder } from "./src/protocol/frames/frame_decoder.ts";
+export { FrameType } from "./src/protocol/frames/frame_type.ts";
+export { FrameWriter } from "./src/protocol/frames/frame_writer.ts";
+export {
+  type ConfirmFields,
+  type CreditFields,
+  type DeliverFields,
+  type PublishFields,
+  readBatch,
+  readConfirm,
+  readDeliver,
+  type StoredRange,
+  type TagFields,
+  type TagRange,
+  writeCredit,
+  writePublish,
+  writeTags,
+} from "./src/protocol/frames/message_frame.ts";
+export type { Page } from "./src/protocol/frames/page.ts";
+export {
+  type Operation,
+  OPERATIONS,
+  type QueryFields,
+  type QueryOptions,
+  readResponse,
+  readStream,
+  readStreamsForgotten,
+  writeQuery,
+} from "./src/protocol/frames/query_frame.ts";
+export { type ReplyFields, writeReply } from "./src/protocol/frames/reply_frame.ts";
+export {
+  type MessageInfo,
+  type MessageState,
+  type PeekedMessages,
+  type PendingEntry,
+  type PendingEntryList,
+  readMessages,
+  type StreamInfo,
+} from "./src/protocol/frames/stream_info.ts";
+export {
+  readVerdict,
+  type VerdictFields,
+  type VerdictType,
+  writeVerdict,
+} from "./src/protocol/frames/verdict_frame.ts";
+export {
+  BATCH_COUNT_MAX,
+  BODY_BYTES_DEFAULT,
+  BODY_BYTES_MAX,
+  HEADER_BYTES_MAX,
+  LABEL_LENGTH_MAX,
+  PATTERN_LENGTH_MAX,
+  REASON_BYTES_MAX,
+  STREAM_NAME_RULE,
+} from "./src/protocol/limits.ts";
+export {
+  BodyKind,
+  decodeHeaders,
+  encodeHeaders,
+  ENTRY_HEAD_BYTES,
+  type MessageBatch,
+  readEntryHeaderBytes,
+  readEntryKind,
+  readEntrySize,
+  writeEntryHead,
+} from "./src/protocol/messages/batch.ts";
+export {
+  type DeadLetter,
+  type DeadLetterCause,
+  type EncodedProperties,
+  encodeProperties,
+  type MessageProperties,
+  PRIORITY_MAX,
+  type PropertyWishes,
+  readEntryPriority,
+  readProperties,
+  readPropertyBytes,
+  type ReplyAddress,
+  SPAN_MS_MAX,
+} from "./src/protocol/messages/properties.ts";
+export type {
+  DifferenceWay,
+  StreamCreation,
+  StreamOptions,
+  StreamOptionsInput,
+} from "./src/protocol/messages/stream_options.ts";

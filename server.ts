@@ -17,7 +17,8 @@
  */
 
 import manifest from "./deno.json" with { type: "json" };
-import { BATCH_COUNT_MAX, FRAME_BYTES_RESERVE, HEADER_BYTES_MAX } from "./protocol.ts";
+import { BATCH_COUNT_MAX, HEADER_BYTES_MAX } from "./protocol.ts";
+import { FRAME_BYTES_RESERVE } from "./src/protocol/limits.ts";
 import type { Engine } from "./src/broker/engine.ts";
 import {
   ClientConnection,

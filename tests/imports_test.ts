@@ -144,11 +144,6 @@ const planted: [what: string, sources: Record<string, string>, mistakes: string[
     ["src/broker/stream.ts imports src/engine/memory.ts"],
   ],
   [
-    "the broker needs a part of the protocol instead of its face",
-    { "src/broker/stream.ts": 'import { checkBatch } from "../protocol/batch.ts";' },
-    ["src/broker/stream.ts imports src/protocol/batch.ts"],
-  ],
-  [
     "the broker needs a package",
     { "src/broker/router.ts": 'import { RE2JS } from "npm:re2js@^2/sub";' },
     ["src/broker/router.ts imports re2js"],

@@ -13,27 +13,31 @@ import type { BrokerServer } from "@simplemq/simplemq/server";
 import { pathToFileURL } from "node:url";
 import manifest from "../deno.json" with { type: "json" };
 import {
-  ATTACHMENTS_MAX,
   BODY_BYTES_DEFAULT,
   BODY_BYTES_MAX,
-  DEDUP_COUNT_MAX,
-  DEDUP_WINDOW_MS_MAX,
-  DELIVERIES_MAX,
   ERROR_CODES,
   HEADER_BYTES_MAX,
   LABEL_LENGTH_MAX,
-  MEMBERS_MAX,
   PATTERN_LENGTH_MAX,
+  REASON_BYTES_MAX,
+  SPAN_MS_MAX,
+  STREAM_NAME_RULE,
+} from "../protocol.ts";
+import {
+  ATTACHMENTS_MAX,
+  MEMBERS_MAX,
   PATTERN_STEPS_MAX,
   PEEK_BYTES_MAX,
   PEEK_COUNT_MAX,
   PEL_ENTRIES_MAX,
-  REASON_BYTES_MAX,
-  SPAN_MS_MAX,
-  STREAM_NAME_RULE,
-  STREAM_OPTIONS_DEFAULT,
   STREAMS_MAX,
-} from "../protocol.ts";
+} from "../src/protocol/limits.ts";
+import {
+  DEDUP_COUNT_MAX,
+  DEDUP_WINDOW_MS_MAX,
+  DELIVERIES_MAX,
+  STREAM_OPTIONS_DEFAULT,
+} from "../src/protocol/messages/stream_options.ts";
 import { LOST_COUNT_MAX } from "../src/broker/state/publisher_registry.ts";
 import { formatByteSize } from "../src/server/settings/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../src/server/settings/setting_table.ts";

@@ -14,20 +14,18 @@
  */
 
 import {
-  ATTACHMENTS_MAX,
   type BindFields,
   BrokerError,
-  joinLists,
   type Page,
-  PAGE_STREAMS_MAX,
   type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
   type StreamInfo,
   type StreamOptionsInput,
-  STREAMS_MAX,
   type TagRange,
 } from "../../protocol.ts";
+import { joinLists } from "../protocol/frames/page.ts";
+import { ATTACHMENTS_MAX, PAGE_STREAMS_MAX, STREAMS_MAX } from "../protocol/limits.ts";
 import { AlarmClock } from "./collections/alarm_clock.ts";
 import { Attachments } from "./rules/attachments.ts";
 import { wakeStream } from "./rules/awakening.ts";

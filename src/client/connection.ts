@@ -4,13 +4,8 @@
  * @module
  */
 
-import {
-  BATCH_COUNT_MAX,
-  BrokerError,
-  findLabelMistake,
-  MEMBERS_MAX,
-  type Welcome,
-} from "../../protocol.ts";
+import { BATCH_COUNT_MAX, BrokerError, type Welcome } from "../../protocol.ts";
+import { findLabelMistake, MEMBERS_MAX } from "../protocol/limits.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import { Backoff } from "./uplink/backoff.ts";

@@ -6,7 +6,8 @@
  */
 
 import { RE2JS } from "re2js";
-import { BrokerError, PATTERN_STEPS_MAX } from "../../protocol.ts";
+import { BrokerError } from "../../protocol.ts";
+import { PATTERN_STEPS_MAX } from "../protocol/limits.ts";
 import type { NameMatcher } from "../broker/state/selection.ts";
 
 /**

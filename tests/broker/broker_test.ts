@@ -6,7 +6,8 @@
  */
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { BrokerError, STREAM_OPTIONS_DEFAULT } from "../../protocol.ts";
+import { BrokerError } from "../../protocol.ts";
+import { STREAM_OPTIONS_DEFAULT } from "../../src/protocol/messages/stream_options.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { Notices } from "../../src/broker/rules/notices.ts";
 import { batchOf } from "../support/wire/batches.ts";

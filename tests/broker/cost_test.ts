@@ -6,7 +6,8 @@
  */
 
 import { assertEquals, assertLess } from "@std/assert";
-import { findFlags, type PropertyWishes, type StreamOptionsInput } from "../../protocol.ts";
+import type { PropertyWishes, StreamOptionsInput } from "../../protocol.ts";
+import { findFlags } from "../../src/protocol/messages/properties.ts";
 import { RunLine } from "../../src/broker/collections/run_line.ts";
 import { encodeBatch } from "../support/wire/batches.ts";
 import { Random } from "../support/random.ts";

@@ -5,14 +5,14 @@
  */
 
 import {
-  checkBatch,
-  findEntries,
   type MessageProperties,
   type PropertyWishes,
   readProperties,
   type StreamOptionsInput,
   type TagRange,
 } from "../../protocol.ts";
+import { findEntries } from "../../src/protocol/frames/stream_info.ts";
+import { checkBatch } from "../../src/protocol/messages/batch.ts";
 import type {
   Engine,
   EngineFollower,

@@ -5,15 +5,15 @@
  */
 
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
+import { STREAM_NAME_RULE } from "../../protocol.ts";
 import {
   findLabelMistake,
   findPatternMistake,
   findReasonMistake,
   findReplyStreamMistake,
   findStreamNameMistake,
-  isUtf8,
-  STREAM_NAME_RULE,
-} from "../../protocol.ts";
+} from "../../src/protocol/limits.ts";
+import { isUtf8 } from "../../src/protocol/utf8.ts";
 
 Deno.test("findStreamNameMistake() lets pass what the rule allows", () => {
   const names = [

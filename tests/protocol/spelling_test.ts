@@ -4,7 +4,7 @@
  * @module
  */
 
-import { findNearest } from "../../protocol.ts";
+import { findNearest } from "../../src/protocol/spelling.ts";
 import { assertEquals } from "@std/assert";
 
 const KNOWN = ["host", "port", "log_level", "storage.engine", "limits.message_bytes"];

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { PRIORITY_DEFAULT } from "../../../protocol.ts";
+import { PRIORITY_DEFAULT } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 import { RunLine } from "./run_line.ts";
 

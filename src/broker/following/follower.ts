@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { BindFields, TagRange } from "../../../protocol.ts";
-import { BrokerError } from "../../../protocol.ts";
+import { type BindFields, BrokerError, type TagRange } from "../../../protocol.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import { type Attachment, AttachmentLine } from "./attachment.ts";
 import type { FollowerSink } from "../engine.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type BrokerError, type DeadLetterCause, deadNameOf } from "../../../protocol.ts";
+import type { BrokerError, DeadLetterCause } from "../../../protocol.ts";
+import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import type { Follower } from "../following/follower.ts";
 import type { Router } from "../state/router.ts";
 import type { Stream } from "../stream/stream.ts";

@@ -5,7 +5,9 @@
  * @module
  */
 
-import { BrokerError, PropertyFlag, readProperties, settleTimes } from "../../../protocol.ts";
+import { BrokerError, readProperties } from "../../../protocol.ts";
+import { PropertyFlag } from "../../protocol/messages/properties.ts";
+import { settleTimes } from "../../protocol/messages/settled_times.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import type { RememberedMessage } from "../stream/dedup_window.ts";
 import type { NumberedBatch, PublisherOptions, PublisherSink } from "../engine.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { BrokerError, findReplyStreamMistake, type MessageBatch } from "../../../protocol.ts";
+import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { findReplyStreamMistake } from "../../protocol/limits.ts";
 import type { EngineReplyStream, ReplySink } from "../engine.ts";
 
 /** All streams for replies, by name. */

@@ -10,16 +10,15 @@
 
 import {
   BrokerError,
-  copyWithStory,
   type DeadLetter,
   type DeadLetterCause,
-  deadNameOf,
-  findEntries,
-  joinBytes,
   type MessageBatch,
   readProperties,
-  STREAMS_MAX,
 } from "../../../protocol.ts";
+import { findEntries } from "../../protocol/frames/stream_info.ts";
+import { STREAMS_MAX } from "../../protocol/limits.ts";
+import { copyWithStory, joinBytes } from "../../protocol/messages/properties.ts";
+import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import type { RedriveCount } from "../engine.ts";

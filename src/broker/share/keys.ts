@@ -16,7 +16,8 @@
  * @module
  */
 
-import { findEntryKey, type MessageBatch, readEntrySize } from "../../../protocol.ts";
+import { type MessageBatch, readEntrySize } from "../../../protocol.ts";
+import { findEntryKey } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
 import { KeyTable } from "./key_table.ts";
 import { ReadyLanes } from "./ready_lanes.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../../protocol.ts";
+import { PRIORITY_MAX } from "../../../protocol.ts";
+import { PRIORITY_DEFAULT } from "../../protocol/messages/properties.ts";
 import { type IdRange, olderOf } from "../collections/id_ranges.ts";
 import { ReadyList, type ReadyRun } from "./ready_list.ts";
 

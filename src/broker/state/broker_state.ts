@@ -5,7 +5,7 @@
  * @module
  */
 
-import { findFlags, PRIORITY_FLAG, PropertyFlag } from "../../../protocol.ts";
+import { findFlags, PRIORITY_FLAG, PropertyFlag } from "../../protocol/messages/properties.ts";
 import type {
   Acknowledged,
   ClockRead,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DEDUP_COUNT_MAX } from "../../../protocol.ts";
+import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import type { PublisherClosed, PublisherOpened, StoredAt } from "../event.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";

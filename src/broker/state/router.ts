@@ -6,8 +6,9 @@
  * @module
  */
 
-import { type BindFields, BrokerError, findPatternMistake } from "../../../protocol.ts";
-import { findStreamNameMistake, isDeadName } from "../../../protocol.ts";
+import { type BindFields, BrokerError } from "../../../protocol.ts";
+import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
+import { isDeadName } from "../../protocol/messages/stream_options.ts";
 import type { Follower } from "../following/follower.ts";
 import { Route } from "./route.ts";
 import { type NameMatcher, Selection } from "./selection.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DEDUP_COUNT_MAX } from "../../../protocol.ts";
+import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import { AgedMap } from "../collections/aged_map.ts";
 
 /** Those whose window is over are forgotten together, at each so many milliseconds. */

@@ -6,16 +6,18 @@
  */
 
 import {
-  findFlags,
   type MessageBatch,
-  PRIORITY_DEFAULT,
-  PRIORITY_FLAG,
-  PropertyFlag,
-  readEntryFlags,
   readEntryPriority,
   readEntrySize,
   readProperties,
 } from "../../../protocol.ts";
+import {
+  findFlags,
+  PRIORITY_DEFAULT,
+  PRIORITY_FLAG,
+  PropertyFlag,
+  readEntryFlags,
+} from "../../protocol/messages/properties.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 

@@ -10,16 +10,14 @@
 
 import {
   type BrokerError,
-  isDeadName,
   type MessageBatch,
-  PropertyFlag,
-  readEntryFlags,
   readProperties,
-  STREAM_OPTIONS_DEFAULT,
   type StreamInfo,
   type StreamOptions,
   type StreamOptionsInput,
 } from "../../../protocol.ts";
+import { PropertyFlag, readEntryFlags } from "../../protocol/messages/properties.ts";
+import { isDeadName, STREAM_OPTIONS_DEFAULT } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import { type Attachment, AttachmentLine } from "../following/attachment.ts";
 import { Backlog } from "../backlog/backlog.ts";

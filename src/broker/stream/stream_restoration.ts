@@ -8,14 +8,16 @@
 
 import {
   BrokerError,
-  findFlags,
   type MessageBatch,
-  PRIORITY_DEFAULT,
-  PRIORITY_FLAG,
-  PropertyFlag,
   readEntryPriority,
   readEntrySize,
 } from "../../../protocol.ts";
+import {
+  findFlags,
+  PRIORITY_DEFAULT,
+  PRIORITY_FLAG,
+  PropertyFlag,
+} from "../../protocol/messages/properties.ts";
 import type { Backlog } from "../backlog/backlog.ts";
 import type { Calendar } from "../collections/calendar.ts";
 import { type DatedRun, DatedRuns } from "../collections/dated_runs.ts";

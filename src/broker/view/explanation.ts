@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BrokerError, deadNameOf, readProperties } from "../../../protocol.ts";
+import { BrokerError, readProperties } from "../../../protocol.ts";
+import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import type { Follower } from "../following/follower.ts";
 import type { KeyWait } from "../share/keys.ts";
 import type { Router } from "../state/router.ts";

@@ -7,12 +7,10 @@
 import {
   BrokerError,
   type Page,
-  PAGE_ENTRIES_MAX,
-  PAGE_FOLLOWERS_MAX,
-  PEL_ENTRIES_MAX,
   type PendingEntry,
   type PendingEntryList,
 } from "../../../protocol.ts";
+import { PAGE_ENTRIES_MAX, PAGE_FOLLOWERS_MAX, PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
 import type { Follower } from "../following/follower.ts";
 
 /** Which followers to tell of. */

@@ -6,19 +6,8 @@
 
 import {
   BrokerError,
-  DEAD_SUFFIX,
-  deadNameOf,
-  DIFFERENCE_WAYS,
-  explainDifferences,
-  findDifferences,
-  findLabelMistake,
-  findStreamNameMistake,
-  findStreamOptionsMistake,
-  isDeadName,
-  joinLists,
   type Operation,
   type Page,
-  PEEK_COUNT_MAX,
   type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
@@ -27,6 +16,17 @@ import {
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../../protocol.ts";
+import { joinLists } from "../../protocol/frames/page.ts";
+import { findLabelMistake, findStreamNameMistake, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
+import {
+  DEAD_SUFFIX,
+  deadNameOf,
+  DIFFERENCE_WAYS,
+  explainDifferences,
+  findDifferences,
+  findStreamOptionsMistake,
+  isDeadName,
+} from "../../protocol/messages/stream_options.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import type { CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
 import { checkOptionNames } from "../member/option_names.ts";

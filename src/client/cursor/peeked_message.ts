@@ -8,7 +8,6 @@ import {
   type DeadLetter,
   decodeHeaders,
   ENTRY_HEAD_BYTES,
-  findEntries,
   type MessageInfo,
   type MessageState,
   type PeekedMessages,
@@ -19,6 +18,7 @@ import {
   readProperties,
   readPropertyBytes,
 } from "../../../protocol.ts";
+import { findEntries } from "../../protocol/frames/stream_info.ts";
 import { decodeBody } from "../outgoing/body.ts";
 
 /**

@@ -6,7 +6,8 @@
  */
 
 import { delay } from "@std/async/delay";
-import { BrokerError, PEEK_COUNT_MAX } from "../../../protocol.ts";
+import { BrokerError } from "../../../protocol.ts";
+import { PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import { checkOptionNames } from "../member/option_names.ts";
 import type { PeekedMessage } from "./peeked_message.ts";

@@ -9,8 +9,6 @@ import {
   decodeHeaders,
   ENTRY_HEAD_BYTES,
   type MessageProperties,
-  PropertyFlag,
-  readEntryFlags,
   readEntryHeaderBytes,
   readEntryKind,
   readEntryPriority,
@@ -19,6 +17,7 @@ import {
   readPropertyBytes,
   type ReplyAddress,
 } from "../../../protocol.ts";
+import { PropertyFlag, readEntryFlags } from "../../protocol/messages/properties.ts";
 import { decodeBody, type MessageBody } from "../outgoing/body.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";

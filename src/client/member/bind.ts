@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type BindFields, findPatternMistake, findStreamNameMistake } from "../../../protocol.ts";
+import type { BindFields } from "../../../protocol.ts";
+import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 
 /** How a bind's `routeString` is to be understood. */
 export type BindType = "direct" | "regex";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { findNearest } from "../../../protocol.ts";
+import { findNearest } from "../../protocol/spelling.ts";
 
 /**
  * Finds out whether options are known ones.

@@ -7,14 +7,16 @@
 import {
   encodeHeaders,
   encodeProperties,
-  findPropertyMistake,
-  joinBytes,
   LABEL_LENGTH_MAX,
   PRIORITY_MAX,
-  PropertyFlag,
   type PropertyWishes,
   type ReplyAddress,
 } from "../../../protocol.ts";
+import {
+  findPropertyMistake,
+  joinBytes,
+  PropertyFlag,
+} from "../../protocol/messages/properties.ts";
 import type { MessageBody } from "./body.ts";
 import { checkTimeout } from "../member/call_timeouts.ts";
 import { checkOptionNames } from "../member/option_names.ts";

@@ -9,12 +9,12 @@
 import {
   BATCH_COUNT_MAX,
   ENTRY_HEAD_BYTES,
-  findEntries,
   readEntryHeaderBytes,
   readEntrySize,
   type ReplyAddress,
   writeReply,
 } from "../../../protocol.ts";
+import { findEntries } from "../../protocol/frames/stream_info.ts";
 import type { Link } from "../../transport/link.ts";
 import { encodeBody, type EncodedBody, type MessageBody } from "../outgoing/body.ts";
 import {

@@ -7,13 +7,13 @@
 
 import {
   BrokerError,
-  findEntries,
   type FrameDecoder,
   readBatch,
   readProperties,
   type ReplyAddress,
   writeControlFrame,
 } from "../../../protocol.ts";
+import { findEntries } from "../../protocol/frames/stream_info.ts";
 import type { Clock, ClockTimer } from "../../transport/clock.ts";
 import type { Link } from "../../transport/link.ts";
 import { whenAborted } from "../member/call_options.ts";

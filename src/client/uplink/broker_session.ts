@@ -7,8 +7,6 @@
 import {
   BODY_BYTES_MAX,
   BrokerError,
-  CAPABILITIES,
-  FRAME_BYTES_RESERVE,
   type FrameDecoder,
   FrameType,
   MAGIC,
@@ -16,6 +14,8 @@ import {
   type Welcome,
   writeControlFrame,
 } from "../../../protocol.ts";
+import { CAPABILITIES } from "../../protocol/frames/control_frame.ts";
+import { FRAME_BYTES_RESERVE } from "../../protocol/limits.ts";
 import { systemClock } from "../../transport/clock.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import { Heartbeat } from "../../transport/heartbeat.ts";

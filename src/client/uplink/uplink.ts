@@ -8,9 +8,7 @@
 
 import {
   BrokerError,
-  describeFrameType,
   type ErrorReport,
-  FRAME_HEAD_BYTES,
   type FrameDecoder,
   FrameType,
   type FrameWriter,
@@ -28,6 +26,8 @@ import {
   type Welcome,
   writeQuery,
 } from "../../../protocol.ts";
+import { describeFrameType } from "../../protocol/frames/frame_type.ts";
+import { FRAME_HEAD_BYTES } from "../../protocol/frames/frame_writer.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Link } from "../../transport/link.ts";
 import { type CallOptions, whenAborted } from "../member/call_options.ts";

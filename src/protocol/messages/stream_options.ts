@@ -167,10 +167,10 @@ function flag(value: unknown): string | undefined {
 }
 
 /** What to do about a stream that is there already, with other options. */
-export const DIFFERENCE_WAYS = ["keep", "update", "fail"] as const;
+export type DifferenceWay = "keep" | "update" | "fail";
 
-/** One of the {@linkcode DIFFERENCE_WAYS}. */
-export type DifferenceWay = typeof DIFFERENCE_WAYS[number];
+/** Every {@linkcode DifferenceWay}. */
+export const DIFFERENCE_WAYS: readonly DifferenceWay[] = ["keep", "update", "fail"];
 
 /** What became of a stream that was to be created. */
 export interface StreamCreation {

@@ -6,8 +6,6 @@
 
 import {
   BrokerError,
-  CAPABILITIES,
-  describeFrameType,
   type FrameDecoder,
   FrameType,
   type Hello,
@@ -16,6 +14,8 @@ import {
   readControlFrame,
   type Welcome,
 } from "../../../protocol.ts";
+import { CAPABILITIES } from "../../protocol/frames/control_frame.ts";
+import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import type { SessionContext } from "./session_context.ts";
 
 /** The byte that a connection begins with if it speaks JSON lines: `{`. The magic has another one. */

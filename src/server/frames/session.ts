@@ -9,20 +9,18 @@ import { deadline } from "@std/async/deadline";
 import {
   type BindFields,
   BrokerError,
-  describeFrameType,
   type FrameDecoder,
   FrameType,
-  HANDSHAKE_BYTES_MAX,
   MAGIC,
   readControlFrame,
-  readCredit,
-  readPublish,
-  readTags,
   readVerdict,
   type TagFields,
   writeControlFrame,
-  writeResponse,
 } from "../../../protocol.ts";
+import { describeFrameType } from "../../protocol/frames/frame_type.ts";
+import { readCredit, readPublish, readTags } from "../../protocol/frames/message_frame.ts";
+import { writeResponse } from "../../protocol/frames/query_frame.ts";
+import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";

@@ -12,9 +12,9 @@ import {
   type TagRange,
   type VerdictFields,
   writeControlFrame,
-  writeDeliver,
   writeVerdict,
 } from "../../../protocol.ts";
+import { writeDeliver } from "../../protocol/frames/message_frame.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
 import type { SessionHost } from "./session_host.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BrokerError, MEMBERS_MAX } from "../../../protocol.ts";
+import { BrokerError } from "../../../protocol.ts";
+import { MEMBERS_MAX } from "../../protocol/limits.ts";
 
 /** The open members of one kind. */
 export class SessionMembers<Member> {

@@ -13,14 +13,14 @@ import type {
 } from "../../broker/engine.ts";
 import {
   BrokerError,
-  checkBatch,
   type FrameDecoder,
   type OpenPublisher,
   type PublishFields,
   readBatch,
-  writeConfirm,
   writeControlFrame,
 } from "../../../protocol.ts";
+import { writeConfirm } from "../../protocol/frames/message_frame.ts";
+import { checkBatch } from "../../protocol/messages/batch.ts";
 import type { SessionHost } from "./session_host.ts";
 
 /** One publisher of one session. */

@@ -5,22 +5,20 @@
  */
 
 import {
-  ANSWER_LENGTH_MAX,
   BrokerError,
-  explainDifferences,
-  findDifferences,
   type FrameDecoder,
-  joinLists,
   type Operation,
   type Page,
   type PeekedMessages,
   type QueryFields,
   type QueryOptions,
-  readOperation,
-  readQueryNumber,
   type StreamCreation,
-  writeMessages,
 } from "../../../protocol.ts";
+import { joinLists } from "../../protocol/frames/page.ts";
+import { readOperation, readQueryNumber } from "../../protocol/frames/query_frame.ts";
+import { writeMessages } from "../../protocol/frames/stream_info.ts";
+import { ANSWER_LENGTH_MAX } from "../../protocol/limits.ts";
+import { explainDifferences, findDifferences } from "../../protocol/messages/stream_options.ts";
 import type { Engine } from "../../broker/engine.ts";
 import type { Log } from "../log.ts";
 import type { SessionContext } from "../flow/session_context.ts";

@@ -7,16 +7,14 @@
 
 import {
   BrokerError,
-  checkBatch,
-  checkReplies,
   type FrameDecoder,
   type MessageBatch,
   readBatch,
   readControlFrame,
-  readReply,
   type ReplyFields,
-  writeReplies,
 } from "../../../protocol.ts";
+import { checkReplies, readReply, writeReplies } from "../../protocol/frames/reply_frame.ts";
+import { checkBatch } from "../../protocol/messages/batch.ts";
 import type { EngineReplyStream, ReplySink } from "../../broker/engine.ts";
 import type { SessionHost } from "./session_host.ts";
 import type { ReplyWaiter } from "../flow/waiting_replies.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type FrameWriter, writeStream, writeStreamsForgotten } from "../../../protocol.ts";
+import type { FrameWriter } from "../../../protocol.ts";
+import { writeStream, writeStreamsForgotten } from "../../protocol/frames/query_frame.ts";
 import type { Engine } from "../../broker/engine.ts";
 
 /** So many streams have to be gone before it is looked for those that are known here. */

@@ -9,16 +9,15 @@ import { setImmediate } from "node:timers";
 import {
   BrokerError,
   type ErrorCode,
-  findEntries,
-  joinLists,
   type Page,
-  PEEK_BYTES_MAX,
-  PEEK_COUNT_MAX,
   type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
   type StreamInfo,
 } from "../../../protocol.ts";
+import { joinLists } from "../../protocol/frames/page.ts";
+import { findEntries } from "../../protocol/frames/stream_info.ts";
+import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { showBody } from "./json_text.ts";
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BrokerError, findEntries, type TagRange } from "../../../protocol.ts";
+import { BrokerError, type TagRange } from "../../../protocol.ts";
+import { findEntries } from "../../protocol/frames/stream_info.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
 import { showBody } from "./json_text.ts";
 import { formatMessage, type LineHost } from "./line_host.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BrokerError, MEMBERS_MAX } from "../../../protocol.ts";
+import { BrokerError } from "../../../protocol.ts";
+import { MEMBERS_MAX } from "../../protocol/limits.ts";
 import { type DeliveryIds, LineFollower } from "./line_follower.ts";
 import type { LineHost } from "./line_host.ts";
 import type { FollowRequest } from "./line_request.ts";

@@ -7,10 +7,10 @@
 import {
   type BindFields,
   BrokerError,
-  checkBatch,
   ENTRY_HEAD_BYTES,
   writeEntryHead,
 } from "../../../protocol.ts";
+import { checkBatch } from "../../protocol/messages/batch.ts";
 import type {
   BatchNumber,
   EnginePublisher,

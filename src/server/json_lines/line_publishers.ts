@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BATCH_COUNT_MAX, type BindFields, BrokerError, MEMBERS_MAX } from "../../../protocol.ts";
+import { BATCH_COUNT_MAX, type BindFields, BrokerError } from "../../../protocol.ts";
+import { MEMBERS_MAX } from "../../protocol/limits.ts";
 import type { LineHost } from "./line_host.ts";
 import { LinePublisher } from "./line_publisher.ts";
 import type { PublishRequest } from "./line_request.ts";

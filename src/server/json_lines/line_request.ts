@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type BindFields, BrokerError, findLabelMistake } from "../../../protocol.ts";
+import { type BindFields, BrokerError } from "../../../protocol.ts";
+import { findLabelMistake } from "../../protocol/limits.ts";
 import { findValueText, type JsonBody, makeBody } from "./json_text.ts";
 
 /** What a line asks for, checked. */

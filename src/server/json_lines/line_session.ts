@@ -8,13 +8,8 @@
 
 import { deadline } from "@std/async/deadline";
 import { setImmediate } from "node:timers";
-import {
-  type BindFields,
-  BrokerError,
-  FRAME_BYTES_RESERVE,
-  HANDSHAKE_BYTES_MAX,
-  type SessionLimits,
-} from "../../../protocol.ts";
+import { type BindFields, BrokerError, type SessionLimits } from "../../../protocol.ts";
+import { FRAME_BYTES_RESERVE, HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
 import type { LinkFault, Watch } from "../../transport/heartbeat.ts";
 import type { Link, LinkOwner } from "../../transport/link.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { findNearest } from "../../../protocol.ts";
+import { findNearest } from "../../protocol/spelling.ts";
 import { parseArgs } from "@std/cli/parse-args";
 import { parse } from "@std/yaml";
 import {

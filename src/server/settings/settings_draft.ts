@@ -5,7 +5,7 @@
  * @module
  */
 
-import { findNearest } from "../../../protocol.ts";
+import { findNearest } from "../../protocol/spelling.ts";
 import { requireRow, SETTING_ROWS, type SettingRow, type Settings } from "./setting_table.ts";
 
 /** Tells what is wrong with the settings: everything at once. */

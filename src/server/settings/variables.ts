@@ -4,7 +4,7 @@
  * @module
  */
 
-import { findNearest } from "../../../protocol.ts";
+import { findNearest } from "../../protocol/spelling.ts";
 import { SETTING_ROWS } from "./setting_table.ts";
 
 /** What the names of all of them begin with. */

@@ -6,7 +6,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type MessageBatch, PRIORITY_DEFAULT } from "../../../protocol.ts";
+import type { MessageBatch } from "../../../protocol.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
 import { KeyTable } from "../../../src/broker/share/key_table.ts";
 import { Keys } from "../../../src/broker/share/keys.ts";
 import type { ReadyRun } from "../../../src/broker/share/ready_list.ts";

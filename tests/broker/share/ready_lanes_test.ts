@@ -6,7 +6,7 @@
 
 import { assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
-import { PRIORITY_DEFAULT } from "../../../protocol.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
 import { type IdRange, joinRanges } from "../../../src/broker/collections/id_ranges.ts";
 import { ReadyLanes } from "../../../src/broker/share/ready_lanes.ts";
 import type { ReadyRun } from "../../../src/broker/share/ready_list.ts";

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertLess } from "@std/assert";
-import { findFlags } from "../../../protocol.ts";
+import { findFlags } from "../../../src/protocol/messages/properties.ts";
 import type { Event } from "../../../src/broker/event.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import { batchOf, encodeBatch } from "../../support/wire/batches.ts";

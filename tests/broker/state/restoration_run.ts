@@ -5,12 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  BrokerError,
-  PRIORITY_DEFAULT,
-  readProperties,
-  type StreamOptionsInput,
-} from "../../../protocol.ts";
+import { BrokerError, readProperties, type StreamOptionsInput } from "../../../protocol.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
 import type { Event } from "../../../src/broker/event.ts";
 import type { Segment } from "../../../src/broker/backlog/pager.ts";

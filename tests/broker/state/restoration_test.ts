@@ -7,7 +7,8 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
-import { findFlags, type TagRange } from "../../../protocol.ts";
+import type { TagRange } from "../../../protocol.ts";
+import { findFlags } from "../../../src/protocol/messages/properties.ts";
 import { PublisherRegistry } from "../../../src/broker/state/publisher_registry.ts";
 import { Restoration } from "../../../src/broker/state/restoration.ts";
 import { encodeBatch } from "../../support/wire/batches.ts";

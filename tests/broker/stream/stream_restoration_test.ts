@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { findFlags } from "../../../protocol.ts";
+import { findFlags } from "../../../src/protocol/messages/properties.ts";
 import type { ReadyLanes } from "../../../src/broker/share/ready_lanes.ts";
 import type { Stream } from "../../../src/broker/stream/stream.ts";
 import type { StreamRestoration } from "../../../src/broker/stream/stream_restoration.ts";

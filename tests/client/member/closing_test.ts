@@ -22,13 +22,8 @@ import {
   type Message,
 } from "@simplemq/simplemq";
 import { serve, VirtualClock } from "@simplemq/simplemq/server";
-import {
-  FrameType,
-  type FrameWriter,
-  type Welcome,
-  writeStream,
-  writeStreamsForgotten,
-} from "../../../protocol.ts";
+import { FrameType, type FrameWriter, type Welcome } from "../../../protocol.ts";
+import { writeStream, writeStreamsForgotten } from "../../../src/protocol/frames/query_frame.ts";
 import { StatusBoard } from "../../../src/client/uplink/status.ts";
 import { Uplink } from "../../../src/client/uplink/uplink.ts";
 import { decoderOn } from "../../support/wire/frames.ts";

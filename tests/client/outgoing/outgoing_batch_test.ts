@@ -5,13 +5,8 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
-import {
-  FrameDecoder,
-  FrameWriter,
-  readBatch,
-  readReply,
-  type SessionLimits,
-} from "../../../protocol.ts";
+import { FrameDecoder, FrameWriter, readBatch, type SessionLimits } from "../../../protocol.ts";
+import { readReply } from "../../../src/protocol/frames/reply_frame.ts";
 import { Confirmation, Failures } from "../../../src/client/publishing/confirmation.ts";
 import { Outbox } from "../../../src/client/outgoing/outbox.ts";
 import { OutgoingBatch } from "../../../src/client/outgoing/outgoing_batch.ts";

@@ -19,7 +19,8 @@ import {
 } from "@simplemq/simplemq";
 import { VirtualClock } from "@simplemq/simplemq/server";
 import { startBroker, turn, until } from "../../support/broker/broker.ts";
-import { describeFrameType, FrameDecoder } from "../../../protocol.ts";
+import { FrameDecoder } from "../../../protocol.ts";
+import { describeFrameType } from "../../../src/protocol/frames/frame_type.ts";
 import { assertCodeLater, push } from "../../support/wire/frames.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
 import { DeadlineTimer } from "../../../src/client/member/deadline_timer.ts";

@@ -6,13 +6,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import {
-  findEntries,
-  findFlags,
   readEntryPriority,
   readProperties,
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../../protocol.ts";
+import { findEntries } from "../../../src/protocol/frames/stream_info.ts";
+import { findFlags } from "../../../src/protocol/messages/properties.ts";
 import type { EngineFollower, EnginePublisher } from "../../../src/broker/engine.ts";
 import { MemoryEngine } from "../../../src/engine/memory.ts";
 import { encodeBatch, textsOf } from "../../support/wire/batches.ts";

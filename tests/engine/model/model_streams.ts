@@ -6,14 +6,14 @@
  */
 
 import { assert } from "@std/assert";
-import {
-  type DeadLetter,
-  type DeadLetterCause,
-  type ErrorCode,
-  PRIORITY_DEFAULT,
-  STREAM_OPTIONS_DEFAULT,
-  type StreamOptionsInput,
+import type {
+  DeadLetter,
+  DeadLetterCause,
+  ErrorCode,
+  StreamOptionsInput,
 } from "../../../protocol.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
+import { STREAM_OPTIONS_DEFAULT } from "../../../src/protocol/messages/stream_options.ts";
 import {
   forget,
   isDead,

@@ -5,7 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { describeFrameType, FrameType, MAGIC, PROTOCOL_VERSION } from "../../../protocol.ts";
+import { FrameType, MAGIC, PROTOCOL_VERSION } from "../../../protocol.ts";
+import { describeFrameType } from "../../../src/protocol/frames/frame_type.ts";
 import { roundTrip } from "../../support/wire/frames.ts";
 
 Deno.test("FrameType has the numbers of the specification", () => {

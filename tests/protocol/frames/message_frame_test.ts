@@ -13,16 +13,18 @@ import {
   FrameWriter,
   readBatch,
   readConfirm,
-  readCredit,
   readDeliver,
-  readPublish,
-  readTags,
-  writeConfirm,
   writeCredit,
-  writeDeliver,
   writePublish,
   writeTags,
 } from "../../../protocol.ts";
+import {
+  readCredit,
+  readPublish,
+  readTags,
+  writeConfirm,
+  writeDeliver,
+} from "../../../src/protocol/frames/message_frame.ts";
 import {
   number32,
   number64,

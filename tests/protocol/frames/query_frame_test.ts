@@ -10,16 +10,18 @@ import {
   ERROR_CODES,
   FrameType,
   OPERATIONS,
-  readOperation,
-  readQueryNumber,
   readResponse,
   readStream,
   readStreamsForgotten,
   writeQuery,
+} from "../../../protocol.ts";
+import {
+  readOperation,
+  readQueryNumber,
   writeResponse,
   writeStream,
   writeStreamsForgotten,
-} from "../../../protocol.ts";
+} from "../../../src/protocol/frames/query_frame.ts";
 import {
   number32,
   number64,

@@ -7,17 +7,15 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
-  checkBatch,
-  checkReplies,
   FrameType,
   LABEL_LENGTH_MAX,
   type MessageBatch,
   type PropertyWishes,
   readBatch,
-  readReply,
-  writeReplies,
   writeReply,
 } from "../../../protocol.ts";
+import { checkReplies, readReply, writeReplies } from "../../../src/protocol/frames/reply_frame.ts";
+import { checkBatch } from "../../../src/protocol/messages/batch.ts";
 import { number32, plain, text } from "../../support/wire/arbitraries.ts";
 import { batchOf, encodeBatch, textsOf } from "../../support/wire/batches.ts";
 import { assertCode, decoderOn, frameOf, roundTrip, u32, utf8 } from "../../support/wire/frames.ts";

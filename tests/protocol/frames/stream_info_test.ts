@@ -7,13 +7,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
-  findEntries,
   FrameType,
   type MessageInfo,
   type PeekedMessages,
   readMessages,
-  writeMessages,
 } from "../../../protocol.ts";
+import { findEntries, writeMessages } from "../../../src/protocol/frames/stream_info.ts";
 import { label, number32, plain, positive64 } from "../../support/wire/arbitraries.ts";
 import { batchOf, sizesOf, textsOf } from "../../support/wire/batches.ts";
 import { assertCode, decoderOn, frameOf, roundTrip, u32, utf8 } from "../../support/wire/frames.ts";

@@ -15,13 +15,10 @@ import fc from "fast-check";
 import {
   BodyKind,
   BrokerError,
-  checkBatch,
   decodeHeaders,
   encodeHeaders,
   HEADER_BYTES_MAX,
   type MessageBatch,
-  PRIORITY_DEFAULT,
-  PRIORITY_FLAG,
   PRIORITY_MAX,
   type PropertyWishes,
   readEntryHeaderBytes,
@@ -30,6 +27,8 @@ import {
   readEntrySize,
   writeEntryHead,
 } from "../../../protocol.ts";
+import { checkBatch } from "../../../src/protocol/messages/batch.ts";
+import { PRIORITY_DEFAULT, PRIORITY_FLAG } from "../../../src/protocol/messages/properties.ts";
 import { label, number32, plain } from "../../support/wire/arbitraries.ts";
 import { batchOf, decodeBatch, encodeBatch } from "../../support/wire/batches.ts";
 import { assertCode, u32, utf8 } from "../../support/wire/frames.ts";

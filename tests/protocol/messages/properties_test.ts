@@ -8,30 +8,32 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
-  checkBatch,
-  copyWithStory,
   type DeadLetter,
   encodeProperties,
   ENTRY_HEAD_BYTES,
-  findEntries,
-  findEntryKey,
-  findFlags,
-  findPropertyMistake,
   type MessageBatch,
-  PRIORITY_DEFAULT,
-  PRIORITY_FLAG,
   PRIORITY_MAX,
-  PropertyFlag,
   type PropertyWishes,
-  readEntryFlags,
   readEntryPriority,
   readEntrySize,
   readProperties,
   readPropertyBytes,
-  settleTimes,
   SPAN_MS_MAX,
   writeEntryHead,
 } from "../../../protocol.ts";
+import { findEntries } from "../../../src/protocol/frames/stream_info.ts";
+import { checkBatch } from "../../../src/protocol/messages/batch.ts";
+import {
+  copyWithStory,
+  findEntryKey,
+  findFlags,
+  findPropertyMistake,
+  PRIORITY_DEFAULT,
+  PRIORITY_FLAG,
+  PropertyFlag,
+  readEntryFlags,
+} from "../../../src/protocol/messages/properties.ts";
+import { settleTimes } from "../../../src/protocol/messages/settled_times.ts";
 import { label, number32, plain, text } from "../../support/wire/arbitraries.ts";
 import { decodeBatch, encodeBatch } from "../../support/wire/batches.ts";
 import { assertCode, u32, u64 } from "../../support/wire/frames.ts";

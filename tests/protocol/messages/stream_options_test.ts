@@ -6,17 +6,17 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
+import { SPAN_MS_MAX } from "../../../protocol.ts";
+import { findStreamNameMistake } from "../../../src/protocol/limits.ts";
 import {
   BACKOFF_COUNT_MAX,
   deadNameOf,
   DEDUP_WINDOW_MS_MAX,
   DELIVERIES_MAX,
-  findStreamNameMistake,
   findStreamOptionsMistake,
   isDeadName,
-  SPAN_MS_MAX,
   STREAM_OPTIONS_DEFAULT,
-} from "../../../protocol.ts";
+} from "../../../src/protocol/messages/stream_options.ts";
 import { plain } from "../../support/wire/arbitraries.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 

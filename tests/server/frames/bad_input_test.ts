@@ -12,9 +12,7 @@ import {
   BATCH_COUNT_MAX,
   BODY_BYTES_DEFAULT,
   type ErrorCode,
-  FRAME_BYTES_RESERVE,
   FrameType,
-  HANDSHAKE_BYTES_MAX,
   HEADER_BYTES_MAX,
   MAGIC,
   type MessageBatch,
@@ -22,6 +20,7 @@ import {
   type StreamInfo,
   writeEntryHead,
 } from "../../../protocol.ts";
+import { FRAME_BYTES_RESERVE, HANDSHAKE_BYTES_MAX } from "../../../src/protocol/limits.ts";
 import type { BrokerServer } from "../../../server.ts";
 import { batchOf } from "../../support/wire/batches.ts";
 import { until, withPair } from "../../support/broker/broker.ts";

@@ -16,14 +16,14 @@ import { runInNewContext } from "node:vm";
 import { connect } from "../../../client.ts";
 import {
   ERROR_CODES,
-  findEntries,
   FrameDecoder,
   FrameType,
-  isDeadName,
   readBatch,
   readDeliver,
   readProperties,
 } from "../../../protocol.ts";
+import { findEntries } from "../../../src/protocol/frames/stream_info.ts";
+import { isDeadName } from "../../../src/protocol/messages/stream_options.ts";
 import { Listener } from "../../../src/server/front_door/listener.ts";
 import { Log } from "../../../src/server/log.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";

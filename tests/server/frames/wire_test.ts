@@ -11,15 +11,15 @@ import {
   BATCH_COUNT_MAX,
   BODY_BYTES_DEFAULT,
   BodyKind,
-  FRAME_BYTES_RESERVE,
   FrameType,
   HEADER_BYTES_MAX,
   MAGIC,
-  STREAM_OPTIONS_DEFAULT,
   type StreamInfo,
   writeCredit,
   writeVerdict,
 } from "../../../protocol.ts";
+import { FRAME_BYTES_RESERVE } from "../../../src/protocol/limits.ts";
+import { STREAM_OPTIONS_DEFAULT } from "../../../src/protocol/messages/stream_options.ts";
 import { connect } from "../../../client.ts";
 import { encodeBatch } from "../../support/wire/batches.ts";
 import { startBroker, turn, until } from "../../support/broker/broker.ts";

@@ -6,7 +6,8 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { BrokerError, FrameType, MAGIC, MEMBERS_MAX, type StreamInfo } from "../../../protocol.ts";
+import { BrokerError, FrameType, MAGIC, type StreamInfo } from "../../../protocol.ts";
+import { MEMBERS_MAX } from "../../../src/protocol/limits.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
 import { turn, until } from "../../support/broker/broker.ts";
 import { engineWith, WithholdingEngine } from "../../support/broker/engines.ts";

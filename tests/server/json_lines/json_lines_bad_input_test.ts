@@ -12,13 +12,8 @@
  */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  BrokerError,
-  ERROR_CODES,
-  type ErrorCode,
-  MEMBERS_MAX,
-  type SessionLimits,
-} from "../../../protocol.ts";
+import { BrokerError, ERROR_CODES, type ErrorCode, type SessionLimits } from "../../../protocol.ts";
+import { MEMBERS_MAX } from "../../../src/protocol/limits.ts";
 import type { BrokerServer, PartialSettings } from "../../../server.ts";
 import { LineFollowers } from "../../../src/server/json_lines/line_followers.ts";
 import type { LineHost } from "../../../src/server/json_lines/line_host.ts";

@@ -35,27 +35,33 @@ interface ImportRule {
 const IMPORT_RULES: readonly ImportRule[] = [
   { files: /^protocol\.ts$/, may: /^src\/protocol\// },
   { files: /^src\/protocol\//, may: /^src\/protocol\// },
-  { files: /^src\/broker\//, may: /^(src\/broker\/|protocol\.ts$)/ },
+  { files: /^src\/broker\//, may: /^(src\/broker\/|src\/protocol\/|protocol\.ts$)/ },
   {
     files: /^src\/engine\/(?!journal\/)/,
-    may: /^(src\/engine\/|src\/broker\/|protocol\.ts$|re2js$)/,
+    may: /^(src\/engine\/|src\/broker\/|src\/protocol\/|protocol\.ts$|re2js$)/,
   },
   {
     files: /^src\/engine\/journal\/(?!disk\/deno_disk\.ts$)/,
-    may: /^(src\/engine\/journal\/|src\/broker\/|protocol\.ts$|node:(timers|zlib)$)/,
+    may:
+      /^(src\/engine\/journal\/|src\/broker\/|src\/protocol\/|protocol\.ts$|node:(timers|zlib)$)/,
   },
   {
     files: /^src\/engine\/journal\/disk\/deno_disk\.ts$/,
     may: /^(src\/engine\/journal\/|node:fs$)/,
   },
-  { files: /^src\/transport\//, may: /^(src\/transport\/|protocol\.ts$|node:timers$)/ },
+  {
+    files: /^src\/transport\//,
+    may: /^(src\/transport\/|src\/protocol\/|protocol\.ts$|node:timers$)/,
+  },
   {
     files: /^(src\/client\/|client\.ts$)/,
-    may: /^(src\/client\/|src\/transport\/|protocol\.ts$|@std\/async$|node:timers$)/,
+    may:
+      /^(src\/client\/|src\/transport\/|src\/protocol\/|protocol\.ts$|@std\/async$|node:timers$)/,
   },
   {
     files: /^src\/server\//,
-    may: /^(src\/server\/|src\/transport\/|src\/broker\/|protocol\.ts$|client\.ts$|@std\/|node:)/,
+    may:
+      /^(src\/server\/|src\/transport\/|src\/broker\/|src\/protocol\/|protocol\.ts$|client\.ts$|@std\/|node:)/,
   },
   { files: /^mod\.ts$/, may: /^(client|protocol)\.ts$/ },
   { files: /^(?!server\.ts$|src\/engine\/)/, may: /^(?!src\/engine\/)/ },

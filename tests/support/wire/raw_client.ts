@@ -12,7 +12,6 @@ import {
   type ConfirmFields,
   type ControlFrames,
   type DeliverFields,
-  describeFrameType,
   type ErrorCode,
   type ErrorReport,
   FrameDecoder,
@@ -44,6 +43,7 @@ import {
   writeTags,
   writeVerdict,
 } from "../../../protocol.ts";
+import { describeFrameType } from "../../../src/protocol/frames/frame_type.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
 import { batchOf, textsOf } from "./batches.ts";
 

@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  BATCH_COUNT_MAX,
-  BODY_BYTES_DEFAULT,
-  FRAME_BYTES_RESERVE,
-  HEADER_BYTES_MAX,
-} from "../../../protocol.ts";
+import { BATCH_COUNT_MAX, BODY_BYTES_DEFAULT, HEADER_BYTES_MAX } from "../../../protocol.ts";
+import { FRAME_BYTES_RESERVE } from "../../../src/protocol/limits.ts";
 import type { Engine } from "../../../src/broker/engine.ts";
 import { MemoryEngine } from "../../../src/engine/memory.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";

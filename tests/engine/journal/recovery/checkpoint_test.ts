@@ -13,7 +13,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { findFlags } from "../../../../protocol.ts";
+import { findFlags } from "../../../../src/protocol/messages/properties.ts";
 import type { SnapshotPiece } from "../../../../src/broker/state/snapshot.ts";
 import { RecordType } from "../../../../src/engine/journal/segments/format.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { STREAM_OPTIONS_DEFAULT } from "../../../../protocol.ts";
+import { STREAM_OPTIONS_DEFAULT } from "../../../../src/protocol/messages/stream_options.ts";
 import type { JournalEngine } from "../../../../src/engine/journal.ts";
 import {
   decodeSegmentHead,

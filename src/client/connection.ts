@@ -11,7 +11,7 @@ import type { Duplex } from "../transport/duplex.ts";
 import { Backoff } from "./uplink/backoff.ts";
 import { Bind, type BindLike } from "./member/bind.ts";
 import type { MessageBody } from "./outgoing/body.ts";
-import { BrokerSession } from "./uplink/broker_session.ts";
+import { BrokerSession } from "./uplink/session.ts";
 import {
   type CallOptions,
   checkCloseOptions,
@@ -22,12 +22,12 @@ import {
 import { ClientCursor } from "./cursor/client_cursor.ts";
 import { ClientFollower } from "./following/client_follower.ts";
 import { ClientPublisher } from "./publishing/client_publisher.ts";
-import { ClosingPatience, FAREWELL_MS } from "./member/closing_patience.ts";
+import { ClosingPatience, FAREWELL_MS } from "./member/closing_limit.ts";
 import { ConnectionClosedError } from "./member/connection_closed_error.ts";
 import type { Cursor } from "./cursor/cursor.ts";
 import { DeadlineTimer } from "./member/deadline_timer.ts";
 import type { Follower, FollowerOptions } from "./following/follower.ts";
-import { checkOptionNames } from "./member/option_names.ts";
+import { checkOptionNames } from "./member/option_check.ts";
 import {
   type Publisher,
   type PublisherOptions,

@@ -29,7 +29,7 @@ import {
 } from "../../protocol/messages/stream_options.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import type { CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
-import { checkOptionNames } from "../member/option_names.ts";
+import { checkOptionNames } from "../member/option_check.ts";
 import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
 import {
   checkRedriveOptions,

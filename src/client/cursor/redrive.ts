@@ -9,7 +9,7 @@ import { delay } from "@std/async/delay";
 import { BrokerError } from "../../../protocol.ts";
 import { PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import type { CallOptions } from "../member/call_options.ts";
-import { checkOptionNames } from "../member/option_names.ts";
+import { checkOptionNames } from "../member/option_check.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 
 /** Options of {@linkcode Cursor.redrive}. */

@@ -33,7 +33,7 @@ import { DeliveryVerdicts, type VerdictOwner } from "./delivery_verdicts.ts";
 import { Drain } from "../member/drain.ts";
 import { FetchedMessages } from "./fetched_messages.ts";
 import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.ts";
-import type { FollowingMember } from "../member/member.ts";
+import type { FollowingMember } from "../uplink/member.ts";
 import type { AckOptions, DeliveredMessage, Message, NackOptions } from "./message.ts";
 import { done, MessageIterator, type MessageSource } from "./message_iterator.ts";
 import { Prefetch, WORK_MS } from "./prefetch.ts";

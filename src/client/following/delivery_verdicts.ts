@@ -21,7 +21,7 @@ import {
 } from "./delivery_notes.ts";
 import { describeReason } from "./failure_reason.ts";
 import { abortSignal, explainLoss, HeldMessages, signalOf } from "./held_messages.ts";
-import { findOptionMistake } from "../member/option_names.ts";
+import { findOptionMistake } from "../member/option_check.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import {
   type AckOptions,

@@ -6,7 +6,7 @@
 
 import type { GetMessagesOptions } from "./follower.ts";
 import type { Message } from "./message.ts";
-import { checkOptionNames } from "../member/option_names.ts";
+import { checkOptionNames } from "../member/option_check.ts";
 
 /** What says that there is nothing more. */
 export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };

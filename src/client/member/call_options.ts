@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkOptionNames } from "./option_names.ts";
+import { checkOptionNames } from "./option_check.ts";
 
 /** Options of calls that wait for the broker. */
 export interface CallOptions {

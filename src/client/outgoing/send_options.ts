@@ -19,7 +19,7 @@ import {
 } from "../../protocol/messages/properties.ts";
 import type { MessageBody } from "./body.ts";
 import { checkTimeout } from "../member/call_timeouts.ts";
-import { checkOptionNames } from "../member/option_names.ts";
+import { checkOptionNames } from "../member/option_check.ts";
 import type { EntryExtras } from "./outgoing_batch.ts";
 
 /** What can be said of one message, and of all messages of a call. */

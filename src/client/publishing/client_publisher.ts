@@ -35,11 +35,11 @@ import {
 } from "../member/call_options.ts";
 import { CallTimeouts } from "../member/call_timeouts.ts";
 import { errorOfCall, traceCaller } from "../member/caller_trace.ts";
-import { ClosingPatience } from "../member/closing_patience.ts";
+import { ClosingPatience } from "../member/closing_limit.ts";
 import { Confirmation, Failures } from "./confirmation.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 import { FlushWaiters } from "./flush_waiters.ts";
-import type { PublishingMember } from "../member/member.ts";
+import type { PublishingMember } from "../uplink/member.ts";
 import { Outbox } from "../outgoing/outbox.ts";
 import type { Publisher, ResolvedPublisherOptions } from "./publisher.ts";
 import { type BatchReceipt, MessageConfirmation, type Receipt } from "./receipt.ts";
@@ -60,7 +60,7 @@ import {
   type SendOptions,
 } from "../outgoing/send_options.ts";
 import type { Uplink } from "../uplink/uplink.ts";
-import { type WaitingCall, WaitingLine } from "./waiting_line.ts";
+import { type WaitingCall, WaitingLine } from "./call_queue.ts";
 
 /** What limits how long a call may wait. */
 type CallLimits = {

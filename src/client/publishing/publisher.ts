@@ -10,7 +10,7 @@ import { checkTimeout } from "../member/call_timeouts.ts";
 import type { CallOptions, CloseOptions } from "../member/call_options.ts";
 import type { BatchReceipt, Receipt } from "./receipt.ts";
 import type { Reply } from "../requesting/reply.ts";
-import { checkOptionNames } from "../member/option_names.ts";
+import { checkOptionNames } from "../member/option_check.ts";
 import type { RequestOptions } from "../requesting/request.ts";
 import type { SendBatchOptions, SendOptions } from "../outgoing/send_options.ts";
 

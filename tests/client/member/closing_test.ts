@@ -27,7 +27,7 @@ import { writeStream, writeStreamsForgotten } from "../../../src/protocol/frames
 import { StatusBoard } from "../../../src/client/uplink/status.ts";
 import { Uplink } from "../../../src/client/uplink/uplink.ts";
 import { decoderOn } from "../../support/wire/frames.ts";
-import { BrokerSession } from "../../../src/client/uplink/broker_session.ts";
+import { BrokerSession } from "../../../src/client/uplink/session.ts";
 import { ClientConnection } from "../../../src/client/connection.ts";
 import { systemClock } from "../../../src/transport/clock.ts";
 import { createPipe } from "../../../src/transport/duplex.ts";

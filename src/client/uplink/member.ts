@@ -13,7 +13,7 @@ import type {
   VerdictFields,
 } from "../../../protocol.ts";
 import type { Link } from "../../transport/link.ts";
-import type { CloseOptions } from "./call_options.ts";
+import type { CloseOptions } from "../member/call_options.ts";
 
 /** A publisher or a follower. */
 export interface Member {

@@ -1,10 +1,3 @@
-/**
- * JSON as text, where its values must stay as they were written: numbers of other languages are
- * larger, or more exact, than those of this one.
- *
- * @module
- */
-
 import {
   BodyKind,
   ENTRY_HEAD_BYTES,
@@ -13,30 +6,61 @@ import {
   readEntrySize,
 } from "../../../protocol.ts";
 
-/** A body as it is stored. */
+/** A body as it is stored: text, or any other JSON value. */
 export interface JsonBody {
-  /** A text, or any other JSON value. */
   readonly kind: BodyKind;
-  /** Its bytes. */
   readonly bytes: Uint8Array;
 }
 
+/** What the runtime's JSON can do, and the types of TypeScript do not know yet. */
+const exactJson = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+};
+
 const encoder = new TextEncoder();
-/** Whatever the bytes are, there is a text to show. */
+/** Any bytes give some text to show. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Makes a body of a JSON value.
+ * Makes a body of the value of a key in a JSON object.
  *
- * @param value The value, as it was parsed.
- * @param findText Finds the text that it was parsed from.
- * @returns The body. What UTF-8 cannot say, half a surrogate pair, stays the JSON that it was.
+ * @param fields The object, parsed.
+ * @param text The text that it was parsed from.
+ * @param key The key.
+ * @returns The body. A string that UTF-8 cannot encode, with half a surrogate pair, stays JSON.
  */
-export function makeBody(value: unknown, findText: () => string): JsonBody {
+export function makeBody(
+  fields: Readonly<Record<string, unknown>>,
+  text: string,
+  key: string,
+): JsonBody {
+  const value = fields[key];
   if (typeof value === "string" && value.isWellFormed()) {
     return { kind: BodyKind.text, bytes: encoder.encode(value) };
   }
-  return { kind: BodyKind.json, bytes: encoder.encode(findText()) };
+  const hasNumbers = typeof value === "number" || typeof value === "object";
+  const exact = hasNumbers ? parseExactly(text) ?? fields : fields;
+  return { kind: BodyKind.json, bytes: encoder.encode(JSON.stringify(exact[key])) };
+}
+
+function parseExactly(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return exactJson.parse(text, keepNumber) as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    // A reviver cannot follow thousands of arrays in each other; their numbers are this language's.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** Numbers of other languages are larger, or more exact, than those of this one. */
+function keepNumber(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  if (typeof value !== "number" || source === undefined || String(value) === source) return value;
+  return exactJson.rawJSON(source);
 }
 
 /**
@@ -53,31 +77,10 @@ export function showBody(buffer: Uint8Array, offset: number): string {
   const kind = readEntryKind(buffer, offset);
   if (kind === BodyKind.bytes) return `"${body.toBase64()}"`;
   const text = decoder.decode(body);
-  // Any client can say of anything that it is JSON.
+  // A client can declare any bytes to be JSON.
   if (kind !== BodyKind.json || !isJson(text)) return JSON.stringify(text);
-  // In valid JSON these stand between values only.
+  // In valid JSON, line ends stand between values only.
   return text.replaceAll(/[\r\n]/g, " ");
-}
-
-/**
- * Finds the text of a value in the text of an object.
- *
- * @param text A JSON object that can be parsed.
- * @param key One of its keys; if it is there several times, the last one counts, as in parsing.
- * @returns The value's text, without the spaces around it; empty if there is no such key.
- */
-export function findValueText(text: string, key: string): string {
-  let found = "";
-  let offset = skipSpace(text, text.indexOf("{") + 1);
-  while (text[offset] === '"') {
-    const nameEnd = skipString(text, offset);
-    const name = text.slice(offset, nameEnd);
-    const start = skipSpace(text, skipSpace(text, nameEnd) + 1);
-    const end = skipValue(text, start);
-    if (isName(name, key)) found = text.slice(start, end);
-    offset = skipSpace(text, skipSpace(text, end) + 1);
-  }
-  return found;
 }
 
 function isJson(text: string): boolean {
@@ -87,54 +90,4 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Whether a string, in its quotes, is that key; its characters may be escaped. */
-function isName(quoted: string, key: string): boolean {
-  return quoted.includes("\\") ? JSON.parse(quoted) === key : quoted.slice(1, -1) === key;
-}
-
-const SPACE = " \t\r\n";
-
-function skipSpace(text: string, offset: number): number {
-  while (offset < text.length && SPACE.includes(text[offset]!)) offset++;
-  return offset;
-}
-
-/** Finds the end of the string that begins at `offset`. */
-function skipString(text: string, offset: number): number {
-  for (let quote = offset;;) {
-    quote = text.indexOf('"', quote + 1);
-    let escapes = 0;
-    while (text[quote - 1 - escapes] === "\\") escapes++;
-    // An even number of them escape each other.
-    if (escapes % 2 === 0) return quote + 1;
-  }
-}
-
-const BRACKET_OR_QUOTE = /[[\]{}"]/g;
-const END_OF_SCALAR = /[\s,}]/g;
-
-/** Finds the end of the value that begins at `offset`, a member of an object. */
-function skipValue(text: string, offset: number): number {
-  if (text[offset] === '"') return skipString(text, offset);
-  if (!"[{".includes(text[offset]!)) return find(END_OF_SCALAR, text, offset);
-  let depth = 0;
-  do {
-    offset = find(BRACKET_OR_QUOTE, text, offset);
-    const char = text[offset]!;
-    if (char === '"') {
-      offset = skipString(text, offset);
-      continue;
-    }
-    depth += "[{".includes(char) ? 1 : -1;
-    offset++;
-  } while (depth > 0);
-  return offset;
-}
-
-/** Where one of some characters comes next; in a value of valid JSON one does. */
-function find(chars: RegExp, text: string, offset: number): number {
-  chars.lastIndex = offset;
-  return chars.exec(text)?.index ?? text.length;
 }

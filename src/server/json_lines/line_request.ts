@@ -7,7 +7,7 @@
 
 import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findLabelMistake } from "../../protocol/limits.ts";
-import { findValueText, type JsonBody, makeBody } from "./json_text.ts";
+import { type JsonBody, makeBody } from "./json_text.ts";
 
 /** What a line asks for, checked. */
 export type LineRequest =
@@ -133,7 +133,7 @@ function readBind({ fields: { bind } }: Line): BindFields {
 
 function readBody({ fields, text }: Line): JsonBody {
   if (!Object.hasOwn(fields, "message_body")) throw mistake('"message_body" is missing');
-  return makeBody(fields["message_body"], () => findValueText(text, "message_body"));
+  return makeBody(fields, text, "message_body");
 }
 
 function readName({ fields }: Line, kind: "stream" | "follower"): string {

@@ -193,7 +193,7 @@ testEngines("a cursor sees what followers hold, by their names", ["a", "b"], asy
   assertEquals(
     (await cursor.nextText())!.replace(/^.*"message_body":(\{"one.*)$/, "$1"),
     '{"one":[{"stream":"a","id":1,"message_body":"x"},{"stream":"b","id":1,"message_body":1.0}],' +
-      '"__proto__":[{"stream":"a","id":2,"message_body":[ ]}]},"id":0}',
+      '"__proto__":[{"stream":"a","id":2,"message_body":[]}]},"id":0}',
   );
   assertEquals(await cursor.ask(cursorLine("GET_PEL", "__proto__")), [
     { stream: "a", id: 2, message_body: [] },
@@ -347,9 +347,9 @@ testEngines("a broker that shuts down says so to those who wait", ["a"], async (
 // Beside clients of our own.
 
 /** JSON that a round trip through the numbers and strings of JavaScript would change. */
-const EXACT = '{"id": 12345678901234567890, "price": 1.0, "e": 1E400, "half": "\\ud800", "id":-0}';
+const EXACT = '{"id":12345678901234567890,"price":1.0,"e":1E400,"half":"\\ud800","zero":-0}';
 
-testEngines("a body is stored as it was written", ["a"], async (broker) => {
+testEngines("a body is stored with its values as they were sent", ["a"], async (broker) => {
   await using connection = await connect({ port: broker.port });
   const bodies = [
     { sent: '"hello"', stored: "hello", body: "hello" },
@@ -359,17 +359,17 @@ testEngines("a body is stored as it was written", ["a"], async (broker) => {
     { sent: "null", stored: "null", body: null },
     { sent: '"\\ud800"', stored: '"\\ud800"', body: "\ud800" },
     { sent: EXACT, stored: EXACT, body: JSON.parse(EXACT) },
-    { sent: '[1,\t"\\u044f"]', stored: '[1,\t"\\u044f"]', body: [1, "я"] },
+    { sent: '[1,\t"\\u044f"]', stored: '[1,"я"]', body: [1, "я"] },
   ];
   await using lines = await LineClient.connect(broker.port);
   await lines.send(...bodies.map(({ sent }) => publishLine("a", sent)));
   await lines.ask(cursorLine("GET_STREAMS"));
-  for (const [index, { sent, stored, body }] of bodies.entries()) {
+  for (const [index, { stored, body }] of bodies.entries()) {
     const message = await connection.cursor().getMessage("a", index + 1);
     assertEquals([decoder.decode(message.bytes), message.body], [stored, body]);
     await lines.send(giveMeLine("a"));
     const text = await lines.nextText();
-    const shown = stored === body ? JSON.stringify(body) : sent;
+    const shown = stored === body ? JSON.stringify(body) : stored;
     assertStringIncludes(text!, `"message_body":${shown},"id":${index + 1}}`);
   }
 });

@@ -37,7 +37,7 @@ import type { FollowerOptions, FollowerSink, NackOptions, NumberedBatch } from "
 import type { PublisherOptions, PublisherSink, RedriveCount } from "./engine.ts";
 import type { Event, Stored } from "./event.ts";
 import { explain } from "./view/explanation.ts";
-import { Follower } from "./following/follower.ts";
+import { Follower } from "./share/follower.ts";
 import { findLiveRuns, type LiveRun } from "./state/live_run.ts";
 import { Notices, type Report } from "./rules/notices.ts";
 import type { Segment } from "./backlog/pager.ts";
@@ -46,10 +46,10 @@ import { listAllPels, listPels, type PelQuestion } from "./view/pending_entries.
 import { LOST_COUNT_MAX } from "./state/publisher_registry.ts";
 import { type Publisher, Publishing } from "./rules/publishing.ts";
 import type { Residency } from "./backlog/residency.ts";
-import { Returns } from "./rules/returns.ts";
+import { Returns } from "./rules/deliveries.ts";
 import { checkStreamName, type PatternCompiler, type Router } from "./state/router.ts";
 import type { Stream } from "./stream/stream.ts";
-import { Transfers } from "./rules/transfers.ts";
+import { Transfers } from "./rules/dead_letters.ts";
 
 /** What a broker needs from its engine. Whatever it is given, it writes down in this order. */
 export interface BrokerOptions {

@@ -8,7 +8,7 @@
 import { assertEquals, assertLess } from "@std/assert";
 import type { PropertyWishes, StreamOptionsInput } from "../../protocol.ts";
 import { findFlags } from "../../src/protocol/messages/properties.ts";
-import { RunLine } from "../../src/broker/collections/run_line.ts";
+import { RunLine } from "../../src/broker/collections/run_list.ts";
 import { encodeBatch } from "../support/wire/batches.ts";
 import { Random } from "../support/random.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NotedRun } from "./run_line.ts";
+import type { NotedRun } from "./run_list.ts";
 
 /** A part has so many runs at most. */
 export const RUNS_MAX = 256;

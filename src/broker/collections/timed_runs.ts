@@ -13,7 +13,7 @@
 
 import { PRIORITY_DEFAULT } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
-import { RunLine } from "./run_line.ts";
+import { RunLine } from "./run_list.ts";
 
 /** Room for so many runs at first. */
 const CAPACITY_MIN = 16;

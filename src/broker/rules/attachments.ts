@@ -5,9 +5,9 @@
  */
 
 import { BrokerError } from "../../../protocol.ts";
-import { Attachment } from "../following/attachment.ts";
+import { Attachment } from "../share/attachment.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { Follower } from "../following/follower.ts";
+import type { Follower } from "../share/follower.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** The streams that a follower is to be tied to and is not yet. */

@@ -7,8 +7,8 @@
  */
 
 import type { Attempted } from "../event.ts";
-import type { Follower } from "../following/follower.ts";
-import type { PendingRun } from "../following/pending_list.ts";
+import type { Follower } from "../share/follower.ts";
+import type { PendingRun } from "../share/pending_list.ts";
 
 /** What is written of attempts. */
 export class AttemptLog {

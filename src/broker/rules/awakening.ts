@@ -5,7 +5,7 @@
  */
 
 import type { BrokerParts } from "./broker_parts.ts";
-import type { Returns } from "./returns.ts";
+import type { Returns } from "./deliveries.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** Expired messages are taken out of a stream together, so many milliseconds apart. */

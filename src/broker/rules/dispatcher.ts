@@ -12,10 +12,10 @@
  */
 
 import { BATCH_COUNT_MAX, BrokerError, type MessageBatch } from "../../../protocol.ts";
-import type { Attachment } from "../following/attachment.ts";
-import type { Follower } from "../following/follower.ts";
+import type { Attachment } from "../share/attachment.ts";
+import type { Follower } from "../share/follower.ts";
 import { StoreBusyError } from "../backlog/pager.ts";
-import type { ReadyRun } from "../share/ready_list.ts";
+import type { ReadyRun } from "../ready/ready_list.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** One delivery is not larger than this, unless a single message is: its frame is read in one piece. */

@@ -7,9 +7,9 @@
 
 import type { TagRange } from "../../../protocol.ts";
 import type { BrokerParts } from "./broker_parts.ts";
-import type { Follower } from "../following/follower.ts";
+import type { Follower } from "../share/follower.ts";
 import { intersectRanges } from "../collections/id_ranges.ts";
-import type { LapsedRun } from "../following/lapsed_list.ts";
+import type { LapsedRun } from "../share/lapsed_list.ts";
 
 /** Ends deliveries that were taken back. */
 export class LateAcks {

@@ -7,7 +7,7 @@
 
 import type { BrokerError, DeadLetterCause } from "../../../protocol.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
-import type { Follower } from "../following/follower.ts";
+import type { Follower } from "../share/follower.ts";
 import type { Router } from "../state/router.ts";
 import type { Stream } from "../stream/stream.ts";
 

@@ -9,7 +9,7 @@ import { BrokerError, readProperties } from "../../../protocol.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { settleTimes } from "../../protocol/messages/settled_times.ts";
 import type { BrokerParts } from "./broker_parts.ts";
-import type { RememberedMessage } from "../stream/dedup_window.ts";
+import type { RememberedMessage } from "../store/dedup_window.ts";
 import type { NumberedBatch, PublisherOptions, PublisherSink } from "../engine.ts";
 import type { StoredAt } from "../event.ts";
 import { SentBatch } from "../state/outcome_log.ts";
@@ -17,7 +17,7 @@ import type { PublisherRecord } from "../state/publisher_record.ts";
 import type { Route } from "../state/route.ts";
 import type { Stream } from "../stream/stream.ts";
 import { findFull } from "../stream/stream_limits.ts";
-import type { Transfers } from "./transfers.ts";
+import type { Transfers } from "./dead_letters.ts";
 
 const SPAN_FLAGS = PropertyFlag.isDelay | PropertyFlag.isTtl;
 

@@ -6,7 +6,7 @@
  */
 
 import type { Attempted, ExpirySet, Failed } from "../event.ts";
-import type { Follower } from "../following/follower.ts";
+import type { Follower } from "../share/follower.ts";
 import { type Failure, withReasons } from "../share/failure.ts";
 import {
   byFirstId,
@@ -18,7 +18,7 @@ import {
 } from "../collections/id_ranges.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 import type { Segment } from "../backlog/pager.ts";
-import type { ReadyRun } from "../share/ready_list.ts";
+import type { ReadyRun } from "../ready/ready_list.ts";
 import { SET_BY_STREAM, type Stream } from "../stream/stream.ts";
 
 /** Consecutive messages of one stream that are not gone. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Follower } from "../following/follower.ts";
+import type { Follower } from "../share/follower.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** Tells whether a stream's name matches. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { DedupIdSnapshot } from "../stream/dedup_window.ts";
+import type { DedupIdSnapshot } from "../store/dedup_window.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type {

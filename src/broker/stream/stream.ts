@@ -19,23 +19,23 @@ import {
 import { PropertyFlag, readEntryFlags } from "../../protocol/messages/properties.ts";
 import { isDeadName, STREAM_OPTIONS_DEFAULT } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
-import { type Attachment, AttachmentLine } from "../following/attachment.ts";
+import { type Attachment, AttachmentLine } from "../share/attachment.ts";
 import { Backlog } from "../backlog/backlog.ts";
 import { Calendar } from "../collections/calendar.ts";
 import { DatedRuns } from "../collections/dated_runs.ts";
-import { DedupWindow } from "./dedup_window.ts";
-import { DrainRate } from "./drain_rate.ts";
+import { DedupWindow } from "../store/dedup_window.ts";
+import { DrainRate } from "../store/drain_rate.ts";
 import { FailureTable } from "../share/failure_table.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { Place } from "../backlog/pager.ts";
-import { Keys } from "../share/keys.ts";
+import { Keys } from "../ready/keys.ts";
 import { RareSet } from "../collections/rare_set.ts";
-import { ReadyLanes } from "../share/ready_lanes.ts";
-import type { ReadyRun } from "../share/ready_list.ts";
+import { ReadyLanes } from "../ready/ready_lanes.ts";
+import type { ReadyRun } from "../ready/ready_list.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import type { Residency } from "../backlog/residency.ts";
 import { StreamRestoration } from "./stream_restoration.ts";
-import { listTimes } from "./message_times.ts";
+import { listTimes } from "../store/message_times.ts";
 
 /** How to make a stream. */
 export interface StreamSetup {

@@ -30,8 +30,8 @@ import {
   joinRanges,
   subtractRanges,
 } from "../collections/id_ranges.ts";
-import { Keys } from "../share/keys.ts";
-import { type BatchTimes, listTimes } from "./message_times.ts";
+import { Keys } from "../ready/keys.ts";
+import { type BatchTimes, listTimes } from "../store/message_times.ts";
 import type { Stream } from "./stream.ts";
 import { TimedRuns } from "../collections/timed_runs.ts";
 

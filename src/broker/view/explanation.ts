@@ -6,8 +6,8 @@
 
 import { BrokerError, readProperties } from "../../../protocol.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
-import type { Follower } from "../following/follower.ts";
-import type { KeyWait } from "../share/keys.ts";
+import type { Follower } from "../share/follower.ts";
+import type { KeyWait } from "../ready/keys.ts";
 import type { Router } from "../state/router.ts";
 import type { Stream } from "../stream/stream.ts";
 

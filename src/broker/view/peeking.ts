@@ -7,7 +7,7 @@
 import type { MessageInfo, PeekedMessages } from "../../../protocol.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import { joinBytes } from "../../protocol/messages/properties.ts";
-import type { Follower } from "../following/follower.ts";
+import type { Follower } from "../share/follower.ts";
 import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts";
 import type { Stream } from "../stream/stream.ts";
 

@@ -11,7 +11,7 @@ import {
   type PendingEntryList,
 } from "../../../protocol.ts";
 import { PAGE_ENTRIES_MAX, PAGE_FOLLOWERS_MAX, PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
-import type { Follower } from "../following/follower.ts";
+import type { Follower } from "../share/follower.ts";
 
 /** Which followers to tell of. */
 export interface PelQuestion {

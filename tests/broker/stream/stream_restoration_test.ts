@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { findFlags } from "../../../src/protocol/messages/properties.ts";
-import type { ReadyLanes } from "../../../src/broker/share/ready_lanes.ts";
+import type { ReadyLanes } from "../../../src/broker/ready/ready_lanes.ts";
 import type { Stream } from "../../../src/broker/stream/stream.ts";
 import type { StreamRestoration } from "../../../src/broker/stream/stream_restoration.ts";
 import { batchOf, encodeBatch } from "../../support/wire/batches.ts";

@@ -81,21 +81,21 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "dedup ids of a silent stream are remembered for ever",
-    file: "src/broker/stream/dedup_window.ts",
+    file: "src/broker/store/dedup_window.ts",
     from: "return Math.ceil((oldest.at + windowMs) / FORGET_MS) * FORGET_MS;",
     to: "return Infinity;",
     found: tests("broker/state/broker_state_test.ts"),
   },
   {
     what: "of who says what it begins, the oldest is taken for begun as well",
-    file: "src/broker/following/follower.ts",
+    file: "src/broker/share/follower.ts",
     from: "return !run.isBegun && !this.reportsBegin && run === this.pending.runs[0];",
     to: "return !run.isBegun && run === this.pending.runs[0];",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "what is only fetched runs out although handlers make progress",
-    file: "src/broker/following/follower.ts",
+    file: "src/broker/share/follower.ts",
     from: "const since = this.isAssumed(run) ? -Infinity : Math.max(this.lifeAt, run.deliveredAt);",
     to: "const since = run.deliveredAt;",
     found: tests("engine/memory_test.ts"),
@@ -138,10 +138,10 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "what waits for a key is not ready when the key is free",
-    file: "src/broker/share/keys.ts",
+    file: "src/broker/ready/keys.ts",
     from: "      if (next !== undefined) freed.push(next);\n",
     to: "",
-    found: tests("broker/share/keys_test.ts"),
+    found: tests("broker/ready/keys_test.ts"),
   },
   {
     what: "a message that has failed holds no key after a restart",
@@ -202,7 +202,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "delays wait for the machine's clock",
-    file: "src/broker/stream/message_times.ts",
+    file: "src/broker/store/message_times.ts",
     from: "const isDated = deliverAt > 0 && (flags & PropertyFlag.isDelay) === 0;",
     to: "const isDated = deliverAt > 0;",
     found: tests("engine/memory_test.ts"),

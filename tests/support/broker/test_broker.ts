@@ -17,7 +17,7 @@ import type { PublisherOptions } from "../../../src/broker/engine.ts";
 import type { StoreOutcome } from "../../../src/broker/rules/broker_parts.ts";
 import type { Publisher } from "../../../src/broker/rules/publishing.ts";
 import type { Event, Moved, Stored } from "../../../src/broker/event.ts";
-import type { Follower } from "../../../src/broker/following/follower.ts";
+import type { Follower } from "../../../src/broker/share/follower.ts";
 import type { Place } from "../../../src/broker/backlog/pager.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
 import { batchOf } from "../wire/batches.ts";

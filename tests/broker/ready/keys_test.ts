@@ -8,9 +8,9 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { MessageBatch } from "../../../protocol.ts";
 import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
-import { KeyTable } from "../../../src/broker/share/key_table.ts";
-import { Keys } from "../../../src/broker/share/keys.ts";
-import type { ReadyRun } from "../../../src/broker/share/ready_list.ts";
+import { KeyTable } from "../../../src/broker/ready/key_table.ts";
+import { Keys } from "../../../src/broker/ready/keys.ts";
+import type { ReadyRun } from "../../../src/broker/ready/ready_list.ts";
 import { encodeBatch } from "../../support/wire/batches.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 

@@ -8,9 +8,9 @@ import { assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
 import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
 import { type IdRange, joinRanges } from "../../../src/broker/collections/id_ranges.ts";
-import { ReadyLanes } from "../../../src/broker/share/ready_lanes.ts";
-import type { ReadyRun } from "../../../src/broker/share/ready_list.ts";
-import { type NotedRun, RunLine } from "../../../src/broker/collections/run_line.ts";
+import { ReadyLanes } from "../../../src/broker/ready/ready_lanes.ts";
+import type { ReadyRun } from "../../../src/broker/ready/ready_list.ts";
+import { type NotedRun, RunLine } from "../../../src/broker/collections/run_list.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 /** A line of runs. */

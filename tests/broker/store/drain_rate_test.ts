@@ -6,7 +6,7 @@
 
 import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { DrainRate } from "../../../src/broker/stream/drain_rate.ts";
+import { DrainRate } from "../../../src/broker/store/drain_rate.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 Deno.test("DrainRate: as long as nothing has left, it is a tenth of a second", () => {

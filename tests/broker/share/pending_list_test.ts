@@ -6,7 +6,7 @@
 
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { PendingList, type PendingRun } from "../../../src/broker/following/pending_list.ts";
+import { PendingList, type PendingRun } from "../../../src/broker/share/pending_list.ts";
 import type { Stream } from "../../../src/broker/stream/stream.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import { streamOf } from "../../support/broker/test_stream.ts";

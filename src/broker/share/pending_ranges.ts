@@ -5,7 +5,7 @@
  */
 
 import type { BrokerError, TagRange } from "../../../protocol.ts";
-import type { Failure } from "../share/failure.ts";
+import type { Failure } from "./failure.ts";
 import type { Follower } from "./follower.ts";
 import type { PendingRun } from "./pending_list.ts";
 

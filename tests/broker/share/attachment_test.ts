@@ -6,8 +6,8 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Attachment, AttachmentLine } from "../../../src/broker/following/attachment.ts";
-import { Follower } from "../../../src/broker/following/follower.ts";
+import { Attachment, AttachmentLine } from "../../../src/broker/share/attachment.ts";
+import { Follower } from "../../../src/broker/share/follower.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import { RecordingFollowerSink } from "../../support/broker/recording_sinks.ts";
 import { bindOf } from "../../support/broker/test_broker.ts";

@@ -8,7 +8,7 @@ import { assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { AgedMap } from "../../../src/broker/collections/aged_map.ts";
 import { PublisherRegistry } from "../../../src/broker/state/publisher_registry.ts";
-import { DedupWindow, type RememberedMessage } from "../../../src/broker/stream/dedup_window.ts";
+import { DedupWindow, type RememberedMessage } from "../../../src/broker/store/dedup_window.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 const WINDOW_MS = 100;

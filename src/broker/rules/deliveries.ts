@@ -9,19 +9,19 @@ import type { TagRange } from "../../../protocol.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import type { NackOptions } from "../engine.ts";
 import { addFailure, countLosses } from "../share/failure.ts";
-import type { Follower } from "../following/follower.ts";
+import type { Follower } from "../share/follower.ts";
 import { type IdRange, intersectRanges } from "../collections/id_ranges.ts";
 import { LateAcks } from "./late_acks.ts";
-import type { PendingRun } from "../following/pending_list.ts";
+import type { PendingRun } from "../share/pending_list.ts";
 import {
   countAll,
   groupByFailure,
   joinTags,
   takePending,
   visitPending,
-} from "../following/pending_ranges.ts";
+} from "../share/pending_ranges.ts";
 import type { Stream } from "../stream/stream.ts";
-import type { Transfers } from "./transfers.ts";
+import type { Transfers } from "./dead_letters.ts";
 
 /** What is known of a delivery that failed. */
 interface FailedRun {

@@ -22,7 +22,7 @@ import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
 import { KeyTable } from "./key_table.ts";
 import { ReadyLanes } from "./ready_lanes.ts";
 import type { ReadyRun } from "./ready_list.ts";
-import { RunLine } from "../collections/run_line.ts";
+import { RunLine } from "../collections/run_list.ts";
 
 /** What may be delivered of a batch whose messages may have keys. */
 export interface AdmittedPart {

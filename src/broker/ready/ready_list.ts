@@ -9,7 +9,7 @@
  */
 
 import type { IdRange } from "../collections/id_ranges.ts";
-import { type NotedRun, RunLine } from "../collections/run_line.ts";
+import { type NotedRun, RunLine } from "../collections/run_list.ts";
 
 /** Consecutive messages that have been delivered equally often. */
 export interface ReadyRun {

@@ -25,7 +25,7 @@ import type { RedriveCount } from "../engine.ts";
 import type { Failure } from "../share/failure.ts";
 import { countIds, type IdRange, joinRanges, subtractRanges } from "../collections/id_ranges.ts";
 import { StoreBusyError } from "../backlog/pager.ts";
-import type { ReadyRun } from "../share/ready_list.ts";
+import type { ReadyRun } from "../ready/ready_list.ts";
 import type { Stream, UnheldRun } from "../stream/stream.ts";
 import { findExcess, findFull } from "../stream/stream_limits.ts";
 

@@ -6,7 +6,7 @@
 
 import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { ReadyList, type ReadyRun } from "../../../src/broker/share/ready_list.ts";
+import { ReadyList, type ReadyRun } from "../../../src/broker/ready/ready_list.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 /** A list whose messages 1 to `count` have all been taken once. */

@@ -31,19 +31,19 @@ import {
   FIRST_BYTE_OF_LINES,
   makeWelcome,
   readHello,
-} from "../flow/handshake.ts";
+} from "./handshake.ts";
 import { ReadingGate } from "../flow/reading_gate.ts";
 import { type Place, PLACELESS_BYTES_MAX } from "../flow/receiving_room.ts";
 import type { SessionContext } from "../flow/session_context.ts";
-import { asBrokerError, explainFault } from "../flow/session_fault.ts";
+import { asBrokerError, explainFault } from "../flow/outlet.ts";
 import { type Credit, SessionFollower } from "./session_follower.ts";
-import type { SessionHost } from "./session_host.ts";
+import type { SessionHost } from "./answers.ts";
 import { SessionMembers } from "./session_members.ts";
 import { SessionReplies } from "./session_replies.ts";
 import { SessionQueries } from "./session_queries.ts";
 import { SessionStreams } from "./session_streams.ts";
 import { SessionPublisher } from "./session_publisher.ts";
-import { SessionWatch } from "./session_watch.ts";
+import { SessionWatch } from "../flow/session_watch.ts";
 import type { WaitingReplies } from "../flow/waiting_replies.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 

@@ -16,7 +16,7 @@ import {
 } from "../../../protocol.ts";
 import { writeDeliver } from "../../protocol/frames/message_frame.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
-import type { SessionHost } from "./session_host.ts";
+import type { SessionHost } from "./answers.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 
 /** How much a follower may hold. */

@@ -21,7 +21,7 @@ import {
 } from "../../../protocol.ts";
 import { writeConfirm } from "../../protocol/frames/message_frame.ts";
 import { checkBatch } from "../../protocol/messages/batch.ts";
-import type { SessionHost } from "./session_host.ts";
+import type { SessionHost } from "./answers.ts";
 
 /** One publisher of one session. */
 export class SessionPublisher implements PublisherSink {

@@ -22,7 +22,7 @@ import { explainDifferences, findDifferences } from "../../protocol/messages/str
 import type { Engine } from "../../broker/engine.ts";
 import type { Log } from "../log.ts";
 import type { SessionContext } from "../flow/session_context.ts";
-import type { SessionHost } from "./session_host.ts";
+import type { SessionHost } from "./answers.ts";
 import { SLICE_STEPS, type WorkTurn } from "../flow/work_turn.ts";
 
 /** How many queries of a session may be under way: an answer can be a thousand times as long. */

@@ -16,7 +16,7 @@ import {
 import { checkReplies, readReply, writeReplies } from "../../protocol/frames/reply_frame.ts";
 import { checkBatch } from "../../protocol/messages/batch.ts";
 import type { EngineReplyStream, ReplySink } from "../../broker/engine.ts";
-import type { SessionHost } from "./session_host.ts";
+import type { SessionHost } from "./answers.ts";
 import type { ReplyWaiter } from "../flow/waiting_replies.ts";
 
 /** The requests and replies of one session. */

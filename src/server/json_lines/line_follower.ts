@@ -8,7 +8,7 @@ import { BrokerError, type TagRange } from "../../../protocol.ts";
 import { findEntries } from "../../protocol/frames/stream_info.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
 import { showBody } from "./json_text.ts";
-import { formatMessage, type LineHost } from "./line_host.ts";
+import { formatMessage, type LineHost } from "./line_answers.ts";
 import type { FollowRequest } from "./line_request.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 

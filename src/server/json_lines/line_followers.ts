@@ -7,7 +7,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import { MEMBERS_MAX } from "../../protocol/limits.ts";
 import { type DeliveryIds, LineFollower } from "./line_follower.ts";
-import type { LineHost } from "./line_host.ts";
+import type { LineHost } from "./line_answers.ts";
 import type { FollowRequest } from "./line_request.ts";
 
 /** A delivery that is not acknowledged. */

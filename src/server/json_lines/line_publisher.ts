@@ -18,7 +18,7 @@ import type {
   PublisherSink,
 } from "../../broker/engine.ts";
 import type { JsonBody } from "./json_text.ts";
-import type { LineHost } from "./line_host.ts";
+import type { LineHost } from "./line_answers.ts";
 
 /** One publisher of one session. */
 export class LinePublisher implements PublisherSink {

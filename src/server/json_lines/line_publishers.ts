@@ -6,7 +6,7 @@
 
 import { BATCH_COUNT_MAX, type BindFields, BrokerError } from "../../../protocol.ts";
 import { MEMBERS_MAX } from "../../protocol/limits.ts";
-import type { LineHost } from "./line_host.ts";
+import type { LineHost } from "./line_answers.ts";
 import { LinePublisher } from "./line_publisher.ts";
 import type { PublishRequest } from "./line_request.ts";
 

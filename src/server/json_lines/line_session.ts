@@ -13,16 +13,16 @@ import { FRAME_BYTES_RESERVE, HANDSHAKE_BYTES_MAX } from "../../protocol/limits.
 import type { Engine } from "../../broker/engine.ts";
 import type { LinkFault, Watch } from "../../transport/heartbeat.ts";
 import type { Link, LinkOwner } from "../../transport/link.ts";
-import { FIRST_BYTE_OF_LINES } from "../flow/handshake.ts";
+import { FIRST_BYTE_OF_LINES } from "../frames/handshake.ts";
 import { LineBuffer } from "./line_buffer.ts";
 import { type CursorAnswer, LineCursor } from "./line_cursor.ts";
 import { LineFollowers } from "./line_followers.ts";
-import { formatMessage, type LineHost } from "./line_host.ts";
+import { formatMessage, type LineHost } from "./line_answers.ts";
 import { LinePublishers } from "./line_publishers.ts";
 import { type FollowRequest, type LineRequest, readLineRequest } from "./line_request.ts";
 import type { SessionContext } from "../flow/session_context.ts";
 import { type Place, PLACELESS_BYTES_MAX } from "../flow/receiving_room.ts";
-import { asBrokerError, explainFault } from "../flow/session_fault.ts";
+import { asBrokerError, explainFault } from "../flow/outlet.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 
 /** A connection whose first byte has shown that it speaks JSON lines. */

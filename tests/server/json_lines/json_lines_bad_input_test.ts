@@ -16,7 +16,7 @@ import { BrokerError, ERROR_CODES, type ErrorCode, type SessionLimits } from "..
 import { MEMBERS_MAX } from "../../../src/protocol/limits.ts";
 import type { BrokerServer, PartialSettings } from "../../../server.ts";
 import { LineFollowers } from "../../../src/server/json_lines/line_followers.ts";
-import type { LineHost } from "../../../src/server/json_lines/line_host.ts";
+import type { LineHost } from "../../../src/server/json_lines/line_answers.ts";
 import { LinePublishers } from "../../../src/server/json_lines/line_publishers.ts";
 import { createPipe } from "../../../src/transport/duplex.ts";
 import { turn, until, withPair } from "../../support/broker/broker.ts";

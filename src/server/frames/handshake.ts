@@ -16,7 +16,7 @@ import {
 } from "../../../protocol.ts";
 import { CAPABILITIES } from "../../protocol/frames/control_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
-import type { SessionContext } from "./session_context.ts";
+import type { SessionContext } from "../flow/session_context.ts";
 
 /** The byte that a connection begins with if it speaks JSON lines: `{`. The magic has another one. */
 export const FIRST_BYTE_OF_LINES = 0x7b;

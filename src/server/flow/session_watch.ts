@@ -8,7 +8,7 @@
 
 import type { LinkFault, Watch } from "../../transport/heartbeat.ts";
 import type { Link } from "../../transport/link.ts";
-import type { SessionContext } from "../flow/session_context.ts";
+import type { SessionContext } from "./session_context.ts";
 
 /** So many times as long as it may be silent a client is left its connection. */
 const ROUNDS_MAX = 10;

@@ -446,22 +446,6 @@ testEngines("followers of both kinds share a stream", ["a"], async (broker) => {
   assertEquals(taken.toSorted((one, other) => Number(one) - Number(other)), numbers);
 });
 
-for (const name of ["README.md", "README.ru.md"]) {
-  Deno.test(`the session with nc in ${name} goes as it is shown`, () =>
-    withStreams([], async (broker) => {
-      const text = await Deno.readTextFile(new URL(`../../../${name}`, import.meta.url));
-      const shown = /```text\n\$ nc localhost 9090\n(.*?)```/s.exec(text)![1]!;
-      await using client = await LineClient.connect(broker.port);
-      for (const line of shown.trim().split("\n")) {
-        const isAnswer = /"SERVER"|^\{"error"/.test(line);
-        if (isAnswer) assertEquals(await client.nextText(), line);
-        else await client.send(`${line}\n`);
-      }
-      await client.closeWrite();
-      await client.expectEnd();
-    }));
-}
-
 // Many, or none.
 
 testEngines("many clients at a time get and lose nothing", ["in", "out"], async (broker) => {

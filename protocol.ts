@@ -21,26 +21,13 @@
  * a client that holds messages, the broker takes them back then (`revoke`), and leaves it the
  * connection for ten times as long: what it acknowledges yet counts if nobody else has it.
  *
- * `hello` and `welcome` name capabilities: what a side can do beyond version 2 of the
- * protocol. The broker answers with those that it shares, and only they are in force.
+ * `hello` and `welcome` name capabilities: what a side can do beyond version 2 of the protocol. The
+ * broker answers with those that it shares, and only they are in force. There are none yet.
  *
- * - `progress`: the client says by a `progress` frame how many bytes it has received in all, within
- *   `progressMs` (in the `welcome`) after some have come. The broker closes connections that take
- *   nothing of what is sent to them, and a slow link does not show otherwise that it takes something:
- *   systems keep megabytes of what is under way.
- *
- * - `begin`: the client says by `begin` which deliveries a handler has, within `beginMs` (in the
- *   `welcome`) unless they are done by then. In a `deliver`, the highest bit of `attempts` says that
- *   a begin has to be said before a handler gets the message: it was held by a follower that was lost
- *   or silent before it could say anything. Of a client without this capability, the oldest delivery
- *   is taken for the one that its handler has.
- *
- * - `streamMissing`: the broker says by a `streamMissing` frame that a follower that was opened waits
- *   for a stream that does not exist.
- *
- * - `streamsForgotten`: the broker says by a `streamsForgotten` frame which numbers of streams it will
- *   not use any more in this session, since their streams are gone. If there is one of the same name
- *   again, it gets another number.
+ * A client says by a `progress` frame how many bytes it has received in all, within `progressMs` (in
+ * the `welcome`) after some have come. The broker closes connections that take nothing of what is sent
+ * to them, and a slow link does not show otherwise that it takes something: systems keep megabytes of
+ * what is under way.
  *
  * Whatever is malformed is answered with one `error` frame with a fatal code, then the connection is
  * closed; nobody tries to find the next frame. Bytes that were complete frames before it count.
@@ -54,7 +41,9 @@
  *
  * Publishers, followers, streams and queries are known by numbers within a session. Clients choose
  * those of their members and queries (a query's is not 0), the broker those of streams: a
- * `stream` frame comes before the first use of a number. What is said of a member that is closed, or
+ * `stream` frame comes before the first use of a number, and a `streamsForgotten` frame names those
+ * that it will not use any more, since their streams are gone; a stream of the same name gets another
+ * number. What is said of a member that is closed, or
  * could not be opened, comes late and ends nothing: a `publish` is refused with `PUBLISHER_CLOSED`, and
  * what asks for an answer gets `STALE_DELIVERY`. So it is with every number up to the highest one that
  * the client has given to a member of that kind; about a number above it, it is a `BAD_FRAME`.
@@ -149,12 +138,17 @@
  * session and are valid in that session only.
  *
  * `ack` ends deliveries. `release` gives back what was not looked at: the message is ready again in
- * its old place and the delivery does not count as an attempt. `begin` says that deliveries are
- * being worked on: their time begins. When the session ends, what a follower holds is ready again,
- * and `attempts` goes up for what was worked on and, unless the highest bit of its `attempts` was
- * set, for the oldest delivery. A client that
- * ends a follower by `closeFollower` gives back first what it has not looked at, and says the last
- * tag that it has received (or 0): what is still on its way to it does not count either.
+ * its old place and the delivery does not count as an attempt. `begin` says that a handler has the
+ * messages: their time begins. It is sent within `beginMs` (in the `welcome`), unless they are done by
+ * then. In a `deliver`, the highest bit of `attempts` says that a `begin` has to be sent before a
+ * handler gets the messages: they were held by a follower that was lost or silent before it could send
+ * one. When the session ends, what a follower holds is ready again, and `attempts` goes up for what
+ * was begun and for its oldest delivery, unless that had the highest bit set. A client that ends a
+ * follower by `closeFollower` gives back first what it has not looked at, and says the last tag that
+ * it has received (or 0): what is still on its way to it does not count either.
+ *
+ * `streamMissing` tells that a follower that was opened waits for a stream that does not exist,
+ * `streamDeleted` that a stream is gone that it was attached to.
  *
  * `nack` says that deliveries have failed: their messages are held back, for `ms` or for what the
  * stream's backoff says, and delivered again, or go to the dead letters if that was the last time.

@@ -22,8 +22,6 @@ import {
   DEAD_SUFFIX,
   deadNameOf,
   DIFFERENCE_WAYS,
-  explainDifferences,
-  findDifferences,
   findStreamOptionsMistake,
   isDeadName,
 } from "../../protocol/messages/stream_options.ts";
@@ -67,8 +65,7 @@ export class ClientCursor implements Cursor {
     }
     const given = { ...stream && { stream }, ...ifDifferent && { ifDifferent } };
     const options = Object.keys(given).length === 0 ? undefined : given;
-    const creation = await this.#ask("createStream", name, call, options);
-    return creation as StreamCreation | null ?? await this.#compare(name, stream ?? {}, call);
+    return await this.#ask("createStream", name, call, options) as StreamCreation;
   }
 
   async updateStream(name: string, stream: StreamOptionsInput, call?: CallOptions): Promise<void> {
@@ -113,10 +110,7 @@ export class ClientCursor implements Cursor {
 
   async getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]> {
     checkFollowerName(followerName);
-    const wrap = (entries: PendingEntry[]) => [
-      { follower: followerName, count: entries.length, entries },
-    ];
-    const lists = await this.#askPages<PendingEntryList>("getPel", followerName, call, wrap);
+    const lists = await this.#askPages<PendingEntryList>("getPel", followerName, call);
     const [list] = joinLists(lists);
     return [...list?.entries ?? []];
   }
@@ -189,40 +183,15 @@ export class ClientCursor implements Cursor {
     return 1;
   }
 
-  /**
-   * Sees to the options of a stream: brokers of version 0.1.0 do not, and do not tell whether they
-   * have created it.
-   */
-  async #compare(
-    name: string,
-    stream: StreamOptionsInput,
-    { ifDifferent = "keep", ...call }: CreateStreamOptions,
-  ): Promise<StreamCreation> {
-    const { options } = await this.getStream(name, call);
-    const differs = findDifferences(options, stream);
-    if (differs.length > 0 && ifDifferent === "fail") {
-      throw new BrokerError("STREAM_DIFFERS", explainDifferences(name, options, stream));
-    }
-    if (differs.length > 0 && ifDifferent === "update") await this.updateStream(name, stream, call);
-    return { created: false, differs };
-  }
-
-  /**
-   * Asks for page after page, however many there are; others are served in between. Brokers of version
-   * 0.1.0 answer with a list, which `wrap` makes items of.
-   */
+  /** Asks for page after page, however many there are; others are served in between. */
   async #askPages<Item>(
     operation: Operation,
     name: string,
     call: CallOptions | undefined,
-    wrap: (list: never[]) => Item[] = (list) => list,
   ): Promise<Item[]> {
     const all: Item[] = [];
     for (let after: number | undefined = 0; after !== undefined;) {
-      const answer = await this.#ask(operation, name, call, { after });
-      const page = Array.isArray(answer)
-        ? { items: wrap(answer as never[]) }
-        : answer as Page<Item>;
+      const page = await this.#ask(operation, name, call, { after }) as Page<Item>;
       for (const item of page.items) all.push(item);
       after = page.next;
     }

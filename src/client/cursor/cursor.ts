@@ -72,8 +72,8 @@ export interface Cursor {
    * @param name 1 to 128 of the characters `A-Z a-z 0-9 . _ -`, a letter or a digit first.
    * @param options What is set for it; what is not said has its default.
    * @param call What to do about other options, and a signal to stop waiting.
-   * @returns Whether it was created. After a lost connection, and with a broker of version 0.1.0,
-   * `created` may be `false` although this call has created it.
+   * @returns Whether it was created. After a lost connection, `created` may be `false` although this
+   * call has created it.
    * @throws {RangeError} If the name or an option is not allowed; nothing was sent.
    * @throws {BrokerError} `TOO_MANY_STREAMS`; `STREAM_DIFFERS` with `ifDifferent: "fail"`.
    *

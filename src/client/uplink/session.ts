@@ -136,16 +136,15 @@ export class BrokerSession implements LinkOwner {
     return this.#error;
   }
 
-  #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs, progressMs = Infinity }: Welcome): void {
+  #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs, progressMs }: Welcome): void {
     // However slowly it takes what is sent to it: a broker that can be heard lives. It gives the
     // connection up by itself if nothing arrives there.
     const limits = { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs: Infinity };
-    const tellsProgress = progressMs < Infinity;
     const onFault = () => {
       this.#error = new BrokerError("HEARTBEAT_LOST", "nothing was heard from the broker too long");
       this.link.close();
     };
-    this.#heartbeat.watch(this.link, { limits, onFault, tellsProgress }, performance.now());
+    this.#heartbeat.watch(this.link, { limits, onFault, tellsProgress: true }, performance.now());
     const shortest = Math.min(heartbeatMs, heartbeatTimeoutMs);
     const intervalMs = Math.max(1, Math.min(SWEEP_MS, shortest / 4, progressMs));
     this.#timer = setInterval(

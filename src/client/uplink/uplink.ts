@@ -77,9 +77,6 @@ interface PendingQuery {
   sentCount: number;
 }
 
-/** Brokers that do not say so are told after so long that a handler has a message, in milliseconds. */
-const BEGIN_MS = 50;
-
 /** The way to the broker. */
 export class Uplink {
   readonly publishers: Map<number, PublishingMember> = new Map();
@@ -95,7 +92,7 @@ export class Uplink {
   /** What is replied to messages of others. */
   readonly outgoingReplies: OutgoingReplies = new OutgoingReplies(this);
   /** After how long the broker of the newest session wants to know that a handler has a message. */
-  beginMs: number = BEGIN_MS;
+  beginMs = 0;
   #link: Link | undefined;
   #limits: SessionLimits;
   #error: Error | undefined;
@@ -151,7 +148,7 @@ export class Uplink {
   }
 
   /** Puts a new link into use: members come back, unanswered queries are asked again. */
-  attach(link: Link, { limits, beginMs = BEGIN_MS }: Welcome): void {
+  attach(link: Link, { limits, beginMs }: Welcome): void {
     this.#link = link;
     this.#limits = limits;
     this.beginMs = beginMs;

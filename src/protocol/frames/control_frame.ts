@@ -11,16 +11,8 @@ import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { findLabelMistake } from "../limits.ts";
 
-/**
- * What this version of the code can do beyond the first version of the protocol. What both sides of
- * a session name is in force.
- */
-export const CAPABILITIES: readonly string[] = [
-  "progress",
-  "streamMissing",
-  "streamsForgotten",
-  "begin",
-];
+/** What this version of the code can do beyond version 2 of the protocol: nothing yet. */
+export const CAPABILITIES: readonly string[] = [];
 
 /** What a member is tied to, as the wire says it. */
 export interface BindFields {
@@ -77,16 +69,13 @@ export interface Welcome {
   readonly limits: SessionLimits;
   /** What of the client's capabilities the broker shares. */
   readonly capabilities: readonly string[];
+  /** Within so many milliseconds after it has received something, a client sends a `progress`. */
+  readonly progressMs: number;
   /**
-   * With the capability `progress`: a client that has received something sends a `progress` frame
-   * within so many milliseconds.
+   * Within so many milliseconds after a handler has got a message, a client sends a `begin`, if the
+   * handler still has it then.
    */
-  readonly progressMs?: number;
-  /**
-   * With the capability `begin`: a client sends a `begin` within so many milliseconds after a handler
-   * has got a message, if it still has it then.
-   */
-  readonly beginMs?: number;
+  readonly beginMs: number;
 }
 
 /** `goodbye`: the session is about to end, and why. */
@@ -242,8 +231,8 @@ const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrame
     heartbeatTimeoutMs: fields.count("heartbeatTimeoutMs"),
     limits: readLimits(fields.object("limits")),
     capabilities: fields.texts("capabilities"),
-    ...fields.numberIfPresent("progressMs"),
-    ...fields.numberIfPresent("beginMs"),
+    progressMs: fields.count("progressMs"),
+    beginMs: fields.count("beginMs"),
   }),
   goodbye: (fields) => ({ ...fields.code(), message: fields.text("message") }),
   error: (fields) => ({

@@ -21,11 +21,11 @@ export const FrameType = {
   stream: 0x06,
   /** Broker: a stream is gone that a follower was attached to. */
   streamDeleted: 0x07,
-  /** Client: how much it has received; only with the capability of this name. */
+  /** Client: how much it has received. */
   progress: 0x08,
-  /** Broker: a stream is not there that a follower is tied to; only with the capability of this name. */
+  /** Broker: a stream is not there that a follower is tied to. */
   streamMissing: 0x09,
-  /** Broker: these numbers of streams are not used any more; only with the capability of this name. */
+  /** Broker: these numbers of streams are not used any more. */
   streamsForgotten: 0x0a,
   /** Client: a cursor's query. */
   query: 0x10,

@@ -21,8 +21,6 @@ export interface SessionHost {
   readonly bodyBytesMax: number;
   /** What waits of replies, over all sessions. */
   readonly waitingReplies: WaitingReplies;
-  /** What both sides can do beyond the first version of the protocol. */
-  readonly capabilities: readonly string[];
   /** Whether nothing can be said to the client any more. */
   readonly isOver: boolean;
   /** Whether more waits for the client than should; deliveries go on when there is room again. */

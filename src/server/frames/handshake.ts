@@ -52,7 +52,7 @@ export function readHello(frame: FrameDecoder): Hello {
  *
  * @param context What is in force.
  * @param session The number of the session.
- * @param capabilities What the client can do beyond the first version of the protocol.
+ * @param capabilities What the client can do beyond this version of the protocol.
  */
 export function makeWelcome(
   { version, engine, heartbeatLimits, limits, beginMs }: SessionContext,
@@ -60,7 +60,6 @@ export function makeWelcome(
   capabilities: readonly string[],
 ): Welcome {
   const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = heartbeatLimits;
-  const shared = CAPABILITIES.filter((name) => capabilities.includes(name));
   return {
     session,
     version,
@@ -69,9 +68,9 @@ export function makeWelcome(
     heartbeatMs,
     heartbeatTimeoutMs,
     limits,
-    capabilities: shared,
-    ...shared.includes("begin") && { beginMs },
-    ...shared.includes("progress") && { progressMs: Math.ceil(slowReaderTimeoutMs / 4) },
+    capabilities: CAPABILITIES.filter((name) => capabilities.includes(name)),
+    progressMs: Math.ceil(slowReaderTimeoutMs / 4),
+    beginMs,
   };
 }
 

@@ -79,7 +79,6 @@ export class Session implements LinkOwner, SessionHost {
   readonly followers: SessionMembers<SessionFollower> = new SessionMembers("follower");
   /** Its requests that wait for replies, and its replies. */
   readonly replies: SessionReplies = new SessionReplies(this);
-  capabilities: readonly string[] = [];
   readonly countQueued: SessionCaller["countQueued"];
   readonly #handOver: ((session: Session) => void) | undefined;
   #isHandedOver = false;
@@ -215,7 +214,7 @@ export class Session implements LinkOwner, SessionHost {
   }
 
   handleReady(): void {
-    this.#streams.forget(this.capabilities.includes("streamsForgotten"));
+    this.#streams.forget();
     this.#gate.look();
     if (!this.#wasFull || this.link.outboundBytes >= this.context.outboundBytesMax) return;
     this.#wasFull = false;
@@ -420,7 +419,6 @@ export class Session implements LinkOwner, SessionHost {
     const { client, capabilities } = readHello(frame);
     this.#client = client;
     const welcome = makeWelcome(this.context, this.number, capabilities);
-    this.capabilities = welcome.capabilities;
     writeControlFrame(this.link.writer, "welcome", welcome);
     this.link.flush();
     frame.raiseLimit(this.context.limits.frameBytes);

@@ -38,8 +38,7 @@ export class SessionFollower implements FollowerSink {
     this.#session = session;
     this.#number = options.follower;
     try {
-      const reportsBegin = session.capabilities.includes("begin");
-      const gradual = { ...options, reportsBegin, attachMax: SLICE_STEPS };
+      const gradual = { ...options, reportsBegin: true, attachMax: SLICE_STEPS };
       this.#follower = session.engine.openFollower(gradual, this);
       this.#noteMissing(this.#follower.missing);
     } catch (error) {
@@ -113,7 +112,7 @@ export class SessionFollower implements FollowerSink {
 
   #noteMissing(stream: string | undefined): void {
     const session = this.#session;
-    if (stream === undefined || !session.capabilities.includes("streamMissing")) return;
+    if (stream === undefined) return;
     writeControlFrame(session.link.writer, "streamMissing", { follower: this.#number, stream });
     session.link.flush();
   }

@@ -50,10 +50,9 @@ export class SessionStreams {
    * Forgets streams that are gone, when enough of them are that looking for them is worth it. It is not
    * to be called while a frame is made: numbers that are in it must be known when it comes.
    *
-   * @param isTold Whether the client wants to know.
    * @returns Whether something was written for it.
    */
-  forget(isTold: boolean): boolean {
+  forget(): boolean {
     const { deletedCount } = this.#engine;
     const goneMin = Math.max(GONE_MIN, this.#numbers.size / 2);
     if (deletedCount - this.#goneCount < goneMin) return false;
@@ -64,7 +63,7 @@ export class SessionStreams {
       this.#numbers.delete(name);
       gone.push(number);
     }
-    if (!isTold || gone.length === 0) return false;
+    if (gone.length === 0) return false;
     writeStreamsForgotten(this.#writer, gone);
     return true;
   }

@@ -322,6 +322,8 @@ const welcome: Welcome = {
     unacknowledgedBytes: 1,
   },
   capabilities: [],
+  progressMs: 10,
+  beginMs: 10,
 };
 
 Deno.test("close() gives a broker up that says only that it is there", async () => {

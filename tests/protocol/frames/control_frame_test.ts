@@ -58,6 +58,8 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
       unacknowledgedBytes: number64,
     }, plain),
     capabilities: texts,
+    progressMs: number64,
+    beginMs: number64,
   }, plain),
   goodbye: fc.record({ code: errorCode, message: text }, { ...plain, requiredKeys: ["message"] }),
   error: fc.record({
@@ -132,6 +134,8 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
       unacknowledgedBytes: 6,
     },
     capabilities: [],
+    progressMs: 7,
+    beginMs: 8,
   },
   goodbye: { code: "SHUTTING_DOWN", message: "the end" },
   error: { code: "BAD_FRAME", message: "why", query: 1, publisher: 2, follower: 3 },

@@ -138,7 +138,7 @@ class Churn {
   async #cut(stream: string): Promise<void> {
     const { connectionCount } = this.broker;
     const lost = await RawClient.connect(this.broker.port);
-    await lost.shakeHands("cut off", ["begin"]);
+    await lost.shakeHands("cut off");
     await lost.openPublisher(1, stream, `cut off ${this.#round}`);
     await lost.publish(1, 1, ["one", "two", "three"]);
     await lost.expect("stream");

@@ -120,13 +120,10 @@ export function bytesOf(write: (writer: FrameWriter) => void): Uint8Array<ArrayB
 }
 
 /** What a client sends first: the magic and its `hello`. */
-export function helloBytes(
-  client = "raw",
-  capabilities: readonly string[] = [],
-): Uint8Array<ArrayBuffer> {
+export function helloBytes(client = "raw"): Uint8Array<ArrayBuffer> {
   return bytesOf((writer) => {
     writer.bytes(MAGIC);
-    writeControlFrame(writer, "hello", { client, capabilities });
+    writeControlFrame(writer, "hello", { client, capabilities: [] });
   });
 }
 
@@ -192,13 +189,13 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Sends the magic and a `hello`. */
-  hello(client?: string, capabilities?: readonly string[]): Promise<void> {
-    return this.send(helloBytes(client, capabilities));
+  hello(client?: string): Promise<void> {
+    return this.send(helloBytes(client));
   }
 
   /** Opens a session. */
-  async shakeHands(client?: string, capabilities?: readonly string[]): Promise<Welcome> {
-    await this.hello(client, capabilities);
+  async shakeHands(client?: string): Promise<Welcome> {
+    await this.hello(client);
     return await this.expect("welcome");
   }
 
@@ -308,12 +305,12 @@ export class RawClient implements AsyncDisposable {
     return readBrokerFrame(this.#decoder);
   }
 
-  /** The next frame, which must be of that type; heartbeats in front of it are skipped. */
+  /** The next frame, which must be of that type; notices in front of it are skipped. */
   async expect<Name extends keyof BrokerFrames>(name: Name): Promise<BrokerFrames[Name]> {
     for (;;) {
       const frame = await this.next();
       if (frame?.name === name) return frame.content as BrokerFrames[Name];
-      if (frame?.name === "heartbeat") continue;
+      if (frame?.name === "heartbeat" || frame?.name === "streamsForgotten") continue;
       const found = frame === undefined ? "the end" : JSON.stringify(frame);
       throw new AssertionError(`Expected a frame of type ${name}, found ${found}`);
     }

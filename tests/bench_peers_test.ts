@@ -16,11 +16,11 @@ import {
 import { fileURLToPath } from "node:url";
 import { makeAgenda } from "../bench/peers/agenda.ts";
 import { readChoice } from "../bench/peers/choice.ts";
-import type { Findings } from "../bench/peers/findings.ts";
+import type { Findings } from "../bench/peers/report/findings.ts";
 import type { Peer } from "../bench/peers/peer.ts";
-import { formatReport } from "../bench/peers/report.ts";
+import { formatReport } from "../bench/peers/report/report.ts";
 import { measureRounds } from "../bench/peers/rounds.ts";
-import { findTargets } from "../bench/peers/target.ts";
+import { findTargets } from "../bench/peers/report/target.ts";
 import { TestDirectory } from "./support/disk/journals.ts";
 
 /** A peer without a server. */

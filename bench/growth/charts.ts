@@ -4,8 +4,8 @@
  * @module
  */
 
-import { drawLines } from "../peers/chart/chart.ts";
-import type { Dimension } from "./dimension.ts";
+import { drawLines } from "../charts/line_chart.ts";
+import type { Dimension } from "./dimensions/dimension.ts";
 import { type Figure, type Reading, sumUp } from "./reading.ts";
 import type { Growth } from "./report.ts";
 
@@ -21,14 +21,19 @@ export interface Chart {
 const BOTH_SIDES = "published, confirmed, delivered and acknowledged";
 
 /** Draws throughput and latency. */
-export function drawGrowth({ dimension, readings: all }: Growth): Chart[] {
+export function drawGrowth({ dimension, readings: all }: Growth): Promise<Chart[]> {
   const readings = sumUp(all);
   const { name, title, label, unit, throughput = BOTH_SIDES, latency, zeroAt } = dimension;
   const x = { label, isLogarithmic: true, ...(unit !== undefined && { unit }) };
   const zero = zeroAt !== undefined && zeroAt > 0 ? `; none is drawn at ${zeroAt}` : "";
-  const draw = (kind: string, subtitle: string, y: string, figures: readonly Figure[]) => ({
-    name: `growth-${name}-${kind}.svg`,
-    svg: drawLines({
+  const draw = async (
+    kind: string,
+    subtitle: string,
+    y: string,
+    figures: readonly Figure[],
+  ) => ({
+    name: `${name}-${kind}.svg`,
+    svg: await drawLines({
       title: `${title}: ${kind}`,
       subtitle: subtitle.replace(/^./, (first) => first.toUpperCase()) + zero,
       x,
@@ -36,13 +41,10 @@ export function drawGrowth({ dimension, readings: all }: Growth): Chart[] {
       series: figures.flatMap((figure) => trace(dimension, readings, figure)),
     }),
   });
-  return [
+  return Promise.all([
     draw("throughput", throughput, "messages/s", ["rate"]),
-    draw("latency", latency, "ms", [
-      "p50Ms",
-      "p99Ms",
-    ]),
-  ];
+    draw("latency", latency, "ms", ["p50Ms", "p99Ms"]),
+  ]);
 }
 
 /** The lines of a figure. */

@@ -10,7 +10,7 @@ import type { Host } from "../peers/host.ts";
 import { transfer } from "../peers/work/transfer.ts";
 import { makeOpenClient } from "./client.ts";
 import { CpuMeter } from "./cpu_meter.ts";
-import type { Pace } from "./dimension.ts";
+import type { Pace } from "./dimensions/dimension.ts";
 import { SHAPE, type Shape } from "./shape.ts";
 
 /** What a broker is started for. */

@@ -11,7 +11,7 @@ import { measureSteady } from "../peers/work/steady.ts";
 import { measureThroughput } from "../peers/work/throughput.ts";
 import { transfer } from "../peers/work/transfer.ts";
 import type { CpuMeter } from "./cpu_meter.ts";
-import type { Pace } from "./dimension.ts";
+import type { Pace } from "./dimensions/dimension.ts";
 import { withHost } from "./host.ts";
 import type { Figures, Reading } from "./reading.ts";
 import type { Shape } from "./shape.ts";

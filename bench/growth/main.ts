@@ -6,7 +6,7 @@
  * deno task bench:growth [--rounds 3] [--only size,batch,streams,followers,backlog] [--quick] [--page]
  * ```
  *
- * Writes `bench/results/growth.md`, `growth.json` and two charts for each thing that grows; with
+ * Writes `bench/results/growth/growth.md`, `growth.json` and two charts for each thing that grows; with
  * `--quick` it prints the page and keeps nothing. What is in `notes.md` beside this file goes into the
  * page. With `--only`, the others are taken from the last run. `--page` measures nothing and makes page
  * and charts anew of what was kept.
@@ -19,21 +19,21 @@ import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
 import { killChildren } from "../harness/child.ts";
 import { print, tell } from "../harness/print.ts";
 import { describeSurroundings, type Fact } from "../harness/surroundings.ts";
-import { backlog } from "./backlog.ts";
-import { batch } from "./batch.ts";
-import type { Dimension } from "./dimension.ts";
-import { followers } from "./followers.ts";
+import { backlog } from "./dimensions/backlog.ts";
+import { batch } from "./dimensions/batch.ts";
+import type { Dimension } from "./dimensions/dimension.ts";
+import { followers } from "./dimensions/followers.ts";
 import type { Reading } from "./reading.ts";
 import { formatReport, type Growth, readNotes } from "./report.ts";
 import { readScale, type Scale } from "./scale.ts";
-import { size } from "./size.ts";
-import { streams } from "./streams.ts";
+import { size } from "./dimensions/size.ts";
+import { streams } from "./dimensions/streams.ts";
 
 /** What can grow. */
 const DIMENSIONS: readonly Dimension[] = [size, batch, streams, followers, backlog];
 
 /** Where results are kept. */
-const RESULTS = new URL("../results/", import.meta.url);
+const RESULTS = new URL("../results/growth/", import.meta.url);
 
 const NOTES = new URL("./notes.md", import.meta.url);
 
@@ -98,7 +98,8 @@ async function writePage(kept: Kept): Promise<void> {
   await Deno.writeTextFile(new URL("growth.md", RESULTS), page);
   // Loaded when they are drawn: a look at whether it works needs no charts.
   const { drawGrowth } = await import("./charts.ts");
-  for (const { name, svg } of growths.flatMap(drawGrowth)) {
+  const charts = await Promise.all(growths.map(drawGrowth));
+  for (const { name, svg } of charts.flat()) {
     await Deno.writeTextFile(new URL(name, RESULTS), svg);
   }
 }

@@ -6,7 +6,7 @@
 
 import type { Fact } from "../harness/surroundings.ts";
 import { formatNumber, formatTable } from "../harness/table.ts";
-import type { Dimension } from "./dimension.ts";
+import type { Dimension } from "./dimensions/dimension.ts";
 import { countRounds, type Figure, type Reading, sumUp } from "./reading.ts";
 
 /** What was measured while one thing grew. */
@@ -63,8 +63,8 @@ function formatGrowth({ dimension, readings }: Growth): string {
     `## ${title}`,
     description,
     `p50 and p99: ${latency}.`,
-    `![Throughput](growth-${name}-throughput.svg)`,
-    `![Latency](growth-${name}-latency.svg)`,
+    `![Throughput](${name}-throughput.svg)`,
+    `![Latency](${name}-latency.svg)`,
     `Medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}:`,
     formatReadings(dimension, sumUp(readings)),
   ].join("\n\n");

@@ -5,7 +5,7 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import type { Dimension, Pace } from "./dimension.ts";
+import type { Dimension, Pace } from "./dimensions/dimension.ts";
 
 /** How much to measure. */
 export interface Scale extends Pace {

@@ -67,16 +67,20 @@ const QUICK: Measure = { seconds: 0.05, backlog: [2_000, 4_000], streams: 3, con
 
 /** Makes the agenda; a quick one is only for a look at whether everything works. */
 export function makeAgenda(isQuick: boolean): readonly AgendaEntry[] {
-  const { seconds, backlog, streams, connections } = isQuick ? QUICK : FULL;
+  const measure = isQuick ? QUICK : FULL;
   const pair: ThroughputWork = {
     kind: "throughput",
     bodyBytes: 100,
     publishers: 1,
     followers: 1,
     way: "batch",
-    seconds,
+    seconds: measure.seconds,
   };
-  const [short, long] = backlog;
+  return [...listRates(pair), ...listLoads(pair, measure), ...listStocks(pair, measure)];
+}
+
+/** A publisher and a follower, as fast as they can. */
+function listRates(pair: ThroughputWork): AgendaEntry[] {
   return [
     {
       id: "throughput-100",
@@ -108,6 +112,12 @@ export function makeAgenda(isQuick: boolean): readonly AgendaEntry[] {
       work: { ...pair, bodyBytes: 1024, way: "single" },
       peers: POSTING,
     },
+  ];
+}
+
+/** Several members, and what a message waits. */
+function listLoads(pair: ThroughputWork, { seconds, streams }: Measure): AgendaEntry[] {
+  return [
     {
       id: "four-by-four",
       title: "Throughput, 100 B, four publishers and four followers of one stream",
@@ -128,6 +138,15 @@ export function makeAgenda(isQuick: boolean): readonly AgendaEntry[] {
       title: "Latency, 100 B, 10,000 messages a second, in bunches every 2 to 3 ms",
       work: { kind: "steady", bodyBytes: 100, rate: 10_000, seconds },
     },
+  ];
+}
+
+/** Many messages, and many connections. */
+function listStocks(
+  pair: ThroughputWork,
+  { backlog: [short, long], connections }: Measure,
+): AgendaEntry[] {
+  return [
     {
       id: "backlog-1m",
       title: `Backlog of ${short.toLocaleString("en-US")} messages of 100 B`,

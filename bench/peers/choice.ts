@@ -28,7 +28,7 @@ export interface Choice {
 const ROUNDS = { full: 5, quick: 1 };
 
 /** Where the results go, unless told otherwise. */
-const OUTPUT = "bench/results";
+const OUTPUT = "bench/results/peers";
 
 const NAMES = ["rounds", "peers", "works", "output", "from"] as const;
 

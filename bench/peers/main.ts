@@ -4,7 +4,7 @@
  *
  * ```text
  * deno task bench:peers [--rounds 5] [--quick] [--peers simplemq,redis-everysec,…]
- *                       [--works throughput-100,steady,…] [--output bench/results] [--from peers.json]
+ *                       [--works throughput-100,steady,…] [--output bench/results/peers] [--from peers.json]
  * ```
  *
  * Writes `peers.md`, `peers.json` with all that was measured, and charts. With `--from`, nothing is
@@ -19,17 +19,22 @@ import { killChildren } from "../harness/child.ts";
 import { print, tell } from "../harness/print.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import { type Choice, readChoice } from "./choice.ts";
-import { callPeers, describeDisk, describeRun } from "./facts.ts";
-import { describeAbsent, type Findings, type Measurement, readFindings } from "./findings.ts";
+import { callPeers, describeDisk, describeRun } from "./report/facts.ts";
+import {
+  describeAbsent,
+  type Findings,
+  type Measurement,
+  readFindings,
+} from "./report/findings.ts";
 import { extendPath } from "./program.ts";
-import { formatReport } from "./report.ts";
+import { formatReport } from "./report/report.ts";
 import { measureRounds } from "./rounds.ts";
 import { killServers } from "./server_process.ts";
 import { killVisits } from "./work/visit_process.ts";
 import { removeWorkspaces } from "./workspace.ts";
 
 /** Draws; it is loaded when it is needed, so that its packages are not when it is not. */
-const CHARTS = new URL("./chart/charts.ts", import.meta.url).href;
+const CHARTS = new URL("./charts.ts", import.meta.url).href;
 
 /** What is kept of a run that has not come to its end: `--from` can read it. */
 const UNFINISHED = "peers.unfinished.json";
@@ -62,8 +67,8 @@ async function measure({ peers, agenda, rounds, isQuick, output }: Choice): Prom
 async function keep(findings: Findings, output: string): Promise<void> {
   await write(output, "peers.json", toJson(findings));
   await write(output, "peers.md", `${formatReport(findings)}\n`);
-  const { drawCharts }: typeof import("./chart/charts.ts") = await import(CHARTS);
-  for (const { name, svg } of drawCharts(findings)) await write(output, name, svg);
+  const { drawCharts }: typeof import("./charts.ts") = await import(CHARTS);
+  for (const { name, svg } of await drawCharts(findings)) await write(output, name, svg);
   await Deno.remove(`${output}/${UNFINISHED}`).catch(() => {});
 }
 

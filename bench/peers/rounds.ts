@@ -7,9 +7,9 @@
 
 import { tell } from "../harness/print.ts";
 import { type AgendaEntry, doesWork } from "./agenda.ts";
-import type { Measurement } from "./findings.ts";
+import type { Measurement } from "./report/findings.ts";
 import type { Peer } from "./peer.ts";
-import { formatResult } from "./result.ts";
+import { formatResult } from "./report/result.ts";
 import { visit } from "./work/visit_process.ts";
 import { makeWorkspace } from "./workspace.ts";
 

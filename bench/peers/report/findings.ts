@@ -1,0 +1,99 @@
+/**
+ * All that a run has shown, as it is kept: the report and the charts are made of it.
+ *
+ * @module
+ */
+
+import { summarise, type Summary } from "../../harness/statistics.ts";
+import type { Fact } from "../../harness/surroundings.ts";
+import type { AgendaEntry } from "../agenda.ts";
+import type { Peer } from "../peer.ts";
+import type { Result } from "../work/work.ts";
+
+/** What a run has shown. */
+export interface Findings {
+  /** Where it was. */
+  readonly facts: readonly Fact[];
+  /** How often each work was done that is not done only once. */
+  readonly rounds: number;
+  /** Who has done them, in the order of the tables. */
+  readonly peers: readonly KnownPeer[];
+  /** Who has not, because its program was not there. */
+  readonly absent: readonly AbsentPeer[];
+  /** The works. */
+  readonly agenda: readonly AgendaEntry[];
+  /** What each has shown, each time. */
+  readonly measurements: readonly Measurement[];
+}
+
+/** A peer that was measured. */
+export interface KnownPeer extends Pick<Peer, "name" | "title" | "durability" | "settings"> {
+  /** What its program says. */
+  readonly version: string;
+}
+
+/** A peer whose program was not found. */
+export interface AbsentPeer extends Pick<Peer, "name" | "title"> {
+  /** The program. */
+  readonly program: string;
+  /** How to install it, if somebody has said. */
+  readonly install?: string;
+}
+
+/** What a work has shown once. */
+export interface Measurement {
+  /** In which round, from 1. */
+  readonly round: number;
+  /** The name of the peer. */
+  readonly peer: string;
+  /** The id of the work. */
+  readonly work: string;
+  /** What it has shown. */
+  readonly result: Result;
+}
+
+/**
+ * Reads what a run has left.
+ *
+ * @throws {Error} If the file is of something else.
+ */
+export async function readFindings(path: string): Promise<Findings> {
+  const text = await Deno.readTextFile(path);
+  const lists = ["facts", "peers", "absent", "agenda", "measurements"];
+  try {
+    const findings = JSON.parse(text);
+    if (lists.every((list) => Array.isArray(findings[list]))) return findings;
+  } catch (cause) {
+    throw new Error(`${path} is no JSON`, { cause });
+  }
+  throw new Error(`${path} is of no run: it must have the lists ${lists.join(", ")}`);
+}
+
+/** Tells how many rounds there were. */
+export function describeRounds({ rounds }: Findings): string {
+  return rounds === 1 ? "one round" : `${rounds} rounds`;
+}
+
+/** What a peer has shown in a work, in all rounds. */
+export function findResults(findings: Findings, peer: string, work: string): readonly Result[] {
+  return findings.measurements
+    .filter((measurement) => measurement.peer === peer && measurement.work === work)
+    .map(({ result }) => result);
+}
+
+/** Sums up one figure of a peer in a work, if there is one. */
+export function sumUp(
+  findings: Findings,
+  peer: string,
+  work: string,
+  read: (result: Result) => number | undefined,
+): Summary | undefined {
+  const values = findResults(findings, peer, work).map(read).filter((value) => value !== undefined);
+  return values.length === 0 ? undefined : summarise(values);
+}
+
+/** Says who is missing, and how that can be changed. */
+export function describeAbsent({ title, program, install }: AbsentPeer): string {
+  const advice = install === undefined ? "" : ` (to install it: ${install})`;
+  return `${title} is left out: there is no program ${program}${advice}`;
+}

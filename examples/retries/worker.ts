@@ -13,7 +13,7 @@ import { connect } from "@simplemq/simplemq";
 const isRepaired = Deno.args.includes("repaired");
 const port = Number(Deno.env.get("SIMPLEMQ_PORT") ?? 9090);
 await using connection = await connect({ port });
-// Tells when the broker is away, and when it is back.
+// Prints when the connection is lost, and when it is back.
 (async () => {
   for await (const { type } of connection.status()) console.log("connection:", type);
 })();

@@ -1,5 +1,5 @@
 /**
- * Programs of the tutorial as people run them: each as a process of its own, which may be killed.
+ * Programs of the documents as people run them: each as a process of its own, which may be killed.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { BrokerServer } from "../../server.ts";
 import { startBroker, until } from "../support/broker/broker.ts";
 import { ProgramProcess, writePrograms } from "./process.ts";
 
-/** A broker, and the programs of the tutorial. */
-class Tutorial implements AsyncDisposable {
+/** A broker, and the programs of a page. */
+class OpenPage implements AsyncDisposable {
   readonly broker: BrokerServer;
   readonly directory: string;
   readonly #stack: AsyncDisposableStack;
@@ -21,13 +21,13 @@ class Tutorial implements AsyncDisposable {
     this.#stack = stack;
   }
 
-  static async open(): Promise<Tutorial> {
+  static async open(path: string): Promise<OpenPage> {
     const stack = new AsyncDisposableStack();
     const broker = stack.use(await startBroker());
     const directory = await Deno.makeTempDir();
     stack.defer(() => Deno.remove(directory, { recursive: true }));
-    await writePrograms("docs/tutorial.md", directory);
-    return new Tutorial(broker, directory, stack);
+    await writePrograms(path, directory);
+    return new OpenPage(broker, directory, stack);
   }
 
   /** Starts one of the programs. */
@@ -67,24 +67,24 @@ function writeText(lineCount: number): { text: string; words: number } {
 }
 
 Deno.test("hello world: the publisher comes first, and twice", async () => {
-  await using tutorial = await Tutorial.open();
+  await using page = await OpenPage.open("docs/tutorial.md");
   const confirmed = (id: number) =>
     `confirmed: { streams: [ { stream: "hello_queue", id: ${id} } ], duplicate: false }\n`;
   for (const id of [1, 2]) {
-    assertEquals(await tutorial.run("hello_publisher.ts"), confirmed(id));
+    assertEquals(await page.run("hello_publisher.ts"), confirmed(id));
   }
-  const follower = tutorial.start("hello_follower.ts");
+  const follower = page.start("hello_follower.ts");
   const line = "message body: hello world\n";
   await follower.waitFor(line + line);
   assertEquals(follower.text, `waiting for messages\n${line}${line}`);
 });
 
 Deno.test("worker: what a killed worker has in hand goes to another one", async () => {
-  await using tutorial = await Tutorial.open();
-  await tutorial.run("slow_work.ts");
-  const slow = tutorial.start("worker.ts", "slow", "100");
+  await using page = await OpenPage.open("docs/tutorial.md");
+  await page.run("slow_work.ts");
+  const slow = page.start("worker.ts", "slow", "100");
   await slow.waitFor("started: message 1");
-  const quick = tutorial.start("worker.ts", "quick", "0.01");
+  const quick = page.start("worker.ts", "quick", "0.01");
   await quick.waitFor("done: message 3");
   slow.signal("SIGKILL");
   await quick.waitFor("done: message 1");
@@ -92,38 +92,38 @@ Deno.test("worker: what a killed worker has in hand goes to another one", async 
 });
 
 Deno.test("word count: exact although one of four counters is killed with lines in hand", async () => {
-  await using tutorial = await Tutorial.open();
+  await using page = await OpenPage.open("docs/tutorial.md");
   const { text, words } = writeText(2000);
-  const file = `${tutorial.directory}/text.txt`;
+  const file = `${page.directory}/text.txt`;
   await Deno.writeTextFile(file, text);
-  await using connection = await tutorial.broker.connect();
+  await using connection = await page.broker.connect();
   const cursor = connection.cursor();
-  const [victim] = Array.from({ length: 4 }, () => tutorial.start("count_words.ts"));
+  const [victim] = Array.from({ length: 4 }, () => page.start("count_words.ts"));
   await until("all of them wait", async () => {
     const streams = await cursor.getStreams();
     return streams.some(({ name, followers }) => name === "word_count.lines" && followers === 4);
   });
   // A process that is stopped keeps its connection, and what it is given.
   victim!.signal("SIGSTOP");
-  await tutorial.run("send_lines.ts", file);
+  await page.run("send_lines.ts", file);
   await until("the others have done their part", async () => {
     const { ready, pending } = await cursor.getStream("word_count.lines");
     return ready === 0 && pending < 5;
   });
   assertGreater((await cursor.getStream("word_count.lines")).pending, 0);
   victim!.signal("SIGKILL");
-  assertEquals(await tutorial.run("total.ts"), `words: ${words}\n`);
+  assertEquals(await page.run("total.ts"), `words: ${words}\n`);
 });
 
 Deno.test("word count: exact although lines are counted twice, for one text after the other", async () => {
-  await using tutorial = await Tutorial.open();
+  await using page = await OpenPage.open("docs/tutorial.md");
   const { text, words } = writeText(100);
-  const file = `${tutorial.directory}/text.txt`;
+  const file = `${page.directory}/text.txt`;
   await Deno.writeTextFile(file, text);
-  await tutorial.run("send_lines.ts", file);
+  await page.run("send_lines.ts", file);
   {
     // What a counter leaves behind that is killed between count and acknowledgement.
-    await using killed = await tutorial.broker.connect();
+    await using killed = await page.broker.connect();
     const counts = killed.publisher("word_count.counts");
     let taken = 0;
     const follower = killed.follower<string>("word_count.lines", { prefetch: 10 });
@@ -132,8 +132,21 @@ Deno.test("word count: exact although lines are counted twice, for one text afte
       if (++taken === 10) break;
     }
   }
-  tutorial.start("count_words.ts");
-  assertEquals(await tutorial.run("total.ts"), `words: ${words}\n`);
-  await tutorial.run("send_lines.ts", file);
-  assertEquals(await tutorial.run("total.ts"), `words: ${words}\n`);
+  page.start("count_words.ts");
+  assertEquals(await page.run("total.ts"), `words: ${words}\n`);
+  await page.run("send_lines.ts", file);
+  assertEquals(await page.run("total.ts"), `words: ${words}\n`);
+});
+
+Deno.test("a worker that is stopped by SIGTERM finishes what it has begun, and no more", async () => {
+  await using page = await OpenPage.open("docs/production.md");
+  const worker = page.start("worker.ts");
+  await worker.waitFor("waiting for reports");
+  await using connection = await page.broker.connect();
+  await connection.publisher("reports").sendMessages(["one", "two"]);
+  await worker.waitFor("started: one");
+  worker.signal("SIGTERM");
+  assertEquals(await worker.end(), "waiting for reports\nstarted: one\ndone: one\nstopped\n");
+  const [message] = await connection.cursor().peek("reports");
+  assertEquals([message?.body, message?.state, message?.attempts], ["two", "ready", 0]);
 });

@@ -64,8 +64,11 @@ for (const page of pages) {
   });
 
   Deno.test(`${page.path}: files named in the text exist`, () => {
-    const named = page.prose.match(/(?<=`)\w[\w./-]*\/[\w./-]+\.(?:ts|yaml|md|json)(?=`)/g) ?? [];
-    assertEquals(named.filter((path) => !exists(path)), []);
+    const files = page.prose.match(/(?<=`)\w[\w./-]*\/[\w./-]+\.(?:ts|yaml|md|json)(?=`)/g) ?? [];
+    const folders = page.prose.match(
+      /(?<=`)(?:src|tests|docs|bench|examples|std)\/[\w./-]*\/(?=`)/g,
+    );
+    assertEquals([...files, ...folders ?? []].filter((path) => !exists(path)), []);
   });
 
   Deno.test(`${page.path}: settings as shown are accepted`, async () => {

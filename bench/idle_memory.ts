@@ -6,7 +6,7 @@
 
 import { delay } from "@std/async/delay";
 import { BrokerProcess, HOSTNAME } from "./harness/broker_process.ts";
-import { Child } from "./harness/child.ts";
+import { Child } from "./harness/process/child.ts";
 
 /** The program that connects. */
 const PROGRAM = new URL("./idle_clients.ts", import.meta.url);

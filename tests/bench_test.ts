@@ -18,9 +18,9 @@ import { Account } from "../bench/harness/account.ts";
 import { InFlight } from "../bench/harness/in_flight.ts";
 import { readNumber, writeNumber } from "../bench/harness/numbered_body.ts";
 import { runRound } from "../bench/harness/round.ts";
-import { readScale } from "../bench/scale.ts";
+import { readScale } from "../bench/harness/frame/scale.ts";
 import { type Shipment, type Way, WAYS } from "../bench/harness/sending.ts";
-import { watchForStall } from "../bench/stall.ts";
+import { watchForStall } from "../bench/harness/stall.ts";
 import { findQuantile, summarise } from "../bench/harness/statistics.ts";
 import { formatNumber, formatTable } from "../bench/harness/table.ts";
 import { startBroker } from "./support/broker/broker.ts";
@@ -59,7 +59,7 @@ async function sendNumbers(publisher: Publisher, numbers: readonly number[]): Pr
 async function runBench(...args: string[]) {
   await using directory = await TestDirectory.create();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL("../bench/throughput.ts", import.meta.url).href, ...args],
+    args: ["run", "-A", new URL("../bench/throughput/main.ts", import.meta.url).href, ...args],
     cwd: directory.path,
     env: { NO_COLOR: "1" },
     stdin: "null",

@@ -7,7 +7,7 @@
 
 import { BrokerProcess, type EngineName } from "../harness/broker_process.ts";
 import type { Host } from "../peers/host.ts";
-import { transfer } from "../peers/work/transfer.ts";
+import { transfer } from "../harness/transfer.ts";
 import { makeOpenClient } from "./client.ts";
 import { CpuMeter } from "./cpu_meter.ts";
 import type { Pace } from "./dimensions/dimension.ts";

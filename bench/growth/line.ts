@@ -7,9 +7,9 @@
 
 import type { EngineName } from "../harness/broker_process.ts";
 import type { Host } from "../peers/host.ts";
-import { measureSteady } from "../peers/work/steady.ts";
-import { measureThroughput } from "../peers/work/throughput.ts";
-import { transfer } from "../peers/work/transfer.ts";
+import { measureSteady } from "../work/steady.ts";
+import { measureThroughput } from "../work/throughput.ts";
+import { transfer } from "../harness/transfer.ts";
 import type { CpuMeter } from "./cpu_meter.ts";
 import type { Pace } from "./dimensions/dimension.ts";
 import { withHost } from "./host.ts";

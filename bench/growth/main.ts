@@ -16,9 +16,9 @@
 
 import { connect } from "@simplemq/simplemq";
 import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
-import { killChildren } from "../harness/child.ts";
+import { killChildren } from "../harness/process/child.ts";
 import { print, tell } from "../harness/print.ts";
-import { describeSurroundings, type Fact } from "../harness/surroundings.ts";
+import { describeSurroundings, type Fact } from "../harness/frame/surroundings.ts";
 import { backlog } from "./dimensions/backlog.ts";
 import { batch } from "./dimensions/batch.ts";
 import type { Dimension } from "./dimensions/dimension.ts";

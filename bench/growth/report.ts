@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Fact } from "../harness/surroundings.ts";
+import type { Fact } from "../harness/frame/surroundings.ts";
 import { formatNumber, formatTable } from "../harness/table.ts";
 import type { Dimension } from "./dimensions/dimension.ts";
 import { countRounds, type Figure, type Reading, sumUp } from "./reading.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Child, type ChildPlan } from "./child.ts";
-import { readResidentBytes } from "./resident_memory.ts";
+import { Child, type ChildPlan } from "./process/child.ts";
+import { readResidentBytes } from "./process/resident_memory.ts";
 
 /** The only address that is used: nobody else can connect. */
 export const HOSTNAME = "127.0.0.1";

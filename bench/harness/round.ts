@@ -6,10 +6,10 @@
 
 import type { Connection, Follower } from "@simplemq/simplemq";
 import { Account } from "./account.ts";
-import { LatencyLog } from "../latency.ts";
+import { LatencyLog } from "./latency_log.ts";
 import { readNumber } from "./numbered_body.ts";
 import type { Way } from "./sending.ts";
-import { watchForStall } from "../stall.ts";
+import { watchForStall } from "./stall.ts";
 
 /** What to do in a round. */
 export interface RoundPlan {

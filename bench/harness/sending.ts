@@ -8,7 +8,7 @@ import type { Publisher, SendBatchOptions } from "@simplemq/simplemq";
 import { delay } from "@std/async/delay";
 import type { Account } from "./account.ts";
 import { InFlight } from "./in_flight.ts";
-import type { LatencyLog } from "../latency.ts";
+import type { LatencyLog } from "./latency_log.ts";
 import { writeNumber } from "./numbered_body.ts";
 
 /** What is to be sent, and where that is noted. */

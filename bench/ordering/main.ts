@@ -10,10 +10,10 @@
 
 import { connect } from "@simplemq/simplemq";
 import { BrokerProcess, type EngineName, HOSTNAME } from "../harness/broker_process.ts";
-import { killChildren } from "../harness/child.ts";
+import { killChildren } from "../harness/process/child.ts";
 import { print, tell } from "../harness/print.ts";
 import { runRound } from "../harness/round.ts";
-import { readScale } from "../scale.ts";
+import { readScale } from "../harness/frame/scale.ts";
 import { summarise } from "../harness/statistics.ts";
 import { formatNumber } from "../harness/table.ts";
 import { ORDERING_WAYS } from "./ways.ts";

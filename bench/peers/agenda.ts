@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ThroughputWork, Work } from "./work/work.ts";
+import type { ThroughputWork, Work } from "../work/work.ts";
 
 /** A work on the agenda. */
 export interface AgendaEntry {

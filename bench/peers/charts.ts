@@ -14,7 +14,7 @@ import {
   type KnownPeer,
   sumUp,
 } from "./report/findings.ts";
-import type { Result } from "./work/work.ts";
+import type { Result } from "../work/work.ts";
 
 /** A picture. */
 export interface Picture {

@@ -15,7 +15,7 @@
  * @module
  */
 
-import { killChildren } from "../harness/child.ts";
+import { killChildren } from "../harness/process/child.ts";
 import { print, tell } from "../harness/print.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import { type Choice, readChoice } from "./choice.ts";
@@ -30,8 +30,8 @@ import { extendPath } from "./program.ts";
 import { formatReport } from "./report/report.ts";
 import { measureRounds } from "./rounds.ts";
 import { killServers } from "./server_process.ts";
-import { killVisits } from "./work/visit_process.ts";
-import { removeWorkspaces } from "./workspace.ts";
+import { killVisits } from "../work/visit_process.ts";
+import { removeWorkspaces } from "../harness/process/workspace.ts";
 
 /** Draws; it is loaded when it is needed, so that its packages are not when it is not. */
 const CHARTS = new URL("./charts.ts", import.meta.url).href;

@@ -10,8 +10,8 @@ import { type AgendaEntry, doesWork } from "./agenda.ts";
 import type { Measurement } from "./report/findings.ts";
 import type { Peer } from "./peer.ts";
 import { formatResult } from "./report/result.ts";
-import { visit } from "./work/visit_process.ts";
-import { makeWorkspace } from "./workspace.ts";
+import { visit } from "../work/visit_process.ts";
+import { makeWorkspace } from "../harness/process/workspace.ts";
 
 /** What to measure. */
 export interface RoundsPlan {

@@ -8,7 +8,7 @@
 import type { Connection, FollowerOptions } from "@simplemq/simplemq";
 import { Account } from "../harness/account.ts";
 import { readNumber, writeNumber } from "../harness/numbered_body.ts";
-import { watchForStall } from "../stall.ts";
+import { watchForStall } from "../harness/stall.ts";
 
 /** How a follower is told how much it may hold. */
 export type Prefetch = NonNullable<FollowerOptions["prefetch"]>;

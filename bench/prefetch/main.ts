@@ -10,9 +10,9 @@
 
 import { connect, type Connection } from "@simplemq/simplemq";
 import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
-import { killChildren } from "../harness/child.ts";
+import { killChildren } from "../harness/process/child.ts";
 import { print, tell } from "../harness/print.ts";
-import { readScale } from "../scale.ts";
+import { readScale } from "../harness/frame/scale.ts";
 import { summarise } from "../harness/statistics.ts";
 import { formatNumber, formatTable } from "../harness/table.ts";
 import { measureFast, type Prefetch } from "./fast.ts";

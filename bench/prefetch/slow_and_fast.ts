@@ -10,7 +10,7 @@
 
 import type { Connection, Message } from "@simplemq/simplemq";
 import { delay } from "@std/async/delay";
-import { watchForStall } from "../stall.ts";
+import { watchForStall } from "../harness/stall.ts";
 
 /** How many messages both work on at full speed, so that both are given much in advance. */
 const FAST_COUNT = 20_000;

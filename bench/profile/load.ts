@@ -6,7 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../harness/broker_process.ts";
-import type { Work } from "../peers/work/work.ts";
+import type { Work } from "../work/work.ts";
 
 /** What a broker is watched at. */
 export interface Load {

@@ -13,9 +13,9 @@
  */
 
 import { BrokerProcess, type Watching } from "../harness/broker_process.ts";
-import { Child, killChildren } from "../harness/child.ts";
-import type { VisitPlan } from "../peers/work/visit.ts";
-import type { Work } from "../peers/work/work.ts";
+import { Child, killChildren } from "../harness/process/child.ts";
+import type { VisitPlan } from "../work/visit.ts";
+import type { Work } from "../work/work.ts";
 import { print, tell } from "../harness/print.ts";
 import { findQuantile } from "../harness/statistics.ts";
 import { formatNumber, formatTable } from "../harness/table.ts";
@@ -24,10 +24,10 @@ import { type Cost, type CpuProfile, readCpuProfile } from "./cpu_profile.ts";
 import { type Load, readLoad } from "./load.ts";
 
 /** What does the work. */
-const VISIT = new URL("../peers/work/visit.ts", import.meta.url);
+const VISIT = new URL("../work/visit.ts", import.meta.url);
 
 /** What it does it with. */
-const CLIENT = new URL("../peers/simplemq/client.ts", import.meta.url);
+const CLIENT = new URL("../harness/simplemq_client.ts", import.meta.url);
 
 /** So many lines of a profile are printed. */
 const LINE_COUNT = 25;

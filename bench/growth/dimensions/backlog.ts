@@ -6,13 +6,13 @@
 
 import { delay } from "@std/async/delay";
 import { Account } from "../../harness/account.ts";
-import { LatencyLog } from "../../latency.ts";
+import { LatencyLog } from "../../harness/latency_log.ts";
 import { readNumber, writeNumber } from "../../harness/numbered_body.ts";
 import type { Host } from "../../peers/host.ts";
 import type { PeerClient } from "../../peers/peer.ts";
-import { nameStreams, send } from "../../peers/work/transfer.ts";
-import { readResidentBytes } from "../../harness/resident_memory.ts";
-import { watchForStall } from "../../stall.ts";
+import { nameStreams, send } from "../../harness/transfer.ts";
+import { readResidentBytes } from "../../harness/process/resident_memory.ts";
+import { watchForStall } from "../../harness/stall.ts";
 import type { CpuMeter } from "../cpu_meter.ts";
 import type { Dimension, Pace } from "./dimension.ts";
 import { withHost } from "../host.ts";

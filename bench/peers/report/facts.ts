@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeSurroundings, type Fact } from "../../harness/surroundings.ts";
+import { describeSurroundings, type Fact } from "../../harness/frame/surroundings.ts";
 import type { AbsentPeer, KnownPeer, Measurement } from "./findings.ts";
 import type { Peer } from "../peer.ts";
 import { hasProgram } from "../program.ts";

@@ -5,10 +5,10 @@
  */
 
 import { summarise, type Summary } from "../../harness/statistics.ts";
-import type { Fact } from "../../harness/surroundings.ts";
+import type { Fact } from "../../harness/frame/surroundings.ts";
 import type { AgendaEntry } from "../agenda.ts";
 import type { Peer } from "../peer.ts";
-import type { Result } from "../work/work.ts";
+import type { Result } from "../../work/work.ts";
 
 /** What a run has shown. */
 export interface Findings {

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Percentiles } from "../../latency.ts";
+import type { Percentiles } from "../../harness/latency_log.ts";
 import type { Summary } from "../../harness/statistics.ts";
 import { formatNumber, formatTable } from "../../harness/table.ts";
 import { type AgendaEntry, BARE } from "../agenda.ts";
 import { type Findings, findResults, type KnownPeer, sumUp } from "./findings.ts";
-import type { Result } from "../work/work.ts";
+import type { Result } from "../../work/work.ts";
 
 /** The one that ratios are of. */
 const OURS = "simplemq";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Percentiles } from "../../latency.ts";
+import type { Percentiles } from "../../harness/latency_log.ts";
 import { formatNumber } from "../../harness/table.ts";
-import type { Result } from "../work/work.ts";
+import type { Result } from "../../work/work.ts";
 
 /** Tells the most important of what a work has shown. */
 export function formatResult(result: Result): string {

@@ -7,7 +7,7 @@
 import { formatNumber } from "../../harness/table.ts";
 import { BARE, DURABLE } from "../agenda.ts";
 import { type Findings, sumUp } from "./findings.ts";
-import type { Result } from "../work/work.ts";
+import type { Result } from "../../work/work.ts";
 
 /** Something that is asked for. */
 export interface Target {

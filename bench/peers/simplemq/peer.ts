@@ -7,7 +7,7 @@
 import { BrokerProcess, type EngineName } from "../../harness/broker_process.ts";
 import type { Peer, PeerServer } from "../peer.ts";
 
-const client = new URL("./client.ts", import.meta.url);
+const client = new URL("../../harness/simplemq_client.ts", import.meta.url);
 
 /** With default settings. */
 export const simplemqJournal: Peer = {

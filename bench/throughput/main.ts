@@ -14,17 +14,17 @@
  */
 
 import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, type EngineName, HOSTNAME } from "./harness/broker_process.ts";
-import { killChildren } from "./harness/child.ts";
-import { type FlushTimes, measureFlushes } from "./flush_time.ts";
-import { measureIdleConnection } from "./idle_memory.ts";
-import { print, tell } from "./harness/print.ts";
-import { formatReport, type Row } from "./harness/report.ts";
-import { type Clients, type RoundPlan, type RoundResult, runRound } from "./harness/round.ts";
-import { readScale, type Scale } from "./scale.ts";
-import { WAYS } from "./harness/sending.ts";
+import { BrokerProcess, type EngineName, HOSTNAME } from "../harness/broker_process.ts";
+import { killChildren } from "../harness/process/child.ts";
+import { type FlushTimes, measureFlushes } from "../flush_time.ts";
+import { measureIdleConnection } from "../idle_memory.ts";
+import { print, tell } from "../harness/print.ts";
+import { formatReport, type Row } from "./report.ts";
+import { type Clients, type RoundPlan, type RoundResult, runRound } from "../harness/round.ts";
+import { readScale, type Scale } from "../harness/frame/scale.ts";
+import { WAYS } from "../harness/sending.ts";
 import { measureStart } from "./start_time.ts";
-import { describeSurroundings, type Fact } from "./harness/surroundings.ts";
+import { describeSurroundings, type Fact } from "../harness/frame/surroundings.ts";
 
 /** The bodies, and which part of the messages is sent with them. */
 const BODIES = [{ bytes: 100, share: 1 }, { bytes: 1024, share: 1 / 4 }];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { findQuantile } from "./harness/statistics.ts";
+import { findQuantile } from "./statistics.ts";
 
 /** Milliseconds that half of the messages, 99 of 100, and 999 of 1,000 take at most. */
 export interface Percentiles {

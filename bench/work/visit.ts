@@ -10,13 +10,13 @@
  * @module
  */
 
-import { killChildren } from "../../harness/child.ts";
-import { print, tell } from "../../harness/print.ts";
+import { killChildren } from "../harness/process/child.ts";
+import { print, tell } from "../harness/print.ts";
 import { measureAwaited } from "./awaited.ts";
 import { measureBacklog } from "./backlog.ts";
-import type { Host } from "../host.ts";
+import type { Host } from "../peers/host.ts";
 import { measureIdle } from "./idle.ts";
-import type { OpenClient } from "../peer.ts";
+import type { OpenClient } from "../peers/peer.ts";
 import { measureSteady } from "./steady.ts";
 import { measureFanOut, measureThroughput } from "./throughput.ts";
 import type { Result, Work } from "./work.ts";

@@ -5,7 +5,7 @@
  */
 
 import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, HOSTNAME } from "./harness/broker_process.ts";
+import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
 
 /**
  * Measures the time from starting the process to the end of the first client's handshake.

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { EngineName } from "./broker_process.ts";
+import type { EngineName } from "../harness/broker_process.ts";
 import type { FlushTimes } from "../flush_time.ts";
-import type { Percentiles } from "../latency.ts";
-import type { RoundPlan, RoundResult } from "./round.ts";
-import { findQuantile, summarise, type Summary } from "./statistics.ts";
-import type { Fact } from "./surroundings.ts";
-import { formatNumber, formatTable } from "./table.ts";
+import type { Percentiles } from "../harness/latency_log.ts";
+import type { RoundPlan, RoundResult } from "../harness/round.ts";
+import { findQuantile, summarise, type Summary } from "../harness/statistics.ts";
+import type { Fact } from "../harness/frame/surroundings.ts";
+import { formatNumber, formatTable } from "../harness/table.ts";
 
 /** Rounds of one kind. */
 export interface Row {

@@ -9,8 +9,8 @@
  * @module
  */
 
-import { print } from "../../harness/print.ts";
-import type { OpenClient, PeerClient } from "../peer.ts";
+import { print } from "../harness/print.ts";
+import type { OpenClient, PeerClient } from "../peers/peer.ts";
 
 /** So many connect at a time: fewer than a system lets wait to be accepted. */
 const AT_A_TIME = 50;

@@ -5,12 +5,12 @@
  */
 
 import { delay } from "@std/async/delay";
-import { Account } from "../../harness/account.ts";
-import { InFlight } from "../../harness/in_flight.ts";
-import { readNumber, writeNumber } from "../../harness/numbered_body.ts";
-import { watchForStall } from "../../stall.ts";
-import type { Host } from "../host.ts";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../peer.ts";
+import { Account } from "./account.ts";
+import { InFlight } from "./in_flight.ts";
+import { readNumber, writeNumber } from "./numbered_body.ts";
+import { watchForStall } from "./stall.ts";
+import type { Host } from "../peers/host.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "../peers/peer.ts";
 
 /**
  * So many bytes of bodies the publishers may be ahead of the followers: a lasting rate is one at which

@@ -7,13 +7,13 @@
  */
 
 import { delay } from "@std/async/delay";
-import { Account } from "../../harness/account.ts";
-import { LatencyLog } from "../../latency.ts";
-import { readNumber, writeNumber } from "../../harness/numbered_body.ts";
-import { watchForStall } from "../../stall.ts";
-import { DiskProbe } from "../disk.ts";
-import type { Host } from "../host.ts";
-import { checkStreams, nameStreams } from "./transfer.ts";
+import { Account } from "../harness/account.ts";
+import { LatencyLog } from "../harness/latency_log.ts";
+import { readNumber, writeNumber } from "../harness/numbered_body.ts";
+import { watchForStall } from "../harness/stall.ts";
+import { DiskProbe } from "../harness/process/disk_probe.ts";
+import type { Host } from "../peers/host.ts";
+import { checkStreams, nameStreams } from "../harness/transfer.ts";
 import type { Result, SteadyWork } from "./work.ts";
 
 /**

@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Host } from "../host.ts";
-import { transfer, type TransferPlan } from "./transfer.ts";
+import type { Host } from "../peers/host.ts";
+import { transfer, type TransferPlan } from "../harness/transfer.ts";
 import type { FanOutWork, Result, ThroughputWork } from "./work.ts";
 
 /** So many messages are moved first, to learn the size of the rate. */

@@ -12,8 +12,8 @@ import {
   type Follower,
   type Publisher,
 } from "@simplemq/simplemq";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../peer.ts";
-import { HOSTNAME } from "../server_process.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "../peers/peer.ts";
+import { HOSTNAME } from "../peers/server_process.ts";
 
 /** Connects. */
 export async function openClient(port: number): Promise<PeerClient> {

@@ -12,7 +12,7 @@ import type { Result } from "./work.ts";
 const PROGRAM = new URL("./visit.ts", import.meta.url);
 
 /** What tells it where the packages of the clients are. */
-const CONFIG = new URL("../deno.json", import.meta.url);
+const CONFIG = new URL("../peers/deno.json", import.meta.url);
 
 /** So much of what a failed visit has said is told, in characters. */
 const SAYING_LENGTH = 2_000;

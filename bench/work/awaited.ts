@@ -4,12 +4,12 @@
  * @module
  */
 
-import { Account } from "../../harness/account.ts";
-import { LatencyLog } from "../../latency.ts";
-import { readNumber, writeNumber } from "../../harness/numbered_body.ts";
-import { watchForStall } from "../../stall.ts";
-import type { Host } from "../host.ts";
-import { checkStreams, nameStreams } from "./transfer.ts";
+import { Account } from "../harness/account.ts";
+import { LatencyLog } from "../harness/latency_log.ts";
+import { readNumber, writeNumber } from "../harness/numbered_body.ts";
+import { watchForStall } from "../harness/stall.ts";
+import type { Host } from "../peers/host.ts";
+import { checkStreams, nameStreams } from "../harness/transfer.ts";
 import type { AwaitedWork, Result } from "./work.ts";
 
 /** So many messages are sent first, to warm up and to learn how many fit into the time. */

@@ -5,11 +5,11 @@
  */
 
 import { delay } from "@std/async/delay";
-import { Account } from "../../harness/account.ts";
-import { readResidentBytes } from "../../harness/resident_memory.ts";
-import { watchForStall } from "../../stall.ts";
-import type { Host } from "../host.ts";
-import { checkStreams, follow, nameStreams, send } from "./transfer.ts";
+import { Account } from "../harness/account.ts";
+import { readResidentBytes } from "../harness/process/resident_memory.ts";
+import { watchForStall } from "../harness/stall.ts";
+import type { Host } from "../peers/host.ts";
+import { checkStreams, follow, nameStreams, send } from "../harness/transfer.ts";
 import type { BacklogWork, Result } from "./work.ts";
 
 /** So long the broker is left alone before its memory is looked at, in milliseconds. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Percentiles } from "../../latency.ts";
+import type { Percentiles } from "../harness/latency_log.ts";
 
 /** Publish, confirm, deliver and acknowledge, as fast as it goes. */
 export interface ThroughputWork {

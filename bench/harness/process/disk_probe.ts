@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeTimes, type Percentiles } from "../latency.ts";
+import { describeTimes, type Percentiles } from "../latency_log.ts";
 
 /** As many bytes as a journal writes for a message of 100 bytes. */
 const WRITE_BYTES = 216;

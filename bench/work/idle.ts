@@ -6,9 +6,9 @@
  */
 
 import { delay } from "@std/async/delay";
-import { Child } from "../../harness/child.ts";
-import { readResidentBytes } from "../../harness/resident_memory.ts";
-import type { Host } from "../host.ts";
+import { Child } from "../harness/process/child.ts";
+import { readResidentBytes } from "../harness/process/resident_memory.ts";
+import type { Host } from "../peers/host.ts";
 import { measureThroughput } from "./throughput.ts";
 import type { IdleWork, Result } from "./work.ts";
 

@@ -40,7 +40,7 @@ const UNCONFIRMED_MAX = 200;
 const BATCH_MAX = 48;
 const BURST_MAX = 12;
 
-/** A batch with more bytes may be stored in parts; a little less than it says in the README. */
+/** A batch with more bytes may be stored in parts; a little less than docs/delivery.md tells. */
 const ATOMIC_BYTES_MAX = 100 * 1024;
 
 /** How often a publisher is closed, and another one opened in its place. */

@@ -1,5 +1,5 @@
 /**
- * Broker and client run with the permissions that the README says, and with one fewer they say in a
+ * Broker and client run with the permissions that docs/production.md tells, and with one fewer they say in a
  * line which flag to add.
  *
  * @module
@@ -13,10 +13,10 @@ import { TestDirectory } from "../../support/disk/journals.ts";
 
 const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
 
-/** The file that the broker finds where the README says to start it. */
+/** The file that the broker finds where the README tells to start it. */
 const settings = Deno.readTextFileSync(new URL("../../../settings.yaml", import.meta.url));
 
-/** What the README says that a broker needs, for a directory. */
+/** What docs/production.md tells that a broker needs, for a directory. */
 function permissionsFor(path: string): Record<string, string> {
   return {
     env: "--allow-env=SIMPLEMQ_*",
@@ -57,6 +57,14 @@ async function runClient(path: string, port: number, ...permissions: string[]) {
   }).output();
   return { code, text: new TextDecoder().decode(stdout).trim() };
 }
+
+Deno.test("docs/production.md tells these permissions", async () => {
+  const text = await Deno.readTextFile(new URL("../../../docs/production.md", import.meta.url));
+  const { net, env, read, write, sys } = permissionsFor("data");
+  const network = `${net}:9090 ${env!.replace("SIMPLEMQ_*", "'SIMPLEMQ_*'")}`;
+  assertStringIncludes(text, `\`${network} ${read} ${write} ${sys}\``);
+  assertStringIncludes(text, `\`${network} --allow-read=settings.yaml\``);
+});
 
 Deno.test("a broker and a client run with the permissions that they need, and no others", async () => {
   await using directory = await TestDirectory.create();

@@ -49,7 +49,7 @@ export class Link {
   /** Whether nothing is read because the owner wants to wait. */
   isHeldBack = false;
   readonly #duplex: Duplex;
-  #owner: LinkOwner;
+  readonly #owner: LinkOwner;
   #sendingBytes = 0;
   /** Whether a write is about to begin, as soon as those who write now have finished. */
   #isAnnounced = false;
@@ -67,11 +67,6 @@ export class Link {
     this.#duplex = duplex;
     this.#owner = owner;
     this.decoder = new FrameDecoder(frameBytesMax);
-  }
-
-  /** Gives the link to another owner, who is told everything from now on. */
-  handTo(owner: LinkOwner): void {
-    this.#owner = owner;
   }
 
   /** Whether the link has been closed from this side. */
@@ -180,12 +175,13 @@ export class Link {
   /**
    * Reads frames until the connection ends.
    *
+   * @param reader Handles the frames, if the owner does not.
    * @throws What the owner threw, or what is wrong with the bytes.
    */
-  async run(): Promise<void> {
+  async run(reader: Pick<LinkOwner, "handleFrame"> = this.#owner): Promise<void> {
     for (;;) {
       while (this.decoder.next()) {
-        this.#owner.handleFrame(this.decoder);
+        reader.handleFrame(this.decoder);
         const gate = this.#owner.waitToRead?.();
         if (gate !== undefined) await this.holdBack(gate);
         if (this.#isClosed) return;

@@ -132,20 +132,28 @@ Deno.test("Link.readPreface() is undefined if the connection ends before", async
   assertEquals(await linkOn(duplex).link.readPreface(4), undefined);
 });
 
-Deno.test("Link.readBytes() takes what comes, and the link goes on with another owner", async () => {
+Deno.test("Link.readBytes() takes what comes", async () => {
   const duplex = new PickyDuplex();
-  const { link, owner } = linkOn(duplex);
-  const other = new RecordingOwner();
+  const { link } = linkOn(duplex);
   duplex.send(new Uint8Array([1, 2, 3]));
   assertEquals(await link.readPreface(1), new Uint8Array([1]));
-  link.handTo(other);
   assertEquals(await link.readBytes(), new Uint8Array([2, 3]));
   duplex.send(new Uint8Array([4]));
   assertEquals(await link.readBytes(), new Uint8Array([4]));
   duplex.end();
   assertEquals(await link.readBytes(), undefined);
+});
+
+Deno.test("Link.run() hands the frames to the reader that it is given", async () => {
+  const duplex = new PickyDuplex();
+  const { link, owner } = linkOn(duplex);
+  const reader = new RecordingOwner();
+  duplex.send(numberFrame(7));
+  duplex.end();
+  await link.run(reader);
+  assertEquals([owner.numbers, reader.numbers], [[], [7]]);
   link.close();
-  assertEquals([owner.closedCount, other.closedCount], [0, 1]);
+  assertEquals([owner.closedCount, reader.closedCount], [1, 0]);
 });
 
 // One write at a time.

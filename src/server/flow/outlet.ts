@@ -1,30 +1,232 @@
-/**
- * What a client is told when something goes wrong that the protocol has no error for.
- *
- * @module
- */
-
-import { BrokerError } from "../../../protocol.ts";
+import { deadline } from "@std/async/deadline";
+import { BrokerError, type FrameDecoder, writeControlFrame } from "../../../protocol.ts";
+import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
+import type { Duplex } from "../../transport/duplex.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
-import type { Log } from "../log.ts";
+import { Link, type LinkOwner } from "../../transport/link.ts";
+import { ReadingGate } from "./reading_gate.ts";
+import { type Place, PLACELESS_BYTES_MAX, type ReceivingRoom } from "./receiving_room.ts";
+import type { SessionContext } from "./session_context.ts";
+import { type CountQueued, SessionWatch } from "./session_watch.ts";
 
-/**
- * Passes the protocol's errors on; anything else is a fault of the broker, logged in full.
- *
- * @param error What was thrown.
- * @param log Where a fault is told.
- * @returns What the client is told.
- */
-export function asBrokerError(error: unknown, log: Log): BrokerError {
-  if (error instanceof BrokerError) return error;
-  const detail = error instanceof Error ? error.stack ?? error.message : String(error);
-  log.error("unexpected error in a session", { error: detail });
-  return new BrokerError("INTERNAL_ERROR", "an unexpected fault in the broker", { cause: error });
+/** A connection that is to become a session. */
+export interface Caller {
+  readonly duplex: Duplex;
+  /** The client's address. */
+  readonly peer: string;
+  readonly countQueued?: CountQueued | undefined;
 }
 
-/** Why a client is given up that said nothing, or took nothing. */
-export function explainFault(fault: Exclude<LinkFault, "late">): BrokerError {
-  return fault === "silent"
-    ? new BrokerError("HEARTBEAT_LOST", "nothing was heard from the client for too long")
-    : new BrokerError("SLOW_READER", "the client does not read what is sent to it");
+/** A session's side of one protocol. */
+export interface Speaker {
+  /** The client's name for the log; none before its handshake. */
+  readonly client: string | undefined;
+  /** Whether as much is under way for the client as may be: nothing more is read then. */
+  readonly isBusy: boolean;
+  /** Serves the client until it leaves; throws what is to end the session. */
+  run(): Promise<void>;
+  /** Delivers again: the client takes more. */
+  resume(): void;
+  /** Tells the client that the broker is being stopped. */
+  sayGoodbye(): void;
+  /** The connection is closed: ends all members. */
+  leave(): Promise<void> | void;
+  /** Hears that the link takes more again; no frame is in the making. */
+  handleReady?(): void;
+  /** Takes back what a silent client holds; returns how much of it the client may acknowledge yet. */
+  silence?(): number;
+  /** What to tell a client that is given up; without it, it is told of a late handshake only. */
+  explain?(fault: LinkFault): BrokerError | undefined;
+  /** Writes the error that ends the session; without it, an `error` frame is written. */
+  writeError?(error: BrokerError): void;
+}
+
+/** How long an error may take to leave before the connection is closed, in milliseconds. */
+const FAREWELL_MS = 1000;
+
+/** One connection, and what every protocol does with it: fullness, places, the end. */
+export class Outlet implements LinkOwner {
+  /** The session's number, for logs. */
+  readonly number: number;
+  /** The client's address. */
+  readonly peer: string;
+  readonly context: SessionContext;
+  readonly link: Link;
+  readonly gate: ReadingGate;
+  /** Set while something large comes in. */
+  place: Place | undefined;
+  readonly #watch: SessionWatch;
+  #speaker: Speaker | undefined;
+  #ending: Promise<void> | undefined;
+  #wasFull = false;
+
+  constructor({ duplex, peer, countQueued }: Caller, number: number, context: SessionContext) {
+    this.number = number;
+    this.peer = peer;
+    this.context = context;
+    this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
+    this.gate = new ReadingGate({
+      link: this.link,
+      budget: context.budget,
+      answerBytesMax: context.outboundBytesMax,
+      isBusy: () => this.#speaker?.isBusy ?? false,
+      turn: context.turn,
+    });
+    this.#watch = new SessionWatch(this.link, context, {
+      isDeaf: () => this.gate.isDeaf,
+      silence: () => this.#speaker?.silence?.() ?? 0,
+      onFault: (fault) => this.#giveUp(fault),
+      countQueued,
+    });
+  }
+
+  /** Set once the client is being told why the session ends; resolves when that is over. */
+  get ending(): Promise<void> | undefined {
+    return this.#ending;
+  }
+
+  /** Whether nothing can be said to the client any more. */
+  get isOver(): boolean {
+    return this.#ending !== undefined || this.link.isClosed;
+  }
+
+  /** Whether more waits for the client than should; {@linkcode Speaker.resume} tells when not. */
+  get isFull(): boolean {
+    if (this.isOver || this.link.isCut) return true;
+    const isFull = this.link.outboundBytes >= this.context.outboundBytesMax;
+    if (isFull) this.#wasFull = true;
+    return isFull;
+  }
+
+  /**
+   * Serves the client until it leaves or has to.
+   *
+   * @param open Chooses who speaks with the client, by the first byte that it sends.
+   */
+  async serve(open: (firstByte: number) => Speaker): Promise<void> {
+    try {
+      const first = await this.link.readPreface(1);
+      if (first === undefined) return;
+      if (this.#ending !== undefined) return await this.#ending;
+      this.#speaker = open(first[0]!);
+      await this.#speaker.run();
+    } catch (error) {
+      await this.endWith(error);
+    } finally {
+      this.#watch.end();
+      this.link.close();
+      await this.#speaker?.leave();
+    }
+  }
+
+  /** The client is known: it may take its time from now on. */
+  noteReady(): void {
+    this.#watch.noteReady();
+  }
+
+  /** From now on silence counts only when something is expected, and no heartbeats are sent. */
+  expectOnly(expects: () => boolean): void {
+    this.#watch.expectOnly(expects);
+  }
+
+  /** Tells the client that the broker is being stopped. */
+  sayGoodbye(): void {
+    if (this.#speaker !== undefined) return this.#speaker.sayGoodbye();
+    this.endWith(new BrokerError("SHUTTING_DOWN", "the broker is being stopped"));
+  }
+
+  /** Tells the client what was wrong, and closes the connection. */
+  endWith(cause: unknown): Promise<void> {
+    const error = this.asBrokerError(cause);
+    this.#ending ??= this.#end(error);
+    return this.#ending;
+  }
+
+  /** Passes the protocol's errors on; anything else is a fault of the broker, logged in full. */
+  asBrokerError(cause: unknown): BrokerError {
+    if (cause instanceof BrokerError) return cause;
+    const error = cause instanceof Error ? cause.stack ?? cause.message : String(cause);
+    this.context.log.error("unexpected error in a session", { error });
+    return new BrokerError("INTERNAL_ERROR", "an unexpected fault in the broker", { cause });
+  }
+
+  /** What to wait for before more is received of something large, in that room. */
+  waitForPlace(room: ReceivingRoom, bytes: number): Promise<void> | undefined {
+    this.place ??= room.ask({
+      bytes,
+      countReceived: () => this.link.receivedBytes,
+      end: (error) => void this.endWith(error),
+    });
+    return this.place.wait();
+  }
+
+  freePlace(): void {
+    this.place?.free();
+    this.place = undefined;
+  }
+
+  handleFrame(_frame: FrameDecoder): void {
+    // Frames go to the session that has asked the link for them.
+  }
+
+  handleReady(): void {
+    this.#speaker?.handleReady?.();
+    this.gate.look();
+    if (!this.#wasFull || this.link.outboundBytes >= this.context.outboundBytesMax) return;
+    this.#wasFull = false;
+    this.#speaker?.resume();
+  }
+
+  waitToRead(): Promise<void> | undefined {
+    return this.gate.wait();
+  }
+
+  waitToReceive(bytes: number): Promise<void> | undefined {
+    if (this.place === undefined && bytes <= PLACELESS_BYTES_MAX) return undefined;
+    return this.waitForPlace(this.context.receivingRoom, bytes);
+  }
+
+  handleClosed(): void {
+    this.freePlace();
+    this.gate.look();
+  }
+
+  #giveUp(fault: LinkFault): void {
+    const told = this.#speaker?.explain?.(fault);
+    if (told !== undefined) return void this.endWith(told);
+    if (fault === "late") {
+      const why = `no handshake within ${this.context.handshakeTimeoutMs} ms`;
+      const error = new BrokerError("HANDSHAKE_TIMEOUT", `Cannot open a session: ${why}`);
+      return void this.endWith(error);
+    }
+    // A client that is silent or does not read cannot be told; its connection just ends.
+    this.#logEnd(
+      fault === "silent"
+        ? new BrokerError("HEARTBEAT_LOST", "nothing was heard from the client for too long")
+        : new BrokerError("SLOW_READER", "the client does not read what is sent to it"),
+    );
+    this.link.close();
+  }
+
+  async #end(error: BrokerError): Promise<void> {
+    this.#watch.end();
+    this.#logEnd(error);
+    if (this.link.isClosed) return;
+    const { code, message } = error;
+    if (this.#speaker?.writeError !== undefined) this.#speaker.writeError(error);
+    else writeControlFrame(this.link.writer, "error", { code, message });
+    // A client that does not take it is closed all the same.
+    await deadline(this.link.drain(), FAREWELL_MS).catch(() => {});
+    this.link.close();
+  }
+
+  #logEnd(error: BrokerError): void {
+    this.context.log.warning("session ended with an error", {
+      session: this.number,
+      client: this.#speaker?.client ?? "unknown",
+      peer: this.peer,
+      code: error.code,
+      error: error.message,
+    });
+  }
 }

@@ -1,43 +1,44 @@
-/**
- * What keeps a session from reading on: it asks faster than it takes the answers, the broker has as
- * many unconfirmed bytes as it may, or it is somebody else's turn. What is delivered to it keeps nobody from reading: a client that
- * takes it slowly has to be heard.
- *
- * @module
- */
-
 import type { Link } from "../../transport/link.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { WorkTurn } from "./work_turn.ts";
 
 /** What a gate looks at. */
 export interface ReadingGateOptions {
-  /** The session's connection. */
   readonly link: Link;
   /** How many unconfirmed bytes there may be. */
   readonly budget: ByteBudget;
   /** How many bytes of answers may wait to be taken. */
   readonly answerBytesMax: number;
-  /** Whether as many requests are under way as may be. */
+  /** Whether as much is under way for the client as may be. */
   readonly isBusy: () => boolean;
   /** How much is done in one turn of the event loop. */
   readonly turn: WorkTurn;
 }
 
-/** Stands between a session and its next frame. */
+/**
+ * Keeps a session from reading on while its client asks faster than it takes the answers, while the
+ * broker has as many unconfirmed bytes as it may, or while it is the turn of others. Deliveries keep
+ * nobody from reading: a client that takes them slowly has to be heard.
+ */
 export class ReadingGate {
   readonly #options: ReadingGateOptions;
-  /** What waits to be taken and was not asked for: at most so much. */
+  /** At most so much waits to be taken that was not asked for. */
   #pushedBytes = 0;
   #receivedKib = 0;
   /** Set while something is done in slices that the next frame comes behind. */
   #work: Promise<void> | undefined;
-  /** Set while nothing is read. */
-  #opened: PromiseWithResolvers<void> | undefined;
+  /** Set while something is waited for that may have become true when it resolves. */
+  #changed: PromiseWithResolvers<void> | undefined;
   #isAwaitingBudget = false;
 
   constructor(options: ReadingGateOptions) {
     this.#options = options;
+  }
+
+  /** Whether nothing is in the way of reading on. */
+  get isOpen(): boolean {
+    const { link, budget } = this.#options;
+    return link.isClosed || (!this.#isBehind && !budget.isSpent);
   }
 
   /** Whether nothing is read, and not because the client takes its answers too slowly. */
@@ -59,22 +60,23 @@ export class ReadingGate {
   wait(): Promise<void> | undefined {
     const turn = this.#options.turn.note(1 + this.#takeReceived());
     if (this.#work !== undefined) return this.#work;
-    if (this.#isOpen) return turn;
-    this.#opened ??= Promise.withResolvers();
-    this.#awaitBudget();
-    return this.#opened.promise;
+    return this.isOpen ? turn : this.until(() => this.isOpen);
   }
 
-  /** Something has changed: reads on, if nothing is in the way any more. */
+  /** Resolves when something is true, or when the connection is closed. */
+  async until(isTrue: () => boolean): Promise<void> {
+    while (!this.#options.link.isClosed && !isTrue()) {
+      this.#awaitBudget();
+      this.#changed ??= Promise.withResolvers();
+      await this.#changed.promise;
+    }
+  }
+
+  /** Something has changed: those who wait look again. */
   look(): void {
     this.#pushedBytes = Math.min(this.#pushedBytes, this.#options.link.outboundBytes);
-    if (this.#opened === undefined) return;
-    if (this.#isOpen) {
-      this.#opened.resolve();
-      this.#opened = undefined;
-    } else {
-      this.#awaitBudget();
-    }
+    this.#changed?.resolve();
+    this.#changed = undefined;
   }
 
   /** What was received since the last frame, in KiB: a message takes about as long as a step. */
@@ -83,11 +85,6 @@ export class ReadingGate {
     const more = received - this.#receivedKib;
     this.#receivedKib = received;
     return more;
-  }
-
-  get #isOpen(): boolean {
-    const { link, budget } = this.#options;
-    return link.isClosed || (!this.#isBehind && !budget.isSpent);
   }
 
   /** Whether the client asks faster than it takes the answers. */

@@ -1,9 +1,3 @@
-/**
- * How a session begins: four bytes, a `hello`, a `welcome`; or with a JSON line.
- *
- * @module
- */
-
 import {
   BrokerError,
   type FrameDecoder,
@@ -17,9 +11,6 @@ import {
 import { CAPABILITIES } from "../../protocol/frames/control_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import type { SessionContext } from "../flow/session_context.ts";
-
-/** The byte that a connection begins with if it speaks JSON lines: `{`. The magic has another one. */
-export const FIRST_BYTE_OF_LINES = 0x7b;
 
 /** Throws if the first bytes of a connection are not this protocol's. */
 export function checkMagic(preface: Uint8Array): void {
@@ -72,12 +63,4 @@ export function makeWelcome(
     progressMs: Math.ceil(slowReaderTimeoutMs / 4),
     beginMs,
   };
-}
-
-/** The error of a client whose handshake has not come in time. */
-export function explainLate(timeoutMs: number): BrokerError {
-  return new BrokerError(
-    "HANDSHAKE_TIMEOUT",
-    `Cannot open a session: no handshake within ${timeoutMs} ms`,
-  );
 }

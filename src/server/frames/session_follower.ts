@@ -1,9 +1,3 @@
-/**
- * A follower of a session: deliveries of the engine out as frames, credit and acknowledgements in.
- *
- * @module
- */
-
 import {
   BrokerError,
   FrameType,
@@ -16,34 +10,33 @@ import {
 } from "../../../protocol.ts";
 import { writeDeliver } from "../../protocol/frames/message_frame.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
-import type { SessionHost } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 
 /** How much a follower may hold. */
 export interface Credit {
-  /** Messages. */
   readonly messages: number;
-  /** Bytes. */
   readonly bytes: number;
 }
 
-/** One follower of one session. */
+/** A follower of a session: deliveries of the engine out as frames, credit and acknowledgements in. */
 export class SessionFollower implements FollowerSink {
-  readonly #session: SessionHost;
+  readonly #answers: Answers;
   readonly #number: number;
   /** What the engine holds of it; none if its bind was refused. */
   readonly #follower: EngineFollower | undefined;
 
-  constructor(session: SessionHost, options: OpenFollower) {
-    this.#session = session;
+  constructor(answers: Answers, options: OpenFollower) {
+    this.#answers = answers;
     this.#number = options.follower;
     try {
       const gradual = { ...options, reportsBegin: true, attachMax: SLICE_STEPS };
-      this.#follower = session.engine.openFollower(gradual, this);
-      this.#noteMissing(this.#follower.missing);
+      this.#follower = answers.outlet.context.engine.openFollower(gradual, this);
+      const { missing } = this.#follower;
+      if (missing !== undefined) this.#tellOf(missing, "streamMissing");
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      session.report(error, { follower: options.follower });
+      answers.report(error, { follower: options.follower });
     }
   }
 
@@ -52,35 +45,33 @@ export class SessionFollower implements FollowerSink {
     return this.#follower?.attach(SLICE_STEPS) ?? true;
   }
 
-  /** Handles a `credit` frame. */
   handleCredit({ messages, bytes }: Credit): void {
     this.#follower?.setCredit(messages, bytes);
   }
 
   get isFull(): boolean {
-    return this.#session.isFull;
+    return this.#answers.outlet.isFull;
   }
 
   get isUnread(): boolean {
-    return this.#session.link.isHeldBack;
+    return this.#answers.outlet.link.isHeldBack;
   }
 
   deliver(delivery: Delivery): void {
-    const session = this.#session;
+    const { outlet, streams } = this.#answers;
     const { firstTag, firstId, attempts, isDoubtful, batch } = delivery;
-    writeDeliver(session.link.writer, {
+    writeDeliver(outlet.link.writer, {
       follower: this.#number,
-      stream: session.numberOf(delivery.stream),
+      stream: streams.numberOf(delivery.stream),
       firstTag,
       firstId,
       attempts,
       isDoubtful,
     }, batch);
-    session.notePushed(batch.end - batch.start);
-    session.link.flush();
+    outlet.gate.notePushed(batch.end - batch.start);
+    outlet.link.flush();
   }
 
-  /** There is room for deliveries again. */
   resume(): void {
     this.#follower?.resume();
   }
@@ -96,33 +87,28 @@ export class SessionFollower implements FollowerSink {
   }
 
   revoke(ranges: readonly TagRange[], reason: string): void {
-    const session = this.#session;
-    if (session.isOver) return;
+    const { outlet } = this.#answers;
+    if (outlet.isOver) return;
     const fields = { follower: this.#number, query: 0, ranges, reason };
-    writeVerdict(session.link.writer, FrameType.revoke, fields);
-    session.link.flush();
+    writeVerdict(outlet.link.writer, FrameType.revoke, fields);
+    outlet.link.flush();
   }
 
   noteDeleted(stream: string): void {
-    const session = this.#session;
-    if (session.isOver) return;
-    writeControlFrame(session.link.writer, "streamDeleted", { follower: this.#number, stream });
-    session.link.flush();
+    this.#tellOf(stream, "streamDeleted");
   }
 
-  #noteMissing(stream: string | undefined): void {
-    const session = this.#session;
-    if (stream === undefined) return;
-    writeControlFrame(session.link.writer, "streamMissing", { follower: this.#number, stream });
-    session.link.flush();
+  #tellOf(stream: string, what: "streamDeleted" | "streamMissing"): void {
+    const { outlet } = this.#answers;
+    if (outlet.isOver) return;
+    writeControlFrame(outlet.link.writer, what, { follower: this.#number, stream });
+    outlet.link.flush();
   }
 
-  /** Handles an `ack`, `release` or `begin` frame. */
   handleTags(fields: TagFields, verb: "ack" | "release" | "begin"): void {
     this.#do(fields, (follower, isConfirmed) => follower[verb](fields.ranges, isConfirmed));
   }
 
-  /** Handles a `nack`, `reject` or `extend` frame. */
   handleVerdict(fields: VerdictFields, verb: "nack" | "reject" | "extend"): void {
     const { ranges, ms, reason } = fields;
     this.#do(fields, (follower, isConfirmed) => {
@@ -137,18 +123,18 @@ export class SessionFollower implements FollowerSink {
     { query, follower }: TagFields,
     act: (follower: EngineFollower, isConfirmed: boolean) => Promise<void> | void,
   ): void {
-    const session = this.#session;
+    const answers = this.#answers;
     const about = query === 0 ? { follower } : { follower, query };
-    const answer = () => query !== 0 && session.respond(query, null);
+    const answer = () => query !== 0 && answers.respond(query, null);
     try {
       const durable = act(this.#requireOpen(), query !== 0);
       if (durable === undefined) answer();
       else {
-        durable.then(answer, (error) => session.fail(error, about))
-          .catch((error) => session.endWith(error));
+        durable.then(answer, (error) => answers.fail(error, about))
+          .catch((error) => answers.outlet.endWith(error));
       }
     } catch (error) {
-      session.fail(error, about);
+      answers.fail(error, about);
     }
   }
 

@@ -1,13 +1,7 @@
-/**
- * The publishers, or the followers, that a session has open, by the numbers that its client gave them.
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
 import { MEMBERS_MAX } from "../../protocol/limits.ts";
 
-/** The open members of one kind. */
+/** The open publishers, or followers, of a session, by the numbers that its client gave them. */
 export class SessionMembers<Member> {
   readonly #kind: "publisher" | "follower";
   readonly #open = new Map<number, Member>();
@@ -37,7 +31,6 @@ export class SessionMembers<Member> {
     );
   }
 
-  /** Adds one that is open. */
   add(number: number, member: Member): void {
     this.#open.set(number, member);
   }
@@ -61,14 +54,12 @@ export class SessionMembers<Member> {
     return member;
   }
 
-  /** Takes all out. */
   takeAll(): Member[] {
     const members = [...this.#open.values()];
     this.#open.clear();
     return members;
   }
 
-  /** All that are open. */
   values(): Iterable<Member> {
     return this.#open.values();
   }

@@ -1,9 +1,3 @@
-/**
- * A publisher of a session: frames in, batches to the engine, outcomes out as frames.
- *
- * @module
- */
-
 import type {
   BatchNumber,
   EnginePublisher,
@@ -21,40 +15,41 @@ import {
 } from "../../../protocol.ts";
 import { writeConfirm } from "../../protocol/frames/message_frame.ts";
 import { checkBatch } from "../../protocol/messages/batch.ts";
-import type { SessionHost } from "./answers.ts";
+import type { Outlet } from "../flow/outlet.ts";
+import type { Answers } from "./answers.ts";
 
-/** One publisher of one session. */
+/** A publisher of a session: frames in, batches to the engine, outcomes out as frames. */
 export class SessionPublisher implements PublisherSink {
-  readonly #session: SessionHost;
+  readonly #answers: Answers;
   readonly #number: number;
   /** What the engine holds of it; none if its bind was refused. */
   readonly #publisher: EnginePublisher | undefined;
   /** Why its bind was refused, if it was: batches that are under way already get the same answer. */
   readonly #error: BrokerError | undefined;
 
-  constructor(session: SessionHost, options: OpenPublisher) {
-    this.#session = session;
+  constructor(answers: Answers, options: OpenPublisher) {
+    this.#answers = answers;
     this.#number = options.publisher;
     try {
-      this.#publisher = session.engine.openPublisher(options, this);
+      this.#publisher = answers.outlet.context.engine.openPublisher(options, this);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#error = error;
-      session.report(error, { publisher: options.publisher });
+      answers.report(error, { publisher: options.publisher });
     }
   }
 
   /** Answers a `publish` that comes behind the end of its publisher: nothing of it is stored. */
-  static refuseLate(session: SessionHost, fields: PublishFields, frame: FrameDecoder): void {
+  static refuseLate({ link }: Outlet, fields: PublishFields, frame: FrameDecoder): void {
     const { publisher, sequence } = fields;
-    writeControlFrame(session.link.writer, "refuse", {
+    writeControlFrame(link.writer, "refuse", {
       publisher,
       sequence,
       count: readBatch(frame).count,
       code: "PUBLISHER_CLOSED",
       message: `Cannot publish: publisher ${publisher} is closed`,
     });
-    session.link.flush();
+    link.flush();
   }
 
   /** Handles the rest of a `publish` frame. */
@@ -72,15 +67,15 @@ export class SessionPublisher implements PublisherSink {
     isDuplicate: boolean,
     hasSameId: boolean,
   ): void {
-    const session = this.#session;
-    session.freeBudget(batch.bytes);
-    if (session.isOver) return;
+    const { outlet, streams } = this.#answers;
+    outlet.context.budget.free(batch.bytes);
+    if (outlet.isOver) return;
     const stored = storedIn.map(({ stream, firstId }) => ({
-      stream: session.numberOf(stream),
+      stream: streams.numberOf(stream),
       firstId,
     }));
     const { sequence, count } = batch;
-    writeConfirm(session.link.writer, {
+    writeConfirm(outlet.link.writer, {
       publisher: this.#number,
       sequence,
       count,
@@ -88,16 +83,16 @@ export class SessionPublisher implements PublisherSink {
       hasSameId,
       stored,
     });
-    session.link.flush();
+    outlet.link.flush();
   }
 
   refuse(batch: BatchNumber, error: BrokerError): void {
-    const session = this.#session;
-    session.freeBudget(batch.bytes);
-    if (session.isOver) return;
+    const { outlet } = this.#answers;
+    outlet.context.budget.free(batch.bytes);
+    if (outlet.isOver) return;
     const { sequence, count } = batch;
     const { code, message, details } = error;
-    writeControlFrame(session.link.writer, "refuse", {
+    writeControlFrame(outlet.link.writer, "refuse", {
       publisher: this.#number,
       sequence,
       count,
@@ -105,7 +100,7 @@ export class SessionPublisher implements PublisherSink {
       message,
       ...Object.keys(details).length > 0 && { details },
     });
-    session.link.flush();
+    outlet.link.flush();
   }
 
   /** Ends it for good. */
@@ -119,16 +114,17 @@ export class SessionPublisher implements PublisherSink {
   }
 
   #publish(batch: NumberedBatch): void {
-    this.#session.useBudget(batch.bytes);
+    const { budget, limits } = this.#answers.outlet.context;
+    budget.use(batch.bytes);
     if (this.#publisher === undefined) return this.refuse(batch, this.#error!);
     try {
-      const flags = checkBatch(batch, this.#session.bodyBytesMax);
+      const flags = checkBatch(batch, limits.bodyBytes);
       this.#publisher.publish(flags === 0 ? batch : { ...batch, flags });
     } catch (error) {
       if (error instanceof BrokerError && !error.fatal) {
         return this.#publisher.refuse(batch, error);
       }
-      this.#session.freeBudget(batch.bytes);
+      budget.free(batch.bytes);
       throw error;
     }
   }

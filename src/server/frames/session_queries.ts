@@ -1,16 +1,8 @@
-/**
- * What the cursors of a session ask for, and the answers.
- *
- * @module
- */
-
 import {
   BrokerError,
   type FrameDecoder,
   type Operation,
-  type Page,
   type PeekedMessages,
-  type QueryFields,
   type QueryOptions,
   type StreamCreation,
 } from "../../../protocol.ts";
@@ -20,70 +12,70 @@ import { writeMessages } from "../../protocol/frames/stream_info.ts";
 import { ANSWER_LENGTH_MAX } from "../../protocol/limits.ts";
 import { explainDifferences, findDifferences } from "../../protocol/messages/stream_options.ts";
 import type { Engine } from "../../broker/engine.ts";
-import type { Log } from "../log.ts";
-import type { SessionContext } from "../flow/session_context.ts";
-import type { SessionHost } from "./answers.ts";
+import { gatherPages } from "../flow/page_list.ts";
 import { SLICE_STEPS, type WorkTurn } from "../flow/work_turn.ts";
+import type { Answers } from "./answers.ts";
 
 /** How many queries of a session may be under way: an answer can be a thousand times as long. */
-const REQUESTS_MAX = 16;
+const QUERIES_MAX = 16;
 
 /** A query takes about as long as so many steps: an event, a line of the log, an answer. */
-const REQUEST_STEPS = 128;
+const QUERY_STEPS = 128;
 
-/** The queries of one session. */
+/** How many messages are looked at unless the query says otherwise. */
+const PEEK_COUNT = 100;
+
+/** What the cursors of one session ask, and the answers. */
 export class SessionQueries {
-  readonly #session: SessionHost;
-  readonly #log: Log;
-  readonly #turn: WorkTurn;
+  readonly #answers: Answers;
   #openCount = 0;
 
-  constructor(session: SessionHost, { log, turn }: Pick<SessionContext, "log" | "turn">) {
-    this.#session = session;
-    this.#log = log;
-    this.#turn = turn;
+  constructor(answers: Answers) {
+    this.#answers = answers;
   }
 
   /** Whether no more should be taken on until some of them are answered. */
   get isFull(): boolean {
-    return this.#openCount >= REQUESTS_MAX;
+    return this.#openCount >= QUERIES_MAX;
   }
 
   /** Carries out a query and answers it; resolves when that is done. */
   handleQuery(frame: FrameDecoder): Promise<void> | undefined {
-    const session = this.#session;
+    const answers = this.#answers;
+    const { turn } = answers.outlet.context;
     const query = readQueryNumber(frame);
     try {
-      const operation = readOperation(frame);
+      const { operation, name, options = {} } = readOperation(frame);
       this.#openCount++;
-      this.#turn.note(REQUEST_STEPS);
-      return this.#operate(operation).then(
+      turn.note(QUERY_STEPS);
+      return this.#operate(operation, name, options).then(
         (result) => this.#answer(query, result),
-        (error) => session.fail(error, { query }),
-      ).catch((error) => session.endWith(error)).finally(() => this.#openCount--);
+        (error) => answers.fail(error, { query }),
+      ).catch((error) => answers.outlet.endWith(error)).finally(() => this.#openCount--);
     } catch (error) {
-      session.fail(error, { query });
+      answers.fail(error, { query });
       return undefined;
     }
   }
 
   #answer(query: number, result: unknown): void {
-    const session = this.#session;
-    if (!(result instanceof Peeked)) return session.respond(query, result);
-    if (session.isOver) return;
-    writeMessages(session.link.writer, query, result.messages);
-    session.link.flush();
+    if (!(result instanceof Peeked)) return this.#answers.respond(query, result);
+    const { isOver, link } = this.#answers.outlet;
+    if (isOver) return;
+    writeMessages(link.writer, query, result.messages);
+    link.flush();
   }
 
-  #operate({ operation, name, options = {} }: Asked): Promise<unknown> {
-    const { engine, number: session } = this.#session;
-    const note = (what: string) => this.#log.info(what, { stream: name, session });
-    return operations[operation](engine, name, options, note, this.#turn);
+  async #operate(operation: Operation, name: string, options: QueryOptions): Promise<unknown> {
+    const { number: session, context } = this.#answers.outlet;
+    const { engine, log, turn } = context;
+    const note = (change: string) => log.info(change, { stream: name, session });
+    const result = await operations[operation]({ engine, name, options, note, turn });
+    const change = CHANGES[operation];
+    if (change !== undefined) note(change);
+    return result ?? null;
   }
 }
-
-/** A query without its number. */
-type Asked = Omit<QueryFields, "query">;
 
 /** Messages, which are not answered as JSON. */
 class Peeked {
@@ -94,49 +86,20 @@ class Peeked {
   }
 }
 
-/** Carries an operation out; `note` writes into the log what it has changed. */
-type Operate = (
-  engine: Engine,
-  name: string,
-  options: QueryOptions,
-  note: (what: string) => void,
-  turn: WorkTurn,
-) => Promise<unknown>;
-
-/** Gathers the pages of an answer for a client that does not ask for pages. */
-async function gather<Item>(
-  ask: (after: number) => Promise<Page<Item>>,
-  turn: WorkTurn,
-): Promise<Item[]> {
-  const all: Item[] = [];
-  let length = 0;
-  for (let after: number | undefined = 0; after !== undefined;) {
-    const { items, next }: Page<Item> = await ask(after);
-    length += JSON.stringify(items).length;
-    if (length > ANSWER_LENGTH_MAX) {
-      throw new BrokerError(
-        "BAD_REQUEST",
-        `Cannot answer a query in one piece: the answer has more than ${ANSWER_LENGTH_MAX} ` +
-          `characters; ask for pages, with the option "after"`,
-      );
-    }
-    for (const item of items) all.push(item);
-    after = next;
-    if (next !== undefined) await turn.next();
-  }
-  return all;
+/** What an operation is given. */
+interface Asked {
+  readonly engine: Engine;
+  /** The name of a stream or a follower. */
+  readonly name: string;
+  readonly options: QueryOptions;
+  /** Writes a change into the log. */
+  readonly note: (change: string) => void;
+  readonly turn: WorkTurn;
 }
-
-/** So many messages are looked at unless somebody says otherwise. */
-const PEEK_COUNT = 100;
 
 /** Creates a stream; what becomes of one that is there, with other options, is for the client to say. */
 async function createStream(
-  engine: Engine,
-  name: string,
-  { stream = {}, ifDifferent = "keep" }: QueryOptions,
-  note: (what: string) => void,
-  turn: WorkTurn,
+  { engine, name, options: { stream = {}, ifDifferent = "keep" }, note, turn }: Asked,
 ): Promise<StreamCreation> {
   while (!engine.prepareStream(name, SLICE_STEPS)) await turn.note();
   if (await engine.createStream(name, stream)) {
@@ -156,54 +119,46 @@ async function createStream(
   return { created: false, differs };
 }
 
-/** What each operation does. */
-const operations: { readonly [Name in Operation]: Operate } = {
+/** What the log is told of operations that have succeeded. */
+const CHANGES: { readonly [Name in Operation]?: string } = {
+  updateStream: "stream updated",
+  pauseStream: "stream paused",
+  resumeStream: "stream resumed",
+  purgeStream: "stream purged",
+  deleteStream: "stream deleted",
+};
+
+/** What each operation does, and resolves to. */
+const operations: { readonly [Name in Operation]: (asked: Asked) => Promise<unknown> } = {
   createStream,
-  async updateStream(engine, name, { stream = {} }, note) {
-    await engine.updateStream(name, stream);
-    note("stream updated");
-    return null;
-  },
-  async pauseStream(engine, name, _options, note) {
-    await engine.pauseStream(name, true);
-    note("stream paused");
-    return null;
-  },
-  async resumeStream(engine, name, _options, note) {
-    await engine.pauseStream(name, false);
-    note("stream resumed");
-    return null;
-  },
-  async purgeStream(engine, name, _options, note) {
-    const count = await engine.purgeStream(name);
-    note("stream purged");
-    return count;
-  },
-  async deleteStream(engine, name, _options, note) {
-    await engine.deleteStream(name);
-    note("stream deleted");
-    return null;
-  },
-  async getStreams(engine, _name, { after }, _note, turn) {
+  updateStream: ({ engine, name, options: { stream = {} } }) => engine.updateStream(name, stream),
+  pauseStream: ({ engine, name }) => engine.pauseStream(name, true),
+  resumeStream: ({ engine, name }) => engine.pauseStream(name, false),
+  purgeStream: ({ engine, name }) => engine.purgeStream(name),
+  deleteStream: ({ engine, name }) => engine.deleteStream(name),
+  async getStreams({ engine, options: { after }, turn }) {
     if (after !== undefined) return engine.listStreams(after);
-    const streams = await gather((after) => engine.listStreams(after), turn);
+    const ask = (after: number) => engine.listStreams(after);
+    const streams = await gatherPages(ask, turn, ANSWER_LENGTH_MAX);
     return streams.sort((one, other) => one.name < other.name ? -1 : 1);
   },
-  getStream: (engine, name) => engine.getStream(name),
-  async getPels(engine, _name, { after }, _note, turn) {
+  getStream: ({ engine, name }) => engine.getStream(name),
+  async getPels({ engine, options: { after }, turn }) {
     if (after !== undefined) return engine.listPels(after);
-    return joinLists(await gather((after) => engine.listPels(after), turn));
+    const ask = (after: number) => engine.listPels(after);
+    return joinLists(await gatherPages(ask, turn, ANSWER_LENGTH_MAX));
   },
-  async getPel(engine, name, { after }, _note, turn) {
+  async getPel({ engine, name, options: { after }, turn }) {
     if (after !== undefined) return engine.listPels(after, name);
-    const [list] = joinLists(await gather((after) => engine.listPels(after, name), turn));
+    const ask = (after: number) => engine.listPels(after, name);
+    const [list] = joinLists(await gatherPages(ask, turn, ANSWER_LENGTH_MAX));
     return list!.entries;
   },
-  releasePel: (engine, name) => engine.releasePel(name),
-  async peek(engine, name, { from = 1, limit = PEEK_COUNT }) {
+  releasePel: ({ engine, name }) => engine.releasePel(name),
+  async peek({ engine, name, options: { from = 1, limit = PEEK_COUNT } }) {
     return new Peeked(await engine.peek(name, from, limit));
   },
-  async getMessage(engine, name, { from = 0 }) {
+  async getMessage({ engine, name, options: { from = 0 } }) {
     const messages = await engine.peek(name, from, 1);
     if (messages.infos[0]?.id === from) return new Peeked(messages);
     throw new BrokerError(
@@ -211,10 +166,10 @@ const operations: { readonly [Name in Operation]: Operate } = {
       `Cannot find message ${from} of "${name}": it is gone, or has never been there`,
     );
   },
-  async redrive(engine, name, { ids = [] }, note) {
+  async redrive({ engine, name, options: { ids = [] }, note }) {
     const result = await engine.redrive(name, ids);
     if (result.count > 0) note("dead letters sent back");
     return result;
   },
-  explain: (engine, name) => engine.explain(name),
+  explain: ({ engine, name }) => engine.explain(name),
 };

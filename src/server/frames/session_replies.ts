@@ -1,10 +1,3 @@
-/**
- * The requests and replies of a session: the stream that replies to its own requests come to, and what
- * it replies to the requests of others.
- *
- * @module
- */
-
 import {
   BrokerError,
   type FrameDecoder,
@@ -16,17 +9,20 @@ import {
 import { checkReplies, readReply, writeReplies } from "../../protocol/frames/reply_frame.ts";
 import { checkBatch } from "../../protocol/messages/batch.ts";
 import type { EngineReplyStream, ReplySink } from "../../broker/engine.ts";
-import type { SessionHost } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import type { ReplyWaiter } from "../flow/waiting_replies.ts";
 
-/** The requests and replies of one session. */
+/**
+ * The requests and replies of a session: the stream of the replies to its own requests, and its
+ * replies to the requests of others.
+ */
 export class SessionReplies implements ReplySink, ReplyWaiter {
-  readonly #session: SessionHost;
+  readonly #answers: Answers;
   /** Where replies to this session's requests come from, since it has made one. */
   #stream: EngineReplyStream | undefined;
 
-  constructor(session: SessionHost) {
-    this.#session = session;
+  constructor(answers: Answers) {
+    this.#answers = answers;
   }
 
   /** Handles an `openReplies` frame. */
@@ -36,9 +32,9 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
       throw new BrokerError("BAD_FRAME", "Cannot open a stream for replies: the session has one");
     }
     try {
-      this.#stream = this.#session.engine.openReplyStream(stream, this);
+      this.#stream = this.#answers.outlet.context.engine.openReplyStream(stream, this);
     } catch (error) {
-      this.#session.fail(error, {});
+      this.#answers.fail(error, {});
     }
   }
 
@@ -52,28 +48,28 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
       const isGone = error instanceof BrokerError && error.code === "STREAM_NOT_FOUND";
       // Nobody has asked whether the requester is still there.
       if (isGone && fields.query === 0) return;
-      this.#session.fail(error, fields.query === 0 ? {} : { query: fields.query });
+      this.#answers.fail(error, fields.query === 0 ? {} : { query: fields.query });
     }
   }
 
   get outboundBytes(): number {
-    return this.#session.link.outboundBytes;
+    return this.#answers.outlet.link.outboundBytes;
   }
 
   deliver(batch: MessageBatch): void {
-    const session = this.#session;
-    if (session.isOver) return;
+    const { outlet } = this.#answers;
+    if (outlet.isOver) return;
     const bytes = batch.end - batch.start;
-    session.waitingReplies.add(this, bytes);
-    if (session.isOver) return;
-    writeReplies(session.link.writer, batch);
-    session.notePushed(bytes);
-    session.link.flush();
+    outlet.context.waitingReplies.add(this, bytes);
+    if (outlet.isOver) return;
+    writeReplies(outlet.link.writer, batch);
+    outlet.gate.notePushed(bytes);
+    outlet.link.flush();
   }
 
   endAsSlow(): void {
     // What cannot be kept must not be dropped in silence: with the session its requests fail.
-    this.#session.endWith(
+    this.#answers.outlet.endWith(
       new BrokerError(
         "SLOW_READER",
         `the client does not read its replies: ${this.outboundBytes} bytes wait for it`,
@@ -83,16 +79,16 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
 
   /** Nobody waits for replies any more. */
   close(): void {
-    this.#session.waitingReplies.remove(this);
+    this.#answers.outlet.context.waitingReplies.remove(this);
     this.#stream?.close();
     this.#stream = undefined;
   }
 
   #pass({ stream, query }: ReplyFields, batch: MessageBatch): void {
-    const session = this.#session;
-    checkBatch(batch, session.bodyBytesMax);
+    const { engine, limits } = this.#answers.outlet.context;
+    checkBatch(batch, limits.bodyBytes);
     checkReplies(batch, stream);
-    session.engine.reply(stream, batch);
-    if (query !== 0) session.respond(query, null);
+    engine.reply(stream, batch);
+    if (query !== 0) this.#answers.respond(query, null);
   }
 }

@@ -1,37 +1,28 @@
-/**
- * The numbers that a session has given to streams, so that their names are sent once. Names are
- * forgotten with their streams, on both sides; no number is used twice in a session.
- *
- * @module
- */
-
 import type { FrameWriter } from "../../../protocol.ts";
 import { writeStream, writeStreamsForgotten } from "../../protocol/frames/query_frame.ts";
 import type { Engine } from "../../broker/engine.ts";
 
-/** So many streams have to be gone before it is looked for those that are known here. */
+/** Names are not looked through before so many streams are gone. */
 const GONE_MIN = 64;
 
-/** The streams that a session has numbered. */
+/**
+ * The numbers that a session has given to streams, so that their names are sent once. Names are
+ * forgotten with their streams, on both sides; no number is used twice in a session.
+ */
 export class SessionStreams {
   readonly #engine: Engine;
   readonly #writer: FrameWriter;
   readonly #numbers = new Map<string, number>();
   #lastNumber = 0;
-  /** How many streams were gone when it was last looked for them. */
+  /** How many streams were gone at the last look. */
   #goneCount: number;
 
-  /**
-   * @param engine What holds the streams.
-   * @param writer Where the client is told.
-   */
   constructor(engine: Engine, writer: FrameWriter) {
     this.#engine = engine;
     this.#writer = writer;
     this.#goneCount = engine.deletedCount;
   }
 
-  /** How many names are known. */
   get count(): number {
     return this.#numbers.size;
   }
@@ -47,8 +38,8 @@ export class SessionStreams {
   }
 
   /**
-   * Forgets streams that are gone, when enough of them are that looking for them is worth it. It is not
-   * to be called while a frame is made: numbers that are in it must be known when it comes.
+   * Forgets streams that are gone, once there are enough of them. Not to be called while a frame is
+   * made: the client must know the numbers in it when it comes.
    *
    * @returns Whether something was written for it.
    */

@@ -1,28 +1,17 @@
-/**
- * All sessions of a broker: how many there may be, and how they end together.
- *
- * @module
- */
-
 import { deadline } from "@std/async/deadline";
 import type { Duplex } from "../../transport/duplex.ts";
-import type { Link } from "../../transport/link.ts";
-import { LineSession } from "../json_lines/line_session.ts";
-import { Session, type SessionCaller } from "../frames/session.ts";
+import { Outlet, type Speaker } from "../flow/outlet.ts";
 import type { SessionContext } from "../flow/session_context.ts";
+import type { CountQueued } from "../flow/session_watch.ts";
+import { Session } from "../frames/session.ts";
+import { FIRST_BYTE_OF_LINES, LineSession } from "../json_lines/line_session.ts";
 import { TurnedAway } from "./turned_away.ts";
 
-/** A session, whatever it speaks. */
-interface AnySession {
-  readonly link: Link;
-  sayGoodbye(): void;
-}
-
-/** The open sessions. */
+/** All sessions of a broker: how many there may be, who speaks, and how they end together. */
 export class SessionTable {
   readonly #context: SessionContext;
   readonly #connectionsMax: number;
-  readonly #sessions = new Map<AnySession, Promise<void>>();
+  readonly #sessions = new Map<Outlet, Promise<void>>();
   readonly #turnedAway: TurnedAway;
   #lastNumber = 0;
 
@@ -32,7 +21,6 @@ export class SessionTable {
     this.#turnedAway = new TurnedAway(context.log, context.now);
   }
 
-  /** How many there are. */
   get count(): number {
     return this.#sessions.size;
   }
@@ -45,31 +33,21 @@ export class SessionTable {
   }
 
   /** Opens a session on a connection, or turns it away when there are too many. */
-  open(duplex: Duplex, peer: string, countQueued?: SessionCaller["countQueued"]): void {
+  open(duplex: Duplex, peer: string, countQueued?: CountQueued): void {
     if (this.#sessions.size >= this.#connectionsMax) {
       const reason = `the broker has ${this.#connectionsMax} connections, the most allowed`;
       return this.#turnedAway.add(duplex, peer, reason);
     }
-    const handOver = this.#context.jsonLines
-      ? (session: Session) => this.#replace(session)
-      : undefined;
-    const caller = { duplex, peer, handOver, countQueued };
-    const session = new Session(caller, ++this.#lastNumber, this.#context);
-    this.#keep(session, session.run());
-  }
-
-  /** Opens a session of JSON lines in the place of one that has found them. */
-  #replace(session: Session): void {
-    this.#sessions.delete(session);
-    const lines = new LineSession(session, this.#context);
-    this.#keep(lines, lines.run());
-  }
-
-  #keep(session: AnySession, running: Promise<void>): void {
-    const ended = running
+    const outlet = new Outlet({ duplex, peer, countQueued }, ++this.#lastNumber, this.#context);
+    const ended = outlet.serve((firstByte) => this.#chooseSpeaker(outlet, firstByte))
       .catch((error) => this.#context.log.error("a session did not end well", { error }))
-      .finally(() => this.#sessions.delete(session));
-    this.#sessions.set(session, ended);
+      .finally(() => this.#sessions.delete(outlet));
+    this.#sessions.set(outlet, ended);
+  }
+
+  #chooseSpeaker(outlet: Outlet, firstByte: number): Speaker {
+    const isLines = firstByte === FIRST_BYTE_OF_LINES && this.#context.jsonLines;
+    return isLines ? new LineSession(outlet) : new Session(outlet, firstByte);
   }
 
   /**
@@ -79,10 +57,10 @@ export class SessionTable {
    * @param timeoutMs How long they may take, in milliseconds.
    */
   async close(timeoutMs: number): Promise<void> {
-    for (const session of this.#sessions.keys()) session.sayGoodbye();
-    // Whoever has not finished by then is closed all the same.
+    for (const outlet of this.#sessions.keys()) outlet.sayGoodbye();
+    // Sessions that have not finished by then are closed all the same.
     await deadline(Promise.all(this.#sessions.values()), timeoutMs).catch(() => {});
-    for (const session of this.#sessions.keys()) session.link.close();
+    for (const { link } of this.#sessions.keys()) link.close();
     await Promise.all(this.#sessions.values());
   }
 }

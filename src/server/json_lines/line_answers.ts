@@ -1,40 +1,47 @@
-/**
- * What a session of JSON lines offers to its publishers and followers.
- *
- * @module
- */
+import type { BrokerError } from "../../../protocol.ts";
+import type { Outlet } from "../flow/outlet.ts";
 
-import type { BrokerError, SessionLimits } from "../../../protocol.ts";
-import type { Engine } from "../../broker/engine.ts";
+/** What a session of JSON lines says to its client, for all of its members. */
+export class LineAnswers {
+  readonly outlet: Outlet;
+  /** Set when the broker is being stopped: then nothing more is delivered. */
+  isStopping = false;
 
-/** A session of JSON lines, as its members see it. */
-export interface LineHost {
-  /** Its number, for logs. */
-  readonly number: number;
-  /** What holds the streams. */
-  readonly engine: Engine;
-  /** How large things may be. */
-  readonly limits: SessionLimits;
+  constructor(outlet: Outlet) {
+    this.outlet = outlet;
+  }
+
   /** Whether more waits for the client than should; deliveries go on when there is room again. */
-  readonly isFull: boolean;
+  get isFull(): boolean {
+    return this.isStopping || this.outlet.isFull;
+  }
 
   /** Sends a line. */
-  say(line: string): void;
+  say(line: string): void {
+    const { isOver, link } = this.outlet;
+    if (isOver) return;
+    link.writer.text(`${line}\n`);
+    link.flush();
+  }
+
   /** Tells the client of an error; one that is fatal ends the session. */
-  report(error: BrokerError): void;
-  /** Notes that the broker has taken on bytes of a message. */
-  useBudget(bytes: number): void;
-  /** Notes that the outcome of these bytes is known. */
-  freeBudget(bytes: number): void;
+  report(error: BrokerError): void {
+    if (error.fatal) return void this.outlet.endWith(error);
+    this.say(formatError(error));
+  }
+}
+
+/** Writes an error as a line, without its end. */
+export function formatError({ code, message }: BrokerError): string {
+  return JSON.stringify({ error: { code, message } });
 }
 
 /**
- * Writes a message, or an answer to a cursor, as a line.
+ * Writes a message, or an answer to a cursor, as a line, without its end.
  *
  * @param body The body: a JSON value, as text.
  * @param id What an acknowledgement of it has to say; 0 for an answer.
  * @param isTruncated Whether something was left out of the answer.
- * @returns The line.
  */
 export function formatMessage(body: string, id: number, isTruncated = false): string {
   const cut = isTruncated ? ',"truncated":true' : "";

@@ -1,15 +1,7 @@
-/**
- * What the cursor of a session of JSON lines is shown: the messages that wait in streams, and those
- * that followers hold.
- *
- * @module
- */
-
 import { setImmediate } from "node:timers";
 import {
   BrokerError,
   type ErrorCode,
-  type Page,
   type PeekedMessages,
   type PendingEntry,
   type PendingEntryList,
@@ -19,6 +11,8 @@ import { joinLists } from "../../protocol/frames/page.ts";
 import { findEntries } from "../../protocol/frames/stream_info.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
+import { gatherPages } from "../flow/page_list.ts";
+import type { WorkTurn } from "../flow/work_turn.ts";
 import { showBody } from "./json_text.ts";
 
 /** An answer to a cursor. */
@@ -70,12 +64,17 @@ class Room {
   }
 }
 
-/** Looks at streams and pending entry lists. */
+/**
+ * What the cursor of a session of JSON lines is shown: the messages that wait in streams, and those
+ * that followers hold.
+ */
 export class LineCursor {
   readonly #engine: Engine;
+  readonly #turn: WorkTurn;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, turn: WorkTurn) {
     this.#engine = engine;
+    this.#turn = turn;
   }
 
   /** All streams, each with the messages that wait in it. */
@@ -103,7 +102,7 @@ export class LineCursor {
     const room = new Room();
     const lists = new Map<string, readonly PendingEntry[]>();
     let left = PEEK_COUNT_MAX;
-    const found = await gather((after) => this.#engine.listPels(after));
+    const found = await gatherPages((after) => this.#engine.listPels(after), this.#turn);
     for (const { follower, count, entries } of joinLists(found)) {
       const key = JSON.stringify(follower);
       if (!room.takeName(key)) break;
@@ -120,7 +119,8 @@ export class LineCursor {
   async getPel(follower: string): Promise<CursorAnswer> {
     const room = new Room();
     const body = await explain("FOLLOWER_NOT_FOUND", async () => {
-      const found = await gather((after) => this.#engine.listPels(after, follower));
+      const ask = (after: number) => this.#engine.listPels(after, follower);
+      const found = await gatherPages(ask, this.#turn);
       const [{ entries }] = joinLists(found) as [PendingEntryList];
       if (entries.length > PEEK_COUNT_MAX) room.isExceeded = true;
       const shown = entries.slice(0, PEEK_COUNT_MAX);
@@ -131,11 +131,11 @@ export class LineCursor {
 
   /** All streams by name, and how much waits in them. */
   async #findStreams(): Promise<Pick<StreamInfo, "name" | "ready" | "delayed">[]> {
-    const streams = await gather(async (after) => {
+    const streams = await gatherPages(async (after) => {
       const { items, next } = await this.#engine.listStreams(after);
       const kept = items.map(({ name, ready, delayed }) => ({ name, ready, delayed }));
       return { items: kept, ...next !== undefined && { next } };
-    });
+    }, this.#turn);
     return streams.sort((one, other) => one.name < other.name ? -1 : 1);
   }
 
@@ -227,18 +227,6 @@ export class LineCursor {
     await new Promise<void>((resolve) => void setImmediate(resolve));
     return await this.#engine.peek(name, from, limit);
   }
-}
-
-/** Gathers pages; others have their turn in between. */
-async function gather<Item>(ask: (after: number) => Promise<Page<Item>>): Promise<Item[]> {
-  const all: Item[] = [];
-  for (let after: number | undefined = 0; after !== undefined;) {
-    const { items, next }: Page<Item> = await ask(after);
-    for (const item of items) all.push(item);
-    after = next;
-    if (next !== undefined) await new Promise<void>((resolve) => void setImmediate(resolve));
-  }
-  return all;
 }
 
 function offsetsOf({ infos, entries }: PeekedMessages): number[] {

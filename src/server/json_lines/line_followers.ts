@@ -1,14 +1,14 @@
-/**
- * The followers of a session of JSON lines, and which of them holds which message.
- *
- * @module
- */
-
-import { BrokerError } from "../../../protocol.ts";
+import { BrokerError, type TagRange } from "../../../protocol.ts";
+import { findEntries } from "../../protocol/frames/stream_info.ts";
 import { MEMBERS_MAX } from "../../protocol/limits.ts";
-import { type DeliveryIds, LineFollower } from "./line_follower.ts";
-import type { LineHost } from "./line_answers.ts";
+import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
+import { SLICE_STEPS } from "../flow/work_turn.ts";
+import { showBody } from "./json_text.ts";
+import { formatMessage, type LineAnswers } from "./line_answers.ts";
 import type { FollowRequest } from "./line_request.ts";
+
+/** How many deliveries that were taken back are remembered: the last ones. */
+const LAPSED_MAX = 256;
 
 /** A delivery that is not acknowledged. */
 interface Held {
@@ -16,16 +16,16 @@ interface Held {
   readonly tag: number;
 }
 
-/** The followers of one session, by their names and binds. */
-export class LineFollowers implements DeliveryIds {
-  readonly #host: LineHost;
+/** The followers of a session of JSON lines, by their names and binds. */
+export class LineFollowers {
+  readonly #answers: LineAnswers;
   readonly #followers = new Map<string, LineFollower>();
   /** What is held, by the id that the client knows it by. */
   readonly #held = new Map<number, Held>();
   #lastId = 0;
 
-  constructor(host: LineHost) {
-    this.#host = host;
+  constructor(answers: LineAnswers) {
+    this.#answers = answers;
   }
 
   /** Whether a message was asked for and has not come. */
@@ -53,17 +53,18 @@ export class LineFollowers implements DeliveryIds {
     throw new BrokerError(code, `Cannot acknowledge message ${id}: ${why}`);
   }
 
-  give(follower: LineFollower, tag: number): number {
+  /** Gives a delivery an id that no other one has had in this session. */
+  giveId(follower: LineFollower, tag: number): number {
     const id = ++this.#lastId;
     this.#held.set(id, { follower, tag });
     return id;
   }
 
+  /** Forgets the delivery of an id. */
   forget(id: number): void {
     this.#held.delete(id);
   }
 
-  /** There is room for deliveries again. */
   resume(): void {
     for (const follower of this.#followers.values()) follower.resume();
   }
@@ -82,8 +83,120 @@ export class LineFollowers implements DeliveryIds {
         `Cannot open another follower: the session has ${MEMBERS_MAX}, the most allowed`,
       );
     }
-    const follower = new LineFollower(this.#host, request, this);
+    const follower = new LineFollower(this.#answers, request, this);
     this.#followers.set(key, follower);
     return follower;
+  }
+}
+
+/** One follower: it gets a message for each line that asks for one. */
+class LineFollower implements FollowerSink {
+  readonly #answers: LineAnswers;
+  readonly #ids: LineFollowers;
+  readonly #follower: EngineFollower;
+  /** The ids of the deliveries that it holds, by tag. */
+  readonly #held = new Map<number, number>();
+  /** The same of deliveries that were taken back lately: the client may say yet that they are done. */
+  readonly #lapsed = new Map<number, number>();
+  #openCount = 0;
+
+  /** Opens it; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
+  constructor(answers: LineAnswers, { name, bind }: FollowRequest, ids: LineFollowers) {
+    this.#answers = answers;
+    this.#ids = ids;
+    const { engine, limits } = answers.outlet.context;
+    const bytes = limits.unacknowledgedBytes;
+    const options = { name, bind, messages: 0, bytes, attachMax: SLICE_STEPS };
+    this.#follower = engine.openFollower(options, this);
+  }
+
+  /** Attaches it to some more of its streams; tells whether that was all. */
+  attach(): boolean {
+    return this.#follower.attach(SLICE_STEPS);
+  }
+
+  /** How many messages were asked for and have not come. */
+  get openCount(): number {
+    return this.#openCount;
+  }
+
+  get isFull(): boolean {
+    return this.#answers.isFull;
+  }
+
+  /** Asks for one more message. */
+  request(): void {
+    this.#openCount++;
+    this.#setCredit();
+  }
+
+  /** Acknowledges a delivery; tells whether that counts: it may have been taken back. */
+  ack(tag: number): boolean {
+    this.#forget(tag);
+    // Before the delivery ends: it would make room for a message that nobody has asked for.
+    this.#setCredit();
+    try {
+      this.#follower.ack([{ firstTag: tag, count: 1 }], false);
+      return true;
+    } catch (error) {
+      if (error instanceof BrokerError && error.code === "STALE_DELIVERY") return false;
+      throw error;
+    }
+  }
+
+  deliver({ firstTag, batch }: Delivery): void {
+    this.#openCount -= batch.count;
+    for (const [index, offset] of findEntries(batch).entries()) {
+      const tag = firstTag + index;
+      const id = this.#ids.giveId(this, tag);
+      this.#held.set(tag, id);
+      this.#answers.say(formatMessage(showBody(batch.buffer, offset), id));
+    }
+  }
+
+  revoke(ranges: readonly TagRange[]): void {
+    for (const { firstTag, count } of ranges) {
+      for (let tag = firstTag; tag < firstTag + count; tag++) this.#noteLapse(tag);
+    }
+    this.#setCredit(0);
+    // A client that waits for a message is there for it, whatever has run out.
+    if (this.#openCount > 0) this.#setCredit();
+  }
+
+  noteDeleted(): void {
+    // It waits: a stream of the same name may be created.
+  }
+
+  resume(): void {
+    this.#follower.resume();
+  }
+
+  /** Ends it: what it holds is ready again. */
+  close(): void {
+    this.#follower.close();
+  }
+
+  #noteLapse(tag: number): void {
+    const id = this.#held.get(tag);
+    if (id === undefined) return;
+    this.#held.delete(tag);
+    this.#lapsed.set(tag, id);
+    if (this.#lapsed.size <= LAPSED_MAX) return;
+    for (const oldest of this.#lapsed.keys()) return this.#forget(oldest);
+  }
+
+  #forget(tag: number): void {
+    const id = this.#held.get(tag) ?? this.#lapsed.get(tag);
+    if (id === undefined) return;
+    this.#held.delete(tag);
+    this.#lapsed.delete(tag);
+    this.#ids.forget(id);
+  }
+
+  /** What it holds is not to be more than what was asked for. */
+  #setCredit(openCount = this.#openCount): void {
+    const { unacknowledgedMessages, unacknowledgedBytes } = this.#answers.outlet.context.limits;
+    const messages = Math.min(this.#held.size + openCount, unacknowledgedMessages);
+    this.#follower.setCredit(messages, unacknowledgedBytes);
   }
 }

@@ -1,26 +1,30 @@
-/**
- * The publishers of a session of JSON lines, and what they have under way together.
- *
- * @module
- */
-
-import { BATCH_COUNT_MAX, type BindFields, BrokerError } from "../../../protocol.ts";
+import {
+  BATCH_COUNT_MAX,
+  type BindFields,
+  BrokerError,
+  ENTRY_HEAD_BYTES,
+  writeEntryHead,
+} from "../../../protocol.ts";
 import { MEMBERS_MAX } from "../../protocol/limits.ts";
-import type { LineHost } from "./line_answers.ts";
-import { LinePublisher } from "./line_publisher.ts";
+import { checkBatch } from "../../protocol/messages/batch.ts";
+import type {
+  BatchNumber,
+  EnginePublisher,
+  NumberedBatch,
+  PublisherSink,
+} from "../../broker/engine.ts";
+import type { JsonBody } from "./json_text.ts";
+import type { LineAnswers } from "./line_answers.ts";
 import type { PublishRequest } from "./line_request.ts";
 
-/** The publishers of one session, by their binds. */
+/** The publishers of a session of JSON lines, by their binds, and what they have under way together. */
 export class LinePublishers {
-  readonly #host: LineHost;
-  readonly #onOutcome: () => void;
+  readonly #answers: LineAnswers;
   readonly #publishers = new Map<string, LinePublisher>();
   #underWayCount = 0;
 
-  /** @param onOutcome Is called whenever it is known what became of a message. */
-  constructor(host: LineHost, onOutcome: () => void) {
-    this.#host = host;
-    this.#onOutcome = onOutcome;
+  constructor(answers: LineAnswers) {
+    this.#answers = answers;
   }
 
   /** Whether it is known what became of all messages. */
@@ -56,11 +60,83 @@ export class LinePublishers {
         `Cannot publish under another bind: the session has ${MEMBERS_MAX}, the most allowed`,
       );
     }
-    const publisher = new LinePublisher(this.#host, bind, () => {
+    const publisher = new LinePublisher(this.#answers, bind, () => {
       this.#underWayCount--;
-      this.#onOutcome();
+      this.#answers.outlet.gate.look();
     });
     this.#publishers.set(key, publisher);
     return publisher;
+  }
+}
+
+/** One publisher, for one bind. */
+class LinePublisher implements PublisherSink {
+  readonly #answers: LineAnswers;
+  readonly #publisher: EnginePublisher;
+  readonly #onOutcome: () => void;
+  #lastSequence = 0;
+  #settledSequence = 0;
+  #isClosing = false;
+
+  /** Opens it; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
+  constructor(answers: LineAnswers, bind: BindFields, onOutcome: () => void) {
+    this.#answers = answers;
+    this.#onOutcome = onOutcome;
+    // Nobody sends anything again under this name, also not to a later broker with the same streams.
+    const identity = crypto.randomUUID();
+    this.#publisher = answers.outlet.context.engine.openPublisher({ identity, bind }, this);
+  }
+
+  /** Stores a message; what becomes of it is heard by whoever has opened the publisher. */
+  publish(body: JsonBody): void {
+    const batch = this.#makeBatch(body);
+    const { budget, limits } = this.#answers.outlet.context;
+    budget.use(batch.bytes);
+    try {
+      checkBatch(batch, limits.bodyBytes);
+      this.#publisher.publish(batch);
+    } catch (error) {
+      if (error instanceof BrokerError && !error.fatal) {
+        return this.#publisher.refuse(batch, error);
+      }
+      budget.free(batch.bytes);
+      throw error;
+    }
+  }
+
+  confirm(batch: BatchNumber): void {
+    this.#settle(batch);
+  }
+
+  refuse(batch: BatchNumber, error: BrokerError): void {
+    this.#answers.report(error);
+    this.#settle(batch);
+  }
+
+  /** Ends it for good, as soon as all outcomes are known. */
+  close(): void {
+    this.#isClosing = true;
+    this.#closeIfDone();
+  }
+
+  #makeBatch({ kind, bytes: body }: JsonBody): NumberedBatch {
+    const size = ENTRY_HEAD_BYTES + body.length;
+    const buffer = new Uint8Array(size);
+    writeEntryHead(buffer, 0, { size, kind, headerBytes: 0 });
+    buffer.set(body, ENTRY_HEAD_BYTES);
+    const sequence = ++this.#lastSequence;
+    const settled = this.#settledSequence + 1;
+    return { count: 1, buffer, start: 0, end: size, sequence, settled, bytes: size };
+  }
+
+  #settle({ sequence, bytes }: BatchNumber): void {
+    this.#settledSequence = sequence;
+    this.#answers.outlet.context.budget.free(bytes);
+    this.#onOutcome();
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (this.#isClosing && this.#settledSequence === this.#lastSequence) this.#publisher.close();
   }
 }

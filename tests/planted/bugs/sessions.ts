@@ -88,7 +88,7 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a client of JSON lines that waits gets nothing more after something of it ran out",
-    file: "src/server/json_lines/line_follower.ts",
+    file: "src/server/json_lines/line_followers.ts",
     from: "this.#setCredit(0);",
     to: "",
     found: tests("server/json_lines/json_lines_test.ts"),
@@ -117,7 +117,7 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
   {
     what: "a follower of very many streams gets nothing from the last ones",
     file: "src/server/frames/session.ts",
-    from: "      while (!this.isOver && !goOn()) await turn.note();\n",
+    from: "      while (!this.#outlet.isOver && !goOn()) await turn.note();\n",
     to: "",
     found: tests("server/flow/fairness_test.ts"),
   },

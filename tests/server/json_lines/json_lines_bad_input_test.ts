@@ -12,11 +12,13 @@
  */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { BrokerError, ERROR_CODES, type ErrorCode, type SessionLimits } from "../../../protocol.ts";
+import { BrokerError, ERROR_CODES, type ErrorCode } from "../../../protocol.ts";
 import { MEMBERS_MAX } from "../../../src/protocol/limits.ts";
 import type { BrokerServer, PartialSettings } from "../../../server.ts";
 import { LineFollowers } from "../../../src/server/json_lines/line_followers.ts";
-import type { LineHost } from "../../../src/server/json_lines/line_answers.ts";
+import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
+import type { Outlet } from "../../../src/server/flow/outlet.ts";
+import { LineAnswers } from "../../../src/server/json_lines/line_answers.ts";
 import { LinePublishers } from "../../../src/server/json_lines/line_publishers.ts";
 import { createPipe } from "../../../src/transport/duplex.ts";
 import { turn, until, withPair } from "../../support/broker/broker.ts";
@@ -192,22 +194,17 @@ Deno.test("a stream, and a memory, that is full is told line by line, and there 
     assertEquals(list, [{ id: 2, message_body: 4 }]);
   }));
 
-/** A session with nobody at the other end. */
-function makeHost(): LineHost {
-  return {
-    number: 1,
-    engine: engineWith({}),
-    limits: { unacknowledgedMessages: 1, unacknowledgedBytes: 1 } as SessionLimits,
-    isFull: false,
-    say: () => {},
-    report: () => {},
-    useBudget: () => {},
-    freeBudget: () => {},
-  };
+/** The answers of a session with nobody at the other end. */
+function makeAnswers(): LineAnswers {
+  const limits = { bodyBytes: 1, unacknowledgedMessages: 1, unacknowledgedBytes: 1 };
+  const budget = new ByteBudget(1);
+  const outlet = { isOver: true, gate: { look: () => {} } };
+  const context = { engine: engineWith({}), limits, budget };
+  return new LineAnswers({ ...outlet, context } as unknown as Outlet);
 }
 
 Deno.test("a session has ten thousand followers, and is told of more", () => {
-  const followers = new LineFollowers(makeHost());
+  const followers = new LineFollowers(makeAnswers());
   const request = (number: number) => {
     const bind = { routeString: "a", bindType: "direct", ignoreCase: false } as const;
     return followers.request({ type: "GIVE_ME_NEW_MESSAGE", name: `${number}`, bind });
@@ -219,7 +216,7 @@ Deno.test("a session has ten thousand followers, and is told of more", () => {
 });
 
 Deno.test("a session publishes under ten thousand binds, and is told of more", () => {
-  const publishers = new LinePublishers(makeHost(), () => {});
+  const publishers = new LinePublishers(makeAnswers());
   const body = { kind: 1, bytes: new Uint8Array(1) } as const;
   let refused: unknown;
   for (let number = 0; number <= MEMBERS_MAX; number++) {

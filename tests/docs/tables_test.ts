@@ -45,7 +45,7 @@ import { LOST_COUNT_MAX } from "../../src/broker/state/publisher_registry.ts";
 import { ExitCode } from "../../src/server/process/command_line.ts";
 import { formatByteSize } from "../../src/server/settings/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../../src/server/settings/setting_table.ts";
-import { Page } from "./page.ts";
+import { Page, type Table } from "./page.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -145,6 +145,20 @@ Deno.test("the table of tasks has all of them", () => {
       description,
     ]),
   );
+});
+
+Deno.test("the factors in README.md are those of the last comparison, rounded", () => {
+  const isThroughput = ({ head }: Table) => head[2] === "messages/s" && head[6] === "ratio";
+  const measured = Page.read("bench/results/peers/peers.md")!.tables.filter(isThroughput);
+  const [small, large] = measured.map(({ rows }) =>
+    new Map(rows.map(([peer, , , , , , ratio]) => [peer, `${Math.round(Number(ratio))}×`]))
+  );
+  const [, ...rows] = findRows("broker", "flushed to disk");
+  assert(rows.length > 5);
+  for (const [broker, , ...factors] of rows) {
+    const peer = broker!.replaceAll("`", "");
+    assertEquals(factors, [small?.get(peer), large?.get(peer)], broker);
+  }
 });
 
 Deno.test("tables are found, and numbers in them", () => {

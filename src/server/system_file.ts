@@ -1,21 +1,13 @@
-/**
- * What Linux tells in files of the whole machine. It is nice to know and not needed, so nobody is
- * asked for a permission to read it: in a terminal the question would keep the broker from working
- * until somebody answers.
- *
- * @module
- */
-
 /** What is needed of the runtime. */
 export interface SystemFiles {
-  /** What this program may do. */
   readonly permissions: Pick<Deno.Permissions, "querySync">;
-  /** Reads a file. */
   readonly readTextFileSync: (path: string) => string;
 }
 
 /**
- * Reads a file of the system.
+ * Reads a file in which Linux tells of the machine or the process. It is nice to know and not needed,
+ * so nobody is asked for a permission to read it: in a terminal the question would keep the broker
+ * from working until somebody answers.
  *
  * @param path The file.
  * @param system How to read it.
@@ -29,4 +21,15 @@ export function readSystemFile(path: string, system: SystemFiles = Deno): string
     // Not Linux; or only programs that may do everything are allowed to read it.
     return undefined;
   }
+}
+
+/** Descriptors that stay free for files, whatever clients do. */
+const DESCRIPTORS_RESERVED = 256;
+
+/** How many connections to accept: the setting, or less if the process may have fewer descriptors. */
+export function findConnectionLimit(setting: number): number {
+  const limits = readSystemFile("/proc/self/limits") ?? "";
+  const found = /^Max open files\s+(\d+)/m.exec(limits);
+  if (found === null) return setting;
+  return Math.max(1, Math.min(setting, Number(found[1]) - DESCRIPTORS_RESERVED));
 }

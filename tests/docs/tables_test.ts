@@ -42,7 +42,7 @@ import {
   STREAM_OPTIONS_DEFAULT,
 } from "../../src/protocol/messages/stream_options.ts";
 import { LOST_COUNT_MAX } from "../../src/broker/state/publisher_registry.ts";
-import { ExitCode } from "../../src/server/process/command_line.ts";
+import { ExitCode } from "../../src/server/process/start_error.ts";
 import { formatByteSize } from "../../src/server/settings/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../../src/server/settings/setting_table.ts";
 import { Page, type Table } from "./page.ts";

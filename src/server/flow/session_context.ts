@@ -1,33 +1,25 @@
-/**
- * What all sessions of a broker share, whatever they speak.
- *
- * @module
- */
-
-import type { SessionLimits } from "../../../protocol.ts";
+import { BATCH_COUNT_MAX, HEADER_BYTES_MAX, type SessionLimits } from "../../../protocol.ts";
+import { FRAME_BYTES_RESERVE } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
-import type { Heartbeat, HeartbeatLimits } from "../../transport/heartbeat.ts";
-import type { ByteBudget } from "./byte_budget.ts";
+import { Heartbeat, type HeartbeatLimits } from "../../transport/heartbeat.ts";
 import type { Log } from "../log.ts";
-import type { ReceivingRoom } from "./receiving_room.ts";
-import type { WaitingReplies } from "./waiting_replies.ts";
-import type { WorkTurn } from "./work_turn.ts";
+import type { Settings } from "../settings/settings.ts";
+import { ByteBudget } from "./byte_budget.ts";
+import { ReceivingRoom } from "./receiving_room.ts";
+import { WaitingReplies } from "./waiting_replies.ts";
+import { WorkTurn } from "./work_turn.ts";
 
-/** What all sessions of a broker share. */
+/** What all sessions of a broker share, whatever they speak. */
 export interface SessionContext {
-  /** What holds the streams. */
   readonly engine: Engine;
-  /** Where sessions say what happens. */
   readonly log: Log;
   /** The version of the broker. */
   readonly version: string;
   /** The limits that the handshake tells. */
   readonly limits: SessionLimits;
-  /** How long silence may last. */
   readonly heartbeatLimits: HeartbeatLimits;
   /** After how long clients say that a handler has a message, in milliseconds. */
   readonly beginMs: number;
-  /** How long the handshake may take, in milliseconds. */
   readonly handshakeTimeoutMs: number;
   /** How many bytes may wait for a client before deliveries to it stop. */
   readonly outboundBytesMax: number;
@@ -47,4 +39,36 @@ export interface SessionContext {
   readonly heartbeat: Heartbeat;
   /** Tells the time, in milliseconds. */
   readonly now: () => number;
+}
+
+/** So many bytes of replies wait for clients that are slow to take them. */
+const REPLY_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Makes what the sessions of a broker share. */
+export function makeSessionContext(
+  settings: Settings,
+  parts: Pick<SessionContext, "version" | "engine" | "log" | "beginMs" | "now">,
+): SessionContext {
+  const { limits, heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = settings;
+  return {
+    ...parts,
+    limits: {
+      bodyBytes: limits.messageBytes,
+      headerBytes: HEADER_BYTES_MAX,
+      frameBytes: limits.messageBytes + FRAME_BYTES_RESERVE,
+      batchCount: BATCH_COUNT_MAX,
+      unacknowledgedMessages: limits.unacknowledgedMessages,
+      unacknowledgedBytes: limits.unacknowledgedBytes,
+    },
+    heartbeatLimits: { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs },
+    handshakeTimeoutMs: settings.handshakeTimeoutMs,
+    outboundBytesMax: limits.outboundBytes,
+    jsonLines: settings.jsonLines,
+    budget: new ByteBudget(limits.unconfirmedBytes),
+    receivingRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),
+    lineRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),
+    turn: new WorkTurn(() => parts.engine.steps),
+    waitingReplies: new WaitingReplies(REPLY_BYTES_MAX),
+    heartbeat: new Heartbeat(),
+  };
 }

@@ -1,17 +1,3 @@
-/**
- * The broker as a program: settings in, a running broker, signals, exit codes.
- *
- * | exit code | meaning |
- * |---|---|
- * | 0 | stopped by a signal, or `--help`, `--version`; a journal that is in order |
- * | 1 | an unexpected fault, or a second signal while stopping |
- * | 2 | it could not start: settings, port, address, or a directory that cannot be used |
- * | 3 | the disk failed: nothing could be made durable any more |
- * | 4 | the journal is damaged, and not only single streams; `verify` and `repair`: it is damaged |
- *
- * @module
- */
-
 import {
   isJournalCommand,
   type JournalCommands,
@@ -19,28 +5,9 @@ import {
   UsageError,
 } from "./journal_command.ts";
 import { Log } from "../log.ts";
-import { explainMissingPermission, nameMissingFlag } from "./permission.ts";
+import type { BrokerServer } from "./broker_server.ts";
+import { ExitCode, nameMissingFlag, StartError } from "./start_error.ts";
 import { helpText, loadSettings, type Settings, SettingsError } from "../settings/settings.ts";
-
-/** How the process ends; the table is in the module's description. */
-export const ExitCode = {
-  stopped: 0,
-  fault: 1,
-  notStarted: 2,
-  diskFailed: 3,
-  damaged: 4,
-} as const;
-
-/** One of the numbers of {@linkcode ExitCode}. */
-export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
-
-/** A running broker, as far as the command line needs it. */
-export interface RunningBroker {
-  /** Resolves when it is closed, to why it had to if it did. */
-  readonly closed: Promise<Error | undefined>;
-  /** Stops it in an orderly way. */
-  close(): Promise<void>;
-}
 
 /** What the command line is given. */
 export interface CommandLineOptions {
@@ -49,7 +16,7 @@ export interface CommandLineOptions {
   /** The version of the broker. */
   readonly version: string;
   /** Starts a broker. */
-  readonly serve: (settings: Settings, log: Log) => Promise<RunningBroker>;
+  readonly serve: (settings: Settings, log: Log) => Promise<Pick<BrokerServer, "closed" | "close">>;
   /** Looks at journals and repairs them. */
   readonly journal: JournalCommands;
 }
@@ -57,12 +24,7 @@ export interface CommandLineOptions {
 /** The settings file that is read when none is named. */
 const DEFAULT_FILE = "settings.yaml";
 
-/**
- * Runs the broker until it is stopped.
- *
- * @param options Arguments, version, and how to start a broker.
- * @returns The exit code.
- */
+/** Runs the broker as a program until it is stopped; resolves to the exit code. */
 export async function runCommandLine(options: CommandLineOptions): Promise<number> {
   const { args, version, serve } = options;
   let log = new Log({ level: "info" });
@@ -135,43 +97,17 @@ function surviveFaults(log: Log): void {
 
 /** Tells in a line why the broker could not start. */
 function explainFailure(error: unknown, log: Log): number {
-  const missing = explainMissingPermission(error);
-  if (missing !== undefined) {
-    log.error(`Cannot start: ${missing}`);
-    return ExitCode.notStarted;
-  }
   if (error instanceof SettingsError) {
     for (const mistake of error.mistakes) log.error(nameMissingFlag(mistake));
-    return 2;
-  }
-  if (error instanceof StartError) {
+  } else if (error instanceof Deno.errors.NotCapable) {
+    log.error(`Cannot start: ${nameMissingFlag(error.message)}`);
+  } else if (error instanceof StartError || error instanceof UsageError) {
     log.error(error.message);
-    return error.exitCode;
+  } else {
+    log.error("unexpected error", { error: describe(error) });
+    return ExitCode.fault;
   }
-  if (error instanceof UsageError) {
-    log.error(error.message);
-    return ExitCode.notStarted;
-  }
-  log.error("unexpected error", { error: describe(error) });
-  return 1;
-}
-
-/** Why a broker could not start, in a line that names what to change. */
-export class StartError extends Error {
-  /** The exit code of a process that ends because of it. */
-  readonly exitCode: number;
-
-  /**
-   * Creates the error.
-   *
-   * @param message What cannot be had, and what to change.
-   * @param options The `cause`, and the exit code if it is another one than 2.
-   */
-  constructor(message: string, options: ErrorOptions & { exitCode?: number } = {}) {
-    super(nameMissingFlag(message), options);
-    this.name = "StartError";
-    this.exitCode = options.exitCode ?? ExitCode.notStarted;
-  }
+  return error instanceof StartError ? error.exitCode : ExitCode.notStarted;
 }
 
 function describe(error: unknown): string {

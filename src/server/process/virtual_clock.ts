@@ -28,7 +28,7 @@
 
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, ClockTimer, ClockUser } from "../../transport/clock.ts";
-import { readDuration } from "../settings/duration.ts";
+import { readDuration } from "./duration.ts";
 
 /** The last moment that a `Date` can tell. */
 const TIME_MAX = 8.64e15;

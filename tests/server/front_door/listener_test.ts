@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { connect } from "node:net";
-import { findConnectionLimit } from "../../../src/server/process/connection_limit.ts";
+import { findConnectionLimit } from "../../../src/server/system_file.ts";
 import { Listener } from "../../../src/server/front_door/listener.ts";
 import { SendQueues } from "../../../src/server/flow/send_queues.ts";
 import { until } from "../../support/broker/broker.ts";

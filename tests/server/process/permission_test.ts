@@ -6,7 +6,7 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { nameMissingFlag } from "../../../src/server/process/permission.ts";
+import { nameMissingFlag } from "../../../src/server/process/start_error.ts";
 import { readSystemFile } from "../../../src/server/system_file.ts";
 import { BrokerProcess } from "../../support/broker/broker_process.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";

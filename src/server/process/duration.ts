@@ -1,10 +1,4 @@
-/**
- * How long something takes, as people write it: `250ms`, `5s`, `1h30m`.
- *
- * @module
- */
-
-import { describe } from "./settings_draft.ts";
+import { describe } from "../settings/settings_draft.ts";
 
 /** The parts of a text, the largest first; each may be left out. */
 const FORM = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/;

@@ -1,0 +1,256 @@
+import type { Connection, ConnectionOptions } from "../../../client.ts";
+import { ConnectionClosedError } from "../../../client.ts";
+import type { Engine } from "../../broker/engine.ts";
+import { type Clock, systemClock } from "../../transport/clock.ts";
+import { createPipe, type Duplex } from "../../transport/duplex.ts";
+import { makeSessionContext, type SessionContext } from "../flow/session_context.ts";
+import { SendQueues } from "../flow/send_queues.ts";
+import type { CountQueued } from "../flow/session_watch.ts";
+import { Listener } from "../front_door/listener.ts";
+import { SessionTable } from "../front_door/session_table.ts";
+import type { Log } from "../log.ts";
+import type { Settings } from "../settings/settings.ts";
+import { findConnectionLimit } from "../system_file.ts";
+import { ClockWatch } from "./clock_watch.ts";
+import { StartError } from "./start_error.ts";
+import { Ticker } from "./ticker.ts";
+
+/** A broker that is running in this process. Two of them do not disturb each other. */
+export interface BrokerServer extends AsyncDisposable {
+  /** The address that it listens at. */
+  readonly hostname: string;
+  /** The port that it listens at: the one asked for, or the one found if that was 0. */
+  readonly port: number;
+  /** The engine that holds its streams. */
+  readonly engine: string;
+  /** What a confirm promises. */
+  readonly durability: string;
+  /** How many clients are connected. */
+  readonly connectionCount: number;
+  /**
+   * Resolves when it is closed: to nothing if it was asked to, or to why it had to. A broker that
+   * cannot make anything durable any more confirms nothing and ends by itself; when it is started
+   * again, everything that was confirmed is there.
+   */
+  readonly closed: Promise<Error | undefined>;
+
+  /**
+   * Connects to it without a socket.
+   *
+   * @param options As for `connect`, less what is about addresses.
+   * @returns A connection like any other; it is closed for good when the broker is.
+   * @throws {ConnectionClosedError} If the broker is closed.
+   */
+  connect(options?: ConnectionOptions): Promise<Connection>;
+
+  /**
+   * Stops it: no new connections; confirms and acknowledgements that are under way are finished, for
+   * `shutdownTimeoutMs` at most; clients are told. Calling it again waits for the same.
+   */
+  close(): Promise<void>;
+}
+
+/** What a server is made of. */
+export interface ServerParts {
+  readonly version: string;
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  /** Opens a client's connection over the given one. */
+  readonly connect: (
+    open: () => Promise<Duplex>,
+    options: ConnectionOptions,
+    clock: Clock,
+  ) => Promise<Connection>;
+}
+
+/** Clients report that a handler has a message after so long, in milliseconds: only what takes long. */
+const BEGIN_MS = 50;
+
+/** Links are looked after so often at least, in milliseconds. */
+const SWEEP_MS_MAX = 1000;
+
+/** The running broker: an engine, its sessions, its port, and what goes by the clock. */
+export class Server implements BrokerServer {
+  readonly #parts: ServerParts;
+  readonly #sessions: SessionTable;
+  /** Sees to messages, by the clock. */
+  readonly #ticker: Ticker;
+  /** Sees to links and the disk, by the time of this machine: those are real in any case. */
+  readonly #caretaker: Ticker;
+  /** Tells the clock what there is to wait for, if it does not go by itself. */
+  readonly #watch: ClockWatch | undefined;
+  readonly #detachClock: (() => void) | undefined;
+  readonly #listener: Listener;
+  readonly #closed = Promise.withResolvers<Error | undefined>();
+  #failure: Error | undefined;
+  #closeCall: Promise<void> | undefined;
+
+  /** Opens the port; throws a {@linkcode StartError} if it is not to be had. */
+  constructor(parts: ServerParts) {
+    const { version, settings, log, engine, clock } = parts;
+    const isOwnTime = clock.attach === undefined;
+    // A clock that does not go by itself does not tell how long a handler has a message.
+    const beginMs = isOwnTime ? BEGIN_MS : 0;
+    const now = systemClock.now;
+    const context = makeSessionContext(settings, { version, engine, log, beginMs, now });
+    this.#parts = parts;
+    this.#watch = isOwnTime ? undefined : new ClockWatch({
+      noteDateSet: () => this.hasten(clock.now()),
+      settle: () => {
+        // What is done in slices goes on in the next turn.
+        const settling = engine.settle() ?? context.turn.awaited;
+        // A broker that ends finishes nothing any more.
+        return settling && Promise.race([settling, this.#closed.promise.then(() => {})]);
+      },
+    });
+    this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
+    this.#listener = this.#listen();
+    this.#ticker = new Ticker({
+      clock,
+      tick: (now) => engine.tick(now),
+      // A clock that does not go by itself waits for everything that comes.
+      ...isOwnTime && { heard: () => this.#sessions.receivedBytes },
+    });
+    this.#caretaker = startCaretaker(settings, context);
+    this.#detachClock = this.#watch?.attachTo(clock);
+  }
+
+  /** There is a deadline that is earlier than the engine has said. */
+  hasten(at: number): void {
+    this.#ticker.hasten(at);
+  }
+
+  get hostname(): string {
+    return this.#listener.address.hostname;
+  }
+
+  get port(): number {
+    return this.#listener.address.port;
+  }
+
+  get engine(): string {
+    return this.#parts.engine.name;
+  }
+
+  get durability(): string {
+    return this.#parts.engine.durability;
+  }
+
+  get connectionCount(): number {
+    return this.#sessions.count;
+  }
+
+  get closed(): Promise<Error | undefined> {
+    return this.#closed.promise;
+  }
+
+  /** Ends it at once: nothing becomes durable any more, so nothing may be confirmed. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#closed.resolve(this.#failure);
+    this.close().catch((error) => this.#parts.log.error("the broker did not end well", { error }));
+  }
+
+  connect(options: ConnectionOptions = {}): Promise<Connection> {
+    const { connect, clock } = this.#parts;
+    return connect(
+      () => {
+        if (this.#closeCall !== undefined) {
+          throw new ConnectionClosedError("Cannot connect: the broker in this process is closed");
+        }
+        const [here, there] = createPipe();
+        this.#open(there, "in-process");
+        return Promise.resolve(here);
+      },
+      options,
+      clock,
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closeCall ??= this.#close();
+    return this.#closeCall;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #open(duplex: Duplex, peer: string, countQueued?: CountQueued): void {
+    this.#sessions.open(this.#watch?.watch(duplex) ?? duplex, peer, countQueued);
+  }
+
+  /** Opens the port, or tells in a line why that cannot be. */
+  #listen(): Listener {
+    const { settings: { host: hostname, port }, log } = this.#parts;
+    const queues = new SendQueues();
+    const onConnection = (connection: Deno.TcpConn) => {
+      connection.setNoDelay(true);
+      // Clients of JSON lines send no heartbeats: that one is gone, only the system can find.
+      connection.setKeepAlive(true);
+      const { hostname, port } = connection.remoteAddr;
+      const ports = { local: connection.localAddr.port, remote: port };
+      this.#open(connection, `${hostname}:${port}`, (now) => queues.find(ports, now));
+    };
+    try {
+      return new Listener({ hostname, port, log, onConnection });
+    } catch (cause) {
+      let why = cause instanceof Error ? cause.message : String(cause);
+      if (cause instanceof Deno.errors.AddrInUse) {
+        why = "the port is taken; is a broker running already? " +
+          "Choose another one: --port, or port of serve";
+      }
+      throw new StartError(`Cannot listen at ${hostname}:${port}: ${why}`, { cause });
+    }
+  }
+
+  async #close(): Promise<void> {
+    const { settings, engine, log } = this.#parts;
+    await this.#listener.close();
+    // After a failure there is nothing that clients could finish.
+    await this.#sessions.close(this.#failure === undefined ? settings.shutdownTimeoutMs : 0);
+    this.#detachClock?.();
+    this.#ticker.stop();
+    this.#caretaker.stop();
+    await engine.close();
+    this.#closed.resolve(this.#failure);
+    log.debug("everything is closed");
+  }
+}
+
+/** Begins to look after links and the disk. */
+function startCaretaker(settings: Settings, context: SessionContext): Ticker {
+  const { engine, heartbeat, receivingRoom, lineRoom } = context;
+  const intervalMs = findSweepInterval(settings);
+  let sweepAt = -Infinity;
+  return new Ticker({
+    clock: systemClock,
+    tick: (now) => {
+      // A disk may have to be looked at more often than links.
+      if (now >= sweepAt) {
+        heartbeat.sweep(now, intervalMs);
+        receivingRoom.sweep(now);
+        lineRoom.sweep(now);
+        sweepAt = now + intervalMs;
+      }
+      return Math.min(engine.tend(now), sweepAt);
+    },
+    intervalMs,
+  });
+}
+
+/** Links are looked after several times within the shortest time that may pass. */
+function findSweepInterval(settings: Settings): number {
+  const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs, handshakeTimeoutMs } = settings;
+  const shortestMs = Math.min(
+    heartbeatMs,
+    heartbeatTimeoutMs,
+    slowReaderTimeoutMs,
+    handshakeTimeoutMs,
+  );
+  const { engine, sync, syncIntervalMs } = settings.storage;
+  const flushMs = engine === "journal" && sync === "interval" ? syncIntervalMs : Infinity;
+  return Math.max(1, Math.min(SWEEP_MS_MAX, shortestMs / 4, flushMs));
+}

@@ -1,0 +1,52 @@
+/** How the process ends. */
+export const ExitCode = {
+  /** By a signal, or after `--help`, `--version` or a command; a journal is in order. */
+  stopped: 0,
+  /** An unexpected fault, or a second signal while stopping. */
+  fault: 1,
+  /** It could not start: settings, port, address, or a directory that cannot be used. */
+  notStarted: 2,
+  /** The disk failed: nothing could be made durable any more. */
+  diskFailed: 3,
+  /** The journal is damaged, and not only single streams; `verify` and `repair`: it is damaged. */
+  damaged: 4,
+} as const;
+
+/** One of the numbers of {@linkcode ExitCode}. */
+export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
+
+/** Why a broker could not start, in a line that names what to change. */
+export class StartError extends Error {
+  /** The exit code of a process that ends because of it. */
+  readonly exitCode: number;
+
+  /**
+   * Creates the error.
+   *
+   * @param message What cannot be had, and what to change.
+   * @param options The `cause`, and the exit code if it is another one than 2.
+   */
+  constructor(message: string, options: ErrorOptions & { exitCode?: number } = {}) {
+    super(nameMissingFlag(message), options);
+    this.name = "StartError";
+    this.exitCode = options.exitCode ?? ExitCode.notStarted;
+  }
+}
+
+/** What Deno says when something is not allowed; the words in front of it are kept. */
+const REFUSAL = /Requires (\w+) access to "([^"]*)", run again with the --allow-\w+ flag/;
+
+/** The broker's own variables; a flag that names them all is shorter. */
+const VARIABLES = "SIMPLEMQ_*";
+
+/** Names the flag to add in a text that says that something is not allowed; keeps other texts. */
+export function nameMissingFlag(text: string): string {
+  const directory = /^Cannot use (.+?): /.exec(text)?.[1];
+  return text.replace(REFUSAL, (_, kind: string, what: string) => {
+    let value = what;
+    if (kind === "env" && what.startsWith("SIMPLEMQ_")) value = VARIABLES;
+    // Other files of the journal's directory are wanted after this one.
+    if (directory !== undefined && what.startsWith(`${directory}/`)) value = directory;
+    return `${kind} access to "${what}" is not allowed; add --allow-${kind}=${value}`;
+  });
+}

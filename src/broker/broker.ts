@@ -46,10 +46,13 @@ import { listAllPels, listPels, type PelQuestion } from "./view/pending_entries.
 import { LOST_COUNT_MAX } from "./state/publisher_registry.ts";
 import { type Publisher, Publishing } from "./rules/publishing.ts";
 import type { Residency } from "./backlog/residency.ts";
-import { Returns } from "./rules/deliveries.ts";
+import { Deliveries } from "./rules/deliveries.ts";
+import { DeadLetters } from "./rules/dead_letters.ts";
+import { Removal } from "./rules/removal.ts";
+import { Returns } from "./rules/returns.ts";
 import { checkStreamName, type PatternCompiler, type Router } from "./state/router.ts";
+import type { Store } from "./store/store.ts";
 import type { Stream } from "./stream/stream.ts";
-import { Transfers } from "./rules/dead_letters.ts";
 
 /** What a broker needs from its engine. Whatever it is given, it writes down in this order. */
 export interface BrokerOptions {
@@ -88,9 +91,11 @@ export class Broker {
   readonly #clock: AlarmClock;
   readonly #notices: Notices;
   readonly #publishing: Publishing;
+  readonly #removal: Removal;
+  readonly #deadLetters: DeadLetters;
   readonly #returns: Returns;
-  readonly #transfers: Transfers;
-  readonly #timeOut = (follower: Follower, now: number) => this.#returns.timeOut(follower, now);
+  readonly #deliveries: Deliveries;
+  readonly #timeOut = (follower: Follower, now: number) => this.#deliveries.timeOut(follower, now);
   /** The time, as far as anybody has told it: for what follows from a command that does not say. */
   #now = 0;
 
@@ -113,23 +118,23 @@ export class Broker {
       },
       streamRemoved: (stream) => this.#detachAll(stream),
       messagesAdded: (stream) => {
-        this.#dispatcher.noteReady(stream);
+        this.#dispatcher.noteReady(stream.share);
         this.#clock.hasten(stream.alarm, stream.nextDueAt);
       },
-      ring: (stream, now) => wakeStream(stream, now, waking),
+      ring: (store, now) => wakeStream(store, now, waking),
     });
     this.#dispatcher = new Dispatcher({
       wake: options.wake,
       served: (follower, now) => this.#returns.noteOldest(follower, now),
-      expire: (stream, now) => this.#returns.expire(stream, now),
-      exhaust: (stream, run, now) => {
+      expire: (share, now) => this.#returns.expire(share, now),
+      exhaust: (share, run, now) => {
         // The run is cut where it stands as messages leave it.
         const taken = { ...run };
-        stream.takeReady(taken.count);
-        this.#transfers.bury(stream, taken, "maxDeliveries", now);
+        share.takeReady(taken.count);
+        this.#deadLetters.bury(share, taken, "maxDeliveries", now);
       },
-      postpone: (stream, now) => this.#clock.hasten(stream.alarm, now),
-      damaged: (stream, error) => this.#noteDamage(stream, error),
+      postpone: ({ store }, at) => this.#clock.hasten(store.alarm, at),
+      damaged: ({ store }, error) => this.#noteDamage(store, error),
     });
     this.#attachments = new Attachments(
       options.attachmentsMax ?? ATTACHMENTS_MAX,
@@ -137,10 +142,12 @@ export class Broker {
       (stream) => this.#router.getNumbered(stream.number) === stream,
     );
     const parts = this.#makeParts();
-    this.#transfers = new Transfers(parts);
-    this.#returns = new Returns(parts, this.#transfers);
+    this.#removal = new Removal(parts);
+    this.#deadLetters = new DeadLetters(parts, this.#removal);
+    this.#returns = new Returns(parts, this.#deadLetters);
+    this.#deliveries = new Deliveries(parts, this.#returns);
     const waking = { ...parts, returns: this.#returns };
-    this.#publishing = new Publishing(parts, this.#transfers);
+    this.#publishing = new Publishing(parts, this.#removal);
   }
 
   /** The bytes of all messages in all streams. */
@@ -187,27 +194,27 @@ export class Broker {
   /** Sets something else for a stream; what is not said stays as it is. */
   updateStream(name: string, options: StreamOptionsInput, done: () => void): void {
     const stream = this.#router.requireStream(name);
-    this.#update(stream, { ...stream.givenOptions, ...options }, stream.isPaused);
+    this.#update(stream, { ...stream.givenOptions, ...options }, stream.share.isPaused);
     this.#options.settle(done);
   }
 
   /** Stops deliveries from a stream, or lets them go on. */
   pauseStream(name: string, isPaused: boolean, done: () => void): void {
     const stream = this.#router.requireStream(name);
-    if (stream.isPaused !== isPaused) this.#update(stream, stream.givenOptions, isPaused);
-    this.#dispatcher.noteReady(stream);
+    if (stream.share.isPaused !== isPaused) this.#update(stream, stream.givenOptions, isPaused);
+    this.#dispatcher.noteReady(stream.share);
     this.#options.settle(done);
   }
 
   /** Removes all messages of a stream that nobody holds; `done` hears how many. */
   purgeStream(name: string, done: (count: number) => void): void {
-    const count = this.#transfers.purge(this.#requireServed(name));
+    const count = this.#removal.purge(this.#requireServed(name));
     this.#options.settle(() => done(count));
   }
 
   /** Deletes a stream. */
   deleteStream(name: string, done: () => void): void {
-    const { number, storedNextId: nextId } = this.#router.requireStream(name);
+    const { number, intake: { storedNextId: nextId } } = this.#router.requireStream(name);
     const written = this.#state.unwritten.delete({ number, name, nextId });
     this.#commit({ type: "streamDeleted", number }, written);
     this.#options.settle(done);
@@ -246,7 +253,7 @@ export class Broker {
     done: (result: RedriveCount | BrokerError) => void,
   ): void {
     this.#now = now;
-    this.#transfers.redrive(this.#requireServed(name), ids, { now, done });
+    this.#deadLetters.redrive(this.#requireServed(name).share, ids, { now, done });
   }
 
   /** Says why nothing moves in a stream. */
@@ -320,7 +327,7 @@ export class Broker {
 
   /** Sets how much a follower may hold. */
   setCredit(follower: Follower, messages: number, bytes: number, now: number): void {
-    if (follower.setCredit(messages, bytes)) this.#returns.noteLife(follower, now);
+    if (follower.setCredit(messages, bytes)) this.#deliveries.noteLife(follower, now);
     this.#dispatcher.noteRoom(follower);
   }
 
@@ -331,7 +338,7 @@ export class Broker {
 
   /** Ends deliveries: they are done. `done` hears when that is durable. */
   ack(follower: Follower, ranges: readonly TagRange[], now: number, done?: () => void): void {
-    this.#returns.ack(follower, ranges, now);
+    this.#deliveries.ack(follower, ranges, now);
     if (done !== undefined) this.#options.settle(done);
   }
 
@@ -342,7 +349,7 @@ export class Broker {
     options: NackOptions & { readonly now: number },
     done?: () => void,
   ): void {
-    this.#returns.nack(follower, ranges, options);
+    this.#deliveries.nack(follower, ranges, options);
     if (done !== undefined) this.#options.settle(done);
   }
 
@@ -353,23 +360,23 @@ export class Broker {
     options: { readonly reason: string; readonly now: number },
     done?: () => void,
   ): void {
-    this.#returns.reject(follower, ranges, options);
+    this.#deliveries.reject(follower, ranges, options);
     if (done !== undefined) this.#options.settle(done);
   }
 
   /** Gives deliveries so many milliseconds from now. */
   extend(follower: Follower, ranges: readonly TagRange[], ms: number, now: number): void {
-    this.#returns.extend(follower, ranges, ms, now);
+    this.#deliveries.extend(follower, ranges, ms, now);
   }
 
   /** Takes back deliveries that were not looked at: they do not count as attempts. */
   release(follower: Follower, ranges: readonly TagRange[], now: number): void {
-    this.#returns.release(follower, ranges, now);
+    this.#deliveries.release(follower, ranges, now);
   }
 
   /** Notes that deliveries are being worked on. */
   begin(follower: Follower, ranges: readonly TagRange[], now: number): void {
-    this.#returns.begin(follower, ranges, now);
+    this.#deliveries.begin(follower, ranges, now);
   }
 
   /** Ends a follower (its client has received `lastTag`), or finds it lost: its messages are back. */
@@ -377,12 +384,12 @@ export class Broker {
     if (!this.#followers.delete(follower)) return;
     this.#router.removeFollower(follower);
     this.#attachments.removeAll(follower);
-    this.#returns.takeAll(follower, lastTag, now);
+    this.#deliveries.takeAll(follower, lastTag, now);
   }
 
   /** Takes back what a silent follower holds; returns how much of it may be acknowledged late. */
   silenceFollower(follower: Follower, now: number): number {
-    return this.#returns.takeSilent(follower, now);
+    return this.#deliveries.takeSilent(follower, now);
   }
 
   /** Tells what followers hold, by the followers' names. */
@@ -407,7 +414,7 @@ export class Broker {
     // Throws if there is none of that name.
     if (followers.length === 0) listPels([], { name, after: 0, now });
     const why = "it was taken back by a cursor";
-    const counts = followers.map((follower) => this.#returns.revokeAll(follower, why, now));
+    const counts = followers.map((follower) => this.#deliveries.revokeAll(follower, why, now));
     this.#options.settle(() => done(counts.reduce((sum, count) => sum + count, 0)));
   }
 
@@ -458,7 +465,7 @@ export class Broker {
       store,
       settle,
       commit: (event, written) => this.#commit(event, written),
-      noteDamage: (stream, error) => this.#noteDamage(stream, error),
+      noteDamage: (store, error) => this.#noteDamage(store, error),
       findObstacle: (bytes) => findObstacle?.(bytes),
     };
   }
@@ -480,18 +487,18 @@ export class Broker {
     return stream;
   }
 
-  #noteDamage(stream: Stream, error: BrokerError): void {
-    stream.noteDamage(error);
-    this.#notices.noteDamage(stream, error);
+  #noteDamage(store: Store, error: BrokerError): void {
+    store.noteDamage(error);
+    this.#notices.noteDamage(store, error);
   }
 
   /** Takes a stream away from its followers, with what they hold of it. */
   #detachAll(stream: Stream): void {
     this.#clock.set(stream.alarm, Infinity);
-    for (const attachment of [...stream.attachments]) {
+    for (const attachment of [...stream.share.attachments]) {
       const { follower } = attachment;
       this.#attachments.remove(attachment);
-      this.#returns.takeStream(follower, stream, this.#now);
+      this.#deliveries.takeShare(follower, stream.share, this.#now);
       follower.sink.noteDeleted(stream.name);
     }
   }

@@ -336,7 +336,7 @@ Deno.test("a deleted stream takes its pending messages with it, and their tags a
   test.dispatch();
   assertEquals(follower.sink.texts, ["a", "b", "c"]);
   test.broker.deleteStream("orders", () => {});
-  assertEquals([...follower.follower.attachments.keys()].map(({ name }) => name), ["other"]);
+  assertEquals([...follower.follower.attachments.keys()].map(({ store }) => store.name), ["other"]);
   // Its credit is free again for the other stream.
   test.dispatch();
   assertEquals(follower.sink.texts, ["a", "b", "c", "d"]);

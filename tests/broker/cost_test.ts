@@ -8,7 +8,7 @@
 import { assertEquals, assertLess } from "@std/assert";
 import type { PropertyWishes, StreamOptionsInput } from "../../protocol.ts";
 import { findFlags } from "../../src/protocol/messages/properties.ts";
-import { RunLine } from "../../src/broker/collections/run_list.ts";
+import { RunList } from "../../src/broker/collections/run_list.ts";
 import { encodeBatch } from "../support/wire/batches.ts";
 import { Random } from "../support/random.ts";
 import {
@@ -119,7 +119,7 @@ const ways: [what: string, fill: (filled: Filled, count: number) => void][] = [
     const keys = shuffled(count / 2).map((key) => ({ key: `${key}` }));
     filled.publish(...keys, ...keys);
     filled.take(count);
-    assertEquals(filled.stream.keys?.parkedCount, count / 2);
+    assertEquals(filled.stream.share.keys?.parkedCount, count / 2);
   }],
   ["ready, of all priorities", (filled, count) => {
     filled.publish(...shuffled(count).map((number) => ({ priority: number % 10 })));
@@ -164,9 +164,9 @@ Deno.test("expiring costs the same for each message, however many came back", ()
   assertLess(measure(MANY), measure(FEW) * 2 + 100);
 });
 
-Deno.test("RunLine costs the same for each run that comes, is found and goes, in any order", () => {
+Deno.test("RunList costs the same for each run that comes, is found and goes, in any order", () => {
   const measure = (count: number) => {
-    const line = new RunLine();
+    const line = new RunList();
     for (const id of shuffled(count)) line.add(id * 2, 1, id);
     for (const id of shuffled(count).reverse()) {
       assertEquals(line.list(id * 2, id * 2 + 1).length, 1);

@@ -17,14 +17,15 @@ export interface DatedRun extends TimedRun {
 
 /** Runs in the order of their times. All times are of the rules, as the calendar is at that moment. */
 export class DatedRuns {
-  readonly #calendar: Calendar;
+  /** How far the machine's clock is from the time of the rules. */
+  readonly calendar: Calendar;
   /** Not there before a run has come: most streams have none. */
   #timed: TimedRuns | undefined;
   /** By what the machine's clock says; not there before one has come. */
   #dated: TimedRuns | undefined;
 
   constructor(calendar: Calendar) {
-    this.#calendar = calendar;
+    this.calendar = calendar;
   }
 
   /** Whether something waits for a time of the calendar. */
@@ -51,7 +52,7 @@ export class DatedRuns {
   get nextAt(): number {
     const nextAt = this.#timed?.nextAt ?? Infinity;
     if (this.#dated === undefined) return nextAt;
-    return Math.min(nextAt, this.#calendar.timeOf(this.#dated.nextAt));
+    return Math.min(nextAt, this.calendar.timeOf(this.#dated.nextAt));
   }
 
   /** Adds a run; one that is dated will have another time when the calendar has. */
@@ -61,16 +62,16 @@ export class DatedRuns {
       return this.#timed.add(run);
     }
     this.#dated ??= new TimedRuns();
-    this.#dated.add({ ...run, at: this.#calendar.dateOf(run.at) });
+    this.#dated.add({ ...run, at: this.calendar.dateOf(run.at) });
   }
 
   /** Takes the earliest run out, if it is due. */
   takeDue(now: number): DatedRun | undefined {
     if (this.#dated === undefined) return this.#timed?.takeDue(now);
-    const datedAt = this.#calendar.timeOf(this.#dated.nextAt);
+    const datedAt = this.calendar.timeOf(this.#dated.nextAt);
     const timedAt = this.#timed?.nextAt ?? Infinity;
     if (datedAt >= timedAt) return this.#timed?.takeDue(now);
-    const run = this.#dated.takeDue(this.#calendar.dateOf(now));
+    const run = this.#dated.takeDue(this.calendar.dateOf(now));
     return run && this.#tell(run);
   }
 
@@ -117,6 +118,6 @@ export class DatedRuns {
   }
 
   #tell(run: TimedRun): DatedRun {
-    return { ...run, at: this.#calendar.timeOf(run.at), isDated: true };
+    return { ...run, at: this.calendar.timeOf(run.at), isDated: true };
   }
 }

@@ -27,7 +27,7 @@ export interface NotedRun extends IdRange {
 const NO_PARTS: RunPart[] = [];
 
 /** A line of disjoint runs, in the order of their ids. */
-export class RunLine {
+export class RunList {
   #parts = NO_PARTS;
   #count = 0;
   #visits = 0;

@@ -4,7 +4,7 @@
  *
  * ```text
  *   heap     at │ slot       by time; behind the last one, the slots that are free
- *   by slot  firstId │ count │ note │ priority │ where it stands in the heap
+ *   by slot  firstId │ count │ attempts │ priority │ where it stands in the heap
  *   order    slots by id     where somebody asks by id: the oldest one, or some that are to go
  * ```
  *
@@ -13,20 +13,20 @@
 
 import { PRIORITY_DEFAULT } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
-import { RunLine } from "./run_list.ts";
+import { RunList } from "./run_list.ts";
 
 /** Room for so many runs at first. */
 const CAPACITY_MIN = 16;
 
-/** The largest note. */
-const NOTE_MAX = 0xffff;
+/** So many attempts are told apart. */
+const ATTEMPTS_MAX = 0xffff;
 
-/** Consecutive messages, a time, and a number that their owner keeps with them. */
+/** Consecutive messages that wait for a time. */
 export interface TimedRun extends IdRange {
   /** When something is due for them. */
   readonly at: number;
-  /** What their owner has noted: how often they were delivered, say. */
-  readonly note: number;
+  /** How often they were delivered; 0 where nobody keeps that. */
+  readonly attempts: number;
   /** Their priority; not there if it is the usual one. */
   readonly priority?: number | undefined;
 }
@@ -34,7 +34,7 @@ export interface TimedRun extends IdRange {
 /** What runs have that were never used: there are a hundred thousand streams, and most have none. */
 const NO_DOUBLES = new Float64Array(0);
 const NO_NUMBERS = new Uint32Array(0);
-const NO_NOTES = new Uint16Array(0);
+const NO_ATTEMPTS = new Uint16Array(0);
 
 /** Runs of messages in the order of their times; those of the same time in the order of their ids. */
 export class TimedRuns {
@@ -44,13 +44,13 @@ export class TimedRuns {
   /** By slot. */
   #firstId = NO_DOUBLES;
   #count = NO_NUMBERS;
-  #note = NO_NOTES;
+  #attempts = NO_ATTEMPTS;
   /** Not there as long as all have the usual one. */
   #priority: Uint8Array | undefined;
   /** Where each slot stands in the heap; there as long as the order is. */
   #places = NO_NUMBERS;
   /** The slots by id; not there before somebody has asked for it, and not longer than there are runs. */
-  #order: RunLine | undefined;
+  #order: RunList | undefined;
   #size = 0;
   #messageCount = 0;
   #visits = 0;
@@ -82,7 +82,7 @@ export class TimedRuns {
 
   /** Adds a run. */
   add(run: TimedRun): void {
-    const { at, firstId, count, note, priority = PRIORITY_DEFAULT } = run;
+    const { at, firstId, count, attempts, priority = PRIORITY_DEFAULT } = run;
     const { length } = this.#at;
     if (this.#size === length) this.#resize(Math.max(CAPACITY_MIN, length * 2));
     const index = this.#size++;
@@ -90,7 +90,7 @@ export class TimedRuns {
     this.#messageCount += count;
     this.#firstId[slot] = firstId;
     this.#count[slot] = count;
-    this.#note[slot] = Math.min(note, NOTE_MAX);
+    this.#attempts[slot] = Math.min(attempts, ATTEMPTS_MAX);
     if (priority !== PRIORITY_DEFAULT) this.#priority ??= makePriorities(this.#at.length);
     if (this.#priority !== undefined) this.#priority[slot] = priority;
     this.#order?.add(firstId, count, slot);
@@ -167,7 +167,7 @@ export class TimedRuns {
     return { firstId, count };
   }
 
-  #requireOrder(): RunLine {
+  #requireOrder(): RunList {
     if (this.#order !== undefined) return this.#order;
     this.#visits += this.#size;
     this.#places = new Uint32Array(this.#at.length);
@@ -175,7 +175,7 @@ export class TimedRuns {
     const runs = Array.from(this.#slots.subarray(0, this.#size), (slot) => {
       return { firstId: this.#firstId[slot]!, count: this.#count[slot]!, slot };
     });
-    const order = this.#order = new RunLine();
+    const order = this.#order = new RunList();
     for (const { firstId, count, slot } of runs.sort(byFirstId)) order.add(firstId, count, slot);
     return order;
   }
@@ -269,7 +269,7 @@ export class TimedRuns {
       at: this.#at[index]!,
       firstId: this.#firstId[slot]!,
       count: this.#count[slot]!,
-      note: this.#note[slot]!,
+      attempts: this.#attempts[slot]!,
     };
     const priority = this.#priority?.[slot] ?? PRIORITY_DEFAULT;
     return priority === PRIORITY_DEFAULT ? run : { ...run, priority };
@@ -286,7 +286,7 @@ export class TimedRuns {
     this.#at = at;
     this.#firstId = pick(this.#firstId, slots, new Float64Array(capacity));
     this.#count = pick(this.#count, slots, new Uint32Array(capacity));
-    this.#note = pick(this.#note, slots, new Uint16Array(capacity));
+    this.#attempts = pick(this.#attempts, slots, new Uint16Array(capacity));
     if (capacity === 0) this.#priority = undefined;
     if (this.#priority !== undefined) {
       this.#priority = pick(this.#priority, slots, makePriorities(capacity));

@@ -22,7 +22,7 @@ import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
 import { KeyTable } from "./key_table.ts";
 import { ReadyLanes } from "./ready_lanes.ts";
 import type { ReadyRun } from "./ready_list.ts";
-import { RunLine } from "../collections/run_list.ts";
+import { RunList } from "../collections/run_list.ts";
 
 /** What may be delivered of a batch whose messages may have keys. */
 export interface AdmittedPart {
@@ -51,7 +51,7 @@ export class Keys {
    * The same messages by id, each noted with the number of its key: for whoever takes the oldest out, or
    * others by id. Not there before that has been asked for, and not longer than anything is parked.
    */
-  #order: RunLine | undefined;
+  #order: RunList | undefined;
   #parkedCount = 0;
   /** How many of them were delivered before: hardly ever one was. */
   #returnedCount = 0;
@@ -172,12 +172,12 @@ export class Keys {
     return removed;
   }
 
-  #requireOrder(): RunLine {
+  #requireOrder(): RunList {
     if (this.#order !== undefined) return this.#order;
     const runs = [...this.#parked].flatMap(([key, lanes]) =>
       lanes.list().map((run) => ({ ...run, key }))
     );
-    const order = this.#order = new RunLine();
+    const order = this.#order = new RunList();
     for (const { firstId, count, key } of runs.sort(byFirstId)) order.add(firstId, count, key);
     return order;
   }

@@ -9,7 +9,7 @@
  */
 
 import type { IdRange } from "../collections/id_ranges.ts";
-import { type NotedRun, RunLine } from "../collections/run_list.ts";
+import { type NotedRun, RunList } from "../collections/run_list.ts";
 
 /** Consecutive messages that have been delivered equally often. */
 export interface ReadyRun {
@@ -26,7 +26,7 @@ export interface ReadyRun {
 /** The ready messages of one stream that have the same priority. */
 export class ReadyList {
   /** The notes are attempts. */
-  readonly #runs = new RunLine();
+  readonly #runs = new RunList();
   /** How many messages were delivered before. */
   #returnedCount = 0;
 

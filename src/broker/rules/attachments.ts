@@ -1,9 +1,3 @@
-/**
- * All attachments of followers to streams, and how many there may be.
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
 import { Attachment } from "../share/attachment.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -16,7 +10,7 @@ interface Rest {
   at: number;
 }
 
-/** Ties followers to streams. */
+/** All attachments of followers to streams, and how many there may be. */
 export class Attachments {
   /** How many steps it has taken, in all. */
   steps = 0;
@@ -98,9 +92,9 @@ export class Attachments {
 
   /** Takes an attachment away from both its ends. */
   remove(attachment: Attachment): void {
-    attachment.line?.remove(attachment);
-    attachment.follower.attachments.delete(attachment.stream);
-    attachment.stream.attachments.delete(attachment);
+    attachment.queue?.remove(attachment);
+    attachment.follower.attachments.delete(attachment.share);
+    attachment.share.attachments.delete(attachment);
     this.#count -= weigh(attachment.follower);
     this.steps++;
   }
@@ -115,10 +109,10 @@ export class Attachments {
     );
   }
 
-  #tie(follower: Follower, stream: Stream): void {
-    const attachment = new Attachment(follower, stream);
-    follower.attachments.set(stream, attachment);
-    stream.attachments.add(attachment);
+  #tie(follower: Follower, { share }: Stream): void {
+    const attachment = new Attachment(follower, share);
+    follower.attachments.set(share, attachment);
+    share.attachments.add(attachment);
     this.steps += 2;
     this.#dispatcher.attach(attachment);
   }

@@ -1,16 +1,12 @@
-/**
- * Writes down how often messages were worked on, so that it is known when the broker comes back: of
- * a follower that is lost with the broker, those deliveries count that have begun, and its oldest one
- * if it is a follower that does not say what has begun.
- *
- * @module
- */
-
 import type { Attempted } from "../event.ts";
 import type { Follower } from "../share/follower.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 
-/** What is written of attempts. */
+/**
+ * Writes down how often messages were worked on, so that it is known when the broker comes back: of
+ * a follower that is lost with the broker, those deliveries count that have begun, and its oldest one
+ * if it is a follower that does not say what has begun.
+ */
 export class AttemptLog {
   readonly #commit: (event: Attempted) => void;
 
@@ -46,7 +42,7 @@ export class AttemptLog {
   }
 
   #write(run: PendingRun, attempts: number, count: number = run.count): void {
-    const { stream: { number }, firstId } = run;
+    const { share: { store: { number } }, firstId } = run;
     this.#commit({ type: "attempted", number, firstId, count, attempts });
   }
 }

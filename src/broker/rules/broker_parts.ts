@@ -11,7 +11,7 @@ import type { BrokerState } from "../state/broker_state.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Event, Stored } from "../event.ts";
 import type { Notices } from "./notices.ts";
-import type { Stream } from "../stream/stream.ts";
+import type { Store } from "../store/store.ts";
 
 /** Hears what became of messages that were to be stored. */
 export interface StoreOutcome {
@@ -40,7 +40,7 @@ export interface BrokerParts {
   /** Calls `done` as soon as everything is durable that was given until now. */
   readonly settle: (done: () => void) => void;
   /** Serves a stream no more: some of it cannot be read. */
-  readonly noteDamage: (stream: Stream, error: BrokerError) => void;
+  readonly noteDamage: (store: Store, error: BrokerError) => void;
   /** Tells why so many more bytes of messages cannot be stored, if they cannot. */
   readonly findObstacle: (bytes: number) => BrokerError | undefined;
 }

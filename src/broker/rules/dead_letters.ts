@@ -1,13 +1,3 @@
-/**
- * What takes messages out of a stream other than a follower that has done its work: they go to the
- * dead letters and come back from there, expire, make room for others, or are purged.
- *
- * A message that goes from one stream to another is stored there and gone from here in one event: in
- * a crash it is in one of the two. Until that is durable, it is in no list of its stream.
- *
- * @module
- */
-
 import {
   BrokerError,
   type DeadLetter,
@@ -23,11 +13,13 @@ import { Alarm } from "../collections/alarm_clock.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import type { RedriveCount } from "../engine.ts";
 import type { Failure } from "../share/failure.ts";
-import { countIds, type IdRange, joinRanges, subtractRanges } from "../collections/id_ranges.ts";
+import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { StoreBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_list.ts";
-import type { Stream, UnheldRun } from "../stream/stream.ts";
-import { findExcess, findFull } from "../stream/stream_limits.ts";
+import type { Removal } from "./removal.ts";
+import type { Share, UnheldRun } from "../share/share.ts";
+import type { Stream } from "../stream/stream.ts";
+import { findFull } from "../stream/stream_limits.ts";
 
 /** So many bytes go from one stream to another in one event, unless a single message is larger. */
 const TRANSFER_BYTES_MAX = 128 * 1024;
@@ -37,7 +29,7 @@ const RETRY_MS = 1000;
 
 /** Messages on their way to the dead letters. */
 interface Burial {
-  readonly stream: Stream;
+  readonly share: Share;
   readonly run: ReadyRun;
   readonly cause: DeadLetterCause;
   readonly now: number;
@@ -50,72 +42,36 @@ interface Redriven {
   error: BrokerError | undefined;
 }
 
-/** Takes messages out of streams. */
-export class Transfers {
+/**
+ * Brings messages to the dead letters, and back from there.
+ *
+ * A message that goes from one stream to another is stored there and gone from here in one event: in
+ * a crash it is in one of the two. Until that is durable, it is in no list of its share.
+ */
+export class DeadLetters {
   readonly #parts: BrokerParts;
+  readonly #removal: Removal;
   /** What there was no room for. */
   #stuck: Burial[] = [];
   readonly #alarm = new Alarm((now) => this.#retry(now));
 
-  constructor(parts: BrokerParts) {
+  constructor(parts: BrokerParts, removal: Removal) {
     this.#parts = parts;
+    this.#removal = removal;
   }
 
   /**
    * Brings messages to the dead letters, or lets go of them if the stream has none.
    *
-   * @param run Messages that are in none of the stream's lists.
+   * @param run Messages that are in none of the lists of their share.
    */
-  bury(stream: Stream, run: ReadyRun, cause: DeadLetterCause, now: number): void {
-    const { deadLetter, deadLetterExpired } = stream.options;
+  bury(share: Share, run: ReadyRun, cause: DeadLetterCause, now: number): void {
+    const { options: { deadLetter, deadLetterExpired }, isDead } = share.store;
     const isKept = cause === "expired" ? deadLetterExpired : deadLetter;
-    if (!stream.isDead && isKept) return this.#bury({ stream, run, cause, now });
+    if (!isDead && isKept) return this.#bury({ share, run, cause, now });
     // That something expires is what was asked for.
-    if (cause !== "expired") this.#noteGivenUp({ stream, run, cause, now }, run);
-    this.#forget(stream, run);
-  }
-
-  /** Lets go of messages that nobody holds. */
-  drop(stream: Stream, range: IdRange): void {
-    for (const run of stream.takeUnheld([range])) this.#forget(stream, run);
-  }
-
-  /** Lets the oldest go, if a stream holds more than it may after messages were added. */
-  makeRoom(stream: Stream, added: IdRange): void {
-    if (stream.options.overflow !== "drop-oldest") return;
-    for (let old = findExcess(stream, added); old; old = findExcess(stream, added)) {
-      this.drop(stream, old);
-    }
-  }
-
-  /** Lets go of all messages that nobody holds; returns how many. */
-  purge(stream: Stream): number {
-    const taken = stream.takeAllUnheld();
-    for (const run of joinRanges(taken)) this.#forget(stream, run);
-    return countIds(taken);
-  }
-
-  /**
-   * Lets go of what is overdue, or brings it to the dead letters.
-   *
-   * @returns What followers still hold of it; it is noted as overdue.
-   */
-  expire(stream: Stream, now: number): IdRange[] {
-    const due: IdRange[] = [];
-    for (let run = stream.expiries.takeDue(now); run; run = stream.expiries.takeDue(now)) {
-      const { firstId, count } = run;
-      due.push(...stream.backlog.findRuns({ fromId: firstId, toId: firstId + count }));
-    }
-    if (due.length === 0) return [];
-    const ranges = joinRanges(due);
-    const taken = stream.takeUnheld(ranges);
-    const unheld = joinRanges(taken);
-    const held = ranges.flatMap((range) => subtractRanges(range, unheld));
-    for (const { firstId, count } of held) {
-      for (let id = firstId; id < firstId + count; id++) stream.overdue.add(id);
-    }
-    for (const run of taken) this.bury(stream, run, "expired", now);
-    return held;
+    if (cause !== "expired") this.#noteGivenUp({ share, run, cause, now }, run);
+    this.#removal.forget(share.store, run);
   }
 
   /**
@@ -123,7 +79,7 @@ export class Transfers {
    * or why not even one.
    */
   redrive(
-    stream: Stream,
+    share: Share,
     ids: readonly number[],
     { now, done }: {
       readonly now: number;
@@ -132,8 +88,8 @@ export class Transfers {
   ): void {
     const wanted = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
     const sent: Redriven = { count: 0, error: undefined };
-    for (const run of stream.takeUnheld(wanted)) this.#redriveRun(stream, run, now, sent);
-    this.#parts.dispatcher.noteReady(stream);
+    for (const run of share.takeUnheld(wanted)) this.#redriveRun(share, run, now, sent);
+    this.#parts.dispatcher.noteReady(share);
     this.#parts.settle(() => {
       const { count, error } = sent;
       done(
@@ -143,9 +99,9 @@ export class Transfers {
   }
 
   /** Sends back what of a run can be. */
-  #redriveRun(stream: Stream, run: UnheldRun, now: number, sent: Redriven): void {
-    const later = (rest: IdRange) => this.#putBackAll(stream, run, rest);
-    for (const { batch, firstId } of this.#readPieces(stream, run, later)) {
+  #redriveRun(share: Share, run: UnheldRun, now: number, sent: Redriven): void {
+    const later = (rest: IdRange) => this.#putBack(share, run, rest);
+    for (const { batch, firstId } of this.#readPieces(share, run, later)) {
       findEntries(batch).forEach((offset, index) => {
         const id = firstId + index;
         const target = this.#findOrigin(batch, offset);
@@ -153,28 +109,24 @@ export class Transfers {
         const copy = { count: 1, buffer: entry, start: 0, end: entry.length };
         if (target !== undefined) sent.error ??= this.#findObstacle(target, copy, now);
         if (target === undefined || sent.error !== undefined) {
-          return this.#putBack(stream, run, id);
+          return this.#putBack(share, run, { firstId: id, count: 1 });
         }
         sent.count++;
-        this.#transfer(stream, { target, fromId: id, batch: copy, now }, (error) => {
+        this.#transfer(share, { target, fromId: id, batch: copy, now }, (error) => {
           sent.count--;
           sent.error ??= error;
-          this.#putBack(stream, run, id);
+          this.#putBack(share, run, { firstId: id, count: 1 });
         });
       });
     }
   }
 
-  /** Puts a message of a run back to where it was. */
-  #putBack(stream: Stream, run: UnheldRun, firstId: number): void {
-    this.#putBackAll(stream, run, { firstId, count: 1 });
-  }
-
-  #putBackAll(stream: Stream, run: UnheldRun, range: IdRange): void {
+  /** Puts messages of a run back to where they were. */
+  #putBack(share: Share, run: UnheldRun, range: IdRange): void {
     const { attempts, dueAt, priority, isDated } = run;
-    stream.delay({ ...range, attempts, priority, isDated }, dueAt);
-    if (dueAt > 0) this.#parts.clock.hasten(stream.alarm, dueAt);
-    else this.#parts.dispatcher.noteReady(stream);
+    share.delay({ ...range, attempts, priority, isDated }, dueAt);
+    if (dueAt > 0) this.#parts.clock.hasten(share.store.alarm, dueAt);
+    else this.#parts.dispatcher.noteReady(share);
   }
 
   #findObstacle(target: Stream, batch: MessageBatch, now: number): BrokerError | undefined {
@@ -188,14 +140,14 @@ export class Transfers {
   }
 
   #bury(burial: Burial): void {
-    const { stream, run, cause, now } = burial;
-    const target = this.#requireDead(stream);
+    const { share, run, cause, now } = burial;
+    const target = this.#requireDead(share.store.name);
     if (target === undefined) return this.#keepForLater(burial);
     const later = ({ firstId, count }: IdRange) =>
       this.#keepForLater({ ...burial, run: { firstId, count, attempts: run.attempts } });
-    for (const { batch, firstId } of this.#readPieces(stream, run, later)) {
+    for (const { batch, firstId } of this.#readPieces(share, run, later)) {
       const entries = findEntries(batch).map((offset, index) => {
-        const story = tellStory(stream, {
+        const story = tellStory(share, {
           id: firstId + index,
           attempts: run.attempts,
           cause,
@@ -204,7 +156,7 @@ export class Transfers {
         return copyWithStory(batch.buffer, offset, story);
       });
       const { count } = batch;
-      this.#transfer(stream, {
+      this.#transfer(share, {
         target,
         fromId: firstId,
         batch: joinEntries(entries),
@@ -214,14 +166,14 @@ export class Transfers {
     }
   }
 
-  #noteGivenUp({ stream, run, cause, now }: Burial, { firstId: id, count }: IdRange): void {
+  #noteGivenUp({ share, run, cause, now }: Burial, { firstId: id, count }: IdRange): void {
     const { attempts } = run;
-    this.#parts.notices.noteGivenUp(stream, { id, count, attempts, cause, now });
+    this.#parts.notices.noteGivenUp(share, { id, count, attempts, cause, now });
   }
 
   /** Stores messages of a stream in another one, which is the end of them here. */
   #transfer(
-    stream: Stream,
+    { store, notes }: Share,
     { target, fromId, batch, now, stored }: {
       readonly target: Stream;
       readonly fromId: number;
@@ -235,17 +187,17 @@ export class Transfers {
     const { count } = batch;
     const bytes = batch.end - batch.start;
     const { ttlMs } = target.options;
-    const firstId = target.reserveIds(count, bytes);
+    const firstId = target.intake.reserve(count, bytes);
     const leaving = { firstId: fromId, count };
-    stream.leaving.add(leaving);
+    notes.leaving.add(leaving);
     const storedAt = Math.floor(now);
     const end = () => {
-      target.endReservation(count, bytes);
-      stream.leaving.delete(leaving);
+      target.intake.conclude(count, bytes);
+      notes.leaving.delete(leaving);
     };
     this.#parts.store({
       type: "transferred",
-      from: stream.number,
+      from: store.number,
       fromId,
       to: target.number,
       firstId,
@@ -257,29 +209,24 @@ export class Transfers {
         end();
         stored?.();
         this.#parts.state.apply(event);
-        this.makeRoom(target, { firstId, count });
+        this.#removal.makeRoom(target, { firstId, count });
       },
       failed: (error) => {
         end();
-        target.returnIds(firstId);
+        target.intake.returnIds(firstId);
         failed(error);
       },
     });
   }
 
-  /** The stream that a stream's dead letters go to; none if there may be no more streams. */
-  #requireDead(stream: Stream): Stream | undefined {
+  /** The stream that the dead letters of a stream go to; none if there may be no more streams. */
+  #requireDead(origin: string): Stream | undefined {
     const { router, nextStreamNumber: number, unwritten } = this.#parts.state;
-    const name = deadNameOf(stream.name);
+    const name = deadNameOf(origin);
     const known = router.getStream(name);
     if (known !== undefined || router.streamCount >= STREAMS_MAX) return known;
     this.#parts.commit({ type: "streamCreated", number, name }, unwritten.create(number));
     return router.getStream(name);
-  }
-
-  /** Lets go of messages that are in none of the stream's lists. */
-  #forget(stream: Stream, { firstId, count }: IdRange): void {
-    this.#parts.commit({ type: "dropped", number: stream.number, firstId, count });
   }
 
   /**
@@ -287,7 +234,7 @@ export class Transfers {
    * `later` hears of those that cannot be read at this moment.
    */
   *#readPieces(
-    stream: Stream,
+    { store }: Share,
     { firstId, count }: IdRange,
     later: (rest: IdRange) => void,
   ): Generator<{ batch: MessageBatch; firstId: number }> {
@@ -295,11 +242,11 @@ export class Transfers {
     for (let id = firstId; id < endId;) {
       let batch: MessageBatch;
       try {
-        batch = stream.backlog.read(id, endId - id, TRANSFER_BYTES_MAX);
+        batch = store.backlog.read(id, endId - id, TRANSFER_BYTES_MAX);
       } catch (error) {
         if (error instanceof StoreBusyError) return later({ firstId: id, count: endId - id });
         if (!(error instanceof BrokerError)) throw error;
-        return this.#parts.noteDamage(stream, error);
+        return this.#parts.noteDamage(store, error);
       }
       yield { batch, firstId: id };
       id += batch.count;
@@ -315,8 +262,8 @@ export class Transfers {
     const stuck = this.#stuck;
     this.#stuck = [];
     for (const burial of stuck) {
-      const { stream } = burial;
-      if (this.#parts.state.router.getNumbered(stream.number) !== stream) continue;
+      const { store } = burial.share;
+      if (this.#parts.state.router.getNumbered(store.number) !== store) continue;
       this.#bury({ ...burial, now });
     }
   }
@@ -329,7 +276,7 @@ function joinEntries(entries: readonly Uint8Array[]): MessageBatch {
 
 /** What a dead letter tells. */
 function tellStory(
-  stream: Stream,
+  { store: { calendar, name }, notes }: Share,
   { id, attempts, cause, now }: {
     readonly id: number;
     readonly attempts: number;
@@ -337,12 +284,11 @@ function tellStory(
     readonly now: number;
   },
 ): DeadLetter {
-  const { calendar } = stream;
   const at = Math.floor(now);
-  const failure: Failure | undefined = stream.failures.get(id);
+  const failure: Failure | undefined = notes.failures.get(id);
   const { firstAt = at, reasons = [], follower = "" } = failure ?? {};
   return {
-    stream: stream.name,
+    stream: name,
     id,
     attempts,
     cause,

@@ -1,22 +1,9 @@
-/**
- * Who gets which message next.
- *
- * Two things can set messages moving: a stream has something ready, or a follower has room. Both are
- * noted when they happen and handled together in {@linkcode Dispatcher.dispatch}, once per turn of
- * the event loop, so that many small arrivals leave as one batch.
- *
- * Fairness: what is ready in a stream is shared out evenly among the followers that wait for it; a
- * follower of many streams takes from each in turn.
- *
- * @module
- */
-
 import { BATCH_COUNT_MAX, BrokerError, type MessageBatch } from "../../../protocol.ts";
 import type { Attachment } from "../share/attachment.ts";
 import type { Follower } from "../share/follower.ts";
 import { StoreBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_list.ts";
-import type { Stream } from "../stream/stream.ts";
+import type { Share } from "../share/share.ts";
 
 /** One delivery is not larger than this, unless a single message is: its frame is read in one piece. */
 const DELIVERY_BYTES_MAX = 128 * 1024;
@@ -39,19 +26,28 @@ export interface DispatcherOptions {
   readonly wake: () => void;
   /** Hears of a follower that has been given messages. */
   readonly served: (follower: Follower, now: number) => void;
-  /** Takes messages whose time is over out of a stream. */
-  readonly expire: (stream: Stream, now: number) => void;
-  /** Takes the first ready messages of a stream out, which have been delivered often enough. */
-  readonly exhaust: (stream: Stream, run: ReadyRun, now: number) => void;
-  /** Hears of a stream that is to be left alone for now, and to be looked at again at a time. */
-  readonly postpone: (stream: Stream, at: number) => void;
-  /** Hears of a stream whose next messages cannot be read. */
-  readonly damaged: (stream: Stream, error: BrokerError) => void;
+  /** Takes messages whose time is over out of a share. */
+  readonly expire: (share: Share, now: number) => void;
+  /** Takes the first ready messages of a share out, which have been delivered often enough. */
+  readonly exhaust: (share: Share, run: ReadyRun, now: number) => void;
+  /** Hears of a share that is to be left alone for now, and to be looked at again at a time. */
+  readonly postpone: (share: Share, at: number) => void;
+  /** Hears of a share whose next messages cannot be read. */
+  readonly damaged: (share: Share, error: BrokerError) => void;
 }
 
-/** Hands ready messages to followers with room. */
+/**
+ * Hands ready messages to followers with room.
+ *
+ * Two things can set messages moving: a share has something ready, or a follower has room. Both are
+ * noted when they happen and handled together in {@linkcode Dispatcher.dispatch}, once per turn of
+ * the event loop, so that many small arrivals leave as one batch.
+ *
+ * Fairness: what is ready in a share is divided evenly among the followers that wait for it; a
+ * follower of many streams takes from each in turn.
+ */
 export class Dispatcher {
-  #streams = new Set<Stream>();
+  #shares = new Set<Share>();
   #followers = new Set<Follower>();
   /** Those that have let a delivery run out, and have shown life since: others come first. */
   #revived = new Set<Follower>();
@@ -65,11 +61,11 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  /** Notes that a stream may have something for its waiting followers. */
-  noteReady(stream: Stream): void {
-    if (stream.waiting.count === 0) return;
+  /** Notes that a share may have something for its waiting followers. */
+  noteReady(share: Share): void {
+    if (share.waiting.count === 0) return;
     this.#wakeOnce();
-    this.#streams.add(stream);
+    this.#shares.add(share);
   }
 
   /** Notes that a follower may have room for its turns. */
@@ -87,10 +83,10 @@ export class Dispatcher {
     this.#revived.add(follower);
   }
 
-  /** Notes that a follower has come to a stream. */
+  /** Notes that a follower has come to a share. */
   attach(attachment: Attachment): void {
-    if (!canDeliver(attachment.stream)) {
-      attachment.stream.waiting.append(attachment);
+    if (!canDeliver(attachment.share)) {
+      attachment.share.waiting.append(attachment);
     } else {
       attachment.follower.turns.append(attachment);
       this.noteRoom(attachment.follower);
@@ -104,9 +100,9 @@ export class Dispatcher {
       this.#followers.delete(follower);
       this.#serveFollower(follower, now);
     }
-    for (const stream of this.#streams) {
-      this.#streams.delete(stream);
-      this.#serveStream(stream, now);
+    for (const share of this.#shares) {
+      this.#shares.delete(share);
+      this.#serveShare(share, now);
     }
     for (const follower of this.#revived) {
       this.#revived.delete(follower);
@@ -119,22 +115,22 @@ export class Dispatcher {
   }
 
   get #hasWork(): boolean {
-    return this.#streams.size + this.#followers.size + this.#revived.size > 0;
+    return this.#shares.size + this.#followers.size + this.#revived.size > 0;
   }
 
   #wakeOnce(): void {
     if (!this.#hasWork) this.#options.wake();
   }
 
-  /** Shares what is ready in a stream among those who wait for it, in rounds of equal shares. */
-  #serveStream(stream: Stream, now: number): void {
-    while (canDeliver(stream) && stream.waiting.count > 0) {
-      const share = Math.ceil(stream.ready.count / stream.waiting.count);
-      for (let turns = stream.waiting.count; turns > 0 && canDeliver(stream); turns--) {
-        const attachment = stream.waiting.first;
+  /** Divides what is ready in a share among those who wait for it, in rounds of equal parts. */
+  #serveShare(share: Share, now: number): void {
+    while (canDeliver(share) && share.waiting.count > 0) {
+      const part = Math.ceil(share.ready.count / share.waiting.count);
+      for (let turns = share.waiting.count; turns > 0 && canDeliver(share); turns--) {
+        const attachment = share.waiting.first;
         if (attachment === undefined) return;
-        this.#deliver(attachment, share, now);
-        this.#line(attachment);
+        this.#deliver(attachment, part, now);
+        enqueue(attachment);
       }
     }
   }
@@ -146,63 +142,55 @@ export class Dispatcher {
       if (attachment === undefined || follower.room === 0) return;
       const countMax = follower.turns.count === 1 ? follower.room : TURN_COUNT_MAX;
       this.#deliver(attachment, countMax, now);
-      this.#line(attachment);
+      enqueue(attachment);
     }
   }
 
-  /** Puts an attachment at the end of the line that it belongs into now. */
-  #line(attachment: Attachment): void {
-    const { stream, follower } = attachment;
-    if (!canDeliver(stream)) stream.waiting.append(attachment);
-    else if (follower.room === 0) follower.turns.append(attachment);
-    else attachment.line!.append(attachment);
-  }
-
   /** Delivers up to `countMax` messages, as far as there is room. */
-  #deliver({ stream, follower }: Attachment, countMax: number, now: number): void {
+  #deliver({ share, follower }: Attachment, countMax: number, now: number): void {
     // It may have been found damaged since the follower got its turn.
-    if (!canDeliver(stream)) return;
+    if (!canDeliver(share)) return;
     this.#served.add(follower);
     let left = Math.min(countMax, follower.room);
     while (left > 0) {
-      const delivered = this.#deliverRun(stream, follower, left, now);
+      const delivered = this.#deliverRun(share, follower, left, now);
       if (delivered === 0) return;
       left = Math.min(left - delivered, follower.room);
     }
   }
 
-  /** Delivers the first ready messages of a stream that lie together; returns how many. */
-  #deliverRun(stream: Stream, follower: Follower, countMax: number, now: number): number {
+  /** Delivers the first ready messages of a share that lie together; returns how many. */
+  #deliverRun(share: Share, follower: Follower, countMax: number, now: number): number {
     for (;;) {
-      const run = this.#findNext(stream, now);
+      const run = this.#findNext(share, now);
       if (run === undefined) return 0;
-      const readMax = countAlike(stream, follower, run, Math.min(countMax, BATCH_COUNT_MAX));
-      const batch = this.#read(stream, follower, readMax, now);
+      const readMax = countAlike(share, follower, run, Math.min(countMax, BATCH_COUNT_MAX));
+      const batch = this.#read(share, follower, readMax, now);
       if (batch === undefined) return 0;
-      if (stream.keys === undefined) return this.#hand(stream, follower, run, batch, now);
+      if (share.keys === undefined) return this.#hand(share, follower, run, batch, now);
       // The run is cut where it stands as messages leave it.
       const { firstId } = run;
-      const { parkedCount, batch: admitted } = stream.keys.admit(run, batch);
-      if (parkedCount > 0) stream.takeParked(parkedCount);
+      const { parkedCount, batch: admitted } = share.keys.admit(run, batch);
+      if (parkedCount > 0) share.ready.take(parkedCount);
       if (admitted.count > 0) {
         const rest = { ...run, firstId: firstId + parkedCount };
-        return this.#hand(stream, follower, rest, admitted, now);
+        return this.#hand(share, follower, rest, admitted, now);
       }
       this.#parkedCount += parkedCount;
-      if (this.#parkedCount >= PARK_COUNT_MAX) return this.#postpone(stream, now);
+      if (this.#parkedCount >= PARK_COUNT_MAX) return this.#postpone(share, now);
     }
   }
 
-  /** Leaves a stream alone until then, at least until others have had their turn. */
-  #postpone(stream: Stream, until: number): number {
-    stream.isPostponed = true;
-    this.#options.postpone(stream, until);
+  /** Leaves a share alone until then, at least until others have had their turn. */
+  #postpone(share: Share, until: number): number {
+    share.isPostponed = true;
+    this.#options.postpone(share, until);
     return 0;
   }
 
   /** Gives messages to a follower, all of a batch; returns how many. */
   #hand(
-    stream: Stream,
+    share: Share,
     follower: Follower,
     { firstId, attempts: before, priority }: ReadyRun,
     batch: MessageBatch,
@@ -210,15 +198,16 @@ export class Dispatcher {
   ): number {
     const { count } = batch;
     const attempts = before + 1;
-    stream.takeReady(count);
+    const { store, notes } = share;
+    share.takeReady(count);
     const firstTag = follower.reserveTags(count);
-    const deadline = now + stream.options.ackTimeoutMs;
-    const isDoubtful = follower.reportsBegin && stream.doubtful.has(firstId);
+    const deadline = now + store.options.ackTimeoutMs;
+    const isDoubtful = follower.reportsBegin && notes.doubtful.has(firstId);
     follower.deadline = Math.min(follower.deadline, deadline);
     follower.pending.append({
       firstTag,
       count,
-      stream,
+      share,
       firstId,
       attempts,
       priority,
@@ -228,18 +217,19 @@ export class Dispatcher {
       isDoubtful,
     });
     follower.pendingBytes += batch.end - batch.start;
-    follower.sink.deliver({ stream: stream.name, firstTag, firstId, attempts, isDoubtful, batch });
+    follower.sink.deliver({ stream: store.name, firstTag, firstId, attempts, isDoubtful, batch });
     return count;
   }
 
   /** The first ready messages that may be delivered; what may not be is taken out before. */
-  #findNext(stream: Stream, now: number): ReadyRun | undefined {
-    if (stream.expiries.nextAt <= now) this.#options.expire(stream, now);
+  #findNext(share: Share, now: number): ReadyRun | undefined {
+    const { store, ready } = share;
+    if (store.expiries.nextAt <= now) this.#options.expire(share, now);
     for (;;) {
-      const run = stream.ready.peek();
-      if (run === undefined || run.attempts < stream.options.maxDeliveries) return run;
-      if (stream.isDead) return run;
-      this.#options.exhaust(stream, run, now);
+      const run = ready.peek();
+      if (run === undefined || run.attempts < store.options.maxDeliveries) return run;
+      if (store.isDead) return run;
+      this.#options.exhaust(share, run, now);
     }
   }
 
@@ -248,27 +238,35 @@ export class Dispatcher {
    * follower's bytes, or a message larger than they are could never be delivered.
    */
   #read(
-    stream: Stream,
+    share: Share,
     follower: Follower,
     countMax: number,
     now: number,
   ): MessageBatch | undefined {
-    const { firstId } = stream.ready.peek()!;
+    const { firstId } = share.ready.peek()!;
     try {
       const bytesMax = Math.min(follower.roomBytes, DELIVERY_BYTES_MAX);
-      return stream.backlog.read(firstId, countMax, bytesMax);
+      return share.store.backlog.read(firstId, countMax, bytesMax);
     } catch (error) {
-      if (error instanceof StoreBusyError) this.#postpone(stream, now + BUSY_MS);
-      else if (error instanceof BrokerError) this.#options.damaged(stream, error);
+      if (error instanceof StoreBusyError) this.#postpone(share, now + BUSY_MS);
+      else if (error instanceof BrokerError) this.#options.damaged(share, error);
       else throw error;
       return undefined;
     }
   }
 }
 
-/** Whether a stream has something to hand out. */
-function canDeliver({ ready, isPaused, isPostponed, damage }: Stream): boolean {
-  return ready.count > 0 && !isPaused && !isPostponed && damage === undefined;
+/** Puts an attachment at the end of the queue that it belongs into now. */
+function enqueue(attachment: Attachment): void {
+  const { share, follower } = attachment;
+  if (!canDeliver(share)) share.waiting.append(attachment);
+  else if (follower.room === 0) follower.turns.append(attachment);
+  else attachment.queue!.append(attachment);
+}
+
+/** Whether a share has something to hand out. */
+function canDeliver({ ready, isPaused, isPostponed, store }: Share): boolean {
+  return ready.count > 0 && !isPaused && !isPostponed && store.damage === undefined;
 }
 
 /**
@@ -276,7 +274,7 @@ function canDeliver({ ready, isPaused, isPostponed, damage }: Stream): boolean {
  * goes alone to a follower that says when it begins.
  */
 function countAlike(
-  { doubtful }: Stream,
+  { notes: { doubtful } }: Share,
   { reportsBegin }: Follower,
   run: ReadyRun,
   countMax: number,

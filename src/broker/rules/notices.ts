@@ -1,15 +1,9 @@
-/**
- * What the rules tell an operator: things that go as they should, and that nobody would see otherwise.
- * The first of a kind is told at once, the others are counted.
- *
- * @module
- */
-
 import type { BrokerError, DeadLetterCause } from "../../../protocol.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import type { Follower } from "../share/follower.ts";
 import type { Router } from "../state/router.ts";
-import type { Stream } from "../stream/stream.ts";
+import type { Share } from "../share/share.ts";
+import type { Store } from "../store/store.ts";
 
 /** Takes a sentence, and what belongs to it. */
 export type Report = (message: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -37,10 +31,13 @@ interface Tally {
   toldAt: number;
 }
 
-/** Tells an operator what happens. */
+/**
+ * What the rules tell an operator: things that go as they should, and that nobody would see otherwise.
+ * The first of a kind is told at once, the others are counted.
+ */
 export class Notices {
   readonly #report: Report | undefined;
-  readonly #tallies = new WeakMap<Stream, Tally>();
+  readonly #tallies = new WeakMap<Share, Tally>();
   /** Publishers that were forgotten before their time. */
   #pushedOut: Tally | undefined;
 
@@ -59,7 +56,7 @@ export class Notices {
   }
 
   /** A stream is not served any more, since some of it cannot be read. */
-  noteDamage({ name }: Stream, error: BrokerError): void {
+  noteDamage({ name }: Store, error: BrokerError): void {
     this.#report?.("a stream is not served", { stream: name, error: error.message });
   }
 
@@ -78,16 +75,16 @@ export class Notices {
   }
 
   /** Messages were given up: they are in the stream's dead letters, if it has any, or gone. */
-  noteGivenUp(stream: Stream, givenUp: GivenUp): void {
+  noteGivenUp(share: Share, givenUp: GivenUp): void {
     if (this.#report === undefined) return;
     const { id, count, attempts, cause, now } = givenUp;
-    const { name, options, failures } = stream;
+    const { store: { name, options }, notes: { failures } } = share;
     const to = cause === "expired" || options.deadLetter ? deadNameOf(name) : undefined;
-    const tally = this.#tallies.get(stream);
+    const tally = this.#tallies.get(share);
     if (tally === undefined) {
       const what = to === undefined ? "was given up" : "went to the dead letters";
       const reason = failures.get(id)?.reasons.at(-1);
-      this.#tallies.set(stream, { untoldCount: count - 1, toldAt: now });
+      this.#tallies.set(share, { untoldCount: count - 1, toldAt: now });
       this.#report(`a message ${what}`, { stream: name, id, to, cause, attempts, reason });
       return;
     }

@@ -17,7 +17,7 @@ import type { PublisherRecord } from "../state/publisher_record.ts";
 import type { Route } from "../state/route.ts";
 import type { Stream } from "../stream/stream.ts";
 import { findFull } from "../stream/stream_limits.ts";
-import type { Transfers } from "./dead_letters.ts";
+import type { Removal } from "./removal.ts";
 
 const SPAN_FLAGS = PropertyFlag.isDelay | PropertyFlag.isTtl;
 
@@ -48,11 +48,11 @@ interface Decision {
 /** Stores what publishers send. */
 export class Publishing {
   readonly #parts: BrokerParts;
-  readonly #transfers: Transfers;
+  readonly #removal: Removal;
 
-  constructor(parts: BrokerParts, transfers: Transfers) {
+  constructor(parts: BrokerParts, removal: Removal) {
     this.#parts = parts;
-    this.#transfers = transfers;
+    this.#removal = removal;
   }
 
   /** Opens a publisher. */
@@ -108,7 +108,7 @@ export class Publishing {
     const storedIn: StoredAt[] = [];
     for (const stream of streams) {
       const { name, number, options: { ttlMs } } = stream;
-      const firstId = stream.reserveIds(count, bytes);
+      const firstId = stream.intake.reserve(count, bytes);
       storedIn.push({
         stream: name,
         number,
@@ -151,9 +151,9 @@ export class Publishing {
     for (let index = 0; index < streams.length; index++) {
       const stream = streams[index]!;
       const { firstId } = storedIn[index]!;
-      stream.endReservation(count, bytes);
+      stream.intake.conclude(count, bytes);
       if (dedupId !== undefined) markStored(stream, dedupId, firstId);
-      this.#transfers.makeRoom(stream, { firstId, count });
+      this.#removal.makeRoom(stream, { firstId, count });
     }
     record.conclude(sent, { storedIn });
   }
@@ -165,8 +165,8 @@ export class Publishing {
   ): void {
     streams.forEach((stream, index) => {
       const { firstId } = storedIn[index]!;
-      stream.endReservation(batch.count, batch.bytes);
-      stream.returnIds(firstId);
+      stream.intake.conclude(batch.count, batch.bytes);
+      stream.intake.returnIds(firstId);
       if (dedupId !== undefined) stream.dedupIds.delete(dedupId, firstId);
     });
     record.conclude(sent, { storedIn: [], error });

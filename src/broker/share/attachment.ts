@@ -1,44 +1,36 @@
-/**
- * An attachment ties one follower to one stream that its bind matches, and always stands in exactly
- * one line:
- *
- * - in the stream's line of *waiting* followers, when the stream had nothing for it;
- * - in the follower's line of *turns*, when the stream has messages and the follower no room.
- *
- * Moving between the two lines is the whole of the dispatcher's bookkeeping, and each move costs the
- * same however many streams and followers there are.
- *
- * @module
- */
-
 import type { Follower } from "./follower.ts";
-import type { Stream } from "../stream/stream.ts";
+import type { Share } from "./share.ts";
 
-/** One follower at one stream. */
+/**
+ * One follower at one share of a stream that its bind matches. It always stands in exactly one queue:
+ *
+ * - among the share's *waiting* followers, when the share had nothing for it;
+ * - among the follower's *turns*, when the share has messages and the follower no room.
+ *
+ * Moving between the two queues is the whole of the dispatcher's bookkeeping, and each move costs the
+ * same however many streams and followers there are.
+ */
 export class Attachment {
-  /** The follower. */
   readonly follower: Follower;
-  /** The stream. */
-  readonly stream: Stream;
-  /** The line that it stands in. */
-  line: AttachmentLine | undefined;
-  /** Its neighbours in that line. */
+  readonly share: Share;
+  /** The queue that it stands in. */
+  queue: AttachmentQueue | undefined;
+  /** Its neighbours in that queue. */
   previous: Attachment | undefined;
   next: Attachment | undefined;
 
-  constructor(follower: Follower, stream: Stream) {
+  constructor(follower: Follower, share: Share) {
     this.follower = follower;
-    this.stream = stream;
+    this.share = share;
   }
 }
 
-/** A line of attachments: first come, first served; leaving it from anywhere costs the same. */
-export class AttachmentLine {
+/** A queue of attachments: first come, first served; leaving it from anywhere costs the same. */
+export class AttachmentQueue {
   #first: Attachment | undefined;
   #last: Attachment | undefined;
   #count = 0;
 
-  /** How many stand in it. */
   get count(): number {
     return this.#count;
   }
@@ -48,10 +40,10 @@ export class AttachmentLine {
     return this.#first;
   }
 
-  /** Puts an attachment at the end, out of whatever line it stands in now. */
+  /** Puts an attachment at the end, out of the queue that it stands in now. */
   append(attachment: Attachment): void {
-    attachment.line?.remove(attachment);
-    attachment.line = this;
+    attachment.queue?.remove(attachment);
+    attachment.queue = this;
     attachment.previous = this.#last;
     if (this.#last === undefined) this.#first = attachment;
     else this.#last.next = attachment;
@@ -66,7 +58,7 @@ export class AttachmentLine {
     else previous.next = next;
     if (next === undefined) this.#last = previous;
     else next.previous = previous;
-    attachment.line = undefined;
+    attachment.queue = undefined;
     attachment.previous = undefined;
     attachment.next = undefined;
     this.#count--;

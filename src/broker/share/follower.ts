@@ -1,19 +1,12 @@
-/**
- * A follower as the rules see it: what it may hold, what it holds, and where its next messages come
- * from.
- *
- * @module
- */
-
 import { type BindFields, BrokerError, type TagRange } from "../../../protocol.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
-import { type Attachment, AttachmentLine } from "./attachment.ts";
+import { type Attachment, AttachmentQueue } from "./attachment.ts";
 import type { FollowerSink } from "../engine.ts";
 import { LapsedList } from "./lapsed_list.ts";
 import { PendingList, type PendingRun } from "./pending_list.ts";
-import type { Stream } from "../stream/stream.ts";
+import type { Share } from "./share.ts";
 
-/** One follower of one session. */
+/** One follower of one session: what it may hold, what it holds, and where its next messages come from. */
 export class Follower {
   /** Its number: those that were opened later have higher ones. */
   number = 0;
@@ -25,10 +18,10 @@ export class Follower {
   readonly sink: FollowerSink;
   /** Whether it says which deliveries a handler has; of others, the oldest is taken for that. */
   readonly reportsBegin: boolean;
-  /** The streams that its bind matches. */
-  readonly attachments: Map<Stream, Attachment> = new Map();
-  /** The streams that have messages for it, in the order in which it will take from them. */
-  readonly turns: AttachmentLine = new AttachmentLine();
+  /** By share of a stream that its bind matches. */
+  readonly attachments: Map<Share, Attachment> = new Map();
+  /** Those that have messages for it, in the order in which it will take from them. */
+  readonly turns: AttachmentQueue = new AttachmentQueue();
   /** What it has taken and not acknowledged. */
   readonly pending: PendingList = new PendingList();
   /** What was taken back from it lately: it may say yet that it is done. */
@@ -106,7 +99,7 @@ export class Follower {
   deadlineOf(run: PendingRun): number {
     if (run.isBegun) return run.deadline;
     const since = this.isAssumed(run) ? -Infinity : Math.max(this.lifeAt, run.deliveredAt);
-    return Math.max(since, this.oldestSince) + run.stream.options.ackTimeoutMs;
+    return Math.max(since, this.oldestSince) + run.share.store.options.ackTimeoutMs;
   }
 
   /** Finds the first of the deadlines; `Infinity` if nothing is pending. */

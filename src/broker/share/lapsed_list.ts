@@ -1,18 +1,10 @@
-/**
- * What was taken back from a follower that has not ended it: it was too slow, or nothing was heard of
- * it. Its handler may have finished all the same, and say so late.
- *
- * @module
- */
-
 import type { TagRange } from "../../../protocol.ts";
-import type { Stream } from "../stream/stream.ts";
+import type { Share } from "./share.ts";
 
 /** Consecutive deliveries of consecutive messages of one stream that were taken back. */
 export interface LapsedRun extends TagRange {
-  /** The stream that the messages were in. */
-  readonly stream: Stream;
-  /** The id of the first message. */
+  /** The share that the messages were in. */
+  readonly share: Share;
   readonly firstId: number;
   /** Whether it counts as an attempt that the follower was lost with them. */
   readonly isLoss: boolean;
@@ -21,11 +13,13 @@ export interface LapsedRun extends TagRange {
 /** So many runs are remembered, the last ones. */
 const RUNS_MAX = 256;
 
-/** The deliveries that were taken back from one follower, by tag. */
+/**
+ * What was taken back from a follower that has not ended it, by tag: it was too slow, or nothing was
+ * heard of it. Its handler may have finished all the same, and say so late.
+ */
 export class LapsedList {
   #runs: LapsedRun[] = [];
 
-  /** How many there are. */
   get count(): number {
     return this.#runs.reduce((sum, { count }) => sum + count, 0);
   }

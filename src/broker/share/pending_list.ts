@@ -1,14 +1,4 @@
-/**
- * The pending entry list: what one follower has taken and not acknowledged, by tag.
- *
- * Entries are kept as runs of consecutive tags, as they were delivered. An operation on a range of
- * tags cuts runs at the range's two ends and then handles whole runs. There are never more runs than
- * messages that a follower may hold.
- *
- * @module
- */
-
-import type { Stream } from "../stream/stream.ts";
+import type { Share } from "./share.ts";
 
 /** Consecutive deliveries of consecutive messages of one stream. */
 export interface PendingRun {
@@ -16,9 +6,8 @@ export interface PendingRun {
   readonly firstTag: number;
   /** How many. */
   count: number;
-  /** The stream that the messages are in. */
-  readonly stream: Stream;
-  /** The id of the first message. */
+  /** The share that the messages are in. */
+  readonly share: Share;
   readonly firstId: number;
   /** How often the messages have been delivered, this time included. */
   attempts: number;
@@ -34,12 +23,17 @@ export interface PendingRun {
   readonly isDoubtful?: boolean | undefined;
 }
 
-/** The pending deliveries of one follower. */
+/**
+ * The pending entry list: what one follower has taken and not acknowledged, by tag.
+ *
+ * Entries are kept as runs of consecutive tags, as they were delivered. An operation on a range of
+ * tags cuts runs at the range's two ends and then handles whole runs. There are never more runs than
+ * messages that a follower may hold.
+ */
 export class PendingList {
   #runs: PendingRun[] = [];
   #count = 0;
 
-  /** How many deliveries are pending. */
   get count(): number {
     return this.#count;
   }
@@ -77,11 +71,11 @@ export class PendingList {
     return taken;
   }
 
-  /** Takes out what belongs to a stream that is being deleted. */
-  takeStream(stream: Stream): PendingRun[] {
-    const taken = this.#runs.filter((run) => run.stream === stream);
+  /** Takes out what belongs to the share of a stream that is being deleted. */
+  takeShare(share: Share): PendingRun[] {
+    const taken = this.#runs.filter((run) => run.share === share);
     if (taken.length === 0) return taken;
-    this.#runs = this.#runs.filter((run) => run.stream !== stream);
+    this.#runs = this.#runs.filter((run) => run.share !== share);
     for (const run of taken) this.#count -= run.count;
     return taken;
   }

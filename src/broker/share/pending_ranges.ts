@@ -1,8 +1,4 @@
-/**
- * Ranges of tags, as followers name them, looked up in what the followers hold.
- *
- * @module
- */
+// Ranges of tags, as followers name them, looked up in what the followers hold.
 
 import type { BrokerError, TagRange } from "../../../protocol.ts";
 import type { Failure } from "./failure.ts";
@@ -21,20 +17,20 @@ export interface NamedDeliveries {
  *
  * @param follower Whose.
  * @param ranges The ranges.
- * @param settleOther Does something about those of a range that are not pending; returns how many of
+ * @param endOther Does something about those of a range that are not pending; returns how many of
  * them are in order.
  */
 export function takePending(
   follower: Follower,
   ranges: readonly TagRange[],
-  settleOther: (range: TagRange) => number = () => 0,
+  endOther: (range: TagRange) => number = () => 0,
 ): NamedDeliveries {
   let held: PendingRun[] = [];
   let error: BrokerError | undefined;
   for (const range of ranges) {
     const runs = follower.pending.take(range.firstTag, range.count);
     let missing = range.count - countAll(runs);
-    if (missing > 0) missing -= settleOther(range);
+    if (missing > 0) missing -= endOther(range);
     error ??= explainMissing(follower, range, missing);
     held = held.length === 0 ? runs : held.concat(runs);
   }
@@ -79,8 +75,8 @@ export interface EquallyFailed {
 }
 
 /** Divides deliveries by what went wrong with their messages before. */
-export function groupByFailure({ stream, firstId, count }: PendingRun): EquallyFailed[] {
-  const { failures } = stream;
+export function groupByFailure({ share, firstId, count }: PendingRun): EquallyFailed[] {
+  const { failures } = share.notes;
   if (failures.size === 0) return [{ firstId, count, failure: undefined }];
   const groups: EquallyFailed[] = [];
   for (let id = firstId; id < firstId + count; id++) {

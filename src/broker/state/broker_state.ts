@@ -28,7 +28,9 @@ import { Restoration } from "./restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
-import { findDedupId, Stream } from "../stream/stream.ts";
+import type { Store } from "../store/store.ts";
+import { Stream } from "../stream/stream.ts";
+import { findDedupId, StreamRestoration } from "../stream/stream_restoration.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
 /** What is needed to keep streams. */
@@ -48,7 +50,7 @@ export interface BrokerStateOptions {
   /** Hears of a stream that has more messages, ready or held back. */
   readonly messagesAdded: (stream: Stream) => void;
   /** Does what is due in a stream. */
-  readonly ring?: (stream: Stream, now: number) => void;
+  readonly ring?: (store: Store, now: number) => void;
 }
 
 /** The streams and the publishers of one broker. */
@@ -65,6 +67,8 @@ export class BrokerState {
   readonly #reasons: ReasonPool;
   /** What is being made again of events; not there once that is done. */
   #restoration: Restoration | undefined;
+  /** Stand-ins for the streams, by number, while they are made again. */
+  #standIns: Map<number, StreamRestoration> | undefined;
   /** The stream that a snapshot is telling of, if nobody else has told of it. */
   #toldStream: Stream | undefined;
   #nextStreamNumber = 1;
@@ -125,9 +129,9 @@ export class BrokerState {
       case "failed":
         return this.#noteFailure(event);
       case "expirySet":
-        return this.router.getNumbered(event.number)?.restoration?.noteExpiry(event);
+        return this.#standIns?.get(event.number)?.noteExpiry(event);
       case "attempted":
-        return this.router.getNumbered(event.number)?.restoration?.note(event);
+        return this.#standIns?.get(event.number)?.note(event);
       case "clockRead":
         return this.#readClock(event);
     }
@@ -168,6 +172,7 @@ export class BrokerState {
   /** Begins to make everything again, of snapshots and of the events that are applied. */
   beginRestoration(): void {
     this.#restoration = new Restoration(this.publishers);
+    this.#standIns = new Map();
   }
 
   /** Takes over a piece of a snapshot, as far as nobody else has told of it. */
@@ -196,7 +201,7 @@ export class BrokerState {
 
   /** Notes that ids of a stream were used, up to below `nextId`. */
   skipIds(number: number, nextId: number): void {
-    this.router.getNumbered(number)?.skipIds(nextId);
+    this.router.getNumbered(number)?.intake.skipIds(nextId);
   }
 
   /** Has everything ready: nobody holds anything. */
@@ -204,8 +209,10 @@ export class BrokerState {
     this.#restoration = undefined;
     this.#toldStream = undefined;
     this.publishers.finishRestoration(now);
+    const standIns = this.#standIns;
+    this.#standIns = undefined;
     for (const stream of this.router.streams) {
-      stream.finishRestoration(now);
+      standIns?.get(stream.number)?.finish(now);
       this.#options.messagesAdded(stream);
     }
   }
@@ -217,7 +224,7 @@ export class BrokerState {
     const { residency, ring } = this.#options;
     const parts = { residency, reasons: this.#reasons, calendar };
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
-    if (this.#restoration !== undefined) stream.beginRestoration();
+    this.#standIns?.set(number, new StreamRestoration(stream));
     this.#options.streamAdded(stream, this.router.addStream(stream));
   }
 
@@ -227,7 +234,7 @@ export class BrokerState {
     if (this.router.getNumbered(piece.number) === undefined) {
       this.#addStream(piece);
       this.#toldStream = this.router.getNumbered(piece.number)!;
-      this.#toldStream.isPaused = piece.isPaused ?? false;
+      this.#toldStream.share.isPaused = piece.isPaused ?? false;
     }
     this.skipIds(piece.number, piece.nextId);
   }
@@ -246,17 +253,17 @@ export class BrokerState {
     const stream = this.router.getNumbered(number);
     if (stream === undefined) return;
     stream.setOptions(options);
-    stream.isPaused = isPaused;
+    stream.share.isPaused = isPaused;
   }
 
   #removeStream(number: number): void {
     const stream = this.router.getNumbered(number);
     if (stream === undefined) return;
     this.router.removeStream(stream);
+    this.#standIns?.delete(number);
     this.#bytes -= stream.backlog.bytes;
     this.#options.streamRemoved(stream);
-    stream.backlog.clear();
-    stream.failures.clear();
+    stream.clear();
   }
 
   #readClock({ at, aheadMs }: Pick<ClockRead, "at" | "aheadMs">): void {
@@ -276,7 +283,8 @@ export class BrokerState {
       // Deleted between its decision and now: the batch is gone with it.
       if (stream === undefined) continue;
       const { place, flags } = event;
-      stream.append(firstId, batch, { place, flags, storedAt, expiresAt, dedupId });
+      const details = { place, flags, storedAt, expiresAt, dedupId };
+      this.#holderOf(stream).append(firstId, batch, details);
       this.#bytes += batch.end - batch.start;
       this.#options.messagesAdded(stream);
     }
@@ -293,7 +301,7 @@ export class BrokerState {
     const stream = this.router.getNumbered(number);
     if (stream === undefined || place === undefined) return;
     this.#bytes -= stream.backlog.bytes;
-    stream.move(firstId, batch, place);
+    this.#holderOf(stream).move(firstId, batch, place);
     this.#bytes += stream.backlog.bytes;
   }
 
@@ -307,9 +315,14 @@ export class BrokerState {
     if (target === undefined) return;
     // What is on its way there or back is delivered at once, and is recognised by nobody.
     const flags = findFlags(batch) & (PropertyFlag.key | PRIORITY_FLAG);
-    target.append(firstId, batch, { place, flags, storedAt, expiresAt });
+    this.#holderOf(target).append(firstId, batch, { place, flags, storedAt, expiresAt });
     this.#bytes += batch.end - batch.start;
     this.#options.messagesAdded(target);
+  }
+
+  /** Who takes the messages of a stream: itself, unless it is being made again. */
+  #holderOf(stream: Stream): Stream | StreamRestoration {
+    return this.#standIns?.get(stream.number) ?? stream;
   }
 
   #forgetMessages({ number, firstId, count }: Acknowledged | Dropped): void {
@@ -318,19 +331,22 @@ export class BrokerState {
   }
 
   #forget(stream: Stream, firstId: number, count: number): void {
-    const before = stream.ready.count;
-    this.#bytes -= stream.forgetPending(firstId, count);
+    const { ready } = stream.share;
+    const before = ready.count;
+    this.#bytes -= this.#holderOf(stream).forget(firstId, count);
     // Those that were parked for a key that is free now.
-    if (stream.ready.count > before) this.#options.messagesAdded(stream);
+    if (ready.count > before) this.#options.messagesAdded(stream);
   }
 
   #noteFailure(event: Failed): void {
     const { number, firstId, count, attempts, dueAt, failure, priority } = event;
     const stream = this.router.getNumbered(number);
     if (stream === undefined) return;
-    if (stream.restoration !== undefined) return stream.restoration.note(event);
-    for (let id = firstId; id < firstId + count; id++) stream.failures.set(id, failure);
-    stream.delay({ firstId, count, attempts, priority }, dueAt);
+    const restoration = this.#standIns?.get(number);
+    if (restoration !== undefined) return restoration.note(event);
+    const { share } = stream;
+    for (let id = firstId; id < firstId + count; id++) share.notes.failures.set(id, failure);
+    share.delay({ firstId, count, attempts, priority }, dueAt);
     this.#options.messagesAdded(stream);
   }
 }

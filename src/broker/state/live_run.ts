@@ -19,7 +19,7 @@ import {
 import type { DatedRun } from "../collections/dated_runs.ts";
 import type { Segment } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_list.ts";
-import { SET_BY_STREAM, type Stream } from "../stream/stream.ts";
+import type { Stream } from "../stream/stream.ts";
 
 /** Consecutive messages of one stream that are not gone. */
 export interface LiveRun extends IdRange {
@@ -56,7 +56,10 @@ export function findLiveRuns(
 }
 
 /** What of a stream lies in a part of the store and is not about to go to another stream. */
-function findStaying({ backlog, leaving }: Stream, segment: Segment): IdRange[] {
+function findStaying(
+  { backlog, share: { notes: { leaving } } }: Stream,
+  segment: Segment,
+): IdRange[] {
   const runs = backlog.findRuns({ segment });
   if (leaving.size === 0) return runs;
   const going = joinRanges([...leaving]);
@@ -68,15 +71,14 @@ function gatherFacts(
   stream: Stream,
   followers: Iterable<Follower>,
 ): (range: IdRange) => LiveFact[] {
-  const { number, delayed, expiries } = stream;
+  const { number, share, expiries } = stream;
   const pending = listPending(stream, followers);
-  const expiring = expiries.size === 0 ? [] : expiries.list()
-    .filter(({ note }) => note === SET_BY_STREAM).sort(byFirstId);
+  const expiring = expiries.listSet().sort(byFirstId);
   return (range) => {
     const endId = range.firstId + range.count;
-    const returned = stream.listReturned(range.firstId, endId).sort(byFirstId);
+    const returned = share.listReturned(range.firstId, endId).sort(byFirstId);
     const failed = findFailures(stream, range);
-    const held = failed.length === 0 ? [] : delayed.find(range.firstId, endId);
+    const held = failed.length === 0 ? [] : share.delayed.find(range.firstId, endId);
     return [
       ...[...returned, ...pending].flatMap((run) => listAttempted(number, run, range)),
       ...listFailed(number, { failed, held, returned, pending }),
@@ -87,7 +89,10 @@ function gatherFacts(
 }
 
 /** What went wrong with some messages, by id: of a whole stream there may be very much. */
-function findFailures({ failures }: Stream, { firstId, count }: IdRange): [number, Failure][] {
+function findFailures(
+  { share: { notes: { failures } } }: Stream,
+  { firstId, count }: IdRange,
+): [number, Failure][] {
   const endId = firstId + count;
   if (failures.size < count) {
     return [...failures].filter(([id]) => id >= firstId && id < endId)
@@ -107,7 +112,7 @@ function listPending(stream: Stream, followers: Iterable<Follower>): ReadyRun[] 
   for (const follower of followers) {
     const [oldest] = follower.pending.runs;
     for (const run of follower.pending.runs) {
-      if (run.stream !== stream) continue;
+      if (run.share !== stream.share) continue;
       const { firstId, count } = run;
       if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
       // What comes later in the list counts.
@@ -149,7 +154,7 @@ function listFailed(
     const hold = findRange(held, id);
     const last = findRange(returned, id) ??
       pending.findLast((run) => id >= run.firstId && id < run.firstId + run.count);
-    const attempts = hold?.note ?? last?.attempts ?? 0;
+    const attempts = hold?.attempts ?? last?.attempts ?? 0;
     const dueAt = hold?.at ?? 0;
     found.push({ type: "failed", number, firstId: id, count: 1, attempts, dueAt, failure });
   }
@@ -171,7 +176,10 @@ function listExpiries(
 }
 
 /** Whose time is over although a follower holds it: it has no time of its own any more. */
-function listOverdue({ number, overdue }: Stream, { firstId, count }: IdRange): ExpirySet[] {
+function listOverdue(
+  { number, share: { notes: { overdue } } }: Stream,
+  { firstId, count }: IdRange,
+): ExpirySet[] {
   const found: ExpirySet[] = [];
   for (const id of overdue) {
     if (id < firstId || id >= firstId + count) continue;

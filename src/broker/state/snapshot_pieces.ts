@@ -70,12 +70,12 @@ export function* takePieces(
 
 /** A stream as a snapshot has it. */
 function describeStream(stream: Stream): StreamPiece {
-  const { number, name, storedNextId, givenOptions, isPaused } = stream;
+  const { number, name, intake, givenOptions, share: { isPaused } } = stream;
   return {
     piece: "stream",
     number,
     name,
-    nextId: storedNextId,
+    nextId: intake.storedNextId,
     ...Object.keys(givenOptions).length > 0 && { options: givenOptions },
     ...isPaused && { isPaused },
   };

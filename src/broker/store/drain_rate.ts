@@ -1,9 +1,3 @@
-/**
- * How fast messages leave a stream, so that who finds it full can be told when to come again.
- *
- * @module
- */
-
 /** A rate is taken over so long at least, in milliseconds. */
 const WINDOW_MS = 1000;
 
@@ -14,25 +8,22 @@ const RETRY_MS_MAX = 60_000;
 
 interface Mark {
   readonly at: number;
-  readonly count: number;
+  readonly leftCount: number;
 }
 
-/** The rate at which messages leave one stream. */
+/** How fast messages leave a stream, so that a publisher that finds it full can be told when to try again. */
 export class DrainRate {
-  /** How many messages have left, ever. */
-  #count = 0;
   /** The beginning of the time over which the rate is taken, and of the next such time. */
   #from: Mark | undefined;
   #next: Mark | undefined;
 
-  /** Notes messages that have left. */
-  note(count: number): void {
-    this.#count += count;
-  }
-
-  /** Notes the time; called when it is looked whether the stream is full. */
-  look(now: number): void {
-    const mark = { at: now, count: this.#count };
+  /**
+   * Notes the time, whenever somebody looks whether the stream is full.
+   *
+   * @param leftCount How many messages have left, counted from any moment on, always the same one.
+   */
+  look(leftCount: number, now: number): void {
+    const mark = { at: now, leftCount };
     this.#from ??= mark;
     this.#next ??= mark;
     if (now - this.#next.at < WINDOW_MS) return;
@@ -41,9 +32,9 @@ export class DrainRate {
   }
 
   /** Tells after how many milliseconds so many messages will have left. */
-  estimate(count: number, now: number): number {
+  estimate(count: number, leftCount: number, now: number): number {
     const from = this.#from;
-    const left = from === undefined ? 0 : this.#count - from.count;
+    const left = from === undefined ? 0 : leftCount - from.leftCount;
     if (from === undefined || left === 0) return RETRY_MS_UNKNOWN;
     const waitMs = count * Math.max(1, now - from.at) / left;
     return Math.ceil(Math.min(RETRY_MS_MAX, Math.max(RETRY_MS_MIN, waitMs)));

@@ -1,10 +1,3 @@
-/**
- * What the messages of a batch say about when they may be delivered, and which go first, as runs of
- * ids.
- *
- * @module
- */
-
 import {
   type MessageBatch,
   readEntryPriority,
@@ -45,8 +38,10 @@ export interface ListedTimes {
   readonly fresh: readonly FreshRun[];
   /** Those that are held back, with the time until which they are. */
   readonly delayed: readonly DatedRun[];
-  /** Those that expire, with the time; the note is 1 if that is not said by the message. */
+  /** When those expire that say so themselves. */
   readonly expiries: readonly DatedRun[];
+  /** When the others expire, if that is set for the stream. */
+  readonly setExpiries: readonly DatedRun[];
 }
 
 type Mutable<Run> = { -readonly [Key in keyof Run]: Run[Key] };
@@ -59,12 +54,15 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
   const fresh: Mutable<FreshRun>[] = [];
   const delayed: Mutable<DatedRun>[] = [];
   const expiries: Mutable<DatedRun>[] = [];
+  const setExpiries: Mutable<DatedRun>[] = [];
+  const listed = { fresh, delayed, expiries, setExpiries };
   const hasTimes = (flags & TIME_FLAGS) !== 0;
   if (!hasTimes && expiresAt !== undefined) {
-    expiries.push({ firstId, count: batch.count, at: expiresAt, note: 1 });
+    setExpiries.push({ firstId, count: batch.count, at: expiresAt, attempts: 0 });
   }
   if ((flags & (TIME_FLAGS | PRIORITY_FLAG)) === 0) {
-    return { fresh: [{ firstId, count: batch.count }], delayed, expiries };
+    fresh.push({ firstId, count: batch.count });
+    return listed;
   }
   const { buffer, end } = batch;
   let id = firstId;
@@ -77,26 +75,26 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
     const own = readTimes(buffer, offset, aheadMs);
     const { deliverAt, isDated } = own;
     if (deliverAt > storedAt) {
-      const run = { firstId: id, at: deliverAt, note: 0, isDated };
+      const run = { firstId: id, at: deliverAt, attempts: 0, isDated };
       addTimed(delayed, priority === PRIORITY_DEFAULT ? run : { ...run, priority });
     } else {
       addFresh(fresh, id, priority);
     }
     if (own.expiresAt !== undefined) {
       const { expiresAt: at, isExpiryDated: isDated } = own;
-      addTimed(expiries, { firstId: id, at, note: 0, isDated });
+      addTimed(expiries, { firstId: id, at, attempts: 0, isDated });
     } else if (expiresAt !== undefined) {
       // It lives as long as all others, from the moment on at which it may be delivered.
       const waitMs = Math.max(0, deliverAt - storedAt);
-      addTimed(expiries, {
+      addTimed(setExpiries, {
         firstId: id,
         at: expiresAt + waitMs,
-        note: 1,
+        attempts: 0,
         isDated: isDated && waitMs > 0,
       });
     }
   }
-  return { fresh, delayed, expiries };
+  return listed;
 }
 
 /** What a message says of its times. */
@@ -138,10 +136,10 @@ function addFresh(runs: Mutable<FreshRun>[], firstId: number, priority: number):
 }
 
 function addTimed(runs: Mutable<DatedRun>[], run: Omit<DatedRun, "count">): void {
-  const { firstId, at, note, priority, isDated } = run;
+  const { firstId, at, priority, isDated } = run;
   const last = runs.at(-1);
   const goesOn = last !== undefined && last.firstId + last.count === firstId && last.at === at &&
-    last.note === note && last.priority === priority && last.isDated === isDated;
+    last.priority === priority && last.isDated === isDated;
   if (goesOn) last.count++;
   else runs.push({ ...run, count: 1 });
 }

@@ -1,23 +1,20 @@
-/**
- * How much a stream may hold, and what makes room in it.
- *
- * @module
- */
+// How much a stream may hold, and what makes room in it.
 
 import { BrokerError, type MessageBatch, readEntrySize } from "../../../protocol.ts";
-import { type IdRange, olderOf } from "../collections/id_ranges.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
+import type { Store } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
 
 /** Tells why a batch does not fit into a stream, if it does not. */
 export function findFull(
-  stream: Stream,
+  stream: Store,
   batch: MessageBatch,
   now: number,
 ): BrokerError | undefined {
   const { maxMessages, maxBytes, overflow } = stream.options;
   if ((maxMessages === null && maxBytes === null) || overflow !== "reject") return undefined;
-  stream.drain.look(now);
   const { count } = batch;
+  stream.intake.drain.look(countLeft(stream), now);
   if (maxMessages !== null && stream.depthCount + count > maxMessages) {
     const sizes = { depth: stream.depthCount, size: count, limit: maxMessages };
     return explainFull(stream, batch, { ...sizes, what: "messages", now });
@@ -38,7 +35,7 @@ export function findExcess(stream: Stream, added: IdRange): IdRange | undefined 
   const excess = maxMessages === null ? 0 : count - maxMessages;
   const excessBytes = maxBytes === null ? 0 : bytes - maxBytes;
   if (excess <= 0 && excessBytes <= 0) return undefined;
-  const run = findOldest(stream);
+  const run = stream.share.findOldest();
   // What came last stays, even if followers hold so much that there is no room for it.
   const endId = Math.max(added.firstId, added.firstId + Math.min(excess, added.count - 1));
   if (run === undefined || run.firstId >= endId) return undefined;
@@ -47,16 +44,13 @@ export function findExcess(stream: Stream, added: IdRange): IdRange | undefined 
   return { firstId: run.firstId, count: Math.min(most, enough) };
 }
 
-/** The oldest messages that nobody holds. */
-function findOldest({ ready, keys, delayed }: Stream): IdRange | undefined {
-  return olderOf<IdRange>(
-    olderOf(ready.findOldest(), keys?.findOldest()),
-    delayed.findOldest(),
-  );
+/** How many messages have left, from any moment on. */
+function countLeft({ intake, backlog }: Store): number {
+  return intake.storedNextId - backlog.count;
 }
 
 /** How many messages have at least so many bytes together. */
-function countFor(stream: Stream, firstId: number, countMax: number, bytes: number): number {
+function countFor(stream: Store, firstId: number, countMax: number, bytes: number): number {
   if (bytes <= 0) return 0;
   let low = 1;
   let high = countMax;
@@ -77,14 +71,16 @@ interface Fullness {
   readonly now: number;
 }
 
-function explainFull(stream: Stream, batch: MessageBatch, fullness: Fullness): BrokerError {
+function explainFull(stream: Store, batch: MessageBatch, fullness: Fullness): BrokerError {
   const { what, depth, size, limit, now } = fullness;
   const room = countRoom(stream, batch);
   const excess = depth + size - limit;
   // Bytes leave with messages: as many of them as have so many bytes on average.
   const messages = what === "messages" ? excess : Math.ceil(excess * stream.depthCount / depth);
   const canFit = size <= limit;
-  const retryAfterMs = canFit ? stream.drain.estimate(Math.max(1, messages), now) : undefined;
+  const retryAfterMs = canFit
+    ? stream.intake.drain.estimate(Math.max(1, messages), countLeft(stream), now)
+    : undefined;
   return new BrokerError(
     "STREAM_FULL",
     `Cannot publish to "${stream.name}": it has ${depth} ${what}, ${size} more were sent, ` +
@@ -103,7 +99,7 @@ function explainFull(stream: Stream, batch: MessageBatch, fullness: Fullness): B
 }
 
 /** How many of a batch's first messages a stream has room for. */
-function countRoom(stream: Stream, { buffer, start, end, count }: MessageBatch): number {
+function countRoom(stream: Store, { buffer, start, end, count }: MessageBatch): number {
   const { maxMessages, maxBytes } = stream.options;
   const most = Math.max(0, Math.min(count, (maxMessages ?? Infinity) - stream.depthCount));
   if (maxBytes === null) return most;

@@ -1,27 +1,20 @@
-/**
- * What is gathered while a stream is made again of events that were written down: how often its
- * messages were worked on, what went wrong, until when they are held back, when they expire. In the
- * end all that is left and not held back is ready, since nobody holds anything.
- *
- * @module
- */
-
 import {
   BrokerError,
   type MessageBatch,
   readEntryPriority,
   readEntrySize,
+  readProperties,
 } from "../../../protocol.ts";
 import {
   findFlags,
   PRIORITY_DEFAULT,
   PRIORITY_FLAG,
   PropertyFlag,
+  readEntryFlags,
 } from "../../protocol/messages/properties.ts";
-import type { Backlog } from "../backlog/backlog.ts";
-import type { Calendar } from "../collections/calendar.ts";
 import { type DatedRun, DatedRuns } from "../collections/dated_runs.ts";
 import type { ExpirySet } from "../event.ts";
+import { Expiries } from "../store/expiries.ts";
 import { type Failure, joinFailures, withReasons } from "../share/failure.ts";
 import {
   byFirstId,
@@ -32,8 +25,11 @@ import {
 } from "../collections/id_ranges.ts";
 import { Keys } from "../ready/keys.ts";
 import { type BatchTimes, listTimes } from "../store/message_times.ts";
+import type { Place } from "../backlog/pager.ts";
+import { RunList } from "../collections/run_list.ts";
+import type { Share } from "../share/share.ts";
+import type { StoringDetails } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
-import { TimedRuns } from "../collections/timed_runs.ts";
 
 /** What was written about messages after they were stored. */
 export interface RestoredNote extends IdRange {
@@ -53,28 +49,30 @@ const NOTES_MIN = 1024;
 /** So many different texts are kept once, whoever's failures have them. */
 const TEXTS_MAX = 10_000;
 
-/** The notes about one stream. */
+/**
+ * Stands in for a stream while it is made again of events that were written down: stores its messages,
+ * and gathers how often they were worked on, what went wrong, until when they are held back, when they
+ * expire. In the end all that is left and not held back is ready, since nobody holds anything.
+ */
 export class StreamRestoration {
-  readonly #backlog: Backlog;
+  readonly #stream: Stream;
   /** In the order in which they came: a later one counts. */
   #notes: RestoredNote[] = [];
   #pruneAt = NOTES_MIN;
   #pruneRunsAt = NOTES_MIN;
   /** What messages say of themselves. */
   readonly #delayed: DatedRuns;
-  readonly #expiries: DatedRuns;
-  readonly #calendar: Calendar;
-  /** Where messages have another priority than the usual one: in the place of a time. */
-  readonly #priorities = new TimedRuns();
+  readonly #expiries: Expiries;
+  /** Where messages have another priority than the usual one: that is what is noted of the runs. */
+  readonly #priorities = new RunList();
   /** Reasons and names of followers, each once: it is read anew for each failure. */
   readonly #texts = new Map<string, string>();
   #hasKeys = false;
 
-  constructor(backlog: Backlog, calendar: Calendar) {
-    this.#backlog = backlog;
-    this.#calendar = calendar;
-    this.#delayed = new DatedRuns(calendar);
-    this.#expiries = new DatedRuns(calendar);
+  constructor(stream: Stream) {
+    this.#stream = stream;
+    this.#delayed = new DatedRuns(stream.calendar);
+    this.#expiries = new Expiries(stream.calendar);
   }
 
   /** How many notes and runs are gathered: as many as messages that are there need, not as ever were. */
@@ -82,28 +80,38 @@ export class StreamRestoration {
     return this.#notes.length + this.#runCount;
   }
 
-  /** Notes what messages that are stored say of themselves. */
-  noteBatch(firstId: number, batch: MessageBatch, times: BatchTimes): void {
-    const flags = findFlags(batch);
-    if (flags === 0 && times.expiresAt === undefined) return;
-    // Before they are added: these messages may not be there yet.
-    this.#pruneRuns();
-    if (flags & PropertyFlag.key) this.#hasKeys = true;
-    if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
-    const { delayed, expiries } = listTimes(firstId, batch, {
-      ...times,
-      flags,
-      aheadMs: this.#calendar.aheadMs,
-    });
-    for (const run of delayed) this.#delayed.add(run);
-    for (const run of expiries) this.#expiries.add(run);
+  /** Stores messages, and notes what they say of themselves. */
+  append(firstId: number, batch: MessageBatch, details: StoringDetails): void {
+    const { backlog, intake, dedupIds, options } = this.#stream;
+    backlog.append(firstId, batch, details.place);
+    intake.skipIds(firstId + batch.count);
+    this.#noteBatch(firstId, batch, details);
+    // On its way to the dead letters and back, a message is recognised by nobody: its flags say so.
+    const { flags = PropertyFlag.dedupId } = details;
+    if ((flags & PropertyFlag.dedupId) === 0) return;
+    const { dedupId = findDedupId(batch) } = details;
+    if (dedupId === undefined) return;
+    // At once: a segment that is begun before all is read has to tell it, too.
+    const message = { id: firstId, at: details.storedAt, isStored: true };
+    dedupIds.add(dedupId, message, options.dedupWindowMs);
+  }
+
+  /** Gives messages another place in the log: they are not here yet, if their first place is gone. */
+  move(firstId: number, batch: MessageBatch, place: Place): void {
+    this.#noteBatch(firstId, batch, { storedAt: 0 });
+    this.#stream.backlog.move(firstId, batch, place);
+  }
+
+  /** Lets go of those of some messages that are here; returns how many bytes they were. */
+  forget(firstId: number, count: number): number {
+    return this.#stream.backlog.forgetPresent(firstId, count);
   }
 
   /** Notes when messages expire. */
   noteExpiry({ firstId, count, at, isDated }: ExpirySet): void {
     this.#pruneRuns();
-    const time = isDated ? this.#calendar.timeOf(at) : at;
-    this.#expiries.add({ firstId, count, at: time, note: 1, isDated });
+    const time = isDated ? this.#stream.calendar.timeOf(at) : at;
+    this.#expiries.addSet({ firstId, count, at: time, attempts: 0, isDated });
   }
 
   /** Notes what became of deliveries. */
@@ -112,49 +120,74 @@ export class StreamRestoration {
       note.failure === undefined ? note : { ...note, ...this.#shorten(note.failure) },
     );
     if (this.#notes.length < this.#pruneAt) return;
-    this.#notes = this.#notes.filter((range) => this.#findPresent(range).length > 0);
+    this.#notes = this.#notes.filter((range) => this.#stream.findPresent(range).length > 0);
     this.#pruneAt = Math.max(NOTES_MIN, this.#notes.length * 2);
   }
 
-  /** Makes lists of what there is, in a stream that has only the messages. */
-  finish(stream: Stream, now: number): void {
-    if (this.#hasKeys) stream.keys = new Keys();
+  /** Makes ready what there is and is not held back: nobody holds anything. */
+  finish(now: number): void {
+    const { share, expiries, backlog } = this.#stream;
+    if (this.#hasKeys) share.keys = new Keys();
     const notes = this.#listNotes();
-    const priorityOf = this.#makePriorityFinder();
-    const held: IdRange[] = this.#holdBackBySelf(stream, notes, now);
+    // In the order of ids, and no message is in two.
+    const priorities = this.#priorities.removeAll();
+    const priorityOf = (id: number) => findRange(priorities, id)?.note;
+    const held: IdRange[] = this.#holdBackBySelf(notes, now);
     for (const [id, note] of notes) {
-      if (note.failure !== undefined) stream.failures.set(id, note.failure);
+      if (note.failure !== undefined) share.notes.failures.set(id, note.failure);
       const { dueAt = 0, attempts } = note;
       if (dueAt <= now) continue;
       const priority = priorityOf(id);
-      stream.delayed.add({ at: dueAt, firstId: id, count: 1, note: attempts, priority });
+      share.delayed.add({ at: dueAt, firstId: id, count: 1, attempts, priority });
       held.push({ firstId: id, count: 1 });
     }
     // Whoever was delivered before holds its key. By id: what is on the disk is read in its order.
-    const { keys } = stream;
+    const { keys } = share;
     if (keys !== undefined) {
-      for (const id of [...notes.keys()].sort(byNumber)) holdKey(stream, keys, id);
+      for (const id of [...notes.keys()].sort(byNumber)) holdKey(this.#stream, keys, id);
     }
     const heldRanges = joinRanges(held);
-    for (const run of this.#backlog.findRuns()) {
+    for (const run of backlog.findRuns()) {
       for (const rest of subtractRanges(run, heldRanges)) {
-        makeReady(stream, rest, notes, priorityOf);
+        makeReady(share, rest, notes, priorityOf);
       }
     }
-    for (const run of this.#expiries.removeAll()) {
-      for (const part of this.#findPresent(run)) stream.expiries.add({ ...run, ...part });
-    }
+    this.#expiries.prune((run) => this.#stream.findPresent(run));
+    expiries.takeOver(this.#expiries);
   }
 
   get #runCount(): number {
     return this.#delayed.size + this.#expiries.size + this.#priorities.size;
   }
 
+  #noteBatch(firstId: number, batch: MessageBatch, times: BatchTimes): void {
+    const flags = findFlags(batch);
+    if (flags === 0 && times.expiresAt === undefined) return;
+    // Before they are added: these messages may not be there yet.
+    this.#pruneRuns();
+    if (flags & PropertyFlag.key) this.#hasKeys = true;
+    if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
+    const { aheadMs } = this.#stream.calendar;
+    const { delayed, expiries, setExpiries } = listTimes(firstId, batch, {
+      ...times,
+      flags,
+      aheadMs,
+    });
+    for (const run of delayed) this.#delayed.add(run);
+    for (const run of expiries) this.#expiries.addSaid(run);
+    for (const run of setExpiries) this.#expiries.addSet(run);
+  }
+
   /** Drops runs of messages that are gone, when there are twice as many as the last time. */
   #pruneRuns(): void {
     if (this.#runCount < this.#pruneRunsAt) return;
-    for (const runs of [this.#delayed, this.#expiries, this.#priorities]) {
-      runs.prune((run) => this.#findPresent(run));
+    const findPresent = (run: IdRange) => this.#stream.findPresent(run);
+    this.#delayed.prune(findPresent);
+    this.#expiries.prune(findPresent);
+    for (const run of this.#priorities.removeAll()) {
+      for (const { firstId, count } of findPresent(run)) {
+        this.#priorities.add(firstId, count, run.note);
+      }
     }
     this.#pruneRunsAt = Math.max(NOTES_MIN, this.#runCount * 2);
   }
@@ -176,34 +209,26 @@ export class StreamRestoration {
   #notePriorities(firstId: number, { buffer, start, end }: MessageBatch): void {
     let id = firstId;
     for (let offset = start; offset < end; offset += readEntrySize(buffer, offset), id++) {
-      const at = readEntryPriority(buffer, offset);
-      if (at !== PRIORITY_DEFAULT) this.#priorities.add({ at, firstId: id, count: 1, note: 0 });
+      const priority = readEntryPriority(buffer, offset);
+      if (priority === PRIORITY_DEFAULT) continue;
+      // A message that was moved is told of twice.
+      this.#priorities.remove([{ firstId: id, count: 1 }]);
+      this.#priorities.add(id, 1, priority);
     }
   }
 
-  /** Makes a function that tells a message's priority; nothing if it is the usual one. */
-  #makePriorityFinder(): (id: number) => number | undefined {
-    if (this.#priorities.size === 0) return () => undefined;
-    // A message that was moved is here twice, which makes no difference.
-    const runs = this.#priorities.removeAll().sort(byFirstId);
-    return (id) => findRange(runs, id)?.at;
-  }
-
   /** Holds messages back that say so themselves, and of which nothing else is known. */
-  #holdBackBySelf(
-    stream: Stream,
-    notes: ReadonlyMap<number, RestoredNote>,
-    now: number,
-  ): IdRange[] {
+  #holdBackBySelf(notes: ReadonlyMap<number, RestoredNote>, now: number): IdRange[] {
+    const { delayed } = this.#stream.share;
     const noted = joinRanges([...notes.keys()].map((firstId) => ({ firstId, count: 1 })));
     const parts: DatedRun[] = [];
     for (const run of this.#delayed.removeAll()) {
       if (run.at <= now) continue;
-      for (const present of this.#findPresent(run)) {
+      for (const present of this.#stream.findPresent(run)) {
         for (const part of subtractRanges(present, noted)) parts.push({ ...run, ...part });
       }
     }
-    parts.sort((one, other) => one.firstId - other.firstId);
+    parts.sort(byFirstId);
     // A message that was moved has said it twice.
     let nextId = 0;
     for (const { firstId, count, at, priority, isDated } of parts) {
@@ -211,7 +236,7 @@ export class StreamRestoration {
       nextId = Math.max(nextId, firstId + count);
       if (from < firstId + count) {
         const rest = firstId + count - from;
-        stream.delayed.add({ at, firstId: from, count: rest, note: 0, priority, isDated });
+        delayed.add({ at, firstId: from, count: rest, attempts: 0, priority, isDated });
       }
     }
     return parts;
@@ -221,7 +246,7 @@ export class StreamRestoration {
   #listNotes(): Map<number, RestoredNote> {
     const notes = new Map<number, RestoredNote>();
     for (const note of this.#notes) {
-      for (const run of this.#findPresent(note)) {
+      for (const run of this.#stream.findPresent(note)) {
         for (let id = run.firstId; id < run.firstId + run.count; id++) {
           const before = notes.get(id);
           // That it was worked on is written behind what went wrong then, if both were written at once.
@@ -238,10 +263,6 @@ export class StreamRestoration {
       }
     }
     return notes;
-  }
-
-  #findPresent({ firstId, count }: IdRange): IdRange[] {
-    return this.#backlog.findRuns({ fromId: firstId, toId: firstId + count });
   }
 }
 
@@ -261,7 +282,7 @@ function holdKey(stream: Stream, keys: Keys, id: number): void {
 
 /** Makes messages ready in runs that are alike in priority, and have been worked on equally often. */
 function makeReady(
-  { ready }: Stream,
+  { ready }: Share,
   { firstId, count }: IdRange,
   notes: ReadonlyMap<number, RestoredNote>,
   priorityOf: (id: number) => number | undefined,
@@ -280,4 +301,10 @@ function makeReady(
     else ready.giveBack({ firstId: id, count: end - id, attempts, priority });
     id = end;
   }
+}
+
+/** The dedup id of messages that were stored, if they have one: then it is the only one. */
+export function findDedupId({ buffer, start }: MessageBatch): string | undefined {
+  if ((readEntryFlags(buffer, start) & PropertyFlag.dedupId) === 0) return undefined;
+  return readProperties(buffer, start).dedupId;
 }

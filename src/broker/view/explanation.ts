@@ -1,15 +1,12 @@
-/**
- * Why nothing moves in a stream, in sentences for a person.
- *
- * @module
- */
+// Why nothing moves in a stream, in sentences for a person.
 
 import { BrokerError, readProperties } from "../../../protocol.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import type { Follower } from "../share/follower.ts";
 import type { KeyWait } from "../ready/keys.ts";
 import type { Router } from "../state/router.ts";
-import type { Stream } from "../stream/stream.ts";
+import type { Share } from "../share/share.ts";
+import type { Store } from "../store/store.ts";
 
 /** So many followers are named. */
 const NAMES_MAX = 3;
@@ -24,7 +21,7 @@ export function explain(router: Router, name: string, now: number): string[] {
   if (waiting.length > 0) return [explainWaiting(name, waiting)];
   const stream = router.requireStream(name);
   const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
-  const sentences = explainStream(stream, now);
+  const sentences = explainShare(stream.share, now);
   if (dead === 0 || stream.isDead) return sentences;
   return [
     ...sentences,
@@ -42,39 +39,39 @@ function explainWaiting(name: string, followers: readonly Follower[]): string {
     `${names}${more > 0 ? ` and ${more} more` : ""}.`;
 }
 
-function explainStream(stream: Stream, now: number): string[] {
-  const { readyCount, delayed } = stream;
-  const followers = [...stream.attachments].map(({ follower }) => follower);
-  const { pending } = stream.describe("");
-  if (stream.damage !== undefined) {
-    return [`Some of the stream cannot be read: ${stream.damage.message}.`];
+function explainShare(share: Share, now: number): string[] {
+  const { store, readyCount, delayed, pendingCount: pending } = share;
+  const followers = [...share.attachments].map(({ follower }) => follower);
+  if (store.damage !== undefined) {
+    return [`Some of the stream cannot be read: ${store.damage.message}.`];
   }
-  if (readyCount + delayed.messageCount + pending === 0) return explainEmpty(stream);
+  if (readyCount + delayed.messageCount + pending === 0) return explainEmpty(share);
   const sentences: string[] = [];
-  if (stream.isPaused) {
+  if (share.isPaused) {
     const waits = say(readyCount, "message waits", "messages wait");
     sentences.push(`The stream is paused: ${waits} until it is resumed.`);
   }
   if (followers.length === 0) {
     const waits = readyCount === 0 ? "" : `: ${say(readyCount, "message waits", "messages wait")}`;
     sentences.push(`There is no follower${waits}.`);
-  } else if (stream.ready.count > 0 && !stream.isPaused) {
-    sentences.push(...explainCredit(stream, followers));
+  } else if (share.ready.count > 0 && !share.isPaused) {
+    sentences.push(...explainCredit(share, followers));
   }
-  sentences.push(...explainKeys(stream, followers));
-  if (delayed.messageCount > 0) sentences.push(explainDelay(stream));
-  if (pending > 0 && readyCount === 0) sentences.push(explainHolders(stream, followers, pending));
-  const full = explainFullness(stream);
+  sentences.push(...explainKeys(share, followers));
+  if (delayed.messageCount > 0) sentences.push(explainDelay(share));
+  if (pending > 0 && readyCount === 0) sentences.push(explainHolders(share, followers, pending));
+  const full = explainFullness(store);
   if (full !== undefined) sentences.push(full);
   if (sentences.length > 0) return sentences;
   return [
     `Messages move: ${say(readyCount, "is", "are")} about to be delivered at ${
-      formatTime(stream, now)
+      formatTime(store, now)
     }.`,
   ];
 }
 
-function explainEmpty({ nextId, isPaused, attachments }: Stream): string[] {
+function explainEmpty({ store, isPaused, attachments }: Share): string[] {
+  const { nextId } = store.intake;
   const before = nextId === 1
     ? "no message has ever come"
     : `all ${say(nextId - 1, "message", "messages")} up to now are gone`;
@@ -85,8 +82,8 @@ function explainEmpty({ nextId, isPaused, attachments }: Stream): string[] {
 }
 
 /** Why messages that are ready are not delivered although there are followers. */
-function explainCredit(stream: Stream, followers: readonly Follower[]): string[] {
-  const { ready } = stream;
+function explainCredit(share: Share, followers: readonly Follower[]): string[] {
+  const { store, ready } = share;
   if (followers.some(({ room }) => room > 0)) return [];
   const waits = say(ready.count, "message waits", "messages wait");
   const isIdle = followers.every(({ pending }) => pending.count === 0);
@@ -110,8 +107,8 @@ function explainCredit(stream: Stream, followers: readonly Follower[]): string[]
         `Follower "${name}" holds ${
           say(pending.count, "message", "messages")
         } of ${creditMessages}` +
-          ` that it may hold, message ${oldest.firstId} of "${oldest.stream.name}" since ` +
-          `${formatTime(stream, oldest.deliveredAt)}.`,
+          ` that it may hold, message ${oldest.firstId} of "${oldest.share.store.name}" since ` +
+          `${formatTime(store, oldest.deliveredAt)}.`,
       );
     }
   }
@@ -121,12 +118,12 @@ function explainCredit(stream: Stream, followers: readonly Follower[]): string[]
 }
 
 /** Which messages keep others of their key waiting. */
-function explainKeys(stream: Stream, followers: readonly Follower[]): string[] {
-  const waits = stream.keys?.waits ?? [];
+function explainKeys(share: Share, followers: readonly Follower[]): string[] {
+  const waits = share.keys?.waits ?? [];
   const sentences = findLongest(waits).map(({ holder, count }) => {
     const waiting = say(count, "message of it waits", "messages of it wait");
-    return `Key ${readKey(stream, holder)} is held by message ${holder} ` +
-      `${explainHolder(stream, followers, holder)}: ${waiting}.`;
+    return `Key ${readKey(share.store, holder)} is held by message ${holder} ` +
+      `${explainHolder(share, followers, holder)}: ${waiting}.`;
   });
   const more = waits.length - NAMES_MAX;
   if (more > 0) sentences.push(`So it is with ${say(more, "other key", "other keys")}.`);
@@ -146,23 +143,25 @@ function findLongest(waits: readonly KeyWait[]): KeyWait[] {
 }
 
 /** What has become of a message that holds a key. */
-function explainHolder(stream: Stream, followers: readonly Follower[], id: number): string {
+function explainHolder(share: Share, followers: readonly Follower[], id: number): string {
   for (const { name, pending } of followers) {
     const run = pending.runs.find((run) =>
-      run.stream === stream && id >= run.firstId && id < run.firstId + run.count
+      run.share === share && id >= run.firstId && id < run.firstId + run.count
     );
     if (run !== undefined) {
-      return `of follower "${name}" since ${formatTime(stream, run.deliveredAt)}`;
+      return `of follower "${name}" since ${formatTime(share.store, run.deliveredAt)}`;
     }
   }
-  const [delay] = stream.delayed.find(id, id + 1);
-  if (delay !== undefined) return `that has failed and is due at ${formatTime(stream, delay.at)}`;
-  const isReady = stream.ready.list(id, id + 1).length > 0;
+  const [delay] = share.delayed.find(id, id + 1);
+  if (delay !== undefined) {
+    return `that has failed and is due at ${formatTime(share.store, delay.at)}`;
+  }
+  const isReady = share.ready.list(id, id + 1).length > 0;
   return isReady ? "that is ready" : "on its way to another stream";
 }
 
 /** The key of a message, as text in quotation marks. */
-function readKey({ backlog }: Stream, id: number): string {
+function readKey({ backlog }: Store, id: number): string {
   try {
     const { buffer, start } = backlog.read(id, 1, 0);
     return JSON.stringify(readProperties(buffer, start).key);
@@ -172,24 +171,24 @@ function readKey({ backlog }: Stream, id: number): string {
   }
 }
 
-function explainDelay(stream: Stream): string {
-  const { messageCount, nextAt } = stream.delayed;
+function explainDelay({ store, delayed }: Share): string {
+  const { messageCount, nextAt } = delayed;
   const first = messageCount === 1 ? "it is" : "the first of them is";
   return `${say(messageCount, "message is", "messages are")} delayed; ${first} due at ` +
-    `${formatTime(stream, nextAt)}.`;
+    `${formatTime(store, nextAt)}.`;
 }
 
 /** Who holds what is pending. */
 function explainHolders(
-  stream: Stream,
+  share: Share,
   followers: readonly Follower[],
   pending: number,
 ): string {
   const are = say(pending, "message is", "messages are");
   const holders = followers.flatMap(({ name, pending }) => {
-    const runs = pending.runs.filter((run) => run.stream === stream);
+    const runs = pending.runs.filter((run) => run.share === share);
     const count = runs.reduce((sum, run) => sum + run.count, 0);
-    const since = formatTime(stream, runs[0]?.deliveredAt ?? 0);
+    const since = formatTime(share.store, runs[0]?.deliveredAt ?? 0);
     return count === 0 ? [] : [{ count, who: `follower "${name}" since ${since}` }];
   });
   if (holders.length === 0) {
@@ -201,7 +200,7 @@ function explainHolders(
   return `${are} held: ${parts.join(", ")}${more > 0 ? `, and others by ${more} more` : ""}.`;
 }
 
-function explainFullness(stream: Stream): string | undefined {
+function explainFullness(stream: Store): string | undefined {
   const { maxMessages, maxBytes, overflow } = stream.options;
   const isFull = (maxMessages !== null && stream.depthCount >= maxMessages) ||
     (maxBytes !== null && stream.depthBytes >= maxBytes);
@@ -216,7 +215,7 @@ function say(count: number, one: string, many: string): string {
 }
 
 /** A time as people and programs read it. */
-function formatTime({ calendar }: Stream, time: number): string {
+function formatTime({ calendar }: Store, time: number): string {
   const at = calendar.dateOf(time);
   // A time to live may reach beyond what a calendar knows.
   return new Date(Math.min(at, 8.64e15)).toISOString();

@@ -50,7 +50,11 @@ export function peek(stream: Stream, { from, limit, followers }: PeekOptions): P
 }
 
 /** The first messages from an id on that are not gone. */
-function findRunsFrom({ backlog, nextId }: Stream, from: number, count: number): IdRange[] {
+function findRunsFrom(
+  { backlog, intake: { nextId } }: Stream,
+  from: number,
+  count: number,
+): IdRange[] {
   const runs: IdRange[] = [];
   let left = count;
   // Piece by piece: a long backlog need not be gone through for a few messages.
@@ -74,12 +78,12 @@ function makeDescriber(
   const isShown = ({ firstId, count }: IdRange) => firstId < toId && firstId + count > from;
   const pending = [...followers].flatMap(({ name, pending }) =>
     pending.runs
-      .filter((run) => run.stream === stream && isShown(run))
+      .filter((run) => run.share === stream.share && isShown(run))
       .map(({ firstId, count, attempts }) => ({ firstId, count, attempts, name }))
   ).sort(byFirstId);
   const { calendar } = stream;
-  const delayed = stream.delayed.find(from, toId);
-  const returned = stream.listReturned(from, toId).sort(byFirstId);
+  const delayed = stream.share.delayed.find(from, toId);
+  const returned = stream.share.listReturned(from, toId).sort(byFirstId);
   return (id) => {
     const holder = findRange(pending, id);
     if (holder !== undefined) {
@@ -87,7 +91,7 @@ function makeDescriber(
     }
     const hold = findRange(delayed, id);
     if (hold !== undefined) {
-      return { id, state: "delayed", attempts: hold.note, dueAt: calendar.dateOf(hold.at) };
+      return { id, state: "delayed", attempts: hold.attempts, dueAt: calendar.dateOf(hold.at) };
     }
     return { id, state: "ready", attempts: findRange(returned, id)?.attempts ?? 0 };
   };

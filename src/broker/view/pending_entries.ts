@@ -69,18 +69,18 @@ function addEntries(
 ): number {
   let left = countMax;
   for (const run of follower.pending.runs) {
-    const { stream, firstId, count, attempts, deliveredAt } = run;
+    const { share: { store }, firstId, count, attempts, deliveredAt } = run;
     const deadline = follower.deadlineOf(run);
     const ageMs = Math.max(0, Math.round(now - deliveredAt));
     const times = {
-      deliveredAt: Math.floor(stream.calendar.dateOf(deliveredAt)),
+      deliveredAt: Math.floor(store.calendar.dateOf(deliveredAt)),
       ageMs,
-      deadline: Math.ceil(stream.calendar.dateOf(deadline)),
+      deadline: Math.ceil(store.calendar.dateOf(deadline)),
     };
     for (let index = 0; index < count; index++) {
       if (left-- === 0) return countMax;
       const id = firstId + index;
-      entries.push({ stream: stream.name, id, attempts, ...times });
+      entries.push({ stream: store.name, id, attempts, ...times });
     }
   }
   return countMax - left;

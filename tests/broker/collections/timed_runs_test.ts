@@ -11,19 +11,19 @@ import { joinRanges } from "../../../src/broker/collections/id_ranges.ts";
 import { type TimedRun, TimedRuns } from "../../../src/broker/collections/timed_runs.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
-/** Runs of a time, a first id, a count and a note. */
+/** Runs of a time, a first id, a count and a attempts. */
 function runsOf(
-  ...added: readonly [at: number, firstId: number, count: number, note: number][]
+  ...added: readonly [at: number, firstId: number, count: number, attempts: number][]
 ): TimedRuns {
   const runs = new TimedRuns();
-  for (const [at, firstId, count, note] of added) runs.add({ at, firstId, count, note });
+  for (const [at, firstId, count, attempts] of added) runs.add({ at, firstId, count, attempts });
   return runs;
 }
 
-/** Runs as `at:firstId+count/note`, in the order of times and ids. */
+/** Runs as `at:firstId+count/attempts`, in the order of times and ids. */
 function show(runs: readonly TimedRun[]): string[] {
   return [...runs].sort((one, other) => one.at - other.at || one.firstId - other.firstId)
-    .map(({ at, firstId, count, note }) => `${at}:${firstId}+${count}/${note}`);
+    .map(({ at, firstId, count, attempts }) => `${at}:${firstId}+${count}/${attempts}`);
 }
 
 /** Takes what is due, in the order in which it comes. */
@@ -67,8 +67,8 @@ Deno.test("TimedRuns.find() gives whole runs that have some of the messages", ()
 
 Deno.test("TimedRuns keep priorities; the usual one is not said", () => {
   const runs = new TimedRuns();
-  const low = { at: 20, firstId: 1, count: 3, note: 0, priority: 0 };
-  const usual = { at: 10, firstId: 4, count: 1, note: 0 };
+  const low = { at: 20, firstId: 1, count: 3, attempts: 0, priority: 0 };
+  const usual = { at: 10, firstId: 4, count: 1, attempts: 0 };
   runs.add(low);
   runs.add({ ...usual, priority: PRIORITY_DEFAULT });
   assertEquals(runs.takeDue(10), usual);
@@ -91,11 +91,11 @@ Deno.test("TimedRuns: ten thousand runs come and go in the order of their times"
   const runs = new TimedRuns();
   // 7919 has no divisor in common with 10,000: every time comes once.
   for (let index = 0; index < count; index++) {
-    runs.add({ at: (index * 7919) % count, firstId: index + 1, count: 1, note: 0 });
+    runs.add({ at: (index * 7919) % count, firstId: index + 1, count: 1, attempts: 0 });
   }
   for (let at = 0; at < count; at++) assertEquals(runs.takeDue(at)?.at, at);
   assertEquals([runs.size, runs.messageCount], [0, 0]);
-  runs.add({ at: 1, firstId: 1, count: 1, note: 0 });
+  runs.add({ at: 1, firstId: 1, count: 1, attempts: 0 });
   assertEquals(takeDue(runs, 1), ["1:1+1/0"]);
 });
 
@@ -105,24 +105,24 @@ Deno.test("TimedRuns hold the same as a plain Map (random)", () => {
     at: fc.nat(30),
     firstId: fc.nat(80),
     count: fc.integer({ min: 1, max: 9 }),
-    note: fc.nat(3),
+    attempts: fc.nat(3),
     priority: fc.oneof(fc.constant(PRIORITY_DEFAULT), fc.nat(9)),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
       const runs = new TimedRuns();
-      const model = new Map<number, { at: number; note: number; priority: number }>();
+      const model = new Map<number, { at: number; attempts: number; priority: number }>();
       let nextId = 1;
       const take = (isMeant: (id: number, at: number) => boolean) => {
         const taken = [...model].filter(([id, { at }]) => isMeant(id, at));
         for (const [id] of taken) model.delete(id);
         return taken;
       };
-      for (const { do: what, at, firstId, count, note, priority } of steps) {
+      for (const { do: what, at, firstId, count, attempts, priority } of steps) {
         const isMeant = (id: number) => id >= firstId && id < firstId + count;
         if (what === "add") {
-          runs.add({ at, firstId: nextId, count, note, priority });
-          for (let left = count; left > 0; left--) model.set(nextId++, { at, note, priority });
+          runs.add({ at, firstId: nextId, count, attempts, priority });
+          for (let left = count; left > 0; left--) model.set(nextId++, { at, attempts, priority });
         } else if (what === "takeDue") {
           const taken: TimedRun[] = [];
           for (let run = runs.takeDue(at); run; run = runs.takeDue(at)) taken.push(run);
@@ -139,9 +139,9 @@ Deno.test("TimedRuns hold the same as a plain Map (random)", () => {
               { length: run.count },
               (_, index) => ({ firstId: run.firstId + index, count: 1 }),
             )
-              .filter(({ firstId }) => firstId % 4 !== note)
+              .filter(({ firstId }) => firstId % 4 !== attempts)
           );
-          take((id) => id % 4 === note);
+          take((id) => id % 4 === attempts);
         } else if (firstId % 8 === 0) assertEquals(unfold(runs.removeAll()), take(() => true));
         assertEquals(runs.messageCount, model.size);
         assertEquals(runs.nextAt, Math.min(...[...model.values()].map(({ at }) => at)));
@@ -155,10 +155,10 @@ Deno.test("TimedRuns hold the same as a plain Map (random)", () => {
 /** Writes runs down as single messages, by id. */
 function unfold(runs: readonly TimedRun[]) {
   return [...runs].sort((one, other) => one.firstId - other.firstId)
-    .flatMap(({ at, firstId, count, note, priority = PRIORITY_DEFAULT }) =>
+    .flatMap(({ at, firstId, count, attempts, priority = PRIORITY_DEFAULT }) =>
       Array.from(
         { length: count },
-        (_, index) => [firstId + index, { at, note, priority }] as const,
+        (_, index) => [firstId + index, { at, attempts, priority }] as const,
       )
     );
 }

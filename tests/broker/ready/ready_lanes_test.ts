@@ -10,12 +10,12 @@ import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
 import { type IdRange, joinRanges } from "../../../src/broker/collections/id_ranges.ts";
 import { ReadyLanes } from "../../../src/broker/ready/ready_lanes.ts";
 import type { ReadyRun } from "../../../src/broker/ready/ready_list.ts";
-import { type NotedRun, RunLine } from "../../../src/broker/collections/run_list.ts";
+import { type NotedRun, RunList } from "../../../src/broker/collections/run_list.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 /** A line of runs. */
-function lineOf(...runs: readonly [firstId: number, count: number][]): RunLine {
-  const line = new RunLine();
+function lineOf(...runs: readonly [firstId: number, count: number][]): RunList {
+  const line = new RunList();
   for (const [firstId, count] of runs) line.add(firstId, count);
   return line;
 }
@@ -32,13 +32,13 @@ function isIn(ranges: readonly IdRange[], id: number): boolean {
   return ranges.some(({ firstId, count }) => id >= firstId && id < firstId + count);
 }
 
-Deno.test("RunLine of nothing has no ids, and ends at 0", () => {
+Deno.test("RunList of nothing has no ids, and ends at 0", () => {
   const line = lineOf([5, 0]);
   assertEquals([line.count, line.endId, line.removeAll()], [0, 0, []]);
   assertEquals(line.remove([{ firstId: 1, count: 9 }]), []);
 });
 
-Deno.test("RunLine.add() joins what goes on, and leaves gaps where there are some", () => {
+Deno.test("RunList.add() joins what goes on, and leaves gaps where there are some", () => {
   const line = lineOf([3, 2], [5, 4], [11, 1], [20, 3]);
   assertEquals([line.count, line.firstId, line.firstCount, line.endId], [10, 3, 6, 23]);
   assertEquals(line.removeAll(), [
@@ -48,7 +48,7 @@ Deno.test("RunLine.add() joins what goes on, and leaves gaps where there are som
   ]);
 });
 
-Deno.test("RunLine.take() goes from run to run, and begins anew when all is taken", () => {
+Deno.test("RunList.take() goes from run to run, and begins anew when all is taken", () => {
   const line = lineOf([1, 3], [7, 1]);
   line.take(2);
   assertEquals([line.count, line.firstId, line.firstCount], [2, 3, 1]);
@@ -60,7 +60,7 @@ Deno.test("RunLine.take() goes from run to run, and begins anew when all is take
   assertEquals([line.firstId, line.endId], [2, 3]);
 });
 
-Deno.test("RunLine.remove() cuts runs in two, and tells what was here", () => {
+Deno.test("RunList.remove() cuts runs in two, and tells what was here", () => {
   const line = lineOf([1, 9], [20, 2]);
   const removed = line.remove([{ firstId: 4, count: 2 }, { firstId: 9, count: 12 }]);
   assertEquals(removed, [
@@ -71,8 +71,8 @@ Deno.test("RunLine.remove() cuts runs in two, and tells what was here", () => {
   assertEquals([line.count, idsOf(line.removeAll())], [7, [1, 2, 3, 6, 7, 8, 21]]);
 });
 
-Deno.test("RunLine: thousands of runs come and go in their order, also when some are always there", () => {
-  const line = new RunLine();
+Deno.test("RunList: thousands of runs come and go in their order, also when some are always there", () => {
+  const line = new RunList();
   let takenId = 1;
   for (let id = 1; id <= 20_000; id += 2) {
     line.add(id, 1);
@@ -88,7 +88,7 @@ Deno.test("RunLine: thousands of runs come and go in their order, also when some
   assertEquals([line.count, line.endId], [0, 0]);
 });
 
-Deno.test("RunLine holds the same as a plain array (random)", () => {
+Deno.test("RunList holds the same as a plain array (random)", () => {
   const step = fc.record({
     do: fc.constantFrom("append", "append", "append", "take", "remove", "removeAll"),
     gap: fc.nat(3),
@@ -97,7 +97,7 @@ Deno.test("RunLine holds the same as a plain array (random)", () => {
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150, size: "max" }), (steps) => {
-      const line = new RunLine();
+      const line = new RunList();
       let ids: number[] = [];
       let nextId = 1;
       for (const { do: what, gap, count, at } of steps) {
@@ -129,7 +129,7 @@ Deno.test("RunLine holds the same as a plain array (random)", () => {
   );
 });
 
-Deno.test("RunLine holds the same as a plain array, also in many parts and with notes (random)", () => {
+Deno.test("RunList holds the same as a plain array, also in many parts and with notes (random)", () => {
   const step = fc.record({
     do: fc.constantFrom("add", "add", "remove", "take"),
     first: fc.integer({ min: 1, max: 4000 }),
@@ -139,7 +139,7 @@ Deno.test("RunLine holds the same as a plain array, also in many parts and with 
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 15, size: "max" }), (steps) => {
-      const line = new RunLine();
+      const line = new RunList();
       const model = new Map<number, number>();
       for (const { do: what, first, count, stride, note } of steps) {
         const ids = Array.from({ length: count }, (_, index) => first + index * stride);
@@ -173,8 +173,8 @@ Deno.test("RunLine holds the same as a plain array, also in many parts and with 
   );
 });
 
-Deno.test("RunLine.remove() over several parts takes all of it, whatever becomes one part then", () => {
-  const line = new RunLine();
+Deno.test("RunList.remove() over several parts takes all of it, whatever becomes one part then", () => {
+  const line = new RunList();
   for (let id = 1; id <= 361; id += 2) line.add(id, 1);
   for (let id = 292; id <= 442; id += 2) line.add(id, 1, 1);
   const before = line.count;

@@ -7,19 +7,19 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { PendingList, type PendingRun } from "../../../src/broker/share/pending_list.ts";
-import type { Stream } from "../../../src/broker/stream/stream.ts";
+import type { Share } from "../../../src/broker/share/share.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import { streamOf } from "../../support/broker/test_stream.ts";
 
-const stream = streamOf("orders");
-const other = streamOf("other");
+const stream = streamOf("orders").share;
+const other = streamOf("other").share;
 
 /** A run of deliveries whose ids are 100 above their tags. */
-function run(firstTag: number, count: number, where: Stream = stream): PendingRun {
+function run(firstTag: number, count: number, where: Share = stream): PendingRun {
   return {
     firstTag,
     count,
-    stream: where,
+    share: where,
     firstId: firstTag + 100,
     attempts: 1,
     deliveredAt: 1000,
@@ -103,27 +103,27 @@ Deno.test("PendingList.takeAll() takes everything", () => {
   assertEquals(list.takeAll(), []);
 });
 
-Deno.test("PendingList.takeStream() takes what belongs to one stream", () => {
+Deno.test("PendingList.takeShare() takes what belongs to one stream", () => {
   const list = new PendingList();
   list.append(run(1, 2));
   list.append(run(3, 1, other));
   list.append(run(4, 2));
-  assertEquals(show(list.takeStream(stream)), ["1+2@101", "4+2@104"]);
+  assertEquals(show(list.takeShare(stream)), ["1+2@101", "4+2@104"]);
   assertEquals(list.count, 1);
   assertEquals(show(list.runs), ["3+1@103"]);
-  assertEquals(list.takeStream(stream), []);
+  assertEquals(list.takeShare(stream), []);
 });
 
 Deno.test("PendingList holds the same as a plain Map (random)", () => {
   const step = fc.record({
-    do: fc.constantFrom("append", "append", "take", "find", "takeStream"),
+    do: fc.constantFrom("append", "append", "take", "find", "takeShare"),
     at: fc.nat(150),
     count: fc.integer({ min: 1, max: 12 }),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: "max" }), (steps) => {
       const list = new PendingList();
-      const model = new Map<number, { id: number; stream: Stream; isBegun: boolean }>();
+      const model = new Map<number, { id: number; share: Share; isBegun: boolean }>();
       const modelRange = (at: number, count: number) =>
         [...model].filter(([tag]) => tag >= at && tag < at + count);
       let nextTag = 1;
@@ -132,12 +132,12 @@ Deno.test("PendingList holds the same as a plain Map (random)", () => {
           const where = at % 3 === 0 ? other : stream;
           list.append(run(nextTag, count, where));
           for (let left = count; left > 0; left--) {
-            model.set(nextTag, { id: nextTag + 100, stream: where, isBegun: false });
+            model.set(nextTag, { id: nextTag + 100, share: where, isBegun: false });
             nextTag++;
           }
-        } else if (what === "takeStream") {
-          const expected = [...model].filter(([, entry]) => entry.stream === other);
-          assertEquals(unfold(list.takeStream(other)), expected);
+        } else if (what === "takeShare") {
+          const expected = [...model].filter(([, entry]) => entry.share === other);
+          assertEquals(unfold(list.takeShare(other)), expected);
           for (const [tag] of expected) model.delete(tag);
         } else {
           const expected = modelRange(at, count);
@@ -160,10 +160,10 @@ Deno.test("PendingList holds the same as a plain Map (random)", () => {
 
 /** Writes runs down as single deliveries. */
 function unfold(runs: readonly PendingRun[]) {
-  return runs.flatMap(({ firstTag, firstId, count, stream, isBegun }) =>
+  return runs.flatMap(({ firstTag, firstId, count, share, isBegun }) =>
     Array.from(
       { length: count },
-      (_, index) => [firstTag + index, { id: firstId + index, stream, isBegun }] as const,
+      (_, index) => [firstTag + index, { id: firstId + index, share, isBegun }] as const,
     )
   );
 }

@@ -268,7 +268,8 @@ export function workOff(test: TestBroker): void {
       follower.ack(tag);
     }
   }
-  for (const { name, ready, keys, delayed } of test.broker.state.router.streams) {
+  for (const { name, share } of test.broker.state.router.streams) {
+    const { ready, keys, delayed } = share;
     assertEquals(ready.count, 0, name);
     for (const { holder } of keys?.waits ?? []) {
       assertEquals(delayed.find(holder, holder + 1).length, 1, `${name}:${holder} is held back`);
@@ -283,15 +284,15 @@ function readKey({ broker }: TestBroker, stream: string, id: number): string | u
 
 /** What of a stream is held back, what expires, and which message ids it recognises. */
 function describeTimes(
-  { name, delayed, expiries, backlog, dedupIds, options }: Stream,
+  { name, share: { delayed }, expiries, backlog, dedupIds, options }: Stream,
   now: number,
 ) {
   const spread = (runs: readonly TimedRun[]) =>
-    runs.flatMap(({ firstId, count, at, note, priority = PRIORITY_DEFAULT }) =>
+    runs.flatMap(({ firstId, count, at, attempts, priority = PRIORITY_DEFAULT }) =>
       backlog.findRuns({ fromId: firstId, toId: firstId + count }).flatMap((run) =>
         Array.from(
           { length: run.count },
-          (_, index) => `${run.firstId + index} ${at} ${note} ${priority}`,
+          (_, index) => `${run.firstId + index} ${at} ${attempts} ${priority}`,
         )
       )
     );
@@ -301,6 +302,7 @@ function describeTimes(
     delayed: spread(delayed.find(0, Infinity)).sort(),
     // A message that was moved may have been told of twice.
     expiries: [...new Set(spread(expiries.list()))].sort(),
+    setExpiries: [...new Set(spread(expiries.listSet()))].sort(),
     messageIds: recent.map(({ dedupId, id, at }) => `${dedupId} ${id} ${at}`).sort(),
   };
 }
@@ -308,7 +310,7 @@ function describeTimes(
 /** What went wrong with messages, by stream. */
 export function listFailures({ broker }: TestBroker): unknown[] {
   return [...broker.state.router.streams].map((
-    { name, failures },
+    { name, share: { notes: { failures } } },
   ) => [
     name,
     // As it is written.

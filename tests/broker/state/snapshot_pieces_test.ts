@@ -85,10 +85,10 @@ function describe(test: TestBroker): unknown {
   const { router, nextStreamNumber } = test.broker.state;
   return {
     nextStreamNumber,
-    streams: [...router.streams].map(({ number, name, storedNextId, dedupIds }) => [
+    streams: [...router.streams].map(({ number, name, intake, dedupIds }) => [
       number,
       name,
-      storedNextId,
+      intake.storedNextId,
       dedupIds.takeSnapshot(1000, 1000),
     ]),
     publishers: describePublishers(test),

@@ -6,8 +6,26 @@
 
 import { assertEquals, assertGreaterOrEqual, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { DrainRate } from "../../../src/broker/store/drain_rate.ts";
+import { DrainRate as Rate } from "../../../src/broker/store/drain_rate.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
+
+/** A rate, with the count of what has left. */
+class DrainRate {
+  readonly #rate = new Rate();
+  #leftCount = 17;
+
+  note(count: number): void {
+    this.#leftCount += count;
+  }
+
+  look(now: number): void {
+    this.#rate.look(this.#leftCount, now);
+  }
+
+  estimate(count: number, now: number): number {
+    return this.#rate.estimate(count, this.#leftCount, now);
+  }
+}
 
 Deno.test("DrainRate: as long as nothing has left, it is a tenth of a second", () => {
   const rate = new DrainRate();

@@ -6,10 +6,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { findFlags } from "../../../src/protocol/messages/properties.ts";
-import type { ReadyLanes } from "../../../src/broker/ready/ready_lanes.ts";
+import { countIds } from "../../../src/broker/collections/id_ranges.ts";
 import type { Stream } from "../../../src/broker/stream/stream.ts";
-import type { StreamRestoration } from "../../../src/broker/stream/stream_restoration.ts";
+import { StreamRestoration } from "../../../src/broker/stream/stream_restoration.ts";
 import { batchOf, encodeBatch } from "../../support/wire/batches.ts";
+import { MemoryPager } from "../../support/disk/memory_pager.ts";
 import { streamOf } from "../../support/broker/test_stream.ts";
 
 /** The time. */
@@ -21,11 +22,17 @@ const DETAILS = { flags: 0, storedAt: 1000 };
 /** A stream that is being made again, of runs of messages. */
 function restorationOf(...runs: readonly [firstId: number, count: number][]) {
   const stream = streamOf("orders");
-  stream.beginRestoration();
+  const restoration = new StreamRestoration(stream);
   for (const [firstId, count] of runs) {
-    stream.append(firstId, batchOf(...new Array<string>(count).fill("x")), DETAILS);
+    restoration.append(firstId, batchOf(...new Array<string>(count).fill("x")), DETAILS);
   }
-  return { stream, backlog: stream.backlog, restoration: stream.restoration! };
+  /** Ends it, when all ids below `nextId` were used; tells what is ready. */
+  const finish = (nextId: number) => {
+    stream.intake.skipIds(nextId);
+    restoration.finish(NOW);
+    return stream.share.ready;
+  };
+  return { stream, backlog: stream.backlog, restoration, finish };
 }
 
 /** Notes attempts. */
@@ -36,18 +43,11 @@ function note(
   for (const [firstId, count, attempts] of notes) restoration.note({ firstId, count, attempts });
 }
 
-/** Ends a restoration of a stream of which all ids below `nextId` were used; tells what is ready. */
-function finish(stream: Stream, nextId: number): ReadyLanes {
-  stream.skipIds(nextId);
-  stream.finishRestoration(NOW);
-  return stream.ready;
-}
-
 /** Takes everything, run by run, as `firstId+count×attempts`, and behind it the next message's id. */
 function drain(stream: Stream): string[] {
   const runs: string[] = [];
-  const { ready } = stream;
-  stream.append(stream.reserveIds(1, 9), batchOf("x"), DETAILS);
+  const { ready } = stream.share;
+  stream.append(stream.intake.reserve(1, 9), batchOf("x"), DETAILS);
   for (let run = ready.peek(); run !== undefined; run = ready.peek()) {
     const { firstId, count, attempts } = run;
     runs.push(`${firstId}+${count}×${attempts}`);
@@ -57,111 +57,114 @@ function drain(stream: Stream): string[] {
 }
 
 Deno.test("StreamRestoration: without a note, what goes up to the next id is fresh", () => {
-  const { stream } = restorationOf([1, 5]);
-  const ready = finish(stream, 6);
+  const { stream, finish } = restorationOf([1, 5]);
+  const ready = finish(6);
   assertEquals([ready.count, ready.listReturned().length], [5, 0]);
   assertEquals(drain(stream), ["1+6×0"]);
 });
 
 Deno.test("StreamRestoration: of an empty stream nothing is ready, and the next id is the next", () => {
-  const { stream } = restorationOf();
-  finish(stream, 1);
+  const { stream, finish } = restorationOf();
+  finish(1);
   assertEquals(drain(stream), ["1+1×0"]);
-  const later = restorationOf().stream;
-  finish(later, 17);
-  assertEquals(drain(later), ["17+1×0"]);
+  const later = restorationOf();
+  later.finish(17);
+  assertEquals(drain(later.stream), ["17+1×0"]);
 });
 
 Deno.test("StreamRestoration: what is gone leaves holes, and what is behind the last one is fresh", () => {
-  const { stream, backlog } = restorationOf([1, 3], [6, 10]);
+  const { stream, backlog, finish } = restorationOf([1, 3], [6, 10]);
   backlog.forget(8, 2);
-  const ready = finish(stream, 16);
+  const ready = finish(16);
   assertEquals(ready.count, 3 + 2 + 6);
   assertEquals(ready.listReturned(), []);
   assertEquals(drain(stream), ["1+3×0", "6+2×0", "10+7×0"]);
 });
 
 Deno.test("StreamRestoration: ids that were used after the last message are not used again", () => {
-  const { stream, restoration } = restorationOf([1, 3]);
+  const { stream, restoration, finish } = restorationOf([1, 3]);
   note(restoration, [2, 1, 1]);
-  const ready = finish(stream, 9);
+  const ready = finish(9);
   assertEquals(ready.count, 3);
   assertEquals(drain(stream), ["1+1×0", "2+1×1", "3+1×0", "9+1×0"]);
 });
 
 Deno.test("StreamRestoration: what was worked on comes with its attempts, run by run", () => {
-  const { stream, restoration } = restorationOf([1, 9]);
+  const { stream, restoration, finish } = restorationOf([1, 9]);
   note(restoration, [2, 2, 1], [5, 1, 4]);
-  const ready = finish(stream, 10);
+  const ready = finish(10);
   assertEquals(ready.count, 9);
   assertEquals(drain(stream), ["1+1×0", "2+2×1", "4+1×0", "5+1×4", "6+5×0"]);
 });
 
 Deno.test("StreamRestoration: nothing is fresh if the last message was worked on", () => {
-  const { stream, restoration } = restorationOf([1, 3]);
+  const { stream, restoration, finish } = restorationOf([1, 3]);
   note(restoration, [3, 1, 2]);
-  finish(stream, 4);
+  finish(4);
   assertEquals(drain(stream), ["1+2×0", "3+1×2", "4+1×0"]);
 });
 
 Deno.test("StreamRestoration: the last note counts, and one of no attempt takes others back", () => {
-  const { stream, restoration } = restorationOf([1, 6]);
+  const { stream, restoration, finish } = restorationOf([1, 6]);
   note(restoration, [1, 4, 1], [2, 1, 2], [3, 2, 0], [2, 1, 3]);
-  finish(stream, 7);
+  finish(7);
   assertEquals(drain(stream), ["1+1×1", "2+1×3", "3+5×0"]);
 });
 
 Deno.test("StreamRestoration: notes about what is gone, in whole or in part, do no harm", () => {
-  const { stream, backlog, restoration } = restorationOf([1, 6]);
+  const { stream, backlog, restoration, finish } = restorationOf([1, 6]);
   note(restoration, [1, 3, 1], [5, 2, 2], [50, 10, 7]);
   backlog.forget(2, 1);
   backlog.forget(6, 1);
-  finish(stream, 7);
+  finish(7);
   assertEquals(drain(stream), ["1+1×1", "3+1×1", "4+1×0", "5+1×2", "7+1×0"]);
 });
 
 Deno.test("StreamRestoration keeps notes that count, however many do not", () => {
-  const { stream, backlog, restoration } = restorationOf([1, 3000]);
+  const { stream, backlog, restoration, finish } = restorationOf([1, 3000]);
   note(restoration, [7, 2, 5]);
   for (let id = 10; id <= 3000; id++) {
     note(restoration, [id, 1, 1]);
     if (id % 2 === 0) backlog.forget(id, 1);
   }
   backlog.forget(8, 1);
-  const ready = finish(stream, 3001);
+  const ready = finish(3001);
   assertEquals(ready.count, 8 + 1495);
   assertEquals(drain(stream).slice(0, 4), ["1+6×0", "7+1×5", "9+1×0", "11+1×1"]);
 });
 
 Deno.test("StreamRestoration: what is held back by a note is not ready before its time", () => {
-  const { stream, restoration } = restorationOf([1, 4]);
+  const { stream, restoration, finish } = restorationOf([1, 4]);
   restoration.note({ firstId: 2, count: 2, attempts: 1, dueAt: NOW + 500 });
   restoration.note({ firstId: 4, count: 1, attempts: 1, dueAt: NOW });
-  finish(stream, 5);
-  assertEquals([stream.ready.count, stream.delayed.messageCount], [2, 2]);
-  assertEquals([stream.releaseDue(NOW + 499), stream.releaseDue(NOW + 500)], [false, true]);
+  finish(5);
+  assertEquals([stream.share.ready.count, stream.share.delayed.messageCount], [2, 2]);
+  assertEquals([stream.share.releaseDue(NOW + 499), stream.share.releaseDue(NOW + 500)], [
+    false,
+    true,
+  ]);
   assertEquals(drain(stream), ["1+1×0", "2+3×1", "5+1×0"]);
 });
 
 Deno.test("StreamRestoration: what went wrong with a message stays known when it was worked on again", () => {
-  const { stream, restoration } = restorationOf([1, 2]);
+  const { stream, restoration, finish } = restorationOf([1, 2]);
   const failure = { firstAt: 1, lastAt: 2, reasons: ["no"], follower: "worker" };
   restoration.note({ firstId: 1, count: 1, attempts: 1, dueAt: 0, failure });
   note(restoration, [1, 1, 2], [2, 1, 1]);
-  finish(stream, 3);
-  assertEquals(JSON.parse(JSON.stringify([...stream.failures])), [[1, failure]]);
+  finish(3);
+  assertEquals(JSON.parse(JSON.stringify([...stream.share.notes.failures])), [[1, failure]]);
   assertEquals(drain(stream), ["1+1×2", "2+1×1", "3+1×0"]);
 });
 
 Deno.test("StreamRestoration: when messages expire is known of those that are there", () => {
-  const { stream, backlog, restoration } = restorationOf([1, 4]);
+  const { stream, backlog, restoration, finish } = restorationOf([1, 4]);
   restoration.noteExpiry({ type: "expirySet", number: 1, firstId: 2, count: 3, at: 5000 });
   backlog.forget(3, 1);
-  finish(stream, 5);
-  const found = stream.expiries.find(1, 5).sort((one, other) => one.firstId - other.firstId);
+  finish(5);
+  const found = stream.expiries.listSet().sort((one, other) => one.firstId - other.firstId);
   assertEquals(found, [
-    { at: 5000, firstId: 2, count: 1, note: 1 },
-    { at: 5000, firstId: 4, count: 1, note: 1 },
+    { at: 5000, firstId: 2, count: 1, attempts: 0 },
+    { at: 5000, firstId: 4, count: 1, attempts: 0 },
   ]);
 });
 
@@ -176,15 +179,45 @@ Deno.test("StreamRestoration gathers as much as there are messages, however many
       storedAt: NOW + id,
       expiresAt: NOW + 1_000_000 + id,
     };
-    stream.append(id, batch, details);
+    restoration.append(id, batch, details);
     restoration.note({ firstId: id, count: 1, attempts: 2 });
     // Every hundredth one stays.
     if (id % 100 !== 0) backlog.forget(id, 1);
     most = Math.max(most, restoration.gatheredCount);
   }
   assert(most < 5000, `${most}`);
-  stream.skipIds(20_001);
-  stream.finishRestoration(NOW + 50_000);
-  assertEquals(stream.readyCount + stream.delayed.messageCount, 200);
-  assertEquals(stream.expiries.messageCount, 200);
+  stream.intake.skipIds(20_001);
+  restoration.finish(NOW + 50_000);
+  assertEquals(stream.share.readyCount + stream.share.delayed.messageCount, 200);
+  assertEquals(countIds(stream.expiries.listSet()), 200);
+});
+
+Deno.test("StreamRestoration.move() brings what is not here yet", () => {
+  const pager = new MemoryPager();
+  const segment = pager.begin();
+  const stream = streamOf("orders");
+  const restoration = new StreamRestoration(stream);
+  const batch = batchOf("a", "b");
+  restoration.move(5, batch, pager.store(segment, batch));
+  stream.intake.skipIds(9);
+  restoration.finish(1000);
+  assertEquals({ ...stream.share.ready.peek() }, { firstId: 5, count: 2, attempts: 0 });
+  assertEquals([stream.intake.nextId, segment.liveCount], [9, 2]);
+});
+
+Deno.test("StreamRestoration.finish() has everything ready that is not acknowledged", () => {
+  const stream = streamOf("orders");
+  const restoration = new StreamRestoration(stream);
+  restoration.append(1, batchOf("a", "b", "c"), DETAILS);
+  assertEquals(stream.share.ready.count, 0, "nobody can be given anything yet");
+  // What it is about may be gone, with the part of the store that it was in.
+  assertEquals(restoration.forget(2, 40), 2 * 9);
+  restoration.note({ firstId: 1, count: 1, attempts: 3 });
+  restoration.append(7, batchOf("d"), DETAILS);
+  restoration.finish(1000);
+  assertEquals({ ...stream.share.ready.peek() }, { firstId: 1, count: 1, attempts: 3 });
+  const { ready, pending, nextId } = stream.describe("test");
+  assertEquals([ready, pending, nextId], [2, 0, 8]);
+  stream.append(stream.intake.reserve(1, 9), batchOf("e"), DETAILS);
+  assertEquals(stream.share.ready.count, 3);
 });

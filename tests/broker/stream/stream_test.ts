@@ -1,5 +1,5 @@
 /**
- * The ids of a stream, and what is ready of it when it is made again.
+ * The ids of a stream, and what memory it takes.
  *
  * @module
  */
@@ -17,64 +17,67 @@ import { streamOf, unlimited } from "../../support/broker/test_stream.ts";
 const DETAILS = { flags: 0, storedAt: 1000 };
 
 /** The next id, and the one behind what is stored. */
-function idsOf({ nextId, storedNextId }: Stream): [number, number] {
-  return [nextId, storedNextId];
+function idsOf({ intake }: Stream): [number, number] {
+  return [intake.nextId, intake.storedNextId];
 }
 
 /** Stores texts under the next ids. */
 function store(stream: Stream, ...texts: readonly string[]): void {
   const batch = batchOf(...texts);
-  stream.append(stream.reserveIds(batch.count, batch.end), batch, DETAILS);
-  stream.endReservation(batch.count, batch.end);
+  stream.append(stream.intake.reserve(batch.count, batch.end), batch, DETAILS);
+  stream.intake.conclude(batch.count, batch.end);
 }
 
 /** A stream of which so many messages are pending. */
 function pendingStream(...texts: readonly string[]): Stream {
   const stream = streamOf("orders");
   store(stream, ...texts);
-  stream.takeReady(texts.length);
+  stream.share.takeReady(texts.length);
   return stream;
 }
 
-Deno.test("Stream.reserveIds() gives ids out once, stored or not", () => {
+Deno.test("Intake.reserve() gives ids out once, stored or not", () => {
   const stream = streamOf("orders");
-  assertEquals([stream.reserveIds(3, 30), stream.reserveIds(2, 20), idsOf(stream)], [1, 4, [6, 1]]);
+  assertEquals([stream.intake.reserve(3, 30), stream.intake.reserve(2, 20), idsOf(stream)], [1, 4, [
+    6,
+    1,
+  ]]);
   stream.append(1, batchOf("a", "b", "c"), DETAILS);
-  assertEquals([idsOf(stream), stream.ready.count], [[6, 4], 3]);
+  assertEquals([idsOf(stream), stream.share.ready.count], [[6, 4], 3]);
 });
 
-Deno.test("Stream.returnIds() takes back the ids of what was not stored, and of all behind it", () => {
+Deno.test("Intake.returnIds() takes back the ids of what was not stored, and of all behind it", () => {
   const stream = streamOf("orders");
   store(stream, "a", "b");
-  const [third, sixth] = [stream.reserveIds(3, 30), stream.reserveIds(1, 10)];
-  stream.returnIds(third);
+  const [third, sixth] = [stream.intake.reserve(3, 30), stream.intake.reserve(1, 10)];
+  stream.intake.returnIds(third);
   assertEquals(idsOf(stream), [3, 3]);
-  stream.returnIds(sixth);
+  stream.intake.returnIds(sixth);
   assertEquals(idsOf(stream), [3, 3]);
-  assertEquals(stream.reserveIds(1, 10), 3);
+  assertEquals(stream.intake.reserve(1, 10), 3);
 });
 
-Deno.test("Stream.returnIds() leaves what was given out before, also if it is not stored yet", () => {
+Deno.test("Intake.returnIds() leaves what was given out before, also if it is not stored yet", () => {
   const stream = streamOf("orders");
-  const [first, third] = [stream.reserveIds(2, 20), stream.reserveIds(2, 20)];
-  stream.returnIds(third);
+  const [first, third] = [stream.intake.reserve(2, 20), stream.intake.reserve(2, 20)];
+  stream.intake.returnIds(third);
   assertEquals(idsOf(stream), [3, 1]);
   stream.append(first, batchOf("a", "b"), DETAILS);
-  assertEquals([idsOf(stream), stream.reserveIds(1, 10)], [[3, 3], 3]);
+  assertEquals([idsOf(stream), stream.intake.reserve(1, 10)], [[3, 3], 3]);
 });
 
-Deno.test("Stream.returnIds() never takes back an id that is stored", () => {
+Deno.test("Intake.returnIds() never takes back an id that is stored", () => {
   const stream = streamOf("orders");
   store(stream, "a", "b", "c", "d");
-  stream.returnIds(2);
+  stream.intake.returnIds(2);
   assertEquals(idsOf(stream), [5, 5]);
 });
 
-Deno.test("Stream.skipIds() goes forward only", () => {
+Deno.test("Intake.skipIds() goes forward only", () => {
   const stream = streamOf("orders");
-  stream.skipIds(7);
-  stream.skipIds(3);
-  assertEquals([idsOf(stream), stream.reserveIds(1, 10)], [[7, 7], 7]);
+  stream.intake.skipIds(7);
+  stream.intake.skipIds(3);
+  assertEquals([idsOf(stream), stream.intake.reserve(1, 10)], [[7, 7], 7]);
 });
 
 Deno.test("Stream.move() replaces what is here; what was acknowledged meanwhile stays gone", () => {
@@ -83,47 +86,15 @@ Deno.test("Stream.move() replaces what is here; what was acknowledged meanwhile 
   const stream = pendingStream("a", "b", "c", "d", "e");
   const batch = batchOf("a", "b", "c", "d", "e");
   const place = pager.store(segment, batch);
-  for (const id of [1, 3, 5]) stream.forgetPending(id, 1);
+  for (const id of [1, 3, 5]) stream.forget(id, 1);
   const { bytes } = stream.backlog;
   stream.move(1, batch, place);
   assertEquals(stream.backlog.findRuns(), [{ firstId: 2, count: 1 }, { firstId: 4, count: 1 }]);
   assertEquals([stream.backlog.bytes, segment], [bytes, { liveCount: 2, liveBytes: bytes }]);
-  stream.forgetPending(2, 1);
-  stream.forgetPending(4, 1);
+  stream.forget(2, 1);
+  stream.forget(4, 1);
   stream.move(1, batch, place);
   assertEquals([stream.backlog.findRuns(), segment], [[], { liveCount: 0, liveBytes: 0 }]);
-});
-
-Deno.test("Stream.move() of a stream that is made again brings what is not here yet", () => {
-  const pager = new MemoryPager();
-  const segment = pager.begin();
-  const stream = streamOf("orders");
-  stream.beginRestoration();
-  const batch = batchOf("a", "b");
-  stream.move(5, batch, pager.store(segment, batch));
-  stream.skipIds(9);
-  stream.finishRestoration(1000);
-  assertEquals({ ...stream.ready.peek() }, { firstId: 5, count: 2, attempts: 0 });
-  assertEquals([stream.nextId, segment.liveCount], [9, 2]);
-});
-
-Deno.test("Stream.finishRestoration() has everything ready that is not acknowledged", () => {
-  const stream = streamOf("orders");
-  stream.beginRestoration();
-  stream.append(1, batchOf("a", "b", "c"), DETAILS);
-  assertEquals(stream.ready.count, 0, "nobody can be given anything yet");
-  // What it is about may be gone, with the part of the store that it was in.
-  assertEquals(stream.forgetPending(2, 40), 2 * 9);
-  stream.restoration?.note({ firstId: 1, count: 1, attempts: 3 });
-  stream.append(7, batchOf("d"), DETAILS);
-  stream.finishRestoration(1000);
-  assertEquals({ ...stream.ready.peek() }, { firstId: 1, count: 1, attempts: 3 });
-  const { ready, pending, nextId } = stream.describe("test");
-  assertEquals([ready, pending, nextId], [2, 0, 8]);
-  store(stream, "e");
-  assertEquals(stream.ready.count, 3);
-  stream.finishRestoration(1000);
-  assertEquals(stream.ready.count, 3, "a second time changes nothing");
 });
 
 Deno.test("Stream.noteDamage() keeps the first reason", () => {
@@ -171,9 +142,9 @@ Deno.test("an empty stream has no map, no set and no typed array, and making a s
   // Whoever looks makes nothing, either.
   const looked = countCollections(() => {
     const stream = streams[0]!;
-    void [stream.nextDueAt, stream.visits, stream.listReturned(), stream.ready.peek()];
+    void [stream.nextDueAt, stream.visits, stream.share.listReturned(), stream.share.ready.peek()];
     stream.describe("test");
-    stream.takeUnheld([{ firstId: 1, count: 9 }]);
+    stream.share.takeUnheld([{ firstId: 1, count: 9 }]);
   });
   assertEquals(looked, 0);
   const batch = batchOf("a");

@@ -19,7 +19,7 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "ids of refused messages are not given back",
     file: "src/broker/rules/publishing.ts",
-    from: "      stream.returnIds(firstId);\n",
+    from: "      stream.intake.returnIds(firstId);\n",
     to: "      void firstId;\n",
     found: tests("broker", "engine/journal/committer_test.ts"),
   },
@@ -48,15 +48,15 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "a message whose time is over is delivered if nobody has ticked",
     file: "src/broker/rules/dispatcher.ts",
-    from: "if (stream.expiries.nextAt <= now) this.#options.expire(stream, now);",
+    from: "if (store.expiries.nextAt <= now) this.#options.expire(share, now);",
     to: "",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "a message is delivered once more than it may be",
     file: "src/broker/rules/dispatcher.ts",
-    from: "run.attempts < stream.options.maxDeliveries",
-    to: "run.attempts <= stream.options.maxDeliveries + 1",
+    from: "run.attempts < store.options.maxDeliveries",
+    to: "run.attempts <= store.options.maxDeliveries + 1",
     found: tests("engine/journal_conformance_test.ts"),
   },
   {
@@ -83,8 +83,8 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "what was only fetched counts as an attempt when its follower is too slow",
     file: "src/broker/rules/deliveries.ts",
-    from: "if (!run.isBegun && run !== assumed) this.#giveBackUnseen(follower, run, now);",
-    to: "if (run === undefined) this.#giveBackUnseen(follower, run!, now);",
+    from: "if (!run.isBegun && run !== assumed) this.#returns.giveBackUnseen(follower, run, now);",
+    to: "if (run === undefined) this.#returns.giveBackUnseen(follower, run!, now);",
     found: tests("engine/memory_test.ts"),
   },
   {
@@ -97,37 +97,37 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "an unseen message goes to the dead letters when its followers are lost again and again",
     file: "src/broker/rules/deliveries.ts",
-    from: "return !isDoubtful && (attempts < stream.options.maxDeliveries || stream.isDead);",
-    to: "return attempts > 0 || isDoubtful === stream.isDead;",
+    from: "return !isDoubtful && (attempts < store.options.maxDeliveries || store.isDead);",
+    to: "return attempts > 0 || isDoubtful === store.isDead;",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "a late acknowledgement takes a message that somebody else has",
     file: "src/broker/rules/late_acks.ts",
-    from: "for (const free of stream.takeUnheld([{ firstId, count }])) {",
+    from: "for (const free of share.takeUnheld([{ firstId, count }])) {",
     to: "for (const free of [{ firstId, count }]) {",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "a late acknowledgement is believed of a stream of the same name",
     file: "src/broker/rules/late_acks.ts",
-    from: "if (this.#parts.state.router.getNumbered(number) !== stream) return 0;",
-    to: "if (!this.#parts.state.router.getStream(stream.name)) return 0;",
+    from: "if (this.#parts.state.router.getNumbered(number) !== share.store) return 0;",
+    to: "if (!this.#parts.state.router.getStream(share.store.name)) return 0;",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "who gave back nothing but what is overdue gets the next message last",
-    file: "src/broker/rules/deliveries.ts",
+    file: "src/broker/rules/returns.ts",
     from: "    this.#parts.attempts.unsay(follower, run);\n",
     to: "    this.#parts.attempts.unsay(follower, run);\n" +
-      "    run.stream.waiting.append(follower.attachments.get(run.stream)!);\n",
+      "    run.share.waiting.append(follower.attachments.get(run.share)!);\n",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "what is overdue is kept when a delivery before it runs out late",
     file: "src/broker/rules/deliveries.ts",
-    from: "if (stream.expiries.nextAt <= now) this.expire(stream, now);\n    }\n",
-    to: "if (stream.isPaused) this.expire(stream, now);\n    }\n",
+    from: "if (share.store.expiries.nextAt <= now) this.#returns.expire(share, now);\n    }\n",
+    to: "if (share.isPaused) this.#returns.expire(share, now);\n    }\n",
     found: tests("engine/memory_test.ts"),
   },
   {
@@ -139,14 +139,14 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a message that kills its followers comes back at once each time",
-    file: "src/broker/rules/deliveries.ts",
+    file: "src/broker/rules/returns.ts",
     from: "const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];",
     to: "const LOSS_BACKOFF_MS = [0];",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "a message that has failed loses its priority",
-    file: "src/broker/rules/deliveries.ts",
+    file: "src/broker/rules/returns.ts",
     from: "          priority,\n",
     to: "",
     found: tests("engine/memory_test.ts"),

@@ -32,7 +32,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "messages that were acknowledged on their way to another place come back",
-    file: "src/broker/stream/stream.ts",
+    file: "src/broker/store/store.ts",
     from: "    if (here.length === 0) return;\n",
     to: "    if (place !== undefined) return backlog.move(firstId, batch, place);\n",
     found: tests("engine/journal/compactor_test.ts", "broker"),
@@ -41,7 +41,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
     what: "a message that goes to the dead letters stays where it was, too",
     file: "src/broker/state/broker_state.ts",
     from: "if (source !== undefined) this.#forget(source, fromId, batch.count);",
-    to: "if (source?.restoration === undefined) source?.forgetPending(fromId, batch.count);",
+    to: "if (source && !this.#standIns) this.#forget(source, fromId, batch.count);",
     found: tests("engine/journal/simulation/delivery_crash_test.ts"),
   },
   {
@@ -67,8 +67,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "reasons of failures stay when their stream is deleted",
-    file: "src/broker/state/broker_state.ts",
-    from: "    stream.failures.clear();\n",
+    file: "src/broker/stream/stream.ts",
+    from: "    this.share.notes.failures.clear();\n",
     to: "",
     found: tests("server/flow/collections_test.ts"),
   },
@@ -123,15 +123,15 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a key is free as soon as its message is given back",
-    file: "src/broker/stream/stream.ts",
-    from: "    this.#pendingCount -= run.count;\n    this.#ready.giveBack(run);\n",
-    to: "    this.#pendingCount -= run.count;\n    this.#ready.giveBack(run);\n" +
-      "    for (const freed of this.keys?.release(run) ?? []) this.#ready.giveBack(freed);\n",
+    file: "src/broker/share/share.ts",
+    from: "    this.#pendingCount -= run.count;\n    this.ready.giveBack(run);\n",
+    to: "    this.#pendingCount -= run.count;\n    this.ready.giveBack(run);\n" +
+      "    for (const freed of this.keys?.release(run) ?? []) this.ready.giveBack(freed);\n",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "messages that wait for a key are not purged",
-    file: "src/broker/stream/stream.ts",
+    file: "src/broker/share/share.ts",
     from: "const parked = this.keys?.removeAll() ?? [];",
     to: "const parked: IdRange[] = [];",
     found: tests("engine/memory_test.ts"),
@@ -146,7 +146,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "a message that has failed holds no key after a restart",
     file: "src/broker/stream/stream_restoration.ts",
-    from: "for (const id of [...notes.keys()].sort(byNumber)) holdKey(stream, keys, id);",
+    from: "for (const id of [...notes.keys()].sort(byNumber)) holdKey(this.#stream, keys, id);",
     to: "",
     found: tests("engine/journal_conformance_test.ts"),
   },

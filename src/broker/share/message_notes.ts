@@ -1,0 +1,33 @@
+import { FailureTable } from "./failure_table.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
+import { RareSet } from "../collections/rare_set.ts";
+import type { ReasonPool } from "./reason_pool.ts";
+
+/** What is known of single messages of a share. Of most messages nothing is. */
+export class MessageNotes {
+  /** What went wrong with messages. */
+  readonly failures: FailureTable;
+  /** Messages whose time is over, and that a follower still holds. */
+  readonly overdue: RareSet<number> = new RareSet();
+  /**
+   * Messages that were held by a follower that was lost or silent: the next follower has to say when a
+   * handler gets them.
+   */
+  readonly doubtful: RareSet<number> = new RareSet();
+  /** Messages that are on their way to another stream. */
+  readonly leaving: RareSet<IdRange> = new RareSet();
+
+  constructor(reasons: ReasonPool) {
+    this.failures = new FailureTable(reasons);
+  }
+
+  /** Forgets messages that are gone. */
+  forget(firstId: number, count: number): void {
+    if (this.failures.size + this.overdue.size + this.doubtful.size === 0) return;
+    for (let id = firstId; id < firstId + count; id++) {
+      this.failures.delete(id);
+      this.overdue.delete(id);
+      this.doubtful.delete(id);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import { type Attachment, AttachmentQueue } from "./attachment.ts";
+import { DatedRuns } from "../collections/dated_runs.ts";
+import { type IdRange, joinRanges, olderOf, subtractRanges } from "../collections/id_ranges.ts";
+import { Keys } from "../ready/keys.ts";
+import type { ListedTimes } from "../store/message_times.ts";
+import { MessageNotes } from "./message_notes.ts";
+import { PropertyFlag } from "../../protocol/messages/properties.ts";
+import { RareSet } from "../collections/rare_set.ts";
+import { ReadyLanes } from "../ready/ready_lanes.ts";
+import type { ReadyRun } from "../ready/ready_list.ts";
+import type { ReasonPool } from "./reason_pool.ts";
+import type { Store } from "../store/store.ts";
+
+/** Messages that nobody holds. */
+export interface UnheldRun extends ReadyRun {
+  /** Until when they are held back; 0 if they are ready. */
+  readonly dueAt: number;
+  /** Whether that is a time of the calendar. */
+  readonly isDated?: boolean | undefined;
+}
+
+/**
+ * One share of a stream: which of the stored messages are ready, which are held back, and the
+ * followers that compete for them.
+ *
+ * A message is ready, then pending at one follower, then gone; or it comes back, and is ready again,
+ * perhaps after it was held back for a while. What is in none of the lists here is pending, or on its
+ * way to another stream.
+ */
+export class Share {
+  /** Where the messages are. */
+  readonly store: Store;
+  /** The messages that wait to be taken. */
+  readonly ready: ReadyLanes = new ReadyLanes();
+  /** The messages that are held back, with the times at which they are ready. */
+  readonly delayed: DatedRuns;
+  readonly notes: MessageNotes;
+  /** The followers that wait for messages. */
+  readonly waiting: AttachmentQueue = new AttachmentQueue();
+  /** All followers, waiting or not. */
+  readonly attachments: RareSet<Attachment> = new RareSet();
+  /** Whose messages wait for each other; not there before a message with a key has come. */
+  keys: Keys | undefined;
+  /** Whether nothing is delivered until it is resumed. */
+  isPaused = false;
+  /** Whether the dispatcher leaves it alone until others have had their turn, or for some time. */
+  isPostponed = false;
+  #pendingCount = 0;
+
+  constructor(store: Store, reasons: ReasonPool) {
+    this.store = store;
+    this.delayed = new DatedRuns(store.calendar);
+    this.notes = new MessageNotes(reasons);
+  }
+
+  /** How many messages followers hold, or are on their way to another stream. */
+  get pendingCount(): number {
+    return this.#pendingCount;
+  }
+
+  /** How many messages could be delivered, if followers had room and keys were free. */
+  get readyCount(): number {
+    return this.ready.count + (this.keys?.parkedCount ?? 0);
+  }
+
+  get visits(): number {
+    return this.ready.visits + this.delayed.visits + (this.keys?.visits ?? 0);
+  }
+
+  /** Adds messages that were stored. */
+  add({ fresh, delayed }: ListedTimes, flags: number = 0): void {
+    if (flags & PropertyFlag.key) this.keys ??= new Keys();
+    for (const { firstId, count, priority } of fresh) this.ready.append(firstId, count, priority);
+    for (const run of delayed) this.delayed.add(run);
+  }
+
+  /** Notes that ready messages have gone to a follower, or are on their way to another stream. */
+  takeReady(count: number): void {
+    this.ready.take(count);
+    this.#pendingCount += count;
+  }
+
+  /** The ready messages that were delivered before, of those that have some of the ids of a range. */
+  listReturned(fromId?: number, toId?: number): ReadyRun[] {
+    const returned = this.ready.listReturned(fromId, toId);
+    if (this.keys === undefined) return returned;
+    return returned.concat(this.keys.listReturned(fromId, toId));
+  }
+
+  /** The messages with the smallest ids that nobody holds. */
+  findOldest(): IdRange | undefined {
+    const { ready, keys, delayed } = this;
+    return olderOf<IdRange>(
+      olderOf(ready.findOldest(), keys?.findOldest()),
+      delayed.findOldest(),
+    );
+  }
+
+  /** Takes messages out that nobody holds; they count as pending until something becomes of them. */
+  takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
+    const ready = [...this.ready.remove(ranges), ...this.keys?.remove(ranges) ?? []];
+    const taken: UnheldRun[] = ready.map((run) => ({ ...run, dueAt: 0 }));
+    for (const { firstId, count, attempts, at, priority, isDated } of this.delayed.remove(ranges)) {
+      taken.push({ firstId, count, attempts, dueAt: at, priority, isDated });
+    }
+    for (const { count } of taken) this.#pendingCount += count;
+    return taken;
+  }
+
+  /** Takes all messages out that nobody holds; they count as pending until something becomes of them. */
+  takeAllUnheld(): IdRange[] {
+    const parked = this.keys?.removeAll() ?? [];
+    const taken = [...this.ready.removeAll(), ...parked, ...this.delayed.removeAll()];
+    for (const { count } of taken) this.#pendingCount += count;
+    return taken;
+  }
+
+  /**
+   * Takes messages out whose time is over.
+   *
+   * @param ranges Which, joined.
+   * @returns Those that nobody holds, which count as pending until something becomes of them, and those
+   * that followers hold, which are noted as overdue.
+   */
+  takeOverdue(ranges: readonly IdRange[]): { unheld: UnheldRun[]; held: IdRange[] } {
+    const unheld = this.takeUnheld(ranges);
+    const rest = joinRanges(unheld);
+    const held = ranges.flatMap((range) => subtractRanges(range, rest));
+    for (const { firstId, count } of held) {
+      for (let id = firstId; id < firstId + count; id++) this.notes.overdue.add(id);
+    }
+    return { unheld, held };
+  }
+
+  /** Makes pending messages ready again. */
+  giveBack(run: ReadyRun): void {
+    this.#pendingCount -= run.count;
+    this.ready.giveBack(run);
+  }
+
+  /** Holds pending messages back until a time, or makes them ready if that is 0. */
+  delay(run: ReadyRun & Pick<UnheldRun, "isDated">, dueAt: number): void {
+    if (dueAt === 0) return this.giveBack(run);
+    const { firstId, count, attempts, priority, isDated } = run;
+    this.#pendingCount -= count;
+    this.delayed.add({ at: dueAt, firstId, count, attempts, priority, isDated });
+  }
+
+  /** Makes those messages ready that were held back until now; returns whether there were any. */
+  releaseDue(now: number): boolean {
+    const before = this.ready.count;
+    for (let run = this.delayed.takeDue(now); run; run = this.delayed.takeDue(now)) {
+      this.ready.giveBack(run);
+    }
+    return this.ready.count > before;
+  }
+
+  /** Forgets pending messages that are done; messages that waited for their keys are ready. */
+  forget(firstId: number, count: number): void {
+    this.#pendingCount -= count;
+    this.notes.forget(firstId, count);
+    if (this.keys === undefined) return;
+    for (const run of this.keys.release({ firstId, count })) this.ready.giveBack(run);
+  }
+}

@@ -1,0 +1,69 @@
+import { DrainRate } from "./drain_rate.ts";
+
+/**
+ * The ids of a stream, and the messages that are decided and not stored yet: they have ids, and take
+ * up room already.
+ */
+export class Intake {
+  #nextId: number;
+  #storedNextId: number;
+  #underwayCount = 0;
+  #underwayBytes = 0;
+  /** Not there before somebody has asked whether the stream is full: most streams have no limit. */
+  #drain: DrainRate | undefined;
+
+  /** @param nextId The id that the first message will have. */
+  constructor(nextId: number) {
+    this.#nextId = nextId;
+    this.#storedNextId = nextId;
+  }
+
+  /** The id that the next message will get. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** The id behind the last message that is stored. */
+  get storedNextId(): number {
+    return this.#storedNextId;
+  }
+
+  get underwayCount(): number {
+    return this.#underwayCount;
+  }
+
+  get underwayBytes(): number {
+    return this.#underwayBytes;
+  }
+
+  /** How fast messages leave the stream. */
+  get drain(): DrainRate {
+    return this.#drain ??= new DrainRate();
+  }
+
+  /** Sets ids aside for a batch that is about to be stored; they are not used for anything else. */
+  reserve(count: number, bytes: number): number {
+    const firstId = this.#nextId;
+    this.#nextId += count;
+    this.#underwayCount += count;
+    this.#underwayBytes += bytes;
+    return firstId;
+  }
+
+  /** Notes that a batch for which ids were set aside is stored, or is not. */
+  conclude(count: number, bytes: number): void {
+    this.#underwayCount -= count;
+    this.#underwayBytes -= bytes;
+  }
+
+  /** Takes ids back that were set aside, these and all later ones: their batches were not stored. */
+  returnIds(firstId: number): void {
+    this.#nextId = Math.max(this.#storedNextId, Math.min(this.#nextId, firstId));
+  }
+
+  /** Notes that ids were used, up to below `nextId`. */
+  skipIds(nextId: number): void {
+    this.#storedNextId = Math.max(this.#storedNextId, nextId);
+    this.#nextId = Math.max(this.#nextId, nextId);
+  }
+}

@@ -9,7 +9,7 @@ import { assert } from "@std/assert";
 /** The directory of the repository. */
 export const ROOT: URL = new URL("../../", import.meta.url);
 
-/** The documents, with the most lines that each may have. */
+/** The documents that are written for a reader, with the most lines that each may have. */
 export const LINES_MAX: Readonly<Record<string, number>> = {
   "README.md": 220,
   "CONTRIBUTING.md": 80,
@@ -28,7 +28,7 @@ export const LINES_MAX: Readonly<Record<string, number>> = {
   "docs/ru/tutorial.md": 320,
 };
 
-/** The documents for people who work on the code: what is in their `ts` blocks are no programs. */
+/** The documents about the code; their `ts` blocks are not programs. */
 const OWN: readonly string[] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/decisions.md"];
 
 /** A piece of a page between fences. */

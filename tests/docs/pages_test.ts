@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
-import { loadSettings } from "../../src/server/settings/settings.ts";
+import { loadSettings } from "../../src/server/settings/load_settings.ts";
 import { LINES_MAX, Page, ROOT } from "./page.ts";
 
 const pages = Page.readAll();

@@ -7,7 +7,8 @@ import {
 import { Log } from "../log.ts";
 import type { BrokerServer } from "./broker_server.ts";
 import { ExitCode, nameMissingFlag, StartError } from "./start_error.ts";
-import { helpText, loadSettings, type Settings, SettingsError } from "../settings/settings.ts";
+import { helpText, loadSettings } from "../settings/load_settings.ts";
+import { type Settings, SettingsError } from "../settings/settings.ts";
 
 /** What the command line is given. */
 export interface CommandLineOptions {

@@ -1,9 +1,3 @@
-/**
- * Numbers of bytes as people write them: `65536`, `256MiB`, `1.5 GB`.
- *
- * @module
- */
-
 /** What a unit stands for, the largest first. */
 const UNITS: readonly (readonly [name: string, bytes: number])[] = [
   ["TiB", 1024 ** 4],
@@ -17,12 +11,7 @@ const UNITS: readonly (readonly [name: string, bytes: number])[] = [
   ["B", 1],
 ];
 
-/**
- * Reads a number of bytes. The case of the unit does not matter.
- *
- * @param text The number, with or without a unit.
- * @returns The bytes, or `undefined` if the text stands for no whole number of them.
- */
+/** Reads a whole number of bytes as people write it: `65536`, `256MiB`, `1.5 gb`. */
 export function parseByteSize(text: string): number | undefined {
   const [, digits, unit] = /^(-?\d{1,16}(?:\.\d{1,6})?) ?([a-z]{0,3})$/i.exec(text.trim()) ?? [];
   if (digits === undefined || unit === undefined) return undefined;
@@ -32,12 +21,7 @@ export function parseByteSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/**
- * Writes a number of bytes with the largest unit of 1,024s that needs no fraction.
- *
- * @param bytes The number.
- * @returns Text that {@linkcode parseByteSize} reads as the same number.
- */
+/** Writes a number of bytes with the largest unit of 1,024s that needs no fraction. */
 export function formatByteSize(bytes: number): string {
   const fitting = UNITS.find(([name, factor]) =>
     name.endsWith("iB") && bytes >= factor && bytes % factor === 0

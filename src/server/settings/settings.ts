@@ -1,262 +1,138 @@
-/**
- * The settings of a broker, from where they may come: the defaults, then the file, then the
- * environment, then the flags; or from a program that runs a broker inside itself. All mistakes are
- * reported together, so that nobody has to find them one start at a time.
- *
- * @module
- */
+import type { LogLevel } from "../log.ts";
 
-import { findNearest } from "../../protocol/spelling.ts";
-import { parseArgs } from "@std/cli/parse-args";
-import { parse } from "@std/yaml";
-import {
-  type PartialSettings,
-  SETTING_ROWS,
-  type SettingRow,
-  type Settings,
-} from "./setting_table.ts";
-import { describe, isPlainObject, SettingsDraft, SettingsError } from "./settings_draft.ts";
-import { FILE_VARIABLE, findWarnings, isFromKubernetes } from "./variables.ts";
+/** What holds the streams. */
+export type StorageEngine = "journal" | "memory";
 
-export type {
-  LimitSettings,
-  PartialSettings,
-  Settings,
-  SizeField,
-  StorageEngine,
-  StorageSettings,
-  SyncLevel,
-} from "./setting_table.ts";
-export type { LogLevel } from "../log.ts";
-export { SettingsError } from "./settings_draft.ts";
+/** When the disk is flushed. */
+export type SyncLevel = "always" | "interval" | "never";
 
-/** What {@linkcode loadSettings} reads from. */
-export interface SettingsSources {
-  /** The arguments of the command line. */
-  readonly args: readonly string[];
-  /** Gives the value of an environment variable. */
-  readonly env: (name: string) => string | undefined;
-  /** The names of all environment variables; without it, slips in them are not found. */
-  readonly variables?: readonly string[];
-  /** Reads a file; rejects with `Deno.errors.NotFound` if there is none. */
-  readonly readTextFile: (path: string) => Promise<string>;
-  /** The file that is read unless another one is named; it may be missing. */
-  readonly defaultFile: string;
+/** Where and how messages are kept. */
+export interface StorageSettings {
+  /**
+   * What holds the streams: `journal` keeps them on the disk, `memory` loses them when the broker
+   * ends. Default: `journal`.
+   */
+  readonly engine: StorageEngine;
+  /**
+   * The directory of the journal. One broker at a time may use it; it is created if it is not there.
+   * Default: `./data`.
+   */
+  readonly directory: string;
+  /**
+   * When the journal is flushed to the disk: `always` does so before every confirm; with `interval`
+   * a power cut may lose what was confirmed in the last `syncIntervalMs`; with `never` the system
+   * flushes when it likes. What is confirmed survives the end of the process with each of them.
+   * Default: `always`.
+   */
+  readonly sync: SyncLevel;
+  /** How long it may stay unflushed with `interval`, in milliseconds. Default: 100. */
+  readonly syncIntervalMs: number;
+  /**
+   * The most bytes of messages that are kept in memory. The journal reads others back when they are
+   * delivered; the memory engine refuses them. Default: 256 MiB.
+   */
+  readonly memoryLimit: number;
 }
 
-/** What {@linkcode loadSettings} found. */
-export interface LoadedSettings {
-  /** The settings; the defaults if help or the version is asked for. */
-  readonly settings: Settings;
-  /** The file that was read, if there was one. */
-  readonly file: string | undefined;
-  /** What is no mistake, and may not be meant so: a sentence for each, without a period. */
-  readonly warnings: readonly string[];
-  /** Whether help is asked for. */
-  readonly help: boolean;
-  /** Whether the version is asked for. */
-  readonly version: boolean;
+/** How much the broker takes on. */
+export interface LimitSettings {
+  /** The largest body of a message, in bytes. Default: 1 MiB. */
+  readonly messageBytes: number;
+  /** The most connections at a time. Default: 10,000. */
+  readonly connections: number;
+  /** The most messages that one follower may hold unacknowledged. Default: 4,096. */
+  readonly unacknowledgedMessages: number;
+  /** The most bytes of messages that one follower may hold unacknowledged. Default: 16 MiB. */
+  readonly unacknowledgedBytes: number;
+  /**
+   * The most bytes that wait to be sent over one connection before the broker stops delivering to it.
+   * Default: 1 MiB.
+   */
+  readonly outboundBytes: number;
+  /**
+   * The most unconfirmed bytes of all publishers together; then nothing is read from them.
+   * Default: 64 MiB.
+   */
+  readonly unconfirmedBytes: number;
 }
 
-/** The largest file that is read, in bytes; the one with all defaults has about 2,500. */
-const FILE_BYTES_MAX = 64 * 1024;
-
-/** The settings that are on or off. */
-const TOGGLES = SETTING_ROWS.filter(({ setting }) => typeof setting.initial === "boolean");
-
-/** The flags that are no settings. */
-const OTHER_FLAGS = ["settings", "help", "version"];
-
-/**
- * Reads the settings of a broker that runs as a program of its own.
- *
- * @param sources The command line, the environment and the files.
- * @returns The settings, and what else the command line asks for.
- * @throws {SettingsError} If there is a mistake in them; it lists them all.
- */
-export async function loadSettings(sources: SettingsSources): Promise<LoadedSettings> {
-  const draft = new SettingsDraft({ naming: "key" });
-  const flags = readFlags(sources.args, draft);
-  const { help, version } = flags;
-  if (help || version) {
-    return { settings: resolveSettings({}), file: undefined, warnings: [], help, version };
-  }
-  const file = await takeFile(draft, sources, flags.file);
-  for (const row of SETTING_ROWS) {
-    const variable = readVariable(row, sources);
-    if (variable !== undefined) draft.takeText(row, variable, ` from ${row.variable}`);
-    const flag = flags.values.get(row);
-    if (flag !== undefined) draft.takeText(row, flag, ` from --${row.flag}`);
-  }
-  const settings = draft.finish();
-  if (settings instanceof SettingsError) throw settings;
-  const warnings = findWarnings(sources);
-  return { settings, file, warnings, help, version };
+/** Everything that can be set, complete and checked. */
+export interface Settings {
+  /** The name or the address to listen on. Default: `localhost`. */
+  readonly host: string;
+  /** The port to listen on; 0 lets the system choose a free one. Default: 9090. */
+  readonly port: number;
+  /** The least serious lines that are logged. Default: `info`; `warning` for `serve`. */
+  readonly logLevel: LogLevel;
+  /** Whether other machines may connect although there is no authentication. Default: false. */
+  readonly insecure: boolean;
+  /**
+   * Whether clients of the original SimpleMQ, and others that speak its JSON lines, may connect.
+   * Default: true.
+   */
+  readonly jsonLines: boolean;
+  /** Where and how messages are kept. */
+  readonly storage: StorageSettings;
+  /** How much the broker takes on. */
+  readonly limits: LimitSettings;
+  /** A side that has sent nothing for so many milliseconds sends a heartbeat. Default: 15,000. */
+  readonly heartbeatMs: number;
+  /** A side that was silent for so many milliseconds is taken for lost. Default: 40,000. */
+  readonly heartbeatTimeoutMs: number;
+  /** How many milliseconds a client has for the handshake. Default: 5,000. */
+  readonly handshakeTimeoutMs: number;
+  /** A client that reads nothing for so many milliseconds is disconnected. Default: 10,000. */
+  readonly slowReaderTimeoutMs: number;
+  /**
+   * How many milliseconds the broker waits for its clients when it is stopped; 0 does not wait.
+   * Default: 5,000.
+   */
+  readonly shutdownTimeoutMs: number;
 }
 
-/**
- * Completes and checks the settings that a program gives.
- *
- * @param partial What is to be other than the defaults.
- * @returns All settings.
- * @throws {TypeError} If a name is unknown or a value is not of its type; the message lists all
- * mistakes, `cause` is a {@linkcode SettingsError}.
- * @throws {RangeError} If there are only values that are not allowed, likewise.
- */
-export function resolveSettings(partial: PartialSettings = {}): Settings {
-  if (!isPlainObject(partial)) {
-    throw new TypeError(`Cannot start: found ${describe(partial)}, allowed an object of settings`);
-  }
-  const draft = new SettingsDraft({ naming: "path" });
-  draft.takeGroup(partial, "");
-  const settings = draft.finish();
-  if (!(settings instanceof SettingsError)) return settings;
-  const Fault = draft.isTypeWrong ? TypeError : RangeError;
-  throw new Fault(settings.message, { cause: settings });
-}
+/** The fields that are sizes: a program may give them as texts with a unit, such as `"256MiB"`. */
+export type SizeField =
+  | "memoryLimit"
+  | "messageBytes"
+  | "unacknowledgedBytes"
+  | "outboundBytes"
+  | "unconfirmedBytes";
 
 /**
- * Writes what `--help` shows.
- *
- * @returns The text, with all flags and their defaults.
+ * Settings that are to differ from the defaults. Sizes are numbers of bytes, or texts with a unit:
+ * `"256MiB"`, `"1.5 GB"`.
  */
-export function helpText(): string {
-  const describeRow = ({ flag, setting }: SettingRow) => [
-    `  --${flag} ${setting.placeholder}`.trimEnd(),
-    `      ${setting.about}.`,
-    `      Allowed: ${setting.allowed}. Default: ${setting.show(setting.initial)}.`,
-  ];
-  return [
-    "SimpleMQ, a message queue.",
-    "",
-    "Usage: simplemq [flags], or deno run -A server.ts [flags]",
-    "       simplemq verify [directory]     tells what is in a journal, and what is wrong with it",
-    "       simplemq repair [directory]     tells how a damaged journal can be repaired, or does so:",
-    "           --skip-damaged              gives up what cannot be read, and keeps everything else",
-    "           --cut                       gives up everything from the first fault on",
-    "",
-    "  --settings <file>",
-    `      The file with the settings. Environment: ${FILE_VARIABLE}. Default: ./settings.yaml.`,
-    ...SETTING_ROWS.flatMap(describeRow),
-    "  --help, -h",
-    "      Shows this text.",
-    "  --version",
-    "      Shows the version.",
-    "",
-    "A flag that is true or false needs no value to be on; --no-json-lines turns json-lines off.",
-    "A flag comes before an environment variable, such as SIMPLEMQ_STORAGE_ENGINE for",
-    "--storage-engine, and that before the file, where it is the key engine under storage.",
-    "",
-  ].join("\n");
-}
+export type PartialSettings = {
+  readonly [Name in keyof Settings]?:
+    | (Settings[Name] extends object ? {
+        readonly [Field in keyof Settings[Name]]?:
+          | Settings[Name][Field]
+          | (Field extends SizeField ? string : never)
+          | undefined;
+      }
+      : Settings[Name])
+    | undefined;
+};
 
-interface Flags {
-  readonly file: string | undefined;
-  readonly help: boolean;
-  readonly version: boolean;
-  readonly values: ReadonlyMap<SettingRow, string>;
-}
+/** Tells what is wrong with the settings: everything at once. */
+export class SettingsError extends Error {
+  /** One sentence for each mistake: where it is, what was found and what is allowed. */
+  readonly mistakes: readonly string[];
 
-function readFlags(args: readonly string[], draft: SettingsDraft): Flags {
-  const refuse = (arg: string) => {
-    if (!arg.startsWith("-")) return true;
-    draft.addMistake(describeUnknownFlag(arg));
-    return false;
-  };
-  const found: Record<string, unknown> = parseArgs(args.map(readNegation), {
-    // Every setting is read as text, also those that are on or off: read as boolean flags they
-    // would be on for any value but "false".
-    string: [...SETTING_ROWS.map((row) => row.flag), "settings", "_"],
-    boolean: ["help", "version"],
-    alias: { help: "h" },
-    unknown: refuse,
-  });
-  const values = new Map<SettingRow, string>();
-  for (const row of SETTING_ROWS) {
-    const text = found[row.flag];
-    if (typeof text === "string") values.set(row, readFlagValue(row, text));
+  /**
+   * Creates the error; its message lists all mistakes.
+   *
+   * @param mistakes One sentence for each mistake.
+   */
+  constructor(mistakes: readonly string[]) {
+    const lines = mistakes.map((mistake) => `\n  ${mistake}`).join("");
+    const isOne = mistakes.length === 1;
+    super(
+      `Cannot start: ${
+        isOne ? mistakes[0] : `${mistakes.length} mistakes in the settings${lines}`
+      }`,
+    );
+    this.name = "SettingsError";
+    this.mistakes = [...mistakes];
   }
-  if (found.settings === "") draft.addMistake(`flag "--settings": found nothing, allowed a file`);
-  // Room for commands that later versions bring.
-  for (const word of Array.isArray(found._) ? found._ : []) {
-    draft.addMistake(`argument ${describe(word)}: found an unknown command, allowed only flags`);
-  }
-  return {
-    file: typeof found.settings === "string" && found.settings ? found.settings : undefined,
-    help: found.help === true,
-    version: found.version === true,
-    values,
-  };
-}
-
-/** What is on or off is turned off by a `no-` before its name as well. */
-function readNegation(arg: string): string {
-  const isNegation = TOGGLES.some(({ flag }) => arg === `--no-${flag}`);
-  return isNegation ? `--${arg.slice("--no-".length)}=false` : arg;
-}
-
-/** A flag of a setting that is on or off needs no value to be on. */
-function readFlagValue(row: SettingRow, text: string): string {
-  return text === "" && TOGGLES.includes(row) ? "true" : text;
-}
-
-function describeUnknownFlag(arg: string): string {
-  const name = arg.replace(/=.*$/s, "");
-  const nearest = findNearest(name, [...SETTING_ROWS.map((row) => row.flag), ...OTHER_FLAGS]);
-  const advice = nearest
-    ? `the nearest known one is "--${nearest}"`
-    : "--help lists the known ones";
-  return `flag ${describe(name)}: found an unknown name, ${advice}`;
-}
-
-function readVariable(row: SettingRow, sources: SettingsSources): string | undefined {
-  const text = sources.env(row.variable);
-  // An empty variable is one that a script or a compose file passes on without having it.
-  if (text === undefined || text === "" || isFromKubernetes(text)) return undefined;
-  return text;
-}
-
-/** Reads the file, and returns its path if there was one. */
-async function takeFile(
-  draft: SettingsDraft,
-  sources: SettingsSources,
-  flag: string | undefined,
-): Promise<string | undefined> {
-  const named = flag ?? (sources.env(FILE_VARIABLE) || undefined);
-  const path = named ?? sources.defaultFile;
-  try {
-    const content = await sources.readTextFile(path);
-    takeContent(draft, path, content);
-    return path;
-  } catch (error) {
-    const isMissing = error instanceof Deno.errors.NotFound;
-    if (isMissing && named === undefined) return undefined;
-    const reason = isMissing ? "found no such file" : `cannot be read: ${firstLine(error)}`;
-    draft.addMistake(`file ${describe(path)}: ${reason}`);
-    return undefined;
-  }
-}
-
-function takeContent(draft: SettingsDraft, path: string, content: string): void {
-  const size = new TextEncoder().encode(content).length;
-  const title = `file ${describe(path)}`;
-  if (size > FILE_BYTES_MAX) {
-    return draft.addMistake(`${title}: found ${size} bytes, allowed ${FILE_BYTES_MAX}`);
-  }
-  let found: unknown;
-  try {
-    found = parse(content, { schema: "core" });
-  } catch (error) {
-    return draft.addMistake(`${title}: found no valid YAML: ${firstLine(error)}`);
-  }
-  if (isPlainObject(found)) return draft.takeGroup(found, ` in ${describe(path)}`);
-  // An empty file is `null`.
-  if (found !== null) {
-    draft.addMistake(`${title}: found ${describe(found)}, allowed names with values`);
-  }
-}
-
-function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return (text.split("\n")[0] ?? text).replace(/:$/, "");
 }

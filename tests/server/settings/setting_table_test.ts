@@ -4,7 +4,11 @@
  * @module
  */
 
-import { helpText, loadSettings, resolveSettings } from "../../../src/server/settings/settings.ts";
+import {
+  helpText,
+  loadSettings,
+  resolveSettings,
+} from "../../../src/server/settings/load_settings.ts";
 import { SETTING_ROWS } from "../../../src/server/settings/setting_table.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 

@@ -7,10 +7,9 @@
 import {
   type LoadedSettings,
   loadSettings,
-  type PartialSettings,
   resolveSettings,
-  SettingsError,
-} from "../../../src/server/settings/settings.ts";
+} from "../../../src/server/settings/load_settings.ts";
+import { type PartialSettings, SettingsError } from "../../../src/server/settings/settings.ts";
 import { SETTING_ROWS } from "../../../src/server/settings/setting_table.ts";
 import {
   assert,
@@ -109,11 +108,6 @@ for (
     [
       'host: "a\\nb"',
       `setting "host"${IN_FILE} "a\\nb", allowed a host name or an address, without brackets`,
-    ],
-    [
-      "storage: {engine: jetstream}",
-      `setting "storage.engine"${IN_FILE} "jetstream", not available in this version, ` +
-      "allowed journal, memory",
     ],
     [
       "storage: {engine: redis}",
@@ -427,8 +421,7 @@ Deno.test("resolveSettings() names every mistake at once as a TypeError", () => 
   assertEquals(error.cause.mistakes, [
     'setting "port": found "9090", a text and not a number, allowed 0 to 65535',
     'setting "prot": found an unknown name, the nearest known one is "port"',
-    'setting "storage.engine": found "jetstream", not available in this version, ' +
-    "allowed journal, memory",
+    'setting "storage.engine": found "jetstream", allowed journal, memory',
     'setting "storage.memory_limit": found an unknown name, ' +
     'the nearest known one is "storage.memoryLimit"',
   ]);

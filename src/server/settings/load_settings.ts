@@ -1,0 +1,190 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { parse } from "@std/yaml";
+import { findNearest } from "../../protocol/spelling.ts";
+import { SETTING_ROWS } from "./setting_table.ts";
+import { type PartialSettings, type Settings, SettingsError } from "./settings.ts";
+import { describe, isPlainObject, SettingsDraft } from "./settings_draft.ts";
+import { type Environment, FILE_VARIABLE, findWarnings, isFromKubernetes } from "./variables.ts";
+
+/** What {@linkcode loadSettings} reads from. */
+export interface SettingsSources extends Environment {
+  /** The arguments of the command line. */
+  readonly args: readonly string[];
+  /** Reads a file; rejects with `Deno.errors.NotFound` if there is none. */
+  readonly readTextFile: (path: string) => Promise<string>;
+  /** The file that is read unless another one is named; it may be missing. */
+  readonly defaultFile: string;
+}
+
+/** What {@linkcode loadSettings} found. */
+export interface LoadedSettings {
+  /** The settings; the defaults if help or the version is asked for. */
+  readonly settings: Settings;
+  /** The file that was read, if there was one. */
+  readonly file: string | undefined;
+  /** What is no mistake, and may not be meant so: a sentence for each, without a period. */
+  readonly warnings: readonly string[];
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+/** The largest file that is read, in bytes; the one with all defaults has about 2,500. */
+const FILE_BYTES_MAX = 64 * 1024;
+
+/** The settings that are on or off. */
+const TOGGLES = SETTING_ROWS.filter(({ setting }) => typeof setting.initial === "boolean");
+
+/**
+ * Reads the settings of a broker that runs as a program of its own: the defaults, then the file, then
+ * the environment, then the flags. Throws a {@linkcode SettingsError} with all mistakes.
+ */
+export async function loadSettings(sources: SettingsSources): Promise<LoadedSettings> {
+  const draft = new SettingsDraft("key");
+  const flags = readFlags(sources.args, draft);
+  const help = flags.help === true;
+  const version = flags.version === true;
+  if (help || version) {
+    return { settings: resolveSettings({}), file: undefined, warnings: [], help, version };
+  }
+  const file = await takeFile(draft, sources, String(flags.settings ?? ""));
+  for (const row of SETTING_ROWS) {
+    const variable = sources.env(row.variable);
+    // An empty variable is one that a script or a compose file passes on without having it.
+    if (variable && !isFromKubernetes(variable)) {
+      draft.takeText(row, variable, ` from ${row.variable}`);
+    }
+    const flag = flags[row.flag];
+    if (typeof flag !== "string") continue;
+    // A flag of a setting that is on or off needs no value to be on.
+    const isOn = flag === "" && TOGGLES.includes(row);
+    draft.takeText(row, isOn ? "true" : flag, ` from --${row.flag}`);
+  }
+  return { settings: draft.finish(), file, warnings: findWarnings(sources), help, version };
+}
+
+/**
+ * Completes and checks the settings that a program gives.
+ *
+ * @throws {TypeError} If a name is unknown or a value is not of its type; the message lists all
+ * mistakes, `cause` is a {@linkcode SettingsError}.
+ * @throws {RangeError} If there are only values that are not allowed, likewise.
+ */
+export function resolveSettings(partial: PartialSettings = {}): Settings {
+  if (!isPlainObject(partial)) {
+    throw new TypeError(`Cannot start: found ${describe(partial)}, allowed an object of settings`);
+  }
+  const draft = new SettingsDraft("path");
+  draft.takeGroup(partial, "");
+  try {
+    return draft.finish();
+  } catch (cause) {
+    if (!(cause instanceof SettingsError)) throw cause;
+    const Fault = draft.isTypeWrong ? TypeError : RangeError;
+    throw new Fault(cause.message, { cause });
+  }
+}
+
+/** Reads the command line; every setting as text: `--insecure=no` must not be taken for on. */
+function readFlags(args: readonly string[], draft: SettingsDraft): Record<string, unknown> {
+  const names = SETTING_ROWS.map((row) => row.flag);
+  const flags: Record<string, unknown> = parseArgs(args.map(readNegation), {
+    string: [...names, "settings", "_"],
+    boolean: ["help", "version"],
+    alias: { help: "h" },
+    unknown: (arg) => {
+      if (!arg.startsWith("-")) return true;
+      const name = arg.replace(/=.*$/s, "");
+      const nearest = findNearest(name, [...names, "settings", "help", "version"]);
+      const advice = nearest
+        ? `the nearest known one is "--${nearest}"`
+        : "--help lists the known ones";
+      draft.addMistake(`flag ${describe(name)}: found an unknown name, ${advice}`);
+      return false;
+    },
+  });
+  if (flags.settings === "") draft.addMistake(`flag "--settings": found nothing, allowed a file`);
+  // Room for commands that later versions bring.
+  for (const word of flags._ as unknown[]) {
+    draft.addMistake(`argument ${describe(word)}: found an unknown command, allowed only flags`);
+  }
+  return flags;
+}
+
+/** What is on or off is turned off by a `no-` before its name as well. */
+function readNegation(arg: string): string {
+  const isNegation = TOGGLES.some(({ flag }) => arg === `--no-${flag}`);
+  return isNegation ? `--${arg.slice("--no-".length)}=false` : arg;
+}
+
+/** Reads the file, and returns its path if there was one. */
+async function takeFile(
+  draft: SettingsDraft,
+  sources: SettingsSources,
+  flag: string,
+): Promise<string | undefined> {
+  const named = flag || sources.env(FILE_VARIABLE);
+  const path = named || sources.defaultFile;
+  try {
+    takeContent(draft, path, await sources.readTextFile(path));
+    return path;
+  } catch (error) {
+    const isMissing = error instanceof Deno.errors.NotFound;
+    if (isMissing && !named) return undefined;
+    const reason = isMissing ? "found no such file" : `cannot be read: ${firstLine(error)}`;
+    draft.addMistake(`file ${describe(path)}: ${reason}`);
+    return undefined;
+  }
+}
+
+function takeContent(draft: SettingsDraft, path: string, content: string): void {
+  const size = new TextEncoder().encode(content).length;
+  const title = `file ${describe(path)}`;
+  if (size > FILE_BYTES_MAX) {
+    return draft.addMistake(`${title}: found ${size} bytes, allowed ${FILE_BYTES_MAX}`);
+  }
+  let found: unknown;
+  try {
+    found = parse(content, { schema: "core" });
+  } catch (error) {
+    return draft.addMistake(`${title}: found no valid YAML: ${firstLine(error)}`);
+  }
+  if (isPlainObject(found)) return draft.takeGroup(found, ` in ${describe(path)}`);
+  // An empty file is `null`.
+  if (found !== null) {
+    draft.addMistake(`${title}: found ${describe(found)}, allowed names with values`);
+  }
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split("\n")[0] ?? text).replace(/:$/, "");
+}
+
+/** What `--help` shows: all flags and their defaults. */
+export function helpText(): string {
+  const flags = SETTING_ROWS.flatMap(({ flag, setting }) => [
+    `  --${flag} ${setting.placeholder}`.trimEnd(),
+    `      ${setting.about}.`,
+    `      Allowed: ${setting.allowed}. Default: ${setting.show(setting.initial)}.`,
+  ]);
+  return `SimpleMQ, a message queue.
+
+Usage: simplemq [flags], or deno run -A server.ts [flags]
+       simplemq verify [directory]     tells what is in a journal, and what is wrong with it
+       simplemq repair [directory]     tells how a damaged journal can be repaired, or does so:
+           --skip-damaged              gives up what cannot be read, and keeps everything else
+           --cut                       gives up everything from the first fault on
+
+  --settings <file>
+      The file with the settings. Environment: ${FILE_VARIABLE}. Default: ./settings.yaml.
+${flags.join("\n")}
+  --help, -h
+      Shows this text.
+  --version
+      Shows the version.
+
+A flag that is true or false needs no value to be on; --no-json-lines turns json-lines off.
+A flag comes before an environment variable, such as SIMPLEMQ_STORAGE_ENGINE for
+--storage-engine, and that before the file, where it is the key engine under storage.
+`;
+}

@@ -1,3 +1,13 @@
+import type { MessageBatch } from "../../../protocol.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
+import { invariant } from "../collections/invariant.ts";
+import type { Place, Segment } from "./pager.ts";
+import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
+import { Slab } from "./slab.ts";
+
+/** A stream with few messages should be small: ten thousand streams are not unusual. */
+const SLAB_BYTES_MIN = 1024;
+
 /**
  * The messages of one stream that are not gone, found by message id.
  *
@@ -11,21 +21,7 @@
  *            │entry│entry│entry…│ │entry│entry│…     │
  *            └──────────────────┘ └──────────────────┘
  * ```
- *
- * @module
  */
-
-import type { MessageBatch } from "../../../protocol.ts";
-import type { IdRange } from "../collections/id_ranges.ts";
-import { invariant } from "../collections/invariant.ts";
-import type { Place, Segment } from "./pager.ts";
-import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
-import { Slab } from "./slab.ts";
-
-/** A stream with few messages should be small: ten thousand streams are not unusual. */
-const SLAB_BYTES_MIN = 1024;
-
-/** The messages of one stream that are not gone yet. */
 export class Backlog {
   readonly #residency: Residency;
   #slabs: Slab[] = [];

@@ -1,9 +1,4 @@
-/**
- * Where the bytes of messages lie beside memory: what the rules know of an engine that has written
- * them down, so that a long backlog need not stay in memory.
- *
- * @module
- */
+// Where the bytes of messages are kept beside memory, so that a long backlog need not stay in memory.
 
 import { BrokerError } from "../../../protocol.ts";
 

@@ -1,14 +1,3 @@
-/**
- * Which messages have their bytes in memory, over all streams, so that a long backlog does not fill
- * it.
- *
- * What comes first is delivered first. So as long as there is room, bytes stay in memory; beyond the
- * limit, the newest are let go, because they are needed last. Those that are read back, just before
- * they are delivered, push each other out in the order in which they came.
- *
- * @module
- */
-
 import { AgedMap } from "../collections/aged_map.ts";
 import type { Pager } from "./pager.ts";
 import type { Slab } from "./slab.ts";
@@ -33,7 +22,14 @@ export interface ResidencyOptions {
   readonly pager: Pager | undefined;
 }
 
-/** The slabs of all streams that have their bytes in memory. */
+/**
+ * Which messages have their bytes in memory, over all streams, so that a long backlog does not fill
+ * it.
+ *
+ * What comes first is delivered first. So as long as there is room, bytes stay in memory; beyond the
+ * limit, the newest are let go, because they are needed last. Those that are read back, just before
+ * they are delivered, push each other out in the order in which they came.
+ */
 export class Residency {
   readonly #pager: Pager | undefined;
   readonly #keptMax: number;

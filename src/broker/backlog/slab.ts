@@ -1,19 +1,3 @@
-/**
- * Consecutive messages of a stream and their bytes.
- *
- * A message is an offset in a slab and costs no object. The bytes are in memory, or, where an engine
- * has written them down, only in its store: then the slab knows the places of its batches and can be
- * filled again.
- *
- * ```text
- *   bytes    │entry│entry│entry│entry│…     │     not there when paged out
- *   offsets  │0    │108  │216  │400  │…     │     count + 1 of them, always there
- *   extents  │index 0, offset 4168│index 3, offset 9000│…     one for each batch
- * ```
- *
- * @module
- */
-
 import { type MessageBatch, readEntrySize } from "../../../protocol.ts";
 import type { Pager, Place, Segment } from "./pager.ts";
 
@@ -44,7 +28,19 @@ export interface SlabOptions {
   readonly segment: Segment | undefined;
 }
 
-/** Consecutive messages and their bytes. */
+/**
+ * Consecutive messages of a stream and their bytes.
+ *
+ * A message is an offset in a slab and costs no object. The bytes are in memory, or, where an engine
+ * has written them down, only in its store: then the slab knows the places of its batches and can be
+ * filled again.
+ *
+ * ```text
+ *   bytes    │entry│entry│entry│entry│…     │     not there when paged out
+ *   offsets  │0    │108  │216  │400  │…     │     count + 1 of them, always there
+ *   extents  │index 0, offset 4168│index 3, offset 9000│…     one for each batch
+ * ```
+ */
 export class Slab {
   /** The id of its first message. */
   readonly firstId: number;

@@ -1,12 +1,3 @@
-/**
- * Values by key that know which of them came first, whatever has left since.
- *
- * A plain map knows its order, too, but whoever looks for its first entry passes by all those that were
- * deleted in front of it: where the oldest of a hundred thousand go one by one, that is most of the work.
- *
- * @module
- */
-
 /** An entry between its neighbours. */
 interface Entry<Key, Value> {
   readonly key: Key;
@@ -15,7 +6,12 @@ interface Entry<Key, Value> {
   newer: Entry<Key, Value> | undefined;
 }
 
-/** Values by key, the oldest first; finding it costs the same however many there are and were. */
+/**
+ * Values by key that know which of them came first, whatever has left since.
+ *
+ * A plain map knows its order, too, but whoever looks for its first entry passes by all those that were
+ * deleted in front of it: where the oldest of a hundred thousand go one by one, that is most of the work.
+ */
 export class AgedMap<Key, Value> {
   readonly #entries = new Map<Key, Entry<Key, Value>>();
   #oldest: Entry<Key, Value> | undefined;

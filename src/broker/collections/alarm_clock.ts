@@ -1,12 +1,3 @@
-/**
- * What is to happen at which time: a heap of alarms, each of which can be set to another time. Whoever
- * has many things to wait for keeps them in order itself, and has one alarm for the first of them.
- *
- * Nothing here has a timer: {@linkcode AlarmClock.tick} is told the time.
- *
- * @module
- */
-
 /** Something that happens at a time. */
 export class Alarm {
   /** When; `Infinity` if it is not set. */
@@ -21,7 +12,12 @@ export class Alarm {
   }
 }
 
-/** Rings alarms in the order of their times. */
+/**
+ * What is to happen at which time: a heap of alarms, each of which can be set to another time. Whoever
+ * has many things to wait for keeps them in order itself, and has one alarm for the first of them.
+ *
+ * Nothing here has a timer: {@linkcode AlarmClock.tick} is told the time.
+ */
 export class AlarmClock {
   readonly #heap: Alarm[] = [];
   readonly #hasten: (at: number) => void;

@@ -2,11 +2,7 @@
  * Two clocks. The rules go by a time that never jumps: whatever is said as a span (delays, backoffs,
  * timeouts, times to live, windows) is a span of it. The machine's clock may be set to another time
  * meanwhile; what is said as a time of the calendar, `deliverAt`, goes by that one.
- *
- * @module
  */
-
-/** How far the machine's clock is from the time that the rules go by. */
 export class Calendar {
   /** By so many whole milliseconds the machine's clock is ahead; negative if it is behind. */
   aheadMs = 0;

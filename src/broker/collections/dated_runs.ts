@@ -1,10 +1,3 @@
-/**
- * Runs of messages that wait for a time, of which some wait for a time of the calendar: those move
- * all together when the machine's clock is set, and none of them is touched for that.
- *
- * @module
- */
-
 import type { Calendar } from "./calendar.ts";
 import { byFirstId, type IdRange } from "./id_ranges.ts";
 import { type TimedRun, TimedRuns } from "./timed_runs.ts";
@@ -15,7 +8,11 @@ export interface DatedRun extends TimedRun {
   readonly isDated?: boolean | undefined;
 }
 
-/** Runs in the order of their times. All times are of the rules, as the calendar is at that moment. */
+/**
+ * Runs of messages in the order of their times, of which some wait for a time of the calendar: those
+ * move all together when the machine's clock is set, and none of them is touched for that. All times
+ * are of the rules, as the calendar is at that moment.
+ */
 export class DatedRuns {
   /** How far the machine's clock is from the time of the rules. */
   readonly calendar: Calendar;

@@ -1,9 +1,3 @@
-/**
- * Ranges of message ids: joined, and taken from each other.
- *
- * @module
- */
-
 /** Messages with consecutive ids. */
 export interface IdRange {
   /** The first one. */

@@ -1,11 +1,7 @@
 /**
- * A set of what there is hardly ever any of: a plain one takes up 200 bytes with nothing in it, and there
- * are a hundred thousand streams.
- *
- * @module
+ * A set that takes up nothing while it is empty: a plain one takes up 200 bytes, and there are a hundred
+ * thousand streams.
  */
-
-/** A set that takes up nothing while it is empty. */
 export class RareSet<T> {
   #items: Set<T> | undefined;
 

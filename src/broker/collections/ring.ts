@@ -1,17 +1,10 @@
-/**
- * A line of things that come at the end and leave at the front, at the same cost however many there
- * are.
- *
- * @module
- */
-
 /** A ring that is not empty has room for so many things; always a power of two. */
 const ROOM_MIN = 2;
 
 /** An empty one keeps so much room. */
 const ROOM_KEPT = 16;
 
-/** Things in a line. */
+/** A queue whose ends cost the same however many things are in it. */
 export class Ring<T> {
   /** None at first: there may be a hundred thousand of them, and most are empty. */
   #items: (T | undefined)[] = [];
@@ -76,7 +69,7 @@ export class Ring<T> {
   }
 
   /**
-   * Finds, in a line that is in order, the first thing that is not less than what is looked for.
+   * Finds, in a queue that is in order, the first thing that is not less than what is looked for.
    *
    * @param isLess Whether a thing is less.
    * @returns Its index, or the length if there is none.

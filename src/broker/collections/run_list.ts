@@ -1,3 +1,12 @@
+import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
+import { type NotedRun, RunPart, RUNS_MAX } from "./run_part.ts";
+
+/** Two neighbours that have no more runs than this together become one part. */
+const MERGED_RUNS_MAX = RUNS_MAX / 2;
+
+/** What a list has that was never used: there are a hundred thousand streams, and most have nothing. */
+const NO_PARTS: RunPart[] = [];
+
 /**
  * Runs of consecutive ids in the order of their ids, each with a note, in parts of bounded size. What
  * is first costs the same however many runs there are; what stands anywhere else costs a search by
@@ -7,26 +16,7 @@
  *   parts   ┌ run │ run │ run … ┐ ┌ run │ run … ┐ ┌ run … ┐      256 runs each at most, none empty
  *           └───────────────────┘ └─────────────┘ └───────┘
  * ```
- *
- * @module
  */
-
-import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
-import { RunPart, RUNS_MAX } from "./run_part.ts";
-
-/** Two neighbours that have no more runs than this together become one part. */
-const MERGED_RUNS_MAX = RUNS_MAX / 2;
-
-/** Consecutive ids and what is noted of all of them. */
-export interface NotedRun extends IdRange {
-  /** A whole number, below 2^53. */
-  readonly note: number;
-}
-
-/** What a line has that was never used: there are a hundred thousand streams, and most have nothing. */
-const NO_PARTS: RunPart[] = [];
-
-/** A line of disjoint runs, in the order of their ids. */
 export class RunList {
   #parts = NO_PARTS;
   #count = 0;

@@ -1,10 +1,10 @@
-/**
- * Some of the runs of a line, in one typed array: 24 bytes each, and no object.
- *
- * @module
- */
+import type { IdRange } from "./id_ranges.ts";
 
-import type { NotedRun } from "./run_list.ts";
+/** Consecutive ids and what is noted of all of them. */
+export interface NotedRun extends IdRange {
+  /** A whole number, below 2^53. */
+  readonly note: number;
+}
 
 /** A part has so many runs at most. */
 export const RUNS_MAX = 256;
@@ -18,7 +18,7 @@ const RUNS_MIN = 2;
 /** Numbers of one run: its first id, how many ids it has, its note. */
 const WIDTH = 3;
 
-/** Runs in the order of their ids. */
+/** Some of the runs of a list, in the order of their ids, in one typed array: 24 bytes each, and no object. */
 export class RunPart {
   #numbers = new Float64Array(RUNS_MIN * WIDTH);
   /** Where the first run stands, and behind the last one. */

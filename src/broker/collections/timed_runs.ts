@@ -1,16 +1,3 @@
-/**
- * Runs of messages, each with a time: a heap in typed arrays, so that a million messages that wait
- * for a million different moments cost 30 bytes each and no object.
- *
- * ```text
- *   heap     at │ slot       by time; behind the last one, the slots that are free
- *   by slot  firstId │ count │ attempts │ priority │ where it stands in the heap
- *   order    slots by id     where somebody asks by id: the oldest one, or some that are to go
- * ```
- *
- * @module
- */
-
 import { PRIORITY_DEFAULT } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 import { RunList } from "./run_list.ts";
@@ -36,7 +23,16 @@ const NO_DOUBLES = new Float64Array(0);
 const NO_NUMBERS = new Uint32Array(0);
 const NO_ATTEMPTS = new Uint16Array(0);
 
-/** Runs of messages in the order of their times; those of the same time in the order of their ids. */
+/**
+ * Runs of messages, each with a time: a heap in typed arrays, so that a million messages that wait
+ * for a million different moments cost 30 bytes each and no object.
+ *
+ * ```text
+ *   heap     at │ slot       by time; behind the last one, the slots that are free
+ *   by slot  firstId │ count │ attempts │ priority │ where it stands in the heap
+ *   order    slots by id     where somebody asks by id: the oldest one, or some that are to go
+ * ```
+ */
 export class TimedRuns {
   /** The heap: times, and the slots of the runs that they are of. */
   #at = NO_DOUBLES;

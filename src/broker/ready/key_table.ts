@@ -1,3 +1,6 @@
+/** Room for so many keys at first; a power of two, as ever after. */
+const CAPACITY_MIN = 64;
+
 /**
  * Keys by their bytes, and which message holds each: an open hash table in typed arrays, so that a
  * message with a key costs no object and no text where it is delivered.
@@ -6,14 +9,7 @@
  *   index     │ 0 │ 3 │ 0 │ 1 │ 2 │…     numbers of keys, at the places that their hashes say; 0: free
  *   by number │ hash, hash, holder │…    the numbers stay the same while a key is there
  * ```
- *
- * @module
  */
-
-/** Room for so many keys at first; a power of two, as ever after. */
-const CAPACITY_MIN = 64;
-
-/** Keys and their holders. */
 export class KeyTable {
   #index = new Int32Array(CAPACITY_MIN * 2);
   #hashes = new Int32Array(CAPACITY_MIN);

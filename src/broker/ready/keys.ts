@@ -1,27 +1,8 @@
-/**
- * Which keys are held, by which messages, and which messages wait for them.
- *
- * Messages of one key are worked on one at a time, in order. A message *holds* its key from its first
- * delivery until it is gone, also while it is ready again or held back after a failure: what comes
- * behind it must not overtake it. A ready message whose key another one holds is *parked*; when the
- * key is free, the first message that is parked for it holds it, and is ready.
- *
- * Nothing is known of messages that nobody has tried to deliver: keys are read where messages are
- * delivered, from bytes that are needed there anyway. So a backlog of messages with keys costs what
- * any other costs, and a start after a crash looks at no keys but those of messages that were worked on.
- *
- * Keys are told apart by 64 bits of hash. Should two ever have the same, their messages would wait for
- * each other, which breaks no promise about order.
- *
- * @module
- */
-
 import { type MessageBatch, readEntrySize } from "../../../protocol.ts";
 import { findEntryKey } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
 import { KeyTable } from "./key_table.ts";
-import { ReadyLanes } from "./ready_lanes.ts";
-import type { ReadyRun } from "./ready_list.ts";
+import { ReadyLanes, type ReadyRun } from "./ready_lanes.ts";
 import { RunList } from "../collections/run_list.ts";
 
 /** What may be delivered of a batch whose messages may have keys. */
@@ -40,7 +21,21 @@ export interface KeyWait {
   readonly count: number;
 }
 
-/** The keys of one stream. */
+/**
+ * Which keys are held, by which messages, and which messages wait for them.
+ *
+ * Messages of one key are worked on one at a time, in order. A message *holds* its key from its first
+ * delivery until it is gone, also while it is ready again or held back after a failure: what comes
+ * behind it must not overtake it. A ready message whose key another one holds is *parked*; when the
+ * key is free, the first message that is parked for it holds it, and is ready.
+ *
+ * Nothing is known of messages that nobody has tried to deliver: keys are read where messages are
+ * delivered, from bytes that are needed there anyway. So a backlog of messages with keys costs what
+ * any other costs, and a start after a crash looks at no keys but those of messages that were worked on.
+ *
+ * Keys are told apart by 64 bits of hash. Should two ever have the same, their messages would wait for
+ * each other, which breaks no promise about order.
+ */
 export class Keys {
   readonly #table = new KeyTable();
   /** The number of the key that each message holds. */

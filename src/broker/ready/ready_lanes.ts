@@ -1,21 +1,32 @@
-/**
- * Which messages of a stream wait to be taken: the highest priority first, and those of one priority
- * in the order of their ids.
- *
- * @module
- */
-
-import { PRIORITY_MAX } from "../../../protocol.ts";
-import { PRIORITY_DEFAULT } from "../../protocol/messages/properties.ts";
+import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/properties.ts";
 import { type IdRange, olderOf } from "../collections/id_ranges.ts";
-import { ReadyList, type ReadyRun } from "./ready_list.ts";
+import { RunList } from "../collections/run_list.ts";
+import type { NotedRun } from "../collections/run_part.ts";
 
-/** The ready messages of one stream: a list for each priority that is in use. */
+/** Consecutive messages that have been delivered equally often. */
+export interface ReadyRun extends IdRange {
+  /** How often they have been delivered, as far as it counts. */
+  readonly attempts: number;
+  /** Their priority; not there if it is the usual one. */
+  readonly priority?: number | undefined;
+}
+
+/**
+ * Which messages wait to be taken: the highest priority first, and those of one priority in the order
+ * of their ids.
+ *
+ * Fresh messages, never delivered, are one run mostly: there are more where messages in between are
+ * held back, or have another priority. What came back, or was held back, is put where its ids belong,
+ * and leaves together with its neighbours if those were delivered equally often.
+ */
 export class ReadyLanes {
-  readonly #usual = new ReadyList();
-  /** The lists by priority; only the usual one, until there are others. */
-  #lanes: (ReadyList | undefined)[] | undefined;
+  /** Of the usual priority; the notes are attempts. */
+  readonly #usual = new RunList();
+  /** By priority, the usual one included; not there before a message has another priority. */
+  #lanes: (RunList | undefined)[] | undefined;
   #count = 0;
+  /** How many messages were delivered before. */
+  #returnedCount = 0;
 
   /** How many messages are ready. */
   get count(): number {
@@ -28,30 +39,28 @@ export class ReadyLanes {
     return this.#lanes.reduce((sum, lane) => sum + (lane?.visits ?? 0), 0);
   }
 
-  /** The runs that were delivered before, of those that have some of the ids of a range; in no order. */
-  listReturned(fromId?: number, toId?: number): ReadyRun[] {
-    if (this.#lanes === undefined) return this.#usual.listReturned(fromId, toId);
-    return this.#lanes.flatMap((lane, priority) =>
-      (lane?.listReturned(fromId, toId) ?? []).map((run) => withPriority(run, priority))
-    );
-  }
-
   /** The runs that have some of the ids of a range, in no order. */
-  list(fromId?: number, toId?: number): IdRange[] {
-    if (this.#lanes === undefined) return this.#usual.list(fromId, toId);
-    return this.#lanes.flatMap((lane) => lane?.list(fromId, toId) ?? []);
+  list(fromId?: number, toId?: number): ReadyRun[] {
+    return this.#gather((lane) => lane.list(fromId, toId));
   }
 
-  /** Adds messages that have just been stored, behind all others of their priority. */
+  /** Those of them that were delivered before. */
+  listReturned(fromId?: number, toId?: number): ReadyRun[] {
+    if (this.#returnedCount === 0) return [];
+    return this.list(fromId, toId).filter(({ attempts }) => attempts > 0);
+  }
+
+  /** Adds messages that have just been stored, mostly behind all others of their priority. */
   append(firstId: number, count: number, priority: number = PRIORITY_DEFAULT): void {
     this.#count += count;
-    this.#laneOf(priority).append(firstId, count);
+    this.#laneOf(priority).add(firstId, count);
   }
 
   /** Adds messages that came back, in their old place. */
-  giveBack(run: ReadyRun): void {
-    this.#count += run.count;
-    this.#laneOf(run.priority ?? PRIORITY_DEFAULT).giveBack(run);
+  giveBack({ firstId, count, attempts, priority = PRIORITY_DEFAULT }: ReadyRun): void {
+    this.#count += count;
+    if (attempts > 0) this.#returnedCount += count;
+    this.#laneOf(priority).add(firstId, count, attempts);
   }
 
   /**
@@ -61,35 +70,44 @@ export class ReadyLanes {
    * @returns What of them was here.
    */
   remove(ranges: readonly IdRange[]): ReadyRun[] {
-    return this.#removeFrom((lane) => lane.remove(ranges));
+    const removed = this.#gather((lane) => lane.remove(ranges));
+    for (const { count, attempts } of removed) {
+      this.#count -= count;
+      if (attempts > 0) this.#returnedCount -= count;
+    }
+    return removed;
   }
 
   /** Takes everything out. */
   removeAll(): ReadyRun[] {
-    return this.#removeFrom((lane) => lane.removeAll());
+    this.#count = 0;
+    this.#returnedCount = 0;
+    return this.#gather((lane) => lane.removeAll());
   }
 
   /** The first messages to go, or `undefined` if none is ready. */
   peek(): ReadyRun | undefined {
-    if (this.#lanes === undefined) return this.#usual.peek();
+    if (this.#lanes === undefined) return peekAt(this.#usual);
     const priority = this.#findFirst();
-    const run = this.#lanes[priority]?.peek();
-    return run && withPriority(run, priority);
+    const run = peekAt(this.#lanes[priority]);
+    return priority === PRIORITY_DEFAULT ? run : run && { ...run, priority };
   }
 
   /** The ready messages with the smallest ids, whatever their priority. */
-  findOldest(): ReadyRun | undefined {
-    if (this.#lanes === undefined) return this.#usual.peek();
-    let oldest: ReadyRun | undefined;
-    for (const lane of this.#lanes) oldest = olderOf(oldest, lane?.peek());
+  findOldest(): IdRange | undefined {
+    if (this.#lanes === undefined) return peekAt(this.#usual);
+    let oldest: IdRange | undefined;
+    for (const lane of this.#lanes) oldest = olderOf(oldest, peekAt(lane));
     return oldest;
   }
 
   /** Takes the first `count` messages out: not more than the first run has. */
   take(count: number): void {
+    if (count === 0) return;
+    const lane = this.#lanes === undefined ? this.#usual : this.#lanes[this.#findFirst()]!;
     this.#count -= count;
-    if (this.#lanes === undefined) this.#usual.take(count);
-    else this.#lanes[this.#findFirst()]!.take(count);
+    if (this.#returnedCount > 0 && lane.firstNote > 0) this.#returnedCount -= count;
+    lane.take(count);
   }
 
   /** The highest priority of which something is ready; the lowest if nothing is. */
@@ -99,28 +117,30 @@ export class ReadyLanes {
     return priority;
   }
 
-  #removeFrom(remove: (lane: ReadyList) => ReadyRun[]): ReadyRun[] {
-    const removed = this.#lanes === undefined
-      ? remove(this.#usual)
-      : this.#lanes.flatMap((lane, priority) =>
-        lane === undefined ? [] : remove(lane).map((run) => withPriority(run, priority))
-      );
-    for (const { count } of removed) this.#count -= count;
-    return removed;
+  #gather(runsOf: (lane: RunList) => NotedRun[]): ReadyRun[] {
+    if (this.#lanes === undefined) return runsOf(this.#usual).map((run) => asReady(run));
+    return this.#lanes.flatMap((lane, priority) =>
+      lane === undefined ? [] : runsOf(lane).map((run) => asReady(run, priority))
+    );
   }
 
-  #laneOf(priority: number): ReadyList {
+  #laneOf(priority: number): RunList {
     if (priority === PRIORITY_DEFAULT) return this.#usual;
     if (this.#lanes === undefined) {
       this.#lanes = new Array(PRIORITY_MAX + 1).fill(undefined);
       this.#lanes[PRIORITY_DEFAULT] = this.#usual;
     }
-    return this.#lanes[priority] ??= new ReadyList();
+    return this.#lanes[priority] ??= new RunList();
   }
 }
 
-function withPriority(run: ReadyRun, priority: number): ReadyRun {
-  if (priority === PRIORITY_DEFAULT) return run;
-  const { firstId, count, attempts } = run;
-  return { firstId, count, attempts, priority };
+function peekAt(lane: RunList | undefined): ReadyRun | undefined {
+  if (lane === undefined || lane.count === 0) return undefined;
+  lane.joinFirst();
+  return { firstId: lane.firstId, count: lane.firstCount, attempts: lane.firstNote };
+}
+
+function asReady({ firstId, count, note }: NotedRun, priority = PRIORITY_DEFAULT): ReadyRun {
+  const run = { firstId, count, attempts: note };
+  return priority === PRIORITY_DEFAULT ? run : { ...run, priority };
 }

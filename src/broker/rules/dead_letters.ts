@@ -15,7 +15,7 @@ import type { RedriveCount } from "../engine.ts";
 import type { Failure } from "../share/failure.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { StoreBusyError } from "../backlog/pager.ts";
-import type { ReadyRun } from "../ready/ready_list.ts";
+import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Removal } from "./removal.ts";
 import type { Share, UnheldRun } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";

@@ -2,7 +2,7 @@ import { BATCH_COUNT_MAX, BrokerError, type MessageBatch } from "../../../protoc
 import type { Attachment } from "../share/attachment.ts";
 import type { Follower } from "../share/follower.ts";
 import { StoreBusyError } from "../backlog/pager.ts";
-import type { ReadyRun } from "../ready/ready_list.ts";
+import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Share } from "../share/share.ts";
 
 /** One delivery is not larger than this, unless a single message is: its frame is read in one piece. */

@@ -1,14 +1,7 @@
-/**
- * What went wrong with messages that were delivered and came back: the beginning of the story that
- * their dead letters will tell.
- *
- * @module
- */
-
 /** So many reasons of one message are kept, the last ones. */
 const REASONS_MAX = 10;
 
-/** What went wrong with a message until now. */
+/** What went wrong with a message that was delivered and came back: its dead letter will tell. */
 export interface Failure {
   /** When a delivery failed for the first time, in milliseconds since 1970. */
   readonly firstAt: number;

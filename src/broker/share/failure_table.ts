@@ -1,10 +1,3 @@
-/**
- * What went wrong with the messages of one stream, by id: some 140 bytes each beside the reasons, which
- * messages share.
- *
- * @module
- */
-
 import type { Failure } from "./failure.ts";
 import { listReasons, type Reason, type ReasonPool } from "./reason_pool.ts";
 
@@ -55,7 +48,10 @@ class FailureNote implements Failure {
   }
 }
 
-/** What went wrong with messages that are not gone. */
+/**
+ * What went wrong with the messages of one stream, by id: some 140 bytes each beside the reasons, which
+ * messages share.
+ */
 export class FailureTable {
   readonly #pool: ReasonPool;
   #notes: Map<number, FailureNote> | undefined;

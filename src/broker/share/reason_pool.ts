@@ -1,14 +1,3 @@
-/**
- * What was said of failures: messages that failed for the same reasons share the texts.
- *
- * ```text
- *   ○ ─ "timeout" ─ "timeout" ─ "no such customer"     a line of reasons is its last one's place in a tree
- *    └─ "refused"
- * ```
- *
- * @module
- */
-
 import type { Residency } from "../backlog/residency.ts";
 
 /** So many bytes of different reasons are remembered over all streams; what is new then is left out. */
@@ -27,7 +16,14 @@ export interface Reason {
   next: Reason | Map<string, Reason> | undefined;
 }
 
-/** The reasons of all failures of a broker. */
+/**
+ * What was said of failures: messages that failed for the same reasons share the texts.
+ *
+ * ```text
+ *   ○ ─ "timeout" ─ "timeout" ─ "no such customer"     the reasons of a failure are its last one's place in a tree
+ *    └─ "refused"
+ * ```
+ */
 export class ReasonPool {
   readonly #residency: Residency;
   readonly #bytesMax: number;
@@ -56,7 +52,7 @@ export class ReasonPool {
   }
 
   /**
-   * Remembers a line of reasons, to be given back by `release`.
+   * Remembers the reasons of a failure, to be given back by `release`.
    *
    * @param reasons The reasons, the oldest first.
    * @param isBrief Whether it is for a moment only: then there is room for all of them.
@@ -72,7 +68,7 @@ export class ReasonPool {
     return last;
   }
 
-  /** Does not need a line of reasons any more. */
+  /** Gives reasons back that are not needed any more. */
   release(last: Reason): void {
     for (let reason = last; --reason.uses === 0; reason = reason.before!) {
       forgetNext(reason.before!, reason);
@@ -98,7 +94,7 @@ export class ReasonPool {
   }
 }
 
-/** A line of reasons as texts, the oldest first. */
+/** The reasons of a failure as texts, the oldest first. */
 export function listReasons(last: Reason): string[] {
   const reasons: string[] = [];
   for (let reason = last; reason.before !== undefined; reason = reason.before) {

@@ -6,8 +6,7 @@ import type { ListedTimes } from "../store/message_times.ts";
 import { MessageNotes } from "./message_notes.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { RareSet } from "../collections/rare_set.ts";
-import { ReadyLanes } from "../ready/ready_lanes.ts";
-import type { ReadyRun } from "../ready/ready_list.ts";
+import { ReadyLanes, type ReadyRun } from "../ready/ready_lanes.ts";
 import type { ReasonPool } from "./reason_pool.ts";
 import type { Store } from "../store/store.ts";
 

@@ -18,7 +18,7 @@ import {
 } from "../collections/id_ranges.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 import type { Segment } from "../backlog/pager.ts";
-import type { ReadyRun } from "../ready/ready_list.ts";
+import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** Consecutive messages of one stream that are not gone. */

@@ -1,10 +1,3 @@
-/**
- * The dedup ids that a stream has seen lately, so that a message that is sent again, by whomever,
- * is stored once. Bounded by time and by count; the oldest are forgotten first.
- *
- * @module
- */
-
 import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import { AgedMap } from "../collections/aged_map.ts";
 
@@ -31,7 +24,10 @@ export interface DedupIdSnapshot {
   readonly at: number;
 }
 
-/** The dedup ids of one stream. */
+/**
+ * The dedup ids that a stream has seen lately, so that a message that is sent again, by whomever,
+ * is stored once. Bounded by time and by count; the oldest are forgotten first.
+ */
 export class DedupWindow {
   /** By dedup id; those that came last are the newest, also if their dedup id was used before. */
   #messages: AgedMap<string, RememberedMessage> | undefined;

@@ -1,8 +1,4 @@
-/**
- * Looking at messages where they lie, without taking any.
- *
- * @module
- */
+// Looking at messages where they lie, without taking any.
 
 import type { MessageInfo, PeekedMessages } from "../../../protocol.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";

@@ -1,8 +1,4 @@
-/**
- * What followers hold, told entry by entry.
- *
- * @module
- */
+// What followers hold, entry by entry.
 
 import {
   BrokerError,

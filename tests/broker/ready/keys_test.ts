@@ -10,7 +10,7 @@ import type { MessageBatch } from "../../../protocol.ts";
 import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
 import { KeyTable } from "../../../src/broker/ready/key_table.ts";
 import { Keys } from "../../../src/broker/ready/keys.ts";
-import type { ReadyRun } from "../../../src/broker/ready/ready_list.ts";
+import type { ReadyRun } from "../../../src/broker/ready/ready_lanes.ts";
 import { encodeBatch } from "../../support/wire/batches.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 

@@ -8,16 +8,16 @@ import { assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
 import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
 import { type IdRange, joinRanges } from "../../../src/broker/collections/id_ranges.ts";
-import { ReadyLanes } from "../../../src/broker/ready/ready_lanes.ts";
-import type { ReadyRun } from "../../../src/broker/ready/ready_list.ts";
-import { type NotedRun, RunList } from "../../../src/broker/collections/run_list.ts";
+import { ReadyLanes, type ReadyRun } from "../../../src/broker/ready/ready_lanes.ts";
+import { RunList } from "../../../src/broker/collections/run_list.ts";
+import type { NotedRun } from "../../../src/broker/collections/run_part.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
-/** A line of runs. */
-function lineOf(...runs: readonly [firstId: number, count: number][]): RunList {
-  const line = new RunList();
-  for (const [firstId, count] of runs) line.add(firstId, count);
-  return line;
+/** A list of runs. */
+function listOf(...runs: readonly [firstId: number, count: number][]): RunList {
+  const list = new RunList();
+  for (const [firstId, count] of runs) list.add(firstId, count);
+  return list;
 }
 
 /** The ids of ranges, one by one. */
@@ -33,15 +33,15 @@ function isIn(ranges: readonly IdRange[], id: number): boolean {
 }
 
 Deno.test("RunList of nothing has no ids, and ends at 0", () => {
-  const line = lineOf([5, 0]);
-  assertEquals([line.count, line.endId, line.removeAll()], [0, 0, []]);
-  assertEquals(line.remove([{ firstId: 1, count: 9 }]), []);
+  const list = listOf([5, 0]);
+  assertEquals([list.count, list.endId, list.removeAll()], [0, 0, []]);
+  assertEquals(list.remove([{ firstId: 1, count: 9 }]), []);
 });
 
 Deno.test("RunList.add() joins what goes on, and leaves gaps where there are some", () => {
-  const line = lineOf([3, 2], [5, 4], [11, 1], [20, 3]);
-  assertEquals([line.count, line.firstId, line.firstCount, line.endId], [10, 3, 6, 23]);
-  assertEquals(line.removeAll(), [
+  const list = listOf([3, 2], [5, 4], [11, 1], [20, 3]);
+  assertEquals([list.count, list.firstId, list.firstCount, list.endId], [10, 3, 6, 23]);
+  assertEquals(list.removeAll(), [
     { firstId: 3, count: 6, note: 0 },
     { firstId: 11, count: 1, note: 0 },
     { firstId: 20, count: 3, note: 0 },
@@ -49,43 +49,43 @@ Deno.test("RunList.add() joins what goes on, and leaves gaps where there are som
 });
 
 Deno.test("RunList.take() goes from run to run, and begins anew when all is taken", () => {
-  const line = lineOf([1, 3], [7, 1]);
-  line.take(2);
-  assertEquals([line.count, line.firstId, line.firstCount], [2, 3, 1]);
-  line.take(1);
-  assertEquals([line.count, line.firstId, line.firstCount], [1, 7, 1]);
-  line.take(1);
-  assertEquals([line.count, line.endId], [0, 0]);
-  line.add(2, 1);
-  assertEquals([line.firstId, line.endId], [2, 3]);
+  const list = listOf([1, 3], [7, 1]);
+  list.take(2);
+  assertEquals([list.count, list.firstId, list.firstCount], [2, 3, 1]);
+  list.take(1);
+  assertEquals([list.count, list.firstId, list.firstCount], [1, 7, 1]);
+  list.take(1);
+  assertEquals([list.count, list.endId], [0, 0]);
+  list.add(2, 1);
+  assertEquals([list.firstId, list.endId], [2, 3]);
 });
 
 Deno.test("RunList.remove() cuts runs in two, and tells what was here", () => {
-  const line = lineOf([1, 9], [20, 2]);
-  const removed = line.remove([{ firstId: 4, count: 2 }, { firstId: 9, count: 12 }]);
+  const list = listOf([1, 9], [20, 2]);
+  const removed = list.remove([{ firstId: 4, count: 2 }, { firstId: 9, count: 12 }]);
   assertEquals(removed, [
     { firstId: 4, count: 2, note: 0 },
     { firstId: 9, count: 1, note: 0 },
     { firstId: 20, count: 1, note: 0 },
   ]);
-  assertEquals([line.count, idsOf(line.removeAll())], [7, [1, 2, 3, 6, 7, 8, 21]]);
+  assertEquals([list.count, idsOf(list.removeAll())], [7, [1, 2, 3, 6, 7, 8, 21]]);
 });
 
 Deno.test("RunList: thousands of runs come and go in their order, also when some are always there", () => {
-  const line = new RunList();
+  const list = new RunList();
   let takenId = 1;
   for (let id = 1; id <= 20_000; id += 2) {
-    line.add(id, 1);
+    list.add(id, 1);
     if (id <= 4000 || id % 3 === 0) continue;
-    assertEquals([line.firstId, line.firstCount], [takenId, 1]);
-    line.take(1);
+    assertEquals([list.firstId, list.firstCount], [takenId, 1]);
+    list.take(1);
     takenId += 2;
   }
   for (; takenId <= 20_000; takenId += 2) {
-    assertEquals(line.firstId, takenId);
-    line.take(1);
+    assertEquals(list.firstId, takenId);
+    list.take(1);
   }
-  assertEquals([line.count, line.endId], [0, 0]);
+  assertEquals([list.count, list.endId], [0, 0]);
 });
 
 Deno.test("RunList holds the same as a plain array (random)", () => {
@@ -97,32 +97,32 @@ Deno.test("RunList holds the same as a plain array (random)", () => {
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150, size: "max" }), (steps) => {
-      const line = new RunList();
+      const list = new RunList();
       let ids: number[] = [];
       let nextId = 1;
       for (const { do: what, gap, count, at } of steps) {
         if (what === "append") {
           nextId += gap;
-          line.add(nextId, count);
+          list.add(nextId, count);
           for (let left = count; left > 0; left--) ids.push(nextId++);
         } else if (what === "take") {
-          const taken = Math.min(count, line.count === 0 ? 0 : line.firstCount);
-          if (taken > 0) line.take(taken);
+          const taken = Math.min(count, list.count === 0 ? 0 : list.firstCount);
+          if (taken > 0) list.take(taken);
           ids.splice(0, taken);
         } else if (what === "remove") {
           const firstId = 1 + at % nextId;
           const ranges = joinRanges([{ firstId, count }, { firstId: firstId + 4 * gap, count: 2 }])
             .filter((range) => range.count > 0);
-          assertEquals(idsOf(line.remove(ranges)), ids.filter((id) => isIn(ranges, id)));
+          assertEquals(idsOf(list.remove(ranges)), ids.filter((id) => isIn(ranges, id)));
           ids = ids.filter((id) => !isIn(ranges, id));
         } else if (at % 8 === 0) {
-          assertEquals(idsOf(line.removeAll()), ids.splice(0));
+          assertEquals(idsOf(list.removeAll()), ids.splice(0));
         }
-        assertEquals([line.count, line.endId], [ids.length, 1 + (ids.at(-1) ?? -1)]);
+        assertEquals([list.count, list.endId], [ids.length, 1 + (ids.at(-1) ?? -1)]);
         if (ids.length === 0) continue;
         const end = ids.findIndex((id, index) => id !== ids[0]! + index);
         const together = end < 0 ? ids.length : end;
-        assertEquals([line.firstId, line.firstCount], [ids[0], together]);
+        assertEquals([list.firstId, list.firstCount], [ids[0], together]);
       }
     }),
     fuzz(150),
@@ -139,33 +139,33 @@ Deno.test("RunList holds the same as a plain array, also in many parts and with 
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 15, size: "max" }), (steps) => {
-      const line = new RunList();
+      const list = new RunList();
       const model = new Map<number, number>();
       for (const { do: what, first, count, stride, note } of steps) {
         const ids = Array.from({ length: count }, (_, index) => first + index * stride);
         if (what === "add") {
           for (const id of ids) {
             if (model.has(id)) continue;
-            line.add(id, 1, note);
+            list.add(id, 1, note);
             model.set(id, note);
           }
         } else if (what === "remove") {
           const ranges = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
           const expected = [...model].filter(([id]) => isIn(ranges, id)).sort(byNumber);
-          assertEquals(unfoldNoted(line.remove(ranges)), expected);
+          assertEquals(unfoldNoted(list.remove(ranges)), expected);
           for (const [id] of expected) model.delete(id);
         } else {
-          for (let left = count; left > 0 && line.count > 0; left -= line.firstCount) {
-            for (let id = line.firstId; id < line.firstId + line.firstCount; id++) model.delete(id);
-            line.take(line.firstCount);
-            if (line.count === 0) break;
+          for (let left = count; left > 0 && list.count > 0; left -= list.firstCount) {
+            for (let id = list.firstId; id < list.firstId + list.firstCount; id++) model.delete(id);
+            list.take(list.firstCount);
+            if (list.count === 0) break;
           }
         }
         const all = [...model].sort(byNumber);
-        assertEquals([line.count, line.endId], [all.length, 1 + (all.at(-1)?.[0] ?? -1)]);
-        assertEquals(unfoldNoted(line.list()), all);
+        assertEquals([list.count, list.endId], [all.length, 1 + (all.at(-1)?.[0] ?? -1)]);
+        assertEquals(unfoldNoted(list.list()), all);
         const shown = all.filter(([id]) => id >= first && id < first + count);
-        const listed = unfoldNoted(line.list(first, first + count));
+        const listed = unfoldNoted(list.list(first, first + count));
         assertEquals(listed.filter(([id]) => id >= first && id < first + count), shown);
       }
     }),
@@ -174,12 +174,12 @@ Deno.test("RunList holds the same as a plain array, also in many parts and with 
 });
 
 Deno.test("RunList.remove() over several parts takes all of it, whatever becomes one part then", () => {
-  const line = new RunList();
-  for (let id = 1; id <= 361; id += 2) line.add(id, 1);
-  for (let id = 292; id <= 442; id += 2) line.add(id, 1, 1);
-  const before = line.count;
-  const removed = line.remove([{ firstId: 2, count: 441 }]);
-  assertEquals([removed.length, line.count, line.list().length], [before - 1, 1, 1]);
+  const list = new RunList();
+  for (let id = 1; id <= 361; id += 2) list.add(id, 1);
+  for (let id = 292; id <= 442; id += 2) list.add(id, 1, 1);
+  const before = list.count;
+  const removed = list.remove([{ firstId: 2, count: 441 }]);
+  assertEquals([removed.length, list.count, list.list().length], [before - 1, 1, 1]);
 });
 
 /** Writes runs down as single ids with their notes. */

@@ -37,12 +37,10 @@ export class Backlog {
     this.#residency = residency;
   }
 
-  /** The bytes of the messages that are not gone. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How many messages are not gone. */
   get count(): number {
     return this.#count;
   }
@@ -142,7 +140,6 @@ export class Backlog {
     return bytes;
   }
 
-  /** Lets go of everything. */
   clear(): void {
     for (const slab of this.#slabs) {
       slab.forgetAll();

@@ -11,15 +11,12 @@ export class StoreBusyError extends BrokerError {
 
 /** A part of the store that is freed as a whole; how much of it is still wanted. */
 export interface Segment {
-  /** How many messages in it are not gone. */
   liveCount: number;
-  /** The bytes of those. */
   liveBytes: number;
 }
 
 /** Where the entries of a batch were written. */
 export interface Place {
-  /** The part of the store. */
   readonly segment: Segment;
   /** Where in it the first entry begins; the others follow. */
   readonly offset: number;

@@ -14,9 +14,7 @@ const LOADED_BYTES_MIN = 4 * SLAB_BYTES_MAX;
 /** So many buffers of full size are kept to be used again. */
 const SPARE_COUNT_MAX = 32;
 
-/** Options for {@linkcode Residency}. */
 export interface ResidencyOptions {
-  /** How many bytes may be in memory. */
   readonly bytesMax: number;
   /** Where they are otherwise; without it they all stay. */
   readonly pager: Pager | undefined;
@@ -68,7 +66,6 @@ export class Residency {
     this.#bookedBytes += bytes;
   }
 
-  /** A buffer for a new slab. */
   allocate(size: number): Uint8Array {
     if (size !== SLAB_BYTES_MAX) return new Uint8Array(size);
     return this.#spare.pop() ?? new Uint8Array(size);

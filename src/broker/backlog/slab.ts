@@ -16,11 +16,8 @@ const READ_BYTES_MAX = 1024 * 1024;
 /** What the bytes of a slab are when they are not in memory. */
 const NOTHING = new Uint8Array(0);
 
-/** How to make a slab. */
 export interface SlabOptions {
-  /** The id of its first message. */
   readonly firstId: number;
-  /** How many bytes it has room for. */
   readonly bytes: Uint8Array;
   /** How many offsets there is room for at first. */
   readonly offsetCount?: number;
@@ -42,7 +39,6 @@ export interface SlabOptions {
  * ```
  */
 export class Slab {
-  /** The id of its first message. */
   readonly firstId: number;
   /** The part of the store that its messages were written to; none if they were not. */
   readonly segment: Segment | undefined;
@@ -54,9 +50,7 @@ export class Slab {
   count = 0;
   /** How many of its messages are still wanted. */
   live = 0;
-  /** The bytes of those. */
   liveBytes = 0;
-  /** Whether it takes no more messages. */
   isSealed = false;
   /** Which of its messages are gone: not there before the first one is. */
   #gone: Uint8Array | undefined;
@@ -79,18 +73,15 @@ export class Slab {
     return this.offsets[this.count]!;
   }
 
-  /** Whether its bytes are in memory. */
   get isResident(): boolean {
     return this.bytes.length > 0;
   }
 
-  /** Whether a batch can be added to it. */
   hasRoom(firstId: number, size: number, segment: Segment | undefined): boolean {
     return !this.isSealed && this.segment === segment && this.firstId + this.count === firstId &&
       this.used + size <= this.bytes.length;
   }
 
-  /** Adds a batch behind its last message. */
   append(batch: MessageBatch, place: Place | undefined): void {
     const { buffer, start, end, count } = batch;
     let slabOffset = this.used;

@@ -17,27 +17,22 @@ export class AgedMap<Key, Value> {
   #oldest: Entry<Key, Value> | undefined;
   #newest: Entry<Key, Value> | undefined;
 
-  /** How many there are. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** The value that has been there for longest. */
   get oldest(): Value | undefined {
     return this.#oldest?.value;
   }
 
-  /** The key of that value. */
   get oldestKey(): Key | undefined {
     return this.#oldest?.key;
   }
 
-  /** Whether there is a value under a key. */
   has(key: Key): boolean {
     return this.#entries.has(key);
   }
 
-  /** The value under a key. */
   get(key: Key): Value | undefined {
     return this.#entries.get(key)?.value;
   }

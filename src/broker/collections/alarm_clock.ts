@@ -4,7 +4,6 @@ export class Alarm {
   at: number = Infinity;
   /** Where it stands in its clock's heap; -1 if it is not set. */
   index = -1;
-  /** Does what is due. */
   readonly ring: (now: number) => void;
 
   constructor(ring: (now: number) => void) {

@@ -30,12 +30,10 @@ export class DatedRuns {
     return this.#dated !== undefined && this.#dated.size > 0;
   }
 
-  /** How many runs there are. */
   get size(): number {
     return (this.#timed?.size ?? 0) + (this.#dated?.size ?? 0);
   }
 
-  /** How many messages there are in all runs. */
   get messageCount(): number {
     return (this.#timed?.messageCount ?? 0) + (this.#dated?.messageCount ?? 0);
   }
@@ -77,7 +75,6 @@ export class DatedRuns {
     return this.#join(this.#timed?.remove(ranges), this.#dated?.remove(ranges));
   }
 
-  /** Takes everything out. */
   removeAll(): DatedRun[] {
     return this.#join(this.#timed?.removeAll(), this.#dated?.removeAll());
   }

@@ -1,8 +1,6 @@
 /** Messages with consecutive ids. */
 export interface IdRange {
-  /** The first one. */
   readonly firstId: number;
-  /** How many. */
   readonly count: number;
 }
 
@@ -45,7 +43,6 @@ export function subtractRanges(range: IdRange, others: readonly IdRange[]): IdRa
   return rest;
 }
 
-/** Counts the ids in ranges. */
 export function countIds(ranges: Iterable<IdRange>): number {
   let sum = 0;
   for (const { count } of ranges) sum += count;
@@ -61,7 +58,6 @@ export function findRange<Range extends IdRange>(
   return range !== undefined && range.firstId <= id ? range : undefined;
 }
 
-/** Sorts by the first id. */
 export function byFirstId(one: IdRange, other: IdRange): number {
   return one.firstId - other.firstId;
 }

@@ -5,17 +5,14 @@
 export class RareSet<T> {
   #items: Set<T> | undefined;
 
-  /** How many there are. */
   get size(): number {
     return this.#items?.size ?? 0;
   }
 
-  /** Whether something is in it. */
   has(item: T): boolean {
     return this.#items?.has(item) ?? false;
   }
 
-  /** Puts something in. */
   add(item: T): void {
     (this.#items ??= new Set()).add(item);
   }

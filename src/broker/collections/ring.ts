@@ -12,7 +12,6 @@ export class Ring<T> {
   #length = 0;
   #moveCount = 0;
 
-  /** How many things there are. */
   get length(): number {
     return this.#length;
   }
@@ -28,7 +27,6 @@ export class Ring<T> {
     return this.#items[(this.#first + index) & (this.#items.length - 1)];
   }
 
-  /** Adds a thing at the end. */
   push(item: T): void {
     if (this.#length === this.#items.length) this.#grow();
     this.#put(this.#length++, item);
@@ -44,7 +42,6 @@ export class Ring<T> {
     this.#put(index, item);
   }
 
-  /** Takes the first thing out. */
   shift(): T | undefined {
     if (this.#length === 0) return undefined;
     const item = this.#items[this.#first];
@@ -56,14 +53,12 @@ export class Ring<T> {
     return item;
   }
 
-  /** Takes everything out. */
   clear(): void {
     this.#items = [];
     this.#first = 0;
     this.#length = 0;
   }
 
-  /** All things, in order. */
   *[Symbol.iterator](): Generator<T> {
     for (let index = 0; index < this.#length; index++) yield this.at(index)!;
   }

@@ -22,12 +22,10 @@ export class RunList {
   #count = 0;
   #visits = 0;
 
-  /** How many ids there are in all runs. */
   get count(): number {
     return this.#count;
   }
 
-  /** How many runs there are. */
   get size(): number {
     return this.#parts.reduce((sum, { size }) => sum + size, 0);
   }
@@ -146,7 +144,6 @@ export class RunList {
     return taken;
   }
 
-  /** Takes everything out. */
   removeAll(): NotedRun[] {
     const runs = this.list();
     this.#parts = NO_PARTS;

@@ -27,7 +27,6 @@ export class RunPart {
   /** How many runs were looked at or moved. */
   visits = 0;
 
-  /** A part with one run. */
   static of(firstId: number, count: number, note: number): RunPart {
     const part = new RunPart();
     part.#put(0, firstId, count, note);
@@ -35,22 +34,18 @@ export class RunPart {
     return part;
   }
 
-  /** How many runs there are. */
   get size(): number {
     return (this.#tail - this.#head) / WIDTH;
   }
 
-  /** The first id. */
   get firstId(): number {
     return this.#numbers[this.#head]!;
   }
 
-  /** How many ids the first run has. */
   get firstCount(): number {
     return this.#numbers[this.#head + 1]!;
   }
 
-  /** The note of the first run. */
   get firstNote(): number {
     return this.#numbers[this.#head + 2]!;
   }

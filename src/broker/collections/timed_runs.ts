@@ -51,17 +51,14 @@ export class TimedRuns {
   #messageCount = 0;
   #visits = 0;
 
-  /** How many runs there are. */
   get size(): number {
     return this.#size;
   }
 
-  /** For how many runs there is room. */
   get capacity(): number {
     return this.#at.length;
   }
 
-  /** How many messages there are in all runs. */
   get messageCount(): number {
     return this.#messageCount;
   }
@@ -76,7 +73,6 @@ export class TimedRuns {
     return this.#size === 0 ? Infinity : this.#at[0]!;
   }
 
-  /** Adds a run. */
   add(run: TimedRun): void {
     const { at, firstId, count, attempts, priority = PRIORITY_DEFAULT } = run;
     const { length } = this.#at;
@@ -128,7 +124,6 @@ export class TimedRuns {
     return removed;
   }
 
-  /** Takes everything out. */
   removeAll(): TimedRun[] {
     const removed = this.list();
     this.#refill([]);

@@ -20,7 +20,6 @@ export class KeyTable {
   /** No number from here on was ever used. */
   #nextNumber = 1;
 
-  /** How many keys there are. */
   get size(): number {
     return this.#nextNumber - 1 - this.#spare.length;
   }
@@ -51,12 +50,10 @@ export class KeyTable {
     return this.#holders[number]!;
   }
 
-  /** Lets a message hold a key. */
   hold(number: number, id: number): void {
     this.#holders[number] = id;
   }
 
-  /** Takes a key out. */
   delete(number: number): void {
     const index = this.#index;
     const mask = index.length - 1;

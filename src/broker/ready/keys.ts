@@ -15,9 +15,7 @@ export interface AdmittedPart {
 
 /** A key for which messages wait. */
 export interface KeyWait {
-  /** The message that holds the key. */
   readonly holder: number;
-  /** How many messages wait. */
   readonly count: number;
 }
 
@@ -51,12 +49,10 @@ export class Keys {
   /** How many of them were delivered before: hardly ever one was. */
   #returnedCount = 0;
 
-  /** How many messages wait for keys. */
   get parkedCount(): number {
     return this.#parkedCount;
   }
 
-  /** How many keys are held. */
   get heldCount(): number {
     return this.#held.size;
   }
@@ -72,7 +68,6 @@ export class Keys {
     return [...this.#parked.values()].flatMap((lanes) => lanes.listReturned(fromId, toId));
   }
 
-  /** The keys for which messages wait. */
   get waits(): KeyWait[] {
     return [...this.#parked].map(([key, { count }]) => {
       return { holder: this.#table.holderOf(key), count };
@@ -150,14 +145,12 @@ export class Keys {
     return removed;
   }
 
-  /** The parked messages with the smallest ids. */
   findOldest(): IdRange | undefined {
     if (this.#parkedCount === 0) return undefined;
     const { firstId, firstCount: count } = this.#requireOrder();
     return { firstId, count };
   }
 
-  /** Takes all parked messages out. */
   removeAll(): ReadyRun[] {
     const removed = [...this.#parked.values()].flatMap((lanes) => lanes.removeAll());
     this.#parked.clear();

@@ -25,10 +25,8 @@ export class ReadyLanes {
   /** By priority, the usual one included; not there before a message has another priority. */
   #lanes: (RunList | undefined)[] | undefined;
   #count = 0;
-  /** How many messages were delivered before. */
   #returnedCount = 0;
 
-  /** How many messages are ready. */
   get count(): number {
     return this.#count;
   }
@@ -78,7 +76,6 @@ export class ReadyLanes {
     return removed;
   }
 
-  /** Takes everything out. */
   removeAll(): ReadyRun[] {
     this.#count = 0;
     this.#returnedCount = 0;

@@ -47,7 +47,6 @@ export class Attachments {
     this.#check("TOO_MANY_MEMBERS", streamCount * weigh(follower));
   }
 
-  /** Ties a follower to a stream. */
   add(follower: Follower, stream: Stream): void {
     this.#count += weigh(follower);
     this.#tie(follower, stream);
@@ -81,7 +80,6 @@ export class Attachments {
     return true;
   }
 
-  /** Takes a follower away from all its streams. */
   removeAll(follower: Follower): void {
     for (const attachment of follower.attachments.values()) this.remove(attachment);
     const rest = this.#rests.get(follower);

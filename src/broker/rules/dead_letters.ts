@@ -27,7 +27,6 @@ const TRANSFER_BYTES_MAX = 128 * 1024;
 /** What could not be stored is tried again after so long, in milliseconds. */
 const RETRY_MS = 1000;
 
-/** Messages on their way to the dead letters. */
 interface Burial {
   readonly share: Share;
   readonly run: ReadyRun;
@@ -38,7 +37,6 @@ interface Burial {
 /** What became of dead letters that were to be sent back. */
 interface Redriven {
   count: number;
-  /** Why no more are sent back. */
   error: BrokerError | undefined;
 }
 

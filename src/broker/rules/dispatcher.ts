@@ -20,11 +20,9 @@ const PARK_COUNT_MAX = 32_768;
 /** What could not be read just now is read so much later, in milliseconds. */
 const BUSY_MS = 250;
 
-/** Who is told by a dispatcher. */
 export interface DispatcherOptions {
   /** Is called when there is something to dispatch, after a time when there was not. */
   readonly wake: () => void;
-  /** Hears of a follower that has been given messages. */
   readonly served: (follower: Follower, now: number) => void;
   /** Takes messages whose time is over out of a share. */
   readonly expire: (share: Share, now: number) => void;
@@ -83,7 +81,6 @@ export class Dispatcher {
     this.#revived.add(follower);
   }
 
-  /** Notes that a follower has come to a share. */
   attach(attachment: Attachment): void {
     if (!canDeliver(attachment.share)) {
       attachment.share.waiting.append(attachment);
@@ -93,7 +90,6 @@ export class Dispatcher {
     }
   }
 
-  /** Hands out what can be handed out. */
   dispatch(now: number): void {
     this.#parkedCount = 0;
     for (const follower of this.#followers) {
@@ -135,7 +131,6 @@ export class Dispatcher {
     }
   }
 
-  /** Lets a follower take from its streams in turn. */
   #serveFollower(follower: Follower, now: number): void {
     for (;;) {
       const attachment = follower.turns.first;
@@ -264,7 +259,6 @@ function enqueue(attachment: Attachment): void {
   else attachment.queue!.append(attachment);
 }
 
-/** Whether a share has something to hand out. */
 function canDeliver({ ready, isPaused, isPostponed, store }: Share): boolean {
   return ready.count > 0 && !isPaused && !isPostponed && store.damage === undefined;
 }

@@ -13,15 +13,11 @@ const INTERVAL_MS = 10 * 60 * 1000;
 
 /** Messages that their stream has given up. */
 export interface GivenUp {
-  /** The id of the first one. */
   readonly id: number;
-  /** How many. */
   readonly count: number;
   /** How often they were delivered. */
   readonly attempts: number;
-  /** Why. */
   readonly cause: DeadLetterCause;
-  /** When. */
   readonly now: number;
 }
 

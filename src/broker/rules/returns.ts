@@ -8,13 +8,11 @@ import { groupByFailure, joinTags } from "../share/pending_ranges.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 
-/** What is known of a delivery that failed. */
 interface FailedRun {
   readonly now: number;
   readonly reason: string;
   /** How long the messages are held back; the stream's backoff if nothing is said. */
   readonly delayMs?: number | undefined;
-  /** Whether their follower was lost. */
   readonly isLoss?: boolean;
 }
 

@@ -13,9 +13,7 @@ import type { Share } from "./share.ts";
 export class Attachment {
   readonly follower: Follower;
   readonly share: Share;
-  /** The queue that it stands in. */
   queue: AttachmentQueue | undefined;
-  /** Its neighbours in that queue. */
   previous: Attachment | undefined;
   next: Attachment | undefined;
 
@@ -35,7 +33,6 @@ export class AttachmentQueue {
     return this.#count;
   }
 
-  /** The one whose turn it is. */
   get first(): Attachment | undefined {
     return this.#first;
   }
@@ -51,7 +48,6 @@ export class AttachmentQueue {
     this.#count++;
   }
 
-  /** Takes an attachment out. */
   remove(attachment: Attachment): void {
     const { previous, next } = attachment;
     if (previous === undefined) this.#first = next;

@@ -15,7 +15,6 @@ export interface Failure {
   readonly losses?: number;
 }
 
-/** A delivery that failed. */
 export interface FailedDelivery {
   /** When, in milliseconds since 1970. */
   readonly now: number;
@@ -23,11 +22,9 @@ export interface FailedDelivery {
   readonly reason: string;
   /** The name of the follower that had it; empty if none did. */
   readonly follower: string;
-  /** Whether its follower was lost. */
   readonly isLoss?: boolean | undefined;
 }
 
-/** A failure with other reasons. */
 export function withReasons(failure: Failure, reasons: readonly string[]): Failure {
   // Where it is remembered, some of it is not kept but found out.
   return { ...failure, lastAt: failure.lastAt, reasons };

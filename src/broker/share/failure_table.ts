@@ -67,7 +67,6 @@ export class FailureTable {
     this.#pool = pool;
   }
 
-  /** Of how many messages something is known. */
   get size(): number {
     return this.#notes?.size ?? 0;
   }
@@ -94,7 +93,6 @@ export class FailureTable {
     else this.#leave(before);
   }
 
-  /** Forgets a message. */
   delete(id: number): void {
     const note = this.#notes?.get(id);
     if (note === undefined) return;
@@ -104,7 +102,6 @@ export class FailureTable {
     if (this.#notes!.size === 0) this.clear();
   }
 
-  /** Forgets all messages. */
   clear(): void {
     for (const note of this.#notes?.values() ?? []) this.#leave(note);
     this.#pool.book(-NOTE_BYTES * this.size);

@@ -12,9 +12,7 @@ export class Follower {
   number = 0;
   /** Its name, a label: two followers may have the same. */
   readonly name: string;
-  /** What it is tied to. */
   readonly bind: BindFields;
-  /** Where its messages go. */
   readonly sink: FollowerSink;
   /** Whether it says which deliveries a handler has; of others, the oldest is taken for that. */
   readonly reportsBegin: boolean;
@@ -26,7 +24,6 @@ export class Follower {
   readonly pending: PendingList = new PendingList();
   /** What was taken back from it lately: it may say yet that it is done. */
   readonly lapsed: LapsedList = new LapsedList();
-  /** The bytes of what is pending. */
   pendingBytes = 0;
   /** The tag of the last delivery of which it is written down that it was the oldest one. */
   attemptedTag = 0;
@@ -40,9 +37,7 @@ export class Follower {
   deadline: number = Infinity;
   /** Rings when a deadline may have come. */
   readonly alarm: Alarm;
-  /** How many messages it may hold. */
   creditMessages: number;
-  /** How many bytes it may hold. */
   creditBytes: number;
   #nextTag = 1;
 
@@ -64,7 +59,6 @@ export class Follower {
     this.alarm = new Alarm((now) => options.ring?.(this, now));
   }
 
-  /** How many messages it may take now. */
   get room(): number {
     const { count } = this.pending;
     if (this.isSuspended || this.sink.isFull || count >= this.creditMessages) return 0;

@@ -3,7 +3,6 @@ import type { Share } from "./share.ts";
 
 /** Consecutive deliveries of consecutive messages of one stream that were taken back. */
 export interface LapsedRun extends TagRange {
-  /** The share that the messages were in. */
   readonly share: Share;
   readonly firstId: number;
   /** Whether it counts as an attempt that the follower was lost with them. */
@@ -24,7 +23,6 @@ export class LapsedList {
     return this.#runs.reduce((sum, { count }) => sum + count, 0);
   }
 
-  /** Remembers deliveries. */
   add(run: LapsedRun): void {
     this.#runs.push(run);
     if (this.#runs.length > RUNS_MAX) this.#runs.shift();

@@ -14,7 +14,6 @@ export class MessageNotes {
    * handler gets them.
    */
   readonly doubtful: RareSet<number> = new RareSet();
-  /** Messages that are on their way to another stream. */
   readonly leaving: RareSet<IdRange> = new RareSet();
 
   constructor(reasons: ReasonPool) {

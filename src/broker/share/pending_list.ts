@@ -2,18 +2,14 @@ import type { Share } from "./share.ts";
 
 /** Consecutive deliveries of consecutive messages of one stream. */
 export interface PendingRun {
-  /** The tag of the first delivery. */
   readonly firstTag: number;
-  /** How many. */
   count: number;
-  /** The share that the messages are in. */
   readonly share: Share;
   readonly firstId: number;
   /** How often the messages have been delivered, this time included. */
   attempts: number;
   /** Their priority; not there if it is the usual one. */
   readonly priority?: number | undefined;
-  /** When they were delivered. */
   readonly deliveredAt: number;
   /** Until when they have to be acknowledged, once the follower works on them. */
   deadline: number;
@@ -38,7 +34,6 @@ export class PendingList {
     return this.#count;
   }
 
-  /** The runs, by tag. */
   get runs(): readonly PendingRun[] {
     return this.#runs;
   }
@@ -63,7 +58,6 @@ export class PendingList {
     return taken;
   }
 
-  /** Takes everything out. */
   takeAll(): PendingRun[] {
     const taken = this.#runs;
     this.#runs = [];

@@ -88,7 +88,6 @@ export function groupByFailure({ share, firstId, count }: PendingRun): EquallyFa
   return groups;
 }
 
-/** How many deliveries there are in some runs. */
 export function countAll(runs: readonly PendingRun[]): number {
   let count = 0;
   for (const run of runs) count += run.count;

@@ -27,14 +27,11 @@ export interface UnheldRun extends ReadyRun {
  * way to another stream.
  */
 export class Share {
-  /** Where the messages are. */
   readonly store: Store;
-  /** The messages that wait to be taken. */
   readonly ready: ReadyLanes = new ReadyLanes();
   /** The messages that are held back, with the times at which they are ready. */
   readonly delayed: DatedRuns;
   readonly notes: MessageNotes;
-  /** The followers that wait for messages. */
   readonly waiting: AttachmentQueue = new AttachmentQueue();
   /** All followers, waiting or not. */
   readonly attachments: RareSet<Attachment> = new RareSet();
@@ -66,7 +63,6 @@ export class Share {
     return this.ready.visits + this.delayed.visits + (this.keys?.visits ?? 0);
   }
 
-  /** Adds messages that were stored. */
   add({ fresh, delayed }: ListedTimes, flags: number = 0): void {
     if (flags & PropertyFlag.key) this.keys ??= new Keys();
     for (const { firstId, count, priority } of fresh) this.ready.append(firstId, count, priority);
@@ -131,7 +127,6 @@ export class Share {
     return { unheld, held };
   }
 
-  /** Makes pending messages ready again. */
   giveBack(run: ReadyRun): void {
     this.#pendingCount -= run.count;
     this.ready.giveBack(run);

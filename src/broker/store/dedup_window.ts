@@ -6,19 +6,15 @@ const FORGET_MS = 1000;
 
 /** A message that was stored under a dedup id, or is about to be. */
 export interface RememberedMessage {
-  /** Its id in the stream. */
   readonly id: number;
   /** When it came, in milliseconds since 1970. */
   readonly at: number;
-  /** Whether it is durable. */
   isStored: boolean;
 }
 
 /** A dedup id that is remembered, as a snapshot has it. */
 export interface DedupIdSnapshot {
-  /** The dedup id. */
   readonly dedupId: string;
-  /** The id of the message in its stream. */
   readonly id: number;
   /** When it came, in milliseconds since 1970. */
   readonly at: number;
@@ -42,7 +38,6 @@ export class DedupWindow {
     this.#countMax = countMax;
   }
 
-  /** How many dedup ids are remembered. */
   get size(): number {
     return this.#messages?.size ?? 0;
   }

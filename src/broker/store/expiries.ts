@@ -17,7 +17,6 @@ export class Expiries {
     return this.#said.calendar;
   }
 
-  /** How many runs of messages there are. */
   get size(): number {
     return this.#said.size + (this.#set?.size ?? 0);
   }

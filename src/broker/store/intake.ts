@@ -18,7 +18,6 @@ export class Intake {
     this.#storedNextId = nextId;
   }
 
-  /** The id that the next message will get. */
   get nextId(): number {
     return this.#nextId;
   }

@@ -11,11 +11,9 @@ import { Intake } from "./intake.ts";
 import type { Place } from "../backlog/pager.ts";
 import type { Residency } from "../backlog/residency.ts";
 
-/** How to make a store. */
 export interface StoreSetup {
   /** The number of its stream, never used for another one. */
   readonly number: number;
-  /** The name of its stream. */
   readonly name: string;
   /** The id that its first message will have. */
   readonly nextId?: number;
@@ -25,7 +23,6 @@ export interface StoreSetup {
   readonly calendar?: Calendar;
   /** What is set for the stream, as far as that is not the default. */
   readonly options?: StreamOptionsInput | undefined;
-  /** Does what is due. */
   readonly ring?: (store: Store, now: number) => void;
 }
 
@@ -35,7 +32,6 @@ export interface StoringDetails {
   readonly place?: Place | undefined;
   /** Which properties they have, if that is known. */
   readonly flags?: number | undefined;
-  /** When they came. */
   readonly storedAt: number;
   /** When those expire that do not say so themselves. */
   readonly expiresAt?: number | undefined;
@@ -62,7 +58,6 @@ const SETTINGS_DEFAULT: Settings = { given: {}, all: STREAM_OPTIONS_DEFAULT };
 export class Store {
   readonly number: number;
   readonly name: string;
-  /** The messages that are not gone. */
   readonly backlog: Backlog;
   readonly intake: Intake;
   readonly expiries: Expiries;
@@ -88,7 +83,6 @@ export class Store {
     return this.expiries.calendar;
   }
 
-  /** Why the stream is not served, if it is not. */
   get damage(): BrokerError | undefined {
     return this.#damage;
   }
@@ -97,7 +91,6 @@ export class Store {
     return this.#settings.all;
   }
 
-  /** The options that were given. */
   get givenOptions(): StreamOptionsInput {
     return this.#settings.given;
   }

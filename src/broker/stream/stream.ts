@@ -4,7 +4,6 @@ import { ReasonPool } from "../share/reason_pool.ts";
 import { Share } from "../share/share.ts";
 import { Store, type StoreSetup, type StoringDetails } from "../store/store.ts";
 
-/** How to make a stream. */
 export interface StreamSetup extends StoreSetup {
   /** What was said of failures, over all streams. */
   readonly reasons?: ReasonPool;
@@ -24,7 +23,6 @@ export class Stream extends Store {
     this.share = new Share(this, setup.reasons ?? new ReasonPool(setup.residency));
   }
 
-  /** When something is due. */
   get nextDueAt(): number {
     const forgetAt = this.dedupIds.nextAt(this.options.dedupWindowMs);
     return Math.min(this.share.delayed.nextAt, this.expiries.nextAt, forgetAt);
@@ -67,13 +65,11 @@ export class Stream extends Store {
     return this.backlog.forget(firstId, count);
   }
 
-  /** Lets go of everything. */
   clear(): void {
     this.backlog.clear();
     this.share.notes.failures.clear();
   }
 
-  /** Tells how it stands. */
   describe(durability: string): StreamInfo {
     const { share } = this;
     return {

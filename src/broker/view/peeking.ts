@@ -9,9 +9,7 @@ import type { Stream } from "../stream/stream.ts";
 
 /** What of a stream is looked at. */
 export interface PeekOptions {
-  /** The first id. */
   readonly from: number;
-  /** How many messages at most. */
   readonly limit: number;
   /** All followers, some of which may hold messages of it. */
   readonly followers: Iterable<Follower>;

@@ -11,11 +11,9 @@ import type { Follower } from "../share/follower.ts";
 
 /** Which followers to tell of. */
 export interface PelQuestion {
-  /** Only those of this name. */
   readonly name?: string | undefined;
   /** Only those with higher numbers. */
   readonly after: number;
-  /** The time, in milliseconds. */
   readonly now: number;
 }
 

@@ -238,24 +238,6 @@ Deno.test("Dispatcher delivers a message that is larger than the whole credit of
   }
 });
 
-Deno.test("Dispatcher counts the bytes of what is pending, whichever way it ends", () => {
-  const test = new TestBroker("orders", "other");
-  const follower = test.follower(/./, { bytes: 1000 });
-  fill(test, "orders", 3, 200);
-  fill(test, "other", 2, 300);
-  test.dispatch();
-  assertEquals(follower.follower.pendingBytes, 1200);
-  follower.ack(1);
-  assertEquals(follower.follower.pendingBytes, 1000);
-  follower.setCredit(0);
-  follower.release(2);
-  assertEquals(follower.follower.pendingBytes, 800);
-  test.broker.deleteStream("other", () => {});
-  assertEquals(follower.follower.pendingBytes, 200);
-  follower.close();
-  assertEquals(follower.follower.pendingBytes, 0);
-});
-
 // Full sinks.
 
 Deno.test("Dispatcher gives a full sink nothing until resume()", () => {
@@ -345,15 +327,6 @@ Deno.test("Dispatcher does not take a fault of this program for a damaged stream
   fill(test, "orders", 1);
   assertThrows(() => test.dispatch(), TypeError, "a fault");
   assertEquals(test.damaged, []);
-});
-
-Deno.test("Dispatcher notes when a message was delivered", () => {
-  const test = new TestBroker("orders");
-  const follower = test.follower("orders");
-  fill(test, "orders", 1);
-  test.now = 5000;
-  test.dispatch();
-  assertEquals(follower.follower.pending.runs[0]?.deliveredAt, 5000);
 });
 
 // Waking.

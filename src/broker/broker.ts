@@ -242,7 +242,7 @@ export class Broker {
   /** Looks at messages of a stream, by id. */
   peek(name: string, from: number, limit: number): PeekedMessages {
     const stream = this.#requireServed(name);
-    return peek(stream, { from, limit, followers: this.#followers });
+    return peek(stream, { from, limit });
   }
 
   /** Sends dead letters back to where they came from; `done` hears how many, or why not. */
@@ -450,8 +450,7 @@ export class Broker {
 
   /** Messages of a part of the store that are not gone: so many runs of them, from the first on. */
   findLive(segment: Segment, runCount: number, streams?: Iterable<Stream>): LiveRun[] {
-    const options = { segment, runCount, followers: this.#followers };
-    return findLiveRuns(streams ?? this.#router.streams, options);
+    return findLiveRuns(streams ?? this.#router.streams, { segment, runCount });
   }
 
   #makeParts(): BrokerParts {

@@ -51,10 +51,9 @@ export class Deliveries {
   release(follower: Follower, ranges: readonly TagRange[], now: number): void {
     // A client that says what its handler has gives back what the handler does not come for.
     if (!follower.reportsBegin) this.noteLife(follower, now);
-    const { held, error } = takePending(follower, ranges);
-    for (const run of held) this.#returns.giveBackUnseen(follower, run, now);
-    this.#returns.noteTaken(follower, now);
-    if (error !== undefined) throw error;
+    this.#takeBack(follower, ranges, now, (run) => {
+      this.#returns.giveBackUnseen(follower, run, now);
+    });
   }
 
   /** Ends deliveries that have failed: their messages are held back, and delivered again. */
@@ -64,10 +63,9 @@ export class Deliveries {
     { delayMs, reason, now }: NackOptions & { readonly now: number },
   ): void {
     this.noteLife(follower, now);
-    const { held, error } = takePending(follower, ranges);
-    for (const run of held) this.#returns.fail(follower, run, { delayMs, reason, now });
-    this.#returns.noteTaken(follower, now);
-    if (error !== undefined) throw error;
+    this.#takeBack(follower, ranges, now, (run) => {
+      this.#returns.fail(follower, run, { delayMs, reason, now });
+    });
   }
 
   /** Ends deliveries whose messages nobody should get again. */
@@ -77,10 +75,9 @@ export class Deliveries {
     { reason, now }: { readonly reason: string; readonly now: number },
   ): void {
     this.noteLife(follower, now);
-    const { held, error } = takePending(follower, ranges);
-    for (const run of held) this.#returns.reject(follower, run, { reason, now });
-    this.#returns.noteTaken(follower, now);
-    if (error !== undefined) throw error;
+    this.#takeBack(follower, ranges, now, (run) => {
+      this.#returns.reject(follower, run, { reason, now });
+    });
   }
 
   /** Notes that deliveries are being worked on: their time begins. */
@@ -222,6 +219,18 @@ export class Deliveries {
     for (const run of taken) follower.pendingBytes -= backlog.measure(run.firstId, run.count);
     this.#returns.tellRevoked(follower, taken, `stream "${name}" was deleted`);
     this.#returns.noteTaken(follower, now);
+  }
+
+  #takeBack(
+    follower: Follower,
+    ranges: readonly TagRange[],
+    now: number,
+    proceed: (run: PendingRun) => void,
+  ): void {
+    const { held, error } = takePending(follower, ranges);
+    for (const run of held) proceed(run);
+    this.#returns.noteTaken(follower, now);
+    if (error !== undefined) throw error;
   }
 
   /** Makes a run of its own of the delivery that a follower is taken to be working on, if any is. */

@@ -1,7 +1,7 @@
 import type { TagRange } from "../../../protocol.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import type { Follower } from "../share/follower.ts";
-import { intersectRanges } from "../collections/id_ranges.ts";
+import { findTags } from "../share/pending_ranges.ts";
 import type { LapsedRun } from "../share/lapsed_list.ts";
 
 /**
@@ -73,9 +73,6 @@ function findHeld(
   { pending }: Follower,
   { share, firstId, count }: LapsedRun,
 ): TagRange[] {
-  return pending.runs.filter((run) => run.share === share).flatMap((run) =>
-    intersectRanges(run, [{ firstId, count }]).map((part) => {
-      return { firstTag: run.firstTag + part.firstId - run.firstId, count: part.count };
-    })
-  );
+  return pending.runs.filter((run) => run.share === share)
+    .flatMap((run) => findTags(run, [{ firstId, count }]));
 }

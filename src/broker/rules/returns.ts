@@ -2,9 +2,9 @@ import type { BrokerParts } from "./broker_parts.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import { addFailure, countLosses } from "../share/failure.ts";
 import type { Follower } from "../share/follower.ts";
-import { type IdRange, intersectRanges } from "../collections/id_ranges.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
 import type { PendingRun } from "../share/pending_list.ts";
-import { groupByFailure, joinTags } from "../share/pending_ranges.ts";
+import { findTags, groupByFailure, joinTags } from "../share/pending_ranges.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 
@@ -132,8 +132,7 @@ export class Returns {
     const taken: PendingRun[] = [];
     for (const run of [...pending.runs]) {
       if (run.share !== share || run.isBegun) continue;
-      for (const { firstId, count } of intersectRanges(run, ids)) {
-        const tag = run.firstTag + firstId - run.firstId;
+      for (const { firstTag: tag, count } of findTags(run, ids)) {
         const isOldest = tag === oldest;
         taken.push(...pending.take(isOldest ? tag + 1 : tag, isOldest ? count - 1 : count));
       }

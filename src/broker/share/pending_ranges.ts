@@ -3,6 +3,7 @@
 import type { BrokerError, TagRange } from "../../../protocol.ts";
 import type { Failure } from "./failure.ts";
 import type { Follower } from "./follower.ts";
+import { type IdRange, intersectRanges } from "../collections/id_ranges.ts";
 import type { PendingRun } from "./pending_list.ts";
 
 /** What a follower has named and holds, and what of it it does not hold. */
@@ -54,6 +55,13 @@ export function visitPending(
     error ??= explainMissing(follower, range, range.count - countAll(runs));
   }
   return error;
+}
+
+/** Which deliveries of a run are of some messages, by tag; the ranges of ids are joined. */
+export function findTags(run: PendingRun, ids: readonly IdRange[]): TagRange[] {
+  return intersectRanges(run, ids).map(({ firstId, count }) => {
+    return { firstTag: run.firstTag + firstId - run.firstId, count };
+  });
 }
 
 /** Names deliveries as ranges of tags. */

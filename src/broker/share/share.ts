@@ -7,7 +7,9 @@ import { MessageNotes } from "./message_notes.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { RareSet } from "../collections/rare_set.ts";
 import { ReadyLanes, type ReadyRun } from "../ready/ready_lanes.ts";
+import type { PendingRun } from "./pending_list.ts";
 import type { ReasonPool } from "./reason_pool.ts";
+import type { Follower } from "./follower.ts";
 import type { Store } from "../store/store.ts";
 
 /** Messages that nobody holds. */
@@ -16,6 +18,12 @@ export interface UnheldRun extends ReadyRun {
   readonly dueAt: number;
   /** Whether that is a time of the calendar. */
   readonly isDated?: boolean | undefined;
+}
+
+/** Messages that a follower holds. */
+export interface HeldRun {
+  readonly follower: Follower;
+  readonly run: PendingRun;
 }
 
 /**
@@ -80,6 +88,13 @@ export class Share {
     const returned = this.ready.listReturned(fromId, toId);
     if (this.keys === undefined) return returned;
     return returned.concat(this.keys.listReturned(fromId, toId));
+  }
+
+  /** What followers hold, each of them by tag. */
+  listHeld(): HeldRun[] {
+    return [...this.attachments].flatMap(({ follower }) =>
+      follower.pending.runs.filter((run) => run.share === this).map((run) => ({ follower, run }))
+    );
   }
 
   /** The messages with the smallest ids that nobody holds. */

@@ -6,7 +6,6 @@
  */
 
 import type { Attempted, ExpirySet, Failed } from "../event.ts";
-import type { Follower } from "../share/follower.ts";
 import { type Failure, withReasons } from "../share/failure.ts";
 import {
   byFirstId,
@@ -19,6 +18,7 @@ import {
 import type { DatedRun } from "../collections/dated_runs.ts";
 import type { Segment } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_lanes.ts";
+import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** Consecutive messages of one stream that are not gone. */
@@ -35,18 +35,14 @@ export type LiveFact = Attempted | Failed | ExpirySet;
 /** Finds messages in a part of the store that are not gone, in so many runs at most. */
 export function findLiveRuns(
   streams: Iterable<Stream>,
-  { segment, runCount, followers }: {
-    segment: Segment;
-    runCount: number;
-    followers: Iterable<Follower>;
-  },
+  { segment, runCount }: { segment: Segment; runCount: number },
 ): LiveRun[] {
   const live: LiveRun[] = [];
   for (const stream of streams) {
     if (stream.damage !== undefined) continue;
     const runs = findStaying(stream, segment);
     if (runs.length === 0) continue;
-    const listFacts = gatherFacts(stream, followers);
+    const listFacts = gatherFacts(stream);
     for (const { firstId, count } of runs.slice(0, runCount - live.length)) {
       live.push({ stream, firstId, count, listFacts });
     }
@@ -67,12 +63,9 @@ function findStaying(
 }
 
 /** Makes a function that tells what was written about some of a stream's messages, as it is now. */
-function gatherFacts(
-  stream: Stream,
-  followers: Iterable<Follower>,
-): (range: IdRange) => LiveFact[] {
+function gatherFacts(stream: Stream): (range: IdRange) => LiveFact[] {
   const { number, share, expiries } = stream;
-  const pending = listPending(stream, followers);
+  const pending = listPending(share);
   const expiring = expiries.listSet().sort(byFirstId);
   return (range) => {
     const endId = range.firstId + range.count;
@@ -107,19 +100,16 @@ function findFailures(
 }
 
 /** How often messages that followers hold were worked on, as it is written down. */
-function listPending(stream: Stream, followers: Iterable<Follower>): ReadyRun[] {
+function listPending(share: Share): ReadyRun[] {
   const attempts: ReadyRun[] = [];
-  for (const follower of followers) {
+  for (const { follower, run } of share.listHeld()) {
+    const { firstId, count } = run;
     const [oldest] = follower.pending.runs;
-    for (const run of follower.pending.runs) {
-      if (run.share !== stream.share) continue;
-      const { firstId, count } = run;
-      if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
-      // What comes later in the list counts.
-      if (run.isBegun) attempts.push({ firstId, count, attempts: run.attempts });
-      else if (run === oldest && !follower.reportsBegin) {
-        attempts.push({ firstId, count: 1, attempts: run.attempts });
-      }
+    if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
+    // What comes later in the list counts.
+    if (run.isBegun) attempts.push({ firstId, count, attempts: run.attempts });
+    else if (run === oldest && !follower.reportsBegin) {
+      attempts.push({ firstId, count: 1, attempts: run.attempts });
     }
   }
   return attempts;

@@ -57,9 +57,9 @@ function explainShare(share: Share, now: number): string[] {
   } else if (share.ready.count > 0 && !share.isPaused) {
     sentences.push(...explainCredit(share, followers));
   }
-  sentences.push(...explainKeys(share, followers));
+  sentences.push(...explainKeys(share));
   if (delayed.messageCount > 0) sentences.push(explainDelay(share));
-  if (pending > 0 && readyCount === 0) sentences.push(explainHolders(share, followers, pending));
+  if (pending > 0 && readyCount === 0) sentences.push(explainHolders(share, pending));
   const full = explainFullness(store);
   if (full !== undefined) sentences.push(full);
   if (sentences.length > 0) return sentences;
@@ -118,12 +118,12 @@ function explainCredit(share: Share, followers: readonly Follower[]): string[] {
 }
 
 /** Which messages keep others of their key waiting. */
-function explainKeys(share: Share, followers: readonly Follower[]): string[] {
+function explainKeys(share: Share): string[] {
   const waits = share.keys?.waits ?? [];
   const sentences = findLongest(waits).map(({ holder, count }) => {
     const waiting = say(count, "message of it waits", "messages of it wait");
     return `Key ${readKey(share.store, holder)} is held by message ${holder} ` +
-      `${explainHolder(share, followers, holder)}: ${waiting}.`;
+      `${explainHolder(share, holder)}: ${waiting}.`;
   });
   const more = waits.length - NAMES_MAX;
   if (more > 0) sentences.push(`So it is with ${say(more, "other key", "other keys")}.`);
@@ -143,14 +143,13 @@ function findLongest(waits: readonly KeyWait[]): KeyWait[] {
 }
 
 /** What has become of a message that holds a key. */
-function explainHolder(share: Share, followers: readonly Follower[], id: number): string {
-  for (const { name, pending } of followers) {
-    const run = pending.runs.find((run) =>
-      run.share === share && id >= run.firstId && id < run.firstId + run.count
-    );
-    if (run !== undefined) {
-      return `of follower "${name}" since ${formatTime(share.store, run.deliveredAt)}`;
-    }
+function explainHolder(share: Share, id: number): string {
+  const held = share.listHeld().find(({ run }) =>
+    id >= run.firstId && id < run.firstId + run.count
+  );
+  if (held !== undefined) {
+    const since = formatTime(share.store, held.run.deliveredAt);
+    return `of follower "${held.follower.name}" since ${since}`;
   }
   const [delay] = share.delayed.find(id, id + 1);
   if (delay !== undefined) {
@@ -179,17 +178,13 @@ function explainDelay({ store, delayed }: Share): string {
 }
 
 /** Who holds what is pending. */
-function explainHolders(
-  share: Share,
-  followers: readonly Follower[],
-  pending: number,
-): string {
+function explainHolders(share: Share, pending: number): string {
   const are = say(pending, "message is", "messages are");
-  const holders = followers.flatMap(({ name, pending }) => {
-    const runs = pending.runs.filter((run) => run.share === share);
-    const count = runs.reduce((sum, run) => sum + run.count, 0);
-    const since = formatTime(share.store, runs[0]?.deliveredAt ?? 0);
-    return count === 0 ? [] : [{ count, who: `follower "${name}" since ${since}` }];
+  const held = Map.groupBy(share.listHeld(), ({ follower }) => follower);
+  const holders = [...held].map(([{ name }, runs]) => {
+    const count = runs.reduce((sum, { run }) => sum + run.count, 0);
+    const since = formatTime(share.store, runs[0]!.run.deliveredAt);
+    return { count, who: `follower "${name}" since ${since}` };
   });
   if (holders.length === 0) {
     return `${are} on ${pending === 1 ? "its" : "their"} way to another stream.`;

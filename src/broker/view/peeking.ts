@@ -3,20 +3,18 @@
 import type { MessageInfo, PeekedMessages } from "../../../protocol.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import { joinBytes } from "../../protocol/messages/properties.ts";
-import type { Follower } from "../share/follower.ts";
 import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts";
+import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** What of a stream is looked at. */
 export interface PeekOptions {
   readonly from: number;
   readonly limit: number;
-  /** All followers, some of which may hold messages of it. */
-  readonly followers: Iterable<Follower>;
 }
 
 /** Looks at messages by id; throws if they cannot be read. */
-export function peek(stream: Stream, { from, limit, followers }: PeekOptions): PeekedMessages {
+export function peek(stream: Stream, { from, limit }: PeekOptions): PeekedMessages {
   const infos: MessageInfo[] = [];
   const pieces: Uint8Array[] = [];
   let left = Math.min(limit, PEEK_COUNT_MAX);
@@ -24,7 +22,7 @@ export function peek(stream: Stream, { from, limit, followers }: PeekOptions): P
   const runs = findRunsFrom(stream, from, left);
   const last = runs.at(-1);
   const toId = last === undefined ? from : last.firstId + last.count;
-  const describe = makeDescriber(stream, followers, { from, toId });
+  const describe = makeDescriber(stream.share, { from, toId });
   for (const run of runs) {
     const endId = run.firstId + run.count;
     for (let id = run.firstId; id < endId && left > 0 && bytesLeft > 0;) {
@@ -65,19 +63,17 @@ function findRunsFrom(
 
 /** Makes a function that tells where each of some messages is in its life. */
 function makeDescriber(
-  stream: Stream,
-  followers: Iterable<Follower>,
+  share: Share,
   { from, toId }: { readonly from: number; readonly toId: number },
 ): (id: number) => MessageInfo {
   const isShown = ({ firstId, count }: IdRange) => firstId < toId && firstId + count > from;
-  const pending = [...followers].flatMap(({ name, pending }) =>
-    pending.runs
-      .filter((run) => run.share === stream.share && isShown(run))
-      .map(({ firstId, count, attempts }) => ({ firstId, count, attempts, name }))
-  ).sort(byFirstId);
-  const { calendar } = stream;
-  const delayed = stream.share.delayed.find(from, toId);
-  const returned = stream.share.listReturned(from, toId).sort(byFirstId);
+  const pending = share.listHeld().filter(({ run }) => isShown(run))
+    .map(({ run: { firstId, count, attempts }, follower: { name } }) => {
+      return { firstId, count, attempts, name };
+    }).sort(byFirstId);
+  const { calendar } = share.store;
+  const delayed = share.delayed.find(from, toId);
+  const returned = share.listReturned(from, toId).sort(byFirstId);
   return (id) => {
     const holder = findRange(pending, id);
     if (holder !== undefined) {

@@ -19,8 +19,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "what no handler has had counts as an attempt when the compactor moves it",
     file: "src/broker/state/live_run.ts",
-    from: "      else if (run === oldest && !follower.reportsBegin) {\n",
-    to: "      else if (run === oldest) {\n",
+    from: "    else if (run === oldest && !follower.reportsBegin) {\n",
+    to: "    else if (run === oldest) {\n",
     found: tests("engine/journal_conformance_test.ts"),
   },
   {

@@ -253,10 +253,10 @@ export {
   writePublish,
   writeTags,
 } from "./src/protocol/frames/message_frame.ts";
-export type { Page } from "./src/protocol/frames/page.ts";
 export {
   type Operation,
   OPERATIONS,
+  type Page,
   type QueryFields,
   type QueryOptions,
   readResponse,
@@ -269,11 +269,10 @@ export {
   type MessageInfo,
   type MessageState,
   type PeekedMessages,
-  type PendingEntry,
-  type PendingEntryList,
   readMessages,
-  type StreamInfo,
-} from "./src/protocol/frames/stream_info.ts";
+} from "./src/protocol/frames/peeked_messages.ts";
+export type { PendingEntry, PendingEntryList } from "./src/protocol/frames/pending_entry_list.ts";
+export type { StreamInfo } from "./src/protocol/frames/stream_info.ts";
 export {
   readVerdict,
   type VerdictFields,
@@ -281,40 +280,28 @@ export {
   writeVerdict,
 } from "./src/protocol/frames/verdict_frame.ts";
 export {
-  BATCH_COUNT_MAX,
-  BODY_BYTES_DEFAULT,
   BODY_BYTES_MAX,
-  HEADER_BYTES_MAX,
+  FRAME_BYTES_RESERVE,
   LABEL_LENGTH_MAX,
   PATTERN_LENGTH_MAX,
   REASON_BYTES_MAX,
   STREAM_NAME_RULE,
 } from "./src/protocol/limits.ts";
+export type { MessageBatch } from "./src/protocol/messages/batch.ts";
+export type { DeadLetter, DeadLetterCause } from "./src/protocol/messages/dead_letter.ts";
+export { BodyKind } from "./src/protocol/messages/entry.ts";
 export {
-  BodyKind,
-  decodeHeaders,
-  encodeHeaders,
-  ENTRY_HEAD_BYTES,
-  type MessageBatch,
-  readEntryHeaderBytes,
-  readEntryKind,
-  readEntrySize,
-  writeEntryHead,
-} from "./src/protocol/messages/batch.ts";
+  decodeBatch,
+  encodeBatch,
+  type MessageContent,
+  type ReceivedMessage,
+} from "./src/protocol/messages/message_content.ts";
 export {
-  type DeadLetter,
-  type DeadLetterCause,
-  type EncodedProperties,
-  encodeProperties,
   type MessageProperties,
-  PRIORITY_MAX,
-  type PropertyWishes,
-  readEntryPriority,
-  readProperties,
-  readPropertyBytes,
   type ReplyAddress,
   SPAN_MS_MAX,
 } from "./src/protocol/messages/properties.ts";
+export type { PropertyWishes } from "./src/protocol/messages/property_wishes.ts";
 export type {
   DifferenceWay,
   StreamCreation,

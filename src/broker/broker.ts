@@ -24,7 +24,7 @@ import {
   type StreamOptionsInput,
   type TagRange,
 } from "../../protocol.ts";
-import { joinLists } from "../protocol/frames/page.ts";
+import { joinLists } from "../protocol/frames/pending_entry_list.ts";
 import { ATTACHMENTS_MAX, PAGE_STREAMS_MAX, STREAMS_MAX } from "../protocol/limits.ts";
 import { AlarmClock } from "./collections/alarm_clock.ts";
 import { Attachments } from "./rules/attachments.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { BATCH_COUNT_MAX, BrokerError, type Welcome } from "../../protocol.ts";
-import { findLabelMistake, MEMBERS_MAX } from "../protocol/limits.ts";
+import { BrokerError, type Welcome } from "../../protocol.ts";
+import { BATCH_COUNT_MAX, findLabelMistake, MEMBERS_MAX } from "../protocol/limits.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import { Backoff } from "./uplink/backoff.ts";

@@ -1,24 +1,23 @@
-/**
- * Texts that UTF-8 can express, and bytes that are UTF-8. Half a surrogate pair is allowed in a string,
- * but has no bytes: an encoder writes a replacement character, and two texts may become the same one.
- *
- * @module
- */
+// Texts that UTF-8 can express, and bytes that are UTF-8. Half a surrogate pair is allowed in a string,
+// but has no bytes: an encoder writes a replacement character, and two texts may become the same one.
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+// A byte order mark in front belongs to the text.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A surrogate without the other one of its pair. */
-const HALF_PAIR = /\p{Surrogate}/u;
+export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text);
+}
 
-/**
- * Tells why UTF-8 cannot express a text.
- *
- * @param text The text to look at.
- * @returns The complaint, or `undefined` if there is none.
- */
-export function findTextMistake(text: string): string | undefined {
-  if (text.isWellFormed()) return undefined;
-  return `has half a surrogate pair at index ${text.search(HALF_PAIR)}, which UTF-8 cannot express`;
+/** Decodes bytes that were checked. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** Decodes bytes that may be anything; throws a `TypeError` if they are not UTF-8. */
+export function decodeStrictUtf8(bytes: Uint8Array): string {
+  return strictDecoder.decode(bytes);
 }
 
 /** Whether bytes are UTF-8. */
@@ -31,9 +30,18 @@ export function isUtf8(buffer: Uint8Array, start: number, end: number): boolean 
 
 function isDecoded(bytes: Uint8Array): boolean {
   try {
-    decoder.decode(bytes);
+    strictDecoder.decode(bytes);
     return true;
   } catch {
     return false;
   }
+}
+
+/** A surrogate without the other one of its pair. */
+const HALF_PAIR = /\p{Surrogate}/u;
+
+/** Tells why UTF-8 cannot express a text, if it cannot. */
+export function findTextMistake(text: string): string | undefined {
+  if (text.isWellFormed()) return undefined;
+  return `has half a surrogate pair at index ${text.search(HALF_PAIR)}, which UTF-8 cannot express`;
 }

@@ -6,10 +6,9 @@
  */
 
 import { assertEquals, assertLess } from "@std/assert";
-import type { PropertyWishes, StreamOptionsInput } from "../../protocol.ts";
-import { findFlags } from "../../src/protocol/messages/properties.ts";
+import { encodeBatch, type PropertyWishes, type StreamOptionsInput } from "../../protocol.ts";
+import { findFlags } from "../../src/protocol/messages/batch.ts";
 import { RunList } from "../../src/broker/collections/run_list.ts";
-import { encodeBatch } from "../support/wire/batches.ts";
 import { Random } from "../support/random.ts";
 import {
   TestBroker,

@@ -16,10 +16,8 @@
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
 import {
-  BODY_BYTES_DEFAULT,
   BODY_BYTES_MAX,
   ERROR_CODES,
-  HEADER_BYTES_MAX,
   LABEL_LENGTH_MAX,
   PATTERN_LENGTH_MAX,
   REASON_BYTES_MAX,
@@ -28,6 +26,8 @@ import {
 } from "../../protocol.ts";
 import {
   ATTACHMENTS_MAX,
+  BODY_BYTES_DEFAULT,
+  HEADER_BYTES_MAX,
   MEMBERS_MAX,
   PATTERN_STEPS_MAX,
   PEEK_BYTES_MAX,

@@ -5,14 +5,14 @@
  */
 
 import {
+  encodeBatch,
   type MessageProperties,
   type PropertyWishes,
-  readProperties,
   type StreamOptionsInput,
   type TagRange,
 } from "../../protocol.ts";
-import { findEntries } from "../../src/protocol/frames/stream_info.ts";
-import { checkBatch } from "../../src/protocol/messages/batch.ts";
+import { checkBatch, findEntries } from "../../src/protocol/messages/batch.ts";
+import { readProperties } from "../../src/protocol/messages/properties.ts";
 import type {
   Engine,
   EngineFollower,
@@ -20,7 +20,7 @@ import type {
   NumberedBatch,
   PublisherOptions,
 } from "../../src/broker/engine.ts";
-import { batchOf, encodeBatch, textsOf } from "../support/wire/batches.ts";
+import { batchOf, textsOf } from "../support/wire/batches.ts";
 import {
   RecordingFollowerSink,
   RecordingPublisherSink,

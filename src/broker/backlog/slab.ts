@@ -1,4 +1,5 @@
-import { type MessageBatch, readEntrySize } from "../../../protocol.ts";
+import type { MessageBatch } from "../../../protocol.ts";
+import { readEntrySize } from "../../protocol/messages/entry.ts";
 import type { Pager, Place, Segment } from "./pager.ts";
 
 /** A slab begins with room for so many offsets. */

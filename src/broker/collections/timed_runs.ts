@@ -1,4 +1,4 @@
-import { PRIORITY_DEFAULT } from "../../protocol/messages/properties.ts";
+import { PRIORITY_DEFAULT } from "../../protocol/messages/entry.ts";
 import { byFirstId, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 import { RunList } from "./run_list.ts";
 

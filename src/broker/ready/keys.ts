@@ -1,4 +1,5 @@
-import { type MessageBatch, readEntrySize } from "../../../protocol.ts";
+import type { MessageBatch } from "../../../protocol.ts";
+import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryKey } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
 import { KeyTable } from "./key_table.ts";

@@ -1,4 +1,4 @@
-import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/properties.ts";
+import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/entry.ts";
 import { type IdRange, olderOf } from "../collections/id_ranges.ts";
 import { RunList } from "../collections/run_list.ts";
 import type { NotedRun } from "../collections/run_part.ts";

@@ -3,11 +3,12 @@ import {
   type DeadLetter,
   type DeadLetterCause,
   type MessageBatch,
-  readProperties,
 } from "../../../protocol.ts";
-import { findEntries } from "../../protocol/frames/stream_info.ts";
+import { joinBytes } from "../../protocol/bytes.ts";
 import { STREAMS_MAX } from "../../protocol/limits.ts";
-import { copyWithStory, joinBytes } from "../../protocol/messages/properties.ts";
+import { findEntries } from "../../protocol/messages/batch.ts";
+import { readProperties } from "../../protocol/messages/properties.ts";
+import { copyWithStory } from "../../protocol/messages/story.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import type { BrokerParts } from "./broker_parts.ts";

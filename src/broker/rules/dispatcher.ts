@@ -1,4 +1,5 @@
-import { BATCH_COUNT_MAX, BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Attachment } from "../share/attachment.ts";
 import type { Follower } from "../share/follower.ts";
 import { StoreBusyError } from "../backlog/pager.ts";

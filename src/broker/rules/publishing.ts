@@ -5,9 +5,9 @@
  * @module
  */
 
-import { BrokerError, readProperties } from "../../../protocol.ts";
-import { PropertyFlag } from "../../protocol/messages/properties.ts";
-import { settleTimes } from "../../protocol/messages/settled_times.ts";
+import { BrokerError } from "../../../protocol.ts";
+import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import { resolveSpans } from "../../protocol/messages/spans.ts";
 import type { BrokerParts } from "./broker_parts.ts";
 import type { RememberedMessage } from "../store/dedup_window.ts";
 import type { NumberedBatch, PublisherOptions, PublisherSink } from "../engine.ts";
@@ -74,7 +74,7 @@ export class Publishing {
     const { flags = 0 } = batch;
     let dedupId: string | undefined;
     if (flags !== 0) {
-      if (flags & SPAN_FLAGS) settleTimes(batch, now, this.#parts.state.calendar.aheadMs);
+      if (flags & SPAN_FLAGS) resolveSpans(batch, now, this.#parts.state.calendar.aheadMs);
       dedupId = readDedupId(batch, flags);
     }
     const duplicates = dedupId === undefined ? [] : findDuplicates(streams, dedupId, now);

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { findFlags, PRIORITY_FLAG, PropertyFlag } from "../../protocol/messages/properties.ts";
+import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
+import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import type {
   Acknowledged,
   ClockRead,

@@ -1,16 +1,12 @@
+import type { MessageBatch } from "../../../protocol.ts";
+import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
 import {
-  type MessageBatch,
+  PRIORITY_DEFAULT,
+  readEntryFlags,
   readEntryPriority,
   readEntrySize,
-  readProperties,
-} from "../../../protocol.ts";
-import {
-  findFlags,
-  PRIORITY_DEFAULT,
-  PRIORITY_FLAG,
-  PropertyFlag,
-  readEntryFlags,
-} from "../../protocol/messages/properties.ts";
+} from "../../protocol/messages/entry.ts";
+import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 

@@ -1,5 +1,9 @@
-import type { BrokerError, MessageBatch, StreamOptions } from "../../../protocol.ts";
-import type { StreamOptionsInput } from "../../../protocol.ts";
+import type {
+  BrokerError,
+  MessageBatch,
+  StreamOptions,
+  StreamOptionsInput,
+} from "../../../protocol.ts";
 import { isDeadName, STREAM_OPTIONS_DEFAULT } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import { Backlog } from "../backlog/backlog.ts";

@@ -1,6 +1,7 @@
 // How much a stream may hold, and what makes room in it.
 
-import { BrokerError, type MessageBatch, readEntrySize } from "../../../protocol.ts";
+import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { readEntrySize } from "../../protocol/messages/entry.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "./stream.ts";

@@ -1,17 +1,12 @@
+import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
 import {
-  BrokerError,
-  type MessageBatch,
+  PRIORITY_DEFAULT,
+  readEntryFlags,
   readEntryPriority,
   readEntrySize,
-  readProperties,
-} from "../../../protocol.ts";
-import {
-  findFlags,
-  PRIORITY_DEFAULT,
-  PRIORITY_FLAG,
-  PropertyFlag,
-  readEntryFlags,
-} from "../../protocol/messages/properties.ts";
+} from "../../protocol/messages/entry.ts";
+import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import { type DatedRun, DatedRuns } from "../collections/dated_runs.ts";
 import type { ExpirySet } from "../event.ts";
 import { Expiries } from "../store/expiries.ts";

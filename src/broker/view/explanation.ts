@@ -1,6 +1,7 @@
 // Why nothing moves in a stream, in sentences for a person.
 
-import { BrokerError, readProperties } from "../../../protocol.ts";
+import { BrokerError } from "../../../protocol.ts";
+import { readProperties } from "../../protocol/messages/properties.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import type { Follower } from "../share/follower.ts";
 import type { KeyWait } from "../ready/keys.ts";

@@ -1,8 +1,8 @@
 // Looking at messages where they lie, without taking any.
 
 import type { MessageInfo, PeekedMessages } from "../../../protocol.ts";
+import { joinBytes } from "../../protocol/bytes.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
-import { joinBytes } from "../../protocol/messages/properties.ts";
 import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts";
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";

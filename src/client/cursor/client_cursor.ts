@@ -16,7 +16,7 @@ import {
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../../protocol.ts";
-import { joinLists } from "../../protocol/frames/page.ts";
+import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
 import { findLabelMistake, findStreamNameMistake, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import {
   DEAD_SUFFIX,

@@ -4,21 +4,17 @@
  * @module
  */
 
+import type { DeadLetter, MessageInfo, MessageState, PeekedMessages } from "../../../protocol.ts";
+import { findEntries } from "../../protocol/messages/batch.ts";
 import {
-  type DeadLetter,
-  decodeHeaders,
   ENTRY_HEAD_BYTES,
-  type MessageInfo,
-  type MessageState,
-  type PeekedMessages,
   readEntryHeaderBytes,
   readEntryKind,
   readEntryPriority,
   readEntrySize,
-  readProperties,
-  readPropertyBytes,
-} from "../../../protocol.ts";
-import { findEntries } from "../../protocol/frames/stream_info.ts";
+} from "../../protocol/messages/entry.ts";
+import { decodeHeaders } from "../../protocol/messages/headers.ts";
+import { readProperties, readPropertyBytes } from "../../protocol/messages/properties.ts";
 import { decodeBody } from "../outgoing/body.ts";
 
 /**

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type MessageBatch, readEntrySize, type TagRange } from "../../../protocol.ts";
+import type { MessageBatch, TagRange } from "../../../protocol.ts";
+import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { type DeliveredBatch, DeliveredMessage } from "./message.ts";
 
 /** Where the messages of a frame begin. */

@@ -4,20 +4,21 @@
  * @module
  */
 
+import type { DeadLetter, MessageProperties, ReplyAddress } from "../../../protocol.ts";
 import {
-  type DeadLetter,
-  decodeHeaders,
   ENTRY_HEAD_BYTES,
-  type MessageProperties,
+  readEntryFlags,
   readEntryHeaderBytes,
   readEntryKind,
   readEntryPriority,
   readEntrySize,
+} from "../../protocol/messages/entry.ts";
+import { decodeHeaders } from "../../protocol/messages/headers.ts";
+import {
+  PropertyFlag,
   readProperties,
   readPropertyBytes,
-  type ReplyAddress,
-} from "../../../protocol.ts";
-import { PropertyFlag, readEntryFlags } from "../../protocol/messages/properties.ts";
+} from "../../protocol/messages/properties.ts";
 import { decodeBody, type MessageBody } from "../outgoing/body.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";

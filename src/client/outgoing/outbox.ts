@@ -9,14 +9,13 @@
 
 import {
   BrokerError,
-  ENTRY_HEAD_BYTES,
-  HEADER_BYTES_MAX,
   type MessageBatch,
   type Refusal,
   type SessionLimits,
-  writeEntryHead,
   writePublish,
 } from "../../../protocol.ts";
+import { HEADER_BYTES_MAX } from "../../protocol/limits.ts";
+import { ENTRY_HEAD_BYTES, writeEntryHead } from "../../protocol/messages/entry.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Link } from "../../transport/link.ts";
 import { decideWhenFull, type RefusedBatch, RoomWait } from "./full_stream.ts";

@@ -5,14 +5,13 @@
  * @module
  */
 
+import type { BodyKind, MessageBatch } from "../../../protocol.ts";
 import {
-  type BodyKind,
   ENTRY_HEAD_BYTES,
-  type MessageBatch,
   readEntryHeaderBytes,
   readEntrySize,
   writeEntryHead,
-} from "../../../protocol.ts";
+} from "../../protocol/messages/entry.ts";
 import type { SpareBuffers } from "./spare_buffers.ts";
 
 /** What became of a batch. */

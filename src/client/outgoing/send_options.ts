@@ -4,19 +4,12 @@
  * @module
  */
 
-import {
-  encodeHeaders,
-  encodeProperties,
-  LABEL_LENGTH_MAX,
-  PRIORITY_MAX,
-  type PropertyWishes,
-  type ReplyAddress,
-} from "../../../protocol.ts";
-import {
-  findPropertyMistake,
-  joinBytes,
-  PropertyFlag,
-} from "../../protocol/messages/properties.ts";
+import { LABEL_LENGTH_MAX, type PropertyWishes, type ReplyAddress } from "../../../protocol.ts";
+import { joinBytes } from "../../protocol/bytes.ts";
+import { PRIORITY_MAX } from "../../protocol/messages/entry.ts";
+import { encodeHeaders } from "../../protocol/messages/headers.ts";
+import { PropertyFlag } from "../../protocol/messages/properties.ts";
+import { encodeProperties, findPropertyMistake } from "../../protocol/messages/property_wishes.ts";
 import type { MessageBody } from "./body.ts";
 import { checkTimeout } from "../member/call_timeouts.ts";
 import { checkOptionNames } from "../member/option_check.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BATCH_COUNT_MAX } from "../../../protocol.ts";
+import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { EncodedBody } from "../outgoing/body.ts";
 import type { Confirmation } from "./confirmation.ts";
 import {

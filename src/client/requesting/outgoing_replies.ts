@@ -6,15 +6,14 @@
  * @module
  */
 
+import { type ReplyAddress, writeReply } from "../../../protocol.ts";
+import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
+import { findEntries } from "../../protocol/messages/batch.ts";
 import {
-  BATCH_COUNT_MAX,
   ENTRY_HEAD_BYTES,
   readEntryHeaderBytes,
   readEntrySize,
-  type ReplyAddress,
-  writeReply,
-} from "../../../protocol.ts";
-import { findEntries } from "../../protocol/frames/stream_info.ts";
+} from "../../protocol/messages/entry.ts";
 import type { Link } from "../../transport/link.ts";
 import { encodeBody, type EncodedBody, type MessageBody } from "../outgoing/body.ts";
 import {

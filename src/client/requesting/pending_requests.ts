@@ -9,11 +9,11 @@ import {
   BrokerError,
   type FrameDecoder,
   readBatch,
-  readProperties,
   type ReplyAddress,
   writeControlFrame,
 } from "../../../protocol.ts";
-import { findEntries } from "../../protocol/frames/stream_info.ts";
+import { findEntries } from "../../protocol/messages/batch.ts";
+import { readProperties } from "../../protocol/messages/properties.ts";
 import type { Clock, ClockTimer } from "../../transport/clock.ts";
 import type { Link } from "../../transport/link.ts";
 import { whenAborted } from "../member/call_options.ts";

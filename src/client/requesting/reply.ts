@@ -5,13 +5,13 @@
  */
 
 import {
-  decodeHeaders,
   ENTRY_HEAD_BYTES,
   readEntryHeaderBytes,
   readEntryKind,
   readEntrySize,
-  readPropertyBytes,
-} from "../../../protocol.ts";
+} from "../../protocol/messages/entry.ts";
+import { decodeHeaders } from "../../protocol/messages/headers.ts";
+import { readPropertyBytes } from "../../protocol/messages/properties.ts";
 import { decodeBody } from "../outgoing/body.ts";
 import type { CallOptions } from "../member/call_options.ts";
 

@@ -7,6 +7,7 @@
 import {
   BODY_BYTES_MAX,
   BrokerError,
+  FRAME_BYTES_RESERVE,
   type FrameDecoder,
   FrameType,
   MAGIC,
@@ -15,7 +16,6 @@ import {
   writeControlFrame,
 } from "../../../protocol.ts";
 import { CAPABILITIES } from "../../protocol/frames/control_frame.ts";
-import { FRAME_BYTES_RESERVE } from "../../protocol/limits.ts";
 import { systemClock } from "../../transport/clock.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import { Heartbeat } from "../../transport/heartbeat.ts";

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { writeU32 } from "../bytes.ts";
+import { encodeUtf8 } from "../utf8.ts";
 import type { FrameType } from "./frame_type.ts";
 
 /** The length field in front of each frame. */
@@ -16,7 +18,6 @@ export const FRAME_HEAD_BYTES = 5;
 /** Above this, a buffer is not kept for the next frames. */
 const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 
-const encoder = new TextEncoder();
 const none = new Uint8Array(0);
 
 /**
@@ -65,12 +66,7 @@ export class FrameWriter {
   /** Ends the frame by writing its length in front of it. */
   end(): void {
     const bytes = this.#length - this.#frameStart - FRAME_LENGTH_BYTES;
-    const buffer = this.#buffer;
-    const at = this.#frameStart;
-    buffer[at] = bytes >>> 24;
-    buffer[at + 1] = bytes >>> 16;
-    buffer[at + 2] = bytes >>> 8;
-    buffer[at + 3] = bytes;
+    writeU32(this.#buffer, this.#frameStart, bytes);
   }
 
   /** Writes an unsigned byte. */
@@ -82,13 +78,8 @@ export class FrameWriter {
   /** Writes an unsigned 32-bit number. */
   u32(value: number): void {
     this.#reserve(4);
-    const buffer = this.#buffer;
-    const at = this.#length;
-    buffer[at] = value >>> 24;
-    buffer[at + 1] = value >>> 16;
-    buffer[at + 2] = value >>> 8;
-    buffer[at + 3] = value;
-    this.#length = at + 4;
+    writeU32(this.#buffer, this.#length, value);
+    this.#length += 4;
   }
 
   /** Writes a safe integer, not negative, as an unsigned 64-bit number. */
@@ -114,7 +105,7 @@ export class FrameWriter {
 
   /** Writes text as UTF-8 to the end of the frame, without a length. */
   text(text: string): void {
-    this.bytes(encoder.encode(text));
+    this.bytes(encodeUtf8(text));
   }
 
   /** Writes a value as JSON to the end of the frame. */

@@ -69,6 +69,14 @@ export interface QueryOptions {
   readonly ids?: readonly number[];
 }
 
+/** Some of an answer that may be long. */
+export interface Page<Item> {
+  /** What there is, from where the question has said. */
+  readonly items: readonly Item[];
+  /** What to say as `after` to get what comes behind it; absent if there is no more. */
+  readonly next?: number;
+}
+
 /** Writes a `query` frame. */
 export function writeQuery(writer: FrameWriter, fields: QueryFields): void {
   const { query, operation, name, options } = fields;

@@ -5,14 +5,16 @@
  * @module
  */
 
-import { type MessageBatch, readEntrySize } from "../messages/batch.ts";
 import { BrokerError } from "../error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { LABEL_LENGTH_MAX } from "../limits.ts";
 import { writeBatch } from "./message_frame.ts";
-import { PropertyFlag, readEntryFlags, readProperties } from "../messages/properties.ts";
+import { LABEL_LENGTH_MAX } from "../limits.ts";
+import type { MessageBatch } from "../messages/batch.ts";
+import { readEntryFlags, readEntrySize } from "../messages/entry.ts";
+import { PropertyFlag, readProperties } from "../messages/properties.ts";
+import { decodeStrictUtf8, encodeUtf8 } from "../utf8.ts";
 
 /** `reply`: replies to requests of one client. */
 export interface ReplyFields {
@@ -22,12 +24,9 @@ export interface ReplyFields {
   readonly query: number;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** Writes a `reply` frame. */
 export function writeReply(writer: FrameWriter, fields: ReplyFields, batch: MessageBatch): void {
-  const name = encoder.encode(fields.stream);
+  const name = encodeUtf8(fields.stream);
   writer.begin(FrameType.reply);
   writer.u32(fields.query);
   writer.u8(name.length);
@@ -75,7 +74,7 @@ export function checkReplies({ buffer, start, end }: MessageBatch, stream: strin
 
 function readName(bytes: Uint8Array): string {
   try {
-    return decoder.decode(bytes);
+    return decodeStrictUtf8(bytes);
   } catch (cause) {
     throw badReply("the name of its stream is not UTF-8", cause);
   }

@@ -1,5 +1,5 @@
-import { BATCH_COUNT_MAX, HEADER_BYTES_MAX, type SessionLimits } from "../../../protocol.ts";
-import { FRAME_BYTES_RESERVE } from "../../protocol/limits.ts";
+import { FRAME_BYTES_RESERVE, type SessionLimits } from "../../../protocol.ts";
+import { BATCH_COUNT_MAX, HEADER_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { Heartbeat, type HeartbeatLimits } from "../../transport/heartbeat.ts";
 import type { Log } from "../log.ts";

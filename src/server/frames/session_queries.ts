@@ -6,9 +6,9 @@ import {
   type QueryOptions,
   type StreamCreation,
 } from "../../../protocol.ts";
-import { joinLists } from "../../protocol/frames/page.ts";
+import { writeMessages } from "../../protocol/frames/peeked_messages.ts";
+import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
 import { readOperation, readQueryNumber } from "../../protocol/frames/query_frame.ts";
-import { writeMessages } from "../../protocol/frames/stream_info.ts";
 import { ANSWER_LENGTH_MAX } from "../../protocol/limits.ts";
 import { explainDifferences, findDifferences } from "../../protocol/messages/stream_options.ts";
 import type { Engine } from "../../broker/engine.ts";

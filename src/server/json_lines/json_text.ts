@@ -1,10 +1,10 @@
+import { BodyKind } from "../../../protocol.ts";
 import {
-  BodyKind,
   ENTRY_HEAD_BYTES,
   readEntryHeaderBytes,
   readEntryKind,
   readEntrySize,
-} from "../../../protocol.ts";
+} from "../../protocol/messages/entry.ts";
 
 /** A body as it is stored: text, or any other JSON value. */
 export interface JsonBody {

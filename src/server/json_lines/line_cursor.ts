@@ -7,9 +7,9 @@ import {
   type PendingEntryList,
   type StreamInfo,
 } from "../../../protocol.ts";
-import { joinLists } from "../../protocol/frames/page.ts";
-import { findEntries } from "../../protocol/frames/stream_info.ts";
+import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
+import { findEntries } from "../../protocol/messages/batch.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { gatherPages } from "../flow/page_list.ts";
 import type { WorkTurn } from "../flow/work_turn.ts";

@@ -1,6 +1,6 @@
 import { BrokerError, type TagRange } from "../../../protocol.ts";
-import { findEntries } from "../../protocol/frames/stream_info.ts";
 import { MEMBERS_MAX } from "../../protocol/limits.ts";
+import { findEntries } from "../../protocol/messages/batch.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 import { showBody } from "./json_text.ts";

@@ -1,12 +1,7 @@
-import {
-  BATCH_COUNT_MAX,
-  type BindFields,
-  BrokerError,
-  ENTRY_HEAD_BYTES,
-  writeEntryHead,
-} from "../../../protocol.ts";
-import { MEMBERS_MAX } from "../../protocol/limits.ts";
+import { type BindFields, BrokerError } from "../../../protocol.ts";
+import { BATCH_COUNT_MAX, MEMBERS_MAX } from "../../protocol/limits.ts";
 import { checkBatch } from "../../protocol/messages/batch.ts";
+import { ENTRY_HEAD_BYTES, writeEntryHead } from "../../protocol/messages/entry.ts";
 import type {
   BatchNumber,
   EnginePublisher,

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers";
-import { type BindFields, BrokerError } from "../../../protocol.ts";
-import { FRAME_BYTES_RESERVE, HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
+import { type BindFields, BrokerError, FRAME_BYTES_RESERVE } from "../../../protocol.ts";
+import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import type { Outlet, Speaker } from "../flow/outlet.ts";
 import { PLACELESS_BYTES_MAX } from "../flow/receiving_room.ts";

@@ -1,5 +1,5 @@
-import { BATCH_COUNT_MAX } from "../../../protocol.ts";
-import { BODY_BYTES_DEFAULT, BODY_BYTES_MAX } from "../../protocol/limits.ts";
+import { BODY_BYTES_MAX } from "../../../protocol.ts";
+import { BATCH_COUNT_MAX, BODY_BYTES_DEFAULT } from "../../protocol/limits.ts";
 import { LOG_LEVELS } from "../log.ts";
 import { byteSize, choice, hostName, integer, path, type Setting, toggle } from "./setting.ts";
 import type { Settings } from "./settings.ts";

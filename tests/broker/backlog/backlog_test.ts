@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { readEntrySize } from "../../../protocol.ts";
+import { readEntrySize } from "../../../src/protocol/messages/entry.ts";
 import { Backlog } from "../../../src/broker/backlog/backlog.ts";
 import type { IdRange } from "../../../src/broker/collections/id_ranges.ts";
 import { batchOf, textsOf } from "../../support/wire/batches.ts";

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
 import { joinRanges } from "../../../src/broker/collections/id_ranges.ts";
 import { type TimedRun, TimedRuns } from "../../../src/broker/collections/timed_runs.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";

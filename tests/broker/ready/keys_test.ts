@@ -1,3 +1,4 @@
+import { embedBatch } from "../../support/wire/batches.ts";
 /**
  * Which message of a key may be delivered, and which wait for it.
  *
@@ -6,12 +7,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { MessageBatch } from "../../../protocol.ts";
-import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
+import { encodeBatch, type MessageBatch } from "../../../protocol.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
 import { KeyTable } from "../../../src/broker/ready/key_table.ts";
 import { Keys } from "../../../src/broker/ready/keys.ts";
 import type { ReadyRun } from "../../../src/broker/ready/ready_lanes.ts";
-import { encodeBatch } from "../../support/wire/batches.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 const encoder = new TextEncoder();
@@ -116,7 +116,7 @@ function batchWith(keys: readonly (string | undefined)[], priority?: number): Me
       wishes: { key, priority },
     } as const;
   });
-  return encodeBatch(messages, 7);
+  return embedBatch(encodeBatch(messages), 7);
 }
 
 /** Lets messages take their keys; tells how many in front are parked, and how many may go. */

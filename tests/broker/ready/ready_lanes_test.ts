@@ -6,7 +6,7 @@
 
 import { assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
-import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
 import { type IdRange, joinRanges } from "../../../src/broker/collections/id_ranges.ts";
 import { ReadyLanes, type ReadyRun } from "../../../src/broker/ready/ready_lanes.ts";
 import { RunList } from "../../../src/broker/collections/run_list.ts";

@@ -4,11 +4,12 @@
  * @module
  */
 
+import { encodeBatch } from "../../../protocol.ts";
 import { assertEquals, assertLess } from "@std/assert";
-import { findFlags } from "../../../src/protocol/messages/properties.ts";
+import { findFlags } from "../../../src/protocol/messages/batch.ts";
 import type { Event } from "../../../src/broker/event.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
-import { batchOf, encodeBatch } from "../../support/wire/batches.ts";
+import { batchOf } from "../../support/wire/batches.ts";
 import { TestBroker } from "../../support/broker/test_broker.ts";
 
 /** A snapshot as it is read again. */

@@ -5,8 +5,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { BrokerError, readProperties, type StreamOptionsInput } from "../../../protocol.ts";
-import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
+import { BrokerError, type StreamOptionsInput } from "../../../protocol.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
+import { readProperties } from "../../../src/protocol/messages/properties.ts";
 import type { Broker } from "../../../src/broker/broker.ts";
 import type { Event } from "../../../src/broker/event.ts";
 import type { Segment } from "../../../src/broker/backlog/pager.ts";

@@ -7,11 +7,10 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
-import type { TagRange } from "../../../protocol.ts";
-import { findFlags } from "../../../src/protocol/messages/properties.ts";
+import { encodeBatch, type TagRange } from "../../../protocol.ts";
+import { findFlags } from "../../../src/protocol/messages/batch.ts";
 import { PublisherRegistry } from "../../../src/broker/state/publisher_registry.ts";
 import { Restoration } from "../../../src/broker/state/restoration.ts";
-import { encodeBatch } from "../../support/wire/batches.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import type { TestBroker, TestFollower } from "../../support/broker/test_broker.ts";
 import {

@@ -4,12 +4,13 @@
  * @module
  */
 
+import { encodeBatch } from "../../../protocol.ts";
+import { findFlags } from "../../../src/protocol/messages/batch.ts";
 import { assert, assertEquals } from "@std/assert";
-import { findFlags } from "../../../src/protocol/messages/properties.ts";
 import { countIds } from "../../../src/broker/collections/id_ranges.ts";
 import type { Stream } from "../../../src/broker/stream/stream.ts";
 import { StreamRestoration } from "../../../src/broker/stream/stream_restoration.ts";
-import { batchOf, encodeBatch } from "../../support/wire/batches.ts";
+import { batchOf } from "../../support/wire/batches.ts";
 import { MemoryPager } from "../../support/disk/memory_pager.ts";
 import { streamOf } from "../../support/broker/test_stream.ts";
 

@@ -5,8 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { BrokerError } from "../../../protocol.ts";
-import { batchOf, encodeBatch } from "../../support/wire/batches.ts";
+import { BrokerError, encodeBatch } from "../../../protocol.ts";
+import { batchOf, embedBatch } from "../../support/wire/batches.ts";
 import { EngineTests } from "../engine_tests.ts";
 import { upTo } from "../engine_use.ts";
 
@@ -91,12 +91,13 @@ publishTests.add(
   "what was sent comes as it was: bytes, headers, kinds, empty bodies",
   async (use) => {
     await use.create("orders");
-    const batch = encodeBatch([
+    const messages = encodeBatch([
       { kind: 0, headers: {}, body: Uint8Array.from({ length: 256 }, (_, byte) => byte) },
       { kind: 1, headers: { trace: "ä", empty: "" }, body: new TextEncoder().encode("text") },
       { kind: 2, headers: {}, body: new TextEncoder().encode("null") },
       { kind: 0, headers: {}, body: new Uint8Array() },
-    ], 5);
+    ]);
+    const batch = embedBatch(messages, 5);
     const expected = batch.buffer.slice(batch.start, batch.end);
     const follower = use.follower("orders");
     const pieces: Uint8Array[] = [];

@@ -5,8 +5,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { MessageBatch } from "../../../protocol.ts";
-import { encodeBatch, textsOf } from "../../support/wire/batches.ts";
+import { encodeBatch, type MessageBatch } from "../../../protocol.ts";
+import { embedBatch, textsOf } from "../../support/wire/batches.ts";
 import { assertCode, utf8 } from "../../support/wire/frames.ts";
 import { EngineTests } from "../engine_tests.ts";
 
@@ -23,15 +23,15 @@ class ReplyRecorder {
 
 /** Replies to requests of one requester, whose numbers count from 1; not at the start of a buffer. */
 function repliesOf(...texts: readonly string[]): MessageBatch {
-  return encodeBatch(
+  const batch = encodeBatch(
     texts.map((text, index) => ({
       kind: 1,
       headers: { by: "test" },
       body: new Uint8Array(utf8(text)),
       wishes: { request: { stream: STREAM, number: index + 1 } },
     })),
-    7,
   );
+  return embedBatch(batch, 7);
 }
 
 /** What an engine does with requests and replies. */

@@ -5,17 +5,13 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  readEntryPriority,
-  readProperties,
-  type StreamInfo,
-  type StreamOptionsInput,
-} from "../../../protocol.ts";
-import { findEntries } from "../../../src/protocol/frames/stream_info.ts";
-import { findFlags } from "../../../src/protocol/messages/properties.ts";
+import { encodeBatch, type StreamInfo, type StreamOptionsInput } from "../../../protocol.ts";
+import { findEntries, findFlags } from "../../../src/protocol/messages/batch.ts";
+import { readEntryPriority } from "../../../src/protocol/messages/entry.ts";
+import { readProperties } from "../../../src/protocol/messages/properties.ts";
 import type { EngineFollower, EnginePublisher } from "../../../src/broker/engine.ts";
 import { MemoryEngine } from "../../../src/engine/memory.ts";
-import { encodeBatch, textsOf } from "../../support/wire/batches.ts";
+import { textsOf } from "../../support/wire/batches.ts";
 import {
   type ReceivedMessage,
   RecordingFollowerSink,

@@ -12,7 +12,7 @@ import type {
   ErrorCode,
   StreamOptionsInput,
 } from "../../../protocol.ts";
-import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/properties.ts";
+import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../../src/protocol/messages/stream_options.ts";
 import {
   forget,

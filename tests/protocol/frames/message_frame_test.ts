@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
-  BATCH_COUNT_MAX,
+  encodeBatch,
   type FrameDecoder,
   FrameType,
   FrameWriter,
@@ -25,6 +25,7 @@ import {
   writeConfirm,
   writeDeliver,
 } from "../../../src/protocol/frames/message_frame.ts";
+import { BATCH_COUNT_MAX } from "../../../src/protocol/limits.ts";
 import {
   number32,
   number64,
@@ -33,7 +34,7 @@ import {
   positive64,
   text,
 } from "../../support/wire/arbitraries.ts";
-import { batchOf, encodeBatch, textsOf } from "../../support/wire/batches.ts";
+import { batchOf, embedBatch, textsOf } from "../../support/wire/batches.ts";
 import { assertCode, decoderOn, frameOf, roundTrip, u32, u64 } from "../../support/wire/frames.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
@@ -193,7 +194,10 @@ Deno.test("the binary frames are laid out as the specification says", () => {
 });
 
 Deno.test("publish and deliver take a batch from the midst of a buffer", () => {
-  const batch = encodeBatch([{ kind: 1, headers: {}, body: new Uint8Array([0x61]) }], 50);
+  const batch = embedBatch(
+    encodeBatch([{ kind: 1, headers: {}, body: new Uint8Array([0x61]) }]),
+    50,
+  );
   const decoder = roundTrip(FrameType.publish, (writer) => {
     writePublish(writer, { publisher: 1, sequence: 1, settled: 0 }, batch);
   });

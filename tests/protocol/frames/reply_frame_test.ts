@@ -7,6 +7,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
+  encodeBatch,
   FrameType,
   LABEL_LENGTH_MAX,
   type MessageBatch,
@@ -17,7 +18,7 @@ import {
 import { checkReplies, readReply, writeReplies } from "../../../src/protocol/frames/reply_frame.ts";
 import { checkBatch } from "../../../src/protocol/messages/batch.ts";
 import { number32, plain, text } from "../../support/wire/arbitraries.ts";
-import { batchOf, encodeBatch, textsOf } from "../../support/wire/batches.ts";
+import { batchOf, textsOf } from "../../support/wire/batches.ts";
 import { assertCode, decoderOn, frameOf, roundTrip, u32, utf8 } from "../../support/wire/frames.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 

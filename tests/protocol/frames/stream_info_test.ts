@@ -12,7 +12,8 @@ import {
   type PeekedMessages,
   readMessages,
 } from "../../../protocol.ts";
-import { findEntries, writeMessages } from "../../../src/protocol/frames/stream_info.ts";
+import { writeMessages } from "../../../src/protocol/frames/peeked_messages.ts";
+import { findEntries } from "../../../src/protocol/messages/batch.ts";
 import { label, number32, plain, positive64 } from "../../support/wire/arbitraries.ts";
 import { batchOf, sizesOf, textsOf } from "../../support/wire/batches.ts";
 import { assertCode, decoderOn, frameOf, roundTrip, u32, utf8 } from "../../support/wire/frames.ts";

@@ -15,22 +15,24 @@ import fc from "fast-check";
 import {
   BodyKind,
   BrokerError,
-  decodeHeaders,
-  encodeHeaders,
-  HEADER_BYTES_MAX,
+  encodeBatch,
   type MessageBatch,
-  PRIORITY_MAX,
   type PropertyWishes,
+} from "../../../protocol.ts";
+import { HEADER_BYTES_MAX } from "../../../src/protocol/limits.ts";
+import { checkBatch, PRIORITY_FLAG } from "../../../src/protocol/messages/batch.ts";
+import {
+  PRIORITY_DEFAULT,
+  PRIORITY_MAX,
   readEntryHeaderBytes,
   readEntryKind,
   readEntryPriority,
   readEntrySize,
   writeEntryHead,
-} from "../../../protocol.ts";
-import { checkBatch } from "../../../src/protocol/messages/batch.ts";
-import { PRIORITY_DEFAULT, PRIORITY_FLAG } from "../../../src/protocol/messages/properties.ts";
+} from "../../../src/protocol/messages/entry.ts";
+import { decodeHeaders, encodeHeaders } from "../../../src/protocol/messages/headers.ts";
 import { label, number32, plain } from "../../support/wire/arbitraries.ts";
-import { batchOf, decodeBatch, encodeBatch } from "../../support/wire/batches.ts";
+import { batchOf, contentsOf, embedBatch } from "../../support/wire/batches.ts";
 import { assertCode, u32, utf8 } from "../../support/wire/frames.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
@@ -115,9 +117,9 @@ Deno.test("a batch with priorities, keys and requests is laid out as the specifi
 Deno.test("a batch: decode(encode(messages)) equals messages, wherever in a buffer it lies", () => {
   fc.assert(
     fc.property(messages, wishes, fc.nat(9), (messages, wishes, margin) => {
-      const batch = encodeBatch(addWishes(messages, wishes), margin);
+      const batch = embedBatch(encodeBatch(addWishes(messages, wishes)), margin);
       checkBatch(batch, BODY_BYTES);
-      assertEquals(decodeBatch(batch), messages);
+      assertEquals(contentsOf(batch), messages);
     }),
     fuzz(150),
   );
@@ -135,7 +137,7 @@ Deno.test("a batch: one changed byte is found or gives other messages, and nothi
         assertArrayIncludes(["BAD_FRAME", "MESSAGE_TOO_LARGE", "HEADERS_TOO_LARGE"], [error.code]);
         return;
       }
-      assertEquals(decodeBatch(batch).length, messages.length);
+      assertEquals(contentsOf(batch).length, messages.length);
     }),
     fuzz(150),
   );

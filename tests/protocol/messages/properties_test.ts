@@ -9,33 +9,40 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
   type DeadLetter,
-  encodeProperties,
-  ENTRY_HEAD_BYTES,
+  encodeBatch,
   type MessageBatch,
-  PRIORITY_MAX,
   type PropertyWishes,
+  SPAN_MS_MAX,
+} from "../../../protocol.ts";
+import {
+  checkBatch,
+  findEntries,
+  findFlags,
+  PRIORITY_FLAG,
+} from "../../../src/protocol/messages/batch.ts";
+import {
+  ENTRY_HEAD_BYTES,
+  PRIORITY_DEFAULT,
+  PRIORITY_MAX,
+  readEntryFlags,
   readEntryPriority,
   readEntrySize,
+  writeEntryHead,
+} from "../../../src/protocol/messages/entry.ts";
+import {
+  findEntryKey,
+  PropertyFlag,
   readProperties,
   readPropertyBytes,
-  SPAN_MS_MAX,
-  writeEntryHead,
-} from "../../../protocol.ts";
-import { findEntries } from "../../../src/protocol/frames/stream_info.ts";
-import { checkBatch } from "../../../src/protocol/messages/batch.ts";
-import {
-  copyWithStory,
-  findEntryKey,
-  findFlags,
-  findPropertyMistake,
-  PRIORITY_DEFAULT,
-  PRIORITY_FLAG,
-  PropertyFlag,
-  readEntryFlags,
 } from "../../../src/protocol/messages/properties.ts";
-import { settleTimes } from "../../../src/protocol/messages/settled_times.ts";
+import {
+  encodeProperties,
+  findPropertyMistake,
+} from "../../../src/protocol/messages/property_wishes.ts";
+import { resolveSpans } from "../../../src/protocol/messages/spans.ts";
+import { copyWithStory } from "../../../src/protocol/messages/story.ts";
 import { label, number32, plain, text } from "../../support/wire/arbitraries.ts";
-import { decodeBatch, encodeBatch } from "../../support/wire/batches.ts";
+import { contentsOf, embedBatch } from "../../support/wire/batches.ts";
 import { assertCode, u32, u64 } from "../../support/wire/frames.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
@@ -52,7 +59,7 @@ function batchWith(...wishes: readonly PropertyWishes[]): MessageBatch {
       wishes,
     } as const;
   });
-  return encodeBatch(messages, 5);
+  return embedBatch(encodeBatch(messages), 5);
 }
 
 /** A batch of one message with these flags and bytes of properties, and no body. */
@@ -116,12 +123,12 @@ Deno.test("properties: what is wished is read, with times in the place of spans 
   fc.assert(
     fc.property(fc.array(wishes, { minLength: 1, maxLength: 6 }), (all) => {
       const batch = batchWith(...all);
-      const before = decodeBatch(batch);
+      const before = contentsOf(batch);
       const flags = checkBatch(batch, BODY_MAX);
       assertEquals(findFlags(batch), flags);
       const hasPriority = all.some(({ priority }) => priority !== undefined);
       assertEquals((flags & PRIORITY_FLAG) !== 0, hasPriority);
-      settleTimes(batch, NOW);
+      resolveSpans(batch, NOW);
       let offset = batch.start;
       for (const one of all) {
         assertEquals(readProperties(batch.buffer, offset), expectedOf(one, NOW));
@@ -136,27 +143,27 @@ Deno.test("properties: what is wished is read, with times in the place of spans 
         assertEquals(readPropertyBytes(batch.buffer, offset), bytes.length);
         offset += readEntrySize(batch.buffer, offset);
       }
-      assertEquals(decodeBatch(batch), before, "headers and bodies are what they were");
+      assertEquals(contentsOf(batch), before, "headers and bodies are what they were");
     }),
     fuzz(200),
   );
 });
 
-Deno.test("settleTimes() takes the next whole millisecond", () => {
+Deno.test("resolveSpans() takes the next whole millisecond", () => {
   const batch = batchWith({ delayMs: 100, ttlMs: 50 });
-  settleTimes(batch, NOW + 0.25);
+  resolveSpans(batch, NOW + 0.25);
   const expected = { deliverAt: NOW + 101, expiresAt: NOW + 151 };
   assertEquals(readProperties(batch.buffer, batch.start), expected);
 });
 
-Deno.test("settleTimes() goes by the calendar where a message does, and by the time where not", () => {
+Deno.test("resolveSpans() goes by the calendar where a message does, and by the time where not", () => {
   const ahead = 3_600_000;
   const batch = batchWith(
     { deliverAt: NOW + 10, ttlMs: 50 },
     { deliverAt: NOW + ahead + 10, ttlMs: 50 },
     { delayMs: 10, ttlMs: 50 },
   );
-  settleTimes(batch, NOW, ahead);
+  resolveSpans(batch, NOW, ahead);
   const found = findEntries(batch).map((offset) => {
     const flags = readEntryFlags(batch.buffer, offset) & 0x0a;
     return { ...readProperties(batch.buffer, offset), flags };
@@ -170,7 +177,7 @@ Deno.test("settleTimes() goes by the calendar where a message does, and by the t
 
 Deno.test("a time to live counts from now on if the time of delivery is over", () => {
   const batch = batchWith({ deliverAt: 5, ttlMs: 50 });
-  settleTimes(batch, NOW);
+  resolveSpans(batch, NOW);
   assertEquals(readProperties(batch.buffer, batch.start), { deliverAt: 5, expiresAt: NOW + 50 });
 });
 
@@ -304,7 +311,7 @@ Deno.test("checkBatch() of any bytes throws BAD_FRAME or lets pass what can be r
       if (isRefused) return;
       assert(readPropertyBytes(batch.buffer, 0) <= properties.length);
       readProperties(batch.buffer, 0);
-      assertEquals(decodeBatch(batch).length, 1);
+      assertEquals(contentsOf(batch).length, 1);
     }),
     fuzz(1000),
   );
@@ -315,7 +322,7 @@ Deno.test("copyWithStory() keeps key, priority, message id, headers and body, le
     fc.property(wishes, story, story, (one, first, second) => {
       const batch = batchWith({}, one);
       const offset = batch.start + readEntrySize(batch.buffer, batch.start);
-      const { headers, body, kind } = decodeBatch(batch)[1]!;
+      const { headers, body, kind } = contentsOf(batch)[1]!;
       const { key, dedupId, priority = PRIORITY_DEFAULT } = one;
       const kept = expectedOf({ key, dedupId }, NOW);
       let entry = batch.buffer.slice(offset, batch.end);
@@ -326,7 +333,7 @@ Deno.test("copyWithStory() keeps key, priority, message id, headers and body, le
         assertEquals(readProperties(entry, 0), expected);
         assertEquals([readEntryPriority(entry, 0), readKeyOf(entry, 0)], [priority, key]);
         const copy = { count: 1, buffer: entry, start: 0, end: entry.length };
-        assertEquals(decodeBatch(copy), [{ kind, headers, body }]);
+        assertEquals(contentsOf(copy), [{ kind, headers, body }]);
       }
     }),
     fuzz(100),

@@ -9,18 +9,21 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { BrokerError, connect } from "../../../client.ts";
 import {
-  BATCH_COUNT_MAX,
-  BODY_BYTES_DEFAULT,
   type ErrorCode,
+  FRAME_BYTES_RESERVE,
   FrameType,
-  HEADER_BYTES_MAX,
   MAGIC,
   type MessageBatch,
   PATTERN_LENGTH_MAX,
   type StreamInfo,
-  writeEntryHead,
 } from "../../../protocol.ts";
-import { FRAME_BYTES_RESERVE, HANDSHAKE_BYTES_MAX } from "../../../src/protocol/limits.ts";
+import {
+  BATCH_COUNT_MAX,
+  BODY_BYTES_DEFAULT,
+  HANDSHAKE_BYTES_MAX,
+  HEADER_BYTES_MAX,
+} from "../../../src/protocol/limits.ts";
+import { writeEntryHead } from "../../../src/protocol/messages/entry.ts";
 import type { BrokerServer } from "../../../server.ts";
 import { batchOf } from "../../support/wire/batches.ts";
 import { until, withPair } from "../../support/broker/broker.ts";

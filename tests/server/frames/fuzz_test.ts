@@ -14,20 +14,14 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/ass
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { connect } from "../../../client.ts";
-import {
-  ERROR_CODES,
-  FrameDecoder,
-  FrameType,
-  readBatch,
-  readDeliver,
-  readProperties,
-} from "../../../protocol.ts";
-import { findEntries } from "../../../src/protocol/frames/stream_info.ts";
+import { ERROR_CODES, FrameDecoder, FrameType, readBatch, readDeliver } from "../../../protocol.ts";
+import { findEntries } from "../../../src/protocol/messages/batch.ts";
+import { readProperties } from "../../../src/protocol/messages/properties.ts";
 import { isDeadName } from "../../../src/protocol/messages/stream_options.ts";
 import { Listener } from "../../../src/server/front_door/listener.ts";
 import { Log } from "../../../src/server/log.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
-import { decodeBatch } from "../../support/wire/batches.ts";
+import { contentsOf } from "../../support/wire/batches.ts";
 import { turn, until, WellBehavedPair } from "../../support/broker/broker.ts";
 import { Mutator, Random, type ScriptFrame } from "../../support/wire/frame_mutator.ts";
 import { readBrokerFrame } from "../../support/wire/raw_client.ts";
@@ -87,7 +81,7 @@ class BrokerEar {
         readDeliver(this.#decoder);
         // What is delivered may have flags that no client may send: it is decoded, not checked.
         const batch = readBatch(this.#decoder);
-        assertEquals(decodeBatch(batch).length, batch.count);
+        assertEquals(contentsOf(batch).length, batch.count);
         for (const offset of findEntries(batch)) readProperties(batch.buffer, offset);
         continue;
       }

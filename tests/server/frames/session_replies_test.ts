@@ -5,8 +5,8 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { BODY_BYTES_DEFAULT, type PropertyWishes, writeReply } from "../../../protocol.ts";
-import { encodeBatch } from "../../support/wire/batches.ts";
+import { encodeBatch, type PropertyWishes, writeReply } from "../../../protocol.ts";
+import { BODY_BYTES_DEFAULT } from "../../../src/protocol/limits.ts";
 import { turn, until } from "../../support/broker/broker.ts";
 import { utf8 } from "../../support/wire/frames.ts";
 import { bytesOf, type RawClient } from "../../support/wire/raw_client.ts";

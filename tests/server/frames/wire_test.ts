@@ -8,20 +8,22 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import manifest from "../../../deno.json" with { type: "json" };
 import {
-  BATCH_COUNT_MAX,
-  BODY_BYTES_DEFAULT,
   BodyKind,
+  encodeBatch,
+  FRAME_BYTES_RESERVE,
   FrameType,
-  HEADER_BYTES_MAX,
   MAGIC,
   type StreamInfo,
   writeCredit,
   writeVerdict,
 } from "../../../protocol.ts";
-import { FRAME_BYTES_RESERVE } from "../../../src/protocol/limits.ts";
+import {
+  BATCH_COUNT_MAX,
+  BODY_BYTES_DEFAULT,
+  HEADER_BYTES_MAX,
+} from "../../../src/protocol/limits.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../../src/protocol/messages/stream_options.ts";
 import { connect } from "../../../client.ts";
-import { encodeBatch } from "../../support/wire/batches.ts";
 import { startBroker, turn, until } from "../../support/broker/broker.ts";
 import { bytesOf, helloBytes, RawClient } from "../../support/wire/raw_client.ts";
 import { HEARTBEAT, Sessions } from "../../support/wire/sessions.ts";

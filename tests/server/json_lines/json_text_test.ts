@@ -6,7 +6,8 @@
 
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { BodyKind, BrokerError, writeEntryHead } from "../../../protocol.ts";
+import { BodyKind, BrokerError } from "../../../protocol.ts";
+import { writeEntryHead } from "../../../src/protocol/messages/entry.ts";
 import { makeBody, showBody } from "../../../src/server/json_lines/json_text.ts";
 import { LineBuffer } from "../../../src/server/json_lines/line_buffer.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";

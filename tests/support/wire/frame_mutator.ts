@@ -6,6 +6,7 @@
  */
 
 import {
+  encodeBatch,
   FrameType,
   MAGIC,
   type Operation,
@@ -20,7 +21,6 @@ import {
   writeTags,
   writeVerdict,
 } from "../../../protocol.ts";
-import { encodeBatch } from "./batches.ts";
 import { bytesOf } from "./raw_client.ts";
 
 /** Numbers that follow from a seed. */

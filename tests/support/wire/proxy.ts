@@ -4,7 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../../../src/protocol/messages/properties.ts";
+import { joinBytes } from "../../../src/protocol/bytes.ts";
 
 /** Forwards connections to a port, until it cuts them. */
 export class Proxy implements AsyncDisposable {

@@ -4,8 +4,12 @@
  * @module
  */
 
-import { BATCH_COUNT_MAX, BODY_BYTES_DEFAULT, HEADER_BYTES_MAX } from "../../../protocol.ts";
-import { FRAME_BYTES_RESERVE } from "../../../src/protocol/limits.ts";
+import { FRAME_BYTES_RESERVE } from "../../../protocol.ts";
+import {
+  BATCH_COUNT_MAX,
+  BODY_BYTES_DEFAULT,
+  HEADER_BYTES_MAX,
+} from "../../../src/protocol/limits.ts";
 import type { Engine } from "../../../src/broker/engine.ts";
 import { MemoryEngine } from "../../../src/engine/memory.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { encodeBatch } from "../../../../protocol.ts";
 import {
   assert,
   assertEquals,
@@ -13,7 +14,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { findFlags } from "../../../../src/protocol/messages/properties.ts";
+import { findFlags } from "../../../../src/protocol/messages/batch.ts";
 import type { SnapshotPiece } from "../../../../src/broker/state/snapshot.ts";
 import { RecordType } from "../../../../src/engine/journal/segments/format.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
@@ -21,7 +22,7 @@ import { readPieces } from "../../../../src/engine/journal/recovery/record_reade
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { nameSegment } from "../../../../src/engine/journal/segments/segment_file.ts";
 import { repairJournal, verifyJournal } from "../../../../src/engine/journal/repair/tools.ts";
-import { batchOf, encodeBatch } from "../../../support/wire/batches.ts";
+import { batchOf } from "../../../support/wire/batches.ts";
 import { readState } from "../../../support/disk/journal_state.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
 import { RecordingPublisherSink } from "../../../support/broker/recording_sinks.ts";

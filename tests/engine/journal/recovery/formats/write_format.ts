@@ -11,9 +11,10 @@
  */
 
 // deno-lint-ignore-file no-explicit-any
+import { encodeBatch } from "../../../../../protocol.ts";
 import * as protocol from "../../../../../protocol.ts";
 import { FORMAT_VERSION } from "../../../../../src/engine/journal/segments/format.ts";
-import { batchOf, encodeBatch } from "../../../../support/wire/batches.ts";
+import { batchOf } from "../../../../support/wire/batches.ts";
 import { turn } from "../../../../support/broker/broker.ts";
 import { openJournal } from "../../../../support/disk/journals.ts";
 import { DenoDisk } from "../../../../../src/engine/journal/disk/deno_disk.ts";

@@ -1,0 +1,74 @@
+import { BrokerError } from "../error.ts";
+import { readEntrySize } from "../messages/entry.ts";
+import type { FrameDecoder } from "./frame_decoder.ts";
+import { FrameType } from "./frame_type.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+
+/** Where a message is in its life. */
+export type MessageState = "ready" | "delayed" | "pending";
+
+/** What is told of a message that is looked at, beside the message itself. */
+export interface MessageInfo {
+  /** Its id. */
+  readonly id: number;
+  /** Whether it waits to be taken, is held back, or is held by a follower. */
+  readonly state: MessageState;
+  /** How often it has been delivered; while a follower holds it, that delivery included. */
+  readonly attempts: number;
+  /** When it comes back, in milliseconds since 1970, while it is held back. */
+  readonly dueAt?: number;
+  /** The follower that holds it, if one does. */
+  readonly follower?: string;
+}
+
+/** Messages that were looked at. */
+export interface PeekedMessages {
+  /** What is told of each, in the order of the entries. */
+  readonly infos: readonly MessageInfo[];
+  /** Their entries, one behind the other. */
+  readonly entries: Uint8Array;
+}
+
+export function writeMessages(
+  writer: FrameWriter,
+  query: number,
+  { infos, entries }: PeekedMessages,
+): void {
+  writer.begin(FrameType.messages);
+  writer.u32(query);
+  writer.u32(entries.length);
+  writer.bytes(entries);
+  writer.json(infos);
+  writer.end();
+}
+
+/** Reads a `messages` frame; the entries are copied. */
+export function readMessages(decoder: FrameDecoder): { query: number; messages: PeekedMessages } {
+  const query = decoder.u32();
+  const length = decoder.u32();
+  const start = decoder.offset;
+  if (length > decoder.end - start) throw badMessages("they end too early");
+  const entries = decoder.buffer.slice(start, start + length);
+  decoder.offset = start + length;
+  const infos = decoder.json() as readonly MessageInfo[];
+  if (!Array.isArray(infos) || infos.length !== countEntries(entries)) {
+    throw badMessages("there is not one description for each");
+  }
+  return { query, messages: { infos, entries } };
+}
+
+function countEntries(entries: Uint8Array): number {
+  let count = 0;
+  let offset = 0;
+  while (offset + 4 <= entries.length) {
+    const size = readEntrySize(entries, offset);
+    if (size === 0) break;
+    offset += size;
+    count++;
+  }
+  return offset === entries.length ? count : -1;
+}
+
+function badMessages(why: string): BrokerError {
+  return new BrokerError("BAD_FRAME", `Cannot read messages: ${why}`);
+}

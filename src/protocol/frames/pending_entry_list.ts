@@ -1,0 +1,48 @@
+import { PEL_ENTRIES_MAX } from "../limits.ts";
+
+/** A delivery that is not acknowledged yet: one entry of a pending entry list. */
+export interface PendingEntry {
+  /** The stream that the message is in. */
+  readonly stream: string;
+  /** The message's id in that stream. */
+  readonly id: number;
+  /** How often it has been delivered, this delivery included. */
+  readonly attempts: number;
+  /** When it was delivered, in milliseconds since 1970. */
+  readonly deliveredAt: number;
+  /** How long ago that was, in milliseconds, by the broker's clock. */
+  readonly ageMs: number;
+  /** When it is taken back unless it is acknowledged or extended, in milliseconds since 1970. */
+  readonly deadline: number;
+}
+
+/** The entries that the followers of one name hold. */
+export interface PendingEntryList {
+  /** The followers' name. */
+  readonly follower: string;
+  /** How many they hold. */
+  readonly count: number;
+  /** What they hold, in the order of delivery: 50,000 entries at most in one answer. */
+  readonly entries: readonly PendingEntry[];
+}
+
+/**
+ * Joins lists, several of them perhaps for one name, to one list for each name, and leaves entries out
+ * that are too many.
+ */
+export function joinLists(lists: Iterable<PendingEntryList>): PendingEntryList[] {
+  const joined = new Map<string, { follower: string; count: number; entries: PendingEntry[] }>();
+  let left = PEL_ENTRIES_MAX;
+  for (const { follower, count, entries } of lists) {
+    const list = joined.get(follower) ?? { follower, count: 0, entries: [] };
+    joined.set(follower, list);
+    list.count += count;
+    for (const entry of entries.slice(0, left)) list.entries.push(entry);
+    left = Math.max(0, left - entries.length);
+  }
+  // What followers of one name hold is told in the order of delivery, whoever of them holds it.
+  for (const { entries } of joined.values()) {
+    entries.sort((one, other) => one.deliveredAt - other.deliveredAt);
+  }
+  return [...joined.values()];
+}

@@ -1,0 +1,22 @@
+/** Why a message is in a dead-letter stream. */
+export type DeadLetterCause = "rejected" | "maxDeliveries" | "expired";
+
+/** What has happened to a message before it came into a dead-letter stream. */
+export interface DeadLetter {
+  /** The stream that it was in. */
+  readonly stream: string;
+  /** Its id there. */
+  readonly id: number;
+  /** How often it had been delivered. */
+  readonly attempts: number;
+  /** Why it is here: `rejected`, delivered `maxDeliveries` times, or `expired`. */
+  readonly cause: DeadLetterCause;
+  /** When a delivery failed for the first time, in milliseconds since 1970. */
+  readonly firstAt: number;
+  /** When it came here, in milliseconds since 1970. */
+  readonly lastAt: number;
+  /** What was said of its failures, the last ten of them, in their order. */
+  readonly reasons: readonly string[];
+  /** The name of the follower that had it last; none if no follower ever had it. */
+  readonly follower?: string;
+}

@@ -1,0 +1,95 @@
+// The head of an entry, which the specification in protocol.ts draws: size, kind, priority, flags and
+// the length of what stands in front of the body.
+
+import { writeU16, writeU32 } from "../bytes.ts";
+
+/** The bytes of an entry in front of its properties. */
+export const ENTRY_HEAD_BYTES = 8;
+
+/** Where the kind is, with the priority. */
+export const KIND_AT = 4;
+const FLAGS_AT = 5;
+const HEADER_BYTES_AT = 6;
+
+/** What a body was before it became bytes. */
+export const BodyKind = {
+  /** A `Uint8Array`. */
+  bytes: 0,
+  /** A string. */
+  text: 1,
+  /** Any other JSON value. */
+  json: 2,
+} as const;
+
+/** One of the numbers of {@linkcode BodyKind}. */
+export type BodyKind = typeof BodyKind[keyof typeof BodyKind];
+
+/** The highest priority; the lowest is 0. */
+export const PRIORITY_MAX = 9;
+
+/** The priority of messages that say nothing of it. */
+export const PRIORITY_DEFAULT = 4;
+
+/** A kind has the lower four bits of its byte; in the others is the priority and 1, or 0. */
+const PRIORITY_UNIT = 0x10;
+
+// The next two do not call readU32 and readU16: checkBatch takes 9 ns instead of 6 for a message then.
+
+/** Reads the size of the entry at `offset`; four bytes must be there. */
+export function readEntrySize(buffer: Uint8Array, offset: number): number {
+  return ((buffer[offset]! << 24) | (buffer[offset + 1]! << 16) | (buffer[offset + 2]! << 8) |
+    buffer[offset + 3]!) >>> 0;
+}
+
+/** Reads how many bytes the properties and headers of an entry have together. */
+export function readEntryHeaderBytes(buffer: Uint8Array, offset: number): number {
+  return (buffer[offset + HEADER_BYTES_AT]! << 8) | buffer[offset + HEADER_BYTES_AT + 1]!;
+}
+
+export function readEntryKind(buffer: Uint8Array, offset: number): number {
+  return buffer[offset + KIND_AT]! & (PRIORITY_UNIT - 1);
+}
+
+/** Whether an entry says something of its priority. */
+export function hasEntryPriority(buffer: Uint8Array, offset: number): boolean {
+  return buffer[offset + KIND_AT]! >= PRIORITY_UNIT;
+}
+
+export function readEntryPriority(buffer: Uint8Array, offset: number): number {
+  const upper = buffer[offset + KIND_AT]! >>> 4;
+  return upper === 0 ? PRIORITY_DEFAULT : upper - 1;
+}
+
+/** Reads which properties an entry has. */
+export function readEntryFlags(buffer: Uint8Array, offset: number): number {
+  return buffer[offset + FLAGS_AT]!;
+}
+
+export function writeEntryFlags(buffer: Uint8Array, offset: number, flags: number): void {
+  buffer[offset + FLAGS_AT] = flags;
+}
+
+export function writeEntryHeaderBytes(buffer: Uint8Array, offset: number, bytes: number): void {
+  writeU16(buffer, offset + HEADER_BYTES_AT, bytes);
+}
+
+/** Writes the eight bytes in front of an entry's properties. */
+export function writeEntryHead(
+  buffer: Uint8Array,
+  offset: number,
+  head: {
+    size: number;
+    kind: BodyKind;
+    headerBytes: number;
+    flags?: number;
+    priority?: number | undefined;
+  },
+): void {
+  const { size, kind, headerBytes, flags = 0, priority } = head;
+  writeU32(buffer, offset, size);
+  buffer[offset + KIND_AT] = priority === undefined
+    ? kind
+    : kind | ((priority + 1) * PRIORITY_UNIT);
+  writeEntryFlags(buffer, offset, flags);
+  writeEntryHeaderBytes(buffer, offset, headerBytes);
+}

@@ -1,0 +1,100 @@
+import { joinBytes } from "../bytes.ts";
+import { findEntries, type MessageBatch } from "./batch.ts";
+import {
+  type BodyKind,
+  ENTRY_HEAD_BYTES,
+  readEntryHeaderBytes,
+  readEntryKind,
+  readEntryPriority,
+  readEntrySize,
+  writeEntryHead,
+} from "./entry.ts";
+import { decodeHeaders, encodeHeaders } from "./headers.ts";
+import { type MessageProperties, readProperties, readPropertyBytes } from "./properties.ts";
+import { encodeProperties, findPropertyMistake, type PropertyWishes } from "./property_wishes.ts";
+
+/** A message as its sender says it. */
+export interface MessageContent {
+  /** What the body was before it became bytes. */
+  readonly kind: BodyKind;
+  /** The body; of text and JSON, UTF-8. */
+  readonly body: Uint8Array;
+  /** Names and values; none if there are no headers. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** When it is delivered, after which others, and whether it is a request; none if nothing is said. */
+  readonly wishes?: PropertyWishes;
+}
+
+/** A message as its receiver sees it. */
+export interface ReceivedMessage {
+  /** What the body was before it became bytes. */
+  readonly kind: BodyKind;
+  /** The body, a copy; of text and JSON, UTF-8. */
+  readonly body: Uint8Array;
+  /** Names and values. */
+  readonly headers: Record<string, string>;
+  /** Its priority, 0 to 9. */
+  readonly priority: number;
+  /** What else it says of its own delivery. */
+  readonly properties: MessageProperties;
+}
+
+const none = new Uint8Array(0);
+
+/**
+ * Encodes messages, for a `publish` or a `reply` frame.
+ *
+ * @param messages The messages, 1 to 4,096 of them in one frame.
+ * @returns Their entries, in a buffer of their own.
+ * @throws {TypeError} If headers are not a plain object of strings.
+ * @throws {RangeError} If headers or what a message says of its delivery are not allowed.
+ *
+ * @example A message and what becomes of it
+ * ```ts
+ * import { BodyKind, decodeBatch, encodeBatch } from "@simplemq/simplemq/protocol";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const body = new TextEncoder().encode("hello");
+ * const batch = encodeBatch([{ kind: BodyKind.text, body, wishes: { key: "ann" } }]);
+ * const [message] = decodeBatch(batch);
+ * assertEquals(new TextDecoder().decode(message?.body), "hello");
+ * assertEquals(message?.properties.key, "ann");
+ * ```
+ */
+export function encodeBatch(messages: readonly MessageContent[]): MessageBatch {
+  const buffer = joinBytes(messages.map(encodeMessage));
+  return { count: messages.length, buffer, start: 0, end: buffer.length };
+}
+
+function encodeMessage({ kind, body, headers = {}, wishes = {} }: MessageContent): Uint8Array {
+  const mistake = findPropertyMistake(wishes);
+  if (mistake !== undefined) throw new RangeError(`Cannot encode a message: ${mistake}`);
+  const { flags, bytes } = encodeProperties(wishes) ?? { flags: 0, bytes: none };
+  const encoded = encodeHeaders(headers, "Cannot encode a message");
+  const entry = joinBytes([new Uint8Array(ENTRY_HEAD_BYTES), bytes, encoded, body]);
+  const headerBytes = bytes.length + encoded.length;
+  const { priority } = wishes;
+  writeEntryHead(entry, 0, { size: entry.length, kind, headerBytes, flags, priority });
+  return entry;
+}
+
+/**
+ * Decodes the messages of a batch that the broker has sent.
+ *
+ * @param batch What `readBatch` has read, or entries of a `messages` frame.
+ * @returns The messages, in their order.
+ */
+export function decodeBatch(batch: MessageBatch): ReceivedMessage[] {
+  const { buffer } = batch;
+  return findEntries(batch).map((offset) => {
+    const headersAt = offset + ENTRY_HEAD_BYTES + readPropertyBytes(buffer, offset);
+    const bodyAt = offset + ENTRY_HEAD_BYTES + readEntryHeaderBytes(buffer, offset);
+    return {
+      kind: readEntryKind(buffer, offset) as BodyKind,
+      body: buffer.slice(bodyAt, offset + readEntrySize(buffer, offset)),
+      headers: decodeHeaders(buffer.subarray(headersAt, bodyAt)),
+      priority: readEntryPriority(buffer, offset),
+      properties: readProperties(buffer, offset),
+    };
+  });
+}

@@ -1,0 +1,117 @@
+import { writeU32, writeU64 } from "../bytes.ts";
+import { LABEL_LENGTH_MAX } from "../limits.ts";
+import { encodeUtf8, findTextMistake } from "../utf8.ts";
+import { PRIORITY_MAX } from "./entry.ts";
+import { PropertyFlag, type ReplyAddress, SPAN_MS_MAX, TIME_MAX } from "./properties.ts";
+
+/** Properties as a publisher says them: spans may stand in the place of times. */
+export interface PropertyWishes {
+  /** It is not delivered before this time, in milliseconds since 1970. */
+  readonly deliverAt?: number | undefined;
+  /** It is not delivered before so many milliseconds have passed. */
+  readonly delayMs?: number | undefined;
+  /** It is not delivered later than so many milliseconds after it could be. */
+  readonly ttlMs?: number | undefined;
+  /** Messages of one key are worked on one at a time. */
+  readonly key?: string | undefined;
+  /** What goes first, 0 to 9; it is written in the entry's head. */
+  readonly priority?: number | undefined;
+  /** Who waits for a reply. */
+  readonly request?: ReplyAddress | undefined;
+  /** The id by which a repetition is recognised. */
+  readonly dedupId?: string | undefined;
+}
+
+/** Properties, ready to be written. */
+export interface EncodedProperties {
+  /** Which there are. */
+  readonly flags: number;
+  /** Their bytes. */
+  readonly bytes: Uint8Array;
+}
+
+/** Room for two times, three labels and a number; they are copied out of it at once. */
+const scratch = new Uint8Array(512);
+const encoder = new TextEncoder();
+
+/**
+ * Encodes what a publisher says of a message's delivery, as {@linkcode findPropertyMistake} has let it
+ * pass; `undefined` if it says nothing.
+ */
+export function encodeProperties(wishes: PropertyWishes): EncodedProperties | undefined {
+  const { deliverAt, delayMs, ttlMs, key, request, dedupId } = wishes;
+  let flags = 0;
+  let end = 0;
+  const time = deliverAt ?? delayMs;
+  if (time !== undefined) {
+    flags |= PropertyFlag.deliverAt | (deliverAt === undefined ? PropertyFlag.isDelay : 0);
+    end = writeTime(end, time);
+  }
+  if (ttlMs !== undefined) {
+    flags |= PropertyFlag.expiresAt | PropertyFlag.isTtl;
+    end = writeTime(end, ttlMs);
+  }
+  if (key !== undefined) {
+    flags |= PropertyFlag.key;
+    end = writeLabel(end, key);
+  }
+  if (request !== undefined) {
+    flags |= PropertyFlag.request;
+    end = writeLabel(end, request.stream);
+    writeU32(scratch, end, request.number);
+    end += 4;
+  }
+  if (dedupId !== undefined) {
+    flags |= PropertyFlag.dedupId;
+    end = writeLabel(end, dedupId);
+  }
+  return flags === 0 ? undefined : { flags, bytes: scratch.slice(0, end) };
+}
+
+function writeTime(at: number, time: number): number {
+  writeU64(scratch, at, time);
+  return at + 8;
+}
+
+function writeLabel(at: number, text: string): number {
+  const { written } = encoder.encodeInto(text, scratch.subarray(at + 1, at + 1 + LABEL_LENGTH_MAX));
+  scratch[at] = written;
+  return at + 1 + written;
+}
+
+/** Tells what is wrong with what a publisher says of a message's delivery, if something is. */
+export function findPropertyMistake(wishes: PropertyWishes): string | undefined {
+  const { deliverAt, delayMs, ttlMs, key, priority, dedupId } = wishes;
+  if (deliverAt !== undefined && delayMs !== undefined) {
+    return "delayMs and deliverAt exclude each other";
+  }
+  if (!isWhole(deliverAt, 0, TIME_MAX)) {
+    return `deliverAt is a whole number from 0 to ${TIME_MAX}, in milliseconds since 1970, found ${deliverAt}`;
+  }
+  if (!isWhole(delayMs, 0, SPAN_MS_MAX)) {
+    return `delayMs is a whole number from 0 to ${SPAN_MS_MAX}, found ${delayMs}`;
+  }
+  if (!isWhole(ttlMs, 1, SPAN_MS_MAX)) {
+    return `ttlMs is a whole number from 1 to ${SPAN_MS_MAX}, found ${ttlMs}`;
+  }
+  if (!isWhole(priority, 0, PRIORITY_MAX)) {
+    return `priority is a whole number from 0 to ${PRIORITY_MAX}, found ${priority}`;
+  }
+  return findShortTextMistake("key", key) ?? findShortTextMistake("dedupId", dedupId);
+}
+
+function isWhole(value: number | undefined, least: number, most: number): boolean {
+  return value === undefined || Number.isSafeInteger(value) && value >= least && value <= most;
+}
+
+function findShortTextMistake(what: string, text: unknown): string | undefined {
+  if (text === undefined) return undefined;
+  if (typeof text !== "string") return `${what} is a string`;
+  const fault = findTextMistake(text);
+  if (fault !== undefined) return `${what} ${fault}`;
+  // A UTF-16 unit is one byte of UTF-8 at least, and three at most.
+  if (text.length >= 1 && text.length * 3 <= LABEL_LENGTH_MAX) return undefined;
+  const bytes = encodeUtf8(text).length;
+  if (bytes >= 1 && bytes <= LABEL_LENGTH_MAX) return undefined;
+  return `${what} has 1 to ${LABEL_LENGTH_MAX} bytes, found ${bytes}`;
+}

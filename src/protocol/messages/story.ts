@@ -1,0 +1,46 @@
+import { joinBytes, writeU16, writeU32 } from "../bytes.ts";
+import { encodeUtf8 } from "../utf8.ts";
+import type { DeadLetter } from "./dead_letter.ts";
+import {
+  ENTRY_HEAD_BYTES,
+  readEntryFlags,
+  readEntryHeaderBytes,
+  readEntrySize,
+  writeEntryFlags,
+  writeEntryHeaderBytes,
+} from "./entry.ts";
+import { locateProperties, PropertyFlag } from "./properties.ts";
+
+/**
+ * Copies the entry at `offset` with another story, or none. Its times are left out: among the dead
+ * letters it stays until somebody looks after it, and who sends it back wants it to be worked on. By
+ * then nobody waits for a reply either.
+ */
+export function copyWithStory(
+  buffer: Uint8Array,
+  offset: number,
+  story: DeadLetter | undefined,
+): Uint8Array {
+  const at = locateProperties(buffer, offset);
+  const head = buffer.subarray(offset, offset + ENTRY_HEAD_BYTES);
+  const key = buffer.subarray(at.key, at.request);
+  const dedupId = buffer.subarray(at.dedupId, at.story);
+  const rest = buffer.subarray(at.end, offset + readEntrySize(buffer, offset));
+  const written = encodeStory(story);
+  const copy = joinBytes([head, key, dedupId, written, rest]);
+  const kept = readEntryFlags(buffer, offset) & (PropertyFlag.key | PropertyFlag.dedupId);
+  const before = at.end - offset - ENTRY_HEAD_BYTES;
+  const after = key.length + dedupId.length + written.length;
+  writeU32(copy, 0, copy.length);
+  writeEntryFlags(copy, 0, story === undefined ? kept : kept | PropertyFlag.story);
+  writeEntryHeaderBytes(copy, 0, readEntryHeaderBytes(buffer, offset) - before + after);
+  return copy;
+}
+
+function encodeStory(story: DeadLetter | undefined): Uint8Array {
+  if (story === undefined) return new Uint8Array(0);
+  const text = encodeUtf8(JSON.stringify(story));
+  const length = new Uint8Array(2);
+  writeU16(length, 0, text.length);
+  return joinBytes([length, text]);
+}

@@ -18,7 +18,7 @@
 
 import manifest from "./deno.json" with { type: "json" };
 import type { Engine } from "./src/broker/engine.ts";
-import { ClientConnection } from "./src/client/connection.ts";
+import { ClientConnection } from "./src/client/client_connection.ts";
 import { JournalEngine } from "./src/engine/journal.ts";
 import { DenoDisk, DenoDiskView } from "./src/engine/journal/disk/deno_disk.ts";
 import { JournalError } from "./src/engine/journal/disk/journal_error.ts";

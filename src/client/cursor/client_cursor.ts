@@ -1,9 +1,3 @@
-/**
- * Creates, changes, lists and looks into streams.
- *
- * @module
- */
-
 import {
   BrokerError,
   type Operation,
@@ -26,8 +20,9 @@ import {
   isDeadName,
 } from "../../protocol/messages/stream_options.ts";
 import type { CallOptions } from "../member/call_options.ts";
+import { checkNumber, checkOptionNames } from "../member/option_check.ts";
+import type { PendingQueries } from "../uplink/pending_queries.ts";
 import type { CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
-import { checkOptionNames } from "../member/option_check.ts";
 import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
 import {
   checkRedriveOptions,
@@ -35,17 +30,15 @@ import {
   type RedriveOptions,
   type RedriveResult,
 } from "./redrive.ts";
-import type { Uplink } from "../uplink/uplink.ts";
 
-/** How many messages are looked at unless somebody says otherwise. */
 const PEEK_COUNT_DEFAULT = 100;
 
 /** The cursor of a client. */
 export class ClientCursor implements Cursor {
-  readonly #uplink: Uplink;
+  readonly #queries: PendingQueries;
 
-  constructor(uplink: Uplink) {
-    this.#uplink = uplink;
+  constructor(queries: PendingQueries) {
+    this.#queries = queries;
   }
 
   async createStream(
@@ -53,7 +46,6 @@ export class ClientCursor implements Cursor {
     stream?: StreamOptionsInput,
     call: CreateStreamOptions = {},
   ): Promise<StreamCreation> {
-    checkStreamName(name);
     checkStreamOptions("create", name, stream ?? {});
     checkOptionNames(call, ["ifDifferent", "signal"], `Cannot create stream "${name}"`);
     const { ifDifferent } = call;
@@ -65,33 +57,28 @@ export class ClientCursor implements Cursor {
     }
     const given = { ...stream && { stream }, ...ifDifferent && { ifDifferent } };
     const options = Object.keys(given).length === 0 ? undefined : given;
-    return await this.#ask("createStream", name, call, options) as StreamCreation;
+    return await this.#askOf("createStream", name, call, options) as StreamCreation;
   }
 
   async updateStream(name: string, stream: StreamOptionsInput, call?: CallOptions): Promise<void> {
-    checkStreamName(name);
     checkStreamOptions("update", name, stream);
-    await this.#ask("updateStream", name, call, { stream });
+    await this.#askOf("updateStream", name, call, { stream });
   }
 
   async pauseStream(name: string, call?: CallOptions): Promise<void> {
-    checkStreamName(name);
-    await this.#ask("pauseStream", name, call);
+    await this.#askOf("pauseStream", name, call);
   }
 
   async resumeStream(name: string, call?: CallOptions): Promise<void> {
-    checkStreamName(name);
-    await this.#ask("resumeStream", name, call);
+    await this.#askOf("resumeStream", name, call);
   }
 
   async purgeStream(name: string, call?: CallOptions): Promise<number> {
-    checkStreamName(name);
-    return await this.#ask("purgeStream", name, call) as number;
+    return await this.#askOf("purgeStream", name, call) as number;
   }
 
   async deleteStream(name: string, call?: CallOptions): Promise<void> {
-    checkStreamName(name);
-    await this.#ask("deleteStream", name, call);
+    await this.#askOf("deleteStream", name, call);
   }
 
   async getStreams(call?: CallOptions): Promise<StreamInfo[]> {
@@ -100,8 +87,7 @@ export class ClientCursor implements Cursor {
   }
 
   async getStream(name: string, call?: CallOptions): Promise<StreamInfo> {
-    checkStreamName(name);
-    return await this.#ask("getStream", name, call) as StreamInfo;
+    return await this.#askOf("getStream", name, call) as StreamInfo;
   }
 
   async getPels(call?: CallOptions): Promise<PendingEntryList[]> {
@@ -127,10 +113,9 @@ export class ClientCursor implements Cursor {
   ): Promise<PeekedMessage<Body>[]> {
     checkOptionNames(options ?? {}, ["from", "limit"], "Cannot peek");
     const { from = 1, limit = PEEK_COUNT_DEFAULT } = options ?? {};
-    checkStreamName(stream);
-    checkNumber("from", from, Number.MAX_SAFE_INTEGER);
-    checkNumber("limit", limit, PEEK_COUNT_MAX);
-    const answer = await this.#ask("peek", stream, call, { from, limit }) as PeekedMessages;
+    checkId("from", from);
+    checkNumber("limit", limit, { low: 1, high: PEEK_COUNT_MAX }, "Cannot peek");
+    const answer = await this.#askOf("peek", stream, call, { from, limit }) as PeekedMessages;
     return readPeeked(stream, answer) as PeekedMessage<Body>[];
   }
 
@@ -139,9 +124,8 @@ export class ClientCursor implements Cursor {
     id: number,
     call?: CallOptions,
   ): Promise<PeekedMessage<Body>> {
-    checkStreamName(stream);
-    checkNumber("id", id, Number.MAX_SAFE_INTEGER);
-    const answer = await this.#ask("getMessage", stream, call, { from: id }) as PeekedMessages;
+    checkId("id", id);
+    const answer = await this.#askOf("getMessage", stream, call, { from: id }) as PeekedMessages;
     const [message] = readPeeked(stream, answer);
     if (message !== undefined) return message as PeekedMessage<Body>;
     throw new BrokerError(
@@ -166,8 +150,7 @@ export class ClientCursor implements Cursor {
   }
 
   async explain(stream: string, call?: CallOptions): Promise<string[]> {
-    checkStreamName(stream);
-    return await this.#ask("explain", stream, call) as string[];
+    return await this.#askOf("explain", stream, call) as string[];
   }
 
   /** The id that the next dead letter will get; 1 if there never was one. */
@@ -198,6 +181,17 @@ export class ClientCursor implements Cursor {
     return all;
   }
 
+  /** Asks about a stream, whose name is checked before. */
+  #askOf(
+    operation: Operation,
+    stream: string,
+    call: CallOptions | undefined,
+    options?: QueryOptions,
+  ): Promise<unknown> {
+    checkStreamName(stream);
+    return this.#ask(operation, stream, call, options);
+  }
+
   #ask(
     operation: Operation,
     name: string,
@@ -205,7 +199,7 @@ export class ClientCursor implements Cursor {
     options?: QueryOptions,
   ): Promise<unknown> {
     const query = options === undefined ? { operation, name } : { operation, name, options };
-    return this.#uplink.query(query, call);
+    return this.#queries.ask(query, call);
   }
 }
 
@@ -215,16 +209,16 @@ function checkStreamName(name: string): void {
 }
 
 function checkStreamOptions(action: string, name: string, options: StreamOptionsInput): void {
+  checkStreamName(name);
   const mistake = findStreamOptionsMistake(options);
   if (mistake !== undefined) throw new RangeError(`Cannot ${action} stream "${name}": ${mistake}`);
 }
 
 function checkFollowerName(name: string): void {
   const mistake = findLabelMistake(name);
-  if (mistake !== undefined) throw new RangeError(`Cannot look for a follower: ${mistake}`);
+  if (mistake !== undefined) throw new RangeError(`Cannot find a follower: ${mistake}`);
 }
 
-function checkNumber(name: string, value: number, max: number): void {
-  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return;
-  throw new RangeError(`Cannot look at messages: ${name} is ${value}, allowed are 1 to ${max}`);
+function checkId(name: string, id: number): void {
+  checkNumber(name, id, { low: 1, high: Number.MAX_SAFE_INTEGER }, "Cannot peek");
 }

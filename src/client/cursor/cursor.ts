@@ -1,9 +1,3 @@
-/**
- * Cursors as applications see them: what creates, changes, lists and looks into streams.
- *
- * @module
- */
-
 import type {
   DifferenceWay,
   PendingEntry,
@@ -16,11 +10,11 @@ import type { CallOptions } from "../member/call_options.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 import type { RedriveOptions, RedriveResult } from "./redrive.ts";
 
-/** How to create a stream that may be there already. */
+/** Options of {@linkcode Cursor.createStream}. */
 export interface CreateStreamOptions extends CallOptions {
   /**
-   * What to do if there is one with other options than those that are given: `"keep"` leaves it as it
-   * is, `"update"` sets the given ones, `"fail"` rejects with `STREAM_DIFFERS`.
+   * What to do if the stream exists and has other options than the given ones: `"keep"` leaves it as it
+   * is, `"update"` sets the given options, `"fail"` rejects with `STREAM_DIFFERS`.
    *
    * @default {"keep"}
    */
@@ -30,13 +24,13 @@ export interface CreateStreamOptions extends CallOptions {
 /** Options of {@linkcode Cursor.peek}. */
 export interface PeekOptions {
   /**
-   * The first id to look for.
+   * The id to begin with.
    *
    * @default {1}
    */
   readonly from?: number;
   /**
-   * How many messages to look at, 1 to 1,000.
+   * The maximum number of messages, 1 to 1,000.
    *
    * @default {100}
    */
@@ -44,13 +38,13 @@ export interface PeekOptions {
 }
 
 /**
- * The utility member of a connection. It takes no part in the exchange of messages.
+ * Creates, lists, inspects and deletes streams; takes no part in the exchange of messages.
  *
- * What reads, and what may be done twice (to create, change, pause or resume a stream), is asked
- * again when the connection is lost before the answer. Everything else fails then with
- * `ConnectionClosedError`: it may have been done or not.
+ * If the connection is lost before the answer, queries that only read or may be repeated (create,
+ * update, pause and resume a stream) are sent again on the next connection. All others fail with
+ * `ConnectionClosedError`: they may have been done or not.
  *
- * @example Looking around
+ * @example Inspecting streams
  * ```ts
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertEquals } from "@std/assert";
@@ -66,18 +60,17 @@ export interface PeekOptions {
  */
 export interface Cursor {
   /**
-   * Creates a stream. If there is one of that name already, it stays as it is, and the result tells
-   * which of the given options it has otherwise; `ifDifferent` says what to do about that.
+   * Creates a stream. If the stream exists, it stays as it is unless `ifDifferent` says otherwise.
    *
-   * @param name 1 to 128 of the characters `A-Z a-z 0-9 . _ -`, a letter or a digit first.
-   * @param options What is set for it; what is not said has its default.
+   * @param name 1 to 128 of the characters `A-Z a-z 0-9 . _ -`, the first a letter or a digit.
+   * @param options The stream's options; those left out have their defaults.
    * @param call What to do about other options, and a signal to stop waiting.
-   * @returns Whether it was created. After a lost connection, `created` may be `false` although this
-   * call has created it.
-   * @throws {RangeError} If the name or an option is not allowed; nothing was sent.
+   * @returns Whether the stream was created, and which of the given options an existing one has
+   * otherwise. After a lost connection `created` may be `false` although this call has created it.
+   * @throws {RangeError} If the name or an option is not allowed.
    * @throws {BrokerError} `TOO_MANY_STREAMS`; `STREAM_DIFFERS` with `ifDifferent: "fail"`.
    *
-   * @example A stream that holds 1,000 messages at most, each delivered 3 times at most
+   * @example Changing an option with the next deployment
    * ```ts
    * import { serve } from "@simplemq/simplemq/server";
    * import { assertEquals } from "@std/assert";
@@ -86,18 +79,6 @@ export interface Cursor {
    * await using connection = await broker.connect();
    * const cursor = connection.cursor();
    * await cursor.createStream("orders", { maxMessages: 1000, maxDeliveries: 3 });
-   * assertEquals((await cursor.getStream("orders")).options.maxDeliveries, 3);
-   * ```
-   *
-   * @example A program that is deployed again with another option
-   * ```ts
-   * import { serve } from "@simplemq/simplemq/server";
-   * import { assertEquals } from "@std/assert";
-   *
-   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
-   * await using connection = await broker.connect();
-   * const cursor = connection.cursor();
-   * await cursor.createStream("orders", { maxDeliveries: 3 });
    * const found = await cursor.createStream("orders", { maxDeliveries: 5 });
    * assertEquals(found, { created: false, differs: ["maxDeliveries"] });
    * await cursor.createStream("orders", { maxDeliveries: 5 }, { ifDifferent: "update" });
@@ -110,18 +91,18 @@ export interface Cursor {
     call?: CreateStreamOptions,
   ): Promise<StreamCreation>;
   /**
-   * Changes a stream's options, those that are given. They count from now on.
+   * Changes options of a stream; those left out stay as they are.
    *
    * @param name The stream's name.
-   * @param options What is set anew.
+   * @param options The new values.
    * @param call A signal to stop waiting.
-   * @throws {RangeError} If the name or an option is not allowed; nothing was sent.
+   * @throws {RangeError} If the name or an option is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    */
   updateStream(name: string, options: StreamOptionsInput, call?: CallOptions): Promise<void>;
   /**
-   * Lets nothing be delivered from a stream until it is resumed, also after the broker was started
-   * again. Publishing goes on, and what followers hold stays theirs.
+   * Stops deliveries from a stream until it is resumed, even if the broker is restarted. Publishing
+   * goes on, and followers keep the messages they hold.
    *
    * @param name The stream's name.
    * @param call A signal to stop waiting.
@@ -130,7 +111,7 @@ export interface Cursor {
    */
   pauseStream(name: string, call?: CallOptions): Promise<void>;
   /**
-   * Lets messages of a paused stream be delivered again. If it is not paused, nothing happens.
+   * Resumes deliveries from a paused stream. Does nothing if the stream is not paused.
    *
    * @param name The stream's name.
    * @param call A signal to stop waiting.
@@ -139,19 +120,19 @@ export interface Cursor {
    */
   resumeStream(name: string, call?: CallOptions): Promise<void>;
   /**
-   * Removes all messages of a stream that no follower holds: those that are ready and those that are
-   * held back. They do not go to the dead letters.
+   * Removes all ready and delayed messages of a stream. They do not go to the dead letters; messages
+   * that followers hold are not removed.
    *
    * @param name The stream's name.
    * @param call A signal to stop waiting.
-   * @returns How many were removed.
+   * @returns How many messages were removed.
    * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    * @throws {ConnectionClosedError} If the connection is lost before the answer.
    */
   purgeStream(name: string, call?: CallOptions): Promise<number>;
   /**
-   * Deletes a stream with all its messages. Followers bound to it wait for a stream of that name.
+   * Deletes a stream with all its messages. Its followers wait for a new stream of that name.
    *
    * @param name The stream's name.
    * @param call A signal to stop waiting.
@@ -160,10 +141,10 @@ export interface Cursor {
    * @throws {ConnectionClosedError} If the connection is lost before the answer.
    */
   deleteStream(name: string, call?: CallOptions): Promise<void>;
-  /** Tells of all streams, sorted by name. */
+  /** Lists all streams, sorted by name. */
   getStreams(call?: CallOptions): Promise<StreamInfo[]>;
   /**
-   * Tells of one stream.
+   * Describes one stream.
    *
    * @param name The stream's name.
    * @param call A signal to stop waiting.
@@ -171,42 +152,44 @@ export interface Cursor {
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    */
   getStream(name: string, call?: CallOptions): Promise<StreamInfo>;
-  /** Tells what followers have taken and not acknowledged, by the followers' names. */
+  /** Lists the pending entry lists of all followers, by the followers' names. */
   getPels(call?: CallOptions): Promise<PendingEntryList[]>;
   /**
-   * Tells what the followers of one name have taken and not acknowledged: the first 50,000 entries.
+   * Gives the pending entry list of all followers of one name: what they have taken and not yet
+   * acknowledged, at most 50,000 entries.
    *
    * @param followerName The followers' name.
    * @param call A signal to stop waiting.
    * @throws {RangeError} If the name is not allowed.
-   * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if none of that name is connected.
+   * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.
    */
   getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]>;
   /**
-   * Takes back what the followers of one name hold, so that others get it. What they were working on
-   * counts as an attempt; the signals of those messages abort.
+   * Takes back the messages that the followers of one name hold, so that others get them. The attempt
+   * of messages that were being processed counts; their signals abort.
    *
    * @param followerName The followers' name.
    * @param call A signal to stop waiting.
    * @returns How many messages were taken back.
    * @throws {RangeError} If the name is not allowed.
-   * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if none of that name is connected.
+   * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.
    * @throws {ConnectionClosedError} If the connection is lost before the answer.
    */
   releasePel(followerName: string, call?: CallOptions): Promise<number>;
   /**
-   * Looks at messages of a stream without taking them, in the order of their ids, whatever their
-   * state is. An answer ends early when it has 1 MiB: to look at all, go on behind the last id until
-   * an answer is empty.
+   * Looks at messages of a stream without taking them, in the order of their ids, in any state.
    *
-   * @typeParam Body What the messages' bodies are; it is not checked.
+   * An answer has at most 1 MiB, so it may have fewer messages than `limit`. To look at all messages,
+   * continue after the last id until an answer is empty.
+   *
+   * @typeParam Body The type of the bodies; it is not checked.
    * @param stream The stream's name.
    * @param options Where to begin, and how many.
    * @param call A signal to stop waiting.
    * @throws {RangeError} If the name, `from` or `limit` is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    *
-   * @example Looking at what waits
+   * @example Looking at waiting messages
    * ```ts
    * import { serve } from "@simplemq/simplemq/server";
    * import { assertEquals } from "@std/assert";
@@ -231,12 +214,12 @@ export interface Cursor {
   /**
    * Looks at one message without taking it.
    *
-   * @typeParam Body What its body is; it is not checked.
+   * @typeParam Body The type of the body; it is not checked.
    * @param stream The stream's name.
    * @param id The message's id.
    * @param call A signal to stop waiting.
    * @throws {RangeError} If the name or the id is not allowed.
-   * @throws {BrokerError} `STREAM_NOT_FOUND`, `MESSAGE_NOT_FOUND` if it is gone or never was.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`; `MESSAGE_NOT_FOUND` if there is no such message now.
    */
   getMessage<Body = unknown>(
     stream: string,
@@ -244,17 +227,17 @@ export interface Cursor {
     call?: CallOptions,
   ): Promise<PeekedMessage<Body>>;
   /**
-   * Sends dead letters back to where they came from, the oldest first: each gets a new id there, and
-   * begins with no attempts. What comes into the dead-letter stream meanwhile is left there.
+   * Sends dead letters back to the streams they came from, the oldest first. Each gets a new id there
+   * and starts with no attempts. Dead letters that arrive during the call stay where they are.
    *
-   * @param stream The stream that they came from, or its dead-letter stream, `<name>.dead`.
-   * @param options Which, how many, how fast; a signal to stop. What was sent back before it stays so.
-   * @returns How many were sent back, and how many that were chosen could not be.
+   * @param stream The stream, or its dead-letter stream `<name>.dead`.
+   * @param options Which messages, how many and how fast; a signal to stop.
+   * @returns How many were sent back, and how many selected ones could not be.
    * @throws {TypeError | RangeError} If the name or an option is not allowed.
-   * @throws {BrokerError} `STREAM_NOT_FOUND` if there is no such stream.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`.
    * @throws {ConnectionClosedError} If the connection is lost while messages are sent back.
    *
-   * @example Trying again what was rejected
+   * @example Retrying rejected messages
    * ```ts
    * import { serve } from "@simplemq/simplemq/server";
    * import { assertEquals } from "@std/assert";
@@ -277,14 +260,14 @@ export interface Cursor {
    */
   redrive(stream: string, options?: RedriveOptions): Promise<RedriveResult>;
   /**
-   * Says in sentences, for a person, why a stream's messages are delivered or are not: whether it is
-   * paused, who follows it, what they hold, what is held back until when, what went to the dead
-   * letters. Of a stream that does not exist it says who waits for it.
+   * Explains in sentences why messages of a stream are delivered or not: its followers and what they
+   * hold, delayed messages, dead letters, whether it is paused. For a stream that does not exist it
+   * names the followers that wait for it.
    *
    * @param stream The stream's name.
    * @param call A signal to stop waiting.
    * @throws {RangeError} If the name is not allowed.
-   * @throws {BrokerError} `STREAM_NOT_FOUND` if there is none and nobody waits for it.
+   * @throws {BrokerError} `STREAM_NOT_FOUND` if it does not exist and no follower waits for it.
    */
   explain(stream: string, call?: CallOptions): Promise<string[]>;
 }

@@ -1,48 +1,41 @@
-/**
- * Sends dead letters back to where they came from: looks at them page by page, chooses, and lets the
- * broker move those that were chosen.
- *
- * @module
- */
-
 import { delay } from "@std/async/delay";
 import { BrokerError } from "../../../protocol.ts";
 import { PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import type { CallOptions } from "../member/call_options.ts";
-import { checkOptionNames } from "../member/option_check.ts";
+import { checkNumber, checkOptionNames } from "../member/option_check.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 
 /** Options of {@linkcode Cursor.redrive}. */
 export interface RedriveOptions extends CallOptions {
   /**
-   * How many messages to send back at most.
+   * The maximum number of messages to send back.
    *
    * @default {all that are there when the call is made}
    */
   readonly limit?: number;
   /**
-   * Chooses: a message for which it does not give `true` stays where it is.
+   * Selects messages: one for which it does not return `true` stays where it is.
    *
    * @default {every message}
    */
   readonly filter?: (message: PeekedMessage) => boolean | Promise<boolean>;
   /**
-   * How many messages to send back in a second at most, so that followers are not flooded.
+   * The maximum number of messages to send back per second, so that followers are not flooded.
    *
    * @default {no limit}
    */
   readonly ratePerSecond?: number;
-  /** Stops: the call rejects with the signal's reason, and what was sent back stays so. */
+  /** Stops: the call rejects with the signal's reason. What was sent back until then stays so. */
   readonly signal?: AbortSignal;
 }
 
-/** What a redrive has done. */
+/** The result of {@linkcode Cursor.redrive}. */
 export interface RedriveResult {
   /** How many messages were sent back. */
   readonly count: number;
   /**
-   * How many that were chosen could not be: a follower holds them, they or their stream are gone, or
-   * there was no room for them behind others.
+   * How many selected messages could not be sent back: a follower holds them, they or their stream are
+   * gone, or the stream has no room for them.
    */
   readonly skipped: number;
 }
@@ -51,11 +44,10 @@ export interface RedriveResult {
 export interface RedriveSteps {
   /** Looks at messages, from an id on. */
   readonly peek: (from: number) => Promise<readonly PeekedMessage[]>;
-  /** Sends messages back. */
   readonly send: (ids: readonly number[]) => Promise<RedriveResult>;
 }
 
-/** So many times a second messages are sent back when there is a rate. */
+/** How often a second messages are sent back when there is a rate. */
 const STEPS_PER_SECOND = 10;
 
 /**
@@ -67,11 +59,9 @@ export function checkRedriveOptions(options: RedriveOptions): void {
   checkOptionNames(options, ["limit", "filter", "ratePerSecond", "signal"], "Cannot redrive");
   const { limit, filter, ratePerSecond } = options;
   if (filter !== undefined && typeof filter !== "function") {
-    throw new TypeError("Cannot redrive: filter is a function");
+    throw new TypeError("Cannot redrive: filter must be a function");
   }
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1)) {
-    throw new RangeError(`Cannot redrive: limit is ${limit}, allowed are whole numbers from 1 on`);
-  }
+  checkNumber("limit", limit, { low: 1, high: Number.MAX_SAFE_INTEGER }, "Cannot redrive");
   if (ratePerSecond !== undefined && !(Number.isFinite(ratePerSecond) && ratePerSecond > 0)) {
     throw new RangeError(
       `Cannot redrive: ratePerSecond is ${ratePerSecond}, allowed are numbers above 0`,
@@ -79,7 +69,10 @@ export function checkRedriveOptions(options: RedriveOptions): void {
   }
 }
 
-/** One redrive. */
+/**
+ * Sends dead letters back to where they came from: looks at them page by page, selects, and has the
+ * broker move those that were selected.
+ */
 export class Redrive {
   readonly #steps: RedriveSteps;
   readonly #options: RedriveOptions;
@@ -92,15 +85,15 @@ export class Redrive {
     this.#options = options;
   }
 
-  /** Sends back what is chosen of the messages below an id. */
+  /** Sends back what is selected of the messages below an id. */
   async run(endId: number): Promise<RedriveResult> {
     let from = 1;
     while (from < endId && this.#left > 0) {
       const page = await this.#steps.peek(from);
       const last = page.at(-1);
       if (last === undefined) break;
-      const chosen = await this.#choose(page.filter(({ id }) => id < endId));
-      await this.#sendAll(chosen);
+      const selected = await this.#select(page.filter(({ id }) => id < endId));
+      await this.#sendAll(selected);
       from = last.id + 1;
     }
     return { count: this.#count, skipped: this.#skipped };
@@ -111,7 +104,7 @@ export class Redrive {
     return (this.#options.limit ?? Infinity) - this.#count;
   }
 
-  async #choose(page: readonly PeekedMessage[]): Promise<number[]> {
+  async #select(page: readonly PeekedMessage[]): Promise<number[]> {
     const { filter, signal } = this.#options;
     const ids: number[] = [];
     for (const message of page) {
@@ -134,7 +127,7 @@ export class Redrive {
     }
   }
 
-  /** Sends a step; if there is no room, what was sent back before it is told with that. */
+  /** Sends a step; an error that there is no room also tells what was sent back before. */
   async #send(step: readonly number[]): Promise<RedriveResult> {
     try {
       return await this.#steps.send(step);

@@ -1,16 +1,7 @@
-/**
- * Which messages handlers have for so long that the broker has to know of it: their time begins, and
- * they count as attempts if the follower is lost. What is done at once is never spoken of, and costs
- * nothing: a timer looks whether the message in hand is the one that was there before.
- *
- * @module
- */
-
 import { setImmediate } from "node:timers";
 import type { HeldMessages } from "./held_messages.ts";
-import type { DeliveredMessage } from "./message.ts";
+import type { DeliveredMessage } from "./delivered_message.ts";
 
-/** What a watch needs. */
 export interface BeginWatchOptions {
   /** What the follower holds. */
   readonly held: HeldMessages;
@@ -20,7 +11,11 @@ export interface BeginWatchOptions {
   readonly report: (tag: number) => void;
 }
 
-/** Watches what handlers have. */
+/**
+ * Watches for messages that handlers have for so long that the broker has to know of it: their time begins,
+ * and they count as attempts if the follower is lost. What is done at once is never spoken of, and costs
+ * nothing: a timer looks whether the message in hand is the one that was there before.
+ */
 export class BeginWatch {
   readonly #options: BeginWatchOptions;
   #beginMs = 0;
@@ -48,7 +43,6 @@ export class BeginWatch {
     this.#seenTag = this.#reportedTag = 0;
   }
 
-  /** Messages have come. */
   wake(isDoubtful: boolean | undefined): void {
     if (isDoubtful) this.#isWary = true;
     // What is there at two looks has been there for half the time at least.
@@ -64,7 +58,6 @@ export class BeginWatch {
     else if (this.#beginMs === 0) setImmediate(() => this.#reportHeld(tag));
   }
 
-  /** Watches no more. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;

@@ -1,24 +1,3 @@
-/**
- * Decides when a loop has to pause before it gets its next message: so that what it has finished
- * leaves first, or so that the event loop has its turn.
- *
- * Acknowledgements of one turn of the event loop leave together, since a write for each would cost
- * more than all the rest. But a handler that never waits and then ends its process takes those with
- * it that have not left: its neighbours' work is done again. So
- *
- * - no more than a millisecond of finished work is kept back;
- * - a follower that is given a message which may have ended its last follower has every
- *   acknowledgement leave before the next message, for more messages than a turn can have; and so it
- *   does for a few when its connection is new. Who works on what a crash has left does not lose the
- *   same work again;
- * - after 10 milliseconds without a turn, sockets and timers have theirs: heartbeats leave, and what
- *   the broker has taken back is not handed out.
- *
- * The time is not asked for every message: asking costs a tenth of what a message costs.
- *
- * @module
- */
-
 /** What has to be done before the next message is handed out. */
 export type Pause = "none" | "write" | "turn";
 
@@ -41,7 +20,23 @@ const CAREFUL_COUNT = TURN_COUNT_MAX + 2 * STRIDE_MAX;
 /** For so many when a connection is new. */
 const NEW_COUNT = 64;
 
-/** The caution of one follower. */
+/**
+ * Decides when a loop has to pause before it gets its next message: so that what it has finished
+ * leaves first, or so that the event loop has its turn.
+ *
+ * Acknowledgements of one turn of the event loop leave together, since a write for each would cost
+ * more than all the rest. But a handler that never waits and then ends its process takes those with
+ * it that have not left: its neighbours' work is done again. So
+ *
+ * - no more than a millisecond of finished work is kept back;
+ * - a follower that is given a message which may have ended its last follower has every
+ *   acknowledgement leave before the next message, for more messages than a turn can have; and so it
+ *   does for a few when its connection is new: work on what a crash has left is not lost again;
+ * - after 10 milliseconds without a turn, sockets and timers have theirs: heartbeats leave, and what
+ *   the broker has taken back is not handed out.
+ *
+ * The time is not asked for every message: asking costs a tenth of what a message costs.
+ */
 export class Caution {
   /** After so many messages the time is looked at. */
   #untilLook = 1;

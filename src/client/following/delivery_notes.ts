@@ -1,10 +1,3 @@
-/**
- * What a follower has to say of deliveries and has not written yet: collected as ranges, written
- * together.
- *
- * @module
- */
-
 import {
   FrameType,
   type FrameWriter,
@@ -13,7 +6,33 @@ import {
   writeTags,
   writeVerdict,
 } from "../../../protocol.ts";
-import { TagRanges } from "./tag_ranges.ts";
+
+/** Tags that wait to be sent, as ranges: what is acknowledged in order takes up one range. */
+class TagRanges {
+  #ranges: { firstTag: number; count: number }[] = [];
+
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
+  /** Adds consecutive tags; tells whether they are the first. */
+  add(firstTag: number, count = 1): boolean {
+    const last = this.#ranges.at(-1);
+    if (last !== undefined && last.firstTag + last.count === firstTag) last.count += count;
+    else return this.#ranges.push({ firstTag, count }) === 1;
+    return false;
+  }
+
+  take(): TagRange[] {
+    const taken = this.#ranges;
+    this.#ranges = [];
+    return taken;
+  }
+
+  clear(): void {
+    this.#ranges = [];
+  }
+}
 
 /** What is said of a delivery that has failed. */
 export interface FailureNote {
@@ -21,17 +40,14 @@ export interface FailureNote {
   readonly type: typeof FrameType.nack | typeof FrameType.reject;
   /** After how many milliseconds it comes back; none if the stream's backoff decides. */
   readonly ms: number | undefined;
-  /** Why. */
   readonly reason: string;
 }
 
 /** A delivery, and whom to answer. */
 export interface NotedDelivery {
-  /** The follower's number. */
   readonly follower: number;
   /** The query to answer. */
   readonly query: number;
-  /** The delivery's tag. */
   readonly tag: number;
 }
 
@@ -40,7 +56,7 @@ interface FailedDeliveries extends FailureNote {
   readonly tags: TagRanges;
 }
 
-/** What a follower has to say. */
+/** What a follower has to say of deliveries and has not written yet: collected as ranges, written together. */
 export class DeliveryNotes {
   readonly #acks = new TagRanges();
   readonly #begins = new TagRanges();
@@ -92,7 +108,6 @@ export class DeliveryNotes {
     this.#failures = [];
   }
 
-  /** Forgets all of it. */
   clear(): void {
     for (const tags of [this.#acks, this.#begins, this.#releases]) tags.clear();
     this.#failures = [];

@@ -1,17 +1,13 @@
-/**
- * What handlers say of their messages: that they are done, have failed, come back or need more time.
- *
- * @module
- */
-
-import { FrameType, type FrameWriter } from "../../../protocol.ts";
+import { FrameType, type FrameWriter, type ReplyAddress, SPAN_MS_MAX } from "../../../protocol.ts";
 import type { CallOptions } from "../member/call_options.ts";
-import {
-  type DeliveryAction,
-  explainAutomatic,
-  explainStale,
-  findSpanError,
-} from "./delivery_mistake.ts";
+import { findNumberMistake, findOptionMistake } from "../member/option_check.ts";
+import type { MessageBody } from "../outgoing/body.ts";
+import type { OutgoingReplies } from "../requesting/outgoing_replies.ts";
+import type { ReplyOptions } from "../requesting/reply.ts";
+import type { LinkWriter } from "../uplink/member.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+import { DeliveredMessage, type MessageOwner, type Verdict } from "./delivered_message.ts";
+import { type DeliveryAction, explainAutomatic, explainStale } from "./delivery_mistake.ts";
 import {
   DeliveryNotes,
   type FailureNote,
@@ -21,39 +17,26 @@ import {
 } from "./delivery_notes.ts";
 import { describeReason } from "./failure_reason.ts";
 import { abortSignal, explainLoss, HeldMessages, signalOf } from "./held_messages.ts";
-import { findOptionMistake } from "../member/option_check.ts";
-import type { Uplink } from "../uplink/uplink.ts";
-import {
-  type AckOptions,
-  DeliveredMessage,
-  type Message,
-  type MessageOwner,
-  type NackOptions,
-  type Verdict,
-} from "./message.ts";
+import type { AckOptions, Message, NackOptions } from "./message.ts";
 
 /** Writes what is said of one delivery. */
 type WriteNote = (writer: FrameWriter, delivery: NotedDelivery) => void;
 
 /** The follower that has taken the messages. */
-export interface VerdictOwner {
-  /** Its name. */
+export interface VerdictOwner extends LinkWriter {
   readonly name: string;
-  /** Its number in its connection. */
   readonly number: number;
   /** Whether it is closed: what is said after that is never heard. */
   readonly isClosed: boolean;
-  /** Lets what was noted be written soon. */
-  schedule(): void;
 }
 
-const settled: Promise<void> = Promise.resolve();
+const nothing: Promise<void> = Promise.resolve();
 const ACK_NAMES = ["confirm", "signal"];
 const NACK_NAMES = ["delayMs", "reason", ...ACK_NAMES];
 const LEFT = "its loop was left before it was ended";
 const leftNote: FailureNote = { type: FrameType.nack, ms: 0, reason: LEFT };
 
-/** What is said of one follower's messages. */
+/** What handlers say of a follower's messages: they are done, have failed, come back or need more time. */
 export class DeliveryVerdicts implements MessageOwner {
   /** What was handed out and is not ended. */
   readonly held: HeldMessages = new HeldMessages();
@@ -61,10 +44,17 @@ export class DeliveryVerdicts implements MessageOwner {
   readonly notes: DeliveryNotes = new DeliveryNotes();
   readonly #owner: VerdictOwner;
   readonly #uplink: Uplink;
+  readonly #replies: OutgoingReplies;
 
-  constructor(owner: VerdictOwner, uplink: Uplink) {
+  constructor(owner: VerdictOwner, uplink: Uplink, replies: OutgoingReplies) {
     this.#owner = owner;
     this.#uplink = uplink;
+    this.#replies = replies;
+  }
+
+  /** Lets what was noted be written soon. */
+  schedule(): void {
+    this.#uplink.schedule(this.#owner);
   }
 
   ackMessage(message: Message, options?: AckOptions): Promise<void> {
@@ -78,14 +68,14 @@ export class DeliveryVerdicts implements MessageOwner {
     const isHeld = this.#end(message, "acknowledged") || this.held.wasRevoked(message);
     if (options?.confirm) return this.#confirm("acknowledge", message, { isHeld, options }, ack);
     if (!isHeld) return this.#letGo("acknowledge", message);
-    if (this.notes.ack(message.tag)) this.#owner.schedule();
-    return settled;
+    if (this.notes.ack(message.tag)) this.schedule();
+    return nothing;
   }
 
   releaseMessage(message: Message, options: AckOptions = {}): Promise<void> {
     if (!this.#isOwn(message)) return this.#refuseForeign("release");
-    const slip = findOptionMistake(options, ACK_NAMES, "Cannot release");
-    if (slip !== undefined) return Promise.reject(slip);
+    const mistake = findOptionMistake(options, ACK_NAMES, "Cannot release");
+    if (mistake !== undefined) return Promise.reject(mistake);
     if (message.verdict !== undefined || options.signal?.aborted) {
       return refuseAgain("release", message, options);
     }
@@ -93,20 +83,18 @@ export class DeliveryVerdicts implements MessageOwner {
     if (options.confirm) return this.#confirm("release", message, { isHeld, options }, release);
     if (!isHeld) return this.#letGo("release", message);
     this.notes.release({ firstTag: message.tag, count: 1 });
-    this.#owner.schedule();
-    return settled;
+    this.schedule();
+    return nothing;
   }
 
   nackMessage(message: Message, options: NackOptions = {}): Promise<void> {
-    const slip = findOptionMistake(options, NACK_NAMES, "Cannot nack");
-    if (slip !== undefined) return Promise.reject(slip);
-    const { delayMs } = options;
-    if (delayMs !== undefined) {
-      const mistake = findSpanError("nack", "delayMs", delayMs, 0);
-      if (mistake !== undefined) return Promise.reject(mistake);
-    }
+    const { delayMs } = options ?? {};
+    const mistake = findOptionMistake(options, NACK_NAMES, "Cannot nack") ??
+      (delayMs === undefined ? undefined : findSpanMistake("nack", "delayMs", delayMs, 0));
+    if (mistake !== undefined) return Promise.reject(mistake);
     const reason = describeReason(options.reason);
-    return this.#fail("nack", message, { type: FrameType.nack, ms: delayMs, reason }, options);
+    const note: FailureNote = { type: FrameType.nack, ms: delayMs, reason };
+    return this.#fail("nack", message, note, options);
   }
 
   rejectMessage(
@@ -114,15 +102,15 @@ export class DeliveryVerdicts implements MessageOwner {
     reason?: string | Error,
     options: AckOptions = {},
   ): Promise<void> {
-    const slip = findOptionMistake(options, ACK_NAMES, "Cannot reject");
-    if (slip !== undefined) return Promise.reject(slip);
+    const mistake = findOptionMistake(options, ACK_NAMES, "Cannot reject");
+    if (mistake !== undefined) return Promise.reject(mistake);
     const note = { type: FrameType.reject, ms: undefined, reason: describeReason(reason) };
     return this.#fail("reject", message, note, options);
   }
 
   async extendMessage(message: Message, ms: number, options: CallOptions = {}): Promise<void> {
     if (!this.#isOwn(message)) return this.#refuseForeign("extend");
-    const mistake = findSpanError("extend", "ms", ms, 1);
+    const mistake = findSpanMistake("extend", "ms", ms, 1);
     if (mistake !== undefined) throw mistake;
     if (message.verdict !== undefined || options.signal?.aborted) {
       return refuseAgain("extend", message, options);
@@ -132,8 +120,8 @@ export class DeliveryVerdicts implements MessageOwner {
     await this.#ask(message, options, (writer, delivery) => writeNote(writer, delivery, note));
   }
 
-  reply(...reply: Parameters<MessageOwner["reply"]>): Promise<void> {
-    return this.#uplink.outgoingReplies.send(...reply);
+  reply(address: ReplyAddress, body: MessageBody, options?: ReplyOptions): Promise<void> {
+    return this.#replies.send(address, body, options);
   }
 
   signalOf(message: DeliveredMessage): AbortSignal {
@@ -144,8 +132,14 @@ export class DeliveryVerdicts implements MessageOwner {
   leave(message: DeliveredMessage): void {
     this.#end(message, "given back");
     this.notes.fail(message.tag, leftNote);
-    this.#owner.schedule();
+    this.schedule();
     abortSignal(message, explainLoss(message, LEFT));
+  }
+
+  /** The link is lost, and all that is held with it. */
+  lose(why: string): void {
+    this.notes.clear();
+    this.held.loseAll(why);
   }
 
   #isOwn(message: Message): message is DeliveredMessage {
@@ -165,7 +159,6 @@ export class DeliveryVerdicts implements MessageOwner {
     return this.held.remove(message);
   }
 
-  /** Says that a delivery has failed. */
   #fail(
     action: "nack" | "reject",
     message: Message,
@@ -183,8 +176,8 @@ export class DeliveryVerdicts implements MessageOwner {
     }
     if (!isHeld) return this.#letGo(action, message);
     this.notes.fail(message.tag, note);
-    this.#owner.schedule();
-    return settled;
+    this.schedule();
+    return nothing;
   }
 
   /**
@@ -193,7 +186,7 @@ export class DeliveryVerdicts implements MessageOwner {
    * no loop that goes on, and nobody else would tell.
    */
   #letGo(action: DeliveryAction, message: DeliveredMessage): Promise<void> {
-    if (!this.#owner.isClosed) return settled;
+    if (!this.#owner.isClosed) return nothing;
     message.verdict = undefined;
     const error = this.#explainLost(action, message);
     abortSignal(message, error);
@@ -211,7 +204,7 @@ export class DeliveryVerdicts implements MessageOwner {
       if (!isHeld) throw this.#explainLost(action, message);
       await this.#ask(message, options, write);
     } catch (error) {
-      // Whoever gives up waiting knows nothing of the message.
+      // A caller that gives up waiting knows nothing of the message.
       if (!options.signal?.aborted) abortSignal(message, error);
       throw error;
     }
@@ -219,7 +212,7 @@ export class DeliveryVerdicts implements MessageOwner {
 
   async #ask(message: DeliveredMessage, options: CallOptions, write: WriteNote): Promise<void> {
     const follower = this.#owner.number;
-    await this.#uplink.sendQuery((writer, query) => {
+    await this.#uplink.queries.send((writer, query) => {
       write(writer, { follower, query, tag: message.tag });
     }, options);
   }
@@ -231,6 +224,15 @@ export class DeliveryVerdicts implements MessageOwner {
 
 const ack: WriteNote = (writer, delivery) => writeTag(writer, FrameType.ack, delivery);
 const release: WriteNote = (writer, delivery) => writeTag(writer, FrameType.release, delivery);
+
+function findSpanMistake(
+  action: DeliveryAction,
+  name: string,
+  span: unknown,
+  low: number,
+): Error | undefined {
+  return findNumberMistake(name, span, { low, high: SPAN_MS_MAX }, `Cannot ${action} a message`);
+}
 
 /** Why nothing can be done to a message: that was done before, or the caller has given up. */
 function refuseAgain(
@@ -244,6 +246,6 @@ function refuseAgain(
     return Promise.reject(explainStale(action, message, `it was ${verdict} before`));
   }
   // There is nothing left to do, unless somebody waits for what cannot be promised any more.
-  if (action === "acknowledge" && !options?.confirm) return settled;
+  if (action === "acknowledge" && !options?.confirm) return nothing;
   return Promise.reject(explainAutomatic(action, message));
 }

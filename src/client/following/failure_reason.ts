@@ -1,10 +1,3 @@
-/**
- * Why a message was given back or rejected, as a text that the broker takes. Whoever says so is about
- * to handle an error: whatever was thrown, saying it must not be the next one.
- *
- * @module
- */
-
 import { REASON_BYTES_MAX } from "../../../protocol.ts";
 
 /** Stands for what was cut off: three bytes. */
@@ -15,10 +8,10 @@ const encoder = new TextEncoder();
 const cutBuffer = new Uint8Array(REASON_BYTES_MAX - ELLIPSIS_BYTES);
 
 /**
- * Makes a text of a reason: 256 bytes of UTF-8 at most, whole characters, an ellipsis for what is cut
- * off. It never throws.
+ * Makes a text of a reason that the broker takes: 256 bytes of UTF-8 at most, whole characters, an ellipsis
+ * for what is cut off. It never throws: its caller is about to handle an error, and must not get another.
  *
- * @param reason A text, or whatever was thrown; of an `Error` its message counts.
+ * @param reason A text, or anything that was thrown; of an `Error` its message counts.
  */
 export function describeReason(reason: unknown): string {
   // A longer text has more bytes than are kept; half a pair at this end is cut off in any case.

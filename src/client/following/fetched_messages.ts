@@ -1,20 +1,11 @@
-/**
- * Messages that a follower has fetched and not handed out yet, in the frames that they came in.
- *
- * @module
- */
-
 import type { MessageBatch, TagRange } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
-import { type DeliveredBatch, DeliveredMessage } from "./message.ts";
+import { type DeliveredBatch, DeliveredMessage } from "./delivered_message.ts";
 
 /** Where the messages of a frame begin. */
 export interface FirstMessage {
-  /** The first tag. */
   readonly firstTag: number;
-  /** The first message's id. */
   readonly firstId: number;
-  /** How many messages there are. */
   readonly count: number;
 }
 
@@ -105,8 +96,10 @@ const HEAD_MAX = 256;
 
 const NOTHING = new Uint8Array(0);
 
-/** What a follower has fetched and not handed out. */
+/** What a follower has fetched and not handed out, in the frames that it came in. */
 export class FetchedMessages {
+  /** The last tag that has come over this link, whatever has become of the message. */
+  lastTag = 0;
   #batches: FetchedBatch[] = [];
   /** The first of the batches that are left. */
   #head = 0;
@@ -115,7 +108,6 @@ export class FetchedMessages {
   #shared = NOTHING;
   #sharedBytes = 0;
 
-  /** How many messages there are. */
   get count(): number {
     return this.#count;
   }
@@ -174,12 +166,17 @@ export class FetchedMessages {
   takeAll(): TagRange[] {
     this.#compact();
     const ranges = this.#batches.flatMap((batch) => [...batch.ranges()]);
-    this.clear();
+    this.#clear();
     return ranges;
   }
 
-  /** Forgets everything. */
-  clear(): void {
+  /** Forgets everything: there is another link. */
+  restart(): void {
+    this.#clear();
+    this.lastTag = 0;
+  }
+
+  #clear(): void {
     this.#batches = [];
     this.#head = 0;
     this.#count = 0;

@@ -1,23 +1,16 @@
-/**
- * Messages that a follower has handed out and that are not ended: which they are, the signals that
- * tell when they are the follower's no more, and why they are not.
- *
- * A loop that takes one message after the other holds one at a time: that one needs no map. What is
- * held is bounded by what the broker gives a follower.
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
-import type { DeliveredMessage } from "./message.ts";
+import type { DeliveredMessage } from "./delivered_message.ts";
 
-/** Whose signal is whose. Not in the message itself: hardly any is asked for its signal. */
+/** The signals of messages. Not in the message itself: hardly any is asked for its signal. */
 const controllers = new WeakMap<DeliveredMessage, AbortController>();
 
 /** Why messages are not their follower's any more, of those that were taken away from it. */
 const losses = new WeakMap<DeliveredMessage, string>();
 
-/** What one follower holds. */
+/**
+ * Messages that one follower has handed out and that are not ended. A loop that takes one message after
+ * the other holds one at a time: that one needs no map. What is held is bounded by what the broker gives.
+ */
 export class HeldMessages {
   /** The one that was handed out last, unless it is ended. */
   #newest: DeliveredMessage | undefined;
@@ -27,7 +20,6 @@ export class HeldMessages {
   #revoked = new WeakSet<DeliveredMessage>();
   #emptied: PromiseWithResolvers<void> | undefined;
 
-  /** How many there are. */
   get count(): number {
     return this.#others.size + (this.#newest === undefined ? 0 : 1);
   }
@@ -49,7 +41,6 @@ export class HeldMessages {
     return this.#others.size;
   }
 
-  /** Whether a message is held. */
   has(message: DeliveredMessage): boolean {
     return message === this.#newest || this.#others.get(message.tag) === message;
   }

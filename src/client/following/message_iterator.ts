@@ -1,12 +1,7 @@
-/**
- * A loop over the messages of a follower.
- *
- * @module
- */
-
+import { checkOptionNames } from "../member/option_check.ts";
+import type { DeliveredMessage } from "./delivered_message.ts";
 import type { GetMessagesOptions } from "./follower.ts";
 import type { Message } from "./message.ts";
-import { checkOptionNames } from "../member/option_check.ts";
 
 /** What says that there is nothing more. */
 export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -19,16 +14,12 @@ export interface MessageSource {
   leave(loop: MessageIterator): void;
 }
 
-/** One loop. It ends for good when it is left. */
+/** A loop over the messages of a follower. It ends for good when it is left. */
 export class MessageIterator implements AsyncIterableIterator<Message> {
-  /** Whether its messages are acknowledged before it sees them. */
   readonly autoAck: boolean;
-  /** Ends it. */
   readonly signal: AbortSignal | undefined;
-  /** The tag of the message that it was given last, which may be ended; none if it is 0. */
-  lastTag = 0;
-  /** Over which of its follower's connections that came: tags of another one mean nothing. */
-  lastEpoch = 0;
+  /** The message that it was given last; it may be ended. */
+  last: DeliveredMessage | undefined = undefined;
   readonly #source: MessageSource;
   #isOver = false;
 
@@ -38,11 +29,6 @@ export class MessageIterator implements AsyncIterableIterator<Message> {
     this.#source = source;
     this.autoAck = autoAck;
     this.signal = signal;
-  }
-
-  /** Whether it was left. */
-  get isOver(): boolean {
-    return this.#isOver;
   }
 
   next(): Promise<IteratorResult<Message>> {

@@ -1,21 +1,17 @@
-/**
- * How many messages a follower asks for ahead, found out by itself: a slow follower holds one, a fast
- * one never waits for the network.
- *
- * The window begins at one and at most doubles each time as many messages have been taken as it has,
- * towards what is taken in {@linkcode WORK_MS}. Time in which there was nothing to take does not
- * count. When what was fetched ahead does not move for that long, all of it is given back and the
- * window shrinks to what is being worked on; it grows again when the follower asks for more.
- *
- * Nothing here has a timer or a clock: times are arguments.
- *
- * @module
- */
-
 /** How much work to hold, in milliseconds: longer than a network's round trip, short for a person. */
 export const WORK_MS = 50;
 
-/** The window of one follower. */
+/**
+ * How many messages a follower asks for ahead, found out by itself: a slow follower holds one, a fast one
+ * never waits for the network.
+ *
+ * The window begins at one and at most doubles each time as many messages have been taken as it has,
+ * towards what is taken in {@linkcode WORK_MS}. Time in which there was nothing to take does not count.
+ * When what was fetched ahead does not move for that long, all of it is given back and the window shrinks
+ * to what is being worked on; it grows again when the follower asks for more.
+ *
+ * Nothing here has a timer or a clock: times are arguments.
+ */
 export class Prefetch {
   readonly #isFixed: boolean;
   #windowMax: number;
@@ -29,8 +25,6 @@ export class Prefetch {
   #takenAtTick = -1;
 
   /**
-   * Creates a window.
-   *
    * @param prefetch How many messages, always; or `"auto"`.
    * @param windowMax How many it may be at most.
    */

@@ -1,26 +1,19 @@
-/**
- * What a publisher or a follower is tied to: one stream, or all whose names match a pattern.
- *
- * @module
- */
-
-import type { BindFields } from "../../../protocol.ts";
 import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 
-/** How a bind's `routeString` is to be understood. */
+/** What the `routeString` of a {@linkcode Bind} is: a stream's name (`direct`) or a pattern (`regex`). */
 export type BindType = "direct" | "regex";
 
-/** Everything that is taken where a bind is wanted: a stream's name, a `RegExp`, a {@linkcode Bind}. */
+/** What is accepted as a bind: a stream's name, a `RegExp` or a {@linkcode Bind}. */
 export type BindLike = string | RegExp | Bind;
 
 /**
- * A tie to one stream (direct) or to every stream whose name matches (regex), also those that are
- * created later.
+ * Ties a publisher or a follower to one stream (direct), or to every stream whose name matches a
+ * pattern (regex), including streams that are created later.
  *
- * Matching is a search: the pattern may match anywhere in the name. It runs on the broker, in an
- * engine that takes linear time; lookaround and backreferences are refused there, with `BAD_PATTERN`.
+ * A pattern may match anywhere in the name; use `^` and `$` to match all of it. Patterns run on the
+ * broker in a linear-time engine, which refuses lookaround and backreferences with `BAD_PATTERN`.
  *
- * @example Three ways to say it
+ * @example Three ways to make a bind
  * ```ts
  * import { Bind } from "@simplemq/simplemq";
  * import { assertEquals } from "@std/assert";
@@ -30,12 +23,12 @@ export type BindLike = string | RegExp | Bind;
  * assertEquals(Bind.regex("^orders").bindType, "regex");
  * ```
  */
-export class Bind implements BindFields {
+export class Bind {
   /** The stream's name, or the pattern. */
   readonly routeString: string;
-  /** Whether it is a name (`direct`) or a pattern (`regex`). */
+  /** Whether `routeString` is a name (`direct`) or a pattern (`regex`). */
   readonly bindType: BindType;
-  /** Whether a pattern matches without regard to case. */
+  /** Whether the pattern ignores case. */
   readonly ignoreCase: boolean;
 
   private constructor(routeString: string, bindType: BindType, ignoreCase: boolean) {
@@ -46,7 +39,7 @@ export class Bind implements BindFields {
   }
 
   /**
-   * Ties to one stream.
+   * Binds to one stream.
    *
    * @param name The stream's name.
    * @throws {RangeError} If the name is not allowed.
@@ -58,10 +51,10 @@ export class Bind implements BindFields {
   }
 
   /**
-   * Ties to every stream whose name matches.
+   * Binds to every stream whose name matches.
    *
    * @param pattern The pattern, in the syntax that RE2 and JavaScript share.
-   * @param options Whether case counts.
+   * @param options `ignoreCase` is `false` by default.
    * @throws {RangeError} If the pattern is empty or too long.
    */
   static regex(pattern: string, options: { ignoreCase?: boolean } = {}): Bind {
@@ -71,17 +64,17 @@ export class Bind implements BindFields {
   }
 
   /**
-   * Makes a bind of whatever stands for one: a string is a direct bind, a `RegExp` a regex bind.
+   * Makes a bind: direct from a string, regex from a `RegExp`.
    *
-   * @param bind A stream's name, a `RegExp` with no flag but `i`, or a bind.
-   * @throws {TypeError} If it is something else, or a `RegExp` has another flag.
+   * @param bind A stream's name, a `RegExp` without flags other than `i`, or a bind.
+   * @throws {TypeError} If it is something else, or the `RegExp` has another flag.
    * @throws {RangeError} If the name or the pattern is not allowed.
    */
   static from(bind: BindLike): Bind {
     if (bind instanceof Bind) return bind;
     if (typeof bind === "string") return Bind.direct(bind);
     if (!(bind instanceof RegExp)) {
-      throw new TypeError(`Cannot bind: a stream name, a RegExp or a Bind is needed`);
+      throw new TypeError("Cannot bind: a stream name, a RegExp or a Bind is needed");
     }
     const { source, flags, ignoreCase } = bind;
     if (flags.replace("i", "") !== "") {

@@ -1,29 +1,18 @@
-/**
- * Calls that wait for a limited time: one timer for all calls of a publisher that wait equally long,
- * because they end in the order in which they began.
- *
- * @module
- */
-
 import type { Clock, ClockTimer } from "../../transport/clock.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 
-/** The longest time that a timer can be set to, in milliseconds. */
-const TIMEOUT_MS_MAX = 2 ** 31 - 1;
-
-/** A call that waits. */
 interface TimedCall {
   readonly at: number;
   readonly expire: () => void;
 }
 
-/** The calls that wait equally long, in their order. */
+/** Calls that wait equally long: they end in the order in which they began, so one timer is enough. */
 interface TimedGroup {
   readonly calls: Set<TimedCall>;
   timer: ClockTimer;
 }
 
-/** The calls of one publisher that wait for a limited time. */
+/** Calls that wait for a limited time, with one timer for all that wait equally long. */
 export class CallTimeouts {
   readonly #clock: Clock;
   readonly #groups = new Map<number, TimedGroup>();
@@ -32,13 +21,7 @@ export class CallTimeouts {
     this.#clock = clock;
   }
 
-  /**
-   * Lets a call wait for so long.
-   *
-   * @param timeoutMs How long, in milliseconds.
-   * @param expire What happens then.
-   * @returns Ends the wait.
-   */
+  /** Lets a call wait for so many milliseconds; the function that is returned ends the wait. */
   begin(timeoutMs: number, expire: () => void): () => void {
     const call = { at: this.#clock.now() + timeoutMs, expire };
     let group = this.#groups.get(timeoutMs);
@@ -51,7 +34,7 @@ export class CallTimeouts {
     return () => calls.delete(call);
   }
 
-  /** Nobody waits any more. */
+  /** Ends all waits. */
   end(): void {
     for (const { timer } of this.#groups.values()) timer.cancel();
     this.#groups.clear();
@@ -76,20 +59,4 @@ export class CallTimeouts {
     if (group.calls.size === 0) this.#groups.delete(timeoutMs);
     else group.timer = this.#arm(timeoutMs, now);
   }
-}
-
-/**
- * Tells what is wrong with the time that a call may wait.
- *
- * @throws {TypeError | RangeError} If it is not allowed.
- */
-export function checkTimeout(timeoutMs: unknown, action: string): void {
-  if (timeoutMs === undefined) return;
-  if (typeof timeoutMs !== "number") {
-    throw new TypeError(`${action}: timeoutMs is a number, found ${typeof timeoutMs}`);
-  }
-  if (Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= TIMEOUT_MS_MAX) return;
-  throw new RangeError(
-    `${action}: timeoutMs is ${timeoutMs}, allowed are whole numbers from 1 to ${TIMEOUT_MS_MAX}`,
-  );
 }

@@ -1,9 +1,5 @@
-/**
- * Where a call was made that has failed: an error of the broker is made while a frame is read, and
- * knows nothing of that by itself.
- *
- * @module
- */
+// Stacks that lead to the caller: an error of the broker is made while a frame is read, and its own
+// stack shows nothing of the application.
 
 import { BrokerError } from "../../../protocol.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
@@ -21,9 +17,8 @@ export function noteCallSite(): CallSite {
 }
 
 /**
- * Rejects with an error whose stack leads to whoever awaits it. A promise that is resolved with this
- * one costs nothing more until it fails: the engine follows the promises from here to the functions
- * that wait for them.
+ * Rejects with an error whose stack leads to the function that awaits it. Resolving a promise with this
+ * one costs nothing before it fails: the engine follows the promises from here to those that wait.
  *
  * @param error What has happened. It is not changed, because several calls may have failed with it.
  * @param site Where the call was made, if that was noted.

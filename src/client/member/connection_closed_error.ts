@@ -1,20 +1,16 @@
 /**
- * The error of everything that was waiting, or is asked for, when a connection is closed for good.
+ * The connection is closed for good: `close()` was called, or the broker refused the client in a way
+ * that another attempt cannot mend (`cause` is the reason).
  *
- * @module
- */
-
-/**
- * The connection is closed and will not come back by itself: it was closed here, or the broker
- * refused it in a way that trying again cannot mend (`cause` tells). Or it was lost, and with it the
- * answer to a request that is not sent again, or not any more after five repetitions.
+ * Calls that may not be repeated also fail with this error when the connection is lost before their
+ * answer: they may have been done or not.
  */
 export class ConnectionClosedError extends Error {
   /**
-   * Creates the error.
+   * Creates an error.
    *
    * @param message What could not be done.
-   * @param options Why the connection was closed.
+   * @param options `cause` is the reason why the connection was closed.
    */
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

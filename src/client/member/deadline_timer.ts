@@ -1,23 +1,18 @@
-/**
- * A deadline for something that comes over a socket. When this process has stood still (it computed, or
- * was suspended), timers are due before sockets are read: what came in time would be taken for late. So
- * sockets are read before anything is judged.
- *
- * @module
- */
-
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, ClockTimer } from "../../transport/clock.ts";
 
-/** Judges when a deadline has come, and what came in time has been read. */
+/**
+ * A deadline for something that comes over a socket. When this process has stood still (it computed, or
+ * was suspended), timers are due before sockets are read, and what came in time would be taken for late.
+ * So sockets are read before the deadline is judged.
+ */
 export class DeadlineTimer implements ClockTimer {
   readonly #timer: ClockTimer;
   #pause: ReturnType<typeof setTimeout> | undefined;
   #turn: ReturnType<typeof setImmediate> | undefined;
 
   /**
-   * @param clock The time that it goes by.
-   * @param at The deadline.
+   * @param at The deadline, by the clock.
    * @param judge What to do then.
    */
   constructor(clock: Clock, at: number, judge: () => void) {

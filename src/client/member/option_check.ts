@@ -1,18 +1,13 @@
-/**
- * The names of options, of which a slip should not be passed over without a word.
- *
- * @module
- */
-
 import { findNearest } from "../../protocol/spelling.ts";
 
+/** The longest time that a timer can be set to, in milliseconds. */
+export const TIMER_MS_MAX: number = 2 ** 31 - 1;
+
 /**
- * Finds out whether options are known ones.
+ * Finds an option that a call does not have: a slip should not be passed over without a word.
  *
- * @param options What was given.
- * @param names The known names.
  * @param action What cannot be done otherwise, such as `Cannot publish`.
- * @returns What to throw if they are no object, or one of them is none of these.
+ * @returns What to throw if the options are no object, or have another name than the known ones.
  */
 export function findOptionMistake(
   options: object,
@@ -21,7 +16,7 @@ export function findOptionMistake(
 ): TypeError | undefined {
   if (typeof options !== "object" || options === null) {
     const found = options === null ? "null" : typeof options;
-    return new TypeError(`${action}: options are an object, found ${found}`);
+    return new TypeError(`${action}: options must be an object, found ${found}`);
   }
   for (const name in options) {
     if (names.includes(name) || (options as Record<string, unknown>)[name] === undefined) continue;
@@ -32,12 +27,46 @@ export function findOptionMistake(
   return undefined;
 }
 
-/**
- * Checks that options are known ones.
- *
- * @throws {TypeError} What {@linkcode findOptionMistake} finds.
- */
+/** Throws what {@linkcode findOptionMistake} finds. */
 export function checkOptionNames(options: object, names: readonly string[], action: string): void {
   const mistake = findOptionMistake(options, names, action);
   if (mistake !== undefined) throw mistake;
+}
+
+/** The limits of an option that is a whole number. */
+export interface NumberLimits {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Finds out whether an option is a whole number within limits; gives what to throw if it is not. */
+export function findNumberMistake(
+  name: string,
+  value: unknown,
+  { low, high }: NumberLimits,
+  action: string,
+): TypeError | RangeError | undefined {
+  if (typeof value !== "number") {
+    return new TypeError(`${action}: ${name} must be a number, found ${typeof value}`);
+  }
+  if (Number.isSafeInteger(value) && value >= low && value <= high) return undefined;
+  return new RangeError(
+    `${action}: ${name} is ${value}, allowed are whole numbers from ${low} to ${high}`,
+  );
+}
+
+/** Throws what {@linkcode findNumberMistake} finds, unless the option is left out. */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  limits: NumberLimits,
+  action: string,
+): void {
+  const mistake = value === undefined ? undefined : findNumberMistake(name, value, limits, action);
+  if (mistake !== undefined) throw mistake;
+}
+
+/** Checks how long a call may wait. */
+export function checkTimeout(name: string, timeoutMs: unknown, action: string): void {
+  checkNumber(name, timeoutMs, { low: 1, high: TIMER_MS_MAX }, action);
 }

@@ -1,31 +1,25 @@
-/**
- * Bodies as bytes, and back.
- *
- * @module
- */
-
 import { BodyKind } from "../../../protocol.ts";
 import { findBodyFault, isAltered, nameKind } from "./body_fault.ts";
 
 /**
- * What can be sent: a string, bytes, or any value that JSON can express. A follower gets it back as
- * what it was.
+ * What can be sent: a string, bytes, or any value that JSON can express. A follower receives the same
+ * kind of value.
  */
 export type MessageBody = string | number | boolean | null | Uint8Array | JsonObject;
 
-/** An object or an array; not a function, a `Map`, a `Promise` and other things that JSON loses. */
+/** An object or an array; not a function, a `Map`, a `Promise` or anything else that JSON loses. */
 export type JsonObject =
   | { readonly [name: string]: unknown }
   | object & { readonly [Symbol.hasInstance]?: never; readonly [Symbol.toStringTag]?: never };
 
 /**
- * A type as far as it can be sent: what JSON would lose or change is `never` in it, such as methods,
- * and with them whatever has some and no `toJSON`, a `bigint`, bytes inside of an object. What a type
- * does not tell, such as `NaN`, is found when it is sent.
+ * A type in which everything that JSON would lose or change is `never`: methods (and so objects with
+ * methods and no `toJSON`), `bigint`, bytes inside an object. Values that a type does not show, such as
+ * `NaN`, are found when the message is sent.
  */
 export type Sendable<Body> = Body extends Uint8Array ? Body : SendableJson<Body>;
 
-/** The same inside of an object. */
+/** {@linkcode Sendable} inside an object. */
 export type SendableJson<Value> = unknown extends Value ? Value
   : Value extends string | number | boolean | null | { toJSON(key?: string): unknown } ? Value
   : Value extends ((...args: never[]) => unknown) | (abstract new (...args: never[]) => unknown)
@@ -39,21 +33,20 @@ export type SendableJson<Value> = unknown extends Value ? Value
     }
   : never;
 
-/** The same of a list. (Only this way of writing it lets a type have lists of itself inside.) */
+/** {@linkcode Sendable} of an array. (Written so that a type may contain arrays of itself.) */
 export type SendableList<List extends readonly unknown[]> = number extends List["length"]
   ? readonly SendableJson<List[number]>[]
   : { readonly [Index in keyof List]: SendableJson<Exclude<List[Index], undefined>> };
 
-/** What a publisher of a type takes: just that type, or whatever can be sent if it has none. */
+/** What a publisher accepts: its type, or everything that can be sent if it has none. */
 export type Accepted<Body, Sent> = MessageBody extends Body ? Sent & Sendable<Sent>
   : Body & Sendable<Body>;
 
-/** Several bodies: anything to iterate over, but no text and no bytes, which are one body. */
+/** Several bodies: an iterable, but not a string or bytes, which are one body. */
 export type BodyList = object & { readonly BYTES_PER_ELEMENT?: never };
 
 /** A body, ready to be written. */
 export interface EncodedBody {
-  /** What it was. */
   readonly kind: BodyKind;
   /** Its bytes, or the text that becomes them. */
   readonly content: Uint8Array | string;
@@ -68,9 +61,8 @@ const BYTES_PER_UNIT_MAX = 3;
 const TEXT_LENGTH_SHORT = 16 * 1024;
 
 /**
- * Finds out how a body is to be sent.
+ * Encodes a body.
  *
- * @param body The body.
  * @param bytesMax How many bytes it may have.
  * @param action What cannot be done if it is not allowed, such as `Cannot publish`.
  * @throws {TypeError} If JSON cannot express it.
@@ -85,7 +77,7 @@ export function encodeBody(body: unknown, bytesMax: number, action: string): Enc
   throw new RangeError(`${action}: body is ${bytes.length} bytes, limit is ${bytesMax}`);
 }
 
-/** Finds out how bodies are to be sent; throws like {@linkcode encodeBody} if one of them is bad. */
+/** Encodes bodies; throws like {@linkcode encodeBody}. */
 export function encodeBodies(
   bodies: Iterable<unknown>,
   bytesMax: number,
@@ -155,14 +147,4 @@ function lookInto(body: unknown): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** A byte order mark is a character like any other: a body arrives as what was sent. */
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-/** Makes of bytes what they were. */
-export function decodeBody(kind: number, bytes: Uint8Array): unknown {
-  if (kind === BodyKind.bytes) return bytes;
-  const text = decoder.decode(bytes);
-  return kind === BodyKind.json ? JSON.parse(text) : text;
 }

@@ -1,11 +1,7 @@
 /**
- * What JSON would make something else of without a word: `null` of `NaN`, `{}` of a `Map`, nothing of a
- * function.
- *
- * @module
+ * Whether JSON would lose or change a body, or something in it, without a word: `null` for `NaN`, `{}` for
+ * a `Map`, nothing for a function. It must not refer to itself.
  */
-
-/** Whether a body, or something in it, would be lost or changed; it must not refer to itself. */
 export function isAltered(value: unknown): boolean {
   switch (typeof value) {
     case "string":
@@ -29,7 +25,6 @@ export function findBodyFault(body: unknown): string | undefined {
   return findFault(body, "body", []);
 }
 
-/** Names what a value is. */
 export function nameKind(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (typeof value === "number") return String(value);
@@ -90,7 +85,7 @@ function findFault(value: unknown, path: string, around: readonly object[]): str
   return undefined;
 }
 
-/** Whether an object has something that none of its properties tells. */
+/** Whether an object has content that its properties do not show. */
 function isExotic(value: object): boolean {
   return value instanceof Map || value instanceof Set || value instanceof WeakMap ||
     value instanceof WeakSet || value instanceof Error || value instanceof RegExp ||

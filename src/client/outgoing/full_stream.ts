@@ -1,18 +1,9 @@
-/**
- * What becomes of batches that were refused because a stream is full: which of them are sent again,
- * when, and which calls fail.
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
 import type { OutgoingBatch } from "./outgoing_batch.ts";
 
-/** A batch that was refused. */
+/** A batch that was refused because a stream is full, and what the broker said. */
 export interface RefusedBatch {
-  /** The batch. */
   readonly batch: OutgoingBatch;
-  /** What the broker said. */
   readonly error: BrokerError;
 }
 
@@ -26,7 +17,7 @@ const WAIT_MS_MAX = 1000;
 /** When to try again if the broker was not asked, in milliseconds. */
 const RETRY_MS = 100;
 
-/** What to do about it. */
+/** What becomes of refused batches. */
 export interface FullDecision {
   /** What is sent again, in this order, before everything behind it. */
   readonly again: OutgoingBatch[];
@@ -119,7 +110,7 @@ function findPart({ batch, error }: RefusedBatch): number {
   return count < batch.count ? count : 0;
 }
 
-/** The wait for room: nothing is sent meanwhile but what there is room for already. */
+/** The wait for room in a full stream: only what there is room for already is sent meanwhile. */
 export class RoomWait {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #head: OutgoingBatch | undefined;
@@ -134,14 +125,12 @@ export class RoomWait {
     }, waitMs);
   }
 
-  /** Ends the wait, if there is one. */
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#head = undefined;
   }
 
-  /** Whether a batch has to wait. */
   holdsBack(batch: OutgoingBatch): boolean {
     return this.#timer !== undefined && batch !== this.#head;
   }

@@ -1,12 +1,3 @@
-/**
- * Batches without an outcome, in order, and which of them are on their way over the link of the moment.
- *
- * A batch gets a number on the wire when it is sent for the first time. From then on it may be stored,
- * whatever the client has heard, and keeps its number and its messages until it is known not to be.
- *
- * @module
- */
-
 import {
   BrokerError,
   type MessageBatch,
@@ -34,11 +25,10 @@ const SENT_MAX = 8192;
 
 /** What an outbox needs of its publisher. */
 export interface OutboxOwner {
-  /** The publisher's number. */
+  /** The publisher's number on the wire. */
   readonly number: number;
   /** Whether calls fail, or wait, when a stream is full. */
   readonly whenFull: "error" | "wait";
-  /** The clock that the connection goes by. */
   readonly clock: Clock;
   /** There is something to send. */
   schedule(): void;
@@ -46,7 +36,13 @@ export interface OutboxOwner {
   dropSoon(): void;
 }
 
-/** The batches of one publisher. */
+/**
+ * The batches of one publisher that have no outcome, in order, and which of them are on their way over
+ * the link of the moment.
+ *
+ * A batch gets a number on the wire when it is sent for the first time. From then on it may be stored,
+ * whatever the client has heard, and keeps its number and its messages until it is known not to be.
+ */
 export class Outbox {
   readonly #owner: OutboxOwner;
   /** In order; the first `#sentCount` of them are sent. */
@@ -66,7 +62,6 @@ export class Outbox {
   readonly #roomWait = new RoomWait();
   /** Whether the broker stops: nothing more is sent. */
   isStopping = false;
-  /** How many outcomes there were. */
   outcomeCount = 0;
   /** Which full stream it waits for, if it does. */
   obstacle: BrokerError | undefined;
@@ -80,7 +75,6 @@ export class Outbox {
     return this.#sentCount === 0;
   }
 
-  /** Whether there are batches that are not sent. */
   get hasUnsent(): boolean {
     return this.#sentCount < this.#batches.length;
   }
@@ -111,7 +105,6 @@ export class Outbox {
     return batch !== undefined && batch.sequence > 0;
   }
 
-  /** Adds a batch at the end. */
   add(batch: OutgoingBatch): void {
     this.#batches.push(batch);
   }
@@ -123,7 +116,6 @@ export class Outbox {
     this.#sentCount = 0;
   }
 
-  /** The link is lost. */
   lose(): void {
     this.#sentCount = 0;
     this.#asked.clear();
@@ -193,7 +185,6 @@ export class Outbox {
     return hasFailed;
   }
 
-  /** A batch is stored. */
   confirm(sequence: number, outcome: BatchOutcome): void {
     const batch = this.#takeSent(sequence);
     if (batch === undefined) return;
@@ -201,7 +192,6 @@ export class Outbox {
     batch.confirm(outcome);
   }
 
-  /** A batch is not stored. */
   refuse({ sequence, code, message, details = {} }: Refusal, limits: SessionLimits): void {
     const batch = this.#findSent(sequence);
     if (batch === undefined) return;
@@ -233,9 +223,12 @@ export class Outbox {
     }
     this.#sentCount++;
     const { sequence, messages } = batch;
-    const settled = this.#batches[0]!.sequence;
     const content = this.#asked.has(batch) ? makeQuestion(batch.count) : messages;
-    writePublish(link.writer, { publisher: this.#owner.number, sequence, settled }, content);
+    writePublish(link.writer, {
+      publisher: this.#owner.number,
+      sequence,
+      settled: this.#batches[0]!.sequence,
+    }, content);
   }
 
   /**
@@ -291,7 +284,6 @@ export class Outbox {
     return batch.sequence === sequence ? batch : undefined;
   }
 
-  /** Takes it out. */
   #takeSent(sequence: number): OutgoingBatch | undefined {
     const batch = this.#findSent(sequence);
     if (batch === undefined) return undefined;
@@ -330,7 +322,6 @@ export class Outbox {
   }
 }
 
-/** What the machine's clock says. */
 function readDate(clock: Clock): number {
   return clock.dateNow?.() ?? clock.now();
 }

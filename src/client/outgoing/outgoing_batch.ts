@@ -1,10 +1,3 @@
-/**
- * Messages on their way to the broker: their bytes, kept until the outcome is known, and who waits
- * for it.
- *
- * @module
- */
-
 import type { BodyKind, MessageBatch } from "../../../protocol.ts";
 import {
   ENTRY_HEAD_BYTES,
@@ -14,7 +7,7 @@ import {
 } from "../../protocol/messages/entry.ts";
 import type { SpareBuffers } from "./spare_buffers.ts";
 
-/** What became of a batch. */
+/** Where a batch was stored. */
 export interface BatchOutcome {
   /** The streams it was stored in, each with the id of the batch's first message. */
   readonly storedIn: readonly { readonly stream: string; readonly firstId: number }[];
@@ -76,7 +69,7 @@ export function entryBytesMax(
   return ENTRY_HEAD_BYTES + keyBytes + (bytes?.length ?? 0) + bodyBytes;
 }
 
-/** One batch of a publisher. */
+/** Messages on their way to the broker: their bytes, kept until the outcome is known, and who waits. */
 export class OutgoingBatch {
   /**
    * The number of its first message on the wire; 0 until it is sent for the first time, and again
@@ -108,12 +101,10 @@ export class OutgoingBatch {
     return this.#ordinals?.[0] ?? this.#ordinal;
   }
 
-  /** How many messages it has. */
   get count(): number {
     return this.#count;
   }
 
-  /** How many bytes it has. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -220,7 +211,6 @@ export class OutgoingBatch {
     return taken;
   }
 
-  /** How many bytes its largest body has. */
   get largestBody(): number {
     return this.#findLargestBody(0, this.#count);
   }
@@ -240,7 +230,6 @@ export class OutgoingBatch {
     return this.findCut(count) || Math.max(1, count);
   }
 
-  /** Keeps some of the calls. */
   #keep(isKept: (waiter: BatchWaiter, at: number, count: number) => boolean): void {
     const waiters: BatchWaiter[] = [];
     const ordinals: number[] = [];
@@ -331,7 +320,6 @@ export class OutgoingBatch {
     return this.#ordinals?.[index] ?? this.#ordinal + this.#firsts[index]!;
   }
 
-  /** How many bytes some messages have. */
   #measure(start: number, count: number): number {
     let at = start;
     for (let left = count; left > 0; left--) at += readEntrySize(this.#buffer, at);

@@ -1,88 +1,79 @@
-/**
- * What can be said of a message when it is sent, and how it is written in front of the body.
- *
- * @module
- */
-
 import { LABEL_LENGTH_MAX, type PropertyWishes, type ReplyAddress } from "../../../protocol.ts";
 import { joinBytes } from "../../protocol/bytes.ts";
 import { PRIORITY_MAX } from "../../protocol/messages/entry.ts";
 import { encodeHeaders } from "../../protocol/messages/headers.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { encodeProperties, findPropertyMistake } from "../../protocol/messages/property_wishes.ts";
+import { checkOptionNames, checkTimeout } from "../member/option_check.ts";
 import type { MessageBody } from "./body.ts";
-import { checkTimeout } from "../member/call_timeouts.ts";
-import { checkOptionNames } from "../member/option_check.ts";
 import type { EntryExtras } from "./outgoing_batch.ts";
 
-/** What can be said of one message, and of all messages of a call. */
+/** Options of a message, and of all messages of a {@linkcode Publisher.sendMessages} call. */
 export interface DeliveryOptions {
   /**
-   * How long to wait for the confirm, in milliseconds, 1 to 2^31 - 1, from the call on: also while the
-   * broker is away, or a stream has no room. After that the call rejects with `PUBLISH_TIMEOUT`. What
-   * has not been sent by then never is; what has been sent may be stored all the same, and the message
-   * of the error says so.
+   * How long to wait for the confirm, in milliseconds, 1 to 2^31 - 1, including time in which the broker
+   * is away or a stream is full. After that the call rejects with `PUBLISH_TIMEOUT`. A message that has
+   * not been sent by then is never sent; one that has been sent may be stored, and the error says so.
    *
    * @default {the publisher's `timeoutMs`}
    */
   readonly timeoutMs?: number;
   /**
-   * Names and values that travel with the message: 4 KiB at most, all together.
+   * Names and values that travel with the message, 4 KiB at most in total.
    *
    * @default {no headers}
    */
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * How long to hold the message back, in milliseconds from the moment at which the broker gets it: 0
-   * to a hundred years. Not together with `deliverAt`.
+   * How long to delay the message after the broker has received it, in milliseconds, 0 to 100 years.
+   * Not together with `deliverAt`.
    *
    * @default {0}
    */
   readonly delayMs?: number;
   /**
-   * When to deliver the message at the earliest: a `Date`, or milliseconds since 1970, by the clock of
-   * the broker's machine, also if that is set meanwhile. Not together with `delayMs`.
+   * The earliest time of delivery: a `Date`, or milliseconds since 1970, by the clock of the broker's
+   * machine. Not together with `delayMs`.
    *
    * @default {now}
    */
   readonly deliverAt?: number | Date;
   /**
-   * How long the message may wait to be delivered, in milliseconds from the moment at which it may
-   * be: 1 to a hundred years. After that it is gone, or goes to the dead letters if the stream is set
-   * up for that.
+   * How long the message may wait to be delivered, counted from the earliest time of its delivery, in
+   * milliseconds, 1 to 100 years. After that it is removed, or moved to the dead letters if the stream
+   * is configured so.
    *
    * @default {the stream's `ttlMs`}
    */
   readonly ttlMs?: number;
   /**
-   * Ends the waiting: the call rejects with the signal's reason. What has been sent and not answered
-   * may be stored all the same; what has not been sent yet (the publisher's `maxUnconfirmed` is reached,
-   * the connection is lost), or was refused and waits for room in a stream, is never sent.
+   * Stops waiting: the call rejects with the signal's reason. A message that has been sent may be
+   * stored; one that has not been sent, or waits for room in a full stream, is never sent.
    */
   readonly signal?: AbortSignal;
 }
 
-/** Something that is the same for all messages of a call, or found for each of them. */
+/** A value for all messages of a call, or a function that gives the value for each of them. */
 export type PerMessage<Value, Body = MessageBody> =
   | Value
   | ((body: Body, index: number) => Value | undefined);
 
 /**
- * Options of {@linkcode Publisher.sendMessages}: what counts for all messages of the call.
+ * Options of {@linkcode Publisher.sendMessages}, for all messages of the call.
  *
- * @typeParam Body What the bodies are.
+ * @typeParam Body The type of the bodies.
  */
 export interface SendBatchOptions<Body = MessageBody> extends DeliveryOptions {
   /**
-   * The messages' key, as in {@linkcode SendOptions.key}: the same for all, or a function that finds
-   * each message's own.
+   * The key, see {@linkcode SendOptions.key}: one for all messages, or a function that gives the key of
+   * each.
    *
-   * @default {none}
+   * @default {no key}
    */
   readonly key?: PerMessage<string, Body>;
   /**
-   * The messages' priority, as in {@linkcode SendOptions.priority}: the same for all, or a function
-   * that finds each message's own.
+   * The priority, see {@linkcode SendOptions.priority}: one for all messages, or a function that gives
+   * the priority of each.
    *
    * @default {4}
    */
@@ -92,26 +83,27 @@ export interface SendBatchOptions<Body = MessageBody> extends DeliveryOptions {
 /** Options of {@linkcode Publisher.sendMessage}. */
 export interface SendOptions extends DeliveryOptions {
   /**
-   * A key, 1 to 128 bytes of UTF-8: messages of a stream that have the same one are worked on one at a
-   * time, in their order, whoever takes them; all others flow past. A message that has failed keeps
-   * those behind it waiting until it is done or among the dead letters.
+   * A key, 1 to 128 bytes of UTF-8. Messages of a stream with the same key are processed one at a time
+   * and in order, whichever follower takes them; other messages are not held up. A failed message holds
+   * up its key until it is acknowledged or among the dead letters.
    *
-   * @default {none}
+   * @default {no key}
    */
   readonly key?: string;
   /**
-   * What goes first, 0 to 9: of the ready messages of a stream those of the highest priority are
-   * delivered first, and in their order among each other.
+   * The priority, 0 to 9. Ready messages of a stream are delivered by descending priority, then by id.
    *
    * @default {4}
    */
   readonly priority?: number;
   /**
-   * An id of the sender's own, 1 to 128 bytes of UTF-8. While the stream remembers it (its
-   * `dedupWindowMs`, two minutes unless set), a message with the same one is not stored again, whoever
-   * sends it: the receipt says `duplicate`, and where the first one was stored.
+   * An id chosen by the sender, 1 to 128 bytes of UTF-8. While the stream remembers it
+   * (`dedupWindowMs`, 2 minutes by default), another message with the same id is not stored, whoever
+   * sends it: its receipt says `duplicate` and tells where the first one is stored.
    *
-   * Such a message travels in a frame of its own, which costs about as much as an awaited call.
+   * A message with a dedup id is sent in a frame of its own, so sending many of them is slower.
+   *
+   * @default {no dedup id}
    */
   readonly dedupId?: string;
 }
@@ -122,8 +114,7 @@ export interface EncodedOptions extends EntryExtras {
   readonly isAlone: boolean;
 }
 
-/** The names of what can be said of one message, and of all messages of a call. */
-const DELIVERY_NAMES = [
+const BATCH_NAMES = [
   "timeoutMs",
   "headers",
   "delayMs",
@@ -133,16 +124,16 @@ const DELIVERY_NAMES = [
   "key",
   "priority",
 ];
-const SEND_NAMES = [...DELIVERY_NAMES, "dedupId"];
+const SEND_NAMES = [...BATCH_NAMES, "dedupId"];
 
 /**
- * Checks that options are known ones, and the one that no encoding needs.
+ * Checks the names of options, and the one that no encoding needs.
  *
- * @throws {TypeError | RangeError} If they are no object, or one of them is none of these.
+ * @throws {TypeError | RangeError} If one is not known or not allowed.
  */
 export function checkNames(options: object, names: readonly string[], action: string): void {
   checkOptionNames(options, names, action);
-  checkTimeout((options as DeliveryOptions).timeoutMs, action);
+  checkTimeout("timeoutMs", (options as DeliveryOptions).timeoutMs, action);
 }
 
 /** Checks the names of options, and encodes them like {@linkcode encodeOptions}. */
@@ -152,13 +143,11 @@ export function encodeSendOptions(options: SendOptions, action: string): Encoded
 }
 
 /**
- * Checks and encodes what is said of a message.
+ * Checks and encodes the options of a message.
  *
- * @param options What is said.
  * @param action What cannot be done if something is not allowed, such as `Cannot publish`.
  * @param request Where the reply goes, if it is a request.
- * @throws {TypeError} If something is of a wrong type.
- * @throws {RangeError} If something is not allowed.
+ * @throws {TypeError | RangeError} If something is not allowed.
  */
 export function encodeOptions(
   options: SendOptions,
@@ -201,10 +190,10 @@ function encodeOrder(
   return { bytes, flags, priority, key, isAlone: false };
 }
 
-/** What is said of the messages of a call: the same of all, or of each something else. */
+/** The encoded options of a call's messages: the same for all, or for each its own. */
 export type BatchExtras = EncodedOptions | readonly EncodedOptions[] | undefined;
 
-/** Checks and encodes what is said of messages; throws like {@linkcode encodeOptions}. */
+/** Checks and encodes the options of messages; throws like {@linkcode encodeOptions}. */
 export function encodeBatchOptions(
   bodies: readonly unknown[],
   options: SendBatchOptions<never> | undefined,
@@ -215,7 +204,7 @@ export function encodeBatchOptions(
   if ((others as SendOptions).dedupId !== undefined) {
     throw new TypeError(`${action}: one dedupId cannot stand for several messages`);
   }
-  checkNames(options, DELIVERY_NAMES, action);
+  checkNames(options, BATCH_NAMES, action);
   if (typeof key !== "function" && typeof priority !== "function") {
     return encodeOptions(options as SendOptions, action);
   }
@@ -230,7 +219,7 @@ export function encodeBatchOptions(
   });
 }
 
-/** What is said of one of the messages. */
+/** The encoded options of one of the messages. */
 export function extrasAt(extras: BatchExtras, index: number): EncodedOptions | undefined {
   return Array.isArray(extras) ? extras[index] : extras as EncodedOptions | undefined;
 }

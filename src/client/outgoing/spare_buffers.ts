@@ -1,10 +1,4 @@
-/**
- * Buffers that batches have done with, for the next ones.
- *
- * @module
- */
-
-/** What a buffer begins with. */
+/** The size of a new buffer. */
 const BYTES_MIN = 1024;
 
 /**
@@ -19,7 +13,6 @@ export class SpareBuffers {
   readonly #buffers: Uint8Array[] = [];
   #bytes = 0;
 
-  /** A buffer of any size. */
   take(): Uint8Array {
     const buffer = this.#buffers.pop();
     if (buffer === undefined) return new Uint8Array(BYTES_MIN);
@@ -27,7 +20,6 @@ export class SpareBuffers {
     return buffer;
   }
 
-  /** Takes a buffer back, if there is room for it. */
   give(buffer: Uint8Array): void {
     if (this.#bytes + buffer.length > SPARE_BYTES_MAX) return;
     this.#buffers.push(buffer);

@@ -1,9 +1,3 @@
-/**
- * Puts messages into batches, in the order of the calls.
- *
- * @module
- */
-
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { EncodedBody } from "../outgoing/body.ts";
 import type { Confirmation } from "./confirmation.ts";
@@ -21,8 +15,6 @@ import type { SpareBuffers } from "../outgoing/spare_buffers.ts";
 export interface FillingWay {
   /** The limits of the newest session. */
   readonly limits: { readonly frameBytes: number };
-  /** Buffers for new batches. */
-  readonly spareBuffers: SpareBuffers;
 }
 
 /** What becomes of batches. */
@@ -35,14 +27,16 @@ export interface FillingSink {
   hurry(): void;
 }
 
-/** Fills one batch after the other. */
+/** Puts messages into batches, in the order of the calls. */
 export class BatchFiller {
   readonly #way: FillingWay;
+  readonly #spare: SpareBuffers;
   readonly #sink: FillingSink;
   #filling: OutgoingBatch | undefined;
 
-  constructor(way: FillingWay, sink: FillingSink) {
+  constructor(way: FillingWay, spare: SpareBuffers, sink: FillingSink) {
     this.#way = way;
+    this.#spare = spare;
     this.#sink = sink;
   }
 
@@ -51,7 +45,6 @@ export class BatchFiller {
     return this.#filling?.ordinal;
   }
 
-  /** Puts a message into a batch. */
   place(
     ordinal: number,
     encoded: EncodedBody,
@@ -104,7 +97,6 @@ export class BatchFiller {
     if (!hasRoom) this.#sealFull();
   }
 
-  /** How many bytes a batch may have. */
   get #bytesMax(): number {
     return batchBytesMax(this.#way.limits.frameBytes);
   }
@@ -120,7 +112,7 @@ export class BatchFiller {
       this.#sealFull();
     }
     if (this.#filling === undefined) {
-      this.#filling = new OutgoingBatch(ordinal, this.#way.spareBuffers);
+      this.#filling = new OutgoingBatch(ordinal, this.#spare);
       this.#sink.begin();
     }
     return this.#filling;

@@ -1,11 +1,5 @@
-/**
- * The calls of a publisher in their order, and those that wait until it has fewer messages unconfirmed.
- *
- * @module
- */
-
-/** A call that waits. */
-export interface WaitingCall {
+/** A call that may have to wait. */
+export interface QueuedCall {
   /** The place of its first message in the order of the calls. */
   readonly ordinal: number;
   /** Puts its messages on their way. */
@@ -14,18 +8,21 @@ export interface WaitingCall {
   readonly refuse: (error: Error) => void;
 }
 
-/** So many places at the front may be empty before the line moves up. */
+/** How many places at the front may be empty before the array is cut. */
 const GAP_MAX = 1024;
 
-/** The calls that wait, in their order. Both ends cost the same, however long it is. */
-export class WaitingLine {
+/**
+ * The calls of a publisher in their order, and those that wait until it has fewer messages unconfirmed.
+ * Both ends of the queue cost the same, however long it is.
+ */
+export class CallQueue {
   /** The ordinal of the next message. */
   nextOrdinal = 1;
   /** How many messages may be under way. */
   readonly #room: number;
   /** From this ordinal on, calls wait. */
   #from: number;
-  #calls: (WaitingCall | undefined)[] = [];
+  #calls: (QueuedCall | undefined)[] = [];
   #head = 0;
 
   constructor(room: number) {
@@ -49,14 +46,14 @@ export class WaitingLine {
     count: number,
     place: (ordinal: number) => void,
     refuse: (error: Error) => void,
-  ): WaitingCall {
+  ): QueuedCall {
     const ordinal = this.nextOrdinal;
     this.nextOrdinal += count;
-    const call: WaitingCall = { ordinal, place: () => place(ordinal), refuse };
+    const call: QueuedCall = { ordinal, place: () => place(ordinal), refuse };
     if (ordinal < this.#from) call.place();
     else {
-      this.add(call);
-      // Whoever comes now stands behind it.
+      this.#calls.push(call);
+      // What comes now waits behind it.
       this.#from = 0;
     }
     return call;
@@ -73,45 +70,37 @@ export class WaitingLine {
       const next = this.first;
       this.#from = next === undefined ? limit : 0;
       if (next === undefined || next.ordinal >= limit) return;
-      this.shift();
+      this.#shift();
       next.place();
     }
   }
 
-  /** Who is next, if anybody waits. */
-  get first(): WaitingCall | undefined {
+  /** The next call, if any waits. */
+  get first(): QueuedCall | undefined {
     while (this.#head < this.#calls.length && this.#calls[this.#head] === undefined) this.#head++;
     return this.#calls[this.#head];
   }
 
-  /** Puts a call at the end. */
-  add(call: WaitingCall): void {
-    this.#calls.push(call);
-  }
-
-  /** Lets the first one go. */
-  shift(): void {
-    this.#calls[this.#head++] = undefined;
-    if (this.#head < GAP_MAX || this.#head * 2 < this.#calls.length) return;
-    this.#calls = this.#calls.slice(this.#head);
-    this.#head = 0;
-  }
-
-  /** Takes a call out, wherever it is; returns whether it was still there. */
-  remove(call: WaitingCall): boolean {
-    // Whoever has left the line is not looked for in all of it.
-    if (call.ordinal < (this.first?.ordinal ?? Infinity)) return false;
+  /** Takes a call out, wherever it is. */
+  remove(call: QueuedCall): void {
+    // A call that has been let in is not looked for in all of the queue.
+    if (call.ordinal < (this.first?.ordinal ?? Infinity)) return;
     const index = this.#calls.indexOf(call, this.#head);
-    if (index < 0) return false;
-    this.#calls[index] = undefined;
-    return true;
+    if (index >= 0) this.#calls[index] = undefined;
   }
 
   /** Takes all of them out. */
-  takeAll(): WaitingCall[] {
+  takeAll(): QueuedCall[] {
     const calls = this.#calls.filter((call) => call !== undefined);
     this.#calls = [];
     this.#head = 0;
     return calls;
+  }
+
+  #shift(): void {
+    this.#calls[this.#head++] = undefined;
+    if (this.#head < GAP_MAX || this.#head * 2 < this.#calls.length) return;
+    this.#calls = this.#calls.slice(this.#head);
+    this.#head = 0;
   }
 }

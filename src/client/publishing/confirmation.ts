@@ -1,13 +1,5 @@
-/**
- * The promises that publishing returns, and what failed without anybody hearing of it.
- *
- * @module
- */
-
 import { traceCaller } from "../member/caller_trace.ts";
-
-/** So many errors are kept; of more, only the number is told. */
-const KEPT_MAX = 100;
+import type { Failures } from "./failures.ts";
 
 /**
  * The promise of a confirm, which knows whether anybody waits for it. If nobody does when it fails, and
@@ -17,7 +9,7 @@ const KEPT_MAX = 100;
  * One object is promise and resolver, because there is one for every message.
  */
 export class Confirmation<T> extends Promise<T> {
-  readonly #failures: Failures;
+  readonly #failures: Pick<Failures, "note">;
   readonly #resolve: (value: T | Promise<never>) => void;
   readonly #reject: (reason: unknown) => void;
   #isAwaited = false;
@@ -29,7 +21,7 @@ export class Confirmation<T> extends Promise<T> {
     return Promise;
   }
 
-  constructor(failures: Failures) {
+  constructor(failures: Pick<Failures, "note">) {
     let resolve: (value: T | Promise<never>) => void = ignore;
     let reject: (reason: unknown) => void = ignore;
     super((resolveThis, rejectThis) => {
@@ -41,7 +33,6 @@ export class Confirmation<T> extends Promise<T> {
     this.#reject = reject;
   }
 
-  /** Whether anybody waits for it. */
   get isAwaited(): boolean {
     return this.#isAwaited;
   }
@@ -74,12 +65,12 @@ export class Confirmation<T> extends Promise<T> {
     this.#fail("refused", error);
   }
 
-  /** It has waited long enough: whoever made the call has to hear of it. */
+  /** It has waited long enough: the caller has to hear of it. */
   expire(error: Error): void {
     this.#fail("abandoned", error);
   }
 
-  /** Whoever made the call has given it up: there is nothing to tell to anybody. */
+  /** The caller has given it up: there is nothing to tell to anybody. */
   abandon(reason: unknown): void {
     const before = this.#state;
     if (typeof before === "string") return;
@@ -90,7 +81,7 @@ export class Confirmation<T> extends Promise<T> {
   }
 
   /** Does something as soon as the outcome is known; that is not waiting for it. */
-  whenSettled(action: () => void): void {
+  onOutcome(action: () => void): void {
     const before = this.#state;
     if (typeof before === "string") return action();
     this.#state = before === undefined ? action : () => {
@@ -99,7 +90,6 @@ export class Confirmation<T> extends Promise<T> {
     };
   }
 
-  /** Somebody else hears of its failure: it is no unhandled rejection. */
   silence(): void {
     super.then(undefined, ignore);
   }
@@ -116,63 +106,3 @@ export class Confirmation<T> extends Promise<T> {
 }
 
 function ignore(): void {}
-
-/** The promise of a call, as far as failures are concerned. */
-type FailedCall = Pick<Confirmation<never>, "isAwaited" | "silence">;
-
-/** A failed call that nobody was waiting for when it failed. */
-interface Failure {
-  readonly call: FailedCall;
-  readonly error: Error;
-}
-
-/** Failures of calls that nobody waits for. */
-export class Failures {
-  readonly #isHeard: () => boolean;
-  #kept: Failure[] = [];
-  #droppedCount = 0;
-  /** What has failed since microtasks ran last: a `flush` that comes now still hears of it. */
-  #fresh: FailedCall[] = [];
-
-  /** @param isHeard Whether somebody waits who will be told of all that fails now. */
-  constructor(isHeard: () => boolean) {
-    this.#isHeard = isHeard;
-  }
-
-  /** Notes a failed call, unless somebody waits for it. */
-  note(call: FailedCall, error: Error): void {
-    if (call.isAwaited) return;
-    if (this.#isHeard()) call.silence();
-    else this.#refresh(call);
-    if (this.#kept.length === KEPT_MAX) this.#kept = this.#kept.filter(isUnheard);
-    if (this.#kept.length < KEPT_MAX) this.#kept.push({ call, error });
-    else this.#droppedCount++;
-  }
-
-  /** Somebody waits from now on: what has failed in this very moment is no unhandled rejection. */
-  hear(): void {
-    for (const call of this.#fresh) call.silence();
-    this.#fresh = [];
-  }
-
-  /** Takes those that nobody waits for even now, as one error, if there are any. */
-  take(): Error | undefined {
-    const errors = this.#kept.filter(isUnheard).map(({ error }) => error);
-    const count = errors.length + this.#droppedCount;
-    this.#kept = [];
-    this.#droppedCount = 0;
-    if (count <= 1) return errors[0];
-    return new AggregateError(errors, `Cannot publish: ${count} calls failed`);
-  }
-
-  #refresh(call: FailedCall): void {
-    if (this.#fresh.push(call) > 1) return;
-    queueMicrotask(() => {
-      this.#fresh = [];
-    });
-  }
-}
-
-function isUnheard({ call }: Failure): boolean {
-  return !call.isAwaited;
-}

@@ -1,45 +1,35 @@
-/**
- * Publishers as applications see them: what sends messages to streams.
- *
- * @module
- */
-
 import type { Bind } from "../member/bind.ts";
-import type { Accepted, BodyList, MessageBody, Sendable } from "../outgoing/body.ts";
-import { checkTimeout } from "../member/call_timeouts.ts";
 import type { CallOptions, CloseOptions } from "../member/call_options.ts";
-import type { BatchReceipt, Receipt } from "./receipt.ts";
-import type { Reply } from "../requesting/reply.ts";
-import { checkOptionNames } from "../member/option_check.ts";
-import type { RequestOptions } from "../requesting/request.ts";
+import { checkNumber, checkOptionNames, checkTimeout } from "../member/option_check.ts";
+import type { Accepted, BodyList, MessageBody, Sendable } from "../outgoing/body.ts";
 import type { SendBatchOptions, SendOptions } from "../outgoing/send_options.ts";
+import type { Reply } from "../requesting/reply.ts";
+import type { RequestOptions } from "../requesting/request_options.ts";
+import type { BatchReceipt, Receipt } from "./receipt.ts";
 
 /** Options of {@linkcode Connection.publisher}. */
 export interface PublisherOptions {
   /**
    * How long each call of `sendMessage` or `sendMessages` waits for its confirm, in milliseconds, 1 to
-   * 2^31 - 1; see {@linkcode DeliveryOptions.timeoutMs}. Without it a call waits as long as the
-   * connection lives, so that a program that may wait loses nothing while the broker is away. Whoever
-   * serves others while it waits, such as an HTTP handler, sets it.
+   * 2^31 - 1; see {@linkcode DeliveryOptions.timeoutMs}. By default a call waits while the broker is
+   * away, so that nothing is lost. Set it where somebody waits for the result, as in an HTTP handler.
    *
-   * @default {none: calls wait}
+   * @default {no timeout}
    */
   readonly timeoutMs?: number;
   /**
-   * What happens when a stream has as much as its options allow (`maxMessages`, `maxBytes`) and
-   * refuses more.
-   *
-   * `"error"`: what there is no room for fails with `STREAM_FULL`. `"wait"`: it waits until there is
-   * room, and all that was sent behind it as well; only a call that is larger than the stream may be
-   * fails. Messages are stored in the order of the calls either way.
+   * What happens when a stream is full (`maxMessages`, `maxBytes`): with `"error"` messages that do not
+   * fit fail with `STREAM_FULL`; with `"wait"` they, and all messages sent after them, wait for room.
+   * A call that is larger than the stream may be fails in any case. Messages are stored in the order of
+   * the calls either way.
    *
    * @default {"error"}
    */
   readonly whenFull?: "error" | "wait";
   /**
-   * How many messages may be sent and not confirmed yet, 1 to 1,000,000. Beyond it calls stand in a
-   * line, which is as long as there are calls: their promises take longer, and nothing else changes. A
-   * call of `sendMessages` is let in as a whole, as soon as there is room for its first message.
+   * How many messages may be sent and not yet confirmed, 1 to 1,000,000. Further calls wait in a queue
+   * without limit. A call of `sendMessages` leaves the queue as a whole, as soon as there is room for
+   * its first message.
    *
    * @default {100000}
    */
@@ -49,10 +39,10 @@ export interface PublisherOptions {
 /**
  * Sends messages to the streams that its bind matches.
  *
- * @typeParam Body What its messages are: `connection.publisher<Order>("orders")` takes nothing else.
- * Without one it takes whatever can be sent. Either way, what JSON cannot express does not compile.
+ * @typeParam Body The type of the messages: `connection.publisher<Order>("orders")` accepts nothing
+ * else. By default everything that JSON can express. What JSON cannot express does not compile.
  *
- * @example Sending without waiting for each
+ * @example Sending without waiting for each message
  * ```ts
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertEquals } from "@std/assert";
@@ -68,31 +58,30 @@ export interface PublisherOptions {
  * ```
  */
 export interface Publisher<Body = MessageBody> extends AsyncDisposable {
-  /** What it is tied to. */
+  /** What the publisher is bound to. */
   readonly bind: Bind;
 
   /**
-   * Sends a message.
+   * Sends a message and waits until the broker has stored it.
    *
-   * Not awaiting it is fine: calls are sent in their order, many in one frame. If such a call fails
-   * while {@linkcode Publisher.flush} or {@linkcode Publisher.close} waits, that one rejects with what
-   * failed; otherwise it is an unhandled rejection, which ends the process unless something handles it.
+   * Calls need not be awaited: they are sent in their order, many in one frame. When such a call fails,
+   * its error is reported by a {@linkcode Publisher.flush} or {@linkcode Publisher.close} that is
+   * waiting at that time. Otherwise it is an unhandled rejection, which ends the process by default.
    *
    * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value. A string
-   * that UTF-8 cannot express, with half a surrogate pair, is sent as JSON and comes back as it was.
-   * @param options How long to wait, headers, when and until when to deliver it, an id by which a repetition is
-   * recognised, a signal to stop waiting.
-   * @returns What was stored, once the broker has confirmed it.
-   * @throws {TypeError} If JSON cannot express the body, or would change something in it (`NaN`, a
-   * `Map`, a function); if there is no such option, or it is of a wrong type.
-   * @throws {RangeError} If body or headers are over the broker's limits, or an option is not allowed;
-   * nothing was sent.
+   * with half a surrogate pair is sent as JSON, so that it arrives unchanged.
+   * @param options Headers, order, time of delivery, deduplication, timeout and signal.
+   * @returns Where the message is stored.
+   * @throws {TypeError} If JSON cannot express the body or would change it (`NaN`, a `Map`, a function),
+   * or an option does not exist or has the wrong type.
+   * @throws {RangeError} If the body or the headers are too large, or an option is out of range. In both
+   * cases nothing is sent.
    * @throws {BrokerError} `STREAM_NOT_FOUND`, `NO_MATCHING_STREAM`, `BAD_PATTERN`, `MEMORY_FULL`,
-   * `DISK_FULL`, `STREAM_FULL` (whose `details` tell how full, and when to try again): the message is
+   * `DISK_FULL`, or `STREAM_FULL` (`details` tell how full it is and when to try again): the message is
    * not stored. `PUBLISH_TIMEOUT` if it was not confirmed within `timeoutMs`.
-   * @throws {ConnectionClosedError} If the connection was closed before the confirm came.
+   * @throws {ConnectionClosedError} If the connection is closed before the confirm.
    *
-   * @example Later, not too late, and once only
+   * @example A delayed message that is stored once
    * ```ts
    * import { serve } from "@simplemq/simplemq/server";
    * import { assertEquals } from "@std/assert";
@@ -106,7 +95,6 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
    * await publisher.sendMessage("pay the bill", options);
    * const { streams, duplicate } = await publisher.sendMessage("pay the bill", options);
    * assertEquals([streams[0]?.id, duplicate], [1, true]);
-   * assertEquals((await connection.cursor().getStream("reminders")).delayed, 1);
    * ```
    */
   sendMessage<Sent extends Body>(
@@ -115,16 +103,16 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
   ): Promise<Receipt>;
 
   /**
-   * Sends many messages in one go.
+   * Sends several messages in one call.
    *
-   * Up to 4,096 small messages (128 KiB) are stored together or not at all; more than that are sent
-   * as several such batches, of which each is confirmed for itself.
+   * Up to 4,096 messages with 128 KiB in total are stored together or not at all. Larger calls are
+   * divided into several such batches, each confirmed for itself.
    *
    * @param bodies The bodies, each as in {@linkcode Publisher.sendMessage}.
-   * @param options Headers and the other options, the same for all; a `dedupId` is not among them.
-   * @returns What was stored, once the broker has confirmed all of it.
+   * @param options The options of all messages; `key` and `priority` may be functions.
+   * @returns Where the messages are stored, once the broker has confirmed all of them.
    * @throws {TypeError | RangeError | BrokerError | ConnectionClosedError} Like
-   * {@linkcode Publisher.sendMessage}; with a bad body nothing at all was sent.
+   * {@linkcode Publisher.sendMessage}. If one body is not allowed, nothing is sent.
    */
   sendMessages<Sent extends Body>(
     bodies: Iterable<Accepted<Body, Sent>> & BodyList,
@@ -132,24 +120,23 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
   ): Promise<BatchReceipt>;
 
   /**
-   * Sends a message and waits for the reply: a follower takes the message like any other one and calls
-   * `message.reply()`. Thousands may be under way over one connection.
+   * Sends a message and waits for a reply: a follower takes the message like any other one and calls
+   * `message.reply()`. Thousands of requests may be under way over one connection.
    *
-   * The reply comes over a stream that is this connection's alone and ends with it. If the connection
-   * is lost, nobody can tell whether the request was answered: the call fails, and the request may
-   * be worked on all the same. With a regex bind the message goes to all streams that match, and the
-   * first reply counts.
+   * Replies are not stored. If the connection is lost before the reply, the call fails although the
+   * request may be processed. With a regex bind the request goes to all matching streams, and the first
+   * reply counts.
    *
-   * @typeParam ReplyBody What the reply's body is; it is not checked.
+   * @typeParam ReplyBody The type of the reply's body; it is not checked.
    * @param body A string, a `Uint8Array` (copied before the call returns), or a JSON value.
-   * @param options How long to wait, headers, a signal to stop waiting.
+   * @param options Timeout, headers, order, and a signal to stop waiting.
    * @returns The reply.
    * @throws {TypeError | RangeError} Like {@linkcode Publisher.sendMessage}.
-   * @throws {BrokerError} `REPLY_TIMEOUT` if nobody has replied in time; `STREAM_NOT_FOUND` and all
-   * others for which {@linkcode Publisher.sendMessage} fails.
-   * @throws {ConnectionClosedError} If the connection was lost, or closed, before the reply came.
+   * @throws {BrokerError} `REPLY_TIMEOUT` if no reply came in time; all codes of
+   * {@linkcode Publisher.sendMessage}.
+   * @throws {ConnectionClosedError} If the connection is lost or closed before the reply.
    *
-   * @example Asking, and being answered
+   * @example Requests and replies
    * ```ts
    * import { serve } from "@simplemq/simplemq/server";
    * import { assertEquals } from "@std/assert";
@@ -180,35 +167,30 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
   ): Promise<Reply<ReplyBody>>;
 
   /**
-   * Waits until everything sent so far is confirmed, what stands in the line or waits for room
-   * included.
+   * Waits until everything sent so far is confirmed, including calls that wait in the queue or for room
+   * in a full stream.
    *
-   * @param options A signal to stop waiting: what fails while nobody waits is an unhandled rejection,
-   * and what has failed by then is told by the next call.
-   * @throws {Error} What failed since the last flush in calls that nobody was waiting for, also if it
-   * was an unhandled rejection: the error, or an `AggregateError` of several (of the first 100, if there
-   * are more).
+   * @param options A signal to stop waiting.
+   * @throws {Error} What has failed since the last flush in calls that were not awaited: the error, or
+   * an `AggregateError` of several (of the first 100).
    */
   flush(options?: CallOptions): Promise<void>;
 
   /**
-   * Takes nothing more, waits for the confirms of what was sent and for the replies to requests, and
-   * ends the publisher. When nothing has moved for `drainMs` (no confirm, no reply, no byte taken by
-   * the network), what is left fails with `ConnectionClosedError`. Calling it again waits for the same.
+   * Closes the publisher: accepts no more messages, and waits for confirms and replies. When nothing has
+   * been confirmed, answered or sent for `drainMs`, all that is left fails with `ConnectionClosedError`.
+   * Another call waits for the same.
    *
-   * @param options How long to wait while nothing moves, and a signal to end the waiting, and the
-   * publisher with it: the call rejects with the signal's reason, messages that are not confirmed fail,
-   * and those that were sent may be stored all the same.
-   * @throws {Error} What failed and has not been told to anybody, as {@linkcode Publisher.flush} does.
-   * @throws {TypeError | RangeError} If `drainMs` is not allowed: the publisher stays open.
+   * @param options How long to wait while nothing moves, and a signal to stop waiting: then messages
+   * without a confirm fail (those that were sent may be stored), and the call rejects with the signal's
+   * reason.
+   * @throws {Error} What has failed in calls that were not awaited, see {@linkcode Publisher.flush}.
+   * @throws {TypeError | RangeError} If `drainMs` is not allowed; the publisher stays open.
    */
   close(options?: CloseOptions): Promise<void>;
 }
 
-/** The most messages that a publisher may have unconfirmed. */
 const UNCONFIRMED_MAX = 1_000_000;
-
-/** How many those are unless somebody says otherwise. */
 const UNCONFIRMED_DEFAULT = 100_000;
 
 /** A publisher's options with their defaults. */
@@ -222,21 +204,13 @@ export type ResolvedPublisherOptions =
  * @throws {TypeError | RangeError} If one is not allowed.
  */
 export function resolvePublisherOptions(options: PublisherOptions): ResolvedPublisherOptions {
-  const names = ["timeoutMs", "whenFull", "maxUnconfirmed"];
-  checkOptionNames(options, names, "Cannot open a publisher");
+  const action = "Cannot open a publisher";
+  checkOptionNames(options, ["timeoutMs", "whenFull", "maxUnconfirmed"], action);
   const { whenFull = "error", maxUnconfirmed = UNCONFIRMED_DEFAULT, timeoutMs } = options;
-  checkTimeout(timeoutMs, "Cannot open a publisher");
+  checkTimeout("timeoutMs", timeoutMs, action);
+  checkNumber("maxUnconfirmed", maxUnconfirmed, { low: 1, high: UNCONFIRMED_MAX }, action);
   if (whenFull !== "error" && whenFull !== "wait") {
-    throw new TypeError(`Cannot open a publisher: whenFull is "error" or "wait"`);
+    throw new TypeError(`${action}: whenFull must be "error" or "wait"`);
   }
-  if (typeof maxUnconfirmed !== "number") {
-    throw new TypeError("Cannot open a publisher: maxUnconfirmed is a number");
-  }
-  const isAllowed = Number.isInteger(maxUnconfirmed) && maxUnconfirmed >= 1 &&
-    maxUnconfirmed <= UNCONFIRMED_MAX;
-  if (isAllowed) return { whenFull, maxUnconfirmed, timeoutMs };
-  throw new RangeError(
-    `Cannot open a publisher: maxUnconfirmed is ${maxUnconfirmed}, ` +
-      `allowed are whole numbers from 1 to ${UNCONFIRMED_MAX}`,
-  );
+  return { whenFull, maxUnconfirmed, timeoutMs };
 }

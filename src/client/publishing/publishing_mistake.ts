@@ -1,14 +1,10 @@
-/**
- * What calls of a publisher are told that fail here, and not at the broker.
- *
- * @module
- */
+// What calls of a publisher are told that fail here, and not at the broker.
 
 import { BrokerError } from "../../../protocol.ts";
 import type { Bind } from "../member/bind.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 
-/** Shows what a publisher is tied to. */
+/** Shows a bind in a message. */
 export function describeBind({ routeString, bindType, ignoreCase }: Bind): string {
   if (bindType === "direct") return `"${routeString}"`;
   return `/${routeString}/${ignoreCase ? "i" : ""}`;
@@ -16,7 +12,7 @@ export function describeBind({ routeString, bindType, ignoreCase }: Bind): strin
 
 /** What a call is told that was not confirmed in time. */
 export function explainTimeout(action: string, timeoutMs: number, isSent: boolean): BrokerError {
-  const rest = isSent ? "it was sent, and may be stored all the same" : "it is not sent any more";
+  const rest = isSent ? "it was sent and may be stored" : "it is not sent any more";
   const message = `${action}: it was not confirmed within ${timeoutMs} ms; ${rest}`;
   return new BrokerError("PUBLISH_TIMEOUT", message);
 }
@@ -29,10 +25,10 @@ export function explainEnd(error: Error | undefined): Error {
   return new ConnectionClosedError("Cannot publish: the connection is closed", { cause: error });
 }
 
-/** What calls are told whose publisher was closed by somebody who does not wait. */
+/** What calls are told whose publisher was closed by a signal. */
 export function explainGivenUp(cause: unknown): Error {
   const message = "Cannot publish: the publisher was closed without waiting for confirms; " +
-    "what was sent may be stored all the same";
+    "messages that were sent may be stored";
   return new ConnectionClosedError(message, { cause });
 }
 
@@ -40,6 +36,6 @@ export function explainGivenUp(cause: unknown): Error {
 export function explainDrained(drainMs: number, obstacle: Error | undefined): Error {
   const why = obstacle === undefined ? "" : `; ${obstacle.message}`;
   const message = `Cannot publish: the publisher was closed, and for ${drainMs} ms nothing was ` +
-    `confirmed; what was sent may be stored all the same${why}`;
+    `confirmed; messages that were sent may be stored${why}`;
   return new ConnectionClosedError(message, { cause: obstacle });
 }

@@ -1,39 +1,33 @@
-/**
- * What a publisher gets back: where its messages were stored.
- *
- * @module
- */
-
 import { Confirmation } from "./confirmation.ts";
 import type { BatchOutcome, BatchWaiter, OutgoingBatch } from "../outgoing/outgoing_batch.ts";
 
-/** What the broker has confirmed of one message. */
+/** The confirm of a message. */
 export interface Receipt {
-  /** The streams that it was stored in, and its id in each. */
+  /** The streams in which the message is stored, and its id in each. */
   readonly streams: readonly StoredMessage[];
   /**
-   * Whether another message with the same `dedupId` had been stored before: this one was not, and
-   * where the other one is, is told. What was sent again after a lost connection, and had been stored
-   * the first time, is no duplicate.
+   * Whether a message with the same `dedupId` had been stored before. Then this one is not stored, and
+   * `streams` tells where the other one is. A message that the client itself has sent again, after a
+   * lost connection, is not a duplicate.
    */
   readonly duplicate: boolean;
 }
 
-/** Where a message was stored. */
+/** Where a message is stored. */
 export interface StoredMessage {
   /** The stream. */
   readonly stream: string;
-  /** The message's id in it. */
+  /** The message's id in the stream. */
   readonly id: number;
 }
 
-/** What the broker has confirmed of a batch. */
+/** The confirm of a batch of messages. */
 export interface BatchReceipt {
-  /** The streams that it was stored in, with the ids in each; a long batch has several ranges. */
+  /** The streams in which the messages are stored, with their ids; a long batch has several ranges. */
   readonly streams: readonly StoredRangeReceipt[];
 }
 
-/** Where consecutive messages were stored. */
+/** Where consecutive messages of a batch are stored. */
 export interface StoredRangeReceipt {
   /** The stream. */
   readonly stream: string;
@@ -75,13 +69,12 @@ export class BatchCollector {
     this.#piece.count++;
   }
 
-  /** Notes that no more messages come. */
+  /** No more messages come. */
   end(): void {
     if (--this.#openCount > 0) return;
     this.#confirmation.resolve({ streams: this.#streams });
   }
 
-  /** Waits for the outcome of some of the messages. */
   #wait(piece: { count: number }): BatchWaiter {
     const confirmation = this.#confirmation;
     this.#openCount++;

@@ -1,11 +1,3 @@
-/**
- * Replies on their way to the broker: those of one turn of the event loop that go to one requester
- * travel in one frame. They leave before what is said of deliveries in that turn, so that a request is
- * not acknowledged before its reply is sent.
- *
- * @module
- */
-
 import { type ReplyAddress, writeReply } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
@@ -22,46 +14,41 @@ import {
   FIELD_BYTES,
   OutgoingBatch,
 } from "../outgoing/outgoing_batch.ts";
-import type { ReplyOptions } from "./reply.ts";
 import { type EncodedOptions, encodeOptions } from "../outgoing/send_options.ts";
-import type { Uplink } from "../uplink/uplink.ts";
+import type { SpareBuffers } from "../outgoing/spare_buffers.ts";
+import type { LinkUser, Uplink } from "../uplink/uplink.ts";
+import type { ReplyOptions } from "./reply.ts";
 
-const settled: Promise<void> = Promise.resolve();
-
-/** What a connection replies. */
-export class OutgoingReplies {
+/**
+ * Replies on their way to the broker: those of one turn of the event loop that go to one requester
+ * travel in one frame. They leave before what is said of deliveries in that turn, so that a request is
+ * not acknowledged before its reply is sent.
+ */
+export class OutgoingReplies implements LinkUser {
   readonly #uplink: Uplink;
+  readonly #spare: SpareBuffers;
   /** What is not sent yet, by the stream that it goes to. */
   readonly #batches = new Map<string, OutgoingBatch[]>();
 
-  constructor(uplink: Uplink) {
+  constructor(uplink: Uplink, spare: SpareBuffers) {
     this.#uplink = uplink;
+    this.#spare = spare;
   }
 
   /** Sends a reply; see {@linkcode Message.reply}. */
-  send(address: ReplyAddress, body: MessageBody, options: ReplyOptions = {}): Promise<void> {
+  async send(address: ReplyAddress, body: MessageBody, options: ReplyOptions = {}): Promise<void> {
     const { headers, confirm, signal } = options;
     const uplink = this.#uplink;
-    try {
-      signal?.throwIfAborted();
-      const encoded = encodeBody(body, uplink.limits.bodyBytes, "Cannot reply");
-      const extras = encodeOptions(
-        headers === undefined ? {} : { headers },
-        "Cannot reply",
-        address,
-      );
-      if (confirm) return this.#confirm(address.stream, encoded, extras, options);
-      // Like an acknowledgement, what comes too late and is not waited for is let go.
-      if (uplink.isClosed) return settled;
-      this.#add(address.stream, encoded, extras);
-      uplink.schedule(this);
-      return settled;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    signal?.throwIfAborted();
+    const encoded = encodeBody(body, uplink.limits.bodyBytes, "Cannot reply");
+    const extras = encodeOptions(headers === undefined ? {} : { headers }, "Cannot reply", address);
+    if (confirm) return await this.#confirm(address.stream, encoded, extras, options);
+    // Like an acknowledgement, what comes too late and is not waited for is let go.
+    if (uplink.isClosed) return;
+    this.#add(address.stream, encoded, extras);
+    uplink.schedule(this);
   }
 
-  /** Writes what there is. */
   write(link: Link): void {
     for (const [stream, batches] of this.#batches) {
       for (const batch of batches) {
@@ -73,7 +60,6 @@ export class OutgoingReplies {
     link.flush();
   }
 
-  /** Nothing more is sent. */
   end(): void {
     this.#batches.clear();
   }
@@ -105,25 +91,25 @@ export class OutgoingReplies {
     const hasRoom = batch !== undefined && batch.count < BATCH_COUNT_MAX &&
       batch.bytes + bytes <= batchBytesMax(this.#uplink.limits.frameBytes);
     if (batch === undefined || !hasRoom) {
-      batch = new OutgoingBatch(0, this.#uplink.spareBuffers);
+      batch = new OutgoingBatch(0, this.#spare);
       batches.push(batch);
     }
     batch.add(encoded.kind, encoded.content, extras);
   }
 
   /** A reply whose arrival somebody waits for has a frame of its own. */
-  #confirm(
+  async #confirm(
     stream: string,
     { kind, content }: EncodedBody,
     { bytes, flags }: EncodedOptions,
     options: ReplyOptions,
   ): Promise<void> {
-    const batch = new OutgoingBatch(0, this.#uplink.spareBuffers);
+    const batch = new OutgoingBatch(0, this.#spare);
     batch.add(kind, content, { bytes, flags });
-    const passed = this.#uplink.sendQuery((writer, query) => {
+    const passed = this.#uplink.queries.send((writer, query) => {
       writeReply(writer, { stream, query }, batch.messages);
     }, options);
     batch.discard();
-    return passed.then(() => {});
+    await passed;
   }
 }

@@ -1,10 +1,3 @@
-/**
- * Requests that wait for their replies: all of a connection, by number. Replies come over a stream
- * that is this connection's alone, and ends with the link: on the next link it is another one.
- *
- * @module
- */
-
 import {
   BrokerError,
   type FrameDecoder,
@@ -14,185 +7,92 @@ import {
 } from "../../../protocol.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
 import { readProperties } from "../../protocol/messages/properties.ts";
-import type { Clock, ClockTimer } from "../../transport/clock.ts";
+import type { Clock } from "../../transport/clock.ts";
 import type { Link } from "../../transport/link.ts";
-import { whenAborted } from "../member/call_options.ts";
-import { traceCaller } from "../member/caller_trace.ts";
+import { whenAborted } from "../member/abort_listener.ts";
+import { CallTimeouts } from "../member/call_timeouts.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
-import { DeadlineTimer } from "../member/deadline_timer.ts";
-import type { BatchWaiter } from "../outgoing/outgoing_batch.ts";
-import { ReceivedReply, type Reply } from "./reply.ts";
-import { type RequestOptions, resolveRequestOptions } from "./request.ts";
 import { type EncodedOptions, encodeOptions, type SendOptions } from "../outgoing/send_options.ts";
+import type { LinkUser } from "../uplink/uplink.ts";
+import { PendingRequest } from "./pending_request.ts";
+import { ReceivedReply } from "./reply.ts";
+import { type RequestOptions, resolveRequestOptions } from "./request_options.ts";
 
-/** What the requests need of their connection. */
-export interface RequestWay {
-  /** The link, if there is one now. */
-  readonly link: Link | undefined;
-  /** The time that they wait by. */
-  readonly clock: Clock;
-}
-
-/** A request on its way, or waiting for its reply. */
-export class PendingRequest implements BatchWaiter {
-  /** The reply. */
-  readonly promise: Promise<Reply>;
-  /** Who has made it. */
-  readonly owner: object;
-  /** How long it waits, in milliseconds. */
-  readonly timeoutMs: number;
-  /** Until when it waits, by the connection's clock. */
-  readonly deadline: number;
-  /** Whether it has been put into a batch, with the address that is written there. */
-  isPlaced = false;
-  readonly #place: () => EncodedOptions;
-  readonly #resolve: (reply: Reply) => void;
-  readonly #reject: (reason: unknown) => void;
-  #isAbandoned = false;
-  #isSettled = false;
-  #cleanUps: (() => void)[] = [];
-  #giveUp: (() => void) | undefined;
-
-  constructor(
-    owner: object,
-    times: { timeoutMs: number; now: number },
-    place: () => EncodedOptions,
-  ) {
-    const { promise, resolve } = Promise.withResolvers<Reply>();
-    this.owner = owner;
-    this.timeoutMs = times.timeoutMs;
-    this.deadline = times.now + times.timeoutMs;
-    this.promise = promise;
-    this.#place = place;
-    this.#resolve = resolve;
-    this.#reject = (reason) => resolve(traceCaller(reason as Error));
-  }
-
-  /** Whether it has been given up: what of it is not sent yet need not be. */
-  get isAbandoned(): boolean {
-    return this.#isAbandoned;
-  }
-
-  /** What stands in front of its body, with the address of this moment: it is put into a batch. */
-  place(): EncodedOptions {
-    this.isPlaced = true;
-    return this.#place();
-  }
-
-  /** Does something as soon as the outcome is known. */
-  whenSettled(action: () => void): void {
-    this.#cleanUps.push(action);
-  }
-
-  /** Does something if it is given up. */
-  whenAbandoned(action: () => void): void {
-    this.#giveUp = action;
-  }
-
-  /** It is stored; what matters is the reply. */
-  confirm(): void {}
-
-  /** It is not stored: there will be no reply. */
-  refuse(error: Error): void {
-    if (this.#settle()) this.#reject(error);
-  }
-
-  /** The reply has come. */
-  resolve(reply: Reply): void {
-    if (this.#settle()) this.#resolve(reply);
-  }
-
-  /** Nobody waits for the reply any more. */
-  abandon(reason: unknown): void {
-    if (!this.#settle()) return;
-    this.#isAbandoned = true;
-    this.#reject(reason);
-    this.#giveUp?.();
-  }
-
-  #settle(): boolean {
-    if (this.#isSettled) return false;
-    this.#isSettled = true;
-    for (const cleanUp of this.#cleanUps) cleanUp();
-    return true;
-  }
-}
-
-/** The requests of one connection. */
-export class PendingRequests {
-  readonly #way: RequestWay;
+/**
+ * The requests of one connection that wait for their replies, by number. Replies come over a stream
+ * that is this connection's alone, and ends with the link: on the next link it is another one.
+ */
+export class PendingRequests implements LinkUser {
+  readonly #way: { readonly link: Link | undefined };
+  readonly #timeouts: CallTimeouts;
   readonly #requests = new Map<number, PendingRequest>();
   /** How many have had an outcome. */
   outcomeCount = 0;
   #lastNumber = 0;
   /** The stream that replies come to, since a request has asked for it on this link or the next one. */
   #stream: string | undefined;
-  /** One timer for all of them: for the one that ends first. */
-  #timer: ClockTimer | undefined;
-  #ringsAt = Infinity;
 
-  constructor(way: RequestWay) {
+  constructor(way: { readonly link: Link | undefined }, clock: Clock) {
     this.#way = way;
+    this.#timeouts = new CallTimeouts(clock);
   }
 
   /**
    * Begins a request.
    *
-   * @param owner Who makes it.
-   * @param options What is said of it.
+   * @param owner The publisher that makes it.
    * @throws What is wrong with the options, or the reason of a signal that is aborted already.
    */
   begin(owner: object, options: RequestOptions): PendingRequest {
     const { signal } = options;
     const { timeoutMs, send } = resolveRequestOptions(options);
     signal?.throwIfAborted();
-    const { clock } = this.#way;
     const number = this.#nextNumber();
-    const place = this.#makePlace(number, send);
-    const request = new PendingRequest(owner, { timeoutMs, now: clock.now() }, place);
-    request.whenSettled(() => this.#remove(number));
+    const request = new PendingRequest(owner, this.#makePlace(number, send));
+    request.onOutcome(() => {
+      this.#requests.delete(number);
+      this.outcomeCount++;
+    });
+    request.onOutcome(
+      this.#timeouts.begin(timeoutMs, () => request.abandon(explainTimeout(timeoutMs))),
+    );
     if (signal !== undefined) {
-      request.whenSettled(whenAborted(signal, () => request.abandon(signal.reason)));
+      request.onOutcome(whenAborted(signal, () => request.abandon(signal.reason)));
     }
     this.#requests.set(number, request);
-    this.#arm(request.deadline);
     return request;
   }
 
-  /** A new link is in use: requests made since the last one was lost get their stream. */
+  /** Requests made since the last link was lost get their stream. */
   attach(link: Link): void {
     if (this.#stream === undefined) return;
     writeControlFrame(link.writer, "openReplies", { stream: this.#stream });
   }
 
-  /** The link is lost, and the stream with it: what asked for a reply there gets none. */
+  /** The stream is lost with the link: what asked for a reply there gets none. */
   lose(): void {
     this.#stream = undefined;
-    this.#abandon(
-      ({ isPlaced }) => isPlaced,
-      "Cannot tell whether it was answered: the connection was lost",
-    );
+    const message = "Cannot tell whether it was answered: the connection was lost";
+    this.#abandon(({ isPlaced }) => isPlaced, () => new ConnectionClosedError(message));
   }
 
-  /** Ends all of them, for good. */
   end(cause: Error | undefined): void {
-    this.#abandon(() => true, "Cannot get a reply: the connection is closed", cause);
+    const message = "Cannot get a reply: the connection is closed";
+    this.#abandon(() => true, () => new ConnectionClosedError(message, { cause }));
+    this.#timeouts.end();
   }
 
-  /** Ends those that somebody has made. */
+  /** Ends those of one publisher. */
   endOf(owner: object, reason: Error): void {
-    for (const request of [...this.#requests.values()]) {
-      if (request.owner === owner) request.abandon(reason);
-    }
+    this.#abandon((request) => request.owner === owner, () => reason);
   }
 
-  /** Waits until the requests that somebody has made by now have their outcome. */
-  async settled(owner: object): Promise<void> {
+  /** Resolves when those that a publisher has made by now have their outcome. */
+  async answered(owner: object): Promise<void> {
     const own = [...this.#requests.values()].filter((request) => request.owner === owner);
     await Promise.allSettled(own.map(({ promise }) => promise));
   }
 
-  /** Handles a `replies` frame. */
   handleReplies(frame: FrameDecoder): void {
     const { count, buffer, start, end } = readBatch(frame);
     // One copy for all: the decoder's buffer is read into again.
@@ -230,7 +130,7 @@ export class PendingRequests {
     return { stream: this.#stream, number };
   }
 
-  /** A number that no request has that is under way. */
+  /** A number that no request under way has. */
   #nextNumber(): number {
     do this.#lastNumber = (this.#lastNumber + 1) >>> 0; while (
       this.#requests.has(this.#lastNumber)
@@ -238,41 +138,13 @@ export class PendingRequests {
     return this.#lastNumber;
   }
 
-  #remove(number: number): void {
-    this.#requests.delete(number);
-    this.outcomeCount++;
-    if (this.#requests.size > 0) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#ringsAt = Infinity;
-  }
-
-  #abandon(isMeant: (request: PendingRequest) => boolean, message: string, cause?: Error): void {
+  #abandon(isMeant: (request: PendingRequest) => boolean, makeReason: () => Error): void {
     for (const request of [...this.#requests.values()].filter(isMeant)) {
-      request.abandon(new ConnectionClosedError(message, { cause }));
+      request.abandon(makeReason());
     }
-  }
-
-  #arm(at: number): void {
-    if (at >= this.#ringsAt) return;
-    this.#timer?.cancel();
-    this.#ringsAt = at;
-    this.#timer = new DeadlineTimer(this.#way.clock, at, () => this.#ring());
-  }
-
-  /** Some may have waited long enough; those that were answered meanwhile are not there any more. */
-  #ring(): void {
-    this.#ringsAt = Infinity;
-    const now = this.#way.clock.now();
-    let next = Infinity;
-    for (const request of [...this.#requests.values()]) {
-      if (request.deadline > now) next = Math.min(next, request.deadline);
-      else request.abandon(explainTimeout(request));
-    }
-    this.#arm(next);
   }
 }
 
-function explainTimeout({ timeoutMs }: PendingRequest): BrokerError {
+function explainTimeout(timeoutMs: number): BrokerError {
   return new BrokerError("REPLY_TIMEOUT", `Cannot get a reply: none came within ${timeoutMs} ms`);
 }

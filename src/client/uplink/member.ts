@@ -1,12 +1,5 @@
-/**
- * Publishers and followers as the uplink sees them: what happens to the connection happens to them.
- *
- * @module
- */
-
 import type {
   BrokerError,
-  ConfirmFields,
   DeliverFields,
   FrameDecoder,
   Refusal,
@@ -14,43 +7,68 @@ import type {
 } from "../../../protocol.ts";
 import type { Link } from "../../transport/link.ts";
 import type { CloseOptions } from "../member/call_options.ts";
+import type { BatchOutcome } from "../outgoing/outgoing_batch.ts";
 
-/** A publisher or a follower. */
-export interface Member {
+/** What writes when there is a link that has room. */
+export interface LinkWriter {
+  write(link: Link): void;
+}
+
+/** A publisher or a follower as the uplink sees it: what happens to the connection happens to it. */
+export interface Member extends LinkWriter {
+  /** Its number on the wire. */
+  readonly number: number;
   /** Opens itself on a new link. */
   open(link: Link): void;
-  /** Writes what it has to say; called when there is a link that has room. */
-  write(link: Link): void;
   /** The link is lost. */
   lose(): void;
   /** The broker stops: finishes what is under way and takes on nothing new; resolves when done. */
   finish(): Promise<void>;
-  /** It is over, for good; `error` if not by the member's own wish. */
+  /** It is over for good; `error` tells why unless the user has closed it. */
   end(error: Error | undefined): void;
-  /** Ends by the user's wish. */
   close(options?: CloseOptions): Promise<void>;
 }
 
-/** A publisher. */
+/** A publisher as the uplink sees it. */
 export interface PublishingMember extends Member {
   /** How many bytes the largest of its batches has that were sent and have no answer. */
   readonly largestSent: number;
   /** That batch was too large for the broker: it fails, and is not sent again. */
   giveUpLargest(cause: BrokerError): void;
-  /** Its connection is being closed: whoever does that is told of what fails from now on. */
+  /** Its connection is being closed: `close()` is told of what fails from now on. */
   expectClose(): void;
-  /** The broker has stored a batch. */
-  handleConfirm(fields: ConfirmFields): void;
+  /** The broker has stored the batch of a sequence. */
+  handleConfirm(sequence: number, outcome: BatchOutcome): void;
   /** The broker has not stored a batch. */
-  handleRefusal(fields: Refusal): void;
+  handleRefusal(refusal: Refusal): void;
 }
 
-/** A follower. */
+/** A follower as the uplink sees it. */
 export interface FollowingMember extends Member {
-  /** Its name. */
   readonly name: string;
-  /** Messages have come; the frame is read up to its batch. */
-  handleDelivery(fields: DeliverFields, frame: FrameDecoder): void;
+  /** Messages of a stream have come; the frame is read up to its batch. */
+  handleDelivery(fields: DeliverFields, stream: string, frame: FrameDecoder): void;
   /** The broker has taken deliveries back. */
   handleRevocation(fields: VerdictFields): void;
+}
+
+/** The publishers and followers of a connection, by their numbers. */
+export class MemberTable {
+  readonly publishers: Map<number, PublishingMember> = new Map();
+  readonly followers: Map<number, FollowingMember> = new Map();
+  #lastNumber = 0;
+
+  /** A number that no member has had. */
+  nextNumber(): number {
+    return ++this.#lastNumber;
+  }
+
+  get all(): Member[] {
+    return [...this.publishers.values(), ...this.followers.values()];
+  }
+
+  delete({ number }: Member): void {
+    this.publishers.delete(number);
+    this.followers.delete(number);
+  }
 }

@@ -1,9 +1,3 @@
-/**
- * One connection to a broker, from the handshake to its end.
- *
- * @module
- */
-
 import {
   BODY_BYTES_MAX,
   BrokerError,
@@ -16,17 +10,15 @@ import {
   writeControlFrame,
 } from "../../../protocol.ts";
 import { CAPABILITIES } from "../../protocol/frames/control_frame.ts";
-import { systemClock } from "../../transport/clock.ts";
+import { FRAME_HEAD_BYTES } from "../../protocol/frames/frame_writer.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import { Heartbeat } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
-import { whenAborted } from "../member/call_options.ts";
+import { whenAborted } from "../member/abort_listener.ts";
 import { errorOfCall } from "../member/caller_trace.ts";
-import { DeadlineTimer } from "../member/deadline_timer.ts";
 
 /** What happens in an open session. */
 export interface SessionEvents {
-  /** A frame has come. */
   handleFrame(frame: FrameDecoder): void;
   /** The link has room again. */
   handleReady(): void;
@@ -37,11 +29,15 @@ export interface SessionEvents {
 /** How often to look at the heartbeat, in milliseconds. */
 const SWEEP_MS = 1000;
 
-/** One session of a client. */
-export class BrokerSession implements LinkOwner {
-  /** The connection. */
+/** One session with a broker, from the handshake to the end of its link. */
+export class Session implements LinkOwner {
   readonly link: Link;
-  readonly #welcomed = Promise.withResolvers<Welcome>();
+  /** How many bytes of heartbeats have come: they say that the broker is there, and move nothing. */
+  idleBytes = 0;
+  /** Whether the session was of any use: the broker has said something after the welcome. */
+  hasServed = false;
+  readonly #welcomed = Promise.withResolvers<void>();
+  #welcome: Welcome | undefined;
   readonly #ended: Promise<Error | undefined>;
   readonly #heartbeat = new Heartbeat();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -57,45 +53,41 @@ export class BrokerSession implements LinkOwner {
   }
 
   /**
-   * Opens a session on a connection.
+   * Opens a session on a connection, which is closed if that fails.
    *
-   * @param duplex The connection; it is closed if that fails.
    * @param client The client's name.
-   * @param limits How long the broker may take to answer, in milliseconds, and a signal to give up.
+   * @param signal Gives up waiting for the broker's answer.
    * @throws {BrokerError} What the broker answered.
    */
-  static async open(
-    duplex: Duplex,
-    client: string,
-    limits: { timeoutMs: number; signal: AbortSignal | undefined },
-  ): Promise<{ session: BrokerSession; welcome: Welcome }> {
-    const session = new BrokerSession(duplex, client);
-    const { timeoutMs, signal } = limits;
+  static async open(duplex: Duplex, client: string, signal: AbortSignal): Promise<Session> {
+    const session = new Session(duplex, client);
     const { promise, reject } = session.#welcomed;
-    const timer = new DeadlineTimer(systemClock, systemClock.now() + timeoutMs, () => {
-      reject(new DOMException(`no welcome within ${timeoutMs} ms`, "TimeoutError"));
-    });
-    const forget = signal && !signal.aborted && whenAborted(signal, () => reject(signal.reason));
-    if (signal?.aborted) reject(signal.reason);
+    const abort = () => reject(signal.reason);
+    const forget = signal.aborted ? abort() : whenAborted(signal, abort);
     try {
-      return { session, welcome: await promise };
+      await promise;
+      return session;
     } catch (error) {
       session.link.close();
       await session.#ended;
       throw errorOfCall(error);
     } finally {
-      timer.cancel();
-      if (forget) forget();
+      forget?.();
     }
   }
 
-  /** Hands frames over from now on; resolves when the connection has ended, to why. */
+  /** What the broker has said of itself. */
+  get welcome(): Welcome {
+    return this.#welcome!;
+  }
+
+  /** Hands frames over from now on; resolves when the link has ended, to why. */
   serve(events: SessionEvents): Promise<Error | undefined> {
     this.#events = events;
     return this.#ended;
   }
 
-  /** Tells the broker that this client is done, and closes; at once if somebody is in a hurry. */
+  /** Tells the broker that this client is done, and closes; without waiting once `hurry` resolves. */
   async close(hurry: Promise<void>): Promise<void> {
     writeControlFrame(this.link.writer, "goodbye", { message: "the client is done" });
     await Promise.race([this.link.drain(), hurry]);
@@ -105,7 +97,17 @@ export class BrokerSession implements LinkOwner {
 
   handleFrame(frame: FrameDecoder): void {
     if (frame.type === FrameType.goodbye) return this.#events?.handleGoodbye();
-    if (this.#events !== undefined) return this.#events.handleFrame(frame);
+    if (this.#events === undefined) return this.#handleWelcome(frame);
+    this.hasServed = true;
+    if (frame.type === FrameType.heartbeat) this.idleBytes += FRAME_HEAD_BYTES;
+    else this.#events.handleFrame(frame);
+  }
+
+  handleReady(): void {
+    this.#events?.handleReady();
+  }
+
+  #handleWelcome(frame: FrameDecoder): void {
     if (frame.type === FrameType.error) {
       const { code, message } = readControlFrame(frame, "error");
       throw new BrokerError(code, message);
@@ -113,15 +115,11 @@ export class BrokerSession implements LinkOwner {
     if (frame.type !== FrameType.welcome) {
       throw new BrokerError("HANDSHAKE_EXPECTED", "The broker's first frame is not a welcome");
     }
-    const welcome = readControlFrame(frame, "welcome");
+    this.#welcome = readControlFrame(frame, "welcome");
     // A message may have that much, and a batch of deliveries, or an answer to a cursor, some more.
     frame.raiseLimit(BODY_BYTES_MAX + FRAME_BYTES_RESERVE);
-    this.#startHeartbeat(welcome);
-    this.#welcomed.resolve(welcome);
-  }
-
-  handleReady(): void {
-    this.#events?.handleReady();
+    this.#startHeartbeat(this.#welcome);
+    this.#welcomed.resolve();
   }
 
   async #run(): Promise<Error | undefined> {

@@ -1,86 +1,80 @@
-/**
- * What happens to a connection, for those who want to know: each of them has its own list of what has
- * happened and was not read yet.
- *
- * @module
- */
+import { whenAborted } from "../member/abort_listener.ts";
+import type { CallOptions } from "../member/call_options.ts";
 
-import { type CallOptions, whenAborted } from "../member/call_options.ts";
-
-/** What a broker says of itself when a client comes. */
+/** What a broker tells about itself when a client connects. */
 export interface BrokerInfo {
   /** The broker's version. */
   readonly version: string;
-  /** The engine that holds the streams. */
+  /** The engine that holds the streams: `journal` or `memory`. */
   readonly engine: string;
-  /** What a confirm promises. */
+  /** What a confirm promises: how durable the message is. */
   readonly durability: string;
 }
 
 /** Why a connection is closed for good. */
 export interface CloseReason {
-  /** Why, in a sentence. */
+  /** The reason, as a sentence. */
   readonly message: string;
-  /** What the broker objected to, if it did; absent when the connection was closed here. */
+  /** The error that closed the connection; absent if `close()` was called. */
   readonly error?: Error;
 }
 
-/** There is a connection to the broker, the first one or again. */
+/** The connection is established, for the first time or again. */
 export interface ConnectedStatus {
-  /** What has happened. */
+  /** The kind of event. */
   readonly type: "connected";
-  /** What the broker says of itself. */
+  /** What the broker tells about itself. */
   readonly broker: BrokerInfo;
 }
 
-/** The connection is lost; it is tried to get it back. */
+/** The connection is lost; the client tries to restore it. */
 export interface LostStatus {
-  /** What has happened. */
+  /** The kind of event. */
   readonly type: "lost";
-  /** Why, if more is known than that it has ended. */
+  /** Why it was lost, if that is known. */
   readonly error?: Error;
 }
 
-/** An attempt to get the connection back begins. */
+/** An attempt to restore the connection begins. */
 export interface ReconnectingStatus {
-  /** What has happened. */
+  /** The kind of event. */
   readonly type: "reconnecting";
-  /** Which attempt it is since the connection was lost: 1, 2, 3 … */
+  /** The number of the attempt since the connection was lost: 1, 2, 3 … */
   readonly attempt: number;
 }
 
-/** A stream is gone that one of the connection's followers took messages from. */
+/** A stream that a follower took messages from was deleted. */
 export interface StreamDeletedStatus {
-  /** What has happened. */
+  /** The kind of event. */
   readonly type: "streamDeleted";
   /** The stream's name. */
   readonly stream: string;
-  /** The follower's name. It waits for a stream of that name, and goes on with the others it has. */
+  /** The follower's name. It waits for a new stream of that name, and goes on with its other streams. */
   readonly follower: string;
 }
 
 /**
- * A follower waits for a stream that does not exist: its name may be wrong, or it is created later.
- * It is told when the follower is opened, and again when the connection comes back.
+ * A follower waits for a stream that does not exist: the name may be wrong, or the stream is created
+ * later. Reported when the follower is opened, and again after each reconnect.
  */
 export interface StreamMissingStatus {
-  /** What has happened. */
+  /** The kind of event. */
   readonly type: "streamMissing";
   /** The stream's name. */
   readonly stream: string;
-  /** The follower's name. It gets messages as soon as there is such a stream. */
+  /** The follower's name. It gets messages as soon as the stream exists. */
   readonly follower: string;
 }
 
-/** The connection is closed for good; nothing comes after it. */
+/** The connection is closed for good; this is the last event. */
 export interface ClosedStatus {
-  /** What has happened. */
+  /** The kind of event. */
   readonly type: "closed";
-  /** Why. */
+  /** Why it was closed. */
   readonly reason: CloseReason;
 }
 
-/** Something that has happened to a connection; `type` tells what. */
+/** An event of a connection; `type` tells which. */
 export type ConnectionStatus =
   | ConnectedStatus
   | LostStatus
@@ -89,27 +83,26 @@ export type ConnectionStatus =
   | StreamMissingStatus
   | ClosedStatus;
 
-/** What is a state that a connection is in. An attempt and a stream that is not there are news only. */
+/** The events that are states; an attempt and a missing stream are news only. */
 const STATES: ReadonlySet<ConnectionStatus["type"]> = new Set(["connected", "lost", "closed"]);
 
-/** So many events are kept for somebody who does not read them; the oldest go. */
+/** How many events are kept for a reader that does not read them; the oldest go. */
 const KEPT_MAX = 1000;
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** Tells all who want to know. */
+/** The events of a connection, for all who read them. */
 export class StatusBoard {
   readonly #readers = new Set<StatusReader>();
   #current: ConnectionStatus | undefined;
 
-  /** Tells what has happened. */
   post(status: ConnectionStatus): void {
     if (STATES.has(status.type)) this.#current = status;
     for (const reader of this.#readers) reader.add(status);
     if (status.type === "closed") this.#readers.clear();
   }
 
-  /** Gives somebody the state of the moment, and all that happens from now on. */
+  /** Gives the state of the moment, and all that happens from now on. */
   watch({ signal }: CallOptions): AsyncIterableIterator<ConnectionStatus> {
     const reader: StatusReader = new StatusReader(() => this.#readers.delete(reader));
     if (this.#current !== undefined) reader.add(this.#current);
@@ -119,7 +112,7 @@ export class StatusBoard {
   }
 }
 
-/** One who wants to know. */
+/** One loop over events, with its own list of those that were not read yet. */
 class StatusReader implements AsyncIterableIterator<ConnectionStatus> {
   readonly #leave: () => void;
   #events: ConnectionStatus[] = [];
@@ -132,16 +125,14 @@ class StatusReader implements AsyncIterableIterator<ConnectionStatus> {
     this.#leave = leave;
   }
 
-  /** Something has happened. */
   add(status: ConnectionStatus): void {
-    const isLast = status.type === "closed";
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) waiter.resolve({ done: false, value: status });
     else if (this.#events.push(status) > KEPT_MAX) this.#events.shift();
-    if (isLast) this.#end();
+    if (status.type === "closed") this.#end();
   }
 
-  /** Ends the reading when the signal says so, with its reason as an error. */
+  /** Ends the loop when the signal is aborted, with its reason as an error. */
   endWith(signal: AbortSignal): void {
     const abort = () => {
       this.#aborted = signal;

@@ -22,19 +22,14 @@ import {
   type Message,
 } from "@simplemq/simplemq";
 import { serve, VirtualClock } from "@simplemq/simplemq/server";
-import { FrameType, type FrameWriter, type Welcome } from "../../../protocol.ts";
-import { writeStream, writeStreamsForgotten } from "../../../src/protocol/frames/query_frame.ts";
-import { StatusBoard } from "../../../src/client/uplink/status.ts";
-import { Uplink } from "../../../src/client/uplink/uplink.ts";
-import { decoderOn } from "../../support/wire/frames.ts";
-import { BrokerSession } from "../../../src/client/uplink/session.ts";
-import { ClientConnection } from "../../../src/client/connection.ts";
-import { systemClock } from "../../../src/transport/clock.ts";
+import { FrameType, type Welcome } from "../../../protocol.ts";
+import { Session } from "../../../src/client/uplink/session.ts";
+import { ClientConnection } from "../../../src/client/client_connection.ts";
 import { createPipe } from "../../../src/transport/duplex.ts";
 import { startBroker, until } from "../../support/broker/broker.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
-import { bytesOf, RawClient } from "../../support/wire/raw_client.ts";
+import { RawClient } from "../../support/wire/raw_client.ts";
 import { withRandom } from "../support.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
@@ -343,9 +338,9 @@ Deno.test("close() gives a broker up that says only that it is there", async () 
 Deno.test("a broker that takes an upload slowly and can be heard is not given up", async () => {
   const [here, there] = createPipe();
   const broker = new RawClient(there);
-  const opening = BrokerSession.open(here, "me", { timeoutMs: PATIENCE_MS, signal: undefined });
+  const opening = Session.open(here, "me", new AbortController().signal);
   await broker.sendControl("welcome", welcome);
-  const { session } = await opening;
+  const session = await opening;
   const events = { handleFrame: () => {}, handleReady: () => {}, handleGoodbye: () => {} };
   let end: unknown = "open";
   const ended = session.serve(events).then((error) => end = error);
@@ -366,26 +361,6 @@ Deno.test("a broker that takes an upload slowly and can be heard is not given up
   assertInstanceOf(end, BrokerError);
   assertEquals(end.code, "HEARTBEAT_LOST");
   broker.close();
-});
-
-Deno.test("names of streams that are gone are forgotten by the client, too", () => {
-  const limits = {
-    bodyBytes: 1,
-    headerBytes: 1,
-    frameBytes: 1,
-    batchCount: 1,
-    unacknowledgedMessages: 1,
-    unacknowledgedBytes: 1,
-  };
-  const uplink = new Uplink(limits, new StatusBoard(), { clock: systemClock, drainMs: 0 });
-  const hear = (write: (writer: FrameWriter) => void) => {
-    const decoder = decoderOn(bytesOf(write));
-    do uplink.handleFrame(decoder); while (decoder.next());
-  };
-  hear((writer) => ["a", "b", "c"].forEach((name, index) => writeStream(writer, index + 1, name)));
-  assertEquals(uplink.streamCount, 3);
-  hear((writer) => writeStreamsForgotten(writer, [1, 3]));
-  assertEquals([uplink.streamCount, uplink.streamName(2)], [1, "b"]);
 });
 
 Deno.test("close() gives a broker up of which nothing is heard", async () => {

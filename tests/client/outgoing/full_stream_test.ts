@@ -284,7 +284,7 @@ Deno.test("options of publishers and of messages are checked before anything is 
     // @ts-expect-error: what a program without types may do
     [() => publisher.sendMessage("x", { colour: 1 }), "known are timeoutMs, headers, "],
     // @ts-expect-error: what a program without types may do
-    [() => publisher.sendMessage("x", 7), "options are an object, found number"],
+    [() => publisher.sendMessage("x", 7), "options must be an object, found number"],
   ];
   for (const [call, hint] of unknown) {
     await assertRejects(async () => void await call(), TypeError, hint);

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertLessOrEqual, assertStrictEquals } from "@std/assert";
 import { FrameDecoder, FrameWriter, readBatch, type SessionLimits } from "../../../protocol.ts";
 import { readReply } from "../../../src/protocol/frames/reply_frame.ts";
-import { Confirmation, Failures } from "../../../src/client/publishing/confirmation.ts";
+import { Confirmation } from "../../../src/client/publishing/confirmation.ts";
 import { Outbox } from "../../../src/client/outgoing/outbox.ts";
 import { OutgoingBatch } from "../../../src/client/outgoing/outgoing_batch.ts";
 import { OutgoingReplies } from "../../../src/client/requesting/outgoing_replies.ts";
@@ -60,8 +60,8 @@ Deno.test("OutgoingBatch: its bytes stay its own until its outcome is known", ()
 
 Deno.test("OutgoingReplies: what is too large for the broker of now is let go, and nothing else", () => {
   const limits = { bodyBytes: 100_000, frameBytes: 200_000 };
-  const uplink = { limits, spareBuffers: new SpareBuffers(), isClosed: false, schedule() {} };
-  const replies = new OutgoingReplies(uplink as unknown as Uplink);
+  const uplink = { limits, isClosed: false, schedule() {} } as unknown as Uplink;
+  const replies = new OutgoingReplies(uplink, new SpareBuffers());
   const address = { stream: "$reply.a", number: 1 };
   const bodies = ["a".repeat(30_000), "b".repeat(1001), "c".repeat(1000), "d"];
   for (const body of [...bodies, "e".repeat(90_000)]) replies.send(address, body);
@@ -82,7 +82,7 @@ Deno.test("OutgoingReplies: what is too large for the broker of now is let go, a
 
 Deno.test("OutgoingBatch: a call is divided where it does not fit, and hears of all its messages", () => {
   const batch = new OutgoingBatch(1, new SpareBuffers());
-  const confirmation = new Confirmation<BatchReceipt>(new Failures(() => true));
+  const confirmation = new Confirmation<BatchReceipt>({ note: (call) => call.silence() });
   const collector = new BatchCollector(confirmation);
   const told: string[] = [];
   const waitFor = (name: string) =>

@@ -114,7 +114,7 @@ Deno.test("reply(): what is wrong is refused, and what is no request has no repl
   const asked = assertRejects(() => publisher.request("request"), ConnectionClosedError);
   const [plain, request] = await take(connection, "orders", 2) as [Message, Message];
   assertEquals([plain.isRequest, request.isRequest], [false, true]);
-  const tells = `Cannot reply to message 1 of "orders": it is no request`;
+  const tells = `Cannot reply to message 1 of "orders": it is not a request`;
   await assertRejects(() => plain.reply("a"), TypeError, tells);
   for (const body of [undefined, 5n, new Map()]) {
     await assertRejects(() => request.reply(body as unknown as MessageBody), TypeError);

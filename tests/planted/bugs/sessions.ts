@@ -31,10 +31,10 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
     found: tests("client/publishing/random_publishing_test.ts"),
   },
   {
-    what: "what stands in line has no outcome when its publisher ends",
-    file: "src/client/publishing/client_publisher.ts",
-    from: "for (const call of this.#line.takeAll()) call.refuse(reason);",
-    to: "this.#line.takeAll();",
+    what: "what waits in the queue has no outcome when its publisher ends",
+    file: "src/client/publishing/message_pipeline.ts",
+    from: "for (const call of this.#queue.takeAll()) call.refuse(reason);",
+    to: "this.#queue.takeAll();",
     found: tests("client/publishing/random_publishing_test.ts"),
   },
   {
@@ -61,8 +61,8 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
   {
     what: "an acknowledgement after its follower was closed is taken for done",
     file: "src/client/following/delivery_verdicts.ts",
-    from: "if (!this.#owner.isClosed) return settled;",
-    to: "if (this.#owner !== undefined) return settled;",
+    from: "if (!this.#owner.isClosed) return nothing;",
+    to: "if (this.#owner !== undefined) return nothing;",
     found: tests("client/member/closing_test.ts"),
   },
   {
@@ -74,14 +74,14 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a loop that is left keeps its message until the connection ends",
-    file: "src/client/following/client_follower.ts",
-    from: "if (inHand) this.#verdicts.leave(inHand);",
-    to: "if (inHand) inHand.verdict = undefined;",
+    file: "src/client/following/message_handout.ts",
+    from: "if (last !== undefined && this.#verdicts.held.has(last)) this.#verdicts.leave(last);",
+    to: "if (last !== undefined && this.#verdicts.held.has(last)) last.verdict = undefined;",
     found: tests("client/following/follower_test.ts"),
   },
   {
     what: "a follower never asks again after all that ran out was only fetched",
-    file: "src/client/following/client_follower.ts",
+    file: "src/client/following/message_handout.ts",
     from: "if (!isKnown) return;",
     to: "if (inHand.length === 0) return;",
     found: tests("client/following/delivery_test.ts"),

@@ -168,7 +168,7 @@ class Churn {
  */
 const KEPT: Readonly<Record<string, number>> = {
   "SessionStreams.#numbers": 160,
-  "Uplink.#streams": 160,
+  "IncomingFrames.#streams": 160,
   "Committer.#spare": 8,
   "objects of Group": 10,
   "Router.#idle": 64,

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { deadline } from "@std/async/deadline";
 import manifest from "../../../deno.json" with { type: "json" };
 import { connect, type Message, type Receipt } from "../../../client.ts";
-import { ClientConnection } from "../../../src/client/connection.ts";
+import { ClientConnection } from "../../../src/client/client_connection.ts";
 import { BrokerProcess, type EndedProcess } from "../../support/broker/broker_process.ts";
 import { turn, until } from "../../support/broker/broker.ts";
 import { RawClient } from "../../support/wire/raw_client.ts";

@@ -1,0 +1,256 @@
+import { BrokerError } from "../../protocol.ts";
+import { BATCH_COUNT_MAX, findLabelMistake, MEMBERS_MAX } from "../protocol/limits.ts";
+import { type Clock, systemClock } from "../transport/clock.ts";
+import type { Connection, ConnectionOptions } from "./connection.ts";
+import { ClientCursor } from "./cursor/client_cursor.ts";
+import type { Cursor } from "./cursor/cursor.ts";
+import { ClientFollower } from "./following/client_follower.ts";
+import type { Follower, FollowerOptions } from "./following/follower.ts";
+import { whenAborted } from "./member/abort_listener.ts";
+import { Bind, type BindLike } from "./member/bind.ts";
+import {
+  type CallOptions,
+  checkCloseOptions,
+  checkDrainTime,
+  type CloseOptions,
+  DRAIN_MS_DEFAULT,
+} from "./member/call_options.ts";
+import { ClosingLimit, FAREWELL_MS } from "./member/closing_limit.ts";
+import { ConnectionClosedError } from "./member/connection_closed_error.ts";
+import { checkNumber, checkOptionNames, checkTimeout } from "./member/option_check.ts";
+import type { MessageBody } from "./outgoing/body.ts";
+import { SpareBuffers } from "./outgoing/spare_buffers.ts";
+import { ClientPublisher } from "./publishing/client_publisher.ts";
+import {
+  type Publisher,
+  type PublisherOptions,
+  resolvePublisherOptions,
+} from "./publishing/publisher.ts";
+import { OutgoingReplies } from "./requesting/outgoing_replies.ts";
+import { PendingRequests } from "./requesting/pending_requests.ts";
+import { IncomingFrames } from "./uplink/incoming_frames.ts";
+import type { Session } from "./uplink/session.ts";
+import { type Dial, isHopeless, SessionOpener } from "./uplink/session_opener.ts";
+import {
+  type BrokerInfo,
+  type CloseReason,
+  type ConnectionStatus,
+  StatusBoard,
+} from "./uplink/status.ts";
+import { Uplink } from "./uplink/uplink.ts";
+
+const NAME_DEFAULT = "simplemq-client";
+const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
+
+/** The connection of a client: opens session after session until it is closed for good. */
+export class ClientConnection implements Connection {
+  readonly closed: Promise<CloseReason>;
+  readonly #opener: SessionOpener;
+  readonly #uplink: Uplink;
+  readonly #requests: PendingRequests;
+  readonly #replies: OutgoingReplies;
+  readonly #spare = new SpareBuffers();
+  readonly #board = new StatusBoard();
+  readonly #closing = new AbortController();
+  /** Resolves when the caller of `close()` does not want to wait any more. */
+  readonly #hurry = Promise.withResolvers<void>();
+  #closeCall: Promise<void> | undefined;
+
+  private constructor(opener: SessionOpener, first: Session, clock: Clock, drainMs: number) {
+    this.#opener = opener;
+    this.#uplink = new Uplink(first, { clock, drainMs });
+    this.#requests = new PendingRequests(this.#uplink, clock);
+    this.#replies = new OutgoingReplies(this.#uplink, this.#spare);
+    this.#uplink.share([this.#requests, this.#replies]);
+    this.closed = this.#run(first);
+  }
+
+  /** Connects; see `connect` in `client.ts`. What its members wait for goes by the clock. */
+  static async open(
+    dial: Dial,
+    options: ConnectionOptions,
+    clock: Clock = systemClock,
+  ): Promise<Connection> {
+    const { name = NAME_DEFAULT, connectTimeoutMs = CONNECT_TIMEOUT_MS_DEFAULT } = options;
+    const { drainMs = DRAIN_MS_DEFAULT, waitForBroker, signal } = options;
+    checkName(name, "Cannot connect");
+    checkTimeout("connectTimeoutMs", connectTimeoutMs, "Cannot connect");
+    checkDrainTime(drainMs, "Cannot connect");
+    const opener = new SessionOpener(dial, name, connectTimeoutMs);
+    const first = waitForBroker ? await opener.openPersistently(signal) : await opener.open(signal);
+    return new ClientConnection(opener, first, clock, drainMs);
+  }
+
+  get broker(): BrokerInfo {
+    const { version, engine, durability } = this.#uplink.session.welcome;
+    return { version, engine, durability };
+  }
+
+  publisher<Body = MessageBody>(
+    bind: BindLike,
+    options: PublisherOptions = {},
+  ): Publisher<Body> {
+    this.#checkRoom("publisher", this.#uplink.members.publishers.size);
+    const resolved = resolvePublisherOptions(options);
+    const way = { uplink: this.#uplink, requests: this.#requests, spare: this.#spare };
+    return new ClientPublisher(way, Bind.from(bind), resolved);
+  }
+
+  follower<Body = unknown>(bind: BindLike, options: FollowerOptions = {}): Follower<Body> {
+    this.#checkRoom("follower", this.#uplink.members.followers.size);
+    const action = "Cannot open a follower";
+    if (this.#closeCall !== undefined) {
+      throw new ConnectionClosedError(`${action}: the connection is being closed`);
+    }
+    checkOptionNames(options, ["name", "prefetch"], action);
+    const { name = `follower-${crypto.randomUUID().slice(0, 8)}`, prefetch = "auto" } = options;
+    checkName(name, action);
+    if (typeof prefetch === "string" && prefetch !== "auto") {
+      throw new TypeError(`${action}: prefetch must be a number or "auto"`);
+    } else if (prefetch !== "auto") {
+      checkNumber("prefetch", prefetch, { low: 1, high: BATCH_COUNT_MAX }, action);
+    }
+    const way = { uplink: this.#uplink, replies: this.#replies };
+    return new ClientFollower(way, Bind.from(bind), { name, prefetch });
+  }
+
+  cursor(): Cursor {
+    return new ClientCursor(this.#uplink.queries);
+  }
+
+  status(options: CallOptions = {}): AsyncIterableIterator<ConnectionStatus> {
+    return this.#board.watch(options);
+  }
+
+  async close(options: CloseOptions = {}): Promise<void> {
+    checkCloseOptions(options);
+    const { signal } = options;
+    if (signal?.aborted) this.#hurry.resolve();
+    else if (signal !== undefined) {
+      const forget = whenAborted(signal, () => this.#hurry.resolve());
+      this.closed.then(forget);
+    }
+    const { publishers, followers } = this.#uplink.members;
+    for (const publisher of publishers.values()) publisher.expectClose();
+    // Another call may give handlers less time.
+    const drained = [...followers.values()].map((member) => member.close(options));
+    this.#closeCall ??= this.#close(Promise.all(drained), options);
+    await this.#closeCall;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(drained: Promise<unknown>, { drainMs }: CloseOptions): Promise<void> {
+    const uplink = this.#uplink;
+    const options = drainMs === undefined ? {} : { drainMs };
+    const closing = drained.then(() => {
+      const publishers = [...uplink.members.publishers.values()];
+      return Promise.allSettled(publishers.map((member) => member.close(options)));
+    });
+    const hurry = this.#hurry.promise;
+    let limit: ClosingLimit | undefined;
+    const finished = closing.then(() => {
+      const waitMs = Math.max(drainMs ?? uplink.options.drainMs, FAREWELL_MS);
+      const limits = { drainMs: waitMs, progress: () => uplink.progress };
+      limit = new ClosingLimit(limits, () => this.#hurry.resolve());
+      return uplink.answered();
+    });
+    // Without a link there is nothing to wait for: what is unconfirmed fails, and says so.
+    if (uplink.link !== undefined) await Promise.race([finished, this.closed, hurry]);
+    this.#closing.abort();
+    if (uplink.link !== undefined) await uplink.session.close(hurry);
+    await this.closed;
+    const results = await closing;
+    limit?.end();
+    throwFailures(results);
+  }
+
+  /** Keeps a session going until the connection is closed for good. */
+  async #run(first: Session): Promise<CloseReason> {
+    const { signal } = this.#closing;
+    let error = await this.#serve(first);
+    try {
+      // Whoever closes does not want a new connection: what is unconfirmed fails, and says so.
+      while (this.#closeCall === undefined && !isHopeless(error)) {
+        await this.#opener.pause(this.#uplink.session.hasServed, signal);
+        let attempt = 0;
+        const session = await this.#opener.openPersistently(signal, () => {
+          this.#board.post({ type: "reconnecting", attempt: ++attempt });
+        });
+        error = await this.#serve(session);
+      }
+    } catch (cause) {
+      error = cause as Error;
+    }
+    if (this.#closeCall !== undefined) error = undefined;
+    this.#uplink.end(error);
+    const reason = error === undefined
+      ? { message: "the connection was closed here" }
+      : { message: error.message, error };
+    this.#board.post({ type: "closed", reason });
+    return reason;
+  }
+
+  /** Uses a session until it ends; returns why it did. */
+  async #serve(session: Session): Promise<Error | undefined> {
+    const uplink = this.#uplink;
+    if (this.#closing.signal.aborted) {
+      // It was closed while this session came about.
+      session.link.close();
+      return undefined;
+    }
+    const { members, queries } = uplink;
+    const incoming = new IncomingFrames({
+      members,
+      queries,
+      requests: this.#requests,
+      board: this.#board,
+    });
+    uplink.attach(session);
+    this.#board.post({ type: "connected", broker: this.broker });
+    const error = await session.serve({
+      handleFrame: (frame) => incoming.handle(frame),
+      handleReady: () => uplink.handleReady(),
+      handleGoodbye: () => void this.#letGo(session),
+    });
+    uplink.detach(error);
+    // Whoever closes has not lost anything.
+    if (this.#closeCall === undefined) {
+      this.#board.post(error === undefined ? { type: "lost" } : { type: "lost", error });
+    }
+    return error;
+  }
+
+  /** The broker stops: what is under way is finished, and the connection given up. */
+  async #letGo({ link }: Session): Promise<void> {
+    await this.#uplink.finish();
+    await link.drain();
+    link.close();
+  }
+
+  /** Throws if no member of a kind can be opened any more. */
+  #checkRoom(kind: string, count: number): void {
+    const closed = this.#uplink.findClosedError(`open a ${kind}`);
+    if (closed !== undefined) throw closed;
+    if (count < MEMBERS_MAX) return;
+    throw new BrokerError(
+      "TOO_MANY_MEMBERS",
+      `Cannot open a ${kind}: the connection has ${count}, the most allowed`,
+    );
+  }
+}
+
+function checkName(name: string, action: string): void {
+  const mistake = findLabelMistake(name);
+  if (mistake !== undefined) throw new RangeError(`${action}: ${mistake}`);
+}
+
+/** Throws what nobody has heard of yet, if anything. */
+function throwFailures(results: readonly PromiseSettledResult<void>[]): void {
+  const reasons: unknown[] = [];
+  for (const result of results) if (result.status === "rejected") reasons.push(result.reason);
+  if (reasons.length === 1) throw reasons[0];
+  if (reasons.length > 1) throw new AggregateError(reasons, "Cannot publish: messages were lost");
+}

@@ -1,0 +1,183 @@
+import type { DeadLetter, MessageProperties, ReplyAddress } from "../../../protocol.ts";
+import { readEntryFlags, readEntryPriority } from "../../protocol/messages/entry.ts";
+import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import type { CallOptions } from "../member/call_options.ts";
+import { bodyOf, bytesOf, headersOf } from "../member/entry_content.ts";
+import type { MessageBody } from "../outgoing/body.ts";
+import type { ReplyOptions } from "../requesting/reply.ts";
+import type { AckOptions, Message, NackOptions } from "./message.ts";
+
+/** What a follower does to messages that it has taken. */
+export interface MessageOwner {
+  ackMessage(message: Message, options?: AckOptions): Promise<void>;
+  nackMessage(message: Message, options?: NackOptions): Promise<void>;
+  rejectMessage(message: Message, reason?: string | Error, options?: AckOptions): Promise<void>;
+  releaseMessage(message: Message, options?: AckOptions): Promise<void>;
+  extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void>;
+  reply(address: ReplyAddress, body: MessageBody, options?: ReplyOptions): Promise<void>;
+  /** The signal that aborts when a message is not its own any more. */
+  signalOf(message: DeliveredMessage): AbortSignal;
+}
+
+/** Messages of one `deliver` frame. */
+export interface DeliveredBatch {
+  readonly owner: MessageOwner;
+  readonly stream: string;
+  readonly attempts: number;
+  /** Whether the broker has to be told before a handler gets them. */
+  readonly isDoubtful?: boolean | undefined;
+  /** The entries. */
+  readonly bytes: Uint8Array;
+}
+
+/** What this client has done to a message. */
+export type Verdict = "acknowledged" | "acknowledged by autoAck" | "given back" | "rejected";
+
+/** A message in the bytes that it came in. Nothing is decoded before it is looked at. */
+export class DeliveredMessage implements Message {
+  readonly id: number;
+  /** The delivery's tag. */
+  readonly tag: number;
+  verdict: Verdict | undefined = undefined;
+  readonly #batch: DeliveredBatch;
+  readonly #offset: number;
+  #body: unknown;
+
+  constructor(batch: DeliveredBatch, offset: number, numbers: { id: number; tag: number }) {
+    this.#batch = batch;
+    this.#offset = offset;
+    this.id = numbers.id;
+    this.tag = numbers.tag;
+  }
+
+  get stream(): string {
+    return this.#batch.stream;
+  }
+
+  get attempts(): number {
+    return this.#batch.attempts;
+  }
+
+  get isDoubtful(): boolean {
+    return this.#batch.isDoubtful ?? false;
+  }
+
+  get owner(): MessageOwner {
+    return this.#batch.owner;
+  }
+
+  get body(): unknown {
+    this.#body ??= bodyOf(this.#batch.bytes, this.#offset);
+    return this.#body;
+  }
+
+  get bytes(): Uint8Array {
+    return bytesOf(this.#batch.bytes, this.#offset);
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return headersOf(this.#batch.bytes, this.#offset);
+  }
+
+  get key(): string | undefined {
+    return this.#properties.key;
+  }
+
+  get priority(): number {
+    return readEntryPriority(this.#batch.bytes, this.#offset);
+  }
+
+  get dedupId(): string | undefined {
+    return this.#properties.dedupId;
+  }
+
+  get deliverAt(): number | undefined {
+    return this.#properties.deliverAt;
+  }
+
+  get expiresAt(): number | undefined {
+    return this.#properties.expiresAt;
+  }
+
+  get deadLetter(): DeadLetter | undefined {
+    return this.#properties.deadLetter;
+  }
+
+  get signal(): AbortSignal {
+    return this.#batch.owner.signalOf(this);
+  }
+
+  get isRequest(): boolean {
+    return (readEntryFlags(this.#batch.bytes, this.#offset) & PropertyFlag.request) !== 0;
+  }
+
+  ack(options?: AckOptions): Promise<void> {
+    return DeliveredMessage.#ownerOf(this, "ack").ackMessage(this, options);
+  }
+
+  nack(options?: NackOptions): Promise<void> {
+    return DeliveredMessage.#ownerOf(this, "nack").nackMessage(this, options);
+  }
+
+  reject(reason?: string | Error, options?: AckOptions): Promise<void> {
+    return DeliveredMessage.#ownerOf(this, "reject").rejectMessage(this, reason, options);
+  }
+
+  release(options?: AckOptions): Promise<void> {
+    return DeliveredMessage.#ownerOf(this, "release").releaseMessage(this, options);
+  }
+
+  extend(ms: number, options?: CallOptions): Promise<void> {
+    return DeliveredMessage.#ownerOf(this, "extend").extendMessage(this, ms, options);
+  }
+
+  reply(body: MessageBody, options?: ReplyOptions): Promise<void> {
+    const owner = DeliveredMessage.#ownerOf(this, "reply");
+    const { request } = this.#properties;
+    if (request !== undefined) return owner.reply(request, body, options);
+    return Promise.reject(
+      new TypeError(`Cannot reply to message ${this.id} of "${this.stream}": it is not a request`),
+    );
+  }
+
+  /** What `JSON.stringify` shows: bytes in base64, and nothing that the message does not have. */
+  toJSON(): Record<string, unknown> {
+    const { stream, id, attempts, priority, headers, body } = this;
+    const { key, dedupId, deliverAt, expiresAt, deadLetter } = this.#properties;
+    return {
+      stream,
+      id,
+      attempts,
+      key,
+      priority,
+      dedupId,
+      deliverAt,
+      expiresAt,
+      headers: Object.keys(headers).length > 0 ? headers : undefined,
+      deadLetter,
+      body: body instanceof Uint8Array ? { base64: body.toBase64() } : body,
+    };
+  }
+
+  /** The owner of a message; a method that was taken from its message has none. */
+  static #ownerOf(message: DeliveredMessage | undefined, method: string): MessageOwner {
+    if (message !== undefined && #batch in message) return message.#batch.owner;
+    throw new TypeError(
+      `Cannot ${method}: ${method}() was called without its message; ` +
+        `write message.${method}(), or follower.${method}Message(message)`,
+    );
+  }
+
+  /** Read anew each time: hardly anybody asks twice, and every message would be larger. */
+  get #properties(): MessageProperties {
+    return readProperties(this.#batch.bytes, this.#offset);
+  }
+}
+
+// What a person sees who prints a message: what it is, not how it is kept.
+Object.defineProperty(DeliveredMessage.prototype, Symbol.for("Deno.customInspect"), {
+  value(this: DeliveredMessage, inspect: typeof Deno.inspect): string {
+    const { stream, id, attempts, body } = this;
+    return `Message ${inspect({ stream, id, attempts, body })}`;
+  },
+});

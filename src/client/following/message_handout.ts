@@ -1,0 +1,266 @@
+import { setImmediate } from "node:timers";
+import {
+  type DeliverFields,
+  type FrameDecoder,
+  type FrameWriter,
+  readBatch,
+  type TagRange,
+} from "../../../protocol.ts";
+import { whenAborted } from "../member/abort_listener.ts";
+import { traceCaller } from "../member/caller_trace.ts";
+import type { Uplink } from "../uplink/uplink.ts";
+import { BeginWatch } from "./begin_watch.ts";
+import { Caution } from "./caution.ts";
+import { Credit } from "./credit.ts";
+import type { DeliveredMessage } from "./delivered_message.ts";
+import type { DeliveryVerdicts } from "./delivery_verdicts.ts";
+import { FetchedMessages } from "./fetched_messages.ts";
+import type { Message } from "./message.ts";
+import { done, type MessageIterator, type MessageSource } from "./message_iterator.ts";
+import { Prefetch } from "./prefetch.ts";
+
+/** A loop that waits for a message. */
+interface MessageWaiter extends PromiseWithResolvers<IteratorResult<Message>> {
+  readonly loop: MessageIterator;
+}
+
+const now = (): number => performance.now();
+
+/** Fetches as many messages as a follower's loops can use, and hands them out one by one. */
+export class MessageHandout implements MessageSource {
+  readonly #uplink: Uplink;
+  readonly #verdicts: DeliveryVerdicts;
+  readonly #credit: Credit;
+  readonly #fetched = new FetchedMessages();
+  readonly #caution = new Caution();
+  readonly #begins: BeginWatch;
+  #waiters: MessageWaiter[] = [];
+  /** Set while the event loop has its turn before the next message is handed out. */
+  #turn: Promise<void> | undefined;
+  /** Whether those who wait are about to be served. */
+  #isServing = false;
+  /** Set once loops get nothing more, and why, unless the user has closed the follower. */
+  #end: { readonly error?: Error } | undefined;
+
+  constructor(uplink: Uplink, verdicts: DeliveryVerdicts, prefetch: number | "auto") {
+    this.#uplink = uplink;
+    this.#verdicts = verdicts;
+    const { held, notes } = verdicts;
+    const fetched = this.#fetched;
+    const window = new Prefetch(prefetch, uplink.limits.unacknowledgedMessages);
+    this.#credit = new Credit(window, { held, fetched, giveBack: () => this.#pause() });
+    this.#begins = new BeginWatch({
+      held,
+      hasMore: () => fetched.count > 0,
+      report: (tag) => {
+        notes.begin(tag);
+        verdicts.schedule();
+      },
+    });
+  }
+
+  /** The last tag that has come over this link. */
+  get lastTag(): number {
+    return this.#fetched.lastTag;
+  }
+
+  /** Begins on a new link; returns the first credit. */
+  open(): number {
+    const { limits, session } = this.#uplink;
+    this.#begins.start(session.welcome.beginMs);
+    this.#caution.restart();
+    return this.#credit.restart(this.#waiters.length > 0, limits.unacknowledgedMessages);
+  }
+
+  write(writer: FrameWriter, follower: number): void {
+    // Less credit comes before what is given back, or the broker would deliver it here again.
+    this.#credit.write(writer, follower, this.#uplink.limits.unacknowledgedBytes);
+    this.#verdicts.notes.write(writer, follower);
+  }
+
+  /** The link is lost. */
+  lose(): void {
+    this.#fetched.restart();
+    this.#begins.stop();
+  }
+
+  /** The broker stops: nothing more is asked for. */
+  stop(): void {
+    this.#credit.stop();
+    this.#pause();
+  }
+
+  /** Loops get nothing more. */
+  close(): void {
+    this.#end ??= {};
+    this.#pause();
+    for (const { resolve } of this.#waiters.splice(0)) resolve(done);
+  }
+
+  /** It is over for good. */
+  end(error: Error | undefined): void {
+    this.#end = error === undefined ? {} : { error };
+    this.#credit.unwatch();
+    for (const { resolve } of this.#waiters.splice(0)) resolve(this.#endResult());
+  }
+
+  /** Messages of a stream have come. */
+  add(fields: DeliverFields, stream: string, frame: FrameDecoder): void {
+    const batch = readBatch(frame);
+    const { count } = batch;
+    const { firstTag, firstId, attempts, isDoubtful } = fields;
+    this.#fetched.lastTag = firstTag + count - 1;
+    if (this.#credit.isPaused || this.#end !== undefined) {
+      this.#verdicts.notes.release({ firstTag, count });
+      return this.#verdicts.schedule();
+    }
+    if (isDoubtful) this.#caution.alarm();
+    this.#begins.wake(isDoubtful);
+    this.#fetched.add(
+      { owner: this.#verdicts, stream, attempts, isDoubtful },
+      { firstTag, firstId, count },
+      batch,
+    );
+    if (this.#isServing) return;
+    this.#isServing = true;
+    // What has come together is looked at first: some of it may be taken back already.
+    queueMicrotask(() => {
+      this.#isServing = false;
+      this.#serveWaiters();
+      if (this.#fetched.count > 0) this.#credit.watch();
+    });
+  }
+
+  /** The broker has taken deliveries back. */
+  revoke(ranges: readonly TagRange[], reason: string): void {
+    const inHand: number[] = [];
+    let isKnown = false;
+    for (const { firstTag, count } of ranges) {
+      // Tags that have not come yet are nobody's.
+      const known = Math.min(count, this.#fetched.lastTag - firstTag + 1);
+      if (known <= 0) continue;
+      isKnown = true;
+      inHand.push(...this.#fetched.drop({ firstTag, count: known }));
+    }
+    if (!isKnown) return;
+    this.#verdicts.held.revoke(inHand, reason === "" ? "the broker has taken it back" : reason);
+    // The broker gives nothing more before it hears that somebody asks for it, also if no handler has
+    // seen any of what was taken back.
+    if (this.#waiters.length === 0) this.#credit.pause();
+    this.#credit.renew();
+    this.#verdicts.schedule();
+  }
+
+  /** Gives a loop its next message. */
+  next(loop: MessageIterator): Promise<IteratorResult<Message>> {
+    if (this.#turn !== undefined) return this.#turn.then(() => loop.next());
+    if (this.#end !== undefined) return this.#endResult();
+    const { signal } = loop;
+    if (signal?.aborted) {
+      this.#pauseUnlessAsked();
+      return Promise.reject(signal.reason);
+    }
+    if (this.#credit.ask()) this.#verdicts.schedule();
+    if (this.#fetched.count === 0) return this.#wait(loop);
+    const pause = this.#caution.advise(now);
+    // A write that is under way leaves no room for another one; when the turn is over it is done.
+    const isTurn = pause === "turn" || (pause === "write" && this.#uplink.link?.isSending);
+    if (isTurn) return this.#takeTurn().then(() => loop.next());
+    const value = this.#take(loop);
+    if (pause === "write" || (this.#begins.isWary && value.isDoubtful)) this.#uplink.writeNow();
+    return Promise.resolve({ done: false, value });
+  }
+
+  /** A loop is left: the message in hand comes back with its attempt counted, the others without. */
+  leave(loop: MessageIterator): void {
+    for (const { loop: waiting, resolve } of this.#waiters) if (waiting === loop) resolve(done);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.loop !== loop);
+    const { last } = loop;
+    if (last !== undefined && this.#verdicts.held.has(last)) this.#verdicts.leave(last);
+    this.#pauseUnlessAsked();
+    // Whoever throws may be about to end the process.
+    this.#uplink.writeNow();
+  }
+
+  /** Lets the event loop have its turn; all loops wait for it, so that they keep their order. */
+  #takeTurn(): Promise<void> {
+    this.#turn = new Promise((resolve) =>
+      setImmediate(() => {
+        this.#turn = undefined;
+        this.#caution.noteTurn(now(), 0);
+        resolve();
+      })
+    );
+    return this.#turn;
+  }
+
+  #wait(loop: MessageIterator): Promise<IteratorResult<Message>> {
+    const { held } = this.#verdicts;
+    if (loop.last !== undefined && !held.has(loop.last)) loop.last = undefined;
+    const waiter: MessageWaiter = { ...Promise.withResolvers(), loop };
+    this.#waiters.push(waiter);
+    this.#credit.prefetch.waitBegins(now());
+    this.#credit.prefetch.demand(held.count);
+    if (this.#credit.isChanged) this.#verdicts.schedule();
+    if (loop.signal !== undefined) this.#abortWith(loop.signal, waiter);
+    return waiter.promise;
+  }
+
+  #abortWith(signal: AbortSignal, waiter: MessageWaiter): void {
+    const forget = whenAborted(signal, () => {
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      this.#pauseUnlessAsked();
+      waiter.reject(signal.reason);
+    });
+    waiter.promise.then(forget, forget);
+  }
+
+  #serveWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const time = now();
+    this.#credit.prefetch.waitEnds(time);
+    this.#caution.noteTurn(time, Math.min(this.#waiters.length, this.#fetched.count));
+    while (this.#waiters.length > 0 && this.#fetched.count > 0) {
+      const { resolve, loop } = this.#waiters.shift()!;
+      const value = this.#take(loop);
+      // That it has begun leaves before a handler can end this process.
+      if (value.isDoubtful) this.#uplink.writeNow();
+      resolve({ done: false, value });
+    }
+    if (this.#waiters.length > 0) this.#credit.prefetch.waitBegins(now());
+    if (this.#caution.isCareful) this.#uplink.writeNow();
+  }
+
+  /** Hands the next message out. */
+  #take(loop: MessageIterator): DeliveredMessage {
+    const message = this.#fetched.take();
+    const { held, notes } = this.#verdicts;
+    if (loop.autoAck) {
+      message.verdict = "acknowledged by autoAck";
+      if (notes.ack(message.tag)) this.#verdicts.schedule();
+    } else {
+      loop.last = message;
+      const othersCount = held.add(message);
+      if (othersCount > 0 || this.#begins.isWary) this.#begins.note(message, othersCount);
+    }
+    if (this.#credit.prefetch.take(now)) this.#verdicts.schedule();
+    return message;
+  }
+
+  /** Unless another loop waits, nobody asks for messages now. */
+  #pauseUnlessAsked(): void {
+    if (this.#waiters.length === 0) this.#pause();
+  }
+
+  /** Gives back what is fetched, and asks for nothing more until the handler does. */
+  #pause(): void {
+    this.#credit.pause();
+    for (const range of this.#fetched.takeAll()) this.#verdicts.notes.release(range);
+    this.#verdicts.schedule();
+  }
+
+  #endResult(): Promise<IteratorReturnResult<undefined>> {
+    const error = this.#end?.error;
+    return error === undefined ? Promise.resolve(done) : traceCaller(error);
+  }
+}

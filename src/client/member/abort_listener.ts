@@ -1,0 +1,36 @@
+/**
+ * What signals do, each with one listener: the time that a signal takes to add or remove one grows
+ * with how many it has, and thousands of calls may share a signal.
+ */
+const actionsOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Does something once when a signal is aborted.
+ *
+ * @param signal The signal; not aborted yet.
+ * @returns Takes the action back; to be called when it is not wanted any more.
+ */
+export function whenAborted(signal: AbortSignal, action: () => void): () => void {
+  const actions = actionsOf.get(signal) ?? listen(signal);
+  actions.add(action);
+  return () => {
+    // Another listener may have come since this one's actions were done.
+    if (!actions.delete(action) || actions.size > 0 || actionsOf.get(signal) !== actions) return;
+    actionsOf.delete(signal);
+    signal.removeEventListener("abort", handleAbort);
+  };
+}
+
+function listen(signal: AbortSignal): Set<() => void> {
+  const actions = new Set<() => void>();
+  actionsOf.set(signal, actions);
+  signal.addEventListener("abort", handleAbort, { once: true });
+  return actions;
+}
+
+function handleAbort({ target }: Event): void {
+  const signal = target as AbortSignal;
+  const actions = actionsOf.get(signal);
+  actionsOf.delete(signal);
+  for (const action of actions ?? []) action();
+}

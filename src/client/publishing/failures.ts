@@ -1,0 +1,107 @@
+import { whenAborted } from "../member/abort_listener.ts";
+import { traceCaller } from "../member/caller_trace.ts";
+
+/** How many errors are kept; of more, only the number is told. */
+const KEPT_MAX = 100;
+
+/** The promise of a call, as far as failures are concerned. */
+interface FailedCall {
+  readonly isAwaited: boolean;
+  /** Somebody else hears of its failure: it is no unhandled rejection. */
+  silence(): void;
+}
+
+/** A failed call that nobody was waiting for when it failed. */
+interface Failure {
+  readonly call: FailedCall;
+  readonly error: Error;
+}
+
+/** A call of `flush` that waits. */
+interface Flush extends PromiseWithResolvers<void> {
+  /** It waits for the outcome of all messages before this one. */
+  readonly ordinal: number;
+}
+
+/** What fails without anybody waiting for it, and the calls of `flush` that are told. */
+export class Failures {
+  /** Whether `close()` waits, and is told of all that fails now. */
+  isExpected = false;
+  #kept: Failure[] = [];
+  #droppedCount = 0;
+  /** What has failed since microtasks ran last: a `flush` that comes now still hears of it. */
+  #fresh: FailedCall[] = [];
+  readonly #flushes = new Set<Flush>();
+
+  get isFlushing(): boolean {
+    return this.#flushes.size > 0;
+  }
+
+  /** Notes a failed call, unless somebody waits for it. */
+  note(call: FailedCall, error: Error): void {
+    if (call.isAwaited) return;
+    if (this.isExpected || this.#flushes.size > 0) call.silence();
+    else this.#refresh(call);
+    if (this.#kept.length === KEPT_MAX) this.#kept = this.#kept.filter(isUnheard);
+    if (this.#kept.length < KEPT_MAX) this.#kept.push({ call, error });
+    else this.#droppedCount++;
+  }
+
+  /** Somebody waits from now on: what has failed in this very moment is no unhandled rejection. */
+  hear(): void {
+    for (const call of this.#fresh) call.silence();
+    this.#fresh = [];
+  }
+
+  /** Waits until all messages before one have an outcome, or the signal is aborted. */
+  flush(ordinal: number, signal: AbortSignal | undefined): Promise<void> {
+    const flush = { ...Promise.withResolvers<void>(), ordinal };
+    this.#flushes.add(flush);
+    if (signal !== undefined) {
+      const forget = whenAborted(signal, () => {
+        this.#flushes.delete(flush);
+        flush.reject(signal.reason);
+      });
+      flush.promise.then(forget, forget);
+    }
+    return flush.promise;
+  }
+
+  /**
+   * Ends those calls of `flush` that have nothing left to wait for; all of them are told what has failed.
+   *
+   * @param oldest The oldest message without an outcome, if there is one.
+   */
+  endFlushes(oldest: number | undefined): void {
+    const ended: Flush[] = [];
+    for (const flush of this.#flushes) {
+      if (oldest !== undefined && oldest < flush.ordinal) break;
+      ended.push(flush);
+    }
+    if (ended.length === 0) return;
+    for (const flush of ended) this.#flushes.delete(flush);
+    const error = this.take();
+    for (const { resolve } of ended) resolve(error === undefined ? undefined : traceCaller(error));
+  }
+
+  /** Takes those that nobody waits for even now, as one error, if there are any. */
+  take(): Error | undefined {
+    const errors = this.#kept.filter(isUnheard).map(({ error }) => error);
+    const count = errors.length + this.#droppedCount;
+    this.#kept = [];
+    this.#droppedCount = 0;
+    if (count <= 1) return errors[0];
+    return new AggregateError(errors, `Cannot publish: ${count} calls failed`);
+  }
+
+  #refresh(call: FailedCall): void {
+    if (this.#fresh.push(call) > 1) return;
+    queueMicrotask(() => {
+      this.#fresh = [];
+    });
+  }
+}
+
+function isUnheard({ call }: Failure): boolean {
+  return !call.isAwaited;
+}

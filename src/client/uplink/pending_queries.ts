@@ -1,0 +1,183 @@
+import {
+  type FrameWriter,
+  type Operation,
+  type QueryFields,
+  writeQuery,
+} from "../../../protocol.ts";
+import type { Link } from "../../transport/link.ts";
+import { whenAborted } from "../member/abort_listener.ts";
+import type { CallOptions } from "../member/call_options.ts";
+import { type CallSite, noteCallSite, traceCaller } from "../member/caller_trace.ts";
+import { ConnectionClosedError } from "../member/connection_closed_error.ts";
+
+/** What a cursor asks, without the number that the answer will carry. */
+export type Query = Omit<QueryFields, "query">;
+
+/**
+ * What may be asked again on a new link. Doing anything else a second time could undo or repeat what
+ * somebody else did meanwhile: delete a stream that was created again, send dead letters back twice.
+ */
+const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
+  "createStream",
+  "updateStream",
+  "pauseStream",
+  "resumeStream",
+  "getStreams",
+  "getStream",
+  "getPels",
+  "getPel",
+  "peek",
+  "getMessage",
+  "explain",
+]);
+
+/** How often a query is sent again at most: it may be what ends one connection after the other. */
+const REPETITIONS_MAX = 5;
+
+interface PendingQuery {
+  readonly promise: Promise<unknown>;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  /** What to send again on a new link; none if it may not be repeated. */
+  readonly repeat: Query | undefined;
+  sentCount: number;
+}
+
+/** The way that queries take to the broker. */
+export interface QueryWay {
+  /** The link, if there is one now. */
+  readonly link: Link | undefined;
+  /** Why nothing can be asked any more, if so. */
+  findClosedError(action: string): ConnectionClosedError | undefined;
+  /** Writes what members have said before. */
+  writeAll(): void;
+}
+
+/** The queries of one connection that wait for their answers. */
+export class PendingQueries {
+  readonly #way: QueryWay;
+  readonly #queries = new Map<number, PendingQuery>();
+  #lastNumber = 0;
+
+  constructor(way: QueryWay) {
+    this.#way = way;
+  }
+
+  get count(): number {
+    return this.#queries.size;
+  }
+
+  /** Asks the broker; resolves to the answer. */
+  ask(query: Query, options?: CallOptions): Promise<unknown> {
+    const repeat = REPEATABLE.has(query.operation) ? query : undefined;
+    return this.send(
+      (writer, number) => writeQuery(writer, { query: number, ...query }),
+      options,
+      repeat,
+      noteCallSite(),
+    );
+  }
+
+  /**
+   * Sends a frame that asks for an answer; resolves to it.
+   *
+   * @param write Writes the frame.
+   * @param options With its signal the answer is not waited for any more.
+   * @param repeat What to ask again on a new link; without it the call fails with the link.
+   * @param site Where the call was made, if that was noted.
+   */
+  send(
+    write: (writer: FrameWriter, query: number) => void,
+    options?: CallOptions,
+    repeat?: Query,
+    site?: CallSite,
+  ): Promise<unknown> {
+    const signal = options?.signal;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const closed = this.#way.findClosedError("send a query");
+    if (closed !== undefined) return Promise.reject(closed);
+    const { link } = this.#way;
+    if (link === undefined && repeat === undefined) {
+      return Promise.reject(
+        new ConnectionClosedError("Cannot send a query: the connection is lost"),
+      );
+    }
+    const number = ++this.#lastNumber;
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const reject = (error: Error) => resolve(traceCaller(error, site));
+    const pending: PendingQuery = { promise, resolve, reject, repeat, sentCount: 0 };
+    const entry = signal === undefined ? pending : this.#abortWith(signal, number, pending);
+    this.#queries.set(number, entry);
+    if (link === undefined) return promise;
+    this.#way.writeAll();
+    write(link.writer, number);
+    entry.sentCount++;
+    link.flush();
+    return promise;
+  }
+
+  /** Asks again what may be repeated. */
+  attach(link: Link): void {
+    for (const [query, pending] of this.#queries) {
+      if (pending.repeat === undefined) continue;
+      writeQuery(link.writer, { query, ...pending.repeat });
+      pending.sentCount++;
+    }
+  }
+
+  /** The link is lost: what may not be repeated fails. */
+  lose(): void {
+    for (const [number, pending] of this.#queries) {
+      const loss = explainLoss(pending);
+      if (loss === undefined) continue;
+      this.#queries.delete(number);
+      pending.reject(new ConnectionClosedError(loss));
+    }
+  }
+
+  end(error: Error): void {
+    for (const { reject } of this.#queries.values()) reject(error);
+    this.#queries.clear();
+  }
+
+  answer(number: number, result: unknown): void {
+    this.#queries.get(number)?.resolve(result);
+    this.#queries.delete(number);
+  }
+
+  fail(number: number, error: Error): void {
+    this.#queries.get(number)?.reject(error);
+    this.#queries.delete(number);
+  }
+
+  /** Resolves when everything that is asked now has its answer, or has failed. */
+  async answered(): Promise<void> {
+    await Promise.allSettled([...this.#queries.values()].map(({ promise }) => promise));
+  }
+
+  #abortWith(signal: AbortSignal, number: number, pending: PendingQuery): PendingQuery {
+    const { resolve, reject } = pending;
+    const forget = whenAborted(signal, () => {
+      this.#queries.delete(number);
+      reject(signal.reason);
+    });
+    return {
+      ...pending,
+      resolve: (result) => {
+        forget();
+        resolve(result);
+      },
+      reject: (error) => {
+        forget();
+        reject(error);
+      },
+    };
+  }
+}
+
+/** Why a query fails with its link, if it does. */
+function explainLoss({ repeat, sentCount }: PendingQuery): string | undefined {
+  if (repeat === undefined) return "Cannot tell whether it was done: the connection was lost";
+  if (sentCount <= REPETITIONS_MAX) return undefined;
+  return `Cannot finish a query: it was sent ${sentCount} times, and the connection was lost each time`;
+}

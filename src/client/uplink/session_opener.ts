@@ -1,0 +1,99 @@
+import { BrokerError } from "../../../protocol.ts";
+import { systemClock } from "../../transport/clock.ts";
+import type { Duplex } from "../../transport/duplex.ts";
+import { ConnectionClosedError } from "../member/connection_closed_error.ts";
+import { DeadlineTimer } from "../member/deadline_timer.ts";
+import { Backoff } from "./backoff.ts";
+import { Session } from "./session.ts";
+
+/** Makes a connection; called again whenever one is lost. */
+export type Dial = (signal: AbortSignal) => Promise<Duplex>;
+
+/** After these, another attempt would end in the same way. */
+const HOPELESS: ReadonlySet<string> = new Set(["BAD_MAGIC", "UNSUPPORTED_VERSION", "BAD_FRAME"]);
+
+/** Opens the sessions of one connection, with pauses between attempts. */
+export class SessionOpener {
+  readonly #dial: Dial;
+  readonly #client: string;
+  readonly #timeoutMs: number;
+  readonly #backoff = new Backoff();
+
+  /**
+   * @param client The client's name.
+   * @param timeoutMs How long dialling may take, and the broker's answer after it, in milliseconds.
+   */
+  constructor(dial: Dial, client: string, timeoutMs: number) {
+    this.#dial = dial;
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Makes one attempt. */
+  async open(signal: AbortSignal | undefined): Promise<Session> {
+    const duplex = await this.#limit("connection", signal, this.#dial);
+    return await this.#limit(
+      "welcome",
+      signal,
+      (limited) => Session.open(duplex, this.#client, limited),
+    );
+  }
+
+  /**
+   * Tries until it works, with a pause after each attempt that does not.
+   *
+   * @param beforeAttempt Is called before each attempt.
+   * @throws What the signal says, and what another attempt would not mend.
+   */
+  async openPersistently(
+    signal: AbortSignal | undefined,
+    beforeAttempt: () => void = () => {},
+  ): Promise<Session> {
+    for (;;) {
+      signal?.throwIfAborted();
+      try {
+        beforeAttempt();
+        return await this.open(signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (isHopeless(error)) throw error;
+        await this.#backoff.pause(signal);
+      }
+    }
+  }
+
+  /**
+   * Waits before a session is opened again.
+   *
+   * @param hasServed Whether the last one was of any use: a broker that takes a connection and ends it
+   * at once is left in peace longer each time.
+   */
+  async pause(hasServed: boolean, signal: AbortSignal): Promise<void> {
+    if (hasServed) this.#backoff.reset();
+    await this.#backoff.pause(signal);
+  }
+
+  /** Does a part of an attempt within the time that it may take. */
+  async #limit<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    part: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const timeoutMs = this.#timeoutMs;
+    const limit = new AbortController();
+    const timer = new DeadlineTimer(systemClock, systemClock.now() + timeoutMs, () => {
+      limit.abort(new DOMException(`no ${what} within ${timeoutMs} ms`, "TimeoutError"));
+    });
+    try {
+      return await part(AbortSignal.any(signal ? [signal, limit.signal] : [limit.signal]));
+    } finally {
+      timer.cancel();
+    }
+  }
+}
+
+/** Whether another attempt would end in the same way. */
+export function isHopeless(error: unknown): boolean {
+  if (error instanceof ConnectionClosedError) return true;
+  return error instanceof BrokerError && HOPELESS.has(error.code);
+}

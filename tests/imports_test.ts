@@ -242,6 +242,15 @@ const planted: [what: string, sources: Record<string, string>, mistakes: string[
     ["src/broker/a.ts rolls dice", "src/broker/b.ts rolls dice"],
   ],
   [
+    "somebody opens sockets",
+    {
+      "client.ts": "await Deno.connect({ port });",
+      "src/server/listener.ts": "const { listen = Deno.listen } = options;",
+      "src/transport/deno_sockets.ts": "await Deno.connect({ port });",
+    },
+    ["client.ts opens sockets", "src/server/listener.ts opens sockets"],
+  ],
+  [
     "somebody prints",
     {
       "src/broker/a.ts": "console.log(1);",

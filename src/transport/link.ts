@@ -13,6 +13,7 @@
 
 import { clearImmediate, setImmediate } from "node:timers";
 import { FrameDecoder, FrameType, FrameWriter } from "../../protocol.ts";
+import { isConnectionEnd } from "./deno_sockets.ts";
 import type { Duplex } from "./duplex.ts";
 
 /** What a link tells its owner. */
@@ -296,13 +297,4 @@ export class Link {
     }
     this.writer.recycle(bytes);
   }
-}
-
-/** Whether an error says no more than that the connection has ended, from one side or the other. */
-function isConnectionEnd(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.ConnectionAborted ||
-    error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
-    error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.TimedOut;
 }

@@ -6,10 +6,13 @@
 
 import { delay } from "@std/async/delay";
 import { setImmediate } from "node:timers";
+import {
+  type AcceptedSocket,
+  isShortage,
+  type OpenPort,
+  openPort,
+} from "../../transport/deno_sockets.ts";
 import type { Log } from "../log.ts";
-
-/** What the system says when it has nothing left to make a connection of. */
-const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
 
 /**
  * After so many connections, or failures, others have their turn: accepting does not wait for the
@@ -28,19 +31,12 @@ export interface ListenerOptions {
   /** The port, or 0 for any that is free. */
   readonly port: number;
   /** Takes a connection; one that it throws for is closed. */
-  readonly onConnection: (connection: Deno.TcpConn) => void;
+  readonly onConnection: (connection: AcceptedSocket) => void;
   /** Where failed accepts are told. */
   readonly log: Log;
-  /**
-   * Opens the port.
-   *
-   * @default {Deno.listen}
-   */
-  readonly listen?: (address: { hostname: string; port: number }) => OpenPort;
+  /** Opens the port. */
+  readonly listen?: typeof openPort;
 }
-
-/** What a listener needs of an open port. */
-export type OpenPort = Pick<Deno.TcpListener, "addr" | "accept" | "close">;
 
 /** An open port. */
 export class Listener {
@@ -49,16 +45,16 @@ export class Listener {
   readonly #closing = new AbortController();
   readonly #accepting: Promise<void>;
 
-  /** Opens the port; throws what `Deno.listen` throws. */
+  /** Opens the port; throws what {@linkcode openPort} throws. */
   constructor(options: ListenerOptions) {
-    const { hostname, port, listen = Deno.listen } = options;
+    const { hostname, port, listen = openPort } = options;
     this.#options = options;
     this.#listener = listen({ hostname, port });
     this.#accepting = this.#acceptAll();
   }
 
   /** The address that is listened at. */
-  get address(): Deno.NetAddr {
+  get address(): OpenPort["addr"] {
     return this.#listener.addr;
   }
 
@@ -71,7 +67,7 @@ export class Listener {
     await this.#accepting;
   }
 
-  #take(connection: Deno.TcpConn): void {
+  #take(connection: AcceptedSocket): void {
     const { onConnection, log } = this.#options;
     try {
       onConnection(connection);
@@ -111,8 +107,4 @@ export class Listener {
     this.#options.log.warning("cannot accept a connection", { error: String(error), retryMs });
     await delay(retryMs, { signal: this.#closing.signal }).catch(() => {});
   }
-}
-
-function isShortage(error: unknown): boolean {
-  return error instanceof Error && "code" in error && SHORTAGES.has(error.code);
 }

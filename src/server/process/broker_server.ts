@@ -2,6 +2,7 @@ import type { Connection, ConnectionOptions } from "../../../client.ts";
 import { ConnectionClosedError } from "../../../client.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
+import { type AcceptedSocket, isPortTaken, prepareSocket } from "../../transport/deno_sockets.ts";
 import { createPipe, type Duplex } from "../../transport/duplex.ts";
 import { makeSessionContext, type SessionContext } from "../flow/session_context.ts";
 import { SendQueues } from "../flow/send_queues.ts";
@@ -186,10 +187,8 @@ export class Server implements BrokerServer {
   #listen(): Listener {
     const { settings: { host: hostname, port }, log } = this.#parts;
     const queues = new SendQueues();
-    const onConnection = (connection: Deno.TcpConn) => {
-      connection.setNoDelay(true);
-      // Clients of JSON lines send no heartbeats: that one is gone, only the system can find.
-      connection.setKeepAlive(true);
+    const onConnection = (connection: AcceptedSocket) => {
+      prepareSocket(connection);
       const { hostname, port } = connection.remoteAddr;
       const ports = { local: connection.localAddr.port, remote: port };
       this.#open(connection, `${hostname}:${port}`, (now) => queues.find(ports, now));
@@ -198,7 +197,7 @@ export class Server implements BrokerServer {
       return new Listener({ hostname, port, log, onConnection });
     } catch (cause) {
       let why = cause instanceof Error ? cause.message : String(cause);
-      if (cause instanceof Deno.errors.AddrInUse) {
+      if (isPortTaken(cause)) {
         why = "the port is taken; is a broker running already? " +
           "Choose another one: --port, or port of serve";
       }

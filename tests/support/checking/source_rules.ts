@@ -84,6 +84,11 @@ const CODE_RULES: readonly CodeRule[] = [
     what: "names Deno",
     code: /\bDeno\s*[.[]/,
   },
+  {
+    files: /^(?!src\/transport\/deno_sockets\.ts$)/,
+    what: "opens sockets",
+    code: /\bDeno\s*\.\s*(connect|listen)/,
+  },
   { files: PURE, what: "sets a timer", code: /\bset(Timeout|Interval|Immediate)\b/ },
   {
     files: PURE,

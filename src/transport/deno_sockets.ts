@@ -1,0 +1,59 @@
+// Sockets of Deno: no other file opens one, so that another runtime needs one file like this.
+
+import type { Duplex } from "./duplex.ts";
+
+/** A connection that was accepted. */
+export type AcceptedSocket = Deno.TcpConn;
+
+/** What a listener needs of an open port. */
+export type OpenPort = Pick<Deno.TcpListener, "addr" | "accept" | "close">;
+
+/** Connects; what is written is sent at once. */
+export async function connectSocket(
+  hostname: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  if (typeof Deno === "undefined") throw new Error("this client needs Deno");
+  const socket = await Deno.connect({ hostname, port, signal });
+  try {
+    socket.setNoDelay(true);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/** Opens a port; throws what Deno throws. */
+export function openPort(address: { hostname: string; port: number }): OpenPort {
+  return Deno.listen(address);
+}
+
+/** Makes an accepted connection send at once what is written, and notice that its other end is gone. */
+export function prepareSocket(socket: AcceptedSocket): void {
+  socket.setNoDelay(true);
+  // Clients of JSON lines send no heartbeats: that one is gone, only the system can find.
+  socket.setKeepAlive(true);
+}
+
+const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
+
+/** Whether accepting failed because the system has nothing left to make a connection of. */
+export function isShortage(error: unknown): boolean {
+  return error instanceof Error && "code" in error && SHORTAGES.has(error.code);
+}
+
+/** Whether a port could not be opened because somebody has it. */
+export function isPortTaken(error: unknown): boolean {
+  return error instanceof Deno.errors.AddrInUse;
+}
+
+/** Whether an error says no more than that a connection has ended, from one side or the other. */
+export function isConnectionEnd(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.TimedOut;
+}

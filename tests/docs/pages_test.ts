@@ -38,8 +38,6 @@ for (const page of pages) {
       const [, file, anchor] = /^([^#]*)#?(.*)$/.exec(link)!;
       const { href } = new URL(file === "" ? page.path : file!, new URL(page.path, ROOT));
       const path = file === "" ? page.path : href.slice(ROOT.href.length);
-      // A page that is still to be written may be linked to.
-      if (path in LINES_MAX && !exists(path)) continue;
       assert(exists(path), `there is no ${path}`);
       if (anchor === "") continue;
       const target = Page.read(path)!;
@@ -77,6 +75,7 @@ for (const page of pages) {
 }
 
 Deno.test("every document is held to a number of lines, but for lists that grow", () => {
+  assertEquals(pages.map(({ path }) => path), Object.keys(LINES_MAX));
   const known = [...Object.keys(LINES_MAX), "CHANGELOG.md", "ARCHITECTURE.md", "docs/limits.md"];
   const found = ["", "docs/", "docs/ru/"].flatMap((folder) =>
     [...Deno.readDirSync(new URL(folder, ROOT))].map(({ name }) => `${folder}${name}`)

@@ -50,8 +50,6 @@ import { Page, type Table } from "./page.ts";
 const HOUR_MS = 60 * 60 * 1000;
 
 const pages = Page.readAll().filter(({ path }) => !path.startsWith("docs/ru/"));
-/** Until that page is written, nothing is held against it. */
-const ignore = !pages.some(({ path }) => path === "docs/reference.md");
 
 /** The rows of the only table with that head. */
 function findRows(...head: readonly string[]): (readonly string[])[] {
@@ -73,7 +71,7 @@ function findDefault(path: string): string {
   return setting.show(setting.initial);
 }
 
-Deno.test({ name: "the table of settings has all of them, as they are", ignore }, () => {
+Deno.test("the table of settings has all of them, as they are", () => {
   assertEquals(
     findRows("key", "default", "allowed", "meaning")
       .map(([key, initial, allowed, meaning]) => [key, initial, findNumbers(allowed!), meaning]),
@@ -86,7 +84,7 @@ Deno.test({ name: "the table of settings has all of them, as they are", ignore }
   );
 });
 
-Deno.test({ name: "the table of limits is the code's", ignore }, () => {
+Deno.test("the table of limits is the code's", () => {
   const [, restMax] = /\{0,(\d+)\}/.exec(STREAM_NAME_RULE.source)!;
   const limits: readonly (readonly (string | number)[])[] = [
     [formatByteSize(BODY_BYTES_DEFAULT), formatByteSize(BODY_BYTES_MAX)],
@@ -114,7 +112,7 @@ Deno.test({ name: "the table of limits is the code's", ignore }, () => {
   assertEquals(found.toSorted(), limits.map((numbers) => numbers.join(" ")).toSorted());
 });
 
-Deno.test({ name: "the table of a stream's options has all of them", ignore }, () => {
+Deno.test("the table of a stream's options has all of them", () => {
   assertEquals(
     findRows("option", "default", "meaning").map(([option, initial]) => [option, initial]),
     Object.entries(STREAM_OPTIONS_DEFAULT).map(([option, initial]) => [
@@ -124,7 +122,7 @@ Deno.test({ name: "the table of a stream's options has all of them", ignore }, (
   );
 });
 
-Deno.test({ name: "the table of errors has all that do not end a session", ignore }, () => {
+Deno.test("the table of errors has all that do not end a session", () => {
   assertEquals(
     findRows("code", "meaning"),
     Object.entries(ERROR_CODES).filter(([, { fatal }]) => !fatal)
@@ -132,7 +130,7 @@ Deno.test({ name: "the table of errors has all that do not end a session", ignor
   );
 });
 
-Deno.test({ name: "the table of exit codes has all of them", ignore }, () => {
+Deno.test("the table of exit codes has all of them", () => {
   const codes = findRows("exit code", "meaning").map(([code]) => Number(code!.replaceAll("`", "")));
   assertEquals(codes, Object.values(ExitCode).toSorted());
 });

@@ -19,11 +19,12 @@
 import manifest from "./deno.json" with { type: "json" };
 import type { Engine } from "./src/broker/engine.ts";
 import { ClientConnection } from "./src/client/client_connection.ts";
-import { JournalEngine } from "./src/engine/journal.ts";
 import { DenoDisk, DenoDiskView } from "./src/engine/journal/disk/deno_disk.ts";
 import { JournalError } from "./src/engine/journal/disk/journal_error.ts";
+import { Journal } from "./src/engine/journal/journal.ts";
 import { repairJournal, verifyJournal } from "./src/engine/journal/repair/tools.ts";
-import { MemoryEngine } from "./src/engine/memory.ts";
+import { LocalEngine } from "./src/engine/local_engine.ts";
+import { createMemoryEngine } from "./src/engine/memory.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
 import { type BrokerServer, Server } from "./src/server/process/broker_server.ts";
 import { runCommandLine } from "./src/server/process/command_line.ts";
@@ -122,15 +123,16 @@ async function openEngine(
   { now, dateNow, report, hasten, fail }: EngineSurroundings,
 ): Promise<Engine> {
   const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
+  const warn = (message: string, fields: LogFields) => report("warning", message, fields);
+  const options = { memoryLimit, now, dateNow, hasten, report: warn };
   if (storage.engine === "memory") {
-    const warn = (message: string, fields: LogFields) => report("warning", message, fields);
-    return new MemoryEngine({ memoryLimit, now, dateNow, hasten, report: warn });
+    return createMemoryEngine(options);
   }
   try {
     const disk = DenoDisk.open(directory);
     const diskNow = systemClock.now;
-    const timing = { level, intervalMs, now, dateNow, diskNow, hasten };
-    return await JournalEngine.open({ ...timing, disk, memoryLimit, report, fail });
+    const log = new Journal({ disk, level, intervalMs, now, diskNow, report, fail });
+    return await LocalEngine.open({ ...options, log });
   } catch (cause) {
     const advice =
       "stop that one, or choose another directory: --storage-directory, or storage.directory";

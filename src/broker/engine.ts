@@ -85,9 +85,9 @@ export interface Engine {
   /** Does some of what creating a stream takes where there are many patterns; the same otherwise. */
   prepareStream(name: string, stepsMax: number): boolean;
   /** Opens a publisher; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
-  openPublisher(options: PublisherOptions, sink: PublisherSink): EnginePublisher;
+  openPublisher(options: PublisherInit, sink: PublisherSink): EnginePublisher;
   /** Opens a follower; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
-  openFollower(options: FollowerOptions, sink: FollowerSink): EngineFollower;
+  openFollower(options: FollowerInit, sink: FollowerSink): EngineFollower;
 
   /**
    * Opens a stream for the replies to one session's requests: nothing in it is stored, and no bind or
@@ -117,7 +117,7 @@ export interface Engine {
    */
   tend(now: number): number;
   /** Resolves when everything is durable that was given until now; gives nothing if it is so already. */
-  settle(): Promise<void> | void;
+  whenDurable(): Promise<void> | void;
   /** Finishes what is under way and lets go of everything. */
   close(): Promise<void>;
 }
@@ -131,7 +131,7 @@ export interface RedriveCount {
 }
 
 /** Who publishes, and where to. */
-export interface PublisherOptions {
+export interface PublisherInit {
   /** Who it is, across connections. */
   readonly identity: string;
   /** What it is tied to. */
@@ -204,7 +204,7 @@ export interface EnginePublisher {
 }
 
 /** Who follows, and what. */
-export interface FollowerOptions {
+export interface FollowerInit {
   /** Its name, a label. */
   readonly name: string;
   /** What it is tied to. */
@@ -265,7 +265,7 @@ export interface EngineReplyStream {
 }
 
 /** What is said of deliveries that have failed. */
-export interface NackOptions {
+export interface NackDetails {
   /** How long their messages are held back, in milliseconds; the stream's backoff if nothing is said. */
   readonly delayMs?: number | undefined;
   /** Why; empty if nothing is said. */
@@ -292,7 +292,7 @@ export interface EngineFollower {
   /** Ends deliveries that have failed; throws or resolves like {@linkcode EngineFollower.ack}. */
   nack(
     ranges: readonly TagRange[],
-    options: NackOptions,
+    options: NackDetails,
     isConfirmed: boolean,
   ): Promise<void> | void;
   /** Ends deliveries whose messages nobody should get again; throws or resolves like `ack`. */

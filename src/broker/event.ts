@@ -187,19 +187,22 @@ export type Fact = Acknowledged | Attempted | Dropped;
 /** Messages that were stored, and where. */
 export type Stored = Published | Transferred;
 
-/** One of the events. */
-export type Event =
+/**
+ * Events that count as soon as they are decided. Messages do not: they count when they are durable, so
+ * a log takes them with an outcome only.
+ */
+export type Decided =
   | StreamCreated
   | StreamUpdated
   | StreamDeleted
   | PublisherOpened
   | PublisherClosed
-  | Published
-  | Moved
-  | Transferred
   | Acknowledged
   | Attempted
   | Dropped
   | Failed
   | ExpirySet
   | ClockRead;
+
+/** One of the events. */
+export type Event = Decided | Stored | Moved;

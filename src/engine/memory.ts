@@ -1,59 +1,64 @@
-/**
- * The engine that keeps everything in memory: what is confirmed survives a lost connection, and
- * nothing survives the end of the process.
- *
- * @module
- */
-
 import { BrokerError } from "../../protocol.ts";
-import type { Report } from "../broker/rules/notices.ts";
-import { Residency } from "../broker/backlog/residency.ts";
-import { EmbeddedEngine } from "./embedded.ts";
+import type { Decided, Stored } from "../broker/event.ts";
+import type { Appender, EventLog, StoreOutcome } from "../broker/event_log.ts";
+import { LocalEngine, type LocalEngineOptions } from "./local_engine.ts";
 
-/** What a memory engine needs. */
-export interface MemoryEngineOptions {
-  /** How many bytes of messages it may keep; a batch that would go beyond is refused. */
-  readonly memoryLimit: number;
-  /** Tells a time that nobody sets, in milliseconds. */
-  readonly now: () => number;
-  /** Tells what the machine's clock says, if that is something else. */
-  readonly dateNow?: (() => number) | undefined;
-  /** Is told of a deadline that is earlier than `tick` has said. */
-  readonly hasten?: (at: number) => void;
-  /** Is told what an operator should look at. */
-  readonly report?: Report;
-}
+/** A log that keeps nothing: what is confirmed survives a lost connection, not the end of the process. */
+export class MemoryLog implements EventLog, Appender {
+  readonly name = "memory";
+  readonly durability = "memory";
+  readonly eventCount = 0;
+  readonly #bytesMax: number;
 
-/** Streams in memory. */
-export class MemoryEngine extends EmbeddedEngine {
-  constructor({ memoryLimit, now, dateNow, hasten, report }: MemoryEngineOptions) {
-    super({
-      name: "memory",
-      durability: "memory",
-      now,
-      dateNow,
-      ...hasten && { hasten },
-      ...report && { report },
-      residency: new Residency({ bytesMax: Infinity, pager: undefined }),
-      // Nothing can be more durable here than it is at once.
-      store: (event, outcome) => outcome.stored(event),
-      commit: (_event, written) => written?.(),
-      settle: (done) => done(),
-      // Once for all that happens in this turn of the event loop.
-      schedule: queueMicrotask,
-      findObstacle: (bytes, bytesStored) => findObstacle(bytes, bytesStored, memoryLimit),
-    });
+  /** @param bytesMax How many bytes of messages may be kept; a batch that would go beyond is refused. */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  open(): Promise<this> {
+    return Promise.resolve(this);
+  }
+
+  // Nothing can be more durable here than it is at once.
+  store(event: Stored, outcome: StoreOutcome): void {
+    outcome.stored(event);
+  }
+
+  commit(_event: Decided, written?: () => void): void {
+    written?.();
+  }
+
+  whenDurable(done: () => void): void {
+    done();
+  }
+
+  findObstacle(bytes: number, bytesStored: number): BrokerError | undefined {
+    if (bytesStored + bytes <= this.#bytesMax) return undefined;
+    return new BrokerError(
+      "MEMORY_FULL",
+      `Cannot publish ${bytes} bytes: ${bytesStored} are in memory, limit is ${this.#bytesMax}`,
+    );
+  }
+
+  tend(): number {
+    return Infinity;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 }
 
-function findObstacle(
-  bytes: number,
-  bytesStored: number,
-  memoryLimit: number,
-): BrokerError | undefined {
-  if (bytesStored + bytes <= memoryLimit) return undefined;
-  return new BrokerError(
-    "MEMORY_FULL",
-    `Cannot publish ${bytes} bytes: ${bytesStored} are in memory, limit is ${memoryLimit}`,
-  );
+/** What a memory engine needs. */
+export interface MemoryEngineOptions extends Omit<LocalEngineOptions, "log" | "memoryLimit"> {
+  /** How many bytes of messages it may keep; a batch that would go beyond is refused. */
+  readonly memoryLimit: number;
+}
+
+/** Makes an engine that keeps everything in memory; it is ready at once, since there is nothing to read. */
+export function createMemoryEngine({ memoryLimit, ...options }: MemoryEngineOptions): LocalEngine {
+  const log = new MemoryLog(memoryLimit);
+  const engine = new LocalEngine({ ...options, log });
+  engine.begin(log);
+  return engine;
 }

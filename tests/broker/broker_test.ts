@@ -9,9 +9,10 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../src/protocol/messages/stream_options.ts";
 import { Broker } from "../../src/broker/broker.ts";
-import { assertCode } from "../support/wire/frames.ts";
+import { assertCode, assertCodeLater } from "../support/wire/frames.ts";
+import { MemoryLog } from "../../src/engine/memory.ts";
 import { RecordingFollowerSink } from "../support/broker/recording_sinks.ts";
-import { TestBroker } from "../support/broker/test_broker.ts";
+import { describeStreams, TestBroker } from "../support/broker/test_broker.ts";
 import { unlimited } from "../support/broker/test_stream.ts";
 
 /** The bytes in front of each body. */
@@ -19,38 +20,36 @@ const HEAD = 8;
 
 // Streams.
 
-Deno.test("Broker.createStream() creates a stream once, and tells whether it was new", () => {
+Deno.test("Broker.createStream() creates a stream once, and tells whether it was new", async () => {
   const test = new TestBroker();
-  const answers: boolean[] = [];
-  test.broker.createStream("orders", {}, (isNew) => answers.push(isNew));
+  assertEquals(await test.broker.createStream("orders"), true);
   test.publisher("orders").publish("stays");
-  test.broker.createStream("orders", {}, (isNew) => answers.push(isNew));
-  assertEquals(answers, [true, false]);
-  assertEquals(test.broker.getStream("orders").ready, 1);
+  assertEquals(await test.broker.createStream("orders"), false);
+  assertEquals(test.getStream("orders").ready, 1);
   const types = test.events.map(({ type }) => type);
   assertEquals(types, ["streamCreated", "publisherOpened", "published"]);
 });
 
-Deno.test("Broker.createStream() refuses names outside the rule with BAD_STREAM_NAME", () => {
+Deno.test("Broker.createStream() refuses names outside the rule with BAD_STREAM_NAME", async () => {
   const test = new TestBroker();
   for (const name of ["", "..", "$x", "a/b"]) {
-    assertCode("BAD_STREAM_NAME", () => test.create(name));
+    await assertCodeLater("BAD_STREAM_NAME", () => test.broker.createStream(name));
   }
   assertEquals(test.events, []);
 });
 
-Deno.test("Broker.createStream() refuses one stream too many with TOO_MANY_STREAMS", () => {
+Deno.test("Broker.createStream() refuses one stream too many with TOO_MANY_STREAMS", async () => {
   const test = new TestBroker();
   for (let number = 1; number <= 100_000; number++) test.create(`s${number}`);
-  assertCode("TOO_MANY_STREAMS", () => test.create("one-more"));
+  await assertCodeLater("TOO_MANY_STREAMS", () => test.broker.createStream("one-more"));
   test.create("s1");
-  test.broker.deleteStream("s1", () => {});
+  test.broker.deleteStream("s1");
   test.create("one-more");
 });
 
 Deno.test("Broker.getStreams() tells of all streams by name", () => {
   const test = new TestBroker("b", "a", "B", "a1");
-  assertEquals(test.broker.getStreams().map(({ name }) => name), ["B", "a", "a1", "b"]);
+  assertEquals(describeStreams(test.broker).map(({ name }) => name), ["B", "a", "a1", "b"]);
 });
 
 Deno.test("Broker.getStream() tells what is ready, pending, followed, and how large it is", () => {
@@ -59,7 +58,7 @@ Deno.test("Broker.getStream() tells what is ready, pending, followed, and how la
   test.follower(/ord/, { messages: 0 });
   test.publisher("orders").publish("abc", "de");
   test.dispatch();
-  assertEquals(test.broker.getStream("orders"), {
+  assertEquals(test.getStream("orders"), {
     name: "orders",
     ready: 1,
     delayed: 0,
@@ -73,14 +72,14 @@ Deno.test("Broker.getStream() tells what is ready, pending, followed, and how la
   });
   follower.ack(1);
   follower.close();
-  const { pending, ready, followers, bytes } = test.broker.getStream("orders");
+  const { pending, ready, followers, bytes } = test.getStream("orders");
   assertEquals([pending, ready, followers, bytes], [0, 1, 1, HEAD + 2]);
 });
 
-Deno.test("Broker.getStream() and deleteStream() of no stream are STREAM_NOT_FOUND", () => {
+Deno.test("Broker.getStream() and deleteStream() of no stream are STREAM_NOT_FOUND", async () => {
   const test = new TestBroker();
-  assertCode("STREAM_NOT_FOUND", () => test.broker.getStream("nothing"));
-  assertCode("STREAM_NOT_FOUND", () => test.broker.deleteStream("nothing", () => {}));
+  assertCode("STREAM_NOT_FOUND", () => test.getStream("nothing"));
+  await assertCodeLater("STREAM_NOT_FOUND", () => test.broker.deleteStream("nothing"));
 });
 
 Deno.test("Broker.bytes counts what is in all streams, ready and pending", () => {
@@ -92,20 +91,20 @@ Deno.test("Broker.bytes counts what is in all streams, ready and pending", () =>
   assertEquals(test.broker.bytes, 2 * (2 * HEAD + 5));
   follower.ack(1);
   assertEquals(test.broker.bytes, 3 * HEAD + 8);
-  test.broker.deleteStream("b", () => {});
+  test.broker.deleteStream("b");
   assertEquals(test.broker.bytes, HEAD + 3);
 });
 
 // What followers hold.
 
-Deno.test("Broker.getPel() of no follower is FOLLOWER_NOT_FOUND", () => {
+Deno.test("Broker.getPel() of no follower is FOLLOWER_NOT_FOUND", async () => {
   const test = new TestBroker();
-  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("nobody", test.now));
+  await assertCodeLater("FOLLOWER_NOT_FOUND", () => test.broker.getPel("nobody"));
   test.follower("orders", { name: "somebody" }).close();
-  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("somebody", test.now));
+  await assertCodeLater("FOLLOWER_NOT_FOUND", () => test.broker.getPel("somebody"));
 });
 
-Deno.test("Broker.getPel() and getPels() tell of 50,000 entries at most, and of how many there are", () => {
+Deno.test("Broker.getPel() and getPels() tell of 50,000 entries at most, and of how many there are", async () => {
   const test = new TestBroker("a", "b");
   const full = new Array<string>(4096).fill("x");
   for (const [stream, batchCount] of [["a", 8], ["b", 8]] as const) {
@@ -115,27 +114,24 @@ Deno.test("Broker.getPel() and getPels() tell of 50,000 entries at most, and of 
     for (let left = batchCount; left > 0; left--) publisher.publish(...full);
   }
   test.dispatch();
-  const lists = test.broker.getPels(test.now);
+  const lists = await test.broker.getPels();
   const counts = lists.map(({ follower, count }) => [follower, count]);
   assertEquals(counts, [["a", 16_384], ["both", 32_768], ["b", 16_384]]);
   assertEquals(lists.reduce((sum, { entries }) => sum + entries.length, 0), 50_000);
-  assertEquals(test.broker.getPel("both", test.now).length, 32_768);
+  assertEquals((await test.broker.getPel("both")).length, 32_768);
   for (let left = 10; left > 0; left--) test.publisher("b", `more ${left}`).publish(...full);
   test.dispatch();
-  assertEquals(test.broker.getPel("both", test.now).length, 50_000);
+  assertEquals((await test.broker.getPel("both")).length, 50_000);
 });
 
 Deno.test("Broker.ack() of no ranges is done at once", () => {
   const test = new TestBroker("orders");
-  const { follower } = test.follower("orders");
-  let isDone = false;
-  test.broker.ack(follower, [], test.now, () => isDone = true);
-  assertEquals(isDone, true);
+  assertEquals(test.follower("orders").open.ack([], true), undefined);
 });
 
 // Deleted streams.
 
-Deno.test("a deleted stream takes its pending messages with it, and their tags are stale", () => {
+Deno.test("a deleted stream takes its pending messages with it, and their tags are stale", async () => {
   const test = new TestBroker("orders", "other");
   const follower = test.follower(/./, { messages: 3 });
   const publishers = [test.publisher("orders", "one"), test.publisher("other", "two")];
@@ -143,13 +139,13 @@ Deno.test("a deleted stream takes its pending messages with it, and their tags a
   publishers[1]!.publish("c", "d");
   test.dispatch();
   assertEquals(follower.sink.texts, ["a", "b", "c"]);
-  test.broker.deleteStream("orders", () => {});
+  test.broker.deleteStream("orders");
   assertEquals([...follower.follower.attachments.keys()].map(({ store }) => store.name), ["other"]);
   // Its credit is free again for the other stream.
   test.dispatch();
   assertEquals(follower.sink.texts, ["a", "b", "c", "d"]);
   assertEquals(
-    test.broker.getPel("follower", test.now).map(({ stream, id }) => `${stream}:${id}`),
+    (await test.broker.getPel("follower")).map(({ stream, id }) => `${stream}:${id}`),
     [
       "other:1",
       "other:2",
@@ -166,13 +162,13 @@ Deno.test("a stream that is created again is another stream: ids from 1, followe
   const publisher = test.publisher("orders");
   publisher.publish("a", "b");
   test.dispatch();
-  test.broker.deleteStream("orders", () => {});
+  test.broker.deleteStream("orders");
   publisher.publish("refused");
   test.create("orders");
   publisher.publish("c", "d");
   test.dispatch();
   assertEquals(publisher.sink.outcomes.at(-1)?.stored, ["orders:1"]);
-  assertEquals(test.broker.getStream("orders").followers, 2);
+  assertEquals(test.getStream("orders").followers, 2);
   assertEquals([...direct.sink.texts, ...regex.sink.texts].sort(), ["a", "b", "c", "d"]);
 });
 
@@ -181,7 +177,7 @@ Deno.test("a follower that is lost after its stream was deleted gives nothing ba
   const follower = test.follower("orders");
   test.publisher("orders").publish("a");
   test.dispatch();
-  test.broker.deleteStream("orders", () => {});
+  test.broker.deleteStream("orders");
   test.create("orders");
   follower.close();
   const next = test.follower("orders");
@@ -189,17 +185,22 @@ Deno.test("a follower that is lost after its stream was deleted gives nothing ba
   assertEquals([next.sink.texts, test.broker.bytes], [[], 0]);
 });
 
-Deno.test("followers are attached to so many streams and no more, and nothing else is disturbed", () => {
-  const broker: Broker = new Broker({
-    durability: "test",
+function crowdedBroker(attachmentsMax: number): Broker {
+  const log = new MemoryLog(Infinity);
+  const broker = new Broker({
+    log,
     compilePattern: () => () => true,
     residency: unlimited(),
-    store: (event, outcome) => outcome.stored(event),
-    commit: () => {},
-    settle: (done) => done(),
+    now: () => 1000,
     wake: () => {},
-    attachmentsMax: 5,
+    attachmentsMax,
   });
+  broker.begin(log);
+  return broker;
+}
+
+Deno.test("followers are attached to so many streams and no more, and nothing else is disturbed", async () => {
+  const broker = crowdedBroker(5);
   const open = () =>
     broker.openFollower({
       name: "all",
@@ -207,13 +208,12 @@ Deno.test("followers are attached to so many streams and no more, and nothing el
       messages: 1,
       bytes: 1,
     }, new RecordingFollowerSink());
-  for (const name of ["a", "b"]) broker.createStream(name, {}, () => {});
+  for (const name of ["a", "b"]) broker.createStream(name);
   const follower = open();
   open();
   const member = assertThrows(open, BrokerError);
   assertEquals(member.code, "TOO_MANY_MEMBERS");
-  const stream = assertThrows(() => broker.createStream("c", {}, () => {}), BrokerError);
-  assertEquals(stream.code, "TOO_MANY_STREAMS");
+  await assertCodeLater("TOO_MANY_STREAMS", () => broker.createStream("c"));
   // Patterns of some clients keep nobody from following one stream.
   const bind = { routeString: "a", bindType: "direct", ignoreCase: false } as const;
   const direct = Array.from(
@@ -221,44 +221,37 @@ Deno.test("followers are attached to so many streams and no more, and nothing el
     () =>
       broker.openFollower({ name: "a", bind, messages: 1, bytes: 1 }, new RecordingFollowerSink()),
   );
-  for (const one of direct) broker.closeFollower(one, 1000);
-  broker.closeFollower(follower, 1000);
-  broker.createStream("c", {}, () => {});
-  assertEquals(broker.getStreams().map(({ followers }) => followers), [1, 1, 1]);
+  for (const one of direct) one.close();
+  follower.close();
+  broker.createStream("c");
+  assertEquals(describeStreams(broker).map(({ followers }) => followers), [1, 1, 1]);
 });
 
 Deno.test("a follower of many streams is attached to them step by step, while some come and go", () => {
-  const broker: Broker = new Broker({
-    durability: "test",
-    compilePattern: () => () => true,
-    residency: unlimited(),
-    store: (event, outcome) => outcome.stored(event),
-    commit: () => {},
-    settle: (done) => done(),
-    wake: () => {},
-    attachmentsMax: 9,
-  });
-  const create = (name: string) => broker.createStream(name, {}, () => {});
+  const broker = crowdedBroker(9);
+  const create = (name: string) => broker.createStream(name);
   const sink = new RecordingFollowerSink();
   const bind = { routeString: ".", bindType: "regex", ignoreCase: false } as const;
   const open = (attachMax: number) =>
     broker.openFollower({ name: "all", bind, messages: 9, bytes: 9, attachMax }, sink);
   const attached = () =>
-    broker.getStreams().filter(({ followers }) => followers > 0).map(({ name }) => name).join("");
+    describeStreams(broker).filter(({ followers }) => followers > 0).map(({ name }) => name).join(
+      "",
+    );
   ["a", "b", "c", "d", "e", "f"].forEach(create);
   const follower = open(2);
   assertEquals(attached(), "ab");
-  broker.deleteStream("a", () => {});
-  broker.deleteStream("d", () => {});
+  broker.deleteStream("a");
+  broker.deleteStream("d");
   create("g");
-  assertEquals([broker.attach(follower, 2), attached()], [false, "bcg"]);
+  assertEquals([follower.attach(2), attached()], [false, "bcg"]);
   // What is left to do counts, or many who begin together would have more than is allowed.
   assertEquals(assertThrows(() => open(1), BrokerError).code, "TOO_MANY_MEMBERS");
-  assertEquals([broker.attach(follower, 2), attached()], [true, "bcefg"]);
-  assertEquals(broker.attach(follower, 2), true);
+  assertEquals([follower.attach(2), attached()], [true, "bcefg"]);
+  assertEquals(follower.attach(2), true);
   // One that leaves in the middle of it leaves nothing behind.
-  broker.closeFollower(follower, 1000);
-  for (let count = 0; count < 10; count++) broker.closeFollower(open(3), 1000);
-  assertEquals(broker.attach(open(5), 1), true);
-  assertEquals(broker.getStreams().map(({ followers }) => followers), [1, 1, 1, 1, 1]);
+  follower.close();
+  for (let count = 0; count < 10; count++) open(3).close();
+  assertEquals(open(5).attach(1), true);
+  assertEquals(describeStreams(broker).map(({ followers }) => followers), [1, 1, 1, 1, 1]);
 });

@@ -42,7 +42,6 @@ class Filled {
 
   /** Publishes messages that say this of themselves, in batches. */
   publish(...wishes: readonly PropertyWishes[]): void {
-    const { broker, now } = this.test;
     for (let index = 0; index < wishes.length; index += 256) {
       const messages = wishes.slice(index, index + 256).map((wishes) => {
         return { kind: 0, headers: {}, body: new Uint8Array(1), wishes } as const;
@@ -51,7 +50,7 @@ class Filled {
       const { count, end: bytes } = batch;
       const numbered = { ...batch, bytes, sequence: this.#sequence, settled: 0 };
       this.#sequence += count;
-      broker.publish(this.publisher.publisher, { ...numbered, flags: findFlags(batch) }, now);
+      this.publisher.publisher.publish({ ...numbered, flags: findFlags(batch) });
     }
   }
 
@@ -64,10 +63,9 @@ class Filled {
 
   /** Gives deliveries back as failed, for another moment each. */
   nack(tags: Iterable<number>, delayMs: (tag: number) => number): void {
-    const { broker, now } = this.test;
     for (const tag of tags) {
-      const options = { reason: "no", delayMs: delayMs(tag), now };
-      broker.nack(this.follower.follower, [{ firstTag: tag, count: 1 }], options);
+      const details = { reason: "no", delayMs: delayMs(tag) };
+      this.follower.open.nack([{ firstTag: tag, count: 1 }], details, false);
     }
   }
 
@@ -143,7 +141,7 @@ Deno.test("sending dead letters back that are held back costs the same for each"
     filled.publish(...shuffled(count).map((delayMs) => ({ delayMs })));
     const ids = shuffled(count);
     return filled.measure((index) => {
-      filled.test.broker.redrive("orders", [ids[index]!], filled.test.now, () => {});
+      filled.test.broker.redrive("orders", [ids[index]!]);
     });
   };
   assertLess(measure(MANY), measure(FEW) * 2 + 100);

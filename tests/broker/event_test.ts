@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
 import type { Event } from "../../src/broker/event.ts";
-import { TestBroker } from "../support/broker/test_broker.ts";
+import { describeStreams, TestBroker } from "../support/broker/test_broker.ts";
 
 /** An event in a few words: streams and publishers by number, messages as `id+count`. */
 function show(event: Event): string {
@@ -70,11 +70,11 @@ Deno.test("events: streams and publishers are named by numbers that are never us
   const events = written(test, () => {
     test.create("a");
     test.create("b");
-    test.broker.deleteStream("a", () => {});
+    test.broker.deleteStream("a");
     test.create("a");
     const publisher = test.publisher("a", "me");
     publisher.publish("x");
-    test.broker.closePublisher(publisher.publisher);
+    publisher.publisher.close();
     test.publisher(/./, "me").publish("y", "z");
   });
   assertEquals(events, [
@@ -95,9 +95,9 @@ Deno.test("events: a publisher that stores nothing is not written down", () => {
   const events = written(test, () => {
     const publisher = test.publisher("nowhere");
     publisher.publish("refused");
-    test.broker.losePublisher(publisher.publisher, 0);
+    publisher.publisher.lose();
     test.broker.tick(1_000_000);
-    test.broker.closePublisher(test.publisher("orders").publisher);
+    test.publisher("orders").publisher.close();
   });
   assertEquals(events, []);
 });
@@ -107,10 +107,11 @@ Deno.test("events: a publisher is opened once over all its connections, and clos
   const first = test.publisher("orders", "me");
   first.publish("a");
   const events = written(test, () => {
-    test.broker.losePublisher(first.publisher, 1000);
+    first.publisher.lose();
     const second = test.publisher("orders", "me");
     second.publishAs(2, "b");
-    test.broker.losePublisher(second.publisher, 2000);
+    test.now = 2000;
+    second.publisher.lose();
     test.broker.tick(600_000);
     test.broker.tick(602_000);
   });
@@ -139,7 +140,7 @@ Deno.test("events: what could not be stored has its ids given to what comes next
     sink.outcomes.map(({ code, stored }) => code ?? stored.join())
   );
   assertEquals(outcomes, [["orders:1", "orders:2", "DISK_FULL"], ["DISK_FULL"]]);
-  assertEquals(test.broker.getStreams().map(({ nextId }) => nextId), [3, 1]);
+  assertEquals(describeStreams(test.broker).map(({ nextId }) => nextId), [3, 1]);
   // A repetition hears the same; the next batch is stored.
   assertEquals(written(test, () => one.publishAs(3, "e")), []);
   assertEquals(one.sink.outcomes.at(-1)?.code, "DISK_FULL");
@@ -154,18 +155,18 @@ Deno.test("events: a stream that was deleted does not mind what could not be sto
   const publisher = test.publisher("orders");
   test.isSlow = true;
   publisher.publish("a");
-  test.broker.deleteStream("orders", () => {});
+  test.broker.deleteStream("orders");
   test.create("orders");
   test.fail(new BrokerError("DISK_FULL", "full"));
   assertEquals(publisher.sink.outcomes.map(({ code }) => code), ["DISK_FULL"]);
-  assertEquals(test.broker.getStream("orders").nextId, 1);
+  assertEquals(test.getStream("orders").nextId, 1);
 });
 
 Deno.test("events: acknowledgements are written run by run", () => {
   const { test, follower } = withDeliveries("a", "b", "c", "d", "e");
   assertEquals(written(test, () => follower.ack(2)), ["ack 1:2+1"]);
   const ranges = [{ firstTag: 3, count: 3 }, { firstTag: 1, count: 1 }];
-  const events = written(test, () => test.broker.ack(follower.follower, ranges, test.now));
+  const events = written(test, () => void follower.open.ack(ranges, false));
   assertEquals(events, ["ack 1:3+3", "ack 1:1+1"]);
 });
 
@@ -208,7 +209,7 @@ Deno.test("events: a run that is released with the oldest delivery goes back as 
   const { test, follower } = withDeliveries("a", "b", "c", "d");
   follower.setCredit(0);
   const ranges = [{ firstTag: 1, count: 3 }];
-  const events = written(test, () => test.broker.release(follower.follower, ranges, test.now));
+  const events = written(test, () => follower.open.release(ranges));
   assertEquals(events, ["attempt 1:1+3×0", "attempt 1:4+1×1"]);
 });
 
@@ -243,6 +244,6 @@ Deno.test("events: the oldest delivery of another stream is next when a stream i
   test.publisher("b", "two").publish("y");
   test.dispatch();
   assertEquals(follower.received, ["a:1×1", "b:1×1"]);
-  const events = written(test, () => test.broker.deleteStream("a", () => {}));
+  const events = written(test, () => test.broker.deleteStream("a"));
   assertEquals(events, ["delete 1", "attempt 2:1+1×1"]);
 });

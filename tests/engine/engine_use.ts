@@ -18,7 +18,7 @@ import type {
   EngineFollower,
   EnginePublisher,
   NumberedBatch,
-  PublisherOptions,
+  PublisherInit,
 } from "../../src/broker/engine.ts";
 import { batchOf, textsOf } from "../support/wire/batches.ts";
 import {
@@ -57,7 +57,7 @@ export class Publishing {
   #sequence = 1;
   #batchCount = 0;
 
-  constructor(engine: Engine, bind: TestBind, options: Omit<PublisherOptions, "bind">) {
+  constructor(engine: Engine, bind: TestBind, options: Omit<PublisherInit, "bind">) {
     this.port = engine.openPublisher({ ...options, bind: bindOf(bind) }, this.sink);
   }
 
@@ -251,7 +251,7 @@ export class EngineUse {
   publisher(
     bind: TestBind,
     identity: string = "publisher",
-    sent: Pick<PublisherOptions, "sentUntil" | "sentMs"> = {},
+    sent: Pick<PublisherInit, "sentUntil" | "sentMs"> = {},
   ): Publishing {
     return new Publishing(this.engine, bind, { identity, ...sent });
   }

@@ -5,7 +5,8 @@
  */
 
 import { assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
-import { MemoryEngine } from "../../src/engine/memory.ts";
+import type { LocalEngine } from "../../src/engine/local_engine.ts";
+import { createMemoryEngine } from "../../src/engine/memory.ts";
 import { batchOf } from "../support/wire/batches.ts";
 import {
   RecordingFollowerSink,
@@ -17,7 +18,7 @@ import { engineConformance } from "./engine_conformance.ts";
 engineConformance(
   "memory",
   (now, report, dateNow) => {
-    const engine = new MemoryEngine({ memoryLimit: 64 * 1024 * 1024, now, dateNow, report });
+    const engine = createMemoryEngine({ memoryLimit: 64 * 1024 * 1024, now, dateNow, report });
     return Promise.resolve({ engine });
   },
 );
@@ -27,7 +28,7 @@ const HEAD = 8;
 
 /** An engine with room for so many bytes, and a publisher for it. */
 async function openSmall(memoryLimit: number, ...streams: string[]) {
-  const engine = new MemoryEngine({ memoryLimit, now: () => 1000 });
+  const engine = createMemoryEngine({ memoryLimit, now: () => 1000 });
   for (const stream of streams) await engine.createStream(stream);
   const open = (bind: TestBind, identity: string) => {
     const sink = new RecordingPublisherSink();
@@ -46,7 +47,7 @@ async function openSmall(memoryLimit: number, ...streams: string[]) {
 }
 
 /** Follows a stream. */
-function follow(engine: MemoryEngine, bind: TestBind, messages = 4096) {
+function follow(engine: LocalEngine, bind: TestBind, messages = 4096) {
   const sink = new RecordingFollowerSink();
   const options = { name: "worker", bind: bindOf(bind), messages, bytes: 1_000_000 };
   return { sink, port: engine.openFollower(options, sink) };
@@ -164,7 +165,7 @@ Deno.test("MemoryEngine hands out in one piece what came in one turn of the even
 Deno.test("MemoryEngine tells of each deadline between two ticks: nobody looks again without", async () => {
   const told: number[] = [];
   const hasten = (at: number) => void told.push(at);
-  const engine = new MemoryEngine({ memoryLimit: 1e6, now: () => 1000, hasten });
+  const engine = createMemoryEngine({ memoryLimit: 1e6, now: () => 1000, hasten });
   assertEquals(engine.tick(1000), Infinity);
   await engine.createStream("s", { ttlMs: 5000 });
   const sink = new RecordingPublisherSink();

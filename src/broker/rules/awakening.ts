@@ -1,4 +1,4 @@
-import type { BrokerParts } from "./broker_parts.ts";
+import type { RuleContext } from "./rule_context.ts";
 import type { Returns } from "./returns.ts";
 import type { Store } from "../store/store.ts";
 
@@ -9,9 +9,8 @@ const EXPIRY_MS = 20;
 export function wakeStream(
   { number }: Store,
   now: number,
-  { state, dispatcher, clock, returns }: Pick<BrokerParts, "state" | "dispatcher" | "clock"> & {
-    readonly returns: Returns;
-  },
+  { state, dispatcher, clock }: RuleContext,
+  returns: Returns,
 ): void {
   const stream = state.router.getNumbered(number);
   if (stream === undefined) return;

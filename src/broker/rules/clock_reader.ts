@@ -1,30 +1,17 @@
-/**
- * Looks whether the machine's clock was set. Nobody tells that: it is seen by comparing it with a time
- * that only ever goes on.
- *
- * @module
- */
-
-import type { BrokerState } from "../state/broker_state.ts";
-import type { Event } from "../event.ts";
+import type { RuleContext } from "./rule_context.ts";
 
 /** The clock is taken for set if it is so much further from time than it was, in milliseconds. */
 const STEP_MS = 100;
 
-/** What is needed to follow a clock. */
-export interface ClockReaderOptions {
-  /** The streams in which something may wait for a date. */
-  readonly state: BrokerState;
-  /** Has something written. */
-  readonly commit: (event: Event) => void;
-}
-
-/** Follows the machine's clock. */
+/**
+ * Looks whether the machine's clock was set. Nobody tells that: it is seen by comparing it with a time
+ * that only ever goes on.
+ */
 export class ClockReader {
-  readonly #options: ClockReaderOptions;
+  readonly #context: RuleContext;
 
-  constructor(options: ClockReaderOptions) {
-    this.#options = options;
+  constructor(context: RuleContext) {
+    this.#context = context;
   }
 
   /**
@@ -35,13 +22,11 @@ export class ClockReader {
    * @param isNoted Whether that is written down in any case.
    */
   read(now: number, date: number, isNoted = false): void {
-    const { state, commit } = this.#options;
+    const { state } = this.#context;
     const aheadMs = Math.round(date - now);
     const isSet = Math.abs(aheadMs - state.calendar.aheadMs) >= STEP_MS;
     if (!isSet && !isNoted) return;
-    const event = { type: "clockRead", at: Math.floor(now), aheadMs } as const;
-    commit(event);
-    state.apply(event);
+    this.#context.commit({ type: "clockRead", at: Math.floor(now), aheadMs });
     if (!isSet) return;
     for (const stream of state.router.streams) {
       if (stream.hasDated) stream.alarm.ring(now);

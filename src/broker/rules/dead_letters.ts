@@ -11,7 +11,7 @@ import { readProperties } from "../../protocol/messages/properties.ts";
 import { copyWithStory } from "../../protocol/messages/story.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
-import type { BrokerParts } from "./broker_parts.ts";
+import type { RuleContext } from "./rule_context.ts";
 import type { RedriveCount } from "../engine.ts";
 import type { Failure } from "../share/failure.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
@@ -48,13 +48,13 @@ interface Redriven {
  * a crash it is in one of the two. Until that is durable, it is in no list of its share.
  */
 export class DeadLetters {
-  readonly #parts: BrokerParts;
+  readonly #parts: RuleContext;
   readonly #removal: Removal;
   /** What there was no room for. */
   #stuck: Burial[] = [];
   readonly #alarm = new Alarm((now) => this.#retry(now));
 
-  constructor(parts: BrokerParts, removal: Removal) {
+  constructor(parts: RuleContext, removal: Removal) {
     this.#parts = parts;
     this.#removal = removal;
   }
@@ -74,27 +74,22 @@ export class DeadLetters {
   }
 
   /**
-   * Sends dead letters back to where they came from, until there is no room; `done` hears how many,
-   * or why not even one.
+   * Sends dead letters back to where they came from, until there is no room; rejects if not even one
+   * has room.
    */
-  redrive(
+  async redrive(
     share: Share,
     ids: readonly number[],
-    { now, done }: {
-      readonly now: number;
-      readonly done: (result: RedriveCount | BrokerError) => void;
-    },
-  ): void {
+    now: number,
+  ): Promise<RedriveCount> {
     const wanted = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
     const sent: Redriven = { count: 0, error: undefined };
     for (const run of share.takeUnheld(wanted)) this.#redriveRun(share, run, now, sent);
     this.#parts.dispatcher.noteReady(share);
-    this.#parts.settle(() => {
-      const { count, error } = sent;
-      done(
-        count === 0 && error !== undefined ? error : { count, skipped: countIds(wanted) - count },
-      );
-    });
+    await this.#parts.whenDurable();
+    const { count, error } = sent;
+    if (count === 0 && error !== undefined) throw error;
+    return { count, skipped: countIds(wanted) - count };
   }
 
   /** Sends back what of a run can be. */
@@ -194,7 +189,7 @@ export class DeadLetters {
       target.intake.conclude(count, bytes);
       notes.leaving.delete(leaving);
     };
-    this.#parts.store({
+    this.#parts.log.store({
       type: "transferred",
       from: store.number,
       fromId,

@@ -1,6 +1,6 @@
 import type { TagRange } from "../../../protocol.ts";
-import type { BrokerParts } from "./broker_parts.ts";
-import type { NackOptions } from "../engine.ts";
+import type { RuleContext } from "./rule_context.ts";
+import type { NackDetails } from "../engine.ts";
 import type { Follower } from "../share/follower.ts";
 import { LateAcks } from "./late_acks.ts";
 import type { PendingRun } from "../share/pending_list.ts";
@@ -13,11 +13,11 @@ const UNREAD_MS = 1000;
 
 /** What followers say of their deliveries, and what becomes of the deliveries of followers that say nothing. */
 export class Deliveries {
-  readonly #parts: BrokerParts;
+  readonly #parts: RuleContext;
   readonly #returns: Returns;
   readonly #lateAcks: LateAcks;
 
-  constructor(parts: BrokerParts, returns: Returns) {
+  constructor(parts: RuleContext, returns: Returns) {
     this.#parts = parts;
     this.#returns = returns;
     this.#lateAcks = new LateAcks(parts);
@@ -60,7 +60,7 @@ export class Deliveries {
   nack(
     follower: Follower,
     ranges: readonly TagRange[],
-    { delayMs, reason, now }: NackOptions & { readonly now: number },
+    { delayMs, reason, now }: NackDetails & { readonly now: number },
   ): void {
     this.noteLife(follower, now);
     this.#takeBack(follower, ranges, now, (run) => {

@@ -1,5 +1,5 @@
 import type { TagRange } from "../../../protocol.ts";
-import type { BrokerParts } from "./broker_parts.ts";
+import type { RuleContext } from "./rule_context.ts";
 import type { Follower } from "../share/follower.ts";
 import { findTags } from "../share/pending_ranges.ts";
 import type { LapsedRun } from "../share/lapsed_list.ts";
@@ -9,9 +9,9 @@ import type { LapsedRun } from "../share/lapsed_list.ts";
  * follower was silent. The work is done, so they count as long as nobody else has the message.
  */
 export class LateAcks {
-  readonly #parts: BrokerParts;
+  readonly #parts: RuleContext;
 
-  constructor(parts: BrokerParts) {
+  constructor(parts: RuleContext) {
     this.#parts = parts;
   }
 

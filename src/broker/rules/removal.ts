@@ -1,4 +1,4 @@
-import type { BrokerParts } from "./broker_parts.ts";
+import type { RuleContext } from "./rule_context.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { findExcess } from "../stream/stream_limits.ts";
 import type { Store } from "../store/store.ts";
@@ -6,15 +6,15 @@ import type { Stream } from "../stream/stream.ts";
 
 /** Lets messages go that nobody has acknowledged, and that are kept nowhere else. */
 export class Removal {
-  readonly #commit: BrokerParts["commit"];
+  readonly #context: RuleContext;
 
-  constructor({ commit }: Pick<BrokerParts, "commit">) {
-    this.#commit = commit;
+  constructor(context: RuleContext) {
+    this.#context = context;
   }
 
   /** Lets go of messages that are in none of the lists of a share. */
   forget({ number }: Store, { firstId, count }: IdRange): void {
-    this.#commit({ type: "dropped", number, firstId, count });
+    this.#context.commit({ type: "dropped", number, firstId, count });
   }
 
   /** Lets the oldest go, if a stream holds more than it may after messages were added. */

@@ -1,4 +1,4 @@
-import type { BrokerParts } from "./broker_parts.ts";
+import type { RuleContext } from "./rule_context.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import { addFailure, countLosses } from "../share/failure.ts";
 import type { Follower } from "../share/follower.ts";
@@ -27,10 +27,10 @@ const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];
  * or, if their time is over, to nobody.
  */
 export class Returns {
-  readonly #parts: BrokerParts;
+  readonly #parts: RuleContext;
   readonly #deadLetters: DeadLetters;
 
-  constructor(parts: BrokerParts, deadLetters: DeadLetters) {
+  constructor(parts: RuleContext, deadLetters: DeadLetters) {
     this.#parts = parts;
     this.#deadLetters = deadLetters;
   }

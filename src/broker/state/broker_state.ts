@@ -25,7 +25,7 @@ import { PublisherRegistry } from "./publisher_registry.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import type { Residency } from "../backlog/residency.ts";
-import { Restoration } from "./restoration.ts";
+import { PublisherRestoration } from "./publisher_restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
@@ -67,7 +67,7 @@ export class BrokerState {
   readonly #options: BrokerStateOptions;
   readonly #reasons: ReasonPool;
   /** What is being made again of events; not there once that is done. */
-  #restoration: Restoration | undefined;
+  #restoration: PublisherRestoration | undefined;
   /** Stand-ins for the streams, by number, while they are made again. */
   #standIns: Map<number, StreamRestoration> | undefined;
   /** The stream that a snapshot is telling of, if nobody else has told of it. */
@@ -172,7 +172,7 @@ export class BrokerState {
 
   /** Begins to make everything again, of snapshots and of the events that are applied. */
   beginRestoration(): void {
-    this.#restoration = new Restoration(this.publishers);
+    this.#restoration = new PublisherRestoration(this.publishers);
     this.#standIns = new Map();
   }
 

@@ -147,7 +147,7 @@ export class OutcomeLog {
   }
 
   /** Forgets batches below a number. */
-  settle(sequence: number): void {
+  forgetBelow(sequence: number): void {
     while (this.#batches.length > 0 && this.#batches.at(0)!.sequence < sequence) this.#drop();
   }
 

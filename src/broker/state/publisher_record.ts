@@ -200,10 +200,10 @@ export class PublisherRecord {
   }
 
   /** Forgets what became of messages below this number. */
-  settle(sequence: number): void {
+  forgetBelow(sequence: number): void {
     if (sequence <= this.#settled) return;
     this.#settled = sequence;
-    this.#log.settle(sequence);
+    this.#log.forgetBelow(sequence);
     this.#useGap(0, sequence);
   }
 

@@ -17,8 +17,8 @@
 
 import { setImmediate } from "node:timers";
 import { BrokerError } from "../../../protocol.ts";
-import type { StoreOutcome } from "../../broker/rules/broker_parts.ts";
-import type { Event, Moved, Stored } from "../../broker/event.ts";
+import type { Decided, Moved, Stored } from "../../broker/event.ts";
+import type { Appender, StoreOutcome } from "../../broker/event_log.ts";
 import { invariant } from "../../broker/collections/invariant.ts";
 import { DescriptorShortageError, DiskFullError } from "./disk/disk.ts";
 import { Group, type MoveOutcome, type StoredRecord } from "./segments/group.ts";
@@ -70,7 +70,8 @@ export interface CommitterOptions {
 }
 
 /** Makes events durable, in groups. */
-export class Committer {
+export class Committer implements Appender {
+  eventCount = 0;
   readonly #options: CommitterOptions;
   /** What is collected; the last one takes more. */
   #waiting: Group[] = [new Group()];
@@ -110,8 +111,8 @@ export class Committer {
     return this.#isOver;
   }
 
-  /** Makes messages durable. */
   store(event: Stored, outcome: StoreOutcome): void {
+    this.eventCount++;
     this.#collecting().addStored(event, outcome);
     this.#want();
   }
@@ -122,23 +123,21 @@ export class Committer {
     this.#want();
   }
 
-  /** Writes something down, in time; `written` hears when that is done, if not yet durable. */
-  commit(event: Event, written?: () => void): void {
-    invariant(event.type !== "published" && event.type !== "moved", "messages have outcomes");
+  commit(event: Decided, written?: () => void): void {
+    this.eventCount++;
     const group = this.#collecting();
     group.addEvent(event);
     if (written !== undefined) group.written.push(written);
     this.#schedule();
   }
 
-  /** Calls `done` as soon as everything is durable that was given until now. */
-  settle(done: () => void): void {
+  whenDurable(done: () => void): void {
     // Where a write is enough, nothing is left to be done once it was written.
     const isOpen = this.#isDirty && this.#options.level === "always";
-    const isSettled = !this.#isRunning && !isOpen && this.#waiting.length === 1 &&
+    const isDurable = !this.#isRunning && !isOpen && this.#waiting.length === 1 &&
       this.#waiting[0]!.isEmpty;
-    if (isSettled && !this.#isOver) return done();
-    this.#collecting().settled.push(done);
+    if (isDurable && !this.#isOver) return done();
+    this.#collecting().awaiting.push(done);
     this.#want();
   }
 
@@ -392,7 +391,7 @@ export class Committer {
     for (const { group, segment, offset } of written) {
       segment.underwayCount -= group.stored.length;
       for (const stored of group.stored) tellStored(stored, group.bytes, { segment, offset });
-      for (const done of group.settled) done();
+      for (const done of group.awaiting) done();
     }
     this.#recycle(written);
   }

@@ -11,13 +11,12 @@
  */
 
 import { BrokerError } from "../../../protocol.ts";
-import type { Broker } from "../../broker/broker.ts";
 import type { Moved } from "../../broker/event.ts";
-import type { LiveRun } from "../../broker/state/live_run.ts";
+import type { LoggedState } from "../../broker/event_log.ts";
+import type { LiveRun, LiveSearch } from "../../broker/state/live_facts.ts";
 import { StoreBusyError } from "../../broker/backlog/pager.ts";
 import type { Committer } from "./committer.ts";
 import type { SegmentFile } from "./segments/segment_file.ts";
-import { SegmentWalk } from "./segments/segment_walk.ts";
 import type { SegmentList } from "./segments/segment_list.ts";
 
 /** The journal may be so many times as large as what is wanted of it. */
@@ -40,7 +39,7 @@ const RECORD_COUNT_MAX = 65_536;
 
 /** What is needed to move messages. */
 export interface CompactorOptions {
-  readonly broker: Broker;
+  readonly state: LoggedState;
   readonly committer: Committer;
   readonly segments: SegmentList;
   /** A segment takes no more once it has so many bytes. */
@@ -56,7 +55,7 @@ export class Compactor {
   /** Whether there was no room for what was to be moved last, or it could not be read just then. */
   #hasNoRoom = false;
   /** How far the streams were gone through for the oldest segment. */
-  #walk: SegmentWalk | undefined;
+  #search: LiveSearch | undefined;
   /** A pass is under way, and ends when all that was written before this position is gone. */
   #passEnd: number | undefined;
   /** What the last pass has left, if that is still much: tiny messages cost more than their bytes. */
@@ -91,7 +90,7 @@ export class Compactor {
     if (this.#isOver || this.#hasNoRoom || this.#movingCount > 0) return;
     this.#endPass();
     if (!this.isNeeded) return;
-    const { broker, segments } = this.#options;
+    const { state, segments } = this.#options;
     this.#passEnd ??= segments.last.base;
     const runs = this.#findLive(segments.oldest);
     let bytes = 0;
@@ -103,7 +102,7 @@ export class Compactor {
         if (!(error instanceof BrokerError)) throw error;
         // What cannot be read stays where it is, and only its stream has to do without it.
         segments.oldest.isDamaged = true;
-        broker.noteDamage(run.stream.number, () => error);
+        state.noteDamage(run.number, () => error);
       }
       if (bytes >= STEP_BYTES_MAX) return;
     }
@@ -113,12 +112,10 @@ export class Compactor {
   #findLive(segment: SegmentFile): LiveRun[] {
     // It goes with the next flush.
     if (segment.liveCount === 0) return [];
-    const { broker } = this.#options;
-    if (this.#walk?.segment !== segment || this.#walk.isOver) {
-      this.#walk = new SegmentWalk(segment, broker.state.router.streams);
+    if (this.#search?.segment !== segment || this.#search.isOver) {
+      this.#search = this.#options.state.findLive(segment);
     }
-    const runs = broker.findLive(segment, RUNS_MAX, this.#walk);
-    this.#walk.lookAgain(runs.map(({ stream }) => stream));
+    const runs = this.#search.next(RUNS_MAX);
     // What keeps it is on its way elsewhere; with the next flush it need not be there yet.
     if (runs.length === 0) this.#hasNoRoom = true;
     return runs;
@@ -144,15 +141,15 @@ export class Compactor {
   }
 
   /** Moves the first messages of a run; returns how many bytes they have. */
-  #move({ stream, firstId, count, listFacts }: LiveRun, bytesMax: number): number {
+  #move({ number, firstId, count, read, listFacts }: LiveRun, bytesMax: number): number {
     const { committer } = this.#options;
     let moved = 0;
     let endId = firstId;
     try {
       while (endId < firstId + count && moved < bytesMax) {
         const left = Math.min(firstId + count - endId, RECORD_COUNT_MAX);
-        const batch = stream.backlog.read(endId, left, bytesMax - moved);
-        this.#moveBatch({ type: "moved", number: stream.number, firstId: endId, batch });
+        const batch = read({ firstId: endId, count: left }, bytesMax - moved);
+        this.#moveBatch({ type: "moved", number, firstId: endId, batch });
         moved += batch.end - batch.start;
         endId += batch.count;
       }
@@ -166,12 +163,12 @@ export class Compactor {
   }
 
   #moveBatch(event: Moved): void {
-    const { broker, committer } = this.#options;
+    const { state, committer } = this.#options;
     this.#movingCount++;
     committer.move(event, {
       moved: (event) => {
         this.#movingCount--;
-        broker.apply(event);
+        state.apply(event);
       },
       failed: () => {
         this.#movingCount--;

@@ -1,20 +1,5 @@
-/**
- * The journal as a whole: what an engine asks of it.
- *
- * ```text
- *              ┌ recovery ── reads ──┐
- *   engine ──▶ │ committer ─ writes ─┼─▶ segments ─▶ disk
- *              │ compactor ─ moves ──┤
- *              └ disk space ─ guards ┘
- * ```
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
-import type { Broker } from "../../broker/broker.ts";
-import type { StoreOutcome } from "../../broker/rules/broker_parts.ts";
-import type { Event, Stored } from "../../broker/event.ts";
+import type { Appender, EventLog, LoggedState } from "../../broker/event_log.ts";
 import { invariant } from "../../broker/collections/invariant.ts";
 import { type Pager, type Segment, StoreBusyError } from "../../broker/backlog/pager.ts";
 import { readClosedMark, writeClosedMark } from "./segments/closed_mark.ts";
@@ -31,7 +16,6 @@ import { DescriptorShortageError, type Disk, DiskFullError } from "./disk/disk.t
 import { DiskSpace, RESERVE_BYTES } from "./segments/disk_space.ts";
 import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./segments/format.ts";
 import { JournalError } from "./disk/journal_error.ts";
-import type { JournalTime } from "./journal_time.ts";
 import type { SyncLevel } from "./segments/proof.ts";
 import { recover, type Report } from "./recovery/recovery.ts";
 import { SegmentFile } from "./segments/segment_file.ts";
@@ -76,21 +60,32 @@ export interface JournalOptions {
   readonly newJournalId?: number;
 }
 
-/** A log of events on a disk. */
-export class Journal implements Pager {
+/**
+ * A log of events on a disk.
+ *
+ * ```text
+ *              ┌ recovery ── reads ──┐
+ *   engine ──▶ │ committer ─ writes ─┼─▶ segments ─▶ disk
+ *              │ compactor ─ moves ──┤
+ *              └ disk space ─ guards ┘
+ * ```
+ */
+export class Journal implements EventLog, Pager {
+  readonly name = "journal";
+  readonly durability: SyncLevel;
+  readonly pager: Pager = this;
   readonly #options: JournalOptions;
   readonly #space: DiskSpace;
   #segments: SegmentList | undefined;
   #committer: Committer | undefined;
   #compactor: Compactor | undefined;
   readonly #segmentBytes: number;
-  /** How many events were given to be written. */
-  eventCount = 0;
   #journalId = 0;
   #lookForLossAt = -Infinity;
 
   constructor(options: JournalOptions) {
     this.#options = options;
+    this.durability = options.level;
     this.#segmentBytes = options.segmentBytes ?? chooseSegmentBytes(options.disk.measureFree());
     this.#space = new DiskSpace({
       disk: options.disk,
@@ -100,52 +95,25 @@ export class Journal implements Pager {
     });
   }
 
-  /** Reads what there is into a broker, and goes on from there. */
-  async open(broker: Broker, time: JournalTime): Promise<void> {
-    const { disk, report } = this.#options;
-    const content = readDirectory(disk);
-    if (content.hasEnd && content.segments.length === 0) {
-      throw damaged(disk, `${disk.path} has no segment, although a broker was stopped there`);
+  /**
+   * Reads what there is, and goes on from there.
+   *
+   * @throws {JournalError} If it cannot be used, or is damaged where no single stream is.
+   */
+  async open(state: LoggedState): Promise<Appender> {
+    try {
+      return await this.#open(state);
+    } catch (error) {
+      this.#options.disk.close();
+      throw error;
     }
-    for (const name of content.foreign) report("warning", "a file is not the journal's", { name });
-    for (const name of content.unfinished) disk.remove(name);
-    this.#journalId = this.#findJournalId(content);
-    const segments = new SegmentList({
-      disk,
-      journalId: this.#journalId,
-      segmentBytes: this.#segmentBytes,
-      takeSnapshot: () => broker.state.takeSnapshot(time.now()),
-      fail: (error) => this.#requireCommitter().giveUp(error),
-    });
-    this.#segments = segments;
-    const open = await this.#recover(broker, { segments, content, time });
-    this.#begin(broker, segments, open);
   }
 
-  /** Makes messages durable. */
-  store(event: Stored, outcome: StoreOutcome): void {
-    this.eventCount++;
-    this.#requireCommitter().store(event, outcome);
-  }
-
-  /** Writes something down, in time; `written` hears when that is done, if not yet durable. */
-  commit(event: Event, written?: () => void): void {
-    this.eventCount++;
-    this.#requireCommitter().commit(event, written);
-  }
-
-  /** Calls `done` as soon as everything is durable that was given until now. */
-  settle(done: () => void): void {
-    this.#requireCommitter().settle(done);
-  }
-
-  /** Tells why so many bytes of messages cannot be stored, if they cannot. */
   findObstacle(bytes: number): BrokerError | undefined {
     return this.#space.findObstacle(bytes);
   }
 
-  /** Does all that is due on the disk; returns when to look again. */
-  tick(now: number): number {
+  tend(now: number): number {
     const committer = this.#requireCommitter();
     this.#lookForLoss(committer, now);
     if (committer.hasFailed) return Infinity;
@@ -207,6 +175,27 @@ export class Journal implements Pager {
     );
   }
 
+  async #open(state: LoggedState): Promise<Committer> {
+    const { disk, report } = this.#options;
+    const content = readDirectory(disk);
+    if (content.hasEnd && content.segments.length === 0) {
+      throw damaged(disk, `${disk.path} has no segment, although a broker was stopped there`);
+    }
+    for (const name of content.foreign) report("warning", "a file is not the journal's", { name });
+    for (const name of content.unfinished) disk.remove(name);
+    this.#journalId = this.#findJournalId(content);
+    const segments = new SegmentList({
+      disk,
+      journalId: this.#journalId,
+      segmentBytes: this.#segmentBytes,
+      takeSnapshot: () => state.takeSnapshot(),
+      fail: (error) => this.#requireCommitter().giveUp(error),
+    });
+    this.#segments = segments;
+    const open = await this.#recover(state, segments, content);
+    return this.#begin(state, segments, open);
+  }
+
   #nameFile(segment: Segment): string {
     return `${this.#options.disk.path}/${asSegmentFile(segment).name}`;
   }
@@ -223,23 +212,20 @@ export class Journal implements Pager {
 
   /** Reads what there is; without room for a new segment, the reserve is given up. */
   async #recover(
-    broker: Broker,
-    { segments, content, time }: {
-      readonly segments: SegmentList;
-      readonly content: DirectoryContent;
-      readonly time: JournalTime;
-    },
+    state: LoggedState,
+    segments: SegmentList,
+    content: DirectoryContent,
   ): Promise<OpenSegment> {
     const { disk, report } = this.#options;
     const closedAt = content.hasEnd ? readClosedMark(disk, this.#journalId) : undefined;
     try {
       const open = await recover({
         disk,
-        broker,
+        state,
         segments,
         found: content.segments,
         closedAt,
-        time,
+        now: this.#options.now,
         report,
         makeRoom: () => {
           if (!content.hasReserve) return false;
@@ -258,7 +244,7 @@ export class Journal implements Pager {
     }
   }
 
-  #begin(broker: Broker, segments: SegmentList, open: OpenSegment): void {
+  #begin(state: LoggedState, segments: SegmentList, open: OpenSegment): Committer {
     const { level, intervalMs, now, diskNow = now, fail } = this.#options;
     const committer = new Committer(open, {
       level,
@@ -271,12 +257,9 @@ export class Journal implements Pager {
       fail,
     });
     this.#committer = committer;
-    this.#compactor = new Compactor({
-      broker,
-      committer,
-      segments,
-      segmentBytes: this.#segmentBytes,
-    });
+    const segmentBytes = this.#segmentBytes;
+    this.#compactor = new Compactor({ state, committer, segments, segmentBytes });
+    return committer;
   }
 
   /** What is free before a write may be removed after its flush: then that it is free is durable. */

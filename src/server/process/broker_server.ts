@@ -101,7 +101,7 @@ export class Server implements BrokerServer {
       noteDateSet: () => this.hasten(clock.now()),
       settle: () => {
         // What is done in slices goes on in the next turn.
-        const settling = engine.settle() ?? context.turn.awaited;
+        const settling = engine.whenDurable() ?? context.turn.awaited;
         // A broker that ends finishes nothing any more.
         return settling && Promise.race([settling, this.#closed.promise.then(() => {})]);
       },

@@ -250,7 +250,7 @@ Deno.test("Dispatcher gives a full sink nothing until resume()", () => {
   follower.sink.isFull = false;
   test.dispatch();
   assertEquals(follower.sink.ids, []);
-  test.broker.resume(follower.follower);
+  follower.open.resume();
   test.dispatch();
   assertEquals(follower.sink.ids, [1, 2, 3]);
 });
@@ -269,7 +269,7 @@ Deno.test("Dispatcher stops in the middle when the sink becomes full, and goes o
   for (; sink.ids.length < 6000; rounds++) {
     const before = sink.ids.length;
     sink.isFull = false;
-    test.broker.resume(follower.follower);
+    follower.open.resume();
     test.dispatch();
     assertGreater(sink.ids.length, before);
   }
@@ -341,7 +341,7 @@ Deno.test("Dispatcher asks to be called once, however much happens before it is"
   fill(test, "orders", 500);
   test.create("more");
   assertFalse(test.isWoken);
-  test.broker.dispatch(test.now);
+  test.broker.dispatch();
   fill(test, "orders", 1);
   assert(test.isWoken);
 });
@@ -352,7 +352,7 @@ Deno.test("Dispatcher does not ask to be called when there is nobody to give to"
   assertFalse(test.isWoken);
   const follower = test.follower("other");
   follower.setCredit(5);
-  test.broker.resume(follower.follower);
+  follower.open.resume();
   assertFalse(test.isWoken);
 });
 

@@ -1,8 +1,8 @@
 // The rules of publishing: where batches go, and when they are confirmed.
 
 import { assertEquals, assertFalse } from "@std/assert";
-import { assertCode } from "../../support/wire/frames.ts";
-import { TestBroker } from "../../support/broker/test_broker.ts";
+import { assertCode, assertCodeLater } from "../../support/wire/frames.ts";
+import { describeStreams, TestBroker } from "../../support/broker/test_broker.ts";
 
 // Rule 1: publish.
 
@@ -15,7 +15,7 @@ Deno.test("rule 1, publish: a direct publisher's batch gets the next ids of its 
     { sequence: 1, count: 2, stored: ["orders:1"], isDuplicate: false },
     { sequence: 3, count: 1, stored: ["orders:3"], isDuplicate: false },
   ]);
-  assertEquals(test.broker.getStream("other").nextId, 1);
+  assertEquals(test.getStream("other").nextId, 1);
 });
 
 Deno.test("rule 1, publish: direct to no stream is STREAM_NOT_FOUND", () => {
@@ -42,7 +42,7 @@ Deno.test("rule 1, publish: a pattern stores in all matching streams, as one eve
   assertEquals(publisher.sink.outcomes[0]?.stored, ["a1:1", "a2:2"]);
   const events = test.events.filter(({ type }) => type === "published");
   assertEquals(events.length, 2);
-  const counts = test.broker.getStreams().map(({ name, ready }) => `${name}:${ready}`);
+  const counts = describeStreams(test.broker).map(({ name, ready }) => `${name}:${ready}`);
   assertEquals(counts, ["a1:2", "a2:3", "b:0"]);
 });
 
@@ -58,12 +58,12 @@ Deno.test("rule 1, publish: a pattern reaches streams that were created after th
   ]);
 });
 
-Deno.test("rule 1, publish: binds that are not allowed are refused when the publisher opens", () => {
+Deno.test("rule 1, publish: binds that are not allowed are refused when the publisher opens", async () => {
   const test = new TestBroker();
   assertCode("BAD_STREAM_NAME", () => test.publisher("$x"));
   assertCode("BAD_STREAM_NAME", () => test.follower(".."));
   assertCode("BAD_PATTERN", () => test.follower(new RegExp("x".repeat(257))));
-  assertCode("FOLLOWER_NOT_FOUND", () => test.broker.getPel("follower", test.now));
+  await assertCodeLater("FOLLOWER_NOT_FOUND", () => test.broker.getPel("follower"));
 });
 
 // Rule 2: confirm and deliver what is durable.
@@ -76,7 +76,7 @@ Deno.test("rule 2, confirm: nothing is confirmed or delivered before it is durab
   publisher.publish("a");
   test.dispatch();
   assertEquals([publisher.sink.outcomes.length, follower.sink.texts.length], [0, 0]);
-  assertEquals(test.broker.getStream("orders").ready, 0);
+  assertEquals(test.getStream("orders").ready, 0);
   test.sync();
   test.dispatch();
   assertEquals([publisher.sink.outcomes[0]?.stored, follower.sink.texts], [["orders:1"], ["a"]]);
@@ -99,34 +99,35 @@ Deno.test("rule 2, confirm: batches on their way to the disk have their ids alre
   assertEquals(follower.sink.texts, ["a", "b", "c", "d"]);
 });
 
-Deno.test("rule 2, confirm: an acknowledged message is gone at once; who waits hears when that is durable", () => {
+Deno.test("rule 2, confirm: an acknowledged message is gone at once; who waits hears when that is durable", async () => {
   const test = new TestBroker("orders");
-  const { follower, sink } = test.follower("orders");
+  const { open, sink } = test.follower("orders");
   test.publisher("orders").publish("a", "b");
   test.dispatch();
   test.isSlow = true;
   let isDone = false;
-  test.broker.ack(follower, [{ firstTag: 1, count: 2 }], test.now, () => isDone = true);
+  const done = open.ack([{ firstTag: 1, count: 2 }], true)?.then(() => isDone = true);
+  await undefined;
   assertFalse(isDone);
-  const { pending, bytes } = test.broker.getStream("orders");
+  const { pending, bytes } = test.getStream("orders");
   assertEquals([pending, bytes], [0, 0]);
   // What is on its way to be acknowledged does not come back when the follower is lost.
-  test.broker.closeFollower(follower, test.now);
+  open.close();
   test.sync();
-  assertEquals(isDone, true);
+  assertEquals(await done, true);
   const again = test.follower("orders");
   test.dispatch();
   assertEquals([sink.texts, again.sink.texts], [["a", "b"], []]);
-  assertEquals(test.broker.getStream("orders").bytes, 0);
+  assertEquals(test.getStream("orders").bytes, 0);
 });
 
-Deno.test("rule 2, confirm: a stream created twice before the first is durable is one stream", () => {
+Deno.test("rule 2, confirm: a stream created twice before the first is durable is one stream", async () => {
   const test = new TestBroker();
   const follower = test.follower("orders", { messages: 2 });
   test.isSlow = true;
   const isNew: boolean[] = [];
-  test.broker.createStream("orders", {}, (one) => isNew.push(one));
-  test.broker.createStream("orders", {}, (one) => isNew.push(one));
+  const created = [1, 2].map(async () => isNew.push(await test.broker.createStream("orders")));
+  await undefined;
   // There is one, but nobody may count on it yet.
   assertEquals(isNew, []);
   test.sync(1);
@@ -137,6 +138,7 @@ Deno.test("rule 2, confirm: a stream created twice before the first is durable i
   publisher.publish("b");
   test.sync();
   test.dispatch();
+  await Promise.all(created);
   assertEquals(isNew, [true, false]);
   assertEquals(follower.received, ["orders:1×1", "orders:2×1"]);
   assertEquals(follower.sink.texts, ["a", "b"]);
@@ -148,27 +150,27 @@ Deno.test("rule 2, confirm: what was being stored in a stream that is deleted go
   const publisher = test.publisher("orders");
   test.isSlow = true;
   publisher.publish("a");
-  test.broker.deleteStream("orders", () => {});
+  test.broker.deleteStream("orders");
   publisher.publish("b");
   test.sync();
   const outcomes = publisher.sink.outcomes.map(({ code, stored }) => code ?? stored.join());
   assertEquals(outcomes, ["orders:1", "STREAM_NOT_FOUND"]);
-  assertEquals([test.broker.bytes, test.broker.getStreams()], [0, []]);
+  assertEquals([test.broker.bytes, describeStreams(test.broker)], [0, []]);
 });
 
-Deno.test("rule 2, confirm: a stream is deleted at once; who waits hears when that is durable", () => {
+Deno.test("rule 2, confirm: a stream is deleted at once; who waits hears when that is durable", async () => {
   const test = new TestBroker("orders");
   const follower = test.follower("orders");
   test.publisher("orders").publish("a");
   test.dispatch();
   test.isSlow = true;
   let isDone = false;
-  test.broker.deleteStream("orders", () => isDone = true);
+  const done = test.broker.deleteStream("orders").then(() => isDone = true);
   assertCode("STALE_DELIVERY", () => follower.ack(1));
-  assertCode("STREAM_NOT_FOUND", () => test.broker.deleteStream("orders", () => {}));
-  assertEquals([isDone, test.broker.bytes, test.broker.getStreams()], [false, 0, []]);
+  await assertCodeLater("STREAM_NOT_FOUND", () => test.broker.deleteStream("orders"));
+  assertEquals([isDone, test.broker.bytes, describeStreams(test.broker)], [false, 0, []]);
   test.sync();
-  assertEquals(isDone, true);
+  assertEquals(await done, true);
 });
 
 Deno.test("rule 2, confirm: what was being stored in a deleted stream is not in the next of its name", () => {
@@ -177,11 +179,11 @@ Deno.test("rule 2, confirm: what was being stored in a deleted stream is not in 
   const publisher = test.publisher("orders");
   test.isSlow = true;
   publisher.publish("old", "old");
-  test.broker.deleteStream("orders", () => {});
+  test.broker.deleteStream("orders");
   test.create("orders");
   publisher.publish("new");
   test.sync(1);
-  assertEquals([test.broker.bytes, test.broker.getStream("orders").ready], [0, 0]);
+  assertEquals([test.broker.bytes, test.getStream("orders").ready], [0, 0]);
   test.sync();
   test.dispatch();
   assertEquals(publisher.sink.outcomes.map(({ stored }) => stored.join()), [

@@ -18,18 +18,18 @@ Deno.test("a repeated batch is confirmed as a duplicate with its old ids, and st
     stored: ["orders:1"],
     isDuplicate: true,
   });
-  assertEquals(test.broker.getStream("orders").ready, 2);
+  assertEquals(test.getStream("orders").ready, 2);
 });
 
 Deno.test("a repeated batch is known after the connection was lost, not after the publisher ended", () => {
   const test = new TestBroker("orders");
   const first = test.publisher("orders", "me");
   first.publish("a");
-  test.broker.losePublisher(first.publisher, test.now);
+  first.publisher.lose();
   const second = test.publisher("orders", "me");
   second.publish("a");
   assertEquals(second.sink.outcomes.map(({ isDuplicate }) => isDuplicate), [true]);
-  test.broker.closePublisher(second.publisher);
+  second.publisher.close();
   const third = test.publisher("orders", "me");
   third.publish("a");
   assertEquals(third.sink.outcomes[0]?.stored, ["orders:2"]);
@@ -39,7 +39,7 @@ Deno.test("a repeated batch of a publisher that was lost too long ago is not sto
   const test = new TestBroker("orders");
   const first = test.publisher("orders", "me");
   first.publish("a");
-  test.broker.losePublisher(first.publisher, 1000);
+  first.publisher.lose();
   test.now = 601_000;
   assertEquals(test.broker.tick(test.now), Infinity);
   for (let round = 0; round < 2; round++) {
@@ -55,7 +55,7 @@ Deno.test("a repeated batch of a publisher that was lost too long ago is not sto
       "PUBLISHER_FORGOTTEN",
       "orders:2",
     ]);
-    test.broker.losePublisher(second.publisher, test.now);
+    second.publisher.lose();
   }
   // Nothing was forgotten that was sent later than that.
   const other = test.publisher("orders", "other", { sentUntil: 1, sentMs: 500_000 });
@@ -67,24 +67,24 @@ Deno.test("strangers by the thousand that come and are lost push nobody out who 
   const test = new TestBroker("orders", "noise");
   const first = test.publisher("orders", "me");
   first.publish("a");
-  test.broker.losePublisher(first.publisher, test.now);
+  first.publisher.lose();
   for (let index = 0; index < 10_001; index++) {
     const stranger = test.publisher("noise", `stranger ${index}`);
     stranger.publish("x");
-    test.broker.losePublisher(stranger.publisher, test.now);
+    stranger.publisher.lose();
   }
   const again = test.publisher("orders", "me", { sentUntil: 1, sentMs: 10 });
   again.publish("a");
   const outcomes = again.sink.outcomes.map(({ stored, isDuplicate }) => [...stored, isDuplicate]);
   assertEquals(outcomes, [["orders:1", true]]);
-  assertEquals(test.broker.getStream("orders").nextId, 2);
+  assertEquals(test.getStream("orders").nextId, 2);
 });
 
 Deno.test("what is in doubt about a publisher stays so when the broker is made again", () => {
   const test = new TestBroker("orders");
   const first = test.publisher("orders", "me");
   first.publish("a");
-  test.broker.losePublisher(first.publisher, 1000);
+  first.publisher.lose();
   test.now = 601_000;
   test.broker.tick(test.now);
   const sent = { sentUntil: 2, sentMs: 600_001 };
@@ -126,7 +126,8 @@ Deno.test("a repeated batch of a publisher that was lost too long ago, and does 
   const test = new TestBroker("orders");
   const first = test.publisher("orders", "me");
   first.publish("a");
-  test.broker.losePublisher(first.publisher, 0);
+  test.now = 0;
+  first.publisher.lose();
   assertEquals(test.broker.tick(1000), 600_000);
   assertEquals(test.broker.tick(600_000), Infinity);
   const second = test.publisher("orders", "me");
@@ -154,13 +155,13 @@ Deno.test("a repeated batch of which the outcome was settled is a duplicate all 
   const publish = (sequence: number, settled: number) => {
     const batch = batchOf("x");
     const numbered = { ...batch, sequence, settled, bytes: batch.end };
-    test.broker.publish(publisher, numbered, test.now);
+    publisher.publish(numbered);
   };
   publish(1, 0);
   publish(2, 2);
   publish(1, 2);
   assertEquals(sink.outcomes.map(({ isDuplicate }) => isDuplicate), [false, false, true]);
-  assertEquals(test.broker.getStream("orders").ready, 2);
+  assertEquals(test.getStream("orders").ready, 2);
 });
 
 Deno.test("a batch repeated with messages that were not in it is BAD_FRAME, and nothing is stored", () => {
@@ -180,7 +181,7 @@ Deno.test("a batch repeated with messages that were not in it is BAD_FRAME, and 
     [true, "orders:3"],
     [false, "orders:4"],
   ]);
-  assertEquals(test.broker.getStream("orders").ready, 4);
+  assertEquals(test.getStream("orders").ready, 4);
 });
 
 Deno.test("Broker.refuse() tells the publisher, and repetitions hear the same", () => {
@@ -188,9 +189,9 @@ Deno.test("Broker.refuse() tells the publisher, and repetitions hear the same", 
   const { publisher, sink } = test.publisher("orders");
   const batch = batchOf("x");
   const numbered = { ...batch, sequence: 1, settled: 0, bytes: batch.end };
-  test.broker.refuse(publisher, numbered, new BrokerError("MESSAGE_TOO_LARGE", "too large"));
-  test.broker.publish(publisher, numbered, test.now);
-  test.broker.refuse(publisher, numbered, new BrokerError("BAD_FRAME", "something else"));
+  publisher.refuse(numbered, new BrokerError("MESSAGE_TOO_LARGE", "too large"));
+  publisher.publish(numbered);
+  publisher.refuse(numbered, new BrokerError("BAD_FRAME", "something else"));
   assertEquals(sink.outcomes.map(({ code }) => code), new Array(3).fill("MESSAGE_TOO_LARGE"));
-  assertEquals(test.broker.getStream("orders").ready, 0);
+  assertEquals(test.getStream("orders").ready, 0);
 });

@@ -10,7 +10,7 @@ import { findFlags } from "../../../src/protocol/messages/batch.ts";
 import type { Event } from "../../../src/broker/event.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import { batchOf } from "../../support/wire/batches.ts";
-import { TestBroker } from "../../support/broker/test_broker.ts";
+import { describeStreams, TestBroker } from "../../support/broker/test_broker.ts";
 
 /** A snapshot as it is read again. */
 function snapshotOf({ broker, now }: TestBroker): SnapshotPiece[] {
@@ -58,7 +58,7 @@ Deno.test("BrokerState.takeSnapshot() tells of streams and publishers, and of no
   const test = new TestBroker("a", "b");
   test.publisher(/./, "me").publish("x", "y");
   test.publisher("nowhere", "refused").publish("z");
-  test.broker.deleteStream("b", () => {});
+  test.broker.deleteStream("b");
   assertEquals(snapshotOf(test), [
     {
       piece: "counters",
@@ -89,7 +89,7 @@ Deno.test("BrokerState.takeSnapshot() tells what is stored, not what is to be st
 Deno.test("BrokerState.takeSnapshot() tells of streams as they are written, not as decided", () => {
   const test = new TestBroker("a");
   test.isSlow = true;
-  test.broker.deleteStream("a", () => {});
+  test.broker.deleteStream("a");
   test.create("a");
   const numbers = () => piecesOf(snapshotOf(test), "stream").map(({ number }) => number);
   assertEquals(numbers(), [1]);
@@ -97,7 +97,7 @@ Deno.test("BrokerState.takeSnapshot() tells of streams as they are written, not 
   assertEquals(numbers(), []);
   test.sync();
   assertEquals(numbers(), [2]);
-  assertEquals(test.broker.getStreams().length, 1);
+  assertEquals(describeStreams(test.broker).length, 1);
 });
 
 Deno.test("message ids are gone from snapshots and from memory when their window is over, in silence", () => {
@@ -108,7 +108,7 @@ Deno.test("message ids are gone from snapshots and from memory when their window
     const wishes = { dedupId: `m${sequence}` };
     const batch = encodeBatch([{ kind: 0, headers: {}, body: new Uint8Array(1), wishes }]);
     const numbered = { ...batch, sequence, settled: 0, bytes: batch.end };
-    test.broker.publish(publisher, { ...numbered, flags: findFlags(batch) }, test.now);
+    publisher.publish({ ...numbered, flags: findFlags(batch) });
     test.now += 10;
   }
   const { dedupIds } = test.broker.state.router.getStream("silent")!;
@@ -133,7 +133,7 @@ Deno.test("message ids are forgotten earlier when their stream's window becomes 
     { id: 1, at: test.now, isStored: true },
     120_000,
   );
-  test.broker.updateStream("a", { dedupWindowMs: 1000 }, () => {});
+  test.broker.updateStream("a", { dedupWindowMs: 1000 });
   assertEquals(test.broker.tick(test.now), 2000);
   test.broker.tick(2000);
   assertEquals(test.broker.state.router.getStream("a")!.dedupIds.size, 0);
@@ -142,9 +142,9 @@ Deno.test("message ids are forgotten earlier when their stream's window becomes 
 Deno.test("BrokerState.restoreSnapshot() goes on with ids and numbers behind those that were used", () => {
   const before = new TestBroker("a", "b");
   before.publisher("a", "me").publish("x", "y");
-  before.broker.deleteStream("b", () => {});
+  before.broker.deleteStream("b");
   const test = restore(snapshotOf(before));
-  assertEquals(test.broker.getStreams().map(({ name, nextId }) => [name, nextId]), [["a", 3]]);
+  assertEquals(describeStreams(test.broker).map(({ name, nextId }) => [name, nextId]), [["a", 3]]);
   test.create("b");
   test.publisher("a", "you").publish("z");
   assertEquals(test.events.map((event) => numberOf(event)), [
@@ -188,7 +188,7 @@ Deno.test("BrokerState.restoreSnapshot() keeps what has been told by events", ()
   for (const piece of early) state.restorePiece(piece);
   state.finishRestoration(test.now);
   assertEquals(snapshotOf(test), snapshotOf(before));
-  assertEquals(test.broker.getStream("a").ready, 2);
+  assertEquals(test.getStream("a").ready, 2);
 });
 
 Deno.test("BrokerState: publishers that were restored are forgotten ten minutes after the start", () => {
@@ -214,7 +214,7 @@ Deno.test("BrokerState.skipIds() leaves ids out that were used for what cannot b
   ]);
   test.broker.state.skipIds(1, 9);
   test.broker.state.skipIds(7, 9);
-  assertEquals(test.broker.getStream("a").nextId, 9);
+  assertEquals(test.getStream("a").nextId, 9);
 });
 
 Deno.test("BrokerState.apply() ignores events about streams that are gone", () => {
@@ -240,5 +240,5 @@ Deno.test("BrokerState.apply() ignores events about streams that are gone", () =
   // Without a place there is nothing to be done: the messages are where they are.
   state.apply({ type: "moved", number: 1, firstId: 1, batch });
   assertEquals([test.broker.bytes, place.segment.liveCount], [0, 0]);
-  assertEquals(test.broker.getStream("a").nextId, 1);
+  assertEquals(test.getStream("a").nextId, 1);
 });

@@ -28,17 +28,17 @@ Deno.test("PublisherRecord.recall() finds a batch that is sent again, by its fir
   assertEquals(record.lastSequence, 3);
 });
 
-Deno.test("PublisherRecord.settle() forgets outcomes, but not that the messages were seen", () => {
+Deno.test("PublisherRecord.forgetBelow() forgets outcomes, but not that the messages were seen", () => {
   const record = new PublisherRecord("me");
   for (const sequence of [1, 2, 3]) record.note(sequence, 1);
-  record.settle(3);
+  record.forgetBelow(3);
   assertEquals([1, 2, 3].map((sequence) => record.recall(sequence)?.sequence), [
     undefined,
     undefined,
     3,
   ]);
   assertEquals(record.lastSequence, 3);
-  record.settle(0);
+  record.forgetBelow(0);
   assert(record.recall(3));
 });
 
@@ -83,7 +83,7 @@ Deno.test("PublisherRecord.stored tells what was stored and may come again, not 
   record.conclude(batches[2]!, stored(4));
   assertEquals(record.stored.map(({ sequence }) => sequence), [1, 5]);
   assertEquals([record.lastStoredSequence, record.lastSequence], [6, 7]);
-  record.settle(5);
+  record.forgetBelow(5);
   assertEquals(record.stored.map(({ sequence }) => sequence), [5]);
 });
 
@@ -109,9 +109,9 @@ Deno.test("PublisherRecord.restore(): what is between stored batches was not see
   assertEquals(seen(), [3, 4, 6, 7, 8, 9]);
   assertEquals([record.lastSequence, record.lastStoredSequence], [9, 9]);
   // What the publisher knows the outcome of does not come again.
-  record.settle(5);
+  record.forgetBelow(5);
   assertEquals(seen(), [1, 2, 3, 4, 6, 7, 8, 9]);
-  record.settle(6);
+  record.forgetBelow(6);
   assertEquals(seen(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
@@ -191,7 +191,7 @@ Deno.test("PublisherRecord does as much for a batch, however many are under way"
     for (let round = 0; round < 2; round++) {
       for (const batch of batches) record.conclude(batch, stored(batch.sequence));
     }
-    for (let sequence = 1; sequence <= count; sequence++) record.settle(sequence);
+    for (let sequence = 1; sequence <= count; sequence++) record.forgetBelow(sequence);
     assertEquals(told, count);
     assert(record.moveCount <= 4 * count, `${record.moveCount} of ${count}`);
   }

@@ -13,11 +13,13 @@ import type { Event } from "../../../src/broker/event.ts";
 import type { Segment } from "../../../src/broker/backlog/pager.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
+import { peek } from "../../../src/broker/view/peeking.ts";
 import type { Stream } from "../../../src/broker/stream/stream.ts";
 import type { TimedRun } from "../../../src/broker/collections/timed_runs.ts";
 import { textsOf } from "../../support/wire/batches.ts";
 import { MemoryPager } from "../../support/disk/memory_pager.ts";
 import {
+  describeStreams,
   TestBroker,
   type TestFollower,
   type TestPublisher,
@@ -114,11 +116,11 @@ export class Run {
   compact(): void {
     const checkpoint = this.checkpoint();
     for (const segment of this.segments.slice(0, -1)) {
-      for (const run of this.broker.findLive(segment, Infinity)) {
-        const { stream: { number, backlog }, firstId, count, listFacts } = run;
+      for (const run of this.broker.findLive(segment).next(Infinity)) {
+        const { number, firstId, count, read, listFacts } = run;
         const facts = listFacts({ firstId, count });
         for (let id = firstId; id < firstId + count;) {
-          const batch = backlog.read(id, firstId + count - id, 2000);
+          const batch = read({ firstId: id, count: firstId + count - id }, 2000);
           this.test.move({ type: "moved", number, firstId: id, batch });
           id += batch.count;
         }
@@ -168,7 +170,7 @@ export function checkLiveCounts(broker: Broker, segments: Iterable<Segment>): vo
     sum[0]! + liveCount,
     sum[1]! + liveBytes,
   ], [0, 0]);
-  const streams = broker.getStreams();
+  const streams = describeStreams(broker);
   const count = streams.reduce(
     (sum, { ready, delayed, pending }) => sum + ready + delayed + pending,
     0,
@@ -184,7 +186,7 @@ export function checkLiveCounts(broker: Broker, segments: Iterable<Segment>): vo
  */
 export function describe(test: TestBroker, isOrdered: boolean): unknown {
   const { state } = test.broker;
-  const infos = test.broker.getStreams();
+  const infos = describeStreams(test.broker);
   assert(infos.every(({ pending, followers }) => pending + followers === 0));
   const messages = isOrdered ? observe(test) : infos.flatMap(({ name }) => look(test, name));
   return {
@@ -222,7 +224,7 @@ export function describePublishers({ broker }: TestBroker): unknown[] {
 function observe(test: TestBroker): string[] {
   const follower = test.follower(/.|dead/, { name: "observer", bytes: Infinity });
   test.dispatch();
-  test.broker.closeFollower(follower.follower, test.now, 0);
+  follower.close(0);
   return follower.sink.messages.map(({ stream, id, attempts, text }) =>
     `${stream}:${id}×${attempts} ${text}`
   );
@@ -231,8 +233,9 @@ function observe(test: TestBroker): string[] {
 /** Looks at all messages of a stream, by id. */
 function look({ broker }: TestBroker, name: string): string[] {
   const messages: string[] = [];
+  const stream = broker.state.router.requireStream(name);
   for (let from = 1;;) {
-    const { infos, entries } = broker.peek(name, from, 1000);
+    const { infos, entries } = peek(stream, { from, limit: 1000 });
     const batch = { count: infos.length, buffer: entries, start: 0, end: entries.length };
     const texts = textsOf(batch);
     messages.push(

@@ -10,9 +10,13 @@ import fc from "fast-check";
 import { encodeBatch, type TagRange } from "../../../protocol.ts";
 import { findFlags } from "../../../src/protocol/messages/batch.ts";
 import { PublisherRegistry } from "../../../src/broker/state/publisher_registry.ts";
-import { Restoration } from "../../../src/broker/state/restoration.ts";
+import { PublisherRestoration } from "../../../src/broker/state/publisher_restoration.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
-import type { TestBroker, TestFollower } from "../../support/broker/test_broker.ts";
+import {
+  describeStreams,
+  type TestBroker,
+  type TestFollower,
+} from "../../support/broker/test_broker.ts";
 import {
   BINDS,
   checkLiveCounts,
@@ -29,7 +33,7 @@ import {
 function restorePublishers() {
   const closed: number[] = [];
   const registry = new PublisherRegistry({ forgotten: ({ number }) => void closed.push(number) });
-  const restoration = new Restoration(registry);
+  const restoration = new PublisherRestoration(registry);
   /** Where a batch was stored. */
   const storedIn = (firstId: number) => [{ stream: "orders", number: 1, firstId }];
   return {
@@ -194,27 +198,27 @@ function tell(verb: "ack" | "release" | "begin") {
   return (run: Run, step: Step) => {
     const follower = run.followers[step.who % SLOT_COUNT];
     if (follower === undefined) return;
-    run.broker[verb](follower.follower, rangeOf(follower, step), run.test.now);
+    const ranges = rangeOf(follower, step);
+    if (verb === "ack") follower.open.ack(ranges, false);
+    else follower.open[verb](ranges);
   };
 }
 
 const commands = {
   nack(run: Run, step: Step) {
-    const { follower } = run.followers[step.who % SLOT_COUNT] ?? {};
     const delayMs = [undefined, 0, 100_000][step.pick % 3];
-    const options = { reason: `reason ${step.pick}`, delayMs, now: run.test.now };
+    const details = { reason: `reason ${step.pick}`, delayMs };
     const slot = run.followers[step.who % SLOT_COUNT];
-    if (follower !== undefined) run.broker.nack(follower, rangeOf(slot!, step), options);
+    if (slot !== undefined) slot.open.nack(rangeOf(slot, step), details, false);
   },
   reject(run: Run, step: Step) {
     const slot = run.followers[step.who % SLOT_COUNT];
     if (slot === undefined) return;
-    const options = { reason: "rejected", now: run.test.now };
-    run.broker.reject(slot.follower, rangeOf(slot, step), options);
+    slot.open.reject(rangeOf(slot, step), "rejected", false);
   },
   purge({ broker }: Run, { pick }: Step) {
     const name = STREAMS[pick % STREAMS.length]!;
-    if (broker.getStreams().some((one) => one.name === name)) broker.purgeStream(name, () => {});
+    if (describeStreams(broker).some((one) => one.name === name)) broker.purgeStream(name);
   },
   publishWished(run: Run, { who, pick, count }: Step) {
     const slot = run.open(who);
@@ -234,14 +238,14 @@ const commands = {
       return { kind: 1, headers: {}, body: new TextEncoder().encode(text), wishes };
     }));
     const numbered = { ...batch, flags: findFlags(batch), sequence, settled: 0, bytes: batch.end };
-    run.broker.publish(slot.port!.publisher, numbered, run.test.now);
+    slot.port!.publisher.publish(numbered);
   },
   createStream({ test }: Run, { pick }: Step) {
     test.create(STREAMS[pick % STREAMS.length]!, OPTIONS);
   },
   deleteStream({ broker }: Run, { pick }: Step) {
     const name = STREAMS[pick % STREAMS.length]!;
-    if (broker.getStreams().some((one) => one.name === name)) broker.deleteStream(name, () => {});
+    if (describeStreams(broker).some((one) => one.name === name)) broker.deleteStream(name);
   },
   publish(run: Run, { who, count }: Step) {
     const slot = run.open(who);
@@ -257,12 +261,12 @@ const commands = {
   },
   losePublisher(run: Run, { who }: Step) {
     const slot = run.open(who);
-    run.broker.losePublisher(slot.port!.publisher, run.test.now);
+    slot.port!.publisher.lose();
     slot.port = undefined;
   },
   endPublisher(run: Run, { who }: Step) {
     const slot = run.open(who);
-    run.broker.closePublisher(slot.port!.publisher);
+    slot.port!.publisher.close();
     Object.assign(slot, { port: undefined, nextSequence: 1, sent: [] });
   },
   passTime({ test, publishers }: Run, { pick }: Step) {
@@ -387,7 +391,7 @@ Deno.test("a broker made again of its events is as one that lost its followers (
         workOff(test);
       }
       checkLiveCounts(run.broker, run.segments);
-      for (const { name } of run.broker.getStreams()) run.broker.deleteStream(name, () => {});
+      for (const { name } of describeStreams(run.broker)) run.broker.deleteStream(name);
       checkLiveCounts(run.broker, run.segments);
     }),
     fuzz(120),

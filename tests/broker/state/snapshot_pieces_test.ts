@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { BrokerError } from "../../../protocol.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
-import { TestBroker } from "../../support/broker/test_broker.ts";
+import { describeStreams, TestBroker } from "../../support/broker/test_broker.ts";
 import { describePublishers } from "./restoration_run.ts";
 
 /** What one publisher has sent: batches, some of them refused, to streams as they were then. */
@@ -65,7 +65,7 @@ function fill(streams: readonly ToldStream[], publishers: Sent[][]) {
       const error = new BrokerError("MEMORY_FULL", "full");
       record.conclude(batch, isRefused ? { storedIn: [], error } : { storedIn });
     }
-    if (batches.length > 2) record.settle(1 + batches[0]!.count);
+    if (batches.length > 2) record.forgetBelow(1 + batches[0]!.count);
   });
   return test;
 }
@@ -157,20 +157,20 @@ Deno.test("a snapshot of a broker with much to remember is many pieces, none of 
 const actions: Record<string, (test: TestBroker, pick: number) => void> = {
   create: (test, pick) => test.create(`new${pick % 4}`),
   remove: (test, pick) => {
-    const streams = test.broker.getStreams();
+    const streams = describeStreams(test.broker);
     const stream = streams[pick % Math.max(1, streams.length)];
-    if (stream !== undefined) test.broker.deleteStream(stream.name, () => {});
+    if (stream !== undefined) test.broker.deleteStream(stream.name);
   },
   update: (test, pick) => {
-    const [stream] = test.broker.getStreams();
-    if (stream) test.broker.updateStream(stream.name, { maxDeliveries: 1 + pick }, () => {});
+    const [stream] = describeStreams(test.broker);
+    if (stream) test.broker.updateStream(stream.name, { maxDeliveries: 1 + pick });
   },
   pause: (test, pick) => {
-    const stream = test.broker.getStreams().at(-1);
-    if (stream) test.broker.pauseStream(stream.name, pick % 2 === 0, () => {});
+    const stream = describeStreams(test.broker).at(-1);
+    if (stream) test.broker.pauseStream(stream.name, pick % 2 === 0);
   },
   publish: (test, pick) => test.publisher(/./, `p${pick % 6}`).publishAs(1 + pick, "x", "y"),
-  end: (test, pick) => test.broker.closePublisher(test.publisher(/./, `p${pick % 6}`).publisher),
+  end: (test, pick) => test.publisher(/./, `p${pick % 6}`).publisher.close(),
 };
 
 Deno.test("what is decided between two pieces of a snapshot is told by what is written behind it (random)", () => {
@@ -196,7 +196,7 @@ Deno.test("what is decided between two pieces of a snapshot is told by what is w
       for (const event of test.events.slice(at)) state.apply(event);
       state.finishRestoration(again.now);
       const look = ({ broker }: TestBroker) => ({
-        streams: broker.getStreams().map(({ name, nextId, options, isPaused }) => {
+        streams: describeStreams(broker).map(({ name, nextId, options, isPaused }) => {
           return { name, nextId, maxDeliveries: options.maxDeliveries, isPaused };
         }),
         numbers: [broker.state.nextStreamNumber, broker.state.nextPublisherNumber],

@@ -71,8 +71,8 @@ class Client {
     }
   }
 
-  lose({ broker, now }: TestBroker): void {
-    if (this.session !== undefined) broker.losePublisher(this.session.publisher, now);
+  lose(): void {
+    if (this.session !== undefined) this.session.publisher.lose();
     this.session = undefined;
   }
 }
@@ -117,13 +117,13 @@ Deno.test("what is sent again is stored once, or it is told that nobody knows (r
         const client = clients[who]!;
         if (what === "send") client.send(test);
         else if (what === "hear") client.hear(confirmed, unknown);
-        else if (what === "lose") client.lose(test);
+        else if (what === "lose") client.lose();
         else if (what === "open") client.open(test);
         else if (what === "passTime") {
           test.now += ms;
           test.broker.tick(test.now);
         } else {
-          for (const one of clients) one.lose(test);
+          for (const one of clients) one.lose();
           events.push(...test.events);
           test = restart(events, test.now);
         }

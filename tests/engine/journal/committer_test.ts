@@ -31,7 +31,7 @@ Deno.test("Committer: what comes during a flush is the next group, all of it", a
     use.store(text);
     await settled();
   }
-  use.settle("one");
+  use.whenDurable("one");
   await turn();
   use.store("d");
   assertEquals(use.take(), ["write", "flush"]);
@@ -40,7 +40,7 @@ Deno.test("Committer: what comes during a flush is the next group, all of it", a
   assertEquals(use.take(), ["stored a", "write", "flush"]);
   use.release();
   await settled();
-  assertEquals(use.take(), ["stored b", "stored c", "stored d", "settled one"]);
+  assertEquals(use.take(), ["stored b", "stored c", "stored d", "durable one"]);
   assertEquals(use.read(), ["proves a", "proves b c d"]);
 });
 
@@ -48,9 +48,9 @@ Deno.test("Committer: nothing is told before its flush is over", async () => {
   const use = await CommitterUse.begin();
   use.isHeld = true;
   use.store("a");
-  use.settle("one");
+  use.whenDurable("one");
   use.acknowledge(7);
-  use.settle("two");
+  use.whenDurable("two");
   for (let round = 0; round < 3; round++) {
     await settled();
     await turn();
@@ -59,7 +59,7 @@ Deno.test("Committer: nothing is told before its flush is over", async () => {
   assertEquals(use.committer.durable, 0);
   use.release();
   await settled();
-  assertEquals(use.take(), ["stored a", "settled one", "settled two"]);
+  assertEquals(use.take(), ["stored a", "durable one", "durable two"]);
   assertEquals(use.committer.durable, use.segment.end);
 });
 
@@ -123,31 +123,31 @@ Deno.test("Committer: who waits takes along what nobody waits for", async () => 
 Deno.test("Committer: settle waits for all that was given before, and for a flush", async () => {
   const use = await CommitterUse.begin();
   use.acknowledge(1);
-  use.settle("one");
+  use.whenDurable("one");
   assertEquals(use.take(), []);
   await settled();
-  assertEquals(use.take(), ["write", "flush", "settled one"]);
+  assertEquals(use.take(), ["write", "flush", "durable one"]);
   use.acknowledge(2);
   await turn();
-  use.settle("two");
+  use.whenDurable("two");
   await settled();
-  assertEquals(use.take(), ["write", "flush", "settled two"]);
+  assertEquals(use.take(), ["write", "flush", "durable two"]);
 });
 
 Deno.test("Committer: settle is done at once when nothing is open", async () => {
   const use = await CommitterUse.begin();
-  use.settle("one");
-  assertEquals(use.take(), ["settled one"]);
+  use.whenDurable("one");
+  assertEquals(use.take(), ["durable one"]);
   use.isHeld = true;
   use.store("a");
   await settled();
-  use.settle("two");
+  use.whenDurable("two");
   assertEquals(use.take(), ["write", "flush"]);
   use.release();
   await settled();
-  assertEquals(use.take(), ["stored a", "settled two"]);
-  use.settle("three");
-  assertEquals(use.take(), ["settled three"]);
+  assertEquals(use.take(), ["stored a", "durable two"]);
+  use.whenDurable("three");
+  assertEquals(use.take(), ["durable three"]);
 });
 
 Deno.test("Committer: who asks for it hears when an event is written, before it is flushed", async () => {
@@ -155,12 +155,12 @@ Deno.test("Committer: who asks for it hears when an event is written, before it 
   use.isHeld = true;
   const written = () => void use.log.push("written");
   use.committer.commit({ type: "streamDeleted", number: 1 }, written);
-  use.settle("one");
+  use.whenDurable("one");
   await settled();
   assertEquals(use.take(), ["write", "written", "flush"]);
   use.release();
   await settled();
-  assertEquals(use.take(), ["settled one"]);
+  assertEquals(use.take(), ["durable one"]);
 });
 
 // Levels.
@@ -168,9 +168,9 @@ Deno.test("Committer: who asks for it hears when an event is written, before it 
 Deno.test("Committer: with level interval it is told when it is written, and flushed in time", async () => {
   const use = await CommitterUse.begin({ level: "interval" });
   use.store("a");
-  use.settle("one");
+  use.whenDurable("one");
   await settled();
-  assertEquals(use.take(), ["write", "stored a", "settled one"]);
+  assertEquals(use.take(), ["write", "stored a", "durable one"]);
   assertEquals(use.committer.durable, 0);
   assertEquals(use.committer.tick(use.now), use.now + 100);
   use.now += 50;
@@ -193,8 +193,8 @@ Deno.test("Committer: with level never nothing is flushed but what must be", asy
   assertEquals(use.committer.tick(use.now + 1e9), Infinity);
   await settled();
   assertEquals(use.take(), []);
-  use.settle("one");
-  assertEquals(use.take(), ["settled one"], "a write is enough");
+  use.whenDurable("one");
+  assertEquals(use.take(), ["durable one"], "a write is enough");
   use.committer.flush();
   await settled();
   assertEquals(use.take(), ["flush"]);
@@ -240,7 +240,7 @@ Deno.test("Committer: closing flushes all and leaves a mark, and then nothing is
   assertEquals(end, use.segment.end);
   use.store("late");
   use.acknowledge(2);
-  use.settle("late");
+  use.whenDurable("late");
   use.committer.flush();
   use.committer.tick(use.now += 10_000);
   await settled();
@@ -280,7 +280,7 @@ for (
     const use = await CommitterUse.begin();
     use.disk.failAt(nth, code);
     use.store("a");
-    use.settle("one");
+    use.whenDurable("one");
     await settled();
     assert(!use.take().some((line) => /stored|settled|refused/.test(line)));
     assertEquals(use.failures.length, 1);
@@ -288,7 +288,7 @@ for (
     assertEquals(use.committer.hasFailed, true);
     use.store("b");
     use.acknowledge(1);
-    use.settle("two");
+    use.whenDurable("two");
     use.committer.flush();
     use.committer.tick(use.now += 10_000);
     for (let round = 0; round < 3; round++) {
@@ -324,7 +324,7 @@ Deno.test("Committer: what is being flushed when it gives up is not confirmed an
   const use = await CommitterUse.begin();
   use.isHeld = true;
   use.store("a");
-  use.settle("one");
+  use.whenDurable("one");
   await settled();
   use.committer.giveUp(new Error("the directory is gone"));
   use.release();
@@ -344,13 +344,13 @@ Deno.test("Committer: without room messages are refused in order, and acknowledg
   use.acknowledge(1);
   use.store("a");
   use.store("b");
-  use.settle("one");
+  use.whenDurable("one");
   use.acknowledge(2);
   await settled();
   assertEquals(use.take(), [
     // What has been written of it must not be found after a crash.
     ...["cut", "flush", "use reserve", "refused a DISK_FULL", "refused b DISK_FULL"],
-    ...["write", "flush", "settled one"],
+    ...["write", "flush", "durable one"],
   ]);
   assertEquals(use.read(), ["proves before", "proves ack 1+2"]);
   use.store("after");
@@ -399,11 +399,11 @@ Deno.test("Committer: without any room it waits, and goes on in order when there
   const use = await CommitterUse.begin();
   use.disk.capacity = 10;
   use.acknowledge(1);
-  use.settle("one");
+  use.whenDurable("one");
   await settled();
   assert(!use.take().some((line) => line.startsWith("settled")));
   assertEquals(use.committer.tick(use.now), use.now + 250);
-  use.settle("two");
+  use.whenDurable("two");
   use.acknowledge(2);
   await turn();
   await settled();
@@ -416,7 +416,7 @@ Deno.test("Committer: without any room it waits, and goes on in order when there
   assertEquals(use.take(), []);
   use.committer.tick(use.now += 250);
   await settled();
-  assertEquals(use.take(), ["write", "write", "flush", "settled one", "settled two"]);
+  assertEquals(use.take(), ["write", "write", "flush", "durable one", "durable two"]);
   assertEquals(use.read(), ["proves ack 1+1", "ack 2+1"]);
   assertEquals(use.failures, []);
 });
@@ -448,9 +448,9 @@ Deno.test("Committer: it asks for a segment with room for all that is written to
   use.store("a");
   await settled();
   use.acknowledge(1);
-  use.settle("one");
+  use.whenDurable("one");
   await settled();
-  use.settle("two");
+  use.whenDurable("two");
   const [first, second] = sizes;
   assertEquals([first! + second!, sizes.length], [use.segment.size, 2]);
 });
@@ -462,7 +462,7 @@ Deno.test("Committer: if no next segment can be opened now, all waits in order, 
   );
   use.store("a");
   use.acknowledge(1);
-  use.settle("one");
+  use.whenDurable("one");
   await settled();
   use.store("b");
   assertEquals(use.committer.tick(use.now), use.now + 250);
@@ -472,7 +472,7 @@ Deno.test("Committer: if no next segment can be opened now, all waits in order, 
   isShort = false;
   use.committer.tick(use.now += 250);
   await settled();
-  const told = ["stored a", "settled one", "stored b"];
+  const told = ["stored a", "durable one", "stored b"];
   assertEquals(use.take(), ["write", "write", "flush", ...told]);
   assertEquals(use.read(), ["proves a ack 1+1", "b"]);
   assertEquals(use.failures, []);
@@ -497,10 +497,10 @@ Deno.test("Committer: without room for a new segment messages are refused, the r
   const { use } = await rotating(() => Promise.reject(new DiskFullError("full")));
   use.store("a");
   use.acknowledge(1);
-  use.settle("one");
+  use.whenDurable("one");
   await settled();
   assertEquals(use.take().filter((line) => line !== "cut"), [
-    ...["flush", "use reserve", "refused a DISK_FULL", "write", "flush", "settled one"],
+    ...["flush", "use reserve", "refused a DISK_FULL", "write", "flush", "durable one"],
   ]);
   assertEquals(use.read(), ["proves ack 1+1"]);
 });
@@ -510,7 +510,7 @@ Deno.test("Committer: settle waits for what is to be written when a segment has 
   const { use } = await rotating(() => begun.promise);
   use.acknowledge(1);
   await turn();
-  use.settle("one");
+  use.whenDurable("one");
   await settled();
   assertEquals(use.take(), []);
   begun.reject(new Error("no"));

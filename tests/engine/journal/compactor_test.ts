@@ -9,8 +9,9 @@ import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } fr
 import { Backlog } from "../../../src/broker/backlog/backlog.ts";
 import type { Failed, Moved } from "../../../src/broker/event.ts";
 import { type Segment, StoreBusyError } from "../../../src/broker/backlog/pager.ts";
+import type { LoggedState } from "../../../src/broker/event_log.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
-import type { JournalEngine } from "../../../src/engine/journal.ts";
+import type { LocalEngine } from "../../../src/engine/local_engine.ts";
 import type { Committer } from "../../../src/engine/journal/committer.ts";
 import { Compactor } from "../../../src/engine/journal/compactor.ts";
 import type { SegmentList } from "../../../src/engine/journal/segments/segment_list.ts";
@@ -44,7 +45,7 @@ class Sender {
   #sequence = 1;
   #batchCount = 0;
 
-  constructor(engine: JournalEngine, bind: TestBind, identity = "sender") {
+  constructor(engine: LocalEngine, bind: TestBind, identity = "sender") {
     this.#port = engine.openPublisher({ identity, bind: bindOf(bind) }, this.sink);
   }
 
@@ -62,10 +63,10 @@ class Sender {
 class CompactorUse {
   readonly disk: SimulatedDisk = new SimulatedDisk({ seed: 1 });
   readonly failures: unknown[] = [];
-  #engine: JournalEngine | undefined;
+  #engine: LocalEngine | undefined;
   #now = 1000;
 
-  get engine(): JournalEngine {
+  get engine(): LocalEngine {
     return this.#engine!;
   }
 
@@ -469,12 +470,11 @@ Deno.test("Compactor: what is told of messages goes with them, also if the next 
   for (let count = 0; count < 10; count++) publisher.publish(200 * 1024);
   const follower = test.follower("a", { bytes: 2 ** 30 });
   test.dispatch();
-  const options = { now: test.now, reason: "why" };
-  test.broker.nack(follower.follower, [{ firstTag: 1, count: 10 }], options);
+  follower.open.nack([{ firstTag: 1, count: 10 }], { reason: "why" }, false);
   const told: string[] = [];
   const tell = ({ type, firstId }: Moved | Failed) => void told.push(`${type} ${firstId}`);
   const compactor = new Compactor({
-    broker: test.broker,
+    state: test.broker as unknown as LoggedState,
     committer: { move: tell, commit: tell } as unknown as Committer,
     segments: {
       oldest: segment,

@@ -10,7 +10,8 @@ import { findEntries, findFlags } from "../../../src/protocol/messages/batch.ts"
 import { readEntryPriority } from "../../../src/protocol/messages/entry.ts";
 import { readProperties } from "../../../src/protocol/messages/properties.ts";
 import type { EngineFollower, EnginePublisher } from "../../../src/broker/engine.ts";
-import { MemoryEngine } from "../../../src/engine/memory.ts";
+import type { LocalEngine } from "../../../src/engine/local_engine.ts";
+import { createMemoryEngine } from "../../../src/engine/memory.ts";
 import { textsOf } from "../../support/wire/batches.ts";
 import {
   type ReceivedMessage,
@@ -58,7 +59,7 @@ export interface FollowerSlot {
 
 /** The engine and the model, driven side by side. */
 export class Run {
-  readonly engine: MemoryEngine = new MemoryEngine({
+  readonly engine: LocalEngine = createMemoryEngine({
     memoryLimit: MEMORY_LIMIT,
     now: () => this.model.now,
     dateNow: () => this.model.now + this.model.aheadMs,

@@ -4,23 +4,23 @@ import { type PlantedBug, SIMULATION, tests } from "../planted_bug.ts";
 export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "a batch is confirmed when it is decided about",
-    file: "src/broker/rules/publishing.ts",
-    from: "    this.#parts.store(\n",
-    to: "    record.conclude(sent, { storedIn });\n    this.#parts.store(\n",
+    file: "src/broker/rules/open_publisher.ts",
+    from: "    this.#context.log.store(\n",
+    to: "    record.conclude(sent, { storedIn });\n    this.#context.log.store(\n",
     found: SIMULATION,
   },
   {
     what: "a repetition is confirmed before the original is durable",
-    file: "src/broker/rules/publishing.ts",
+    file: "src/broker/rules/open_publisher.ts",
     from: "record.recall(batch.sequence) ?? forgottenBatch(batch),",
     to: "forgottenBatch(batch),",
     found: tests("broker", "engine/journal_conformance_test.ts"),
   },
   {
     what: "ids of refused messages are not given back",
-    file: "src/broker/rules/publishing.ts",
-    from: "      stream.intake.returnIds(firstId);\n",
-    to: "      void firstId;\n",
+    file: "src/broker/rules/open_publisher.ts",
+    from: "    stream.intake.returnIds(firstId);\n",
+    to: "    void firstId;\n",
     found: tests("broker", "engine/journal/committer_test.ts"),
   },
   {
@@ -61,21 +61,21 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a repeated dedup id is confirmed before the first one is durable",
-    file: "src/broker/rules/publishing.ts",
-    from: "this.#parts.settle(() => {",
+    file: "src/broker/rules/open_publisher.ts",
+    from: "this.#context.log.whenDurable(() => {",
     to: "queueMicrotask(() => {",
     found: tests("engine/deferred_test.ts"),
   },
   {
     what: "what a deleted stream waits for stays: its alarm is still set",
     file: "src/broker/broker.ts",
-    from: "    this.#clock.set(stream.alarm, Infinity);\n    for (const attachment of",
+    from: "    this.context.clock.set(stream.alarm, Infinity);\n    for (const attachment of",
     to: "    for (const attachment of",
     found: tests("server/flow/collections_test.ts"),
   },
   {
     what: "what was sent behind a refused batch overtakes it",
-    file: "src/broker/rules/publishing.ts",
+    file: "src/broker/rules/open_publisher.ts",
     from: "if (batch.settled <= refusedFull.sequence) return refusedFull.error;",
     to: "",
     found: tests("engine/memory_test.ts"),
@@ -160,11 +160,9 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a batch of which nobody knows whether it was stored is confirmed",
-    file: "src/broker/rules/publishing.ts",
-    from:
-      "    if (record.isDoubtful(batch.sequence)) return refuseDoubtful(publisher, batch);\n    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);\n    const streams",
-    to:
-      "    if (record.isDoubtful(batch.sequence)) return repeatOutcome(publisher, batch);\n    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);\n    const streams",
+    file: "src/broker/rules/open_publisher.ts",
+    from: "this.#refuseNew(batch, explainDoubt(batch));",
+    to: "this.#repeatOutcome(batch);",
     found: tests("broker"),
   },
   {
@@ -177,8 +175,8 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "a clock that was set is forgotten by the next start",
     file: "src/broker/rules/clock_reader.ts",
-    from: "    commit(event);\n",
-    to: "",
+    from: '    this.#context.commit({ type: "clockRead", at: Math.floor(now), aheadMs });\n',
+    to: '    state.apply({ type: "clockRead", at: Math.floor(now), aheadMs });\n',
     found: tests("engine/journal_conformance_test.ts"),
   },
 ];

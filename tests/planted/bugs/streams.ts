@@ -18,7 +18,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "what no handler has had counts as an attempt when the compactor moves it",
-    file: "src/broker/state/live_run.ts",
+    file: "src/broker/state/live_facts.ts",
     from: "    else if (run === oldest && !follower.reportsBegin) {\n",
     to: "    else if (run === oldest) {\n",
     found: tests("engine/journal_conformance_test.ts"),
@@ -109,7 +109,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "what is known of a failure is lost when its message is moved",
-    file: "src/broker/state/live_run.ts",
+    file: "src/broker/state/live_facts.ts",
     from: "...listFailed(number, { failed, held, returned, pending }),",
     to: "",
     found: tests("engine/journal_conformance_test.ts"),
@@ -195,7 +195,7 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what:
       "of streams that have seen the same dedup ids only the first one recognises them after a start",
-    file: "src/broker/state/restoration.ts",
+    file: "src/broker/state/publisher_restoration.ts",
     from: "if (this.#messageIds.stream !== piece.like) return [];",
     to: "if (this.#messageIds.stream !== piece.stream) return [];",
     found: tests("broker/state/snapshot_pieces_test.ts", "engine/journal_conformance_test.ts"),

@@ -1,45 +1,35 @@
-/**
- * An engine that makes nothing durable before a later turn of the event loop, as one with a disk does:
- * what the rules promise must not depend on committing at once.
- *
- * @module
- */
-
 import { setImmediate } from "node:timers";
 import type { Stored } from "../../../src/broker/event.ts";
-import type { Report } from "../../../src/broker/rules/notices.ts";
-import { Residency } from "../../../src/broker/backlog/residency.ts";
-import { EmbeddedEngine } from "../../../src/engine/embedded.ts";
+import type { StoreOutcome } from "../../../src/broker/event_log.ts";
+import type { LocalEngineOptions } from "../../../src/engine/local_engine.ts";
+import { LocalEngine } from "../../../src/engine/local_engine.ts";
+import { MemoryLog } from "../../../src/engine/memory.ts";
 
-/** The rules with commits that come a turn later, in groups. */
-export class DeferredEngine extends EmbeddedEngine {
-  constructor(now: () => number, report?: Report, dateNow?: () => number) {
-    let group: (() => void)[] = [];
-    const defer = (finish: () => void) => {
-      group.push(finish);
-      if (group.length > 1) return;
-      setImmediate(() => {
-        const committed = group;
-        group = [];
-        for (const finish of committed) finish();
-      });
-    };
-    super({
-      name: "deferred",
-      durability: "deferred",
-      now,
-      dateNow,
-      ...report && { report },
-      residency: new Residency({ bytesMax: Infinity, pager: undefined }),
-      store: (event, outcome) => {
-        const kept = keep(event);
-        defer(() => outcome.stored(kept));
-      },
-      commit: (_event, written) => written?.(),
-      settle: defer,
-      schedule: (work) => setImmediate(work),
+/**
+ * A log that makes nothing durable before a later turn of the event loop, as one with a disk does:
+ * what the rules promise must not depend on committing at once.
+ */
+class DeferredLog extends MemoryLog {
+  #group: (() => void)[] = [];
+
+  override store(event: Stored, outcome: StoreOutcome): void {
+    const kept = keep(event);
+    this.whenDurable(() => outcome.stored(kept));
+  }
+
+  override whenDurable(done: () => void): void {
+    this.#group.push(done);
+    if (this.#group.length > 1) return;
+    setImmediate(() => {
+      for (const finish of this.#group.splice(0)) finish();
     });
   }
+}
+
+/** The rules with commits that come a turn later, in groups, and work that does not begin at once. */
+export function openDeferredEngine(options: Omit<LocalEngineOptions, "log">): Promise<LocalEngine> {
+  const schedule = (work: () => void) => void setImmediate(work);
+  return LocalEngine.open({ ...options, log: new DeferredLog(Infinity), schedule });
 }
 
 /** An event that stays as it is when the buffer of its batch is used again. */

@@ -8,16 +8,16 @@ import type {
   Engine,
   EngineFollower,
   EnginePublisher,
-  FollowerOptions,
+  FollowerInit,
   FollowerSink,
-  PublisherOptions,
+  PublisherInit,
   PublisherSink,
 } from "../../../src/broker/engine.ts";
-import { MemoryEngine } from "../../../src/engine/memory.ts";
+import { createMemoryEngine } from "../../../src/engine/memory.ts";
 
 /** An engine in memory of which some parts are replaced. */
 export function engineWith(replaced: Partial<Engine>): Engine {
-  const engine = new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
+  const engine = createMemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
   return {
     name: engine.name,
     durability: engine.durability,
@@ -51,7 +51,7 @@ export function engineWith(replaced: Partial<Engine>): Engine {
     reply: (name, batch) => engine.reply(name, batch),
     tick: (now) => engine.tick(now),
     tend: (now) => engine.tend(now),
-    settle: () => engine.settle(),
+    whenDurable: () => engine.whenDurable(),
     close: () => engine.close(),
     ...replaced,
   };
@@ -64,7 +64,7 @@ export class WithholdingEngine {
   #withheld: (() => void)[] = [];
 
   constructor() {
-    const real = new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
+    const real = createMemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
     this.engine = engineWith({
       createStream: (name, options) => real.createStream(name, options),
       getStreams: () => real.getStreams(),
@@ -87,22 +87,21 @@ export class WithholdingEngine {
     for (const tell of this.#withheld.splice(0, count)) tell();
   }
 
-  #openPublisher(real: Engine, options: PublisherOptions, sink: PublisherSink): EnginePublisher {
+  #openPublisher(real: Engine, options: PublisherInit, sink: PublisherSink): EnginePublisher {
     return real.openPublisher(options, {
       confirm: (...outcome) => void this.#withheld.push(() => sink.confirm(...outcome)),
       refuse: (...outcome) => void this.#withheld.push(() => sink.refuse(...outcome)),
     });
   }
 
-  #openFollower(real: Engine, options: FollowerOptions, sink: FollowerSink): EngineFollower {
+  #openFollower(real: Engine, options: FollowerInit, sink: FollowerSink): EngineFollower {
     const follower = real.openFollower(options, sink);
-    return {
-      ...follower,
-      ack: (ranges, isConfirmed) => {
-        follower.ack(ranges, isConfirmed);
-        if (!isConfirmed) return;
-        return new Promise((resolve) => void this.#withheld.push(resolve));
-      },
+    const acknowledge = follower.ack.bind(follower);
+    follower.ack = (ranges, isConfirmed) => {
+      acknowledge(ranges, isConfirmed);
+      if (!isConfirmed) return;
+      return new Promise((resolve) => void this.#withheld.push(resolve));
     };
+    return follower;
   }
 }

@@ -9,14 +9,16 @@ import type {
   BindFields,
   BrokerError,
   MessageBatch,
+  StreamInfo,
   StreamOptionsInput,
   TagRange,
 } from "../../../protocol.ts";
 import { Broker } from "../../../src/broker/broker.ts";
-import type { PublisherOptions } from "../../../src/broker/engine.ts";
-import type { StoreOutcome } from "../../../src/broker/rules/broker_parts.ts";
-import type { Publisher } from "../../../src/broker/rules/publishing.ts";
-import type { Event, Moved, Stored } from "../../../src/broker/event.ts";
+import type { FollowerInit, PublisherInit } from "../../../src/broker/engine.ts";
+import type { Decided, Event, Moved, Stored } from "../../../src/broker/event.ts";
+import type { Appender, EventLog, StoreOutcome } from "../../../src/broker/event_log.ts";
+import type { OpenFollower } from "../../../src/broker/rules/open_follower.ts";
+import type { OpenPublisher } from "../../../src/broker/rules/open_publisher.ts";
 import type { Follower } from "../../../src/broker/share/follower.ts";
 import type { Place } from "../../../src/broker/backlog/pager.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
@@ -40,19 +42,12 @@ export function bindOf(bind: TestBind): BindFields {
 
 /** A publisher and all that it has heard. */
 export class TestPublisher {
-  readonly publisher: Publisher;
+  readonly publisher: OpenPublisher;
   readonly sink: RecordingPublisherSink = new RecordingPublisherSink();
-  readonly #broker: Broker;
-  readonly #now: () => number;
   #sequence = 1;
 
-  constructor(
-    broker: Broker,
-    options: PublisherOptions & { readonly now: () => number },
-  ) {
-    this.#broker = broker;
-    this.#now = options.now;
-    this.publisher = broker.openPublisher(options, this.sink, options.now());
+  constructor(broker: Broker, init: PublisherInit) {
+    this.publisher = broker.openPublisher(init, this.sink);
   }
 
   /** Publishes texts, or bodies of so many bytes, as one batch with the next numbers. */
@@ -65,7 +60,7 @@ export class TestPublisher {
   publishAs(sequence: number, ...bodies: readonly (string | number)[]): void {
     const batch = batchOf(...bodies);
     const numbered = { ...batch, sequence, settled: 0, bytes: batch.end };
-    this.#broker.publish(this.publisher, numbered, this.#now());
+    this.publisher.publish(numbered);
     // Whoever keeps the buffer beyond the call will see this.
     batch.buffer.fill(0xee);
   }
@@ -73,25 +68,15 @@ export class TestPublisher {
 
 /** A follower and all that it was given. */
 export class TestFollower {
-  readonly follower: Follower;
-  readonly sink: RecordingFollowerSink;
-  readonly #broker: Broker;
-  readonly #now: () => number;
+  readonly open: OpenFollower;
+  readonly sink: RecordingFollowerSink = new RecordingFollowerSink();
 
-  constructor(
-    broker: Broker,
-    { now, ...options }: {
-      name: string;
-      bind: BindFields;
-      messages: number;
-      bytes: number;
-      now: () => number;
-    },
-  ) {
-    this.#broker = broker;
-    this.#now = now;
-    this.sink = new RecordingFollowerSink();
-    this.follower = broker.openFollower(options, this.sink);
+  constructor(broker: Broker, init: FollowerInit) {
+    this.open = broker.openFollower(init, this.sink);
+  }
+
+  get follower(): Follower {
+    return this.open.follower;
   }
 
   /** Everything it was given, as `stream:id×attempts`. */
@@ -100,24 +85,24 @@ export class TestFollower {
   }
 
   ack(...tags: readonly number[]): void {
-    this.#broker.ack(this.follower, tags.map(single), this.#now(), () => {});
+    this.open.ack(tags.map(single), true);
   }
 
   release(...tags: readonly number[]): void {
-    this.#broker.release(this.follower, tags.map(single), this.#now());
+    this.open.release(tags.map(single));
   }
 
   begin(...tags: readonly number[]): void {
-    this.#broker.begin(this.follower, tags.map(single), this.#now());
+    this.open.begin(tags.map(single));
   }
 
   setCredit(messages: number, bytes: number = PLENTY): void {
-    this.#broker.setCredit(this.follower, messages, bytes, this.#now());
+    this.open.setCredit(messages, bytes);
   }
 
   /** Ends it as its client would that has received `lastTag`, or as lost. */
   close(lastTag?: number): void {
-    this.#broker.closeFollower(this.follower, this.#now(), lastTag);
+    this.open.close(lastTag);
   }
 }
 
@@ -132,8 +117,16 @@ interface Waiting {
   readonly isLazy?: boolean;
 }
 
-/** A broker under test. */
-export class TestBroker {
+/** Tells of all streams, by name. */
+export function describeStreams({ state }: Broker): StreamInfo[] {
+  return [...state.router.streams].map((stream) => stream.describe("test"))
+    .sort((one, other) => one.name < other.name ? -1 : 1);
+}
+
+/** A broker under test, and its log. */
+export class TestBroker implements EventLog, Appender {
+  readonly name = "test";
+  readonly durability = "test";
   readonly broker: Broker;
   /** All events, in the order in which they were given. */
   readonly events: Event[] = [];
@@ -153,25 +146,24 @@ export class TestBroker {
   constructor(...setup: readonly (string | Residency)[]) {
     const residency = setup.find((one) => one instanceof Residency) ?? unlimited();
     this.broker = new Broker({
-      durability: "test",
+      log: this,
+      now: () => this.now,
       compilePattern: (pattern, ignoreCase) => {
         const expression = new RegExp(pattern, ignoreCase ? "i" : "");
         return (name) => expression.test(name);
       },
       residency,
-      store: (event, outcome) => this.#store(event, outcome),
-      commit: (event, written) => this.commit(event, written),
-      settle: (done) => this.#defer({ finish: done }),
       wake: () => this.isWoken = true,
       report: (message, { stream }) => {
         if (message === "a stream is not served") this.damaged.push(stream as string);
       },
     });
+    this.broker.begin(this);
     for (const stream of setup) if (typeof stream === "string") this.create(stream);
   }
 
   create(stream: string, options: StreamOptionsInput = {}): void {
-    this.broker.createStream(stream, options, () => {});
+    this.broker.createStream(stream, options);
   }
 
   publisher(
@@ -179,8 +171,7 @@ export class TestBroker {
     identity: string = "publisher",
     sent: { readonly sentUntil?: number; readonly sentMs?: number } = {},
   ): TestPublisher {
-    const now = () => this.now;
-    return new TestPublisher(this.broker, { identity, bind: bindOf(bind), now, ...sent });
+    return new TestPublisher(this.broker, { identity, bind: bindOf(bind), ...sent });
   }
 
   follower(
@@ -188,15 +179,14 @@ export class TestBroker {
     options: { name?: string; messages?: number; bytes?: number } = {},
   ): TestFollower {
     const { name = "follower", messages = PLENTY, bytes = PLENTY } = options;
-    const now = () => this.now;
-    return new TestFollower(this.broker, { name, messages, bytes, bind: bindOf(bind), now });
+    return new TestFollower(this.broker, { name, messages, bytes, bind: bindOf(bind) });
   }
 
   /** Hands out, if the broker has asked for it; dispatching without having been asked is no use. */
   dispatch(): void {
     if (!this.isWoken) return;
     this.isWoken = false;
-    this.broker.dispatch(this.now);
+    this.broker.dispatch();
   }
 
   /** How many of the events are durable: the first ones. */
@@ -225,8 +215,36 @@ export class TestBroker {
     for (const { finish, fail } of waiting) if (fail === undefined) finish();
   }
 
-  /** Writes something down. */
-  commit(event: Event, written?: () => void): void {
+  /** Tells of a stream; throws if there is none, or if it is not served. */
+  getStream(name: string): StreamInfo {
+    const stream = this.broker.state.router.requireStream(name);
+    if (stream.damage !== undefined) throw stream.damage;
+    return stream.describe("test");
+  }
+
+  get eventCount(): number {
+    return this.events.length;
+  }
+
+  open(): Promise<this> {
+    return Promise.resolve(this);
+  }
+
+  findObstacle(): undefined {}
+
+  whenDurable(done: () => void): void {
+    this.#defer({ finish: done });
+  }
+
+  tend(): number {
+    return Infinity;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  commit(event: Decided, written?: () => void): void {
     this.events.push(event);
     this.#defer({ event, finish: () => written?.(), isLazy: true });
   }
@@ -238,7 +256,7 @@ export class TestBroker {
     this.#defer({ event, finish: () => this.broker.apply(event), fail: () => {} });
   }
 
-  #store(stored: Stored, outcome: StoreOutcome): void {
+  store(stored: Stored, outcome: StoreOutcome): void {
     const event = this.#keep(stored);
     this.events.push(event);
     const finish = () => outcome.stored(event);

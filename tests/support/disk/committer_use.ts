@@ -100,8 +100,8 @@ export class CommitterUse {
     this.committer.commit({ type: "acknowledged", number: 1, firstId, count: 1 });
   }
 
-  settle(name: string): void {
-    this.committer.settle(() => void this.log.push(`settled ${name}`));
+  whenDurable(name: string): void {
+    this.committer.whenDurable(() => void this.log.push(`durable ${name}`));
   }
 
   /** Lets the flushes end that are waiting. */

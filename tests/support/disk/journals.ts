@@ -6,21 +6,22 @@
 
 import { DenoDisk } from "../../../src/engine/journal/disk/deno_disk.ts";
 import type { Disk } from "../../../src/engine/journal/disk/disk.ts";
-import { JournalEngine, type JournalEngineOptions } from "../../../src/engine/journal.ts";
+import { Journal, type JournalOptions } from "../../../src/engine/journal/journal.ts";
+import { LocalEngine, type LocalEngineOptions } from "../../../src/engine/local_engine.ts";
 
 /** How a journal of a test is opened; what is not said is small and quick. */
-export type TestJournalOptions = Partial<JournalEngineOptions>;
+export interface TestJournalOptions
+  extends Partial<JournalOptions>, Partial<Pick<LocalEngineOptions, "memoryLimit" | "dateNow">> {}
 
 /** Opens a journal on a disk; trouble is an error unless the test wants to hear of it. */
 export function openJournal(
   disk: Disk,
-  options: TestJournalOptions = {},
-): Promise<JournalEngine> {
-  return JournalEngine.open({
+  { memoryLimit = 64 * 1024 * 1024, dateNow, ...options }: TestJournalOptions = {},
+): Promise<LocalEngine> {
+  const journal: JournalOptions = {
     disk,
     level: "always",
     intervalMs: 100,
-    memoryLimit: 64 * 1024 * 1024,
     now: () => 1000,
     report: () => {},
     fail: (error) => {
@@ -29,6 +30,13 @@ export function openJournal(
     newJournalId: 1,
     reserveBytes: 4096,
     ...options,
+  };
+  return LocalEngine.open({
+    log: new Journal(journal),
+    now: journal.now,
+    dateNow,
+    memoryLimit,
+    report: (message, fields) => journal.report("warning", message, fields),
   });
 }
 

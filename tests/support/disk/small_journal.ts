@@ -8,7 +8,7 @@
 
 import { assertEquals, assertLess } from "@std/assert";
 import type { Engine, EnginePublisher } from "../../../src/broker/engine.ts";
-import type { JournalEngine } from "../../../src/engine/journal.ts";
+import type { LocalEngine } from "../../../src/engine/local_engine.ts";
 import {
   decodeSegmentHead,
   GROUP_HEAD_BYTES,
@@ -80,7 +80,7 @@ export interface SmallJournal {
 export function openSmall(
   disk: SimulatedDisk | WatchedDisk,
   options: TestJournalOptions = {},
-): Promise<JournalEngine> {
+): Promise<LocalEngine> {
   return openJournal(disk, {
     level: "interval",
     segmentBytes: SEGMENT_BYTES,
@@ -160,7 +160,7 @@ class Story {
   readonly #watched: WatchedDisk;
   readonly #sent: SentText[];
   readonly #clock = { now: STEP_MS };
-  #engine: JournalEngine | undefined;
+  #engine: LocalEngine | undefined;
 
   constructor(disk: SimulatedDisk, watched: WatchedDisk, sent: SentText[]) {
     this.#disk = disk;

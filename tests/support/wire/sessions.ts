@@ -11,7 +11,7 @@ import {
   HEADER_BYTES_MAX,
 } from "../../../src/protocol/limits.ts";
 import type { Engine } from "../../../src/broker/engine.ts";
-import { MemoryEngine } from "../../../src/engine/memory.ts";
+import { createMemoryEngine } from "../../../src/engine/memory.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
 import { ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
@@ -67,7 +67,7 @@ export class Sessions implements AsyncDisposable {
 
   constructor(options: SessionsOptions = {}) {
     const now = () => this.#now;
-    this.engine = options.engine ?? new MemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
+    this.engine = options.engine ?? createMemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
     this.budget = new ByteBudget(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
     this.room = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
     this.lineRoom = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);

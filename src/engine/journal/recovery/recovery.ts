@@ -9,14 +9,13 @@
  * @module
  */
 
-import type { Broker } from "../../../broker/broker.ts";
 import type { Event } from "../../../broker/event.ts";
+import type { LoggedState } from "../../../broker/event_log.ts";
 import type { OpenSegment } from "../committer.ts";
 import { damaged, type FoundSegment, readHead } from "../segments/directory.ts";
 import { type Disk, DiskFullError } from "../disk/disk.ts";
 import type { SegmentHead } from "../segments/format.ts";
 import { Group } from "../segments/group.ts";
-import type { JournalTime } from "../journal_time.ts";
 import { readEvents, replayRest, replaySegment } from "./replay.ts";
 import { findUnreadable } from "./record_reader.ts";
 import { type Fault, scanSegment } from "../segments/scan.ts";
@@ -40,14 +39,14 @@ export type Report = (
 /** What is needed to recover a journal. */
 export interface RecoveryOptions {
   readonly disk: Disk;
-  readonly broker: Broker;
+  readonly state: LoggedState;
   readonly segments: SegmentList;
   /** The segments that were found, by position. */
   readonly found: readonly FoundSegment[];
   /** The position that the journal ended at when it was closed, if it was. */
   readonly closedAt: number | undefined;
-  /** The time, which goes on where it was. */
-  readonly time: JournalTime;
+  /** Tells a time that nobody sets, in milliseconds. */
+  readonly now: () => number;
   readonly report: Report;
   /** There is no room: makes some, if it can. */
   readonly makeRoom: () => boolean;
@@ -55,34 +54,22 @@ export interface RecoveryOptions {
 
 /** Reads a journal, and begins a new segment behind what counts of it. */
 export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
-  const { broker, segments, found, time } = options;
-  broker.state.beginRestoration();
+  const { state, segments, found } = options;
   const heads = openAll(options);
   const tail = readAll(options, heads);
   const last = segments.all.at(-1);
-  if (last === undefined || tail === undefined) {
-    finish(options);
-    return await begin(options, 0, () => {});
-  }
+  if (last === undefined || tail === undefined) return await begin(options, 0, () => {});
   const size = found.at(-1)!.size;
   last.size = tail.proven;
-  time.continueTime();
   // A segment with nothing behind its checkpoint, not even something torn, gives up its place.
   const isBare = size <= last.headBytes && last.liveCount === 0;
   const open = await begin(options, isBare ? last.base : last.end, (segment) => {
     const faults = copyTail(last, segment, { head: heads.at(-1)!, tail });
     checkFaults(options.disk, last, faults);
   });
-  replayRest(broker, open.segment, heads.at(-1)!);
+  replayRest(state, open.segment, heads.at(-1)!);
   if (!isBare) cutTail(options, last, { tail, size });
-  finish(options);
   return open;
-}
-
-/** Goes on with what time it is by all that was read. */
-function finish({ broker, time }: RecoveryOptions): void {
-  time.continueTime();
-  broker.state.finishRestoration(time.now());
 }
 
 /** Begins the new segment; if there is no room, once more when some has been made. */
@@ -129,7 +116,7 @@ function readAll(
   options: RecoveryOptions,
   heads: readonly SegmentHead[],
 ): Tail | undefined {
-  const { disk, broker, segments, closedAt, time: { now }, report } = options;
+  const { disk, state, segments, closedAt, now, report } = options;
   let tail: Tail | undefined;
   let toldAt = now();
   for (const [index, segment] of segments.all.entries()) {
@@ -139,7 +126,7 @@ function readAll(
       checkFaults(disk, segment, tail.faults);
       segment.size = tail.proven;
     }
-    checkFaults(disk, segment, replaySegment(broker, { disk, head, segment }));
+    checkFaults(disk, segment, replaySegment(state, { disk, head, segment }));
     if (now() - toldAt < PROGRESS_MS) continue;
     toldAt = now();
     report("info", "reading the journal", { segment: index + 1, of: segments.all.length });
@@ -210,7 +197,7 @@ function kindOf(event: Event): "messages" | "fact" | "other" {
 
 /** Puts what a crash has torn aside, and cuts off what has been written anew. */
 function cutTail(
-  { disk, report, time }: RecoveryOptions,
+  { disk, report, state }: RecoveryOptions,
   segment: SegmentFile,
   { tail, size }: { readonly tail: Tail; readonly size: number },
 ): void {
@@ -219,7 +206,7 @@ function cutTail(
   try {
     if (torn > 0) {
       removeOldTorn(disk);
-      const name = `${segment.name}.torn-${Math.floor(time.now())}`;
+      const name = `${segment.name}.torn-${Math.floor(state.now)}`;
       const aside = disk.create(name);
       const bytes = new Uint8Array(torn);
       segment.file.read(bytes, tail.end);

@@ -5,8 +5,8 @@
  */
 
 import { BrokerError } from "../../../../protocol.ts";
-import type { Broker } from "../../../broker/broker.ts";
 import type { Event } from "../../../broker/event.ts";
+import type { LoggedState } from "../../../broker/event_log.ts";
 import { invariant } from "../../../broker/collections/invariant.ts";
 import type { Place } from "../../../broker/backlog/pager.ts";
 import { CheckpointWatch } from "./checkpoint_watch.ts";
@@ -39,20 +39,20 @@ export interface ReplayOptions {
 }
 
 /** Has a segment's events applied; returns what in it is wrong and nobody's. */
-export function replaySegment(broker: Broker, options: ReplayOptions): Fault[] {
+export function replaySegment(state: LoggedState, options: ReplayOptions): Fault[] {
   const { disk, head, segment } = options;
   const faults: Fault[] = [];
   const watch = new CheckpointWatch();
   const addFault = (fault: Fault | undefined) => fault && void faults.push(fault);
   scanSegment({ file: segment.file, head, end: segment.size }, {
     record(record) {
-      if (!record.isIntact) return noteDamage(broker, record, { disk, segment });
+      if (!record.isIntact) return noteDamage(state, record, { disk, segment });
       if (!KNOWN_TYPES.has(record.type % RecordType.void)) {
         const { offset, bodyOffset: end } = record;
         return void faults.push({ offset, end, what: `a record of unknown type ${record.type}` });
       }
       addFault(watch.note(record));
-      addFault(findUnreadable(record, () => replayRecord(broker, record, segment)));
+      addFault(findUnreadable(record, () => replayRecord(state, record, segment)));
     },
     fault: (fault) => void faults.push(fault),
   });
@@ -61,31 +61,31 @@ export function replaySegment(broker: Broker, options: ReplayOptions): Fault[] {
 }
 
 /** Has those events of a segment applied that stand behind its checkpoint: it was just written. */
-export function replayRest(broker: Broker, segment: SegmentFile, head: SegmentHead): void {
+export function replayRest(state: LoggedState, segment: SegmentFile, head: SegmentHead): void {
   const { base, file, headBytes: start, size: end } = segment;
   scanSegment({ file, head: { ...head, base }, start, end }, {
     record(record) {
       invariant(record.isIntact, "what was just written is as it was written");
-      replayRecord(broker, record, segment);
+      replayRecord(state, record, segment);
     },
     fault: ({ what }) => invariant(false, what),
   });
 }
 
-function replayRecord(broker: Broker, record: ScannedRecord, segment: SegmentFile): void {
+function replayRecord(state: LoggedState, record: ScannedRecord, segment: SegmentFile): void {
   const { type, bodyOffset } = record;
   if (type === RecordType.piece || type === RecordType.checkpoint) {
-    for (const piece of readPieces(record)) broker.state.restorePiece(piece);
+    for (const piece of readPieces(record)) state.restorePiece(piece);
   }
   if (type === RecordType.complete || type === RecordType.checkpoint) {
     segment.headBytes ||= bodyOffset;
   }
   if (type >= RecordType.void) {
     for (const { number, firstId, count } of listMessages(record)) {
-      broker.state.skipIds(number, firstId + count);
+      state.skipIds(number, firstId + count);
     }
   }
-  readEvents(record, (event) => broker.apply(event), { segment, offset: bodyOffset });
+  readEvents(record, (event) => state.apply(event), { segment, offset: bodyOffset });
 }
 
 /** Reads the events of a record; messages lie in the buffer of the scan. */
@@ -112,7 +112,7 @@ export function readEvents(
 
 /** Messages of a record are not as they were written: their streams are not served. */
 function noteDamage(
-  broker: Broker,
+  state: LoggedState,
   record: ScannedRecord,
   { disk, segment }: { readonly disk: Disk; readonly segment: SegmentFile },
 ): void {
@@ -121,8 +121,8 @@ function noteDamage(
     const ids = count === 1
       ? `message ${firstId}`
       : `messages ${firstId} to ${firstId + count - 1}`;
-    broker.state.skipIds(number, firstId + count);
-    broker.noteDamage(number, (name) =>
+    state.skipIds(number, firstId + count);
+    state.noteDamage(number, (name) =>
       explainDamage(disk, {
         stream: name,
         what: `${ids} in ${disk.path}/${segment.name} at offset ${record.offset}`,

@@ -8,7 +8,7 @@
  */
 
 import type { MessageBatch } from "../../../../protocol.ts";
-import type { StoreOutcome } from "../../../broker/rules/broker_parts.ts";
+import type { StoreOutcome } from "../../../broker/event_log.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
 import type {
   Event,
@@ -96,7 +96,7 @@ export class Group {
   /** What waits for it to be written. */
   written: (() => void)[] = [];
   /** What waits for everything up to here to be durable. */
-  settled: (() => void)[] = [];
+  awaiting: (() => void)[] = [];
 
   /** Whether there is nothing to write. */
   get isEmpty(): boolean {
@@ -115,7 +115,7 @@ export class Group {
 
   /** Whether somebody waits for it to be durable. */
   get isAwaited(): boolean {
-    return this.stored.length > 0 || this.settled.length > 0;
+    return this.stored.length > 0 || this.awaiting.length > 0;
   }
 
   /** Whether it should take no more. */
@@ -292,7 +292,7 @@ export class Group {
     this.#dropped = [];
     this.stored = [];
     this.written = [];
-    this.settled = [];
+    this.awaiting = [];
   }
 
   get #factCount(): number {

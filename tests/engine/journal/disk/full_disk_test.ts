@@ -8,7 +8,7 @@
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { DenoDisk } from "../../../../src/engine/journal/disk/deno_disk.ts";
 import type { Disk } from "../../../../src/engine/journal/disk/disk.ts";
-import type { JournalEngine } from "../../../../src/engine/journal.ts";
+import type { LocalEngine } from "../../../../src/engine/local_engine.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
 import { turn, until } from "../../../support/broker/broker.ts";
 import { readState } from "../../../support/disk/journal_state.ts";
@@ -25,14 +25,14 @@ const BODY = "x".repeat(2000);
 
 /** A broker on a small disk. */
 class FullUse {
-  readonly engine: JournalEngine;
+  readonly engine: LocalEngine;
   readonly use: EngineUse;
   readonly reports: string[] = [];
   readonly failures: unknown[] = [];
   readonly #clock: TestClock;
 
   private constructor(
-    engine: JournalEngine,
+    engine: LocalEngine,
     clock: TestClock,
     { reports, failures }: { readonly reports: string[]; readonly failures: unknown[] },
   ) {

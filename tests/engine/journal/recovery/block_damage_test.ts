@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals, assertGreater } from "@std/assert";
-import type { JournalEngine } from "../../../../src/engine/journal.ts";
+import type { LocalEngine } from "../../../../src/engine/local_engine.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
 import { turn } from "../../../support/broker/broker.ts";
 import { type JournalState, readState } from "../../../support/disk/journal_state.ts";
@@ -33,7 +33,7 @@ interface BlockJournal {
   readonly older: SimulatedDisk;
 }
 
-function open(disk: SimulatedDisk, options: TestJournalOptions = {}): Promise<JournalEngine> {
+function open(disk: SimulatedDisk, options: TestJournalOptions = {}): Promise<LocalEngine> {
   const segmentBytes = 7 * 1024;
   return openJournal(disk, { segmentBytes, memoryLimit: 1, reserveBytes: 16, ...options });
 }

@@ -151,7 +151,7 @@ Deno.test("publishers with thousands of confirmed batches to many streams leave 
       const batch = batchOf("x");
       port.publish({ ...batch, sequence, settled: sequence, bytes: batch.end });
     }
-    await engine.settle();
+    await engine.whenDurable();
   }
   assertEquals(sinks.map(({ outcomes }) => outcomes.length), [300, 300, 300]);
   await engine.close();
@@ -190,7 +190,7 @@ Deno.test("what publishers never settle, and dedup ids by the thousand, come in 
     return { ...batch, sequence, settled: 0, bytes: batch.end, flags: findFlags(batch) };
   };
   for (let sequence = 1; sequence <= 2000; sequence++) port.publish(makeBatch(sequence));
-  await engine.settle();
+  await engine.whenDurable();
   await engine.close();
   disk.processKill();
   engine = await openJournal(disk, { now });
@@ -203,7 +203,7 @@ Deno.test("what publishers never settle, and dedup ids by the thousand, come in 
   assertEquals([ids.length, same.length], [2000, 9]);
   const again = engine.openPublisher({ identity: "other", bind: bindOf(/^s9/) }, sink);
   again.publish(makeBatch(1));
-  await engine.settle();
+  await engine.whenDurable();
   assertEquals(sink.outcomes.at(-1)?.stored, [`${"s9".padEnd(128, "-")}:1`]);
   await engine.close();
 });

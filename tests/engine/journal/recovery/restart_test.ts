@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
-import type { JournalEngine } from "../../../../src/engine/journal.ts";
+import type { LocalEngine } from "../../../../src/engine/local_engine.ts";
 import { turn } from "../../../support/broker/broker.ts";
 import { readState } from "../../../support/disk/journal_state.ts";
 import { openJournal, type TestJournalOptions } from "../../../support/disk/journals.ts";
@@ -29,7 +29,7 @@ const ENDS: readonly End[] = ["close", "processKill", "powerCut"];
 class Restarting {
   readonly disk: SimulatedDisk;
   readonly #options: TestJournalOptions;
-  #engine: JournalEngine | undefined;
+  #engine: LocalEngine | undefined;
   #use: EngineUse | undefined;
 
   constructor(seed: number, options: TestJournalOptions = {}) {
@@ -37,7 +37,7 @@ class Restarting {
     this.#options = options;
   }
 
-  get engine(): JournalEngine {
+  get engine(): LocalEngine {
     return this.#engine!;
   }
 

@@ -6,7 +6,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { STREAM_OPTIONS_DEFAULT } from "../../../../src/protocol/messages/stream_options.ts";
-import type { JournalEngine } from "../../../../src/engine/journal.ts";
+import type { LocalEngine } from "../../../../src/engine/local_engine.ts";
 import {
   decodeSegmentHead,
   FORMAT_VERSION,
@@ -108,7 +108,7 @@ Deno.test("version 1: a record of messages is read, with no time and no expiry",
 Deno.test("version 1: all that is in a journal is there, and streams have what all have", async () => {
   const disk = diskWith(segmentV1());
   assertEquals(await look(disk), EXPECTED);
-  const engine: JournalEngine = await openJournal(disk);
+  const engine: LocalEngine = await openJournal(disk);
   for (const { options, isPaused, delayed } of await engine.getStreams()) {
     assertEquals([options, isPaused, delayed], [STREAM_OPTIONS_DEFAULT, false, 0]);
   }

@@ -230,7 +230,7 @@ Deno.test("Group: empty, awaited, a mark", () => {
   assertEquals(tell(group), [false, false, true]);
   group.seal(spot, 5);
   assertEquals(group.bytes.length, GROUP_HEAD_BYTES);
-  group.settled.push(() => {});
+  group.awaiting.push(() => {});
   assertEquals(tell(group), [false, true, true]);
   group.clear();
   assertEquals(tell(group), [true, false, false]);

@@ -8,7 +8,7 @@
 import { BrokerError } from "../../../../protocol.ts";
 import type { EngineFollower, EnginePublisher } from "../../../../src/broker/engine.ts";
 import type { Disk } from "../../../../src/engine/journal/disk/disk.ts";
-import type { JournalEngine } from "../../../../src/engine/journal.ts";
+import type { LocalEngine } from "../../../../src/engine/local_engine.ts";
 import { batchOf } from "../../../support/wire/batches.ts";
 import { turn } from "../../../support/broker/broker.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
@@ -60,7 +60,7 @@ class Life {
   readonly promises: Promises;
   readonly failures: unknown[] = [];
   readonly #disk: Disk;
-  #engine: JournalEngine | undefined;
+  #engine: LocalEngine | undefined;
   #now: number;
 
   constructor(disk: Disk, promises: Promises, now: number) {
@@ -69,7 +69,7 @@ class Life {
     this.#now = now;
   }
 
-  get engine(): JournalEngine {
+  get engine(): LocalEngine {
     return this.#engine!;
   }
 

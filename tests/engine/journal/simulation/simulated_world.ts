@@ -13,7 +13,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
 import type { EngineFollower, EnginePublisher } from "../../../../src/broker/engine.ts";
-import type { JournalEngine } from "../../../../src/engine/journal.ts";
+import type { LocalEngine } from "../../../../src/engine/local_engine.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
 import { batchOf } from "../../../support/wire/batches.ts";
 import { openJournal, type TestJournalOptions } from "../../../support/disk/journals.ts";
@@ -75,7 +75,7 @@ export class SimulatedWorld {
   readonly #hasPowerCuts: boolean;
   #publishers: WorldPublisher[] = [];
   #publisherCount = 0;
-  #engine: JournalEngine | undefined;
+  #engine: LocalEngine | undefined;
   /** Changes with each crash: what an earlier life says does not count. */
   #life = 0;
   #lease: LeasedDisk | undefined;

@@ -22,13 +22,18 @@ function writingBroker(...streams: readonly string[]) {
 
 /** Runs as `stream:firstId+count`, with their attempts as `firstId+count×attempts`. */
 function show(test: TestBroker, segment: Segment, runCount = Infinity): string[] {
-  return test.broker.findLive(segment, runCount).map(({ stream, firstId, count, listFacts }) => {
-    const facts = listFacts({ firstId, count });
-    const worked = facts.flatMap((fact) =>
-      fact.type === "attempted" ? [`${fact.firstId}+${fact.count}×${fact.attempts}`] : []
-    );
-    return [`${stream.name}:${firstId}+${count}`, ...worked].join(" ");
-  });
+  return test.broker.findLive(segment).next(runCount).map(
+    ({ number, firstId, count, listFacts }) => {
+      const facts = listFacts({ firstId, count });
+      const worked = facts.flatMap((fact) =>
+        fact.type === "attempted" ? [`${fact.firstId}+${fact.count}×${fact.attempts}`] : []
+      );
+      return [
+        `${test.broker.state.router.getNumbered(number)!.name}:${firstId}+${count}`,
+        ...worked,
+      ].join(" ");
+    },
+  );
 }
 
 Deno.test("Broker.findLive() finds what is in a segment and not gone, stream by stream", () => {
@@ -42,7 +47,7 @@ Deno.test("Broker.findLive() finds what is in a segment and not gone, stream by 
   assertEquals(show(test, segment), ["a:1+1 1+1×1", "a:3+1", "b:1+3"]);
   assertEquals(show(test, other), ["a:4+1"]);
   assertEquals(show(test, next()), []);
-  test.broker.deleteStream("b", () => {});
+  test.broker.deleteStream("b");
   assertEquals(show(test, segment), ["a:1+1 1+1×1", "a:3+1"]);
 });
 

@@ -1,32 +1,18 @@
-/**
- * What publishing does: to whom a batch goes, whether it was there before, whether there is room for
- * it, and what its publisher hears.
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import { resolveSpans } from "../../protocol/messages/spans.ts";
-import type { BrokerParts } from "./broker_parts.ts";
-import type { RememberedMessage } from "../store/dedup_window.ts";
-import type { NumberedBatch, PublisherOptions, PublisherSink } from "../engine.ts";
+import type { EnginePublisher, NumberedBatch, PublisherInit, PublisherSink } from "../engine.ts";
 import type { StoredAt } from "../event.ts";
 import { SentBatch } from "../state/outcome_log.ts";
 import type { PublisherRecord } from "../state/publisher_record.ts";
 import type { Route } from "../state/route.ts";
+import type { RememberedMessage } from "../store/dedup_window.ts";
 import type { Stream } from "../stream/stream.ts";
 import { findFull } from "../stream/stream_limits.ts";
+import type { RuleContext } from "./rule_context.ts";
 import type { Removal } from "./removal.ts";
 
 const SPAN_FLAGS = PropertyFlag.isDelay | PropertyFlag.isTtl;
-
-/** A publisher of one session. */
-export interface Publisher {
-  readonly record: PublisherRecord;
-  readonly route: Route;
-  readonly sink: PublisherSink;
-}
 
 /** A message that was stored before under the same dedup id, in one of the streams. */
 interface Duplicate {
@@ -45,56 +31,79 @@ interface Decision {
   readonly dedupId: string | undefined;
 }
 
-/** Stores what publishers send. */
-export class Publishing {
-  readonly #parts: BrokerParts;
+/** How a publisher is opened. */
+export interface OpenPublisherSetup {
+  readonly context: RuleContext;
+  readonly removal: Removal;
+  readonly init: PublisherInit;
+  readonly sink: PublisherSink;
+}
+
+/**
+ * A publisher of one session: to which streams its batches go, whether they were stored before,
+ * whether there is room, and what its sink hears.
+ */
+export class OpenPublisher implements EnginePublisher {
+  readonly #context: RuleContext;
   readonly #removal: Removal;
+  readonly #record: PublisherRecord;
+  readonly #route: Route;
+  readonly #sink: PublisherSink;
 
-  constructor(parts: BrokerParts, removal: Removal) {
-    this.#parts = parts;
+  /** Throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
+  constructor({ context, removal, init, sink }: OpenPublisherSetup) {
+    const { router, publishers } = context.state;
+    const now = context.now();
+    const { identity, bind, sentUntil: until = 0, sentMs = now } = init;
+    this.#context = context;
     this.#removal = removal;
+    this.#sink = sink;
+    this.#route = router.makeRoute(bind);
+    this.#record = publishers.open(
+      identity,
+      until > 0 ? { until, since: now - sentMs } : undefined,
+    );
   }
 
-  /** Opens a publisher. */
-  open(options: PublisherOptions, sink: PublisherSink, now: number): Publisher {
-    const { router, publishers } = this.#parts.state;
-    const route = router.makeRoute(options.bind);
-    const { identity, sentUntil: until = 0, sentMs = now } = options;
-    const sent = until > 0 ? { until, since: now - sentMs } : undefined;
-    return { record: publishers.open(identity, sent), route, sink };
-  }
-
-  /** Stores a batch, unless it has been stored before; the publisher's sink hears what became of it. */
-  publish(publisher: Publisher, batch: NumberedBatch, now: number): void {
-    const { record } = publisher;
-    record.settle(batch.settled);
-    if (record.isDoubtful(batch.sequence)) return refuseDoubtful(publisher, batch);
-    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
-    const streams = publisher.route.resolve(this.#parts.state.router);
+  publish(batch: NumberedBatch): void {
+    const record = this.#record;
+    record.forgetBelow(batch.settled);
+    if (this.#answerKnown(batch)) return;
+    const now = this.#context.now();
+    const { router, calendar } = this.#context.state;
+    const streams = this.#route.resolve(router);
     const { flags = 0 } = batch;
     let dedupId: string | undefined;
     if (flags !== 0) {
-      if (flags & SPAN_FLAGS) resolveSpans(batch, now, this.#parts.state.calendar.aheadMs);
+      if (flags & SPAN_FLAGS) resolveSpans(batch, now, calendar.aheadMs);
       dedupId = readDedupId(batch, flags);
     }
     const duplicates = dedupId === undefined ? [] : findDuplicates(streams, dedupId, now);
-    if (duplicates.length > 0) return this.#answerDuplicate(publisher, batch, duplicates);
-    const obstacle = this.#findObstacle(publisher, batch, streams) ??
+    if (duplicates.length > 0) return this.#answerDuplicate(batch, duplicates);
+    const obstacle = this.#findObstacle(batch, streams) ??
       findFullStream(record, batch, streams, now);
-    if (obstacle !== undefined) return this.refuse(publisher, batch, obstacle);
-    this.#store(publisher, batch, { streams, dedupId, now });
+    if (obstacle !== undefined) return this.#refuseNew(batch, obstacle);
+    this.#store(batch, { streams, dedupId, now });
   }
 
-  /** Does not store a batch, and says why. */
-  refuse(publisher: Publisher, batch: NumberedBatch, error: BrokerError): void {
-    const { record } = publisher;
-    if (record.isDoubtful(batch.sequence)) return refuseDoubtful(publisher, batch);
-    if (record.hasSeen(batch.sequence)) return repeatOutcome(publisher, batch);
-    refuseNew(publisher, batch, error);
+  refuse(batch: NumberedBatch, error: BrokerError): void {
+    if (!this.#answerKnown(batch)) this.#refuseNew(batch, error);
+  }
+
+  close(): void {
+    const { router, publishers } = this.#context.state;
+    this.#route.close(router);
+    publishers.close(this.#record);
+  }
+
+  lose(): void {
+    const { state: { router, publishers }, hasten, now } = this.#context;
+    this.#route.close(router);
+    const forgottenAt = publishers.lose(this.#record, now());
+    hasten?.(forgottenAt);
   }
 
   #store(
-    publisher: Publisher,
     batch: NumberedBatch,
     { streams, dedupId, now }: {
       readonly streams: readonly Stream[];
@@ -102,7 +111,7 @@ export class Publishing {
       readonly now: number;
     },
   ): void {
-    const { record } = publisher;
+    const record = this.#record;
     const { count, sequence, bytes, flags = 0 } = batch;
     const storedAt = Math.floor(now);
     const storedIn: StoredAt[] = [];
@@ -121,14 +130,14 @@ export class Publishing {
     }
     const sent = record.note(sequence, count);
     record.answer(sent, ({ error }) => {
-      if (error === undefined) publisher.sink.confirm(batch, storedIn, false, false);
-      else publisher.sink.refuse(batch, error);
+      if (error === undefined) this.#sink.confirm(batch, storedIn, false, false);
+      else this.#sink.refuse(batch, error);
     });
     const decision = { record, sent, streams, storedIn, batch, dedupId };
-    this.#parts.store(
+    this.#context.log.store(
       {
         type: "published",
-        publisher: this.#numberOf(record),
+        publisher: this.#requireNumber(),
         sequence,
         settled: record.settledSequence,
         storedIn,
@@ -138,10 +147,10 @@ export class Publishing {
       },
       {
         stored: (event) => {
-          this.#parts.state.apply(event);
+          this.#context.state.apply(event);
           this.#noteStored(decision);
         },
-        failed: (error) => this.#takeBack(decision, error),
+        failed: (error) => takeBack(decision, error),
       },
     );
   }
@@ -158,65 +167,94 @@ export class Publishing {
     record.conclude(sent, { storedIn });
   }
 
-  /** Takes back what was decided about a batch that could not be stored. */
-  #takeBack(
-    { record, sent, streams, storedIn, batch, dedupId }: Decision,
-    error: BrokerError,
-  ): void {
-    streams.forEach((stream, index) => {
-      const { firstId } = storedIn[index]!;
-      stream.intake.conclude(batch.count, batch.bytes);
-      stream.intake.returnIds(firstId);
-      if (dedupId !== undefined) stream.dedupIds.delete(dedupId, firstId);
-    });
-    record.conclude(sent, { storedIn: [], error });
+  /** Answers a batch that was seen before, or of which nobody knows; tells whether it is one. */
+  #answerKnown(batch: NumberedBatch): boolean {
+    const { sequence } = batch;
+    if (this.#record.isDoubtful(sequence)) this.#refuseNew(batch, explainDoubt(batch));
+    else if (this.#record.hasSeen(sequence)) this.#repeatOutcome(batch);
+    else return false;
+    return true;
+  }
+
+  /** Answers a batch that has been seen before as it was answered then. */
+  #repeatOutcome(batch: NumberedBatch): void {
+    const record = this.#record;
+    const { lastSequence } = record;
+    if (batch.sequence + batch.count - 1 > lastSequence) {
+      // To confirm it would lose its end, to store it would store its beginning twice.
+      throw new BrokerError(
+        "BAD_FRAME",
+        `Cannot publish messages ${batch.sequence} to ${batch.sequence + batch.count - 1} again: ` +
+          `the last one seen is ${lastSequence}, and batches are repeated as they were cut`,
+      );
+    }
+    record.answer(
+      record.recall(batch.sequence) ?? forgottenBatch(batch),
+      ({ storedIn, error, hasSameId }) => {
+        if (error !== undefined) this.#sink.refuse(batch, error);
+        else this.#sink.confirm(batch, storedIn, true, hasSameId);
+      },
+    );
+  }
+
+  /** Notes a batch that is not stored, and answers it. */
+  #refuseNew(batch: NumberedBatch, error: BrokerError): void {
+    const sent = this.#record.note(batch.sequence, batch.count);
+    this.#record.conclude(sent, { storedIn: [], error });
+    this.#record.answer(sent, () => this.#sink.refuse(batch, error));
   }
 
   /** Answers a message that was stored before, under the same dedup id, as it was answered then. */
-  #answerDuplicate(
-    publisher: Publisher,
-    batch: NumberedBatch,
-    duplicates: readonly Duplicate[],
-  ): void {
-    const { record, sink } = publisher;
-    const { sequence, count } = batch;
-    const sent = record.note(sequence, count);
+  #answerDuplicate(batch: NumberedBatch, duplicates: readonly Duplicate[]): void {
+    const record = this.#record;
+    const sent = record.note(batch.sequence, batch.count);
     const storedIn = duplicates.map(({ stream, message }) => ({ stream, firstId: message.id }));
     record.answer(sent, ({ error }) => {
-      if (error === undefined) sink.confirm(batch, storedIn, true, true);
-      else sink.refuse(batch, error);
+      if (error === undefined) this.#sink.confirm(batch, storedIn, true, true);
+      else this.#sink.refuse(batch, error);
     });
     sent.hasSameId = true;
     // The first one may not be durable yet, or it may turn out that there is no room for it.
-    this.#parts.settle(() => {
+    this.#context.log.whenDurable(() => {
       const isStored = duplicates.every(({ message }) => message.isStored);
-      const error = this.#parts.findObstacle(batch.bytes) ?? explainNotStored();
+      const error = this.#context.findObstacle(batch.bytes) ?? explainNotStored();
       record.conclude(sent, isStored ? { storedIn } : { storedIn: [], error });
     });
   }
 
   /** Why a batch cannot be stored, if it cannot. */
-  #findObstacle(
-    publisher: Publisher,
-    batch: NumberedBatch,
-    streams: readonly Stream[],
-  ): BrokerError | undefined {
-    if (streams.length === 0) return publisher.route.explainNoStream();
+  #findObstacle(batch: NumberedBatch, streams: readonly Stream[]): BrokerError | undefined {
+    if (streams.length === 0) return this.#route.explainNoStream();
     for (const { damage } of streams) if (damage !== undefined) return damage;
-    return this.#parts.findObstacle(batch.bytes * streams.length);
+    return this.#context.findObstacle(batch.bytes * streams.length);
   }
 
-  /** The number of a publisher, which it gets when it stores something for the first time. */
-  #numberOf(record: PublisherRecord): number {
+  /** The publisher's number, which it gets when it stores something for the first time. */
+  #requireNumber(): number {
+    const record = this.#record;
     if (record.number === 0) {
       const { identity, doubtfulUntil } = record;
-      record.number = this.#parts.state.nextPublisherNumber;
+      record.number = this.#context.state.nextPublisherNumber;
       const { number } = record;
       const doubt = doubtfulUntil > 0 && { doubtfulUntil };
-      this.#parts.commit({ type: "publisherOpened", number, identity, ...doubt });
+      this.#context.commit({ type: "publisherOpened", number, identity, ...doubt });
     }
     return record.number;
   }
+}
+
+/** Takes back what was decided about a batch that could not be stored. */
+function takeBack(
+  { record, sent, streams, storedIn, batch, dedupId }: Decision,
+  error: BrokerError,
+): void {
+  streams.forEach((stream, index) => {
+    const { firstId } = storedIn[index]!;
+    stream.intake.conclude(batch.count, batch.bytes);
+    stream.intake.returnIds(firstId);
+    if (dedupId !== undefined) stream.dedupIds.delete(dedupId, firstId);
+  });
+  record.conclude(sent, { storedIn: [], error });
 }
 
 /**
@@ -273,46 +311,16 @@ function explainNotStored(): BrokerError {
   return new BrokerError("DISK_FULL", "Cannot publish: there was no room for the same message");
 }
 
-/** Answers a batch that has been seen before as it was answered then. */
-function repeatOutcome(publisher: Publisher, batch: NumberedBatch): void {
-  const { lastSequence } = publisher.record;
-  if (batch.sequence + batch.count - 1 > lastSequence) {
-    // To confirm it would lose its end, to store it would store its beginning twice.
-    throw new BrokerError(
-      "BAD_FRAME",
-      `Cannot publish messages ${batch.sequence} to ${batch.sequence + batch.count - 1} again: ` +
-        `the last one seen is ${lastSequence}, and batches are repeated as they were cut`,
-    );
-  }
-  const { record, sink } = publisher;
-  record.answer(
-    record.recall(batch.sequence) ?? forgottenBatch(batch),
-    ({ storedIn, error, hasSameId }) => {
-      if (error !== undefined) sink.refuse(batch, error);
-      else sink.confirm(batch, storedIn, true, hasSameId);
-    },
-  );
-}
-
-/** Notes a batch that is not stored, and answers it. */
-function refuseNew({ record, sink }: Publisher, batch: NumberedBatch, error: BrokerError): void {
-  const sent = record.note(batch.sequence, batch.count);
-  record.conclude(sent, { storedIn: [], error });
-  record.answer(sent, () => sink.refuse(batch, error));
-}
-
-/** Refuses a batch that may have been stored before: nobody knows. */
-function refuseDoubtful(publisher: Publisher, batch: NumberedBatch): void {
-  const { sequence, count } = batch;
+/** Why a batch is refused that may have been stored before: nobody knows. */
+function explainDoubt({ sequence, count }: NumberedBatch): BrokerError {
   const what = count === 1
     ? `message ${sequence}`
     : `messages ${sequence} to ${sequence + count - 1}`;
-  const error = new BrokerError(
+  return new BrokerError(
     "PUBLISHER_FORGOTTEN",
     `Cannot publish ${what} of this publisher again: it was away for so long, or so many others were, ` +
       "that the broker has forgotten whether it was stored",
   );
-  refuseNew(publisher, batch, error);
 }
 
 /** A batch that was stored; which ids its messages have got is not remembered. */

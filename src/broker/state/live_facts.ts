@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { MessageBatch } from "../../../protocol.ts";
 import type { Attempted, ExpirySet, Failed } from "../event.ts";
 import { type Failure, withReasons } from "../share/failure.ts";
 import {
@@ -23,8 +24,10 @@ import type { Stream } from "../stream/stream.ts";
 
 /** Consecutive messages of one stream that are not gone. */
 export interface LiveRun extends IdRange {
-  /** The stream. */
-  readonly stream: Stream;
+  /** The number of the stream. */
+  readonly number: number;
+  /** Reads some of them, so many bytes unless a single one is larger. Throws if they cannot be read. */
+  readonly read: (range: IdRange, bytesMax: number) => MessageBatch;
   /** Tells what was written about some of them. */
   readonly listFacts: (range: IdRange) => LiveFact[];
 }
@@ -32,23 +35,58 @@ export interface LiveRun extends IdRange {
 /** What was written about messages that are not gone. */
 export type LiveFact = Attempted | Failed | ExpirySet;
 
-/** Finds messages in a part of the store that are not gone, in so many runs at most. */
-export function findLiveRuns(
-  streams: Iterable<Stream>,
-  { segment, runCount }: { segment: Segment; runCount: number },
-): LiveRun[] {
-  const live: LiveRun[] = [];
-  for (const stream of streams) {
-    if (stream.damage !== undefined) continue;
-    const runs = findStaying(stream, segment);
-    if (runs.length === 0) continue;
-    const listFacts = gatherFacts(stream);
-    for (const { firstId, count } of runs.slice(0, runCount - live.length)) {
-      live.push({ stream, firstId, count, listFacts });
-    }
-    if (live.length >= runCount) break;
+/**
+ * Goes through all streams for what they have in one segment, in as many steps as that takes: there
+ * may be a hundred thousand streams, and each step finds a few hundred messages.
+ */
+export class LiveSearch {
+  readonly segment: Segment;
+  /** Streams that come later have nothing in an old segment. */
+  readonly #rest: Iterator<Stream>;
+  /** Those in which something was found last: there may be more. */
+  #again = new Set<Stream>();
+  #isOver = false;
+
+  constructor(segment: Segment, streams: Iterable<Stream>) {
+    this.segment = segment;
+    this.#rest = streams[Symbol.iterator]();
   }
-  return live;
+
+  /** Whether all streams were looked at. */
+  get isOver(): boolean {
+    return this.#isOver && this.#again.size === 0;
+  }
+
+  /** Finds so many runs of messages at most, with those of the last step that are still there. */
+  next(runCount: number): LiveRun[] {
+    const live: LiveRun[] = [];
+    const again = this.#again;
+    this.#again = new Set();
+    for (const stream of again) {
+      if (live.length < runCount) this.#look(stream, live, runCount);
+      else this.#again.add(stream);
+    }
+    while (live.length < runCount && !this.#isOver) {
+      const { done, value } = this.#rest.next();
+      if (done) this.#isOver = true;
+      else this.#look(value, live, runCount);
+    }
+    return live;
+  }
+
+  #look(stream: Stream, live: LiveRun[], runCount: number): void {
+    if (stream.damage !== undefined) return;
+    const runs = findStaying(stream, this.segment);
+    if (runs.length === 0) return;
+    this.#again.add(stream);
+    const { number, backlog } = stream;
+    const listFacts = gatherFacts(stream);
+    const read = ({ firstId, count }: IdRange, bytesMax: number) =>
+      backlog.read(firstId, count, bytesMax);
+    for (const { firstId, count } of runs.slice(0, runCount - live.length)) {
+      live.push({ number, firstId, count, read, listFacts });
+    }
+  }
 }
 
 /** What of a stream lies in a part of the store and is not about to go to another stream. */

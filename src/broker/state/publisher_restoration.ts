@@ -33,7 +33,7 @@ export interface RestoredBatch {
 }
 
 /** The publishers of an earlier broker, by number. */
-export class Restoration {
+export class PublisherRestoration {
   readonly #registry: PublisherRegistry;
   readonly #records = new Map<number, PublisherRecord>();
   /** The publisher that a snapshot is telling of, if nobody else has told of it. */
@@ -82,7 +82,7 @@ export class Restoration {
       if (this.#records.has(piece.number)) return;
       this.#told = this.#add(piece.number, piece.identity);
       this.#told.restoreSequence(piece.lastSequence);
-      this.#told.settle(piece.settled);
+      this.#told.forgetBelow(piece.settled);
       this.#told.doubtfulUntil = piece.doubtfulUntil ?? 0;
       return;
     }
@@ -121,7 +121,7 @@ export class Restoration {
   notePublished({ publisher, sequence, count, settled, storedIn }: RestoredBatch): void {
     const record = this.#records.get(publisher);
     if (record === undefined) return;
-    record.settle(settled);
+    record.forgetBelow(settled);
     if (!record.hasSeen(sequence)) record.restore(sequence, count, storedIn);
   }
 

@@ -1,0 +1,64 @@
+import type { BrokerError } from "../../protocol.ts";
+import type { Pager, Segment } from "./backlog/pager.ts";
+import type { Decided, Event, Stored } from "./event.ts";
+import type { LiveSearch } from "./state/live_facts.ts";
+import type { SnapshotPiece } from "./state/snapshot.ts";
+
+/** The storage port of the rules: events are made durable here, and are read again at the next start. */
+export interface EventLog {
+  readonly name: string;
+  /** What a confirm promises, in a word. */
+  readonly durability: string;
+  /** Reads messages back; without it all of them stay in memory. */
+  readonly pager?: Pager | undefined;
+  /**
+   * Applies all that is in the log, then resolves to the right to append. The log of a standby goes on
+   * applying what others append, and resolves when it takes over.
+   */
+  open(state: LoggedState): Promise<Appender>;
+  /** Why so many more bytes of messages cannot be stored beside those there are, if so. */
+  findObstacle(bytes: number, bytesStored: number): BrokerError | undefined;
+  /** Does what is due on the medium; returns when to call it again, by the time of this machine. */
+  tend(now: number): number;
+  close(): Promise<void>;
+}
+
+/**
+ * The right to append; events keep the order in which they are given. When the right is lost, messages
+ * fail that are certainly not in the log, nothing else is answered any more, and the log's owner is
+ * told: it opens the log again, into new rules, which know only what is in the log.
+ */
+export interface Appender {
+  /** How many events it was given. */
+  readonly eventCount: number;
+  /** Messages count when they are durable. Their buffer may be used again when the call returns. */
+  store(event: Stored, outcome: StoreOutcome): void;
+  /** All else counts when it is decided; `written` hears when a snapshot must contain it. */
+  commit(event: Decided, written?: () => void): void;
+  /** Calls `done` as soon as everything is durable that was given until now. */
+  whenDurable(done: () => void): void;
+}
+
+/** What became of messages that were to be stored. */
+export interface StoreOutcome {
+  /** They are durable; the buffer of the batch is valid during the call only. */
+  stored(event: Stored): void;
+  /** They are not in the log and never will be, nor is anything that was to be stored after them. */
+  failed(error: BrokerError): void;
+}
+
+/** The state that a log keeps: it is made of events, and replaces those that are not needed any more. */
+export interface LoggedState {
+  /** The time of the rules, which goes on where the events that were applied have ended. */
+  readonly now: number;
+  apply(event: Event): void;
+  restorePiece(piece: SnapshotPiece): void;
+  /** Ids below this one were used in a stream, by messages that are not in the log any more. */
+  skipIds(stream: number, nextId: number): void;
+  /** Some of a stream cannot be read: it is not served. */
+  noteDamage(stream: number, explain: (name: string) => BrokerError): void;
+  /** Everything beside messages, as far as it is written. */
+  takeSnapshot(): Iterable<SnapshotPiece>;
+  /** Finds messages that keep a segment from being removed. */
+  findLive(segment: Segment): LiveSearch;
+}

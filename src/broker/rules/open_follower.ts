@@ -1,0 +1,131 @@
+import type { TagRange } from "../../../protocol.ts";
+import type { EngineFollower, FollowerInit, FollowerSink, NackDetails } from "../engine.ts";
+import { Follower } from "../share/follower.ts";
+import type { Attachments } from "./attachments.ts";
+import type { Deliveries } from "./deliveries.ts";
+import type { RuleContext } from "./rule_context.ts";
+
+/** How a follower is opened. */
+export interface OpenFollowerSetup {
+  readonly context: RuleContext;
+  readonly deliveries: Deliveries;
+  readonly attachments: Attachments;
+  readonly followers: FollowerRegister;
+  readonly init: FollowerInit;
+  readonly sink: FollowerSink;
+}
+
+/** All followers that are open, in the order in which they were opened. */
+export class FollowerRegister {
+  readonly #followers = new Set<Follower>();
+  #lastNumber = 0;
+
+  [Symbol.iterator](): Iterator<Follower> {
+    return this.#followers.values();
+  }
+
+  add(follower: Follower): void {
+    follower.number = ++this.#lastNumber;
+    this.#followers.add(follower);
+  }
+
+  /** Takes one out; tells whether it was there. */
+  delete(follower: Follower): boolean {
+    return this.#followers.delete(follower);
+  }
+}
+
+/** A follower of one session. */
+export class OpenFollower implements EngineFollower {
+  readonly missing: string | undefined;
+  readonly follower: Follower;
+  readonly #setup: OpenFollowerSetup;
+
+  /** Throws `BAD_…`, `TOO_MANY_MEMBERS`, or the damage of the only stream that it follows. */
+  constructor(setup: OpenFollowerSetup) {
+    const { context: { state: { router }, notices }, attachments, followers, init } = setup;
+    const ring = (follower: Follower, now: number) => setup.deliveries.timeOut(follower, now);
+    const follower = new Follower({ ...init, sink: setup.sink, ring });
+    const streams = router.addFollower(follower);
+    try {
+      attachments.checkFollower(follower, streams.length);
+      const { damage } = init.bind.bindType === "direct" && streams[0] || {};
+      if (damage !== undefined) throw damage;
+    } catch (error) {
+      router.removeFollower(follower);
+      throw error;
+    }
+    attachments.addAll(follower, streams, init.attachMax ?? Infinity);
+    followers.add(follower);
+    notices.noteFollower(follower, router);
+    const { bindType, routeString } = init.bind;
+    const isMissing = bindType === "direct" && streams.length === 0;
+    this.missing = isMissing ? routeString : undefined;
+    this.follower = follower;
+    this.#setup = setup;
+  }
+
+  attach(countMax: number): boolean {
+    return this.#setup.attachments.addMore(this.follower, countMax);
+  }
+
+  setCredit(messages: number, bytes: number): void {
+    const { deliveries, context } = this.#setup;
+    if (this.follower.setCredit(messages, bytes)) deliveries.noteLife(this.follower, context.now());
+    context.dispatcher.noteRoom(this.follower);
+  }
+
+  ack(ranges: readonly TagRange[], isConfirmed: boolean): Promise<void> | void {
+    const { deliveries, context } = this.#setup;
+    deliveries.ack(this.follower, ranges, context.now());
+    if (isConfirmed) return context.whenDurable();
+  }
+
+  nack(
+    ranges: readonly TagRange[],
+    details: NackDetails,
+    isConfirmed: boolean,
+  ): Promise<void> | void {
+    const { deliveries, context } = this.#setup;
+    deliveries.nack(this.follower, ranges, { ...details, now: context.now() });
+    if (isConfirmed) return context.whenDurable();
+  }
+
+  reject(ranges: readonly TagRange[], reason: string, isConfirmed: boolean): Promise<void> | void {
+    const { deliveries, context } = this.#setup;
+    deliveries.reject(this.follower, ranges, { reason, now: context.now() });
+    if (isConfirmed) return context.whenDurable();
+  }
+
+  extend(ranges: readonly TagRange[], ms: number): void {
+    const { deliveries, context } = this.#setup;
+    deliveries.extend(this.follower, ranges, ms, context.now());
+  }
+
+  release(ranges: readonly TagRange[]): void {
+    const { deliveries, context } = this.#setup;
+    deliveries.release(this.follower, ranges, context.now());
+  }
+
+  begin(ranges: readonly TagRange[]): void {
+    const { deliveries, context } = this.#setup;
+    deliveries.begin(this.follower, ranges, context.now());
+  }
+
+  resume(): void {
+    this.#setup.context.dispatcher.noteRoom(this.follower);
+  }
+
+  silence(): number {
+    const { deliveries, context } = this.#setup;
+    return deliveries.takeSilent(this.follower, context.now());
+  }
+
+  close(lastTag?: number): void {
+    const { deliveries, attachments, followers, context } = this.#setup;
+    if (!followers.delete(this.follower)) return;
+    context.state.router.removeFollower(this.follower);
+    attachments.removeAll(this.follower);
+    deliveries.takeAll(this.follower, lastTag, context.now());
+  }
+}

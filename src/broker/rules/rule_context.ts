@@ -1,0 +1,80 @@
+import type { BrokerError } from "../../../protocol.ts";
+import type { Residency } from "../backlog/residency.ts";
+import type { AlarmClock } from "../collections/alarm_clock.ts";
+import type { Decided } from "../event.ts";
+import type { Appender, EventLog } from "../event_log.ts";
+import type { BrokerState } from "../state/broker_state.ts";
+import type { Store } from "../store/store.ts";
+import { AttemptLog } from "./attempt_log.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Notices } from "./notices.ts";
+
+/** What a context is made of. */
+export interface RuleContextParts
+  extends Pick<RuleContext, "state" | "dispatcher" | "notices" | "clock" | "now" | "hasten"> {
+  readonly log: EventLog;
+  readonly residency: Residency;
+}
+
+/** What all rules share. */
+export class RuleContext {
+  readonly state: BrokerState;
+  readonly dispatcher: Dispatcher;
+  readonly notices: Notices;
+  /** What is to happen at which time. */
+  readonly clock: AlarmClock;
+  /** Tells the time of the rules. */
+  readonly now: () => number;
+  /** Is told of deadlines that are in no alarm, if anybody wants to know. */
+  readonly hasten: ((at: number) => void) | undefined;
+  readonly attempts: AttemptLog = new AttemptLog((event) => this.log.commit(event));
+  /** Set as soon as the log was read: until then nothing is decided. */
+  log!: Appender;
+  readonly #medium: EventLog;
+  readonly #residency: Residency;
+
+  constructor(parts: RuleContextParts) {
+    this.state = parts.state;
+    this.dispatcher = parts.dispatcher;
+    this.notices = parts.notices;
+    this.clock = parts.clock;
+    this.now = parts.now;
+    this.hasten = parts.hasten;
+    this.#medium = parts.log;
+    this.#residency = parts.residency;
+  }
+
+  /** Makes something true at once, and has it written. */
+  commit(event: Decided, written?: () => void): void {
+    this.log.commit(event, written);
+    this.state.apply(event);
+  }
+
+  /** Resolves when everything is durable that was decided until now; nothing if it is so already. */
+  whenDurable(): Promise<void> | undefined {
+    let isDurable = false;
+    let resolve: (() => void) | undefined;
+    this.log.whenDurable(() => {
+      isDurable = true;
+      resolve?.();
+    });
+    if (isDurable) return undefined;
+    return new Promise((resolveThis) => resolve = resolveThis);
+  }
+
+  /** How many bytes of memory are taken up by what is known of failures. */
+  get bookedBytes(): number {
+    return this.#residency.bookedBytes;
+  }
+
+  /** Tells why so many more bytes of messages cannot be stored, if they cannot. */
+  findObstacle(bytes: number): BrokerError | undefined {
+    return this.#medium.findObstacle(bytes, this.state.bytes + this.bookedBytes);
+  }
+
+  /** Serves a stream no more: some of it cannot be read. */
+  noteDamage(store: Store, error: BrokerError): void {
+    store.noteDamage(error);
+    this.notices.noteDamage(store, error);
+  }
+}

@@ -5,10 +5,10 @@ import type { Slab } from "./slab.ts";
 /** A slab of this size holds some 2,400 messages of 100 bytes, and is freed in one piece. */
 export const SLAB_BYTES_MAX: number = 256 * 1024;
 
-/** Of the limit, this part is for what has been read back. */
+/** This part of the limit is for bytes that were read back. */
 const LOADED_SHARE = 1 / 8;
 
-/** At least so much may be read back, whatever the limit. */
+/** At least so much may be read back. */
 const LOADED_BYTES_MIN = 4 * SLAB_BYTES_MAX;
 
 /** So many buffers of full size are kept to be used again. */
@@ -16,7 +16,7 @@ const SPARE_COUNT_MAX = 32;
 
 export interface ResidencyOptions {
   readonly bytesMax: number;
-  /** Where they are otherwise; without it they all stay. */
+  /** Reads bytes back; without it all stay in memory. */
   readonly pager: Pager | undefined;
 }
 
@@ -38,10 +38,10 @@ export class Residency {
   readonly #sealed: Slab[] = [];
   /** Those that were read back, in that order. */
   readonly #loaded = new AgedMap<Slab, Slab>();
-  /** Buffers of full size that nobody uses. */
+  /** Unused buffers of full size. */
   readonly #spare: Uint8Array[] = [];
   #keptBytes = 0;
-  /** What is taken up by other things. */
+  /** Memory that is booked for other things than messages. */
   #bookedBytes = 0;
   #loadedBytes = 0;
 
@@ -122,7 +122,7 @@ export class Residency {
       oldest.seal();
       this.#pageOut(oldest);
     }
-    // What has gone by itself must not be remembered for ever.
+    // Slabs that are gone must not be remembered for ever.
     if (this.#sealed.length > 64 && this.#sealed.length > this.#kept.size * 2) {
       const alive = this.#sealed.filter((slab) => this.#kept.has(slab));
       this.#sealed.splice(0, this.#sealed.length, ...alive);

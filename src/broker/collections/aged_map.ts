@@ -7,10 +7,10 @@ interface Entry<Key, Value> {
 }
 
 /**
- * Values by key that know which of them came first, whatever has left since.
+ * Values by key, with the oldest at hand.
  *
- * A plain map knows its order, too, but whoever looks for its first entry passes by all those that were
- * deleted in front of it: where the oldest of a hundred thousand go one by one, that is most of the work.
+ * A plain map has an order, too, but finding its first entry passes by all that were deleted in front of
+ * it: where the oldest of a hundred thousand go one by one, that is most of the work.
  */
 export class AgedMap<Key, Value> {
   readonly #entries = new Map<Key, Entry<Key, Value>>();

@@ -12,22 +12,18 @@ export class Alarm {
 }
 
 /**
- * What is to happen at which time: a heap of alarms, each of which can be set to another time. Whoever
- * has many things to wait for keeps them in order itself, and has one alarm for the first of them.
+ * A heap of alarms, each of which can be set to another time. An owner of many deadlines keeps them in
+ * order itself, and has one alarm for the first of them.
  *
- * Nothing here has a timer: {@linkcode AlarmClock.tick} is told the time.
+ * There is no timer here: {@linkcode AlarmClock.tick} is told the time.
  */
 export class AlarmClock {
   readonly #heap: Alarm[] = [];
   readonly #hasten: (at: number) => void;
-  /** When whoever ticks means to come again. */
+  /** When the next tick is due, as far as its caller knows. */
   #promisedAt = Infinity;
 
-  /**
-   * Creates a clock without alarms.
-   *
-   * @param hasten Hears of an alarm that is earlier than all that {@linkcode AlarmClock.tick} has told.
-   */
+  /** @param hasten Is told of an alarm that is earlier than {@linkcode AlarmClock.tick} has returned. */
   constructor(hasten: (at: number) => void = () => {}) {
     this.#hasten = hasten;
   }
@@ -57,7 +53,7 @@ export class AlarmClock {
 
   /** Rings what is due; returns the time of the next alarm. */
   tick(now: number): number {
-    // While it rings, whoever ticks need not be told of what it will be told at the end.
+    // Alarms that are set while others ring are in the result.
     this.#promisedAt = -Infinity;
     for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
       this.#remove(first);

@@ -1,7 +1,7 @@
 /**
- * Two clocks. The rules go by a time that never jumps: whatever is said as a span (delays, backoffs,
- * timeouts, times to live, windows) is a span of it. The machine's clock may be set to another time
- * meanwhile; what is said as a time of the calendar, `deliverAt`, goes by that one.
+ * The relation of two clocks. The rules go by a time that never jumps: spans (delays, backoffs, timeouts,
+ * times to live, windows) are measured by it. The machine's clock may be set; times of the calendar
+ * (`deliverAt`) go by that one.
  */
 export class Calendar {
   /** By so many whole milliseconds the machine's clock is ahead; negative if it is behind. */

@@ -4,7 +4,7 @@ import { type TimedRun, TimedRuns } from "./timed_runs.ts";
 
 /** A run whose time may be one of the calendar. */
 export interface DatedRun extends TimedRun {
-  /** Whether it waits for a time of the calendar, and not for one of the rules. */
+  /** Whether it waits for a time of the calendar. */
   readonly isDated?: boolean | undefined;
 }
 
@@ -16,9 +16,9 @@ export interface DatedRun extends TimedRun {
 export class DatedRuns {
   /** How far the machine's clock is from the time of the rules. */
   readonly calendar: Calendar;
-  /** Not there before a run has come: most streams have none. */
+  /** Undefined before a run has come: most streams have none. */
   #timed: TimedRuns | undefined;
-  /** By what the machine's clock says; not there before one has come. */
+  /** By the machine's clock; undefined before one has come. */
   #dated: TimedRuns | undefined;
 
   constructor(calendar: Calendar) {
@@ -50,7 +50,6 @@ export class DatedRuns {
     return Math.min(nextAt, this.calendar.timeOf(this.#dated.nextAt));
   }
 
-  /** Adds a run; one that is dated will have another time when the calendar has. */
   add(run: DatedRun): void {
     if (!run.isDated) {
       this.#timed ??= new TimedRuns();

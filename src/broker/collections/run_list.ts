@@ -4,7 +4,7 @@ import { type NotedRun, RunPart, RUNS_MAX } from "./run_part.ts";
 /** Two neighbours that have no more runs than this together become one part. */
 const MERGED_RUNS_MAX = RUNS_MAX / 2;
 
-/** What a list has that was never used: there are a hundred thousand streams, and most have nothing. */
+/** What an unused list has: there are a hundred thousand streams, and most have nothing. */
 const NO_PARTS: RunPart[] = [];
 
 /**

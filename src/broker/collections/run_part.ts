@@ -18,7 +18,7 @@ const RUNS_MIN = 2;
 /** Numbers of one run: its first id, how many ids it has, its note. */
 const WIDTH = 3;
 
-/** Some of the runs of a list, in the order of their ids, in one typed array: 24 bytes each, and no object. */
+/** Some of the runs of a list, by id, in one typed array: 24 bytes each, and no object. */
 export class RunPart {
   #numbers = new Float64Array(RUNS_MIN * WIDTH);
   /** Where the first run stands, and behind the last one. */

@@ -12,13 +12,13 @@ const ATTEMPTS_MAX = 0xffff;
 export interface TimedRun extends IdRange {
   /** When something is due for them. */
   readonly at: number;
-  /** How often they were delivered; 0 where nobody keeps that. */
+  /** How often they were delivered; 0 where that is not kept. */
   readonly attempts: number;
-  /** Their priority; not there if it is the usual one. */
+  /** Undefined if it is the usual one. */
   readonly priority?: number | undefined;
 }
 
-/** What runs have that were never used: there are a hundred thousand streams, and most have none. */
+/** What unused runs have: there are a hundred thousand streams, and most have none. */
 const NO_DOUBLES = new Float64Array(0);
 const NO_NUMBERS = new Uint32Array(0);
 const NO_ATTEMPTS = new Uint16Array(0);
@@ -30,7 +30,7 @@ const NO_ATTEMPTS = new Uint16Array(0);
  * ```text
  *   heap     at │ slot       by time; behind the last one, the slots that are free
  *   by slot  firstId │ count │ attempts │ priority │ where it stands in the heap
- *   order    slots by id     where somebody asks by id: the oldest one, or some that are to go
+ *   order    slots by id     made when runs are looked up by id
  * ```
  */
 export class TimedRuns {
@@ -41,11 +41,11 @@ export class TimedRuns {
   #firstId = NO_DOUBLES;
   #count = NO_NUMBERS;
   #attempts = NO_ATTEMPTS;
-  /** Not there as long as all have the usual one. */
+  /** Undefined as long as all have the usual one. */
   #priority: Uint8Array | undefined;
   /** Where each slot stands in the heap; there as long as the order is. */
   #places = NO_NUMBERS;
-  /** The slots by id; not there before somebody has asked for it, and not longer than there are runs. */
+  /** The slots by id; made when it is needed, and dropped with the last run. */
   #order: RunList | undefined;
   #size = 0;
   #messageCount = 0;

@@ -1,4 +1,4 @@
-/** Room for so many keys at first; a power of two, as ever after. */
+/** Room for so many keys at first; always a power of two. */
 const CAPACITY_MIN = 64;
 
 /**
@@ -24,7 +24,7 @@ export class KeyTable {
     return this.#nextNumber - 1 - this.#spare.length;
   }
 
-  /** The number of the key whose bytes lie in `buffer` from `start` to `end`; it is put in if need be. */
+  /** The number of the key whose bytes lie in `buffer` from `start` to `end`; it is added if it is new. */
   require(buffer: Uint8Array, start: number, end: number): number {
     // FNV-1a, and another multiplier over the same bytes.
     let hash = 0x811c9dc5 | 0;
@@ -59,7 +59,7 @@ export class KeyTable {
     const mask = index.length - 1;
     let place = this.#hashes[number]! & mask;
     while (index[place] !== number) place = (place + 1) & mask;
-    // What was put behind it because its place was taken moves up.
+    // Keys that were put behind it because its place was taken move up.
     for (let next = (place + 1) & mask; index[next] !== 0; next = (next + 1) & mask) {
       const wished = this.#hashes[index[next]!]! & mask;
       if (((next - wished) & mask) < ((next - place) & mask)) continue;

@@ -4,29 +4,29 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { Follower } from "../share/follower.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** The streams that a follower is to be tied to and is not yet. */
+/** The streams that a follower is not attached to yet. */
 interface Rest {
   readonly streams: readonly Stream[];
   at: number;
 }
 
-/** All attachments of followers to streams, and how many there may be. */
+/** Attaches followers to streams, within a limit for those by pattern. */
 export class Attachments {
   /** How many steps it has taken, in all. */
   steps = 0;
   readonly #countMax: number;
   readonly #dispatcher: Dispatcher;
-  /** What is left to do for followers of very many streams. */
+  /** Followers of very many streams are attached step by step. */
   readonly #rests = new Map<Follower, Rest>();
-  /** Those of patterns that there are, and those that are left to do. */
+  /** The attachments by pattern, with those of the rests. */
   #count = 0;
 
   readonly #isThere: (stream: Stream) => boolean;
 
   /**
-   * @param countMax How many there may be.
-   * @param dispatcher Hears of each.
-   * @param isThere Whether a stream has not gone.
+   * @param countMax The limit of attachments by pattern.
+   * @param dispatcher Is told of each attachment.
+   * @param isThere Whether a stream still exists.
    */
   constructor(countMax: number, dispatcher: Dispatcher, isThere: (stream: Stream) => boolean) {
     this.#countMax = countMax;
@@ -40,8 +40,8 @@ export class Attachments {
   }
 
   /**
-   * Throws if a follower of so many streams would have too many. A direct bind has one and does not
-   * count, so that patterns of some clients keep it from nobody.
+   * Throws if a follower of so many streams would have too many. Direct binds do not count: patterns of
+   * other clients must not use up their room.
    */
   checkFollower(follower: Follower, streamCount: number): void {
     this.#check("TOO_MANY_MEMBERS", streamCount * weigh(follower));
@@ -52,20 +52,14 @@ export class Attachments {
     this.#tie(follower, stream);
   }
 
-  /**
-   * Ties a follower to many streams.
-   *
-   * @param follower The follower.
-   * @param streams The streams.
-   * @param countMax To how many of them at once; {@linkcode Attachments.addMore} does the rest.
-   */
+  /** Attaches a follower to streams, `countMax` at once; {@linkcode Attachments.addMore} does the rest. */
   addAll(follower: Follower, streams: readonly Stream[], countMax: number): void {
     this.#count += streams.length * weigh(follower);
     this.#rests.set(follower, { streams, at: 0 });
     this.addMore(follower, countMax);
   }
 
-  /** Ties a follower to more of the streams that are left; tells whether that was all. */
+  /** Attaches a follower to more of the rest of its streams; returns whether that was all. */
   addMore(follower: Follower, countMax: number): boolean {
     const rest = this.#rests.get(follower);
     if (rest === undefined) return true;
@@ -88,7 +82,6 @@ export class Attachments {
     this.#rests.delete(follower);
   }
 
-  /** Takes an attachment away from both its ends. */
   remove(attachment: Attachment): void {
     attachment.queue?.remove(attachment);
     attachment.follower.attachments.delete(attachment.share);
@@ -97,7 +90,7 @@ export class Attachments {
     this.steps++;
   }
 
-  /** Patterns can make millions of few bytes. */
+  /** A short pattern can make a million attachments. */
   #check(code: "TOO_MANY_STREAMS" | "TOO_MANY_MEMBERS", count: number): void {
     if (count === 0 || this.#count + count <= this.#countMax) return;
     throw new BrokerError(
@@ -116,7 +109,6 @@ export class Attachments {
   }
 }
 
-/** What an attachment of a follower counts for. */
 function weigh({ bind }: Follower): 0 | 1 {
   return bind.bindType === "regex" ? 1 : 0;
 }

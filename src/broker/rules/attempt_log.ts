@@ -3,9 +3,8 @@ import type { Follower } from "../share/follower.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 
 /**
- * Writes down how often messages were worked on, so that it is known when the broker comes back: of
- * a follower that is lost with the broker, those deliveries count that have begun, and its oldest one
- * if it is a follower that does not say what has begun.
+ * Writes attempts to the log, so that they count after a restart. When a follower is lost with the
+ * broker, its begun deliveries are attempts, and its oldest one if it does not report what has begun.
  */
 export class AttemptLog {
   readonly #commit: (event: Attempted) => void;
@@ -14,7 +13,7 @@ export class AttemptLog {
     this.#commit = commit;
   }
 
-  /** Writes down that a follower's oldest delivery is worked on, unless that has been or it says so. */
+  /** Writes the oldest delivery of a follower as an attempt, once, unless the follower reports itself. */
   noteOldest(follower: Follower): void {
     const [oldest] = follower.pending.runs;
     if (oldest === undefined || oldest.isBegun || oldest.firstTag === follower.attemptedTag) return;
@@ -22,19 +21,19 @@ export class AttemptLog {
     if (!follower.reportsBegin) this.#write(oldest, oldest.attempts, 1);
   }
 
-  /** Notes that deliveries are being worked on, unless that has been. */
+  /** Writes deliveries as attempts, once. */
   begin(run: PendingRun): void {
     if (run.isBegun) return;
     run.isBegun = true;
     this.#write(run, run.attempts);
   }
 
-  /** Writes down that deliveries were not worked on after all, if it was written that they are. */
+  /** Takes back attempts that were written: no handler had the messages. */
   unsay(follower: Follower, run: PendingRun): void {
     if (isWritten(follower, run)) this.#write(run, run.attempts - 1);
   }
 
-  /** Writes down that a delivery before this one does not count: its message was worked off in it. */
+  /** Takes back the attempt before this one: the work was done in it. */
   forgive(follower: Follower, run: PendingRun): void {
     const isCounted = isWritten(follower, run);
     run.attempts--;
@@ -47,7 +46,7 @@ export class AttemptLog {
   }
 }
 
-/** Whether it is written down that some of these deliveries are attempts. */
+/** Whether some of these deliveries were written as attempts. */
 function isWritten({ reportsBegin, attemptedTag }: Follower, run: PendingRun): boolean {
   if (run.isBegun || reportsBegin) return run.isBegun;
   return attemptedTag >= run.firstTag && attemptedTag < run.firstTag + run.count;

@@ -21,7 +21,7 @@ export function wakeStream(
     share.isPostponed = false;
     dispatcher.noteReady(share);
   }
-  // Who delivers looks for itself: where many expire, what only has to go can go together.
+  // The dispatcher checks expiry itself; others may wait, so that many expire together.
   const expireAt = Math.max(stream.expiries.nextAt, hasExpired ? now + EXPIRY_MS : now);
   const { dedupIds, options: { dedupWindowMs } } = stream;
   dedupIds.prune(now, dedupWindowMs);

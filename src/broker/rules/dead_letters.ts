@@ -25,7 +25,7 @@ import { findFull } from "../stream/stream_limits.ts";
 /** So many bytes go from one stream to another in one event, unless a single message is larger. */
 const TRANSFER_BYTES_MAX = 128 * 1024;
 
-/** What could not be stored is tried again after so long, in milliseconds. */
+/** Messages that could not be stored are tried again after so long, in milliseconds. */
 const RETRY_MS = 1000;
 
 interface Burial {
@@ -35,22 +35,21 @@ interface Burial {
   readonly now: number;
 }
 
-/** What became of dead letters that were to be sent back. */
 interface Redriven {
   count: number;
   error: BrokerError | undefined;
 }
 
 /**
- * Brings messages to the dead letters, and back from there.
+ * Carries messages to the dead letters, and back.
  *
- * A message that goes from one stream to another is stored there and gone from here in one event: in
- * a crash it is in one of the two. Until that is durable, it is in no list of its share.
+ * One event stores a message in the new stream and removes it from the old one: after a crash it is in
+ * exactly one of the two. Until the event is durable, the message is in no list of its share.
  */
 export class DeadLetters {
   readonly #parts: RuleContext;
   readonly #removal: Removal;
-  /** What there was no room for. */
+  /** Messages for which there was no room among the dead letters. */
   #stuck: Burial[] = [];
   readonly #alarm = new Alarm((now) => this.#retry(now));
 
@@ -60,7 +59,7 @@ export class DeadLetters {
   }
 
   /**
-   * Brings messages to the dead letters, or lets go of them if the stream has none.
+   * Carries messages to the dead letters, or drops them if the stream has none.
    *
    * @param run Messages that are in none of the lists of their share.
    */
@@ -68,14 +67,13 @@ export class DeadLetters {
     const { options: { deadLetter, deadLetterExpired }, isDead } = share.store;
     const isKept = cause === "expired" ? deadLetterExpired : deadLetter;
     if (!isDead && isKept) return this.#bury({ share, run, cause, now });
-    // That something expires is what was asked for.
+    // An operator need not be told: that messages expire was asked for.
     if (cause !== "expired") this.#noteGivenUp({ share, run, cause, now }, run);
     this.#removal.forget(share.store, run);
   }
 
   /**
-   * Sends dead letters back to where they came from, until there is no room; rejects if not even one
-   * has room.
+   * Sends dead letters back to their streams, until there is no room; rejects if not even one has room.
    */
   async redrive(
     share: Share,
@@ -92,7 +90,6 @@ export class DeadLetters {
     return { count, skipped: countIds(wanted) - count };
   }
 
-  /** Sends back what of a run can be. */
   #redriveRun(share: Share, run: UnheldRun, now: number, sent: Redriven): void {
     const later = (rest: IdRange) => this.#putBack(share, run, rest);
     for (const { batch, firstId } of this.#readPieces(share, run, later)) {
@@ -115,7 +112,6 @@ export class DeadLetters {
     }
   }
 
-  /** Puts messages of a run back to where they were. */
   #putBack(share: Share, run: UnheldRun, range: IdRange): void {
     const { attempts, dueAt, priority, isDated } = run;
     share.delay({ ...range, attempts, priority, isDated }, dueAt);
@@ -127,7 +123,7 @@ export class DeadLetters {
     return target.damage ?? findFull(target, batch, now) ?? this.#parts.findObstacle(0);
   }
 
-  /** The stream that a dead letter came from, if it is there. */
+  /** The stream that a dead letter came from, if it still exists. */
   #findOrigin(batch: MessageBatch, offset: number): Stream | undefined {
     const { deadLetter } = readProperties(batch.buffer, offset);
     return deadLetter && this.#parts.state.router.getStream(deadLetter.stream);
@@ -165,7 +161,7 @@ export class DeadLetters {
     this.#parts.notices.noteGivenUp(share, { id, count, attempts, cause, now });
   }
 
-  /** Stores messages of a stream in another one, which is the end of them here. */
+  /** Stores messages in another stream, and removes them from this one. */
   #transfer(
     { store, notes }: Share,
     { target, fromId, batch, now, stored }: {
@@ -173,7 +169,7 @@ export class DeadLetters {
       readonly fromId: number;
       readonly batch: MessageBatch;
       readonly now: number;
-      /** Hears that they are there, while they are still known here. */
+      /** Is called when they are durable, before they are removed from this one. */
       readonly stored?: () => void;
     },
     failed: (error: BrokerError) => void,
@@ -213,7 +209,7 @@ export class DeadLetters {
     });
   }
 
-  /** The stream that the dead letters of a stream go to; none if there may be no more streams. */
+  /** The dead-letter stream of a stream; undefined if the limit of streams does not allow it. */
   #requireDead(origin: string): Stream | undefined {
     const { router, nextStreamNumber: number, unwritten } = this.#parts.state;
     const name = deadNameOf(origin);
@@ -224,8 +220,8 @@ export class DeadLetters {
   }
 
   /**
-   * Messages as they lie together in a stream, in pieces; no more of them if some cannot be read.
-   * `later` hears of those that cannot be read at this moment.
+   * Reads messages in pieces, and ends where some cannot be read; `later` gets the rest if that may
+   * pass.
    */
   *#readPieces(
     { store }: Share,
@@ -268,7 +264,6 @@ function joinEntries(entries: readonly Uint8Array[]): MessageBatch {
   return { count: entries.length, buffer, start: 0, end: buffer.length };
 }
 
-/** What a dead letter tells. */
 function tellStory(
   { store: { calendar, name }, notes }: Share,
   { id, attempts, cause, now }: {

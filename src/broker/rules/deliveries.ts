@@ -8,10 +8,10 @@ import { countAll, takePending, visitPending } from "../share/pending_ranges.ts"
 import type { Returns } from "./returns.ts";
 import type { Share } from "../share/share.ts";
 
-/** If a follower is not listened to, its deadlines are looked at again so much later, in milliseconds. */
+/** If the input of a follower is not read, its deadlines are checked again after so long. */
 const UNREAD_MS = 1000;
 
-/** What followers say of their deliveries, and what becomes of the deliveries of followers that say nothing. */
+/** What followers say of their deliveries, and what happens to late, silent and lost followers. */
 export class Deliveries {
   readonly #parts: RuleContext;
   readonly #returns: Returns;
@@ -23,7 +23,7 @@ export class Deliveries {
     this.#lateAcks = new LateAcks(parts);
   }
 
-  /** Notes that something goes on at a follower: it may get messages, and what it holds has time. */
+  /** Notes a sign of life: the follower may get messages, and what it has fetched has time. */
   noteLife(follower: Follower, now: number): void {
     follower.lifeAt = now;
     if (!follower.isSuspended) return;
@@ -31,7 +31,7 @@ export class Deliveries {
     this.#parts.dispatcher.noteRevived(follower);
   }
 
-  /** Ends deliveries: they are done. */
+  /** Acknowledges deliveries. */
   ack(follower: Follower, ranges: readonly TagRange[], now: number): void {
     this.noteLife(follower, now);
     const { held, error } = takePending(
@@ -47,16 +47,16 @@ export class Deliveries {
     if (error !== undefined) throw error;
   }
 
-  /** Takes back deliveries that were not looked at: they do not count as attempts. */
+  /** Takes back deliveries that no handler has seen: they do not count as attempts. */
   release(follower: Follower, ranges: readonly TagRange[], now: number): void {
-    // A client that says what its handler has gives back what the handler does not come for.
+    // A client that reports what its handler has may release because the handler hangs.
     if (!follower.reportsBegin) this.noteLife(follower, now);
     this.#takeBack(follower, ranges, now, (run) => {
       this.#returns.giveBackUnseen(follower, run, now);
     });
   }
 
-  /** Ends deliveries that have failed: their messages are held back, and delivered again. */
+  /** Ends failed deliveries: their messages are held back, and delivered again. */
   nack(
     follower: Follower,
     ranges: readonly TagRange[],
@@ -68,7 +68,7 @@ export class Deliveries {
     });
   }
 
-  /** Ends deliveries whose messages nobody should get again. */
+  /** Ends deliveries whose messages should not be delivered again. */
   reject(
     follower: Follower,
     ranges: readonly TagRange[],
@@ -80,10 +80,10 @@ export class Deliveries {
     });
   }
 
-  /** Notes that deliveries are being worked on: their time begins. */
+  /** Notes that handlers have deliveries: their time begins. */
   begin(follower: Follower, ranges: readonly TagRange[], now: number): void {
     const error = visitPending(follower, ranges, (run) => {
-      // What was taken back meanwhile may have been begun by a handler that hangs.
+      // Only for deliveries that are still held: a hanging handler may have begun the others.
       this.noteLife(follower, now);
       if (run.isBegun) return;
       run.deadline = now + run.share.store.options.ackTimeoutMs;
@@ -92,7 +92,7 @@ export class Deliveries {
     if (error !== undefined) throw error;
   }
 
-  /** Gives deliveries so many milliseconds from now. */
+  /** Sets the deadlines of deliveries to so many milliseconds from now. */
   extend(follower: Follower, ranges: readonly TagRange[], ms: number, now: number): void {
     this.noteLife(follower, now);
     const error = visitPending(follower, ranges, (run) => {
@@ -104,7 +104,7 @@ export class Deliveries {
     if (error !== undefined) throw error;
   }
 
-  /** Takes back all that a follower holds that ends (its client has received `lastTag`) or is lost. */
+  /** Takes back all deliveries of a follower that ends (its client has received `lastTag`) or is lost. */
   takeAll(follower: Follower, lastTag: number | undefined, now: number): void {
     this.#parts.clock.set(follower.alarm, Infinity);
     if (lastTag === undefined) return void this.#lose(follower, now);
@@ -114,10 +114,10 @@ export class Deliveries {
   }
 
   /**
-   * Takes back all that a follower holds of which nothing is heard. It gets nothing more until it
-   * shows life, and what it acknowledges then counts if nobody else has it.
+   * Takes back all deliveries of a silent follower. It gets nothing more until it shows life, and what
+   * it acknowledges then counts if no other follower has the message.
    *
-   * @returns How many deliveries that may be; none of those that ran out before something went on there.
+   * @returns How many deliveries may be acknowledged late.
    */
   takeSilent(follower: Follower, now: number): number {
     const lost = this.#lose(follower, now);
@@ -129,10 +129,9 @@ export class Deliveries {
     return follower.lapsed.count;
   }
 
-  /** Takes back all that a follower holds that is lost. */
   #lose(follower: Follower, now: number): PendingRun[] {
-    // Only what was worked on counts as an attempt: a message that kills its follower must not take
-    // those that were fetched with it to the dead letters.
+    // Only begun deliveries count as attempts: a message that kills its follower must not take the
+    // messages that were fetched with it to the dead letters.
     const { pending } = follower;
     const [oldest] = pending.find(pending.runs[0]?.firstTag ?? 0, 1);
     if (oldest !== undefined && !oldest.isBegun) {
@@ -153,7 +152,7 @@ export class Deliveries {
     this.#returns.fail(follower, run, { reason: "the follower was lost", isLoss: true, now });
   }
 
-  /** Takes back what a follower holds that stays; returns how many deliveries. */
+  /** Takes back all deliveries of a follower that stays; returns how many. */
   revokeAll(follower: Follower, reason: string, now: number): number {
     const { pending } = follower;
     const assumed = this.#separateOldest(follower);
@@ -165,15 +164,15 @@ export class Deliveries {
     return countAll(taken);
   }
 
-  /** Takes back what a follower has not acknowledged in time. */
+  /** Takes back deliveries that were not acknowledged in time. */
   timeOut(follower: Follower, now: number): void {
     if (follower.sink.isUnread) {
-      // Perhaps it has said long ago that it is done.
+      // The acknowledgement may be there already.
       this.#parts.clock.hasten(follower.alarm, now + UNREAD_MS);
       return;
     }
     const { pending } = follower;
-    // First, or it would depend on the order of alarms what is the oldest then.
+    // First, or the order of alarms would decide which delivery is the oldest.
     for (const { share } of [...pending.runs]) {
       if (share.store.expiries.nextAt <= now) this.#returns.expire(share, now);
     }
@@ -182,11 +181,11 @@ export class Deliveries {
     if (late.length > 0) {
       follower.isSuspended = true;
       this.#doubtFirst(follower, late);
-      // All at once: what one brings about, such as that others expire, must not find them here.
+      // All before any is put back: one may make others expire, which must not be found here.
       for (const run of late) pending.take(run.firstTag, run.count);
       for (const run of late) {
         follower.lapsed.add({ ...run, isLoss: false });
-        // What was only fetched is no attempt.
+        // A delivery that was only fetched is no attempt.
         if (!run.isBegun && run !== assumed) this.#returns.giveBackUnseen(follower, run, now);
         else this.#returns.fail(follower, run, { reason: "not acknowledged in time", now });
       }
@@ -197,7 +196,7 @@ export class Deliveries {
     this.#returns.watchDeadline(follower);
   }
 
-  /** What has run out; if nothing goes on there any more, all that is only fetched has, too. */
+  /** The deliveries that ran out; without a sign of life, also all that were only fetched. */
   #findLate(follower: Follower, now: number): PendingRun[] {
     const { runs } = follower.pending;
     const first = runs.find((run) => follower.deadlineOf(run) <= now);
@@ -206,13 +205,13 @@ export class Deliveries {
     return runs.filter((run) => follower.deadlineOf(run) <= now || (isStill && !run.isBegun));
   }
 
-  /** A handler that lets nothing be heard may have the first that is not known to have begun. */
+  /** A silent handler may have the first delivery that is not known to have begun. */
   #doubtFirst({ reportsBegin }: Follower, late: readonly PendingRun[]): void {
     const first = late.find(({ isBegun }) => !isBegun);
     if (reportsBegin && first !== undefined) first.share.notes.doubtful.add(first.firstId);
   }
 
-  /** Takes away from a follower what it holds of a stream that goes. */
+  /** Takes away the deliveries of a stream that is deleted. */
   takeShare(follower: Follower, share: Share, now: number): void {
     const { backlog, name } = share.store;
     const taken = follower.pending.takeShare(share);
@@ -233,7 +232,7 @@ export class Deliveries {
     if (error !== undefined) throw error;
   }
 
-  /** Makes a run of its own of the delivery that a follower is taken to be working on, if any is. */
+  /** Makes a run of its own of the delivery that a follower is assumed to work on, if there is one. */
   #separateOldest(follower: Follower): PendingRun | undefined {
     const { pending } = follower;
     const [oldest] = pending.runs;
@@ -243,9 +242,8 @@ export class Deliveries {
 }
 
 /**
- * Whether the oldest delivery of a follower that is lost counts as an attempt although nothing was
- * said of it. One that would be the last attempt has to be known: next time its follower says so
- * before a handler gets it.
+ * Whether the oldest delivery of a lost follower counts as an attempt without a report of its beginning.
+ * The last attempt must be certain: next time the follower has to report it before a handler gets it.
  */
 function mayHaveBegun({ reportsBegin }: Follower, run: PendingRun): boolean {
   if (!reportsBegin) return true;

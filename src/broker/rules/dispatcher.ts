@@ -6,32 +6,32 @@ import { StoreBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Share } from "../share/share.ts";
 
-/** One delivery is not larger than this, unless a single message is: its frame is read in one piece. */
+/** The bytes of a delivery, unless a single message is larger: a client reads its frame in one piece. */
 const DELIVERY_BYTES_MAX = 128 * 1024;
 
-/** A follower of several streams takes at most so many messages from one of them in its turn. */
+/** A follower of several streams takes so many messages from one of them in its turn. */
 const TURN_COUNT_MAX = 256;
 
 /**
- * So many messages whose keys are held are passed by before the event loop gets a turn: behind one
- * blocked key there may be a million messages of it, and others behind those.
+ * So many messages whose keys are held are parked before the event loop gets a turn: a million messages
+ * of one blocked key may be in front of the others.
  */
 const PARK_COUNT_MAX = 32_768;
 
-/** What could not be read just now is read so much later, in milliseconds. */
+/** Messages that cannot be read at the moment are read again after so long, in milliseconds. */
 const BUSY_MS = 250;
 
 export interface DispatcherOptions {
-  /** Is called when there is something to dispatch, after a time when there was not. */
+  /** Is called when there is something to dispatch again. */
   readonly wake: () => void;
   readonly served: (follower: Follower, now: number) => void;
-  /** Takes messages whose time is over out of a share. */
+  /** Takes expired messages out of a share. */
   readonly expire: (share: Share, now: number) => void;
-  /** Takes the first ready messages of a share out, which have been delivered often enough. */
+  /** Takes the first ready messages of a share out: they were delivered too often. */
   readonly exhaust: (share: Share, run: ReadyRun, now: number) => void;
-  /** Hears of a share that is to be left alone for now, and to be looked at again at a time. */
+  /** Is told when to look again at a share that is left alone for now. */
   readonly postpone: (share: Share, at: number) => void;
-  /** Hears of a share whose next messages cannot be read. */
+  /** Is told of a share whose next messages cannot be read. */
   readonly damaged: (share: Share, error: BrokerError) => void;
 }
 
@@ -48,12 +48,12 @@ export interface DispatcherOptions {
 export class Dispatcher {
   #shares = new Set<Share>();
   #followers = new Set<Follower>();
-  /** Those that have let a delivery run out, and have shown life since: others come first. */
+  /** Those that let a delivery run out, and have shown life since: others come first. */
   #revived = new Set<Follower>();
-  /** Those that were given something by the dispatch that is under way. */
+  /** Those that got messages in the current dispatch. */
   #served = new Set<Follower>();
   readonly #options: DispatcherOptions;
-  /** How many messages were parked by the dispatch that is under way. */
+  /** How many messages were parked in the current dispatch. */
   #parkedCount = 0;
 
   constructor(options: DispatcherOptions) {
@@ -74,7 +74,7 @@ export class Dispatcher {
     this.#followers.add(follower);
   }
 
-  /** Notes that a follower may have room again that was not to get anything. */
+  /** Notes that a follower shows life again. */
   noteRevived(follower: Follower): void {
     if (follower.turns.count === 0) return;
     this.#wakeOnce();
@@ -107,7 +107,7 @@ export class Dispatcher {
     }
     for (const follower of this.#served) this.#options.served(follower, now);
     this.#served.clear();
-    // What was noted meanwhile has woken nobody as long as there was something left to do.
+    // Notes did not wake as long as there was something left to do.
     if (this.#hasWork) this.#options.wake();
   }
 
@@ -119,7 +119,7 @@ export class Dispatcher {
     if (!this.#hasWork) this.#options.wake();
   }
 
-  /** Divides what is ready in a share among those who wait for it, in rounds of equal parts. */
+  /** Divides the ready messages of a share among its waiting followers, in rounds of equal parts. */
   #serveShare(share: Share, now: number): void {
     while (canDeliver(share) && share.waiting.count > 0) {
       const part = Math.ceil(share.ready.count / share.waiting.count);
@@ -144,7 +144,7 @@ export class Dispatcher {
 
   /** Delivers up to `countMax` messages, as far as there is room. */
   #deliver({ share, follower }: Attachment, countMax: number, now: number): void {
-    // It may have been found damaged since the follower got its turn.
+    // The stream may have been found damaged since the follower got its turn.
     if (!canDeliver(share)) return;
     this.#served.add(follower);
     let left = Math.min(countMax, follower.room);
@@ -164,7 +164,6 @@ export class Dispatcher {
       const batch = this.#read(share, follower, readMax, now);
       if (batch === undefined) return 0;
       if (share.keys === undefined) return this.#hand(share, follower, run, batch, now);
-      // The run is cut where it stands as messages leave it.
       const { firstId } = run;
       const { parkedCount, batch: admitted } = share.keys.admit(run, batch);
       if (parkedCount > 0) share.ready.take(parkedCount);
@@ -217,7 +216,7 @@ export class Dispatcher {
     return count;
   }
 
-  /** The first ready messages that may be delivered; what may not be is taken out before. */
+  /** The first ready messages that may be delivered; others in front of them are taken out. */
   #findNext(share: Share, now: number): ReadyRun | undefined {
     const { store, ready } = share;
     if (store.expiries.nextAt <= now) this.#options.expire(share, now);
@@ -252,7 +251,7 @@ export class Dispatcher {
   }
 }
 
-/** Puts an attachment at the end of the queue that it belongs into now. */
+/** Puts an attachment at the end of the queue that it belongs to now. */
 function enqueue(attachment: Attachment): void {
   const { share, follower } = attachment;
   if (!canDeliver(share)) share.waiting.append(attachment);

@@ -5,8 +5,8 @@ import { findTags } from "../share/pending_ranges.ts";
 import type { LapsedRun } from "../share/lapsed_list.ts";
 
 /**
- * Acknowledgements that come late: the delivery was taken back meanwhile, because it ran out or its
- * follower was silent. The work is done, so they count as long as nobody else has the message.
+ * Late acknowledgements: the delivery was taken back because it ran out or its follower was silent. The
+ * work is done, so they count as long as no other follower has the message.
  */
 export class LateAcks {
   readonly #parts: RuleContext;
@@ -15,7 +15,7 @@ export class LateAcks {
     this.#parts = parts;
   }
 
-  /** Ends those of a range that were taken back, if that can be; returns how many. */
+  /** Acknowledges those of a range that were taken back, where possible; returns how many. */
   end(follower: Follower, range: TagRange): number {
     if (follower.lapsed.count === 0) return 0;
     let count = 0;
@@ -26,7 +26,7 @@ export class LateAcks {
   #end(follower: Follower, run: LapsedRun): number {
     const { share, firstId, count, isLoss } = run;
     const { number } = share.store;
-    // Its stream may be gone, or be another one of the same name.
+    // The stream may be gone, or be another one of the same name.
     if (this.#parts.state.router.getNumbered(number) !== share.store) return 0;
     let endedCount = 0;
     for (const free of share.takeUnheld([{ firstId, count }])) {
@@ -39,7 +39,7 @@ export class LateAcks {
     return endedCount;
   }
 
-  /** Ends later deliveries of the same messages to the same follower: it has done them before. */
+  /** Acknowledges later deliveries of the same messages to the same follower. */
   #endAgain(follower: Follower, run: LapsedRun): number {
     const { backlog, number } = run.share.store;
     const held = findHeld(follower, run);
@@ -56,7 +56,7 @@ export class LateAcks {
     return endedCount;
   }
 
-  /** Somebody else has the message by now: at least, that its follower was lost does not count. */
+  /** Another follower has the message by now: at least the loss does not count as an attempt. */
   #forgive(lapsed: LapsedRun): void {
     for (const { follower } of lapsed.share.attachments) {
       for (const { firstTag, count } of findHeld(follower, lapsed)) {
@@ -68,7 +68,6 @@ export class LateAcks {
   }
 }
 
-/** Which of some messages a follower holds, by tag. */
 function findHeld(
   { pending }: Follower,
   { share, firstId, count }: LapsedRun,

@@ -4,7 +4,7 @@ import { findExcess } from "../stream/stream_limits.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** Lets messages go that nobody has acknowledged, and that are kept nowhere else. */
+/** Drops messages that were not acknowledged: to make room, or because a stream is purged. */
 export class Removal {
   readonly #context: RuleContext;
 
@@ -12,12 +12,12 @@ export class Removal {
     this.#context = context;
   }
 
-  /** Lets go of messages that are in none of the lists of a share. */
+  /** Drops messages that are in no list of their share. */
   forget({ number }: Store, { firstId, count }: IdRange): void {
     this.#context.commit({ type: "dropped", number, firstId, count });
   }
 
-  /** Lets the oldest go, if a stream holds more than it may after messages were added. */
+  /** Drops the oldest messages, if a stream is over its limit after messages were added. */
   makeRoom(stream: Stream, added: IdRange): void {
     if (stream.options.overflow !== "drop-oldest") return;
     for (let old = findExcess(stream, added); old; old = findExcess(stream, added)) {
@@ -25,7 +25,7 @@ export class Removal {
     }
   }
 
-  /** Lets go of all messages that nobody holds; returns how many. */
+  /** Drops all messages that no follower holds; returns how many. */
   purge({ share }: Stream): number {
     const taken = share.takeAllUnheld();
     for (const run of joinRanges(taken)) this.forget(share.store, run);

@@ -17,14 +17,14 @@ interface FailedRun {
 }
 
 /**
- * How long messages are held back that have lost their follower once, twice …, in milliseconds: what
- * ends its follower each time does not do so as fast as followers come.
+ * How long messages are delayed that have lost their follower once, twice …, in milliseconds: a message
+ * that kills its followers must not do so as fast as they come back.
  */
 const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];
 
 /**
- * Puts messages back that were taken away from a follower: ready again, held back, to the dead letters
- * or, if their time is over, to nobody.
+ * Puts messages back that were taken away from a follower: ready, delayed, or to the dead letters.
+ * Expired messages do not come back.
  */
 export class Returns {
   readonly #parts: RuleContext;
@@ -35,7 +35,7 @@ export class Returns {
     this.#deadLetters = deadLetters;
   }
 
-  /** Messages were worked on in vain: they come back later, or not at all if it was the last time. */
+  /** Delays messages that failed, or gives them up if it was the last attempt. */
   fail(follower: Follower, run: PendingRun, failed: FailedRun): void {
     const { now, reason, delayMs, isLoss } = failed;
     const { share: { store }, attempts, priority } = run;
@@ -62,14 +62,14 @@ export class Returns {
     });
   }
 
-  /** Nobody should get the messages again. */
+  /** Gives messages up. */
   reject(follower: Follower, run: PendingRun, failed: FailedRun): void {
-    // Dead letters are not given up: they wait until somebody looks after them.
+    // Dead letters are never given up: they wait for an operator.
     if (run.share.store.isDead) this.fail(follower, run, failed);
     else this.#bury(follower, run, "rejected", failed);
   }
 
-  /** Makes messages ready again: what has begun counts as an attempt. */
+  /** Makes messages ready again; begun deliveries count as attempts. */
   giveBack(follower: Follower, run: PendingRun, now: number): void {
     if (!run.isBegun) return this.giveBackUnseen(follower, run, now);
     if (isLastAttempt(run.share.store, run.attempts)) {
@@ -78,11 +78,11 @@ export class Returns {
     this.#leave(follower, run, now, (part) => this.#makeReady(part));
   }
 
-  /** Makes messages ready again that no handler has seen: that is no attempt. */
+  /** Makes messages ready again that no handler has seen: that was no attempt. */
   giveBackUnseen(follower: Follower, run: PendingRun, now: number): void {
     this.#parts.attempts.unsay(follower, run);
     this.#leave(follower, { ...run, attempts: run.attempts - 1 }, now, (part) => {
-      // It waits behind the others for what it gives back; what is overdue goes back to nobody.
+      // Only for what is ready again: the follower waits behind the others for what it gave back.
       const attachment = follower.attachments.get(run.share);
       if (attachment !== undefined) run.share.waiting.append(attachment);
       this.#makeReady(part);
@@ -90,8 +90,8 @@ export class Returns {
   }
 
   /**
-   * Takes out of a share what is overdue, and away from followers what they have only fetched. What
-   * they work on is noted, and does not come back.
+   * Takes expired messages out of a share, and away from followers that have only fetched them. Messages
+   * that handlers have are noted as overdue, and do not come back.
    */
   expire(share: Share, now: number): void {
     const expired = share.store.takeExpired(now);
@@ -106,13 +106,12 @@ export class Returns {
     if (runs.length > 0) follower.sink.revoke(joinTags(runs), reason);
   }
 
-  /** Notes that a follower holds less. */
   noteTaken(follower: Follower, now: number): void {
     this.noteOldest(follower, now);
     this.#parts.dispatcher.noteRoom(follower);
   }
 
-  /** Notes which delivery of a follower is the oldest now, and when to look after its deadlines. */
+  /** Notes the oldest delivery of a follower, and when to check its deadlines. */
   noteOldest(follower: Follower, now: number): void {
     const before = follower.attemptedTag;
     this.#parts.attempts.noteOldest(follower);
@@ -120,12 +119,11 @@ export class Returns {
     this.watchDeadline(follower);
   }
 
-  /** Has its alarm ring when a deadline of it may have come. */
   watchDeadline(follower: Follower): void {
     this.#parts.clock.hasten(follower.alarm, follower.deadline);
   }
 
-  /** Takes away from a follower what nobody has begun to work on in time. */
+  /** Takes overdue deliveries away from a follower, but for those that are begun or the oldest. */
   #takeOverdue(follower: Follower, share: Share, ids: readonly IdRange[], now: number): void {
     const { pending } = follower;
     const oldest = pending.runs[0]?.firstTag;
@@ -139,7 +137,7 @@ export class Returns {
     }
     if (taken.length === 0) return;
     for (const run of taken) {
-      // What was only fetched was no attempt.
+      // Deliveries that were only fetched are no attempts.
       this.#leave(follower, { ...run, attempts: run.attempts - 1 }, now, () => {});
     }
     this.tellRevoked(follower, taken, "its time to live is over");
@@ -169,7 +167,7 @@ export class Returns {
     this.#parts.dispatcher.noteReady(share);
   }
 
-  /** Takes messages away from a follower; those whose time is over are not given to anybody again. */
+  /** Takes messages away from a follower; overdue ones are buried, the others go to `proceed`. */
   #leave(
     follower: Follower,
     run: PendingRun,
@@ -191,12 +189,10 @@ export class Returns {
   }
 }
 
-/** Whether messages are given up that were worked on in vain so often. */
 function isLastAttempt({ options, isDead }: Store, attempts: number): boolean {
   return attempts >= options.maxDeliveries && !isDead;
 }
 
-/** How long what has failed so often is held back. */
 function pickDelay(backoffMs: readonly number[], count: number): number {
   return backoffMs[Math.min(count, backoffMs.length) - 1]!;
 }

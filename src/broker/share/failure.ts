@@ -1,4 +1,4 @@
-/** So many reasons of one message are kept, the last ones. */
+/** How many reasons of one message are kept, the last ones. */
 const REASONS_MAX = 10;
 
 /** What went wrong with a message that was delivered and came back: its dead letter will tell. */
@@ -11,7 +11,7 @@ export interface Failure {
   readonly reasons: readonly string[];
   /** The name of the follower that had it last; empty if no follower ever had it. */
   readonly follower: string;
-  /** How often it lost its follower, in a row until now; not there if that was not the last thing. */
+  /** How often in a row it lost its follower; undefined if the last failure was another one. */
   readonly losses?: number;
 }
 
@@ -26,7 +26,7 @@ export interface FailedDelivery {
 }
 
 export function withReasons(failure: Failure, reasons: readonly string[]): Failure {
-  // Where it is remembered, some of it is not kept but found out.
+  // A getter in the failure table.
   return { ...failure, lastAt: failure.lastAt, reasons };
 }
 
@@ -35,7 +35,7 @@ export function lastReasons({ reasons }: Failure, count: number): readonly strin
   return reasons.slice(Math.max(0, reasons.length - count));
 }
 
-/** Puts what was written of a failure together with what was written before. */
+/** Joins a failure as it was written with what was written before. */
 export function joinFailures(
   before: Failure | undefined,
   failure: Failure,

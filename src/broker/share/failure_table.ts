@@ -4,7 +4,7 @@ import { listReasons, type Reason, type ReasonPool } from "./reason_pool.ts";
 /** What is remembered of a message takes up so much beside its reasons, roughly. */
 const NOTE_BYTES = 150;
 
-/** What went wrong with messages, in little memory. */
+/** A failure in little memory. */
 class FailureNote implements Failure {
   readonly firstAt: number;
   readonly follower: string;
@@ -31,12 +31,11 @@ class FailureNote implements Failure {
     return listReasons(this.#reason);
   }
 
-  /** Notes that a message more has it. */
   use(): void {
     this.#uses++;
   }
 
-  /** Notes that a message less has it; returns its reasons if it was the last one. */
+  /** Counts a message less; returns the reasons if it was the last one. */
   leave(): Reason | undefined {
     return --this.#uses === 0 ? this.#reason : undefined;
   }
@@ -49,8 +48,7 @@ class FailureNote implements Failure {
 }
 
 /**
- * What went wrong with the messages of one stream, by id: some 140 bytes each beside the reasons, which
- * messages share.
+ * Failures of messages, by id: some 140 bytes each beside the reasons, which are shared.
  */
 export class FailureTable {
   readonly #pool: ReasonPool;
@@ -58,11 +56,6 @@ export class FailureTable {
   /** What was noted last, and as what: messages that failed together share it. */
   #last: { readonly failure: Failure; readonly note: FailureNote } | undefined;
 
-  /**
-   * Begins with nothing.
-   *
-   * @param pool The reasons, over all streams.
-   */
   constructor(pool: ReasonPool) {
     this.#pool = pool;
   }
@@ -77,11 +70,9 @@ export class FailureTable {
   }
 
   /**
-   * Notes what went wrong with a message, in place of what was known.
+   * Replaces what is known of a message.
    *
-   * @param id The message.
-   * @param failure What went wrong.
-   * @param isLeaving Whether the message is about to go, and to tell of it: then all of it is noted.
+   * @param isLeaving Whether the message goes to the dead letters now: then all reasons are kept.
    */
   set(id: number, failure: Failure, isLeaving = false): void {
     const notes = this.#notes ??= new Map();

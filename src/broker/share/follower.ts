@@ -6,34 +6,32 @@ import { LapsedList } from "./lapsed_list.ts";
 import { PendingList, type PendingRun } from "./pending_list.ts";
 import type { Share } from "./share.ts";
 
-/** One follower of one session: what it may hold, what it holds, and where its next messages come from. */
+/** One follower of one session: its credit, its pending deliveries, and the shares it takes from. */
 export class Follower {
-  /** Its number: those that were opened later have higher ones. */
+  /** In the order of opening. */
   number = 0;
-  /** Its name, a label: two followers may have the same. */
+  /** A label: two followers may have the same. */
   readonly name: string;
   readonly bind: BindFields;
   readonly sink: FollowerSink;
-  /** Whether it says which deliveries a handler has; of others, the oldest is taken for that. */
+  /** Whether its client reports which deliveries a handler has; if not, the oldest is assumed. */
   readonly reportsBegin: boolean;
-  /** By share of a stream that its bind matches. */
   readonly attachments: Map<Share, Attachment> = new Map();
-  /** Those that have messages for it, in the order in which it will take from them. */
+  /** The attachments to shares that have messages for it, in the order in which it takes from them. */
   readonly turns: AttachmentQueue = new AttachmentQueue();
-  /** What it has taken and not acknowledged. */
   readonly pending: PendingList = new PendingList();
-  /** What was taken back from it lately: it may say yet that it is done. */
+  /** Deliveries that were taken back lately: it may still acknowledge them. */
   readonly lapsed: LapsedList = new LapsedList();
   pendingBytes = 0;
-  /** The tag of the last delivery of which it is written down that it was the oldest one. */
+  /** The tag of the last delivery that was noted as the oldest one. */
   attemptedTag = 0;
-  /** Since when its oldest delivery is the oldest: it is not worked on before. */
+  /** Since when its oldest delivery is the oldest: work on it has not begun before. */
   oldestSince = 0;
-  /** When it has shown last that something goes on there. */
+  /** When it last showed life. */
   lifeAt: number = -Infinity;
-  /** Whether it has let a delivery run out, and gets nothing more until it shows life. */
+  /** Whether it let a delivery run out: it gets nothing more until it shows life. */
   isSuspended = false;
-  /** Not later than the first deadline of what is pending. */
+  /** Not later than the first deadline of its deliveries. */
   deadline: number = Infinity;
   /** Rings when a deadline may have come. */
   readonly alarm: Alarm;
@@ -74,21 +72,21 @@ export class Follower {
 
   /** Sets how much it may hold; returns whether it asks for more than it holds. */
   setCredit(messages: number, bytes: number): boolean {
-    // Whoever asks for less only gives something back, or has heard that it holds less.
+    // A smaller credit is no sign of work: it only gives something back.
     const isAsking = messages >= this.creditMessages && messages > this.pending.count;
     this.creditMessages = messages;
     this.creditBytes = bytes;
     return isAsking;
   }
 
-  /** Whether a delivery is the one that it is taken to be working on although it has not said so. */
+  /** Whether it is assumed to work on a delivery without having reported it. */
   isAssumed(run: PendingRun): boolean {
     return !run.isBegun && !this.reportsBegin && run === this.pending.runs[0];
   }
 
   /**
-   * Until when a delivery has to be acknowledged. What is only fetched has time as long as something
-   * goes on: nobody works on it.
+   * The deadline of a delivery. Deliveries that were only fetched do not run out while the follower
+   * shows life: no handler has them yet.
    */
   deadlineOf(run: PendingRun): number {
     if (run.isBegun) return run.deadline;
@@ -96,26 +94,20 @@ export class Follower {
     return Math.max(since, this.oldestSince) + run.share.store.options.ackTimeoutMs;
   }
 
-  /** Finds the first of the deadlines; `Infinity` if nothing is pending. */
+  /** The first of all deadlines; `Infinity` if nothing is pending. */
   findDeadline(): number {
     let deadline = Infinity;
     for (const run of this.pending.runs) deadline = Math.min(deadline, this.deadlineOf(run));
     return deadline;
   }
 
-  /** Sets tags aside for deliveries. */
   reserveTags(count: number): number {
     const firstTag = this.#nextTag;
     this.#nextTag += count;
     return firstTag;
   }
 
-  /**
-   * Tells what is wrong with a range of tags of which not all is pending.
-   *
-   * @param range The range.
-   * @param held How many of its deliveries are pending.
-   */
+  /** The error for a range of tags of which only `held` deliveries are pending. */
   explainMissing(range: TagRange, held: number): BrokerError {
     const { firstTag, count } = range;
     const missing = `${count - held} of the ${count} deliveries from tag ${firstTag} on`;

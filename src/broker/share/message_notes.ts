@@ -3,15 +3,14 @@ import type { IdRange } from "../collections/id_ranges.ts";
 import { RareSet } from "../collections/rare_set.ts";
 import type { ReasonPool } from "./reason_pool.ts";
 
-/** What is known of single messages of a share. Of most messages nothing is. */
+/** What is noted of single messages of a share. Most messages have no notes. */
 export class MessageNotes {
-  /** What went wrong with messages. */
   readonly failures: FailureTable;
-  /** Messages whose time is over, and that a follower still holds. */
+  /** Expired messages that a follower still holds. */
   readonly overdue: RareSet<number> = new RareSet();
   /**
-   * Messages that were held by a follower that was lost or silent: the next follower has to say when a
-   * handler gets them.
+   * Messages of a follower that was lost or silent: the next one has to report before a handler gets
+   * them.
    */
   readonly doubtful: RareSet<number> = new RareSet();
   readonly leaving: RareSet<IdRange> = new RareSet();
@@ -20,7 +19,6 @@ export class MessageNotes {
     this.failures = new FailureTable(reasons);
   }
 
-  /** Forgets messages that are gone. */
   forget(firstId: number, count: number): void {
     if (this.failures.size + this.overdue.size + this.doubtful.size === 0) return;
     for (let id = firstId; id < firstId + count; id++) {

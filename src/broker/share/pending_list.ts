@@ -8,14 +8,14 @@ export interface PendingRun {
   readonly firstId: number;
   /** How often the messages have been delivered, this time included. */
   attempts: number;
-  /** Their priority; not there if it is the usual one. */
+  /** Undefined if it is the usual one. */
   readonly priority?: number | undefined;
   readonly deliveredAt: number;
-  /** Until when they have to be acknowledged, once the follower works on them. */
+  /** Until when they have to be acknowledged, once they are begun. */
   deadline: number;
-  /** Whether the follower has said that it works on them. */
+  /** Whether a handler has them. */
   isBegun: boolean;
-  /** Whether it says so before a handler gets them: without that, none has. */
+  /** Whether the follower reports before a handler gets them: without a report, none has. */
   readonly isDoubtful?: boolean | undefined;
 }
 

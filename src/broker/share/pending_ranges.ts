@@ -6,20 +6,17 @@ import type { Follower } from "./follower.ts";
 import { type IdRange, intersectRanges } from "../collections/id_ranges.ts";
 import type { PendingRun } from "./pending_list.ts";
 
-/** What a follower has named and holds, and what of it it does not hold. */
+/** The deliveries of some ranges of tags. */
 export interface NamedDeliveries {
   readonly held: readonly PendingRun[];
-  /** What is wrong with the ranges, if anything is. */
+  /** Set if not all of them are held. */
   readonly error: BrokerError | undefined;
 }
 
 /**
- * Takes what is pending of some ranges.
+ * Takes the pending deliveries of some ranges.
  *
- * @param follower Whose.
- * @param ranges The ranges.
- * @param endOther Does something about those of a range that are not pending; returns how many of
- * them are in order.
+ * @param endOther Ends other deliveries of a range; returns how many.
  */
 export function takePending(
   follower: Follower,
@@ -38,11 +35,7 @@ export function takePending(
   return { held, error };
 }
 
-/**
- * Does something with what is pending of some ranges, and leaves it there.
- *
- * @returns What is wrong with the ranges, if anything is.
- */
+/** Visits the pending deliveries of some ranges; returns an error if not all of them are held. */
 export function visitPending(
   follower: Follower,
   ranges: readonly TagRange[],
@@ -75,14 +68,14 @@ export function joinTags(runs: readonly PendingRun[]): TagRange[] {
   return ranges;
 }
 
-/** Consecutive messages with which the same went wrong before. */
+/** Consecutive messages with the same failure. */
 export interface EquallyFailed {
   readonly firstId: number;
   count: number;
   readonly failure: Failure | undefined;
 }
 
-/** Divides deliveries by what went wrong with their messages before. */
+/** Divides deliveries by the failures of their messages. */
 export function groupByFailure({ share, firstId, count }: PendingRun): EquallyFailed[] {
   const { failures } = share.notes;
   if (failures.size === 0) return [{ firstId, count, failure: undefined }];

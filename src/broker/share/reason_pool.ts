@@ -20,7 +20,7 @@ export interface Reason {
  * What was said of failures: messages that failed for the same reasons share the texts.
  *
  * ```text
- *   ○ ─ "timeout" ─ "timeout" ─ "no such customer"     the reasons of a failure are its last one's place in a tree
+ *   ○ ─ "timeout" ─ "timeout" ─ "no such customer"     the reasons of a failure: a path in a tree
  *    └─ "refused"
  * ```
  */
@@ -31,8 +31,6 @@ export class ReasonPool {
   #bytes = 0;
 
   /**
-   * Begins with none.
-   *
    * @param residency Is told how much memory they take up.
    * @param bytesMax How many bytes are remembered.
    */

@@ -12,9 +12,9 @@ import type { ReasonPool } from "./reason_pool.ts";
 import type { Follower } from "./follower.ts";
 import type { Store } from "../store/store.ts";
 
-/** Messages that nobody holds. */
+/** Messages that no follower holds. */
 export interface UnheldRun extends ReadyRun {
-  /** Until when they are held back; 0 if they are ready. */
+  /** Until when they are delayed; 0 if they are ready. */
   readonly dueAt: number;
   /** Whether that is a time of the calendar. */
   readonly isDated?: boolean | undefined;
@@ -27,27 +27,27 @@ export interface HeldRun {
 }
 
 /**
- * One share of a stream: which of the stored messages are ready, which are held back, and the
- * followers that compete for them.
+ * One share of a stream: which of the stored messages are ready, which are delayed, and the followers
+ * that compete for them.
  *
  * A message is ready, then pending at one follower, then gone; or it comes back, and is ready again,
- * perhaps after it was held back for a while. What is in none of the lists here is pending, or on its
- * way to another stream.
+ * perhaps after a delay. Messages in none of the lists here are pending, or on their way to another
+ * stream.
  */
 export class Share {
   readonly store: Store;
   readonly ready: ReadyLanes = new ReadyLanes();
-  /** The messages that are held back, with the times at which they are ready. */
+  /** Messages with the times at which they are ready. */
   readonly delayed: DatedRuns;
   readonly notes: MessageNotes;
   readonly waiting: AttachmentQueue = new AttachmentQueue();
   /** All followers, waiting or not. */
   readonly attachments: RareSet<Attachment> = new RareSet();
-  /** Whose messages wait for each other; not there before a message with a key has come. */
+  /** Undefined before a message with a key has come. */
   keys: Keys | undefined;
   /** Whether nothing is delivered until it is resumed. */
   isPaused = false;
-  /** Whether the dispatcher leaves it alone until others have had their turn, or for some time. */
+  /** Whether the dispatcher leaves it alone until its alarm rings. */
   isPostponed = false;
   #pendingCount = 0;
 
@@ -97,7 +97,7 @@ export class Share {
     );
   }
 
-  /** The messages with the smallest ids that nobody holds. */
+  /** The messages with the smallest ids that no follower holds. */
   findOldest(): IdRange | undefined {
     const { ready, keys, delayed } = this;
     return olderOf<IdRange>(
@@ -106,7 +106,7 @@ export class Share {
     );
   }
 
-  /** Takes messages out that nobody holds; they count as pending until something becomes of them. */
+  /** Takes messages out that no follower holds; they count as pending until they are put back or gone. */
   takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
     const ready = [...this.ready.remove(ranges), ...this.keys?.remove(ranges) ?? []];
     const taken: UnheldRun[] = ready.map((run) => ({ ...run, dueAt: 0 }));
@@ -117,7 +117,7 @@ export class Share {
     return taken;
   }
 
-  /** Takes all messages out that nobody holds; they count as pending until something becomes of them. */
+  /** Takes all messages out that no follower holds; they count as pending. */
   takeAllUnheld(): IdRange[] {
     const parked = this.keys?.removeAll() ?? [];
     const taken = [...this.ready.removeAll(), ...parked, ...this.delayed.removeAll()];
@@ -126,11 +126,9 @@ export class Share {
   }
 
   /**
-   * Takes messages out whose time is over.
+   * Takes expired messages out; the ranges are joined.
    *
-   * @param ranges Which, joined.
-   * @returns Those that nobody holds, which count as pending until something becomes of them, and those
-   * that followers hold, which are noted as overdue.
+   * @returns Those that no follower holds, which count as pending, and the others, noted as overdue.
    */
   takeOverdue(ranges: readonly IdRange[]): { unheld: UnheldRun[]; held: IdRange[] } {
     const unheld = this.takeUnheld(ranges);
@@ -147,7 +145,7 @@ export class Share {
     this.ready.giveBack(run);
   }
 
-  /** Holds pending messages back until a time, or makes them ready if that is 0. */
+  /** Delays pending messages until a time, or makes them ready if that is 0. */
   delay(run: ReadyRun & Pick<UnheldRun, "isDated">, dueAt: number): void {
     if (dueAt === 0) return this.giveBack(run);
     const { firstId, count, attempts, priority, isDated } = run;
@@ -155,7 +153,7 @@ export class Share {
     this.delayed.add({ at: dueAt, firstId, count, attempts, priority, isDated });
   }
 
-  /** Makes those messages ready that were held back until now; returns whether there were any. */
+  /** Makes messages ready whose delay is over; returns whether there were any. */
   releaseDue(now: number): boolean {
     const before = this.ready.count;
     for (let run = this.delayed.takeDue(now); run; run = this.delayed.takeDue(now)) {
@@ -164,7 +162,7 @@ export class Share {
     return this.ready.count > before;
   }
 
-  /** Forgets pending messages that are done; messages that waited for their keys are ready. */
+  /** Removes pending messages; those that waited for their keys are ready. */
   forget(firstId: number, count: number): void {
     this.#pendingCount -= count;
     this.notes.forget(firstId, count);

@@ -1,7 +1,7 @@
 import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import { AgedMap } from "../collections/aged_map.ts";
 
-/** Those whose window is over are forgotten together, at each so many milliseconds. */
+/** Ids whose window is over are forgotten together, in steps of so many milliseconds. */
 const FORGET_MS = 1000;
 
 /** A message that was stored under a dedup id, or is about to be. */
@@ -21,19 +21,15 @@ export interface DedupIdSnapshot {
 }
 
 /**
- * The dedup ids that a stream has seen lately, so that a message that is sent again, by whomever,
- * is stored once. Bounded by time and by count; the oldest are forgotten first.
+ * The dedup ids that a stream has seen lately, so that a message is stored once. Bounded by time and by
+ * count; the oldest are forgotten first.
  */
 export class DedupWindow {
   /** By dedup id; those that came last are the newest, also if their dedup id was used before. */
   #messages: AgedMap<string, RememberedMessage> | undefined;
   readonly #countMax: number;
 
-  /**
-   * Creates a window without dedup ids.
-   *
-   * @param countMax How many are remembered.
-   */
+  /** @param countMax How many ids are remembered. */
   constructor(countMax: number = DEDUP_COUNT_MAX) {
     this.#countMax = countMax;
   }
@@ -79,7 +75,7 @@ export class DedupWindow {
     if (this.#messages?.get(dedupId)?.id === id) this.#messages.delete(dedupId);
   }
 
-  /** Tells which dedup ids there are within the window whose messages are durable. */
+  /** The ids within the window whose messages are durable. */
   takeSnapshot(now: number, windowMs: number): DedupIdSnapshot[] {
     const snapshot: DedupIdSnapshot[] = [];
     for (const [dedupId, { id, at, isStored }] of this.#messages ?? []) {

@@ -18,9 +18,9 @@ export class DrainRate {
   #next: Mark | undefined;
 
   /**
-   * Notes the time, whenever somebody looks whether the stream is full.
+   * Notes the time of a check whether the stream is full.
    *
-   * @param leftCount How many messages have left, counted from any moment on, always the same one.
+   * @param leftCount How many messages have left, counted from any fixed moment on.
    */
   look(leftCount: number, now: number): void {
     const mark = { at: now, leftCount };

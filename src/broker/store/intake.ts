@@ -1,15 +1,15 @@
 import { DrainRate } from "./drain_rate.ts";
 
 /**
- * The ids of a stream, and the messages that are decided and not stored yet: they have ids, and take
- * up room already.
+ * The ids of a stream, and the messages that are about to be stored: they have ids and take up room
+ * already.
  */
 export class Intake {
   #nextId: number;
   #storedNextId: number;
   #underwayCount = 0;
   #underwayBytes = 0;
-  /** Not there before somebody has asked whether the stream is full: most streams have no limit. */
+  /** Undefined until a limit is checked: most streams have none. */
   #drain: DrainRate | undefined;
 
   /** @param nextId The id that the first message will have. */

@@ -10,33 +10,30 @@ import { PropertyFlag, readProperties } from "../../protocol/messages/properties
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 
-/** What is known of a batch beside its messages. */
 export interface BatchTimes {
   /** Which properties they have, if that is known. */
   readonly flags?: number | undefined;
-  /** When they came: what may be delivered by then is ready. */
+  /** When they came: messages that may be delivered by then are fresh. */
   readonly storedAt: number;
   /** When those expire that do not say so themselves. */
   readonly expiresAt?: number | undefined;
-  /** By so much the machine's clock is ahead of the time of the rules; 0 if nothing is said. */
+  /** How far the machine's clock is ahead of the time of the rules; 0 by default. */
   readonly aheadMs?: number | undefined;
 }
 
 /** Messages that may be delivered at once. */
 export interface FreshRun extends IdRange {
-  /** Their priority; not there if it is the usual one. */
+  /** Undefined if it is the usual one. */
   readonly priority?: number | undefined;
 }
 
-/** The messages of a batch, by when they may be delivered. */
+/** The messages of a batch, by their times. */
 export interface ListedTimes {
-  /** Those that may be delivered at once. */
   readonly fresh: readonly FreshRun[];
-  /** Those that are held back, with the time until which they are. */
   readonly delayed: readonly DatedRun[];
-  /** When those expire that say so themselves. */
+  /** As messages ask for. */
   readonly expiries: readonly DatedRun[];
-  /** When the others expire, if that is set for the stream. */
+  /** As it is set for the stream. */
   readonly setExpiries: readonly DatedRun[];
 }
 
@@ -44,7 +41,7 @@ type Mutable<Run> = { -readonly [Key in keyof Run]: Run[Key] };
 
 const TIME_FLAGS = PropertyFlag.deliverAt | PropertyFlag.expiresAt;
 
-/** Lists when the messages of a batch may be delivered, in runs as long as can be. */
+/** Lists when the messages of a batch may be delivered and when they expire, in runs. */
 export function listTimes(firstId: number, batch: MessageBatch, times: BatchTimes): ListedTimes {
   const { storedAt, expiresAt, aheadMs = 0, flags = findFlags(batch) } = times;
   const fresh: Mutable<FreshRun>[] = [];
@@ -80,7 +77,7 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
       const { expiresAt: at, isExpiryDated: isDated } = own;
       addTimed(expiries, { firstId: id, at, attempts: 0, isDated });
     } else if (expiresAt !== undefined) {
-      // It lives as long as all others, from the moment on at which it may be delivered.
+      // Its time to live begins when it may be delivered.
       const waitMs = Math.max(0, deliverAt - storedAt);
       addTimed(setExpiries, {
         firstId: id,
@@ -93,13 +90,11 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
   return listed;
 }
 
-/** What a message says of its times. */
 interface OwnTimes {
-  /** From when on it may be delivered; 0 if it does not say. */
+  /** From when on it may be delivered; 0 for at once. */
   readonly deliverAt: number;
   /** Whether that is a time of the calendar. */
   readonly isDated: boolean;
-  /** When it expires, if it says so. */
   readonly expiresAt?: number;
   /** Whether that is a time of the calendar. */
   readonly isExpiryDated: boolean;
@@ -107,7 +102,7 @@ interface OwnTimes {
 
 const NO_TIMES: OwnTimes = { deliverAt: 0, isDated: false, isExpiryDated: false };
 
-/** Reads what a message says of its times, as times of the rules. */
+/** Reads the times that a message asks for, as times of the rules. */
 function readTimes(buffer: Uint8Array, offset: number, aheadMs: number): OwnTimes {
   const flags = readEntryFlags(buffer, offset);
   if ((flags & TIME_FLAGS) === 0) return NO_TIMES;

@@ -26,41 +26,38 @@ import type { Share } from "../share/share.ts";
 import type { StoringDetails } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
 
-/** What was written about messages after they were stored. */
+/** What the log says of messages after they were stored. */
 export interface RestoredNote extends IdRange {
-  /** How often they were worked on. */
   readonly attempts: number;
-  /** Until when they are held back; not there, or 0, if they are not. */
+  /** Until when they are delayed; undefined or 0 if they are not. */
   readonly dueAt?: number;
-  /** What went wrong with them. */
   readonly failure?: Failure;
-  /** How many of the reasons there are; those before were noted before. Not there if these are all. */
+  /** How many of the reasons are in this event, the last ones; undefined if all are. */
   readonly newReasons?: number;
 }
 
-/** So many notes, or runs, are gathered before those are dropped whose messages are gone. */
+/** So many notes, or runs, are gathered before those of removed messages are dropped. */
 const NOTES_MIN = 1024;
 
-/** So many different texts are kept once, whoever's failures have them. */
+/** So many different texts are shared between failures. */
 const TEXTS_MAX = 10_000;
 
 /**
- * Stands in for a stream while it is made again of events that were written down: stores its messages,
- * and gathers how often they were worked on, what went wrong, until when they are held back, when they
- * expire. In the end all that is left and not held back is ready, since nobody holds anything.
+ * Stands in for a stream while events from the log are replayed: stores its messages, and gathers their
+ * attempts, failures, delays and expiries. At the end all messages that are left and not delayed are
+ * ready, since no follower holds any.
  */
 export class StreamRestoration {
   readonly #stream: Stream;
-  /** In the order in which they came: a later one counts. */
+  /** In the order of events: the last one counts. */
   #notes: RestoredNote[] = [];
   #pruneAt = NOTES_MIN;
   #pruneRunsAt = NOTES_MIN;
-  /** What messages say of themselves. */
   readonly #delayed: DatedRuns;
   readonly #expiries: Expiries;
-  /** Where messages have another priority than the usual one: that is what is noted of the runs. */
+  /** Messages of another priority than the usual one; the notes are priorities. */
   readonly #priorities = new RunList();
-  /** Reasons and names of followers, each once: it is read anew for each failure. */
+  /** Reasons and names of followers, each text once: replay reads a new one for each failure. */
   readonly #texts = new Map<string, string>();
   #hasKeys = false;
 
@@ -70,46 +67,43 @@ export class StreamRestoration {
     this.#expiries = new Expiries(stream.calendar);
   }
 
-  /** How many notes and runs are gathered: as many as messages that are there need, not as ever were. */
+  /** How many notes and runs are gathered. It depends on the messages that are left, not on all that were. */
   get gatheredCount(): number {
     return this.#notes.length + this.#runCount;
   }
 
-  /** Stores messages, and notes what they say of themselves. */
   append(firstId: number, batch: MessageBatch, details: StoringDetails): void {
     const { backlog, intake, dedupIds, options } = this.#stream;
     backlog.append(firstId, batch, details.place);
     intake.skipIds(firstId + batch.count);
     this.#noteBatch(firstId, batch, details);
-    // On its way to the dead letters and back, a message is recognised by nobody: its flags say so.
+    // A message that moves to the dead letters or back is not looked up by its dedup id: see its flags.
     const { flags = PropertyFlag.dedupId } = details;
     if ((flags & PropertyFlag.dedupId) === 0) return;
     const { dedupId = findDedupId(batch) } = details;
     if (dedupId === undefined) return;
-    // At once: a segment that is begun before all is read has to tell it, too.
+    // At once: a snapshot may be taken before the end of the replay.
     const message = { id: firstId, at: details.storedAt, isStored: true };
     dedupIds.add(dedupId, message, options.dedupWindowMs);
   }
 
-  /** Gives messages another place in the log: they are not here yet, if their first place is gone. */
+  /** Gives messages another place in the log. If the first place is gone, they are new here. */
   move(firstId: number, batch: MessageBatch, place: Place): void {
     this.#noteBatch(firstId, batch, { storedAt: 0 });
     this.#stream.backlog.move(firstId, batch, place);
   }
 
-  /** Lets go of those of some messages that are here; returns how many bytes they were. */
+  /** Removes messages, as far as they are here; returns how many bytes they were. */
   forget(firstId: number, count: number): number {
     return this.#stream.backlog.forgetPresent(firstId, count);
   }
 
-  /** Notes when messages expire. */
   noteExpiry({ firstId, count, at, isDated }: ExpirySet): void {
     this.#pruneRuns();
     const time = isDated ? this.#stream.calendar.timeOf(at) : at;
     this.#expiries.addSet({ firstId, count, at: time, attempts: 0, isDated });
   }
 
-  /** Notes what became of deliveries. */
   note(note: RestoredNote): void {
     this.#notes.push(
       note.failure === undefined ? note : { ...note, ...this.#shorten(note.failure) },
@@ -119,12 +113,12 @@ export class StreamRestoration {
     this.#pruneAt = Math.max(NOTES_MIN, this.#notes.length * 2);
   }
 
-  /** Makes ready what there is and is not held back: nobody holds anything. */
+  /** Ends the replay: fills the share of the stream. */
   finish(now: number): void {
     const { share, expiries, backlog } = this.#stream;
     if (this.#hasKeys) share.keys = new Keys();
     const notes = this.#listNotes();
-    // In the order of ids, and no message is in two.
+    // By id, and disjoint.
     const priorities = this.#priorities.removeAll();
     const priorityOf = (id: number) => findRange(priorities, id)?.note;
     const held: IdRange[] = this.#holdBackBySelf(notes, now);
@@ -136,7 +130,7 @@ export class StreamRestoration {
       share.delayed.add({ at: dueAt, firstId: id, count: 1, attempts, priority });
       held.push({ firstId: id, count: 1 });
     }
-    // Whoever was delivered before holds its key. By id: what is on the disk is read in its order.
+    // Messages that were delivered before hold their keys. By id: that is the order on the disk.
     const { keys } = share;
     if (keys !== undefined) {
       for (const id of [...notes.keys()].sort(byNumber)) holdKey(this.#stream, keys, id);
@@ -158,7 +152,7 @@ export class StreamRestoration {
   #noteBatch(firstId: number, batch: MessageBatch, times: BatchTimes): void {
     const flags = findFlags(batch);
     if (flags === 0 && times.expiresAt === undefined) return;
-    // Before they are added: these messages may not be there yet.
+    // Before the new ones are added: their messages may not be stored yet.
     this.#pruneRuns();
     if (flags & PropertyFlag.key) this.#hasKeys = true;
     if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
@@ -173,7 +167,7 @@ export class StreamRestoration {
     for (const run of setExpiries) this.#expiries.addSet(run);
   }
 
-  /** Drops runs of messages that are gone, when there are twice as many as the last time. */
+  /** Drops runs of removed messages, when there are twice as many as the last time. */
   #pruneRuns(): void {
     if (this.#runCount < this.#pruneRunsAt) return;
     const findPresent = (run: IdRange) => this.#stream.findPresent(run);
@@ -187,7 +181,7 @@ export class StreamRestoration {
     this.#pruneRunsAt = Math.max(NOTES_MIN, this.#runCount * 2);
   }
 
-  /** A failure whose texts are shared with others. */
+  /** A failure with shared texts. */
   #shorten(failure: Failure): { failure: Failure } {
     const reasons = failure.reasons.map((reason) => this.#share(reason));
     return {
@@ -206,13 +200,13 @@ export class StreamRestoration {
     for (let offset = start; offset < end; offset += readEntrySize(buffer, offset), id++) {
       const priority = readEntryPriority(buffer, offset);
       if (priority === PRIORITY_DEFAULT) continue;
-      // A message that was moved is told of twice.
+      // A message that was moved comes twice.
       this.#priorities.remove([{ firstId: id, count: 1 }]);
       this.#priorities.add(id, 1, priority);
     }
   }
 
-  /** Holds messages back that say so themselves, and of which nothing else is known. */
+  /** Delays messages as they ask for, unless something was noted since; returns them. */
   #holdBackBySelf(notes: ReadonlyMap<number, RestoredNote>, now: number): IdRange[] {
     const { delayed } = this.#stream.share;
     const noted = joinRanges([...notes.keys()].map((firstId) => ({ firstId, count: 1 })));
@@ -224,7 +218,7 @@ export class StreamRestoration {
       }
     }
     parts.sort(byFirstId);
-    // A message that was moved has said it twice.
+    // A message that was moved comes twice.
     let nextId = 0;
     for (const { firstId, count, at, priority, isDated } of parts) {
       const from = Math.max(firstId, nextId);
@@ -237,14 +231,14 @@ export class StreamRestoration {
     return parts;
   }
 
-  /** The last note about each message that is still there. */
+  /** The last note about each message that is left. */
   #listNotes(): Map<number, RestoredNote> {
     const notes = new Map<number, RestoredNote>();
     for (const note of this.#notes) {
       for (const run of this.#stream.findPresent(note)) {
         for (let id = run.firstId; id < run.firstId + run.count; id++) {
           const before = notes.get(id);
-          // That it was worked on is written behind what went wrong then, if both were written at once.
+          // An attempt is written behind the failure that it ended with, if both were written at once.
           const isOver = before?.dueAt && note.dueAt === undefined &&
             note.attempts <= before.attempts;
           if (isOver) continue;
@@ -265,7 +259,7 @@ function byNumber(one: number, other: number): number {
   return one - other;
 }
 
-/** Lets a message hold its key that was delivered before, so that no other of the key overtakes it. */
+/** Gives a message its key, so that no other message of the key overtakes it. */
 function holdKey(stream: Stream, keys: Keys, id: number): void {
   try {
     keys.restore(id, stream.backlog.read(id, 1, 0));
@@ -275,7 +269,7 @@ function holdKey(stream: Stream, keys: Keys, id: number): void {
   }
 }
 
-/** Makes messages ready in runs that are alike in priority, and have been worked on equally often. */
+/** Makes messages ready, in runs of equal priority and attempts. */
 function makeReady(
   { ready }: Share,
   { firstId, count }: IdRange,
@@ -298,7 +292,7 @@ function makeReady(
   }
 }
 
-/** The dedup id of messages that were stored, if they have one: then it is the only one. */
+/** The dedup id of a batch, if it has one: then it has one message. */
 export function findDedupId({ buffer, start }: MessageBatch): string | undefined {
   if ((readEntryFlags(buffer, start) & PropertyFlag.dedupId) === 0) return undefined;
   return readProperties(buffer, start).dedupId;

@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { measureFast } from "../bench/prefetch/fast.ts";
+import { measureFast } from "../bench/prefetch/main.ts";
 import { CollectionLog } from "../bench/profile/collections.ts";
 import { readCpuProfile } from "../bench/profile/cpu_profile.ts";
 import { readLoad } from "../bench/profile/load.ts";

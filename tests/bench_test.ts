@@ -13,25 +13,26 @@ import {
   assertThrows,
 } from "@std/assert";
 import { delay } from "@std/async/delay";
-import type { Publisher } from "@simplemq/simplemq";
 import { Account } from "../bench/harness/account.ts";
 import { InFlight } from "../bench/harness/in_flight.ts";
 import { readNumber, writeNumber } from "../bench/harness/numbered_body.ts";
+import type { PeerPublisher } from "../bench/harness/peer_client.ts";
 import { runRound } from "../bench/harness/round.ts";
 import { readScale } from "../bench/harness/frame/scale.ts";
-import { type Shipment, type Way, WAYS } from "../bench/harness/sending.ts";
+import { BATCHES, PIPELINED, type Shipment, type Way, WAYS } from "../bench/harness/sending.ts";
+import { SimpleClient } from "../bench/harness/simplemq_client.ts";
 import { watchForStall } from "../bench/harness/stall.ts";
 import { findQuantile, summarise } from "../bench/harness/statistics.ts";
 import { formatNumber, formatTable } from "../bench/harness/table.ts";
+import { Transfer } from "../bench/harness/transfer.ts";
+import { sendSteadily } from "../bench/work/latency.ts";
 import { startBroker } from "./support/broker/broker.ts";
 import { TestDirectory } from "./support/disk/journals.ts";
 
-/** A stream in which everything is done. */
-const DONE = { ready: 0, pending: 0, nextId: 4 };
-
 /** An account of three messages into which these numbers came. */
 function accountOf({ confirmed = 3, taken = [1, 2, 3] }): Account {
-  const account = new Account(3);
+  const account = new Account();
+  account.send(3);
   account.confirm(confirmed);
   for (const number of taken) account.take(number);
   return account;
@@ -46,13 +47,13 @@ async function runRoundWith(send: (shipment: Shipment) => Promise<void>): Promis
   await runRound({ publishing, following }, { way, bodyBytes: 100, count: 10 });
 }
 
-async function sendNumbers(publisher: Publisher, numbers: readonly number[]): Promise<void> {
+async function sendNumbers(publisher: PeerPublisher, numbers: readonly number[]): Promise<void> {
   const bodies = numbers.map((number) => {
     const body = new Uint8Array(100);
     writeNumber(body, number);
     return body;
   });
-  await publisher.sendMessages(bodies);
+  await publisher.sendBatch(bodies);
 }
 
 /** Runs the bench in a directory that goes afterwards; gives what it says. */
@@ -69,24 +70,34 @@ async function runBench(...args: string[]) {
 }
 
 for (
-  const [what, account, state, complaint] of [
-    ["a message without a confirm", accountOf({ confirmed: 2 }), DONE, "confirmed: 2, not 3"],
-    ["a confirm too many", accountOf({ confirmed: 4 }), DONE, "confirmed: 4, not 3"],
-    ["a lost message", accountOf({ taken: [1, 3] }), DONE, "messages taken: 2, not 3"],
-    ["a message that came again", accountOf({ taken: [1, 2, 2] }), DONE, "taken: 5, not 6"],
-    ["a message left behind", accountOf({}), { ...DONE, ready: 1 }, "left in the stream: 1"],
-    ["a lost acknowledgement", accountOf({}), { ...DONE, pending: 1 }, "not acknowledged: 1"],
-    ["a message stored twice", accountOf({}), { ...DONE, nextId: 5 }, "ever stored: 4, not 3"],
+  const [what, account, [left, stored], complaint] of [
+    ["a message without a confirm", accountOf({ confirmed: 2 }), [0, 3], "confirmed: 2, not 3"],
+    ["a confirm too many", accountOf({ confirmed: 4 }), [0, 3], "confirmed: 4, not 3"],
+    ["a lost message", accountOf({ taken: [1, 3] }), [0, 3], "messages taken: 2, not 3"],
+    ["a message that came again", accountOf({ taken: [1, 2, 2] }), [0, 3], "taken: 5, not 6"],
+    ["a message left behind", accountOf({}), [1, 3], "left in the streams: 1"],
+    ["a message stored twice", accountOf({}), [0, 4], "ever stored: 4, not 3"],
   ] as const
 ) {
   Deno.test(`Account.check() notices ${what}`, () => {
-    const error = assertThrows(() => account.check(state), Error, "does not add up");
+    const error = assertThrows(() => account.check(left, stored), Error, "does not add up");
     assertStringIncludes(error.message, complaint);
   });
 }
 
 Deno.test("Account.check() accepts messages in any order", () => {
-  accountOf({ taken: [3, 1, 2] }).check(DONE);
+  accountOf({ taken: [3, 1, 2] }).check(0, 3);
+});
+
+Deno.test("Account.check() expects each message once from each stream", () => {
+  const account = new Account(2);
+  assertEquals(account.send(2), 1);
+  account.confirm(2);
+  for (const number of [1, 2, 1, 2]) account.take(number);
+  assertEquals(account.backlog, 0);
+  account.check(0, 4);
+  assertEquals(account.send(1), 3);
+  assertThrows(() => account.check(0), Error, "messages taken: 4, not 6");
 });
 
 Deno.test("readNumber() reads what writeNumber() wrote, whatever the number", () => {
@@ -121,7 +132,35 @@ Deno.test("a round that leaves a message behind fails", async () => {
       account.confirm(10);
     })
   );
-  assertStringIncludes((error as Error).message, "left in the stream: 1, not 0");
+  assertStringIncludes((error as Error).message, "left in the streams: 1, not 0");
+});
+
+Deno.test("a round that must be in order fails where a message overtakes another one", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const open = () => Promise.resolve(new SimpleClient(connection, { isShared: true }));
+  await using transfer = await Transfer.open(open, { bodyBytes: 100, isOrdered: true });
+  const send = async ({ publisher, account }: Shipment) => {
+    await sendNumbers(publisher, [1, 3, 2]);
+    account.confirm(3);
+  };
+  await transfer.send({ name: "as the test says", share: 1, isTimed: false, send }, 3);
+  await assertRejects(() => transfer.follow(3), Error, "Message 3 has come, but 2 is the next one");
+});
+
+Deno.test("a transfer goes on where it was, and knows what is left", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const open = () => Promise.resolve(new SimpleClient(connection, { isShared: true }));
+  await using transfer = await Transfer.open(open, { bodyBytes: 100, isOrdered: true });
+  await transfer.send(BATCHES, 300);
+  await transfer.move(PIPELINED, 200);
+  assertEquals(transfer.backlog, 300);
+  const { count, latency } = await transfer.send(sendSteadily({ rate: 10_000, burst: 5 }, 10), 50);
+  assertEquals(count, 50);
+  assert(latency.confirm.p50 > 0);
+  await transfer.follow(transfer.backlog);
+  await transfer.finish();
 });
 
 Deno.test("a round whose publisher fails fails", async () => {

@@ -1,14 +1,8 @@
-/**
- * Messages that are for later: what a million of them need, and how late they come when many fall due
- * at the same time.
- *
- * @module
- */
-
 import type { Connection } from "@simplemq/simplemq";
+import { watchForStall } from "../harness/stall.ts";
 import { findQuantile } from "../harness/statistics.ts";
 
-/** How many messages, and how fast they fall due. */
+/** How many messages are delayed, and how fast they fall due. */
 export interface DelayPlan {
   /** All of them. */
   readonly count: number;
@@ -22,20 +16,20 @@ export interface DelayPlan {
   readonly measureBytes: () => number;
 }
 
-/** What was found. */
+/** What delayed messages need, and how late they come when many fall due at the same time. */
 export interface Delays {
   /** What a delayed message needs in memory, in bytes, its own 100 included. */
   readonly bytesEach: number;
   /** What the broker's process occupies with all of them, in bytes. */
   readonly bytes: number;
-  /** How late messages came, in milliseconds: half of them, and 99 of 100, no later than this. */
+  /** How late half of the messages, 99 of 100, and the last one came at most, in milliseconds. */
   readonly latenessMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
 /** A message is some bytes beside its body, which says when it is due. */
 const BODY_LENGTH = 92;
 
-/** So many are sent before it is waited for their confirms. */
+/** After so many messages their confirms are awaited. */
 const WINDOW = 20_000;
 
 /** Most of them fall due an hour later, each at a moment of its own. */
@@ -43,7 +37,7 @@ const FAR_MS = 3_600_000;
 
 const now = (): number => performance.timeOrigin + performance.now();
 
-/** Sends messages for later, and takes those that fall due. */
+/** Sends delayed messages, and takes those that fall due. */
 export async function measureDelays(connection: Connection, plan: DelayPlan): Promise<Delays> {
   const { count, dueCount, duePerSecond, leadMs, measureBytes } = plan;
   const stream = "delayed";
@@ -92,12 +86,15 @@ async function takeAll(
   await using follower = connection.follower<string>(stream);
   const late = new Float64Array(count);
   const seen = new Set<number>();
-  for await (const message of follower.getMessages()) {
-    late[seen.size] = now() - Number(message.body);
-    if (late[seen.size]! < 0) throw new Error("A message has come before its time");
-    seen.add(message.id);
-    message.ack();
-    if (seen.size === count) break;
-  }
+  const take = async () => {
+    for await (const message of follower.getMessages()) {
+      late[seen.size] = now() - Number(message.body);
+      if (late[seen.size]! < 0) throw new Error("A message has come before its time");
+      seen.add(message.id);
+      message.ack();
+      if (seen.size === count) break;
+    }
+  };
+  await watchForStall(take(), () => seen.size);
   return late;
 }

@@ -1,13 +1,8 @@
-/**
- * What messages that fail again and again cost the others: how many messages go through one stream
- * while those of another one are given back so many times a second.
- *
- * @module
- */
-
 import type { Connection } from "@simplemq/simplemq";
+import { type Clients, runRound } from "../harness/round.ts";
+import { PIPELINED } from "../harness/sending.ts";
 
-/** What is measured. */
+/** Messages that go through one stream while those of another one are given back. */
 export interface NackPlan {
   /** Messages that go through the stream of the others. */
   readonly count: number;
@@ -17,7 +12,7 @@ export interface NackPlan {
   readonly delayMs: number;
 }
 
-/** What was found. */
+/** What messages that fail again and again cost the others. */
 export interface NackCost {
   /** Messages a second of the others, while nothing fails. */
   readonly alone: number;
@@ -27,25 +22,22 @@ export interface NackCost {
   readonly nacksPerSecond: number;
 }
 
-const BODY = "x".repeat(92);
-
-/** So many are sent before it is waited for their confirms. */
-const WINDOW = 20_000;
+const BODY_BYTES = 92;
 
 /** Measures the same without and with messages that fail beside it. */
 export async function measureNackCost(
-  connection: Connection,
+  clients: Clients,
   failingConnection: Connection,
   plan: NackPlan,
 ): Promise<NackCost> {
-  const alone = await pass(connection, plan.count);
+  const round = { way: PIPELINED, bodyBytes: BODY_BYTES, count: plan.count };
+  const alone = await runRound(clients, round);
   const failing = await Failing.start(failingConnection, plan);
-  const from = { at: performance.now(), count: failing.count };
-  const beside = await pass(connection, plan.count);
-  const seconds = (performance.now() - from.at) / 1000;
-  const nacksPerSecond = (failing.count - from.count) / seconds;
+  const before = failing.count;
+  const beside = await runRound(clients, round);
+  const nacksPerSecond = (failing.count - before) / beside.seconds;
   await failing.end();
-  return { alone, beside, nacksPerSecond };
+  return { alone: alone.rate, beside: beside.rate, nacksPerSecond };
 }
 
 /** Messages that fail, for as long as nobody ends it. */
@@ -64,7 +56,8 @@ class Failing {
   static async start(connection: Connection, { failing, delayMs }: NackPlan): Promise<Failing> {
     const cursor = connection.cursor();
     await cursor.createStream("failing", { maxDeliveries: 65_535 });
-    await connection.publisher("failing").sendMessages(new Array<string>(failing).fill(BODY));
+    const bodies = new Array<Uint8Array>(failing).fill(new Uint8Array(BODY_BYTES));
+    await connection.publisher("failing").sendMessages(bodies);
     const work = new Failing(connection);
     work.#ended = work.#run(delayMs);
     return work;
@@ -86,30 +79,5 @@ class Failing {
     } catch (error) {
       if (!this.#ending.signal.aborted) throw error;
     }
-  }
-}
-
-/** Has messages go through a stream; returns how many a second. */
-async function pass(connection: Connection, count: number): Promise<number> {
-  await connection.cursor().createStream("others");
-  const from = performance.now();
-  const sent = send(connection, count);
-  let taken = 0;
-  await using follower = connection.follower("others");
-  for await (const message of follower.getMessages()) {
-    message.ack();
-    if (++taken === count) break;
-  }
-  await sent;
-  const seconds = (performance.now() - from) / 1000;
-  await connection.cursor().deleteStream("others");
-  return count / seconds;
-}
-
-async function send(connection: Connection, count: number): Promise<void> {
-  await using publisher = connection.publisher("others");
-  for (let index = 0; index < count; index++) {
-    publisher.sendMessage(BODY);
-    if (index % WINDOW === WINDOW - 1) await publisher.flush();
   }
 }

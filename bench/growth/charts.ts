@@ -1,9 +1,3 @@
-/**
- * What the bench has found out, as charts.
- *
- * @module
- */
-
 import { drawLines } from "../charts/line_chart.ts";
 import type { Dimension } from "./dimensions/dimension.ts";
 import { type Figure, type Reading, sumUp } from "./reading.ts";
@@ -20,7 +14,7 @@ export interface Chart {
 /** What throughput is of, if a dimension says nothing else. */
 const BOTH_SIDES = "published, confirmed, delivered and acknowledged";
 
-/** Draws throughput and latency. */
+/** Draws throughput and latency over one thing that grows. */
 export function drawGrowth({ dimension, readings: all }: Growth): Promise<Chart[]> {
   const readings = sumUp(all);
   const { name, title, label, unit, throughput = BOTH_SIDES, latency, zeroAt } = dimension;

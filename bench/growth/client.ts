@@ -1,75 +1,58 @@
-/**
- * SimpleMQ in a given shape: what a work takes for one stream, one publisher and one follower may be
- * many of each.
- *
- * @module
- */
-
-import {
-  Bind,
-  connect,
-  type Connection,
-  type Cursor,
-  type Follower,
-  type Publisher,
-} from "@simplemq/simplemq";
+import { Bind, connect, type Connection, type Publisher } from "@simplemq/simplemq";
 import { HOSTNAME } from "../harness/broker_process.ts";
-import type { OpenClient, PeerClient, PeerFollower, PeerPublisher } from "../peers/peer.ts";
+import type { Open, PeerClient, PeerFollower, PeerPublisher } from "../harness/peer_client.ts";
+import { SimpleFollower } from "../harness/simplemq_client.ts";
 import type { CpuMeter } from "./cpu_meter.ts";
 import { planPieces, type Shape } from "./shape.ts";
 
 /** So many streams are created, or connections opened, at a time. */
 const AT_A_TIME = 50;
 
-/**
- * Makes what connects.
- *
- * @param shape What one stream, one publisher and one follower stand for.
- * @param meter Counts from the beginning of each following to its end.
- */
-export function makeOpenClient(shape: Shape, meter: CpuMeter): OpenClient {
-  return async (port) => {
-    const open = () => connect({ hostname: HOSTNAME, port, name: "bench-growth" });
-    return new ShapedClient(await open(), { shape, meter, open });
-  };
-}
-
-interface ClientOptions {
+/** How a client is made. */
+interface ShapedOptions {
   readonly shape: Shape;
+  /** Counts from the beginning of each following to its end. */
   readonly meter: CpuMeter;
   readonly open: () => Promise<Connection>;
 }
 
+/** Makes the function that connects SimpleMQ in a given shape. */
+export function makeOpen(port: number, shape: Shape, meter: CpuMeter): Open {
+  const open = () => connect({ hostname: HOSTNAME, port, name: "bench-growth" });
+  return async () => new ShapedClient(await open(), { shape, meter, open });
+}
+
+/** One stream, one publisher and one follower of a transfer stand for as many as a shape has of each. */
 class ShapedClient implements PeerClient {
   readonly #connections: Connection[];
-  readonly #cursor: Cursor;
-  readonly #options: ClientOptions;
+  readonly #options: ShapedOptions;
 
-  constructor(connection: Connection, options: ClientOptions) {
+  constructor(connection: Connection, options: ShapedOptions) {
     this.#connections = [connection];
-    this.#cursor = connection.cursor();
     this.#options = options;
   }
 
   async createStream(stream: string): Promise<void> {
-    await doEach(this.#spread(stream), (name) => this.#cursor.createStream(name));
+    const cursor = this.#connection.cursor();
+    await doEach(this.#spread(stream), (name) => cursor.createStream(name));
   }
 
   async deleteStream(stream: string): Promise<void> {
-    await doEach(this.#spread(stream), (name) => this.#cursor.deleteStream(name));
+    const cursor = this.#connection.cursor();
+    await doEach(this.#spread(stream), (name) => cursor.deleteStream(name));
   }
 
   async countLeft(stream: string): Promise<number> {
     const names = new Set(this.#spread(stream));
     let left = 0;
-    for (const { name, ready, pending } of await this.#cursor.getStreams()) {
+    for (const { name, ready, pending } of await this.#connection.cursor().getStreams()) {
       if (names.has(name)) left += ready + pending;
     }
     return left;
   }
 
   openPublisher([stream = ""]: readonly string[]): Promise<PeerPublisher> {
-    const publishers = this.#spread(stream).map((name) => this.#connections[0]!.publisher(name));
+    const publishers = this.#spread(stream).map((name) => this.#connection.publisher(name));
     return Promise.resolve(new ShapedPublisher(publishers, this.#options.shape));
   }
 
@@ -86,11 +69,15 @@ class ShapedClient implements PeerClient {
       return connections[index % connections.length]!.follower(bind);
     });
     const settle = () => doEach(connections, (one) => one.cursor().getStream(names[0]!));
-    return new ShapedFollower(followers, { meter, settle });
+    return new MeteredFollower(new SimpleFollower(followers, settle), meter);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await doEach(this.#connections, (connection) => connection.close());
+  }
+
+  get #connection(): Connection {
+    return this.#connections[0]!;
   }
 
   /** The streams that one stands for. */
@@ -101,9 +88,30 @@ class ShapedClient implements PeerClient {
   }
 }
 
+class MeteredFollower implements PeerFollower {
+  readonly #follower: PeerFollower;
+  readonly #meter: CpuMeter;
+
+  constructor(follower: PeerFollower, meter: CpuMeter) {
+    this.#follower = follower;
+    this.#meter = meter;
+  }
+
+  async follow(take: (body: Uint8Array) => void): Promise<void> {
+    this.#meter.start();
+    await this.#follower.follow(take);
+    this.#meter.stop();
+  }
+
+  stop(): void {
+    this.#follower.stop();
+  }
+}
+
 class ShapedPublisher implements PeerPublisher {
   readonly batchCount: number;
   readonly batchesInFlight: number;
+  readonly copiesBodies = true;
   readonly #publishers: readonly Publisher[];
   readonly #callCount: number;
   #turn = 0;
@@ -133,42 +141,6 @@ class ShapedPublisher implements PeerPublisher {
 
   #next(): Publisher {
     return this.#publishers[this.#turn++ % this.#publishers.length]!;
-  }
-}
-
-class ShapedFollower implements PeerFollower {
-  readonly #followers: readonly Follower[];
-  readonly #meter: CpuMeter;
-  readonly #settle: () => Promise<void>;
-  #isStopped = false;
-
-  constructor(
-    followers: readonly Follower[],
-    { meter, settle }: { meter: CpuMeter; settle: () => Promise<void> },
-  ) {
-    this.#followers = followers;
-    this.#meter = meter;
-    this.#settle = settle;
-  }
-
-  async follow(take: (body: Uint8Array) => void): Promise<void> {
-    this.#meter.start();
-    await Promise.all(this.#followers.map(async (follower) => {
-      for await (const message of follower.getMessages()) {
-        take(message.bytes);
-        await follower.ackMessage(message);
-      }
-    }));
-    // The broker answers after what was said before: the last acknowledgements are done then.
-    await this.#settle();
-    this.#meter.stop();
-  }
-
-  stop(): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    // The message in hand is acknowledged first.
-    queueMicrotask(() => void doEach(this.#followers, (follower) => follower.close()));
   }
 }
 

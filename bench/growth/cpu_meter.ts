@@ -1,31 +1,19 @@
-/**
- * How much processor time the broker and its clients take for a message: it tells who is the limit.
- *
- * @module
- */
-
-/** Clock ticks a second, in which the system counts: 100 wherever Linux runs. */
-const TICKS_PER_SECOND = 100;
+import { readCpuSeconds } from "../harness/process/process_meter.ts";
 
 /** Seconds of processor time. */
 export interface CpuTimes {
-  /** What the broker's process has taken. */
+  /** Of the broker's process. */
   readonly broker: number;
-  /** What this process has taken. */
+  /** Of this process. */
   readonly clients: number;
 }
 
-/** Counts the processor time of a broker and of this process. */
+/** Counts the processor time of a broker and of its clients: it tells which is the limit. */
 export class CpuMeter {
   readonly #brokerPid: number;
   #begin: CpuTimes | undefined;
   #taken: CpuTimes | undefined;
 
-  /**
-   * Begins to count nothing yet.
-   *
-   * @param brokerPid The broker's process.
-   */
   constructor(brokerPid: number) {
     this.#brokerPid = brokerPid;
   }
@@ -35,12 +23,10 @@ export class CpuMeter {
     return this.#taken;
   }
 
-  /** Begins to count. */
   start(): void {
     this.#begin = this.#read();
   }
 
-  /** Ends it. */
   stop(): void {
     const begin = this.#begin;
     const end = this.#read();
@@ -49,21 +35,8 @@ export class CpuMeter {
   }
 
   #read(): CpuTimes | undefined {
-    const broker = readSeconds(this.#brokerPid);
-    const clients = readSeconds(Deno.pid);
+    const broker = readCpuSeconds(this.#brokerPid);
+    const clients = readCpuSeconds(Deno.pid);
     return broker === undefined || clients === undefined ? undefined : { broker, clients };
-  }
-}
-
-/** The processor time of a process, in seconds, that of all its threads. */
-function readSeconds(pid: number): number | undefined {
-  try {
-    const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    // The name may have spaces in it, and ends with the last bracket.
-    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
   }
 }

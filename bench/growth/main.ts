@@ -9,14 +9,13 @@
  * Writes `bench/results/growth/growth.md`, `growth.json` and two charts for each thing that grows; with
  * `--quick` it prints the page and keeps nothing. What is in `notes.md` beside this file goes into the
  * page. With `--only`, the others are taken from the last run. `--page` measures nothing and makes page
- * and charts anew of what was kept.
+ * and charts anew from the kept figures.
  *
  * @module
  */
 
-import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
-import { killChildren } from "../harness/process/child.ts";
+import { BrokerProcess } from "../harness/broker_process.ts";
+import { runMain } from "../harness/frame/main.ts";
 import { print, tell } from "../harness/print.ts";
 import { describeSurroundings, type Fact } from "../harness/frame/surroundings.ts";
 import { backlog } from "./dimensions/backlog.ts";
@@ -29,7 +28,6 @@ import { readScale, type Scale } from "./scale.ts";
 import { size } from "./dimensions/size.ts";
 import { streams } from "./dimensions/streams.ts";
 
-/** What can grow. */
 const DIMENSIONS: readonly Dimension[] = [size, batch, streams, followers, backlog];
 
 /** Where results are kept. */
@@ -37,7 +35,7 @@ const RESULTS = new URL("../results/growth/", import.meta.url);
 
 const NOTES = new URL("./notes.md", import.meta.url);
 
-/** What is kept of a run. */
+/** The figures of a run, as they are kept. */
 interface Kept {
   readonly facts: readonly Fact[];
   /** All readings of all rounds, by the names of dimensions. */
@@ -45,8 +43,8 @@ interface Kept {
 }
 
 /**
- * Measures everything, round after round, so that what disturbs one point disturbs all. What there
- * is after each round is given: one that fails takes only itself away.
+ * Measures everything, round after round, so that what disturbs one point disturbs all. It yields after
+ * each round: one that fails takes only itself away.
  */
 async function* measure(scale: Scale): AsyncIterable<Kept> {
   const readings: Record<string, Reading[]> = {};
@@ -64,8 +62,8 @@ async function* measure(scale: Scale): AsyncIterable<Kept> {
 
 async function describe(): Promise<readonly Fact[]> {
   await using broker = await BrokerProcess.start("journal");
-  await using connection = await connect({ hostname: HOSTNAME, port: broker.port });
-  return describeSurroundings([connection.broker], new Date());
+  await using connection = await broker.connect();
+  return describeSurroundings([connection.broker]);
 }
 
 function makeReport({ facts, readings }: Kept, notes: string): [string, Growth[]] {
@@ -104,7 +102,7 @@ async function writePage(kept: Kept): Promise<void> {
   }
 }
 
-/** Makes the page anew of what was kept. */
+/** Makes the page anew from the kept figures. */
 async function renewPage(): Promise<void> {
   const kept = await readKept();
   if (kept === undefined) {
@@ -113,33 +111,12 @@ async function renewPage(): Promise<void> {
   await writePage(kept);
 }
 
-/** Nothing that was started stays behind when somebody stops the bench. */
-function endWithSignals(): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      killChildren();
-      Deno.exit(1);
-    });
+async function run(scale: Scale): Promise<void> {
+  if (scale.isPageOnly) return await renewPage();
+  for await (const found of measure(scale)) {
+    if (scale.isQuick) print(makeReport(found, "")[0]);
+    else await keep(found);
   }
 }
 
-if (import.meta.main) {
-  endWithSignals();
-  try {
-    const scale = readScale(Deno.args, DIMENSIONS);
-    if (scale.isPageOnly) {
-      await renewPage();
-      Deno.exit(0);
-    }
-    for await (const found of measure(scale)) {
-      if (scale.isQuick) print(makeReport(found, "")[0]);
-      else await keep(found);
-    }
-    Deno.exit(0);
-  } catch (error) {
-    tell(`The bench has failed: ${error instanceof Error ? error.stack : String(error)}`);
-    killChildren();
-    // Clients would look for their broker for ever.
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await runMain(() => run(readScale(Deno.args, DIMENSIONS)));

@@ -1,12 +1,6 @@
-/**
- * What was read at one point of one line, and what several rounds of it come to.
- *
- * @module
- */
-
 import { findQuantile } from "../harness/statistics.ts";
 
-/** Something that is read. */
+/** A figure of a point. Kept results have these names. */
 export type Figure =
   | "rate"
   | "brokerMicros"
@@ -16,16 +10,15 @@ export type Figure =
   | "p99Ms"
   | "memoryMiB";
 
-/** What was read, as far as it was. */
+/** The figures of a point, as far as they were measured. */
 export type Figures = Partial<Readonly<Record<Figure, number>>>;
 
-/** Figures of one point of one line. */
+/** What one round has measured at one point of one line. */
 export interface Reading {
   /** Which line: `journal`. */
   readonly line: string;
   /** Where on it. */
   readonly x: number;
-  /** What was read there. */
   readonly figures: Figures;
 }
 

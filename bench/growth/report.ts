@@ -1,11 +1,5 @@
-/**
- * What the bench has found out, as a page of Markdown.
- *
- * @module
- */
-
-import type { Fact } from "../harness/frame/surroundings.ts";
-import { formatNumber, formatTable } from "../harness/table.ts";
+import { type Fact, formatFacts } from "../harness/frame/surroundings.ts";
+import { type Column, formatColumns } from "../harness/table.ts";
 import type { Dimension } from "./dimensions/dimension.ts";
 import { countRounds, type Figure, type Reading, sumUp } from "./reading.ts";
 
@@ -44,7 +38,7 @@ export function formatReport({ facts, growths, notes }: Findings): string {
     "# How it grows",
     "What becomes of throughput and latency as one thing grows and everything else stays. Made by " +
     "`deno task bench:growth`; a broker is started anew for every point of every line.",
-    facts.map(([what, value]) => `- ${what}: ${value}`).join("\n"),
+    formatFacts(facts),
     `*messages/s*: published, confirmed, delivered and acknowledged, ` +
     "all of them accounted for. *broker µs*, *clients µs*: processor time for each message, of the " +
     "broker's process and of the process with publisher and follower. *flush ms*: what one write " +
@@ -71,21 +65,17 @@ function formatGrowth({ dimension, readings }: Growth): string {
 }
 
 function formatReadings({ label }: Dimension, readings: readonly Reading[]): string {
-  const columns = COLUMNS.filter(([figure]) =>
+  const figures = COLUMNS.filter(([figure]) =>
     readings.some(({ figures }) => figures[figure] !== undefined)
   );
-  const lines = [...new Set(readings.map(({ line }) => line))];
-  const rows = lines.flatMap((line) =>
-    readings.filter((reading) => reading.line === line).map(({ x, figures }) => [
-      line,
-      formatNumber(x),
-      ...columns.map(([figure, , decimals]) => {
-        const value = figures[figure];
-        return value === undefined ? "" : formatNumber(value, decimals);
-      }),
-    ])
-  );
-  return formatTable({ head: ["", label, ...columns.map(([, head]) => head)], rows });
+  const lines = Map.groupBy(readings, ({ line }) => line);
+  return formatColumns([...lines.values()].flat(), [
+    ["", ({ line }) => line],
+    [label, ({ x }) => x],
+    ...figures.map(([figure, head, decimals]): Column<Reading> => {
+      return [head, ({ figures }) => figures[figure], decimals];
+    }),
+  ]);
 }
 
 /**

@@ -1,10 +1,4 @@
-/**
- * What of a measurement grows: everything beside it stays as it is here.
- *
- * @module
- */
-
-/** How messages are sent and followed. */
+/** How messages are sent and followed: each dimension lets a part of it grow. */
 export interface Shape {
   /** How long each body is. */
   readonly bodyBytes: number;
@@ -18,7 +12,7 @@ export interface Shape {
   readonly connections: number;
 }
 
-/** What does not grow. */
+/** The shape of everything that does not grow. */
 export const SHAPE: Shape = {
   bodyBytes: 100,
   callCount: 256,

@@ -1,53 +1,38 @@
-/**
- * What was sent and what came, by count and by the sum of the messages' numbers.
- *
- * @module
- */
-
-/** What the broker says of a stream in the end. */
-export interface StreamState {
-  /** Messages that nobody has taken. */
-  readonly ready: number;
-  /** Messages that were taken and not acknowledged. */
-  readonly pending: number;
-  /** The id of the next message. */
-  readonly nextId: number;
-}
-
 /** What was counted, and what it should be. */
 type Entry = readonly [what: string, found: number, expected: number];
 
-/** The account of one round: messages 1 to `count`, each sent, confirmed and taken once. */
+/**
+ * The account of a transfer: messages 1, 2, 3 …, each sent, confirmed and taken once. Taken messages are
+ * counted, and their numbers summed, so that a lost message cannot hide behind a doubled one.
+ */
 export class Account {
-  /** How many messages the round has. */
-  readonly count: number;
   readonly #copies: number;
+  #sentCount = 0;
   #confirmedCount = 0;
   #takenCount = 0;
   #takenSum = 0;
 
-  /**
-   * Opens an account.
-   *
-   * @param count How many messages are sent.
-   * @param copies How many streams get each of them.
-   */
-  constructor(count: number, copies: number = 1) {
-    this.count = count;
+  /** @param copies How many streams get each message. */
+  constructor(copies: number = 1) {
     this.#copies = copies;
   }
 
-  /** Whether as many messages have come as were to be sent. */
-  get isComplete(): boolean {
-    return this.#takenCount >= this.count * this.#copies;
+  /** How many messages were sent, or are about to be. */
+  get sentCount(): number {
+    return this.#sentCount;
   }
 
-  /** How many messages have come. */
+  /** How many copies of messages have come. */
   get takenCount(): number {
     return this.#takenCount;
   }
 
-  /** How many messages are confirmed and have not come yet. */
+  /** How many copies of messages were sent and have not come yet. */
+  get backlog(): number {
+    return this.#sentCount * this.#copies - this.#takenCount;
+  }
+
+  /** How many copies of messages are confirmed and have not come yet. */
   get lead(): number {
     return this.#confirmedCount * this.#copies - this.#takenCount;
   }
@@ -57,12 +42,19 @@ export class Account {
     return this.#confirmedCount + this.#takenCount;
   }
 
-  /** Notes that so many more messages are confirmed. */
+  /** Enters messages that are about to be sent; returns the number of the first one. */
+  send(count: number): number {
+    const first = this.#sentCount + 1;
+    this.#sentCount += count;
+    return first;
+  }
+
+  /** Enters confirms. */
   confirm(count: number): void {
     this.#confirmedCount += count;
   }
 
-  /** Notes that a message has come. */
+  /** Enters a message that has come. */
   take(number: number): void {
     this.#takenCount++;
     this.#takenSum += number;
@@ -71,35 +63,21 @@ export class Account {
   /**
    * Checks that everything is accounted for.
    *
-   * @param state What the broker says of the stream, after the last acknowledgement.
+   * @param left How many messages the broker still has, pending ones included.
+   * @param stored How many it has ever stored, if it tells.
    * @throws {Error} If anything is missing, or there is too much of anything.
    */
-  check(state: StreamState): void {
-    this.#compare([
-      ["messages left in the stream", state.ready, 0],
-      ["messages not acknowledged", state.pending, 0],
-      ["messages ever stored", state.nextId - 1, this.count],
-    ]);
-  }
-
-  /**
-   * Checks that everything is accounted for, where a broker tells no more than what is left.
-   *
-   * @param left How many messages are left, taken and not acknowledged included.
-   * @throws {Error} If anything is missing, or there is too much of anything.
-   */
-  checkLeft(left: number): void {
-    this.#compare([["messages left in the streams", left, 0]]);
-  }
-
-  #compare(entries: readonly Entry[]): void {
-    const { count } = this;
-    const own: readonly Entry[] = [
+  check(left: number, stored?: number): void {
+    const count = this.#sentCount;
+    const copies = this.#copies;
+    const entries: Entry[] = [
       ["messages confirmed", this.#confirmedCount, count],
-      ["messages taken", this.#takenCount, count * this.#copies],
-      ["sum of the numbers taken", this.#takenSum, this.#copies * count * (count + 1) / 2],
+      ["messages taken", this.#takenCount, count * copies],
+      ["sum of the numbers taken", this.#takenSum, copies * count * (count + 1) / 2],
+      ["messages left in the streams", left, 0],
     ];
-    const wrong = [...own, ...entries].filter(([, found, expected]) => found !== expected);
+    if (stored !== undefined) entries.push(["messages ever stored", stored, count * copies]);
+    const wrong = entries.filter(([, found, expected]) => found !== expected);
     if (wrong.length === 0) return;
     const report = wrong.map(([what, found, expected]) => `${what}: ${found}, not ${expected}`);
     throw new Error(`The round does not add up: ${report.join("; ")}`);

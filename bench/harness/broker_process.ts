@@ -1,80 +1,78 @@
-/**
- * A broker as users run it, `deno run -A server.ts`, on a free port of this machine.
- *
- * @module
- */
-
+import { connect, type Connection } from "@simplemq/simplemq";
 import { Child, type ChildPlan } from "./process/child.ts";
-import { readResidentBytes } from "./process/resident_memory.ts";
+import { readResidentBytes } from "./process/process_meter.ts";
+import { makeWorkspace, type Workspace } from "./process/workspace.ts";
 
 /** The only address that is used: nobody else can connect. */
 export const HOSTNAME = "127.0.0.1";
 
-/** Where the program is. */
 const PROGRAM = new URL("../../server.ts", import.meta.url);
 
-/** What it says when it is ready. */
+/** The line with which a broker says that it is ready. */
 const READY = /is listening address=\S*:(\d+)/;
 
 /** What holds a broker's streams. */
 export type EngineName = "journal" | "memory";
 
+/** The engines that are measured side by side. */
+export const ENGINES: readonly EngineName[] = ["journal", "memory"];
+
 /** Flags that make Deno tell how it goes, and who gets what it tells. */
 export type Watching = Pick<ChildPlan, "flags" | "onOther">;
 
-/** A broker in a process of its own. */
+/** A broker as users run it, `deno run -A server.ts`, on a free port of this machine. */
 export class BrokerProcess implements AsyncDisposable {
-  /** The port that it listens at. */
   readonly port: number;
   /** Where its journal is. */
   readonly directory: string;
-  /** Its process id. */
   readonly pid: number;
   readonly #child: Child;
+  readonly #workspace: Workspace;
   #isStopping = false;
 
-  private constructor(child: Child, port: number, directory: string) {
+  private constructor(child: Child, port: number, workspace: Workspace) {
     this.#child = child;
+    this.#workspace = workspace;
     this.pid = child.pid;
     this.port = port;
-    this.directory = directory;
+    this.directory = workspace.directory;
   }
 
   /**
    * Starts a broker; resolves when it says that it is listening. All settings but its address, its
-   * engine and its directory are what they would be if somebody started it here: from the file and
-   * the environment. The directory is a new one below the one that the bench is started in, so that
-   * its disk can be chosen; it goes with the broker.
+   * engine and its directory come from the file and the environment, as for anybody who starts it here.
+   * The directory goes with the broker.
    *
-   * @param engine What holds its streams.
    * @param parent Where to make its directory, if not here.
    * @param watching How to watch it work.
    */
   static async start(
     engine: EngineName,
-    parent: string = ".",
+    parent?: string,
     watching: Watching = {},
   ): Promise<BrokerProcess> {
-    const directory = await Deno.makeTempDir({ dir: parent, prefix: "simplemq-bench-" });
+    const workspace = await makeWorkspace(parent);
     const args = ["--host", HOSTNAME, "--port", "0", "--log-level", "info"]
-      .concat("--storage-engine", engine, "--storage-directory", directory);
+      .concat("--storage-engine", engine, "--storage-directory", workspace.directory);
     const child = new Child({ program: PROGRAM, args, output: "stderr", ...watching });
     try {
       const [, port] = await child.findLine(READY);
-      return new BrokerProcess(child, Number(port), directory);
+      return new BrokerProcess(child, Number(port), workspace);
     } catch (cause) {
-      child.kill("SIGKILL");
-      await child.ended;
-      await Deno.remove(directory, { recursive: true });
+      await child.stop("SIGKILL");
+      await workspace[Symbol.asyncDispose]();
       throw new Error("The broker did not start", { cause });
     }
   }
 
-  /** Never resolves; rejects if the process ends without being told to. */
-  async watch(): Promise<never> {
-    const { code, signal } = await this.#child.ended;
-    if (this.#isStopping) return await new Promise<never>(() => {});
-    throw new Error(`The broker ended, with ${signal ?? `exit code ${code}`}`);
+  /** Connects to it; the connection can be disposed of. */
+  async connect(): Promise<Connection> {
+    return await connect({ hostname: HOSTNAME, port: this.port, name: "bench" });
+  }
+
+  /** Does something; rejects if the broker ends meanwhile. */
+  async during<T>(work: Promise<T>): Promise<T> {
+    return await Promise.race([work, this.#watch()]);
   }
 
   /** How many bytes of memory it occupies, where the system tells. */
@@ -86,6 +84,12 @@ export class BrokerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopping = true;
     await this.#child.stop();
-    await Deno.remove(this.directory, { recursive: true });
+    await this.#workspace[Symbol.asyncDispose]();
+  }
+
+  async #watch(): Promise<never> {
+    const { code, signal } = await this.#child.ended;
+    if (this.#isStopping) return await new Promise<never>(() => {});
+    throw new Error(`The broker ended, with ${signal ?? `exit code ${code}`}`);
   }
 }

@@ -1,20 +1,10 @@
-/**
- * A bounded number of promises at a time, without waiting for each.
- *
- * @module
- */
-
-/** Promises under way. What one of them rejects with is told by the next call that waits. */
+/** A bounded number of promises at a time. A rejection is thrown by the next call that waits. */
 export class InFlight {
   readonly #countMax: number;
   readonly #running = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
 
-  /**
-   * Begins with none.
-   *
-   * @param countMax How many may be under way.
-   */
+  /** @param countMax How many may be under way. */
   constructor(countMax: number) {
     this.#countMax = countMax;
   }
@@ -28,16 +18,16 @@ export class InFlight {
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
     while (this.#running.size >= this.#countMax) await Promise.race(this.#running);
-    this.#tellFailure();
+    this.#throwFailure();
   }
 
   /** Waits for all of them. */
   async end(): Promise<void> {
     await Promise.all(this.#running);
-    this.#tellFailure();
+    this.#throwFailure();
   }
 
-  #tellFailure(): void {
+  #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 }

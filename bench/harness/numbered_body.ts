@@ -1,12 +1,6 @@
 /**
- * Bodies that carry a number, so that nothing can be lost, doubled or mixed up unnoticed.
- *
- * @module
- */
-
-/**
- * Writes a number into a body: into its first four bytes, and the lowest of them once more into its
- * last byte.
+ * Writes a number into a body, so that nothing can be lost, doubled or mixed up unnoticed: into its
+ * first four bytes, and the lowest of them once more into its last byte.
  *
  * @param body The body, of five bytes at least.
  * @param number The number, below 2^32.

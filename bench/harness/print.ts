@@ -1,8 +1,4 @@
-/**
- * Prints: the only place of the bench that does.
- *
- * @module
- */
+// The only place of the bench that prints.
 
 const encoder = new TextEncoder();
 

@@ -1,116 +1,129 @@
-/**
- * The ways to send many messages.
- *
- * @module
- */
-
-import type { Publisher, SendBatchOptions } from "@simplemq/simplemq";
 import { delay } from "@std/async/delay";
 import type { Account } from "./account.ts";
 import { InFlight } from "./in_flight.ts";
 import type { LatencyLog } from "./latency_log.ts";
 import { writeNumber } from "./numbered_body.ts";
+import type { PeerPublisher } from "./peer_client.ts";
 
-/** What is to be sent, and where that is noted. */
+/** The messages that one publisher sends. */
 export interface Shipment {
-  /** Who sends it. */
-  readonly publisher: Publisher;
-  /** How long each body is. */
+  readonly publisher: PeerPublisher;
+  /** The number of its first message. */
+  readonly first: number;
+  /** How many messages it sends. */
+  readonly count: number;
   readonly bodyBytes: number;
-  /** Where confirms are counted; it says how many messages to send. */
+  /** Gets the confirms. */
   readonly account: Account;
-  /** Where times are noted. */
+  /** Gets the times, if the way of sending is timed. */
   readonly latency: LatencyLog;
+  /** The publisher waits while {@linkcode Account.lead} is above this. */
+  readonly leadMax: number;
 }
 
 /** A way to send. */
 export interface Way {
-  /** What the table calls it. */
+  /** Its name in tables. */
   readonly name: string;
   /** Which part of the messages of the fastest way to send, so that rounds take about as long. */
   readonly share: number;
   /** Whether it notes the time of each message. */
   readonly isTimed: boolean;
-  /** Sends messages 1 to `account.count`; resolves when all of them are confirmed. */
+  /** Sends; resolves when all messages are confirmed. */
   send(shipment: Shipment): Promise<void>;
 }
 
-/** So many messages are handed over in one call of `sendMessages`. */
-const BATCH_COUNT = 256;
+/** A batch of large bodies has fewer of them: nobody keeps hundreds of megabytes under way. */
+const BATCH_BYTES_MAX = 512 * 1024;
 
-/** So many of those calls may be without a receipt. */
-const BATCHES_IN_FLIGHT = 32;
-
-/** After so many calls of `sendMessage` that are not awaited there is a call of `flush`. */
+/** After so many un-awaited calls there is a call of `flush`. */
 const FLUSH_COUNT = 1024;
 
 /** So many of those calls may be unresolved. */
 const FLUSHES_IN_FLIGHT = 8;
 
-/**
- * So many bytes of bodies the publisher may be ahead of the follower: a lasting rate is one at which
- * nothing piles up, and what piles up would fill the broker's memory some time.
- */
-const LEAD_BYTES_MAX = 64 * 1024 * 1024;
+/** The fastest documented way. */
+export const BATCHES: Way = {
+  name: "sendMessages, 256 at a time",
+  share: 1,
+  isTimed: false,
+  send: sendBatches,
+};
+
+/** A plain loop of calls that nobody awaits. */
+export const PIPELINED: Way = {
+  name: "sendMessage, pipelined",
+  share: 1 / 2,
+  isTimed: false,
+  send: sendPipelined,
+};
+
+/** The next message is sent when this one is confirmed. */
+export const AWAITED: Way = {
+  name: "sendMessage, each awaited",
+  share: 1 / 80,
+  isTimed: true,
+  send: sendAwaited,
+};
 
 /** The ways, the fastest one first. */
-export const WAYS: readonly Way[] = [
-  {
-    name: `sendMessages, ${BATCH_COUNT} at a time`,
-    share: 1,
-    isTimed: false,
-    send: (shipment) => sendBatches(shipment),
-  },
-  { name: "sendMessage, pipelined", share: 1 / 2, isTimed: false, send: sendPipelined },
-  { name: "sendMessage, each awaited", share: 1 / 80, isTimed: true, send: sendAwaited },
-];
+export const WAYS: readonly Way[] = [BATCHES, PIPELINED, AWAITED];
 
-/** Sends many messages in each call, with the same options. */
-export async function sendBatches(
-  { publisher, bodyBytes, account }: Shipment,
-  options?: SendBatchOptions,
-): Promise<void> {
-  const inFlight = new InFlight(BATCHES_IN_FLIGHT);
-  // The call copies them, so that they can be used again after it.
-  const bodies = Array.from({ length: BATCH_COUNT }, () => new Uint8Array(bodyBytes));
-  for (let sentCount = 0; sentCount < account.count;) {
-    const batch = bodies.slice(0, account.count - sentCount);
-    for (const body of batch) writeNumber(body, ++sentCount);
+async function sendBatches(shipment: Shipment): Promise<void> {
+  const { publisher, first, count, bodyBytes, account } = shipment;
+  const { batchesInFlight, copiesBodies = false } = publisher;
+  const length = Math.min(
+    publisher.batchCount,
+    Math.max(1, Math.floor(BATCH_BYTES_MAX / bodyBytes)),
+  );
+  // A client that does not copy may send bodies later: each batch in flight has its own.
+  const poolSize = copiesBodies ? 1 : batchesInFlight + 1;
+  const pool = Array.from({ length: poolSize }, () => {
+    return Array.from({ length }, () => new Uint8Array(bodyBytes));
+  });
+  const inFlight = new InFlight(batchesInFlight);
+  const end = first + count;
+  let number = first;
+  for (let turn = 0; number < end; turn++) {
+    const batch = pool[turn % pool.length]!.slice(0, end - number);
+    for (const body of batch) writeNumber(body, number++);
     const { length } = batch;
-    await inFlight.add(publisher.sendMessages(batch, options).then(() => account.confirm(length)));
-    await waitForFollower(account, sentCount, bodyBytes);
+    await inFlight.add(publisher.sendBatch(batch).then(() => account.confirm(length)));
+    await waitForFollowers(shipment);
   }
   await inFlight.end();
 }
 
-async function sendPipelined({ publisher, bodyBytes, account }: Shipment): Promise<void> {
+async function sendPipelined(shipment: Shipment): Promise<void> {
+  const { publisher, first, count, bodyBytes, account } = shipment;
   const inFlight = new InFlight(FLUSHES_IN_FLIGHT);
   const body = new Uint8Array(bodyBytes);
-  let flushedCount = 0;
-  for (let number = 1; number <= account.count; number++) {
-    writeNumber(body, number);
-    publisher.sendMessage(body);
-    if (number % FLUSH_COUNT !== 0 && number !== account.count) continue;
-    const count = number - flushedCount;
-    flushedCount = number;
-    await inFlight.add(publisher.flush().then(() => account.confirm(count)));
-    await waitForFollower(account, number, bodyBytes);
+  const end = first + count;
+  let flushed = first;
+  for (let number = first; number < end;) {
+    writeNumber(body, number++);
+    publisher.post!(body);
+    if ((number - first) % FLUSH_COUNT !== 0 && number !== end) continue;
+    const posted = number - flushed;
+    flushed = number;
+    await inFlight.add(publisher.flush!().then(() => account.confirm(posted)));
+    await waitForFollowers(shipment);
   }
   await inFlight.end();
 }
 
 async function sendAwaited(shipment: Shipment): Promise<void> {
-  const { publisher, bodyBytes, account, latency } = shipment;
+  const { publisher, first, count, bodyBytes, account, latency } = shipment;
   const body = new Uint8Array(bodyBytes);
-  for (let number = 1; number <= account.count; number++) {
+  for (let number = first; number < first + count; number++) {
     writeNumber(body, number);
     latency.sent(number);
-    await publisher.sendMessage(body);
+    await publisher.send(body);
     latency.confirmed(number);
     account.confirm(1);
   }
 }
 
-async function waitForFollower(account: Account, sentCount: number, bytes: number): Promise<void> {
-  while ((sentCount - account.takenCount) * bytes > LEAD_BYTES_MAX) await delay(1);
+async function waitForFollowers({ account, leadMax }: Shipment): Promise<void> {
+  while (account.lead > leadMax) await delay(1);
 }

@@ -1,32 +1,41 @@
-/**
- * Talks to SimpleMQ the way its README shows.
- *
- * @module
- */
-
 import {
   Bind,
   connect,
   type Connection,
   type Cursor,
   type Follower,
+  type FollowerOptions,
   type Publisher,
+  type SendBatchOptions,
 } from "@simplemq/simplemq";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../peers/peer.ts";
-import { HOSTNAME } from "../peers/server_process.ts";
+import { HOSTNAME } from "./broker_process.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "./peer_client.ts";
 
-/** Connects. */
+/** How SimpleMQ is driven, if not by default. */
+export interface SimpleOptions {
+  /** Options of all batches. */
+  readonly batch?: SendBatchOptions;
+  readonly prefetch?: FollowerOptions["prefetch"];
+  /** Whether the connection is somebody else's: then only the members are closed. */
+  readonly isShared?: boolean;
+}
+
+/** Connects to SimpleMQ. */
 export async function openClient(port: number): Promise<PeerClient> {
   return new SimpleClient(await connect({ hostname: HOSTNAME, port, name: "bench" }));
 }
 
-class SimpleClient implements PeerClient {
+/** Drives SimpleMQ the way its README shows. */
+export class SimpleClient implements PeerClient {
   readonly #connection: Connection;
   readonly #cursor: Cursor;
+  readonly #options: SimpleOptions;
+  readonly #members: AsyncDisposable[] = [];
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, options: SimpleOptions = {}) {
     this.#connection = connection;
     this.#cursor = connection.cursor();
+    this.#options = options;
   }
 
   async createStream(stream: string): Promise<void> {
@@ -42,16 +51,28 @@ class SimpleClient implements PeerClient {
     return ready + pending;
   }
 
+  async countStored(stream: string): Promise<number> {
+    return (await this.#cursor.getStream(stream)).nextId - 1;
+  }
+
   openPublisher(streams: readonly string[]): Promise<PeerPublisher> {
-    return Promise.resolve(new SimplePublisher(this.#connection.publisher(bindTo(streams))));
+    const publisher = this.#connection.publisher(bindTo(streams));
+    this.#members.push(publisher);
+    return Promise.resolve(new SimplePublisher(publisher, this.#options.batch));
   }
 
   openFollower(streams: readonly string[]): Promise<PeerFollower> {
-    return Promise.resolve(new SimpleFollower(this.#connection, bindTo(streams)));
+    const { prefetch = "auto" } = this.#options;
+    const follower = this.#connection.follower(bindTo(streams), { prefetch });
+    this.#members.push(follower);
+    return Promise.resolve(
+      new SimpleFollower([follower], () => this.#cursor.getStream(streams[0]!)),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection.close();
+    for (const member of this.#members) await member[Symbol.asyncDispose]();
+    if (this.#options.isShared !== true) await this.#connection.close();
   }
 }
 
@@ -64,14 +85,17 @@ function bindTo(streams: readonly string[]): Bind {
 class SimplePublisher implements PeerPublisher {
   readonly batchCount = 256;
   readonly batchesInFlight = 32;
+  readonly copiesBodies = true;
   readonly #publisher: Publisher;
+  readonly #batch: SendBatchOptions | undefined;
 
-  constructor(publisher: Publisher) {
+  constructor(publisher: Publisher, batch: SendBatchOptions | undefined) {
     this.#publisher = publisher;
+    this.#batch = batch;
   }
 
   async sendBatch(bodies: readonly Uint8Array[]): Promise<void> {
-    await this.#publisher.sendMessages(bodies);
+    await this.#publisher.sendMessages(bodies, this.#batch);
   }
 
   async send(body: Uint8Array): Promise<void> {
@@ -87,32 +111,34 @@ class SimplePublisher implements PeerPublisher {
   }
 }
 
-class SimpleFollower implements PeerFollower {
-  readonly #connection: Connection;
-  readonly #follower: Follower;
-  readonly #stopping = new AbortController();
+/** One follower, or many that take the same messages and end together. */
+export class SimpleFollower implements PeerFollower {
+  readonly #followers: readonly Follower[];
+  readonly #settle: () => Promise<unknown>;
+  #isStopped = false;
 
-  constructor(connection: Connection, bind: Bind) {
-    this.#connection = connection;
-    this.#follower = connection.follower(bind);
+  /** @param settle Asks the broker something: its answer comes after the last acknowledgements. */
+  constructor(followers: readonly Follower[], settle: () => Promise<unknown>) {
+    this.#followers = followers;
+    this.#settle = settle;
   }
 
   async follow(take: (body: Uint8Array) => void): Promise<void> {
-    const { signal } = this.#stopping;
-    try {
-      for await (const message of this.#follower.getMessages({ signal })) {
+    await Promise.all(this.#followers.map(async (follower) => {
+      for await (const message of follower.getMessages()) {
         take(message.bytes);
-        await this.#follower.ackMessage(message);
+        await follower.ackMessage(message);
       }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-    await this.#follower.close();
-    // The broker answers after what was said before: the last acknowledgements are done then.
-    await this.#connection.cursor().getPels();
+    }));
+    await this.#settle();
   }
 
   stop(): void {
-    this.#stopping.abort();
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    // The message in hand is acknowledged first.
+    queueMicrotask(() => {
+      for (const follower of this.#followers) void follower.close();
+    });
   }
 }

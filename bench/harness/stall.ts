@@ -1,16 +1,9 @@
-/**
- * Ends a wait when nothing goes on any more: a lost message must fail the bench, not hang it.
- *
- * @module
- */
-
 /** So long nothing may happen, in milliseconds, unless a test says otherwise. */
 const STALL_MS = 20_000;
 
 /**
- * Waits for a promise for as long as there is progress.
+ * Waits for a promise for as long as there is progress: a lost message must fail the bench, not hang it.
  *
- * @param promise What to wait for.
  * @param readProgress Gives a number that changes as long as anything goes on.
  * @param stallMs How long it may stay the same.
  * @throws {Error} If it has not changed for too long.

@@ -1,23 +1,21 @@
-/**
- * What many measurements come to.
- *
- * @module
- */
-
 /** Several measurements of the same thing. */
 export interface Summary {
   /** The one in the middle: a single bad round does not move it. */
   readonly median: number;
-  /** The lowest one. */
   readonly lowest: number;
-  /** The highest one. */
   readonly highest: number;
 }
 
+/** Times that half of the messages, 99 of 100, and 999 of 1,000 take at most, in milliseconds. */
+export interface Percentiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+}
+
 /**
- * Sums up measurements.
+ * Sums up measurements, in any order.
  *
- * @param values The measurements, in any order.
  * @throws {RangeError} If there are none.
  */
 export function summarise(values: readonly number[]): Summary {
@@ -25,6 +23,15 @@ export function summarise(values: readonly number[]): Summary {
     median: findQuantile(values, 0.5),
     lowest: findQuantile(values, 0),
     highest: findQuantile(values, 1),
+  };
+}
+
+/** Sums up times in milliseconds. */
+export function describeTimes(times: ArrayLike<number>): Percentiles {
+  return {
+    p50: findQuantile(times, 0.5),
+    p99: findQuantile(times, 0.99),
+    p999: findQuantile(times, 0.999),
   };
 }
 

@@ -1,28 +1,57 @@
-/**
- * Tables in Markdown, aligned so that they can be read as they are.
- *
- * @module
- */
+import type { Summary } from "./statistics.ts";
+
+/** A column: its head, the cell of a row, and the decimals of its numbers, 0 if not given. */
+export type Column<Row> = readonly [
+  head: string,
+  read: (row: Row) => string | number | undefined,
+  decimals?: number,
+];
 
 /** A table: the first column is text, the others are numbers. */
 export interface Table {
-  /** What the columns are. */
   readonly head: readonly string[];
   /** The rows, each with a cell for every column. */
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Writes a table as lines of Markdown. */
+/** Writes a table as lines of Markdown, aligned so that they can be read as they are. */
 export function formatTable({ head, rows }: Table): string {
   const widths = head.map((_, column) =>
     Math.max(3, ...[head, ...rows].map((cells) => cells[column]!.length))
   );
-  const ruler = widths.map((width, column) => column === 0 ? "-".repeat(width) : rightRule(width));
+  const ruler = widths.map((width, column) =>
+    column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`
+  );
   return [head, ruler, ...rows].map((cells) => formatRow(cells, widths)).join("\n");
 }
 
-function rightRule(width: number): string {
-  return `${"-".repeat(width - 1)}:`;
+/** Writes a table of columns; a cell without a value is empty. */
+export function formatColumns<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+): string {
+  return formatTable({
+    head: columns.map(([head]) => head),
+    rows: rows.map((row) =>
+      columns.map(([, read, decimals = 0]) => {
+        const value = read(row);
+        return typeof value === "number" ? formatNumber(value, decimals) : value ?? "";
+      })
+    ),
+  });
+}
+
+/** The three columns of a summary. */
+export function spread<Row>(
+  head: string,
+  read: (row: Row) => Summary | undefined,
+  decimals: number = 0,
+): Column<Row>[] {
+  return [
+    [head, (row) => read(row)?.median, decimals],
+    ["lowest", (row) => read(row)?.lowest, decimals],
+    ["highest", (row) => read(row)?.highest, decimals],
+  ];
 }
 
 function formatRow(cells: readonly string[], widths: readonly number[]): string {

@@ -2,7 +2,7 @@
  * Measures sessions of JSON lines, as the clients of the original hold them.
  *
  * ```text
- * deno task bench:json [--rounds 5] [--messages 800000]
+ * deno task bench:json [--rounds 5] [--messages 800000] [--quick]
  * ```
  *
  * One message of two hundred that the other benches send is sent here.
@@ -10,10 +10,10 @@
  * @module
  */
 
-import { BrokerProcess, type EngineName } from "../harness/broker_process.ts";
-import { killChildren } from "../harness/process/child.ts";
-import { print, tell } from "../harness/print.ts";
-import { readScale } from "../harness/frame/scale.ts";
+import { BrokerProcess, type EngineName, ENGINES } from "../harness/broker_process.ts";
+import { runMain, runRounds } from "../harness/frame/main.ts";
+import { readScale, takeShare } from "../harness/frame/scale.ts";
+import { print } from "../harness/print.ts";
 import { summarise } from "../harness/statistics.ts";
 import { formatNumber } from "../harness/table.ts";
 import { measureSession, type SessionRates } from "./session.ts";
@@ -22,30 +22,23 @@ const SHARE = 1 / 200;
 
 async function measure(engine: EngineName, rounds: number, count: number): Promise<void> {
   await using broker = await BrokerProcess.start(engine);
-  const rates: SessionRates[] = [];
-  for (let round = 0; round <= rounds; round++) {
-    tell(round === 0 ? `${engine}: warm-up` : `${engine}: round ${round} of ${rounds}`);
-    const rate = await measureSession(broker.port, count);
-    if (round > 0) rates.push(rate);
-  }
-  const find = (read: (rate: SessionRates) => number) =>
-    formatNumber(summarise(rates.map(read)).median);
+  const rates = await runRounds(engine, rounds, () => measureSession(broker.port, count));
+  const find = (key: keyof SessionRates) =>
+    formatNumber(summarise(rates.map((rate) => rate[key])).median);
   print(
-    `With the engine ${engine}: one publisher sends ${find(({ published }) => published)} ` +
-      `messages a second, with a connection for each; one follower takes and acknowledges ` +
-      `${find(({ followed }) => followed)} a second, one at a time.`,
+    `With the engine ${engine}: one publisher sends ${
+      find("published")
+    } messages a second, with a ` +
+      `connection for each; one follower takes and acknowledges ${
+        find("followed")
+      } a second, one ` +
+      "at a time.",
   );
 }
 
 if (import.meta.main) {
-  try {
+  await runMain(async () => {
     const { rounds, messages } = readScale(Deno.args);
-    const count = Math.max(1, Math.round(messages * SHARE));
-    await measure("journal", rounds, count);
-    await measure("memory", rounds, count);
-  } catch (error) {
-    tell(`The bench has failed: ${error instanceof Error ? error.message : error}`);
-    killChildren();
-    Deno.exit(1);
-  }
+    for (const engine of ENGINES) await measure(engine, rounds, takeShare(messages, SHARE));
+  });
 }

@@ -1,11 +1,3 @@
-/**
- * Members that speak JSON lines as the clients of the original do: a publisher connects for each
- * message and hangs up without reading; a follower keeps one connection, and sends an acknowledgement
- * and its next request in one write.
- *
- * @module
- */
-
 import { HOSTNAME } from "../harness/broker_process.ts";
 
 /** Longer answers are not read in one piece: bodies here are short. */
@@ -14,7 +6,11 @@ const ANSWER_BYTES_MAX = 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** What is measured. */
+/**
+ * The rates of members that speak JSON lines as the clients of the original do: a publisher connects for
+ * each message and hangs up without reading; a follower keeps one connection, and sends an
+ * acknowledgement and its next request in one write.
+ */
 export interface SessionRates {
   /** Messages a second that one publisher sends, with a connection for each. */
   readonly published: number;

@@ -2,54 +2,71 @@
  * Measures what keys and priorities cost: the same messages with and without them, in turn.
  *
  * ```text
- * deno task bench:ordering [--rounds 5] [--messages 800000]
+ * deno task bench:ordering [--rounds 5] [--messages 800000] [--quick]
  * ```
  *
  * @module
  */
 
-import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, type EngineName, HOSTNAME } from "../harness/broker_process.ts";
-import { killChildren } from "../harness/process/child.ts";
-import { print, tell } from "../harness/print.ts";
-import { runRound } from "../harness/round.ts";
+import type { SendBatchOptions } from "@simplemq/simplemq";
+import { BrokerProcess, type EngineName, ENGINES } from "../harness/broker_process.ts";
+import { runMain, runRounds } from "../harness/frame/main.ts";
 import { readScale } from "../harness/frame/scale.ts";
+import { readNumber } from "../harness/numbered_body.ts";
+import { print } from "../harness/print.ts";
+import { runRound } from "../harness/round.ts";
+import { BATCHES } from "../harness/sending.ts";
 import { summarise } from "../harness/statistics.ts";
 import { formatNumber } from "../harness/table.ts";
-import { ORDERING_WAYS } from "./ways.ts";
 
 const BODY_BYTES = 100;
 
+/** How many keys there are, from hardly ever the same twice to all the same. */
+const KEY_COUNTS = [100_000, 10_000, 1000, 100];
+
+/** Spreads numbers evenly: neighbours have unrelated keys and priorities. */
+const SPREAD = 2_654_435_761;
+
+/** What the messages are given, plain ones first. */
+const ORDERINGS: readonly { readonly name: string; readonly batch: SendBatchOptions }[] = [
+  { name: "no keys, no priorities", batch: {} },
+  ...KEY_COUNTS.map((count) => {
+    const keys = Array.from({ length: count }, (_, index) => `customer-${index}`);
+    return { name: `${count} keys`, batch: { key: (body: unknown) => keys[pick(body, count)]! } };
+  }),
+  { name: "priorities 0 to 9", batch: { priority: (body: unknown) => pick(body, 10) } },
+  { name: "one priority per call", batch: { priority: 7 } },
+];
+
 async function measure(engine: EngineName, rounds: number, count: number): Promise<void> {
   await using broker = await BrokerProcess.start(engine);
-  const open = () => connect({ hostname: HOSTNAME, port: broker.port, name: "bench" });
-  await using publishing = await open();
-  await using following = await open();
-  const rates = ORDERING_WAYS.map((): number[] => []);
-  for (let round = 0; round <= rounds; round++) {
-    tell(round === 0 ? `${engine}: warm-up` : `${engine}: round ${round} of ${rounds}`);
-    for (const [index, way] of ORDERING_WAYS.entries()) {
-      const plan = { way, bodyBytes: BODY_BYTES, count };
-      const { rate } = await runRound({ publishing, following }, plan);
-      if (round > 0) rates[index]!.push(rate);
+  await using publishing = await broker.connect();
+  await using following = await broker.connect();
+  const found = await runRounds(engine, rounds, async () => {
+    const rates: number[] = [];
+    for (const { batch } of ORDERINGS) {
+      const plan = { way: BATCHES, bodyBytes: BODY_BYTES, count, batch };
+      rates.push((await runRound({ publishing, following }, plan)).rate);
     }
-  }
-  const medians = rates.map((found) => summarise(found).median);
+    return rates;
+  });
+  const medians = ORDERINGS.map((_, index) =>
+    summarise(found.map((rates) => rates[index]!)).median
+  );
   print(`\nWith the engine ${engine}, ${BODY_BYTES} bytes, messages a second:\n`);
-  ORDERING_WAYS.forEach(({ name }, index) => {
+  ORDERINGS.forEach(({ name }, index) => {
     const share = formatNumber(100 * medians[index]! / medians[0]!);
     print(`- ${name}: ${formatNumber(medians[index]!)} (${share} %)`);
   });
 }
 
+function pick(body: unknown, count: number): number {
+  return (readNumber(body as Uint8Array, BODY_BYTES) * SPREAD) % 2 ** 32 % count;
+}
+
 if (import.meta.main) {
-  try {
+  await runMain(async () => {
     const { rounds, messages } = readScale(Deno.args);
-    await measure("journal", rounds, messages);
-    await measure("memory", rounds, messages);
-  } catch (error) {
-    tell(`The bench has failed: ${error instanceof Error ? error.message : error}`);
-    killChildren();
-    Deno.exit(1);
-  }
+    for (const engine of ENGINES) await measure(engine, rounds, messages);
+  });
 }

@@ -8,14 +8,14 @@
  * ```
  *
  * Writes `peers.md`, `peers.json` with all that was measured, and charts. With `--from`, nothing is
- * measured: the page and the charts are made again of what a run has left. With `--quick`, the page is
+ * measured: the page and the charts are made again from the figures of a run. With `--quick`, the page is
  * printed and nothing is kept. A peer whose program is not there is left out. A work in which a message
  * is lost, doubled, mixed up or left behind fails the bench: exit code 1 and no page.
  *
  * @module
  */
 
-import { killChildren } from "../harness/process/child.ts";
+import { runMain } from "../harness/frame/main.ts";
 import { print, tell } from "../harness/print.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import { type Choice, readChoice } from "./choice.ts";
@@ -29,17 +29,14 @@ import {
 import { extendPath } from "./program.ts";
 import { formatReport } from "./report/report.ts";
 import { measureRounds } from "./rounds.ts";
-import { killServers } from "./server_process.ts";
-import { killVisits } from "../work/visit_process.ts";
-import { removeWorkspaces } from "../harness/process/workspace.ts";
 
 /** Draws; it is loaded when it is needed, so that its packages are not when it is not. */
 const CHARTS = new URL("./charts.ts", import.meta.url).href;
 
-/** What is kept of a run that has not come to its end: `--from` can read it. */
+/** The figures of a run that has not come to its end: `--from` can read them. */
 const UNFINISHED = "peers.unfinished.json";
 
-/** Measures; what is there is written from time to time, as a run takes hours. */
+/** Measures; the figures are written after each work, as a run takes hours. */
 async function measure({ peers, agenda, rounds, isQuick, output }: Choice): Promise<Findings> {
   const { present, known, absent } = await callPeers(peers);
   for (const peer of absent) tell(describeAbsent(peer));
@@ -91,38 +88,9 @@ async function run(choice: Choice): Promise<void> {
   } else await keep(findings, output);
 }
 
-function killAll(): void {
-  killVisits();
-  killServers();
-  killChildren();
-  removeWorkspaces();
-}
-
-/** Nothing that was started stays behind when somebody stops the bench. */
-function endWithSignals(): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      killAll();
-      Deno.exit(1);
-    });
-  }
-}
-
-/** An error in a line, with what caused it. */
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${explain(error.cause)}`;
-}
-
 if (import.meta.main) {
-  endWithSignals();
-  extendPath();
-  try {
+  await runMain(async () => {
+    extendPath();
     await run(readChoice(Deno.args, CATALOGUE));
-    Deno.exit(0);
-  } catch (error) {
-    tell(`The bench has failed: ${explain(error)}`);
-    killAll();
-    Deno.exit(1);
-  }
+  });
 }

@@ -1,17 +1,14 @@
-/**
- * Rounds: in each, all peers are visited in turn, so that what disturbs one disturbs all, and each time
- * by another one first.
- *
- * @module
- */
-
+import { fileURLToPath } from "node:url";
+import { makeWorkspace } from "../harness/process/workspace.ts";
 import { tell } from "../harness/print.ts";
+import { visit } from "../work/visit.ts";
 import { type AgendaEntry, doesWork } from "./agenda.ts";
 import type { Measurement } from "./report/findings.ts";
 import type { Peer } from "./peer.ts";
 import { formatResult } from "./report/result.ts";
-import { visit } from "../work/visit_process.ts";
-import { makeWorkspace } from "../harness/process/workspace.ts";
+
+/** Tells a visit where the packages of the clients are. */
+const FLAGS = ["--config", fileURLToPath(new URL("./deno.json", import.meta.url))];
 
 /** What to measure. */
 export interface RoundsPlan {
@@ -22,7 +19,10 @@ export interface RoundsPlan {
   readonly parent: string;
 }
 
-/** Measures; gives each measurement as soon as it is there. */
+/**
+ * Measures in rounds, and gives each measurement as soon as it is there. In each round all peers are
+ * visited in turn, so that what disturbs one disturbs all, and each time another one comes first.
+ */
 export async function* measureRounds(
   { rounds, peers, agenda, parent }: RoundsPlan,
 ): AsyncGenerator<Measurement> {
@@ -68,7 +68,7 @@ async function* visitPeer(
     const { port, pid } = server;
     const works = entries.map(({ work }) => work);
     const plan = { clientUrl: peer.client.href, port, pid, directory, works };
-    for await (const result of visit(plan)) yield { work: entries[done++]!.id, result };
+    for await (const result of visit(plan, FLAGS)) yield { work: entries[done++]!.id, result };
   } catch (cause) {
     const work = entries[done]?.id ?? "the end of the visit";
     throw new Error(`${peer.title} has failed in ${work}`, { cause });

@@ -1,47 +1,25 @@
-/**
- * A server of somebody else: a program that is started on a port of this machine, and ended again by
- * its process id.
- *
- * @module
- */
-
 import { delay } from "@std/async/delay";
+import { HOSTNAME } from "../harness/broker_process.ts";
+import { Child } from "../harness/process/child.ts";
+import { Tail } from "../harness/process/tail.ts";
 import type { PeerServer } from "./peer.ts";
-
-/** The only address that is used: nobody else can connect. */
-export const HOSTNAME = "127.0.0.1";
 
 /** A server must take connections within this time, in milliseconds. */
 const START_MS = 60_000;
 
-/** A server must end within this time after it was told to, in milliseconds. */
-const END_MS = 15_000;
+/** So long between two attempts to connect, in milliseconds. */
+const ATTEMPT_MS = 20;
 
-/** So long between two looks whether it takes connections, in milliseconds. */
-const LOOK_MS = 20;
-
-/** What to start. */
+/** A server to start. */
 export interface ServerPlan {
-  /** The program. */
   readonly program: string;
-  /** Its arguments. */
   readonly args: readonly string[];
-  /** What is added to its environment. */
+  /** Added to its environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** The port that it will listen at. */
   readonly port: number;
-  /** Where it runs, and where its output goes. */
+  /** Where it runs. */
   readonly directory: string;
-  /** Resolves when it can be used, where taking connections is not enough. */
-  readonly waitUntilReady?: () => Promise<void>;
-}
-
-/** Those that are running. */
-const running = new Set<ServerProcess>();
-
-/** Ends all that are running, at once: the bench itself is about to end. */
-export function killServers(): void {
-  for (const server of running) server.kill("SIGKILL");
 }
 
 /** A port that nobody listens at now. */
@@ -50,21 +28,16 @@ export function findFreePort(): number {
   return listener.addr.port;
 }
 
-/** A running server. */
+/** A server of another product: a program that listens at a port of this machine. */
 export class ServerProcess implements PeerServer {
-  /** Its process id. */
   readonly pid: number;
-  /** The port that it listens at. */
   readonly port: number;
-  readonly #process: Deno.ChildProcess;
-  readonly #ended: Promise<Deno.CommandStatus>;
+  readonly #child: Child;
 
-  private constructor(process: Deno.ChildProcess, port: number) {
-    this.#process = process;
-    this.pid = process.pid;
+  private constructor(child: Child, port: number) {
+    this.#child = child;
+    this.pid = child.pid;
     this.port = port;
-    running.add(this);
-    this.#ended = process.status.finally(() => running.delete(this));
   }
 
   /**
@@ -72,50 +45,36 @@ export class ServerProcess implements PeerServer {
    *
    * @throws {Error} If it ends before, or takes too long; its output is part of the message.
    */
-  static async start(plan: ServerPlan): Promise<ServerProcess> {
-    const process = new Deno.Command(plan.program, {
-      args: [...plan.args],
-      env: { ...plan.env },
-      cwd: plan.directory,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const server = new ServerProcess(process, plan.port);
-    const output = collectOutput(process);
+  static async start({ directory, port, ...program }: ServerPlan): Promise<ServerProcess> {
+    const said = new Tail();
+    const child = new Child({
+      ...program,
+      cwd: directory,
+      output: "stdout",
+      onOther: (text) => said.add(text),
+    });
+    void child.drain((line) => said.add(`${line}\n`));
+    const server = new ServerProcess(child, port);
     try {
       await server.#waitForPort();
-      await plan.waitUntilReady?.();
       return server;
     } catch (cause) {
       await server[Symbol.asyncDispose]();
-      throw new Error(`${plan.program} did not start: ${output()}`, { cause });
-    }
-  }
-
-  /** Sends it a signal, if it is there. */
-  kill(signal: Deno.Signal): void {
-    try {
-      this.#process.kill(signal);
-    } catch {
-      // It has ended by itself.
+      throw new Error(`${program.program} did not start: ${said}`, { cause });
     }
   }
 
   /** Tells it to stop, waits until it has, and ends it by force if that takes too long. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.kill("SIGTERM");
-    const timer = setTimeout(() => this.kill("SIGKILL"), END_MS);
-    await this.#ended;
-    clearTimeout(timer);
+    await this.#child.stop();
   }
 
   async #waitForPort(): Promise<void> {
     const end = performance.now() + START_MS;
     while (!await canConnect(this.port)) {
-      if (!running.has(this)) throw new Error("It has ended");
+      if (!this.#child.isRunning) throw new Error("It has ended");
       if (performance.now() > end) throw new Error("It takes no connections");
-      await delay(LOOK_MS);
+      await delay(ATTEMPT_MS);
     }
   }
 }
@@ -128,17 +87,4 @@ async function canConnect(port: number): Promise<boolean> {
     if (error instanceof Deno.errors.ConnectionRefused) return false;
     throw error;
   }
-}
-
-/** Reads what a process says, to the end; gives the last of it. */
-function collectOutput(process: Deno.ChildProcess): () => string {
-  let text = "";
-  for (const stream of [process.stdout, process.stderr]) {
-    const write = (chunk: string) => {
-      text = (text + chunk).slice(-2_000);
-    };
-    stream.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write }))
-      .catch(() => {});
-  }
-  return () => text.trim();
 }

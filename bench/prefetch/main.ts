@@ -2,24 +2,30 @@
  * Shows that nobody has to choose a prefetch.
  *
  * ```text
- * deno task bench:prefetch [--rounds 5] [--messages 800000]
+ * deno task bench:prefetch [--rounds 5] [--messages 800000] [--quick]
  * ```
  *
  * @module
  */
 
-import { connect, type Connection } from "@simplemq/simplemq";
-import { BrokerProcess, HOSTNAME } from "../harness/broker_process.ts";
-import { killChildren } from "../harness/process/child.ts";
-import { print, tell } from "../harness/print.ts";
-import { readScale } from "../harness/frame/scale.ts";
-import { summarise } from "../harness/statistics.ts";
-import { formatNumber, formatTable } from "../harness/table.ts";
-import { measureFast, type Prefetch } from "./fast.ts";
+import type { Connection } from "@simplemq/simplemq";
+import { BrokerProcess } from "../harness/broker_process.ts";
+import { repeat, runMain, runRounds } from "../harness/frame/main.ts";
+import { readScale, takeShare } from "../harness/frame/scale.ts";
+import { print } from "../harness/print.ts";
+import { BATCHES } from "../harness/sending.ts";
+import { SimpleClient, type SimpleOptions } from "../harness/simplemq_client.ts";
+import { summarise, type Summary } from "../harness/statistics.ts";
+import { formatColumns, formatNumber, spread } from "../harness/table.ts";
+import { Transfer } from "../harness/transfer.ts";
 import { measureWaits, type Waits } from "./slow_and_fast.ts";
+
+type Prefetch = NonNullable<SimpleOptions["prefetch"]>;
 
 /** What is measured side by side. */
 const CHOICES: readonly Prefetch[] = ["auto", 1, 16, 64, 256, 1024, 4096];
+
+const BODY_BYTES = 100;
 
 /** A follower alone is faster than a pair: so many times as many messages make a round of a second. */
 const MESSAGES_FACTOR = 2;
@@ -29,54 +35,49 @@ const ONE_BY_ONE_SHARE = 1 / 160;
 
 async function measure(rounds: number, messages: number): Promise<void> {
   await using broker = await BrokerProcess.start("journal");
-  const open = () => connect({ hostname: HOSTNAME, port: broker.port, name: "bench" });
-  await using connection = await open();
-  await using slow = await open();
-  await using fast = await open();
-  const rates = CHOICES.map((): number[] => []);
-  // The first round is to warm up.
-  for (let round = 0; round <= rounds; round++) {
-    tell(round === 0 ? "warm-up" : `round ${round} of ${rounds}`);
-    for (const [index, prefetch] of CHOICES.entries()) {
-      const rate = await measureFast(connection, prefetch, countFor(prefetch, messages));
-      if (round > 0) rates[index]!.push(rate);
+  await using connection = await broker.connect();
+  await using slow = await broker.connect();
+  await using fast = await broker.connect();
+  const found = await runRounds("a follower that only counts", rounds, async () => {
+    const rates: number[] = [];
+    for (const prefetch of CHOICES) {
+      const count = takeShare(messages, prefetch === 1 ? ONE_BY_ONE_SHARE : 1);
+      rates.push(await measureFast(connection, prefetch, count));
     }
-  }
-  printRates(rates);
-  printWaits(await repeatWaits(rounds, connection, slow, fast));
+    return rates;
+  });
+  printRates(CHOICES.map((_, index) => summarise(found.map((rates) => rates[index]!))));
+  printWaits(await repeat("slow and fast", rounds, () => measureWaits(connection, slow, fast)));
 }
 
-function countFor(prefetch: Prefetch, messages: number): number {
-  return Math.max(1, Math.round(prefetch === 1 ? messages * ONE_BY_ONE_SHARE : messages));
+/** Publishes messages, then measures how many a second a follower takes that only counts. */
+export async function measureFast(
+  connection: Connection,
+  prefetch: Prefetch,
+  count: number,
+): Promise<number> {
+  const open = () => Promise.resolve(new SimpleClient(connection, { prefetch, isShared: true }));
+  await using transfer = await Transfer.open(open, { bodyBytes: BODY_BYTES });
+  await transfer.send(BATCHES, count);
+  const { rate } = await transfer.follow(count);
+  await transfer.finish();
+  return rate;
 }
 
-async function repeatWaits(
-  rounds: number,
-  ...connections: [Connection, Connection, Connection]
-): Promise<Waits[]> {
-  const found: Waits[] = [];
-  while (found.length < rounds) {
-    tell(`slow and fast, ${found.length + 1} of ${rounds}`);
-    found.push(await measureWaits(...connections));
-  }
-  return found;
-}
-
-function printRates(rates: readonly (readonly number[])[]): void {
-  const summaries = rates.map((values) => summarise(values));
+function printRates(summaries: readonly Summary[]): void {
   const [auto, ...fixed] = summaries;
   const best = Math.max(...fixed.map(({ median }) => median));
+  const share = (summary: Summary) => `${formatNumber(100 * summary.median / best)} %`;
+  const rows = summaries.map((summary, index) => ({ prefetch: CHOICES[index]!, summary }));
   print("A follower that only counts takes what is there, messages per second:\n");
-  print(formatTable({
-    head: ["prefetch", "median", "lowest", "highest", "of the best fixed one"],
-    rows: summaries.map(({ median, lowest, highest }, index) => [
-      String(CHOICES[index]),
-      ...[median, lowest, highest].map((value) => formatNumber(value)),
-      `${formatNumber(100 * median / best)} %`,
-    ]),
-  }));
-  const share = formatNumber(100 * auto!.median / best);
-  print(`\nAutomatic prefetch reaches ${share} % of the best fixed one; at least 90 % are asked.`);
+  print(formatColumns(rows, [
+    ["prefetch", ({ prefetch }) => String(prefetch)],
+    ...spread<typeof rows[number]>("median", ({ summary }) => summary),
+    ["of the best fixed one", ({ summary }) => share(summary)],
+  ]));
+  print(
+    `\nAutomatic prefetch reaches ${share(auto!)} of the best fixed one; at least 90 % are asked.`,
+  );
 }
 
 function printWaits(found: readonly Waits[]): void {
@@ -90,12 +91,8 @@ function printWaits(found: readonly Waits[]): void {
 }
 
 if (import.meta.main) {
-  try {
+  await runMain(async () => {
     const { rounds, messages } = readScale(Deno.args);
     await measure(rounds, messages * MESSAGES_FACTOR);
-  } catch (error) {
-    tell(`The bench has failed: ${error instanceof Error ? error.message : error}`);
-    killChildren();
-    Deno.exit(1);
-  }
+  });
 }

@@ -1,13 +1,3 @@
-/**
- * A slow and a fast follower on one stream: does a message wait behind the slow one while the fast
- * one has nothing to do?
- *
- * The slow one is as bad as can be: it is fast at first, so that it is given much in advance, and then
- * takes a whole second for each message.
- *
- * @module
- */
-
 import type { Connection, Message } from "@simplemq/simplemq";
 import { delay } from "@std/async/delay";
 import { watchForStall } from "../harness/stall.ts";
@@ -24,7 +14,7 @@ const LATE_EVERY_MS = 10;
 /** How long the slow one takes for each of them, in milliseconds. */
 const SLOW_MS = 1_000;
 
-/** What was seen. */
+/** How the messages were shared, and how long they waited. */
 export interface Waits {
   /** How many messages the slow one has worked on, of those that came one at a time. */
   readonly slowCount: number;
@@ -39,7 +29,11 @@ export interface Waits {
 
 let streamCount = 0;
 
-/** Measures it with default settings; each follower has a connection of its own. */
+/**
+ * Measures whether a message waits behind a slow follower of its stream while a fast one has nothing to
+ * do. Settings are the defaults; each follower has a connection of its own. The slow one is as bad as can
+ * be: it is fast at first, so that it is given much in advance, and then takes a second for each message.
+ */
 export async function measureWaits(
   publishing: Connection,
   slow: Connection,

@@ -1,16 +1,13 @@
 /**
- * What V8 tells of its garbage collections with `--trace-gc`: how long each has stopped the process.
- *
- * @module
- */
-
-/**
  * A line such as `[12:0x7f] 345 ms: Scavenge 12.3 (16.0) -> 4.5 (16.0) MB, … 1.25 / 0.00 ms …`; the
  * first of the two times is the pause.
  */
 const PAUSE = /\b(?:Scavenge|Mark-Compact|Minor Mark-Sweep)\b.*?([\d.]+) \/ [\d.]+ ms/;
 
-/** Collects lines of the trace as they come, in pieces of any size. */
+/**
+ * Collects from the output of V8's `--trace-gc` how long each garbage collection has stopped the process.
+ * The text comes in pieces of any size.
+ */
 export class CollectionLog {
   #rest = "";
   readonly #pauses: number[] = [];

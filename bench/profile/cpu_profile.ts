@@ -1,9 +1,3 @@
-/**
- * Where a process has spent its time, as V8 has sampled it.
- *
- * @module
- */
-
 /** A profile as V8 writes it, as far as it is used here. */
 interface ProfileFile {
   readonly nodes: readonly {
@@ -23,7 +17,7 @@ export interface Cost {
   readonly share: number;
 }
 
-/** Where the time went. */
+/** Where a process has spent its time, as V8 has sampled it. */
 export interface CpuProfile {
   /** Which part of the time the process had something to do. */
   readonly busyShare: number;

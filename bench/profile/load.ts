@@ -1,26 +1,16 @@
-/**
- * What a broker is watched at.
- *
- * @module
- */
-
-import { parseArgs } from "@std/cli/parse-args";
-import type { EngineName } from "../harness/broker_process.ts";
+import { type EngineName, ENGINES } from "../harness/broker_process.ts";
+import { Arguments } from "../harness/frame/arguments.ts";
 import type { Work } from "../work/work.ts";
 
-/** What a broker is watched at. */
+/** What a broker is watched at: one work, done several times. */
 export interface Load {
-  /** What holds its streams. */
   readonly engine: EngineName;
-  /** What is done. */
   readonly work: Work;
-  /** How often it is done while the memory is watched. */
+  /** How often the work is done while the memory is watched. */
   readonly rounds: number;
 }
 
-const ENGINES: readonly EngineName[] = ["journal", "memory"];
-
-/** What there is to do, by the name that the argument has for it. */
+/** The works, by their names in arguments. */
 const WORKS = {
   batch: (bodyBytes: number, seconds: number) => throughput(bodyBytes, seconds, "batch", 1),
   single: (bodyBytes: number, seconds: number) => throughput(bodyBytes, seconds, "single", 1),
@@ -49,34 +39,15 @@ function throughput(
  * @throws {RangeError} If one is not known, or has a value that is not allowed.
  */
 export function readLoad(args: readonly string[]): Load {
-  const flags = parseArgs(args, {
-    string: ["engine", "work", "bytes", "seconds", "rounds"],
-    unknown: (arg) => {
-      throw new RangeError(
-        `Unknown argument "${arg}"; allowed are --engine, --work, --bytes, --seconds, --rounds`,
-      );
-    },
-  });
-  const engine = choose("engine", flags.engine ?? "journal", ENGINES);
-  const work = choose("work", flags.work ?? "batch", Object.keys(WORKS) as (keyof typeof WORKS)[]);
-  const bytes = readCount("bytes", flags.bytes ?? "1024");
+  const flags = new Arguments(args, ["engine", "work", "bytes", "seconds", "rounds"]);
+  const engine = flags.readWord("engine", ENGINES, "journal");
+  const work = flags.readWord("work", Object.keys(WORKS) as (keyof typeof WORKS)[], "batch");
+  const bytes = flags.readCount("bytes", 1024);
   // A number and what proves it have to fit into a body.
-  if (bytes < 5) throw new RangeError(`Argument --bytes is "${flags.bytes}"; the least is 5`);
+  if (bytes < 5) throw new RangeError(`Argument --bytes is "${bytes}"; the least is 5`);
   return {
     engine,
-    work: WORKS[work](bytes, readCount("seconds", flags.seconds ?? "5")),
-    rounds: readCount("rounds", flags.rounds ?? "4"),
+    work: WORKS[work](bytes, flags.readCount("seconds", 5)),
+    rounds: flags.readCount("rounds", 4),
   };
-}
-
-function choose<T extends string>(name: string, text: string, allowed: readonly T[]): T {
-  const found = allowed.find((one) => one === text);
-  if (found !== undefined) return found;
-  throw new RangeError(`Argument --${name} is "${text}"; allowed are ${allowed.join(", ")}`);
-}
-
-function readCount(name: string, text: string): number {
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new RangeError(`Argument --${name} is "${text}"; allowed are whole numbers above 0`);
 }

@@ -13,26 +13,22 @@
  */
 
 import { BrokerProcess, type Watching } from "../harness/broker_process.ts";
-import { Child, killChildren } from "../harness/process/child.ts";
-import type { VisitPlan } from "../work/visit.ts";
-import type { Work } from "../work/work.ts";
-import { print, tell } from "../harness/print.ts";
+import { runMain } from "../harness/frame/main.ts";
+import { print } from "../harness/print.ts";
 import { findQuantile } from "../harness/statistics.ts";
-import { formatNumber, formatTable } from "../harness/table.ts";
+import { formatColumns, formatNumber } from "../harness/table.ts";
+import { visit } from "../work/visit.ts";
+import type { Work } from "../work/work.ts";
 import { CollectionLog } from "./collections.ts";
 import { type Cost, type CpuProfile, readCpuProfile } from "./cpu_profile.ts";
 import { type Load, readLoad } from "./load.ts";
 
-/** What does the work. */
-const VISIT = new URL("../work/visit.ts", import.meta.url);
-
-/** What it does it with. */
 const CLIENT = new URL("../harness/simplemq_client.ts", import.meta.url);
 
 /** So many lines of a profile are printed. */
 const LINE_COUNT = 25;
 
-/** So often the memory is looked at, in milliseconds. */
+/** So often the memory is read, in milliseconds. */
 const LOOK_MS = 250;
 
 async function measure(load: Load): Promise<void> {
@@ -53,7 +49,7 @@ async function runProfiled(load: Load, directory: string) {
   let result = "";
   {
     await using broker = await BrokerProcess.start(load.engine, ".", { flags: at("broker") });
-    result = await visit(broker, [load.work], at("client"));
+    result = await perform(broker, load.work, at("client"));
   }
   return {
     result,
@@ -70,38 +66,43 @@ async function readOnly(directory: string): Promise<CpuProfile> {
   throw new Error(`There is no profile in ${directory}`);
 }
 
-/** Does works in a process of its own; gives the last line that it says. */
-async function visit(
-  broker: BrokerProcess,
-  works: readonly Work[],
+/** Does a work in a process of its own; gives its result as JSON. */
+async function perform(
+  { pid, port, directory }: BrokerProcess,
+  work: Work,
   flags: readonly string[] = [],
 ): Promise<string> {
-  const plan: VisitPlan = {
-    clientUrl: CLIENT.href,
-    port: broker.port,
-    pid: broker.pid,
-    directory: broker.directory,
-    works,
-  };
-  const args = [JSON.stringify(plan)];
-  const child = new Child({ program: VISIT, args, flags, output: "stdout", lineMs: Infinity });
-  let line = "";
-  for (const _ of works) [line] = await child.findLine(/^\{.*\}$/m);
-  await child.finish();
-  return line;
+  const plan = { clientUrl: CLIENT.href, pid, port, directory, works: [work] };
+  const [result] = await Array.fromAsync(visit(plan, flags));
+  return JSON.stringify(result);
 }
 
 function printProfile(side: string, { busyShare, functions, files }: CpuProfile): void {
-  const percent = (value: number) => `${formatNumber(100 * value, 1)} %`;
-  const rows = (costs: readonly Cost[]) =>
-    costs.slice(0, LINE_COUNT).map(({ name, share }) => [name, percent(share)]);
-  print(`\nThe ${side} was busy ${percent(busyShare)} of the time. By file:\n`);
-  print(formatTable({ head: ["file", "of busy time"], rows: rows(files) }));
+  const format = (what: string, costs: readonly Cost[]) =>
+    formatColumns(costs.slice(0, LINE_COUNT), [
+      [what, ({ name }) => name],
+      ["of busy time", ({ share }) => formatPercent(share)],
+    ]);
+  print(`\nThe ${side} was busy ${formatPercent(busyShare)} of the time. By file:\n`);
+  print(format("file", files));
   print("\nBy function:\n");
-  print(formatTable({ head: ["function", "of busy time"], rows: rows(functions) }));
+  print(format("function", functions));
 }
 
-/** Runs the load twice on one broker, the first time to warm up, and looks at pauses and memory. */
+function formatPercent(share: number): string {
+  return `${formatNumber(100 * share, 1)} %`;
+}
+
+/** Memory of the broker in a round, in MB. */
+interface MemoryRound {
+  readonly round: number;
+  readonly before: number;
+  readonly after: number;
+  readonly highest: number;
+  readonly result: string;
+}
+
+/** Runs the load several times on one broker, the first time to warm up: pauses and memory. */
 async function watchMemory(load: Load): Promise<void> {
   const log = new CollectionLog();
   const watching: Watching = {
@@ -109,30 +110,35 @@ async function watchMemory(load: Load): Promise<void> {
     onOther: (text) => log.take(text),
   };
   await using broker = await BrokerProcess.start(load.engine, ".", watching);
-  const memory: number[] = [];
-  const look = () => memory.push((broker.readResidentBytes() ?? 0) / 1e6);
-  const timer = setInterval(look, LOOK_MS);
-  const rounds: { first: number; last: number; highest: number; result: string }[] = [];
-  for (let round = 0; round < load.rounds; round++) {
-    if (round === 1) log.clear();
-    memory.length = 0;
+  const rounds: MemoryRound[] = [];
+  for (let round = 1; round <= load.rounds; round++) {
+    if (round === 2) log.clear();
+    const memory: number[] = [];
+    const look = () => memory.push((broker.readResidentBytes() ?? 0) / 1e6);
     look();
-    const result = await visit(broker, [load.work]);
+    const timer = setInterval(look, LOOK_MS);
+    const result = await perform(broker, load.work);
+    clearInterval(timer);
     look();
-    const [first, last] = [memory[0]!, memory.at(-1)!];
-    rounds.push({ first, last, highest: Math.max(...memory), result });
+    const [before, after] = [memory[0]!, memory.at(-1)!];
+    rounds.push({ round, before, after, highest: Math.max(...memory), result });
   }
-  clearInterval(timer);
+  printMemory(rounds);
+  printPauses(log.pauses);
+}
+
+function printMemory(rounds: readonly MemoryRound[]): void {
   print("\nMemory of the broker, MB, round after round (the first one warms up):\n");
-  print(formatTable({
-    head: ["round", "before", "after", "highest", "what was done"],
-    rows: rounds.map(({ first, last, highest, result }, index) => [
-      String(index + 1),
-      ...[first, last, highest].map((value) => formatNumber(value)),
-      result,
-    ]),
-  }));
-  const { pauses } = log;
+  print(formatColumns(rounds, [
+    ["round", ({ round }) => String(round)],
+    ["before", ({ before }) => before],
+    ["after", ({ after }) => after],
+    ["highest", ({ highest }) => highest],
+    ["result", ({ result }) => result],
+  ]));
+}
+
+function printPauses(pauses: readonly number[]): void {
   if (pauses.length === 0) return print("\nNo garbage collection after the warm-up.");
   const [p50, p99, p999, longest] = [0.5, 0.99, 0.999, 1]
     .map((part) => formatNumber(findQuantile(pauses, part), 2));
@@ -142,12 +148,4 @@ async function watchMemory(load: Load): Promise<void> {
   );
 }
 
-if (import.meta.main) {
-  try {
-    await measure(readLoad(Deno.args));
-  } catch (error) {
-    tell(`The profile has failed: ${error instanceof Error ? error.message : error}`);
-    killChildren();
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await runMain(() => measure(readLoad(Deno.args)), "profile");

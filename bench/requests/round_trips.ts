@@ -1,10 +1,3 @@
-/**
- * Requests from one connection that are answered over another one, so many of them under way at a
- * time, each timed and accounted for.
- *
- * @module
- */
-
 import type { Connection, Publisher } from "@simplemq/simplemq";
 import { findQuantile } from "../harness/statistics.ts";
 
@@ -14,7 +7,7 @@ const STREAM = "bench-requests";
 /** A request that takes longer has been lost, in milliseconds. */
 const TIMEOUT_MS = 60_000;
 
-/** What to measure. */
+/** Requests from one connection that are answered over another one. */
 export interface TripPlan {
   /** How many requests in all. */
   readonly count: number;
@@ -22,7 +15,7 @@ export interface TripPlan {
   readonly inFlight: number;
 }
 
-/** What round trips have shown. */
+/** The figures of round trips. */
 export interface TripResult {
   /** Requests a second. */
   readonly rate: number;

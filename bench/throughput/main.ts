@@ -13,139 +13,94 @@
  * @module
  */
 
-import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, type EngineName, HOSTNAME } from "../harness/broker_process.ts";
-import { killChildren } from "../harness/process/child.ts";
-import { type FlushTimes, measureFlushes } from "../flush_time.ts";
-import { measureIdleConnection } from "../idle_memory.ts";
-import { print, tell } from "../harness/print.ts";
-import { formatReport, type Row } from "./report.ts";
-import { type Clients, type RoundPlan, type RoundResult, runRound } from "../harness/round.ts";
-import { readScale, type Scale } from "../harness/frame/scale.ts";
-import { WAYS } from "../harness/sending.ts";
-import { measureStart } from "./start_time.ts";
+import { BrokerProcess, type EngineName, ENGINES } from "../harness/broker_process.ts";
+import { repeat, runMain, runRounds } from "../harness/frame/main.ts";
+import { readScale, type Scale, takeShare } from "../harness/frame/scale.ts";
 import { describeSurroundings, type Fact } from "../harness/frame/surroundings.ts";
+import { print } from "../harness/print.ts";
+import { type Clients, type RoundPlan, runRound } from "../harness/round.ts";
+import { WAYS } from "../harness/sending.ts";
+import { measureIdleConnection } from "../work/idle.ts";
+import { measureReceipts, type ReceiptTimes } from "./receipt_time.ts";
+import { formatReport, type Row } from "./report.ts";
 
 /** The bodies, and which part of the messages is sent with them. */
 const BODIES = [{ bytes: 100, share: 1 }, { bytes: 1024, share: 1 / 4 }];
 
-/** What is measured side by side. */
-const ENGINES: readonly EngineName[] = ["journal", "memory"];
-
 /** Awaited one by one, a journal takes so many times as long; its rounds are shorter. */
 const AWAITED_SHARE = 1 / 5;
 
+const CLIENT = new URL("../harness/simplemq_client.ts", import.meta.url);
+
 /** Measures everything, and prints it. */
 async function measure(scale: Scale): Promise<void> {
-  const { facts, rows, flushes } = await measureRounds(scale);
-  const startMs = await repeat("start", scale.starts, () => measureStart());
-  const idleBytes = await repeat(
-    "idle connections",
-    scale.brokers,
-    () => measureIdleConnection(scale.connections),
-  );
-  const found = idleBytes.filter((bytes) => bytes !== undefined);
-  const { connections } = scale;
-  print(formatReport({ facts, rows, flushes, startMs, idleBytes: found, connections }));
-}
-
-/** What a round is run with. */
-interface Bench {
-  readonly engine: EngineName;
-  readonly clients: Clients;
-  readonly plan: RoundPlan;
+  const { brokers, connections, starts } = scale;
+  const found = await measureRows(scale);
+  const startMs = await repeat("start", starts, measureStart);
+  const idleBytes = await repeat("idle connections", brokers, async () => {
+    await using broker = await BrokerProcess.start("journal");
+    const { pid, port } = broker;
+    return await measureIdleConnection({ clientUrl: CLIENT.href, pid, port }, connections);
+  });
+  const known = idleBytes.filter((bytes) => bytes !== undefined);
+  print(formatReport({ ...found, startMs, idleBytes: known, connections }));
 }
 
 /** Measures all rows in turn, round after round, so that what disturbs one disturbs all. */
-async function measureRounds(
-  scale: Scale,
-): Promise<{ facts: readonly Fact[]; rows: Row[]; flushes: FlushTimes[] }> {
+async function measureRows(scale: Scale): Promise<{
+  readonly facts: readonly Fact[];
+  readonly rows: readonly Row[];
+  readonly receipts: readonly ReceiptTimes[];
+}> {
   await using journal = await BrokerProcess.start("journal");
   await using memory = await BrokerProcess.start("memory");
-  const lost = Promise.race([journal.watch(), memory.watch()]);
   const clients = { journal: await connectTo(journal), memory: await connectTo(memory) };
-  const brokers = ENGINES.map((engine) => clients[engine].publishing.broker);
-  const facts = describeSurroundings(brokers, new Date());
-  const benches: Bench[] = planRounds(scale).flatMap((plan) =>
-    ENGINES.map((engine) => ({ engine, clients: clients[engine], plan: adapt(plan, engine) }))
-  );
-  const flushes: FlushTimes[] = [];
-  const runAll = async () => {
-    const results: RoundResult[] = [];
-    for (const { clients, plan } of benches) {
-      results.push(await Promise.race([runRound(clients, plan), lost]));
+  const benches = planRounds(scale);
+  const rounds = await runRounds("throughput", scale.rounds, async () => {
+    const results = [];
+    for (const { engine, plan } of benches) {
+      const round = runRound(clients[engine], plan);
+      results.push(await journal.during(memory.during(round)));
     }
     const { publishing } = clients.journal;
-    const measuring = measureFlushes(publishing, journal.directory, scale.flushes);
-    flushes.push(await Promise.race([measuring, lost]));
-    return results;
-  };
-  await repeat("warm-up", 1, runAll);
-  const rounds = await repeat("round", scale.rounds, runAll);
+    const measuring = measureReceipts(publishing, journal.directory, scale.flushes);
+    return { results, receipts: await journal.during(measuring) };
+  });
+  const brokers = ENGINES.map((engine) => clients[engine].publishing.broker);
   for (const { publishing, following } of Object.values(clients)) {
     await Promise.all([publishing.close(), following.close()]);
   }
-  const rows = benches.map(({ engine, plan }, row) => {
-    return { engine, plan, results: rounds.map((results) => results[row]!) };
-  });
-  return { facts, rows, flushes: flushes.slice(1) };
-}
-
-async function connectTo({ port }: BrokerProcess): Promise<Clients> {
   return {
-    publishing: await connect({ hostname: HOSTNAME, port, name: "bench-publisher" }),
-    following: await connect({ hostname: HOSTNAME, port, name: "bench-follower" }),
+    facts: describeSurroundings(brokers),
+    rows: benches.map((bench, row) => {
+      return { ...bench, results: rounds.map(({ results }) => results[row]!) };
+    }),
+    receipts: rounds.map(({ receipts }) => receipts),
   };
 }
 
-function planRounds({ messages }: Scale): RoundPlan[] {
+async function connectTo(broker: BrokerProcess): Promise<Clients> {
+  return { publishing: await broker.connect(), following: await broker.connect() };
+}
+
+function planRounds({ messages }: Scale): { engine: EngineName; plan: RoundPlan }[] {
   return WAYS.flatMap((way) =>
-    BODIES.map(({ bytes, share }) => {
-      const count = Math.max(1, Math.round(messages * way.share * share));
-      return { way, bodyBytes: bytes, count };
-    })
+    BODIES.flatMap(({ bytes, share }) =>
+      ENGINES.map((engine) => {
+        const engineShare = engine === "journal" && way.isTimed ? AWAITED_SHARE : 1;
+        const count = takeShare(takeShare(messages, way.share * share), engineShare);
+        return { engine, plan: { way, bodyBytes: bytes, count } };
+      })
+    )
   );
 }
 
-function adapt(plan: RoundPlan, engine: EngineName): RoundPlan {
-  if (engine === "memory" || !plan.way.isTimed) return plan;
-  return { ...plan, count: Math.max(1, Math.round(plan.count * AWAITED_SHARE)) };
+/** Measures milliseconds from starting the process to the end of the first client's handshake. */
+async function measureStart(): Promise<number> {
+  const begin = performance.now();
+  await using broker = await BrokerProcess.start("journal");
+  await using _connection = await broker.connect();
+  return performance.now() - begin;
 }
 
-/** Does something several times, one after the other. */
-async function repeat<T>(what: string, count: number, run: () => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  while (results.length < count) {
-    tell(`${what} ${results.length + 1} of ${count}`);
-    results.push(await run());
-  }
-  return results;
-}
-
-/** Nothing that was started stays behind when somebody stops the bench. */
-function endWithSignals(): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      killChildren();
-      Deno.exit(1);
-    });
-  }
-}
-
-/** An error in a line, with what caused it. */
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${explain(error.cause)}`;
-}
-
-if (import.meta.main) {
-  endWithSignals();
-  try {
-    await measure(readScale(Deno.args));
-  } catch (error) {
-    tell(`The bench has failed: ${explain(error)}`);
-    killChildren();
-    // Clients would look for their broker for ever.
-    Deno.exit(1);
-  }
-}
+if (import.meta.main) await runMain(() => measure(readScale(Deno.args)));

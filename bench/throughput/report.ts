@@ -1,35 +1,24 @@
-/**
- * What the bench has found out, as a page of Markdown.
- *
- * @module
- */
-
 import type { EngineName } from "../harness/broker_process.ts";
-import type { FlushTimes } from "../flush_time.ts";
-import type { Percentiles } from "../harness/latency_log.ts";
-import type { RoundPlan, RoundResult } from "../harness/round.ts";
+import { type Fact, formatFacts } from "../harness/frame/surroundings.ts";
+import type { RoundPlan } from "../harness/round.ts";
 import { findQuantile, summarise, type Summary } from "../harness/statistics.ts";
-import type { Fact } from "../harness/frame/surroundings.ts";
-import { formatNumber, formatTable } from "../harness/table.ts";
+import { type Column, formatColumns, formatNumber, spread } from "../harness/table.ts";
+import type { Pass } from "../harness/transfer.ts";
+import type { ReceiptTimes } from "./receipt_time.ts";
 
 /** Rounds of one kind. */
 export interface Row {
-  /** What held the streams. */
   readonly engine: EngineName;
-  /** What was done in each. */
   readonly plan: RoundPlan;
-  /** What each has shown. */
-  readonly results: readonly RoundResult[];
+  readonly results: readonly Pass[];
 }
 
 /** Everything that was measured. */
 export interface Findings {
-  /** Where it was measured. */
   readonly facts: readonly Fact[];
-  /** The rounds. */
   readonly rows: readonly Row[];
-  /** What a flush took on the journal's disk, and what a receipt, in turn; for each round. */
-  readonly flushes: readonly FlushTimes[];
+  /** For each round, the times of flushes and of receipts on the journal's disk. */
+  readonly receipts: readonly ReceiptTimes[];
   /** From starting a broker to the first handshake, in milliseconds. */
   readonly startMs: readonly number[];
   /** Bytes of memory for an idle connection; none where the system does not tell. */
@@ -38,17 +27,16 @@ export interface Findings {
   readonly connections: number;
 }
 
-/** Writes the page. */
+/** Writes the page, as Markdown. */
 export function formatReport(findings: Findings): string {
-  const { facts, rows, flushes } = findings;
-  const timed = rows.filter(({ plan }) => plan.way.isTimed);
+  const { facts, rows, receipts } = findings;
   return [
-    facts.map(([what, value]) => `- ${what}: ${value}`).join("\n"),
+    formatFacts(facts),
     "Published, confirmed, delivered and acknowledged; the median of all rounds:",
     formatThroughput(rows),
     "Each message awaited before the next one is sent, in milliseconds:",
-    formatLatency(timed),
-    formatFlushes(flushes),
+    formatLatency(rows.filter(({ plan }) => plan.way.isTimed)),
+    formatReceipts(receipts),
     "The broker's process:",
     formatProcess(findings),
     formatAccount(rows),
@@ -56,22 +44,15 @@ export function formatReport(findings: Findings): string {
 }
 
 function formatThroughput(rows: readonly Row[]): string {
-  const head = ["published with", "engine", "body", "messages/s", "lowest", "highest", "MB/s"]
-    .concat("rounds of", "of memory");
-  const cells = rows.map((row) => {
-    const { engine, plan } = row;
-    const rate = rateOf(row);
-    return [
-      plan.way.name,
-      engine,
-      formatBody(plan),
-      ...formatSummary(rate),
-      formatNumber(rate.median * plan.bodyBytes / 1e6),
-      formatNumber(plan.count),
-      formatShare(row, rows),
-    ];
-  });
-  return formatTable({ head, rows: cells });
+  return formatColumns(rows, [
+    ["published with", ({ plan }) => plan.way.name],
+    ["engine", ({ engine }) => engine],
+    ["body", formatBody],
+    ...spread<Row>("messages/s", rateOf),
+    ["MB/s", (row) => rateOf(row).median * row.plan.bodyBytes / 1e6],
+    ["rounds of", ({ plan }) => plan.count],
+    ["of memory", (row) => formatShare(row, rows)],
+  ]);
 }
 
 function rateOf({ results }: Row): Summary {
@@ -88,16 +69,36 @@ function formatShare(row: Row, rows: readonly Row[]): string {
   return `${formatNumber(100 * rateOf(row).median / rateOf(other).median)} %`;
 }
 
+function formatLatency(rows: readonly Row[]): string {
+  const ends = rows.flatMap((row) => {
+    const latencies = row.results.map(({ latency }) => latency);
+    return [
+      { row, end: "its receipt", times: latencies.map(({ confirm }) => confirm) },
+      { row, end: "the follower", times: latencies.map(({ delivery }) => delivery) },
+    ];
+  });
+  type End = typeof ends[number];
+  const find = ({ times }: End, key: "p50" | "p99") => summarise(times.map((time) => time[key]));
+  return formatColumns(ends, [
+    ["from sendMessage to", ({ end }) => end],
+    ["engine", ({ row }) => row.engine],
+    ["body", ({ row }) => formatBody(row)],
+    ["p50", (end) => find(end, "p50").median, 3],
+    ["p99", (end) => find(end, "p99").median, 3],
+    ["lowest p99", (end) => find(end, "p99").lowest, 3],
+    ["highest p99", (end) => find(end, "p99").highest, 3],
+  ]);
+}
+
 /** What a receipt takes beside what the disk takes. */
-function formatFlushes(flushes: readonly FlushTimes[]): string {
-  const flush = findQuantile(flushes.flatMap(({ flushMs }) => flushMs), 0.5);
-  const receipt = findQuantile(flushes.flatMap(({ receiptMs }) => receiptMs), 0.5);
-  const ratios = summarise(
-    flushes.map(({ flushMs, receiptMs }) =>
-      findQuantile(receiptMs, 0.5) / findQuantile(flushMs, 0.5)
-    ),
-  );
-  const [median, lowest, highest] = formatSummary(ratios, 2);
+function formatReceipts(receipts: readonly ReceiptTimes[]): string {
+  const flush = findQuantile(receipts.flatMap(({ flushMs }) => flushMs), 0.5);
+  const receipt = findQuantile(receipts.flatMap(({ receiptMs }) => receiptMs), 0.5);
+  const ratios = summarise(receipts.map(({ flushMs, receiptMs }) => {
+    return findQuantile(receiptMs, 0.5) / findQuantile(flushMs, 0.5);
+  }));
+  const [median, lowest, highest] = [ratios.median, ratios.lowest, ratios.highest]
+    .map((ratio) => formatNumber(ratio, 2));
   return `In turn with one write and fdatasync on the same disk (p50 ${
     formatNumber(flush, 3)
   } ms), a receipt takes p50 ${
@@ -105,41 +106,34 @@ function formatFlushes(flushes: readonly FlushTimes[]): string {
   } ms: ${median} times as long (${lowest} to ${highest}).`;
 }
 
-function formatLatency(rows: readonly Row[]): string {
-  const head = ["from sendMessage to", "engine", "body", "p50", "p99", "lowest p99", "highest p99"];
-  const cells = rows.flatMap(({ engine, plan, results }) => {
-    const latencies = results.map(({ latency }) => latency);
-    const confirms = formatLatencies(latencies.map((log) => log.confirm));
-    const deliveries = formatLatencies(latencies.map((log) => log.delivery));
-    return [
-      ["its receipt", engine, formatBody(plan), ...confirms],
-      ["the follower", engine, formatBody(plan), ...deliveries],
-    ];
-  });
-  return formatTable({ head, rows: cells });
-}
-
-function formatLatencies(latencies: readonly Percentiles[]): string[] {
-  const p50 = summarise(latencies.map(({ p50 }) => p50));
-  const p99 = summarise(latencies.map(({ p99 }) => p99));
-  return [formatNumber(p50.median, 3), ...formatSummary(p99, 3)];
-}
-
 function formatProcess({ startMs, idleBytes, connections }: Findings): string {
-  const head = ["what", "median", "lowest", "highest", "measured"];
-  const rows = [
-    [
-      "spawn to first handshake, ms",
-      ...formatSummary(summarise(startMs)),
-      `${startMs.length} times`,
-    ],
-  ];
-  if (idleBytes.length > 0) {
-    const kilobytes = summarise(idleBytes.map((bytes) => bytes / 1000));
-    const measured = `${idleBytes.length} times ${formatNumber(connections)}`;
-    rows.push(["idle connection, kB of memory", ...formatSummary(kilobytes, 1), measured]);
+  interface Fact {
+    readonly what: string;
+    readonly values: readonly number[];
+    readonly decimals: number;
+    readonly measured: string;
   }
-  return formatTable({ head, rows });
+  const rows: Fact[] = [{
+    what: "spawn to first handshake, ms",
+    values: startMs,
+    decimals: 0,
+    measured: `${startMs.length} times`,
+  }, {
+    what: "idle connection, kB of memory",
+    values: idleBytes.map((bytes) => bytes / 1000),
+    decimals: 1,
+    measured: `${idleBytes.length} times ${formatNumber(connections)}`,
+  }];
+  const read = (key: keyof Summary): Column<Fact> => [key, ({ values, decimals }) => {
+    return formatNumber(summarise(values)[key], decimals);
+  }];
+  return formatColumns(rows.filter(({ values }) => values.length > 0), [
+    ["what", ({ what }) => what],
+    read("median"),
+    read("lowest"),
+    read("highest"),
+    ["measured", ({ measured }) => measured],
+  ]);
 }
 
 /** Tells what was accounted for; a round that does not add up has ended the bench before. */
@@ -150,10 +144,6 @@ function formatAccount(rows: readonly Row[]): string {
   } messages, each stored, taken and acknowledged once.`;
 }
 
-function formatBody({ bodyBytes }: RoundPlan): string {
-  return `${formatNumber(bodyBytes)} B`;
-}
-
-function formatSummary({ median, lowest, highest }: Summary, decimals = 0): string[] {
-  return [median, lowest, highest].map((value) => formatNumber(value, decimals));
+function formatBody({ plan }: Row): string {
+  return `${formatNumber(plan.bodyBytes)} B`;
 }

@@ -1,16 +1,8 @@
-/**
- * Many connections that do nothing: what they cost in memory, and what they cost a busy pair beside
- * them.
- *
- * @module
- */
-
 import { delay } from "@std/async/delay";
 import { Child } from "../harness/process/child.ts";
-import { readResidentBytes } from "../harness/process/resident_memory.ts";
-import type { Host } from "../peers/host.ts";
+import { readResidentBytes } from "../harness/process/process_meter.ts";
 import { measureThroughput } from "./throughput.ts";
-import type { IdleWork, Result } from "./work.ts";
+import { type Host, type IdleWork, type Result, SETTLE_MS } from "./work.ts";
 
 /** The program that connects. */
 const PROGRAM = new URL("./idle_clients.ts", import.meta.url);
@@ -18,34 +10,58 @@ const PROGRAM = new URL("./idle_clients.ts", import.meta.url);
 /** So many connect first: what they make the broker load and compile is no cost of each one. */
 const WARM_UP_COUNT = 20;
 
-/** So long the broker is left alone before its memory is looked at, in milliseconds. */
-const SETTLE_MS = 1000;
+/** A broker that others connect to. */
+type Broker = Pick<Host, "clientUrl" | "port" | "pid">;
 
-/** Measures it. */
-export async function measureIdle(host: Host, work: IdleWork): Promise<Result> {
-  await withIdleClients(host, WARM_UP_COUNT, () => Promise.resolve());
-  await delay(SETTLE_MS);
-  const before = readResidentBytes(host.pid);
-  return await withIdleClients(host, work.connections, async () => {
-    await delay(SETTLE_MS);
-    const after = readResidentBytes(host.pid);
-    const result = await measureThroughput(host, work.busy);
-    if (before === undefined || after === undefined) return result;
-    return { ...result, connectionBytes: (after - before) / work.connections };
+/** Measures what idle connections cost in memory, and what they cost a busy pair beside them. */
+export async function measureIdle(host: Host, { connections, busy }: IdleWork): Promise<Result> {
+  let result: Result | undefined;
+  const connectionBytes = await measureIdleConnection(host, connections, async () => {
+    result = await measureThroughput(host, busy);
   });
+  return { ...result!, ...(connectionBytes !== undefined && { connectionBytes }) };
+}
+
+/**
+ * Measures by how many bytes the memory of a broker grows for each idle connection, what the handshakes
+ * leave behind included.
+ *
+ * @param act Done while all are connected.
+ * @returns Bytes per connection, or `undefined` where the system does not tell.
+ * @throws {Error} If not all of them could be opened.
+ */
+export async function measureIdleConnection(
+  broker: Broker,
+  count: number,
+  act?: () => Promise<void>,
+): Promise<number | undefined> {
+  await withIdleClients(broker, WARM_UP_COUNT, () => Promise.resolve());
+  const before = await readSettled(broker.pid);
+  let after: number | undefined;
+  await withIdleClients(broker, count, async () => {
+    after = await readSettled(broker.pid);
+    await act?.();
+  });
+  if (before === undefined || after === undefined) return undefined;
+  return (after - before) / count;
+}
+
+async function readSettled(pid: number): Promise<number | undefined> {
+  await delay(SETTLE_MS);
+  return readResidentBytes(pid);
 }
 
 /** Does something while so many clients, in a process of their own, are connected and idle. */
-async function withIdleClients<T>(
-  host: Host,
+async function withIdleClients(
+  { clientUrl, port }: Broker,
   count: number,
-  measure: () => Promise<T>,
-): Promise<T> {
-  const args = [host.clientUrl, String(host.port), String(count)];
+  act: () => Promise<void>,
+): Promise<void> {
+  const args = [clientUrl, String(port), String(count)];
   const child = new Child({ program: PROGRAM, args, output: "stdout" });
   try {
-    await child.findLine(new RegExp(`^${count} connected$`, "m"));
-    return await measure();
+    await child.findLine(new RegExp(`^${count} connected$`));
+    await act();
   } finally {
     await child.finish();
   }

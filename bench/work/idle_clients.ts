@@ -1,6 +1,6 @@
 /**
  * A program of its own: connects so many clients to a peer, says so, and keeps them idle until its
- * standard input ends, which it does when whoever has started it is gone.
+ * standard input ends, which it does when the process that has started it is gone.
  *
  * ```text
  * deno run -A idle_clients.ts <client module> <port> <count>
@@ -9,8 +9,8 @@
  * @module
  */
 
+import type { OpenClient, PeerClient } from "../harness/peer_client.ts";
 import { print } from "../harness/print.ts";
-import type { OpenClient, PeerClient } from "../peers/peer.ts";
 
 /** So many connect at a time: fewer than a system lets wait to be accepted. */
 const AT_A_TIME = 50;

@@ -1,13 +1,6 @@
-/**
- * Works that ask how many messages a second: as many are moved as take about the time that is asked
- * for, so that a slow peer does not take all day and a fast one is not over before it is warm.
- *
- * @module
- */
-
-import type { Host } from "../peers/host.ts";
-import { transfer, type TransferPlan } from "../harness/transfer.ts";
-import type { FanOutWork, Result, ThroughputWork } from "./work.ts";
+import { BATCHES, PIPELINED, type Way } from "../harness/sending.ts";
+import { type Pass, transfer, type TransferPlan } from "../harness/transfer.ts";
+import type { FanOutWork, Host, Result, ThroughputWork } from "./work.ts";
 
 /** So many messages are moved first, to learn the size of the rate. */
 const FIRST_COUNT = 2_000;
@@ -20,25 +13,36 @@ const GROWTH_MAX = 50;
 
 /** Measures from one or more publishers to one or more followers of one stream. */
 export async function measureThroughput(host: Host, work: ThroughputWork): Promise<Result> {
-  return await measure(host, { ...work, streams: 1 }, work.seconds);
+  const { bodyBytes, publishers, followers, seconds } = work;
+  const way = work.way === "batch" ? BATCHES : PIPELINED;
+  return describe(await repeat(host, { bodyBytes, publishers, followers }, way, seconds));
 }
 
-/** Measures from one publisher to many streams, which one follower follows all. */
+/** Measures from one publisher to many streams, all of which one follower follows. */
 export async function measureFanOut(host: Host, work: FanOutWork): Promise<Result> {
-  const plan = { ...work, publishers: 1, followers: 1, way: "batch" as const };
-  return await measure(host, plan, work.seconds);
+  const { bodyBytes, streams, seconds } = work;
+  return describe(await repeat(host, { bodyBytes, streams }, BATCHES, seconds));
 }
 
-async function measure(
+/**
+ * Moves as many messages as take about the time that is asked for, so that a slow peer does not take all
+ * day and a fast one is not over before it is warm.
+ */
+async function repeat(
   host: Host,
-  plan: Omit<TransferPlan, "count">,
+  plan: TransferPlan,
+  way: Way,
   seconds: number,
-): Promise<Result> {
-  let count = Math.max(1, Math.round(FIRST_COUNT / plan.streams));
+): Promise<Pass> {
+  let count = Math.max(1, Math.round(FIRST_COUNT / (plan.streams ?? 1)));
   for (let isWarm = false;; isWarm = true) {
-    const rate = await transfer(host, { ...plan, count });
-    const wanted = Math.max(1, Math.round(rate * seconds));
-    if (isWarm && count >= wanted * TIME_SHARE_MIN) return { count, rate };
+    const pass = await transfer(host.open, { ...plan, way, count });
+    const wanted = Math.max(1, Math.round(pass.rate * seconds));
+    if (isWarm && count >= wanted * TIME_SHARE_MIN) return pass;
     count = Math.min(wanted, count * GROWTH_MAX);
   }
+}
+
+function describe({ count, rate }: Pass): Result {
+  return { count, rate };
 }

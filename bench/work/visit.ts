@@ -1,7 +1,6 @@
 /**
- * A program of its own, fresh for every visit, so that no peer works in a process that another one
- * has warmed or littered: does works on a running peer, and prints what each has shown as a line of
- * JSON.
+ * Also a program of its own, fresh for every visit, so that no peer works in a process that another one
+ * has warmed or littered: does works on a running peer, and prints the result of each as a line of JSON.
  *
  * ```text
  * deno run -A visit.ts '{"clientUrl": …, "port": …, "pid": …, "directory": …, "works": […]}'
@@ -10,21 +9,51 @@
  * @module
  */
 
-import { killChildren } from "../harness/process/child.ts";
-import { print, tell } from "../harness/print.ts";
-import { measureAwaited } from "./awaited.ts";
+import { runMain } from "../harness/frame/main.ts";
+import type { OpenClient } from "../harness/peer_client.ts";
+import { print } from "../harness/print.ts";
+import { Child } from "../harness/process/child.ts";
+import { Tail } from "../harness/process/tail.ts";
 import { measureBacklog } from "./backlog.ts";
-import type { Host } from "../peers/host.ts";
 import { measureIdle } from "./idle.ts";
-import type { OpenClient } from "../peers/peer.ts";
-import { measureSteady } from "./steady.ts";
+import { measureAwaited, measureSteady } from "./latency.ts";
 import { measureFanOut, measureThroughput } from "./throughput.ts";
-import type { Result, Work } from "./work.ts";
+import type { Host, Result, Work } from "./work.ts";
 
 /** What a visit is told. */
-export interface VisitPlan extends Omit<Host, "openClient"> {
+export interface VisitPlan extends Omit<Host, "open"> {
   /** What to do, one after the other. */
   readonly works: readonly Work[];
+}
+
+/**
+ * Visits a peer; gives the result of each work as soon as it is done.
+ *
+ * @param flags Flags for Deno.
+ * @throws {Error} If a work fails; the last output of the visit is part of the message.
+ */
+export async function* visit(plan: VisitPlan, flags: readonly string[]): AsyncGenerator<Result> {
+  const said = new Tail();
+  const child = new Child({
+    program: new URL(import.meta.url),
+    args: [JSON.stringify(plan)],
+    // Words of Deno about configurations and downloads do not tell why a visit has failed.
+    flags: ["--quiet", ...flags],
+    output: "stdout",
+    onOther: (text) => said.add(text),
+  });
+  let done = 0;
+  try {
+    for await (const line of child.lines) {
+      if (done++ === plan.works.length) throw new Error(`A visit has an unknown result: ${line}`);
+      yield JSON.parse(line);
+    }
+    const { success, code, signal } = await child.ended;
+    if (!success) throw new Error(`${said}` || `The visit ended with ${signal ?? code}`);
+    if (done < plan.works.length) throw new Error("A visit ended before its last work");
+  } finally {
+    await child.stop("SIGKILL");
+  }
 }
 
 async function perform(host: Host, work: Work): Promise<Result> {
@@ -44,18 +73,11 @@ async function perform(host: Host, work: Work): Promise<Result> {
   }
 }
 
-if (import.meta.main) {
-  try {
-    const { works, ...address }: VisitPlan = JSON.parse(Deno.args[0] ?? "");
-    const { openClient }: { openClient: OpenClient } = await import(address.clientUrl);
-    for (const work of works) {
-      print(JSON.stringify(await perform({ ...address, openClient }, work)));
-    }
-    Deno.exit(0);
-  } catch (error) {
-    tell(error instanceof Error ? error.stack ?? error.message : String(error));
-    killChildren();
-    // Clients may keep the process alive.
-    Deno.exit(1);
-  }
+async function main(): Promise<void> {
+  const { works, ...address }: VisitPlan = JSON.parse(Deno.args[0] ?? "");
+  const { openClient }: { openClient: OpenClient } = await import(address.clientUrl);
+  const open = () => openClient(address.port);
+  for (const work of works) print(JSON.stringify(await perform({ ...address, open }, work)));
 }
+
+if (import.meta.main) await runMain(main, "visit");

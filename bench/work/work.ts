@@ -1,11 +1,19 @@
-/**
- * The works that every peer does, and what each of them shows. Both go from process to process as
- * JSON.
- *
- * @module
- */
+import type { Open } from "../harness/peer_client.ts";
+import type { Percentiles } from "../harness/statistics.ts";
 
-import type { Percentiles } from "../harness/latency_log.ts";
+/** So long a broker is left alone before its memory is read, in milliseconds. */
+export const SETTLE_MS = 1000;
+
+/** A running broker, and the way to connect to it: a work is done on it. */
+export interface Host {
+  readonly port: number;
+  readonly pid: number;
+  /** A directory on the disk that it writes to. */
+  readonly directory: string;
+  /** The module that exports its `openClient`. */
+  readonly clientUrl: string;
+  readonly open: Open;
+}
 
 /** Publish, confirm, deliver and acknowledge, as fast as it goes. */
 export interface ThroughputWork {
@@ -73,7 +81,7 @@ export interface IdleWork {
   readonly busy: ThroughputWork;
 }
 
-/** Something to do. */
+/** Something that every peer does. It goes from process to process as JSON, as its result does. */
 export type Work =
   | ThroughputWork
   | AwaitedWork
@@ -82,7 +90,7 @@ export type Work =
   | FanOutWork
   | IdleWork;
 
-/** What a work has shown. What it has not to do with is missing. */
+/** The figures of a work; those that it does not measure are missing. */
 export interface Result {
   /** How many messages were sent, all accounted for. */
   readonly count: number;

@@ -1,11 +1,5 @@
-/**
- * How it goes with the number of bodies in a call of `sendMessages`.
- *
- * @module
- */
-
 import type { Dimension } from "./dimension.ts";
-import { measurePoint } from "../line.ts";
+import { measureLines } from "../point.ts";
 import { SHAPE } from "../shape.ts";
 
 /** Latencies are measured with so many calls a second at least. */
@@ -25,13 +19,9 @@ export const batch: Dimension = {
   async *measure(callCount, pace) {
     const shape = { ...SHAPE, callCount };
     const steady = { rate: Math.max(1000, callCount * CALLS_MIN), burst: callCount };
-    yield await measurePoint(
-      { line: "journal", x: callCount, engine: "journal", shape, steady },
-      pace,
-    );
-    yield await measurePoint(
-      { line: "memory", x: callCount, engine: "memory", shape, steady },
-      pace,
-    );
+    yield* measureLines(callCount, pace, [
+      { line: "journal", engine: "journal", shape, steady },
+      { line: "memory", engine: "memory", shape, steady },
+    ]);
   },
 };

@@ -1,28 +1,22 @@
-/**
- * A dimension: something that grows while everything else stays as it is.
- *
- * @module
- */
-
 import type { Reading } from "../reading.ts";
 
-/** Something that grows. */
+/** Something that grows while everything else stays as it is. */
 export interface Dimension {
-  /** What it is called in arguments and file names. */
+  /** Its name in arguments and file names. */
   readonly name: string;
-  /** What the page calls it. */
+  /** Its heading on the page. */
   readonly title: string;
   /** What is measured, in a sentence or two. */
   readonly description: string;
   /** What grows, as the axis and the table say it. */
   readonly label: string;
-  /** What it is counted in, if not just counted. */
+  /** Its unit, if it has one. */
   readonly unit?: string;
   /** Where a point is drawn that a logarithmic axis does not have: an empty backlog. */
   readonly zeroAt?: number;
-  /** What the throughput is of, if not of both sides together, in a few words. */
+  /** What the throughput counts, if not both sides together, in a few words. */
   readonly throughput?: string;
-  /** What the latency is of, in a few words. */
+  /** Which way the latency is measured, in a few words. */
   readonly latency: string;
   /** How large it gets. */
   readonly points: readonly number[];

@@ -1,11 +1,5 @@
-/**
- * How it goes with the number of followers that compete for the messages of a stream.
- *
- * @module
- */
-
 import type { Dimension } from "./dimension.ts";
-import { measurePoint } from "../line.ts";
+import { measureLines } from "../point.ts";
 import { SHAPE } from "../shape.ts";
 
 /** Followers that get more. */
@@ -22,11 +16,10 @@ export const followers: Dimension = {
     const together = { ...SHAPE, followers: x };
     const apart = { ...together, connections: x };
     const steady = { rate: 1000 };
-    const lines = [
+    yield* measureLines(x, pace, [
       { line: "journal, one connection", engine: "journal", shape: together, steady },
       { line: "journal, a connection each", engine: "journal", shape: apart, steady },
       { line: "memory, one connection", engine: "memory", shape: together },
-    ] as const;
-    for (const line of lines) yield await measurePoint({ ...line, x }, pace);
+    ]);
   },
 };

@@ -1,11 +1,5 @@
-/**
- * How it goes with the size of messages.
- *
- * @module
- */
-
 import type { Dimension } from "./dimension.ts";
-import { measurePoint } from "../line.ts";
+import { measureLines } from "../point.ts";
 import { SHAPE } from "../shape.ts";
 
 /** A call of `sendMessages` has so many bytes, or one body. */
@@ -29,13 +23,9 @@ export const size: Dimension = {
     const callCount = Math.max(1, Math.min(SHAPE.callCount, Math.floor(CALL_BYTES / bodyBytes)));
     const shape = { ...SHAPE, bodyBytes, callCount };
     const steady = { rate: Math.min(1000, STEADY_BYTES / bodyBytes) };
-    yield await measurePoint(
-      { line: "journal", x: bodyBytes, engine: "journal", shape, steady },
-      pace,
-    );
-    yield await measurePoint(
-      { line: "memory", x: bodyBytes, engine: "memory", shape, steady },
-      pace,
-    );
+    yield* measureLines(bodyBytes, pace, [
+      { line: "journal", engine: "journal", shape, steady },
+      { line: "memory", engine: "memory", shape, steady },
+    ]);
   },
 };

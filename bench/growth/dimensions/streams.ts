@@ -1,11 +1,5 @@
-/**
- * How it goes with the number of streams.
- *
- * @module
- */
-
 import type { Dimension } from "./dimension.ts";
-import { measurePoint } from "../line.ts";
+import { measureLines } from "../point.ts";
 import { SHAPE } from "../shape.ts";
 
 /** Streams that get more. */
@@ -24,11 +18,10 @@ export const streams: Dimension = {
     const shape = { ...SHAPE, streams: x };
     const single = { ...shape, callCount: 1 };
     const steady = { rate: 1000 };
-    const lines = [
+    yield* measureLines(x, pace, [
       { line: "journal, 256 bodies to a call", engine: "journal", shape, steady },
       { line: "journal, 1 body to a call", engine: "journal", shape: single },
       { line: "memory, 1 body to a call", engine: "memory", shape: single },
-    ] as const;
-    for (const line of lines) yield await measurePoint({ ...line, x }, pace);
+    ]);
   },
 };

@@ -1,10 +1,4 @@
-/**
- * How much to measure.
- *
- * @module
- */
-
-import { parseArgs } from "@std/cli/parse-args";
+import { Arguments } from "./arguments.ts";
 
 /** How much to measure. */
 export interface Scale {
@@ -43,29 +37,21 @@ const QUICK: Scale = {
 };
 
 /**
- * Reads the arguments of the bench.
+ * Reads the arguments that most benches have: `--messages`, `--rounds` and `--quick`.
  *
  * @throws {RangeError} If one is not known, or not a count.
  */
 export function readScale(args: readonly string[]): Scale {
-  const flags = parseArgs(args, {
-    string: ["messages", "rounds"],
-    boolean: ["quick"],
-    unknown: (arg) => {
-      throw new RangeError(`Unknown argument "${arg}"; allowed are --messages, --rounds, --quick`);
-    },
-  });
-  const scale = flags.quick ? QUICK : FULL;
+  const flags = new Arguments(args, ["messages", "rounds"], ["quick"]);
+  const scale = flags.has("quick") ? QUICK : FULL;
   return {
     ...scale,
-    messages: readCount("messages", flags.messages) ?? scale.messages,
-    rounds: readCount("rounds", flags.rounds) ?? scale.rounds,
+    messages: flags.readCount("messages", scale.messages),
+    rounds: flags.readCount("rounds", scale.rounds),
   };
 }
 
-function readCount(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const count = Number(text);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new RangeError(`Argument --${name} is "${text}"; allowed are whole numbers above 0`);
+/** A part of the messages of a round: at least one. */
+export function takeShare(messages: number, share: number): number {
+  return Math.max(1, Math.round(messages * share));
 }

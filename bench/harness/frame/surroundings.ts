@@ -1,22 +1,11 @@
-/**
- * Where a bench has run: figures mean nothing without it.
- *
- * @module
- */
-
 import type { BrokerInfo } from "@simplemq/simplemq";
 import { cpus, release, totalmem, type } from "node:os";
 
-/** A fact about where a bench has run. */
+/** A fact about where a bench has run: figures mean nothing without it. */
 export type Fact = readonly [what: string, value: string];
 
-/**
- * Describes the machine, the versions and what the broker promises.
- *
- * @param brokers What the brokers say of themselves.
- * @param now The time.
- */
-export function describeSurroundings(brokers: readonly BrokerInfo[], now: Date): readonly Fact[] {
+/** Describes the machine, the versions and the durability of the brokers. */
+export function describeSurroundings(brokers: readonly BrokerInfo[]): readonly Fact[] {
   const cores = cpus();
   return [
     ...brokers.map(({ version, engine, durability }): Fact => {
@@ -26,8 +15,13 @@ export function describeSurroundings(brokers: readonly BrokerInfo[], now: Date):
     ["Machine", `${cores.length} × ${cores[0]?.model ?? "unknown processor"}, ${formatMemory()}`],
     ["System", `${type()} ${release()}, ${Deno.build.arch}`],
     ["Processes", "one is the broker; publisher and follower are in another, over loopback TCP"],
-    ["Date", now.toISOString().slice(0, 10)],
+    ["Date", new Date().toISOString().slice(0, 10)],
   ];
+}
+
+/** Writes facts as a list of Markdown. */
+export function formatFacts(facts: readonly Fact[]): string {
+  return facts.map(([what, value]) => `- ${what}: ${value}`).join("\n");
 }
 
 function formatMemory(): string {

@@ -1,9 +1,3 @@
-/**
- * A process that the bench has started, and ends again whatever happens.
- *
- * @module
- */
-
 import { deadline } from "@std/async/deadline";
 
 /** A line that is waited for must come within this time, in milliseconds. */
@@ -14,18 +8,19 @@ const END_MS = 15_000;
 
 /** What to start. */
 export interface ChildPlan {
-  /** The program, a module of this repository. */
-  readonly program: URL;
-  /** Its arguments. */
+  /** A module of this repository, which Deno runs, or another program. */
+  readonly program: URL | string;
   readonly args: readonly string[];
-  /** Which of its outputs is read here; the other one goes where the bench's own goes. */
-  readonly output: "stdout" | "stderr";
-  /** Flags for Deno itself. */
+  /** Flags for Deno, if it runs the program. */
   readonly flags?: readonly string[];
-  /** Gets what comes at the other output, which otherwise goes where the bench's own goes. */
+  /** Where it runs, if not here. */
+  readonly cwd?: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The output whose lines are read; the other one goes where the bench's own goes. */
+  readonly output: "stdout" | "stderr";
+  /** Gets what comes at the other output instead. */
   readonly onOther?: (text: string) => void;
-  /** A line that is waited for must come within this time, in milliseconds, if not the usual one. */
-  readonly lineMs?: number;
 }
 
 /** Those that are running. */
@@ -36,65 +31,69 @@ export function killChildren(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-/** A process with a program of this repository. */
+/** A process that the bench has started, and ends again whatever happens. */
 export class Child {
-  /** Its process id. */
   readonly pid: number;
-  /** Resolves when it has ended. */
   readonly ended: Promise<Deno.CommandStatus>;
+  /** The lines of its output. */
+  readonly lines: AsyncIterableIterator<string>;
   readonly #process: Deno.ChildProcess;
-  readonly #chunks: AsyncIterator<string>;
-  readonly #lineMs: number;
   #reading: Promise<void> | undefined;
 
   /** Starts it. */
-  constructor({ program, args, output, flags = [], onOther, lineMs }: ChildPlan) {
+  constructor({ program, args, flags = [], cwd, env = {}, output, onOther }: ChildPlan) {
     const other = onOther === undefined ? "inherit" : "piped";
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", ...flags, program.href, ...args],
+    const isModule = program instanceof URL;
+    const process = new Deno.Command(isModule ? Deno.execPath() : program, {
+      args: isModule ? ["run", "-A", ...flags, program.href, ...args] : [...args],
+      env: { ...env },
+      ...(cwd !== undefined && { cwd }),
       stdin: "piped",
       stdout: output === "stdout" ? "piped" : other,
       stderr: output === "stderr" ? "piped" : other,
     }).spawn();
+    this.#process = process;
     if (onOther !== undefined) {
-      const { stdout, stderr } = this.#process;
-      void readAll(output === "stdout" ? stderr : stdout, onOther);
+      void readAll(output === "stdout" ? process.stderr : process.stdout, onOther);
     }
-    this.pid = this.#process.pid;
-    this.#lineMs = lineMs ?? LINE_MS;
-    this.#chunks = this.#process[output].pipeThrough(new TextDecoderStream())[
-      Symbol.asyncIterator
-    ]();
+    this.pid = process.pid;
+    this.lines = readLines(process[output]);
     running.add(this);
-    this.ended = this.#process.status.finally(() => running.delete(this));
+    this.ended = process.status.finally(() => running.delete(this));
+  }
+
+  /** Whether it has not ended. */
+  get isRunning(): boolean {
+    return running.has(this);
   }
 
   /**
    * Reads its output up to a line; what comes after it is dropped.
    *
-   * @param pattern What to look for.
    * @throws {Error} If the output ends before, or it takes too long.
    */
   async findLine(pattern: RegExp): Promise<RegExpExecArray> {
-    const match = await this.#limit(this.#find(pattern));
-    this.#reading = this.#readToEnd();
+    const match = await deadline(this.#find(pattern), LINE_MS);
+    this.#reading = this.drain(() => {});
     return match;
   }
 
-  async #limit<T>(promise: Promise<T>): Promise<T> {
-    return this.#lineMs === Infinity ? await promise : await deadline(promise, this.#lineMs);
+  /** Reads its output to the end. */
+  async drain(take: (line: string) => void): Promise<void> {
+    for await (const line of this.lines) take(line);
   }
 
   /** Ends its standard input, and waits until it has ended because of that. */
   async finish(): Promise<void> {
     await this.#process.stdin.close();
-    await this.#wait();
+    await this.#waitForEnd();
   }
 
   /** Tells it to stop, and waits until it has. */
-  async stop(): Promise<void> {
-    this.kill("SIGTERM");
-    await this.#wait();
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<void> {
+    this.kill(signal);
+    await this.#waitForEnd();
+    if (!this.#process.stdin.locked) await this.#process.stdin.close().catch(() => {});
   }
 
   /** Sends it a signal, if it is there. */
@@ -107,7 +106,7 @@ export class Child {
   }
 
   /** Waits until it has ended, and ends it by force if that takes too long. */
-  async #wait(): Promise<void> {
+  async #waitForEnd(): Promise<void> {
     const timer = setTimeout(() => this.kill("SIGKILL"), END_MS);
     await this.ended;
     clearTimeout(timer);
@@ -115,19 +114,27 @@ export class Child {
   }
 
   async #find(pattern: RegExp): Promise<RegExpExecArray> {
-    let text = "";
+    const seen: string[] = [];
     for (;;) {
-      const { done, value } = await this.#chunks.next();
-      if (done) throw new Error(`A process ended, and had said: ${text.trim() || "nothing"}`);
-      text += value;
-      const match = pattern.exec(text.slice(0, text.lastIndexOf("\n") + 1));
+      const { done, value } = await this.lines.next();
+      if (done) throw new Error(`A process ended, and had said: ${seen.join("\n") || "nothing"}`);
+      const match = pattern.exec(value);
       if (match !== null) return match;
+      seen.push(value);
     }
   }
+}
 
-  async #readToEnd(): Promise<void> {
-    while (!(await this.#chunks.next()).done);
+async function* readLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<string, undefined> {
+  let text = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (text + chunk).split("\n");
+    text = lines.pop()!;
+    yield* lines;
   }
+  if (text !== "") yield text;
 }
 
 async function readAll(

@@ -1,20 +1,10 @@
-/**
- * What one write and flush takes on a disk: what is durable cannot be faster.
- *
- * @module
- */
-
-import { describeTimes, type Percentiles } from "../latency_log.ts";
-
 /** As many bytes as a journal writes for a message of 100 bytes. */
-const WRITE_BYTES = 216;
-
-/** So many are measured at a time. */
-const FLUSH_COUNT = 300;
+const BYTES = new Uint8Array(216).fill(1);
 
 /**
- * A file to measure a disk with. It stays until it is disposed of: to remove a file keeps a disk busy
- * for a while, and would disturb what comes after.
+ * A file to measure a disk with: what is durable cannot be faster than one write and flush. It stays
+ * until it is disposed of: to remove a file keeps a disk busy for a while, and would disturb what comes
+ * after.
  */
 export class DiskProbe implements AsyncDisposable {
   readonly #path: string;
@@ -32,20 +22,19 @@ export class DiskProbe implements AsyncDisposable {
     return new DiskProbe(path, await Deno.open(path, { write: true }));
   }
 
-  /** Writes to the end of the file and flushes it with fdatasync, again and again. */
-  async measure(): Promise<void> {
-    const bytes = new Uint8Array(WRITE_BYTES).fill(1);
-    for (let left = FLUSH_COUNT; left > 0; left--) {
+  /** Writes to the end of the file and flushes it with fdatasync, so many times. */
+  async measure(count: number): Promise<void> {
+    for (let left = count; left > 0; left--) {
       const begin = performance.now();
-      this.#file.writeSync(bytes);
+      this.#file.writeSync(BYTES);
       await this.#file.syncData();
       this.#times.push(performance.now() - begin);
     }
   }
 
-  /** What single flushes took, in milliseconds. */
-  get percentiles(): Percentiles {
-    return describeTimes(this.#times);
+  /** The time of each flush, in milliseconds. */
+  get times(): readonly number[] {
+    return this.#times;
   }
 
   /** Removes the file. */

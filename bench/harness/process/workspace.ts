@@ -1,12 +1,6 @@
-/**
- * Directories that servers write to. They are removed whatever happens.
- *
- * @module
- */
-
-/** A directory that somebody writes to. */
+/** A directory that a server writes to. It is removed whatever happens. */
 export interface Workspace extends AsyncDisposable {
-  /** Where it is, from the root. */
+  /** Its absolute path. */
   readonly directory: string;
 }
 
@@ -14,11 +8,10 @@ export interface Workspace extends AsyncDisposable {
 const present = new Set<string>();
 
 /**
- * Makes an empty one; it is removed when it is disposed of.
- *
- * @param parent The directory that it is made in.
+ * Makes an empty one below another directory; by default the one that the bench is started in, so that
+ * the disk can be chosen.
  */
-export async function makeWorkspace(parent: string): Promise<Workspace> {
+export async function makeWorkspace(parent: string = "."): Promise<Workspace> {
   const made = await Deno.makeTempDir({ dir: parent, prefix: "simplemq-bench-" });
   const directory = await Deno.realPath(made);
   present.add(directory);
@@ -37,7 +30,7 @@ export function removeWorkspaces(): void {
     try {
       Deno.removeSync(directory, { recursive: true });
     } catch {
-      // Whoever writes to it has not ended yet; there is no time to wait.
+      // A server that writes to it has not ended yet; there is no time to wait.
     }
   }
 }

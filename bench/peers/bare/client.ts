@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { PeerClient, PeerFollower, PeerPublisher } from "../peer.ts";
-import { HOSTNAME } from "../server_process.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
+import { HOSTNAME } from "../../harness/broker_process.ts";
 
 /** How many bytes say how long a body is. */
 const HEAD_BYTES = 4;

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { PeerFollower } from "../peer.ts";
+import type { PeerFollower } from "../../harness/peer_client.ts";
 import type { Connection } from "./connection.ts";
 import type { Reply } from "./replies.ts";
 

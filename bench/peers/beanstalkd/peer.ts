@@ -5,7 +5,8 @@
  */
 
 import type { Peer, PeerServer } from "../peer.ts";
-import { findFreePort, HOSTNAME, ServerProcess } from "../server_process.ts";
+import { HOSTNAME } from "../../harness/broker_process.ts";
+import { findFreePort, ServerProcess } from "../server_process.ts";
 
 const client = new URL("./client.ts", import.meta.url);
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PeerPublisher } from "../peer.ts";
+import type { PeerPublisher } from "../../harness/peer_client.ts";
 import type { Connection } from "./connection.ts";
 import type { Reply } from "./replies.ts";
 

@@ -6,8 +6,8 @@
 
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../peer.ts";
-import { HOSTNAME } from "../server_process.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
+import { HOSTNAME } from "../../harness/broker_process.ts";
 import { BullFollower } from "./follower.ts";
 import { BullPublisher } from "./publisher.ts";
 

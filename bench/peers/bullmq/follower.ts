@@ -6,7 +6,7 @@
 
 import { Worker } from "bullmq";
 import type { Redis } from "ioredis";
-import type { PeerFollower } from "../peer.ts";
+import type { PeerFollower } from "../../harness/peer_client.ts";
 import { decodeBody, type JobData } from "./job_data.ts";
 
 /** So many jobs a worker has in hand at a time. */

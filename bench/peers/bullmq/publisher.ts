@@ -5,7 +5,7 @@
  */
 
 import type { Queue } from "bullmq";
-import type { PeerPublisher } from "../peer.ts";
+import type { PeerPublisher } from "../../harness/peer_client.ts";
 import { splitBodies } from "../redis/part.ts";
 import { encodeBody, type JobData } from "./job_data.ts";
 

@@ -17,8 +17,8 @@ import {
   type StorageType,
 } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../peer.ts";
-import { HOSTNAME } from "../server_process.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
+import { HOSTNAME } from "../../harness/broker_process.ts";
 import { JetStreamFollower } from "./follower.ts";
 import { JetStreamPublisher } from "./publisher.ts";
 

@@ -6,7 +6,7 @@
 
 import type { Consumer, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { PeerFollower } from "../peer.ts";
+import type { PeerFollower } from "../../harness/peer_client.ts";
 
 /** So many messages of each consumer may be on their way here. */
 const MESSAGES_MAX = 500;

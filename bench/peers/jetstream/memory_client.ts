@@ -5,7 +5,7 @@
  */
 
 import { StorageType } from "@nats-io/jetstream";
-import type { PeerClient } from "../peer.ts";
+import type { PeerClient } from "../../harness/peer_client.ts";
 import { openClientFor } from "./client.ts";
 
 /** Connects. */

@@ -5,7 +5,7 @@
  */
 
 import type { JetStreamClient } from "@nats-io/jetstream";
-import type { PeerPublisher } from "../peer.ts";
+import type { PeerPublisher } from "../../harness/peer_client.ts";
 
 /** Publishes to a subject; each message is answered when it is stored. */
 export class JetStreamPublisher implements PeerPublisher {

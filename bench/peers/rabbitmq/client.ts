@@ -5,8 +5,8 @@
  */
 
 import { type Channel, type ChannelModel, connect, type Options } from "amqplib";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../peer.ts";
-import { HOSTNAME } from "../server_process.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
+import { HOSTNAME } from "../../harness/broker_process.ts";
 import { RabbitFollower } from "./follower.ts";
 import { RabbitPublisher } from "./publisher.ts";
 

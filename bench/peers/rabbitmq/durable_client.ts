@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PeerClient } from "../peer.ts";
+import type { PeerClient } from "../../harness/peer_client.ts";
 import { openClientFor } from "./client.ts";
 
 /** Connects. */

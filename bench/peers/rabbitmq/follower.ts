@@ -5,7 +5,7 @@
  */
 
 import type { Channel, ConsumeMessage } from "amqplib";
-import type { PeerFollower } from "../peer.ts";
+import type { PeerFollower } from "../../harness/peer_client.ts";
 
 /** So many messages of each queue may be delivered here and not acknowledged. */
 const PREFETCH_COUNT = 1000;

@@ -6,7 +6,8 @@
  */
 
 import type { PeerServer } from "../peer.ts";
-import { findFreePort, HOSTNAME, ServerProcess } from "../server_process.ts";
+import { HOSTNAME } from "../../harness/broker_process.ts";
+import { findFreePort, ServerProcess } from "../server_process.ts";
 
 /**
  * Where the package has the script. The `rabbitmq-server` on the path would switch to a user of its

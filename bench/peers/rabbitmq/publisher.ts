@@ -6,7 +6,7 @@
 
 import { Buffer } from "node:buffer";
 import type { ConfirmChannel } from "amqplib";
-import type { PeerPublisher } from "../peer.ts";
+import type { PeerPublisher } from "../../harness/peer_client.ts";
 
 /** Publishes to an exchange on a channel with publisher confirms. */
 export class RabbitPublisher implements PeerPublisher {

@@ -5,8 +5,8 @@
  */
 
 import { Redis } from "ioredis";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../peer.ts";
-import { HOSTNAME } from "../server_process.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
+import { HOSTNAME } from "../../harness/broker_process.ts";
 import { RedisFollower } from "./follower.ts";
 import { GROUP } from "./group.ts";
 import { RedisPublisher } from "./publisher.ts";

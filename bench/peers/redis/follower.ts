@@ -8,7 +8,7 @@ import type { Buffer } from "node:buffer";
 import { delay } from "@std/async/delay";
 import type { Redis } from "ioredis";
 import { InFlight } from "../../harness/in_flight.ts";
-import type { PeerFollower } from "../peer.ts";
+import type { PeerFollower } from "../../harness/peer_client.ts";
 import { GROUP } from "./group.ts";
 import { countPerPart } from "./part.ts";
 

@@ -1,9 +1,3 @@
-/**
- * What was compared, and where.
- *
- * @module
- */
-
 import { describeSurroundings, type Fact } from "../../harness/frame/surroundings.ts";
 import type { AbsentPeer, KnownPeer, Measurement } from "./findings.ts";
 import type { Peer } from "../peer.ts";
@@ -47,7 +41,7 @@ export async function describeRun(peers: readonly KnownPeer[]): Promise<readonly
   return [
     ["Compared", versions],
     ["Clients", await describeClients()],
-    ...describeSurroundings([], new Date()),
+    ...describeSurroundings([]),
   ];
 }
 

@@ -1,46 +1,37 @@
-/**
- * All that a run has shown, as it is kept: the report and the charts are made of it.
- *
- * @module
- */
-
 import { summarise, type Summary } from "../../harness/statistics.ts";
 import type { Fact } from "../../harness/frame/surroundings.ts";
 import type { AgendaEntry } from "../agenda.ts";
 import type { Peer } from "../peer.ts";
 import type { Result } from "../../work/work.ts";
 
-/** What a run has shown. */
+/** All figures of a run, as they are kept: the report and the charts are made from them. */
 export interface Findings {
-  /** Where it was. */
+  /** Where it was measured. */
   readonly facts: readonly Fact[];
-  /** How often each work was done that is not done only once. */
+  /** How often each work was done, except those that are done once. */
   readonly rounds: number;
-  /** Who has done them, in the order of the tables. */
+  /** The peers that were measured, in the order of the tables. */
   readonly peers: readonly KnownPeer[];
-  /** Who has not, because its program was not there. */
+  /** The peers whose programs were not found. */
   readonly absent: readonly AbsentPeer[];
-  /** The works. */
   readonly agenda: readonly AgendaEntry[];
-  /** What each has shown, each time. */
   readonly measurements: readonly Measurement[];
 }
 
 /** A peer that was measured. */
 export interface KnownPeer extends Pick<Peer, "name" | "title" | "durability" | "settings"> {
-  /** What its program says. */
+  /** As its program tells it. */
   readonly version: string;
 }
 
 /** A peer whose program was not found. */
 export interface AbsentPeer extends Pick<Peer, "name" | "title"> {
-  /** The program. */
   readonly program: string;
-  /** How to install it, if somebody has said. */
+  /** How to install the program. */
   readonly install?: string;
 }
 
-/** What a work has shown once. */
+/** The figures of a work, done once. */
 export interface Measurement {
   /** In which round, from 1. */
   readonly round: number;
@@ -48,12 +39,11 @@ export interface Measurement {
   readonly peer: string;
   /** The id of the work. */
   readonly work: string;
-  /** What it has shown. */
   readonly result: Result;
 }
 
 /**
- * Reads what a run has left.
+ * Reads the findings of a run.
  *
  * @throws {Error} If the file is of something else.
  */
@@ -74,7 +64,7 @@ export function describeRounds({ rounds }: Findings): string {
   return rounds === 1 ? "one round" : `${rounds} rounds`;
 }
 
-/** What a peer has shown in a work, in all rounds. */
+/** The figures of a peer in a work, of all rounds. */
 export function findResults(findings: Findings, peer: string, work: string): readonly Result[] {
   return findings.measurements
     .filter((measurement) => measurement.peer === peer && measurement.work === work)
@@ -92,7 +82,7 @@ export function sumUp(
   return values.length === 0 ? undefined : summarise(values);
 }
 
-/** Says who is missing, and how that can be changed. */
+/** Says which program is missing, and how to install it. */
 export function describeAbsent({ title, program, install }: AbsentPeer): string {
   const advice = install === undefined ? "" : ` (to install it: ${install})`;
   return `${title} is left out: there is no program ${program}${advice}`;

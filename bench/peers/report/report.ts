@@ -1,10 +1,5 @@
-/**
- * What a run has shown, as a page of Markdown.
- *
- * @module
- */
-
-import { formatNumber, formatTable } from "../../harness/table.ts";
+import { formatFacts } from "../../harness/frame/surroundings.ts";
+import { formatColumns, formatNumber } from "../../harness/table.ts";
 import { describeAbsent, describeRounds, type Findings } from "./findings.ts";
 import { makeWorkTable } from "./report_table.ts";
 import { findTargets, type Target } from "./target.ts";
@@ -18,7 +13,7 @@ export function formatReport(findings: Findings): string {
   });
   return [
     "# SimpleMQ and its peers",
-    facts.map(([what, value]) => `- ${what}: ${value}`).join("\n"),
+    formatFacts(facts),
     formatWays(findings),
     ...absent.map((peer) => `${describeAbsent(peer)}.`),
     formatAccount(findings),
@@ -56,12 +51,14 @@ function formatAccount({ measurements }: Findings): string {
 }
 
 function formatTargets(targets: readonly Target[]): string {
-  const head = ["what", "asked", "reached", "is it reached"];
-  const rows = targets.map(({ what, asked, reached, isReached }) => {
-    const verdict = isReached === undefined ? "" : isReached ? "yes" : "no";
-    return [what, asked, reached ?? "not measured", verdict];
-  });
-  return formatTable({ head, rows });
+  return formatColumns(targets, [
+    ["what", ({ what }) => what],
+    ["asked", ({ asked }) => asked],
+    ["reached", ({ reached }) => reached ?? "not measured"],
+    ["is it reached", ({ isReached }) => {
+      return isReached === undefined ? "" : isReached ? "yes" : "no";
+    }],
+  ]);
 }
 
 function formatPeers({ peers }: Findings): string {

@@ -1,187 +1,170 @@
-/**
- * The table of a work: a row for each peer, or two where times are told.
- *
- * @module
- */
-
-import type { Percentiles } from "../../harness/latency_log.ts";
-import type { Summary } from "../../harness/statistics.ts";
-import { formatNumber, formatTable } from "../../harness/table.ts";
+import type { Percentiles, Summary } from "../../harness/statistics.ts";
+import { type Column, formatColumns, formatNumber, spread } from "../../harness/table.ts";
+import type { Result } from "../../work/work.ts";
 import { type AgendaEntry, BARE } from "../agenda.ts";
 import { type Findings, findResults, type KnownPeer, sumUp } from "./findings.ts";
-import type { Result } from "../../work/work.ts";
 
 /** The one that ratios are of. */
 const OURS = "simplemq";
 
 /** The first columns of all tables. */
-const HEAD = ["peer", "on disk before a confirm"];
+const PEER: readonly Column<KnownPeer>[] = [
+  ["peer", ({ title }) => title],
+  ["on disk before a confirm", ({ durability }) => durability],
+];
 
-/** What the cells of a table are made of. */
-interface Rows {
-  readonly findings: Findings;
-  /** The id of the work. */
-  readonly id: string;
-  /** Those that have done it. */
-  readonly peers: readonly KnownPeer[];
-}
+/** Reads a figure of a work. */
+type Read = (result: Result) => number | undefined;
 
 /** Writes the table of a work, and what has to be said of it; `undefined` if nobody has done it. */
 export function makeWorkTable(findings: Findings, entry: AgendaEntry): string[] | undefined {
   const { id, work } = entry;
   const peers = findings.peers.filter(({ name }) => findResults(findings, name, id).length > 0);
   if (peers.length === 0) return undefined;
-  const rows = { findings, id, peers };
+  const table = new WorkTable(findings, id, peers);
   switch (work.kind) {
     case "throughput":
-      return [formatRates(rows, work.bodyBytes)];
+      return [table.formatRates(work.bodyBytes)];
     case "fan-out":
       return [
         `Messages published in a second; each of them was delivered ${work.streams} times.`,
-        formatRates(rows, work.bodyBytes),
+        table.formatRates(work.bodyBytes),
       ];
     case "awaited":
-      return ["In milliseconds, from the call.", formatTimes(rows)];
+      return ["In milliseconds, from the call.", table.formatTimes()];
     case "steady":
       return [
         "In milliseconds, from the turn of a timer in which a message was sent, or from 3 ms after the turn " +
         "before if that is earlier. The last column is the p99 divided by what " +
         "one write and fdatasync takes on the same disk in the same visit (its p50).",
-        formatTimes(rows, (result) => result.flushMs?.p50),
+        table.formatTimes((result) => result.flushMs?.p50),
       ];
     case "backlog":
-      return [formatBacklog(rows)];
+      return [table.formatBacklog()];
     case "idle":
-      return [formatIdle(rows)];
+      return [table.formatIdle()];
   }
 }
 
-function formatRates(rows: Rows, bodyBytes: number): string {
-  const { findings, id, peers } = rows;
-  const limit = sumUp(findings, BARE, id, readRate)?.median;
-  const head = [...HEAD, "messages/s", "lowest", "highest", "MB/s", "ratio"];
-  if (limit !== undefined) head.push("of the bare program");
-  const cells = peers.map((peer) => {
-    const rate = sumUp(findings, peer.name, id, readRate);
-    const row = [
-      ...formatPeer(peer),
-      ...formatSummary(rate),
-      formatMaybe(rate && rate.median * bodyBytes / 1e6, 1),
-      formatRatio(rows, peer, readRate),
+/** The table of a work: a row for each peer, or two where times are told. */
+class WorkTable {
+  readonly #findings: Findings;
+  readonly #id: string;
+  /** Those that have done it. */
+  readonly #peers: readonly KnownPeer[];
+
+  constructor(findings: Findings, id: string, peers: readonly KnownPeer[]) {
+    this.#findings = findings;
+    this.#id = id;
+    this.#peers = peers;
+  }
+
+  formatRates(bodyBytes: number): string {
+    const limit = this.#sumUp(BARE, readRate)?.median;
+    const find = ({ name }: KnownPeer) => this.#sumUp(name, readRate);
+    const columns: Column<KnownPeer>[] = [
+      ...PEER,
+      ...spread("messages/s", find),
+      ["MB/s", (peer) => scale(find(peer)?.median, bodyBytes / 1e6), 1],
+      this.#ratio("ratio", readRate),
     ];
-    if (limit !== undefined) row.push(formatShare(rate, limit));
-    return row;
-  });
-  return formatTable({ head, rows: cells });
-}
+    if (limit !== undefined) {
+      columns.push(["of the bare program", (peer) => formatShare(find(peer), limit)]);
+    }
+    return formatColumns(this.#peers, columns);
+  }
 
-function formatTimes(rows: Rows, readFlush?: (result: Result) => number | undefined): string {
-  const { findings, id, peers } = rows;
-  const head = [...HEAD, "until", "p50", "p99", "p99.9", "lowest p99", "highest p99"];
-  head.push("ratio of p50", "ratio of p99");
-  if (readFlush !== undefined) head.push("p99 in fdatasyncs");
-  const ends: (readonly [string, (result: Result) => Percentiles | undefined])[] = [
-    ["confirmed", (result) => result.confirmMs],
-    ["delivered", (result) => result.deliveryMs],
-  ];
-  const cells = peers.flatMap((peer) =>
-    ends.map(([end, read]) => {
-      const find = (key: keyof Percentiles) =>
-        sumUp(findings, peer.name, id, (result) => read(result)?.[key]);
-      const p99 = find("p99");
-      const row = [
-        ...formatPeer(peer),
-        end,
-        formatMaybe(find("p50")?.median, 3),
-        formatMaybe(p99?.median, 3),
-        formatMaybe(find("p999")?.median, 3),
-        formatMaybe(p99?.lowest, 3),
-        formatMaybe(p99?.highest, 3),
-        formatRatio(rows, peer, (result) => read(result)?.p50),
-        formatRatio(rows, peer, (result) => read(result)?.p99),
-      ];
-      if (readFlush !== undefined) {
-        const flushes = sumUp(findings, peer.name, id, (result) => {
-          const flush = readFlush(result);
-          const time = read(result)?.p99;
-          return flush === undefined || time === undefined ? undefined : time / flush;
-        });
-        row.push(formatMaybe(flushes?.median, 1));
-      }
-      return row;
-    })
-  );
-  return formatTable({ head, rows: cells });
-}
-
-function formatBacklog(rows: Rows): string {
-  const { findings, id, peers } = rows;
-  const head = [...HEAD, "fill, s", "memory, MB", "drain, s"];
-  head.push("ratio of memory", "ratio of fill", "ratio of drain");
-  const cells = peers.map((peer) => {
-    const find = (read: (result: Result) => number | undefined) =>
-      sumUp(findings, peer.name, id, read)?.median;
-    return [
-      ...formatPeer(peer),
-      formatMaybe(find(readFill), 1),
-      formatMaybe(find(readMegabytes)),
-      formatMaybe(find(readDrain), 1),
-      formatRatio(rows, peer, readMegabytes),
-      formatRatio(rows, peer, readFill),
-      formatRatio(rows, peer, readDrain),
+  /** @param readFlush Reads the time of a flush that times are divided by, too. */
+  formatTimes(readFlush?: Read): string {
+    const rows = this.#peers.flatMap((peer) => [
+      { peer, end: "confirmed", read: (result: Result) => result.confirmMs },
+      { peer, end: "delivered", read: (result: Result) => result.deliveryMs },
+    ]);
+    type Row = typeof rows[number];
+    const find = ({ peer, read }: Row, key: keyof Percentiles) =>
+      this.#sumUp(peer.name, (result) => read(result)?.[key]);
+    const columns: Column<Row>[] = [
+      ...PEER.map(([head, read]): Column<Row> => [head, ({ peer }) => read(peer)]),
+      ["until", ({ end }) => end],
+      ["p50", (row) => find(row, "p50")?.median, 3],
+      ["p99", (row) => find(row, "p99")?.median, 3],
+      ["p99.9", (row) => find(row, "p999")?.median, 3],
+      ["lowest p99", (row) => find(row, "p99")?.lowest, 3],
+      ["highest p99", (row) => find(row, "p99")?.highest, 3],
+      ["ratio of p50", ({ peer, read }) => this.#formatRatio(peer, (one) => read(one)?.p50)],
+      ["ratio of p99", ({ peer, read }) => this.#formatRatio(peer, (one) => read(one)?.p99)],
     ];
-  });
-  return formatTable({ head, rows: cells });
+    if (readFlush !== undefined) {
+      columns.push(["p99 in fdatasyncs", ({ peer, read }) => {
+        const readFlushes = (result: Result) => divide(read(result)?.p99, readFlush(result));
+        return this.#sumUp(peer.name, readFlushes)?.median;
+      }, 1]);
+    }
+    return formatColumns(rows, columns);
+  }
+
+  formatBacklog(): string {
+    return formatColumns(this.#peers, [
+      ...PEER,
+      this.#median("fill, s", readFill, 1),
+      this.#median("memory, MB", readMegabytes),
+      this.#median("drain, s", readDrain, 1),
+      this.#ratio("ratio of memory", readMegabytes),
+      this.#ratio("ratio of fill", readFill),
+      this.#ratio("ratio of drain", readDrain),
+    ]);
+  }
+
+  formatIdle(): string {
+    return formatColumns(this.#peers, [
+      ...PEER,
+      this.#median("kB for a connection", readKilobytes, 1),
+      this.#ratio("ratio", readKilobytes),
+      this.#median("messages/s of the pair", readRate),
+      this.#ratio("ratio of it", readRate),
+    ]);
+  }
+
+  #sumUp(peer: string, read: Read): Summary | undefined {
+    return sumUp(this.#findings, peer, this.#id, read);
+  }
+
+  #median(head: string, read: Read, decimals: number = 0): Column<KnownPeer> {
+    return [head, ({ name }) => this.#sumUp(name, read)?.median, decimals];
+  }
+
+  #ratio(head: string, read: Read): Column<KnownPeer> {
+    return [head, (peer) => this.#formatRatio(peer, read)];
+  }
+
+  /** The figure of SimpleMQ divided by that of a peer, from the medians of both. */
+  #formatRatio({ name }: KnownPeer, read: Read): string {
+    const ours = this.#sumUp(OURS, read)?.median;
+    const theirs = this.#sumUp(name, read)?.median;
+    if (name === OURS || ours === undefined || theirs === undefined) return "";
+    // A system counts memory in pages: few connections may seem to take none.
+    if (theirs <= 0) return "";
+    const ratio = ours / theirs;
+    // Three digits that count.
+    const decimals = ratio > 0 ? 2 - Math.floor(Math.log10(ratio)) : 0;
+    return formatNumber(ratio, Math.min(4, Math.max(0, decimals)));
+  }
 }
 
-function formatIdle(rows: Rows): string {
-  const { findings, id, peers } = rows;
-  const head = [...HEAD, "kB for a connection", "ratio", "messages/s of the pair", "ratio of it"];
-  const cells = peers.map((peer) => [
-    ...formatPeer(peer),
-    formatMaybe(sumUp(findings, peer.name, id, readKilobytes)?.median, 1),
-    formatRatio(rows, peer, readKilobytes),
-    formatMaybe(sumUp(findings, peer.name, id, readRate)?.median),
-    formatRatio(rows, peer, readRate),
-  ]);
-  return formatTable({ head, rows: cells });
+const readRate: Read = ({ rate }) => rate;
+const readFill: Read = ({ fillSeconds }) => fillSeconds;
+const readDrain: Read = ({ drainSeconds }) => drainSeconds;
+const readMegabytes: Read = ({ backlogBytes }) => scale(backlogBytes, 1 / 1e6);
+const readKilobytes: Read = ({ connectionBytes }) => scale(connectionBytes, 1 / 1e3);
+
+function scale(value: number | undefined, factor: number): number | undefined {
+  return value === undefined ? undefined : value * factor;
 }
 
-const readRate = ({ rate }: Result) => rate;
-const readFill = ({ fillSeconds }: Result) => fillSeconds;
-const readDrain = ({ drainSeconds }: Result) => drainSeconds;
-const readMegabytes = ({ backlogBytes }: Result) => backlogBytes && backlogBytes / 1e6;
-const readKilobytes = ({ connectionBytes }: Result) => connectionBytes && connectionBytes / 1e3;
-
-function formatPeer({ title, durability }: KnownPeer): string[] {
-  return [title, durability];
-}
-
-/** What is ours divided by what is a peer's, from the medians of both. */
-function formatRatio(
-  { findings, id }: Rows,
-  { name }: KnownPeer,
-  read: (result: Result) => number | undefined,
-): string {
-  const ours = sumUp(findings, OURS, id, read);
-  const theirs = sumUp(findings, name, id, read);
-  if (name === OURS || ours === undefined || theirs === undefined) return "";
-  // A system counts memory in pages: few connections may seem to take none.
-  if (theirs.median <= 0) return "";
-  const ratio = ours.median / theirs.median;
-  // Three digits that count.
-  const decimals = ratio > 0 ? 2 - Math.floor(Math.log10(ratio)) : 0;
-  return formatNumber(ratio, Math.min(4, Math.max(0, decimals)));
+function divide(value: number | undefined, by: number | undefined): number | undefined {
+  return value === undefined || by === undefined ? undefined : value / by;
 }
 
 function formatShare(rate: Summary | undefined, limit: number): string {
   return rate === undefined ? "" : `${formatNumber(100 * rate.median / limit)} %`;
-}
-
-function formatSummary(summary: Summary | undefined): string[] {
-  return [summary?.median, summary?.lowest, summary?.highest].map((value) => formatMaybe(value));
-}
-
-function formatMaybe(value: number | undefined, decimals = 0): string {
-  return value === undefined ? "" : formatNumber(value, decimals);
 }

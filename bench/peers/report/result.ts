@@ -1,14 +1,8 @@
-/**
- * A result in a line, for those who watch.
- *
- * @module
- */
-
-import type { Percentiles } from "../../harness/latency_log.ts";
+import type { Percentiles } from "../../harness/statistics.ts";
 import { formatNumber } from "../../harness/table.ts";
 import type { Result } from "../../work/work.ts";
 
-/** Tells the most important of what a work has shown. */
+/** The most important figures of a work, in a line for those who watch. */
 export function formatResult(result: Result): string {
   const { count, rate, confirmMs, deliveryMs, fillSeconds, drainSeconds } = result;
   const { backlogBytes, connectionBytes } = result;

@@ -1,15 +1,9 @@
-/**
- * What the project asks of itself beside its peers, and what a run has reached of it.
- *
- * @module
- */
-
 import { formatNumber } from "../../harness/table.ts";
 import { BARE, DURABLE } from "../agenda.ts";
 import { type Findings, sumUp } from "./findings.ts";
 import type { Result } from "../../work/work.ts";
 
-/** Something that is asked for. */
+/** Something that the project asks of itself beside its peers, and what a run has reached of it. */
 export interface Target {
   /** What is compared with what. */
   readonly what: string;

@@ -1,9 +1,3 @@
-/**
- * SimpleMQ itself, beside its peers: with its journal as it comes, and in memory.
- *
- * @module
- */
-
 import { BrokerProcess, type EngineName } from "../../harness/broker_process.ts";
 import type { Peer, PeerServer } from "../peer.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { delay } from "@std/async/delay";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../../../bench/peers/peer.ts";
+import type { PeerClient, PeerFollower, PeerPublisher } from "../../../bench/harness/peer_client.ts";
 
 const streams = new Map<string, Uint8Array[]>();
 

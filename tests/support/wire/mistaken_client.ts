@@ -6,7 +6,11 @@
  */
 
 import { delay } from "@std/async/delay";
-import type { PeerClient, PeerFollower, PeerPublisher } from "../../../bench/harness/peer_client.ts";
+import type {
+  PeerClient,
+  PeerFollower,
+  PeerPublisher,
+} from "../../../bench/harness/peer_client.ts";
 
 const streams = new Map<string, Uint8Array[]>();
 

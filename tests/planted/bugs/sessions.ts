@@ -126,7 +126,7 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
     file: "src/server/frames/session_streams.ts",
     from: "      if (this.#engine.hasStream(name)) continue;\n",
     to: "",
-    found: tests("server/frames/wire_test.ts"),
+    found: tests("server/frames/wire_deliveries_test.ts"),
   },
   {
     what: "a client does not say how long ago it has sent what comes again",

@@ -37,6 +37,11 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
+/** Lets so many turns pass that whatever could go on would have gone on. */
+export async function passTurns(): Promise<void> {
+  for (let count = 0; count < 200; count++) await turn();
+}
+
 /** Lets the event loop turn until something is true; nothing is slept. */
 export async function until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
@@ -44,6 +49,11 @@ export async function until(what: string, isTrue: () => boolean | Promise<boolea
     if (performance.now() > end) throw new Error(`Waited in vain until ${what}`);
     await turn();
   }
+}
+
+/** Waits until nobody but a {@linkcode WellBehavedPair} is connected. */
+export async function expectOnlyPair(broker: BrokerServer): Promise<void> {
+  await until("only the pair is connected", () => broker.connectionCount === 2);
 }
 
 /** The stream that well-behaved clients use. */

@@ -1,10 +1,28 @@
-/**
- * What tests of the client need of their surroundings.
- *
- * @module
- */
-
+import { assert } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import type { BrokerError, Follower, GetMessagesOptions, Message } from "@simplemq/simplemq";
 import type { Proxy } from "../support/wire/proxy.ts";
+
+/** Long enough for a slow machine; a test that waits so long has failed. */
+export const PATIENCE_MS = 20_000;
+
+/** Takes one message, and leaves it in hand. */
+export async function takeOne<Body>(
+  follower: Follower<Body>,
+  options: GetMessagesOptions = {},
+): Promise<Message<Body>> {
+  const { value } = await deadline(follower.getMessages(options).next(), PATIENCE_MS);
+  assert(value !== undefined);
+  return value;
+}
+
+/** Resolves when a message's signal is aborted, to its reason. */
+export function aborted({ signal }: Message): Promise<BrokerError> {
+  const { promise, resolve } = Promise.withResolvers<BrokerError>();
+  if (signal.aborted) resolve(signal.reason);
+  else signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
+  return deadline(promise, PATIENCE_MS);
+}
 
 /** Lets whatever is random be the same all the time while something is done. */
 export async function withRandom(value: number, action: () => Promise<void>): Promise<void> {

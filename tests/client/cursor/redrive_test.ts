@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BrokerError, type PeekedMessage } from "@simplemq/simplemq";
 import {
   Redrive,
@@ -76,4 +76,38 @@ Deno.test("redrive() into a stream that is full says how many were sent back", a
   assertEquals(await cursor.redrive("work"), { count: 2, skipped: 2 });
   const error = await assertRejects(() => cursor.redrive("work"), BrokerError);
   assertEquals([error.code, error.details.redriven], ["STREAM_FULL", 0]);
+});
+
+Deno.test("redrive() sends back what is chosen, as fast as is allowed", async () => {
+  await using broker = await startBroker();
+  await using connection = await broker.connect();
+  const cursor = connection.cursor();
+  await cursor.createStream("work");
+  assertEquals(await cursor.redrive("work"), { count: 0, skipped: 0 });
+  await assertRejects(() => cursor.redrive("nowhere"), BrokerError);
+  await connection.publisher("work").sendMessages(Array.from({ length: 30 }, (_, i) => i));
+  let count = 0;
+  for await (const message of connection.follower("work").getMessages()) {
+    await message.reject("no", { confirm: ++count === 30 });
+    if (count === 30) break;
+  }
+  const filter = ({ body }: { body: unknown }) => Number(body) % 2 === 0;
+  assertEquals(await cursor.redrive("work", { filter, limit: 5 }), { count: 5, skipped: 0 });
+  const rate = { filter: () => Promise.resolve(true), ratePerSecond: 200 };
+  assertEquals(await cursor.redrive("work.dead", rate), { count: 25, skipped: 0 });
+  assertEquals((await cursor.getStream("work")).ready, 30);
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assertRejects(() => cursor.redrive("work", { signal }), Error, "enough");
+  await assertRejects(() => cursor.redrive("work", { ratePerSecond: 0 }), RangeError);
+  assert((await cursor.explain("work")).length > 0);
+  assertEquals(await cursor.purgeStream("work"), 30);
+  await assertRejects(() => cursor.getMessage("work", 1), BrokerError);
+  await assertRejects(
+    // @ts-expect-error: what a program without types may do
+    () => cursor.createStream("x", { maxMessage: 1 }),
+    RangeError,
+    'Cannot create stream "x": ',
+  );
+  await cursor.updateStream("work", { maxDeliveries: 3 });
+  assertEquals((await cursor.getStream("work")).options.maxDeliveries, 3);
 });

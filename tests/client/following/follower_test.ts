@@ -1,25 +1,9 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import type { Connection, Message } from "@simplemq/simplemq";
-import { BrokerError, ConnectionClosedError, type Follower } from "@simplemq/simplemq";
+import { BrokerError, ConnectionClosedError } from "@simplemq/simplemq";
 import { startBroker } from "../../support/broker/broker.ts";
-
-/** Long enough for a slow machine; a test that waits so long has failed. */
-const PATIENCE_MS = 20_000;
-
-/** Takes one message, and leaves it in hand. */
-async function takeOne(follower: Follower, options = {}): Promise<Message> {
-  const iterator = follower.getMessages(options);
-  const { value } = await deadline(iterator.next(), PATIENCE_MS);
-  assert(value !== undefined);
-  return value;
-}
+import { PATIENCE_MS, takeOne } from "../support.ts";
 
 /** Connects to a broker with one stream. */
 async function connectTo(
@@ -177,104 +161,6 @@ Deno.test("a fixed prefetch is fetched, and no more", async () => {
   assertEquals((await connection.cursor().getPel("ten")).length, 10);
 });
 
-Deno.test("leaving a loop gives the message in hand back, and its attempt counts", async (t) => {
-  const leave: [how: string, left: [unknown, number], loop: (follower: Follower) => unknown][] = [
-    ["break", [0, 2], async (follower) => {
-      for await (const _message of follower.getMessages()) break;
-    }],
-    ["throw", [0, 2], (follower) =>
-      assertRejects(
-        async () => {
-          for await (const _message of follower.getMessages()) throw new Error("poison");
-        },
-        Error,
-        "poison",
-      )],
-    ["return() of the iterator", [0, 2], async (follower) => {
-      const iterator = follower.getMessages();
-      await iterator.next();
-      await iterator.return!();
-    }],
-    ["break after release()", [0, 1], async (follower) => {
-      for await (const message of follower.getMessages()) {
-        await message.release();
-        break;
-      }
-    }],
-    ["break after ack()", [1, 1], async (follower) => {
-      for await (const message of follower.getMessages()) {
-        await message.ack();
-        break;
-      }
-    }],
-    ["break with autoAck", [1, 1], async (follower) => {
-      for await (const _message of follower.getMessages({ autoAck: true })) break;
-    }],
-  ];
-  for (const [how, left, loop] of leave) {
-    await t.step(how, async () => {
-      await using broker = await startBroker();
-      await using connection = await connectTo(broker, "left");
-      await connection.publisher("left").sendMessages([0, 1, 2, 3]);
-      const leaver = connection.follower("left", { name: "leaver", prefetch: 3 });
-      await loop(leaver);
-      const rest: [unknown, number][] = [];
-      // The follower is open: what it has left goes to others all the same.
-      for await (const message of connection.follower("left").getMessages()) {
-        await message.ack({ confirm: true });
-        rest.push([message.body, message.attempts]);
-        if (message.body === 3) break;
-      }
-      assertEquals(rest[0], left);
-      assertEquals(rest.slice(1).every(([, attempts]) => attempts === 1), true);
-      assertEquals((await connection.cursor().getPel("leaver")).length, 0);
-    });
-  }
-});
-
-Deno.test("return() ends an iterator for good, whatever it waits for", async () => {
-  await using broker = await startBroker();
-  await using connection = await connectTo(broker, "over");
-  const iterator = connection.follower("over").getMessages();
-  const waiting = [iterator.next(), iterator.next()];
-  const over = { done: true as const, value: undefined };
-  assertEquals(await iterator.return!(), over);
-  assertEquals(await Promise.all(waiting), [over, over]);
-  await connection.publisher("over").sendMessage(1);
-  assertEquals(await iterator.next(), over);
-  assertEquals(await iterator.return!(), over);
-  assertEquals((await connection.cursor().getStream("over")).ready, 1);
-});
-
-Deno.test("what a loop has passed on before stays, whether it is left or ended by a signal", async () => {
-  await using broker = await startBroker();
-  await using connection = await connectTo(broker, "passed");
-  await connection.publisher("passed").sendMessages([1, 2]);
-  const follower = connection.follower("passed", { name: "passer" });
-  const taken: Message[] = [];
-  for await (const message of follower.getMessages()) if (taken.push(message) === 2) break;
-  const [first, last] = taken;
-  assertEquals([first!.signal.aborted, last!.signal.aborted], [false, true]);
-  assertStringIncludes(last!.signal.reason.message, "its loop was left");
-  await assertRejects(() => last!.ack(), BrokerError, "it was given back before");
-  await first!.ack({ confirm: true });
-
-  const controller = new AbortController();
-  await assertRejects(
-    async () => {
-      for await (const message of follower.getMessages({ signal: controller.signal })) {
-        taken.push(message);
-        controller.abort(new Error("enough"));
-      }
-    },
-    Error,
-    "enough",
-  );
-  assertEquals([taken[2]!.body, taken[2]!.attempts, taken[2]!.signal.aborted], [2, 2, false]);
-  await taken[2]!.ack({ confirm: true });
-  assertEquals((await connection.cursor().getStream("passed")).pending, 0);
-});
-
 Deno.test("a message shows what it is, and a method without its message says so", async () => {
   await using broker = await startBroker();
   await using connection = await connectTo(broker, "shown");
@@ -365,55 +251,6 @@ Deno.test("a pattern that the broker cannot match ends the loop with an error", 
   const error = await assertRejects(() => follower.getMessages().next(), BrokerError);
   assertEquals(error.code, "BAD_PATTERN");
   await follower.close();
-});
-
-Deno.test("a signal ends the loop, and takes no message with it", async () => {
-  await using broker = await startBroker();
-  await using connection = await connectTo(broker, "signal");
-  const follower = connection.follower("signal");
-  const controller = new AbortController();
-  const waiting = follower.getMessages({ signal: controller.signal }).next();
-  controller.abort(new Error("enough"));
-  await assertRejects(() => waiting, Error, "enough");
-  await assertRejects(
-    () => follower.getMessages({ signal: controller.signal }).next(),
-    Error,
-    "enough",
-  );
-  await connection.publisher("signal").sendMessage("for the next");
-  const message = await takeOne(follower);
-  assertEquals([message.body, message.attempts], ["for the next", 1]);
-});
-
-Deno.test("a signal that is aborted while a message is handled gives back what was fetched", async () => {
-  await using broker = await startBroker();
-  await using connection = await connectTo(broker, "aborted");
-  await connection.publisher("aborted").sendMessages(
-    Array.from({ length: 10 }, (_, index) => index),
-  );
-  const follower = connection.follower("aborted", { name: "aborter", prefetch: 10 });
-  const controller = new AbortController();
-  const iterator = follower.getMessages({ signal: controller.signal });
-  await iterator.next();
-  controller.abort(new Error("enough"));
-  await assertRejects(() => iterator.next(), Error, "enough");
-  assertEquals((await connection.cursor().getPel("aborter")).length, 1);
-});
-
-Deno.test("a loop that ends does not stop another one of the same follower", async () => {
-  await using broker = await startBroker();
-  await using connection = await connectTo(broker, "two");
-  const follower = connection.follower("two");
-  const one = follower.getMessages();
-  const other = follower.getMessages();
-  const first = one.next();
-  const second = other.next();
-  const publisher = connection.publisher("two");
-  await publisher.sendMessage(1);
-  await (await deadline(first, PATIENCE_MS)).value!.ack();
-  await one.return!();
-  await publisher.sendMessage(2);
-  assertEquals((await deadline(second, PATIENCE_MS)).value?.body, 2);
 });
 
 Deno.test("options of a follower are checked before anything is sent", async () => {

@@ -1,9 +1,3 @@
-/**
- * Requests that are under way when a connection is closed, or lost again and again.
- *
- * @module
- */
-
 import {
   assert,
   assertEquals,
@@ -18,7 +12,6 @@ import {
   connect,
   type Connection,
   ConnectionClosedError,
-  type Follower,
   type Message,
 } from "@simplemq/simplemq";
 import { serve, VirtualClock } from "@simplemq/simplemq/server";
@@ -26,14 +19,12 @@ import { FrameType, type Welcome } from "../../../protocol.ts";
 import { Session } from "../../../src/client/uplink/session.ts";
 import { ClientConnection } from "../../../src/client/client_connection.ts";
 import { createPipe } from "../../../src/transport/duplex.ts";
-import { startBroker, until } from "../../support/broker/broker.ts";
+import { startBroker } from "../../support/broker/broker.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
 import { RawClient } from "../../support/wire/raw_client.ts";
 import { withRandom } from "../support.ts";
-
-/** Long enough for a slow machine; a test that waits so long has failed. */
-const PATIENCE_MS = 20_000;
+import { PATIENCE_MS, takeOne } from "../support.ts";
 
 Deno.test("close() waits for the answers of what was asked for", async () => {
   await using directory = await TestDirectory.create();
@@ -59,19 +50,6 @@ Deno.test("close() waits for the answers of what was asked for", async () => {
   assertEquals((await results).map(({ status }) => status), asked.map(() => "fulfilled"));
 });
 
-/** Takes one message, and leaves it in hand. */
-async function takeOne(follower: Follower): Promise<Message> {
-  const { value } = await deadline(follower.getMessages().next(), PATIENCE_MS);
-  return value!;
-}
-
-/** Resolves when a message's signal is aborted. */
-function aborted({ signal }: Message): Promise<unknown> {
-  const { promise, resolve } = Promise.withResolvers<unknown>();
-  signal.addEventListener("abort", () => resolve(signal.reason), { once: true });
-  return deadline(promise, PATIENCE_MS);
-}
-
 /** How often the messages of a stream have been delivered, with the next delivery. */
 async function takeAll(connection: Connection, stream: string): Promise<[unknown, number][]> {
   const { ready } = await connection.cursor().getStream(stream);
@@ -83,145 +61,6 @@ async function takeAll(connection: Connection, stream: string): Promise<[unknown
   }
   return taken;
 }
-
-Deno.test("close() of a follower lets its handler finish, and gives back the rest unseen", async () => {
-  await using broker = await startBroker();
-  await using connection = await broker.connect({ drainMs: PATIENCE_MS });
-  await connection.cursor().createStream("work");
-  await connection.publisher("work").sendMessages([0, 1, 2, 3, 4]);
-  const follower = connection.follower("work", { name: "worker", prefetch: 5 });
-  const { promise: isWorking, resolve: work } = Promise.withResolvers<void>();
-  const { promise: mayFinish, resolve: finish } = Promise.withResolvers<void>();
-  const seen: unknown[] = [];
-  const loop = (async () => {
-    for await (const message of follower.getMessages()) {
-      seen.push(message.body);
-      if (message.body === 1) {
-        work();
-        await mayFinish;
-        assertEquals(message.signal.aborted, false);
-      }
-      await message.ack();
-    }
-  })();
-  await deadline(isWorking, PATIENCE_MS);
-  const other = follower.getMessages();
-  const closing = follower.close();
-  assertEquals(await other.next(), { done: true, value: undefined });
-  // What was fetched ahead does not wait for the handler.
-  const [held, ...others] = await connection.cursor().getPel("worker");
-  assertEquals([held?.id, others], [2, []]);
-  finish();
-  await deadline(Promise.all([closing, loop]), PATIENCE_MS);
-  assertEquals(seen, [0, 1]);
-  assertEquals(await takeAll(connection, "work"), [[2, 1], [3, 1], [4, 1]]);
-});
-
-for (
-  const [how, begin] of [
-    ["drainMs: 0", (follower: Follower) => follower.close({ drainMs: 0 })],
-    ["a drainMs that is over", (follower: Follower) => follower.close({ drainMs: 1 })],
-    [
-      "a signal that is aborted",
-      (follower: Follower) => follower.close({ signal: AbortSignal.abort() }),
-    ],
-    ["a second call that is in a hurry", (follower: Follower) => {
-      const closing = follower.close({ drainMs: 2 ** 31 - 1 });
-      return follower.close({ drainMs: 0 }).then(() => closing);
-    }],
-    ["a connection that is lost", async (follower: Follower, proxy: Proxy) => {
-      const closing = follower.close();
-      proxy.cut();
-      await closing;
-    }],
-  ] as const
-) {
-  Deno.test(`close() with ${how}: signals abort, and what is said then is refused`, async () => {
-    await using broker = await startBroker();
-    await using proxy = new Proxy(broker.port);
-    await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
-    await connection.cursor().createStream("work");
-    await connection.publisher("work").sendMessages([0, 1, 2]);
-    const follower = connection.follower("work", { name: "worker", prefetch: 3 });
-    const messages = [await takeOne(follower), await takeOne(follower)];
-    // By now the broker knows that both are being worked on.
-    await connection.cursor().getStreams();
-    const aborts = messages.map(aborted);
-    await deadline(begin(follower, proxy), PATIENCE_MS);
-    for (const reason of await Promise.all(aborts)) assertInstanceOf(reason, BrokerError);
-    const [first, second] = messages;
-    for (
-      const say of [
-        () => first!.ack(),
-        () => second!.nack({ reason: "too late" }),
-      ]
-    ) {
-      const error = await assertRejects(say, BrokerError);
-      assertEquals(error.code, "STALE_DELIVERY");
-      // It was not done: whoever tries again hears the same.
-      const { message } = await assertRejects(say, BrokerError);
-      assertEquals(message, error.message);
-    }
-    await using elsewhere = await broker.connect();
-    await until("all is ready again", async () => {
-      return (await elsewhere.cursor().getStream("work")).ready === 3;
-    });
-    assertEquals(await takeAll(elsewhere, "work"), [[0, 2], [1, 2], [2, 1]]);
-  });
-}
-
-Deno.test("a follower that is over does not come back, whatever becomes of its loops", async () => {
-  await using broker = await startBroker();
-  await using connection = await broker.connect();
-  const cursor = connection.cursor();
-  await cursor.createStream("work");
-  await connection.publisher("work").sendMessages([1, 2]);
-  const follower = connection.follower("work", { name: "closed" });
-  for await (const _ of follower.getMessages()) {
-    await follower.close({ drainMs: 0 });
-    break;
-  }
-  const refused = connection.follower(/a(?=b)/, { name: "refused" });
-  const loop = refused.getMessages();
-  await assertRejects(() => deadline(loop.next(), PATIENCE_MS), BrokerError, "lookaround");
-  await loop.return?.();
-  assertEquals(await cursor.getPels(), []);
-  assertEquals((await cursor.getStream("work")).followers, 0);
-});
-
-Deno.test("a follower that the broker has refused is not opened again", async () => {
-  await using broker = await startBroker();
-  await using proxy = new Proxy(broker.port);
-  const said: string[] = [];
-  proxy.onClientBytes = (bytes) => {
-    said.push(...new TextDecoder().decode(bytes).match(/"name":"\w+"/g) ?? []);
-    return true;
-  };
-  await using connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
-  const refused = connection.follower(/a(?=b)/, { name: "refused" });
-  await assertRejects(() => deadline(refused.getMessages().next(), PATIENCE_MS), BrokerError);
-  await withRandom(0, async () => {
-    proxy.cut();
-    await deadline(connection.cursor().getStreams(), PATIENCE_MS);
-  });
-  assertEquals(said.filter((name) => name.includes("refused")).length, 1);
-});
-
-Deno.test("close() that is told an undefined drain time takes that of its connection", async () => {
-  await using broker = await startBroker();
-  const connection = await broker.connect({ drainMs: 0 });
-  await connection.cursor().createStream("work");
-  await connection.publisher("work").sendMessages([1, 2]);
-  const unsaid: object = { drainMs: undefined };
-  for (const close of ["follower", "connection"]) {
-    const follower = connection.follower("work", { prefetch: 1 });
-    const { signal } = await takeOne(follower);
-    const closing = close === "follower" ? follower.close(unsaid) : connection.close(unsaid);
-    // Without any time to drain, that is done during the call.
-    assert(signal.aborted);
-    await closing;
-  }
-});
 
 Deno.test("close() of a connection lets handlers finish, and what they publish and ask for", async () => {
   await using broker = await startBroker();
@@ -437,128 +276,4 @@ Deno.test("a request with which every connection ends is given up after five rep
   });
   assertEquals(sentCount, 6);
   assertEquals(await deadline(connection.cursor().getStreams(), PATIENCE_MS), []);
-});
-
-/** A publisher whose stream is full, and what else is on its connection. */
-async function startFull() {
-  const broker = await startBroker();
-  const connection = await broker.connect();
-  await connection.cursor().createStream("small", { maxMessages: 1 });
-  await connection.cursor().createStream("other");
-  const publisher = connection.publisher("small", { whenFull: "wait" });
-  await publisher.sendMessage("first");
-  return {
-    connection,
-    publisher,
-    /** Proves that the connection and its other members work, and that nothing came behind. */
-    async check() {
-      const { streams } = await connection.publisher("other").sendMessage("x");
-      assertEquals(streams.map(({ stream }) => stream), ["other"]);
-      await connection.cursor().purgeStream("small");
-      const { ready, nextId } = await connection.cursor().getStream("small");
-      assertEquals({ ready, nextId }, { ready: 0, nextId: 2 });
-      assertEquals((await connection.status().next()).value?.type, "connected");
-    },
-    async [Symbol.asyncDispose]() {
-      await connection.close();
-      await broker.close();
-    },
-  };
-}
-
-Deno.test("a publisher's close() that is given up fails its messages, and nothing else", async () => {
-  await using scene = await startFull();
-  const { publisher, connection } = scene;
-  const waiting = assertRejects(() => publisher.sendMessage("waits"), ConnectionClosedError);
-  // Its refusal has come before this answer.
-  await connection.cursor().getStreams();
-  const controller = new AbortController();
-  const closing = publisher.close({ signal: controller.signal });
-  controller.abort(new Error("enough"));
-  await assertRejects(() => closing, Error, "enough");
-  assertStringIncludes((await waiting).message, "without waiting for confirms");
-  await scene.check();
-});
-
-Deno.test("a publisher's close() ends when a full stream has no room for the drain time", async () => {
-  await using scene = await startFull();
-  const { publisher, connection } = scene;
-  const waiting = assertRejects(() => publisher.sendMessage("waits"), ConnectionClosedError);
-  await deadline(publisher.close({ drainMs: 20 }), PATIENCE_MS);
-  const { message, cause } = await waiting;
-  assertStringIncludes(message, "for 20 ms nothing was confirmed");
-  assertStringIncludes(message, 'Cannot publish to "small": it has 1 messages');
-  assertEquals((cause as BrokerError).code, "STREAM_FULL");
-  await scene.check();
-  // Nobody waits for the message: close() tells why it was not stored.
-  await connection.publisher("small").sendMessage("again");
-  const another = connection.publisher("small", { whenFull: "wait" });
-  another.sendMessage("waits");
-  await assertRejects(() => another.close({ drainMs: 0 }), ConnectionClosedError, "for 0 ms");
-  await assertRejects(() => another.close({ drainMs: -1 }), RangeError, "0 to 2147483647");
-});
-
-Deno.test("every message of a publisher settles whatever its signal does, and all is stored once", async () => {
-  for (const count of [1, 5000]) {
-    for (const when of ["before", "at once", "soon"]) {
-      await using broker = await startBroker();
-      await using connection = await broker.connect();
-      await connection.cursor().createStream("work");
-      const publisher = connection.publisher("work", { maxUnconfirmed: 1000 });
-      const calls = Array.from({ length: count }, (_, index) => publisher.sendMessage(index));
-      const results = Promise.allSettled(calls);
-      const controller = new AbortController();
-      if (when === "before") controller.abort(new Error("enough"));
-      const closing = publisher.close({ signal: controller.signal }).catch((error) => error);
-      if (when === "soon") await connection.cursor().getStreams();
-      controller.abort(new Error("enough"));
-      await deadline(closing, PATIENCE_MS);
-      const settled = await deadline(results, PATIENCE_MS);
-      const ids = settled.flatMap((result) =>
-        result.status === "fulfilled" ? [result.value.streams[0]?.id] : []
-      );
-      assertEquals(new Set(ids).size, ids.length);
-      const { nextId } = await connection.cursor().getStream("work");
-      assert(ids.length < nextId && nextId <= count + 1);
-    }
-  }
-});
-
-Deno.test("the drain time of a connection is that of its publishers, too", async () => {
-  await using broker = await startBroker();
-  const connection = await connect({ port: broker.port, drainMs: 20 });
-  await connection.cursor().createStream("small", { maxMessages: 1 });
-  const publisher = connection.publisher("small", { whenFull: "wait" });
-  await publisher.sendMessage("first");
-  const other = connection.publisher("small", { whenFull: "wait" });
-  const [own, others] = [publisher, other].map((one) =>
-    assertRejects(() => one.sendMessage("waits"), ConnectionClosedError, "for 20 ms")
-  );
-  await deadline(publisher.close(), PATIENCE_MS);
-  await own;
-  await deadline(connection.close(), PATIENCE_MS);
-  await others;
-});
-
-Deno.test("requests of a publisher that is closed in a hurry fail with it", async () => {
-  await using broker = await startBroker();
-  await using connection = await broker.connect();
-  await connection.cursor().createStream("questions");
-  const publisher = connection.publisher("questions");
-  const asked = assertRejects(() => publisher.request("anybody?"), ConnectionClosedError);
-  await connection.cursor().getStreams();
-  await publisher.close({ drainMs: 10 });
-  await asked;
-});
-
-Deno.test("closing a connection waits for a publisher that is being closed already", async () => {
-  await using broker = await startBroker();
-  await using direct = await broker.connect();
-  await direct.cursor().createStream("work");
-  const connection = await broker.connect();
-  const publisher = connection.publisher("work");
-  for (let number = 0; number < 5000; number++) publisher.sendMessage(number);
-  const closings = [publisher.close(), publisher.close(), connection.close()];
-  await deadline(Promise.all(closings), PATIENCE_MS);
-  assertEquals((await direct.cursor().getStream("work")).ready, 5000);
 });

@@ -45,15 +45,15 @@ type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
 
 interface Values extends Array<Values | number> {}
 
-/** Nothing of it is run: that it compiles, and what is marked does not, is the test. */
-export async function compile(
+// Nothing of these is run: that they compile, and what is marked does not, is the test.
+
+export async function compileAnything(
   connection: Connection,
   order: Order,
-  unknownThing: unknown,
   message: Message,
   json: Json,
   values: Values,
-): Promise<unknown> {
+): Promise<void> {
   const untyped = connection.publisher("any");
   const point: Point = [1, 2];
   const record: Record<string, unknown> = {};
@@ -78,7 +78,9 @@ export async function compile(
   await untyped.request({ any: "thing", list: [1, { two: 2 }] });
   await message.reply({ words: ["a"], total: 1 });
   await message.reply([1, order]);
+}
 
+export async function compileTyped(connection: Connection, order: Order): Promise<unknown> {
   const orders = connection.publisher<Order>(/orders/);
   await orders.sendMessage(order);
   await orders.sendMessage({ id: 1, lines: [{ item: "a", count: 1 }], state: null });
@@ -94,7 +96,16 @@ export async function compile(
   const bytes = connection.publisher<Uint8Array>("bytes");
   await bytes.sendMessage(new Uint8Array());
   await connection.publisher<string | number>("either").sendMessage(7);
+  return [texts, count];
+}
 
+export async function refuseAnything(
+  connection: Connection,
+  order: Order,
+  unknownThing: unknown,
+  message: Message,
+): Promise<void> {
+  const untyped = connection.publisher("any");
   // @ts-expect-error: what it is is not known
   await untyped.sendMessage(unknownThing);
   // @ts-expect-error: a text is one body, not several
@@ -137,6 +148,10 @@ export async function compile(
   await message.reply(() => {});
   // @ts-expect-error: nothing
   await message.reply(undefined);
+}
+
+export async function refuseTyped(connection: Connection, order: Order): Promise<void> {
+  const orders = connection.publisher<Order>("orders");
   // @ts-expect-error: no order
   await orders.sendMessage({ id: 1 });
   // @ts-expect-error: an order with something that orders do not have
@@ -151,7 +166,6 @@ export async function compile(
   await orders.request({ id: 1 });
   // @ts-expect-error: there is no such option
   await orders.sendMessage(order, { delay: 1 });
-  return [texts, count];
 }
 
 /** What is refused when it is sent, and what is said of it. */

@@ -1,0 +1,61 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { connect } from "@simplemq/simplemq";
+import { startBroker } from "../../support/broker/broker.ts";
+import { PATIENCE_MS } from "../support.ts";
+
+/** A port that was free a moment ago. */
+function findFreePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+Deno.test("connect() refuses options that there are not, before it looks for a broker", async () => {
+  const error = await assertRejects(() => connect({ host: "example.com" } as object), TypeError);
+  assertEquals(
+    error.message,
+    'Cannot connect: there is no option "host"; is hostname meant?',
+  );
+});
+
+Deno.test("connect() to a port where nobody listens fails at once and names the address", async () => {
+  const port = findFreePort();
+  const error = await assertRejects(() => connect({ port }), Error);
+  assertStringIncludes(error.message, `localhost:${port}`);
+  assert(error.cause instanceof Error);
+});
+
+Deno.test("connect() waits for a broker when asked", async () => {
+  const port = findFreePort();
+  const connecting = connect({ port, waitForBroker: true });
+  await using _broker = await startBroker({ port });
+  await using connection = await deadline(connecting, PATIENCE_MS);
+  assertEquals(await connection.cursor().getStreams(), []);
+});
+
+Deno.test("waiting for a broker ends with the signal", async () => {
+  const controller = new AbortController();
+  const connecting = connect({
+    port: findFreePort(),
+    waitForBroker: true,
+    signal: controller.signal,
+  });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => connecting, Error, "enough");
+});
+
+Deno.test("connect() to something that is no broker fails, and says so", async () => {
+  await using http = Deno.serve({ port: 0, onListen() {} }, () => new Response("hello"));
+  await assertRejects(() => connect({ port: http.addr.port, connectTimeoutMs: 5000 }), Error);
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const accepted = silent.accept();
+  await assertRejects(() => connect({ port: silent.addr.port, connectTimeoutMs: 50 }), Error);
+  (await accepted).close();
+});
+
+Deno.test("options of connect() are checked", async () => {
+  await assertRejects(() => connect({ name: "" }), RangeError, "1 to 128");
+  for (const connectTimeoutMs of [NaN, 0, -1, Infinity]) {
+    await assertRejects(() => connect({ connectTimeoutMs }), RangeError, "connectTimeoutMs");
+  }
+});

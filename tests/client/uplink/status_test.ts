@@ -1,0 +1,38 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { connect } from "@simplemq/simplemq";
+import { startBroker } from "../../support/broker/broker.ts";
+import { Proxy } from "../../support/wire/proxy.ts";
+import { PATIENCE_MS, takeOne } from "../support.ts";
+
+Deno.test("Connection.status() tells what happens, to each who asks", async () => {
+  await using broker = await startBroker();
+  await using proxy = new Proxy(broker.port);
+  const connection = await connect({ hostname: "127.0.0.1", port: proxy.port });
+  const controller = new AbortController();
+  const impatient = connection.status({ signal: controller.signal });
+  const status = connection.status();
+  const next = async () => (await deadline(status.next(), PATIENCE_MS)).value;
+  const connected = { type: "connected" as const, broker: connection.broker };
+  assertEquals(await next(), connected);
+  const cursor = connection.cursor();
+  await cursor.createStream("gone");
+  await connection.publisher("gone").sendMessage(1);
+  await takeOne(connection.follower("gone", { name: "mourner" }));
+  await cursor.deleteStream("gone");
+  assertEquals(await next(), { type: "streamDeleted", stream: "gone", follower: "mourner" });
+  proxy.cut();
+  assertEquals((await next())?.type, "lost");
+  assertEquals(await next(), { type: "reconnecting", attempt: 1 });
+  assertEquals(await next(), connected);
+  assertEquals(await next(), { type: "streamMissing", stream: "gone", follower: "mourner" });
+  connection.follower("ordrs", { name: "worker" });
+  assertEquals(await next(), { type: "streamMissing", stream: "ordrs", follower: "worker" });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => impatient.next(), Error, "enough");
+  await connection.close();
+  assertEquals((await next())?.type, "closed");
+  assertEquals(await status.next(), { done: true, value: undefined });
+  const late = await Array.fromAsync(connection.status());
+  assertEquals(late.map(({ type }) => type), ["closed"]);
+});

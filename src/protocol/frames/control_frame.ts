@@ -1,15 +1,22 @@
-/**
- * The frames that carry one JSON object: everything that is said once, not once per message. Fields
- * that a reader does not know are ignored, so that later versions can add some.
- *
- * @module
- */
-
-import { BrokerError, type ErrorCode, type ErrorDetails, isErrorCode } from "../error.ts";
+import type { ErrorCode, ErrorDetails } from "../error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { findLabelMistake } from "../limits.ts";
+import {
+  count,
+  errorCode,
+  flag,
+  label,
+  number32,
+  object,
+  oneOf,
+  optional,
+  readField,
+  type Shape,
+  text,
+  texts,
+  withDefault,
+} from "./json_fields.ts";
 
 /** What this version of the code can do beyond version 2 of the protocol: nothing yet. */
 export const CAPABILITIES: readonly string[] = [];
@@ -214,194 +221,79 @@ export function readControlFrame<Name extends keyof ControlFrames>(
   decoder: FrameDecoder,
   name: Name,
 ): ControlFrames[Name] {
-  return readers[name](new Fields(name, decoder.json()));
+  const action = `Cannot read a frame of type ${name}`;
+  return readField(object<ControlFrames[Name]>(shapes[name]), decoder.json(), {
+    code: "BAD_FRAME",
+    action,
+  });
 }
 
-const readers: { [Name in keyof ControlFrames]: (fields: Fields) => ControlFrames[Name] } = {
-  hello: (fields) => ({
-    client: fields.label("client"),
-    capabilities: fields.texts("capabilities"),
-  }),
-  welcome: (fields) => ({
-    session: fields.count("session"),
-    version: fields.text("version"),
-    engine: fields.text("engine"),
-    durability: fields.text("durability"),
-    heartbeatMs: fields.count("heartbeatMs"),
-    heartbeatTimeoutMs: fields.count("heartbeatTimeoutMs"),
-    limits: readLimits(fields.object("limits")),
-    capabilities: fields.texts("capabilities"),
-    progressMs: fields.count("progressMs"),
-    beginMs: fields.count("beginMs"),
-  }),
-  goodbye: (fields) => ({ ...fields.code(), message: fields.text("message") }),
-  error: (fields) => ({
-    code: fields.requireCode(),
-    message: fields.text("message"),
-    ...fields.numberIfPresent("query"),
-    ...fields.numberIfPresent("publisher"),
-    ...fields.numberIfPresent("follower"),
-    ...fields.details(),
-  }),
-  openPublisher: (fields) => ({
-    publisher: fields.memberNumber("publisher"),
-    identity: fields.label("identity"),
-    bind: readBind(fields.object("bind")),
-    ...fields.numberIfPresent("sentUntil"),
-    ...fields.numberIfPresent("sentMs"),
-  }),
-  openFollower: (fields) => ({
-    follower: fields.memberNumber("follower"),
-    name: fields.label("name"),
-    bind: readBind(fields.object("bind")),
-    messages: fields.count("messages"),
-    bytes: fields.count("bytes"),
-  }),
-  openReplies: (fields) => ({ stream: fields.text("stream") }),
-  refuse: (fields) => ({
-    publisher: fields.count("publisher"),
-    sequence: fields.count("sequence"),
-    count: fields.count("count"),
-    code: fields.requireCode(),
-    message: fields.text("message"),
-    ...fields.details(),
-  }),
-  streamDeleted: readAbsence,
-  streamMissing: readAbsence,
+const bind = object<BindFields>({
+  routeString: text,
+  bindType: oneOf("direct", "regex"),
+  ignoreCase: withDefault(flag, false),
+});
+
+/** Figures that belong to an error; those that are not known here are left out. */
+const details = optional(object<ErrorDetails>({
+  stream: optional(text),
+  what: optional(oneOf("messages", "bytes")),
+  depth: optional(count),
+  limit: optional(count),
+  room: optional(count),
+  retryAfterMs: optional(count),
+  redriven: optional(count),
+}));
+
+const absence: Shape<StreamAbsence> = { follower: count, stream: text };
+
+const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name]> } = {
+  hello: { client: label, capabilities: withDefault(texts, []) },
+  welcome: {
+    session: count,
+    version: text,
+    engine: text,
+    durability: text,
+    heartbeatMs: count,
+    heartbeatTimeoutMs: count,
+    limits: object({
+      bodyBytes: count,
+      headerBytes: count,
+      frameBytes: count,
+      batchCount: count,
+      unacknowledgedMessages: count,
+      unacknowledgedBytes: count,
+    }),
+    capabilities: withDefault(texts, []),
+    progressMs: count,
+    beginMs: count,
+  },
+  goodbye: { code: optional(errorCode), message: text },
+  error: {
+    code: errorCode,
+    message: text,
+    query: optional(count),
+    publisher: optional(count),
+    follower: optional(count),
+    details,
+  },
+  openPublisher: {
+    publisher: number32,
+    identity: label,
+    bind,
+    sentUntil: optional(count),
+    sentMs: optional(count),
+  },
+  openFollower: { follower: number32, name: label, bind, messages: count, bytes: count },
+  openReplies: { stream: text },
+  refuse: {
+    publisher: count,
+    sequence: count,
+    count,
+    code: errorCode,
+    message: text,
+    details,
+  },
+  streamDeleted: absence,
+  streamMissing: absence,
 };
-
-function readAbsence(fields: Fields): StreamAbsence {
-  return { follower: fields.count("follower"), stream: fields.text("stream") };
-}
-
-function readLimits(fields: Fields): SessionLimits {
-  return {
-    bodyBytes: fields.count("bodyBytes"),
-    headerBytes: fields.count("headerBytes"),
-    frameBytes: fields.count("frameBytes"),
-    batchCount: fields.count("batchCount"),
-    unacknowledgedMessages: fields.count("unacknowledgedMessages"),
-    unacknowledgedBytes: fields.count("unacknowledgedBytes"),
-  };
-}
-
-function readBind(fields: Fields): BindFields {
-  const bindType = fields.text("bindType");
-  if (bindType !== "direct" && bindType !== "regex") {
-    throw fields.mistake(`"bindType" is "direct" or "regex"`);
-  }
-  return {
-    routeString: fields.text("routeString"),
-    bindType,
-    ignoreCase: fields.flag("ignoreCase"),
-  };
-}
-
-/** Checked access to the fields of a JSON object that came from the other side. */
-class Fields {
-  #name: string;
-  #object: Readonly<Record<string, unknown>>;
-
-  constructor(name: string, value: unknown) {
-    this.#name = name;
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw this.mistake("a JSON object is expected");
-    }
-    this.#object = value as Readonly<Record<string, unknown>>;
-  }
-
-  mistake(why: string): BrokerError {
-    return new BrokerError("BAD_FRAME", `Cannot read a frame of type ${this.#name}: ${why}`);
-  }
-
-  text(key: string): string {
-    const value = this.#get(key);
-    if (typeof value !== "string") throw this.mistake(`"${key}" is a string`);
-    return value;
-  }
-
-  label(key: string): string {
-    const text = this.text(key);
-    const mistake = findLabelMistake(text);
-    if (mistake !== undefined) throw this.mistake(`"${key}": ${mistake}`);
-    return text;
-  }
-
-  texts(key: string): string[] {
-    const value = this.#get(key);
-    if (value === undefined) return [];
-    if (!Array.isArray(value) || !value.every((one) => typeof one === "string")) {
-      throw this.mistake(`"${key}" is a list of strings`);
-    }
-    return value;
-  }
-
-  flag(key: string): boolean {
-    const value = this.#get(key) ?? false;
-    if (typeof value !== "boolean") throw this.mistake(`"${key}" is true or false`);
-    return value;
-  }
-
-  count(key: string): number {
-    const value = this.#get(key);
-    if (!Number.isSafeInteger(value) || (value as number) < 0) {
-      throw this.mistake(`"${key}" is a whole number, not negative`);
-    }
-    return value as number;
-  }
-
-  /** A number that fits into the binary frames. */
-  memberNumber(key: string): number {
-    const number = this.count(key);
-    if (number > 0xffff_ffff) throw this.mistake(`"${key}" is at most ${0xffff_ffff}`);
-    return number;
-  }
-
-  numberIfPresent<Key extends string>(key: Key): { [K in Key]?: number } {
-    if (this.#get(key) === undefined) return {};
-    return { [key]: this.count(key) } as { [K in Key]?: number };
-  }
-
-  object(key: string): Fields {
-    return new Fields(`${this.#name}.${key}`, this.#get(key));
-  }
-
-  code(): { code?: ErrorCode } {
-    return this.#get("code") === undefined ? {} : { code: this.requireCode() };
-  }
-
-  /** Figures that belong to an error; those that are not known here are left out. */
-  details(): { details?: ErrorDetails } {
-    if (this.#get("details") === undefined) return {};
-    const details = this.object("details");
-    const what = details.textIfPresent("what");
-    if (what !== undefined && what !== "messages" && what !== "bytes") {
-      throw this.mistake(`"details.what" is "messages" or "bytes"`);
-    }
-    const stream = details.textIfPresent("stream");
-    return {
-      details: {
-        ...stream !== undefined && { stream },
-        ...what !== undefined && { what },
-        ...details.numberIfPresent("depth"),
-        ...details.numberIfPresent("limit"),
-        ...details.numberIfPresent("room"),
-        ...details.numberIfPresent("retryAfterMs"),
-      },
-    };
-  }
-
-  textIfPresent(key: string): string | undefined {
-    return this.#get(key) === undefined ? undefined : this.text(key);
-  }
-
-  requireCode(): ErrorCode {
-    const code = this.#get("code");
-    if (!isErrorCode(code)) throw this.mistake(`"code" is not a known error code`);
-    return code;
-  }
-
-  #get(key: string): unknown {
-    return Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
-  }
-}

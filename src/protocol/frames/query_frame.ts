@@ -8,6 +8,16 @@ import { BrokerError } from "../error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
+import {
+  count,
+  FieldMistake,
+  object,
+  oneOf,
+  optional,
+  readField,
+  text,
+  withDefault,
+} from "./json_fields.ts";
 import { PEEK_COUNT_MAX } from "../limits.ts";
 import {
   DIFFERENCE_WAYS,
@@ -96,53 +106,34 @@ export function readQueryNumber(decoder: FrameDecoder): number {
 /**
  * Reads what a query asks for.
  *
- * @throws {BrokerError} With code `BAD_REQUEST` if there is no such operation.
+ * @throws {BrokerError} With code `BAD_REQUEST` if there is no such operation, or with other options.
  */
 export function readOperation(decoder: FrameDecoder): Omit<QueryFields, "query"> {
-  const content = decoder.json();
-  const fields = typeof content === "object" && content !== null ? content : {};
-  const operation = "operation" in fields ? fields.operation : undefined;
-  const name = "name" in fields ? fields.name : "";
-  const options = "options" in fields ? readOptions(fields.options) : undefined;
-  if (!OPERATIONS.includes(operation as Operation) || typeof name !== "string") {
-    throw new BrokerError(
-      "BAD_REQUEST",
-      `Cannot carry out a query: "operation" is one of ${OPERATIONS.join(", ")}, ` +
-        `"name" a string`,
-    );
-  }
-  return { operation: operation as Operation, name, ...options !== undefined && { options } };
+  const action = "Cannot carry out a query";
+  return readField(readQuery, decoder.json(), { code: "BAD_REQUEST", action });
 }
 
-/** Checks what an operation needs beside a name. */
-function readOptions(value: unknown): QueryOptions {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw badOptions(`"options" is an object`);
-  }
-  const options: QueryOptions = value;
-  if (options.stream !== undefined) {
-    const mistake = findStreamOptionsMistake(options.stream);
-    if (mistake !== undefined) throw badOptions(mistake);
-  }
-  const { ifDifferent } = options;
-  if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
-    throw badOptions(`"ifDifferent" is one of ${DIFFERENCE_WAYS.join(", ")}`);
-  }
-  for (const key of ["from", "limit", "after"] as const) {
-    const number = options[key];
-    if (number === undefined || (Number.isSafeInteger(number) && number >= 0)) continue;
-    throw badOptions(`"${key}" is a whole number, not negative`);
-  }
-  const { ids } = options;
-  const areIds = ids === undefined || (Array.isArray(ids) && ids.length <= PEEK_COUNT_MAX &&
-    ids.every((id) => Number.isSafeInteger(id) && id > 0));
-  if (!areIds) throw badOptions(`"ids" are up to ${PEEK_COUNT_MAX} message ids`);
-  return options;
-}
-
-function badOptions(why: string): BrokerError {
-  return new BrokerError("BAD_REQUEST", `Cannot carry out a query: ${why}`);
-}
+const readQuery = object<Omit<QueryFields, "query">>({
+  operation: oneOf(...OPERATIONS),
+  name: withDefault(text, ""),
+  options: optional(object<QueryOptions>({
+    stream: optional((value) => {
+      const mistake = findStreamOptionsMistake(value);
+      if (mistake !== undefined) throw new FieldMistake(mistake);
+      return value as StreamOptionsInput;
+    }),
+    ifDifferent: optional(oneOf(...DIFFERENCE_WAYS)),
+    from: optional(count),
+    after: optional(count),
+    limit: optional(count),
+    ids: optional((value, name) => {
+      const areIds = Array.isArray(value) && value.length <= PEEK_COUNT_MAX &&
+        value.every((id) => Number.isSafeInteger(id) && id > 0);
+      if (areIds) return value;
+      throw new FieldMistake(`"${name}" are up to ${PEEK_COUNT_MAX} message ids`);
+    }),
+  })),
+});
 
 /** Writes a `response` frame; `result` is what was asked for, or `null`. */
 export function writeResponse(writer: FrameWriter, query: number, result: unknown): void {

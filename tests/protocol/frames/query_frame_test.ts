@@ -138,14 +138,14 @@ Deno.test("a query with options that are not allowed is BAD_REQUEST, which tells
     [`{"stream":1}`, "a stream's options are an object"],
     [`{"stream":{"maxDeliveries":0}}`, `option "maxDeliveries"`],
     [`{"stream":{"maxAge":1}}`, `no option "maxAge"`],
-    [`{"ifDifferent":"replace"}`, `"ifDifferent" is one of keep, update, fail`],
-    [`{"from":-1}`, `"from" is a whole number`],
-    [`{"from":"1"}`, `"from" is a whole number`],
-    [`{"limit":0.5}`, `"limit" is a whole number`],
-    [`{"ids":1}`, `"ids" are up to 1000 message ids`],
-    [`{"ids":[0]}`, `"ids" are`],
-    [`{"ids":["1"]}`, `"ids" are`],
-    [`{"ids":${tooMany}}`, `"ids" are`],
+    [`{"ifDifferent":"replace"}`, `"options.ifDifferent" is one of keep, update, fail`],
+    [`{"from":-1}`, `"options.from" is a whole number`],
+    [`{"from":"1"}`, `"options.from" is a whole number`],
+    [`{"limit":0.5}`, `"options.limit" is a whole number`],
+    [`{"ids":1}`, `"options.ids" are up to 1000 message ids`],
+    [`{"ids":[0]}`, `"options.ids" are`],
+    [`{"ids":["1"]}`, `"options.ids" are`],
+    [`{"ids":${tooMany}}`, `"options.ids" are`],
   ];
   for (const [options, tells] of wrong) {
     const content = utf8(`{"operation":"peek","name":"a","options":${options}}`);

@@ -28,4 +28,4 @@
  */
 
 export * from "./client.ts";
-export { ERROR_CODES, type ErrorCodeEntry, isErrorCode } from "./protocol.ts";
+export { ERROR_CODES, isErrorCode } from "./protocol.ts";

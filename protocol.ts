@@ -215,7 +215,6 @@ export {
   BrokerError,
   ERROR_CODES,
   type ErrorCode,
-  type ErrorCodeEntry,
   type ErrorDetails,
   isErrorCode,
 } from "./src/protocol/error.ts";

@@ -7,8 +7,8 @@ import type { Measurement } from "./report/findings.ts";
 import type { Peer } from "./peer.ts";
 import { formatResult } from "./report/result.ts";
 
-/** Tells a visit where the packages of the clients are. */
-const FLAGS = ["--config", fileURLToPath(new URL("./deno.json", import.meta.url))];
+/** Names the packages of the clients. */
+const CONFIG = fileURLToPath(new URL("./deno.json", import.meta.url));
 
 /** What to measure. */
 export interface RoundsPlan {
@@ -67,8 +67,8 @@ async function* visitPeer(
     await using server = await peer.start(directory);
     const { port, pid } = server;
     const works = entries.map(({ work }) => work);
-    const plan = { clientUrl: peer.client.href, port, pid, directory, works };
-    for await (const result of visit(plan, FLAGS)) yield { work: entries[done++]!.id, result };
+    const plan = { clientUrl: peer.client.href, config: CONFIG, port, pid, directory, works };
+    for await (const result of visit(plan)) yield { work: entries[done++]!.id, result };
   } catch (cause) {
     const work = entries[done]?.id ?? "the end of the visit";
     throw new Error(`${peer.title} has failed in ${work}`, { cause });

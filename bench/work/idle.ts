@@ -11,7 +11,7 @@ const PROGRAM = new URL("./idle_clients.ts", import.meta.url);
 const WARM_UP_COUNT = 20;
 
 /** A broker that others connect to. */
-type Broker = Pick<Host, "clientUrl" | "port" | "pid">;
+type Broker = Pick<Host, "clientUrl" | "config" | "port" | "pid">;
 
 /** Measures what idle connections cost in memory, and what they cost a busy pair beside them. */
 export async function measureIdle(host: Host, { connections, busy }: IdleWork): Promise<Result> {
@@ -53,12 +53,13 @@ async function readSettled(pid: number): Promise<number | undefined> {
 
 /** Does something while so many clients, in a process of their own, are connected and idle. */
 async function withIdleClients(
-  { clientUrl, port }: Broker,
+  { clientUrl, config, port }: Broker,
   count: number,
   act: () => Promise<void>,
 ): Promise<void> {
   const args = [clientUrl, String(port), String(count)];
-  const child = new Child({ program: PROGRAM, args, output: "stdout" });
+  const flags = config === undefined ? [] : ["--config", config];
+  const child = new Child({ program: PROGRAM, args, flags, output: "stdout" });
   try {
     await child.findLine(new RegExp(`^${count} connected$`));
     await act();

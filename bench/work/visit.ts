@@ -29,16 +29,19 @@ export interface VisitPlan extends Omit<Host, "open"> {
 /**
  * Visits a peer; gives the result of each work as soon as it is done.
  *
- * @param flags Flags for Deno.
+ * @param flags More flags for Deno.
  * @throws {Error} If a work fails; the last output of the visit is part of the message.
  */
-export async function* visit(plan: VisitPlan, flags: readonly string[]): AsyncGenerator<Result> {
+export async function* visit(
+  plan: VisitPlan,
+  flags: readonly string[] = [],
+): AsyncGenerator<Result> {
   const said = new Tail();
   const child = new Child({
     program: new URL(import.meta.url),
     args: [JSON.stringify(plan)],
     // Words of Deno about configurations and downloads do not tell why a visit has failed.
-    flags: ["--quiet", ...flags],
+    flags: ["--quiet", ...(plan.config === undefined ? [] : ["--config", plan.config]), ...flags],
     output: "stdout",
     onOther: (text) => said.add(text),
   });

@@ -12,6 +12,8 @@ export interface Host {
   readonly directory: string;
   /** The module that exports its `openClient`. */
   readonly clientUrl: string;
+  /** The configuration of Deno that names the packages of the module, if not that of the repository. */
+  readonly config?: string;
   readonly open: Open;
 }
 

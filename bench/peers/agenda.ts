@@ -1,20 +1,13 @@
-/**
- * What the peers are asked to do, and which of them does what.
- *
- * @module
- */
-
 import type { ThroughputWork, Work } from "../work/work.ts";
 
-/** A work on the agenda. */
+/** A work that peers are asked to do. */
 export interface AgendaEntry {
-  /** What it is called in arguments: `throughput-100`. */
+  /** Its name in arguments: `throughput-100`. */
   readonly id: string;
-  /** What the report calls it. */
+  /** Its heading in the report. */
   readonly title: string;
-  /** What is done. */
   readonly work: Work;
-  /** Which peers do it, by their names; all that are brokers if it is not said. */
+  /** The names of the peers that do it; all brokers if not set. */
   readonly peers?: readonly string[];
   /** Whether {@linkcode BARE} does it too. */
   readonly isLimited?: boolean;
@@ -25,10 +18,10 @@ export interface AgendaEntry {
   readonly isOnce?: boolean;
 }
 
-/** The peer that is no broker: it only does the works that tell what a broker cannot beat. */
+/** The peer that is no broker: it only does the works whose figures a broker cannot beat. */
 export const BARE = "bare";
 
-/** Those that can keep messages on a disk, one or more levels of each product. */
+/** The peers that can keep messages on a disk, with one or more levels of each product. */
 export const DURABLE: readonly string[] = [
   "simplemq",
   "redis-everysec",
@@ -42,7 +35,7 @@ export const DURABLE: readonly string[] = [
 /** One level of durability of each product, where another one would show the same. */
 const ONE_LEVEL = DURABLE.filter((name) => name !== "redis-always");
 
-/** Those whose clients have a plain call that nobody needs to await. */
+/** The peers whose clients have a plain call that need not be awaited. */
 const POSTING = ["simplemq", "simplemq-memory"];
 
 /** How much is done. */
@@ -115,7 +108,7 @@ function listRates(pair: ThroughputWork): AgendaEntry[] {
   ];
 }
 
-/** Several members, and what a message waits. */
+/** Works with several members, and works that measure latency. */
 function listLoads(pair: ThroughputWork, { seconds, streams }: Measure): AgendaEntry[] {
   return [
     {
@@ -141,7 +134,7 @@ function listLoads(pair: ThroughputWork, { seconds, streams }: Measure): AgendaE
   ];
 }
 
-/** Many messages, and many connections. */
+/** Works with many messages, and with many connections. */
 function listStocks(
   pair: ThroughputWork,
   { backlog: [short, long], connections }: Measure,

@@ -1,9 +1,3 @@
-/**
- * Everything that is compared, in the order of the tables.
- *
- * @module
- */
-
 import { bareProgram } from "./bare/peer.ts";
 import { beanstalkdBinlog, beanstalkdMemory } from "./beanstalkd/peer.ts";
 import { bullmq } from "./bullmq/peer.ts";
@@ -13,7 +7,7 @@ import { rabbitmqDurable, rabbitmqTransient } from "./rabbitmq/peer.ts";
 import { redisAlways, redisEverySecond, redisMemory } from "./redis/peer.ts";
 import { simplemqJournal, simplemqMemory } from "./simplemq/peer.ts";
 
-/** The peers, SimpleMQ first; the last one is no broker, but what none of them can beat. */
+/** All peers, in the order of the tables; the last one is no broker, but a limit for all of them. */
 export const CATALOGUE: readonly Peer[] = [
   simplemqJournal,
   simplemqMemory,

@@ -1,9 +1,3 @@
-/**
- * What a run has shown, as pictures.
- *
- * @module
- */
-
 import { summarise } from "../harness/statistics.ts";
 import { type AgendaEntry, DURABLE } from "./agenda.ts";
 import { drawBars } from "../charts/bar_chart.ts";
@@ -16,11 +10,10 @@ import {
 } from "./report/findings.ts";
 import type { Result } from "../work/work.ts";
 
-/** A picture. */
+/** A chart in a file. */
 export interface Picture {
-  /** The name of its file. */
+  /** The file's name. */
   readonly name: string;
-  /** What is in the file. */
   readonly svg: string;
 }
 
@@ -33,10 +26,10 @@ const RATES = [
   ["fan-out", "fan-out"],
 ] as const;
 
-/** So many characters of what is on disk are in a line. */
+/** So many characters of a peer's durability are in a line. */
 const LINE_LENGTH = 26;
 
-/** Draws all pictures that there are figures for. */
+/** Draws all charts that there are figures for. */
 export async function drawCharts(findings: Findings): Promise<Picture[]> {
   const pictures = await Promise.all([
     ...RATES.map(([id, file]) => drawRates(findings, id, file)),
@@ -116,7 +109,7 @@ async function drawBacklog(findings: Findings): Promise<Picture[]> {
   return [{ name: "backlog-memory.svg", svg }];
 }
 
-/** The work, and those that keep messages on a disk of the peers that have done it. */
+/** Finds a work, and those of the peers with results that keep messages on a disk. */
 function select(
   findings: Findings,
   id: string,
@@ -128,7 +121,7 @@ function select(
   return { entry, peers };
 }
 
-/** What a bar is called: the peer, and in lines of their own what is on disk before a confirm. */
+/** The name of a bar: the peer, and its durability in lines of its own. */
 function describe({ title, durability }: KnownPeer): string {
   const lines: string[] = [""];
   for (const word of durability.split(" ")) {

@@ -1,15 +1,9 @@
-/**
- * Where the programs of the peers are.
- *
- * @module
- */
-
 import { delimiter, join } from "node:path";
 
-/** Where systems keep servers without everybody having them in the path. */
+/** Directories of servers that are not in the path of every user. */
 const SERVER_DIRECTORIES = ["/usr/sbin", "/usr/local/sbin"];
 
-/** Makes programs be found that are where systems keep servers. */
+/** Adds directories of servers to the path. */
 export function extendPath(): void {
   const path = Deno.env.get("PATH") ?? "";
   const directories = path.split(delimiter).filter((directory) => directory !== "");

@@ -1,9 +1,3 @@
-/**
- * Talks to the bare program: bodies, each with its length before it.
- *
- * @module
- */
-
 import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
 
@@ -13,11 +7,12 @@ const HEAD_BYTES = 4;
 /** So much is read at a time. */
 const READ_BYTES = 256 * 1024;
 
-/** Connects, when it is known what as. */
+/** Talks to the bare program; it connects when its side is known: publisher or follower. */
 export function openClient(port: number): Promise<PeerClient> {
   return Promise.resolve(new BareClient(port));
 }
 
+/** Sends and takes bodies, each with its length before it. */
 class BareClient implements PeerClient {
   readonly #port: number;
   #connection: Deno.TcpConn | undefined;

@@ -1,14 +1,10 @@
-/**
- * The limit: a bare program that only receives bytes, writes and flushes them in groups, and sends
- * them on.
- *
- * @module
- */
-
 import type { Peer } from "../peer.ts";
 import { findFreePort, ServerProcess } from "../server_process.ts";
 
-/** What a broker on this platform and this machine cannot beat. */
+/**
+ * A bare program that only receives bytes, writes and flushes them in groups, and sends them on: what a
+ * broker on this platform and this machine cannot beat.
+ */
 export const bareProgram: Peer = {
   name: "bare",
   title: "bare Deno program",

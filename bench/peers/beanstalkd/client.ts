@@ -1,9 +1,3 @@
-/**
- * Talks to beanstalkd: a stream is a tube.
- *
- * @module
- */
-
 import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
 import { Connection } from "./connection.ts";
@@ -20,6 +14,7 @@ export async function openClient(port: number): Promise<PeerClient> {
   return new BeanstalkdClient(await Connection.open(HOSTNAME, port));
 }
 
+/** Talks to beanstalkd: a stream is a tube. */
 class BeanstalkdClient implements PeerClient {
   readonly #connection: Connection;
 

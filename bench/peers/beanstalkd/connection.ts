@@ -1,9 +1,3 @@
-/**
- * A connection to beanstalkd on which no command waits for the answer to the one before.
- *
- * @module
- */
-
 import { Outbox } from "./outbox.ts";
 import { Replies, type Reply } from "./replies.ts";
 
@@ -15,7 +9,7 @@ interface Expectation {
   readonly fail: (error: unknown) => void;
 }
 
-/** A pipelined connection. */
+/** A connection to beanstalkd on which no command waits for the answer to the one before. */
 export class Connection implements AsyncDisposable {
   /** Where commands are put; each of them must be followed by a call of {@linkcode expect}. */
   readonly outbox: Outbox;

@@ -1,13 +1,3 @@
-/**
- * Reserves jobs of beanstalkd, and deletes each after it was handed over.
- *
- * As long as jobs come, many commands to reserve one are on their way, and none of them waits for a
- * job: beanstalkd does nothing else on a connection while one waits, and so would not delete what was
- * reserved before. Only when there are no jobs one command is sent that waits.
- *
- * @module
- */
-
 import type { PeerFollower } from "../../harness/peer_client.ts";
 import type { Connection } from "./connection.ts";
 import type { Reply } from "./replies.ts";
@@ -15,7 +5,13 @@ import type { Reply } from "./replies.ts";
 /** So many commands to reserve a job may be on their way. */
 const RESERVES_IN_FLIGHT = 64;
 
-/** Takes the jobs of the tubes that its connection watches. */
+/**
+ * Reserves jobs of the tubes that its connection watches, and deletes each after it was handed over.
+ *
+ * As long as jobs come, many commands to reserve one are on their way, and none of them waits for a
+ * job: beanstalkd does nothing else on a connection while one waits, and so would not delete what was
+ * reserved before. Only when there are no jobs one command is sent that waits.
+ */
 export class BeanstalkdFollower implements PeerFollower {
   readonly #connection: Connection;
   readonly #done = Promise.withResolvers<void>();

@@ -1,16 +1,9 @@
-/**
- * What waits to be written to a connection: all that comes while a write is under way goes out with
- * the next one.
- *
- * @module
- */
-
 /** How long the buffers are at first. */
 const LENGTH_MIN = 64 * 1024;
 
 const encoder = new TextEncoder();
 
-/** Bytes on their way to a connection, in the order in which they came. */
+/** Bytes for a connection, in order: all that comes during a write goes out with the next one. */
 export class Outbox {
   readonly #connection: Deno.Conn;
   readonly #fail: (error: unknown) => void;
@@ -30,7 +23,6 @@ export class Outbox {
     this.#fail = fail;
   }
 
-  /** Adds text. */
   addText(text: string): void {
     // No command has anything but ASCII in it.
     this.#grow(text.length);

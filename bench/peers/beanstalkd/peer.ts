@@ -1,9 +1,3 @@
-/**
- * beanstalkd, with its binlog as it comes, and in memory.
- *
- * @module
- */
-
 import type { Peer, PeerServer } from "../peer.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
 import { findFreePort, ServerProcess } from "../server_process.ts";
@@ -17,7 +11,7 @@ const install = "apt install beanstalkd";
 /** The longest body that it takes. */
 const BODY_BYTES_MAX = 1024 * 1024;
 
-/** With its binlog. */
+/** beanstalkd with its binlog, at its default settings. */
 export const beanstalkdBinlog: Peer = {
   name: "beanstalkd-binlog",
   title: "beanstalkd, binlog",
@@ -42,7 +36,7 @@ export const beanstalkdBinlog: Peer = {
   },
 };
 
-/** Without a disk. */
+/** beanstalkd in memory. */
 export const beanstalkdMemory: Peer = {
   name: "beanstalkd-memory",
   title: "beanstalkd, memory",
@@ -54,12 +48,6 @@ export const beanstalkdMemory: Peer = {
   readVersion,
   start: (directory) => start(directory, []),
 };
-
-/** All of them. */
-export const beanstalkdPeers: readonly Peer[] = [
-  beanstalkdBinlog,
-  beanstalkdMemory,
-];
 
 async function readVersion(): Promise<string> {
   const { stdout } = await new Deno.Command(program, { args: ["-v"] }).output();

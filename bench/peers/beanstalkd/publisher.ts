@@ -1,9 +1,3 @@
-/**
- * Puts jobs into tubes of beanstalkd.
- *
- * @module
- */
-
 import type { PeerPublisher } from "../../harness/peer_client.ts";
 import type { Connection } from "./connection.ts";
 import type { Reply } from "./replies.ts";

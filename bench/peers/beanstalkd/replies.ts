@@ -1,9 +1,3 @@
-/**
- * What beanstalkd answers: lines, some of them with a body behind.
- *
- * @module
- */
-
 /** How long the buffer is at first. */
 const LENGTH_MIN = 256 * 1024;
 
@@ -11,7 +5,7 @@ const LINE_FEED = 10;
 
 const NO_BODY = new Uint8Array();
 
-/** An answer to a command. */
+/** An answer of beanstalkd to a command: a line, sometimes with a body behind it. */
 export interface Reply {
   /** The words of its line: `RESERVED`, `17`, `100`. */
   readonly words: readonly string[];

@@ -1,9 +1,3 @@
-/**
- * Talks to BullMQ: a stream is a queue, a message is a job.
- *
- * @module
- */
-
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
@@ -24,7 +18,10 @@ export async function openClient(port: number): Promise<PeerClient> {
   return new BullClient(redis);
 }
 
-/** A connection that all queues share, and that the workers share for all but waiting. */
+/**
+ * Talks to BullMQ: a stream is a queue, a message is a job. All queues share a connection, and the
+ * workers share it for all but waiting.
+ */
 class BullClient implements PeerClient {
   readonly #redis: Redis;
   readonly #queues = new Map<string, Queue>();

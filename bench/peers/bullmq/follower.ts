@@ -1,9 +1,3 @@
-/**
- * Takes jobs from queues of BullMQ.
- *
- * @module
- */
-
 import { Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { PeerFollower } from "../../harness/peer_client.ts";

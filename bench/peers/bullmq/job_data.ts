@@ -1,12 +1,6 @@
-/**
- * What BullMQ keeps of a message: JSON, which has no bytes.
- *
- * @module
- */
-
 import { Buffer } from "node:buffer";
 
-/** A message as the data of a job. */
+/** A message as the data of a job: JSON, which has no bytes. */
 export interface JobData {
   /** Its bytes in base64. */
   readonly body: string;

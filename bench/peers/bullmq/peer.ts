@@ -1,14 +1,8 @@
-/**
- * BullMQ, a job queue in Redis.
- *
- * @module
- */
-
 import metadata from "bullmq/package.json" with { type: "json" };
 import type { Peer } from "../peer.ts";
 import { describeServer, INSTALL, PROGRAM, readRedisVersion, startRedis } from "../redis/server.ts";
 
-/** With Redis as its documentation advises for production. */
+/** BullMQ, a job queue in Redis, with Redis as its documentation advises for production. */
 export const bullmq: Peer = {
   name: "bullmq",
   title: "BullMQ",

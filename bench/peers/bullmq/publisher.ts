@@ -1,9 +1,3 @@
-/**
- * Adds jobs to queues of BullMQ.
- *
- * @module
- */
-
 import type { Queue } from "bullmq";
 import type { PeerPublisher } from "../../harness/peer_client.ts";
 import { splitBodies } from "../redis/part.ts";

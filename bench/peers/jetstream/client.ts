@@ -1,13 +1,3 @@
-/**
- * Talks to NATS JetStream with its own client.
- *
- * A stream of the bench is a durable consumer here, and it has a JetStream stream to itself that drops
- * what is acknowledged. To send every message to many of them, those consumers move to one JetStream
- * stream that they share: NATS stores a message once, however many consumers there are.
- *
- * @module
- */
-
 import {
   AckPolicy,
   jetstream,
@@ -39,6 +29,13 @@ export async function openClientFor(storage: StorageType, port: number): Promise
   return new JetStreamPeerClient(storage, connection, client, await client.jetstreamManager(false));
 }
 
+/**
+ * Talks to NATS JetStream with its own client.
+ *
+ * A stream of the bench is a durable consumer here, and it has a JetStream stream to itself that drops
+ * what is acknowledged. To send every message to many of them, those consumers move to one JetStream
+ * stream that they share: NATS stores a message once, however many consumers there are.
+ */
 class JetStreamPeerClient implements PeerClient {
   readonly #storage: StorageType;
   readonly #connection: NatsConnection;

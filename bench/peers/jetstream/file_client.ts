@@ -1,14 +1,8 @@
-/**
- * Talks to NATS JetStream, and has streams stored in files.
- *
- * @module
- */
-
 import { StorageType } from "@nats-io/jetstream";
 import type { PeerClient } from "../../harness/peer_client.ts";
 import { openClientFor } from "./client.ts";
 
-/** Connects. */
+/** Connects; streams will be stored in files. */
 export function openClient(port: number): Promise<PeerClient> {
   return openClientFor(StorageType.File, port);
 }

@@ -1,9 +1,3 @@
-/**
- * Consumes from NATS JetStream.
- *
- * @module
- */
-
 import type { Consumer, JsMsg } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { PeerFollower } from "../../harness/peer_client.ts";

@@ -1,9 +1,3 @@
-/**
- * NATS JetStream, with its streams in files and in memory.
- *
- * @module
- */
-
 import type { Peer, PeerServer } from "../peer.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
 import { findFreePort, ServerProcess } from "../server_process.ts";
@@ -12,7 +6,7 @@ const program = "nats-server";
 
 const install = "apt install nats-server";
 
-/** With streams in files. */
+/** NATS JetStream with streams in files. */
 export const jetstreamFile: Peer = {
   name: "jetstream-file",
   title: "NATS JetStream, file",
@@ -34,7 +28,7 @@ export const jetstreamFile: Peer = {
   start,
 };
 
-/** With streams in memory. */
+/** NATS JetStream with streams in memory. */
 export const jetstreamMemory: Peer = {
   name: "jetstream-memory",
   title: "NATS JetStream, memory",
@@ -46,9 +40,6 @@ export const jetstreamMemory: Peer = {
   readVersion,
   start,
 };
-
-/** All of them. */
-export const jetstreamPeers: readonly Peer[] = [jetstreamFile, jetstreamMemory];
 
 async function readVersion(): Promise<string> {
   const { stdout } = await new Deno.Command(program, { args: ["--version"] })

@@ -1,9 +1,3 @@
-/**
- * Publishes to NATS JetStream.
- *
- * @module
- */
-
 import type { JetStreamClient } from "@nats-io/jetstream";
 import type { PeerPublisher } from "../../harness/peer_client.ts";
 
@@ -14,7 +8,6 @@ export class JetStreamPublisher implements PeerPublisher {
   readonly #client: JetStreamClient;
   readonly #subject: string;
 
-  /** Makes one. */
   constructor(client: JetStreamClient, subject: string) {
     this.#client = client;
     this.#subject = subject;

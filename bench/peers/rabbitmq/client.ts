@@ -1,9 +1,3 @@
-/**
- * Talks to RabbitMQ with amqplib.
- *
- * @module
- */
-
 import { type Channel, type ChannelModel, connect, type Options } from "amqplib";
 import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
@@ -23,6 +17,7 @@ export async function openClientFor(durability: Durability, port: number): Promi
   return new RabbitClient(durability, await connect(`amqp://${HOSTNAME}:${port}`, socketOptions));
 }
 
+/** Talks to RabbitMQ with amqplib. */
 class RabbitClient implements PeerClient {
   readonly #isDurable: boolean;
   readonly #connection: ChannelModel;

@@ -1,13 +1,7 @@
-/**
- * Talks to RabbitMQ, with durable queues and messages.
- *
- * @module
- */
-
 import type { PeerClient } from "../../harness/peer_client.ts";
 import { openClientFor } from "./client.ts";
 
-/** Connects. */
+/** Connects, with durable queues and messages. */
 export function openClient(port: number): Promise<PeerClient> {
   return openClientFor("durable", port);
 }

@@ -1,9 +1,3 @@
-/**
- * Consumes from RabbitMQ.
- *
- * @module
- */
-
 import type { Channel, ConsumeMessage } from "amqplib";
 import type { PeerFollower } from "../../harness/peer_client.ts";
 

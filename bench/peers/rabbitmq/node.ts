@@ -1,10 +1,3 @@
-/**
- * A node of RabbitMQ that nobody but its starter sees: everything it writes is in one directory, and
- * everything it listens at is on this machine only.
- *
- * @module
- */
-
 import type { PeerServer } from "../peer.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
 import { findFreePort, ServerProcess } from "../server_process.ts";
@@ -27,7 +20,10 @@ export async function readNodeVersion(): Promise<string> {
   throw new Error(`There is no RabbitMQ in ${LIBRARY}`);
 }
 
-/** Starts a node, and the name service that it cannot do without. */
+/**
+ * Starts a node, and the name service that it cannot do without. Everything they write is in one
+ * directory, and they listen on this machine only.
+ */
 export async function startNode(directory: string): Promise<PeerServer> {
   await using stack = new AsyncDisposableStack();
   const names = stack.use(await startNameService(directory));

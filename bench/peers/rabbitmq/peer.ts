@@ -1,9 +1,3 @@
-/**
- * RabbitMQ, with durable queues and persistent messages, and without.
- *
- * @module
- */
-
 import type { Peer } from "../peer.ts";
 import { readNodeVersion, startNode } from "./node.ts";
 
@@ -11,7 +5,7 @@ const program = "rabbitmq-server";
 
 const install = "apt install rabbitmq-server";
 
-/** With durable queues. */
+/** RabbitMQ with durable queues and persistent messages. */
 export const rabbitmqDurable: Peer = {
   name: "rabbitmq-durable",
   title: "RabbitMQ, durable",
@@ -36,7 +30,7 @@ export const rabbitmqDurable: Peer = {
   start: startNode,
 };
 
-/** Without a disk. */
+/** RabbitMQ without a disk. */
 export const rabbitmqTransient: Peer = {
   name: "rabbitmq-transient",
   title: "RabbitMQ, transient",
@@ -50,9 +44,3 @@ export const rabbitmqTransient: Peer = {
   readVersion: readNodeVersion,
   start: startNode,
 };
-
-/** All of them. */
-export const rabbitmqPeers: readonly Peer[] = [
-  rabbitmqDurable,
-  rabbitmqTransient,
-];

@@ -1,9 +1,3 @@
-/**
- * Publishes to RabbitMQ.
- *
- * @module
- */
-
 import { Buffer } from "node:buffer";
 import type { ConfirmChannel } from "amqplib";
 import type { PeerPublisher } from "../../harness/peer_client.ts";
@@ -17,7 +11,6 @@ export class RabbitPublisher implements PeerPublisher {
   readonly #key: string;
   readonly #options: { readonly persistent: boolean };
 
-  /** Makes one. */
   constructor(channel: ConfirmChannel, exchange: string, key: string, persistent: boolean) {
     this.#channel = channel;
     this.#exchange = exchange;

@@ -1,14 +1,7 @@
-/**
- * Talks to Redis Streams through ioredis.
- *
- * @module
- */
-
 import { Redis } from "ioredis";
 import type { PeerClient, PeerFollower, PeerPublisher } from "../../harness/peer_client.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
-import { RedisFollower } from "./follower.ts";
-import { GROUP } from "./group.ts";
+import { GROUP, RedisFollower } from "./follower.ts";
 import { RedisPublisher } from "./publisher.ts";
 
 /** Connects. */
@@ -18,6 +11,7 @@ export async function openClient(port: number): Promise<PeerClient> {
   return new RedisClient(redis);
 }
 
+/** Talks to Redis Streams through ioredis. */
 class RedisClient implements PeerClient {
   readonly #redis: Redis;
   /** The connections of its followers: one that waits for messages can do nothing else. */

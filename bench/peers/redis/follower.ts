@@ -1,16 +1,12 @@
-/**
- * Takes entries from Redis streams as one of a consumer group.
- *
- * @module
- */
-
 import type { Buffer } from "node:buffer";
 import { delay } from "@std/async/delay";
 import type { Redis } from "ioredis";
 import { InFlight } from "../../harness/in_flight.ts";
 import type { PeerFollower } from "../../harness/peer_client.ts";
-import { GROUP } from "./group.ts";
 import { countPerPart } from "./part.ts";
+
+/** The consumer group that all followers of a stream share. */
+export const GROUP = "bench";
 
 /** An answer has so many entries of a stream at most. */
 const READ_COUNT = 256;
@@ -30,7 +26,10 @@ const ACKS_IN_FLIGHT = 4;
 /** What XREADGROUP answers: by stream, the entries with their ids and fields. */
 type Answer = [stream: Buffer, entries: [id: Buffer, fields: Buffer[]][]][] | null;
 
-/** A follower with two connections: one that waits for entries, and one for all else. */
+/**
+ * Takes entries from Redis streams as one of a consumer group, with two connections: one that waits for
+ * entries, and one for all else.
+ */
 export class RedisFollower implements PeerFollower {
   readonly #redis: Redis;
   readonly #waiting: Redis;

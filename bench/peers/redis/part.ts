@@ -1,10 +1,7 @@
 /**
- * Parts of a batch, so that large bodies do not fill the buffers between client and server.
- *
- * @module
+ * Splits bodies, all of the same length, into parts of about so many bytes at most, so that large bodies
+ * do not fill the buffers between client and server.
  */
-
-/** Splits bodies, all of the same length, into parts of about so many bytes at most. */
 export function* splitBodies(
   bodies: readonly Uint8Array[],
   bytesMax: number,

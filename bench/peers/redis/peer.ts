@@ -1,9 +1,3 @@
-/**
- * Redis Streams, with a consumer group.
- *
- * @module
- */
-
 import type { Peer } from "../peer.ts";
 import {
   describeServer,
@@ -29,7 +23,7 @@ const settings: readonly string[] = [
   "Stopping: CLIENT UNBLOCK, so that nothing waits for the end of BLOCK.",
 ];
 
-/** With a log that is flushed every second: what most people take. */
+/** Redis Streams with a log that is flushed every second, as most people use it. */
 export const redisEverySecond: Peer = describe(
   "redis-everysec",
   "Redis Streams, everysec",
@@ -37,7 +31,7 @@ export const redisEverySecond: Peer = describe(
   "everysec",
 );
 
-/** With a log that is flushed before the confirm. */
+/** Redis Streams with a log that is flushed before the confirm. */
 export const redisAlways: Peer = describe(
   "redis-always",
   "Redis Streams, always",
@@ -45,7 +39,7 @@ export const redisAlways: Peer = describe(
   "always",
 );
 
-/** Without a disk. */
+/** Redis Streams without a disk. */
 export const redisMemory: Peer = describe(
   "redis-memory",
   "Redis Streams, memory",

@@ -1,9 +1,3 @@
-/**
- * Adds entries to Redis streams.
- *
- * @module
- */
-
 import { Buffer } from "node:buffer";
 import type { Redis } from "ioredis";
 import type { PeerPublisher } from "../../harness/peer_client.ts";
@@ -24,7 +18,7 @@ for body = 1, #ARGV do
 end
 `;
 
-/** A publisher to one stream, or to many. */
+/** Adds entries to one Redis stream, or to many. */
 export class RedisPublisher implements PeerPublisher {
   readonly batchCount: number;
   readonly batchesInFlight: number;

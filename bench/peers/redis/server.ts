@@ -1,23 +1,15 @@
-/**
- * Runs `redis-server`, for Redis itself and for what others have built on it.
- *
- * @module
- */
-
 import type { PeerServer } from "../peer.ts";
 import { HOSTNAME } from "../../harness/broker_process.ts";
 import { findFreePort, ServerProcess } from "../server_process.ts";
 
-/** The program. */
 export const PROGRAM = "redis-server";
 
-/** How to install it. */
 export const INSTALL = "apt-get install redis-server";
 
-/** When its log, the append only file, is flushed; `never`: there is none. */
+/** When the log, the append only file, is flushed; `never`: there is none. */
 export type FlushTime = "never" | "everysec" | "always";
 
-/** What is set, and why, for the settings of a peer. */
+/** Describes the settings of the server and their reasons. */
 export function describeServer(flushTime: FlushTime): string[] {
   const persistence = flushTime === "never" ? ["Server: `appendonly no`."] : [
     `Server: \`appendonly yes\`, \`appendfsync ${flushTime}\`.`,
@@ -33,7 +25,7 @@ export function describeServer(flushTime: FlushTime): string[] {
   ];
 }
 
-/** Starts Redis with nothing set but what is said here: all else is as it comes. */
+/** Starts Redis with these settings; all others are the defaults. */
 export async function startRedis(flushTime: FlushTime, directory: string): Promise<PeerServer> {
   const port = findFreePort();
   const persistence = flushTime === "never" ? ["--appendonly", "no"] : [

@@ -1,8 +1,0 @@
-/**
- * The consumer group that all followers of a stream share.
- *
- * @module
- */
-
-/** Its name. */
-export const GROUP = "bench";

@@ -40,7 +40,6 @@ export class Deliveries {
       (range) => this.#lateAcks.end(follower, range),
     );
     for (const { share: { store }, firstId, count } of held) {
-      follower.pendingBytes -= store.backlog.measure(firstId, count);
       this.#parts.commit({ type: "acknowledged", number: store.number, firstId, count });
     }
     this.#returns.noteTaken(follower, now);
@@ -213,10 +212,8 @@ export class Deliveries {
 
   /** Takes away the deliveries of a stream that is deleted. */
   takeShare(follower: Follower, share: Share, now: number): void {
-    const { backlog, name } = share.store;
     const taken = follower.pending.takeShare(share);
-    for (const run of taken) follower.pendingBytes -= backlog.measure(run.firstId, run.count);
-    this.#returns.tellRevoked(follower, taken, `stream "${name}" was deleted`);
+    this.#returns.tellRevoked(follower, taken, `stream "${share.store.name}" was deleted`);
     this.#returns.noteTaken(follower, now);
   }
 

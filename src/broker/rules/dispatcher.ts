@@ -210,8 +210,7 @@ export class Dispatcher {
       deadline,
       isBegun: false,
       isDoubtful,
-    });
-    follower.pendingBytes += batch.end - batch.start;
+    }, batch.end - batch.start);
     follower.sink.deliver({ stream: store.name, firstTag, firstId, attempts, isDoubtful, batch });
     return count;
   }

@@ -41,13 +41,11 @@ export class LateAcks {
 
   /** Acknowledges later deliveries of the same messages to the same follower. */
   #endAgain(follower: Follower, run: LapsedRun): number {
-    const { backlog, number } = run.share.store;
+    const { number } = run.share.store;
     const held = findHeld(follower, run);
     let endedCount = 0;
-    for (const { firstTag, count } of held) {
-      for (const part of follower.pending.take(firstTag, count)) {
-        follower.pendingBytes -= backlog.measure(part.firstId, part.count);
-        const { firstId, count } = part;
+    for (const range of held) {
+      for (const { firstId, count } of follower.pending.take(range.firstTag, range.count)) {
         this.#parts.commit({ type: "acknowledged", number, firstId, count });
         endedCount += count;
       }

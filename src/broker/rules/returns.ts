@@ -176,7 +176,6 @@ export class Returns {
   ): void {
     const { share, firstId, count, attempts } = run;
     const { store, notes: { overdue } } = share;
-    follower.pendingBytes -= store.backlog.measure(firstId, count);
     if (store.expiries.nextAt <= now) this.expire(share, now);
     if (overdue.size === 0) return proceed(run);
     for (let id = firstId; id < firstId + count; id++) {

@@ -22,7 +22,6 @@ export class Follower {
   readonly pending: PendingList = new PendingList();
   /** Deliveries that were taken back lately: it may still acknowledge them. */
   readonly lapsed: LapsedList = new LapsedList();
-  pendingBytes = 0;
   /** The tag of the last delivery that was noted as the oldest one. */
   attemptedTag = 0;
   /** Since when its oldest delivery is the oldest: work on it has not begun before. */
@@ -61,13 +60,13 @@ export class Follower {
     const { count } = this.pending;
     if (this.isSuspended || this.sink.isFull || count >= this.creditMessages) return 0;
     // A follower with no credit of bytes still gets one message at a time.
-    if (count > 0 && this.pendingBytes >= this.creditBytes) return 0;
+    if (count > 0 && this.pending.bytes >= this.creditBytes) return 0;
     return this.creditMessages - count;
   }
 
   /** How many bytes it may take now; the last message may go beyond them. */
   get roomBytes(): number {
-    return Math.max(0, this.creditBytes - this.pendingBytes);
+    return Math.max(0, this.creditBytes - this.pending.bytes);
   }
 
   /** Sets how much it may hold; returns whether it asks for more than it holds. */

@@ -29,9 +29,15 @@ export interface PendingRun {
 export class PendingList {
   #runs: PendingRun[] = [];
   #count = 0;
+  #bytes = 0;
 
   get count(): number {
     return this.#count;
+  }
+
+  /** The bytes of the messages. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get runs(): readonly PendingRun[] {
@@ -39,9 +45,10 @@ export class PendingList {
   }
 
   /** Adds deliveries; their tags are higher than all before. */
-  append(run: PendingRun): void {
+  append(run: PendingRun, bytes: number): void {
     this.#runs.push(run);
     this.#count += run.count;
+    this.#bytes += bytes;
   }
 
   /** Finds the pending part of a range of tags, in whole runs. */
@@ -50,11 +57,11 @@ export class PendingList {
     return this.#runs.slice(from, this.#cut(firstTag + count));
   }
 
-  /** Takes the pending part of a range of tags out. */
+  /** Takes the pending part of a range of tags out. Its messages are still in their stores. */
   take(firstTag: number, count: number): PendingRun[] {
     const from = this.#cut(firstTag);
     const taken = this.#runs.splice(from, this.#cut(firstTag + count) - from);
-    for (const run of taken) this.#count -= run.count;
+    for (const run of taken) this.#discount(run);
     return taken;
   }
 
@@ -62,6 +69,7 @@ export class PendingList {
     const taken = this.#runs;
     this.#runs = [];
     this.#count = 0;
+    this.#bytes = 0;
     return taken;
   }
 
@@ -70,8 +78,13 @@ export class PendingList {
     const taken = this.#runs.filter((run) => run.share === share);
     if (taken.length === 0) return taken;
     this.#runs = this.#runs.filter((run) => run.share !== share);
-    for (const run of taken) this.#count -= run.count;
+    for (const run of taken) this.#discount(run);
     return taken;
+  }
+
+  #discount({ share, firstId, count }: PendingRun): void {
+    this.#count -= count;
+    this.#bytes -= share.store.backlog.measure(firstId, count);
   }
 
   /** Makes a run begin at `tag`, if one reaches over it; returns the index of what follows. */

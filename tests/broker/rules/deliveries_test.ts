@@ -313,16 +313,16 @@ Deno.test("a follower counts the bytes of what is pending, whichever way it ends
   toOrders.publish(...texts(3, 200));
   toOther.publish(...texts(2, 300));
   test.dispatch();
-  assertEquals(follower.follower.pendingBytes, 1200);
+  assertEquals(follower.follower.pending.bytes, 1200);
   follower.ack(1);
-  assertEquals(follower.follower.pendingBytes, 1000);
+  assertEquals(follower.follower.pending.bytes, 1000);
   follower.setCredit(0);
   follower.release(2);
-  assertEquals(follower.follower.pendingBytes, 800);
+  assertEquals(follower.follower.pending.bytes, 800);
   test.broker.deleteStream("other");
-  assertEquals(follower.follower.pendingBytes, 200);
+  assertEquals(follower.follower.pending.bytes, 200);
   follower.close();
-  assertEquals(follower.follower.pendingBytes, 0);
+  assertEquals(follower.follower.pending.bytes, 0);
 });
 
 Deno.test("it is noted when a message was delivered", () => {

@@ -11,8 +11,15 @@ import type { Share } from "../../../src/broker/share/share.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import { streamOf } from "../../support/broker/test_stream.ts";
 
-const stream = streamOf("orders").share;
-const other = streamOf("other").share;
+const stream = shareOf("orders");
+const other = shareOf("other");
+
+/** A share whose store has messages of a byte each. */
+function shareOf(name: string): Share {
+  const { share } = streamOf(name);
+  share.store.backlog.measure = (_firstId, count) => count;
+  return share;
+}
 
 /** A run of deliveries whose ids are 100 above their tags. */
 function run(firstTag: number, count: number, where: Share = stream): PendingRun {
@@ -33,7 +40,7 @@ function listOf(...counts: readonly number[]): PendingList {
   const list = new PendingList();
   let tag = 1;
   for (const count of counts) {
-    list.append(run(tag, count));
+    list.append(run(tag, count), count);
     tag += count;
   }
   return list;
@@ -105,9 +112,9 @@ Deno.test("PendingList.takeAll() takes everything", () => {
 
 Deno.test("PendingList.takeShare() takes what belongs to one stream", () => {
   const list = new PendingList();
-  list.append(run(1, 2));
-  list.append(run(3, 1, other));
-  list.append(run(4, 2));
+  list.append(run(1, 2), 2);
+  list.append(run(3, 1, other), 1);
+  list.append(run(4, 2), 2);
   assertEquals(show(list.takeShare(stream)), ["1+2@101", "4+2@104"]);
   assertEquals(list.count, 1);
   assertEquals(show(list.runs), ["3+1@103"]);
@@ -130,7 +137,7 @@ Deno.test("PendingList holds the same as a plain Map (random)", () => {
       for (const { do: what, at, count } of steps) {
         if (what === "append") {
           const where = at % 3 === 0 ? other : stream;
-          list.append(run(nextTag, count, where));
+          list.append(run(nextTag, count, where), count);
           for (let left = count; left > 0; left--) {
             model.set(nextTag, { id: nextTag + 100, share: where, isBegun: false });
             nextTag++;
@@ -150,7 +157,7 @@ Deno.test("PendingList holds the same as a plain Map (random)", () => {
           }
         }
         assertEquals(unfold(list.runs), [...model]);
-        assertEquals(list.count, model.size);
+        assertEquals([list.count, list.bytes], [model.size, model.size]);
         assertLessOrEqual(list.runs.length, model.size);
       }
     }),

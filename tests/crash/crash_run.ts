@@ -154,7 +154,7 @@ class CrashRun {
 async function countLeft(broker: RestartingBroker): Promise<number> {
   await broker.stop();
   await broker.restart();
-  await using connection = await connect({ port: broker.port });
+  await using connection = await connect({ port: broker.port, connectTimeoutMs: 20_000 });
   const streams = await connection.cursor().getStreams();
   return streams.reduce((sum, { ready, pending }) => sum + ready + pending, 0);
 }

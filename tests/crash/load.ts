@@ -95,7 +95,7 @@ export class Load implements AsyncDisposable {
     const { port } = options;
     const connections: Connection[] = [];
     for (const name of ["first", "second", "third"]) {
-      connections.push(await connect({ port, name }));
+      connections.push(await connect({ port, name, connectTimeoutMs: PATIENCE_MS }));
     }
     for (const name of STREAMS) await connections[0]!.cursor().createStream(name);
     return new Load(options, connections);
@@ -116,7 +116,7 @@ export class Load implements AsyncDisposable {
 
   /** Creates those streams that should be there and are not; returns how many. */
   async createStreamsAgain(): Promise<number> {
-    await using connection = await connect({ port: this.#port });
+    await using connection = await connect({ port: this.#port, connectTimeoutMs: PATIENCE_MS });
     const cursor = connection.cursor();
     const found = new Set((await cursor.getStreams()).map(({ name }) => name));
     const missing = this.#created.filter((name) => !found.has(name));

@@ -100,12 +100,16 @@ testEngines("followers of both kinds share a stream", ["a"], async (broker) => {
   await connection.publisher("a").sendMessages(numbers);
   const taken: unknown[] = [];
   const follower = connection.follower("a", { prefetch: 1 });
+  // It leaves to the other one what that asks for, however fast each of them is.
   const following = (async () => {
+    let count = 0;
     for await (const message of follower.getMessages()) {
       taken.push(message.body);
       await message.ack();
+      if (++count === 150) break;
       await turn();
     }
+    await follower.close();
   })();
   await using lines = await LineClient.connect(broker.port);
   for (let count = 0; count < 50; count++) {
@@ -114,8 +118,6 @@ testEngines("followers of both kinds share a stream", ["a"], async (broker) => {
     taken.push(message_body);
     await lines.send(ackLine("a", id));
   }
-  await until("all are taken", () => taken.length === numbers.length);
-  await follower.close();
   await following;
   assertEquals(taken.toSorted((one, other) => Number(one) - Number(other)), numbers);
 });

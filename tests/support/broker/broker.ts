@@ -17,7 +17,7 @@ import {
 } from "../../../server.ts";
 
 /** Nothing in a test that passes waits for so long, in milliseconds. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 
 /**
  * Starts a broker on a free port that keeps everything in memory, so that it leaves no files and
@@ -26,7 +26,8 @@ const PATIENCE_MS = 10_000;
  */
 export async function startBroker(options: ServeOptions = {}): Promise<BrokerServer> {
   const storage = { engine: "memory", ...options.storage } as const;
-  const broker = await serve({ port: 0, logLevel: "error", ...options, storage });
+  const patient = { handshakeTimeoutMs: PATIENCE_MS, logLevel: "error" } as const;
+  const broker = await serve({ port: 0, ...patient, ...options, storage });
   const connect = broker.connect.bind(broker);
   broker.connect = (options) => connect({ drainMs: 0, ...options });
   return broker;

@@ -14,7 +14,7 @@ import type { ErrorCode } from "../../../protocol.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
 
 /** Nothing in a test that passes waits for so long, in milliseconds. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

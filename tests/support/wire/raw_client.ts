@@ -48,7 +48,7 @@ import type { Duplex } from "../../../src/transport/duplex.ts";
 import { batchOf, textsOf } from "./batches.ts";
 
 /** Nothing in a test that passes waits for so long, in milliseconds. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 20_000;
 
 /** Larger than whatever the broker sends in a test. */
 const FRAME_BYTES_MAX = 128 * 1024 * 1024;

@@ -113,13 +113,13 @@ export class Committer implements Appender {
 
   store(event: Stored, outcome: StoreOutcome): void {
     this.eventCount++;
-    this.#collecting().addStored(event, outcome);
+    this.#collecting().addMessages(event, outcome);
     this.#want();
   }
 
   /** Makes messages durable at another place. */
   move(event: Moved, outcome: MoveOutcome): void {
-    this.#collecting().addMoved(event, outcome);
+    this.#collecting().addMessages(event, outcome);
     this.#want();
   }
 
@@ -420,8 +420,7 @@ function tellStored(
   const { count, start, end } = event.batch;
   const batch = { count, buffer, start: offset, end: offset + end - start };
   const place = { segment: at.segment, offset: at.offset + offset };
-  if ("stored" in outcome) outcome.stored({ ...event as Stored, batch, place });
-  else outcome.moved({ ...event as Moved, batch, place });
+  (outcome as StoreOutcome).stored({ ...event as Stored, batch, place });
 }
 
 function refuseForRoom({ event, outcome }: StoredRecord): void {
@@ -430,6 +429,5 @@ function refuseForRoom({ event, outcome }: StoredRecord): void {
     "DISK_FULL",
     `Cannot store ${bytes} bytes: there is no room on the broker's disk`,
   );
-  if ("stored" in outcome) outcome.failed(error);
-  else outcome.failed();
+  outcome.failed(error);
 }

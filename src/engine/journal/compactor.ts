@@ -166,7 +166,7 @@ export class Compactor {
     const { state, committer } = this.#options;
     this.#movingCount++;
     committer.move(event, {
-      moved: (event) => {
+      stored: (event) => {
         this.#movingCount--;
         state.apply(event);
       },

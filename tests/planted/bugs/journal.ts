@@ -107,7 +107,7 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
     what: "when the disk is full, acknowledgements are dropped with the messages",
     file: "src/engine/journal/segments/group.ts",
     from: "    const dropped = this.stored;\n",
-    to: "    const dropped = this.stored;\n    this.#acknowledged = [];\n",
+    to: "    const dropped = this.stored;\n    this.#facts.clear();\n",
     found: tests("engine/journal/segments/group_test.ts", "engine/journal/committer_test.ts"),
   },
   {

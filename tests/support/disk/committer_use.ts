@@ -8,7 +8,7 @@ import type { BrokerError } from "../../../protocol.ts";
 import type { Published } from "../../../src/broker/event.ts";
 import { Committer, type CommitterOptions } from "../../../src/engine/journal/committer.ts";
 import type { DiskFile } from "../../../src/engine/journal/disk/disk.ts";
-import { readEvents } from "../../../src/engine/journal/recovery/replay.ts";
+import { readEvents } from "../../../src/broker/event_codec.ts";
 import { scanSegment } from "../../../src/engine/journal/segments/scan.ts";
 import { Proof } from "../../../src/engine/journal/segments/proof.ts";
 import { SegmentFile } from "../../../src/engine/journal/segments/segment_file.ts";

@@ -8,14 +8,13 @@ import type { Event, Published } from "../../../src/broker/event.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import type { CheckpointV3 } from "../../../src/engine/journal/recovery/checkpoint_v3.ts";
 import type { DiskFile } from "../../../src/engine/journal/disk/disk.ts";
+import { RecordType } from "../../../src/broker/event_codec.ts";
 import {
   checksum,
   encodeSegmentHead,
   FORMAT_VERSION,
   GROUP_HEAD_BYTES,
-  PUBLISHED_SIZES_V1,
   RECORD_HEAD_BYTES,
-  RecordType,
   sealRecord,
   SEGMENT_HEAD_BYTES,
   type SegmentHead,
@@ -62,6 +61,9 @@ export function published(
   const storedIn = [{ stream: "", number, firstId }];
   return { type: "published", publisher: 1, sequence: firstId, storedIn, storedAt: 1000, batch };
 }
+
+/** What version 1 has in front of the streams of a published record, and of each of them. */
+const V1_BYTES = 16;
 
 /** What version 1 of the format knows of messages that were stored. */
 export type PublishedV1 = Pick<Published, "publisher" | "sequence" | "storedIn" | "batch">;
@@ -131,7 +133,7 @@ export class SegmentBytes {
   addPublishedV1({ publisher, sequence, storedIn, batch }: PublishedV1): this {
     const { base, journalId } = this.#head;
     const position = base + this.#bytes.length;
-    const metaBytes = PUBLISHED_SIZES_V1.head + storedIn.length * PUBLISHED_SIZES_V1.stream;
+    const metaBytes = V1_BYTES + storedIn.length * V1_BYTES;
     const recordBytes = RECORD_HEAD_BYTES + metaBytes + batch.end - batch.start;
     const bytes = new Uint8Array(GROUP_HEAD_BYTES + recordBytes);
     const view = new DataView(bytes.buffer);
@@ -142,11 +144,11 @@ export class SegmentBytes {
     view.setUint32(offset, publisher);
     view.setUint32(offset + 4, batch.count);
     view.setFloat64(offset + 8, sequence);
-    offset += PUBLISHED_SIZES_V1.head;
+    offset += V1_BYTES;
     for (const { number, firstId } of storedIn) {
       view.setUint32(offset, number);
       view.setFloat64(offset + 8, firstId);
-      offset += PUBLISHED_SIZES_V1.stream;
+      offset += V1_BYTES;
     }
     bytes.set(batch.buffer.subarray(batch.start, batch.end), offset);
     const spot = { position: position + GROUP_HEAD_BYTES, journalId };

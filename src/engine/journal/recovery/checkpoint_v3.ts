@@ -5,6 +5,7 @@
  */
 
 import type { StreamOptionsInput } from "../../../../protocol.ts";
+import { decodeJson, type EncodedRecord, RecordType } from "../../../broker/event_codec.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
 
 /** Where a batch was stored. */
@@ -44,8 +45,14 @@ interface PublisherV3 {
   }[];
 }
 
-/** Cuts a checkpoint into pieces. */
-export function* cutCheckpoint(checkpoint: CheckpointV3): Generator<SnapshotPiece> {
+/** Reads a piece of a checkpoint, or all pieces of one that versions before have written as a whole. */
+export function readPieces(record: EncodedRecord): Iterable<SnapshotPiece> {
+  const value = decodeJson(record);
+  if (record.type === RecordType.checkpoint) return cutCheckpoint(value as CheckpointV3);
+  return [value as SnapshotPiece];
+}
+
+function* cutCheckpoint(checkpoint: CheckpointV3): Generator<SnapshotPiece> {
   const { nextStreamNumber, nextPublisherNumber, streams, publishers } = checkpoint;
   yield { piece: "counters", nextStreamNumber, nextPublisherNumber };
   for (const { messageIds = [], ...stream } of streams) {

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { RecordType } from "../segments/format.ts";
-import { readPieceCount } from "./record_reader.ts";
+import { RecordType } from "../../../broker/event_codec.ts";
 import type { Fault, ScannedRecord } from "../segments/scan.ts";
 
 /** Is shown the records of one segment, in order. */
@@ -37,7 +36,7 @@ export class CheckpointWatch {
     }
     if (record.type !== RecordType.complete) return this.finish();
     this.#isComplete = true;
-    const count = readPieceCount(record);
+    const count = record.meta.getUint32(0);
     if (this.#pieceCount === count || this.#isRepaired) return undefined;
     return {
       offset: record.offset,

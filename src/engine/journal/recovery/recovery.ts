@@ -10,14 +10,14 @@
  */
 
 import type { Event } from "../../../broker/event.ts";
+import { readEvents } from "../../../broker/event_codec.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
 import type { OpenSegment } from "../committer.ts";
 import { damaged, type FoundSegment, readHead } from "../segments/directory.ts";
 import { type Disk, DiskFullError } from "../disk/disk.ts";
 import type { SegmentHead } from "../segments/format.ts";
 import { Group } from "../segments/group.ts";
-import { readEvents, replayRest, replaySegment } from "./replay.ts";
-import { findUnreadable } from "./record_reader.ts";
+import { findUnreadable, replayRest, replaySegment } from "./replay.ts";
 import { type Fault, scanSegment } from "../segments/scan.ts";
 import type { SegmentFile } from "../segments/segment_file.ts";
 import type { SegmentList } from "../segments/segment_list.ts";

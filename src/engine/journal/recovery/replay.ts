@@ -5,23 +5,18 @@
  */
 
 import { BrokerError } from "../../../../protocol.ts";
-import type { Event } from "../../../broker/event.ts";
+import {
+  listMessages,
+  readEvents,
+  RecordType,
+  UnreadableRecordError,
+} from "../../../broker/event_codec.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
 import { invariant } from "../../../broker/collections/invariant.ts";
-import type { Place } from "../../../broker/backlog/pager.ts";
+import { readPieces } from "./checkpoint_v3.ts";
 import { CheckpointWatch } from "./checkpoint_watch.ts";
 import type { Disk } from "../disk/disk.ts";
-import { RecordType, type SegmentHead } from "../segments/format.ts";
-import {
-  findUnreadable,
-  listMessages,
-  readEvent,
-  readFacts,
-  readMoved,
-  readPieces,
-  readPublished,
-  readTransferred,
-} from "./record_reader.ts";
+import type { SegmentHead } from "../segments/format.ts";
 import { type Fault, type ScannedRecord, scanSegment } from "../segments/scan.ts";
 import type { SegmentFile } from "../segments/segment_file.ts";
 
@@ -88,25 +83,24 @@ function replayRecord(state: LoggedState, record: ScannedRecord, segment: Segmen
   readEvents(record, (event) => state.apply(event), { segment, offset: bodyOffset });
 }
 
-/** Reads the events of a record; messages lie in the buffer of the scan. */
-export function readEvents(
-  record: ScannedRecord,
-  tell: (event: Event) => void,
-  place?: Place,
-): void {
-  switch (record.type) {
-    case RecordType.event:
-      return tell(readEvent(record));
-    case RecordType.published:
-    case RecordType.publishedV3:
-    case RecordType.publishedV1:
-      return tell(readPublished(record, place));
-    case RecordType.transferred:
-      return tell(readTransferred(record, place));
-    case RecordType.moved:
-      return tell(readMoved(record, place));
-    case RecordType.facts:
-      return readFacts(record, tell);
+/**
+ * Reads a record, and tells what is wrong if it cannot be read.
+ *
+ * @param record The record.
+ * @param read Reads it.
+ */
+export function findUnreadable(
+  { type, offset, bodyOffset, start, end }: ScannedRecord,
+  read: () => void,
+): Fault | undefined {
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof UnreadableRecordError)) throw error;
+    const isOfCheckpoint = type === RecordType.checkpoint || type === RecordType.piece;
+    const what = `${isOfCheckpoint ? "a checkpoint" : "an event"} cannot be read`;
+    return { offset, end: bodyOffset + end - start, what: `${what} (${error.message})` };
   }
 }
 

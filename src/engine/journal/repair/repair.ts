@@ -8,6 +8,7 @@
  * @module
  */
 
+import { RecordType } from "../../../broker/event_codec.ts";
 import { CLOSED_NAME } from "../segments/directory.ts";
 import type { Disk, DiskFile } from "../disk/disk.ts";
 import {
@@ -16,7 +17,6 @@ import {
   GROUP_HEAD_BYTES,
   headChecksum,
   RECORD_HEAD_BYTES,
-  RecordType,
   SEGMENT_HEAD_BYTES,
   writeGroupHead,
 } from "../segments/format.ts";

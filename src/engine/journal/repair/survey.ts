@@ -5,6 +5,12 @@
  * @module
  */
 
+import {
+  listMessages,
+  readEvents,
+  type RecordMessages,
+  RecordType,
+} from "../../../broker/event_codec.ts";
 import { readClosedMark } from "../segments/closed_mark.ts";
 import { CheckpointWatch } from "../recovery/checkpoint_watch.ts";
 import {
@@ -17,17 +23,11 @@ import type { DiskFile, ReadableDisk } from "../disk/disk.ts";
 import {
   decodeSegmentHead,
   GROUP_HEAD_BYTES,
-  RecordType,
   SEGMENT_HEAD_BYTES,
   type SegmentHead,
 } from "../segments/format.ts";
-import {
-  findUnreadable,
-  listMessages,
-  readEvent,
-  readPieces,
-  type RecordMessages,
-} from "../recovery/record_reader.ts";
+import { readPieces } from "../recovery/checkpoint_v3.ts";
+import { findUnreadable } from "../recovery/replay.ts";
 import { type Fault, type ScannedRecord, scanSegment } from "../segments/scan.ts";
 import { findTail } from "../segments/tail.ts";
 
@@ -239,8 +239,9 @@ class Surveyor {
         if (piece.piece === "stream") this.#streams.set(piece.number, piece.name);
       }
     } else if (record.type === RecordType.event) {
-      const event = readEvent(record);
-      if (event.type === "streamCreated") this.#streams.set(event.number, event.name);
+      readEvents(record, (event) => {
+        if (event.type === "streamCreated") this.#streams.set(event.number, event.name);
+      });
     }
   }
 }

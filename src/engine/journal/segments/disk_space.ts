@@ -10,9 +10,9 @@
  */
 
 import { BrokerError } from "../../../../protocol.ts";
+import { FACT_BYTES } from "../../../broker/event_codec.ts";
 import { RESERVE_NAME } from "./directory.ts";
 import { DescriptorShortageError, type Disk, DiskFullError } from "../disk/disk.ts";
-import { FACT_BYTES } from "./format.ts";
 
 /** How much is reserved, at most. */
 export const RESERVE_BYTES: number = 16 * 1024 * 1024;

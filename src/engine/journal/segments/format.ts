@@ -30,36 +30,11 @@
  *  └──────┴─────┴───────┴────────┴──────────┴─────────┴─────────┴─────────────┘
  *  crc: of bytes 0 to 16 and of the meta; so a damaged body can still be told whose it is
  *
- *  type           meta                                                       body
- *  1 checkpoint   JSON: streams and publishers
- *                 of versions 1 to 3; read, and not written any more
- *  2 event        JSON: streamCreated, streamUpdated, streamDeleted, publisherOpened,
- *                 publisherClosed, failed, expirySet or clockRead (since version 4)
- *  3 published    publisher u32 │ count u32 │ sequence │ n × (stream u32, 0, first id)  messages
- *                 of version 1; read, and not written any more
- *  4 moved        stream u32    │ count u32 │ first id                       messages
- *  5 facts        n × (kind u8, 0, attempts u16, stream u32, first id, count u32)
- *  6 published    publisher u32 │ count u32 │ sequence │ stored at           messages
- *                 │ n × (stream u32, 0, first id, expires at)
- *                 of versions 2 and 3; read, and not written any more
- *  7 transferred  from u32 │ to u32 │ count u32 │ 0 │ first id there │ first id here   messages
- *                 │ stored at │ expires at
- *  8 piece        JSON: a piece of the checkpoint, see src/broker/state/snapshot.ts
- *  9 complete     pieces u32: the checkpoint has so many, and is complete with this record
- *  10 published   publisher u32 │ count u32 │ sequence │ stored at │ settled │ messages
- *                 │ n × (stream u32, 0, first id, expires at)
- *  128 and more  void: what a repair has taken away. The rest of the number is the type that it had,
- *                and the meta tells as before which ids were in it; the body is not checked
- *  kinds of facts: 1 acknowledged, 2 attempted, 3 dropped
- *  times: milliseconds since 1970; 0 if there is none. They are of a time that nobody sets and that
- *  goes on from broker to broker; clockRead tells how far the machine's clock was ahead of it. Since
- *  version 4 messages keep the flags that tell such times from those of the calendar
+ *  types, metas and bodies: see src/broker/event_codec.ts
  * ```
  *
  * A checkpoint is the first thing in a segment. It is cut into pieces, so that it can be written and
  * read however much there is to remember, and appears as a whole with its segment.
- *
- * Messages are stored as they came over the wire; their layout is drawn in `src/protocol/messages/batch.ts`.
  *
  * Every crc is CRC-32 as in zlib, begun with a seed of the journal's id and of the position of what
  * is checked: what is well-formed but stands where it does not belong is refused. The seed takes the
@@ -91,52 +66,6 @@ export const GROUP_HEAD_BYTES = 32;
 
 /** The size of a record's head. */
 export const RECORD_HEAD_BYTES = 20;
-
-/** What a record is. */
-export const RecordType = {
-  checkpoint: 1,
-  event: 2,
-  publishedV1: 3,
-  moved: 4,
-  facts: 5,
-  publishedV3: 6,
-  transferred: 7,
-  piece: 8,
-  complete: 9,
-  published: 10,
-  /** Added to the type of a record that was taken away. */
-  void: 128,
-} as const;
-
-/** What a fact is. */
-export const FactKind = { acknowledged: 1, attempted: 2, dropped: 3 } as const;
-
-/** The size of one fact. */
-export const FACT_BYTES = 20;
-
-/** How much of a published record's meta is in front of its streams, and how much each of them has. */
-export interface PublishedSizes {
-  readonly head: number;
-  readonly stream: number;
-}
-
-/** The sizes of a published record's meta. */
-export const PUBLISHED_SIZES: PublishedSizes = { head: 32, stream: 24 };
-
-/** Those of versions 2 and 3. */
-export const PUBLISHED_SIZES_V3: PublishedSizes = { head: 24, stream: 24 };
-
-/** Those of version 1. */
-export const PUBLISHED_SIZES_V1: PublishedSizes = { head: 16, stream: 16 };
-
-/** The bytes of a transferred record's meta. */
-export const TRANSFERRED_META_BYTES = 48;
-
-/** The bytes of the meta of the record that completes a checkpoint. */
-export const COMPLETE_META_BYTES = 4;
-
-/** The bytes of a moved record's meta. */
-export const MOVED_META_BYTES = 16;
 
 /**
  * A checksum of bytes at a position of a journal.

@@ -1,37 +1,22 @@
-/**
- * Records on their way to the disk, collected to be written in one piece.
- *
- * What can be said of many messages at once, that they were acknowledged or worked on, is gathered in
- * numbers first and becomes one record when the group is sealed.
- *
- * @module
- */
-
-import type { MessageBatch } from "../../../../protocol.ts";
+import type { BrokerError } from "../../../../protocol.ts";
+import type { Event, Moved, Stored } from "../../../broker/event.ts";
+import {
+  encodeJson,
+  FACT_BYTES,
+  FactList,
+  measureMeta,
+  RecordType,
+  trimEvent,
+  typeOfMessages,
+  writeMeta,
+} from "../../../broker/event_codec.ts";
 import type { StoreOutcome } from "../../../broker/event_log.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
-import type {
-  Event,
-  Fact,
-  Failed,
-  Moved,
-  Published,
-  Stored,
-  Transferred,
-} from "../../../broker/event.ts";
-import { lastReasons, withReasons } from "../../../broker/share/failure.ts";
 import {
-  COMPLETE_META_BYTES,
-  FACT_BYTES,
-  FactKind,
   GROUP_HEAD_BYTES,
-  MOVED_META_BYTES,
-  PUBLISHED_SIZES,
   RECORD_HEAD_BYTES,
-  RecordType,
   sealRecord,
   type Spot,
-  TRANSFERRED_META_BYTES,
   writeGroupHead,
 } from "./format.ts";
 
@@ -60,37 +45,27 @@ export interface StoredRecord {
   readonly outcome: StoreOutcome | MoveOutcome;
 }
 
-/** Hears what became of messages that were to be moved. */
+/** What became of messages that were to be moved. */
 export interface MoveOutcome {
   /** They are durable at their new place. */
-  moved(event: Moved): void;
+  stored(event: Moved): void;
   /** They stay where they are. */
-  failed(): void;
+  failed(error: BrokerError): void;
 }
 
-const UNHEARD: StoreOutcome & MoveOutcome = { stored() {}, moved() {}, failed() {} };
+const UNHEARD: StoreOutcome = { stored() {}, failed() {} };
 
-/** A failure as it is written: what the message says itself or was written before is left out. */
-function trimFailed(event: Failed): Failed {
-  const { newReasons, failure } = event;
-  if (newReasons === undefined) return { ...event, priority: undefined };
-  const trimmed = withReasons(failure, lastReasons(failure, newReasons));
-  return { ...event, priority: undefined, failure: trimmed };
-}
-
-/** Records that are written together. */
+/**
+ * Records on their way to the disk, collected to be written in one piece. Facts become one record when
+ * the group is sealed.
+ */
 export class Group {
   #bytes = new Uint8Array(GROUP_BYTES_MIN);
   #view = new DataView(this.#bytes.buffer);
   #end = GROUP_HEAD_BYTES;
   #recordCount = 0;
   #isMark = false;
-  /** Three numbers for each range of acknowledged messages: stream, first id, count. */
-  #acknowledged: number[] = [];
-  /** Four numbers for each range of messages that were worked on: stream, first id, count, attempts. */
-  #attempted: number[] = [];
-  /** Three numbers for each range of dropped messages. */
-  #dropped: number[] = [];
+  readonly #facts = new FactList();
   /** Messages in it, in order. */
   stored: StoredRecord[] = [];
   /** What waits for it to be written. */
@@ -100,12 +75,12 @@ export class Group {
 
   /** Whether there is nothing to write. */
   get isEmpty(): boolean {
-    return this.#recordCount === 0 && this.#factCount === 0 && !this.#isMark;
+    return this.#recordCount === 0 && this.#facts.count === 0 && !this.#isMark;
   }
 
   /** Whether it has no records, and is written all the same: it proves what was flushed before it. */
   get isMark(): boolean {
-    return this.#isMark && this.#recordCount === 0 && this.#factCount === 0;
+    return this.#isMark && this.#recordCount === 0 && this.#facts.count === 0;
   }
 
   /** Has it written although it may have no records. */
@@ -125,7 +100,7 @@ export class Group {
 
   /** How many bytes it will have. */
   get size(): number {
-    const facts = this.#factCount * FACT_BYTES;
+    const facts = this.#facts.count * FACT_BYTES;
     return this.#end + (facts === 0 ? 0 : RECORD_HEAD_BYTES + facts);
   }
 
@@ -136,7 +111,7 @@ export class Group {
 
   /** Adds a record with some JSON. */
   addJson(type: number, value: unknown): void {
-    const meta = new TextEncoder().encode(JSON.stringify(value));
+    const meta = encodeJson(value);
     const offset = this.#addRecord(type, meta.length, 0);
     this.#bytes.set(meta, offset + RECORD_HEAD_BYTES);
   }
@@ -148,71 +123,19 @@ export class Group {
 
   /** Adds the end of a checkpoint of so many pieces. */
   addComplete(pieceCount: number): void {
-    const offset = this.#addRecord(RecordType.complete, COMPLETE_META_BYTES, 0);
+    const offset = this.#addRecord(RecordType.complete, 4, 0);
     this.#view.setUint32(offset + RECORD_HEAD_BYTES, pieceCount);
   }
 
-  /** Adds messages that are stored. */
-  addStored(event: Stored, outcome: StoreOutcome): void {
-    if (event.type === "published") this.#addPublished(event, outcome);
-    else this.#addTransferred(event, outcome);
-  }
-
-  /** Adds messages that are stored in one stream or in several. */
-  #addPublished(event: Published, outcome: StoreOutcome): void {
-    const { publisher, sequence, settled = 0, storedIn, storedAt, batch } = event;
-    const metaBytes = PUBLISHED_SIZES.head + storedIn.length * PUBLISHED_SIZES.stream;
-    const record = this.#addRecord(RecordType.published, metaBytes, batch.end - batch.start);
-    const view = this.#view;
-    let offset = record + RECORD_HEAD_BYTES;
-    view.setUint32(offset, publisher);
-    view.setUint32(offset + 4, batch.count);
-    view.setFloat64(offset + 8, sequence);
-    view.setFloat64(offset + 16, storedAt);
-    view.setFloat64(offset + 24, settled);
-    offset += PUBLISHED_SIZES.head;
-    for (const { number, firstId, expiresAt = 0 } of storedIn) {
-      view.setUint32(offset, number);
-      view.setUint32(offset + 4, 0);
-      view.setFloat64(offset + 8, firstId);
-      view.setFloat64(offset + 16, expiresAt);
-      offset += PUBLISHED_SIZES.stream;
-    }
-    this.#addBatch(batch, offset);
-    this.stored.push({ event, offset, recordOffset: record, outcome });
-  }
-
-  /** Adds messages that go from one stream to another. */
-  #addTransferred(event: Transferred, outcome: StoreOutcome): void {
-    const { from, fromId, to, firstId, storedAt, expiresAt = 0, batch } = event;
-    const bodyBytes = batch.end - batch.start;
-    const record = this.#addRecord(RecordType.transferred, TRANSFERRED_META_BYTES, bodyBytes);
-    const offset = record + RECORD_HEAD_BYTES;
-    const view = this.#view;
-    view.setUint32(offset, from);
-    view.setUint32(offset + 4, to);
-    view.setUint32(offset + 8, batch.count);
-    view.setUint32(offset + 12, 0);
-    view.setFloat64(offset + 16, firstId);
-    view.setFloat64(offset + 24, fromId);
-    view.setFloat64(offset + 32, storedAt);
-    view.setFloat64(offset + 40, expiresAt);
-    this.#addBatch(batch, offset + TRANSFERRED_META_BYTES);
-    const at = offset + TRANSFERRED_META_BYTES;
-    this.stored.push({ event, offset: at, recordOffset: record, outcome });
-  }
-
-  /** Adds messages that are stored already, to be stored here instead. */
-  addMoved(event: Moved, outcome: MoveOutcome): void {
-    const { number, firstId, batch } = event;
-    const record = this.#addRecord(RecordType.moved, MOVED_META_BYTES, batch.end - batch.start);
-    const offset = record + RECORD_HEAD_BYTES;
-    this.#view.setUint32(offset, number);
-    this.#view.setUint32(offset + 4, batch.count);
-    this.#view.setFloat64(offset + 8, firstId);
-    this.#addBatch(batch, offset + MOVED_META_BYTES);
-    const stored = { event, offset: offset + MOVED_META_BYTES, recordOffset: record, outcome };
-    this.stored.push(stored);
+  /** Adds messages that are stored, or are to be stored here instead of elsewhere. */
+  addMessages(event: Stored | Moved, outcome: StoreOutcome | MoveOutcome): void {
+    const { buffer, start, end } = event.batch;
+    const metaBytes = measureMeta(event);
+    const recordOffset = this.#addRecord(typeOfMessages(event), metaBytes, end - start);
+    writeMeta(this.#view, recordOffset + RECORD_HEAD_BYTES, event);
+    const offset = recordOffset + RECORD_HEAD_BYTES + metaBytes;
+    this.#bytes.set(buffer.subarray(start, end), offset);
+    this.stored.push({ event, offset, recordOffset, outcome });
   }
 
   /** Adds any event; nobody hears what becomes of it. */
@@ -220,34 +143,14 @@ export class Group {
     switch (event.type) {
       case "published":
       case "transferred":
-        return this.addStored(event, UNHEARD);
       case "moved":
-        return this.addMoved(event, UNHEARD);
+        return this.addMessages(event, UNHEARD);
       case "acknowledged":
       case "attempted":
       case "dropped":
-        return this.addFact(event);
-      case "failed":
-        return this.addJson(RecordType.event, trimFailed(event));
+        return this.#facts.add(event);
       default:
-        return this.addJson(RecordType.event, event);
-    }
-  }
-
-  /** Adds a fact about messages. */
-  addFact(fact: Fact): void {
-    const { number, firstId, count } = fact;
-    if (fact.type === "attempted") {
-      this.#attempted.push(number, firstId, count, fact.attempts);
-      return;
-    }
-    const list = fact.type === "dropped" ? this.#dropped : this.#acknowledged;
-    const last = list.length - 3;
-    // One by one or in pieces: what goes on where the last one ends is one range.
-    if (last >= 0 && list[last] === number && list[last + 1]! + list[last + 2]! === firstId) {
-      list[last + 2]! += count;
-    } else {
-      list.push(number, firstId, count);
+        return this.addJson(RecordType.event, trimEvent(event));
     }
   }
 
@@ -287,55 +190,19 @@ export class Group {
     this.#end = GROUP_HEAD_BYTES;
     this.#recordCount = 0;
     this.#isMark = false;
-    this.#acknowledged = [];
-    this.#attempted = [];
-    this.#dropped = [];
+    this.#facts.clear();
     this.stored = [];
     this.written = [];
     this.awaiting = [];
   }
 
-  get #factCount(): number {
-    const ranges = this.#acknowledged.length + this.#dropped.length;
-    return ranges / 3 + this.#attempted.length / 4;
-  }
-
   /** Makes one record of all facts. */
   #addFacts(): void {
-    if (this.#factCount === 0) return;
-    const record = this.#addRecord(RecordType.facts, this.#factCount * FACT_BYTES, 0);
-    let offset = record + RECORD_HEAD_BYTES;
-    const add = (kind: number, attempts: number, from: readonly number[], index: number) => {
-      const view = this.#view;
-      view.setUint8(offset, kind);
-      view.setUint8(offset + 1, 0);
-      view.setUint16(offset + 2, Math.min(attempts, 0xffff));
-      view.setUint32(offset + 4, from[index]!);
-      view.setFloat64(offset + 8, from[index + 1]!);
-      view.setUint32(offset + 16, from[index + 2]!);
-      offset += FACT_BYTES;
-    };
-    const [acknowledged, attempted, dropped] = [
-      this.#acknowledged,
-      this.#attempted,
-      this.#dropped,
-    ];
-    for (let index = 0; index < acknowledged.length; index += 3) {
-      add(FactKind.acknowledged, 0, acknowledged, index);
-    }
-    for (let index = 0; index < attempted.length; index += 4) {
-      add(FactKind.attempted, attempted[index + 3]!, attempted, index);
-    }
-    for (let index = 0; index < dropped.length; index += 3) {
-      add(FactKind.dropped, 0, dropped, index);
-    }
-    this.#acknowledged = [];
-    this.#attempted = [];
-    this.#dropped = [];
-  }
-
-  #addBatch({ buffer, start, end }: MessageBatch, offset: number): void {
-    this.#bytes.set(buffer.subarray(start, end), offset);
+    const { count } = this.#facts;
+    if (count === 0) return;
+    const offset = this.#addRecord(RecordType.facts, count * FACT_BYTES, 0);
+    this.#facts.write(this.#view, offset + RECORD_HEAD_BYTES);
+    this.#facts.clear();
   }
 
   /** Makes room for a record and writes the beginning of its head; returns where it begins. */

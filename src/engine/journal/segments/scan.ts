@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type EncodedRecord, RecordType } from "../../../broker/event_codec.ts";
 import type { DiskFile } from "../disk/disk.ts";
 import {
   checksum,
@@ -17,7 +18,6 @@ import {
   headChecksum,
   readGroupHead,
   RECORD_HEAD_BYTES,
-  RecordType,
   SEGMENT_HEAD_BYTES,
   type SegmentHead,
 } from "./format.ts";
@@ -26,17 +26,7 @@ import {
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** A record, where it lies in the buffer of the scan: valid during the call only. */
-export interface ScannedRecord {
-  /** Its type. */
-  readonly type: number;
-  /** What its meta says. */
-  readonly meta: DataView;
-  /** The buffer that its body is in. */
-  readonly buffer: Uint8Array;
-  /** Where its body begins in the buffer. */
-  readonly start: number;
-  /** Where its body ends. */
-  readonly end: number;
+export interface ScannedRecord extends EncodedRecord {
   /** Where the record begins in the segment. */
   readonly offset: number;
   /** Where its body begins in the segment. */

@@ -12,8 +12,9 @@
  * @module
  */
 
+import { RecordType } from "../../../broker/event_codec.ts";
 import type { DiskFile } from "../disk/disk.ts";
-import { GROUP_HEAD_BYTES, RecordType, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
+import { GROUP_HEAD_BYTES, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
 import { type Fault, scanSegment } from "./scan.ts";
 
 /** How the last segment ends. */

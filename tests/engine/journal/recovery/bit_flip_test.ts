@@ -6,14 +6,16 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { RecordType, type SegmentHead } from "../../../../src/engine/journal/segments/format.ts";
-import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
+import type { Event } from "../../../../src/broker/event.ts";
 import {
+  decodeJson,
   listMessages,
-  readEvent,
-  readPieces,
   type RecordMessages,
-} from "../../../../src/engine/journal/recovery/record_reader.ts";
+  RecordType,
+} from "../../../../src/broker/event_codec.ts";
+import type { SegmentHead } from "../../../../src/engine/journal/segments/format.ts";
+import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
+import { readPieces } from "../../../../src/engine/journal/recovery/checkpoint_v3.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { findTail } from "../../../../src/engine/journal/segments/tail.ts";
 import type { JournalState } from "../../../support/disk/journal_state.ts";
@@ -58,7 +60,7 @@ function listRecords(
           if (piece.piece === "stream") numbers.set(piece.name, piece.number);
         }
       } else if (record.type === RecordType.event) {
-        const event = readEvent(record);
+        const event = decodeJson(record) as Event;
         if (event.type === "streamCreated") numbers.set(event.name, event.number);
       }
     },

@@ -16,9 +16,9 @@ import {
 } from "@std/assert";
 import { findFlags } from "../../../../src/protocol/messages/batch.ts";
 import type { SnapshotPiece } from "../../../../src/broker/state/snapshot.ts";
-import { RecordType } from "../../../../src/engine/journal/segments/format.ts";
+import { RecordType } from "../../../../src/broker/event_codec.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
-import { readPieces } from "../../../../src/engine/journal/recovery/record_reader.ts";
+import { readPieces } from "../../../../src/engine/journal/recovery/checkpoint_v3.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { nameSegment } from "../../../../src/engine/journal/segments/segment_file.ts";
 import { repairJournal, verifyJournal } from "../../../../src/engine/journal/repair/tools.ts";

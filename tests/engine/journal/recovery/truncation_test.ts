@@ -13,8 +13,7 @@ import {
   assertMatch,
 } from "@std/assert";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
-import { RecordType } from "../../../../src/engine/journal/segments/format.ts";
-import { readEvent } from "../../../../src/engine/journal/recovery/record_reader.ts";
+import { readEvents, RecordType } from "../../../../src/broker/event_codec.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { turn } from "../../../support/broker/broker.ts";
 import type { JournalState } from "../../../support/disk/journal_state.ts";
@@ -120,7 +119,7 @@ Deno.test("truncation: the journal of this test has in it what it should have", 
       },
       record(record) {
         types.add(record.type);
-        if (record.type === RecordType.event) events.add(readEvent(record).type);
+        if (record.type === RecordType.event) readEvents(record, ({ type }) => events.add(type));
       },
       fault: ({ what }) => assertEquals(what, ""),
     });

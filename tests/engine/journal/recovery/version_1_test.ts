@@ -4,16 +4,15 @@
  * @module
  */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { STREAM_OPTIONS_DEFAULT } from "../../../../src/protocol/messages/stream_options.ts";
 import type { LocalEngine } from "../../../../src/engine/local_engine.ts";
 import {
   decodeSegmentHead,
   FORMAT_VERSION,
-  PUBLISHED_SIZES_V1,
   RECORD_HEAD_BYTES,
 } from "../../../../src/engine/journal/segments/format.ts";
-import { readPublished } from "../../../../src/engine/journal/recovery/record_reader.ts";
+import { readEvents } from "../../../../src/broker/event_codec.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { nameSegment } from "../../../../src/engine/journal/segments/segment_file.ts";
 import { batchOf, textsOf } from "../../../support/wire/batches.ts";
@@ -87,8 +86,11 @@ Deno.test("version 1: a record of messages is read, with no time and no expiry",
   const found: unknown[] = [];
   scanSegment({ file: fileOf(bytes), head: HEAD, start: offsets[2]!, end: offsets[4]! }, {
     record(record) {
-      const { batch, ...rest } = readPublished(record);
-      found.push({ ...rest, batch: textsOf(batch) });
+      readEvents(record, (event) => {
+        assert(event.type === "published");
+        const { batch, ...rest } = event;
+        found.push({ ...rest, batch: textsOf(batch) });
+      });
     },
     fault: ({ what }) => assertEquals(what, ""),
   });
@@ -154,7 +156,7 @@ Deno.test("version 1: of a damaged record is told which streams cannot be served
   const segment = segmentV1();
   const { offsets } = segment;
   segment.add([{ type: "streamCreated", number: 3, name: "c" }], segment.bytes.length);
-  const bodyAt = 32 + RECORD_HEAD_BYTES + PUBLISHED_SIZES_V1.head + 2 * PUBLISHED_SIZES_V1.stream;
+  const bodyAt = 32 + RECORD_HEAD_BYTES + 16 + 2 * 16;
   segment.bytes[offsets[2]! + bodyAt + 9]! ^= 1;
   const engine = await openJournal(diskWith(segment), { fail: () => {} });
   const { served, refused } = await readState(engine);

@@ -22,14 +22,14 @@ import {
   GROUP_BYTES_FULL,
   type StoredRecord,
 } from "../../../../src/engine/journal/segments/group.ts";
-import { readEvents } from "../../../../src/engine/journal/recovery/replay.ts";
+import { readEvents } from "../../../../src/broker/event_codec.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { batchOf, textsOf } from "../../../support/wire/batches.ts";
 import { fileOf } from "../../../support/disk/segment_bytes.ts";
 
 const head = { base: 1000, journalId: 7 };
 const spot = { position: head.base, journalId: head.journalId };
-const ignore = { stored() {}, moved() {}, failed() {} };
+const ignore = { stored() {}, failed() {} };
 
 function publish(number: number, firstId: number, ...texts: string[]): Published {
   const storedIn = [{ stream: "a", number, firstId }];
@@ -113,7 +113,7 @@ Deno.test("Group: the bytes of messages are copied at once, out of the midst of 
   const buffer = new Uint8Array(100).fill(0xee);
   buffer.set(event.batch.buffer, 50);
   const batch = { ...event.batch, buffer, start: 50, end: 50 + event.batch.end };
-  group.addStored({ ...event, batch }, ignore);
+  group.addMessages({ ...event, batch }, ignore);
   buffer.fill(0);
   assertEquals(readBack(group), [withTexts(event)]);
   const { offset } = group.stored[0]!;
@@ -164,7 +164,7 @@ Deno.test("Group: acknowledgements that follow each other become one", () => {
   const group = new Group();
   const added = [[1, 1], [1, 2], [1, 3, 10], [1, 13], [2, 14], [1, 14], [1, 16], [1, 15]];
   for (const [number, firstId, count] of added) {
-    group.addFact(acknowledge(number!, firstId!, count));
+    group.addEvent(acknowledge(number!, firstId!, count));
   }
   assertEquals(readBack(group), [
     acknowledge(1, 1, 13),
@@ -178,7 +178,7 @@ Deno.test("Group: acknowledgements that follow each other become one", () => {
 Deno.test("Group: drops that follow each other become one, and stay apart from acknowledgements", () => {
   const group = new Group();
   for (const fact of [drop(1, 1), acknowledge(1, 2), drop(1, 2, 3), drop(1, 6), drop(2, 7)]) {
-    group.addFact(fact);
+    group.addEvent(fact);
   }
   const { size } = group;
   assertEquals(readBack(group), [acknowledge(1, 2), drop(1, 1, 4), drop(1, 6), drop(2, 7)]);
@@ -187,10 +187,10 @@ Deno.test("Group: drops that follow each other become one, and stay apart from a
 
 Deno.test("Group: attempts stay apart, in the order in which they were added", () => {
   const group = new Group();
-  group.addFact(attempt(1, 1, 1));
-  group.addFact(attempt(1, 2, 1));
-  group.addFact(acknowledge(1, 5));
-  group.addFact(attempt(1, 1, 0, 2));
+  group.addEvent(attempt(1, 1, 1));
+  group.addEvent(attempt(1, 2, 1));
+  group.addEvent(acknowledge(1, 5));
+  group.addEvent(attempt(1, 1, 0, 2));
   assertEquals(readBack(group), [
     acknowledge(1, 5),
     attempt(1, 1, 1),
@@ -201,15 +201,15 @@ Deno.test("Group: attempts stay apart, in the order in which they were added", (
 
 Deno.test("Group: more attempts than fit are the most that fit", () => {
   const group = new Group();
-  group.addFact(attempt(1, 1, 65_535));
-  group.addFact(attempt(1, 2, 65_536));
-  group.addFact(attempt(1, 3, 1_000_000));
+  group.addEvent(attempt(1, 1, 65_535));
+  group.addEvent(attempt(1, 2, 65_536));
+  group.addEvent(attempt(1, 3, 1_000_000));
   assertEquals(readBack(group), [1, 2, 3].map((id) => attempt(1, id, 65_535)));
 });
 
 Deno.test("Group: a million acknowledgements one by one are one range", () => {
   const group = new Group();
-  for (let id = 1; id <= 1_000_000; id++) group.addFact(acknowledge(1, id));
+  for (let id = 1; id <= 1_000_000; id++) group.addEvent(acknowledge(1, id));
   assertLess(group.size, 200);
   assertEquals(readBack(group), [acknowledge(1, 1, 1_000_000)]);
 });
@@ -220,7 +220,7 @@ Deno.test("Group: empty, awaited, a mark", () => {
   const tell = (group: Group) => [group.isEmpty, group.isAwaited, group.isMark];
   const group = new Group();
   assertEquals(tell(group), [true, false, false]);
-  group.addFact(acknowledge(1, 1));
+  group.addEvent(acknowledge(1, 1));
   assertEquals(tell(group), [false, false, false]);
   group.addMark();
   assertEquals(tell(group), [false, false, false], "a mark proves all, and this does not itself");
@@ -282,7 +282,7 @@ function mixed(): { group: Group; left: Event[]; stored: Event[] } {
     stored.push(message, moved);
     left.push(event);
   }
-  group.addFact(acknowledge(9, 1));
+  group.addEvent(acknowledge(9, 1));
   left.push(acknowledge(9, 1));
   return { group, left, stored };
 }
@@ -328,7 +328,7 @@ Deno.test("Group: who waits for messages that are dropped is told by whoever dro
   const group = new Group();
   const outcome = { ...ignore };
   const event = publish(1, 1, "a");
-  group.addStored(event, outcome);
+  group.addMessages(event, outcome);
   const [dropped] = group.dropMessages() as [StoredRecord];
   assert(dropped.outcome === outcome);
   assert(dropped.event === event);

@@ -8,8 +8,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import type { SnapshotPiece } from "../../../../src/broker/state/snapshot.ts";
 import { readDirectory, readHead } from "../../../../src/engine/journal/segments/directory.ts";
 import { DiskFullError } from "../../../../src/engine/journal/disk/disk.ts";
-import { RecordType } from "../../../../src/engine/journal/segments/format.ts";
-import { readPieces } from "../../../../src/engine/journal/recovery/record_reader.ts";
+import { RecordType } from "../../../../src/broker/event_codec.ts";
+import { readPieces } from "../../../../src/engine/journal/recovery/checkpoint_v3.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import {
   nameSegment,

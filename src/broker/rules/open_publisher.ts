@@ -5,7 +5,7 @@ import type { EnginePublisher, NumberedBatch, PublisherInit, PublisherSink } fro
 import type { StoredAt } from "../event.ts";
 import { SentBatch } from "../state/outcome_log.ts";
 import type { PublisherRecord } from "../state/publisher_record.ts";
-import type { Route } from "../state/route.ts";
+import { Route } from "../state/route.ts";
 import type { RememberedMessage } from "../store/dedup_window.ts";
 import type { Stream } from "../stream/stream.ts";
 import { findFull } from "../stream/stream_limits.ts";
@@ -58,7 +58,7 @@ export class OpenPublisher implements EnginePublisher {
     this.#context = context;
     this.#removal = removal;
     this.#sink = sink;
-    this.#route = router.makeRoute(bind);
+    this.#route = new Route(bind, router);
     this.#record = publishers.open(
       identity,
       until > 0 ? { until, since: now - sentMs } : undefined,
@@ -71,7 +71,7 @@ export class OpenPublisher implements EnginePublisher {
     if (this.#answerKnown(batch)) return;
     const now = this.#context.now();
     const { router, calendar } = this.#context.state;
-    const streams = this.#route.resolve(router);
+    const streams = this.#route.resolve();
     const { flags = 0 } = batch;
     let dedupId: string | undefined;
     if (flags !== 0) {
@@ -92,13 +92,13 @@ export class OpenPublisher implements EnginePublisher {
 
   close(): void {
     const { router, publishers } = this.#context.state;
-    this.#route.close(router);
+    this.#route.close();
     publishers.close(this.#record);
   }
 
   lose(): void {
     const { state: { router, publishers }, hasten, now } = this.#context;
-    this.#route.close(router);
+    this.#route.close();
     const forgottenAt = publishers.lose(this.#record, now());
     hasten?.(forgottenAt);
   }

@@ -1,36 +1,33 @@
-/**
- * Where a publisher's messages go.
- *
- * @module
- */
-
 import { type BindFields, BrokerError } from "../../../protocol.ts";
-import type { Router } from "./router.ts";
+import { checkStreamName, type Router } from "./router.ts";
 import type { Selection } from "./selection.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** The streams that a publisher's bind matches. */
+/** Where the messages of a publisher go: the streams that its bind matches. */
 export class Route {
-  /** What the publisher is tied to. */
   readonly bind: BindFields;
-  /** Those that match its pattern, if it has one. */
+  readonly #router: Router;
+  /** The streams that match its pattern, if it has one. */
   #selection: Selection | undefined;
 
-  constructor(bind: BindFields, selection: Selection | undefined) {
+  /** Throws `BAD_…` if the bind is not allowed. */
+  constructor(bind: BindFields, router: Router) {
     this.bind = bind;
-    this.#selection = selection;
+    this.#router = router;
+    if (bind.bindType === "regex") this.#selection = router.use(bind);
+    else checkStreamName(bind.routeString);
   }
 
   /** The streams that match now. */
-  resolve(router: Router): readonly Stream[] {
-    if (this.#selection !== undefined) return router.complete(this.#selection).streams;
-    const stream = router.getStream(this.bind.routeString);
+  resolve(): readonly Stream[] {
+    if (this.#selection !== undefined) return this.#router.complete(this.#selection).streams;
+    const stream = this.#router.getStream(this.bind.routeString);
     return stream === undefined || this.bind.bindType === "regex" ? [] : [stream];
   }
 
   /** Its publisher is gone. */
-  close(router: Router): void {
-    if (this.#selection !== undefined) router.release(this.#selection);
+  close(): void {
+    if (this.#selection !== undefined) this.#router.release(this.#selection);
     this.#selection = undefined;
   }
 

@@ -10,7 +10,6 @@ import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 import { isDeadName } from "../../protocol/messages/stream_options.ts";
 import type { Follower } from "../share/follower.ts";
-import { Route } from "./route.ts";
 import { type NameMatcher, Selection } from "./selection.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -176,19 +175,12 @@ export class Router {
     return this.#find(this.#findingOf(name), name, stepsMax);
   }
 
-  /** Checks a publisher's bind and makes a route of it; throws `BAD_…` if it is not allowed. */
-  makeRoute(bind: BindFields): Route {
-    if (bind.bindType === "regex") return new Route(bind, this.#use(bind));
-    checkStreamName(bind.routeString);
-    return new Route(bind, undefined);
-  }
-
   /** Adds a follower; returns the streams that its bind matches. Throws `BAD_…`. */
   addFollower(follower: Follower): readonly Stream[] {
     const { bind } = follower;
     const { routeString: name } = bind;
     if (bind.bindType === "regex") {
-      const selection = this.complete(this.#use(bind));
+      const selection = this.complete(this.use(bind));
       selection.followers.add(follower);
       return selection.streams;
     }
@@ -226,8 +218,8 @@ export class Router {
     this.#forgetIdle();
   }
 
-  /** Binds somebody to a pattern. */
-  #use(bind: BindFields): Selection {
+  /** Notes that a member is bound to a pattern, until {@linkcode Router.release}. */
+  use(bind: BindFields): Selection {
     const selection = this.#select(bind);
     selection.userCount++;
     this.#idle.delete(selection);

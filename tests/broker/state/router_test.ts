@@ -7,6 +7,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
 import { Follower } from "../../../src/broker/share/follower.ts";
+import { Route } from "../../../src/broker/state/route.ts";
 import { checkStreamName, Router } from "../../../src/broker/state/router.ts";
 import { assertCode } from "../../support/wire/frames.ts";
 import { RecordingFollowerSink } from "../../support/broker/recording_sinks.ts";
@@ -70,7 +71,7 @@ Deno.test("Router: a regex bind does not mean dead letters unless its pattern sa
   assertEquals(namesOf(router.addFollower(follower(/./))), ["orders", "undead"]);
   assertEquals(namesOf(router.addFollower(follower(/DEAD$/i))), ["orders.dead", "undead"]);
   assertEquals(namesOf(router.addFollower(follower("orders.dead"))), ["orders.dead"]);
-  assertEquals(namesOf(router.makeRoute(bindOf(/./)).resolve(router)), ["orders", "undead"]);
+  assertEquals(namesOf(new Route(bindOf(/./), router).resolve()), ["orders", "undead"]);
   assertEquals(router.addStream(streamOf("other.dead")).length, 1);
 });
 
@@ -111,17 +112,17 @@ Deno.test("Router.removeFollower() of a pattern that reads like a name leaves fo
 
 Deno.test("Route.resolve() follows streams as they come and go", () => {
   const router = new CountingRouter("a1");
-  const regex = router.makeRoute(bindOf(/^a/));
-  const direct = router.makeRoute(bindOf("a2"));
-  assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [["a1"], []]);
+  const regex = new Route(bindOf(/^a/), router);
+  const direct = new Route(bindOf("a2"), router);
+  assertEquals([namesOf(regex.resolve()), namesOf(direct.resolve())], [["a1"], []]);
   const added = streamOf("a2");
   router.addStream(added);
-  assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [
+  assertEquals([namesOf(regex.resolve()), namesOf(direct.resolve())], [
     ["a1", "a2"],
     ["a2"],
   ]);
   router.removeStream(added);
-  assertEquals([namesOf(regex.resolve(router)), namesOf(direct.resolve(router))], [["a1"], []]);
+  assertEquals([namesOf(regex.resolve()), namesOf(direct.resolve())], [["a1"], []]);
 });
 
 Deno.test("Router.removeStream() leaves another stream that has the name by now", () => {
@@ -138,20 +139,20 @@ Deno.test("Router.removeStream() leaves another stream that has the name by now"
 
 Deno.test("Route.resolve() matches a pattern when streams have changed, never per message", () => {
   const router = new CountingRouter("a1", "a2", "b");
-  const route = router.makeRoute(bindOf(/^a/));
-  for (let message = 0; message < 100; message++) route.resolve(router);
+  const route = new Route(bindOf(/^a/), router);
+  for (let message = 0; message < 100; message++) route.resolve();
   assertEquals(router.matchCount, 3);
 });
 
 Deno.test("Router refuses binds that are not allowed, before anything is kept", () => {
   const router = new CountingRouter();
   for (const name of ["", "$x", "a/b", "x".repeat(129)]) {
-    assertCode("BAD_STREAM_NAME", () => router.makeRoute(bindOf(name)));
+    assertCode("BAD_STREAM_NAME", () => new Route(bindOf(name), router));
     assertCode("BAD_STREAM_NAME", () => router.addFollower(follower(name)));
   }
   for (const routeString of ["", "x".repeat(257)]) {
     const bind = { routeString, bindType: "regex", ignoreCase: false } as const;
-    assertCode("BAD_PATTERN", () => router.makeRoute(bind));
+    assertCode("BAD_PATTERN", () => new Route(bind, router));
   }
   assertEquals(router.addStream(streamOf("x")), []);
 });
@@ -161,7 +162,7 @@ Deno.test("Router passes on what the compiler of patterns throws", () => {
   const router = new Router(() => {
     throw error;
   });
-  assertEquals(assertThrows(() => router.makeRoute(bindOf(/a/))), error);
+  assertEquals(assertThrows(() => new Route(bindOf(/a/), router)), error);
 });
 
 Deno.test("checkStreamName() throws BAD_STREAM_NAME for names outside the rule", () => {
@@ -181,7 +182,7 @@ Deno.test("Router matches a pattern with a stream once, however many members the
   const router = new CountingRouter("a1", "a2", "b");
   for (let count = 0; count < 100; count++) {
     router.addFollower(follower(/^a/));
-    router.makeRoute(bindOf(/^a/)).resolve(router);
+    new Route(bindOf(/^a/), router).resolve();
   }
   router.addFollower(follower(/^a/i));
   assertEquals([router.matchCount, router.patternCount], [6, 2]);
@@ -190,7 +191,7 @@ Deno.test("Router matches a pattern with a stream once, however many members the
   const added = streamOf("a3");
   assertEquals(router.addStream(added).length, 101);
   assertEquals([router.matchCount, router.countByPattern("a4")], [2, 101]);
-  assertEquals(namesOf(router.makeRoute(bindOf(/^a/)).resolve(router)), ["a1", "a2", "a3"]);
+  assertEquals(namesOf(new Route(bindOf(/^a/), router).resolve()), ["a1", "a2", "a3"]);
   router.removeStream(added);
   assertEquals(namesOf(router.addFollower(follower(/^a/))), ["a1", "a2"]);
 });
@@ -200,12 +201,12 @@ Deno.test("Router forgets patterns that nobody is bound to, but for the last one
   for (let index = 0; index < 1000; index++) {
     const one = follower(new RegExp(`^a${index}$`));
     router.addFollower(one);
-    const route = router.makeRoute(bindOf(new RegExp(`^b${index}$`)));
+    const route = new Route(bindOf(new RegExp(`^b${index}$`)), router);
     router.removeFollower(one);
     router.removeFollower(one);
-    route.close(router);
-    route.close(router);
-    assertEquals(route.resolve(router), []);
+    route.close();
+    route.close();
+    assertEquals(route.resolve(), []);
   }
   assertEquals(router.patternCount, 64);
 });
@@ -231,7 +232,7 @@ Deno.test("Router.prepare() matches a pattern step by step, while streams come a
   assertEquals(found.toSorted(), [...expected.slice(0, -1), "a1009"].sort());
   // What was not prepared to the end is done when it is needed.
   assertEquals(router.prepare(bindOf(/0$/), 10), false);
-  assertEquals(router.makeRoute(bindOf(/0$/)).resolve(router).length, 100);
+  assertEquals(new Route(bindOf(/0$/), router).resolve().length, 100);
   assertEquals(router.prepare(bindOf("a"), 1), true);
 });
 

@@ -1,15 +1,14 @@
 /**
- * SimpleMQ: a message queue for Deno. This module is what applications use: the client, and the
- * protocol's words. The broker is in `@simplemq/simplemq/server`; importing this module does not
- * load it.
+ * SimpleMQ is a message queue for Deno. This module is the client that applications use, with the error
+ * codes. The broker is in `@simplemq/simplemq/server`; importing this module does not load it.
  *
- * @example Publish, follow, acknowledge
+ * @example Publishing, following and acknowledging
  * ```ts
  * import { connect } from "@simplemq/simplemq";
  * import { serve } from "@simplemq/simplemq/server";
  * import { assertEquals } from "@std/assert";
  *
- * // Or as a process of its own: deno run -A server.ts
+ * // Or in another process: deno run -A server.ts
  * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
  * await using connection = await connect({ port: broker.port });
  *

@@ -73,18 +73,9 @@ export class DeliveryVerdicts implements MessageOwner {
   }
 
   releaseMessage(message: Message, options: AckOptions = {}): Promise<void> {
-    if (!this.#isOwn(message)) return this.#refuseForeign("release");
     const mistake = findOptionMistake(options, ACK_NAMES, "Cannot release");
     if (mistake !== undefined) return Promise.reject(mistake);
-    if (message.verdict !== undefined || options.signal?.aborted) {
-      return refuseAgain("release", message, options);
-    }
-    const isHeld = this.#end(message, "given back");
-    if (options.confirm) return this.#confirm("release", message, { isHeld, options }, release);
-    if (!isHeld) return this.#letGo("release", message);
-    this.notes.release({ firstTag: message.tag, count: 1 });
-    this.schedule();
-    return nothing;
+    return this.#giveUp("release", message, undefined, options);
   }
 
   nackMessage(message: Message, options: NackOptions = {}): Promise<void> {
@@ -94,7 +85,7 @@ export class DeliveryVerdicts implements MessageOwner {
     if (mistake !== undefined) return Promise.reject(mistake);
     const reason = describeReason(options.reason);
     const note: FailureNote = { type: FrameType.nack, ms: delayMs, reason };
-    return this.#fail("nack", message, note, options);
+    return this.#giveUp("nack", message, note, options);
   }
 
   rejectMessage(
@@ -105,7 +96,7 @@ export class DeliveryVerdicts implements MessageOwner {
     const mistake = findOptionMistake(options, ACK_NAMES, "Cannot reject");
     if (mistake !== undefined) return Promise.reject(mistake);
     const note = { type: FrameType.reject, ms: undefined, reason: describeReason(reason) };
-    return this.#fail("reject", message, note, options);
+    return this.#giveUp("reject", message, note, options);
   }
 
   async extendMessage(message: Message, ms: number, options: CallOptions = {}): Promise<void> {
@@ -159,23 +150,28 @@ export class DeliveryVerdicts implements MessageOwner {
     return this.held.remove(message);
   }
 
-  #fail(
-    action: "nack" | "reject",
+  /** Ends a message that is not done: it has failed, or comes back as if it had not been taken. */
+  #giveUp(
+    action: "nack" | "reject" | "release",
     message: Message,
-    note: FailureNote,
+    note: FailureNote | undefined,
     options: AckOptions,
   ): Promise<void> {
     if (!this.#isOwn(message)) return this.#refuseForeign(action);
     if (message.verdict !== undefined || options.signal?.aborted) {
       return refuseAgain(action, message, options);
     }
-    const isHeld = this.#end(message, action === "nack" ? "given back" : "rejected");
+    const isHeld = this.#end(message, action === "reject" ? "rejected" : "given back");
     if (options.confirm) {
-      const write: WriteNote = (writer, delivery) => writeNote(writer, delivery, note);
+      const write: WriteNote = (writer, delivery) =>
+        note === undefined
+          ? writeTag(writer, FrameType.release, delivery)
+          : writeNote(writer, delivery, note);
       return this.#confirm(action, message, { isHeld, options }, write);
     }
     if (!isHeld) return this.#letGo(action, message);
-    this.notes.fail(message.tag, note);
+    if (note === undefined) this.notes.release({ firstTag: message.tag, count: 1 });
+    else this.notes.fail(message.tag, note);
     this.schedule();
     return nothing;
   }
@@ -223,7 +219,6 @@ export class DeliveryVerdicts implements MessageOwner {
 }
 
 const ack: WriteNote = (writer, delivery) => writeTag(writer, FrameType.ack, delivery);
-const release: WriteNote = (writer, delivery) => writeTag(writer, FrameType.release, delivery);
 
 function findSpanMistake(
   action: DeliveryAction,

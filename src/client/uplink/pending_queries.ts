@@ -37,7 +37,10 @@ const REPETITIONS_MAX = 5;
 interface PendingQuery {
   readonly promise: Promise<unknown>;
   readonly resolve: (result: unknown) => void;
-  readonly reject: (error: Error) => void;
+  /** Where the call was made, if that was noted. */
+  readonly site: CallSite | undefined;
+  /** Takes the signal's listener back, if there is one. */
+  readonly forget: (() => void) | undefined;
   /** What to send again on a new link; none if it may not be repeated. */
   readonly repeat: Query | undefined;
   sentCount: number;
@@ -104,14 +107,13 @@ export class PendingQueries {
     }
     const number = ++this.#lastNumber;
     const { promise, resolve } = Promise.withResolvers<unknown>();
-    const reject = (error: Error) => resolve(traceCaller(error, site));
-    const pending: PendingQuery = { promise, resolve, reject, repeat, sentCount: 0 };
-    const entry = signal === undefined ? pending : this.#abortWith(signal, number, pending);
-    this.#queries.set(number, entry);
+    const forget = signal && whenAborted(signal, () => this.fail(number, signal.reason));
+    const pending: PendingQuery = { promise, resolve, site, forget, repeat, sentCount: 0 };
+    this.#queries.set(number, pending);
     if (link === undefined) return promise;
     this.#way.writeAll();
     write(link.writer, number);
-    entry.sentCount++;
+    pending.sentCount++;
     link.flush();
     return promise;
   }
@@ -129,25 +131,21 @@ export class PendingQueries {
   lose(): void {
     for (const [number, pending] of this.#queries) {
       const loss = explainLoss(pending);
-      if (loss === undefined) continue;
-      this.#queries.delete(number);
-      pending.reject(new ConnectionClosedError(loss));
+      if (loss !== undefined) this.fail(number, new ConnectionClosedError(loss));
     }
   }
 
   end(error: Error): void {
-    for (const { reject } of this.#queries.values()) reject(error);
-    this.#queries.clear();
+    for (const number of this.#queries.keys()) this.fail(number, error);
   }
 
   answer(number: number, result: unknown): void {
-    this.#queries.get(number)?.resolve(result);
-    this.#queries.delete(number);
+    this.#take(number)?.resolve(result);
   }
 
   fail(number: number, error: Error): void {
-    this.#queries.get(number)?.reject(error);
-    this.#queries.delete(number);
+    const pending = this.#take(number);
+    pending?.resolve(traceCaller(error, pending.site));
   }
 
   /** Resolves when everything that is asked now has its answer, or has failed. */
@@ -155,23 +153,11 @@ export class PendingQueries {
     await Promise.allSettled([...this.#queries.values()].map(({ promise }) => promise));
   }
 
-  #abortWith(signal: AbortSignal, number: number, pending: PendingQuery): PendingQuery {
-    const { resolve, reject } = pending;
-    const forget = whenAborted(signal, () => {
-      this.#queries.delete(number);
-      reject(signal.reason);
-    });
-    return {
-      ...pending,
-      resolve: (result) => {
-        forget();
-        resolve(result);
-      },
-      reject: (error) => {
-        forget();
-        reject(error);
-      },
-    };
+  #take(number: number): PendingQuery | undefined {
+    const pending = this.#queries.get(number);
+    this.#queries.delete(number);
+    pending?.forget?.();
+    return pending;
   }
 }
 

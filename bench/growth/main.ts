@@ -1,6 +1,6 @@
 /**
- * Measures how SimpleMQ grows: throughput and latency over the size of messages, the number of
- * bodies in a call, of streams, of followers, and of messages that are queued already.
+ * Measures throughput and latency as one thing grows: the size of messages, or the number of bodies in a
+ * call, of streams, of followers, or of messages that are queued already.
  *
  * ```text
  * deno task bench:growth [--rounds 3] [--only size,batch,streams,followers,backlog] [--quick] [--page]
@@ -83,7 +83,7 @@ async function readKept(): Promise<Kept | undefined> {
   }
 }
 
-/** Writes the results; what was not measured now stays what it was. */
+/** Writes the results; dimensions that were not measured keep their figures. */
 async function keep({ facts, readings }: Kept): Promise<void> {
   const kept: Kept = { facts, readings: { ...(await readKept())?.readings, ...readings } };
   await Deno.mkdir(RESULTS, { recursive: true });

@@ -1,11 +1,11 @@
 /**
- * Measures sessions of JSON lines, as the clients of the original hold them.
+ * Measures sessions of JSON lines, used as the clients of the original do.
  *
  * ```text
  * deno task bench:json [--rounds 5] [--messages 800000] [--quick]
  * ```
  *
- * One message of two hundred that the other benches send is sent here.
+ * It sends one message where the other benches send two hundred.
  *
  * @module
  */

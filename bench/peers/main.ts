@@ -1,16 +1,16 @@
 /**
- * Compares SimpleMQ with what people would install instead: everybody does the same works on the same
- * machine, and accounts for every message.
+ * Compares SimpleMQ with other brokers: all do the same works on the same machine, and every message is
+ * accounted for.
  *
  * ```text
  * deno task bench:peers [--rounds 5] [--quick] [--peers simplemq,redis-everysec,…]
  *                       [--works throughput-100,steady,…] [--output bench/results/peers] [--from peers.json]
  * ```
  *
- * Writes `peers.md`, `peers.json` with all that was measured, and charts. With `--from`, nothing is
- * measured: the page and the charts are made again from the figures of a run. With `--quick`, the page is
- * printed and nothing is kept. A peer whose program is not there is left out. A work in which a message
- * is lost, doubled, mixed up or left behind fails the bench: exit code 1 and no page.
+ * Writes `peers.md`, `peers.json` with all figures, and charts. With `--from`, nothing is measured: the page
+ * and the charts are made again from the figures of a run. With `--quick`, the page is printed and nothing
+ * is kept. A peer is left out if its program is missing. A work in which a message is lost, doubled, mixed
+ * up or left behind fails the bench: exit code 1 and no page.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { extendPath } from "./program.ts";
 import { formatReport } from "./report/report.ts";
 import { measureRounds } from "./rounds.ts";
 
-/** Draws; it is loaded when it is needed, so that its packages are not when it is not. */
+/** Draws the charts; loaded only when needed, as its packages are large. */
 const CHARTS = new URL("./charts.ts", import.meta.url).href;
 
 /** The figures of a run that has not come to its end: `--from` can read them. */

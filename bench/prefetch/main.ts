@@ -1,5 +1,5 @@
 /**
- * Shows that nobody has to choose a prefetch.
+ * Compares automatic prefetch with fixed ones, and measures whether a slow follower holds messages up.
  *
  * ```text
  * deno task bench:prefetch [--rounds 5] [--messages 800000] [--quick]

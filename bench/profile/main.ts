@@ -1,6 +1,6 @@
 /**
- * Says where broker and client spend their time under load, how long garbage collections stop the
- * broker, and whether its memory grows.
+ * Profiles the broker and the client under load: where the time goes, how long garbage collections stop
+ * the broker, and whether its memory grows.
  *
  * ```text
  * deno task bench:profile [--engine journal] [--work batch] [--bytes 1024] [--seconds 5]

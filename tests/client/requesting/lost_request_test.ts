@@ -7,7 +7,7 @@ import { Proxy } from "../../support/wire/proxy.ts";
 import { PATIENCE_MS } from "../support.ts";
 import { answer, take } from "./answering.ts";
 
-Deno.test("a signal ends the waiting, and what stands in line is never sent", async () => {
+Deno.test("a signal ends the waiting, and what waits in the queue is never sent", async () => {
   await using broker = await startBroker();
   await using connection = await broker.connect();
   await connection.cursor().createStream("small", { maxMessages: 1 });

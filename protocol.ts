@@ -180,12 +180,10 @@
  *
  * ## Long lists
  *
- * `getStreams`, `getPels` and `getPel` are answered in pages if the query has the option `after`: a
- * number, 0 for the first page. The answer is a {@linkcode Page}; its `next`, if there is one, is the
- * `after` of the next page. Streams come in the order in which they were created, 500 to a page;
- * lists come follower by follower, so that there may be several of one name (`joinLists`). A query
- * without `after` is answered in one piece, by name, or with `BAD_REQUEST` if that would have more
- * than 8 Mi characters.
+ * `getStreams`, `getPels` and `getPel` are answered in pages. The answer is a {@linkcode Page}; its
+ * `next`, if there is one, is the option `after` of the query for the next page. Streams come in the
+ * order in which they were created, 500 to a page; lists come follower by follower, so that there may
+ * be several of one name.
  *
  * ## Errors
  *

@@ -61,9 +61,6 @@ export const PAGE_ENTRIES_MAX = 2000;
 /** The most followers in one page of pending entry lists. */
 export const PAGE_FOLLOWERS_MAX = 1000;
 
-/** The longest answer to a request that does not ask for pages, in characters of its JSON. */
-export const ANSWER_LENGTH_MAX: number = 8 * 1024 * 1024;
-
 /** The most messages in one answer to `peek`. */
 export const PEEK_COUNT_MAX = 1000;
 

@@ -58,9 +58,10 @@ export const text: Field<string> = (value, name) => {
 
 /** The name of a client, a publisher or a follower. */
 export const label: Field<string> = (value, name) => {
-  const mistake = typeof value === "string" ? findLabelMistake(value) : "it is a string";
-  if (mistake !== undefined) throw new FieldMistake(`"${name}": ${mistake}`);
-  return value as string;
+  const label = text(value, name);
+  const mistake = findLabelMistake(label);
+  if (mistake === undefined) return label;
+  throw new FieldMistake(`"${name}": ${mistake}`);
 };
 
 export const texts: Field<string[]> = (value, name) => {

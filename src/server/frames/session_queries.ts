@@ -7,12 +7,9 @@ import {
   type StreamCreation,
 } from "../../../protocol.ts";
 import { writeMessages } from "../../protocol/frames/peeked_messages.ts";
-import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
 import { readOperation, readQueryNumber } from "../../protocol/frames/query_frame.ts";
-import { ANSWER_LENGTH_MAX } from "../../protocol/limits.ts";
 import { explainDifferences, findDifferences } from "../../protocol/messages/stream_options.ts";
 import type { Engine } from "../../broker/engine.ts";
-import { gatherPages } from "../flow/page_list.ts";
 import { SLICE_STEPS, type WorkTurn } from "../flow/work_turn.ts";
 import type { Answers } from "./answers.ts";
 
@@ -136,24 +133,10 @@ const operations: { readonly [Name in Operation]: (asked: Asked) => Promise<unkn
   resumeStream: ({ engine, name }) => engine.pauseStream(name, false),
   purgeStream: ({ engine, name }) => engine.purgeStream(name),
   deleteStream: ({ engine, name }) => engine.deleteStream(name),
-  async getStreams({ engine, options: { after }, turn }) {
-    if (after !== undefined) return engine.listStreams(after);
-    const ask = (after: number) => engine.listStreams(after);
-    const streams = await gatherPages(ask, turn, ANSWER_LENGTH_MAX);
-    return streams.sort((one, other) => one.name < other.name ? -1 : 1);
-  },
+  getStreams: ({ engine, options: { after = 0 } }) => engine.listStreams(after),
   getStream: ({ engine, name }) => engine.getStream(name),
-  async getPels({ engine, options: { after }, turn }) {
-    if (after !== undefined) return engine.listPels(after);
-    const ask = (after: number) => engine.listPels(after);
-    return joinLists(await gatherPages(ask, turn, ANSWER_LENGTH_MAX));
-  },
-  async getPel({ engine, name, options: { after }, turn }) {
-    if (after !== undefined) return engine.listPels(after, name);
-    const ask = (after: number) => engine.listPels(after, name);
-    const [list] = joinLists(await gatherPages(ask, turn, ANSWER_LENGTH_MAX));
-    return list!.entries;
-  },
+  getPels: ({ engine, options: { after = 0 } }) => engine.listPels(after),
+  getPel: ({ engine, name, options: { after = 0 } }) => engine.listPels(after, name),
   releasePel: ({ engine, name }) => engine.releasePel(name),
   async peek({ engine, name, options: { from = 1, limit = PEEK_COUNT } }) {
     return new Peeked(await engine.peek(name, from, limit));

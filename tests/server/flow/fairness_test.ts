@@ -233,7 +233,7 @@ Deno.test("JSON lines: who asks by many patterns keeps nobody from being served"
   assert(answers > 50 * STREAMS / STEPS_MAX, `${answers} answers`);
 });
 
-Deno.test("a list of very many streams comes in pages, and in one piece only if it is not too long", async () => {
+Deno.test("a list of very many streams comes in pages", async () => {
   await using sessions = new Sessions({ logLevel: "warning" });
   const backoffMs = Array.from({ length: 32 }, (_, index) => 1_000_000_000 + index);
   const nameOf = (index: number) => `${index}`.padStart(6, "0").padEnd(128, "x");
@@ -242,10 +242,6 @@ Deno.test("a list of very many streams comes in pages, and in one piece only if 
     await sessions.engine.createStream(nameOf(COUNT - 1 - index), { backoffMs });
   }
   await using client = await sessions.open();
-  await client.query(1, "getStreams");
-  const report = await client.expectError("BAD_REQUEST");
-  assertEquals(report.query, 1);
-
   const names: string[] = [];
   let next: number | undefined = 0;
   let pages = 0;
@@ -297,13 +293,6 @@ Deno.test("pending entry lists come in pages, follower by follower", async () =>
   await client.expectError("FOLLOWER_NOT_FOUND");
   await client.query(9, "getPels", "", { after: -1 });
   await client.expectError("BAD_REQUEST");
-  // In one piece, they are joined by name.
-  const lists = await client.ask("getPels") as PendingEntryList[];
-  assertEquals(lists.map(({ follower, count }) => [follower, count]), [
-    ["follower 0", 3000],
-    ["follower 1", 2000],
-    ["idle", 0],
-  ]);
 });
 
 Deno.test("a cursor gathers the pages of long lists", async () => {

@@ -52,7 +52,7 @@ export const malformedFrames:
     [
       "a publisher without a bind",
       textFrame(FrameType.openPublisher, `{"publisher":2,"identity":"i"}`),
-      "openPublisher.bind: a JSON object is expected",
+      '"bind" is an object',
     ],
     [
       "a bind of an unknown type",
@@ -60,7 +60,7 @@ export const malformedFrames:
         FrameType.openPublisher,
         `{"publisher":2,"identity":"i","bind":{"routeString":"a","bindType":"glob"}}`,
       ),
-      '"bindType" is "direct" or "regex"',
+      '"bind.bindType" is one of direct, regex',
     ],
     [
       "a bind without a route",
@@ -68,7 +68,7 @@ export const malformedFrames:
         FrameType.openPublisher,
         `{"publisher":2,"identity":"i","bind":{"bindType":"regex"}}`,
       ),
-      '"routeString" is a string',
+      '"bind.routeString" is a string',
     ],
     [
       "a bind with a wrong flag",
@@ -76,7 +76,7 @@ export const malformedFrames:
         FrameType.openPublisher,
         `{"publisher":2,"identity":"i","bind":{"routeString":"a","bindType":"regex","ignoreCase":1}}`,
       ),
-      '"ignoreCase" is true or false',
+      '"bind.ignoreCase" is true or false',
     ],
     [
       "a follower with a credit that is a fraction",

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   FrameType,
   type MessageBatch,
+  type Page,
   PATTERN_LENGTH_MAX,
   type StreamInfo,
 } from "../../../protocol.ts";
@@ -71,7 +72,7 @@ for (const [what, routeString, tells] of BAD_PATTERNS) {
       await client.credit(1, 5);
       await client.sendTags("ack", 1, [[1, 1]], 9);
       assertEquals((await client.expectError("UNKNOWN_DELIVERY")).query, 9);
-      assertEquals((await client.ask("getStreams") as StreamInfo[]).length, 1);
+      assertEquals((await client.ask("getStreams") as Page<StreamInfo>).items.length, 1);
     }));
 }
 
@@ -161,7 +162,7 @@ Deno.test("refused: requests for what there is not", () =>
       await client.send(frameOf(FrameType.query, ...u32(7), ...utf8(content)));
       assertEquals((await client.expectError("BAD_REQUEST")).query, 7);
     }
-    assertEquals((await client.ask("getStreams") as StreamInfo[]).length, 1);
+    assertEquals((await client.ask("getStreams") as Page<StreamInfo>).items.length, 1);
   }));
 
 Deno.test("refused: acknowledgements of what is not held, over and over", () =>

@@ -64,7 +64,7 @@ Deno.test("follow: a follower of a stream that does not exist yet waits for it",
   await client.openFollower(1, "later");
   await client.openFollower(2, /^also/);
   await client.expect("streamMissing");
-  assertEquals(await client.ask("getStreams"), []);
+  assertEquals(await client.ask("getStreams"), { items: [] });
   for (const name of ["later", "also-later"]) {
     await client.ask("createStream", name);
     await client.openPublisher(1, name);

@@ -7,7 +7,13 @@ import {
 } from "../../../src/protocol/limits.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import manifest from "../../../deno.json" with { type: "json" };
-import { FRAME_BYTES_RESERVE, FrameType, MAGIC, type StreamInfo } from "../../../protocol.ts";
+import {
+  FRAME_BYTES_RESERVE,
+  FrameType,
+  MAGIC,
+  type Page,
+  type StreamInfo,
+} from "../../../protocol.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../../src/protocol/messages/stream_options.ts";
 import { startBroker, turn } from "../../support/broker/broker.ts";
 import { bytesOf, helloBytes, RawClient } from "../../support/wire/raw_client.ts";
@@ -87,10 +93,12 @@ Deno.test("requests: streams are created, described, listed and deleted", async 
   for (const [name, created] of [["b", true], ["a", true], ["b", false]] as const) {
     assertEquals(await client.ask("createStream", name), { created, differs: [] });
   }
-  assertEquals(await client.ask("getStreams"), [{ name: "a", ...empty }, { name: "b", ...empty }]);
+  assertEquals(await client.ask("getStreams"), {
+    items: [{ name: "b", ...empty }, { name: "a", ...empty }],
+  });
   assertEquals(await client.ask("getStream", "b"), { name: "b", ...empty });
   assertEquals(await client.ask("deleteStream", "a"), null);
-  assertEquals(await client.ask("getStreams"), [{ name: "b", ...empty }]);
+  assertEquals(await client.ask("getStreams"), { items: [{ name: "b", ...empty }] });
   for (const operation of ["getStream", "deleteStream"] as const) {
     await client.query(5, operation, "a");
     const { query: query, message } = await client.expectError("STREAM_NOT_FOUND");
@@ -119,13 +127,20 @@ Deno.test("requests: a stream tells what it holds", async () => {
   });
 });
 
+type ListPage = Page<{
+  follower: string;
+  count: number;
+  entries: Record<string, unknown>[];
+}>;
+
 Deno.test("requests: pending entry lists show what followers of a name hold", async () => {
   await using scene = await startHolding(2);
   const { holder } = scene;
   const before = Date.now();
   await holder.openFollower(2, "elsewhere", { name: "idle" });
   await holder.expect("streamMissing");
-  const entries = await holder.ask("getPel", "follower 1") as Record<string, unknown>[];
+  const [list] = (await holder.ask("getPel", "follower 1") as ListPage).items;
+  const { entries } = list!;
   const what = entries.map(({ stream, id, attempts }) => ({ stream, id, attempts }));
   assertEquals(what, [
     { stream: "orders", id: 1, attempts: 1 },
@@ -140,11 +155,7 @@ Deno.test("requests: pending entry lists show what followers of a name hold", as
     assert(Math.abs(givenMs - STREAM_OPTIONS_DEFAULT.ackTimeoutMs) <= 1, `${givenMs} ms`);
   }
   const withoutAge = (list: Record<string, unknown>[]) => list.map(({ ageMs: _, ...one }) => one);
-  const lists = await holder.ask("getPels") as {
-    follower: string;
-    count: number;
-    entries: Record<string, unknown>[];
-  }[];
+  const { items: lists } = await holder.ask("getPels") as ListPage;
   assertEquals(lists.map((list) => ({ ...list, entries: withoutAge(list.entries) })), [
     { follower: "follower 1", count: 2, entries: withoutAge(entries) },
     { follower: "idle", count: 0, entries: [] },
@@ -205,7 +216,7 @@ Deno.test("heartbeat: a client that says no more than that stays", async () => {
     await turn();
     sessions.passTime(HEARTBEAT.heartbeatTimeoutMs - 1);
   }
-  assertEquals(await client.ask("getStreams"), []);
+  assertEquals(await client.ask("getStreams"), { items: [] });
 });
 
 Deno.test("heartbeat: none is sent before the handshake is complete", async () => {

@@ -92,7 +92,7 @@ Deno.test("SessionTable.close() says goodbye and waits for clients that leave by
   await using client = await sessions.open();
   const closed = sessions[Symbol.asyncDispose]();
   assertEquals((await client.expect("goodbye")).code, "SHUTTING_DOWN");
-  assertEquals(await client.ask("getStreams"), []);
+  assertEquals(await client.ask("getStreams"), { items: [] });
   client.close();
   await closed;
   assertEquals(sessions.table.count, 0);
@@ -168,7 +168,7 @@ Deno.test("a handshake has until its deadline, not longer", async () => {
   sessions.passTime(1);
   await late.expectFatalError("HANDSHAKE_TIMEOUT");
   sessions.passTime(1000);
-  assertEquals(await inTime.ask("getStreams"), []);
+  assertEquals(await inTime.ask("getStreams"), { items: [] });
 });
 
 Deno.test("a handshake that comes while its lateness is told changes nothing", async () => {

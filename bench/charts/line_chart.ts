@@ -6,13 +6,11 @@ export interface LineChart extends ChartHead {
   readonly x: LineAxis;
   /** From the bottom to the top. */
   readonly y: LineAxis;
-  /** The lines. */
   readonly series: readonly LineSeries[];
 }
 
 /** An axis of a chart with lines. */
 export interface LineAxis {
-  /** What it counts. */
   readonly label: string;
   /** Whether each step is ten times the one before. */
   readonly isLogarithmic?: boolean;
@@ -20,15 +18,12 @@ export interface LineAxis {
   readonly unit?: string;
 }
 
-/** A line. */
 export interface LineSeries {
   /** Its name in the legend. */
   readonly name: string;
-  /** Its points. */
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** Draws lines. */
 export function drawLines(chart: LineChart): Promise<string> {
   const names = chart.series.map(({ name }) => name);
   const rows = chart.series.flatMap(({ name, points }) => points.map(([x, y]) => ({ name, x, y })));

@@ -5,7 +5,6 @@ import { countRounds, type Figure, type Reading, sumUp } from "./reading.ts";
 
 /** What was measured while one thing grew. */
 export interface Growth {
-  /** What grew. */
   readonly dimension: Dimension;
   /** The readings of all rounds. */
   readonly readings: readonly Reading[];
@@ -13,7 +12,6 @@ export interface Growth {
 
 /** Everything that was measured. */
 export interface Findings {
-  /** Where it was measured. */
   readonly facts: readonly Fact[];
   /** One for each thing that grew. */
   readonly growths: readonly Growth[];

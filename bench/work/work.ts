@@ -20,7 +20,6 @@ export interface Host {
 /** Publish, confirm, deliver and acknowledge, as fast as it goes. */
 export interface ThroughputWork {
   readonly kind: "throughput";
-  /** How long each body is. */
   readonly bodyBytes: number;
   /** How many publishers, each with a connection of its own. */
   readonly publishers: number;
@@ -35,7 +34,6 @@ export interface ThroughputWork {
 /** One message at a time: the next one is sent when the confirm of this one is here. */
 export interface AwaitedWork {
   readonly kind: "awaited";
-  /** How long each body is. */
   readonly bodyBytes: number;
   /** About how long to measure, in seconds. */
   readonly seconds: number;
@@ -44,7 +42,6 @@ export interface AwaitedWork {
 /** So many messages per second, evenly, none of them awaited. */
 export interface SteadyWork {
   readonly kind: "steady";
-  /** How long each body is. */
   readonly bodyBytes: number;
   /** Messages per second. */
   readonly rate: number;
@@ -57,18 +54,14 @@ export interface SteadyWork {
 /** Publish everything, look at the memory, then follow until all is gone. */
 export interface BacklogWork {
   readonly kind: "backlog";
-  /** How long each body is. */
   readonly bodyBytes: number;
-  /** How many messages. */
   readonly count: number;
 }
 
 /** Each message goes to many streams at once. */
 export interface FanOutWork {
   readonly kind: "fan-out";
-  /** How long each body is. */
   readonly bodyBytes: number;
-  /** How many streams. */
   readonly streams: number;
   /** About how long to measure, in seconds. */
   readonly seconds: number;
@@ -77,7 +70,6 @@ export interface FanOutWork {
 /** Many connections that do nothing, and a busy pair beside them. */
 export interface IdleWork {
   readonly kind: "idle";
-  /** How many connections. */
   readonly connections: number;
   /** What the busy pair does. */
   readonly busy: ThroughputWork;

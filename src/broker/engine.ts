@@ -1,14 +1,3 @@
-/**
- * The port between sessions and whatever holds the streams. Sessions know nothing else of an engine,
- * and an engine knows nothing of frames or sockets.
- *
- * What an engine promises: a batch is confirmed when it is as durable as {@linkcode Engine.durability}
- * says, and only then are its messages delivered; outcomes come in the order of the batches; a batch
- * that goes to several streams is stored in all of them or in none.
- *
- * @module
- */
-
 import type {
   BindFields,
   BrokerError,
@@ -22,7 +11,14 @@ import type {
   TagRange,
 } from "../../protocol.ts";
 
-/** An engine: the holder of all streams of one broker. */
+/**
+ * The port between sessions and whatever holds the streams. Sessions know nothing else of an engine,
+ * and an engine knows nothing of frames or sockets.
+ *
+ * What an engine promises: a batch is confirmed when it is as durable as {@linkcode Engine.durability}
+ * says, and only then are its messages delivered; outcomes come in the order of the batches; a batch
+ * that goes to several streams is stored in all of them or in none.
+ */
 export interface Engine {
   /** Its name in settings and in the handshake. */
   readonly name: string;

@@ -1,12 +1,3 @@
-/**
- * Events: everything that has to be written down to have the same streams again.
- * Whatever changes them goes through one of these, and through `Broker.apply`.
- *
- * Streams and publishers have numbers here, never used twice: a name may be given up and taken again.
- *
- * @module
- */
-
 import type { MessageBatch, StreamOptionsInput } from "../../protocol.ts";
 import type { StoredIn } from "./engine.ts";
 import type { Failure } from "./share/failure.ts";
@@ -204,5 +195,9 @@ export type Decided =
   | ExpirySet
   | ClockRead;
 
-/** One of the events. */
+/**
+ * Everything that has to be written down to have the same streams again: whatever changes them goes
+ * through one of these, and through `BrokerState.apply`. Streams and publishers have numbers here, never
+ * used twice: a name may be given up and taken again.
+ */
 export type Event = Decided | Stored | Moved;

@@ -1,10 +1,3 @@
-/**
- * Patterns of regex binds, compiled by an engine that takes linear time whatever the pattern and the
- * name: a client's pattern can not stop the broker.
- *
- * @module
- */
-
 import { RE2JS } from "re2js";
 import { BrokerError } from "../../protocol.ts";
 import { PATTERN_STEPS_MAX } from "../protocol/limits.ts";

@@ -1,15 +1,11 @@
-/**
- * The streams that replies to requests go to: one for each session that has made a request. Nothing
- * is kept in them; what comes is passed on, or there is nobody to pass it on to.
- *
- * @module
- */
-
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
 import { findReplyStreamMistake } from "../../protocol/limits.ts";
 import type { EngineReplyStream, ReplySink } from "../engine.ts";
 
-/** All streams for replies, by name. */
+/**
+ * The streams that replies go to, by name: one for each session that has made a request. Nothing is kept
+ * in them; a reply is passed on, or there is nobody to pass it on to.
+ */
 export class ReplyStreams {
   readonly #sinks = new Map<string, ReplySink>();
 

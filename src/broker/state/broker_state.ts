@@ -1,10 +1,3 @@
-/**
- * What events make: the streams with their messages, and what is remembered of publishers. The same
- * events, applied again, make the same: that is how a broker comes back.
- *
- * @module
- */
-
 import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import type {
@@ -54,7 +47,10 @@ export interface BrokerStateOptions {
   readonly ring?: (store: Store, now: number) => void;
 }
 
-/** The streams and the publishers of one broker. */
+/**
+ * What events make: the streams with their messages, and what is remembered of publishers. The same
+ * events, applied again, make the same state: that is how a broker comes back.
+ */
 export class BrokerState {
   /** The streams by name and by number, and who is bound to what. */
   readonly router: Router;

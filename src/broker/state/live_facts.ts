@@ -1,10 +1,3 @@
-/**
- * Messages that keep a part of the store from being freed, with what has to be written beside them
- * when they are moved.
- *
- * @module
- */
-
 import type { MessageBatch } from "../../../protocol.ts";
 import type { Attempted, ExpirySet, Failed } from "../event.ts";
 import { type Failure, withReasons } from "../share/failure.ts";
@@ -22,7 +15,10 @@ import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** Consecutive messages of one stream that are not gone. */
+/**
+ * Consecutive messages of one stream that keep a segment from being removed, with what has to be written
+ * beside them when they are moved.
+ */
 export interface LiveRun extends IdRange {
   /** The number of the stream. */
   readonly number: number;

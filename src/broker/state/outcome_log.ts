@@ -1,13 +1,3 @@
-/**
- * What became of a publisher's batches, as long as one of them may be sent again.
- *
- * Most batches of a publisher go to the same streams, and each gets ids there that are as far from
- * those of the batch before in one stream as in the others. So the streams are kept once, with the
- * ids of one batch, and of each other batch how far away its ids are.
- *
- * @module
- */
-
 import type { BrokerError } from "../../../protocol.ts";
 import type { StoredIn } from "../engine.ts";
 import { Ring } from "../collections/ring.ts";
@@ -82,7 +72,13 @@ export class SentBatch {
   }
 }
 
-/** The batches of one publisher that may be sent again, by number. */
+/**
+ * The batches of one publisher that may be sent again, by number, with what became of them.
+ *
+ * Most batches of a publisher go to the same streams, and each gets ids there that are as far from those
+ * of the batch before in one stream as in the others. So the streams are kept once, with the ids of one
+ * batch, and of each other batch how far away its ids are.
+ */
 export class OutcomeLog {
   readonly #budget: OutcomeBudget;
   readonly #batches = new Ring<SentBatch>();

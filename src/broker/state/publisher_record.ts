@@ -1,16 +1,3 @@
-/**
- * What a publisher has sent, as far as it may be sent again: so that a batch that is repeated after a
- * lost connection is stored once, and every batch is answered in its turn.
- *
- * A batch is noted when it is decided about, not when it is durable: a repetition that comes in
- * between finds it, and is answered when it is. Answers stand in a line and leave it from the front.
- *
- * A publisher tells with each batch which outcomes it knows, and those are forgotten here. What is
- * left is what is under way.
- *
- * @module
- */
-
 import type { BrokerError } from "../../../protocol.ts";
 import type { StoredIn } from "../engine.ts";
 import {
@@ -41,7 +28,14 @@ interface Answer {
   readonly tell: (batch: SentBatch) => void;
 }
 
-/** What is remembered of one publisher. */
+/**
+ * What a publisher has sent, as far as it may be sent again: a batch that is repeated after a lost
+ * connection is stored once, and every batch is answered in its turn.
+ *
+ * A batch is noted when it is decided about, not when it is durable: a repetition that comes in between
+ * finds it, and is answered when it is. A publisher tells with each batch which outcomes it knows, and
+ * those are forgotten here: what is left is what is under way.
+ */
 export class PublisherRecord {
   /** Who it is. */
   readonly identity: string;

@@ -1,9 +1,3 @@
-/**
- * Which publishers there are, and for how long those are remembered that have lost their connection.
- *
- * @module
- */
-
 import { AgedMap } from "../collections/aged_map.ts";
 import { OutcomeBudget } from "./outcome_log.ts";
 import { PublisherRecord } from "./publisher_record.ts";
@@ -38,7 +32,7 @@ export interface SentBefore {
   readonly since: number;
 }
 
-/** The publishers that are open, or lost a short while ago. */
+/** The publishers that are open, and for a while those that have lost their connection. */
 export class PublisherRegistry {
   readonly #records = new Map<string, PublisherRecord>();
   /** In the order in which they were lost. */

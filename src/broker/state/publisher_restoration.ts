@@ -1,9 +1,3 @@
-/**
- * What is gathered about publishers while a broker is made again of what was written down.
- *
- * @module
- */
-
 import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import type { PublisherClosed, PublisherOpened, StoredAt } from "../event.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
@@ -32,7 +26,7 @@ export interface RestoredBatch {
   readonly storedIn: readonly StoredAt[];
 }
 
-/** The publishers of an earlier broker, by number. */
+/** The publishers of an earlier broker, by number, gathered from its log. */
 export class PublisherRestoration {
   readonly #registry: PublisherRegistry;
   readonly #records = new Map<number, PublisherRecord>();

@@ -1,11 +1,3 @@
-/**
- * Which streams there are, and which of them a bind matches, now and when new ones come.
- *
- * Patterns are matched when a stream or a pattern is new, never per message.
- *
- * @module
- */
-
 import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 import { isDeadName } from "../../protocol/messages/stream_options.ts";
@@ -38,7 +30,10 @@ interface Finding {
   readonly matching: Set<Selection>;
 }
 
-/** The streams by name, and who is bound to what. */
+/**
+ * The streams by name, and which of them a bind matches, now and when new ones come. Patterns are matched
+ * when a stream or a pattern is new, never per message.
+ */
 export class Router {
   /** How many steps matching has taken, in all. */
   steps = 0;

@@ -1,10 +1,3 @@
-/**
- * The streams that a pattern matches, remembered: each name is matched once for each pattern, however
- * many members are bound to it, and when a stream or a pattern is new, never per message.
- *
- * @module
- */
-
 import type { Follower } from "../share/follower.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -15,7 +8,10 @@ export interface NameMatcher {
   readonly steps?: number;
 }
 
-/** One pattern, with the streams that match it. */
+/**
+ * One pattern with the streams that it matches: each name is matched once, however many members are
+ * bound to the pattern.
+ */
 export class Selection {
   /** What the pattern is known by. */
   readonly key: string;

@@ -1,10 +1,3 @@
-/**
- * Which numbers of messages are not used although later ones are: what a broker has refused, or never
- * got, before it was started again.
- *
- * @module
- */
-
 /** Numbers from one on, up to before another. */
 export interface SequenceGap {
   readonly from: number;
@@ -14,7 +7,10 @@ export interface SequenceGap {
 /** There are none for most publishers: a list that is not changed. */
 const NONE: SequenceGap[] = [];
 
-/** Numbers that are left out, in ranges, by number. */
+/**
+ * Numbers of messages that are not used although later ones are: what a broker has refused, or never
+ * got, before it was started again. Kept as ranges, by number.
+ */
 export class SequenceGaps {
   #gaps: SequenceGap[] = NONE;
 

@@ -1,13 +1,3 @@
-/**
- * What there is beside messages: the streams and the publishers, at one moment. It stands in for all
- * events up to then whose messages are gone.
- *
- * A snapshot is told in pieces, each of them small, however much there is. What belongs to a stream or
- * to a publisher comes behind it, in as many pieces as it takes.
- *
- * @module
- */
-
 import type { StreamOptionsInput } from "../../../protocol.ts";
 
 /** The first piece: what is the broker's own. */
@@ -98,7 +88,13 @@ export interface OutcomesPiece {
   readonly batches: readonly (readonly [sequence: number, count: number, shift: number])[];
 }
 
-/** A piece of a snapshot. */
+/**
+ * What there is beside messages, the streams and the publishers, at one moment. It stands in for all
+ * events up to then whose messages are gone.
+ *
+ * A snapshot is told in pieces, each of them small, however much there is. What belongs to a stream or to
+ * a publisher comes behind it, in as many pieces as it takes.
+ */
 export type SnapshotPiece =
   | CountersPiece
   | StreamPiece

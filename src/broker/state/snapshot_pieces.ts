@@ -1,10 +1,3 @@
-/**
- * Taking a snapshot, piece by piece. Time may pass between two pieces: what is decided meanwhile is
- * written behind the snapshot, and what is durable does not change while one is taken.
- *
- * @module
- */
-
 import type { DedupIdSnapshot } from "../store/dedup_window.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
@@ -37,9 +30,9 @@ export interface SnapshotSource {
 }
 
 /**
- * Takes a snapshot.
+ * Takes a snapshot, piece by piece. Time may pass between two pieces: what is decided meanwhile is written
+ * behind the snapshot, and what is durable does not change while one is taken.
  *
- * @param source What to tell of.
  * @param bytesMax About how many bytes a piece may have.
  */
 export function* takePieces(

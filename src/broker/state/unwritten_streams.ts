@@ -1,10 +1,3 @@
-/**
- * Streams that have come or gone by decision, while that is not written down yet. A snapshot tells
- * what was written, not what was decided: what follows it tells the rest.
- *
- * @module
- */
-
 /** What is told of a stream that was deleted. */
 export interface DeletedStream {
   readonly number: number;
@@ -13,7 +6,10 @@ export interface DeletedStream {
   readonly nextId: number;
 }
 
-/** What is decided about streams and not written. */
+/**
+ * Streams that have come or gone by decision, while that is not written yet. A snapshot tells what was
+ * written, not what was decided: what follows it tells the rest.
+ */
 export class UnwrittenStreams {
   /** The numbers of those that were created. */
   readonly #created = new Set<number>();

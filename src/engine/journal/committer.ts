@@ -1,20 +1,3 @@
-/**
- * Group commit. Events are collected; what has been collected is written in one piece and flushed;
- * then everybody who waits for it hears so. What comes meanwhile is the next group. There is no timer
- * and nothing to tune: the slower the disk, the larger the groups.
- *
- * ```text
- *   collect ─▶ write ─▶ flush ─▶ tell          one at a time, in this order
- *      ▲ what comes during the flush │
- *      └─────────────────────────────┘
- * ```
- *
- * What nobody waits for is written, and flushed with the next thing that somebody waits for, or after
- * a while.
- *
- * @module
- */
-
 import { setImmediate } from "node:timers";
 import { BrokerError } from "../../../protocol.ts";
 import type { Decided, Moved, Stored } from "../../broker/event.ts";
@@ -69,7 +52,20 @@ export interface CommitterOptions {
   readonly fail: (error: unknown) => void;
 }
 
-/** Makes events durable, in groups. */
+/**
+ * Group commit. Events are collected; what has been collected is written in one piece and flushed;
+ * then everybody who waits for it hears so. What comes meanwhile is the next group. There is no timer
+ * and nothing to tune: the slower the disk, the larger the groups.
+ *
+ * ```text
+ *   collect ─▶ write ─▶ flush ─▶ tell          one at a time, in this order
+ *      ▲ what comes during the flush │
+ *      └─────────────────────────────┘
+ * ```
+ *
+ * What nobody waits for is written, and flushed with the next thing that somebody waits for, or after
+ * a while.
+ */
 export class Committer implements Appender {
   eventCount = 0;
   readonly #options: CommitterOptions;

@@ -1,15 +1,3 @@
-/**
- * Moves messages that stay to the end of the journal, so that one that nobody acknowledges does not
- * keep everything that came after it on the disk.
- *
- * Segments go oldest first. When the journal has become much larger than what is wanted of it, what
- * is left in the oldest segment is written again at the end; when that is durable, the segment is
- * free. At least three quarters of what is removed this way is waste, so each byte that is moved
- * frees three.
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
 import type { Moved } from "../../broker/event.ts";
 import type { LoggedState } from "../../broker/event_log.ts";
@@ -46,7 +34,15 @@ export interface CompactorOptions {
   readonly segmentBytes: number;
 }
 
-/** Moves messages to the end of the journal. */
+/**
+ * Moves messages that stay to the end of the journal, so that one that nobody acknowledges does not
+ * keep everything that came after it on the disk.
+ *
+ * Segments go oldest first. When the journal has become much larger than what is wanted of it, what
+ * is left in the oldest segment is written again at the end; when that is durable, the segment is
+ * free. At least three quarters of what is removed this way is waste, so each byte that is moved
+ * frees three.
+ */
 export class Compactor {
   readonly #options: CompactorOptions;
   /** How many records are on their way. */

@@ -1,9 +1,3 @@
-/**
- * A directory of this machine, as the journal's disk.
- *
- * @module
- */
-
 import { statfsSync } from "node:fs";
 import { LOCK_NAME } from "../segments/directory.ts";
 import {
@@ -39,7 +33,7 @@ const SAME_TIME_MS = 2500;
 const LOCK_ATTEMPTS = 3;
 const LOCK_PAUSE_MS = 10;
 
-/** A directory that this broker alone uses. */
+/** A directory of this machine that this broker alone uses. */
 export class DenoDisk implements Disk {
   readonly path: string;
   /** Open as long as the directory is used: closing it would give up the lock. */

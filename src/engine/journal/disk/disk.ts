@@ -1,14 +1,10 @@
 /**
- * What the journal needs of a directory and of the files in it: everything that touches a disk goes
- * through here, so that the tests can put a disk in its place that fails, tears and forgets.
+ * What the journal needs of a directory; names are of files directly in it. Everything that touches a
+ * disk goes through here, so that tests can put a disk in its place that fails, tears and forgets.
  *
- * Reading and writing are synchronous: both go to the system's page cache, and a group that is
- * written in one piece cannot be mixed with another. Flushing takes long, and is not.
- *
- * @module
+ * Reading and writing are synchronous: both go to the system's page cache, and a group that is written in
+ * one piece cannot be mixed with another. Flushing takes long, and is not.
  */
-
-/** A directory of the journal. Names are of files directly in it. */
 export interface Disk {
   /** What it is called in messages to people. */
   readonly path: string;

@@ -1,16 +1,10 @@
 /**
- * Why a journal cannot be used: one line that names the file and what helps.
- *
- * @module
- */
-
-/**
  * What kind of trouble it is: something around the journal, another broker that uses it, or damage to
  * what it holds.
  */
 export type JournalTrouble = "unusable" | "inUse" | "damaged";
 
-/** A journal cannot be opened. */
+/** A journal cannot be used: one line that names the file and what helps. */
 export class JournalError extends Error {
   /** What kind of trouble it is. */
   readonly trouble: JournalTrouble;

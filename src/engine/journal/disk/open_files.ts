@@ -1,16 +1,12 @@
-/**
- * Files that are open only as long as they are used now and then: a long backlog has more segments
- * than a process should have files open.
- *
- * @module
- */
-
 import { DescriptorShortageError, type Disk, type DiskFile } from "./disk.ts";
 
 /** So many are open at a time. */
 const OPEN_COUNT_MAX = 32;
 
-/** The files of a directory that are open for reading, the one used last at the end. */
+/**
+ * The files of a directory that are open for reading, the one used last at the end: a long backlog has
+ * more segments than a process should have files open.
+ */
 export class OpenFiles {
   readonly #disk: Disk;
   readonly #files = new Map<string, DiskFile>();

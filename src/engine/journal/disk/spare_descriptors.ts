@@ -1,10 +1,3 @@
-/**
- * Descriptors that are open for nothing, so that the journal can open its files when everybody else
- * has taken all that the process, or the machine, may have.
- *
- * @module
- */
-
 import { DescriptorShortageError } from "./disk.ts";
 
 /** So many are kept: for the next segment, the reserve, a look at the directory, reading back. */
@@ -15,7 +8,10 @@ interface OpenThing {
   close(): void;
 }
 
-/** Gives up one of them at a time for what has to be opened. */
+/**
+ * Descriptors that are open for nothing, so that the journal can open its files when everybody else has
+ * taken all that the process, or the machine, may have. They are given up one at a time.
+ */
 export class SpareDescriptors {
   readonly #open: () => OpenThing;
   readonly #spares: OpenThing[] = [];

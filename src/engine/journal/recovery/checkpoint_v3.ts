@@ -1,9 +1,3 @@
-/**
- * Checkpoints of versions 1 to 3 of the format: one JSON text each.
- *
- * @module
- */
-
 import type { StreamOptionsInput } from "../../../../protocol.ts";
 import { decodeJson, type EncodedRecord, RecordType } from "../../../broker/event_codec.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
@@ -14,7 +8,7 @@ interface PlaceV3 {
   readonly firstId: number;
 }
 
-/** A checkpoint of one text. */
+/** A checkpoint of versions 1 to 3 of the format: one JSON text. */
 export interface CheckpointV3 {
   readonly nextStreamNumber: number;
   readonly nextPublisherNumber: number;

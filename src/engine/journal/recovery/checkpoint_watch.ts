@@ -1,14 +1,11 @@
-/**
- * Whether all of a segment's checkpoint is there. Its pieces appear together with their segment, so
- * that one that is missing was lost later; a repair says where it has taken something away.
- *
- * @module
- */
-
 import { RecordType } from "../../../broker/event_codec.ts";
 import type { Fault, ScannedRecord } from "../segments/scan.ts";
 
-/** Is shown the records of one segment, in order. */
+/**
+ * Is shown the records of one segment, and tells whether all of its checkpoint is there. Its pieces
+ * appear together with their segment, so that one that is missing was lost later; a repair says where it
+ * has taken something away.
+ */
 export class CheckpointWatch {
   #pieceCount = 0;
   /** The first record of a checkpoint that is not complete yet. */

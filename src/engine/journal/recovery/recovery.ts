@@ -1,14 +1,3 @@
-/**
- * From what a crash, a power cut or an orderly end left in the directory to streams that are ready,
- * and a segment to go on in.
- *
- * Nothing is ever written to a segment of an earlier broker, and what was not proven to be flushed is
- * written anew: after a failed flush the system may show bytes that the disk does not have. The new
- * segment appears when everything is in it, so that a crash in the midst changes nothing.
- *
- * @module
- */
-
 import type { Event } from "../../../broker/event.ts";
 import { readEvents } from "../../../broker/event_codec.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
@@ -52,7 +41,13 @@ export interface RecoveryOptions {
   readonly makeRoom: () => boolean;
 }
 
-/** Reads a journal, and begins a new segment behind what counts of it. */
+/**
+ * Rebuilds streams from the journal, and begins the next segment behind what counts of it.
+ *
+ * Nothing is ever written to a segment of an earlier broker, and what was not proven to be flushed is
+ * written anew: after a failed flush the system may show bytes that the disk does not have. The new
+ * segment appears when everything is in it, so that a crash in the midst changes nothing.
+ */
 export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
   const { state, segments, found } = options;
   const heads = openAll(options);

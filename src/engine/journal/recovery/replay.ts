@@ -1,9 +1,3 @@
-/**
- * One segment's records told to the rules, as events.
- *
- * @module
- */
-
 import { BrokerError } from "../../../../protocol.ts";
 import {
   listMessages,
@@ -33,7 +27,7 @@ export interface ReplayOptions {
   readonly segment: SegmentFile;
 }
 
-/** Has a segment's events applied; returns what in it is wrong and nobody's. */
+/** Has a segment's events applied; returns faults that belong to no stream. */
 export function replaySegment(state: LoggedState, options: ReplayOptions): Fault[] {
   const { disk, head, segment } = options;
   const faults: Fault[] = [];

@@ -1,10 +1,3 @@
-/**
- * Everything there is to say about a journal that nobody is using: what is in it, and what is wrong.
- * Nothing is changed.
- *
- * @module
- */
-
 import {
   listMessages,
   readEvents,
@@ -76,7 +69,10 @@ export interface Survey {
   readonly streams: ReadonlyMap<number, string>;
 }
 
-/** Looks at a journal. */
+/**
+ * Tells everything there is to say about a journal: what is in it, and what is wrong. Nothing is
+ * changed.
+ */
 export function surveyJournal(disk: ReadableDisk): Survey {
   return new Surveyor(disk).run();
 }

@@ -1,9 +1,3 @@
-/**
- * The commands that look at a journal and repair it, as text for a person.
- *
- * @module
- */
-
 import type { Disk, ReadableDisk } from "../disk/disk.ts";
 import { cutBeforeDamage, type RepairWay, skipDamaged } from "./repair.ts";
 import { type Finding, type Survey, surveyJournal } from "./survey.ts";

@@ -1,10 +1,3 @@
-/**
- * Where the journal ended when its broker was stopped in an orderly way: a journal that is shorter
- * than that was not torn by a crash.
- *
- * @module
- */
-
 import { CLOSED_NAME } from "./directory.ts";
 import type { Disk, ReadableDisk } from "../disk/disk.ts";
 import { checksum } from "./format.ts";
@@ -12,7 +5,10 @@ import { checksum } from "./format.ts";
 /** A position and its checksum. */
 const MARK_BYTES = 12;
 
-/** Writes down where the journal ends. */
+/**
+ * Writes down where the journal ends when its broker is stopped in an orderly way: a journal that is
+ * shorter than that was not torn by a crash.
+ */
 export async function writeClosedMark(
   disk: Disk,
   { position, journalId }: { readonly position: number; readonly journalId: number },

@@ -1,9 +1,3 @@
-/**
- * What is in a journal's directory: segments in their order, and what else belongs there or does not.
- *
- * @module
- */
-
 import type { DiskEntry, DiskFile, ReadableDisk } from "../disk/disk.ts";
 import {
   decodeSegmentHead,

@@ -1,14 +1,3 @@
-/**
- * Room on the disk. A full disk must not keep anybody from acknowledging: without acknowledgements
- * nothing could ever be removed. So room for them is reserved, and publishing ends before all is used
- * up.
- *
- * The reserve is a file. When there is no room left, it is removed, and what it has taken up serves
- * acknowledgements; when there is room again, it is made again, and only then messages are taken.
- *
- * @module
- */
-
 import { BrokerError } from "../../../../protocol.ts";
 import { FACT_BYTES } from "../../../broker/event_codec.ts";
 import { RESERVE_NAME } from "./directory.ts";
@@ -46,7 +35,14 @@ export interface DiskSpaceOptions {
   readonly noteChange: (isFull: boolean) => void;
 }
 
-/** Knows whether there is room for more messages. */
+/**
+ * Room on the disk. A full disk must not keep anybody from acknowledging: without acknowledgements
+ * nothing could ever be removed. So room for them is reserved, and publishing ends before all is used
+ * up.
+ *
+ * The reserve is a file. When there is no room left, it is removed, and what it has taken up serves
+ * acknowledgements; when there is room again, it is made again, and only then messages are taken.
+ */
 export class DiskSpace {
   readonly #options: DiskSpaceOptions;
   #isFull = false;

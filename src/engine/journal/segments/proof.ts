@@ -1,16 +1,12 @@
-/**
- * Proof that a group is as durable as the level in force promises. Only here can one be made, and
- * only out of what makes it true, so that no path of the program can confirm anything else.
- *
- * @module
- */
-
 import type { DiskFile } from "../disk/disk.ts";
 
 /** When the disk is flushed: before every confirm, at least every so often, or when the system likes. */
 export type SyncLevel = "always" | "interval" | "never";
 
-/** What a confirm needs. */
+/**
+ * Proof that a group is as durable as the level in force promises. Only here can one be made, and
+ * only out of what makes it true, so that no path of the program can confirm anything else.
+ */
 export class Proof {
   /** Everything before this position is as durable as promised. */
   readonly position: number;

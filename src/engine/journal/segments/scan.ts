@@ -1,13 +1,3 @@
-/**
- * Reads a segment from its beginning: which groups are in it, and what is not as it was written.
- *
- * Nothing is believed that has no right checksum for its place. Whether what is wrong is the end of a
- * write that a crash has torn, or damage, is not decided here: that takes the durable position that
- * later groups prove, see `tail.ts`.
- *
- * @module
- */
-
 import { type EncodedRecord, RecordType } from "../../../broker/event_codec.ts";
 import type { DiskFile } from "../disk/disk.ts";
 import {
@@ -75,7 +65,13 @@ export interface ScanOptions {
   readonly start?: number;
 }
 
-/** Scans a segment. */
+/**
+ * Reads a segment from its beginning: which groups are in it, and what is not as it was written.
+ *
+ * Nothing is believed that has no right checksum for its place. Whether what is wrong is the end of a
+ * write that a crash has torn, or damage, is not decided here: that takes the durable position that
+ * later groups prove, see `tail.ts`.
+ */
 export function scanSegment(options: ScanOptions, visitor: ScanVisitor): void {
   new Scan(options, visitor).run();
 }

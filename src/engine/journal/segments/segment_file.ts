@@ -1,9 +1,3 @@
-/**
- * The files that the journal's segments are: their names, and reading them.
- *
- * @module
- */
-
 import { invariant } from "../../../broker/collections/invariant.ts";
 import type { Segment } from "../../../broker/backlog/pager.ts";
 import type { DiskFile } from "../disk/disk.ts";

@@ -1,13 +1,3 @@
-/**
- * The segments of a journal, oldest first: beginning new ones, and removing those that nothing in is
- * wanted of any more.
- *
- * A segment begins with a checkpoint, so that it can be the first one. They go oldest first: an
- * acknowledgement is never removed before the message that it is about.
- *
- * @module
- */
-
 import { setImmediate } from "node:timers";
 import { invariant } from "../../../broker/collections/invariant.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
@@ -45,7 +35,12 @@ export interface SegmentListOptions {
   readonly fail: (error: unknown) => void;
 }
 
-/** The segments of one journal. */
+/**
+ * The segments of a journal, oldest first: begins new ones, and removes those without live messages.
+ *
+ * A segment begins with a checkpoint, so that it can be the first one. They go oldest first: an
+ * acknowledgement is never removed before the message that it is about.
+ */
 export class SegmentList {
   readonly #options: SegmentListOptions;
   readonly #files: OpenFiles;

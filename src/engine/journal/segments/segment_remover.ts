@@ -1,10 +1,3 @@
-/**
- * Segments that nothing in is wanted of any more, on their way from the disk: beside everything else,
- * so that nobody waits for them, however many there are.
- *
- * @module
- */
-
 import type { Disk } from "../disk/disk.ts";
 import type { SegmentFile } from "./segment_file.ts";
 
@@ -16,7 +9,10 @@ export interface SegmentRemoverOptions {
   readonly fail: (error: unknown) => void;
 }
 
-/** Removes segments in the order in which they come. */
+/**
+ * Removes segments without live messages in the order in which they come, beside everything else, so
+ * that nobody waits for them, however many there are.
+ */
 export class SegmentRemover {
   readonly #options: SegmentRemoverOptions;
   /** As many as there were in the journal, at most. */

@@ -1,11 +1,7 @@
 /**
- * What all segments of a journal have together, summed up as it changes: a journal may have thousands
- * of them, and is asked for this with every group.
- *
- * @module
+ * Sums over the segments of one journal, kept as they change: a journal may have thousands of them, and
+ * is asked for this with every group.
  */
-
-/** Sums over the segments of one journal. */
 export class SegmentTotals {
   /** How many bytes they have. */
   bytes = 0;

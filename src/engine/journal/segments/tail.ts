@@ -1,17 +1,3 @@
-/**
- * The end of a journal: what of its last segment counts after a crash.
- *
- * A write that was not flushed may have reached the disk in parts, in any order, or not at all. So
- * what is wrong behind the last proven position is a torn write, and the journal ends before it;
- * whatever follows was not confirmed and is never brought back. What is wrong before that position
- * was whole when it was flushed: that is damage.
- *
- * A position is proven by any intact group: each tells up to where everything was flushed when it was
- * written.
- *
- * @module
- */
-
 import { RecordType } from "../../../broker/event_codec.ts";
 import type { DiskFile } from "../disk/disk.ts";
 import { GROUP_HEAD_BYTES, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
@@ -27,7 +13,17 @@ export interface Tail {
   readonly faults: readonly Fault[];
 }
 
-/** Finds how a segment ends. */
+/**
+ * The end of a journal: what of its last segment counts after a crash.
+ *
+ * A write that was not flushed may have reached the disk in parts, in any order, or not at all. So
+ * what is wrong behind the last proven position is a torn write, and the journal ends before it;
+ * whatever follows was not confirmed and is never brought back. What is wrong before that position
+ * was whole when it was flushed: that is damage.
+ *
+ * A position is proven by any intact group: each tells up to where everything was flushed when it was
+ * written.
+ */
 export function findTail(
   { file, head, size, closedAt }: {
     readonly file: DiskFile;

@@ -10,12 +10,8 @@ import { ENTRY_HEAD_BYTES, writeEntryHead } from "../../protocol/messages/entry.
 import type { Clock } from "../../transport/clock.ts";
 import type { Link } from "../../transport/link.ts";
 import { decideWhenFull, type RefusedBatch, RoomWait } from "./full_stream.ts";
-import {
-  type BatchOutcome,
-  dropAbandoned,
-  FIELD_BYTES,
-  type OutgoingBatch,
-} from "./outgoing_batch.ts";
+import { FIELD_BYTES } from "./entry_buffer.ts";
+import { type BatchOutcome, dropAbandoned, type OutgoingBatch } from "./outgoing_batch.ts";
 
 /** More is not handed to a link that has not taken what it has. */
 const OUTBOUND_BYTES_MAX = 1024 * 1024;

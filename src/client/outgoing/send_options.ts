@@ -6,7 +6,7 @@ import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { encodeProperties, findPropertyMistake } from "../../protocol/messages/property_wishes.ts";
 import { checkOptionNames, checkTimeout } from "../member/option_check.ts";
 import type { MessageBody } from "./body.ts";
-import type { EntryExtras } from "./outgoing_batch.ts";
+import type { EntryExtras } from "./entry_buffer.ts";
 
 /** Options of a message, and of all messages of a {@linkcode Publisher.sendMessages} call. */
 export interface DeliveryOptions {

@@ -1,12 +1,8 @@
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { EncodedBody } from "../outgoing/body.ts";
 import type { Confirmation } from "./confirmation.ts";
-import {
-  batchBytesMax,
-  type BatchWaiter,
-  entryBytesMax,
-  OutgoingBatch,
-} from "../outgoing/outgoing_batch.ts";
+import { batchBytesMax, entryBytesMax } from "../outgoing/entry_buffer.ts";
+import { type BatchWaiter, OutgoingBatch } from "../outgoing/outgoing_batch.ts";
 import { BatchCollector, type BatchReceipt } from "./receipt.ts";
 import { type BatchExtras, type EncodedOptions, extrasAt } from "../outgoing/send_options.ts";
 import type { SpareBuffers } from "../outgoing/spare_buffers.ts";

@@ -10,10 +10,10 @@ import type { Link } from "../../transport/link.ts";
 import { encodeBody, type EncodedBody, type MessageBody } from "../outgoing/body.ts";
 import {
   batchBytesMax,
+  EntryBuffer,
   entryBytesMax,
   FIELD_BYTES,
-  OutgoingBatch,
-} from "../outgoing/outgoing_batch.ts";
+} from "../outgoing/entry_buffer.ts";
 import { type EncodedOptions, encodeOptions } from "../outgoing/send_options.ts";
 import type { SpareBuffers } from "../outgoing/spare_buffers.ts";
 import type { LinkUser, Uplink } from "../uplink/uplink.ts";
@@ -28,7 +28,7 @@ export class OutgoingReplies implements LinkUser {
   readonly #uplink: Uplink;
   readonly #spare: SpareBuffers;
   /** What is not sent yet, by the stream that it goes to. */
-  readonly #batches = new Map<string, OutgoingBatch[]>();
+  readonly #batches = new Map<string, EntryBuffer[]>();
 
   constructor(uplink: Uplink, spare: SpareBuffers) {
     this.#uplink = uplink;
@@ -65,7 +65,7 @@ export class OutgoingReplies implements LinkUser {
   }
 
   /** The limits of the broker of now may be lower: what is too large for it is let go. */
-  #write(link: Link, stream: string, batch: OutgoingBatch): void {
+  #write(link: Link, stream: string, batch: EntryBuffer): void {
     const { frameBytes, bodyBytes } = this.#uplink.limits;
     const fields = { stream, query: 0 };
     const bytesMax = frameBytes - FIELD_BYTES;
@@ -91,7 +91,7 @@ export class OutgoingReplies implements LinkUser {
     const hasRoom = batch !== undefined && batch.count < BATCH_COUNT_MAX &&
       batch.bytes + bytes <= batchBytesMax(this.#uplink.limits.frameBytes);
     if (batch === undefined || !hasRoom) {
-      batch = new OutgoingBatch(0, this.#spare);
+      batch = new EntryBuffer(this.#spare);
       batches.push(batch);
     }
     batch.add(encoded.kind, encoded.content, extras);
@@ -104,7 +104,7 @@ export class OutgoingReplies implements LinkUser {
     { bytes, flags }: EncodedOptions,
     options: ReplyOptions,
   ): Promise<void> {
-    const batch = new OutgoingBatch(0, this.#spare);
+    const batch = new EntryBuffer(this.#spare);
     batch.add(kind, content, { bytes, flags });
     const passed = this.#uplink.queries.send((writer, query) => {
       writeReply(writer, { stream, query }, batch.messages);

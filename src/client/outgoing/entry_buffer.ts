@@ -1,0 +1,189 @@
+import type { BodyKind, MessageBatch } from "../../../protocol.ts";
+import {
+  ENTRY_HEAD_BYTES,
+  readEntryHeaderBytes,
+  readEntrySize,
+  writeEntryHead,
+} from "../../protocol/messages/entry.ts";
+import type { SpareBuffers } from "./spare_buffers.ts";
+
+/** A batch is closed at this size: one write, one read, one confirm. */
+const BATCH_BYTES_MAX = 128 * 1024;
+
+/** What a frame has beside its batch, rounded up. */
+export const FIELD_BYTES = 256;
+
+const encoder = new TextEncoder();
+
+/** How many bytes a batch may have, if a frame may have so many; a larger message is there alone. */
+export function batchBytesMax(frameBytes: number): number {
+  return Math.min(BATCH_BYTES_MAX, frameBytes - FIELD_BYTES);
+}
+
+/** What stands in front of a body. */
+export interface EntryExtras {
+  /** The bytes of properties and headers; those of a {@linkcode EntryExtras.key} come before them. */
+  readonly bytes: Uint8Array | undefined;
+  /** Which properties there are. */
+  readonly flags: number;
+  /** The priority, if one is given. */
+  readonly priority?: number | undefined;
+  /** A key that is written here, so that it needs no bytes of its own: it is the only property then. */
+  readonly key?: string | undefined;
+}
+
+/** The most bytes that a message can take up, with what stands in front of its body. */
+export function entryBytesMax(
+  content: Uint8Array | string,
+  extras: EntryExtras | undefined,
+): number {
+  const bodyBytes = typeof content === "string" ? content.length * 3 : content.length;
+  if (extras === undefined) return ENTRY_HEAD_BYTES + bodyBytes;
+  const { bytes, key } = extras;
+  const keyBytes = key === undefined ? 0 : 1 + key.length * 3;
+  return ENTRY_HEAD_BYTES + keyBytes + (bytes?.length ?? 0) + bodyBytes;
+}
+
+/** Messages that are put together into one frame: their bytes, in a buffer that is used again. */
+export class EntryBuffer {
+  /** Where the buffer comes from, and goes to. */
+  protected readonly spare: SpareBuffers;
+  #buffer: Uint8Array;
+  #bytes = 0;
+  #count = 0;
+
+  constructor(spare: SpareBuffers) {
+    this.spare = spare;
+    this.#buffer = spare.take();
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get largestBody(): number {
+    return this.findLargestBody(0, this.#count);
+  }
+
+  /** Its messages, as a frame takes them. */
+  get messages(): MessageBatch {
+    return { count: this.#count, buffer: this.#buffer, start: 0, end: this.#bytes };
+  }
+
+  /** Adds a message: what its body is, the body's bytes or text, and what stands in front of it. */
+  add(kind: BodyKind, content: Uint8Array | string, extras: EntryExtras | undefined): void {
+    this.#reserve(this.#bytes + entryBytesMax(content, extras));
+    const headersAt = this.#bytes + ENTRY_HEAD_BYTES;
+    const bodyAt = extras === undefined ? headersAt : this.#writeExtras(extras, headersAt);
+    const headerBytes = bodyAt - headersAt;
+    const bodyBytes = typeof content === "string"
+      ? this.#writeText(content, bodyAt)
+      : this.#writeBytes(content, bodyAt);
+    const size = ENTRY_HEAD_BYTES + headerBytes + bodyBytes;
+    const flags = extras === undefined ? 0 : extras.flags;
+    const priority = extras === undefined ? undefined : extras.priority;
+    writeEntryHead(this.#buffer, this.#bytes, { size, kind, headerBytes, flags, priority });
+    this.#bytes += size;
+    this.#count++;
+  }
+
+  /** Its bytes are not needed any more. */
+  discard(): void {
+    this.spare.give(this.#buffer);
+  }
+
+  /** How many of its first messages have no more bytes than that. */
+  protected countWithin(bytesMax: number): number {
+    let count = 0;
+    let at = 0;
+    while (count < this.#count) {
+      at += readEntrySize(this.#buffer, at);
+      if (at > bytesMax) break;
+      count++;
+    }
+    return count;
+  }
+
+  /** How many bytes some messages have, from a place on. */
+  protected measure(start: number, count: number): number {
+    let at = start;
+    for (let left = count; left > 0; left--) at += readEntrySize(this.#buffer, at);
+    return at - start;
+  }
+
+  /** How many bytes the largest of some bodies has. */
+  protected findLargestBody(start: number, count: number): number {
+    let largest = 0;
+    let at = start;
+    for (let left = count; left > 0; left--) {
+      const size = readEntrySize(this.#buffer, at);
+      const bodyBytes = size - ENTRY_HEAD_BYTES - readEntryHeaderBytes(this.#buffer, at);
+      largest = Math.max(largest, bodyBytes);
+      at += size;
+    }
+    return largest;
+  }
+
+  /** Moves messages to a place in front of them, over others that are left out. */
+  protected moveForward(to: number, at: number, size: number): void {
+    this.#buffer.copyWithin(to, at, at + size);
+  }
+
+  /** Leaves out what comes behind the first messages. */
+  protected truncate(count: number, bytes: number): void {
+    this.#count = count;
+    this.#bytes = bytes;
+  }
+
+  /** Moves what comes behind the first messages into another buffer, which is empty. */
+  protected moveRest(count: number, rest: EntryBuffer): void {
+    const at = this.measure(0, count);
+    rest.#reserve(this.#bytes - at);
+    rest.#buffer.set(this.#buffer.subarray(at, this.#bytes));
+    rest.truncate(this.#count - count, this.#bytes - at);
+    this.truncate(count, at);
+  }
+
+  /** Writes what stands in front of a body; returns where the body begins. */
+  #writeExtras({ bytes, key }: EntryExtras, at: number): number {
+    let end = at;
+    if (key !== undefined) {
+      const written = writeShortText(key, this.#buffer, at + 1);
+      this.#buffer[at] = written;
+      end += 1 + written;
+    }
+    if (bytes === undefined) return end;
+    this.#writeBytes(bytes, end);
+    return end + bytes.length;
+  }
+
+  #writeText(text: string, at: number): number {
+    return encoder.encodeInto(text, this.#buffer.subarray(at)).written;
+  }
+
+  #writeBytes(bytes: Uint8Array, at: number): number {
+    this.#buffer.set(bytes, at);
+    return bytes.length;
+  }
+
+  #reserve(needed: number): void {
+    if (needed <= this.#buffer.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    grown.set(this.#buffer.subarray(0, this.#bytes));
+    this.#buffer = grown;
+  }
+}
+
+/** Writes a short text as UTF-8; returns how many bytes. A view costs more than a few characters. */
+function writeShortText(text: string, buffer: Uint8Array, at: number): number {
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit >= 0x80) return encoder.encodeInto(text, buffer.subarray(at)).written;
+    buffer[at + index] = unit;
+  }
+  return text.length;
+}

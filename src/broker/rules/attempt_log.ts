@@ -15,9 +15,9 @@ export class AttemptLog {
 
   /** Writes the oldest delivery of a follower as an attempt, once, unless the follower reports itself. */
   noteOldest(follower: Follower): void {
-    const [oldest] = follower.pending.runs;
-    if (oldest === undefined || oldest.isBegun || oldest.firstTag === follower.attemptedTag) return;
-    follower.attemptedTag = oldest.firstTag;
+    const { liveness, pending: { runs: [oldest] } } = follower;
+    if (oldest === undefined || oldest.isBegun || oldest.firstTag === liveness.oldestTag) return;
+    liveness.oldestTag = oldest.firstTag;
     if (!follower.reportsBegin) this.#write(oldest, oldest.attempts, 1);
   }
 
@@ -47,7 +47,7 @@ export class AttemptLog {
 }
 
 /** Whether some of these deliveries were written as attempts. */
-function isWritten({ reportsBegin, attemptedTag }: Follower, run: PendingRun): boolean {
+function isWritten({ reportsBegin, liveness: { oldestTag } }: Follower, run: PendingRun): boolean {
   if (run.isBegun || reportsBegin) return run.isBegun;
-  return attemptedTag >= run.firstTag && attemptedTag < run.firstTag + run.count;
+  return oldestTag >= run.firstTag && oldestTag < run.firstTag + run.count;
 }

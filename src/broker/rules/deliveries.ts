@@ -25,9 +25,9 @@ export class Deliveries {
 
   /** Notes a sign of life: the follower may get messages, and what it has fetched has time. */
   noteLife(follower: Follower, now: number): void {
-    follower.lifeAt = now;
-    if (!follower.isSuspended) return;
-    follower.isSuspended = false;
+    follower.liveness.lifeAt = now;
+    if (!follower.liveness.isSuspended) return;
+    follower.liveness.isSuspended = false;
     this.#parts.dispatcher.noteRevived(follower);
   }
 
@@ -98,14 +98,14 @@ export class Deliveries {
       this.#parts.attempts.begin(run);
       run.deadline = now + ms;
     });
-    follower.deadline = Math.min(follower.deadline, now + ms);
+    follower.liveness.deadline = Math.min(follower.liveness.deadline, now + ms);
     this.#returns.watchDeadline(follower);
     if (error !== undefined) throw error;
   }
 
   /** Takes back all deliveries of a follower that ends (its client has received `lastTag`) or is lost. */
   takeAll(follower: Follower, lastTag: number | undefined, now: number): void {
-    this.#parts.clock.set(follower.alarm, Infinity);
+    this.#parts.clock.set(follower.liveness.alarm, Infinity);
     if (lastTag === undefined) return void this.#lose(follower, now);
     const { pending } = follower;
     for (const run of pending.find(1, lastTag)) this.#parts.attempts.begin(run);
@@ -120,9 +120,9 @@ export class Deliveries {
    */
   takeSilent(follower: Follower, now: number): number {
     const lost = this.#lose(follower, now);
-    if (lost.length === 0) return follower.isSuspended ? follower.lapsed.count : 0;
+    if (lost.length === 0) return follower.liveness.isSuspended ? follower.lapsed.count : 0;
     for (const run of lost) follower.lapsed.add({ ...run, isLoss: run.isBegun });
-    follower.isSuspended = true;
+    follower.liveness.isSuspended = true;
     this.#returns.tellRevoked(follower, lost, "nothing was heard from its client for too long");
     this.#returns.noteTaken(follower, now);
     return follower.lapsed.count;
@@ -167,7 +167,7 @@ export class Deliveries {
   timeOut(follower: Follower, now: number): void {
     if (follower.sink.isUnread) {
       // The acknowledgement may be there already.
-      this.#parts.clock.hasten(follower.alarm, now + UNREAD_MS);
+      this.#parts.clock.hasten(follower.liveness.alarm, now + UNREAD_MS);
       return;
     }
     const { pending } = follower;
@@ -178,7 +178,7 @@ export class Deliveries {
     const assumed = this.#separateOldest(follower);
     const late = this.#findLate(follower, now);
     if (late.length > 0) {
-      follower.isSuspended = true;
+      follower.liveness.isSuspended = true;
       this.#doubtFirst(follower, late);
       // All before any is put back: one may make others expire, which must not be found here.
       for (const run of late) pending.take(run.firstTag, run.count);
@@ -191,7 +191,7 @@ export class Deliveries {
       this.#returns.tellRevoked(follower, late, "it was not acknowledged in time");
       this.#returns.noteTaken(follower, now);
     }
-    follower.deadline = follower.findDeadline();
+    follower.liveness.deadline = follower.findDeadline();
     this.#returns.watchDeadline(follower);
   }
 
@@ -200,7 +200,7 @@ export class Deliveries {
     const { runs } = follower.pending;
     const first = runs.find((run) => follower.deadlineOf(run) <= now);
     if (first === undefined) return [];
-    const isStill = follower.lifeAt + first.share.store.options.ackTimeoutMs <= now;
+    const isStill = follower.liveness.lifeAt + first.share.store.options.ackTimeoutMs <= now;
     return runs.filter((run) => follower.deadlineOf(run) <= now || (isStill && !run.isBegun));
   }
 

@@ -195,10 +195,11 @@ export class Dispatcher {
     const attempts = before + 1;
     const { store, notes } = share;
     share.takeReady(count);
-    const firstTag = follower.reserveTags(count);
+    const firstTag = follower.pending.nextTag;
     const deadline = now + store.options.ackTimeoutMs;
     const isDoubtful = follower.reportsBegin && notes.doubtful.has(firstId);
-    follower.deadline = Math.min(follower.deadline, deadline);
+    const { liveness } = follower;
+    liveness.deadline = Math.min(liveness.deadline, deadline);
     follower.pending.append({
       firstTag,
       count,

@@ -113,14 +113,15 @@ export class Returns {
 
   /** Notes the oldest delivery of a follower, and when to check its deadlines. */
   noteOldest(follower: Follower, now: number): void {
-    const before = follower.attemptedTag;
+    const { liveness } = follower;
+    const before = liveness.oldestTag;
     this.#parts.attempts.noteOldest(follower);
-    if (follower.attemptedTag !== before) follower.oldestSince = now;
+    if (liveness.oldestTag !== before) liveness.oldestSince = now;
     this.watchDeadline(follower);
   }
 
-  watchDeadline(follower: Follower): void {
-    this.#parts.clock.hasten(follower.alarm, follower.deadline);
+  watchDeadline({ liveness }: Follower): void {
+    this.#parts.clock.hasten(liveness.alarm, liveness.deadline);
   }
 
   /** Takes overdue deliveries away from a follower, but for those that are begun or the oldest. */

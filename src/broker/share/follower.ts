@@ -6,6 +6,32 @@ import { LapsedList } from "./lapsed_list.ts";
 import { PendingList, type PendingRun } from "./pending_list.ts";
 import type { Share } from "./share.ts";
 
+/** How much a follower may hold. */
+export interface Credit {
+  messages: number;
+  bytes: number;
+}
+
+/** Signs of life of a follower, and when its deliveries run out. */
+export class Liveness {
+  /** When it last showed life. */
+  lifeAt: number = -Infinity;
+  /** Whether it let a delivery run out: it gets nothing more until it shows life. */
+  isSuspended = false;
+  /** The tag of the last delivery that was noted as the oldest one. */
+  oldestTag = 0;
+  /** Since when that is the oldest: work on it has not begun before. */
+  oldestSince = 0;
+  /** Not later than the first deadline of its deliveries. */
+  deadline: number = Infinity;
+  /** Rings when a deadline may have come. */
+  readonly alarm: Alarm;
+
+  constructor(ring: (now: number) => void) {
+    this.alarm = new Alarm(ring);
+  }
+}
+
 /** One follower of one session: its credit, its pending deliveries, and the shares it takes from. */
 export class Follower {
   /** In the order of opening. */
@@ -22,21 +48,8 @@ export class Follower {
   readonly pending: PendingList = new PendingList();
   /** Deliveries that were taken back lately: it may still acknowledge them. */
   readonly lapsed: LapsedList = new LapsedList();
-  /** The tag of the last delivery that was noted as the oldest one. */
-  attemptedTag = 0;
-  /** Since when its oldest delivery is the oldest: work on it has not begun before. */
-  oldestSince = 0;
-  /** When it last showed life. */
-  lifeAt: number = -Infinity;
-  /** Whether it let a delivery run out: it gets nothing more until it shows life. */
-  isSuspended = false;
-  /** Not later than the first deadline of its deliveries. */
-  deadline: number = Infinity;
-  /** Rings when a deadline may have come. */
-  readonly alarm: Alarm;
-  creditMessages: number;
-  creditBytes: number;
-  #nextTag = 1;
+  readonly liveness: Liveness;
+  readonly credit: Credit;
 
   constructor(options: {
     name: string;
@@ -51,30 +64,29 @@ export class Follower {
     this.bind = options.bind;
     this.sink = options.sink;
     this.reportsBegin = options.reportsBegin ?? false;
-    this.creditMessages = options.messages;
-    this.creditBytes = options.bytes;
-    this.alarm = new Alarm((now) => options.ring?.(this, now));
+    this.credit = { messages: options.messages, bytes: options.bytes };
+    this.liveness = new Liveness((now) => options.ring?.(this, now));
   }
 
   get room(): number {
-    const { count } = this.pending;
-    if (this.isSuspended || this.sink.isFull || count >= this.creditMessages) return 0;
+    const { pending: { count, bytes }, credit } = this;
+    if (this.liveness.isSuspended || this.sink.isFull || count >= credit.messages) return 0;
     // A follower with no credit of bytes still gets one message at a time.
-    if (count > 0 && this.pending.bytes >= this.creditBytes) return 0;
-    return this.creditMessages - count;
+    if (count > 0 && bytes >= credit.bytes) return 0;
+    return credit.messages - count;
   }
 
   /** How many bytes it may take now; the last message may go beyond them. */
   get roomBytes(): number {
-    return Math.max(0, this.creditBytes - this.pending.bytes);
+    return Math.max(0, this.credit.bytes - this.pending.bytes);
   }
 
   /** Sets how much it may hold; returns whether it asks for more than it holds. */
   setCredit(messages: number, bytes: number): boolean {
     // A smaller credit is no sign of work: it only gives something back.
-    const isAsking = messages >= this.creditMessages && messages > this.pending.count;
-    this.creditMessages = messages;
-    this.creditBytes = bytes;
+    const isAsking = messages >= this.credit.messages && messages > this.pending.count;
+    this.credit.messages = messages;
+    this.credit.bytes = bytes;
     return isAsking;
   }
 
@@ -89,8 +101,8 @@ export class Follower {
    */
   deadlineOf(run: PendingRun): number {
     if (run.isBegun) return run.deadline;
-    const since = this.isAssumed(run) ? -Infinity : Math.max(this.lifeAt, run.deliveredAt);
-    return Math.max(since, this.oldestSince) + run.share.store.options.ackTimeoutMs;
+    const since = this.isAssumed(run) ? -Infinity : Math.max(this.liveness.lifeAt, run.deliveredAt);
+    return Math.max(since, this.liveness.oldestSince) + run.share.store.options.ackTimeoutMs;
   }
 
   /** The first of all deadlines; `Infinity` if nothing is pending. */
@@ -100,21 +112,15 @@ export class Follower {
     return deadline;
   }
 
-  reserveTags(count: number): number {
-    const firstTag = this.#nextTag;
-    this.#nextTag += count;
-    return firstTag;
-  }
-
   /** The error for a range of tags of which only `held` deliveries are pending. */
   explainMissing(range: TagRange, held: number): BrokerError {
     const { firstTag, count } = range;
     const missing = `${count - held} of the ${count} deliveries from tag ${firstTag} on`;
-    if (firstTag + count > this.#nextTag) {
+    if (firstTag + count > this.pending.nextTag) {
       return new BrokerError(
         "UNKNOWN_DELIVERY",
         `Cannot find ${missing}: the last tag given to follower "${this.name}" is ` +
-          `${this.#nextTag - 1}`,
+          `${this.pending.nextTag - 1}`,
       );
     }
     return new BrokerError(

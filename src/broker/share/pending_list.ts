@@ -30,9 +30,15 @@ export class PendingList {
   #runs: PendingRun[] = [];
   #count = 0;
   #bytes = 0;
+  #nextTag = 1;
 
   get count(): number {
     return this.#count;
+  }
+
+  /** The tag of the next delivery. */
+  get nextTag(): number {
+    return this.#nextTag;
   }
 
   /** The bytes of the messages. */
@@ -49,6 +55,7 @@ export class PendingList {
     this.#runs.push(run);
     this.#count += run.count;
     this.#bytes += bytes;
+    this.#nextTag = run.firstTag + run.count;
   }
 
   /** Finds the pending part of a range of tags, in whole runs. */

@@ -5,34 +5,19 @@ import { DrainRate } from "./drain_rate.ts";
  * already.
  */
 export class Intake {
-  #nextId: number;
-  #storedNextId: number;
-  #underwayCount = 0;
-  #underwayBytes = 0;
+  /** The id that the next message will get. */
+  nextId: number;
+  /** The id behind the last message that is stored. */
+  storedNextId: number;
+  underwayCount = 0;
+  underwayBytes = 0;
   /** Undefined until a limit is checked: most streams have none. */
   #drain: DrainRate | undefined;
 
   /** @param nextId The id that the first message will have. */
   constructor(nextId: number) {
-    this.#nextId = nextId;
-    this.#storedNextId = nextId;
-  }
-
-  get nextId(): number {
-    return this.#nextId;
-  }
-
-  /** The id behind the last message that is stored. */
-  get storedNextId(): number {
-    return this.#storedNextId;
-  }
-
-  get underwayCount(): number {
-    return this.#underwayCount;
-  }
-
-  get underwayBytes(): number {
-    return this.#underwayBytes;
+    this.nextId = nextId;
+    this.storedNextId = nextId;
   }
 
   /** How fast messages leave the stream. */
@@ -42,27 +27,27 @@ export class Intake {
 
   /** Sets ids aside for a batch that is about to be stored; they are not used for anything else. */
   reserve(count: number, bytes: number): number {
-    const firstId = this.#nextId;
-    this.#nextId += count;
-    this.#underwayCount += count;
-    this.#underwayBytes += bytes;
+    const firstId = this.nextId;
+    this.nextId += count;
+    this.underwayCount += count;
+    this.underwayBytes += bytes;
     return firstId;
   }
 
   /** Notes that a batch for which ids were set aside is stored, or is not. */
   conclude(count: number, bytes: number): void {
-    this.#underwayCount -= count;
-    this.#underwayBytes -= bytes;
+    this.underwayCount -= count;
+    this.underwayBytes -= bytes;
   }
 
   /** Takes ids back that were set aside, these and all later ones: their batches were not stored. */
   returnIds(firstId: number): void {
-    this.#nextId = Math.max(this.#storedNextId, Math.min(this.#nextId, firstId));
+    this.nextId = Math.max(this.storedNextId, Math.min(this.nextId, firstId));
   }
 
   /** Notes that ids were used, up to below `nextId`. */
   skipIds(nextId: number): void {
-    this.#storedNextId = Math.max(this.#storedNextId, nextId);
-    this.#nextId = Math.max(this.#nextId, nextId);
+    this.storedNextId = Math.max(this.storedNextId, nextId);
+    this.nextId = Math.max(this.nextId, nextId);
   }
 }

@@ -93,9 +93,9 @@ function explainCredit(share: Share, followers: readonly Follower[]): string[] {
     : "no follower takes more: each holds as many as it may";
   const sentences = [`${waits}, and ${why}.`];
   for (const follower of followers.slice(0, NAMES_MAX)) {
-    const { name, pending, sink, creditMessages } = follower;
+    const { name, pending, sink, credit, liveness } = follower;
     const [oldest] = pending.runs;
-    if (follower.isSuspended) {
+    if (liveness.isSuspended) {
       sentences.push(
         `Follower "${name}" has let a message run out, and gets nothing before something goes on there.`,
       );
@@ -107,7 +107,7 @@ function explainCredit(share: Share, followers: readonly Follower[]): string[] {
       sentences.push(
         `Follower "${name}" holds ${
           say(pending.count, "message", "messages")
-        } of ${creditMessages}` +
+        } of ${credit.messages}` +
           ` that it may hold, message ${oldest.firstId} of "${oldest.share.store.name}" since ` +
           `${formatTime(store, oldest.deliveredAt)}.`,
       );

@@ -26,9 +26,9 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "that messages were worked on is not written down",
     file: "src/broker/rules/attempt_log.ts",
-    from: "    follower.attemptedTag = oldest.firstTag;\n" +
+    from: "    liveness.oldestTag = oldest.firstTag;\n" +
       "    if (!follower.reportsBegin) this.#write(oldest, oldest.attempts, 1);\n",
-    to: "    follower.attemptedTag = oldest.firstTag;\n",
+    to: "    liveness.oldestTag = oldest.firstTag;\n",
     found: tests("engine/journal/recovery/restart_test.ts", "broker"),
   },
   {
@@ -90,7 +90,7 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "who let a delivery run out gets the next one at once",
     file: "src/broker/rules/deliveries.ts",
-    from: "      follower.isSuspended = true;\n      this.#doubtFirst(",
+    from: "      follower.liveness.isSuspended = true;\n      this.#doubtFirst(",
     to: "      this.#doubtFirst(",
     found: tests("engine/memory_test.ts"),
   },

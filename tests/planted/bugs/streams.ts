@@ -96,7 +96,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "what is only fetched runs out although handlers make progress",
     file: "src/broker/share/follower.ts",
-    from: "const since = this.isAssumed(run) ? -Infinity : Math.max(this.lifeAt, run.deliveredAt);",
+    from:
+      "const since = this.isAssumed(run) ? -Infinity : Math.max(this.liveness.lifeAt, run.deliveredAt);",
     to: "const since = run.deliveredAt;",
     found: tests("engine/memory_test.ts"),
   },

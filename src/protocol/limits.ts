@@ -1,10 +1,3 @@
-/**
- * What names, patterns and sizes are allowed. Both sides check: the client before anything is sent,
- * the broker because clients can be anything.
- *
- * @module
- */
-
 import { findTextMistake } from "./utf8.ts";
 
 /**
@@ -73,12 +66,7 @@ export const REASON_BYTES_MAX = 256;
 /** The most publishers, and the most followers, that one session may have open. */
 export const MEMBERS_MAX = 10_000;
 
-/**
- * Tells what is wrong with a stream name.
- *
- * @param name The name to look at.
- * @returns The complaint, or `undefined` if the name is allowed.
- */
+/** Tells what is wrong with a stream name, if something is. */
 export function findStreamNameMistake(name: unknown): string | undefined {
   if (typeof name !== "string") return `a stream name is a string, found ${describe(name)}`;
   if (STREAM_NAME_RULE.test(name)) return undefined;
@@ -86,24 +74,14 @@ export function findStreamNameMistake(name: unknown): string | undefined {
     `or a digit, found ${describe(name)}`;
 }
 
-/**
- * Tells what is wrong with the name of a stream for replies.
- *
- * @param name The name to look at.
- * @returns The complaint, or `undefined` if the name is allowed.
- */
+/** Tells what is wrong with the name of a stream for replies, if something is. */
 export function findReplyStreamMistake(name: unknown): string | undefined {
   if (typeof name === "string" && REPLY_STREAM_RULE.test(name)) return undefined;
   return `the name of a stream for replies is $reply. and 1 to 121 of the characters ` +
     `A-Z a-z 0-9 . _ -, found ${describe(name)}`;
 }
 
-/**
- * Tells what is wrong with a pattern, as far as that can be seen without compiling it.
- *
- * @param pattern The pattern to look at.
- * @returns The complaint, or `undefined` if the pattern may be compiled.
- */
+/** Tells what is wrong with a pattern, as far as that can be seen without compiling it, if something is. */
 export function findPatternMistake(pattern: unknown): string | undefined {
   if (typeof pattern !== "string") return `a pattern is a string, found ${describe(pattern)}`;
   if (pattern.length === 0) return "a pattern has at least one character, found none";
@@ -114,12 +92,7 @@ export function findPatternMistake(pattern: unknown): string | undefined {
     describe(pattern);
 }
 
-/**
- * Tells what is wrong with the name of a follower or a client.
- *
- * @param label The name to look at.
- * @returns The complaint, or `undefined` if the name is allowed.
- */
+/** Tells what is wrong with the name of a follower or a client, if something is. */
 export function findLabelMistake(label: unknown): string | undefined {
   if (typeof label !== "string") return `a name is a string, found ${describe(label)}`;
   const fault = findTextMistake(label);
@@ -128,12 +101,7 @@ export function findLabelMistake(label: unknown): string | undefined {
   return `a name has 1 to ${LABEL_LENGTH_MAX} characters, found ${label.length}`;
 }
 
-/**
- * Tells what is wrong with the reason that is given for a failure.
- *
- * @param reason The reason to look at.
- * @returns The complaint, or `undefined` if it is allowed.
- */
+/** Tells what is wrong with the reason that is given for a failure, if something is. */
 export function findReasonMistake(reason: unknown): string | undefined {
   if (typeof reason !== "string") return `a reason is a string, found ${describe(reason)}`;
   const fault = findTextMistake(reason);

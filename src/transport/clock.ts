@@ -1,10 +1,3 @@
-/**
- * The time, and waiting for it. What waits for a time asks a clock, so that a test can put another one
- * in its place that does not have to be waited for.
- *
- * @module
- */
-
 /** A timer that is set. */
 export interface ClockTimer {
   /** Takes it back. It may have rung already, or have been taken back before. */
@@ -18,7 +11,7 @@ export interface ClockUser {
   /** Grows with everything that comes in and goes out; as long as it stays, nothing moves. */
   readonly activity: number;
   /** Resolves when all that was begun is finished; gives nothing if it is so already. */
-  settle(): Promise<void> | void;
+  whenIdle(): Promise<void> | void;
 }
 
 /** Tells the time, and rings when it has come. */
@@ -49,7 +42,6 @@ export interface Clock {
 /** The longest time that a timer of the system can be set to, in milliseconds. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
-/** A timer of the system. */
 class SystemTimer implements ClockTimer {
   readonly #at: number;
   readonly #work: () => void;
@@ -82,7 +74,6 @@ function readTime(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** The time of this machine. */
 export const systemClock: Clock = {
   now: readTime,
   dateNow: () => Date.now(),

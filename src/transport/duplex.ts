@@ -1,10 +1,3 @@
-/**
- * What a link needs of a connection: bytes in, bytes out. A `Deno.Conn` is one, and so is each end
- * of a {@linkcode createPipe}, the connection inside a process.
- *
- * @module
- */
-
 /** A connection, as far as a link needs it. */
 export interface Duplex {
   /** Reads some bytes into the buffer; resolves to how many, or to `null` at the end. */
@@ -18,19 +11,15 @@ export interface Duplex {
 /** How many bytes may be under way in one direction of a pipe. */
 const PIPE_BYTES_MAX = 256 * 1024;
 
-/**
- * Makes a connection inside this process.
- *
- * @returns Its two ends.
- */
+/** Makes a connection inside this process; returns its two ends. */
 export function createPipe(): [Duplex, Duplex] {
-  const there = new PipeLane();
-  const back = new PipeLane();
+  const there = new PipeDirection();
+  const back = new PipeDirection();
   return [new PipeEnd(there, back), new PipeEnd(back, there)];
 }
 
 /** One direction of a pipe: bytes that have been written and not been read. */
-class PipeLane {
+class PipeDirection {
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #isClosed = false;
@@ -73,12 +62,11 @@ class PipeLane {
   }
 }
 
-/** One end of a pipe. */
 class PipeEnd implements Duplex {
-  readonly #outward: PipeLane;
-  readonly #inward: PipeLane;
+  readonly #outward: PipeDirection;
+  readonly #inward: PipeDirection;
 
-  constructor(outward: PipeLane, inward: PipeLane) {
+  constructor(outward: PipeDirection, inward: PipeDirection) {
     this.#outward = outward;
     this.#inward = inward;
   }

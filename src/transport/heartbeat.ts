@@ -1,10 +1,3 @@
-/**
- * Finds links that have nothing to say, have fallen silent, or do not take what is sent to them. One
- * timer looks after any number of links; the links themselves only set a flag when something moves.
- *
- * @module
- */
-
 import type { Link } from "./link.ts";
 
 /** How long is too long, in milliseconds. */

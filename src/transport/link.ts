@@ -1,16 +1,3 @@
-/**
- * A connection as frames: one reader, one writer, and what the heartbeat needs to know.
- *
- * The first frames of a turn of the event loop leave at once, all that follow in the same turn leave
- * together when it ends: writes cost more than anything else here, and most of them are accepted so
- * fast that waiting for them collects nothing.
- *
- * There is never more than one write under way, because a second one would land in the middle of a
- * first one that was only partly accepted; and a buffer is not touched before its write has settled.
- *
- * @module
- */
-
 import { clearImmediate, setImmediate } from "node:timers";
 import { FrameDecoder, FrameType, FrameWriter } from "../../protocol.ts";
 import { isConnectionEnd } from "./deno_sockets.ts";
@@ -33,7 +20,16 @@ export interface LinkOwner {
   waitToReceive?(bytes: number): Promise<void> | undefined;
 }
 
-/** One connection as frames. */
+/**
+ * One connection as frames: one reader, one writer, and what the heartbeat needs to know.
+ *
+ * The first frames of a turn of the event loop leave at once, all that follow in the same turn leave
+ * together when it ends: writes cost more than anything else here, and most of them are accepted so
+ * fast that waiting for them collects nothing.
+ *
+ * There is never more than one write under way, because a second one would land in the middle of a
+ * first one that was only partly accepted; and a buffer is not touched before its write is over.
+ */
 export class Link {
   /** Where frames are written; {@linkcode Link.flush} sends them. */
   readonly writer: FrameWriter = new FrameWriter();

@@ -1,13 +1,3 @@
-/**
- * Bytes as frames, on their way in. The decoder owns the buffer that a socket is read into, finds
- * frames in it and reads their fields in place.
- *
- * It allocates by what was received, never by what was announced: an announced length is compared
- * with the limit and otherwise only waited for.
- *
- * @module
- */
-
 import { readU32 } from "../bytes.ts";
 import { BrokerError } from "../error.ts";
 import { decodeStrictUtf8 } from "../utf8.ts";
@@ -25,7 +15,8 @@ const BUFFER_BYTES_MIN = 1024;
 const BUFFER_BYTES_BUSY = 129 * 1024;
 
 /**
- * Finds frames in a stream of bytes.
+ * Finds frames in a stream of bytes, and reads their fields in place. It allocates by what was received,
+ * never by what was announced.
  *
  * The owner of the socket reads into {@linkcode FrameDecoder.space}, says how much came with
  * {@linkcode FrameDecoder.received}, and calls {@linkcode FrameDecoder.next} until it is false.

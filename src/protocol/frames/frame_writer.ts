@@ -1,10 +1,3 @@
-/**
- * Frames as bytes, on their way out. One writer belongs to one link; all frames of a turn are
- * written behind each other into one buffer and leave in one write.
- *
- * @module
- */
-
 import { writeU32 } from "../bytes.ts";
 import { encodeUtf8 } from "../utf8.ts";
 import type { FrameType } from "./frame_type.ts";
@@ -21,7 +14,7 @@ const KEPT_BYTES_MAX = 2 * 1024 * 1024;
 const none = new Uint8Array(0);
 
 /**
- * Collects frames in a growing buffer.
+ * Collects frames in a growing buffer: all frames of a turn leave in one write.
  *
  * @example One frame
  * ```ts

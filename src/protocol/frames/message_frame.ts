@@ -1,9 +1,3 @@
-/**
- * The frames that carry messages, or speak of them: binary, a batch or a range at a time.
- *
- * @module
- */
-
 import type { MessageBatch } from "../messages/batch.ts";
 import { BrokerError } from "../error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";

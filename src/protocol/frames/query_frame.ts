@@ -1,9 +1,3 @@
-/**
- * A cursor's queries and their answers, and the frame that gives a stream its number.
- *
- * @module
- */
-
 import { BrokerError } from "../error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";

@@ -1,10 +1,3 @@
-/**
- * The frames that carry replies: `reply` from whoever answers requests, `replies` to whoever has made
- * them. A reply is an entry like those of messages, with one property: which request it answers.
- *
- * @module
- */
-
 import { BrokerError } from "../error.ts";
 import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";

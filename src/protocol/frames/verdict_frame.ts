@@ -1,10 +1,3 @@
-/**
- * The frames that say what becomes of deliveries other than that they are done: `nack`, `reject` and
- * `extend` from a follower, `revoke` from the broker. All four have the same fields.
- *
- * @module
- */
-
 import type { FrameDecoder } from "./frame_decoder.ts";
 import type { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";

@@ -1,11 +1,3 @@
-/**
- * What can be set for a stream: how its messages come back, how long they live, how many there may
- * be. Both sides check: the client before anything is sent, the broker because clients can be
- * anything.
- *
- * @module
- */
-
 import { SPAN_MS_MAX } from "./properties.ts";
 
 /** What can be set for a stream. */
@@ -180,12 +172,7 @@ export interface StreamCreation {
   readonly differs: readonly (keyof StreamOptions)[];
 }
 
-/**
- * Tells which options a stream has otherwise than wished.
- *
- * @param options What it has.
- * @param wished What is wished; what is not said may be anything.
- */
+/** Tells which options a stream has otherwise than wished; what is not wished may be anything. */
 export function findDifferences(
   options: StreamOptions,
   wished: StreamOptionsInput,
@@ -196,13 +183,7 @@ export function findDifferences(
   );
 }
 
-/**
- * Explains why a stream cannot be created: there is one with other options.
- *
- * @param name The stream's name.
- * @param options What it has.
- * @param wished What is wished.
- */
+/** Explains why a stream cannot be created: there is one with other options. */
 export function explainDifferences(
   name: string,
   options: StreamOptions,
@@ -214,12 +195,7 @@ export function explainDifferences(
   return `Cannot create stream "${name}": there is one with other options, ${found.join("; ")}`;
 }
 
-/**
- * Tells what is wrong with a stream's options.
- *
- * @param options What was given.
- * @returns The complaint, with what is allowed, or `undefined` if they may be used.
- */
+/** Tells what is wrong with a stream's options, and what is allowed, if something is. */
 export function findStreamOptionsMistake(options: unknown): string | undefined {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     return "a stream's options are an object";

@@ -99,7 +99,7 @@ export class Server implements BrokerServer {
     this.#parts = parts;
     this.#watch = isOwnTime ? undefined : new ClockWatch({
       noteDateSet: () => this.hasten(clock.now()),
-      settle: () => {
+      whenIdle: () => {
         // What is done in slices goes on in the next turn.
         const settling = engine.whenDurable() ?? context.turn.awaited;
         // A broker that ends finishes nothing any more.

@@ -6,12 +6,12 @@ export class ClockWatch implements ClockUser {
   /** How many reads and writes have done something, over all connections. */
   activity = 0;
   readonly noteDateSet: () => void;
-  readonly settle: () => Promise<void> | void;
+  readonly whenIdle: () => Promise<void> | void;
 
   /** @param user Hears of a new date, and settles what was begun. */
-  constructor(user: Required<Pick<ClockUser, "noteDateSet" | "settle">>) {
+  constructor(user: Required<Pick<ClockUser, "noteDateSet" | "whenIdle">>) {
     this.noteDateSet = user.noteDateSet;
-    this.settle = user.settle;
+    this.whenIdle = user.whenIdle;
   }
 
   /** Attaches it to the clock, if that does not go by itself; returns how to end that. */

@@ -221,7 +221,7 @@ export class VirtualClock implements Clock {
 
   /** Lets everybody finish what was begun; tells whether it was finished already. */
   async #settle(giveUpAt: number): Promise<boolean> {
-    const settling = [...this.#users].map((user) => user.settle())
+    const settling = [...this.#users].map((user) => user.whenIdle())
       .filter((promise) => promise instanceof Promise);
     if (settling.length === 0) return true;
     const limit = Promise.withResolvers<void>();

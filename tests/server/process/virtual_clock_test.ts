@@ -180,7 +180,7 @@ Deno.test("VirtualClock.advance() gives up when something moves all the time", a
     get activity() {
       return activity++;
     },
-    settle: () => {},
+    whenIdle: () => {},
   });
   const message =
     "Cannot advance the clock beyond 1970-01-01T00:00:00.007Z: a broker has not come " +
@@ -195,7 +195,7 @@ Deno.test("VirtualClock.advance() gives up when something moves all the time", a
 Deno.test("VirtualClock.advance() gives up when something is never durable", async () => {
   const clock = new VirtualClock({ start: 0, stepTimeoutMs: 50 });
   const settling = Promise.withResolvers<void>();
-  const detach = clock.attach({ activity: 0, settle: () => settling.promise });
+  const detach = clock.attach({ activity: 0, whenIdle: () => settling.promise });
   await assertRejects(() => clock.advance(1), Error, "its disk takes nothing");
   detach();
   await clock.advance(1);

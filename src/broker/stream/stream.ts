@@ -56,9 +56,10 @@ export class Stream extends Store {
    * Lets go of pending messages that are done; returns how many bytes leave the store.
    *
    * This is the one place that takes the share for the only one. With several, a message leaves the
-   * store when the last of them is done with it: the event has to say which share is, the store has to
-   * count, by range of ids, the shares that are not, and a share that begins later starts behind what
-   * is gone. Messages that are dropped to make room, purged or expired leave all shares at once.
+   * store when the last share is done with it: the event has to name the share, and the store has to
+   * keep, by ranges of ids, which shares are not done. A share that gives a message up leaves a copy
+   * among the dead letters; a message that is dropped to make room, purged or expired leaves all shares
+   * at once; a share that begins later does not get what is gone.
    */
   forget(firstId: number, count: number): number {
     this.share.forget(firstId, count);

@@ -1,16 +1,3 @@
-/**
- * The log: the only place of the broker that prints. One line per event:
- *
- * ```text
- * 2026-11-23T05:49:00.000Z info listening host=localhost port=9090 name="worker \u001b[2J"
- * ```
- *
- * Names come from clients, so no value can end its line, forge another or move the cursor of a
- * terminal: control and other invisible characters are always escaped.
- *
- * @module
- */
-
 /** How serious a line is, and the least that a log writes. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
@@ -24,17 +11,9 @@ export type LogFields = Readonly<Record<string, unknown>>;
 export interface LogOptions {
   /** Lines below this level are not written. */
   readonly level: LogLevel;
-  /**
-   * Takes a line with its end of line.
-   *
-   * @default {standard error}
-   */
+  /** Takes a line with its end; writes to standard error if nothing is said. */
   readonly write?: (line: string) => void;
-  /**
-   * The time in milliseconds since 1970.
-   *
-   * @default {Date.now}
-   */
+  /** The time in milliseconds since 1970; `Date.now` if nothing is said. */
   readonly now?: () => number;
 }
 
@@ -54,13 +33,15 @@ const INVISIBLE_RULE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 const QUOTED_RULE = /[\p{C}\p{Zl}\p{Zp}"\\]/gu;
 
 /**
- * A log. Writing to it never throws and is done when the call returns.
+ * The log: the only place of the broker that prints. Writing to it never throws and is done when the
+ * call returns. One line per event:
  *
- * @example A start line
- * ```ts ignore
- * const log = new Log({ level: "info" });
- * log.info("listening", { host: "localhost", port: 9090 });
+ * ```text
+ * 2026-11-23T05:49:00.000Z info listening host=localhost port=9090 name="worker \u001b[2J"
  * ```
+ *
+ * Names come from clients, so no value can end its line, forge another or move the cursor of a
+ * terminal: control and other invisible characters are always escaped.
  */
 export class Log {
   readonly #rank: number;
@@ -68,11 +49,6 @@ export class Log {
   readonly #now: () => number;
   #lostCount = 0;
 
-  /**
-   * Creates a log.
-   *
-   * @param options The level, and for tests where the lines go and what time it is.
-   */
   constructor(options: LogOptions) {
     this.#rank = LOG_LEVELS.indexOf(options.level);
     this.#write = options.write ?? writeToStandardError;
@@ -116,15 +92,7 @@ export class Log {
   }
 }
 
-/**
- * Formats one line of the log.
- *
- * @param time The time as ISO text.
- * @param level The level.
- * @param message What happened; text from clients belongs into the fields.
- * @param fields What belongs to it.
- * @returns The line with its end of line.
- */
+/** Formats a line, with its end; text from clients belongs into the fields. */
 function formatLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
   const words = [time, level, escapeText(cut(message), INVISIBLE_RULE)];
   for (const [name, value] of Object.entries(fields)) {

@@ -1,11 +1,7 @@
 /**
  * How many bytes of unconfirmed messages the broker takes on, over all publishers. While the budget
  * is spent, sessions do not read from their sockets, and TCP holds the publishers back.
- *
- * @module
  */
-
-/** A number of bytes that many share. */
 export class ByteBudget {
   readonly #bytesMax: number;
   #bytes = 0;
@@ -15,12 +11,10 @@ export class ByteBudget {
     this.#bytesMax = bytesMax;
   }
 
-  /** How many bytes are in use. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Whether all of it is in use. */
   get isSpent(): boolean {
     return this.#bytes >= this.#bytesMax;
   }
@@ -30,7 +24,6 @@ export class ByteBudget {
     this.#bytes += bytes;
   }
 
-  /** Gives bytes back. */
   free(bytes: number): void {
     this.#bytes -= bytes;
     if (this.isSpent) return;

@@ -1,25 +1,15 @@
-/**
- * How much the broker keeps of frames and lines of which the rest has not come yet, over all
- * connections. What is small comes without asking. For the rest of what is large its connection needs
- * a place; while there is none it is not read, and TCP holds its client back. Frames say how large they
- * are, a line may become as large as lines may be: each kind has a room of its own, so that some lines
- * do not keep the frames of everybody waiting.
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
 
-/** What is not larger than this needs no place, in bytes. */
+/** Frames and lines up to this size need no place, in bytes. */
 export const PLACELESS_BYTES_MAX: number = 128 * 1024;
 
-/** While others wait for a place, one that comes more slowly than this gives its up, in bytes a second. */
+/** While others wait, a place is lost by what comes more slowly than this, in bytes a second. */
 const RATE_MIN = 16 * 1024;
 
-/** So long it may have its place in any case, and nothing of it may come, in milliseconds. */
+/** How long a place is kept in any case, and nothing of it may come, in milliseconds. */
 const GRACE_MS = 10_000;
 
-/** Whom a place is for. */
+/** What a place is for. */
 export interface PlaceOptions {
   /** How large the frame or line is, or may be, in bytes. */
   readonly bytes: number;
@@ -42,14 +32,20 @@ interface Seat extends PlaceOptions {
   readonly granted: PromiseWithResolvers<void>;
   /** What had been received when it was granted. */
   receivedBefore: number;
-  /** When it was first seen by a sweep after it was granted. */
+  /** When a sweep first saw it granted. */
   since: number | undefined;
-  /** What the last sweep had seen of it that saw more than the one before, and when that was. */
+  /** What had come at the last sweep that saw more than the one before, and when that was. */
   seenBytes: number;
   seenAt: number;
 }
 
-/** Places for what is large and on its way in. */
+/**
+ * How much the broker keeps of unfinished frames and lines, over all connections. What is small comes
+ * without asking. For the rest of what is large its connection needs a place; while there is none it
+ * is not read, and TCP holds its client back. Frames say how large they are, a line may become as
+ * large as lines may be: each kind has a room of its own, so that some lines do not keep the frames
+ * of everybody waiting.
+ */
 export class ReceivingRoom {
   readonly #bytesMax: number;
   readonly #taken = new Set<Seat>();
@@ -71,7 +67,6 @@ export class ReceivingRoom {
     return this.#waiting.size;
   }
 
-  /** Asks for a place. */
   ask(options: PlaceOptions): Place {
     const granted = Promise.withResolvers<void>();
     const seat: Seat = {
@@ -90,11 +85,7 @@ export class ReceivingRoom {
     };
   }
 
-  /**
-   * Ends those that keep others waiting.
-   *
-   * @param now The time, in milliseconds.
-   */
+  /** Ends those that keep others waiting. */
   sweep(now: number): void {
     for (const seat of [...this.#taken]) {
       seat.since ??= seat.seenAt = now;

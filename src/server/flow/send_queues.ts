@@ -1,39 +1,28 @@
-/**
- * How much of what was sent the other side has not taken yet, as far as the system tells it: Linux
- * does. A write says only that the system has taken bytes, and of a slow link it takes more in steps
- * of a megabyte; who tells nothing of its reading would look as if it took nothing in between.
- *
- * @module
- */
-
 import { readSystemFile } from "../system_file.ts";
 
 /** Where Linux lists connections. */
 const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-/** The queues of all connections of this machine. */
+/**
+ * How much of what was sent the other side has not taken yet, where the system tells it: Linux does,
+ * for all connections of the machine. A write says only that the system has taken bytes, and of a
+ * slow link it takes more in steps of a megabyte: a client would look as if it took nothing meanwhile.
+ */
 export class SendQueues {
   /** By the ports of both ends. */
   #queues = new Map<string, number>();
   #readAt = -Infinity;
 
   /**
-   * Finds a queue.
-   *
-   * @param ports The ports of the connection, on this machine and on the other one.
-   * @param now The time, in milliseconds: at one time the list is read once.
-   * @returns How many bytes are in it; `undefined` if that is not to be had. Connections that have both
-   * ports in common are counted together.
+   * How many bytes wait in a connection, by the ports of both ends; `undefined` if that is not to be
+   * had. At one time the list is read once.
    */
-  find(
-    ports: { readonly local: number; readonly remote: number },
-    now: number,
-  ): number | undefined {
+  find({ local, remote }: { local: number; remote: number }, now: number): number | undefined {
     if (now !== this.#readAt) {
       this.#readAt = now;
       this.#queues = readQueues();
     }
-    return this.#queues.get(`${ports.local} ${ports.remote}`);
+    return this.#queues.get(`${local} ${remote}`);
   }
 }
 

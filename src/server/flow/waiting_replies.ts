@@ -1,36 +1,29 @@
-/**
- * How many bytes of replies wait for clients that are slow to take them, over all sessions. Replies
- * cannot be held back as deliveries are: whoever replies would have to wait for a stranger.
- *
- * @module
- */
-
 /** A session that replies wait in. */
 export interface ReplyWaiter {
-  /** How many bytes wait for its client, of whatever kind. */
+  /** How many bytes of any kind wait for its client. */
   readonly outboundBytes: number;
   /** Ends it: its client is the slowest, and there is no more room. */
   endAsSlow(): void;
 }
 
-/** What waits for whom. */
+/**
+ * How many bytes of replies wait for clients that are slow to take them, over all sessions. Replies
+ * cannot be held back as deliveries are: the replier would have to wait for a stranger.
+ */
 export class WaitingReplies {
   readonly #bytesMax: number;
   /** At most so much for each: it is looked at again only when there is no more room. */
   readonly #waiting = new Map<ReplyWaiter, number>();
   #bytes = 0;
 
-  /** @param bytesMax How many bytes may wait. */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  /** How many bytes wait at most. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How many sessions there is something noted of. */
   get count(): number {
     return this.#waiting.size;
   }

@@ -1,22 +1,18 @@
-/**
- * How much is done for clients in one turn of the event loop. Whoever has more to do than that waits
- * for the next turn, so that others are heard in between; everybody gets one thing done in each turn.
- *
- * @module
- */
-
 import { setImmediate } from "node:timers";
 
-/** So many steps are done in one turn: a few milliseconds. */
+/** How many steps are done in one turn: a few milliseconds. */
 const STEPS_MAX = 8192;
 
 /** Less than this is not worth a timer that tells when the turn is over: it counts for the next turns. */
 const QUIET_STEPS_MAX = 256;
 
-/** What is done in slices is done in slices of so many steps. */
+/** How many steps a slice of long work has. */
 export const SLICE_STEPS = 1024;
 
-/** Counts the work of a turn of the event loop. */
+/**
+ * Counts what is done for clients in one turn of the event loop. A session that has more to do waits
+ * for the next turn, so that others are heard in between; each gets one thing done in each turn.
+ */
 export class WorkTurn {
   readonly #countSteps: () => number;
   /** What the engine had done when the turn began. */
@@ -37,13 +33,13 @@ export class WorkTurn {
     return this.#count;
   }
 
-  /** What those wait for who have more to do than this turn has room for; nothing if nobody does. */
+  /** Resolves when the turn is over, if somebody waits for that. */
   get awaited(): Promise<void> | undefined {
     return this.#over?.promise;
   }
 
   /**
-   * Notes that something was done; what to wait for before anything else is, if that was enough.
+   * Notes that something was done; returns what to wait for if that was enough for this turn.
    *
    * @param noted How many steps it has taken beside those of the engine.
    */
@@ -69,7 +65,7 @@ export class WorkTurn {
     this.#count++;
     setImmediate(() => {
       // The runtime looks at sockets when it has nothing else to do, or after sixty turns without a
-      // pause: where somebody waits for his turn there is work for all of them.
+      // pause: where a session waits for its turn there is work for all of them.
       if (this.#over === undefined) this.#end();
       else setTimeout(() => this.#end());
     });

@@ -1,9 +1,3 @@
-/**
- * Accepts connections, and nothing else.
- *
- * @module
- */
-
 import { delay } from "@std/async/delay";
 import { setImmediate } from "node:timers";
 import {
@@ -26,7 +20,6 @@ const RETRY_MS_MAX = 1000;
 
 /** What a listener needs. */
 export interface ListenerOptions {
-  /** The address to listen at. */
   readonly hostname: string;
   /** The port, or 0 for any that is free. */
   readonly port: number;
@@ -38,7 +31,7 @@ export interface ListenerOptions {
   readonly listen?: typeof openPort;
 }
 
-/** An open port. */
+/** An open port, which accepts connections. */
 export class Listener {
   readonly #listener: OpenPort;
   readonly #options: ListenerOptions;
@@ -53,12 +46,10 @@ export class Listener {
     this.#accepting = this.#acceptAll();
   }
 
-  /** The address that is listened at. */
   get address(): OpenPort["addr"] {
     return this.#listener.addr;
   }
 
-  /** Accepts no more. */
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) {
       this.#closing.abort();

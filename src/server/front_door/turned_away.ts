@@ -1,21 +1,17 @@
-/**
- * Connections that are one too many: each is told so and closed. Those that are being told are
- * counted, too, so that a storm of connections takes no descriptors that files need.
- *
- * @module
- */
-
 import { FrameWriter, writeControlFrame } from "../../../protocol.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { Log } from "../log.ts";
 
-/** So many are told at a time why they are turned away; others are closed without a word. */
+/** How many are told at a time; others are closed without a word. */
 const TOLD_MAX = 32;
 
-/** A line of the log tells of all that were turned away in so many milliseconds. */
+/** One line of the log tells of all that were turned away within so many milliseconds. */
 const LOG_MS = 1000;
 
-/** Turns connections away. */
+/**
+ * Turns away connections that are one too many: each is told so and closed. Those that are being told
+ * are counted, too, so that a storm of connections takes no descriptors that files need.
+ */
 export class TurnedAway {
   readonly #log: Log;
   readonly #now: () => number;
@@ -29,7 +25,6 @@ export class TurnedAway {
     this.#now = now;
   }
 
-  /** How many connections are being told. */
   get count(): number {
     return this.#telling;
   }

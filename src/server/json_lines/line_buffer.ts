@@ -1,16 +1,12 @@
-/**
- * Bytes as lines, on their way in. Memory is taken by what has come, in a buffer that grows, so that
- * a line of a million tiny reads costs no more than one of a single read.
- *
- * @module
- */
-
 import { BrokerError } from "../../../protocol.ts";
 
 const NEWLINE = 0x0a;
 const NONE = new Uint8Array(0);
 
-/** Finds lines in a stream of bytes. */
+/**
+ * Bytes as lines, on their way in. Memory is taken by what has come, in a buffer that grows, so that
+ * a line of a million tiny reads costs no more than one of a single read.
+ */
 export class LineBuffer {
   /** The longest line, in bytes, without its end. */
   readonly lineBytesMax: number;
@@ -20,7 +16,6 @@ export class LineBuffer {
   /** Up to where no end of a line was found. */
   #searched = 0;
 
-  /** @param lineBytesMax The longest line, in bytes, without its end. */
   constructor(lineBytesMax: number) {
     this.lineBytesMax = lineBytesMax;
   }

@@ -1,15 +1,8 @@
-/**
- * What the lines of a client say, in the JSON of the original SimpleMQ. Unknown keys are passed over,
- * and the order of keys means nothing.
- *
- * @module
- */
-
 import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findLabelMistake } from "../../protocol/limits.ts";
 import { type JsonBody, makeBody } from "./json_text.ts";
 
-/** What a line asks for, checked. */
+/** What a line asks for, checked, in the JSON of the original SimpleMQ. */
 export type LineRequest =
   | {
     readonly type: "CREATE_STREAM" | "GET_STREAM" | "GET_PEL";
@@ -25,21 +18,15 @@ export type LineRequest =
     readonly id: number;
   };
 
-/** A message to store. */
 export interface PublishRequest {
   readonly type: "NEW_MESSAGE";
-  /** Where it goes. */
   readonly bind: BindFields;
-  /** What it says. */
   readonly body: JsonBody;
 }
 
-/** The wish for a message. */
 export interface FollowRequest {
   readonly type: "GIVE_ME_NEW_MESSAGE";
-  /** The follower's name. */
   readonly name: string;
-  /** Where its messages come from. */
   readonly bind: BindFields;
 }
 
@@ -85,10 +72,9 @@ const readers: { readonly [Name in Type]: (line: Line) => LineRequest } = {
 };
 
 /**
- * Reads a line.
+ * Reads a line, without its end: `undefined` if it is empty. Unknown keys are passed over, and the
+ * order of keys means nothing.
  *
- * @param bytes The line, without its end.
- * @returns What it asks for; `undefined` if it is empty.
  * @throws {BrokerError} With code `BAD_FRAME` if it is no JSON object, `BAD_REQUEST` if the object
  * asks for nothing that there is.
  */

@@ -1,28 +1,16 @@
-/**
- * The commands that look at a journal and repair it, on the command line:
- *
- * ```text
- * deno run -A server.ts verify ./data
- * deno run -A server.ts repair ./data [--skip-damaged | --cut]
- * ```
- *
- * @module
- */
-
 import { parseArgs } from "@std/cli/parse-args";
 
-/** What a command does to a journal that cannot be used as it is. */
+/** How a journal is repaired that cannot be used as it is. */
 export type JournalRepair = "skip-damaged" | "cut";
 
 /** What there is to say about a journal. */
 export interface JournalReport {
-  /** The lines for a person. */
   readonly lines: readonly string[];
   /** Whether the journal can be used. */
   readonly isUsable: boolean;
 }
 
-/** What the commands do; each takes the directory for itself meanwhile. */
+/** The commands that look at a journal and repair it. */
 export interface JournalCommands {
   /** Tells what is in a journal, and what is wrong with it. */
   readonly verify: (directory: string) => Promise<JournalReport>;
@@ -32,7 +20,6 @@ export interface JournalCommands {
 
 /** A command line that cannot be understood. */
 export class UsageError extends Error {
-  /** Creates the error with what was wrong and what is allowed. */
   constructor(message: string) {
     super(message);
     this.name = "UsageError";
@@ -41,12 +28,12 @@ export class UsageError extends Error {
 
 const DEFAULT_DIRECTORY = "./data";
 
-/** Tells whether a command line is one of these commands. */
+/** Whether a command line is `verify` or `repair`. */
 export function isJournalCommand(args: readonly string[]): boolean {
   return args[0] === "verify" || args[0] === "repair";
 }
 
-/** Runs one of these commands. */
+/** Runs `verify [directory]` or `repair [directory] [--skip-damaged | --cut]`. */
 export function runJournalCommand(
   args: readonly string[],
   { verify, repair }: JournalCommands,

@@ -1,15 +1,9 @@
-/**
- * A timer for what a broker does by itself: it wakes what has deadlines when the next one has come.
- *
- * @module
- */
-
 import type { Clock, ClockTimer } from "../../transport/clock.ts";
 
-/** A tick that is so much too late, in milliseconds, means that this process has stood still. */
+/** A tick that is so many milliseconds too late means that this process has stood still. */
 const STALL_MS = 10;
 
-/** So long it listens after that before anything is judged: at least, and at most, in milliseconds. */
+/** How long it listens after that before anything is judged, at least and at most. */
 const LISTEN_MS_MIN = 50;
 const LISTEN_MS_MAX = 1000;
 
@@ -18,7 +12,6 @@ const FAULT_MS = 1000;
 
 /** What a ticker needs. */
 export interface TickerOptions {
-  /** Whose time it goes by. */
   readonly clock: Clock;
   /** Does all that is due, and returns the time of the next deadline. */
   readonly tick: (now: number) => number;
@@ -31,7 +24,7 @@ export interface TickerOptions {
   readonly intervalMs?: number;
 }
 
-/** Calls `tick` in time. */
+/** A timer for what a broker does by itself: it ticks when the next deadline has come. */
 export class Ticker {
   readonly #options: TickerOptions;
   #timer: ClockTimer | undefined;
@@ -45,7 +38,6 @@ export class Ticker {
     this.#schedule(options.clock.now());
   }
 
-  /** Ticks no more. */
   stop(): void {
     this.#isStopped = true;
     this.#timer?.cancel();

@@ -1,34 +1,6 @@
-/**
- * A clock for tests, whose time goes on when the test says so.
- *
- * A broker that is given one keeps all times of messages by it: delays, backoffs, acknowledgement
- * timeouts, times to live, the windows in which repetitions are recognised. What production waits
- * hours for comes at once, in the same order, and in the same code.
- *
- * @example A message for later, without waiting
- * ```ts
- * import { serve, VirtualClock } from "@simplemq/simplemq/server";
- * import { assertEquals } from "@std/assert";
- *
- * const clock = new VirtualClock({ start: new Date("2026-01-01T08:00Z") });
- * await using broker = await serve({ port: 0, storage: { engine: "memory" }, clock });
- * await using connection = await broker.connect();
- * await connection.cursor().createStream("reminders");
- * await connection.publisher("reminders").sendMessage("tea", { delayMs: 3_600_000 });
- *
- * await clock.advance("59m");
- * assertEquals((await connection.cursor().getStream("reminders")).ready, 0);
- * await clock.advance("1m");
- * assertEquals((await connection.cursor().getStream("reminders")).ready, 1);
- * assertEquals(new Date(clock.now()), new Date("2026-01-01T09:00Z"));
- * ```
- *
- * @module
- */
-
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, ClockTimer, ClockUser } from "../../transport/clock.ts";
-import { readDuration } from "./duration.ts";
+import { describe } from "../settings/settings_draft.ts";
 
 /** The last moment that a `Date` can tell. */
 const TIME_MAX = 8.64e15;
@@ -45,17 +17,9 @@ const STEP_TIMEOUT_MS = 30_000;
 
 /** Options of a {@linkcode VirtualClock}. */
 export interface VirtualClockOptions {
-  /**
-   * What time it is at first, in milliseconds since 1970 or as a date.
-   *
-   * @default {Date.now()}
-   */
+  /** What time it is at first, in milliseconds since 1970 or as a date. Default: now. */
   readonly start?: number | Date;
-  /**
-   * How long one step may take in real time, in milliseconds, before it is given up.
-   *
-   * @default {30000}
-   */
+  /** How long one step may take in real time, in milliseconds. Default: 30,000. */
   readonly stepTimeoutMs?: number;
 }
 
@@ -66,12 +30,14 @@ interface VirtualTimer extends ClockTimer {
 }
 
 /**
- * A clock that stands still until it is advanced; to be given to `serve`, to as many brokers as you
- * like.
+ * A clock for tests that stands still until it is advanced; to be given to `serve`, to as many brokers
+ * as you like.
  *
- * Messages go by it, and so do the timeouts of requests over `broker.connect()`. Over a socket those
- * go by real time, as connections, the disk and what clients wait for by themselves do (to reconnect,
- * to fetch, for room in a full stream): nobody is disconnected by an hour that passes at once.
+ * All times of messages go by it: delays, backoffs, acknowledgement timeouts, times to live, windows
+ * of dedup ids. What production waits hours for comes at once, in the same order, in the same code.
+ * The timeouts of requests over `broker.connect()` go by it, too. Over a socket those go by real time,
+ * as connections, the disk and what clients wait for by themselves do (to reconnect, to fetch, for
+ * room in a full stream): nobody is disconnected by an hour that passes at once.
  *
  * @example A handler that fails lives through all its backoffs
  * ```ts
@@ -114,7 +80,7 @@ export class VirtualClock implements Clock {
   /**
    * Creates a clock that stands still.
    *
-   * @param options What time it is.
+   * @param options What time it is, and how patient the clock is.
    * @throws {TypeError | RangeError} If that is not a time.
    */
   constructor(options: VirtualClockOptions = {}) {
@@ -281,6 +247,28 @@ export class VirtualClock implements Clock {
     this.#timers.splice(index, 1);
     this.#expectDue();
   }
+}
+
+/** The parts of a duration as text, the largest first; each may be left out. */
+const DURATION_FORM = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/;
+
+/** How many milliseconds the parts are. */
+const PART_MS = [24 * 60 * 60 * 1000, 60 * 60 * 1000, 60 * 1000, 1000, 1];
+
+/** Reads a duration in milliseconds; the action tells what is not possible without one. */
+function readDuration(found: unknown, action: string): number {
+  const mistake = `${action}: found ${describe(found)}, allowed whole milliseconds from 0 on, ` +
+    `or a text such as "250ms", "5s", "1h30m", "2d"`;
+  if (typeof found !== "number" && typeof found !== "string") throw new TypeError(mistake);
+  const ms = typeof found === "number" ? found : parseDuration(found);
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
+  throw new RangeError(mistake);
+}
+
+function parseDuration(text: string): number {
+  const parts = DURATION_FORM.exec(text.trim());
+  if (parts === null || parts[0] === "") return NaN;
+  return PART_MS.reduce((sum, ms, index) => sum + ms * Number(parts[index + 1] ?? 0), 0);
 }
 
 function readStart(start: unknown): number {

@@ -171,6 +171,7 @@ const KEPT: Readonly<Record<string, number>> = {
   "IncomingFrames.#streams": 160,
   "Committer.#spare": 8,
   "objects of Group": 10,
+  "objects of FactList": 10,
   "Router.#idle": 64,
   "Router.#selections": 64,
   "objects of Selection": 64,
@@ -186,7 +187,7 @@ for (const engine of ["memory", "journal"] as const) {
   Deno.test(`${engine}: nothing grows in broker and client, and nothing stays, whatever comes and goes`, async () => {
     const clock = new VirtualClock();
     const directory = await Deno.makeTempDir();
-    const broker = await startBroker({ clock, storage: { engine, directory } });
+    await using broker = await startBroker({ clock, storage: { engine, directory } });
     // What is made when the first client comes and goes is made once.
     await (await broker.connect()).close();
     const fresh = await measureCollections([broker]);

@@ -46,11 +46,8 @@ import { explain } from "./view/explanation.ts";
 import { peek } from "./view/peeking.ts";
 import { listAllPels, listPels } from "./view/pending_entries.ts";
 
-/** What a broker needs from its engine. */
 export interface BrokerOptions {
-  /** Where what is decided becomes durable. */
   readonly log: EventLog;
-  /** Makes matchers of patterns. */
   readonly compilePattern: PatternCompiler;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
@@ -307,7 +304,6 @@ export class Broker {
     return Math.min(this.state.publishers.tick(now), this.context.clock.tick(now));
   }
 
-  /** Makes a fact true. */
   apply(event: Event): void {
     this.state.apply(event);
   }

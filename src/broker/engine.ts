@@ -42,7 +42,6 @@ export interface Engine {
   getStreams(): Promise<StreamInfo[]>;
   /** Tells of streams in the order in which they were created, behind `after`: one page. */
   listStreams(after: number): Promise<Page<StreamInfo>>;
-  /** Tells whether there is a stream of that name. */
   hasStream(name: string): boolean;
   /** How many streams were deleted, in all. */
   readonly deletedCount: number;
@@ -126,11 +125,8 @@ export interface RedriveCount {
   readonly skipped: number;
 }
 
-/** Who publishes, and where to. */
 export interface PublisherInit {
-  /** Who it is, across connections. */
   readonly identity: string;
-  /** What it is tied to. */
   readonly bind: BindFields;
   /** The number of the last message that was sent before and may be sent again, if there is one. */
   readonly sentUntil?: number;
@@ -138,7 +134,6 @@ export interface PublisherInit {
   readonly sentMs?: number;
 }
 
-/** A batch of a publisher, numbered. */
 export interface NumberedBatch extends MessageBatch {
   /** The number of its first message in all that the publisher sends. */
   readonly sequence: number;
@@ -152,7 +147,6 @@ export interface NumberedBatch extends MessageBatch {
 
 /** The streams that a batch was stored in, each with the id of the batch's first message. */
 export interface StoredIn {
-  /** The stream. */
   readonly stream: string;
   /** The id of the first message; the others count on from there. */
   readonly firstId: number;
@@ -174,17 +168,13 @@ export interface PublisherSink {
   refuse(batch: BatchNumber, error: BrokerError): void;
 }
 
-/** Which batch is meant. */
 export interface BatchNumber {
-  /** The number of its first message. */
   readonly sequence: number;
-  /** How many messages it has. */
   readonly count: number;
   /** How many bytes it has. */
   readonly bytes: number;
 }
 
-/** A publisher, as its session sees it. */
 export interface EnginePublisher {
   /**
    * Stores a batch that has been checked; the sink hears the outcome. The batch's buffer is not used
@@ -199,11 +189,8 @@ export interface EnginePublisher {
   lose(): void;
 }
 
-/** Who follows, and what. */
 export interface FollowerInit {
-  /** Its name, a label. */
   readonly name: string;
-  /** What it is tied to. */
   readonly bind: BindFields;
   /** How many messages it may hold unacknowledged. */
   readonly messages: number;
@@ -220,11 +207,8 @@ export interface FollowerInit {
 
 /** Consecutive messages of one stream on their way to one follower. */
 export interface Delivery {
-  /** The stream. */
   readonly stream: string;
-  /** The tag of the first delivery. */
   readonly firstTag: number;
-  /** The id of the first message. */
   readonly firstId: number;
   /** How often they have been delivered, this time included. */
   readonly attempts: number;
@@ -234,13 +218,11 @@ export interface Delivery {
   readonly batch: MessageBatch;
 }
 
-/** Takes deliveries for one follower. */
 export interface FollowerSink {
   /** Whether nothing more should be delivered until {@linkcode EngineFollower.resume}. */
   readonly isFull: boolean;
   /** Whether what its client says is not read at the moment: it may have ended what runs out. */
   readonly isUnread?: boolean;
-  /** Takes messages. */
   deliver(delivery: Delivery): void;
   /** Hears of deliveries that are not the follower's any more, although it has not ended them. */
   revoke(ranges: readonly TagRange[], reason: string): void;
@@ -260,7 +242,6 @@ export interface EngineReplyStream {
   close(): void;
 }
 
-/** What is said of deliveries that have failed. */
 export interface NackDetails {
   /** How long their messages are held back, in milliseconds; the stream's backoff if nothing is said. */
   readonly delayMs?: number | undefined;
@@ -268,7 +249,6 @@ export interface NackDetails {
   readonly reason: string;
 }
 
-/** A follower, as its session sees it. */
 export interface EngineFollower {
   /** The stream that it is tied to, if there was none of that name when it was opened. */
   readonly missing?: string | undefined;

@@ -3,7 +3,6 @@ import type { StoredIn } from "./engine.ts";
 import type { Failure } from "./share/failure.ts";
 import type { Place } from "./backlog/pager.ts";
 
-/** A stream was created. */
 export interface StreamCreated {
   readonly type: "streamCreated";
   readonly number: number;
@@ -12,13 +11,12 @@ export interface StreamCreated {
   readonly options?: StreamOptionsInput;
 }
 
-/** Something else is set for a stream. */
+/** A stream's options or pause state changed. */
 export interface StreamUpdated {
   readonly type: "streamUpdated";
   readonly number: number;
   /** All that is set for it now, as far as that is not what all streams have. */
   readonly options: StreamOptionsInput;
-  /** Whether nothing is delivered from it. */
   readonly isPaused: boolean;
 }
 
@@ -28,7 +26,6 @@ export interface StreamDeleted {
   readonly number: number;
 }
 
-/** A publisher has sent its first batch. */
 export interface PublisherOpened {
   readonly type: "publisherOpened";
   readonly number: number;
@@ -47,7 +44,6 @@ export interface PublisherClosed {
 
 /** Where a batch was stored: which stream, by number and by name, and the id of the first message. */
 export interface StoredAt extends StoredIn {
-  /** The number of the stream. */
   readonly number: number;
   /** When those of the messages expire that do not say so themselves; not there if never. */
   readonly expiresAt?: number;
@@ -56,19 +52,16 @@ export interface StoredAt extends StoredIn {
 /** A batch was stored, in one stream or in several. */
 export interface Published {
   readonly type: "published";
-  /** Who sent it. */
   readonly publisher: number;
   /** The number of its first message in all that the publisher sends. */
   readonly sequence: number;
   /** The publisher does not ask for outcomes of messages below this number; not there if it may. */
   readonly settled?: number;
-  /** Where it was stored. */
   readonly storedIn: readonly StoredAt[];
   /** When it came, in milliseconds since 1970. */
   readonly storedAt: number;
   /** Which properties its messages have, if that is known; it is not written. */
   readonly flags?: number;
-  /** The messages. */
   readonly batch: MessageBatch;
   /** Where they were written to, if they were. */
   readonly place?: Place;
@@ -90,7 +83,6 @@ export interface Transferred {
   readonly storedAt: number;
   /** When they expire; not there if never. */
   readonly expiresAt?: number;
-  /** The messages as they are now. */
   readonly batch: MessageBatch;
   /** Where they were written to, if they were. */
   readonly place?: Place;
@@ -166,7 +158,6 @@ export interface ExpirySet {
 /** The machine's clock was read: so far it is ahead of the time of the rules from now on. */
 export interface ClockRead {
   readonly type: "clockRead";
-  /** When, by the time of the rules. */
   readonly at: number;
   /** By how many milliseconds the machine's clock was ahead; negative if it was behind. */
   readonly aheadMs: number;
@@ -175,7 +166,6 @@ export interface ClockRead {
 /** What is told of messages, and takes some bytes only. */
 export type Fact = Acknowledged | Attempted | Dropped;
 
-/** Messages that were stored, and where. */
 export type Stored = Published | Transferred;
 
 /**

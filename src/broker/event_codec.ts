@@ -89,7 +89,6 @@ const MOVED_META_BYTES = 16;
 export interface EncodedRecord {
   readonly type: number;
   readonly meta: DataView;
-  /** Where the body lies. */
   readonly buffer: Uint8Array;
   readonly start: number;
   readonly end: number;
@@ -98,19 +97,16 @@ export interface EncodedRecord {
 /** Bytes that are as they were written, and cannot be read all the same. */
 export class UnreadableRecordError extends Error {}
 
-/** The type of the record of messages. */
 export function typeOfMessages(event: Stored | Moved): number {
   return RecordType[event.type];
 }
 
-/** How large the meta of messages is. */
 export function measureMeta(event: Stored | Moved): number {
   if (event.type === "transferred") return TRANSFERRED_META_BYTES;
   if (event.type === "moved") return MOVED_META_BYTES;
   return PUBLISHED_SIZES.head + event.storedIn.length * PUBLISHED_SIZES.stream;
 }
 
-/** Writes the meta of messages. */
 export function writeMeta(view: DataView, offset: number, event: Stored | Moved): void {
   if (event.type === "published") writePublished(view, offset, event);
   else if (event.type === "transferred") writeTransferred(view, offset, event);
@@ -344,7 +340,6 @@ function readFacts({ meta }: EncodedRecord, tell: (fact: Fact) => void): void {
 
 /** Messages of one stream that a record is about. */
 export interface RecordMessages {
-  /** The number of the stream. */
   readonly number: number;
   readonly firstId: number;
   readonly count: number;

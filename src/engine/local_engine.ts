@@ -10,7 +10,6 @@ import { compilePattern } from "./pattern.ts";
 /** While something is written, what time it is is written so often, in milliseconds. */
 const NOTE_TIME_MS = 10_000;
 
-/** What makes an engine of the rules. */
 export interface LocalEngineOptions {
   readonly log: EventLog;
   /** Tells a time that nobody sets, in milliseconds. */
@@ -59,7 +58,6 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     this.#options = options;
   }
 
-  /** Makes an engine of what is in a log. */
   static async open(options: LocalEngineOptions): Promise<LocalEngine> {
     const engine = new LocalEngine(options);
     await engine.open();
@@ -79,7 +77,6 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     this.state.finishRestoration(this.now);
   }
 
-  /** The time of the rules. */
   get now(): number {
     return this.#options.now() + this.#offsetMs;
   }
@@ -127,7 +124,6 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     return this.#log.close();
   }
 
-  /** What the machine's clock says. */
   get #date(): number {
     const { now, dateNow = now } = this.#options;
     return dateNow();

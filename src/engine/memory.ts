@@ -49,7 +49,6 @@ export class MemoryLog implements EventLog, Appender {
   }
 }
 
-/** What a memory engine needs. */
 export interface MemoryEngineOptions extends Omit<LocalEngineOptions, "log" | "memoryLimit"> {
   /** How many bytes of messages it may keep; a batch that would go beyond is refused. */
   readonly memoryLimit: number;

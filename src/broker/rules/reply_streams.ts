@@ -9,7 +9,6 @@ import type { EngineReplyStream, ReplySink } from "../engine.ts";
 export class ReplyStreams {
   readonly #sinks = new Map<string, ReplySink>();
 
-  /** How many there are. */
   get count(): number {
     return this.#sinks.size;
   }

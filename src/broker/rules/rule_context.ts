@@ -9,21 +9,17 @@ import { AttemptLog } from "./attempt_log.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Notices } from "./notices.ts";
 
-/** What a context is made of. */
 export interface RuleContextParts
   extends Pick<RuleContext, "state" | "dispatcher" | "notices" | "clock" | "now" | "hasten"> {
   readonly log: EventLog;
   readonly residency: Residency;
 }
 
-/** What all rules share. */
 export class RuleContext {
   readonly state: BrokerState;
   readonly dispatcher: Dispatcher;
   readonly notices: Notices;
-  /** What is to happen at which time. */
   readonly clock: AlarmClock;
-  /** Tells the time of the rules. */
   readonly now: () => number;
   /** Is told of deadlines that are in no alarm, if anybody wants to know. */
   readonly hasten: ((at: number) => void) | undefined;

@@ -27,9 +27,7 @@ import { Stream } from "../stream/stream.ts";
 import { findDedupId, StreamRestoration } from "../stream/stream_restoration.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
-/** What is needed to keep streams. */
 export interface BrokerStateOptions {
-  /** Makes matchers of patterns. */
   readonly compilePattern: PatternCompiler;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
@@ -43,7 +41,6 @@ export interface BrokerStateOptions {
   readonly streamRemoved: (stream: Stream) => void;
   /** Hears of a stream that has more messages, ready or held back. */
   readonly messagesAdded: (stream: Stream) => void;
-  /** Does what is due in a stream. */
   readonly ring?: (store: Store, now: number) => void;
 }
 
@@ -54,11 +51,9 @@ export interface BrokerStateOptions {
 export class BrokerState {
   /** The streams by name and by number, and who is bound to what. */
   readonly router: Router;
-  /** What is remembered of publishers. */
   readonly publishers: PublisherRegistry;
   /** What is decided about streams and not written. */
   readonly unwritten: UnwrittenStreams = new UnwrittenStreams();
-  /** What the machine's clock says. */
   readonly calendar: Calendar = new Calendar();
   readonly #options: BrokerStateOptions;
   readonly #reasons: ReasonPool;
@@ -89,12 +84,10 @@ export class BrokerState {
     return this.#bytes;
   }
 
-  /** The number that the next stream gets. */
   get nextStreamNumber(): number {
     return this.#nextStreamNumber;
   }
 
-  /** The number that the next publisher gets. */
   get nextPublisherNumber(): number {
     return this.#nextPublisherNumber;
   }

@@ -20,7 +20,6 @@ import type { Stream } from "../stream/stream.ts";
  * beside them when they are moved.
  */
 export interface LiveRun extends IdRange {
-  /** The number of the stream. */
   readonly number: number;
   /** Reads some of them, so many bytes unless a single one is larger. Throws if they cannot be read. */
   readonly read: (range: IdRange, bytesMax: number) => MessageBatch;
@@ -155,9 +154,7 @@ function listAttempted(number: number, run: ReadyRun, range: IdRange): Attempted
   });
 }
 
-/** What is known of messages that have failed. */
 interface KnownFailures {
-  /** By id. */
   readonly failed: readonly (readonly [id: number, failure: Failure])[];
   /** Which of them are held back, by id. */
   readonly held: readonly DatedRun[];

@@ -8,7 +8,6 @@ export const OUTCOMES_MAX = 16_384;
 /** How much is remembered of all publishers together: outcomes, and the streams that they name. */
 const BUDGET_MAX = 1_000_000;
 
-/** What became of a batch. */
 export interface Outcome {
   /** Where it was stored; empty if it was not. */
   readonly storedIn: readonly StoredIn[];
@@ -24,7 +23,6 @@ export interface Outcome {
 export class OutcomeBudget {
   /** How much may be remembered: one for each outcome, each stream that is kept, and each gap. */
   readonly max: number;
-  /** How much is remembered. */
   used = 0;
 
   constructor(max: number = BUDGET_MAX) {
@@ -35,21 +33,16 @@ export class OutcomeBudget {
 /** The streams that batches went to, with the ids of one of them. */
 export interface SharedPlaces {
   readonly storedIn: readonly StoredIn[];
-  /** How many outcomes refer to it. */
   useCount: number;
 }
 
 /** A batch that was sent, and what became of it as soon as that is known. */
 export class SentBatch {
-  /** The number of its first message. */
   readonly sequence: number;
-  /** How many messages it has. */
   readonly count: number;
-  /** Whether it is known what became of it. */
   isConcluded = false;
   /** Why it was not stored, if it was not. */
   error: BrokerError | undefined;
-  /** Whether its log still has it. */
   isKept = true;
   /** The streams that it was stored in, if it was and that is remembered. */
   places: SharedPlaces | undefined;
@@ -91,7 +84,6 @@ export class OutcomeLog {
     this.#budget = budget;
   }
 
-  /** All batches, by number. */
   get all(): Iterable<SentBatch> {
     return this.#batches;
   }
@@ -101,7 +93,6 @@ export class OutcomeLog {
     return this.#batches.moveCount;
   }
 
-  /** Adds a batch. */
   add(sequence: number, count: number): SentBatch {
     const batch = new SentBatch(sequence, count);
     const batches = this.#batches;
@@ -119,7 +110,6 @@ export class OutcomeLog {
     return batch?.sequence === sequence ? batch : undefined;
   }
 
-  /** Notes what became of a batch. */
   conclude(batch: SentBatch, { storedIn, error }: Outcome): void {
     batch.isConcluded = true;
     batch.error = error;
@@ -142,7 +132,6 @@ export class OutcomeLog {
     this.#owed += places.storedIn.length;
   }
 
-  /** Forgets batches below a number. */
   forgetBelow(sequence: number): void {
     while (this.#batches.length > 0 && this.#batches.at(0)!.sequence < sequence) this.#drop();
   }
@@ -161,7 +150,6 @@ export class OutcomeLog {
     return this.#drop();
   }
 
-  /** Forgets all batches. */
   clear(): void {
     while (this.#batches.length > 0) this.#drop();
   }

@@ -22,7 +22,6 @@ interface RestoredOutcome {
   readonly shift: number;
 }
 
-/** An answer that waits for its turn. */
 interface Answer {
   readonly batch: SentBatch;
   readonly tell: (batch: SentBatch) => void;
@@ -37,13 +36,11 @@ interface Answer {
  * those are forgotten here: what is left is what is under way.
  */
 export class PublisherRecord {
-  /** Who it is. */
   readonly identity: string;
   /** Its number in events; 0 as long as it has stored nothing. */
   number = 0;
   /** How many sessions have it open: two while a lost connection has not been noticed. */
   openCount = 0;
-  /** When the last session lost it. */
   lostAt = 0;
   /** The batch that found a stream full, while others may come that were sent before it knew that. */
   refusedFull: { readonly sequence: number; readonly error: BrokerError } | undefined;
@@ -181,7 +178,6 @@ export class PublisherRecord {
     this.#tellAll();
   }
 
-  /** Notes what became of a batch. */
   conclude(batch: SentBatch, outcome: Outcome): void {
     this.#log.conclude(batch, outcome);
     if (outcome.error === undefined) {

@@ -26,7 +26,6 @@ export interface PublisherRegistryOptions {
 
 /** What a publisher has sent before it comes, and may send again. */
 export interface SentBefore {
-  /** The number of the last message. */
   readonly until: number;
   /** When the first of those without an answer was sent, in milliseconds. */
   readonly since: number;
@@ -41,7 +40,6 @@ export class PublisherRegistry {
   readonly #budget = new OutcomeBudget();
   #forgottenUntil = 0;
 
-  /** Begins with none. */
   constructor(options: PublisherRegistryOptions = {}) {
     this.#options = options;
   }
@@ -59,7 +57,6 @@ export class PublisherRegistry {
     this.#forgottenUntil = Math.max(this.#forgottenUntil, lostAt);
   }
 
-  /** How many publishers are remembered. */
   get count(): number {
     return this.#records.size;
   }
@@ -90,7 +87,6 @@ export class PublisherRegistry {
     return new PublisherRecord(identity, this.#budget);
   }
 
-  /** All publishers that are remembered. */
   get records(): Iterable<PublisherRecord> {
     return this.#records.values();
   }
@@ -114,13 +110,11 @@ export class PublisherRegistry {
     for (const record of this.#lost.values()) record.lostAt = now;
   }
 
-  /** Forgets a publisher that has ended. */
   close(record: PublisherRecord): void {
     record.openCount--;
     if (record.openCount === 0) this.forget(record);
   }
 
-  /** Forgets a publisher that has ended. */
   forget(record: PublisherRecord): void {
     this.#drop(record);
   }

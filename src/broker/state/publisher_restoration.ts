@@ -14,15 +14,12 @@ import type {
 
 /** A batch that was stored by an earlier broker. */
 export interface RestoredBatch {
-  /** The number of its publisher. */
   readonly publisher: number;
   /** The number of its first message in all that the publisher has sent. */
   readonly sequence: number;
-  /** How many messages it has. */
   readonly count: number;
   /** Outcomes of messages below this number were not asked for any more; 0 if that is not known. */
   readonly settled: number;
-  /** Where it was stored. */
   readonly storedIn: readonly StoredAt[];
 }
 
@@ -32,7 +29,6 @@ export class PublisherRestoration {
   readonly #records = new Map<number, PublisherRecord>();
   /** The publisher that a snapshot is telling of, if nobody else has told of it. */
   #told: PublisherRecord | undefined;
-  /** The streams that its outcomes refer to. */
   #places: SharedPlaces = { storedIn: [], useCount: 0 };
 
   /** Dedup ids that were told of lately: those of one message are in many streams. */
@@ -95,13 +91,11 @@ export class PublisherRestoration {
     }
   }
 
-  /** Takes over a publisher. */
   openPublisher({ number, identity, doubtfulUntil = 0 }: PublisherOpened): void {
     if (this.#records.has(number)) return;
     this.#add(number, identity).doubtfulUntil = doubtfulUntil;
   }
 
-  /** Forgets a publisher. */
   closePublisher({ number }: PublisherClosed): void {
     const record = this.#records.get(number);
     if (record === undefined) return;

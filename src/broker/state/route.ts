@@ -18,14 +18,12 @@ export class Route {
     else checkStreamName(bind.routeString);
   }
 
-  /** The streams that match now. */
   resolve(): readonly Stream[] {
     if (this.#selection !== undefined) return this.#router.complete(this.#selection).streams;
     const stream = this.#router.getStream(this.bind.routeString);
     return stream === undefined || this.bind.bindType === "regex" ? [] : [stream];
   }
 
-  /** Its publisher is gone. */
   close(): void {
     if (this.#selection !== undefined) this.#router.release(this.#selection);
     this.#selection = undefined;

@@ -43,7 +43,6 @@ export class Router {
   readonly #streams = new Map<string, Stream>();
   readonly #numbered = new Map<number, Stream>();
   readonly #directFollowers = new Map<string, Set<Follower>>();
-  /** By pattern. */
   readonly #selections = new Map<string, Selection>();
   /** Those of the patterns that nobody is bound to, the longest idle first. */
   readonly #idle = new Set<Selection>();
@@ -56,17 +55,14 @@ export class Router {
     this.#compilePattern = compilePattern;
   }
 
-  /** How many streams there are. */
   get streamCount(): number {
     return this.#streams.size;
   }
 
-  /** How many patterns are remembered. */
   get patternCount(): number {
     return this.#selections.size;
   }
 
-  /** All streams. */
   get streams(): Iterable<Stream> {
     return this.#streams.values();
   }
@@ -128,7 +124,6 @@ export class Router {
     return followers;
   }
 
-  /** Takes a stream away. */
   removeStream(stream: Stream): void {
     // Another one may have the name by now.
     if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
@@ -186,7 +181,6 @@ export class Router {
     return stream === undefined ? [] : [stream];
   }
 
-  /** Takes a follower away. */
   removeFollower(follower: Follower): void {
     const { bind } = follower;
     if (bind.bindType === "regex") {
@@ -301,7 +295,6 @@ export class Router {
   }
 }
 
-/** What a pattern is known by. */
 function keyOf({ routeString, ignoreCase }: BindFields): string {
   return `${ignoreCase ? "i" : "-"}${routeString}`;
 }

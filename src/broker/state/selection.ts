@@ -1,7 +1,6 @@
 import type { Follower } from "../share/follower.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** Tells whether a stream's name matches. */
 export interface NameMatcher {
   (name: string): boolean;
   /** What a match costs, in steps of about a microsecond; 1 if nothing is said. */
@@ -13,9 +12,7 @@ export interface NameMatcher {
  * bound to the pattern.
  */
 export class Selection {
-  /** What the pattern is known by. */
   readonly key: string;
-  /** The followers that are bound to it. */
   readonly followers: Set<Follower> = new Set();
   /** How many publishers and followers are bound to it. */
   userCount = 0;
@@ -38,7 +35,6 @@ export class Selection {
     this.#unseen = streams;
   }
 
-  /** What a match costs, in steps. */
   get steps(): number {
     return this.#matches.steps ?? 1;
   }
@@ -54,7 +50,6 @@ export class Selection {
     return this.#list;
   }
 
-  /** Tells whether a name matches. */
   matches(name: string): boolean {
     return this.#matches(name);
   }
@@ -81,13 +76,11 @@ export class Selection {
     return steps;
   }
 
-  /** Takes a stream in that matches. */
   add(stream: Stream): void {
     this.#streams.add(stream);
     this.#list = undefined;
   }
 
-  /** Takes a stream out that is gone. */
   remove(stream: Stream): void {
     if (this.#streams.delete(stream)) this.#list = undefined;
   }

@@ -14,23 +14,19 @@ const NONE: SequenceGap[] = [];
 export class SequenceGaps {
   #gaps: SequenceGap[] = NONE;
 
-  /** How many ranges there are. */
   get count(): number {
     return this.#gaps.length;
   }
 
-  /** The ranges, by number. */
   get all(): readonly SequenceGap[] {
     return this.#gaps;
   }
 
-  /** Whether a number is left out. */
   has(sequence: number): boolean {
     const gap = this.#gaps[this.#findIndex(sequence)];
     return gap !== undefined && gap.from <= sequence;
   }
 
-  /** Leaves numbers out. */
   add(from: number, to: number): void {
     if (from >= to) return;
     if (this.#gaps === NONE) this.#gaps = [];
@@ -61,7 +57,6 @@ export class SequenceGaps {
     if (end > first) this.#gaps.splice(first, end - first, ...rest);
   }
 
-  /** Takes the first range out. */
   shift(): SequenceGap | undefined {
     return this.#gaps.shift();
   }

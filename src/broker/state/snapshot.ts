@@ -5,31 +5,25 @@ export interface CountersPiece {
   readonly piece: "counters";
   /** How far the machine's clock was ahead of the time of the rules, and when by those. */
   readonly clock?: { readonly at: number; readonly aheadMs: number };
-  /** The number that the next stream gets. */
   readonly nextStreamNumber: number;
-  /** The number that the next publisher gets. */
   readonly nextPublisherNumber: number;
   /** Publishers that were lost up to this time may be forgotten, in milliseconds since 1970. */
   readonly forgottenUntil?: number;
 }
 
-/** A stream. */
 export interface StreamPiece {
   readonly piece: "stream";
   readonly number: number;
   readonly name: string;
-  /** The id that its next message gets. */
   readonly nextId: number;
   /** What is set for it, as far as that is not what all streams have. */
   readonly options?: StreamOptionsInput;
-  /** Whether nothing is delivered from it. */
   readonly isPaused?: boolean;
 }
 
 /** Dedup ids that a stream has seen lately, the oldest first. */
 export interface DedupIdsPiece {
   readonly piece: "messageIds";
-  /** The number of the stream. */
   readonly stream: number;
   /** Each dedup id, with the id of its message in the stream, and when it came. */
   readonly messageIds: readonly (readonly [dedupId: string, id: number, at: number])[];
@@ -38,7 +32,6 @@ export interface DedupIdsPiece {
 /** A stream has seen the same messages as one that was told of before: both were published to at once. */
 export interface SameIdsPiece {
   readonly piece: "sameIds";
-  /** The number of the stream. */
   readonly stream: number;
   /** The number of the other one, the last whose dedup ids were told. */
   readonly like: number;
@@ -46,7 +39,6 @@ export interface SameIdsPiece {
   readonly shift: number;
 }
 
-/** A publisher that has stored something. */
 export interface PublisherPiece {
   readonly piece: "publisher";
   readonly number: number;
@@ -62,7 +54,6 @@ export interface PublisherPiece {
 /** Numbers of a publisher's messages that were not stored although later ones were. */
 export interface GapsPiece {
   readonly piece: "gaps";
-  /** The number of the publisher. */
   readonly publisher: number;
   /** Each range, from one number on up to before another. */
   readonly gaps: readonly (readonly [from: number, to: number])[];
@@ -71,7 +62,6 @@ export interface GapsPiece {
 /** Streams that batches of a publisher were stored in; the outcomes behind it refer to them. */
 export interface PlacesPiece {
   readonly piece: "places";
-  /** The number of the publisher. */
   readonly publisher: number;
   /** Whether the streams of the places piece before it are meant, too. */
   readonly goesOn?: boolean;
@@ -82,7 +72,6 @@ export interface PlacesPiece {
 /** Batches of a publisher that were stored and may be sent again. */
 export interface OutcomesPiece {
   readonly piece: "outcomes";
-  /** The number of the publisher. */
   readonly publisher: number;
   /** Each batch; its ids are so far from those of the places. */
   readonly batches: readonly (readonly [sequence: number, count: number, shift: number])[];

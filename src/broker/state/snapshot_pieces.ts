@@ -19,7 +19,6 @@ export const PIECE_BYTES: number = 64 * 1024;
 /** What one number takes, with what is around it, rounded up. */
 const NUMBER_BYTES = 20;
 
-/** What a snapshot is taken of. */
 export interface SnapshotSource {
   /** The time, in milliseconds: what is older than its window is not told of. */
   readonly now: number;
@@ -61,7 +60,6 @@ export function* takePieces(
   }
 }
 
-/** A stream as a snapshot has it. */
 function describeStream(stream: Stream): StreamPiece {
   const { number, name, intake, givenOptions, share: { isPaused } } = stream;
   return {
@@ -76,7 +74,6 @@ function describeStream(stream: Stream): StreamPiece {
 
 /** The dedup ids that were told last. */
 interface ToldIds {
-  /** The number of their stream. */
   readonly stream: number;
   readonly messageIds: readonly DedupIdSnapshot[];
 }

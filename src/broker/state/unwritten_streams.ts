@@ -1,4 +1,3 @@
-/** What is told of a stream that was deleted. */
 export interface DeletedStream {
   readonly number: number;
   readonly name: string;
@@ -11,17 +10,14 @@ export interface DeletedStream {
  * written, not what was decided: what follows it tells the rest.
  */
 export class UnwrittenStreams {
-  /** The numbers of those that were created. */
   readonly #created = new Set<number>();
   /** Those that were deleted, by number. */
   readonly #deleted = new Map<number, DeletedStream>();
 
-  /** Those that were deleted. */
   get deleted(): Iterable<DeletedStream> {
     return this.#deleted.values();
   }
 
-  /** Whether a stream was created. */
   isCreated(number: number): boolean {
     return this.#created.has(number);
   }

@@ -4,15 +4,11 @@ import type { Decided, Moved, Stored } from "../../broker/event.ts";
 import type { Appender, StoreOutcome } from "../../broker/event_log.ts";
 import { invariant } from "../../broker/collections/invariant.ts";
 import { DescriptorShortageError, DiskFullError } from "./disk/disk.ts";
-import { Group, type MoveOutcome, type StoredRecord } from "./segments/group.ts";
+import type { Group, MoveOutcome } from "./segments/group.ts";
+import { GroupQueue } from "./segments/group_queue.ts";
 import { Proof, type SyncLevel } from "./segments/proof.ts";
 import type { SegmentFile } from "./segments/segment_file.ts";
-
-/** So much is written before one flush, so that nobody waits long for the first of it. */
-const CYCLE_BYTES_MAX = 4 * 1024 * 1024;
-
-/** So many groups are kept to be used again. */
-const SPARE_COUNT_MAX = 8;
+import type { OpenSegment } from "./segments/segment_list.ts";
 
 /** What nobody waits for is flushed after so long, in milliseconds. */
 const LAZY_FLUSH_MS = 1000;
@@ -20,19 +16,10 @@ const LAZY_FLUSH_MS = 1000;
 /** After so long it is tried again to write what there was no room, or no file, for; milliseconds. */
 const RETRY_MS = 250;
 
-/** A segment that takes groups, and the proof that all before its end is flushed. */
-export interface OpenSegment {
-  readonly segment: SegmentFile;
-  readonly proof: Proof;
-}
-
-/** What a committer needs. */
 export interface CommitterOptions {
-  /** When the disk is flushed. */
   readonly level: SyncLevel;
   /** How long what is confirmed may stay unflushed with level `interval`, in milliseconds. */
   readonly intervalMs: number;
-  /** The journal's id. */
   readonly journalId: number;
   /** Tells the time, in milliseconds. */
   readonly now: () => number;
@@ -69,11 +56,8 @@ export interface CommitterOptions {
 export class Committer implements Appender {
   eventCount = 0;
   readonly #options: CommitterOptions;
-  /** What is collected; the last one takes more. */
-  #waiting: Group[] = [new Group()];
-  readonly #spare: Group[] = [];
+  readonly #waiting = new GroupQueue();
   #segment: SegmentFile;
-  /** The proof of the last flush. */
   #proof: Proof;
   #isDirty = false;
   /** When the first byte was written that is not flushed. */
@@ -109,19 +93,19 @@ export class Committer implements Appender {
 
   store(event: Stored, outcome: StoreOutcome): void {
     this.eventCount++;
-    this.#collecting().addMessages(event, outcome);
+    this.#waiting.last.addMessages(event, outcome);
     this.#want();
   }
 
   /** Makes messages durable at another place. */
   move(event: Moved, outcome: MoveOutcome): void {
-    this.#collecting().addMessages(event, outcome);
+    this.#waiting.last.addMessages(event, outcome);
     this.#want();
   }
 
   commit(event: Decided, written?: () => void): void {
     this.eventCount++;
-    const group = this.#collecting();
+    const group = this.#waiting.last;
     group.addEvent(event);
     if (written !== undefined) group.written.push(written);
     this.#schedule();
@@ -130,10 +114,9 @@ export class Committer implements Appender {
   whenDurable(done: () => void): void {
     // Where a write is enough, nothing is left to be done once it was written.
     const isOpen = this.#isDirty && this.#options.level === "always";
-    const isDurable = !this.#isRunning && !isOpen && this.#waiting.length === 1 &&
-      this.#waiting[0]!.isEmpty;
+    const isDurable = !this.#isRunning && !isOpen && this.#waiting.isEmpty;
     if (isDurable && !this.#isOver) return done();
-    this.#collecting().awaiting.push(done);
+    this.#waiting.last.awaiting.push(done);
     this.#want();
   }
 
@@ -171,7 +154,7 @@ export class Committer implements Appender {
     await this.#flushAll();
     const isComplete = !this.#isOver && this.#stalledUntil === undefined;
     if (isComplete) {
-      this.#collecting().addMark();
+      this.#waiting.last.addMark();
       await this.#flushAll();
     }
     const hasFailed = this.#isOver;
@@ -189,7 +172,7 @@ export class Committer implements Appender {
   /** A mark proves the last group, so that damage to it is not taken for a torn write. */
   #mark(): number {
     if (!this.#isMarked && !this.#isRunning) {
-      this.#collecting().addMark();
+      this.#waiting.last.addMark();
       this.#schedule();
     }
     return Infinity;
@@ -206,15 +189,6 @@ export class Committer implements Appender {
     while (this.#isRunning || this.#isScheduled) {
       await new Promise<void>((resolve) => this.#idle.push(resolve));
     }
-  }
-
-  /** The group that takes more. */
-  #collecting(): Group {
-    const group = this.#waiting.at(-1)!;
-    if (!group.isFull) return group;
-    const next = this.#spare.pop() ?? new Group();
-    this.#waiting.push(next);
-    return next;
   }
 
   /** Begins soon: more may come in this turn of the event loop. */
@@ -255,18 +229,16 @@ export class Committer implements Appender {
   }
 
   get #hasWork(): boolean {
-    return this.#mustFlush || this.#mustRotate || !this.#waiting[0]!.isEmpty ||
-      this.#waiting.some((group) => group.isAwaited);
+    return this.#mustFlush || this.#mustRotate || !this.#waiting.isIdle;
   }
 
   /** Writes what is collected, flushes it if need be, and tells who waits. */
   async #runCycle(): Promise<void> {
-    const groups = this.#takeGroups();
+    const groups = this.#waiting.take();
     const mustFlush = this.#mustFlush;
     this.#mustFlush = false;
     // What is decided later is not in these groups, and must not be relied upon when they are flushed.
-    const isAll = this.#waiting.length === 1 && this.#waiting[0]!.isEmpty;
-    const afterFlush = isAll ? this.#options.beforeWrite() : undefined;
+    const afterFlush = this.#waiting.isEmpty ? this.#options.beforeWrite() : undefined;
     const written = await this.#writeAll(groups);
     const { level } = this.#options;
     const isAwaited = written.some(({ group }) => group.isAwaited);
@@ -281,18 +253,6 @@ export class Committer implements Appender {
     }
     if (this.#isDirty || this.#stalledUntil !== undefined || this.#isOver) return;
     afterFlush?.();
-  }
-
-  /** Takes what is collected, as much as should be flushed together. */
-  #takeGroups(): Group[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < this.#waiting.length && bytes < CYCLE_BYTES_MAX) {
-      bytes += this.#waiting[count++]!.size;
-    }
-    const groups = this.#waiting.splice(0, count);
-    if (this.#waiting.length === 0) this.#waiting.push(this.#spare.pop() ?? new Group());
-    return groups;
   }
 
   async #writeAll(groups: readonly Group[]): Promise<WrittenGroup[]> {
@@ -312,7 +272,7 @@ export class Committer implements Appender {
 
   /** These groups wait, and all that comes after them; nothing of them is written. */
   #stall(groups: readonly Group[]): void {
-    this.#waiting.unshift(...groups);
+    this.#waiting.putBack(groups);
     this.#stalledUntil = this.#options.now() + RETRY_MS;
   }
 
@@ -360,8 +320,10 @@ export class Committer implements Appender {
     // What is refused must not be found after a crash.
     await file.sync();
     this.#options.useReserve();
-    const later = groups.concat(this.#waiting);
-    for (const stored of later.flatMap((group) => group.dropMessages())) refuseForRoom(stored);
+    const later = groups.concat(this.#waiting.all);
+    for (const { outcome, event } of later.flatMap((group) => group.dropMessages())) {
+      outcome.failed(explainNoRoom(event));
+    }
     let next = 0;
     try {
       for (; next < groups.length; next++) written.push(this.#write(groups[next]!));
@@ -386,44 +348,24 @@ export class Committer implements Appender {
     invariant(Proof.isProof(proof), "a confirm has a proof");
     for (const { group, segment, offset } of written) {
       segment.underwayCount -= group.stored.length;
-      for (const stored of group.stored) tellStored(stored, group.bytes, { segment, offset });
-      for (const done of group.awaiting) done();
+      group.tellDurable(segment, offset);
     }
     this.#recycle(written);
   }
 
   #recycle(written: readonly WrittenGroup[]): void {
-    for (const { group } of written) {
-      group.clear();
-      if (this.#spare.length < SPARE_COUNT_MAX) this.#spare.push(group);
-    }
+    for (const { group } of written) this.#waiting.recycle(group);
   }
 }
 
-/** A group, and where it was written to. */
 interface WrittenGroup {
   readonly group: Group;
   readonly segment: SegmentFile;
   readonly offset: number;
 }
 
-/** Tells that messages are durable, and where they are. */
-function tellStored(
-  { event, offset, outcome }: StoredRecord,
-  buffer: Uint8Array,
-  at: { readonly segment: SegmentFile; readonly offset: number },
-): void {
-  const { count, start, end } = event.batch;
-  const batch = { count, buffer, start: offset, end: offset + end - start };
-  const place = { segment: at.segment, offset: at.offset + offset };
-  (outcome as StoreOutcome).stored({ ...event as Stored, batch, place });
-}
-
-function refuseForRoom({ event, outcome }: StoredRecord): void {
-  const bytes = event.batch.end - event.batch.start;
-  const error = new BrokerError(
-    "DISK_FULL",
-    `Cannot store ${bytes} bytes: there is no room on the broker's disk`,
-  );
-  outcome.failed(error);
+function explainNoRoom({ batch }: Stored | Moved): BrokerError {
+  const bytes = batch.end - batch.start;
+  const why = "there is no room on the broker's disk";
+  return new BrokerError("DISK_FULL", `Cannot store ${bytes} bytes: ${why}`);
 }

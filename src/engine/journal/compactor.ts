@@ -25,7 +25,6 @@ const STEP_BYTES_MAX = 1024 * 1024;
 /** So many messages are moved in one record. */
 const RECORD_COUNT_MAX = 65_536;
 
-/** What is needed to move messages. */
 export interface CompactorOptions {
   readonly state: LoggedState;
   readonly committer: Committer;

@@ -3,7 +3,7 @@ import type { Appender, EventLog, LoggedState } from "../../broker/event_log.ts"
 import { invariant } from "../../broker/collections/invariant.ts";
 import { type Pager, type Segment, StoreBusyError } from "../../broker/backlog/pager.ts";
 import { readClosedMark, writeClosedMark } from "./segments/closed_mark.ts";
-import { Committer, type OpenSegment } from "./committer.ts";
+import { Committer } from "./committer.ts";
 import { Compactor } from "./compactor.ts";
 import {
   CLOSED_NAME,
@@ -19,7 +19,7 @@ import { JournalError } from "./disk/journal_error.ts";
 import type { SyncLevel } from "./segments/proof.ts";
 import { recover, type Report } from "./recovery/recovery.ts";
 import { SegmentFile } from "./segments/segment_file.ts";
-import { SegmentList } from "./segments/segment_list.ts";
+import { type OpenSegment, SegmentList } from "./segments/segment_list.ts";
 
 /** A segment takes no more once it has so many bytes. */
 export const SEGMENT_BYTES: number = 64 * 1024 * 1024;
@@ -36,11 +36,9 @@ const SEGMENTS_FREE = 16;
  */
 const LOSS_LOOK_MS = 1000;
 
-/** What a journal needs. */
 export interface JournalOptions {
   /** The directory, which this broker alone uses. */
   readonly disk: Disk;
-  /** When the disk is flushed. */
   readonly level: SyncLevel;
   /** How long what is confirmed may stay unflushed with level `interval`, in milliseconds. */
   readonly intervalMs: number;
@@ -52,7 +50,6 @@ export interface JournalOptions {
   readonly now: () => number;
   /** Tells the time that the disk is looked after by, in milliseconds, if it is another one. */
   readonly diskNow?: () => number;
-  /** Tells a person what happens. */
   readonly report: Report;
   /** Is told once that nothing can be made durable any more. */
   readonly fail: (error: unknown) => void;

@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import type { OpenSegment } from "../../../src/engine/journal/committer.ts";
+import type { OpenSegment } from "../../../src/engine/journal/segments/segment_list.ts";
 import { DescriptorShortageError, DiskFullError } from "../../../src/engine/journal/disk/disk.ts";
 import { turn } from "../../support/broker/broker.ts";
 import { CommitterUse, settled } from "../../support/disk/committer_use.ts";

@@ -162,7 +162,7 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
   {
     what: "a group is dropped when no next segment can be opened",
     file: "src/engine/journal/committer.ts",
-    from: "    this.#waiting.unshift(...groups);\n",
+    from: "    this.#waiting.putBack(groups);\n",
     to: "    void groups;\n",
     found: tests("engine/journal/committer_test.ts"),
   },

@@ -41,12 +41,12 @@ const IMPORT_RULES: readonly ImportRule[] = [
     may: /^(src\/engine\/|src\/broker\/|src\/protocol\/|protocol\.ts$|re2js$)/,
   },
   {
-    files: /^src\/engine\/journal\/(?!disk\/deno_disk\.ts$)/,
+    files: /^src\/engine\/journal\/(?!disk\/deno_(disk|file)\.ts$)/,
     may:
       /^(src\/engine\/journal\/|src\/broker\/|src\/protocol\/|protocol\.ts$|node:(timers|zlib)$)/,
   },
   {
-    files: /^src\/engine\/journal\/disk\/deno_disk\.ts$/,
+    files: /^src\/engine\/journal\/disk\/deno_(disk|file)\.ts$/,
     may: /^(src\/engine\/journal\/|node:fs$)/,
   },
   {
@@ -80,7 +80,7 @@ const CODE_RULES: readonly CodeRule[] = [
   { files: PURE, what: "names Deno", code: /\bDeno\s*[.[]/ },
   // Whatever touches the disk has to go where the tests can put another one.
   {
-    files: /^src\/engine\/(?!journal\/disk\/deno_disk\.ts$)/,
+    files: /^src\/engine\/(?!journal\/disk\/deno_(disk|file)\.ts$)/,
     what: "names Deno",
     code: /\bDeno\s*[.[]/,
   },

@@ -1,3 +1,6 @@
+/** The file whose lock says that a broker uses the directory. */
+export const LOCK_NAME = "LOCK";
+
 /**
  * What the journal needs of a directory; names are of files directly in it. Everything that touches a
  * disk goes through here, so that tests can put a disk in its place that fails, tears and forgets.
@@ -6,7 +9,6 @@
  * one piece cannot be mixed with another. Flushing takes long, and is not.
  */
 export interface Disk {
-  /** What it is called in messages to people. */
   readonly path: string;
   /**
    * The files in it, by name, and how many bytes each has; in no order. Throws a
@@ -25,7 +27,6 @@ export interface Disk {
   open(name: string): DiskFile;
   /** Gives a file another name, in place of a file that has that name. */
   rename(from: string, to: string): void;
-  /** Removes a file. */
   remove(name: string): void;
   /** Removes a file that may be large; everything else goes on meanwhile. */
   discard(name: string): Promise<void>;
@@ -40,16 +41,13 @@ export interface Disk {
    * @param names Lists the files that must be there; is only asked if files have come or gone.
    */
   findLoss(names: () => Iterable<string>): string | undefined;
-  /** Lets go of the directory. */
   close(): void;
 }
 
 /** A directory as far as it is only looked at. */
 export type ReadableDisk = Pick<Disk, "path" | "list" | "open">;
 
-/** One file of a directory. */
 export interface DiskEntry {
-  /** Its name. */
   readonly name: string;
   /** How many bytes it has. */
   readonly size: number;
@@ -57,7 +55,6 @@ export interface DiskEntry {
   readonly isFile: boolean;
 }
 
-/** A file that is open. */
 export interface DiskFile {
   /** How many bytes it has now. */
   measure(): number;
@@ -74,9 +71,7 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** Cuts it to so many bytes. */
   truncate(size: number): void;
-  /** Whether it is what the directory has under a name now. */
   isAt(name: string): boolean;
-  /** Closes it. */
   close(): void;
 }
 

@@ -6,7 +6,6 @@ export type JournalTrouble = "unusable" | "inUse" | "damaged";
 
 /** A journal cannot be used: one line that names the file and what helps. */
 export class JournalError extends Error {
-  /** What kind of trouble it is. */
   readonly trouble: JournalTrouble;
 
   /**

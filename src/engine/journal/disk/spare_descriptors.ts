@@ -3,7 +3,6 @@ import { DescriptorShortageError } from "./disk.ts";
 /** So many are kept: for the next segment, the reserve, a look at the directory, reading back. */
 const SPARE_COUNT = 4;
 
-/** Something that has a descriptor. */
 interface OpenThing {
   close(): void;
 }
@@ -56,7 +55,6 @@ export class SpareDescriptors {
     }
   }
 
-  /** Gives them all back. */
   close(): void {
     for (const spare of this.#spares.splice(0)) spare.close();
   }

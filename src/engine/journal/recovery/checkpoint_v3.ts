@@ -2,7 +2,6 @@ import type { StreamOptionsInput } from "../../../../protocol.ts";
 import { decodeJson, type EncodedRecord, RecordType } from "../../../broker/event_codec.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
 
-/** Where a batch was stored. */
 interface PlaceV3 {
   readonly stream: string;
   readonly firstId: number;
@@ -27,7 +26,6 @@ export interface CheckpointV3 {
   readonly publishers: readonly PublisherV3[];
 }
 
-/** A publisher in it. */
 interface PublisherV3 {
   readonly number: number;
   readonly identity: string;

@@ -14,7 +14,6 @@ export class CheckpointWatch {
   /** Whether a repair has taken something away that may have been a piece. */
   #isRepaired = false;
 
-  /** Whether more pieces have to come. */
   get isOpen(): boolean {
     return this.#begun !== undefined && !this.#isComplete;
   }

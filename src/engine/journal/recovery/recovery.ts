@@ -1,7 +1,6 @@
 import type { Event } from "../../../broker/event.ts";
 import { readEvents } from "../../../broker/event_codec.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
-import type { OpenSegment } from "../committer.ts";
 import { damaged, type FoundSegment, readHead } from "../segments/directory.ts";
 import { type Disk, DiskFullError } from "../disk/disk.ts";
 import type { SegmentHead } from "../segments/format.ts";
@@ -9,7 +8,7 @@ import { Group } from "../segments/group.ts";
 import { findUnreadable, replayRest, replaySegment } from "./replay.ts";
 import { type Fault, scanSegment } from "../segments/scan.ts";
 import type { SegmentFile } from "../segments/segment_file.ts";
-import type { SegmentList } from "../segments/segment_list.ts";
+import type { OpenSegment, SegmentList } from "../segments/segment_list.ts";
 import { findTail, type Tail } from "../segments/tail.ts";
 
 /** So many torn ends are kept aside: a broker that is killed again and again must not fill its disk. */
@@ -18,14 +17,12 @@ const TORN_COUNT_MAX = 16;
 /** How often it is told how far reading has come, in milliseconds. */
 const PROGRESS_MS = 2000;
 
-/** Tells a person what happens. */
 export type Report = (
   level: "info" | "warning",
   message: string,
   fields?: Record<string, unknown>,
 ) => void;
 
-/** What is needed to recover a journal. */
 export interface RecoveryOptions {
   readonly disk: Disk;
   readonly state: LoggedState;

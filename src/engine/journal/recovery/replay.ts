@@ -17,13 +17,9 @@ import type { SegmentFile } from "../segments/segment_file.ts";
 /** What a record may be; what was taken away from it may have been anything. */
 const KNOWN_TYPES: ReadonlySet<number> = new Set([0, ...Object.values(RecordType)]);
 
-/** What to replay. */
 export interface ReplayOptions {
-  /** The directory, for words to a person. */
   readonly disk: Disk;
-  /** Its head. */
   readonly head: SegmentHead;
-  /** The segment. */
   readonly segment: SegmentFile;
 }
 

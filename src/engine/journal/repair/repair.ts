@@ -23,10 +23,8 @@ import {
 import { JournalError } from "../disk/journal_error.ts";
 import type { Finding, Survey } from "./survey.ts";
 
-/** What may be done to a journal. */
 export type RepairWay = "skip-damaged" | "cut";
 
-/** What to repair. */
 export interface RepairOptions {
   readonly disk: Disk;
   readonly survey: Survey;
@@ -114,7 +112,6 @@ async function putAside(
   return [aside];
 }
 
-/** Covers what is wrong. */
 function cover(
   file: DiskFile,
   { kind, offset, end, groupOffset }: Finding,
@@ -148,7 +145,6 @@ function coverRecord(
   writeAll(file, bytes, offset);
 }
 
-/** Where something stands. */
 interface Spot {
   readonly position: number;
   readonly journalId: number;

@@ -24,17 +24,12 @@ import { findUnreadable } from "../recovery/replay.ts";
 import { type Fault, type ScannedRecord, scanSegment } from "../segments/scan.ts";
 import { findTail } from "../segments/tail.ts";
 
-/** Something that is wrong in one segment. */
 export interface Finding {
-  /** The segment. */
   readonly segment: FoundSegment;
-  /** Where it begins. */
   readonly offset: number;
-  /** Where it ends. */
   readonly end: number;
   /** Where the group begins that it is in, or itself if it is in none. */
   readonly groupOffset: number;
-  /** What is wrong, in words. */
   readonly what: string;
   /**
    * How it can be taken away: a `head` is written again, of a `record` only the messages are given
@@ -45,27 +40,22 @@ export interface Finding {
   readonly messages: readonly RecordMessages[];
 }
 
-/** What is in one segment. */
 export interface SegmentSurvey {
   readonly segment: FoundSegment;
-  /** Up to where it counts. */
   readonly end: number;
   readonly groupCount: number;
   readonly recordCount: number;
   readonly messageCount: number;
 }
 
-/** What is in a journal. */
 export interface Survey {
   readonly content: DirectoryContent;
   /** The journal's id, as far as it is known. */
   readonly journalId: number | undefined;
   readonly segments: readonly SegmentSurvey[];
-  /** What is wrong, in the order of positions. */
   readonly findings: readonly Finding[];
   /** How many bytes at the end are of a write that was not finished. */
   readonly tornBytes: number;
-  /** The names of streams, by number. */
   readonly streams: ReadonlyMap<number, string>;
 }
 

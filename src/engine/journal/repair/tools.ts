@@ -2,9 +2,7 @@ import type { Disk, ReadableDisk } from "../disk/disk.ts";
 import { cutBeforeDamage, type RepairWay, skipDamaged } from "./repair.ts";
 import { type Finding, type Survey, surveyJournal } from "./survey.ts";
 
-/** What a command has to say. */
 export interface ToolReport {
-  /** The lines. */
   readonly lines: readonly string[];
   /** Whether the journal can be used as it is now. */
   readonly isUsable: boolean;

@@ -1,4 +1,4 @@
-import type { DiskEntry, DiskFile, ReadableDisk } from "../disk/disk.ts";
+import { type DiskEntry, type DiskFile, LOCK_NAME, type ReadableDisk } from "../disk/disk.ts";
 import {
   decodeSegmentHead,
   FORMAT_VERSION,
@@ -7,9 +7,6 @@ import {
 } from "./format.ts";
 import { JournalError } from "../disk/journal_error.ts";
 import { readSegmentName } from "./segment_file.ts";
-
-/** The file whose lock says that a broker uses the directory. */
-export const LOCK_NAME = "LOCK";
 
 /** The file that keeps room for acknowledgements. */
 export const RESERVE_NAME = "reserve";
@@ -25,25 +22,19 @@ const UNFINISHED_RULE = /^[0-9a-f]{16}\.journal\.tmp$/;
 
 /** A file of the directory that is a segment by its name. */
 export interface FoundSegment {
-  /** Its name. */
   readonly name: string;
-  /** The position in its name. */
   readonly base: number;
   /** How many bytes it has. */
   readonly size: number;
 }
 
-/** What a directory holds. */
 export interface DirectoryContent {
-  /** The segments, by position. */
   readonly segments: readonly FoundSegment[];
   /** Files that were not finished, and may be removed. */
   readonly unfinished: readonly string[];
   /** Files that are not the journal's. */
   readonly foreign: readonly string[];
-  /** Whether room is reserved. */
   readonly hasReserve: boolean;
-  /** Whether it tells where the journal ended. */
   readonly hasEnd: boolean;
 }
 

@@ -24,7 +24,6 @@ const LOOK_MS_MAX = 1000;
 /** The reserve is written in pieces of this size. */
 const PIECE_BYTES = 1024 * 1024;
 
-/** What is needed to look after the room. */
 export interface DiskSpaceOptions {
   readonly disk: Disk;
   /** How much is reserved, at most; less where the disk is small. */
@@ -55,7 +54,6 @@ export class DiskSpace {
     this.#options = options;
   }
 
-  /** Whether there is no room for messages. */
   get isFull(): boolean {
     return this.#isFull;
   }

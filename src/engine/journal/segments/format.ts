@@ -83,13 +83,10 @@ export function checksum(bytes: Uint8Array, position: number, journalId: number)
 
 /** A segment's head, apart from its checksum. */
 export interface SegmentHead {
-  /** The position that it begins at. */
   readonly base: number;
-  /** The journal that it belongs to. */
   readonly journalId: number;
 }
 
-/** Writes a segment's head. */
 export function encodeSegmentHead({ base, journalId }: SegmentHead): Uint8Array {
   const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
   const view = new DataView(bytes.buffer);
@@ -118,21 +115,16 @@ export function decodeSegmentHead(bytes: Uint8Array): SegmentHead | HeadFault {
   return isIntact ? { base, journalId } : "damaged";
 }
 
-/** The head of a group at a position. */
 export interface GroupHead {
   /** The bytes of its records. */
   readonly length: number;
-  /** How many records it has. */
   readonly count: number;
   /** Everything before this position had been flushed when it was written. */
   readonly durable: number;
 }
 
-/** Where something stands. */
 export interface Spot {
-  /** Its position in the journal. */
   readonly position: number;
-  /** The journal's id. */
   readonly journalId: number;
 }
 
@@ -173,7 +165,6 @@ export function sealRecord(bytes: Uint8Array, view: DataView, offset: number, sp
   return end;
 }
 
-/** The checksum of a record's head and meta. */
 export function headChecksum(
   bytes: Uint8Array,
   offset: number,

@@ -1,4 +1,5 @@
 import type { BrokerError } from "../../../../protocol.ts";
+import type { Segment } from "../../../broker/backlog/pager.ts";
 import type { Event, Moved, Stored } from "../../../broker/event.ts";
 import {
   encodeJson,
@@ -37,19 +38,15 @@ const GROUP_BYTES_KEPT = 2 * GROUP_BYTES_FULL;
 export interface StoredRecord {
   /** What is stored; its batch lies in the group's buffer once it is written. */
   readonly event: Stored | Moved;
-  /** Where its messages begin in the group. */
   readonly offset: number;
   /** Where the whole record begins in the group. */
   readonly recordOffset: number;
-  /** Who hears of it. */
   readonly outcome: StoreOutcome | MoveOutcome;
 }
 
-/** What became of messages that were to be moved. */
 export interface MoveOutcome {
   /** They are durable at their new place. */
   stored(event: Moved): void;
-  /** They stay where they are. */
   failed(error: BrokerError): void;
 }
 
@@ -66,14 +63,11 @@ export class Group {
   #recordCount = 0;
   #isMark = false;
   readonly #facts = new FactList();
-  /** Messages in it, in order. */
   stored: StoredRecord[] = [];
-  /** What waits for it to be written. */
   written: (() => void)[] = [];
   /** What waits for everything up to here to be durable. */
   awaiting: (() => void)[] = [];
 
-  /** Whether there is nothing to write. */
   get isEmpty(): boolean {
     return this.#recordCount === 0 && this.#facts.count === 0 && !this.#isMark;
   }
@@ -88,12 +82,10 @@ export class Group {
     this.#isMark = true;
   }
 
-  /** Whether somebody waits for it to be durable. */
   get isAwaited(): boolean {
     return this.stored.length > 0 || this.awaiting.length > 0;
   }
 
-  /** Whether it should take no more. */
   get isFull(): boolean {
     return this.size >= GROUP_BYTES_FULL;
   }
@@ -116,7 +108,6 @@ export class Group {
     this.#bytes.set(meta, offset + RECORD_HEAD_BYTES);
   }
 
-  /** Adds a piece of a checkpoint. */
   addPiece(piece: SnapshotPiece): void {
     this.addJson(RecordType.piece, piece);
   }
@@ -166,6 +157,18 @@ export class Group {
     writeGroupHead(this.#view, { length, count: this.#recordCount, durable }, spot);
   }
 
+  /** Tells everybody who waits that it is durable, and where its messages are in a segment. */
+  tellDurable(segment: Segment, groupOffset: number): void {
+    const buffer = this.bytes;
+    for (const { event, offset, outcome } of this.stored) {
+      const { count, start, end } = event.batch;
+      const batch = { count, buffer, start: offset, end: offset + end - start };
+      const place = { segment, offset: groupOffset + offset };
+      (outcome as StoreOutcome).stored({ ...event as Stored, batch, place });
+    }
+    for (const done of this.awaiting) done();
+  }
+
   /** Takes all messages out, and gives what is to be done about them: there is no room for them. */
   dropMessages(): StoredRecord[] {
     const dropped = this.stored;
@@ -184,7 +187,6 @@ export class Group {
     return dropped;
   }
 
-  /** Makes it empty, to be used again. */
   clear(): void {
     if (this.#bytes.length > GROUP_BYTES_KEPT) this.#setBytes(new Uint8Array(GROUP_BYTES_MIN));
     this.#end = GROUP_HEAD_BYTES;

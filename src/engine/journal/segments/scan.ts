@@ -17,33 +17,24 @@ const CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** A record, where it lies in the buffer of the scan: valid during the call only. */
 export interface ScannedRecord extends EncodedRecord {
-  /** Where the record begins in the segment. */
   readonly offset: number;
-  /** Where its body begins in the segment. */
   readonly bodyOffset: number;
-  /** Whether its body is as it was written. */
   readonly isIntact: boolean;
 }
 
-/** A group whose head is intact. */
 export interface ScannedGroup extends GroupHead {
-  /** Where it begins in the segment. */
   readonly offset: number;
-  /** Where it ends. */
   readonly end: number;
 }
 
 /** Something in a segment that is not as it was written. */
 export interface Fault {
-  /** Where it begins in the segment. */
   readonly offset: number;
   /** Where the next thing begins that is as it was written, or the file ends. */
   readonly end: number;
-  /** What is wrong, in words. */
   readonly what: string;
 }
 
-/** What a scan tells. */
 export interface ScanVisitor {
   /** A group begins; `false` goes on behind it. */
   group?(group: ScannedGroup): boolean | void;
@@ -53,11 +44,8 @@ export interface ScanVisitor {
   fault(fault: Fault): void;
 }
 
-/** What to scan. */
 export interface ScanOptions {
-  /** The file. */
   readonly file: DiskFile;
-  /** What its head says. */
   readonly head: SegmentHead;
   /** Where to end; what is behind is not looked at. */
   readonly end: number;

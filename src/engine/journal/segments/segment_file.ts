@@ -1,7 +1,6 @@
 import { invariant } from "../../../broker/collections/invariant.ts";
 import type { Segment } from "../../../broker/backlog/pager.ts";
 import type { DiskFile } from "../disk/disk.ts";
-import { SegmentTotals } from "./segment_totals.ts";
 
 const NAME_RULE = /^[0-9a-f]{16}\.journal$/;
 
@@ -15,9 +14,21 @@ export function readSegmentName(name: string): number | undefined {
   return NAME_RULE.test(name) ? Number.parseInt(name, 16) : undefined;
 }
 
+/**
+ * Sums over the segments of one journal, kept as they change: a journal may have thousands of them, and
+ * is asked for this with every group.
+ */
+export class SegmentTotals {
+  /** How many bytes they have. */
+  bytes = 0;
+  /** How many messages in them are not gone. */
+  liveCount = 0;
+  /** The bytes of those. */
+  liveBytes = 0;
+}
+
 /** A segment, with its file open as long as there may be messages in it. */
 export class SegmentFile implements Segment {
-  /** The position that it begins at. */
   readonly base: number;
   #size = 0;
   #liveCount = 0;
@@ -76,22 +87,18 @@ export class SegmentFile implements Segment {
     this.liveBytes = liveBytes;
   }
 
-  /** The position behind its last byte. */
   get end(): number {
     return this.base + this.size;
   }
 
-  /** Whether nothing in it is wanted. */
   get isFree(): boolean {
     return this.liveCount === 0 && this.underwayCount === 0 && !this.isDamaged;
   }
 
-  /** What it is called. */
   get name(): string {
     return nameSegment(this.base);
   }
 
-  /** Its file. */
   get file(): DiskFile {
     return this.#file;
   }

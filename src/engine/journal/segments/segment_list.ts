@@ -1,16 +1,14 @@
 import { setImmediate } from "node:timers";
 import { invariant } from "../../../broker/collections/invariant.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
-import type { OpenSegment } from "../committer.ts";
 import type { FoundSegment } from "./directory.ts";
 import type { Disk, DiskFile } from "../disk/disk.ts";
 import { encodeSegmentHead } from "./format.ts";
 import { Group } from "./group.ts";
 import { OpenFiles } from "../disk/open_files.ts";
 import { Proof } from "./proof.ts";
-import { nameSegment, SegmentFile } from "./segment_file.ts";
+import { nameSegment, SegmentFile, SegmentTotals } from "./segment_file.ts";
 import { SegmentRemover } from "./segment_remover.ts";
-import { SegmentTotals } from "./segment_totals.ts";
 
 /** A segment has room for so many times as much as its checkpoint takes. */
 const CHECKPOINT_FACTOR = 4;
@@ -21,11 +19,14 @@ const PAUSE_BYTES = 4 * 1024 * 1024;
 /** A dedup id that is the same in another stream counts for so many: it is compared, and not written. */
 const SAME_ID_BYTES = 50;
 
-/** What a list of segments needs. */
+/** A segment that takes groups, and the proof that all before its end is flushed. */
+export interface OpenSegment {
+  readonly segment: SegmentFile;
+  readonly proof: Proof;
+}
+
 export interface SegmentListOptions {
-  /** The directory. */
   readonly disk: Disk;
-  /** The journal's id. */
   readonly journalId: number;
   /** A segment takes no more once it has so many bytes. */
   readonly segmentBytes: number;
@@ -54,22 +55,18 @@ export class SegmentList {
     this.#remover = new SegmentRemover(options);
   }
 
-  /** All segments, oldest first. */
   get all(): readonly SegmentFile[] {
     return this.#segments;
   }
 
-  /** The oldest one. */
   get oldest(): SegmentFile {
     return this.#segments[0]!;
   }
 
-  /** The one that is written to. */
   get last(): SegmentFile {
     return this.#segments.at(-1)!;
   }
 
-  /** What they have together. */
   get totals(): Readonly<SegmentTotals> {
     return this.#totals;
   }
@@ -80,7 +77,6 @@ export class SegmentList {
     return underwayCount === 0 && size - headBytes > 2 * liveBytes;
   }
 
-  /** Adds a segment that has been found. */
   add({ name, base, size }: FoundSegment): SegmentFile {
     const segment = new SegmentFile(base, this.#files.lazy(name), size);
     this.#push(segment);
@@ -157,7 +153,6 @@ export class SegmentList {
     return this.#remover.finish();
   }
 
-  /** Closes all files. */
   close(): void {
     for (const segment of this.#segments.splice(0)) this.#close(segment);
   }

@@ -1,9 +1,7 @@
 import type { Disk } from "../disk/disk.ts";
 import type { SegmentFile } from "./segment_file.ts";
 
-/** What removes segments. */
 export interface SegmentRemoverOptions {
-  /** The directory. */
   readonly disk: Disk;
   /** Hears of a segment that cannot be removed. */
   readonly fail: (error: unknown) => void;
@@ -32,7 +30,6 @@ export class SegmentRemover {
     this.#running ??= this.#run();
   }
 
-  /** Resolves when all are gone. */
   finish(): Promise<void> {
     return this.#running ?? Promise.resolve();
   }

@@ -3,7 +3,6 @@ import type { DiskFile } from "../disk/disk.ts";
 import { GROUP_HEAD_BYTES, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
 import { type Fault, scanSegment } from "./scan.ts";
 
-/** How the last segment ends. */
 export interface Tail {
   /** Up to this offset everything was flushed for sure. */
   readonly proven: number;

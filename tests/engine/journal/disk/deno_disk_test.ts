@@ -14,7 +14,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { DenoDisk } from "../../../../src/engine/journal/disk/deno_disk.ts";
-import { LOCK_NAME } from "../../../../src/engine/journal/segments/directory.ts";
+import { LOCK_NAME } from "../../../../src/engine/journal/disk/disk.ts";
 import { DiskFullError } from "../../../../src/engine/journal/disk/disk.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
 import { openJournal, TestDirectory } from "../../../support/disk/journals.ts";

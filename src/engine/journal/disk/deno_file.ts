@@ -1,0 +1,129 @@
+import { type DiskFile, DiskFullError } from "./disk.ts";
+
+/**
+ * A flush of so few bytes, on a disk whose last flush took so few milliseconds, is done on this thread:
+ * to hand it to another one and back takes as long as the flush itself (measured, messages awaited one
+ * by one: receipts with p50 0.86 ms, and 0.55 ms so). Larger ones, and those of a slow disk, leave the
+ * thread to everything else meanwhile.
+ */
+const SHORT_FLUSH_BYTES = 16 * 1024;
+const SHORT_FLUSH_MS = 2;
+
+/** How long the last flush of any file of a disk took, in milliseconds. */
+export interface LastFlush {
+  tookMs: number;
+}
+
+export interface FileHost {
+  readonly lastFlush: LastFlush;
+  readonly pathOf: (name: string) => string;
+  readonly closed: () => void;
+}
+
+export class DenoFile implements DiskFile {
+  readonly #file: Deno.FsFile;
+  readonly #host: FileHost;
+  readonly #lastFlush: LastFlush;
+  /** Where the system reads or writes next. */
+  #position = 0;
+  /** How many bytes were written since the last flush. */
+  #unflushedBytes = 0;
+  #isClosed = false;
+
+  constructor(file: Deno.FsFile, host: FileHost) {
+    this.#file = file;
+    this.#host = host;
+    this.#lastFlush = host.lastFlush;
+  }
+
+  measure(): number {
+    return this.#file.statSync().size;
+  }
+
+  read(buffer: Uint8Array, position: number): number {
+    this.#seek(position);
+    let length = 0;
+    while (length < buffer.length) {
+      const count = this.#file.readSync(buffer.subarray(length));
+      if (count === null || count === 0) break;
+      length += count;
+    }
+    this.#position = position + length;
+    return length;
+  }
+
+  write(bytes: Uint8Array, position: number): number {
+    this.#seek(position);
+    const count = translate(() => this.#file.writeSync(bytes));
+    this.#position = position + count;
+    this.#unflushedBytes += count;
+    return count;
+  }
+
+  sync(): Promise<void> {
+    const isShort = this.#unflushedBytes <= SHORT_FLUSH_BYTES &&
+      this.#lastFlush.tookMs < SHORT_FLUSH_MS;
+    this.#unflushedBytes = 0;
+    return isShort ? this.#syncHere() : this.#syncElsewhere();
+  }
+
+  truncate(size: number): void {
+    this.#file.truncateSync(size);
+  }
+
+  isAt(name: string): boolean {
+    return isAt(this.#host.pathOf(name), this.#file);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#file.close();
+    this.#host.closed();
+  }
+
+  #syncHere(): Promise<void> {
+    const begin = performance.now();
+    try {
+      this.#file.syncDataSync();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#lastFlush.tookMs = performance.now() - begin;
+    return Promise.resolve();
+  }
+
+  async #syncElsewhere(): Promise<void> {
+    const begin = performance.now();
+    await this.#file.syncData();
+    this.#lastFlush.tookMs = performance.now() - begin;
+  }
+
+  #seek(position: number): void {
+    if (position !== this.#position) this.#file.seekSync(position, Deno.SeekMode.Start);
+    this.#position = position;
+  }
+}
+
+/** Whether a file or directory that is open is what is at a path now. */
+export function isAt(path: string, open: Deno.FsFile): boolean {
+  const { dev, ino } = open.statSync();
+  try {
+    const found = Deno.statSync(path);
+    return found.dev === dev && found.ino === ino;
+  } catch (error) {
+    // Who may not look any more does not know; nothing is lost by that alone.
+    return error instanceof Deno.errors.PermissionDenied;
+  }
+}
+
+/** Does something, and tells a full disk from other trouble. */
+export function translate<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code !== "ENOSPC" && code !== "EDQUOT") throw cause;
+    throw new DiskFullError("There is no room on the disk", { cause });
+  }
+}

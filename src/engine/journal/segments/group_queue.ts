@@ -1,0 +1,59 @@
+import { Group } from "./group.ts";
+
+/** So much is taken to be written before one flush, so that nobody waits long for the first of it. */
+const CYCLE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** So many groups are kept to be used again. */
+const SPARE_COUNT_MAX = 8;
+
+/** Groups that are collected and not written; the last one takes more. */
+export class GroupQueue {
+  #groups: Group[] = [new Group()];
+  readonly #spare: Group[] = [];
+
+  /** The group that takes more. */
+  get last(): Group {
+    const group = this.#groups.at(-1)!;
+    if (!group.isFull) return group;
+    const next = this.#spare.pop() ?? new Group();
+    this.#groups.push(next);
+    return next;
+  }
+
+  get all(): readonly Group[] {
+    return this.#groups;
+  }
+
+  /** Whether nothing is to be written, and nobody waits. */
+  get isIdle(): boolean {
+    return this.isEmpty && !this.#groups.some((group) => group.isAwaited);
+  }
+
+  /** Whether nothing is to be written. */
+  get isEmpty(): boolean {
+    return this.#groups.length === 1 && this.#groups[0]!.isEmpty;
+  }
+
+  /** Takes what is collected, as much as should be flushed together. */
+  take(): Group[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#groups.length && bytes < CYCLE_BYTES_MAX) {
+      bytes += this.#groups[count++]!.size;
+    }
+    const groups = this.#groups.splice(0, count);
+    if (this.#groups.length === 0) this.#groups.push(this.#spare.pop() ?? new Group());
+    return groups;
+  }
+
+  /** Takes groups back that were not written; they come before all others. */
+  putBack(groups: readonly Group[]): void {
+    this.#groups.unshift(...groups);
+  }
+
+  /** Takes a group over that is not needed any more. */
+  recycle(group: Group): void {
+    group.clear();
+    if (this.#spare.length < SPARE_COUNT_MAX) this.#spare.push(group);
+  }
+}

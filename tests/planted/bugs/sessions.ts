@@ -140,6 +140,6 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
     file: "src/transport/link.ts",
     from: "if (isConnectionEnd(error)) this.#cut();",
     to: "if (isConnectionEnd(error)) this.close();",
-    found: tests("transport/link_test.ts"),
+    found: tests("transport/link_end_test.ts"),
   },
 ];

@@ -24,7 +24,7 @@ import type { Duplex } from "../../../src/transport/duplex.ts";
 import { contentsOf } from "../../support/wire/batches.ts";
 import { turn, until, WellBehavedPair } from "../../support/broker/broker.ts";
 import { Mutator, Random, type ScriptFrame } from "../../support/wire/frame_mutator.ts";
-import { readBrokerFrame } from "../../support/wire/raw_client.ts";
+import { readBrokerFrame } from "../../support/wire/broker_frames.ts";
 import { Sessions } from "../../support/wire/sessions.ts";
 
 const seed = readNumber("FUZZ_SEED", crypto.getRandomValues(new Uint32Array(1))[0]!);

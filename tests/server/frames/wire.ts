@@ -4,7 +4,8 @@ import { assertEquals } from "@std/assert";
 import type { StreamInfo } from "../../../protocol.ts";
 import type { BrokerServer } from "../../../server.ts";
 import { startBroker } from "../../support/broker/broker.ts";
-import { type BrokerFrames, RawClient } from "../../support/wire/raw_client.ts";
+import type { BrokerFrames } from "../../support/wire/broker_frames.ts";
+import { RawClient } from "../../support/wire/raw_client.ts";
 
 /** A broker, and a client that has publisher 1 on its stream `orders`. */
 export interface Publishing extends AsyncDisposable {

@@ -8,6 +8,7 @@
 // deno-lint-ignore-file camelcase
 // The keys are the original's.
 
+import { isConnectionEnd } from "../../../src/transport/deno_sockets.ts";
 import { assertEquals, AssertionError } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import type { ErrorCode } from "../../../protocol.ts";
@@ -193,9 +194,4 @@ export class LineClient implements AsyncDisposable {
 
 function format(line: unknown): string {
   return `${JSON.stringify(line)}\n`;
-}
-
-function isConnectionEnd(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.BrokenPipe;
 }

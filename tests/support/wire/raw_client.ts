@@ -9,32 +9,16 @@ import { AssertionError } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import {
   type BindFields,
-  type ConfirmFields,
   type ControlFrames,
-  type DeliverFields,
   type ErrorCode,
   type ErrorReport,
   FrameDecoder,
   FrameType,
   FrameWriter,
-  type Goodbye,
   MAGIC,
   type MessageBatch,
   type Operation,
-  type PeekedMessages,
   type QueryOptions,
-  readBatch,
-  readConfirm,
-  readControlFrame,
-  readDeliver,
-  readMessages,
-  readResponse,
-  readStream,
-  readStreamsForgotten,
-  readVerdict,
-  type Refusal,
-  type StreamAbsence,
-  type VerdictFields,
   type Welcome,
   writeControlFrame,
   writeCredit,
@@ -43,9 +27,10 @@ import {
   writeTags,
   writeVerdict,
 } from "../../../protocol.ts";
-import { describeFrameType } from "../../../src/protocol/frames/frame_type.ts";
+import { isConnectionEnd } from "../../../src/transport/deno_sockets.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
-import { batchOf, textsOf } from "./batches.ts";
+import { batchOf } from "./batches.ts";
+import { type BrokerFrame, type BrokerFrames, readBrokerFrame } from "./broker_frames.ts";
 
 /** Nothing in a test that passes waits for so long, in milliseconds. */
 const PATIENCE_MS = 20_000;
@@ -53,64 +38,8 @@ const PATIENCE_MS = 20_000;
 /** Larger than whatever the broker sends in a test. */
 const FRAME_BYTES_MAX = 128 * 1024 * 1024;
 
-/** What a broker's frames say, by the names of their types. */
-export interface BrokerFrames {
-  readonly welcome: Welcome;
-  readonly heartbeat: null;
-  readonly goodbye: Goodbye;
-  readonly error: ErrorReport;
-  readonly stream: { readonly stream: number; readonly name: string };
-  readonly streamDeleted: StreamAbsence;
-  readonly streamMissing: StreamAbsence;
-  readonly streamsForgotten: readonly number[];
-  readonly response: { readonly query: number; readonly result: unknown };
-  readonly messages: { readonly query: number; readonly messages: PeekedMessages };
-  readonly confirm: ConfirmFields;
-  readonly refuse: Refusal;
-  readonly deliver: DeliverFields & { readonly texts: readonly string[] };
-  readonly revoke: VerdictFields;
-  readonly replies: { readonly texts: readonly string[] };
-}
-
-/** A frame of the broker. */
-export type BrokerFrame = {
-  [Name in keyof BrokerFrames]: { readonly name: Name; readonly content: BrokerFrames[Name] };
-}[keyof BrokerFrames];
-
 /** Consecutive deliveries: the first tag, and how many. */
 export type Tags = readonly [firstTag: number, count: number];
-
-const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFrames[Name] } = {
-  welcome: (frame) => readControlFrame(frame, "welcome"),
-  heartbeat: (frame) => {
-    frame.finish();
-    return null;
-  },
-  goodbye: (frame) => readControlFrame(frame, "goodbye"),
-  error: (frame) => readControlFrame(frame, "error"),
-  stream: readStream,
-  streamDeleted: (frame) => readControlFrame(frame, "streamDeleted"),
-  streamsForgotten: readStreamsForgotten,
-  streamMissing: (frame) => readControlFrame(frame, "streamMissing"),
-  response: readResponse,
-  messages: readMessages,
-  confirm: readConfirm,
-  refuse: (frame) => readControlFrame(frame, "refuse"),
-  deliver: (frame) => {
-    const fields = readDeliver(frame);
-    return { ...fields, texts: textsOf(readBatch(frame)) };
-  },
-  revoke: readVerdict,
-  replies: (frame) => ({ texts: textsOf(readBatch(frame)) }),
-};
-
-/** Reads the current frame of a decoder; throws if a broker does not send such frames. */
-export function readBrokerFrame(frame: FrameDecoder): BrokerFrame {
-  const name = describeFrameType(frame.type);
-  if (!Object.hasOwn(readers, name)) throw new Error(`A broker does not send ${name}`);
-  const content = readers[name as keyof BrokerFrames](frame);
-  return { name, content } as BrokerFrame;
-}
 
 /** Makes bytes of frames. */
 export function bytesOf(write: (writer: FrameWriter) => void): Uint8Array<ArrayBuffer> {
@@ -393,9 +322,4 @@ export interface TakenMessage {
   readonly id: number;
   readonly attempts: number;
   readonly text: string;
-}
-
-function isConnectionEnd(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.ConnectionAborted || error instanceof Deno.errors.BrokenPipe;
 }

@@ -99,7 +99,7 @@ function findStaying(
 function gatherFacts(stream: Stream): (range: IdRange) => LiveFact[] {
   const { number, share, expiries } = stream;
   const pending = listPending(share);
-  const expiring = expiries.listSet().sort(byFirstId);
+  const expiring = expiries.listOfStream().sort(byFirstId);
   return (range) => {
     const endId = range.firstId + range.count;
     const returned = share.listReturned(range.firstId, endId).sort(byFirstId);

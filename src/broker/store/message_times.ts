@@ -32,9 +32,9 @@ export interface ListedTimes {
   readonly fresh: readonly FreshRun[];
   readonly delayed: readonly DatedRun[];
   /** As messages ask for. */
-  readonly expiries: readonly DatedRun[];
+  readonly ownExpiries: readonly DatedRun[];
   /** As it is set for the stream. */
-  readonly setExpiries: readonly DatedRun[];
+  readonly streamExpiries: readonly DatedRun[];
 }
 
 type Mutable<Run> = { -readonly [Key in keyof Run]: Run[Key] };
@@ -46,12 +46,12 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
   const { storedAt, expiresAt, aheadMs = 0, flags = findFlags(batch) } = times;
   const fresh: Mutable<FreshRun>[] = [];
   const delayed: Mutable<DatedRun>[] = [];
-  const expiries: Mutable<DatedRun>[] = [];
-  const setExpiries: Mutable<DatedRun>[] = [];
-  const listed = { fresh, delayed, expiries, setExpiries };
+  const ownExpiries: Mutable<DatedRun>[] = [];
+  const streamExpiries: Mutable<DatedRun>[] = [];
+  const listed = { fresh, delayed, ownExpiries, streamExpiries };
   const hasTimes = (flags & TIME_FLAGS) !== 0;
   if (!hasTimes && expiresAt !== undefined) {
-    setExpiries.push({ firstId, count: batch.count, at: expiresAt, attempts: 0 });
+    streamExpiries.push({ firstId, count: batch.count, at: expiresAt, attempts: 0 });
   }
   if ((flags & (TIME_FLAGS | PRIORITY_FLAG)) === 0) {
     fresh.push({ firstId, count: batch.count });
@@ -75,11 +75,11 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
     }
     if (own.expiresAt !== undefined) {
       const { expiresAt: at, isExpiryDated: isDated } = own;
-      addTimed(expiries, { firstId: id, at, attempts: 0, isDated });
+      addTimed(ownExpiries, { firstId: id, at, attempts: 0, isDated });
     } else if (expiresAt !== undefined) {
       // Its time to live begins when it may be delivered.
       const waitMs = Math.max(0, deliverAt - storedAt);
-      addTimed(setExpiries, {
+      addTimed(streamExpiries, {
         firstId: id,
         at: expiresAt + waitMs,
         attempts: 0,

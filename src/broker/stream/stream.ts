@@ -47,8 +47,8 @@ export class Stream extends Store {
     if (flags === 0 && expiresAt === undefined) return this.share.ready.append(firstId, count);
     const times = listTimes(firstId, batch, { ...details, aheadMs: this.calendar.aheadMs });
     this.share.add(times, flags);
-    for (const run of times.expiries) this.expiries.addSaid(run);
-    for (const run of times.setExpiries) this.expiries.addSet(run);
+    for (const run of times.ownExpiries) this.expiries.addOwn(run);
+    for (const run of times.streamExpiries) this.expiries.addOfStream(run);
     this.pruneExpiries();
   }
 

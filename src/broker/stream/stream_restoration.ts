@@ -101,7 +101,7 @@ export class StreamRestoration {
   noteExpiry({ firstId, count, at, isDated }: ExpirySet): void {
     this.#pruneRuns();
     const time = isDated ? this.#stream.calendar.timeOf(at) : at;
-    this.#expiries.addSet({ firstId, count, at: time, attempts: 0, isDated });
+    this.#expiries.addOfStream({ firstId, count, at: time, attempts: 0, isDated });
   }
 
   note(note: RestoredNote): void {
@@ -157,14 +157,14 @@ export class StreamRestoration {
     if (flags & PropertyFlag.key) this.#hasKeys = true;
     if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
     const { aheadMs } = this.#stream.calendar;
-    const { delayed, expiries, setExpiries } = listTimes(firstId, batch, {
+    const { delayed, ownExpiries, streamExpiries } = listTimes(firstId, batch, {
       ...times,
       flags,
       aheadMs,
     });
     for (const run of delayed) this.#delayed.add(run);
-    for (const run of expiries) this.#expiries.addSaid(run);
-    for (const run of setExpiries) this.#expiries.addSet(run);
+    for (const run of ownExpiries) this.#expiries.addOwn(run);
+    for (const run of streamExpiries) this.#expiries.addOfStream(run);
   }
 
   /** Drops runs of removed messages, when there are twice as many as the last time. */

@@ -306,7 +306,7 @@ function describeTimes(
     delayed: spread(delayed.find(0, Infinity)).sort(),
     // A message that was moved may have been told of twice.
     expiries: [...new Set(spread(expiries.list()))].sort(),
-    setExpiries: [...new Set(spread(expiries.listSet()))].sort(),
+    streamExpiries: [...new Set(spread(expiries.listOfStream()))].sort(),
     messageIds: recent.map(({ dedupId, id, at }) => `${dedupId} ${id} ${at}`).sort(),
   };
 }

@@ -162,7 +162,7 @@ Deno.test("StreamRestoration: when messages expire is known of those that are th
   restoration.noteExpiry({ type: "expirySet", number: 1, firstId: 2, count: 3, at: 5000 });
   backlog.forget(3, 1);
   finish(5);
-  const found = stream.expiries.listSet().sort((one, other) => one.firstId - other.firstId);
+  const found = stream.expiries.listOfStream().sort((one, other) => one.firstId - other.firstId);
   assertEquals(found, [
     { at: 5000, firstId: 2, count: 1, attempts: 0 },
     { at: 5000, firstId: 4, count: 1, attempts: 0 },
@@ -190,7 +190,7 @@ Deno.test("StreamRestoration gathers as much as there are messages, however many
   stream.intake.skipIds(20_001);
   restoration.finish(NOW + 50_000);
   assertEquals(stream.share.readyCount + stream.share.delayed.messageCount, 200);
-  assertEquals(countIds(stream.expiries.listSet()), 200);
+  assertEquals(countIds(stream.expiries.listOfStream()), 200);
 });
 
 Deno.test("StreamRestoration.move() brings what is not here yet", () => {

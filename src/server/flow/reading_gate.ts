@@ -5,13 +5,11 @@ import type { WorkTurn } from "./work_turn.ts";
 /** What a gate looks at. */
 export interface ReadingGateOptions {
   readonly link: Link;
-  /** How many unconfirmed bytes there may be. */
   readonly budget: ByteBudget;
   /** How many bytes of answers may wait to be taken. */
   readonly answerBytesMax: number;
   /** Whether as much is under way for the client as may be. */
   readonly isBusy: () => boolean;
-  /** How much is done in one turn of the event loop. */
   readonly turn: WorkTurn;
 }
 

@@ -61,8 +61,6 @@ export class ReceivingRoom {
   get bytes(): number {
     return this.#bytes;
   }
-
-  /** How many wait for a place. */
   get waitingCount(): number {
     return this.#waiting.size;
   }

@@ -13,7 +13,6 @@ import { WorkTurn } from "./work_turn.ts";
 export interface SessionContext {
   readonly engine: Engine;
   readonly log: Log;
-  /** The version of the broker. */
   readonly version: string;
   /** The limits that the handshake tells. */
   readonly limits: SessionLimits;
@@ -25,7 +24,6 @@ export interface SessionContext {
   readonly outboundBytesMax: number;
   /** Whether a connection may speak the JSON lines of the original SimpleMQ. */
   readonly jsonLines: boolean;
-  /** How many unconfirmed bytes there may be. */
   readonly budget: ByteBudget;
   /** Where large frames have their place until all of them has come. */
   readonly receivingRoom: ReceivingRoom;
@@ -35,16 +33,12 @@ export interface SessionContext {
   readonly waitingReplies: WaitingReplies;
   /** How much is done in one turn of the event loop. */
   readonly turn: WorkTurn;
-  /** Looks after the links. */
   readonly heartbeat: Heartbeat;
-  /** Tells the time, in milliseconds. */
   readonly now: () => number;
 }
 
 /** So many bytes of replies wait for clients that are slow to take them. */
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
-
-/** Makes what the sessions of a broker share. */
 export function makeSessionContext(
   settings: Settings,
   parts: Pick<SessionContext, "version" | "engine" | "log" | "beginMs" | "now">,

@@ -41,8 +41,6 @@ export class SessionWatch {
     this.#deadline = context.now() + context.handshakeTimeoutMs;
     this.#watch = this.#begin();
   }
-
-  /** The connection is ready. */
   noteReady(): void {
     this.#deadline = Infinity;
     this.#watch.noteReady();

@@ -51,8 +51,6 @@ export class WorkTurn {
     this.#watch();
     return undefined;
   }
-
-  /** Resolves when the turn is over. */
   next(): Promise<void> {
     this.#watch();
     this.#over ??= Promise.withResolvers();

@@ -19,8 +19,6 @@ export class Answers {
     this.outlet = outlet;
     this.streams = new SessionStreams(outlet.context.engine, outlet.link.writer);
   }
-
-  /** Answers a query. */
   respond(query: number, result: unknown): void {
     const { outlet } = this;
     if (outlet.isOver) return;

@@ -110,15 +110,11 @@ export class Session implements Speaker {
   handleReady(): void {
     this.#answers.streams.forget();
   }
-
-  /** Hears how much the client has received. */
   handleProgress(frame: FrameDecoder): void {
     const bytes = frame.u64();
     frame.finish();
     this.#outlet.link.noteProgress(bytes);
   }
-
-  /** Opens a publisher, or tells why not. */
   openPublisher(frame: FrameDecoder): void {
     const options = readControlFrame(frame, "openPublisher");
     const refusal = this.#publishers.reserve(options.publisher);
@@ -130,8 +126,6 @@ export class Session implements Speaker {
       this.#logOpened("publisher", options.publisher, options.bind);
     });
   }
-
-  /** Opens a follower, or tells why not. */
   openFollower(frame: FrameDecoder): void {
     const options = readControlFrame(frame, "openFollower");
     const refusal = this.#followers.reserve(options.follower);
@@ -142,45 +136,33 @@ export class Session implements Speaker {
       this.#logOpened("follower", options.name, options.bind);
     }, () => this.#followers.find(options.follower)?.attach() ?? true);
   }
-
-  /** Hands a batch to its publisher. */
   publish(frame: FrameDecoder): void {
     const fields = readPublish(frame);
     const publisher = this.#publishers.find(fields.publisher);
     if (publisher !== undefined) publisher.handlePublish(fields, frame);
     else SessionPublisher.refuseLate(this.#outlet, fields, frame);
   }
-
-  /** Sets how much a follower may hold. */
   setCredit(frame: FrameDecoder): void {
     const fields = readCredit(frame);
     this.#followers.find(fields.follower)?.handleCredit(this.#capCredit(fields));
   }
-
-  /** Hands what is said of deliveries to the follower that holds them. */
   handleTags(frame: FrameDecoder, verb: "ack" | "release" | "begin"): void {
     const fields = readTags(frame);
     const follower = this.#followers.find(fields.follower);
     if (follower !== undefined) follower.handleTags(fields, verb);
     else this.#refuseLate(fields);
   }
-
-  /** Hands what becomes of deliveries to the follower that holds them. */
   handleVerdict(frame: FrameDecoder, verb: "nack" | "reject" | "extend"): void {
     const fields = readVerdict(frame);
     const follower = this.#followers.find(fields.follower);
     if (follower !== undefined) follower.handleVerdict(fields, verb);
     else this.#refuseLate(fields);
   }
-
-  /** Ends a publisher for good. */
   closePublisher(frame: FrameDecoder): void {
     const number = frame.u32();
     frame.finish();
     this.#publishers.take(number)?.close();
   }
-
-  /** Ends a follower. */
   closeFollower(frame: FrameDecoder): void {
     const number = frame.u32();
     const lastTag = frame.u64();
@@ -194,8 +176,6 @@ export class Session implements Speaker {
     this.#hasSaidGoodbye = true;
     this.#outlet.gate.hold(this.#closeMembers((publisher) => publisher.close()));
   }
-
-  /** Carries out a cursor's operation and answers it. */
   handleQuery(frame: FrameDecoder): void {
     this.#queries.handleQuery(frame)?.then(() => this.#outlet.gate.look());
   }

@@ -46,8 +46,6 @@ export class SessionMembers<Member> {
     if (member !== undefined || number <= this.#highest) return member;
     throw new BrokerError("BAD_FRAME", `Cannot find ${this.#kind} ${number}: it is not open`);
   }
-
-  /** Takes one out, if it is open. */
   take(number: number): Member | undefined {
     const member = this.#open.get(number);
     this.#open.delete(number);

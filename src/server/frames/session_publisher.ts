@@ -51,8 +51,6 @@ export class SessionPublisher implements PublisherSink {
     });
     link.flush();
   }
-
-  /** Handles the rest of a `publish` frame. */
   handlePublish(fields: PublishFields, frame: FrameDecoder): void {
     const batch = readBatch(frame);
     if (fields.sequence === 0) {
@@ -102,13 +100,9 @@ export class SessionPublisher implements PublisherSink {
     });
     outlet.link.flush();
   }
-
-  /** Ends it for good. */
   close(): void {
     this.#publisher?.close();
   }
-
-  /** Its connection is lost. */
   lose(): void {
     this.#publisher?.lose();
   }

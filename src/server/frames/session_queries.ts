@@ -82,8 +82,6 @@ class Peeked {
     this.messages = messages;
   }
 }
-
-/** What an operation is given. */
 interface Asked {
   readonly engine: Engine;
   /** The name of a stream or a follower. */

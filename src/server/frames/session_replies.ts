@@ -24,8 +24,6 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
   constructor(answers: Answers) {
     this.#answers = answers;
   }
-
-  /** Handles an `openReplies` frame. */
   open(frame: FrameDecoder): void {
     const { stream } = readControlFrame(frame, "openReplies");
     if (this.#stream !== undefined) {
@@ -37,8 +35,6 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
       this.#answers.fail(error, {});
     }
   }
-
-  /** Handles a `reply` frame. */
   handleReply(frame: FrameDecoder): void {
     const fields = readReply(frame);
     const batch = readBatch(frame);

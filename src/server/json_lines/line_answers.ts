@@ -15,8 +15,6 @@ export class LineAnswers {
   get isFull(): boolean {
     return this.isStopping || this.outlet.isFull;
   }
-
-  /** Sends a line. */
   say(line: string): void {
     const { isOver, link } = this.outlet;
     if (isOver) return;

@@ -59,8 +59,6 @@ export class LineBuffer {
     this.#searched = this.#head;
     return line;
   }
-
-  /** Takes what has come behind the last end of a line. */
   takeRest(): Uint8Array {
     const rest = this.#buffer.subarray(this.#head, this.#tail);
     this.#head = this.#tail;

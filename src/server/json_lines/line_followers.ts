@@ -59,8 +59,6 @@ export class LineFollowers {
     this.#held.set(id, { follower, tag });
     return id;
   }
-
-  /** Forgets the delivery of an id. */
   forget(id: number): void {
     this.#held.delete(id);
   }
@@ -123,8 +121,6 @@ class LineFollower implements FollowerSink {
   get isFull(): boolean {
     return this.#answers.isFull;
   }
-
-  /** Asks for one more message. */
   request(): void {
     this.#openCount++;
     this.#setCredit();

@@ -38,8 +38,6 @@ export class LinePublishers {
     this.#underWayCount++;
     publisher.publish(body);
   }
-
-  /** Ends all of them. */
   close(): void {
     for (const publisher of this.#publishers.values()) publisher.close();
     this.#publishers.clear();
@@ -63,8 +61,6 @@ export class LinePublishers {
     return publisher;
   }
 }
-
-/** One publisher, for one bind. */
 class LinePublisher implements PublisherSink {
   readonly #answers: LineAnswers;
   readonly #publisher: EnginePublisher;

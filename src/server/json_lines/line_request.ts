@@ -30,8 +30,6 @@ export interface FollowRequest {
   readonly bind: BindFields;
 }
 
-type Type = LineRequest["type"];
-
 /** The parsed object of a line, and the text that it was parsed from. */
 interface Line {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -40,35 +38,31 @@ interface Line {
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What each sender may ask for. */
-const TYPES: Readonly<Record<string, readonly Type[]>> = {
-  CURSOR: ["CREATE_STREAM", "GET_STREAMS", "GET_STREAM", "GET_PELS", "GET_PEL"],
-  PUBLISHER: ["NEW_MESSAGE"],
-  FOLLOWER: ["GIVE_ME_NEW_MESSAGE", "ACK_MESSAGE"],
-};
-
 const BIND_TYPES: Readonly<Record<string, BindFields["bindType"]>> = {
   DIRECT: "direct",
   REGEX_BASED: "regex",
 };
 
-const readers: { readonly [Name in Type]: (line: Line) => LineRequest } = {
-  CREATE_STREAM: (line) => ({ type: "CREATE_STREAM", name: readName(line, "stream") }),
-  GET_STREAMS: () => ({ type: "GET_STREAMS" }),
-  GET_STREAM: (line) => ({ type: "GET_STREAM", name: readName(line, "stream") }),
-  GET_PELS: () => ({ type: "GET_PELS" }),
-  GET_PEL: (line) => ({ type: "GET_PEL", name: readName(line, "follower") }),
-  NEW_MESSAGE: (line) => ({
-    type: "NEW_MESSAGE",
-    bind: readBind(line),
-    body: readBody(line),
-  }),
-  GIVE_ME_NEW_MESSAGE: (line) => ({
-    type: "GIVE_ME_NEW_MESSAGE",
-    name: readMemberName(line),
-    bind: readBind(line),
-  }),
-  ACK_MESSAGE: (line) => ({ type: "ACK_MESSAGE", id: readId(line) }),
+/** How each request of each sender is read. */
+const READERS: Readonly<Record<string, Readonly<Record<string, (line: Line) => LineRequest>>>> = {
+  CURSOR: {
+    CREATE_STREAM: (line) => ({ type: "CREATE_STREAM", name: readName(line, "stream") }),
+    GET_STREAMS: () => ({ type: "GET_STREAMS" }),
+    GET_STREAM: (line) => ({ type: "GET_STREAM", name: readName(line, "stream") }),
+    GET_PELS: () => ({ type: "GET_PELS" }),
+    GET_PEL: (line) => ({ type: "GET_PEL", name: readName(line, "follower") }),
+  },
+  PUBLISHER: {
+    NEW_MESSAGE: (line) => ({ type: "NEW_MESSAGE", bind: readBind(line), body: readBody(line) }),
+  },
+  FOLLOWER: {
+    GIVE_ME_NEW_MESSAGE: (line) => ({
+      type: "GIVE_ME_NEW_MESSAGE",
+      name: readMemberName(line),
+      bind: readBind(line),
+    }),
+    ACK_MESSAGE: (line) => ({ type: "ACK_MESSAGE", id: readId(line) }),
+  },
 };
 
 /**
@@ -82,9 +76,9 @@ export function readLineRequest(bytes: Uint8Array): LineRequest | undefined {
   const text = decode(bytes);
   if (text.trim() === "") return undefined;
   const line = { fields: parse(text), text };
-  const sender = pick(line, "sender_type", Object.keys(TYPES));
-  const type = pick(line, "request_type", TYPES[sender]!, ` of a ${sender}`);
-  return readers[type](line);
+  const sender = pick(line, "sender_type", Object.keys(READERS));
+  const readers = READERS[sender]!;
+  return readers[pick(line, "request_type", Object.keys(readers), ` of a ${sender}`)]!(line);
 }
 
 function decode(bytes: Uint8Array): string {
@@ -148,12 +142,7 @@ function readText({ fields }: Line, key: string): string {
 }
 
 /** Reads a word that must be one of some. */
-function pick<Word extends string>(
-  { fields }: Line,
-  key: string,
-  words: readonly Word[],
-  whose = "",
-): Word {
+function pick({ fields }: Line, key: string, words: readonly string[], whose = ""): string {
   const found = fields[key];
   const word = words.find((word) => word === found);
   if (word !== undefined) return word;

@@ -218,8 +218,6 @@ export class Server implements BrokerServer {
     log.debug("everything is closed");
   }
 }
-
-/** Begins to look after links and the disk. */
 function startCaretaker(settings: Settings, context: SessionContext): Ticker {
   const { engine, heartbeat, receivingRoom, lineRoom } = context;
   const intervalMs = findSweepInterval(settings);

@@ -9,16 +9,10 @@ import type { BrokerServer } from "./broker_server.ts";
 import { ExitCode, nameMissingFlag, StartError } from "./start_error.ts";
 import { helpText, loadSettings } from "../settings/load_settings.ts";
 import { type Settings, SettingsError } from "../settings/settings.ts";
-
-/** What the command line is given. */
 export interface CommandLineOptions {
-  /** The arguments of the process. */
   readonly args: readonly string[];
-  /** The version of the broker. */
   readonly version: string;
-  /** Starts a broker. */
   readonly serve: (settings: Settings, log: Log) => Promise<Pick<BrokerServer, "closed" | "close">>;
-  /** Looks at journals and repairs them. */
   readonly journal: JournalCommands;
 }
 
@@ -95,8 +89,6 @@ function surviveFaults(log: Log): void {
     log.error("unexpected error", { error: describe(event.error) });
   });
 }
-
-/** Tells in a line why the broker could not start. */
 function explainFailure(error: unknown, log: Log): number {
   if (error instanceof SettingsError) {
     for (const mistake of error.mistakes) log.error(nameMissingFlag(mistake));

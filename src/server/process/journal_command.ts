@@ -2,11 +2,8 @@ import { parseArgs } from "@std/cli/parse-args";
 
 /** How a journal is repaired that cannot be used as it is. */
 export type JournalRepair = "skip-damaged" | "cut";
-
-/** What there is to say about a journal. */
 export interface JournalReport {
   readonly lines: readonly string[];
-  /** Whether the journal can be used. */
   readonly isUsable: boolean;
 }
 

@@ -8,7 +8,6 @@ import { type Environment, FILE_VARIABLE, findWarnings, isFromKubernetes } from 
 
 /** What {@linkcode loadSettings} reads from. */
 export interface SettingsSources extends Environment {
-  /** The arguments of the command line. */
   readonly args: readonly string[];
   /** Reads a file; rejects with `Deno.errors.NotFound` if there is none. */
   readonly readTextFile: (path: string) => Promise<string>;

@@ -4,7 +4,6 @@ import { formatByteSize, parseByteSize } from "./byte_size.ts";
 export interface Setting<T> {
   /** What it is for, with its unit: one sentence without a period. */
   readonly about: string;
-  /** The default. */
   readonly initial: T;
   /** What stands for its value in the list of flags. */
   readonly placeholder: string;

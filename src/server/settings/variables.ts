@@ -5,8 +5,6 @@ const PREFIX = "SIMPLEMQ_";
 
 /** The variable that names the file, as `--settings` does. */
 export const FILE_VARIABLE = "SIMPLEMQ_SETTINGS";
-
-/** The variables of clients. */
 const CLIENT_VARIABLES = ["SIMPLEMQ_SERVER", "SIMPLEMQ_TOKEN", "SIMPLEMQ_TOKEN_FILE"];
 
 /**
@@ -23,7 +21,6 @@ const KNOWN: ReadonlyMap<string, string> = new Map([
 
 /** What the environment says. */
 export interface Environment {
-  /** Gives the value of a variable. */
   readonly env: (name: string) => string | undefined;
   /** The names of all variables; without it, slips in them are not found. */
   readonly variables?: readonly string[];

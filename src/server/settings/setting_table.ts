@@ -29,9 +29,9 @@ const TABLE: SettingTable = {
   ),
   insecure: toggle(
     false,
-    "Whether other machines may connect although nobody has to prove who they are",
+    "Whether other machines may connect without authentication",
   ),
-  jsonLines: toggle(true, "Whether the JSON lines of the original SimpleMQ are spoken, too"),
+  jsonLines: toggle(true, "Whether clients may speak the JSON lines of the original SimpleMQ"),
   storage: {
     engine: choice(
       "journal",
@@ -47,7 +47,7 @@ const TABLE: SettingTable = {
     syncIntervalMs: integer(
       100,
       [1, HOUR_MS],
-      "How long it may stay unflushed with interval, in milliseconds",
+      "How long it may stay unflushed with sync interval, in milliseconds",
     ),
     memoryLimit: byteSize(
       256 * MIB,
@@ -80,18 +80,18 @@ const TABLE: SettingTable = {
     unconfirmedBytes: byteSize(
       64 * MIB,
       [1, 64 * GIB],
-      "The most bytes of all publishers that are unconfirmed; then nothing more is read",
+      "The most unconfirmed bytes of all publishers; beyond that nothing is read from them",
     ),
   },
   heartbeatMs: integer(
     15_000,
     [1, HOUR_MS],
-    "A side sends a heartbeat when it has sent nothing for so long, in milliseconds",
+    "How long a side sends nothing before it sends a heartbeat, in milliseconds",
   ),
   heartbeatTimeoutMs: integer(
     40_000,
     [1, HOUR_MS],
-    "A side that has been silent for so long is taken for lost, in milliseconds",
+    "How long a side may be silent before it is taken for lost, in milliseconds",
   ),
   handshakeTimeoutMs: integer(
     5000,
@@ -101,7 +101,7 @@ const TABLE: SettingTable = {
   slowReaderTimeoutMs: integer(
     10_000,
     [1, HOUR_MS],
-    "A client that has read nothing for so long is disconnected, in milliseconds",
+    "How long a client may read nothing before it is disconnected, in milliseconds",
   ),
   shutdownTimeoutMs: integer(
     5000,

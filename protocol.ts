@@ -14,39 +14,40 @@
  *  └──────────────┴──────┴──────────────────┘   JSON and text: UTF-8 up to the end of the frame
  * ```
  *
- * The first frame of a client is `hello`, the first of the broker `welcome` (or `error`). Before
- * the handshake is complete a client may send 8 KiB and no second frame, and has 5 seconds. The
- * `welcome` tells the limits and the heartbeat: a side that has sent nothing for `heartbeatMs` sends
- * a `heartbeat`; a side that has received nothing for `heartbeatTimeoutMs` closes the connection. Of
- * a client that holds messages, the broker takes them back then (`revoke`), and leaves it the
- * connection for ten times as long: what it acknowledges yet counts if nobody else has it.
+ * The first frame of a client is `hello`, the first of the broker `welcome` (or `error`). Before the
+ * handshake is complete, a client may send 8 KiB and one frame, within 5 seconds. `hello` and `welcome`
+ * name capabilities: what a side can do beyond version 2. The broker answers with those that both
+ * sides have, and only these are in force. There are none yet.
  *
- * `hello` and `welcome` name capabilities: what a side can do beyond version 2 of the protocol. The
- * broker answers with those that it shares, and only they are in force. There are none yet.
+ * The `welcome` tells the limits and the heartbeat. A side that has sent nothing for `heartbeatMs`
+ * sends a `heartbeat`. A side that has received nothing for `heartbeatTimeoutMs` closes the connection,
+ * with one exception: from a client that holds messages, the broker takes them back (`revoke`) and keeps
+ * the connection open for ten times as long. Late acknowledgements count if no other follower has the
+ * message.
  *
- * A client says by a `progress` frame how many bytes it has received in all, within `progressMs` (in
- * the `welcome`) after some have come. The broker closes connections that take nothing of what is sent
- * to them, and a slow link does not show otherwise that it takes something: systems keep megabytes of
- * what is under way.
+ * After a client has received something, it sends a `progress` frame within `progressMs` (in the
+ * `welcome`) with the number of bytes received in all. The broker closes connections whose client takes
+ * nothing; without `progress`, megabytes in the buffers of the system would hide that a slow client
+ * takes something.
  *
- * Whatever is malformed is answered with one `error` frame with a fatal code, then the connection is
- * closed; nobody tries to find the next frame. Bytes that were complete frames before it count.
+ * A malformed frame is answered with one `error` frame with a fatal code; then the connection is
+ * closed. There is no search for the next frame. Complete frames before the malformed one count.
  *
- * Of frames that are larger than 128 KiB the broker reads only as many at a time, over all
- * connections, as its limit of unconfirmed bytes allows; others are not read until it is their turn.
- * While others wait, a frame may take 10 seconds and a second more for each 16 KiB, or its session
- * ends with `SLOW_WRITER`.
+ * The broker reads frames larger than 128 KiB only as far as its limit of unconfirmed bytes allows, over
+ * all connections; further ones wait their turn unread. While others wait, a frame may take 10 seconds
+ * and one second more for each 16 KiB; after that its session ends with `SLOW_WRITER`.
  *
  * ## Frames
  *
- * Publishers, followers, streams and queries are known by numbers within a session. Clients choose
- * those of their members and queries (a query's is not 0), the broker those of streams: a
- * `stream` frame comes before the first use of a number, and a `streamsForgotten` frame names those
- * that it will not use any more, since their streams are gone; a stream of the same name gets another
- * number. What is said of a member that is closed, or
- * could not be opened, comes late and ends nothing: a `publish` is refused with `PUBLISHER_CLOSED`, and
- * what asks for an answer gets `STALE_DELIVERY`. So it is with every number up to the highest one that
- * the client has given to a member of that kind; about a number above it, it is a `BAD_FRAME`.
+ * Publishers, followers, streams and queries have numbers within a session. Clients choose the numbers
+ * of members and queries (a query's is not 0), the broker those of streams. A `stream` frame precedes
+ * the first use of a stream's number. A `streamsForgotten` frame names numbers that the broker will not
+ * use again, because their streams are gone; a new stream of the same name gets another number.
+ *
+ * A frame about a member that is closed, or could not be opened, does not end the session: a `publish`
+ * is refused with `PUBLISHER_CLOSED`, and a frame with a query number is answered with
+ * `STALE_DELIVERY`. This holds for every number up to the highest one that the client has given to a
+ * member of that kind. A frame about a higher number is a `BAD_FRAME`.
  *
  * | type | name | from | fields |
  * |---|---|---|---|
@@ -96,94 +97,101 @@
  *  └──────┴──────┴───────┴───────┴────────────┴─────────┴────────────────┘
  *  kind, the lower four bits: 0 bytes, 1 text, 2 JSON; the upper four: priority + 1, or 0 for 4
  *  headers: n × (u8 length, name, u16 length, value)
- *  properties, by flag: 01 delivered at u64 │ 04 expires at u64 │ 40 key: u8 length, text
- *                       │ 80 request: u8 length, stream for the reply, number u32
- *                       │ 10 dedup id: u8 length, text │ 20 story: u16 length, JSON
+ *  properties, those whose flag is set, in this order:
+ *    01 deliver at u64 │ 04 expires at u64 │ 40 key: u8 length, text
+ *    │ 80 request: u8 length, stream for the reply, number u32
+ *    │ 10 dedup id: u8 length, text │ 20 story: u16 length, JSON
  * ```
  *
- * Texts in properties and headers are UTF-8; anything else is a `BAD_FRAME`. With flag 02, the first
- * time is a span from the moment at which the broker gets the message; with flag 08, the second one is
- * a span from the moment at which the message may be delivered. The broker puts times in the place of
- * both. An expiry can only be said as a span. A message with a dedup id is the only one of its batch.
- * Of messages with the same key one is delivered at a time, in their order; of what is ready, the
- * highest priority first. A story ({@linkcode DeadLetter}) is written by the broker.
+ * Texts in properties and headers are UTF-8; anything else is a `BAD_FRAME`. Times are milliseconds
+ * since 1970. With flag 02, the first time is a span that begins when the broker gets the message. With
+ * flag 08, the second one is a span that begins when the message may be delivered; clients can give an
+ * expiry only as a span. The broker replaces both by times; the flags then say that the time is one of
+ * the broker's own clock, which nobody sets, and not one of the calendar.
+ *
+ * A message with a dedup id is the only one of its batch. Messages with the same key are delivered one
+ * at a time, in their order. Ready messages are delivered by descending priority. Only the broker writes
+ * a story ({@linkcode DeadLetter}).
  *
  * ## Publishing
  *
- * A publisher numbers its messages 1, 2, 3 … for as long as it lives, over all its connections; a
- * `publish` says the number of its first message. Every `publish` is answered, in order, by a
- * `confirm` or a `refuse` for the whole batch: stored with every message at the promised durability,
- * or not stored at all. After a lost connection a publisher opens itself again under the same
- * `identity` and sends every batch without an answer again, cut as before; a batch that was stored
- * is confirmed with its old ids, and the repetition 2; a message of which the stream remembers the
- * dedup id is confirmed with the ids of the first one, and the repetition 1; everything else with 0. `settled` tells the broker which outcomes it may
- * forget: those of all messages below that number.
+ * A publisher numbers its messages 1, 2, 3 … for as long as it lives, over all its connections. A
+ * `publish` gives the number of its first message. Every `publish` is answered, in order, by a `confirm`
+ * or a `refuse` for the whole batch: every message is stored at the promised durability, or none is.
+ * `settled` tells the broker which outcomes it may forget: those of all messages below that number.
  *
- * What is wrong with a batch (`MESSAGE_TOO_LARGE`, `HEADERS_TOO_LARGE`) is told only of one that the
- * broker has not seen under its number. So a client whose broker has lower limits after a restart can
- * ask for what it may not send again: by a batch of the same number and count, of one entry with too
+ * After a lost connection a publisher opens itself again with the same `identity` and repeats every
+ * batch without an answer, with the same boundaries. The `repetition` in a `confirm` is 2 for a batch
+ * that was stored before, with its ids; 1 for a message whose dedup id the stream remembers, with the
+ * ids of the first one; otherwise 0.
+ *
+ * `MESSAGE_TOO_LARGE` and `HEADERS_TOO_LARGE` are reported only for a batch that the broker has not
+ * seen under its number. A client whose broker came back with lower limits can therefore ask for a
+ * batch that it may not send again: by a batch of the same number and count, of one entry with too
  * large headers.
  *
- * A publisher whose connection is lost is remembered for ten minutes, and a hundred thousand of them
- * at a time. One that opens itself again says up to which number it has sent messages that may have no
- * answer (`sentUntil`) and how long ago the first of them was sent (`sentMs`): if it may have been
- * forgotten, these are refused with `PUBLISHER_FORGOTTEN`, and what it sends for the first time is
- * stored. Without `sentUntil` a publisher that is not known is taken for a new one.
+ * A publisher whose connection is lost is remembered for ten minutes; up to 100,000 are. When it opens
+ * itself again, `sentUntil` is the number of the last message that may lack an answer, and `sentMs` the
+ * time since the first of them was sent. If the broker may have forgotten the publisher, these messages
+ * are refused with `PUBLISHER_FORGOTTEN`; messages that it sends for the first time are stored. Without
+ * `sentUntil`, an unknown publisher counts as new.
  *
  * ## Following
  *
- * A follower holds at most its credit of messages and bytes unacknowledged (the last message may go
- * beyond the bytes). `credit` sets a new size; zero messages stops deliveries. Each message in
- * a `deliver` has a tag: `firstTag`, and counting on. Tags count from 1 for each follower of a
- * session and are valid in that session only.
+ * A follower holds at most its credit of messages and bytes unacknowledged; the last message may exceed
+ * the bytes. `credit` sets a new size; zero messages stops deliveries. Each message in a `deliver` has a
+ * tag: `firstTag`, and counting on. Tags count from 1 for each follower of a session and are valid in
+ * that session only.
  *
- * `ack` ends deliveries. `release` gives back what was not looked at: the message is ready again in
- * its old place and the delivery does not count as an attempt. `begin` says that a handler has the
- * messages: their time begins. It is sent within `beginMs` (in the `welcome`), unless they are done by
- * then. In a `deliver`, the highest bit of `attempts` says that a `begin` has to be sent before a
- * handler gets the messages: they were held by a follower that was lost or silent before it could send
- * one. When the session ends, what a follower holds is ready again, and `attempts` goes up for what
- * was begun and for its oldest delivery, unless that had the highest bit set. A client that ends a
- * follower by `closeFollower` gives back first what it has not looked at, and says the last tag that
- * it has received (or 0): what is still on its way to it does not count either.
+ * `ack` ends deliveries. `release` gives back messages that no handler has seen: they are ready again in
+ * their old places, and the delivery does not count as an attempt. `begin` says that a handler has the
+ * messages, and their time begins. A client sends it within `beginMs` (in the `welcome`) after a handler
+ * has got a message, unless the message is done by then. If the highest bit of `attempts` in a
+ * `deliver` is set, the `begin` has to be sent before a handler gets the messages: an earlier follower
+ * was lost or silent before it could send one.
  *
- * `streamMissing` tells that a follower that was opened waits for a stream that does not exist,
- * `streamDeleted` that a stream is gone that it was attached to.
+ * When a session ends, all that a follower holds is ready again. `attempts` goes up for deliveries that
+ * were begun and for the oldest one, unless that had the highest bit set or was the last that is
+ * allowed. Before a client ends a follower by `closeFollower`, it releases what no handler has seen. It
+ * gives the last tag that it has received, or 0: deliveries still on their way do not count either.
  *
- * `nack` says that deliveries have failed: their messages are held back, for `ms` or for what the
- * stream's backoff says, and delivered again, or go to the dead letters if that was the last time.
- * `reject` sends them there at once. `extend` gives deliveries `ms` more from now. `revoke` tells a
- * follower that deliveries are not its any more: it was too slow, they were taken back by a cursor,
- * or their stream is gone. A follower that was too slow gets nothing more before it shows that
- * something goes on: by an `ack`, `nack`, `reject`, `extend` or `begin`, or by a `credit` that is no
- * less than before and more than it holds. Its `ack` counts yet if nobody else has the message. What is
- * only fetched does not run out as long as the follower shows such signs.
+ * `streamMissing` tells that a new follower waits for a stream that does not exist, `streamDeleted` that
+ * a stream was deleted that a follower was attached to.
  *
- * An `ack`, `nack`, `reject` or `extend` with a query number is answered with a `response` when it is done as durably as the
- * engine promises. Ranges with deliveries that are not held are answered with `error`
- * (`UNKNOWN_DELIVERY`, `STALE_DELIVERY`); the rest of them is done.
+ * `nack` says that deliveries have failed: their messages are delivered again after `ms`, or after what
+ * the stream's backoff says; after the last attempt that is allowed they go to the dead letters.
+ * `reject` sends them there at once. `extend` gives deliveries `ms` more from now.
+ *
+ * `revoke` tells a follower that it has lost deliveries: it was too slow, a cursor took them back, or
+ * their stream was deleted. A follower that was too slow gets nothing more until it shows life: by an
+ * `ack`, `nack`, `reject`, `extend` or `begin`, or by a `credit` that is no less than before and more
+ * than it holds. Its late `ack` counts if no other follower has the message. Messages that no handler
+ * has do not run out as long as the follower shows life.
+ *
+ * An `ack`, `nack`, `reject` or `extend` with a query number is answered with a `response` when it is as
+ * durable as the engine promises. If some of its deliveries are not held, it is answered with an `error`
+ * (`UNKNOWN_DELIVERY`, `STALE_DELIVERY`); the others are done all the same.
  *
  * ## Requests and replies
  *
  * A message with the property `request` (flag 80: the name of a stream, and a number) is a request:
- * somebody waits for a reply. A client says by `openReplies`, once in a session and before its first
- * request, which stream its replies come to: `$reply.` and something that nobody can guess. It ends
- * with the session. It is no stream of messages: nothing in it is stored, and no bind finds it.
+ * somebody waits for a reply. Once in a session, before its first request, a client names the stream
+ * for its replies by `openReplies`: `$reply.` and characters that nobody can guess. This stream ends
+ * with the session. It stores nothing, and no bind finds it.
  *
- * A reply is an entry with the flag 80 and no other one, and with the same stream and number as the
- * request. Whoever answers sends replies to one stream as one `reply`, and the broker passes them on,
- * in order, as `replies`. A `reply` with a query number is answered with a `response` when it is
- * passed on; if there is no such stream, because its session is over, with `error`
- * (`STREAM_NOT_FOUND`), and without a number with nothing. A requester does not look at replies to
- * numbers that nobody waits for: those that come second, or too late. When more than 64 MiB
- * wait for slow requesters, over all sessions, the one that most waits for ends with `SLOW_READER`.
+ * A reply is an entry with the flag 80 and no other one, and with the stream and number of the request.
+ * A client sends replies to one stream as one `reply`; the broker passes them on, in order, as
+ * `replies`. A `reply` with a query number is answered with a `response` when it is passed on. If the
+ * requester's session is over, it is answered with `error` (`STREAM_NOT_FOUND`); without a query number,
+ * with nothing. A requester ignores replies to numbers that nobody waits for: second ones, or late ones.
+ * When more than 64 MiB wait for slow requesters, over all sessions, the session for which most wait
+ * ends with `SLOW_READER`.
  *
  * ## Long lists
  *
- * `getStreams`, `getPels` and `getPel` are answered in pages. The answer is a {@linkcode Page}; its
- * `next`, if there is one, is the option `after` of the query for the next page. Streams come in the
- * order in which they were created, 500 to a page; lists come follower by follower, so that there may
- * be several of one name.
+ * `getStreams`, `getPels` and `getPel` are answered with a {@linkcode Page}. Its `next`, if present, is
+ * the option `after` of the query for the next page. Streams are listed in the order of their creation,
+ * 500 to a page. Pending entry lists come follower by follower, so that several may have one name.
  *
  * ## Errors
  *

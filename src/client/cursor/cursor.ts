@@ -40,6 +40,9 @@ export interface PeekOptions {
 /**
  * Creates, lists, inspects and deletes streams; takes no part in the exchange of messages.
  *
+ * A name that is not allowed is a `RangeError`, and nothing is sent. Every call takes a signal to stop
+ * waiting for the answer.
+ *
  * If the connection is lost before the answer, queries that only read or may be repeated (create,
  * update, pause and resume a stream) are sent again on the next connection. All others fail with
  * `ConnectionClosedError`: they may have been done or not.
@@ -65,8 +68,8 @@ export interface Cursor {
    * @param name 1 to 128 of the characters `A-Z a-z 0-9 . _ -`, the first a letter or a digit.
    * @param options The stream's options; those left out have their defaults.
    * @param call What to do about other options, and a signal to stop waiting.
-   * @returns Whether the stream was created, and which of the given options an existing one has
-   * otherwise. After a lost connection `created` may be `false` although this call has created it.
+   * @returns Whether the stream was created, and which of the given options differ from those of an
+   * existing stream. After a lost connection `created` may be `false` although this call has created it.
    * @throws {RangeError} If the name or an option is not allowed.
    * @throws {BrokerError} `TOO_MANY_STREAMS`; `STREAM_DIFFERS` with `ifDifferent: "fail"`.
    *
@@ -93,9 +96,7 @@ export interface Cursor {
   /**
    * Changes options of a stream; those left out stay as they are.
    *
-   * @param name The stream's name.
    * @param options The new values.
-   * @param call A signal to stop waiting.
    * @throws {RangeError} If the name or an option is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    */
@@ -104,18 +105,12 @@ export interface Cursor {
    * Stops deliveries from a stream until it is resumed, even if the broker is restarted. Publishing
    * goes on, and followers keep the messages they hold.
    *
-   * @param name The stream's name.
-   * @param call A signal to stop waiting.
-   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    */
   pauseStream(name: string, call?: CallOptions): Promise<void>;
   /**
    * Resumes deliveries from a paused stream. Does nothing if the stream is not paused.
    *
-   * @param name The stream's name.
-   * @param call A signal to stop waiting.
-   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    */
   resumeStream(name: string, call?: CallOptions): Promise<void>;
@@ -123,22 +118,14 @@ export interface Cursor {
    * Removes all ready and delayed messages of a stream. They do not go to the dead letters; messages
    * that followers hold are not removed.
    *
-   * @param name The stream's name.
-   * @param call A signal to stop waiting.
    * @returns How many messages were removed.
-   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
-   * @throws {ConnectionClosedError} If the connection is lost before the answer.
    */
   purgeStream(name: string, call?: CallOptions): Promise<number>;
   /**
    * Deletes a stream with all its messages. Its followers wait for a new stream of that name.
    *
-   * @param name The stream's name.
-   * @param call A signal to stop waiting.
-   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
-   * @throws {ConnectionClosedError} If the connection is lost before the answer.
    */
   deleteStream(name: string, call?: CallOptions): Promise<void>;
   /** Lists all streams, sorted by name. */
@@ -146,9 +133,6 @@ export interface Cursor {
   /**
    * Describes one stream.
    *
-   * @param name The stream's name.
-   * @param call A signal to stop waiting.
-   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    */
   getStream(name: string, call?: CallOptions): Promise<StreamInfo>;
@@ -158,9 +142,6 @@ export interface Cursor {
    * Gives the pending entry list of all followers of one name: what they have taken and not yet
    * acknowledged, at most 50,000 entries.
    *
-   * @param followerName The followers' name.
-   * @param call A signal to stop waiting.
-   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.
    */
   getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]>;
@@ -168,12 +149,8 @@ export interface Cursor {
    * Takes back the messages that the followers of one name hold, so that others get them. The attempt
    * of messages that were being processed counts; their signals abort.
    *
-   * @param followerName The followers' name.
-   * @param call A signal to stop waiting.
    * @returns How many messages were taken back.
-   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.
-   * @throws {ConnectionClosedError} If the connection is lost before the answer.
    */
   releasePel(followerName: string, call?: CallOptions): Promise<number>;
   /**
@@ -183,9 +160,7 @@ export interface Cursor {
    * continue after the last id until an answer is empty.
    *
    * @typeParam Body The type of the bodies; it is not checked.
-   * @param stream The stream's name.
    * @param options Where to begin, and how many.
-   * @param call A signal to stop waiting.
    * @throws {RangeError} If the name, `from` or `limit` is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    *
@@ -215,9 +190,7 @@ export interface Cursor {
    * Looks at one message without taking it.
    *
    * @typeParam Body The type of the body; it is not checked.
-   * @param stream The stream's name.
    * @param id The message's id.
-   * @param call A signal to stop waiting.
    * @throws {RangeError} If the name or the id is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`; `MESSAGE_NOT_FOUND` if there is no such message now.
    */
@@ -264,9 +237,6 @@ export interface Cursor {
    * hold, delayed messages, dead letters, whether it is paused. For a stream that does not exist it
    * names the followers that wait for it.
    *
-   * @param stream The stream's name.
-   * @param call A signal to stop waiting.
-   * @throws {RangeError} If the name is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND` if it does not exist and no follower waits for it.
    */
   explain(stream: string, call?: CallOptions): Promise<string[]>;

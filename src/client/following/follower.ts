@@ -92,8 +92,6 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * delivered again. With `confirm` the call resolves when the broker has recorded the acknowledgement
    * as durably as its engine promises: the message never comes again.
    *
-   * @param message A message of this follower.
-   * @param options Whether to wait for the broker, and a signal to stop waiting.
    * @throws {TypeError} If another follower has taken the message; with `confirm` also if its loop has
    * `autoAck`.
    * @throws {BrokerError} `STALE_DELIVERY` if the message was acknowledged, given back or rejected
@@ -109,7 +107,6 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * Like an acknowledgement it is sent without waiting unless `confirm` is set. If it gets lost with the
    * connection, the message is delivered again without a delay.
    *
-   * @param message A message of this follower.
    * @param options The delay and the reason; whether to wait for the broker.
    * @throws {TypeError} If another follower has taken the message, or `delayMs` is not a number.
    * @throws {RangeError} If `delayMs` is not a whole number from 0 to 100 years.
@@ -138,9 +135,7 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * Rejects a message that can never be processed: it goes to the dead letters at once, or is removed if
    * the stream has none. It is sent like {@linkcode Follower.nackMessage}.
    *
-   * @param message A message of this follower.
    * @param reason The reason, kept with the dead letter: a text or an error, cut to 256 bytes of UTF-8.
-   * @param options Whether to wait for the broker, and a signal to stop waiting.
    * @throws {TypeError} If another follower has taken the message.
    * @throws {BrokerError} `STALE_DELIVERY`, see {@linkcode Follower.ackMessage}.
    * @throws {ConnectionClosedError} With `confirm`, if the connection is lost before the answer.
@@ -155,7 +150,6 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * Extends the time for a message: the broker takes it back `ms` milliseconds from now at the earliest.
    * May be called repeatedly.
    *
-   * @param message A message of this follower.
    * @param ms The time from now, in milliseconds, 1 to 100 years.
    * @param options A signal to stop waiting for the broker's answer.
    * @throws {TypeError} If another follower has taken the message, or `ms` is not a number.
@@ -187,8 +181,6 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * the attempt does not count. Use it for a message that nobody has begun to process. It is sent like
    * an acknowledgement.
    *
-   * @param message A message of this follower.
-   * @param options Whether to wait for the broker, and a signal to stop waiting.
    * @throws {TypeError} If another follower has taken the message.
    * @throws {BrokerError} `STALE_DELIVERY`, see {@linkcode Follower.ackMessage}.
    * @throws {ConnectionClosedError} With `confirm`, if the connection is lost before the answer.

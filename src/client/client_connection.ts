@@ -42,7 +42,7 @@ import { Uplink } from "./uplink/uplink.ts";
 const NAME_DEFAULT = "simplemq-client";
 const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
 
-/** The connection of a client: opens session after session until it is closed for good. */
+/** The connection of a client. */
 export class ClientConnection implements Connection {
   readonly closed: Promise<CloseReason>;
   readonly #opener: SessionOpener;
@@ -52,7 +52,7 @@ export class ClientConnection implements Connection {
   readonly #spare = new SpareBuffers();
   readonly #board = new StatusBoard();
   readonly #closing = new AbortController();
-  /** Resolves when the caller of `close()` does not want to wait any more. */
+  /** Resolves when `close()` is to wait no longer. */
   readonly #hurry = Promise.withResolvers<void>();
   #closeCall: Promise<void> | undefined;
 
@@ -65,7 +65,7 @@ export class ClientConnection implements Connection {
     this.closed = this.#run(first);
   }
 
-  /** Connects; see `connect` in `client.ts`. What its members wait for goes by the clock. */
+  /** Connects; see `connect` in `client.ts`. The clock is for timeouts of calls. */
   static async open(
     dial: Dial,
     options: ConnectionOptions,
@@ -157,7 +157,7 @@ export class ClientConnection implements Connection {
       limit = new ClosingLimit(limits, () => this.#hurry.resolve());
       return uplink.answered();
     });
-    // Without a link there is nothing to wait for: what is unconfirmed fails, and says so.
+    // Without a link there is nothing to wait for: unconfirmed messages fail.
     if (uplink.link !== undefined) await Promise.race([finished, this.closed, hurry]);
     this.#closing.abort();
     if (uplink.link !== undefined) await uplink.session.close(hurry);
@@ -167,12 +167,12 @@ export class ClientConnection implements Connection {
     throwFailures(results);
   }
 
-  /** Keeps a session going until the connection is closed for good. */
+  /** Opens session after session until the connection is closed for good. */
   async #run(first: Session): Promise<CloseReason> {
     const { signal } = this.#closing;
     let error = await this.#serve(first);
     try {
-      // Whoever closes does not want a new connection: what is unconfirmed fails, and says so.
+      // A connection that is being closed is not restored: unconfirmed messages fail.
       while (this.#closeCall === undefined && !isHopeless(error)) {
         await this.#opener.pause(this.#uplink.session.hasServed, signal);
         let attempt = 0;
@@ -216,14 +216,14 @@ export class ClientConnection implements Connection {
       handleGoodbye: () => void this.#letGo(session),
     });
     uplink.detach(error);
-    // Whoever closes has not lost anything.
+    // A connection that is being closed is not lost.
     if (this.#closeCall === undefined) {
       this.#board.post(error === undefined ? { type: "lost" } : { type: "lost", error });
     }
     return error;
   }
 
-  /** The broker stops: what is under way is finished, and the connection given up. */
+  /** The broker stops: finishes what is under way, and closes the link. */
   async #letGo({ link }: Session): Promise<void> {
     await this.#uplink.finish();
     await link.drain();
@@ -247,7 +247,7 @@ function checkName(name: string, action: string): void {
   if (mistake !== undefined) throw new RangeError(`${action}: ${mistake}`);
 }
 
-/** Throws what nobody has heard of yet, if anything. */
+/** Throws failures that were not reported yet. */
 function throwFailures(results: readonly PromiseSettledResult<void>[]): void {
   const reasons: unknown[] = [];
   for (const result of results) if (result.status === "rejected") reasons.push(result.reason);

@@ -7,14 +7,14 @@ export interface BeginWatchOptions {
   readonly held: HeldMessages;
   /** Whether there are messages to hand out. */
   readonly hasMore: () => boolean;
-  /** Says that a handler has the message of a tag. */
+  /** Reports to the broker that a handler has a message. */
   readonly report: (tag: number) => void;
 }
 
 /**
- * Watches for messages that handlers have for so long that the broker has to know of it: their time begins,
- * and they count as attempts if the follower is lost. What is done at once is never spoken of, and costs
- * nothing: a timer looks whether the message in hand is the one that was there before.
+ * Reports messages that handlers keep for some time: their ack timeout begins, and they count as attempts
+ * if the follower is lost. Messages that are processed at once are not reported and cost nothing: a timer
+ * looks whether the message in hand is the one that was there before.
  */
 export class BeginWatch {
   readonly #options: BeginWatchOptions;
@@ -30,12 +30,12 @@ export class BeginWatch {
     this.#options = options;
   }
 
-  /** Whether also a message that is in hand alone may have to be reported when it is handed out. */
+  /** Whether a message that is handed out may have to be reported at once, although it is the only one. */
   get isWary(): boolean {
     return this.#isWary;
   }
 
-  /** Begins to watch, over a connection whose broker wants to know within so many milliseconds. */
+  /** Starts on a new link; messages are to be reported within `beginMs` milliseconds. */
   start(beginMs: number): void {
     this.stop();
     this.#beginMs = beginMs;
@@ -45,14 +45,14 @@ export class BeginWatch {
 
   wake(isDoubtful: boolean | undefined): void {
     if (isDoubtful) this.#isWary = true;
-    // What is there at two looks has been there for half the time at least.
+    // A message that is seen twice has been there for at least half the time.
     if (this.#beginMs > 0) this.#timer ??= setInterval(() => this.#look(), this.#beginMs / 2);
   }
 
-  /** A message was handed out beside so many others, or to a follower that is wary. */
+  /** A message was handed out while handlers have others, or to a wary follower. */
   note({ tag, isDoubtful }: DeliveredMessage, othersCount: number): void {
     const { held } = this.#options;
-    // The other one was alone until now.
+    // The other one was the only one until now.
     if (othersCount === 1) this.#report(held.oldestTag);
     if (othersCount > 0 || isDoubtful) this.#report(tag);
     else if (this.#beginMs === 0) setImmediate(() => this.#reportHeld(tag));
@@ -69,7 +69,7 @@ export class BeginWatch {
     if (newestTag === 0 && !hasMore()) return this.stop();
     if (newestTag === this.#seenTag && newestTag > 0) this.#report(newestTag);
     this.#seenTag = newestTag;
-    // However long its handler takes: there is nothing to look for before something comes.
+    // It is reported: there is nothing to look for until more messages come.
     if (newestTag === this.#reportedTag && !hasMore()) this.stop();
   }
 

@@ -1,65 +1,65 @@
 /** What has to be done before the next message is handed out. */
 export type Pause = "none" | "write" | "turn";
 
-/** So many messages are handed out before the event loop gets a turn. */
+/** How many messages are handed out at most between two turns of the event loop. */
 const TURN_COUNT_MAX = 512;
 
-/** So long a time passes before it gets one, in milliseconds. */
+/** The time between two turns, in milliseconds. */
 const TURN_MS = 10;
 
-/** So much finished work is kept back, in milliseconds. */
+/** How much finished work may be unsent, in milliseconds. */
 const KEPT_MS = 1;
 
-/** How often to look at the time, in milliseconds; and after how many messages at the latest. */
+/** How often to read the clock: in milliseconds, and in messages. */
 const LOOK_MS = KEPT_MS / 4;
 const STRIDE_MAX = 32;
 
-/** For so many messages every acknowledgement leaves by itself: more than a turn can have. */
+/** How many acknowledgements are sent one by one after a doubtful message: more than a turn can have. */
 const CAREFUL_COUNT = TURN_COUNT_MAX + 2 * STRIDE_MAX;
 
-/** For so many when a connection is new. */
+/** How many are sent one by one on a new connection. */
 const NEW_COUNT = 64;
 
 /**
- * Decides when a loop has to pause before it gets its next message: so that what it has finished
- * leaves first, or so that the event loop has its turn.
+ * Decides when a loop has to pause before it gets its next message: to send acknowledgements, or to give
+ * the event loop a turn.
  *
- * Acknowledgements of one turn of the event loop leave together, since a write for each would cost
- * more than all the rest. But a handler that never waits and then ends its process takes those with
- * it that have not left: its neighbours' work is done again. So
+ * Acknowledgements of one turn of the event loop are sent together, since a write for each would cost
+ * more than all the rest. But a handler that never waits and then crashes its process loses those that
+ * are unsent, and other messages are processed again. Therefore
  *
- * - no more than a millisecond of finished work is kept back;
- * - a follower that is given a message which may have ended its last follower has every
- *   acknowledgement leave before the next message, for more messages than a turn can have; and so it
- *   does for a few when its connection is new: work on what a crash has left is not lost again;
- * - after 10 milliseconds without a turn, sockets and timers have theirs: heartbeats leave, and what
- *   the broker has taken back is not handed out.
+ * - at most a millisecond of finished work is unsent;
+ * - after a message that may have crashed its last follower, each acknowledgement is sent before the
+ *   next message, for more messages than a turn can have; the same holds for the first messages on a
+ *   new connection: this process may have been restarted after a crash;
+ * - after 10 milliseconds the event loop gets a turn: heartbeats are sent, and messages that the broker
+ *   has taken back are not handed out.
  *
- * The time is not asked for every message: asking costs a tenth of what a message costs.
+ * The clock is not read for every message: reading it costs a tenth of what a message costs.
  */
 export class Caution {
-  /** After so many messages the time is looked at. */
+  /** The number of messages until the clock is read. */
   #untilLook = 1;
   #stride = 1;
   /** How many messages were handed out since the event loop had its last turn. */
   #sinceTurn = 0;
-  /** For so many messages more every acknowledgement leaves by itself. */
+  /** How many acknowledgements are still to be sent one by one. */
   #carefulCount = NEW_COUNT;
   #lookedAt = 0;
   #turnedAt = 0;
   #wroteAt = 0;
 
-  /** Whether every acknowledgement is to leave before the next message. */
+  /** Whether each acknowledgement is sent before the next message. */
   get isCareful(): boolean {
     return this.#carefulCount > 0;
   }
 
-  /** The connection is new: this process may be one that comes back after a crash. */
+  /** The connection is new: this process may have been restarted after a crash. */
   restart(): void {
     this.#beCareful(NEW_COUNT);
   }
 
-  /** A message comes whose follower was lost: it may have ended whoever had it. */
+  /** A message comes whose last follower was lost: it may have crashed it. */
   alarm(): void {
     this.#beCareful(CAREFUL_COUNT);
   }

@@ -22,7 +22,6 @@ import { MessageIterator } from "./message_iterator.ts";
 /** What a follower shares with others of its connection. */
 export interface FollowingWay {
   readonly uplink: Uplink;
-  /** What is replied to messages. */
   readonly replies: OutgoingReplies;
 }
 
@@ -34,9 +33,9 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   readonly #uplink: Uplink;
   readonly #verdicts: DeliveryVerdicts;
   readonly #handout: MessageHandout;
-  /** Whether the broker knows it over this link, or whether it says and hears nothing more. */
+  /** Whether it is open on this link, or closed for good. */
   #state: "unknown" | "open" | "over" = "unknown";
-  /** Set once it is being closed: the time that handlers have to finish. */
+  /** The time that handlers have to finish, once it is being closed. */
   #drain: Drain | undefined;
   #closeCall: Promise<void> | undefined;
 
@@ -49,11 +48,10 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     this.#verdicts = new DeliveryVerdicts(this, uplink, replies);
     this.#handout = new MessageHandout(uplink, this.#verdicts, options.prefetch);
     uplink.members.followers.set(this.number, this);
-    // Opened with the rest of this turn: by then it is known whether messages are asked for.
+    // Opened at the end of this turn: by then it is known whether messages are asked for.
     uplink.schedule(this);
   }
 
-  /** Whether it is closed: what is said of its messages after that is never heard. */
   get isClosed(): boolean {
     return this.#state === "over";
   }
@@ -88,7 +86,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     if (!this.isClosed) {
       this.#beginClosing();
       this.#drain?.limit({ ...options, drainMs });
-      // What handlers have is waited for, anything else need not be.
+      // Only messages in the hands of handlers are waited for.
       if (this.#verdicts.held.count === 0 || this.#drain?.isOver) this.#closeNow();
     }
     await this.#closeCall;
@@ -113,7 +111,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   }
 
   write(link: Link): void {
-    // Its loops may be left after its end.
+    // A loop may be left after the follower is closed.
     if (this.isClosed) return;
     if (this.#state === "unknown") this.open(link);
     this.#handout.write(link.writer, this.number);
@@ -149,7 +147,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     this.#handout.revoke(ranges, reason);
   }
 
-  /** Loops end, and handlers have some time to finish. */
+  /** Ends the loops, and gives handlers time to finish. */
   #beginClosing(): void {
     if (this.#drain !== undefined) return;
     this.#drain = new Drain();
@@ -160,12 +158,11 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
 
   #closeNow(): void {
     if (this.isClosed) return;
-    // What was said of messages, and the replies before it.
+    // Acknowledgements, and the replies that come before them.
     if (this.#state === "open") this.#uplink.writeAll();
     this.end(undefined);
   }
 
-  /** The broker gives it nothing more, also after a reconnect. */
   #closeOnBroker(): void {
     this.#uplink.forget(this);
     const { link } = this.#uplink;

@@ -2,23 +2,20 @@ import { type FrameWriter, writeCredit } from "../../../protocol.ts";
 import type { HeldMessages } from "./held_messages.ts";
 import { type Prefetch, WORK_MS } from "./prefetch.ts";
 
-/** What a credit goes by. */
 export interface CreditBasis {
-  /** What handlers have. */
   readonly held: HeldMessages;
-  /** What is fetched and not handed out. */
   readonly fetched: { readonly count: number };
-  /** Gives back what is fetched, because the handler does not take it. */
+  /** Gives the fetched messages back: the handler does not take them. */
   readonly giveBack: () => void;
 }
 
-/** How many messages a follower asks for, and what the broker was told of that. */
+/** How many messages a follower asks the broker for. */
 export class Credit {
   readonly prefetch: Prefetch;
   readonly #basis: CreditBasis;
   /** Paused until a loop asks for a message; stopped while the broker stops. */
   #state: "flowing" | "paused" | "stopped" = "paused";
-  /** What the broker was told last. */
+  /** The credit that the broker knows. */
   #sent = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -27,12 +24,12 @@ export class Credit {
     this.#basis = basis;
   }
 
-  /** Whether what comes is given back. */
+  /** Whether messages that arrive are given back. */
   get isPaused(): boolean {
     return this.#state !== "flowing";
   }
 
-  /** Whether the broker has to be told of another one. */
+  /** Whether the broker has to be told. */
   get isChanged(): boolean {
     return this.#sent !== this.#wanted;
   }
@@ -45,14 +42,14 @@ export class Credit {
     return this.#sent;
   }
 
-  /** A loop asks for a message; tells whether that makes a difference. */
+  /** A loop asks for a message; returns whether the credit changes. */
   ask(): boolean {
     if (this.#state !== "paused") return false;
     this.#state = "flowing";
     return true;
   }
 
-  /** Asks for no more than handlers have, until a loop asks again. */
+  /** Asks for nothing more until a loop asks. */
   pause(): void {
     if (this.#state === "flowing") this.#state = "paused";
   }
@@ -62,19 +59,18 @@ export class Credit {
     this.#state = "stopped";
   }
 
-  /** The broker gives nothing before it is told again. */
+  /** The broker waits for a new credit. */
   renew(): void {
     this.#sent = -1;
   }
 
-  /** Tells the broker, if it has to be told. */
   write(writer: FrameWriter, follower: number, bytes: number): void {
     if (!this.isChanged) return;
     this.#sent = this.#wanted;
     writeCredit(writer, { follower, messages: this.#sent, bytes });
   }
 
-  /** Looks from time to time whether the handler still takes what is fetched for it. */
+  /** Checks from time to time whether the handler still takes the fetched messages. */
   watch(): void {
     if (this.#timer !== undefined || !this.prefetch.isAutomatic) return;
     const { held, fetched, giveBack } = this.#basis;

@@ -7,7 +7,7 @@ import {
   writeVerdict,
 } from "../../../protocol.ts";
 
-/** Tags that wait to be sent, as ranges: what is acknowledged in order takes up one range. */
+/** Tags to send, as ranges: acknowledgements in order take up one range. */
 class TagRanges {
   #ranges: { firstTag: number; count: number }[] = [];
 
@@ -15,7 +15,7 @@ class TagRanges {
     return this.#ranges.length === 0;
   }
 
-  /** Adds consecutive tags; tells whether they are the first. */
+  /** Adds consecutive tags; returns whether they are the first. */
   add(firstTag: number, count = 1): boolean {
     const last = this.#ranges.at(-1);
     if (last !== undefined && last.firstTag + last.count === firstTag) last.count += count;
@@ -34,51 +34,49 @@ class TagRanges {
   }
 }
 
-/** What is said of a delivery that has failed. */
+/** A negative acknowledgement: the delivery has failed or is rejected. */
 export interface FailureNote {
-  /** Whether the message comes back or is rejected. */
   readonly type: typeof FrameType.nack | typeof FrameType.reject;
-  /** After how many milliseconds it comes back; none if the stream's backoff decides. */
+  /** The delay in milliseconds; undefined for the stream's backoff. */
   readonly ms: number | undefined;
   readonly reason: string;
 }
 
-/** A delivery, and whom to answer. */
+/** A delivery that the broker is to answer a query about. */
 export interface NotedDelivery {
   readonly follower: number;
-  /** The query to answer. */
   readonly query: number;
   readonly tag: number;
 }
 
-/** What is said of deliveries that have failed in the same way, one after the other. */
+/** Consecutive deliveries that have failed in the same way. */
 interface FailedDeliveries extends FailureNote {
   readonly tags: TagRanges;
 }
 
-/** What a follower has to say of deliveries and has not written yet: collected as ranges, written together. */
+/** What a follower has to tell the broker about deliveries, collected as ranges and written together. */
 export class DeliveryNotes {
   readonly #acks = new TagRanges();
   readonly #begins = new TagRanges();
   readonly #releases = new TagRanges();
   #failures: FailedDeliveries[] = [];
 
-  /** It is done; tells whether there were no others to be told of, so that this has to be said. */
+  /** Acknowledges; returns whether this is the first one to write. */
   ack(tag: number): boolean {
     return this.#acks.add(tag);
   }
 
-  /** It is being worked on. */
+  /** A handler has begun. */
   begin(tag: number): void {
     this.#begins.add(tag);
   }
 
-  /** They are given back unseen. */
+  /** Gives back deliveries that no handler has seen. */
   release({ firstTag, count }: TagRange): void {
     this.#releases.add(firstTag, count);
   }
 
-  /** It has failed. What fails in the same way one after the other goes into one frame. */
+  /** Notes a failure; consecutive equal ones go into one frame. */
   fail(tag: number, { type, ms, reason }: FailureNote): void {
     let last = this.#failures.at(-1);
     const isSame = last?.type === type && last.ms === ms && last.reason === reason;
@@ -89,7 +87,7 @@ export class DeliveryNotes {
     last.tags.add(tag);
   }
 
-  /** Writes all of it. What has begun comes before what has ended. */
+  /** Writes everything; what has begun comes before what has ended. */
   write(writer: FrameWriter, follower: number): void {
     for (
       const [type, tags] of [
@@ -114,7 +112,7 @@ export class DeliveryNotes {
   }
 }
 
-/** Writes that a delivery is done, or comes back as if it had not been; that is to be answered. */
+/** Writes an acknowledgement or a release that is to be answered. */
 export function writeTag(
   writer: FrameWriter,
   type: typeof FrameType.ack | typeof FrameType.release,
@@ -123,7 +121,7 @@ export function writeTag(
   writeTags(writer, type, { follower, query, ranges: [{ firstTag: tag, count: 1 }] });
 }
 
-/** Writes what is said of a delivery that has failed, or needs more time, and is to be answered. */
+/** Writes a failure or an extension that is to be answered. */
 export function writeNote(
   writer: FrameWriter,
   { follower, query, tag }: NotedDelivery,

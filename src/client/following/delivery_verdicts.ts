@@ -19,14 +19,12 @@ import { describeReason } from "./failure_reason.ts";
 import { abortSignal, explainLoss, HeldMessages, signalOf } from "./held_messages.ts";
 import type { AckOptions, Message, NackOptions } from "./message.ts";
 
-/** Writes what is said of one delivery. */
 type WriteNote = (writer: FrameWriter, delivery: NotedDelivery) => void;
 
 /** The follower that has taken the messages. */
 export interface VerdictOwner extends LinkWriter {
   readonly name: string;
   readonly number: number;
-  /** Whether it is closed: what is said after that is never heard. */
   readonly isClosed: boolean;
 }
 
@@ -36,11 +34,9 @@ const NACK_NAMES = ["delayMs", "reason", ...ACK_NAMES];
 const LEFT = "its loop was left before it was ended";
 const leftNote: FailureNote = { type: FrameType.nack, ms: 0, reason: LEFT };
 
-/** What handlers say of a follower's messages: they are done, have failed, come back or need more time. */
+/** Acknowledges, gives back, rejects, releases and extends the messages of a follower. */
 export class DeliveryVerdicts implements MessageOwner {
-  /** What was handed out and is not ended. */
   readonly held: HeldMessages = new HeldMessages();
-  /** What is to be told to the broker. */
   readonly notes: DeliveryNotes = new DeliveryNotes();
   readonly #owner: VerdictOwner;
   readonly #uplink: Uplink;
@@ -52,7 +48,7 @@ export class DeliveryVerdicts implements MessageOwner {
     this.#replies = replies;
   }
 
-  /** Lets what was noted be written soon. */
+  /** Has the notes written soon. */
   schedule(): void {
     this.#uplink.schedule(this.#owner);
   }
@@ -64,7 +60,7 @@ export class DeliveryVerdicts implements MessageOwner {
     if (message.verdict !== undefined || options?.signal?.aborted) {
       return refuseAgain("acknowledge", message, options);
     }
-    // Of what it has taken back, the broker knows whether it counts yet.
+    // The broker decides whether the acknowledgement of a message that it has taken back still counts.
     const isHeld = this.#end(message, "acknowledged") || this.held.wasRevoked(message);
     if (options?.confirm) return this.#confirm("acknowledge", message, { isHeld, options }, ack);
     if (!isHeld) return this.#letGo("acknowledge", message);
@@ -119,7 +115,7 @@ export class DeliveryVerdicts implements MessageOwner {
     return signalOf(message);
   }
 
-  /** Gives a message back that is held, and whose loop was left: nobody works on it any more. */
+  /** Gives a message back whose loop was left. */
   leave(message: DeliveredMessage): void {
     this.#end(message, "given back");
     this.notes.fail(message.tag, leftNote);
@@ -127,7 +123,7 @@ export class DeliveryVerdicts implements MessageOwner {
     abortSignal(message, explainLoss(message, LEFT));
   }
 
-  /** The link is lost, and all that is held with it. */
+  /** All deliveries are lost. */
   lose(why: string): void {
     this.notes.clear();
     this.held.loseAll(why);
@@ -144,13 +140,13 @@ export class DeliveryVerdicts implements MessageOwner {
     );
   }
 
-  /** Ends a message; tells whether that makes a difference to the broker. */
+  /** Ends a message; returns whether it was still this follower's. */
   #end(message: DeliveredMessage, verdict: Verdict): boolean {
     message.verdict = verdict;
     return this.held.remove(message);
   }
 
-  /** Ends a message that is not done: it has failed, or comes back as if it had not been taken. */
+  /** Ends a message that is not acknowledged; without a note it is released. */
   #giveUp(
     action: "nack" | "reject" | "release",
     message: Message,
@@ -177,9 +173,9 @@ export class DeliveryVerdicts implements MessageOwner {
   }
 
   /**
-   * What is said plainly of a lost delivery is let go: the message comes again, that is all, and a
-   * loop should not end because its connection was lost for a moment. A follower that is closed has
-   * no loop that goes on, and nobody else would tell.
+   * Without `confirm`, ending a lost delivery is ignored: the message comes again, and a loop should not
+   * end because its connection was lost for a moment. If the follower is closed, its loop does not go
+   * on, and the caller has to know.
    */
   #letGo(action: DeliveryAction, message: DeliveredMessage): Promise<void> {
     if (!this.#owner.isClosed) return nothing;
@@ -189,7 +185,7 @@ export class DeliveryVerdicts implements MessageOwner {
     return Promise.reject(error);
   }
 
-  /** Ends a delivery, and waits for the broker's answer: without it nobody should go on. */
+  /** Ends a delivery and waits for the broker's answer. */
   async #confirm(
     action: DeliveryAction,
     message: DeliveredMessage,
@@ -200,7 +196,7 @@ export class DeliveryVerdicts implements MessageOwner {
       if (!isHeld) throw this.#explainLost(action, message);
       await this.#ask(message, options, write);
     } catch (error) {
-      // A caller that gives up waiting knows nothing of the message.
+      // After an aborted wait, the state of the message is unknown.
       if (!options.signal?.aborted) abortSignal(message, error);
       throw error;
     }
@@ -229,7 +225,7 @@ function findSpanMistake(
   return findNumberMistake(name, span, { low, high: SPAN_MS_MAX }, `Cannot ${action} a message`);
 }
 
-/** Why nothing can be done to a message: that was done before, or the caller has given up. */
+/** Refuses to end a message that was ended before, or whose caller's signal is aborted. */
 function refuseAgain(
   action: DeliveryAction,
   message: DeliveredMessage,
@@ -240,7 +236,7 @@ function refuseAgain(
   if (verdict !== "acknowledged by autoAck") {
     return Promise.reject(explainStale(action, message, `it was ${verdict} before`));
   }
-  // There is nothing left to do, unless somebody waits for what cannot be promised any more.
+  // There is nothing left to do, but with `confirm` nothing can be promised any more.
   if (action === "acknowledge" && !options?.confirm) return nothing;
   return Promise.reject(explainAutomatic(action, message));
 }

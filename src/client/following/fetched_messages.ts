@@ -16,7 +16,7 @@ class FetchedBatch {
   #nextTag: number;
   #nextId: number;
   #left: number;
-  /** Tags among those that are left that were taken back; none in most cases. */
+  /** Remaining tags that were taken back; undefined in most cases. */
   #gone: Set<number> | undefined;
 
   constructor(batch: DeliveredBatch, { firstTag, firstId, count }: FirstMessage, offset: number) {
@@ -31,7 +31,7 @@ class FetchedBatch {
     return this.#left === 0;
   }
 
-  /** Takes the next message out; its tag is passed over if it was taken back. */
+  /** Takes the next message that was not taken back. */
   take(): DeliveredMessage {
     const numbers = { id: this.#nextId, tag: this.#nextTag };
     const message = new DeliveredMessage(this.#batch, this.#offset, numbers);
@@ -40,7 +40,7 @@ class FetchedBatch {
     return message;
   }
 
-  /** Takes tags out, and leaves those that are not here; returns how many were. */
+  /** Removes tags; returns how many were here. */
   drop({ firstTag, count }: TagRange): number {
     const from = Math.max(firstTag, this.#nextTag);
     const to = Math.min(firstTag + count, this.#nextTag + this.#left);
@@ -55,12 +55,12 @@ class FetchedBatch {
     return droppedCount;
   }
 
-  /** Whether a tag is among those that are left, or was until it was taken back. */
+  /** Whether a tag is here, or was until it was taken back. */
   has(tag: number): boolean {
     return tag >= this.#nextTag && tag < this.#nextTag + this.#left;
   }
 
-  /** Names the tags that are left, as ranges. */
+  /** The remaining tags. */
   *ranges(): Generator<TagRange> {
     const end = this.#nextTag + this.#left;
     if (this.#gone === undefined) {
@@ -85,26 +85,26 @@ class FetchedBatch {
 }
 
 /**
- * Batches up to this size are copied behind each other into buffers of this size: where messages come
+ * Batches up to the first size are copied into shared buffers of the second size: where messages come
  * one by one, a buffer for each would cost more than all the rest.
  */
 const SHARED_PART_MAX = 2048;
 const SHARED_BYTES = 16 * 1024;
 
-/** So many batches may be done before the list is cut: cutting it costs as much as it is long. */
+/** How many finished batches are kept before the list is cut, which costs as much as it is long. */
 const HEAD_MAX = 256;
 
 const NOTHING = new Uint8Array(0);
 
-/** What a follower has fetched and not handed out, in the frames that it came in. */
+/** The messages that a follower has fetched and not handed out, by the frames they came in. */
 export class FetchedMessages {
-  /** The last tag that has come over this link, whatever has become of the message. */
+  /** The last tag that has come over this link. */
   lastTag = 0;
   #batches: FetchedBatch[] = [];
-  /** The first of the batches that are left. */
+  /** The index of the first remaining batch. */
   #head = 0;
   #count = 0;
-  /** What small batches are copied into, and how much of it is used. */
+  /** The buffer that small batches are copied into, and how much of it is used. */
   #shared = NOTHING;
   #sharedBytes = 0;
 
@@ -112,7 +112,7 @@ export class FetchedMessages {
     return this.#count;
   }
 
-  /** Adds the messages of a frame; they are copied, since what they lie in is read into again. */
+  /** Adds the messages of a frame, copied: the decoder's buffer is used again. */
   add(
     batch: Omit<DeliveredBatch, "bytes">,
     first: FirstMessage,
@@ -162,7 +162,7 @@ export class FetchedMessages {
     return others;
   }
 
-  /** Takes everything out; returns the tags. */
+  /** Removes all; returns the tags. */
   takeAll(): TagRange[] {
     this.#compact();
     const ranges = this.#batches.flatMap((batch) => [...batch.ranges()]);
@@ -170,7 +170,7 @@ export class FetchedMessages {
     return ranges;
   }
 
-  /** Forgets everything: there is another link. */
+  /** There is a new link. */
   restart(): void {
     this.#clear();
     this.lastTag = 0;
@@ -184,7 +184,7 @@ export class FetchedMessages {
     this.#sharedBytes = 0;
   }
 
-  /** Lets go of the batches that are done. */
+  /** Drops the finished batches. */
   #compact(): void {
     if (this.#head === 0) return;
     this.#batches.splice(0, this.#head);

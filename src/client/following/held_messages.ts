@@ -4,19 +4,19 @@ import type { DeliveredMessage } from "./delivered_message.ts";
 /** The signals of messages. Not in the message itself: hardly any is asked for its signal. */
 const controllers = new WeakMap<DeliveredMessage, AbortController>();
 
-/** Why messages are not their follower's any more, of those that were taken away from it. */
+/** Why messages were taken away from their followers. */
 const losses = new WeakMap<DeliveredMessage, string>();
 
 /**
- * Messages that one follower has handed out and that are not ended. A loop that takes one message after
- * the other holds one at a time: that one needs no map. What is held is bounded by what the broker gives.
+ * The messages that a follower's handlers have. A loop that takes one message after the other holds one
+ * at a time: that one needs no map. The credit limits how many there are.
  */
 export class HeldMessages {
-  /** The one that was handed out last, unless it is ended. */
+  /** The message that was handed out last, unless it is ended. */
   #newest: DeliveredMessage | undefined;
-  /** Those that were handed out before it, by their tags. */
+  /** The messages that were handed out before it, by their tags. */
   readonly #others = new Map<number, DeliveredMessage>();
-  /** Those that the broker has taken back over this connection. */
+  /** The messages that the broker has taken back over this link. */
   #revoked = new WeakSet<DeliveredMessage>();
   #emptied: PromiseWithResolvers<void> | undefined;
 
@@ -24,17 +24,17 @@ export class HeldMessages {
     return this.#others.size + (this.#newest === undefined ? 0 : 1);
   }
 
-  /** The tag of the one that was handed out last, unless it is ended; 0 if there is none. */
+  /** The tag of the newest message, unless it is ended; 0 if there is none. */
   get newestTag(): number {
     return this.#newest?.tag ?? 0;
   }
 
-  /** The tag of the one among the others that was handed out first; 0 if there are none. */
+  /** The tag of the oldest of the other messages; 0 if there are none. */
   get oldestTag(): number {
     return this.#others.keys().next().value ?? 0;
   }
 
-  /** Adds a message that is handed out now; tells how many others there are. */
+  /** Adds a message; returns how many others there are. */
   add(message: DeliveredMessage): number {
     if (this.#newest !== undefined) this.#others.set(this.#newest.tag, this.#newest);
     this.#newest = message;
@@ -45,7 +45,7 @@ export class HeldMessages {
     return message === this.#newest || this.#others.get(message.tag) === message;
   }
 
-  /** Takes a message out that is ended here; tells whether it was still held. */
+  /** Removes a message; returns whether it was still held. */
   remove(message: DeliveredMessage): boolean {
     if (message === this.#newest) this.#newest = undefined;
     else if (this.#others.get(message.tag) === message) this.#others.delete(message.tag);
@@ -54,12 +54,11 @@ export class HeldMessages {
     return true;
   }
 
-  /** The message with a tag, if it is held. */
   find(tag: number): DeliveredMessage | undefined {
     return this.#newest?.tag === tag ? this.#newest : this.#others.get(tag);
   }
 
-  /** Takes those out that the broker has taken back; tags of others do not matter. */
+  /** Removes messages that the broker has taken back; other tags are ignored. */
   revoke(tags: readonly number[], why: string): void {
     const lost: DeliveredMessage[] = [];
     for (const tag of tags) {
@@ -71,21 +70,21 @@ export class HeldMessages {
     this.#lose(lost, why);
   }
 
-  /** Whether the broker has taken a message back, and may be told yet that it is done. */
+  /** Whether the broker has taken a message back over this link. */
   wasRevoked(message: DeliveredMessage): boolean {
     return this.#revoked.has(message);
   }
 
-  /** Takes all of them out: they are lost. */
+  /** Removes all messages: they are lost. */
   loseAll(why: string): void {
-    // Their tags mean nothing any more.
+    // Their tags are no longer valid.
     this.#revoked = new WeakSet();
     const lost = [...this.#others.values()];
     if (this.#newest !== undefined) lost.push(this.#newest);
     this.#lose(lost, why);
   }
 
-  /** Why a message that was not ended here is not the follower's any more, if it is not. */
+  /** Why a message was taken away, if it was. */
   lossOf(message: DeliveredMessage): string | undefined {
     return losses.get(message);
   }
@@ -103,7 +102,7 @@ export class HeldMessages {
       losses.set(message, why);
       this.remove(message);
     }
-    // When everything is in order again: whoever listens may call the follower.
+    // Last, since listeners may call the follower.
     for (const message of lost) {
       controllers.get(message)?.abort(explainLoss(message, why));
     }
@@ -116,7 +115,6 @@ export class HeldMessages {
   }
 }
 
-/** The signal of a message; what is done to it here, and goes well, does not abort it. */
 export function signalOf(message: DeliveredMessage): AbortSignal {
   const known = controllers.get(message);
   if (known !== undefined) return known.signal;
@@ -127,14 +125,12 @@ export function signalOf(message: DeliveredMessage): AbortSignal {
   return controller.signal;
 }
 
-/** Aborts a message's signal: what was done to it here has not become true, or ends its work. */
 export function abortSignal(message: DeliveredMessage, reason: unknown): void {
   const controller = controllers.get(message) ?? new AbortController();
   controllers.set(message, controller);
   controller.abort(reason);
 }
 
-/** The error for a handler that works on what is not its follower's any more. */
 export function explainLoss(
   { id, stream }: { readonly id: number; readonly stream: string },
   why: string,

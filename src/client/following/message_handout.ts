@@ -35,11 +35,11 @@ export class MessageHandout implements MessageSource {
   readonly #caution = new Caution();
   readonly #begins: BeginWatch;
   #waiters: MessageWaiter[] = [];
-  /** Set while the event loop has its turn before the next message is handed out. */
+  /** Set while the event loop has a turn before the next message is handed out. */
   #turn: Promise<void> | undefined;
-  /** Whether those who wait are about to be served. */
+  /** Whether the waiting loops are about to be served. */
   #isServing = false;
-  /** Set once loops get nothing more, and why, unless the user has closed the follower. */
+  /** Set once loops get nothing more; with an error unless the follower was closed here. */
   #end: { readonly error?: Error } | undefined;
 
   constructor(uplink: Uplink, verdicts: DeliveryVerdicts, prefetch: number | "auto") {
@@ -73,7 +73,7 @@ export class MessageHandout implements MessageSource {
   }
 
   write(writer: FrameWriter, follower: number): void {
-    // Less credit comes before what is given back, or the broker would deliver it here again.
+    // The credit comes before messages that are given back, or the broker would deliver them here again.
     this.#credit.write(writer, follower, this.#uplink.limits.unacknowledgedBytes);
     this.#verdicts.notes.write(writer, follower);
   }
@@ -123,7 +123,7 @@ export class MessageHandout implements MessageSource {
     );
     if (this.#isServing) return;
     this.#isServing = true;
-    // What has come together is looked at first: some of it may be taken back already.
+    // Later in this turn: a revocation may have come together with the messages.
     queueMicrotask(() => {
       this.#isServing = false;
       this.#serveWaiters();
@@ -136,7 +136,7 @@ export class MessageHandout implements MessageSource {
     const inHand: number[] = [];
     let isKnown = false;
     for (const { firstTag, count } of ranges) {
-      // Tags that have not come yet are nobody's.
+      // Tags that have not come yet are ignored.
       const known = Math.min(count, this.#fetched.lastTag - firstTag + 1);
       if (known <= 0) continue;
       isKnown = true;
@@ -144,8 +144,8 @@ export class MessageHandout implements MessageSource {
     }
     if (!isKnown) return;
     this.#verdicts.held.revoke(inHand, reason === "" ? "the broker has taken it back" : reason);
-    // The broker gives nothing more before it hears that somebody asks for it, also if no handler has
-    // seen any of what was taken back.
+    // The broker delivers nothing more before it gets a new credit, even if no handler has seen any of
+    // these messages.
     if (this.#waiters.length === 0) this.#credit.pause();
     this.#credit.renew();
     this.#verdicts.schedule();
@@ -163,7 +163,7 @@ export class MessageHandout implements MessageSource {
     if (this.#credit.ask()) this.#verdicts.schedule();
     if (this.#fetched.count === 0) return this.#wait(loop);
     const pause = this.#caution.advise(now);
-    // A write that is under way leaves no room for another one; when the turn is over it is done.
+    // There is one write at a time; the one under way is done when the turn is over.
     const isTurn = pause === "turn" || (pause === "write" && this.#uplink.link?.isSending);
     if (isTurn) return this.#takeTurn().then(() => loop.next());
     const value = this.#take(loop);
@@ -171,14 +171,14 @@ export class MessageHandout implements MessageSource {
     return Promise.resolve({ done: false, value });
   }
 
-  /** A loop is left: the message in hand comes back with its attempt counted, the others without. */
+  /** A loop is left: its last message goes back with the attempt counted, fetched ones without. */
   leave(loop: MessageIterator): void {
     for (const { loop: waiting, resolve } of this.#waiters) if (waiting === loop) resolve(done);
     this.#waiters = this.#waiters.filter((waiter) => waiter.loop !== loop);
     const { last } = loop;
     if (last !== undefined && this.#verdicts.held.has(last)) this.#verdicts.leave(last);
     this.#pauseUnlessAsked();
-    // Whoever throws may be about to end the process.
+    // A handler that throws may be about to end the process.
     this.#uplink.writeNow();
   }
 
@@ -223,7 +223,7 @@ export class MessageHandout implements MessageSource {
     while (this.#waiters.length > 0 && this.#fetched.count > 0) {
       const { resolve, loop } = this.#waiters.shift()!;
       const value = this.#take(loop);
-      // That it has begun leaves before a handler can end this process.
+      // The broker is told before the handler can crash this process.
       if (value.isDoubtful) this.#uplink.writeNow();
       resolve({ done: false, value });
     }
@@ -247,12 +247,11 @@ export class MessageHandout implements MessageSource {
     return message;
   }
 
-  /** Unless another loop waits, nobody asks for messages now. */
   #pauseUnlessAsked(): void {
     if (this.#waiters.length === 0) this.#pause();
   }
 
-  /** Gives back what is fetched, and asks for nothing more until the handler does. */
+  /** Gives the fetched messages back, and asks for nothing more until a loop does. */
   #pause(): void {
     this.#credit.pause();
     for (const range of this.#fetched.takeAll()) this.#verdicts.notes.release(range);

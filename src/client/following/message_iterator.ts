@@ -3,14 +3,12 @@ import type { DeliveredMessage } from "./delivered_message.ts";
 import type { GetMessagesOptions } from "./follower.ts";
 import type { Message } from "./message.ts";
 
-/** What says that there is nothing more. */
 export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** Gives loops their messages. */
 export interface MessageSource {
   /** Gives a loop its next message, as soon as there is one. */
   next(loop: MessageIterator): Promise<IteratorResult<Message>>;
-  /** A loop is left: what it waits for, and what it has in hand, is given up. */
   leave(loop: MessageIterator): void;
 }
 
@@ -18,7 +16,7 @@ export interface MessageSource {
 export class MessageIterator implements AsyncIterableIterator<Message> {
   readonly autoAck: boolean;
   readonly signal: AbortSignal | undefined;
-  /** The message that it was given last; it may be ended. */
+  /** The last message that it was given. */
   last: DeliveredMessage | undefined = undefined;
   readonly #source: MessageSource;
   #isOver = false;

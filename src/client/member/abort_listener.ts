@@ -1,6 +1,6 @@
 /**
- * What signals do, each with one listener: the time that a signal takes to add or remove one grows
- * with how many it has, and thousands of calls may share a signal.
+ * The actions of signals, with one listener each: adding and removing a listener takes longer the more a
+ * signal has, and thousands of calls may share a signal.
  */
 const actionsOf = new WeakMap<AbortSignal, Set<() => void>>();
 

@@ -21,7 +21,7 @@ export class CallTimeouts {
     this.#clock = clock;
   }
 
-  /** Lets a call wait for so many milliseconds; the function that is returned ends the wait. */
+  /** Starts a timeout; the returned function ends it. */
   begin(timeoutMs: number, expire: () => void): () => void {
     const call = { at: this.#clock.now() + timeoutMs, expire };
     let group = this.#groups.get(timeoutMs);

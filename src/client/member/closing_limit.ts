@@ -2,19 +2,19 @@ import { type ClockTimer, systemClock } from "../../transport/clock.ts";
 import { whenAborted } from "./abort_listener.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 
-/** How long a link is left at least to take the last words, and the broker to answer, in milliseconds. */
+/** How long closing waits at least for the last frames and answers, in milliseconds. */
 export const FAREWELL_MS = 1000;
 
 /** What ends a wait. */
 export interface ClosingLimits {
   /** How long nothing may move, in milliseconds. */
   readonly drainMs: number;
-  /** Gives another text whenever something has moved; without it, the time is the limit. */
+  /** Changes whenever something has moved. */
   readonly progress?: () => string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Gives up a wait when nothing has moved for a time, or when a signal is aborted. */
+/** Gives up a wait when nothing has moved for some time, or when a signal is aborted. */
 export class ClosingLimit {
   readonly #limits: ClosingLimits;
   readonly #giveUp: (isAborted: boolean) => void;
@@ -43,7 +43,7 @@ export class ClosingLimit {
   }
 
   #arm(): void {
-    // By the system's clock: one that stands still would keep tests from ending.
+    // By the system's clock: with a virtual one that stands still, tests would not end.
     const at = systemClock.now() + this.#limits.drainMs;
     this.#timer = new DeadlineTimer(systemClock, at, () => this.#look());
   }

@@ -1,5 +1,4 @@
-// What is in an entry of a batch, decoded only when it is looked at: of messages, replies and messages
-// that a cursor peeks at.
+// The content of an entry in a batch: of messages, replies and peeked messages.
 
 import { BodyKind } from "../../../protocol.ts";
 import {
@@ -11,15 +10,13 @@ import {
 import { decodeHeaders } from "../../protocol/messages/headers.ts";
 import { readPropertyBytes } from "../../protocol/messages/properties.ts";
 
-/** A byte order mark is a character like any other: a body arrives as what was sent. */
+/** A byte order mark is kept: a body arrives as it was sent. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The bytes of an entry's body. */
 export function bytesOf(batch: Uint8Array, offset: number): Uint8Array {
   return batch.subarray(headersEnd(batch, offset), offset + readEntrySize(batch, offset));
 }
 
-/** What an entry's body was when it was sent: a string, bytes or a JSON value. */
 export function bodyOf(batch: Uint8Array, offset: number): unknown {
   const bytes = bytesOf(batch, offset);
   const kind = readEntryKind(batch, offset);
@@ -28,7 +25,6 @@ export function bodyOf(batch: Uint8Array, offset: number): unknown {
   return kind === BodyKind.json ? JSON.parse(text) : text;
 }
 
-/** The headers of an entry. */
 export function headersOf(batch: Uint8Array, offset: number): Readonly<Record<string, string>> {
   const start = offset + ENTRY_HEAD_BYTES + readPropertyBytes(batch, offset);
   return decodeHeaders(batch.subarray(start, headersEnd(batch, offset)));

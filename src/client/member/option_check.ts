@@ -4,7 +4,7 @@ import { findNearest } from "../../protocol/spelling.ts";
 export const TIMER_MS_MAX: number = 2 ** 31 - 1;
 
 /**
- * Finds an option that a call does not have: a slip should not be passed over without a word.
+ * Finds an option that a call does not have, such as a misspelt one.
  *
  * @param action What cannot be done otherwise, such as `Cannot publish`.
  * @returns What to throw if the options are no object, or have another name than the known ones.
@@ -39,7 +39,7 @@ export interface NumberLimits {
   readonly high: number;
 }
 
-/** Finds out whether an option is a whole number within limits; gives what to throw if it is not. */
+/** Returns what to throw if an option is not a whole number within limits. */
 export function findNumberMistake(
   name: string,
   value: unknown,

@@ -57,7 +57,7 @@ const encoder = new TextEncoder();
 /** A UTF-16 unit becomes three bytes of UTF-8 at most. */
 const BYTES_PER_UNIT_MAX = 3;
 
-/** Text up to this length may take three times the room for a moment. */
+/** Text up to this length may take three times its room for a moment. */
 const TEXT_LENGTH_SHORT = 16 * 1024;
 
 /**
@@ -103,7 +103,7 @@ export function listBodies<Body>(bodies: Iterable<Body>, action: string): readon
   );
 }
 
-/** Makes a body the publisher's own: what the caller does to its bytes afterwards does not count. */
+/** Copies bytes, which the caller may change afterwards. */
 export function copyBody(encoded: EncodedBody): EncodedBody {
   const { kind, content } = encoded;
   if (kind !== BodyKind.bytes || typeof content === "string") return encoded;
@@ -112,7 +112,7 @@ export function copyBody(encoded: EncodedBody): EncodedBody {
 
 function chooseKind(body: unknown, action: string): EncodedBody {
   if (typeof body === "string") {
-    // What UTF-8 cannot express, half a surrogate pair, is escaped in JSON: it comes back as it was.
+    // Half a surrogate pair is escaped in JSON, and cannot be expressed in UTF-8.
     if (!body.isWellFormed()) return { kind: BodyKind.json, content: JSON.stringify(body) };
     return { kind: BodyKind.text, content: body };
   }
@@ -140,7 +140,7 @@ function encodeJson(body: unknown, action: string): string {
   throw new TypeError(`${action}: the body cannot become JSON: ${why}`, { cause });
 }
 
-/** What JSON cannot express of a body; what is nested too deep, or throws, cannot be looked into. */
+/** What JSON cannot express; undefined for bodies that are nested too deep or throw. */
 function lookInto(body: unknown): string | undefined {
   try {
     return findBodyFault(body);

@@ -1,6 +1,6 @@
 /**
- * Whether JSON would lose or change a body, or something in it, without a word: `null` for `NaN`, `{}` for
- * a `Map`, nothing for a function. It must not refer to itself.
+ * Whether JSON would silently lose or change a body, or something in it: `null` for `NaN`, `{}` for a
+ * `Map`, nothing for a function. The body must not refer to itself.
  */
 export function isAltered(value: unknown): boolean {
   switch (typeof value) {
@@ -49,13 +49,13 @@ function isAlteredObject(object: object): boolean {
   }
   for (const key in object) {
     const value = (object as Record<string, unknown>)[key];
-    // What a program has not set is not sent, as usual.
+    // Undefined properties are left out, as usual.
     if (value !== undefined && isAltered(value)) return true;
   }
   return false;
 }
 
-/** The same with words, and also if something refers to what it is part of. */
+/** The same with a description, and for bodies that refer to themselves. */
 function findFault(value: unknown, path: string, around: readonly object[]): string | undefined {
   if (typeof value !== "object" || value === null) {
     return isAltered(value) ? `${path} is ${nameKind(value)}` : undefined;
@@ -90,7 +90,7 @@ function isExotic(value: object): boolean {
   return value instanceof Map || value instanceof Set || value instanceof WeakMap ||
     value instanceof WeakSet || value instanceof Error || value instanceof RegExp ||
     value instanceof ArrayBuffer || ArrayBuffer.isView(value) ||
-    // Most of what a platform has: Blob, Headers, WeakRef, iterators; types refuse these, too.
+    // Most objects of the platform: Blob, Headers, WeakRef, iterators; the types refuse these, too.
     Symbol.toStringTag in value && Object.getPrototypeOf(value) !== null ||
     value instanceof Number && !Number.isFinite(value.valueOf()) ||
     "then" in value && typeof value.then === "function";

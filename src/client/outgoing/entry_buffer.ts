@@ -10,12 +10,12 @@ import type { SpareBuffers } from "./spare_buffers.ts";
 /** A batch is closed at this size: one write, one read, one confirm. */
 const BATCH_BYTES_MAX = 128 * 1024;
 
-/** What a frame has beside its batch, rounded up. */
+/** The bytes of a frame beside its batch, rounded up. */
 export const FIELD_BYTES = 256;
 
 const encoder = new TextEncoder();
 
-/** How many bytes a batch may have, if a frame may have so many; a larger message is there alone. */
+/** The most bytes of a batch, by the limit of frames; a larger message has a batch of its own. */
 export function batchBytesMax(frameBytes: number): number {
   return Math.min(BATCH_BYTES_MAX, frameBytes - FIELD_BYTES);
 }
@@ -28,11 +28,11 @@ export interface EntryExtras {
   readonly flags: number;
   /** The priority, if one is given. */
   readonly priority?: number | undefined;
-  /** A key that is written here, so that it needs no bytes of its own: it is the only property then. */
+  /** A key, if it is the only property: it is written here and needs no bytes of its own. */
   readonly key?: string | undefined;
 }
 
-/** The most bytes that a message can take up, with what stands in front of its body. */
+/** The most bytes that a message can take up. */
 export function entryBytesMax(
   content: Uint8Array | string,
   extras: EntryExtras | undefined,
@@ -44,9 +44,8 @@ export function entryBytesMax(
   return ENTRY_HEAD_BYTES + keyBytes + (bytes?.length ?? 0) + bodyBytes;
 }
 
-/** Messages that are put together into one frame: their bytes, in a buffer that is used again. */
+/** The entries of one frame, in a buffer that is used again. */
 export class EntryBuffer {
-  /** Where the buffer comes from, and goes to. */
   protected readonly spare: SpareBuffers;
   #buffer: Uint8Array;
   #bytes = 0;
@@ -69,12 +68,10 @@ export class EntryBuffer {
     return this.findLargestBody(0, this.#count);
   }
 
-  /** Its messages, as a frame takes them. */
   get messages(): MessageBatch {
     return { count: this.#count, buffer: this.#buffer, start: 0, end: this.#bytes };
   }
 
-  /** Adds a message: what its body is, the body's bytes or text, and what stands in front of it. */
   add(kind: BodyKind, content: Uint8Array | string, extras: EntryExtras | undefined): void {
     this.#reserve(this.#bytes + entryBytesMax(content, extras));
     const headersAt = this.#bytes + ENTRY_HEAD_BYTES;
@@ -91,12 +88,12 @@ export class EntryBuffer {
     this.#count++;
   }
 
-  /** Its bytes are not needed any more. */
+  /** Gives the buffer back. */
   discard(): void {
     this.spare.give(this.#buffer);
   }
 
-  /** How many of its first messages have no more bytes than that. */
+  /** How many of the first entries fit into so many bytes. */
   protected countWithin(bytesMax: number): number {
     let count = 0;
     let at = 0;
@@ -108,14 +105,13 @@ export class EntryBuffer {
     return count;
   }
 
-  /** How many bytes some messages have, from a place on. */
+  /** How many bytes some entries have. */
   protected measure(start: number, count: number): number {
     let at = start;
     for (let left = count; left > 0; left--) at += readEntrySize(this.#buffer, at);
     return at - start;
   }
 
-  /** How many bytes the largest of some bodies has. */
   protected findLargestBody(start: number, count: number): number {
     let largest = 0;
     let at = start;
@@ -128,18 +124,18 @@ export class EntryBuffer {
     return largest;
   }
 
-  /** Moves messages to a place in front of them, over others that are left out. */
+  /** Moves entries forward, over others that are left out. */
   protected moveForward(to: number, at: number, size: number): void {
     this.#buffer.copyWithin(to, at, at + size);
   }
 
-  /** Leaves out what comes behind the first messages. */
+  /** Keeps the first entries only. */
   protected truncate(count: number, bytes: number): void {
     this.#count = count;
     this.#bytes = bytes;
   }
 
-  /** Moves what comes behind the first messages into another buffer, which is empty. */
+  /** Moves all but the first entries into another, empty buffer. */
   protected moveRest(count: number, rest: EntryBuffer): void {
     const at = this.measure(0, count);
     rest.#reserve(this.#bytes - at);
@@ -148,7 +144,7 @@ export class EntryBuffer {
     this.truncate(count, at);
   }
 
-  /** Writes what stands in front of a body; returns where the body begins. */
+  /** Writes properties and headers; returns where the body begins. */
   #writeExtras({ bytes, key }: EntryExtras, at: number): number {
     let end = at;
     if (key !== undefined) {
@@ -178,7 +174,7 @@ export class EntryBuffer {
   }
 }
 
-/** Writes a short text as UTF-8; returns how many bytes. A view costs more than a few characters. */
+/** Writes a short text as UTF-8; returns how many bytes. Making a view costs more than a few characters. */
 function writeShortText(text: string, buffer: Uint8Array, at: number): number {
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);

@@ -8,24 +8,23 @@ export interface RefusedBatch {
 }
 
 /**
- * The limits of how long to wait for room, in milliseconds: what the broker says is a guess from what
- * has left the stream lately, and the stream may be emptied at any time.
+ * The limits of a wait for room, in milliseconds: the broker's estimate goes by what has left the stream
+ * lately, and the stream may be emptied at any time.
  */
 const WAIT_MS_MIN = 10;
 const WAIT_MS_MAX = 1000;
 
-/** When to try again if the broker was not asked, in milliseconds. */
+/** When to try again without an estimate of the broker, in milliseconds. */
 const RETRY_MS = 100;
 
 /** What becomes of refused batches. */
 export interface FullDecision {
-  /** What is sent again, in this order, before everything behind it. */
+  /** Sent again, in this order, before everything else. */
   readonly again: OutgoingBatch[];
-  /** What fails. */
   readonly lost: RefusedBatch[];
   /** How long to wait before anything but `head` is sent, in milliseconds; not at all if undefined. */
   readonly waitMs: number | undefined;
-  /** What there is room for now. */
+  /** There is room for this one now. */
   readonly head: OutgoingBatch | undefined;
 }
 
@@ -55,7 +54,7 @@ function fail([first, ...others]: readonly [RefusedBatch, ...RefusedBatch[]]): F
   return { again: [batch], lost, waitMs: undefined, head: undefined };
 }
 
-/** What the broker would say of a refused batch if it were asked once more, behind the head. */
+/** What the broker would answer for a batch behind the head. */
 function foresee(
   { batch, error }: RefusedBatch,
   head: OutgoingBatch,
@@ -94,7 +93,7 @@ function wait([first, ...others]: readonly [RefusedBatch, ...RefusedBatch[]]): F
   return { again, lost: [], waitMs, head: batch };
 }
 
-/** The batch is larger than the stream may be: each call for itself may be small enough. */
+/** The batch is larger than the stream may be: its calls may be small enough one by one. */
 function cutSmaller(first: RefusedBatch, behind: OutgoingBatch[], part: number): FullDecision {
   const { batch } = first;
   const count = part > 0 ? part : batch.findMiddle();
@@ -103,19 +102,19 @@ function cutSmaller(first: RefusedBatch, behind: OutgoingBatch[], part: number):
   return { again, lost: [], waitMs: undefined, head: undefined };
 }
 
-/** How many of the batch's first messages there is room for, without cutting a call; 0 if it is none. */
+/** How many of the first messages there is room for, without cutting a call. */
 function findPart({ batch, error }: RefusedBatch): number {
   const count = batch.findCut(error.details.room ?? 0);
-  // All of it was refused: whatever is said of the room, sending it at once would change nothing.
+  // The whole batch was refused: sending all of it again at once would change nothing.
   return count < batch.count ? count : 0;
 }
 
-/** The wait for room in a full stream: only what there is room for already is sent meanwhile. */
+/** The wait for room in a full stream: only the head is sent meanwhile. */
 export class RoomWait {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #head: OutgoingBatch | undefined;
 
-  /** Waits as long as was decided, if at all, and does something after that. */
+  /** Waits as long as was decided, if at all. */
   begin({ waitMs, head }: FullDecision, done: () => void): void {
     if (waitMs === undefined) return;
     this.#head = head;

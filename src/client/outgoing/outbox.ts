@@ -13,10 +13,10 @@ import { decideWhenFull, type RefusedBatch, RoomWait } from "./full_stream.ts";
 import { FIELD_BYTES } from "./entry_buffer.ts";
 import { type BatchOutcome, dropAbandoned, type OutgoingBatch } from "./outgoing_batch.ts";
 
-/** More is not handed to a link that has not taken what it has. */
+/** How many bytes a link may have unsent before it gets more. */
 const OUTBOUND_BYTES_MAX = 1024 * 1024;
 
-/** More batches are not sent before some have an answer: brokers remember 16,384 of one publisher. */
+/** How many batches may be without an answer: brokers remember 16,384 of one publisher. */
 const SENT_MAX = 8192;
 
 /** What an outbox needs of its publisher. */
@@ -28,38 +28,38 @@ export interface OutboxOwner {
   readonly clock: Clock;
   /** There is something to send. */
   schedule(): void;
-  /** Calls were given up: what of them is not sent has to be left out, soon. */
+  /** Unsent calls were given up, and are to be left out soon. */
   dropSoon(): void;
 }
 
 /**
- * The batches of one publisher that have no outcome, in order, and which of them are on their way over
- * the link of the moment.
+ * The batches of one publisher that have no outcome, in order, and which of them were sent over the
+ * present link.
  *
- * A batch gets a number on the wire when it is sent for the first time. From then on it may be stored,
- * whatever the client has heard, and keeps its number and its messages until it is known not to be.
+ * A batch gets its sequence number when it is sent for the first time. From then on it may be stored, and
+ * it keeps its number and its messages until the broker says that it is not.
  */
 export class Outbox {
   readonly #owner: OutboxOwner;
   /** In order; the first `#sentCount` of them are sent. */
   readonly #batches: OutgoingBatch[] = [];
   #sentCount = 0;
-  /** The number on the wire of the next message that is sent for the first time. */
+  /** The sequence number of the next message that is sent for the first time. */
   #nextSequence = 1;
   /**
-   * The first of the batches, if a stream was full for them. What becomes of them is decided when all
-   * that was sent has an answer, so that nothing overtakes them.
+   * The first batches, if a full stream has refused them. They are decided about when all that was sent
+   * has an answer, so that nothing overtakes them.
    */
   #refused: RefusedBatch[] = [];
-  /** Batches that the broker of now was only asked for: whether it has them. */
+  /** Batches of which the broker was only asked whether it has stored them. */
   readonly #asked = new Set<OutgoingBatch>();
-  /** Whether one was too large for it: what was sent behind that one is asked for, too, in its order. */
+  /** Whether a batch was too large: the ones that were sent after it are asked for, too, in order. */
   #isAsking = false;
   readonly #roomWait = new RoomWait();
   /** Whether the broker stops: nothing more is sent. */
   isStopping = false;
   outcomeCount = 0;
-  /** Which full stream it waits for, if it does. */
+  /** The full stream that it waits for, if it does. */
   obstacle: BrokerError | undefined;
 
   constructor(owner: OutboxOwner) {
@@ -75,12 +75,12 @@ export class Outbox {
     return this.#sentCount < this.#batches.length;
   }
 
-  /** The place of the oldest message, if there is one. */
+  /** The ordinal of the oldest message, if there is one. */
   get ordinal(): number | undefined {
     return this.#batches[0]?.ordinal;
   }
 
-  /** What was sent and has no answer: up to which number, and how long ago the first of it was. */
+  /** What was sent and has no answer: up to which number, and how long ago the first. */
   get sentBefore(): { readonly sentUntil: number; readonly sentMs: number } | undefined {
     const [first] = this.#batches;
     if (first === undefined || first.sequence === 0) return undefined;
@@ -90,12 +90,12 @@ export class Outbox {
     return { sentUntil: this.#nextSequence - 1, sentMs: Math.ceil(sentMs) };
   }
 
-  /** The place of the oldest message that somebody has not given up, if there is one. */
+  /** The ordinal of the oldest message that is not given up, if there is one. */
   get awaitedOrdinal(): number | undefined {
     return this.#batches.find((batch) => !batch.isForsaken)?.ordinal;
   }
 
-  /** Whether a message may be stored, by its place: it was sent. */
+  /** Whether a message was sent, by its ordinal. */
   wasSent(ordinal: number): boolean {
     const batch = this.#batches.findLast((batch) => batch.ordinal <= ordinal);
     return batch !== undefined && batch.sequence > 0;
@@ -115,13 +115,13 @@ export class Outbox {
   lose(): void {
     this.#sentCount = 0;
     this.#asked.clear();
-    // What was sent behind a batch that a full stream has refused is refused, too, or has not arrived.
+    // What was sent after a batch that a full stream has refused is refused, too, or has not arrived.
     if (this.#refused.length > 0) this.#forgetNumbers();
     this.#refused = [];
     this.#roomWait.end();
   }
 
-  /** The largest of the batches that are sent, if there is one. */
+  /** The largest batch that is sent, if there is one. */
   get largestSent(): OutgoingBatch | undefined {
     let largest: OutgoingBatch | undefined;
     for (const batch of this.#batches.slice(0, this.#sentCount)) {
@@ -130,7 +130,7 @@ export class Outbox {
     return largest;
   }
 
-  /** The largest of them was too large for the broker. */
+  /** The largest sent batch was too large for the broker. */
   giveUpLargest(cause: BrokerError): void {
     const batch = this.largestSent;
     if (batch === undefined) return;
@@ -142,19 +142,18 @@ export class Outbox {
     batch.refuse(new BrokerError("MESSAGE_TOO_LARGE", message, { cause }));
   }
 
-  /** Nothing is sent any more: all batches fail. */
   end(reason: Error): void {
     this.lose();
     for (const batch of this.#batches.splice(0)) batch.refuse(reason);
   }
 
-  /** Leaves out calls that were given up and have no number. */
+  /** Leaves out given-up calls that have no number. */
   dropAbandoned(): void {
     dropAbandoned(this.#batches);
   }
 
   /**
-   * Sends what is not sent, as far as the link takes it.
+   * Sends batches as far as the link takes them.
    *
    * @returns Whether calls have failed, because the broker of now takes only smaller messages.
    */
@@ -165,7 +164,7 @@ export class Outbox {
     while (this.hasUnsent && this.#sentCount < SENT_MAX) {
       const batch = this.#batches[this.#sentCount]!;
       if (this.#isHeldBack(batch)) break;
-      // What the link has not taken yet stays here, and is not copied into a buffer that grows.
+      // The rest stays here, instead of being copied into a buffer that grows.
       if (link.outboundBytes >= OUTBOUND_BYTES_MAX) {
         this.#owner.schedule();
         return hasFailed;
@@ -199,12 +198,12 @@ export class Outbox {
     }
     this.#takeSent(sequence);
     const isAsked = this.#asked.delete(batch);
-    // Only this is said of what the broker has never seen; all else is what became of the batch.
+    // This is the answer for a batch that the broker has never seen; any other is its outcome.
     if (isAsked && code === "HEADERS_TOO_LARGE") this.#sendAnew(batch, limits);
     else batch.refuse(error);
   }
 
-  /** An answer has come, or was not waited for: decides about refused batches if all is known. */
+  /** Decides about refused batches if all answers are known. */
   decide(): void {
     const [first, ...others] = this.#refused;
     if (first !== undefined && this.#isAnswered) this.#handleFull([first, ...others]);
@@ -228,8 +227,7 @@ export class Outbox {
   }
 
   /**
-   * Sees to it that the broker of now takes a batch, whose limits may be lower than those of the one
-   * before it.
+   * Makes a batch fit the limits of the present broker, which may be lower than those of the one before.
    *
    * @returns Whether it can be sent; otherwise it is not there any more.
    */
@@ -240,7 +238,7 @@ export class Outbox {
     const fits = batch.bytes <= bytesMax && batch.largestBody <= limits.bodyBytes;
     if (fits && !this.#isAsking) return true;
     if (!isNew) {
-      // It may be stored, and must not be cut: first it is asked for.
+      // It may be stored, and must not be cut: the broker is asked first.
       this.#isAsking = true;
       this.#asked.add(batch);
       return true;
@@ -251,12 +249,12 @@ export class Outbox {
     return false;
   }
 
-  /** The broker does not have a batch that is too large for it: what is small enough is sent. */
+  /** The broker has not stored a batch that is too large for it: what is small enough is sent. */
   #sendAnew(batch: OutgoingBatch, limits: SessionLimits): void {
     batch.sequence = 0;
     refuseLarger(batch, limits.bodyBytes);
     if (batch.count === 0) return batch.discard();
-    // What has a number may be stored already, and has to be answered under it first.
+    // Batches with a number may be stored, and are answered under it first.
     const { ordinal } = batch;
     const next = this.#batches.findIndex((other) =>
       other.sequence === 0 && other.ordinal > ordinal
@@ -267,12 +265,12 @@ export class Outbox {
 
   /** Whether a batch has to wait: for a full stream, or for what comes before it. */
   #isHeldBack(batch: OutgoingBatch): boolean {
-    // What was numbered on an earlier link may be stored, and gets its answer under its number.
+    // A batch that was numbered on an earlier link may be stored, and is answered under its number.
     if (this.#refused.length > 0 || this.#asked.size > 0) return batch.sequence === 0;
     return this.#roomWait.holdsBack(batch);
   }
 
-  /** Finds the oldest batch without an answer, if it is the one that an answer is about. */
+  /** The oldest batch without an answer, if an answer is about it. */
   #findSent(sequence: number): OutgoingBatch | undefined {
     const index = this.#refused.length;
     if (index >= this.#sentCount) return undefined;
@@ -298,7 +296,7 @@ export class Outbox {
     return this.isStopping || (this.#batches[length]?.sequence ?? 0) === 0;
   }
 
-  /** A stream is full: decides what becomes of what it has refused. */
+  /** Decides about batches that a full stream has refused. */
   #handleFull(refused: readonly [RefusedBatch, ...RefusedBatch[]]): void {
     this.#refused = [];
     this.#roomWait.end();
@@ -311,7 +309,7 @@ export class Outbox {
     for (const { batch, error } of decision.lost) batch.refuse(error);
   }
 
-  /** What a full stream has refused is sent under new numbers, and what is behind it as well. */
+  /** Batches that a full stream has refused, and all behind them, get new numbers. */
   #forgetNumbers(): void {
     for (const batch of this.#batches) batch.sequence = 0;
     this.#owner.dropSoon();
@@ -322,7 +320,7 @@ function readDate(clock: Clock): number {
   return clock.dateNow?.() ?? clock.now();
 }
 
-/** Fails the calls that have a body that is larger than may be. */
+/** Fails the calls with a body that is too large. */
 function refuseLarger(batch: OutgoingBatch, bodyBytesMax: number): void {
   for (const { waiter, bodyBytes } of batch.takeLarger(bodyBytesMax)) {
     waiter.refuse(tooLarge(bodyBytes, bodyBytesMax));
@@ -335,7 +333,7 @@ function tooLarge(bytes: number, limit: number): BrokerError {
   return new BrokerError("MESSAGE_TOO_LARGE", message);
 }
 
-/** Cuts a batch into pieces that have no more bytes than that; none if it is empty. */
+/** Cuts a batch into pieces of at most so many bytes. */
 function cutToSize(batch: OutgoingBatch, bytesMax: number): OutgoingBatch[] {
   if (batch.count === 0) batch.discard();
   const pieces: OutgoingBatch[] = [];
@@ -351,8 +349,8 @@ function cutToSize(batch: OutgoingBatch, bytesMax: number): OutgoingBatch[] {
 }
 
 /**
- * What asks a broker whether it has stored a batch, without the batch: it says so whatever it is sent
- * under the same number, and no broker stores this, because its headers are over the limit.
+ * A batch that only asks whether the broker has stored another one: it answers for the sequence number,
+ * whatever the content, and stores nothing, because the headers are over the limit.
  */
 function makeQuestion(count: number): MessageBatch {
   const headerBytes = HEADER_BYTES_MAX + 1;

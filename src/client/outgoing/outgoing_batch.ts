@@ -9,38 +9,38 @@ export interface BatchOutcome {
   readonly isDuplicate: boolean;
 }
 
-/** Someone who waits for the outcome of some of a batch's messages. */
+/** A call that waits for the outcome of some messages of a batch. */
 export interface BatchWaiter {
-  /** Whether it has been given up: nobody wants the messages to be stored any more. */
+  /** Whether the call was given up. */
   readonly isAbandoned: boolean;
   /** The messages are stored; `first` is the index of the waiter's first message in the batch. */
   confirm(outcome: BatchOutcome, first: number): void;
   /** The messages are not stored. */
   refuse(error: Error): void;
   /**
-   * The call's messages are divided: it goes on waiting for the first ones only.
+   * Divides the call's messages: it goes on waiting for the first ones only.
    *
    * @param count How many those are.
-   * @returns Who waits for the others. A call of one message is never divided.
+   * @returns The waiter of the others. A call of one message is never divided.
    */
   split?(count: number): BatchWaiter;
 }
 
-/** Messages of a publisher on their way to the broker, kept until the outcome is known, and who waits. */
+/** Messages of a publisher that are sent together, kept until their outcome is known. */
 export class OutgoingBatch extends EntryBuffer {
   /**
-   * The number of its first message on the wire; 0 until it is sent for the first time, and again
-   * when it was refused: what was refused once is sent again under another number.
+   * The sequence number of its first message; 0 until it is sent for the first time, and after a full
+   * stream has refused it: then it is sent again under another number.
    */
   sequence = 0;
   /** When it was sent for the first time under its number, in milliseconds. */
   sentAt = 0;
-  /** What the machine's clock said then. */
+  /** The same by the machine's clock. */
   sentOn = 0;
   readonly #ordinal: number;
   #waiters: BatchWaiter[] = [];
   #firsts: number[] = [];
-  /** The places of the waiters' first messages, since some were taken out between them. */
+  /** The ordinals of the waiters' first messages, once messages were taken out between them. */
   #ordinals: number[] | undefined;
 
   constructor(ordinal: number, spare: SpareBuffers) {
@@ -48,7 +48,7 @@ export class OutgoingBatch extends EntryBuffer {
     this.#ordinal = ordinal;
   }
 
-  /** The place of its first message in the order of the calls. */
+  /** The ordinal of its first message. */
   get ordinal(): number {
     return this.#ordinals?.[0] ?? this.#ordinal;
   }
@@ -58,13 +58,12 @@ export class OutgoingBatch extends EntryBuffer {
     return this.#waiters.every(isAbandoned);
   }
 
-  /** Adds someone who waits for the messages that are added from now on. */
+  /** Adds the waiter of the messages that are added next. */
   addWaiter(waiter: BatchWaiter): void {
     this.#waiters.push(waiter);
     this.#firsts.push(this.count);
   }
 
-  /** Tells all who wait that the batch is stored; its bytes are not needed any more. */
   confirm(outcome: BatchOutcome): void {
     this.discard();
     for (let index = 0; index < this.#waiters.length; index++) {
@@ -72,14 +71,13 @@ export class OutgoingBatch extends EntryBuffer {
     }
   }
 
-  /** Tells all who wait that the batch is not stored; its bytes are not needed any more. */
   refuse(error: Error): void {
     this.discard();
     for (const waiter of this.#waiters) waiter.refuse(error);
   }
 
   /**
-   * Finds where to cut it, between the messages of two calls.
+   * Finds where to cut the batch between two calls.
    *
    * @param room How many messages the first part may have.
    * @returns How many it gets: as many as there may be, or 0.
@@ -90,12 +88,12 @@ export class OutgoingBatch extends EntryBuffer {
     return this.count <= room ? this.count : cut;
   }
 
-  /** Finds where to cut it so that each part has half of the calls; 0 if there is only one call. */
+  /** Finds where to cut the batch into halves; 0 if there is only one call. */
   findMiddle(): number {
     return this.#firsts[Math.floor(this.#firsts.length / 2)] ?? 0;
   }
 
-  /** How much the smallest of its calls has: messages, or bytes. */
+  /** How many messages or bytes the smallest call has. */
   findSmallest(what: "messages" | "bytes"): number {
     let smallest = Infinity;
     let at = 0;
@@ -109,15 +107,15 @@ export class OutgoingBatch extends EntryBuffer {
   }
 
   /**
-   * Takes out the messages of calls that were given up. Only for a batch without a number: what a
-   * broker may know under a number stays what it is.
+   * Removes calls that were given up; only from a batch without a number, since the broker may have
+   * stored what has one.
    */
   dropAbandoned(): void {
     if (this.#waiters.some(isAbandoned)) this.#keep((waiter) => !waiter.isAbandoned);
   }
 
   /**
-   * Takes out the calls with a body that is larger than may be; for a batch that no broker knows.
+   * Removes calls with a body that is too large; only from a batch without a number.
    *
    * @param bodyBytesMax How many bytes a body may have.
    * @returns The calls, each with the size of its largest body.
@@ -134,8 +132,8 @@ export class OutgoingBatch extends EntryBuffer {
   }
 
   /**
-   * Finds how many of its messages have no more bytes than that: between two calls if possible, and
-   * at least one message.
+   * Finds where to cut the batch so that the first part has at most so many bytes: between two calls if
+   * possible, and after one message at least.
    */
   findCutByBytes(bytesMax: number): number {
     const count = this.countWithin(bytesMax);
@@ -173,7 +171,7 @@ export class OutgoingBatch extends EntryBuffer {
    * Cuts the batch in two.
    *
    * @param count How many messages to keep; not 0, not all.
-   * @returns A batch with the others, and with those who wait for them.
+   * @returns A batch with the others.
    */
   cut(count: number): OutgoingBatch {
     this.#splitAt(count);
@@ -186,7 +184,7 @@ export class OutgoingBatch extends EntryBuffer {
     return rest;
   }
 
-  /** Has a call that reaches over a cut wait in two parts. */
+  /** Divides the call that reaches over a cut. */
   #splitAt(count: number): void {
     if (this.#firsts.includes(count)) return;
     const index = this.#firsts.findLastIndex((first) => first < count);
@@ -202,13 +200,13 @@ export class OutgoingBatch extends EntryBuffer {
     return (this.#firsts[index + 1] ?? this.count) - this.#firsts[index]!;
   }
 
-  /** The place of a waiter's first message. */
+  /** The ordinal of a waiter's first message. */
   #ordinalOf(index: number): number {
     return this.#ordinals?.[index] ?? this.#ordinal + this.#firsts[index]!;
   }
 }
 
-/** Takes calls that were given up out of batches without a number, and lets go of empty ones. */
+/** Removes given-up calls from batches without a number, and empty batches. */
 export function dropAbandoned(batches: OutgoingBatch[]): void {
   let keptCount = 0;
   for (const batch of batches) {

@@ -15,11 +15,11 @@ export interface FillingWay {
 
 /** What becomes of batches. */
 export interface FillingSink {
-  /** There is something to send, soon. */
+  /** A batch was begun, and is to be sent soon. */
   begin(): void;
-  /** A batch takes no more. */
+  /** A batch is complete. */
   close(batch: OutgoingBatch): void;
-  /** A batch is as large as may be, and was closed: it can go at once. */
+  /** A full batch was closed: it can be sent at once. */
   hurry(): void;
 }
 
@@ -50,7 +50,7 @@ export class BatchFiller {
     if (extras?.isAlone) this.seal();
     this.#roomFor(ordinal, encoded, extras).addWaiter(waiter);
     this.#add(encoded, extras);
-    // The broker answers for a whole batch: whether one message is a repetition must not be mixed up.
+    // The broker answers for a whole batch, and `duplicate` is about one message.
     if (extras?.isAlone) this.seal();
   }
 
@@ -81,7 +81,7 @@ export class BatchFiller {
     this.#sink.close(filling);
   }
 
-  /** Keeps messages that fit into one batch together: what is being filled goes first. */
+  /** Keeps messages that fit into one batch together: closes the present batch if they do not fit. */
   #sealUnlessRoom(bodies: readonly EncodedBody[], extras: BatchExtras): void {
     const filling = this.#filling;
     if (filling === undefined) return;
@@ -120,7 +120,6 @@ export class BatchFiller {
     if (batch.count === BATCH_COUNT_MAX) this.#sealFull();
   }
 
-  /** Closes a batch that takes no more, and lets it go at once. */
   #sealFull(): void {
     this.seal();
     this.#sink.hurry();

@@ -2,7 +2,7 @@
 export interface QueuedCall {
   /** The place of its first message in the order of the calls. */
   readonly ordinal: number;
-  /** Puts its messages on their way. */
+  /** Puts its messages into batches. */
   readonly place: () => void;
   /** Its messages are not sent. */
   readonly refuse: (error: Error) => void;
@@ -39,7 +39,7 @@ export class CallQueue {
    * Takes a call that may have to wait.
    *
    * @param count How many messages it has.
-   * @param place Puts them on their way.
+   * @param place Puts them into batches.
    * @param refuse Says that they are not sent.
    */
   enter(
@@ -60,7 +60,7 @@ export class CallQueue {
   }
 
   /**
-   * Lets those in for whom there is room.
+   * Lets in the calls for which there is room.
    *
    * @param findOldest Finds the oldest message without an outcome, if there is one.
    */

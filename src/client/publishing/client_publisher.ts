@@ -41,11 +41,11 @@ export class ClientPublisher implements Publisher, PublishingMember {
   readonly #requests: PendingRequests;
   readonly #pipeline: MessagePipeline;
   readonly #identity = crypto.randomUUID();
-  /** What limits how long calls may wait that say nothing of it, if anything does. */
+  /** The limits of calls without own ones. */
   readonly #limits: CallLimits | undefined;
-  /** Whether the broker knows it over this link, or whether it says and hears nothing more. */
+  /** Whether it is open on this link, or closed for good. */
   #state: "unknown" | "open" | "over" = "unknown";
-  /** Why it takes nothing more. */
+  /** Why it accepts nothing more. */
   #error: Error | undefined;
   #closeCall: Promise<void> | undefined;
 
@@ -130,7 +130,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     try {
       await this.#closeCall;
     } catch (error) {
-      // A second call hears nothing that the first one is told.
+      // The first call reports what has failed.
       if (!isAgain && !isGivenUp) throw error;
     } finally {
       limit?.end();
@@ -213,7 +213,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     }
   }
 
-  /** Another text whenever something has moved. */
+  /** Changes whenever something has moved. */
   get #progress(): string {
     const { link } = this.#uplink;
     const { outcomeCount } = this.#pipeline;
@@ -235,7 +235,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     if (this.#error !== undefined) throw errorOfCall(this.#error);
   }
 
-  /** What limits how long a call may wait, if anything does: its own options, or the publisher's. */
+  /** How long a call may wait: by its own options, or by the publisher's. */
   #limitsOf(options: CallLimits | undefined): CallLimits | undefined {
     if (options === undefined) return this.#limits;
     const { signal, timeoutMs = this.#limits?.timeoutMs } = options;

@@ -2,9 +2,8 @@ import { traceCaller } from "../member/caller_trace.ts";
 import type { Failures } from "./failures.ts";
 
 /**
- * The promise of a confirm, which knows whether anybody waits for it. If nobody does when it fails, and
- * no `flush` or `close` of its publisher waits either, it is an unhandled rejection like that of every
- * other promise.
+ * The promise of a confirm, which knows whether it is awaited. If it is not when it fails, and no `flush`
+ * or `close` of its publisher is waiting, it is an unhandled rejection like that of any promise.
  *
  * One object is promise and resolver, because there is one for every message.
  */
@@ -13,10 +12,10 @@ export class Confirmation<T> extends Promise<T> {
   readonly #resolve: (value: T | Promise<never>) => void;
   readonly #reject: (reason: unknown) => void;
   #isAwaited = false;
-  /** What became of it, or what to do when that is known. One field, because there are so many. */
+  /** The outcome, or what to do when it is known. One field, because there is one for every message. */
   #state: "stored" | "refused" | "abandoned" | (() => void) | undefined;
 
-  /** What `then` and `await` make of it are ordinary promises. */
+  /** `then` and `await` create ordinary promises. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -37,7 +36,7 @@ export class Confirmation<T> extends Promise<T> {
     return this.#isAwaited;
   }
 
-  /** Whether the call has been given up: what of it is not sent yet need not be. */
+  /** Whether the call was given up: its unsent messages are not sent. */
   get isAbandoned(): boolean {
     return this.#state === "abandoned";
   }
@@ -65,12 +64,12 @@ export class Confirmation<T> extends Promise<T> {
     this.#fail("refused", error);
   }
 
-  /** It has waited long enough: the caller has to hear of it. */
+  /** The call has timed out. */
   expire(error: Error): void {
     this.#fail("abandoned", error);
   }
 
-  /** The caller has given it up: there is nothing to tell to anybody. */
+  /** The caller has given it up, and needs no report. */
   abandon(reason: unknown): void {
     const before = this.#state;
     if (typeof before === "string") return;
@@ -80,7 +79,7 @@ export class Confirmation<T> extends Promise<T> {
     before?.();
   }
 
-  /** Does something as soon as the outcome is known; that is not waiting for it. */
+  /** Does something as soon as the outcome is known, without awaiting it. */
   onOutcome(action: () => void): void {
     const before = this.#state;
     if (typeof before === "string") return action();

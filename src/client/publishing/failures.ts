@@ -1,17 +1,17 @@
 import { whenAborted } from "../member/abort_listener.ts";
 import { traceCaller } from "../member/caller_trace.ts";
 
-/** How many errors are kept; of more, only the number is told. */
+/** How many errors are kept; further ones are counted. */
 const KEPT_MAX = 100;
 
 /** The promise of a call, as far as failures are concerned. */
 interface FailedCall {
   readonly isAwaited: boolean;
-  /** Somebody else hears of its failure: it is no unhandled rejection. */
+  /** Its failure is reported elsewhere: it is not an unhandled rejection. */
   silence(): void;
 }
 
-/** A failed call that nobody was waiting for when it failed. */
+/** A failed call that was not awaited when it failed. */
 interface Failure {
   readonly call: FailedCall;
   readonly error: Error;
@@ -23,13 +23,13 @@ interface Flush extends PromiseWithResolvers<void> {
   readonly ordinal: number;
 }
 
-/** What fails without anybody waiting for it, and the calls of `flush` that are told. */
+/** Failures of calls that are not awaited, and the calls of `flush` that report them. */
 export class Failures {
-  /** Whether `close()` waits, and is told of all that fails now. */
+  /** Whether `close()` is waiting, and reports all that fails now. */
   isExpected = false;
   #kept: Failure[] = [];
   #droppedCount = 0;
-  /** What has failed since microtasks ran last: a `flush` that comes now still hears of it. */
+  /** What has failed since microtasks ran last: a `flush` that comes now still reports it. */
   #fresh: FailedCall[] = [];
   readonly #flushes = new Set<Flush>();
 
@@ -37,7 +37,7 @@ export class Failures {
     return this.#flushes.size > 0;
   }
 
-  /** Notes a failed call, unless somebody waits for it. */
+  /** Notes a failed call, unless it is awaited. */
   note(call: FailedCall, error: Error): void {
     if (call.isAwaited) return;
     if (this.isExpected || this.#flushes.size > 0) call.silence();
@@ -47,7 +47,7 @@ export class Failures {
     else this.#droppedCount++;
   }
 
-  /** Somebody waits from now on: what has failed in this very moment is no unhandled rejection. */
+  /** A call waits from now on: what has failed in this moment is not an unhandled rejection. */
   hear(): void {
     for (const call of this.#fresh) call.silence();
     this.#fresh = [];
@@ -68,7 +68,7 @@ export class Failures {
   }
 
   /**
-   * Ends those calls of `flush` that have nothing left to wait for; all of them are told what has failed.
+   * Ends the calls of `flush` that have nothing left to wait for; all of them report what has failed.
    *
    * @param oldest The oldest message without an outcome, if there is one.
    */
@@ -84,7 +84,7 @@ export class Failures {
     for (const { resolve } of ended) resolve(error === undefined ? undefined : traceCaller(error));
   }
 
-  /** Takes those that nobody waits for even now, as one error, if there are any. */
+  /** Takes the failures that are still not awaited, as one error. */
   take(): Error | undefined {
     const errors = this.#kept.filter(isUnheard).map(({ error }) => error);
     const count = errors.length + this.#droppedCount;

@@ -30,12 +30,12 @@ export interface PipelineOwner {
 }
 
 /**
- * The messages of one publisher from the call to the outcome. Three things are in order here: calls that
- * wait in the queue, the batch that is being filled, and batches without an outcome. Their ordinals say
- * in which order the calls were made; the numbers on the wire are given to batches when they are sent.
+ * The messages of one publisher from the call to the outcome, in order: calls that wait in the queue, the
+ * batch that is being filled, and batches without an outcome. Ordinals count messages in the order of the
+ * calls; sequence numbers are given to batches when they are sent.
  */
 export class MessagePipeline {
-  /** What it cannot do if it cannot, for messages: `Cannot publish to "orders"`. */
+  /** The beginning of error messages: `Cannot publish to "orders"`. */
   readonly action: string;
   readonly failures: Failures = new Failures();
   readonly #uplink: Uplink;
@@ -44,9 +44,9 @@ export class MessagePipeline {
   readonly #filler: BatchFiller;
   readonly #outbox: Outbox;
   readonly #timeouts: CallTimeouts;
-  /** Whether calls may have been given up whose messages have no number on the wire. */
+  /** Whether unsent calls may have been given up. */
   #mayHaveAbandoned = false;
-  /** Set while the broker stops: it is left the time for what is sent, and sent nothing more. */
+  /** Set while the broker stops: resolves when what is sent has its answer. */
   #finished: PromiseWithResolvers<void> | undefined;
 
   constructor(
@@ -123,7 +123,7 @@ export class MessagePipeline {
     if (error !== undefined) await traceCaller(error);
   }
 
-  /** What was sent before and has no answer, for a new link; nothing has been sent over that. */
+  /** Begins on a new link; returns what was sent before and has no answer. */
   restart(): Outbox["sentBefore"] {
     const { sentBefore } = this.#outbox;
     this.#finished = undefined;
@@ -185,12 +185,12 @@ export class MessagePipeline {
     return this.#outbox.outcomeCount;
   }
 
-  /** Which full stream it waits for, if it does. */
+  /** The full stream that it waits for, if it does. */
   get obstacle(): BrokerError | undefined {
     return this.#outbox.obstacle;
   }
 
-  /** Takes a message that may have to wait; apart from the others, so that they need no closure. */
+  /** Takes a message that may have to wait; apart from `send`, which then needs no closure. */
   #putOff(
     encoded: EncodedBody,
     extras: EncodedOptions | undefined,
@@ -228,13 +228,13 @@ export class MessagePipeline {
     }
   }
 
-  /** What a call has not sent yet is never sent. */
+  /** Unsent messages of a call are never sent. */
   #abandon(call: QueuedCall): void {
     this.#queue.remove(call);
     this.#dropSoon();
   }
 
-  /** Has what was given up left out: once, however many calls are given up together. */
+  /** Leaves out given-up calls, once for all that are given up together. */
   #dropSoon(): void {
     if (this.#mayHaveAbandoned) return;
     this.#mayHaveAbandoned = true;
@@ -249,7 +249,7 @@ export class MessagePipeline {
     this.#moveQueue();
   }
 
-  /** An answer has come: does what has waited for it. */
+  /** An answer has come. */
   #goOn(): void {
     this.#outbox.decide();
     if (this.#outbox.isIdle) this.#finished?.resolve();
@@ -264,12 +264,11 @@ export class MessagePipeline {
     this.#endFlushes();
   }
 
-  /** The place of the oldest message that somebody still wants to hear of, if there is one. */
+  /** The ordinal of the oldest message that is not given up, if there is one. */
   get #oldestAwaited(): number | undefined {
     return this.#outbox.awaitedOrdinal ?? this.#filler.ordinal ?? this.#queue.first?.ordinal;
   }
 
-  /** Ends those calls of `flush` that have nothing left to wait for. */
   #endFlushes(): void {
     if (this.failures.isFlushing) this.failures.endFlushes(this.#oldestAwaited);
   }

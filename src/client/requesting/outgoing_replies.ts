@@ -20,14 +20,13 @@ import type { LinkUser, Uplink } from "../uplink/uplink.ts";
 import type { ReplyOptions } from "./reply.ts";
 
 /**
- * Replies on their way to the broker: those of one turn of the event loop that go to one requester
- * travel in one frame. They leave before what is said of deliveries in that turn, so that a request is
- * not acknowledged before its reply is sent.
+ * Replies on their way to the broker. Those of one turn of the event loop to one requester travel in one
+ * frame. They are written before acknowledgements, so that a request is not acknowledged before its reply.
  */
 export class OutgoingReplies implements LinkUser {
   readonly #uplink: Uplink;
   readonly #spare: SpareBuffers;
-  /** What is not sent yet, by the stream that it goes to. */
+  /** Unsent replies, by the stream they go to. */
   readonly #batches = new Map<string, EntryBuffer[]>();
 
   constructor(uplink: Uplink, spare: SpareBuffers) {
@@ -43,7 +42,7 @@ export class OutgoingReplies implements LinkUser {
     const encoded = encodeBody(body, uplink.limits.bodyBytes, "Cannot reply");
     const extras = encodeOptions(headers === undefined ? {} : { headers }, "Cannot reply", address);
     if (confirm) return await this.#confirm(address.stream, encoded, extras, options);
-    // Like an acknowledgement, what comes too late and is not waited for is let go.
+    // Without `confirm` a reply that comes too late is dropped, like an acknowledgement.
     if (uplink.isClosed) return;
     this.#add(address.stream, encoded, extras);
     uplink.schedule(this);
@@ -64,7 +63,7 @@ export class OutgoingReplies implements LinkUser {
     this.#batches.clear();
   }
 
-  /** The limits of the broker of now may be lower: what is too large for it is let go. */
+  /** The limits of the present broker may be lower: replies that are too large for it are dropped. */
   #write(link: Link, stream: string, batch: EntryBuffer): void {
     const { frameBytes, bodyBytes } = this.#uplink.limits;
     const fields = { stream, query: 0 };
@@ -97,7 +96,7 @@ export class OutgoingReplies implements LinkUser {
     batch.add(encoded.kind, encoded.content, extras);
   }
 
-  /** A reply whose arrival somebody waits for has a frame of its own. */
+  /** A reply with `confirm` has a frame of its own. */
   async #confirm(
     stream: string,
     { kind, content }: EncodedBody,

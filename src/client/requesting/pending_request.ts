@@ -22,7 +22,7 @@ export class PendingRequest implements BatchWaiter {
     this.#resolve = resolve;
   }
 
-  /** Whether it has been put into a batch, with the address that is written there. */
+  /** Whether it is in a batch, with its reply address. */
   get isPlaced(): boolean {
     return this.#state === "placed";
   }
@@ -31,7 +31,7 @@ export class PendingRequest implements BatchWaiter {
     return this.#state === "abandoned";
   }
 
-  /** It is put into a batch: gives what stands in front of its body, with the address of this moment. */
+  /** Puts it into a batch: returns its options, with the present reply address. */
   place(): EncodedOptions {
     if (this.#state === "open") this.#state = "placed";
     return this.#place();
@@ -47,7 +47,7 @@ export class PendingRequest implements BatchWaiter {
     this.#giveUp = action;
   }
 
-  /** It is stored; what matters is the reply. */
+  /** It is stored; the reply is still to come. */
   confirm(): void {}
 
   /** It is not stored: there will be no reply. */
@@ -59,7 +59,6 @@ export class PendingRequest implements BatchWaiter {
     if (this.#end("answered")) this.#resolve(reply);
   }
 
-  /** Nobody waits for the reply any more. */
   abandon(reason: unknown): void {
     if (!this.#end("abandoned")) return;
     this.#resolve(traceCaller(reason as Error));

@@ -19,8 +19,8 @@ import { ReceivedReply } from "./reply.ts";
 import { type RequestOptions, resolveRequestOptions } from "./request_options.ts";
 
 /**
- * The requests of one connection that wait for their replies, by number. Replies come over a stream
- * that is this connection's alone, and ends with the link: on the next link it is another one.
+ * The requests of a connection that wait for their replies, by number. Replies come over a stream of this
+ * connection alone, which ends with the link; the next link has another one.
  */
 export class PendingRequests implements LinkUser {
   readonly #way: { readonly link: Link | undefined };
@@ -29,7 +29,7 @@ export class PendingRequests implements LinkUser {
   /** How many have had an outcome. */
   outcomeCount = 0;
   #lastNumber = 0;
-  /** The stream that replies come to, since a request has asked for it on this link or the next one. */
+  /** The stream for replies, once a request needs it on this link or the next one. */
   #stream: string | undefined;
 
   constructor(way: { readonly link: Link | undefined }, clock: Clock) {
@@ -63,13 +63,13 @@ export class PendingRequests implements LinkUser {
     return request;
   }
 
-  /** Requests made since the last link was lost get their stream. */
+  /** Opens the stream for requests that were made since the last link was lost. */
   attach(link: Link): void {
     if (this.#stream === undefined) return;
     writeControlFrame(link.writer, "openReplies", { stream: this.#stream });
   }
 
-  /** The stream is lost with the link: what asked for a reply there gets none. */
+  /** The stream is lost with the link: requests with its address get no reply. */
   lose(): void {
     this.#stream = undefined;
     const message = "Cannot tell whether it was answered: the connection was lost";
@@ -95,18 +95,18 @@ export class PendingRequests implements LinkUser {
 
   handleReplies(frame: FrameDecoder): void {
     const { count, buffer, start, end } = readBatch(frame);
-    // One copy for all: the decoder's buffer is read into again.
+    // One copy for all: the decoder's buffer is used again.
     const bytes = buffer.slice(start, end);
     for (const offset of findEntries({ count, buffer: bytes, start: 0, end: bytes.length })) {
       const number = readProperties(bytes, offset).request?.number;
-      // A second reply, and one that comes too late, are answers to nothing.
+      // A second or late reply has no request any more.
       if (number !== undefined) {
         this.#requests.get(number)?.resolve(new ReceivedReply(bytes, offset));
       }
     }
   }
 
-  /** Encodes what stands in front of a body; once more if the address is another one by then. */
+  /** Encodes the options; again when the request is placed if the reply address has changed. */
   #makePlace(number: number, send: SendOptions): () => EncodedOptions {
     const address = this.#addressOf(number);
     const encoded = encodeOptions(send, "Cannot request", address);
@@ -120,7 +120,7 @@ export class PendingRequests implements LinkUser {
     };
   }
 
-  /** Where the reply to a request goes to; a stream that is not open yet is opened before it. */
+  /** The reply address of a request; opens the stream if necessary. */
   #addressOf(number: number): ReplyAddress {
     if (this.#stream === undefined) {
       this.#stream = `$reply.${crypto.randomUUID()}`;

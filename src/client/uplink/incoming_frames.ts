@@ -17,7 +17,7 @@ import type { MemberTable } from "./member.ts";
 import type { PendingQueries } from "./pending_queries.ts";
 import type { StatusBoard } from "./status.ts";
 
-/** Whom the frames of a broker are for. */
+/** The receivers of frames. */
 export interface FrameReceivers {
   readonly members: MemberTable;
   readonly queries: Pick<PendingQueries, "answer" | "fail">;
@@ -25,7 +25,7 @@ export interface FrameReceivers {
   readonly board: Pick<StatusBoard, "post">;
 }
 
-/** The frames of one session: each is handed to the member, the query or the request that it is for. */
+/** Hands the frames of one session to the member, query or request they are for. */
 export class IncomingFrames {
   readonly #receivers: FrameReceivers;
   /** The names of streams, by the numbers that the broker gives them in this session. */
@@ -134,9 +134,8 @@ export class IncomingFrames {
 }
 
 /**
- * Whether an error is about an acknowledgement that did not wait for an answer. Nobody can be told:
- * such a delivery is not this follower's any more (its stream was deleted, say), and the message is
- * where it belongs.
+ * Whether an error is about an acknowledgement without `confirm`. It is ignored: the delivery was no
+ * longer this follower's, because its stream was deleted, for example.
  */
 function isAboutDelivery({ code }: BrokerError): boolean {
   return code === "STALE_DELIVERY" || code === "UNKNOWN_DELIVERY";

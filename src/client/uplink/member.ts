@@ -9,7 +9,7 @@ import type { Link } from "../../transport/link.ts";
 import type { CloseOptions } from "../member/call_options.ts";
 import type { BatchOutcome } from "../outgoing/outgoing_batch.ts";
 
-/** What writes when there is a link that has room. */
+/** Writes when a link has room. */
 export interface LinkWriter {
   write(link: Link): void;
 }
@@ -22,20 +22,20 @@ export interface Member extends LinkWriter {
   open(link: Link): void;
   /** The link is lost. */
   lose(): void;
-  /** The broker stops: finishes what is under way and takes on nothing new; resolves when done. */
+  /** The broker stops: finishes what is under way; resolves when done. */
   finish(): Promise<void>;
-  /** It is over for good; `error` tells why unless the user has closed it. */
+  /** Ends it for good; without an error if it was closed here. */
   end(error: Error | undefined): void;
   close(options?: CloseOptions): Promise<void>;
 }
 
 /** A publisher as the uplink sees it. */
 export interface PublishingMember extends Member {
-  /** How many bytes the largest of its batches has that were sent and have no answer. */
+  /** The bytes of its largest batch that was sent and has no answer. */
   readonly largestSent: number;
-  /** That batch was too large for the broker: it fails, and is not sent again. */
+  /** Fails that batch: it was too large for the broker. */
   giveUpLargest(cause: BrokerError): void;
-  /** Its connection is being closed: `close()` is told of what fails from now on. */
+  /** Its connection is being closed: `close()` reports what fails from now on. */
   expectClose(): void;
   /** The broker has stored the batch of a sequence. */
   handleConfirm(sequence: number, outcome: BatchOutcome): void;
@@ -46,7 +46,7 @@ export interface PublishingMember extends Member {
 /** A follower as the uplink sees it. */
 export interface FollowingMember extends Member {
   readonly name: string;
-  /** Messages of a stream have come; the frame is read up to its batch. */
+  /** Handles messages of a stream; the frame is read up to its batch. */
   handleDelivery(fields: DeliverFields, stream: string, frame: FrameDecoder): void;
   /** The broker has taken deliveries back. */
   handleRevocation(fields: VerdictFields): void;

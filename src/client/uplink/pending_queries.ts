@@ -14,8 +14,8 @@ import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 export type Query = Omit<QueryFields, "query">;
 
 /**
- * What may be asked again on a new link. Doing anything else a second time could undo or repeat what
- * somebody else did meanwhile: delete a stream that was created again, send dead letters back twice.
+ * The operations that may be repeated on a new link. A repetition of others could undo what another
+ * client did meanwhile: delete a stream that was created again, send dead letters back twice.
  */
 const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
   "createStream",
@@ -31,32 +31,31 @@ const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
   "explain",
 ]);
 
-/** How often a query is sent again at most: it may be what ends one connection after the other. */
+/** How often a query is repeated at most: it may be the cause of the lost connections. */
 const REPETITIONS_MAX = 5;
 
 interface PendingQuery {
   readonly promise: Promise<unknown>;
   readonly resolve: (result: unknown) => void;
-  /** Where the call was made, if that was noted. */
   readonly site: CallSite | undefined;
-  /** Takes the signal's listener back, if there is one. */
+  /** Removes the listener of the signal, if there is one. */
   readonly forget: (() => void) | undefined;
-  /** What to send again on a new link; none if it may not be repeated. */
+  /** The query to repeat on a new link; undefined if it may not be repeated. */
   readonly repeat: Query | undefined;
   sentCount: number;
 }
 
-/** The way that queries take to the broker. */
+/** What queries need of their connection. */
 export interface QueryWay {
   /** The link, if there is one now. */
   readonly link: Link | undefined;
-  /** Why nothing can be asked any more, if so. */
+  /** The error of calls once the connection is closed. */
   findClosedError(action: string): ConnectionClosedError | undefined;
-  /** Writes what members have said before. */
+  /** Writes what members have to say. */
   writeAll(): void;
 }
 
-/** The queries of one connection that wait for their answers. */
+/** The queries of a connection that wait for their answers. */
 export class PendingQueries {
   readonly #way: QueryWay;
   readonly #queries = new Map<number, PendingQuery>();

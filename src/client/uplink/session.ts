@@ -32,9 +32,9 @@ const SWEEP_MS = 1000;
 /** One session with a broker, from the handshake to the end of its link. */
 export class Session implements LinkOwner {
   readonly link: Link;
-  /** How many bytes of heartbeats have come: they say that the broker is there, and move nothing. */
+  /** The bytes of heartbeats that have come: they are no progress. */
   idleBytes = 0;
-  /** Whether the session was of any use: the broker has said something after the welcome. */
+  /** Whether the broker has sent anything after the welcome. */
   hasServed = false;
   readonly #welcomed = Promise.withResolvers<void>();
   #welcome: Welcome | undefined;
@@ -76,18 +76,17 @@ export class Session implements LinkOwner {
     }
   }
 
-  /** What the broker has said of itself. */
   get welcome(): Welcome {
     return this.#welcome!;
   }
 
-  /** Hands frames over from now on; resolves when the link has ended, to why. */
+  /** Hands frames over from now on; resolves when the link has ended, to the error if there is one. */
   serve(events: SessionEvents): Promise<Error | undefined> {
     this.#events = events;
     return this.#ended;
   }
 
-  /** Tells the broker that this client is done, and closes; without waiting once `hurry` resolves. */
+  /** Says goodbye and closes; without waiting once `hurry` resolves. */
   async close(hurry: Promise<void>): Promise<void> {
     writeControlFrame(this.link.writer, "goodbye", { message: "the client is done" });
     await Promise.race([this.link.drain(), hurry]);
@@ -116,7 +115,7 @@ export class Session implements LinkOwner {
       throw new BrokerError("HANDSHAKE_EXPECTED", "The broker's first frame is not a welcome");
     }
     this.#welcome = readControlFrame(frame, "welcome");
-    // A message may have that much, and a batch of deliveries, or an answer to a cursor, some more.
+    // The limit of a message; a batch of deliveries or an answer to a query has some more.
     frame.raiseLimit(BODY_BYTES_MAX + FRAME_BYTES_RESERVE);
     this.#startHeartbeat(this.#welcome);
     this.#welcomed.resolve();
@@ -135,8 +134,8 @@ export class Session implements LinkOwner {
   }
 
   #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs, progressMs }: Welcome): void {
-    // However slowly it takes what is sent to it: a broker that can be heard lives. It gives the
-    // connection up by itself if nothing arrives there.
+    // A broker that is slow to read is alive as long as it sends something. It closes the connection
+    // itself if nothing arrives.
     const limits = { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs: Infinity };
     const onFault = () => {
       this.#error = new BrokerError("HEARTBEAT_LOST", "nothing was heard from the broker too long");

@@ -6,7 +6,7 @@ import { DeadlineTimer } from "../member/deadline_timer.ts";
 import { Backoff } from "./backoff.ts";
 import { Session } from "./session.ts";
 
-/** Makes a connection; called again whenever one is lost. */
+/** Makes a connection to the broker. */
 export type Dial = (signal: AbortSignal) => Promise<Duplex>;
 
 /** After these, another attempt would end in the same way. */
@@ -65,15 +65,14 @@ export class SessionOpener {
   /**
    * Waits before a session is opened again.
    *
-   * @param hasServed Whether the last one was of any use: a broker that takes a connection and ends it
-   * at once is left in peace longer each time.
+   * @param hasServed Whether the broker has sent anything in the last one: otherwise pauses get longer.
    */
   async pause(hasServed: boolean, signal: AbortSignal): Promise<void> {
     if (hasServed) this.#backoff.reset();
     await this.#backoff.pause(signal);
   }
 
-  /** Does a part of an attempt within the time that it may take. */
+  /** Limits the time of a part of an attempt. */
   async #limit<T>(
     what: string,
     signal: AbortSignal | undefined,

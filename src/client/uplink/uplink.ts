@@ -7,28 +7,28 @@ import { type LinkWriter, type Member, MemberTable, type PublishingMember } from
 import { PendingQueries, type QueryWay } from "./pending_queries.ts";
 import type { Session } from "./session.ts";
 
-/** What uses the link beside members and queries: requests that wait, replies that leave. */
+/** Uses the link beside members and queries: requests and replies. */
 export interface LinkUser {
-  /** There is a new link; comes before the members. */
+  /** There is a new link; called before the members. */
   attach?(link: Link): void;
-  /** Writes what leaves before anything that members have to say. */
+  /** Writes before the members. */
   write?(link: Link): void;
-  /** The link is lost; comes after the members. */
+  /** The link is lost; called after the members. */
   lose?(): void;
   end(error: Error | undefined): void;
 }
 
-/** What goes for all members of a connection. */
+/** Options of all members of a connection. */
 export interface UplinkOptions {
-  /** The time that calls go by which end after a while. */
+  /** The clock of timeouts. */
   readonly clock: Clock;
-  /** How long handlers may take when their follower is closed, in milliseconds. */
+  /** The default of `close({ drainMs })`. */
   readonly drainMs: number;
 }
 
 /**
- * What members share, over all sessions of their connection: the link of the moment, if there is one,
- * and the collecting of what they have to say into one write.
+ * What the members of a connection share over all its sessions: the present link, if there is one, and the
+ * collecting of what they have to say into one write.
  */
 export class Uplink implements QueryWay {
   readonly members: MemberTable = new MemberTable();
@@ -39,7 +39,7 @@ export class Uplink implements QueryWay {
   #session: Session;
   #link: Link | undefined;
   #closed: { readonly cause: Error | undefined } | undefined;
-  /** Who has something to say. */
+  /** Members that have something to write. */
   readonly #dirty = new Set<LinkWriter>();
   #isScheduled = false;
 
@@ -48,7 +48,6 @@ export class Uplink implements QueryWay {
     this.options = options;
   }
 
-  /** Lets others use the link, too. */
   share(users: readonly LinkUser[]): void {
     this.#users = users;
   }
@@ -58,7 +57,6 @@ export class Uplink implements QueryWay {
     return this.#link;
   }
 
-  /** The limits of the newest session. */
   get limits(): SessionLimits {
     return this.#session.welcome.limits;
   }
@@ -72,7 +70,7 @@ export class Uplink implements QueryWay {
     return this.#closed !== undefined;
   }
 
-  /** Why something cannot be done: the connection is closed. */
+  /** The error of calls once the connection is closed. */
   findClosedError(action: string): ConnectionClosedError | undefined {
     if (this.#closed === undefined) return undefined;
     return new ConnectionClosedError(`Cannot ${action}: the connection is closed`, this.#closed);
@@ -89,7 +87,7 @@ export class Uplink implements QueryWay {
     this.writeAll();
   }
 
-  /** Takes the lost link out of use; `error` is why it was lost, if that is known. */
+  /** The link is lost; `error` tells why, if that is known. */
   detach(error: Error | undefined): void {
     this.#link = undefined;
     this.#dirty.clear();
@@ -112,15 +110,15 @@ export class Uplink implements QueryWay {
   /** Lets a member write soon, together with all others that have something to say. */
   schedule(member: LinkWriter): void {
     this.#dirty.add(member);
-    // While the link is busy, more is collected: `handleReady` goes on.
+    // While the link is busy, more is collected until `handleReady`.
     if (this.#isScheduled || !this.#link?.isReady) return;
     this.#isScheduled = true;
     queueMicrotask(() => this.writeAll());
   }
 
   /**
-   * Lets members write at once what they have to say, also if this turn of the event loop has seen a
-   * write: for what must not be lost with the process. Nothing can be done about a link that is full.
+   * Writes at once, even if this turn of the event loop has seen a write: for what must not be lost with
+   * the process. If a write is under way, nothing can be done.
    */
   writeNow(): void {
     if (this.#dirty.size === 0 || this.#link?.isSending !== false) return;
@@ -128,7 +126,7 @@ export class Uplink implements QueryWay {
     this.#link.flushNow();
   }
 
-  /** Leaves a member out from now on: it is closed, and has said its last word. */
+  /** Removes a closed member. */
   forget(member: Member): void {
     this.members.delete(member);
     this.#dirty.delete(member);
@@ -139,14 +137,13 @@ export class Uplink implements QueryWay {
     if (this.#dirty.size > 0) this.writeAll();
   }
 
-  /** Resolves when everything that is asked now has its answer, or has failed. */
   answered(): Promise<void> {
-    // What is replied without waiting goes before whatever comes after this.
+    // Replies without `confirm` go first.
     this.writeAll();
     return this.queries.answered();
   }
 
-  /** Resolves when what was said until now has left, or the link does not take it. */
+  /** Resolves when everything written so far has left, or the link does not take it. */
   async drained(): Promise<void> {
     const link = this.#link;
     if (link === undefined || link.outboundBytes === 0) return;
@@ -157,20 +154,20 @@ export class Uplink implements QueryWay {
     limit.end();
   }
 
-  /** Another text whenever something has moved; that the broker is there moves nothing. */
+  /** Changes whenever something has moved, heartbeats excepted. */
   get progress(): string {
     const { receivedBytes = 0, takenBytes, outboundBytes } = this.#link ?? {};
     const movedBytes = receivedBytes - this.#session.idleBytes;
     return [this.queries.count, movedBytes, takenBytes, outboundBytes].join();
   }
 
-  /** Waits until members have finished what is under way, and lets them say their last words. */
+  /** Waits until members have finished what is under way. */
   async finish(): Promise<void> {
     await Promise.all(this.members.all.map((member) => member.finish()));
     this.writeAll();
   }
 
-  /** Lets everybody write who has something to say. */
+  /** Lets all members write that have something to say. */
   writeAll(): void {
     this.#isScheduled = false;
     const link = this.#link;
@@ -183,7 +180,7 @@ export class Uplink implements QueryWay {
     link.flush();
   }
 
-  /** A frame was too large for the broker, whatever it has said of its limits: not once more. */
+  /** A frame was too large for the broker, in spite of its limits: it is not sent again. */
   #giveUpLargest(error: BrokerError): void {
     let largest: PublishingMember | undefined;
     for (const publisher of this.members.publishers.values()) {

@@ -61,7 +61,7 @@ export class RunList {
     this.#count += count;
     const parts = this.#parts;
     if (parts.length === 0) {
-      this.#parts = [RunPart.of(firstId, count, note)];
+      this.#parts = [new RunPart([firstId, count, note])];
       return;
     }
     const last = parts.length - 1;
@@ -71,7 +71,7 @@ export class RunList {
     if (part.add(firstId, count, note)) return;
     // What comes in order fills one part after the other.
     if (isBehind && firstId >= part.endId) {
-      parts.push(RunPart.of(firstId, count, note));
+      parts.push(new RunPart([firstId, count, note]));
       return;
     }
     const next = part.split();

@@ -9,33 +9,23 @@ export interface NotedRun extends IdRange {
 /** A part has so many runs at most. */
 export const RUNS_MAX = 256;
 
-/** A part whose room is used up begins anew with what it has, unless that is more than this. */
-const RUNS_MOVED_MAX = RUNS_MAX * 3 / 4;
-
-/** Room for so many runs at first: mostly there is one. */
-const RUNS_MIN = 2;
-
 /** Numbers of one run: its first id, how many ids it has, its note. */
 const WIDTH = 3;
 
-/** Some of the runs of a list, by id, in one typed array: 24 bytes each, and no object. */
+/** Some of the runs of a list, by id, in one array of numbers: 24 bytes each, and no object. */
 export class RunPart {
-  #numbers = new Float64Array(RUNS_MIN * WIDTH);
-  /** Where the first run stands, and behind the last one. */
+  readonly #numbers: number[];
+  /** Where the first run stands: room in front of it is used again. */
   #head = 0;
-  #tail = 0;
   /** How many runs were looked at or moved. */
   visits = 0;
 
-  static of(firstId: number, count: number, note: number): RunPart {
-    const part = new RunPart();
-    part.#put(0, firstId, count, note);
-    part.#tail = WIDTH;
-    return part;
+  constructor(numbers: number[]) {
+    this.#numbers = numbers;
   }
 
   get size(): number {
-    return (this.#tail - this.#head) / WIDTH;
+    return (this.#numbers.length - this.#head) / WIDTH;
   }
 
   get firstId(): number {
@@ -52,19 +42,19 @@ export class RunPart {
 
   /** Behind the last id. */
   get endId(): number {
-    const last = this.#tail - WIDTH;
+    const last = this.#numbers.length - WIDTH;
     return this.#numbers[last]! + this.#numbers[last + 1]!;
   }
 
   /** Adds a run, or joins it to its neighbours; returns whether there was room. */
   add(firstId: number, count: number, note: number): boolean {
     const numbers = this.#numbers;
-    const at = firstId >= this.endId ? this.#tail : this.#find(firstId + 1);
+    const end = numbers.length;
+    const at = firstId >= this.endId ? end : this.#find(firstId + 1);
     const before = at - WIDTH;
     const goesOn = at > this.#head && numbers[before]! + numbers[before + 1]! === firstId &&
       numbers[before + 2] === note;
-    const isFollowed = at < this.#tail && firstId + count === numbers[at] &&
-      numbers[at + 2] === note;
+    const isFollowed = at < end && firstId + count === numbers[at] && numbers[at + 2] === note;
     if (goesOn) {
       numbers[before + 1]! += count;
       if (!isFollowed) return true;
@@ -77,7 +67,10 @@ export class RunPart {
       numbers[at + 1]! += count;
       return true;
     }
-    return this.#insert(at, firstId, count, note);
+    if (this.size === RUNS_MAX) return false;
+    if (at === end) numbers.push(firstId, count, note);
+    else this.#insert(at, firstId, count, note);
+    return true;
   }
 
   /** Takes the first ids out: not more than the first run has. */
@@ -85,48 +78,41 @@ export class RunPart {
     const numbers = this.#numbers;
     numbers[this.#head]! += count;
     numbers[this.#head + 1]! -= count;
-    if (numbers[this.#head + 1] === 0) this.#head += WIDTH;
+    if (numbers[this.#head + 1] === 0) this.#cut(this.#head, this.#head + WIDTH);
   }
 
   /** Takes those runs out that have some of the ids from `fromId` to below `toId`. */
   takeTouched(fromId: number, toId: number): NotedRun[] {
-    const from = this.#find(fromId + 1);
-    let to = from;
     const runs: NotedRun[] = [];
-    for (; to < this.#tail && this.#numbers[to]! < toId; to += WIDTH) runs.push(this.#get(to));
-    this.visits += runs.length;
-    this.#cut(from, to);
+    this.list(fromId, toId, runs);
+    if (runs.length === 0) return runs;
+    const from = this.#find(runs[0]!.firstId + 1);
+    this.#cut(from, from + runs.length * WIDTH);
     return runs;
   }
 
   /** Lists those runs that have some of the ids from `fromId` to below `toId`. */
   list(fromId: number, toId: number, into: NotedRun[]): void {
-    for (let at = this.#find(fromId + 1); at < this.#tail; at += WIDTH) {
-      if (this.#numbers[at]! >= toId) break;
+    const numbers = this.#numbers;
+    for (let at = this.#find(fromId + 1); at < numbers.length; at += WIDTH) {
+      if (numbers[at]! >= toId) break;
       this.visits++;
-      into.push(this.#get(at));
+      into.push({ firstId: numbers[at]!, count: numbers[at + 1]!, note: numbers[at + 2]! });
     }
   }
 
   /** Takes the second half out, into a part of its own. */
   split(): RunPart {
     const middle = this.#head + (this.size >>> 1) * WIDTH;
-    const next = new RunPart();
-    next.#numbers = new Float64Array(RUNS_MAX * WIDTH);
-    next.#numbers.set(this.#numbers.subarray(middle, this.#tail));
-    next.#tail = this.#tail - middle;
-    this.#tail = middle;
+    const next = new RunPart(this.#numbers.splice(middle));
     this.visits += next.size;
     return next;
   }
 
   /** Adds all runs of the part behind it. */
   append(next: RunPart): void {
-    const runs = next.#numbers.subarray(next.#head, next.#tail);
     this.visits += next.size;
-    if (this.#tail + runs.length > this.#numbers.length) this.#resize(this.size + next.size);
-    this.#numbers.set(runs, this.#tail);
-    this.#tail += runs.length;
+    this.#numbers.push(...next.#numbers.slice(next.#head));
   }
 
   /** Where the first run stands that ends at `id` or later. */
@@ -143,60 +129,31 @@ export class RunPart {
     return this.#head + low * WIDTH;
   }
 
-  #get(at: number): NotedRun {
+  #insert(at: number, firstId: number, count: number, note: number): void {
     const numbers = this.#numbers;
-    return { firstId: numbers[at]!, count: numbers[at + 1]!, note: numbers[at + 2]! };
-  }
-
-  #put(at: number, firstId: number, count: number, note: number): void {
-    this.#numbers[at] = firstId;
-    this.#numbers[at + 1] = count;
-    this.#numbers[at + 2] = note;
-  }
-
-  #insert(at: number, firstId: number, count: number, note: number): boolean {
     if (at === this.#head && at > 0) {
       this.#head -= WIDTH;
-      this.#put(this.#head, firstId, count, note);
-      return true;
-    }
-    let place = at;
-    if (this.#tail === this.#numbers.length) {
-      if (this.size > RUNS_MOVED_MAX) return false;
-      place -= this.#head;
-      this.#resize(Math.min(RUNS_MAX, this.size * 2));
-    }
-    this.visits += (this.#tail - place) / WIDTH;
-    if (place < this.#tail) this.#numbers.copyWithin(place + WIDTH, place, this.#tail);
-    this.#put(place, firstId, count, note);
-    this.#tail += WIDTH;
-    return true;
-  }
-
-  /** Closes a gap; what is on its shorter side moves. */
-  #cut(from: number, to: number): void {
-    if (from === to) return;
-    const inFront = from - this.#head;
-    const behind = this.#tail - to;
-    this.visits += Math.min(inFront, behind) / WIDTH;
-    if (inFront < behind) {
-      this.#numbers.copyWithin(this.#head + to - from, this.#head, from);
-      this.#head += to - from;
+      numbers[this.#head] = firstId;
+      numbers[this.#head + 1] = count;
+      numbers[this.#head + 2] = note;
     } else {
-      this.#numbers.copyWithin(from, to, this.#tail);
-      this.#tail -= to - from;
+      this.visits += (numbers.length - at) / WIDTH;
+      numbers.splice(at, 0, firstId, count, note);
     }
-    const room = this.#numbers.length / WIDTH;
-    if (this.size * 4 < room && room > RUNS_MIN * 8) this.#resize(this.size * 2);
   }
 
-  /** Gives it room for so many runs, with the first of them in front. */
-  #resize(capacity: number): void {
-    const numbers = new Float64Array(Math.max(RUNS_MIN, capacity) * WIDTH);
-    numbers.set(this.#numbers.subarray(this.#head, this.#tail));
+  #cut(from: number, to: number): void {
+    const numbers = this.#numbers;
+    if (from > this.#head) {
+      this.visits += (numbers.length - to) / WIDTH;
+      numbers.splice(from, to - from);
+      return;
+    }
+    this.#head = to;
+    // Room at the front is given back once it is half of all.
+    if (to * 2 <= numbers.length || to === numbers.length) return;
     this.visits += this.size;
-    this.#numbers = numbers;
-    this.#tail -= this.#head;
+    numbers.splice(0, to);
     this.#head = 0;
   }
 }

@@ -1,9 +1,5 @@
-/**
- * Messages that stay are moved to the end of the journal: one that nobody acknowledges keeps nothing
- * else on the disk, and is what it was when it comes.
- *
- * @module
- */
+// Messages that stay are moved to the end of the journal: one that nobody acknowledges keeps nothing
+// else on the disk, and is what it was when it comes.
 
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { Backlog } from "../../../src/broker/backlog/backlog.ts";
@@ -11,22 +7,16 @@ import type { Failed, Moved } from "../../../src/broker/event.ts";
 import { type Segment, StoreBusyError } from "../../../src/broker/backlog/pager.ts";
 import type { LoggedState } from "../../../src/broker/event_log.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
-import type { LocalEngine } from "../../../src/engine/local_engine.ts";
 import type { Committer } from "../../../src/engine/journal/committer.ts";
 import { Compactor } from "../../../src/engine/journal/compactor.ts";
 import type { SegmentList } from "../../../src/engine/journal/segments/segment_list.ts";
-import { batchOf } from "../../support/wire/batches.ts";
 import { turn } from "../../support/broker/broker.ts";
 import { readState } from "../../support/disk/journal_state.ts";
-import { openJournal, type TestJournalOptions } from "../../support/disk/journals.ts";
+import { churn, CompactorUse, SEGMENT_BYTES, Sender } from "../../support/disk/compactor_use.ts";
 import { MemoryPager } from "../../support/disk/memory_pager.ts";
-import { RecordingPublisherSink } from "../../support/broker/recording_sinks.ts";
-import { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
 import { listSegments } from "../../support/disk/small_journal.ts";
-import { bindOf, type TestBind, TestBroker } from "../../support/broker/test_broker.ts";
-import { EngineUse, type Following, upTo } from "../engine_use.ts";
-
-const SEGMENT_BYTES = 4096;
+import { TestBroker } from "../../support/broker/test_broker.ts";
+import { type EngineUse, type Following, upTo } from "../engine_use.ts";
 
 /** A store of which only so much can be read just now. */
 class BusyPager extends MemoryPager {
@@ -35,94 +25,6 @@ class BusyPager extends MemoryPager {
   override read(segment: Segment, offset: number, into: Uint8Array): void {
     if (this.readsLeft-- <= 0) throw new StoreBusyError("busy");
     super.read(segment, offset, into);
-  }
-}
-
-/** A publisher that asks for nothing to be remembered. */
-class Sender {
-  readonly sink = new RecordingPublisherSink();
-  readonly #port;
-  #sequence = 1;
-  #batchCount = 0;
-
-  constructor(engine: LocalEngine, bind: TestBind, identity = "sender") {
-    this.#port = engine.openPublisher({ identity, bind: bindOf(bind) }, this.sink);
-  }
-
-  async store(...texts: readonly string[]): Promise<void> {
-    const batch = batchOf(...texts);
-    const sequence = this.#sequence;
-    this.#port.publish({ ...batch, sequence, settled: sequence, bytes: batch.end });
-    this.#sequence += texts.length;
-    await this.sink.waitFor(++this.#batchCount);
-    assertEquals(this.sink.outcomes.at(-1)!.code, undefined);
-  }
-}
-
-/** A journal of small segments, and its time. */
-class CompactorUse {
-  readonly disk: SimulatedDisk = new SimulatedDisk({ seed: 1 });
-  readonly failures: unknown[] = [];
-  #engine: LocalEngine | undefined;
-  #now = 1000;
-
-  get engine(): LocalEngine {
-    return this.#engine!;
-  }
-
-  async begin(options: TestJournalOptions = {}): Promise<EngineUse> {
-    this.#engine = await openJournal(this.disk, {
-      segmentBytes: SEGMENT_BYTES,
-      memoryLimit: 1,
-      now: () => this.#now,
-      fail: (error) => void this.failures.push(error),
-      ...options,
-    });
-    return new EngineUse(this.#engine);
-  }
-
-  /** Lets so much time pass that all that is due is done, so many times. */
-  async pass(times = 1): Promise<void> {
-    for (let index = 0; index < times; index++) {
-      await turn();
-      this.engine.tick(this.#now += 2000);
-      this.engine.tend(this.#now);
-      await turn();
-    }
-  }
-
-  /** How many bytes the segments have. */
-  get bytes(): number {
-    return listSegments(this.disk).reduce((sum, { size }) => sum + size, 0);
-  }
-
-  /** How many bytes of messages there are, and so how many the segments may have. */
-  async bytesMax(): Promise<number> {
-    const streams = await this.engine.getStreams();
-    const live = streams.reduce((sum, { bytes }) => sum + bytes, 0);
-    return 4 * live + 2 * SEGMENT_BYTES;
-  }
-
-  /** Ends the broker as a killed process does, and begins another one. */
-  async restart(): Promise<EngineUse> {
-    this.disk.processKill();
-    await turn();
-    return await this.begin();
-  }
-}
-
-/** Publishes messages and acknowledges them, one after the other. */
-async function churn(
-  use: EngineUse,
-  sender: Sender,
-  { follower, count, text }: { follower: Following; count: number; text: string },
-): Promise<void> {
-  void use;
-  const { length: before } = follower.sink.messages;
-  for (let index = 1; index <= count; index++) {
-    await sender.store(`${index} ${text}`);
-    await follower.received(before + index);
-    await follower.ack(follower.sink.messages.at(-1)!.tag);
   }
 }
 

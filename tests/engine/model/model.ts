@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { DeadLetterCause, ErrorCode, StreamInfo, TagRange } from "../../../protocol.ts";
+import type { DeadLetterCause, ErrorCode, TagRange } from "../../../protocol.ts";
 import {
   forget,
   isDead,
@@ -229,24 +229,6 @@ export class Model extends ModelStreams {
       this.#noteOldest(follower);
     }
     return count;
-  }
-
-  /** What `StreamInfo` must say. */
-  describe(stream: ModelStream): Omit<StreamInfo, "durability"> {
-    const { name, nextId, isPaused, options, messages } = stream;
-    const pending = messages.filter(({ holder }) => holder !== undefined).length;
-    const ready = this.listReady(stream).length;
-    return {
-      name,
-      ready,
-      delayed: messages.length - ready - pending,
-      pending,
-      followers: [...this.followers].filter(({ matches }) => matches(name)).length,
-      bytes: sumBytes(messages),
-      nextId,
-      isPaused,
-      options,
-    };
   }
 
   #take(

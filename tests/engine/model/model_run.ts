@@ -221,7 +221,7 @@ export class Run {
     );
     assertSame<Omit<StreamInfo, "durability">[]>(
       (await this.engine.getStreams()).map(({ durability: _, ...info }) => info),
-      streams.map((stream) => this.model.describe(stream)),
+      streams.map((stream) => this.model.describe(stream, this.model.followers)),
     );
     for (const { name, messages } of streams) {
       assertSame(found.get(name)!, messages.map(describeMessage));

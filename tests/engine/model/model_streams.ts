@@ -10,6 +10,7 @@ import type {
   DeadLetter,
   DeadLetterCause,
   ErrorCode,
+  StreamInfo,
   StreamOptionsInput,
 } from "../../../protocol.ts";
 import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
@@ -186,6 +187,27 @@ export class ModelStreams {
       }
     }
     return stored.sort().join();
+  }
+
+  /** What `StreamInfo` must say. */
+  describe(
+    stream: ModelStream,
+    followers: Iterable<{ matches(name: string): boolean }>,
+  ): Omit<StreamInfo, "durability"> {
+    const { name, nextId, isPaused, options, messages } = stream;
+    const pending = messages.filter(({ holder }) => holder !== undefined).length;
+    const ready = this.listReady(stream).length;
+    return {
+      name,
+      ready,
+      delayed: messages.length - ready - pending,
+      pending,
+      followers: [...followers].filter((one) => one.matches(name)).length,
+      bytes: sumBytes(messages),
+      nextId,
+      isPaused,
+      options,
+    };
   }
 
   /** The messages of a stream that may be delivered, if it is not paused, in their order. */

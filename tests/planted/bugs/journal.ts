@@ -108,14 +108,22 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
     file: "src/engine/journal/segments/group.ts",
     from: "    const dropped = this.stored;\n",
     to: "    const dropped = this.stored;\n    this.#facts.clear();\n",
-    found: tests("engine/journal/segments/group_test.ts", "engine/journal/committer_test.ts"),
+    found: tests(
+      "engine/journal/segments/group_test.ts",
+      "engine/journal/committer_test.ts",
+      "engine/journal/committer_faults_test.ts",
+    ),
   },
   {
     what: "what a write has left before the disk was full stays there",
     file: "src/engine/journal/committer.ts",
     from: "    file.truncate(size);\n",
     to: "    void size;\n",
-    found: tests("engine/journal/committer_test.ts", "engine/journal/simulation/faults_test.ts"),
+    found: tests(
+      "engine/journal/committer_test.ts",
+      "engine/journal/committer_faults_test.ts",
+      "engine/journal/simulation/faults_test.ts",
+    ),
   },
   {
     what: "two brokers use one directory",
@@ -150,7 +158,7 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
     file: "src/engine/journal/committer.ts",
     from: "    if (this.#isOver) return;\n    invariant(Proof.isProof",
     to: "    invariant(Proof.isProof",
-    found: tests("engine/journal/committer_test.ts"),
+    found: tests("engine/journal/committer_test.ts", "engine/journal/committer_faults_test.ts"),
   },
   {
     what: "files of a directory that has come to the place of the journal's are removed",
@@ -164,7 +172,7 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
     file: "src/engine/journal/committer.ts",
     from: "    this.#waiting.putBack(groups);\n",
     to: "    void groups;\n",
-    found: tests("engine/journal/committer_test.ts"),
+    found: tests("engine/journal/committer_test.ts", "engine/journal/committer_faults_test.ts"),
   },
   {
     what: "a stream is given up as damaged when too many files are open to read it",

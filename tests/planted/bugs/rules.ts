@@ -21,7 +21,11 @@ export const RULES_BUGS: readonly PlantedBug[] = [
     file: "src/broker/rules/open_publisher.ts",
     from: "    stream.intake.returnIds(firstId);\n",
     to: "    void firstId;\n",
-    found: tests("broker", "engine/journal/committer_test.ts"),
+    found: tests(
+      "broker",
+      "engine/journal/committer_test.ts",
+      "engine/journal/committer_faults_test.ts",
+    ),
   },
   {
     what: "that messages were worked on is not written down",

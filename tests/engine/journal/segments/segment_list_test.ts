@@ -6,11 +6,8 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import type { SnapshotPiece } from "../../../../src/broker/state/snapshot.ts";
-import { readDirectory, readHead } from "../../../../src/engine/journal/segments/directory.ts";
+import { readDirectory } from "../../../../src/engine/journal/segments/directory.ts";
 import { DiskFullError } from "../../../../src/engine/journal/disk/disk.ts";
-import { RecordType } from "../../../../src/broker/event_codec.ts";
-import { readPieces } from "../../../../src/engine/journal/recovery/checkpoint_v3.ts";
-import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import {
   nameSegment,
   readSegmentName,
@@ -18,72 +15,15 @@ import {
 } from "../../../../src/engine/journal/segments/segment_file.ts";
 import { SegmentList } from "../../../../src/engine/journal/segments/segment_list.ts";
 import { turn } from "../../../support/broker/broker.ts";
+import {
+  JOURNAL_ID,
+  ListUse,
+  makeStreams,
+  readSegment,
+  SEGMENT_BYTES,
+  snapshotOf,
+} from "../../../support/disk/segment_list_use.ts";
 import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
-
-const JOURNAL_ID = 0xbeef;
-const SEGMENT_BYTES = 1000;
-
-/** What the checkpoints say; how many streams there are tells them apart. */
-function snapshotOf(streamCount: number): SnapshotPiece[] {
-  return [{ piece: "counters", nextStreamNumber: streamCount, nextPublisherNumber: 1 }];
-}
-
-/** A snapshot of so many streams. */
-function* makeStreams(count: number): Generator<SnapshotPiece> {
-  yield* snapshotOf(count);
-  for (let number = 0; number < count; number++) {
-    yield { piece: "stream", number, name: "a", nextId: 1 };
-  }
-}
-
-/** A list of segments that notes which checkpoints were asked for. */
-class ListUse {
-  readonly disk: SimulatedDisk;
-  readonly list: SegmentList;
-  readonly failures: unknown[] = [];
-  #snapshotCount = 0;
-
-  constructor(options: { seed?: number; capacity?: number } = {}) {
-    this.disk = new SimulatedDisk({ seed: 1, ...options });
-    this.list = new SegmentList({
-      disk: this.disk,
-      journalId: JOURNAL_ID,
-      segmentBytes: SEGMENT_BYTES,
-      takeSnapshot: () => snapshotOf(++this.#snapshotCount),
-      fail: (error) => void this.failures.push(error),
-    });
-  }
-
-  /** Begins so many segments, with some bytes in each. */
-  async fill(count: number): Promise<void> {
-    for (let index = 0; index < count; index++) {
-      await this.list.begin(index === 0 ? 0 : this.list.last.end);
-      this.list.last.append(new Uint8Array(100));
-    }
-  }
-
-  get names(): string[] {
-    return this.disk.list().map(({ name }) => name).sort();
-  }
-}
-
-/** The checkpoint of a segment on a disk, if it is all there. */
-function readSegment(disk: SimulatedDisk, name: string): number | undefined {
-  const [found] = readDirectory(disk).segments.filter((segment) => segment.name === name);
-  const file = disk.open(name);
-  const head = readHead(disk, found!, file);
-  let checkpoint: number | undefined;
-  scanSegment({ file, head, end: found!.size }, {
-    record: (record) => {
-      if (record.type !== RecordType.piece) return;
-      const [piece] = readPieces(record);
-      if (piece?.piece === "counters") checkpoint = piece.nextStreamNumber;
-    },
-    fault: ({ what }) => assertEquals(what, ""),
-  });
-  assertEquals(head, { base: readSegmentName(name)!, journalId: JOURNAL_ID });
-  return checkpoint;
-}
 
 // Names.
 

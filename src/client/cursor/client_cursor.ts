@@ -26,7 +26,7 @@ import type { CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
 import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
 import {
   checkRedriveOptions,
-  Redrive,
+  redrive,
   type RedriveOptions,
   type RedriveResult,
 } from "./redrive.ts";
@@ -146,7 +146,7 @@ export class ClientCursor implements Cursor {
       send: async (ids: readonly number[]) =>
         await this.#ask("redrive", dead, call, { ids }) as RedriveResult,
     };
-    return await new Redrive(steps, options).run(endId);
+    return await redrive(steps, options, endId);
   }
 
   async explain(stream: string, call?: CallOptions): Promise<string[]> {

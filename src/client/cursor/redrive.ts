@@ -70,87 +70,57 @@ export function checkRedriveOptions(options: RedriveOptions): void {
 }
 
 /**
- * Sends dead letters back to where they came from: looks at them page by page, selects, and has the
- * broker move those that were selected.
+ * Sends dead letters below an id back to where they came from: looks at them page by page, selects, and
+ * has the broker move those that were selected.
  */
-export class Redrive {
-  readonly #steps: RedriveSteps;
-  readonly #options: RedriveOptions;
-  #count = 0;
-  #skipped = 0;
-  #isFirstStep = true;
-
-  constructor(steps: RedriveSteps, options: RedriveOptions) {
-    this.#steps = steps;
-    this.#options = options;
-  }
-
-  /** Sends back what is selected of the messages below an id. */
-  async run(endId: number): Promise<RedriveResult> {
-    let from = 1;
-    while (from < endId && this.#left > 0) {
-      const page = await this.#steps.peek(from);
-      const last = page.at(-1);
-      if (last === undefined) break;
-      const selected = await this.#select(page.filter(({ id }) => id < endId));
-      await this.#sendAll(selected);
-      from = last.id + 1;
-    }
-    return { count: this.#count, skipped: this.#skipped };
-  }
-
-  /** How many may still be sent back. */
-  get #left(): number {
-    return (this.#options.limit ?? Infinity) - this.#count;
-  }
-
-  async #select(page: readonly PeekedMessage[]): Promise<number[]> {
-    const { filter, signal } = this.#options;
-    const ids: number[] = [];
-    for (const message of page) {
-      if (filter !== undefined && await filter(message) !== true) continue;
+export async function redrive(
+  { peek, send }: RedriveSteps,
+  options: RedriveOptions,
+  endId: number,
+): Promise<RedriveResult> {
+  const { limit = Infinity, ratePerSecond = Infinity, signal } = options;
+  const rated = Math.floor(ratePerSecond / STEPS_PER_SECOND);
+  const stepCount = Math.max(1, Math.min(rated, PEEK_COUNT_MAX));
+  const total = { count: 0, skipped: 0 };
+  let isFirst = true;
+  for (let from = 1; from < endId && total.count < limit;) {
+    const page = await peek(from);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    const ids = await select(page.filter(({ id }) => id < endId), options);
+    for (let at = 0; at < ids.length && total.count < limit;) {
       signal?.throwIfAborted();
-      ids.push(message.id);
-    }
-    return ids;
-  }
-
-  async #sendAll(ids: readonly number[]): Promise<void> {
-    let at = 0;
-    while (at < ids.length && this.#left > 0) {
-      await this.#pause();
-      const step = ids.slice(at, at + Math.min(this.#stepCount, this.#left));
-      const { count, skipped } = await this.#send(step);
-      this.#count += count;
-      this.#skipped += skipped;
+      if (!isFirst && ratePerSecond < Infinity) {
+        await delay(stepCount / ratePerSecond * 1000, signal && { signal });
+      }
+      isFirst = false;
+      const step = ids.slice(at, at + Math.min(stepCount, limit - total.count));
+      const { count, skipped } = await send(step).catch((error) => explainFull(error, total.count));
+      total.count += count;
+      total.skipped += skipped;
       at += step.length;
     }
+    from = last.id + 1;
   }
+  return total;
+}
 
-  /** Sends a step; an error that there is no room also tells what was sent back before. */
-  async #send(step: readonly number[]): Promise<RedriveResult> {
-    try {
-      return await this.#steps.send(step);
-    } catch (cause) {
-      if (!(cause instanceof BrokerError) || cause.code !== "STREAM_FULL") throw cause;
-      const details = { ...cause.details, redriven: this.#count };
-      throw new BrokerError(cause.code, cause.message, { cause, details });
-    }
-  }
-
-  /** How many to send back in one go. */
-  get #stepCount(): number {
-    const { ratePerSecond = Infinity } = this.#options;
-    return Math.max(1, Math.min(Math.floor(ratePerSecond / STEPS_PER_SECOND), PEEK_COUNT_MAX));
-  }
-
-  /** Keeps to the rate. */
-  async #pause(): Promise<void> {
-    const { ratePerSecond, signal } = this.#options;
+async function select(
+  page: readonly PeekedMessage[],
+  { filter, signal }: RedriveOptions,
+): Promise<number[]> {
+  const ids: number[] = [];
+  for (const message of page) {
+    if (filter !== undefined && await filter(message) !== true) continue;
     signal?.throwIfAborted();
-    const isFirst = this.#isFirstStep;
-    this.#isFirstStep = false;
-    if (ratePerSecond === undefined || isFirst) return;
-    await delay(this.#stepCount / ratePerSecond * 1000, signal && { signal });
+    ids.push(message.id);
   }
+  return ids;
+}
+
+/** An error that there is no room also tells what was sent back before. */
+function explainFull(cause: unknown, redriven: number): never {
+  if (!(cause instanceof BrokerError) || cause.code !== "STREAM_FULL") throw cause;
+  const details = { ...cause.details, redriven };
+  throw new BrokerError(cause.code, cause.message, { cause, details });
 }

@@ -8,12 +8,12 @@ import {
 import type { Link } from "../../transport/link.ts";
 import type { Bind } from "../member/bind.ts";
 import { type CallOptions, checkCloseOptions, type CloseOptions } from "../member/call_options.ts";
+import { ClosingLimit } from "../member/closing_limit.ts";
 import type { OutgoingReplies } from "../requesting/outgoing_replies.ts";
 import type { FollowingMember } from "../uplink/member.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import { explainEnd } from "./delivery_mistake.ts";
 import { DeliveryVerdicts, type VerdictOwner } from "./delivery_verdicts.ts";
-import { Drain } from "./drain.ts";
 import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.ts";
 import type { AckOptions, Message, NackOptions } from "./message.ts";
 import { MessageHandout } from "./message_handout.ts";
@@ -35,8 +35,6 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   readonly #handout: MessageHandout;
   /** Whether it is open on this link, or closed for good. */
   #state: "unknown" | "open" | "over" = "unknown";
-  /** The time that handlers have to finish, once it is being closed. */
-  #drain: Drain | undefined;
   #closeCall: Promise<void> | undefined;
 
   constructor(way: FollowingWay, bind: Bind, options: Required<FollowerOptions>) {
@@ -82,14 +80,14 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
 
   async close(options: CloseOptions = {}): Promise<void> {
     checkCloseOptions(options);
-    const { drainMs = this.#uplink.options.drainMs } = options;
-    if (!this.isClosed) {
-      this.#beginClosing();
-      this.#drain?.limit({ ...options, drainMs });
-      // Only messages in the hands of handlers are waited for.
-      if (this.#verdicts.held.count === 0 || this.#drain?.isOver) this.#closeNow();
-    }
+    const { drainMs = this.#uplink.options.drainMs, signal } = options;
+    if (!this.isClosed) this.#closeCall ??= this.#beginClosing();
+    // Only messages in the hands of handlers are waited for.
+    if (this.#verdicts.held.count === 0 || drainMs === 0) this.#closeNow();
+    const giveUp = () => this.#closeNow();
+    const limit = this.isClosed ? undefined : new ClosingLimit({ drainMs, signal }, giveUp);
     await this.#closeCall;
+    limit?.end();
     await this.#uplink.drained();
   }
 
@@ -132,7 +130,6 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
 
   end(error: Error | undefined): void {
     if (this.isClosed) return;
-    this.#drain?.end();
     this.#closeOnBroker();
     this.#state = "over";
     this.#handout.end(error && explainEnd(error));
@@ -148,12 +145,10 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   }
 
   /** Ends the loops, and gives handlers time to finish. */
-  #beginClosing(): void {
-    if (this.#drain !== undefined) return;
-    this.#drain = new Drain();
+  async #beginClosing(): Promise<void> {
     this.#handout.close();
-    this.#closeCall = Promise.race([this.#drain.over, this.#verdicts.held.emptied()])
-      .then(() => this.#closeNow());
+    await this.#verdicts.held.emptied();
+    this.#closeNow();
   }
 
   #closeNow(): void {

@@ -13,74 +13,34 @@ export interface FirstMessage {
 class FetchedBatch {
   readonly #batch: DeliveredBatch;
   #offset: number;
-  #nextTag: number;
+  nextTag: number;
   #nextId: number;
-  #left: number;
-  /** Remaining tags that were taken back; undefined in most cases. */
-  #gone: Set<number> | undefined;
+  left: number;
 
   constructor(batch: DeliveredBatch, { firstTag, firstId, count }: FirstMessage, offset: number) {
     this.#batch = batch;
     this.#offset = offset;
-    this.#nextTag = firstTag;
+    this.nextTag = firstTag;
     this.#nextId = firstId;
-    this.#left = count;
+    this.left = count;
   }
 
-  get isEmpty(): boolean {
-    return this.#left === 0;
-  }
-
-  /** Takes the next message that was not taken back. */
   take(): DeliveredMessage {
-    const numbers = { id: this.#nextId, tag: this.#nextTag };
+    const numbers = { id: this.#nextId, tag: this.nextTag };
     const message = new DeliveredMessage(this.#batch, this.#offset, numbers);
-    this.#skip();
-    if (this.#gone !== undefined) this.#skipGone();
+    this.skip();
     return message;
   }
 
-  /** Removes tags; returns how many were here. */
-  drop({ firstTag, count }: TagRange): number {
-    const from = Math.max(firstTag, this.#nextTag);
-    const to = Math.min(firstTag + count, this.#nextTag + this.#left);
-    let droppedCount = 0;
-    for (let tag = from; tag < to; tag++) {
-      this.#gone ??= new Set();
-      if (this.#gone.has(tag)) continue;
-      this.#gone.add(tag);
-      droppedCount++;
-    }
-    this.#skipGone();
-    return droppedCount;
-  }
-
-  /** Whether a tag is here, or was until it was taken back. */
-  has(tag: number): boolean {
-    return tag >= this.#nextTag && tag < this.#nextTag + this.#left;
-  }
-
-  /** The remaining tags. */
-  *ranges(): Generator<TagRange> {
-    const end = this.#nextTag + this.#left;
-    if (this.#gone === undefined) {
-      if (this.#left > 0) yield { firstTag: this.#nextTag, count: this.#left };
-      return;
-    }
-    for (let tag = this.#nextTag; tag < end; tag++) {
-      if (!this.#gone.has(tag)) yield { firstTag: tag, count: 1 };
-    }
-  }
-
-  #skip(): void {
+  skip(): void {
     this.#offset += readEntrySize(this.#batch.bytes, this.#offset);
-    this.#nextTag++;
+    this.nextTag++;
     this.#nextId++;
-    this.#left--;
+    this.left--;
   }
 
-  #skipGone(): void {
-    while (this.#left > 0 && this.#gone?.has(this.#nextTag)) this.#skip();
+  has(tag: number): boolean {
+    return tag >= this.nextTag && tag < this.nextTag + this.left;
   }
 }
 
@@ -104,6 +64,8 @@ export class FetchedMessages {
   /** The index of the first remaining batch. */
   #head = 0;
   #count = 0;
+  /** Tags in the batches that were taken back. */
+  readonly #gone = new Set<number>();
   /** The buffer that small batches are copied into, and how much of it is used. */
   #shared = NOTHING;
   #sharedBytes = 0;
@@ -139,33 +101,44 @@ export class FetchedMessages {
   take(): DeliveredMessage {
     const batch = this.#batches[this.#head]!;
     const message = batch.take();
-    if (batch.isEmpty) this.#head++;
     this.#count--;
+    if (this.#gone.size > 0) this.#skipGone();
+    else if (batch.left === 0) this.#head++;
     if (this.#head >= HEAD_MAX || this.#count === 0) this.#compact();
     return message;
   }
 
   /**
-   * Takes those out that the broker has taken back.
+   * Removes messages that the broker has taken back.
    *
-   * @param range Tags of any messages.
-   * @returns Those of them that are not here: they have been handed out.
+   * @returns The tags that are not here: their messages have been handed out.
    */
-  drop(range: TagRange): number[] {
+  drop({ firstTag, count }: TagRange): number[] {
     this.#compact();
     const others: number[] = [];
-    for (let tag = range.firstTag; tag < range.firstTag + range.count; tag++) {
+    for (let tag = firstTag; tag < firstTag + count; tag++) {
       if (!this.#batches.some((batch) => batch.has(tag))) others.push(tag);
+      else if (!this.#gone.has(tag)) {
+        this.#gone.add(tag);
+        this.#count--;
+      }
     }
-    for (const batch of this.#batches) this.#count -= batch.drop(range);
-    this.#batches = this.#batches.filter((batch) => !batch.isEmpty);
+    this.#skipGone();
     return others;
   }
 
   /** Removes all; returns the tags. */
   takeAll(): TagRange[] {
     this.#compact();
-    const ranges = this.#batches.flatMap((batch) => [...batch.ranges()]);
+    const ranges: TagRange[] = [];
+    for (const { nextTag, left } of this.#batches) {
+      if (this.#gone.size === 0) ranges.push({ firstTag: nextTag, count: left });
+      else {
+        for (let tag = nextTag; tag < nextTag + left; tag++) {
+          if (!this.#gone.has(tag)) ranges.push({ firstTag: tag, count: 1 });
+        }
+      }
+    }
     this.#clear();
     return ranges;
   }
@@ -180,8 +153,18 @@ export class FetchedMessages {
     this.#batches = [];
     this.#head = 0;
     this.#count = 0;
+    this.#gone.clear();
     this.#shared = NOTHING;
     this.#sharedBytes = 0;
+  }
+
+  /** Lets the next message be one that was not taken back. */
+  #skipGone(): void {
+    for (; this.#head < this.#batches.length; this.#head++) {
+      const batch = this.#batches[this.#head]!;
+      while (batch.left > 0 && this.#gone.delete(batch.nextTag)) batch.skip();
+      if (batch.left > 0) return;
+    }
   }
 
   /** Drops the finished batches. */

@@ -7,14 +7,14 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BrokerError, type PeekedMessage } from "@simplemq/simplemq";
 import {
-  Redrive,
+  redrive,
   type RedriveOptions,
   type RedriveResult,
 } from "../../../src/client/cursor/redrive.ts";
 import { startBroker } from "../../support/broker/broker.ts";
 
 /** Redrives so many dead letters, in pages of ten; `answers` is what the broker says to each step. */
-async function redrive(
+async function run(
   count: number,
   answers: (RedriveResult | Error)[],
   options: RedriveOptions = {},
@@ -32,15 +32,15 @@ async function redrive(
     const answer = answers[steps.length - 1] ?? { count: ids.length, skipped: 0 };
     return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   };
-  return { result: await new Redrive({ peek, send }, options).run(count + 1), steps };
+  return { result: await redrive({ peek, send }, options, count + 1), steps };
 }
 
 const details = { stream: "work", what: "messages", depth: 5, limit: 5, room: 0 } as const;
 const full = new BrokerError("STREAM_FULL", "the stream is full", { details });
 
-Deno.test("Redrive: a stream that is full ends it, and how many were sent back is told", async () => {
+Deno.test("redrive(): a stream that is full ends it, and how many were sent back is told", async () => {
   const error = await assertRejects(
-    () => redrive(30, [{ count: 10, skipped: 0 }, { count: 3, skipped: 7 }, full]),
+    () => run(30, [{ count: 10, skipped: 0 }, { count: 3, skipped: 7 }, full]),
     BrokerError,
   );
   assertEquals([error.code, error.message], ["STREAM_FULL", "the stream is full"]);
@@ -48,17 +48,17 @@ Deno.test("Redrive: a stream that is full ends it, and how many were sent back i
   assertStrictEquals(error.cause, full);
 });
 
-Deno.test("Redrive: other errors are passed on as they are", async () => {
+Deno.test("redrive(): other errors are passed on as they are", async () => {
   const other = new BrokerError("DISK_FULL", "the disk is full");
-  assertStrictEquals(await redrive(20, [other]).catch((error) => error), other);
+  assertStrictEquals(await run(20, [other]).catch((error) => error), other);
 });
 
-Deno.test("Redrive: what is skipped is not tried again, and does not count for the limit", async () => {
-  const { result, steps } = await redrive(20, [{ count: 0, skipped: 5 }], { limit: 5 });
+Deno.test("redrive(): what is skipped is not tried again, and does not count for the limit", async () => {
+  const { result, steps } = await run(20, [{ count: 0, skipped: 5 }], { limit: 5 });
   assertEquals(result, { count: 5, skipped: 5 });
   assertEquals(steps, [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]);
   const answers = Array.from({ length: 4 }, () => ({ count: 0, skipped: 5 }));
-  assertEquals((await redrive(20, answers, { limit: 5 })).result, { count: 0, skipped: 20 });
+  assertEquals((await run(20, answers, { limit: 5 })).result, { count: 0, skipped: 20 });
 });
 
 Deno.test("redrive() into a stream that is full says how many were sent back", async () => {

@@ -68,7 +68,7 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
   {
     what: "closing takes the message from the handler that works on it",
     file: "src/client/following/client_follower.ts",
-    from: "if (this.#verdicts.held.count === 0 || this.#drain?.isOver) this.#closeNow();",
+    from: "if (this.#verdicts.held.count === 0 || drainMs === 0) this.#closeNow();",
     to: "this.#closeNow();",
     found: tests("client/following/closing_follower_test.ts"),
   },

@@ -7,7 +7,7 @@ import { findTextMistake } from "./utf8.ts";
 export const STREAM_NAME_RULE: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\.dead)?$/;
 
 /** The rule for names of streams for replies: each is one client's, and ends with its session. */
-export const REPLY_STREAM_RULE: RegExp = /^\$reply\.[A-Za-z0-9._-]{1,121}$/;
+const REPLY_STREAM_RULE = /^\$reply\.[A-Za-z0-9._-]{1,121}$/;
 
 /** The longest pattern of a regex bind, in characters. */
 export const PATTERN_LENGTH_MAX = 256;
@@ -99,16 +99,6 @@ export function findLabelMistake(label: unknown): string | undefined {
   if (fault !== undefined) return `a name ${fault}`;
   if (label.length > 0 && label.length <= LABEL_LENGTH_MAX) return undefined;
   return `a name has 1 to ${LABEL_LENGTH_MAX} characters, found ${label.length}`;
-}
-
-/** Tells what is wrong with the reason that is given for a failure, if something is. */
-export function findReasonMistake(reason: unknown): string | undefined {
-  if (typeof reason !== "string") return `a reason is a string, found ${describe(reason)}`;
-  const fault = findTextMistake(reason);
-  if (fault !== undefined) return `a reason ${fault}`;
-  const bytes = new TextEncoder().encode(reason).length;
-  if (bytes <= REASON_BYTES_MAX) return undefined;
-  return `a reason has at most ${REASON_BYTES_MAX} bytes, found ${bytes}`;
 }
 
 /** Shows a value in a message: quoted, and never longer than a line. */

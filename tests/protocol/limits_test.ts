@@ -9,7 +9,6 @@ import { STREAM_NAME_RULE } from "../../protocol.ts";
 import {
   findLabelMistake,
   findPatternMistake,
-  findReasonMistake,
   findReplyStreamMistake,
   findStreamNameMistake,
 } from "../../src/protocol/limits.ts";
@@ -101,8 +100,8 @@ Deno.test("findLabelMistake() allows 1 to 128 characters, whatever they are", ()
   assertStringIncludes(findLabelMistake(7)!, "a name is a string");
 });
 
-Deno.test("a text with half a surrogate pair is no name, no pattern and no reason", () => {
-  for (const find of [findLabelMistake, findPatternMistake, findReasonMistake]) {
+Deno.test("a text with half a surrogate pair is no name and no pattern", () => {
+  for (const find of [findLabelMistake, findPatternMistake]) {
     assertStringIncludes(find("🎉\udf89")!, "has half a surrogate pair at index 2");
     assertEquals(find("🎉"), undefined);
   }
@@ -115,15 +114,6 @@ Deno.test("isUtf8() lets pass what a strict decoder does, and looks only where i
   for (const [start, end] of [[0, 8], [1, 7], [3, 8], [8, 11], [1, 3]] as const) {
     assert(!isUtf8(bytes, start, end), `${start} to ${end}`);
   }
-});
-
-Deno.test("findReasonMistake() allows up to 256 bytes of any text", () => {
-  for (const reason of ["", "no", "x".repeat(256), "ä".repeat(128)]) {
-    assertEquals(findReasonMistake(reason), undefined);
-  }
-  assertStringIncludes(findReasonMistake("x".repeat(257))!, "at most 256 bytes, found 257");
-  assertStringIncludes(findReasonMistake("ä".repeat(129))!, "found 258");
-  assertStringIncludes(findReasonMistake(undefined)!, "a reason is a string");
 });
 
 Deno.test("findReplyStreamMistake() lets pass $reply. and what stands in names", () => {

@@ -2,7 +2,7 @@ import type { FrameDecoder } from "./frame_decoder.ts";
 import type { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { readTagRanges, type TagFields, writeTagRanges } from "./message_frame.ts";
-import { findReasonMistake } from "../limits.ts";
+import { REASON_BYTES_MAX } from "../limits.ts";
 import { SPAN_MS_MAX } from "../messages/properties.ts";
 import { BrokerError } from "../error.ts";
 
@@ -48,9 +48,11 @@ export function readVerdict(decoder: FrameDecoder): VerdictFields {
   const hasMs = decoder.u8();
   const value = decoder.u64();
   const ranges = readTagRanges(decoder);
+  const reasonBytes = decoder.end - decoder.offset;
   const reason = decoder.text();
-  const mistake = findReasonMistake(reason);
-  if (mistake !== undefined) throw badVerdict(mistake);
+  if (reasonBytes > REASON_BYTES_MAX) {
+    throw badVerdict(`a reason has at most ${REASON_BYTES_MAX} bytes, found ${reasonBytes}`);
+  }
   if (hasMs > 1) throw badVerdict(`its mark for a time is ${hasMs}`);
   if (value > SPAN_MS_MAX) throw badVerdict(`a time is ${value} ms, limit is ${SPAN_MS_MAX}`);
   return { follower, query, ms: hasMs === 1 ? value : undefined, ranges, reason };

@@ -90,7 +90,7 @@ export const STREAM_OPTIONS_DEFAULT: StreamOptions = Object.freeze({
 export type StreamOptionsInput = { readonly [Key in keyof StreamOptions]?: StreamOptions[Key] };
 
 /** The shortest time that a follower can be given for a delivery, in milliseconds. */
-export const ACK_TIMEOUT_MS_MIN = 100;
+const ACK_TIMEOUT_MS_MIN = 100;
 
 /** The longest time for which dedup ids are remembered, in milliseconds. */
 export const DEDUP_WINDOW_MS_MAX: number = 24 * 60 * 60 * 1000;

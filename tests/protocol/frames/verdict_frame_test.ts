@@ -80,6 +80,7 @@ Deno.test("readVerdict() refuses what is wrong with BAD_FRAME", () => {
   assertStringIncludes(tells({ hasMs: 2 }), "its mark for a time is 2");
   assertStringIncludes(tells({ ms: SPAN_MS_MAX + 1 }), `limit is ${SPAN_MS_MAX}`);
   assertStringIncludes(tells({ reason: utf8("x".repeat(257)) }), "at most 256 bytes, found 257");
+  assertStringIncludes(tells({ reason: utf8("ä".repeat(129)) }), "found 258");
   tells({ reason: [0xff] });
   tells({ ranges: [...u32(1), ...u64(1), ...u32(0)] });
   tells({ ranges: [...u32(1), ...u64(0), ...u32(1)] });

@@ -57,7 +57,6 @@ export interface BrokerOptions {
   readonly wake: () => void;
   /** Is told of a deadline that is earlier than {@linkcode Broker.tick} has said. */
   readonly hasten?: ((at: number) => void) | undefined;
-  /** Is told what an operator should look at. */
   readonly report?: Report | undefined;
   /** How many attachments of followers to streams there may be; by default a million. */
   readonly attachmentsMax?: number;
@@ -294,7 +293,6 @@ export class Broker {
 
   // Time, and what has become true.
 
-  /** Hands out what can be handed out. */
   dispatch(): void {
     this.#dispatcher.dispatch(this.context.now());
   }

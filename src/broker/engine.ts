@@ -119,7 +119,6 @@ export interface Engine {
 
 /** How many dead letters were sent back, and how many were not. */
 export interface RedriveCount {
-  /** Those that are in their old streams again. */
   readonly count: number;
   /** Those that are held by a follower, gone, no dead letters, or whose stream is gone. */
   readonly skipped: number;
@@ -152,7 +151,6 @@ export interface StoredIn {
   readonly firstId: number;
 }
 
-/** Hears the outcome of each batch, in order. */
 export interface PublisherSink {
   /**
    * The batch is stored. It had been before if `isDuplicate`: because it was sent again, or, if
@@ -226,17 +224,14 @@ export interface FollowerSink {
   deliver(delivery: Delivery): void;
   /** Hears of deliveries that are not the follower's any more, although it has not ended them. */
   revoke(ranges: readonly TagRange[], reason: string): void;
-  /** Hears of a stream that it was attached to, and that is gone. */
   noteDeleted(stream: string): void;
 }
 
-/** Takes the replies to one session's requests. */
 export interface ReplySink {
   /** Takes replies; the buffer is valid during the call only. */
   deliver(batch: MessageBatch): void;
 }
 
-/** A stream for replies, as its session sees it. */
 export interface EngineReplyStream {
   /** Ends it: nobody waits for replies any more. */
   close(): void;

@@ -20,7 +20,6 @@ export interface StreamUpdated {
   readonly isPaused: boolean;
 }
 
-/** A stream was deleted, with everything in it. */
 export interface StreamDeleted {
   readonly type: "streamDeleted";
   readonly number: number;
@@ -97,7 +96,6 @@ export interface Moved {
   readonly place?: Place;
 }
 
-/** Consecutive messages of a stream were acknowledged. */
 export interface Acknowledged {
   readonly type: "acknowledged";
   readonly number: number;
@@ -128,7 +126,6 @@ export interface Failed {
   readonly number: number;
   readonly firstId: number;
   readonly count: number;
-  /** How often they have been delivered. */
   readonly attempts: number;
   /** Until when they are held back, in milliseconds since 1970; 0 if they are not. */
   readonly dueAt: number;

@@ -254,7 +254,6 @@ export function readEvents(
   }
 }
 
-/** Reads what a record with JSON says. */
 export function decodeJson({ meta }: EncodedRecord): unknown {
   const bytes = new Uint8Array(meta.buffer, meta.byteOffset, meta.byteLength);
   try {
@@ -338,7 +337,6 @@ function readFacts({ meta }: EncodedRecord, tell: (fact: Fact) => void): void {
   }
 }
 
-/** Messages of one stream that a record is about. */
 export interface RecordMessages {
   readonly number: number;
   readonly firstId: number;

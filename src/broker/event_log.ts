@@ -4,7 +4,7 @@ import type { Decided, Event, Stored } from "./event.ts";
 import type { LiveSearch } from "./state/live_facts.ts";
 import type { SnapshotPiece } from "./state/snapshot.ts";
 
-/** The storage port of the rules: events are made durable here, and are read again at the next start. */
+/** The storage port of the rules: makes events durable, and reads them again at the next start. */
 export interface EventLog {
   readonly name: string;
   /** What a confirm promises, in a word. */
@@ -16,7 +16,7 @@ export interface EventLog {
    * applying what others append, and resolves when it takes over.
    */
   open(state: LoggedState): Promise<Appender>;
-  /** Why so many more bytes of messages cannot be stored beside those there are, if so. */
+  /** Tells why so many more bytes of messages cannot be stored, if they cannot. */
   findObstacle(bytes: number, bytesStored: number): BrokerError | undefined;
   /** Does what is due on the medium; returns when to call it again, by the time of this machine. */
   tend(now: number): number;
@@ -24,9 +24,9 @@ export interface EventLog {
 }
 
 /**
- * The right to append; events keep the order in which they are given. When the right is lost, messages
- * fail that are certainly not in the log, nothing else is answered any more, and the log's owner is
- * told: it opens the log again, into new rules, which know only what is in the log.
+ * The right to append; events keep the order in which they are given. When it is lost, messages fail
+ * that are certainly not in the log, all else stays unanswered, and the log's owner is told: the log is
+ * opened again into new rules, which know what is in it and nothing else.
  */
 export interface Appender {
   /** How many events it was given. */
@@ -47,18 +47,17 @@ export interface StoreOutcome {
   failed(error: BrokerError): void;
 }
 
-/** The state that a log keeps: it is made of events, and replaces those that are not needed any more. */
+/** The state that a log keeps: it is made of events, and a snapshot of it replaces old ones. */
 export interface LoggedState {
-  /** The time of the rules, which goes on where the events that were applied have ended. */
+  /** The time of the rules; it goes on where the last event has ended. */
   readonly now: number;
   apply(event: Event): void;
   restorePiece(piece: SnapshotPiece): void;
-  /** Ids below this one were used in a stream, by messages that are not in the log any more. */
+  /** Notes that ids below this one were used: their messages cannot be read any more. */
   skipIds(stream: number, nextId: number): void;
-  /** Some of a stream cannot be read: it is not served. */
   noteDamage(stream: number, explain: (name: string) => BrokerError): void;
   /** Everything beside messages, as far as it is written. */
   takeSnapshot(): Iterable<SnapshotPiece>;
-  /** Finds messages that keep a segment from being removed. */
+  /** Finds messages that keep a segment of the store from being removed. */
   findLive(segment: Segment): LiveSearch;
 }

@@ -20,7 +20,6 @@ export interface LocalEngineOptions {
   readonly hasten?: ((at: number) => void) | undefined;
   /** How many bytes of messages may be in memory, if the log can read the others back. */
   readonly memoryLimit?: number;
-  /** Is told what an operator should look at. */
   readonly report?: Report | undefined;
   /** Does something soon, but not at once; as a microtask if nothing is said. */
   readonly schedule?: (work: () => void) => void;

@@ -6,10 +6,8 @@ import type { NameMatcher } from "../broker/state/selection.ts";
 /**
  * Compiles a pattern. Matching is a search: the pattern may match anywhere in the name.
  *
- * @param pattern The pattern, in the syntax of RE2: no lookaround, no backreferences.
- * @param ignoreCase Whether upper and lower case are the same.
- * @returns A function that tells whether a name matches.
- * @throws {BrokerError} With code `BAD_PATTERN` if the pattern is invalid or not supported.
+ * @param pattern In the syntax of RE2: no lookaround, no backreferences.
+ * @throws {BrokerError} `BAD_PATTERN` if the pattern is invalid or not supported.
  */
 export function compilePattern(pattern: string, ignoreCase: boolean): NameMatcher {
   const compiled = parse(pattern, ignoreCase);

@@ -16,8 +16,6 @@ export class ReplyStreams {
   /**
    * Opens one.
    *
-   * @param name Its name.
-   * @param sink Gets what comes.
    * @throws {BrokerError} `BAD_REQUEST` if the name is not allowed, or taken.
    */
   open(name: string, sink: ReplySink): EngineReplyStream {

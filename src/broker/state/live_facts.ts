@@ -47,7 +47,6 @@ export class LiveSearch {
     this.#rest = streams[Symbol.iterator]();
   }
 
-  /** Whether all streams were looked at. */
   get isOver(): boolean {
     return this.#isOver && this.#again.size === 0;
   }

@@ -77,7 +77,6 @@ export class OutcomeLog {
   readonly #batches = new Ring<SentBatch>();
   /** How much it has added to what all remember while that was too much, and not given up again. */
   #owed = 0;
-  /** The streams that the last batch was stored in. */
   #places: SharedPlaces | undefined;
 
   constructor(budget: OutcomeBudget) {

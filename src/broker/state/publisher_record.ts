@@ -58,24 +58,17 @@ export class PublisherRecord {
   readonly #log: OutcomeLog;
   readonly #answers = new Ring<Answer>();
 
-  /**
-   * Creates a record of a publisher that has sent nothing.
-   *
-   * @param identity Who it is.
-   * @param budget How much may be remembered of all publishers together.
-   */
+  /** Creates a record of a publisher that has sent nothing. */
   constructor(identity: string, budget: OutcomeBudget = new OutcomeBudget()) {
     this.identity = identity;
     this.#budget = budget;
     this.#log = new OutcomeLog(budget);
   }
 
-  /** The number of the last message that has been seen. */
   get lastSequence(): number {
     return this.#lastSequence;
   }
 
-  /** The number of the last message that was stored. */
   get lastStoredSequence(): number {
     return this.#lastStoredSequence;
   }

@@ -14,7 +14,6 @@ const FORGET_COUNT_MAX = 1000;
 /** How long something may take from a client to here at most, in milliseconds: then it is lost. */
 const TRAVEL_MS_MAX = 60_000;
 
-/** What a registry tells, and how much it remembers. */
 export interface PublisherRegistryOptions {
   /** Hears of each publisher that is not remembered any more, and when it was lost, if it was. */
   readonly forgotten?: (record: PublisherRecord, lostAt?: number) => void;
@@ -61,12 +60,7 @@ export class PublisherRegistry {
     return this.#records.size;
   }
 
-  /**
-   * Finds the record of a publisher that comes, or comes back.
-   *
-   * @param identity Who it is.
-   * @param sent What it has sent before, as it says itself.
-   */
+  /** Finds the record of a publisher that comes, or comes back. */
   open(identity: string, sent?: SentBefore): PublisherRecord {
     let record = this.#records.get(identity);
     if (record === undefined) {

@@ -71,7 +71,6 @@ export class Router {
    * Some of the streams, in the order in which they were created.
    *
    * @param after Only those with higher numbers.
-   * @param countMax How many at most.
    * @returns The streams, and the number of the last one if there are more behind it.
    */
   list(after: number, countMax: number): { streams: readonly Stream[]; next: number | undefined } {
@@ -156,7 +155,6 @@ export class Router {
    * Does some of what makes it slow to create a stream: matches its name with all patterns. What is not
    * prepared is done when it is created.
    *
-   * @param name The stream's name.
    * @param stepsMax How many steps that may take.
    * @returns Whether nothing is left to do.
    */

@@ -24,11 +24,6 @@ export class Selection {
   /** The streams as a list that stays as it is; made anew when they have changed. */
   #list: readonly Stream[] | undefined;
 
-  /**
-   * @param key What the pattern is known by.
-   * @param matches Tells which streams belong to it.
-   * @param streams The streams that there are.
-   */
   constructor(key: string, matches: NameMatcher, streams: readonly Stream[]) {
     this.key = key;
     this.#matches = matches;
@@ -39,7 +34,6 @@ export class Selection {
     return this.#matches.steps ?? 1;
   }
 
-  /** Whether every stream has been looked at. */
   get isComplete(): boolean {
     return this.#seenCount === this.#unseen.length;
   }

@@ -43,7 +43,6 @@ export interface PublisherPiece {
   readonly piece: "publisher";
   readonly number: number;
   readonly identity: string;
-  /** The number of the last message of it that was stored. */
   readonly lastSequence: number;
   /** It does not ask for the outcomes of messages below this number. */
   readonly settled: number;

@@ -72,7 +72,6 @@ function describeStream(stream: Stream): StreamPiece {
   };
 }
 
-/** The dedup ids that were told last. */
 interface ToldIds {
   readonly stream: number;
   readonly messageIds: readonly DedupIdSnapshot[];

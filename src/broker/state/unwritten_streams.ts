@@ -1,7 +1,6 @@
 export interface DeletedStream {
   readonly number: number;
   readonly name: string;
-  /** The id that its next message would have got. */
   readonly nextId: number;
 }
 
@@ -11,7 +10,6 @@ export interface DeletedStream {
  */
 export class UnwrittenStreams {
   readonly #created = new Set<number>();
-  /** Those that were deleted, by number. */
   readonly #deleted = new Map<number, DeletedStream>();
 
   get deleted(): Iterable<DeletedStream> {

@@ -123,7 +123,6 @@ export class Journal implements EventLog, Pager {
     return Math.min(committer.tick(now), lookAt);
   }
 
-  /** Flushes everything and lets go of the directory. */
   async close(): Promise<void> {
     const { disk } = this.#options;
     const committer = this.#committer;

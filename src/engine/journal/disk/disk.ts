@@ -58,9 +58,7 @@ export interface DiskEntry {
 export interface DiskFile {
   /** How many bytes it has now. */
   measure(): number;
-  /**
-   * Reads from a position on until the buffer is full or the file ends; returns how many bytes.
-   */
+  /** Reads from a position on until the buffer is full or the file ends; returns how many bytes. */
   read(buffer: Uint8Array, position: number): number;
   /**
    * Writes at a position; returns how many of the bytes were written, which may be fewer than asked
@@ -75,7 +73,6 @@ export interface DiskFile {
   close(): void;
 }
 
-/** There is no room on the disk. */
 export class DiskFullError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -8,13 +8,7 @@ export type JournalTrouble = "unusable" | "inUse" | "damaged";
 export class JournalError extends Error {
   readonly trouble: JournalTrouble;
 
-  /**
-   * Creates the error.
-   *
-   * @param trouble What kind of trouble it is.
-   * @param message What was found where, and what helps.
-   * @param options The `cause`.
-   */
+  /** Creates the error. */
   constructor(trouble: JournalTrouble, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "JournalError";

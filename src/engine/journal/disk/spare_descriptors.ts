@@ -15,11 +15,7 @@ export class SpareDescriptors {
   readonly #open: () => OpenThing;
   readonly #spares: OpenThing[] = [];
 
-  /**
-   * Takes descriptors.
-   *
-   * @param open Opens something that has no meaning of its own.
-   */
+  /** Takes descriptors. */
   constructor(open: () => OpenThing) {
     this.#open = open;
     this.refill();
@@ -28,7 +24,6 @@ export class SpareDescriptors {
   /**
    * Does something that needs a descriptor, in place of a spare one if there is no other.
    *
-   * @param act What to do; it is tried again if there was no descriptor for it.
    * @param keptCount So many spares are left for others.
    * @throws {DescriptorShortageError} If there are no more; it may be tried again later.
    */

@@ -27,7 +27,6 @@ export interface RecoveryOptions {
   readonly disk: Disk;
   readonly state: LoggedState;
   readonly segments: SegmentList;
-  /** The segments that were found, by position. */
   readonly found: readonly FoundSegment[];
   /** The position that the journal ended at when it was closed, if it was. */
   readonly closedAt: number | undefined;

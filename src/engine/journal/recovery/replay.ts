@@ -73,12 +73,7 @@ function replayRecord(state: LoggedState, record: ScannedRecord, segment: Segmen
   readEvents(record, (event) => state.apply(event), { segment, offset: bodyOffset });
 }
 
-/**
- * Reads a record, and tells what is wrong if it cannot be read.
- *
- * @param record The record.
- * @param read Reads it.
- */
+/** Reads a record, and tells what is wrong if it cannot be read. */
 export function findUnreadable(
   { type, offset, bodyOffset, start, end }: ScannedRecord,
   read: () => void,

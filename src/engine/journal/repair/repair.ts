@@ -18,6 +18,7 @@ import {
   headChecksum,
   RECORD_HEAD_BYTES,
   SEGMENT_HEAD_BYTES,
+  type Spot,
   writeGroupHead,
 } from "../segments/format.ts";
 import { JournalError } from "../disk/journal_error.ts";
@@ -145,12 +146,6 @@ function coverRecord(
   writeAll(file, bytes, offset);
 }
 
-interface Spot {
-  readonly position: number;
-  readonly journalId: number;
-}
-
-/** The head of a record that has a length and says nothing. */
 function makeVoidRecord(length: number, spot: Spot): Uint8Array {
   const bytes = new Uint8Array(RECORD_HEAD_BYTES);
   const view = new DataView(bytes.buffer);

@@ -4,7 +4,6 @@ import { type Finding, type Survey, surveyJournal } from "./survey.ts";
 
 export interface ToolReport {
   readonly lines: readonly string[];
-  /** Whether the journal can be used as it is now. */
   readonly isUsable: boolean;
 }
 

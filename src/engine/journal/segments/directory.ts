@@ -20,7 +20,6 @@ const ASIDE_RULE = /^[0-9a-f]{16}\.journal\.(torn|removed)-/;
 /** A segment that was not finished. */
 const UNFINISHED_RULE = /^[0-9a-f]{16}\.journal\.tmp$/;
 
-/** A file of the directory that is a segment by its name. */
 export interface FoundSegment {
   readonly name: string;
   readonly base: number;

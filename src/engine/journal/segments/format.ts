@@ -70,9 +70,7 @@ export const RECORD_HEAD_BYTES = 20;
 /**
  * A checksum of bytes at a position of a journal.
  *
- * @param bytes The bytes.
  * @param position Where they stand, or where what they belong to does.
- * @param journalId The journal's id.
  */
 export function checksum(bytes: Uint8Array, position: number, journalId: number): number {
   const high = Math.floor(position / 2 ** 32);
@@ -81,7 +79,6 @@ export function checksum(bytes: Uint8Array, position: number, journalId: number)
   return crc32(bytes, seed >>> 0);
 }
 
-/** A segment's head, apart from its checksum. */
 export interface SegmentHead {
   readonly base: number;
   readonly journalId: number;

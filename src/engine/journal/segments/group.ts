@@ -39,7 +39,6 @@ export interface StoredRecord {
   /** What is stored; its batch lies in the group's buffer once it is written. */
   readonly event: Stored | Moved;
   readonly offset: number;
-  /** Where the whole record begins in the group. */
   readonly recordOffset: number;
   readonly outcome: StoreOutcome | MoveOutcome;
 }
@@ -101,7 +100,6 @@ export class Group {
     return this.#bytes.subarray(0, this.#end);
   }
 
-  /** Adds a record with some JSON. */
   addJson(type: number, value: unknown): void {
     const meta = encodeJson(value);
     const offset = this.#addRecord(type, meta.length, 0);
@@ -198,7 +196,6 @@ export class Group {
     this.awaiting = [];
   }
 
-  /** Makes one record of all facts. */
   #addFacts(): void {
     const { count } = this.#facts;
     if (count === 0) return;

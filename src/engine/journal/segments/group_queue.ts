@@ -11,7 +11,6 @@ export class GroupQueue {
   #groups: Group[] = [new Group()];
   readonly #spare: Group[] = [];
 
-  /** The group that takes more. */
   get last(): Group {
     const group = this.#groups.at(-1)!;
     if (!group.isFull) return group;
@@ -29,7 +28,6 @@ export class GroupQueue {
     return this.isEmpty && !this.#groups.some((group) => group.isAwaited);
   }
 
-  /** Whether nothing is to be written. */
   get isEmpty(): boolean {
     return this.#groups.length === 1 && this.#groups[0]!.isEmpty;
   }

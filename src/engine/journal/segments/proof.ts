@@ -20,7 +20,6 @@ export class Proof {
     this.isFlushed = isFlushed;
   }
 
-  /** Tells a proof from anything else. */
   static isProof(value: object): value is Proof {
     return #isProof in value && value.#isProof;
   }
@@ -28,7 +27,6 @@ export class Proof {
   /**
    * Flushes a file.
    *
-   * @param file The file.
    * @param position The position behind the last byte that is written to it now.
    */
   static async bySync(file: DiskFile, position: number): Promise<Proof> {
@@ -39,7 +37,6 @@ export class Proof {
   /**
    * Takes writing for enough, where the level says so.
    *
-   * @param level The level in force: not `always`.
    * @param position The position behind the last byte that is written.
    */
   static byWrite(level: Exclude<SyncLevel, "always">, position: number): Proof {

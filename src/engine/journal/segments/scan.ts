@@ -10,6 +10,7 @@ import {
   RECORD_HEAD_BYTES,
   SEGMENT_HEAD_BYTES,
   type SegmentHead,
+  type Spot,
 } from "./format.ts";
 
 /** So much is read from the file at a time. */
@@ -64,7 +65,6 @@ export function scanSegment(options: ScanOptions, visitor: ScanVisitor): void {
   new Scan(options, visitor).run();
 }
 
-/** A window on the file that is moved along. */
 class Window {
   readonly #file: DiskFile;
   readonly #end: number;
@@ -226,7 +226,7 @@ class Scan {
     });
   }
 
-  #spot(offset: number): { position: number; journalId: number } {
+  #spot(offset: number): Spot {
     return { position: this.#head.base + offset, journalId: this.#head.journalId };
   }
 }

@@ -4,7 +4,6 @@ import type { DiskFile } from "../disk/disk.ts";
 
 const NAME_RULE = /^[0-9a-f]{16}\.journal$/;
 
-/** The name of the segment that begins at a position. */
 export function nameSegment(base: number): string {
   return `${base.toString(16).padStart(16, "0")}.journal`;
 }

@@ -55,10 +55,6 @@ export class TimedRuns {
     return this.#size;
   }
 
-  get capacity(): number {
-    return this.#at.length;
-  }
-
   get messageCount(): number {
     return this.#messageCount;
   }

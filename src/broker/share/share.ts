@@ -57,7 +57,7 @@ export class Share {
     this.notes = new MessageNotes(reasons);
   }
 
-  /** How many messages followers hold, or are on their way to another stream. */
+  /** How many messages followers hold, with those on their way to another stream. */
   get pendingCount(): number {
     return this.#pendingCount;
   }

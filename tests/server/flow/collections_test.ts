@@ -169,7 +169,7 @@ class Churn {
 const KEPT: Readonly<Record<string, number>> = {
   "SessionStreams.#numbers": 160,
   "IncomingFrames.#streams": 160,
-  "Committer.#spare": 8,
+  "GroupQueue.#spare": 8,
   "objects of Group": 10,
   "objects of FactList": 10,
   "Router.#idle": 64,

@@ -86,26 +86,21 @@ export function choice<T extends string>(
 
 /** The name or the address of a machine: nothing that could not be one is let through. */
 export function hostName(initial: string, about: string): Setting<string> {
-  return {
-    about,
-    initial,
-    placeholder: "<host>",
-    allowed: "a host name or an address, without brackets",
-    isAllowed: (value) => /^[A-Za-z0-9_.:%-]{1,253}$/.test(value),
-    parse: (text) => text.trim(),
-    show: String,
-  };
+  const allowed = "a host name or an address, without brackets";
+  return text(initial, about, { placeholder: "<host>", allowed, rule: /^[\w.:%-]{1,253}$/ });
 }
 
 /** The path of a directory: not longer than all systems take it. */
 export function path(initial: string, about: string): Setting<string> {
-  return {
-    about,
-    initial,
-    placeholder: "<path>",
-    allowed: "a path of 1 to 1024 characters",
-    isAllowed: (value) => value.length > 0 && value.length <= 1024 && !value.includes("\0"),
-    parse: (text) => text.trim(),
-    show: String,
-  };
+  const allowed = "a path of 1 to 1024 characters";
+  return text(initial, about, { placeholder: "<path>", allowed, rule: /^[^\0]{1,1024}$/ });
+}
+
+function text(
+  initial: string,
+  about: string,
+  { rule, ...shown }: { placeholder: string; allowed: string; rule: RegExp },
+): Setting<string> {
+  const isAllowed = (value: string) => rule.test(value);
+  return { about, initial, ...shown, isAllowed, parse: (text) => text.trim(), show: String };
 }

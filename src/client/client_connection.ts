@@ -29,7 +29,7 @@ import {
 import { OutgoingReplies } from "./requesting/outgoing_replies.ts";
 import { PendingRequests } from "./requesting/pending_requests.ts";
 import { IncomingFrames } from "./uplink/incoming_frames.ts";
-import type { Session } from "./uplink/session.ts";
+import type { ClientSession } from "./uplink/client_session.ts";
 import { type Dial, isHopeless, SessionOpener } from "./uplink/session_opener.ts";
 import {
   type BrokerInfo,
@@ -56,7 +56,7 @@ export class ClientConnection implements Connection {
   readonly #hurry = Promise.withResolvers<void>();
   #closeCall: Promise<void> | undefined;
 
-  private constructor(opener: SessionOpener, first: Session, clock: Clock, drainMs: number) {
+  private constructor(opener: SessionOpener, first: ClientSession, clock: Clock, drainMs: number) {
     this.#opener = opener;
     this.#uplink = new Uplink(first, { clock, drainMs });
     this.#requests = new PendingRequests(this.#uplink, clock);
@@ -168,7 +168,7 @@ export class ClientConnection implements Connection {
   }
 
   /** Opens session after session until the connection is closed for good. */
-  async #run(first: Session): Promise<CloseReason> {
+  async #run(first: ClientSession): Promise<CloseReason> {
     const { signal } = this.#closing;
     let error = await this.#serve(first);
     try {
@@ -194,7 +194,7 @@ export class ClientConnection implements Connection {
   }
 
   /** Uses a session until it ends; returns why it did. */
-  async #serve(session: Session): Promise<Error | undefined> {
+  async #serve(session: ClientSession): Promise<Error | undefined> {
     const uplink = this.#uplink;
     if (this.#closing.signal.aborted) {
       // It was closed while this session came about.
@@ -224,7 +224,7 @@ export class ClientConnection implements Connection {
   }
 
   /** The broker stops: finishes what is under way, and closes the link. */
-  async #letGo({ link }: Session): Promise<void> {
+  async #letGo({ link }: ClientSession): Promise<void> {
     await this.#uplink.finish();
     await link.drain();
     link.close();

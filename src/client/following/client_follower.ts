@@ -12,7 +12,7 @@ import { ClosingLimit } from "../member/closing_limit.ts";
 import type { OutgoingReplies } from "../requesting/outgoing_replies.ts";
 import type { FollowingMember } from "../uplink/member.ts";
 import type { Uplink } from "../uplink/uplink.ts";
-import { explainEnd } from "./delivery_mistake.ts";
+import { explainFollowerEnd } from "./delivery_mistake.ts";
 import { DeliveryVerdicts, type VerdictOwner } from "./delivery_verdicts.ts";
 import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.ts";
 import type { AckOptions, Message, NackOptions } from "./message.ts";
@@ -132,7 +132,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     if (this.isClosed) return;
     this.#closeOnBroker();
     this.#state = "over";
-    this.#handout.end(error && explainEnd(error));
+    this.#handout.end(error && explainFollowerEnd(error));
     this.lose();
   }
 

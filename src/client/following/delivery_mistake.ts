@@ -31,7 +31,7 @@ export function explainAutomatic(
 }
 
 /** The broker's own refusals are passed on; everything else has ended the connection. */
-export function explainEnd(error: Error): Error {
+export function explainFollowerEnd(error: Error): Error {
   if (error instanceof BrokerError && !error.fatal) return error;
   return new ConnectionClosedError("Cannot get messages: the connection is closed", {
     cause: error,

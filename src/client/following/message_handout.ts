@@ -11,7 +11,7 @@ import { traceCaller } from "../member/caller_trace.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import { BeginWatch } from "./begin_watch.ts";
 import { Caution } from "./caution.ts";
-import { Credit } from "./credit.ts";
+import { FollowerCredit } from "./follower_credit.ts";
 import type { DeliveredMessage } from "./delivered_message.ts";
 import type { DeliveryVerdicts } from "./delivery_verdicts.ts";
 import { FetchedMessages } from "./fetched_messages.ts";
@@ -30,7 +30,7 @@ const now = (): number => performance.now();
 export class MessageHandout implements MessageSource {
   readonly #uplink: Uplink;
   readonly #verdicts: DeliveryVerdicts;
-  readonly #credit: Credit;
+  readonly #credit: FollowerCredit;
   readonly #fetched = new FetchedMessages();
   readonly #caution = new Caution();
   readonly #begins: BeginWatch;
@@ -48,7 +48,7 @@ export class MessageHandout implements MessageSource {
     const { held, notes } = verdicts;
     const fetched = this.#fetched;
     const window = new Prefetch(prefetch, uplink.limits.unacknowledgedMessages);
-    this.#credit = new Credit(window, { held, fetched, giveBack: () => this.#pause() });
+    this.#credit = new FollowerCredit(window, { held, fetched, giveBack: () => this.#pause() });
     this.#begins = new BeginWatch({
       held,
       hasMore: () => fetched.count > 0,

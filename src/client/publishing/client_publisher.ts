@@ -22,7 +22,12 @@ import type { Uplink } from "../uplink/uplink.ts";
 import { Confirmation } from "./confirmation.ts";
 import { type CallLimits, MessagePipeline } from "./message_pipeline.ts";
 import type { Publisher, ResolvedPublisherOptions } from "./publisher.ts";
-import { describeBind, explainDrained, explainEnd, explainGivenUp } from "./publishing_mistake.ts";
+import {
+  describeBind,
+  explainDrained,
+  explainGivenUp,
+  explainPublisherEnd,
+} from "./publishing_mistake.ts";
 import { type BatchReceipt, MessageConfirmation, type Receipt } from "./receipt.ts";
 
 /** What a publisher shares with others of its connection. */
@@ -185,7 +190,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
 
   end(error: Error | undefined): void {
     if (this.#state === "over") return;
-    const reason = explainEnd(error);
+    const reason = explainPublisherEnd(error);
     this.#error ??= reason;
     this.#closeOnBroker();
     this.#state = "over";

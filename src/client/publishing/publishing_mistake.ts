@@ -18,7 +18,7 @@ export function explainTimeout(action: string, timeoutMs: number, isSent: boolea
 }
 
 /** What calls are told that were not finished when their publisher ended. */
-export function explainEnd(error: Error | undefined): Error {
+export function explainPublisherEnd(error: Error | undefined): Error {
   const isOwn = error instanceof ConnectionClosedError ||
     error instanceof BrokerError && !error.fatal;
   if (isOwn) return error;

@@ -4,7 +4,7 @@ import type { Duplex } from "../../transport/duplex.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 import { DeadlineTimer } from "../member/deadline_timer.ts";
 import { Backoff } from "./backoff.ts";
-import { Session } from "./session.ts";
+import { ClientSession } from "./client_session.ts";
 
 /** Makes a connection to the broker. */
 export type Dial = (signal: AbortSignal) => Promise<Duplex>;
@@ -30,12 +30,12 @@ export class SessionOpener {
   }
 
   /** Makes one attempt. */
-  async open(signal: AbortSignal | undefined): Promise<Session> {
+  async open(signal: AbortSignal | undefined): Promise<ClientSession> {
     const duplex = await this.#limit("connection", signal, this.#dial);
     return await this.#limit(
       "welcome",
       signal,
-      (limited) => Session.open(duplex, this.#client, limited),
+      (limited) => ClientSession.open(duplex, this.#client, limited),
     );
   }
 
@@ -48,7 +48,7 @@ export class SessionOpener {
   async openPersistently(
     signal: AbortSignal | undefined,
     beforeAttempt: () => void = () => {},
-  ): Promise<Session> {
+  ): Promise<ClientSession> {
     for (;;) {
       signal?.throwIfAborted();
       try {

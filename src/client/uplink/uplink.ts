@@ -5,7 +5,7 @@ import { ClosingLimit, FAREWELL_MS } from "../member/closing_limit.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 import { type LinkWriter, type Member, MemberTable, type PublishingMember } from "./member.ts";
 import { PendingQueries, type QueryWay } from "./pending_queries.ts";
-import type { Session } from "./session.ts";
+import type { ClientSession } from "./client_session.ts";
 
 /** Uses the link beside members and queries: requests and replies. */
 export interface LinkUser {
@@ -36,14 +36,14 @@ export class Uplink implements QueryWay {
   readonly options: UplinkOptions;
   #users: readonly LinkUser[] = [];
   /** The newest session; it may have ended. */
-  #session: Session;
+  #session: ClientSession;
   #link: Link | undefined;
   #closed: { readonly cause: Error | undefined } | undefined;
   /** Members that have something to write. */
   readonly #dirty = new Set<LinkWriter>();
   #isScheduled = false;
 
-  constructor(session: Session, options: UplinkOptions) {
+  constructor(session: ClientSession, options: UplinkOptions) {
     this.#session = session;
     this.options = options;
   }
@@ -62,7 +62,7 @@ export class Uplink implements QueryWay {
   }
 
   /** The newest session; it may have ended. */
-  get session(): Session {
+  get session(): ClientSession {
     return this.#session;
   }
 
@@ -77,7 +77,7 @@ export class Uplink implements QueryWay {
   }
 
   /** Puts a new session into use: members come back, unanswered queries are asked again. */
-  attach(session: Session): void {
+  attach(session: ClientSession): void {
     const { link } = session;
     this.#session = session;
     this.#link = link;

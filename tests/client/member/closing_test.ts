@@ -16,7 +16,7 @@ import {
 } from "@simplemq/simplemq";
 import { serve, VirtualClock } from "@simplemq/simplemq/server";
 import { FrameType, type Welcome } from "../../../protocol.ts";
-import { Session } from "../../../src/client/uplink/session.ts";
+import { ClientSession } from "../../../src/client/uplink/client_session.ts";
 import { ClientConnection } from "../../../src/client/client_connection.ts";
 import { createPipe } from "../../../src/transport/duplex.ts";
 import { startBroker } from "../../support/broker/broker.ts";
@@ -177,7 +177,7 @@ Deno.test("close() gives a broker up that says only that it is there", async () 
 Deno.test("a broker that takes an upload slowly and can be heard is not given up", async () => {
   const [here, there] = createPipe();
   const broker = new RawClient(there);
-  const opening = Session.open(here, "me", new AbortController().signal);
+  const opening = ClientSession.open(here, "me", new AbortController().signal);
   await broker.sendControl("welcome", welcome);
   const session = await opening;
   const events = { handleFrame: () => {}, handleReady: () => {}, handleGoodbye: () => {} };

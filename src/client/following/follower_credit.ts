@@ -10,7 +10,7 @@ export interface CreditBasis {
 }
 
 /** How many messages a follower asks the broker for. */
-export class Credit {
+export class FollowerCredit {
   readonly prefetch: Prefetch;
   readonly #basis: CreditBasis;
   /** Paused until a loop asks for a message; stopped while the broker stops. */

@@ -30,7 +30,7 @@ export interface SessionEvents {
 const SWEEP_MS = 1000;
 
 /** One session with a broker, from the handshake to the end of its link. */
-export class Session implements LinkOwner {
+export class ClientSession implements LinkOwner {
   readonly link: Link;
   /** The bytes of heartbeats that have come: they are no progress. */
   idleBytes = 0;
@@ -59,8 +59,8 @@ export class Session implements LinkOwner {
    * @param signal Gives up waiting for the broker's answer.
    * @throws {BrokerError} What the broker answered.
    */
-  static async open(duplex: Duplex, client: string, signal: AbortSignal): Promise<Session> {
-    const session = new Session(duplex, client);
+  static async open(duplex: Duplex, client: string, signal: AbortSignal): Promise<ClientSession> {
+    const session = new ClientSession(duplex, client);
     const { promise, reject } = session.#welcomed;
     const abort = () => reject(signal.reason);
     const forget = signal.aborted ? abort() : whenAborted(signal, abort);

@@ -11,10 +11,7 @@ export interface EventLog {
   readonly durability: string;
   /** Reads messages back; without it all of them stay in memory. */
   readonly pager?: Pager | undefined;
-  /**
-   * Applies all that is in the log, then resolves to the right to append. The log of a standby goes on
-   * applying what others append, and resolves when it takes over.
-   */
+  /** Applies what is in the log, and what others append, until it resolves to the right to append. */
   open(state: LoggedState): Promise<Appender>;
   /** Tells why so many more bytes of messages cannot be stored, if they cannot. */
   findObstacle(bytes: number, bytesStored: number): BrokerError | undefined;

@@ -10,29 +10,10 @@ export interface OpenFollowerSetup {
   readonly context: RuleContext;
   readonly deliveries: Deliveries;
   readonly attachments: Attachments;
-  readonly followers: FollowerRegister;
+  /** All that are open, in their order. */
+  readonly followers: Set<Follower>;
   readonly init: FollowerInit;
   readonly sink: FollowerSink;
-}
-
-/** All followers that are open, in the order in which they were opened. */
-export class FollowerRegister {
-  readonly #followers = new Set<Follower>();
-  #lastNumber = 0;
-
-  [Symbol.iterator](): Iterator<Follower> {
-    return this.#followers.values();
-  }
-
-  add(follower: Follower): void {
-    follower.number = ++this.#lastNumber;
-    this.#followers.add(follower);
-  }
-
-  /** Takes one out; tells whether it was there. */
-  delete(follower: Follower): boolean {
-    return this.#followers.delete(follower);
-  }
 }
 
 /** A follower of one session. */

@@ -70,7 +70,7 @@ export class OpenPublisher implements EnginePublisher {
     record.forgetBelow(batch.settled);
     if (this.#answerKnown(batch)) return;
     const now = this.#context.now();
-    const { router, calendar } = this.#context.state;
+    const { calendar } = this.#context.state;
     const streams = this.#route.resolve();
     const { flags = 0 } = batch;
     let dedupId: string | undefined;
@@ -91,13 +91,13 @@ export class OpenPublisher implements EnginePublisher {
   }
 
   close(): void {
-    const { router, publishers } = this.#context.state;
+    const { publishers } = this.#context.state;
     this.#route.close();
     publishers.close(this.#record);
   }
 
   lose(): void {
-    const { state: { router, publishers }, hasten, now } = this.#context;
+    const { state: { publishers }, hasten, now } = this.#context;
     this.#route.close();
     const forgottenAt = publishers.lose(this.#record, now());
     hasten?.(forgottenAt);

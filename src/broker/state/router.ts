@@ -42,6 +42,7 @@ export class Router {
   readonly #compilePattern: PatternCompiler;
   readonly #streams = new Map<string, Stream>();
   readonly #numbered = new Map<number, Stream>();
+  #lastFollowerNumber = 0;
   readonly #directFollowers = new Map<string, Set<Follower>>();
   readonly #selections = new Map<string, Selection>();
   /** Those of the patterns that nobody is bound to, the longest idle first. */
@@ -165,6 +166,7 @@ export class Router {
 
   /** Adds a follower; returns the streams that its bind matches. Throws `BAD_…`. */
   addFollower(follower: Follower): readonly Stream[] {
+    follower.number = ++this.#lastFollowerNumber;
     const { bind } = follower;
     const { routeString: name } = bind;
     if (bind.bindType === "regex") {

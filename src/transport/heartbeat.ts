@@ -16,15 +16,26 @@ export type LinkFault = "silent" | "slow" | "late";
 /** Less than that is not worth telling that it was received: a few heartbeats. */
 const TOLD_BYTES_MIN = 1024;
 
-/** One link under watch. */
-interface Watched {
-  readonly link: Link;
+/** What there is to know of a link under watch. */
+export interface WatchOptions {
   readonly limits: HeartbeatLimits;
+  /** When it must be ready. */
+  readonly deadline?: number;
+  /** Whether the other side is told how much was received. */
+  readonly tellsProgress?: boolean;
+  /** Whether silence counts now. */
+  readonly expects?: () => boolean;
+  /** Whether we do not listen now, so that the other side cannot say what it has received. */
+  readonly isDeaf?: () => boolean;
+  /** How much of what was sent the other side has not taken, where the system tells that. */
+  readonly countQueued?: ((now: number) => number | undefined) | undefined;
+  /** The link is to be given up. */
   readonly onFault: (fault: LinkFault) => void;
-  readonly tellsProgress: boolean;
-  readonly expects: () => boolean;
-  readonly isDeaf: () => boolean;
-  readonly countQueued: (now: number) => number | undefined;
+}
+
+/** One link under watch. */
+interface Watched extends WatchOptions {
+  readonly link: Link;
   /** What the system had not sent when it was asked last, while something is stuck. */
   queuedBytes: number | undefined;
   /** What was received when the other side was told of it last. */
@@ -50,43 +61,14 @@ export class Heartbeat {
   readonly #watched = new Set<Watched>();
   #sweptAt = Infinity;
 
-  /**
-   * Puts a link under watch.
-   *
-   * @param link The link.
-   * @param options Its limits, when it must be ready, what to do when it is to be given up,
-   * whether the other side wants to know that something was received, whether silence counts now,
-   * whether we do not listen now, so that it cannot say what it has received, and how much of what was
-   * sent it has not taken, where the system tells that.
-   * @param now The time, in milliseconds.
-   */
-  watch(
-    link: Link,
-    options: {
-      limits: HeartbeatLimits;
-      deadline?: number;
-      tellsProgress?: boolean;
-      expects?: () => boolean;
-      isDeaf?: () => boolean;
-      countQueued?: ((now: number) => number | undefined) | undefined;
-      onFault: (fault: LinkFault) => void;
-    },
-    now: number,
-  ): Watch {
-    const { limits, onFault, deadline = Infinity } = options;
-    const { tellsProgress = false, expects = () => true, isDeaf = () => false } = options;
-    const { countQueued = () => undefined } = options;
+  /** Puts a link under watch. */
+  watch(link: Link, options: WatchOptions, now: number): Watch {
     const watched: Watched = {
+      deadline: Infinity,
+      ...options,
       link,
-      limits,
-      onFault,
-      tellsProgress,
-      expects,
-      isDeaf,
-      countQueued,
       queuedBytes: undefined,
       toldBytes: link.receivedBytes,
-      deadline,
       receivedAt: now,
       sentAt: now,
       stuckSince: undefined,
@@ -123,11 +105,13 @@ export class Heartbeat {
   #look(watched: Watched, now: number): void {
     const { link, limits } = watched;
     // While nothing is read from it, its silence is not its own.
-    if (link.hasReceived || link.isHeldBack || !watched.expects()) watched.receivedAt = now;
+    if (link.hasReceived || link.isHeldBack || watched.expects?.() === false) {
+      watched.receivedAt = now;
+    }
     if (link.hasSent) watched.sentAt = now;
     // With nothing to send there is nothing that could be taken too slowly.
     const isTaken = link.hasSent || link.wasTaken || link.outboundBytes === 0 ||
-      watched.isDeaf();
+      watched.isDeaf?.() === true;
     if (isTaken) watched.stuckSince = undefined;
     else watched.stuckSince ??= now;
     this.#lookIntoQueue(watched, now);
@@ -159,7 +143,7 @@ export class Heartbeat {
     const { stuckSince, limits, queuedBytes } = watched;
     watched.queuedBytes = undefined;
     if (stuckSince === undefined || now - stuckSince < limits.slowReaderTimeoutMs / 2) return;
-    watched.queuedBytes = watched.countQueued(now);
+    watched.queuedBytes = watched.countQueued?.(now);
     const isLess = queuedBytes !== undefined && watched.queuedBytes !== undefined &&
       watched.queuedBytes < queuedBytes;
     if (isLess) watched.stuckSince = now - limits.slowReaderTimeoutMs / 2;

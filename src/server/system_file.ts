@@ -6,8 +6,8 @@ export interface SystemFiles {
 
 /**
  * Reads a file in which Linux tells of the machine or the process. It is nice to know and not needed,
- * so nobody is asked for a permission to read it: in a terminal the question would keep the broker
- * from working until somebody answers.
+ * so no permission to read it is asked for: in a terminal the question would keep the broker from
+ * working until it is answered.
  *
  * @param path The file.
  * @param system How to read it.

@@ -33,7 +33,7 @@ export class WorkTurn {
     return this.#count;
   }
 
-  /** Resolves when the turn is over, if somebody waits for that. */
+  /** Resolves when the turn is over, if a session waits for that. */
   get awaited(): Promise<void> | undefined {
     return this.#over?.promise;
   }

@@ -10,7 +10,7 @@ import type { Log } from "../log.ts";
 
 /**
  * After so many connections, or failures, others have their turn: accepting does not wait for the
- * event loop as long as somebody stands in front of the door.
+ * event loop as long as connections wait.
  */
 const ACCEPTED_PER_TURN = 16;
 
@@ -83,7 +83,7 @@ export class Listener {
           await this.#waitOut(error, retryMs);
           retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
         } else {
-          // It was gone before it could be accepted. That is its own affair, and costs nobody a wait.
+          // It was gone before it could be accepted. That makes no other one wait.
           this.#options.log.debug("a connection was gone already", { error: String(error) });
         }
       }

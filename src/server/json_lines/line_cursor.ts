@@ -146,7 +146,7 @@ export class LineCursor {
     return "[]";
   }
 
-  /** The messages of a stream that nobody holds, as far as there is room. */
+  /** The messages of a stream that no follower holds, as far as there is room. */
   async #list(name: string, room: Room): Promise<string> {
     const shown: string[] = [];
     let from = 1;

@@ -129,7 +129,7 @@ class LineFollower implements FollowerSink {
   /** Acknowledges a delivery; tells whether that counts: it may have been taken back. */
   ack(tag: number): boolean {
     this.#forget(tag);
-    // Before the delivery ends: it would make room for a message that nobody has asked for.
+    // Before the delivery ends: it would make room for a message that was not asked for.
     this.#setCredit();
     try {
       this.#follower.ack([{ firstTag: tag, count: 1 }], false);

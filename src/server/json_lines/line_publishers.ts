@@ -78,7 +78,7 @@ class LinePublisher implements PublisherSink {
     this.#publisher = answers.outlet.context.engine.openPublisher({ identity, bind }, this);
   }
 
-  /** Stores a message; what becomes of it is heard by whoever has opened the publisher. */
+  /** Stores a message; the outcome is heard later. */
   publish(body: JsonBody): void {
     const batch = this.#makeBatch(body);
     const { budget, limits } = this.#answers.outlet.context;

@@ -152,7 +152,7 @@ function pick({ fields }: Line, key: string, words: readonly string[], whose = "
 }
 
 function mistake(why: string): BrokerError {
-  return new BrokerError("BAD_REQUEST", `Cannot do what a line says: ${why}`);
+  return new BrokerError("BAD_REQUEST", `Cannot carry out a line: ${why}`);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -21,7 +21,7 @@ const LINE_BYTES_PER_BODY_BYTE = 6;
 /**
  * The session of a client that speaks the JSON lines of the original SimpleMQ: line by line in their
  * order, each done before the next one. Only messages may be under way together, and a follower that
- * waits for a message holds nobody up.
+ * waits for a message does not hold up the lines behind it.
  */
 export class LineSession implements Speaker {
   readonly #answers: LineAnswers;

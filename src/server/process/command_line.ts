@@ -43,7 +43,7 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
     for (const warning of command.warnings) log.warning(warning);
     const broker = await serve(command.settings, log);
     const failure = await Promise.race([waitForSignal(log), broker.closed]);
-    // What is not written by now never is; nobody must wait for it.
+    // What is not written by now never will be.
     if (failure !== undefined) return ExitCode.diskFailed;
     await broker.close();
     // The last flush may have failed as well.
@@ -78,7 +78,7 @@ function waitForSignal(log: Log): Promise<undefined> {
   return promise;
 }
 
-/** A fault that nobody caught is logged, and costs no more than what it was about. */
+/** An uncaught fault is logged, and costs no more than what it was about. */
 function surviveFaults(log: Log): void {
   addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

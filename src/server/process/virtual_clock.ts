@@ -12,7 +12,7 @@ const TIME_MAX = 8.64e15;
  */
 const QUIET_ROUNDS = 3;
 
-/** How long one step may take unless somebody says otherwise, in milliseconds of real time. */
+/** How long one step may take by default, in milliseconds of real time. */
 const STEP_TIMEOUT_MS = 30_000;
 
 /** Options of a {@linkcode VirtualClock}. */
@@ -37,7 +37,7 @@ interface VirtualTimer extends ClockTimer {
  * of dedup ids. What production waits hours for comes at once, in the same order, in the same code.
  * The timeouts of requests over `broker.connect()` go by it, too. Over a socket those go by real time,
  * as connections, the disk and what clients wait for by themselves do (to reconnect, to fetch, for
- * room in a full stream): nobody is disconnected by an hour that passes at once.
+ * room in a full stream): an hour that passes at once disconnects no client.
  *
  * @example A handler that fails lives through all its backoffs
  * ```ts
@@ -70,7 +70,7 @@ export class VirtualClock implements Clock {
   readonly #timers: VirtualTimer[] = [];
   readonly #stepTimeoutMs: number;
   #now: number;
-  /** By so much the calendar is ahead of the time. */
+  /** How far the calendar is ahead of the time. */
   #aheadMs = 0;
   #isAdvancing = false;
   /** Set while what is due at once is about to be done. */
@@ -95,19 +95,19 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Lets time pass. It goes from one deadline to the next: what is due is done, everybody comes to
-   * rest, and what has come up meanwhile, such as the next retry, has its turn at its own time.
-   * Everybody comes to rest before the first step, too, so `advance(0)` only waits for that.
+   * Lets time pass, from one deadline to the next: what is due is done, the brokers come to rest,
+   * and what has come up meanwhile, such as the next retry, is done at its own time. They come to
+   * rest before the first step, too, so `advance(0)` only waits for that.
    *
-   * At rest is a broker that has made everything durable, and whose connections have carried
-   * nothing for a few rounds of the event loop; that takes some milliseconds for each step. So
-   * handlers of clients in this process have done all that they can do without waiting for
-   * something else: a file, a network, a timer of the system. For those nobody waits.
+   * A broker is at rest when it has made everything durable and its connections have carried nothing
+   * for a few rounds of the event loop; that takes some milliseconds for each step. By then handlers
+   * of clients in this process have done all that does not wait for something else: files, networks
+   * and timers of the system are not waited for.
    *
    * @param duration How long: milliseconds, or a text such as `"250ms"`, `"5s"`, `"1h30m"`, `"2d"`.
    * @returns Resolves when that time has passed; calls that come meanwhile have their turn after.
    * @throws {TypeError | RangeError} If it is no duration, or ends beyond what a `Date` can tell.
-   * @throws {Error} If somebody does not come to rest; the time stays at the step that it came to.
+   * @throws {Error} If a broker does not come to rest; the time stays at the step that was reached.
    */
   advance(duration: number | string): Promise<void> {
     const turn = this.#lastAdvance.then(() => this.#advanceBy(duration));
@@ -122,8 +122,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Sets the calendar, as somebody does who sets a machine's clock while the broker runs. No time
-   * passes: delays, timeouts and times to live go on as they are; `deliverAt` waits for the date.
+   * Sets the calendar, as when a machine's clock is set while the broker runs. No time passes:
+   * delays, timeouts and times to live go on as they are; `deliverAt` waits for the date.
    *
    * @param date What the calendar says from now on, in milliseconds since 1970 or as a date.
    * @throws {TypeError | RangeError} If that is not a time.
@@ -171,7 +171,7 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Waits until nobody has anything to do at this time. */
+  /** Waits until all brokers are at rest. */
   async #rest(): Promise<void> {
     const giveUpAt = performance.now() + this.#stepTimeoutMs;
     let activity = this.#activity;
@@ -208,7 +208,7 @@ export class VirtualClock implements Clock {
     );
   }
 
-  /** What all have done until now. */
+  /** The activity of all users until now. */
   get #activity(): number {
     let sum = 0;
     for (const { activity } of this.#users) sum += activity;

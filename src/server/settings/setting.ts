@@ -1,6 +1,6 @@
 import { formatByteSize, parseByteSize } from "./byte_size.ts";
 
-/** One setting: what it may be, and what it is unless somebody says otherwise. */
+/** One setting: its default, and what is allowed. */
 export interface Setting<T> {
   /** What it is for, with its unit: one sentence without a period. */
   readonly about: string;

@@ -15,7 +15,7 @@ const SHOWN_LENGTH_MAX = 60;
 
 /**
  * Settings in the making: takes what each source says, later sources replacing earlier ones, and
- * keeps all mistakes, so that nobody has to find them one start at a time.
+ * keeps all mistakes, so that one start shows them all.
  */
 export class SettingsDraft {
   /** Whether a mistake is about the type of a value, or about a name. */
@@ -170,7 +170,7 @@ export function isPlainObject(value: unknown): value is object {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Whether nobody but programs of this machine can reach a host. */
+/** Whether only programs of this machine can reach a host. */
 function isLoopback(host: string): boolean {
   return /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|(0*:)+0*1|::ffff:127\.\d+\.\d+\.\d+)\.?$/i
     .test(host);

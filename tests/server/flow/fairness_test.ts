@@ -81,7 +81,7 @@ Deno.test("WorkTurn lets so much be done in a turn, and says what is waited for"
   await turn();
 });
 
-Deno.test("who opens a hundred followers by pattern keeps nobody from being served", async () => {
+Deno.test("a client that opens a hundred followers by pattern does not keep others waiting", async () => {
   await using sessions = await openSessions();
   await using other = await sessions.open();
   await using many = await sessions.open();
@@ -106,7 +106,7 @@ Deno.test("who opens a hundred followers by pattern keeps nobody from being serv
   assertLess(sessions.engine.steps - beforeAgain, STREAMS);
 });
 
-Deno.test("who opens many followers keeps nobody from being served where there are few streams, too", async () => {
+Deno.test("a client that opens many followers of few streams does not keep others waiting", async () => {
   await using sessions = new Sessions({ logLevel: "warning" });
   await sessions.engine.createStream("stream.1");
   await using other = await sessions.open();
@@ -136,7 +136,7 @@ Deno.test("one pattern that takes long is matched in slices, for followers and f
   assertEquals((await sessions.engine.getStream("stream.8")).nextId, 1);
 });
 
-Deno.test("who leaves many attachments behind keeps nobody from being served", async () => {
+Deno.test("a client that leaves many attachments behind does not keep others waiting", async () => {
   await using sessions = await openSessions();
   await using other = await sessions.open();
   await using many = await sessions.open();
@@ -151,7 +151,7 @@ Deno.test("who leaves many attachments behind keeps nobody from being served", a
   assertEquals(await countFollowers(), 0);
 });
 
-Deno.test("who sends many small frames at once keeps nobody from being served", async () => {
+Deno.test("a client that sends many small frames at once does not keep others waiting", async () => {
   await using sessions = await openSessions();
   await using other = await sessions.open();
   await using many = await sessions.open();
@@ -173,7 +173,7 @@ Deno.test("who sends many small frames at once keeps nobody from being served", 
   assert(sessions.turn.count - turnsBefore >= 4, `${sessions.turn.count - turnsBefore} turns`);
 });
 
-Deno.test("who asks for many things at once keeps nobody from being served", async () => {
+Deno.test("a client that asks for many things at once does not keep others waiting", async () => {
   await using sessions = await openSessions();
   await using other = await sessions.open();
   await using many = await sessions.open();

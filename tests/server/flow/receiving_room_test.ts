@@ -98,7 +98,7 @@ Deno.test("half lines are kept of few clients at a time, and not for ever", asyn
   assertEquals(countRead().filter((bytes) => bytes > PLACELESS_BYTES_MAX + piece).length, 1);
   assertEquals([sessions.lineRoom.waitingCount, sessions.table.count], [19, 20]);
 
-  // Whoever has nothing large to say is served, and so is the first one who goes on.
+  // Clients that have nothing large to say are served, and so is the first one that goes on.
   await using small = new LineClient(connectCounted(sessions).here);
   assertEquals(await small.ask(cursorLine("GET_STREAM", "a")), []);
   const first = clients.findIndex(({ count }) => count.read === half.length);

@@ -235,7 +235,7 @@ testEngines("a session does what its lines say one after the other", [], async (
   assertEquals([message, pel].find(({ id }) => id === 1), messageOf(1, 1));
 });
 
-testEngines("who says no more, and reads on, gets all answers", [], async (broker) => {
+testEngines("a client that says no more, and reads on, gets all answers", [], async (broker) => {
   await using client = await LineClient.connect(broker.port);
   const last = giveMeLine("a").trimEnd();
   await client.send(cursorLine("CREATE_STREAM", "a"), publishLine("a", '"x"'), last);

@@ -97,7 +97,7 @@ Deno.test("clients that close at once, whatever they have said, leave nothing be
     assert(a!.length <= 2, `${a!.length} messages`);
   }));
 
-Deno.test("who asks for more than it reads is not read from, and disturbs nobody", () =>
+Deno.test("a client that asks for more than it reads is not read from, and disturbs nobody", () =>
   withPair({ slowReaderTimeoutMs: 200 }, async (broker) => {
     await using client = await LineClient.connect(broker.port);
     await client.send(cursorLine("CREATE_STREAM", "a"));
@@ -159,7 +159,7 @@ Deno.test("SessionTable.close() does not wait for outcomes of lines that never c
   assertEquals([sessions.budget.bytes, sessions.faults], [0, []]);
 });
 
-Deno.test("who says nothing for hours stays; who does not read is given up", async () => {
+Deno.test("a client that says nothing for hours stays; one that does not read is given up", async () => {
   await using sessions = new Sessions({ outboundBytesMax: 64 * 1024 });
   await using client = openLines(sessions);
   await client.send(cursorLine("CREATE_STREAM", "a") + giveMeLine("a"));

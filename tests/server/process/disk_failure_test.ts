@@ -16,7 +16,7 @@ const PATIENCE_MS = 20_000;
 
 /**
  * No file may have more than 20 or 40 MiB: the reserve fits, and the journal's first segment soon does
- * not. Whoever ignores the signal gets an error from the write instead. Shells count in blocks of
+ * not. A program that ignores the signal gets an error from the write instead. Shells count in blocks of
  * 512 bytes here, and in such of 1024 there.
  */
 const LIMIT_FILES = "trap '' XFSZ; ulimit -f 40960";

@@ -117,7 +117,7 @@ Deno.test("a damaged journal is served as far as it can be, verified and repaire
   const publishing = connection.publisher("orders").sendMessage("refused");
   const error = await assertRejects(() => publishing, Error, `"repair ${path} --skip-damaged"`);
   assertEquals((error as { code?: string }).code, "STREAM_DAMAGED");
-  // Who only looks does so while a broker is using it, and says so; who would change it does not.
+  // While a broker uses it, it can be verified, and the report says so; it cannot be repaired.
   const busy = await BrokerProcess.run(["verify", path]);
   assertEquals([busy.code, busy.lines], [4, []]);
   assertMatch(

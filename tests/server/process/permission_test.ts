@@ -127,7 +127,7 @@ Deno.test("a file of the system is read if that is allowed, and nobody is asked 
     const permissions = { querySync: () => ({ state }) as Deno.PermissionStatus };
     return readSystemFile(path, { permissions, readTextFileSync });
   };
-  // Reading what is not allowed yet asks whoever sits at the terminal, and waits.
+  // Reading what is not allowed yet asks at the terminal, and waits.
   assertEquals([read("/proc/a", "prompt"), read("/proc/a", "denied")], [undefined, undefined]);
   assertEquals(asked, []);
   assertEquals([read("/proc/a", "granted"), read("/missing", "granted")], ["text", undefined]);

@@ -229,7 +229,7 @@ Deno.test("close() while clients are coming leaves no connection behind", async 
         await client.hello();
         while (await client.next() !== undefined);
       } catch (error) {
-        // Whoever comes too late is refused, or reset while he waits to be accepted.
+        // A client that comes too late is refused, or reset while it waits to be accepted.
         const { ConnectionRefused, ConnectionReset } = Deno.errors;
         assert(error instanceof ConnectionRefused || error instanceof ConnectionReset);
       }

@@ -61,7 +61,7 @@ export class TestPublisher {
     const batch = batchOf(...bodies);
     const numbered = { ...batch, sequence, settled: 0, bytes: batch.end };
     this.publisher.publish(numbered);
-    // Whoever keeps the buffer beyond the call will see this.
+    // An engine that keeps the buffer beyond the call is found out by this.
     batch.buffer.fill(0xee);
   }
 }

@@ -1,12 +1,12 @@
-import { PRIORITY_DEFAULT } from "../../protocol/messages/entry.ts";
-import { byFirstId, type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
+import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/entry.ts";
+import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 import { RunList } from "./run_list.ts";
 
-/** Room for so many runs at first. */
-const CAPACITY_MIN = 16;
+/** So many priorities there are: attempts and priority are kept in one number. */
+const PRIORITIES = PRIORITY_MAX + 1;
 
-/** So many attempts are told apart. */
-const ATTEMPTS_MAX = 0xffff;
+/** Room of so many slots is not given back. */
+const SLOTS_KEPT = 64;
 
 /** Consecutive messages that wait for a time. */
 export interface TimedRun extends IdRange {
@@ -18,41 +18,34 @@ export interface TimedRun extends IdRange {
   readonly priority?: number | undefined;
 }
 
-/** What unused runs have: there are a hundred thousand streams, and most have none. */
-const NO_DOUBLES = new Float64Array(0);
-const NO_NUMBERS = new Uint32Array(0);
-const NO_ATTEMPTS = new Uint16Array(0);
-
 /**
- * Runs of messages, each with a time: a heap in typed arrays, so that a million messages that wait
- * for a million different moments cost 30 bytes each and no object.
+ * Runs of messages, each with a time: a heap in arrays of numbers, so that a million messages that wait
+ * for a million different moments cost 40 to 80 bytes each and no object.
  *
  * ```text
- *   heap     at │ slot       by time; behind the last one, the slots that are free
- *   by slot  firstId │ count │ attempts │ priority │ where it stands in the heap
+ *   heap     at │ slot       by time
+ *   by slot  firstId │ count │ attempts and priority │ where it stands in the heap
  *   order    slots by id     made when runs are looked up by id
  * ```
  */
 export class TimedRuns {
   /** The heap: times, and the slots of the runs that they are of. */
-  #at = NO_DOUBLES;
-  #slots = NO_NUMBERS;
+  readonly #at: number[] = [];
+  readonly #slots: number[] = [];
   /** By slot. */
-  #firstId = NO_DOUBLES;
-  #count = NO_NUMBERS;
-  #attempts = NO_ATTEMPTS;
-  /** Undefined as long as all have the usual one. */
-  #priority: Uint8Array | undefined;
-  /** Where each slot stands in the heap; there as long as the order is. */
-  #places = NO_NUMBERS;
+  readonly #firstId: number[] = [];
+  readonly #count: number[] = [];
+  readonly #traits: number[] = [];
+  readonly #free: number[] = [];
+  /** Where each slot stands in the heap; kept as long as the order is. */
+  #places: number[] = [];
   /** The slots by id; made when it is needed, and dropped with the last run. */
   #order: RunList | undefined;
-  #size = 0;
   #messageCount = 0;
   #visits = 0;
 
   get size(): number {
-    return this.#size;
+    return this.#at.length;
   }
 
   get messageCount(): number {
@@ -66,28 +59,24 @@ export class TimedRuns {
 
   /** The earliest time; `Infinity` if there are no runs. */
   get nextAt(): number {
-    return this.#size === 0 ? Infinity : this.#at[0]!;
+    return this.#at[0] ?? Infinity;
   }
 
-  add(run: TimedRun): void {
-    const { at, firstId, count, attempts, priority = PRIORITY_DEFAULT } = run;
-    const { length } = this.#at;
-    if (this.#size === length) this.#resize(Math.max(CAPACITY_MIN, length * 2));
-    const index = this.#size++;
-    const slot = this.#slots[index]!;
+  add({ at, firstId, count, attempts, priority = PRIORITY_DEFAULT }: TimedRun): void {
+    const slot = this.#free.pop() ?? this.#firstId.length;
     this.#messageCount += count;
     this.#firstId[slot] = firstId;
     this.#count[slot] = count;
-    this.#attempts[slot] = Math.min(attempts, ATTEMPTS_MAX);
-    if (priority !== PRIORITY_DEFAULT) this.#priority ??= makePriorities(this.#at.length);
-    if (this.#priority !== undefined) this.#priority[slot] = priority;
+    this.#traits[slot] = attempts * PRIORITIES + priority;
     this.#order?.add(firstId, count, slot);
+    const index = this.#at.push(at) - 1;
+    this.#slots.push(slot);
     this.#siftUp(index, at, slot);
   }
 
   /** Takes the earliest run out, if it is due. */
   takeDue(now: number): TimedRun | undefined {
-    if (this.#size === 0 || this.#at[0]! > now) return undefined;
+    if (this.nextAt > now || this.size === 0) return undefined;
     const first = this.#get(0);
     this.#order?.remove([first]);
     this.#takeOut(0);
@@ -104,7 +93,7 @@ export class TimedRuns {
   remove(ranges: readonly IdRange[]): TimedRun[] {
     const removed: TimedRun[] = [];
     for (const range of ranges) {
-      if (this.#size === 0) break;
+      if (this.size === 0) break;
       const touched = this.#requireOrder().takeTouched(range).map(({ note: slot }) => {
         const index = this.#places[slot]!;
         const run = this.#get(index);
@@ -137,33 +126,31 @@ export class TimedRuns {
 
   /** All runs, in no order. */
   list(): TimedRun[] {
-    return Array.from({ length: this.#size }, (_, index) => this.#get(index));
+    return Array.from({ length: this.size }, (_, index) => this.#get(index));
   }
 
   /** The runs that have some of the messages from `fromId` to below `toId`, by id. */
   find(fromId: number, toId: number): TimedRun[] {
-    if (this.#size === 0) return [];
+    if (this.size === 0) return [];
     return this.#requireOrder().list(fromId, toId)
       .map(({ note: slot }) => this.#get(this.#places[slot]!));
   }
 
   /** The messages with the smallest ids, if there are any. */
   findOldest(): IdRange | undefined {
-    if (this.#size === 0) return undefined;
+    if (this.size === 0) return undefined;
     const { firstId, firstCount: count } = this.#requireOrder();
     return { firstId, count };
   }
 
   #requireOrder(): RunList {
     if (this.#order !== undefined) return this.#order;
-    this.#visits += this.#size;
-    this.#places = new Uint32Array(this.#at.length);
-    for (let index = 0; index < this.#size; index++) this.#places[this.#slots[index]!] = index;
-    const runs = Array.from(this.#slots.subarray(0, this.#size), (slot) => {
-      return { firstId: this.#firstId[slot]!, count: this.#count[slot]!, slot };
-    });
+    this.#visits += this.size;
+    this.#places = new Array(this.#firstId.length).fill(0);
+    this.#slots.forEach((slot, index) => this.#places[slot] = index);
+    const byId = this.#slots.toSorted((one, other) => this.#firstId[one]! - this.#firstId[other]!);
     const order = this.#order = new RunList();
-    for (const { firstId, count, slot } of runs.sort(byFirstId)) order.add(firstId, count, slot);
+    for (const slot of byId) order.add(this.#firstId[slot]!, this.#count[slot]!, slot);
     return order;
   }
 
@@ -171,14 +158,14 @@ export class TimedRuns {
     if (this.#order === undefined) return;
     this.#visits += this.#order.visits;
     this.#order = undefined;
-    this.#places = NO_NUMBERS;
+    this.#places = [];
   }
 
   #refill(runs: readonly TimedRun[]): void {
     this.#forgetOrder();
-    this.#size = 0;
+    for (const heap of [this.#at, this.#slots]) heap.length = 0;
+    for (const bySlot of [this.#firstId, this.#count, this.#traits, this.#free]) bySlot.length = 0;
     this.#messageCount = 0;
-    this.#resize(runs.length === 0 ? 0 : Math.max(CAPACITY_MIN, runs.length));
     for (const run of runs) this.add(run);
   }
 
@@ -186,23 +173,23 @@ export class TimedRuns {
   #takeOut(index: number): void {
     const slot = this.#slots[index]!;
     this.#messageCount -= this.#count[slot]!;
-    const last = --this.#size;
-    const lastSlot = this.#slots[last]!;
-    const lastAt = this.#at[last]!;
-    this.#slots[last] = slot;
-    if (index < last) {
-      const isBefore = lastAt < this.#at[index]! ||
-        (lastAt === this.#at[index]! && this.#firstId[lastSlot]! < this.#firstId[slot]!);
-      if (isBefore) this.#siftUp(index, lastAt, lastSlot);
-      else this.#sink(index, lastAt, lastSlot);
-    }
+    this.#free.push(slot);
+    const lastAt = this.#at.pop()!;
+    const lastSlot = this.#slots.pop()!;
+    if (index === this.size) return;
+    const isBefore = lastAt < this.#at[index]! ||
+      (lastAt === this.#at[index]! && this.#firstId[lastSlot]! < this.#firstId[slot]!);
+    if (isBefore) this.#siftUp(index, lastAt, lastSlot);
+    else this.#sink(index, lastAt, lastSlot);
   }
 
   /** Gives room back that is not needed any more. */
   #shrink(): void {
-    if (this.#size === 0) this.#forgetOrder();
-    const { length } = this.#at;
-    if (this.#size * 4 < length && length > CAPACITY_MIN * 64) this.#resize(length >>> 1);
+    if (this.size === 0) this.#forgetOrder();
+    const { length } = this.#firstId;
+    if (length <= SLOTS_KEPT || this.size * 4 >= length) return;
+    this.#visits += this.size;
+    this.#refill(this.list());
   }
 
   /** Puts a run to a place of the heap, or above it. */
@@ -225,10 +212,10 @@ export class TimedRuns {
     let index = from;
     for (;;) {
       let child = index * 2 + 1;
-      if (child >= this.#size) break;
+      if (child >= this.size) break;
       this.#visits++;
       const right = child + 1;
-      if (right < this.#size) {
+      if (right < this.size) {
         const rightId = this.#firstId[this.#slots[right]!]!;
         if (this.#isBefore(this.#at[right]!, rightId, child)) child = right;
       }
@@ -252,48 +239,14 @@ export class TimedRuns {
 
   #get(index: number): TimedRun {
     const slot = this.#slots[index]!;
+    const traits = this.#traits[slot]!;
+    const priority = traits % PRIORITIES;
     const run = {
       at: this.#at[index]!,
       firstId: this.#firstId[slot]!,
       count: this.#count[slot]!,
-      attempts: this.#attempts[slot]!,
+      attempts: (traits - priority) / PRIORITIES,
     };
-    const priority = this.#priority?.[slot] ?? PRIORITY_DEFAULT;
     return priority === PRIORITY_DEFAULT ? run : { ...run, priority };
   }
-
-  /** Gives it room for so many runs; their slots are in the order of the heap then. */
-  #resize(capacity: number): void {
-    if (capacity === this.#at.length) return;
-    this.#forgetOrder();
-    const size = Math.min(this.#size, capacity);
-    const slots = this.#slots.subarray(0, size);
-    const at = new Float64Array(capacity);
-    at.set(this.#at.subarray(0, size));
-    this.#at = at;
-    this.#firstId = pick(this.#firstId, slots, new Float64Array(capacity));
-    this.#count = pick(this.#count, slots, new Uint32Array(capacity));
-    this.#attempts = pick(this.#attempts, slots, new Uint16Array(capacity));
-    if (capacity === 0) this.#priority = undefined;
-    if (this.#priority !== undefined) {
-      this.#priority = pick(this.#priority, slots, makePriorities(capacity));
-    }
-    this.#slots = new Uint32Array(capacity);
-    for (let index = 0; index < capacity; index++) this.#slots[index] = index;
-    this.#visits += size;
-  }
-}
-
-/** Copies what belongs to some slots, one after the other. */
-function pick<Numbers extends Float64Array | Uint32Array | Uint16Array | Uint8Array>(
-  from: Numbers,
-  slots: Uint32Array,
-  into: Numbers,
-): Numbers {
-  for (let index = 0; index < slots.length; index++) into[index] = from[slots[index]!]!;
-  return into;
-}
-
-function makePriorities(capacity: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(capacity).fill(PRIORITY_DEFAULT);
 }

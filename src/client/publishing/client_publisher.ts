@@ -127,7 +127,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
       this.end(
         isAborted
           ? explainGivenUp(signal!.reason)
-          : explainDrained(drainMs, this.#pipeline.obstacle),
+          : explainDrained(drainMs, this.#pipeline.outbox.obstacle),
       );
     };
     const limits = { drainMs, signal, progress: () => this.#progress };
@@ -148,7 +148,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   }
 
   get largestSent(): number {
-    return this.#pipeline.largestSent;
+    return this.#pipeline.outbox.largestSent?.bytes ?? 0;
   }
 
   giveUpLargest(cause: BrokerError): void {
@@ -221,7 +221,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
   /** Changes whenever something has moved. */
   get #progress(): string {
     const { link } = this.#uplink;
-    const { outcomeCount } = this.#pipeline;
+    const { outcomeCount } = this.#pipeline.outbox;
     return [outcomeCount, this.#requests.outcomeCount, link?.outboundBytes, link?.takenBytes]
       .join();
   }

@@ -42,7 +42,7 @@ export class MessagePipeline {
   readonly #schedule: () => void;
   readonly #queue: CallQueue;
   readonly #filler: BatchFiller;
-  readonly #outbox: Outbox;
+  readonly outbox: Outbox;
   readonly #timeouts: CallTimeouts;
   /** Whether unsent calls may have been given up. */
   #mayHaveAbandoned = false;
@@ -61,7 +61,7 @@ export class MessagePipeline {
     this.#schedule = () => uplink.schedule(owner);
     this.#queue = new CallQueue(options.maxUnconfirmed);
     this.#timeouts = new CallTimeouts(clock);
-    this.#outbox = new Outbox({
+    this.outbox = new Outbox({
       number: owner.number,
       whenFull: options.whenFull,
       clock,
@@ -70,7 +70,7 @@ export class MessagePipeline {
     });
     this.#filler = new BatchFiller(uplink, spare, {
       begin: this.#schedule,
-      close: (batch) => this.#outbox.add(batch),
+      close: (batch) => this.outbox.add(batch),
       hurry: () => uplink.link && owner.write(uplink.link),
     });
   }
@@ -125,36 +125,36 @@ export class MessagePipeline {
 
   /** Begins on a new link; returns what was sent before and has no answer. */
   restart(): Outbox["sentBefore"] {
-    const { sentBefore } = this.#outbox;
+    const { sentBefore } = this.outbox;
     this.#finished = undefined;
-    this.#outbox.restart();
+    this.outbox.restart();
     return sentBefore;
   }
 
   write(link: Link): void {
     this.#filler.seal();
     this.#dropAbandoned();
-    if (this.#outbox.send(link, this.#uplink.limits)) this.#goOn();
+    if (this.outbox.send(link, this.#uplink.limits)) this.#goOn();
   }
 
   /** The link is lost. */
   lose(): void {
-    this.#outbox.lose();
+    this.outbox.lose();
     this.#finished?.resolve();
   }
 
   /** The broker stops: resolves when what is sent has its answer. */
   finish(): Promise<void> {
     this.#finished ??= Promise.withResolvers();
-    this.#outbox.isStopping = true;
-    if (this.#outbox.isIdle) this.#finished.resolve();
+    this.outbox.isStopping = true;
+    if (this.outbox.isIdle) this.#finished.resolve();
     return this.#finished.promise;
   }
 
   /** Everything without an outcome fails. */
   end(reason: Error): void {
     this.#filler.seal();
-    this.#outbox.end(reason);
+    this.outbox.end(reason);
     this.#timeouts.end();
     for (const call of this.#queue.takeAll()) call.refuse(reason);
     this.#finished?.resolve();
@@ -162,32 +162,18 @@ export class MessagePipeline {
   }
 
   confirm(sequence: number, outcome: BatchOutcome): void {
-    this.#outbox.confirm(sequence, outcome);
+    this.outbox.confirm(sequence, outcome);
     this.#goOn();
   }
 
   refuse(refusal: Refusal): void {
-    this.#outbox.refuse(refusal, this.#uplink.limits);
+    this.outbox.refuse(refusal, this.#uplink.limits);
     this.#goOn();
-  }
-
-  get largestSent(): number {
-    return this.#outbox.largestSent?.bytes ?? 0;
   }
 
   giveUpLargest(cause: BrokerError): void {
-    this.#outbox.giveUpLargest(cause);
+    this.outbox.giveUpLargest(cause);
     this.#goOn();
-  }
-
-  /** How many batches have had an outcome. */
-  get outcomeCount(): number {
-    return this.#outbox.outcomeCount;
-  }
-
-  /** The full stream that it waits for, if it does. */
-  get obstacle(): BrokerError | undefined {
-    return this.#outbox.obstacle;
   }
 
   /** Takes a message that may have to wait; apart from `send`, which then needs no closure. */
@@ -221,7 +207,7 @@ export class MessagePipeline {
     }
     if (timeoutMs !== undefined) {
       confirmation.onOutcome(this.#timeouts.begin(timeoutMs, () => {
-        const isSent = this.#outbox.wasSent(call.ordinal);
+        const isSent = this.outbox.wasSent(call.ordinal);
         confirmation.expire(explainTimeout(this.action, timeoutMs, isSent));
         this.#abandon(call);
       }));
@@ -245,28 +231,28 @@ export class MessagePipeline {
     if (!this.#mayHaveAbandoned) return;
     this.#mayHaveAbandoned = false;
     this.#filler.seal();
-    this.#outbox.dropAbandoned();
+    this.outbox.dropAbandoned();
     this.#moveQueue();
   }
 
   /** An answer has come. */
   #goOn(): void {
-    this.#outbox.decide();
-    if (this.#outbox.isIdle) this.#finished?.resolve();
+    this.outbox.decide();
+    if (this.outbox.isIdle) this.#finished?.resolve();
     this.#moveQueue();
-    if (this.#outbox.hasUnsent) this.#schedule();
+    if (this.outbox.hasUnsent) this.#schedule();
   }
 
   #moveQueue(): void {
     this.#queue.move(() =>
-      this.#outbox.ordinal ?? this.#filler.ordinal ?? this.#queue.first?.ordinal
+      this.outbox.ordinal ?? this.#filler.ordinal ?? this.#queue.first?.ordinal
     );
     this.#endFlushes();
   }
 
   /** The ordinal of the oldest message that is not given up, if there is one. */
   get #oldestAwaited(): number | undefined {
-    return this.#outbox.awaitedOrdinal ?? this.#filler.ordinal ?? this.#queue.first?.ordinal;
+    return this.outbox.awaitedOrdinal ?? this.#filler.ordinal ?? this.#queue.first?.ordinal;
   }
 
   #endFlushes(): void {

@@ -61,6 +61,7 @@ export class ReceivingRoom {
   get bytes(): number {
     return this.#bytes;
   }
+
   get waitingCount(): number {
     return this.#waiting.size;
   }

@@ -39,6 +39,7 @@ export interface SessionContext {
 
 /** So many bytes of replies wait for clients that are slow to take them. */
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
+
 export function makeSessionContext(
   settings: Settings,
   parts: Pick<SessionContext, "version" | "engine" | "log" | "beginMs" | "now">,

@@ -41,6 +41,7 @@ export class SessionWatch {
     this.#deadline = context.now() + context.handshakeTimeoutMs;
     this.#watch = this.#begin();
   }
+
   noteReady(): void {
     this.#deadline = Infinity;
     this.#watch.noteReady();

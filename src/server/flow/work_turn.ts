@@ -51,6 +51,7 @@ export class WorkTurn {
     this.#watch();
     return undefined;
   }
+
   next(): Promise<void> {
     this.#watch();
     this.#over ??= Promise.withResolvers();

@@ -19,6 +19,7 @@ export class Answers {
     this.outlet = outlet;
     this.streams = new SessionStreams(outlet.context.engine, outlet.link.writer);
   }
+
   respond(query: number, result: unknown): void {
     const { outlet } = this;
     if (outlet.isOver) return;

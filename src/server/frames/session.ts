@@ -110,11 +110,13 @@ export class Session implements Speaker {
   handleReady(): void {
     this.#answers.streams.forget();
   }
+
   handleProgress(frame: FrameDecoder): void {
     const bytes = frame.u64();
     frame.finish();
     this.#outlet.link.noteProgress(bytes);
   }
+
   openPublisher(frame: FrameDecoder): void {
     const options = readControlFrame(frame, "openPublisher");
     const refusal = this.#publishers.reserve(options.publisher);
@@ -126,6 +128,7 @@ export class Session implements Speaker {
       this.#logOpened("publisher", options.publisher, options.bind);
     });
   }
+
   openFollower(frame: FrameDecoder): void {
     const options = readControlFrame(frame, "openFollower");
     const refusal = this.#followers.reserve(options.follower);
@@ -136,33 +139,39 @@ export class Session implements Speaker {
       this.#logOpened("follower", options.name, options.bind);
     }, () => this.#followers.find(options.follower)?.attach() ?? true);
   }
+
   publish(frame: FrameDecoder): void {
     const fields = readPublish(frame);
     const publisher = this.#publishers.find(fields.publisher);
     if (publisher !== undefined) publisher.handlePublish(fields, frame);
     else SessionPublisher.refuseLate(this.#outlet, fields, frame);
   }
+
   setCredit(frame: FrameDecoder): void {
     const fields = readCredit(frame);
     this.#followers.find(fields.follower)?.handleCredit(this.#capCredit(fields));
   }
+
   handleTags(frame: FrameDecoder, verb: "ack" | "release" | "begin"): void {
     const fields = readTags(frame);
     const follower = this.#followers.find(fields.follower);
     if (follower !== undefined) follower.handleTags(fields, verb);
     else this.#refuseLate(fields);
   }
+
   handleVerdict(frame: FrameDecoder, verb: "nack" | "reject" | "extend"): void {
     const fields = readVerdict(frame);
     const follower = this.#followers.find(fields.follower);
     if (follower !== undefined) follower.handleVerdict(fields, verb);
     else this.#refuseLate(fields);
   }
+
   closePublisher(frame: FrameDecoder): void {
     const number = frame.u32();
     frame.finish();
     this.#publishers.take(number)?.close();
   }
+
   closeFollower(frame: FrameDecoder): void {
     const number = frame.u32();
     const lastTag = frame.u64();
@@ -176,6 +185,7 @@ export class Session implements Speaker {
     this.#hasSaidGoodbye = true;
     this.#outlet.gate.hold(this.#closeMembers((publisher) => publisher.close()));
   }
+
   handleQuery(frame: FrameDecoder): void {
     this.#queries.handleQuery(frame)?.then(() => this.#outlet.gate.look());
   }

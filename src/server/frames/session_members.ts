@@ -46,6 +46,7 @@ export class SessionMembers<Member> {
     if (member !== undefined || number <= this.#highest) return member;
     throw new BrokerError("BAD_FRAME", `Cannot find ${this.#kind} ${number}: it is not open`);
   }
+
   take(number: number): Member | undefined {
     const member = this.#open.get(number);
     this.#open.delete(number);

@@ -51,6 +51,7 @@ export class SessionPublisher implements PublisherSink {
     });
     link.flush();
   }
+
   handlePublish(fields: PublishFields, frame: FrameDecoder): void {
     const batch = readBatch(frame);
     if (fields.sequence === 0) {
@@ -100,9 +101,11 @@ export class SessionPublisher implements PublisherSink {
     });
     outlet.link.flush();
   }
+
   close(): void {
     this.#publisher?.close();
   }
+
   lose(): void {
     this.#publisher?.lose();
   }

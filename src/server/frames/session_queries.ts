@@ -82,6 +82,7 @@ class Peeked {
     this.messages = messages;
   }
 }
+
 interface Asked {
   readonly engine: Engine;
   /** The name of a stream or a follower. */

@@ -24,6 +24,7 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
   constructor(answers: Answers) {
     this.#answers = answers;
   }
+
   open(frame: FrameDecoder): void {
     const { stream } = readControlFrame(frame, "openReplies");
     if (this.#stream !== undefined) {
@@ -35,6 +36,7 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
       this.#answers.fail(error, {});
     }
   }
+
   handleReply(frame: FrameDecoder): void {
     const fields = readReply(frame);
     const batch = readBatch(frame);

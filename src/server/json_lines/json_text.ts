@@ -22,6 +22,7 @@ const exactJson = JSON as unknown as {
 };
 
 const encoder = new TextEncoder();
+
 /** Any bytes give some text to show. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 

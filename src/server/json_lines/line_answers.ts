@@ -15,6 +15,7 @@ export class LineAnswers {
   get isFull(): boolean {
     return this.isStopping || this.outlet.isFull;
   }
+
   say(line: string): void {
     const { isOver, link } = this.outlet;
     if (isOver) return;

@@ -59,6 +59,7 @@ export class LineBuffer {
     this.#searched = this.#head;
     return line;
   }
+
   takeRest(): Uint8Array {
     const rest = this.#buffer.subarray(this.#head, this.#tail);
     this.#head = this.#tail;

@@ -4,7 +4,6 @@ import {
   type ErrorCode,
   type PeekedMessages,
   type PendingEntry,
-  type PendingEntryList,
   type StreamInfo,
 } from "../../../protocol.ts";
 import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
@@ -78,55 +77,55 @@ export class LineCursor {
   }
 
   /** All streams, each with the messages that wait in it. */
-  async getStreams(): Promise<CursorAnswer> {
-    const room = new Room();
-    const fields: string[] = [];
-    for (const { name, ready, delayed } of await this.#findStreams()) {
-      const key = JSON.stringify(name);
-      if (!room.takeName(key)) break;
-      const list = ready + delayed > 0 ? await this.#listOrExplain(name, room) : "[]";
-      fields.push(`${key}:${list}`);
-    }
-    return { body: `{${fields.join(",")}}`, isTruncated: room.isExceeded };
+  getStreams(): Promise<CursorAnswer> {
+    return answer(async (room) => {
+      const fields: string[] = [];
+      for (const { name, ready, delayed } of await this.#findStreams()) {
+        const key = JSON.stringify(name);
+        if (!room.takeName(key)) break;
+        const list = ready + delayed > 0 ? await this.#listOrExplain(name, room) : "[]";
+        fields.push(`${key}:${list}`);
+      }
+      return `{${fields.join(",")}}`;
+    });
   }
 
   /** The messages that wait in a stream, or a text if there is none of that name. */
-  async getStream(name: string): Promise<CursorAnswer> {
-    const room = new Room();
-    const body = await explain("STREAM_NOT_FOUND", () => this.#list(name, room));
-    return { body, isTruncated: room.isExceeded };
+  getStream(name: string): Promise<CursorAnswer> {
+    return answer((room) => explain("STREAM_NOT_FOUND", () => this.#list(name, room)));
   }
 
   /** What followers hold, by their names. */
-  async getPels(): Promise<CursorAnswer> {
-    const room = new Room();
-    const lists = new Map<string, readonly PendingEntry[]>();
-    let left = PEEK_COUNT_MAX;
-    const found = await gatherPages((after) => this.#engine.listPels(after), this.#turn);
-    for (const { follower, count, entries } of joinLists(found)) {
-      const key = JSON.stringify(follower);
-      if (!room.takeName(key)) break;
-      lists.set(key, entries.slice(0, left));
-      if (count > left) room.isExceeded = true;
-      left = Math.max(0, left - entries.length);
-    }
-    const show = await this.#readPending([...lists.values()].flat(), room);
-    const fields = [...lists].map(([key, entries]) => `${key}:${show(entries)}`);
-    return { body: `{${fields.join(",")}}`, isTruncated: room.isExceeded };
+  getPels(): Promise<CursorAnswer> {
+    return answer(async (room) => {
+      const lists = new Map<string, readonly PendingEntry[]>();
+      let left = PEEK_COUNT_MAX;
+      const found = await gatherPages((after) => this.#engine.listPels(after), this.#turn);
+      for (const { follower, count, entries } of joinLists(found)) {
+        const key = JSON.stringify(follower);
+        if (!room.takeName(key)) break;
+        lists.set(key, entries.slice(0, left));
+        if (count > left) room.isExceeded = true;
+        left = Math.max(0, left - entries.length);
+      }
+      const show = await this.#readPending([...lists.values()].flat(), room);
+      const fields = [...lists].map(([key, entries]) => `${key}:${show(entries)}`);
+      return `{${fields.join(",")}}`;
+    });
   }
 
   /** What the followers of one name hold, or a text if there is none of that name. */
-  async getPel(follower: string): Promise<CursorAnswer> {
-    const room = new Room();
-    const body = await explain("FOLLOWER_NOT_FOUND", async () => {
-      const ask = (after: number) => this.#engine.listPels(after, follower);
-      const found = await gatherPages(ask, this.#turn);
-      const [{ entries }] = joinLists(found) as [PendingEntryList];
-      if (entries.length > PEEK_COUNT_MAX) room.isExceeded = true;
-      const shown = entries.slice(0, PEEK_COUNT_MAX);
-      return (await this.#readPending(shown, room))(shown);
-    });
-    return { body, isTruncated: room.isExceeded };
+  getPel(follower: string): Promise<CursorAnswer> {
+    const ask = (after: number) => this.#engine.listPels(after, follower);
+    return answer((room) =>
+      explain("FOLLOWER_NOT_FOUND", async () => {
+        const [list] = joinLists(await gatherPages(ask, this.#turn));
+        const { entries } = list!;
+        if (entries.length > PEEK_COUNT_MAX) room.isExceeded = true;
+        const shown = entries.slice(0, PEEK_COUNT_MAX);
+        return (await this.#readPending(shown, room))(shown);
+      })
+    );
   }
 
   /** All streams by name, and how much waits in them. */
@@ -229,6 +228,12 @@ export class LineCursor {
   }
 }
 
+async function answer(write: (room: Room) => Promise<string>): Promise<CursorAnswer> {
+  const room = new Room();
+  const body = await write(room);
+  return { body, isTruncated: room.isExceeded };
+}
+
 function offsetsOf({ infos, entries }: PeekedMessages): number[] {
   return findEntries({ count: infos.length, buffer: entries, start: 0, end: entries.length });
 }
@@ -242,6 +247,7 @@ function findLastNear(ids: readonly number[], index: number): number {
     if (id - last > GAP_MAX || id - first >= PEEK_COUNT_MAX) break;
     last = id;
   }
+
   return last;
 }
 

@@ -59,6 +59,7 @@ export class LineFollowers {
     this.#held.set(id, { follower, tag });
     return id;
   }
+
   forget(id: number): void {
     this.#held.delete(id);
   }
@@ -121,6 +122,7 @@ class LineFollower implements FollowerSink {
   get isFull(): boolean {
     return this.#answers.isFull;
   }
+
   request(): void {
     this.#openCount++;
     this.#setCredit();

@@ -38,6 +38,7 @@ export class LinePublishers {
     this.#underWayCount++;
     publisher.publish(body);
   }
+
   close(): void {
     for (const publisher of this.#publishers.values()) publisher.close();
     this.#publishers.clear();
@@ -61,6 +62,7 @@ export class LinePublishers {
     return publisher;
   }
 }
+
 class LinePublisher implements PublisherSink {
   readonly #answers: LineAnswers;
   readonly #publisher: EnginePublisher;

@@ -218,6 +218,7 @@ export class Server implements BrokerServer {
     log.debug("everything is closed");
   }
 }
+
 function startCaretaker(settings: Settings, context: SessionContext): Ticker {
   const { engine, heartbeat, receivingRoom, lineRoom } = context;
   const intervalMs = findSweepInterval(settings);

@@ -9,6 +9,7 @@ import type { BrokerServer } from "./broker_server.ts";
 import { ExitCode, nameMissingFlag, StartError } from "./start_error.ts";
 import { helpText, loadSettings } from "../settings/load_settings.ts";
 import { type Settings, SettingsError } from "../settings/settings.ts";
+
 export interface CommandLineOptions {
   readonly args: readonly string[];
   readonly version: string;
@@ -89,6 +90,7 @@ function surviveFaults(log: Log): void {
     log.error("unexpected error", { error: describe(event.error) });
   });
 }
+
 function explainFailure(error: unknown, log: Log): number {
   if (error instanceof SettingsError) {
     for (const mistake of error.mistakes) log.error(nameMissingFlag(mistake));

@@ -9,6 +9,7 @@ const LISTEN_MS_MAX = 1000;
 
 /** After a tick that failed, the next one comes so much later, in milliseconds. */
 const FAULT_MS = 1000;
+
 export interface TickerOptions {
   readonly clock: Clock;
   /** Does all that is due, and returns the time of the next deadline. */

@@ -10,7 +10,7 @@ import { BrokerError, FrameType, MAGIC, type StreamInfo } from "../../../protoco
 import { MEMBERS_MAX } from "../../../src/protocol/limits.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
 import { turn, until } from "../../support/broker/broker.ts";
-import { engineWith, WithholdingEngine } from "../../support/broker/engines.ts";
+import { engineWith, WithholdingEngine, withParts } from "../../support/broker/engines.ts";
 import { bindOf, helloBytes, type RawClient } from "../../support/wire/raw_client.ts";
 import { HEARTBEAT, Sessions } from "../../support/wire/sessions.ts";
 
@@ -325,7 +325,7 @@ Deno.test("an acknowledgement is answered when it is durable, not before", async
 Deno.test("answers that come when the client has left go nowhere, and hurt nobody", async () => {
   const answer = Promise.withResolvers<never>();
   const withholding = new WithholdingEngine();
-  const engine = { ...withholding.engine, listPels: () => answer.promise };
+  const engine = withParts(withholding.engine, { listPels: () => answer.promise });
   await using sessions = new Sessions({ engine });
   const client = await sessions.open();
   await client.ask("createStream", "a");

@@ -15,46 +15,21 @@ import type {
 } from "../../../src/broker/engine.ts";
 import { createMemoryEngine } from "../../../src/engine/memory.ts";
 
+/** An engine of which some parts are replaced. */
+export function withParts(engine: Engine, replaced: Partial<Engine>): Engine {
+  return new Proxy(engine, {
+    get(target, name) {
+      if (Reflect.has(replaced, name)) return Reflect.get(replaced, name);
+      const part = Reflect.get(target, name, target);
+      return typeof part === "function" ? part.bind(target) : part;
+    },
+  });
+}
+
 /** An engine in memory of which some parts are replaced. */
 export function engineWith(replaced: Partial<Engine>): Engine {
   const engine = createMemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
-  return {
-    name: engine.name,
-    durability: engine.durability,
-    createStream: (name, options) => engine.createStream(name, options),
-    updateStream: (name, options) => engine.updateStream(name, options),
-    pauseStream: (name, isPaused) => engine.pauseStream(name, isPaused),
-    purgeStream: (name) => engine.purgeStream(name),
-    deleteStream: (name) => engine.deleteStream(name),
-    getStreams: () => engine.getStreams(),
-    getStream: (name) => engine.getStream(name),
-    listStreams: (after) => engine.listStreams(after),
-    listPels: (after, follower) => engine.listPels(after, follower),
-    hasStream: (name) => engine.hasStream(name),
-    get deletedCount() {
-      return engine.deletedCount;
-    },
-    getPels: () => engine.getPels(),
-    getPel: (follower) => engine.getPel(follower),
-    releasePel: (follower) => engine.releasePel(follower),
-    peek: (name, from, limit) => engine.peek(name, from, limit),
-    redrive: (name, ids) => engine.redrive(name, ids),
-    explain: (name) => engine.explain(name),
-    get steps() {
-      return engine.steps;
-    },
-    prepare: (bind, stepsMax) => engine.prepare(bind, stepsMax),
-    prepareStream: (name, stepsMax) => engine.prepareStream(name, stepsMax),
-    openPublisher: (options, sink) => engine.openPublisher(options, sink),
-    openFollower: (options, sink) => engine.openFollower(options, sink),
-    openReplyStream: (name, sink) => engine.openReplyStream(name, sink),
-    reply: (name, batch) => engine.reply(name, batch),
-    tick: (now) => engine.tick(now),
-    tend: (now) => engine.tend(now),
-    whenDurable: () => engine.whenDurable(),
-    close: () => engine.close(),
-    ...replaced,
-  };
+  return withParts(engine, replaced);
 }
 
 /** Keeps confirms and answers to acknowledgements back until they are let go. */
@@ -65,13 +40,7 @@ export class WithholdingEngine {
 
   constructor() {
     const real = createMemoryEngine({ memoryLimit: 256 * 1024 * 1024, now: Date.now });
-    this.engine = engineWith({
-      createStream: (name, options) => real.createStream(name, options),
-      getStreams: () => real.getStreams(),
-      listStreams: (after) => real.listStreams(after),
-      prepare: (bind, stepsMax) => real.prepare(bind, stepsMax),
-      prepareStream: (name, stepsMax) => real.prepareStream(name, stepsMax),
-      getStream: (name) => real.getStream(name),
+    this.engine = withParts(real, {
       openPublisher: (options, sink) => this.#openPublisher(real, options, sink),
       openFollower: (options, sink) => this.#openFollower(real, options, sink),
     });

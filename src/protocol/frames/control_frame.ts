@@ -21,13 +21,13 @@ import {
 /** What this version of the code can do beyond version 2 of the protocol: nothing yet. */
 export const CAPABILITIES: readonly string[] = [];
 
-/** What a member is tied to, as the wire says it. */
+/** A bind on the wire. */
 export interface BindFields {
   /** A stream name (direct) or a pattern (regex). */
   readonly routeString: string;
-  /** How `routeString` is to be understood. */
+  /** Whether `routeString` is a name or a pattern. */
   readonly bindType: "direct" | "regex";
-  /** Whether a pattern matches without regard to case. */
+  /** Whether a pattern ignores case. */
   readonly ignoreCase: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface BindFields {
 export interface Hello {
   /** The client's name, a label for logs. */
   readonly client: string;
-  /** What the client can do beyond this version of the protocol. */
+  /** The client's capabilities beyond this version of the protocol. */
   readonly capabilities: readonly string[];
 }
 
@@ -68,24 +68,24 @@ export interface Welcome {
   readonly engine: string;
   /** What a confirm promises. */
   readonly durability: string;
-  /** After so long without a frame, each side sends a `heartbeat`, in milliseconds. */
+  /** A side that has sent nothing for so many milliseconds sends a `heartbeat`. */
   readonly heartbeatMs: number;
-  /** After so long without a byte, each side gives the other up, in milliseconds. */
+  /** A side that has received nothing for so many milliseconds gives the connection up. */
   readonly heartbeatTimeoutMs: number;
   /** The limits in force. */
   readonly limits: SessionLimits;
-  /** What of the client's capabilities the broker shares. */
+  /** The capabilities that both sides have. */
   readonly capabilities: readonly string[];
-  /** Within so many milliseconds after it has received something, a client sends a `progress`. */
+  /** A client sends a `progress` within so many milliseconds after it has received something. */
   readonly progressMs: number;
   /**
-   * Within so many milliseconds after a handler has got a message, a client sends a `begin`, if the
+   * A client sends a `begin` within so many milliseconds after a handler has got a message, if the
    * handler still has it then.
    */
   readonly beginMs: number;
 }
 
-/** `goodbye`: the session is about to end, and why. */
+/** `goodbye`: the session is about to end. */
 export interface Goodbye {
   /** `SHUTTING_DOWN` from a broker that stops; absent from a client that is done. */
   readonly code?: ErrorCode;
@@ -97,13 +97,13 @@ export interface Goodbye {
 export interface ErrorReport {
   /** What went wrong. */
   readonly code: ErrorCode;
-  /** What was tried and why it failed. */
+  /** What failed and why, for a person. */
   readonly message: string;
-  /** The query that failed, if it was one. */
+  /** The query that failed. */
   readonly query?: number;
-  /** The publisher that could not be opened, if it was that. */
+  /** The publisher that could not be opened. */
   readonly publisher?: number;
-  /** The follower that could not be opened, or whose deliveries are meant. */
+  /** The follower that could not be opened, or that the deliveries are of. */
   readonly follower?: number;
   /** Figures that belong to the code. */
   readonly details?: ErrorDetails;
@@ -113,14 +113,13 @@ export interface ErrorReport {
 export interface OpenPublisher {
   /** The number that stands for it in this session, chosen by the client. */
   readonly publisher: number;
-  /** Who it is, across connections: what it has sent is recognised by this and its sequence. */
+  /** Its identity across connections: repeated batches are recognised by this and their sequence. */
   readonly identity: string;
   /** What it is tied to. */
   readonly bind: BindFields;
   /**
-   * The number of the last message that it has sent over an earlier connection; not there if all
-   * messages have their answers. Whether a batch up to there was stored is asked of what the broker
-   * remembers.
+   * The number of the last message that it has sent over an earlier connection; absent if all messages
+   * have their answers.
    */
   readonly sentUntil?: number;
   /** How long ago the first message without an answer was sent for the first time, in milliseconds. */

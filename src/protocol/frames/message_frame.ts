@@ -12,9 +12,9 @@ const DOUBTFUL = 0x8000_0000;
 export interface PublishFields {
   /** The publisher's number in this session. */
   readonly publisher: number;
-  /** The number of the batch's first message in all that this publisher has sent, from 1. */
+  /** The number of the batch's first message; a publisher numbers its messages from 1. */
   readonly sequence: number;
-  /** Below this number, the publisher knows the outcome of everything it sent. */
+  /** The publisher knows the outcomes of all messages below this number. */
   readonly settled: number;
 }
 
@@ -34,9 +34,9 @@ export interface ConfirmFields {
   readonly sequence: number;
   /** How many messages it has. */
   readonly count: number;
-  /** Whether nothing new was stored. */
+  /** Whether the batch was not stored again. */
   readonly isDuplicate: boolean;
-  /** Whether that is so because another message with the same dedup id was stored before. */
+  /** Whether that is because a message with the same dedup id was stored before. */
   readonly hasSameId: boolean;
   /** The streams it was stored in. */
   readonly stored: readonly StoredRange[];
@@ -54,7 +54,7 @@ export interface DeliverFields {
   readonly firstId: number;
   /** How often these messages have been delivered, this time included. */
   readonly attempts: number;
-  /** Whether their begin has to be said before a handler gets them. */
+  /** Whether a `begin` has to be sent before a handler gets them. */
   readonly isDoubtful?: boolean;
 }
 
@@ -66,13 +66,13 @@ export interface TagRange {
   readonly count: number;
 }
 
-/** `ack`, `release` and `begin`: what is said of deliveries. */
+/** `ack`, `release` and `begin`: some deliveries of a follower. */
 export interface TagFields {
   /** The follower that holds them. */
   readonly follower: number;
-  /** The query to answer when it is done, or 0 if no answer is wanted. */
+  /** The number of the query to answer, or 0 for no answer. */
   readonly query: number;
-  /** Which deliveries. */
+  /** The deliveries. */
   readonly ranges: readonly TagRange[];
 }
 

@@ -4,28 +4,28 @@ import type { FrameDecoder } from "./frame_decoder.ts";
 import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 
-/** Where a message is in its life. */
+/** Whether a message is ready, held back, or held by a follower. */
 export type MessageState = "ready" | "delayed" | "pending";
 
-/** What is told of a message that is looked at, beside the message itself. */
+/** The state of a message that was peeked at. */
 export interface MessageInfo {
   /** Its id. */
   readonly id: number;
-  /** Whether it waits to be taken, is held back, or is held by a follower. */
+  /** Its state. */
   readonly state: MessageState;
-  /** How often it has been delivered; while a follower holds it, that delivery included. */
+  /** How often it has been delivered, the present delivery included. */
   readonly attempts: number;
-  /** When it comes back, in milliseconds since 1970, while it is held back. */
+  /** When it becomes ready, in milliseconds since 1970; only while it is held back. */
   readonly dueAt?: number;
-  /** The follower that holds it, if one does. */
+  /** The name of the follower that holds it. */
   readonly follower?: string;
 }
 
-/** Messages that were looked at. */
+/** Messages that were peeked at. */
 export interface PeekedMessages {
-  /** What is told of each, in the order of the entries. */
+  /** The state of each, in the order of the entries. */
   readonly infos: readonly MessageInfo[];
-  /** Their entries, one behind the other. */
+  /** Their entries, back to back. */
   readonly entries: Uint8Array;
 }
 

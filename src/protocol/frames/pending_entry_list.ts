@@ -20,9 +20,9 @@ export interface PendingEntry {
 export interface PendingEntryList {
   /** The followers' name. */
   readonly follower: string;
-  /** How many they hold. */
+  /** How many messages they hold. */
   readonly count: number;
-  /** What they hold, in the order of delivery: 50,000 entries at most in one answer. */
+  /** The messages, in the order of delivery; at most 50,000 in one answer. */
   readonly entries: readonly PendingEntry[];
 }
 

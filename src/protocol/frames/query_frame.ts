@@ -20,7 +20,7 @@ import {
   type StreamOptionsInput,
 } from "../messages/stream_options.ts";
 
-/** What a cursor can ask for. */
+/** The operations of a cursor. */
 export const OPERATIONS = [
   "createStream",
   "updateStream",
@@ -46,26 +46,23 @@ export type Operation = typeof OPERATIONS[number];
 export interface QueryFields {
   /** The number that the answer will carry, chosen by the client, not 0. */
   readonly query: number;
-  /** What is asked for. */
+  /** The operation. */
   readonly operation: Operation;
-  /** The stream, or for `getPel` and `releasePel` the follower, that is meant; empty where none is. */
+  /** The stream; for `getPel` and `releasePel` the follower; empty where there is none. */
   readonly name: string;
-  /** What else the operation needs. */
+  /** Its other arguments. */
   readonly options?: QueryOptions;
 }
 
-/** What some operations need beside a name. */
+/** Arguments of operations beside a name. */
 export interface QueryOptions {
   /** `createStream`, `updateStream`: the stream's options. */
   readonly stream?: StreamOptionsInput;
-  /** `createStream`: what to do about one that is there, with other options; `keep` if nothing is said. */
+  /** `createStream`: what to do if the stream exists with other options; `keep` by default. */
   readonly ifDifferent?: DifferenceWay;
   /** `peek`: the first id to look for. `getMessage`: the id. */
   readonly from?: number;
-  /**
-   * `getStreams`, `getPels`, `getPel`: asks for a page, the one behind this number; for the first one
-   * it is 0.
-   */
+  /** `getStreams`, `getPels`, `getPel`: the `next` of the page before; absent or 0 for the first one. */
   readonly after?: number;
   /** `peek`: how many messages at most. */
   readonly limit?: number;
@@ -73,11 +70,11 @@ export interface QueryOptions {
   readonly ids?: readonly number[];
 }
 
-/** Some of an answer that may be long. */
+/** A part of a long answer. */
 export interface Page<Item> {
-  /** What there is, from where the question has said. */
+  /** The entries of this page. */
   readonly items: readonly Item[];
-  /** What to say as `after` to get what comes behind it; absent if there is no more. */
+  /** The `after` of the query for the next page; absent on the last one. */
   readonly next?: number;
 }
 

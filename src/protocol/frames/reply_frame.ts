@@ -11,9 +11,9 @@ import { decodeStrictUtf8, encodeUtf8 } from "../utf8.ts";
 
 /** `reply`: replies to requests of one client. */
 export interface ReplyFields {
-  /** The stream that all of them go to. */
+  /** The requester's stream for replies. */
   readonly stream: string;
-  /** The query to answer when they are passed on, or 0 if no answer is wanted. */
+  /** The number of the query to answer when they are passed on, or 0 for no answer. */
   readonly query: number;
 }
 

@@ -1,16 +1,16 @@
 import type { StreamOptions } from "../messages/stream_options.ts";
 
-/** What a stream looks like from outside, at one moment. */
+/** The state of a stream. */
 export interface StreamInfo {
   /** Its name. */
   readonly name: string;
-  /** Messages that wait to be taken. */
+  /** How many messages are ready. */
   readonly ready: number;
-  /** Messages that are held back until a time. */
+  /** How many messages are held back until a time. */
   readonly delayed: number;
-  /** Messages that followers have taken and not acknowledged. */
+  /** How many messages followers hold unacknowledged. */
   readonly pending: number;
-  /** Followers that take from it. */
+  /** How many followers take from it. */
   readonly followers: number;
   /** The bytes of its messages, ready and pending, with their headers. */
   readonly bytes: number;
@@ -18,8 +18,8 @@ export interface StreamInfo {
   readonly nextId: number;
   /** What a confirm promises in this stream. */
   readonly durability: string;
-  /** Whether nothing is delivered from it until it is resumed. */
+  /** Whether deliveries are paused. */
   readonly isPaused: boolean;
-  /** What is set for it. */
+  /** Its options. */
   readonly options: StreamOptions;
 }

@@ -6,14 +6,14 @@ import { REASON_BYTES_MAX } from "../limits.ts";
 import { SPAN_MS_MAX } from "../messages/properties.ts";
 import { BrokerError } from "../error.ts";
 
-/** What is said of deliveries. */
+/** `nack`, `reject`, `extend` and `revoke`: some deliveries, and what becomes of them. */
 export interface VerdictFields extends TagFields {
   /**
-   * `nack`: when the messages come back, in milliseconds from now; none if the stream's backoff
-   * decides. `extend`: the new time for the deliveries, from now. Not used otherwise.
+   * `nack`: after how many milliseconds the messages come back; absent for the stream's backoff.
+   * `extend`: how many milliseconds the deliveries have from now. Not used otherwise.
    */
   readonly ms?: number | undefined;
-  /** Why, for a person: empty if nothing was said. */
+  /** The reason, for a person; may be empty. */
   readonly reason: string;
 }
 

@@ -54,13 +54,12 @@ export class SettingsDraft {
 
   /** Gives the settings: what was taken, and the defaults; throws a {@linkcode SettingsError}. */
   finish(): Settings {
-    this.#checkHost();
-    this.#checkHeartbeat();
+    this.#checkTogether();
     if (this.#mistakes.length > 0) throw new SettingsError(this.#mistakes);
     const settings: Record<string, unknown> = {};
     for (const { group, field, path } of SETTING_ROWS) {
       const fields = group === undefined ? settings : settings[group] ??= {};
-      (fields as Record<string, unknown>)[field] = this.#valueOf(path);
+      (fields as Record<string, unknown>)[field] = this.#look(path).value;
     }
     // The rows are made from the fields of Settings, and every value was checked by its row.
     return settings as unknown as Settings;
@@ -103,40 +102,31 @@ export class SettingsDraft {
     this.addMistake(`setting ${describe(name)}${where}: found an unknown name, ${advice}`);
   }
 
-  #checkHost(): void {
-    if (this.#isFaulty("host") || this.#isFaulty("insecure")) return;
-    const host = this.#valueOf("host");
-    if (isLoopback(String(host)) || this.#valueOf("insecure") === true) return;
-    this.addMistake(
-      `${this.#titleOf("host")}: found ${describe(host)}, where other machines can connect ` +
-        `without authentication, allowed localhost, or any with insecure: true`,
-    );
+  /** Checks what no setting can tell alone. */
+  #checkTogether(): void {
+    const [host, insecure] = [this.#look("host"), this.#look("insecure")];
+    const isReachable = !isLoopback(String(host.value)) && insecure.value !== true;
+    if (isReachable && !host.isFaulty && !insecure.isFaulty) {
+      this.addMistake(
+        `setting "${host.name}"${host.where}: found ${describe(host.value)}, where other ` +
+          `machines can connect without authentication, allowed localhost, or any with ` +
+          `insecure: true`,
+      );
+    }
+    const [interval, timeout] = [this.#look("heartbeatMs"), this.#look("heartbeatTimeoutMs")];
+    const isTooShort = Number(timeout.value) <= Number(interval.value);
+    if (isTooShort && !interval.isFaulty && !timeout.isFaulty) {
+      this.addMistake(
+        `setting "${timeout.name}"${timeout.where}: found ${timeout.value}, allowed more than ` +
+          `"${interval.name}", which is ${interval.value}`,
+      );
+    }
   }
 
-  #checkHeartbeat(): void {
-    if (this.#isFaulty("heartbeatMs") || this.#isFaulty("heartbeatTimeoutMs")) return;
-    const intervalMs = this.#valueOf("heartbeatMs");
-    const timeoutMs = this.#valueOf("heartbeatTimeoutMs");
-    if (Number(timeoutMs) > Number(intervalMs)) return;
-    this.addMistake(
-      `${this.#titleOf("heartbeatTimeoutMs")}: found ${timeoutMs}, allowed more than ` +
-        `"${requireRow("heartbeatMs")[this.#naming]}", which is ${intervalMs}`,
-    );
-  }
-
-  #isFaulty(path: string): boolean {
-    return this.#found.get(requireRow(path))?.isFaulty ?? false;
-  }
-
-  #valueOf(path: string): unknown {
+  #look(path: string): Found & { readonly name: string } {
     const row = requireRow(path);
-    const found = this.#found.get(row);
-    return found === undefined ? row.setting.initial : found.value;
-  }
-
-  #titleOf(path: string): string {
-    const row = requireRow(path);
-    return `setting "${row[this.#naming]}"${this.#found.get(row)?.where ?? " by default"}`;
+    const byDefault = { value: row.setting.initial, where: " by default", isFaulty: false };
+    return { name: row[this.#naming], ...this.#found.get(row) ?? byDefault };
   }
 
   #names(): string[] {

@@ -30,54 +30,50 @@ export interface Engine {
    * with `BAD_STREAM_NAME`.
    */
   createStream(name: string, options?: StreamOptionsInput): Promise<boolean>;
-  /** Sets something else for a stream. Rejects with `STREAM_NOT_FOUND`. */
+  /** Changes options of a stream. Rejects with `STREAM_NOT_FOUND`. */
   updateStream(name: string, options: StreamOptionsInput): Promise<void>;
-  /** Stops deliveries from a stream, or lets them go on. Rejects with `STREAM_NOT_FOUND`. */
+  /** Pauses or resumes deliveries from a stream. Rejects with `STREAM_NOT_FOUND`. */
   pauseStream(name: string, isPaused: boolean): Promise<void>;
-  /** Removes all messages that nobody holds; resolves to how many. Rejects with `STREAM_NOT_FOUND`. */
+  /** Removes all messages that no follower holds; resolves to their number. Rejects with `STREAM_NOT_FOUND`. */
   purgeStream(name: string): Promise<number>;
   /** Deletes a stream with everything in it. Rejects with `STREAM_NOT_FOUND`. */
   deleteStream(name: string): Promise<void>;
-  /** Tells of all streams, by name: of as many as there may be, in one go. */
+  /** Describes all streams, sorted by name, however many there are. */
   getStreams(): Promise<StreamInfo[]>;
-  /** Tells of streams in the order in which they were created, behind `after`: one page. */
+  /** Describes one page of streams in the order of their creation, those behind `after`. */
   listStreams(after: number): Promise<Page<StreamInfo>>;
   hasStream(name: string): boolean;
-  /** How many streams were deleted, in all. */
+  /** How many streams were deleted since the start. */
   readonly deletedCount: number;
-  /** Tells of one stream. Rejects with `STREAM_NOT_FOUND`. */
+  /** Describes a stream. Rejects with `STREAM_NOT_FOUND`. */
   getStream(name: string): Promise<StreamInfo>;
-  /** Tells what followers hold, by the followers' names. */
+  /** Lists what followers hold, joined by the followers' names. */
   getPels(): Promise<PendingEntryList[]>;
   /**
-   * Tells what followers hold, each by itself, behind `after`: one page. With a name, those of that
-   * name; rejects with `FOLLOWER_NOT_FOUND`.
+   * Lists one page of what followers hold, each follower by itself, those behind `after`. With a name,
+   * only followers of that name; then it may reject with `FOLLOWER_NOT_FOUND`.
    */
   listPels(after: number, follower?: string): Promise<Page<PendingEntryList>>;
-  /** Tells what the followers of one name hold. Rejects with `FOLLOWER_NOT_FOUND`. */
+  /** Lists what the followers of one name hold. Rejects with `FOLLOWER_NOT_FOUND`. */
   getPel(follower: string): Promise<PendingEntry[]>;
 
-  /** Takes back what the followers of one name hold; resolves to how many. Rejects with `FOLLOWER_NOT_FOUND`. */
+  /** Takes back what the followers of one name hold; resolves to its number. Rejects as `getPel`. */
   releasePel(follower: string): Promise<number>;
-  /** Looks at messages, by id, and takes none. Rejects with `STREAM_NOT_FOUND`. */
+  /** Reads messages by id without taking them. Rejects with `STREAM_NOT_FOUND`. */
   peek(name: string, from: number, limit: number): Promise<PeekedMessages>;
-  /** Sends dead letters back to where they came from. Rejects with `STREAM_NOT_FOUND`, `STREAM_FULL`. */
+  /** Sends dead letters back to their streams. Rejects with `STREAM_NOT_FOUND`, `STREAM_FULL`. */
   redrive(name: string, ids: readonly number[]): Promise<RedriveCount>;
-  /** Says in sentences why nothing moves in a stream. Rejects with `STREAM_NOT_FOUND`. */
+  /** Explains in sentences why messages of a stream wait. Rejects with `STREAM_NOT_FOUND`. */
   explain(name: string): Promise<string[]>;
 
-  /** How many steps it has taken for what can take many, in all; a thousand are about a millisecond. */
+  /** How many steps costly calls have taken since the start; a thousand are about a millisecond. */
   readonly steps: number;
   /**
-   * Does some of what opening a member takes that is tied to a pattern. What is not done in advance is
-   * done when it is opened, in one go.
-   *
-   * @param bind What it will be tied to.
-   * @param stepsMax How many steps that may take.
-   * @returns Whether nothing is left to do.
+   * Prepares a bind to a pattern, in at most so many steps; returns whether that was all. What is not
+   * prepared is done when a member is opened, in one go.
    */
   prepare(bind: BindFields, stepsMax: number): boolean;
-  /** Does some of what creating a stream takes where there are many patterns; the same otherwise. */
+  /** Prepares the creation of a stream that many patterns may match, as {@linkcode Engine.prepare}. */
   prepareStream(name: string, stepsMax: number): boolean;
   /** Opens a publisher; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
   openPublisher(options: PublisherInit, sink: PublisherSink): EnginePublisher;
@@ -89,26 +85,17 @@ export interface Engine {
    * list finds it. Throws `BAD_REQUEST` if the name is taken or not allowed.
    */
   openReplyStream(name: string, sink: ReplySink): EngineReplyStream;
-  /**
-   * Passes replies on to whoever has opened that stream; the batch has been checked. Throws
-   * `STREAM_NOT_FOUND` if the requester is gone.
-   */
+  /** Passes on replies that have been checked. Throws `STREAM_NOT_FOUND` if the requester is gone. */
   reply(name: string, batch: MessageBatch): void;
 
   /**
-   * Does all that is due with messages and members. A deadline that comes up between two calls, and is
-   * earlier than the last one has said, is told to whoever has opened the engine.
-   *
-   * @param now The time, in milliseconds.
-   * @returns The time of the next deadline, or `Infinity`.
+   * Does all that is due with messages and members; returns the time of the next deadline, or `Infinity`.
+   * If an earlier one comes up between two calls, the engine's owner is told.
    */
   tick(now: number): number;
   /**
-   * Looks after what streams are kept on, a disk above all. It is to be called several times a second
-   * by the time of this machine, also where messages go by another one.
-   *
-   * @param now The time of this machine, in milliseconds.
-   * @returns When to call it again, at the latest.
+   * Tends the log, a disk above all; returns when to call it again, at the latest. It is called several
+   * times a second by the system clock, which disks go by even if messages go by a virtual one.
    */
   tend(now: number): number;
   /** Resolves when everything is durable that was given until now; gives nothing if it is so already. */

@@ -170,7 +170,8 @@ export class FetchedMessages {
   /** Drops the finished batches. */
   #compact(): void {
     if (this.#head === 0) return;
-    this.#batches.splice(0, this.#head);
+    if (this.#count === 0) this.#batches.length = 0;
+    else this.#batches.splice(0, this.#head);
     this.#head = 0;
   }
 }

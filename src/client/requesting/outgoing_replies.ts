@@ -49,6 +49,8 @@ export class OutgoingReplies implements LinkUser {
   }
 
   write(link: Link): void {
+    // Called with every write of the connection.
+    if (this.#batches.size === 0) return;
     for (const [stream, batches] of this.#batches) {
       for (const batch of batches) {
         this.#write(link, stream, batch);
@@ -56,7 +58,6 @@ export class OutgoingReplies implements LinkUser {
       }
     }
     this.#batches.clear();
-    link.flush();
   }
 
   end(): void {

@@ -1,5 +1,5 @@
-import type { DeadLetter } from "../../../protocol.ts";
 import type { CallOptions } from "../member/call_options.ts";
+import type { StreamMessage } from "../member/entry_content.ts";
 import type { MessageBody } from "../outgoing/body.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
 
@@ -64,31 +64,7 @@ export interface NackOptions extends AckOptions {
  * assertEquals(dead?.deadLetter?.reasons, ["the shop is closed", "the sum is negative"]);
  * ```
  */
-export interface Message<Body = unknown> {
-  /** The body: a string, bytes or a JSON value, as it was sent. */
-  readonly body: Body;
-  /** The body's bytes. */
-  readonly bytes: Uint8Array;
-  /** The headers. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** The stream that the message was taken from. */
-  readonly stream: string;
-  /** The message's number in its stream: 1, 2, 3 … */
-  readonly id: number;
-  /** How many times the message has been delivered; 1 is the first time. */
-  readonly attempts: number;
-  /** The key, if there is one; messages with the same key are processed one at a time. */
-  readonly key?: string | undefined;
-  /** The priority, 0 to 9. */
-  readonly priority: number;
-  /** The sender's dedup id, if there is one. */
-  readonly dedupId?: string | undefined;
-  /** The earliest time of delivery, in milliseconds since 1970, if there was one. */
-  readonly deliverAt?: number | undefined;
-  /** The time from which on the message is not delivered, in milliseconds since 1970, if there is one. */
-  readonly expiresAt?: number | undefined;
-  /** In a dead-letter stream: where the message comes from, and why. */
-  readonly deadLetter?: DeadLetter | undefined;
+export interface Message<Body = unknown> extends StreamMessage<Body> {
   /**
    * Aborts when the message is no longer this follower's: it took longer than the stream's
    * `ackTimeoutMs`, a cursor released it, the stream was deleted, the connection was lost, the loop was

@@ -1,6 +1,6 @@
 // The content of an entry in a batch: of messages, replies and peeked messages.
 
-import { BodyKind } from "../../../protocol.ts";
+import { BodyKind, type DeadLetter } from "../../../protocol.ts";
 import {
   ENTRY_HEAD_BYTES,
   readEntryHeaderBytes,
@@ -9,6 +9,46 @@ import {
 } from "../../protocol/messages/entry.ts";
 import { decodeHeaders } from "../../protocol/messages/headers.ts";
 import { readPropertyBytes } from "../../protocol/messages/properties.ts";
+
+/**
+ * A body with its headers, as it was sent.
+ *
+ * @typeParam Body The type of the body; it is not checked.
+ */
+export interface ReceivedContent<Body = unknown> {
+  /** The body: a string, bytes or a JSON value. */
+  readonly body: Body;
+  /** The body's bytes. */
+  readonly bytes: Uint8Array;
+  /** The headers. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * A message of a stream, whether a follower has taken it or a cursor looks at it.
+ *
+ * @typeParam Body The type of the body; it is not checked.
+ */
+export interface StreamMessage<Body = unknown> extends ReceivedContent<Body> {
+  /** The stream. */
+  readonly stream: string;
+  /** The message's number in its stream: 1, 2, 3 … */
+  readonly id: number;
+  /** How many times the message has been delivered, the present delivery included. */
+  readonly attempts: number;
+  /** The key, if there is one; messages with the same key are processed one at a time. */
+  readonly key?: string | undefined;
+  /** The priority, 0 to 9. */
+  readonly priority: number;
+  /** The sender's dedup id, if there is one. */
+  readonly dedupId?: string | undefined;
+  /** The earliest time of delivery, in milliseconds since 1970, if there is one. */
+  readonly deliverAt?: number | undefined;
+  /** The time from which the message is not delivered, in milliseconds since 1970, if there is one. */
+  readonly expiresAt?: number | undefined;
+  /** In a dead-letter stream: where the message comes from, and why. */
+  readonly deadLetter?: DeadLetter | undefined;
+}
 
 /** A byte order mark is kept: a body arrives as it was sent. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -1,19 +1,12 @@
 import type { CallOptions } from "../member/call_options.ts";
-import { bodyOf, bytesOf, headersOf } from "../member/entry_content.ts";
+import { bodyOf, bytesOf, headersOf, type ReceivedContent } from "../member/entry_content.ts";
 
 /**
  * The reply to a request.
  *
  * @typeParam Body The type of the body; it is not checked.
  */
-export interface Reply<Body = unknown> {
-  /** The body: a string, bytes or a JSON value, as it was sent. */
-  readonly body: Body;
-  /** The body's bytes. */
-  readonly bytes: Uint8Array;
-  /** The headers. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+export type Reply<Body = unknown> = ReceivedContent<Body>;
 
 /** Options of {@linkcode Message.reply}. */
 export interface ReplyOptions extends CallOptions {

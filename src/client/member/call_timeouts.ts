@@ -12,6 +12,9 @@ interface TimedGroup {
   timer: ClockTimer;
 }
 
+/** How many timers of calls that have ended may stay for the next ones: setting one is not cheap. */
+const IDLE_MAX = 64;
+
 /** Calls that wait for a limited time, with one timer for all that wait equally long. */
 export class CallTimeouts {
   readonly #clock: Clock;
@@ -31,7 +34,14 @@ export class CallTimeouts {
     }
     const { calls } = group;
     calls.add(call);
-    return () => calls.delete(call);
+    return () => {
+      calls.delete(call);
+      if (calls.size > 0 || this.#groups.size <= IDLE_MAX) return;
+      const current = this.#groups.get(timeoutMs);
+      if (current?.calls !== calls) return;
+      this.#groups.delete(timeoutMs);
+      current.timer.cancel();
+    };
   }
 
   /** Ends all waits. */

@@ -14,7 +14,7 @@ import {
 import { deadline } from "@std/async/deadline";
 import { BrokerError, connect, type Connection } from "@simplemq/simplemq";
 import { CallTimeouts } from "../../../src/client/member/call_timeouts.ts";
-import type { Clock } from "../../../src/transport/clock.ts";
+import type { Clock, ClockTimer } from "../../../src/transport/clock.ts";
 import { startBroker, turn, until } from "../../support/broker/broker.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
 import { includesText, standStill, withRandom } from "../support.ts";
@@ -184,4 +184,20 @@ Deno.test("a timeout that is not allowed is refused", async () => {
   const open = () => connection.publisher("any", { timeoutMs: "1" });
   assertThrows(open, TypeError, "must be a number");
   assert(connection.publisher("any", { timeoutMs: 1 }));
+});
+
+Deno.test("CallTimeouts: of calls that have ended, however different, few timers stay", () => {
+  const set = new Set<ClockTimer>();
+  const setTimer = () => {
+    const timer = { cancel: () => void set.delete(timer) };
+    set.add(timer);
+    return timer;
+  };
+  const timeouts = new CallTimeouts({ now: () => 0, setTimer });
+  const end = timeouts.begin(5000, () => {});
+  for (let timeoutMs = 1; timeoutMs <= 1000; timeoutMs++) timeouts.begin(timeoutMs, () => {})();
+  assertEquals(set.size, 64);
+  end();
+  timeouts.end();
+  assertEquals(set.size, 0);
 });

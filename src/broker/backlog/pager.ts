@@ -9,7 +9,7 @@ export class StoreBusyError extends BrokerError {
   }
 }
 
-/** A part of the store that is freed as a whole; how much of it is still wanted. */
+/** A part of the store that is freed as a whole. The backlog counts here what is still wanted of it. */
 export interface Segment {
   liveCount: number;
   liveBytes: number;

@@ -98,9 +98,9 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a write that took a part of the bytes counts as a whole one",
-    file: "src/engine/journal/segments/segment_file.ts",
-    from: "      written += count;\n",
-    to: "      written = bytes.length;\n",
+    file: "src/engine/journal/disk/disk.ts",
+    from: "    written += count;\n",
+    to: "    written = bytes.length;\n",
     found: SIMULATION,
   },
   {

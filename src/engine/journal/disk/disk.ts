@@ -1,3 +1,5 @@
+import { invariant } from "../../../broker/collections/invariant.ts";
+
 /** The file whose lock says that a broker uses the directory. */
 export const LOCK_NAME = "LOCK";
 
@@ -85,5 +87,14 @@ export class DescriptorShortageError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "DescriptorShortageError";
+  }
+}
+
+/** Writes all of some bytes: a single write may take only some of them. */
+export function writeAll(file: DiskFile, bytes: Uint8Array, position: number): void {
+  for (let written = 0; written < bytes.length;) {
+    const count = file.write(bytes.subarray(written), position + written);
+    invariant(count > 0, "a write takes some of the bytes or fails");
+    written += count;
   }
 }

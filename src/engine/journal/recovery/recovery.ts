@@ -2,7 +2,7 @@ import type { Event } from "../../../broker/event.ts";
 import { readEvents } from "../../../broker/event_codec.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
 import { damaged, type FoundSegment, readHead } from "../segments/directory.ts";
-import { type Disk, DiskFullError } from "../disk/disk.ts";
+import { type Disk, DiskFullError, writeAll } from "../disk/disk.ts";
 import type { SegmentHead } from "../segments/format.ts";
 import { Group } from "../segments/group.ts";
 import { findUnreadable, replayRest, replaySegment } from "./replay.ts";
@@ -201,9 +201,7 @@ function cutTail(
       const aside = disk.create(name);
       const bytes = new Uint8Array(torn);
       segment.file.read(bytes, tail.end);
-      for (let written = 0; written < torn;) {
-        written += aside.write(bytes.subarray(written), written);
-      }
+      writeAll(aside, bytes, 0);
       aside.close();
       report("warning", "the end of a write was torn by a crash; it was not confirmed", {
         file: `${disk.path}/${segment.name}`,

@@ -10,7 +10,7 @@
 
 import { RecordType } from "../../../broker/event_codec.ts";
 import { CLOSED_NAME } from "../segments/directory.ts";
-import type { Disk, DiskFile } from "../disk/disk.ts";
+import { type Disk, type DiskFile, writeAll } from "../disk/disk.ts";
 import {
   checksum,
   encodeSegmentHead,
@@ -169,10 +169,4 @@ function makeVoidGroup(length: number, spot: Spot): Uint8Array {
     );
   }
   return bytes;
-}
-
-function writeAll(file: DiskFile, bytes: Uint8Array, position: number): void {
-  for (let written = 0; written < bytes.length;) {
-    written += file.write(bytes.subarray(written), position + written);
-  }
 }

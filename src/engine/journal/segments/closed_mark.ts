@@ -1,5 +1,5 @@
 import { CLOSED_NAME } from "./directory.ts";
-import type { Disk, ReadableDisk } from "../disk/disk.ts";
+import { type Disk, type ReadableDisk, writeAll } from "../disk/disk.ts";
 import { checksum } from "./format.ts";
 
 /** A position and its checksum. */
@@ -19,9 +19,7 @@ export async function writeClosedMark(
   view.setUint32(8, checksum(bytes.subarray(0, 8), position, journalId));
   const file = disk.create(CLOSED_NAME);
   try {
-    for (let written = 0; written < MARK_BYTES;) {
-      written += file.write(bytes.subarray(written), written);
-    }
+    writeAll(file, bytes, 0);
     await file.sync();
     await disk.sync();
   } finally {

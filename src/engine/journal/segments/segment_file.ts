@@ -1,6 +1,6 @@
 import { invariant } from "../../../broker/collections/invariant.ts";
 import type { Segment } from "../../../broker/backlog/pager.ts";
-import type { DiskFile } from "../disk/disk.ts";
+import { type DiskFile, writeAll } from "../disk/disk.ts";
 
 const NAME_RULE = /^[0-9a-f]{16}\.journal$/;
 
@@ -111,11 +111,7 @@ export class SegmentFile implements Segment {
   /** Writes at its end until all is written; returns where that was. */
   append(bytes: Uint8Array): number {
     const offset = this.size;
-    for (let written = 0; written < bytes.length;) {
-      const count = this.#file.write(bytes.subarray(written), offset + written);
-      invariant(count > 0, "a write takes some of the bytes or fails");
-      written += count;
-    }
+    writeAll(this.#file, bytes, offset);
     this.size = offset + bytes.length;
     return offset;
   }

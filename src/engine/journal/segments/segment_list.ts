@@ -52,7 +52,7 @@ export class SegmentList {
   constructor(options: SegmentListOptions) {
     this.#options = options;
     this.#files = new OpenFiles(options.disk);
-    this.#remover = new SegmentRemover(options);
+    this.#remover = new SegmentRemover(options.disk, options.fail);
   }
 
   get all(): readonly SegmentFile[] {

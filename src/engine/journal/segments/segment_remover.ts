@@ -1,26 +1,23 @@
 import type { Disk } from "../disk/disk.ts";
 import type { SegmentFile } from "./segment_file.ts";
 
-export interface SegmentRemoverOptions {
-  readonly disk: Disk;
-  /** Hears of a segment that cannot be removed. */
-  readonly fail: (error: unknown) => void;
-}
-
 /**
  * Removes segments without live messages in the order in which they come, beside everything else, so
  * that nobody waits for them, however many there are.
  */
 export class SegmentRemover {
-  readonly #options: SegmentRemoverOptions;
+  readonly #disk: Disk;
+  readonly #fail: (error: unknown) => void;
   /** As many as there were in the journal, at most. */
   readonly #waiting: SegmentFile[] = [];
   #running: Promise<void> | undefined;
   /** One could not be removed: then none of those after it may go. */
   #hasFailed = false;
 
-  constructor(options: SegmentRemoverOptions) {
-    this.#options = options;
+  /** @param fail Hears of a segment that cannot be removed. */
+  constructor(disk: Disk, fail: (error: unknown) => void) {
+    this.#disk = disk;
+    this.#fail = fail;
   }
 
   /** Removes segments, after those that were given before; that they are free is flushed. */
@@ -35,18 +32,17 @@ export class SegmentRemover {
   }
 
   async #run(): Promise<void> {
-    const { disk, fail } = this.#options;
     try {
       for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
         next.file.close();
-        await disk.discard(next.name);
+        await this.#disk.discard(next.name);
         // One after the other also on the disk: a gap would look like damage.
-        await disk.sync();
+        await this.#disk.sync();
       }
     } catch (error) {
       this.#hasFailed = true;
       this.#waiting.length = 0;
-      fail(error);
+      this.#fail(error);
     } finally {
       this.#running = undefined;
     }

@@ -10,12 +10,12 @@ import { DeliveredMessage, type MessageOwner, type Verdict } from "./delivered_m
 import { type DeliveryAction, explainAutomatic, explainStale } from "./delivery_mistake.ts";
 import {
   DeliveryNotes,
+  describeReason,
   type FailureNote,
   type NotedDelivery,
   writeNote,
   writeTag,
 } from "./delivery_notes.ts";
-import { describeReason } from "./failure_reason.ts";
 import { abortSignal, explainLoss, HeldMessages, signalOf } from "./held_messages.ts";
 import type { AckOptions, Message, NackOptions } from "./message.ts";
 

@@ -1,4 +1,3 @@
-import { invariant } from "../../../broker/collections/invariant.ts";
 import type { Segment } from "../../../broker/backlog/pager.ts";
 import { type DiskFile, writeAll } from "../disk/disk.ts";
 

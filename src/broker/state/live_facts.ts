@@ -195,7 +195,7 @@ function listExpiries(
   );
 }
 
-/** Whose time is over although a follower holds it: it has no time of its own any more. */
+/** Messages that expired while a follower holds them: their own expiry is not kept any more. */
 function listOverdue(
   { number, share: { notes: { overdue } } }: Stream,
   { firstId, count }: IdRange,

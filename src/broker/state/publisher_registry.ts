@@ -66,7 +66,7 @@ export class PublisherRegistry {
     if (record === undefined) {
       record = this.create(identity);
       this.#records.set(identity, record);
-      // Whoever was forgotten was lost after it had sent something, and not later than that.
+      // A forgotten publisher was lost after it had sent something, and not later than `forgottenUntil`.
       const mayBeForgotten = sent !== undefined && this.#forgottenUntil > 0 &&
         sent.since - TRAVEL_MS_MAX <= this.#forgottenUntil;
       if (mayBeForgotten) record.doubtfulUntil = sent.until;

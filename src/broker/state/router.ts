@@ -232,7 +232,7 @@ export class Router {
   #forgetIdle(): void {
     for (const selection of this.#idle) {
       if (this.#idle.size <= IDLE_MAX) return;
-      // Whoever it is being prepared for has to begin again if there are many of them only.
+      // A pattern that is being prepared is dropped only if there are many of them.
       if (!selection.isComplete && this.#idle.size <= PREPARED_MAX) continue;
       this.#forget(selection);
     }
@@ -286,7 +286,7 @@ export class Router {
       throw new BrokerError("BAD_PATTERN", `Cannot bind to a pattern: ${mistake}`);
     }
     const matches = this.#compilePattern(routeString, ignoreCase);
-    // Whoever works on all orders does not mean the dead ones, and would get them again and again.
+    // A follower of all orders does not mean the dead ones, and would get them again and again.
     const meansDead = /dead/i.test(routeString);
     if (meansDead) return matches;
     return Object.assign((name: string) => !isDeadName(name) && matches(name), {

@@ -286,7 +286,7 @@ export class Committer implements Appender {
     if (bytes === 0 && !isForced) return;
     this.#mustRotate = false;
     const rotating = this.#options.rotate(bytes, isForced);
-    // Whoever begins a segment has flushed all before it.
+    // All before a new segment is flushed when it begins.
     if (rotating !== undefined) this.#goOnIn(await rotating);
   }
 

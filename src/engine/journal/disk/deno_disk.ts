@@ -66,7 +66,7 @@ export class DenoDisk implements Disk {
 
   list(): DiskEntry[] {
     return this.#listNames().flatMap((name) => {
-      // Not through links: whoever can put one there should not choose what is written to.
+      // Links are not followed: a user who can put one there must not choose what is written to.
       const found = lstat(this.#pathOf(name));
       return found === undefined ? [] : [{ name, size: found.size, isFile: found.isFile }];
     });

@@ -46,7 +46,7 @@ export class SpareDescriptors {
     try {
       while (this.#spares.length < SPARE_COUNT) this.#spares.push(this.#open());
     } catch {
-      // Whoever needs one hears of it; the next file that is closed leaves one.
+      // The next call that needs one reports it; the next file that is closed leaves one.
     }
   }
 

@@ -109,7 +109,7 @@ function noteDamage(
   }
 }
 
-/** The error of whoever wants something of a stream of which something cannot be read. */
+/** The error for all calls on a stream of which something cannot be read. */
 export function explainDamage(
   { path }: Disk,
   { stream, what }: { readonly stream: string; readonly what: string },

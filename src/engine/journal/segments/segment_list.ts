@@ -213,7 +213,7 @@ export class SegmentList {
     try {
       if (disk.list().some((entry) => entry.name === name)) disk.remove(name);
     } catch {
-      // What is told is why it could not be finished; whoever opens the journal removes it.
+      // The first error is the one to report; the next start removes the file.
     }
   }
 }

@@ -18,6 +18,25 @@ engineConformance("array", async (now, report, dateNow) => {
   return { engine: await open(), reopen: open };
 }, { survives: true });
 
+// Each restart is a takeover by a broker that has followed from the beginning.
+engineConformance("followed array", async (now, report, dateNow) => {
+  const array = new EventArray();
+  const begin = (isStandby: boolean) => {
+    const log = new ArrayLog(array, isStandby);
+    const engine = new LocalEngine({ log, now, report, dateNow });
+    return { log, opening: engine.open().then(() => engine) };
+  };
+  const active = begin(false);
+  let standby = begin(true);
+  const reopen = () => {
+    const { log, opening } = standby;
+    log.takeOver();
+    standby = begin(true);
+    return opening;
+  };
+  return { engine: await active.opening, reopen };
+}, { survives: true });
+
 /** Brokers that share one log, and a clock. */
 class Brokers {
   readonly array: EventArray = new EventArray();

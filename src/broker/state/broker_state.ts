@@ -57,9 +57,9 @@ export class BrokerState {
   readonly calendar: Calendar = new Calendar();
   readonly #options: BrokerStateOptions;
   readonly #reasons: ReasonPool;
-  /** What is being made again of events; not there once that is done. */
+  /** Gathers publishers during recovery; undefined when live. */
   #restoration: PublisherRestoration | undefined;
-  /** Stand-ins for the streams, by number, while they are made again. */
+  /** Stand-ins for the streams, by number, during recovery; undefined when live. */
   #standIns: Map<number, StreamRestoration> | undefined;
   /** The stream that a snapshot is telling of, if nobody else has told of it. */
   #toldStream: Stream | undefined;

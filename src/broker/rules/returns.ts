@@ -43,7 +43,7 @@ export class Returns {
       return this.#bury(follower, run, "maxDeliveries", { now, reason });
     }
     const failedMs = delayMs ?? pickDelay(store.options.backoffMs, attempts);
-    this.#leave(follower, run, now, (part) => {
+    this.#leave(run, now, (part) => {
       for (const { firstId, count, failure } of groupByFailure(part)) {
         const waitMs = isLoss ? pickDelay(LOSS_BACKOFF_MS, countLosses(failure) + 1) : failedMs;
         const dueAt = waitMs === 0 ? 0 : Math.ceil(now + waitMs);
@@ -75,13 +75,13 @@ export class Returns {
     if (isLastAttempt(run.share.store, run.attempts)) {
       return this.#bury(follower, run, "maxDeliveries", { now, reason: "" });
     }
-    this.#leave(follower, run, now, (part) => this.#makeReady(part));
+    this.#leave(run, now, (part) => this.#makeReady(part));
   }
 
   /** Makes messages ready again that no handler has seen: that was no attempt. */
   giveBackUnseen(follower: Follower, run: PendingRun, now: number): void {
     this.#parts.attempts.unsay(follower, run);
-    this.#leave(follower, { ...run, attempts: run.attempts - 1 }, now, (part) => {
+    this.#leave({ ...run, attempts: run.attempts - 1 }, now, (part) => {
       // Only for what is ready again: the follower waits behind the others for what it gave back.
       const attachment = follower.attachments.get(run.share);
       if (attachment !== undefined) run.share.waiting.append(attachment);
@@ -139,7 +139,7 @@ export class Returns {
     if (taken.length === 0) return;
     for (const run of taken) {
       // Deliveries that were only fetched are no attempts.
-      this.#leave(follower, { ...run, attempts: run.attempts - 1 }, now, () => {});
+      this.#leave({ ...run, attempts: run.attempts - 1 }, now, () => {});
     }
     this.tellRevoked(follower, taken, "its time to live is over");
     this.noteTaken(follower, now);
@@ -152,7 +152,7 @@ export class Returns {
     { now, reason }: FailedRun,
   ): void {
     const { share, attempts } = run;
-    this.#leave(follower, run, now, (part) => {
+    this.#leave(run, now, (part) => {
       for (const { firstId, count, failure } of groupByFailure(part)) {
         const last = addFailure(failure, { now, reason, follower: follower.name });
         for (let id = firstId; id < firstId + count; id++) {
@@ -169,12 +169,7 @@ export class Returns {
   }
 
   /** Takes messages away from a follower; overdue ones are buried, the others go to `proceed`. */
-  #leave(
-    follower: Follower,
-    run: PendingRun,
-    now: number,
-    proceed: (part: PendingRun) => void,
-  ): void {
+  #leave(run: PendingRun, now: number, proceed: (part: PendingRun) => void): void {
     const { share, firstId, count, attempts } = run;
     const { store, notes: { overdue } } = share;
     if (store.expiries.nextAt <= now) this.expire(share, now);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { turn } from "../../support/broker/broker.ts";
-import { CommitterUse, settled } from "../../support/disk/committer_use.ts";
+import { CommitterUse, settled } from "./committer_use.ts";
 
 // A disk that fails.
 

@@ -9,7 +9,7 @@ import { assertEquals } from "@std/assert";
 import { DescriptorShortageError, DiskFullError } from "../../../src/engine/journal/disk/disk.ts";
 import type { OpenSegment } from "../../../src/engine/journal/segments/segment_list.ts";
 import { turn } from "../../support/broker/broker.ts";
-import { CommitterUse, settled } from "../../support/disk/committer_use.ts";
+import { CommitterUse, settled } from "./committer_use.ts";
 
 // Groups.
 

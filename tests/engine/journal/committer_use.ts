@@ -12,8 +12,8 @@ import { readEvents } from "../../../src/broker/event_codec.ts";
 import { scanSegment } from "../../../src/engine/journal/segments/scan.ts";
 import { Proof } from "../../../src/engine/journal/segments/proof.ts";
 import { SegmentFile } from "../../../src/engine/journal/segments/segment_file.ts";
-import { batchOf, textsOf } from "../wire/batches.ts";
-import { SimulatedDisk } from "./simulated_disk.ts";
+import { batchOf, textsOf } from "../../support/wire/batches.ts";
+import { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
 
 /** More turns of the queue of microtasks than anything takes here. */
 const TURNS = 200;

@@ -32,6 +32,7 @@ import type { JournalCommands } from "./src/server/process/journal_command.ts";
 import { ExitCode, StartError } from "./src/server/process/start_error.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/settings/serve_options.ts";
 import type { Settings } from "./src/server/settings/settings.ts";
+import { formatAddress } from "./src/transport/address.ts";
 import { type Clock, systemClock } from "./src/transport/clock.ts";
 
 export type { LogLevel } from "./src/server/log.ts";
@@ -101,7 +102,7 @@ async function start(settings: Settings, log: Log, clock: Clock = systemClock): 
     throw error;
   }
   log.info(`SimpleMQ ${version} is listening`, {
-    address: `${settings.host}:${server.port}`,
+    address: formatAddress(settings.host, server.port),
     engine: server.engine,
     durability: server.durability,
   });

@@ -1,6 +1,7 @@
 import type { Connection, ConnectionOptions } from "../../../client.ts";
 import { ConnectionClosedError } from "../../../client.ts";
 import type { Engine } from "../../broker/engine.ts";
+import { formatAddress } from "../../transport/address.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
 import { type AcceptedSocket, isPortTaken, prepareSocket } from "../../transport/deno_sockets.ts";
 import { createPipe, type Duplex } from "../../transport/duplex.ts";
@@ -191,7 +192,7 @@ export class Server implements BrokerServer {
       prepareSocket(connection);
       const { hostname, port } = connection.remoteAddr;
       const ports = { local: connection.localAddr.port, remote: port };
-      this.#open(connection, `${hostname}:${port}`, (now) => queues.find(ports, now));
+      this.#open(connection, formatAddress(hostname, port), (now) => queues.find(ports, now));
     };
     try {
       return new Listener({ hostname, port, log, onConnection });
@@ -201,7 +202,7 @@ export class Server implements BrokerServer {
         why = "the port is taken; is a broker running already? " +
           "Choose another one: --port, or port of serve";
       }
-      throw new StartError(`Cannot listen at ${hostname}:${port}: ${why}`, { cause });
+      throw new StartError(`Cannot listen at ${formatAddress(hostname, port)}: ${why}`, { cause });
     }
   }
 

@@ -9,13 +9,13 @@ import type { Router } from "../state/router.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 
-/** So many followers are named. */
+/** The most followers, or keys, that are named. */
 const NAMES_MAX = 3;
 
 /**
- * Explains how a stream stands, and why nothing moves in it, if nothing does.
+ * Explains the state of a stream, and why its messages are not delivered.
  *
- * @throws {BrokerError} `STREAM_NOT_FOUND` if there is none of that name, and nobody waits for one.
+ * @throws {BrokerError} `STREAM_NOT_FOUND` if the stream does not exist and no follower waits for it.
  */
 export function explain(router: Router, name: string, now: number): string[] {
   const waiting = router.findWaiting(name);
@@ -26,12 +26,12 @@ export function explain(router: Router, name: string, now: number): string[] {
   if (dead === 0 || stream.isDead) return sentences;
   return [
     ...sentences,
-    `${say(dead, "message", "messages")} went to ${deadNameOf(name)}: ` +
+    `${say(dead, "message is", "messages are")} in ${deadNameOf(name)}: ` +
     `redrive sends ${dead === 1 ? "it" : "them"} back.`,
   ];
 }
 
-/** Who waits for a stream that does not exist. */
+/** Names the followers that wait for a stream that does not exist. */
 function explainWaiting(name: string, followers: readonly Follower[]): string {
   const names = followers.slice(0, NAMES_MAX).map((follower) => `"${follower.name}"`).join(", ");
   const more = followers.length - NAMES_MAX;
@@ -44,7 +44,7 @@ function explainShare(share: Share, now: number): string[] {
   const { store, readyCount, delayed, pendingCount: pending } = share;
   const followers = [...share.attachments].map(({ follower }) => follower);
   if (store.damage !== undefined) {
-    return [`Some of the stream cannot be read: ${store.damage.message}.`];
+    return [`${store.damage.message}.`];
   }
   if (readyCount + delayed.messageCount + pending === 0) return explainEmpty(share);
   const sentences: string[] = [];
@@ -74,11 +74,11 @@ function explainShare(share: Share, now: number): string[] {
 function explainEmpty({ store, isPaused, attachments }: Share): string[] {
   const { nextId } = store.intake;
   const before = nextId === 1
-    ? "no message has ever come"
-    : `all ${say(nextId - 1, "message", "messages")} up to now are gone`;
+    ? "no message has been stored yet"
+    : `${say(nextId - 1, "message was", "messages were")} stored so far`;
   const sentences = [`The stream is empty: ${before}.`];
-  if (isPaused) sentences.push("The stream is paused: nothing would be delivered.");
-  if (attachments.size === 0) sentences.push("There is no follower either.");
+  if (isPaused) sentences.push("It is paused: new messages will wait until it is resumed.");
+  if (attachments.size === 0) sentences.push("There is no follower.");
   return sentences;
 }
 
@@ -97,7 +97,7 @@ function explainCredit(share: Share, followers: readonly Follower[]): string[] {
     const [oldest] = pending.runs;
     if (liveness.isSuspended) {
       sentences.push(
-        `Follower "${name}" has let a message run out, and gets nothing before something goes on there.`,
+        `Follower "${name}" exceeded the acknowledgement timeout; it gets messages again when it is active.`,
       );
     } else if (sink.isFull) {
       sentences.push(`Follower "${name}" does not read what is sent to it.`);
@@ -114,7 +114,9 @@ function explainCredit(share: Share, followers: readonly Follower[]): string[] {
     }
   }
   const more = followers.length - NAMES_MAX;
-  if (more > 0) sentences.push(`So it is with ${say(more, "other follower", "other followers")}.`);
+  if (more > 0) {
+    sentences.push(`The same holds for ${say(more, "other follower", "other followers")}.`);
+  }
   return sentences;
 }
 
@@ -122,12 +124,12 @@ function explainCredit(share: Share, followers: readonly Follower[]): string[] {
 function explainKeys(share: Share): string[] {
   const waits = share.keys?.waits ?? [];
   const sentences = findLongest(waits).map(({ holder, count }) => {
-    const waiting = say(count, "message of it waits", "messages of it wait");
+    const waiting = say(count, "other message waits", "other messages wait");
     return `Key ${readKey(share.store, holder)} is held by message ${holder} ` +
       `${explainHolder(share, holder)}: ${waiting}.`;
   });
   const more = waits.length - NAMES_MAX;
-  if (more > 0) sentences.push(`So it is with ${say(more, "other key", "other keys")}.`);
+  if (more > 0) sentences.push(`The same holds for ${say(more, "other key", "other keys")}.`);
   return sentences;
 }
 
@@ -143,7 +145,7 @@ function findLongest(waits: readonly KeyWait[]): KeyWait[] {
   return longest;
 }
 
-/** What has become of a message that holds a key. */
+/** Where a message that holds a key is. */
 function explainHolder(share: Share, id: number): string {
   const held = share.listHeld().find(({ run }) =>
     id >= run.firstId && id < run.firstId + run.count
@@ -178,7 +180,7 @@ function explainDelay({ store, delayed }: Share): string {
     `${formatTime(store, nextAt)}.`;
 }
 
-/** Who holds what is pending. */
+/** Names the followers that hold pending messages. */
 function explainHolders(share: Share, pending: number): string {
   const are = say(pending, "message is", "messages are");
   const held = Map.groupBy(share.listHeld(), ({ follower }) => follower);
@@ -201,9 +203,12 @@ function explainFullness(stream: Store): string | undefined {
   const isFull = (maxMessages !== null && stream.depthCount >= maxMessages) ||
     (maxBytes !== null && stream.depthBytes >= maxBytes);
   if (!isFull) return undefined;
-  const what = overflow === "reject" ? "is refused" : "makes the oldest go";
-  return `The stream is full, with ${stream.depthCount} messages and ${stream.depthBytes} bytes: ` +
-    `what comes ${what}.`;
+  const then = overflow === "reject"
+    ? "new messages are refused"
+    : "each new message discards the oldest";
+  const { depthCount, depthBytes } = stream;
+  return `The stream is full, with ${say(depthCount, "message", "messages")} and ` +
+    `${say(depthBytes, "byte", "bytes")}: ${then}.`;
 }
 
 function say(count: number, one: string, many: string): string {

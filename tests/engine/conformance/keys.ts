@@ -248,7 +248,7 @@ keyTests.add(
     const since = new Date(use.clock.now).toISOString();
     assertEquals(await use.engine.explain("orders"), [
       `Key "customer \\"7\\"" is held by message 1 of follower "worker" since ${since}: ` +
-      "3 messages of it wait.",
+      "3 other messages wait.",
     ]);
     await follower.nack([1], { delayMs: 60_000 });
     const [, sentence] = await use.engine.explain("orders");

@@ -108,7 +108,7 @@ explanationTests.add(
   "it explains that there is nothing, or nobody, or that a stream is paused",
   async (use) => {
     await use.create("orders");
-    assertMatch(await explain(use), /empty: no message has ever come.*no follower either/s);
+    assertMatch(await explain(use), /empty: no message has been stored yet.*no follower/s);
     await use.publisher("orders").store("a");
     assertMatch(await explain(use), /There is no follower: 1 message waits\./);
     await use.engine.pauseStream("orders", true);
@@ -125,7 +125,7 @@ explanationTests.add(
     await use.follower("orders", { name: "worker", messages: 1 }).received(1);
     use.advance(1000);
     const text = await explain(use);
-    assert(text.includes(`Follower "worker" has let a message run out`), text);
+    assert(text.includes(`Follower "worker" exceeded the acknowledgement timeout`), text);
   },
 );
 
@@ -188,8 +188,8 @@ export const noticeTests: EngineTests = new EngineTests();
 noticeTests.add("it explains where dead letters went", async (use) => {
   await bury(use, "a", "b");
   const text = await explain(use);
-  assert(text.includes("2 messages went to orders.dead: redrive sends them back."), text);
-  assertMatch(text, /The stream is empty: all 2 messages up to now are gone/);
+  assert(text.includes("2 messages are in orders.dead: redrive sends them back."), text);
+  assertMatch(text, /The stream is empty: 2 messages were stored so far/);
   await use.engine.purgeStream("orders.dead");
   assert(!(await explain(use)).includes("orders.dead"));
 });

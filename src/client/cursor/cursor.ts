@@ -146,8 +146,9 @@ export interface Cursor {
    */
   getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]>;
   /**
-   * Takes back the messages that the followers of one name hold, so that others get them. The attempt
-   * of messages that were being processed counts; their signals abort.
+   * Takes back the messages that the followers of one name hold, so that others get them. Their
+   * signals abort. The attempt counts for messages whose handlers the client has reported as begun,
+   * which it does about 50 ms after a handler gets its message.
    *
    * @returns How many messages were taken back.
    * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.

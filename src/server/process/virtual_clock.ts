@@ -30,14 +30,15 @@ interface VirtualTimer extends ClockTimer {
 }
 
 /**
- * A clock for tests that stands still until it is advanced; to be given to `serve`, to as many brokers
- * as you like.
+ * A clock for tests that stands still until it is advanced. Pass it to `serve`; one clock can serve
+ * several brokers.
  *
  * All times of messages go by it: delays, backoffs, acknowledgement timeouts, times to live, windows
  * of dedup ids. What production waits hours for comes at once, in the same order, in the same code.
- * The timeouts of requests over `broker.connect()` go by it, too. Over a socket those go by real time,
- * as connections, the disk and what clients wait for by themselves do (to reconnect, to fetch, for
- * room in a full stream): an hour that passes at once disconnects no client.
+ * Over `broker.connect()`, the `timeoutMs` of publishers and requests goes by it, too; over a socket
+ * it goes by real time. Connections, the disk and the client's other waiting always go by real time
+ * (heartbeats, reconnecting, prefetch, waiting for room in a full stream, `drainMs`): an hour that
+ * passes at once disconnects no client.
  *
  * @example A handler that fails lives through all its backoffs
  * ```ts

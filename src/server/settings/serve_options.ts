@@ -6,10 +6,10 @@ import { describe, isPlainObject } from "./settings_draft.ts";
 /** What `serve` takes: settings, and the clock. */
 export interface ServeOptions extends PartialSettings {
   /**
-   * The time that messages go by, and the timeouts of requests over `broker.connect()`. With a
-   * `VirtualClock`, tests need not wait for anything.
+   * The clock for all times of messages, and for the `timeoutMs` of publishers and requests over
+   * `broker.connect()`. With a `VirtualClock`, tests need not wait for them.
    *
-   * All else of connections, and the disk, always go by the time of this machine: a client stays
+   * Connections, the disk and the client's other waiting always go by real time: a client stays
    * connected, however far a clock is advanced. Default: the system's clock.
    */
   readonly clock?: Clock;
@@ -19,7 +19,7 @@ export interface ServeOptions extends PartialSettings {
 export function resolveServeOptions(
   options: ServeOptions,
 ): { readonly settings: Settings; readonly clock: Clock } {
-  // Whatever else a program without types may give, the settings tell what is wrong with it.
+  // A program without types may pass anything; `resolveSettings` reports it.
   if (!isPlainObject(options)) return { settings: resolveSettings(options), clock: systemClock };
   const { clock = systemClock, ...rest } = options as ServeOptions;
   if (!isClock(clock)) {

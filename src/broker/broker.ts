@@ -341,7 +341,7 @@ export class Broker {
 
   #createStream(name: string, options: StreamOptionsInput): void {
     if (this.#router.streamCount >= STREAMS_MAX) {
-      const why = `there are ${STREAMS_MAX}, the most allowed`;
+      const why = `the limit of ${STREAMS_MAX} streams is reached`;
       throw new BrokerError("TOO_MANY_STREAMS", `Cannot create stream "${name}": ${why}`);
     }
     this.#attachments.checkStream(this.#router.countByPattern(name));

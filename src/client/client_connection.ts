@@ -237,7 +237,7 @@ export class ClientConnection implements Connection {
     if (count < MEMBERS_MAX) return;
     throw new BrokerError(
       "TOO_MANY_MEMBERS",
-      `Cannot open a ${kind}: the connection has ${count}, the most allowed`,
+      `Cannot open another ${kind}: the connection's limit of ${count} is reached`,
     );
   }
 }

@@ -202,7 +202,7 @@ export class Journal implements EventLog, Pager {
       await writeClosedMark(disk, { position, journalId: this.#journalId });
     } catch (error) {
       // Without it nothing is less safe than after a crash.
-      report("warning", "it could not be noted that the journal was closed", { error });
+      report("warning", "cannot write the mark of an orderly stop", { error });
     }
   }
 

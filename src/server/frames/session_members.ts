@@ -27,7 +27,7 @@ export class SessionMembers<Member> {
     if (this.#open.size < MEMBERS_MAX) return undefined;
     return new BrokerError(
       "TOO_MANY_MEMBERS",
-      `Cannot open more ${kind}s: the session has ${MEMBERS_MAX}, the most allowed`,
+      `Cannot open another ${kind}: the session's limit of ${MEMBERS_MAX} is reached`,
     );
   }
 

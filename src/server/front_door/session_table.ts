@@ -35,7 +35,8 @@ export class SessionTable {
   /** Opens a session on a connection, or turns it away when there are too many. */
   open(duplex: Duplex, peer: string, countQueued?: CountQueued): void {
     if (this.#sessions.size >= this.#connectionsMax) {
-      const reason = `the broker has ${this.#connectionsMax} connections, the most allowed`;
+      const reason =
+        `Cannot connect: the broker's connection limit of ${this.#connectionsMax} is reached`;
       return this.#turnedAway.add(duplex, peer, reason);
     }
     const outlet = new Outlet({ duplex, peer, countQueued }, ++this.#lastNumber, this.#context);

@@ -79,7 +79,7 @@ export class LineFollowers {
     if (this.#followers.size >= MEMBERS_MAX) {
       throw new BrokerError(
         "TOO_MANY_MEMBERS",
-        `Cannot open another follower: the session has ${MEMBERS_MAX}, the most allowed`,
+        `Cannot open another follower: the connection's limit of ${MEMBERS_MAX} is reached`,
       );
     }
     const follower = new LineFollower(this.#answers, request, this);

@@ -51,7 +51,7 @@ export class LinePublishers {
     if (this.#publishers.size >= MEMBERS_MAX) {
       throw new BrokerError(
         "TOO_MANY_MEMBERS",
-        `Cannot publish under another bind: the session has ${MEMBERS_MAX}, the most allowed`,
+        `Cannot publish to another bind: the connection's limit of ${MEMBERS_MAX} is reached`,
       );
     }
     const publisher = new LinePublisher(this.#answers, bind, () => {

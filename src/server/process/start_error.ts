@@ -36,8 +36,8 @@ export class StartError extends Error {
 /** What Deno says when something is not allowed; the words in front of it are kept. */
 const REFUSAL = /Requires (\w+) access to "([^"]*)", run again with the --allow-\w+ flag/;
 
-/** The broker's own variables; a flag that names them all is shorter. */
-const VARIABLES = "SIMPLEMQ_*";
+/** The broker's own variables, quoted for shells; a flag that names them all is shorter. */
+const VARIABLES = "'SIMPLEMQ_*'";
 
 /** Names the flag to add in a text that says that something is not allowed; keeps other texts. */
 export function nameMissingFlag(text: string): string {

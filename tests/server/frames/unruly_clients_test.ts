@@ -16,7 +16,7 @@ Deno.test("too many connections: one more is told so, and those before it stay",
       await using fourth = await RawClient.connect(broker.port);
       await fourth.hello();
       const { message } = await fourth.expectFatalError("TOO_MANY_CONNECTIONS");
-      assertStringIncludes(message, "3 connections, the most allowed");
+      assertStringIncludes(message, "connection limit of 3 is reached");
     }
     const error = await assertRejects(() => connect({ port: broker.port }), BrokerError);
     assertEquals(error.code, "TOO_MANY_CONNECTIONS");

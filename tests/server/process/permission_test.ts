@@ -147,7 +147,7 @@ Deno.test("nameMissingFlag() changes only what Deno says of permissions", () => 
   );
   const variable = (name: string) =>
     nameMissingFlag(`Requires env access to "${name}", run again with the --allow-env flag`);
-  assertStringIncludes(variable("SIMPLEMQ_PORT"), "add --allow-env=SIMPLEMQ_*");
+  assertStringIncludes(variable("SIMPLEMQ_PORT"), "add --allow-env='SIMPLEMQ_*'");
   assertStringIncludes(variable("HOME"), "add --allow-env=HOME");
   assertEquals(nameMissingFlag("the port is taken"), "the port is taken");
 });

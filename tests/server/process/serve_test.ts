@@ -179,7 +179,7 @@ Deno.test("connect() without a socket counts as a connection", async () => {
   await using broker = await startBroker({ limits: { connections: 1 } });
   await using _first = await broker.connect();
   const error = await assertRejects(() => broker.connect());
-  assertStringIncludes(String(error), "1 connections, the most allowed");
+  assertStringIncludes(String(error), "connection limit of 1 is reached");
 });
 
 Deno.test("connect() after close() rejects", async () => {

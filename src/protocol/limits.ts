@@ -68,37 +68,37 @@ export const MEMBERS_MAX = 10_000;
 
 /** Tells what is wrong with a stream name, if something is. */
 export function findStreamNameMistake(name: unknown): string | undefined {
-  if (typeof name !== "string") return `a stream name is a string, found ${describe(name)}`;
+  if (typeof name !== "string") return `a stream name must be a string, found ${describe(name)}`;
   if (STREAM_NAME_RULE.test(name)) return undefined;
-  return `a stream name has 1 to 128 of the characters A-Z a-z 0-9 . _ - and begins with a letter ` +
+  return `a stream name must have 1 to 128 of the characters A-Z a-z 0-9 . _ - and begin with a letter ` +
     `or a digit, found ${describe(name)}`;
 }
 
 /** Tells what is wrong with the name of a stream for replies, if something is. */
 export function findReplyStreamMistake(name: unknown): string | undefined {
   if (typeof name === "string" && REPLY_STREAM_RULE.test(name)) return undefined;
-  return `the name of a stream for replies is $reply. and 1 to 121 of the characters ` +
+  return `the name of a stream for replies must be $reply. and 1 to 121 of the characters ` +
     `A-Z a-z 0-9 . _ -, found ${describe(name)}`;
 }
 
 /** Tells what is wrong with a pattern, as far as that can be seen without compiling it, if something is. */
 export function findPatternMistake(pattern: unknown): string | undefined {
-  if (typeof pattern !== "string") return `a pattern is a string, found ${describe(pattern)}`;
-  if (pattern.length === 0) return "a pattern has at least one character, found none";
+  if (typeof pattern !== "string") return `a pattern must be a string, found ${describe(pattern)}`;
+  if (pattern.length === 0) return "a pattern must have at least one character, found none";
   const fault = findTextMistake(pattern);
   if (fault !== undefined) return `a pattern ${fault}`;
   if (pattern.length <= PATTERN_LENGTH_MAX) return undefined;
-  return `a pattern has at most ${PATTERN_LENGTH_MAX} characters, found ${pattern.length}: ` +
+  return `a pattern must have at most ${PATTERN_LENGTH_MAX} characters, found ${pattern.length}: ` +
     describe(pattern);
 }
 
 /** Tells what is wrong with the name of a follower or a client, if something is. */
 export function findLabelMistake(label: unknown): string | undefined {
-  if (typeof label !== "string") return `a name is a string, found ${describe(label)}`;
+  if (typeof label !== "string") return `a name must be a string, found ${describe(label)}`;
   const fault = findTextMistake(label);
   if (fault !== undefined) return `a name ${fault}`;
   if (label.length > 0 && label.length <= LABEL_LENGTH_MAX) return undefined;
-  return `a name has 1 to ${LABEL_LENGTH_MAX} characters, found ${label.length}`;
+  return `a name must have 1 to ${LABEL_LENGTH_MAX} characters, found ${label.length}`;
 }
 
 /** Shows a value in a message: quoted, and never longer than a line. */

@@ -64,13 +64,20 @@ Deno.test("findStreamNameMistake() complains of every name outside the rule", ()
     "a*",
   ];
   for (const name of names) {
-    assertMatch(findStreamNameMistake(name) ?? "no mistake", /^a stream name has 1 to 128 /, name);
+    assertMatch(
+      findStreamNameMistake(name) ?? "no mistake",
+      /^a stream name must have 1 to 128 /,
+      name,
+    );
   }
 });
 
 Deno.test("findStreamNameMistake() complains of what is not a string", () => {
   for (const name of [undefined, null, 1, true, {}, ["a"]]) {
-    assertStringIncludes(findStreamNameMistake(name) ?? "no mistake", "a stream name is a string");
+    assertStringIncludes(
+      findStreamNameMistake(name) ?? "no mistake",
+      "a stream name must be a string",
+    );
   }
 });
 
@@ -88,7 +95,7 @@ Deno.test("findPatternMistake() allows 1 to 256 characters", () => {
   assertEquals(findPatternMistake("a".repeat(256)), undefined);
   assertStringIncludes(findPatternMistake("a".repeat(257))!, "at most 256 characters, found 257");
   assertStringIncludes(findPatternMistake("")!, "at least one character");
-  assertStringIncludes(findPatternMistake(/a/)!, "a pattern is a string");
+  assertStringIncludes(findPatternMistake(/a/)!, "a pattern must be a string");
 });
 
 Deno.test("findLabelMistake() allows 1 to 128 characters, whatever they are", () => {
@@ -97,7 +104,7 @@ Deno.test("findLabelMistake() allows 1 to 128 characters, whatever they are", ()
   assertEquals(findLabelMistake("x".repeat(128)), undefined);
   assertStringIncludes(findLabelMistake("x".repeat(129))!, "found 129");
   assertStringIncludes(findLabelMistake("")!, "found 0");
-  assertStringIncludes(findLabelMistake(7)!, "a name is a string");
+  assertStringIncludes(findLabelMistake(7)!, "a name must be a string");
 });
 
 Deno.test("a text with half a surrogate pair is no name and no pattern", () => {
@@ -131,6 +138,6 @@ Deno.test("findReplyStreamMistake() lets pass $reply. and what stands in names",
     " $reply.a",
   ];
   for (const name of [...names, "$reply.a\n", `$reply.${"x".repeat(122)}`, 1, null, undefined]) {
-    assertStringIncludes(findReplyStreamMistake(name) ?? "allowed", "is $reply. and 1 to 121");
+    assertStringIncludes(findReplyStreamMistake(name) ?? "allowed", "must be $reply. and 1 to 121");
   }
 });

@@ -95,8 +95,8 @@ export class Attachments {
     if (count === 0 || this.#count + count <= this.#countMax) return;
     throw new BrokerError(
       code,
-      `Cannot attach followers to streams by pattern ${count} more times: they are attached ` +
-        `${this.#count} times, limit is ${this.#countMax}`,
+      `Cannot attach followers by pattern to streams ${count} more times: there are ` +
+        `${this.#count} attachments, limit is ${this.#countMax}`,
     );
   }
 

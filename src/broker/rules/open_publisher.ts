@@ -308,7 +308,10 @@ function markStored({ dedupIds, options }: Stream, dedupId: string, id: number):
 }
 
 function explainNotStored(): BrokerError {
-  return new BrokerError("DISK_FULL", "Cannot publish: there was no room for the same message");
+  return new BrokerError(
+    "DISK_FULL",
+    "Cannot publish: the disk had no room for an earlier message with the same dedup id",
+  );
 }
 
 /** Why a batch is refused that may have been stored before: nobody knows. */
@@ -318,8 +321,8 @@ function explainDoubt({ sequence, count }: NumberedBatch): BrokerError {
     : `messages ${sequence} to ${sequence + count - 1}`;
   return new BrokerError(
     "PUBLISHER_FORGOTTEN",
-    `Cannot publish ${what} of this publisher again: it was away for so long, or so many others were, ` +
-      "that the broker has forgotten whether it was stored",
+    `Cannot publish ${what} again: the publisher was away too long, or too many others were; ` +
+      "the broker no longer knows what was stored",
   );
 }
 

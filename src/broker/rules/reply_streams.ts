@@ -39,7 +39,7 @@ export class ReplyStreams {
   reply(name: string, batch: MessageBatch): void {
     const sink = this.#sinks.get(name);
     if (sink !== undefined) return sink.deliver(batch);
-    throw new BrokerError("STREAM_NOT_FOUND", "Cannot reply: whoever has made the request is gone");
+    throw new BrokerError("STREAM_NOT_FOUND", "Cannot reply: the requester is gone");
   }
 }
 

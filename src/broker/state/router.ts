@@ -96,7 +96,7 @@ export class Router {
   requireStream(name: string): Stream {
     const stream = this.#streams.get(name);
     if (stream !== undefined) return stream;
-    throw new BrokerError("STREAM_NOT_FOUND", `Cannot find stream "${name}": there is none`);
+    throw new BrokerError("STREAM_NOT_FOUND", `Cannot find stream "${name}": it does not exist`);
   }
 
   /** How many followers by pattern a stream of that name would have. */

@@ -39,7 +39,7 @@ export function listPels(
   if (items.length > 0 || name === undefined || after > 0) return { items };
   throw new BrokerError(
     "FOLLOWER_NOT_FOUND",
-    `Cannot find follower "${name}": none of that name is connected`,
+    `Cannot find follower "${name}": no follower of that name is connected`,
   );
 }
 

@@ -51,7 +51,9 @@ export class ClientCursor implements Cursor {
     const { ifDifferent } = call;
     if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
       throw new RangeError(
-        `Cannot create stream "${name}": ifDifferent is one of ${DIFFERENCE_WAYS.join(", ")}, ` +
+        `Cannot create stream "${name}": ifDifferent must be one of ${
+          DIFFERENCE_WAYS.join(", ")
+        }, ` +
           `found ${JSON.stringify(ifDifferent)}`,
       );
     }

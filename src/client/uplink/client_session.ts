@@ -112,7 +112,10 @@ export class ClientSession implements LinkOwner {
       throw new BrokerError(code, message);
     }
     if (frame.type !== FrameType.welcome) {
-      throw new BrokerError("HANDSHAKE_EXPECTED", "The broker's first frame is not a welcome");
+      throw new BrokerError(
+        "HANDSHAKE_EXPECTED",
+        "Cannot connect: the broker's first frame is not a welcome",
+      );
     }
     this.#welcome = readControlFrame(frame, "welcome");
     // The limit of a message; a batch of deliveries or an answer to a query has some more.
@@ -138,7 +141,10 @@ export class ClientSession implements LinkOwner {
     // itself if nothing arrives.
     const limits = { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs: Infinity };
     const onFault = () => {
-      this.#error = new BrokerError("HEARTBEAT_LOST", "nothing was heard from the broker too long");
+      this.#error = new BrokerError(
+        "HEARTBEAT_LOST",
+        "nothing was heard from the broker for too long",
+      );
       this.link.close();
     };
     this.#heartbeat.watch(this.link, { limits, onFault, tellsProgress: true }, performance.now());

@@ -42,7 +42,9 @@ export class IncomingFrames {
   /** The name of a stream that the broker has numbered. */
   streamName(number: number): string {
     const name = this.#streams.get(number);
-    if (name === undefined) throw new BrokerError("BAD_FRAME", `Stream ${number} has no name`);
+    if (name === undefined) {
+      throw new BrokerError("BAD_FRAME", `Cannot read a frame: stream ${number} has no name`);
+    }
     return name;
   }
 

@@ -177,7 +177,9 @@ export class Journal implements EventLog, Pager {
     if (content.hasEnd && content.segments.length === 0) {
       throw damaged(disk, `${disk.path} has no segment, although a broker was stopped there`);
     }
-    for (const name of content.foreign) report("warning", "a file is not the journal's", { name });
+    for (const name of content.foreign) {
+      report("warning", "a file does not belong to the journal", { name });
+    }
     for (const name of content.unfinished) disk.remove(name);
     this.#journalId = this.#findJournalId(content);
     const segments = new SegmentList({

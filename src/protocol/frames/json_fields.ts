@@ -38,7 +38,9 @@ export function withDefault<Value>(field: Field<Value>, absent: Value): Field<Va
 export function object<Content>(shape: Shape<Content>): Field<Content> {
   return (value, name) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw new FieldMistake(name === "" ? "a JSON object is expected" : `"${name}" is an object`);
+      throw new FieldMistake(
+        name === "" ? "a JSON object is expected" : `"${name}" must be an object`,
+      );
     }
     const content: Record<string, unknown> = {};
     for (const key in shape) {
@@ -53,7 +55,7 @@ export function object<Content>(shape: Shape<Content>): Field<Content> {
 
 export const text: Field<string> = (value, name) => {
   if (typeof value === "string") return value;
-  throw new FieldMistake(`"${name}" is a string`);
+  throw new FieldMistake(`"${name}" must be a string`);
 };
 
 /** The name of a client, a publisher or a follower. */
@@ -66,24 +68,24 @@ export const label: Field<string> = (value, name) => {
 
 export const texts: Field<string[]> = (value, name) => {
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
-  throw new FieldMistake(`"${name}" is a list of strings`);
+  throw new FieldMistake(`"${name}" must be a list of strings`);
 };
 
 export const flag: Field<boolean> = (value, name) => {
   if (typeof value === "boolean") return value;
-  throw new FieldMistake(`"${name}" is true or false`);
+  throw new FieldMistake(`"${name}" must be true or false`);
 };
 
 export const count: Field<number> = (value, name) => {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw new FieldMistake(`"${name}" is a whole number, not negative`);
+  throw new FieldMistake(`"${name}" must be a whole number, not negative`);
 };
 
 /** A number that fits into the binary frames. */
 export const number32: Field<number> = (value, name) => {
   const number = count(value, name);
   if (number <= 0xffff_ffff) return number;
-  throw new FieldMistake(`"${name}" is at most ${0xffff_ffff}`);
+  throw new FieldMistake(`"${name}" must be at most ${0xffff_ffff}`);
 };
 
 export const errorCode: Field<ErrorCode> = (value, name) => {
@@ -94,6 +96,6 @@ export const errorCode: Field<ErrorCode> = (value, name) => {
 export function oneOf<Value extends string>(...values: readonly Value[]): Field<Value> {
   return (value, name) => {
     if (values.includes(value as Value)) return value as Value;
-    throw new FieldMistake(`"${name}" is one of ${values.join(", ")}`);
+    throw new FieldMistake(`"${name}" must be one of ${values.join(", ")}`);
   };
 }

@@ -121,7 +121,7 @@ const readQuery = object<Omit<QueryFields, "query">>({
       const areIds = Array.isArray(value) && value.length <= PEEK_COUNT_MAX &&
         value.every((id) => Number.isSafeInteger(id) && id > 0);
       if (areIds) return value;
-      throw new FieldMistake(`"${name}" are up to ${PEEK_COUNT_MAX} message ids`);
+      throw new FieldMistake(`"${name}" must be up to ${PEEK_COUNT_MAX} message ids`);
     }),
   })),
 });
@@ -164,7 +164,7 @@ export function writeStreamsForgotten(writer: FrameWriter, streams: readonly num
 export function readStreamsForgotten(decoder: FrameDecoder): number[] {
   const count = decoder.u32();
   if (decoder.end - decoder.offset !== 4 * count) {
-    throw new BrokerError("BAD_FRAME", `Cannot read a frame: it has not ${count} numbers`);
+    throw new BrokerError("BAD_FRAME", `Cannot read a frame: it must have ${count} numbers`);
   }
   return Array.from({ length: count }, () => decoder.u32());
 }

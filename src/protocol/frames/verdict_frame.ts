@@ -51,7 +51,7 @@ export function readVerdict(decoder: FrameDecoder): VerdictFields {
   const reasonBytes = decoder.end - decoder.offset;
   const reason = decoder.text();
   if (reasonBytes > REASON_BYTES_MAX) {
-    throw badVerdict(`a reason has at most ${REASON_BYTES_MAX} bytes, found ${reasonBytes}`);
+    throw badVerdict(`a reason must have at most ${REASON_BYTES_MAX} bytes, found ${reasonBytes}`);
   }
   if (hasMs > 1) throw badVerdict(`its mark for a time is ${hasMs}`);
   if (value > SPAN_MS_MAX) throw badVerdict(`a time is ${value} ms, limit is ${SPAN_MS_MAX}`);
@@ -59,5 +59,5 @@ export function readVerdict(decoder: FrameDecoder): VerdictFields {
 }
 
 function badVerdict(why: string): BrokerError {
-  return new BrokerError("BAD_FRAME", `Cannot read what becomes of deliveries: ${why}`);
+  return new BrokerError("BAD_FRAME", `Cannot read the outcome of deliveries: ${why}`);
 }

@@ -18,7 +18,7 @@ export function encodeHeaders(
 ): Uint8Array {
   const isPlain = typeof headers === "object" && headers !== null &&
     [Object.prototype, null].includes(Object.getPrototypeOf(headers));
-  if (!isPlain) throw new TypeError(`${action}: headers are a plain object of strings`);
+  if (!isPlain) throw new TypeError(`${action}: headers must be a plain object of strings`);
   const bytes = joinBytes(
     Object.entries(headers).map(([name, value]) => encodeHeader(name, value, action)),
   );
@@ -42,7 +42,7 @@ function encodeHeader(name: string, value: unknown, action: string): Uint8Array 
   const valueBytes = encodeUtf8(value);
   if (nameBytes.length === 0 || nameBytes.length > 255) {
     throw new RangeError(
-      `${action}: the name of a header has 1 to 255 bytes, found ${nameBytes.length}`,
+      `${action}: the name of a header must have 1 to 255 bytes, found ${nameBytes.length}`,
     );
   }
   const valueLength = new Uint8Array(2);

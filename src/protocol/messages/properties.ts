@@ -177,7 +177,7 @@ function checkTime(time: number, isSpan: boolean): void {
 function checkLabel(buffer: Uint8Array, at: number, what: string): void {
   const length = buffer[at]!;
   if (length < 1 || length > LABEL_LENGTH_MAX) {
-    throw badProperties(`${what} has 1 to ${LABEL_LENGTH_MAX} bytes, found ${length}`);
+    throw badProperties(`${what} must have 1 to ${LABEL_LENGTH_MAX} bytes, found ${length}`);
   }
   if (!isUtf8(buffer, at + 1, at + 1 + length)) throw badProperties(`${what} is not UTF-8`);
 }

@@ -86,16 +86,16 @@ export function findPropertyMistake(wishes: PropertyWishes): string | undefined 
     return "delayMs and deliverAt exclude each other";
   }
   if (!isWhole(deliverAt, 0, TIME_MAX)) {
-    return `deliverAt is a whole number from 0 to ${TIME_MAX}, in milliseconds since 1970, found ${deliverAt}`;
+    return `deliverAt must be a whole number from 0 to ${TIME_MAX}, in milliseconds since 1970, found ${deliverAt}`;
   }
   if (!isWhole(delayMs, 0, SPAN_MS_MAX)) {
-    return `delayMs is a whole number from 0 to ${SPAN_MS_MAX}, found ${delayMs}`;
+    return `delayMs must be a whole number from 0 to ${SPAN_MS_MAX}, found ${delayMs}`;
   }
   if (!isWhole(ttlMs, 1, SPAN_MS_MAX)) {
-    return `ttlMs is a whole number from 1 to ${SPAN_MS_MAX}, found ${ttlMs}`;
+    return `ttlMs must be a whole number from 1 to ${SPAN_MS_MAX}, found ${ttlMs}`;
   }
   if (!isWhole(priority, 0, PRIORITY_MAX)) {
-    return `priority is a whole number from 0 to ${PRIORITY_MAX}, found ${priority}`;
+    return `priority must be a whole number from 0 to ${PRIORITY_MAX}, found ${priority}`;
   }
   return findShortTextMistake("key", key) ?? findShortTextMistake("dedupId", dedupId);
 }
@@ -106,12 +106,12 @@ function isWhole(value: number | undefined, least: number, most: number): boolea
 
 function findShortTextMistake(what: string, text: unknown): string | undefined {
   if (text === undefined) return undefined;
-  if (typeof text !== "string") return `${what} is a string`;
+  if (typeof text !== "string") return `${what} must be a string`;
   const fault = findTextMistake(text);
   if (fault !== undefined) return `${what} ${fault}`;
   // A UTF-16 unit is one byte of UTF-8 at least, and three at most.
   if (text.length >= 1 && text.length * 3 <= LABEL_LENGTH_MAX) return undefined;
   const bytes = encodeUtf8(text).length;
   if (bytes >= 1 && bytes <= LABEL_LENGTH_MAX) return undefined;
-  return `${what} has 1 to ${LABEL_LENGTH_MAX} bytes, found ${bytes}`;
+  return `${what} must have 1 to ${LABEL_LENGTH_MAX} bytes, found ${bytes}`;
 }

@@ -198,7 +198,7 @@ export function explainDifferences(
 /** Tells what is wrong with a stream's options, and what is allowed, if something is. */
 export function findStreamOptionsMistake(options: unknown): string | undefined {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    return "a stream's options are an object";
+    return "a stream's options must be an object";
   }
   for (const [key, value] of Object.entries(options)) {
     if (!Object.hasOwn(CHECKS, key)) {

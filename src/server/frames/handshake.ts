@@ -24,7 +24,9 @@ export function checkMagic(preface: Uint8Array): void {
   if (preface[3] !== PROTOCOL_VERSION) {
     throw new BrokerError(
       "UNSUPPORTED_VERSION",
-      `Cannot open a session: protocol version is ${preface[3]}, spoken is ${PROTOCOL_VERSION}`,
+      `Cannot open a session: protocol version is ${
+        preface[3]
+      }, the broker's is ${PROTOCOL_VERSION}`,
     );
   }
 }

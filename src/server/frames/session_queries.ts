@@ -145,7 +145,7 @@ const operations: { readonly [Name in Operation]: (asked: Asked) => Promise<unkn
     if (messages.infos[0]?.id === from) return new Peeked(messages);
     throw new BrokerError(
       "MESSAGE_NOT_FOUND",
-      `Cannot find message ${from} of "${name}": it is gone, or has never been there`,
+      `Cannot find message ${from} of "${name}": it is gone, or was never stored`,
     );
   },
   async redrive({ engine, name, options: { ids = [] }, note }) {

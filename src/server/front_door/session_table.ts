@@ -41,7 +41,7 @@ export class SessionTable {
     }
     const outlet = new Outlet({ duplex, peer, countQueued }, ++this.#lastNumber, this.#context);
     const ended = outlet.serve((firstByte) => this.#chooseSpeaker(outlet, firstByte))
-      .catch((error) => this.#context.log.error("a session did not end well", { error }))
+      .catch((error) => this.#context.log.error("cannot end a session", { error }))
       .finally(() => this.#sessions.delete(outlet));
     this.#sessions.set(outlet, ended);
   }

@@ -104,7 +104,7 @@ function parse(text: string): Line["fields"] {
 }
 
 function readBind({ fields: { bind } }: Line): BindFields {
-  if (!isObject(bind)) throw mistake(`"bind" is an object, found ${describe(bind)}`);
+  if (!isObject(bind)) throw mistake(`"bind" must be an object, found ${describe(bind)}`);
   const line = { fields: bind, text: "" };
   const routeString = readText(line, "route_string");
   const bindType = BIND_TYPES[pick(line, "bind_type", Object.keys(BIND_TYPES))]!;
@@ -119,7 +119,7 @@ function readBody({ fields, text }: Line): JsonBody {
 function readName({ fields }: Line, kind: "stream" | "follower"): string {
   const { message_body: name } = fields;
   if (typeof name === "string") return name;
-  throw mistake(`"message_body" is the name of a ${kind}, found ${describe(name)}`);
+  throw mistake(`"message_body" must be the name of a ${kind}, found ${describe(name)}`);
 }
 
 function readMemberName(line: Line): string {
@@ -132,13 +132,15 @@ function readMemberName(line: Line): string {
 function readId({ fields }: Line): number {
   const { message_body: id } = fields;
   if (Number.isInteger(id)) return id as number;
-  throw mistake(`"message_body" is the id of a message, a whole number, found ${describe(id)}`);
+  throw mistake(
+    `"message_body" must be the id of a message, a whole number, found ${describe(id)}`,
+  );
 }
 
 function readText({ fields }: Line, key: string): string {
   const value = fields[key];
   if (typeof value === "string") return value;
-  throw mistake(`"${key}" is a string, found ${describe(value)}`);
+  throw mistake(`"${key}" must be a string, found ${describe(value)}`);
 }
 
 /** Reads a word that must be one of some. */
@@ -148,7 +150,7 @@ function pick({ fields }: Line, key: string, words: readonly string[], whose = "
   if (word !== undefined) return word;
   const allowed = words.map((word) => `"${word}"`).join(", ");
   const among = words.length === 1 ? allowed : `one of ${allowed}`;
-  throw mistake(`"${key}"${whose} is ${among}, found ${describe(found)}`);
+  throw mistake(`"${key}"${whose} must be ${among}, found ${describe(found)}`);
 }
 
 function mistake(why: string): BrokerError {

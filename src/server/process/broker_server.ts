@@ -152,7 +152,7 @@ export class Server implements BrokerServer {
   fail(error: Error): void {
     this.#failure ??= error;
     this.#closed.resolve(this.#failure);
-    this.close().catch((error) => this.#parts.log.error("the broker did not end well", { error }));
+    this.close().catch((error) => this.#parts.log.error("cannot close the broker", { error }));
   }
 
   connect(options: ConnectionOptions = {}): Promise<Connection> {

@@ -2,7 +2,7 @@ import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, ClockTimer, ClockUser } from "../../transport/clock.ts";
 import { describe } from "../settings/settings_draft.ts";
 
-/** The last moment that a `Date` can tell. */
+/** The latest time of a `Date`. */
 const TIME_MAX = 8.64e15;
 
 /**
@@ -153,7 +153,7 @@ export class VirtualClock implements Clock {
     if (end > TIME_MAX) {
       throw new RangeError(
         `Cannot advance the clock: found ${duration}, allowed no more than ` +
-          `${TIME_MAX - this.#now} ms, up to the last moment that a Date can tell`,
+          `${TIME_MAX - this.#now} ms, up to the latest time of a Date`,
       );
     }
     this.#isAdvancing = true;
@@ -205,7 +205,7 @@ export class VirtualClock implements Clock {
     const time = new Date(this.#now).toISOString();
     return new Error(
       `Cannot advance the clock beyond ${time}: a broker has not come to rest for ` +
-        `${this.#stepTimeoutMs} ms; something publishes all the time, or its disk takes nothing`,
+        `${this.#stepTimeoutMs} ms; a program publishes without end, or the disk accepts no writes`,
     );
   }
 

@@ -29,6 +29,6 @@ Deno.test("createStream() tells what a stream that is there has otherwise, and c
   await assertRejects(
     () => cursor.createStream("orders", {}, { ifDifferent: "replace" as "keep" }),
     RangeError,
-    `ifDifferent is one of keep, update, fail, found "replace"`,
+    `ifDifferent must be one of keep, update, fail, found "replace"`,
   );
 });

@@ -26,7 +26,7 @@ Deno.test("Bind.from() refuses flags that the broker does not keep", () => {
 
 Deno.test("Bind refuses bad names and patterns before anything is sent", () => {
   for (const name of ["", " ", "a b", "$internal", "../etc", "ü", "a".repeat(129), "-a"]) {
-    assertThrows(() => Bind.direct(name), RangeError, "a stream name has 1 to 128");
+    assertThrows(() => Bind.direct(name), RangeError, "a stream name must have 1 to 128");
   }
   assertThrows(() => Bind.regex(""), RangeError, "at least one character");
   assertThrows(() => Bind.regex("a".repeat(257)), RangeError, "at most 256 characters");

@@ -14,17 +14,21 @@ Deno.test("keys and priorities that are not allowed are refused before anything 
   await connection.cursor().createStream("orders");
   const publisher = connection.publisher("orders");
   const mistakes: [options: unknown, type: ErrorConstructor, tells: string][] = [
-    [{ key: "" }, RangeError, "key has 1 to 128 bytes, found 0"],
-    [{ key: "я".repeat(65) }, RangeError, "key has 1 to 128 bytes, found 130"],
+    [{ key: "" }, RangeError, "key must have 1 to 128 bytes, found 0"],
+    [{ key: "я".repeat(65) }, RangeError, "key must have 1 to 128 bytes, found 130"],
     [{ key: "x".repeat(129) }, RangeError, "found 129"],
-    [{ key: 7 }, TypeError, "key is a string"],
-    [{ key: null }, TypeError, "key is a string"],
-    [{ priority: -1 }, RangeError, "priority is a whole number from 0 to 9, found -1"],
-    [{ priority: 10 }, RangeError, "priority is a whole number from 0 to 9, found 10"],
-    [{ priority: 1.5 }, RangeError, "priority is a whole number from 0 to 9, found 1.5"],
-    [{ priority: NaN }, RangeError, "priority is a whole number from 0 to 9, found NaN"],
-    [{ priority: "9" }, TypeError, "priority is a whole number from 0 to 9"],
-    [{ priority: 10, ttlMs: 5 }, RangeError, "priority is a whole number from 0 to 9, found 10"],
+    [{ key: 7 }, TypeError, "key must be a string"],
+    [{ key: null }, TypeError, "key must be a string"],
+    [{ priority: -1 }, RangeError, "priority must be a whole number from 0 to 9, found -1"],
+    [{ priority: 10 }, RangeError, "priority must be a whole number from 0 to 9, found 10"],
+    [{ priority: 1.5 }, RangeError, "priority must be a whole number from 0 to 9, found 1.5"],
+    [{ priority: NaN }, RangeError, "priority must be a whole number from 0 to 9, found NaN"],
+    [{ priority: "9" }, TypeError, "priority must be a whole number from 0 to 9"],
+    [
+      { priority: 10, ttlMs: 5 },
+      RangeError,
+      "priority must be a whole number from 0 to 9, found 10",
+    ],
   ];
   for (const [options, type, tells] of mistakes) {
     const { message } = await assertRejects(

@@ -101,7 +101,7 @@ Deno.test("two texts that UTF-8 cannot tell apart never become one: all but bodi
       [() => publisher.sendMessage("x", { headers: { [half]: "x" } }), `a header ${mistake}`],
       [() => publisher.sendMessage("x", { headers: { of: half } }), `header "of" ${mistake}`],
       [() => connection.cursor().getPel(half), `a name ${mistake}`],
-      [() => connection.cursor().getStream(half), "a stream name has"],
+      [() => connection.cursor().getStream(half), "a stream name must have"],
     ];
     for (const [call, what] of refused) {
       await assertRejects(async () => void await call(), RangeError, what);

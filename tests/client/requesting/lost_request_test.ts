@@ -43,7 +43,7 @@ Deno.test("with confirm, a reply to a requester that is gone is STREAM_NOT_FOUND
     "STREAM_NOT_FOUND",
     () => message!.reply("too late", { confirm: true }),
   );
-  assert(tells.includes("whoever has made the request is gone"), tells);
+  assert(tells.includes("the requester is gone"), tells);
   // Without it nobody is told, and nobody is disturbed.
   await message!.reply("too late");
   await message!.ack({ confirm: true });

@@ -27,7 +27,7 @@ Deno.test("request(): options and bodies that are not allowed are refused, and n
     await assertRejects(() => publisher.request("a", { timeoutMs }), RangeError, "1 to 2147483647");
   }
   for (const ttlMs of [0, -1, 0.5]) {
-    await assertRejects(() => publisher.request("a", { ttlMs }), RangeError, "ttlMs is");
+    await assertRejects(() => publisher.request("a", { ttlMs }), RangeError, "ttlMs must be");
   }
   const wrong: readonly object[] = [
     { timeoutMs: "5" },

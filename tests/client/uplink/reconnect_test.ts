@@ -318,7 +318,7 @@ Deno.test("a version of the protocol that the broker does not speak is not tried
   const answering = (async () => {
     const socket = await listener.accept();
     const writer = new FrameWriter();
-    writeControlFrame(writer, "error", { code: "UNSUPPORTED_VERSION", message: "spoken is 2" });
+    writeControlFrame(writer, "error", { code: "UNSUPPORTED_VERSION", message: "version is 1" });
     await socket.read(new Uint8Array(1024));
     await socket.write(writer.take());
     socket.close();

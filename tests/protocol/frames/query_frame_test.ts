@@ -132,20 +132,20 @@ Deno.test("a query for something unknown is BAD_REQUEST, which ends nothing", ()
 Deno.test("a query with options that are not allowed is BAD_REQUEST, which tells why", () => {
   const tooMany = JSON.stringify(Array.from({ length: 1001 }, (_, index) => index + 1));
   const wrong: readonly (readonly [options: string, tells: string])[] = [
-    ["null", `"options" is an object`],
-    ["[]", `"options" is an object`],
-    ["1", `"options" is an object`],
-    [`{"stream":1}`, "a stream's options are an object"],
+    ["null", `"options" must be an object`],
+    ["[]", `"options" must be an object`],
+    ["1", `"options" must be an object`],
+    [`{"stream":1}`, "a stream's options must be an object"],
     [`{"stream":{"maxDeliveries":0}}`, `option "maxDeliveries"`],
     [`{"stream":{"maxAge":1}}`, `no option "maxAge"`],
-    [`{"ifDifferent":"replace"}`, `"options.ifDifferent" is one of keep, update, fail`],
-    [`{"from":-1}`, `"options.from" is a whole number`],
-    [`{"from":"1"}`, `"options.from" is a whole number`],
-    [`{"limit":0.5}`, `"options.limit" is a whole number`],
-    [`{"ids":1}`, `"options.ids" are up to 1000 message ids`],
-    [`{"ids":[0]}`, `"options.ids" are`],
-    [`{"ids":["1"]}`, `"options.ids" are`],
-    [`{"ids":${tooMany}}`, `"options.ids" are`],
+    [`{"ifDifferent":"replace"}`, `"options.ifDifferent" must be one of keep, update, fail`],
+    [`{"from":-1}`, `"options.from" must be a whole number`],
+    [`{"from":"1"}`, `"options.from" must be a whole number`],
+    [`{"limit":0.5}`, `"options.limit" must be a whole number`],
+    [`{"ids":1}`, `"options.ids" must be up to 1000 message ids`],
+    [`{"ids":[0]}`, `"options.ids" must be`],
+    [`{"ids":["1"]}`, `"options.ids" must be`],
+    [`{"ids":${tooMany}}`, `"options.ids" must be`],
   ];
   for (const [options, tells] of wrong) {
     const content = utf8(`{"operation":"peek","name":"a","options":${options}}`);

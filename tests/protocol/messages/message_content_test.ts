@@ -47,8 +47,8 @@ Deno.test("decodeBatch() gives copies, and the usual priority where nothing is s
 
 for (
   const [wishes, part] of [
-    [{ priority: 10 }, "priority is a whole number from 0 to 9, found 10"],
-    [{ key: "" }, "key has 1 to 128 bytes, found 0"],
+    [{ priority: 10 }, "priority must be a whole number from 0 to 9, found 10"],
+    [{ key: "" }, "key must have 1 to 128 bytes, found 0"],
     [{ delayMs: 1, deliverAt: 1 }, "delayMs and deliverAt exclude each other"],
   ] as const
 ) {

@@ -199,22 +199,22 @@ Deno.test("findPropertyMistake() lets pass what may be wished (random)", () => {
 Deno.test("findPropertyMistake() tells what is wrong, and what is allowed", () => {
   const mistakes: readonly (readonly [PropertyWishes, tells: string])[] = [
     [{ deliverAt: 1, delayMs: 1 }, "exclude each other"],
-    [{ deliverAt: -1 }, "deliverAt is a whole number from 0 to"],
-    [{ deliverAt: NaN }, "deliverAt is a whole number from 0 to"],
-    [{ delayMs: 0.5 }, "delayMs is a whole number from 0 to"],
-    [{ delayMs: SPAN_MS_MAX + 1 }, "delayMs is a whole number from 0 to"],
-    [{ ttlMs: 0 }, "ttlMs is a whole number from 1 to"],
-    [{ ttlMs: Infinity }, "ttlMs is a whole number from 1 to"],
-    [{ dedupId: "" }, "dedupId has 1 to 128 bytes"],
+    [{ deliverAt: -1 }, "deliverAt must be a whole number from 0 to"],
+    [{ deliverAt: NaN }, "deliverAt must be a whole number from 0 to"],
+    [{ delayMs: 0.5 }, "delayMs must be a whole number from 0 to"],
+    [{ delayMs: SPAN_MS_MAX + 1 }, "delayMs must be a whole number from 0 to"],
+    [{ ttlMs: 0 }, "ttlMs must be a whole number from 1 to"],
+    [{ ttlMs: Infinity }, "ttlMs must be a whole number from 1 to"],
+    [{ dedupId: "" }, "dedupId must have 1 to 128 bytes"],
     [{ dedupId: "ä".repeat(65) }, "found 130"],
-    [{ dedupId: 7 as unknown as string }, "dedupId is a string"],
-    [{ key: "" }, "key has 1 to 128 bytes, found 0"],
-    [{ key: "k".repeat(129) }, "key has 1 to 128 bytes, found 129"],
+    [{ dedupId: 7 as unknown as string }, "dedupId must be a string"],
+    [{ key: "" }, "key must have 1 to 128 bytes, found 0"],
+    [{ key: "k".repeat(129) }, "key must have 1 to 128 bytes, found 129"],
     [{ key: "€".repeat(43) }, "found 129"],
-    [{ key: 7 as unknown as string }, "key is a string"],
-    [{ key: null as unknown as string }, "key is a string"],
+    [{ key: 7 as unknown as string }, "key must be a string"],
+    [{ key: null as unknown as string }, "key must be a string"],
     ...[-1, 10, 1.5, NaN, "5", null].map((priority) =>
-      [{ priority: priority as number }, "priority is a whole number from 0 to 9"] as const
+      [{ priority: priority as number }, "priority must be a whole number from 0 to 9"] as const
     ),
   ];
   for (const [wishes, tells] of mistakes) {

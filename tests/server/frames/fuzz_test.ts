@@ -47,7 +47,7 @@ const USED_BYTES_MAX = 16 * 1024 * 1024;
 
 function readNumber(name: string, otherwise: number): number {
   const value = Number(Deno.env.get(name) ?? otherwise);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${name} is a whole number`);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${name} must be a whole number`);
   return value;
 }
 

@@ -32,27 +32,27 @@ export const malformedFrames:
     [
       "a publisher whose number is a text",
       textFrame(FrameType.openPublisher, `{"publisher":"2","identity":"i",${BIND}}`),
-      '"publisher" is a whole number',
+      '"publisher" must be a whole number',
     ],
     [
       "a publisher whose number is negative",
       textFrame(FrameType.openPublisher, `{"publisher":-1,"identity":"i",${BIND}}`),
-      '"publisher" is a whole number',
+      '"publisher" must be a whole number',
     ],
     [
       "a publisher without an identity",
       textFrame(FrameType.openPublisher, `{"publisher":2,${BIND}}`),
-      '"identity" is a string',
+      '"identity" must be a string',
     ],
     [
       "a publisher with an empty identity",
       textFrame(FrameType.openPublisher, `{"publisher":2,"identity":"",${BIND}}`),
-      '"identity": a name has 1 to 128 characters',
+      '"identity": a name must have 1 to 128 characters',
     ],
     [
       "a publisher without a bind",
       textFrame(FrameType.openPublisher, `{"publisher":2,"identity":"i"}`),
-      '"bind" is an object',
+      '"bind" must be an object',
     ],
     [
       "a bind of an unknown type",
@@ -60,7 +60,7 @@ export const malformedFrames:
         FrameType.openPublisher,
         `{"publisher":2,"identity":"i","bind":{"routeString":"a","bindType":"glob"}}`,
       ),
-      '"bind.bindType" is one of direct, regex',
+      '"bind.bindType" must be one of direct, regex',
     ],
     [
       "a bind without a route",
@@ -68,7 +68,7 @@ export const malformedFrames:
         FrameType.openPublisher,
         `{"publisher":2,"identity":"i","bind":{"bindType":"regex"}}`,
       ),
-      '"bind.routeString" is a string',
+      '"bind.routeString" must be a string',
     ],
     [
       "a bind with a wrong flag",
@@ -76,7 +76,7 @@ export const malformedFrames:
         FrameType.openPublisher,
         `{"publisher":2,"identity":"i","bind":{"routeString":"a","bindType":"regex","ignoreCase":1}}`,
       ),
-      '"bind.ignoreCase" is true or false',
+      '"bind.ignoreCase" must be true or false',
     ],
     [
       "a follower with a credit that is a fraction",
@@ -84,12 +84,12 @@ export const malformedFrames:
         FrameType.openFollower,
         `{"follower":2,"name":"f",${BIND},"messages":1.5,"bytes":1}`,
       ),
-      '"messages" is a whole number',
+      '"messages" must be a whole number',
     ],
     [
       "a follower without a credit of bytes",
       textFrame(FrameType.openFollower, `{"follower":2,"name":"f",${BIND},"messages":1}`),
-      '"bytes" is a whole number',
+      '"bytes" must be a whole number',
     ],
     [
       "a follower with a name that is too long",
@@ -97,7 +97,7 @@ export const malformedFrames:
         FrameType.openFollower,
         `{"follower":2,"name":"${"x".repeat(129)}",${BIND},"messages":1,"bytes":1}`,
       ),
-      '"name": a name has 1 to 128 characters, found 129',
+      '"name": a name must have 1 to 128 characters, found 129',
     ],
     [
       "a publisher that is open already",
@@ -110,7 +110,11 @@ export const malformedFrames:
       "Cannot open follower 1: it is open already",
     ],
     ["a goodbye that is no JSON", textFrame(FrameType.goodbye, "bye"), "JSON cannot be parsed"],
-    ["a goodbye without a message", textFrame(FrameType.goodbye, "{}"), '"message" is a string'],
+    [
+      "a goodbye without a message",
+      textFrame(FrameType.goodbye, "{}"),
+      '"message" must be a string',
+    ],
     ["a query cut short", frameOf(FrameType.query, 0, 0), "it ends too early"],
     ["a query with the number 0", frameOf(FrameType.query, ...u32(0), 0x7b, 0x7d), "number is 0"],
     ["a query that is no JSON", frameOf(FrameType.query, ...u32(7), 0x7b), "cannot be parsed"],
@@ -208,7 +212,7 @@ export const malformedFrames:
     [
       "a message with an empty message id",
       frameOf(FrameType.publish, ...PUBLISH_HEAD, ...u32(1), ...u32(9), 1, 0x10, 0, 1, 0),
-      "a dedup id has 1 to 128 bytes",
+      "a dedup id must have 1 to 128 bytes",
     ],
     [
       "a message with a dedup id that is no UTF-8",
@@ -280,7 +284,7 @@ export const malformedFrames:
     [
       "replies to a stream that has no name",
       textFrame(FrameType.openReplies, "{}"),
-      '"stream" is a string',
+      '"stream" must be a string',
     ],
     ...(["ack", "release", "begin"] as const).flatMap((verb) =>
       [

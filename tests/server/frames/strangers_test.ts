@@ -47,7 +47,7 @@ const strangers: readonly Stranger[] = [
     what: "another version",
     says: join(new Uint8Array([...MAGIC.subarray(0, 3), 1]), helloBytes().subarray(4)),
     code: "UNSUPPORTED_VERSION",
-    tells: "version is 1, spoken is 2",
+    tells: "version is 1, the broker's is 2",
   },
   {
     what: "something else than a hello",
@@ -104,7 +104,7 @@ const strangers: readonly Stranger[] = [
     what: "a hello without a name",
     says: join(MAGIC, textFrame(FrameType.hello, "{}")),
     code: "BAD_FRAME",
-    tells: '"client" is a string',
+    tells: '"client" must be a string',
   },
   {
     what: "a hello with a name that is too long",

@@ -23,7 +23,7 @@ Deno.test("SessionTable.open() turns away who is too many, and takes the next wh
   await using three = sessions.connect();
   assertEquals(sessions.table.count, 2);
   const { message } = await three.expectFatalError("TOO_MANY_CONNECTIONS");
-  assertStringIncludes(message, "2 connections");
+  assertStringIncludes(message, "connection limit of 2");
   one.close();
   await until("the first one has left", () => sessions.table.count === 1);
   await using four = await sessions.open();

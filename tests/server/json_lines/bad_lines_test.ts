@@ -74,7 +74,12 @@ const FOLLOWER = '"sender_type":"FOLLOWER","request_type":"GIVE_ME_NEW_MESSAGE"'
 
 for (
   const [what, line, code, tells] of [
-    ["an empty object", "{}", "BAD_REQUEST", '"sender_type" is one of "CURSOR", "PUBLISHER", "FO'],
+    [
+      "an empty object",
+      "{}",
+      "BAD_REQUEST",
+      '"sender_type" must be one of "CURSOR", "PUBLISHER", "FO',
+    ],
     ["an unknown sender", '{"sender_type":"BROKER"}', "BAD_REQUEST", 'found "BROKER"'],
     ["a sender that is a number", '{"sender_type":1e99}', "BAD_REQUEST", "found 1e+99"],
     ["a sender called like a method", '{"sender_type":"toString"}', "BAD_REQUEST", "toString"],
@@ -83,7 +88,7 @@ for (
       "a publisher that wants what cursors want",
       '{"sender_type":"PUBLISHER","request_type":"GET_STREAMS"}',
       "BAD_REQUEST",
-      '"request_type" of a PUBLISHER is "NEW_MESSAGE", found "GET_STREAMS"',
+      '"request_type" of a PUBLISHER must be "NEW_MESSAGE", found "GET_STREAMS"',
     ],
     ["an unknown wish", cursorLine("DROP"), "BAD_REQUEST", '"CREATE_STREAM", "GET_STREAMS"'],
     ["a stream without a name", cursorLine("CREATE_STREAM"), "BAD_REQUEST", "name of a stream"],
@@ -91,24 +96,24 @@ for (
     ["a name that is a list", cursorLine("GET_PEL", ["a"]), "BAD_REQUEST", "found a list"],
     ["a stream name with a space", cursorLine("CREATE_STREAM", "a b"), "BAD_STREAM_NAME", "a b"],
     ["a stream that is a path", cursorLine("CREATE_STREAM", "../a"), "BAD_STREAM_NAME", "../a"],
-    ["no bind", `{${PUBLISHER},"message_body":1}`, "BAD_REQUEST", '"bind" is an object'],
+    ["no bind", `{${PUBLISHER},"message_body":1}`, "BAD_REQUEST", '"bind" must be an object'],
     [
       "a bind that is a list",
       `{${PUBLISHER},"message_body":1,"bind":["a","DIRECT"]}`,
       "BAD_REQUEST",
-      '"bind" is an object, found a list',
+      '"bind" must be an object, found a list',
     ],
     [
       "a bind without a route",
       `{${PUBLISHER},"message_body":1,"bind":{"bind_type":"DIRECT"}}`,
       "BAD_REQUEST",
-      '"route_string" is a string, found nothing',
+      '"route_string" must be a string, found nothing',
     ],
     [
       "an unknown kind of bind",
       `{${PUBLISHER},"message_body":1,"bind":{"route_string":"a","bind_type":"GLOB"}}`,
       "BAD_REQUEST",
-      '"bind_type" is one of "DIRECT", "REGEX_BASED", found "GLOB"',
+      '"bind_type" must be one of "DIRECT", "REGEX_BASED", found "GLOB"',
     ],
     ["no body", `{${PUBLISHER},${BIND}}`, "BAD_REQUEST", '"message_body" is missing'],
     ["a bad name to publish to", publishLine("", "1"), "BAD_STREAM_NAME", 'found ""'],

@@ -30,7 +30,7 @@ testEngines("a cursor creates streams, as often as it likes, and sees them", [],
   assertEquals(await cursor.ask(cursorLine("GET_STREAMS")), { a: [], b: [] });
   assertEquals(await cursor.ask(cursorLine("GET_STREAM", "a")), []);
   const text = await cursor.ask(cursorLine("GET_STREAM", "c"));
-  assertEquals(text, 'Cannot find stream "c": there is none');
+  assertEquals(text, 'Cannot find stream "c": it does not exist');
 });
 
 testEngines("a publisher connects, says one line and is gone; the message is there", [

@@ -122,7 +122,7 @@ Deno.test("a damaged journal is served as far as it can be, verified and repaire
   assertEquals([busy.code, busy.lines], [4, []]);
   assertMatch(
     busy.stdout,
-    /^another broker \(process \d+\) uses .*: this is how it was a moment ago/,
+    /^another broker \(process \d+\) is using .*: this is its recent state/,
   );
   assertStringIncludes(busy.stdout, '(message 2 of stream "orders")');
   const other = await BrokerProcess.run(["repair", path, "--cut"]);

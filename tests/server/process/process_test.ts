@@ -303,7 +303,7 @@ Deno.test({
     for (let count = 0; count < 10; count++) clients.push(await RawClient.open(broker.port));
     await using late = await RawClient.connect(broker.port);
     const { message } = await late.expectFatalError("TOO_MANY_CONNECTIONS");
-    assertStringIncludes(message, "10 connections");
+    assertStringIncludes(message, "connection limit of 10");
     for (const client of clients) await client[Symbol.asyncDispose]();
   },
 });

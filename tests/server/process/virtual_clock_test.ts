@@ -196,7 +196,7 @@ Deno.test("VirtualClock.advance() gives up when something is never durable", asy
   const clock = new VirtualClock({ start: 0, stepTimeoutMs: 50 });
   const settling = Promise.withResolvers<void>();
   const detach = clock.attach({ activity: 0, whenIdle: () => settling.promise });
-  await assertRejects(() => clock.advance(1), Error, "its disk takes nothing");
+  await assertRejects(() => clock.advance(1), Error, "the disk accepts no writes");
   detach();
   await clock.advance(1);
 });
@@ -212,7 +212,7 @@ Deno.test("VirtualClock.advance() ends although a handler publishes for ever", a
     await publisher.sendMessage("again");
   });
   await publisher.sendMessage("first");
-  await assertRejects(() => clock.advance("1h"), Error, "publishes all the time");
+  await assertRejects(() => clock.advance("1h"), Error, "publishes without end");
   await connection.close();
   await following;
 });

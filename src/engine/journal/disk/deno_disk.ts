@@ -242,8 +242,8 @@ function createDirectory(path: string): void {
     if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
     throw new JournalError(
       "unusable",
-      `Cannot create ${path}: that needs to be allowed to read the directory above it; ` +
-        "create it yourself, or add --allow-read for that one",
+      `Cannot create ${path}: reading the directory above it is not allowed; ` +
+        "create it yourself, or add --allow-read for that directory",
       { cause },
     );
   }

@@ -21,7 +21,7 @@ export function verifyJournal(disk: ReadableDisk, user?: string): ToolReport {
   const lines = describeSurvey(disk, survey);
   if (user !== undefined) {
     lines.unshift(
-      `${user} uses ${disk.path}: this is how it was a moment ago, and its end may be unfinished`,
+      `${user} is using ${disk.path}: this is its recent state, and its end may be unfinished`,
     );
   }
   const { length } = survey.findings;
@@ -81,9 +81,11 @@ function describeSurvey({ path }: ReadableDisk, survey: Survey): string[] {
   if (segments.length === 0) lines.push(`${path}: there is no journal`);
   lines.push(...findings.map((finding) => `${path}/${describeFinding(finding, survey)}`));
   if (tornBytes > 0) {
-    lines.push(`the last ${tornBytes} bytes are of a write that was not finished, nor confirmed`);
+    lines.push(
+      `the last ${tornBytes} bytes belong to a write that was neither finished nor confirmed`,
+    );
   }
-  lines.push(...content.foreign.map((name) => `${path}/${name} is not the journal's`));
+  lines.push(...content.foreign.map((name) => `${path}/${name} does not belong to the journal`));
   return lines;
 }
 

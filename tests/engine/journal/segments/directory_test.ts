@@ -100,7 +100,10 @@ Deno.test("directory: files that are not the journal's stay, and are told of", a
   const report = (level: string, message: string, fields?: Record<string, unknown>) =>
     void reports.push([level, message, fields?.name]);
   assertEquals(await read(disk, { report }), whole);
-  assertEquals(reports, files.map((name) => ["warning", "a file is not the journal's", name]));
+  assertEquals(
+    reports,
+    files.map((name) => ["warning", "a file does not belong to the journal", name]),
+  );
   for (const name of files) assertEquals(disk.readAll(name), new Uint8Array([1, 2]));
 });
 

@@ -87,7 +87,7 @@ export const JOURNAL_BUGS: readonly PlantedBug[] = [
     file: "src/engine/journal/segments/tail.ts",
     from: "end: Math.min(size, ...torn),",
     to: "end: torn.length === 0 ? size : size,",
-    found: SIMULATION,
+    found: tests("engine/journal/segments/tail_test.ts", "engine/journal/recovery/restart_test.ts"),
   },
   {
     what: "what is not proven to be flushed is believed",

@@ -5,11 +5,11 @@ import type { Place, Segment } from "./pager.ts";
 import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
 import { Slab } from "./slab.ts";
 
-/** A stream with few messages should be small: ten thousand streams are not unusual. */
+/** A stream with few messages must be small: ten thousand streams are not unusual. */
 const SLAB_BYTES_MIN = 1024;
 
 /**
- * The messages of one stream that are not gone, found by message id.
+ * The live messages of one stream, by message id.
  *
  * Batches are copied into slabs as they come. A slab is let go when all its messages are, wherever it
  * stands. When few of its messages are left, those are copied into slabs of their own size, so that
@@ -52,7 +52,7 @@ export class Backlog {
     return bytes;
   }
 
-  /** Adds a batch whose first message has the id `firstId`, the highest so far. */
+  /** Adds a batch; `firstId`, the id of its first message, is the highest so far. */
   append(firstId: number, batch: MessageBatch, place?: Place): void {
     const size = batch.end - batch.start;
     let slab = this.#slabs.at(-1);
@@ -72,7 +72,7 @@ export class Backlog {
   }
 
   /**
-   * Gives messages another place in the store, or their first one. Those that are here are replaced.
+   * Sets the place of messages in the store, the first one or a new one. Messages that are here are replaced.
    */
   move(firstId: number, batch: MessageBatch, place: Place): void {
     const { count } = batch;
@@ -112,9 +112,9 @@ export class Backlog {
   }
 
   /**
-   * Lets go of consecutive messages, all of which are here.
+   * Removes consecutive messages, all of which are here.
    *
-   * @returns How many bytes they were.
+   * @returns Their bytes.
    */
   forget(firstId: number, count: number): number {
     const before = this.#bytes;
@@ -131,7 +131,7 @@ export class Backlog {
     return before - this.#bytes;
   }
 
-  /** Lets go of those of consecutive messages that are here; returns how many bytes they were. */
+  /** Removes those of consecutive messages that are here; returns their bytes. */
   forgetPresent(firstId: number, count: number): number {
     let bytes = 0;
     for (const run of this.findRuns({ fromId: firstId, toId: firstId + count })) {
@@ -150,7 +150,7 @@ export class Backlog {
     this.#count = 0;
   }
 
-  /** Tells how many bytes consecutive messages have. */
+  /** The bytes of consecutive messages. */
   measure(firstId: number, count: number): number {
     let bytes = 0;
     let slabIndex = this.#find(firstId);
@@ -165,13 +165,13 @@ export class Backlog {
     return bytes;
   }
 
-  /** The first id from `id` on from which on messages may be here; a slab's first, or `id`. */
+  /** The first id, not below `id`, at which messages may be here: a slab's first id, or `id`. */
   findFirst(id: number): number {
     const slab = this.#slabs[this.#cut(id)];
     return slab === undefined ? id : Math.max(id, slab.firstId);
   }
 
-  /** Tells which messages are here, in order and in runs as long as can be. */
+  /** Lists the messages that are here, in order, in the longest possible runs. */
   findRuns(
     { fromId = 0, toId = Infinity, segment }: {
       readonly fromId?: number;
@@ -198,7 +198,7 @@ export class Backlog {
     return runs;
   }
 
-  /** Lets go of some messages of one slab; returns how far to go in the list for the next one. */
+  /** Removes messages of one slab; returns the distance to the next slab in the list. */
   #forgetPart(slabIndex: number, from: number, to: number): number {
     const slab = this.#slabs[slabIndex]!;
     this.#count -= to - from;
@@ -214,7 +214,7 @@ export class Backlog {
     return this.#split(slabIndex);
   }
 
-  /** Copies what is left of a slab into slabs of the right size; returns how many those are. */
+  /** Copies the live messages of a slab into slabs of their size; returns the number of these. */
   #split(slabIndex: number): number {
     const slab = this.#slabs[slabIndex]!;
     const parts: Slab[] = [];
@@ -227,7 +227,7 @@ export class Backlog {
     return parts.length;
   }
 
-  /** Puts slabs with the same messages in the place of one. */
+  /** Replaces a slab by slabs with the same messages. */
   #replace(slabIndex: number, parts: readonly Slab[]): void {
     const slab = this.#slabs[slabIndex]!;
     slab.forgetAll();
@@ -239,7 +239,7 @@ export class Backlog {
     }
   }
 
-  /** Makes a slab begin at `id`, if one reaches over it. */
+  /** Splits the slab that contains `id`, if there is one, so that a slab begins there. */
   #separate(id: number): void {
     const slabIndex = this.#cut(id);
     const slab = this.#slabs[slabIndex];

@@ -1,15 +1,15 @@
-// Where the bytes of messages are kept beside memory, so that a long backlog need not stay in memory.
+// The store of message bytes outside memory, so that a long backlog need not stay in memory.
 
 import { BrokerError } from "../../../protocol.ts";
 
-/** What is in the store cannot be read at this moment; nothing is wrong with it. */
+/** The store cannot be read at this moment, although nothing in it is damaged. */
 export class StoreBusyError extends BrokerError {
   constructor(message: string, options?: ErrorOptions) {
     super("STREAM_DAMAGED", message, options);
   }
 }
 
-/** A part of the store that is freed as a whole. The backlog counts here what is still wanted of it. */
+/** A part of the store that is freed as a whole. The backlog counts its live messages here. */
 export interface Segment {
   liveCount: number;
   liveBytes: number;
@@ -22,15 +22,15 @@ export interface Place {
   readonly offset: number;
 }
 
-/** Reads back what was written. */
+/** Reads bytes back from the store. */
 export interface Pager {
   /**
    * Fills a buffer with the bytes at an offset of a segment. Throws a `BrokerError` with code
    * `STREAM_DAMAGED` if they cannot be read, a {@linkcode StoreBusyError} if that may pass.
    */
   read(segment: Segment, offset: number, into: Uint8Array): void;
-  /** A checksum, by which bytes that come back wrong are noticed. */
+  /** A checksum that detects bytes that were read back wrong. */
   checksum(bytes: Uint8Array): number;
-  /** The error for bytes that came back wrong. */
+  /** The error for bytes that were read back wrong. */
   explainDamage(segment: Segment, offset: number): Error;
 }

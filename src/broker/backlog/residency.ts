@@ -8,10 +8,10 @@ export const SLAB_BYTES_MAX: number = 256 * 1024;
 /** This part of the limit is for bytes that were read back. */
 const LOADED_SHARE = 1 / 8;
 
-/** At least so much may be read back. */
+/** The least room for bytes that were read back. */
 const LOADED_BYTES_MIN = 4 * SLAB_BYTES_MAX;
 
-/** So many buffers of full size are kept to be used again. */
+/** How many unused buffers of full size are kept. */
 const SPARE_COUNT_MAX = 32;
 
 export interface ResidencyOptions {
@@ -22,21 +22,21 @@ export interface ResidencyOptions {
 
 /**
  * Which messages have their bytes in memory, over all streams, so that a long backlog does not fill
- * it.
+ * memory.
  *
- * What comes first is delivered first. So as long as there is room, bytes stay in memory; beyond the
- * limit, the newest are let go, because they are needed last. Those that are read back, just before
- * they are delivered, push each other out in the order in which they came.
+ * The oldest messages are delivered first. While there is room, bytes stay in memory; beyond the limit,
+ * the newest are paged out, because they are needed last. Bytes that are read back, just before
+ * delivery, push each other out in their order of arrival.
  */
 export class Residency {
   readonly #pager: Pager | undefined;
   readonly #keptMax: number;
   readonly #loadedMax: number;
-  /** Those that never left memory, in the order in which they came. */
+  /** Slabs that never left memory, in order of arrival. */
   readonly #kept = new AgedMap<Slab, Slab>();
-  /** Those of them that take no more messages, the newest last; some may have gone since. */
+  /** Those of them that take no more messages, the newest last; some may be gone. */
   readonly #sealed: Slab[] = [];
-  /** Those that were read back, in that order. */
+  /** Slabs that were read back, in that order. */
   readonly #loaded = new AgedMap<Slab, Slab>();
   /** Unused buffers of full size. */
   readonly #spare: Uint8Array[] = [];
@@ -61,7 +61,7 @@ export class Residency {
     return this.#bookedBytes;
   }
 
-  /** Books memory for other things than messages, or gives it back: so much less is for these. */
+  /** Books memory for other things than messages, or gives it back; it reduces the room for messages. */
   book(bytes: number): void {
     this.#bookedBytes += bytes;
   }
@@ -91,7 +91,7 @@ export class Residency {
     this.#letGo(slab, slab.bytes);
   }
 
-  /** Has a slab's bytes in memory; throws if they cannot be read back. */
+  /** Brings a slab's bytes into memory; throws if they cannot be read back. */
   load(slab: Slab): void {
     if (slab.isResident) return;
     const size = slab.used > SLAB_BYTES_MAX / 2 ? Math.max(SLAB_BYTES_MAX, slab.used) : slab.used;
@@ -109,7 +109,7 @@ export class Residency {
     }
   }
 
-  /** Lets the newest go that take no more messages; if there are none, those that came first. */
+  /** Pages out the newest slabs that take no more messages; without such slabs, the oldest ones. */
   #trimKept(): void {
     while (this.#keptBytes > 0 && this.#keptBytes + this.#bookedBytes > this.#keptMax) {
       const newest = this.#sealed.pop();

@@ -2,19 +2,19 @@ import type { MessageBatch } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import type { Pager, Place, Segment } from "./pager.ts";
 
-/** A slab begins with room for so many offsets. */
+/** The offsets that a new slab has room for. */
 const OFFSETS_MIN = 16;
 
-/** What a slab costs beside the bytes of its messages, roughly: two buffers and three objects. */
+/** The rough cost of a slab beside its messages, in bytes: two buffers and three objects. */
 const SLAB_OVERHEAD_BYTES = 600;
 
 /** Batches in the store with gaps below this between them are read in one piece. */
 const READ_GAP_MAX = 16 * 1024;
 
-/** So much is read in one piece at most, unless one batch is larger. */
+/** The most bytes that are read in one piece, unless one batch is larger. */
 const READ_BYTES_MAX = 1024 * 1024;
 
-/** What the bytes of a slab are when they are not in memory. */
+/** Stands for the bytes of a slab that are not in memory. */
 const NOTHING = new Uint8Array(0);
 
 export interface SlabOptions {
@@ -47,18 +47,18 @@ export class Slab {
   bytes: Uint8Array;
   /** Where each message begins, and behind the last one where the next would. */
   offsets: Uint32Array;
-  /** How many messages it has had. */
+  /** How many messages were added, gone ones included. */
   count = 0;
-  /** How many of its messages are still wanted. */
+  /** How many of its messages are live. */
   live = 0;
   liveBytes = 0;
   isSealed = false;
-  /** Which of its messages are gone: not there before the first one is. */
+  /** Which of its messages are gone; undefined while none is. */
   #gone: Uint8Array | undefined;
   /** Pairs of a message's index and its offset in the segment, one for each batch. */
   #extents: Uint32Array;
   #extentCount = 0;
-  /** The checksum of the bytes, from the moment on that they were let go. */
+  /** The checksum of the bytes, since they were paged out. */
   #checksum = 0;
 
   constructor({ firstId, bytes, offsetCount = OFFSETS_MIN, segment }: SlabOptions) {
@@ -101,7 +101,7 @@ export class Slab {
     this.#count(count, end - start);
   }
 
-  /** Takes no more messages, and needs no room for them. */
+  /** Takes no more messages, and gives up the room for them. */
   seal(): void {
     this.isSealed = true;
     if (this.offsets.length > this.count + 1) this.offsets = this.offsets.slice(0, this.count + 1);
@@ -110,7 +110,7 @@ export class Slab {
     }
   }
 
-  /** Lets go of messages that are not gone yet, by index; returns how many bytes they were. */
+  /** Removes live messages, by index; returns their bytes. */
   forget(from: number, to: number): number {
     const bytes = this.offsets[to]! - this.offsets[from]!;
     this.#count(from - to, -bytes);
@@ -124,7 +124,7 @@ export class Slab {
     return bytes;
   }
 
-  /** Lets go of all that is left; returns how many bytes that was. */
+  /** Removes all live messages; returns their bytes. */
   forgetAll(): number {
     const { live, liveBytes } = this;
     this.#count(-live, -liveBytes);
@@ -181,7 +181,7 @@ export class Slab {
     return slab;
   }
 
-  /** Lets go of the bytes: they are in the store. */
+  /** Pages the bytes out: they are in the store. */
   pageOut(pager: Pager): void {
     this.#checksum = pager.checksum(this.bytes.subarray(0, this.used));
     this.bytes = NOTHING;

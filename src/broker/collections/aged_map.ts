@@ -9,8 +9,8 @@ interface Entry<Key, Value> {
 /**
  * Values by key, with the oldest at hand.
  *
- * A plain map has an order, too, but finding its first entry passes by all that were deleted in front of
- * it: where the oldest of a hundred thousand go one by one, that is most of the work.
+ * A plain map is ordered, too, but finding its first entry passes all entries that were deleted in front
+ * of it: where the oldest of a hundred thousand are removed one by one, that is most of the work.
  */
 export class AgedMap<Key, Value> {
   readonly #entries = new Map<Key, Entry<Key, Value>>();
@@ -37,7 +37,7 @@ export class AgedMap<Key, Value> {
     return this.#entries.get(key)?.value;
   }
 
-  /** Adds a value, the newest from now on, also if there was one under its key. */
+  /** Adds a value as the newest, also if its key had one. */
   set(key: Key, value: Value): void {
     this.delete(key);
     const entry = { key, value, older: this.#newest, newer: undefined };
@@ -47,7 +47,7 @@ export class AgedMap<Key, Value> {
     this.#entries.set(key, entry);
   }
 
-  /** Takes out what is under a key; returns whether there was something. */
+  /** Removes a key; returns whether it was there. */
   delete(key: Key): boolean {
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
@@ -59,12 +59,12 @@ export class AgedMap<Key, Value> {
     return this.#entries.delete(key);
   }
 
-  /** The values, the oldest first; they stay the same while they are gone through. */
+  /** The values, the oldest first; the map must not change meanwhile. */
   *values(): Generator<Value> {
     for (let entry = this.#oldest; entry !== undefined; entry = entry.newer) yield entry.value;
   }
 
-  /** Keys and values, the oldest first; they stay the same while they are gone through. */
+  /** Keys and values, the oldest first; the map must not change meanwhile. */
   *[Symbol.iterator](): Generator<[Key, Value]> {
     for (let entry = this.#oldest; entry !== undefined; entry = entry.newer) {
       yield [entry.key, entry.value];

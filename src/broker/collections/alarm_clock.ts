@@ -1,4 +1,4 @@
-/** Something that happens at a time. */
+/** Work that is due at a time. */
 export class Alarm {
   /** When; `Infinity` if it is not set. */
   at: number = Infinity;
@@ -20,7 +20,7 @@ export class Alarm {
 export class AlarmClock {
   readonly #heap: Alarm[] = [];
   readonly #hasten: (at: number) => void;
-  /** When the next tick is due, as far as its caller knows. */
+  /** The time of the next tick that the caller was told. */
   #promisedAt = Infinity;
 
   /** @param hasten Is told of an alarm that is earlier than {@linkcode AlarmClock.tick} has returned. */

@@ -4,15 +4,15 @@
  * (`deliverAt`) go by that one.
  */
 export class Calendar {
-  /** By so many whole milliseconds the machine's clock is ahead; negative if it is behind. */
+  /** How far the machine's clock is ahead, in whole milliseconds; negative if it is behind. */
   aheadMs = 0;
 
-  /** What the machine's clock says at a time of the rules. */
+  /** The machine's clock at a time of the rules. */
   dateOf(at: number): number {
     return at + this.aheadMs;
   }
 
-  /** At which time of the rules the machine's clock says this, as it is set now. */
+  /** The time of the rules at which the machine's clock, as it is set now, shows this. */
   timeOf(date: number): number {
     return date - this.aheadMs;
   }

@@ -2,30 +2,30 @@ import type { Calendar } from "./calendar.ts";
 import { byFirstId, type IdRange } from "./id_ranges.ts";
 import { type TimedRun, TimedRuns } from "./timed_runs.ts";
 
-/** A run whose time may be one of the calendar. */
+/** A run whose time may be a calendar time. */
 export interface DatedRun extends TimedRun {
-  /** Whether it waits for a time of the calendar. */
+  /** Whether it waits for a calendar time. */
   readonly isDated?: boolean | undefined;
 }
 
 /**
- * Runs of messages in the order of their times, of which some wait for a time of the calendar: those
- * move all together when the machine's clock is set, and none of them is touched for that. All times
- * are of the rules, as the calendar is at that moment.
+ * Runs of messages in the order of their times. Some wait for a calendar time: these move all together
+ * when the machine's clock is set, without being touched. All times given and taken are times of the
+ * rules, by the calendar of that moment.
  */
 export class DatedRuns {
   /** How far the machine's clock is from the time of the rules. */
   readonly calendar: Calendar;
-  /** Undefined before a run has come: most streams have none. */
+  /** Undefined before the first run: most streams have none. */
   #timed: TimedRuns | undefined;
-  /** By the machine's clock; undefined before one has come. */
+  /** By the machine's clock; undefined before the first one. */
   #dated: TimedRuns | undefined;
 
   constructor(calendar: Calendar) {
     this.calendar = calendar;
   }
 
-  /** Whether something waits for a time of the calendar. */
+  /** Whether a run waits for a calendar time. */
   get hasDated(): boolean {
     return this.#dated !== undefined && this.#dated.size > 0;
   }
@@ -38,7 +38,7 @@ export class DatedRuns {
     return (this.#timed?.messageCount ?? 0) + (this.#dated?.messageCount ?? 0);
   }
 
-  /** How many runs were ever looked at or moved: what it all costs. */
+  /** How many runs were ever visited or moved; tests bound this cost. */
   get visits(): number {
     return (this.#timed?.visits ?? 0) + (this.#dated?.visits ?? 0);
   }
@@ -69,7 +69,7 @@ export class DatedRuns {
     return run && this.#tell(run);
   }
 
-  /** Takes messages out, wherever they stand; gives what of them was here. */
+  /** Takes out messages by id; returns the ones that were here. */
   remove(ranges: readonly IdRange[]): DatedRun[] {
     return this.#join(this.#timed?.remove(ranges), this.#dated?.remove(ranges));
   }
@@ -97,7 +97,7 @@ export class DatedRuns {
     return oldest.firstId < dated.firstId ? oldest : dated;
   }
 
-  /** Keeps only those parts of runs that are still wanted. */
+  /** Keeps only the live parts of runs. */
   prune(findWanted: (run: TimedRun) => readonly IdRange[]): void {
     this.#timed?.prune(findWanted);
     this.#dated?.prune(findWanted);

@@ -16,7 +16,7 @@ export function joinRanges(ranges: readonly IdRange[]): IdRange[] {
   return joined;
 }
 
-/** The part of a range that is in others, which are joined. */
+/** The parts of a range that are in others, which are joined. */
 export function intersectRanges(range: IdRange, others: readonly IdRange[]): IdRange[] {
   const end = range.firstId + range.count;
   const parts: IdRange[] = [];
@@ -30,7 +30,7 @@ export function intersectRanges(range: IdRange, others: readonly IdRange[]): IdR
   return parts;
 }
 
-/** The part of a range that is not in others, which are joined. */
+/** The parts of a range that are not in others, which are joined. */
 export function subtractRanges(range: IdRange, others: readonly IdRange[]): IdRange[] {
   const rest: IdRange[] = [];
   let from = range.firstId;
@@ -49,7 +49,7 @@ export function countIds(ranges: Iterable<IdRange>): number {
   return sum;
 }
 
-/** The range that has an id, out of ranges that are disjoint and in order. */
+/** Finds the range that contains an id; the ranges are disjoint and sorted. */
 export function findRange<Range extends IdRange>(
   ranges: readonly Range[],
   id: number,
@@ -75,7 +75,7 @@ function findFrom(ranges: readonly IdRange[], id: number): number {
   return low;
 }
 
-/** That one of two ranges, if there are any, that begins earlier. */
+/** The earlier of two ranges. */
 export function olderOf<Range extends IdRange>(
   one: Range | undefined,
   other: Range | undefined,

@@ -1,5 +1,5 @@
 /**
- * A set that takes up nothing while it is empty: a plain one takes up 200 bytes, and there are a hundred
+ * A set without cost while it is empty: a plain one takes 200 bytes, and there may be a hundred
  * thousand streams.
  */
 export class RareSet<T> {
@@ -17,14 +17,14 @@ export class RareSet<T> {
     (this.#items ??= new Set()).add(item);
   }
 
-  /** Takes something out; returns whether it was there. */
+  /** Removes a value; returns whether it was there. */
   delete(item: T): boolean {
     if (this.#items?.delete(item) !== true) return false;
     if (this.#items.size === 0) this.#items = undefined;
     return true;
   }
 
-  /** What is in it, in the order in which it came. */
+  /** The values, in the order in which they were added. */
   *[Symbol.iterator](): Generator<T> {
     if (this.#items !== undefined) yield* this.#items;
   }

@@ -1,12 +1,12 @@
-/** A ring that is not empty has room for so many things; always a power of two. */
+/** The least room of a ring that is not empty; always a power of two. */
 const ROOM_MIN = 2;
 
-/** An empty one keeps so much room. */
+/** The most room that an empty ring keeps. */
 const ROOM_KEPT = 16;
 
-/** A queue whose ends cost the same however many things are in it. */
+/** A queue with two ends; adding and taking there costs the same for every length. */
 export class Ring<T> {
-  /** None at first: there may be a hundred thousand of them, and most are empty. */
+  /** None at first: there may be a hundred thousand rings, and most are empty. */
   #items: (T | undefined)[] = [];
   #first = 0;
   #length = 0;
@@ -16,7 +16,7 @@ export class Ring<T> {
     return this.#length;
   }
 
-  /** How often a thing has been moved so far, to make room for others: what its work depends on. */
+  /** How often a thing was moved to make room for others; tests bound this cost. */
   get moveCount(): number {
     return this.#moveCount;
   }
@@ -48,7 +48,7 @@ export class Ring<T> {
     this.#items[this.#first] = undefined;
     this.#first = (this.#first + 1) & (this.#items.length - 1);
     this.#length--;
-    // What was many once does not keep its room for ever.
+    // Room that was needed once is not kept for ever.
     if (this.#length === 0 && this.#items.length > ROOM_KEPT) this.clear();
     return item;
   }
@@ -64,7 +64,7 @@ export class Ring<T> {
   }
 
   /**
-   * Finds, in a queue that is in order, the first thing that is not less than what is looked for.
+   * Finds, in a sorted queue, the first thing for which `isLess` is false.
    *
    * @param isLess Whether a thing is less.
    * @returns Its index, or the length if there is none.

@@ -4,13 +4,13 @@ import { type NotedRun, RunPart, RUNS_MAX } from "./run_part.ts";
 /** Two neighbours that have no more runs than this together become one part. */
 const MERGED_RUNS_MAX = RUNS_MAX / 2;
 
-/** What an unused list has: there are a hundred thousand streams, and most have nothing. */
+/** Shared by all unused lists: there may be a hundred thousand streams, and most have none. */
 const NO_PARTS: RunPart[] = [];
 
 /**
- * Runs of consecutive ids in the order of their ids, each with a note, in parts of bounded size. What
- * is first costs the same however many runs there are; what stands anywhere else costs a search by
- * halves and the moving of a part's runs at most.
+ * Runs of consecutive ids, sorted, each with a note, in parts of bounded size. Work at the front costs
+ * the same for any number of runs; work elsewhere costs a binary search, and at most the moving of one
+ * part's runs.
  *
  * ```text
  *   parts   ┌ run │ run │ run … ┐ ┌ run │ run … ┐ ┌ run … ┐      256 runs each at most, none empty
@@ -30,7 +30,7 @@ export class RunList {
     return this.#parts.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** How many runs were ever looked at or moved to find others or to make room: what it all costs. */
+  /** How many runs were ever visited or moved; tests bound this cost. */
   get visits(): number {
     return this.#parts.reduce((sum, { visits }) => sum + visits, this.#visits);
   }
@@ -50,12 +50,12 @@ export class RunList {
     return this.#parts[0]!.firstNote;
   }
 
-  /** Behind the last id; 0 if there is none. */
+  /** The id behind the last one; 0 if the list is empty. */
   get endId(): number {
     return this.#parts.length === 0 ? 0 : this.#parts[this.#parts.length - 1]!.endId;
   }
 
-  /** Adds ids that are not here; they are joined with neighbours of the same note. */
+  /** Adds ids that are not here; neighbours with the same note become one run. */
   add(firstId: number, count: number, note: number = 0): void {
     if (count === 0) return;
     this.#count += count;
@@ -69,7 +69,7 @@ export class RunList {
     const index = isBehind ? last : Math.max(0, this.#findPart(firstId + 1, true) - 1);
     const part = parts[index]!;
     if (part.add(firstId, count, note)) return;
-    // What comes in order fills one part after the other.
+    // Runs that are added in order fill one part after the other.
     if (isBehind && firstId >= part.endId) {
       parts.push(new RunPart([firstId, count, note]));
       return;
@@ -79,7 +79,7 @@ export class RunList {
     (firstId < next.firstId ? part : next).add(firstId, count, note);
   }
 
-  /** Joins the first run to what goes on from it in the next part, if it is alone in its own. */
+  /** Joins the first run, if it is alone in its part, with a continuing run in the next part. */
   joinFirst(): void {
     for (let next = this.#parts[1]; next !== undefined; next = this.#parts[1]) {
       const first = this.#parts[0]!;
@@ -93,7 +93,7 @@ export class RunList {
     }
   }
 
-  /** Takes the first ids out: not more than the first run has. */
+  /** Takes the first ids out, at most those of the first run. */
   take(count: number): void {
     if (count === 0) return;
     this.#count -= count;
@@ -102,12 +102,12 @@ export class RunList {
     if (first.size === 0) this.#drop(0);
   }
 
-  /** Takes ids out, wherever they stand; `ranges` are joined. Returns what of them was here. */
+  /** Takes out ids, given as joined ranges; returns the ones that were here. */
   remove(ranges: readonly IdRange[]): NotedRun[] {
     const removed: NotedRun[] = [];
     for (const range of ranges) {
       if (this.#count === 0) break;
-      // What makes room for others is mostly the first.
+      // Dropping old messages takes mostly the first run.
       if (range.firstId === this.firstId && range.count <= this.firstCount) {
         removed.push({ ...range, note: this.firstNote });
         this.take(range.count);
@@ -124,7 +124,7 @@ export class RunList {
     return removed;
   }
 
-  /** Takes those runs out that have some of a range's ids, as a whole. */
+  /** Takes out whole runs that overlap a range. */
   takeTouched({ firstId, count }: IdRange): NotedRun[] {
     const taken: NotedRun[] = [];
     const endId = firstId + count;
@@ -176,7 +176,7 @@ export class RunList {
     return low;
   }
 
-  /** Puts a part together with its neighbours, if they are small. */
+  /** Joins a part with its neighbours, if they are small. */
   #merge(index: number): void {
     const parts = this.#parts;
     for (let first = index; first >= Math.max(0, index - 1); first--) {

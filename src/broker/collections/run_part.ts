@@ -1,18 +1,18 @@
 import type { IdRange } from "./id_ranges.ts";
 
-/** Consecutive ids and what is noted of all of them. */
+/** Consecutive ids with one note. */
 export interface NotedRun extends IdRange {
   /** A whole number, below 2^53. */
   readonly note: number;
 }
 
-/** A part has so many runs at most. */
+/** The most runs of a part. */
 export const RUNS_MAX = 256;
 
 /** Numbers of one run: its first id, how many ids it has, its note. */
 const WIDTH = 3;
 
-/** Some of the runs of a list, by id, in one array of numbers: 24 bytes each, and no object. */
+/** Some of the runs of a list, by id, in one array of numbers: 24 bytes each and no objects. */
 export class RunPart {
   readonly #numbers: number[];
   /** Where the first run stands: room in front of it is used again. */
@@ -40,7 +40,7 @@ export class RunPart {
     return this.#numbers[this.#head + 2]!;
   }
 
-  /** Behind the last id. */
+  /** The id behind the last one. */
   get endId(): number {
     const last = this.#numbers.length - WIDTH;
     return this.#numbers[last]! + this.#numbers[last + 1]!;
@@ -73,7 +73,7 @@ export class RunPart {
     return true;
   }
 
-  /** Takes the first ids out: not more than the first run has. */
+  /** Takes the first ids out, at most those of the first run. */
   take(count: number): void {
     const numbers = this.#numbers;
     numbers[this.#head]! += count;
@@ -81,7 +81,7 @@ export class RunPart {
     if (numbers[this.#head + 1] === 0) this.#cut(this.#head, this.#head + WIDTH);
   }
 
-  /** Takes those runs out that have some of the ids from `fromId` to below `toId`. */
+  /** Takes out the runs that overlap the ids from `fromId` to below `toId`. */
   takeTouched(fromId: number, toId: number): NotedRun[] {
     const runs: NotedRun[] = [];
     this.list(fromId, toId, runs);
@@ -91,7 +91,7 @@ export class RunPart {
     return runs;
   }
 
-  /** Lists those runs that have some of the ids from `fromId` to below `toId`. */
+  /** Lists the runs that overlap the ids from `fromId` to below `toId`. */
   list(fromId: number, toId: number, into: NotedRun[]): void {
     const numbers = this.#numbers;
     for (let at = this.#find(fromId + 1); at < numbers.length; at += WIDTH) {
@@ -115,7 +115,7 @@ export class RunPart {
     this.#numbers.push(...next.#numbers.slice(next.#head));
   }
 
-  /** Where the first run stands that ends at `id` or later. */
+  /** The place of the first run that ends at `id` or later. */
   #find(id: number): number {
     let low = 0;
     let high = this.size;

@@ -2,19 +2,19 @@ import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/entry.ts
 import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 import { RunList } from "./run_list.ts";
 
-/** So many priorities there are: attempts and priority are kept in one number. */
+/** The number of priorities: attempts and priority are kept in one number. */
 const PRIORITIES = PRIORITY_MAX + 1;
 
-/** Room of so many slots is not given back. */
+/** Room for fewer slots is not given back. */
 const SLOTS_KEPT = 64;
 
 /** Consecutive messages that wait for a time. */
 export interface TimedRun extends IdRange {
-  /** When something is due for them. */
+  /** When they are due. */
   readonly at: number;
   /** How often they were delivered; 0 where that is not kept. */
   readonly attempts: number;
-  /** Undefined if it is the usual one. */
+  /** Undefined for the default priority. */
   readonly priority?: number | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface TimedRun extends IdRange {
  * ```
  */
 export class TimedRuns {
-  /** The heap: times, and the slots of the runs that they are of. */
+  /** The heap: times, and the slots of their runs. */
   readonly #at: number[] = [];
   readonly #slots: number[] = [];
   /** By slot. */
@@ -52,7 +52,7 @@ export class TimedRuns {
     return this.#messageCount;
   }
 
-  /** How many runs were ever looked at or moved: what it all costs. */
+  /** How many runs were ever visited or moved; tests bound this cost. */
   get visits(): number {
     return this.#visits + (this.#order?.visits ?? 0);
   }
@@ -85,10 +85,10 @@ export class TimedRuns {
   }
 
   /**
-   * Takes messages out, wherever they stand. No two runs have the same message, where this is used.
+   * Takes out messages by id. Where this is used, no message is in two runs.
    *
-   * @param ranges Which, joined.
-   * @returns What of them was here.
+   * @param ranges The ids, joined.
+   * @returns The ones that were here.
    */
   remove(ranges: readonly IdRange[]): TimedRun[] {
     const removed: TimedRun[] = [];
@@ -115,7 +115,7 @@ export class TimedRuns {
     return removed;
   }
 
-  /** Keeps only those parts of runs that are still wanted. */
+  /** Keeps only the live parts of runs. */
   prune(findWanted: (run: TimedRun) => readonly IdRange[]): void {
     const kept: TimedRun[] = [];
     for (const run of this.list()) {
@@ -183,7 +183,7 @@ export class TimedRuns {
     else this.#sink(index, lastAt, lastSlot);
   }
 
-  /** Gives room back that is not needed any more. */
+  /** Gives unused room back. */
   #shrink(): void {
     if (this.size === 0) this.#forgetOrder();
     const { length } = this.#firstId;

@@ -12,8 +12,8 @@ import type {
 } from "../../protocol.ts";
 
 /**
- * The port between sessions and whatever holds the streams. Sessions know nothing else of an engine,
- * and an engine knows nothing of frames or sockets.
+ * The port between sessions and the engine that holds the streams. Sessions know nothing else of an
+ * engine, and an engine knows nothing of frames or sockets.
  *
  * What an engine promises: a batch is confirmed when it is as durable as {@linkcode Engine.durability}
  * says, and only then are its messages delivered; outcomes come in the order of the batches; a batch
@@ -26,8 +26,8 @@ export interface Engine {
   readonly durability: string;
 
   /**
-   * Creates a stream; resolves to whether there was none. One that is there stays as it is. Rejects
-   * with `BAD_STREAM_NAME`.
+   * Creates a stream; resolves to whether it is new. An existing one is not changed. Rejects with
+   * `BAD_STREAM_NAME`.
    */
   createStream(name: string, options?: StreamOptionsInput): Promise<boolean>;
   /** Changes options of a stream. Rejects with `STREAM_NOT_FOUND`. */
@@ -40,24 +40,24 @@ export interface Engine {
   deleteStream(name: string): Promise<void>;
   /** Describes all streams, sorted by name, however many there are. */
   getStreams(): Promise<StreamInfo[]>;
-  /** Describes one page of streams in the order of their creation, those behind `after`. */
+  /** Describes one page of streams in the order of creation, beginning behind `after`. */
   listStreams(after: number): Promise<Page<StreamInfo>>;
   hasStream(name: string): boolean;
   /** How many streams were deleted since the start. */
   readonly deletedCount: number;
   /** Describes a stream. Rejects with `STREAM_NOT_FOUND`. */
   getStream(name: string): Promise<StreamInfo>;
-  /** Lists what followers hold, joined by the followers' names. */
+  /** Lists the deliveries that followers hold, by the followers' names. */
   getPels(): Promise<PendingEntryList[]>;
   /**
-   * Lists one page of what followers hold, each follower by itself, those behind `after`. With a name,
-   * only followers of that name; then it may reject with `FOLLOWER_NOT_FOUND`.
+   * Lists one page of the deliveries that followers hold, follower by follower, beginning behind `after`.
+   * With a name, only followers of that name; then it may reject with `FOLLOWER_NOT_FOUND`.
    */
   listPels(after: number, follower?: string): Promise<Page<PendingEntryList>>;
-  /** Lists what the followers of one name hold. Rejects with `FOLLOWER_NOT_FOUND`. */
+  /** Lists the deliveries that followers of one name hold. Rejects with `FOLLOWER_NOT_FOUND`. */
   getPel(follower: string): Promise<PendingEntry[]>;
 
-  /** Takes back what the followers of one name hold; resolves to its number. Rejects as `getPel`. */
+  /** Takes back the deliveries that followers of one name hold; resolves to their number. Rejects as `getPel`. */
   releasePel(follower: string): Promise<number>;
   /** Reads messages by id without taking them. Rejects with `STREAM_NOT_FOUND`. */
   peek(name: string, from: number, limit: number): Promise<PeekedMessages>;
@@ -69,8 +69,8 @@ export interface Engine {
   /** How many steps costly calls have taken since the start; a thousand are about a millisecond. */
   readonly steps: number;
   /**
-   * Prepares a bind to a pattern, in at most so many steps; returns whether that was all. What is not
-   * prepared is done when a member is opened, in one go.
+   * Prepares a bind to a pattern, in at most so many steps; returns whether that was all. The rest is
+   * done at once when a member is opened.
    */
   prepare(bind: BindFields, stepsMax: number): boolean;
   /** Prepares the creation of a stream that many patterns may match, as {@linkcode Engine.prepare}. */
@@ -98,16 +98,16 @@ export interface Engine {
    * times a second by the system clock, which disks go by even if messages go by a virtual one.
    */
   tend(now: number): number;
-  /** Resolves when everything is durable that was given until now; gives nothing if it is so already. */
+  /** Resolves when all that was given so far is durable; returns nothing if it is durable already. */
   whenDurable(): Promise<void> | void;
-  /** Finishes what is under way and lets go of everything. */
+  /** Finishes the work under way and frees everything. */
   close(): Promise<void>;
 }
 
-/** How many dead letters were sent back, and how many were not. */
+/** How many dead letters were sent back, and how many stayed. */
 export interface RedriveCount {
   readonly count: number;
-  /** Those that are held by a follower, gone, no dead letters, or whose stream is gone. */
+  /** Those that a follower holds, that are gone or no dead letters, or whose stream is gone. */
   readonly skipped: number;
 }
 
@@ -116,18 +116,18 @@ export interface PublisherInit {
   readonly bind: BindFields;
   /** The number of the last message that was sent before and may be sent again, if there is one. */
   readonly sentUntil?: number;
-  /** How long ago the first of these was sent, in milliseconds; as long as can be if not said. */
+  /** How long ago the first of these was sent, in milliseconds; undefined means the longest possible time. */
   readonly sentMs?: number;
 }
 
 export interface NumberedBatch extends MessageBatch {
-  /** The number of its first message in all that the publisher sends. */
+  /** The number of its first message among all that the publisher sends. */
   readonly sequence: number;
   /** Outcomes of messages below this number need not be remembered. */
   readonly settled: number;
   /** How many bytes it has. */
   readonly bytes: number;
-  /** Which properties its messages have; none if nothing is said. */
+  /** The properties of its messages; none by default. */
   readonly flags?: number;
 }
 
@@ -140,8 +140,8 @@ export interface StoredIn {
 
 export interface PublisherSink {
   /**
-   * The batch is stored. It had been before if `isDuplicate`: because it was sent again, or, if
-   * `hasSameId`, because another message with the same dedup id is remembered.
+   * The batch is stored. With `isDuplicate` it was stored before: it was sent again, or, with
+   * `hasSameId`, another message with the same dedup id is remembered.
    */
   confirm(
     batch: BatchNumber,
@@ -166,9 +166,9 @@ export interface EnginePublisher {
    * after the call returns.
    */
   publish(batch: NumberedBatch): void;
-  /** Does not store a batch that was found to be wrong; the sink hears it, and so do repetitions. */
+  /** Refuses a batch with a mistake; the sink hears it, and repetitions get the same answer. */
   refuse(batch: NumberedBatch, error: BrokerError): void;
-  /** Ends the publisher for good; what it has sent need not be recognised any more. */
+  /** Ends the publisher for good; its batches need not be recognised any more. */
   close(): void;
   /** Its connection is lost; it may come back under the same identity. */
   lose(): void;
@@ -181,11 +181,11 @@ export interface FollowerInit {
   readonly messages: number;
   /** How many bytes it may hold unacknowledged. */
   readonly bytes: number;
-  /** To how many streams it is attached at once; to all if nothing is said. */
+  /** How many streams it is attached to at once; all by default. */
   readonly attachMax?: number;
   /**
-   * Whether it says by {@linkcode EngineFollower.begin} which deliveries a handler has; if not, its
-   * oldest one is taken for that.
+   * Whether it reports deliveries that a handler has by {@linkcode EngineFollower.begin}; if not, the
+   * oldest one is assumed.
    */
   readonly reportsBegin?: boolean | undefined;
 }
@@ -195,9 +195,9 @@ export interface Delivery {
   readonly stream: string;
   readonly firstTag: number;
   readonly firstId: number;
-  /** How often they have been delivered, this time included. */
+  /** How often they were delivered, this time included. */
   readonly attempts: number;
-  /** Whether the follower has to say that they have begun before a handler gets them. */
+  /** Whether the follower must report them as begun before a handler gets them. */
   readonly isDoubtful: boolean;
   /** The messages; the buffer is valid during the call only. */
   readonly batch: MessageBatch;
@@ -206,10 +206,10 @@ export interface Delivery {
 export interface FollowerSink {
   /** Whether nothing more should be delivered until {@linkcode EngineFollower.resume}. */
   readonly isFull: boolean;
-  /** Whether what its client says is not read at the moment: it may have ended what runs out. */
+  /** Whether its client's frames are not read at the moment: unread ones may end deliveries that run out. */
   readonly isUnread?: boolean;
   deliver(delivery: Delivery): void;
-  /** Hears of deliveries that are not the follower's any more, although it has not ended them. */
+  /** Hears of deliveries that were taken back from the follower. */
   revoke(ranges: readonly TagRange[], reason: string): void;
   noteDeleted(stream: string): void;
 }
@@ -220,31 +220,31 @@ export interface ReplySink {
 }
 
 export interface EngineReplyStream {
-  /** Ends it: nobody waits for replies any more. */
+  /** Ends it: no request waits for a reply any more. */
   close(): void;
 }
 
 export interface NackDetails {
-  /** How long their messages are held back, in milliseconds; the stream's backoff if nothing is said. */
+  /** The delay of their messages, in milliseconds; by default the stream's backoff. */
   readonly delayMs?: number | undefined;
-  /** Why; empty if nothing is said. */
+  /** The reason; may be empty. */
   readonly reason: string;
 }
 
 export interface EngineFollower {
-  /** The stream that it is tied to, if there was none of that name when it was opened. */
+  /** The name of its stream, if that did not exist when it was opened. */
   readonly missing?: string | undefined;
-  /** Attaches it to so many more of the streams that it is tied to; tells whether that was all. */
+  /** Attaches it to so many more of its streams; returns whether that was all. */
   attach(countMax: number): boolean;
   /** Sets how much it may hold unacknowledged. */
   setCredit(messages: number, bytes: number): void;
   /**
-   * Ends deliveries. What of the ranges is held is done in any case, and so is what was taken back
-   * because it ran out or its client was silent, if nobody has it now. Throws, or rejects, with
-   * `UNKNOWN_DELIVERY` or `STALE_DELIVERY` if there is more in the ranges.
+   * Ends deliveries. Of the ranges, those that are held are ended in any case; so are those that were
+   * taken back because they ran out or the client was silent, if no other follower has their messages.
+   * For all others in the ranges it throws, or rejects with, `UNKNOWN_DELIVERY` or `STALE_DELIVERY`.
    *
-   * @param isConfirmed Whether somebody waits until it is durable: then it is made so at once.
-   * @returns A promise of that, or nothing if it is so already, or nobody waits.
+   * @param isConfirmed Whether the client waits until it is durable: then it is flushed at once.
+   * @returns A promise of that, or nothing if it is durable already or the client does not wait.
    */
   ack(ranges: readonly TagRange[], isConfirmed: boolean): Promise<void> | void;
   /** Ends deliveries that have failed; throws or resolves like {@linkcode EngineFollower.ack}. */
@@ -253,25 +253,25 @@ export interface EngineFollower {
     options: NackDetails,
     isConfirmed: boolean,
   ): Promise<void> | void;
-  /** Ends deliveries whose messages nobody should get again; throws or resolves like `ack`. */
+  /** Ends deliveries whose messages must not be delivered again; throws or resolves like `ack`. */
   reject(ranges: readonly TagRange[], reason: string, isConfirmed: boolean): Promise<void> | void;
-  /** Gives deliveries so many milliseconds from now; throws like {@linkcode EngineFollower.ack}. */
+  /** Sets the deadline of deliveries to so many milliseconds from now; throws like {@linkcode EngineFollower.ack}. */
   extend(ranges: readonly TagRange[], ms: number): void;
-  /** Takes deliveries back that were not looked at; throws like {@linkcode EngineFollower.ack}. */
+  /** Takes back deliveries that no handler has seen; throws like {@linkcode EngineFollower.ack}. */
   release(ranges: readonly TagRange[]): void;
-  /** Notes that deliveries are being worked on; throws like {@linkcode EngineFollower.ack}. */
+  /** Notes that handlers have deliveries; throws like {@linkcode EngineFollower.ack}. */
   begin(ranges: readonly TagRange[]): void;
   /** Its sink is not full any more. */
   resume(): void;
   /**
-   * Its client is silent: all that it holds is ready again, as if it were lost, and it gets nothing
-   * more until it shows life. What it acknowledges then counts if nobody else has it.
+   * Its client is silent: all its messages are ready again, as if it were lost, and it gets nothing more
+   * until it shows life. Late acknowledgements count if no other follower has the message.
    *
-   * @returns How many deliveries that may be, with those that had run out before.
+   * @returns How many deliveries may be acknowledged late, those that ran out before included.
    */
   silence(): number;
   /**
-   * Ends the follower: all that it holds is ready again.
+   * Ends the follower: all its messages are ready again.
    *
    * @param lastTag The last tag that its client has received: later ones do not count as attempts,
    * earlier ones do. Without it the follower is lost, and only its oldest delivery and those that

@@ -7,7 +7,7 @@ export interface StreamCreated {
   readonly type: "streamCreated";
   readonly number: number;
   readonly name: string;
-  /** What is set for it, as far as that is not what all streams have. */
+  /** Its options that are not the defaults. */
   readonly options?: StreamOptionsInput;
 }
 
@@ -15,7 +15,7 @@ export interface StreamCreated {
 export interface StreamUpdated {
   readonly type: "streamUpdated";
   readonly number: number;
-  /** All that is set for it now, as far as that is not what all streams have. */
+  /** All its options that are not the defaults now. */
   readonly options: StreamOptionsInput;
   readonly isPaused: boolean;
 }
@@ -29,7 +29,7 @@ export interface PublisherOpened {
   readonly type: "publisherOpened";
   readonly number: number;
   readonly identity: string;
-  /** Up to this message it is not known what was stored before; not there if that is known. */
+  /** Up to this message it is not known which ones were stored; undefined if it is known. */
   readonly doubtfulUntil?: number;
 }
 
@@ -37,14 +37,14 @@ export interface PublisherOpened {
 export interface PublisherClosed {
   readonly type: "publisherClosed";
   readonly number: number;
-  /** When it was lost, in milliseconds since 1970, if it may come back all the same. */
+  /** When it was lost, in milliseconds since 1970, if it may still come back. */
   readonly lostAt?: number;
 }
 
 /** Where a batch was stored: which stream, by number and by name, and the id of the first message. */
 export interface StoredAt extends StoredIn {
   readonly number: number;
-  /** When those of the messages expire that do not say so themselves; not there if never. */
+  /** When messages without a time to live of their own expire; undefined for never. */
   readonly expiresAt?: number;
 }
 
@@ -52,14 +52,14 @@ export interface StoredAt extends StoredIn {
 export interface Published {
   readonly type: "published";
   readonly publisher: number;
-  /** The number of its first message in all that the publisher sends. */
+  /** The number of its first message among all that the publisher sends. */
   readonly sequence: number;
-  /** The publisher does not ask for outcomes of messages below this number; not there if it may. */
+  /** The publisher does not ask for outcomes of messages below this number; undefined if it may. */
   readonly settled?: number;
   readonly storedIn: readonly StoredAt[];
   /** When it came, in milliseconds since 1970. */
   readonly storedAt: number;
-  /** Which properties its messages have, if that is known; it is not written. */
+  /** The properties of its messages, if known; not written. */
   readonly flags?: number;
   readonly batch: MessageBatch;
   /** Where they were written to, if they were. */
@@ -67,8 +67,8 @@ export interface Published {
 }
 
 /**
- * Messages of a stream were stored in another one, and are gone from the first: dead letters, on
- * their way there and back.
+ * Messages were stored in another stream and removed from the first: dead letters, on their way there
+ * and back.
  */
 export interface Transferred {
   readonly type: "transferred";
@@ -80,7 +80,7 @@ export interface Transferred {
   readonly firstId: number;
   /** When it was done, in milliseconds since 1970. */
   readonly storedAt: number;
-  /** When they expire; not there if never. */
+  /** When they expire; undefined for never. */
   readonly expiresAt?: number;
   readonly batch: MessageBatch;
   /** Where they were written to, if they were. */
@@ -103,7 +103,7 @@ export interface Acknowledged {
   readonly count: number;
 }
 
-/** Consecutive messages of a stream were worked on, so often until then. */
+/** Consecutive messages of a stream were worked on, `attempts` times so far. */
 export interface Attempted {
   readonly type: "attempted";
   readonly number: number;
@@ -112,7 +112,7 @@ export interface Attempted {
   readonly attempts: number;
 }
 
-/** Consecutive messages of a stream are gone although nobody acknowledged them. */
+/** Consecutive messages of a stream were removed without an acknowledgement. */
 export interface Dropped {
   readonly type: "dropped";
   readonly number: number;
@@ -120,7 +120,7 @@ export interface Dropped {
   readonly count: number;
 }
 
-/** Consecutive messages of a stream were delivered, and came back because something went wrong. */
+/** Consecutive messages of a stream were delivered and failed. */
 export interface Failed {
   readonly type: "failed";
   readonly number: number;
@@ -129,14 +129,14 @@ export interface Failed {
   readonly attempts: number;
   /** Until when they are held back, in milliseconds since 1970; 0 if they are not. */
   readonly dueAt: number;
-  /** What went wrong with them until now. */
+  /** Their failure so far. */
   readonly failure: Failure;
   /**
-   * How many of its reasons, the last ones, were not written before: the others are in the event before
-   * this one. Not there if all are to be written.
+   * How many of its last reasons are new: the others are in the event before this one. Undefined if all
+   * are to be written.
    */
   readonly newReasons?: number;
-  /** Their priority, if it is not the usual one; it is not written. */
+  /** Their priority, if it is not the default; not written. */
   readonly priority?: number | undefined;
 }
 
@@ -148,19 +148,19 @@ export interface ExpirySet {
   readonly count: number;
   /** When; 0 if their time is over. */
   readonly at: number;
-  /** Whether that is what the machine's clock says then, and not a time of the rules. */
+  /** Whether that is a calendar time, and not a time of the rules. */
   readonly isDated?: true;
 }
 
-/** The machine's clock was read: so far it is ahead of the time of the rules from now on. */
+/** The machine's clock was read: how far it is ahead of the time of the rules from now on. */
 export interface ClockRead {
   readonly type: "clockRead";
   readonly at: number;
-  /** By how many milliseconds the machine's clock was ahead; negative if it was behind. */
+  /** How far the machine's clock was ahead, in milliseconds; negative if it was behind. */
   readonly aheadMs: number;
 }
 
-/** What is told of messages, and takes some bytes only. */
+/** An event about messages that takes only a few bytes. */
 export type Fact = Acknowledged | Attempted | Dropped;
 
 export type Stored = Published | Transferred;
@@ -183,8 +183,8 @@ export type Decided =
   | ClockRead;
 
 /**
- * Everything that has to be written down to have the same streams again: whatever changes them goes
- * through one of these, and through `BrokerState.apply`. Streams and publishers have numbers here, never
- * used twice: a name may be given up and taken again.
+ * Everything that must be written to have the same streams again: each change is one of these events and
+ * goes through `BrokerState.apply`. Streams and publishers have numbers here that are never used twice,
+ * since a name may be given up and taken again.
  */
 export type Event = Decided | Stored | Moved;

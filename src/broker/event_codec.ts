@@ -67,7 +67,7 @@ const FactKind = { acknowledged: 1, attempted: 2, dropped: 3 } as const;
 /** The size of one fact. */
 export const FACT_BYTES = 20;
 
-/** How much of a published record's meta is in front of its streams, and how much each of them has. */
+/** The bytes of a published record's meta before its streams, and of each stream. */
 interface PublishedSizes {
   readonly head: number;
   readonly stream: number;
@@ -94,7 +94,7 @@ export interface EncodedRecord {
   readonly end: number;
 }
 
-/** Bytes that are as they were written, and cannot be read all the same. */
+/** Intact bytes that cannot be read. */
 export class UnreadableRecordError extends Error {}
 
 export function typeOfMessages(event: Stored | Moved): number {
@@ -147,12 +147,12 @@ function writeTransferred(view: DataView, offset: number, event: Transferred): v
   view.setFloat64(offset + 40, expiresAt);
 }
 
-/** The meta of an event that is no fact, or of a piece of a snapshot. */
+/** The meta of an event other than a fact, or of a piece of a snapshot. */
 export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-/** An event as it is written: what its messages say themselves or was written before is left out. */
+/** An event as it is written, without fields that its messages carry or that were written before. */
 export function trimEvent(event: Exclude<Decided, Fact>): Exclude<Decided, Fact> {
   return event.type === "failed" ? trimFailed(event) : event;
 }
@@ -165,8 +165,7 @@ function trimFailed(event: Failed): Failed {
 }
 
 /**
- * Facts on their way into one record. What can be said of many messages at once is gathered in numbers,
- * so that a fact costs no object.
+ * Facts on their way into one record. Ranges are gathered in numbers, so that a fact costs no object.
  */
 export class FactList {
   /** Three numbers for each range of acknowledged messages: stream, first id, count. */
@@ -189,7 +188,7 @@ export class FactList {
     }
     const list = fact.type === "dropped" ? this.#dropped : this.#acknowledged;
     const last = list.length - 3;
-    // One by one or in pieces: what goes on where the last one ends is one range.
+    // Neighbouring ranges become one.
     if (last >= 0 && list[last] === number && list[last + 1]! + list[last + 2]! === firstId) {
       list[last + 2]! += count;
     } else {
@@ -197,7 +196,7 @@ export class FactList {
     }
   }
 
-  /** Writes the meta that tells all of them, of {@linkcode FACT_BYTES} each. */
+  /** Writes the meta, {@linkcode FACT_BYTES} for each fact. */
   write(view: DataView, start: number): void {
     let offset = start;
     const add = (kind: number, attempts: number, from: readonly number[], index: number) => {
@@ -268,7 +267,7 @@ function batchOf({ buffer, start, end }: EncodedRecord, count: number): MessageB
   return { count, buffer, start, end };
 }
 
-/** Reads messages that were stored; the names of streams are not written. */
+/** Reads stored messages; the names of streams are not written. */
 function readPublished(record: EncodedRecord, place?: Place): Published {
   const { meta } = record;
   const type = record.type % RecordType.void;
@@ -343,7 +342,7 @@ export interface RecordMessages {
   readonly count: number;
 }
 
-/** Tells which messages are, or were, in a record, as far as its meta knows. */
+/** Lists the messages that are, or were, in a record, by its meta. */
 export function listMessages(record: EncodedRecord): RecordMessages[] {
   const type = record.type % RecordType.void;
   if (type === RecordType.moved) {

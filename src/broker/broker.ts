@@ -54,9 +54,9 @@ export interface BrokerOptions {
   readonly residency: Residency;
   /** Tells the time of the rules, in milliseconds. */
   readonly now: () => number;
-  /** Is called when {@linkcode Broker.dispatch} should be, soon. */
+  /** Asks for a call of {@linkcode Broker.dispatch}, soon. */
   readonly wake: () => void;
-  /** Is told of a deadline that is earlier than {@linkcode Broker.tick} has said. */
+  /** Hears of a deadline that is earlier than {@linkcode Broker.tick} returned. */
   readonly hasten?: ((at: number) => void) | undefined;
   readonly report?: Report | undefined;
   /** How many attachments of followers to streams there may be; by default a million. */
@@ -64,16 +64,16 @@ export interface BrokerOptions {
 }
 
 /**
- * The rules: all streams and members of one broker, and what each command does to them. Most of the
- * engine port is here, so that a session's call comes to the rule that decides.
+ * The rules: all streams and members of one broker, and the effect of each command on them. Most of the
+ * engine port is here, so that a session calls the rule that decides.
  *
  * A command is checked and becomes an {@linkcode Event}, and the log keeps events in their order.
- * Messages count only when they are durable, and nobody gets one before. All else counts at once, so
- * that commands that follow each other see what was decided; it is answered when it is durable.
+ * Messages count, and are delivered, only when they are durable. All else counts at once, so that the
+ * next commands see what was decided; it is answered when it is durable.
  * Nothing here knows sockets, files, timers or the machine's clock.
  */
 export class Broker {
-  /** The streams and the publishers, as events have made them. */
+  /** The streams and the publishers that the events made. */
   readonly state: BrokerState;
   protected readonly context: RuleContext;
   readonly #durability: string;
@@ -140,7 +140,7 @@ export class Broker {
     return this.state.bytes;
   }
 
-  /** How many steps it has taken for what can take many, in all. */
+  /** How many steps costly calls have taken, in all. */
   get steps(): number {
     return this.#router.steps + this.#attachments.steps;
   }
@@ -159,7 +159,7 @@ export class Broker {
     checkStreamName(name);
     const isNew = !this.hasStream(name);
     if (isNew) this.#createStream(name, options);
-    // One that is there may not be durable yet.
+    // An existing stream may not be durable yet.
     await this.context.whenDurable();
     return isNew;
   }
@@ -292,13 +292,13 @@ export class Broker {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  // Time, and what has become true.
+  // Time, and events that became durable.
 
   dispatch(): void {
     this.#dispatcher.dispatch(this.context.now());
   }
 
-  /** Does all that is due; returns the time of the next deadline. */
+  /** Does all work that is due; returns the time of the next deadline. */
   tick(now: number): number {
     return Math.min(this.state.publishers.tick(now), this.context.clock.tick(now));
   }
@@ -307,18 +307,18 @@ export class Broker {
     this.state.apply(event);
   }
 
-  /** Decides from now on, and has it kept. */
+  /** Takes the right to append: from now on commands are decided. */
   begin(appender: Appender): void {
     this.context.log = appender;
   }
 
-  /** Serves a stream no more: some of it cannot be read. */
+  /** Stops serving a stream that cannot be read completely. */
   noteDamage(number: number, explain: (name: string) => BrokerError): void {
     const stream = this.#router.getNumbered(number);
     if (stream !== undefined) this.context.noteDamage(stream, explain(stream.name));
   }
 
-  /** Looks for messages of a part of the store that are not gone. */
+  /** Finds the live messages of a part of the store. */
   findLive(segment: Segment): LiveSearch {
     return new LiveSearch(segment, this.#router.streams);
   }
@@ -360,14 +360,14 @@ export class Broker {
     this.context.clock.hasten(stream.alarm, stream.nextDueAt);
   }
 
-  /** The stream of that name; throws if there is none, or if it cannot be served. */
+  /** The stream of that name; throws if it does not exist or cannot be served. */
   #requireServed(name: string): Stream {
     const stream = this.#router.requireStream(name);
     if (stream.damage !== undefined) throw stream.damage;
     return stream;
   }
 
-  /** Takes a stream away from its followers, with what they hold of it. */
+  /** Takes a stream and its pending messages away from its followers. */
   #detachAll(stream: Stream): void {
     this.context.clock.set(stream.alarm, Infinity);
     for (const attachment of [...stream.share.attachments]) {

@@ -2,10 +2,10 @@ import type { RuleContext } from "./rule_context.ts";
 import type { Returns } from "./returns.ts";
 import type { Store } from "../store/store.ts";
 
-/** Expired messages are taken out of a stream together, so many milliseconds apart. */
+/** The interval at which expired messages of a stream are taken out together, in milliseconds. */
 const EXPIRY_MS = 20;
 
-/** Does what is due in a stream, and has it woken again when something is due next. */
+/** Does the work that is due in a stream, and sets its alarm for the next. */
 export function wakeStream(
   { number }: Store,
   now: number,

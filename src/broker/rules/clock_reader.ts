@@ -1,11 +1,11 @@
 import type { RuleContext } from "./rule_context.ts";
 
-/** The clock is taken for set if it is so much further from time than it was, in milliseconds. */
+/** A larger change of the distance between clock and time means that the clock was set; in ms. */
 const STEP_MS = 100;
 
 /**
- * Looks whether the machine's clock was set. Nobody tells that: it is seen by comparing it with a time
- * that only ever goes on.
+ * Detects that the machine's clock was set. The system does not report that, so the clock is compared
+ * with a monotonic time.
  */
 export class ClockReader {
   readonly #context: RuleContext;
@@ -15,11 +15,11 @@ export class ClockReader {
   }
 
   /**
-   * Reads the clock. If it was set, what waits for a date waits for it anew; spans go on as they are.
+   * Reads the clock. If it was set, messages that wait for a date wait for it anew; spans do not change.
    *
    * @param now The time of the rules.
-   * @param date What the machine's clock says.
-   * @param isNoted Whether that is written down in any case.
+   * @param date The machine's clock.
+   * @param isNoted Whether it is written in any case.
    */
   read(now: number, date: number, isNoted = false): void {
     const { state } = this.#context;

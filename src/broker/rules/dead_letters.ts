@@ -22,10 +22,10 @@ import type { Share, UnheldRun } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 import { findFull } from "../stream/stream_limits.ts";
 
-/** So many bytes go from one stream to another in one event, unless a single message is larger. */
+/** The most bytes that one event moves to another stream, unless a single message is larger. */
 const TRANSFER_BYTES_MAX = 128 * 1024;
 
-/** Messages that could not be stored are tried again after so long, in milliseconds. */
+/** The pause before messages that could not be stored are tried again, in milliseconds. */
 const RETRY_MS = 1000;
 
 interface Burial {
@@ -67,7 +67,7 @@ export class DeadLetters {
     const { options: { deadLetter, deadLetterExpired }, isDead } = share.store;
     const isKept = cause === "expired" ? deadLetterExpired : deadLetter;
     if (!isDead && isKept) return this.#bury({ share, run, cause, now });
-    // An operator need not be told: that messages expire was asked for.
+    // Expiry was asked for, so the operator is not told.
     if (cause !== "expired") this.#noteGivenUp({ share, run, cause, now }, run);
     this.#removal.forget(share.store, run);
   }
@@ -169,7 +169,7 @@ export class DeadLetters {
       readonly fromId: number;
       readonly batch: MessageBatch;
       readonly now: number;
-      /** Is called when they are durable, before they are removed from this one. */
+      /** Called when they are durable, before they are removed from this one. */
       readonly stored?: () => void;
     },
     failed: (error: BrokerError) => void,
@@ -220,8 +220,8 @@ export class DeadLetters {
   }
 
   /**
-   * Reads messages in pieces, and ends where some cannot be read; `later` gets the rest if that may
-   * pass.
+   * Reads messages in pieces, up to the first ones that cannot be read; `later` gets the rest if they can
+   * be read another time.
    */
   *#readPieces(
     { store }: Share,

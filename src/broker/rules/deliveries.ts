@@ -8,10 +8,10 @@ import { countAll, takePending, visitPending } from "../share/pending_ranges.ts"
 import type { Returns } from "./returns.ts";
 import type { Share } from "../share/share.ts";
 
-/** If the input of a follower is not read, its deadlines are checked again after so long. */
+/** The pause before deadlines are checked again if a follower's input is not read, in milliseconds. */
 const UNREAD_MS = 1000;
 
-/** What followers say of their deliveries, and what happens to late, silent and lost followers. */
+/** Handles the reports of followers about deliveries, and late, silent and lost followers. */
 export class Deliveries {
   readonly #parts: RuleContext;
   readonly #returns: Returns;
@@ -113,8 +113,8 @@ export class Deliveries {
   }
 
   /**
-   * Takes back all deliveries of a silent follower. It gets nothing more until it shows life, and what
-   * it acknowledges then counts if no other follower has the message.
+   * Takes back all deliveries of a silent follower. It gets nothing more until it shows life; late
+   * acknowledgements count if no other follower has the message.
    *
    * @returns How many deliveries may be acknowledged late.
    */

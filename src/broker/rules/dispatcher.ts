@@ -6,32 +6,32 @@ import { StoreBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Share } from "../share/share.ts";
 
-/** The bytes of a delivery, unless a single message is larger: a client reads its frame in one piece. */
+/** The most bytes of a delivery, unless a single message is larger: a client reads its frame at once. */
 const DELIVERY_BYTES_MAX = 128 * 1024;
 
-/** A follower of several streams takes so many messages from one of them in its turn. */
+/** The most messages that a follower of several streams takes from one of them in its turn. */
 const TURN_COUNT_MAX = 256;
 
 /**
- * So many messages whose keys are held are parked before the event loop gets a turn: a million messages
- * of one blocked key may be in front of the others.
+ * The most messages that are parked for held keys in one turn of the event loop: a million messages of
+ * one blocked key may be in front of the others.
  */
 const PARK_COUNT_MAX = 32_768;
 
-/** Messages that cannot be read at the moment are read again after so long, in milliseconds. */
+/** The pause before messages that could not be read for now are read again, in milliseconds. */
 const BUSY_MS = 250;
 
 export interface DispatcherOptions {
-  /** Is called when there is something to dispatch again. */
+  /** Called when there is something to dispatch again. */
   readonly wake: () => void;
   readonly served: (follower: Follower, now: number) => void;
   /** Takes expired messages out of a share. */
   readonly expire: (share: Share, now: number) => void;
   /** Takes the first ready messages of a share out: they were delivered too often. */
   readonly exhaust: (share: Share, run: ReadyRun, now: number) => void;
-  /** Is told when to look again at a share that is left alone for now. */
+  /** Hears when to look again at a share that is left alone for now. */
   readonly postpone: (share: Share, at: number) => void;
-  /** Is told of a share whose next messages cannot be read. */
+  /** Hears of a share whose next messages cannot be read. */
   readonly damaged: (share: Share, error: BrokerError) => void;
 }
 
@@ -42,15 +42,15 @@ export interface DispatcherOptions {
  * noted when they happen and handled together in {@linkcode Dispatcher.dispatch}, once per turn of
  * the event loop, so that many small arrivals leave as one batch.
  *
- * Fairness: what is ready in a share is divided evenly among the followers that wait for it; a
- * follower of many streams takes from each in turn.
+ * Fairness: ready messages of a share are divided evenly among the followers that wait for it; a follower
+ * of many streams takes from each in turn.
  */
 export class Dispatcher {
   #shares = new Set<Share>();
   #followers = new Set<Follower>();
-  /** Those that let a delivery run out, and have shown life since: others come first. */
+  /** Followers that let a delivery run out and have shown life since: others come first. */
   #revived = new Set<Follower>();
-  /** Those that got messages in the current dispatch. */
+  /** Followers that got messages in the current dispatch. */
   #served = new Set<Follower>();
   readonly #options: DispatcherOptions;
   /** How many messages were parked in the current dispatch. */
@@ -107,7 +107,7 @@ export class Dispatcher {
     }
     for (const follower of this.#served) this.#options.served(follower, now);
     this.#served.clear();
-    // Notes did not wake as long as there was something left to do.
+    // Notes ask for no dispatch while one has work left.
     if (this.#hasWork) this.#options.wake();
   }
 
@@ -142,7 +142,7 @@ export class Dispatcher {
     }
   }
 
-  /** Delivers up to `countMax` messages, as far as there is room. */
+  /** Delivers up to `countMax` messages, within the follower's room. */
   #deliver({ share, follower }: Attachment, countMax: number, now: number): void {
     // The stream may have been found damaged since the follower got its turn.
     if (!canDeliver(share)) return;
@@ -155,7 +155,7 @@ export class Dispatcher {
     }
   }
 
-  /** Delivers the first ready messages of a share that lie together; returns how many. */
+  /** Delivers the first adjacent ready messages of a share; returns how many. */
   #deliverRun(share: Share, follower: Follower, countMax: number, now: number): number {
     for (;;) {
       const run = this.#findNext(share, now);
@@ -176,14 +176,14 @@ export class Dispatcher {
     }
   }
 
-  /** Leaves a share alone until then, at least until others have had their turn. */
+  /** Leaves a share alone until a time, at least until others have had their turn. */
   #postpone(share: Share, until: number): number {
     share.isPostponed = true;
     this.#options.postpone(share, until);
     return 0;
   }
 
-  /** Gives messages to a follower, all of a batch; returns how many. */
+  /** Gives all messages of a batch to a follower; returns how many. */
   #hand(
     share: Share,
     follower: Follower,
@@ -216,7 +216,7 @@ export class Dispatcher {
     return count;
   }
 
-  /** The first ready messages that may be delivered; others in front of them are taken out. */
+  /** The first ready messages that may be delivered; others in front of them are removed. */
   #findNext(share: Share, now: number): ReadyRun | undefined {
     const { store, ready } = share;
     if (store.expiries.nextAt <= now) this.#options.expire(share, now);
@@ -229,8 +229,8 @@ export class Dispatcher {
   }
 
   /**
-   * Finds the first ready messages; none if they cannot be read. The last one may go beyond the
-   * follower's bytes, or a message larger than they are could never be delivered.
+   * Finds the first ready messages; none if they cannot be read. The last one may exceed the follower's
+   * bytes; otherwise a message larger than its credit could never be delivered.
    */
   #read(
     share: Share,
@@ -251,7 +251,7 @@ export class Dispatcher {
   }
 }
 
-/** Puts an attachment at the end of the queue that it belongs to now. */
+/** Moves an attachment to the end of the queue that it belongs to now. */
 function enqueue(attachment: Attachment): void {
   const { share, follower } = attachment;
   if (!canDeliver(share)) share.waiting.append(attachment);

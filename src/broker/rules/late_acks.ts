@@ -5,8 +5,8 @@ import { findTags } from "../share/pending_ranges.ts";
 import type { LapsedRun } from "../share/lapsed_list.ts";
 
 /**
- * Late acknowledgements: the delivery was taken back because it ran out or its follower was silent. The
- * work is done, so they count as long as no other follower has the message.
+ * Late acknowledgements, of deliveries that were taken back because they ran out or the follower was
+ * silent. The work is done, so they count as long as no other follower has the message.
  */
 export class LateAcks {
   readonly #parts: RuleContext;
@@ -15,7 +15,7 @@ export class LateAcks {
     this.#parts = parts;
   }
 
-  /** Acknowledges those of a range that were taken back, where possible; returns how many. */
+  /** Acknowledges those of a range that were taken back, if possible; returns how many. */
   end(follower: Follower, range: TagRange): number {
     if (follower.lapsed.count === 0) return 0;
     let count = 0;
@@ -26,7 +26,7 @@ export class LateAcks {
   #end(follower: Follower, run: LapsedRun): number {
     const { share, firstId, count, isLoss } = run;
     const { number } = share.store;
-    // The stream may be gone, or be another one of the same name.
+    // The stream may be gone, or another stream may have its name.
     if (this.#parts.state.router.getNumbered(number) !== share.store) return 0;
     let endedCount = 0;
     for (const free of share.takeUnheld([{ firstId, count }])) {

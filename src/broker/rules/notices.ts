@@ -5,13 +5,13 @@ import type { Router } from "../state/router.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 
-/** Takes a sentence, and what belongs to it. */
+/** Takes a sentence and its fields. */
 export type Report = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
-/** What has happened since the first of a stream is told so often at most, in milliseconds. */
+/** The least interval between two notices about one stream, in milliseconds. */
 const INTERVAL_MS = 10 * 60 * 1000;
 
-/** Messages that their stream has given up. */
+/** Messages that became dead letters or were discarded. */
 export interface GivenUp {
   readonly id: number;
   readonly count: number;
@@ -21,28 +21,28 @@ export interface GivenUp {
   readonly now: number;
 }
 
-/** Messages of one stream that were not told of one by one. */
+/** Messages of one stream that were counted and not reported one by one. */
 interface Tally {
   untoldCount: number;
   toldAt: number;
 }
 
 /**
- * What the rules tell an operator: things that go as they should, and that nobody would see otherwise.
- * The first of a kind is told at once, the others are counted.
+ * Reports events to the operator that are no errors but would go unnoticed: dead letters, missing
+ * streams, forgotten publishers. The first of a kind is reported at once, the others are counted.
  */
 export class Notices {
   readonly #report: Report | undefined;
   readonly #tallies = new WeakMap<Share, Tally>();
-  /** Publishers that were forgotten before their time. */
+  /** The count of publishers that were forgotten early. */
   #pushedOut: Tally | undefined;
 
-  /** @param report Takes what is told; without it nothing is. */
+  /** @param report Takes the notices; without it there are none. */
   constructor(report?: Report) {
     this.#report = report;
   }
 
-  /** A follower has come; it is told of if it is the first that waits for a stream that is not there. */
+  /** Reports a new follower if it is the first that waits for a stream that does not exist. */
   noteFollower({ name, bind }: Follower, router: Router): void {
     if (router.findWaiting(bind.routeString).length !== 1) return;
     this.#report?.("a follower waits for a stream that does not exist", {
@@ -51,12 +51,12 @@ export class Notices {
     });
   }
 
-  /** A stream is not served any more, since some of it cannot be read. */
+  /** Reports a stream that is no longer served, since some of it cannot be read. */
   noteDamage({ name }: Store, error: BrokerError): void {
     this.#report?.("a stream is not served", { stream: name, error: error.message });
   }
 
-  /** A publisher was forgotten that may come back: more are lost than can be remembered. */
+  /** Reports a publisher that was forgotten early: more are lost than can be remembered. */
   notePushedOut(countMax: number, now: number): void {
     const tally = this.#pushedOut ??= { untoldCount: 0, toldAt: -Infinity };
     tally.untoldCount++;
@@ -70,7 +70,7 @@ export class Notices {
     tally.toldAt = now;
   }
 
-  /** Messages were given up: they are in the stream's dead letters, if it has any, or gone. */
+  /** Reports messages that became dead letters, or were discarded if the stream keeps none. */
   noteGivenUp(share: Share, givenUp: GivenUp): void {
     if (this.#report === undefined) return;
     const { id, count, attempts, cause, now } = givenUp;

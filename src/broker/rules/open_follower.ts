@@ -10,7 +10,7 @@ export interface OpenFollowerSetup {
   readonly context: RuleContext;
   readonly deliveries: Deliveries;
   readonly attachments: Attachments;
-  /** All that are open, in their order. */
+  /** All open followers, in the order of opening. */
   readonly followers: Set<Follower>;
   readonly init: FollowerInit;
   readonly sink: FollowerSink;

@@ -20,7 +20,7 @@ interface Duplicate {
   readonly message: RememberedMessage;
 }
 
-/** What is decided about a batch, until it is stored or not. */
+/** A decision about a batch that is not stored or refused yet. */
 interface Decision {
   readonly record: PublisherRecord;
   readonly sent: SentBatch;
@@ -40,8 +40,8 @@ export interface OpenPublisherSetup {
 }
 
 /**
- * A publisher of one session: to which streams its batches go, whether they were stored before,
- * whether there is room, and what its sink hears.
+ * A publisher of one session: decides which streams a batch goes to, whether it was stored before, and
+ * whether there is room; reports the outcome to its sink.
  */
 export class OpenPublisher implements EnginePublisher {
   readonly #context: RuleContext;
@@ -167,7 +167,7 @@ export class OpenPublisher implements EnginePublisher {
     record.conclude(sent, { storedIn });
   }
 
-  /** Answers a batch that was seen before, or of which nobody knows; tells whether it is one. */
+  /** Answers a batch that was seen before, or may have been; returns whether it did. */
   #answerKnown(batch: NumberedBatch): boolean {
     const { sequence } = batch;
     if (this.#record.isDoubtful(sequence)) this.#refuseNew(batch, explainDoubt(batch));
@@ -176,12 +176,12 @@ export class OpenPublisher implements EnginePublisher {
     return true;
   }
 
-  /** Answers a batch that has been seen before as it was answered then. */
+  /** Answers a batch that was seen before with the same outcome. */
   #repeatOutcome(batch: NumberedBatch): void {
     const record = this.#record;
     const { lastSequence } = record;
     if (batch.sequence + batch.count - 1 > lastSequence) {
-      // To confirm it would lose its end, to store it would store its beginning twice.
+      // Confirming it would lose its end, storing it would store its beginning twice.
       throw new BrokerError(
         "BAD_FRAME",
         `Cannot publish messages ${batch.sequence} to ${batch.sequence + batch.count - 1} again: ` +
@@ -197,14 +197,14 @@ export class OpenPublisher implements EnginePublisher {
     );
   }
 
-  /** Notes a batch that is not stored, and answers it. */
+  /** Notes that a batch is refused, and answers it. */
   #refuseNew(batch: NumberedBatch, error: BrokerError): void {
     const sent = this.#record.note(batch.sequence, batch.count);
     this.#record.conclude(sent, { storedIn: [], error });
     this.#record.answer(sent, () => this.#sink.refuse(batch, error));
   }
 
-  /** Answers a message that was stored before, under the same dedup id, as it was answered then. */
+  /** Answers a message whose dedup id is known with the outcome of the first one. */
   #answerDuplicate(batch: NumberedBatch, duplicates: readonly Duplicate[]): void {
     const record = this.#record;
     const sent = record.note(batch.sequence, batch.count);
@@ -214,7 +214,7 @@ export class OpenPublisher implements EnginePublisher {
       else this.#sink.refuse(batch, error);
     });
     sent.hasSameId = true;
-    // The first one may not be durable yet, or it may turn out that there is no room for it.
+    // The first one may not be durable yet, or may be refused for lack of room.
     this.#context.log.whenDurable(() => {
       const isStored = duplicates.every(({ message }) => message.isStored);
       const error = this.#context.findObstacle(batch.bytes) ?? explainNotStored();
@@ -222,14 +222,14 @@ export class OpenPublisher implements EnginePublisher {
     });
   }
 
-  /** Why a batch cannot be stored, if it cannot. */
+  /** The reason why a batch cannot be stored, if there is one. */
   #findObstacle(batch: NumberedBatch, streams: readonly Stream[]): BrokerError | undefined {
     if (streams.length === 0) return this.#route.explainNoStream();
     for (const { damage } of streams) if (damage !== undefined) return damage;
     return this.#context.findObstacle(batch.bytes * streams.length);
   }
 
-  /** The publisher's number, which it gets when it stores something for the first time. */
+  /** The publisher's number, assigned when it first stores something. */
   #requireNumber(): number {
     const record = this.#record;
     if (record.number === 0) {
@@ -243,7 +243,7 @@ export class OpenPublisher implements EnginePublisher {
   }
 }
 
-/** Takes back what was decided about a batch that could not be stored. */
+/** Reverts the decision about a batch that could not be stored. */
 function takeBack(
   { record, sent, streams, storedIn, batch, dedupId }: Decision,
   error: BrokerError,
@@ -258,8 +258,8 @@ function takeBack(
 }
 
 /**
- * Tells why a batch has no room in one of its streams, if it has not. What its publisher had sent
- * before it could know that has none either, or it would overtake what was sent first.
+ * The error for a batch without room in one of its streams, if there is one. Batches that its publisher
+ * sent before it could know are refused, too, or they would overtake this one.
  */
 function findFullStream(
   record: PublisherRecord,
@@ -314,7 +314,7 @@ function explainNotStored(): BrokerError {
   );
 }
 
-/** Why a batch is refused that may have been stored before: nobody knows. */
+/** The error for a batch of which it is unknown whether it was stored. */
 function explainDoubt({ sequence, count }: NumberedBatch): BrokerError {
   const what = count === 1
     ? `message ${sequence}`
@@ -326,7 +326,7 @@ function explainDoubt({ sequence, count }: NumberedBatch): BrokerError {
   );
 }
 
-/** A batch that was stored; which ids its messages have got is not remembered. */
+/** A stored batch whose messages' ids are no longer remembered. */
 function forgottenBatch({ sequence, count }: NumberedBatch): SentBatch {
   const batch = new SentBatch(sequence, count);
   batch.isConcluded = true;

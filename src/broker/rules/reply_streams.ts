@@ -3,8 +3,8 @@ import { findReplyStreamMistake } from "../../protocol/limits.ts";
 import type { EngineReplyStream, ReplySink } from "../engine.ts";
 
 /**
- * The streams that replies go to, by name: one for each session that has made a request. Nothing is kept
- * in them; a reply is passed on, or there is nobody to pass it on to.
+ * The streams for replies, by name: one for each session that has made a request. They store nothing: a
+ * reply is passed on to the session, or refused.
  */
 export class ReplyStreams {
   readonly #sinks = new Map<string, ReplySink>();
@@ -14,7 +14,7 @@ export class ReplyStreams {
   }
 
   /**
-   * Opens one.
+   * Opens a stream for replies.
    *
    * @throws {BrokerError} `BAD_REQUEST` if the name is not allowed, or taken.
    */
@@ -25,7 +25,7 @@ export class ReplyStreams {
     this.#sinks.set(name, sink);
     return {
       close: () => {
-        // After its end, the name may be another one's.
+        // The name may have been opened again since.
         if (this.#sinks.get(name) === sink) this.#sinks.delete(name);
       },
     };

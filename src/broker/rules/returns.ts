@@ -11,20 +11,20 @@ import type { Store } from "../store/store.ts";
 interface FailedRun {
   readonly now: number;
   readonly reason: string;
-  /** How long the messages are held back; the stream's backoff if nothing is said. */
+  /** The delay of the messages; by default the stream's backoff. */
   readonly delayMs?: number | undefined;
   readonly isLoss?: boolean;
 }
 
 /**
- * How long messages are delayed that have lost their follower once, twice …, in milliseconds: a message
- * that kills its followers must not do so as fast as they come back.
+ * The delays of messages after one, two … lost followers in a row, in milliseconds: a message that kills
+ * its followers must not do so as fast as they come back.
  */
 const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];
 
 /**
- * Puts messages back that were taken away from a follower: ready, delayed, or to the dead letters.
- * Expired messages do not come back.
+ * Puts messages that were taken from a follower back: ready, delayed, or to the dead letters. Expired
+ * messages do not come back.
  */
 export class Returns {
   readonly #parts: RuleContext;

@@ -21,10 +21,10 @@ export class RuleContext {
   readonly notices: Notices;
   readonly clock: AlarmClock;
   readonly now: () => number;
-  /** Is told of deadlines that are in no alarm, if anybody wants to know. */
+  /** Hears of deadlines that are in no alarm. */
   readonly hasten: ((at: number) => void) | undefined;
   readonly attempts: AttemptLog = new AttemptLog((event) => this.log.commit(event));
-  /** Set as soon as the log was read: until then nothing is decided. */
+  /** Set once the log was read: until then nothing is decided. */
   log!: Appender;
   readonly #medium: EventLog;
   readonly #residency: Residency;
@@ -40,13 +40,13 @@ export class RuleContext {
     this.#residency = parts.residency;
   }
 
-  /** Makes something true at once, and has it written. */
+  /** Applies an event at once, and has it written. */
   commit(event: Decided, written?: () => void): void {
     this.log.commit(event, written);
     this.state.apply(event);
   }
 
-  /** Resolves when everything is durable that was decided until now; nothing if it is so already. */
+  /** Resolves when all decisions so far are durable; returns nothing if they are durable already. */
   whenDurable(): Promise<void> | undefined {
     let isDurable = false;
     let resolve: (() => void) | undefined;
@@ -58,17 +58,17 @@ export class RuleContext {
     return new Promise((resolveThis) => resolve = resolveThis);
   }
 
-  /** How many bytes of memory are taken up by what is known of failures. */
+  /** The bytes of memory that notes about failures take. */
   get bookedBytes(): number {
     return this.#residency.bookedBytes;
   }
 
-  /** Tells why so many more bytes of messages cannot be stored, if they cannot. */
+  /** The error for messages of so many bytes, if they cannot be stored. */
   findObstacle(bytes: number): BrokerError | undefined {
     return this.#medium.findObstacle(bytes, this.state.bytes + this.bookedBytes);
   }
 
-  /** Serves a stream no more: some of it cannot be read. */
+  /** Stops serving a stream that cannot be read completely. */
   noteDamage(store: Store, error: BrokerError): void {
     store.noteDamage(error);
     this.notices.noteDamage(store, error);

@@ -34,6 +34,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
   readonly #clockReader: ClockReader = new ClockReader(this.context);
   /** By so much the time of the rules, which goes on where an earlier broker has ended, is ahead. */
   #offsetMs = 0;
+  /** Whether it may not append yet: it decides nothing. */
   #isReading = false;
   #isWoken = false;
   /** When it is written next what time it is, and what had been written when it was last. */
@@ -103,11 +104,13 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
   }
 
   override tick(now: number): number {
+    if (this.#isReading) return Infinity;
     this.#readClock();
     return super.tick(now + this.#offsetMs) - this.#offsetMs;
   }
 
   tend(now: number): number {
+    if (this.#isReading) return this.#log.tend(now);
     // So that the next start goes on from there, if anything was written since.
     const isNoted = now >= this.#noteTimeAt && this.context.log.eventCount !== this.#notedCount;
     this.#readClock(isNoted);
@@ -119,7 +122,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
   }
 
   close(): Promise<void> {
-    this.#readClock(true);
+    if (!this.#isReading) this.#readClock(true);
     return this.#log.close();
   }
 

@@ -147,3 +147,14 @@ Deno.test("log: a broker that follows for long keeps no more than what is there"
   standby.log.takeOver();
   assertEquals((await (await standby.opening).engine.getStream("orders")).nextId, 5001);
 });
+
+Deno.test("log: a broker that follows can be tended, and closed before it takes over", async () => {
+  const brokers = new Brokers();
+  const use = await brokers.begin().opening;
+  await use.create("orders");
+  const { engine } = brokers.begin(true);
+  const { length } = brokers.array.events;
+  assertEquals([engine.tick(5000), engine.tend(60_000)], [Infinity, Infinity]);
+  await engine.close();
+  assertEquals(brokers.array.events.length, length);
+});

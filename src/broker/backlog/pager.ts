@@ -3,7 +3,7 @@
 import { BrokerError } from "../../../protocol.ts";
 
 /** The store cannot be read at this moment, although nothing in it is damaged. */
-export class StoreBusyError extends BrokerError {
+export class LogBusyError extends BrokerError {
   constructor(message: string, options?: ErrorOptions) {
     super("STREAM_DAMAGED", message, options);
   }
@@ -26,7 +26,7 @@ export interface Place {
 export interface Pager {
   /**
    * Fills a buffer with the bytes at an offset of a segment. Throws a `BrokerError` with code
-   * `STREAM_DAMAGED` if they cannot be read, a {@linkcode StoreBusyError} if that may pass.
+   * `STREAM_DAMAGED` if they cannot be read, a {@linkcode LogBusyError} if that may pass.
    */
   read(segment: Segment, offset: number, into: Uint8Array): void;
   /** A checksum that detects bytes that were read back wrong. */

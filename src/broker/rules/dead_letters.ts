@@ -15,7 +15,7 @@ import type { RuleContext } from "./rule_context.ts";
 import type { RedriveCount } from "../engine.ts";
 import type { Failure } from "../share/failure.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
-import { StoreBusyError } from "../backlog/pager.ts";
+import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Removal } from "./removal.ts";
 import type { Share, UnheldRun } from "../share/share.ts";
@@ -234,7 +234,7 @@ export class DeadLetters {
       try {
         batch = store.backlog.read(id, endId - id, TRANSFER_BYTES_MAX);
       } catch (error) {
-        if (error instanceof StoreBusyError) return later({ firstId: id, count: endId - id });
+        if (error instanceof LogBusyError) return later({ firstId: id, count: endId - id });
         if (!(error instanceof BrokerError)) throw error;
         return this.#parts.noteDamage(store, error);
       }

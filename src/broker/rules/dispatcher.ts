@@ -2,7 +2,7 @@ import { BrokerError, type MessageBatch } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Attachment } from "../share/attachment.ts";
 import type { Follower } from "../share/follower.ts";
-import { StoreBusyError } from "../backlog/pager.ts";
+import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Share } from "../share/share.ts";
 
@@ -243,7 +243,7 @@ export class Dispatcher {
       const bytesMax = Math.min(follower.roomBytes, DELIVERY_BYTES_MAX);
       return share.store.backlog.read(firstId, countMax, bytesMax);
     } catch (error) {
-      if (error instanceof StoreBusyError) this.#postpone(share, now + BUSY_MS);
+      if (error instanceof LogBusyError) this.#postpone(share, now + BUSY_MS);
       else if (error instanceof BrokerError) this.#options.damaged(share, error);
       else throw error;
       return undefined;

@@ -2,7 +2,7 @@ import { BrokerError } from "../../../protocol.ts";
 import type { Moved } from "../../broker/event.ts";
 import type { LoggedState } from "../../broker/event_log.ts";
 import type { LiveRun, LiveSearch } from "../../broker/state/live_facts.ts";
-import { StoreBusyError } from "../../broker/backlog/pager.ts";
+import { LogBusyError } from "../../broker/backlog/pager.ts";
 import type { Committer } from "./committer.ts";
 import type { SegmentFile } from "./segments/segment_file.ts";
 import type { SegmentList } from "./segments/segment_list.ts";
@@ -93,7 +93,7 @@ export class Compactor {
       try {
         bytes += this.#move(run, STEP_BYTES_MAX - bytes);
       } catch (error) {
-        if (error instanceof StoreBusyError) return void (this.#hasNoRoom = true);
+        if (error instanceof LogBusyError) return void (this.#hasNoRoom = true);
         if (!(error instanceof BrokerError)) throw error;
         // What cannot be read stays where it is, and only its stream has to do without it.
         segments.oldest.isDamaged = true;

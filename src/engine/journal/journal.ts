@@ -1,7 +1,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { Appender, EventLog, LoggedState } from "../../broker/event_log.ts";
 import { invariant } from "../../broker/collections/invariant.ts";
-import { type Pager, type Segment, StoreBusyError } from "../../broker/backlog/pager.ts";
+import { LogBusyError, type Pager, type Segment } from "../../broker/backlog/pager.ts";
 import { readClosedMark, writeClosedMark } from "./segments/closed_mark.ts";
 import { Committer } from "./committer.ts";
 import { Compactor } from "./compactor.ts";
@@ -149,7 +149,7 @@ export class Journal implements EventLog, Pager {
         throw this.explainDamage(segment, offset, cause);
       }
       const where = this.#nameFile(segment);
-      throw new StoreBusyError(
+      throw new LogBusyError(
         `Cannot read messages in ${where}: too many files are open; try again`,
       );
     }

@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertGreater, assertLess, assertLessOrEqual } from "@std/assert";
 import { Backlog } from "../../../src/broker/backlog/backlog.ts";
 import type { Failed, Moved } from "../../../src/broker/event.ts";
-import { type Segment, StoreBusyError } from "../../../src/broker/backlog/pager.ts";
+import { LogBusyError, type Segment } from "../../../src/broker/backlog/pager.ts";
 import type { LoggedState } from "../../../src/broker/event_log.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
 import type { Committer } from "../../../src/engine/journal/committer.ts";
@@ -23,7 +23,7 @@ class BusyPager extends MemoryPager {
   readsLeft = Infinity;
 
   override read(segment: Segment, offset: number, into: Uint8Array): void {
-    if (this.readsLeft-- <= 0) throw new StoreBusyError("busy");
+    if (this.readsLeft-- <= 0) throw new LogBusyError("busy");
     super.read(segment, offset, into);
   }
 }

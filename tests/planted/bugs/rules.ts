@@ -158,8 +158,8 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "dead letters are lost that cannot be read just now",
     file: "src/broker/rules/dead_letters.ts",
-    from: "if (error instanceof StoreBusyError) return later({ firstId: id, count: endId - id });",
-    to: "if (error instanceof StoreBusyError) return;",
+    from: "if (error instanceof LogBusyError) return later({ firstId: id, count: endId - id });",
+    to: "if (error instanceof LogBusyError) return;",
     found: tests("engine/journal/journal_test.ts"),
   },
   {

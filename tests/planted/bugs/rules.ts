@@ -4,21 +4,21 @@ import { type PlantedBug, SIMULATION, tests } from "../planted_bug.ts";
 export const RULES_BUGS: readonly PlantedBug[] = [
   {
     what: "a batch is confirmed when it is decided about",
-    file: "src/broker/rules/open_publisher.ts",
+    file: "src/broker/rules/broker_publisher.ts",
     from: "    this.#context.log.store(\n",
     to: "    record.conclude(sent, { storedIn });\n    this.#context.log.store(\n",
     found: SIMULATION,
   },
   {
     what: "a repetition is confirmed before the original is durable",
-    file: "src/broker/rules/open_publisher.ts",
+    file: "src/broker/rules/broker_publisher.ts",
     from: "record.recall(batch.sequence) ?? forgottenBatch(batch),",
     to: "forgottenBatch(batch),",
     found: tests("broker", "engine/journal_conformance_test.ts"),
   },
   {
     what: "ids of refused messages are not given back",
-    file: "src/broker/rules/open_publisher.ts",
+    file: "src/broker/rules/broker_publisher.ts",
     from: "    stream.intake.returnIds(firstId);\n",
     to: "    void firstId;\n",
     found: tests(
@@ -65,7 +65,7 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a repeated dedup id is confirmed before the first one is durable",
-    file: "src/broker/rules/open_publisher.ts",
+    file: "src/broker/rules/broker_publisher.ts",
     from: "this.#context.log.whenDurable(() => {",
     to: "queueMicrotask(() => {",
     found: tests("engine/deferred_test.ts"),
@@ -79,7 +79,7 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "what was sent behind a refused batch overtakes it",
-    file: "src/broker/rules/open_publisher.ts",
+    file: "src/broker/rules/broker_publisher.ts",
     from: "if (batch.settled <= refusedFull.sequence) return refusedFull.error;",
     to: "",
     found: tests("engine/memory_test.ts"),
@@ -164,7 +164,7 @@ export const RULES_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a batch of which nobody knows whether it was stored is confirmed",
-    file: "src/broker/rules/open_publisher.ts",
+    file: "src/broker/rules/broker_publisher.ts",
     from: "this.#refuseNew(batch, explainDoubt(batch));",
     to: "this.#repeatOutcome(batch);",
     found: tests("broker"),

@@ -28,9 +28,9 @@ import type { Appender, EventLog } from "./event_log.ts";
 import { Attachments } from "./rules/attachments.ts";
 import { wakeStream } from "./rules/awakening.ts";
 import { Dispatcher } from "./rules/dispatcher.ts";
-import { Notices, type Report } from "./rules/notices.ts";
-import { OpenFollower } from "./rules/broker_follower.ts";
-import { OpenPublisher } from "./rules/broker_publisher.ts";
+import { Notices, type Warn } from "./rules/notices.ts";
+import { BrokerFollower } from "./rules/broker_follower.ts";
+import { BrokerPublisher } from "./rules/broker_publisher.ts";
 import { ReplyStreams } from "./rules/reply_streams.ts";
 import { DeadLetters } from "./rules/dead_letters.ts";
 import { Deliveries } from "./rules/deliveries.ts";
@@ -58,7 +58,7 @@ export interface BrokerOptions {
   readonly wake: () => void;
   /** Hears of a deadline that is earlier than {@linkcode Broker.tick} returned. */
   readonly hasten?: ((at: number) => void) | undefined;
-  readonly report?: Report | undefined;
+  readonly report?: Warn | undefined;
   /** How many attachments of followers to streams there may be; by default a million. */
   readonly attachmentsMax?: number;
 }
@@ -215,7 +215,7 @@ export class Broker {
 
   // deno-lint-ignore require-await
   async peek(name: string, from: number, limit: number): Promise<PeekedMessages> {
-    return peek(this.#requireServed(name), { from, limit });
+    return peek(this.#requireServed(name), from, limit);
   }
 
   async redrive(name: string, ids: readonly number[]): Promise<RedriveCount> {
@@ -241,13 +241,13 @@ export class Broker {
     return this.#router.prepare(bind, stepsMax);
   }
 
-  openPublisher(init: PublisherInit, sink: PublisherSink): OpenPublisher {
+  openPublisher(init: PublisherInit, sink: PublisherSink): BrokerPublisher {
     const { context } = this;
-    return new OpenPublisher({ context, removal: this.#removal, init, sink });
+    return new BrokerPublisher({ context, removal: this.#removal, init, sink });
   }
 
-  openFollower(init: FollowerInit, sink: FollowerSink): OpenFollower {
-    return new OpenFollower({
+  openFollower(init: FollowerInit, sink: FollowerSink): BrokerFollower {
+    return new BrokerFollower({
       context: this.context,
       deliveries: this.#deliveries,
       attachments: this.#attachments,

@@ -3,7 +3,7 @@ import { Broker } from "../broker/broker.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { EventLog, LoggedState } from "../broker/event_log.ts";
 import { ClockReader } from "../broker/rules/clock_reader.ts";
-import type { Report } from "../broker/rules/notices.ts";
+import type { Warn } from "../broker/rules/notices.ts";
 import type { SnapshotPiece } from "../broker/state/snapshot.ts";
 import { compilePattern } from "./pattern.ts";
 
@@ -20,7 +20,7 @@ export interface LocalEngineOptions {
   readonly hasten?: ((at: number) => void) | undefined;
   /** How many bytes of messages may be in memory, if the log can read the others back. */
   readonly memoryLimit?: number;
-  readonly report?: Report | undefined;
+  readonly report?: Warn | undefined;
   /** Does something soon, but not at once; as a microtask if nothing is said. */
   readonly schedule?: (work: () => void) => void;
 }

@@ -7,7 +7,7 @@
  */
 
 import type { Engine } from "../../src/broker/engine.ts";
-import type { Report } from "../../src/broker/rules/notices.ts";
+import type { Warn } from "../../src/broker/rules/notices.ts";
 import { acknowledgementTests, returnTests } from "./conformance/deliveries/acknowledging.ts";
 import { dateRestartTests, dateTests } from "./conformance/dating.ts";
 import { deadLetterTests } from "./conformance/deliveries/dead_letters.ts";
@@ -48,7 +48,7 @@ export interface OpenedEngine {
  */
 export function engineConformance(
   name: string,
-  open: (now: () => number, report: Report, dateNow: () => number) => Promise<OpenedEngine>,
+  open: (now: () => number, report: Warn, dateNow: () => number) => Promise<OpenedEngine>,
   { survives = false }: { readonly survives?: boolean } = {},
 ): void {
   const test: Register = (what, run) => {

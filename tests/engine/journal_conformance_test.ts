@@ -5,14 +5,14 @@
  * @module
  */
 
-import type { Report } from "../../src/broker/rules/notices.ts";
+import type { Warn } from "../../src/broker/rules/notices.ts";
 import { openJournal, type TestJournalOptions } from "../support/disk/journals.ts";
 import { SimulatedDisk } from "../support/disk/simulated_disk.ts";
 import { TestDirectory } from "../support/disk/journals.ts";
 import { engineConformance } from "./engine_conformance.ts";
 
 /** What a journal tells of beside its own affairs. */
-function forOperators(tell: Report): Required<TestJournalOptions>["report"] {
+function forOperators(tell: Warn): Required<TestJournalOptions>["report"] {
   return (level, message, fields = {}) => {
     if (level === "warning") tell(message, fields);
   };

@@ -6,7 +6,7 @@ import type { Deliveries } from "./deliveries.ts";
 import type { RuleContext } from "./rule_context.ts";
 
 /** How a follower is opened. */
-export interface OpenFollowerSetup {
+export interface BrokerFollowerSetup {
   readonly context: RuleContext;
   readonly deliveries: Deliveries;
   readonly attachments: Attachments;
@@ -17,13 +17,13 @@ export interface OpenFollowerSetup {
 }
 
 /** A follower of one session. */
-export class OpenFollower implements EngineFollower {
+export class BrokerFollower implements EngineFollower {
   readonly missing: string | undefined;
   readonly follower: Follower;
-  readonly #setup: OpenFollowerSetup;
+  readonly #setup: BrokerFollowerSetup;
 
   /** Throws `BAD_…`, `TOO_MANY_MEMBERS`, or the damage of the only stream that it follows. */
-  constructor(setup: OpenFollowerSetup) {
+  constructor(setup: BrokerFollowerSetup) {
     const { context: { state: { router }, notices }, attachments, followers, init } = setup;
     const ring = (follower: Follower, now: number) => setup.deliveries.timeOut(follower, now);
     const follower = new Follower({ ...init, sink: setup.sink, ring });

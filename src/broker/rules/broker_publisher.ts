@@ -32,7 +32,7 @@ interface Decision {
 }
 
 /** How a publisher is opened. */
-export interface OpenPublisherSetup {
+export interface BrokerPublisherSetup {
   readonly context: RuleContext;
   readonly removal: Removal;
   readonly init: PublisherInit;
@@ -43,7 +43,7 @@ export interface OpenPublisherSetup {
  * A publisher of one session: decides which streams a batch goes to, whether it was stored before, and
  * whether there is room; reports the outcome to its sink.
  */
-export class OpenPublisher implements EnginePublisher {
+export class BrokerPublisher implements EnginePublisher {
   readonly #context: RuleContext;
   readonly #removal: Removal;
   readonly #record: PublisherRecord;
@@ -51,7 +51,7 @@ export class OpenPublisher implements EnginePublisher {
   readonly #sink: PublisherSink;
 
   /** Throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
-  constructor({ context, removal, init, sink }: OpenPublisherSetup) {
+  constructor({ context, removal, init, sink }: BrokerPublisherSetup) {
     const { router, publishers } = context.state;
     const now = context.now();
     const { identity, bind, sentUntil: until = 0, sentMs = now } = init;

@@ -6,7 +6,7 @@ import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 
 /** Takes a sentence and its fields. */
-export type Report = (message: string, fields: Readonly<Record<string, unknown>>) => void;
+export type Warn = (message: string, fields: Readonly<Record<string, unknown>>) => void;
 
 /** The least interval between two notices about one stream, in milliseconds. */
 const INTERVAL_MS = 10 * 60 * 1000;
@@ -32,13 +32,13 @@ interface Tally {
  * streams, forgotten publishers. The first of a kind is reported at once, the others are counted.
  */
 export class Notices {
-  readonly #report: Report | undefined;
+  readonly #report: Warn | undefined;
   readonly #tallies = new WeakMap<Share, Tally>();
   /** The count of publishers that were forgotten early. */
   #pushedOut: Tally | undefined;
 
   /** @param report Takes the notices; without it there are none. */
-  constructor(report?: Report) {
+  constructor(report?: Warn) {
     this.#report = report;
   }
 

@@ -5,7 +5,7 @@ import { listReasons, type Reason, type ReasonPool } from "./reason_pool.ts";
 const NOTE_BYTES = 150;
 
 /** A failure in little memory. */
-class FailureNote implements Failure {
+class NotedFailure implements Failure {
   readonly firstAt: number;
   readonly follower: string;
   /** Two large numbers would take up more than a large and a small one. */
@@ -52,9 +52,9 @@ class FailureNote implements Failure {
  */
 export class FailureTable {
   readonly #pool: ReasonPool;
-  #notes: Map<number, FailureNote> | undefined;
+  #notes: Map<number, NotedFailure> | undefined;
   /** What was noted last, and as what: messages that failed together share it. */
-  #last: { readonly failure: Failure; readonly note: FailureNote } | undefined;
+  #last: { readonly failure: Failure; readonly note: NotedFailure } | undefined;
 
   constructor(pool: ReasonPool) {
     this.#pool = pool;
@@ -105,15 +105,15 @@ export class FailureTable {
     return (this.#notes ?? new Map<number, Failure>())[Symbol.iterator]();
   }
 
-  #noteOf(failure: Failure, isLeaving: boolean): FailureNote {
-    if (failure instanceof FailureNote) return failure;
+  #noteOf(failure: Failure, isLeaving: boolean): NotedFailure {
+    if (failure instanceof NotedFailure) return failure;
     if (this.#last?.failure === failure) return this.#last.note;
-    const note = new FailureNote(failure, this.#pool.hold(failure.reasons, isLeaving));
+    const note = new NotedFailure(failure, this.#pool.hold(failure.reasons, isLeaving));
     this.#last = { failure, note };
     return note;
   }
 
-  #leave(note: FailureNote): void {
+  #leave(note: NotedFailure): void {
     const reason = note.leave();
     if (reason === undefined) return;
     this.#pool.release(reason);

@@ -6,12 +6,6 @@ import { LapsedList } from "./lapsed_list.ts";
 import { PendingList, type PendingRun } from "./pending_list.ts";
 import type { Share } from "./share.ts";
 
-/** How much a follower may hold. */
-export interface Credit {
-  messages: number;
-  bytes: number;
-}
-
 /** Signs of life of a follower, and when its deliveries run out. */
 export class Liveness {
   /** When it last showed life. */
@@ -49,7 +43,8 @@ export class Follower {
   /** Deliveries that were taken back lately: it may still acknowledge them. */
   readonly lapsed: LapsedList = new LapsedList();
   readonly liveness: Liveness;
-  readonly credit: Credit;
+  /** How much it may hold. */
+  readonly credit: { messages: number; bytes: number };
 
   constructor(options: {
     name: string;

@@ -25,7 +25,7 @@ const PREPARED_MAX = 1024;
 const FINDINGS_MAX = 64;
 
 /** The patterns that were looked at for a name, and those of them that match it. */
-interface Finding {
+interface PatternMatches {
   readonly seen: Set<Selection>;
   readonly matching: Set<Selection>;
 }
@@ -50,7 +50,7 @@ export class Router {
   /** What one look at all patterns takes, in steps. */
   #patternSteps = 0;
   /** The patterns that were looked at for streams that are not there yet, by name. */
-  readonly #findings = new Map<string, Finding>();
+  readonly #findings = new Map<string, PatternMatches>();
 
   constructor(compilePattern: PatternCompiler) {
     this.#compilePattern = compilePattern;
@@ -255,7 +255,7 @@ export class Router {
   }
 
   /** Looks at patterns that were not looked at for a name; tells whether those are all. */
-  #find({ seen, matching }: Finding, name: string, stepsMax: number): boolean {
+  #find({ seen, matching }: PatternMatches, name: string, stepsMax: number): boolean {
     let left = stepsMax;
     for (const selection of this.#selections.values()) {
       if (seen.has(selection)) continue;
@@ -268,10 +268,10 @@ export class Router {
     return true;
   }
 
-  #findingOf(name: string): Finding {
+  #findingOf(name: string): PatternMatches {
     const known = this.#findings.get(name);
     if (known !== undefined) return known;
-    const finding: Finding = { seen: new Set(), matching: new Set() };
+    const finding: PatternMatches = { seen: new Set(), matching: new Set() };
     this.#findings.set(name, finding);
     for (const oldest of this.#findings.keys()) {
       if (this.#findings.size <= FINDINGS_MAX) break;

@@ -46,14 +46,14 @@ export interface StoringDetails {
 /** So many expiries are kept although their messages are gone, beside one for each that is not. */
 const EXPIRIES_SPARE = 1024;
 
-interface Settings {
+interface OptionSet {
   /** As given; what is not has the default. */
   readonly given: StreamOptionsInput;
   readonly all: StreamOptions;
 }
 
 /** What most streams have. */
-const SETTINGS_DEFAULT: Settings = { given: {}, all: STREAM_OPTIONS_DEFAULT };
+const SETTINGS_DEFAULT: OptionSet = { given: {}, all: STREAM_OPTIONS_DEFAULT };
 
 /**
  * What is stored of a stream: its messages, ids, limits, expiries and the dedup ids it has seen. A
@@ -68,7 +68,7 @@ export class Store {
   readonly dedupIds: DedupWindow = new DedupWindow();
   /** Rings when something is due, here or in a share. */
   readonly alarm: Alarm;
-  #settings: Settings = SETTINGS_DEFAULT;
+  #settings: OptionSet = SETTINGS_DEFAULT;
   #damage: BrokerError | undefined;
 
   constructor(setup: StoreSetup) {

@@ -7,14 +7,8 @@ import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts"
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** What of a stream is looked at. */
-export interface PeekOptions {
-  readonly from: number;
-  readonly limit: number;
-}
-
 /** Looks at messages by id; throws if they cannot be read. */
-export function peek(stream: Stream, { from, limit }: PeekOptions): PeekedMessages {
+export function peek(stream: Stream, from: number, limit: number): PeekedMessages {
   const infos: MessageInfo[] = [];
   const pieces: Uint8Array[] = [];
   let left = Math.min(limit, PEEK_COUNT_MAX);

@@ -12,7 +12,7 @@ interface FailedCall {
 }
 
 /** A failed call that was not awaited when it failed. */
-interface Failure {
+interface UnawaitedCall {
   readonly call: FailedCall;
   readonly error: Error;
 }
@@ -27,7 +27,7 @@ interface Flush extends PromiseWithResolvers<void> {
 export class Failures {
   /** Whether `close()` is waiting, and reports all that fails now. */
   isExpected = false;
-  #kept: Failure[] = [];
+  #kept: UnawaitedCall[] = [];
   #droppedCount = 0;
   /** What has failed since microtasks ran last: a `flush` that comes now still reports it. */
   #fresh: FailedCall[] = [];
@@ -102,6 +102,6 @@ export class Failures {
   }
 }
 
-function isUnheard({ call }: Failure): boolean {
+function isUnheard({ call }: UnawaitedCall): boolean {
   return !call.isAwaited;
 }

@@ -5,7 +5,7 @@ import type { Duplex } from "../../transport/duplex.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
 import { ReadingGate } from "./reading_gate.ts";
-import { type Place, PLACELESS_BYTES_MAX, type ReceivingRoom } from "./receiving_room.ts";
+import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
 import { type CountQueued, SessionWatch } from "./session_watch.ts";
 
@@ -54,7 +54,7 @@ export class Outlet implements LinkOwner {
   readonly link: Link;
   readonly gate: ReadingGate;
   /** Set while something large comes in. */
-  place: Place | undefined;
+  place: ReceivingPlace | undefined;
   readonly #watch: SessionWatch;
   #speaker: Speaker | undefined;
   #ending: Promise<void> | undefined;

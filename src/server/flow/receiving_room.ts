@@ -20,7 +20,7 @@ export interface PlaceOptions {
 }
 
 /** A place for a large frame or line, or the wish for one. */
-export interface Place {
+export interface ReceivingPlace {
   /** What to wait for before reading on, if anything. */
   wait(): Promise<void> | undefined;
   /** It has come in full, or never will. */
@@ -66,7 +66,7 @@ export class ReceivingRoom {
     return this.#waiting.size;
   }
 
-  ask(options: PlaceOptions): Place {
+  ask(options: PlaceOptions): ReceivingPlace {
     const granted = Promise.withResolvers<void>();
     const seat: Seat = {
       ...options,

@@ -8,10 +8,10 @@ const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const HOUR_MS = 3_600_000;
 
-type Group<T> = { readonly [Name in keyof T]: Setting<T[Name]> };
+type SettingGroup<T> = { readonly [Name in keyof T]: Setting<T[Name]> };
 
 type SettingTable = {
-  readonly [Name in keyof Settings]: Settings[Name] extends object ? Group<Settings[Name]>
+  readonly [Name in keyof Settings]: Settings[Name] extends object ? SettingGroup<Settings[Name]>
     : Setting<Settings[Name]>;
 };
 
@@ -132,7 +132,7 @@ export interface SettingRow {
 export const SETTING_ROWS: readonly SettingRow[] = Object.entries(TABLE).flatMap(([name, entry]) =>
   "initial" in entry
     ? [nameRow(undefined, name, entry as Setting<unknown>)]
-    : Object.entries(entry as Group<Record<string, unknown>>).map(([field, entry]) =>
+    : Object.entries(entry as SettingGroup<Record<string, unknown>>).map(([field, entry]) =>
       nameRow(name, field, entry)
     )
 );

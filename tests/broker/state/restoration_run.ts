@@ -235,7 +235,7 @@ function look({ broker }: TestBroker, name: string): string[] {
   const messages: string[] = [];
   const stream = broker.state.router.requireStream(name);
   for (let from = 1;;) {
-    const { infos, entries } = peek(stream, { from, limit: 1000 });
+    const { infos, entries } = peek(stream, from, 1000);
     const batch = { count: infos.length, buffer: entries, start: 0, end: entries.length };
     const texts = textsOf(batch);
     messages.push(

@@ -17,8 +17,8 @@ import { Broker } from "../../../src/broker/broker.ts";
 import type { FollowerInit, PublisherInit } from "../../../src/broker/engine.ts";
 import type { Decided, Event, Moved, Stored } from "../../../src/broker/event.ts";
 import type { Appender, EventLog, StoreOutcome } from "../../../src/broker/event_log.ts";
-import type { OpenFollower } from "../../../src/broker/rules/broker_follower.ts";
-import type { OpenPublisher } from "../../../src/broker/rules/broker_publisher.ts";
+import type { BrokerFollower } from "../../../src/broker/rules/broker_follower.ts";
+import type { BrokerPublisher } from "../../../src/broker/rules/broker_publisher.ts";
 import type { Follower } from "../../../src/broker/share/follower.ts";
 import type { Place } from "../../../src/broker/backlog/pager.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
@@ -42,7 +42,7 @@ export function bindOf(bind: TestBind): BindFields {
 
 /** A publisher and all that it has heard. */
 export class TestPublisher {
-  readonly publisher: OpenPublisher;
+  readonly publisher: BrokerPublisher;
   readonly sink: RecordingPublisherSink = new RecordingPublisherSink();
   #sequence = 1;
 
@@ -68,7 +68,7 @@ export class TestPublisher {
 
 /** A follower and all that it was given. */
 export class TestFollower {
-  readonly open: OpenFollower;
+  readonly open: BrokerFollower;
   readonly sink: RecordingFollowerSink = new RecordingFollowerSink();
 
   constructor(broker: Broker, init: FollowerInit) {

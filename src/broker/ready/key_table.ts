@@ -1,9 +1,9 @@
-/** Room for so many keys at first; always a power of two. */
+/** The number of keys that there is room for at first; always a power of two. */
 const CAPACITY_MIN = 64;
 
 /**
- * Keys by their bytes, and which message holds each: an open hash table in typed arrays, so that a
- * message with a key costs no object and no text where it is delivered.
+ * Keys by their bytes, each with the message that holds it: an open hash table in typed arrays, so that
+ * delivering a message with a key creates no object and no string.
  *
  * ```text
  *   index     │ 0 │ 3 │ 0 │ 1 │ 2 │…     numbers of keys, at the places that their hashes say; 0: free
@@ -17,7 +17,7 @@ export class KeyTable {
   #holders = new Float64Array(CAPACITY_MIN);
   /** Numbers that are free again. */
   #spare: number[] = [];
-  /** No number from here on was ever used. */
+  /** The first number that was never used. */
   #nextNumber = 1;
 
   get size(): number {
@@ -59,7 +59,7 @@ export class KeyTable {
     const mask = index.length - 1;
     let place = this.#hashes[number]! & mask;
     while (index[place] !== number) place = (place + 1) & mask;
-    // Keys that were put behind it because its place was taken move up.
+    // Keys that were placed behind it because its place was taken move up.
     for (let next = (place + 1) & mask; index[next] !== 0; next = (next + 1) & mask) {
       const wished = this.#hashes[index[next]!]! & mask;
       if (((next - wished) & mask) < ((next - place) & mask)) continue;
@@ -72,7 +72,7 @@ export class KeyTable {
     if (this.size === 0 && this.#hashes.length > CAPACITY_MIN * 16) this.#begin(CAPACITY_MIN);
   }
 
-  /** Begins anew, with room for so many keys. */
+  /** Begins anew, with room for a number of keys. */
   #begin(capacity: number): void {
     this.#index = new Int32Array(capacity * 2);
     this.#hashes = new Int32Array(capacity);

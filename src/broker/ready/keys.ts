@@ -6,7 +6,7 @@ import { KeyTable } from "./key_table.ts";
 import { ReadyLanes, type ReadyRun } from "./ready_lanes.ts";
 import { RunList } from "../collections/run_list.ts";
 
-/** What may be delivered of a batch whose messages may have keys. */
+/** The part of a batch that may be delivered although messages have keys. */
 export interface AdmittedPart {
   /** How many messages in front of it were parked. */
   readonly parkedCount: number;
@@ -21,16 +21,16 @@ export interface KeyWait {
 }
 
 /**
- * Which keys are held, by which messages, and which messages wait for them.
+ * The keys that are held, the messages that hold them, and the messages that wait for them.
  *
  * Messages of one key are worked on one at a time, in order. A message *holds* its key from its first
- * delivery until it is gone, also while it is ready again or held back after a failure: what comes
- * behind it must not overtake it. A ready message whose key another one holds is *parked*; when the
+ * delivery until it is gone, also while it is ready again or held back after a failure: later messages
+ * must not overtake it. A ready message whose key another one holds is *parked*; when the
  * key is free, the first message that is parked for it holds it, and is ready.
  *
- * Nothing is known of messages that nobody has tried to deliver: keys are read where messages are
- * delivered, from bytes that are needed there anyway. So a backlog of messages with keys costs what
- * any other costs, and a start after a crash looks at no keys but those of messages that were worked on.
+ * Keys are read only at delivery, from bytes that are needed there anyway. So a backlog of messages with
+ * keys costs the same as any other, and a start after a crash reads only the keys of messages that were
+ * worked on.
  *
  * Keys are told apart by 64 bits of hash. Should two ever have the same, their messages would wait for
  * each other, which breaks no promise about order.
@@ -42,12 +42,12 @@ export class Keys {
   /** Which messages wait for a key, by its number. */
   readonly #parked = new Map<number, ReadyLanes>();
   /**
-   * The same messages by id, each noted with the number of its key: for whoever takes the oldest out, or
-   * others by id. Not there before that has been asked for, and not longer than anything is parked.
+   * The same messages by id, each with the number of its key, to take messages out by id. Made when it is
+   * first needed, and dropped when nothing is parked.
    */
   #order: RunList | undefined;
   #parkedCount = 0;
-  /** How many of them were delivered before: hardly ever one was. */
+  /** How many of them were delivered before: almost always none. */
   #returnedCount = 0;
 
   get parkedCount(): number {
@@ -58,12 +58,12 @@ export class Keys {
     return this.#held.size;
   }
 
-  /** How many runs were ever looked at or moved to find some by id: what it costs. */
+  /** How many runs were ever visited or moved to find some by id; tests bound this cost. */
   get visits(): number {
     return this.#order?.visits ?? 0;
   }
 
-  /** The parked messages that were delivered before, of those that have some of the ids of a range. */
+  /** The parked messages in a range of ids that were delivered before. */
   listReturned(fromId?: number, toId?: number): ReadyRun[] {
     if (this.#returnedCount === 0) return [];
     return [...this.#parked.values()].flatMap((lanes) => lanes.listReturned(fromId, toId));
@@ -105,7 +105,7 @@ export class Keys {
     return { parkedCount, batch: { count, buffer, start, end: offset } };
   }
 
-  /** Lets a message hold its key that was worked on before the broker was started, if none else does. */
+  /** Gives a message that was worked on before the broker's start its key, if no other one holds it. */
   restore(id: number, { buffer, start }: MessageBatch): void {
     this.#claimAt(buffer, start, id);
   }
@@ -131,8 +131,8 @@ export class Keys {
   /**
    * Takes parked messages out.
    *
-   * @param ranges Which, joined.
-   * @returns What of them was here.
+   * @param ranges The ids, joined.
+   * @returns The ones that were here.
    */
   remove(ranges: readonly IdRange[]): ReadyRun[] {
     const removed: ReadyRun[] = [];

@@ -3,26 +3,25 @@ import { type IdRange, olderOf } from "../collections/id_ranges.ts";
 import { RunList } from "../collections/run_list.ts";
 import type { NotedRun } from "../collections/run_part.ts";
 
-/** Consecutive messages that have been delivered equally often. */
+/** Consecutive messages with the same number of deliveries. */
 export interface ReadyRun extends IdRange {
-  /** How often they have been delivered, as far as it counts. */
+  /** Their attempts. */
   readonly attempts: number;
-  /** Their priority; not there if it is the usual one. */
+  /** Their priority; undefined for the default. */
   readonly priority?: number | undefined;
 }
 
 /**
- * Which messages wait to be taken: the highest priority first, and those of one priority in the order
- * of their ids.
+ * The ready messages: by descending priority, then by id.
  *
- * Fresh messages, never delivered, are one run mostly: there are more where messages in between are
- * held back, or have another priority. What came back, or was held back, is put where its ids belong,
- * and leaves together with its neighbours if those were delivered equally often.
+ * Fresh messages, never delivered, are mostly one run: there are more where messages in between are
+ * delayed or have another priority. Messages that come back are put at their ids, and join neighbours with
+ * the same attempts.
  */
 export class ReadyLanes {
-  /** Of the usual priority; the notes are attempts. */
+  /** Messages of the default priority; the notes are attempts. */
   readonly #usual = new RunList();
-  /** By priority, the usual one included; not there before a message has another priority. */
+  /** By priority, the default included; undefined until a message has another priority. */
   #lanes: (RunList | undefined)[] | undefined;
   #count = 0;
   #returnedCount = 0;
@@ -31,13 +30,13 @@ export class ReadyLanes {
     return this.#count;
   }
 
-  /** How many runs were ever looked at or moved: what it all costs. */
+  /** How many runs were ever visited or moved; tests bound this cost. */
   get visits(): number {
     if (this.#lanes === undefined) return this.#usual.visits;
     return this.#lanes.reduce((sum, lane) => sum + (lane?.visits ?? 0), 0);
   }
 
-  /** The runs that have some of the ids of a range, in no order. */
+  /** The runs that overlap a range of ids, in no order. */
   list(fromId?: number, toId?: number): ReadyRun[] {
     return this.#gather((lane) => lane.list(fromId, toId));
   }
@@ -54,7 +53,7 @@ export class ReadyLanes {
     this.#laneOf(priority).add(firstId, count);
   }
 
-  /** Adds messages that came back, in their old place. */
+  /** Adds messages that came back, at their ids. */
   giveBack({ firstId, count, attempts, priority = PRIORITY_DEFAULT }: ReadyRun): void {
     this.#count += count;
     if (attempts > 0) this.#returnedCount += count;
@@ -62,10 +61,10 @@ export class ReadyLanes {
   }
 
   /**
-   * Takes messages out, wherever they stand.
+   * Takes out messages by id.
    *
-   * @param ranges Which, joined.
-   * @returns What of them was here.
+   * @param ranges The ids, joined.
+   * @returns The ones that were here.
    */
   remove(ranges: readonly IdRange[]): ReadyRun[] {
     const removed = this.#gather((lane) => lane.remove(ranges));
@@ -98,7 +97,7 @@ export class ReadyLanes {
     return oldest;
   }
 
-  /** Takes the first `count` messages out: not more than the first run has. */
+  /** Takes out the first `count` messages, at most those of the first run. */
   take(count: number): void {
     if (count === 0) return;
     const lane = this.#lanes === undefined ? this.#usual : this.#lanes[this.#findFirst()]!;
@@ -107,7 +106,7 @@ export class ReadyLanes {
     lane.take(count);
   }
 
-  /** The highest priority of which something is ready; the lowest if nothing is. */
+  /** The highest priority with ready messages; the lowest if there are none. */
   #findFirst(): number {
     let priority = PRIORITY_MAX;
     while (priority > 0 && (this.#lanes![priority]?.count ?? 0) === 0) priority--;

@@ -7,8 +7,8 @@ import type { Share } from "./share.ts";
  * - among the share's *waiting* followers, when the share had nothing for it;
  * - among the follower's *turns*, when the share has messages and the follower no room.
  *
- * Moving between the two queues is the whole of the dispatcher's bookkeeping, and each move costs the
- * same however many streams and followers there are.
+ * Moving between the two queues is all of the dispatcher's bookkeeping; a move costs the same for any
+ * number of streams and followers.
  */
 export class Attachment {
   readonly follower: Follower;
@@ -23,7 +23,7 @@ export class Attachment {
   }
 }
 
-/** A queue of attachments: first come, first served; leaving it from anywhere costs the same. */
+/** A queue of attachments: first in, first out; removing any of them costs the same. */
 export class AttachmentQueue {
   #first: Attachment | undefined;
   #last: Attachment | undefined;
@@ -37,7 +37,7 @@ export class AttachmentQueue {
     return this.#first;
   }
 
-  /** Puts an attachment at the end, out of the queue that it stands in now. */
+  /** Moves an attachment from its present queue to the end of this one. */
   append(attachment: Attachment): void {
     attachment.queue?.remove(attachment);
     attachment.queue = this;

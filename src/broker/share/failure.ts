@@ -1,26 +1,26 @@
-/** How many reasons of one message are kept, the last ones. */
+/** How many of a message's last reasons are kept. */
 const REASONS_MAX = 10;
 
-/** What went wrong with a message that was delivered and came back: its dead letter will tell. */
+/** The failures of a message so far, for its dead letter. */
 export interface Failure {
   /** When a delivery failed for the first time, in milliseconds since 1970. */
   readonly firstAt: number;
   /** When one failed last, in milliseconds since 1970. */
   readonly lastAt: number;
-  /** What was said of it, the last ten times. */
+  /** The last ten reasons. */
   readonly reasons: readonly string[];
-  /** The name of the follower that had it last; empty if no follower ever had it. */
+  /** The name of its last follower; empty if it never had one. */
   readonly follower: string;
-  /** How often in a row it lost its follower; undefined if the last failure was another one. */
+  /** How often in a row it lost its follower; undefined if the last failure was of another kind. */
   readonly losses?: number;
 }
 
 export interface FailedDelivery {
   /** When, in milliseconds since 1970. */
   readonly now: number;
-  /** Why; empty if nothing was said. */
+  /** The reason; may be empty. */
   readonly reason: string;
-  /** The name of the follower that had it; empty if none did. */
+  /** The name of its follower; empty if it had none. */
   readonly follower: string;
   readonly isLoss?: boolean | undefined;
 }
@@ -30,12 +30,12 @@ export function withReasons(failure: Failure, reasons: readonly string[]): Failu
   return { ...failure, lastAt: failure.lastAt, reasons };
 }
 
-/** So many of the reasons of a failure, the last ones. */
+/** A failure with only its last `count` reasons. */
 export function lastReasons({ reasons }: Failure, count: number): readonly string[] {
   return reasons.slice(Math.max(0, reasons.length - count));
 }
 
-/** Joins a failure as it was written with what was written before. */
+/** Joins a failure as it was written with the reasons that were written before. */
 export function joinFailures(
   before: Failure | undefined,
   failure: Failure,
@@ -46,7 +46,7 @@ export function joinFailures(
   return withReasons(failure, reasons.slice(-REASONS_MAX));
 }
 
-/** Adds a failed delivery to what went wrong before. */
+/** Adds a failed delivery to the failures before. */
 export function addFailure(
   before: Failure | undefined,
   { now, reason, follower, isLoss }: FailedDelivery,
@@ -62,7 +62,7 @@ export function addFailure(
   };
 }
 
-/** How often a message has lost its follower, in a row until now. */
+/** How often in a row a message has lost its follower. */
 export function countLosses(failure: Failure | undefined): number {
   return failure?.losses ?? 0;
 }

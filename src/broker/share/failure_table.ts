@@ -1,7 +1,7 @@
 import type { Failure } from "./failure.ts";
 import { listReasons, type Reason, type ReasonPool } from "./reason_pool.ts";
 
-/** What is remembered of a message takes up so much beside its reasons, roughly. */
+/** The rough size of a message's entry beside its reasons, in bytes. */
 const NOTE_BYTES = 150;
 
 /** A failure in little memory. */
@@ -19,7 +19,7 @@ class NotedFailure implements Failure {
     this.follower = follower;
     this.#ms = lastAt - firstAt;
     this.#reason = reason;
-    // What only few failures have.
+    // Only few failures have these.
     Object.assign(this, others);
   }
 
@@ -35,12 +35,12 @@ class NotedFailure implements Failure {
     this.#uses++;
   }
 
-  /** Counts a message less; returns the reasons if it was the last one. */
+  /** Counts one message less; returns the reasons if it was the last one. */
   leave(): Reason | undefined {
     return --this.#uses === 0 ? this.#reason : undefined;
   }
 
-  /** All of it, as it is written. */
+  /** The failure as it is written. */
   toJSON(): Failure {
     const { lastAt, reasons } = this;
     return { ...this, lastAt, reasons };
@@ -53,7 +53,7 @@ class NotedFailure implements Failure {
 export class FailureTable {
   readonly #pool: ReasonPool;
   #notes: Map<number, NotedFailure> | undefined;
-  /** What was noted last, and as what: messages that failed together share it. */
+  /** The last failure and its entry: messages that failed together share it. */
   #last: { readonly failure: Failure; readonly note: NotedFailure } | undefined;
 
   constructor(pool: ReasonPool) {
@@ -64,13 +64,13 @@ export class FailureTable {
     return this.#notes?.size ?? 0;
   }
 
-  /** What went wrong with a message; the same object for messages that failed together. */
+  /** The failures of a message; the same object for messages that failed together. */
   get(id: number): Failure | undefined {
     return this.#notes?.get(id);
   }
 
   /**
-   * Replaces what is known of a message.
+   * Replaces the failure of a message.
    *
    * @param isLeaving Whether the message goes to the dead letters now: then all reasons are kept.
    */
@@ -100,7 +100,7 @@ export class FailureTable {
     this.#last = undefined;
   }
 
-  /** Messages and what went wrong with them, in no order. */
+  /** Messages with their failures, in no order. */
   [Symbol.iterator](): Iterator<[number, Failure]> {
     return (this.#notes ?? new Map<number, Failure>())[Symbol.iterator]();
   }

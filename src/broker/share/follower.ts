@@ -14,9 +14,9 @@ export class Liveness {
   isSuspended = false;
   /** The tag of the last delivery that was noted as the oldest one. */
   oldestTag = 0;
-  /** Since when that is the oldest: work on it has not begun before. */
+  /** The time at which it became the oldest: work on it began then or later. */
   oldestSince = 0;
-  /** Not later than the first deadline of its deliveries. */
+  /** A time not later than the first deadline of its deliveries. */
   deadline: number = Infinity;
   /** Rings when a deadline may have come. */
   readonly alarm: Alarm;
@@ -40,7 +40,7 @@ export class Follower {
   /** The attachments to shares that have messages for it, in the order in which it takes from them. */
   readonly turns: AttachmentQueue = new AttachmentQueue();
   readonly pending: PendingList = new PendingList();
-  /** Deliveries that were taken back lately: it may still acknowledge them. */
+  /** Deliveries that were taken back lately and may still be acknowledged. */
   readonly lapsed: LapsedList = new LapsedList();
   readonly liveness: Liveness;
   /** How much it may hold. */

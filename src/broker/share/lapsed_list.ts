@@ -5,16 +5,16 @@ import type { Share } from "./share.ts";
 export interface LapsedRun extends TagRange {
   readonly share: Share;
   readonly firstId: number;
-  /** Whether it counts as an attempt that the follower was lost with them. */
+  /** Whether the loss of the follower counts as an attempt. */
   readonly isLoss: boolean;
 }
 
-/** So many runs are remembered, the last ones. */
+/** How many of the last runs are remembered. */
 const RUNS_MAX = 256;
 
 /**
- * What was taken back from a follower that has not ended it, by tag: it was too slow, or nothing was
- * heard of it. Its handler may have finished all the same, and say so late.
+ * Deliveries that were taken back from a slow or silent follower, by tag. Its handler may still finish
+ * and acknowledge them late.
  */
 export class LapsedList {
   #runs: LapsedRun[] = [];
@@ -28,7 +28,7 @@ export class LapsedList {
     if (this.#runs.length > RUNS_MAX) this.#runs.shift();
   }
 
-  /** Takes those of a range of tags out. */
+  /** Takes out the deliveries of a range of tags. */
   take({ firstTag, count }: TagRange): LapsedRun[] {
     const endTag = firstTag + count;
     const taken: LapsedRun[] = [];

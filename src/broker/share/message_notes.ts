@@ -3,14 +3,14 @@ import type { IdRange } from "../collections/id_ranges.ts";
 import { RareSet } from "../collections/rare_set.ts";
 import type { ReasonPool } from "./reason_pool.ts";
 
-/** What is noted of single messages of a share. Most messages have no notes. */
+/** Notes about single messages of a share. Most messages have none. */
 export class MessageNotes {
   readonly failures: FailureTable;
   /** Expired messages that a follower still holds. */
   readonly overdue: RareSet<number> = new RareSet();
   /**
-   * Messages of a follower that was lost or silent: the next one has to report before a handler gets
-   * them.
+   * Messages of a follower that was lost or silent: the next follower must report them as begun before a
+   * handler gets them.
    */
   readonly doubtful: RareSet<number> = new RareSet();
   readonly leaving: RareSet<IdRange> = new RareSet();

@@ -6,21 +6,21 @@ export interface PendingRun {
   count: number;
   readonly share: Share;
   readonly firstId: number;
-  /** How often the messages have been delivered, this time included. */
+  /** How often the messages were delivered, this time included. */
   attempts: number;
-  /** Undefined if it is the usual one. */
+  /** Undefined for the default. */
   readonly priority?: number | undefined;
   readonly deliveredAt: number;
-  /** Until when they have to be acknowledged, once they are begun. */
+  /** The deadline for their acknowledgement, once they are begun. */
   deadline: number;
   /** Whether a handler has them. */
   isBegun: boolean;
-  /** Whether the follower reports before a handler gets them: without a report, none has. */
+  /** Whether the follower must report them before a handler gets them: without a report, none has them. */
   readonly isDoubtful?: boolean | undefined;
 }
 
 /**
- * The pending entry list: what one follower has taken and not acknowledged, by tag.
+ * The pending entry list: the deliveries that one follower has not acknowledged, by tag.
  *
  * Entries are kept as runs of consecutive tags, as they were delivered. An operation on a range of
  * tags cuts runs at the range's two ends and then handles whole runs. There are never more runs than
@@ -64,7 +64,7 @@ export class PendingList {
     return this.#runs.slice(from, this.#cut(firstTag + count));
   }
 
-  /** Takes the pending part of a range of tags out. Its messages are still in their stores. */
+  /** Takes out the pending part of a range of tags. The messages stay in their stores. */
   take(firstTag: number, count: number): PendingRun[] {
     const from = this.#cut(firstTag);
     const taken = this.#runs.splice(from, this.#cut(firstTag + count) - from);
@@ -80,7 +80,7 @@ export class PendingList {
     return taken;
   }
 
-  /** Takes out what belongs to the share of a stream that is being deleted. */
+  /** Takes out the deliveries of a share whose stream is being deleted. */
   takeShare(share: Share): PendingRun[] {
     const taken = this.#runs.filter((run) => run.share === share);
     if (taken.length === 0) return taken;
@@ -94,7 +94,7 @@ export class PendingList {
     this.#bytes -= share.store.backlog.measure(firstId, count);
   }
 
-  /** Makes a run begin at `tag`, if one reaches over it; returns the index of what follows. */
+  /** Splits the run that contains `tag`, if there is one; returns the index of the run from `tag` on. */
   #cut(tag: number): number {
     const runs = this.#runs;
     const index = this.#countBefore(tag);

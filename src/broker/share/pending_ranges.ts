@@ -1,4 +1,4 @@
-// Ranges of tags, as followers name them, looked up in what the followers hold.
+// Looks up ranges of tags in the deliveries that followers hold.
 
 import type { BrokerError, TagRange } from "../../../protocol.ts";
 import type { Failure } from "./failure.ts";
@@ -50,7 +50,7 @@ export function visitPending(
   return error;
 }
 
-/** Which deliveries of a run are of some messages, by tag; the ranges of ids are joined. */
+/** The tags of a run's deliveries with some ids; the ranges of ids are joined. */
 export function findTags(run: PendingRun, ids: readonly IdRange[]): TagRange[] {
   return intersectRanges(run, ids).map(({ firstId, count }) => {
     return { firstTag: run.firstTag + firstId - run.firstId, count };

@@ -1,9 +1,9 @@
 import type { Residency } from "../backlog/residency.ts";
 
-/** So many bytes of different reasons are remembered over all streams; what is new then is left out. */
+/** The most bytes of reasons that are kept over all streams; beyond that, new reasons are left out. */
 export const REASON_POOL_BYTES_MAX: number = 4 * 1024 * 1024;
 
-/** What one reason takes up beside its text, roughly. */
+/** The rough size of a reason beside its text, in bytes. */
 const REASON_BYTES = 120;
 
 /** A reason and those before it. */
@@ -12,12 +12,12 @@ export interface Reason {
   readonly before: Reason | undefined;
   /** How many messages and later reasons need it. */
   uses: number;
-  /** What was said next: one reason, or several by their texts. */
+  /** The next reasons: one, or several by their texts. */
   next: Reason | Map<string, Reason> | undefined;
 }
 
 /**
- * What was said of failures: messages that failed for the same reasons share the texts.
+ * The reasons of failures: messages that failed for the same reasons share the texts.
  *
  * ```text
  *   ○ ─ "timeout" ─ "timeout" ─ "no such customer"     the reasons of a failure: a path in a tree
@@ -31,7 +31,7 @@ export class ReasonPool {
   #bytes = 0;
 
   /**
-   * @param residency Is told how much memory they take up.
+   * @param residency Hears how much memory they take.
    * @param bytesMax How many bytes are remembered.
    */
   constructor(residency: Residency, bytesMax: number = REASON_POOL_BYTES_MAX) {
@@ -44,16 +44,16 @@ export class ReasonPool {
     return this.#bytes;
   }
 
-  /** Books memory for what belongs to failures beside their reasons, or gives it back. */
+  /** Books memory for failures beside their reasons, or gives it back. */
   book(bytes: number): void {
     this.#residency.book(bytes);
   }
 
   /**
-   * Remembers the reasons of a failure, to be given back by `release`.
+   * Keeps the reasons of a failure, until `release`.
    *
    * @param reasons The reasons, the oldest first.
-   * @param isBrief Whether it is for a moment only: then there is room for all of them.
+   * @param isBrief Whether they are kept for a moment only: then there is room for all of them.
    */
   hold(reasons: readonly string[], isBrief = false): Reason {
     let last = this.#root;
@@ -66,7 +66,7 @@ export class ReasonPool {
     return last;
   }
 
-  /** Gives reasons back that are not needed any more. */
+  /** Gives reasons back. */
   release(last: Reason): void {
     for (let reason = last; --reason.uses === 0; reason = reason.before!) {
       forgetNext(reason.before!, reason);
@@ -112,7 +112,7 @@ function forgetNext(before: Reason, reason: Reason): void {
   else if (next.delete(reason.text) && next.size === 0) before.next = undefined;
 }
 
-/** What a reason takes up: texts in Latin letters have a byte for each, others two. */
+/** The size of a reason: a text in Latin letters has a byte for each, others two. */
 function sizeOf(text: string): number {
   // deno-lint-ignore no-control-regex
   return REASON_BYTES + text.length * (/[^\x00-\xff]/.test(text) ? 2 : 1);

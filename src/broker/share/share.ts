@@ -14,9 +14,9 @@ import type { Store } from "../store/store.ts";
 
 /** Messages that no follower holds. */
 export interface UnheldRun extends ReadyRun {
-  /** Until when they are delayed; 0 if they are ready. */
+  /** The end of their delay; 0 if they are ready. */
   readonly dueAt: number;
-  /** Whether that is a time of the calendar. */
+  /** Whether that is a calendar time. */
   readonly isDated?: boolean | undefined;
 }
 
@@ -27,8 +27,7 @@ export interface HeldRun {
 }
 
 /**
- * One share of a stream: which of the stored messages are ready, which are delayed, and the followers
- * that compete for them.
+ * One share of a stream: its ready and its delayed messages, and the followers that compete for them.
  *
  * A message is ready, then pending at one follower, then gone; or it comes back, and is ready again,
  * perhaps after a delay. Messages in none of the lists here are pending, or on their way to another
@@ -43,9 +42,9 @@ export class Share {
   readonly waiting: AttachmentQueue = new AttachmentQueue();
   /** All followers, waiting or not. */
   readonly attachments: RareSet<Attachment> = new RareSet();
-  /** Undefined before a message with a key has come. */
+  /** Undefined before the first message with a key. */
   keys: Keys | undefined;
-  /** Whether nothing is delivered until it is resumed. */
+  /** Whether deliveries are paused. */
   isPaused = false;
   /** Whether the dispatcher leaves it alone until its alarm rings. */
   isPostponed = false;
@@ -57,12 +56,12 @@ export class Share {
     this.notes = new MessageNotes(reasons);
   }
 
-  /** How many messages followers hold, with those on their way to another stream. */
+  /** How many messages followers hold, including those on their way to another stream. */
   get pendingCount(): number {
     return this.#pendingCount;
   }
 
-  /** How many messages could be delivered, if followers had room and keys were free. */
+  /** How many messages are ready, including those that wait for their keys. */
   get readyCount(): number {
     return this.ready.count + (this.keys?.parkedCount ?? 0);
   }
@@ -83,14 +82,14 @@ export class Share {
     this.#pendingCount += count;
   }
 
-  /** The ready messages that were delivered before, of those that have some of the ids of a range. */
+  /** The ready messages in a range of ids that were delivered before. */
   listReturned(fromId?: number, toId?: number): ReadyRun[] {
     const returned = this.ready.listReturned(fromId, toId);
     if (this.keys === undefined) return returned;
     return returned.concat(this.keys.listReturned(fromId, toId));
   }
 
-  /** What followers hold, each of them by tag. */
+  /** The deliveries that followers hold, by follower and tag. */
   listHeld(): HeldRun[] {
     return [...this.attachments].flatMap(({ follower }) =>
       follower.pending.runs.filter((run) => run.share === this).map((run) => ({ follower, run }))
@@ -106,7 +105,7 @@ export class Share {
     );
   }
 
-  /** Takes messages out that no follower holds; they count as pending until they are put back or gone. */
+  /** Takes out messages that no follower holds; they count as pending until they are put back or gone. */
   takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
     const ready = [...this.ready.remove(ranges), ...this.keys?.remove(ranges) ?? []];
     const taken: UnheldRun[] = ready.map((run) => ({ ...run, dueAt: 0 }));
@@ -117,7 +116,7 @@ export class Share {
     return taken;
   }
 
-  /** Takes all messages out that no follower holds; they count as pending. */
+  /** Takes out all messages that no follower holds; they count as pending. */
   takeAllUnheld(): IdRange[] {
     const parked = this.keys?.removeAll() ?? [];
     const taken = [...this.ready.removeAll(), ...parked, ...this.delayed.removeAll()];
@@ -128,7 +127,7 @@ export class Share {
   /**
    * Takes expired messages out; the ranges are joined.
    *
-   * @returns Those that no follower holds, which count as pending, and the others, noted as overdue.
+   * @returns Those that no follower holds, which count as pending; and the others, noted as overdue.
    */
   takeOverdue(ranges: readonly IdRange[]): { unheld: UnheldRun[]; held: IdRange[] } {
     const unheld = this.takeUnheld(ranges);
@@ -153,7 +152,7 @@ export class Share {
     this.delayed.add({ at: dueAt, firstId, count, attempts, priority, isDated });
   }
 
-  /** Makes messages ready whose delay is over; returns whether there were any. */
+  /** Makes messages ready when their delay is over; returns whether there were any. */
   releaseDue(now: number): boolean {
     const before = this.ready.count;
     for (let run = this.delayed.takeDue(now); run; run = this.delayed.takeDue(now)) {
@@ -162,7 +161,7 @@ export class Share {
     return this.ready.count > before;
   }
 
-  /** Removes pending messages; those that waited for their keys are ready. */
+  /** Removes pending messages; messages that waited for their keys become ready. */
   forget(firstId: number, count: number): void {
     this.#pendingCount -= count;
     this.notes.forget(firstId, count);

@@ -1,7 +1,7 @@
 import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import { AgedMap } from "../collections/aged_map.ts";
 
-/** Ids whose window is over are forgotten together, in steps of so many milliseconds. */
+/** The interval at which ids are forgotten together when their window is over, in milliseconds. */
 const FORGET_MS = 1000;
 
 /** A message that was stored under a dedup id, or is about to be. */
@@ -12,7 +12,7 @@ export interface RememberedMessage {
   isStored: boolean;
 }
 
-/** A dedup id that is remembered, as a snapshot has it. */
+/** A dedup id in a snapshot. */
 export interface DedupIdSnapshot {
   readonly dedupId: string;
   readonly id: number;
@@ -25,7 +25,7 @@ export interface DedupIdSnapshot {
  * count; the oldest are forgotten first.
  */
 export class DedupWindow {
-  /** By dedup id; those that came last are the newest, also if their dedup id was used before. */
+  /** By dedup id; the last message is the newest, also if its dedup id was used before. */
   #messages: AgedMap<string, RememberedMessage> | undefined;
   readonly #countMax: number;
 
@@ -38,13 +38,13 @@ export class DedupWindow {
     return this.#messages?.size ?? 0;
   }
 
-  /** The message that came under a dedup id within the window, if there was one. */
+  /** The message with a dedup id within the window, if there is one. */
   find(dedupId: string, now: number, windowMs: number): RememberedMessage | undefined {
     const message = this.#messages?.get(dedupId);
     return message !== undefined && message.at + windowMs > now ? message : undefined;
   }
 
-  /** Remembers a message, and forgets those that are too old or too many. */
+  /** Remembers a message, and forgets ids that are too old or too many. */
   add(dedupId: string, message: RememberedMessage, windowMs: number): void {
     const messages = this.#messages ??= new AgedMap();
     messages.set(dedupId, message);
@@ -59,7 +59,7 @@ export class DedupWindow {
     return Math.ceil((oldest.at + windowMs) / FORGET_MS) * FORGET_MS;
   }
 
-  /** Forgets those whose window is over. */
+  /** Forgets ids after their window. */
   prune(now: number, windowMs: number): void {
     const messages = this.#messages;
     if (messages === undefined) return;
@@ -70,7 +70,7 @@ export class DedupWindow {
     this.#messages = undefined;
   }
 
-  /** Forgets a message that was not stored after all. */
+  /** Forgets a message that was not stored. */
   delete(dedupId: string, id: number): void {
     if (this.#messages?.get(dedupId)?.id === id) this.#messages.delete(dedupId);
   }

@@ -1,7 +1,7 @@
-/** A rate is taken over so long at least, in milliseconds. */
+/** The least time over which a rate is measured, in milliseconds. */
 const WINDOW_MS = 1000;
 
-/** What is told if nothing has left yet, and the bounds of what is told, in milliseconds. */
+/** The answer before any message has left, and the bounds of answers, in milliseconds. */
 const RETRY_MS_UNKNOWN = 100;
 const RETRY_MS_MIN = 10;
 const RETRY_MS_MAX = 60_000;
@@ -11,9 +11,9 @@ interface Mark {
   readonly leftCount: number;
 }
 
-/** How fast messages leave a stream, so that a publisher that finds it full can be told when to try again. */
+/** How fast messages leave a stream: it tells a refused publisher when to try again. */
 export class DrainRate {
-  /** The beginning of the time over which the rate is taken, and of the next such time. */
+  /** The beginning of the present measurement, and of the next. */
   #from: Mark | undefined;
   #next: Mark | undefined;
 
@@ -31,7 +31,7 @@ export class DrainRate {
     this.#next = mark;
   }
 
-  /** Tells after how many milliseconds so many messages will have left. */
+  /** Estimates the time until `count` messages have left, in milliseconds. */
   estimate(count: number, leftCount: number, now: number): number {
     const from = this.#from;
     const left = from === undefined ? 0 : leftCount - from.leftCount;

@@ -4,9 +4,9 @@ import type { IdRange } from "../collections/id_ranges.ts";
 
 /** When messages of a stream expire; some of them may be gone already. */
 export class Expiries {
-  /** As the messages say themselves. */
+  /** Of messages with a time to live of their own. */
   readonly #own: DatedRuns;
-  /** As it is set for the stream: that has to be written again where the messages are moved to. */
+  /** Of messages with the stream's: written again where the messages are moved to. */
   #ofStream: DatedRuns | undefined;
 
   constructor(calendar: Calendar) {
@@ -29,24 +29,24 @@ export class Expiries {
     return this.#own.hasDated || (this.#ofStream?.hasDated ?? false);
   }
 
-  /** When the first messages expire; `Infinity` if none do. */
+  /** The earliest expiry; `Infinity` if there is none. */
   get nextAt(): number {
     return this.#ofStream === undefined
       ? this.#own.nextAt
       : Math.min(this.#own.nextAt, this.#ofStream.nextAt);
   }
 
-  /** Adds what messages say themselves. */
+  /** Adds expiries that messages set themselves. */
   addOwn(run: DatedRun): void {
     this.#own.add(run);
   }
 
-  /** Adds what is set for the stream. */
+  /** Adds expiries that the stream sets. */
   addOfStream(run: DatedRun): void {
     (this.#ofStream ??= new DatedRuns(this.calendar)).add(run);
   }
 
-  /** Takes out what has expired: runs that may overlap, in no order. */
+  /** Takes out the runs that have expired; they may overlap, and are in no order. */
   takeDue(now: number): IdRange[] {
     const due: IdRange[] = [];
     for (const runs of [this.#own, this.#ofStream]) {
@@ -60,18 +60,18 @@ export class Expiries {
     return this.#own.list().concat(this.listOfStream());
   }
 
-  /** What is set for the stream, in no order. */
+  /** The expiries that the stream set, in no order. */
   listOfStream(): DatedRun[] {
     return this.#ofStream?.list() ?? [];
   }
 
-  /** Takes all out of others. */
+  /** Moves all expiries of another table here. */
   takeOver(others: Expiries): void {
     for (const run of others.#own.removeAll()) this.addOwn(run);
     for (const run of others.#ofStream?.removeAll() ?? []) this.addOfStream(run);
   }
 
-  /** Keeps only those parts of runs that are still wanted. */
+  /** Keeps only the live parts of runs. */
   prune(findWanted: (run: IdRange) => readonly IdRange[]): void {
     this.#own.prune(findWanted);
     this.#ofStream?.prune(findWanted);

@@ -1,8 +1,7 @@
 import { DrainRate } from "./drain_rate.ts";
 
 /**
- * The ids of a stream, and the messages that are about to be stored: they have ids and take up room
- * already.
+ * The ids of a stream, and the messages that are about to be stored: they already have ids and take room.
  */
 export class Intake {
   /** The id that the next message will get. */
@@ -25,7 +24,7 @@ export class Intake {
     return this.#drain ??= new DrainRate();
   }
 
-  /** Sets ids aside for a batch that is about to be stored; they are not used for anything else. */
+  /** Reserves ids for a batch that is about to be stored. */
   reserve(count: number, bytes: number): number {
     const firstId = this.nextId;
     this.nextId += count;
@@ -34,13 +33,13 @@ export class Intake {
     return firstId;
   }
 
-  /** Notes that a batch for which ids were set aside is stored, or is not. */
+  /** Notes that a batch with reserved ids was stored or refused. */
   conclude(count: number, bytes: number): void {
     this.underwayCount -= count;
     this.underwayBytes -= bytes;
   }
 
-  /** Takes ids back that were set aside, these and all later ones: their batches were not stored. */
+  /** Takes back reserved ids, these and all later ones: their batches were not stored. */
   returnIds(firstId: number): void {
     this.nextId = Math.max(this.storedNextId, Math.min(this.nextId, firstId));
   }

@@ -11,11 +11,11 @@ import type { IdRange } from "../collections/id_ranges.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 
 export interface BatchTimes {
-  /** Which properties they have, if that is known. */
+  /** Their properties, if known. */
   readonly flags?: number | undefined;
-  /** When they came: messages that may be delivered by then are fresh. */
+  /** The time of arrival: messages that may be delivered by then are fresh. */
   readonly storedAt: number;
-  /** When those expire that do not say so themselves. */
+  /** The expiry of messages that set none themselves. */
   readonly expiresAt?: number | undefined;
   /** How far the machine's clock is ahead of the time of the rules; 0 by default. */
   readonly aheadMs?: number | undefined;
@@ -23,7 +23,7 @@ export interface BatchTimes {
 
 /** Messages that may be delivered at once. */
 export interface FreshRun extends IdRange {
-  /** Undefined if it is the usual one. */
+  /** Undefined for the default. */
   readonly priority?: number | undefined;
 }
 
@@ -31,9 +31,9 @@ export interface FreshRun extends IdRange {
 export interface ListedTimes {
   readonly fresh: readonly FreshRun[];
   readonly delayed: readonly DatedRun[];
-  /** As messages ask for. */
+  /** Expiries that messages set. */
   readonly ownExpiries: readonly DatedRun[];
-  /** As it is set for the stream. */
+  /** Expiries that the stream sets. */
   readonly streamExpiries: readonly DatedRun[];
 }
 
@@ -77,7 +77,7 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
       const { expiresAt: at, isExpiryDated: isDated } = own;
       addTimed(ownExpiries, { firstId: id, at, attempts: 0, isDated });
     } else if (expiresAt !== undefined) {
-      // Its time to live begins when it may be delivered.
+      // The time to live begins at the end of the delay.
       const waitMs = Math.max(0, deliverAt - storedAt);
       addTimed(streamExpiries, {
         firstId: id,
@@ -91,7 +91,7 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
 }
 
 interface OwnTimes {
-  /** From when on it may be delivered; 0 for at once. */
+  /** The end of its delay; 0 for none. */
   readonly deliverAt: number;
   /** Whether that is a time of the calendar. */
   readonly isDated: boolean;

@@ -23,41 +23,41 @@ export interface StoreSetup {
   readonly nextId?: number;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
-  /** How far the machine's clock is from the time of the rules; nowhere if nothing is said. */
+  /** The distance of the machine's clock from the time of the rules; 0 by default. */
   readonly calendar?: Calendar;
-  /** What is set for the stream, as far as that is not the default. */
+  /** The stream's options that are not the defaults. */
   readonly options?: StreamOptionsInput | undefined;
   readonly ring?: (store: Store, now: number) => void;
 }
 
-/** What is known of messages that are stored, beside themselves. */
+/** Facts about messages that are stored. */
 export interface StoringDetails {
-  /** Where they were written to, if they were. */
+  /** Their place in the log, if they were written. */
   readonly place?: Place | undefined;
-  /** Which properties they have, if that is known. */
+  /** Their properties, if known. */
   readonly flags?: number | undefined;
   readonly storedAt: number;
-  /** When those expire that do not say so themselves. */
+  /** The expiry of messages that set none themselves. */
   readonly expiresAt?: number | undefined;
-  /** The dedup id of the only one, if it has been found out for another stream. */
+  /** The dedup id of the only message, if it was already read for another stream. */
   readonly dedupId?: string | undefined;
 }
 
-/** So many expiries are kept although their messages are gone, beside one for each that is not. */
+/** The most expiries of removed messages that are kept, beside one for each live message. */
 const EXPIRIES_SPARE = 1024;
 
 interface OptionSet {
-  /** As given; what is not has the default. */
+  /** The options as given. */
   readonly given: StreamOptionsInput;
   readonly all: StreamOptions;
 }
 
-/** What most streams have. */
+/** The defaults, shared by most streams. */
 const SETTINGS_DEFAULT: OptionSet = { given: {}, all: STREAM_OPTIONS_DEFAULT };
 
 /**
- * What is stored of a stream: its messages, ids, limits, expiries and the dedup ids it has seen. A
- * store knows nothing of followers: which of its messages are ready or held is kept by a share of it.
+ * The stored side of a stream: messages, ids, limits, expiries and dedup ids. A store knows nothing of
+ * followers: a share of it keeps which messages are ready or held.
  */
 export class Store {
   readonly number: number;
@@ -66,7 +66,7 @@ export class Store {
   readonly intake: Intake;
   readonly expiries: Expiries;
   readonly dedupIds: DedupWindow = new DedupWindow();
-  /** Rings when something is due, here or in a share. */
+  /** Rings when work is due, here or in a share. */
   readonly alarm: Alarm;
   #settings: OptionSet = SETTINGS_DEFAULT;
   #damage: BrokerError | undefined;
@@ -82,7 +82,7 @@ export class Store {
     if (options !== undefined) this.setOptions(options);
   }
 
-  /** What the machine's clock says. */
+  /** The machine's clock. */
   get calendar(): Calendar {
     return this.expiries.calendar;
   }
@@ -104,12 +104,12 @@ export class Store {
     return isDeadName(this.name);
   }
 
-  /** How many messages there are, with those that are about to be stored. */
+  /** The number of messages, including those that are about to be stored. */
   get depthCount(): number {
     return this.backlog.count + this.intake.underwayCount;
   }
 
-  /** How many bytes of messages there are, with those that are about to be stored. */
+  /** The bytes of messages, including those that are about to be stored. */
   get depthBytes(): number {
     return this.backlog.bytes + this.intake.underwayBytes;
   }
@@ -121,12 +121,12 @@ export class Store {
       : { given, all: { ...STREAM_OPTIONS_DEFAULT, ...given } };
   }
 
-  /** Ends the service of the stream: some of it cannot be read. */
+  /** Stops serving the stream: some of it cannot be read. */
   noteDamage(error: BrokerError): void {
     this.#damage ??= error;
   }
 
-  /** Gives messages another place in the log; those that are gone since it was decided stay so. */
+  /** Gives messages another place in the log, except those that were removed since the decision. */
   move(firstId: number, batch: MessageBatch, place: Place): void {
     const { backlog } = this;
     const endId = firstId + batch.count;
@@ -140,17 +140,17 @@ export class Store {
     }
   }
 
-  /** Which of some messages are not gone, in order. */
+  /** The live ones of some messages, in order. */
   findPresent({ firstId, count }: IdRange): IdRange[] {
     return this.backlog.findRuns({ fromId: firstId, toId: firstId + count });
   }
 
-  /** Takes the times of messages out that have expired; returns those that are not gone, joined. */
+  /** Takes out expiries that are due; returns the live messages among them, joined. */
   takeExpired(now: number): IdRange[] {
     return joinRanges(this.expiries.takeDue(now).flatMap((run) => this.findPresent(run)));
   }
 
-  /** Lets go of expiries whose messages are gone, when those are many. */
+  /** Drops expiries of removed messages, when there are many. */
   pruneExpiries(): void {
     if (this.expiries.size <= 2 * this.backlog.count + EXPIRIES_SPARE) return;
     this.expiries.prune((run) => this.findPresent(run));

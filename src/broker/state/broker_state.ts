@@ -31,28 +31,28 @@ export interface BrokerStateOptions {
   readonly compilePattern: PatternCompiler;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
-  /** Hears of each publisher that is not remembered any more, and when it was lost, if it was. */
+  /** Hears of each publisher that is forgotten, and when it was lost, if it was. */
   readonly publisherForgotten: (record: PublisherRecord, lostAt?: number) => void;
   /** Hears that a publisher is forgotten before its time, since too many are lost. */
   readonly publisherPushedOut?: (now: number) => void;
-  /** Hears of a stream that has come, and which followers' binds match it. */
+  /** Hears of a new stream, and of the followers whose binds match it. */
   readonly streamAdded: (stream: Stream, followers: readonly Follower[]) => void;
-  /** Hears of a stream that goes, while its messages are still there. */
+  /** Hears of a deleted stream, while its messages are still there. */
   readonly streamRemoved: (stream: Stream) => void;
-  /** Hears of a stream that has more messages, ready or held back. */
+  /** Hears of a stream with new messages, ready or delayed. */
   readonly messagesAdded: (stream: Stream) => void;
   readonly ring?: (store: Store, now: number) => void;
 }
 
 /**
- * What events make: the streams with their messages, and what is remembered of publishers. The same
- * events, applied again, make the same state: that is how a broker comes back.
+ * The state that events make: streams with their messages, and publishers with their outcomes. The same
+ * events, applied again, make the same state: that is how a broker recovers.
  */
 export class BrokerState {
-  /** The streams by name and by number, and who is bound to what. */
+  /** The streams by name and by number, and the binds of members. */
   readonly router: Router;
   readonly publishers: PublisherRegistry;
-  /** What is decided about streams and not written. */
+  /** Decisions about streams that are not written yet. */
   readonly unwritten: UnwrittenStreams = new UnwrittenStreams();
   readonly calendar: Calendar = new Calendar();
   readonly #options: BrokerStateOptions;
@@ -61,11 +61,11 @@ export class BrokerState {
   #restoration: PublisherRestoration | undefined;
   /** Stand-ins for the streams, by number, during recovery; undefined when live. */
   #standIns: Map<number, StreamRestoration> | undefined;
-  /** The stream that a snapshot is telling of, if nobody else has told of it. */
+  /** The stream whose pieces a snapshot is giving; undefined if it is known already. */
   #toldStream: Stream | undefined;
   #nextStreamNumber = 1;
   #nextPublisherNumber = 1;
-  /** The latest time of the rules that anything tells of. */
+  /** The latest time of the rules in any event. */
   #lastAt = -Infinity;
   #bytes = 0;
 
@@ -92,7 +92,7 @@ export class BrokerState {
     return this.#nextPublisherNumber;
   }
 
-  /** Makes a fact true: one that has just been decided, or one that was written down long ago. */
+  /** Applies an event: one that was just decided, or one that was read from the log. */
   apply(event: Event): void {
     switch (event.type) {
       case "streamCreated":
@@ -128,10 +128,10 @@ export class BrokerState {
   }
 
   /**
-   * What time it is by the rules after all that was made again. Their time goes on where it was last,
-   * so that spans need no other end; what the machine's clock says has passed since, if it has.
+   * The time of the rules after recovery. It continues from the last event, so that spans need no other
+   * end, plus the time that has passed since by the machine's clock.
    *
-   * @param date What the machine's clock says.
+   * @param date The machine's clock.
    */
   continueTime(date: number): number {
     if (this.#lastAt === -Infinity) return date;
@@ -141,8 +141,7 @@ export class BrokerState {
   }
 
   /**
-   * Tells what there is beside messages, as far as it is written, and what is remembered now, piece by
-   * piece.
+   * Gives a snapshot in pieces: everything but messages, as of the written events.
    *
    * @param now The time, in milliseconds.
    * @param bytesMax About how many bytes a piece may have.
@@ -159,13 +158,13 @@ export class BrokerState {
     return takePieces({ now, counters, streams, unwritten, publishers }, bytesMax);
   }
 
-  /** Begins to make everything again, of snapshots and of the events that are applied. */
+  /** Begins recovery, from snapshots and from the events that are applied. */
   beginRestoration(): void {
     this.#restoration = new PublisherRestoration(this.publishers);
     this.#standIns = new Map();
   }
 
-  /** Takes over a piece of a snapshot, as far as nobody else has told of it. */
+  /** Takes over a piece of a snapshot, unless its subject is known already. */
   restorePiece(piece: SnapshotPiece): void {
     switch (piece.piece) {
       case "counters":
@@ -194,7 +193,7 @@ export class BrokerState {
     this.router.getNumbered(number)?.intake.skipIds(nextId);
   }
 
-  /** Has everything ready: nobody holds anything. */
+  /** Ends recovery: no follower holds a message. */
   finishRestoration(now: number): void {
     this.#restoration = undefined;
     this.#toldStream = undefined;
@@ -218,7 +217,7 @@ export class BrokerState {
     this.#options.streamAdded(stream, this.router.addStream(stream));
   }
 
-  /** Takes over a stream of a snapshot; of one that is known already only which ids were used. */
+  /** Takes over a stream of a snapshot; of a known stream, only the ids that were used. */
   #restoreStream(piece: StreamPiece): void {
     this.#toldStream = undefined;
     if (this.router.getNumbered(piece.number) === undefined) {
@@ -264,13 +263,13 @@ export class BrokerState {
   #addMessages(event: Published): void {
     const { publisher, sequence, settled = 0, storedIn, batch, storedAt } = event;
     this.#lastAt = Math.max(this.#lastAt, storedAt);
-    // For all streams together: that saves most of the memory for it.
+    // Read once for all streams, which saves most of its memory.
     const dedupId = this.#restoration === undefined || storedIn.length === 1
       ? undefined
       : findDedupId(batch);
     for (const { number, firstId, expiresAt } of storedIn) {
       const stream = this.router.getNumbered(number);
-      // Deleted between its decision and now: the batch is gone with it.
+      // The stream was deleted since the decision, and the batch with it.
       if (stream === undefined) continue;
       const { place, flags } = event;
       const details = { place, flags, storedAt, expiresAt, dedupId };
@@ -303,14 +302,14 @@ export class BrokerState {
     if (source !== undefined) this.#forget(source, fromId, batch.count);
     const target = this.router.getNumbered(to);
     if (target === undefined) return;
-    // What is on its way there or back is delivered at once, and is recognised by nobody.
+    // Moved messages are delivered at once, and their dedup ids are not remembered.
     const flags = findFlags(batch) & (PropertyFlag.key | PRIORITY_FLAG);
     this.#holderOf(target).append(firstId, batch, { place, flags, storedAt, expiresAt });
     this.#bytes += batch.end - batch.start;
     this.#options.messagesAdded(target);
   }
 
-  /** Who takes the messages of a stream: itself, unless it is being made again. */
+  /** The receiver of a stream's messages: its stand-in during recovery, else the stream itself. */
   #holderOf(stream: Stream): Stream | StreamRestoration {
     return this.#standIns?.get(stream.number) ?? stream;
   }
@@ -324,7 +323,7 @@ export class BrokerState {
     const { ready } = stream.share;
     const before = ready.count;
     this.#bytes -= this.#holderOf(stream).forget(firstId, count);
-    // Those that were parked for a key that is free now.
+    // Messages that were parked for a key that is free now.
     if (ready.count > before) this.#options.messagesAdded(stream);
   }
 

@@ -16,29 +16,29 @@ import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /**
- * Consecutive messages of one stream that keep a segment from being removed, with what has to be written
- * beside them when they are moved.
+ * Consecutive messages of one stream that keep a segment from being removed, with the facts that must be
+ * written again when they are moved.
  */
 export interface LiveRun extends IdRange {
   readonly number: number;
-  /** Reads some of them, so many bytes unless a single one is larger. Throws if they cannot be read. */
+  /** Reads some of them, up to a number of bytes unless the first is larger. Throws if they cannot be read. */
   readonly read: (range: IdRange, bytesMax: number) => MessageBatch;
-  /** Tells what was written about some of them. */
+  /** Lists the events that were written about some of them. */
   readonly listFacts: (range: IdRange) => LiveFact[];
 }
 
-/** What was written about messages that are not gone. */
+/** The events that were written about live messages. */
 export type LiveFact = Attempted | Failed | ExpirySet;
 
 /**
- * Goes through all streams for what they have in one segment, in as many steps as that takes: there
- * may be a hundred thousand streams, and each step finds a few hundred messages.
+ * Searches all streams for messages in one segment, step by step: there may be a hundred thousand
+ * streams, and each step finds a few hundred messages.
  */
 export class LiveSearch {
   readonly segment: Segment;
-  /** Streams that come later have nothing in an old segment. */
+  /** The streams at the beginning: later ones have nothing in an old segment. */
   readonly #rest: Iterator<Stream>;
-  /** Those in which something was found last: there may be more. */
+  /** The streams in which the last step found messages: there may be more. */
   #again = new Set<Stream>();
   #isOver = false;
 
@@ -51,7 +51,7 @@ export class LiveSearch {
     return this.#isOver && this.#again.size === 0;
   }
 
-  /** Finds so many runs of messages at most, with those of the last step that are still there. */
+  /** Finds up to `countMax` runs of messages, including those of the last step that are still live. */
   next(runCount: number): LiveRun[] {
     const live: LiveRun[] = [];
     const again = this.#again;
@@ -83,7 +83,7 @@ export class LiveSearch {
   }
 }
 
-/** What of a stream lies in a part of the store and is not about to go to another stream. */
+/** Messages of a stream in a part of the store, except those on their way to another stream. */
 function findStaying(
   { backlog, share: { notes: { leaving } } }: Stream,
   segment: Segment,
@@ -94,7 +94,7 @@ function findStaying(
   return runs.flatMap((run) => subtractRanges(run, going));
 }
 
-/** Makes a function that tells what was written about some of a stream's messages, as it is now. */
+/** Makes a function that lists the events about some of a stream's messages, as they are now. */
 function gatherFacts(stream: Stream): (range: IdRange) => LiveFact[] {
   const { number, share, expiries } = stream;
   const pending = listPending(share);
@@ -113,7 +113,7 @@ function gatherFacts(stream: Stream): (range: IdRange) => LiveFact[] {
   };
 }
 
-/** What went wrong with some messages, by id: of a whole stream there may be very much. */
+/** The failures of some messages, by id: those of a whole stream may be very many. */
 function findFailures(
   { share: { notes: { failures } } }: Stream,
   { firstId, count }: IdRange,
@@ -131,14 +131,14 @@ function findFailures(
   return found;
 }
 
-/** How often messages that followers hold were worked on, as it is written down. */
+/** The attempts of messages that followers hold, as events. */
 function listPending(share: Share): ReadyRun[] {
   const attempts: ReadyRun[] = [];
   for (const { follower, run } of share.listHeld()) {
     const { firstId, count } = run;
     const [oldest] = follower.pending.runs;
     if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
-    // What comes later in the list counts.
+    // Later entries of the list count.
     if (run.isBegun) attempts.push({ firstId, count, attempts: run.attempts });
     else if (run === oldest && !follower.reportsBegin) {
       attempts.push({ firstId, count: 1, attempts: run.attempts });
@@ -155,15 +155,15 @@ function listAttempted(number: number, run: ReadyRun, range: IdRange): Attempted
 
 interface KnownFailures {
   readonly failed: readonly (readonly [id: number, failure: Failure])[];
-  /** Which of them are held back, by id. */
+  /** Delayed messages, by id. */
   readonly held: readonly DatedRun[];
-  /** How often those were worked on that are ready again, by id. */
+  /** Attempts of ready messages, by id. */
   readonly returned: readonly ReadyRun[];
-  /** How often those were worked on that followers hold; what comes later counts. */
+  /** Attempts of messages that followers hold; later entries count. */
   readonly pending: readonly ReadyRun[];
 }
 
-/** What went wrong with messages, as it is written down. */
+/** The failures of messages, as events. */
 function listFailed(
   number: number,
   { failed, held, returned, pending }: KnownFailures,
@@ -181,7 +181,7 @@ function listFailed(
   return found;
 }
 
-/** When messages expire, as far as they do not say so themselves. */
+/** The expiries that the stream set, as events. */
 function listExpiries(
   { number, calendar }: Stream,
   expiring: readonly DatedRun[],
@@ -195,7 +195,7 @@ function listExpiries(
   );
 }
 
-/** Messages that expired while a follower holds them: their own expiry is not kept any more. */
+/** Messages that expired while a follower holds them: their expiry is no longer kept. */
 function listOverdue(
   { number, share: { notes: { overdue } } }: Stream,
   { firstId, count }: IdRange,

@@ -2,26 +2,26 @@ import type { BrokerError } from "../../../protocol.ts";
 import type { StoredIn } from "../engine.ts";
 import { Ring } from "../collections/ring.ts";
 
-/** How many outcomes are remembered of one publisher, whatever it says to have settled. */
+/** The most outcomes that are remembered of one publisher. */
 export const OUTCOMES_MAX = 16_384;
 
-/** How much is remembered of all publishers together: outcomes, and the streams that they name. */
+/** The most outcomes, and streams named in them, that are remembered of all publishers. */
 const BUDGET_MAX = 1_000_000;
 
 export interface Outcome {
-  /** Where it was stored; empty if it was not. */
+  /** The streams that store it; empty if it was refused. */
   readonly storedIn: readonly StoredIn[];
   /** Why it was not stored, if it was not. */
   readonly error?: BrokerError;
 }
 
 /**
- * How much is remembered of all publishers of a broker together. When that is too much, whoever adds
- * something forgets the oldest of its own: that a batch was stored is still known then, and not which
- * ids its messages got.
+ * The budget of outcomes of all publishers of a broker. When it is exceeded, a publisher that adds an
+ * outcome forgets its own oldest one: then it is still known that the batch was stored, but not the ids
+ * of its messages.
  */
 export class OutcomeBudget {
-  /** How much may be remembered: one for each outcome, each stream that is kept, and each gap. */
+  /** The budget: each outcome, each stream that is kept, and each gap counts as one. */
   readonly max: number;
   used = 0;
 
@@ -36,7 +36,7 @@ export interface SharedPlaces {
   useCount: number;
 }
 
-/** A batch that was sent, and what became of it as soon as that is known. */
+/** A batch that was sent, with its outcome once that is known. */
 export class SentBatch {
   readonly sequence: number;
   readonly count: number;
@@ -44,11 +44,11 @@ export class SentBatch {
   /** Why it was not stored, if it was not. */
   error: BrokerError | undefined;
   isKept = true;
-  /** The streams that it was stored in, if it was and that is remembered. */
+  /** The streams that store it; undefined if it was refused or they are forgotten. */
   places: SharedPlaces | undefined;
-  /** How far its ids are from those that are kept with the streams. */
+  /** The distance of its ids from those kept with the streams. */
   shift = 0;
-  /** Whether it was another message that was stored, with the same dedup id. */
+  /** Whether another message with the same dedup id was stored instead. */
   hasSameId = false;
 
   constructor(sequence: number, count: number) {
@@ -56,7 +56,7 @@ export class SentBatch {
     this.count = count;
   }
 
-  /** Where it was stored; empty if it was not, or if that is not remembered. */
+  /** The streams that store it; empty if it was refused or they are forgotten. */
   get storedIn(): readonly StoredIn[] {
     const { places, shift } = this;
     if (places === undefined) return [];
@@ -66,16 +66,16 @@ export class SentBatch {
 }
 
 /**
- * The batches of one publisher that may be sent again, by number, with what became of them.
+ * The batches of one publisher that may be sent again, by number, with their outcomes.
  *
- * Most batches of a publisher go to the same streams, and each gets ids there that are as far from those
- * of the batch before in one stream as in the others. So the streams are kept once, with the ids of one
- * batch, and of each other batch how far away its ids are.
+ * Most batches of a publisher go to the same streams, and from one batch to the next, the ids advance
+ * equally in all of them. So the streams are kept once, with the ids of one batch; other batches keep
+ * only the distance of their ids.
  */
 export class OutcomeLog {
   readonly #budget: OutcomeBudget;
   readonly #batches = new Ring<SentBatch>();
-  /** How much it has added to what all remember while that was too much, and not given up again. */
+  /** How much it has added while the common budget was exceeded, less what it has forgotten since. */
   #owed = 0;
   #places: SharedPlaces | undefined;
 
@@ -87,7 +87,7 @@ export class OutcomeLog {
     return this.#batches;
   }
 
-  /** How often a batch has been moved so far, to make room for others. */
+  /** How often a batch was moved to make room for others; tests bound this cost. */
   get moveCount(): number {
     return this.#batches.moveCount;
   }
@@ -119,7 +119,7 @@ export class OutcomeLog {
     else this.share(batch, places!, shift);
   }
 
-  /** Notes that a batch was stored in streams that others were stored in, too. */
+  /** Notes that a batch was stored in the same streams as others. */
   share(batch: SentBatch, places: SharedPlaces, shift: number): void {
     batch.isConcluded = true;
     if (!batch.isKept || places.storedIn.length === 0) return;
@@ -136,10 +136,10 @@ export class OutcomeLog {
   }
 
   /**
-   * Forgets the oldest batch if there are too many, here or of all publishers together; never the last
-   * one, nor one of which it is not known what becomes of it.
+   * Forgets the oldest batch if there are too many, here or of all publishers; never the last one, nor one
+   * whose outcome is not known.
    *
-   * @returns The batch that is forgotten.
+   * @returns The forgotten batch.
    */
   trim(): SentBatch | undefined {
     const { length } = this.#batches;
@@ -172,7 +172,7 @@ export class OutcomeLog {
   }
 }
 
-/** How far ids are from others, if that is as far in every stream, and the streams are the same. */
+/** The distance of ids from others, if the streams are the same and it is equal in all of them. */
 function findShift(from: readonly StoredIn[], to: readonly StoredIn[]): number | undefined {
   const shift = to[0]!.firstId - from[0]!.firstId;
   if (from.length !== to.length) return undefined;

@@ -10,15 +10,15 @@ import {
 import { Ring } from "../collections/ring.ts";
 import { type SequenceGap, SequenceGaps } from "./sequence_gaps.ts";
 
-/** So many ranges of numbers that were left out are remembered of one publisher. */
+/** The most ranges of skipped numbers that are remembered of one publisher. */
 const GAPS_MAX = 16_384;
 
-/** A batch of an earlier broker, stored in streams that others were stored in, too. */
+/** A batch of an earlier broker, stored in the same streams as others. */
 interface RestoredOutcome {
   readonly sequence: number;
   readonly count: number;
   readonly places: SharedPlaces;
-  /** How far its ids are from those that are kept with the streams. */
+  /** The distance of its ids from those kept with the streams. */
   readonly shift: number;
 }
 
@@ -28,30 +28,30 @@ interface Answer {
 }
 
 /**
- * What a publisher has sent, as far as it may be sent again: a batch that is repeated after a lost
- * connection is stored once, and every batch is answered in its turn.
+ * The batches of a publisher that may be sent again: a batch that is repeated after a lost connection is
+ * stored once, and batches are answered in order.
  *
- * A batch is noted when it is decided about, not when it is durable: a repetition that comes in between
- * finds it, and is answered when it is. A publisher tells with each batch which outcomes it knows, and
- * those are forgotten here: what is left is what is under way.
+ * A batch is noted when it is decided, not when it is durable: a repetition in between finds it, and is
+ * answered when it is durable. With each batch a publisher says which outcomes it knows; those are
+ * forgotten here, and only batches under way remain.
  */
 export class PublisherRecord {
   readonly identity: string;
-  /** Its number in events; 0 as long as it has stored nothing. */
+  /** Its number in events; 0 until it has stored something. */
   number = 0;
   /** How many sessions have it open: two while a lost connection has not been noticed. */
   openCount = 0;
   lostAt = 0;
-  /** The batch that found a stream full, while others may come that were sent before it knew that. */
+  /** The batch that found a stream full, while batches may come that were sent before it knew. */
   refusedFull: { readonly sequence: number; readonly error: BrokerError } | undefined;
   /**
-   * Of messages up to this number it is not known whether they were stored, unless their outcome is
-   * remembered: something was forgotten that may be asked for.
+   * It is not known whether messages up to this number were stored, unless their outcome is remembered:
+   * outcomes were forgotten that the publisher may ask for.
    */
   doubtfulUntil = 0;
   #lastSequence = 0;
   #lastStoredSequence = 0;
-  /** Outcomes below this number have been settled. */
+  /** Outcomes below this number are forgotten. */
   #settled = 0;
   readonly #gaps = new SequenceGaps();
   readonly #budget: OutcomeBudget;
@@ -73,29 +73,29 @@ export class PublisherRecord {
     return this.#lastStoredSequence;
   }
 
-  /** Whether something that it has sent is stored, by itself or by another before, or may be yet. */
+  /** Whether a message of it is or may be stored, itself or an earlier one with its dedup id. */
   get isWorthKeeping(): boolean {
     return this.number > 0 || this.#lastStoredSequence > 0 || this.#answers.length > 0;
   }
 
-  /** How often something has been moved so far, to make room for other batches and answers. */
+  /** How often entries were moved to make room for others; tests bound this cost. */
   get moveCount(): number {
     return this.#log.moveCount + this.#answers.moveCount;
   }
 
-  /** What was stored of it and may be sent again, in order. */
+  /** Its stored batches that may be sent again, in order. */
   get stored(): SentBatch[] {
     return [...this.#log.all].filter(({ isConcluded, error }) =>
       isConcluded && error === undefined
     );
   }
 
-  /** Outcomes of messages below this number are not asked for any more. */
+  /** The publisher no longer asks for outcomes of messages below this number. */
   get settledSequence(): number {
     return this.#settled;
   }
 
-  /** Which numbers up to that of the last message that was stored were not stored, and may come again. */
+  /** Numbers, up to the last stored message's, that were not stored and may come again. */
   listGaps(): readonly SequenceGap[] {
     const gaps = new SequenceGaps();
     const end = this.#lastStoredSequence + 1;
@@ -112,7 +112,7 @@ export class PublisherRecord {
     return sequence <= this.#lastSequence && !this.#gaps.has(sequence);
   }
 
-  /** Whether it cannot be told if a batch was stored. */
+  /** Whether it is unknown if a batch was stored. */
   isDoubtful(sequence: number): boolean {
     return sequence <= this.doubtfulUntil && this.recall(sequence) === undefined;
   }
@@ -122,12 +122,12 @@ export class PublisherRecord {
     this.conclude(this.note(sequence, count), { storedIn });
   }
 
-  /** Takes over the outcome of a batch that is known to be stored. */
+  /** Takes over the outcome of a stored batch. */
   restoreOutcome({ sequence, count, places, shift }: RestoredOutcome): void {
     this.#log.share(this.note(sequence, count), places, shift);
   }
 
-  /** Notes how far its messages were stored before this broker was started. */
+  /** Notes the last message that was stored before this broker was started. */
   restoreSequence(lastSequence: number): void {
     this.#lastSequence = Math.max(this.#lastSequence, lastSequence);
     this.#lastStoredSequence = this.#lastSequence;
@@ -140,7 +140,7 @@ export class PublisherRecord {
     this.#budget.used += this.#gaps.count - before;
     const isTooMuch = this.#gaps.count > GAPS_MAX || this.#budget.used > this.#budget.max;
     if (!isTooMuch || this.#gaps.count <= 1) return;
-    // Neither to store nor to confirm what comes again under these numbers would be right.
+    // Repetitions under these numbers must be neither stored nor confirmed.
     this.doubtfulUntil = Math.max(this.doubtfulUntil, this.#gaps.shift()!.to - 1);
     this.#budget.used--;
   }
@@ -148,13 +148,13 @@ export class PublisherRecord {
   /** Notes a batch that was not seen before. */
   note(sequence: number, count: number): SentBatch {
     const next = this.#lastSequence + 1;
-    // What is between this batch and the one before was refused by an earlier broker, or never came.
+    // Messages between this batch and the one before were refused by an earlier broker, or never came.
     if (sequence > next) this.leaveOut(next, sequence);
     else if (sequence < next) this.#useGap(sequence, sequence + count);
     this.#lastSequence = Math.max(this.#lastSequence, sequence + count - 1);
     const batch = this.#log.add(sequence, count);
     for (let old = this.#log.trim(); old !== undefined; old = this.#log.trim()) {
-      // That it was not stored must not be forgotten with it.
+      // It must stay known that it was not stored.
       if (old.error !== undefined) this.leaveOut(old.sequence, old.sequence + old.count);
     }
     return batch;
@@ -165,7 +165,7 @@ export class PublisherRecord {
     return this.#log.find(sequence);
   }
 
-  /** Tells what became of a batch, as soon as that is known and all before it have been told. */
+  /** Reports the outcome of a batch once it is known and all earlier ones are reported. */
   answer(batch: SentBatch, tell: (batch: SentBatch) => void): void {
     this.#answers.push({ batch, tell });
     this.#tellAll();
@@ -182,7 +182,7 @@ export class PublisherRecord {
     this.#tellAll();
   }
 
-  /** Forgets what became of messages below this number. */
+  /** Forgets the outcomes of messages below this number. */
   forgetBelow(sequence: number): void {
     if (sequence <= this.#settled) return;
     this.#settled = sequence;
@@ -190,7 +190,7 @@ export class PublisherRecord {
     this.#useGap(0, sequence);
   }
 
-  /** Forgets all outcomes: nobody asks for them any more. */
+  /** Forgets all outcomes: the publisher has ended. */
   forget(): void {
     this.#log.clear();
     this.#useGap(0, Infinity);

@@ -2,28 +2,28 @@ import { AgedMap } from "../collections/aged_map.ts";
 import { OutcomeBudget } from "./outcome_log.ts";
 import { PublisherRecord } from "./publisher_record.ts";
 
-/** How long a publisher whose connection is lost may take to come back, in milliseconds. */
+/** How long a publisher is remembered after its connection was lost, in milliseconds. */
 const RETURN_MS_MAX = 10 * 60 * 1000;
 
 /** How many lost publishers are remembered; the longest lost are forgotten first. */
 export const LOST_COUNT_MAX = 100_000;
 
-/** So many are forgotten together, so that others have their turn in between. */
+/** The most publishers that are forgotten at once, so that others have their turn in between. */
 const FORGET_COUNT_MAX = 1000;
 
-/** How long something may take from a client to here at most, in milliseconds: then it is lost. */
+/** The longest time that bytes take from a client to here, in milliseconds; later they are lost. */
 const TRAVEL_MS_MAX = 60_000;
 
 export interface PublisherRegistryOptions {
-  /** Hears of each publisher that is not remembered any more, and when it was lost, if it was. */
+  /** Hears of each publisher that is forgotten, and when it was lost, if it was. */
   readonly forgotten?: (record: PublisherRecord, lostAt?: number) => void;
   /** Hears that a publisher is forgotten before its time, since too many are lost. */
   readonly pushedOut?: (now: number) => void;
-  /** How many lost publishers are remembered; 100,000 if nothing is said. */
+  /** How many lost publishers are remembered; 100,000 by default. */
   readonly lostCountMax?: number;
 }
 
-/** What a publisher has sent before it comes, and may send again. */
+/** The messages that a publisher sent over an earlier connection and may send again. */
 export interface SentBefore {
   readonly until: number;
   /** When the first of those without an answer was sent, in milliseconds. */
@@ -44,14 +44,14 @@ export class PublisherRegistry {
   }
 
   /**
-   * Publishers that were lost up to this time may be forgotten, in milliseconds: whether they have
-   * stored something cannot be told.
+   * Publishers that were lost up to this time, in milliseconds, may be forgotten: it is unknown whether
+   * they stored something.
    */
   get forgottenUntil(): number {
     return this.#forgottenUntil;
   }
 
-  /** Notes that a publisher is forgotten that was lost at a time. */
+  /** Notes that a publisher lost at this time is forgotten. */
   noteForgotten(lostAt: number): void {
     this.#forgottenUntil = Math.max(this.#forgottenUntil, lostAt);
   }
@@ -60,7 +60,7 @@ export class PublisherRegistry {
     return this.#records.size;
   }
 
-  /** Finds the record of a publisher that comes, or comes back. */
+  /** Finds the record of a publisher that opens, for the first time or again. */
   open(identity: string, sent?: SentBefore): PublisherRecord {
     let record = this.#records.get(identity);
     if (record === undefined) {
@@ -76,7 +76,7 @@ export class PublisherRegistry {
     return record;
   }
 
-  /** Creates the record of a publisher, one of many that share what may be remembered. */
+  /** Creates the record of a publisher; all records share one budget of outcomes. */
   create(identity: string): PublisherRecord {
     return new PublisherRecord(identity, this.#budget);
   }
@@ -117,7 +117,7 @@ export class PublisherRegistry {
   lose(record: PublisherRecord, now: number): number {
     record.openCount--;
     if (record.openCount > 0) return Infinity;
-    // Who has stored nothing, and was not told that something is, can send everything again.
+    // A publisher without stored messages or confirms can send everything again.
     if (!record.isWorthKeeping) {
       this.forget(record);
       return Infinity;
@@ -132,7 +132,7 @@ export class PublisherRegistry {
     return now + RETURN_MS_MAX;
   }
 
-  /** Forgets publishers that have been lost for too long; returns when the next one will be. */
+  /** Forgets publishers that were lost for too long; returns the time of the next check. */
   tick(now: number): number {
     let count = 0;
     for (let oldest = this.#lost.oldest; oldest !== undefined; oldest = this.#lost.oldest) {
@@ -143,7 +143,7 @@ export class PublisherRegistry {
     return Infinity;
   }
 
-  /** Forgets a publisher that may come back; that this was done is remembered. */
+  /** Forgets a publisher that may come back, and remembers until when lost ones are forgotten. */
   #forgetLost(record: PublisherRecord): void {
     this.noteForgotten(record.lostAt);
     this.#drop(record, record.lostAt);

@@ -15,10 +15,10 @@ import type {
 /** A batch that was stored by an earlier broker. */
 export interface RestoredBatch {
   readonly publisher: number;
-  /** The number of its first message in all that the publisher has sent. */
+  /** The number of its first message among all that the publisher sent. */
   readonly sequence: number;
   readonly count: number;
-  /** Outcomes of messages below this number were not asked for any more; 0 if that is not known. */
+  /** The publisher no longer asked for outcomes of messages below this number; 0 if unknown. */
   readonly settled: number;
   readonly storedIn: readonly StoredAt[];
 }
@@ -27,13 +27,13 @@ export interface RestoredBatch {
 export class PublisherRestoration {
   readonly #registry: PublisherRegistry;
   readonly #records = new Map<number, PublisherRecord>();
-  /** The publisher that a snapshot is telling of, if nobody else has told of it. */
+  /** The publisher whose pieces a snapshot is giving; undefined if it is known already. */
   #told: PublisherRecord | undefined;
   #places: SharedPlaces = { storedIn: [], useCount: 0 };
 
-  /** Dedup ids that were told of lately: those of one message are in many streams. */
+  /** Dedup ids that were read lately: one message may be in many streams. */
   readonly #texts = new Map<string, string>();
-  /** Those that a snapshot has told last, and of which stream. */
+  /** The dedup ids that a snapshot gave last, and their stream. */
   #messageIds: { readonly stream: number; readonly all: DedupIdsPiece["messageIds"][number][] } = {
     stream: 0,
     all: [],
@@ -43,13 +43,13 @@ export class PublisherRestoration {
     this.#registry = registry;
   }
 
-  /** A snapshot begins: what the one before it has told does not count for it. */
+  /** Begins a snapshot: references do not reach into the one before. */
   beginSnapshot(): void {
     this.#told = undefined;
     this.#messageIds = { stream: 0, all: [] };
   }
 
-  /** Takes over dedup ids of a snapshot, and tells those that are meant. */
+  /** Takes over dedup ids of a snapshot; returns them, references resolved. */
   restoreDedupIds(piece: DedupIdsPiece | SameIdsPiece): DedupIdsPiece["messageIds"] {
     if (piece.piece === "sameIds") {
       if (this.#messageIds.stream !== piece.like) return [];
@@ -64,7 +64,7 @@ export class PublisherRestoration {
     return messageIds;
   }
 
-  /** Takes over a piece of a snapshot; those of a publisher come one after the other. */
+  /** Takes over a piece of a snapshot; the pieces of a publisher follow each other. */
   restorePiece(piece: PublisherPiece | GapsPiece | PlacesPiece | OutcomesPiece): void {
     if (piece.piece === "publisher") {
       this.#told = undefined;
@@ -100,12 +100,12 @@ export class PublisherRestoration {
     const record = this.#records.get(number);
     if (record === undefined) return;
     this.#records.delete(number);
-    // Nothing is to be written down: that it is gone has just been read.
+    // Nothing is written: its end was just read.
     record.number = 0;
     this.#registry.forget(record);
   }
 
-  /** Notes a batch, so that it is known if it is sent again. */
+  /** Notes a batch, so that a repetition is recognised. */
   notePublished({ publisher, sequence, count, settled, storedIn }: RestoredBatch): void {
     const record = this.#records.get(publisher);
     if (record === undefined) return;
@@ -113,11 +113,11 @@ export class PublisherRestoration {
     if (!record.hasSeen(sequence)) record.restore(sequence, count, storedIn);
   }
 
-  /** Gives the same text as before, so that it is in memory once. */
+  /** Returns the earlier copy of a text, so that it is in memory once. */
   #share(text: string): string {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;
-    // Those of one stream come together, and then those of the next one.
+    // Dedup ids come stream by stream.
     if (this.#texts.size >= 2 * DEDUP_COUNT_MAX) this.#texts.clear();
     this.#texts.set(text, text);
     return text;

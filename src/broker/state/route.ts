@@ -3,7 +3,7 @@ import { checkStreamName, type Router } from "./router.ts";
 import type { Selection } from "./selection.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** Where the messages of a publisher go: the streams that its bind matches. */
+/** The streams that a publisher's bind matches. */
 export class Route {
   readonly bind: BindFields;
   readonly #router: Router;
@@ -29,7 +29,7 @@ export class Route {
     this.#selection = undefined;
   }
 
-  /** Why a publisher's messages have nowhere to go. */
+  /** The error for a publisher whose bind matches no stream. */
   explainNoStream(): BrokerError {
     const { bindType, routeString } = this.bind;
     if (bindType === "regex") {

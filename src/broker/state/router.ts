@@ -6,38 +6,38 @@ import { type NameMatcher, Selection } from "./selection.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /**
- * Makes a matcher of a pattern, one that takes time in proportion to the name, whatever the pattern.
+ * Compiles a pattern to a matcher that takes time in proportion to the name.
  * Throws `BAD_PATTERN` if the pattern is invalid or not supported.
  */
 export type PatternCompiler = (pattern: string, ignoreCase: boolean) => NameMatcher;
 
-/** So many patterns that nobody is bound to are kept: their members may come back, or are on their way. */
+/** The most patterns without members that are kept: their members may come back or are being opened. */
 const IDLE_MAX = 64;
 
-/** What compiling a pattern takes, in steps: so many, and so many for each that a match takes. */
+/** The cost of compiling a pattern, in steps: a base, and a factor for each step of a match. */
 const COMPILE_STEPS = 100;
 const COMPILE_FACTOR = 10;
 
-/** So many patterns may be prepared at a time. */
+/** The most patterns that are prepared at a time. */
 const PREPARED_MAX = 1024;
 
-/** For so many streams that are not there yet it is remembered which patterns match them. */
+/** The most names of future streams whose matching patterns are remembered. */
 const FINDINGS_MAX = 64;
 
-/** The patterns that were looked at for a name, and those of them that match it. */
+/** The patterns that were tried on a name, and those that match it. */
 interface PatternMatches {
   readonly seen: Set<Selection>;
   readonly matching: Set<Selection>;
 }
 
 /**
- * The streams by name, and which of them a bind matches, now and when new ones come. Patterns are matched
- * when a stream or a pattern is new, never per message.
+ * The streams by name, and those that a bind matches, now and later. Patterns are matched when a stream or
+ * a pattern is new, never per message.
  */
 export class Router {
   /** How many steps matching has taken, in all. */
   steps = 0;
-  /** How many streams were taken away, in all. */
+  /** How many streams were removed, in all. */
   removedCount = 0;
   readonly #compilePattern: PatternCompiler;
   readonly #streams = new Map<string, Stream>();
@@ -45,11 +45,11 @@ export class Router {
   #lastFollowerNumber = 0;
   readonly #directFollowers = new Map<string, Set<Follower>>();
   readonly #selections = new Map<string, Selection>();
-  /** Those of the patterns that nobody is bound to, the longest idle first. */
+  /** The patterns without members, the longest idle first. */
   readonly #idle = new Set<Selection>();
-  /** What one look at all patterns takes, in steps. */
+  /** The cost of trying all patterns on a name, in steps. */
   #patternSteps = 0;
-  /** The patterns that were looked at for streams that are not there yet, by name. */
+  /** The patterns that were tried on names of future streams, by name. */
   readonly #findings = new Map<string, PatternMatches>();
 
   constructor(compilePattern: PatternCompiler) {
@@ -92,21 +92,21 @@ export class Router {
     return this.#numbered.get(number);
   }
 
-  /** The stream of that name; throws `STREAM_NOT_FOUND` if there is none. */
+  /** The stream of that name; throws `STREAM_NOT_FOUND` if it does not exist. */
   requireStream(name: string): Stream {
     const stream = this.#streams.get(name);
     if (stream !== undefined) return stream;
     throw new BrokerError("STREAM_NOT_FOUND", `Cannot find stream "${name}": it does not exist`);
   }
 
-  /** How many followers by pattern a stream of that name would have. */
+  /** The number of followers by pattern that a stream of that name would have. */
   countByPattern(name: string): number {
     let count = 0;
     for (const { followers } of this.#findSelections(name)) count += followers.size;
     return count;
   }
 
-  /** The followers that are tied to a stream of that name, if there is none. */
+  /** The followers that wait for a stream of that name, if it does not exist. */
   findWaiting(name: string): readonly Follower[] {
     return this.#streams.has(name) ? [] : [...this.#directFollowers.get(name) ?? []];
   }
@@ -125,7 +125,7 @@ export class Router {
   }
 
   removeStream(stream: Stream): void {
-    // Another one may have the name by now.
+    // Another stream may have the name by now.
     if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
     this.#numbered.delete(stream.number);
     this.removedCount++;
@@ -133,10 +133,10 @@ export class Router {
   }
 
   /**
-   * Does some of what makes it slow to open a member: matches streams with its pattern. What is not
-   * prepared is done when the member is opened.
+   * Does some of the slow work of opening a member: matches streams with its pattern. The rest is done
+   * when the member is opened.
    *
-   * @param bind What the member is to be tied to; if it is not allowed, nothing is left to do.
+   * @param bind The member's bind; if it is not allowed, nothing is left to do.
    * @param stepsMax How many steps that may take.
    * @returns Whether nothing is left to do.
    */
@@ -153,8 +153,8 @@ export class Router {
   }
 
   /**
-   * Does some of what makes it slow to create a stream: matches its name with all patterns. What is not
-   * prepared is done when it is created.
+   * Does some of the slow work of creating a stream: matches its name with all patterns. The rest is done
+   * when it is created.
    *
    * @param stepsMax How many steps that may take.
    * @returns Whether nothing is left to do.
@@ -199,7 +199,7 @@ export class Router {
     return selection;
   }
 
-  /** Somebody is not bound to a pattern any more. */
+  /** Notes that a member is no longer bound to a pattern. */
   release(selection: Selection): void {
     if (--selection.userCount > 0) return;
     if (selection.isComplete) this.#idle.add(selection);
@@ -215,7 +215,7 @@ export class Router {
     return selection;
   }
 
-  /** What is remembered of a pattern; a new one is idle at first. */
+  /** The selection of a pattern; a new one is idle at first. */
   #select(bind: BindFields): Selection {
     const key = keyOf(bind);
     const known = this.#selections.get(key);
@@ -247,14 +247,14 @@ export class Router {
     this.steps += selection.look(stepsMax, ({ number }) => this.#numbered.has(number));
   }
 
-  /** The patterns that match a name: kept, since a stream's followers are counted before it is there. */
+  /** The patterns that match a name; kept, since a stream's followers are counted before it exists. */
   #findSelections(name: string): readonly Selection[] {
     const finding = this.#findingOf(name);
     this.#find(finding, name, Infinity);
     return [...finding.matching].filter((one) => this.#selections.get(one.key) === one);
   }
 
-  /** Looks at patterns that were not looked at for a name; tells whether those are all. */
+  /** Tries more patterns on a name; returns whether all were tried. */
   #find({ seen, matching }: PatternMatches, name: string, stepsMax: number): boolean {
     let left = stepsMax;
     for (const selection of this.#selections.values()) {
@@ -286,7 +286,7 @@ export class Router {
       throw new BrokerError("BAD_PATTERN", `Cannot bind to a pattern: ${mistake}`);
     }
     const matches = this.#compilePattern(routeString, ignoreCase);
-    // A follower of all orders does not mean the dead ones, and would get them again and again.
+    // A follower of all orders does not mean dead letters, and would get them again and again.
     const meansDead = /dead/i.test(routeString);
     if (meansDead) return matches;
     return Object.assign((name: string) => !isDeadName(name) && matches(name), {

@@ -3,7 +3,7 @@ import type { Stream } from "../stream/stream.ts";
 
 export interface NameMatcher {
   (name: string): boolean;
-  /** What a match costs, in steps of about a microsecond; 1 if nothing is said. */
+  /** The cost of a match, in steps of about a microsecond; 1 by default. */
   readonly steps?: number;
 }
 
@@ -18,10 +18,10 @@ export class Selection {
   userCount = 0;
   readonly #matches: NameMatcher;
   readonly #streams = new Set<Stream>();
-  /** Those that were there before the pattern and have not been looked at. */
+  /** Streams older than the pattern that were not tried yet. */
   #unseen: readonly Stream[];
   #seenCount = 0;
-  /** The streams as a list that stays as it is; made anew when they have changed. */
+  /** The streams as an immutable list; made anew after changes. */
   #list: readonly Stream[] | undefined;
 
   constructor(key: string, matches: NameMatcher, streams: readonly Stream[]) {
@@ -38,7 +38,7 @@ export class Selection {
     return this.#seenCount === this.#unseen.length;
   }
 
-  /** The streams that match; they have all been looked at. */
+  /** The streams that match; all were tried. */
   get streams(): readonly Stream[] {
     this.#list ??= [...this.#streams];
     return this.#list;
@@ -49,11 +49,11 @@ export class Selection {
   }
 
   /**
-   * Looks at streams that have not been looked at.
+   * Tries streams that were not tried yet.
    *
-   * @param stepsMax How many steps that may take; one stream is looked at in any case.
-   * @param isThere Whether a stream has not gone meanwhile.
-   * @returns How many it has taken.
+   * @param stepsMax The most steps; one stream is tried in any case.
+   * @param isThere Whether a stream still exists.
+   * @returns The steps that it took.
    */
   look(stepsMax: number, isThere: (stream: Stream) => boolean): number {
     let steps = 0;

@@ -4,12 +4,12 @@ export interface SequenceGap {
   readonly to: number;
 }
 
-/** There are none for most publishers: a list that is not changed. */
+/** Most publishers have no gaps: they share this list, which is never changed. */
 const NONE: SequenceGap[] = [];
 
 /**
- * Numbers of messages that are not used although later ones are: what a broker has refused, or never
- * got, before it was started again. Kept as ranges, by number.
+ * Numbers of messages that were not stored although later ones were: an earlier broker refused them, or
+ * never got them. Kept as ranges, by number.
  */
 export class SequenceGaps {
   #gaps: SequenceGap[] = NONE;
@@ -31,7 +31,7 @@ export class SequenceGaps {
     if (from >= to) return;
     if (this.#gaps === NONE) this.#gaps = [];
     let first = this.#findIndex(from);
-    // One that ends where these begin goes on.
+    // A range that ends where these begin is extended.
     if (first > 0 && this.#gaps[first - 1]!.to === from) first--;
     let end = first;
     let joined = { from, to };
@@ -43,7 +43,7 @@ export class SequenceGaps {
     else this.#gaps.splice(first, end - first, joined);
   }
 
-  /** Uses numbers: they are not left out any more. */
+  /** Notes that numbers are used after all. */
   remove(from: number, to: number): void {
     if (from >= to) return;
     const first = this.#findIndex(from);

@@ -1,9 +1,9 @@
 import type { StreamOptionsInput } from "../../../protocol.ts";
 
-/** The first piece: what is the broker's own. */
+/** The first piece: facts about the broker itself. */
 export interface CountersPiece {
   readonly piece: "counters";
-  /** How far the machine's clock was ahead of the time of the rules, and when by those. */
+  /** How far the machine's clock was ahead of the time of the rules, and at which time of the rules. */
   readonly clock?: { readonly at: number; readonly aheadMs: number };
   readonly nextStreamNumber: number;
   readonly nextPublisherNumber: number;
@@ -16,7 +16,7 @@ export interface StreamPiece {
   readonly number: number;
   readonly name: string;
   readonly nextId: number;
-  /** What is set for it, as far as that is not what all streams have. */
+  /** Its options that are not the defaults. */
   readonly options?: StreamOptionsInput;
   readonly isPaused?: boolean;
 }
@@ -29,13 +29,13 @@ export interface DedupIdsPiece {
   readonly messageIds: readonly (readonly [dedupId: string, id: number, at: number])[];
 }
 
-/** A stream has seen the same messages as one that was told of before: both were published to at once. */
+/** A stream with the same dedup ids as an earlier one: messages were published to both at once. */
 export interface SameIdsPiece {
   readonly piece: "sameIds";
   readonly stream: number;
-  /** The number of the other one, the last whose dedup ids were told. */
+  /** The number of the other stream, the last whose dedup ids were given. */
   readonly like: number;
-  /** How far the ids of its messages are from those of the other one. */
+  /** The distance of its messages' ids from those of the other stream. */
   readonly shift: number;
 }
 
@@ -44,9 +44,9 @@ export interface PublisherPiece {
   readonly number: number;
   readonly identity: string;
   readonly lastSequence: number;
-  /** It does not ask for the outcomes of messages below this number. */
+  /** It no longer asks for outcomes of messages below this number. */
   readonly settled: number;
-  /** Up to this message it is not known what was stored, but for the outcomes that are told. */
+  /** Up to this message, only the outcomes that follow are known. */
   readonly doubtfulUntil?: number;
 }
 
@@ -54,7 +54,7 @@ export interface PublisherPiece {
 export interface GapsPiece {
   readonly piece: "gaps";
   readonly publisher: number;
-  /** Each range, from one number on up to before another. */
+  /** Each range: its first number, and the number behind its last. */
   readonly gaps: readonly (readonly [from: number, to: number])[];
 }
 
@@ -62,9 +62,9 @@ export interface GapsPiece {
 export interface PlacesPiece {
   readonly piece: "places";
   readonly publisher: number;
-  /** Whether the streams of the places piece before it are meant, too. */
+  /** Whether the streams of the preceding places piece are included. */
   readonly goesOn?: boolean;
-  /** Each stream, with an id there that ids in other pieces count from. */
+  /** Each stream, with the id from which ids in other pieces count. */
   readonly places: readonly (readonly [stream: string, firstId: number])[];
 }
 
@@ -72,16 +72,16 @@ export interface PlacesPiece {
 export interface OutcomesPiece {
   readonly piece: "outcomes";
   readonly publisher: number;
-  /** Each batch; its ids are so far from those of the places. */
+  /** Each batch, with the distance of its ids from those of the places. */
   readonly batches: readonly (readonly [sequence: number, count: number, shift: number])[];
 }
 
 /**
- * What there is beside messages, the streams and the publishers, at one moment. It stands in for all
- * events up to then whose messages are gone.
+ * The streams and the publishers at one moment, without messages. It replaces all events up to then whose
+ * messages are gone.
  *
- * A snapshot is told in pieces, each of them small, however much there is. What belongs to a stream or to
- * a publisher comes behind it, in as many pieces as it takes.
+ * A snapshot comes in small pieces. The details of a stream or a publisher follow it, in as many pieces as
+ * they take.
  */
 export type SnapshotPiece =
   | CountersPiece

@@ -13,14 +13,14 @@ import type {
 import type { Stream } from "../stream/stream.ts";
 import type { UnwrittenStreams } from "./unwritten_streams.ts";
 
-/** A piece has about so many bytes at most, or one thing that is larger. */
+/** The rough limit of a piece's bytes, unless a single entry is larger. */
 export const PIECE_BYTES: number = 64 * 1024;
 
-/** What one number takes, with what is around it, rounded up. */
+/** The bytes of one number with its punctuation, rounded up. */
 const NUMBER_BYTES = 20;
 
 export interface SnapshotSource {
-  /** The time, in milliseconds: what is older than its window is not told of. */
+  /** The time, in milliseconds: dedup ids older than their window are left out. */
   readonly now: number;
   readonly counters: Omit<CountersPiece, "piece">;
   readonly streams: Iterable<Stream>;
@@ -29,10 +29,10 @@ export interface SnapshotSource {
 }
 
 /**
- * Takes a snapshot, piece by piece. Time may pass between two pieces: what is decided meanwhile is written
- * behind the snapshot, and what is durable does not change while one is taken.
+ * Takes a snapshot, piece by piece. Time may pass between two pieces: decisions made meanwhile are written
+ * behind the snapshot, and nothing becomes durable while one is taken.
  *
- * @param bytesMax About how many bytes a piece may have.
+ * @param bytesMax The rough limit of a piece's bytes.
  */
 export function* takePieces(
   { now, counters, streams, unwritten, publishers }: SnapshotSource,
@@ -77,7 +77,7 @@ interface ToldIds {
   readonly messageIds: readonly DedupIdSnapshot[];
 }
 
-/** How far ids of messages are from others, if that is as far for all, and the dedup ids are the same. */
+/** The distance of messages' ids from others, if it is equal for all and the dedup ids are the same. */
 function findShift(
   from: readonly DedupIdSnapshot[],
   to: readonly DedupIdSnapshot[],
@@ -151,7 +151,7 @@ function* takePlaces(
   if (!goesOn) yield { piece: "places", publisher, places: [] };
 }
 
-/** Cuts a list into parts of so many bytes; none of them is empty. */
+/** Cuts a list into parts of limited size; none of them is empty. */
 function* cut<T>(
   all: readonly T[],
   bytesMax: number,

@@ -5,8 +5,8 @@ export interface DeletedStream {
 }
 
 /**
- * Streams that have come or gone by decision, while that is not written yet. A snapshot tells what was
- * written, not what was decided: what follows it tells the rest.
+ * Streams whose creation or deletion is decided but not written yet. A snapshot has the written state; the
+ * events behind it add the rest.
  */
 export class UnwrittenStreams {
   readonly #created = new Set<number>();
@@ -20,13 +20,13 @@ export class UnwrittenStreams {
     return this.#created.has(number);
   }
 
-  /** Notes that a stream is created; returns what to do when that is written. */
+  /** Notes that a stream is created; returns the function to call when that is written. */
   create(number: number): () => void {
     this.#created.add(number);
     return () => void this.#created.delete(number);
   }
 
-  /** Notes that a stream is deleted; returns what to do when that is written. */
+  /** Notes that a stream is deleted; returns the function to call when that is written. */
   delete(stream: DeletedStream): () => void {
     this.#deleted.set(stream.number, stream);
     return () => void this.#deleted.delete(stream.number);

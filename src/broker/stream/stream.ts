@@ -5,15 +5,15 @@ import { Share } from "../share/share.ts";
 import { Store, type StoreSetup, type StoringDetails } from "../store/store.ts";
 
 export interface StreamSetup extends StoreSetup {
-  /** What was said of failures, over all streams. */
+  /** The reasons of failures, over all streams. */
   readonly reasons?: ReasonPool;
 }
 
 /**
  * A stream: a store of messages, and the share of it that its followers take from.
  *
- * Everything that happens to the store is told to the share here. Several shares of one store would
- * be told one after the other; what else they need is said at {@linkcode Stream.forget}.
+ * This class passes changes of the store on to the share. Several shares of one store would hear of them
+ * one after the other; {@linkcode Stream.forget} says what else they need.
  */
 export class Stream extends Store {
   readonly share: Share;
@@ -28,17 +28,17 @@ export class Stream extends Store {
     return Math.min(this.share.delayed.nextAt, this.expiries.nextAt, forgetAt);
   }
 
-  /** Whether something waits for a time of the calendar. */
+  /** Whether messages wait for a calendar time. */
   get hasDated(): boolean {
     return this.share.delayed.hasDated || this.expiries.hasDated;
   }
 
-  /** How many runs of its lists were ever looked at or moved: what it costs to find messages. */
+  /** How many runs of its lists were ever visited or moved; tests bound this cost. */
   get visits(): number {
     return this.share.visits + this.expiries.visits;
   }
 
-  /** Stores a batch under ids that were set aside for it. */
+  /** Stores a batch under the ids reserved for it. */
   append(firstId: number, batch: MessageBatch, details: StoringDetails): void {
     const { count } = batch;
     const { flags, expiresAt } = details;
@@ -53,7 +53,7 @@ export class Stream extends Store {
   }
 
   /**
-   * Lets go of pending messages that are done; returns how many bytes leave the store.
+   * Removes pending messages that are done; returns their bytes.
    *
    * This is the one place that takes the share for the only one. With several, a message leaves the
    * store when the last share is done with it: the event has to name the share, and the store has to

@@ -1,4 +1,4 @@
-// How much a stream may hold, and what makes room in it.
+// The limits of a stream, and the messages to drop for new ones.
 
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
@@ -6,7 +6,7 @@ import type { IdRange } from "../collections/id_ranges.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
 
-/** Tells why a batch does not fit into a stream, if it does not. */
+/** The error for a batch that does not fit into a stream, if it does not. */
 export function findFull(
   stream: Store,
   batch: MessageBatch,
@@ -28,7 +28,7 @@ export function findFull(
   return undefined;
 }
 
-/** Finds what has to go so that a stream holds no more than it may after messages were added. */
+/** Finds messages to drop, if a stream is over its limit after messages were added. */
 export function findExcess(stream: Stream, added: IdRange): IdRange | undefined {
   const { maxMessages, maxBytes, overflow } = stream.options;
   if (overflow !== "drop-oldest") return undefined;
@@ -37,7 +37,7 @@ export function findExcess(stream: Stream, added: IdRange): IdRange | undefined 
   const excessBytes = maxBytes === null ? 0 : bytes - maxBytes;
   if (excess <= 0 && excessBytes <= 0) return undefined;
   const run = stream.share.findOldest();
-  // What came last stays, even if followers hold so much that there is no room for it.
+  // The new messages stay, even if followers hold so much that there is no room for them.
   const endId = Math.max(added.firstId, added.firstId + Math.min(excess, added.count - 1));
   if (run === undefined || run.firstId >= endId) return undefined;
   const most = Math.min(run.count, endId - run.firstId);
@@ -45,12 +45,12 @@ export function findExcess(stream: Stream, added: IdRange): IdRange | undefined 
   return { firstId: run.firstId, count: Math.min(most, enough) };
 }
 
-/** How many messages have left, from any moment on. */
+/** How many messages have left, counted from a fixed moment. */
 function countLeft({ intake, backlog }: Store): number {
   return intake.storedNextId - backlog.count;
 }
 
-/** How many messages have at least so many bytes together. */
+/** The number of messages, from `firstId` on, that have at least `bytes` together. */
 function countFor(stream: Store, firstId: number, countMax: number, bytes: number): number {
   if (bytes <= 0) return 0;
   let low = 1;
@@ -63,7 +63,7 @@ function countFor(stream: Store, firstId: number, countMax: number, bytes: numbe
   return low;
 }
 
-/** What is known of a stream that is full. */
+/** The figures of a full stream. */
 interface Fullness {
   readonly what: "messages" | "bytes";
   readonly depth: number;
@@ -76,7 +76,7 @@ function explainFull(stream: Store, batch: MessageBatch, fullness: Fullness): Br
   const { what, depth, size, limit, now } = fullness;
   const room = countRoom(stream, batch);
   const excess = depth + size - limit;
-  // Bytes leave with messages: as many of them as have so many bytes on average.
+  // Bytes leave with messages, so the time is that for as many messages on average.
   const messages = what === "messages" ? excess : Math.ceil(excess * stream.depthCount / depth);
   const canFit = size <= limit;
   const retryAfterMs = canFit
@@ -99,7 +99,7 @@ function explainFull(stream: Store, batch: MessageBatch, fullness: Fullness): Br
   );
 }
 
-/** How many of a batch's first messages a stream has room for. */
+/** How many of a batch's messages, from the first on, a stream has room for. */
 function countRoom(stream: Store, { buffer, start, end, count }: MessageBatch): number {
   const { maxMessages, maxBytes } = stream.options;
   const most = Math.max(0, Math.min(count, (maxMessages ?? Infinity) - stream.depthCount));

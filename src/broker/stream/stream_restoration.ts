@@ -26,20 +26,20 @@ import type { Share } from "../share/share.ts";
 import type { StoringDetails } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
 
-/** What the log says of messages after they were stored. */
+/** A note of the log about messages after they were stored. */
 export interface RestoredNote extends IdRange {
   readonly attempts: number;
-  /** Until when they are delayed; undefined or 0 if they are not. */
+  /** The end of their delay; undefined or 0 for none. */
   readonly dueAt?: number;
   readonly failure?: Failure;
-  /** How many of the reasons are in this event, the last ones; undefined if all are. */
+  /** How many of the last reasons are in this event; undefined if all are. */
   readonly newReasons?: number;
 }
 
-/** So many notes, or runs, are gathered before those of removed messages are dropped. */
+/** The number of notes, or runs, at which those of removed messages are dropped. */
 const NOTES_MIN = 1024;
 
-/** So many different texts are shared between failures. */
+/** The most texts that are shared between failures. */
 const TEXTS_MAX = 10_000;
 
 /**
@@ -55,7 +55,7 @@ export class StreamRestoration {
   #pruneRunsAt = NOTES_MIN;
   readonly #delayed: DatedRuns;
   readonly #expiries: Expiries;
-  /** Messages of another priority than the usual one; the notes are priorities. */
+  /** Messages with another priority than the default; the notes are priorities. */
   readonly #priorities = new RunList();
   /** Reasons and names of followers, each text once: replay reads a new one for each failure. */
   readonly #texts = new Map<string, string>();
@@ -67,7 +67,7 @@ export class StreamRestoration {
     this.#expiries = new Expiries(stream.calendar);
   }
 
-  /** How many notes and runs are gathered. It depends on the messages that are left, not on all that were. */
+  /** The number of notes and runs; it depends on the live messages, not on all messages. */
   get gatheredCount(): number {
     return this.#notes.length + this.#runCount;
   }
@@ -87,13 +87,13 @@ export class StreamRestoration {
     dedupIds.add(dedupId, message, options.dedupWindowMs);
   }
 
-  /** Gives messages another place in the log. If the first place is gone, they are new here. */
+  /** Sets another place of messages in the log. If the first one was removed, they are new here. */
   move(firstId: number, batch: MessageBatch, place: Place): void {
     this.#noteBatch(firstId, batch, { storedAt: 0 });
     this.#stream.backlog.move(firstId, batch, place);
   }
 
-  /** Removes messages, as far as they are here; returns how many bytes they were. */
+  /** Removes those messages that are here; returns their bytes. */
   forget(firstId: number, count: number): number {
     return this.#stream.backlog.forgetPresent(firstId, count);
   }
@@ -206,7 +206,7 @@ export class StreamRestoration {
     }
   }
 
-  /** Delays messages as they ask for, unless something was noted since; returns them. */
+  /** Delays messages by their own times, unless a later note says otherwise; returns them. */
   #holdBackBySelf(notes: ReadonlyMap<number, RestoredNote>, now: number): IdRange[] {
     const { delayed } = this.#stream.share;
     const noted = joinRanges([...notes.keys()].map((firstId) => ({ firstId, count: 1 })));
@@ -231,7 +231,7 @@ export class StreamRestoration {
     return parts;
   }
 
-  /** The last note about each message that is left. */
+  /** The last note about each live message. */
   #listNotes(): Map<number, RestoredNote> {
     const notes = new Map<number, RestoredNote>();
     for (const note of this.#notes) {

@@ -10,39 +10,39 @@ import { Proof, type SyncLevel } from "./segments/proof.ts";
 import type { SegmentFile } from "./segments/segment_file.ts";
 import type { OpenSegment } from "./segments/segment_list.ts";
 
-/** What nobody waits for is flushed after so long, in milliseconds. */
+/** The delay of a flush that no client waits for, in milliseconds. */
 const LAZY_FLUSH_MS = 1000;
 
-/** After so long it is tried again to write what there was no room, or no file, for; milliseconds. */
+/** The pause before a write without room, or without a file, is tried again, in milliseconds. */
 const RETRY_MS = 250;
 
 export interface CommitterOptions {
   readonly level: SyncLevel;
-  /** How long what is confirmed may stay unflushed with level `interval`, in milliseconds. */
+  /** How long confirmed bytes may stay unflushed with level `interval`, in milliseconds. */
   readonly intervalMs: number;
   readonly journalId: number;
   /** Tells the time, in milliseconds. */
   readonly now: () => number;
   /**
-   * Begins a new segment, if there is no room in the last one for so many bytes, or in any case if
-   * it has anything behind its checkpoint.
+   * Begins a new segment if the last one has no room for a number of bytes; if forced, also if it has
+   * anything behind its checkpoint.
    */
   readonly rotate: (bytes: number, isForced: boolean) => Promise<OpenSegment> | undefined;
   /**
-   * Is called when everything that was decided is about to be written; gives what to do when it is
-   * flushed. The next group waits for that, so it only begins what takes long.
+   * Called when all decisions so far are about to be written; returns a function to call after the flush.
+   * The next group waits for that function, so it must only start slow work.
    */
   readonly beforeWrite: () => () => void;
-  /** There is no room: gives up what was reserved for acknowledgements. */
+  /** There is no room: gives up the reserve for acknowledgements. */
   readonly useReserve: () => void;
-  /** Is told once that nothing can be made durable any more. */
+  /** Called once when nothing can be made durable any more. */
   readonly fail: (error: unknown) => void;
 }
 
 /**
- * Group commit. Events are collected; what has been collected is written in one piece and flushed;
- * then everybody who waits for it hears so. What comes meanwhile is the next group. There is no timer
- * and nothing to tune: the slower the disk, the larger the groups.
+ * Group commit. Events are collected, written in one piece and flushed; then all callers that wait for
+ * them are told. Events that come meanwhile are the next group. There is no timer and nothing to tune: the
+ * slower the disk, the larger the groups.
  *
  * ```text
  *   collect ─▶ write ─▶ flush ─▶ tell          one at a time, in this order
@@ -50,8 +50,8 @@ export interface CommitterOptions {
  *      └─────────────────────────────┘
  * ```
  *
- * What nobody waits for is written, and flushed with the next thing that somebody waits for, or after
- * a while.
+ * Events that no client waits for are written, and flushed with the next ones that a client waits for, or
+ * after a while.
  */
 export class Committer implements Appender {
   eventCount = 0;
@@ -60,21 +60,21 @@ export class Committer implements Appender {
   #segment: SegmentFile;
   #proof: Proof;
   #isDirty = false;
-  /** When the first byte was written that is not flushed. */
+  /** When the first unflushed byte was written. */
   #dirtySince = 0;
-  /** Whether the last group is a mark: then there is nothing that it does not prove. */
+  /** Whether the last group is a mark: then all groups before it are proven. */
   #isMarked = true;
   #mustFlush = false;
   #mustRotate = false;
   #isRunning = false;
   #isScheduled = false;
   #isWanted = false;
-  /** Set while there is no room even for what must be written, or no next segment to be opened. */
+  /** Set while even necessary writes have no room, or the next segment cannot be opened. */
   #stalledUntil: number | undefined;
   #isOver = false;
   #idle: (() => void)[] = [];
 
-  /** Creates a committer that goes on at the end of a segment. */
+  /** Creates a committer that continues at the end of a segment. */
   constructor({ segment, proof }: OpenSegment, options: CommitterOptions) {
     this.#segment = segment;
     this.#proof = proof;
@@ -112,7 +112,7 @@ export class Committer implements Appender {
   }
 
   whenDurable(done: () => void): void {
-    // Where a write is enough, nothing is left to be done once it was written.
+    // Where a write is enough, nothing is left to do after it.
     const isOpen = this.#isDirty && this.#options.level === "always";
     const isDurable = !this.#isRunning && !isOpen && this.#waiting.isEmpty;
     if (isDurable && !this.#isOver) return done();
@@ -120,7 +120,7 @@ export class Committer implements Appender {
     this.#want();
   }
 
-  /** Flushes what has been waiting for too long; returns when to look again. */
+  /** Flushes bytes that have waited too long; returns when to call it again. */
   tick(now: number): number {
     if (this.#stalledUntil !== undefined) {
       if (now >= this.#stalledUntil) this.#tryAgain();
@@ -135,7 +135,7 @@ export class Committer implements Appender {
     return now + waitMs;
   }
 
-  /** Flushes soon, whether somebody waits for it or not. */
+  /** Flushes soon, even if no client waits for it. */
   flush(): void {
     this.#mustFlush = true;
     this.#want();
@@ -147,9 +147,9 @@ export class Committer implements Appender {
     this.#want();
   }
 
-  /** Flushes everything, and adds a mark that says so; returns where the journal ends, if it could. */
+  /** Flushes everything and adds a mark; returns the end of the journal, or nothing if that failed. */
   async close(): Promise<number | undefined> {
-    // There may be room by now, or a file to be had.
+    // There may be room, or a free descriptor, by now.
     this.#stalledUntil = undefined;
     await this.#flushAll();
     const isComplete = !this.#isOver && this.#stalledUntil === undefined;
@@ -162,7 +162,7 @@ export class Committer implements Appender {
     return isComplete && !hasFailed ? this.#proof.position : undefined;
   }
 
-  /** Makes nothing durable any more: the disk does not do what it must. */
+  /** Makes nothing durable any more: the disk has failed. */
   giveUp(error: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -222,7 +222,7 @@ export class Committer implements Appender {
     try {
       while (this.#hasWork && this.#stalledUntil === undefined) await this.#runCycle();
     } finally {
-      // Not a moment later: what comes next has to be able to begin.
+      // At once: the next cycle must be able to begin.
       this.#isRunning = false;
       for (const resolve of this.#idle.splice(0)) resolve();
     }
@@ -232,12 +232,12 @@ export class Committer implements Appender {
     return this.#mustFlush || this.#mustRotate || !this.#waiting.isIdle;
   }
 
-  /** Writes what is collected, flushes it if need be, and tells who waits. */
+  /** Writes the collected groups, flushes them if needed, and tells the callers that wait. */
   async #runCycle(): Promise<void> {
     const groups = this.#waiting.take();
     const mustFlush = this.#mustFlush;
     this.#mustFlush = false;
-    // What is decided later is not in these groups, and must not be relied upon when they are flushed.
+    // Later decisions are not in these groups, and must not be relied upon when they are flushed.
     const afterFlush = this.#waiting.isEmpty ? this.#options.beforeWrite() : undefined;
     const written = await this.#writeAll(groups);
     const { level } = this.#options;
@@ -270,15 +270,15 @@ export class Committer implements Appender {
     return written;
   }
 
-  /** These groups wait, and all that comes after them; nothing of them is written. */
+  /** Lets these groups, and all later ones, wait; nothing of them is written. */
   #stall(groups: readonly Group[]): void {
     this.#waiting.putBack(groups);
     this.#stalledUntil = this.#options.now() + RETRY_MS;
   }
 
   /**
-   * Begins a new segment if these groups have no room in the last one. Only between two cycles:
-   * its checkpoint tells what was written before it, all of which counts by then.
+   * Begins a new segment if these groups have no room in the last one. Only between two cycles: its
+   * checkpoint contains everything written before it, all of which counts by then.
    */
   async #makeRoom(groups: readonly Group[]): Promise<void> {
     const bytes = groups.reduce((sum, group) => group.isEmpty ? sum : sum + group.size, 0);
@@ -286,7 +286,7 @@ export class Committer implements Appender {
     if (bytes === 0 && !isForced) return;
     this.#mustRotate = false;
     const rotating = this.#options.rotate(bytes, isForced);
-    // All before a new segment is flushed when it begins.
+    // Everything before a new segment is flushed when it begins.
     if (rotating !== undefined) this.#goOnIn(await rotating);
   }
 
@@ -311,13 +311,13 @@ export class Committer implements Appender {
   }
 
   /**
-   * There is no room for these groups: what they would have stored is refused, and so is all that was
-   * to be stored after it. What is left of them, acknowledgements above all, has a reserve.
+   * Refuses the messages of these groups and all later ones: there is no room. Their other events,
+   * acknowledgements above all, have a reserve.
    */
   async #writeWithoutMessages(groups: readonly Group[], written: WrittenGroup[]): Promise<void> {
     const { file, size } = this.#segment;
     file.truncate(size);
-    // What is refused must not be found after a crash.
+    // Refused messages must not be found after a crash.
     await file.sync();
     this.#options.useReserve();
     const later = groups.concat(this.#waiting.all);
@@ -329,7 +329,7 @@ export class Committer implements Appender {
       for (; next < groups.length; next++) written.push(this.#write(groups[next]!));
     } catch (error) {
       if (!(error instanceof DiskFullError)) throw error;
-      // Not even what is left has room.
+      // Not even the rest has room.
       this.#segment.file.truncate(this.#segment.size);
       this.#stall(groups.slice(next));
     }
@@ -341,9 +341,9 @@ export class Committer implements Appender {
     this.#tell(written, this.#proof);
   }
 
-  /** Tells everybody who waits for these groups: not without a proof. */
+  /** Tells all callers that wait for these groups; it takes a proof. */
   #tell(written: readonly WrittenGroup[], proof: Proof): void {
-    // While it was flushed, it may have become known that no start will find it.
+    // During the flush it may have become known that no start will find these bytes.
     if (this.#isOver) return;
     invariant(Proof.isProof(proof), "a confirm has a proof");
     for (const { group, segment, offset } of written) {

@@ -6,8 +6,7 @@ import { checksum } from "./format.ts";
 const MARK_BYTES = 12;
 
 /**
- * Writes down where the journal ends when its broker is stopped in an orderly way: a journal that is
- * shorter than that was not torn by a crash.
+ * Writes the journal's end at an orderly stop: a journal that is shorter later was not torn by a crash.
  */
 export async function writeClosedMark(
   disk: Disk,
@@ -27,7 +26,7 @@ export async function writeClosedMark(
   }
 }
 
-/** Reads where the journal ended; `undefined` if that cannot be believed. */
+/** Reads the journal's end at the last orderly stop; `undefined` if there is no valid mark. */
 export function readClosedMark(disk: ReadableDisk, journalId: number): number | undefined {
   const file = disk.open(CLOSED_NAME);
   try {

@@ -8,13 +8,13 @@ import {
 import { JournalError } from "../disk/journal_error.ts";
 import { readSegmentName } from "./segment_file.ts";
 
-/** The file that keeps room for acknowledgements. */
+/** The file that reserves room for acknowledgements. */
 export const RESERVE_NAME = "reserve";
 
-/** The file that tells where the journal ended when it was closed. */
+/** The file with the journal's end at an orderly stop. */
 export const CLOSED_NAME = "closed";
 
-/** What is kept of what was cut off or taken away. */
+/** Side files: bytes that were cut off or taken away. */
 const ASIDE_RULE = /^[0-9a-f]{16}\.journal\.(torn|removed)-/;
 
 /** A segment that was not finished. */
@@ -37,7 +37,7 @@ export interface DirectoryContent {
   readonly hasEnd: boolean;
 }
 
-/** Looks at what is in a directory. Throws a {@linkcode JournalError} for a segment that is no file. */
+/** Lists the files of a directory by kind. Throws a {@linkcode JournalError} for a segment that is no file. */
 export function readDirectory(disk: ReadableDisk): DirectoryContent {
   const entries = disk.list();
   const segments = entries.flatMap((entry) => findSegment(disk, entry));
@@ -52,7 +52,7 @@ export function readDirectory(disk: ReadableDisk): DirectoryContent {
   };
 }
 
-/** Reads the head of a segment; throws a {@linkcode JournalError} if it is not what it should be. */
+/** Reads the head of a segment; throws a {@linkcode JournalError} if it is not valid. */
 export function readHead(
   disk: ReadableDisk,
   { name, base }: FoundSegment,
@@ -70,7 +70,7 @@ export function readHead(
   );
 }
 
-/** The error for a segment that this broker does not know how to read, and must not touch. */
+/** The error for a segment of a later format, which this broker must not touch. */
 export function refuseLaterVersion(where: string, head: Uint8Array): JournalError {
   const version = new DataView(head.buffer, head.byteOffset).getUint32(8);
   return new JournalError(
@@ -80,7 +80,7 @@ export function refuseLaterVersion(where: string, head: Uint8Array): JournalErro
   );
 }
 
-/** The error for damage that cannot be narrowed down to a stream. */
+/** The error for damage that concerns more than single streams. */
 export function damaged(disk: ReadableDisk, what: string): JournalError {
   return new JournalError(
     "damaged",

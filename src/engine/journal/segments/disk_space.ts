@@ -3,22 +3,22 @@ import { FACT_BYTES } from "../../../broker/event_codec.ts";
 import { RESERVE_NAME } from "./directory.ts";
 import { DescriptorShortageError, type Disk, DiskFullError } from "../disk/disk.ts";
 
-/** How much is reserved, at most. */
+/** The largest reserve, in bytes. */
 export const RESERVE_BYTES: number = 16 * 1024 * 1024;
 
-/** How much is reserved at least, where the disk is small. */
+/** The smallest reserve, on a small disk, in bytes. */
 const RESERVE_BYTES_MIN = 64 * 1024;
 
 /** A small disk is used up to this part of what was free at first. */
 const RESERVE_SHARE = 1 / 16;
 
-/** So much stays free beside what acknowledging takes. */
+/** The bytes that stay free beside the room for acknowledgements. */
 const FREE_BYTES_MIN = 64 * 1024;
 
-/** While the disk is full it is looked at so often, in milliseconds. */
+/** The interval of checks while the disk is full, in milliseconds. */
 const LOOK_MS = 250;
 
-/** Otherwise so often: others use the disk, too. */
+/** The interval of checks otherwise, in milliseconds: other programs use the disk, too. */
 const LOOK_MS_MAX = 1000;
 
 /** The reserve is written in pieces of this size. */
@@ -26,27 +26,26 @@ const PIECE_BYTES = 1024 * 1024;
 
 export interface DiskSpaceOptions {
   readonly disk: Disk;
-  /** How much is reserved, at most; less where the disk is small. */
+  /** The largest reserve; smaller on a small disk. */
   readonly reserveBytes: number;
-  /** Tells how many messages are stored and may have to be acknowledged. */
+  /** The number of stored messages, which may have to be acknowledged. */
   readonly countMessages: () => number;
-  /** Is told when the disk becomes full, and when there is room again. */
+  /** Hears when the disk becomes full, and when there is room again. */
   readonly noteChange: (isFull: boolean) => void;
 }
 
 /**
- * Room on the disk. A full disk must not keep anybody from acknowledging: without acknowledgements
- * nothing could ever be removed. So room for them is reserved, and publishing ends before all is used
- * up.
+ * Room on the disk. Acknowledging must work on a full disk: without acknowledgements nothing could ever
+ * be removed. So room for them is reserved, and publishing stops before all room is used.
  *
- * The reserve is a file. When there is no room left, it is removed, and what it has taken up serves
- * acknowledgements; when there is room again, it is made again, and only then messages are taken.
+ * The reserve is a file. When there is no room left, it is removed, and its room serves acknowledgements.
+ * When there is room again, it is written again, and only then messages are accepted.
  */
 export class DiskSpace {
   readonly #options: DiskSpaceOptions;
   #isFull = false;
   #hasReserve = false;
-  /** How many bytes are free, less what has been written since that was measured. */
+  /** The free bytes when last measured, less the bytes written since. */
   #free = Infinity;
   #lookAt = 0;
 
@@ -58,13 +57,13 @@ export class DiskSpace {
     return this.#isFull;
   }
 
-  /** Begins: reserves room, if there is any. */
+  /** Reserves room, if there is any. */
   begin(): void {
     const { disk } = this.#options;
     this.#measure();
     const size = disk.list().find(({ name }) => name === RESERVE_NAME)?.size;
     this.#hasReserve = size !== undefined;
-    // A crash may have come while it was written, or before it got to the disk.
+    // A crash may have interrupted its writing, or lost it.
     if (size !== undefined && size < (this.#chooseReserve(this.#free + size) ?? 0)) {
       disk.remove(RESERVE_NAME);
       this.#hasReserve = false;
@@ -73,12 +72,12 @@ export class DiskSpace {
     this.#look();
   }
 
-  /** Tells why so many bytes of messages cannot be stored, if they cannot. */
+  /** The error for messages of so many bytes, if they cannot be stored. */
   findObstacle(bytes: number): BrokerError | undefined {
     if (!this.#isFull) {
       this.#free -= bytes;
       if (this.#free >= this.#freeMin) return undefined;
-      // By what has been counted there is too little: look whether that is so.
+      // By the count there is too little room: measure it.
       this.#measure();
       this.#free -= bytes;
       if (this.#free >= this.#freeMin) return undefined;
@@ -94,7 +93,7 @@ export class DiskSpace {
     );
   }
 
-  /** Gives up the reserve: something must be written that has no room. */
+  /** Gives up the reserve for a necessary write that has no room. */
   useReserve(): void {
     this.#setFull(true);
     if (!this.#hasReserve) return;
@@ -102,7 +101,7 @@ export class DiskSpace {
     this.#options.disk.remove(RESERVE_NAME);
   }
 
-  /** Looks whether the disk is full now; returns when to look again. */
+  /** Checks whether the disk is full; returns when to check again. */
   tick(now: number): number {
     if (now < this.#lookAt) return this.#lookAt;
     this.#lookAt = now + LOOK_MS;
@@ -117,7 +116,7 @@ export class DiskSpace {
     return this.#lookAt;
   }
 
-  /** How much has to stay free beside the reserve. */
+  /** The bytes that must stay free beside the reserve. */
   get #freeMin(): number {
     return FREE_BYTES_MIN + this.#options.countMessages() * FACT_BYTES;
   }
@@ -128,12 +127,12 @@ export class DiskSpace {
 
   #look(): void {
     if (!this.#hasReserve) this.#reserve();
-    // With room for a little more, so that it does not go to and fro.
+    // Some more room is required, so that the state does not flip to and fro.
     const needed = this.#freeMin + (this.#isFull ? FREE_BYTES_MIN : 0);
     this.#setFull(!this.#hasReserve || this.#free < needed);
   }
 
-  /** How large the reserve is to be when so much is free; `undefined` if that leaves no room. */
+  /** The size of the reserve for a number of free bytes; `undefined` if that leaves no room. */
   #chooseReserve(free: number): number | undefined {
     const bytes = Math.floor(Math.min(
       this.#options.reserveBytes,
@@ -153,7 +152,7 @@ export class DiskSpace {
       this.#measure();
     } catch (error) {
       if (error instanceof DescriptorShortageError) throw error;
-      // Not even a name may have had room.
+      // Not even the name may have had room.
       if (disk.list().some(({ name }) => name === RESERVE_NAME)) disk.remove(RESERVE_NAME);
       if (!(error instanceof DiskFullError)) throw error;
     }

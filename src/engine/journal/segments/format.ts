@@ -1,5 +1,5 @@
 /**
- * What the journal looks like on the disk: segments of groups of records.
+ * The journal's format on the disk: segments of groups of records.
  *
  * The journal is one line of bytes, cut into *segments*. A byte keeps its *position* in that line for
  * ever; a segment's file is named after the position that it begins at, in 16 hexadecimal digits. All
@@ -33,12 +33,12 @@
  *  types, metas and bodies: see src/broker/event_codec.ts
  * ```
  *
- * A checkpoint is the first thing in a segment. It is cut into pieces, so that it can be written and
- * read however much there is to remember, and appears as a whole with its segment.
+ * A checkpoint is at the beginning of a segment. It is cut into pieces, so that its size is not limited,
+ * and appears as a whole with its segment.
  *
- * Every crc is CRC-32 as in zlib, begun with a seed of the journal's id and of the position of what
- * is checked: what is well-formed but stands where it does not belong is refused. The seed takes the
- * place of the usual initial value, so that no run of zeros is a record.
+ * Every crc is CRC-32 as in zlib, seeded with the journal's id and the position of the checked bytes: an
+ * intact record in the wrong place is refused. The seed replaces the usual initial value, so that no run
+ * of zeros is a record.
  *
  * @module
  */
@@ -70,7 +70,7 @@ export const RECORD_HEAD_BYTES = 20;
 /**
  * A checksum of bytes at a position of a journal.
  *
- * @param position Where they stand, or where what they belong to does.
+ * @param position Their position, or that of the record or group that they belong to.
  */
 export function checksum(bytes: Uint8Array, position: number, journalId: number): number {
   const high = Math.floor(position / 2 ** 32);
@@ -95,10 +95,10 @@ export function encodeSegmentHead({ base, journalId }: SegmentHead): Uint8Array 
   return bytes;
 }
 
-/** What is wrong with a segment's head: words for a person. */
+/** A fault of a segment's head, in words for a person. */
 export type HeadFault = "cut short" | "no segment of a journal" | "a later version" | "damaged";
 
-/** Reads a segment's head, or tells what is wrong with it. */
+/** Reads a segment's head; returns the fault if it cannot be used. */
 export function decodeSegmentHead(bytes: Uint8Array): SegmentHead | HeadFault {
   if (bytes.length < SEGMENT_HEAD_BYTES) return "cut short";
   if (SEGMENT_MAGIC.some((byte, index) => bytes[index] !== byte)) return "no segment of a journal";
@@ -137,7 +137,7 @@ export function writeGroupHead(view: DataView, head: GroupHead, spot: Spot): voi
   view.setUint32(28, checksum(bytes, spot.position, spot.journalId));
 }
 
-/** Reads a group's head, if one is there and intact. */
+/** Reads a group's head, if there is an intact one. */
 export function readGroupHead(view: DataView, offset: number, spot: Spot): GroupHead | undefined {
   if (view.byteLength - offset < GROUP_HEAD_BYTES) return undefined;
   if (view.getUint32(offset) !== GROUP_MAGIC) return undefined;
@@ -152,7 +152,7 @@ export function readGroupHead(view: DataView, offset: number, spot: Spot): Group
   };
 }
 
-/** Writes the two checksums of a record, which is complete but for them. */
+/** Writes the two checksums of an otherwise complete record. */
 export function sealRecord(bytes: Uint8Array, view: DataView, offset: number, spot: Spot): number {
   const metaEnd = offset + RECORD_HEAD_BYTES + view.getUint32(offset + 4);
   const end = metaEnd + view.getUint32(offset + 8);

@@ -21,22 +21,22 @@ import {
   writeGroupHead,
 } from "./format.ts";
 
-/** A group begins with so many bytes. */
+/** The first size of a group's buffer, in bytes. */
 const GROUP_BYTES_MIN = 64 * 1024;
 
-/** A group takes no more records once it has so many bytes. */
+/** The size at which a group takes no more records, in bytes. */
 export const GROUP_BYTES_FULL: number = 1024 * 1024;
 
 /**
- * A buffer that must grow gets this size at once: what is not used of it costs nothing, and to grow
- * in steps means to copy what is there each time (measured: 16 % of a broker that stores as fast as it
- * can). One that has grown beyond it is not kept.
+ * A buffer that must grow gets this size at once: unused memory costs nothing, and growing in steps copies
+ * the content each time (measured: 16 % of a broker that stores as fast as it can). A larger buffer is not
+ * kept.
  */
 const GROUP_BYTES_KEPT = 2 * GROUP_BYTES_FULL;
 
-/** What is to be done about messages when it is known what became of them. */
+/** A message event with the callbacks for its outcome. */
 export interface StoredRecord {
-  /** What is stored; its batch lies in the group's buffer once it is written. */
+  /** The event; its batch lies in the group's buffer once it is written. */
   readonly event: Stored | Moved;
   readonly offset: number;
   readonly recordOffset: number;
@@ -64,19 +64,19 @@ export class Group {
   readonly #facts = new FactList();
   stored: StoredRecord[] = [];
   written: (() => void)[] = [];
-  /** What waits for everything up to here to be durable. */
+  /** Callbacks that wait until everything up to here is durable. */
   awaiting: (() => void)[] = [];
 
   get isEmpty(): boolean {
     return this.#recordCount === 0 && this.#facts.count === 0 && !this.#isMark;
   }
 
-  /** Whether it has no records, and is written all the same: it proves what was flushed before it. */
+  /** Whether it is written without records, to prove the flush before it. */
   get isMark(): boolean {
     return this.#isMark && this.#recordCount === 0 && this.#facts.count === 0;
   }
 
-  /** Has it written although it may have no records. */
+  /** Has it written even without records. */
   addMark(): void {
     this.#isMark = true;
   }
@@ -89,7 +89,7 @@ export class Group {
     return this.size >= GROUP_BYTES_FULL;
   }
 
-  /** How many bytes it will have. */
+  /** Its size when sealed, in bytes. */
   get size(): number {
     const facts = this.#facts.count * FACT_BYTES;
     return this.#end + (facts === 0 ? 0 : RECORD_HEAD_BYTES + facts);
@@ -116,7 +116,7 @@ export class Group {
     this.#view.setUint32(offset + RECORD_HEAD_BYTES, pieceCount);
   }
 
-  /** Adds messages that are stored, or are to be stored here instead of elsewhere. */
+  /** Adds messages that are stored, or moved here. */
   addMessages(event: Stored | Moved, outcome: StoreOutcome | MoveOutcome): void {
     const { buffer, start, end } = event.batch;
     const metaBytes = measureMeta(event);
@@ -127,7 +127,7 @@ export class Group {
     this.stored.push({ event, offset, recordOffset, outcome });
   }
 
-  /** Adds any event; nobody hears what becomes of it. */
+  /** Adds any event, without a callback. */
   addEvent(event: Event): void {
     switch (event.type) {
       case "published":
@@ -143,7 +143,7 @@ export class Group {
     }
   }
 
-  /** Finishes the bytes: it will be written at this position. */
+  /** Finishes the bytes for a position in the journal. */
   seal(spot: Spot, durable: number): void {
     this.#addFacts();
     const { journalId } = spot;
@@ -155,7 +155,7 @@ export class Group {
     writeGroupHead(this.#view, { length, count: this.#recordCount, durable }, spot);
   }
 
-  /** Tells everybody who waits that it is durable, and where its messages are in a segment. */
+  /** Reports that it is durable, and the place of its messages in a segment. */
   tellDurable(segment: Segment, groupOffset: number): void {
     const buffer = this.bytes;
     for (const { event, offset, outcome } of this.stored) {
@@ -167,7 +167,7 @@ export class Group {
     for (const done of this.awaiting) done();
   }
 
-  /** Takes all messages out, and gives what is to be done about them: there is no room for them. */
+  /** Takes out all messages, for which there is no room; returns their callbacks. */
   dropMessages(): StoredRecord[] {
     const dropped = this.stored;
     this.stored = [];
@@ -204,7 +204,7 @@ export class Group {
     this.#facts.clear();
   }
 
-  /** Makes room for a record and writes the beginning of its head; returns where it begins. */
+  /** Makes room for a record and writes the beginning of its head; returns its offset. */
   #addRecord(type: number, metaBytes: number, bodyBytes: number): number {
     const offset = this.#end;
     this.#end += RECORD_HEAD_BYTES + metaBytes + bodyBytes;

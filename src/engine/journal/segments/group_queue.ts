@@ -1,12 +1,12 @@
 import { Group } from "./group.ts";
 
-/** So much is taken to be written before one flush, so that nobody waits long for the first of it. */
+/** The most bytes that are written before one flush, so that the first of them do not wait long. */
 const CYCLE_BYTES_MAX = 4 * 1024 * 1024;
 
-/** So many groups are kept to be used again. */
+/** How many unused groups are kept. */
 const SPARE_COUNT_MAX = 8;
 
-/** Groups that are collected and not written; the last one takes more. */
+/** Collected groups that are not written; the last one takes more. */
 export class GroupQueue {
   #groups: Group[] = [new Group()];
   readonly #spare: Group[] = [];
@@ -23,7 +23,7 @@ export class GroupQueue {
     return this.#groups;
   }
 
-  /** Whether nothing is to be written, and nobody waits. */
+  /** Whether there is nothing to write and no callback waits. */
   get isIdle(): boolean {
     return this.isEmpty && !this.#groups.some((group) => group.isAwaited);
   }
@@ -32,7 +32,7 @@ export class GroupQueue {
     return this.#groups.length === 1 && this.#groups[0]!.isEmpty;
   }
 
-  /** Takes what is collected, as much as should be flushed together. */
+  /** Takes collected groups, as many as should be flushed together. */
   take(): Group[] {
     let bytes = 0;
     let count = 0;
@@ -44,12 +44,12 @@ export class GroupQueue {
     return groups;
   }
 
-  /** Takes groups back that were not written; they come before all others. */
+  /** Takes back groups that were not written, before all others. */
   putBack(groups: readonly Group[]): void {
     this.#groups.unshift(...groups);
   }
 
-  /** Takes a group over that is not needed any more. */
+  /** Takes an unused group back. */
   recycle(group: Group): void {
     group.clear();
     if (this.#spare.length < SPARE_COUNT_MAX) this.#spare.push(group);

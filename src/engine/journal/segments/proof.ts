@@ -4,15 +4,15 @@ import type { DiskFile } from "../disk/disk.ts";
 export type SyncLevel = "always" | "interval" | "never";
 
 /**
- * Proof that a group is as durable as the level in force promises. Only here can one be made, and
- * only out of what makes it true, so that no path of the program can confirm anything else.
+ * Proof that a group is as durable as the level in force promises. It is made only here, by the flush or
+ * write that makes it true, so that no path of the program can confirm anything else.
  */
 export class Proof {
   /** Everything before this position is as durable as promised. */
   readonly position: number;
-  /** Whether it was flushed: then what it frees may be removed. */
+  /** Whether it was flushed: then segments that it frees may be removed. */
   readonly isFlushed: boolean;
-  // A structure that looks the same is no proof.
+  // An object of the same shape is no proof.
   readonly #isProof = true;
 
   private constructor(position: number, isFlushed: boolean) {
@@ -35,7 +35,7 @@ export class Proof {
   }
 
   /**
-   * Takes writing for enough, where the level says so.
+   * Accepts a write as proof, where the level allows it.
    *
    * @param position The position behind the last byte that is written.
    */

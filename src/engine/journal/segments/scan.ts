@@ -13,10 +13,10 @@ import {
   type Spot,
 } from "./format.ts";
 
-/** So much is read from the file at a time. */
+/** The bytes that are read from the file at a time. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** A record, where it lies in the buffer of the scan: valid during the call only. */
+/** A record in the buffer of the scan; valid during the call only. */
 export interface ScannedRecord extends EncodedRecord {
   readonly offset: number;
   readonly bodyOffset: number;
@@ -28,38 +28,38 @@ export interface ScannedGroup extends GroupHead {
   readonly end: number;
 }
 
-/** Something in a segment that is not as it was written. */
+/** A part of a segment that is not as it was written. */
 export interface Fault {
   readonly offset: number;
-  /** Where the next thing begins that is as it was written, or the file ends. */
+  /** The offset of the next intact part, or the end of the file. */
   readonly end: number;
   readonly what: string;
 }
 
 export interface ScanVisitor {
-  /** A group begins; `false` goes on behind it. */
+  /** A group begins; `false` skips it. */
   group?(group: ScannedGroup): boolean | void;
   /** A record of the group, in order; its head is intact. */
   record?(record: ScannedRecord): void;
-  /** Something is wrong. The scan goes on where the next group or record is intact. */
+  /** A fault. The scan continues at the next intact group or record. */
   fault(fault: Fault): void;
 }
 
 export interface ScanOptions {
   readonly file: DiskFile;
   readonly head: SegmentHead;
-  /** Where to end; what is behind is not looked at. */
+  /** Where to end; later bytes are not read. */
   readonly end: number;
-  /** Where to begin: behind the head if nothing is said. */
+  /** Where to begin; behind the head by default. */
   readonly start?: number;
 }
 
 /**
- * Reads a segment from its beginning: which groups are in it, and what is not as it was written.
+ * Reads a segment from its beginning: its groups, and the parts that are not as they were written.
  *
- * Nothing is believed that has no right checksum for its place. Whether what is wrong is the end of a
- * write that a crash has torn, or damage, is not decided here: that takes the durable position that
- * later groups prove, see `tail.ts`.
+ * Only bytes with the right checksum for their place are believed. Whether a fault is a write that a crash
+ * has torn, or damage, is not decided here: that takes the durable position that later groups prove, see
+ * `tail.ts`.
  */
 export function scanSegment(options: ScanOptions, visitor: ScanVisitor): void {
   new Scan(options, visitor).run();
@@ -78,7 +78,7 @@ class Window {
     this.#end = end;
   }
 
-  /** Has so many bytes from an offset on in the buffer, or all there are; returns the index. */
+  /** Brings a number of bytes from an offset on into the buffer, or all there are; returns the index. */
   reach(offset: number, length: number): number {
     const needed = Math.min(length, this.#end - offset);
     if (offset >= this.#offset && offset + needed <= this.#offset + this.#length) {
@@ -94,7 +94,7 @@ class Window {
     return 0;
   }
 
-  /** How many bytes there are from an index on. */
+  /** The number of bytes from an index on. */
   countFrom(index: number): number {
     return this.#length - index;
   }
@@ -135,14 +135,14 @@ class Scan {
     return { ...head, offset, end: offset + GROUP_HEAD_BYTES + head.length };
   }
 
-  /** Tells a fault, and goes on at the next intact group. */
+  /** Reports a fault, and continues at the next intact group. */
   #skipFault(what: string, from: number = this.#offset + 1): void {
     const offset = this.#offset;
     this.#offset = this.#findGroup(from);
     this.#visitor.fault({ offset, end: this.#offset, what });
   }
 
-  /** Looks for a group whose head is intact, byte by byte. */
+  /** Searches for a group with an intact head, byte by byte. */
   #findGroup(from: number): number {
     for (let offset = from; offset + GROUP_HEAD_BYTES <= this.#end;) {
       const index = this.#window.reach(offset, CHUNK_BYTES);
@@ -195,7 +195,7 @@ class Scan {
     return offset + RECORD_HEAD_BYTES + metaBytes + bodyBytes;
   }
 
-  /** Looks for a record whose head is intact, byte by byte; the end of the group if there is none. */
+  /** Searches for a record with an intact head, byte by byte; the end of the group if there is none. */
   #findRecord(from: number, group: ScannedGroup, shift: number): number {
     for (let offset = from; offset < group.end; offset++) {
       if (this.#findRecordEnd(offset, group, shift) !== undefined) return offset;

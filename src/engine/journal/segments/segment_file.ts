@@ -13,31 +13,31 @@ export function readSegmentName(name: string): number | undefined {
 }
 
 /**
- * Sums over the segments of one journal, kept as they change: a journal may have thousands of them, and
- * is asked for this with every group.
+ * Sums over the segments of one journal, kept up to date: there may be thousands of segments, and the sums
+ * are needed for every group.
  */
 export class SegmentTotals {
   /** How many bytes they have. */
   bytes = 0;
-  /** How many messages in them are not gone. */
+  /** The number of live messages in them. */
   liveCount = 0;
-  /** The bytes of those. */
+  /** The bytes of the live messages. */
   liveBytes = 0;
 }
 
-/** A segment, with its file open as long as there may be messages in it. */
+/** A segment, with its file open while it may have messages. */
 export class SegmentFile implements Segment {
   readonly base: number;
   #size = 0;
   #liveCount = 0;
   #liveBytes = 0;
-  /** Its own, until it is one of a journal's segments. */
+  /** Its own sums, until it belongs to a journal. */
   #totals = new SegmentTotals();
-  /** How many records with messages were written to it that nobody counts yet. */
+  /** How many records with messages were written to it and are not counted yet. */
   underwayCount = 0;
-  /** How many bytes its head and its checkpoint have. */
+  /** The bytes of its head and its checkpoint. */
   headBytes = 0;
-  /** Whether there is something in it that cannot be read, and must not be removed. */
+  /** Whether some of it cannot be read: then it must not be removed. */
   isDamaged = false;
   #file: DiskFile;
 
@@ -75,7 +75,7 @@ export class SegmentFile implements Segment {
     this.#liveBytes = bytes;
   }
 
-  /** Counts what it has in these sums from now on, and no more where it did. */
+  /** Counts its messages in other sums from now on. */
   countIn(totals: SegmentTotals): void {
     const { size, liveCount, liveBytes } = this;
     this.size = this.liveCount = this.liveBytes = 0;
@@ -101,13 +101,13 @@ export class SegmentFile implements Segment {
     return this.#file;
   }
 
-  /** Goes on with another handle of its file; the one so far is closed. */
+  /** Continues with another handle of its file; the present one is closed. */
   replaceFile(file: DiskFile): void {
     this.#file.close();
     this.#file = file;
   }
 
-  /** Writes at its end until all is written; returns where that was. */
+  /** Writes all bytes at its end; returns their offset. */
   append(bytes: Uint8Array): number {
     const offset = this.size;
     writeAll(this.#file, bytes, offset);

@@ -10,13 +10,13 @@ import { Proof } from "./proof.ts";
 import { nameSegment, SegmentFile, SegmentTotals } from "./segment_file.ts";
 import { SegmentRemover } from "./segment_remover.ts";
 
-/** A segment has room for so many times as much as its checkpoint takes. */
+/** The least size of a segment, as a multiple of its checkpoint. */
 const CHECKPOINT_FACTOR = 4;
 
-/** After so many bytes of a checkpoint others may do something. */
+/** The bytes of a checkpoint after which the event loop gets a turn. */
 const PAUSE_BYTES = 4 * 1024 * 1024;
 
-/** A dedup id that is the same in another stream counts for so many: it is compared, and not written. */
+/** The weight, in bytes, of a dedup id that is compared with another stream's and not written. */
 const SAME_ID_BYTES = 50;
 
 /** A segment that takes groups, and the proof that all before its end is flushed. */
@@ -28,9 +28,9 @@ export interface OpenSegment {
 export interface SegmentListOptions {
   readonly disk: Disk;
   readonly journalId: number;
-  /** A segment takes no more once it has so many bytes. */
+  /** The size at which a segment takes no more groups, in bytes. */
   readonly segmentBytes: number;
-  /** Tells what a checkpoint holds, piece by piece: everything that is stored until now. */
+  /** Gives the pieces of a checkpoint: the stored state so far. */
   readonly takeSnapshot: () => Iterable<SnapshotPiece>;
   /** Hears of a segment that cannot be removed. */
   readonly fail: (error: unknown) => void;
@@ -71,7 +71,7 @@ export class SegmentList {
     return this.#totals;
   }
 
-  /** Whether most of the last one is not wanted any more. */
+  /** Whether most of the last segment is waste. */
   get isLastWasted(): boolean {
     const { size, headBytes, liveBytes, underwayCount } = this.last;
     return underwayCount === 0 && size - headBytes > 2 * liveBytes;
@@ -84,8 +84,8 @@ export class SegmentList {
   }
 
   /**
-   * Begins a new segment if there is no room in the last one for so many bytes, or if it is forced
-   * to; never if the last one is still empty.
+   * Begins a new segment if the last one has no room for a number of bytes, or if it is forced to; never
+   * if the last one is still empty.
    */
   rotate(bytes: number, isForced = false): Promise<OpenSegment> | undefined {
     const { headBytes, size } = this.last;
@@ -98,10 +98,10 @@ export class SegmentList {
   }
 
   /**
-   * Begins a segment at a position. It appears with its checkpoint, flushed, or not at all.
+   * Begins a segment at a position. It appears with its flushed checkpoint, or not at all.
    *
-   * @param base The position: that of the end of what is durable.
-   * @param fill Writes what else it must have from the beginning.
+   * @param base The position: the durable end of the journal.
+   * @param fill Writes further groups that it must begin with.
    */
   async begin(base: number, fill?: (segment: SegmentFile) => void): Promise<OpenSegment> {
     const { disk, journalId } = this.#options;
@@ -115,9 +115,9 @@ export class SegmentList {
       const proof = await Proof.bySync(file, segment.end);
       disk.rename(`${name}.tmp`, name);
       await disk.sync();
-      // One that held nothing else may have stood there.
+      // An empty segment may have had that name.
       if (this.#segments.at(-1)?.base === base) this.#close(this.#segments.pop()!);
-      // Nothing is written to the one before any more: it need not stay open.
+      // Nothing more is written to the segment before: it need not stay open.
       const previous = this.#segments.at(-1);
       previous?.replaceFile(this.#files.lazy(previous.name));
       this.#push(segment);
@@ -129,7 +129,7 @@ export class SegmentList {
     }
   }
 
-  /** How many of the oldest segments nothing is wanted of. */
+  /** The number of oldest segments without live messages. */
   countFree(): number {
     let count = 0;
     while (count < this.#segments.length - 1 && this.#segments[count]!.isFree) count++;
@@ -137,9 +137,9 @@ export class SegmentList {
   }
 
   /**
-   * Gives the oldest segments up, to be removed one after the other.
+   * Gives up the oldest segments, to be removed one after the other.
    *
-   * @param count How many; what freed them is flushed.
+   * @param count Their number; the events that freed them are flushed.
    */
   remove(count: number): void {
     invariant(count <= this.countFree(), "nothing is wanted of them");
@@ -148,7 +148,7 @@ export class SegmentList {
     this.#remover.remove(removed);
   }
 
-  /** Resolves when all that were given up are gone. */
+  /** Resolves when all given-up segments are removed. */
   finishRemoving(): Promise<void> {
     return this.#remover.finish();
   }
@@ -173,7 +173,7 @@ export class SegmentList {
     return await this.begin(last.end);
   }
 
-  /** Writes all that is to be remembered, in groups; what can be done meanwhile is done. */
+  /** Writes the checkpoint in groups; other work goes on in between. */
   async #writeCheckpoint(segment: SegmentFile): Promise<void> {
     const { journalId, takeSnapshot } = this.#options;
     const group = new Group();
@@ -207,7 +207,7 @@ export class SegmentList {
     return disk.create(name);
   }
 
-  /** Gives back the room of a file that could not be finished. */
+  /** Frees the room of a file that could not be finished. */
   #removeTemporary(name: string): void {
     const { disk } = this.#options;
     try {

@@ -2,16 +2,16 @@ import type { Disk } from "../disk/disk.ts";
 import type { SegmentFile } from "./segment_file.ts";
 
 /**
- * Removes segments without live messages in the order in which they come, beside everything else, so
- * that nobody waits for them, however many there are.
+ * Removes segments without live messages, in order and in the background, so that nothing waits for them,
+ * however many there are.
  */
 export class SegmentRemover {
   readonly #disk: Disk;
   readonly #fail: (error: unknown) => void;
-  /** As many as there were in the journal, at most. */
+  /** Segments to remove; at most as many as the journal had. */
   readonly #waiting: SegmentFile[] = [];
   #running: Promise<void> | undefined;
-  /** One could not be removed: then none of those after it may go. */
+  /** Set when a segment could not be removed: then no later one may go. */
   #hasFailed = false;
 
   /** @param fail Hears of a segment that cannot be removed. */
@@ -20,7 +20,7 @@ export class SegmentRemover {
     this.#fail = fail;
   }
 
-  /** Removes segments, after those that were given before; that they are free is flushed. */
+  /** Removes segments, after all earlier ones; the events that freed them are flushed. */
   remove(segments: readonly SegmentFile[]): void {
     if (this.#hasFailed) return;
     this.#waiting.push(...segments);
@@ -36,7 +36,7 @@ export class SegmentRemover {
       for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
         next.file.close();
         await this.#disk.discard(next.name);
-        // One after the other also on the disk: a gap would look like damage.
+        // In order on the disk, too: a gap would look like damage.
         await this.#disk.sync();
       }
     } catch (error) {

@@ -4,31 +4,30 @@ import { GROUP_HEAD_BYTES, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format
 import { type Fault, scanSegment } from "./scan.ts";
 
 export interface Tail {
-  /** Up to this offset everything was flushed for sure. */
+  /** The offset up to which everything was certainly flushed. */
   readonly proven: number;
-  /** Up to this offset everything counts: the end of the last group before anything torn. */
+  /** The offset up to which everything counts: the end of the last group before any torn write. */
   readonly end: number;
-  /** What is wrong before the proven offset. */
+  /** The faults before the proven offset. */
   readonly faults: readonly Fault[];
 }
 
 /**
- * The end of a journal: what of its last segment counts after a crash.
+ * The end of a journal: the part of its last segment that counts after a crash.
  *
- * A write that was not flushed may have reached the disk in parts, in any order, or not at all. So
- * what is wrong behind the last proven position is a torn write, and the journal ends before it;
- * whatever follows was not confirmed and is never brought back. What is wrong before that position
- * was whole when it was flushed: that is damage.
+ * An unflushed write may have reached the disk in parts, in any order, or not at all. So a fault behind
+ * the last proven position is a torn write, and the journal ends before it: later bytes were not confirmed
+ * and are never used. Bytes before that position were whole when they were flushed: a fault there is
+ * damage.
  *
- * A position is proven by any intact group: each tells up to where everything was flushed when it was
- * written.
+ * Any intact group proves a position: it says up to where everything was flushed when it was written.
  */
 export function findTail(
   { file, head, size, closedAt }: {
     readonly file: DiskFile;
     readonly head: SegmentHead;
     readonly size: number;
-    /** The position that the journal ended at when it was closed, if it was. */
+    /** The journal's end at the last orderly stop, if there was one. */
     readonly closedAt?: number | undefined;
   },
 ): Tail {
@@ -68,10 +67,10 @@ export function findTail(
       }
     },
   });
-  // The size of what is missing is not known; it was there once.
+  // The missing end was there once; its size is not known.
   if (isInCheckpoint) proven = Math.max(proven, size + 1);
   if (size < proven) faults.push({ offset: size, end: proven, what: "the end is missing" });
-  // A group in which something is wrong counts as a whole.
+  // A group with a fault is faulty as a whole.
   const starts = groups.filter(({ isIntact }) => !isIntact).map(({ offset }) => offset);
   const torn = [...starts, ...faults.map(({ offset }) => offset)].filter((at) => at >= proven);
   return {

@@ -107,6 +107,18 @@ Deno.test("no figure stands in two documents", () => {
   }
 });
 
+Deno.test("no stream is used by two pages, whose readers have one broker", () => {
+  const rule = /(?:createStream\(|"CREATE_STREAM","message_body":)"([^"]+)"/g;
+  const found = new Map<string, string>();
+  for (const page of originals.filter(({ path }) => path !== "docs/testing.md")) {
+    for (const [, stream] of page.blocks.flatMap(({ text }) => [...text.matchAll(rule)])) {
+      const other = found.get(stream!) ?? page.path;
+      assertEquals(other, page.path, `${stream} is in both`);
+      found.set(stream!, page.path);
+    }
+  }
+});
+
 Deno.test("how many messages a second there are is said in docs/benchmarks.md only", () => {
   const rule = /\d{1,3}(?:,\d{3})+ (?:\w+ )*?messages(?:\/s| a second| per second)/;
   for (const { path, prose } of originals) {

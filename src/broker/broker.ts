@@ -10,7 +10,6 @@ import {
   type StreamOptionsInput,
 } from "../../protocol.ts";
 import { joinLists } from "../protocol/frames/pending_entry_list.ts";
-import { ATTACHMENTS_MAX, PAGE_STREAMS_MAX, STREAMS_MAX } from "../protocol/limits.ts";
 import type { Segment } from "./backlog/pager.ts";
 import type { Residency } from "./backlog/residency.ts";
 import { AlarmClock } from "./collections/alarm_clock.ts";
@@ -25,7 +24,7 @@ import type {
 } from "./engine.ts";
 import type { Event } from "./event.ts";
 import type { Appender, EventLog } from "./event_log.ts";
-import { Attachments } from "./rules/attachments.ts";
+import { Attachments, ATTACHMENTS_MAX } from "./rules/attachments.ts";
 import { wakeStream } from "./rules/awakening.ts";
 import { Dispatcher } from "./rules/dispatcher.ts";
 import { Notices, type Warn } from "./rules/notices.ts";
@@ -41,7 +40,7 @@ import { BrokerState } from "./state/broker_state.ts";
 import type { Follower } from "./share/follower.ts";
 import { LiveSearch } from "./state/live_facts.ts";
 import { LOST_COUNT_MAX } from "./state/publisher_registry.ts";
-import { checkStreamName, type PatternCompiler, type Router } from "./state/router.ts";
+import { checkStreamName, type PatternCompiler, type Router, STREAMS_MAX } from "./state/router.ts";
 import type { Stream } from "./stream/stream.ts";
 import { explain } from "./view/explanation.ts";
 import { peek } from "./view/peeking.ts";
@@ -203,7 +202,7 @@ export class Broker {
 
   // deno-lint-ignore require-await
   async listStreams(after: number): Promise<Page<StreamInfo>> {
-    const { streams, next } = this.#router.list(after, PAGE_STREAMS_MAX);
+    const { streams, next } = this.#router.list(after);
     const items = streams.map((stream) => stream.describe(this.#durability));
     return { items, ...next !== undefined && { next } };
   }

@@ -1,7 +1,9 @@
 import { RE2JS } from "re2js";
 import { BrokerError } from "../../protocol.ts";
-import { PATTERN_STEPS_MAX } from "../protocol/limits.ts";
 import type { NameMatcher } from "../broker/state/selection.ts";
+
+/** The largest program that a pattern may compile to, in steps. */
+export const PATTERN_STEPS_MAX = 512;
 
 /**
  * Compiles a pattern. Matching is a search: the pattern may match anywhere in the name.

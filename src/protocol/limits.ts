@@ -33,26 +33,8 @@ export const BATCH_COUNT_MAX = 4096;
 /** What may be sent before the handshake is complete, in bytes. */
 export const HANDSHAKE_BYTES_MAX = 8192;
 
-/** The largest program that a pattern may compile to, in steps. */
-export const PATTERN_STEPS_MAX = 512;
-
-/** The most streams that a broker may have. */
-export const STREAMS_MAX = 100_000;
-
-/** The most attachments of followers by pattern to streams: one for each stream that matches. */
-export const ATTACHMENTS_MAX = 1_000_000;
-
 /** The most entries of pending entry lists in one answer. */
 export const PEL_ENTRIES_MAX = 50_000;
-
-/** The most streams in one page of an answer. */
-export const PAGE_STREAMS_MAX = 500;
-
-/** A page of pending entry lists ends behind the follower with which it has so many entries. */
-export const PAGE_ENTRIES_MAX = 2000;
-
-/** The most followers in one page of pending entry lists. */
-export const PAGE_FOLLOWERS_MAX = 1000;
 
 /** The most messages in one answer to `peek`. */
 export const PEEK_COUNT_MAX = 1000;

@@ -25,15 +25,12 @@ import {
   STREAM_NAME_RULE,
 } from "../../protocol.ts";
 import {
-  ATTACHMENTS_MAX,
   BODY_BYTES_DEFAULT,
   HEADER_BYTES_MAX,
   MEMBERS_MAX,
-  PATTERN_STEPS_MAX,
   PEEK_BYTES_MAX,
   PEEK_COUNT_MAX,
   PEL_ENTRIES_MAX,
-  STREAMS_MAX,
 } from "../../src/protocol/limits.ts";
 import {
   DEDUP_COUNT_MAX,
@@ -41,7 +38,10 @@ import {
   DELIVERIES_MAX,
   STREAM_OPTIONS_DEFAULT,
 } from "../../src/protocol/messages/stream_options.ts";
+import { ATTACHMENTS_MAX } from "../../src/broker/rules/attachments.ts";
 import { LOST_COUNT_MAX } from "../../src/broker/state/publisher_registry.ts";
+import { STREAMS_MAX } from "../../src/broker/state/router.ts";
+import { PATTERN_STEPS_MAX } from "../../src/engine/pattern.ts";
 import { ExitCode } from "../../src/server/process/start_error.ts";
 import { formatByteSize } from "../../src/server/settings/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../../src/server/settings/setting_table.ts";

@@ -4,6 +4,9 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { Follower } from "../share/follower.ts";
 import type { Stream } from "../stream/stream.ts";
 
+/** The most attachments of followers by pattern to streams: one for each stream that matches. */
+export const ATTACHMENTS_MAX = 1_000_000;
+
 /** The streams that a follower is not attached to yet. */
 interface Rest {
   readonly streams: readonly Stream[];

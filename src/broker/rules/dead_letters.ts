@@ -5,7 +5,6 @@ import {
   type MessageBatch,
 } from "../../../protocol.ts";
 import { joinBytes } from "../../protocol/bytes.ts";
-import { STREAMS_MAX } from "../../protocol/limits.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
 import { readProperties } from "../../protocol/messages/properties.ts";
 import { copyWithStory } from "../../protocol/messages/story.ts";
@@ -17,6 +16,7 @@ import type { Failure } from "../share/failure.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_lanes.ts";
+import { STREAMS_MAX } from "../state/router.ts";
 import type { Removal } from "./removal.ts";
 import type { Share, UnheldRun } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";

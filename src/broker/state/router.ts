@@ -11,6 +11,12 @@ import type { Stream } from "../stream/stream.ts";
  */
 export type PatternCompiler = (pattern: string, ignoreCase: boolean) => NameMatcher;
 
+/** The most streams that a broker may have. */
+export const STREAMS_MAX = 100_000;
+
+/** The most streams in one page of an answer. */
+const PAGE_STREAMS_MAX = 500;
+
 /** The most patterns without members that are kept: their members may come back or are being opened. */
 const IDLE_MAX = 64;
 
@@ -69,17 +75,17 @@ export class Router {
   }
 
   /**
-   * Some of the streams, in the order in which they were created.
+   * One page of the streams, in the order in which they were created.
    *
    * @param after Only those with higher numbers.
    * @returns The streams, and the number of the last one if there are more behind it.
    */
-  list(after: number, countMax: number): { streams: readonly Stream[]; next: number | undefined } {
+  list(after: number): { streams: readonly Stream[]; next: number | undefined } {
     const numbers = [...this.#numbered.keys()].filter((number) => number > after);
     numbers.sort((one, other) => one - other);
-    const chosen = numbers.slice(0, countMax);
+    const chosen = numbers.slice(0, PAGE_STREAMS_MAX);
     const streams = chosen.map((number) => this.#numbered.get(number)!);
-    return { streams, next: numbers.length > countMax ? chosen.at(-1) : undefined };
+    return { streams, next: numbers.length > PAGE_STREAMS_MAX ? chosen.at(-1) : undefined };
   }
 
   /** The stream of that name, if there is one. */

@@ -6,8 +6,14 @@ import {
   type PendingEntry,
   type PendingEntryList,
 } from "../../../protocol.ts";
-import { PAGE_ENTRIES_MAX, PAGE_FOLLOWERS_MAX, PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
+import { PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
 import type { Follower } from "../share/follower.ts";
+
+/** A page of pending entry lists ends behind the follower with which it has so many entries. */
+const PAGE_ENTRIES_MAX = 2000;
+
+/** The most followers in one page of pending entry lists. */
+const PAGE_FOLLOWERS_MAX = 1000;
 
 /** Which followers to tell of. */
 export interface PelQuestion {

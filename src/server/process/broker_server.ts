@@ -17,11 +17,11 @@ import { ClockWatch } from "./clock_watch.ts";
 import { StartError } from "./start_error.ts";
 import { Ticker } from "./ticker.ts";
 
-/** A broker that is running in this process. Two of them do not disturb each other. */
+/** A broker that runs in this process. Several brokers do not disturb each other. */
 export interface BrokerServer extends AsyncDisposable {
-  /** The address that it listens at. */
+  /** The host name or address that it listens on. */
   readonly hostname: string;
-  /** The port that it listens at: the one asked for, or the one found if that was 0. */
+  /** The port that it listens on; a free one if the setting was 0. */
   readonly port: number;
   /** The engine that holds its streams. */
   readonly engine: string;
@@ -30,29 +30,30 @@ export interface BrokerServer extends AsyncDisposable {
   /** How many clients are connected. */
   readonly connectionCount: number;
   /**
-   * Resolves when it is closed: to nothing if it was asked to, or to why it had to. A broker that
-   * cannot make anything durable any more confirms nothing and ends by itself; when it is started
-   * again, everything that was confirmed is there.
+   * Resolves when the broker is closed: to `undefined` after {@linkcode BrokerServer.close}, or to the
+   * error that ended it. A broker whose disk has failed confirms nothing more and ends by itself; when it
+   * is started again, everything that was confirmed is there.
    */
   readonly closed: Promise<Error | undefined>;
 
   /**
    * Connects to it without a socket.
    *
-   * @param options As for `connect`, less what is about addresses.
-   * @returns A connection like any other; it is closed for good when the broker is.
+   * @param options As for `connect`, without `hostname` and `port`.
+   * @returns A connection like any other; it is closed for good with its broker.
    * @throws {ConnectionClosedError} If the broker is closed.
    */
   connect(options?: ConnectionOptions): Promise<Connection>;
 
   /**
-   * Stops it: no new connections; confirms and acknowledgements that are under way are finished, for
-   * `shutdownTimeoutMs` at most; clients are told. Calling it again waits for the same.
+   * Stops the broker: it accepts no new connections, tells its clients, and finishes confirms and
+   * acknowledgements that are under way, for at most `shutdownTimeoutMs`. A second call waits for the
+   * same.
    */
   close(): Promise<void>;
 }
 
-/** What a server is made of. */
+/** The parts of a server. */
 export interface ServerParts {
   readonly version: string;
   readonly settings: Settings;
@@ -67,21 +68,21 @@ export interface ServerParts {
   ) => Promise<Connection>;
 }
 
-/** Clients report that a handler has a message after so long, in milliseconds: only what takes long. */
+/** The time after which clients report that a handler has a message, in milliseconds. */
 const BEGIN_MS = 50;
 
-/** Links are looked after so often at least, in milliseconds. */
+/** The longest interval between two sweeps of links, in milliseconds. */
 const SWEEP_MS_MAX = 1000;
 
-/** The running broker: an engine, its sessions, its port, and what goes by the clock. */
+/** The running broker: an engine, its sessions, its port, and its tickers. */
 export class Server implements BrokerServer {
   readonly #parts: ServerParts;
   readonly #sessions: SessionTable;
-  /** Sees to messages, by the clock. */
+  /** Ticks the engine, by the clock. */
   readonly #ticker: Ticker;
-  /** Sees to links and the disk, by the time of this machine: those are real in any case. */
+  /** Sweeps links and tends the disk, by the system clock: a virtual one does not apply to them. */
   readonly #caretaker: Ticker;
-  /** Tells the clock what there is to wait for, if it does not go by itself. */
+  /** Tells a virtual clock what to wait for. */
   readonly #watch: ClockWatch | undefined;
   readonly #detachClock: (() => void) | undefined;
   readonly #listener: Listener;
@@ -89,11 +90,11 @@ export class Server implements BrokerServer {
   #failure: Error | undefined;
   #closeCall: Promise<void> | undefined;
 
-  /** Opens the port; throws a {@linkcode StartError} if it is not to be had. */
+  /** Opens the port; throws a {@linkcode StartError} if it cannot. */
   constructor(parts: ServerParts) {
     const { version, settings, log, engine, clock } = parts;
     const isOwnTime = clock.attach === undefined;
-    // A clock that does not go by itself does not tell how long a handler has a message.
+    // A virtual clock does not tell how long a handler has a message.
     const beginMs = isOwnTime ? BEGIN_MS : 0;
     const now = systemClock.now;
     const context = makeSessionContext(settings, { version, engine, log, beginMs, now });
@@ -101,9 +102,9 @@ export class Server implements BrokerServer {
     this.#watch = isOwnTime ? undefined : new ClockWatch({
       noteDateSet: () => this.hasten(clock.now()),
       whenIdle: () => {
-        // What is done in slices goes on in the next turn.
+        // Work in slices goes on in the next turn.
         const settling = engine.whenDurable() ?? context.turn.awaited;
-        // A broker that ends finishes nothing any more.
+        // An ending broker finishes nothing more.
         return settling && Promise.race([settling, this.#closed.promise.then(() => {})]);
       },
     });
@@ -112,14 +113,14 @@ export class Server implements BrokerServer {
     this.#ticker = new Ticker({
       clock,
       tick: (now) => engine.tick(now),
-      // A clock that does not go by itself waits for everything that comes.
+      // A virtual clock waits for everything that arrives.
       ...isOwnTime && { heard: () => this.#sessions.receivedBytes },
     });
     this.#caretaker = startCaretaker(settings, context);
     this.#detachClock = this.#watch?.attachTo(clock);
   }
 
-  /** There is a deadline that is earlier than the engine has said. */
+  /** Notes a deadline that is earlier than the engine returned. */
   hasten(at: number): void {
     this.#ticker.hasten(at);
   }
@@ -148,7 +149,7 @@ export class Server implements BrokerServer {
     return this.#closed.promise;
   }
 
-  /** Ends it at once: nothing becomes durable any more, so nothing may be confirmed. */
+  /** Ends the broker at once: nothing becomes durable any more, so nothing may be confirmed. */
   fail(error: Error): void {
     this.#failure ??= error;
     this.#closed.resolve(this.#failure);
@@ -184,7 +185,7 @@ export class Server implements BrokerServer {
     this.#sessions.open(this.#watch?.watch(duplex) ?? duplex, peer, countQueued);
   }
 
-  /** Opens the port, or tells in a line why that cannot be. */
+  /** Opens the port; the error says in one line why it cannot. */
   #listen(): Listener {
     const { settings: { host: hostname, port }, log } = this.#parts;
     const queues = new SendQueues();
@@ -209,7 +210,7 @@ export class Server implements BrokerServer {
   async #close(): Promise<void> {
     const { settings, engine, log } = this.#parts;
     await this.#listener.close();
-    // After a failure there is nothing that clients could finish.
+    // After a failure clients cannot finish anything.
     await this.#sessions.close(this.#failure === undefined ? settings.shutdownTimeoutMs : 0);
     this.#detachClock?.();
     this.#ticker.stop();
@@ -227,7 +228,7 @@ function startCaretaker(settings: Settings, context: SessionContext): Ticker {
   return new Ticker({
     clock: systemClock,
     tick: (now) => {
-      // A disk may have to be looked at more often than links.
+      // The disk may have to be tended more often than links.
       if (now >= sweepAt) {
         heartbeat.sweep(now, intervalMs);
         receivingRoom.sweep(now);
@@ -240,7 +241,7 @@ function startCaretaker(settings: Settings, context: SessionContext): Ticker {
   });
 }
 
-/** Links are looked after several times within the shortest time that may pass. */
+/** The interval of sweeps: several within the shortest timeout of a link. */
 function findSweepInterval(settings: Settings): number {
   const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs, handshakeTimeoutMs } = settings;
   const shortestMs = Math.min(

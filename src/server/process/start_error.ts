@@ -1,6 +1,6 @@
-/** How the process ends. */
+/** The exit codes of the process. */
 export const ExitCode = {
-  /** By a signal, or after `--help`, `--version` or a command; a journal is in order. */
+  /** Stopped by a signal; or `--help`, `--version` or a command is done, and the journal can be used. */
   stopped: 0,
   /** An unexpected fault, or a second signal while stopping. */
   fault: 1,
@@ -15,16 +15,16 @@ export const ExitCode = {
 /** One of the numbers of {@linkcode ExitCode}. */
 export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 
-/** Why a broker could not start, in a line that names what to change. */
+/** A broker cannot start; the message is one line that says what to change. */
 export class StartError extends Error {
-  /** The exit code of a process that ends because of it. */
+  /** The exit code of the process that it ends. */
   readonly exitCode: number;
 
   /**
    * Creates the error.
    *
-   * @param message What cannot be had, and what to change.
-   * @param options The `cause`, and the exit code if it is another one than 2.
+   * @param message The reason, and what to change.
+   * @param options The `cause`, and the exit code; 2 by default.
    */
   constructor(message: string, options: ErrorOptions & { exitCode?: number } = {}) {
     super(nameMissingFlag(message), options);
@@ -33,19 +33,19 @@ export class StartError extends Error {
   }
 }
 
-/** What Deno says when something is not allowed; the words in front of it are kept. */
+/** Deno's text about a missing permission; the words in front of it are kept. */
 const REFUSAL = /Requires (\w+) access to "([^"]*)", run again with the --allow-\w+ flag/;
 
 /** The broker's own variables, quoted for shells; a flag that names them all is shorter. */
 const VARIABLES = "'SIMPLEMQ_*'";
 
-/** Names the flag to add in a text that says that something is not allowed; keeps other texts. */
+/** Adds the missing flag to a text about a missing permission; keeps other texts. */
 export function nameMissingFlag(text: string): string {
   const directory = /^Cannot use (.+?): /.exec(text)?.[1];
   return text.replace(REFUSAL, (_, kind: string, what: string) => {
     let value = what;
     if (kind === "env" && what.startsWith("SIMPLEMQ_")) value = VARIABLES;
-    // Other files of the journal's directory are wanted after this one.
+    // Other files of the journal's directory are needed after this one.
     if (directory !== undefined && what.startsWith(`${directory}/`)) value = directory;
     return `${kind} access to "${what}" is not allowed; add --allow-${kind}=${value}`;
   });

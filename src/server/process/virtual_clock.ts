@@ -6,9 +6,8 @@ import { describe } from "../settings/settings_draft.ts";
 const TIME_MAX = 8.64e15;
 
 /**
- * Nothing moves when nothing has for so many rounds of the event loop: in the first a client may
- * read what a broker has sent, in the second the broker what the client has answered; one is to
- * spare.
+ * The number of rounds of the event loop without activity that count as rest: in the first a client may
+ * read a broker's frames, in the second the broker may read the answers; one is spare.
  */
 const QUIET_ROUNDS = 3;
 
@@ -17,13 +16,13 @@ const STEP_TIMEOUT_MS = 30_000;
 
 /** Options of a {@linkcode VirtualClock}. */
 export interface VirtualClockOptions {
-  /** What time it is at first, in milliseconds since 1970 or as a date. Default: now. */
+  /** The first time, in milliseconds since 1970 or as a date. Default: now. */
   readonly start?: number | Date;
   /** How long one step may take in real time, in milliseconds. Default: 30,000. */
   readonly stepTimeoutMs?: number;
 }
 
-/** A timer, and when it was set among all. */
+/** A timer of the clock. */
 interface VirtualTimer extends ClockTimer {
   readonly at: number;
   readonly work: () => void;
@@ -67,22 +66,23 @@ interface VirtualTimer extends ClockTimer {
  */
 export class VirtualClock implements Clock {
   readonly #users = new Set<ClockUser>();
-  /** In the order of their times; those of one time as they were set. */
+  /** By time; timers of one time in the order in which they were set. */
   readonly #timers: VirtualTimer[] = [];
   readonly #stepTimeoutMs: number;
   #now: number;
-  /** How far the calendar is ahead of the time. */
+  /** How far the calendar is ahead of the time, in milliseconds. */
   #aheadMs = 0;
   #isAdvancing = false;
-  /** Set while what is due at once is about to be done. */
+  /** Set while work that is due at once is scheduled. */
   #soon: ReturnType<typeof setImmediate> | undefined;
   #lastAdvance: Promise<void> = Promise.resolve();
 
   /**
    * Creates a clock that stands still.
    *
-   * @param options What time it is, and how patient the clock is.
-   * @throws {TypeError | RangeError} If that is not a time.
+   * @param options The first time, and the limit of a step.
+   * @throws {TypeError} If an option has the wrong type.
+   * @throws {RangeError} If an option is out of range.
    */
   constructor(options: VirtualClockOptions = {}) {
     const { start = Date.now(), stepTimeoutMs = STEP_TIMEOUT_MS } = options;
@@ -90,44 +90,47 @@ export class VirtualClock implements Clock {
     this.#stepTimeoutMs = readDuration(stepTimeoutMs, "Cannot limit a step");
   }
 
-  /** Tells what time it is, in milliseconds since 1970. */
+  /** Returns the time, in milliseconds since 1970. */
   now(): number {
     return this.#now;
   }
 
   /**
-   * Lets time pass, from one deadline to the next: what is due is done, the brokers come to rest,
-   * and what has come up meanwhile, such as the next retry, is done at its own time. They come to
-   * rest before the first step, too, so `advance(0)` only waits for that.
+   * Lets time pass, from one deadline to the next. At each, the clock does the work that is due and waits
+   * until the brokers are at rest; new deadlines, such as the next retry, come at their own time. The
+   * clock also waits before the first step, so `advance(0)` only waits.
    *
-   * A broker is at rest when it has made everything durable and its connections have carried nothing
-   * for a few rounds of the event loop; that takes some milliseconds for each step. By then handlers
-   * of clients in this process have done all that does not wait for something else: files, networks
-   * and timers of the system are not waited for.
+   * A broker is at rest when everything is durable and its connections have carried nothing for a few
+   * rounds of the event loop; that takes some milliseconds for each step. By then, handlers of clients in
+   * this process have done all work that does not wait for something else. The clock does not wait for
+   * files, networks and timers of the system.
    *
-   * @param duration How long: milliseconds, or a text such as `"250ms"`, `"5s"`, `"1h30m"`, `"2d"`.
-   * @returns Resolves when that time has passed; calls that come meanwhile have their turn after.
-   * @throws {TypeError | RangeError} If it is no duration, or ends beyond what a `Date` can tell.
-   * @throws {Error} If a broker does not come to rest; the time stays at the step that was reached.
+   * @param duration Milliseconds, or a text such as `"250ms"`, `"5s"`, `"1h30m"`, `"2d"`.
+   * @returns Resolves when that time has passed; further calls meanwhile wait for their turn.
+   * @throws {TypeError} If the duration is neither a number nor a text.
+   * @throws {RangeError} If it is no duration, or ends beyond the latest time of a `Date`.
+   * @throws {Error} If a broker does not come to rest within `stepTimeoutMs`; the time stays at the step
+   * that was reached.
    */
   advance(duration: number | string): Promise<void> {
     const turn = this.#lastAdvance.then(() => this.#advanceBy(duration));
-    // A call that has failed does not keep the next one from its turn.
+    // A failed call must not block the next one.
     this.#lastAdvance = turn.catch(() => {});
     return turn;
   }
 
-  /** Tells what the calendar says: the time, until {@linkcode VirtualClock.setDate} is called. */
+  /** Returns the calendar's time: that of the clock, until {@linkcode VirtualClock.setDate} is called. */
   dateNow(): number {
     return this.#now + this.#aheadMs;
   }
 
   /**
-   * Sets the calendar, as when a machine's clock is set while the broker runs. No time passes:
-   * delays, timeouts and times to live go on as they are; `deliverAt` waits for the date.
+   * Sets the calendar, as an administrator sets a machine's clock. No time passes: delays, timeouts and
+   * times to live do not change; `deliverAt` follows the calendar.
    *
-   * @param date What the calendar says from now on, in milliseconds since 1970 or as a date.
-   * @throws {TypeError | RangeError} If that is not a time.
+   * @param date The new date, or milliseconds since 1970.
+   * @throws {TypeError} If it is neither a date nor a number.
+   * @throws {RangeError} If it is not a valid time.
    */
   setDate(date: number | Date): void {
     this.#aheadMs = readStart(date) - this.#now;
@@ -186,7 +189,7 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Lets everybody finish what was begun; tells whether it was finished already. */
+  /** Lets all users finish their work; resolves to whether it was finished already. */
   async #settle(giveUpAt: number): Promise<boolean> {
     const settling = [...this.#users].map((user) => user.whenIdle())
       .filter((promise) => promise instanceof Promise);
@@ -209,14 +212,14 @@ export class VirtualClock implements Clock {
     );
   }
 
-  /** The activity of all users until now. */
+  /** The sum of all users' activity. */
   get #activity(): number {
     let sum = 0;
     for (const { activity } of this.#users) sum += activity;
     return sum;
   }
 
-  /** Sees to it that what is due without any advance is done soon. */
+  /** Schedules work that is due without an advance. */
   #expectDue(): void {
     const [first] = this.#timers;
     const isDue = first !== undefined && first.at <= this.#now && !this.#isAdvancing;
@@ -250,13 +253,13 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** The parts of a duration as text, the largest first; each may be left out. */
+/** The parts of a duration as text, the largest first; each is optional. */
 const DURATION_FORM = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$/;
 
-/** How many milliseconds the parts are. */
+/** The milliseconds of each part. */
 const PART_MS = [24 * 60 * 60 * 1000, 60 * 60 * 1000, 60 * 1000, 1000, 1];
 
-/** Reads a duration in milliseconds; the action tells what is not possible without one. */
+/** Reads a duration in milliseconds; errors begin with the action. */
 function readDuration(found: unknown, action: string): number {
   const mistake = `${action}: found ${describe(found)}, allowed whole milliseconds from 0 on, ` +
     `or a text such as "250ms", "5s", "1h30m", "2d"`;
@@ -282,9 +285,9 @@ function readStart(start: unknown): number {
   throw new RangeError(`Cannot start a clock: found ${String(start)}, ${allowed}`);
 }
 
-/** Lets the event loop go round: what is on its way inside this process arrives. */
+/** Waits for a round of the event loop: bytes on their way inside this process arrive. */
 async function pass(): Promise<void> {
   await new Promise<void>((resolve) => void setImmediate(resolve));
-  // Only a loop that has nothing to do for a moment is sure to look at its sockets.
+  // Only an idle event loop is sure to poll its sockets.
   await new Promise<void>((resolve) => void setTimeout(resolve, 1));
 }

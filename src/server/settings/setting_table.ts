@@ -20,12 +20,12 @@ type SettingTable = {
  * it. A new setting is a field of {@linkcode Settings} and a row here.
  */
 const TABLE: SettingTable = {
-  host: hostName("localhost", "The name or the address to listen on"),
+  host: hostName("localhost", "The host name or address to listen on"),
   port: integer(9090, [0, 65535], "The port to listen on; 0 lets the system choose a free one"),
   logLevel: choice(
     "info",
     LOG_LEVELS,
-    "The least serious lines that are logged: debug, info, warning or error",
+    "The minimum log level: debug, info, warning or error",
   ),
   insecure: toggle(
     false,
@@ -47,12 +47,12 @@ const TABLE: SettingTable = {
     syncIntervalMs: integer(
       100,
       [1, HOUR_MS],
-      "How long it may stay unflushed with sync interval, in milliseconds",
+      "How long confirmed messages may stay unflushed with sync interval, in milliseconds",
     ),
     memoryLimit: byteSize(
       256 * MIB,
       [1, 1024 * GIB],
-      "The most bytes of messages that are kept in memory",
+      "The most bytes of messages in memory",
     ),
   },
   limits: {
@@ -80,7 +80,7 @@ const TABLE: SettingTable = {
     unconfirmedBytes: byteSize(
       64 * MIB,
       [1, 64 * GIB],
-      "The most unconfirmed bytes of all publishers; beyond that nothing is read from them",
+      "The most unconfirmed bytes of all publishers; beyond that, the broker does not read from them",
     ),
   },
   heartbeatMs: integer(
@@ -91,7 +91,7 @@ const TABLE: SettingTable = {
   heartbeatTimeoutMs: integer(
     40_000,
     [1, HOUR_MS],
-    "How long a side may be silent before it is taken for lost, in milliseconds",
+    "How long a side may be silent before it is considered lost, in milliseconds",
   ),
   handshakeTimeoutMs: integer(
     5000,

@@ -9,27 +9,26 @@ export type SyncLevel = "always" | "interval" | "never";
 /** Where and how messages are kept. */
 export interface StorageSettings {
   /**
-   * What holds the streams: `journal` keeps them on the disk, `memory` loses them when the broker
-   * ends. Default: `journal`.
+   * The engine that holds the streams: `journal` keeps them on the disk, `memory` loses them when the
+   * broker ends. Default: `journal`.
    */
   readonly engine: StorageEngine;
   /**
-   * The directory of the journal. One broker at a time may use it; it is created if it is not there.
+   * The directory of the journal. One broker at a time may use it; it is created if it does not exist.
    * Default: `./data`.
    */
   readonly directory: string;
   /**
-   * When the journal is flushed to the disk: `always` does so before every confirm; with `interval`
-   * a power cut may lose what was confirmed in the last `syncIntervalMs`; with `never` the system
-   * flushes when it likes. What is confirmed survives the end of the process with each of them.
-   * Default: `always`.
+   * When the journal is flushed to the disk. `always`: before every confirm. `interval`: a power cut may
+   * lose messages that were confirmed in the last `syncIntervalMs`. `never`: the system decides. With each
+   * of them, confirmed messages survive the end of the process. Default: `always`.
    */
   readonly sync: SyncLevel;
-  /** How long it may stay unflushed with `interval`, in milliseconds. Default: 100. */
+  /** How long confirmed messages may stay unflushed with `interval`, in milliseconds. Default: 100. */
   readonly syncIntervalMs: number;
   /**
-   * The most bytes of messages that are kept in memory. The journal reads others back when they are
-   * delivered; the memory engine refuses them. Default: 256 MiB.
+   * The most bytes of messages in memory. Beyond that, the journal reads messages back from the disk when
+   * they are delivered; the memory engine refuses them. Default: 256 MiB.
    */
   readonly memoryLimit: number;
 }
@@ -50,47 +49,41 @@ export interface LimitSettings {
    */
   readonly outboundBytes: number;
   /**
-   * The most unconfirmed bytes of all publishers together; then nothing is read from them.
+   * The most unconfirmed bytes of all publishers together; beyond that, the broker does not read from them.
    * Default: 64 MiB.
    */
   readonly unconfirmedBytes: number;
 }
 
-/** Everything that can be set, complete and checked. */
+/** All settings, complete and checked. */
 export interface Settings {
-  /** The name or the address to listen on. Default: `localhost`. */
+  /** The host name or address to listen on. Default: `localhost`. */
   readonly host: string;
   /** The port to listen on; 0 lets the system choose a free one. Default: 9090. */
   readonly port: number;
-  /** The least serious lines that are logged. Default: `info`; `warning` for `serve`. */
+  /** The minimum log level. Default: `info`; `warning` for `serve`. */
   readonly logLevel: LogLevel;
-  /** Whether other machines may connect although there is no authentication. Default: false. */
+  /** Whether other machines may connect without authentication. Default: false. */
   readonly insecure: boolean;
-  /**
-   * Whether clients of the original SimpleMQ, and others that speak its JSON lines, may connect.
-   * Default: true.
-   */
+  /** Whether clients may speak the JSON lines of the original SimpleMQ. Default: true. */
   readonly jsonLines: boolean;
   /** Where and how messages are kept. */
   readonly storage: StorageSettings;
   /** How much the broker takes on. */
   readonly limits: LimitSettings;
-  /** A side that has sent nothing for so many milliseconds sends a heartbeat. Default: 15,000. */
+  /** After how many milliseconds without sending a side sends a heartbeat. Default: 15,000. */
   readonly heartbeatMs: number;
-  /** A side that was silent for so many milliseconds is taken for lost. Default: 40,000. */
+  /** After how many milliseconds of silence a side is considered lost. Default: 40,000. */
   readonly heartbeatTimeoutMs: number;
   /** How many milliseconds a client has for the handshake. Default: 5,000. */
   readonly handshakeTimeoutMs: number;
-  /** A client that reads nothing for so many milliseconds is disconnected. Default: 10,000. */
+  /** After how many milliseconds without reading a client is disconnected. Default: 10,000. */
   readonly slowReaderTimeoutMs: number;
-  /**
-   * How many milliseconds the broker waits for its clients when it is stopped; 0 does not wait.
-   * Default: 5,000.
-   */
+  /** How many milliseconds a stopping broker waits for its clients at most. Default: 5,000. */
   readonly shutdownTimeoutMs: number;
 }
 
-/** The fields that are sizes: a program may give them as texts with a unit, such as `"256MiB"`. */
+/** The fields that are sizes: a program may write them with a unit, such as `"256MiB"`. */
 export type SizeField =
   | "memoryLimit"
   | "messageBytes"
@@ -99,7 +92,7 @@ export type SizeField =
   | "unconfirmedBytes";
 
 /**
- * Settings that are to differ from the defaults. Sizes are numbers of bytes, or texts with a unit:
+ * Settings that differ from the defaults. Sizes are numbers of bytes, or texts with a unit:
  * `"256MiB"`, `"1.5 GB"`.
  */
 export type PartialSettings = {
@@ -114,9 +107,9 @@ export type PartialSettings = {
     | undefined;
 };
 
-/** Tells what is wrong with the settings: everything at once. */
+/** The settings have mistakes; the message lists all of them. */
 export class SettingsError extends Error {
-  /** One sentence for each mistake: where it is, what was found and what is allowed. */
+  /** One sentence for each mistake: its place, what was found, and what is allowed. */
   readonly mistakes: readonly string[];
 
   /**

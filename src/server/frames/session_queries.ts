@@ -67,7 +67,10 @@ export class SessionQueries {
     const { number: session, context } = this.#answers.outlet;
     const { engine, log, turn } = context;
     const note = (change: string) => log.info(change, { stream: name, session });
-    const result = await operations[operation]({ engine, name, options, note, turn });
+    const operate = (operations as { readonly [Name in Operation]?: Operate })[operation];
+    const result = operate === undefined
+      ? await engine[operation as PlainOperation](name)
+      : await operate({ engine, name, options, note, turn });
     const change = CHANGES[operation];
     if (change !== undefined) note(change);
     return result ?? null;
@@ -124,19 +127,26 @@ const CHANGES: { readonly [Name in Operation]?: string } = {
   deleteStream: "stream deleted",
 };
 
-/** What each operation does, and resolves to. */
-const operations: { readonly [Name in Operation]: (asked: Asked) => Promise<unknown> } = {
+/** Operations that are calls of the engine, under the same name, with nothing but a name. */
+type PlainOperation = Exclude<
+  {
+    [Name in Operation & keyof Engine]: Parameters<Engine[Name]> extends [string] ? Name : never;
+  }[Operation & keyof Engine],
+  // It is answered in pages.
+  "getPel"
+>;
+
+type Operate = (asked: Asked) => Promise<unknown>;
+
+/** What all other operations do, and resolve to. */
+const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Operate } = {
   createStream,
   updateStream: ({ engine, name, options: { stream = {} } }) => engine.updateStream(name, stream),
   pauseStream: ({ engine, name }) => engine.pauseStream(name, true),
   resumeStream: ({ engine, name }) => engine.pauseStream(name, false),
-  purgeStream: ({ engine, name }) => engine.purgeStream(name),
-  deleteStream: ({ engine, name }) => engine.deleteStream(name),
   getStreams: ({ engine, options: { after = 0 } }) => engine.listStreams(after),
-  getStream: ({ engine, name }) => engine.getStream(name),
   getPels: ({ engine, options: { after = 0 } }) => engine.listPels(after),
   getPel: ({ engine, name, options: { after = 0 } }) => engine.listPels(after, name),
-  releasePel: ({ engine, name }) => engine.releasePel(name),
   async peek({ engine, name, options: { from = 1, limit = PEEK_COUNT } }) {
     return new Peeked(await engine.peek(name, from, limit));
   },
@@ -153,5 +163,4 @@ const operations: { readonly [Name in Operation]: (asked: Asked) => Promise<unkn
     if (result.count > 0) note("dead letters sent back");
     return result;
   },
-  explain: ({ engine, name }) => engine.explain(name),
 };

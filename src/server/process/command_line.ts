@@ -62,13 +62,18 @@ async function listVariables(): Promise<string[]> {
   return state === "granted" ? Object.keys(Deno.env.toObject()) : [];
 }
 
+/** The same signal within so many milliseconds is the first one: a task runner passes on Ctrl-C. */
+const REPEATED_MS = 1000;
+
 /** Resolves at the first signal that asks to stop; a second one ends the process at once. */
 function waitForSignal(log: Log): Promise<undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
-  let isStopping = false;
+  let first: { readonly signal: Deno.Signal; readonly at: number } | undefined;
   const stop = (signal: Deno.Signal) => {
-    if (isStopping) Deno.exit(1);
-    isStopping = true;
+    const now = performance.now();
+    if (first?.signal === signal && now - first.at < REPEATED_MS) return;
+    if (first !== undefined) Deno.exit(1);
+    first = { signal, at: now };
     log.info("stopping", { signal });
     resolve(undefined);
   };

@@ -247,6 +247,16 @@ Deno.test("SIGTERM: a second signal ends a broker that still waits, with code 1"
   assertEquals((await broker.waitForEnd()).code, 1);
 });
 
+Deno.test("SIGINT twice at once is one wish: a task runner passes on what the terminal sends", async () => {
+  await using broker = await BrokerProcess.listen(["--shutdown-timeout-ms", "60000"]);
+  await using client = await RawClient.open(broker.port);
+  broker.kill("SIGINT");
+  await client.expect("goodbye");
+  broker.kill("SIGINT");
+  client.close();
+  assertEquals((await broker.waitForEnd()).code, 0);
+});
+
 // The log.
 
 Deno.test("log: each level shows what is its own and more serious", async () => {

@@ -1,29 +1,29 @@
-/** How serious a line is, and the least that a log writes. */
+/** The level of a line, and the minimum level of a log. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** The levels, the least serious first. */
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 
-/** What belongs to an event, by name; fields that are `undefined` are left out. */
+/** The fields of an event, by name; `undefined` ones are left out. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Options for {@linkcode Log}. */
 export interface LogOptions {
   /** Lines below this level are not written. */
   readonly level: LogLevel;
-  /** Takes a line with its end; writes to standard error if nothing is said. */
+  /** Takes a line with its end; by default it goes to standard error. */
   readonly write?: (line: string) => void;
-  /** The time in milliseconds since 1970; `Date.now` if nothing is said. */
+  /** Returns the time in milliseconds since 1970; `Date.now` by default. */
   readonly now?: () => number;
 }
 
 /** The longest value that is written; a longer one is cut. In UTF-16 units, before escaping. */
 const VALUE_LENGTH_MAX = 4096;
 
-/** How many causes of an error are told. */
+/** How many causes of an error are written. */
 const CAUSES_MAX = 5;
 
-/** What needs no quotes: nothing in it could be taken for the end of the value. */
+/** Values that need no quotes, since nothing in them looks like their end. */
 const BARE_RULE = /^[\p{L}\p{N}_.:/@,;#*?!()[\]{}<>|&%$~^+'-]+$/u;
 
 /** Control, format and unassigned characters, and ends of lines other than these. */
@@ -55,30 +55,30 @@ export class Log {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Writes what helps to find a fault in the broker or in a client. */
+  /** Writes an event that helps to find a fault in the broker or in a client. */
   debug(message: string, fields?: LogFields): void {
     this.#log("debug", message, fields);
   }
 
-  /** Writes what an operator wants to know in normal operation. */
+  /** Writes an event of normal operation. */
   info(message: string, fields?: LogFields): void {
     this.#log("info", message, fields);
   }
 
-  /** Writes what an operator should look at; the broker goes on as before. */
+  /** Writes an event that an operator should look at; the broker goes on as before. */
   warning(message: string, fields?: LogFields): void {
     this.#log("warning", message, fields);
   }
 
-  /** Writes what an operator has to act upon. */
+  /** Writes an event that an operator must act upon. */
   error(message: string, fields?: LogFields): void {
     this.#log("error", message, fields);
   }
 
   #log(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (LOG_LEVELS.indexOf(level) < this.#rank) return;
-    // A broker must outlive its log: the output may be closed or its disk full. Lost lines are
-    // counted and told as soon as there is room again.
+    // A broker must outlive its log: the output may be closed or its disk full. Lost lines are counted, and
+    // reported when writing works again.
     try {
       const time = new Date(this.#now()).toISOString();
       if (this.#lostCount > 0) {
@@ -146,8 +146,7 @@ function escapeText(text: string, rule: RegExp): string {
 
 /**
  * Writes a line to standard error, at once: a line about a crash must be out before the process is.
- * All levels go there, so that they stay in order, and standard output is left to what a command
- * is asked for.
+ * All levels go there, so that they stay in order; standard output is for the results of commands.
  */
 function writeToStandardError(line: string): void {
   const bytes = new TextEncoder().encode(line);

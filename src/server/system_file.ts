@@ -1,4 +1,4 @@
-/** What is needed of the runtime. */
+/** The parts of the runtime that are needed. */
 export interface SystemFiles {
   readonly permissions: Pick<Deno.Permissions, "querySync">;
   readonly readTextFileSync: (path: string) => string;

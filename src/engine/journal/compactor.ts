@@ -7,60 +7,59 @@ import type { Committer } from "./committer.ts";
 import type { SegmentFile } from "./segments/segment_file.ts";
 import type { SegmentList } from "./segments/segment_list.ts";
 
-/** The journal may be so many times as large as what is wanted of it. */
+/** The size of the journal, as a multiple of its live bytes, at which compaction begins. */
 const WASTE_FACTOR = 4;
 
-/** And so many segments beside that. */
+/** Segments that are allowed beside that. */
 const SPARE_SEGMENTS = 2;
 
-/** There may be so many more segments than what is wanted would fill: each start begins one. */
+/** How many segments more than the live bytes would fill are allowed: each start begins one. */
 const SEGMENTS_MIN = 16;
 
-/** So many runs of messages are looked for at a time. */
+/** The runs of messages that one search finds. */
 const RUNS_MAX = 256;
 
-/** So many bytes are moved at a time. */
+/** The bytes that are moved at a time. */
 const STEP_BYTES_MAX = 1024 * 1024;
 
-/** So many messages are moved in one record. */
+/** The most messages that one record moves. */
 const RECORD_COUNT_MAX = 65_536;
 
 export interface CompactorOptions {
   readonly state: LoggedState;
   readonly committer: Committer;
   readonly segments: SegmentList;
-  /** A segment takes no more once it has so many bytes. */
+  /** The size at which a segment takes no more groups, in bytes. */
   readonly segmentBytes: number;
 }
 
 /**
- * Moves messages that stay to the end of the journal, so that one that nobody acknowledges does not
- * keep everything that came after it on the disk.
+ * Moves live messages to the end of the journal, so that an old unacknowledged message does not keep all
+ * later segments on the disk.
  *
- * Segments go oldest first. When the journal has become much larger than what is wanted of it, what
- * is left in the oldest segment is written again at the end; when that is durable, the segment is
- * free. At least three quarters of what is removed this way is waste, so each byte that is moved
- * frees three.
+ * Segments are removed oldest first. When the journal is much larger than its live bytes, the live messages
+ * of the oldest segment are written again at the end; when they are durable there, the segment is free. At
+ * least three quarters of the removed bytes are waste, so each byte that is moved frees three.
  */
 export class Compactor {
   readonly #options: CompactorOptions;
   /** How many records are on their way. */
   #movingCount = 0;
   #isOver = false;
-  /** Whether there was no room for what was to be moved last, or it could not be read just then. */
+  /** Whether the last move had no room, or could not be read just then. */
   #hasNoRoom = false;
-  /** How far the streams were gone through for the oldest segment. */
+  /** The search through the streams for the oldest segment. */
   #search: LiveSearch | undefined;
-  /** A pass is under way, and ends when all that was written before this position is gone. */
+  /** The end of the pass under way: it ends when all earlier positions are removed. */
   #passEnd: number | undefined;
-  /** What the last pass has left, if that is still much: tiny messages cost more than their bytes. */
+  /** The size that the last pass left, if still large: tiny messages cost more than their bytes. */
   #left: { readonly bytes: number; readonly liveBytes: number } | undefined;
 
   constructor(options: CompactorOptions) {
     this.#options = options;
   }
 
-  /** Whether the journal is much larger than what is wanted of it, and moving helps. */
+  /** Whether the journal is much larger than its live bytes, and moving helps. */
   get isNeeded(): boolean {
     const { oldest, last } = this.#options.segments;
     if (oldest === last || oldest.isDamaged || !this.#isLarge) return false;
@@ -73,14 +72,14 @@ export class Compactor {
     return all.length > SEGMENTS_MIN + WASTE_FACTOR * Math.ceil(liveBytes / segmentBytes);
   }
 
-  /** Whether another pass would leave less than half of what there is. */
+  /** Whether another pass would leave less than half of the journal. */
   get #isWorthwhile(): boolean {
     if (this.#left === undefined) return true;
     const { bytes, liveBytes } = this.#options.segments.totals;
     return bytes > 2 * this.#left.bytes * Math.min(1, liveBytes / this.#left.liveBytes);
   }
 
-  /** Begins to move some messages, if that is needed and none are on their way. */
+  /** Begins to move some messages, if needed and if none are on their way. */
   step(): void {
     if (this.#isOver || this.#hasNoRoom || this.#movingCount > 0) return;
     this.#endPass();
@@ -95,7 +94,7 @@ export class Compactor {
       } catch (error) {
         if (error instanceof LogBusyError) return void (this.#hasNoRoom = true);
         if (!(error instanceof BrokerError)) throw error;
-        // What cannot be read stays where it is, and only its stream has to do without it.
+        // Unreadable messages stay where they are; only their stream is not served.
         segments.oldest.isDamaged = true;
         state.noteDamage(run.number, () => error);
       }
@@ -103,7 +102,7 @@ export class Compactor {
     }
   }
 
-  /** Finds messages that stay in a segment. All streams are looked at once for each segment. */
+  /** Finds live messages in a segment. All streams are searched once for each segment. */
   #findLive(segment: SegmentFile): LiveRun[] {
     // It goes with the next flush.
     if (segment.liveCount === 0) return [];
@@ -111,18 +110,18 @@ export class Compactor {
       this.#search = this.#options.state.findLive(segment);
     }
     const runs = this.#search.next(RUNS_MAX);
-    // What keeps it is on its way elsewhere; with the next flush it need not be there yet.
+    // Its last messages are on their way elsewhere, perhaps not durable with the next flush.
     if (runs.length === 0) this.#hasNoRoom = true;
     return runs;
   }
 
-  /** Does a step, also when there was no room for the last one: some time has passed. */
+  /** Does a step, also if the last one had no room: time has passed. */
   retry(): void {
     this.#hasNoRoom = false;
     this.step();
   }
 
-  /** Ends a pass when it has come to what was the end when it began. */
+  /** Ends a pass at the end that the journal had when the pass began. */
   #endPass(): void {
     const { oldest, totals: { bytes, liveBytes } } = this.#options.segments;
     if (this.#passEnd === undefined || oldest.base < this.#passEnd) return;
@@ -130,12 +129,12 @@ export class Compactor {
     this.#left = this.#isLarge && liveBytes > 0 ? { bytes, liveBytes } : undefined;
   }
 
-  /** Begins nothing more: the journal is being closed. */
+  /** Stops: the journal is being closed. */
   stop(): void {
     this.#isOver = true;
   }
 
-  /** Moves the first messages of a run; returns how many bytes they have. */
+  /** Moves the first messages of a run; returns their bytes. */
   #move({ number, firstId, count, read, listFacts }: LiveRun, bytesMax: number): number {
     const { committer } = this.#options;
     let moved = 0;
@@ -149,8 +148,8 @@ export class Compactor {
         endId += batch.count;
       }
     } finally {
-      // What was written about them goes with the segment, so it is written again; also if those behind
-      // them could not be read.
+      // Facts about them go with the segment, so they are written again, also if later messages could not
+      // be read.
       const done = { firstId, count: endId - firstId };
       for (const fact of done.count === 0 ? [] : listFacts(done)) committer.commit(fact);
     }

@@ -21,18 +21,18 @@ import { recover, type Report } from "./recovery/recovery.ts";
 import { SegmentFile } from "./segments/segment_file.ts";
 import { type OpenSegment, SegmentList } from "./segments/segment_list.ts";
 
-/** A segment takes no more once it has so many bytes. */
+/** The size at which a segment takes no more groups, in bytes. */
 export const SEGMENT_BYTES: number = 64 * 1024 * 1024;
 
-/** On a small disk segments are smaller, but not smaller than this. */
+/** The least size of segments on a small disk, in bytes. */
 const SEGMENT_BYTES_MIN = 1024 * 1024;
 
-/** So many segments should fit on what is free of a disk. */
+/** How many segments should fit into the free room of a disk. */
 const SEGMENTS_FREE = 16;
 
 /**
- * So often it is looked whether the files that are written to are still those that a start would find,
- * in milliseconds. What was confirmed since the last look is lost with them.
+ * The interval of checks that a start would find the files that are written to, in milliseconds. Messages
+ * confirmed since the last check are lost with replaced files.
  */
 const LOSS_LOOK_MS = 1000;
 
@@ -40,20 +40,20 @@ export interface JournalOptions {
   /** The directory, which this broker alone uses. */
   readonly disk: Disk;
   readonly level: SyncLevel;
-  /** How long what is confirmed may stay unflushed with level `interval`, in milliseconds. */
+  /** How long confirmed bytes may stay unflushed with level `interval`, in milliseconds. */
   readonly intervalMs: number;
-  /** A segment takes no more once it has so many bytes; if nothing is said, 64 MiB at most. */
+  /** The size at which a segment takes no more groups; by default at most 64 MiB. */
   readonly segmentBytes?: number;
-  /** How much room is reserved for acknowledgements, at most. */
+  /** The largest reserve for acknowledgements, in bytes. */
   readonly reserveBytes?: number;
-  /** Tells a time that nobody sets, in milliseconds. */
+  /** Returns a monotonic time, in milliseconds. */
   readonly now: () => number;
-  /** Tells the time that the disk is looked after by, in milliseconds, if it is another one. */
+  /** Returns the time for tending the disk, in milliseconds, if it is another one. */
   readonly diskNow?: () => number;
   readonly report: Report;
-  /** Is told once that nothing can be made durable any more. */
+  /** Called once when nothing can be made durable any more. */
   readonly fail: (error: unknown) => void;
-  /** The id of a journal that is new; a random one if nothing is said. */
+  /** Makes the id of a new journal; random by default. */
   readonly newJournalId?: number;
 }
 
@@ -93,9 +93,9 @@ export class Journal implements EventLog, Pager {
   }
 
   /**
-   * Reads what there is, and goes on from there.
+   * Reads the journal and continues it.
    *
-   * @throws {JournalError} If it cannot be used, or is damaged where no single stream is.
+   * @throws {JournalError} If it cannot be used, or if more than single streams are damaged.
    */
   async open(state: LoggedState): Promise<Appender> {
     try {
@@ -126,7 +126,7 @@ export class Journal implements EventLog, Pager {
   async close(): Promise<void> {
     const { disk } = this.#options;
     const committer = this.#committer;
-    // What is moved now would come behind the mark that says where the journal ends.
+    // Messages that are moved now would come behind the mark of the journal's end.
     this.#compactor?.stop();
     if (committer !== undefined && !committer.hasFailed) {
       const position = await committer.close();
@@ -203,12 +203,12 @@ export class Journal implements EventLog, Pager {
     try {
       await writeClosedMark(disk, { position, journalId: this.#journalId });
     } catch (error) {
-      // Without it nothing is less safe than after a crash.
+      // Without the mark everything is as safe as after a crash.
       report("warning", "cannot write the mark of an orderly stop", { error });
     }
   }
 
-  /** Reads what there is; without room for a new segment, the reserve is given up. */
+  /** Recovers from the segments; without room for a new one, the reserve is given up. */
   async #recover(
     state: LoggedState,
     segments: SegmentList,
@@ -260,7 +260,7 @@ export class Journal implements EventLog, Pager {
     return committer;
   }
 
-  /** What is free before a write may be removed after its flush: then that it is free is durable. */
+  /** Segments free before a write may be removed after its flush: then the events that freed them are durable. */
   #beforeWrite(segments: SegmentList): () => void {
     const count = segments.countFree();
     return () => {
@@ -276,14 +276,14 @@ export class Journal implements EventLog, Pager {
     const file = disk.open(first.name);
     const head = decodeSegmentHead(bytes.subarray(0, file.read(bytes, 0)));
     file.close();
-    // What is wrong with it is told when it is opened.
+    // Its faults are reported when it is opened.
     return typeof head === "string" ? 0 : head.journalId;
   }
 
   /**
-   * Looks whether the directory, its lock and its segments are at their paths. Somebody may have
-   * removed them, or put others in their place: then the files that are open have no name, and all
-   * that is written to them ends with this process. Nothing is confirmed from then on.
+   * Checks that the directory, its lock and its segments are at their paths. If they were removed or
+   * replaced, the open files have no name, and their content ends with this process. Nothing is confirmed
+   * from then on.
    */
   #lookForLoss(committer: Committer, now: number): void {
     if (committer.hasFailed || now < this.#lookForLossAt) return;
@@ -299,7 +299,7 @@ export class Journal implements EventLog, Pager {
     }
   }
 
-  /** Looks how much room there is; returns when to look again. */
+  /** Checks the room on the disk; returns when to check again. */
   #lookForRoom(committer: Committer, now: number): number {
     try {
       return this.#space.tick(now);
@@ -325,7 +325,7 @@ export class Journal implements EventLog, Pager {
   }
 }
 
-/** Of what there is too little to begin, if that is why something has failed. */
+/** The shortage that kept the journal from beginning, if that is the cause of an error. */
 function explainShortage(cause: unknown): string | undefined {
   if (cause instanceof DiskFullError) return "there is no room on its disk, not even to begin";
   if (cause instanceof DescriptorShortageError) return "too many files are open to begin";

@@ -1,6 +1,6 @@
 /**
- * How many bytes of unconfirmed messages the broker takes on, over all publishers. While the budget
- * is spent, sessions do not read from their sockets, and TCP holds the publishers back.
+ * The budget of unconfirmed bytes of all publishers. While it is spent, sessions do not read from their
+ * sockets, and TCP holds the publishers back.
  */
 export class ByteBudget {
   readonly #bytesMax: number;
@@ -31,7 +31,7 @@ export class ByteBudget {
     this.#freed = undefined;
   }
 
-  /** Resolves when there is something left of the budget; `undefined` if there is now. */
+  /** Resolves when some of the budget is free; `undefined` if some is now. */
   wait(): Promise<void> | undefined {
     if (!this.isSpent) return undefined;
     this.#freed ??= Promise.withResolvers();

@@ -9,7 +9,7 @@ import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./
 import type { SessionContext } from "./session_context.ts";
 import { type CountQueued, SessionWatch } from "./session_watch.ts";
 
-/** A connection that is to become a session. */
+/** A connection that becomes a session. */
 export interface Caller {
   readonly duplex: Duplex;
   /** The client's address. */
@@ -21,21 +21,21 @@ export interface Caller {
 export interface Speaker {
   /** The client's name for the log; none before its handshake. */
   readonly client: string | undefined;
-  /** Whether as much is under way for the client as may be: nothing more is read then. */
+  /** Whether the client has as much under way as allowed: then nothing more is read. */
   readonly isBusy: boolean;
-  /** Serves the client until it leaves; throws what is to end the session. */
+  /** Serves the client until it leaves; throws the error that ends the session. */
   run(): Promise<void>;
-  /** Delivers again: the client takes more. */
+  /** Delivers again: the client reads again. */
   resume(): void;
   /** Tells the client that the broker is being stopped. */
   sayGoodbye(): void;
   /** The connection is closed: ends all members. */
   leave(): Promise<void> | void;
-  /** Hears that the link takes more again; no frame is in the making. */
+  /** Called when the link takes more again; no frame is being written then. */
   handleReady?(): void;
-  /** Takes back what a silent client holds; returns how much of it the client may acknowledge yet. */
+  /** Takes back a silent client's deliveries; returns how many it may still acknowledge. */
   silence?(): number;
-  /** What to tell a client that is given up; without it, it is told of a late handshake only. */
+  /** The error for a client that is given up; without it, only a late handshake is told. */
   explain?(fault: LinkFault): BrokerError | undefined;
   /** Writes the error that ends the session; without it, an `error` frame is written. */
   writeError?(error: BrokerError): void;
@@ -44,7 +44,7 @@ export interface Speaker {
 /** How long an error may take to leave before the connection is closed, in milliseconds. */
 const FAREWELL_MS = 1000;
 
-/** One connection, and what every protocol does with it: fullness, places, the end. */
+/** One connection, with the parts that all protocols share: fullness, places, the end. */
 export class Outlet implements LinkOwner {
   /** The session's number, for logs. */
   readonly number: number;
@@ -53,7 +53,7 @@ export class Outlet implements LinkOwner {
   readonly context: SessionContext;
   readonly link: Link;
   readonly gate: ReadingGate;
-  /** Set while something large comes in. */
+  /** Set while a large frame or line arrives. */
   place: ReceivingPlace | undefined;
   readonly #watch: SessionWatch;
   #speaker: Speaker | undefined;
@@ -80,17 +80,17 @@ export class Outlet implements LinkOwner {
     });
   }
 
-  /** Set once the client is being told why the session ends; resolves when that is over. */
+  /** Set once the client is being told why the session ends; resolves when it was told. */
   get ending(): Promise<void> | undefined {
     return this.#ending;
   }
 
-  /** Whether nothing can be said to the client any more. */
+  /** Whether nothing can be sent to the client any more. */
   get isOver(): boolean {
     return this.#ending !== undefined || this.link.isClosed;
   }
 
-  /** Whether more waits for the client than should; {@linkcode Speaker.resume} tells when not. */
+  /** Whether too much waits for the client; {@linkcode Speaker.resume} is called when it does not. */
   get isFull(): boolean {
     if (this.isOver || this.link.isCut) return true;
     const isFull = this.link.outboundBytes >= this.context.outboundBytesMax;
@@ -99,9 +99,9 @@ export class Outlet implements LinkOwner {
   }
 
   /**
-   * Serves the client until it leaves or has to.
+   * Serves the client until it leaves or is disconnected.
    *
-   * @param open Chooses who speaks with the client, by the first byte that it sends.
+   * @param open Chooses the client's protocol by the first byte that it sends.
    */
   async serve(open: (firstByte: number) => Speaker): Promise<void> {
     try {
@@ -119,12 +119,12 @@ export class Outlet implements LinkOwner {
     }
   }
 
-  /** The client is known: it may take its time from now on. */
+  /** The handshake is done: its timeout no longer applies. */
   noteReady(): void {
     this.#watch.noteReady();
   }
 
-  /** From now on silence counts only when something is expected, and no heartbeats are sent. */
+  /** From now on silence counts only inside a message, and no heartbeats are sent. */
   expectOnly(expects: () => boolean): void {
     this.#watch.expectOnly(expects);
   }
@@ -135,7 +135,7 @@ export class Outlet implements LinkOwner {
     this.endWith(new BrokerError("SHUTTING_DOWN", "the broker is being stopped"));
   }
 
-  /** Tells the client what was wrong, and closes the connection. */
+  /** Tells the client the error, and closes the connection. */
   endWith(cause: unknown): Promise<void> {
     const error = this.asBrokerError(cause);
     this.#ending ??= this.#end(error);
@@ -150,7 +150,7 @@ export class Outlet implements LinkOwner {
     return new BrokerError("INTERNAL_ERROR", "an unexpected fault in the broker", { cause });
   }
 
-  /** What to wait for before more is received of something large, in that room. */
+  /** A promise to wait for before more of a large frame or line is received, if there is one. */
   waitForPlace(room: ReceivingRoom, bytes: number): Promise<void> | undefined {
     this.place ??= room.ask({
       bytes,
@@ -166,7 +166,7 @@ export class Outlet implements LinkOwner {
   }
 
   handleFrame(_frame: FrameDecoder): void {
-    // Frames go to the session that has asked the link for them.
+    // The link hands frames to the session that asked for them.
   }
 
   handleReady(): void {
@@ -215,7 +215,7 @@ export class Outlet implements LinkOwner {
     const { code, message } = error;
     if (this.#speaker?.writeError !== undefined) this.#speaker.writeError(error);
     else writeControlFrame(this.link.writer, "error", { code, message });
-    // A client that does not take it is closed all the same.
+    // A client that does not read it is closed all the same.
     await deadline(this.link.drain(), FAREWELL_MS).catch(() => {});
     this.link.close();
   }

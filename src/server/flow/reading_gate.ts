@@ -2,30 +2,30 @@ import type { Link } from "../../transport/link.ts";
 import type { ByteBudget } from "./byte_budget.ts";
 import type { WorkTurn } from "./work_turn.ts";
 
-/** What a gate looks at. */
+/** The session, as its gate sees it. */
 export interface ReadingGateOptions {
   readonly link: Link;
   readonly budget: ByteBudget;
-  /** How many bytes of answers may wait to be taken. */
+  /** The most bytes of answers that may wait for the client. */
   readonly answerBytesMax: number;
-  /** Whether as much is under way for the client as may be. */
+  /** Whether the client has as much under way as allowed. */
   readonly isBusy: () => boolean;
   readonly turn: WorkTurn;
 }
 
 /**
- * Keeps a session from reading on while its client asks faster than it takes the answers, while the
- * broker has as many unconfirmed bytes as it may, or while it is the turn of others. Deliveries keep
- * nobody from reading: a client that takes them slowly has to be heard.
+ * Stops a session from reading while its client asks faster than it reads the answers, while the broker
+ * has too many unconfirmed bytes, or while others have their turn. Waiting deliveries do not stop reading:
+ * a client that reads them slowly must be heard.
  */
 export class ReadingGate {
   readonly #options: ReadingGateOptions;
-  /** At most so much waits to be taken that was not asked for. */
+  /** An upper bound of the waiting bytes that are no answers. */
   #pushedBytes = 0;
   #receivedKib = 0;
-  /** Set while something is done in slices that the next frame comes behind. */
+  /** Set while work in slices must end before the next frame. */
   #work: Promise<void> | undefined;
-  /** Set while something is waited for that may have become true when it resolves. */
+  /** Set while a wait is under way; the state is checked again when it resolves. */
   #changed: PromiseWithResolvers<void> | undefined;
   #isAwaitingBudget = false;
 
@@ -33,13 +33,13 @@ export class ReadingGate {
     this.#options = options;
   }
 
-  /** Whether nothing is in the way of reading on. */
+  /** Whether reading may go on. */
   get isOpen(): boolean {
     const { link, budget } = this.#options;
     return link.isClosed || (!this.#isBehind && !budget.isSpent);
   }
 
-  /** Whether nothing is read, and not because the client takes its answers too slowly. */
+  /** Whether nothing is read for another reason than that the client reads its answers too slowly. */
   get isDeaf(): boolean {
     return this.#options.link.isHeldBack && !this.#isBehind;
   }
@@ -49,19 +49,19 @@ export class ReadingGate {
     this.#pushedBytes += bytes;
   }
 
-  /** Lets the next frame wait until something is done. */
+  /** Lets the next frame wait for some work. */
   hold(work: Promise<void>): void {
     this.#work = work.finally(() => this.#work = undefined);
   }
 
-  /** Notes a frame; what to wait for before the next one is read, if anything. */
+  /** Notes a frame; returns a promise to wait for before the next one, if there is one. */
   wait(): Promise<void> | undefined {
     const turn = this.#options.turn.note(1 + this.#takeReceived());
     if (this.#work !== undefined) return this.#work;
     return this.isOpen ? turn : this.until(() => this.isOpen);
   }
 
-  /** Resolves when something is true, or when the connection is closed. */
+  /** Resolves when a condition is true, or when the connection is closed. */
   async until(isTrue: () => boolean): Promise<void> {
     while (!this.#options.link.isClosed && !isTrue()) {
       this.#awaitBudget();
@@ -70,14 +70,14 @@ export class ReadingGate {
     }
   }
 
-  /** Something has changed: those who wait look again. */
+  /** Notes a change: waiting conditions are checked again. */
   look(): void {
     this.#pushedBytes = Math.min(this.#pushedBytes, this.#options.link.outboundBytes);
     this.#changed?.resolve();
     this.#changed = undefined;
   }
 
-  /** What was received since the last frame, in KiB: a message takes about as long as a step. */
+  /** The KiB received since the last frame: a message takes about as long as a step. */
   #takeReceived(): number {
     const received = Math.floor(this.#options.link.receivedBytes / 1024);
     const more = received - this.#receivedKib;
@@ -85,13 +85,13 @@ export class ReadingGate {
     return more;
   }
 
-  /** Whether the client asks faster than it takes the answers. */
+  /** Whether the client asks faster than it reads the answers. */
   get #isBehind(): boolean {
     const { link, answerBytesMax, isBusy } = this.#options;
     return link.outboundBytes - this.#pushedBytes >= answerBytesMax || isBusy();
   }
 
-  /** Looks again when there is something left of the budget, if it is spent. */
+  /** Checks again when some of the budget is free, if it is spent. */
   #awaitBudget(): void {
     if (this.#isAwaitingBudget) return;
     const room = this.#options.budget.wait();

@@ -3,17 +3,17 @@ import { BrokerError } from "../../../protocol.ts";
 /** Frames and lines up to this size need no place, in bytes. */
 export const PLACELESS_BYTES_MAX: number = 128 * 1024;
 
-/** While others wait, a place is lost by what comes more slowly than this, in bytes a second. */
+/** The least speed of a place's holder while others wait, in bytes a second. */
 const RATE_MIN = 16 * 1024;
 
-/** How long a place is kept in any case, and nothing of it may come, in milliseconds. */
+/** How long a place is kept in any case, and without any bytes, in milliseconds. */
 const GRACE_MS = 10_000;
 
-/** What a place is for. */
+/** A frame or line that needs a place. */
 export interface PlaceOptions {
   /** How large the frame or line is, or may be, in bytes. */
   readonly bytes: number;
-  /** How many bytes have come over its connection, in all. */
+  /** The bytes received over its connection, in all. */
   readonly countReceived: () => number;
   /** Ends its session: it sends too slowly while others wait. */
   readonly end: (error: BrokerError) => void;
@@ -21,30 +21,29 @@ export interface PlaceOptions {
 
 /** A place for a large frame or line, or the wish for one. */
 export interface ReceivingPlace {
-  /** What to wait for before reading on, if anything. */
+  /** A promise to wait for before reading on, if there is one. */
   wait(): Promise<void> | undefined;
-  /** It has come in full, or never will. */
+  /** Gives the place up: all has arrived, or never will. */
   free(): void;
 }
 
 /** A place, as the room sees it. */
 interface Seat extends PlaceOptions {
   readonly granted: PromiseWithResolvers<void>;
-  /** What had been received when it was granted. */
+  /** The bytes received when it was granted. */
   receivedBefore: number;
   /** When a sweep first saw it granted. */
   since: number | undefined;
-  /** What had come at the last sweep that saw more than the one before, and when that was. */
+  /** The bytes received at the last sweep that saw progress, and its time. */
   seenBytes: number;
   seenAt: number;
 }
 
 /**
- * How much the broker keeps of unfinished frames and lines, over all connections. What is small comes
- * without asking. For the rest of what is large its connection needs a place; while there is none it
- * is not read, and TCP holds its client back. Frames say how large they are, a line may become as
- * large as lines may be: each kind has a room of its own, so that some lines do not keep the frames
- * of everybody waiting.
+ * The room for incomplete frames and lines of all connections. Small ones need no place. To receive the
+ * rest of a large one, a connection needs a place; until it has one it is not read, and TCP holds its
+ * client back. Frames announce their size, a line may become as large as the limit: each kind has its own
+ * room, so that lines do not keep frames waiting.
  */
 export class ReceivingRoom {
   readonly #bytesMax: number;
@@ -52,12 +51,12 @@ export class ReceivingRoom {
   readonly #waiting = new Set<Seat>();
   #bytes = 0;
 
-  /** @param bytesMax How many bytes may be on their way in; one frame or line may be larger. */
+  /** @param bytesMax The most bytes in places; a single frame or line may be larger. */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  /** How many bytes are on their way in at most, in places. */
+  /** The bytes of all places. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -84,7 +83,7 @@ export class ReceivingRoom {
     };
   }
 
-  /** Ends those that keep others waiting. */
+  /** Ends sessions that keep others waiting. */
   sweep(now: number): void {
     for (const seat of [...this.#taken]) {
       seat.since ??= seat.seenAt = now;
@@ -115,7 +114,7 @@ export class ReceivingRoom {
     this.#grant();
   }
 
-  /** Gives places away, in the order in which they were asked for. */
+  /** Grants places, in the order of requests. */
   #grant(): void {
     for (const seat of this.#waiting) {
       if (this.#taken.size > 0 && this.#bytes + seat.bytes > this.#bytesMax) return;

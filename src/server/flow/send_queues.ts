@@ -1,12 +1,12 @@
 import { readSystemFile } from "../system_file.ts";
 
-/** Where Linux lists connections. */
+/** The files in which Linux lists connections. */
 const TABLES = ["/proc/net/tcp", "/proc/net/tcp6"];
 
 /**
- * How much of what was sent the other side has not taken yet, where the system tells it: Linux does,
- * for all connections of the machine. A write says only that the system has taken bytes, and of a
- * slow link it takes more in steps of a megabyte: a client would look as if it took nothing meanwhile.
+ * The bytes that were sent and not acknowledged by the other side, on Linux, for all connections of the
+ * machine. A completed write says only that the system took the bytes, and for a slow link it takes them in
+ * steps of a megabyte: in between, the client would look as if it read nothing.
  */
 export class SendQueues {
   /** By the ports of both ends. */
@@ -14,8 +14,8 @@ export class SendQueues {
   #readAt = -Infinity;
 
   /**
-   * How many bytes wait in a connection, by the ports of both ends; `undefined` if that is not to be
-   * had. At one time the list is read once.
+   * The bytes that wait in a connection, by the ports of both ends; `undefined` if unknown. The list is
+   * read once per time.
    */
   find({ local, remote }: { local: number; remote: number }, now: number): number | undefined {
     if (now !== this.#readAt) {

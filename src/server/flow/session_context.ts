@@ -9,15 +9,15 @@ import { ReceivingRoom } from "./receiving_room.ts";
 import { WaitingReplies } from "./waiting_replies.ts";
 import { WorkTurn } from "./work_turn.ts";
 
-/** What all sessions of a broker share, whatever they speak. */
+/** The parts of a broker that its sessions share, in every protocol. */
 export interface SessionContext {
   readonly engine: Engine;
   readonly log: Log;
   readonly version: string;
-  /** The limits that the handshake tells. */
+  /** The limits that the handshake announces. */
   readonly limits: SessionLimits;
   readonly heartbeatLimits: HeartbeatLimits;
-  /** After how long clients say that a handler has a message, in milliseconds. */
+  /** The time after which clients report that a handler has a message, in milliseconds. */
   readonly beginMs: number;
   readonly handshakeTimeoutMs: number;
   /** How many bytes may wait for a client before deliveries to it stop. */
@@ -25,19 +25,19 @@ export interface SessionContext {
   /** Whether a connection may speak the JSON lines of the original SimpleMQ. */
   readonly jsonLines: boolean;
   readonly budget: ByteBudget;
-  /** Where large frames have their place until all of them has come. */
+  /** The room for incomplete large frames. */
   readonly receivingRoom: ReceivingRoom;
-  /** Where large lines have it. */
+  /** The room for incomplete large lines. */
   readonly lineRoom: ReceivingRoom;
-  /** What waits of replies for slow clients. */
+  /** The replies that wait for slow clients. */
   readonly waitingReplies: WaitingReplies;
-  /** How much is done in one turn of the event loop. */
+  /** The measure of work in one turn of the event loop. */
   readonly turn: WorkTurn;
   readonly heartbeat: Heartbeat;
   readonly now: () => number;
 }
 
-/** So many bytes of replies wait for clients that are slow to take them. */
+/** The most bytes of replies that wait for slow clients. */
 const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 
 export function makeSessionContext(

@@ -2,26 +2,26 @@ import type { LinkFault, Watch } from "../../transport/heartbeat.ts";
 import type { Link } from "../../transport/link.ts";
 import type { SessionContext } from "./session_context.ts";
 
-/** Tells how many bytes wait in the system to be sent to a client, where the system tells that. */
+/** Returns the bytes that wait in the system to be sent to a client, if the system tells. */
 export type CountQueued = (now: number) => number | undefined;
 
-/** A silent client keeps its connection for so many times the heartbeat timeout. */
+/** How long a silent client keeps its connection, in heartbeat timeouts. */
 const ROUNDS_MAX = 10;
 
-/** What a watch asks of its session, and tells it. */
+/** The session, as its watch sees it. */
 export interface SessionWatchOptions {
-  /** Whether nothing is read from the client at the moment, for a reason that is not its own. */
+  /** Whether nothing is read from the client at the moment, for a reason that is not the client's. */
   readonly isDeaf: () => boolean;
-  /** Takes back what a silent client holds; returns how much of it the client may acknowledge yet. */
+  /** Takes back a silent client's deliveries; returns how many it may still acknowledge. */
   readonly silence: () => number;
   readonly onFault: (fault: LinkFault) => void;
   readonly countQueued: CountQueued | undefined;
 }
 
 /**
- * The watch over the connection of one session, which must be ready by the end of the handshake
- * timeout. When nothing is heard of a client, what its followers hold is ready for others at once. But
- * perhaps it only computes, and will acknowledge later: so it keeps its connection for a while.
+ * Watches the connection of one session, which must be open by the end of the handshake timeout. When a
+ * client is silent, the messages of its followers are ready for others at once. But the client may only be
+ * computing, and acknowledge later: so it keeps its connection for a while.
  */
 export class SessionWatch {
   readonly #link: Link;
@@ -31,7 +31,7 @@ export class SessionWatch {
   #deadline: number;
   #watch: Watch;
   #silentRounds = 0;
-  /** What had come when the client fell silent. */
+  /** The bytes received when the client fell silent. */
   #receivedBytes = -1;
 
   constructor(link: Link, context: SessionContext, options: SessionWatchOptions) {
@@ -47,7 +47,7 @@ export class SessionWatch {
     this.#watch.noteReady();
   }
 
-  /** From now on silence counts only when something is expected, and no heartbeats are sent. */
+  /** From now on silence counts only inside a message, and no heartbeats are sent. */
   expectOnly(expects: () => boolean): void {
     this.#expects = expects;
     this.#watch.end();
@@ -78,7 +78,7 @@ export class SessionWatch {
     this.#watch = this.#begin();
   }
 
-  /** Takes back what a silent client holds; tells whether it may acknowledge some of it yet. */
+  /** Takes back a silent client's deliveries; returns whether it may still acknowledge some. */
   #isBorne(): boolean {
     const { receivedBytes } = this.#link;
     if (receivedBytes !== this.#receivedBytes) this.#silentRounds = 0;

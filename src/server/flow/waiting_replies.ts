@@ -1,18 +1,18 @@
-/** A session that replies wait in. */
+/** A session with waiting replies. */
 export interface ReplyWaiter {
-  /** How many bytes of any kind wait for its client. */
+  /** All bytes that wait for its client. */
   readonly outboundBytes: number;
-  /** Ends it: its client is the slowest, and there is no more room. */
+  /** Ends the session: its client is the slowest, and there is no more room. */
   endAsSlow(): void;
 }
 
 /**
- * How many bytes of replies wait for clients that are slow to take them, over all sessions. Replies
- * cannot be held back as deliveries are: the replier would have to wait for a stranger.
+ * The replies that wait for slow clients, over all sessions. Replies cannot be held back as deliveries are:
+ * the replier would have to wait for another client.
  */
 export class WaitingReplies {
   readonly #bytesMax: number;
-  /** At most so much for each: it is looked at again only when there is no more room. */
+  /** An upper bound for each session; updated only when there is no more room. */
   readonly #waiting = new Map<ReplyWaiter, number>();
   #bytes = 0;
 
@@ -28,7 +28,7 @@ export class WaitingReplies {
     return this.#waiting.size;
   }
 
-  /** Notes replies for a session; ends those that most waits for when there is no more room. */
+  /** Notes replies for a session; without room, ends the sessions with the most waiting bytes. */
   add(waiter: ReplyWaiter, bytes: number): void {
     this.#set(waiter, Math.min(this.#waiting.get(waiter) ?? 0, waiter.outboundBytes) + bytes);
     if (this.#bytes <= this.#bytesMax) return;
@@ -42,7 +42,7 @@ export class WaitingReplies {
     }
   }
 
-  /** Nothing waits for a session any more: it is over. */
+  /** Removes a session that has ended. */
   remove(waiter: ReplyWaiter): void {
     this.#bytes -= this.#waiting.get(waiter) ?? 0;
     this.#waiting.delete(waiter);

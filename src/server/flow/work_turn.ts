@@ -1,34 +1,34 @@
 import { setImmediate } from "node:timers";
 
-/** How many steps are done in one turn: a few milliseconds. */
+/** The steps of one turn: a few milliseconds of work. */
 const STEPS_MAX = 8192;
 
-/** Less than this is not worth a timer that tells when the turn is over: it counts for the next turns. */
+/** Fewer steps are not worth a timer for the end of the turn: they count for the next turns. */
 const QUIET_STEPS_MAX = 256;
 
-/** How many steps a slice of long work has. */
+/** The steps of a slice of long work. */
 export const SLICE_STEPS = 1024;
 
 /**
- * Counts what is done for clients in one turn of the event loop. A session that has more to do waits
- * for the next turn, so that others are heard in between; each gets one thing done in each turn.
+ * Counts the work for clients in one turn of the event loop. A session with more to do waits for the next
+ * turn, so that others are heard in between; each gets at least one thing done in each turn.
  */
 export class WorkTurn {
   readonly #countSteps: () => number;
-  /** What the engine had done when the turn began. */
+  /** The engine's steps when the turn began. */
   #stepsBefore = 0;
   #notedCount = 0;
-  /** Whether it is told when the turn is over. */
+  /** Whether the end of the turn will be noticed. */
   #isWatched = false;
   #over: PromiseWithResolvers<void> | undefined;
   #count = 0;
 
-  /** @param countSteps How many steps the engine has taken, in all. */
+  /** @param countSteps Returns the steps that the engine has taken, in all. */
   constructor(countSteps: () => number) {
     this.#countSteps = countSteps;
   }
 
-  /** How many turns there were in which much was done. */
+  /** The number of turns with much work. */
   get count(): number {
     return this.#count;
   }
@@ -39,9 +39,9 @@ export class WorkTurn {
   }
 
   /**
-   * Notes that something was done; returns what to wait for if that was enough for this turn.
+   * Notes work; returns a promise to wait for if that was enough for this turn.
    *
-   * @param noted How many steps it has taken beside those of the engine.
+   * @param noted Its steps beside those of the engine.
    */
   note(noted: number = 1): Promise<void> | undefined {
     this.#notedCount += noted;
@@ -63,8 +63,8 @@ export class WorkTurn {
     this.#isWatched = true;
     this.#count++;
     setImmediate(() => {
-      // The runtime looks at sockets when it has nothing else to do, or after sixty turns without a
-      // pause: where a session waits for its turn there is work for all of them.
+      // The runtime polls sockets when it is idle, or after sixty turns without a pause; while a session
+      // waits for its turn it is not idle.
       if (this.#over === undefined) this.#end();
       else setTimeout(() => this.#end());
     });

@@ -3,14 +3,14 @@ import { writeResponse } from "../../protocol/frames/query_frame.ts";
 import type { Outlet } from "../flow/outlet.ts";
 import { SessionStreams } from "./session_streams.ts";
 
-/** What a command or an error is about. */
+/** The subject of a command or an error. */
 export interface Subject {
   readonly query?: number;
   readonly publisher?: number;
   readonly follower?: number;
 }
 
-/** What a session of frames says to its client, for all of its members. */
+/** Writes a session's answers to its client, for all members. */
 export class Answers {
   readonly outlet: Outlet;
   readonly streams: SessionStreams;
@@ -36,7 +36,7 @@ export class Answers {
     link.flush();
   }
 
-  /** Tells the client of a failed command; throws what is fatal, as every fault of the broker is. */
+  /** Tells the client of a failed command; throws fatal errors, such as faults of the broker. */
   fail(cause: unknown, about: Subject): void {
     const error = this.outlet.asBrokerError(cause);
     if (error.fatal) throw error;

@@ -43,9 +43,9 @@ export function readHello(frame: FrameDecoder): Hello {
 /**
  * Makes the answer to a `hello`.
  *
- * @param context What is in force.
+ * @param context The settings in force.
  * @param session The number of the session.
- * @param capabilities What the client can do beyond this version of the protocol.
+ * @param capabilities The client's extensions of this protocol version.
  */
 export function makeWelcome(
   { version, engine, heartbeatLimits, limits, beginMs }: SessionContext,

@@ -22,8 +22,8 @@ import { SessionQueries } from "./session_queries.ts";
 import { SessionReplies } from "./session_replies.ts";
 
 /**
- * One client's session in frames: its handshake, and a table of what each frame does. Nothing else
- * knows both frames and the engine.
+ * One client's session in frames: the handshake, and a table of handlers for frames. Only the sessions know
+ * both frames and the engine.
  */
 export class Session implements Speaker {
   readonly #outlet: Outlet;
@@ -37,7 +37,7 @@ export class Session implements Speaker {
   #client: string | undefined;
   #hasSaidGoodbye = false;
 
-  /** @param firstByte The first byte that the client has sent, which is read. */
+  /** @param firstByte The first byte from the client, already read. */
   constructor(outlet: Outlet, firstByte: number) {
     this.#outlet = outlet;
     this.#answers = new Answers(outlet);
@@ -76,7 +76,7 @@ export class Session implements Speaker {
     const code = "SHUTTING_DOWN";
     const message = "the broker is being stopped";
     const outlet = this.#outlet;
-    // A client that is not welcomed yet expects a welcome or an error, and nothing else.
+    // Before the welcome a client expects a welcome or an error, and nothing else.
     if (this.#client === undefined) return void outlet.endWith(new BrokerError(code, message));
     this.#hasSaidGoodbye = true;
     writeControlFrame(outlet.link.writer, "goodbye", { code, message });
@@ -94,7 +94,7 @@ export class Session implements Speaker {
   handleFrame(frame: FrameDecoder): void {
     const outlet = this.#outlet;
     if (outlet.place !== undefined) outlet.freePlace();
-    // A session that has been told its end does nothing more.
+    // An ended session does nothing more.
     if (outlet.ending !== undefined) return;
     if (this.#client === undefined) return this.#handleHello(frame);
     const handle = handlers[frame.type];
@@ -179,7 +179,7 @@ export class Session implements Speaker {
     this.#followers.take(number)?.close(lastTag);
   }
 
-  /** The client is done: its publishers will not come back. */
+  /** The client said goodbye: its publishers will not come back. */
   handleGoodbye(frame: FrameDecoder): void {
     readControlFrame(frame, "goodbye");
     this.#hasSaidGoodbye = true;
@@ -190,7 +190,7 @@ export class Session implements Speaker {
     this.#queries.handleQuery(frame)?.then(() => this.#outlet.gate.look());
   }
 
-  /** Opens a member when its pattern has been matched, and goes on until all is done: in many turns. */
+  /** Opens a member after matching its pattern, and attaches it to all streams, over many turns. */
   #whenPrepared(bind: BindFields, open: () => void, goOn: () => boolean = () => true): void {
     const { engine, turn } = this.#outlet.context;
     const isPrepared = engine.prepare(bind, SLICE_STEPS);
@@ -216,7 +216,7 @@ export class Session implements Speaker {
     this.#outlet.context.log.debug(`${kind} opened`, about);
   }
 
-  /** Ends all members; those of others are heard in between if that takes long. */
+  /** Ends all members; other sessions are served in between if that takes long. */
   async #closeMembers(end: (publisher: SessionPublisher) => void): Promise<void> {
     const { turn } = this.#outlet.context;
     for (const follower of this.#followers.takeAll()) {
@@ -228,14 +228,14 @@ export class Session implements Speaker {
     this.replies.close();
   }
 
-  /** What is said of deliveries of a follower that is closed changes nothing: they are not its any more. */
+  /** Refuses a late frame about deliveries of a closed follower: they are no longer its own. */
   #refuseLate({ follower, query }: TagFields): void {
     if (query === 0) return;
     const why = `Cannot find deliveries of follower ${follower}: it is closed`;
     this.#answers.report(new BrokerError("STALE_DELIVERY", why), { follower, query });
   }
 
-  /** Credit as far as the broker's limits allow. */
+  /** The credit within the broker's limits. */
   #capCredit({ messages, bytes }: Credit): Credit {
     const { unacknowledgedMessages, unacknowledgedBytes } = this.#outlet.context.limits;
     return {
@@ -258,7 +258,7 @@ export class Session implements Speaker {
   }
 }
 
-/** What each frame of a client does. */
+/** The handlers of a client's frames. */
 const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> = {
   [FrameType.heartbeat]: (_session, frame) => frame.finish(),
   [FrameType.progress]: (session, frame) => session.handleProgress(frame),

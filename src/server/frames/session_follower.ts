@@ -23,7 +23,7 @@ export interface Credit {
 export class SessionFollower implements FollowerSink {
   readonly #answers: Answers;
   readonly #number: number;
-  /** What the engine holds of it; none if its bind was refused. */
+  /** The engine's follower; undefined if its bind was refused. */
   readonly #follower: EngineFollower | undefined;
 
   constructor(answers: Answers, options: OpenFollower) {
@@ -40,7 +40,7 @@ export class SessionFollower implements FollowerSink {
     }
   }
 
-  /** Attaches it to some more of its streams; tells whether that was all. */
+  /** Attaches it to more of its streams; returns whether that was all. */
   attach(): boolean {
     return this.#follower?.attach(SLICE_STEPS) ?? true;
   }
@@ -76,12 +76,12 @@ export class SessionFollower implements FollowerSink {
     this.#follower?.resume();
   }
 
-  /** Takes back what it holds, since nothing is heard; returns how much it may acknowledge yet. */
+  /** Takes back its deliveries, since the client is silent; returns how many it may still acknowledge. */
   silence(): number {
     return this.#follower?.silence() ?? 0;
   }
 
-  /** Ends it: what it holds is ready again. Without `lastTag`, it is lost. */
+  /** Ends it: its messages are ready again. Without `lastTag`, it is lost. */
   close(lastTag?: number): void {
     this.#follower?.close(lastTag);
   }
@@ -118,7 +118,7 @@ export class SessionFollower implements FollowerSink {
     });
   }
 
-  /** Does something with deliveries, and answers if that is wanted. */
+  /** Carries out a command on deliveries, and answers if the client asked for it. */
   #do(
     { query, follower }: TagFields,
     act: (follower: EngineFollower, isConfirmed: boolean) => Promise<void> | void,

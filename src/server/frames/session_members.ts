@@ -5,7 +5,7 @@ import { MEMBERS_MAX } from "../../protocol/limits.ts";
 export class SessionMembers<Member> {
   readonly #kind: "publisher" | "follower";
   readonly #open = new Map<number, Member>();
-  /** The highest number that was ever to be opened: what is below it and not open is closed. */
+  /** The highest number ever opened: lower ones that are not open are closed. */
   #highest = -1;
 
   constructor(kind: "publisher" | "follower") {
@@ -16,7 +16,7 @@ export class SessionMembers<Member> {
    * Notes that a number is about to be opened.
    *
    * @throws {BrokerError} `BAD_FRAME` if it is open already.
-   * @returns Why one more may not be opened, if there are too many.
+   * @returns The error if there are too many.
    */
   reserve(number: number): BrokerError | undefined {
     const kind = this.#kind;
@@ -36,8 +36,8 @@ export class SessionMembers<Member> {
   }
 
   /**
-   * The member of that number; none if it is closed, or could not be opened: what a client said
-   * before it knew that is late, and no mistake.
+   * The member of that number; undefined if it is closed, or was refused: frames that a client sent before
+   * it knew are late, and no mistake.
    *
    * @throws {BrokerError} `BAD_FRAME` if the client has never opened it.
    */

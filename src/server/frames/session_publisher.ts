@@ -22,9 +22,9 @@ import type { Answers } from "./answers.ts";
 export class SessionPublisher implements PublisherSink {
   readonly #answers: Answers;
   readonly #number: number;
-  /** What the engine holds of it; none if its bind was refused. */
+  /** The engine's publisher; undefined if its bind was refused. */
   readonly #publisher: EnginePublisher | undefined;
-  /** Why its bind was refused, if it was: batches that are under way already get the same answer. */
+  /** The refusal of its bind, if any: batches that are under way get the same answer. */
   readonly #error: BrokerError | undefined;
 
   constructor(answers: Answers, options: OpenPublisher) {
@@ -39,7 +39,7 @@ export class SessionPublisher implements PublisherSink {
     }
   }
 
-  /** Answers a `publish` that comes behind the end of its publisher: nothing of it is stored. */
+  /** Refuses a `publish` that arrives after the end of its publisher. */
   static refuseLate({ link }: Outlet, fields: PublishFields, frame: FrameDecoder): void {
     const { publisher, sequence } = fields;
     writeControlFrame(link.writer, "refuse", {

@@ -13,16 +13,16 @@ import type { Engine } from "../../broker/engine.ts";
 import { SLICE_STEPS, type WorkTurn } from "../flow/work_turn.ts";
 import type { Answers } from "./answers.ts";
 
-/** How many queries of a session may be under way: an answer can be a thousand times as long. */
+/** The most queries of a session under way: an answer can be a thousand times as long as its query. */
 const QUERIES_MAX = 16;
 
-/** A query takes about as long as so many steps: an event, a line of the log, an answer. */
+/** The steps of a query: an event, a line of the log, an answer. */
 const QUERY_STEPS = 128;
 
-/** How many messages are looked at unless the query says otherwise. */
+/** How many messages a query peeks at by default. */
 const PEEK_COUNT = 100;
 
-/** What the cursors of one session ask, and the answers. */
+/** The queries of one session's cursors, and the answers. */
 export class SessionQueries {
   readonly #answers: Answers;
   #openCount = 0;
@@ -31,7 +31,7 @@ export class SessionQueries {
     this.#answers = answers;
   }
 
-  /** Whether no more should be taken on until some of them are answered. */
+  /** Whether no more queries should be read until some are answered. */
   get isFull(): boolean {
     return this.#openCount >= QUERIES_MAX;
   }
@@ -96,7 +96,7 @@ interface Asked {
   readonly turn: WorkTurn;
 }
 
-/** Creates a stream; what becomes of one that is there, with other options, is for the client to say. */
+/** Creates a stream; for an existing one with other options, `ifDifferent` says what to do. */
 async function createStream(
   { engine, name, options: { stream = {}, ifDifferent = "keep" }, note, turn }: Asked,
 ): Promise<StreamCreation> {
@@ -118,7 +118,7 @@ async function createStream(
   return { created: false, differs };
 }
 
-/** What the log is told of operations that have succeeded. */
+/** The log messages of successful operations. */
 const CHANGES: { readonly [Name in Operation]?: string } = {
   updateStream: "stream updated",
   pauseStream: "stream paused",
@@ -127,18 +127,16 @@ const CHANGES: { readonly [Name in Operation]?: string } = {
   deleteStream: "stream deleted",
 };
 
-/** Operations that are calls of the engine, under the same name, with nothing but a name. */
+/** The operations; each resolves to its answer. */
 type PlainOperation = Exclude<
   {
     [Name in Operation & keyof Engine]: Parameters<Engine[Name]> extends [string] ? Name : never;
   }[Operation & keyof Engine],
-  // It is answered in pages.
   "getPel"
 >;
 
 type Operate = (asked: Asked) => Promise<unknown>;
 
-/** What all other operations do, and resolve to. */
 const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Operate } = {
   createStream,
   updateStream: ({ engine, name, options: { stream = {} } }) => engine.updateStream(name, stream),

@@ -18,7 +18,7 @@ import type { ReplyWaiter } from "../flow/waiting_replies.ts";
  */
 export class SessionReplies implements ReplySink, ReplyWaiter {
   readonly #answers: Answers;
-  /** Where replies to this session's requests come from, since it has made one. */
+  /** The stream of replies to this session's requests; undefined before the first one. */
   #stream: EngineReplyStream | undefined;
 
   constructor(answers: Answers) {
@@ -44,7 +44,7 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
       this.#pass(fields, batch);
     } catch (error) {
       const isGone = error instanceof BrokerError && error.code === "STREAM_NOT_FOUND";
-      // Nobody has asked whether the requester is still there.
+      // The replier did not ask whether the requester is still there.
       if (isGone && fields.query === 0) return;
       this.#answers.fail(error, fields.query === 0 ? {} : { query: fields.query });
     }
@@ -66,7 +66,7 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
   }
 
   endAsSlow(): void {
-    // What cannot be kept must not be dropped in silence: with the session its requests fail.
+    // Replies must not be dropped silently: with the session its requests fail.
     this.#answers.outlet.endWith(
       new BrokerError(
         "SLOW_READER",
@@ -75,7 +75,7 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
     );
   }
 
-  /** Nobody waits for replies any more. */
+  /** Closes the stream of replies. */
   close(): void {
     this.#answers.outlet.context.waitingReplies.remove(this);
     this.#stream?.close();

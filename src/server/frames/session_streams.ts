@@ -2,7 +2,7 @@ import type { FrameWriter } from "../../../protocol.ts";
 import { writeStream, writeStreamsForgotten } from "../../protocol/frames/query_frame.ts";
 import type { Engine } from "../../broker/engine.ts";
 
-/** Names are not looked through before so many streams are gone. */
+/** The number of deleted streams at which names are checked. */
 const GONE_MIN = 64;
 
 /**
@@ -14,7 +14,7 @@ export class SessionStreams {
   readonly #writer: FrameWriter;
   readonly #numbers = new Map<string, number>();
   #lastNumber = 0;
-  /** How many streams were gone at the last look. */
+  /** The number of deleted streams at the last check. */
   #goneCount: number;
 
   constructor(engine: Engine, writer: FrameWriter) {
@@ -38,10 +38,10 @@ export class SessionStreams {
   }
 
   /**
-   * Forgets streams that are gone, once there are enough of them. Not to be called while a frame is
-   * made: the client must know the numbers in it when it comes.
+   * Forgets deleted streams, once there are enough of them. Must not be called while a frame is being
+   * written: the client must know the numbers in it.
    *
-   * @returns Whether something was written for it.
+   * @returns Whether a frame was written.
    */
   forget(): boolean {
     const { deletedCount } = this.#engine;

@@ -9,8 +9,8 @@ import {
 import type { Log } from "../log.ts";
 
 /**
- * After so many connections, or failures, others have their turn: accepting does not wait for the
- * event loop as long as connections wait.
+ * The connections, or failures, after which the event loop gets a turn: accepting does not yield while
+ * connections wait.
  */
 const ACCEPTED_PER_TURN = 16;
 
@@ -18,14 +18,14 @@ const ACCEPTED_PER_TURN = 16;
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 1000;
 
-/** What a listener needs. */
+/** The parts of a listener. */
 export interface ListenerOptions {
   readonly hostname: string;
   /** The port, or 0 for any that is free. */
   readonly port: number;
-  /** Takes a connection; one that it throws for is closed. */
+  /** Takes a connection; if it throws, the connection is closed. */
   readonly onConnection: (connection: AcceptedSocket) => void;
-  /** Where failed accepts are told. */
+  /** The log for failed accepts. */
   readonly log: Log;
   /** Opens the port. */
   readonly listen?: typeof openPort;
@@ -63,7 +63,7 @@ export class Listener {
     try {
       onConnection(connection);
     } catch (error) {
-      // Its client has left again already, most likely; that is no reason to accept others later.
+      // Most likely its client has left already; accepting others goes on.
       log.debug("cannot use a connection", { error: String(error) });
       connection.close();
     }
@@ -83,7 +83,7 @@ export class Listener {
           await this.#waitOut(error, retryMs);
           retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
         } else {
-          // It was gone before it could be accepted. That makes no other one wait.
+          // Its client left before it was accepted; others need not wait for that.
           this.#options.log.debug("a connection was gone already", { error: String(error) });
         }
       }
@@ -93,7 +93,7 @@ export class Listener {
     }
   }
 
-  /** Accepting again at once would fail as fast as it can. */
+  /** Waits, since accepting again at once would fail in a tight loop. */
   async #waitOut(error: unknown, retryMs: number): Promise<void> {
     this.#options.log.warning("cannot accept a connection", { error: String(error), retryMs });
     await delay(retryMs, { signal: this.#closing.signal }).catch(() => {});

@@ -7,7 +7,7 @@ import { Session } from "../frames/session.ts";
 import { FIRST_BYTE_OF_LINES, LineSession } from "../json_lines/line_session.ts";
 import { TurnedAway } from "./turned_away.ts";
 
-/** All sessions of a broker: how many there may be, who speaks, and how they end together. */
+/** All sessions of a broker: limits their number, chooses their protocol, and ends them together. */
 export class SessionTable {
   readonly #context: SessionContext;
   readonly #connectionsMax: number;
@@ -25,7 +25,7 @@ export class SessionTable {
     return this.#sessions.size;
   }
 
-  /** How many bytes have come from those that are open; a number that differs says that some have. */
+  /** The bytes received over open connections; a change means activity. */
   get receivedBytes(): number {
     let bytes = 0;
     for (const { link } of this.#sessions.keys()) bytes += link.receivedBytes;
@@ -52,10 +52,9 @@ export class SessionTable {
   }
 
   /**
-   * Tells all clients that the broker stops, lets them finish what is under way, and closes what is
-   * left then.
+   * Tells all clients that the broker stops, lets them finish, and closes the remaining connections.
    *
-   * @param timeoutMs How long they may take, in milliseconds.
+   * @param timeoutMs The most time for that, in milliseconds.
    */
   async close(timeoutMs: number): Promise<void> {
     for (const outlet of this.#sessions.keys()) outlet.sayGoodbye();

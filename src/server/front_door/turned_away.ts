@@ -2,21 +2,21 @@ import { FrameWriter, writeControlFrame } from "../../../protocol.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { Log } from "../log.ts";
 
-/** How many are told at a time; others are closed without a word. */
+/** How many clients are told at a time; others are closed without a message. */
 const TOLD_MAX = 32;
 
-/** One line of the log tells of all that were turned away within so many milliseconds. */
+/** The least interval between two lines of the log, in milliseconds; a line counts all since the last. */
 const LOG_MS = 1000;
 
 /**
- * Turns away connections that are one too many: each is told so and closed. Those that are being told
- * are counted, too, so that a storm of connections takes no descriptors that files need.
+ * Turns away connections over the limit: each is told the reason and closed. Those being told are limited,
+ * too, so that a storm of connections takes no descriptors that files need.
  */
 export class TurnedAway {
   readonly #log: Log;
   readonly #now: () => number;
   #telling = 0;
-  /** How many were turned away since the last line of the log. */
+  /** The connections turned away since the last line of the log. */
   #untold = 0;
   #loggedAt = -Infinity;
 
@@ -29,14 +29,14 @@ export class TurnedAway {
     return this.#telling;
   }
 
-  /** Closes a connection, behind the reason where that is possible. */
+  /** Closes a connection, after the reason if possible. */
   add(duplex: Duplex, peer: string, reason: string): void {
     this.#note(peer, reason);
     if (this.#telling >= TOLD_MAX) return duplex.close();
     const writer = new FrameWriter();
     writeControlFrame(writer, "error", { code: "TOO_MANY_CONNECTIONS", message: reason });
     this.#telling++;
-    // A fresh connection takes these few bytes at once, or is gone already.
+    // A fresh connection takes these few bytes at once, or is closed already.
     duplex.write(writer.take()).catch(() => {}).finally(() => {
       this.#telling--;
       duplex.close();

@@ -12,7 +12,7 @@ export interface JsonBody {
   readonly bytes: Uint8Array;
 }
 
-/** What the runtime's JSON can do, and the types of TypeScript do not know yet. */
+/** Functions of the runtime's JSON that TypeScript has no types for yet. */
 const exactJson = JSON as unknown as {
   parse(
     text: string,
@@ -23,7 +23,7 @@ const exactJson = JSON as unknown as {
 
 const encoder = new TextEncoder();
 
-/** Any bytes give some text to show. */
+/** Invalid bytes still give a text to show. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
@@ -52,13 +52,13 @@ function parseExactly(text: string): Readonly<Record<string, unknown>> | undefin
   try {
     return exactJson.parse(text, keepNumber) as Readonly<Record<string, unknown>>;
   } catch (error) {
-    // A reviver cannot follow thousands of arrays in each other; their numbers are this language's.
+    // A reviver cannot follow thousands of nested arrays; their numbers are read as JavaScript numbers.
     if (error instanceof RangeError) return undefined;
     throw error;
   }
 }
 
-/** Numbers of other languages are larger, or more exact, than those of this one. */
+/** Other languages have larger, or more exact, numbers. */
 function keepNumber(_key: string, value: unknown, { source }: { source?: string }): unknown {
   if (typeof value !== "number" || source === undefined || String(value) === source) return value;
   return exactJson.rawJSON(source);

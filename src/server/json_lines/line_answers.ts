@@ -1,7 +1,7 @@
 import type { BrokerError } from "../../../protocol.ts";
 import type { Outlet } from "../flow/outlet.ts";
 
-/** What a session of JSON lines says to its client, for all of its members. */
+/** Writes a session's answers to its client as JSON lines, for all members. */
 export class LineAnswers {
   readonly outlet: Outlet;
   /** Set when the broker is being stopped: then nothing more is delivered. */
@@ -11,7 +11,7 @@ export class LineAnswers {
     this.outlet = outlet;
   }
 
-  /** Whether more waits for the client than should; deliveries go on when there is room again. */
+  /** Whether too much waits for the client; deliveries go on when there is room again. */
   get isFull(): boolean {
     return this.isStopping || this.outlet.isFull;
   }
@@ -39,7 +39,7 @@ export function formatError({ code, message }: BrokerError): string {
  * Writes a message, or an answer to a cursor, as a line, without its end.
  *
  * @param body The body: a JSON value, as text.
- * @param id What an acknowledgement of it has to say; 0 for an answer.
+ * @param id The id for its acknowledgement; 0 for an answer.
  * @param isTruncated Whether something was left out of the answer.
  */
 export function formatMessage(body: string, id: number, isTruncated = false): string {

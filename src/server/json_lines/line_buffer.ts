@@ -4,8 +4,8 @@ const NEWLINE = 0x0a;
 const NONE = new Uint8Array(0);
 
 /**
- * Bytes as lines, on their way in. Memory is taken by what has come, in a buffer that grows, so that
- * a line of a million tiny reads costs no more than one of a single read.
+ * Cuts received bytes into lines. Memory follows the received bytes, in a buffer that grows, so that a line
+ * in a million tiny reads costs no more than one in a single read.
  */
 export class LineBuffer {
   /** The longest line, in bytes, without its end. */
@@ -13,19 +13,19 @@ export class LineBuffer {
   #buffer: Uint8Array = NONE;
   #head = 0;
   #tail = 0;
-  /** Up to where no end of a line was found. */
+  /** The offset up to which no end of a line was found. */
   #searched = 0;
 
   constructor(lineBytesMax: number) {
     this.lineBytesMax = lineBytesMax;
   }
 
-  /** How many bytes there are that were not handed out. */
+  /** The bytes that were not handed out. */
   get pendingBytes(): number {
     return this.#tail - this.#head;
   }
 
-  /** Takes bytes, which are its own from now on. Lines that were handed out before are gone. */
+  /** Takes bytes, which it owns from now on. Lines handed out before become invalid. */
   push(bytes: Uint8Array): void {
     if (this.#head === this.#tail) {
       this.#buffer = bytes;
@@ -40,7 +40,7 @@ export class LineBuffer {
   }
 
   /**
-   * Goes on to the next line.
+   * Returns the next line.
    *
    * @returns Its bytes, valid until the next {@linkcode LineBuffer.push}; `undefined` if there is no
    * whole one.
@@ -66,7 +66,7 @@ export class LineBuffer {
     return rest;
   }
 
-  /** Moves to a new buffer, twice as large as what is kept, so that this does not happen often. */
+  /** Moves to a new buffer, twice as large as the kept bytes, so that this is rare. */
   #grow(bytes: number): void {
     const kept = this.#buffer.subarray(this.#head, this.#tail);
     this.#buffer = new Uint8Array(kept.length + Math.max(bytes, kept.length));

@@ -14,18 +14,18 @@ import { gatherPages } from "../flow/page_list.ts";
 import type { WorkTurn } from "../flow/work_turn.ts";
 import { showBody } from "./json_text.ts";
 
-/** An answer to a cursor. */
+/** The answer to a cursor's request. */
 export interface CursorAnswer {
   /** A JSON value, as text. */
   readonly body: string;
-  /** Whether something was left out, because the answer would be too long. */
+  /** Whether the list was cut because the answer would be too long. */
   readonly isTruncated: boolean;
 }
 
-/** How often a stream is looked into for one list: all that is found may be held by followers. */
+/** How often a stream is read for one list: followers may hold all messages that are found. */
 const PEEKS_MAX = 10;
 
-/** Messages that lie no further apart are looked at together. */
+/** The largest gap of ids between messages that are read together. */
 const GAP_MAX = 16;
 
 /** The room in one answer: for messages, and for the names of the lists that they are in. */
@@ -33,15 +33,15 @@ class Room {
   #messages = PEEK_COUNT_MAX;
   #bytes = PEEK_BYTES_MAX;
   #nameBytes = PEEK_BYTES_MAX;
-  /** Whether something had no room. */
+  /** Whether a message or a name had no room. */
   isExceeded = false;
 
-  /** How many messages have room. */
+  /** How many more messages have room. */
   get messages(): number {
     return this.#bytes > 0 ? this.#messages : 0;
   }
 
-  /** Takes room for a message, if there is some; the last one may go beyond it. */
+  /** Takes room for a message, if there is some; the last one may exceed it. */
   take(text: string): boolean {
     if (this.messages === 0) {
       this.isExceeded = true;
@@ -64,8 +64,8 @@ class Room {
 }
 
 /**
- * What the cursor of a session of JSON lines is shown: the messages that wait in streams, and those
- * that followers hold.
+ * Answers the cursor of a session of JSON lines: lists the messages that wait in streams, and those that
+ * followers hold.
  */
 export class LineCursor {
   readonly #engine: Engine;
@@ -90,12 +90,12 @@ export class LineCursor {
     });
   }
 
-  /** The messages that wait in a stream, or a text if there is none of that name. */
+  /** The messages that wait in a stream, or a text if it does not exist. */
   getStream(name: string): Promise<CursorAnswer> {
     return answer((room) => explain("STREAM_NOT_FOUND", () => this.#list(name, room)));
   }
 
-  /** What followers hold, by their names. */
+  /** The messages that followers hold, by the followers' names. */
   getPels(): Promise<CursorAnswer> {
     return answer(async (room) => {
       const lists = new Map<string, readonly PendingEntry[]>();
@@ -114,7 +114,7 @@ export class LineCursor {
     });
   }
 
-  /** What the followers of one name hold, or a text if there is none of that name. */
+  /** The messages that followers of one name hold, or a text if there is no such follower. */
   getPel(follower: string): Promise<CursorAnswer> {
     const ask = (after: number) => this.#engine.listPels(after, follower);
     return answer((room) =>
@@ -128,7 +128,7 @@ export class LineCursor {
     );
   }
 
-  /** All streams by name, and how much waits in them. */
+  /** All streams by name, with the number of messages that wait. */
   async #findStreams(): Promise<Pick<StreamInfo, "name" | "ready" | "delayed">[]> {
     const streams = await gatherPages(async (after) => {
       const { items, next } = await this.#engine.listStreams(after);
@@ -138,19 +138,19 @@ export class LineCursor {
     return streams.sort((one, other) => one.name < other.name ? -1 : 1);
   }
 
-  /** One of many streams that cannot be looked into does not hide the others. */
+  /** Reads a stream; one that cannot be read does not hide the others. */
   async #listOrExplain(name: string, room: Room): Promise<string> {
     if (room.messages > 0) return await explain(undefined, () => this.#list(name, room));
     room.isExceeded = true;
     return "[]";
   }
 
-  /** The messages of a stream that no follower holds, as far as there is room. */
+  /** The messages of a stream that no follower holds, within the room. */
   async #list(name: string, room: Room): Promise<string> {
     const shown: string[] = [];
     let from = 1;
     for (let peeks = 0; peeks < PEEKS_MAX; peeks++) {
-      // One more than there is room for shows whether something is left out.
+      // One message more than the room shows whether the list is cut.
       const limit = Math.min(room.messages + 1, PEEK_COUNT_MAX);
       const messages = await this.#peek(name, from, limit);
       const { infos, entries } = messages;
@@ -169,7 +169,7 @@ export class LineCursor {
   }
 
   /**
-   * Reads messages that followers hold; what they have acknowledged meanwhile is not there.
+   * Reads messages that followers hold, without those acknowledged meanwhile.
    *
    * @returns A function that makes a list of some of them.
    */
@@ -181,7 +181,7 @@ export class LineCursor {
     const streams = Map.groupBy(entries, ({ stream }) => stream);
     for (const [stream, held] of streams) {
       const ids = held.map(({ id }) => id).sort((one, other) => one - other);
-      // A stream that is deleted meanwhile, or damaged, has nothing to show.
+      // A stream that was deleted meanwhile, or is damaged, has no messages to show.
       await explain(undefined, async () => {
         await this.#readHeld(stream, ids, (id, body) => {
           const name = JSON.stringify(stream);
@@ -221,7 +221,7 @@ export class LineCursor {
     }
   }
 
-  /** Looks into a stream, after others have had their turn: an answer may need a thousand looks. */
+  /** Reads from a stream after yielding to others: an answer may need a thousand reads. */
   async #peek(name: string, from: number, limit: number): Promise<PeekedMessages> {
     await new Promise<void>((resolve) => void setImmediate(resolve));
     return await this.#engine.peek(name, from, limit);
@@ -238,7 +238,7 @@ function offsetsOf({ infos, entries }: PeekedMessages): number[] {
   return findEntries({ count: infos.length, buffer: entries, start: 0, end: entries.length });
 }
 
-/** The last of some ids, from `index` on, that can be looked at together with those before it. */
+/** The index of the last id, from `index` on, that can be read together with those before it. */
 function findLastNear(ids: readonly number[], index: number): number {
   const first = ids[index]!;
   let last = first;

@@ -7,7 +7,7 @@ import { showBody } from "./json_text.ts";
 import { formatMessage, type LineAnswers } from "./line_answers.ts";
 import type { FollowRequest } from "./line_request.ts";
 
-/** How many deliveries that were taken back are remembered: the last ones. */
+/** How many of the last deliveries that were taken back are remembered. */
 const LAPSED_MAX = 256;
 
 /** A delivery that is not acknowledged. */
@@ -20,7 +20,7 @@ interface Held {
 export class LineFollowers {
   readonly #answers: LineAnswers;
   readonly #followers = new Map<string, LineFollower>();
-  /** What is held, by the id that the client knows it by. */
+  /** The deliveries that are held, by the client's ids. */
   readonly #held = new Map<number, Held>();
   #lastId = 0;
 
@@ -28,12 +28,12 @@ export class LineFollowers {
     this.#answers = answers;
   }
 
-  /** Whether a message was asked for and has not come. */
+  /** Whether a requested message has not been delivered. */
   get isAwaited(): boolean {
     return this.#followers.values().some(({ openCount }) => openCount > 0);
   }
 
-  /** Asks for a message; returns the follower if this has opened one. */
+  /** Requests a message; returns the follower if it was opened for that. */
   request(request: FollowRequest): LineFollower | undefined {
     const { name, bind: { bindType, routeString } } = request;
     const key = JSON.stringify([name, bindType, routeString]);
@@ -43,7 +43,7 @@ export class LineFollowers {
     return known === undefined ? follower : undefined;
   }
 
-  /** Acknowledges the message that came with an id. */
+  /** Acknowledges the message with a client's id. */
   ack(id: number): void {
     const held = this.#held.get(id);
     if (held?.follower.ack(held.tag)) return;
@@ -53,7 +53,7 @@ export class LineFollowers {
     throw new BrokerError(code, `Cannot acknowledge message ${id}: ${why}`);
   }
 
-  /** Gives a delivery an id that no other one has had in this session. */
+  /** Gives a delivery a new id in this session. */
   giveId(follower: LineFollower, tag: number): number {
     const id = ++this.#lastId;
     this.#held.set(id, { follower, tag });
@@ -68,7 +68,7 @@ export class LineFollowers {
     for (const follower of this.#followers.values()) follower.resume();
   }
 
-  /** Ends all of them: what they hold is ready again. */
+  /** Ends all followers: their messages are ready again. */
   close(): void {
     for (const follower of this.#followers.values()) follower.close();
     this.#followers.clear();
@@ -88,14 +88,14 @@ export class LineFollowers {
   }
 }
 
-/** One follower: it gets a message for each line that asks for one. */
+/** One follower: it gets one message for each line that requests one. */
 class LineFollower implements FollowerSink {
   readonly #answers: LineAnswers;
   readonly #ids: LineFollowers;
   readonly #follower: EngineFollower;
   /** The ids of the deliveries that it holds, by tag. */
   readonly #held = new Map<number, number>();
-  /** The same of deliveries that were taken back lately: the client may say yet that they are done. */
+  /** The same for deliveries that were taken back lately and may still be acknowledged. */
   readonly #lapsed = new Map<number, number>();
   #openCount = 0;
 
@@ -109,12 +109,12 @@ class LineFollower implements FollowerSink {
     this.#follower = engine.openFollower(options, this);
   }
 
-  /** Attaches it to some more of its streams; tells whether that was all. */
+  /** Attaches it to more of its streams; returns whether that was all. */
   attach(): boolean {
     return this.#follower.attach(SLICE_STEPS);
   }
 
-  /** How many messages were asked for and have not come. */
+  /** The number of requested messages that were not delivered. */
   get openCount(): number {
     return this.#openCount;
   }
@@ -128,10 +128,10 @@ class LineFollower implements FollowerSink {
     this.#setCredit();
   }
 
-  /** Acknowledges a delivery; tells whether that counts: it may have been taken back. */
+  /** Acknowledges a delivery; returns whether that counts, since it may have been taken back. */
   ack(tag: number): boolean {
     this.#forget(tag);
-    // Before the delivery ends: it would make room for a message that was not asked for.
+    // Before the delivery ends, which would make room for a message that was not requested.
     this.#setCredit();
     try {
       this.#follower.ack([{ firstTag: tag, count: 1 }], false);
@@ -157,19 +157,19 @@ class LineFollower implements FollowerSink {
       for (let tag = firstTag; tag < firstTag + count; tag++) this.#noteLapse(tag);
     }
     this.#setCredit(0);
-    // A client that waits for a message is there for it, whatever has run out.
+    // A client that waits for a message is alive, whatever has run out.
     if (this.#openCount > 0) this.#setCredit();
   }
 
   noteDeleted(): void {
-    // It waits: a stream of the same name may be created.
+    // It waits, since a stream of the same name may be created.
   }
 
   resume(): void {
     this.#follower.resume();
   }
 
-  /** Ends it: what it holds is ready again. */
+  /** Ends it: its messages are ready again. */
   close(): void {
     this.#follower.close();
   }
@@ -191,7 +191,7 @@ class LineFollower implements FollowerSink {
     this.#ids.forget(id);
   }
 
-  /** What it holds is not to be more than what was asked for. */
+  /** Limits its credit to the requested messages. */
   #setCredit(openCount = this.#openCount): void {
     const { unacknowledgedMessages, unacknowledgedBytes } = this.#answers.outlet.context.limits;
     const messages = Math.min(this.#held.size + openCount, unacknowledgedMessages);

@@ -12,7 +12,7 @@ import type { JsonBody } from "./json_text.ts";
 import type { LineAnswers } from "./line_answers.ts";
 import type { PublishRequest } from "./line_request.ts";
 
-/** The publishers of a session of JSON lines, by their binds, and what they have under way together. */
+/** The publishers of a session of JSON lines, by their binds, and their messages under way. */
 export class LinePublishers {
   readonly #answers: LineAnswers;
   readonly #publishers = new Map<string, LinePublisher>();
@@ -22,17 +22,17 @@ export class LinePublishers {
     this.#answers = answers;
   }
 
-  /** Whether it is known what became of all messages. */
+  /** Whether the outcomes of all messages are known. */
   get isIdle(): boolean {
     return this.#underWayCount === 0;
   }
 
-  /** Whether no more should be taken on until some outcomes are known. */
+  /** Whether no more messages should be read until some outcomes are known. */
   get isFull(): boolean {
     return this.#underWayCount >= BATCH_COUNT_MAX;
   }
 
-  /** Stores a message; throws if its bind is not allowed. Other errors are told when they are known. */
+  /** Stores a message; throws if its bind is not allowed. Other errors are sent when they are known. */
   publish({ bind, body }: PublishRequest): void {
     const publisher = this.#open(bind);
     this.#underWayCount++;
@@ -75,12 +75,12 @@ class LinePublisher implements PublisherSink {
   constructor(answers: LineAnswers, bind: BindFields, onOutcome: () => void) {
     this.#answers = answers;
     this.#onOutcome = onOutcome;
-    // Nobody sends anything again under this name, also not to a later broker with the same streams.
+    // This identity is never used again, not even with a later broker.
     const identity = crypto.randomUUID();
     this.#publisher = answers.outlet.context.engine.openPublisher({ identity, bind }, this);
   }
 
-  /** Stores a message; the outcome is heard later. */
+  /** Stores a message; the outcome comes later. */
   publish(body: JsonBody): void {
     const batch = this.#makeBatch(body);
     const { budget, limits } = this.#answers.outlet.context;

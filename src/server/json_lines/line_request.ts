@@ -2,7 +2,7 @@ import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findLabelMistake } from "../../protocol/limits.ts";
 import { type JsonBody, makeBody } from "./json_text.ts";
 
-/** What a line asks for, checked, in the JSON of the original SimpleMQ. */
+/** The checked request of a line, in the JSON of the original SimpleMQ. */
 export type LineRequest =
   | {
     readonly type: "CREATE_STREAM" | "GET_STREAM" | "GET_PEL";
@@ -43,7 +43,7 @@ const BIND_TYPES: Readonly<Record<string, BindFields["bindType"]>> = {
   REGEX_BASED: "regex",
 };
 
-/** How each request of each sender is read. */
+/** The readers of requests, by sender and request type. */
 const READERS: Readonly<Record<string, Readonly<Record<string, (line: Line) => LineRequest>>>> = {
   CURSOR: {
     CREATE_STREAM: (line) => ({ type: "CREATE_STREAM", name: readName(line, "stream") }),
@@ -66,11 +66,11 @@ const READERS: Readonly<Record<string, Readonly<Record<string, (line: Line) => L
 };
 
 /**
- * Reads a line, without its end: `undefined` if it is empty. Unknown keys are passed over, and the
- * order of keys means nothing.
+ * Reads a line without its end; returns `undefined` if it is empty. Unknown keys are ignored, and the order
+ * of keys has no meaning.
  *
- * @throws {BrokerError} With code `BAD_FRAME` if it is no JSON object, `BAD_REQUEST` if the object
- * asks for nothing that there is.
+ * @throws {BrokerError} With code `BAD_FRAME` if it is no JSON object, `BAD_REQUEST` if the object is no
+ * known request.
  */
 export function readLineRequest(bytes: Uint8Array): LineRequest | undefined {
   const text = decode(bytes);
@@ -143,7 +143,7 @@ function readText({ fields }: Line, key: string): string {
   throw mistake(`"${key}" must be a string, found ${describe(value)}`);
 }
 
-/** Reads a word that must be one of some. */
+/** Reads a text that must be one of `words`. */
 function pick({ fields }: Line, key: string, words: readonly string[], whose = ""): string {
   const found = fields[key];
   const word = words.find((word) => word === found);
@@ -161,7 +161,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Shows a value in a message, never longer than a line. */
+/** Shows a value in an error message, shortened to one line. */
 function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";

@@ -12,7 +12,7 @@ import { LineFollowers } from "./line_followers.ts";
 import { LinePublishers } from "./line_publishers.ts";
 import { type FollowRequest, type LineRequest, readLineRequest } from "./line_request.ts";
 
-/** The byte that a connection begins with if it speaks JSON lines: `{`. */
+/** The first byte of a connection that speaks JSON lines: `{`. */
 export const FIRST_BYTE_OF_LINES = 0x7b;
 
 /** A character of a body can be six bytes of a line: `\u0041`. */
@@ -29,12 +29,12 @@ export class LineSession implements Speaker {
   readonly #publishers: LinePublishers;
   readonly #followers: LineFollowers;
   readonly #cursor: LineCursor;
-  /** Whether it waits for what the client says next. */
+  /** Whether it waits for the client's next bytes. */
   #isReceiving = false;
-  /** Whether a whole line has come. */
+  /** Whether a whole line has arrived. */
   #isOpen = false;
   #hasLeft = false;
-  /** The line that is being worked on, if it has to wait for something. */
+  /** The line that is being carried out, if it has to wait. */
   #working: Promise<void> | undefined;
   /** Set once the broker is being stopped: no more lines are read. */
   #stopping: Promise<void> | undefined;
@@ -57,8 +57,8 @@ export class LineSession implements Speaker {
   }
 
   async run(): Promise<void> {
-    // These clients may say nothing for hours, and would not know what a heartbeat is. In the middle
-    // of a line silence is not what they do, and what has come of it is kept.
+    // These clients may be silent for hours, and know no heartbeats. In the middle of a line silence is a
+    // fault, and the part that has arrived takes memory.
     this.#outlet.expectOnly(() => this.#isReceiving && this.#lines.pendingBytes > 0);
     await this.#serve();
     await this.#finish();
@@ -68,7 +68,7 @@ export class LineSession implements Speaker {
     this.#followers.resume();
   }
 
-  /** What is under way is finished, and nothing else begun. */
+  /** Finishes the lines under way, and begins no more. */
   sayGoodbye(): void {
     this.#answers.isStopping = true;
     this.#stopping ??= this.#stop();
@@ -101,7 +101,7 @@ export class LineSession implements Speaker {
     return this.#answers.outlet;
   }
 
-  /** Reads lines until the client has said its last one. */
+  /** Reads lines until the client ends its side. */
   async #serve(): Promise<void> {
     let bytes: Uint8Array | undefined = new Uint8Array([FIRST_BYTE_OF_LINES]);
     while (bytes !== undefined) {
@@ -113,7 +113,7 @@ export class LineSession implements Speaker {
       bytes = await this.#receive();
     }
     this.#hasLeft = true;
-    // The last line may come without an end.
+    // The last line may lack its end.
     if (!this.#outlet.isOver && !this.#answers.isStopping) await this.#take(this.#lines.takeRest());
   }
 
@@ -121,7 +121,7 @@ export class LineSession implements Speaker {
   async #receive(): Promise<Uint8Array | undefined> {
     const { pendingBytes } = this.#lines;
     const outlet = this.#outlet;
-    // What is longer than any handshake is a message on its way, which may come slowly.
+    // Bytes beyond the size of a handshake are a message, which may arrive slowly.
     if (pendingBytes > HANDSHAKE_BYTES_MAX) outlet.noteReady();
     if (pendingBytes <= PLACELESS_BYTES_MAX) outlet.freePlace();
     else {
@@ -134,7 +134,7 @@ export class LineSession implements Speaker {
     return bytes;
   }
 
-  /** Works on a line, and waits until another one may come. */
+  /** Carries out a line, and waits until the next one may be read. */
   #take(line: Uint8Array): Promise<void> | undefined {
     if (!this.#isOpen) this.#open();
     this.#working = this.#work(line);
@@ -161,7 +161,7 @@ export class LineSession implements Speaker {
     outlet.context.log.debug("session opened", { session, client: this.client, peer });
   }
 
-  /** Does what a line says; returns what it has to wait for. */
+  /** Carries out a line; returns a promise to wait for, if there is one. */
   #work(line: Uint8Array): Promise<void> | undefined {
     try {
       const request = readLineRequest(line);
@@ -179,18 +179,18 @@ export class LineSession implements Speaker {
     }
   }
 
-  /** Whether a member can be tied to something at once; if not, some of what that takes is done. */
+  /** Whether a member can be bound at once; if not, does some of the matching. */
   #isPrepared(bind: BindFields): boolean {
     return this.#outlet.context.engine.prepare(bind, SLICE_STEPS);
   }
 
-  /** Does what makes it slow to tie a member to a pattern, a slice at a time. */
+  /** Matches a pattern with all streams, a slice at a time. */
   async #prepare(bind: BindFields): Promise<void> {
     const outlet = this.#outlet;
     while (!outlet.isOver && !this.#isPrepared(bind)) await outlet.context.turn.note();
   }
 
-  /** Does something when it is known, and told, what became of all that was published before. */
+  /** Does something when the outcomes of all earlier messages are known and told. */
   async #inTurn(act: () => Promise<void> | void): Promise<void> {
     const outlet = this.#outlet;
     if (!this.#publishers.isIdle) await outlet.gate.until(() => this.#publishers.isIdle);
@@ -246,21 +246,21 @@ export class LineSession implements Speaker {
     while (!outlet.isOver && !opened.attach()) await outlet.context.turn.note();
   }
 
-  /** The client will say no more: it is told what it can still be told. */
+  /** The client has ended its side: sends the answers that are still possible. */
   async #finish(): Promise<void> {
     const outlet = this.#outlet;
     if (outlet.ending !== undefined) return await outlet.ending;
     if (this.#stopping !== undefined) return await this.#stopping;
     await outlet.gate.until(() => this.#publishers.isIdle);
-    // What is there is handed out in this turn; nobody waits for what may come later.
+    // Ready messages are delivered in this turn; later ones are not waited for.
     if (this.#followers.isAwaited) await new Promise<void>((resolve) => void setImmediate(resolve));
-    // A client that does not take it is found by the watch.
+    // The watch finds a client that does not read.
     await outlet.link.drain();
   }
 
   async #stop(): Promise<void> {
     const { gate, link } = this.#outlet;
-    // An error of the line is told by the loop that works on it.
+    // The loop that carries out the line reports its error.
     await this.#working?.catch(() => {});
     await gate.until(() => this.#publishers.isIdle);
     const error = new BrokerError("SHUTTING_DOWN", "the broker is being stopped");

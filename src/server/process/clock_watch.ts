@@ -1,9 +1,9 @@
 import type { Clock, ClockUser } from "../../transport/clock.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 
-/** Tells a clock that does not go by itself what a broker has to do before time may go on. */
+/** Tells a virtual clock whether a broker has work to finish before time may pass. */
 export class ClockWatch implements ClockUser {
-  /** How many reads and writes have done something, over all connections. */
+  /** The reads and writes of all connections that moved bytes. */
   activity = 0;
   readonly noteDateSet: () => void;
   readonly whenIdle: () => Promise<void> | void;
@@ -14,12 +14,12 @@ export class ClockWatch implements ClockUser {
     this.whenIdle = user.whenIdle;
   }
 
-  /** Attaches it to the clock, if that does not go by itself; returns how to end that. */
+  /** Attaches it to the clock, if that is a virtual one; returns a function that detaches it. */
   attachTo(clock: Clock): (() => void) | undefined {
     return clock.attach?.(this);
   }
 
-  /** Gives a connection whose transfers are counted. */
+  /** Wraps a connection to count its transfers. */
   watch(duplex: Duplex): Duplex {
     const count = async <T>(transfer: Promise<T>): Promise<T> => {
       const result = await transfer;

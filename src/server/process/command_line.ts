@@ -44,7 +44,7 @@ export async function runCommandLine(options: CommandLineOptions): Promise<numbe
     for (const warning of command.warnings) log.warning(warning);
     const broker = await serve(command.settings, log);
     const failure = await Promise.race([waitForSignal(log), broker.closed]);
-    // What is not written by now never will be.
+    // Events that are not written by now never will be.
     if (failure !== undefined) return ExitCode.diskFailed;
     await broker.close();
     // The last flush may have failed as well.
@@ -84,7 +84,7 @@ function waitForSignal(log: Log): Promise<undefined> {
   return promise;
 }
 
-/** An uncaught fault is logged, and costs no more than what it was about. */
+/** Logs uncaught faults; the broker goes on. */
 function surviveFaults(log: Log): void {
   addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

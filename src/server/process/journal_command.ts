@@ -9,9 +9,9 @@ export interface JournalReport {
 
 /** The commands that look at a journal and repair it. */
 export interface JournalCommands {
-  /** Tells what is in a journal, and what is wrong with it. */
+  /** Lists a journal's segments and faults. */
   readonly verify: (directory: string) => Promise<JournalReport>;
-  /** Repairs a journal, or tells what could be done. */
+  /** Repairs a journal, or lists the possible repairs. */
   readonly repair: (directory: string, way?: JournalRepair) => Promise<JournalReport>;
 }
 

@@ -1,13 +1,13 @@
 import type { Clock, ClockTimer } from "../../transport/clock.ts";
 
-/** A tick that is so many milliseconds too late means that this process has stood still. */
+/** A tick that is later than this, in milliseconds, means that this process has stood still. */
 const STALL_MS = 10;
 
-/** How long it listens after that before anything is judged, at least and at most. */
+/** How long it then listens before deadlines are judged, at least and at most, in milliseconds. */
 const LISTEN_MS_MIN = 50;
 const LISTEN_MS_MAX = 1000;
 
-/** After a tick that failed, the next one comes so much later, in milliseconds. */
+/** The pause after a tick that failed, in milliseconds. */
 const FAULT_MS = 1000;
 
 export interface TickerOptions {
@@ -15,15 +15,15 @@ export interface TickerOptions {
   /** Does all that is due, and returns the time of the next deadline. */
   readonly tick: (now: number) => number;
   /**
-   * How much was heard of others until now, where deadlines depend on that. Timers ring before sockets
-   * are read: if this process has stood still, what has come meanwhile is heard before it is judged.
+   * The bytes received so far, if deadlines depend on them. Timers ring before sockets are read: if this
+   * process has stood still, bytes that arrived meanwhile are read before deadlines are judged.
    */
   readonly heard?: () => number;
   /** The longest time between two ticks, in milliseconds, if there is one. */
   readonly intervalMs?: number;
 }
 
-/** A timer for what a broker does by itself: it ticks when the next deadline has come. */
+/** A timer for a broker's own work: it ticks at the next deadline. */
 export class Ticker {
   readonly #options: TickerOptions;
   #timer: ClockTimer | undefined;
@@ -33,7 +33,7 @@ export class Ticker {
 
   constructor(options: TickerOptions) {
     this.#options = options;
-    // What is due already, because it has been waiting for a broker, need not wait longer.
+    // Work that became due before the broker's start need not wait longer.
     this.#schedule(options.clock.now());
   }
 
@@ -43,7 +43,7 @@ export class Ticker {
     this.#timer = undefined;
   }
 
-  /** There is a deadline that is earlier than the last tick has said. */
+  /** Notes a deadline that is earlier than the last tick returned. */
   hasten(at: number): void {
     if (this.#isStopped || at >= this.#dueAt) return;
     this.#timer?.cancel();
@@ -62,7 +62,7 @@ export class Ticker {
     });
   }
 
-  /** Ticks when nothing more is heard, from one time on, or when another one has come. */
+  /** Ticks when no more bytes arrive after a first time, or at a last time. */
   #listen(heard: () => number, { from, to }: { readonly from: number; readonly to: number }): void {
     if (this.#isStopped) return;
     const { clock } = this.#options;
@@ -76,15 +76,15 @@ export class Ticker {
 
   #tick(): void {
     const { clock, tick, intervalMs = Infinity } = this.#options;
-    // What comes up meanwhile is told by the tick.
+    // Deadlines that come up meanwhile are in the tick's result.
     this.#dueAt = -Infinity;
-    // A fault costs one tick, not all that come after it.
+    // A fault costs one tick, not all later ones.
     let next = clock.now() + FAULT_MS;
     try {
       next = tick(clock.now());
     } finally {
       const now = clock.now();
-      // A deadline that is over and over in the past does not keep everybody from working.
+      // A deadline that stays in the past must not block other work.
       this.#schedule(Math.max(now + 1, Math.min(next, now + intervalMs)));
     }
   }

@@ -1,4 +1,4 @@
-/** What a unit stands for, the largest first. */
+/** The bytes of each unit, the largest first. */
 const UNITS: readonly (readonly [name: string, bytes: number])[] = [
   ["TiB", 1024 ** 4],
   ["TB", 1000 ** 4],

@@ -6,22 +6,22 @@ import { type PartialSettings, type Settings, SettingsError } from "./settings.t
 import { describe, isPlainObject, SettingsDraft } from "./settings_draft.ts";
 import { type Environment, FILE_VARIABLE, findWarnings, isFromKubernetes } from "./variables.ts";
 
-/** What {@linkcode loadSettings} reads from. */
+/** The sources of {@linkcode loadSettings}. */
 export interface SettingsSources extends Environment {
   readonly args: readonly string[];
-  /** Reads a file; rejects with `Deno.errors.NotFound` if there is none. */
+  /** Reads a file; rejects with `Deno.errors.NotFound` if it does not exist. */
   readonly readTextFile: (path: string) => Promise<string>;
-  /** The file that is read unless another one is named; it may be missing. */
+  /** The default file; it may be missing. */
   readonly defaultFile: string;
 }
 
-/** What {@linkcode loadSettings} found. */
+/** The result of {@linkcode loadSettings}. */
 export interface LoadedSettings {
   /** The settings; the defaults if help or the version is asked for. */
   readonly settings: Settings;
   /** The file that was read, if there was one. */
   readonly file: string | undefined;
-  /** What is no mistake, and may not be meant so: a sentence for each, without a period. */
+  /** Suspicious input that is no mistake: a sentence for each, without a period. */
   readonly warnings: readonly string[];
   readonly help: boolean;
   readonly version: boolean;
@@ -48,7 +48,7 @@ export async function loadSettings(sources: SettingsSources): Promise<LoadedSett
   const file = await takeFile(draft, sources, String(flags.settings ?? ""));
   for (const row of SETTING_ROWS) {
     const variable = sources.env(row.variable);
-    // An empty variable is one that a script or a compose file passes on without having it.
+    // A script or a compose file sets an empty variable when it has no value.
     if (variable && !isFromKubernetes(variable)) {
       draft.takeText(row, variable, ` from ${row.variable}`);
     }
@@ -102,14 +102,14 @@ function readFlags(args: readonly string[], draft: SettingsDraft): Record<string
     },
   });
   if (flags.settings === "") draft.addMistake(`flag "--settings": found nothing, allowed a file`);
-  // Room for commands that later versions bring.
+  // Later versions may have commands.
   for (const word of flags._ as unknown[]) {
     draft.addMistake(`argument ${describe(word)}: found an unknown command, allowed only flags`);
   }
   return flags;
 }
 
-/** What is on or off is turned off by a `no-` before its name as well. */
+/** The flags that turn settings off: the prefix `no-` before the name. */
 function readNegation(arg: string): string {
   const isNegation = TOGGLES.some(({ flag }) => arg === `--no-${flag}`);
   return isNegation ? `--${arg.slice("--no-".length)}=false` : arg;

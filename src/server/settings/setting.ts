@@ -1,19 +1,19 @@
 import { formatByteSize, parseByteSize } from "./byte_size.ts";
 
-/** One setting: its default, and what is allowed. */
+/** One setting: its default, its allowed values, and its texts. */
 export interface Setting<T> {
   /** What it is for, with its unit: one sentence without a period. */
   readonly about: string;
   readonly initial: T;
-  /** What stands for its value in the list of flags. */
+  /** The placeholder of its value in the list of flags. */
   readonly placeholder: string;
-  /** What it may be, as it reads behind "allowed". */
+  /** The allowed values, as the text behind "allowed". */
   readonly allowed: string;
   /** Whether a value of the right type is allowed. */
   isAllowed(value: T): boolean;
-  /** Gives what a text from a file, the environment or a flag stands for, or else the text. */
+  /** Converts a text from a file, the environment or a flag; returns the text if it cannot. */
   parse(text: string): unknown;
-  /** The same for a text in a program, where some stand for something else. */
+  /** Converts a text from a program, if that is allowed. */
   parseInProgram?(text: string): unknown;
   /** Writes a value so that {@linkcode Setting.parse} reads it as the same. */
   show(value: T): string;
@@ -47,7 +47,7 @@ export function byteSize(
     placeholder: "<size>",
     allowed: `${formatByteSize(min)} to ${formatByteSize(max)}, in bytes or such as 256KiB`,
     parse: (text) => parseByteSize(text) ?? text,
-    // A program writes numbers as numbers; a unit it cannot write otherwise.
+    // In a program only a number with a unit may be a text.
     parseInProgram: (text) => /[a-z]\s*$/i.test(text) ? parseByteSize(text) ?? text : text,
     show: formatByteSize,
   };
@@ -84,13 +84,13 @@ export function choice<T extends string>(
   };
 }
 
-/** The name or the address of a machine: nothing that could not be one is let through. */
+/** The name or the address of a machine. */
 export function hostName(initial: string, about: string): Setting<string> {
   const allowed = "a host name or an address, without brackets";
   return text(initial, about, { placeholder: "<host>", allowed, rule: /^[\w.:%-]{1,253}$/ });
 }
 
-/** The path of a directory: not longer than all systems take it. */
+/** The path of a directory, no longer than all systems accept. */
 export function path(initial: string, about: string): Setting<string> {
   const allowed = "a path of 1 to 1024 characters";
   return text(initial, about, { placeholder: "<path>", allowed, rule: /^[^\0]{1,1024}$/ });

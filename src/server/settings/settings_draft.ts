@@ -2,20 +2,20 @@ import { findNearest } from "../../protocol/spelling.ts";
 import { requireRow, SETTING_ROWS, type SettingRow } from "./setting_table.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 
-/** What a source says of one setting. */
+/** The value of one setting in a source. */
 interface Found {
   readonly value: unknown;
-  /** How the source is told: ` from --port`; empty for a program. */
+  /** The source in messages: ` from --port`; empty for a program. */
   readonly where: string;
   readonly isFaulty: boolean;
 }
 
-/** The longest text that is shown of what was found. */
+/** The longest value that messages show. */
 const SHOWN_LENGTH_MAX = 60;
 
 /**
- * Settings in the making: takes what each source says, later sources replacing earlier ones, and
- * keeps all mistakes, so that one start shows them all.
+ * Unchecked settings: takes the values of each source, later sources replacing earlier ones, and keeps all
+ * mistakes, so that one start shows them all.
  */
 export class SettingsDraft {
   /** Whether a mistake is about the type of a value, or about a name. */
@@ -24,7 +24,7 @@ export class SettingsDraft {
   readonly #found = new Map<SettingRow, Found>();
   readonly #mistakes: string[] = [];
 
-  /** @param naming How people know the names: as keys of a file, or as paths in a program. */
+  /** @param naming The form of names in messages: keys of a file, or paths in a program. */
   constructor(naming: "key" | "path") {
     this.#naming = naming;
   }

@@ -229,11 +229,11 @@ export class BrokerState {
   }
 
   #restoreDedupIds(piece: DedupIdsPiece | SameIdsPiece): void {
-    const messageIds = this.#restoration?.restoreDedupIds(piece) ?? [];
+    const dedupIds = this.#restoration?.restoreDedupIds(piece) ?? [];
     const stream = this.#toldStream;
     if (stream === undefined || stream.number !== piece.stream) return;
     const { dedupWindowMs } = stream.options;
-    for (const [dedupId, id, at] of messageIds) {
+    for (const [dedupId, id, at] of dedupIds) {
       stream.dedupIds.add(dedupId, { id, at, isStored: true }, dedupWindowMs);
     }
   }

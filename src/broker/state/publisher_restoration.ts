@@ -34,7 +34,7 @@ export class PublisherRestoration {
   /** Dedup ids that were read lately: one message may be in many streams. */
   readonly #texts = new Map<string, string>();
   /** The dedup ids that a snapshot gave last, and their stream. */
-  #messageIds: { readonly stream: number; readonly all: DedupIdsPiece["messageIds"][number][] } = {
+  #dedupIds: { readonly stream: number; readonly all: DedupIdsPiece["messageIds"][number][] } = {
     stream: 0,
     all: [],
   };
@@ -46,22 +46,20 @@ export class PublisherRestoration {
   /** Begins a snapshot: references do not reach into the one before. */
   beginSnapshot(): void {
     this.#told = undefined;
-    this.#messageIds = { stream: 0, all: [] };
+    this.#dedupIds = { stream: 0, all: [] };
   }
 
   /** Takes over dedup ids of a snapshot; returns them, references resolved. */
   restoreDedupIds(piece: DedupIdsPiece | SameIdsPiece): DedupIdsPiece["messageIds"] {
     if (piece.piece === "sameIds") {
-      if (this.#messageIds.stream !== piece.like) return [];
-      return this.#messageIds.all.map(([dedupId, id, at]) => [dedupId, id + piece.shift, at]);
+      if (this.#dedupIds.stream !== piece.like) return [];
+      return this.#dedupIds.all.map(([dedupId, id, at]) => [dedupId, id + piece.shift, at]);
     }
     const { stream } = piece;
-    if (this.#messageIds.stream !== stream) this.#messageIds = { stream, all: [] };
-    const messageIds = piece.messageIds.map(([text, id, at]) =>
-      [this.#share(text), id, at] as const
-    );
-    for (const dedupId of messageIds) this.#messageIds.all.push(dedupId);
-    return messageIds;
+    if (this.#dedupIds.stream !== stream) this.#dedupIds = { stream, all: [] };
+    const dedupIds = piece.messageIds.map(([text, id, at]) => [this.#share(text), id, at] as const);
+    for (const dedupId of dedupIds) this.#dedupIds.all.push(dedupId);
+    return dedupIds;
   }
 
   /** Takes over a piece of a snapshot; the pieces of a publisher follow each other. */

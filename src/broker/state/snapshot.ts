@@ -21,7 +21,7 @@ export interface StreamPiece {
   readonly isPaused?: boolean;
 }
 
-/** Dedup ids that a stream has seen lately, the oldest first. */
+/** Dedup ids that a stream has seen lately, the oldest first; journals have them under an older name. */
 export interface DedupIdsPiece {
   readonly piece: "messageIds";
   readonly stream: number;

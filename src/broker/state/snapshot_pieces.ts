@@ -44,10 +44,10 @@ export function* takePieces(
     if (unwritten.isCreated(stream.number)) continue;
     yield describeStream(stream);
     if (stream.dedupIds.size === 0) continue;
-    const messageIds = stream.dedupIds.takeSnapshot(now, stream.options.dedupWindowMs);
-    const shift = told && findShift(told.messageIds, messageIds);
+    const dedupIds = stream.dedupIds.takeSnapshot(now, stream.options.dedupWindowMs);
+    const shift = told && findShift(told.dedupIds, dedupIds);
     if (shift === undefined) {
-      told = { stream: stream.number, messageIds };
+      told = { stream: stream.number, dedupIds };
       yield* takeDedupIds(told, bytesMax);
     } else yield { piece: "sameIds", stream: stream.number, like: told!.stream, shift };
   }
@@ -74,7 +74,7 @@ function describeStream(stream: Stream): StreamPiece {
 
 interface ToldIds {
   readonly stream: number;
-  readonly messageIds: readonly DedupIdSnapshot[];
+  readonly dedupIds: readonly DedupIdSnapshot[];
 }
 
 /** The distance of messages' ids from others, if it is equal for all and the dedup ids are the same. */
@@ -92,10 +92,10 @@ function findShift(
 }
 
 function* takeDedupIds(
-  { stream, messageIds }: ToldIds,
+  { stream, dedupIds }: ToldIds,
   bytesMax: number,
 ): Generator<DedupIdsPiece> {
-  const all = messageIds.map(({ dedupId, id, at }) => [dedupId, id, at] as const);
+  const all = dedupIds.map(({ dedupId, id, at }) => [dedupId, id, at] as const);
   const parts = cut(all, bytesMax, ([dedupId]) => 3 * dedupId.length + 2 * NUMBER_BYTES);
   for (const part of parts) yield { piece: "messageIds", stream, messageIds: part };
 }

@@ -197,8 +197,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
     what:
       "of streams that have seen the same dedup ids only the first one recognises them after a start",
     file: "src/broker/state/publisher_restoration.ts",
-    from: "if (this.#messageIds.stream !== piece.like) return [];",
-    to: "if (this.#messageIds.stream !== piece.stream) return [];",
+    from: "if (this.#dedupIds.stream !== piece.like) return [];",
+    to: "if (this.#dedupIds.stream !== piece.stream) return [];",
     found: tests("broker/state/snapshot_pieces_test.ts", "engine/journal_conformance_test.ts"),
   },
   {

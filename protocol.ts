@@ -26,9 +26,9 @@
  * message.
  *
  * After a client has received something, it sends a `progress` frame within `progressMs` (in the
- * `welcome`) with the number of bytes received in all. The broker closes connections whose client takes
+ * `welcome`) with the number of bytes received in all. The broker closes connections whose client reads
  * nothing; without `progress`, megabytes in the buffers of the system would hide that a slow client
- * takes something.
+ * still reads.
  *
  * A malformed frame is answered with one `error` frame with a fatal code; then the connection is
  * closed. There is no search for the next frame. Complete frames before the malformed one count.
@@ -107,7 +107,7 @@
  * since 1970. With flag 02, the first time is a span that begins when the broker gets the message. With
  * flag 08, the second one is a span that begins when the message may be delivered; clients can give an
  * expiry only as a span. The broker replaces both by times; the flags then say that the time is one of
- * the broker's own clock, which nobody sets, and not one of the calendar.
+ * the broker's monotonic clock, and not one of the calendar.
  *
  * A message with a dedup id is the only one of its batch. Messages with the same key are delivered one
  * at a time, in their order. Ready messages are delivered by descending priority. Only the broker writes
@@ -150,17 +150,18 @@
  * `deliver` is set, the `begin` has to be sent before a handler gets the messages: an earlier follower
  * was lost or silent before it could send one.
  *
- * When a session ends, all that a follower holds is ready again. `attempts` goes up for deliveries that
- * were begun and for the oldest one, unless that had the highest bit set or was the last that is
- * allowed. Before a client ends a follower by `closeFollower`, it releases what no handler has seen. It
- * gives the last tag that it has received, or 0: deliveries still on their way do not count either.
+ * When a session ends, all messages that its followers hold are ready again. `attempts` goes up for
+ * deliveries that were begun and for the oldest one, unless that had the highest bit set or was the
+ * last allowed delivery. Before a client ends a follower by `closeFollower`, it releases messages that
+ * no handler has seen. It gives the last tag that it has received, or 0: deliveries still on their way
+ * do not count either.
  *
- * `streamMissing` tells that a new follower waits for a stream that does not exist, `streamDeleted` that
- * a stream was deleted that a follower was attached to.
+ * `streamMissing` tells that a new follower waits for a stream that does not exist, `streamDeleted`
+ * that the stream of a follower was deleted.
  *
- * `nack` says that deliveries have failed: their messages are delivered again after `ms`, or after what
- * the stream's backoff says; after the last attempt that is allowed they go to the dead letters.
- * `reject` sends them there at once. `extend` gives deliveries `ms` more from now.
+ * `nack` says that deliveries have failed: their messages are delivered again after `ms`, or after the
+ * stream's backoff; after the last attempt that is allowed they go to the dead letters. `reject` sends
+ * them there at once. `extend` gives deliveries `ms` more from now.
  *
  * `revoke` tells a follower that it has lost deliveries: it was too slow, a cursor took them back, or
  * their stream was deleted. A follower that was too slow gets nothing more until it shows life: by an
@@ -174,18 +175,17 @@
  *
  * ## Requests and replies
  *
- * A message with the property `request` (flag 80: the name of a stream, and a number) is a request:
- * somebody waits for a reply. Once in a session, before its first request, a client names the stream
- * for its replies by `openReplies`: `$reply.` and characters that nobody can guess. This stream ends
- * with the session. It stores nothing, and no bind finds it.
+ * A message with the property `request` (flag 80: the name of a stream, and a number) is a request: its
+ * sender waits for a reply. Once in a session, before its first request, a client names the stream for
+ * its replies by `openReplies`: `$reply.` and characters that cannot be guessed. This stream ends with
+ * the session. It stores nothing, and no bind finds it.
  *
  * A reply is an entry with the flag 80 and no other one, and with the stream and number of the request.
  * A client sends replies to one stream as one `reply`; the broker passes them on, in order, as
  * `replies`. A `reply` with a query number is answered with a `response` when it is passed on. If the
- * requester's session is over, it is answered with `error` (`STREAM_NOT_FOUND`); without a query number,
- * with nothing. A requester ignores replies to numbers that nobody waits for: second ones, or late ones.
- * When more than 64 MiB wait for slow requesters, over all sessions, the session for which most wait
- * ends with `SLOW_READER`.
+ * requester's session is over, it is answered with `error` (`STREAM_NOT_FOUND`); without a query
+ * number, with nothing. A requester ignores second and late replies. When more than 64 MiB wait for
+ * slow requesters, over all sessions, the session for which most wait ends with `SLOW_READER`.
  *
  * ## Long lists
  *

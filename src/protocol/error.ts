@@ -1,7 +1,7 @@
-// What can go wrong between a client and the broker. The table is the documentation; programs compare
-// codes, never sentences.
+// Errors between a client and the broker. The table is the documentation; programs compare codes, never
+// sentences.
 
-/** Every error code: what it means, and whether it ends the session or only the command. */
+/** Every error code, with its meaning, and whether it ends the session or only the command. */
 export const ERROR_CODES = {
   BAD_MAGIC: { fatal: true, meaning: "the connection does not begin with the magic bytes" },
   UNSUPPORTED_VERSION: { fatal: true, meaning: "the protocol version is not spoken here" },
@@ -55,29 +55,29 @@ export const ERROR_CODES = {
 /** One of the codes of {@linkcode ERROR_CODES}. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Tells whether a text from the wire is one of the known codes. */
+/** Whether a value is one of the known codes. */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === "string" && Object.hasOwn(ERROR_CODES, text);
 }
 
-/** Figures that belong to an error; which ones there are depends on its code. */
+/** Figures of an error; the code decides which ones there are. */
 export interface ErrorDetails {
   /** `STREAM_FULL`: the stream. */
   readonly stream?: string;
-  /** `STREAM_FULL`: what is limited, `messages` or `bytes`. */
+  /** `STREAM_FULL`: the unit of `depth` and `limit`, `messages` or `bytes`. */
   readonly what?: "messages" | "bytes";
-  /** `STREAM_FULL`: how much of that the stream has. */
+  /** `STREAM_FULL`: how many the stream has. */
   readonly depth?: number;
-  /** `STREAM_FULL`: how much of that it may have. */
+  /** `STREAM_FULL`: how many it may have. */
   readonly limit?: number;
-  /** `STREAM_FULL`: how many of the batch's first messages there is room for. */
+  /** `STREAM_FULL`: how many of the refused messages, from the first on, there is room for. */
   readonly room?: number;
   /**
-   * `STREAM_FULL`: when there will be room, by what has left the stream lately, in milliseconds; not
-   * there if the batch is larger than the stream may be.
+   * `STREAM_FULL`: the estimated time until there is room, in milliseconds, by the rate at which messages
+   * left lately; undefined if the batch is larger than the stream may be.
    */
   readonly retryAfterMs?: number;
-  /** `STREAM_FULL` while dead letters are sent back: how many were, before there was no more room. */
+  /** `STREAM_FULL` of `redrive`: how many dead letters were sent back before the stream was full. */
   readonly redriven?: number;
 }
 
@@ -101,19 +101,19 @@ export interface ErrorDetails {
  * ```
  */
 export class BrokerError extends Error {
-  /** What went wrong: a key of {@linkcode ERROR_CODES}. */
+  /** The code: a key of {@linkcode ERROR_CODES}. */
   readonly code: ErrorCode;
   /** Whether the session has ended with this error. */
   readonly fatal: boolean;
-  /** Figures that belong to it; of `STREAM_FULL` depth, limit and `retryAfterMs`. */
+  /** Figures of the error: of `STREAM_FULL` depth, limit, room and `retryAfterMs`. */
   readonly details: ErrorDetails;
 
   /**
    * Creates an error with a code of the table.
    *
-   * @param code What went wrong.
-   * @param message What was tried, and why it failed, for a person to read.
-   * @param options The `cause`, and figures that belong to it, where there are some.
+   * @param code A code of the table.
+   * @param message A sentence for people: what was tried, and why it failed.
+   * @param options The `cause`, and figures.
    */
   constructor(
     code: ErrorCode,

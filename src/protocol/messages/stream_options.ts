@@ -1,78 +1,78 @@
 import { SPAN_MS_MAX } from "./properties.ts";
 
-/** What can be set for a stream. */
+/** The options of a stream. */
 export interface StreamOptions {
   /**
-   * How long a follower may work on a delivery, in milliseconds, from 100 on: then the message comes
-   * back, as if it had been given back by `nack`.
+   * How long a handler may have a message, in milliseconds, at least 100. After that the message counts as
+   * failed, as by `nack`, and is delivered again.
    *
    * @default {1800000}
    */
   readonly ackTimeoutMs: number;
   /**
-   * How often a message is delivered at most, 1 to 65,535: then it goes to the dead letters.
+   * The most deliveries of a message, 1 to 65,535. After the last one it goes to the dead letters.
    *
    * @default {20}
    */
   readonly maxDeliveries: number;
   /**
-   * How long a message is held back after it has failed once, twice …, in milliseconds; the last one
-   * counts for all later failures. 1 to 32 of them.
+   * The delays after the first failure, the second …, in milliseconds: 1 to 32 values, of which the last
+   * applies to all later failures.
    *
    * @default {[1000, 5000, 30000, 120000, 600000]}
    */
   readonly backoffMs: readonly number[];
   /**
-   * Whether messages that were rejected, or delivered too often, go to the stream `<name>.dead`.
-   * Otherwise they are gone. In a stream whose own name ends in `.dead` neither happens: there
-   * messages stay until somebody acknowledges or removes them, and come back after the backoff.
+   * Whether messages that were rejected or delivered too often go to the stream `<name>.dead`; otherwise
+   * they are discarded. A stream whose own name ends with `.dead` does neither: its messages come back
+   * after the backoff, until they are acknowledged or removed.
    *
    * @default {true}
    */
   readonly deadLetter: boolean;
   /**
-   * Whether messages that have expired go to the stream `<name>.dead`, too. Otherwise they are gone.
+   * Whether expired messages go to the stream `<name>.dead`, too; otherwise they are discarded.
    *
    * @default {false}
    */
   readonly deadLetterExpired: boolean;
   /**
-   * How long after a message may be delivered it still is, in milliseconds, for messages that do not
-   * say so themselves; `null` for ever. A change counts for what is stored after it.
+   * How long messages without a `ttlMs` of their own may wait to be delivered, in milliseconds from the end
+   * of their delay; `null` for ever. A change applies to messages that are stored after it.
    *
    * @default {null}
    */
   readonly ttlMs: number | null;
   /**
-   * For how long a `dedupId` is remembered, in milliseconds: a message with the same one is not
-   * stored again. 0 to a day. The last 100,000 of a stream are remembered, whatever their time.
+   * How long a `dedupId` is remembered, in milliseconds, 0 to one day: another message with the same one is
+   * not stored. A stream remembers its last 100,000 ids at most.
    *
    * @default {120000}
    */
   readonly dedupWindowMs: number;
   /**
-   * How many messages the stream may hold, ready, delayed and pending together; `null` for no limit.
+   * The most messages in the stream, ready, delayed and pending together; `null` for no limit.
    *
    * @default {null}
    */
   readonly maxMessages: number | null;
   /**
-   * How many bytes of messages the stream may hold, with their headers; `null` for no limit.
+   * The most bytes of messages in the stream, headers included; `null` for no limit.
    *
    * @default {null}
    */
   readonly maxBytes: number | null;
   /**
-   * What happens when the stream is full: a message that comes is refused with `STREAM_FULL`, or the
-   * oldest that nobody holds make room for it. Dead letters are never refused: with `"reject"` they
-   * come into their stream beyond its limit.
+   * What happens when the stream is full. `"reject"`: new messages are refused with `STREAM_FULL`.
+   * `"drop-oldest"`: the oldest messages that no follower holds are discarded. Dead letters are never
+   * refused: with `"reject"` they are stored beyond the limit.
    *
    * @default {"reject"}
    */
   readonly overflow: "reject" | "drop-oldest";
 }
 
-/** What a stream has unless something else is said. */
+/** The defaults of a stream's options. */
 export const STREAM_OPTIONS_DEFAULT: StreamOptions = Object.freeze({
   ackTimeoutMs: 30 * 60 * 1000,
   maxDeliveries: 20,
@@ -86,16 +86,16 @@ export const STREAM_OPTIONS_DEFAULT: StreamOptions = Object.freeze({
   overflow: "reject",
 });
 
-/** Some of a stream's options, as they are given to create or to change one. */
+/** Some of a stream's options, to create or to change a stream. */
 export type StreamOptionsInput = { readonly [Key in keyof StreamOptions]?: StreamOptions[Key] };
 
-/** The shortest time that a follower can be given for a delivery, in milliseconds. */
+/** The least `ackTimeoutMs`. */
 const ACK_TIMEOUT_MS_MIN = 100;
 
-/** The longest time for which dedup ids are remembered, in milliseconds. */
+/** The largest `dedupWindowMs`. */
 export const DEDUP_WINDOW_MS_MAX: number = 24 * 60 * 60 * 1000;
 
-/** So many dedup ids are remembered of one stream. */
+/** The most dedup ids that one stream remembers. */
 export const DEDUP_COUNT_MAX = 100_000;
 
 /** The most deliveries of one message. */
@@ -117,7 +117,7 @@ export function isDeadName(stream: string): boolean {
   return stream.endsWith(DEAD_SUFFIX);
 }
 
-/** Tells what is wrong with one option, or nothing. */
+/** Returns the values that are allowed, if one is not. */
 type Check = (value: unknown) => string | undefined;
 
 const CHECKS: { readonly [Key in keyof StreamOptions]: Check } = {
@@ -158,21 +158,21 @@ function flag(value: unknown): string | undefined {
   return typeof value === "boolean" ? undefined : "true or false";
 }
 
-/** What to do about a stream that is there already, with other options. */
+/** What to do about an existing stream with other options. */
 export type DifferenceWay = "keep" | "update" | "fail";
 
 /** Every {@linkcode DifferenceWay}. */
 export const DIFFERENCE_WAYS: readonly DifferenceWay[] = ["keep", "update", "fail"];
 
-/** What became of a stream that was to be created. */
+/** The result of creating a stream. */
 export interface StreamCreation {
-  /** Whether it was created; `false` if there was one of that name. */
+  /** Whether it was created; `false` if it existed. */
   readonly created: boolean;
-  /** Which of the options that were given the stream had otherwise. */
+  /** The given options that the existing stream has otherwise. */
   readonly differs: readonly (keyof StreamOptions)[];
 }
 
-/** Tells which options a stream has otherwise than wished; what is not wished may be anything. */
+/** Lists the given options that a stream has otherwise. */
 export function findDifferences(
   options: StreamOptions,
   wished: StreamOptionsInput,
@@ -183,7 +183,7 @@ export function findDifferences(
   );
 }
 
-/** Explains why a stream cannot be created: there is one with other options. */
+/** The message of `STREAM_DIFFERS`. */
 export function explainDifferences(
   name: string,
   options: StreamOptions,
@@ -195,7 +195,7 @@ export function explainDifferences(
   return `Cannot create stream "${name}": there is one with other options, ${found.join("; ")}`;
 }
 
-/** Tells what is wrong with a stream's options, and what is allowed, if something is. */
+/** Describes the first mistake in a stream's options, with the allowed values. */
 export function findStreamOptionsMistake(options: unknown): string | undefined {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     return "a stream's options must be an object";

@@ -127,16 +127,18 @@ const CHANGES: { readonly [Name in Operation]?: string } = {
   deleteStream: "stream deleted",
 };
 
-/** The operations; each resolves to its answer. */
+/** Operations that are calls of the engine with the same name and only a name as argument. */
 type PlainOperation = Exclude<
   {
     [Name in Operation & keyof Engine]: Parameters<Engine[Name]> extends [string] ? Name : never;
   }[Operation & keyof Engine],
+  // It is answered in pages.
   "getPel"
 >;
 
 type Operate = (asked: Asked) => Promise<unknown>;
 
+/** The other operations; each resolves to its answer. */
 const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Operate } = {
   createStream,
   updateStream: ({ engine, name, options: { stream = {} } }) => engine.updateStream(name, stream),

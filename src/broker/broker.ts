@@ -37,7 +37,7 @@ import { Removal } from "./rules/removal.ts";
 import { Returns } from "./rules/returns.ts";
 import { RuleContext } from "./rules/rule_context.ts";
 import { BrokerState } from "./state/broker_state.ts";
-import type { Follower } from "./share/follower.ts";
+import type { Follower } from "./share/follower_state.ts";
 import { LiveSearch } from "./state/live_facts.ts";
 import { LOST_COUNT_MAX } from "./state/publisher_registry.ts";
 import { checkStreamName, type PatternCompiler, type Router, STREAMS_MAX } from "./state/router.ts";

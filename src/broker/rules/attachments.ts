@@ -1,7 +1,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import { Attachment } from "../share/attachment.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** The most attachments of followers by pattern to streams: one for each stream that matches. */

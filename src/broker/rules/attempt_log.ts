@@ -1,5 +1,5 @@
 import type { Attempted } from "../event.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { TagRange } from "../../../protocol.ts";
 import type { EngineFollower, FollowerInit, FollowerSink, NackDetails } from "../engine.ts";
-import { Follower } from "../share/follower.ts";
+import { Follower } from "../share/follower_state.ts";
 import type { Attachments } from "./attachments.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { RuleContext } from "./rule_context.ts";

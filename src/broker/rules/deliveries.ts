@@ -1,7 +1,7 @@
 import type { TagRange } from "../../../protocol.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { NackDetails } from "../engine.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import { LateAcks } from "./late_acks.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { countAll, takePending, visitPending } from "../share/pending_ranges.ts";

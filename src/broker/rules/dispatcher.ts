@@ -1,7 +1,7 @@
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Attachment } from "../share/attachment.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Share } from "../share/share.ts";

@@ -1,6 +1,6 @@
 import type { TagRange } from "../../../protocol.ts";
 import type { RuleContext } from "./rule_context.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import { findTags } from "../share/pending_ranges.ts";
 import type { LapsedRun } from "../share/lapsed_list.ts";
 

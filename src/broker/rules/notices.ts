@@ -1,6 +1,6 @@
 import type { BrokerError, DeadLetterCause } from "../../../protocol.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import type { Router } from "../state/router.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";

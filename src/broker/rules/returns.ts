@@ -1,7 +1,7 @@
 import type { RuleContext } from "./rule_context.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import { addFailure, countLosses } from "../share/failure.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { findTags, groupByFailure, joinTags } from "../share/pending_ranges.ts";

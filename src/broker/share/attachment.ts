@@ -1,4 +1,4 @@
-import type { Follower } from "./follower.ts";
+import type { Follower } from "./follower_state.ts";
 import type { Share } from "./share.ts";
 
 /**

@@ -2,7 +2,7 @@
 
 import type { BrokerError, TagRange } from "../../../protocol.ts";
 import type { Failure } from "./failure.ts";
-import type { Follower } from "./follower.ts";
+import type { Follower } from "./follower_state.ts";
 import { type IdRange, intersectRanges } from "../collections/id_ranges.ts";
 import type { PendingRun } from "./pending_list.ts";
 

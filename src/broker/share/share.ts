@@ -9,7 +9,7 @@ import { RareSet } from "../collections/rare_set.ts";
 import { ReadyLanes, type ReadyRun } from "../ready/ready_lanes.ts";
 import type { PendingRun } from "./pending_list.ts";
 import type { ReasonPool } from "./reason_pool.ts";
-import type { Follower } from "./follower.ts";
+import type { Follower } from "./follower_state.ts";
 import type { Store } from "../store/store.ts";
 
 /** Messages that no follower holds. */

@@ -13,7 +13,7 @@ import type {
 } from "../event.ts";
 import type { Event } from "../event.ts";
 import { Calendar } from "../collections/calendar.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import { ReasonPool } from "../share/reason_pool.ts";

@@ -1,7 +1,7 @@
 import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 import { isDeadName } from "../../protocol/messages/stream_options.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import { type NameMatcher, Selection } from "./selection.ts";
 import type { Stream } from "../stream/stream.ts";
 

@@ -1,4 +1,4 @@
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import type { Stream } from "../stream/stream.ts";
 
 export interface NameMatcher {

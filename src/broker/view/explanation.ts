@@ -3,7 +3,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import { readProperties } from "../../protocol/messages/properties.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 import type { KeyWait } from "../ready/keys.ts";
 import type { Router } from "../state/router.ts";
 import type { Share } from "../share/share.ts";

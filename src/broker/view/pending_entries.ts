@@ -7,7 +7,7 @@ import {
   type PendingEntryList,
 } from "../../../protocol.ts";
 import { PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
-import type { Follower } from "../share/follower.ts";
+import type { Follower } from "../share/follower_state.ts";
 
 /** A page of pending entry lists ends behind the follower with which it has so many entries. */
 const PAGE_ENTRIES_MAX = 2000;

@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Attachment, AttachmentQueue } from "../../../src/broker/share/attachment.ts";
-import { Follower } from "../../../src/broker/share/follower.ts";
+import { Follower } from "../../../src/broker/share/follower_state.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import { RecordingFollowerSink } from "../../support/broker/recording_sinks.ts";
 import { bindOf } from "../../support/broker/test_broker.ts";

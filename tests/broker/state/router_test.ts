@@ -6,7 +6,7 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
-import { Follower } from "../../../src/broker/share/follower.ts";
+import { Follower } from "../../../src/broker/share/follower_state.ts";
 import { Route } from "../../../src/broker/state/route.ts";
 import { checkStreamName, Router } from "../../../src/broker/state/router.ts";
 import { assertCode } from "../../support/wire/frames.ts";

@@ -88,14 +88,14 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "of who says what it begins, the oldest is taken for begun as well",
-    file: "src/broker/share/follower.ts",
+    file: "src/broker/share/follower_state.ts",
     from: "return !run.isBegun && !this.reportsBegin && run === this.pending.runs[0];",
     to: "return !run.isBegun && run === this.pending.runs[0];",
     found: tests("engine/memory_test.ts"),
   },
   {
     what: "what is only fetched runs out although handlers make progress",
-    file: "src/broker/share/follower.ts",
+    file: "src/broker/share/follower_state.ts",
     from:
       "const since = this.isAssumed(run) ? -Infinity : Math.max(this.liveness.lifeAt, run.deliveredAt);",
     to: "const since = run.deliveredAt;",

@@ -37,7 +37,7 @@ import { Removal } from "./rules/removal.ts";
 import { Returns } from "./rules/returns.ts";
 import { RuleContext } from "./rules/rule_context.ts";
 import { BrokerState } from "./state/broker_state.ts";
-import type { Follower } from "./share/follower_state.ts";
+import type { FollowerState } from "./share/follower_state.ts";
 import { LiveSearch } from "./state/live_facts.ts";
 import { LOST_COUNT_MAX } from "./state/publisher_registry.ts";
 import { checkStreamName, type PatternCompiler, type Router, STREAMS_MAX } from "./state/router.ts";
@@ -78,7 +78,7 @@ export class Broker {
   readonly #durability: string;
   readonly #dispatcher: Dispatcher;
   readonly #attachments: Attachments;
-  readonly #followers = new Set<Follower>();
+  readonly #followers = new Set<FollowerState>();
   readonly #replyStreams = new ReplyStreams();
   readonly #removal: Removal;
   readonly #deadLetters: DeadLetters;

@@ -1,7 +1,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import { Attachment } from "../share/attachment.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** The most attachments of followers by pattern to streams: one for each stream that matches. */
@@ -20,7 +20,7 @@ export class Attachments {
   readonly #countMax: number;
   readonly #dispatcher: Dispatcher;
   /** Followers of very many streams are attached step by step. */
-  readonly #rests = new Map<Follower, Rest>();
+  readonly #rests = new Map<FollowerState, Rest>();
   /** The attachments by pattern, with those of the rests. */
   #count = 0;
 
@@ -46,24 +46,24 @@ export class Attachments {
    * Throws if a follower of so many streams would have too many. Direct binds do not count: patterns of
    * other clients must not use up their room.
    */
-  checkFollower(follower: Follower, streamCount: number): void {
+  checkFollower(follower: FollowerState, streamCount: number): void {
     this.#check("TOO_MANY_MEMBERS", streamCount * weigh(follower));
   }
 
-  add(follower: Follower, stream: Stream): void {
+  add(follower: FollowerState, stream: Stream): void {
     this.#count += weigh(follower);
     this.#tie(follower, stream);
   }
 
   /** Attaches a follower to streams, `countMax` at once; {@linkcode Attachments.addMore} does the rest. */
-  addAll(follower: Follower, streams: readonly Stream[], countMax: number): void {
+  addAll(follower: FollowerState, streams: readonly Stream[], countMax: number): void {
     this.#count += streams.length * weigh(follower);
     this.#rests.set(follower, { streams, at: 0 });
     this.addMore(follower, countMax);
   }
 
   /** Attaches a follower to more of the rest of its streams; returns whether that was all. */
-  addMore(follower: Follower, countMax: number): boolean {
+  addMore(follower: FollowerState, countMax: number): boolean {
     const rest = this.#rests.get(follower);
     if (rest === undefined) return true;
     const end = Math.min(rest.streams.length, rest.at + countMax);
@@ -77,7 +77,7 @@ export class Attachments {
     return true;
   }
 
-  removeAll(follower: Follower): void {
+  removeAll(follower: FollowerState): void {
     for (const attachment of follower.attachments.values()) this.remove(attachment);
     const rest = this.#rests.get(follower);
     if (rest === undefined) return;
@@ -103,7 +103,7 @@ export class Attachments {
     );
   }
 
-  #tie(follower: Follower, { share }: Stream): void {
+  #tie(follower: FollowerState, { share }: Stream): void {
     const attachment = new Attachment(follower, share);
     follower.attachments.set(share, attachment);
     share.attachments.add(attachment);
@@ -112,6 +112,6 @@ export class Attachments {
   }
 }
 
-function weigh({ bind }: Follower): 0 | 1 {
+function weigh({ bind }: FollowerState): 0 | 1 {
   return bind.bindType === "regex" ? 1 : 0;
 }

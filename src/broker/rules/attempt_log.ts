@@ -1,5 +1,5 @@
 import type { Attempted } from "../event.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 
 /**
@@ -14,7 +14,7 @@ export class AttemptLog {
   }
 
   /** Writes the oldest delivery of a follower as an attempt, once, unless the follower reports itself. */
-  noteOldest(follower: Follower): void {
+  noteOldest(follower: FollowerState): void {
     const { liveness, pending: { runs: [oldest] } } = follower;
     if (oldest === undefined || oldest.isBegun || oldest.firstTag === liveness.oldestTag) return;
     liveness.oldestTag = oldest.firstTag;
@@ -29,12 +29,12 @@ export class AttemptLog {
   }
 
   /** Takes back attempts that were written: no handler had the messages. */
-  unsay(follower: Follower, run: PendingRun): void {
+  unsay(follower: FollowerState, run: PendingRun): void {
     if (isWritten(follower, run)) this.#write(run, run.attempts - 1);
   }
 
   /** Takes back the attempt before this one: the work was done in it. */
-  forgive(follower: Follower, run: PendingRun): void {
+  forgive(follower: FollowerState, run: PendingRun): void {
     const isCounted = isWritten(follower, run);
     run.attempts--;
     this.#write(run, isCounted ? run.attempts : run.attempts - 1);
@@ -47,7 +47,10 @@ export class AttemptLog {
 }
 
 /** Whether some of these deliveries were written as attempts. */
-function isWritten({ reportsBegin, liveness: { oldestTag } }: Follower, run: PendingRun): boolean {
+function isWritten(
+  { reportsBegin, liveness: { oldestTag } }: FollowerState,
+  run: PendingRun,
+): boolean {
   if (run.isBegun || reportsBegin) return run.isBegun;
   return oldestTag >= run.firstTag && oldestTag < run.firstTag + run.count;
 }

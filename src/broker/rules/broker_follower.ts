@@ -1,6 +1,6 @@
 import type { TagRange } from "../../../protocol.ts";
 import type { EngineFollower, FollowerInit, FollowerSink, NackDetails } from "../engine.ts";
-import { Follower } from "../share/follower_state.ts";
+import { FollowerState } from "../share/follower_state.ts";
 import type { Attachments } from "./attachments.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { RuleContext } from "./rule_context.ts";
@@ -11,7 +11,7 @@ export interface BrokerFollowerSetup {
   readonly deliveries: Deliveries;
   readonly attachments: Attachments;
   /** All open followers, in the order of opening. */
-  readonly followers: Set<Follower>;
+  readonly followers: Set<FollowerState>;
   readonly init: FollowerInit;
   readonly sink: FollowerSink;
 }
@@ -19,14 +19,14 @@ export interface BrokerFollowerSetup {
 /** A follower of one session. */
 export class BrokerFollower implements EngineFollower {
   readonly missing: string | undefined;
-  readonly follower: Follower;
+  readonly follower: FollowerState;
   readonly #setup: BrokerFollowerSetup;
 
   /** Throws `BAD_…`, `TOO_MANY_MEMBERS`, or the damage of the only stream that it follows. */
   constructor(setup: BrokerFollowerSetup) {
     const { context: { state: { router }, notices }, attachments, followers, init } = setup;
-    const ring = (follower: Follower, now: number) => setup.deliveries.timeOut(follower, now);
-    const follower = new Follower({ ...init, sink: setup.sink, ring });
+    const ring = (follower: FollowerState, now: number) => setup.deliveries.timeOut(follower, now);
+    const follower = new FollowerState({ ...init, sink: setup.sink, ring });
     const streams = router.addFollower(follower);
     try {
       attachments.checkFollower(follower, streams.length);

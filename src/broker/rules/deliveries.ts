@@ -1,7 +1,7 @@
 import type { TagRange } from "../../../protocol.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { NackDetails } from "../engine.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import { LateAcks } from "./late_acks.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { countAll, takePending, visitPending } from "../share/pending_ranges.ts";
@@ -24,7 +24,7 @@ export class Deliveries {
   }
 
   /** Notes a sign of life: the follower may get messages, and what it has fetched has time. */
-  noteLife(follower: Follower, now: number): void {
+  noteLife(follower: FollowerState, now: number): void {
     follower.liveness.lifeAt = now;
     if (!follower.liveness.isSuspended) return;
     follower.liveness.isSuspended = false;
@@ -32,7 +32,7 @@ export class Deliveries {
   }
 
   /** Acknowledges deliveries. */
-  ack(follower: Follower, ranges: readonly TagRange[], now: number): void {
+  ack(follower: FollowerState, ranges: readonly TagRange[], now: number): void {
     this.noteLife(follower, now);
     const { held, error } = takePending(
       follower,
@@ -47,7 +47,7 @@ export class Deliveries {
   }
 
   /** Takes back deliveries that no handler has seen: they do not count as attempts. */
-  release(follower: Follower, ranges: readonly TagRange[], now: number): void {
+  release(follower: FollowerState, ranges: readonly TagRange[], now: number): void {
     // A client that reports what its handler has may release because the handler hangs.
     if (!follower.reportsBegin) this.noteLife(follower, now);
     this.#takeBack(follower, ranges, now, (run) => {
@@ -57,7 +57,7 @@ export class Deliveries {
 
   /** Ends failed deliveries: their messages are held back, and delivered again. */
   nack(
-    follower: Follower,
+    follower: FollowerState,
     ranges: readonly TagRange[],
     { delayMs, reason, now }: NackDetails & { readonly now: number },
   ): void {
@@ -69,7 +69,7 @@ export class Deliveries {
 
   /** Ends deliveries whose messages should not be delivered again. */
   reject(
-    follower: Follower,
+    follower: FollowerState,
     ranges: readonly TagRange[],
     { reason, now }: { readonly reason: string; readonly now: number },
   ): void {
@@ -80,7 +80,7 @@ export class Deliveries {
   }
 
   /** Notes that handlers have deliveries: their time begins. */
-  begin(follower: Follower, ranges: readonly TagRange[], now: number): void {
+  begin(follower: FollowerState, ranges: readonly TagRange[], now: number): void {
     const error = visitPending(follower, ranges, (run) => {
       // Only for deliveries that are still held: a hanging handler may have begun the others.
       this.noteLife(follower, now);
@@ -92,7 +92,7 @@ export class Deliveries {
   }
 
   /** Sets the deadlines of deliveries to so many milliseconds from now. */
-  extend(follower: Follower, ranges: readonly TagRange[], ms: number, now: number): void {
+  extend(follower: FollowerState, ranges: readonly TagRange[], ms: number, now: number): void {
     this.noteLife(follower, now);
     const error = visitPending(follower, ranges, (run) => {
       this.#parts.attempts.begin(run);
@@ -104,7 +104,7 @@ export class Deliveries {
   }
 
   /** Takes back all deliveries of a follower that ends (its client has received `lastTag`) or is lost. */
-  takeAll(follower: Follower, lastTag: number | undefined, now: number): void {
+  takeAll(follower: FollowerState, lastTag: number | undefined, now: number): void {
     this.#parts.clock.set(follower.liveness.alarm, Infinity);
     if (lastTag === undefined) return void this.#lose(follower, now);
     const { pending } = follower;
@@ -118,7 +118,7 @@ export class Deliveries {
    *
    * @returns How many deliveries may be acknowledged late.
    */
-  takeSilent(follower: Follower, now: number): number {
+  takeSilent(follower: FollowerState, now: number): number {
     const lost = this.#lose(follower, now);
     if (lost.length === 0) return follower.liveness.isSuspended ? follower.lapsed.count : 0;
     for (const run of lost) follower.lapsed.add({ ...run, isLoss: run.isBegun });
@@ -128,7 +128,7 @@ export class Deliveries {
     return follower.lapsed.count;
   }
 
-  #lose(follower: Follower, now: number): PendingRun[] {
+  #lose(follower: FollowerState, now: number): PendingRun[] {
     // Only begun deliveries count as attempts: a message that kills its follower must not take the
     // messages that were fetched with it to the dead letters.
     const { pending } = follower;
@@ -145,14 +145,14 @@ export class Deliveries {
     return lost;
   }
 
-  #failLost(follower: Follower, run: PendingRun, now: number): void {
+  #failLost(follower: FollowerState, run: PendingRun, now: number): void {
     const { share: { notes }, firstId, count } = run;
     for (let id = firstId; id < firstId + count; id++) notes.doubtful.add(id);
     this.#returns.fail(follower, run, { reason: "the follower was lost", isLoss: true, now });
   }
 
   /** Takes back all deliveries of a follower that stays; returns how many. */
-  revokeAll(follower: Follower, reason: string, now: number): number {
+  revokeAll(follower: FollowerState, reason: string, now: number): number {
     const { pending } = follower;
     const assumed = this.#separateOldest(follower);
     if (assumed !== undefined) this.#parts.attempts.begin(assumed);
@@ -164,7 +164,7 @@ export class Deliveries {
   }
 
   /** Takes back deliveries that were not acknowledged in time. */
-  timeOut(follower: Follower, now: number): void {
+  timeOut(follower: FollowerState, now: number): void {
     if (follower.sink.isUnread) {
       // The acknowledgement may be there already.
       this.#parts.clock.hasten(follower.liveness.alarm, now + UNREAD_MS);
@@ -196,7 +196,7 @@ export class Deliveries {
   }
 
   /** The deliveries that ran out; without a sign of life, also all that were only fetched. */
-  #findLate(follower: Follower, now: number): PendingRun[] {
+  #findLate(follower: FollowerState, now: number): PendingRun[] {
     const { runs } = follower.pending;
     const first = runs.find((run) => follower.deadlineOf(run) <= now);
     if (first === undefined) return [];
@@ -205,20 +205,20 @@ export class Deliveries {
   }
 
   /** A silent handler may have the first delivery that is not known to have begun. */
-  #doubtFirst({ reportsBegin }: Follower, late: readonly PendingRun[]): void {
+  #doubtFirst({ reportsBegin }: FollowerState, late: readonly PendingRun[]): void {
     const first = late.find(({ isBegun }) => !isBegun);
     if (reportsBegin && first !== undefined) first.share.notes.doubtful.add(first.firstId);
   }
 
   /** Takes away the deliveries of a stream that is deleted. */
-  takeShare(follower: Follower, share: Share, now: number): void {
+  takeShare(follower: FollowerState, share: Share, now: number): void {
     const taken = follower.pending.takeShare(share);
     this.#returns.tellRevoked(follower, taken, `stream "${share.store.name}" was deleted`);
     this.#returns.noteTaken(follower, now);
   }
 
   #takeBack(
-    follower: Follower,
+    follower: FollowerState,
     ranges: readonly TagRange[],
     now: number,
     proceed: (run: PendingRun) => void,
@@ -230,7 +230,7 @@ export class Deliveries {
   }
 
   /** Makes a run of its own of the delivery that a follower is assumed to work on, if there is one. */
-  #separateOldest(follower: Follower): PendingRun | undefined {
+  #separateOldest(follower: FollowerState): PendingRun | undefined {
     const { pending } = follower;
     const [oldest] = pending.runs;
     if (oldest === undefined || !follower.isAssumed(oldest)) return undefined;
@@ -242,7 +242,7 @@ export class Deliveries {
  * Whether the oldest delivery of a lost follower counts as an attempt without a report of its beginning.
  * The last attempt must be certain: next time the follower has to report it before a handler gets it.
  */
-function mayHaveBegun({ reportsBegin }: Follower, run: PendingRun): boolean {
+function mayHaveBegun({ reportsBegin }: FollowerState, run: PendingRun): boolean {
   if (!reportsBegin) return true;
   const { isDoubtful, attempts, share: { store } } = run;
   return !isDoubtful && (attempts < store.options.maxDeliveries || store.isDead);

@@ -1,7 +1,7 @@
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Attachment } from "../share/attachment.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_lanes.ts";
 import type { Share } from "../share/share.ts";
@@ -24,7 +24,7 @@ const BUSY_MS = 250;
 export interface DispatcherOptions {
   /** Called when there is something to dispatch again. */
   readonly wake: () => void;
-  readonly served: (follower: Follower, now: number) => void;
+  readonly served: (follower: FollowerState, now: number) => void;
   /** Takes expired messages out of a share. */
   readonly expire: (share: Share, now: number) => void;
   /** Takes the first ready messages of a share out: they were delivered too often. */
@@ -47,11 +47,11 @@ export interface DispatcherOptions {
  */
 export class Dispatcher {
   #shares = new Set<Share>();
-  #followers = new Set<Follower>();
+  #followers = new Set<FollowerState>();
   /** Followers that let a delivery run out and have shown life since: others come first. */
-  #revived = new Set<Follower>();
+  #revived = new Set<FollowerState>();
   /** Followers that got messages in the current dispatch. */
-  #served = new Set<Follower>();
+  #served = new Set<FollowerState>();
   readonly #options: DispatcherOptions;
   /** How many messages were parked in the current dispatch. */
   #parkedCount = 0;
@@ -68,14 +68,14 @@ export class Dispatcher {
   }
 
   /** Notes that a follower may have room for its turns. */
-  noteRoom(follower: Follower): void {
+  noteRoom(follower: FollowerState): void {
     if (follower.turns.count === 0 || this.#revived.has(follower)) return;
     this.#wakeOnce();
     this.#followers.add(follower);
   }
 
   /** Notes that a follower shows life again. */
-  noteRevived(follower: Follower): void {
+  noteRevived(follower: FollowerState): void {
     if (follower.turns.count === 0) return;
     this.#wakeOnce();
     this.#followers.delete(follower);
@@ -132,7 +132,7 @@ export class Dispatcher {
     }
   }
 
-  #serveFollower(follower: Follower, now: number): void {
+  #serveFollower(follower: FollowerState, now: number): void {
     for (;;) {
       const attachment = follower.turns.first;
       if (attachment === undefined || follower.room === 0) return;
@@ -156,7 +156,7 @@ export class Dispatcher {
   }
 
   /** Delivers the first adjacent ready messages of a share; returns how many. */
-  #deliverRun(share: Share, follower: Follower, countMax: number, now: number): number {
+  #deliverRun(share: Share, follower: FollowerState, countMax: number, now: number): number {
     for (;;) {
       const run = this.#findNext(share, now);
       if (run === undefined) return 0;
@@ -186,7 +186,7 @@ export class Dispatcher {
   /** Gives all messages of a batch to a follower; returns how many. */
   #hand(
     share: Share,
-    follower: Follower,
+    follower: FollowerState,
     { firstId, attempts: before, priority }: ReadyRun,
     batch: MessageBatch,
     now: number,
@@ -234,7 +234,7 @@ export class Dispatcher {
    */
   #read(
     share: Share,
-    follower: Follower,
+    follower: FollowerState,
     countMax: number,
     now: number,
   ): MessageBatch | undefined {
@@ -269,7 +269,7 @@ function canDeliver({ ready, isPaused, isPostponed, store }: Share): boolean {
  */
 function countAlike(
   { notes: { doubtful } }: Share,
-  { reportsBegin }: Follower,
+  { reportsBegin }: FollowerState,
   run: ReadyRun,
   countMax: number,
 ): number {

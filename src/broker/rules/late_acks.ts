@@ -1,6 +1,6 @@
 import type { TagRange } from "../../../protocol.ts";
 import type { RuleContext } from "./rule_context.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import { findTags } from "../share/pending_ranges.ts";
 import type { LapsedRun } from "../share/lapsed_list.ts";
 
@@ -16,14 +16,14 @@ export class LateAcks {
   }
 
   /** Acknowledges those of a range that were taken back, if possible; returns how many. */
-  end(follower: Follower, range: TagRange): number {
+  end(follower: FollowerState, range: TagRange): number {
     if (follower.lapsed.count === 0) return 0;
     let count = 0;
     for (const run of follower.lapsed.take(range)) count += this.#end(follower, run);
     return count;
   }
 
-  #end(follower: Follower, run: LapsedRun): number {
+  #end(follower: FollowerState, run: LapsedRun): number {
     const { share, firstId, count, isLoss } = run;
     const { number } = share.store;
     // The stream may be gone, or another stream may have its name.
@@ -40,7 +40,7 @@ export class LateAcks {
   }
 
   /** Acknowledges later deliveries of the same messages to the same follower. */
-  #endAgain(follower: Follower, run: LapsedRun): number {
+  #endAgain(follower: FollowerState, run: LapsedRun): number {
     const { number } = run.share.store;
     const held = findHeld(follower, run);
     let endedCount = 0;
@@ -67,7 +67,7 @@ export class LateAcks {
 }
 
 function findHeld(
-  { pending }: Follower,
+  { pending }: FollowerState,
   { share, firstId, count }: LapsedRun,
 ): TagRange[] {
   return pending.runs.filter((run) => run.share === share)

@@ -1,6 +1,6 @@
 import type { BrokerError, DeadLetterCause } from "../../../protocol.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import type { Router } from "../state/router.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
@@ -43,7 +43,7 @@ export class Notices {
   }
 
   /** Reports a new follower if it is the first that waits for a stream that does not exist. */
-  noteFollower({ name, bind }: Follower, router: Router): void {
+  noteFollower({ name, bind }: FollowerState, router: Router): void {
     if (router.findWaiting(bind.routeString).length !== 1) return;
     this.#report?.("a follower waits for a stream that does not exist", {
       stream: bind.routeString,

@@ -1,7 +1,7 @@
 import type { RuleContext } from "./rule_context.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import { addFailure, countLosses } from "../share/failure.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { findTags, groupByFailure, joinTags } from "../share/pending_ranges.ts";
@@ -36,7 +36,7 @@ export class Returns {
   }
 
   /** Delays messages that failed, or gives them up if it was the last attempt. */
-  fail(follower: Follower, run: PendingRun, failed: FailedRun): void {
+  fail(follower: FollowerState, run: PendingRun, failed: FailedRun): void {
     const { now, reason, delayMs, isLoss } = failed;
     const { share: { store }, attempts, priority } = run;
     if (isLastAttempt(store, attempts)) {
@@ -63,14 +63,14 @@ export class Returns {
   }
 
   /** Gives messages up. */
-  reject(follower: Follower, run: PendingRun, failed: FailedRun): void {
+  reject(follower: FollowerState, run: PendingRun, failed: FailedRun): void {
     // Dead letters are never given up: they wait for an operator.
     if (run.share.store.isDead) this.fail(follower, run, failed);
     else this.#bury(follower, run, "rejected", failed);
   }
 
   /** Makes messages ready again; begun deliveries count as attempts. */
-  giveBack(follower: Follower, run: PendingRun, now: number): void {
+  giveBack(follower: FollowerState, run: PendingRun, now: number): void {
     if (!run.isBegun) return this.giveBackUnseen(follower, run, now);
     if (isLastAttempt(run.share.store, run.attempts)) {
       return this.#bury(follower, run, "maxDeliveries", { now, reason: "" });
@@ -79,7 +79,7 @@ export class Returns {
   }
 
   /** Makes messages ready again that no handler has seen: that was no attempt. */
-  giveBackUnseen(follower: Follower, run: PendingRun, now: number): void {
+  giveBackUnseen(follower: FollowerState, run: PendingRun, now: number): void {
     this.#parts.attempts.unsay(follower, run);
     this.#leave({ ...run, attempts: run.attempts - 1 }, now, (part) => {
       // Only for what is ready again: the follower waits behind the others for what it gave back.
@@ -102,17 +102,17 @@ export class Returns {
     for (const { follower } of share.attachments) this.#takeOverdue(follower, share, held, now);
   }
 
-  tellRevoked(follower: Follower, runs: readonly PendingRun[], reason: string): void {
+  tellRevoked(follower: FollowerState, runs: readonly PendingRun[], reason: string): void {
     if (runs.length > 0) follower.sink.revoke(joinTags(runs), reason);
   }
 
-  noteTaken(follower: Follower, now: number): void {
+  noteTaken(follower: FollowerState, now: number): void {
     this.noteOldest(follower, now);
     this.#parts.dispatcher.noteRoom(follower);
   }
 
   /** Notes the oldest delivery of a follower, and when to check its deadlines. */
-  noteOldest(follower: Follower, now: number): void {
+  noteOldest(follower: FollowerState, now: number): void {
     const { liveness } = follower;
     const before = liveness.oldestTag;
     this.#parts.attempts.noteOldest(follower);
@@ -120,12 +120,12 @@ export class Returns {
     this.watchDeadline(follower);
   }
 
-  watchDeadline({ liveness }: Follower): void {
+  watchDeadline({ liveness }: FollowerState): void {
     this.#parts.clock.hasten(liveness.alarm, liveness.deadline);
   }
 
   /** Takes overdue deliveries away from a follower, but for those that are begun or the oldest. */
-  #takeOverdue(follower: Follower, share: Share, ids: readonly IdRange[], now: number): void {
+  #takeOverdue(follower: FollowerState, share: Share, ids: readonly IdRange[], now: number): void {
     const { pending } = follower;
     const oldest = pending.runs[0]?.firstTag;
     const taken: PendingRun[] = [];
@@ -146,7 +146,7 @@ export class Returns {
   }
 
   #bury(
-    follower: Follower,
+    follower: FollowerState,
     run: PendingRun,
     cause: "rejected" | "maxDeliveries",
     { now, reason }: FailedRun,

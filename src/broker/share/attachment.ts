@@ -1,4 +1,4 @@
-import type { Follower } from "./follower_state.ts";
+import type { FollowerState } from "./follower_state.ts";
 import type { Share } from "./share.ts";
 
 /**
@@ -11,13 +11,13 @@ import type { Share } from "./share.ts";
  * number of streams and followers.
  */
 export class Attachment {
-  readonly follower: Follower;
+  readonly follower: FollowerState;
   readonly share: Share;
   queue: AttachmentQueue | undefined;
   previous: Attachment | undefined;
   next: Attachment | undefined;
 
-  constructor(follower: Follower, share: Share) {
+  constructor(follower: FollowerState, share: Share) {
     this.follower = follower;
     this.share = share;
   }

@@ -27,7 +27,7 @@ export class Liveness {
 }
 
 /** One follower of one session: its credit, its pending deliveries, and the shares it takes from. */
-export class Follower {
+export class FollowerState {
   /** In the order of opening. */
   number = 0;
   /** A label: two followers may have the same. */
@@ -53,7 +53,7 @@ export class Follower {
     bytes: number;
     reportsBegin?: boolean | undefined;
     sink: FollowerSink;
-    ring?: (follower: Follower, now: number) => void;
+    ring?: (follower: FollowerState, now: number) => void;
   }) {
     this.name = options.name;
     this.bind = options.bind;

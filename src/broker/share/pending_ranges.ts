@@ -2,7 +2,7 @@
 
 import type { BrokerError, TagRange } from "../../../protocol.ts";
 import type { Failure } from "./failure.ts";
-import type { Follower } from "./follower_state.ts";
+import type { FollowerState } from "./follower_state.ts";
 import { type IdRange, intersectRanges } from "../collections/id_ranges.ts";
 import type { PendingRun } from "./pending_list.ts";
 
@@ -19,7 +19,7 @@ export interface NamedDeliveries {
  * @param endOther Ends other deliveries of a range; returns how many.
  */
 export function takePending(
-  follower: Follower,
+  follower: FollowerState,
   ranges: readonly TagRange[],
   endOther: (range: TagRange) => number = () => 0,
 ): NamedDeliveries {
@@ -37,7 +37,7 @@ export function takePending(
 
 /** Visits the pending deliveries of some ranges; returns an error if not all of them are held. */
 export function visitPending(
-  follower: Follower,
+  follower: FollowerState,
   ranges: readonly TagRange[],
   visit: (run: PendingRun) => void,
 ): BrokerError | undefined {
@@ -96,7 +96,7 @@ export function countAll(runs: readonly PendingRun[]): number {
 }
 
 function explainMissing(
-  follower: Follower,
+  follower: FollowerState,
   range: TagRange,
   missing: number,
 ): BrokerError | undefined {

@@ -9,7 +9,7 @@ import { RareSet } from "../collections/rare_set.ts";
 import { ReadyLanes, type ReadyRun } from "../ready/ready_lanes.ts";
 import type { PendingRun } from "./pending_list.ts";
 import type { ReasonPool } from "./reason_pool.ts";
-import type { Follower } from "./follower_state.ts";
+import type { FollowerState } from "./follower_state.ts";
 import type { Store } from "../store/store.ts";
 
 /** Messages that no follower holds. */
@@ -22,7 +22,7 @@ export interface UnheldRun extends ReadyRun {
 
 /** Messages that a follower holds. */
 export interface HeldRun {
-  readonly follower: Follower;
+  readonly follower: FollowerState;
   readonly run: PendingRun;
 }
 

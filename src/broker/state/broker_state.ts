@@ -13,7 +13,7 @@ import type {
 } from "../event.ts";
 import type { Event } from "../event.ts";
 import { Calendar } from "../collections/calendar.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
@@ -36,7 +36,7 @@ export interface BrokerStateOptions {
   /** Hears that a publisher is forgotten before its time, since too many are lost. */
   readonly publisherPushedOut?: (now: number) => void;
   /** Hears of a new stream, and of the followers whose binds match it. */
-  readonly streamAdded: (stream: Stream, followers: readonly Follower[]) => void;
+  readonly streamAdded: (stream: Stream, followers: readonly FollowerState[]) => void;
   /** Hears of a deleted stream, while its messages are still there. */
   readonly streamRemoved: (stream: Stream) => void;
   /** Hears of a stream with new messages, ready or delayed. */

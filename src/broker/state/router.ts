@@ -1,7 +1,7 @@
 import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 import { isDeadName } from "../../protocol/messages/stream_options.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import { type NameMatcher, Selection } from "./selection.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -49,7 +49,7 @@ export class Router {
   readonly #streams = new Map<string, Stream>();
   readonly #numbered = new Map<number, Stream>();
   #lastFollowerNumber = 0;
-  readonly #directFollowers = new Map<string, Set<Follower>>();
+  readonly #directFollowers = new Map<string, Set<FollowerState>>();
   readonly #selections = new Map<string, Selection>();
   /** The patterns without members, the longest idle first. */
   readonly #idle = new Set<Selection>();
@@ -113,12 +113,12 @@ export class Router {
   }
 
   /** The followers that wait for a stream of that name, if it does not exist. */
-  findWaiting(name: string): readonly Follower[] {
+  findWaiting(name: string): readonly FollowerState[] {
     return this.#streams.has(name) ? [] : [...this.#directFollowers.get(name) ?? []];
   }
 
   /** Adds a stream; returns the followers whose binds match it. */
-  addStream(stream: Stream): Follower[] {
+  addStream(stream: Stream): FollowerState[] {
     const followers = [...this.#directFollowers.get(stream.name) ?? []];
     for (const selection of this.#findSelections(stream.name)) {
       selection.add(stream);
@@ -171,7 +171,7 @@ export class Router {
   }
 
   /** Adds a follower; returns the streams that its bind matches. Throws `BAD_…`. */
-  addFollower(follower: Follower): readonly Stream[] {
+  addFollower(follower: FollowerState): readonly Stream[] {
     follower.number = ++this.#lastFollowerNumber;
     const { bind } = follower;
     const { routeString: name } = bind;
@@ -187,7 +187,7 @@ export class Router {
     return stream === undefined ? [] : [stream];
   }
 
-  removeFollower(follower: Follower): void {
+  removeFollower(follower: FollowerState): void {
     const { bind } = follower;
     if (bind.bindType === "regex") {
       const selection = this.#selections.get(keyOf(bind));

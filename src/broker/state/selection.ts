@@ -1,4 +1,4 @@
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import type { Stream } from "../stream/stream.ts";
 
 export interface NameMatcher {
@@ -13,7 +13,7 @@ export interface NameMatcher {
  */
 export class Selection {
   readonly key: string;
-  readonly followers: Set<Follower> = new Set();
+  readonly followers: Set<FollowerState> = new Set();
   /** How many publishers and followers are bound to it. */
   userCount = 0;
   readonly #matches: NameMatcher;

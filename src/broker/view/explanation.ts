@@ -3,7 +3,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import { readProperties } from "../../protocol/messages/properties.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 import type { KeyWait } from "../ready/keys.ts";
 import type { Router } from "../state/router.ts";
 import type { Share } from "../share/share.ts";
@@ -32,7 +32,7 @@ export function explain(router: Router, name: string, now: number): string[] {
 }
 
 /** Names the followers that wait for a stream that does not exist. */
-function explainWaiting(name: string, followers: readonly Follower[]): string {
+function explainWaiting(name: string, followers: readonly FollowerState[]): string {
   const names = followers.slice(0, NAMES_MAX).map((follower) => `"${follower.name}"`).join(", ");
   const more = followers.length - NAMES_MAX;
   return `There is no stream "${name}": ` +
@@ -83,7 +83,7 @@ function explainEmpty({ store, isPaused, attachments }: Share): string[] {
 }
 
 /** Why messages that are ready are not delivered although there are followers. */
-function explainCredit(share: Share, followers: readonly Follower[]): string[] {
+function explainCredit(share: Share, followers: readonly FollowerState[]): string[] {
   const { store, ready } = share;
   if (followers.some(({ room }) => room > 0)) return [];
   const waits = say(ready.count, "message waits", "messages wait");

@@ -7,7 +7,7 @@ import {
   type PendingEntryList,
 } from "../../../protocol.ts";
 import { PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
-import type { Follower } from "../share/follower_state.ts";
+import type { FollowerState } from "../share/follower_state.ts";
 
 /** A page of pending entry lists ends behind the follower with which it has so many entries. */
 const PAGE_ENTRIES_MAX = 2000;
@@ -25,7 +25,7 @@ export interface PelQuestion {
 
 /** Tells what followers hold, each by itself, as far as a page has room; they are in order. */
 export function listPels(
-  followers: Iterable<Follower>,
+  followers: Iterable<FollowerState>,
   { name, after, now }: PelQuestion,
 ): Page<PendingEntryList> {
   const items: PendingEntryList[] = [];
@@ -51,7 +51,7 @@ export function listPels(
 
 /** All pages of it. */
 export function* listAllPels(
-  followers: Iterable<Follower>,
+  followers: Iterable<FollowerState>,
   question: Omit<PelQuestion, "after">,
 ): Generator<PendingEntryList> {
   for (let after: number | undefined = 0; after !== undefined;) {
@@ -63,7 +63,7 @@ export function* listAllPels(
 
 /** Writes what a follower holds down as single entries, `countMax` at most; returns how many. */
 function addEntries(
-  follower: Follower,
+  follower: FollowerState,
   entries: PendingEntry[],
   { countMax, now }: { readonly countMax: number; readonly now: number },
 ): number {

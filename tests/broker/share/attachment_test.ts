@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Attachment, AttachmentQueue } from "../../../src/broker/share/attachment.ts";
-import { Follower } from "../../../src/broker/share/follower_state.ts";
+import { FollowerState } from "../../../src/broker/share/follower_state.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import { RecordingFollowerSink } from "../../support/broker/recording_sinks.ts";
 import { bindOf } from "../../support/broker/test_broker.ts";
@@ -16,7 +16,7 @@ import { streamOf } from "../../support/broker/test_stream.ts";
 /** An attachment whose follower has that name. */
 function attachment(name: string): Attachment {
   const sink = new RecordingFollowerSink();
-  const follower = new Follower({ name, bind: bindOf("orders"), messages: 1, bytes: 1, sink });
+  const follower = new FollowerState({ name, bind: bindOf("orders"), messages: 1, bytes: 1, sink });
   return new Attachment(follower, streamOf("orders").share);
 }
 

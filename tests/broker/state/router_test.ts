@@ -6,7 +6,7 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
-import { Follower } from "../../../src/broker/share/follower_state.ts";
+import { FollowerState } from "../../../src/broker/share/follower_state.ts";
 import { Route } from "../../../src/broker/state/route.ts";
 import { checkStreamName, Router } from "../../../src/broker/state/router.ts";
 import { assertCode } from "../../support/wire/frames.ts";
@@ -30,9 +30,9 @@ class CountingRouter extends Router {
   }
 }
 
-function follower(bind: TestBind, name = "follower"): Follower {
+function follower(bind: TestBind, name = "follower"): FollowerState {
   const sink = new RecordingFollowerSink();
-  return new Follower({ name, bind: bindOf(bind), messages: 1, bytes: 1, sink });
+  return new FollowerState({ name, bind: bindOf(bind), messages: 1, bytes: 1, sink });
 }
 
 function namesOf(things: Iterable<{ readonly name: string }>): string[] {

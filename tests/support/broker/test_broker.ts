@@ -19,7 +19,7 @@ import type { Decided, Event, Moved, Stored } from "../../../src/broker/event.ts
 import type { Appender, EventLog, StoreOutcome } from "../../../src/broker/event_log.ts";
 import type { BrokerFollower } from "../../../src/broker/rules/broker_follower.ts";
 import type { BrokerPublisher } from "../../../src/broker/rules/broker_publisher.ts";
-import type { Follower } from "../../../src/broker/share/follower_state.ts";
+import type { FollowerState } from "../../../src/broker/share/follower_state.ts";
 import type { Place } from "../../../src/broker/backlog/pager.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
 import { batchOf } from "../wire/batches.ts";
@@ -75,7 +75,7 @@ export class TestFollower {
     this.open = broker.openFollower(init, this.sink);
   }
 
-  get follower(): Follower {
+  get follower(): FollowerState {
     return this.open.follower;
   }
 

@@ -35,6 +35,7 @@ import type { Settings } from "./src/server/settings/settings.ts";
 import { formatAddress } from "./src/transport/address.ts";
 import { type Clock, systemClock } from "./src/transport/clock.ts";
 
+export type { SyncLevel } from "./src/broker/engine.ts";
 export type { LogLevel } from "./src/server/log.ts";
 export type { BrokerServer } from "./src/server/process/broker_server.ts";
 export { VirtualClock, type VirtualClockOptions } from "./src/server/process/virtual_clock.ts";
@@ -47,7 +48,6 @@ export {
   type SizeField,
   type StorageEngine,
   type StorageSettings,
-  type SyncLevel,
 } from "./src/server/settings/settings.ts";
 export type { Clock, ClockTimer, ClockUser } from "./src/transport/clock.ts";
 export { StartError };

@@ -11,6 +11,9 @@ import type {
   TagRange,
 } from "../../protocol.ts";
 
+/** When the disk is flushed: before every confirm, at least every so often, or when the system likes. */
+export type SyncLevel = "always" | "interval" | "never";
+
 /**
  * The port between sessions and the engine that holds the streams. Sessions know nothing else of an
  * engine, and an engine knows nothing of frames or sockets.

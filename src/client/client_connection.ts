@@ -42,7 +42,6 @@ import { Uplink } from "./uplink/uplink.ts";
 const NAME_DEFAULT = "simplemq-client";
 const CONNECT_TIMEOUT_MS_DEFAULT = 10_000;
 
-/** The connection of a client. */
 export class ClientConnection implements Connection {
   readonly closed: Promise<CloseReason>;
   readonly #opener: SessionOpener;

@@ -1,6 +1,6 @@
 import { BrokerError } from "../../../protocol.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
-import { resolveSpans } from "../../protocol/messages/spans.ts";
+import { resolveSpans, SPAN_FLAGS } from "../../protocol/messages/spans.ts";
 import type { EnginePublisher, NumberedBatch, PublisherInit, PublisherSink } from "../engine.ts";
 import type { StoredAt } from "../event.ts";
 import { SentBatch } from "../state/outcome_log.ts";
@@ -11,8 +11,6 @@ import type { Stream } from "../stream/stream.ts";
 import { findFull } from "../stream/stream_limits.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { Removal } from "./removal.ts";
-
-const SPAN_FLAGS = PropertyFlag.isDelay | PropertyFlag.isTtl;
 
 /** A message that was stored before under the same dedup id, in one of the streams. */
 interface Duplicate {

@@ -12,7 +12,6 @@ export interface RememberedMessage {
   isStored: boolean;
 }
 
-/** A dedup id in a snapshot. */
 export interface DedupIdSnapshot {
   readonly dedupId: string;
   readonly id: number;

@@ -33,7 +33,6 @@ import {
 
 const PEEK_COUNT_DEFAULT = 100;
 
-/** The cursor of a client. */
 export class ClientCursor implements Cursor {
   readonly #queries: PendingQueries;
 

@@ -25,7 +25,6 @@ export interface FollowingWay {
   readonly replies: OutgoingReplies;
 }
 
-/** The follower of a client. */
 export class ClientFollower implements Follower<never>, FollowingMember, VerdictOwner {
   readonly name: string;
   readonly bind: Bind;

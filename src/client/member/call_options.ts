@@ -34,7 +34,6 @@ export function checkDrainTime(drainMs: unknown, action: string): void {
   checkNumber("drainMs", drainMs, { low: 0, high: TIMER_MS_MAX }, action);
 }
 
-/** Checks the options of `close()`. */
 export function checkCloseOptions(options: CloseOptions): void {
   checkOptionNames(options, ["drainMs", "signal"], "Cannot close");
   checkDrainTime(options.drainMs, "Cannot close");

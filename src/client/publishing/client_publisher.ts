@@ -38,7 +38,6 @@ export interface PublishingWay {
   readonly spare: SpareBuffers;
 }
 
-/** The publisher of a client. */
 export class ClientPublisher implements Publisher, PublishingMember {
   readonly bind: Bind;
   readonly number: number;

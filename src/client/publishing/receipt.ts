@@ -37,7 +37,6 @@ export interface StoredRangeReceipt {
   readonly lastId: number;
 }
 
-/** The confirm of one message. */
 export class MessageConfirmation extends Confirmation<Receipt> implements BatchWaiter {
   confirm({ storedIn, isDuplicate }: BatchOutcome, index: number): void {
     const streams: StoredMessage[] = [];

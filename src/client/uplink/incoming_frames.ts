@@ -17,7 +17,6 @@ import type { MemberTable } from "./member.ts";
 import type { PendingQueries } from "./pending_queries.ts";
 import type { StatusBoard } from "./status.ts";
 
-/** The receivers of frames. */
 export interface FrameReceivers {
   readonly members: MemberTable;
   readonly queries: Pick<PendingQueries, "answer" | "fail">;

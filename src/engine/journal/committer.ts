@@ -1,12 +1,13 @@
 import { setImmediate } from "node:timers";
 import { BrokerError } from "../../../protocol.ts";
 import type { Decided, Moved, Stored } from "../../broker/event.ts";
+import type { SyncLevel } from "../../broker/engine.ts";
 import type { Appender, StoreOutcome } from "../../broker/event_log.ts";
 import { invariant } from "../../broker/collections/invariant.ts";
 import { DescriptorShortageError, DiskFullError } from "./disk/disk.ts";
 import type { Group, MoveOutcome } from "./segments/group.ts";
 import { GroupQueue } from "./segments/group_queue.ts";
-import { Proof, type SyncLevel } from "./segments/proof.ts";
+import { Proof } from "./segments/proof.ts";
 import type { SegmentFile } from "./segments/segment_file.ts";
 import type { OpenSegment } from "./segments/segment_list.ts";
 

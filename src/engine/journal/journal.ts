@@ -1,4 +1,5 @@
 import { BrokerError } from "../../../protocol.ts";
+import type { SyncLevel } from "../../broker/engine.ts";
 import type { Appender, EventLog, LoggedState } from "../../broker/event_log.ts";
 import { invariant } from "../../broker/collections/invariant.ts";
 import { LogBusyError, type Pager, type Segment } from "../../broker/backlog/pager.ts";
@@ -16,7 +17,6 @@ import { DescriptorShortageError, type Disk, DiskFullError } from "./disk/disk.t
 import { DiskSpace, RESERVE_BYTES } from "./segments/disk_space.ts";
 import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./segments/format.ts";
 import { JournalError } from "./disk/journal_error.ts";
-import type { SyncLevel } from "./segments/proof.ts";
 import { recover, type Report } from "./recovery/recovery.ts";
 import { SegmentFile } from "./segments/segment_file.ts";
 import { type OpenSegment, SegmentList } from "./segments/segment_list.ts";

@@ -3,7 +3,8 @@ import type { MessageBatch } from "./batch.ts";
 import { readEntryFlags, readEntrySize, writeEntryFlags } from "./entry.ts";
 import { locateProperties, PropertyFlag } from "./properties.ts";
 
-const SPAN_FLAGS = PropertyFlag.isDelay | PropertyFlag.isTtl;
+/** The flags of messages whose times are spans. */
+export const SPAN_FLAGS: number = PropertyFlag.isDelay | PropertyFlag.isTtl;
 
 /**
  * Puts times of the broker's in the place of the spans in a batch of a client, in the buffer that the

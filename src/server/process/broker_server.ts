@@ -53,7 +53,6 @@ export interface BrokerServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The parts of a server. */
 export interface ServerParts {
   readonly version: string;
   readonly settings: Settings;

@@ -1,10 +1,8 @@
+import type { SyncLevel } from "../../broker/engine.ts";
 import type { LogLevel } from "../log.ts";
 
 /** What holds the streams. */
 export type StorageEngine = "journal" | "memory";
-
-/** When the disk is flushed. */
-export type SyncLevel = "always" | "interval" | "never";
 
 /** Where and how messages are kept. */
 export interface StorageSettings {

@@ -1,7 +1,5 @@
+import type { SyncLevel } from "../../../broker/engine.ts";
 import type { DiskFile } from "../disk/disk.ts";
-
-/** When the disk is flushed: before every confirm, at least every so often, or when the system likes. */
-export type SyncLevel = "always" | "interval" | "never";
 
 /**
  * Proof that a group is as durable as the level in force promises. It is made only here, by the flush or

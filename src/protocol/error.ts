@@ -4,7 +4,7 @@
 /** Every error code, with its meaning, and whether it ends the session or only the command. */
 export const ERROR_CODES = {
   BAD_MAGIC: { fatal: true, meaning: "the connection does not begin with the magic bytes" },
-  UNSUPPORTED_VERSION: { fatal: true, meaning: "the protocol version is not spoken here" },
+  UNSUPPORTED_VERSION: { fatal: true, meaning: "the protocol version is not supported" },
   HANDSHAKE_EXPECTED: { fatal: true, meaning: "the first frame must be a HELLO" },
   HANDSHAKE_TIMEOUT: { fatal: true, meaning: "the handshake did not come in time" },
   BAD_FRAME: { fatal: true, meaning: "a frame is malformed" },
@@ -17,7 +17,7 @@ export const ERROR_CODES = {
     meaning: "a frame is larger than the limit told in the handshake",
   },
   HEARTBEAT_LOST: { fatal: true, meaning: "the peer was silent for too long" },
-  SLOW_READER: { fatal: true, meaning: "the peer does not read what is sent to it" },
+  SLOW_READER: { fatal: true, meaning: "the peer does not read" },
   SLOW_WRITER: { fatal: true, meaning: "the peer sends too slowly, and others wait" },
   TOO_MANY_CONNECTIONS: { fatal: true, meaning: "the broker's connection limit is reached" },
   SHUTTING_DOWN: { fatal: true, meaning: "the broker is being stopped" },
@@ -37,19 +37,19 @@ export const ERROR_CODES = {
   FOLLOWER_NOT_FOUND: { fatal: false, meaning: "there is no such follower" },
   MESSAGE_TOO_LARGE: { fatal: false, meaning: "a body is over the limit" },
   HEADERS_TOO_LARGE: { fatal: false, meaning: "the headers are over the limit" },
-  STREAM_FULL: { fatal: false, meaning: "the stream has as much as its options allow" },
+  STREAM_FULL: { fatal: false, meaning: "the stream's limit is reached" },
   MESSAGE_NOT_FOUND: { fatal: false, meaning: "the stream has no message of that id" },
   MEMORY_FULL: { fatal: false, meaning: "the memory limit for bodies is reached" },
   PUBLISHER_FORGOTTEN: {
     fatal: false,
-    meaning: "whether this was stored before is not known any more",
+    meaning: "it is no longer known whether the message was stored",
   },
   DISK_FULL: { fatal: false, meaning: "the broker's disk is full" },
   STREAM_DAMAGED: { fatal: false, meaning: "some of the stream cannot be read from the disk" },
   UNKNOWN_DELIVERY: { fatal: false, meaning: "no such delivery was made to this follower" },
   STALE_DELIVERY: { fatal: false, meaning: "the delivery is no longer this follower's" },
   PUBLISH_TIMEOUT: { fatal: false, meaning: "a message was not confirmed in time" },
-  REPLY_TIMEOUT: { fatal: false, meaning: "nobody replied to the request in time" },
+  REPLY_TIMEOUT: { fatal: false, meaning: "no reply came in time" },
 } as const;
 
 /** One of the codes of {@linkcode ERROR_CODES}. */

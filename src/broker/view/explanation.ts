@@ -100,7 +100,7 @@ function explainCredit(share: Share, followers: readonly FollowerState[]): strin
         `Follower "${name}" exceeded the acknowledgement timeout; it gets messages again when it is active.`,
       );
     } else if (sink.isFull) {
-      sentences.push(`Follower "${name}" does not read what is sent to it.`);
+      sentences.push(`Follower "${name}" does not read its messages.`);
     } else if (oldest === undefined) {
       sentences.push(`Follower "${name}" asks for nothing: its handler is not waiting.`);
     } else {

@@ -203,7 +203,7 @@ export class Outlet implements LinkOwner {
     this.#logEnd(
       fault === "silent"
         ? new BrokerError("HEARTBEAT_LOST", "nothing was heard from the client for too long")
-        : new BrokerError("SLOW_READER", "the client does not read what is sent to it"),
+        : new BrokerError("SLOW_READER", "the client does not read"),
     );
     this.link.close();
   }

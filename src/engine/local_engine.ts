@@ -7,37 +7,37 @@ import type { Warn } from "../broker/rules/notices.ts";
 import type { SnapshotPiece } from "../broker/state/snapshot.ts";
 import { compilePattern } from "./pattern.ts";
 
-/** While something is written, what time it is is written so often, in milliseconds. */
+/** The interval at which the time is written while events are written, in milliseconds. */
 const NOTE_TIME_MS = 10_000;
 
 export interface LocalEngineOptions {
   readonly log: EventLog;
-  /** Tells a time that nobody sets, in milliseconds. */
+  /** Returns a monotonic time, in milliseconds. */
   readonly now: () => number;
-  /** Tells what the machine's clock says, if that is something else. */
+  /** Returns the machine's clock, if that is another one. */
   readonly dateNow?: (() => number) | undefined;
-  /** Is told of a deadline that is earlier than `tick` has said. */
+  /** Hears of a deadline that is earlier than `tick` returned. */
   readonly hasten?: ((at: number) => void) | undefined;
-  /** How many bytes of messages may be in memory, if the log can read the others back. */
+  /** The most bytes of messages in memory, if the log can read others back. */
   readonly memoryLimit?: number;
   readonly report?: Warn | undefined;
-  /** Does something soon, but not at once; as a microtask if nothing is said. */
+  /** Does something soon, but not at once; by default as a microtask. */
   readonly schedule?: (work: () => void) => void;
 }
 
-/** The rules in this process, on any log: what is durable, and when, is left to it. */
+/** The rules in this process, on any log; the log decides what is durable, and when. */
 export class LocalEngine extends Broker implements Engine, LoggedState {
   readonly name: string;
   readonly durability: string;
   readonly #log: EventLog;
   readonly #options: LocalEngineOptions;
   readonly #clockReader: ClockReader = new ClockReader(this.context);
-  /** By so much the time of the rules, which goes on where an earlier broker has ended, is ahead. */
+  /** How far the time of the rules, which continues that of an earlier broker, is ahead of `now`. */
   #offsetMs = 0;
   /** Whether it may not append yet: it decides nothing. */
   #isReading = false;
   #isWoken = false;
-  /** When it is written next what time it is, and what had been written when it was last. */
+  /** When the time is written next, and the number of events at the last time. */
   #noteTimeAt = -Infinity;
   #notedCount = 0;
 
@@ -65,8 +65,8 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
   }
 
   /**
-   * Reads the log, and begins to serve when it may be appended to. Until then nothing but what is in
-   * the log becomes true here.
+   * Reads the log, and begins to serve with the right to append. Until then only events of the log are
+   * applied.
    */
   async open(): Promise<void> {
     this.#isReading = true;
@@ -81,7 +81,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     return this.#options.now() + this.#offsetMs;
   }
 
-  /** How many bytes of memory are taken up by what is known of failures. */
+  /** The bytes of memory that notes about failures take. */
   get bookedBytes(): number {
     return this.context.bookedBytes;
   }
@@ -111,7 +111,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
 
   tend(now: number): number {
     if (this.#isReading) return this.#log.tend(now);
-    // So that the next start goes on from there, if anything was written since.
+    // The next start continues from this time, if events were written since.
     const isNoted = now >= this.#noteTimeAt && this.context.log.eventCount !== this.#notedCount;
     this.#readClock(isNoted);
     if (now >= this.#noteTimeAt) {
@@ -131,17 +131,17 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     return dateNow();
   }
 
-  /** Has the time of the rules go on where it was, after everything was made again. */
+  /** Continues the time of the rules after recovery. */
   #continueTime(): void {
     this.#offsetMs = this.state.continueTime(this.#date) - this.#options.now();
   }
 
-  /** Looks whether the machine's clock was set; `isNoted` if what it says is written in any case. */
+  /** Checks whether the machine's clock was set; `isNoted` if the time is written in any case. */
   #readClock(isNoted = false): void {
     this.#clockReader.read(this.now, this.#date, isNoted);
   }
 
-  /** Dispatches once for all that happens until then. */
+  /** Dispatches once for all events until then. */
   #wake(): void {
     if (this.#isWoken) return;
     this.#isWoken = true;

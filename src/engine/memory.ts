@@ -3,14 +3,14 @@ import type { Decided, Stored } from "../broker/event.ts";
 import type { Appender, EventLog, StoreOutcome } from "../broker/event_log.ts";
 import { LocalEngine, type LocalEngineOptions } from "./local_engine.ts";
 
-/** A log that keeps nothing: what is confirmed survives a lost connection, not the end of the process. */
+/** A log that keeps nothing: confirmed messages survive a lost connection, but not the process. */
 export class MemoryLog implements EventLog, Appender {
   readonly name = "memory";
   readonly durability = "memory";
   readonly eventCount = 0;
   readonly #bytesMax: number;
 
-  /** @param bytesMax How many bytes of messages may be kept; a batch that would go beyond is refused. */
+  /** @param bytesMax The most bytes of messages; a batch that would exceed it is refused. */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
@@ -19,7 +19,7 @@ export class MemoryLog implements EventLog, Appender {
     return Promise.resolve(this);
   }
 
-  // Nothing can be more durable here than it is at once.
+  // Here events are as durable as possible at once.
   store(event: Stored, outcome: StoreOutcome): void {
     outcome.stored(event);
   }
@@ -50,11 +50,11 @@ export class MemoryLog implements EventLog, Appender {
 }
 
 export interface MemoryEngineOptions extends Omit<LocalEngineOptions, "log" | "memoryLimit"> {
-  /** How many bytes of messages it may keep; a batch that would go beyond is refused. */
+  /** The most bytes of messages; a batch that would exceed it is refused. */
   readonly memoryLimit: number;
 }
 
-/** Makes an engine that keeps everything in memory; it is ready at once, since there is nothing to read. */
+/** Makes an engine in memory; it is ready at once, since it has no log to read. */
 export function createMemoryEngine({ memoryLimit, ...options }: MemoryEngineOptions): LocalEngine {
   const log = new MemoryLog(memoryLimit);
   const engine = new LocalEngine({ ...options, log });

@@ -4,17 +4,17 @@ import { DenoFile, isAt, type LastFlush, translate } from "./deno_file.ts";
 import { JournalError } from "./journal_error.ts";
 import { SpareDescriptors } from "./spare_descriptors.ts";
 
-/** Nobody else may read what is in the journal. */
+/** Only the broker's user may read the journal. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
-/** So many spare descriptors are left when files are opened to be read: those are closed for others. */
+/** Spare descriptors that opening files for reading leaves: others are closed for those. */
 const SPARES_NOT_FOR_READING = 2;
 
-/** Changes of a directory that are so near to each other may have the same time, in milliseconds. */
+/** Changes of a directory that are closer than this may have the same time, in milliseconds. */
 const SAME_TIME_MS = 2500;
 
-/** So often it is tried to get the lock, and so long is waited in between, in milliseconds. */
+/** The attempts to get the lock, and the pause in between, in milliseconds. */
 const LOCK_ATTEMPTS = 3;
 const LOCK_PAUSE_MS = 10;
 
@@ -24,12 +24,12 @@ export class DenoDisk implements Disk {
   /** Open as long as the directory is used: closing it would give up the lock. */
   readonly #lock: Deno.FsFile;
   /**
-   * Open all the time, so that a flush needs no descriptor. Windows cannot open directories, nor flush
-   * them; NTFS keeps the order of what is renamed and removed by itself.
+   * Always open, so that a flush needs no descriptor. Windows can neither open nor flush directories; NTFS
+   * itself keeps the order of renaming and removing.
    */
   readonly #directory: Deno.FsFile | undefined;
   readonly #spares: SpareDescriptors;
-  /** When files came or went last, as far as has been looked. */
+  /** The directory's time of change at the last check. */
   #changedAt: number | undefined;
   /** Not known yet: the first flush may be one of a disk that takes for ever. */
   readonly #lastFlush: LastFlush = { tookMs: Infinity };
@@ -43,9 +43,9 @@ export class DenoDisk implements Disk {
   }
 
   /**
-   * Takes a directory for this broker alone; creates it if it is not there.
+   * Locks a directory for this broker; creates it if it does not exist.
    *
-   * @throws {JournalError} If it cannot be had; the message says why, and what to change.
+   * @throws {JournalError} If it cannot be used; the message says why, and what to change.
    */
   static open(path: string): DenoDisk {
     try {
@@ -125,7 +125,7 @@ export class DenoDisk implements Disk {
     for (const name of names()) {
       if (!found.has(name)) return `somebody has removed ${this.#pathOf(name)}`;
     }
-    // What is changed again soon may have the same time: some file systems count in two seconds.
+    // A change soon after may have the same time: some file systems count in two seconds.
     if (changedAt !== undefined && Date.now() > changedAt + SAME_TIME_MS) {
       this.#changedAt = changedAt;
     }
@@ -159,7 +159,7 @@ export class DenoDisk implements Disk {
     });
   }
 
-  /** What is done by name must not be done to a directory that has taken the place of this one. */
+  /** Throws if another directory has taken the place of this one: operations by name would change that one. */
   #requireOwn(): void {
     const lost = this.#findOwnLoss();
     if (lost !== undefined) throw new Error(lost);
@@ -175,8 +175,7 @@ export class DenoDisk implements Disk {
 }
 
 /**
- * A directory that is only looked at: it may be a copy that nobody can write to, and a broker may be
- * using it, which is not disturbed.
+ * A view of a directory: it may be a read-only copy, and a broker that is using it is not disturbed.
  */
 export class DenoDiskView implements ReadableDisk {
   readonly path: string;
@@ -201,20 +200,20 @@ export class DenoDiskView implements ReadableDisk {
     });
   }
 
-  /** Tells who is using it, in words, if anybody is. */
+  /** Describes the broker that is using it, if there is one. */
   findUser(): string | undefined {
     try {
       using lock = Deno.openSync(`${this.path}/${LOCK_NAME}`, { read: true });
-      // A broker that begins at this very moment tries again.
+      // A broker that starts at this moment tries again.
       return lock.tryLockSync(false) ? undefined : readHolder(lock);
     } catch {
-      // Without that file, or without being allowed to, nobody knows.
+      // Without the file, or without permission, it is unknown.
       return undefined;
     }
   }
 }
 
-/** Somebody was faster: the file is gone, and nothing else was wanted. */
+/** Ignores that a file to be removed is gone already. */
 function ignoreAbsence(error: unknown): void {
   if (!(error instanceof Deno.errors.NotFound)) throw error;
 }
@@ -265,7 +264,7 @@ function takeLock(path: string): Deno.FsFile {
   try {
     lock.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
   } catch {
-    // For words to a person only; the disk may be full.
+    // Only for messages to people; the disk may be full.
   }
   return lock;
 }

@@ -1,15 +1,15 @@
 import { type DiskFile, DiskFullError } from "./disk.ts";
 
 /**
- * A flush of so few bytes, on a disk whose last flush took so few milliseconds, is done on this thread:
- * to hand it to another one and back takes as long as the flush itself (measured, messages awaited one
- * by one: receipts with p50 0.86 ms, and 0.55 ms so). Larger ones, and those of a slow disk, leave the
- * thread to everything else meanwhile.
+ * Limits for a flush on this thread: the bytes, and the milliseconds that the disk's last flush took.
+ * Handing it to another thread and back takes as long as the flush itself (measured, messages awaited one
+ * by one: receipts with p50 0.86 ms, against 0.55 ms). Larger flushes, and those of a slow disk, do not
+ * block this thread.
  */
 const SHORT_FLUSH_BYTES = 16 * 1024;
 const SHORT_FLUSH_MS = 2;
 
-/** How long the last flush of any file of a disk took, in milliseconds. */
+/** The duration of a disk's last flush, in milliseconds. */
 export interface LastFlush {
   tookMs: number;
 }
@@ -105,19 +105,19 @@ export class DenoFile implements DiskFile {
   }
 }
 
-/** Whether a file or directory that is open is what is at a path now. */
+/** Whether a path still leads to an open file or directory. */
 export function isAt(path: string, open: Deno.FsFile): boolean {
   const { dev, ino } = open.statSync();
   try {
     const found = Deno.statSync(path);
     return found.dev === dev && found.ino === ino;
   } catch (error) {
-    // Who may not look any more does not know; nothing is lost by that alone.
+    // Without permission to look it is unknown; that alone loses nothing.
     return error instanceof Deno.errors.PermissionDenied;
   }
 }
 
-/** Does something, and tells a full disk from other trouble. */
+/** Does something, and turns the error of a full disk into a {@linkcode DiskFullError}. */
 export function translate<T>(act: () => T): T {
   try {
     return act();

@@ -1,11 +1,11 @@
 import { invariant } from "../../../broker/collections/invariant.ts";
 
-/** The file whose lock says that a broker uses the directory. */
+/** The file whose lock a broker holds while it uses the directory. */
 export const LOCK_NAME = "LOCK";
 
 /**
- * What the journal needs of a directory; names are of files directly in it. Everything that touches a
- * disk goes through here, so that tests can put a disk in its place that fails, tears and forgets.
+ * The journal's access to a directory; names are of files directly in it. All disk access goes through this
+ * port, so that tests can use a disk that fails, tears and forgets.
  *
  * Reading and writing are synchronous: both go to the system's page cache, and a group that is written in
  * one piece cannot be mixed with another. Flushing takes long, and is not.
@@ -30,23 +30,23 @@ export interface Disk {
   /** Gives a file another name, in place of a file that has that name. */
   rename(from: string, to: string): void;
   remove(name: string): void;
-  /** Removes a file that may be large; everything else goes on meanwhile. */
+  /** Removes a file that may be large, without blocking. */
   discard(name: string): Promise<void>;
-  /** Makes durable which files there are: names that were given, files that were removed. */
+  /** Makes new names and removals durable. */
   sync(): Promise<void>;
-  /** How many bytes can still be written, where the system tells. */
+  /** The free bytes, if the system tells. */
   measureFree(): number | undefined;
   /**
-   * Tells in words what of it is not where it was when it was opened, if anything is: somebody has
-   * removed or replaced the directory, or its lock, or one of these files.
+   * Describes what was removed or replaced since the directory was opened: the directory, its lock, or one
+   * of these files; `undefined` if nothing was.
    *
-   * @param names Lists the files that must be there; is only asked if files have come or gone.
+   * @param names Lists the files that must be there; called only if files were added or removed.
    */
   findLoss(names: () => Iterable<string>): string | undefined;
   close(): void;
 }
 
-/** A directory as far as it is only looked at. */
+/** A directory for reading only. */
 export type ReadableDisk = Pick<Disk, "path" | "list" | "open">;
 
 export interface DiskEntry {

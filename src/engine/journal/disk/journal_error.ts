@@ -1,6 +1,5 @@
 /**
- * What kind of trouble it is: something around the journal, another broker that uses it, or damage to
- * what it holds.
+ * The kind of trouble: around the journal, another broker that uses it, or damage to its content.
  */
 export type JournalTrouble = "unusable" | "inUse" | "damaged";
 

@@ -1,11 +1,11 @@
 import { DescriptorShortageError, type Disk, type DiskFile } from "./disk.ts";
 
-/** So many are open at a time. */
+/** The most files that are open at a time. */
 const OPEN_COUNT_MAX = 32;
 
 /**
- * The files of a directory that are open for reading, the one used last at the end: a long backlog has
- * more segments than a process should have files open.
+ * The files of a directory that are open for reading, the last used at the end: a long backlog has more
+ * segments than a process should have open files.
  */
 export class OpenFiles {
   readonly #disk: Disk;
@@ -15,7 +15,7 @@ export class OpenFiles {
     this.#disk = disk;
   }
 
-  /** A file that is opened whenever it is used and not open. */
+  /** A file that is opened when it is used. */
   lazy(name: string): DiskFile {
     return {
       measure: () => this.#get(name).measure(),
@@ -23,7 +23,7 @@ export class OpenFiles {
       write: (bytes, position) => this.#get(name).write(bytes, position),
       truncate: (size) => this.#get(name).truncate(size),
       isAt: (other) => this.#get(name).isAt(other),
-      // A file of its own: nobody may close it before it is flushed.
+      // Not shared, since it must not be closed before it is flushed.
       sync: async () => {
         const file = this.#open(name);
         try {

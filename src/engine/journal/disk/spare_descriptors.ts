@@ -1,6 +1,6 @@
 import { DescriptorShortageError } from "./disk.ts";
 
-/** So many are kept: for the next segment, the reserve, a look at the directory, reading back. */
+/** How many are kept: for the next segment, the reserve, listing the directory, reading back. */
 const SPARE_COUNT = 4;
 
 interface OpenThing {
@@ -8,8 +8,8 @@ interface OpenThing {
 }
 
 /**
- * Descriptors that are open for nothing, so that the journal can open its files when everybody else has
- * taken all that the process, or the machine, may have. They are given up one at a time.
+ * Unused open descriptors, so that the journal can open its files when all descriptors of the process or
+ * the machine are taken. They are given up one at a time.
  */
 export class SpareDescriptors {
   readonly #open: () => OpenThing;
@@ -22,9 +22,9 @@ export class SpareDescriptors {
   }
 
   /**
-   * Does something that needs a descriptor, in place of a spare one if there is no other.
+   * Does something that needs a descriptor; gives up a spare one if no other is free.
    *
-   * @param keptCount So many spares are left for others.
+   * @param keptCount How many spares to leave for others.
    * @throws {DescriptorShortageError} If there are no more; it may be tried again later.
    */
   use<T>(act: () => T, keptCount = 0): T {
@@ -41,7 +41,7 @@ export class SpareDescriptors {
     }
   }
 
-  /** Takes descriptors again for those that were given up, as far as there are any. */
+  /** Replaces descriptors that were given up, if some are free. */
   refill(): void {
     try {
       while (this.#spares.length < SPARE_COUNT) this.#spares.push(this.#open());

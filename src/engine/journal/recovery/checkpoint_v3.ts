@@ -62,7 +62,7 @@ function* cutPublisher(
   { number, identity, lastSequence, batches }: PublisherV3,
 ): Generator<SnapshotPiece> {
   yield { piece: "publisher", number, identity, lastSequence, settled: 0 };
-  // What is not there was refused, or is so long ago that nobody asks for it.
+  // Missing batches were refused, or are so old that they are not asked for.
   const gaps: [number, number][] = [];
   let next = 1;
   for (const { sequence, count } of batches) {
@@ -84,7 +84,7 @@ function* cutPublisher(
   }
 }
 
-/** How far ids are from others, if that is as far in every stream, and the streams are the same. */
+/** The distance of ids from others, if the streams are the same and it is equal in all of them. */
 function findShift(from: readonly PlaceV3[], to: readonly PlaceV3[]): number | undefined {
   if (from.length !== to.length) return undefined;
   const shift = (to[0]?.firstId ?? 0) - (from[0]?.firstId ?? 0);

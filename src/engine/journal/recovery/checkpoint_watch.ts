@@ -2,23 +2,22 @@ import { RecordType } from "../../../broker/event_codec.ts";
 import type { Fault, ScannedRecord } from "../segments/scan.ts";
 
 /**
- * Is shown the records of one segment, and tells whether all of its checkpoint is there. Its pieces
- * appear together with their segment, so that one that is missing was lost later; a repair says where it
- * has taken something away.
+ * Checks, record by record, that the checkpoint of a segment is complete. Its pieces appear together with
+ * their segment, so a missing one was lost later; a repair marks the places where it removed records.
  */
 export class CheckpointWatch {
   #pieceCount = 0;
   /** The first record of a checkpoint that is not complete yet. */
   #begun: { readonly offset: number; readonly end: number } | undefined;
   #isComplete = false;
-  /** Whether a repair has taken something away that may have been a piece. */
+  /** Whether a repair has removed a record that may have been a piece. */
   #isRepaired = false;
 
   get isOpen(): boolean {
     return this.#begun !== undefined && !this.#isComplete;
   }
 
-  /** Looks at the next record; tells what is wrong with the checkpoint, if that is seen by it. */
+  /** Takes the next record; returns a fault of the checkpoint if it shows one. */
   note(record: ScannedRecord): Fault | undefined {
     if (this.#isComplete) return undefined;
     if (record.type >= RecordType.void) {
@@ -41,7 +40,7 @@ export class CheckpointWatch {
     };
   }
 
-  /** There are no more records; tells what is wrong with the checkpoint, if that is seen by it. */
+  /** Ends the records; returns a fault of the checkpoint if there is one. */
   finish(): Fault | undefined {
     const begun = this.#begun;
     const isCutShort = begun !== undefined && !this.#isComplete && !this.#isRepaired;

@@ -11,10 +11,10 @@ import type { SegmentFile } from "../segments/segment_file.ts";
 import type { OpenSegment, SegmentList } from "../segments/segment_list.ts";
 import { findTail, type Tail } from "../segments/tail.ts";
 
-/** So many torn ends are kept aside: a broker that is killed again and again must not fill its disk. */
+/** The most torn ends that are kept: a broker that is killed again and again must not fill its disk. */
 const TORN_COUNT_MAX = 16;
 
-/** How often it is told how far reading has come, in milliseconds. */
+/** The interval of progress messages, in milliseconds. */
 const PROGRESS_MS = 2000;
 
 export type Report = (
@@ -28,21 +28,21 @@ export interface RecoveryOptions {
   readonly state: LoggedState;
   readonly segments: SegmentList;
   readonly found: readonly FoundSegment[];
-  /** The position that the journal ended at when it was closed, if it was. */
+  /** The journal's end at the last orderly stop, if there was one. */
   readonly closedAt: number | undefined;
-  /** Tells a time that nobody sets, in milliseconds. */
+  /** Returns a monotonic time, in milliseconds. */
   readonly now: () => number;
   readonly report: Report;
-  /** There is no room: makes some, if it can. */
+  /** Makes room on the disk, if it can. */
   readonly makeRoom: () => boolean;
 }
 
 /**
- * Rebuilds streams from the journal, and begins the next segment behind what counts of it.
+ * Rebuilds streams from the journal, and begins the next segment behind its valid end.
  *
- * Nothing is ever written to a segment of an earlier broker, and what was not proven to be flushed is
- * written anew: after a failed flush the system may show bytes that the disk does not have. The new
- * segment appears when everything is in it, so that a crash in the midst changes nothing.
+ * Segments of earlier brokers are never written to, and bytes that are not proven to be flushed are written
+ * anew: after a failed flush the system may show bytes that the disk does not have. The new segment appears
+ * when it is complete, so that a crash in between changes nothing.
  */
 export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
   const { state, segments, found } = options;
@@ -63,7 +63,7 @@ export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
   return open;
 }
 
-/** Begins the new segment; if there is no room, once more when some has been made. */
+/** Begins the new segment; without room, tries again after making some. */
 async function begin(
   { segments, makeRoom }: RecoveryOptions,
   base: number,
@@ -96,13 +96,13 @@ function openAll({ disk, segments, found }: RecoveryOptions): SegmentHead[] {
         `${where} at offset ${entry.size}: the end is missing before ${next.name}`,
       );
     }
-    // A broker that came later has written anew what is behind this.
+    // A later broker has written the bytes behind this anew.
     segment.size = next.base - entry.base;
   });
   return heads;
 }
 
-/** Reads everything that is proven; returns how the last segment ends. */
+/** Reads everything that is proven; returns the end of the last segment. */
 function readAll(
   options: RecoveryOptions,
   heads: readonly SegmentHead[],
@@ -136,8 +136,7 @@ function checkFaults(
 }
 
 /**
- * Writes what counts of a segment although it is not proven to another one, as much at a time as goes
- * into a group; tells what cannot be read.
+ * Writes valid but unproven records of a segment to another one, a group at a time; returns faults.
  */
 function copyTail(
   from: SegmentFile,
@@ -154,7 +153,7 @@ function copyTail(
   };
   let kind = "";
   const add = (event: Event) => {
-    // Each kind of event in groups of its own, so that none gets before another.
+    // Each kind of event in groups of its own, so that their order is kept.
     if (group.isFull || kind !== kindOf(event)) write();
     kind = kindOf(event);
     group.addEvent(event);
@@ -170,7 +169,7 @@ function copyTail(
   return faults;
 }
 
-/** How an event is kept in a group: facts are gathered there, and come behind all else. */
+/** The kind of an event in a group: facts are gathered there, and come behind all others. */
 function kindOf(event: Event): "messages" | "fact" | "other" {
   switch (event.type) {
     case "published":
@@ -186,7 +185,7 @@ function kindOf(event: Event): "messages" | "fact" | "other" {
   }
 }
 
-/** Puts what a crash has torn aside, and cuts off what has been written anew. */
+/** Keeps a torn end aside, and cuts off the bytes that were written anew. */
 function cutTail(
   { disk, report, state }: RecoveryOptions,
   segment: SegmentFile,
@@ -212,12 +211,12 @@ function cutTail(
     }
     segment.file.truncate(tail.proven);
   } catch (error) {
-    // It is not looked at any more: the next segment begins before it.
+    // It is no longer read: the next segment begins before it.
     report("warning", "the torn end of a segment could not be put aside", { error });
   }
 }
 
-/** Removes the oldest torn ends, so that there is one fewer than may be. */
+/** Removes the oldest torn ends, to make room for one more. */
 function removeOldTorn(disk: Disk): void {
   const torn = disk.list().flatMap(({ name }) => {
     const [, time] = /\.torn-(\d+)$/.exec(name) ?? [];

@@ -14,7 +14,7 @@ import type { SegmentHead } from "../segments/format.ts";
 import { type Fault, type ScannedRecord, scanSegment } from "../segments/scan.ts";
 import type { SegmentFile } from "../segments/segment_file.ts";
 
-/** What a record may be; what was taken away from it may have been anything. */
+/** The known types of records; a void record may have had any type. */
 const KNOWN_TYPES: ReadonlySet<number> = new Set([0, ...Object.values(RecordType)]);
 
 export interface ReplayOptions {
@@ -23,7 +23,7 @@ export interface ReplayOptions {
   readonly segment: SegmentFile;
 }
 
-/** Has a segment's events applied; returns faults that belong to no stream. */
+/** Applies a segment's events; returns faults that belong to no stream. */
 export function replaySegment(state: LoggedState, options: ReplayOptions): Fault[] {
   const { disk, head, segment } = options;
   const faults: Fault[] = [];
@@ -45,7 +45,7 @@ export function replaySegment(state: LoggedState, options: ReplayOptions): Fault
   return faults;
 }
 
-/** Has those events of a segment applied that stand behind its checkpoint: it was just written. */
+/** Applies the events behind a segment's checkpoint, which was just written. */
 export function replayRest(state: LoggedState, segment: SegmentFile, head: SegmentHead): void {
   const { base, file, headBytes: start, size: end } = segment;
   scanSegment({ file, head: { ...head, base }, start, end }, {
@@ -73,7 +73,7 @@ function replayRecord(state: LoggedState, record: ScannedRecord, segment: Segmen
   readEvents(record, (event) => state.apply(event), { segment, offset: bodyOffset });
 }
 
-/** Reads a record, and tells what is wrong if it cannot be read. */
+/** Reads a record; returns the fault if it cannot be read. */
 export function findUnreadable(
   { type, offset, bodyOffset, start, end }: ScannedRecord,
   read: () => void,
@@ -89,7 +89,7 @@ export function findUnreadable(
   }
 }
 
-/** Messages of a record are not as they were written: their streams are not served. */
+/** Notes that messages of a record are damaged: their streams are not served. */
 function noteDamage(
   state: LoggedState,
   record: ScannedRecord,

@@ -1,9 +1,9 @@
 /**
- * Makes a damaged journal usable again, by giving something up: only what was asked for, and what is
- * taken away stays in a file beside it.
+ * Makes a damaged journal usable again by giving up a part of it. The removed bytes are kept in a file
+ * beside it.
  *
- * Positions never change, or the checksums of all that is intact would be wrong. So what is given up
- * is covered by a record that says nothing, of the same length.
+ * Positions never change, or the checksums of intact records would be wrong. So a part that is given up is
+ * covered by a void record of the same length.
  *
  * @module
  */
@@ -29,11 +29,11 @@ export type RepairWay = "skip-damaged" | "cut";
 export interface RepairOptions {
   readonly disk: Disk;
   readonly survey: Survey;
-  /** A text that is not yet part of a file's name here, such as the time. */
+  /** A text that no file's name here contains, such as the time. */
   readonly suffix: string;
 }
 
-/** Gives up what cannot be read, and keeps everything else; returns the names of the side files. */
+/** Gives up unreadable parts, and keeps everything else; returns the names of the side files. */
 export async function skipDamaged({ disk, survey, suffix }: RepairOptions): Promise<string[]> {
   const { journalId, findings } = survey;
   if (journalId === undefined) {
@@ -55,7 +55,7 @@ export async function skipDamaged({ disk, survey, suffix }: RepairOptions): Prom
   return sideFiles;
 }
 
-/** Ends the journal before the first thing that is wrong; returns the names of the side files. */
+/** Ends the journal before the first fault; returns the names of the side files. */
 export async function cutBeforeDamage(
   { disk, survey, suffix }: RepairOptions,
 ): Promise<string[]> {
@@ -65,9 +65,9 @@ export async function cutBeforeDamage(
   const index = segments.indexOf(first.segment);
   const { name, size } = first.segment;
   const sideFiles: string[] = [];
-  // It tells of an end that is given up.
+  // The mark is about an end that is given up.
   if (survey.content.hasEnd) disk.remove(CLOSED_NAME);
-  // The last one first: whatever happens in between, what is there is a beginning.
+  // The last one first: after a crash in between, the rest is still a beginning of the journal.
   for (const later of segments.slice(index + 1).reverse()) {
     sideFiles.push(`${later.name}.removed-${suffix}`);
     disk.rename(later.name, sideFiles.at(-1)!);
@@ -125,11 +125,11 @@ function cover(
     ? makeVoidRecord(end - offset, { position: head.base + offset, journalId: head.journalId })
     : makeVoidGroup(end - offset, { position: head.base + offset, journalId: head.journalId });
   writeAll(file, bytes, offset);
-  // What is missing gets its length, and no more than that.
+  // A missing part gets its length back, and nothing else.
   if (file.measure() < end) writeAll(file, new Uint8Array(1), end - 1);
 }
 
-/** Marks a record as void; which messages were in it can still be told. */
+/** Marks a record as void; its meta still lists its messages. */
 function coverRecord(
   file: DiskFile,
   offset: number,
@@ -155,7 +155,7 @@ function makeVoidRecord(length: number, spot: Spot): Uint8Array {
   return bytes;
 }
 
-/** The heads of a group that has a length, and nothing but one void record. */
+/** The heads of a group that has a length and only one void record. */
 function makeVoidGroup(length: number, spot: Spot): Uint8Array {
   const hasRecord = length >= GROUP_HEAD_BYTES + RECORD_HEAD_BYTES;
   const bytes = new Uint8Array(GROUP_HEAD_BYTES + (hasRecord ? RECORD_HEAD_BYTES : 0));

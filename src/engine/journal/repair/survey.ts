@@ -28,15 +28,15 @@ export interface Finding {
   readonly segment: FoundSegment;
   readonly offset: number;
   readonly end: number;
-  /** Where the group begins that it is in, or itself if it is in none. */
+  /** The offset of its group, or its own if it is in none. */
   readonly groupOffset: number;
   readonly what: string;
   /**
-   * How it can be taken away: a `head` is written again, of a `record` only the messages are given
-   * up, a `region` is given up as a whole.
+   * The repair: a `head` is written again, of a `record` only the messages are given up, a `region` is
+   * given up as a whole.
    */
   readonly kind: "head" | "record" | "region";
-  /** The messages that are lost with it, if that can be told. */
+  /** The messages that are lost with it, if known. */
   readonly messages: readonly RecordMessages[];
 }
 
@@ -50,18 +50,17 @@ export interface SegmentSurvey {
 
 export interface Survey {
   readonly content: DirectoryContent;
-  /** The journal's id, as far as it is known. */
+  /** The journal's id, if known. */
   readonly journalId: number | undefined;
   readonly segments: readonly SegmentSurvey[];
   readonly findings: readonly Finding[];
-  /** How many bytes at the end are of a write that was not finished. */
+  /** The bytes of an unfinished write at the end. */
   readonly tornBytes: number;
   readonly streams: ReadonlyMap<number, string>;
 }
 
 /**
- * Tells everything there is to say about a journal: what is in it, and what is wrong. Nothing is
- * changed.
+ * Surveys a journal: its segments and all faults. Changes nothing.
  */
 export function surveyJournal(disk: ReadableDisk): Survey {
   return new Surveyor(disk).run();
@@ -134,7 +133,7 @@ class Surveyor {
     if (end > segment.size) this.#addMissing(segment, end);
   }
 
-  /** Notes a missing end; what is cut short in front of it belongs to it. */
+  /** Notes a missing end; a record cut short in front of it belongs to it. */
   #addMissing(segment: FoundSegment, end: number): void {
     const last = this.#findings.at(-1);
     const isCutShort = last?.segment === segment && last.kind === "region" &&
@@ -152,7 +151,7 @@ class Surveyor {
     this.#add(segment, { offset: 0, end, what, kind: "head" });
   }
 
-  /** Up to where the last segment counts; what is wrong before that is found by the scan, too. */
+  /** The offset up to which the last segment counts; the scan also finds faults before it. */
   #findEnd(segment: FoundSegment, file: DiskFile, head: SegmentHead): number {
     const { hasEnd } = this.#content;
     const closedAt = hasEnd ? readClosedMark(this.#disk, head.journalId) : undefined;

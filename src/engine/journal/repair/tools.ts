@@ -7,14 +7,14 @@ export interface ToolReport {
   readonly isUsable: boolean;
 }
 
-/** So often a journal is looked at anew that changes meanwhile. */
+/** How often the survey of a changing journal is repeated. */
 const LOOKS_MAX = 5;
 
 /**
- * Tells what is in a journal, and what is wrong with it. Changes nothing.
+ * Lists a journal's segments and faults. Changes nothing.
  *
  * @param disk The directory.
- * @param user Who is using it meanwhile, if anybody is: what it is writing may not be finished.
+ * @param user The broker that is using it, if there is one: its last write may be unfinished.
  */
 export function verifyJournal(disk: ReadableDisk, user?: string): ToolReport {
   const survey = surveyChanging(disk);
@@ -32,7 +32,7 @@ export function verifyJournal(disk: ReadableDisk, user?: string): ToolReport {
   return { lines: [...lines, last], isUsable: false };
 }
 
-/** Repairs a journal the way that was asked for; without one it tells what each would do. */
+/** Repairs a journal in one of two ways; without a way, describes both. */
 export async function repairJournal(
   disk: Disk,
   way: RepairWay | undefined,
@@ -59,7 +59,7 @@ export async function repairJournal(
   };
 }
 
-/** Looks at a journal; what is removed while it is looked at is no trouble. */
+/** Surveys a journal; files may be removed meanwhile. */
 function surveyChanging(disk: ReadableDisk): Survey {
   const listNames = () => disk.list().map(({ name }) => name).sort().join();
   for (let look = 1;; look++) {

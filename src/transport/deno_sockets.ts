@@ -44,7 +44,7 @@ export function isShortage(error: unknown): boolean {
   return error instanceof Error && "code" in error && SHORTAGES.has(error.code);
 }
 
-/** Whether a port could not be opened because somebody has it. */
+/** Whether a port could not be opened because it is taken. */
 export function isPortTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AddrInUse;
 }

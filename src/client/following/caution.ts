@@ -1,4 +1,4 @@
-/** What has to be done before the next message is handed out. */
+/** The pause before the next message is handed out. */
 export type Pause = "none" | "write" | "turn";
 
 /** How many messages are handed out at most between two turns of the event loop. */

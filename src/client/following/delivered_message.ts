@@ -7,7 +7,7 @@ import type { MessageBody } from "../outgoing/body.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
 import type { AckOptions, Message, NackOptions } from "./message.ts";
 
-/** What a follower does to messages that it has taken. */
+/** The operations of a follower on its messages. */
 export interface MessageOwner {
   ackMessage(message: Message, options?: AckOptions): Promise<void>;
   nackMessage(message: Message, options?: NackOptions): Promise<void>;
@@ -24,7 +24,7 @@ export interface DeliveredBatch {
   readonly owner: MessageOwner;
   readonly stream: string;
   readonly attempts: number;
-  /** Whether the broker has to be told before a handler gets them. */
+  /** Whether the broker must be told before a handler gets them. */
   readonly isDoubtful?: boolean | undefined;
   /** The entries. */
   readonly bytes: Uint8Array;
@@ -140,7 +140,7 @@ export class DeliveredMessage implements Message {
     );
   }
 
-  /** What `JSON.stringify` shows: bytes in base64, and nothing that the message does not have. */
+  /** The value for `JSON.stringify`: bytes in base64, absent fields left out. */
   toJSON(): Record<string, unknown> {
     const { stream, id, attempts, priority, headers, body } = this;
     const { key, dedupId, deliverAt, expiresAt, deadLetter } = this.#properties;
@@ -168,13 +168,13 @@ export class DeliveredMessage implements Message {
     );
   }
 
-  /** Read anew each time: hardly anybody asks twice, and every message would be larger. */
+  /** Read anew each time: it is rarely read twice, and a cache would make every message larger. */
   get #properties(): MessageProperties {
     return readProperties(this.#batch.bytes, this.#offset);
   }
 }
 
-// What a person sees who prints a message: what it is, not how it is kept.
+// Printing a message shows its content, not its private state.
 Object.defineProperty(DeliveredMessage.prototype, Symbol.for("Deno.customInspect"), {
   value(this: DeliveredMessage, inspect: typeof Deno.inspect): string {
     const { stream, id, attempts, body } = this;

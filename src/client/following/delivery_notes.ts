@@ -55,7 +55,7 @@ interface FailedDeliveries extends FailureNote {
   readonly tags: TagRanges;
 }
 
-/** What a follower has to tell the broker about deliveries, collected as ranges and written together. */
+/** A follower's reports about deliveries, collected as ranges and written together. */
 export class DeliveryNotes {
   readonly #acks = new TagRanges();
   readonly #begins = new TagRanges();
@@ -88,7 +88,7 @@ export class DeliveryNotes {
     last.tags.add(tag);
   }
 
-  /** Writes everything; what has begun comes before what has ended. */
+  /** Writes all reports; begun deliveries come before ended ones. */
   write(writer: FrameWriter, follower: number): void {
     for (
       const [type, tags] of [
@@ -132,7 +132,7 @@ export function writeNote(
   writeVerdict(writer, type, { follower, query, ms, ranges, reason });
 }
 
-/** Stands for what was cut off: three bytes. */
+/** Replaces the cut-off end: three bytes. */
 const ELLIPSIS = "…";
 const ELLIPSIS_BYTES = 3;
 
@@ -140,8 +140,8 @@ const encoder = new TextEncoder();
 const cutBuffer = new Uint8Array(REASON_BYTES_MAX - ELLIPSIS_BYTES);
 
 /**
- * Makes a text of a reason that the broker takes: 256 bytes of UTF-8 at most, whole characters, an ellipsis
- * for what is cut off. It never throws: its caller is about to handle an error, and must not get another.
+ * Makes a reason that the broker accepts: at most 256 bytes of UTF-8, cut at a character, with an ellipsis.
+ * It never throws: its caller is handling an error, and must not get another.
  *
  * @param reason A text, or anything that was thrown; of an `Error` its message counts.
  */

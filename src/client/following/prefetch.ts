@@ -2,13 +2,13 @@
 export const WORK_MS = 50;
 
 /**
- * How many messages a follower asks for ahead, found out by itself: a slow follower holds one, a fast one
- * never waits for the network.
+ * Adapts how many messages a follower fetches ahead: a slow follower holds one, a fast one never waits for
+ * the network.
  *
- * The window begins at one and at most doubles each time as many messages have been taken as it has,
- * towards what is taken in {@linkcode WORK_MS}. Time in which there was nothing to take does not count.
- * When what was fetched ahead does not move for that long, all of it is given back and the window shrinks
- * to what is being worked on; it grows again when the follower asks for more.
+ * The window begins at one. Each time as many messages as it has were taken, it at most doubles, towards
+ * the number taken in {@linkcode WORK_MS}. Idle time does not count. When the fetched messages do not move
+ * for that long, all of them are given back, and the window shrinks to the messages that are being worked
+ * on; it grows again when the follower asks for more.
  *
  * Nothing here has a timer or a clock: times are arguments.
  */
@@ -34,12 +34,12 @@ export class Prefetch {
     this.#window = prefetch === "auto" ? 1 : Math.min(prefetch, windowMax);
   }
 
-  /** How many messages to hold, those that are being worked on included. */
+  /** How many messages to hold, including those that are being worked on. */
   get window(): number {
     return this.#window;
   }
 
-  /** Whether the window is found out by itself. */
+  /** Whether the window adapts. */
   get isAutomatic(): boolean {
     return !this.#isFixed;
   }
@@ -93,11 +93,11 @@ export class Prefetch {
   }
 
   /**
-   * Looks, every {@linkcode WORK_MS}, whether what was fetched ahead moves.
+   * Checks, every {@linkcode WORK_MS}, whether the fetched messages move.
    *
    * @param bufferedCount How many messages are fetched and not taken.
    * @param heldCount How many are being worked on.
-   * @returns Whether all that is fetched should be given back now.
+   * @returns Whether all fetched messages should be given back now.
    */
   tick(bufferedCount: number, heldCount: number): boolean {
     const isStalled = bufferedCount > 0 && this.#takenCount === this.#takenAtTick;

@@ -292,7 +292,7 @@ export class Journal implements EventLog, Pager {
     const { all, last } = this.#segments!;
     try {
       const lost = disk.findLoss(() => all.map(({ name }) => name)) ??
-        (last.file.isAt(last.name) ? undefined : `somebody has replaced ${this.#nameFile(last)}`);
+        (last.file.isAt(last.name) ? undefined : `${this.#nameFile(last)} was replaced`);
       if (lost !== undefined) committer.giveUp(new Error(lost));
     } catch (error) {
       if (!(error instanceof DescriptorShortageError)) committer.giveUp(error);

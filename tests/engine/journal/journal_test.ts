@@ -53,12 +53,12 @@ const LOSSES: readonly {
   {
     what: "is removed",
     act: (path) => Deno.removeSync(path, { recursive: true }),
-    why: /removed or replaced the directory .*data$/,
+    why: /the directory .*data was removed or replaced$/,
   },
   {
     what: "gets another name",
     act: (path) => Deno.renameSync(path, `${path}-old`),
-    why: /removed or replaced the directory .*data$/,
+    why: /the directory .*data was removed or replaced$/,
   },
   {
     what: "is replaced by an empty one",
@@ -66,7 +66,7 @@ const LOSSES: readonly {
       Deno.removeSync(path, { recursive: true });
       Deno.mkdirSync(path);
     },
-    why: /removed or replaced the directory .*data$/,
+    why: /the directory .*data was removed or replaced$/,
   },
   {
     what: "is replaced by a copy",
@@ -77,12 +77,12 @@ const LOSSES: readonly {
         Deno.copyFileSync(`${path}-old/${name}`, `${path}/${name}`);
       }
     },
-    why: /removed or replaced the directory .*data$/,
+    why: /the directory .*data was removed or replaced$/,
   },
   {
     what: "loses the segment that is written to",
     act: (path) => Deno.removeSync(`${path}/${namesOf(path).at(-1)}`),
-    why: /removed .*data\/[0-9a-f]{16}\.journal$/,
+    why: /data\/[0-9a-f]{16}\.journal was removed$/,
   },
   {
     what: "gets a copy of the segment that is written to",
@@ -91,12 +91,12 @@ const LOSSES: readonly {
       Deno.copyFileSync(name, `${name}.copy`);
       Deno.renameSync(`${name}.copy`, name);
     },
-    why: /somebody has replaced .*data\/[0-9a-f]{16}\.journal$/,
+    why: /data\/[0-9a-f]{16}\.journal was replaced$/,
   },
   {
     what: "loses an older segment",
     act: (path) => Deno.removeSync(`${path}/${namesOf(path)[1]}`),
-    why: /removed .*data\/[0-9a-f]{16}\.journal$/,
+    why: /data\/[0-9a-f]{16}\.journal was removed$/,
   },
   {
     what: "gets another lock",
@@ -104,12 +104,12 @@ const LOSSES: readonly {
       Deno.removeSync(`${path}/LOCK`);
       Deno.writeTextFileSync(`${path}/LOCK`, "1\n");
     },
-    why: /removed or replaced .*data\/LOCK$/,
+    why: /data\/LOCK was removed or replaced$/,
   },
   {
     what: "loses its lock",
     act: (path) => Deno.removeSync(`${path}/LOCK`),
-    why: /removed or replaced .*data\/LOCK$/,
+    why: /data\/LOCK was removed or replaced$/,
   },
 ];
 

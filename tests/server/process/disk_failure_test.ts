@@ -82,7 +82,7 @@ Deno.test({
     assertEquals(code, 3);
     assertStringIncludes(
       lines.join("\n"),
-      `the broker ends: somebody has removed or replaced the directory ${data}`,
+      `the broker ends: the directory ${data} was removed or replaced`,
     );
     await connection.close();
     // Nothing of it was made again, where another broker may begin.

@@ -123,7 +123,7 @@ export class DenoDisk implements Disk {
     if (changedAt !== undefined && changedAt === this.#changedAt) return undefined;
     const found = new Set(this.#listNames());
     for (const name of names()) {
-      if (!found.has(name)) return `somebody has removed ${this.#pathOf(name)}`;
+      if (!found.has(name)) return `${this.#pathOf(name)} was removed`;
     }
     // A change soon after may have the same time: some file systems count in two seconds.
     if (changedAt !== undefined && Date.now() > changedAt + SAME_TIME_MS) {
@@ -167,10 +167,10 @@ export class DenoDisk implements Disk {
 
   #findOwnLoss(): string | undefined {
     if (this.#directory !== undefined && !isAt(this.path, this.#directory)) {
-      return `somebody has removed or replaced the directory ${this.path}`;
+      return `the directory ${this.path} was removed or replaced`;
     }
     const lock = this.#pathOf(LOCK_NAME);
-    return isAt(lock, this.#lock) ? undefined : `somebody has removed or replaced ${lock}`;
+    return isAt(lock, this.#lock) ? undefined : `${lock} was removed or replaced`;
   }
 }
 

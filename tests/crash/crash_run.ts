@@ -107,7 +107,7 @@ class CrashRun {
     const { count, messages, tell } = this.#plan;
     const { load } = this.#scene;
     for (let done = 0; done < count; done++) {
-      if (done === Math.floor(count / 2)) await load.createLateStream();
+      if (done === Math.floor(count / 2)) await this.#createLateStream();
       load.allow(messages);
       await this.#waitForMoment();
       await this.#strike();
@@ -116,6 +116,15 @@ class CrashRun {
       if ((done + 1) % CATCH_UP_EVERY === 0) await load.catchUp(messages + HELD_MAX);
     }
     load.allow(messages);
+  }
+
+  /** Creates the late stream, when a message for it was refused, if any may have been sent. */
+  async #createLateStream(): Promise<void> {
+    const history = this.#history;
+    if (history.progress > 0) {
+      await history.waitUntil("a message was refused", () => history.refusedCount > 0);
+    }
+    await this.#scene.load.createLateStream();
   }
 
   /** Waits until some of what is to be done is done. */

@@ -151,6 +151,7 @@ export class History {
   readonly #options: HistoryOptions;
   readonly #events: HistoryEvent[] = [];
   #progress = 0;
+  #refusedCount = 0;
   #waiters: Waiter[] = [];
 
   /** Begins with nothing. */
@@ -168,11 +169,17 @@ export class History {
     return this.#progress;
   }
 
+  /** How many messages the broker has refused. */
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
   /** Adds an event. */
   record(event: HistoryEvent): void {
     const { hear, keepsEvents = true } = this.#options;
     if (keepsEvents) this.#events.push(event);
     if (isProgress(event)) this.#progress++;
+    if (event.type === "refused") this.#refusedCount++;
     hear?.(event);
     for (const waiter of this.#waiters) if (waiter.isTrue()) this.#release(waiter);
   }

@@ -40,8 +40,8 @@ import { lastReasons, withReasons } from "./share/failure.ts";
  *  128 and more   void: what a repair has taken away. The rest of the number is the type that it had,
  *                 and the meta tells as before which ids were in it; the body is not checked
  *  kinds of facts: 1 acknowledged, 2 attempted, 3 dropped
- *  times: milliseconds since 1970; 0 if there is none. They are of a time that nobody sets and that
- *  goes on from broker to broker; clockRead tells how far the machine's clock was ahead of it. Since
+ *  times: milliseconds since 1970; 0 if there is none. They are of a monotonic time that
+ *  continues from broker to broker; clockRead tells how far the machine's clock was ahead of it. Since
  *  version 4 messages keep the flags that tell such times from those of the calendar
  * ```
  *

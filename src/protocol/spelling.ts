@@ -1,4 +1,4 @@
-/** A longer name is not looked at: nobody misspells that much. */
+/** The longest name that is compared: a longer one is no misspelling. */
 const NAME_LENGTH_MAX = 64;
 
 /** Names have to begin alike with so many characters at least. */

@@ -1,40 +1,40 @@
-/** A timer that is set. */
+/** A timer that was set. */
 export interface ClockTimer {
-  /** Takes it back. It may have rung already, or have been taken back before. */
+  /** Cancels the timer. Does nothing if it has rung or was cancelled before. */
   cancel(): void;
 }
 
-/** Something whose work goes by a clock. */
+/** A user of a clock, such as a broker. */
 export interface ClockUser {
-  /** Is told that the calendar was set. */
+  /** Called when the calendar was set. */
   noteDateSet?(): void;
-  /** Grows with everything that comes in and goes out; as long as it stays, nothing moves. */
+  /** A count of reads and writes; while it does not change, nothing moves. */
   readonly activity: number;
-  /** Resolves when all that was begun is finished; gives nothing if it is so already. */
+  /** Resolves when all work is finished; returns nothing if it is finished already. */
   whenIdle(): Promise<void> | void;
 }
 
-/** Tells the time, and rings when it has come. */
+/** A source of time, with timers. */
 export interface Clock {
-  /** Tells the time, in milliseconds since 1970; it never goes back, and nobody can set it. */
+  /** Returns the time, in milliseconds since 1970. It is monotonic: it never goes back. */
   now(): number;
   /**
-   * Tells what the calendar says, in milliseconds since 1970: the machine's clock, which may be set
-   * at any time. Without it the calendar says the time.
+   * Returns the calendar's time, in milliseconds since 1970: the machine's clock, which may be set at any
+   * time. Default: the same as `now`.
    */
   dateNow?(): number;
   /**
-   * Does something once when a time has come: soon if it has come already, but never during the call.
+   * Calls a function once at a time: soon if the time has passed, but never during the call.
    *
-   * @param at When, in milliseconds since 1970; `Infinity` is never.
-   * @param work What to do.
+   * @param at The time, in milliseconds since 1970; `Infinity` is never.
+   * @param work The function.
    */
   setTimer(at: number, work: () => void): ClockTimer;
   /**
-   * Tells a clock that does not go by itself whose work it has to wait for before it goes on.
+   * Registers a user whose work the clock must wait for before time passes. Only virtual clocks have it.
    *
-   * @param user Who that is.
-   * @returns Ends it.
+   * @param user The user.
+   * @returns A function that detaches the user.
    */
   attach?(user: ClockUser): () => void;
 }

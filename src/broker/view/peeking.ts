@@ -1,4 +1,4 @@
-// Looking at messages where they lie, without taking any.
+// Reads messages of a stream without taking them.
 
 import type { MessageInfo, PeekedMessages } from "../../../protocol.ts";
 import { joinBytes } from "../../protocol/bytes.ts";
@@ -7,7 +7,7 @@ import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts"
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** Looks at messages by id; throws if they cannot be read. */
+/** Reads messages by id; throws if they cannot be read. */
 export function peek(stream: Stream, from: number, limit: number): PeekedMessages {
   const infos: MessageInfo[] = [];
   const pieces: Uint8Array[] = [];
@@ -35,7 +35,7 @@ export function peek(stream: Stream, from: number, limit: number): PeekedMessage
   return { infos, entries: joinBytes(pieces) };
 }
 
-/** The first messages from an id on that are not gone. */
+/** The first live messages from an id on. */
 function findRunsFrom(
   { backlog, intake: { nextId } }: Stream,
   from: number,
@@ -43,7 +43,7 @@ function findRunsFrom(
 ): IdRange[] {
   const runs: IdRange[] = [];
   let left = count;
-  // Piece by piece: a long backlog need not be gone through for a few messages.
+  // Piece by piece, so that a few messages do not take a search of a long backlog.
   let width = Math.max(count, 1024);
   for (let id = backlog.findFirst(from); id < nextId && left > 0; id += width, width *= 2) {
     for (const { firstId, count } of backlog.findRuns({ fromId: id, toId: id + width })) {
@@ -55,7 +55,7 @@ function findRunsFrom(
   return runs;
 }
 
-/** Makes a function that tells where each of some messages is in its life. */
+/** Makes a function that returns the state of each of some messages. */
 function makeDescriber(
   share: Share,
   { from, toId }: { readonly from: number; readonly toId: number },

@@ -1,4 +1,4 @@
-// What followers hold, entry by entry.
+// The deliveries that followers hold, entry by entry.
 
 import {
   BrokerError,
@@ -9,13 +9,13 @@ import {
 import { PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 
-/** A page of pending entry lists ends behind the follower with which it has so many entries. */
+/** A page of pending entry lists ends with the follower that reaches this number of entries. */
 const PAGE_ENTRIES_MAX = 2000;
 
 /** The most followers in one page of pending entry lists. */
 const PAGE_FOLLOWERS_MAX = 1000;
 
-/** Which followers to tell of. */
+/** The followers to list. */
 export interface PelQuestion {
   readonly name?: string | undefined;
   /** Only those with higher numbers. */
@@ -23,7 +23,7 @@ export interface PelQuestion {
   readonly now: number;
 }
 
-/** Tells what followers hold, each by itself, as far as a page has room; they are in order. */
+/** Lists the deliveries of followers, follower by follower, up to the size of a page. */
 export function listPels(
   followers: Iterable<FollowerState>,
   { name, after, now }: PelQuestion,
@@ -49,7 +49,7 @@ export function listPels(
   );
 }
 
-/** All pages of it. */
+/** All pages. */
 export function* listAllPels(
   followers: Iterable<FollowerState>,
   question: Omit<PelQuestion, "after">,
@@ -61,7 +61,7 @@ export function* listAllPels(
   }
 }
 
-/** Writes what a follower holds down as single entries, `countMax` at most; returns how many. */
+/** Adds a follower's deliveries as single entries, at most `countMax`; returns their number. */
 function addEntries(
   follower: FollowerState,
   entries: PendingEntry[],

@@ -178,7 +178,7 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
 
   /**
    * Gives a message back as if it had not been taken: it is ready at once, in its original position, and
-   * the attempt does not count. Use it for a message that nobody has begun to process. It is sent like
+   * the attempt does not count. Use it for a message whose processing has not begun. It is sent like
    * an acknowledgement.
    *
    * @throws {TypeError} If another follower has taken the message.

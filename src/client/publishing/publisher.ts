@@ -12,7 +12,7 @@ export interface PublisherOptions {
   /**
    * How long each call of `sendMessage` or `sendMessages` waits for its confirm, in milliseconds, 1 to
    * 2^31 - 1; see {@linkcode DeliveryOptions.timeoutMs}. By default a call waits while the broker is
-   * away, so that nothing is lost. Set it where somebody waits for the result, as in an HTTP handler.
+   * away, so that nothing is lost. Set it where a caller waits for the result, as in an HTTP handler.
    *
    * @default {no timeout}
    */

@@ -12,7 +12,7 @@ export interface RequestOptions
   readonly timeoutMs?: number;
   /**
    * How long the request may wait to be delivered, in milliseconds, 1 to 100 years. After that it is
-   * removed, so that no follower works on an answer that nobody waits for.
+   * removed, so that no follower works on a request that has timed out.
    *
    * @default {timeoutMs}
    */
@@ -21,14 +21,14 @@ export interface RequestOptions
 
 const TIMEOUT_MS_DEFAULT = 30_000;
 
-/** What makes no sense of a message that somebody waits for. */
+/** Options that make no sense for a request. */
 const FORBIDDEN = ["delayMs", "deliverAt", "dedupId"] as const;
 const NAMES = ["headers", "key", "priority", "signal", "timeoutMs", "ttlMs"];
 
-/** A request's options, as far as they are not those of every message. */
+/** The resolved options of a request. */
 export interface RequestTerms {
   readonly timeoutMs: number;
-  /** What is said of the message. */
+  /** The options of its message. */
   readonly send: SendOptions;
 }
 

@@ -142,7 +142,7 @@ export interface OpenFollower {
 
 /** `openReplies`: the stream that replies to this session's requests come to. */
 export interface OpenReplies {
-  /** Its name, which nobody can guess: `$reply.` and characters as in names of streams. */
+  /** Its unguessable name: `$reply.` and characters as in names of streams. */
   readonly stream: string;
 }
 

@@ -40,7 +40,7 @@ export function joinLists(lists: Iterable<PendingEntryList>): PendingEntryList[]
     for (const entry of entries.slice(0, left)) list.entries.push(entry);
     left = Math.max(0, left - entries.length);
   }
-  // What followers of one name hold is told in the order of delivery, whoever of them holds it.
+  // Entries of followers with one name are listed in the order of delivery.
   for (const { entries } of joined.values()) {
     entries.sort((one, other) => one.deliveredAt - other.deliveredAt);
   }

@@ -24,7 +24,7 @@ export const PropertyFlag = {
   story: 0x20,
   /** It has a key. */
   key: 0x40,
-  /** It is a request: somebody waits for a reply. */
+  /** It is a request: its sender waits for a reply. */
   request: 0x80,
 } as const;
 

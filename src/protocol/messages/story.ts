@@ -12,9 +12,9 @@ import {
 import { locateProperties, PropertyFlag } from "./properties.ts";
 
 /**
- * Copies the entry at `offset` with another story, or none. Its times are left out: among the dead
- * letters it stays until somebody looks after it, and who sends it back wants it to be worked on. By
- * then nobody waits for a reply either.
+ * Copies the entry at `offset` with another story, or none. Its times are left out: a dead letter neither
+ * waits nor expires, and one that is sent back is meant to be processed. A request for a reply is left
+ * out, too: its sender no longer waits.
  */
 export function copyWithStory(
   buffer: Uint8Array,

@@ -18,7 +18,7 @@ export interface Disk {
    */
   list(): DiskEntry[];
   /**
-   * Creates a file that must not be there yet, for writing and reading; nobody else may read it.
+   * Creates a file that must not be there yet, for writing and reading, readable by its user only.
    * Throws a {@linkcode DescriptorShortageError} if no more files can be open now.
    */
   create(name: string): DiskFile;

@@ -1,7 +1,7 @@
 import type { Residency } from "../backlog/residency.ts";
 
 /** The most bytes of reasons that are kept over all streams; beyond that, new reasons are left out. */
-export const REASON_POOL_BYTES_MAX: number = 4 * 1024 * 1024;
+const REASON_POOL_BYTES_MAX: number = 4 * 1024 * 1024;
 
 /** The rough size of a reason beside its text, in bytes. */
 const REASON_BYTES = 120;

@@ -3,7 +3,7 @@ import type { StoredIn } from "../engine.ts";
 import { Ring } from "../collections/ring.ts";
 
 /** The most outcomes that are remembered of one publisher. */
-export const OUTCOMES_MAX = 16_384;
+const OUTCOMES_MAX = 16_384;
 
 /** The most outcomes, and streams named in them, that are remembered of all publishers. */
 const BUDGET_MAX = 1_000_000;

@@ -14,7 +14,7 @@ import type { Stream } from "../stream/stream.ts";
 import type { UnwrittenStreams } from "./unwritten_streams.ts";
 
 /** The rough limit of a piece's bytes, unless a single entry is larger. */
-export const PIECE_BYTES: number = 64 * 1024;
+const PIECE_BYTES: number = 64 * 1024;
 
 /** The bytes of one number with its punctuation, rounded up. */
 const NUMBER_BYTES = 20;

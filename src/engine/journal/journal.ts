@@ -22,7 +22,7 @@ import { SegmentFile } from "./segments/segment_file.ts";
 import { type OpenSegment, SegmentList } from "./segments/segment_list.ts";
 
 /** The size at which a segment takes no more groups, in bytes. */
-export const SEGMENT_BYTES: number = 64 * 1024 * 1024;
+const SEGMENT_BYTES: number = 64 * 1024 * 1024;
 
 /** The least size of segments on a small disk, in bytes. */
 const SEGMENT_BYTES_MIN = 1024 * 1024;

@@ -110,7 +110,7 @@ function noteDamage(
 }
 
 /** The error for all calls on a stream of which something cannot be read. */
-export function explainDamage(
+function explainDamage(
   { path }: Disk,
   { stream, what }: { readonly stream: string; readonly what: string },
 ): BrokerError {

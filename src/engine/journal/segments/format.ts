@@ -53,7 +53,7 @@ import { crc32 } from "node:zlib";
 export const FORMAT_VERSION = 4;
 
 /** The first bytes of a segment: "SMQJRNL" and an end of line. */
-export const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode("SMQJRNL\n");
+const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode("SMQJRNL\n");
 
 /** The size of a segment's head. */
 export const SEGMENT_HEAD_BYTES = 40;

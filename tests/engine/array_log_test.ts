@@ -6,6 +6,8 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { Event, Moved, Published, Transferred } from "../../src/broker/event.ts";
+import type { Appender } from "../../src/broker/event_log.ts";
 import { LocalEngine } from "../../src/engine/local_engine.ts";
 import { turn } from "../support/broker/broker.ts";
 import { ArrayLog, EventArray } from "./array_log.ts";
@@ -157,4 +159,17 @@ Deno.test("log: a broker that follows can be tended, and closed before it takes 
   assertEquals([engine.tick(5000), engine.tend(60_000)], [Infinity, Infinity]);
   await engine.close();
   assertEquals(brokers.array.events.length, length);
+});
+
+Deno.test("log: messages cannot be committed without an outcome, which the type check tells", () => {
+  const events: Event[] = [];
+  const log: Pick<Appender, "commit"> = { commit: (event) => events.push(event) };
+  const message = {} as { published: Published; transferred: Transferred; moved: Moved };
+  // @ts-expect-error Messages count when they are durable.
+  log.commit(message.published);
+  // @ts-expect-error So do dead letters.
+  log.commit(message.transferred);
+  // @ts-expect-error And messages in another place.
+  log.commit(message.moved);
+  assertEquals(events.length, 3);
 });

@@ -130,6 +130,11 @@ export class ClientSession implements LinkOwner {
     } catch (error) {
       this.#error ??= error instanceof Error ? error : new Error(String(error));
     }
+    if (this.#welcome === undefined && isForeign(this.#error)) {
+      const { code } = this.#error;
+      const message = "Cannot connect: the answer is not SimpleMQ's; is this the port of a broker?";
+      this.#error = new BrokerError(code, message, { cause: this.#error });
+    }
     clearInterval(this.#timer);
     this.link.close();
     this.#welcomed.reject(this.#error ?? new Error("the connection ended during the handshake"));
@@ -155,4 +160,10 @@ export class ClientSession implements LinkOwner {
       intervalMs,
     );
   }
+}
+
+/** Whether what was read before the welcome cannot be a frame. */
+function isForeign(error: Error | undefined): error is BrokerError {
+  if (!(error instanceof BrokerError)) return false;
+  return error.code === "BAD_FRAME" || error.code === "FRAME_TOO_LARGE";
 }

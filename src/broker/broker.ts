@@ -89,7 +89,7 @@ export class Broker {
     const { log, compilePattern, residency, now, hasten, attachmentsMax = ATTACHMENTS_MAX } =
       options;
     const clock = new AlarmClock(hasten);
-    const notices = new Notices(options.report);
+    const notices = new Notices(clock, options.report);
     this.#durability = log.durability;
     this.state = new BrokerState({
       compilePattern,
@@ -103,7 +103,10 @@ export class Broker {
       streamAdded: (stream, followers) => {
         for (const follower of followers) this.#attachments.add(follower, stream);
       },
-      streamRemoved: (stream) => this.#detachAll(stream),
+      streamRemoved: (stream) => {
+        notices.endStream(stream.share);
+        this.#detachAll(stream);
+      },
       messagesAdded: (stream) => {
         this.#dispatcher.noteReady(stream.share);
         clock.hasten(stream.alarm, stream.nextDueAt);

@@ -123,6 +123,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
 
   close(): Promise<void> {
     if (!this.#isReading) this.#readClock(true);
+    this.context.notices.end();
     return this.#log.close();
   }
 

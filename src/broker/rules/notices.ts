@@ -1,5 +1,6 @@
 import type { BrokerError, DeadLetterCause } from "../../../protocol.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
+import { Alarm, type AlarmClock } from "../collections/alarm_clock.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { Router } from "../state/router.ts";
 import type { Share } from "../share/share.ts";
@@ -21,24 +22,30 @@ export interface GivenUp {
   readonly now: number;
 }
 
-/** Messages of one stream that were counted and not reported one by one. */
+/** Messages of one stream that were given up and not reported one by one. */
 interface Tally {
   untoldCount: number;
-  toldAt: number;
+  /** The dead-letter stream, if that is where they went. */
+  to: string | undefined;
+  /** Rings when the count may be reported. */
+  readonly alarm: Alarm;
 }
 
 /**
  * Reports events to the operator that are no errors but would go unnoticed: dead letters, missing
- * streams, forgotten publishers. The first of a kind is reported at once, the others are counted.
+ * streams, forgotten publishers. The first of a kind is reported at once; the others are counted, and
+ * the count is reported later.
  */
 export class Notices {
+  readonly #clock: AlarmClock;
   readonly #report: Warn | undefined;
-  readonly #tallies = new WeakMap<Share, Tally>();
+  readonly #tallies = new Map<Share, Tally>();
   /** The count of publishers that were forgotten early. */
-  #pushedOut: Tally | undefined;
+  #pushedOut: { untoldCount: number; toldAt: number } | undefined;
 
   /** @param report Takes the notices; without it there are none. */
-  constructor(report?: Warn) {
+  constructor(clock: AlarmClock, report?: Warn) {
+    this.#clock = clock;
     this.#report = report;
   }
 
@@ -77,18 +84,46 @@ export class Notices {
     const { store: { name, options }, notes: { failures } } = share;
     const to = cause === "expired" || options.deadLetter ? deadNameOf(name) : undefined;
     const tally = this.#tallies.get(share);
-    if (tally === undefined) {
-      const what = to === undefined ? "was given up" : "went to the dead letters";
-      const reason = failures.get(id)?.reasons.at(-1);
-      this.#tallies.set(share, { untoldCount: count - 1, toldAt: now });
-      this.#report(`a message ${what}`, { stream: name, id, to, cause, attempts, reason });
+    if (tally !== undefined) {
+      tally.untoldCount += count;
+      tally.to = to;
       return;
     }
-    tally.untoldCount += count;
-    if (now < tally.toldAt + INTERVAL_MS) return;
+    const what = to === undefined ? "was given up" : "went to the dead letters";
+    const reason = failures.get(id)?.reasons.at(-1);
+    this.#report(`a message ${what}`, { stream: name, id, to, cause, attempts, reason });
+    const alarm = new Alarm((now) => this.#goOn(share, now));
+    this.#tallies.set(share, { untoldCount: count - 1, to, alarm });
+    this.#clock.set(alarm, now + INTERVAL_MS);
+  }
+
+  /** Reports what is left of a stream that is deleted. */
+  endStream(share: Share): void {
+    const tally = this.#tallies.get(share);
+    if (tally === undefined) return;
+    this.#clock.set(tally.alarm, Infinity);
+    this.#tallies.delete(share);
+    this.#tell(share, tally);
+  }
+
+  /** Reports what is left, for nothing is reported later. */
+  end(): void {
+    for (const share of [...this.#tallies.keys()]) this.endStream(share);
+  }
+
+  /** Reports the count of an interval; after one without any, the next message is a first one. */
+  #goOn(share: Share, now: number): void {
+    const tally = this.#tallies.get(share)!;
+    if (tally.untoldCount === 0) return void this.#tallies.delete(share);
+    this.#tell(share, tally);
+    this.#clock.set(tally.alarm, now + INTERVAL_MS);
+  }
+
+  #tell({ store: { name } }: Share, tally: Tally): void {
+    const { untoldCount: count, to } = tally;
+    if (count === 0) return;
     const what = to === undefined ? "were given up" : "went to the dead letters";
-    this.#report(`more messages ${what}`, { stream: name, to, count: tally.untoldCount });
+    this.#report?.(`more messages ${what}`, { stream: name, to, count });
     tally.untoldCount = 0;
-    tally.toldAt = now;
   }
 }

@@ -2,6 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
+import { AlarmClock } from "../../../src/broker/collections/alarm_clock.ts";
 import { Notices } from "../../../src/broker/rules/notices.ts";
 import { batchOf } from "../../support/wire/batches.ts";
 import { assertCode } from "../../support/wire/frames.ts";
@@ -115,7 +116,7 @@ Deno.test("what is in doubt about a publisher stays so when the broker is made a
 
 Deno.test("an operator is told that publishers are pushed out, once in a while", () => {
   const told: unknown[] = [];
-  const notices = new Notices((message, fields) => told.push([message, fields]));
+  const notices = new Notices(new AlarmClock(), (message, fields) => told.push([message, fields]));
   for (let index = 0; index < 5; index++) notices.notePushedOut(100, 1000 + index);
   notices.notePushedOut(100, 1000 + 600_000);
   assertEquals(told.map((one) => (one as unknown[])[1]), [{ count: 1 }, { count: 5 }]);

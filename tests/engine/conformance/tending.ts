@@ -258,14 +258,48 @@ noticeTests.add(
     await fail(2);
     await fail(3);
     assertEquals(use.reports.length, 1);
-    use.advance(10 * 60 * 1000);
-    await fail(4);
-    assertEquals(use.reports.slice(1), [{
+    const more = (count: number) => ({
       message: "more messages went to the dead letters",
-      fields: { stream: "orders", to: "orders.dead", count: 3 },
-    }]);
-    await fail(5);
+      fields: { stream: "orders", to: "orders.dead", count },
+    });
+    use.advance(10 * 60 * 1000);
+    assertEquals(use.reports.slice(1), [more(2)], "the count is told, although no other one fails");
+    await fail(4);
     assertEquals(use.reports.length, 2);
+    use.advance(10 * 60 * 1000);
+    assertEquals(use.reports.slice(2), [more(1)]);
+    use.advance(10 * 60 * 1000);
+    await fail(5);
+    assertEquals(
+      use.reports.at(-1)?.fields.id,
+      5,
+      "after a quiet interval it is told in full again",
+    );
+    await fail(6);
+    assertEquals(use.reports.length, 4);
+    await use.engine.deleteStream("orders");
+    assertEquals(
+      use.reports.slice(4),
+      [more(1)],
+      "what is left is told when the stream is deleted",
+    );
+  },
+);
+
+noticeTests.add(
+  "how many more messages were given up is told when the engine closes",
+  async (use) => {
+    await use.createWith("orders", { deadLetter: false });
+    await use.publisher("orders").store("a", "b", "c");
+    const follower = use.follower("orders");
+    await follower.received(3);
+    await follower.reject([1, 2, 3], "never");
+    await use.engine.close();
+    const notices = use.reports.map(({ message, fields }) => [message, fields.id, fields.count]);
+    assertEquals(notices, [
+      ["a message was given up", 1, undefined],
+      ["more messages were given up", undefined, 2],
+    ]);
   },
 );
 

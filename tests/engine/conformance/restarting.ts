@@ -12,6 +12,23 @@ import { type EngineUse, upTo } from "../engine_use.ts";
 /** What an engine remembers. */
 export const restartTests: EngineTests = new EngineTests();
 
+restartTests.add(
+  "how many more messages were given up is told when the engine closes",
+  async (use) => {
+    await use.createWith("orders", { deadLetter: false });
+    await use.publisher("orders").store("a", "b", "c");
+    const follower = use.follower("orders");
+    await follower.received(3);
+    await follower.reject([1, 2, 3], "never");
+    await use.restart();
+    const notices = use.reports.map(({ message, fields }) => [message, fields.id, fields.count]);
+    assertEquals(notices, [
+      ["a message was given up", 1, undefined],
+      ["more messages were given up", undefined, 2],
+    ]);
+  },
+);
+
 restartTests.add("after a restart, options and pauses are as they were", async (use) => {
   await use.createWith("orders", { maxDeliveries: 3 });
   await use.engine.updateStream("orders", { ttlMs: 60_000 });

@@ -287,23 +287,6 @@ noticeTests.add(
 );
 
 noticeTests.add(
-  "how many more messages were given up is told when the engine closes",
-  async (use) => {
-    await use.createWith("orders", { deadLetter: false });
-    await use.publisher("orders").store("a", "b", "c");
-    const follower = use.follower("orders");
-    await follower.received(3);
-    await follower.reject([1, 2, 3], "never");
-    await use.engine.close();
-    const notices = use.reports.map(({ message, fields }) => [message, fields.id, fields.count]);
-    assertEquals(notices, [
-      ["a message was given up", 1, undefined],
-      ["more messages were given up", undefined, 2],
-    ]);
-  },
-);
-
-noticeTests.add(
   "a message that is given up without dead letters is told, one that expires is not",
   async (use) => {
     await use.createWith("orders", { deadLetter: false });

@@ -51,7 +51,7 @@ export class ClientConnection implements Connection {
   readonly #spare = new SpareBuffers();
   readonly #board = new StatusBoard();
   readonly #closing = new AbortController();
-  /** Resolves when `close()` is to wait no longer. */
+  /** Resolves when `close()` must not wait any longer. */
   readonly #hurry = Promise.withResolvers<void>();
   #closeCall: Promise<void> | undefined;
 
@@ -131,7 +131,7 @@ export class ClientConnection implements Connection {
     }
     const { publishers, followers } = this.#uplink.members;
     for (const publisher of publishers.values()) publisher.expectClose();
-    // Another call may give handlers less time.
+    // Another call may shorten the time for handlers.
     const drained = [...followers.values()].map((member) => member.close(options));
     this.#closeCall ??= this.#close(Promise.all(drained), options);
     await this.#closeCall;
@@ -192,11 +192,11 @@ export class ClientConnection implements Connection {
     return reason;
   }
 
-  /** Uses a session until it ends; returns why it did. */
+  /** Uses a session until it ends; returns the error that ended it, if there is one. */
   async #serve(session: ClientSession): Promise<Error | undefined> {
     const uplink = this.#uplink;
     if (this.#closing.signal.aborted) {
-      // It was closed while this session came about.
+      // The connection was closed while this session was being opened.
       session.link.close();
       return undefined;
     }
@@ -229,7 +229,7 @@ export class ClientConnection implements Connection {
     link.close();
   }
 
-  /** Throws if no member of a kind can be opened any more. */
+  /** Throws if no further member of this kind is allowed. */
   #checkRoom(kind: string, count: number): void {
     const closed = this.#uplink.findClosedError(`open a ${kind}`);
     if (closed !== undefined) throw closed;

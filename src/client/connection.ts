@@ -60,7 +60,7 @@ export interface ConnectionOptions {
  * ```
  */
 export interface Connection extends AsyncDisposable {
-  /** What the broker tells about itself; after a reconnect, what the new one tells. */
+  /** The broker's version, engine and durability; new values after each reconnect. */
   readonly broker: BrokerInfo;
   /** Resolves to the reason when the connection is closed for good. Never rejects. */
   readonly closed: Promise<CloseReason>;
@@ -70,7 +70,7 @@ export interface Connection extends AsyncDisposable {
    *
    * @typeParam Body The type of the messages, see {@linkcode Publisher}.
    * @param bind The stream to publish to, or a `RegExp` (or `Bind.regex`) for all matching streams.
-   * @param options Timeout, full streams, and how many messages may be unconfirmed.
+   * @param options Timeout, behaviour at full streams, and the maximum of unconfirmed messages.
    * @throws {TypeError | RangeError} If the bind or an option is not allowed.
    * @throws {BrokerError} `TOO_MANY_MEMBERS` if the connection has 10,000 publishers.
    * @throws {ConnectionClosedError} If the connection is closed.
@@ -112,9 +112,8 @@ export interface Connection extends AsyncDisposable {
   cursor(): Cursor;
 
   /**
-   * Reports what happens to the connection: it is lost, reconnecting, connected again or closed, and
-   * streams of followers are deleted or missing. The first event is the present state, the last one
-   * `closed`.
+   * Reports events of the connection: it is connected, lost, reconnecting or closed, and streams of
+   * followers are deleted or missing. The first event is the present state, the last one is `closed`.
    *
    * Each call has its own list of events. When more than 1,000 are unread, the oldest are dropped.
    *
@@ -141,18 +140,18 @@ export interface Connection extends AsyncDisposable {
   /**
    * Closes the connection and all its members.
    *
-   * Followers are closed first: loops get no more messages, and handlers may finish the ones they have,
-   * see {@linkcode Follower.close}. Until then publishers and cursors still work. After that the client
-   * waits for confirms, replies and answers, and sends what is left of acknowledgements and replies.
+   * Followers are closed first: loops get no more messages, and handlers may finish the messages they hold,
+   * see {@linkcode Follower.close}. Until then publishers and cursors still work. After that the client waits
+   * for confirms, replies and answers, and sends the remaining acknowledgements and replies.
    *
    * The wait ends when nothing has moved for `drainMs`, when the signal is aborted, or when the
    * connection is lost. Then messages without a confirm, and queries without an answer (after at least
-   * one second), fail with `ConnectionClosedError`. Another call waits for the same.
+   * one second), fail with `ConnectionClosedError`. A second call waits for the same end.
    *
    * @param options How long to wait, and a signal to close at once.
    * @throws {TypeError | RangeError} If `drainMs` is not allowed; the connection stays open.
-   * @throws {Error} What has failed in publishing calls that were not awaited. The connection is closed
-   * in this case, too.
+   * @throws {Error} Failures of publishing calls that were not awaited. The connection is closed in this
+   * case, too.
    */
   close(options?: CloseOptions): Promise<void>;
 }

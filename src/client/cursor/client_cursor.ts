@@ -154,7 +154,7 @@ export class ClientCursor implements Cursor {
     return await this.#askOf("explain", stream, call) as string[];
   }
 
-  /** The id that the next dead letter will get; 1 if there never was one. */
+  /** The id of the next dead letter; 1 if there never was one. */
   async #findEnd(dead: string, call: CallOptions): Promise<number> {
     try {
       return (await this.getStream(dead, call)).nextId;
@@ -162,12 +162,12 @@ export class ClientCursor implements Cursor {
       const isMissing = error instanceof BrokerError && error.code === "STREAM_NOT_FOUND";
       if (!isMissing) throw error;
     }
-    // A stream whose messages never failed has no dead-letter stream. It must be there itself, though.
+    // Without failures there is no dead-letter stream. The stream itself must exist, though.
     await this.getStream(dead.slice(0, -DEAD_SUFFIX.length), call);
     return 1;
   }
 
-  /** Asks for page after page, however many there are; others are served in between. */
+  /** Asks for one page after the other; other queries are served in between. */
   async #askPages<Item>(
     operation: Operation,
     name: string,
@@ -182,7 +182,7 @@ export class ClientCursor implements Cursor {
     return all;
   }
 
-  /** Asks about a stream, whose name is checked before. */
+  /** Asks about a stream after checking its name. */
   #askOf(
     operation: Operation,
     stream: string,

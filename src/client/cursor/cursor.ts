@@ -13,8 +13,8 @@ import type { RedriveOptions, RedriveResult } from "./redrive.ts";
 /** Options of {@linkcode Cursor.createStream}. */
 export interface CreateStreamOptions extends CallOptions {
   /**
-   * What to do if the stream exists and has other options than the given ones: `"keep"` leaves it as it
-   * is, `"update"` sets the given options, `"fail"` rejects with `STREAM_DIFFERS`.
+   * What to do if the stream exists with other options: `"keep"` leaves it as it is, `"update"` sets the
+   * given options, `"fail"` rejects with `STREAM_DIFFERS`.
    *
    * @default {"keep"}
    */
@@ -43,9 +43,9 @@ export interface PeekOptions {
  * A name that is not allowed is a `RangeError`, and nothing is sent. Every call takes a signal to stop
  * waiting for the answer.
  *
- * If the connection is lost before the answer, queries that only read or may be repeated (create,
- * update, pause and resume a stream) are sent again on the next connection. All others fail with
- * `ConnectionClosedError`: they may have been done or not.
+ * If the connection is lost before the answer, queries that only read or may be repeated (create, update,
+ * pause and resume a stream) are sent again on the next connection. All others fail with
+ * `ConnectionClosedError`; whether they were carried out is then unknown.
  *
  * @example Inspecting streams
  * ```ts
@@ -67,7 +67,7 @@ export interface Cursor {
    *
    * @param name 1 to 128 of the characters `A-Z a-z 0-9 . _ -`, the first a letter or a digit.
    * @param options The stream's options; those left out have their defaults.
-   * @param call What to do about other options, and a signal to stop waiting.
+   * @param call What to do if the options differ, and a signal to stop waiting.
    * @returns Whether the stream was created, and which of the given options differ from those of an
    * existing stream. After a lost connection `created` may be `false` although this call has created it.
    * @throws {RangeError} If the name or an option is not allowed.
@@ -139,16 +139,16 @@ export interface Cursor {
   /** Lists the pending entry lists of all followers, by the followers' names. */
   getPels(call?: CallOptions): Promise<PendingEntryList[]>;
   /**
-   * Gives the pending entry list of all followers of one name: what they have taken and not yet
+   * Returns the pending entry list of all followers of one name: the messages they have taken and not yet
    * acknowledged, at most 50,000 entries.
    *
    * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.
    */
   getPel(followerName: string, call?: CallOptions): Promise<PendingEntry[]>;
   /**
-   * Takes back the messages that the followers of one name hold, so that others get them. Their
-   * signals abort. The attempt counts for messages whose handlers the client has reported as begun,
-   * which it does about 50 ms after a handler gets its message.
+   * Takes back the messages that the followers of one name hold, so that others get them. Their signals
+   * abort. An attempt counts if the client has reported that a handler began. It reports this about 50 ms
+   * after the handler gets its message.
    *
    * @returns How many messages were taken back.
    * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.
@@ -206,7 +206,7 @@ export interface Cursor {
    *
    * @param stream The stream, or its dead-letter stream `<name>.dead`.
    * @param options Which messages, how many and how fast; a signal to stop.
-   * @returns How many were sent back, and how many selected ones could not be.
+   * @returns How many messages were sent back, and how many selected ones were not.
    * @throws {TypeError | RangeError} If the name or an option is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    * @throws {ConnectionClosedError} If the connection is lost while messages are sent back.

@@ -18,12 +18,12 @@ export interface PeekedMessage<Body = unknown> extends StreamMessage<Body> {
   readonly follower?: string;
 }
 
-/** Makes messages of an answer. */
+/** Reads the messages of an answer. */
 export function readPeeked(stream: string, { infos, entries }: PeekedMessages): PeekedMessage[] {
   const batch = { count: infos.length, buffer: entries, start: 0, end: entries.length };
   return findEntries(batch).map((offset, index) => {
     const { id, state, attempts, dueAt, follower } = infos[index]!;
-    // Where a reply goes is between the requester and the follower.
+    // The reply address concerns only the requester and the follower.
     const { request: _, ...properties } = readProperties(entries, offset);
     return {
       id,

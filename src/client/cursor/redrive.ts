@@ -14,7 +14,7 @@ export interface RedriveOptions extends CallOptions {
    */
   readonly limit?: number;
   /**
-   * Selects messages: one for which it does not return `true` stays where it is.
+   * Selects messages: those for which it does not return `true` stay where they are.
    *
    * @default {every message}
    */
@@ -25,7 +25,7 @@ export interface RedriveOptions extends CallOptions {
    * @default {no limit}
    */
   readonly ratePerSecond?: number;
-  /** Stops: the call rejects with the signal's reason. What was sent back until then stays so. */
+  /** Stops: the call rejects with the signal's reason. Messages already sent back stay there. */
   readonly signal?: AbortSignal;
 }
 
@@ -40,14 +40,14 @@ export interface RedriveResult {
   readonly skipped: number;
 }
 
-/** What a redrive needs of a cursor, for one dead-letter stream. */
+/** The operations of a cursor that a redrive needs, for one dead-letter stream. */
 export interface RedriveSteps {
-  /** Looks at messages, from an id on. */
+  /** Looks at messages, beginning at an id. */
   readonly peek: (from: number) => Promise<readonly PeekedMessage[]>;
   readonly send: (ids: readonly number[]) => Promise<RedriveResult>;
 }
 
-/** How often a second messages are sent back when there is a rate. */
+/** The number of steps a second when a rate is set. */
 const STEPS_PER_SECOND = 10;
 
 /**
@@ -70,8 +70,8 @@ export function checkRedriveOptions(options: RedriveOptions): void {
 }
 
 /**
- * Sends dead letters below an id back to where they came from: looks at them page by page, selects, and
- * has the broker move those that were selected.
+ * Sends dead letters below an id back to their streams: looks at them page by page, selects, and has the
+ * broker move the selected ones.
  */
 export async function redrive(
   { peek, send }: RedriveSteps,
@@ -118,7 +118,7 @@ async function select(
   return ids;
 }
 
-/** An error that there is no room also tells what was sent back before. */
+/** Adds to a `STREAM_FULL` error how many messages were sent back before. */
 function explainFull(cause: unknown, redriven: number): never {
   if (!(cause instanceof BrokerError) || cause.code !== "STREAM_FULL") throw cause;
   const details = { ...cause.details, redriven };

@@ -3,7 +3,6 @@ import type { HeldMessages } from "./held_messages.ts";
 import type { DeliveredMessage } from "./delivered_message.ts";
 
 export interface BeginWatchOptions {
-  /** What the follower holds. */
   readonly held: HeldMessages;
   /** Whether there are messages to hand out. */
   readonly hasMore: () => boolean;
@@ -12,17 +11,17 @@ export interface BeginWatchOptions {
 }
 
 /**
- * Reports messages that handlers keep for some time: their ack timeout begins, and they count as attempts
- * if the follower is lost. Messages that are processed at once are not reported and cost nothing: a timer
- * looks whether the message in hand is the one that was there before.
+ * Reports messages that handlers keep for some time: their ack timeout begins, and they count as attempts if
+ * the follower is lost. Messages that are processed quickly are not reported and cost nothing: a timer checks
+ * whether the message in hand was there at the check before.
  */
 export class BeginWatch {
   readonly #options: BeginWatchOptions;
   #beginMs = 0;
   #isWary = false;
-  /** The tag of the newest message at the last look. */
+  /** The tag of the newest message at the last check. */
   #seenTag = 0;
-  /** The highest tag that was reported: messages are handed out in their order. */
+  /** The highest reported tag; messages are handed out in the order of their tags. */
   #reportedTag = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -30,7 +29,7 @@ export class BeginWatch {
     this.#options = options;
   }
 
-  /** Whether a message that is handed out may have to be reported at once, although it is the only one. */
+  /** Whether even a single message may have to be reported when it is handed out. */
   get isWary(): boolean {
     return this.#isWary;
   }
@@ -45,14 +44,14 @@ export class BeginWatch {
 
   wake(isDoubtful: boolean | undefined): void {
     if (isDoubtful) this.#isWary = true;
-    // A message that is seen twice has been there for at least half the time.
+    // A message that two checks have seen has been there for at least half the time.
     if (this.#beginMs > 0) this.#timer ??= setInterval(() => this.#look(), this.#beginMs / 2);
   }
 
   /** A message was handed out while handlers have others, or to a wary follower. */
   note({ tag, isDoubtful }: DeliveredMessage, othersCount: number): void {
     const { held } = this.#options;
-    // The other one was the only one until now.
+    // Until now the other message was the only one.
     if (othersCount === 1) this.#report(held.oldestTag);
     if (othersCount > 0 || isDoubtful) this.#report(tag);
     else if (this.#beginMs === 0) setImmediate(() => this.#reportHeld(tag));
@@ -69,7 +68,7 @@ export class BeginWatch {
     if (newestTag === 0 && !hasMore()) return this.stop();
     if (newestTag === this.#seenTag && newestTag > 0) this.#report(newestTag);
     this.#seenTag = newestTag;
-    // It is reported: there is nothing to look for until more messages come.
+    // It is reported; no check is needed until more messages come.
     if (newestTag === this.#reportedTag && !hasMore()) this.stop();
   }
 

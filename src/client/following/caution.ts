@@ -1,23 +1,23 @@
 /** The pause before the next message is handed out. */
 export type Pause = "none" | "write" | "turn";
 
-/** How many messages are handed out at most between two turns of the event loop. */
+/** The most messages handed out between two turns of the event loop. */
 const TURN_COUNT_MAX = 512;
 
 /** The time between two turns, in milliseconds. */
 const TURN_MS = 10;
 
-/** How much finished work may be unsent, in milliseconds. */
+/** The longest time for which finished work stays unsent, in milliseconds. */
 const KEPT_MS = 1;
 
-/** How often to read the clock: in milliseconds, and in messages. */
+/** The interval between two readings of the clock: in milliseconds, and in messages. */
 const LOOK_MS = KEPT_MS / 4;
 const STRIDE_MAX = 32;
 
-/** How many acknowledgements are sent one by one after a doubtful message: more than a turn can have. */
+/** The number of acknowledgements sent one by one after a doubtful message: more than a turn can have. */
 const CAREFUL_COUNT = TURN_COUNT_MAX + 2 * STRIDE_MAX;
 
-/** How many are sent one by one on a new connection. */
+/** The number of acknowledgements sent one by one on a new connection. */
 const NEW_COUNT = 64;
 
 /**
@@ -41,9 +41,9 @@ export class Caution {
   /** The number of messages until the clock is read. */
   #untilLook = 1;
   #stride = 1;
-  /** How many messages were handed out since the event loop had its last turn. */
+  /** The number of messages handed out since the last turn of the event loop. */
   #sinceTurn = 0;
-  /** How many acknowledgements are still to be sent one by one. */
+  /** The number of acknowledgements still to be sent one by one. */
   #carefulCount = NEW_COUNT;
   #lookedAt = 0;
   #turnedAt = 0;
@@ -59,7 +59,7 @@ export class Caution {
     this.#beCareful(NEW_COUNT);
   }
 
-  /** A message comes whose last follower was lost: it may have crashed it. */
+  /** Notes a message whose last follower was lost: the message may have crashed it. */
   alarm(): void {
     this.#beCareful(CAREFUL_COUNT);
   }
@@ -68,7 +68,7 @@ export class Caution {
    * The event loop has had a turn.
    *
    * @param now The time.
-   * @param handedOut How many messages are handed out now, without advice.
+   * @param handedOut The number of messages handed out now, without advice.
    */
   noteTurn(now: number, handedOut: number): void {
     this.#sinceTurn = 0;
@@ -79,9 +79,9 @@ export class Caution {
   }
 
   /**
-   * A message is about to be handed out, which is here already.
+   * A message that has already arrived is about to be handed out.
    *
-   * @param now Tells the time; it is not asked for every message.
+   * @param now Reads the clock; not called for every message.
    */
   advise(now: () => number): Pause {
     return --this.#untilLook > 0 ? "none" : this.#look(now());

@@ -19,7 +19,7 @@ import type { AckOptions, Message, NackOptions } from "./message.ts";
 import { MessageHandout } from "./message_handout.ts";
 import { MessageIterator } from "./message_iterator.ts";
 
-/** What a follower shares with others of its connection. */
+/** What the followers of a connection share. */
 export interface FollowingWay {
   readonly uplink: Uplink;
   readonly replies: OutgoingReplies;
@@ -32,7 +32,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   readonly #uplink: Uplink;
   readonly #verdicts: DeliveryVerdicts;
   readonly #handout: MessageHandout;
-  /** Whether it is open on this link, or closed for good. */
+  /** Whether the follower is open on this link, or closed for good. */
   #state: "unknown" | "open" | "over" = "unknown";
   #closeCall: Promise<void> | undefined;
 
@@ -45,7 +45,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     this.#verdicts = new DeliveryVerdicts(this, uplink, replies);
     this.#handout = new MessageHandout(uplink, this.#verdicts, options.prefetch);
     uplink.members.followers.set(this.number, this);
-    // Opened at the end of this turn: by then it is known whether messages are asked for.
+    // The follower is opened at the end of this turn: by then it is known whether a loop asks for messages.
     uplink.schedule(this);
   }
 
@@ -81,7 +81,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     checkCloseOptions(options);
     const { drainMs = this.#uplink.options.drainMs, signal } = options;
     if (!this.isClosed) this.#closeCall ??= this.#beginClosing();
-    // Only messages in the hands of handlers are waited for.
+    // Only messages that handlers have are waited for.
     if (this.#verdicts.held.count === 0 || drainMs === 0) this.#closeNow();
     const giveUp = () => this.#closeNow();
     const limit = this.isClosed ? undefined : new ClosingLimit({ drainMs, signal }, giveUp);
@@ -152,7 +152,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
 
   #closeNow(): void {
     if (this.isClosed) return;
-    // Acknowledgements, and the replies that come before them.
+    // Sends acknowledgements, and the replies before them.
     if (this.#state === "open") this.#uplink.writeAll();
     this.end(undefined);
   }

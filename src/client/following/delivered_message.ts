@@ -15,7 +15,7 @@ export interface MessageOwner {
   releaseMessage(message: Message, options?: AckOptions): Promise<void>;
   extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void>;
   reply(address: ReplyAddress, body: MessageBody, options?: ReplyOptions): Promise<void>;
-  /** The signal that aborts when a message is not its own any more. */
+  /** The signal that aborts when the message is no longer the follower's. */
   signalOf(message: DeliveredMessage): AbortSignal;
 }
 
@@ -24,19 +24,17 @@ export interface DeliveredBatch {
   readonly owner: MessageOwner;
   readonly stream: string;
   readonly attempts: number;
-  /** Whether the broker must be told before a handler gets them. */
+  /** Whether the broker must be told before a handler gets these messages. */
   readonly isDoubtful?: boolean | undefined;
-  /** The entries. */
   readonly bytes: Uint8Array;
 }
 
-/** What this client has done to a message. */
+/** How this client has ended a message. */
 export type Verdict = "acknowledged" | "acknowledged by autoAck" | "given back" | "rejected";
 
-/** A message in the bytes that it came in. Nothing is decoded before it is looked at. */
+/** A message in the bytes that it came in. Fields are decoded when they are read. */
 export class DeliveredMessage implements Message {
   readonly id: number;
-  /** The delivery's tag. */
   readonly tag: number;
   verdict: Verdict | undefined = undefined;
   readonly #batch: DeliveredBatch;
@@ -159,7 +157,7 @@ export class DeliveredMessage implements Message {
     };
   }
 
-  /** The owner of a message; a method that was taken from its message has none. */
+  /** The owner of a message; a method that was detached from its message has none. */
   static #ownerOf(message: DeliveredMessage | undefined, method: string): MessageOwner {
     if (message !== undefined && #batch in message) return message.#batch.owner;
     throw new TypeError(
@@ -168,7 +166,7 @@ export class DeliveredMessage implements Message {
     );
   }
 
-  /** Read anew each time: it is rarely read twice, and a cache would make every message larger. */
+  /** Decoded at each access: it is rarely read twice, and a cache would make every message larger. */
   get #properties(): MessageProperties {
     return readProperties(this.#batch.bytes, this.#offset);
   }

@@ -1,7 +1,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 
-/** What is done to a message. */
+/** An operation on a message. */
 export type DeliveryAction = "acknowledge" | "nack" | "reject" | "release" | "extend";
 
 interface NamedMessage {
@@ -9,7 +9,7 @@ interface NamedMessage {
   readonly stream: string;
 }
 
-/** The error for a message that is not the follower's any more. */
+/** The error for a message that is no longer the follower's. */
 export function explainStale(
   action: DeliveryAction,
   { id, stream }: NamedMessage,
@@ -18,7 +18,7 @@ export function explainStale(
   return new BrokerError("STALE_DELIVERY", `Cannot ${action} message ${id} of "${stream}": ${why}`);
 }
 
-/** The error for what cannot be done to a message that was acknowledged before its loop saw it. */
+/** The error for an operation on a message that `autoAck` has acknowledged. */
 export function explainAutomatic(
   action: DeliveryAction,
   { id, stream }: NamedMessage,
@@ -30,7 +30,7 @@ export function explainAutomatic(
   );
 }
 
-/** The broker's own refusals are passed on; everything else has ended the connection. */
+/** Passes on the broker's refusals; every other error has ended the connection. */
 export function explainFollowerEnd(error: Error): Error {
   if (error instanceof BrokerError && !error.fatal) return error;
   return new ConnectionClosedError("Cannot get messages: the connection is closed", {

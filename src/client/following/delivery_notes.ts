@@ -43,7 +43,7 @@ export interface FailureNote {
   readonly reason: string;
 }
 
-/** A delivery that the broker is to answer a query about. */
+/** A delivery whose report the broker has to answer. */
 export interface NotedDelivery {
   readonly follower: number;
   readonly query: number;
@@ -140,13 +140,13 @@ const encoder = new TextEncoder();
 const cutBuffer = new Uint8Array(REASON_BYTES_MAX - ELLIPSIS_BYTES);
 
 /**
- * Makes a reason that the broker accepts: at most 256 bytes of UTF-8, cut at a character, with an ellipsis.
- * It never throws: its caller is handling an error, and must not get another.
+ * Makes a reason that the broker accepts: at most 256 bytes of UTF-8, cut at a character, with an
+ * ellipsis. It never throws, because its caller is already handling an error.
  *
- * @param reason A text, or anything that was thrown; of an `Error` its message counts.
+ * @param reason A text, an `Error` (its message counts), or any other thrown value.
  */
 export function describeReason(reason: unknown): string {
-  // A longer text has more bytes than are kept; half a pair at this end is cut off in any case.
+  // A longer text has more bytes than are kept; half a surrogate pair at this end is cut off in any case.
   const text = readText(reason).slice(0, REASON_BYTES_MAX + 1).toWellFormed();
   if (encoder.encode(text).length <= REASON_BYTES_MAX) return text;
   const { read } = encoder.encodeInto(text, cutBuffer);
@@ -160,7 +160,7 @@ function readText(reason: unknown): string {
     if (reason instanceof Error) return String(reason.message || reason.name);
     return String(reason);
   } catch {
-    // It cannot even be shown.
+    // It cannot be converted to text.
     return `a value of type ${typeof reason}`;
   }
 }

@@ -48,7 +48,7 @@ export class DeliveryVerdicts implements MessageOwner {
     this.#replies = replies;
   }
 
-  /** Has the notes written soon. */
+  /** Schedules the writing of notes. */
   schedule(): void {
     this.#uplink.schedule(this.#owner);
   }
@@ -115,7 +115,7 @@ export class DeliveryVerdicts implements MessageOwner {
     return signalOf(message);
   }
 
-  /** Gives a message back whose loop was left. */
+  /** Gives back the message of a loop that was left. */
   leave(message: DeliveredMessage): void {
     this.#end(message, "given back");
     this.notes.fail(message.tag, leftNote);
@@ -225,7 +225,7 @@ function findSpanMistake(
   return findNumberMistake(name, span, { low, high: SPAN_MS_MAX }, `Cannot ${action} a message`);
 }
 
-/** Refuses to end a message that was ended before, or whose caller's signal is aborted. */
+/** Refuses to end a message twice, or with an aborted signal. */
 function refuseAgain(
   action: DeliveryAction,
   message: DeliveredMessage,
@@ -236,7 +236,7 @@ function refuseAgain(
   if (verdict !== "acknowledged by autoAck") {
     return Promise.reject(explainStale(action, message, `it was ${verdict} before`));
   }
-  // There is nothing left to do, but with `confirm` nothing can be promised any more.
+  // There is nothing left to do, but `confirm` could promise nothing.
   if (action === "acknowledge" && !options?.confirm) return nothing;
   return Promise.reject(explainAutomatic(action, message));
 }

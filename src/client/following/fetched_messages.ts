@@ -45,28 +45,30 @@ class FetchedBatch {
 }
 
 /**
- * Batches up to the first size are copied into shared buffers of the second size: where messages come
- * one by one, a buffer for each would cost more than all the rest.
+ * Batches up to the first size are copied into shared buffers of the second size. When messages come one by
+ * one, a buffer for each would cost more than all the rest.
  */
 const SHARED_PART_MAX = 2048;
 const SHARED_BYTES = 16 * 1024;
 
-/** How many finished batches are kept before the list is cut, which costs as much as it is long. */
+/**
+ * The number of finished batches kept before the list is cut, which takes time in proportion to its length.
+ */
 const HEAD_MAX = 256;
 
 const NOTHING = new Uint8Array(0);
 
-/** The messages that a follower has fetched and not handed out, by the frames they came in. */
+/** The messages that a follower has fetched and not handed out, grouped by frame. */
 export class FetchedMessages {
-  /** The last tag that has come over this link. */
+  /** The last tag received over this link. */
   lastTag = 0;
   #batches: FetchedBatch[] = [];
   /** The index of the first remaining batch. */
   #head = 0;
   #count = 0;
-  /** Tags in the batches that were taken back. */
+  /** Tags in the batches whose messages the broker has taken back. */
   readonly #gone = new Set<number>();
-  /** The buffer that small batches are copied into, and how much of it is used. */
+  /** The buffer that small batches are copied into, and the size of its used part. */
   #shared = NOTHING;
   #sharedBytes = 0;
 
@@ -74,7 +76,7 @@ export class FetchedMessages {
     return this.#count;
   }
 
-  /** Adds the messages of a frame, copied: the decoder's buffer is used again. */
+  /** Adds the messages of a frame, copied: the decoder reuses its buffer. */
   add(
     batch: Omit<DeliveredBatch, "bytes">,
     first: FirstMessage,
@@ -111,7 +113,7 @@ export class FetchedMessages {
   /**
    * Removes messages that the broker has taken back.
    *
-   * @returns The tags that are not here: their messages have been handed out.
+   * @returns The tags that are not here, because their messages have been handed out.
    */
   drop({ firstTag, count }: TagRange): number[] {
     this.#compact();
@@ -143,7 +145,7 @@ export class FetchedMessages {
     return ranges;
   }
 
-  /** There is a new link. */
+  /** Begins on a new link. */
   restart(): void {
     this.#clear();
     this.lastTag = 0;
@@ -158,7 +160,7 @@ export class FetchedMessages {
     this.#sharedBytes = 0;
   }
 
-  /** Lets the next message be one that was not taken back. */
+  /** Skips messages that were taken back. */
   #skipGone(): void {
     for (; this.#head < this.#batches.length; this.#head++) {
       const batch = this.#batches[this.#head]!;

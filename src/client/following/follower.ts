@@ -11,8 +11,8 @@ export interface FollowerOptions {
    */
   readonly name?: string;
   /**
-   * How many messages to hold unacknowledged, 1 to 4,096. `"auto"` adapts it: one message for a slow
-   * handler, enough for a fast one that it never waits for the network.
+   * The most unacknowledged messages to hold, 1 to 4,096. `"auto"` adapts it: one message for a slow handler,
+   * and enough for a fast one, so that it never waits for the network.
    *
    * @default {"auto"}
    */
@@ -70,12 +70,11 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * Iterates over messages as they come. The loop waits while there are none, and continues after a
    * lost connection is restored. It ends when the follower is closed.
    *
-   * A loop that is left by `break`, `return` or `throw` is over, and its last message goes back at once
-   * unless it was acknowledged, given back or rejected. The attempt counts, since JavaScript cannot tell
-   * `break` from a failure; call `release()` before leaving to avoid that. Messages that were only
-   * fetched ahead go back without counting an attempt. Earlier messages that were passed on to other
-   * tasks stay with them. To leave the last message with its task, too, end the loop by `signal` or
-   * {@linkcode Follower.close}.
+   * A loop that is left by `break`, `return` or `throw` is over. Its last message goes back at once unless it
+   * was acknowledged, given back or rejected. The attempt counts, since JavaScript cannot tell `break` from a
+   * failure; call `release()` before leaving to avoid that. Messages that were only fetched ahead go back
+   * without counting an attempt. Earlier messages that were passed on to other tasks stay with them. To leave
+   * the last message with its task, too, end the loop by `signal` or {@linkcode Follower.close}.
    *
    * @param options Whether to acknowledge automatically, and a signal to end the loop.
    * @returns The messages, for `for await`.
@@ -214,8 +213,8 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * the remaining messages are ready again, with the attempt counted: their signals abort, and calls on
    * them fail with `STALE_DELIVERY`.
    *
-   * A handler that awaits this call before it acknowledges its own message waits for all of `drainMs`.
-   * Another call may shorten the time, and waits for the same.
+   * A handler that awaits this call before it acknowledges its own message waits for all of `drainMs`. A
+   * second call may shorten the time.
    *
    * @param options How long handlers may take, 5 seconds by default, and a signal to close at once.
    * @throws {TypeError | RangeError} If `drainMs` is not a whole number from 0 to 2^31 - 1.

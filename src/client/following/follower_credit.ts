@@ -5,17 +5,17 @@ import { type Prefetch, WORK_MS } from "./prefetch.ts";
 export interface CreditBasis {
   readonly held: HeldMessages;
   readonly fetched: { readonly count: number };
-  /** Gives the fetched messages back: the handler does not take them. */
+  /** Gives the fetched messages back, because the handler does not take them. */
   readonly giveBack: () => void;
 }
 
-/** How many messages a follower asks the broker for. */
+/** The number of messages that a follower asks the broker for. */
 export class FollowerCredit {
   readonly prefetch: Prefetch;
   readonly #basis: CreditBasis;
   /** Paused until a loop asks for a message; stopped while the broker stops. */
   #state: "flowing" | "paused" | "stopped" = "paused";
-  /** The credit that the broker knows. */
+  /** The credit last sent to the broker. */
   #sent = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -29,7 +29,7 @@ export class FollowerCredit {
     return this.#state !== "flowing";
   }
 
-  /** Whether the broker has to be told. */
+  /** Whether the broker must be told of a new credit. */
   get isChanged(): boolean {
     return this.#sent !== this.#wanted;
   }

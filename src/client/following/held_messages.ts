@@ -1,20 +1,20 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { DeliveredMessage } from "./delivered_message.ts";
 
-/** The signals of messages. Not in the message itself: hardly any is asked for its signal. */
+/** The signals of messages. They are kept outside the messages, since few programs ask for a signal. */
 const controllers = new WeakMap<DeliveredMessage, AbortController>();
 
-/** Why messages were taken away from their followers. */
+/** Why messages were taken from their followers. */
 const losses = new WeakMap<DeliveredMessage, string>();
 
 /**
- * The messages that a follower's handlers have. A loop that takes one message after the other holds one
- * at a time: that one needs no map. The credit limits how many there are.
+ * The messages that a follower's handlers have. A loop that takes one message after the other holds one at a
+ * time, which needs no map. The credit limits the number of messages.
  */
 export class HeldMessages {
-  /** The message that was handed out last, unless it is ended. */
+  /** The last message handed out, unless it is ended. */
   #newest: DeliveredMessage | undefined;
-  /** The messages that were handed out before it, by their tags. */
+  /** The messages handed out before it, by their tags. */
   readonly #others = new Map<number, DeliveredMessage>();
   /** The messages that the broker has taken back over this link. */
   #revoked = new WeakSet<DeliveredMessage>();
@@ -24,7 +24,7 @@ export class HeldMessages {
     return this.#others.size + (this.#newest === undefined ? 0 : 1);
   }
 
-  /** The tag of the newest message, unless it is ended; 0 if there is none. */
+  /** The tag of the newest message; 0 if there is none or it is ended. */
   get newestTag(): number {
     return this.#newest?.tag ?? 0;
   }
@@ -34,7 +34,7 @@ export class HeldMessages {
     return this.#others.keys().next().value ?? 0;
   }
 
-  /** Adds a message; returns how many others there are. */
+  /** Adds a message; returns the number of others. */
   add(message: DeliveredMessage): number {
     if (this.#newest !== undefined) this.#others.set(this.#newest.tag, this.#newest);
     this.#newest = message;
@@ -58,7 +58,7 @@ export class HeldMessages {
     return this.#newest?.tag === tag ? this.#newest : this.#others.get(tag);
   }
 
-  /** Removes messages that the broker has taken back; other tags are ignored. */
+  /** Removes messages that the broker has taken back; unknown tags are ignored. */
   revoke(tags: readonly number[], why: string): void {
     const lost: DeliveredMessage[] = [];
     for (const tag of tags) {
@@ -102,7 +102,7 @@ export class HeldMessages {
       losses.set(message, why);
       this.remove(message);
     }
-    // Last, since listeners may call the follower.
+    // Done last, since listeners may call the follower.
     for (const message of lost) {
       controllers.get(message)?.abort(explainLoss(message, why));
     }

@@ -6,8 +6,8 @@ import type { ReplyOptions } from "../requesting/reply.ts";
 /** Options of acknowledging, rejecting and releasing a message. */
 export interface AckOptions extends CallOptions {
   /**
-   * Wait until the broker has recorded it as durably as its engine promises: an acknowledged message
-   * then never comes again. Without it, the call resolves at once, and a message may come again if the
+   * Wait until the broker has recorded the call as durably as its engine promises: an acknowledged message
+   * then never comes again. Without it, the call resolves at once, and the message may come again if the
    * connection is lost or the broker crashes at that moment.
    *
    * @default {false}
@@ -102,7 +102,7 @@ export interface Message<Body = unknown> extends StreamMessage<Body> {
   reject(reason?: string | Error, options?: AckOptions): Promise<void>;
   /** Gives the message back without counting the attempt; see {@linkcode Follower.releaseMessage}. */
   release(options?: AckOptions): Promise<void>;
-  /** Extends the time for the message by a new deadline; see {@linkcode Follower.extendMessage}. */
+  /** Extends the time for the message; see {@linkcode Follower.extendMessage}. */
   extend(ms: number, options?: CallOptions): Promise<void>;
   /** Whether the sender waits for a {@linkcode Message.reply}: it called `publisher.request`. */
   readonly isRequest: boolean;

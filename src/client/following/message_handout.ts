@@ -35,11 +35,11 @@ export class MessageHandout implements MessageSource {
   readonly #caution = new Caution();
   readonly #begins: BeginWatch;
   #waiters: MessageWaiter[] = [];
-  /** Set while the event loop has a turn before the next message is handed out. */
+  /** Set while the event loop takes a turn before the next message is handed out. */
   #turn: Promise<void> | undefined;
   /** Whether the waiting loops are about to be served. */
   #isServing = false;
-  /** Set once loops get nothing more; with an error unless the follower was closed here. */
+  /** Set when loops get nothing more; with an error unless the follower was closed here. */
   #end: { readonly error?: Error } | undefined;
 
   constructor(uplink: Uplink, verdicts: DeliveryVerdicts, prefetch: number | "auto") {
@@ -59,7 +59,7 @@ export class MessageHandout implements MessageSource {
     });
   }
 
-  /** The last tag that has come over this link. */
+  /** The last tag received over this link. */
   get lastTag(): number {
     return this.#fetched.lastTag;
   }
@@ -123,7 +123,7 @@ export class MessageHandout implements MessageSource {
     );
     if (this.#isServing) return;
     this.#isServing = true;
-    // Later in this turn: a revocation may have come together with the messages.
+    // Served later in this turn: a revocation may have come together with the messages.
     queueMicrotask(() => {
       this.#isServing = false;
       this.#serveWaiters();
@@ -136,7 +136,7 @@ export class MessageHandout implements MessageSource {
     const inHand: number[] = [];
     let isKnown = false;
     for (const { firstTag, count } of ranges) {
-      // Tags that have not come yet are ignored.
+      // Tags that have not arrived yet are ignored.
       const known = Math.min(count, this.#fetched.lastTag - firstTag + 1);
       if (known <= 0) continue;
       isKnown = true;
@@ -163,7 +163,7 @@ export class MessageHandout implements MessageSource {
     if (this.#credit.ask()) this.#verdicts.schedule();
     if (this.#fetched.count === 0) return this.#wait(loop);
     const pause = this.#caution.advise(now);
-    // There is one write at a time; the one under way is done when the turn is over.
+    // There is one write at a time; the present one is done when the turn is over.
     const isTurn = pause === "turn" || (pause === "write" && this.#uplink.link?.isSending);
     if (isTurn) return this.#takeTurn().then(() => loop.next());
     const value = this.#take(loop);
@@ -182,7 +182,7 @@ export class MessageHandout implements MessageSource {
     this.#uplink.writeNow();
   }
 
-  /** Lets the event loop have its turn; all loops wait for it, so that they keep their order. */
+  /** Gives the event loop a turn; all loops wait for it, which keeps their order. */
   #takeTurn(): Promise<void> {
     this.#turn = new Promise((resolve) =>
       setImmediate(() => {

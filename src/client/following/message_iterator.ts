@@ -5,9 +5,9 @@ import type { Message } from "./message.ts";
 
 export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** Gives loops their messages. */
+/** Supplies loops with messages. */
 export interface MessageSource {
-  /** Gives a loop its next message, as soon as there is one. */
+  /** Resolves to a loop's next message, as soon as there is one. */
   next(loop: MessageIterator): Promise<IteratorResult<Message>>;
   leave(loop: MessageIterator): void;
 }
@@ -16,7 +16,7 @@ export interface MessageSource {
 export class MessageIterator implements AsyncIterableIterator<Message> {
   readonly autoAck: boolean;
   readonly signal: AbortSignal | undefined;
-  /** The last message that it was given. */
+  /** The last message that the loop got. */
   last: DeliveredMessage | undefined = undefined;
   readonly #source: MessageSource;
   #isOver = false;

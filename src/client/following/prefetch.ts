@@ -1,14 +1,14 @@
-/** How much work to hold, in milliseconds: longer than a network's round trip, short for a person. */
+/** The amount of work to hold, in milliseconds: longer than a network's round trip, short for a person. */
 export const WORK_MS = 50;
 
 /**
  * Adapts how many messages a follower fetches ahead: a slow follower holds one, a fast one never waits for
  * the network.
  *
- * The window begins at one. Each time as many messages as it has were taken, it at most doubles, towards
- * the number taken in {@linkcode WORK_MS}. Idle time does not count. When the fetched messages do not move
- * for that long, all of them are given back, and the window shrinks to the messages that are being worked
- * on; it grows again when the follower asks for more.
+ * The window begins at one. Each time a whole window of messages was taken, it grows towards the number taken
+ * in {@linkcode WORK_MS}, at most to its double. Idle time does not count. When the fetched messages do not
+ * move for that long, all of them are given back, and the window shrinks to the messages that are being
+ * worked on; it grows again when the follower asks for more.
  *
  * Nothing here has a timer or a clock: times are arguments.
  */
@@ -25,8 +25,8 @@ export class Prefetch {
   #takenAtTick = -1;
 
   /**
-   * @param prefetch How many messages, always; or `"auto"`.
-   * @param windowMax How many it may be at most.
+   * @param prefetch A fixed number of messages, or `"auto"`.
+   * @param windowMax The largest window.
    */
   constructor(prefetch: number | "auto", windowMax: number) {
     this.#isFixed = prefetch !== "auto";
@@ -34,7 +34,7 @@ export class Prefetch {
     this.#window = prefetch === "auto" ? 1 : Math.min(prefetch, windowMax);
   }
 
-  /** How many messages to hold, including those that are being worked on. */
+  /** The number of messages to hold, including those that are being worked on. */
   get window(): number {
     return this.#window;
   }
@@ -69,14 +69,14 @@ export class Prefetch {
   /**
    * A message has been taken.
    *
-   * @param now Tells the time; it is not asked for every message.
+   * @param now Reads the clock; not called for every message.
    * @returns Whether the window has changed.
    */
   take(now: () => number): boolean {
     this.#takenCount++;
     if (this.#isFixed) return false;
     if (this.#takenInRound++ === 0) this.#beginRound(now());
-    // The round ends when the message after its last one is taken: only then is that one worked off.
+    // The round ends when the message after its last one is taken: only then is the last one finished.
     if (this.#takenInRound <= this.#window) return false;
     return this.#endRound(now());
   }
@@ -95,8 +95,8 @@ export class Prefetch {
   /**
    * Checks, every {@linkcode WORK_MS}, whether the fetched messages move.
    *
-   * @param bufferedCount How many messages are fetched and not taken.
-   * @param heldCount How many are being worked on.
+   * @param bufferedCount The number of messages fetched and not taken.
+   * @param heldCount The number of messages being worked on.
    * @returns Whether all fetched messages should be given back now.
    */
   tick(bufferedCount: number, heldCount: number): boolean {

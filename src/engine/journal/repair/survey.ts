@@ -16,6 +16,8 @@ import type { DiskFile, ReadableDisk } from "../disk/disk.ts";
 import {
   decodeSegmentHead,
   GROUP_HEAD_BYTES,
+  JOURNAL_ID_OFFSET,
+  readGroupHead,
   SEGMENT_HEAD_BYTES,
   type SegmentHead,
 } from "../segments/format.ts";
@@ -101,19 +103,21 @@ class Surveyor {
     };
   }
 
-  /** The id that most intact heads have. */
+  /** The id that most intact heads have; if none is intact, one that a group fits. */
   #findJournalId(): number | undefined {
     const counts = new Map<number, number>();
-    for (const segment of this.#content.segments) {
-      const file = this.#disk.open(segment.name);
+    let deduced: number | undefined;
+    for (const { name, base } of this.#content.segments) {
+      const file = this.#disk.open(name);
       const head = readHeadOf(file);
+      if (typeof head === "string") deduced ??= deduceJournalId(file, base);
       file.close();
       if (typeof head === "object") {
         counts.set(head.journalId, (counts.get(head.journalId) ?? 0) + 1);
       }
     }
     const [most] = [...counts].sort(([, one], [, other]) => other - one);
-    return most?.[0];
+    return most?.[0] ?? deduced;
   }
 
   #look(segment: FoundSegment, file: DiskFile, next: FoundSegment | undefined): void {
@@ -229,6 +233,31 @@ class Surveyor {
       });
     }
   }
+}
+
+/**
+ * The journal's id by a damaged head: as it is there, or with one bit changed, if the checksum of the
+ * group behind the head is right with it.
+ */
+function deduceJournalId(file: DiskFile, base: number): number | undefined {
+  const bytes = new Uint8Array(SEGMENT_HEAD_BYTES + GROUP_HEAD_BYTES);
+  if (file.read(bytes, 0) < bytes.length) return undefined;
+  const view = new DataView(bytes.buffer);
+  const idBytes = bytes.slice(JOURNAL_ID_OFFSET, JOURNAL_ID_OFFSET + 8);
+  const id = new DataView(idBytes.buffer);
+  const fits = () => {
+    const spot = { position: base + SEGMENT_HEAD_BYTES, journalId: id.getFloat64(0) };
+    const isId = Number.isInteger(spot.journalId) && spot.journalId === spot.journalId >>> 0;
+    return isId && readGroupHead(view, SEGMENT_HEAD_BYTES, spot) !== undefined;
+  };
+  if (fits()) return id.getFloat64(0);
+  for (let bit = 0; bit < 64; bit++) {
+    const [at, mask] = [bit >>> 3, 1 << (bit & 7)];
+    idBytes[at]! ^= mask;
+    if (fits()) return id.getFloat64(0);
+    idBytes[at]! ^= mask;
+  }
+  return undefined;
 }
 
 function readHeadOf(file: DiskFile): SegmentHead | string {

@@ -102,11 +102,14 @@ function describeFinding(finding: Finding, { streams }: Survey): string {
   return `${segment.name} at offset ${offset}, ${end - offset} bytes: ${what}${whose}`;
 }
 
-function describeWays({ path }: ReadableDisk, { findings }: Survey): string[] {
+function describeWays({ path }: ReadableDisk, { findings, journalId }: Survey): string[] {
   const [first] = findings;
+  const skip =
+    `  repair ${path} --skip-damaged   gives up what is listed above, and keeps everything else`;
   return [
     "nothing was changed; these would change something, and keep what they take away beside it:",
-    `  repair ${path} --skip-damaged   gives up what is listed above, and keeps everything else`,
+    // Without the journal's id no checksum can be checked.
+    ...journalId === undefined ? [] : [skip],
     `  repair ${path} --cut            gives up everything from ${first!.segment.name} at offset ` +
     `${first!.groupOffset} on`,
   ];

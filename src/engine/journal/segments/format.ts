@@ -58,6 +58,9 @@ const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode("SMQJRNL\n");
 /** The size of a segment's head. */
 export const SEGMENT_HEAD_BYTES = 40;
 
+/** Where the journal's id is in it. */
+export const JOURNAL_ID_OFFSET = 24;
+
 /** The first four bytes of a group: "SMQG". */
 export const GROUP_MAGIC = 0x534d5147;
 
@@ -90,7 +93,7 @@ export function encodeSegmentHead({ base, journalId }: SegmentHead): Uint8Array 
   bytes.set(SEGMENT_MAGIC);
   view.setUint32(8, FORMAT_VERSION);
   view.setFloat64(16, base);
-  view.setFloat64(24, journalId);
+  view.setFloat64(JOURNAL_ID_OFFSET, journalId);
   view.setUint32(36, checksum(bytes.subarray(0, 36), base, journalId));
   return bytes;
 }
@@ -104,7 +107,7 @@ export function decodeSegmentHead(bytes: Uint8Array): SegmentHead | HeadFault {
   if (SEGMENT_MAGIC.some((byte, index) => bytes[index] !== byte)) return "no segment of a journal";
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const base = view.getFloat64(16);
-  const journalId = view.getFloat64(24);
+  const journalId = view.getFloat64(JOURNAL_ID_OFFSET);
   const crc = checksum(bytes.subarray(0, 36), base, journalId);
   const isIntact = crc === view.getUint32(36);
   // A later version may have another head: only its first twelve bytes stay where they are.

@@ -162,6 +162,37 @@ Deno.test("repairJournal(skip-damaged) writes a damaged head again, and loses no
   assertEquals(await look(disk), whole);
 });
 
+Deno.test("repairJournal(skip-damaged) writes the head of the only segment again, whichever bit is wrong", async () => {
+  const disk = new SimulatedDisk({ seed: 1 });
+  const engine = await openJournal(disk, { memoryLimit: 1, reserveBytes: 16 });
+  const use = new EngineUse(engine);
+  await use.create("a");
+  await use.publisher("a", "one").store("a1", "a2", "a3");
+  await engine.close();
+  disk.processKill();
+  const whole = await look(disk);
+  const [name] = segmentsOf(disk);
+  assertEquals(segmentsOf(disk).length, 1);
+  for (let bit = 0; bit < 40 * 8; bit++) {
+    // A larger version is refused: another broker may read it.
+    if (bit >= 8 * 8 && bit < 12 * 8) continue;
+    const damaged = disk.clone(1);
+    damaged.flipBit(name!, bit);
+    assert((await repair(damaged, "skip-damaged")).isUsable, `bit ${bit}`);
+    assertEquals(await look(damaged), whole, `bit ${bit}`);
+  }
+});
+
+Deno.test("repairJournal() offers only what can be done: without any head nothing can be kept", async () => {
+  const disk = await makeJournal();
+  for (const name of segmentsOf(disk)) {
+    for (let byte = 0; byte < 40; byte++) disk.flipBit(name, 8 * byte + 3);
+  }
+  const { lines } = await repairJournal(disk, undefined, "now");
+  assertEquals(lines.some((line) => line.includes("--skip-damaged")), false);
+  assert(lines.some((line) => line.includes("--cut")));
+});
+
 Deno.test("repairJournal(skip-damaged) goes on behind the missing end of a segment", async () => {
   const disk = await makeJournal();
   const whole = await look(disk);

@@ -60,7 +60,7 @@ export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === "string" && Object.hasOwn(ERROR_CODES, text);
 }
 
-/** Figures of an error; the code decides which ones there are. */
+/** Figures of an error; the code determines which ones are present. */
 export interface ErrorDetails {
   /** `STREAM_FULL`: the stream. */
   readonly stream?: string;

@@ -1,13 +1,13 @@
-/** The longest name that is compared: a longer one is no misspelling. */
+/** The longest name that is compared; a longer one is no misspelling. */
 const NAME_LENGTH_MAX = 64;
 
-/** Names have to begin alike with so many characters at least. */
+/** The least number of characters with which both names must begin. */
 const BEGINNING_LENGTH_MIN = 3;
 
 /**
- * Finds the known name nearest to a mistaken one, if one is near. `-`, `_`, `.` and the case do not
- * count, and the last part of a known name is enough: `engine` finds `storage.engine`. Otherwise, one
- * that begins with the mistaken name, or that the mistaken name begins with, is: `hostname` finds `host`.
+ * Finds the known name nearest to a mistaken one, if one is near. `-`, `_`, `.` and the case are ignored, and
+ * the last part of a known name is enough: `engine` finds `storage.engine`. If none is near, a known name
+ * counts that begins with the mistaken one, or the other way round: `hostname` finds `host`.
  */
 export function findNearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > NAME_LENGTH_MAX) return undefined;
@@ -23,7 +23,7 @@ export function findNearest(name: string, known: Iterable<string>): string | und
   }
   return nearest ?? all.find((candidate) => {
     const [whole, end] = simplify(candidate);
-    // Not of the whole mistaken name, which may begin with the name of a group.
+    // Not compared with the end of the mistaken name, whose beginning may be the name of a group.
     return isBeginning(mistaken, whole) || isBeginning(mistaken, end) ||
       isBeginning(end, mistakenEnd);
   });
@@ -33,14 +33,14 @@ function isBeginning(short: string, long: string): boolean {
   return short.length >= BEGINNING_LENGTH_MIN && long.startsWith(short);
 }
 
-/** A name, and its last part, without what does not count. */
+/** A name and its last part, without the ignored characters. */
 function simplify(name: string): [whole: string, end: string] {
   const lower = name.toLowerCase();
   const end = lower.slice(lower.lastIndexOf(".") + 1);
   return [lower.replaceAll(/[-_.]/g, ""), end.replaceAll(/[-_]/g, "")];
 }
 
-/** How many characters have to be put in, taken out, replaced or swapped with the next one. */
+/** Counts the characters to insert, remove, replace, or swap with the next one. */
 function countEdits(from: string, to: string): number {
   const rows = [Array.from({ length: to.length + 1 }, (_, index) => index)];
   const at = (i: number, j: number) => rows[i]?.[j] ?? Infinity;

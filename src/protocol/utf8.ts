@@ -40,7 +40,7 @@ function isDecoded(bytes: Uint8Array): boolean {
 /** A surrogate without the other one of its pair. */
 const HALF_PAIR = /\p{Surrogate}/u;
 
-/** Tells why UTF-8 cannot express a text, if it cannot. */
+/** Describes why UTF-8 cannot express a text; undefined if it can. */
 export function findTextMistake(text: string): string | undefined {
   if (text.isWellFormed()) return undefined;
   return `has half a surrogate pair at index ${text.search(HALF_PAIR)}, which UTF-8 cannot express`;

@@ -30,16 +30,16 @@ export function openPort(address: { hostname: string; port: number }): OpenPort 
   return Deno.listen(address);
 }
 
-/** Makes an accepted connection send at once what is written, and notice that its other end is gone. */
+/** Makes an accepted connection send written data at once, and notice that its other end is gone. */
 export function prepareSocket(socket: AcceptedSocket): void {
   socket.setNoDelay(true);
-  // Clients of JSON lines send no heartbeats: that one is gone, only the system can find.
+  // Clients of JSON lines send no heartbeats; only the system can find out that one is gone.
   socket.setKeepAlive(true);
 }
 
 const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
 
-/** Whether accepting failed because the system has nothing left to make a connection of. */
+/** Whether accepting failed because the system is out of resources for connections. */
 export function isShortage(error: unknown): boolean {
   return error instanceof Error && "code" in error && SHORTAGES.has(error.code);
 }
@@ -49,7 +49,7 @@ export function isPortTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AddrInUse;
 }
 
-/** Whether an error says no more than that a connection has ended, from one side or the other. */
+/** Whether an error only says that a connection has ended, from either side. */
 export function isConnectionEnd(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.ConnectionAborted ||

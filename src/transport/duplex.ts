@@ -1,4 +1,4 @@
-/** A connection, as far as a link needs it. */
+/** A connection, as a link needs it. */
 export interface Duplex {
   /** Reads some bytes into the buffer; resolves to how many, or to `null` at the end. */
   read(buffer: Uint8Array): Promise<number | null>;

@@ -1,33 +1,33 @@
 import type { Link } from "./link.ts";
 
-/** How long is too long, in milliseconds. */
+/** The limits of silence, in milliseconds. */
 export interface HeartbeatLimits {
-  /** Say something after so long a silence of our own. */
+  /** The silence of this side after which it sends something. */
   readonly heartbeatMs: number;
-  /** Give the other side up after so long a silence of its own. */
+  /** The silence of the other side after which it is given up. */
   readonly heartbeatTimeoutMs: number;
-  /** Give the other side up if it takes nothing for so long while something waits. */
+  /** How long the other side may take nothing while something waits. */
   readonly slowReaderTimeoutMs: number;
 }
 
 /** Why a link is given up: it said nothing, took nothing, or was not ready by its deadline. */
 export type LinkFault = "silent" | "slow" | "late";
 
-/** Less than that is not worth telling that it was received: a few heartbeats. */
+/** Fewer received bytes, such as a few heartbeats, are not reported. */
 const TOLD_BYTES_MIN = 1024;
 
-/** What there is to know of a link under watch. */
+/** How a link is watched. */
 export interface WatchOptions {
   readonly limits: HeartbeatLimits;
   /** When it must be ready. */
   readonly deadline?: number;
   /** Whether the other side is told how much was received. */
   readonly tellsProgress?: boolean;
-  /** Whether silence counts now. */
+  /** Whether silence counts at present. */
   readonly expects?: () => boolean;
-  /** Whether we do not listen now, so that the other side cannot say what it has received. */
+  /** Whether this side is not reading, so that the other side cannot report what it has received. */
   readonly isDeaf?: () => boolean;
-  /** How much of what was sent the other side has not taken, where the system tells that. */
+  /** The sent bytes that the other side has not taken, where the system tells it. */
   readonly countQueued?: ((now: number) => number | undefined) | undefined;
   /** The link is to be given up. */
   readonly onFault: (fault: LinkFault) => void;
@@ -36,15 +36,15 @@ export interface WatchOptions {
 /** One link under watch. */
 interface Watched extends WatchOptions {
   readonly link: Link;
-  /** What the system had not sent when it was asked last, while something is stuck. */
+  /** The system's unsent bytes at the last look, while something is stuck. */
   queuedBytes: number | undefined;
-  /** What was received when the other side was told of it last. */
+  /** The received bytes that the other side was last told of. */
   toldBytes: number;
   /** When it must be ready, if it is not yet. */
   deadline: number;
   receivedAt: number;
   sentAt: number;
-  /** Since when something waits to be sent and nothing of it is taken. */
+  /** Since when something waits to be sent, and nothing of it is taken. */
   stuckSince: number | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface Watch {
   end(): void;
 }
 
-/** Looks after links. */
+/** Watches links. */
 export class Heartbeat {
   readonly #watched = new Set<Watched>();
   #sweptAt = Infinity;
@@ -84,8 +84,8 @@ export class Heartbeat {
    * Looks at every link: to be called several times within the shortest of the limits.
    *
    * @param now The time, in milliseconds.
-   * @param intervalMs How long after the last call this one was meant to be. If it is much later, this
-   * process stood still, and the time in which it could not listen does not count.
+   * @param intervalMs The intended time since the last call. If much more time has passed, this process stood
+   * still, and the time in which it could not listen does not count.
    */
   sweep(now: number, intervalMs: number = Infinity): void {
     const lateMs = now - this.#sweptAt - intervalMs;
@@ -104,12 +104,12 @@ export class Heartbeat {
 
   #look(watched: Watched, now: number): void {
     const { link, limits } = watched;
-    // While nothing is read from it, its silence is not its own.
+    // While nothing is read from it, its silence does not count.
     if (link.hasReceived || link.isHeldBack || watched.expects?.() === false) {
       watched.receivedAt = now;
     }
     if (link.hasSent) watched.sentAt = now;
-    // With nothing to send there is nothing that could be taken too slowly.
+    // With nothing to send, nothing can be taken too slowly.
     const isTaken = link.hasSent || link.wasTaken || link.outboundBytes === 0 ||
       watched.isDeaf?.() === true;
     if (isTaken) watched.stuckSince = undefined;
@@ -127,7 +127,7 @@ export class Heartbeat {
     } else if (now - (watched.stuckSince ?? now) >= limits.slowReaderTimeoutMs) {
       this.#giveUp(watched, "slow");
     } else if (watched.deadline < Infinity) {
-      // Nothing is said to a link that is not ready but what makes it so.
+      // A link that is not ready is only sent what makes it ready.
     } else if (watched.tellsProgress && link.receivedBytes - watched.toldBytes >= TOLD_BYTES_MIN) {
       watched.toldBytes = link.receivedBytes;
       link.sendProgress();
@@ -138,7 +138,7 @@ export class Heartbeat {
     }
   }
 
-  /** What is stuck for a while may be on its way all the same. */
+  /** Data that has been stuck for a while may still be on its way. */
   #lookIntoQueue(watched: Watched, now: number): void {
     const { stuckSince, limits, queuedBytes } = watched;
     watched.queuedBytes = undefined;

@@ -3,29 +3,29 @@ import { FrameDecoder, FrameType, FrameWriter } from "../../protocol.ts";
 import { isConnectionEnd } from "./deno_sockets.ts";
 import type { Duplex } from "./duplex.ts";
 
-/** What a link tells its owner. */
+/** The callbacks of a link's owner. */
 export interface LinkOwner {
   /**
    * A whole frame has come; its fields are read from the decoder, during the call.
    * A `BrokerError` with a fatal code that it throws ends the link.
    */
   handleFrame(frame: FrameDecoder): void;
-  /** The link takes more again: after a write, and when a turn in which it wrote is over. */
+  /** The link takes more again: after a write, and after a turn in which it wrote. */
   handleReady?(): void;
   /** The link has been closed from this side. */
   handleClosed?(): void;
-  /** What to wait for before the next frame is handled, if anything. */
+  /** Returns a promise to wait for before the next frame is handled, if there is one. */
   waitToRead?(): Promise<void> | undefined;
-  /** What to wait for before more is received of a frame of so many bytes, if anything. */
+  /** Returns a promise to wait for before more of a frame of this size is received, if there is one. */
   waitToReceive?(bytes: number): Promise<void> | undefined;
 }
 
 /**
- * One connection as frames: one reader, one writer, and what the heartbeat needs to know.
+ * One connection as frames: one reader, one writer, and the facts that the heartbeat needs.
  *
- * The first frames of a turn of the event loop leave at once, all that follow in the same turn leave
- * together when it ends: writes cost more than anything else here, and most of them are accepted so
- * fast that waiting for them collects nothing.
+ * The first frames of a turn of the event loop leave at once; all later ones leave together when the turn
+ * ends. Writes cost more than anything else here, and most of them are accepted so fast that waiting for them
+ * collects nothing.
  *
  * There is never more than one write under way, because a second one would land in the middle of a
  * first one that was only partly accepted; and a buffer is not touched before its write is over.
@@ -33,7 +33,7 @@ export interface LinkOwner {
 export class Link {
   /** Where frames are written; {@linkcode Link.flush} sends them. */
   readonly writer: FrameWriter = new FrameWriter();
-  /** What comes in. */
+  /** The received bytes. */
   readonly decoder: FrameDecoder;
   /** Whether anything came in since the heartbeat looked last; it sets this to false. */
   hasReceived = false;
@@ -48,14 +48,14 @@ export class Link {
   readonly #duplex: Duplex;
   readonly #owner: LinkOwner;
   #sendingBytes = 0;
-  /** Whether a write is about to begin, as soon as those who write now have finished. */
+  /** Whether a write is about to begin, as soon as the present writers have finished. */
   #isAnnounced = false;
   #isSending = false;
   /** Set from the first write of a turn to its end. */
   #turn: ReturnType<typeof setImmediate> | undefined;
   #isClosed = false;
   #isCut = false;
-  /** What the other side has said that it has received. */
+  /** The number of bytes that the other side has reported as received. */
   #takenBytes = 0;
   #fault: unknown;
   #drained: PromiseWithResolvers<void> | undefined;
@@ -72,8 +72,8 @@ export class Link {
   }
 
   /**
-   * Whether nothing that is written arrives any more. What the other side said before it went away
-   * is still read, and then the link ends.
+   * Whether written data no longer arrives. What the other side sent before it went away is still read, and
+   * then the link ends.
    */
   get isCut(): boolean {
     return this.#isCut;
@@ -94,12 +94,12 @@ export class Link {
     return this.#isSending;
   }
 
-  /** How many bytes the other side has said that it has received. */
+  /** The number of bytes that the other side has reported as received. */
   get takenBytes(): number {
     return this.#takenBytes;
   }
 
-  /** Sends what was written: at once, or when this turn is over if it has seen a write already. */
+  /** Sends what was written: at once, or at the end of this turn if it has seen a write already. */
   flush(): void {
     if (this.#isCut) return this.#drop();
     if (!this.isReady || this.#isClosed) return;
@@ -108,8 +108,8 @@ export class Link {
   }
 
   /**
-   * Sends what was written during the call, if no write is under way: also if this turn has seen a
-   * write. What the system takes at once is out of this process's hands then.
+   * Sends what was written during the call if no write is under way, even if this turn has seen a write.
+   * Bytes that the system takes at once no longer depend on this process.
    */
   flushNow(): void {
     if (this.#isCut) return this.#drop();
@@ -117,14 +117,14 @@ export class Link {
     this.#sendAll();
   }
 
-  /** Sends a frame that says only: I am here. */
+  /** Sends a frame that only shows that this side is alive. */
   sendHeartbeat(): void {
     this.writer.begin(FrameType.heartbeat);
     this.writer.end();
     this.flush();
   }
 
-  /** Sends a frame that says how much has come in. */
+  /** Sends a frame that reports how much has come in. */
   sendProgress(): void {
     this.writer.begin(FrameType.progress);
     this.writer.u64(this.receivedBytes);
@@ -133,9 +133,9 @@ export class Link {
   }
 
   /**
-   * Notes what the other side says that it has received. The system keeps up to some megabytes of
-   * what it has accepted, and takes more only when a third of them has left: for a slow link that
-   * can be longer than anybody may take nothing.
+   * Notes how much the other side reports as received. The system keeps up to some megabytes of accepted
+   * data, and takes more only when a third of it has left: over a slow link that can take longer than the
+   * limit for a slow reader.
    */
   noteProgress(bytes: number): void {
     if (bytes <= this.#takenBytes) return;
@@ -159,7 +159,7 @@ export class Link {
   /**
    * Reads bytes that are no frames, as they come.
    *
-   * @returns Some bytes, which are the caller's, or `undefined` if the connection has ended.
+   * @returns Some bytes, which belong to the caller, or `undefined` if the connection has ended.
    */
   async readBytes(): Promise<Uint8Array | undefined> {
     if (this.decoder.pendingBytes > 0 || await this.#receive()) {
@@ -173,7 +173,7 @@ export class Link {
    * Reads frames until the connection ends.
    *
    * @param reader Handles the frames, if the owner does not.
-   * @throws What the owner threw, or what is wrong with the bytes.
+   * @throws The owner's error, or an error about the bytes.
    */
   async run(reader: Pick<LinkOwner, "handleFrame"> = this.#owner): Promise<void> {
     for (;;) {
@@ -194,14 +194,14 @@ export class Link {
     }
   }
 
-  /** Waits for something before it reads on; its silence is not the other side's then. */
+  /** Waits before it reads on; meanwhile silence is not the other side's. */
   async holdBack(gate: Promise<void>): Promise<void> {
     this.isHeldBack = true;
     await gate;
     this.isHeldBack = false;
   }
 
-  /** Resolves when all that was written has been accepted, or never will be. */
+  /** Resolves when all written data has been accepted, or never will be. */
   drain(): Promise<void> {
     if (this.#isClosed || this.#isCut || this.outboundBytes === 0) return Promise.resolve();
     this.#drained ??= Promise.withResolvers();
@@ -209,7 +209,7 @@ export class Link {
     return this.#drained.promise;
   }
 
-  /** Ends the connection; what waits to be sent is not. */
+  /** Ends the connection; unsent data is dropped. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -242,7 +242,7 @@ export class Link {
     try {
       await this.#send(this.writer.take());
     } catch (error) {
-      // The reader learns of it: `run` reads to the end, or throws what is not just an end.
+      // The reader notices: `run` reads to the end, or throws an error that is more than an end.
       if (isConnectionEnd(error)) this.#cut();
       else {
         this.#fault = error;
@@ -255,7 +255,7 @@ export class Link {
     if (this.isReady) this.#goOn();
   }
 
-  /** Nobody takes what is written any more. */
+  /** Nothing that is written is taken any more. */
   #cut(): void {
     this.#isCut = true;
     this.#sendingBytes = 0;
@@ -271,7 +271,7 @@ export class Link {
     if (this.isReady) this.#goOn();
   }
 
-  /** The write is done and its turn is over: what was written since goes out. */
+  /** The write is done and its turn is over: sends what was written since. */
   #goOn(): void {
     if (this.#isClosed) return;
     this.#owner.handleReady?.();

@@ -1,14 +1,14 @@
 /**
- * The actions of signals, with one listener each: adding and removing a listener takes longer the more a
+ * The actions of each signal, behind one listener: adding and removing a listener takes longer the more a
  * signal has, and thousands of calls may share a signal.
  */
 const actionsOf = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Does something once when a signal is aborted.
+ * Runs an action once when a signal is aborted.
  *
  * @param signal The signal; not aborted yet.
- * @returns Takes the action back; to be called when it is not wanted any more.
+ * @returns Withdraws the action; to be called when the action is no longer wanted.
  */
 export function whenAborted(signal: AbortSignal, action: () => void): () => void {
   const actions = actionsOf.get(signal) ?? listen(signal);

@@ -1,9 +1,9 @@
 import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 
-/** What the `routeString` of a {@linkcode Bind} is: a stream's name (`direct`) or a pattern (`regex`). */
+/** The kind of a {@linkcode Bind}'s `routeString`: a stream's name (`direct`) or a pattern (`regex`). */
 export type BindType = "direct" | "regex";
 
-/** What is accepted as a bind: a stream's name, a `RegExp` or a {@linkcode Bind}. */
+/** A value that is accepted as a bind: a stream's name, a `RegExp` or a {@linkcode Bind}. */
 export type BindLike = string | RegExp | Bind;
 
 /**

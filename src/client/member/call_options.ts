@@ -3,8 +3,7 @@ import { checkNumber, checkOptionNames, TIMER_MS_MAX } from "./option_check.ts";
 /** Options of calls that wait for the broker. */
 export interface CallOptions {
   /**
-   * Stops waiting: the call rejects with the signal's reason. What was sent before that may be done
-   * all the same.
+   * Stops waiting: the call rejects with the signal's reason. What was sent before may still be carried out.
    */
   readonly signal?: AbortSignal;
 }

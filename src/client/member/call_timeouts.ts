@@ -6,16 +6,16 @@ interface TimedCall {
   readonly expire: () => void;
 }
 
-/** Calls that wait equally long: they end in the order in which they began, so one timer is enough. */
+/** Calls with the same timeout. They end in the order in which they began, so one timer is enough. */
 interface TimedGroup {
   readonly calls: Set<TimedCall>;
   timer: ClockTimer;
 }
 
-/** How many timers of calls that have ended may stay for the next ones: setting one is not cheap. */
+/** The most timers of ended calls that are kept for the next ones: setting a timer is not cheap. */
 const IDLE_MAX = 64;
 
-/** Calls that wait for a limited time, with one timer for all that wait equally long. */
+/** Calls that wait for a limited time, with one timer for each distinct timeout. */
 export class CallTimeouts {
   readonly #clock: Clock;
   readonly #groups = new Map<number, TimedGroup>();
@@ -54,7 +54,7 @@ export class CallTimeouts {
     return new DeadlineTimer(this.#clock, at, () => this.#ring(timeoutMs));
   }
 
-  /** The first call may have waited long enough; if it has ended meanwhile, another one is the first. */
+  /** The first call may be due; if it has ended meanwhile, another one is first now. */
   #ring(timeoutMs: number): void {
     const group = this.#groups.get(timeoutMs)!;
     const now = this.#clock.now();

@@ -1,15 +1,15 @@
-// Stacks that lead to the caller: an error of the broker is made while a frame is read, and its own
-// stack shows nothing of the application.
+// Stacks that lead to the caller: a broker's error is created while a frame is read, and its own stack shows
+// nothing of the application.
 
 import { BrokerError } from "../../../protocol.ts";
 import { ConnectionClosedError } from "./connection_closed_error.ts";
 
-/** Where a call was made: its stack is formatted only if it is asked for. */
+/** The place of a call; its stack is formatted only on demand. */
 export interface CallSite {
   readonly stack?: string;
 }
 
-/** Notes where a call is made; that costs a microsecond or two. */
+/** Notes the place of a call; that costs a microsecond or two. */
 export function noteCallSite(): CallSite {
   const site: CallSite = {};
   Error.captureStackTrace(site, noteCallSite);
@@ -17,20 +17,20 @@ export function noteCallSite(): CallSite {
 }
 
 /**
- * Rejects with an error whose stack leads to the function that awaits it. Resolving a promise with this
- * one costs nothing before it fails: the engine follows the promises from here to those that wait.
+ * Rejects with an error whose stack leads to the awaiting function. Resolving a promise with this one costs
+ * nothing before it fails: the engine follows the promises from here to the functions that wait.
  *
- * @param error What has happened. It is not changed, because several calls may have failed with it.
- * @param site Where the call was made, if that was noted.
+ * @param error The failure. It is not changed, because several calls may have failed with it.
+ * @param site The place of the call, if it was noted.
  */
 export async function traceCaller(error: Error, site?: CallSite): Promise<never> {
-  // One turn for the promise that is resolved with this one to be tied to it, one to be followed.
+  // One turn until the outer promise is tied to this one, one more until it is followed.
   await undefined;
   await undefined;
   const copy = copyError(error);
   if (copy === undefined) throw error;
   const frames = framesOf(site ?? captureHere());
-  // Nobody awaits it in an async function: the way through the client is better than none.
+  // No async function awaits it: a stack through the client is better than none.
   copy.stack = frames === "" ? error.stack ?? "" : `${copy.name}: ${copy.message}${frames}`;
   throw copy;
 }
@@ -48,13 +48,13 @@ function captureHere(): CallSite {
   return site;
 }
 
-/** The lines of a stack that are places. */
+/** The lines of a stack that name places. */
 function framesOf({ stack = "" }: CallSite): string {
   const at = stack.indexOf("\n    at ");
   return at < 0 ? "" : stack.slice(at);
 }
 
-/** The same error for one caller; none if it is the caller's own already. */
+/** A copy of the error for one caller; undefined if it is the caller's own already. */
 function copyError(error: unknown): Error | undefined {
   if (error instanceof BrokerError) {
     const { code, message, details } = error;

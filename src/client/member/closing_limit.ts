@@ -2,14 +2,14 @@ import { type ClockTimer, systemClock } from "../../transport/clock.ts";
 import { whenAborted } from "./abort_listener.ts";
 import { DeadlineTimer } from "./deadline_timer.ts";
 
-/** How long closing waits at least for the last frames and answers, in milliseconds. */
+/** The least time that closing waits for the last frames and answers, in milliseconds. */
 export const FAREWELL_MS = 1000;
 
-/** What ends a wait. */
+/** The limits of a wait. */
 export interface ClosingLimits {
-  /** How long nothing may move, in milliseconds. */
+  /** The longest time without progress, in milliseconds. */
   readonly drainMs: number;
-  /** Changes whenever something has moved. */
+  /** A value that changes with every progress. */
   readonly progress?: () => string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -22,7 +22,7 @@ export class ClosingLimit {
   #timer: ClockTimer | undefined;
   #forget: (() => void) | undefined;
 
-  /** @param giveUp Ends what is waited for; called at once if the signal is aborted already. */
+  /** @param giveUp Ends the wait; called at once if the signal is aborted already. */
   constructor(limits: ClosingLimits, giveUp: (isAborted: boolean) => void) {
     this.#limits = limits;
     this.#giveUp = giveUp;
@@ -43,7 +43,7 @@ export class ClosingLimit {
   }
 
   #arm(): void {
-    // By the system's clock: with a virtual one that stands still, tests would not end.
+    // By the system's clock: with a virtual clock that stands still, tests would not end.
     const at = systemClock.now() + this.#limits.drainMs;
     this.#timer = new DeadlineTimer(systemClock, at, () => this.#look());
   }

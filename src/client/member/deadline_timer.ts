@@ -2,9 +2,9 @@ import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, ClockTimer } from "../../transport/clock.ts";
 
 /**
- * A deadline for something that comes over a socket. When this process has stood still (it computed, or
- * was suspended), timers are due before sockets are read, and what came in time would be taken for late.
- * So sockets are read before the deadline is judged.
+ * A deadline for something that arrives over a socket. After this process has stood still (it computed, or
+ * was suspended), timers are due before sockets are read, and what arrived in time would count as late. So
+ * sockets are read before the deadline is judged.
  */
 export class DeadlineTimer implements ClockTimer {
   readonly #timer: ClockTimer;
@@ -13,7 +13,7 @@ export class DeadlineTimer implements ClockTimer {
 
   /**
    * @param at The deadline, by the clock.
-   * @param judge What to do then.
+   * @param judge Called after the deadline, once sockets were read.
    */
   constructor(clock: Clock, at: number, judge: () => void) {
     this.#timer = clock.setTimer(at, () => {

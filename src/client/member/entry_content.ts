@@ -46,7 +46,7 @@ export interface StreamMessage<Body = unknown> extends ReceivedContent<Body> {
   readonly deliverAt?: number | undefined;
   /** The time from which the message is not delivered, in milliseconds since 1970, if there is one. */
   readonly expiresAt?: number | undefined;
-  /** In a dead-letter stream: where the message comes from, and why. */
+  /** In a dead-letter stream: the origin of the message, and why it is there. */
   readonly deadLetter?: DeadLetter | undefined;
 }
 

@@ -6,8 +6,8 @@ export const TIMER_MS_MAX: number = 2 ** 31 - 1;
 /**
  * Finds an option that a call does not have, such as a misspelt one.
  *
- * @param action What cannot be done otherwise, such as `Cannot publish`.
- * @returns What to throw if the options are no object, or have another name than the known ones.
+ * @param action The action that fails, such as `Cannot publish`.
+ * @returns The error if the options are no object or have an unknown name.
  */
 export function findOptionMistake(
   options: object,
@@ -27,7 +27,7 @@ export function findOptionMistake(
   return undefined;
 }
 
-/** Throws what {@linkcode findOptionMistake} finds. */
+/** Throws the error of {@linkcode findOptionMistake}, if there is one. */
 export function checkOptionNames(options: object, names: readonly string[], action: string): void {
   const mistake = findOptionMistake(options, names, action);
   if (mistake !== undefined) throw mistake;
@@ -39,7 +39,7 @@ export interface NumberLimits {
   readonly high: number;
 }
 
-/** Returns what to throw if an option is not a whole number within limits. */
+/** Returns the error if an option is not a whole number within limits. */
 export function findNumberMistake(
   name: string,
   value: unknown,
@@ -55,7 +55,7 @@ export function findNumberMistake(
   );
 }
 
-/** Throws what {@linkcode findNumberMistake} finds, unless the option is left out. */
+/** Throws the error of {@linkcode findNumberMistake}, unless the option is left out. */
 export function checkNumber(
   name: string,
   value: unknown,

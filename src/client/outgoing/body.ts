@@ -7,7 +7,7 @@ import { findBodyFault, isAltered, nameKind } from "./body_fault.ts";
  */
 export type MessageBody = string | number | boolean | null | Uint8Array | JsonObject;
 
-/** An object or an array; not a function, a `Map`, a `Promise` or anything else that JSON loses. */
+/** An object or an array; not a function, a `Map`, a `Promise` or another object that JSON would lose. */
 export type JsonObject =
   | { readonly [name: string]: unknown }
   | object & { readonly [Symbol.hasInstance]?: never; readonly [Symbol.toStringTag]?: never };
@@ -38,7 +38,7 @@ export type SendableList<List extends readonly unknown[]> = number extends List[
   ? readonly SendableJson<List[number]>[]
   : { readonly [Index in keyof List]: SendableJson<Exclude<List[Index], undefined>> };
 
-/** What a publisher accepts: its type, or everything that can be sent if it has none. */
+/** The bodies that a publisher accepts: its type, or everything sendable if it has none. */
 export type Accepted<Body, Sent> = MessageBody extends Body ? Sent & Sendable<Sent>
   : Body & Sendable<Body>;
 
@@ -48,7 +48,7 @@ export type BodyList = object & { readonly BYTES_PER_ELEMENT?: never };
 /** A body, ready to be written. */
 export interface EncodedBody {
   readonly kind: BodyKind;
-  /** Its bytes, or the text that becomes them. */
+  /** The bytes, or the text to encode. */
   readonly content: Uint8Array | string;
 }
 
@@ -57,14 +57,14 @@ const encoder = new TextEncoder();
 /** A UTF-16 unit becomes three bytes of UTF-8 at most. */
 const BYTES_PER_UNIT_MAX = 3;
 
-/** Text up to this length may take three times its room for a moment. */
+/** Text up to this length may briefly take three times its room. */
 const TEXT_LENGTH_SHORT = 16 * 1024;
 
 /**
  * Encodes a body.
  *
- * @param bytesMax How many bytes it may have.
- * @param action What cannot be done if it is not allowed, such as `Cannot publish`.
+ * @param bytesMax The largest allowed size, in bytes.
+ * @param action The action that fails, such as `Cannot publish`.
  * @throws {TypeError} If JSON cannot express it.
  * @throws {RangeError} If it has more bytes.
  */
@@ -91,7 +91,7 @@ export function encodeBodies(
 /**
  * Makes a list of the bodies of a call.
  *
- * @throws {TypeError} If they are no list, or one that is a single body most probably.
+ * @throws {TypeError} If they are not a list, or most probably a single body.
  */
 export function listBodies<Body>(bodies: Iterable<Body>, action: string): readonly Body[] {
   if (Array.isArray(bodies)) return bodies;
@@ -103,7 +103,7 @@ export function listBodies<Body>(bodies: Iterable<Body>, action: string): readon
   );
 }
 
-/** Copies bytes, which the caller may change afterwards. */
+/** Copies bytes, since the caller may change them afterwards. */
 export function copyBody(encoded: EncodedBody): EncodedBody {
   const { kind, content } = encoded;
   if (kind !== BodyKind.bytes || typeof content === "string") return encoded;
@@ -140,7 +140,7 @@ function encodeJson(body: unknown, action: string): string {
   throw new TypeError(`${action}: the body cannot become JSON: ${why}`, { cause });
 }
 
-/** What JSON cannot express; undefined for bodies that are nested too deep or throw. */
+/** Finds what JSON cannot express; undefined for bodies that are nested too deep or throw. */
 function lookInto(body: unknown): string | undefined {
   try {
     return findBodyFault(body);

@@ -17,9 +17,9 @@ export function isAltered(value: unknown): boolean {
 }
 
 /**
- * Finds out what of a body JSON cannot express.
+ * Finds the part of a body that JSON cannot express.
  *
- * @returns What it is, and where: `body.items[2].price is NaN`; `undefined` if there is nothing.
+ * @returns Its place and value, such as `body.items[2].price is NaN`; `undefined` if there is none.
  */
 export function findBodyFault(body: unknown): string | undefined {
   return findFault(body, "body", []);

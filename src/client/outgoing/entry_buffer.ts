@@ -10,21 +10,21 @@ import type { SpareBuffers } from "./spare_buffers.ts";
 /** A batch is closed at this size: one write, one read, one confirm. */
 const BATCH_BYTES_MAX = 128 * 1024;
 
-/** The bytes of a frame beside its batch, rounded up. */
+/** The largest size of a frame's fields beside its batch, rounded up. */
 export const FIELD_BYTES = 256;
 
 const encoder = new TextEncoder();
 
-/** The most bytes of a batch, by the limit of frames; a larger message has a batch of its own. */
+/** The largest batch within the limit of frames, in bytes; a larger message has a batch of its own. */
 export function batchBytesMax(frameBytes: number): number {
   return Math.min(BATCH_BYTES_MAX, frameBytes - FIELD_BYTES);
 }
 
-/** What stands in front of a body. */
+/** The parts of an entry before its body. */
 export interface EntryExtras {
   /** The bytes of properties and headers; those of a {@linkcode EntryExtras.key} come before them. */
   readonly bytes: Uint8Array | undefined;
-  /** Which properties there are. */
+  /** The flags of the properties that are present. */
   readonly flags: number;
   /** The priority, if one is given. */
   readonly priority?: number | undefined;
@@ -93,7 +93,7 @@ export class EntryBuffer {
     this.spare.give(this.#buffer);
   }
 
-  /** How many of the first entries fit into so many bytes. */
+  /** The number of leading entries that fit into `bytesMax` bytes. */
   protected countWithin(bytesMax: number): number {
     let count = 0;
     let at = 0;
@@ -105,7 +105,7 @@ export class EntryBuffer {
     return count;
   }
 
-  /** How many bytes some entries have. */
+  /** The size of some entries, in bytes. */
   protected measure(start: number, count: number): number {
     let at = start;
     for (let left = count; left > 0; left--) at += readEntrySize(this.#buffer, at);
@@ -124,7 +124,7 @@ export class EntryBuffer {
     return largest;
   }
 
-  /** Moves entries forward, over others that are left out. */
+  /** Moves entries towards the front, over removed ones. */
   protected moveForward(to: number, at: number, size: number): void {
     this.#buffer.copyWithin(to, at, at + size);
   }
@@ -174,7 +174,7 @@ export class EntryBuffer {
   }
 }
 
-/** Writes a short text as UTF-8; returns how many bytes. Making a view costs more than a few characters. */
+/** Writes a short text as UTF-8; returns its size. A view would cost more than a few characters. */
 function writeShortText(text: string, buffer: Uint8Array, at: number): number {
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);

@@ -1,39 +1,39 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { OutgoingBatch } from "./outgoing_batch.ts";
 
-/** A batch that was refused because a stream is full, and what the broker said. */
+/** A batch that a full stream has refused, and the broker's error. */
 export interface RefusedBatch {
   readonly batch: OutgoingBatch;
   readonly error: BrokerError;
 }
 
 /**
- * The limits of a wait for room, in milliseconds: the broker's estimate goes by what has left the stream
- * lately, and the stream may be emptied at any time.
+ * The limits of a wait for room, in milliseconds. The broker's estimate is based on recent departures, and
+ * the stream may be emptied at any time.
  */
 const WAIT_MS_MIN = 10;
 const WAIT_MS_MAX = 1000;
 
-/** When to try again without an estimate of the broker, in milliseconds. */
+/** The wait if the broker gives no estimate, in milliseconds. */
 const RETRY_MS = 100;
 
-/** What becomes of refused batches. */
+/** A decision about refused batches. */
 export interface FullDecision {
   /** Sent again, in this order, before everything else. */
   readonly again: OutgoingBatch[];
   readonly lost: RefusedBatch[];
-  /** How long to wait before anything but `head` is sent, in milliseconds; not at all if undefined. */
+  /** The wait before anything but `head` is sent, in milliseconds; undefined for none. */
   readonly waitMs: number | undefined;
-  /** There is room for this one now. */
+  /** The batch for which there is room now. */
   readonly head: OutgoingBatch | undefined;
 }
 
 /**
- * Decides what becomes of refused batches.
+ * Decides about refused batches.
  *
- * @param refused The batches, in order; only the first one was refused for what it is, the others
- * may have been refused because they are behind it.
- * @param whenFull Whether calls fail, or wait.
+ * @param refused The batches, in order. Only the first was refused for its own sake; the others may have been
+ * refused because they are behind it.
+ * @param whenFull Whether calls fail or wait.
  */
 export function decideWhenFull(
   refused: readonly [RefusedBatch, ...RefusedBatch[]],
@@ -42,7 +42,7 @@ export function decideWhenFull(
   return whenFull === "error" ? fail(refused) : wait(refused);
 }
 
-/** What there is room for is sent again, all others fail. */
+/** Sends the batches again for which there is room; all others fail. */
 function fail([first, ...others]: readonly [RefusedBatch, ...RefusedBatch[]]): FullDecision {
   const { batch, error } = first;
   const count = findPart(first);
@@ -54,7 +54,7 @@ function fail([first, ...others]: readonly [RefusedBatch, ...RefusedBatch[]]): F
   return { again: [batch], lost, waitMs: undefined, head: undefined };
 }
 
-/** What the broker would answer for a batch behind the head. */
+/** Predicts the broker's answer for a batch behind the head. */
 function foresee(
   { batch, error }: RefusedBatch,
   head: OutgoingBatch,
@@ -80,7 +80,7 @@ function measure({ count, bytes }: OutgoingBatch, what: "messages" | "bytes"): n
   return what === "messages" ? count : bytes;
 }
 
-/** Everything is sent again, as soon as there is room; only what can never fit fails. */
+/** Sends everything again, as soon as there is room; only batches that can never fit fail. */
 function wait([first, ...others]: readonly [RefusedBatch, ...RefusedBatch[]]): FullDecision {
   const { batch, error } = first;
   const { retryAfterMs } = error.details;
@@ -93,7 +93,7 @@ function wait([first, ...others]: readonly [RefusedBatch, ...RefusedBatch[]]): F
   return { again, lost: [], waitMs, head: batch };
 }
 
-/** The batch is larger than the stream may be: its calls may be small enough one by one. */
+/** Cuts a batch that is larger than the stream's limit: its calls may be small enough one by one. */
 function cutSmaller(first: RefusedBatch, behind: OutgoingBatch[], part: number): FullDecision {
   const { batch } = first;
   const count = part > 0 ? part : batch.findMiddle();
@@ -102,7 +102,7 @@ function cutSmaller(first: RefusedBatch, behind: OutgoingBatch[], part: number):
   return { again, lost: [], waitMs: undefined, head: undefined };
 }
 
-/** How many of the first messages there is room for, without cutting a call. */
+/** The number of leading messages for which there is room, without cutting a call. */
 function findPart({ batch, error }: RefusedBatch): number {
   const count = batch.findCut(error.details.room ?? 0);
   // The whole batch was refused: sending all of it again at once would change nothing.

@@ -13,13 +13,13 @@ import { decideWhenFull, type RefusedBatch, RoomWait } from "./full_stream.ts";
 import { FIELD_BYTES } from "./entry_buffer.ts";
 import { type BatchOutcome, dropAbandoned, type OutgoingBatch } from "./outgoing_batch.ts";
 
-/** How many bytes a link may have unsent before it gets more. */
+/** The number of unsent bytes at which a link gets no more batches. */
 const OUTBOUND_BYTES_MAX = 1024 * 1024;
 
-/** How many batches may be without an answer: brokers remember 16,384 of one publisher. */
+/** The most batches without an answer; brokers remember 16,384 of one publisher. */
 const SENT_MAX = 8192;
 
-/** What an outbox needs of its publisher. */
+/** The publisher as its outbox sees it. */
 export interface OutboxOwner {
   /** The publisher's number on the wire. */
   readonly number: number;
@@ -28,16 +28,16 @@ export interface OutboxOwner {
   readonly clock: Clock;
   /** There is something to send. */
   schedule(): void;
-  /** Unsent calls were given up, and are to be left out soon. */
+  /** Unsent calls were given up; they are to be dropped soon. */
   dropSoon(): void;
 }
 
 /**
- * The batches of one publisher that have no outcome, in order, and which of them were sent over the
+ * The batches of one publisher that have no outcome, in order. The first of them were sent over the
  * present link.
  *
- * A batch gets its sequence number when it is sent for the first time. From then on it may be stored, and
- * it keeps its number and its messages until the broker says that it is not.
+ * A batch gets its sequence number when it is sent for the first time. From then on it may be stored, and it
+ * keeps its number and its messages until the broker says that it is not stored.
  */
 export class Outbox {
   readonly #owner: OutboxOwner;
@@ -47,19 +47,19 @@ export class Outbox {
   /** The sequence number of the next message that is sent for the first time. */
   #nextSequence = 1;
   /**
-   * The first batches, if a full stream has refused them. They are decided about when all that was sent
-   * has an answer, so that nothing overtakes them.
+   * The first batches, if a full stream has refused them. The decision about them waits until every sent
+   * batch has an answer, so that nothing overtakes them.
    */
   #refused: RefusedBatch[] = [];
-  /** Batches of which the broker was only asked whether it has stored them. */
+  /** Batches for which only a question was sent: whether the broker has stored them. */
   readonly #asked = new Set<OutgoingBatch>();
-  /** Whether a batch was too large: the ones that were sent after it are asked for, too, in order. */
+  /** Whether a batch was too large: the batches sent after it are asked about, too, in order. */
   #isAsking = false;
   readonly #roomWait = new RoomWait();
   /** Whether the broker stops: nothing more is sent. */
   isStopping = false;
   outcomeCount = 0;
-  /** The full stream that it waits for, if it does. */
+  /** The error of the full stream that it waits for, if it does. */
   obstacle: BrokerError | undefined;
 
   constructor(owner: OutboxOwner) {
@@ -80,12 +80,12 @@ export class Outbox {
     return this.#batches[0]?.ordinal;
   }
 
-  /** What was sent and has no answer: up to which number, and how long ago the first. */
+  /** The last number sent without an answer, and how long ago the first of these was sent. */
   get sentBefore(): { readonly sentUntil: number; readonly sentMs: number } | undefined {
     const [first] = this.#batches;
     if (first === undefined || first.sequence === 0) return undefined;
     const { clock } = this.#owner;
-    // One of the two stands still while the machine sleeps, the other one can be set back.
+    // One of the clocks stands still while the machine sleeps, the other can be set back.
     const sentMs = Math.max(0, clock.now() - first.sentAt, readDate(clock) - first.sentOn);
     return { sentUntil: this.#nextSequence - 1, sentMs: Math.ceil(sentMs) };
   }
@@ -115,7 +115,7 @@ export class Outbox {
   lose(): void {
     this.#sentCount = 0;
     this.#asked.clear();
-    // What was sent after a batch that a full stream has refused is refused, too, or has not arrived.
+    // Batches sent after a refused one were refused, too, or have not arrived.
     if (this.#refused.length > 0) this.#forgetNumbers();
     this.#refused = [];
     this.#roomWait.end();
@@ -147,15 +147,15 @@ export class Outbox {
     for (const batch of this.#batches.splice(0)) batch.refuse(reason);
   }
 
-  /** Leaves out given-up calls that have no number. */
+  /** Drops given-up calls that have no number. */
   dropAbandoned(): void {
     dropAbandoned(this.#batches);
   }
 
   /**
-   * Sends batches as far as the link takes them.
+   * Sends batches as long as the link takes them.
    *
-   * @returns Whether calls have failed, because the broker of now takes only smaller messages.
+   * @returns Whether calls have failed because the present broker has a lower limit for messages.
    */
   send(link: Link, limits: SessionLimits): boolean {
     if (this.isStopping) return false;
@@ -164,7 +164,7 @@ export class Outbox {
     while (this.hasUnsent && this.#sentCount < SENT_MAX) {
       const batch = this.#batches[this.#sentCount]!;
       if (this.#isHeldBack(batch)) break;
-      // The rest stays here, instead of being copied into a buffer that grows.
+      // The rest stays here, instead of in a buffer that grows.
       if (link.outboundBytes >= OUTBOUND_BYTES_MAX) {
         this.#owner.schedule();
         return hasFailed;
@@ -198,7 +198,7 @@ export class Outbox {
     }
     this.#takeSent(sequence);
     const isAsked = this.#asked.delete(batch);
-    // This is the answer for a batch that the broker has never seen; any other is its outcome.
+    // This is the answer for a batch that the broker has never seen; any other answer is its outcome.
     if (isAsked && code === "HEADERS_TOO_LARGE") this.#sendAnew(batch, limits);
     else batch.refuse(error);
   }
@@ -229,7 +229,7 @@ export class Outbox {
   /**
    * Makes a batch fit the limits of the present broker, which may be lower than those of the one before.
    *
-   * @returns Whether it can be sent; otherwise it is not there any more.
+   * @returns Whether it can be sent; otherwise it has been removed.
    */
   #makeFit(batch: OutgoingBatch, limits: SessionLimits): boolean {
     const isNew = batch.sequence === 0;
@@ -249,7 +249,7 @@ export class Outbox {
     return false;
   }
 
-  /** The broker has not stored a batch that is too large for it: what is small enough is sent. */
+  /** Sends the small enough parts of a batch that the broker has not stored because of its size. */
   #sendAnew(batch: OutgoingBatch, limits: SessionLimits): void {
     batch.sequence = 0;
     refuseLarger(batch, limits.bodyBytes);
@@ -263,14 +263,14 @@ export class Outbox {
     this.#owner.dropSoon();
   }
 
-  /** Whether a batch has to wait: for a full stream, or for what comes before it. */
+  /** Whether a batch has to wait for a full stream or for an earlier batch. */
   #isHeldBack(batch: OutgoingBatch): boolean {
     // A batch that was numbered on an earlier link may be stored, and is answered under its number.
     if (this.#refused.length > 0 || this.#asked.size > 0) return batch.sequence === 0;
     return this.#roomWait.holdsBack(batch);
   }
 
-  /** The oldest batch without an answer, if an answer is about it. */
+  /** The oldest batch without an answer, if the answer is about it. */
   #findSent(sequence: number): OutgoingBatch | undefined {
     const index = this.#refused.length;
     if (index >= this.#sentCount) return undefined;
@@ -289,7 +289,7 @@ export class Outbox {
     return batch;
   }
 
-  /** Whether all that was ever sent has its answer. */
+  /** Whether every batch ever sent has its answer. */
   get #isAnswered(): boolean {
     const { length } = this.#refused;
     if (this.#sentCount > length) return false;
@@ -309,7 +309,7 @@ export class Outbox {
     for (const { batch, error } of decision.lost) batch.refuse(error);
   }
 
-  /** Batches that a full stream has refused, and all behind them, get new numbers. */
+  /** Gives new numbers to the batches that a full stream has refused, and to all behind them. */
   #forgetNumbers(): void {
     for (const batch of this.#batches) batch.sequence = 0;
     this.#owner.dropSoon();
@@ -333,7 +333,7 @@ function tooLarge(bytes: number, limit: number): BrokerError {
   return new BrokerError("MESSAGE_TOO_LARGE", message);
 }
 
-/** Cuts a batch into pieces of at most so many bytes. */
+/** Cuts a batch into pieces of at most `bytesMax` bytes. */
 function cutToSize(batch: OutgoingBatch, bytesMax: number): OutgoingBatch[] {
   if (batch.count === 0) batch.discard();
   const pieces: OutgoingBatch[] = [];
@@ -349,8 +349,8 @@ function cutToSize(batch: OutgoingBatch, bytesMax: number): OutgoingBatch[] {
 }
 
 /**
- * A batch that only asks whether the broker has stored another one: it answers for the sequence number,
- * whatever the content, and stores nothing, because the headers are over the limit.
+ * A batch that only asks whether the broker has stored another one. The broker answers by the sequence
+ * number, whatever the content; it stores nothing, because the headers are over the limit.
  */
 function makeQuestion(count: number): MessageBatch {
   const headerBytes = HEADER_BYTES_MAX + 1;

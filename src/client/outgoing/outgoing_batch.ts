@@ -9,7 +9,7 @@ export interface BatchOutcome {
   readonly isDuplicate: boolean;
 }
 
-/** A call that waits for the outcome of some messages of a batch. */
+/** A call that waits for the outcome of messages in a batch. */
 export interface BatchWaiter {
   /** Whether the call was given up. */
   readonly isAbandoned: boolean;
@@ -20,7 +20,7 @@ export interface BatchWaiter {
   /**
    * Divides the call's messages: it goes on waiting for the first ones only.
    *
-   * @param count How many those are.
+   * @param count The number of those messages.
    * @returns The waiter of the others. A call of one message is never divided.
    */
   split?(count: number): BatchWaiter;
@@ -29,18 +29,18 @@ export interface BatchWaiter {
 /** Messages of a publisher that are sent together, kept until their outcome is known. */
 export class OutgoingBatch extends EntryBuffer {
   /**
-   * The sequence number of its first message; 0 until it is sent for the first time, and after a full
-   * stream has refused it: then it is sent again under another number.
+   * The sequence number of its first message; 0 before it is sent for the first time, and after a full stream
+   * has refused it: then it is sent again under another number.
    */
   sequence = 0;
-  /** When it was sent for the first time under its number, in milliseconds. */
+  /** When it was first sent under its number, in milliseconds. */
   sentAt = 0;
-  /** The same by the machine's clock. */
+  /** The same time by the calendar. */
   sentOn = 0;
   readonly #ordinal: number;
   #waiters: BatchWaiter[] = [];
   #firsts: number[] = [];
-  /** The ordinals of the waiters' first messages, once messages were taken out between them. */
+  /** The ordinals of the waiters' first messages; set once messages between them were removed. */
   #ordinals: number[] | undefined;
 
   constructor(ordinal: number, spare: SpareBuffers) {
@@ -79,8 +79,8 @@ export class OutgoingBatch extends EntryBuffer {
   /**
    * Finds where to cut the batch between two calls.
    *
-   * @param room How many messages the first part may have.
-   * @returns How many it gets: as many as there may be, or 0.
+   * @param room The most messages of the first part.
+   * @returns The largest possible number of messages, or 0.
    */
   findCut(room: number): number {
     let cut = 0;
@@ -93,7 +93,7 @@ export class OutgoingBatch extends EntryBuffer {
     return this.#firsts[Math.floor(this.#firsts.length / 2)] ?? 0;
   }
 
-  /** How many messages or bytes the smallest call has. */
+  /** Finds the size of the smallest call, in messages or bytes. */
   findSmallest(what: "messages" | "bytes"): number {
     let smallest = Infinity;
     let at = 0;
@@ -107,8 +107,7 @@ export class OutgoingBatch extends EntryBuffer {
   }
 
   /**
-   * Removes calls that were given up; only from a batch without a number, since the broker may have
-   * stored what has one.
+   * Removes calls that were given up; only from a batch without a number, since a numbered one may be stored.
    */
   dropAbandoned(): void {
     if (this.#waiters.some(isAbandoned)) this.#keep((waiter) => !waiter.isAbandoned);
@@ -117,7 +116,7 @@ export class OutgoingBatch extends EntryBuffer {
   /**
    * Removes calls with a body that is too large; only from a batch without a number.
    *
-   * @param bodyBytesMax How many bytes a body may have.
+   * @param bodyBytesMax The largest allowed body, in bytes.
    * @returns The calls, each with the size of its largest body.
    */
   takeLarger(bodyBytesMax: number): { waiter: BatchWaiter; bodyBytes: number }[] {
@@ -132,8 +131,8 @@ export class OutgoingBatch extends EntryBuffer {
   }
 
   /**
-   * Finds where to cut the batch so that the first part has at most so many bytes: between two calls if
-   * possible, and after one message at least.
+   * Finds the cut at which the first part has at most `bytesMax` bytes: between two calls if possible, and
+   * after one message at least.
    */
   findCutByBytes(bytesMax: number): number {
     const count = this.countWithin(bytesMax);
@@ -170,7 +169,7 @@ export class OutgoingBatch extends EntryBuffer {
   /**
    * Cuts the batch in two.
    *
-   * @param count How many messages to keep; not 0, not all.
+   * @param count The number of messages to keep; not 0, not all.
    * @returns A batch with the others.
    */
   cut(count: number): OutgoingBatch {
@@ -184,7 +183,7 @@ export class OutgoingBatch extends EntryBuffer {
     return rest;
   }
 
-  /** Divides the call that reaches over a cut. */
+  /** Divides the call that spans a cut. */
   #splitAt(count: number): void {
     if (this.#firsts.includes(count)) return;
     const index = this.#firsts.findLastIndex((first) => first < count);
@@ -195,7 +194,7 @@ export class OutgoingBatch extends EntryBuffer {
     this.#ordinals?.splice(index + 1, 0, ordinal);
   }
 
-  /** How many messages the calls of a waiter have. */
+  /** The number of messages of a waiter's call. */
   #countOf(index: number): number {
     return (this.#firsts[index + 1] ?? this.count) - this.#firsts[index]!;
   }

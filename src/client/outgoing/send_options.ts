@@ -11,9 +11,9 @@ import type { EntryExtras } from "./entry_buffer.ts";
 /** Options of a message, and of all messages of a {@linkcode Publisher.sendMessages} call. */
 export interface DeliveryOptions {
   /**
-   * How long to wait for the confirm, in milliseconds, 1 to 2^31 - 1, including time in which the broker
-   * is away or a stream is full. After that the call rejects with `PUBLISH_TIMEOUT`. A message that has
-   * not been sent by then is never sent; one that has been sent may be stored, and the error says so.
+   * How long to wait for the confirm, in milliseconds, 1 to 2^31 - 1. Time in which the broker is away or a
+   * stream is full counts. After that the call rejects with `PUBLISH_TIMEOUT`. A message that has not been
+   * sent by then is never sent; one that has been sent may be stored, and the error says so.
    *
    * @default {the publisher's `timeoutMs`}
    */
@@ -98,8 +98,8 @@ export interface SendOptions extends DeliveryOptions {
   readonly priority?: number;
   /**
    * An id chosen by the sender, 1 to 128 bytes of UTF-8. While the stream remembers it
-   * (`dedupWindowMs`, 2 minutes by default), another message with the same id is not stored, whoever
-   * sends it: its receipt says `duplicate` and tells where the first one is stored.
+   * (`dedupWindowMs`, 2 minutes by default), another message with the same id is not stored, from any sender:
+   * its receipt says `duplicate` and tells where the first one is stored.
    *
    * A message with a dedup id is sent in a frame of its own, so sending many of them is slower.
    *
@@ -108,7 +108,7 @@ export interface SendOptions extends DeliveryOptions {
   readonly dedupId?: string;
 }
 
-/** What stands in front of a body, ready to be written. */
+/** The parts before a body, ready to be written. */
 export interface EncodedOptions extends EntryExtras {
   /** Whether the message has to be the only one of its batch: the broker answers per batch. */
   readonly isAlone: boolean;
@@ -127,9 +127,9 @@ const BATCH_NAMES = [
 const SEND_NAMES = [...BATCH_NAMES, "dedupId"];
 
 /**
- * Checks the names of options, and the one that no encoding needs.
+ * Checks the names of options, and the timeout.
  *
- * @throws {TypeError | RangeError} If one is not known or not allowed.
+ * @throws {TypeError | RangeError} If a name is unknown or the timeout is not allowed.
  */
 export function checkNames(options: object, names: readonly string[], action: string): void {
   checkOptionNames(options, names, action);
@@ -170,7 +170,7 @@ export function encodeOptions(
   };
 }
 
-/** The same where there are no other properties than a key: that is written where the message is. */
+/** The same if the only property is a key: it is written together with the message. */
 function encodeOrder(
   { bytes, key, priority }: {
     readonly bytes: Uint8Array | undefined;
@@ -179,7 +179,7 @@ function encodeOrder(
   },
   action: string,
 ): EncodedOptions {
-  // Mostly it is seen at once that they are allowed.
+  // This quick check allows most of them.
   const isShort = key === undefined ||
     typeof key === "string" && key.length > 0 && key.length * 3 <= LABEL_LENGTH_MAX &&
       key.isWellFormed();
@@ -190,7 +190,7 @@ function encodeOrder(
   return { bytes, flags, priority, key, isAlone: false };
 }
 
-/** The encoded options of a call's messages: the same for all, or for each its own. */
+/** The encoded options of a call's messages: the same for all, or separate ones for each. */
 export type BatchExtras = EncodedOptions | readonly EncodedOptions[] | undefined;
 
 /** Checks and encodes the options of messages; throws like {@linkcode encodeOptions}. */

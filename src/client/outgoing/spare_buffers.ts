@@ -2,9 +2,9 @@
 const BYTES_MIN = 1024;
 
 /**
- * So many bytes of buffers a connection keeps for the next batches of its publishers. A new buffer
- * costs more than what is written into it: the system has to find and clear the memory (measured: 22 %
- * of a client that publishes as fast as it can).
+ * The most bytes of buffers that a connection keeps for the next batches of its publishers. A new buffer
+ * costs more than filling it: the system has to find and clear the memory (measured: 22 % of a client that
+ * publishes as fast as it can).
  */
 const SPARE_BYTES_MAX = 4 * 1024 * 1024;
 

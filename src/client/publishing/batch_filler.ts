@@ -7,13 +7,13 @@ import { BatchCollector, type BatchReceipt } from "./receipt.ts";
 import { type BatchExtras, type EncodedOptions, extrasAt } from "../outgoing/send_options.ts";
 import type { SpareBuffers } from "../outgoing/spare_buffers.ts";
 
-/** What filling batches needs. */
+/** The parts of a connection that filling batches needs. */
 export interface FillingWay {
   /** The limits of the newest session. */
   readonly limits: { readonly frameBytes: number };
 }
 
-/** What becomes of batches. */
+/** The receiver of batches. */
 export interface FillingSink {
   /** A batch was begun, and is to be sent soon. */
   begin(): void;
@@ -36,7 +36,7 @@ export class BatchFiller {
     this.#sink = sink;
   }
 
-  /** The place of the first message of the batch that is being filled, if there is one. */
+  /** The ordinal of the first message in the batch that is being filled, if there is one. */
   get ordinal(): number | undefined {
     return this.#filling?.ordinal;
   }
@@ -50,7 +50,7 @@ export class BatchFiller {
     if (extras?.isAlone) this.seal();
     this.#roomFor(ordinal, encoded, extras).addWaiter(waiter);
     this.#add(encoded, extras);
-    // The broker answers for a whole batch, and `duplicate` is about one message.
+    // The broker answers for a whole batch, but `duplicate` is about one message.
     if (extras?.isAlone) this.seal();
   }
 

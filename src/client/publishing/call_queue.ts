@@ -1,24 +1,24 @@
 /** A call that may have to wait. */
 export interface QueuedCall {
-  /** The place of its first message in the order of the calls. */
+  /** The ordinal of its first message in the order of the calls. */
   readonly ordinal: number;
   /** Puts its messages into batches. */
   readonly place: () => void;
-  /** Its messages are not sent. */
+  /** Fails the call: its messages are not sent. */
   readonly refuse: (error: Error) => void;
 }
 
-/** How many places at the front may be empty before the array is cut. */
+/** The most empty places at the front before the array is cut. */
 const GAP_MAX = 1024;
 
 /**
- * The calls of a publisher in their order, and those that wait until it has fewer messages unconfirmed.
- * Both ends of the queue cost the same, however long it is.
+ * Lets in the calls of a publisher in their order. A call waits while too many messages are unconfirmed. Both
+ * ends of the queue cost the same, however long it is.
  */
 export class CallQueue {
   /** The ordinal of the next message. */
   nextOrdinal = 1;
-  /** How many messages may be under way. */
+  /** The most messages that may be under way. */
   readonly #room: number;
   /** From this ordinal on, calls wait. */
   #from: number;
@@ -30,7 +30,7 @@ export class CallQueue {
     this.#from = this.nextOrdinal + room;
   }
 
-  /** Whether a call that comes now is let in at once. */
+  /** Whether a new call is let in at once. */
   get isOpen(): boolean {
     return this.nextOrdinal < this.#from;
   }
@@ -38,9 +38,9 @@ export class CallQueue {
   /**
    * Takes a call that may have to wait.
    *
-   * @param count How many messages it has.
+   * @param count The number of its messages.
    * @param place Puts them into batches.
-   * @param refuse Says that they are not sent.
+   * @param refuse Fails the call: they are not sent.
    */
   enter(
     count: number,
@@ -53,7 +53,7 @@ export class CallQueue {
     if (ordinal < this.#from) call.place();
     else {
       this.#calls.push(call);
-      // What comes now waits behind it.
+      // Later calls wait behind it.
       this.#from = 0;
     }
     return call;
@@ -83,7 +83,7 @@ export class CallQueue {
 
   /** Takes a call out, wherever it is. */
   remove(call: QueuedCall): void {
-    // A call that has been let in is not looked for in all of the queue.
+    // A call that has been let in is not searched for in the whole queue.
     if (call.ordinal < (this.first?.ordinal ?? Infinity)) return;
     const index = this.#calls.indexOf(call, this.#head);
     if (index >= 0) this.#calls[index] = undefined;

@@ -30,7 +30,7 @@ import {
 } from "./publishing_mistake.ts";
 import { type BatchReceipt, MessageConfirmation, type Receipt } from "./receipt.ts";
 
-/** What a publisher shares with others of its connection. */
+/** What the publishers of a connection share. */
 export interface PublishingWay {
   readonly uplink: Uplink;
   readonly requests: PendingRequests;
@@ -45,11 +45,11 @@ export class ClientPublisher implements Publisher, PublishingMember {
   readonly #requests: PendingRequests;
   readonly #pipeline: MessagePipeline;
   readonly #identity = crypto.randomUUID();
-  /** The limits of calls without own ones. */
+  /** The limits of calls that have none of their own. */
   readonly #limits: CallLimits | undefined;
-  /** Whether it is open on this link, or closed for good. */
+  /** Whether the publisher is open on this link, or closed for good. */
   #state: "unknown" | "open" | "over" = "unknown";
-  /** Why it accepts nothing more. */
+  /** The reason why it accepts nothing more. */
   #error: Error | undefined;
   #closeCall: Promise<void> | undefined;
 
@@ -217,7 +217,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     }
   }
 
-  /** Changes whenever something has moved. */
+  /** A value that changes with every progress. */
   get #progress(): string {
     const { link } = this.#uplink;
     const { outcomeCount } = this.#pipeline.outbox;

@@ -2,8 +2,8 @@ import { traceCaller } from "../member/caller_trace.ts";
 import type { Failures } from "./failures.ts";
 
 /**
- * The promise of a confirm, which knows whether it is awaited. If it is not when it fails, and no `flush`
- * or `close` of its publisher is waiting, it is an unhandled rejection like that of any promise.
+ * The promise of a confirm, which knows whether it is awaited. If it fails unawaited while no `flush` or
+ * `close` of its publisher waits, it is an unhandled rejection, like that of any promise.
  *
  * One object is promise and resolver, because there is one for every message.
  */
@@ -12,7 +12,7 @@ export class Confirmation<T> extends Promise<T> {
   readonly #resolve: (value: T | Promise<never>) => void;
   readonly #reject: (reason: unknown) => void;
   #isAwaited = false;
-  /** The outcome, or what to do when it is known. One field, because there is one for every message. */
+  /** The outcome, or the action to run when it is known. One field, for every message has one. */
   #state: "stored" | "refused" | "abandoned" | (() => void) | undefined;
 
   /** `then` and `await` create ordinary promises. */
@@ -69,7 +69,7 @@ export class Confirmation<T> extends Promise<T> {
     this.#fail("abandoned", error);
   }
 
-  /** The caller has given it up, and needs no report. */
+  /** The caller has given the call up, and needs no report. */
   abandon(reason: unknown): void {
     const before = this.#state;
     if (typeof before === "string") return;
@@ -79,7 +79,7 @@ export class Confirmation<T> extends Promise<T> {
     before?.();
   }
 
-  /** Does something as soon as the outcome is known, without awaiting it. */
+  /** Runs an action as soon as the outcome is known, without awaiting it. */
   onOutcome(action: () => void): void {
     const before = this.#state;
     if (typeof before === "string") return action();

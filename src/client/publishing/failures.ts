@@ -1,10 +1,10 @@
 import { whenAborted } from "../member/abort_listener.ts";
 import { traceCaller } from "../member/caller_trace.ts";
 
-/** How many errors are kept; further ones are counted. */
+/** The number of errors that are kept; further ones are counted. */
 const KEPT_MAX = 100;
 
-/** The promise of a call, as far as failures are concerned. */
+/** The promise of a call as {@linkcode Failures} sees it. */
 interface FailedCall {
   readonly isAwaited: boolean;
   /** Its failure is reported elsewhere: it is not an unhandled rejection. */
@@ -19,17 +19,17 @@ interface UnawaitedCall {
 
 /** A call of `flush` that waits. */
 interface Flush extends PromiseWithResolvers<void> {
-  /** It waits for the outcome of all messages before this one. */
+  /** The ordinal before which all messages must have an outcome. */
   readonly ordinal: number;
 }
 
 /** Failures of calls that are not awaited, and the calls of `flush` that report them. */
 export class Failures {
-  /** Whether `close()` is waiting, and reports all that fails now. */
+  /** Whether `close()` is waiting; it reports all failures from now on. */
   isExpected = false;
   #kept: UnawaitedCall[] = [];
   #droppedCount = 0;
-  /** What has failed since microtasks ran last: a `flush` that comes now still reports it. */
+  /** Failures since microtasks ran last: a `flush` that is called now still reports them. */
   #fresh: FailedCall[] = [];
   readonly #flushes = new Set<Flush>();
 
@@ -47,7 +47,7 @@ export class Failures {
     else this.#droppedCount++;
   }
 
-  /** A call waits from now on: what has failed in this moment is not an unhandled rejection. */
+  /** A call waits from now on: failures of this moment are not unhandled rejections. */
   hear(): void {
     for (const call of this.#fresh) call.silence();
     this.#fresh = [];
@@ -68,7 +68,7 @@ export class Failures {
   }
 
   /**
-   * Ends the calls of `flush` that have nothing left to wait for; all of them report what has failed.
+   * Ends the calls of `flush` that have nothing left to wait for; each of them reports the failures.
    *
    * @param oldest The oldest message without an outcome, if there is one.
    */

@@ -18,7 +18,7 @@ import type { ResolvedPublisherOptions } from "./publisher.ts";
 import { explainTimeout } from "./publishing_mistake.ts";
 import type { BatchReceipt, MessageConfirmation, Receipt } from "./receipt.ts";
 
-/** What limits how long a call may wait. */
+/** The timeout and the signal of a call. */
 export type CallLimits = {
   readonly [Name in "signal" | "timeoutMs"]?: SendOptions[Name] | undefined;
 };
@@ -176,7 +176,7 @@ export class MessagePipeline {
     this.#goOn();
   }
 
-  /** Takes a message that may have to wait; apart from `send`, which then needs no closure. */
+  /** Takes a message that may have to wait; separate from `send`, which then needs no closure. */
   #putOff(
     encoded: EncodedBody,
     extras: EncodedOptions | undefined,
@@ -214,13 +214,13 @@ export class MessagePipeline {
     }
   }
 
-  /** Unsent messages of a call are never sent. */
+  /** Gives a call up: its unsent messages are never sent. */
   #abandon(call: QueuedCall): void {
     this.#queue.remove(call);
     this.#dropSoon();
   }
 
-  /** Leaves out given-up calls, once for all that are given up together. */
+  /** Drops given-up calls, once for all that are given up together. */
   #dropSoon(): void {
     if (this.#mayHaveAbandoned) return;
     this.#mayHaveAbandoned = true;

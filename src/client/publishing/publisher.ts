@@ -40,7 +40,7 @@ export interface PublisherOptions {
  * Sends messages to the streams that its bind matches.
  *
  * @typeParam Body The type of the messages: `connection.publisher<Order>("orders")` accepts nothing
- * else. By default everything that JSON can express. What JSON cannot express does not compile.
+ * else. By default it accepts everything that JSON can express. Anything else does not compile.
  *
  * @example Sending without waiting for each message
  * ```ts
@@ -171,20 +171,19 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
    * in a full stream.
    *
    * @param options A signal to stop waiting.
-   * @throws {Error} What has failed since the last flush in calls that were not awaited: the error, or
-   * an `AggregateError` of several (of the first 100).
+   * @throws {Error} The failures since the last flush in calls that were not awaited: the error, or an
+   * `AggregateError` of the first 100.
    */
   flush(options?: CallOptions): Promise<void>;
 
   /**
    * Closes the publisher: accepts no more messages, and waits for confirms and replies. When nothing has
-   * been confirmed, answered or sent for `drainMs`, all that is left fails with `ConnectionClosedError`.
-   * Another call waits for the same.
+   * been confirmed, answered or sent for `drainMs`, the remaining calls fail with `ConnectionClosedError`. A
+   * second call waits for the same end.
    *
-   * @param options How long to wait while nothing moves, and a signal to stop waiting: then messages
-   * without a confirm fail (those that were sent may be stored), and the call rejects with the signal's
-   * reason.
-   * @throws {Error} What has failed in calls that were not awaited, see {@linkcode Publisher.flush}.
+   * @param options How long to wait without progress, and a signal to stop waiting: then messages without a
+   * confirm fail (those that were sent may be stored), and the call rejects with the signal's reason.
+   * @throws {Error} Failures of calls that were not awaited, see {@linkcode Publisher.flush}.
    * @throws {TypeError | RangeError} If `drainMs` is not allowed; the publisher stays open.
    */
   close(options?: CloseOptions): Promise<void>;

@@ -1,4 +1,4 @@
-// What calls of a publisher are told that fail here, and not at the broker.
+// Errors of publisher calls that fail in the client, not at the broker.
 
 import { BrokerError } from "../../../protocol.ts";
 import type { Bind } from "../member/bind.ts";
@@ -10,14 +10,14 @@ export function describeBind({ routeString, bindType, ignoreCase }: Bind): strin
   return `/${routeString}/${ignoreCase ? "i" : ""}`;
 }
 
-/** What a call is told that was not confirmed in time. */
+/** The error of a call that was not confirmed in time. */
 export function explainTimeout(action: string, timeoutMs: number, isSent: boolean): BrokerError {
   const rest = isSent ? "it was sent and may be stored" : "it is not sent any more";
   const message = `${action}: it was not confirmed within ${timeoutMs} ms; ${rest}`;
   return new BrokerError("PUBLISH_TIMEOUT", message);
 }
 
-/** What calls are told that were not finished when their publisher ended. */
+/** The error of calls that were not finished when their publisher ended. */
 export function explainPublisherEnd(error: Error | undefined): Error {
   const isOwn = error instanceof ConnectionClosedError ||
     error instanceof BrokerError && !error.fatal;
@@ -25,14 +25,14 @@ export function explainPublisherEnd(error: Error | undefined): Error {
   return new ConnectionClosedError("Cannot publish: the connection is closed", { cause: error });
 }
 
-/** What calls are told whose publisher was closed by a signal. */
+/** The error of calls whose publisher was closed by a signal. */
 export function explainGivenUp(cause: unknown): Error {
   const message = "Cannot publish: the publisher was closed without waiting for confirms; " +
     "messages that were sent may be stored";
   return new ConnectionClosedError(message, { cause });
 }
 
-/** What calls are told whose publisher was closed while nothing moved. */
+/** The error of calls whose publisher was closed while nothing moved. */
 export function explainDrained(drainMs: number, obstacle: Error | undefined): Error {
   const why = obstacle === undefined ? "" : `; ${obstacle.message}`;
   const message = `Cannot publish: the publisher was closed, and for ${drainMs} ms nothing was ` +

@@ -45,13 +45,13 @@ export class MessageConfirmation extends Confirmation<Receipt> implements BatchW
   }
 }
 
-/** Collects the outcomes of all batches that one call of `sendMessages` went into. */
+/** Collects the outcomes of the batches of one `sendMessages` call. */
 export class BatchCollector {
   readonly #confirmation: Confirmation<BatchReceipt>;
   readonly #streams: StoredRangeReceipt[] = [];
   #batch: OutgoingBatch | undefined;
   #piece = { count: 0 };
-  /** One for each batch, and one for the call itself, which may not be at its end yet. */
+  /** The number of open batches, and one for the call itself until it has ended. */
   #openCount = 1;
 
   constructor(confirmation: Confirmation<BatchReceipt>) {

@@ -20,8 +20,8 @@ import type { LinkUser, Uplink } from "../uplink/uplink.ts";
 import type { ReplyOptions } from "./reply.ts";
 
 /**
- * Replies on their way to the broker. Those of one turn of the event loop to one requester travel in one
- * frame. They are written before acknowledgements, so that a request is not acknowledged before its reply.
+ * Replies on their way to the broker. Replies of one turn of the event loop to one requester share a frame.
+ * They are written before acknowledgements, so that a request is not acknowledged before its reply.
  */
 export class OutgoingReplies implements LinkUser {
   readonly #uplink: Uplink;
@@ -64,7 +64,7 @@ export class OutgoingReplies implements LinkUser {
     this.#batches.clear();
   }
 
-  /** The limits of the present broker may be lower: replies that are too large for it are dropped. */
+  /** Writes a batch; replies that are too large for the present broker are dropped. */
   #write(link: Link, stream: string, batch: EntryBuffer): void {
     const { frameBytes, bodyBytes } = this.#uplink.limits;
     const fields = { stream, query: 0 };

@@ -5,7 +5,7 @@ import type { Reply } from "./reply.ts";
 
 /** A request on its way, or waiting for its reply. */
 export class PendingRequest implements BatchWaiter {
-  /** The publisher that has made it. */
+  /** The publisher that made it. */
   readonly owner: object;
   readonly promise: Promise<Reply>;
   readonly #place: () => EncodedOptions;
@@ -37,12 +37,12 @@ export class PendingRequest implements BatchWaiter {
     return this.#place();
   }
 
-  /** Does something as soon as the outcome is known. */
+  /** Runs an action as soon as the outcome is known. */
   onOutcome(action: () => void): void {
     this.#cleanUps.push(action);
   }
 
-  /** Does something if it is given up. */
+  /** Runs an action if the request is given up. */
   onAbandon(action: () => void): void {
     this.#giveUp = action;
   }

@@ -19,14 +19,14 @@ import { ReceivedReply } from "./reply.ts";
 import { type RequestOptions, resolveRequestOptions } from "./request_options.ts";
 
 /**
- * The requests of a connection that wait for their replies, by number. Replies come over a stream of this
- * connection alone, which ends with the link; the next link has another one.
+ * The requests of a connection that wait for their replies, by number. Replies come over a stream that
+ * belongs to this connection alone and ends with the link; the next link has another one.
  */
 export class PendingRequests implements LinkUser {
   readonly #way: { readonly link: Link | undefined };
   readonly #timeouts: CallTimeouts;
   readonly #requests = new Map<number, PendingRequest>();
-  /** How many have had an outcome. */
+  /** The number of requests that have had an outcome. */
   outcomeCount = 0;
   #lastNumber = 0;
   /** The stream for replies, once a request needs it on this link or the next one. */
@@ -41,7 +41,7 @@ export class PendingRequests implements LinkUser {
    * Begins a request.
    *
    * @param owner The publisher that makes it.
-   * @throws What is wrong with the options, or the reason of a signal that is aborted already.
+   * @throws The error of a wrong option, or the reason of a signal that is aborted already.
    */
   begin(owner: object, options: RequestOptions): PendingRequest {
     const { signal } = options;
@@ -82,12 +82,12 @@ export class PendingRequests implements LinkUser {
     this.#timeouts.end();
   }
 
-  /** Ends those of one publisher. */
+  /** Ends the requests of one publisher. */
   endOf(owner: object, reason: Error): void {
     this.#abandon((request) => request.owner === owner, () => reason);
   }
 
-  /** Resolves when those that a publisher has made by now have their outcome. */
+  /** Resolves when the present requests of a publisher have their outcome. */
   async answered(owner: object): Promise<void> {
     const own = [...this.#requests.values()].filter((request) => request.owner === owner);
     await Promise.allSettled(own.map(({ promise }) => promise));
@@ -106,7 +106,7 @@ export class PendingRequests implements LinkUser {
     }
   }
 
-  /** Encodes the options; again when the request is placed if the reply address has changed. */
+  /** Encodes the options; again if the reply address has changed before the request is placed. */
   #makePlace(number: number, send: SendOptions): () => EncodedOptions {
     const address = this.#addressOf(number);
     const encoded = encodeOptions(send, "Cannot request", address);
@@ -130,7 +130,7 @@ export class PendingRequests implements LinkUser {
     return { stream: this.#stream, number };
   }
 
-  /** A number that no request under way has. */
+  /** Returns a number that no request under way has. */
   #nextNumber(): number {
     do this.#lastNumber = (this.#lastNumber + 1) >>> 0; while (
       this.#requests.has(this.#lastNumber)

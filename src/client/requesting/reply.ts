@@ -50,7 +50,7 @@ export class ReceivedReply implements Reply {
   }
 }
 
-// What a person sees who prints a reply: what it is, not how it is kept.
+// Printing a reply shows its content, not its private state.
 Object.defineProperty(ReceivedReply.prototype, Symbol.for("Deno.customInspect"), {
   value(this: ReceivedReply, inspect: typeof Deno.inspect): string {
     return `Reply ${inspect({ headers: this.headers, body: this.body })}`;

@@ -5,13 +5,13 @@ const LIMIT_MS_MIN = 100;
 const LIMIT_MS_MAX = 10_000;
 
 /**
- * The pauses before attempts to connect. Each lasts a random time below a limit that doubles, so that
- * the clients of a broker that was started again do not all come at once.
+ * The pauses before attempts to connect. Each lasts a random time below a limit that doubles, so that the
+ * clients of a restarted broker do not all come at once.
  */
 export class Backoff {
   #limitMs = LIMIT_MS_MIN;
 
-  /** Waits; rejects with the signal. */
+  /** Waits; rejects with the signal's reason. */
   async pause(signal: AbortSignal | undefined): Promise<void> {
     const waitMs = Math.random() * this.#limitMs;
     this.#limitMs = Math.min(this.#limitMs * 2, LIMIT_MS_MAX);

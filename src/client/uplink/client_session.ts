@@ -17,7 +17,7 @@ import { Link, type LinkOwner } from "../../transport/link.ts";
 import { whenAborted } from "../member/abort_listener.ts";
 import { errorOfCall } from "../member/caller_trace.ts";
 
-/** What happens in an open session. */
+/** The events of an open session. */
 export interface SessionEvents {
   handleFrame(frame: FrameDecoder): void;
   /** The link has room again. */
@@ -32,7 +32,7 @@ const SWEEP_MS = 1000;
 /** One session with a broker, from the handshake to the end of its link. */
 export class ClientSession implements LinkOwner {
   readonly link: Link;
-  /** The bytes of heartbeats that have come: they are no progress. */
+  /** The bytes of received heartbeats, which are no progress. */
   idleBytes = 0;
   /** Whether the broker has sent anything after the welcome. */
   hasServed = false;
@@ -57,7 +57,7 @@ export class ClientSession implements LinkOwner {
    *
    * @param client The client's name.
    * @param signal Gives up waiting for the broker's answer.
-   * @throws {BrokerError} What the broker answered.
+   * @throws {BrokerError} The error that the broker answered.
    */
   static async open(duplex: Duplex, client: string, signal: AbortSignal): Promise<ClientSession> {
     const session = new ClientSession(duplex, client);
@@ -86,7 +86,7 @@ export class ClientSession implements LinkOwner {
     return this.#ended;
   }
 
-  /** Says goodbye and closes; without waiting once `hurry` resolves. */
+  /** Says goodbye and closes; stops waiting when `hurry` resolves. */
   async close(hurry: Promise<void>): Promise<void> {
     writeControlFrame(this.link.writer, "goodbye", { message: "the client is done" });
     await Promise.race([this.link.drain(), hurry]);
@@ -118,7 +118,7 @@ export class ClientSession implements LinkOwner {
       );
     }
     this.#welcome = readControlFrame(frame, "welcome");
-    // The limit of a message; a batch of deliveries or an answer to a query has some more.
+    // The limit of a message; batches of deliveries and answers to queries have a little more.
     frame.raiseLimit(BODY_BYTES_MAX + FRAME_BYTES_RESERVE);
     this.#startHeartbeat(this.#welcome);
     this.#welcomed.resolve();
@@ -162,7 +162,7 @@ export class ClientSession implements LinkOwner {
   }
 }
 
-/** Whether what was read before the welcome cannot be a frame. */
+/** Whether the bytes read before the welcome cannot be a frame. */
 function isForeign(error: Error | undefined): error is BrokerError {
   if (!(error instanceof BrokerError)) return false;
   return error.code === "BAD_FRAME" || error.code === "FRAME_TOO_LARGE";

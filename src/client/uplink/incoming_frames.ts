@@ -24,10 +24,10 @@ export interface FrameReceivers {
   readonly board: Pick<StatusBoard, "post">;
 }
 
-/** Hands the frames of one session to the member, query or request they are for. */
+/** Hands the frames of one session to their members, queries and requests. */
 export class IncomingFrames {
   readonly #receivers: FrameReceivers;
-  /** The names of streams, by the numbers that the broker gives them in this session. */
+  /** The names of streams, by the broker's numbers in this session. */
   readonly #streams = new Map<number, string>();
 
   constructor(receivers: FrameReceivers) {
@@ -82,7 +82,7 @@ export class IncomingFrames {
     }
   }
 
-  /** Frames that say which streams there are. */
+  /** Handles the frames about the numbers, the end or the absence of streams. */
   #handleStreams(frame: FrameDecoder): void {
     switch (frame.type) {
       case FrameType.stream: {

@@ -9,12 +9,12 @@ import type { Link } from "../../transport/link.ts";
 import type { CloseOptions } from "../member/call_options.ts";
 import type { BatchOutcome } from "../outgoing/outgoing_batch.ts";
 
-/** Writes when a link has room. */
+/** Writes to a link when it has room. */
 export interface LinkWriter {
   write(link: Link): void;
 }
 
-/** A publisher or a follower as the uplink sees it: what happens to the connection happens to it. */
+/** A publisher or a follower as the uplink sees it: it is told what happens to the connection. */
 export interface Member extends LinkWriter {
   /** Its number on the wire. */
   readonly number: number;
@@ -31,7 +31,7 @@ export interface Member extends LinkWriter {
 
 /** A publisher as the uplink sees it. */
 export interface PublishingMember extends Member {
-  /** The bytes of its largest batch that was sent and has no answer. */
+  /** The size of its largest sent batch without an answer, in bytes. */
   readonly largestSent: number;
   /** Fails that batch: it was too large for the broker. */
   giveUpLargest(cause: BrokerError): void;
@@ -46,7 +46,7 @@ export interface PublishingMember extends Member {
 /** A follower as the uplink sees it. */
 export interface FollowingMember extends Member {
   readonly name: string;
-  /** Handles messages of a stream; the frame is read up to its batch. */
+  /** Handles messages of a stream; the frame has been read up to its batch. */
   handleDelivery(fields: DeliverFields, stream: string, frame: FrameDecoder): void;
   /** The broker has taken deliveries back. */
   handleRevocation(fields: VerdictFields): void;

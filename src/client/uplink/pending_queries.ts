@@ -10,7 +10,7 @@ import type { CallOptions } from "../member/call_options.ts";
 import { type CallSite, noteCallSite, traceCaller } from "../member/caller_trace.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 
-/** What a cursor asks, without the number that the answer will carry. */
+/** A cursor's query, without the number that the answer will carry. */
 export type Query = Omit<QueryFields, "query">;
 
 /**
@@ -31,7 +31,7 @@ const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
   "explain",
 ]);
 
-/** How often a query is repeated at most: it may be the cause of the lost connections. */
+/** The most repetitions of a query: it may be the cause of the lost connections. */
 const REPETITIONS_MAX = 5;
 
 interface PendingQuery {
@@ -45,13 +45,13 @@ interface PendingQuery {
   sentCount: number;
 }
 
-/** What queries need of their connection. */
+/** The connection as its queries see it. */
 export interface QueryWay {
   /** The link, if there is one now. */
   readonly link: Link | undefined;
   /** The error of calls once the connection is closed. */
   findClosedError(action: string): ConnectionClosedError | undefined;
-  /** Writes what members have to say. */
+  /** Lets all members write. */
   writeAll(): void;
 }
 
@@ -81,12 +81,12 @@ export class PendingQueries {
   }
 
   /**
-   * Sends a frame that asks for an answer; resolves to it.
+   * Sends a frame that asks for an answer; resolves to the answer.
    *
    * @param write Writes the frame.
-   * @param options With its signal the answer is not waited for any more.
-   * @param repeat What to ask again on a new link; without it the call fails with the link.
-   * @param site Where the call was made, if that was noted.
+   * @param options A signal to stop waiting for the answer.
+   * @param repeat The query to repeat on a new link; without it the call fails with the link.
+   * @param site The place of the call, if it was noted.
    */
   send(
     write: (writer: FrameWriter, query: number) => void,
@@ -117,7 +117,7 @@ export class PendingQueries {
     return promise;
   }
 
-  /** Asks again what may be repeated. */
+  /** Repeats the queries that may be repeated. */
   attach(link: Link): void {
     for (const [query, pending] of this.#queries) {
       if (pending.repeat === undefined) continue;
@@ -126,7 +126,7 @@ export class PendingQueries {
     }
   }
 
-  /** The link is lost: what may not be repeated fails. */
+  /** The link is lost: queries that may not be repeated fail. */
   lose(): void {
     for (const [number, pending] of this.#queries) {
       const loss = explainLoss(pending);
@@ -147,7 +147,7 @@ export class PendingQueries {
     pending?.resolve(traceCaller(error, pending.site));
   }
 
-  /** Resolves when everything that is asked now has its answer, or has failed. */
+  /** Resolves when every present query has its answer or has failed. */
   async answered(): Promise<void> {
     await Promise.allSettled([...this.#queries.values()].map(({ promise }) => promise));
   }
@@ -160,7 +160,7 @@ export class PendingQueries {
   }
 }
 
-/** Why a query fails with its link, if it does. */
+/** Why a query fails with its link; undefined if it does not. */
 function explainLoss({ repeat, sentCount }: PendingQuery): string | undefined {
   if (repeat === undefined) return "Cannot tell whether it was done: the connection was lost";
   if (sentCount <= REPETITIONS_MAX) return undefined;

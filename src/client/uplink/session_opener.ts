@@ -6,10 +6,10 @@ import { DeadlineTimer } from "../member/deadline_timer.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client_session.ts";
 
-/** Makes a connection to the broker. */
+/** Opens a connection to the broker. */
 export type Dial = (signal: AbortSignal) => Promise<Duplex>;
 
-/** After these, another attempt would end in the same way. */
+/** Errors after which another attempt would end in the same way. */
 const HOPELESS: ReadonlySet<string> = new Set(["BAD_MAGIC", "UNSUPPORTED_VERSION", "BAD_FRAME"]);
 
 /** Opens the sessions of one connection, with pauses between attempts. */
@@ -40,10 +40,10 @@ export class SessionOpener {
   }
 
   /**
-   * Tries until it works, with a pause after each attempt that does not.
+   * Tries until an attempt succeeds, with a pause after each failure.
    *
-   * @param beforeAttempt Is called before each attempt.
-   * @throws What the signal says, and what another attempt would not mend.
+   * @param beforeAttempt Called before each attempt.
+   * @throws The signal's reason, or an error that another attempt would not mend.
    */
   async openPersistently(
     signal: AbortSignal | undefined,
@@ -65,14 +65,14 @@ export class SessionOpener {
   /**
    * Waits before a session is opened again.
    *
-   * @param hasServed Whether the broker has sent anything in the last one: otherwise pauses get longer.
+   * @param hasServed Whether the broker has sent anything in the last session; if not, pauses get longer.
    */
   async pause(hasServed: boolean, signal: AbortSignal): Promise<void> {
     if (hasServed) this.#backoff.reset();
     await this.#backoff.pause(signal);
   }
 
-  /** Limits the time of a part of an attempt. */
+  /** Limits the time of one part of an attempt. */
   async #limit<T>(
     what: string,
     signal: AbortSignal | undefined,

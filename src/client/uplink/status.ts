@@ -1,13 +1,13 @@
 import { whenAborted } from "../member/abort_listener.ts";
 import type { CallOptions } from "../member/call_options.ts";
 
-/** What a broker tells about itself when a client connects. */
+/** A broker's description of itself, received when a client connects. */
 export interface BrokerInfo {
   /** The broker's version. */
   readonly version: string;
   /** The engine that holds the streams: `journal` or `memory`. */
   readonly engine: string;
-  /** What a confirm promises: how durable the message is. */
+  /** The guarantee of a confirm: how durable the message is. */
   readonly durability: string;
 }
 
@@ -23,7 +23,7 @@ export interface CloseReason {
 export interface ConnectedStatus {
   /** The kind of event. */
   readonly type: "connected";
-  /** What the broker tells about itself. */
+  /** The broker's description of itself. */
   readonly broker: BrokerInfo;
 }
 
@@ -74,7 +74,7 @@ export interface ClosedStatus {
   readonly reason: CloseReason;
 }
 
-/** An event of a connection; `type` tells which. */
+/** An event of a connection; `type` tells its kind. */
 export type ConnectionStatus =
   | ConnectedStatus
   | LostStatus
@@ -83,15 +83,15 @@ export type ConnectionStatus =
   | StreamMissingStatus
   | ClosedStatus;
 
-/** The events that are states; an attempt and a missing stream are news only. */
+/** The events that are states; an attempt and a missing stream are only news. */
 const STATES: ReadonlySet<ConnectionStatus["type"]> = new Set(["connected", "lost", "closed"]);
 
-/** How many events are kept for a reader that does not read them; the oldest go. */
+/** The most unread events that are kept for a reader; the oldest are dropped. */
 const KEPT_MAX = 1000;
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** The events of a connection, for all who read them. */
+/** The events of a connection, for all its readers. */
 export class StatusBoard {
   readonly #readers = new Set<StatusReader>();
   #current: ConnectionStatus | undefined;
@@ -102,7 +102,7 @@ export class StatusBoard {
     if (status.type === "closed") this.#readers.clear();
   }
 
-  /** Gives the state of the moment, and all that happens from now on. */
+  /** Returns the present state, and all events from now on. */
   watch({ signal }: CallOptions): AsyncIterableIterator<ConnectionStatus> {
     const reader: StatusReader = new StatusReader(() => this.#readers.delete(reader));
     if (this.#current !== undefined) reader.add(this.#current);
@@ -112,7 +112,7 @@ export class StatusBoard {
   }
 }
 
-/** One loop over events, with its own list of those that were not read yet. */
+/** One loop over events, with its own list of unread ones. */
 class StatusReader implements AsyncIterableIterator<ConnectionStatus> {
   readonly #leave: () => void;
   #events: ConnectionStatus[] = [];

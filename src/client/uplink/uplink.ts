@@ -7,7 +7,7 @@ import { type LinkWriter, type Member, MemberTable, type PublishingMember } from
 import { PendingQueries, type QueryWay } from "./pending_queries.ts";
 import type { ClientSession } from "./client_session.ts";
 
-/** Uses the link beside members and queries: requests and replies. */
+/** Uses the link beside members and queries, as requests and replies do. */
 export interface LinkUser {
   /** There is a new link; called before the members. */
   attach?(link: Link): void;
@@ -27,8 +27,8 @@ export interface UplinkOptions {
 }
 
 /**
- * What the members of a connection share over all its sessions: the present link, if there is one, and the
- * collecting of what they have to say into one write.
+ * The part of a connection that its members share over all sessions: the present link, if there is one. It
+ * collects their frames into one write.
  */
 export class Uplink implements QueryWay {
   readonly members: MemberTable = new MemberTable();
@@ -76,7 +76,7 @@ export class Uplink implements QueryWay {
     return new ConnectionClosedError(`Cannot ${action}: the connection is closed`, this.#closed);
   }
 
-  /** Puts a new session into use: members come back, unanswered queries are asked again. */
+  /** Puts a new session into use: members are opened again, unanswered queries are repeated. */
   attach(session: ClientSession): void {
     const { link } = session;
     this.#session = session;
@@ -107,7 +107,7 @@ export class Uplink implements QueryWay {
     for (const user of this.#users) user.end(error);
   }
 
-  /** Lets a member write soon, together with all others that have something to say. */
+  /** Lets a member write soon, together with all others that have something to write. */
   schedule(member: LinkWriter): void {
     this.#dirty.add(member);
     // While the link is busy, more is collected until `handleReady`.
@@ -117,8 +117,8 @@ export class Uplink implements QueryWay {
   }
 
   /**
-   * Writes at once, even if this turn of the event loop has seen a write: for what must not be lost with
-   * the process. If a write is under way, nothing can be done.
+   * Writes at once, even if this turn of the event loop has seen a write: for frames that must not be lost
+   * with the process. If a write is under way, nothing can be done.
    */
   writeNow(): void {
     if (this.#dirty.size === 0 || this.#link?.isSending !== false) return;
@@ -143,7 +143,7 @@ export class Uplink implements QueryWay {
     return this.queries.answered();
   }
 
-  /** Resolves when everything written so far has left, or the link does not take it. */
+  /** Resolves when everything written so far has left, or the link takes nothing more. */
   async drained(): Promise<void> {
     const link = this.#link;
     if (link === undefined || link.outboundBytes === 0) return;
@@ -154,7 +154,7 @@ export class Uplink implements QueryWay {
     limit.end();
   }
 
-  /** Changes whenever something has moved, heartbeats excepted. */
+  /** A value that changes with every progress, heartbeats excepted. */
   get progress(): string {
     const { receivedBytes = 0, takenBytes, outboundBytes } = this.#link ?? {};
     const movedBytes = receivedBytes - this.#session.idleBytes;

@@ -18,7 +18,7 @@ import {
   withDefault,
 } from "./json_fields.ts";
 
-/** What this version of the code can do beyond version 2 of the protocol: nothing yet. */
+/** The capabilities of this version beyond version 2 of the protocol: none yet. */
 export const CAPABILITIES: readonly string[] = [];
 
 /** A bind on the wire. */
@@ -68,19 +68,19 @@ export interface Welcome {
   readonly engine: string;
   /** What a confirm promises. */
   readonly durability: string;
-  /** A side that has sent nothing for so many milliseconds sends a `heartbeat`. */
+  /** A side that has sent nothing for this many milliseconds sends a `heartbeat`. */
   readonly heartbeatMs: number;
-  /** A side that has received nothing for so many milliseconds gives the connection up. */
+  /** A side that has received nothing for this many milliseconds gives the connection up. */
   readonly heartbeatTimeoutMs: number;
   /** The limits in force. */
   readonly limits: SessionLimits;
   /** The capabilities that both sides have. */
   readonly capabilities: readonly string[];
-  /** A client sends a `progress` within so many milliseconds after it has received something. */
+  /** A client sends a `progress` within this many milliseconds after it has received something. */
   readonly progressMs: number;
   /**
-   * A client sends a `begin` within so many milliseconds after a handler has got a message, if the
-   * handler still has it then.
+   * A client sends a `begin` within this many milliseconds after a handler has got a message, if the handler
+   * still has it then.
    */
   readonly beginMs: number;
 }
@@ -103,7 +103,7 @@ export interface ErrorReport {
   readonly query?: number;
   /** The publisher that could not be opened. */
   readonly publisher?: number;
-  /** The follower that could not be opened, or that the deliveries are of. */
+  /** The follower that could not be opened, or whose deliveries the error is about. */
   readonly follower?: number;
   /** Figures that belong to the code. */
   readonly details?: ErrorDetails;
@@ -113,9 +113,9 @@ export interface ErrorReport {
 export interface OpenPublisher {
   /** The number that stands for it in this session, chosen by the client. */
   readonly publisher: number;
-  /** Its identity across connections: repeated batches are recognised by this and their sequence. */
+  /** Its identity across connections: identity and sequence tell whether a batch is repeated. */
   readonly identity: string;
-  /** What it is tied to. */
+  /** The bind. */
   readonly bind: BindFields;
   /**
    * The number of the last message that it has sent over an earlier connection; absent if all messages
@@ -132,7 +132,7 @@ export interface OpenFollower {
   readonly follower: number;
   /** Its name, a label. */
   readonly name: string;
-  /** What it is tied to. */
+  /** The bind. */
   readonly bind: BindFields;
   /** How many messages it may hold unacknowledged. */
   readonly messages: number;
@@ -140,7 +140,7 @@ export interface OpenFollower {
   readonly bytes: number;
 }
 
-/** `openReplies`: the stream that replies to this session's requests come to. */
+/** `openReplies`: the stream that receives the replies to this session's requests. */
 export interface OpenReplies {
   /** Its unguessable name: `$reply.` and characters as in names of streams. */
   readonly stream: string;
@@ -163,8 +163,8 @@ export interface Refusal {
 }
 
 /**
- * `streamDeleted`: a stream is gone that a follower was attached to; `streamMissing`: there is none that
- * it could be attached to.
+ * `streamDeleted`: a stream of a follower was deleted. `streamMissing`: a follower waits for a stream that
+ * does not exist.
  */
 export interface StreamAbsence {
   /** The follower's number. */
@@ -187,7 +187,7 @@ export interface ControlFrames {
   readonly openPublisher: OpenPublisher;
   /** A new follower. */
   readonly openFollower: OpenFollower;
-  /** Where replies come to. */
+  /** The stream for replies. */
   readonly openReplies: OpenReplies;
   /** A batch not stored. */
   readonly refuse: Refusal;
@@ -233,7 +233,7 @@ const bind = object<BindFields>({
   ignoreCase: withDefault(flag, false),
 });
 
-/** Figures that belong to an error; those that are not known here are left out. */
+/** Figures of an error; unknown ones are left out. */
 const details = optional(object<ErrorDetails>({
   stream: optional(text),
   what: optional(oneOf("messages", "bytes")),

@@ -8,15 +8,15 @@ import { FRAME_LENGTH_BYTES } from "./frame_writer.ts";
 const BUFFER_BYTES_MIN = 1024;
 
 /**
- * What a busy connection reads into: a frame with a batch of the size that our own clients and brokers
- * send. Larger reads gain nothing. Smaller ones cost a copy of each such frame into a buffer that has
- * grown for it, and is given back after it (measured with 64 KiB: 4 % of a busy broker).
+ * The buffer of a busy connection: a frame with a batch of the size that our own clients and brokers send.
+ * Larger reads gain nothing. Smaller ones cost a copy of each such frame into a buffer that grows for it and
+ * is given back after it (measured with 64 KiB: 4 % of a busy broker).
  */
 const BUFFER_BYTES_BUSY = 129 * 1024;
 
 /**
- * Finds frames in a stream of bytes, and reads their fields in place. It allocates by what was received,
- * never by what was announced.
+ * Finds frames in a stream of bytes, and reads their fields in place. It allocates for received bytes, never
+ * for announced ones.
  *
  * The owner of the socket reads into {@linkcode FrameDecoder.space}, says how much came with
  * {@linkcode FrameDecoder.received}, and calls {@linkcode FrameDecoder.next} until it is false.
@@ -71,7 +71,7 @@ export class FrameDecoder {
     return this.#buffer;
   }
 
-  /** How large the frame is, with its length, of which only some has come; 0 if there is none. */
+  /** The size, with its length, of a frame of which only a part has come; 0 if there is none. */
   get unfinishedBytes(): number {
     return this.#unfinishedBytes;
   }
@@ -81,7 +81,7 @@ export class FrameDecoder {
     return this.#tail - this.#head;
   }
 
-  /** Accepts frames up to another size, from the next one on: the handshake is complete. */
+  /** Accepts frames up to another size, from the next one on; for the end of the handshake. */
   raiseLimit(frameBytesMax: number): void {
     this.#frameBytesMax = frameBytesMax;
   }
@@ -89,7 +89,7 @@ export class FrameDecoder {
   /**
    * Gives room for the next bytes. Frames handed out before are gone after this.
    *
-   * @param countMin How many bytes must fit at least.
+   * @param countMin The least number of bytes that must fit.
    * @returns The free part of the buffer.
    */
   space(countMin = 1): Uint8Array {
@@ -114,7 +114,7 @@ export class FrameDecoder {
   /**
    * Takes bytes that are not a frame: the magic in front of the first one.
    *
-   * @param count How many.
+   * @param count The number of bytes.
    * @returns A copy of them, or `undefined` if they have not all come.
    */
   takePreface(count: number): Uint8Array | undefined {
@@ -202,7 +202,7 @@ export class FrameDecoder {
     if (this.offset !== this.end) throw this.#malformed(`${this.end - this.offset} bytes are left`);
   }
 
-  /** Grows with what comes in, and gives a very large frame's memory back afterwards. */
+  /** Grows with the received bytes, and gives a very large frame's memory back afterwards. */
   #resize(countMin: number): void {
     const needed = this.#tail + countMin;
     const size = this.#buffer.length;

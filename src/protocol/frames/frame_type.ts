@@ -1,4 +1,4 @@
-/** The number of each frame type; the specification tells who sends it, and its fields. */
+/** The number of each frame type; the specification tells its sender and its fields. */
 export const FrameType = {
   hello: 0x01,
   welcome: 0x02,

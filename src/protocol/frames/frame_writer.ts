@@ -127,7 +127,7 @@ export class FrameWriter {
     }
   }
 
-  /** Lets go of buffers that are not in use, for a link that has nothing to say. */
+  /** Releases the unused buffers of an idle link. */
   shrink(): void {
     this.#spare = none;
     if (this.#length === 0) this.#buffer = none;

@@ -4,10 +4,10 @@ import { findLabelMistake } from "../limits.ts";
 /** Reads a field of a JSON object from the other side, or throws a {@linkcode FieldMistake}. */
 export type Field<Value> = (value: unknown, name: string) => Value;
 
-/** What is wrong with a field. */
+/** A mistake in a field. */
 export class FieldMistake extends Error {}
 
-/** Reads a value; what is wrong with it is an error with that code, which says what cannot be done. */
+/** Reads a value; a mistake in it becomes an error with the given code and action. */
 export function readField<Value>(
   field: Field<Value>,
   value: unknown,
@@ -21,7 +21,7 @@ export function readField<Value>(
   }
 }
 
-/** How each field of an object is read; others are ignored, so that later versions can add some. */
+/** The reader of each field of an object. Other fields are ignored, so that later versions can add some. */
 export type Shape<Content> = { readonly [Key in keyof Content]-?: Field<Content[Key]> };
 
 /** A field that may be absent. */
@@ -29,7 +29,7 @@ export function optional<Value>(field: Field<Value>): Field<Value | undefined> {
   return (value, name) => value === undefined ? undefined : field(value, name);
 }
 
-/** A field that stands for something where it is absent. */
+/** A field with a value for its absence. */
 export function withDefault<Value>(field: Field<Value>, absent: Value): Field<Value> {
   return (value, name) => value === undefined ? absent : field(value, name);
 }

@@ -18,7 +18,7 @@ export interface PublishFields {
   readonly settled: number;
 }
 
-/** Where a batch went: `count` consecutive ids of one stream, from `firstId` on. */
+/** The place of a batch: `count` consecutive ids of one stream, from `firstId` on. */
 export interface StoredRange {
   /** The stream's number in this session. */
   readonly stream: number;
@@ -36,7 +36,7 @@ export interface ConfirmFields {
   readonly count: number;
   /** Whether the batch was not stored again. */
   readonly isDuplicate: boolean;
-  /** Whether that is because a message with the same dedup id was stored before. */
+  /** Whether the reason is an earlier message with the same dedup id. */
   readonly hasSameId: boolean;
   /** The streams it was stored in. */
   readonly stored: readonly StoredRange[];
@@ -105,7 +105,9 @@ export function readPublish(decoder: FrameDecoder): PublishFields {
   return { publisher: decoder.u32(), sequence: decoder.u64(), settled: decoder.u64() };
 }
 
-/** Why nothing new was stored: another message with the same dedup id was, or this very batch. */
+/**
+ * Why nothing new was stored: a message with the same dedup id, or this very batch, had been stored before.
+ */
 const SAME_ID = 1;
 const SENT_AGAIN = 2;
 

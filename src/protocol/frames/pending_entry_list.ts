@@ -27,8 +27,7 @@ export interface PendingEntryList {
 }
 
 /**
- * Joins lists, several of them perhaps for one name, to one list for each name, and leaves entries out
- * that are too many.
+ * Joins lists into one list for each name. Entries beyond the limit are left out.
  */
 export function joinLists(lists: Iterable<PendingEntryList>): PendingEntryList[] {
   const joined = new Map<string, { follower: string; count: number; entries: PendingEntry[] }>();

@@ -48,7 +48,7 @@ export interface QueryFields {
   readonly query: number;
   /** The operation. */
   readonly operation: Operation;
-  /** The stream; for `getPel` and `releasePel` the follower; empty where there is none. */
+  /** The stream; for `getPel` and `releasePel` the follower; empty if there is none. */
   readonly name: string;
   /** Its other arguments. */
   readonly options?: QueryOptions;
@@ -95,9 +95,9 @@ export function readQueryNumber(decoder: FrameDecoder): number {
 }
 
 /**
- * Reads what a query asks for.
+ * Reads the rest of a query.
  *
- * @throws {BrokerError} With code `BAD_REQUEST` if there is no such operation, or with other options.
+ * @throws {BrokerError} With code `BAD_REQUEST` if the operation is unknown or its options are wrong.
  */
 export function readOperation(decoder: FrameDecoder): Omit<QueryFields, "query"> {
   const action = "Cannot carry out a query";
@@ -126,7 +126,7 @@ const readQuery = object<Omit<QueryFields, "query">>({
   })),
 });
 
-/** Writes a `response` frame; `result` is what was asked for, or `null`. */
+/** Writes a `response` frame; `result` is the answer, or `null`. */
 export function writeResponse(writer: FrameWriter, query: number, result: unknown): void {
   writer.begin(FrameType.response);
   writer.u32(query);

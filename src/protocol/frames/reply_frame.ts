@@ -13,7 +13,7 @@ import { decodeStrictUtf8, encodeUtf8 } from "../utf8.ts";
 export interface ReplyFields {
   /** The requester's stream for replies. */
   readonly stream: string;
-  /** The number of the query to answer when they are passed on, or 0 for no answer. */
+  /** The number of the query to answer when the replies are passed on, or 0 for no answer. */
   readonly query: number;
 }
 
@@ -49,10 +49,10 @@ export function writeReplies(writer: FrameWriter, batch: MessageBatch): void {
 }
 
 /**
- * Checks that the entries of a batch are replies to requests of one client. The batch itself has been
- * checked.
+ * Checks that the entries of a batch are replies to requests of one client. The batch itself must have been
+ * checked before.
  *
- * @throws {BrokerError} With code `BAD_FRAME` if one of them is something else.
+ * @throws {BrokerError} With code `BAD_FRAME` if an entry is not.
  */
 export function checkReplies({ buffer, start, end }: MessageBatch, stream: string): void {
   for (let offset = start; offset < end; offset += readEntrySize(buffer, offset)) {

@@ -16,7 +16,7 @@ export interface StreamInfo {
   readonly bytes: number;
   /** The id that the next message will get. */
   readonly nextId: number;
-  /** What a confirm promises in this stream. */
+  /** The durability that a confirm promises in this stream. */
   readonly durability: string;
   /** Whether deliveries are paused. */
   readonly isPaused: boolean;

@@ -9,8 +9,8 @@ import { BrokerError } from "../error.ts";
 /** `nack`, `reject`, `extend` and `revoke`: some deliveries, and what becomes of them. */
 export interface VerdictFields extends TagFields {
   /**
-   * `nack`: after how many milliseconds the messages come back; absent for the stream's backoff.
-   * `extend`: how many milliseconds the deliveries have from now. Not used otherwise.
+   * `nack`: the delay before the messages come back, in milliseconds; absent for the stream's backoff.
+   * `extend`: the time that the deliveries have from now, in milliseconds. Not used otherwise.
    */
   readonly ms?: number | undefined;
   /** The reason, for a person; may be empty. */

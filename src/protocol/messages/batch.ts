@@ -14,7 +14,7 @@ import {
 import { checkHeaders } from "./headers.ts";
 import { checkProperties } from "./properties.ts";
 
-/** Messages as bytes: `count` entries in `buffer` from `start` to `end`, one behind the other. */
+/** Messages as bytes: `count` entries in `buffer` from `start` to `end`, back to back. */
 export interface MessageBatch {
   /** How many entries there are. */
   readonly count: number;
@@ -26,10 +26,10 @@ export interface MessageBatch {
   readonly end: number;
 }
 
-/** Beside the flags of all entries of a batch: some entry has another priority than the usual one. */
+/** Added to the flags of a batch if an entry has a priority other than the default. */
 export const PRIORITY_FLAG = 0x100;
 
-/** The flags of all entries of a batch together, with {@linkcode PRIORITY_FLAG}. */
+/** The flags of all entries of a batch combined, with {@linkcode PRIORITY_FLAG}. */
 export function findFlags({ buffer, start, end }: MessageBatch): number {
   let flags = 0;
   for (let offset = start; offset < end; offset += readEntrySize(buffer, offset)) {
@@ -49,10 +49,9 @@ export function findEntries({ buffer, start, end }: MessageBatch): number[] {
 }
 
 /**
- * Checks that a batch from a client is what it says: whole entries, `count` of them, each inside its
- * limits.
+ * Checks a batch from a client: whole entries, `count` of them, each inside its limits.
  *
- * @returns What {@linkcode findFlags} tells.
+ * @returns The result of {@linkcode findFlags}.
  * @throws {BrokerError} With code `BAD_FRAME` if the bytes are not a batch, `MESSAGE_TOO_LARGE` or
  * `HEADERS_TOO_LARGE` if a message is over a limit.
  */

@@ -1,7 +1,7 @@
 /** Why a message is in a dead-letter stream. */
 export type DeadLetterCause = "rejected" | "maxDeliveries" | "expired";
 
-/** What has happened to a message before it came into a dead-letter stream. */
+/** The history of a message before it came into a dead-letter stream. */
 export interface DeadLetter {
   /** The stream that it was in. */
   readonly stream: string;
@@ -15,8 +15,8 @@ export interface DeadLetter {
   readonly firstAt: number;
   /** When it came here, in milliseconds since 1970. */
   readonly lastAt: number;
-  /** What was said of its failures, the last ten of them, in their order. */
+  /** The reasons of its failures: the last ten, in their order. */
   readonly reasons: readonly string[];
-  /** The name of the follower that had it last; none if no follower ever had it. */
+  /** The name of the last follower that had it; absent if no follower ever had it. */
   readonly follower?: string;
 }

@@ -1,5 +1,5 @@
-// The head of an entry, which the specification in protocol.ts draws: size, kind, priority, flags and
-// the length of what stands in front of the body.
+// The head of an entry, as drawn in the specification in protocol.ts: size, kind, priority, flags and the
+// length of the parts before the body.
 
 import { writeU16, writeU32 } from "../bytes.ts";
 
@@ -11,7 +11,7 @@ export const KIND_AT = 4;
 const FLAGS_AT = 5;
 const HEADER_BYTES_AT = 6;
 
-/** What a body was before it became bytes. */
+/** The kind of a body before it became bytes. */
 export const BodyKind = {
   /** A `Uint8Array`. */
   bytes: 0,
@@ -27,13 +27,13 @@ export type BodyKind = typeof BodyKind[keyof typeof BodyKind];
 /** The highest priority; the lowest is 0. */
 export const PRIORITY_MAX = 9;
 
-/** The priority of messages that say nothing of it. */
+/** The priority of messages that do not state one. */
 export const PRIORITY_DEFAULT = 4;
 
-/** A kind has the lower four bits of its byte; in the others is the priority and 1, or 0. */
+/** The kind takes the lower four bits of its byte; the upper four hold the priority plus 1, or 0. */
 const PRIORITY_UNIT = 0x10;
 
-// The next two do not call readU32 and readU16: checkBatch takes 9 ns instead of 6 for a message then.
+// The next two do not call readU32 and readU16: checkBatch would take 9 ns a message instead of 6.
 
 /** Reads the size of the entry at `offset`; four bytes must be there. */
 export function readEntrySize(buffer: Uint8Array, offset: number): number {
@@ -50,7 +50,7 @@ export function readEntryKind(buffer: Uint8Array, offset: number): number {
   return buffer[offset + KIND_AT]! & (PRIORITY_UNIT - 1);
 }
 
-/** Whether an entry says something of its priority. */
+/** Whether an entry states its priority. */
 export function hasEntryPriority(buffer: Uint8Array, offset: number): boolean {
   return buffer[offset + KIND_AT]! >= PRIORITY_UNIT;
 }

@@ -7,8 +7,8 @@ import { decodeUtf8, encodeUtf8, findTextMistake, isUtf8 } from "../utf8.ts";
  * Encodes headers.
  *
  * @param headers Names and values.
- * @param action What cannot be done if they are not allowed, for messages.
- * @throws {TypeError} If it is not a plain object of strings.
+ * @param action The action that fails if they are not allowed, for error messages.
+ * @throws {TypeError} If the headers are not a plain object of strings.
  * @throws {RangeError} If a name is empty or too long, or all together are over
  * {@linkcode HEADER_BYTES_MAX}.
  */
@@ -50,7 +50,7 @@ function encodeHeader(name: string, value: unknown, action: string): Uint8Array 
   return joinBytes([Uint8Array.of(nameBytes.length), nameBytes, valueLength, valueBytes]);
 }
 
-/** Decodes the header bytes of one entry, which were checked. */
+/** Decodes the header bytes of one entry, which must have been checked. */
 export function decodeHeaders(bytes: Uint8Array): Record<string, string> {
   const pairs: [string, string][] = [];
   let offset = 0;

@@ -13,21 +13,21 @@ import { decodeHeaders, encodeHeaders } from "./headers.ts";
 import { type MessageProperties, readProperties, readPropertyBytes } from "./properties.ts";
 import { encodeProperties, findPropertyMistake, type PropertyWishes } from "./property_wishes.ts";
 
-/** A message as its sender says it. */
+/** A message to send. */
 export interface MessageContent {
-  /** What the body was before it became bytes. */
+  /** The kind of the body before it became bytes. */
   readonly kind: BodyKind;
   /** The body; of text and JSON, UTF-8. */
   readonly body: Uint8Array;
   /** Names and values; none if there are no headers. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** When it is delivered, after which others, and whether it is a request; none if nothing is said. */
+  /** The properties that the sender chooses; absent if there are none. */
   readonly wishes?: PropertyWishes;
 }
 
-/** A message as its receiver sees it. */
+/** A received message. */
 export interface ReceivedMessage {
-  /** What the body was before it became bytes. */
+  /** The kind of the body before it became bytes. */
   readonly kind: BodyKind;
   /** The body, a copy; of text and JSON, UTF-8. */
   readonly body: Uint8Array;
@@ -35,7 +35,7 @@ export interface ReceivedMessage {
   readonly headers: Record<string, string>;
   /** Its priority, 0 to 9. */
   readonly priority: number;
-  /** What else it says of its own delivery. */
+  /** Its properties. */
   readonly properties: MessageProperties;
 }
 
@@ -47,7 +47,7 @@ const none = new Uint8Array(0);
  * @param messages The messages, 1 to 4,096 of them in one frame.
  * @returns Their entries, in a buffer of their own.
  * @throws {TypeError} If headers are not a plain object of strings.
- * @throws {RangeError} If headers or what a message says of its delivery are not allowed.
+ * @throws {RangeError} If headers or properties are not allowed.
  *
  * @example A message and what becomes of it
  * ```ts
@@ -81,7 +81,7 @@ function encodeMessage({ kind, body, headers = {}, wishes = {} }: MessageContent
 /**
  * Decodes the messages of a batch that the broker has sent.
  *
- * @param batch What `readBatch` has read, or entries of a `messages` frame.
+ * @param batch A batch from `readBatch`, or the entries of a `messages` frame.
  * @returns The messages, in their order.
  */
 export function decodeBatch(batch: MessageBatch): ReceivedMessage[] {

@@ -1,5 +1,5 @@
-// What a message says of its own delivery, between the head of its entry and its headers; the
-// specification in protocol.ts draws it.
+// The delivery properties of a message, between the head of its entry and its headers, as drawn in the
+// specification in protocol.ts.
 
 import { readU16, readU32, readU64 } from "../bytes.ts";
 import { BrokerError } from "../error.ts";
@@ -28,7 +28,7 @@ export const PropertyFlag = {
   request: 0x80,
 } as const;
 
-/** The flags that a client may send: a story is the broker's. */
+/** The flags that a client may send: only the broker writes a story. */
 const CLIENT_FLAGS = 0xff & ~PropertyFlag.story;
 
 /** The longest delay, and the longest time to live, in milliseconds: a hundred years. */
@@ -40,27 +40,27 @@ export const TIME_MAX = 8.64e15;
 const TIME_BYTES = 8;
 const NUMBER_BYTES = 4;
 
-/** Who waits for a reply. */
+/** The address of a reply. */
 export interface ReplyAddress {
-  /** The stream that the reply goes to; it is its requester's alone. */
+  /** The stream that the reply goes to; it belongs to the requester alone. */
   readonly stream: string;
-  /** The number of the request, by which its requester knows it: 0 to 2^32 - 1. */
+  /** The requester's number of the request: 0 to 2^32 - 1. */
   readonly number: number;
 }
 
-/** What a message says of its own delivery. */
+/** The delivery properties of a message. */
 export interface MessageProperties {
   /** It is not delivered before this time, in milliseconds since 1970. */
   readonly deliverAt?: number;
   /** It is not delivered from this time on, in milliseconds since 1970. */
   readonly expiresAt?: number;
-  /** Messages of one key are worked on one at a time. */
+  /** Messages of one key are processed one at a time. */
   readonly key?: string;
-  /** Who waits for a reply, if anybody does. */
+  /** The reply address, if the message is a request. */
   readonly request?: ReplyAddress;
   /** The id by which a repetition is recognised. */
   readonly dedupId?: string;
-  /** What has happened to it, if it is a dead letter. */
+  /** The history of the message, if it is a dead letter. */
   readonly deadLetter?: DeadLetter;
 }
 
@@ -75,7 +75,7 @@ class PropertyPlaces {
   end = 0;
 }
 
-/** One for all calls: this is asked of every message, and an object for each would cost more. */
+/** Shared by all calls: every message needs one, and an object for each would cost more. */
 const places = new PropertyPlaces();
 
 /** Finds the properties of the entry at `offset`; what it returns is valid until the next call. */
@@ -98,7 +98,7 @@ export function locateProperties(buffer: Uint8Array, offset: number): Readonly<P
   return places;
 }
 
-/** A text of a few bytes, with its length in front; that may be behind the end of the buffer. */
+/** The size of a text of a few bytes with its length in front, which may lie behind the end of the buffer. */
 function labelBytes(buffer: Uint8Array, at: number): number {
   return 1 + (buffer[at]! | 0);
 }
@@ -133,7 +133,7 @@ export function readPropertyBytes(buffer: Uint8Array, offset: number): number {
   return locateProperties(buffer, offset).end - offset - ENTRY_HEAD_BYTES;
 }
 
-/** Finds the key of the entry at `offset`: where its length is; 0 if it has none. */
+/** Finds the key of the entry at `offset`; returns where its length is, or 0 if there is no key. */
 export function findEntryKey(buffer: Uint8Array, offset: number): number {
   if ((readEntryFlags(buffer, offset) & PropertyFlag.key) === 0) return 0;
   return locateProperties(buffer, offset).key;
@@ -151,7 +151,7 @@ export function checkProperties(buffer: Uint8Array, offset: number): number {
     isWith(flags, PropertyFlag.isDelay, PropertyFlag.deliverAt) &&
     isWith(flags, PropertyFlag.isTtl, PropertyFlag.expiresAt);
   if (!isKnown) throw badProperties(`flags are ${flags}`);
-  // A clock that is wrong must not make messages that come and go at other times than was meant.
+  // A client's clock may be wrong, and must not make messages come and go at unintended times.
   if (!isWith(flags, PropertyFlag.expiresAt, PropertyFlag.isTtl)) {
     throw badProperties("an expiry is said as a span");
   }

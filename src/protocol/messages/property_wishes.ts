@@ -4,19 +4,19 @@ import { encodeUtf8, findTextMistake } from "../utf8.ts";
 import { PRIORITY_MAX } from "./entry.ts";
 import { PropertyFlag, type ReplyAddress, SPAN_MS_MAX, TIME_MAX } from "./properties.ts";
 
-/** Properties as a publisher says them: spans may stand in the place of times. */
+/** The properties that a publisher chooses; spans may stand in the place of times. */
 export interface PropertyWishes {
   /** It is not delivered before this time, in milliseconds since 1970. */
   readonly deliverAt?: number | undefined;
-  /** It is not delivered before so many milliseconds have passed. */
+  /** The message is not delivered before this many milliseconds have passed. */
   readonly delayMs?: number | undefined;
-  /** It is not delivered later than so many milliseconds after it could be. */
+  /** How long the message may wait once it could be delivered, in milliseconds. */
   readonly ttlMs?: number | undefined;
-  /** Messages of one key are worked on one at a time. */
+  /** Messages of one key are processed one at a time. */
   readonly key?: string | undefined;
-  /** What goes first, 0 to 9; it is written in the entry's head. */
+  /** The priority, 0 to 9; it is written in the entry's head. */
   readonly priority?: number | undefined;
-  /** Who waits for a reply. */
+  /** The reply address, if the message is a request. */
   readonly request?: ReplyAddress | undefined;
   /** The id by which a repetition is recognised. */
   readonly dedupId?: string | undefined;
@@ -35,8 +35,7 @@ const scratch = new Uint8Array(512);
 const encoder = new TextEncoder();
 
 /**
- * Encodes what a publisher says of a message's delivery, as {@linkcode findPropertyMistake} has let it
- * pass; `undefined` if it says nothing.
+ * Encodes properties that {@linkcode findPropertyMistake} has allowed; returns `undefined` if there are none.
  */
 export function encodeProperties(wishes: PropertyWishes): EncodedProperties | undefined {
   const { deliverAt, delayMs, ttlMs, key, request, dedupId } = wishes;
@@ -79,7 +78,7 @@ function writeLabel(at: number, text: string): number {
   return at + 1 + written;
 }
 
-/** Tells what is wrong with what a publisher says of a message's delivery, if something is. */
+/** Describes the mistake in a message's properties, if there is one. */
 export function findPropertyMistake(wishes: PropertyWishes): string | undefined {
   const { deliverAt, delayMs, ttlMs, key, priority, dedupId } = wishes;
   if (deliverAt !== undefined && delayMs !== undefined) {

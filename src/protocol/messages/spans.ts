@@ -7,12 +7,12 @@ import { locateProperties, PropertyFlag } from "./properties.ts";
 export const SPAN_FLAGS: number = PropertyFlag.isDelay | PropertyFlag.isTtl;
 
 /**
- * Puts times of the broker's in the place of the spans in a batch of a client, in the buffer that the
- * batch lies in, so that a client's clock does not matter. The calendar is ahead of `now`.
+ * Replaces the spans in a client's batch by times of the broker, in the buffer that the batch lies in. So a
+ * client's clock does not matter. The calendar is ahead of `now` by `aheadMs`.
  */
 export function resolveSpans(batch: MessageBatch, now: number, aheadMs = 0): void {
   const { buffer, end } = batch;
-  // Times are whole numbers; a message comes rather later than earlier.
+  // Times are whole numbers; rounded up, a message comes late rather than early.
   const sentAt = Math.ceil(now);
   for (let offset = batch.start; offset < end; offset += readEntrySize(buffer, offset)) {
     const flags = readEntryFlags(buffer, offset);
@@ -32,7 +32,7 @@ export function resolveSpans(batch: MessageBatch, now: number, aheadMs = 0): voi
     }
     if ((flags & PropertyFlag.isTtl) === 0) continue;
     writeU64(buffer, at.expiresAt, deliverableAt + readU64(buffer, at.expiresAt));
-    // What begins to live on a date ends on one.
+    // A life that begins on a date also ends on one.
     if (isDated) writeEntryFlags(buffer, offset, flags & ~PropertyFlag.isTtl);
   }
 }

@@ -117,7 +117,7 @@ export function isDeadName(stream: string): boolean {
   return stream.endsWith(DEAD_SUFFIX);
 }
 
-/** Returns the values that are allowed, if one is not. */
+/** Returns the allowed values, if a value is not one of them. */
 type Check = (value: unknown) => string | undefined;
 
 const CHECKS: { readonly [Key in keyof StreamOptions]: Check } = {
@@ -168,11 +168,11 @@ export const DIFFERENCE_WAYS: readonly DifferenceWay[] = ["keep", "update", "fai
 export interface StreamCreation {
   /** Whether it was created; `false` if it existed. */
   readonly created: boolean;
-  /** The given options that the existing stream has otherwise. */
+  /** The given options that have other values in the existing stream. */
   readonly differs: readonly (keyof StreamOptions)[];
 }
 
-/** Lists the given options that a stream has otherwise. */
+/** Lists the given options that have other values in the stream. */
 export function findDifferences(
   options: StreamOptions,
   wished: StreamOptionsInput,

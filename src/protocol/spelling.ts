@@ -23,7 +23,7 @@ export function findNearest(name: string, known: Iterable<string>): string | und
   }
   return nearest ?? all.find((candidate) => {
     const [whole, end] = simplify(candidate);
-    // Not compared with the end of the mistaken name, whose beginning may be the name of a group.
+    // Here only the last part of the mistaken name counts: the whole may begin with the name of a group.
     return isBeginning(mistaken, whole) || isBeginning(mistaken, end) ||
       isBeginning(end, mistakenEnd);
   });

@@ -66,7 +66,7 @@ export interface Welcome {
   readonly version: string;
   /** The engine that holds the streams. */
   readonly engine: string;
-  /** What a confirm promises. */
+  /** The durability that a confirm promises. */
   readonly durability: string;
   /** A side that has sent nothing for this many milliseconds sends a `heartbeat`. */
   readonly heartbeatMs: number;

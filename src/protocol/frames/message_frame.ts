@@ -105,9 +105,7 @@ export function readPublish(decoder: FrameDecoder): PublishFields {
   return { publisher: decoder.u32(), sequence: decoder.u64(), settled: decoder.u64() };
 }
 
-/**
- * Why nothing new was stored: a message with the same dedup id, or this very batch, had been stored before.
- */
+/** Why nothing new was stored: a message with the same dedup id, or this very batch, was there. */
 const SAME_ID = 1;
 const SENT_AGAIN = 2;
 

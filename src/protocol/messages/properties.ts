@@ -98,7 +98,7 @@ export function locateProperties(buffer: Uint8Array, offset: number): Readonly<P
   return places;
 }
 
-/** The size of a text of a few bytes with its length in front, which may lie behind the end of the buffer. */
+/** The size of a short text with its length byte, which may lie behind the end of the buffer. */
 function labelBytes(buffer: Uint8Array, at: number): number {
   return 1 + (buffer[at]! | 0);
 }

@@ -222,7 +222,7 @@ export class ClientConnection implements Connection {
     return error;
   }
 
-  /** The broker stops: finishes what is under way, and closes the link. */
+  /** The broker stops: finishes the work under way, and closes the link. */
   async #letGo({ link }: ClientSession): Promise<void> {
     await this.#uplink.finish();
     await link.drain();

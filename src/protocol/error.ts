@@ -66,18 +66,18 @@ export interface ErrorDetails {
   readonly stream?: string;
   /** `STREAM_FULL`: the unit of `depth` and `limit`, `messages` or `bytes`. */
   readonly what?: "messages" | "bytes";
-  /** `STREAM_FULL`: how many the stream has. */
+  /** `STREAM_FULL`: the messages or bytes in the stream. */
   readonly depth?: number;
-  /** `STREAM_FULL`: how many it may have. */
+  /** `STREAM_FULL`: the limit of the stream. */
   readonly limit?: number;
-  /** `STREAM_FULL`: how many of the refused messages, from the first on, there is room for. */
+  /** `STREAM_FULL`: the number of refused messages, from the first on, that there is room for. */
   readonly room?: number;
   /**
    * `STREAM_FULL`: the estimated time until there is room, in milliseconds, by the rate at which messages
    * left lately; undefined if the batch is larger than the stream may be.
    */
   readonly retryAfterMs?: number;
-  /** `STREAM_FULL` of `redrive`: how many dead letters were sent back before the stream was full. */
+  /** `STREAM_FULL` of `redrive`: the number of dead letters sent back before the stream was full. */
   readonly redriven?: number;
 }
 

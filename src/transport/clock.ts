@@ -69,7 +69,7 @@ class SystemTimer implements ClockTimer {
   }
 }
 
-/** Milliseconds since 1970 that never go back or jump, whatever is done to the system's clock. */
+/** Milliseconds since 1970 that never go back or jump, even if the system's clock is set. */
 function readTime(): number {
   return performance.timeOrigin + performance.now();
 }

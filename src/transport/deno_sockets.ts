@@ -5,10 +5,10 @@ import type { Duplex } from "./duplex.ts";
 /** A connection that was accepted. */
 export type AcceptedSocket = Deno.TcpConn;
 
-/** What a listener needs of an open port. */
+/** An open port as a listener needs it. */
 export type OpenPort = Pick<Deno.TcpListener, "addr" | "accept" | "close">;
 
-/** Connects; what is written is sent at once. */
+/** Connects; written data is sent at once. */
 export async function connectSocket(
   hostname: string,
   port: number,

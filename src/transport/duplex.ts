@@ -1,14 +1,14 @@
 /** A connection, as a link needs it. */
 export interface Duplex {
-  /** Reads some bytes into the buffer; resolves to how many, or to `null` at the end. */
+  /** Reads some bytes into the buffer; resolves to their number, or to `null` at the end. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes some of the bytes; resolves to how many. */
+  /** Writes some of the bytes; resolves to their number. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Ends both directions; what is under way is rejected or ends. */
+  /** Ends both directions; reads and writes under way are rejected or end. */
   close(): void;
 }
 
-/** How many bytes may be under way in one direction of a pipe. */
+/** The most bytes under way in one direction of a pipe. */
 const PIPE_BYTES_MAX = 256 * 1024;
 
 /** Makes a connection inside this process; returns its two ends. */

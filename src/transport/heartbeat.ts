@@ -21,7 +21,7 @@ export interface WatchOptions {
   readonly limits: HeartbeatLimits;
   /** When it must be ready. */
   readonly deadline?: number;
-  /** Whether the other side is told how much was received. */
+  /** Whether the other side is told the number of received bytes. */
   readonly tellsProgress?: boolean;
   /** Whether silence counts at present. */
   readonly expects?: () => boolean;

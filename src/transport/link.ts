@@ -41,7 +41,7 @@ export class Link {
   hasSent = false;
   /** Whether the other side has said that it received more; the heartbeat sets this to false. */
   wasTaken = false;
-  /** How many bytes have come in. */
+  /** The number of received bytes. */
   receivedBytes = 0;
   /** Whether nothing is read because the owner wants to wait. */
   isHeldBack = false;
@@ -72,8 +72,8 @@ export class Link {
   }
 
   /**
-   * Whether written data no longer arrives. What the other side sent before it went away is still read, and
-   * then the link ends.
+   * Whether written data no longer arrives. Data that the other side sent before it went away is
+   * still read, and then the link ends.
    */
   get isCut(): boolean {
     return this.#isCut;
@@ -84,7 +84,7 @@ export class Link {
     return this.writer.length + this.#sendingBytes;
   }
 
-  /** Whether what is written now would leave at once. */
+  /** Whether a write would leave at once now. */
   get isReady(): boolean {
     return !this.#isAnnounced && !this.#isSending && this.#turn === undefined;
   }
@@ -124,7 +124,7 @@ export class Link {
     this.flush();
   }
 
-  /** Sends a frame that reports how much has come in. */
+  /** Sends a frame that reports the number of received bytes. */
   sendProgress(): void {
     this.writer.begin(FrameType.progress);
     this.writer.u64(this.receivedBytes);
@@ -133,9 +133,9 @@ export class Link {
   }
 
   /**
-   * Notes how much the other side reports as received. The system keeps up to some megabytes of accepted
-   * data, and takes more only when a third of it has left: over a slow link that can take longer than the
-   * limit for a slow reader.
+   * Notes the number of bytes that the other side reports as received. The system keeps up to some
+   * megabytes of accepted data, and takes more only when a third of it has left: over a slow link that can
+   * take longer than the limit for a slow reader.
    */
   noteProgress(bytes: number): void {
     if (bytes <= this.#takenBytes) return;

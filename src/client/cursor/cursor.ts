@@ -118,7 +118,7 @@ export interface Cursor {
    * Removes all ready and delayed messages of a stream. They do not go to the dead letters; messages
    * that followers hold are not removed.
    *
-   * @returns How many messages were removed.
+   * @returns The number of removed messages.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    */
   purgeStream(name: string, call?: CallOptions): Promise<number>;
@@ -150,7 +150,7 @@ export interface Cursor {
    * abort. An attempt counts if the client has reported that a handler began. It reports this about 50 ms
    * after the handler gets its message.
    *
-   * @returns How many messages were taken back.
+   * @returns The number of messages taken back.
    * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.
    */
   releasePel(followerName: string, call?: CallOptions): Promise<number>;
@@ -161,7 +161,7 @@ export interface Cursor {
    * continue after the last id until an answer is empty.
    *
    * @typeParam Body The type of the bodies; it is not checked.
-   * @param options Where to begin, and how many.
+   * @param options The first id, and the maximum number of messages.
    * @throws {RangeError} If the name, `from` or `limit` is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    *
@@ -205,8 +205,8 @@ export interface Cursor {
    * and starts with no attempts. Dead letters that arrive during the call stay where they are.
    *
    * @param stream The stream, or its dead-letter stream `<name>.dead`.
-   * @param options Which messages, how many and how fast; a signal to stop.
-   * @returns How many messages were sent back, and how many selected ones were not.
+   * @param options A filter, a maximum number, a rate, and a signal to stop.
+   * @returns The number of messages sent back, and of selected ones that were not.
    * @throws {TypeError | RangeError} If the name or an option is not allowed.
    * @throws {BrokerError} `STREAM_NOT_FOUND`.
    * @throws {ConnectionClosedError} If the connection is lost while messages are sent back.

@@ -31,11 +31,11 @@ export interface RedriveOptions extends CallOptions {
 
 /** The result of {@linkcode Cursor.redrive}. */
 export interface RedriveResult {
-  /** How many messages were sent back. */
+  /** The number of messages sent back. */
   readonly count: number;
   /**
-   * How many selected messages could not be sent back: a follower holds them, they or their stream are
-   * gone, or the stream has no room for them.
+   * The number of selected messages that could not be sent back: a follower holds them, they or their
+   * stream are gone, or the stream has no room for them.
    */
   readonly skipped: number;
 }
@@ -118,7 +118,7 @@ async function select(
   return ids;
 }
 
-/** Adds to a `STREAM_FULL` error how many messages were sent back before. */
+/** Adds the number of messages sent back before to a `STREAM_FULL` error. */
 function explainFull(cause: unknown, redriven: number): never {
   if (!(cause instanceof BrokerError) || cause.code !== "STREAM_FULL") throw cause;
   const details = { ...cause.details, redriven };

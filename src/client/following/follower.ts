@@ -63,7 +63,7 @@ export interface GetMessagesOptions extends CallOptions {
 export interface Follower<Body = unknown> extends AsyncDisposable {
   /** The follower's name. */
   readonly name: string;
-  /** What the follower is bound to. */
+  /** The bind to the streams it takes from. */
   readonly bind: Bind;
 
   /**

@@ -34,7 +34,7 @@ export interface StreamMessage<Body = unknown> extends ReceivedContent<Body> {
   readonly stream: string;
   /** The message's number in its stream: 1, 2, 3 … */
   readonly id: number;
-  /** How many times the message has been delivered, the present delivery included. */
+  /** The number of deliveries of the message, the present one included. */
   readonly attempts: number;
   /** The key, if there is one; messages with the same key are processed one at a time. */
   readonly key?: string | undefined;

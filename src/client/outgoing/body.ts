@@ -2,7 +2,7 @@ import { BodyKind } from "../../../protocol.ts";
 import { findBodyFault, isAltered, nameKind } from "./body_fault.ts";
 
 /**
- * What can be sent: a string, bytes, or any value that JSON can express. A follower receives the same
+ * A body that can be sent: a string, bytes, or any value that JSON can express. A follower receives the same
  * kind of value.
  */
 export type MessageBody = string | number | boolean | null | Uint8Array | JsonObject;

@@ -134,7 +134,7 @@ export class ClientPublisher implements Publisher, PublishingMember {
     try {
       await this.#closeCall;
     } catch (error) {
-      // The first call reports what has failed.
+      // The first call reports the failures.
       if (!isAgain && !isGivenUp) throw error;
     } finally {
       limit?.end();

@@ -46,7 +46,7 @@ export class MessagePipeline {
   readonly #timeouts: CallTimeouts;
   /** Whether unsent calls may have been given up. */
   #mayHaveAbandoned = false;
-  /** Set while the broker stops: resolves when what is sent has its answer. */
+  /** Set while the broker stops: resolves when every sent batch has its answer. */
   #finished: PromiseWithResolvers<void> | undefined;
 
   constructor(
@@ -123,7 +123,7 @@ export class MessagePipeline {
     if (error !== undefined) await traceCaller(error);
   }
 
-  /** Begins on a new link; returns what was sent before and has no answer. */
+  /** Begins on a new link; returns which messages were sent before and have no answer. */
   restart(): Outbox["sentBefore"] {
     const { sentBefore } = this.outbox;
     this.#finished = undefined;
@@ -143,7 +143,7 @@ export class MessagePipeline {
     this.#finished?.resolve();
   }
 
-  /** The broker stops: resolves when what is sent has its answer. */
+  /** The broker stops: resolves when every sent batch has its answer. */
   finish(): Promise<void> {
     this.#finished ??= Promise.withResolvers();
     this.outbox.isStopping = true;

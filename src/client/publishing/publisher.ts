@@ -27,7 +27,7 @@ export interface PublisherOptions {
    */
   readonly whenFull?: "error" | "wait";
   /**
-   * How many messages may be sent and not yet confirmed, 1 to 1,000,000. Further calls wait in a queue
+   * The most messages that are sent and not yet confirmed, 1 to 1,000,000. Further calls wait in a queue
    * without limit. A call of `sendMessages` leaves the queue as a whole, as soon as there is room for
    * its first message.
    *
@@ -58,7 +58,7 @@ export interface PublisherOptions {
  * ```
  */
 export interface Publisher<Body = MessageBody> extends AsyncDisposable {
-  /** What the publisher is bound to. */
+  /** The bind to the streams it sends to. */
   readonly bind: Bind;
 
   /**

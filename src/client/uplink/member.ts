@@ -22,7 +22,7 @@ export interface Member extends LinkWriter {
   open(link: Link): void;
   /** The link is lost. */
   lose(): void;
-  /** The broker stops: finishes what is under way; resolves when done. */
+  /** The broker stops: finishes its work under way; resolves when done. */
   finish(): Promise<void>;
   /** Ends it for good; without an error if it was closed here. */
   end(error: Error | undefined): void;

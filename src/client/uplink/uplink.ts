@@ -161,7 +161,7 @@ export class Uplink implements QueryWay {
     return [this.queries.count, movedBytes, takenBytes, outboundBytes].join();
   }
 
-  /** Waits until members have finished what is under way. */
+  /** Waits until members have finished their work under way. */
   async finish(): Promise<void> {
     await Promise.all(this.members.all.map((member) => member.finish()));
     this.writeAll();

@@ -134,9 +134,9 @@ export interface OpenFollower {
   readonly name: string;
   /** The bind. */
   readonly bind: BindFields;
-  /** How many messages it may hold unacknowledged. */
+  /** The most messages that it may hold unacknowledged. */
   readonly messages: number;
-  /** How many bytes of messages it may hold unacknowledged. */
+  /** The most bytes of messages that it may hold unacknowledged. */
   readonly bytes: number;
 }
 
@@ -152,7 +152,7 @@ export interface Refusal {
   readonly publisher: number;
   /** The number of its first message. */
   readonly sequence: number;
-  /** How many messages it has. */
+  /** The number of its messages. */
   readonly count: number;
   /** Why it was not stored. */
   readonly code: ErrorCode;

@@ -18,7 +18,7 @@ const BUFFER_BYTES_BUSY = 129 * 1024;
  * Finds frames in a stream of bytes, and reads their fields in place. It allocates for received bytes, never
  * for announced ones.
  *
- * The owner of the socket reads into {@linkcode FrameDecoder.space}, says how much came with
+ * The owner of the socket reads into {@linkcode FrameDecoder.space}, reports the number of bytes with
  * {@linkcode FrameDecoder.received}, and calls {@linkcode FrameDecoder.next} until it is false.
  * After a true `next`, the fields of the current frame are read in their order with `u8`, `u32`,
  * `u64` and so on; reading past the frame's end is a `BAD_FRAME`.

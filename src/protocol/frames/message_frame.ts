@@ -32,7 +32,7 @@ export interface ConfirmFields {
   readonly publisher: number;
   /** The number of its first message. */
   readonly sequence: number;
-  /** How many messages it has. */
+  /** The number of its messages. */
   readonly count: number;
   /** Whether the batch was not stored again. */
   readonly isDuplicate: boolean;
@@ -62,7 +62,7 @@ export interface DeliverFields {
 export interface TagRange {
   /** The first tag. */
   readonly firstTag: number;
-  /** How many. */
+  /** The number of tags. */
   readonly count: number;
 }
 
@@ -76,7 +76,7 @@ export interface TagFields {
   readonly ranges: readonly TagRange[];
 }
 
-/** `credit`: how much a follower may hold unacknowledged from now on. */
+/** `credit`: the new limits of what a follower may hold unacknowledged. */
 export interface CreditFields {
   /** The follower. */
   readonly follower: number;
@@ -196,7 +196,7 @@ export function writeTags(
   writer.end();
 }
 
-/** Writes how many ranges there are, and each of them. */
+/** Writes the number of ranges, and the ranges. */
 export function writeTagRanges(writer: FrameWriter, ranges: readonly TagRange[]): void {
   writer.u32(ranges.length);
   for (const range of ranges) {
@@ -214,7 +214,7 @@ export function readTags(decoder: FrameDecoder): TagFields {
   return { follower, query, ranges };
 }
 
-/** Reads how many ranges there are, and each of them. */
+/** Reads the number of ranges, and the ranges. */
 export function readTagRanges(decoder: FrameDecoder): TagRange[] {
   const ranges: TagRange[] = [];
   for (let left = decoder.u32(); left > 0; left--) {

@@ -20,7 +20,7 @@ export interface PendingEntry {
 export interface PendingEntryList {
   /** The followers' name. */
   readonly follower: string;
-  /** How many messages they hold. */
+  /** The number of messages they hold. */
   readonly count: number;
   /** The messages, in the order of delivery; at most 50,000 in one answer. */
   readonly entries: readonly PendingEntry[];

@@ -64,7 +64,7 @@ export interface QueryOptions {
   readonly from?: number;
   /** `getStreams`, `getPels`, `getPel`: the `next` of the page before; absent or 0 for the first one. */
   readonly after?: number;
-  /** `peek`: how many messages at most. */
+  /** `peek`: the most messages. */
   readonly limit?: number;
   /** `redrive`: which messages of the dead-letter stream to send back. */
   readonly ids?: readonly number[];

@@ -4,13 +4,13 @@ import type { StreamOptions } from "../messages/stream_options.ts";
 export interface StreamInfo {
   /** Its name. */
   readonly name: string;
-  /** How many messages are ready. */
+  /** The number of ready messages. */
   readonly ready: number;
-  /** How many messages are held back until a time. */
+  /** The number of messages that are delayed until a time. */
   readonly delayed: number;
-  /** How many messages followers hold unacknowledged. */
+  /** The number of messages that followers hold unacknowledged. */
   readonly pending: number;
-  /** How many followers take from it. */
+  /** The number of its followers. */
   readonly followers: number;
   /** The bytes of its messages, ready and pending, with their headers. */
   readonly bytes: number;

@@ -16,7 +16,7 @@ import { checkProperties } from "./properties.ts";
 
 /** Messages as bytes: `count` entries in `buffer` from `start` to `end`, back to back. */
 export interface MessageBatch {
-  /** How many entries there are. */
+  /** The number of entries. */
   readonly count: number;
   /** The buffer that holds them; it may be reused as soon as the call it is given to returns. */
   readonly buffer: Uint8Array;

@@ -41,7 +41,7 @@ export function readEntrySize(buffer: Uint8Array, offset: number): number {
     buffer[offset + 3]!) >>> 0;
 }
 
-/** Reads how many bytes the properties and headers of an entry have together. */
+/** Reads the size of the properties and headers of an entry together. */
 export function readEntryHeaderBytes(buffer: Uint8Array, offset: number): number {
   return (buffer[offset + HEADER_BYTES_AT]! << 8) | buffer[offset + HEADER_BYTES_AT + 1]!;
 }

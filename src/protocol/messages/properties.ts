@@ -78,7 +78,7 @@ class PropertyPlaces {
 /** Shared by all calls: every message needs one, and an object for each would cost more. */
 const places = new PropertyPlaces();
 
-/** Finds the properties of the entry at `offset`; what it returns is valid until the next call. */
+/** Finds the properties of the entry at `offset`; the result is valid until the next call. */
 export function locateProperties(buffer: Uint8Array, offset: number): Readonly<PropertyPlaces> {
   const flags = readEntryFlags(buffer, offset);
   let at = offset + ENTRY_HEAD_BYTES;
@@ -127,7 +127,7 @@ export function readProperties(buffer: Uint8Array, offset: number): MessagePrope
   return properties;
 }
 
-/** How many bytes in front of its headers the properties of the entry at `offset` take up. */
+/** The size of the properties of the entry at `offset`, in bytes. */
 export function readPropertyBytes(buffer: Uint8Array, offset: number): number {
   if (readEntryFlags(buffer, offset) === 0) return 0;
   return locateProperties(buffer, offset).end - offset - ENTRY_HEAD_BYTES;
@@ -142,8 +142,8 @@ export function findEntryKey(buffer: Uint8Array, offset: number): number {
 /**
  * Checks the properties of an entry that a client has sent.
  *
- * @returns How many bytes they take up.
- * @throws {BrokerError} With code `BAD_FRAME` if they are not what the flags say.
+ * @returns Their size in bytes.
+ * @throws {BrokerError} With code `BAD_FRAME` if they do not match the flags.
  */
 export function checkProperties(buffer: Uint8Array, offset: number): number {
   const flags = readEntryFlags(buffer, offset);

@@ -65,10 +65,10 @@ export class Caution {
   }
 
   /**
-   * The event loop has had a turn.
+   * Notes that the event loop has had a turn.
    *
    * @param now The time.
-   * @param handedOut The number of messages handed out now, without advice.
+   * @param handedOut The number of messages handed out now, without a call of `advise`.
    */
   noteTurn(now: number, handedOut: number): void {
     this.#sinceTurn = 0;
@@ -79,7 +79,7 @@ export class Caution {
   }
 
   /**
-   * A message that has already arrived is about to be handed out.
+   * Advises before a message is handed out that has already arrived.
    *
    * @param now Reads the clock; not called for every message.
    */

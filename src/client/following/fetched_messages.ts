@@ -2,7 +2,7 @@ import type { MessageBatch, TagRange } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { type DeliveredBatch, DeliveredMessage } from "./delivered_message.ts";
 
-/** Where the messages of a frame begin. */
+/** The first tag and id of a frame's messages, and their number. */
 export interface FirstMessage {
   readonly firstTag: number;
   readonly firstId: number;

@@ -146,7 +146,7 @@ export function encodeSendOptions(options: SendOptions, action: string): Encoded
  * Checks and encodes the options of a message.
  *
  * @param action What cannot be done if something is not allowed, such as `Cannot publish`.
- * @param request Where the reply goes, if it is a request.
+ * @param request The reply address, if the message is a request.
  * @throws {TypeError | RangeError} If something is not allowed.
  */
 export function encodeOptions(

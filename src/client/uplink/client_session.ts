@@ -26,7 +26,7 @@ export interface SessionEvents {
   handleGoodbye(): void;
 }
 
-/** How often to look at the heartbeat, in milliseconds. */
+/** The interval between two looks at the heartbeat, in milliseconds. */
 const SWEEP_MS = 1000;
 
 /** One session with a broker, from the handshake to the end of its link. */

@@ -21,7 +21,7 @@ export class SessionOpener {
 
   /**
    * @param client The client's name.
-   * @param timeoutMs How long dialling may take, and the broker's answer after it, in milliseconds.
+   * @param timeoutMs The time for dialling, and again for the broker's answer, in milliseconds.
    */
   constructor(dial: Dial, client: string, timeoutMs: number) {
     this.#dial = dial;

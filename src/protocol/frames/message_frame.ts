@@ -52,7 +52,7 @@ export interface DeliverFields {
   readonly firstTag: number;
   /** The id of the first message; the others count on from there. */
   readonly firstId: number;
-  /** How often these messages have been delivered, this time included. */
+  /** The number of deliveries of each message, this one included. */
   readonly attempts: number;
   /** Whether a `begin` has to be sent before a handler gets them. */
   readonly isDoubtful?: boolean;

@@ -13,7 +13,7 @@ export interface MessageInfo {
   readonly id: number;
   /** Its state. */
   readonly state: MessageState;
-  /** How often it has been delivered, the present delivery included. */
+  /** The number of its deliveries, the present one included. */
   readonly attempts: number;
   /** When it becomes ready, in milliseconds since 1970; only while it is held back. */
   readonly dueAt?: number;

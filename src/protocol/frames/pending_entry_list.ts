@@ -6,7 +6,7 @@ export interface PendingEntry {
   readonly stream: string;
   /** The message's id in that stream. */
   readonly id: number;
-  /** How often it has been delivered, this delivery included. */
+  /** The number of its deliveries, this one included. */
   readonly attempts: number;
   /** When it was delivered, in milliseconds since 1970. */
   readonly deliveredAt: number;

@@ -7,7 +7,7 @@ export interface DeadLetter {
   readonly stream: string;
   /** Its id there. */
   readonly id: number;
-  /** How often it had been delivered. */
+  /** The number of its deliveries there. */
   readonly attempts: number;
   /** Why it is here: `rejected`, delivered `maxDeliveries` times, or `expired`. */
   readonly cause: DeadLetterCause;

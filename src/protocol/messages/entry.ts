@@ -6,7 +6,7 @@ import { writeU16, writeU32 } from "../bytes.ts";
 /** The bytes of an entry in front of its properties. */
 export const ENTRY_HEAD_BYTES = 8;
 
-/** Where the kind is, with the priority. */
+/** The offset of the byte with kind and priority. */
 export const KIND_AT = 4;
 const FLAGS_AT = 5;
 const HEADER_BYTES_AT = 6;

@@ -64,7 +64,7 @@ export interface MessageProperties {
   readonly deadLetter?: DeadLetter;
 }
 
-/** Where the properties of an entry begin, in their order; one that is not there has no bytes. */
+/** The offsets of an entry's properties, in their order; an absent one has no bytes. */
 class PropertyPlaces {
   deliverAt = 0;
   expiresAt = 0;

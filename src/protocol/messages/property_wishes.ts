@@ -6,11 +6,11 @@ import { PropertyFlag, type ReplyAddress, SPAN_MS_MAX, TIME_MAX } from "./proper
 
 /** The properties that a publisher chooses; spans may stand in the place of times. */
 export interface PropertyWishes {
-  /** It is not delivered before this time, in milliseconds since 1970. */
+  /** The message is not delivered before this time, in milliseconds since 1970. */
   readonly deliverAt?: number | undefined;
   /** The message is not delivered before this many milliseconds have passed. */
   readonly delayMs?: number | undefined;
-  /** How long the message may wait once it could be delivered, in milliseconds. */
+  /** How long the message may wait after the earliest time of its delivery, in milliseconds. */
   readonly ttlMs?: number | undefined;
   /** Messages of one key are processed one at a time. */
   readonly key?: string | undefined;
@@ -34,9 +34,7 @@ export interface EncodedProperties {
 const scratch = new Uint8Array(512);
 const encoder = new TextEncoder();
 
-/**
- * Encodes properties that {@linkcode findPropertyMistake} has allowed; returns `undefined` if there are none.
- */
+/** Encodes properties that {@linkcode findPropertyMistake} has allowed; `undefined` if there are none. */
 export function encodeProperties(wishes: PropertyWishes): EncodedProperties | undefined {
   const { deliverAt, delayMs, ttlMs, key, request, dedupId } = wishes;
   let flags = 0;

@@ -187,6 +187,11 @@
  * number, with nothing. A requester ignores second and late replies. When more than 64 MiB wait for
  * slow requesters, over all sessions, the session for which most wait ends with `SLOW_READER`.
  *
+ * ## Answers to queries
+ *
+ * Answers may come in another order than the queries; the number of a query tells which one is
+ * answered. Of what was sent before a malformed frame, all is done, but not all may be answered.
+ *
  * ## Long lists
  *
  * `getStreams`, `getPels` and `getPel` are answered with a {@linkcode Page}. Its `next`, if present, is

@@ -47,7 +47,7 @@ export class ClientCursor implements Cursor {
   ): Promise<StreamCreation> {
     checkStreamOptions("create", name, stream ?? {});
     checkOptionNames(call, ["ifDifferent", "signal"], `Cannot create stream "${name}"`);
-    const { ifDifferent } = call;
+    const { ifDifferent, ...rest } = call;
     if (ifDifferent !== undefined && !DIFFERENCE_WAYS.includes(ifDifferent)) {
       throw new RangeError(
         `Cannot create stream "${name}": ifDifferent must be one of ${
@@ -58,7 +58,7 @@ export class ClientCursor implements Cursor {
     }
     const given = { ...stream && { stream }, ...ifDifferent && { ifDifferent } };
     const options = Object.keys(given).length === 0 ? undefined : given;
-    return await this.#askOf("createStream", name, call, options) as StreamCreation;
+    return await this.#askOf("createStream", name, rest, options) as StreamCreation;
   }
 
   async updateStream(name: string, stream: StreamOptionsInput, call?: CallOptions): Promise<void> {
@@ -199,6 +199,7 @@ export class ClientCursor implements Cursor {
     call: CallOptions | undefined,
     options?: QueryOptions,
   ): Promise<unknown> {
+    checkOptionNames(call ?? {}, ["signal"], `Cannot call ${operation}`);
     const query = options === undefined ? { operation, name } : { operation, name, options };
     return this.#queries.ask(query, call);
   }

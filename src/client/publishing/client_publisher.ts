@@ -5,6 +5,7 @@ import { type CallOptions, checkCloseOptions, type CloseOptions } from "../membe
 import { errorOfCall } from "../member/caller_trace.ts";
 import { ClosingLimit } from "../member/closing_limit.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
+import { checkOptionNames } from "../member/option_check.ts";
 import { encodeBodies, encodeBody, listBodies } from "../outgoing/body.ts";
 import type { BatchOutcome } from "../outgoing/outgoing_batch.ts";
 import {
@@ -110,7 +111,9 @@ export class ClientPublisher implements Publisher, PublishingMember {
     }
   }
 
-  async flush({ signal }: CallOptions = {}): Promise<void> {
+  async flush(options: CallOptions = {}): Promise<void> {
+    checkOptionNames(options, ["signal"], "Cannot flush");
+    const { signal } = options;
     signal?.throwIfAborted();
     await this.#pipeline.flush(signal);
   }

@@ -26,6 +26,19 @@ Deno.test("an option that there is not is refused, and does nothing", async () =
     [() => cursor.createStream("work", {}, slip("ifDiferent")), 'create stream "work"|ifDifferent'],
     [() => cursor.peek("work", slip("form")), "peek|from"],
     [() => cursor.redrive("work", slip("limt")), "redrive|limit"],
+    [() => publisher.flush(slip("sginal")), "flush|signal"],
+    [() => cursor.updateStream("work", {}, slip("sginal")), "call updateStream|signal"],
+    [() => cursor.pauseStream("work", slip("sginal")), "call pauseStream|signal"],
+    [() => cursor.resumeStream("work", slip("sginal")), "call resumeStream|signal"],
+    [() => cursor.purgeStream("work", slip("sginal")), "call purgeStream|signal"],
+    [() => cursor.deleteStream("work", slip("sginal")), "call deleteStream|signal"],
+    [() => cursor.getStream("work", slip("sginal")), "call getStream|signal"],
+    [() => cursor.getStreams(slip("sginal")), "call getStreams|signal"],
+    [() => cursor.getPels(slip("sginal")), "call getPels|signal"],
+    [() => cursor.getPel("one", slip("sginal")), "call getPel|signal"],
+    [() => cursor.releasePel("one", slip("sginal")), "call releasePel|signal"],
+    [() => cursor.getMessage("work", 1, slip("sginal")), "call getMessage|signal"],
+    [() => cursor.explain("work", slip("sginal")), "call explain|signal"],
   ];
   for (const [call, what] of calls) {
     const [action, meant] = what.split("|");

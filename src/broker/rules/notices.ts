@@ -22,14 +22,46 @@ export interface GivenUp {
   readonly now: number;
 }
 
-/** Messages of one stream that were given up and not reported one by one. */
-interface Tally {
-  untoldCount: number;
-  /** The dead-letter stream, if that is where they went. */
-  to: string | undefined;
-  /** Rings when the count may be reported. */
-  readonly alarm: Alarm;
+/** Reports a count. */
+type Tell = (count: number) => void;
+
+/** Counts events of one kind after the first, and reports the count after each interval with some. */
+class Tally {
+  readonly #clock: AlarmClock;
+  readonly #alarm = new Alarm((now) => this.#goOn(now));
+  readonly #isOver: () => void;
+  #tell: Tell;
+  #count = 0;
+
+  /** @param isOver Is called after an interval without an event: the next one is a first one. */
+  constructor(clock: AlarmClock, now: number, tell: Tell, isOver: () => void) {
+    this.#clock = clock;
+    this.#tell = tell;
+    this.#isOver = isOver;
+    clock.set(this.#alarm, now + INTERVAL_MS);
+  }
+
+  add(count: number, tell: Tell): void {
+    this.#count += count;
+    this.#tell = tell;
+  }
+
+  /** Reports what is left. */
+  end(): void {
+    this.#clock.set(this.#alarm, Infinity);
+    if (this.#count > 0) this.#tell(this.#count);
+  }
+
+  #goOn(now: number): void {
+    if (this.#count === 0) return this.#isOver();
+    this.#tell(this.#count);
+    this.#count = 0;
+    this.#clock.set(this.#alarm, now + INTERVAL_MS);
+  }
 }
+
+/** Stands for all publishers among the subjects of counts. */
+const PUBLISHERS = {};
 
 /**
  * Reports events to the operator that are no errors but would go unnoticed: dead letters, missing
@@ -39,9 +71,8 @@ interface Tally {
 export class Notices {
   readonly #clock: AlarmClock;
   readonly #report: Warn | undefined;
-  readonly #tallies = new Map<Share, Tally>();
-  /** The count of publishers that were forgotten early. */
-  #pushedOut: { untoldCount: number; toldAt: number } | undefined;
+  /** By the share of a stream, or {@linkcode PUBLISHERS}. */
+  readonly #tallies = new Map<object, Tally>();
 
   /** @param report Takes the notices; without it there are none. */
   constructor(clock: AlarmClock, report?: Warn) {
@@ -65,65 +96,54 @@ export class Notices {
 
   /** Reports a publisher that was forgotten early: more are lost than can be remembered. */
   notePushedOut(countMax: number, now: number): void {
-    const tally = this.#pushedOut ??= { untoldCount: 0, toldAt: -Infinity };
-    tally.untoldCount++;
-    if (now < tally.toldAt + INTERVAL_MS) return;
-    this.#report?.(
-      `more than ${countMax} publishers have lost their connections: those that were lost first are ` +
-        "forgotten, and what they send again is refused with PUBLISHER_FORGOTTEN",
-      { count: tally.untoldCount },
-    );
-    tally.untoldCount = 0;
-    tally.toldAt = now;
+    const tell = (count: number) =>
+      this.#report?.(
+        `more than ${countMax} publishers have lost their connections: those that were lost first ` +
+          "are forgotten, and what they send again is refused with PUBLISHER_FORGOTTEN",
+        { count },
+      );
+    if (this.#isFirst(PUBLISHERS, 1, now, tell)) tell(1);
   }
 
   /** Reports messages that became dead letters, or were discarded if the stream keeps none. */
   noteGivenUp(share: Share, givenUp: GivenUp): void {
-    if (this.#report === undefined) return;
+    const report = this.#report;
+    if (report === undefined) return;
     const { id, count, attempts, cause, now } = givenUp;
-    const { store: { name, options }, notes: { failures } } = share;
-    const to = cause === "expired" || options.deadLetter ? deadNameOf(name) : undefined;
-    const tally = this.#tallies.get(share);
-    if (tally !== undefined) {
-      tally.untoldCount += count;
-      tally.to = to;
-      return;
-    }
+    const { store: { name: stream, options }, notes: { failures } } = share;
+    const to = cause === "expired" || options.deadLetter ? deadNameOf(stream) : undefined;
+    const tell = (count: number) => {
+      const what = to === undefined ? "were given up" : "went to the dead letters";
+      report(`more messages ${what}`, { stream, to, count });
+    };
+    if (!this.#isFirst(share, count, now, tell)) return;
     const what = to === undefined ? "was given up" : "went to the dead letters";
     const reason = failures.get(id)?.reasons.at(-1);
-    this.#report(`a message ${what}`, { stream: name, id, to, cause, attempts, reason });
-    const alarm = new Alarm((now) => this.#goOn(share, now));
-    this.#tallies.set(share, { untoldCount: count - 1, to, alarm });
-    this.#clock.set(alarm, now + INTERVAL_MS);
+    report(`a message ${what}`, { stream, id, to, cause, attempts, reason });
   }
 
   /** Reports what is left of a stream that is deleted. */
   endStream(share: Share): void {
-    const tally = this.#tallies.get(share);
-    if (tally === undefined) return;
-    this.#clock.set(tally.alarm, Infinity);
+    this.#tallies.get(share)?.end();
     this.#tallies.delete(share);
-    this.#tell(share, tally);
   }
 
-  /** Reports what is left, for nothing is reported later. */
+  /** Reports what is left: nothing is reported later. */
   end(): void {
-    for (const share of [...this.#tallies.keys()]) this.endStream(share);
+    for (const tally of this.#tallies.values()) tally.end();
+    this.#tallies.clear();
   }
 
-  /** Reports the count of an interval; after one without any, the next message is a first one. */
-  #goOn(share: Share, now: number): void {
-    const tally = this.#tallies.get(share)!;
-    if (tally.untoldCount === 0) return void this.#tallies.delete(share);
-    this.#tell(share, tally);
-    this.#clock.set(tally.alarm, now + INTERVAL_MS);
-  }
-
-  #tell({ store: { name } }: Share, tally: Tally): void {
-    const { untoldCount: count, to } = tally;
-    if (count === 0) return;
-    const what = to === undefined ? "were given up" : "went to the dead letters";
-    this.#report?.(`more messages ${what}`, { stream: name, to, count });
-    tally.untoldCount = 0;
+  /** Whether an event is the first of its kind; otherwise, and for all but one of several, it counts. */
+  #isFirst(subject: object, count: number, now: number, tell: Tell): boolean {
+    const known = this.#tallies.get(subject);
+    if (known !== undefined) {
+      known.add(count, tell);
+      return false;
+    }
+    const tally = new Tally(this.#clock, now, tell, () => this.#tallies.delete(subject));
+    tally.add(count - 1, tell);
+    this.#tallies.set(subject, tally);
+    return true;
   }
 }

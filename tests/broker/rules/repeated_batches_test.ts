@@ -116,10 +116,16 @@ Deno.test("what is in doubt about a publisher stays so when the broker is made a
 
 Deno.test("an operator is told that publishers are pushed out, once in a while", () => {
   const told: unknown[] = [];
-  const notices = new Notices(new AlarmClock(), (message, fields) => told.push([message, fields]));
+  const clock = new AlarmClock();
+  const notices = new Notices(clock, (message, fields) => told.push([message, fields]));
+  const counts = () => told.map((one) => (one as unknown[])[1]);
   for (let index = 0; index < 5; index++) notices.notePushedOut(100, 1000 + index);
-  notices.notePushedOut(100, 1000 + 600_000);
-  assertEquals(told.map((one) => (one as unknown[])[1]), [{ count: 1 }, { count: 5 }]);
+  assertEquals(counts(), [{ count: 1 }]);
+  assertEquals(clock.tick(1000 + 600_000), 1000 + 1_200_000);
+  assertEquals(counts(), [{ count: 1 }, { count: 4 }], "although no other one is pushed out");
+  assertEquals(clock.tick(1000 + 1_200_000), Infinity);
+  notices.notePushedOut(100, 2_000_000);
+  assertEquals(counts().length, 3);
   assertStringIncludes(String((told[0] as unknown[])[0]), "PUBLISHER_FORGOTTEN");
 });
 

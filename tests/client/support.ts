@@ -1,6 +1,12 @@
 import { assert } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import type { BrokerError, Follower, GetMessagesOptions, Message } from "@simplemq/simplemq";
+import type {
+  BrokerError,
+  Connection,
+  Follower,
+  GetMessagesOptions,
+  Message,
+} from "@simplemq/simplemq";
 import type { Proxy } from "../support/wire/proxy.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */
@@ -62,4 +68,29 @@ export function standStill(
     return true;
   };
   return promise;
+}
+
+/** How often the messages of a stream have been delivered, with the next delivery. */
+export async function takeAll(
+  connection: Connection,
+  stream: string,
+): Promise<[unknown, number][]> {
+  const { ready } = await connection.cursor().getStream(stream);
+  const taken: [unknown, number][] = [];
+  const messages = connection.follower(stream).getMessages({ autoAck: true });
+  while (taken.length < ready) {
+    const { value } = await deadline(messages.next(), PATIENCE_MS);
+    taken.push([value!.body, value!.attempts]);
+  }
+  return taken;
+}
+
+/** Connects to a broker with one stream. */
+export async function connectTo(
+  broker: { connect(): Promise<Connection> },
+  stream: string,
+): Promise<Connection> {
+  const connection = await broker.connect();
+  await connection.cursor().createStream(stream);
+  return connection;
 }

@@ -1,22 +1,9 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import { BrokerError, connect, type Connection, type Follower } from "@simplemq/simplemq";
+import { BrokerError, connect, type Follower } from "@simplemq/simplemq";
 import { startBroker, until } from "../../support/broker/broker.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
-import { withRandom } from "../support.ts";
-import { aborted, PATIENCE_MS, takeOne } from "../support.ts";
-
-/** How often the messages of a stream have been delivered, with the next delivery. */
-async function takeAll(connection: Connection, stream: string): Promise<[unknown, number][]> {
-  const { ready } = await connection.cursor().getStream(stream);
-  const taken: [unknown, number][] = [];
-  const messages = connection.follower(stream).getMessages({ autoAck: true });
-  while (taken.length < ready) {
-    const { value } = await deadline(messages.next(), PATIENCE_MS);
-    taken.push([value!.body, value!.attempts]);
-  }
-  return taken;
-}
+import { aborted, PATIENCE_MS, takeAll, takeOne, withRandom } from "../support.ts";
 
 Deno.test("close() of a follower lets its handler finish, and gives back the rest unseen", async () => {
   await using broker = await startBroker();

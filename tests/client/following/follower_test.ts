@@ -1,19 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import type { Connection, Message } from "@simplemq/simplemq";
+import type { Message } from "@simplemq/simplemq";
 import { BrokerError, ConnectionClosedError } from "@simplemq/simplemq";
 import { startBroker } from "../../support/broker/broker.ts";
-import { PATIENCE_MS, takeOne } from "../support.ts";
-
-/** Connects to a broker with one stream. */
-async function connectTo(
-  broker: { connect(): Promise<Connection> },
-  stream: string,
-): Promise<Connection> {
-  const connection = await broker.connect();
-  await connection.cursor().createStream(stream);
-  return connection;
-}
+import { connectTo, PATIENCE_MS, takeOne } from "../support.ts";
 
 Deno.test("a message that is taken is pending, and gone when it is acknowledged", async () => {
   await using broker = await startBroker();

@@ -1,19 +1,9 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import type { Connection, Message } from "@simplemq/simplemq";
+import type { Message } from "@simplemq/simplemq";
 import { BrokerError, type Follower } from "@simplemq/simplemq";
 import { startBroker } from "../../support/broker/broker.ts";
-import { PATIENCE_MS, takeOne } from "../support.ts";
-
-/** Connects to a broker with one stream. */
-async function connectTo(
-  broker: { connect(): Promise<Connection> },
-  stream: string,
-): Promise<Connection> {
-  const connection = await broker.connect();
-  await connection.cursor().createStream(stream);
-  return connection;
-}
+import { connectTo, PATIENCE_MS, takeOne } from "../support.ts";
 
 Deno.test("leaving a loop gives the message in hand back, and its attempt counts", async (t) => {
   const leave: [how: string, left: [unknown, number], loop: (follower: Follower) => unknown][] = [

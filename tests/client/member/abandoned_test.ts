@@ -11,9 +11,7 @@ import { OutgoingBatch } from "../../../src/client/outgoing/outgoing_batch.ts";
 import { SpareBuffers } from "../../../src/client/outgoing/spare_buffers.ts";
 import { startBroker } from "../../support/broker/broker.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
-
-/** Long enough for a slow machine; a test that waits so long has failed. */
-const PATIENCE_MS = 20_000;
+import { PATIENCE_MS } from "../support.ts";
 
 /** Takes and acknowledges messages until one of them is the last. */
 async function takeUntil(connection: Connection, stream: string, last: string): Promise<unknown[]> {
@@ -60,24 +58,30 @@ Deno.test("what a full stream has refused is not sent again once it is given up"
   assertEquals((await again).streams[0]?.id, 4);
 });
 
-Deno.test("a batch of which everything is given up keeps nobody waiting", async () => {
-  await using broker = await startBroker();
-  await using connection = await broker.connect();
-  await connection.cursor().createStream("small", { maxMessages: 1 });
-  const publisher = connection.publisher("small", { whenFull: "wait", maxUnconfirmed: 2 });
-  await publisher.sendMessage("first");
-  const controller = new AbortController();
-  const { signal } = controller;
-  const calls = ["a", "b", "in line"].map((body) =>
-    assertRejects(() => publisher.sendMessage(body, { signal }), Error, "enough")
-  );
-  await connection.cursor().getStreams();
-  const flushed = publisher.flush();
-  controller.abort(new Error("enough"));
-  await Promise.all(calls);
-  await deadline(flushed, PATIENCE_MS);
-  assertEquals((await connection.cursor().getStream("small")).nextId, 2);
-});
+for (const way of ["sendMessage", "request"] as const) {
+  Deno.test(`${way}(): a batch of which everything is given up keeps nobody waiting, and is never sent`, async () => {
+    await using broker = await startBroker();
+    await using connection = await broker.connect();
+    await connection.cursor().createStream("small", { maxMessages: 1 });
+    const publisher = connection.publisher("small", { whenFull: "wait", maxUnconfirmed: 2 });
+    await publisher.sendMessage("first");
+    const controller = new AbortController();
+    const { signal } = controller;
+    const send = (body: string): Promise<unknown> =>
+      way === "request"
+        ? publisher.request(body, { signal })
+        : publisher.sendMessage(body, { signal });
+    const calls = ["a", "b", "in line"].map((body) =>
+      assertRejects(() => send(body), Error, "enough")
+    );
+    await connection.cursor().getStreams();
+    const flushed = publisher.flush();
+    controller.abort(new Error("enough"));
+    await Promise.all(calls);
+    await deadline(flushed, PATIENCE_MS);
+    assertEquals((await connection.cursor().getStream("small")).nextId, 2);
+  });
+}
 
 Deno.test("what was not sent yet is never sent once it is given up", async () => {
   await using broker = await startBroker();

@@ -17,10 +17,7 @@ import { CallTimeouts } from "../../../src/client/member/call_timeouts.ts";
 import type { Clock, ClockTimer } from "../../../src/transport/clock.ts";
 import { startBroker, turn, until } from "../../support/broker/broker.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
-import { includesText, standStill, withRandom } from "../support.ts";
-
-/** Long enough for a slow machine; a test that waits so long has failed. */
-const PATIENCE_MS = 20_000;
+import { includesText, PATIENCE_MS, standStill, withRandom } from "../support.ts";
 
 /** A clock that goes when it is told to, and counts what is set on it. */
 class HandClock implements Clock {

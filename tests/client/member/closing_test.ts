@@ -7,13 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import {
-  BrokerError,
-  connect,
-  type Connection,
-  ConnectionClosedError,
-  type Message,
-} from "@simplemq/simplemq";
+import { BrokerError, connect, ConnectionClosedError, type Message } from "@simplemq/simplemq";
 import { serve, VirtualClock } from "@simplemq/simplemq/server";
 import { FrameType, type Welcome } from "../../../protocol.ts";
 import { ClientSession } from "../../../src/client/uplink/client_session.ts";
@@ -23,8 +17,7 @@ import { startBroker } from "../../support/broker/broker.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
 import { RawClient } from "../../support/wire/raw_client.ts";
-import { withRandom } from "../support.ts";
-import { PATIENCE_MS, takeOne } from "../support.ts";
+import { PATIENCE_MS, takeAll, takeOne, withRandom } from "../support.ts";
 
 Deno.test("close() waits for the answers of what was asked for", async () => {
   await using directory = await TestDirectory.create();
@@ -49,18 +42,6 @@ Deno.test("close() waits for the answers of what was asked for", async () => {
   await deadline(connection.close({ drainMs: 0 }), PATIENCE_MS);
   assertEquals((await results).map(({ status }) => status), asked.map(() => "fulfilled"));
 });
-
-/** How often the messages of a stream have been delivered, with the next delivery. */
-async function takeAll(connection: Connection, stream: string): Promise<[unknown, number][]> {
-  const { ready } = await connection.cursor().getStream(stream);
-  const taken: [unknown, number][] = [];
-  const messages = connection.follower(stream).getMessages({ autoAck: true });
-  while (taken.length < ready) {
-    const { value } = await deadline(messages.next(), PATIENCE_MS);
-    taken.push([value!.body, value!.attempts]);
-  }
-  return taken;
-}
 
 Deno.test("close() of a connection lets handlers finish, and what they publish and ask for", async () => {
   await using broker = await startBroker();

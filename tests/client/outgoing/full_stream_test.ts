@@ -18,9 +18,7 @@ import { OutgoingBatch } from "../../../src/client/outgoing/outgoing_batch.ts";
 import { SpareBuffers } from "../../../src/client/outgoing/spare_buffers.ts";
 import { startBroker } from "../../support/broker/broker.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
-
-/** Long enough for a slow machine; a test that waits so long has failed. */
-const PATIENCE_MS = 20_000;
+import { PATIENCE_MS } from "../support.ts";
 
 /** Takes and acknowledges messages until there were so many. */
 async function take(connection: Connection, stream: string, count: number): Promise<unknown[]> {

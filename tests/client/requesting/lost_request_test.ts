@@ -7,25 +7,6 @@ import { Proxy } from "../../support/wire/proxy.ts";
 import { PATIENCE_MS } from "../support.ts";
 import { answer, take } from "./answering.ts";
 
-Deno.test("a signal ends the waiting, and what waits in the queue is never sent", async () => {
-  await using broker = await startBroker();
-  await using connection = await broker.connect();
-  await connection.cursor().createStream("small", { maxMessages: 1 });
-  const publisher = connection.publisher("small", { whenFull: "wait", maxUnconfirmed: 2 });
-  await publisher.sendMessage("first");
-  const controller = new AbortController();
-  const { signal } = controller;
-  const asked = ["a", "b", "in line"].map((body) =>
-    assertRejects(() => publisher.request(body, { signal }), Error, "enough")
-  );
-  await connection.cursor().getStreams();
-  const flushed = publisher.flush();
-  controller.abort(new Error("enough"));
-  await Promise.all(asked);
-  await deadline(flushed, PATIENCE_MS);
-  assertEquals((await connection.cursor().getStream("small")).nextId, 2);
-});
-
 Deno.test("with confirm, a reply to a requester that is gone is STREAM_NOT_FOUND", async () => {
   await using broker = await startBroker();
   await using responder = await connect({ port: broker.port });

@@ -14,7 +14,7 @@ import type { Duplex } from "../../../src/transport/duplex.ts";
 import { batchOf } from "../../support/wire/batches.ts";
 import { passTurns, turn, until } from "../../support/broker/broker.ts";
 import { WithholdingEngine } from "../../support/broker/engines.ts";
-import { bindOf, bytesOf, helloBytes } from "../../support/wire/raw_client.ts";
+import { bindOf, bytesOf, helloBytes, type RawClient } from "../../support/wire/raw_client.ts";
 import { HEARTBEAT, Sessions } from "../../support/wire/sessions.ts";
 
 Deno.test("ByteBudget.wait() resolves for all who wait when bytes come back", async () => {
@@ -251,14 +251,7 @@ Deno.test("a client that asks and does not take the answers is not read, then di
 Deno.test("a follower that reads slowly and says so is served as long as it does", async () => {
   const outboundBytesMax = 64 * 1024;
   await using sessions = new Sessions({ outboundBytesMax });
-  await using publisher = await sessions.open();
-  await publisher.ask("createStream", "a");
-  await publisher.openPublisher(1, "a");
-  for (let sequence = 1; sequence <= 20; sequence++) {
-    await publisher.publish(1, sequence, batchOf(50_000));
-  }
-  await publisher.expect("stream");
-  for (let count = 0; count < 20; count++) await publisher.expect("confirm");
+  await using publisher = await fillStream(sessions, 20);
 
   await using client = sessions.connect();
   const { progressMs } = await client.shakeHands("slow");
@@ -286,14 +279,7 @@ Deno.test("a follower that reads slowly and says so is served as long as it does
 Deno.test("a follower that does not read: what waits for it is bounded, and comes back", async () => {
   const outboundBytesMax = 64 * 1024;
   await using sessions = new Sessions({ outboundBytesMax });
-  await using publisher = await sessions.open();
-  await publisher.ask("createStream", "a");
-  await publisher.openPublisher(1, "a");
-  for (let sequence = 1; sequence <= 100; sequence++) {
-    await publisher.publish(1, sequence, batchOf(50_000));
-  }
-  await publisher.expect("stream");
-  for (let count = 0; count < 100; count++) await publisher.expect("confirm");
+  await using publisher = await fillStream(sessions, 100);
 
   await using client = await sessions.open("does not read");
   await client.openFollower(1, "a", { bytes: 100_000_000 });
@@ -311,3 +297,16 @@ Deno.test("a follower that does not read: what waits for it is bounded, and come
   const { ready, followers } = await publisher.ask("getStream", "a") as StreamInfo;
   assertEquals({ ready, followers }, { ready: 100, followers: 0 });
 });
+
+/** Stores messages of 50 kB in stream "a"; resolves to their publisher. */
+async function fillStream(sessions: Sessions, count: number): Promise<RawClient> {
+  const publisher = await sessions.open();
+  await publisher.ask("createStream", "a");
+  await publisher.openPublisher(1, "a");
+  for (let sequence = 1; sequence <= count; sequence++) {
+    await publisher.publish(1, sequence, batchOf(50_000));
+  }
+  await publisher.expect("stream");
+  for (let left = count; left > 0; left--) await publisher.expect("confirm");
+  return publisher;
+}

@@ -8,14 +8,9 @@
 // deno-lint-ignore-file camelcase
 // The keys are the original's.
 
-import { isConnectionEnd } from "../../../src/transport/deno_sockets.ts";
+import { DuplexClient, openSocket } from "./duplex_client.ts";
 import { assertEquals, AssertionError } from "@std/assert";
-import { deadline } from "@std/async/deadline";
 import type { ErrorCode } from "../../../protocol.ts";
-import type { Duplex } from "../../../src/transport/duplex.ts";
-
-/** Nothing in a test that passes waits for so long, in milliseconds. */
-const PATIENCE_MS = 20_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -82,34 +77,17 @@ export function messageOf(body: unknown, id: number): BrokerLine {
 }
 
 /** A connection that speaks lines. */
-export class LineClient implements AsyncDisposable {
-  readonly #duplex: Duplex;
+export class LineClient extends DuplexClient {
   #received = "";
-  #reading: Promise<number | null> | undefined;
-  #isClosed = false;
-
-  /** Speaks over any connection. */
-  constructor(duplex: Duplex) {
-    this.#duplex = duplex;
-  }
 
   /** Opens a connection, and says nothing. */
   static async connect(port: number): Promise<LineClient> {
-    const socket = await Deno.connect({ hostname: "localhost", port });
-    socket.setNoDelay(true);
-    return new LineClient(socket);
+    return new LineClient(await openSocket(port));
   }
 
   /** Sends text or bytes in one write. A connection that has ended takes them as well. */
   async send(...what: readonly (string | Uint8Array)[]): Promise<void> {
-    const bytes = typeof what[0] === "object" ? what[0] : encoder.encode(what.join(""));
-    try {
-      for (let sent = 0; sent < bytes.length;) {
-        sent += await deadline(this.#duplex.write(bytes.subarray(sent)), PATIENCE_MS);
-      }
-    } catch (error) {
-      if (!isConnectionEnd(error)) throw error;
-    }
+    await this.write(typeof what[0] === "object" ? what[0] : encoder.encode(what.join("")));
   }
 
   /** The next line as text, or `undefined` at the end of the connection. */
@@ -140,14 +118,8 @@ export class LineClient implements AsyncDisposable {
   /** What one read of so many bytes brings, as the Python clients read. */
   async receive(countMax = 1024): Promise<string | undefined> {
     const buffer = new Uint8Array(countMax);
-    try {
-      this.#reading = this.#duplex.read(buffer);
-      const count = await deadline(this.#reading, PATIENCE_MS);
-      return count === null ? undefined : decoder.decode(buffer.subarray(0, count));
-    } catch (error) {
-      if (isConnectionEnd(error)) return undefined;
-      throw error;
-    }
+    const count = await this.read(buffer);
+    return count === null ? undefined : decoder.decode(buffer.subarray(0, count));
   }
 
   /** Sends a line and takes the next one: an answer, whose body is given. */
@@ -176,19 +148,7 @@ export class LineClient implements AsyncDisposable {
 
   /** Says over a socket that nothing more will come, and still reads. */
   async closeWrite(): Promise<void> {
-    await (this.#duplex as Deno.TcpConn).closeWrite();
-  }
-
-  /** Ends the connection without a word. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#duplex.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await this.#reading?.catch(() => {});
+    await (this.duplex as Deno.TcpConn).closeWrite();
   }
 }
 

@@ -5,8 +5,8 @@
  * @module
  */
 
+import { DuplexClient, openSocket } from "./duplex_client.ts";
 import { AssertionError } from "@std/assert";
-import { deadline } from "@std/async/deadline";
 import {
   type BindFields,
   type ControlFrames,
@@ -27,13 +27,8 @@ import {
   writeTags,
   writeVerdict,
 } from "../../../protocol.ts";
-import { isConnectionEnd } from "../../../src/transport/deno_sockets.ts";
-import type { Duplex } from "../../../src/transport/duplex.ts";
 import { batchOf } from "./batches.ts";
 import { type BrokerFrame, type BrokerFrames, readBrokerFrame } from "./broker_frames.ts";
-
-/** Nothing in a test that passes waits for so long, in milliseconds. */
-const PATIENCE_MS = 20_000;
 
 /** Larger than whatever the broker sends in a test. */
 const FRAME_BYTES_MAX = 128 * 1024 * 1024;
@@ -64,22 +59,12 @@ export function bindOf(target: string | RegExp): BindFields {
 }
 
 /** A connection to a broker on which a test says everything itself. */
-export class RawClient implements AsyncDisposable {
-  readonly #duplex: Duplex;
+export class RawClient extends DuplexClient {
   readonly #decoder = new FrameDecoder(FRAME_BYTES_MAX);
-  #reading: Promise<number | null> | undefined;
-  #isClosed = false;
-
-  /** Speaks over any connection. */
-  constructor(duplex: Duplex) {
-    this.#duplex = duplex;
-  }
 
   /** Opens a connection, and says nothing. */
   static async connect(port: number): Promise<RawClient> {
-    const socket = await Deno.connect({ hostname: "localhost", port });
-    socket.setNoDelay(true);
-    return new RawClient(socket);
+    return new RawClient(await openSocket(port));
   }
 
   /** Opens a connection and a session on it. */
@@ -91,13 +76,7 @@ export class RawClient implements AsyncDisposable {
 
   /** Sends bytes. A connection that has ended takes them as well; `expectEnd` tells of it. */
   async send(bytes: Uint8Array): Promise<void> {
-    try {
-      for (let sent = 0; sent < bytes.length;) {
-        sent += await deadline(this.#duplex.write(bytes.subarray(sent)), PATIENCE_MS);
-      }
-    } catch (error) {
-      if (!isConnectionEnd(error)) throw error;
-    }
+    await this.write(bytes);
   }
 
   /** Sends one frame of any type, known or not. */
@@ -288,30 +267,10 @@ export class RawClient implements AsyncDisposable {
     return messages;
   }
 
-  /** Ends the connection without a word. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#duplex.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    await this.#reading?.catch(() => {});
-  }
-
   async #receive(): Promise<boolean> {
-    try {
-      this.#reading ??= this.#duplex.read(this.#decoder.space());
-      const count = await deadline(this.#reading, PATIENCE_MS);
-      this.#reading = undefined;
-      if (count === null) return false;
-      this.#decoder.received(count);
-      return true;
-    } catch (error) {
-      if (isConnectionEnd(error)) return false;
-      throw error;
-    }
+    const count = await this.read(this.#decoder.space());
+    if (count !== null) this.#decoder.received(count);
+    return count !== null;
   }
 }
 

@@ -23,13 +23,13 @@ import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { nameSegment } from "../../../../src/engine/journal/segments/segment_file.ts";
 import { repairJournal, verifyJournal } from "../../../../src/engine/journal/repair/tools.ts";
 import { batchOf } from "../../../support/wire/batches.ts";
-import { readState } from "../../../support/disk/journal_state.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
 import { RecordingPublisherSink } from "../../../support/broker/recording_sinks.ts";
 import { published, SegmentBytes } from "../../../support/disk/segment_bytes.ts";
 import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 import { listSegments } from "../../../support/disk/small_journal.ts";
 import { bindOf } from "../../../support/broker/test_broker.ts";
+import { diskWith, look } from "./one_segment.ts";
 
 const HEAD = { base: 0, journalId: 1 };
 
@@ -42,20 +42,6 @@ const PIECES: readonly (readonly SnapshotPiece[])[] = [
   [{ piece: "stream", number: 2, name: "b", nextId: 7 }],
   [{ piece: "publisher", number: 1, identity: "me", lastSequence: 4, settled: 5 }],
 ];
-
-/** A disk with one segment. */
-function diskWith({ bytes }: SegmentBytes): SimulatedDisk {
-  const disk = new SimulatedDisk({ seed: 1 });
-  disk.replace(nameSegment(0), bytes);
-  return disk;
-}
-
-async function look(disk: SimulatedDisk): Promise<unknown> {
-  const engine = await openJournal(disk.clone(1), { fail: () => {} });
-  const { served } = await readState(engine);
-  await engine.close();
-  return served;
-}
 
 /** The pieces of the last segment's checkpoint, and the size of the largest. */
 function readCheckpoint(disk: SimulatedDisk) {

@@ -20,9 +20,10 @@ import { turn } from "../../../support/broker/broker.ts";
 import { readState } from "../../../support/disk/journal_state.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
 import { fileOf, SegmentBytes } from "../../../support/disk/segment_bytes.ts";
-import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
+import type { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 import { listSegments } from "../../../support/disk/small_journal.ts";
 import { EngineUse } from "../../engine_use.ts";
+import { diskWith, look } from "./one_segment.ts";
 
 const HEAD = { base: 0, journalId: 1 };
 
@@ -47,18 +48,6 @@ function segmentV1(): SegmentBytes {
     { type: "acknowledged", number: 1, firstId: 5, count: 1 },
     { type: "attempted", number: 1, firstId: 7, count: 1, attempts: 4 },
   ]);
-}
-
-function diskWith({ bytes }: SegmentBytes): SimulatedDisk {
-  const disk = new SimulatedDisk({ seed: 1 });
-  disk.replace(nameSegment(0), bytes);
-  return disk;
-}
-
-/** What there is, without a trace of having looked. */
-async function look(disk: SimulatedDisk): Promise<unknown> {
-  const engine = await openJournal(disk.clone(1), { fail: () => {} });
-  return (await readState(engine)).served;
 }
 
 /** The versions of the segments on a disk, oldest first. */

@@ -48,6 +48,7 @@ export {
   type SizeField,
   type StorageEngine,
   type StorageSettings,
+  type TlsSettings,
 } from "./src/server/settings/settings.ts";
 export type { Clock, ClockTimer, ClockUser } from "./src/transport/clock.ts";
 export { StartError };

@@ -21,7 +21,13 @@ export const ERROR_CODES = {
   SLOW_WRITER: { fatal: true, meaning: "the peer sends too slowly, and others wait" },
   TOO_MANY_CONNECTIONS: { fatal: true, meaning: "the broker's connection limit is reached" },
   SHUTTING_DOWN: { fatal: true, meaning: "the broker is being stopped" },
+  UNAUTHORIZED: {
+    fatal: true,
+    meaning: "no valid token or certificate was shown, or it is no longer valid",
+  },
   INTERNAL_ERROR: { fatal: true, meaning: "an unexpected fault in the broker; its log tells more" },
+  FORBIDDEN: { fatal: false, meaning: "the user has no permission for that" },
+  LIMIT_REACHED: { fatal: false, meaning: "a limit of the user is reached" },
   BAD_REQUEST: { fatal: false, meaning: "a query or a command has wrong arguments" },
   TOO_MANY_MEMBERS: { fatal: false, meaning: "the session's member limit is reached" },
   PUBLISHER_CLOSED: { fatal: false, meaning: "the publisher is closed" },

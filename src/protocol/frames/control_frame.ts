@@ -37,6 +37,8 @@ export interface Hello {
   readonly client: string;
   /** The client's capabilities beyond this version of the protocol. */
   readonly capabilities: readonly string[];
+  /** The secret that shows who the client is; absent if it has none. */
+  readonly token?: string;
 }
 
 /** The limits in force in a session. */
@@ -62,6 +64,8 @@ export interface SessionLimits {
 export interface Welcome {
   /** The number of the session, for logs. */
   readonly session: number;
+  /** The user that the session acts for; `local` if the broker has no users. */
+  readonly user: string;
   /** The version of the broker. */
   readonly version: string;
   /** The engine that holds the streams. */
@@ -247,9 +251,10 @@ const details = optional(object<ErrorDetails>({
 const absence: Shape<StreamAbsence> = { follower: count, stream: text };
 
 const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name]> } = {
-  hello: { client: label, capabilities: withDefault(texts, []) },
+  hello: { client: label, capabilities: withDefault(texts, []), token: optional(text) },
   welcome: {
     session: count,
+    user: text,
     version: text,
     engine: text,
     durability: text,

@@ -55,6 +55,7 @@ export function makeWelcome(
   const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = heartbeatLimits;
   return {
     session,
+    user: "local",
     version,
     engine: engine.name,
     durability: engine.durability,

@@ -96,6 +96,17 @@ export function path(initial: string, about: string): Setting<string> {
   return text(initial, about, { placeholder: "<path>", allowed, rule: /^[^\0]{1,1024}$/ });
 }
 
+/** The path of a file, or nothing. */
+export function optionalPath(initial: string, about: string): Setting<string> {
+  const allowed = "a path of up to 1024 characters";
+  const rule = /^[^\0]{0,1024}$/;
+  return {
+    ...text(initial, about, { placeholder: "<path>", allowed, rule }),
+    parse: (text) => text.trim() === '""' ? "" : text.trim(),
+    show: (value) => value === "" ? '""' : value,
+  };
+}
+
 function text(
   initial: string,
   about: string,

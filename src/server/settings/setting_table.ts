@@ -1,7 +1,16 @@
 import { BODY_BYTES_MAX } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX, BODY_BYTES_DEFAULT } from "../../protocol/limits.ts";
 import { LOG_LEVELS } from "../log.ts";
-import { byteSize, choice, hostName, integer, path, type Setting, toggle } from "./setting.ts";
+import {
+  byteSize,
+  choice,
+  hostName,
+  integer,
+  optionalPath,
+  path,
+  type Setting,
+  toggle,
+} from "./setting.ts";
 import type { Settings } from "./settings.ts";
 
 const MIB = 1024 * 1024;
@@ -31,6 +40,23 @@ const TABLE: SettingTable = {
     false,
     "Whether other machines may connect without authentication",
   ),
+  users: optionalPath(
+    "./users.yaml",
+    "The file of the users; if the default one is missing, there are none",
+  ),
+  tls: {
+    certificate: optionalPath(
+      "",
+      "The file of the certificate, with its chain, in PEM; turns TLS on",
+    ),
+    key: optionalPath("", "The file of the certificate's key, in PEM"),
+    clientCa: optionalPath("", "The file of the authorities that sign client certificates, in PEM"),
+    clientCertificates: choice(
+      "off",
+      ["off", "optional", "required"],
+      "Whether clients show certificates: off, optional or required",
+    ),
+  },
   jsonLines: toggle(true, "Whether clients may speak the JSON lines of the original SimpleMQ"),
   storage: {
     engine: choice(

@@ -31,6 +31,18 @@ export interface StorageSettings {
   readonly memoryLimit: number;
 }
 
+/** Encrypted connections. */
+export interface TlsSettings {
+  /** The file of the certificate, with its chain, in PEM; it turns TLS on. Default: none. */
+  readonly certificate: string;
+  /** The file of the certificate's key, in PEM. Default: none. */
+  readonly key: string;
+  /** The file of the authorities that sign client certificates, in PEM. Default: none. */
+  readonly clientCa: string;
+  /** Whether clients show certificates. Default: `off`. */
+  readonly clientCertificates: "off" | "optional" | "required";
+}
+
 /** How much the broker takes on. */
 export interface LimitSettings {
   /** The largest body of a message, in bytes. Default: 1 MiB. */
@@ -63,6 +75,13 @@ export interface Settings {
   readonly logLevel: LogLevel;
   /** Whether other machines may connect without authentication. Default: false. */
   readonly insecure: boolean;
+  /**
+   * The file of the users. Default: `./users.yaml` for the program, where a missing default file means
+   * that there are no users; none for `serve`.
+   */
+  readonly users: string;
+  /** Encrypted connections. */
+  readonly tls: TlsSettings;
   /** Whether clients may speak the JSON lines of the original SimpleMQ. Default: true. */
   readonly jsonLines: boolean;
   /** Where and how messages are kept. */

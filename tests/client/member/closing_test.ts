@@ -123,6 +123,7 @@ Deno.test("close() leaves requests alone when its signal is aborted", async () =
 /** What a broker says that is played by a test. */
 const welcome: Welcome = {
   session: 1,
+  user: "local",
   version: "0",
   engine: "memory",
   durability: "memory",

@@ -41,9 +41,13 @@ const details = fc.record({
 }, { ...plain, requiredKeys: [] });
 
 const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames[Name]> } = {
-  hello: fc.record({ client: label, capabilities: texts }, plain),
+  hello: fc.record({ client: label, capabilities: texts, token: text }, {
+    ...plain,
+    requiredKeys: ["client", "capabilities"],
+  }),
   welcome: fc.record({
     session: number64,
+    user: text,
     version: text,
     engine: text,
     durability: text,
@@ -117,9 +121,10 @@ for (const name of controlNames) {
 
 /** One valid object per control frame. */
 const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
-  hello: { client: "me", capabilities: ["one"] },
+  hello: { client: "me", capabilities: ["one"], token: "secret" },
   welcome: {
     session: 1,
+    user: "local",
     version: "0.1.0",
     engine: "memory",
     durability: "memory",
@@ -160,6 +165,7 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
 /** What may be missing. */
 const optionalFields = new Set([
   "hello.capabilities",
+  "hello.token",
   "welcome.capabilities",
   "goodbye.code",
   "error.query",

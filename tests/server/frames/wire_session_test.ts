@@ -29,6 +29,7 @@ Deno.test("handshake: magic and hello are answered with a welcome that tells the
   await client.sendControl("hello", { client: "me", capabilities: ["flying"] });
   assertEquals(await client.expect("welcome"), {
     session: 1,
+    user: "local",
     version: manifest.version,
     engine: "memory",
     durability: "memory",

@@ -25,6 +25,7 @@ import { Journal } from "./src/engine/journal/journal.ts";
 import { repairJournal, verifyJournal } from "./src/engine/journal/repair/tools.ts";
 import { LocalEngine } from "./src/engine/local_engine.ts";
 import { createMemoryEngine } from "./src/engine/memory.ts";
+import { Access } from "./src/server/access/access.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
 import { type BrokerServer, Server } from "./src/server/process/broker_server.ts";
 import { runCommandLine } from "./src/server/process/command_line.ts";
@@ -97,7 +98,8 @@ async function start(settings: Settings, log: Log, clock: Clock = systemClock): 
   });
   const connect = ClientConnection.open;
   try {
-    server = new Server({ version, settings, log, engine, clock, connect });
+    const access = new Access({ engine });
+    server = new Server({ version, settings, log, engine, access, clock, connect });
   } catch (error) {
     await engine.close();
     throw error;

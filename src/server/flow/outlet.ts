@@ -1,9 +1,12 @@
 import { deadline } from "@std/async/deadline";
 import { BrokerError, type FrameDecoder, writeControlFrame } from "../../../protocol.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
+import type { Engine } from "../../broker/engine.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
+import type { Credentials, InProcess, Login } from "../access/access.ts";
+import type { User } from "../access/user.ts";
 import { ReadingGate } from "./reading_gate.ts";
 import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
@@ -15,6 +18,16 @@ export interface Caller {
   /** The client's address. */
   readonly peer: string;
   readonly countQueued?: CountQueued | undefined;
+  /** Set if the connection is encrypted. */
+  readonly encryption?: Encryption | undefined;
+  /** Set if the client is in this process. */
+  readonly inProcess?: InProcess | undefined;
+}
+
+/** An encrypted connection; looked at when the client logs in, after the handshake of TLS. */
+export interface Encryption {
+  /** The names in the client's checked certificate; none without one. */
+  readonly certificateNames: readonly string[];
 }
 
 /** A session's side of one protocol. */
@@ -55,12 +68,16 @@ export class Outlet implements LinkOwner {
   readonly gate: ReadingGate;
   /** Set while a large frame or line arrives. */
   place: ReceivingPlace | undefined;
+  readonly #caller: Caller;
   readonly #watch: SessionWatch;
+  #login: Login | undefined;
   #speaker: Speaker | undefined;
   #ending: Promise<void> | undefined;
   #wasFull = false;
 
-  constructor({ duplex, peer, countQueued }: Caller, number: number, context: SessionContext) {
+  constructor(caller: Caller, number: number, context: SessionContext) {
+    const { duplex, peer, countQueued } = caller;
+    this.#caller = caller;
     this.number = number;
     this.peer = peer;
     this.context = context;
@@ -78,6 +95,16 @@ export class Outlet implements LinkOwner {
       onFault: (fault) => this.#giveUp(fault),
       countQueued,
     });
+  }
+
+  /** The engine as the session's user may use it. */
+  get engine(): Engine {
+    return this.#requireLogin().engine;
+  }
+
+  /** Whose session it is. */
+  get user(): User {
+    return this.#requireLogin().user;
   }
 
   /** Set once the client is being told why the session ends; resolves when it was told. */
@@ -116,7 +143,18 @@ export class Outlet implements LinkOwner {
       this.#watch.end();
       this.link.close();
       await this.#speaker?.leave();
+      this.#login?.end();
     }
+  }
+
+  /** Finds the session's user; throws `UNAUTHORIZED` or `TOO_MANY_CONNECTIONS`. */
+  logIn(shown: Pick<Credentials, "token">): void {
+    const { peer, inProcess, encryption } = this.#caller;
+    const certificateNames = encryption?.certificateNames;
+    this.#login = this.context.access.login(
+      { ...shown, certificateNames, peer, inProcess },
+      (error) => error === undefined ? this.link.close() : void this.endWith(error),
+    );
   }
 
   /** The handshake is done: its timeout no longer applies. */
@@ -189,6 +227,11 @@ export class Outlet implements LinkOwner {
   handleClosed(): void {
     this.freePlace();
     this.gate.look();
+  }
+
+  #requireLogin(): Login {
+    if (this.#login !== undefined) return this.#login;
+    throw new Error("Cannot use the engine: the session has no user yet");
   }
 
   #giveUp(fault: LinkFault): void {

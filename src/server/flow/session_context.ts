@@ -2,6 +2,7 @@ import { FRAME_BYTES_RESERVE, type SessionLimits } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX, HEADER_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { Heartbeat, type HeartbeatLimits } from "../../transport/heartbeat.ts";
+import type { Access } from "../access/access.ts";
 import type { Log } from "../log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { ByteBudget } from "./byte_budget.ts";
@@ -11,7 +12,9 @@ import { WorkTurn } from "./work_turn.ts";
 
 /** The parts of a broker that its sessions share, in every protocol. */
 export interface SessionContext {
+  /** The bare engine; a session uses the one of its login, `Outlet.engine`. */
   readonly engine: Engine;
+  readonly access: Access;
   readonly log: Log;
   readonly version: string;
   /** The limits that the handshake announces. */
@@ -42,7 +45,7 @@ const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 
 export function makeSessionContext(
   settings: Settings,
-  parts: Pick<SessionContext, "version" | "engine" | "log" | "beginMs" | "now">,
+  parts: Pick<SessionContext, "version" | "engine" | "access" | "log" | "beginMs" | "now">,
 ): SessionContext {
   const { limits, heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = settings;
   return {

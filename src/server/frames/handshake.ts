@@ -10,7 +10,7 @@ import {
 } from "../../../protocol.ts";
 import { CAPABILITIES } from "../../protocol/frames/control_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
-import type { SessionContext } from "../flow/session_context.ts";
+import type { Outlet } from "../flow/outlet.ts";
 
 /** Throws if the first bytes of a connection are not this protocol's. */
 export function checkMagic(preface: Uint8Array): void {
@@ -43,19 +43,18 @@ export function readHello(frame: FrameDecoder): Hello {
 /**
  * Makes the answer to a `hello`.
  *
- * @param context The settings in force.
- * @param session The number of the session.
+ * @param outlet The session, which has a user.
  * @param capabilities The client's extensions of this protocol version.
  */
 export function makeWelcome(
-  { version, engine, heartbeatLimits, limits, beginMs }: SessionContext,
-  session: number,
+  outlet: Outlet,
   capabilities: readonly string[],
 ): Welcome {
+  const { version, engine, heartbeatLimits, limits, beginMs } = outlet.context;
   const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = heartbeatLimits;
   return {
-    session,
-    user: "local",
+    session: outlet.number,
+    user: outlet.user.name,
     version,
     engine: engine.name,
     durability: engine.durability,

@@ -192,7 +192,7 @@ export class Session implements Speaker {
 
   /** Opens a member after matching its pattern, and attaches it to all streams, over many turns. */
   #whenPrepared(bind: BindFields, open: () => void, goOn: () => boolean = () => true): void {
-    const { engine, turn } = this.#outlet.context;
+    const { engine, context: { turn } } = this.#outlet;
     const isPrepared = engine.prepare(bind, SLICE_STEPS);
     if (isPrepared) open();
     if (isPrepared && goOn()) return;
@@ -247,14 +247,15 @@ export class Session implements Speaker {
   #handleHello(frame: FrameDecoder): void {
     const outlet = this.#outlet;
     const { number: session, context, link, peer } = outlet;
-    const { client, capabilities } = readHello(frame);
+    const { client, capabilities, token } = readHello(frame);
+    outlet.logIn({ token });
     this.#client = client;
-    const welcome = makeWelcome(context, session, capabilities);
+    const welcome = makeWelcome(outlet, capabilities);
     writeControlFrame(link.writer, "welcome", welcome);
     link.flush();
     frame.raiseLimit(context.limits.frameBytes);
     outlet.noteReady();
-    context.log.info("session opened", { session, client, peer });
+    context.log.info("session opened", { session, client, user: outlet.user.name, peer });
   }
 }
 

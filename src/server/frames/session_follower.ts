@@ -31,7 +31,7 @@ export class SessionFollower implements FollowerSink {
     this.#number = options.follower;
     try {
       const gradual = { ...options, reportsBegin: true, attachMax: SLICE_STEPS };
-      this.#follower = answers.outlet.context.engine.openFollower(gradual, this);
+      this.#follower = answers.outlet.engine.openFollower(gradual, this);
       const { missing } = this.#follower;
       if (missing !== undefined) this.#tellOf(missing, "streamMissing");
     } catch (error) {

@@ -31,7 +31,7 @@ export class SessionPublisher implements PublisherSink {
     this.#answers = answers;
     this.#number = options.publisher;
     try {
-      this.#publisher = answers.outlet.context.engine.openPublisher(options, this);
+      this.#publisher = answers.outlet.engine.openPublisher(options, this);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#error = error;

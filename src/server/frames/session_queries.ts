@@ -64,8 +64,8 @@ export class SessionQueries {
   }
 
   async #operate(operation: Operation, name: string, options: QueryOptions): Promise<unknown> {
-    const { number: session, context } = this.#answers.outlet;
-    const { engine, log, turn } = context;
+    const { number: session, engine, context } = this.#answers.outlet;
+    const { log, turn } = context;
     const note = (change: string) => log.info(change, { stream: name, session });
     const operate = (operations as { readonly [Name in Operation]?: Operate })[operation];
     const result = operate === undefined

@@ -31,7 +31,7 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
       throw new BrokerError("BAD_FRAME", "Cannot open a stream for replies: the session has one");
     }
     try {
-      this.#stream = this.#answers.outlet.context.engine.openReplyStream(stream, this);
+      this.#stream = this.#answers.outlet.engine.openReplyStream(stream, this);
     } catch (error) {
       this.#answers.fail(error, {});
     }
@@ -83,7 +83,7 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
   }
 
   #pass({ stream, query }: ReplyFields, batch: MessageBatch): void {
-    const { engine, limits } = this.#answers.outlet.context;
+    const { engine, context: { limits } } = this.#answers.outlet;
     checkBatch(batch, limits.bodyBytes);
     checkReplies(batch, stream);
     engine.reply(stream, batch);

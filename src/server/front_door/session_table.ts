@@ -1,8 +1,6 @@
 import { deadline } from "@std/async/deadline";
-import type { Duplex } from "../../transport/duplex.ts";
-import { Outlet, type Speaker } from "../flow/outlet.ts";
+import { type Caller, Outlet, type Speaker } from "../flow/outlet.ts";
 import type { SessionContext } from "../flow/session_context.ts";
-import type { CountQueued } from "../flow/session_watch.ts";
 import { Session } from "../frames/session.ts";
 import { FIRST_BYTE_OF_LINES, LineSession } from "../json_lines/line_session.ts";
 import { TurnedAway } from "./turned_away.ts";
@@ -33,13 +31,13 @@ export class SessionTable {
   }
 
   /** Opens a session on a connection, or turns it away when there are too many. */
-  open(duplex: Duplex, peer: string, countQueued?: CountQueued): void {
+  open(caller: Caller): void {
     if (this.#sessions.size >= this.#connectionsMax) {
       const reason =
         `Cannot connect: the broker's connection limit of ${this.#connectionsMax} is reached`;
-      return this.#turnedAway.add(duplex, peer, reason);
+      return this.#turnedAway.add(caller.duplex, caller.peer, reason);
     }
-    const outlet = new Outlet({ duplex, peer, countQueued }, ++this.#lastNumber, this.#context);
+    const outlet = new Outlet(caller, ++this.#lastNumber, this.#context);
     const ended = outlet.serve((firstByte) => this.#chooseSpeaker(outlet, firstByte))
       .catch((error) => this.#context.log.error("cannot end a session", { error }))
       .finally(() => this.#sessions.delete(outlet));

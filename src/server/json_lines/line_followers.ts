@@ -103,7 +103,7 @@ class LineFollower implements FollowerSink {
   constructor(answers: LineAnswers, { name, bind }: FollowRequest, ids: LineFollowers) {
     this.#answers = answers;
     this.#ids = ids;
-    const { engine, limits } = answers.outlet.context;
+    const { engine, context: { limits } } = answers.outlet;
     const bytes = limits.unacknowledgedBytes;
     const options = { name, bind, messages: 0, bytes, attachMax: SLICE_STEPS };
     this.#follower = engine.openFollower(options, this);

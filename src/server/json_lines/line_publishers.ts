@@ -77,7 +77,7 @@ class LinePublisher implements PublisherSink {
     this.#onOutcome = onOutcome;
     // This identity is never used again, not even with a later broker.
     const identity = crypto.randomUUID();
-    this.#publisher = answers.outlet.context.engine.openPublisher({ identity, bind }, this);
+    this.#publisher = answers.outlet.engine.openPublisher({ identity, bind }, this);
   }
 
   /** Stores a message; the outcome comes later. */

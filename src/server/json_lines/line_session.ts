@@ -28,7 +28,6 @@ export class LineSession implements Speaker {
   readonly #lines: LineBuffer;
   readonly #publishers: LinePublishers;
   readonly #followers: LineFollowers;
-  readonly #cursor: LineCursor;
   /** Whether it waits for the client's next bytes. */
   #isReceiving = false;
   /** Whether a whole line has arrived. */
@@ -40,12 +39,11 @@ export class LineSession implements Speaker {
   #stopping: Promise<void> | undefined;
 
   constructor(outlet: Outlet) {
-    const { engine, limits, turn } = outlet.context;
+    const { limits } = outlet.context;
     this.#answers = new LineAnswers(outlet);
     this.#lines = new LineBuffer(limits.bodyBytes * LINE_BYTES_PER_BODY_BYTE + FRAME_BYTES_RESERVE);
     this.#publishers = new LinePublishers(this.#answers);
     this.#followers = new LineFollowers(this.#answers);
-    this.#cursor = new LineCursor(engine, turn);
   }
 
   get client(): string {
@@ -95,6 +93,11 @@ export class LineSession implements Speaker {
     const { number: session, context } = this.#outlet;
     const what = this.#hasLeft ? "session closed" : "session lost";
     context.log.debug(what, { session, client: this.client });
+  }
+
+  get #cursor(): LineCursor {
+    const { engine, context: { turn } } = this.#outlet;
+    return new LineCursor(engine, turn);
   }
 
   get #outlet(): Outlet {
@@ -152,8 +155,9 @@ export class LineSession implements Speaker {
   }
 
   #open(): void {
-    this.#isOpen = true;
     const outlet = this.#outlet;
+    outlet.logIn({});
+    this.#isOpen = true;
     outlet.noteReady();
     const { number: session, peer } = outlet;
     // A publisher of the original opens a connection for each message: at `info` that would be two
@@ -181,7 +185,7 @@ export class LineSession implements Speaker {
 
   /** Whether a member can be bound at once; if not, does some of the matching. */
   #isPrepared(bind: BindFields): boolean {
-    return this.#outlet.context.engine.prepare(bind, SLICE_STEPS);
+    return this.#outlet.engine.prepare(bind, SLICE_STEPS);
   }
 
   /** Matches a pattern with all streams, a slice at a time. */
@@ -224,7 +228,7 @@ export class LineSession implements Speaker {
   }
 
   async #createStream(name: string): Promise<void> {
-    const { number: session, context: { engine, log, turn } } = this.#outlet;
+    const { number: session, engine, context: { log, turn } } = this.#outlet;
     while (!engine.prepareStream(name, SLICE_STEPS)) await turn.note();
     if (await engine.createStream(name)) log.info("stream created", { stream: name, session });
   }

@@ -5,9 +5,10 @@ import { formatAddress } from "../../transport/address.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
 import { type AcceptedSocket, isPortTaken, prepareSocket } from "../../transport/deno_sockets.ts";
 import { createPipe, type Duplex } from "../../transport/duplex.ts";
+import type { Caller } from "../flow/outlet.ts";
+import type { Access } from "../access/access.ts";
 import { makeSessionContext, type SessionContext } from "../flow/session_context.ts";
 import { SendQueues } from "../flow/send_queues.ts";
-import type { CountQueued } from "../flow/session_watch.ts";
 import { Listener } from "../front_door/listener.ts";
 import { SessionTable } from "../front_door/session_table.ts";
 import type { Log } from "../log.ts";
@@ -58,6 +59,7 @@ export interface ServerParts {
   readonly settings: Settings;
   readonly log: Log;
   readonly engine: Engine;
+  readonly access: Access;
   readonly clock: Clock;
   /** Opens a client's connection over the given one. */
   readonly connect: (
@@ -91,12 +93,12 @@ export class Server implements BrokerServer {
 
   /** Opens the port; throws a {@linkcode StartError} if it cannot. */
   constructor(parts: ServerParts) {
-    const { version, settings, log, engine, clock } = parts;
+    const { settings, engine, clock } = parts;
     const isOwnTime = clock.attach === undefined;
     // A virtual clock does not tell how long a handler has a message.
     const beginMs = isOwnTime ? BEGIN_MS : 0;
     const now = systemClock.now;
-    const context = makeSessionContext(settings, { version, engine, log, beginMs, now });
+    const context = makeSessionContext(settings, { ...parts, beginMs, now });
     this.#parts = parts;
     this.#watch = isOwnTime ? undefined : new ClockWatch({
       noteDateSet: () => this.hasten(clock.now()),
@@ -163,7 +165,7 @@ export class Server implements BrokerServer {
           throw new ConnectionClosedError("Cannot connect: the broker in this process is closed");
         }
         const [here, there] = createPipe();
-        this.#open(there, "in-process");
+        this.#open({ duplex: there, peer: "in-process", inProcess: {} });
         return Promise.resolve(here);
       },
       options,
@@ -180,8 +182,9 @@ export class Server implements BrokerServer {
     return this.close();
   }
 
-  #open(duplex: Duplex, peer: string, countQueued?: CountQueued): void {
-    this.#sessions.open(this.#watch?.watch(duplex) ?? duplex, peer, countQueued);
+  #open(caller: Caller): void {
+    const duplex = this.#watch?.watch(caller.duplex) ?? caller.duplex;
+    this.#sessions.open({ ...caller, duplex });
   }
 
   /** Opens the port; the error says in one line why it cannot. */
@@ -192,7 +195,11 @@ export class Server implements BrokerServer {
       prepareSocket(connection);
       const { hostname, port } = connection.remoteAddr;
       const ports = { local: connection.localAddr.port, remote: port };
-      this.#open(connection, formatAddress(hostname, port), (now) => queues.find(ports, now));
+      this.#open({
+        duplex: connection,
+        peer: formatAddress(hostname, port),
+        countQueued: (now) => queues.find(ports, now),
+      });
     };
     try {
       return new Listener({ hostname, port, log, onConnection });

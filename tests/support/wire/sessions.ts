@@ -12,6 +12,7 @@ import {
 } from "../../../src/protocol/limits.ts";
 import type { Engine } from "../../../src/broker/engine.ts";
 import { createMemoryEngine } from "../../../src/engine/memory.ts";
+import { Access } from "../../../src/server/access/access.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
 import { ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
@@ -76,6 +77,7 @@ export class Sessions implements AsyncDisposable {
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? 0;
     const context: SessionContext = {
       engine: this.engine,
+      access: new Access({ engine: this.engine }),
       log: new Log({
         level: options.logLevel ?? "debug",
         write: (line) => this.lines.push(line),
@@ -121,7 +123,7 @@ export class Sessions implements AsyncDisposable {
 
   /** Opens a session on a connection. */
   take(duplex: Duplex): void {
-    this.table.open(duplex, "test");
+    this.table.open({ duplex, peer: "test" });
   }
 
   /** Lets time pass, and has all links looked after. */

@@ -49,8 +49,23 @@ export function isPortTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AddrInUse;
 }
 
+/** The same as errors of Deno, as sockets of node:net and node:tls say it. */
+const ENDS: ReadonlySet<unknown> = new Set([
+  "ECANCELED",
+  "ECONNABORTED",
+  "ECONNRESET",
+  "ENOTCONN",
+  "EPIPE",
+  "ERR_SOCKET_CLOSED",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ERR_STREAM_WRITE_AFTER_END",
+  "ETIMEDOUT",
+]);
+
 /** Whether an error only says that a connection has ended, from either side. */
 export function isConnectionEnd(error: unknown): boolean {
+  if (error instanceof Error && "code" in error && ENDS.has(error.code)) return true;
   return error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||

@@ -47,9 +47,11 @@ const IMPORT_RULES: readonly ImportRule[] = [
     may: /^(src\/engine\/journal\/|node:fs$)/,
   },
   {
-    files: /^src\/transport\//,
+    files: /^src\/transport\/(?!node_sockets\.ts$)/,
     may: /^(src\/transport\/|src\/protocol\/|protocol\.ts$|node:timers$)/,
   },
+  { files: /^src\/transport\/node_sockets\.ts$/, may: /^(src\/transport\/|node:(net|tls)$)/ },
+  { files: /^(?!src\/transport\/node_sockets\.ts$)/, may: /^(?!node:(net|tls|https?|http2)$)/ },
   {
     files: /^(src\/client\/|client\.ts$)/,
     may:

@@ -10,6 +10,7 @@ import { setImmediate } from "node:timers";
 import type { Cursor } from "../../client.ts";
 import { type BrokerServer, serve } from "../../server.ts";
 import { LineClient } from "../support/wire/line_client.ts";
+import { Network } from "./network.ts";
 import { type Block, type Page, ROOT, type ShownProgram } from "./page.ts";
 import { PATIENCE_MS, RunningProgram, USUAL_PORT } from "./program.ts";
 import { checkOutput, readCommands, type ShownCommand } from "./session.ts";
@@ -28,6 +29,7 @@ export class Reader implements AsyncDisposable {
   readonly #cursor: Cursor;
   readonly #directory: string;
   readonly #left: Left[] = [];
+  #network: Network | undefined;
   /** All programs that have run, with all that they shall have printed. */
   readonly #done: [program: RunningProgram, lines: readonly string[], what: string][] = [];
 
@@ -61,11 +63,13 @@ export class Reader implements AsyncDisposable {
       if (!started.has(name)) await this.#runCommand(silent(`deno run -A ${name}`));
     }
     for (const one of this.#left) await this.#finish(one);
+    await this.#network?.stopBroker();
     for (const [program, lines, what] of this.#done) checkOutput(program.lines, lines, what);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { program } of this.#left) await program.interrupt().catch(() => {});
+    await this.#network?.[Symbol.asyncDispose]();
     await this.#broker.close();
     await Deno.remove(this.#directory, { recursive: true });
   }
@@ -88,6 +92,11 @@ export class Reader implements AsyncDisposable {
 
   async #runCommand(command: ShownCommand): Promise<Left | undefined> {
     const { line, output } = command;
+    if (Network.includes(line)) {
+      this.#network ??= await Network.open(this.#programs);
+      await this.#network.run(command);
+      return undefined;
+    }
     if (/^(\w+=\S+ )*deno run -A server\.ts\b/.test(line)) return await this.#runBroker(command);
     const found = findProgram(line);
     if (found !== undefined) return await this.#runProgram(command, found);
@@ -222,7 +231,8 @@ interface FoundProgram {
 
 /** The program of a page that a command runs, if it does. */
 function findProgram(line: string): FoundProgram | undefined {
-  const [, verb, name, rest] = /^deno (run|test) -A ([\w-]+\.ts)((?: \S+)*)$/.exec(line) ?? [];
+  const [, verb, name, rest] =
+    /^(?:SIMPLEMQ_TOKEN=\S+ )?deno (run|test) -A ([\w-]+\.ts)((?: \S+)*)$/.exec(line) ?? [];
   if (name === undefined || name === "server.ts") return undefined;
   return { name, args: rest!.split(" ").filter((arg) => arg !== ""), isTest: verb === "test" };
 }

@@ -1,0 +1,137 @@
+/**
+ * A broker on a network, as a page shows it from nothing: certificates, users and tokens are made in an
+ * empty directory, and brokers and programs are processes there.
+ *
+ * @module
+ */
+
+import { assert } from "@std/assert";
+import { deadline } from "@std/async/deadline";
+import { ROOT, type ShownProgram } from "./page.ts";
+import { PATIENCE_MS, USUAL_PORT } from "./program.ts";
+import { checkOutput, type ShownCommand } from "./session.ts";
+
+/** How a page writes a token: each is shown once, and differs in each run. */
+const SHOWN_TOKEN = "smq_…";
+
+const TOKEN_RULE = /smq_[\w-]{43}/g;
+
+/** A broker that is left running, as in a terminal of its own. */
+interface RunningBroker {
+  readonly process: Deno.ChildProcess;
+  /** All lines that it prints until it ends. */
+  readonly lines: Promise<string[]>;
+  readonly command: ShownCommand;
+}
+
+/** Runs commands in a directory that is empty but for the programs of a page. */
+export class Network implements AsyncDisposable {
+  readonly #directory: string;
+  #token = SHOWN_TOKEN;
+  #port = 0;
+  #broker: RunningBroker | undefined;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Whether a command is for such a directory, or makes one. */
+  static includes(line: string): boolean {
+    return /^SIMPLEMQ_TOKEN=|\bserver\.ts (cert|user)\b|--tls-certificate\b/.test(line);
+  }
+
+  static async open(programs: readonly ShownProgram[]): Promise<Network> {
+    const directory = await Deno.makeTempDir();
+    for (const { name, text } of programs) await Deno.writeTextFile(`${directory}/${name}`, text);
+    return new Network(directory);
+  }
+
+  /** Runs a command. A broker goes on until the next one starts, or the page ends. */
+  async run(command: ShownCommand): Promise<void> {
+    if (command.outputAfterStop !== undefined) return await this.#startBroker(command);
+    const process = this.#spawn(command.line);
+    const [lines] = await Promise.all([readLines(process), process.status]);
+    const text = lines.join("\n");
+    this.#token = text.match(TOKEN_RULE)?.at(-1) ?? this.#token;
+    this.#check(lines, command.output, command.line);
+  }
+
+  /** Stops the broker, as Ctrl-C does, and checks what it has printed. */
+  async stopBroker(): Promise<void> {
+    if (this.#broker === undefined) return;
+    const { process, lines, command } = this.#broker;
+    this.#broker = undefined;
+    process.kill("SIGINT");
+    const { output, outputAfterStop = [] } = command;
+    const printed = await deadline(lines, PATIENCE_MS);
+    await process.status;
+    // What it logs about its clients, and when it is stopped, need not be shown.
+    const count = outputAfterStop.length === 0 ? output.length : undefined;
+    this.#check(printed.slice(0, count), [...output, ...outputAfterStop], command.line);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#broker !== undefined) {
+      this.#broker.process.kill("SIGKILL");
+      await Promise.all([this.#broker.lines, this.#broker.process.status]);
+    }
+    await Deno.remove(this.#directory, { recursive: true });
+  }
+
+  async #startBroker(command: ShownCommand): Promise<void> {
+    await this.stopBroker();
+    const process = this.#spawn(`${command.line} --port 0`);
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const lines = readLines(process, (line) => {
+      const [, port] = /is listening .*address=\S+:(\d+)/.exec(line) ?? [];
+      if (port !== undefined) resolve(Number(port));
+    });
+    this.#broker = { process, lines, command };
+    const ended = lines.then((all): never => {
+      throw new Error(`the broker has ended:\n${all.join("\n")}`);
+    });
+    this.#port = await deadline(Promise.race([promise, ended]), PATIENCE_MS);
+    ended.catch(() => {});
+  }
+
+  /** Starts a command of a page, with the real token, at the real port of the broker. */
+  #spawn(line: string): Deno.ChildProcess {
+    const deno = `exec ${Deno.execPath()} run -A --no-lock`;
+    const config = `--no-check --config ${new URL("deno.json", ROOT).pathname}`;
+    const command = line.replaceAll(SHOWN_TOKEN, this.#token)
+      .replace("deno run -A server.ts", `${deno} ${new URL("server.ts", ROOT).pathname}`)
+      .replace("deno run -A ", `${deno} ${config} `);
+    assert(command.includes(deno), "nobody has looked whether this works");
+    return new Deno.Command("sh", {
+      args: ["-c", `${command} 2>&1`],
+      cwd: this.#directory,
+      env: { NO_COLOR: "1", SIMPLEMQ_SERVER: `localhost:${this.#port || USUAL_PORT}` },
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+  }
+
+  #check(printed: readonly string[], shown: readonly string[], what: string): void {
+    const lines = printed.map((line) =>
+      line.replaceAll(TOKEN_RULE, SHOWN_TOKEN)
+        .replaceAll(/(?<=address=\S+:)\d+/g, String(USUAL_PORT))
+    );
+    checkOutput(lines, shown, what);
+  }
+}
+
+/** The lines that a process prints, all of them when it has ended; each also as it comes. */
+async function readLines(
+  { stdout }: Deno.ChildProcess,
+  onLine: (line: string) => void = () => {},
+): Promise<string[]> {
+  const lines: string[] = [];
+  let rest = "";
+  for await (const piece of stdout.pipeThrough(new TextDecoderStream())) {
+    const found = (rest + piece).split("\n");
+    rest = found.pop()!;
+    found.forEach(onLine);
+    lines.push(...found);
+  }
+  return rest === "" ? lines : [...lines, rest];
+}

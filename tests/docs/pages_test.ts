@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
+import { parseUsers } from "../../src/server/access/users_file.ts";
 import { loadSettings } from "../../src/server/settings/load_settings.ts";
 import { LINES_MAX, Page, ROOT } from "./page.ts";
 
@@ -69,8 +70,12 @@ for (const page of pages) {
     assertEquals([...files, ...folders ?? []].filter((path) => !exists(path)), []);
   });
 
-  Deno.test(`${page.path}: settings as shown are accepted`, async () => {
-    for (const { language, text } of page.blocks) if (language === "yaml") await load([], text);
+  Deno.test(`${page.path}: settings and users as shown are accepted`, async () => {
+    for (const { language, text } of page.blocks) {
+      if (language !== "yaml") continue;
+      if (/^(users|anonymous):\n/m.test(text)) parseUsers(text, page.path);
+      else await load([], text);
+    }
   });
 }
 

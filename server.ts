@@ -26,10 +26,10 @@ import { repairJournal, verifyJournal } from "./src/engine/journal/repair/tools.
 import { LocalEngine } from "./src/engine/local_engine.ts";
 import { createMemoryEngine } from "./src/engine/memory.ts";
 import { Access } from "./src/server/access/access.ts";
+import type { JournalTools } from "./src/server/commands/command.ts";
+import { runCommandLine } from "./src/server/commands/command_line.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
 import { type BrokerServer, Server } from "./src/server/process/broker_server.ts";
-import { runCommandLine } from "./src/server/process/command_line.ts";
-import type { JournalCommands } from "./src/server/process/journal_command.ts";
 import { ExitCode, StartError } from "./src/server/process/start_error.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/settings/serve_options.ts";
 import type { Settings } from "./src/server/settings/settings.ts";
@@ -176,7 +176,7 @@ async function isThere(directory: string): Promise<boolean> {
   }
 }
 
-const journal: JournalCommands = {
+const journal: JournalTools = {
   verify: (directory) =>
     withJournal(directory, () => {
       const view = new DenoDiskView(directory);

@@ -313,7 +313,7 @@ Deno.test("what looks like a fault and is none is let pass", () => {
     "src/broker/b.ts":
       'import { type A } from "./a.ts";\nexport { type A as Other } from "./a.ts";',
     "src/server/log.ts": "Deno.stderr.writeSync(bytes);",
-    "src/server/process/command_line.ts": "Deno.stdout.writeSync(help);",
+    "src/server/commands/terminal.ts": "Deno.stdout.writeSync(help);",
     "src/client/a.ts": 'import { delay } from "@std/async/delay";\nsetTimeout(() => Date.now());',
     "server.ts": 'import { MemoryEngine } from "./src/engine/memory.ts";\nimport "./client.ts";',
     "src/engine/memory.ts":

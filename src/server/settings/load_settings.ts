@@ -102,9 +102,10 @@ function readFlags(args: readonly string[], draft: SettingsDraft): Record<string
     },
   });
   if (flags.settings === "") draft.addMistake(`flag "--settings": found nothing, allowed a file`);
-  // Later versions may have commands.
   for (const word of flags._ as unknown[]) {
-    draft.addMistake(`argument ${describe(word)}: found an unknown command, allowed only flags`);
+    draft.addMistake(
+      `argument ${describe(word)}: found no flag; a command stands before all flags`,
+    );
   }
   return flags;
 }
@@ -159,31 +160,16 @@ function firstLine(error: unknown): string {
   return (text.split("\n")[0] ?? text).replace(/:$/, "");
 }
 
-/** What `--help` shows: all flags and their defaults. */
-export function helpText(): string {
+/** What the help tells of the flags, with their defaults: whole lines. */
+export function listSettingFlags(): string {
   const flags = SETTING_ROWS.flatMap(({ flag, setting }) => [
     `  --${flag} ${setting.placeholder}`.trimEnd(),
     `      ${setting.about}.`,
     `      Allowed: ${setting.allowed}. Default: ${setting.show(setting.initial)}.`,
   ]);
-  return `SimpleMQ, a message queue.
-
-Usage: simplemq [flags], or deno run -A server.ts [flags]
-       simplemq verify [directory]     tells what is in a journal, and what is wrong with it
-       simplemq repair [directory]     tells how a damaged journal can be repaired, or does so:
-           --skip-damaged              gives up what cannot be read, and keeps everything else
-           --cut                       gives up everything from the first fault on
-
-  --settings <file>
-      The file with the settings. Environment: ${FILE_VARIABLE}. Default: ./settings.yaml.
-${flags.join("\n")}
-  --help, -h
-      Shows this text.
-  --version
-      Shows the version.
-
-A flag that is true or false needs no value to be on; --no-json-lines turns json-lines off.
-A flag comes before an environment variable, such as SIMPLEMQ_STORAGE_ENGINE for
---storage-engine, and that before the file, where it is the key engine under storage.
-`;
+  return [
+    "  --settings <file>",
+    `      The file with the settings. Environment: ${FILE_VARIABLE}. Default: ./settings.yaml.`,
+    ...flags,
+  ].join("\n");
 }

@@ -4,11 +4,9 @@
  * @module
  */
 
-import {
-  helpText,
-  loadSettings,
-  resolveSettings,
-} from "../../../src/server/settings/load_settings.ts";
+import { COMMANDS } from "../../../src/server/commands/command_table.ts";
+import { helpText } from "../../../src/server/commands/help_text.ts";
+import { loadSettings, resolveSettings } from "../../../src/server/settings/load_settings.ts";
 import { SETTING_ROWS } from "../../../src/server/settings/setting_table.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
@@ -43,8 +41,11 @@ Deno.test("settings.yaml holds every setting with its default and what it is for
   assertEquals(settings, resolveSettings());
 });
 
-Deno.test("helpText() lists every flag, and fits a terminal", () => {
+Deno.test("helpText() lists every command and flag, and fits a terminal", () => {
   const lines = helpText().split("\n");
+  for (const { name, about } of COMMANDS) {
+    assert(lines.some((line) => line.startsWith(`  ${name} `) && line.endsWith(about)), name);
+  }
   for (const { flag, setting } of SETTING_ROWS) {
     const index = lines.indexOf(`  --${flag} ${setting.placeholder}`.trimEnd());
     assert(index > 0, flag);

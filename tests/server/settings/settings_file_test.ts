@@ -25,7 +25,7 @@ Deno.test("loadSettings() names every mistake at once, with source, key, found a
   };
   assertEquals(await mistakesOf(world), [
     'flag "--prot": found an unknown name, the nearest known one is "--port"',
-    'argument "verify": found an unknown command, allowed only flags',
+    'argument "verify": found no flag; a command stands before all flags',
     `setting "port"${IN_FILE} 70000, allowed 0 to 65535`,
     `setting "storag"${IN_FILE} an unknown name, the nearest known one is "storage"`,
     `setting "log_level"${IN_FILE} "loud", allowed debug, info, warning, error`,

@@ -36,8 +36,8 @@ for (
     ["--colour", 'flag "--colour": found an unknown name, --help lists the known ones'],
     ["-p", 'flag "-p": found an unknown name, --help lists the known ones'],
     ["--settings=", 'flag "--settings": found nothing, allowed a file'],
-    ["repair", 'argument "repair": found an unknown command, allowed only flags'],
-    ["9090", 'argument "9090": found an unknown command, allowed only flags'],
+    ["repair", 'argument "repair": found no flag; a command stands before all flags'],
+    ["9090", 'argument "9090": found no flag; a command stands before all flags'],
   ] as const
 ) {
   Deno.test(`loadSettings() refuses the argument ${arg}`, async () => {

@@ -97,7 +97,7 @@ const CODE_RULES: readonly CodeRule[] = [
   },
   { files: PURE, what: "rolls dice", code: /\b(Math\.random|crypto\.)/ },
   {
-    files: /^(?!src\/server\/(log|process\/command_line)\.ts$|server\.ts$)/,
+    files: /^(?!src\/server\/(log|commands\/terminal)\.ts$|server\.ts$)/,
     what: "prints",
     code: /\bconsole\b|\bDeno\.std(out|err)\b/,
   },

@@ -128,7 +128,9 @@ async function openEngine(
 ): Promise<Engine> {
   const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
   const warn = (message: string, fields: LogFields) => report("warning", message, fields);
-  const options = { memoryLimit, now, dateNow, hasten, report: warn };
+  const [key0 = 0, key1 = 0] = crypto.getRandomValues(new Int32Array(2));
+  const hashKey = [key0, key1] as const;
+  const options = { memoryLimit, now, dateNow, hasten, hashKey, report: warn };
   if (storage.engine === "memory") {
     return createMemoryEngine(options);
   }

@@ -13,6 +13,7 @@ import { joinLists } from "../protocol/frames/pending_entry_list.ts";
 import type { Segment } from "./backlog/pager.ts";
 import type { Residency } from "./backlog/residency.ts";
 import { AlarmClock } from "./collections/alarm_clock.ts";
+import { type HashKey, KeyedHash } from "./collections/keyed_hash.ts";
 import type {
   EngineReplyStream,
   FollowerInit,
@@ -58,6 +59,8 @@ export interface BrokerOptions {
   /** Hears of a deadline that is earlier than {@linkcode Broker.tick} returned. */
   readonly hasten?: ((at: number) => void) | undefined;
   readonly report?: Warn | undefined;
+  /** The secret key of hashes: random where clients are not trusted; fixed by default. */
+  readonly hashKey?: HashKey | undefined;
   /** How many attachments of followers to streams there may be; by default a million. */
   readonly attachmentsMax?: number;
 }
@@ -79,7 +82,7 @@ export class Broker {
   readonly #dispatcher: Dispatcher;
   readonly #attachments: Attachments;
   readonly #followers = new Set<FollowerState>();
-  readonly #replyStreams = new ReplyStreams();
+  readonly #replyStreams: ReplyStreams;
   readonly #removal: Removal;
   readonly #deadLetters: DeadLetters;
   readonly #returns: Returns;
@@ -89,11 +92,14 @@ export class Broker {
     const { log, compilePattern, residency, now, hasten, attachmentsMax = ATTACHMENTS_MAX } =
       options;
     const clock = new AlarmClock(hasten);
+    const hash = new KeyedHash(options.hashKey);
+    this.#replyStreams = new ReplyStreams(hash);
     const notices = new Notices(clock, options.report);
     this.#durability = log.durability;
     this.state = new BrokerState({
       compilePattern,
       residency,
+      hash,
       publisherForgotten: ({ number }, lostAt) => {
         if (number === 0) return;
         const loss = lostAt === undefined ? {} : { lostAt: Math.ceil(lostAt) };

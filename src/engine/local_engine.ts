@@ -1,5 +1,6 @@
 import { Residency } from "../broker/backlog/residency.ts";
 import { Broker } from "../broker/broker.ts";
+import type { HashKey } from "../broker/collections/keyed_hash.ts";
 import type { Engine } from "../broker/engine.ts";
 import type { EventLog, LoggedState } from "../broker/event_log.ts";
 import { ClockReader } from "../broker/rules/clock_reader.ts";
@@ -21,6 +22,8 @@ export interface LocalEngineOptions {
   /** The most bytes of messages in memory, if the log can read others back. */
   readonly memoryLimit?: number;
   readonly report?: Warn | undefined;
+  /** The secret key of hashes: random where clients are not trusted; fixed by default. */
+  readonly hashKey?: HashKey | undefined;
   /** Does something soon, but not at once; by default as a microtask. */
   readonly schedule?: (work: () => void) => void;
 }
@@ -42,10 +45,11 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
   #notedCount = 0;
 
   constructor(options: LocalEngineOptions) {
-    const { log, report, hasten, memoryLimit: bytesMax = Infinity } = options;
+    const { log, report, hasten, hashKey, memoryLimit: bytesMax = Infinity } = options;
     super({
       log,
       report,
+      hashKey,
       compilePattern,
       residency: new Residency({ bytesMax, pager: log.pager }),
       now: () => this.now,

@@ -6,6 +6,11 @@ interface Entry<Key, Value> {
   newer: Entry<Key, Value> | undefined;
 }
 
+/** What a map must be able to do. */
+interface EntryMap<Key, Value> extends Pick<Map<Key, Value>, "size" | "has" | "get" | "delete"> {
+  set(key: Key, value: Value): unknown;
+}
+
 /**
  * Values by key, with the oldest at hand.
  *
@@ -13,9 +18,14 @@ interface Entry<Key, Value> {
  * of it: where the oldest of a hundred thousand are removed one by one, that is most of the work.
  */
 export class AgedMap<Key, Value> {
-  readonly #entries = new Map<Key, Entry<Key, Value>>();
+  readonly #entries: EntryMap<Key, Entry<Key, Value>>;
   #oldest: Entry<Key, Value> | undefined;
   #newest: Entry<Key, Value> | undefined;
+
+  /** @param entries An empty map; a plain one by default. */
+  constructor(entries: EntryMap<Key, Entry<Key, Value>> = new Map()) {
+    this.#entries = entries;
+  }
 
   get size(): number {
     return this.#entries.size;

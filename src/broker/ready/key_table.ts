@@ -1,3 +1,5 @@
+import { KeyedHash } from "../collections/keyed_hash.ts";
+
 /** The number of keys that there is room for at first; always a power of two. */
 const CAPACITY_MIN = 64;
 
@@ -11,6 +13,7 @@ const CAPACITY_MIN = 64;
  * ```
  */
 export class KeyTable {
+  readonly #hash: KeyedHash;
   #index = new Int32Array(CAPACITY_MIN * 2);
   #hashes = new Int32Array(CAPACITY_MIN);
   #otherHashes = new Int32Array(CAPACITY_MIN);
@@ -20,21 +23,19 @@ export class KeyTable {
   /** The first number that was never used. */
   #nextNumber = 1;
 
+  /** @param hash The hash of keys, which others may use too; without a secret key by default. */
+  constructor(hash: KeyedHash = new KeyedHash()) {
+    this.#hash = hash;
+  }
+
   get size(): number {
     return this.#nextNumber - 1 - this.#spare.length;
   }
 
   /** The number of the key whose bytes lie in `buffer` from `start` to `end`; it is added if it is new. */
   require(buffer: Uint8Array, start: number, end: number): number {
-    // FNV-1a, and another multiplier over the same bytes.
-    let hash = 0x811c9dc5 | 0;
-    let other = end - start;
-    for (let at = start; at < end; at++) {
-      const byte = buffer[at]!;
-      hash = Math.imul(hash ^ byte, 0x01000193);
-      other = Math.imul(other + byte, 0x9e3779b1 | 0) ^ (other >>> 15);
-    }
-    hash ^= hash >>> 15;
+    const hash = this.#hash.ofBytes(buffer, start, end);
+    const other = this.#hash.otherHalf;
     const mask = this.#index.length - 1;
     let place = hash & mask;
     for (;;) {

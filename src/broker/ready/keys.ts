@@ -2,6 +2,7 @@ import type { MessageBatch } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryKey } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { KeyTable } from "./key_table.ts";
 import { ReadyLanes, type ReadyRun } from "./ready_lanes.ts";
 import { RunList } from "../collections/run_list.ts";
@@ -32,11 +33,12 @@ export interface KeyWait {
  * keys costs the same as any other, and a start after a crash reads only the keys of messages that were
  * worked on.
  *
- * Keys are told apart by 64 bits of hash. Should two ever have the same, their messages would wait for
- * each other, which breaks no promise about order.
+ * Keys are told apart by 64 bits of a hash that has a secret key, so that nobody can choose two with the
+ * same. Should two ever have it, their messages would wait for each other, which breaks no promise about
+ * order.
  */
 export class Keys {
-  readonly #table = new KeyTable();
+  readonly #table: KeyTable;
   /** The number of the key that each message holds. */
   readonly #held = new Map<number, number>();
   /** Which messages wait for a key, by its number. */
@@ -49,6 +51,11 @@ export class Keys {
   #parkedCount = 0;
   /** How many of them were delivered before: almost always none. */
   #returnedCount = 0;
+
+  /** @param hash The hash of keys, which others may use too; without a secret key by default. */
+  constructor(hash?: KeyedHash) {
+    this.#table = new KeyTable(hash);
+  }
 
   get parkedCount(): number {
     return this.#parkedCount;

@@ -1,4 +1,6 @@
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { TextMap } from "../collections/text_map.ts";
 import { findReplyStreamMistake } from "../../protocol/limits.ts";
 import type { EngineReplyStream, ReplySink } from "../engine.ts";
 
@@ -7,7 +9,12 @@ import type { EngineReplyStream, ReplySink } from "../engine.ts";
  * reply is passed on to the session, or refused.
  */
 export class ReplyStreams {
-  readonly #sinks = new Map<string, ReplySink>();
+  readonly #sinks: TextMap<ReplySink>;
+
+  /** @param hash The hash of names, which others may use too; without a secret key by default. */
+  constructor(hash?: KeyedHash) {
+    this.#sinks = new TextMap(hash);
+  }
 
   get count(): number {
     return this.#sinks.size;

@@ -1,3 +1,5 @@
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { TextMap } from "../collections/text_map.ts";
 import type { Residency } from "../backlog/residency.ts";
 
 /** The most bytes of reasons that are kept over all streams; beyond that, new reasons are left out. */
@@ -13,7 +15,7 @@ export interface Reason {
   /** How many messages and later reasons need it. */
   uses: number;
   /** The next reasons: one, or several by their texts. */
-  next: Reason | Map<string, Reason> | undefined;
+  next: Reason | TextMap<Reason> | undefined;
 }
 
 /**
@@ -27,14 +29,21 @@ export interface Reason {
 export class ReasonPool {
   readonly #residency: Residency;
   readonly #bytesMax: number;
+  readonly #hash: KeyedHash | undefined;
   readonly #root: Reason = { text: "", before: undefined, uses: 1, next: undefined };
   #bytes = 0;
 
   /**
    * @param residency Hears how much memory they take.
    * @param bytesMax How many bytes are remembered.
+   * @param hash The hash of reasons, which others may use too; without a secret key by default.
    */
-  constructor(residency: Residency, bytesMax: number = REASON_POOL_BYTES_MAX) {
+  constructor(
+    residency: Residency,
+    bytesMax: number = REASON_POOL_BYTES_MAX,
+    hash?: KeyedHash,
+  ) {
+    this.#hash = hash;
     this.#residency = residency;
     this.#bytesMax = bytesMax;
   }
@@ -79,8 +88,11 @@ export class ReasonPool {
     const reason: Reason = { text, before, uses: 0, next: undefined };
     before.uses++;
     if (before.next === undefined) before.next = reason;
-    else if (before.next instanceof Map) before.next.set(text, reason);
-    else before.next = new Map([[before.next.text, before.next], [text, reason]]);
+    else if (before.next instanceof TextMap) before.next.set(text, reason);
+    else {
+      const first = before.next;
+      before.next = new TextMap<Reason>(this.#hash).set(first.text, first).set(text, reason);
+    }
     this.#count(1, text);
     return reason;
   }
@@ -102,13 +114,13 @@ export function listReasons(last: Reason): string[] {
 }
 
 function findNext({ next }: Reason, text: string): Reason | undefined {
-  if (next instanceof Map) return next.get(text);
+  if (next instanceof TextMap) return next.get(text);
   return next?.text === text ? next : undefined;
 }
 
 function forgetNext(before: Reason, reason: Reason): void {
   const { next } = before;
-  if (!(next instanceof Map)) before.next = undefined;
+  if (!(next instanceof TextMap)) before.next = undefined;
   else if (next.delete(reason.text) && next.size === 0) before.next = undefined;
 }
 

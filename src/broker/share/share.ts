@@ -1,6 +1,7 @@
 import { type Attachment, AttachmentQueue } from "./attachment.ts";
 import { DatedRuns } from "../collections/dated_runs.ts";
 import { type IdRange, joinRanges, olderOf, subtractRanges } from "../collections/id_ranges.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { Keys } from "../ready/keys.ts";
 import type { ListedTimes } from "../store/message_times.ts";
 import { MessageNotes } from "./message_notes.ts";
@@ -48,10 +49,12 @@ export class Share {
   isPaused = false;
   /** Whether the dispatcher leaves it alone until its alarm rings. */
   isPostponed = false;
+  readonly #hash: KeyedHash | undefined;
   #pendingCount = 0;
 
-  constructor(store: Store, reasons: ReasonPool) {
+  constructor(store: Store, reasons: ReasonPool, hash?: KeyedHash) {
     this.store = store;
+    this.#hash = hash;
     this.delayed = new DatedRuns(store.calendar);
     this.notes = new MessageNotes(reasons);
   }
@@ -71,9 +74,14 @@ export class Share {
   }
 
   add({ fresh, delayed }: ListedTimes, flags: number = 0): void {
-    if (flags & PropertyFlag.key) this.keys ??= new Keys();
+    if (flags & PropertyFlag.key) this.requireKeys();
     for (const { firstId, count, priority } of fresh) this.ready.append(firstId, count, priority);
     for (const run of delayed) this.delayed.add(run);
+  }
+
+  /** Its keys, from now on if it had none. */
+  requireKeys(): Keys {
+    return this.keys ??= new Keys(this.#hash);
   }
 
   /** Notes that ready messages have gone to a follower, or are on their way to another stream. */

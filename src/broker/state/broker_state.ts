@@ -13,6 +13,7 @@ import type {
 } from "../event.ts";
 import type { Event } from "../event.ts";
 import { Calendar } from "../collections/calendar.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
@@ -42,6 +43,8 @@ export interface BrokerStateOptions {
   /** Hears of a stream with new messages, ready or delayed. */
   readonly messagesAdded: (stream: Stream) => void;
   readonly ring?: (store: Store, now: number) => void;
+  /** The hash of texts that clients choose; without a secret key by default. */
+  readonly hash?: KeyedHash | undefined;
 }
 
 /**
@@ -71,9 +74,10 @@ export class BrokerState {
 
   constructor(options: BrokerStateOptions) {
     this.#options = options;
-    this.#reasons = new ReasonPool(options.residency);
-    this.router = new Router(options.compilePattern);
+    this.#reasons = new ReasonPool(options.residency, undefined, options.hash);
+    this.router = new Router(options.compilePattern, options.hash);
     this.publishers = new PublisherRegistry({
+      hash: options.hash,
       forgotten: options.publisherForgotten,
       ...options.publisherPushedOut && { pushedOut: options.publisherPushedOut },
     });
@@ -160,7 +164,7 @@ export class BrokerState {
 
   /** Begins recovery, from snapshots and from the events that are applied. */
   beginRestoration(): void {
-    this.#restoration = new PublisherRestoration(this.publishers);
+    this.#restoration = new PublisherRestoration(this.publishers, this.#options.hash);
     this.#standIns = new Map();
   }
 
@@ -210,10 +214,10 @@ export class BrokerState {
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
     if (this.router.getNumbered(number) !== undefined) return;
     const { calendar } = this;
-    const { residency, ring } = this.#options;
-    const parts = { residency, reasons: this.#reasons, calendar };
+    const { residency, ring, hash } = this.#options;
+    const parts = { residency, reasons: this.#reasons, calendar, hash };
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
-    this.#standIns?.set(number, new StreamRestoration(stream));
+    this.#standIns?.set(number, new StreamRestoration(stream, hash));
     this.#options.streamAdded(stream, this.router.addStream(stream));
   }
 

@@ -1,4 +1,6 @@
 import { AgedMap } from "../collections/aged_map.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { TextMap } from "../collections/text_map.ts";
 import { OutcomeBudget } from "./outcome_log.ts";
 import { PublisherRecord } from "./publisher_record.ts";
 
@@ -21,6 +23,8 @@ export interface PublisherRegistryOptions {
   readonly pushedOut?: (now: number) => void;
   /** How many lost publishers are remembered; 100,000 by default. */
   readonly lostCountMax?: number;
+  /** The hash of identities, which others may use too; without a secret key by default. */
+  readonly hash?: KeyedHash | undefined;
 }
 
 /** The messages that a publisher sent over an earlier connection and may send again. */
@@ -32,7 +36,7 @@ export interface SentBefore {
 
 /** The publishers that are open, and for a while those that have lost their connection. */
 export class PublisherRegistry {
-  readonly #records = new Map<string, PublisherRecord>();
+  readonly #records: TextMap<PublisherRecord>;
   /** In the order in which they were lost. */
   readonly #lost = new AgedMap<PublisherRecord, PublisherRecord>();
   readonly #options: PublisherRegistryOptions;
@@ -41,6 +45,7 @@ export class PublisherRegistry {
 
   constructor(options: PublisherRegistryOptions = {}) {
     this.#options = options;
+    this.#records = new TextMap(options.hash);
   }
 
   /**

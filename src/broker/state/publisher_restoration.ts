@@ -1,5 +1,7 @@
 import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import type { PublisherClosed, PublisherOpened, StoredAt } from "../event.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { TextMap } from "../collections/text_map.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { PublisherRegistry } from "./publisher_registry.ts";
@@ -32,15 +34,16 @@ export class PublisherRestoration {
   #places: SharedPlaces = { storedIn: [], useCount: 0 };
 
   /** Dedup ids that were read lately: one message may be in many streams. */
-  readonly #texts = new Map<string, string>();
+  readonly #texts: TextMap<string>;
   /** The dedup ids that a snapshot gave last, and their stream. */
   #dedupIds: { readonly stream: number; readonly all: DedupIdsPiece["messageIds"][number][] } = {
     stream: 0,
     all: [],
   };
 
-  constructor(registry: PublisherRegistry) {
+  constructor(registry: PublisherRegistry, hash?: KeyedHash) {
     this.#registry = registry;
+    this.#texts = new TextMap(hash);
   }
 
   /** Begins a snapshot: references do not reach into the one before. */

@@ -2,6 +2,8 @@ import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 import { isDeadName } from "../../protocol/messages/stream_options.ts";
 import type { FollowerState } from "../share/follower_state.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { TextMap } from "../collections/text_map.ts";
 import { type NameMatcher, Selection } from "./selection.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -46,20 +48,25 @@ export class Router {
   /** How many streams were removed, in all. */
   removedCount = 0;
   readonly #compilePattern: PatternCompiler;
-  readonly #streams = new Map<string, Stream>();
+  readonly #streams: TextMap<Stream>;
   readonly #numbered = new Map<number, Stream>();
   #lastFollowerNumber = 0;
-  readonly #directFollowers = new Map<string, Set<FollowerState>>();
-  readonly #selections = new Map<string, Selection>();
+  readonly #directFollowers: TextMap<Set<FollowerState>>;
+  readonly #selections: TextMap<Selection>;
   /** The patterns without members, the longest idle first. */
   readonly #idle = new Set<Selection>();
   /** The cost of trying all patterns on a name, in steps. */
   #patternSteps = 0;
   /** The patterns that were tried on names of future streams, by name. */
-  readonly #findings = new Map<string, PatternMatches>();
+  readonly #findings: TextMap<PatternMatches>;
 
-  constructor(compilePattern: PatternCompiler) {
+  /** @param hash The hash of names, which others may use too; without a secret key by default. */
+  constructor(compilePattern: PatternCompiler, hash?: KeyedHash) {
     this.#compilePattern = compilePattern;
+    this.#streams = new TextMap(hash);
+    this.#directFollowers = new TextMap(hash);
+    this.#selections = new TextMap(hash);
+    this.#findings = new TextMap(hash);
   }
 
   get streamCount(): number {

@@ -1,5 +1,7 @@
 import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import { AgedMap } from "../collections/aged_map.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { TextMap } from "../collections/text_map.ts";
 
 /** The interval at which ids are forgotten together when their window is over, in milliseconds. */
 const FORGET_MS = 1000;
@@ -27,10 +29,15 @@ export class DedupWindow {
   /** By dedup id; the last message is the newest, also if its dedup id was used before. */
   #messages: AgedMap<string, RememberedMessage> | undefined;
   readonly #countMax: number;
+  readonly #hash: KeyedHash | undefined;
 
-  /** @param countMax How many ids are remembered. */
-  constructor(countMax: number = DEDUP_COUNT_MAX) {
+  /**
+   * @param countMax How many ids are remembered.
+   * @param hash The hash of ids, which others may use too; without a secret key by default.
+   */
+  constructor(countMax: number = DEDUP_COUNT_MAX, hash?: KeyedHash) {
     this.#countMax = countMax;
+    this.#hash = hash;
   }
 
   get size(): number {
@@ -45,7 +52,7 @@ export class DedupWindow {
 
   /** Remembers a message, and forgets ids that are too old or too many. */
   add(dedupId: string, message: RememberedMessage, windowMs: number): void {
-    const messages = this.#messages ??= new AgedMap();
+    const messages = this.#messages ??= new AgedMap(new TextMap(this.#hash));
     messages.set(dedupId, message);
     if (messages.size > this.#countMax) messages.delete(messages.oldestKey!);
     this.prune(message.at, windowMs);

@@ -4,7 +4,11 @@ import type {
   StreamOptions,
   StreamOptionsInput,
 } from "../../../protocol.ts";
-import { isDeadName, STREAM_OPTIONS_DEFAULT } from "../../protocol/messages/stream_options.ts";
+import {
+  DEDUP_COUNT_MAX,
+  isDeadName,
+  STREAM_OPTIONS_DEFAULT,
+} from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import { Backlog } from "../backlog/backlog.ts";
 import { Calendar } from "../collections/calendar.ts";
@@ -12,6 +16,7 @@ import { DedupWindow } from "./dedup_window.ts";
 import { Expiries } from "./expiries.ts";
 import { type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { Intake } from "./intake.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { Place } from "../backlog/pager.ts";
 import type { Residency } from "../backlog/residency.ts";
 
@@ -28,6 +33,8 @@ export interface StoreSetup {
   /** The stream's options that are not the defaults. */
   readonly options?: StreamOptionsInput | undefined;
   readonly ring?: (store: Store, now: number) => void;
+  /** The hash of texts that clients choose; without a secret key by default. */
+  readonly hash?: KeyedHash | undefined;
 }
 
 /** Facts about messages that are stored. */
@@ -65,18 +72,20 @@ export class Store {
   readonly backlog: Backlog;
   readonly intake: Intake;
   readonly expiries: Expiries;
-  readonly dedupIds: DedupWindow = new DedupWindow();
+  readonly dedupIds: DedupWindow;
   /** Rings when work is due, here or in a share. */
   readonly alarm: Alarm;
   #settings: OptionSet = SETTINGS_DEFAULT;
   #damage: BrokerError | undefined;
 
   constructor(setup: StoreSetup) {
-    const { number, name, nextId = 1, residency, options, ring, calendar = new Calendar() } = setup;
+    const { number, name, nextId = 1, residency, options, ring, hash } = setup;
+    const { calendar = new Calendar() } = setup;
     this.number = number;
     this.name = name;
     this.backlog = new Backlog(residency);
     this.intake = new Intake(nextId);
+    this.dedupIds = new DedupWindow(DEDUP_COUNT_MAX, hash);
     this.expiries = new Expiries(calendar);
     this.alarm = new Alarm((now) => ring?.(this, now));
     if (options !== undefined) this.setOptions(options);

@@ -20,7 +20,8 @@ export class Stream extends Store {
 
   constructor(setup: StreamSetup) {
     super(setup);
-    this.share = new Share(this, setup.reasons ?? new ReasonPool(setup.residency));
+    const { residency, reasons = new ReasonPool(residency), hash } = setup;
+    this.share = new Share(this, reasons, hash);
   }
 
   get nextDueAt(): number {

@@ -18,10 +18,12 @@ import {
   joinRanges,
   subtractRanges,
 } from "../collections/id_ranges.ts";
-import { Keys } from "../ready/keys.ts";
+import type { Keys } from "../ready/keys.ts";
 import { type BatchTimes, listTimes } from "../store/message_times.ts";
 import type { Place } from "../backlog/pager.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { RunList } from "../collections/run_list.ts";
+import { TextMap } from "../collections/text_map.ts";
 import type { Share } from "../share/share.ts";
 import type { StoringDetails } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
@@ -58,11 +60,12 @@ export class StreamRestoration {
   /** Messages with another priority than the default; the notes are priorities. */
   readonly #priorities = new RunList();
   /** Reasons and names of followers, each text once: replay reads a new one for each failure. */
-  readonly #texts = new Map<string, string>();
+  readonly #texts: TextMap<string>;
   #hasKeys = false;
 
-  constructor(stream: Stream) {
+  constructor(stream: Stream, hash?: KeyedHash) {
     this.#stream = stream;
+    this.#texts = new TextMap(hash);
     this.#delayed = new DatedRuns(stream.calendar);
     this.#expiries = new Expiries(stream.calendar);
   }
@@ -116,7 +119,7 @@ export class StreamRestoration {
   /** Ends the replay: fills the share of the stream. */
   finish(now: number): void {
     const { share, expiries, backlog } = this.#stream;
-    if (this.#hasKeys) share.keys = new Keys();
+    if (this.#hasKeys) share.requireKeys();
     const notes = this.#listNotes();
     // By id, and disjoint.
     const priorities = this.#priorities.removeAll();

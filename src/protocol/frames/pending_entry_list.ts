@@ -30,18 +30,28 @@ export interface PendingEntryList {
  * Joins lists into one list for each name. Entries beyond the limit are left out.
  */
 export function joinLists(lists: Iterable<PendingEntryList>): PendingEntryList[] {
-  const joined = new Map<string, { follower: string; count: number; entries: PendingEntry[] }>();
+  const joined: { follower: string; count: number; entries: PendingEntry[]; index: number }[] = [];
   let left = PEL_ENTRIES_MAX;
-  for (const { follower, count, entries } of lists) {
-    const list = joined.get(follower) ?? { follower, count: 0, entries: [] };
-    joined.set(follower, list);
-    list.count += count;
-    for (const entry of entries.slice(0, left)) list.entries.push(entry);
-    left = Math.max(0, left - entries.length);
+  const shortened = [...lists].map((list, index) => {
+    const entries = list.entries.slice(0, left);
+    left -= entries.length;
+    return { ...list, entries, index };
+  });
+  // Names come from clients, which could choose some that collide in a map.
+  for (const { follower, count, entries, index } of shortened.sort(byFollower)) {
+    const last = joined.at(-1);
+    if (last?.follower !== follower) joined.push({ follower, count, entries, index });
+    else {
+      last.count += count;
+      for (const entry of entries) last.entries.push(entry);
+    }
   }
   // Entries of followers with one name are listed in the order of delivery.
-  for (const { entries } of joined.values()) {
-    entries.sort((one, other) => one.deliveredAt - other.deliveredAt);
-  }
-  return [...joined.values()];
+  for (const { entries } of joined) entries.sort((one, two) => one.deliveredAt - two.deliveredAt);
+  return joined.sort((one, other) => one.index - other.index)
+    .map(({ follower, count, entries }) => ({ follower, count, entries }));
+}
+
+function byFollower({ follower: one }: PendingEntryList, { follower: two }: PendingEntryList) {
+  return one < two ? -1 : one > two ? 1 : 0;
 }

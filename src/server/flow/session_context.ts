@@ -1,5 +1,6 @@
 import { FRAME_BYTES_RESERVE, type SessionLimits } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX, HEADER_BYTES_MAX } from "../../protocol/limits.ts";
+import { KeyedHash } from "../../broker/collections/keyed_hash.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { Heartbeat, type HeartbeatLimits } from "../../transport/heartbeat.ts";
 import type { Access } from "../access/access.ts";
@@ -37,6 +38,8 @@ export interface SessionContext {
   /** The measure of work in one turn of the event loop. */
   readonly turn: WorkTurn;
   readonly heartbeat: Heartbeat;
+  /** The hash of texts and numbers that clients choose. */
+  readonly hash: KeyedHash;
   readonly now: () => number;
 }
 
@@ -68,5 +71,11 @@ export function makeSessionContext(
     turn: new WorkTurn(() => parts.engine.steps),
     waitingReplies: new WaitingReplies(REPLY_BYTES_MAX),
     heartbeat: new Heartbeat(),
+    hash: makeHash(),
   };
+}
+
+function makeHash(): KeyedHash {
+  const [key0 = 0, key1 = 0] = crypto.getRandomValues(new Int32Array(2));
+  return new KeyedHash([key0, key1]);
 }

@@ -17,7 +17,11 @@ export class Answers {
 
   constructor(outlet: Outlet) {
     this.outlet = outlet;
-    this.streams = new SessionStreams(outlet.context.engine, outlet.link.writer);
+    this.streams = new SessionStreams(
+      outlet.context.engine,
+      outlet.link.writer,
+      outlet.context.hash,
+    );
   }
 
   respond(query: number, result: unknown): void {

@@ -29,8 +29,8 @@ export class Session implements Speaker {
   readonly #outlet: Outlet;
   readonly #answers: Answers;
   readonly #firstByte: number;
-  readonly #publishers: SessionMembers<SessionPublisher> = new SessionMembers("publisher");
-  readonly #followers: SessionMembers<SessionFollower> = new SessionMembers("follower");
+  readonly #publishers: SessionMembers<SessionPublisher>;
+  readonly #followers: SessionMembers<SessionFollower>;
   readonly #queries: SessionQueries;
   /** Its requests that wait for replies, and its replies. */
   readonly replies: SessionReplies;
@@ -42,6 +42,9 @@ export class Session implements Speaker {
     this.#outlet = outlet;
     this.#answers = new Answers(outlet);
     this.#firstByte = firstByte;
+    const { hash } = outlet.context;
+    this.#publishers = new SessionMembers("publisher", hash);
+    this.#followers = new SessionMembers("follower", hash);
     this.#queries = new SessionQueries(this.#answers);
     this.replies = new SessionReplies(this.#answers);
   }

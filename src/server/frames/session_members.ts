@@ -1,15 +1,19 @@
 import { BrokerError } from "../../../protocol.ts";
+import type { KeyedHash } from "../../broker/collections/keyed_hash.ts";
 import { MEMBERS_MAX } from "../../protocol/limits.ts";
 
 /** The open publishers, or followers, of a session, by the numbers that its client gave them. */
 export class SessionMembers<Member> {
   readonly #kind: "publisher" | "follower";
+  readonly #hash: KeyedHash;
+  /** By their numbers, scrambled: a client could choose numbers that collide. */
   readonly #open = new Map<number, Member>();
   /** The highest number ever opened: lower ones that are not open are closed. */
   #highest = -1;
 
-  constructor(kind: "publisher" | "follower") {
+  constructor(kind: "publisher" | "follower", hash: KeyedHash) {
     this.#kind = kind;
+    this.#hash = hash;
   }
 
   /**
@@ -20,7 +24,7 @@ export class SessionMembers<Member> {
    */
   reserve(number: number): BrokerError | undefined {
     const kind = this.#kind;
-    if (this.#open.has(number)) {
+    if (this.#open.has(this.#hash.ofNumber(number))) {
       throw new BrokerError("BAD_FRAME", `Cannot open ${kind} ${number}: it is open already`);
     }
     this.#highest = Math.max(this.#highest, number);
@@ -32,7 +36,7 @@ export class SessionMembers<Member> {
   }
 
   add(number: number, member: Member): void {
-    this.#open.set(number, member);
+    this.#open.set(this.#hash.ofNumber(number), member);
   }
 
   /**
@@ -42,14 +46,15 @@ export class SessionMembers<Member> {
    * @throws {BrokerError} `BAD_FRAME` if the client has never opened it.
    */
   find(number: number): Member | undefined {
-    const member = this.#open.get(number);
+    const member = this.#open.get(this.#hash.ofNumber(number));
     if (member !== undefined || number <= this.#highest) return member;
     throw new BrokerError("BAD_FRAME", `Cannot find ${this.#kind} ${number}: it is not open`);
   }
 
   take(number: number): Member | undefined {
-    const member = this.#open.get(number);
-    this.#open.delete(number);
+    const key = this.#hash.ofNumber(number);
+    const member = this.#open.get(key);
+    this.#open.delete(key);
     return member;
   }
 

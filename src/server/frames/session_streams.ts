@@ -1,5 +1,7 @@
 import type { FrameWriter } from "../../../protocol.ts";
 import { writeStream, writeStreamsForgotten } from "../../protocol/frames/query_frame.ts";
+import type { KeyedHash } from "../../broker/collections/keyed_hash.ts";
+import { TextMap } from "../../broker/collections/text_map.ts";
 import type { Engine } from "../../broker/engine.ts";
 
 /** The number of deleted streams at which names are checked. */
@@ -12,12 +14,13 @@ const GONE_MIN = 64;
 export class SessionStreams {
   readonly #engine: Engine;
   readonly #writer: FrameWriter;
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers: TextMap<number>;
   #lastNumber = 0;
   /** The number of deleted streams at the last check. */
   #goneCount: number;
 
-  constructor(engine: Engine, writer: FrameWriter) {
+  constructor(engine: Engine, writer: FrameWriter, hash: KeyedHash) {
+    this.#numbers = new TextMap(hash);
     this.#engine = engine;
     this.#writer = writer;
     this.#goneCount = engine.deletedCount;

@@ -98,18 +98,18 @@ export class LineCursor {
   /** The messages that followers hold, by the followers' names. */
   getPels(): Promise<CursorAnswer> {
     return answer(async (room) => {
-      const lists = new Map<string, readonly PendingEntry[]>();
+      const lists: (readonly [string, readonly PendingEntry[]])[] = [];
       let left = PEEK_COUNT_MAX;
       const found = await gatherPages((after) => this.#engine.listPels(after), this.#turn);
       for (const { follower, count, entries } of joinLists(found)) {
         const key = JSON.stringify(follower);
         if (!room.takeName(key)) break;
-        lists.set(key, entries.slice(0, left));
+        lists.push([key, entries.slice(0, left)]);
         if (count > left) room.isExceeded = true;
         left = Math.max(0, left - entries.length);
       }
-      const show = await this.#readPending([...lists.values()].flat(), room);
-      const fields = [...lists].map(([key, entries]) => `${key}:${show(entries)}`);
+      const show = await this.#readPending(lists.flatMap(([, entries]) => entries), room);
+      const fields = lists.map(([key, entries]) => `${key}:${show(entries)}`);
       return `{${fields.join(",")}}`;
     });
   }

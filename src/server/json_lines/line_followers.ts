@@ -1,6 +1,7 @@
 import { BrokerError, type TagRange } from "../../../protocol.ts";
 import { MEMBERS_MAX } from "../../protocol/limits.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
+import { TextMap } from "../../broker/collections/text_map.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 import { showBody } from "./json_text.ts";
@@ -19,13 +20,14 @@ interface Held {
 /** The followers of a session of JSON lines, by their names and binds. */
 export class LineFollowers {
   readonly #answers: LineAnswers;
-  readonly #followers = new Map<string, LineFollower>();
+  readonly #followers: TextMap<LineFollower>;
   /** The deliveries that are held, by the client's ids. */
   readonly #held = new Map<number, Held>();
   #lastId = 0;
 
   constructor(answers: LineAnswers) {
     this.#answers = answers;
+    this.#followers = new TextMap(answers.outlet.context.hash);
   }
 
   /** Whether a requested message has not been delivered. */

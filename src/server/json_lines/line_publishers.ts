@@ -8,6 +8,7 @@ import type {
   NumberedBatch,
   PublisherSink,
 } from "../../broker/engine.ts";
+import { TextMap } from "../../broker/collections/text_map.ts";
 import type { JsonBody } from "./json_text.ts";
 import type { LineAnswers } from "./line_answers.ts";
 import type { PublishRequest } from "./line_request.ts";
@@ -15,11 +16,12 @@ import type { PublishRequest } from "./line_request.ts";
 /** The publishers of a session of JSON lines, by their binds, and their messages under way. */
 export class LinePublishers {
   readonly #answers: LineAnswers;
-  readonly #publishers = new Map<string, LinePublisher>();
+  readonly #publishers: TextMap<LinePublisher>;
   #underWayCount = 0;
 
   constructor(answers: LineAnswers) {
     this.#answers = answers;
+    this.#publishers = new TextMap(answers.outlet.context.hash);
   }
 
   /** Whether the outcomes of all messages are known. */

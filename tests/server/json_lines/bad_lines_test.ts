@@ -181,8 +181,9 @@ Deno.test("a stream, and a memory, that is full is told line by line, and there 
 function makeAnswers(): LineAnswers {
   const limits = { bodyBytes: 1, unacknowledgedMessages: 1, unacknowledgedBytes: 1 };
   const budget = new ByteBudget(1);
-  const outlet = { isOver: true, gate: { look: () => {} } };
-  const context = { engine: engineWith({}), limits, budget };
+  const engine = engineWith({});
+  const outlet = { isOver: true, engine, gate: { look: () => {} } };
+  const context = { engine, limits, budget };
   return new LineAnswers({ ...outlet, context } as unknown as Outlet);
 }
 

@@ -104,7 +104,9 @@ class Walk {
     ) as Properties;
     for (const property of [...result, ...privateProperties]) {
       const isItem = size !== undefined || /^(?:\d+|key|value)$/.test(property.name);
-      this.#add(property.value, isItem ? `${name}[]` : `${className}.${property.name}`);
+      // A map of texts goes by the name of the field that it is in.
+      const field = className === "TextMap" ? name : `${className}.${property.name}`;
+      this.#add(property.value, isItem ? `${name}[]` : field);
     }
     // What is in a map or a set; the list of it that the inspector makes is none of theirs.
     const entries = internalProperties.find(({ name }) => name === "[[Entries]]")?.value;

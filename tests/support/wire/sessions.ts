@@ -10,6 +10,7 @@ import {
   BODY_BYTES_DEFAULT,
   HEADER_BYTES_MAX,
 } from "../../../src/protocol/limits.ts";
+import { KeyedHash } from "../../../src/broker/collections/keyed_hash.ts";
 import type { Engine } from "../../../src/broker/engine.ts";
 import { createMemoryEngine } from "../../../src/engine/memory.ts";
 import { Access } from "../../../src/server/access/access.ts";
@@ -102,6 +103,7 @@ export class Sessions implements AsyncDisposable {
       waitingReplies: this.replies,
       turn: this.turn,
       heartbeat: this.#heartbeat,
+      hash: new KeyedHash(),
       now,
     };
     this.table = new SessionTable(context, options.connectionsMax ?? 1000);

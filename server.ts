@@ -96,7 +96,7 @@ async function start(settings: Settings, log: Log, clock: Clock = systemClock): 
       server?.fail(new Error(message, { cause }));
     },
   });
-  const connect = ClientConnection.open;
+  const connect = ClientConnection.openInProcess;
   try {
     const access = new Access({ engine });
     server = new Server({ version, settings, log, engine, access, clock, connect });

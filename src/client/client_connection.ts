@@ -1,10 +1,17 @@
 import { BrokerError } from "../../protocol.ts";
 import { BATCH_COUNT_MAX, findLabelMistake, MEMBERS_MAX } from "../protocol/limits.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
-import type { Connection, ConnectionOptions } from "./connection.ts";
+import type { Duplex } from "../transport/duplex.ts";
+import {
+  type Connection,
+  CONNECTION_OPTION_NAMES,
+  type ConnectionOptions,
+  type InProcessOptions,
+} from "./connection.ts";
 import { ClientCursor } from "./cursor/client_cursor.ts";
 import type { Cursor } from "./cursor/cursor.ts";
 import { ClientFollower } from "./following/client_follower.ts";
+import { checkToken } from "./dialing/token.ts";
 import type { Follower, FollowerOptions } from "./following/follower.ts";
 import { whenAborted } from "./member/abort_listener.ts";
 import { Bind, type BindLike } from "./member/bind.ts";
@@ -30,7 +37,7 @@ import { OutgoingReplies } from "./requesting/outgoing_replies.ts";
 import { PendingRequests } from "./requesting/pending_requests.ts";
 import { IncomingFrames } from "./uplink/incoming_frames.ts";
 import type { ClientSession } from "./uplink/client_session.ts";
-import { type Dial, isHopeless, SessionOpener } from "./uplink/session_opener.ts";
+import { SessionOpener, type Target } from "./uplink/session_opener.ts";
 import {
   type BrokerInfo,
   type CloseReason,
@@ -64,9 +71,14 @@ export class ClientConnection implements Connection {
     this.closed = this.#run(first);
   }
 
-  /** Connects; see `connect` in `client.ts`. The clock is for timeouts of calls. */
+  /**
+   * Connects to one of the brokers; see `connect` in `client.ts`.
+   *
+   * @param targets The brokers, or what looks for them once the other options are checked.
+   * @param clock The clock of the timeouts of calls.
+   */
   static async open(
-    dial: Dial,
+    targets: readonly Target[] | (() => Promise<readonly Target[]>),
     options: ConnectionOptions,
     clock: Clock = systemClock,
   ): Promise<Connection> {
@@ -75,14 +87,36 @@ export class ClientConnection implements Connection {
     checkName(name, "Cannot connect");
     checkTimeout("connectTimeoutMs", connectTimeoutMs, "Cannot connect");
     checkDrainTime(drainMs, "Cannot connect");
-    const opener = new SessionOpener(dial, name, connectTimeoutMs);
+    const found = typeof targets === "function" ? await targets() : targets;
+    const opener = new SessionOpener(found, { client: name, timeoutMs: connectTimeoutMs });
     const first = waitForBroker ? await opener.openPersistently(signal) : await opener.open(signal);
     return new ClientConnection(opener, first, clock, drainMs);
   }
 
+  /** Connects to a broker in this process; see `BrokerServer.connect`. */
+  static async openInProcess(
+    dial: (options: InProcessOptions) => Promise<Duplex>,
+    options: InProcessOptions,
+    clock: Clock,
+  ): Promise<Connection> {
+    const action = "Cannot connect";
+    checkOptionNames(options, [...CONNECTION_OPTION_NAMES, "user", "token"], action);
+    const { user, token } = options;
+    if (user !== undefined && token !== undefined) {
+      throw new TypeError(`${action}: user and token exclude each other`);
+    }
+    if (user !== undefined && findLabelMistake(user) !== undefined) {
+      throw new RangeError(`${action}: user: ${findLabelMistake(user)}`);
+    }
+    if (token !== undefined) checkToken("token", token, action);
+    const readToken = token === undefined ? undefined : () => Promise.resolve(token);
+    const target = { action, readToken, dial: () => dial(options) };
+    return await ClientConnection.open([target], options, clock);
+  }
+
   get broker(): BrokerInfo {
-    const { version, engine, durability } = this.#uplink.session.welcome;
-    return { version, engine, durability };
+    const { version, engine, durability, user } = this.#uplink.session.welcome;
+    return { version, engine, durability, user };
   }
 
   publisher<Body = MessageBody>(
@@ -172,7 +206,7 @@ export class ClientConnection implements Connection {
     let error = await this.#serve(first);
     try {
       // A connection that is being closed is not restored: unconfirmed messages fail.
-      while (this.#closeCall === undefined && !isHopeless(error)) {
+      while (this.#closeCall === undefined && !await this.#opener.isHopeless(error)) {
         await this.#opener.pause(this.#uplink.session.hasServed, signal);
         let attempt = 0;
         const session = await this.#opener.openPersistently(signal, () => {

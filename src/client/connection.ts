@@ -21,8 +21,8 @@ export interface ConnectionOptions {
    */
   readonly waitForBroker?: boolean;
   /**
-   * How long an attempt may take to connect, and then to get the broker's answer, in milliseconds, 1 to
-   * 2^31 - 1.
+   * How long it may take to connect to one broker, with the handshake of TLS, and then to get its answer,
+   * in milliseconds, 1 to 2^31 - 1.
    *
    * @default {10000}
    */
@@ -37,6 +37,23 @@ export interface ConnectionOptions {
   readonly drainMs?: number;
   /** Stops waiting for the first connection. It does not close an open connection. */
   readonly signal?: AbortSignal;
+}
+
+/** The names of the options of every connection. */
+export const CONNECTION_OPTION_NAMES: readonly (keyof ConnectionOptions)[] = [
+  "name",
+  "waitForBroker",
+  "connectTimeoutMs",
+  "drainMs",
+  "signal",
+];
+
+/** Options of a connection inside the broker's process: without `user` and `token` it may do everything. */
+export interface InProcessOptions extends ConnectionOptions {
+  /** The user to act for, by the name in the broker's file of users. */
+  readonly user?: string;
+  /** The token of a user, in place of `user`. */
+  readonly token?: string;
 }
 
 /**
@@ -60,7 +77,7 @@ export interface ConnectionOptions {
  * ```
  */
 export interface Connection extends AsyncDisposable {
-  /** The broker's version, engine and durability; new values after each reconnect. */
+  /** The broker's version, engine and durability, and the user; new values after each reconnect. */
   readonly broker: BrokerInfo;
   /** Resolves to the reason when the connection is closed for good. Never rejects. */
   readonly closed: Promise<CloseReason>;

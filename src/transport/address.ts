@@ -2,3 +2,6 @@
 export function formatAddress(hostname: string, port: number): string {
   return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
+
+/** The name of the protocol, where TLS chooses one. */
+export const ALPN = "smq/1";

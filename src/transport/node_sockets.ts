@@ -2,10 +2,8 @@
 
 import { isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
+import { ALPN } from "./address.ts";
 import type { Duplex } from "./duplex.ts";
-
-/** The name of the protocol, where TLS chooses one. */
-export const ALPN = "smq/1";
 
 /** Above so many unread bytes nothing more is taken from the system, and below so many it is again. */
 const PAUSE_BYTES = 256 * 1024;

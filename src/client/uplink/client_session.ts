@@ -17,6 +17,16 @@ import { Link, type LinkOwner } from "../../transport/link.ts";
 import { whenAborted } from "../member/abort_listener.ts";
 import { errorOfCall } from "../member/caller_trace.ts";
 
+/** What a client says of itself. */
+export interface Introduction {
+  /** The client's name. */
+  readonly client: string;
+  /** The secret that shows whose client it is; `undefined` for none. */
+  readonly token?: string | undefined;
+  /** The beginning of error messages: `Cannot connect to a broker at localhost:9090`. */
+  readonly action?: string;
+}
+
 /** The events of an open session. */
 export interface SessionEvents {
   handleFrame(frame: FrameDecoder): void;
@@ -28,6 +38,10 @@ export interface SessionEvents {
 
 /** The interval between two looks at the heartbeat, in milliseconds. */
 const SWEEP_MS = 1000;
+
+/** The first two bytes of an alert of TLS: all versions have the same. */
+const TLS_ALERT = 0x15;
+const TLS_VERSION = 0x03;
 
 /** One session with a broker, from the handshake to the end of its link. */
 export class ClientSession implements LinkOwner {
@@ -44,10 +58,14 @@ export class ClientSession implements LinkOwner {
   #events: SessionEvents | undefined;
   #error: Error | undefined;
 
-  private constructor(duplex: Duplex, client: string) {
+  readonly #action: string;
+
+  private constructor(duplex: Duplex, { client, token, action }: Introduction) {
+    this.#action = action ?? "Cannot connect";
     this.link = new Link(duplex, this, FRAME_BYTES_RESERVE);
     this.link.writer.bytes(MAGIC);
-    writeControlFrame(this.link.writer, "hello", { client, capabilities: CAPABILITIES });
+    const hello = { client, capabilities: CAPABILITIES, ...token !== undefined && { token } };
+    writeControlFrame(this.link.writer, "hello", hello);
     this.link.flush();
     this.#ended = this.#run();
   }
@@ -55,12 +73,16 @@ export class ClientSession implements LinkOwner {
   /**
    * Opens a session on a connection, which is closed if that fails.
    *
-   * @param client The client's name.
+   * @param introduction What the client says of itself.
    * @param signal Gives up waiting for the broker's answer.
    * @throws {BrokerError} The error that the broker answered.
    */
-  static async open(duplex: Duplex, client: string, signal: AbortSignal): Promise<ClientSession> {
-    const session = new ClientSession(duplex, client);
+  static async open(
+    duplex: Duplex,
+    introduction: Introduction,
+    signal: AbortSignal,
+  ): Promise<ClientSession> {
+    const session = new ClientSession(duplex, introduction);
     const { promise, reject } = session.#welcomed;
     const abort = () => reject(signal.reason);
     const forget = signal.aborted ? abort() : whenAborted(signal, abort);
@@ -114,7 +136,7 @@ export class ClientSession implements LinkOwner {
     if (frame.type !== FrameType.welcome) {
       throw new BrokerError(
         "HANDSHAKE_EXPECTED",
-        "Cannot connect: the broker's first frame is not a welcome",
+        `${this.#action}: the broker's first frame is not a welcome`,
       );
     }
     this.#welcome = readControlFrame(frame, "welcome");
@@ -132,8 +154,11 @@ export class ClientSession implements LinkOwner {
     }
     if (this.#welcome === undefined && isForeign(this.#error)) {
       const { code } = this.#error;
-      const message = "Cannot connect: the answer is not SimpleMQ's; is this the port of a broker?";
-      this.#error = new BrokerError(code, message, { cause: this.#error });
+      const [type, version] = this.link.decoder.takePreface(2) ?? [];
+      const why = type === TLS_ALERT && version === TLS_VERSION
+        ? "its port speaks TLS, and this client does not; use smqs://, or give tls"
+        : "the answer is not SimpleMQ's; is this the port of a broker?";
+      this.#error = new BrokerError(code, `${this.#action}: ${why}`, { cause: this.#error });
     }
     clearInterval(this.#timer);
     this.link.close();

@@ -6,37 +6,66 @@ import { DeadlineTimer } from "../member/deadline_timer.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client_session.ts";
 
-/** Opens a connection to the broker. */
-export type Dial = (signal: AbortSignal) => Promise<Duplex>;
+/** A broker that a connection may use. */
+export interface Target {
+  /** The beginning of error messages: `Cannot connect to a broker at localhost:9090`. */
+  readonly action: string;
+  /** Reads the token to show; without it there is none. */
+  readonly readToken?: ((signal?: AbortSignal) => Promise<string | undefined>) | undefined;
+  /** Opens a connection. */
+  dial(signal: AbortSignal): Promise<Duplex>;
+  /** Makes the error of a failed attempt, unless the broker has refused the client. */
+  explain?(cause: unknown): Error;
+}
+
+/** Options of all attempts. */
+export interface OpenerOptions {
+  /** The client's name. */
+  readonly client: string;
+  /** The time for dialling a broker, and again for its answer, in milliseconds. */
+  readonly timeoutMs: number;
+}
 
 /** Errors after which another attempt would end in the same way. */
-const HOPELESS: ReadonlySet<string> = new Set(["BAD_MAGIC", "UNSUPPORTED_VERSION", "BAD_FRAME"]);
+const HOPELESS: ReadonlySet<string> = new Set([
+  "BAD_MAGIC",
+  "UNSUPPORTED_VERSION",
+  "BAD_FRAME",
+  "UNAUTHORIZED",
+]);
 
 /** Opens the sessions of one connection, with pauses between attempts. */
 export class SessionOpener {
-  readonly #dial: Dial;
-  readonly #client: string;
-  readonly #timeoutMs: number;
+  readonly #targets: readonly Target[];
+  readonly #options: OpenerOptions;
   readonly #backoff = new Backoff();
+  /** The broker to begin with: the one of the newest session. */
+  #first = 0;
+  /** The token that was shown last. */
+  #shown: string | undefined;
 
-  /**
-   * @param client The client's name.
-   * @param timeoutMs The time for dialling, and again for the broker's answer, in milliseconds.
-   */
-  constructor(dial: Dial, client: string, timeoutMs: number) {
-    this.#dial = dial;
-    this.#client = client;
-    this.#timeoutMs = timeoutMs;
+  /** @param targets The brokers; one or more. */
+  constructor(targets: readonly Target[], options: OpenerOptions) {
+    this.#targets = targets;
+    this.#options = options;
   }
 
-  /** Makes one attempt. */
+  /** Makes one attempt: tries the brokers in turn. */
   async open(signal: AbortSignal | undefined): Promise<ClientSession> {
-    const duplex = await this.#limit("connection", signal, this.#dial);
-    return await this.#limit(
-      "welcome",
-      signal,
-      (limited) => ClientSession.open(duplex, this.#client, limited),
-    );
+    const { length } = this.#targets;
+    const errors: unknown[] = [];
+    for (let step = 0; step < length; step++) {
+      const index = (this.#first + step) % length;
+      try {
+        const session = await this.#openAt(this.#targets[index]!, signal);
+        this.#first = index;
+        return session;
+      } catch (error) {
+        signal?.throwIfAborted();
+        errors.push(error);
+      }
+    }
+    throw chooseError(errors);
   }
 
   /**
@@ -72,13 +101,74 @@ export class SessionOpener {
     await this.#backoff.pause(signal);
   }
 
+  /**
+   * Whether another attempt would end in the same way. It would not if the broker has refused a token, and
+   * there is another one now.
+   */
+  async isHopeless(error: unknown): Promise<boolean> {
+    if (!isHopeless(error)) return false;
+    if (!isUnauthorized(error)) return true;
+    return await this.#readAnother(this.#targets[this.#first]!) === undefined;
+  }
+
+  /** Opens a session with one broker. */
+  async #openAt(target: Target, signal: AbortSignal | undefined): Promise<ClientSession> {
+    const token = await this.#readToken(target, signal);
+    try {
+      return await this.#introduce(target, token, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const other = isUnauthorized(error) ? await this.#readAnother(target) : undefined;
+      if (other === undefined) throw error;
+      return await this.#introduce(target, other, signal);
+    }
+  }
+
+  /** Reads the token again after it was refused; `undefined` if it is the same. */
+  async #readAnother(target: Target): Promise<string | undefined> {
+    try {
+      const token = await this.#readToken(target, undefined);
+      return token === this.#shown ? undefined : token;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #readToken(
+    { readToken }: Target,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    return readToken && await this.#limit("token", signal, readToken);
+  }
+
+  async #introduce(
+    target: Target,
+    token: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<ClientSession> {
+    const { client } = this.#options;
+    const { action } = target;
+    this.#shown = token;
+    try {
+      const duplex = await this.#limit("connection", signal, (limited) => target.dial(limited));
+      return await this.#limit(
+        "welcome",
+        signal,
+        (limited) => ClientSession.open(duplex, { client, token, action }, limited),
+      );
+    } catch (error) {
+      const isExplained = error instanceof BrokerError || error instanceof ConnectionClosedError;
+      throw isExplained ? error : target.explain?.(error) ?? error;
+    }
+  }
+
   /** Limits the time of one part of an attempt. */
   async #limit<T>(
     what: string,
     signal: AbortSignal | undefined,
     part: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const timeoutMs = this.#timeoutMs;
+    const { timeoutMs } = this.#options;
     const limit = new AbortController();
     const timer = new DeadlineTimer(systemClock, systemClock.now() + timeoutMs, () => {
       limit.abort(new DOMException(`no ${what} within ${timeoutMs} ms`, "TimeoutError"));
@@ -91,8 +181,23 @@ export class SessionOpener {
   }
 }
 
-/** Whether another attempt would end in the same way. */
-export function isHopeless(error: unknown): boolean {
+/** Whether another attempt with the same token would end in the same way. */
+function isHopeless(error: unknown): boolean {
   if (error instanceof ConnectionClosedError) return true;
   return error instanceof BrokerError && HOPELESS.has(error.code);
+}
+
+function isUnauthorized(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === "UNAUTHORIZED";
+}
+
+/** The error of an attempt, by the errors of all brokers. */
+function chooseError(errors: readonly unknown[]): unknown {
+  if (errors.length === 1) return errors[0];
+  // A refused token must be noticed, even while other brokers cannot be reached.
+  const refusal = errors.find(isUnauthorized);
+  if (refusal !== undefined) return refusal;
+  if (errors.every(isHopeless)) return errors[0];
+  const why = errors.map((error) => error instanceof Error ? error.message : String(error));
+  return new AggregateError(errors, why.join("; "), { cause: errors[0] });
 }

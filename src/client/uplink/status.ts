@@ -9,6 +9,8 @@ export interface BrokerInfo {
   readonly engine: string;
   /** The guarantee of a confirm: how durable the message is. */
   readonly durability: string;
+  /** The user that this connection acts for; `local` if the broker has no users. */
+  readonly user: string;
 }
 
 /** Why a connection is closed for good. */

@@ -1,4 +1,4 @@
-import type { Connection, ConnectionOptions } from "../../../client.ts";
+import type { Connection, InProcessOptions } from "../../../client.ts";
 import { ConnectionClosedError } from "../../../client.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { formatAddress } from "../../transport/address.ts";
@@ -40,11 +40,12 @@ export interface BrokerServer extends AsyncDisposable {
   /**
    * Connects to it without a socket.
    *
-   * @param options As for `connect`, without `hostname` and `port`.
+   * @param options As for `connect`, with the name of a user in place of an address. Without a user or a
+   * token the connection may do everything.
    * @returns A connection like any other; it is closed for good with its broker.
    * @throws {ConnectionClosedError} If the broker is closed.
    */
-  connect(options?: ConnectionOptions): Promise<Connection>;
+  connect(options?: InProcessOptions): Promise<Connection>;
 
   /**
    * Stops the broker: it accepts no new connections, tells its clients, and finishes confirms and
@@ -63,8 +64,8 @@ export interface ServerParts {
   readonly clock: Clock;
   /** Opens a client's connection over the given one. */
   readonly connect: (
-    open: () => Promise<Duplex>,
-    options: ConnectionOptions,
+    open: (options: InProcessOptions) => Promise<Duplex>,
+    options: InProcessOptions,
     clock: Clock,
   ) => Promise<Connection>;
 }
@@ -157,15 +158,15 @@ export class Server implements BrokerServer {
     this.close().catch((error) => this.#parts.log.error("cannot close the broker", { error }));
   }
 
-  connect(options: ConnectionOptions = {}): Promise<Connection> {
+  connect(options: InProcessOptions = {}): Promise<Connection> {
     const { connect, clock } = this.#parts;
     return connect(
-      () => {
+      ({ user }) => {
         if (this.#closeCall !== undefined) {
           throw new ConnectionClosedError("Cannot connect: the broker in this process is closed");
         }
         const [here, there] = createPipe();
-        this.#open({ duplex: there, peer: "in-process", inProcess: {} });
+        this.#open({ duplex: there, peer: "in-process", inProcess: { user } });
         return Promise.resolve(here);
       },
       options,

@@ -11,9 +11,9 @@ import { BrokerError, connect, ConnectionClosedError, type Message } from "@simp
 import { serve, VirtualClock } from "@simplemq/simplemq/server";
 import { FrameType, type Welcome } from "../../../protocol.ts";
 import { ClientSession } from "../../../src/client/uplink/client_session.ts";
-import { ClientConnection } from "../../../src/client/client_connection.ts";
 import { createPipe } from "../../../src/transport/duplex.ts";
 import { startBroker } from "../../support/broker/broker.ts";
+import { connectOver } from "../../support/broker/connect_over.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 import { Proxy } from "../../support/wire/proxy.ts";
 import { RawClient } from "../../support/wire/raw_client.ts";
@@ -145,7 +145,7 @@ const welcome: Welcome = {
 Deno.test("close() gives a broker up that says only that it is there", async () => {
   const [here, there] = createPipe();
   const broker = new RawClient(there);
-  const opening = ClientConnection.open(() => Promise.resolve(here), {});
+  const opening = connectOver(() => Promise.resolve(here));
   await broker.sendControl("welcome", welcome);
   const connection = await opening;
   const asked = assertRejects(() => connection.cursor().getStreams(), ConnectionClosedError);
@@ -159,7 +159,7 @@ Deno.test("close() gives a broker up that says only that it is there", async () 
 Deno.test("a broker that takes an upload slowly and can be heard is not given up", async () => {
   const [here, there] = createPipe();
   const broker = new RawClient(there);
-  const opening = ClientSession.open(here, "me", new AbortController().signal);
+  const opening = ClientSession.open(here, { client: "me" }, new AbortController().signal);
   await broker.sendControl("welcome", welcome);
   const session = await opening;
   const events = { handleFrame: () => {}, handleReady: () => {}, handleGoodbye: () => {} };
@@ -205,7 +205,7 @@ Deno.test("close() ends a connection that comes back at that very moment", async
     for (let steps = 0; steps < 40; steps++) {
       const isWelcomed = Promise.withResolvers<void>();
       let isFirst = true;
-      const connection = await ClientConnection.open(async () => {
+      const connection = await connectOver(async () => {
         const socket = await Deno.connect({ hostname: "127.0.0.1", port: proxy.port });
         if (isFirst) return socket;
         return {
@@ -217,7 +217,7 @@ Deno.test("close() ends a connection that comes back at that very moment", async
           write: (bytes) => socket.write(bytes),
           close: () => socket.close(),
         };
-      }, {});
+      });
       isFirst = false;
       proxy.cut();
       await isWelcomed.promise;

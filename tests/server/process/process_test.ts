@@ -9,9 +9,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { deadline } from "@std/async/deadline";
 import manifest from "../../../deno.json" with { type: "json" };
 import { connect, type Message, type Receipt } from "../../../client.ts";
-import { ClientConnection } from "../../../src/client/client_connection.ts";
 import { BrokerProcess, type EndedProcess } from "../../support/broker/broker_process.ts";
 import { turn, until } from "../../support/broker/broker.ts";
+import { connectOver } from "../../support/broker/connect_over.ts";
 import { RawClient } from "../../support/wire/raw_client.ts";
 
 /** A line of the log without its time. */
@@ -174,7 +174,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const { port } = first;
     let canDial = Promise.withResolvers<void>();
     canDial.resolve();
-    await using connection = await ClientConnection.open(async (signal) => {
+    await using connection = await connectOver(async (signal) => {
       await canDial.promise;
       return await Deno.connect({ hostname: "localhost", port, signal });
     }, { name: "stays" });

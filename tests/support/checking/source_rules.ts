@@ -53,9 +53,14 @@ const IMPORT_RULES: readonly ImportRule[] = [
   { files: /^src\/transport\/node_sockets\.ts$/, may: /^(src\/transport\/|node:(net|tls)$)/ },
   { files: /^(?!src\/transport\/node_sockets\.ts$)/, may: /^(?!node:(net|tls|https?|http2)$)/ },
   {
-    files: /^(src\/client\/|client\.ts$)/,
+    files: /^(src\/client\/(?!dialing\/tls_options\.ts$)|client\.ts$)/,
     may:
       /^(src\/client\/|src\/transport\/|src\/protocol\/|protocol\.ts$|@std\/async$|node:timers$)/,
+  },
+  // Certificates and keys are checked before anything is sent.
+  {
+    files: /^src\/client\/dialing\/tls_options\.ts$/,
+    may: /^(src\/client\/|node:crypto$)/,
   },
   {
     files: /^src\/server\//,

@@ -1,0 +1,74 @@
+/** How a broker was dialled. */
+export interface DialWay {
+  /** The name that its certificate must have. */
+  readonly serverName: string;
+  readonly isEncrypted: boolean;
+  /** Whether the client has a certificate of its own. */
+  readonly hasPair: boolean;
+}
+
+/** What a library of TLS says, by code or sentence, and what it means. */
+interface TlsFault {
+  readonly sign: RegExp;
+  readonly explain: (way: DialWay, said: string) => string;
+}
+
+const TLS_FAULTS: readonly TlsFault[] = [
+  {
+    sign: /NotValidForName|not valid for name|ERR_TLS_CERT_ALTNAME_INVALID/,
+    explain: ({ serverName }, said) =>
+      `its certificate is not for "${serverName}"${findNames(said)}; ` +
+      "give a name that it is for as tls.serverName",
+  },
+  {
+    sign: /peer certificate.*expired|CERT_HAS_EXPIRED/i,
+    explain: () => "its certificate has expired",
+  },
+  {
+    sign: /NotValidYet|not valid yet|CERT_NOT_YET_VALID/i,
+    explain: () => "its certificate is not valid yet, by the clock of this machine",
+  },
+  {
+    sign: /UnknownIssuer|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF|SELF_SIGNED_CERT/,
+    explain: () =>
+      "its certificate is signed by an unknown authority; give its authority as tls.ca",
+  },
+  {
+    sign: /peer certificate/,
+    explain: (_way, said) => `its certificate cannot be used: ${said}`,
+  },
+  {
+    sign: /CertificateRequired|CERTIFICATE_REQUIRED/,
+    explain: ({ hasPair }) =>
+      hasPair
+        ? "it refuses the client's certificate"
+        : "it requires a certificate of the client; give tls.cert and tls.key",
+  },
+  {
+    sign: /alert.*(Certificate|UnknownCA|AccessDenied|DecryptError)/i,
+    explain: () => "it refuses the client's certificate",
+  },
+  {
+    sign: /NoApplicationProtocol/i,
+    explain: () => "its port speaks TLS, but is not the port of a broker",
+  },
+  {
+    sign: /InvalidContentType|ERR_SSL_WRONG_VERSION_NUMBER/,
+    explain: () => "its port does not speak TLS; leave tls out, or use smq:// in place of smqs://",
+  },
+];
+
+/** Why no session could be opened. */
+export function explainDialFault(cause: unknown, way: DialWay): string {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  if (!way.isEncrypted || !(cause instanceof Error)) return said;
+  const code = "code" in cause ? ` ${cause.code}` : "";
+  const fault = TLS_FAULTS.find(({ sign }) => sign.test(said + code));
+  return fault?.explain(way, said) ?? said;
+}
+
+/** The names that a certificate is for, if they are told. */
+function findNames(said: string): string {
+  const names = said.split("only valid for ")[1]?.match(/(?<=")[^"]+(?=")|(?<=IpAddress\()[^)]+/g);
+  return names ? `, but for ${[...names].filter((name) => !/^[, ]+/.test(name)).join(", ")}` : "";
+}

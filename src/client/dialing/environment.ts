@@ -1,0 +1,14 @@
+/** The variables that say what options of `connect` do not say. */
+export type VariableName = "SIMPLEMQ_SERVER" | "SIMPLEMQ_TOKEN" | "SIMPLEMQ_TOKEN_FILE";
+
+/**
+ * Reads a variable of the environment. Without the permission for it there is none: nobody is asked.
+ *
+ * @returns Its text without spaces around it; `undefined` if it is empty.
+ */
+export function readVariable(variable: VariableName): string | undefined {
+  if (typeof Deno === "undefined") return undefined;
+  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;
+  const text = Deno.env.get(variable)?.trim();
+  return text === "" ? undefined : text;
+}

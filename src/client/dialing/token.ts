@@ -1,0 +1,22 @@
+/** The longest token, in characters. */
+const TOKEN_LENGTH_MAX = 512;
+
+/** Reads the token to show to a broker; `undefined` if there is none. */
+export type ReadToken = (signal?: AbortSignal) => Promise<string | undefined>;
+
+/** Checks a token; the error tells nothing of it. */
+export function checkToken(name: string, token: unknown, action: string): asserts token is string {
+  if (typeof token !== "string") {
+    throw new TypeError(`${action}: ${name} must be a string, found ${typeof token}`);
+  }
+  if (token.length === 0 || token.length > TOKEN_LENGTH_MAX) {
+    const found = token.length === 0 ? "is empty" : `has ${token.length} characters`;
+    throw new RangeError(`${action}: ${name} ${found}, allowed are 1 to ${TOKEN_LENGTH_MAX}`);
+  }
+  const at = token.search(/[^\x21-\x7e]/);
+  if (at < 0) return;
+  throw new RangeError(
+    `${action}: character ${at + 1} of ${name} is not allowed; ` +
+      "allowed are letters, digits and signs of ASCII, without spaces",
+  );
+}

@@ -1,0 +1,58 @@
+import { abortable } from "@std/async/abortable";
+import { checkToken, type ReadToken } from "./token.ts";
+
+/** More than a token with spaces around it, in bytes. */
+const FILE_BYTES_MAX = 4096;
+
+/** A file that holds a token and nothing else; whoever renews the token replaces it. */
+export class TokenFile {
+  readonly #path: string;
+  /** What names the file: an option or a variable. */
+  readonly #name: string;
+
+  constructor(path: string, name: string) {
+    this.#path = path;
+    this.#name = name;
+  }
+
+  /** Reads the token anew. */
+  readonly read: ReadToken = async (signal) => {
+    const action = "Cannot connect";
+    const reading = this.#readText(action);
+    const text = (await (signal ? abortable(reading, signal) : reading)).trim();
+    checkToken(`the token in ${this.#path} (${this.#name})`, text, action);
+    return text;
+  };
+
+  async #readText(action: string): Promise<string> {
+    const where = `${this.#path} (${this.#name})`;
+    let bytes: Uint8Array | undefined;
+    try {
+      // Whatever is no file may never end.
+      if (!(await Deno.stat(this.#path)).isFile) throw new TypeError("it is no file");
+      bytes = await readSome(this.#path);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`${action}: the token cannot be read from ${where}: ${why}`, { cause });
+    }
+    if (bytes === undefined) {
+      throw new RangeError(
+        `${action}: ${where} has more than ${FILE_BYTES_MAX} bytes, ` +
+          "allowed is a token and nothing else",
+      );
+    }
+    return new TextDecoder().decode(bytes);
+  }
+}
+
+/** Reads a file; `undefined` if it is too large. */
+async function readSome(path: string): Promise<Uint8Array | undefined> {
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(FILE_BYTES_MAX + 1);
+  for (let length = 0;;) {
+    const count = await file.read(buffer.subarray(length));
+    if (count === null) return buffer.subarray(0, length);
+    length += count;
+    if (length > FILE_BYTES_MAX) return undefined;
+  }
+}

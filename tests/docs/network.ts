@@ -35,9 +35,20 @@ export class Network implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** Whether a command is for such a directory, or makes one. */
+  /** Whether a command begins one. */
+  static beginsWith(line: string): boolean {
+    return /^deno run -A server\.ts (cert|user)\b/.test(line);
+  }
+
+  /** Whether a command belongs to one that was begun. */
   static includes(line: string): boolean {
-    return /^SIMPLEMQ_TOKEN=|\bserver\.ts (cert|user)\b|--tls-certificate\b/.test(line);
+    return /^SIMPLEMQ_TOKEN=|^deno run -A server\.ts\b/.test(line);
+  }
+
+  /** The port of its broker, which is running. */
+  get port(): number {
+    assert(this.#broker !== undefined, "no broker was started after the last command");
+    return this.#port;
   }
 
   static async open(programs: readonly ShownProgram[]): Promise<Network> {
@@ -78,6 +89,11 @@ export class Network implements AsyncDisposable {
     await Deno.remove(this.#directory, { recursive: true });
   }
 
+  /** A text of the page with the real token. */
+  fillIn(text: string): string {
+    return text.replaceAll(SHOWN_TOKEN, this.#token);
+  }
+
   async #startBroker(command: ShownCommand): Promise<void> {
     await this.stopBroker();
     const process = this.#spawn(`${command.line} --port 0`);
@@ -98,7 +114,7 @@ export class Network implements AsyncDisposable {
   #spawn(line: string): Deno.ChildProcess {
     const deno = `exec ${Deno.execPath()} run -A --no-lock`;
     const config = `--no-check --config ${new URL("deno.json", ROOT).pathname}`;
-    const command = line.replaceAll(SHOWN_TOKEN, this.#token)
+    const command = this.fillIn(line)
       .replace("deno run -A server.ts", `${deno} ${new URL("server.ts", ROOT).pathname}`)
       .replace("deno run -A ", `${deno} ${config} `);
     assert(command.includes(deno), "nobody has looked whether this works");

@@ -92,8 +92,8 @@ export class Reader implements AsyncDisposable {
 
   async #runCommand(command: ShownCommand): Promise<Left | undefined> {
     const { line, output } = command;
-    if (Network.includes(line)) {
-      this.#network ??= await Network.open(this.#programs);
+    if (Network.beginsWith(line)) this.#network ??= await Network.open(this.#programs);
+    if (this.#network !== undefined && Network.includes(line)) {
       await this.#network.run(command);
       return undefined;
     }
@@ -211,11 +211,12 @@ export class Reader implements AsyncDisposable {
 
   /** A session in JSON lines: what the broker says has `SERVER` in it, or is an error. */
   async #talk(lines: readonly string[]): Promise<undefined> {
-    await using client = await LineClient.connect(this.#broker.port);
+    const { port } = this.#network ?? this.#broker;
+    await using client = await LineClient.connect(port);
     for (const line of lines) {
       const isAnswer = /"SERVER"|^\{"error"/.test(line);
       if (isAnswer) assertEquals(await client.nextText(), line);
-      else await client.send(`${line}\n`);
+      else await client.send(`${this.#network?.fillIn(line) ?? line}\n`);
     }
     await client.closeWrite();
     await client.expectEnd();

@@ -20,7 +20,7 @@ import { deadline as deadlineAlone } from "@std/async/deadline";
 import { delay as delayAlone } from "@std/async/delay";
 import { parseArgs } from "@std/cli";
 import { parseArgs as parseArgsAlone } from "@std/cli/parse-args";
-import { parse } from "@std/yaml";
+import { parse, stringify } from "@std/yaml";
 import { parse as parseAlone } from "@std/yaml/parse";
 
 /** Far longer than any test: whoever waits for it in earnest hangs, and that is noticed. */
@@ -262,4 +262,39 @@ Deno.test("parse() gives plain objects, and __proto__ is a key as any other", ()
 Deno.test("parse() lets a later key replace an earlier one if duplicates are allowed", () => {
   const options = { schema: "core", allowDuplicateKeys: true } as const;
   assertEquals(parse("a: 1\na: 2", options), { a: 2 });
+});
+
+for (
+  const value of [
+    {},
+    { users: {} },
+    { list: [], text: "", flags: { on: true, off: false }, none: null },
+    { users: { "a.b@c": { tokens: [{ sha256: "0".repeat(64), label: "two words" }] } } },
+    ["a*", "*", "*.dead", "-", "--- a", "? b", "& c", "# no comment", "a: b", "a #b", "{a}", "[a]"],
+    ["true", "no", "null", "~", "1", "-1.5", "1_000", "0b1", "0x1f", "017", "1e3", ".inf", ".nan"],
+    [
+      "1234e5678",
+      `${"12345678".repeat(7)}e1234567`,
+      "2027-11-30",
+      "2027-11-30T12:00:00Z",
+      "12:30:45",
+    ],
+    ["it's", 'say "a"', "größe", "back\\slash", " a ", "a\tb", `${"long words ".repeat(20)}end`],
+    { yes: 1, "1": "a", "": "b", "a b": 0.5, "*": -3, n: 1024 ** 3 },
+  ]
+) {
+  Deno.test(`parse() reads what stringify() writes: ${JSON.stringify(value).slice(0, 60)}`, () => {
+    assertEquals(parse(stringify(value, { schema: "core" }), { schema: "core" }), value);
+  });
+}
+
+Deno.test("stringify() writes a line to a plain value, in the order of the object", () => {
+  assertEquals(
+    stringify({ users: { b: { metrics: true }, a: {} } }, { schema: "core" }),
+    "users:\n  b:\n    metrics: true\n  a: {}\n",
+  );
+});
+
+Deno.test("stringify() refuses undefined", () => {
+  assertThrows(() => stringify({ a: undefined }, { schema: "core" }), TypeError);
 });

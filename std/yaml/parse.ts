@@ -4,8 +4,8 @@
  * @module
  */
 
-import process from "node:process";
-import { type Document, parseDocument, type ScalarTag, type Tags } from "yaml";
+import { parseDocument } from "yaml";
+import { replaceNumbers, withoutVariables } from "./schema.ts";
 
 /** Options for {@linkcode parse}. */
 export interface ParseOptions {
@@ -36,25 +36,6 @@ export class YamlSyntaxError extends SyntaxError {
   }
 }
 
-/** The notations of numbers that `@std/yaml` knows: it differs from the `yaml` package in these. */
-const NUMBER_RULES = [
-  /^[-+]?0b[01_]*[01]$/,
-  /^[-+]?0x[0-9a-fA-F_]*[0-9a-fA-F]$/,
-  /^[-+]?0[0-7_]*[0-7]$/,
-  /^[-+]?(?:0|[1-9][0-9_]*)(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?(?<!_)$/,
-  /^\.[0-9_]+(?:[eE][-+]?[0-9]+)?(?<!_)$/,
-  /^[-+]?\.(?:inf|Inf|INF)$/,
-  /^\.(?:nan|NaN|NAN)$/,
-];
-
-const NUMBER_TAG: ScalarTag = {
-  tag: "tag:yaml.org,2002:float",
-  default: true,
-  identify: (value) => typeof value === "number",
-  test: new RegExp(NUMBER_RULES.map((rule) => `(?:${rule.source})`).join("|")),
-  resolve: readNumber,
-};
-
 /**
  * Reads one YAML document.
  *
@@ -84,32 +65,4 @@ export function parse(content: string, options: ParseOptions): unknown {
     if (!(error instanceof ReferenceError)) throw error;
     throw new YamlSyntaxError(error.message, { cause: error });
   }
-}
-
-/**
- * Calls something that sees no environment variables. The `yaml` package asks for some of its own, to
- * print what it reads, which would need a permission.
- */
-function withoutVariables(read: () => Document.Parsed): Document.Parsed {
-  const variables = process.env;
-  process.env = {};
-  try {
-    return read();
-  } finally {
-    process.env = variables;
-  }
-}
-
-function replaceNumbers(tags: Tags): Tags {
-  const others = tags.filter((tag) => typeof tag === "string" || !/:(int|float)$/.test(tag.tag));
-  return [...others, NUMBER_TAG];
-}
-
-function readNumber(text: string): number {
-  const digits = text.replaceAll("_", "").replace(/^[-+]/, "").toLowerCase();
-  const sign = text.startsWith("-") ? -1 : 1;
-  if (digits === ".inf") return sign * Infinity;
-  if (digits === ".nan") return NaN;
-  if (/^0[0-7]+$/.test(digits)) return sign * parseInt(digits, 8);
-  return sign * Number(digits);
 }

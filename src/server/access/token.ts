@@ -1,0 +1,17 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** What tokens begin with, so that they are recognized wherever they have leaked to. */
+const TOKEN_PREFIX = "smq_";
+
+/** The random part of a token, in bytes: nobody guesses 256 bits, so its hash needs not be slow. */
+const TOKEN_BYTES = 32;
+
+/** Makes a token: what its owner shows, and nobody else keeps. */
+export function createToken(): string {
+  return TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString("base64url");
+}
+
+/** The hash of a token, as the file of users has it: 64 hex digits. */
+export function hashToken(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}

@@ -45,7 +45,7 @@ export async function loadSettings(sources: SettingsSources): Promise<LoadedSett
   if (help || version) {
     return { settings: resolveSettings({}), file: undefined, warnings: [], help, version };
   }
-  const file = await takeFile(draft, sources, String(flags.settings ?? ""));
+  const file = await readSettingsFile(draft, sources, String(flags.settings ?? ""));
   for (const row of SETTING_ROWS) {
     const variable = sources.env(row.variable);
     // A script or a compose file sets an empty variable when it has no value.
@@ -116,16 +116,25 @@ function readNegation(arg: string): string {
   return isNegation ? `--${arg.slice("--no-".length)}=false` : arg;
 }
 
-/** Reads the file, and returns its path if there was one. */
-async function takeFile(
+/**
+ * Reads the file of the settings.
+ *
+ * @param draft Takes what is in it, and the mistakes.
+ * @param sources Where the file is looked for.
+ * @param flag The file that is named, before the environment does.
+ * @param only The names to take; all by default.
+ * @returns Its path, if there was one.
+ */
+export async function readSettingsFile(
   draft: SettingsDraft,
-  sources: SettingsSources,
-  flag: string,
+  sources: Omit<SettingsSources, "args">,
+  flag = "",
+  only?: readonly string[],
 ): Promise<string | undefined> {
   const named = flag || sources.env(FILE_VARIABLE);
   const path = named || sources.defaultFile;
   try {
-    takeContent(draft, path, await sources.readTextFile(path));
+    takeContent(draft, path, await sources.readTextFile(path), only);
     return path;
   } catch (error) {
     const isMissing = error instanceof Deno.errors.NotFound;
@@ -136,7 +145,12 @@ async function takeFile(
   }
 }
 
-function takeContent(draft: SettingsDraft, path: string, content: string): void {
+function takeContent(
+  draft: SettingsDraft,
+  path: string,
+  content: string,
+  only?: readonly string[],
+): void {
   const size = new TextEncoder().encode(content).length;
   const title = `file ${describe(path)}`;
   if (size > FILE_BYTES_MAX) {
@@ -148,7 +162,10 @@ function takeContent(draft: SettingsDraft, path: string, content: string): void 
   } catch (error) {
     return draft.addMistake(`${title}: found no valid YAML: ${firstLine(error)}`);
   }
-  if (isPlainObject(found)) return draft.takeGroup(found, ` in ${describe(path)}`);
+  if (isPlainObject(found)) {
+    const names = Object.entries(found).filter(([name]) => only?.includes(name) ?? true);
+    return draft.takeGroup(Object.fromEntries(names), ` in ${describe(path)}`);
+  }
   // An empty file is `null`.
   if (found !== null) {
     draft.addMistake(`${title}: found ${describe(found)}, allowed names with values`);

@@ -1,6 +1,10 @@
 // Command lines, environments and files that are not those of the machine.
 
-import { type LoadedSettings, loadSettings } from "../../../src/server/settings/load_settings.ts";
+import {
+  type LoadedSettings,
+  loadSettings,
+  type SettingsSources,
+} from "../../../src/server/settings/load_settings.ts";
 import { SettingsError } from "../../../src/server/settings/settings.ts";
 import { assertRejects } from "@std/assert";
 
@@ -11,8 +15,11 @@ export interface World {
 }
 
 export function load(world: World): Promise<LoadedSettings> {
-  const { args = [], env = {}, files = {} } = world;
-  return loadSettings({
+  return loadSettings(sourcesOf(world));
+}
+
+export function sourcesOf({ args = [], env = {}, files = {} }: World): SettingsSources {
+  return {
     args,
     env: (name) => env[name],
     variables: Object.keys(env),
@@ -22,7 +29,7 @@ export function load(world: World): Promise<LoadedSettings> {
       if (content === undefined) return Promise.reject(new Deno.errors.NotFound(path));
       return Promise.resolve(content);
     },
-  });
+  };
 }
 
 /** Loads settings with mistakes in them, and gives these. */

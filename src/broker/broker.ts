@@ -1,5 +1,4 @@
 import {
-  type BindFields,
   BrokerError,
   type MessageBatch,
   type Page,
@@ -18,10 +17,14 @@ import type {
   EngineReplyStream,
   FollowerInit,
   FollowerSink,
+  PelView,
   PublisherInit,
   PublisherSink,
   RedriveCount,
   ReplySink,
+  StreamFilter,
+  StreamSearch,
+  StreamWatch,
 } from "./engine.ts";
 import type { Event } from "./event.ts";
 import type { Appender, EventLog } from "./event_log.ts";
@@ -41,11 +44,12 @@ import { BrokerState } from "./state/broker_state.ts";
 import type { FollowerState } from "./share/follower_state.ts";
 import { LiveSearch } from "./state/live_facts.ts";
 import { LOST_COUNT_MAX } from "./state/publisher_registry.ts";
+import { FilterWatch } from "./state/filter_watch.ts";
 import { checkStreamName, type PatternCompiler, type Router, STREAMS_MAX } from "./state/router.ts";
 import type { Stream } from "./stream/stream.ts";
 import { explain } from "./view/explanation.ts";
 import { peek } from "./view/peeking.ts";
-import { listAllPels, listPels } from "./view/pending_entries.ts";
+import { findFollowers, listAllPels, listPels, PelSight } from "./view/pending_entries.ts";
 
 export interface BrokerOptions {
   readonly log: EventLog;
@@ -203,15 +207,16 @@ export class Broker {
   }
 
   // deno-lint-ignore require-await
-  async getStreams(): Promise<StreamInfo[]> {
+  async getStreams(filter?: StreamFilter): Promise<StreamInfo[]> {
     return [...this.#router.streams]
+      .filter(({ name }) => filter?.allows(name) ?? true)
       .map((stream) => stream.describe(this.#durability))
       .sort((one, other) => one.name < other.name ? -1 : 1);
   }
 
   // deno-lint-ignore require-await
-  async listStreams(after: number): Promise<Page<StreamInfo>> {
-    const { streams, next } = this.#router.list(after);
+  async listStreams(after: number, filter?: StreamFilter): Promise<Page<StreamInfo>> {
+    const { streams, next } = this.#router.list(after, filter);
     const items = streams.map((stream) => stream.describe(this.#durability));
     return { items, ...next !== undefined && { next } };
   }
@@ -235,8 +240,12 @@ export class Broker {
   }
 
   // deno-lint-ignore require-await
-  async explain(name: string): Promise<string[]> {
-    return explain(this.#router, name, this.context.now());
+  async explain(name: string, filter?: StreamFilter): Promise<string[]> {
+    return explain(this.#router, name, { now: this.context.now(), filter });
+  }
+
+  watchStreams(filter: StreamFilter): StreamWatch {
+    return new FilterWatch(this.#router, filter);
   }
 
   prepareStream(name: string, stepsMax: number): boolean {
@@ -245,8 +254,8 @@ export class Broker {
 
   // Members.
 
-  prepare(bind: BindFields, stepsMax: number): boolean {
-    return this.#router.prepare(bind, stepsMax);
+  prepare(search: StreamSearch, stepsMax: number): boolean {
+    return this.#router.prepare(search, stepsMax);
   }
 
   openPublisher(init: PublisherInit, sink: PublisherSink): BrokerPublisher {
@@ -274,28 +283,30 @@ export class Broker {
   }
 
   // deno-lint-ignore require-await
-  async getPels(): Promise<PendingEntryList[]> {
-    return joinLists(listAllPels(this.#followers, { now: this.context.now() }));
+  async getPels(view?: PelView): Promise<PendingEntryList[]> {
+    return joinLists(listAllPels(this.#followers, { view, now: this.context.now() }));
   }
 
   // deno-lint-ignore require-await
-  async listPels(after: number, name?: string): Promise<Page<PendingEntryList>> {
-    return listPels(this.#followers, { after, name, now: this.context.now() });
+  async listPels(after: number, name?: string, view?: PelView): Promise<Page<PendingEntryList>> {
+    return listPels(this.#followers, { after, name, view, now: this.context.now() });
   }
 
   // deno-lint-ignore require-await
-  async getPel(name: string): Promise<PendingEntry[]> {
-    const [list] = joinLists(listAllPels(this.#followers, { name, now: this.context.now() }));
-    return [...list!.entries];
+  async getPel(name: string, view?: PelView): Promise<PendingEntry[]> {
+    const question = { name, view, now: this.context.now() };
+    const [list] = joinLists(listAllPels(this.#followers, question));
+    return [...list?.entries ?? []];
   }
 
-  async releasePel(name: string): Promise<number> {
+  async releasePel(name: string, view?: PelView): Promise<number> {
     const now = this.context.now();
-    const followers = [...this.#followers].filter((follower) => follower.name === name);
-    // Throws if there is none of that name.
-    if (followers.length === 0) listPels([], { name, after: 0, now });
-    const why = "it was taken back by a cursor";
-    const counts = followers.map((follower) => this.#deliveries.revokeAll(follower, why, now));
+    const sight = new PelSight(view);
+    const followers = findFollowers(this.#followers, name, sight);
+    const details = { reason: "it was taken back by a cursor", now };
+    const counts = followers.map((follower) =>
+      this.#deliveries.revoke(follower, (share) => sight.sees(share), details)
+    );
     await this.context.whenDurable();
     return counts.reduce((sum, count) => sum + count, 0);
   }

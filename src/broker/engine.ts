@@ -42,32 +42,41 @@ export interface Engine {
   /** Deletes a stream with everything in it. Rejects with `STREAM_NOT_FOUND`. */
   deleteStream(name: string): Promise<void>;
   /** Describes all streams, sorted by name, however many there are. */
-  getStreams(): Promise<StreamInfo[]>;
-  /** Describes one page of streams in the order of creation, beginning behind `after`. */
-  listStreams(after: number): Promise<Page<StreamInfo>>;
+  getStreams(filter?: StreamFilter): Promise<StreamInfo[]>;
+  /**
+   * Describes one page of streams in the order of creation, beginning behind `after`. With a filter, a page
+   * may have few items, or none, although there are more pages.
+   */
+  listStreams(after: number, filter?: StreamFilter): Promise<Page<StreamInfo>>;
   hasStream(name: string): boolean;
   /** How many streams were deleted since the start. */
   readonly deletedCount: number;
   /** Describes a stream. Rejects with `STREAM_NOT_FOUND`. */
   getStream(name: string): Promise<StreamInfo>;
   /** Lists the deliveries that followers hold, by the followers' names. */
-  getPels(): Promise<PendingEntryList[]>;
+  getPels(view?: PelView): Promise<PendingEntryList[]>;
   /**
    * Lists one page of the deliveries that followers hold, follower by follower, beginning behind `after`.
    * With a name, only followers of that name; then it may reject with `FOLLOWER_NOT_FOUND`.
    */
-  listPels(after: number, follower?: string): Promise<Page<PendingEntryList>>;
+  listPels(after: number, follower?: string, view?: PelView): Promise<Page<PendingEntryList>>;
   /** Lists the deliveries that followers of one name hold. Rejects with `FOLLOWER_NOT_FOUND`. */
-  getPel(follower: string): Promise<PendingEntry[]>;
+  getPel(follower: string, view?: PelView): Promise<PendingEntry[]>;
 
   /** Takes back the deliveries that followers of one name hold; resolves to their number. Rejects as `getPel`. */
-  releasePel(follower: string): Promise<number>;
+  releasePel(follower: string, view?: PelView): Promise<number>;
   /** Reads messages by id without taking them. Rejects with `STREAM_NOT_FOUND`. */
   peek(name: string, from: number, limit: number): Promise<PeekedMessages>;
   /** Sends dead letters back to their streams. Rejects with `STREAM_NOT_FOUND`, `STREAM_FULL`. */
   redrive(name: string, ids: readonly number[]): Promise<RedriveCount>;
-  /** Explains in sentences why messages of a stream wait. Rejects with `STREAM_NOT_FOUND`. */
-  explain(name: string): Promise<string[]>;
+  /**
+   * Explains in sentences why messages of a stream wait. Rejects with `STREAM_NOT_FOUND`.
+   *
+   * @param filter The other streams that may be named.
+   */
+  explain(name: string, filter?: StreamFilter): Promise<string[]>;
+  /** Counts the streams that a filter allows, now and later. */
+  watchStreams(filter: StreamFilter): StreamWatch;
 
   /** How many steps costly calls have taken since the start; a thousand are about a millisecond. */
   readonly steps: number;
@@ -75,10 +84,13 @@ export interface Engine {
    * Prepares a bind to a pattern, in at most so many steps; returns whether that was all. The rest is
    * done at once when a member is opened.
    */
-  prepare(bind: BindFields, stepsMax: number): boolean;
+  prepare(search: StreamSearch, stepsMax: number): boolean;
   /** Prepares the creation of a stream that many patterns may match, as {@linkcode Engine.prepare}. */
   prepareStream(name: string, stepsMax: number): boolean;
-  /** Opens a publisher; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
+  /**
+   * Opens a publisher; throws `BAD_STREAM_NAME` or `BAD_PATTERN`, or `FORBIDDEN` if the identity is another
+   * user's.
+   */
   openPublisher(options: PublisherInit, sink: PublisherSink): EnginePublisher;
   /** Opens a follower; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
   openFollower(options: FollowerInit, sink: FollowerSink): EngineFollower;
@@ -114,7 +126,56 @@ export interface RedriveCount {
   readonly skipped: number;
 }
 
-export interface PublisherInit {
+/** Streams by their names. */
+export interface StreamFilter {
+  /** Filters with the same key allow the same streams: members that share a pattern share the search. */
+  readonly key: string;
+  /** The cost of a question, in steps of about a microsecond; in proportion to the name's length. */
+  readonly steps: number;
+  allows(stream: string): boolean;
+}
+
+/** The streams that a pattern is matched with. */
+export interface StreamSearch {
+  readonly kind: "publisher" | "follower";
+  readonly bind: BindFields;
+  readonly filter?: StreamFilter | undefined;
+}
+
+/** The deliveries that a user sees, and followers: those of a stream that is seen, and the user's own. */
+export interface PelView {
+  readonly filter: StreamFilter;
+  readonly owner: string;
+}
+
+/** The streams that a filter allows; it must be closed. */
+export interface StreamWatch {
+  /** Does some of the first search; returns whether nothing is left. */
+  prepare(stepsMax: number): boolean;
+  /** How many streams there are. */
+  readonly count: number;
+  /** The bytes of their messages, those about to be stored included; takes time for each stream. */
+  readonly bytes: number;
+  close(): void;
+}
+
+/** What a member's user may do; without it, everything. */
+export interface MemberPermit {
+  /** The name of the user. */
+  readonly owner?: string | undefined;
+  /** The streams that a pattern may find; a direct bind is not filtered. */
+  readonly filter?: StreamFilter | undefined;
+  /** Called once, when the member is closed or lost. */
+  readonly ended?: (() => void) | undefined;
+}
+
+/** How much a publisher may still store. */
+export interface Allowance {
+  /** Takes room for a new batch, in all its streams together; returns the error if there is none. */
+  take(bytes: number): BrokerError | undefined;
+}
+
+export interface PublisherInit extends MemberPermit {
   readonly identity: string;
   readonly bind: BindFields;
   /** The number of the last message that was sent before and may be sent again, if there is one. */
@@ -154,6 +215,8 @@ export interface PublisherSink {
   ): void;
   /** The batch is not stored. */
   refuse(batch: BatchNumber, error: BrokerError): void;
+  /** The publisher has lost its permission; later batches are refused with the same error. */
+  end(error: BrokerError): void;
 }
 
 export interface BatchNumber {
@@ -175,9 +238,15 @@ export interface EnginePublisher {
   close(): void;
   /** Its connection is lost; it may come back under the same identity. */
   lose(): void;
+  /** Sets the streams that its pattern may find, from the next batch on. */
+  setFilter(filter: StreamFilter | undefined): void;
+  /** Sets how much it may still store; `undefined` for no limit. */
+  setAllowance(allowance: Allowance | undefined): void;
+  /** Refuses all later batches; its sink hears of the end when those under way are answered. */
+  forbid(error: BrokerError): void;
 }
 
-export interface FollowerInit {
+export interface FollowerInit extends MemberPermit {
   readonly name: string;
   readonly bind: BindFields;
   /** How many messages it may hold unacknowledged. */
@@ -215,6 +284,8 @@ export interface FollowerSink {
   /** Hears of deliveries that were taken back from the follower. */
   revoke(ranges: readonly TagRange[], reason: string): void;
   noteDeleted(stream: string): void;
+  /** The follower has lost its permission, and is closed. */
+  end(error: BrokerError): void;
 }
 
 export interface ReplySink {
@@ -239,6 +310,13 @@ export interface EngineFollower {
   readonly missing?: string | undefined;
   /** Attaches it to so many more of its streams; returns whether that was all. */
   attach(countMax: number): boolean;
+  /**
+   * Sets the streams that its pattern may find: takes back the deliveries of all others, for a reason, and
+   * attaches it to new ones. Throws `TOO_MANY_MEMBERS` if they are too many.
+   */
+  setFilter(filter: StreamFilter | undefined, reason: string): void;
+  /** Takes back its deliveries and closes it; its sink hears of the end. */
+  forbid(error: BrokerError): void;
   /** Sets how much it may hold unacknowledged. */
   setCredit(messages: number, bytes: number): void;
   /**

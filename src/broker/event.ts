@@ -29,6 +29,8 @@ export interface PublisherOpened {
   readonly type: "publisherOpened";
   readonly number: number;
   readonly identity: string;
+  /** The user that opened it first; undefined if there were no users then. */
+  readonly owner?: string;
   /** Up to this message it is not known which ones were stored; undefined if it is known. */
   readonly doubtfulUntil?: number;
 }

@@ -70,11 +70,14 @@ export function isErrorCode(text: unknown): text is ErrorCode {
 export interface ErrorDetails {
   /** `STREAM_FULL`: the stream. */
   readonly stream?: string;
-  /** `STREAM_FULL`: the unit of `depth` and `limit`, `messages` or `bytes`. */
+  /**
+   * The unit of `depth` and `limit`. `STREAM_FULL`: `messages` or `bytes`; `LIMIT_REACHED`: `bytes`, or
+   * undefined if they are numbers of streams.
+   */
   readonly what?: "messages" | "bytes";
-  /** `STREAM_FULL`: the messages or bytes in the stream. */
+  /** `STREAM_FULL`: the messages or bytes in the stream. `LIMIT_REACHED`: what the user takes up. */
   readonly depth?: number;
-  /** `STREAM_FULL`: the limit of the stream. */
+  /** `STREAM_FULL`: the limit of the stream. `LIMIT_REACHED`: the limit of the user. */
   readonly limit?: number;
   /** `STREAM_FULL`: the number of refused messages, from the first on, that there is room for. */
   readonly room?: number;

@@ -144,7 +144,8 @@ Deno.test("MemoryEngine tells of a stream that is not there before it tells of i
 Deno.test("MemoryEngine says in MEMORY_FULL how much it has and may have", async () => {
   const { engine } = await openSmall(100, "orders");
   let message = "";
-  const sink = { confirm: () => {}, refuse: (_: unknown, error: Error) => message = error.message };
+  const refuse = (_: unknown, error: Error) => message = error.message;
+  const sink = { confirm: () => {}, refuse, end: () => {} };
   const port = engine.openPublisher({ identity: "one", bind: bindOf("orders") }, sink);
   const batch = batchOf(200);
   port.publish({ ...batch, sequence: 1, settled: 0, bytes: batch.end });

@@ -2,6 +2,7 @@ import { BrokerError } from "../../../protocol.ts";
 import { Attachment } from "../share/attachment.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { FollowerState } from "../share/follower_state.ts";
+import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
 /** The most attachments of followers by pattern to streams: one for each stream that matches. */
@@ -79,6 +80,21 @@ export class Attachments {
 
   removeAll(follower: FollowerState): void {
     for (const attachment of follower.attachments.values()) this.remove(attachment);
+    this.#dropRest(follower);
+  }
+
+  /** Attaches a follower to these streams only; throws if those that are new to it are too many. */
+  change(follower: FollowerState, streams: readonly Stream[]): void {
+    const wanted = new Set<Share>(streams.map(({ share }) => share));
+    const removed = [...follower.attachments.values()].filter(({ share }) => !wanted.has(share));
+    const added = streams.filter(({ share }) => !follower.attachments.has(share));
+    this.#dropRest(follower);
+    for (const attachment of removed) this.remove(attachment);
+    this.checkFollower(follower, added.length);
+    this.addAll(follower, added, Infinity);
+  }
+
+  #dropRest(follower: FollowerState): void {
     const rest = this.#rests.get(follower);
     if (rest === undefined) return;
     this.#count -= (rest.streams.length - rest.at) * weigh(follower);

@@ -1,6 +1,13 @@
-import type { TagRange } from "../../../protocol.ts";
-import type { EngineFollower, FollowerInit, FollowerSink, NackDetails } from "../engine.ts";
+import type { BrokerError, TagRange } from "../../../protocol.ts";
+import type {
+  EngineFollower,
+  FollowerInit,
+  FollowerSink,
+  NackDetails,
+  StreamFilter,
+} from "../engine.ts";
 import { FollowerState } from "../share/follower_state.ts";
+import type { Share } from "../share/share.ts";
 import type { Attachments } from "./attachments.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { RuleContext } from "./rule_context.ts";
@@ -48,6 +55,27 @@ export class BrokerFollower implements EngineFollower {
 
   attach(countMax: number): boolean {
     return this.#setup.attachments.addMore(this.follower, countMax);
+  }
+
+  setFilter(filter: StreamFilter | undefined, reason: string): void {
+    const { context, deliveries, attachments, followers } = this.#setup;
+    const { follower } = this;
+    if (follower.bind.bindType === "direct" || !followers.has(follower)) return;
+    const streams = context.state.router.refilter(follower, filter);
+    try {
+      attachments.change(follower, streams);
+    } finally {
+      const isLost = (share: Share) => !follower.attachments.has(share);
+      deliveries.forbid(follower, isLost, { reason, now: context.now() });
+    }
+  }
+
+  forbid(error: BrokerError): void {
+    const { deliveries, context, sink } = this.#setup;
+    if (!this.#end()) return;
+    const details = { reason: error.message, now: context.now() };
+    deliveries.forbid(this.follower, () => true, details);
+    sink.end(error);
   }
 
   setCredit(messages: number, bytes: number): void {
@@ -103,10 +131,17 @@ export class BrokerFollower implements EngineFollower {
   }
 
   close(lastTag?: number): void {
-    const { deliveries, attachments, followers, context } = this.#setup;
-    if (!followers.delete(this.follower)) return;
+    const { deliveries, context } = this.#setup;
+    if (this.#end()) deliveries.takeAll(this.follower, lastTag, context.now());
+  }
+
+  /** Detaches it from all streams; returns whether it was open. */
+  #end(): boolean {
+    const { attachments, followers, context, init } = this.#setup;
+    if (!followers.delete(this.follower)) return false;
     context.state.router.removeFollower(this.follower);
     attachments.removeAll(this.follower);
-    deliveries.takeAll(this.follower, lastTag, context.now());
+    init.ended?.();
+    return true;
   }
 }

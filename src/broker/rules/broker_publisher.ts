@@ -1,7 +1,14 @@
 import { BrokerError } from "../../../protocol.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import { resolveSpans, SPAN_FLAGS } from "../../protocol/messages/spans.ts";
-import type { EnginePublisher, NumberedBatch, PublisherInit, PublisherSink } from "../engine.ts";
+import type {
+  Allowance,
+  EnginePublisher,
+  NumberedBatch,
+  PublisherInit,
+  PublisherSink,
+  StreamFilter,
+} from "../engine.ts";
 import type { StoredAt } from "../event.ts";
 import { SentBatch } from "../state/outcome_log.ts";
 import type { PublisherRecord } from "../state/publisher_record.ts";
@@ -47,20 +54,26 @@ export class BrokerPublisher implements EnginePublisher {
   readonly #record: PublisherRecord;
   readonly #route: Route;
   readonly #sink: PublisherSink;
+  readonly #ended: (() => void) | undefined;
+  #allowance: Allowance | undefined;
 
-  /** Throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
+  /** Throws `BAD_STREAM_NAME`, `BAD_PATTERN` or `FORBIDDEN`. */
   constructor({ context, removal, init, sink }: BrokerPublisherSetup) {
     const { router, publishers } = context.state;
     const now = context.now();
-    const { identity, bind, sentUntil: until = 0, sentMs = now } = init;
+    const { identity, bind, owner, filter, sentUntil: until = 0, sentMs = now } = init;
+    const isNew = publishers.checkOwner(identity, owner);
     this.#context = context;
     this.#removal = removal;
     this.#sink = sink;
-    this.#route = new Route(bind, router);
+    this.#ended = init.ended;
+    this.#route = new Route(bind, router, filter);
     this.#record = publishers.open(
       identity,
       until > 0 ? { until, since: now - sentMs } : undefined,
+      owner,
     );
+    if (isNew && this.#record.number > 0) this.#writeOpened();
   }
 
   publish(batch: NumberedBatch): void {
@@ -79,7 +92,7 @@ export class BrokerPublisher implements EnginePublisher {
     const duplicates = dedupId === undefined ? [] : findDuplicates(streams, dedupId, now);
     if (duplicates.length > 0) return this.#answerDuplicate(batch, duplicates);
     const obstacle = this.#findObstacle(batch, streams) ??
-      findFullStream(record, batch, streams, now);
+      findFullStream(record, batch, streams, { now, allowance: this.#allowance });
     if (obstacle !== undefined) return this.#refuseNew(batch, obstacle);
     this.#store(batch, { streams, dedupId, now });
   }
@@ -92,6 +105,7 @@ export class BrokerPublisher implements EnginePublisher {
     const { publishers } = this.#context.state;
     this.#route.close();
     publishers.close(this.#record);
+    this.#ended?.();
   }
 
   lose(): void {
@@ -99,6 +113,21 @@ export class BrokerPublisher implements EnginePublisher {
     this.#route.close();
     const forgottenAt = publishers.lose(this.#record, now());
     hasten?.(forgottenAt);
+    this.#ended?.();
+  }
+
+  setFilter(filter: StreamFilter | undefined): void {
+    this.#route.setFilter(filter);
+  }
+
+  setAllowance(allowance: Allowance | undefined): void {
+    this.#allowance = allowance;
+  }
+
+  forbid(error: BrokerError): void {
+    this.#route.forbid(error);
+    // The answers to batches under way come first.
+    this.#context.log.whenDurable(() => this.#sink.end(error));
   }
 
   #store(
@@ -231,13 +260,17 @@ export class BrokerPublisher implements EnginePublisher {
   #requireNumber(): number {
     const record = this.#record;
     if (record.number === 0) {
-      const { identity, doubtfulUntil } = record;
       record.number = this.#context.state.nextPublisherNumber;
-      const { number } = record;
-      const doubt = doubtfulUntil > 0 && { doubtfulUntil };
-      this.#context.commit({ type: "publisherOpened", number, identity, ...doubt });
+      this.#writeOpened();
     }
     return record.number;
+  }
+
+  #writeOpened(): void {
+    const { number, identity, owner, doubtfulUntil } = this.#record;
+    const doubt = doubtfulUntil > 0 && { doubtfulUntil };
+    const whose = owner !== undefined && { owner };
+    this.#context.commit({ type: "publisherOpened", number, identity, ...whose, ...doubt });
   }
 }
 
@@ -256,27 +289,26 @@ function takeBack(
 }
 
 /**
- * The error for a batch without room in one of its streams, if there is one. Batches that its publisher
+ * The error for a batch without room in one of its streams, or in what its user may still store, if there
+ * is one. Batches that its publisher
  * sent before it could know are refused, too, or they would overtake this one.
  */
 function findFullStream(
   record: PublisherRecord,
   batch: NumberedBatch,
   streams: readonly Stream[],
-  now: number,
+  { now, allowance }: { readonly now: number; readonly allowance: Allowance | undefined },
 ): BrokerError | undefined {
   const { refusedFull } = record;
   if (refusedFull !== undefined) {
     if (batch.settled <= refusedFull.sequence) return refusedFull.error;
     record.refusedFull = undefined;
   }
-  for (const stream of streams) {
-    const error = findFull(stream, batch, now);
-    if (error === undefined) continue;
-    record.refusedFull = { sequence: batch.sequence, error };
-    return error;
-  }
-  return undefined;
+  let error: BrokerError | undefined;
+  for (const stream of streams) error ??= findFull(stream, batch, now);
+  error ??= allowance?.take(batch.bytes * streams.length);
+  if (error !== undefined) record.refusedFull = { sequence: batch.sequence, error };
+  return error;
 }
 
 /** The dedup id of a batch's only message, if it has one. */

@@ -151,16 +151,35 @@ export class Deliveries {
     this.#returns.fail(follower, run, { reason: "the follower was lost", isLoss: true, now });
   }
 
-  /** Takes back all deliveries of a follower that stays; returns how many. */
-  revokeAll(follower: FollowerState, reason: string, now: number): number {
+  /** Takes back the deliveries of some streams from a follower that stays; returns how many. */
+  revoke(
+    follower: FollowerState,
+    isMeant: (share: Share) => boolean,
+    { reason, now }: { readonly reason: string; readonly now: number },
+  ): number {
     const { pending } = follower;
     const assumed = this.#separateOldest(follower);
-    if (assumed !== undefined) this.#parts.attempts.begin(assumed);
-    const taken = pending.takeAll();
+    if (assumed !== undefined && isMeant(assumed.share)) this.#parts.attempts.begin(assumed);
+    const taken = pending.takeOf(isMeant);
+    if (taken.length === 0) return 0;
     for (const run of taken) this.#returns.giveBack(follower, run, now);
     this.#returns.tellRevoked(follower, taken, reason);
     this.#returns.noteTaken(follower, now);
     return countAll(taken);
+  }
+
+  /**
+   * Takes back the deliveries of streams that a follower may no longer follow. Late acknowledgements do not
+   * count for them.
+   */
+  forbid(
+    follower: FollowerState,
+    isMeant: (share: Share) => boolean,
+    details: { readonly reason: string; readonly now: number },
+  ): void {
+    follower.lapsed.forgetOf(isMeant);
+    this.revoke(follower, isMeant, details);
+    if (follower.pending.count === 0) this.#parts.clock.set(follower.liveness.alarm, Infinity);
   }
 
   /** Takes back deliveries that were not acknowledged in time. */
@@ -212,7 +231,7 @@ export class Deliveries {
 
   /** Takes away the deliveries of a stream that is deleted. */
   takeShare(follower: FollowerState, share: Share, now: number): void {
-    const taken = follower.pending.takeShare(share);
+    const taken = follower.pending.takeOf((one) => one === share);
     this.#returns.tellRevoked(follower, taken, `stream "${share.store.name}" was deleted`);
     this.#returns.noteTaken(follower, now);
   }

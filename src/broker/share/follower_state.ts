@@ -1,7 +1,7 @@
 import { type BindFields, BrokerError, type TagRange } from "../../../protocol.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import { type Attachment, AttachmentQueue } from "./attachment.ts";
-import type { FollowerSink } from "../engine.ts";
+import type { FollowerSink, StreamFilter } from "../engine.ts";
 import { LapsedList } from "./lapsed_list.ts";
 import { PendingList, type PendingRun } from "./pending_list.ts";
 import type { Share } from "./share.ts";
@@ -33,6 +33,10 @@ export class FollowerState {
   /** A label: two followers may have the same. */
   readonly name: string;
   readonly bind: BindFields;
+  /** The streams that its pattern may find; all by default. */
+  filter: StreamFilter | undefined;
+  /** Whose it is; nobody's by default. */
+  readonly owner: string | undefined;
   readonly sink: FollowerSink;
   /** Whether its client reports which deliveries a handler has; if not, the oldest is assumed. */
   readonly reportsBegin: boolean;
@@ -49,6 +53,8 @@ export class FollowerState {
   constructor(options: {
     name: string;
     bind: BindFields;
+    filter?: StreamFilter | undefined;
+    owner?: string | undefined;
     messages: number;
     bytes: number;
     reportsBegin?: boolean | undefined;
@@ -57,6 +63,8 @@ export class FollowerState {
   }) {
     this.name = options.name;
     this.bind = options.bind;
+    this.filter = options.filter;
+    this.owner = options.owner;
     this.sink = options.sink;
     this.reportsBegin = options.reportsBegin ?? false;
     this.credit = { messages: options.messages, bytes: options.bytes };

@@ -28,6 +28,11 @@ export class LapsedList {
     if (this.#runs.length > RUNS_MAX) this.#runs.shift();
   }
 
+  /** Forgets the deliveries of some shares: they cannot be acknowledged any more. */
+  forgetOf(isForgotten: (share: Share) => boolean): void {
+    this.#runs = this.#runs.filter(({ share }) => !isForgotten(share));
+  }
+
   /** Takes out the deliveries of a range of tags. */
   take({ firstTag, count }: TagRange): LapsedRun[] {
     const endTag = firstTag + count;

@@ -80,11 +80,12 @@ export class PendingList {
     return taken;
   }
 
-  /** Takes out the deliveries of a share whose stream is being deleted. */
-  takeShare(share: Share): PendingRun[] {
-    const taken = this.#runs.filter((run) => run.share === share);
-    if (taken.length === 0) return taken;
-    this.#runs = this.#runs.filter((run) => run.share !== share);
+  /** Takes out the deliveries of some shares. */
+  takeOf(isTaken: (share: Share) => boolean): PendingRun[] {
+    const taken: PendingRun[] = [];
+    const kept: PendingRun[] = [];
+    for (const run of this.#runs) (isTaken(run.share) ? taken : kept).push(run);
+    this.#runs = kept;
     for (const run of taken) this.#discount(run);
     return taken;
   }

@@ -37,6 +37,8 @@ interface Answer {
  */
 export class PublisherRecord {
   readonly identity: string;
+  /** The user that opened it first; undefined if there were no users then. */
+  owner: string | undefined;
   /** Its number in events; 0 until it has stored something. */
   number = 0;
   /** How many sessions have it open: two while a lost connection has not been noticed. */

@@ -1,3 +1,4 @@
+import { BrokerError } from "../../../protocol.ts";
 import { AgedMap } from "../collections/aged_map.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { TextMap } from "../collections/text_map.ts";
@@ -65,8 +66,24 @@ export class PublisherRegistry {
     return this.#records.size;
   }
 
+  /**
+   * Throws `FORBIDDEN` if an identity is another user's: its outcomes are not for everybody. Without users
+   * everything may be opened, and what was opened so belongs to the next user of the identity.
+   *
+   * @returns Whether it had no user so far, and has one now.
+   */
+  checkOwner(identity: string, owner: string | undefined): boolean {
+    const first = this.#records.get(identity)?.owner;
+    if (owner === undefined || first === owner) return false;
+    if (first === undefined) return true;
+    throw new BrokerError(
+      "FORBIDDEN",
+      `Cannot open a publisher: its identity is not one of user "${owner}"`,
+    );
+  }
+
   /** Finds the record of a publisher that opens, for the first time or again. */
-  open(identity: string, sent?: SentBefore): PublisherRecord {
+  open(identity: string, sent?: SentBefore, owner?: string): PublisherRecord {
     let record = this.#records.get(identity);
     if (record === undefined) {
       record = this.create(identity);
@@ -76,6 +93,7 @@ export class PublisherRegistry {
         sent.since - TRAVEL_MS_MAX <= this.#forgottenUntil;
       if (mayBeForgotten) record.doubtfulUntil = sent.until;
     }
+    record.owner ??= owner;
     this.#lost.delete(record);
     record.openCount++;
     return record;

@@ -72,6 +72,7 @@ export class PublisherRestoration {
       this.#places = { storedIn: [], useCount: 0 };
       if (this.#records.has(piece.number)) return;
       this.#told = this.#add(piece.number, piece.identity);
+      this.#told.owner = piece.owner;
       this.#told.restoreSequence(piece.lastSequence);
       this.#told.forgetBelow(piece.settled);
       this.#told.doubtfulUntil = piece.doubtfulUntil ?? 0;
@@ -92,9 +93,12 @@ export class PublisherRestoration {
     }
   }
 
-  openPublisher({ number, identity, doubtfulUntil = 0 }: PublisherOpened): void {
-    if (this.#records.has(number)) return;
-    this.#add(number, identity).doubtfulUntil = doubtfulUntil;
+  openPublisher({ number, identity, owner, doubtfulUntil = 0 }: PublisherOpened): void {
+    const known = this.#records.get(number);
+    const record = known ?? this.#add(number, identity);
+    // A publisher from before there were users is noted again when it has one.
+    record.owner ??= owner;
+    if (known === undefined) record.doubtfulUntil = doubtfulUntil;
   }
 
   closePublisher({ number }: PublisherClosed): void {

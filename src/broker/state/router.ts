@@ -1,6 +1,7 @@
 import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findPatternMistake, findStreamNameMistake } from "../../protocol/limits.ts";
 import { isDeadName } from "../../protocol/messages/stream_options.ts";
+import type { StreamFilter } from "../engine.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { TextMap } from "../collections/text_map.ts";
@@ -16,8 +17,9 @@ export type PatternCompiler = (pattern: string, ignoreCase: boolean) => NameMatc
 /** The most streams that a broker may have. */
 export const STREAMS_MAX = 100_000;
 
-/** The most streams in one page of an answer. */
+/** The most streams in one page of an answer, and the most steps of a filter for it. */
 const PAGE_STREAMS_MAX = 500;
+const PAGE_STEPS_MAX = 4096;
 
 /** The most patterns without members that are kept: their members may come back or are being opened. */
 const IDLE_MAX = 64;
@@ -31,6 +33,12 @@ const PREPARED_MAX = 1024;
 
 /** The most names of future streams whose matching patterns are remembered. */
 const FINDINGS_MAX = 64;
+
+/** What streams are looked for by: a pattern, a filter, or both. */
+export interface Search {
+  readonly bind?: BindFields;
+  readonly filter?: StreamFilter | undefined;
+}
 
 /** The patterns that were tried on a name, and those that match it. */
 interface PatternMatches {
@@ -85,14 +93,24 @@ export class Router {
    * One page of the streams, in the order in which they were created.
    *
    * @param after Only those with higher numbers.
-   * @returns The streams, and the number of the last one if there are more behind it.
+   * @returns The streams, and the number of the last one that was tried if there are more behind it.
    */
-  list(after: number): { streams: readonly Stream[]; next: number | undefined } {
+  list(
+    after: number,
+    filter?: StreamFilter,
+  ): { streams: readonly Stream[]; next: number | undefined } {
     const numbers = [...this.#numbered.keys()].filter((number) => number > after);
     numbers.sort((one, other) => one - other);
-    const chosen = numbers.slice(0, PAGE_STREAMS_MAX);
-    const streams = chosen.map((number) => this.#numbered.get(number)!);
-    return { streams, next: numbers.length > PAGE_STREAMS_MAX ? chosen.at(-1) : undefined };
+    const streams: Stream[] = [];
+    const { steps = 0 } = filter ?? {};
+    let tried = 0;
+    for (; tried < numbers.length; tried++) {
+      if (streams.length === PAGE_STREAMS_MAX || tried * steps >= PAGE_STEPS_MAX) break;
+      const stream = this.#numbered.get(numbers[tried]!)!;
+      if (filter === undefined || filter.allows(stream.name)) streams.push(stream);
+    }
+    this.steps += tried * steps;
+    return { streams, next: tried < numbers.length ? numbers[tried - 1] : undefined };
   }
 
   /** The stream of that name, if there is one. */
@@ -149,16 +167,14 @@ export class Router {
    * Does some of the slow work of opening a member: matches streams with its pattern. The rest is done
    * when the member is opened.
    *
-   * @param bind The member's bind; if it is not allowed, nothing is left to do.
+   * @param search The member's bind; if it is not allowed, nothing is left to do.
    * @param stepsMax How many steps that may take.
    * @returns Whether nothing is left to do.
    */
-  prepare(bind: BindFields, stepsMax: number): boolean {
-    if (bind.bindType === "direct") return true;
+  prepare(search: Search, stepsMax: number): boolean {
+    if (search.bind?.bindType === "direct") return true;
     try {
-      const selection = this.#select(bind);
-      this.#look(selection, stepsMax);
-      return selection.isComplete;
+      return this.look(this.#select(search), stepsMax);
     } catch (error) {
       if (error instanceof BrokerError) return true;
       throw error;
@@ -183,7 +199,7 @@ export class Router {
     const { bind } = follower;
     const { routeString: name } = bind;
     if (bind.bindType === "regex") {
-      const selection = this.complete(this.use(bind));
+      const selection = this.complete(this.use(follower));
       selection.followers.add(follower);
       return selection.streams;
     }
@@ -197,7 +213,7 @@ export class Router {
   removeFollower(follower: FollowerState): void {
     const { bind } = follower;
     if (bind.bindType === "regex") {
-      const selection = this.#selections.get(keyOf(bind));
+      const selection = this.#selections.get(keyOf(follower));
       if (selection?.followers.delete(follower)) this.release(selection);
       return;
     }
@@ -208,8 +224,14 @@ export class Router {
 
   /** Makes sure that every stream has been matched with a pattern. */
   complete(selection: Selection): Selection {
-    if (!selection.isComplete) this.#look(selection, Infinity);
+    if (!selection.isComplete) this.look(selection, Infinity);
     return selection;
+  }
+
+  /** Matches more streams with a pattern; returns whether nothing is left. */
+  look(selection: Selection, stepsMax: number): boolean {
+    this.steps += selection.look(stepsMax, ({ number }) => this.#numbered.has(number));
+    return selection.isComplete;
   }
 
   /** Notes that a member is no longer bound to a pattern. */
@@ -220,20 +242,32 @@ export class Router {
     this.#forgetIdle();
   }
 
+  /**
+   * Sets the filter of a follower's pattern; returns the streams that it finds now. All of them are tried
+   * at once: what is no longer allowed must end in the same turn.
+   */
+  refilter(follower: FollowerState, filter: StreamFilter | undefined): readonly Stream[] {
+    const selection = this.complete(this.use({ bind: follower.bind, filter }));
+    this.removeFollower(follower);
+    follower.filter = filter;
+    selection.followers.add(follower);
+    return selection.streams;
+  }
+
   /** Notes that a member is bound to a pattern, until {@linkcode Router.release}. */
-  use(bind: BindFields): Selection {
-    const selection = this.#select(bind);
+  use(search: Search): Selection {
+    const selection = this.#select(search);
     selection.userCount++;
     this.#idle.delete(selection);
     return selection;
   }
 
   /** The selection of a pattern; a new one is idle at first. */
-  #select(bind: BindFields): Selection {
-    const key = keyOf(bind);
+  #select(search: Search): Selection {
+    const key = keyOf(search);
     const known = this.#selections.get(key);
     if (known !== undefined) return known;
-    const selection = new Selection(key, this.#makeMatcher(bind), [...this.#streams.values()]);
+    const selection = new Selection(key, this.#makeMatcher(search), [...this.#streams.values()]);
     this.#selections.set(key, selection);
     this.#patternSteps += selection.steps;
     this.steps += COMPILE_STEPS + COMPILE_FACTOR * selection.steps;
@@ -254,10 +288,6 @@ export class Router {
   #forget(selection: Selection): void {
     this.#idle.delete(selection);
     if (this.#selections.delete(selection.key)) this.#patternSteps -= selection.steps;
-  }
-
-  #look(selection: Selection, stepsMax: number): void {
-    this.steps += selection.look(stepsMax, ({ number }) => this.#numbered.has(number));
   }
 
   /** The patterns that match a name; kept, since a stream's followers are counted before it exists. */
@@ -293,7 +323,16 @@ export class Router {
     return finding;
   }
 
-  #makeMatcher({ routeString, ignoreCase }: BindFields): NameMatcher {
+  #makeMatcher({ bind, filter }: Search): NameMatcher {
+    const matches: NameMatcher = bind === undefined ? () => true : this.#makePatternMatcher(bind);
+    if (filter === undefined) return matches;
+    // The filter first: what it refuses costs no search.
+    return Object.assign((name: string) => filter.allows(name) && matches(name), {
+      steps: filter.steps + (matches.steps ?? 1),
+    });
+  }
+
+  #makePatternMatcher({ routeString, ignoreCase }: BindFields): NameMatcher {
     const mistake = findPatternMistake(routeString);
     if (mistake !== undefined) {
       throw new BrokerError("BAD_PATTERN", `Cannot bind to a pattern: ${mistake}`);
@@ -308,8 +347,11 @@ export class Router {
   }
 }
 
-function keyOf({ routeString, ignoreCase }: BindFields): string {
-  return `${ignoreCase ? "i" : "-"}${routeString}`;
+/** The key of a search; the length keeps pattern and filter apart. */
+function keyOf({ bind, filter }: Search): string {
+  const { routeString = "", ignoreCase = false } = bind ?? {};
+  const pattern = `${ignoreCase ? "i" : "-"}${routeString}`;
+  return filter === undefined ? pattern : `${pattern.length}${pattern}${filter.key}`;
 }
 
 /** Throws `BAD_STREAM_NAME` if a name is not allowed. */

@@ -43,6 +43,8 @@ export interface PublisherPiece {
   readonly piece: "publisher";
   readonly number: number;
   readonly identity: string;
+  /** The user that opened it first. */
+  readonly owner?: string;
   readonly lastSequence: number;
   /** It no longer asks for outcomes of messages below this number. */
   readonly settled: number;

@@ -102,9 +102,10 @@ function* takeDedupIds(
 
 function* takePublisher(record: PublisherRecord, bytesMax: number): Generator<SnapshotPiece> {
   const { number, identity, lastStoredSequence: lastSequence, settledSequence: settled } = record;
-  const { doubtfulUntil } = record;
+  const { owner, doubtfulUntil } = record;
+  const whose = owner !== undefined && { owner };
   const doubt = doubtfulUntil > 0 && { doubtfulUntil };
-  yield { piece: "publisher", number, identity, lastSequence, settled, ...doubt };
+  yield { piece: "publisher", number, identity, ...whose, lastSequence, settled, ...doubt };
   yield* takeGaps(record, bytesMax);
   yield* takeOutcomes(record, bytesMax);
 }

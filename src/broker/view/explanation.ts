@@ -3,6 +3,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import { readProperties } from "../../protocol/messages/properties.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
+import type { StreamFilter } from "../engine.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { KeyWait } from "../ready/keys.ts";
 import type { Router } from "../state/router.ts";
@@ -12,17 +13,24 @@ import type { Store } from "../store/store.ts";
 /** The most followers, or keys, that are named. */
 const NAMES_MAX = 3;
 
+/** When a stream is explained, and to whom. */
+export interface Listener {
+  readonly now: number;
+  /** The other streams that may be named; all by default. */
+  readonly filter?: StreamFilter | undefined;
+}
+
 /**
  * Explains the state of a stream, and why its messages are not delivered.
  *
  * @throws {BrokerError} `STREAM_NOT_FOUND` if the stream does not exist and no follower waits for it.
  */
-export function explain(router: Router, name: string, now: number): string[] {
+export function explain(router: Router, name: string, listener: Listener): string[] {
   const waiting = router.findWaiting(name);
   if (waiting.length > 0) return [explainWaiting(name, waiting)];
   const stream = router.requireStream(name);
   const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
-  const sentences = explainShare(stream.share, now);
+  const sentences = explainShare(stream.share, listener);
   if (dead === 0 || stream.isDead) return sentences;
   return [
     ...sentences,
@@ -40,7 +48,7 @@ function explainWaiting(name: string, followers: readonly FollowerState[]): stri
     `${names}${more > 0 ? ` and ${more} more` : ""}.`;
 }
 
-function explainShare(share: Share, now: number): string[] {
+function explainShare(share: Share, { now, filter }: Listener): string[] {
   const { store, readyCount, delayed, pendingCount: pending } = share;
   const followers = [...share.attachments].map(({ follower }) => follower);
   if (store.damage !== undefined) {
@@ -56,7 +64,7 @@ function explainShare(share: Share, now: number): string[] {
     const waits = readyCount === 0 ? "" : `: ${say(readyCount, "message waits", "messages wait")}`;
     sentences.push(`There is no follower${waits}.`);
   } else if (share.ready.count > 0 && !share.isPaused) {
-    sentences.push(...explainCredit(share, followers));
+    sentences.push(...explainCredit(share, followers, filter));
   }
   sentences.push(...explainKeys(share));
   if (delayed.messageCount > 0) sentences.push(explainDelay(share));
@@ -83,7 +91,11 @@ function explainEmpty({ store, isPaused, attachments }: Share): string[] {
 }
 
 /** Why messages that are ready are not delivered although there are followers. */
-function explainCredit(share: Share, followers: readonly FollowerState[]): string[] {
+function explainCredit(
+  share: Share,
+  followers: readonly FollowerState[],
+  filter: StreamFilter | undefined,
+): string[] {
   const { store, ready } = share;
   if (followers.some(({ room }) => room > 0)) return [];
   const waits = say(ready.count, "message waits", "messages wait");
@@ -93,7 +105,7 @@ function explainCredit(share: Share, followers: readonly FollowerState[]): strin
     : "no follower takes more: each holds as many as it may";
   const sentences = [`${waits}, and ${why}.`];
   for (const follower of followers.slice(0, NAMES_MAX)) {
-    const { name, pending, sink, credit, liveness } = follower;
+    const { name, pending, sink, liveness } = follower;
     const [oldest] = pending.runs;
     if (liveness.isSuspended) {
       sentences.push(
@@ -103,21 +115,31 @@ function explainCredit(share: Share, followers: readonly FollowerState[]): strin
       sentences.push(`Follower "${name}" does not read its messages.`);
     } else if (oldest === undefined) {
       sentences.push(`Follower "${name}" asks for nothing: its handler is not waiting.`);
-    } else {
-      sentences.push(
-        `Follower "${name}" holds ${
-          say(pending.count, "message", "messages")
-        } of ${credit.messages}` +
-          ` that it may hold, message ${oldest.firstId} of "${oldest.share.store.name}" since ` +
-          `${formatTime(store, oldest.deliveredAt)}.`,
-      );
-    }
+    } else sentences.push(explainHolding(store, follower, filter));
   }
   const more = followers.length - NAMES_MAX;
   if (more > 0) {
     sentences.push(`The same holds for ${say(more, "other follower", "other followers")}.`);
   }
   return sentences;
+}
+
+/** What a follower holds; of streams that may not be named, neither which nor how many messages. */
+function explainHolding(
+  { calendar }: Store,
+  { name, pending, credit }: FollowerState,
+  filter: StreamFilter | undefined,
+): string {
+  const { runs } = pending;
+  const mayTell = filter === undefined ||
+    new Set(runs.map(({ share }) => share)).values().every(({ store }) =>
+      filter.allows(store.name)
+    );
+  if (!mayTell) return `Follower "${name}" holds as much as it may, some of it of other streams.`;
+  const { firstId, share: { store }, deliveredAt } = runs[0]!;
+  return `Follower "${name}" holds ${say(pending.count, "message", "messages")} of ` +
+    `${credit.messages} that it may hold, message ${firstId} of "${store.name}" since ` +
+    `${formatTime({ calendar }, deliveredAt)}.`;
 }
 
 /** Which messages keep others of their key waiting. */
@@ -216,7 +238,7 @@ function say(count: number, one: string, many: string): string {
 }
 
 /** A time as people and programs read it. */
-function formatTime({ calendar }: Store, time: number): string {
+function formatTime({ calendar }: Pick<Store, "calendar">, time: number): string {
   const at = calendar.dateOf(time);
   // A time to live may reach beyond what a calendar knows.
   return new Date(Math.min(at, 8.64e15)).toISOString();

@@ -28,6 +28,11 @@ export class User {
     this.limits = limits;
   }
 
+  /** Whose members are; undefined for sessions that are nobody's in particular. */
+  get owner(): string | undefined {
+    return this.name === LOCAL_NAME ? undefined : this.name;
+  }
+
   /** A user who may do everything, without a file. */
   static local(): User {
     return new User(LOCAL_NAME, Permissions.all);

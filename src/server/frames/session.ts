@@ -11,6 +11,7 @@ import {
 } from "../../../protocol.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import { readCredit, readPublish, readTags } from "../../protocol/frames/message_frame.ts";
+import type { StreamSearch } from "../../broker/engine.ts";
 import type { Outlet, Speaker } from "../flow/outlet.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 import { Answers } from "./answers.ts";
@@ -126,7 +127,7 @@ export class Session implements Speaker {
     if (refusal !== undefined) {
       return this.#answers.report(refusal, { publisher: options.publisher });
     }
-    this.#whenPrepared(options.bind, () => {
+    this.#whenPrepared({ kind: "publisher", bind: options.bind }, () => {
       this.#publishers.add(options.publisher, new SessionPublisher(this.#answers, options));
       this.#logOpened("publisher", options.publisher, options.bind);
     });
@@ -136,7 +137,7 @@ export class Session implements Speaker {
     const options = readControlFrame(frame, "openFollower");
     const refusal = this.#followers.reserve(options.follower);
     if (refusal !== undefined) return this.#answers.report(refusal, { follower: options.follower });
-    this.#whenPrepared(options.bind, () => {
+    this.#whenPrepared({ kind: "follower", bind: options.bind }, () => {
       const capped = { ...options, ...this.#capCredit(options) };
       this.#followers.add(options.follower, new SessionFollower(this.#answers, capped));
       this.#logOpened("follower", options.name, options.bind);
@@ -194,14 +195,14 @@ export class Session implements Speaker {
   }
 
   /** Opens a member after matching its pattern, and attaches it to all streams, over many turns. */
-  #whenPrepared(bind: BindFields, open: () => void, goOn: () => boolean = () => true): void {
+  #whenPrepared(search: StreamSearch, open: () => void, goOn: () => boolean = () => true): void {
     const { engine, context: { turn } } = this.#outlet;
-    const isPrepared = engine.prepare(bind, SLICE_STEPS);
+    const isPrepared = engine.prepare(search, SLICE_STEPS);
     if (isPrepared) open();
     if (isPrepared && goOn()) return;
     const work = async () => {
       if (!isPrepared) {
-        while (!this.#outlet.isOver && !engine.prepare(bind, SLICE_STEPS)) await turn.note();
+        while (!this.#outlet.isOver && !engine.prepare(search, SLICE_STEPS)) await turn.note();
         if (this.#outlet.isOver) return;
         open();
       }

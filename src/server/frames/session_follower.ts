@@ -94,6 +94,10 @@ export class SessionFollower implements FollowerSink {
     outlet.link.flush();
   }
 
+  end(error: BrokerError): void {
+    if (!this.#answers.outlet.isOver) this.#answers.report(error, { follower: this.#number });
+  }
+
   noteDeleted(stream: string): void {
     this.#tellOf(stream, "streamDeleted");
   }

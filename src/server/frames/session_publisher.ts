@@ -31,7 +31,8 @@ export class SessionPublisher implements PublisherSink {
     this.#answers = answers;
     this.#number = options.publisher;
     try {
-      this.#publisher = answers.outlet.engine.openPublisher(options, this);
+      const { engine, user: { owner } } = answers.outlet;
+      this.#publisher = engine.openPublisher({ ...options, owner }, this);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#error = error;
@@ -100,6 +101,10 @@ export class SessionPublisher implements PublisherSink {
       ...Object.keys(details).length > 0 && { details },
     });
     outlet.link.flush();
+  }
+
+  end(error: BrokerError): void {
+    if (!this.#answers.outlet.isOver) this.#answers.report(error, { publisher: this.#number });
   }
 
   close(): void {

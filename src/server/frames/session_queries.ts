@@ -64,15 +64,17 @@ export class SessionQueries {
   }
 
   async #operate(operation: Operation, name: string, options: QueryOptions): Promise<unknown> {
-    const { number: session, engine, context } = this.#answers.outlet;
+    const { number: session, user, engine, context } = this.#answers.outlet;
     const { log, turn } = context;
-    const note = (change: string) => log.info(change, { stream: name, session });
+    const subject = operation === "releasePel" ? { follower: name } : { stream: name };
+    const note = (change: string, count?: number) =>
+      log.info(change, { ...subject, count, user: user.name, session });
     const operate = (operations as { readonly [Name in Operation]?: Operate })[operation];
     const result = operate === undefined
       ? await engine[operation as PlainOperation](name)
       : await operate({ engine, name, options, note, turn });
     const change = CHANGES[operation];
-    if (change !== undefined) note(change);
+    if (change !== undefined) note(change, typeof result === "number" ? result : undefined);
     return result ?? null;
   }
 }
@@ -92,7 +94,7 @@ interface Asked {
   readonly name: string;
   readonly options: QueryOptions;
   /** Writes a change into the log. */
-  readonly note: (change: string) => void;
+  readonly note: (change: string, count?: number) => void;
   readonly turn: WorkTurn;
 }
 
@@ -125,6 +127,7 @@ const CHANGES: { readonly [Name in Operation]?: string } = {
   resumeStream: "stream resumed",
   purgeStream: "stream purged",
   deleteStream: "stream deleted",
+  releasePel: "deliveries taken back",
 };
 
 /** Operations that are calls of the engine with the same name and only a name as argument. */
@@ -147,6 +150,8 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
   getStreams: ({ engine, options: { after = 0 } }) => engine.listStreams(after),
   getPels: ({ engine, options: { after = 0 } }) => engine.listPels(after),
   getPel: ({ engine, name, options: { after = 0 } }) => engine.listPels(after, name),
+  releasePel: ({ engine, name }) => engine.releasePel(name),
+  explain: ({ engine, name }) => engine.explain(name),
   async peek({ engine, name, options: { from = 1, limit = PEEK_COUNT } }) {
     return new Peeked(await engine.peek(name, from, limit));
   },
@@ -160,7 +165,7 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
   },
   async redrive({ engine, name, options: { ids = [] }, note }) {
     const result = await engine.redrive(name, ids);
-    if (result.count > 0) note("dead letters sent back");
+    if (result.count > 0) note("dead letters sent back", result.count);
     return result;
   },
 };

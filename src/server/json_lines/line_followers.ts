@@ -84,7 +84,9 @@ export class LineFollowers {
         `Cannot open another follower: the connection's limit of ${MEMBERS_MAX} is reached`,
       );
     }
-    const follower = new LineFollower(this.#answers, request, this);
+    // When it has lost its permission, the next request opens it again, if that is allowed by then.
+    const ended = () => this.#followers.delete(key);
+    const follower = new LineFollower(this.#answers, request, { ids: this, ended });
     this.#followers.set(key, follower);
     return follower;
   }
@@ -94,6 +96,7 @@ export class LineFollowers {
 class LineFollower implements FollowerSink {
   readonly #answers: LineAnswers;
   readonly #ids: LineFollowers;
+  readonly #ended: () => void;
   readonly #follower: EngineFollower;
   /** The ids of the deliveries that it holds, by tag. */
   readonly #held = new Map<number, number>();
@@ -102,9 +105,14 @@ class LineFollower implements FollowerSink {
   #openCount = 0;
 
   /** Opens it; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
-  constructor(answers: LineAnswers, { name, bind }: FollowRequest, ids: LineFollowers) {
+  constructor(
+    answers: LineAnswers,
+    { name, bind }: FollowRequest,
+    { ids, ended }: { readonly ids: LineFollowers; readonly ended: () => void },
+  ) {
     this.#answers = answers;
     this.#ids = ids;
+    this.#ended = ended;
     const { engine, context: { limits } } = answers.outlet;
     const bytes = limits.unacknowledgedBytes;
     const options = { name, bind, messages: 0, bytes, attachMax: SLICE_STEPS };
@@ -161,6 +169,13 @@ class LineFollower implements FollowerSink {
     this.#setCredit(0);
     // A client that waits for a message is alive, whatever has run out.
     if (this.#openCount > 0) this.#setCredit();
+  }
+
+  end(error: BrokerError): void {
+    for (const tag of [...this.#held.keys(), ...this.#lapsed.keys()]) this.#forget(tag);
+    this.#openCount = 0;
+    this.#answers.report(error);
+    this.#ended();
   }
 
   noteDeleted(): void {

@@ -56,27 +56,37 @@ export class LinePublishers {
         `Cannot publish to another bind: the connection's limit of ${MEMBERS_MAX} is reached`,
       );
     }
-    const publisher = new LinePublisher(this.#answers, bind, () => {
-      this.#underWayCount--;
-      this.#answers.outlet.gate.look();
+    const publisher = new LinePublisher(this.#answers, bind, {
+      outcome: () => {
+        this.#underWayCount--;
+        this.#answers.outlet.gate.look();
+      },
+      // The next message opens it again, if that is allowed by then.
+      ended: () => this.#publishers.delete(key),
     });
     this.#publishers.set(key, publisher);
     return publisher;
   }
 }
 
+/** Hears of a publisher. */
+interface PublisherOwner {
+  outcome(): void;
+  ended(): void;
+}
+
 class LinePublisher implements PublisherSink {
   readonly #answers: LineAnswers;
   readonly #publisher: EnginePublisher;
-  readonly #onOutcome: () => void;
+  readonly #owner: PublisherOwner;
   #lastSequence = 0;
   #settledSequence = 0;
   #isClosing = false;
 
   /** Opens it; throws `BAD_STREAM_NAME` or `BAD_PATTERN`. */
-  constructor(answers: LineAnswers, bind: BindFields, onOutcome: () => void) {
+  constructor(answers: LineAnswers, bind: BindFields, owner: PublisherOwner) {
     this.#answers = answers;
-    this.#onOutcome = onOutcome;
+    this.#owner = owner;
     // This identity is never used again, not even with a later broker.
     const identity = crypto.randomUUID();
     this.#publisher = answers.outlet.engine.openPublisher({ identity, bind }, this);
@@ -108,6 +118,13 @@ class LinePublisher implements PublisherSink {
     this.#settle(batch);
   }
 
+  end(error: BrokerError): void {
+    if (this.#isClosing) return;
+    this.#answers.report(error);
+    this.#owner.ended();
+    this.close();
+  }
+
   /** Ends it for good, as soon as all outcomes are known. */
   close(): void {
     this.#isClosing = true;
@@ -127,7 +144,7 @@ class LinePublisher implements PublisherSink {
   #settle({ sequence, bytes }: BatchNumber): void {
     this.#settledSequence = sequence;
     this.#answers.outlet.context.budget.free(bytes);
-    this.#onOutcome();
+    this.#owner.outcome();
     this.#closeIfDone();
   }
 

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers";
-import { type BindFields, BrokerError, FRAME_BYTES_RESERVE } from "../../../protocol.ts";
+import { BrokerError, FRAME_BYTES_RESERVE } from "../../../protocol.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
+import type { StreamSearch } from "../../broker/engine.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import type { Outlet, Speaker } from "../flow/outlet.ts";
 import { PLACELESS_BYTES_MAX } from "../flow/receiving_room.ts";
@@ -171,9 +172,10 @@ export class LineSession implements Speaker {
       const request = readLineRequest(line);
       if (request === undefined) return undefined;
       if (request.type !== "NEW_MESSAGE") return this.#inTurn(() => this.#do(request));
-      if (this.#isPrepared(request.bind)) return void this.#publishers.publish(request);
+      const search = { kind: "publisher", bind: request.bind } as const;
+      if (this.#isPrepared(search)) return void this.#publishers.publish(request);
       return this.#inTurn(async () => {
-        await this.#prepare(request.bind);
+        await this.#prepare(search);
         if (!this.#outlet.isOver) this.#publishers.publish(request);
       });
     } catch (error) {
@@ -184,14 +186,14 @@ export class LineSession implements Speaker {
   }
 
   /** Whether a member can be bound at once; if not, does some of the matching. */
-  #isPrepared(bind: BindFields): boolean {
-    return this.#outlet.engine.prepare(bind, SLICE_STEPS);
+  #isPrepared(search: StreamSearch): boolean {
+    return this.#outlet.engine.prepare(search, SLICE_STEPS);
   }
 
   /** Matches a pattern with all streams, a slice at a time. */
-  async #prepare(bind: BindFields): Promise<void> {
+  async #prepare(search: StreamSearch): Promise<void> {
     const outlet = this.#outlet;
-    while (!outlet.isOver && !this.#isPrepared(bind)) await outlet.context.turn.note();
+    while (!outlet.isOver && !this.#isPrepared(search)) await outlet.context.turn.note();
   }
 
   /** Does something when the outcomes of all earlier messages are known and told. */
@@ -240,7 +242,7 @@ export class LineSession implements Speaker {
 
   async #follow(request: FollowRequest): Promise<void> {
     const outlet = this.#outlet;
-    await this.#prepare(request.bind);
+    await this.#prepare({ kind: "follower", bind: request.bind });
     if (outlet.isOver) return;
     const opened = this.#followers.request(request);
     if (opened === undefined) return;

@@ -217,7 +217,7 @@ Deno.test("Router.prepare() matches a pattern step by step, while streams come a
   for (const stream of streams) router.addStream(stream);
   const bind = bindOf(/^a.*9$/);
   let turns = 0;
-  while (!router.prepare(bind, 100)) {
+  while (!router.prepare({ bind }, 100)) {
     assertEquals(router.matchCount, 100 * ++turns);
     if (turns === 3) router.removeStream(streams[999]!);
     if (turns !== 3) continue;
@@ -231,9 +231,9 @@ Deno.test("Router.prepare() matches a pattern step by step, while streams come a
   const expected = streams.map(({ name }) => name).filter((name) => /9$/.test(name));
   assertEquals(found.toSorted(), [...expected.slice(0, -1), "a1009"].sort());
   // What was not prepared to the end is done when it is needed.
-  assertEquals(router.prepare(bindOf(/0$/), 10), false);
+  assertEquals(router.prepare({ bind: bindOf(/0$/) }, 10), false);
   assertEquals(new Route(bindOf(/0$/), router).resolve().length, 100);
-  assertEquals(router.prepare(bindOf("a"), 1), true);
+  assertEquals(router.prepare({ bind: bindOf("a") }, 1), true);
 });
 
 Deno.test("Router counts steps for matches, and more of them for patterns that are new", () => {

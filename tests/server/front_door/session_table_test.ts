@@ -288,6 +288,8 @@ for (const code of ["SHUTTING_DOWN", "STALE_DELIVERY"] as const) {
         release: () => {},
         begin: () => {},
         attach: () => true,
+        setFilter: () => {},
+        forbid: () => {},
         setCredit: () => {},
         silence: () => 0,
         resume: () => {},

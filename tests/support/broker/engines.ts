@@ -60,6 +60,7 @@ export class WithholdingEngine {
     return real.openPublisher(options, {
       confirm: (...outcome) => void this.#withheld.push(() => sink.confirm(...outcome)),
       refuse: (...outcome) => void this.#withheld.push(() => sink.refuse(...outcome)),
+      end: (error) => sink.end(error),
     });
   }
 

@@ -78,6 +78,12 @@ export class RecordingFollowerSink implements FollowerSink {
   readonly revoked: string[] = [];
   /** The streams that are gone. */
   readonly deleted: string[] = [];
+  /** Why it was closed, if it was. */
+  readonly ends: BrokerError[] = [];
+
+  end(error: BrokerError): void {
+    this.ends.push(error);
+  }
   readonly #recording = new Recording<ReceivedMessage>();
   readonly #onDelivery: (messages: readonly ReceivedMessage[]) => void;
 
@@ -142,6 +148,13 @@ export class RecordingFollowerSink implements FollowerSink {
 
 /** Takes the outcomes of one publisher's batches. */
 export class RecordingPublisherSink implements PublisherSink {
+  /** Why it was closed, if it was. */
+  readonly ends: BrokerError[] = [];
+
+  end(error: BrokerError): void {
+    this.ends.push(error);
+  }
+
   /** The errors of the batches that were refused. */
   readonly errors: BrokerError[] = [];
   readonly #recording = new Recording<ReceivedOutcome>();

@@ -60,5 +60,7 @@ class StateSink implements FollowerSink {
 
   revoke(): void {}
 
+  end(): void {}
+
   noteDeleted(): void {}
 }

@@ -1,0 +1,83 @@
+import type { Engine } from "../../broker/engine.ts";
+import type { Operation } from "../../../protocol.ts";
+import type { Verb } from "./permissions.ts";
+
+/**
+ * What a user needs for an operation on one stream: a verb, `any` verb, `new` for creating (a stream that
+ * exists needs any verb, a new one `manage`).
+ */
+export type StreamNeed = Verb | "any" | "new";
+
+/** What a user needs for an operation. */
+export type Need =
+  /** A permission for the stream that it names. */
+  | { readonly stream: StreamNeed }
+  /** Nothing: it is done for the streams that the verb allows, and the others are as if not there. */
+  | { readonly filter: Verb | "any" }
+  /** Nothing: it tells or changes nothing about streams. */
+  | "allowed"
+  /** It is not for sessions, whoever the user is. */
+  | "refused";
+
+/** Everything that a session can ask of an engine. */
+export type GuardedOperation = keyof Engine | Operation;
+
+/**
+ * The one table of operations and what they need: all of the engine's port, and all of a cursor. What
+ * is missing here does not compile.
+ */
+export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
+  createStream: { stream: "new" },
+  updateStream: { stream: "manage" },
+  pauseStream: { stream: "manage" },
+  resumeStream: { stream: "manage" },
+  purgeStream: { stream: "manage" },
+  deleteStream: { stream: "manage" },
+  redrive: { stream: "manage" },
+  getStream: { stream: "any" },
+  peek: { stream: "inspect" },
+  getMessage: { stream: "inspect" },
+  explain: { stream: "inspect" },
+  openPublisher: { stream: "publish" },
+  openFollower: { stream: "follow" },
+
+  getStreams: { filter: "any" },
+  listStreams: { filter: "any" },
+  hasStream: { filter: "any" },
+  getPels: { filter: "inspect" },
+  listPels: { filter: "inspect" },
+  getPel: { filter: "inspect" },
+  releasePel: { filter: "manage" },
+  /** By the verb of the member that is to be opened. */
+  prepare: "allowed",
+  prepareStream: { filter: "manage" },
+
+  // The names of reply streams cannot be guessed.
+  openReplyStream: "allowed",
+  reply: "allowed",
+  name: "allowed",
+  durability: "allowed",
+  deletedCount: "allowed",
+  steps: "allowed",
+  whenDurable: "allowed",
+
+  // For the owner of the engine alone.
+  watchStreams: "refused",
+  tick: "refused",
+  tend: "refused",
+  close: "refused",
+};
+
+/** What an operation on one stream needs. */
+export function streamNeedOf(operation: GuardedOperation): StreamNeed {
+  const need = OPERATION_VERBS[operation];
+  if (typeof need === "object" && "stream" in need) return need.stream;
+  throw new Error(`${operation} is not an operation on one stream`);
+}
+
+/** The verb that filters the streams of an operation. */
+export function filterVerbOf(operation: GuardedOperation): Verb | "any" {
+  const need = OPERATION_VERBS[operation];
+  if (typeof need === "object" && "filter" in need) return need.filter;
+  throw new Error(`${operation} is not an operation on the streams that a verb allows`);
+}

@@ -29,10 +29,14 @@ import { Access } from "./src/server/access/access.ts";
 import type { JournalTools } from "./src/server/commands/command.ts";
 import { runCommandLine } from "./src/server/commands/command_line.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
-import { type BrokerServer, Server } from "./src/server/process/broker_server.ts";
+import {
+  type BrokerServer,
+  type EncryptedDoor,
+  Server,
+} from "./src/server/process/broker_server.ts";
 import { ExitCode, StartError } from "./src/server/process/start_error.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/settings/serve_options.ts";
-import type { Settings } from "./src/server/settings/settings.ts";
+import type { Settings, TlsSettings } from "./src/server/settings/settings.ts";
 import { formatAddress } from "./src/transport/address.ts";
 import { type Clock, systemClock } from "./src/transport/clock.ts";
 
@@ -83,6 +87,7 @@ export async function serve(options: ServeOptions = {}): Promise<BrokerServer> {
 
 async function start(settings: Settings, log: Log, clock: Clock = systemClock): Promise<Server> {
   const { version } = manifest;
+  const tls = settings.tls.certificate === "" ? undefined : await openTls(settings.tls, log);
   let server: Server | undefined;
   const engine = await openEngine(settings, {
     now: () => clock.now(),
@@ -99,7 +104,7 @@ async function start(settings: Settings, log: Log, clock: Clock = systemClock): 
   const connect = ClientConnection.openInProcess;
   try {
     const access = new Access({ engine });
-    server = new Server({ version, settings, log, engine, access, clock, connect });
+    server = new Server({ version, settings, log, engine, access, clock, connect, tls });
   } catch (error) {
     await engine.close();
     throw error;
@@ -110,6 +115,24 @@ async function start(settings: Settings, log: Log, clock: Clock = systemClock): 
     durability: server.durability,
   });
   return server;
+}
+
+/** Opens the certificates. What speaks TLS is loaded only where it is used. */
+async function openTls(
+  { certificate, key, clientCa, clientCertificates: mode }: TlsSettings,
+  log: Log,
+): Promise<EncryptedDoor> {
+  const { CertificateError } = await import("./src/server/certificates/certificate_files.ts");
+  const { Certificates } = await import("./src/server/certificates/certificates.ts");
+  const { TlsDoor } = await import("./src/server/front_door/tls_door.ts");
+  const paths = { certificate, key, ...mode !== "off" && { clientCa } };
+  try {
+    const certificates = await Certificates.open(paths, log, Date.now());
+    return { certificates, door: new TlsDoor({ certificates, mode, log, now: systemClock.now }) };
+  } catch (cause) {
+    if (!(cause instanceof CertificateError)) throw cause;
+    throw new StartError(`Cannot use the certificate: ${cause.message}`, { cause });
+  }
 }
 
 /** What an engine is given, whatever it is. */

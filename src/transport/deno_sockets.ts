@@ -125,9 +125,14 @@ const ENDS: ReadonlySet<unknown> = new Set([
   "ETIMEDOUT",
 ]);
 
+/** A fault of TLS, or one that the other side tells, ends a connection like one of the network. */
+function isEndCode(code: unknown): boolean {
+  return ENDS.has(code) || (typeof code === "string" && /^ERR_(SSL|TLS)_/.test(code));
+}
+
 /** Whether an error only says that a connection has ended, from either side. */
 export function isConnectionEnd(error: unknown): boolean {
-  if (error instanceof Error && "code" in error && ENDS.has(error.code)) return true;
+  if (error instanceof Error && "code" in error && isEndCode(error.code)) return true;
   return error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||

@@ -1,6 +1,7 @@
 // Sockets of node:net and node:tls, for what Deno's own cannot do: TLS with certificates of clients.
 
 import { isIP, type Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
 import { ALPN } from "./address.ts";
 import type { Duplex } from "./duplex.ts";
@@ -59,8 +60,9 @@ export class NodeDuplex implements Duplex {
 
   close(): void {
     this.#hasEnded = true;
+    // The other side is told of the end, if that can be sent at once.
     this.#socket.end();
-    this.#socket.destroy();
+    setImmediate(() => this.#socket.destroy());
     this.#answer();
   }
 

@@ -1,4 +1,6 @@
 import { deadline } from "@std/async/deadline";
+import { BrokerError } from "../../../protocol.ts";
+import { FIRST_BYTE_OF_TLS } from "../../transport/address.ts";
 import { type Caller, Outlet, type Speaker } from "../flow/outlet.ts";
 import type { SessionContext } from "../flow/session_context.ts";
 import { Session } from "../frames/session.ts";
@@ -45,6 +47,12 @@ export class SessionTable {
   }
 
   #chooseSpeaker(outlet: Outlet, firstByte: number): Speaker {
+    if (firstByte === FIRST_BYTE_OF_TLS) {
+      throw new BrokerError(
+        "BAD_MAGIC",
+        "Cannot open a session: the client speaks TLS, this port does not: set tls.certificate",
+      );
+    }
     const isLines = firstByte === FIRST_BYTE_OF_LINES && this.#context.jsonLines;
     return isLines ? new LineSession(outlet) : new Session(outlet, firstByte);
   }

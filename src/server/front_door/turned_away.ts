@@ -1,28 +1,21 @@
 import { FrameWriter, writeControlFrame } from "../../../protocol.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { Log } from "../log.ts";
+import { Tally } from "./tally.ts";
 
 /** How many clients are told at a time; others are closed without a message. */
 const TOLD_MAX = 32;
-
-/** The least interval between two lines of the log, in milliseconds; a line counts all since the last. */
-const LOG_MS = 1000;
 
 /**
  * Turns away connections over the limit: each is told the reason and closed. Those being told are limited,
  * too, so that a storm of connections takes no descriptors that files need.
  */
 export class TurnedAway {
-  readonly #log: Log;
-  readonly #now: () => number;
+  readonly #tally: Tally;
   #telling = 0;
-  /** The connections turned away since the last line of the log. */
-  #untold = 0;
-  #loggedAt = -Infinity;
 
   constructor(log: Log, now: () => number) {
-    this.#log = log;
-    this.#now = now;
+    this.#tally = new Tally("connection turned away", log, now);
   }
 
   get count(): number {
@@ -31,7 +24,7 @@ export class TurnedAway {
 
   /** Closes a connection, after the reason if possible. */
   add(duplex: Duplex, peer: string, reason: string): void {
-    this.#note(peer, reason);
+    this.#tally.note({ peer, reason });
     if (this.#telling >= TOLD_MAX) return duplex.close();
     const writer = new FrameWriter();
     writeControlFrame(writer, "error", { code: "TOO_MANY_CONNECTIONS", message: reason });
@@ -41,14 +34,5 @@ export class TurnedAway {
       this.#telling--;
       duplex.close();
     });
-  }
-
-  #note(peer: string, reason: string): void {
-    const now = this.#now();
-    this.#untold++;
-    if (now - this.#loggedAt < LOG_MS) return;
-    this.#log.warning("connection turned away", { peer, reason, count: this.#untold });
-    this.#untold = 0;
-    this.#loggedAt = now;
   }
 }

@@ -9,8 +9,10 @@ import type { Caller } from "../flow/outlet.ts";
 import type { Access } from "../access/access.ts";
 import { makeSessionContext, type SessionContext } from "../flow/session_context.ts";
 import { SendQueues } from "../flow/send_queues.ts";
+import type { Certificates, CertificateStatus } from "../certificates/certificates.ts";
 import { Listener } from "../front_door/listener.ts";
 import { SessionTable } from "../front_door/session_table.ts";
+import type { TlsDoor } from "../front_door/tls_door.ts";
 import type { Log } from "../log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findConnectionLimit } from "../system_file.ts";
@@ -62,12 +64,20 @@ export interface ServerParts {
   readonly engine: Engine;
   readonly access: Access;
   readonly clock: Clock;
+  /** Set if the port speaks TLS. */
+  readonly tls?: EncryptedDoor | undefined;
   /** Opens a client's connection over the given one. */
   readonly connect: (
     open: (options: InProcessOptions) => Promise<Duplex>,
     options: InProcessOptions,
     clock: Clock,
   ) => Promise<Connection>;
+}
+
+/** What a port that speaks TLS needs. */
+export interface EncryptedDoor {
+  readonly certificates: Certificates;
+  readonly door: TlsDoor;
 }
 
 /** The time after which clients report that a handler has a message, in milliseconds. */
@@ -118,7 +128,7 @@ export class Server implements BrokerServer {
       // A virtual clock waits for everything that arrives.
       ...isOwnTime && { heard: () => this.#sessions.receivedBytes },
     });
-    this.#caretaker = startCaretaker(settings, context);
+    this.#caretaker = startCaretaker(settings, context, parts.tls?.certificates);
     this.#detachClock = this.#watch?.attachTo(clock);
   }
 
@@ -145,6 +155,11 @@ export class Server implements BrokerServer {
 
   get connectionCount(): number {
     return this.#sessions.count;
+  }
+
+  /** How the certificate is, if the port speaks TLS. */
+  get certificateStatus(): CertificateStatus | undefined {
+    return this.#parts.tls?.certificates.status;
   }
 
   get closed(): Promise<Error | undefined> {
@@ -190,16 +205,18 @@ export class Server implements BrokerServer {
 
   /** Opens the port; the error says in one line why it cannot. */
   #listen(): Listener {
-    const { settings: { host: hostname, port }, log } = this.#parts;
+    const { settings: { host: hostname, port }, log, tls } = this.#parts;
     const queues = new SendQueues();
     const onConnection = (connection: AcceptedSocket) => {
       prepareSocket(connection);
       const { hostname, port } = connection.remoteAddr;
       const ports = { local: connection.localAddr.port, remote: port };
+      const peer = formatAddress(hostname, port);
       this.#open({
         duplex: connection,
-        peer: formatAddress(hostname, port),
+        peer,
         countQueued: (now) => queues.find(ports, now),
+        ...tls?.door.admit(connection, peer),
       });
     };
     try {
@@ -228,7 +245,11 @@ export class Server implements BrokerServer {
   }
 }
 
-function startCaretaker(settings: Settings, context: SessionContext): Ticker {
+function startCaretaker(
+  settings: Settings,
+  context: SessionContext,
+  certificates: Certificates | undefined,
+): Ticker {
   const { engine, heartbeat, receivingRoom, lineRoom } = context;
   const intervalMs = findSweepInterval(settings);
   let sweepAt = -Infinity;
@@ -242,7 +263,8 @@ function startCaretaker(settings: Settings, context: SessionContext): Ticker {
         lineRoom.sweep(now);
         sweepAt = now + intervalMs;
       }
-      return Math.min(engine.tend(now), sweepAt);
+      const lookAt = certificates?.tend(now, Date.now()) ?? Infinity;
+      return Math.min(engine.tend(now), sweepAt, lookAt);
     },
     intervalMs,
   });

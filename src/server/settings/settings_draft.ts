@@ -13,6 +13,15 @@ interface Found {
 /** The longest value that messages show. */
 const SHOWN_LENGTH_MAX = 60;
 
+/** Which settings of TLS mean nothing, or something else than they seem to, without which others. */
+const TLS_NEEDS: readonly (readonly [path: string, needed: string])[] = [
+  ["tls.certificate", "tls.key"],
+  ["tls.key", "tls.certificate"],
+  ["tls.clientCa", "tls.certificate"],
+  ["tls.clientCa", "tls.clientCertificates"],
+  ["tls.clientCertificates", "tls.clientCa"],
+];
+
 /**
  * Unchecked settings: takes the values of each source, later sources replacing earlier ones, and keeps all
  * mistakes, so that one start shows them all.
@@ -121,6 +130,19 @@ export class SettingsDraft {
           `"${interval.name}", which is ${interval.value}`,
       );
     }
+    for (const [path, needed] of TLS_NEEDS) this.#checkNeed(path, needed);
+  }
+
+  /** Checks that a setting of TLS is not given without another one. */
+  #checkNeed(path: string, neededPath: string): void {
+    const [given, needed] = [this.#look(path), this.#look(neededPath)];
+    const isOff = ({ value }: Found) => value === "" || value === "off";
+    if (isOff(given) || !isOff(needed) || given.isFaulty || needed.isFaulty) return;
+    const found = describe(given.value);
+    this.addMistake(
+      `setting "${given.name}"${given.where}: found ${found} without "${needed.name}", allowed ` +
+        `only with it`,
+    );
   }
 
   #look(path: string): Found & { readonly name: string } {

@@ -41,7 +41,7 @@ const strangers: readonly Stranger[] = [
     what: "the beginning of TLS",
     says: new Uint8Array([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
     code: "BAD_MAGIC",
-    tells: "begins with SMQ",
+    tells: "the client speaks TLS, this port does not",
   },
   {
     what: "another version",

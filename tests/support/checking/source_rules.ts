@@ -47,11 +47,17 @@ const IMPORT_RULES: readonly ImportRule[] = [
     may: /^(src\/engine\/journal\/|node:fs$)/,
   },
   {
-    files: /^src\/transport\/(?!node_sockets\.ts$)/,
+    files: /^src\/transport\/(?!(node_sockets|duplex_stream|tls_acceptor)\.ts$)/,
     may: /^(src\/transport\/|src\/protocol\/|protocol\.ts$|node:timers$)/,
   },
-  { files: /^src\/transport\/node_sockets\.ts$/, may: /^(src\/transport\/|node:(net|tls)$)/ },
-  { files: /^(?!src\/transport\/node_sockets\.ts$)/, may: /^(?!node:(net|tls|https?|http2)$)/ },
+  {
+    files: /^src\/transport\/(node_sockets|duplex_stream|tls_acceptor)\.ts$/,
+    may: /^(src\/transport\/|node:(buffer|net|stream|timers|tls)$)/,
+  },
+  {
+    files: /^(?!src\/transport\/(node_sockets|tls_acceptor)\.ts$)/,
+    may: /^(?!node:(tls|https?|http2)$)/,
+  },
   {
     files: /^(src\/client\/(?!dialing\/tls_options\.ts$)|client\.ts$)/,
     may:

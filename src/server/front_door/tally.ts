@@ -1,0 +1,29 @@
+import type { Log, LogFields } from "../log.ts";
+
+/** The least interval between two lines of the log, in milliseconds. */
+const LOG_MS = 1000;
+
+/** Warnings of one kind that strangers can cause at will: a line of the log counts all since the last. */
+export class Tally {
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #message: string;
+  #untold = 0;
+  #loggedAt = -Infinity;
+
+  constructor(message: string, log: Log, now: () => number) {
+    this.#message = message;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** Counts an event, and tells of it unless another one was told of just before. */
+  note(fields: LogFields): void {
+    const now = this.#now();
+    this.#untold++;
+    if (now - this.#loggedAt < LOG_MS) return;
+    this.#log.warning(this.#message, { ...fields, count: this.#untold });
+    this.#untold = 0;
+    this.#loggedAt = now;
+  }
+}

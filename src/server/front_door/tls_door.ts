@@ -1,0 +1,79 @@
+import { BrokerError, FrameWriter, MAGIC, writeControlFrame } from "../../../protocol.ts";
+import type { Duplex } from "../../transport/duplex.ts";
+import type { TlsDuplex } from "../../transport/tls_acceptor.ts";
+import type { Certificates } from "../certificates/certificates.ts";
+import { readPeerNames } from "../certificates/peer_names.ts";
+import type { Caller, Encryption } from "../flow/outlet.ts";
+import type { Log } from "../log.ts";
+import type { TlsSettings } from "../settings/settings.ts";
+import { Tally } from "./tally.ts";
+
+/** The parts of a {@linkcode TlsDoor}. */
+export interface TlsDoorOptions {
+  readonly certificates: Certificates;
+  /** Whether clients show certificates. */
+  readonly mode: TlsSettings["clientCertificates"];
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+/** Makes encrypted callers of accepted connections, where the port speaks TLS. */
+export class TlsDoor {
+  readonly #options: TlsDoorOptions;
+  readonly #failures: Tally;
+
+  constructor(options: TlsDoorOptions) {
+    const { log, now } = options;
+    this.#options = options;
+    this.#failures = new Tally("no TLS with a client", log, now);
+  }
+
+  /** Makes an encrypted caller; the handshake begins when its session reads. */
+  admit(plain: Duplex, peer: string): Pick<Caller, "duplex" | "encryption"> {
+    const { certificates, mode } = this.#options;
+    const duplex = certificates.secure(plain, {
+      noteFailure: (reason) => this.#failures.note({ peer, reason }),
+      answerPlain,
+    });
+    return { duplex, encryption: new ClientIdentity(duplex, mode) };
+  }
+}
+
+/** The identity that a client proves by its certificate. */
+class ClientIdentity implements Encryption {
+  readonly #duplex: TlsDuplex;
+  readonly #mode: TlsSettings["clientCertificates"];
+
+  constructor(duplex: TlsDuplex, mode: TlsSettings["clientCertificates"]) {
+    this.#duplex = duplex;
+    this.#mode = mode;
+  }
+
+  /** The names in the certificate; throws `UNAUTHORIZED` if it is not valid, or missing and required. */
+  get certificateNames(): readonly string[] {
+    const { certificate } = this.#duplex;
+    if (certificate === undefined) {
+      if (this.#mode !== "required") return [];
+      throw new BrokerError(
+        "UNAUTHORIZED",
+        "Cannot log in: found no certificate of the client, allowed only with one",
+      );
+    }
+    if (certificate.fault === undefined) return readPeerNames(certificate.der);
+    throw new BrokerError(
+      "UNAUTHORIZED",
+      `Cannot log in: the certificate of the client is not valid: ${certificate.fault}`,
+    );
+  }
+}
+
+/** Tells a client of this protocol that it has to use TLS; strangers get no answer. */
+function answerPlain(firstByte: number): Uint8Array | undefined {
+  if (firstByte !== MAGIC[0]) return undefined;
+  const writer = new FrameWriter();
+  writeControlFrame(writer, "error", {
+    code: "BAD_MAGIC",
+    message: "Cannot open a session: this port speaks TLS; connect with tls, or to smqs://",
+  });
+  return writer.take();
+}

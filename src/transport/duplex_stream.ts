@@ -1,0 +1,75 @@
+import { Buffer } from "node:buffer";
+import { Duplex as NodeStream } from "node:stream";
+import type { Duplex } from "./duplex.ts";
+
+/** The buffer of an idle connection, and of one that fills it. */
+const BUFFER_BYTES_MIN = 1024;
+const BUFFER_BYTES_BUSY = 64 * 1024;
+
+/** A duplex as a stream of Node, so that TLS can run over it. */
+export class DuplexStream extends NodeStream {
+  readonly #duplex: Duplex;
+  #buffer = new Uint8Array(BUFFER_BYTES_MIN);
+  /** What was read before. */
+  #first: Uint8Array | undefined;
+
+  /**
+   * @param duplex The connection.
+   * @param first The bytes that have been read from it already; the stream owns them.
+   */
+  constructor(duplex: Duplex, first: Uint8Array) {
+    super({ allowHalfOpen: true });
+    this.#duplex = duplex;
+    this.#first = first;
+  }
+
+  override _read(): void {
+    const first = this.#first;
+    if (first !== undefined) {
+      this.#first = undefined;
+      this.push(view(first));
+    } else {
+      this.#duplex.read(this.#buffer).then(
+        (count) => this.#pass(count),
+        (error) => this.destroy(error),
+      );
+    }
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
+    this.#writeAll(chunk).then(() => done(), done);
+  }
+
+  override _writev(
+    chunks: { readonly chunk: Uint8Array }[],
+    done: (error?: Error) => void,
+  ): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), "", done);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#duplex.close();
+    done(error);
+  }
+
+  #pass(count: number | null): void {
+    if (count === null) return void this.push(null);
+    const buffer = this.#buffer;
+    const isFull = count === buffer.length;
+    if (isFull && count === BUFFER_BYTES_MIN) this.#buffer = new Uint8Array(BUFFER_BYTES_BUSY);
+    if (!isFull && count < BUFFER_BYTES_MIN && buffer.length > BUFFER_BYTES_MIN) {
+      this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
+    }
+    // The stream may keep a part until it is read, and the buffer is filled again before.
+    this.push(buffer === this.#buffer ? view(buffer.slice(0, count)) : view(buffer, count));
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    let sent = await this.#duplex.write(bytes);
+    while (sent < bytes.length) sent += await this.#duplex.write(bytes.subarray(sent));
+  }
+}
+
+function view({ buffer, byteOffset, length }: Uint8Array, count: number = length): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, count);
+}

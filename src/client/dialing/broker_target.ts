@@ -1,6 +1,7 @@
 import { formatAddress } from "../../transport/address.ts";
 import { connectEncrypted, connectSocket } from "../../transport/deno_sockets.ts";
 import type { Duplex } from "../../transport/duplex.ts";
+import type { TlsTarget } from "../../transport/node_sockets.ts";
 import { explainDialFault } from "./dial_fault.ts";
 import type { ReadToken } from "./token.ts";
 import type { ResolvedTls } from "./tls_options.ts";
@@ -21,6 +22,11 @@ export class BrokerTarget {
   readonly #hostname: string;
   readonly #port: number;
   readonly #tls: ResolvedTls | undefined;
+  /**
+   * Whether an attempt was given up. Deno keeps the socket of an unfinished handshake until the other side
+   * closes it; so that there is one at most, later attempts use node:tls, which takes more time.
+   */
+  #wasGivenUp = false;
 
   constructor({ hostname, port, tls, readToken }: TargetOptions) {
     this.action = `Cannot connect to a broker at ${formatAddress(hostname, port)}`;
@@ -35,13 +41,14 @@ export class BrokerTarget {
     const port = this.#port;
     if (this.#tls === undefined) return await connectSocket(hostname, port, signal);
     const { ca, pair, serverName = hostname } = this.#tls;
-    if (pair === undefined) {
-      return await connectEncrypted(hostname, port, { ca, serverName }, signal);
-    }
-    // Deno's own sockets show no certificate.
-    const { connectTlsSocket } = await import("../../transport/node_sockets.ts");
     const target = { hostname, port, serverName, ca: ca?.join("\n"), ...pair };
-    return await connectTlsSocket(target, signal);
+    // Deno's own sockets show no certificate.
+    if (pair !== undefined || this.#wasGivenUp) return await connectByNode(target, signal);
+    try {
+      return await connectEncrypted(hostname, port, { ca, serverName }, signal);
+    } finally {
+      this.#wasGivenUp ||= signal.aborted;
+    }
   }
 
   /** The error of an attempt, in a sentence with address and reason. */
@@ -50,4 +57,10 @@ export class BrokerTarget {
     const way = { serverName, isEncrypted: this.#tls !== undefined, hasPair: pair !== undefined };
     return new Error(`${this.action}: ${explainDialFault(cause, way)}`, { cause });
   }
+}
+
+/** Loads node:tls only where it is needed. */
+async function connectByNode(target: TlsTarget, signal: AbortSignal): Promise<Duplex> {
+  const { connectTlsSocket } = await import("../../transport/node_sockets.ts");
+  return await connectTlsSocket(target, signal);
 }

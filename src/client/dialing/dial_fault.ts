@@ -1,3 +1,5 @@
+import { UnansweredError } from "../uplink/client_session.ts";
+
 /** How a broker was dialled. */
 export interface DialWay {
   /** The name that its certificate must have. */
@@ -29,7 +31,13 @@ const TLS_FAULTS: readonly TlsFault[] = [
     explain: () => "its certificate is not valid yet, by the clock of this machine",
   },
   {
-    sign: /UnknownIssuer|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF|SELF_SIGNED_CERT/,
+    // node:tls of Deno says the same of an expired one.
+    sign: /UNABLE_TO_VERIFY_LEAF/,
+    explain: () =>
+      "its certificate is signed by an unknown authority, or has expired; give its authority as tls.ca",
+  },
+  {
+    sign: /UnknownIssuer|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED_CERT/,
     explain: () =>
       "its certificate is signed by an unknown authority; give its authority as tls.ca",
   },
@@ -56,19 +64,35 @@ const TLS_FAULTS: readonly TlsFault[] = [
     sign: /InvalidContentType|ERR_SSL_WRONG_VERSION_NUMBER/,
     explain: () => "its port does not speak TLS; leave tls out, or use smq:// in place of smqs://",
   },
+  {
+    sign: /unexpected end of file|ECONNRESET|reset by peer/i,
+    explain: () => "the connection ended during the handshake of TLS; does its port speak TLS?",
+  },
 ];
 
 /** Why no session could be opened. */
 export function explainDialFault(cause: unknown, way: DialWay): string {
   const said = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof UnansweredError) return said + guessWhy(way);
   if (!way.isEncrypted || !(cause instanceof Error)) return said;
   const code = "code" in cause ? ` ${cause.code}` : "";
   const fault = TLS_FAULTS.find(({ sign }) => sign.test(said + code));
   return fault?.explain(way, said) ?? said;
 }
 
+/** Why a connection may have ended without an answer. */
+function guessWhy({ isEncrypted, hasPair }: DialWay): string {
+  if (!isEncrypted) return "; if its port speaks TLS, use smqs:// or give tls";
+  return hasPair ? "; it may have refused the client's certificate" : "";
+}
+
+/** The most names of a certificate that an error shows. */
+const NAMES_MAX = 5;
+
 /** The names that a certificate is for, if they are told. */
 function findNames(said: string): string {
-  const names = said.split("only valid for ")[1]?.match(/(?<=")[^"]+(?=")|(?<=IpAddress\()[^)]+/g);
-  return names ? `, but for ${[...names].filter((name) => !/^[, ]+/.test(name)).join(", ")}` : "";
+  const found = said.matchAll(/DnsName\("([^"]+)"\)|IpAddress\(([^)]+)\)|DNS:([^,\s]+)/g);
+  const names = [...found].map(([, ...parts]) => parts.find((part) => part !== undefined));
+  if (names.length === 0) return "";
+  return `, but for ${names.slice(0, NAMES_MAX).join(", ")}${names.length > NAMES_MAX ? " …" : ""}`;
 }

@@ -36,6 +36,14 @@ export interface SessionEvents {
   handleGoodbye(): void;
 }
 
+/** The connection ended before the broker has answered the client's `hello`. */
+export class UnansweredError extends Error {
+  constructor() {
+    super("the connection ended before the broker's answer");
+    this.name = "UnansweredError";
+  }
+}
+
 /** The interval between two looks at the heartbeat, in milliseconds. */
 const SWEEP_MS = 1000;
 
@@ -153,17 +161,23 @@ export class ClientSession implements LinkOwner {
       this.#error ??= error instanceof Error ? error : new Error(String(error));
     }
     if (this.#welcome === undefined && isForeign(this.#error)) {
-      const { code } = this.#error;
-      const [type, version] = this.link.decoder.takePreface(2) ?? [];
-      const why = type === TLS_ALERT && version === TLS_VERSION
-        ? "its port speaks TLS, and this client does not; use smqs://, or give tls"
-        : "the answer is not SimpleMQ's; is this the port of a broker?";
-      this.#error = new BrokerError(code, `${this.#action}: ${why}`, { cause: this.#error });
+      this.#error = this.#explainForeign(this.#error);
     }
     clearInterval(this.#timer);
     this.link.close();
-    this.#welcomed.reject(this.#error ?? new Error("the connection ended during the handshake"));
+    this.#welcomed.reject(this.#error ?? new UnansweredError());
     return this.#error;
+  }
+
+  /** The error for a port that is not, or no longer, the one of a broker without TLS. */
+  #explainForeign(cause: BrokerError): BrokerError {
+    const [type, version] = this.link.decoder.takePreface(2) ?? [];
+    if (type === TLS_ALERT && version === TLS_VERSION) {
+      const why = "its port speaks TLS, and this client does not; use smqs://, or give tls";
+      return new BrokerError("BAD_FRAME", `${this.#action}: ${why}`, { cause });
+    }
+    const why = "the answer is not SimpleMQ's; is this the port of a broker?";
+    return new BrokerError(cause.code, `${this.#action}: ${why}`, { cause });
   }
 
   #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs, progressMs }: Welcome): void {

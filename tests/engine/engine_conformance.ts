@@ -18,6 +18,7 @@ import { creditTests, deliveryTests } from "./conformance/deliveries/following.t
 import { fetchingTests, hangTests, lapseRestartTests } from "./conformance/deliveries/lapsing.ts";
 import { lossTests } from "./conformance/deliveries/losing.ts";
 import { limitTests } from "./conformance/limits.ts";
+import { ownerRestartTests, permitTests, viewTests } from "./conformance/permits.ts";
 import { dedupIdTests } from "./conformance/dedup_ids.ts";
 import { keyTests } from "./conformance/keys.ts";
 import { orderRestartTests } from "./conformance/order_restarting.ts";
@@ -94,11 +95,14 @@ export function engineConformance(
   explanationTests.register(test);
   noticeTests.register(test);
   replyTests.register(test);
+  permitTests.register(test);
+  viewTests.register(test);
   if (survives) {
     restartTests.register(test);
     dateRestartTests.register(test);
     lapseRestartTests.register(test);
     orderRestartTests.register(test);
     replyRestartTests.register(test);
+    ownerRestartTests.register(test);
   }
 }

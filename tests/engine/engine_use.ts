@@ -19,6 +19,7 @@ import type {
   EnginePublisher,
   NumberedBatch,
   PublisherInit,
+  StreamFilter,
 } from "../../src/broker/engine.ts";
 import { batchOf, textsOf } from "../support/wire/batches.ts";
 import {
@@ -126,6 +127,8 @@ export interface FollowingOptions {
   readonly bytes?: number;
   readonly isFull?: boolean;
   readonly reportsBegin?: boolean;
+  readonly filter?: StreamFilter;
+  readonly owner?: string;
 }
 
 /** A follower that writes down what it gets. */
@@ -139,12 +142,12 @@ export class Following {
     options: FollowingOptions,
   ) {
     const { name = "follower", messages = MESSAGES, bytes = BYTES, isFull = false } = options;
-    const { reportsBegin = false } = options;
+    const { reportsBegin = false, filter, owner } = options;
     this.sink = new RecordingFollowerSink();
     this.sink.isFull = isFull;
     const limits = { messages, bytes };
     this.port = engine.openFollower(
-      { name, ...limits, reportsBegin, bind: bindOf(bind) },
+      { name, ...limits, reportsBegin, filter, owner, bind: bindOf(bind) },
       this.sink,
     );
   }
@@ -251,9 +254,9 @@ export class EngineUse {
   publisher(
     bind: TestBind,
     identity: string = "publisher",
-    sent: Pick<PublisherInit, "sentUntil" | "sentMs"> = {},
+    others: Omit<PublisherInit, "identity" | "bind"> = {},
   ): Publishing {
-    return new Publishing(this.engine, bind, { identity, ...sent });
+    return new Publishing(this.engine, bind, { identity, ...others });
   }
 
   follower(

@@ -1,0 +1,167 @@
+// Certificates that cannot be used are refused before TLS takes them, each with a sentence.
+
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  CertificateError,
+  type CertificatePaths,
+} from "../../../src/server/certificates/certificate_files.ts";
+import { Certificates } from "../../../src/server/certificates/certificates.ts";
+import { Log } from "../../../src/server/log.ts";
+import { TestCertificates, validFor } from "../../support/certificates/test_certificates.ts";
+
+/** Opens certificates, and returns what is wrong with them; files are told without their directory. */
+async function refuse(made: TestCertificates, paths: CertificatePaths): Promise<string> {
+  const log = new Log({ level: "error" });
+  const error = await assertRejects(
+    () => Certificates.open(paths, log, Date.now()),
+    CertificateError,
+  );
+  return error.message.replaceAll(`${made.directory}/`, "");
+}
+
+/** A pair of files that is right. */
+function goodPaths(made: TestCertificates): CertificatePaths {
+  const { certificateFile, keyFile } = made.makeServer();
+  return { certificate: certificateFile, key: keyFile };
+}
+
+interface Wrong {
+  readonly what: string;
+  /** Breaks what is right. */
+  readonly make: (made: TestCertificates, paths: CertificatePaths) => CertificatePaths | void;
+  readonly told: string | RegExp;
+}
+
+const ALLOWED_KEY = "allowed one for its owner: chmod 600 server-key.pem, or defaultMode: 0400 " +
+  "where Kubernetes mounts it";
+
+const wrong: readonly Wrong[] = [
+  {
+    what: "files that do not exist",
+    make: (_made, { certificate, key }) => {
+      Deno.removeSync(certificate);
+      Deno.removeSync(key);
+    },
+    told: 'file "server.pem": found no such file; file "server-key.pem": found no such file',
+  },
+  {
+    what: "directories",
+    make: ({ directory }, { key }) => ({ certificate: directory, key }),
+    told: /^file ".+": found something that is no file$/,
+  },
+  {
+    what: "empty files",
+    make: (_made, { certificate, key }) => {
+      Deno.writeTextFileSync(certificate, "");
+      Deno.writeTextFileSync(key, " \n");
+    },
+    told: 'file "server.pem": found nothing in it, allowed a certificate in PEM; ' +
+      'file "server-key.pem": found nothing in it, allowed a key in PEM',
+  },
+  {
+    what: "a file that is too large",
+    make: (_made, { certificate }) => Deno.truncateSync(certificate, 2 * 1024 * 1024),
+    told: 'file "server.pem": found 2097152 bytes, allowed 1048576',
+  },
+  {
+    what: "a key that everybody may read",
+    make: (_made, { key }) => Deno.chmodSync(key, 0o604),
+    told: `file "server-key.pem": found a key that everybody may use (mode 604), ${ALLOWED_KEY}`,
+  },
+  {
+    what: "a key that its group may write",
+    make: (_made, { key }) => Deno.chmodSync(key, 0o620),
+    told: `file "server-key.pem": found a key that its group may use (mode 620), ${ALLOWED_KEY}`,
+  },
+  {
+    what: "garbage",
+    make: (_made, { certificate, key }) => {
+      Deno.writeTextFileSync(certificate, "garbage");
+      Deno.writeTextFileSync(key, "garbage");
+    },
+    told: 'file "server.pem": found no certificate, allowed a certificate in PEM; ' +
+      'file "server-key.pem": found no key, allowed a private key in PEM',
+  },
+  {
+    what: "a certificate and a key in each other's place",
+    make: (made) => {
+      const { certificate, key } = made.authority.makeServer(["localhost"], validFor(10));
+      made.write("server", { certificate: key, key: certificate });
+    },
+    told: 'file "server.pem": found a key, allowed a certificate in PEM; ' +
+      'file "server-key.pem": found a certificate, allowed a private key in PEM',
+  },
+  {
+    what: "a damaged certificate behind a good one",
+    make: (_made, { certificate }) => {
+      const text = Deno.readTextFileSync(certificate);
+      const damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+      Deno.writeTextFileSync(certificate, text + damaged);
+    },
+    told: 'file "server.pem": found a certificate that is damaged, number 3 of 3',
+  },
+  {
+    what: "a key with a passphrase",
+    make: (_made, { key }) => {
+      Deno.writeTextFileSync(
+        key,
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+      );
+    },
+    told: 'file "server-key.pem": found a key with a passphrase, allowed one without: ' +
+      "openssl pkey removes it",
+  },
+  {
+    what: "the key of another certificate",
+    make: (made, { certificate }) => {
+      return { certificate, key: made.makeServer({ file: "other" }).keyFile };
+    },
+    told: 'file "other-key.pem": found the key of another certificate than that in "server.pem"',
+  },
+  {
+    what: "a certificate that has ended",
+    make: (made) => void made.makeServer({ validity: validFor(-1) }),
+    told: /^file "server.pem": found a certificate that ended at \S+Z, allowed a valid one$/,
+  },
+  {
+    what: "a certificate that is not valid yet",
+    make: (made) => {
+      const { until } = validFor(2);
+      void made.makeServer({ validity: { from: validFor(1).until, until } });
+    },
+    told: /^file "server.pem": found a certificate that is not valid before \S+Z$/,
+  },
+  {
+    what: "authorities of clients that are none",
+    make: ({ directory }, paths) => {
+      Deno.writeTextFileSync(`${directory}/ca.pem`, "nobody");
+      return { ...paths, clientCa: `${directory}/ca.pem` };
+    },
+    told: 'file "ca.pem": found no certificate, allowed a certificate in PEM',
+  },
+  {
+    what: "authorities of clients that are missing",
+    make: ({ directory }, paths) => ({ ...paths, clientCa: `${directory}/none.pem` }),
+    told: 'file "none.pem": found no such file',
+  },
+];
+
+for (const { what, make, told } of wrong) {
+  Deno.test(`certificates are refused: ${what}`, async () => {
+    using made = new TestCertificates();
+    const paths = goodPaths(made);
+    const message = await refuse(made, make(made, paths) ?? paths);
+    if (typeof told === "string") assertEquals(message, told);
+    else assertEquals(told.test(message), true, message);
+  });
+}
+
+Deno.test("a key of root that its group may read is taken, as Kubernetes mounts it", async () => {
+  using made = new TestCertificates();
+  const paths = goodPaths(made);
+  Deno.chmodSync(paths.key, 0o440);
+  const { uid } = Deno.statSync(paths.key);
+  const open = () => Certificates.open(paths, new Log({ level: "error" }), Date.now());
+  if (uid === 0) await open();
+  else await assertRejects(open, CertificateError, "its group may use (mode 440)");
+});

@@ -14,6 +14,10 @@ export interface LinkOwner {
   handleReady?(): void;
   /** The link has been closed from this side. */
   handleClosed?(): void;
+  /** Whether memory for received bytes is short. */
+  readonly isThrifty?: boolean;
+  /** The buffer for received bytes has another size now. */
+  handleBuffer?(): void;
   /** Returns a promise to wait for before the next frame is handled, if there is one. */
   waitToRead?(): Promise<void> | undefined;
   /** Returns a promise to wait for before more of a frame of this size is received, if there is one. */
@@ -222,7 +226,11 @@ export class Link {
   async #receive(): Promise<boolean> {
     if (this.#isClosed) return false;
     try {
-      const count = await this.#duplex.read(this.decoder.space());
+      const { decoder } = this;
+      const { bufferBytes } = decoder;
+      const space = decoder.space(1, this.#owner.isThrifty);
+      if (decoder.bufferBytes !== bufferBytes) this.#owner.handleBuffer?.();
+      const count = await this.#duplex.read(space);
       if (count === null) return false;
       this.decoder.received(count);
       this.receivedBytes += count;

@@ -41,7 +41,7 @@ export class ReasonPool {
   constructor(
     residency: Residency,
     bytesMax: number = REASON_POOL_BYTES_MAX,
-    hash?: KeyedHash,
+    hash: KeyedHash | undefined = undefined,
   ) {
     this.#hash = hash;
     this.#residency = residency;

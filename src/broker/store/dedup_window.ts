@@ -35,7 +35,7 @@ export class DedupWindow {
    * @param countMax How many ids are remembered.
    * @param hash The hash of ids, which others may use too; without a secret key by default.
    */
-  constructor(countMax: number = DEDUP_COUNT_MAX, hash?: KeyedHash) {
+  constructor(countMax: number = DEDUP_COUNT_MAX, hash: KeyedHash | undefined = undefined) {
     this.#countMax = countMax;
     this.#hash = hash;
   }

@@ -5,7 +5,7 @@ import { describeFrameType } from "./frame_type.ts";
 import { FRAME_LENGTH_BYTES } from "./frame_writer.ts";
 
 /** An idle connection holds a buffer of this size: 10,000 of them are 10 MB. */
-const BUFFER_BYTES_MIN = 1024;
+export const BUFFER_BYTES_MIN = 1024;
 
 /**
  * The buffer of a busy connection: a frame with a batch of the size that our own clients and brokers send.
@@ -71,9 +71,19 @@ export class FrameDecoder {
     return this.#buffer;
   }
 
+  /** The size of the buffer, in bytes. */
+  get bufferBytes(): number {
+    return this.#buffer.length;
+  }
+
   /** The size, with its length, of a frame of which only a part has come; 0 if there is none. */
   get unfinishedBytes(): number {
     return this.#unfinishedBytes;
+  }
+
+  /** Whether the last bytes have filled the buffer: more may be waiting. */
+  get hasFilled(): boolean {
+    return this.#hasFilled;
   }
 
   /** The bytes received and not handed out yet. */
@@ -90,9 +100,10 @@ export class FrameDecoder {
    * Gives room for the next bytes. Frames handed out before are gone after this.
    *
    * @param countMin The least number of bytes that must fit.
+   * @param isThrifty Whether the buffer should be no larger than the received bytes need.
    * @returns The free part of the buffer.
    */
-  space(countMin = 1): Uint8Array {
+  space(countMin = 1, isThrifty = false): Uint8Array {
     if (this.#head === this.#tail) {
       this.#head = 0;
       this.#tail = 0;
@@ -101,7 +112,7 @@ export class FrameDecoder {
       this.#tail -= this.#head;
       this.#head = 0;
     }
-    this.#resize(countMin);
+    this.#resize(countMin, isThrifty);
     return this.#buffer.subarray(this.#tail);
   }
 
@@ -203,10 +214,13 @@ export class FrameDecoder {
   }
 
   /** Grows with the received bytes, and gives a very large frame's memory back afterwards. */
-  #resize(countMin: number): void {
+  #resize(countMin: number, isThrifty: boolean): void {
     const needed = this.#tail + countMin;
     const size = this.#buffer.length;
-    if (size > BUFFER_BYTES_BUSY && needed <= BUFFER_BYTES_BUSY && !this.#hasFilled) {
+    if (isThrifty) {
+      if (needed <= BUFFER_BYTES_MIN && size > BUFFER_BYTES_MIN) this.#replace(BUFFER_BYTES_MIN);
+      else if (needed > size) this.#replace(Math.max(size * 2, needed));
+    } else if (size > BUFFER_BYTES_BUSY && needed <= BUFFER_BYTES_BUSY && !this.#hasFilled) {
       this.#replace(BUFFER_BYTES_BUSY);
     } else if (needed > BUFFER_BYTES_BUSY && needed > size) {
       this.#replace(Math.max(size * 2, needed));

@@ -1,5 +1,6 @@
 import { deadline } from "@std/async/deadline";
 import { BrokerError, type FrameDecoder, writeControlFrame } from "../../../protocol.ts";
+import { BUFFER_BYTES_MIN } from "../../protocol/frames/frame_decoder.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
 import type { Duplex } from "../../transport/duplex.ts";
@@ -7,6 +8,7 @@ import type { LinkFault } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
 import type { Credentials, InProcess, Login } from "../access/access.ts";
 import type { User } from "../access/user.ts";
+import type { InputHolder } from "./input_memory.ts";
 import { ReadingGate } from "./reading_gate.ts";
 import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
@@ -58,7 +60,7 @@ export interface Speaker {
 const FAREWELL_MS = 1000;
 
 /** One connection, with the parts that all protocols share: fullness, places, the end. */
-export class Outlet implements LinkOwner {
+export class Outlet implements LinkOwner, InputHolder {
   /** The session's number, for logs. */
   readonly number: number;
   /** The client's address. */
@@ -68,12 +70,17 @@ export class Outlet implements LinkOwner {
   readonly gate: ReadingGate;
   /** Set while a large frame or line arrives. */
   place: ReceivingPlace | undefined;
+  /** Whether lines that have come are being carried out, and nothing more is received. */
+  isWorking = false;
   readonly #caller: Caller;
   readonly #watch: SessionWatch;
   #login: Login | undefined;
   #speaker: Speaker | undefined;
   #ending: Promise<void> | undefined;
   #wasFull = false;
+  /** The bytes of a line that has not come to its end. */
+  #keptBytes = 0;
+  #isThrifty = false;
 
   constructor(caller: Caller, number: number, context: SessionContext) {
     const { duplex, peer, countQueued } = caller;
@@ -203,6 +210,42 @@ export class Outlet implements LinkOwner {
     this.place = undefined;
   }
 
+  get receivedBytes(): number {
+    return this.link.receivedBytes;
+  }
+
+  get unfinishedBytes(): number {
+    const { isHeldBack, decoder } = this.link;
+    return isHeldBack || this.isWorking ? 0 : decoder.pendingBytes + this.#keptBytes;
+  }
+
+  get isThrifty(): boolean {
+    return this.#isThrifty || this.context.inputMemory.isSpent;
+  }
+
+  /**
+   * Notes the part of a line that has come: beside the buffer of the link it takes up memory, too.
+   *
+   * @param bytes Its bytes.
+   * @param isThrifty Whether the buffer of the link should be no larger than necessary.
+   */
+  noteLine(bytes: number, isThrifty: boolean): void {
+    this.#isThrifty = isThrifty;
+    if (bytes === this.#keptBytes) return;
+    this.#keptBytes = bytes;
+    this.handleBuffer();
+  }
+
+  endAsSlow(error: BrokerError): void {
+    this.endWith(error);
+  }
+
+  handleBuffer(): void {
+    const { link: { decoder, isClosed }, context } = this;
+    const bytes = Math.max(0, decoder.bufferBytes - BUFFER_BYTES_MIN + this.#keptBytes);
+    context.inputMemory.note(this, isClosed ? 0 : bytes);
+  }
+
   handleFrame(_frame: FrameDecoder): void {
     // The link hands frames to the session that asked for them.
   }
@@ -220,12 +263,15 @@ export class Outlet implements LinkOwner {
   }
 
   waitToReceive(bytes: number): Promise<void> | undefined {
-    if (this.place === undefined && bytes <= PLACELESS_BYTES_MAX) return undefined;
-    return this.waitForPlace(this.context.receivingRoom, bytes);
+    const { context: { inputMemory, receivingRoom }, link: { decoder } } = this;
+    const placeless = inputMemory.isSpent ? decoder.bufferBytes : PLACELESS_BYTES_MAX;
+    if (this.place === undefined && bytes <= placeless) return undefined;
+    return this.waitForPlace(receivingRoom, bytes);
   }
 
   handleClosed(): void {
     this.freePlace();
+    this.handleBuffer();
     this.gate.look();
   }
 
@@ -264,7 +310,7 @@ export class Outlet implements LinkOwner {
   }
 
   #logEnd(error: BrokerError): void {
-    this.context.log.warning("session ended with an error", {
+    this.context.endings.note({
       session: this.number,
       client: this.#speaker?.client ?? "unknown",
       peer: this.peer,

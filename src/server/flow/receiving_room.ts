@@ -1,13 +1,14 @@
 import { BrokerError } from "../../../protocol.ts";
 
-/** Frames and lines up to this size need no place, in bytes. */
+/** Frames and lines up to this size need no place while memory for them is not short, in bytes. */
 export const PLACELESS_BYTES_MAX: number = 128 * 1024;
 
 /** The least speed of a place's holder while others wait, in bytes a second. */
-const RATE_MIN = 16 * 1024;
+export const RATE_MIN: number = 16 * 1024;
 
-/** How long a place is kept in any case, and without any bytes, in milliseconds. */
-const GRACE_MS = 10_000;
+/** How long fewer bytes may come while others wait, in milliseconds: less if many do. */
+export const GRACE_MS = 10_000;
+const GRACE_MS_MIN = 1000;
 
 /** A frame or line that needs a place. */
 export interface PlaceOptions {
@@ -34,13 +35,13 @@ interface Seat extends PlaceOptions {
   receivedBefore: number;
   /** When a sweep first saw it granted. */
   since: number | undefined;
-  /** The bytes received at the last sweep that saw progress, and its time. */
+  /** The bytes received at the last sweep that saw enough progress, and its time. */
   seenBytes: number;
   seenAt: number;
 }
 
 /**
- * The room for incomplete frames and lines of all connections. Small ones need no place. To receive the
+ * The room for incomplete frames and lines of all connections. Small ones mostly need no place. To receive the
  * rest of a large one, a connection needs a place; until it has one it is not read, and TCP holds its
  * client back. Frames announce their size, a line may become as large as the limit: each kind has its own
  * room, so that lines do not keep frames waiting.
@@ -88,14 +89,14 @@ export class ReceivingRoom {
     for (const seat of [...this.#taken]) {
       seat.since ??= seat.seenAt = now;
       const bytes = seat.countReceived() - seat.receivedBefore;
-      if (bytes > seat.seenBytes) {
+      if (bytes - seat.seenBytes >= RATE_MIN * (now - seat.seenAt) / 1000) {
         seat.seenBytes = bytes;
         seat.seenAt = now;
       }
       if (this.#waiting.size === 0) continue;
-      const spanMs = now - seat.since - GRACE_MS;
-      const isStill = now - seat.seenAt > GRACE_MS;
-      if (!isStill && spanMs <= bytes / RATE_MIN * 1000) continue;
+      // The more wait, the less time there is for each.
+      const graceMs = GRACE_MS * this.#taken.size / (this.#taken.size + this.#waiting.size);
+      if (now - seat.seenAt <= Math.max(GRACE_MS_MIN, graceMs)) continue;
       this.#free(seat);
       seat.end(
         new BrokerError(

@@ -7,6 +7,8 @@ import type { Access } from "../access/access.ts";
 import type { Log } from "../log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { ByteBudget } from "./byte_budget.ts";
+import { EndingLog } from "./ending_log.ts";
+import { InputMemory } from "./input_memory.ts";
 import { ReceivingRoom } from "./receiving_room.ts";
 import { WaitingReplies } from "./waiting_replies.ts";
 import { WorkTurn } from "./work_turn.ts";
@@ -29,6 +31,9 @@ export interface SessionContext {
   /** Whether a connection may speak the JSON lines of the original SimpleMQ. */
   readonly jsonLines: boolean;
   readonly budget: ByteBudget;
+  readonly endings: EndingLog;
+  /** The memory for received bytes. */
+  readonly inputMemory: InputMemory;
   /** The room for incomplete large frames. */
   readonly receivingRoom: ReceivingRoom;
   /** The room for incomplete large lines. */
@@ -66,6 +71,8 @@ export function makeSessionContext(
     outboundBytesMax: limits.outboundBytes,
     jsonLines: settings.jsonLines,
     budget: new ByteBudget(limits.unconfirmedBytes),
+    endings: new EndingLog(parts.log, parts.now),
+    inputMemory: new InputMemory(limits.unconfirmedBytes / 2),
     receivingRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),
     lineRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),
     turn: new WorkTurn(() => parts.engine.steps),

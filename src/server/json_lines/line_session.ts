@@ -29,8 +29,6 @@ export class LineSession implements Speaker {
   readonly #lines: LineBuffer;
   readonly #publishers: LinePublishers;
   readonly #followers: LineFollowers;
-  /** Whether it waits for the client's next bytes. */
-  #isReceiving = false;
   /** Whether a whole line has arrived. */
   #isOpen = false;
   #hasLeft = false;
@@ -58,7 +56,7 @@ export class LineSession implements Speaker {
   async run(): Promise<void> {
     // These clients may be silent for hours, and know no heartbeats. In the middle of a line silence is a
     // fault, and the part that has arrived takes memory.
-    this.#outlet.expectOnly(() => this.#isReceiving && this.#lines.pendingBytes > 0);
+    this.#outlet.expectOnly(() => !this.#outlet.isWorking && this.#lines.pendingBytes > 0);
     await this.#serve();
     await this.#finish();
   }
@@ -127,14 +125,17 @@ export class LineSession implements Speaker {
     const outlet = this.#outlet;
     // Bytes beyond the size of a handshake are a message, which may arrive slowly.
     if (pendingBytes > HANDSHAKE_BYTES_MAX) outlet.noteReady();
-    if (pendingBytes <= PLACELESS_BYTES_MAX) outlet.freePlace();
+    // A client that is idle for hours keeps its buffer: it is small if the last bytes did not fill it.
+    outlet.noteLine(pendingBytes, pendingBytes === 0 && !outlet.link.decoder.hasFilled);
+    const placeless = outlet.isThrifty ? HANDSHAKE_BYTES_MAX : PLACELESS_BYTES_MAX;
+    if (pendingBytes <= placeless) outlet.freePlace();
     else {
       const gate = outlet.waitForPlace(outlet.context.lineRoom, this.#lines.lineBytesMax);
       if (gate !== undefined) await outlet.link.holdBack(gate);
     }
-    this.#isReceiving = true;
+    outlet.isWorking = false;
     const bytes = await outlet.link.readBytes();
-    this.#isReceiving = false;
+    outlet.isWorking = true;
     return bytes;
   }
 

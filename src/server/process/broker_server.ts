@@ -250,7 +250,7 @@ function startCaretaker(
   context: SessionContext,
   certificates: Certificates | undefined,
 ): Ticker {
-  const { engine, heartbeat, receivingRoom, lineRoom } = context;
+  const { engine, heartbeat, endings, inputMemory, receivingRoom, lineRoom } = context;
   const intervalMs = findSweepInterval(settings);
   let sweepAt = -Infinity;
   return new Ticker({
@@ -259,6 +259,8 @@ function startCaretaker(
       // The disk may have to be tended more often than links.
       if (now >= sweepAt) {
         heartbeat.sweep(now, intervalMs);
+        endings.sweep(now);
+        inputMemory.sweep(now);
         receivingRoom.sweep(now);
         lineRoom.sweep(now);
         sweepAt = now + intervalMs;

@@ -1,6 +1,6 @@
 // What has not come to its end is bounded.
 
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertLess, assertStrictEquals } from "@std/assert";
 import { writePublish } from "../../../protocol.ts";
 import { createPipe, type Duplex } from "../../../src/transport/duplex.ts";
 import { PLACELESS_BYTES_MAX, ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
@@ -58,12 +58,33 @@ Deno.test("ReceivingRoom ends of whom nothing more comes, if others wait", () =>
   room.ask({ bytes: 100, countReceived: () => received, end });
   received = 1_000_000;
   const other = room.ask({ bytes: 100, countReceived: () => 0, end: () => {} });
-  for (let now = 0; now <= 10_000; now += 1000) room.sweep(now);
-  received++;
-  for (let now = 11_000; now <= 21_000; now += 1000) room.sweep(now);
+  for (let now = 0; now <= 5000; now += 1000) room.sweep(now);
+  received += 100_000;
+  // A byte now and then is no progress.
+  for (let now = 6000; now <= 11_000; now += 1000, received++) room.sweep(now);
   assertEquals([ended, other.wait() !== undefined], [[], true]);
-  room.sweep(22_000);
+  room.sweep(12_000);
   assertEquals([ended, other.wait()], [["SLOW_WRITER"], undefined]);
+});
+
+Deno.test("ReceivingRoom gives a thousand who send nothing a second each, for who waits behind them", () => {
+  const room = new ReceivingRoom(100);
+  let endedCount = 0;
+  for (let index = 0; index < 1000; index++) {
+    const place = room.ask({
+      bytes: 1,
+      countReceived: () => 0,
+      end: () => {
+        endedCount++;
+        place.free();
+      },
+    });
+  }
+  const good = room.ask({ bytes: 1, countReceived: () => 0, end: () => {} });
+  let now = 0;
+  while (good.wait() !== undefined && now < 60_000) room.sweep(now += 500);
+  assertEquals([good.wait(), endedCount], [undefined, 901]);
+  assertLess(now, 45_000);
 });
 
 /** A connection to sessions whose bytes are counted as they are read. */

@@ -16,6 +16,8 @@ import { createMemoryEngine } from "../../../src/engine/memory.ts";
 import { Access } from "../../../src/server/access/access.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
+import { EndingLog } from "../../../src/server/flow/ending_log.ts";
+import { InputMemory } from "../../../src/server/flow/input_memory.ts";
 import { ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
 import type { SessionContext } from "../../../src/server/flow/session_context.ts";
 import { SessionTable } from "../../../src/server/front_door/session_table.ts";
@@ -53,6 +55,8 @@ export class Sessions implements AsyncDisposable {
   readonly table: SessionTable;
   /** How many bytes are unconfirmed. */
   readonly budget: ByteBudget;
+  /** The memory for received bytes. */
+  readonly input: InputMemory;
   /** Where large frames are until all of them has come. */
   readonly room: ReceivingRoom;
   /** Where large lines are. */
@@ -64,6 +68,7 @@ export class Sessions implements AsyncDisposable {
   /** What was logged, line by line. */
   readonly lines: string[] = [];
   readonly #heartbeat = new Heartbeat();
+  readonly #endings: EndingLog;
   readonly #shutdownTimeoutMs: number;
   #now = 1_000_000;
 
@@ -71,18 +76,22 @@ export class Sessions implements AsyncDisposable {
     const now = () => this.#now;
     this.engine = options.engine ?? createMemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
     this.budget = new ByteBudget(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
+    this.input = new InputMemory((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
     this.room = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
     this.lineRoom = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
     this.turn = new WorkTurn(() => this.engine.steps);
     this.replies = new WaitingReplies(options.replyBytesMax ?? 64 * 1024 * 1024);
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? 0;
+    const log = new Log({
+      level: options.logLevel ?? "debug",
+      write: (line) => this.lines.push(line),
+    });
+    this.#endings = new EndingLog(log, now);
     const context: SessionContext = {
       engine: this.engine,
       access: new Access({ engine: this.engine }),
-      log: new Log({
-        level: options.logLevel ?? "debug",
-        write: (line) => this.lines.push(line),
-      }),
+      log,
+      endings: this.#endings,
       version: "0.0.0",
       limits: {
         bodyBytes: BODY_BYTES_DEFAULT,
@@ -98,6 +107,7 @@ export class Sessions implements AsyncDisposable {
       outboundBytesMax: options.outboundBytesMax ?? 1024 * 1024,
       jsonLines: options.jsonLines ?? true,
       budget: this.budget,
+      inputMemory: this.input,
       receivingRoom: this.room,
       lineRoom: this.lineRoom,
       waitingReplies: this.replies,
@@ -132,6 +142,8 @@ export class Sessions implements AsyncDisposable {
   passTime(ms: number): void {
     this.#now += ms;
     this.#heartbeat.sweep(this.#now);
+    this.#endings.sweep(this.#now);
+    this.input.sweep(this.#now);
     this.room.sweep(this.#now);
     this.lineRoom.sweep(this.#now);
     this.engine.tick(this.#now);

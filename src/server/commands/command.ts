@@ -1,4 +1,5 @@
 import { ExitCode } from "../process/start_error.ts";
+import type { SettingsSources } from "../settings/load_settings.ts";
 import type { Arguments, Flag } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -27,8 +28,8 @@ export interface CommandBody {
 
 /** What a command works with. */
 export interface CommandContext extends Terminal {
-  /** A variable of the environment; throws if that is not allowed. */
-  readonly env: (name: string) => string | undefined;
+  /** Where the broker finds its settings. */
+  readonly sources: Omit<SettingsSources, "args">;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
   readonly journal: JournalTools;

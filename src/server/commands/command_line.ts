@@ -79,7 +79,7 @@ async function runCommand(
       isWatched,
       print: (text) => terminal.print(text),
       note: (line) => terminal.note(line),
-      env: (name) => Deno.env.get(name),
+      sources: await findSources(),
       now: Date.now,
       journal,
     });

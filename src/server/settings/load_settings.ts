@@ -128,7 +128,7 @@ function readNegation(arg: string): string {
 export async function readSettingsFile(
   draft: SettingsDraft,
   sources: Omit<SettingsSources, "args">,
-  flag = "",
+  flag: string | undefined,
   only?: readonly string[],
 ): Promise<string | undefined> {
   const named = flag || sources.env(FILE_VARIABLE);

@@ -16,7 +16,7 @@ export function testContext(parts: Partial<CommandContext>): CommandContext {
     isWatched: false,
     print: refuse("print"),
     note: refuse("note"),
-    env: refuse("env"),
+    sources: { env: refuse("env"), readTextFile: refuse("files"), defaultFile: "./settings.yaml" },
     now: refuse("now"),
     journal,
     ...parts,

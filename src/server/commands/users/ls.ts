@@ -1,0 +1,108 @@
+import { ANONYMOUS_NAME, type UserLimits } from "../../access/user.ts";
+import type { TokenEntry, UserEntry } from "../../access/users_file.ts";
+import { ExitCode } from "../../process/start_error.ts";
+import { formatByteSize } from "../../settings/byte_size.ts";
+import type { CommandBody } from "../command.ts";
+import { TOKEN_ID_LENGTH } from "./rm.ts";
+import { describePermissions, findUsersPath, SETTINGS_FLAG } from "./user_flags.ts";
+import { readUsers, type UsersDraft } from "./users_editor.ts";
+
+/** `user ls`: lists users, permissions and tokens. */
+export const ls: CommandBody = {
+  flags: [{ name: "json", about: "Prints one JSON value for programs" }, SETTINGS_FLAG],
+  words: [0, 0],
+  details:
+    "A token is shown by the first digits of its hash. When it was used last is noted once a\n" +
+    "day, by the broker, in a file beside the users.",
+  async run(args, context) {
+    const path = await findUsersPath(args, context);
+    const file = await readUsers(path);
+    const uses = await readLastUses(path);
+    if (args.has("json")) {
+      context.print(`${JSON.stringify(describeAll(path, file, uses), undefined, 2)}\n`);
+      return ExitCode.stopped;
+    }
+    if (file.users.size === 0) context.note(`There are no users in ${path}.`);
+    context.print(listAll(file, uses, context.now()));
+    return ExitCode.stopped;
+  },
+};
+
+/** When tokens were used last, by their hashes. */
+type LastUses = Readonly<Record<string, string>>;
+
+/** Reads the broker's notes; it is no mistake if there are none. */
+async function readLastUses(usersPath: string): Promise<LastUses> {
+  try {
+    const path = usersPath.replace(/(\.ya?ml)?$/, ".last-used.json");
+    return JSON.parse(await Deno.readTextFile(path)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function listAll({ users, anonymous }: UsersDraft, uses: LastUses, now: number): string {
+  const lines = [...users].flatMap(([name, user]) => listUser(name, user, uses, now));
+  if (anonymous !== undefined) {
+    lines.push(ANONYMOUS_NAME, `  may      ${describePermissions(anonymous)}`);
+  }
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function listUser(name: string, user: UserEntry, uses: LastUses, now: number): string[] {
+  const limits = describeLimits(user.limits);
+  return [
+    name,
+    `  may      ${describePermissions(user.permissions)}`,
+    ...user.certificate === undefined ? [] : [`  shows    certificate "${user.certificate}"`],
+    ...limits === "" ? [] : [`  at most  ${limits}`],
+    ...user.tokens.map((token) => `  token    ${describeToken(token, uses, now)}`),
+  ];
+}
+
+function describeToken(token: TokenEntry, uses: LastUses, now: number): string {
+  const { sha256, label, created, expires } = token;
+  const used = uses[sha256];
+  return [
+    sha256.slice(0, TOKEN_ID_LENGTH),
+    ...label === undefined ? [] : [`"${label}"`],
+    ...created === undefined ? [] : [`created ${created.slice(0, 10)}`],
+    ...expires === undefined
+      ? []
+      : [`${Date.parse(expires) <= now ? "expired" : "expires"} ${expires.slice(0, 10)}`],
+    used === undefined ? "not used yet" : `last used ${used.slice(0, 10)}`,
+  ].join(", ");
+}
+
+function describeLimits({ connections, streams, storedBytes }: UserLimits): string {
+  return [
+    ...connections === undefined ? [] : [`${connections} connections`],
+    ...streams === undefined ? [] : [`${streams} streams`],
+    ...storedBytes === undefined ? [] : [`${formatByteSize(storedBytes)} stored`],
+  ].join(", ");
+}
+
+/** The users as programs read them: the names are those in the file. */
+function describeAll(file: string, { users, anonymous }: UsersDraft, uses: LastUses): unknown {
+  return {
+    file,
+    users: [...users].map(([name, { tokens, certificate, permissions, limits }]) => ({
+      name,
+      permissions,
+      certificate,
+      limits: {
+        connections: limits.connections,
+        streams: limits.streams,
+        stored_bytes: limits.storedBytes,
+      },
+      tokens: tokens.map(({ sha256, label, created, expires }) => ({
+        id: sha256.slice(0, TOKEN_ID_LENGTH),
+        label,
+        created,
+        expires,
+        last_used: uses[sha256],
+      })),
+    })),
+    anonymous,
+  };
+}

@@ -1,0 +1,42 @@
+import { ExitCode } from "../../process/start_error.ts";
+import type { CommandBody } from "../command.ts";
+import { TokenOutlet } from "./token_outlet.ts";
+import { changeUsers, requireUser } from "./user_change.ts";
+import { findUsersPath, SETTINGS_FLAG, TOKEN_FLAGS, UserFlags } from "./user_flags.ts";
+
+const NAME = "user rotate";
+
+/** `user rotate`: gives a user another token. */
+export const rotate: CommandBody = {
+  flags: [
+    { name: "revoke-others", about: "Removes all other tokens of the user at once" },
+    ...TOKEN_FLAGS,
+    SETTINGS_FLAG,
+  ],
+  words: [1, 1],
+  details:
+    "The old tokens stay valid until they are removed: give the new one to the application,\n" +
+    'then look with "user ls" which one is no longer used, and remove it with\n' +
+    '"user rm <name> --token <id>".',
+  async run(args, context) {
+    const flags = new UserFlags(args, NAME);
+    const name = flags.readName();
+    const label = flags.readText("label");
+    const expires = flags.readExpiry(context.now());
+    flags.check();
+    const path = await findUsersPath(args, context);
+    const outlet = new TokenOutlet(args, context, NAME);
+    const created = new Date(context.now()).toISOString().replace(/\.\d+Z$/, "Z");
+    await outlet.giveAfter(() =>
+      changeUsers(path, context, (draft) => {
+        const user = requireUser(draft, name, NAME);
+        const others = args.has("revoke-others") ? [] : user.tokens;
+        const tokens = [...others, outlet.entry({ label, created, expires })];
+        draft.users.set(name, { ...user, tokens });
+        return `User "${name}" has ${tokens.length === 1 ? "1 token" : `${tokens.length} tokens`}`;
+      })
+    );
+    outlet.explain();
+    return ExitCode.stopped;
+  },
+};

@@ -1,0 +1,148 @@
+/**
+ * A broker that a test plays until a client is logged in: it hears what the client says of itself, lets it
+ * in or not, and can end the session later. Whoever is let in talks to a real broker.
+ *
+ * @module
+ */
+
+import {
+  BrokerError,
+  type ErrorCode,
+  FrameDecoder,
+  FrameType,
+  FrameWriter,
+  type Hello,
+  MAGIC,
+  readControlFrame,
+  writeControlFrame,
+} from "../../../protocol.ts";
+import { bytesOf, helloBytes } from "./raw_client.ts";
+import { openSocket } from "./duplex_client.ts";
+
+/** Says whether a client is let in: to the code of the refusal, or nothing. */
+export type Decide = (hello: Hello) => ErrorCode | undefined;
+
+/** A port in front of a broker that looks at the first frame of each client. */
+export class PlayedBroker implements AsyncDisposable {
+  /** What clients have said of themselves, in order. */
+  readonly hellos: Hello[] = [];
+  /** Whom to let in. */
+  decide: Decide = () => undefined;
+  readonly #target: number;
+  readonly #listener: Deno.TcpListener;
+  readonly #accepting: Promise<void>;
+  readonly #work = new Set<Promise<void>>();
+  readonly #clients = new Set<Deno.TcpConn>();
+  readonly #open = new Set<Deno.TcpConn>();
+
+  /** @param target The port of the real broker. */
+  constructor(target: number, decide?: Decide) {
+    this.#target = target;
+    if (decide !== undefined) this.decide = decide;
+    this.#listener = Deno.listen({ hostname: "localhost", port: 0 });
+    this.#accepting = this.#accept();
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  /** The tokens that clients have shown, in order. */
+  get tokens(): (string | undefined)[] {
+    return this.hellos.map(({ token }) => token);
+  }
+
+  /** Ends the sessions of all clients with an error. */
+  async end(code: ErrorCode): Promise<void> {
+    for (const client of this.#clients) await tell(client, code, "not any more");
+    this.cut();
+  }
+
+  /** Ends all connections without a word. */
+  cut(): void {
+    for (const socket of this.#open) closeQuietly(socket);
+  }
+
+  /** Says something to all clients, between two frames of the broker. */
+  async say(write: (writer: FrameWriter) => void): Promise<void> {
+    for (const client of this.#clients) await writeAll(client, bytesOf(write));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#accepting;
+    this.cut();
+    await Promise.all(this.#work);
+  }
+
+  async #accept(): Promise<void> {
+    for await (const client of this.#listener) {
+      client.setNoDelay(true);
+      const work = this.#serve(client).catch(() => {}).finally(() => {
+        this.#work.delete(work);
+        this.#clients.delete(client);
+        closeQuietly(client);
+      });
+      this.#work.add(work);
+    }
+  }
+
+  async #serve(client: Deno.TcpConn): Promise<void> {
+    this.#open.add(client);
+    const hello = await readHello(client);
+    this.hellos.push(hello);
+    const code = this.decide(hello);
+    if (code !== undefined) return await tell(client, code, "Cannot log in");
+    const broker = await openSocket(this.#target);
+    this.#open.add(broker);
+    await writeAll(broker, helloBytes(hello.client));
+    this.#clients.add(client);
+    await Promise.all([forward(client, broker), forward(broker, client)]);
+  }
+}
+
+/** Reads the magic and the first frame. */
+async function readHello(client: Deno.TcpConn): Promise<Hello> {
+  const decoder = new FrameDecoder(8192);
+  let isAfterMagic = false;
+  for (;;) {
+    const count = await client.read(decoder.space());
+    if (count === null) throw new BrokerError("HANDSHAKE_EXPECTED", "the client has left");
+    decoder.received(count);
+    isAfterMagic ||= decoder.takePreface(MAGIC.length) !== undefined;
+    if (!isAfterMagic || !decoder.next()) continue;
+    if (decoder.type !== FrameType.hello) throw new BrokerError("HANDSHAKE_EXPECTED", "no hello");
+    return readControlFrame(decoder, "hello");
+  }
+}
+
+async function tell(client: Deno.TcpConn, code: ErrorCode, message: string): Promise<void> {
+  await writeAll(
+    client,
+    bytesOf((writer) => writeControlFrame(writer, "error", { code, message })),
+  );
+}
+
+async function forward(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(64 * 1024);
+  try {
+    for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
+      await writeAll(to, buffer.subarray(0, count));
+    }
+  } finally {
+    closeQuietly(from);
+    closeQuietly(to);
+  }
+}
+
+async function writeAll(socket: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await socket.write(bytes.subarray(sent));
+}
+
+function closeQuietly(socket: Deno.TcpConn): void {
+  try {
+    socket.close();
+  } catch {
+    // Closed before.
+  }
+}

@@ -30,6 +30,8 @@ import { RawClient } from "./raw_client.ts";
 /** What may differ from a broker with default settings. */
 export interface SessionsOptions {
   readonly engine?: Engine;
+  /** Who may use the engine; everybody may do everything by default. */
+  readonly access?: Pick<Access, "login">;
   readonly connectionsMax?: number;
   readonly unconfirmedBytesMax?: number;
   readonly outboundBytesMax?: number;
@@ -89,7 +91,8 @@ export class Sessions implements AsyncDisposable {
     this.#endings = new EndingLog(log, now);
     const context: SessionContext = {
       engine: this.engine,
-      access: new Access({ engine: this.engine }),
+      // Sessions only log in.
+      access: (options.access as Access | undefined) ?? new Access({ engine: this.engine }),
       log,
       endings: this.#endings,
       version: "0.0.0",

@@ -1,0 +1,154 @@
+import type { GuardedOperation } from "../../../../src/server/access/operation_verbs.ts";
+import type { Verb } from "../../../../src/server/access/permissions.ts";
+import { CONTENTS, HOLDER } from "./matrix_world.ts";
+import type { PolicyModel } from "./policy_model.ts";
+
+/** What became of a call: a code, or `ok` and what was told or changed. */
+export type Outcome = string;
+
+/** The calls of the matrix; some are one operation in another way. */
+export const CALLS = [
+  "createStream",
+  "createAndUpdate",
+  "createOrFail",
+  "updateStream",
+  "pauseStream",
+  "resumeStream",
+  "purgeStream",
+  "deleteStream",
+  "getStream",
+  "peek",
+  "getMessage",
+  "redrive",
+  "explain",
+  "publish",
+  "follow",
+  "getStreams",
+  "getPels",
+  "getPel",
+  "releasePel",
+  "publishByPattern",
+  "followByPattern",
+] as const;
+
+/** One of the {@linkcode CALLS}. */
+export type Call = typeof CALLS[number];
+
+/** One row: a call, the operations that it is about, and what it should come to. */
+export interface MatrixRow {
+  readonly operations: readonly GuardedOperation[];
+  /** Whether it is about one stream; otherwise it has one cell for each policy. */
+  readonly hasTarget: boolean;
+  readonly expect: (policy: PolicyModel, target: string) => Outcome;
+}
+
+const STREAMS = Object.keys(CONTENTS);
+
+/** Expects `FORBIDDEN` without a verb, and otherwise what a stream that exists has to tell. */
+function needs(verb: Verb, tell: (target: string) => string = () => "ok"): MatrixRow["expect"] {
+  return (policy, target) => {
+    if (!policy.may(verb, target)) return "FORBIDDEN";
+    return target in CONTENTS ? tell(target) : "STREAM_NOT_FOUND";
+  };
+}
+
+function stream(
+  operations: readonly GuardedOperation[],
+  expect: MatrixRow["expect"],
+): MatrixRow {
+  return { operations, hasTarget: true, expect };
+}
+
+/** A row without a target. */
+function all(
+  operations: readonly GuardedOperation[],
+  expect: (policy: PolicyModel) => Outcome,
+): MatrixRow {
+  return { operations, hasTarget: false, expect };
+}
+
+/** A creation of a stream with other options than it has. */
+function createWithOptions(ifThere: (policy: PolicyModel, target: string) => Outcome) {
+  return (policy: PolicyModel, target: string) => {
+    if (!(target in CONTENTS)) return policy.may("manage", target) ? "ok new" : "FORBIDDEN";
+    return policy.maySee(target) ? ifThere(policy, target) : "FORBIDDEN";
+  };
+}
+
+/** What the follower holds, of some streams. */
+function heldOf(isSeen: (stream: string) => boolean): string[] {
+  return STREAMS.filter(isSeen).flatMap((name) =>
+    CONTENTS[name]!.held.map((id) => `${name}:${id}`)
+  );
+}
+
+function byPattern(verb: "publish" | "follow", none: Outcome): (policy: PolicyModel) => Outcome {
+  return (policy) => {
+    if (!policy.hasAny(verb)) return "FORBIDDEN";
+    const found = STREAMS.filter((name) => policy.may(verb, name));
+    return found.length === 0 ? none : `ok ${found.join()}`;
+  };
+}
+
+/** What every call should come to, for every protocol that has it. */
+export const ROWS: Readonly<Record<Call, MatrixRow>> = {
+  createStream: stream(
+    ["createStream", "prepareStream", "hasStream"],
+    createWithOptions(() => "ok known"),
+  ),
+  createAndUpdate: stream(
+    ["createStream", "updateStream", "getStream"],
+    createWithOptions((policy, target) => policy.may("manage", target) ? "ok known" : "FORBIDDEN"),
+  ),
+  createOrFail: stream(["createStream", "getStream"], createWithOptions(() => "STREAM_DIFFERS")),
+  updateStream: stream(["updateStream"], needs("manage")),
+  pauseStream: stream(["pauseStream"], needs("manage")),
+  resumeStream: stream(["resumeStream"], needs("manage")),
+  purgeStream: stream(
+    ["purgeStream"],
+    needs("manage", (target) => `ok ${CONTENTS[target]!.ready.length}`),
+  ),
+  deleteStream: stream(["deleteStream"], needs("manage")),
+  getStream: stream(["getStream"], (policy, target) => {
+    if (!policy.maySee(target)) return "FORBIDDEN";
+    return target in CONTENTS ? "ok" : "STREAM_NOT_FOUND";
+  }),
+  peek: stream(
+    ["peek"],
+    needs("inspect", (target) => `ok ${CONTENTS[target]!.ready.join()}`),
+  ),
+  getMessage: stream(["getMessage"], needs("inspect")),
+  redrive: stream(
+    ["redrive"],
+    needs("manage", (target) => target === "orders.dead" ? "ok 1" : "ok 0"),
+  ),
+  explain: stream(["explain"], needs("inspect")),
+  publish: stream(["openPublisher", "prepare"], needs("publish", (target) => `ok ${target}`)),
+  follow: stream(["openFollower", "prepare"], (policy, target) => {
+    if (!policy.may("follow", target)) return "FORBIDDEN";
+    return target in CONTENTS ? `ok ${target}` : "ok ";
+  }),
+  getStreams: all(["getStreams", "listStreams"], (policy) => {
+    return `ok ${STREAMS.filter((name) => policy.maySee(name)).join()}`;
+  }),
+  getPels: all(["getPels", "listPels"], (policy) => {
+    const held = heldOf((name) => policy.may("inspect", name));
+    return held.length === 0 ? "ok " : `ok ${HOLDER} ${held.length}: ${held.join()}`;
+  }),
+  getPel: all(["getPel", "listPels"], (policy) => {
+    const held = heldOf((name) => policy.may("inspect", name));
+    return held.length === 0 ? "FOLLOWER_NOT_FOUND" : `ok ${held.join()}`;
+  }),
+  releasePel: all(["releasePel"], (policy) => {
+    const held = heldOf((name) => policy.may("manage", name));
+    if (held.length > 0) return `ok ${held.length}`;
+    return heldOf((name) => policy.may("inspect", name)).length > 0
+      ? "FORBIDDEN"
+      : "FOLLOWER_NOT_FOUND";
+  }),
+  publishByPattern: all(
+    ["openPublisher", "prepare"],
+    byPattern("publish", "NO_MATCHING_STREAM"),
+  ),
+  followByPattern: all(["openFollower", "prepare"], byPattern("follow", "ok ")),
+};

@@ -14,6 +14,9 @@ import { checkOutput, type ShownCommand } from "./session.ts";
 /** How a page writes a token: each is shown once, and differs in each run. */
 const SHOWN_TOKEN = "smq_…";
 
+/** A line that stands for one or more lines that a page leaves out. */
+const OMISSION = "…";
+
 const TOKEN_RULE = /smq_[\w-]{43}/g;
 
 /** A broker that is left running, as in a terminal of its own. */
@@ -42,7 +45,7 @@ export class Network implements AsyncDisposable {
 
   /** Whether a command belongs to one that was begun. */
   static includes(line: string): boolean {
-    return /^SIMPLEMQ_TOKEN=|^deno run -A server\.ts\b/.test(line);
+    return /^SIMPLEMQ_TOKEN(_FILE)?=|^deno run -A server\.ts\b/.test(line);
   }
 
   /** The port of its broker, which is running. */
@@ -61,10 +64,11 @@ export class Network implements AsyncDisposable {
   async run(command: ShownCommand): Promise<void> {
     if (command.outputAfterStop !== undefined) return await this.#startBroker(command);
     const process = this.#spawn(command.line);
-    const [lines] = await Promise.all([readLines(process), process.status]);
+    const [lines, { success }] = await Promise.all([readLines(process), process.status]);
     const text = lines.join("\n");
     this.#token = text.match(TOKEN_RULE)?.at(-1) ?? this.#token;
     this.#check(lines, command.output, command.line);
+    assert(success, lines.join("\n"));
   }
 
   /** Stops the broker, as Ctrl-C does, and checks what it has printed. */
@@ -112,14 +116,19 @@ export class Network implements AsyncDisposable {
 
   /** Starts a command of a page, with the real token, at the real port of the broker. */
   #spawn(line: string): Deno.ChildProcess {
-    const deno = `exec ${Deno.execPath()} run -A --no-lock`;
-    const config = `--no-check --config ${new URL("deno.json", ROOT).pathname}`;
-    const command = this.fillIn(line)
-      .replace("deno run -A server.ts", `${deno} ${new URL("server.ts", ROOT).pathname}`)
-      .replace("deno run -A ", `${deno} ${config} `);
-    assert(command.includes(deno), "nobody has looked whether this works");
+    const [, variables, file, args] = /^(\w+=\S+ )?deno run -A (\S+)(.*)$/.exec(line) ?? [];
+    assert(file !== undefined, "nobody has looked whether this works");
+    const isServer = file === "server.ts";
+    // In a terminal, a token is printed without being asked for.
+    const flag = isServer && /^ user (add|rotate) (?!.*--token-file)/.test(args!) ? " --print" : "";
+    const command = [
+      `${this.fillIn(variables ?? "")}exec ${Deno.execPath()} run -A --no-lock`,
+      ...isServer ? [] : ["--no-check --config", new URL("deno.json", ROOT).pathname],
+      isServer ? new URL(file, ROOT).pathname : file,
+      `${args}${flag} 2>&1`,
+    ];
     return new Deno.Command("sh", {
-      args: ["-c", `${command} 2>&1`],
+      args: ["-c", command.join(" ")],
       cwd: this.#directory,
       env: { NO_COLOR: "1", SIMPLEMQ_SERVER: `localhost:${this.#port || USUAL_PORT}` },
       stdin: "null",
@@ -132,8 +141,26 @@ export class Network implements AsyncDisposable {
       line.replaceAll(TOKEN_RULE, SHOWN_TOKEN)
         .replaceAll(/(?<=address=\S+:)\d+/g, String(USUAL_PORT))
     );
-    checkOutput(lines, shown, what);
+    checkOutput(omit(lines, shown), shown, what);
   }
+}
+
+/** Puts the shown `…` in the place of the lines that it stands for. */
+function omit(printed: readonly string[], shown: readonly string[]): string[] {
+  const lines: string[] = [];
+  let rest = [...printed];
+  for (const [index, line] of shown.entries()) {
+    if (line !== OMISSION) {
+      lines.push(...rest.splice(0, 1));
+      continue;
+    }
+    const next = shown[index + 1];
+    const end = next === undefined ? rest.length : rest.indexOf(next);
+    if (end <= 0) break;
+    rest = rest.slice(end);
+    lines.push(OMISSION);
+  }
+  return [...lines, ...rest];
 }
 
 /** The lines that a process prints, all of them when it has ended; each also as it comes. */

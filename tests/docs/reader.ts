@@ -233,7 +233,7 @@ interface FoundProgram {
 /** The program of a page that a command runs, if it does. */
 function findProgram(line: string): FoundProgram | undefined {
   const [, verb, name, rest] =
-    /^(?:SIMPLEMQ_TOKEN=\S+ )?deno (run|test) -A ([\w-]+\.ts)((?: \S+)*)$/.exec(line) ?? [];
+    /^(?:SIMPLEMQ_\w+=\S+ )?deno (run|test) -A ([\w-]+\.ts)((?: \S+)*)$/.exec(line) ?? [];
   if (name === undefined || name === "server.ts") return undefined;
   return { name, args: rest!.split(" ").filter((arg) => arg !== ""), isTest: verb === "test" };
 }

@@ -6,6 +6,8 @@
  * | `key`, `default`, `allowed`, `meaning` | settings                 |
  * | `what`, `limit`, …                   | limits                   |
  * | `option`, `default`, `meaning`       | a stream's options       |
+ * | `option`, …, `meaning of the option` | options of `connect`     |
+ * | `command`, `what it does`            | commands of the broker   |
  * | `code`, `meaning`                    | errors                   |
  * | `exit code`, `meaning`               | exit codes of the broker |
  * | `task`, `what it does`               | tasks                    |
@@ -42,6 +44,9 @@ import { ATTACHMENTS_MAX } from "../../src/broker/rules/attachments.ts";
 import { LOST_COUNT_MAX } from "../../src/broker/state/publisher_registry.ts";
 import { STREAMS_MAX } from "../../src/broker/state/router.ts";
 import { PATTERN_STEPS_MAX } from "../../src/engine/pattern.ts";
+import { CONNECTION_OPTION_NAMES } from "../../src/client/connection.ts";
+import { DIAL_OPTION_NAMES } from "../../src/client/dialing/connect_options.ts";
+import { COMMANDS } from "../../src/server/commands/command_table.ts";
 import { ExitCode } from "../../src/server/process/start_error.ts";
 import { formatByteSize } from "../../src/server/settings/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../../src/server/settings/setting_table.ts";
@@ -119,6 +124,19 @@ Deno.test("the table of a stream's options has all of them", () => {
       `\`${option}\``,
       `\`${JSON.stringify(initial).replaceAll(",", ", ")}\``,
     ]),
+  );
+});
+
+Deno.test("the table of the options of connect has all of them", () => {
+  const cells = findRows("option", "default", "meaning of the option").map(([option]) => option!);
+  const options = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name!));
+  assertEquals(options.toSorted(), [...DIAL_OPTION_NAMES, ...CONNECTION_OPTION_NAMES].toSorted());
+});
+
+Deno.test("the table of commands has all of them", () => {
+  assertEquals(
+    findRows("command", "what it does"),
+    COMMANDS.map(({ name, about }) => [`\`${name}\``, about]),
   );
 });
 

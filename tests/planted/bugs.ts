@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { RULES_BUGS } from "./bugs/rules.ts";
 import { SESSIONS_BUGS } from "./bugs/sessions.ts";
@@ -12,6 +13,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 /** All of them. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...CONNECTING_BUGS,
   ...JOURNAL_BUGS,
   ...RULES_BUGS,
   ...SESSIONS_BUGS,

@@ -7,7 +7,7 @@ import {
   readServerAddress,
   type ServerAddress,
 } from "./server_address.ts";
-import { type ResolvedTls, resolveTls, type TlsOptions } from "./tls_options.ts";
+import { type ResolvedTls, resolveTls, TLS_DEFAULT, type TlsOptions } from "./tls_options.ts";
 import { checkToken, type ReadToken } from "./token.ts";
 import { TokenFile } from "./token_file.ts";
 
@@ -177,6 +177,5 @@ function chooseTls(
         "write smqs://, or leave tls out",
     );
   }
-  return tls ??
-    (isEncrypted ? { ca: undefined, pair: undefined, serverName: undefined } : undefined);
+  return tls ?? (isEncrypted ? TLS_DEFAULT : undefined);
 }

@@ -30,6 +30,9 @@ export interface ResolvedTls {
   readonly serverName: string | undefined;
 }
 
+/** What `true` means: the authorities of the system, and the host's name. */
+export const TLS_DEFAULT: ResolvedTls = { ca: undefined, pair: undefined, serverName: undefined };
+
 const OPTION_NAMES: readonly (keyof TlsOptions)[] = ["ca", "cert", "key", "serverName"];
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -40,7 +43,7 @@ const CA_LENGTH_MAX = 4 * 1024 * 1024;
 /** Checks the option `tls`; `undefined` if it is left out. */
 export async function resolveTls(tls: unknown, action: string): Promise<ResolvedTls | undefined> {
   if (tls === undefined) return undefined;
-  if (tls === true) return { ca: undefined, pair: undefined, serverName: undefined };
+  if (tls === true) return TLS_DEFAULT;
   if (typeof tls !== "object" || tls === null) {
     const found = tls === null ? "null" : tls === false ? "false" : typeof tls;
     throw new TypeError(

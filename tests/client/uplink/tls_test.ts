@@ -117,6 +117,8 @@ Deno.test("a port that does not speak TLS is told of, and one that does and shou
       "its port does not speak TLS; leave tls out, or use smq:// in place of smqs://",
     );
   }
+  const servers = [`smqs://token@localhost:${scene.brokerPort}`];
+  await assertRejects(() => connect({ servers }), Error, "its port does not speak TLS");
   const error = await fail(port, {});
   assertEquals(
     error.message,

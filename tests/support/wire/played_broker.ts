@@ -28,6 +28,8 @@ export class PlayedBroker implements AsyncDisposable {
   readonly hellos: Hello[] = [];
   /** Whom to let in. */
   decide: Decide = () => undefined;
+  /** Whether what the real broker says is swallowed. */
+  isSilent = false;
   readonly #target: number;
   readonly #listener: Deno.TcpListener;
   readonly #accepting: Promise<void>;
@@ -97,7 +99,7 @@ export class PlayedBroker implements AsyncDisposable {
     this.#open.add(broker);
     await writeAll(broker, helloBytes(hello.client));
     this.#clients.add(client);
-    await Promise.all([forward(client, broker), forward(broker, client)]);
+    await Promise.all([forward(client, broker), forward(broker, client, () => this.isSilent)]);
   }
 }
 
@@ -123,11 +125,15 @@ async function tell(client: Deno.TcpConn, code: ErrorCode, message: string): Pro
   );
 }
 
-async function forward(from: Deno.TcpConn, to: Deno.TcpConn): Promise<void> {
+async function forward(
+  from: Deno.TcpConn,
+  to: Deno.TcpConn,
+  isSwallowed: () => boolean = () => false,
+): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   try {
     for (let count = await from.read(buffer); count !== null; count = await from.read(buffer)) {
-      await writeAll(to, buffer.subarray(0, count));
+      if (!isSwallowed()) await writeAll(to, buffer.subarray(0, count));
     }
   } finally {
     closeQuietly(from);

@@ -1,0 +1,19 @@
+import { type PlantedBug, tests } from "../planted_bug.ts";
+
+/** Bugs of finding a broker and of logging in. */
+export const CONNECTING_BUGS: readonly PlantedBug[] = [
+  {
+    what: "a URL smqs:// connects without TLS, and everybody on the way can read its token",
+    file: "src/client/dialing/connect_options.ts",
+    from: "(isEncrypted ? TLS_DEFAULT : undefined)",
+    to: "(isEncrypted === null ? TLS_DEFAULT : undefined)",
+    found: tests("client/uplink/tls_test.ts"),
+  },
+  {
+    what: "a file is not read again when its token was replaced during an attempt",
+    file: "src/client/uplink/session_opener.ts",
+    from: "isUnauthorized(error) ? await this.#readAnother(target) : undefined",
+    to: "isUnauthorized(target) ? await this.#readAnother(target) : undefined",
+    found: tests("client/uplink/login_test.ts"),
+  },
+];

@@ -8,6 +8,7 @@
  * | `option`, `default`, `meaning`       | a stream's options       |
  * | `option`, …, `meaning of the option` | options of `connect`     |
  * | `command`, `what it does`            | commands of the broker   |
+ * | `verb`, `operations`                 | operations by permission |
  * | `code`, `meaning`                    | errors                   |
  * | `exit code`, `meaning`               | exit codes of the broker |
  * | `task`, `what it does`               | tasks                    |
@@ -21,6 +22,7 @@ import {
   BODY_BYTES_MAX,
   ERROR_CODES,
   LABEL_LENGTH_MAX,
+  OPERATIONS,
   PATTERN_LENGTH_MAX,
   REASON_BYTES_MAX,
   SPAN_MS_MAX,
@@ -46,6 +48,7 @@ import { STREAMS_MAX } from "../../src/broker/state/router.ts";
 import { PATTERN_STEPS_MAX } from "../../src/engine/pattern.ts";
 import { CONNECTION_OPTION_NAMES } from "../../src/client/connection.ts";
 import { DIAL_OPTION_NAMES } from "../../src/client/dialing/connect_options.ts";
+import { OPERATION_VERBS } from "../../src/server/access/operation_verbs.ts";
 import { COMMANDS } from "../../src/server/commands/command_table.ts";
 import { ExitCode } from "../../src/server/process/start_error.ts";
 import { formatByteSize } from "../../src/server/settings/byte_size.ts";
@@ -138,6 +141,23 @@ Deno.test("the table of commands has all of them", () => {
     findRows("command", "what it does"),
     COMMANDS.map(({ name, about }) => [`\`${name}\``, about]),
   );
+});
+
+Deno.test("the table of permissions has all operations of clients", () => {
+  const found = findRows("verb", "operations").flatMap(([verb, operations]) =>
+    [...operations!.matchAll(/`(\w+)`/g)].map(([, name]) => `${name}: ${verb!.split(" ")[0]}`)
+  );
+  const names = { openPublisher: "publisher", openFollower: "follower" };
+  const expected = [...OPERATIONS, "openPublisher", "openFollower"] as const;
+  const shown = expected.flatMap((operation) => {
+    const need = OPERATION_VERBS[operation];
+    assert(typeof need === "object", `${operation} is not checked`);
+    const verb = "stream" in need ? need.stream : need.filter;
+    const name = operation in names ? names[operation as keyof typeof names] : operation;
+    if (verb === "new") return [`${name}: \`manage\``, `${name}: any`];
+    return `${name}: ${verb === "any" ? verb : `\`${verb}\``}`;
+  });
+  assertEquals(found.toSorted(), shown.toSorted());
 });
 
 Deno.test("the table of errors has all that do not end a session", () => {

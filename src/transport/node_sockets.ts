@@ -20,9 +20,16 @@ interface Reader {
   readonly reject: (error: unknown) => void;
 }
 
+/** Lets a socket receive, or not. */
+export interface Valve {
+  hold(): void;
+  release(): void;
+}
+
 /** An open socket of node:net or node:tls, as a link needs it. */
 export class NodeDuplex implements Duplex {
   readonly #socket: Socket;
+  readonly #valve: Valve;
   /** What has come and was not read. */
   readonly #chunks: Uint8Array[] = [];
   /** The bytes of the first chunk that were read already. */
@@ -33,13 +40,21 @@ export class NodeDuplex implements Duplex {
   #error: unknown;
   #reader: Reader | undefined;
 
-  /** @param socket A connected socket, of which nothing has been read. */
-  constructor(socket: Socket) {
+  /**
+   * @param socket A connected socket, of which nothing has been read.
+   * @param valve Lets it receive, if it cannot do that itself.
+   */
+  constructor(
+    socket: Socket,
+    valve: Valve = { hold: () => socket.pause(), release: () => socket.resume() },
+  ) {
     this.#socket = socket;
+    this.#valve = valve;
     socket.on("data", (chunk: Uint8Array) => this.#take(chunk));
     socket.on("end", () => this.#end());
     socket.on("error", (error) => {
       this.#error ??= error;
+      this.#end();
     });
     socket.on("close", () => this.#end());
   }
@@ -71,7 +86,7 @@ export class NodeDuplex implements Duplex {
     this.#bytes += chunk.length;
     if (this.#bytes > PAUSE_BYTES && !this.#isPaused) {
       this.#isPaused = true;
-      this.#socket.pause();
+      this.#valve.hold();
     }
     this.#answer();
   }
@@ -109,7 +124,7 @@ export class NodeDuplex implements Duplex {
     this.#bytes -= count;
     if (this.#isPaused && this.#bytes < RESUME_BYTES) {
       this.#isPaused = false;
-      this.#socket.resume();
+      this.#valve.release();
     }
     return count;
   }

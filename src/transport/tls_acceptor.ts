@@ -115,10 +115,15 @@ export class TlsDuplex implements Duplex {
     return open === undefined ? null : await open.read(buffer);
   }
 
-  write(bytes: Uint8Array): Promise<number> {
-    if (this.#open !== undefined) return this.#open.write(bytes);
-    const error = new Error("nothing can be sent before the handshake");
-    return Promise.reject(Object.assign(error, { code: "ENOTCONN" }));
+  async write(bytes: Uint8Array): Promise<number> {
+    if (this.#open === undefined) {
+      const error = new Error("nothing can be sent before the handshake");
+      throw Object.assign(error, { code: "ENOTCONN" });
+    }
+    const count = await this.#open.write(bytes);
+    const rest = this.#stream?.whenTaken();
+    if (rest !== undefined) await rest;
+    return count;
   }
 
   close(): void {
@@ -146,7 +151,7 @@ export class TlsDuplex implements Duplex {
       return undefined;
     }
     this.#certificate = readCertificate(socket);
-    return this.#open = new NodeDuplex(socket);
+    return this.#open = new NodeDuplex(socket, stream);
   }
 
   async #refusePlain(firstByte: number): Promise<undefined> {

@@ -55,6 +55,21 @@ export function checkCertificates(
   throw new CertificateError(mistakes, date < from ? from : Infinity);
 }
 
+/**
+ * Says what is wrong with the certificate of a client, which TLS has refused.
+ *
+ * @param certificate The certificate, as DER.
+ * @param fault What TLS says: it does not tell apart whose certificate has ended, and whose is foreign.
+ * @param date The time, in milliseconds since 1970.
+ */
+export function explainFault(certificate: Uint8Array, fault: string, date: number): string {
+  const { validFrom, validTo } = new X509Certificate(certificate);
+  const [from, until] = [Date.parse(validFrom), Date.parse(validTo)];
+  if (date > until) return `it ended at ${show(until)}`;
+  if (date < from) return `it is not valid before ${show(from)}`;
+  return `no authority in tls.client_ca has signed it for a client (${fault})`;
+}
+
 /** Writes a time for people, to the second. */
 export function show(at: number): string {
   return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");

@@ -1,6 +1,7 @@
 import { BrokerError, FrameWriter, MAGIC, writeControlFrame } from "../../../protocol.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { TlsDuplex } from "../../transport/tls_acceptor.ts";
+import { explainFault } from "../certificates/certificate_check.ts";
 import type { Certificates } from "../certificates/certificates.ts";
 import { readPeerNames } from "../certificates/peer_names.ts";
 import type { Caller, Encryption } from "../flow/outlet.ts";
@@ -62,7 +63,9 @@ class ClientIdentity implements Encryption {
     if (certificate.fault === undefined) return readPeerNames(certificate.der);
     throw new BrokerError(
       "UNAUTHORIZED",
-      `Cannot log in: the certificate of the client is not valid: ${certificate.fault}`,
+      `Cannot log in: the certificate of the client is not valid: ${
+        explainFault(certificate.der, certificate.fault, Date.now())
+      }`,
     );
   }
 }

@@ -2,7 +2,7 @@ import { Bind, connect, type Connection, type Publisher } from "@simplemq/simple
 import { HOSTNAME } from "../harness/broker_process.ts";
 import type { Open, PeerClient, PeerFollower, PeerPublisher } from "../harness/peer_client.ts";
 import { SimpleFollower } from "../harness/simplemq_client.ts";
-import type { CpuMeter } from "./cpu_meter.ts";
+import type { CpuMeter } from "../harness/process/cpu_meter.ts";
 import { planPieces, type Shape } from "./shape.ts";
 
 /** So many streams are created, or connections opened, at a time. */

@@ -5,7 +5,7 @@ import { measureSteady, type Pace as SteadyPace } from "../work/latency.ts";
 import { measureThroughput } from "../work/throughput.ts";
 import type { Host } from "../work/work.ts";
 import { makeOpen } from "./client.ts";
-import { CpuMeter } from "./cpu_meter.ts";
+import { CpuMeter } from "../harness/process/cpu_meter.ts";
 import type { Pace } from "./dimensions/dimension.ts";
 import type { Figures, Reading } from "./reading.ts";
 import { SHAPE, type Shape } from "./shape.ts";

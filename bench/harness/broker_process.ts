@@ -1,4 +1,4 @@
-import { connect, type Connection } from "@simplemq/simplemq";
+import { connect, type Connection, type ConnectOptions } from "@simplemq/simplemq";
 import { Child, type ChildPlan } from "./process/child.ts";
 import { readResidentBytes } from "./process/process_meter.ts";
 import { makeWorkspace, type Workspace } from "./process/workspace.ts";
@@ -20,6 +20,17 @@ export const ENGINES: readonly EngineName[] = ["journal", "memory"];
 /** Flags that make Deno tell how it goes, and who gets what it tells. */
 export type Watching = Pick<ChildPlan, "flags" | "onOther">;
 
+/** What a broker asks of its clients, and what they show it. */
+export interface Door {
+  /** More flags of the broker. */
+  readonly flags: readonly string[];
+  /** More options of those who connect. */
+  readonly options: Pick<ConnectOptions, "tls" | "token">;
+}
+
+/** Neither TLS nor users. */
+const PLAIN: Door = { flags: [], options: {} };
+
 /** A broker as users run it, `deno run -A server.ts`, on a free port of this machine. */
 export class BrokerProcess implements AsyncDisposable {
   readonly port: number;
@@ -28,9 +39,11 @@ export class BrokerProcess implements AsyncDisposable {
   readonly pid: number;
   readonly #child: Child;
   readonly #workspace: Workspace;
+  readonly #door: Door;
   #isStopping = false;
 
-  private constructor(child: Child, port: number, workspace: Workspace) {
+  private constructor(child: Child, port: number, workspace: Workspace, door: Door) {
+    this.#door = door;
     this.#child = child;
     this.#workspace = workspace;
     this.pid = child.pid;
@@ -45,19 +58,22 @@ export class BrokerProcess implements AsyncDisposable {
    *
    * @param parent Where to make its directory, if not here.
    * @param watching How to watch it work.
+   * @param door Who may connect, and how.
    */
   static async start(
     engine: EngineName,
     parent?: string,
     watching: Watching = {},
+    door: Door = PLAIN,
   ): Promise<BrokerProcess> {
     const workspace = await makeWorkspace(parent);
     const args = ["--host", HOSTNAME, "--port", "0", "--log-level", "info"]
-      .concat("--storage-engine", engine, "--storage-directory", workspace.directory);
+      .concat("--storage-engine", engine, "--storage-directory", workspace.directory)
+      .concat(door.flags);
     const child = new Child({ program: PROGRAM, args, output: "stderr", ...watching });
     try {
       const [, port] = await child.findLine(READY);
-      return new BrokerProcess(child, Number(port), workspace);
+      return new BrokerProcess(child, Number(port), workspace, door);
     } catch (cause) {
       await child.stop("SIGKILL");
       await workspace[Symbol.asyncDispose]();
@@ -67,7 +83,8 @@ export class BrokerProcess implements AsyncDisposable {
 
   /** Connects to it; the connection can be disposed of. */
   async connect(): Promise<Connection> {
-    return await connect({ hostname: HOSTNAME, port: this.port, name: "bench" });
+    const { options } = this.#door;
+    return await connect({ hostname: HOSTNAME, port: this.port, name: "bench", ...options });
   }
 
   /** Does something; rejects if the broker ends meanwhile. */

@@ -1,4 +1,4 @@
-import { readCpuSeconds } from "../harness/process/process_meter.ts";
+import { readCpuSeconds } from "./process_meter.ts";
 
 /** Seconds of processor time. */
 export interface CpuTimes {

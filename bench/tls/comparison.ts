@@ -1,0 +1,31 @@
+import { type Summary, summarise } from "../harness/statistics.ts";
+import { formatNumber } from "../harness/table.ts";
+
+/**
+ * Gives the order of each round: the same things, and every second time the other way round, so that
+ * none always comes first.
+ */
+export function alternate<T>(things: readonly T[]): () => readonly T[] {
+  let isReversed = true;
+  return () => {
+    isReversed = !isReversed;
+    return isReversed ? things.toReversed() : things;
+  };
+}
+
+/**
+ * Compares measurements with others of the same rounds: what disturbs a round disturbs both.
+ *
+ * @throws {RangeError} If there are none, or not as many of both.
+ */
+export function compare(values: readonly number[], bases: readonly number[]): Summary {
+  if (values.length !== bases.length) {
+    throw new RangeError(`Cannot compare ${values.length} measurements with ${bases.length}`);
+  }
+  return summarise(values.map((value, round) => value / bases[round]!));
+}
+
+/** Writes a ratio as a percentage. */
+export function formatPercent(ratio: number): string {
+  return `${formatNumber(ratio * 100)} %`;
+}

@@ -1,0 +1,64 @@
+import { Arguments } from "../harness/frame/arguments.ts";
+
+/** The parts of the bench, in their order. */
+export const PARTS = ["throughput", "requests", "connections", "memory", "logins"] as const;
+
+/** One of them. */
+export type Part = typeof PARTS[number];
+
+/** How much to measure. */
+export interface TlsScale {
+  readonly parts: readonly Part[];
+  /** Messages of 100 bytes in a round of batches; other rounds have fewer. */
+  readonly messages: number;
+  /** Rounds that count; one more comes before them, to warm up. */
+  readonly rounds: number;
+  /** Requests of a round, one after the other. */
+  readonly requests: number;
+  /** New connections of a round. */
+  readonly connections: number;
+  /** Failed logins of a round. */
+  readonly failures: number;
+  /** Connections that are idle at a time. */
+  readonly idle: number;
+  /** How long a publisher is watched while logins fail, in seconds. */
+  readonly stormSeconds: number;
+}
+
+/** For figures to quote: less than four minutes. */
+const FULL: Omit<TlsScale, "parts"> = {
+  messages: 300_000,
+  rounds: 5,
+  requests: 400,
+  connections: 300,
+  failures: 400,
+  idle: 2000,
+  stormSeconds: 3,
+};
+
+/** For a look at whether it works; its figures mean nothing. */
+const QUICK: Omit<TlsScale, "parts"> = {
+  messages: 4000,
+  rounds: 1,
+  requests: 10,
+  connections: 10,
+  failures: 10,
+  idle: 50,
+  stormSeconds: 1,
+};
+
+/**
+ * Reads the arguments: `--parts`, `--rounds`, `--messages` and `--quick`.
+ *
+ * @throws {RangeError} If one is not known, or has a value that is not allowed.
+ */
+export function readTlsScale(args: readonly string[]): TlsScale {
+  const flags = new Arguments(args, ["parts", "messages", "rounds"], ["quick"]);
+  const scale = flags.has("quick") ? QUICK : FULL;
+  return {
+    ...scale,
+    parts: flags.readSome("parts", PARTS, (part) => part),
+    messages: flags.readCount("messages", scale.messages),
+    rounds: flags.readCount("rounds", scale.rounds),
+  };
+}

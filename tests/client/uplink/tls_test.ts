@@ -1,6 +1,6 @@
 /**
- * Connections over TLS: which certificates are refused and how that is told, what a handshake that does
- * not end costs, and that what goes through is not delayed.
+ * Connections over TLS: which certificates are refused and how that is told, and what a handshake that
+ * does not end costs.
  *
  * @module
  */
@@ -265,27 +265,3 @@ Deno.test("messages of all sizes go through TLS, and a cut connection is restore
   }
   await until("all connections have ended", () => front.endedCount === front.acceptedCount);
 });
-
-Deno.test("the first request over TLS, and large ones, are not delayed", async () => {
-  await using scene = await Scene.start();
-  const { port } = await scene.open();
-  const plain = await measureFirst({ port: scene.brokerPort });
-  for (const tls of scene.ways) {
-    const encrypted = await measureFirst({ port, tls });
-    // What Nagle's algorithm and late acknowledgements add is 40 ms and more.
-    assert(encrypted < plain * 10 + 25, `${encrypted} ms over TLS, ${plain} ms without`);
-  }
-});
-
-/** The shortest time of a first request with a large message in new connections, in milliseconds. */
-async function measureFirst(options: ConnectOptions): Promise<number> {
-  let shortest = Infinity;
-  for (let count = 0; count < 5; count++) {
-    await using connection = await connect(options);
-    const start = performance.now();
-    await connection.cursor().createStream("first");
-    await connection.publisher("first").sendMessage(new Uint8Array(65_536));
-    shortest = Math.min(shortest, performance.now() - start);
-  }
-  return shortest;
-}

@@ -26,6 +26,8 @@ import { repairJournal, verifyJournal } from "./src/engine/journal/repair/tools.
 import { LocalEngine } from "./src/engine/local_engine.ts";
 import { createMemoryEngine } from "./src/engine/memory.ts";
 import { Access } from "./src/server/access/access.ts";
+import { checkExposure } from "./src/server/access/start_rules.ts";
+import { UsersWatch } from "./src/server/access/users/users_watch.ts";
 import type { JournalTools } from "./src/server/commands/command.ts";
 import { runCommandLine } from "./src/server/commands/command_line.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
@@ -36,7 +38,8 @@ import {
 } from "./src/server/process/broker_server.ts";
 import { ExitCode, StartError } from "./src/server/process/start_error.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/settings/serve_options.ts";
-import type { Settings, TlsSettings } from "./src/server/settings/settings.ts";
+import { type Settings, SettingsError, type TlsSettings } from "./src/server/settings/settings.ts";
+import { startFromProgram, type StartSettings } from "./src/server/settings/start_settings.ts";
 import { formatAddress } from "./src/transport/address.ts";
 import { type Clock, systemClock } from "./src/transport/clock.ts";
 
@@ -82,11 +85,22 @@ export { StartError };
 export async function serve(options: ServeOptions = {}): Promise<BrokerServer> {
   const { settings, clock } = resolveServeOptions(options);
   const { logLevel = "warning" } = options;
-  return await start({ ...settings, logLevel }, new Log({ level: logLevel }), clock);
+  const log = new Log({ level: logLevel });
+  try {
+    return await start(startFromProgram({ ...settings, logLevel }), log, clock);
+  } catch (cause) {
+    throw cause instanceof SettingsError ? new RangeError(cause.message, { cause }) : cause;
+  }
 }
 
-async function start(settings: Settings, log: Log, clock: Clock = systemClock): Promise<Server> {
+async function start(
+  options: StartSettings,
+  log: Log,
+  clock: Clock = systemClock,
+): Promise<Server> {
   const { version } = manifest;
+  const { settings } = options;
+  const { users, warnings } = await openUsers(options, log);
   const tls = settings.tls.certificate === "" ? undefined : await openTls(settings.tls, log);
   let server: Server | undefined;
   const engine = await openEngine(settings, {
@@ -103,9 +117,17 @@ async function start(settings: Settings, log: Log, clock: Clock = systemClock): 
   });
   const connect = ClientConnection.openInProcess;
   try {
-    const access = new Access({ engine });
-    server = new Server({ version, settings, log, engine, access, clock, connect, tls });
+    const access = new Access({
+      engine,
+      users: users?.table,
+      log,
+      now: systemClock.now,
+      dateNow: Date.now,
+      noteUse: (hash, now) => users?.uses.note(hash, now),
+    });
+    server = new Server({ version, settings, log, engine, access, users, clock, connect, tls });
   } catch (error) {
+    await users?.close();
     await engine.close();
     throw error;
   }
@@ -114,6 +136,7 @@ async function start(settings: Settings, log: Log, clock: Clock = systemClock): 
     engine: server.engine,
     durability: server.durability,
   });
+  for (const warning of warnings) log.warning(warning);
   return server;
 }
 
@@ -133,6 +156,19 @@ async function openTls(
     if (!(cause instanceof CertificateError)) throw cause;
     throw new StartError(`Cannot use the certificate: ${cause.message}`, { cause });
   }
+}
+
+/** Reads the users, and checks whether the broker may be reached where it is to listen. */
+async function openUsers(
+  options: StartSettings,
+  log: Log,
+): Promise<{ users: UsersWatch | undefined; warnings: readonly string[] }> {
+  const { settings, describe } = options;
+  const users = await UsersWatch.open(options, (message, fields) => log.debug(message, fields));
+  const hasTls = settings.tls.certificate !== "";
+  const exposure = checkExposure({ settings, describe, hasUsers: users !== undefined, hasTls });
+  const warnings = [exposure, await users?.findWarning()].filter((one) => one !== undefined);
+  return { users, warnings };
 }
 
 /** What an engine is given, whatever it is. */

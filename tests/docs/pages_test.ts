@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
-import { parseUsers } from "../../src/server/access/users_file.ts";
+import { parseUsers } from "../../src/server/access/users/users_file.ts";
 import { loadSettings } from "../../src/server/settings/load_settings.ts";
 import { LINES_MAX, Page, ROOT } from "./page.ts";
 

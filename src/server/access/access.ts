@@ -1,14 +1,17 @@
-import type { BrokerError } from "../../../protocol.ts";
+import { BrokerError } from "../../../protocol.ts";
 import type { Engine } from "../../broker/engine.ts";
+import type { Log } from "../log.ts";
+import { Audit } from "./audit.ts";
+import { GuardedEngine } from "./guarded_engine.ts";
 import { User } from "./user.ts";
+import type { FoundToken, UserTable } from "./users/user_table.ts";
+import type { UsersFile } from "./users/users_file.ts";
 
 /** What a client shows when its session begins. */
 export interface Credentials {
   readonly token?: string | undefined;
   /** The names in the client's certificate, which TLS has checked. */
   readonly certificateNames?: readonly string[] | undefined;
-  /** The client's address. */
-  readonly peer: string;
   /** Set for a session inside the broker's process. */
   readonly inProcess?: InProcess | undefined;
 }
@@ -34,25 +37,218 @@ export interface Login {
 /** The parts of an {@linkcode Access}. */
 export interface AccessParts {
   readonly engine: Engine;
+  /** The users; without them everybody is `local`, who may do everything. */
+  readonly users?: UserTable | undefined;
+  readonly log: Log;
+  /** The time in milliseconds, which never goes back. */
+  readonly now: () => number;
+  /** The calendar's time, by which tokens expire. */
+  readonly dateNow: () => number;
+  /** Hears of the hash of each token that is used. */
+  readonly noteUse?: (hash: string, now: number) => void;
 }
 
-/** Who may use a broker, and for what. */
-export class Access {
-  readonly #engine: Engine;
-  readonly #local = User.local();
+/** Why a login is refused: for the log only, since the client must not know. */
+export class LoginRefusal extends BrokerError {
+  /** The reason, in words. */
+  readonly reason: string;
 
-  constructor({ engine }: AccessParts) {
-    this.#engine = engine;
+  constructor(message: string, reason: string) {
+    super("UNAUTHORIZED", message);
+    this.reason = reason;
+  }
+}
+
+/** What a client is told, whatever was wrong with what it has shown. */
+const REFUSED = "Cannot log in: the token or certificate is not valid";
+const NOTHING_SHOWN = "Cannot log in: the broker has users, and no token or certificate was shown";
+
+/** What a session has shown, and still needs. */
+interface Proof {
+  readonly user: User;
+  readonly token?: FoundToken;
+  readonly certificateNames?: readonly string[];
+}
+
+/** A session that has a user. */
+class OpenLogin implements Login {
+  readonly engine: Engine;
+  readonly proof: Proof;
+  readonly close: EndSession;
+  /** Undefined if the user may do everything. */
+  readonly guarded: GuardedEngine | undefined;
+  readonly #onEnd: (login: OpenLogin) => void;
+
+  constructor(
+    proof: Proof,
+    engine: Engine,
+    guarded: GuardedEngine | undefined,
+    close: EndSession,
+    onEnd: (login: OpenLogin) => void,
+  ) {
+    this.proof = proof;
+    this.close = close;
+    this.guarded = guarded;
+    this.engine = guarded ?? engine;
+    this.#onEnd = onEnd;
+  }
+
+  get user(): User {
+    return this.proof.user;
+  }
+
+  end(): void {
+    this.guarded?.end();
+    this.#onEnd(this);
+  }
+}
+
+/** Who may use a broker, and for what: it finds the users of sessions, and ends these with their tokens. */
+export class Access {
+  readonly #parts: AccessParts;
+  readonly #users: UserTable | undefined;
+  readonly #audit: Audit;
+  readonly #local = User.local();
+  /** The sessions of the users in the file. */
+  readonly #logins = new Map<User, Set<OpenLogin>>();
+  /** The earliest time at which a token of a session expires. */
+  #expiresAt = Infinity;
+
+  constructor(parts: AccessParts) {
+    this.#parts = parts;
+    this.#users = parts.users;
+    this.#audit = new Audit(parts.log, parts.now);
+  }
+
+  /** Whether a session needs no credential. */
+  get isOpen(): boolean {
+    return this.#users === undefined || this.#users.anonymous !== undefined;
+  }
+
+  /** How many sessions have a user of the file. */
+  get loginCount(): number {
+    return this.#logins.values().reduce((sum, { size }) => sum + size, 0);
   }
 
   /**
    * Finds the user of a session.
    *
-   * @param _credentials What the client has shown.
-   * @param _end Ends the session later, when its user or token is no longer valid.
-   * @throws {BrokerError} With code `UNAUTHORIZED` or `TOO_MANY_CONNECTIONS`.
+   * @param credentials What the client has shown.
+   * @param close Ends the session later, when its user or token is no longer valid.
+   * @throws {BrokerError} With code `UNAUTHORIZED`, as a {@linkcode LoginRefusal}, or
+   * `TOO_MANY_CONNECTIONS`.
    */
-  login(_credentials: Credentials, _end: EndSession): Login {
-    return { user: this.#local, engine: this.#engine, end: () => {} };
+  login(credentials: Credentials, close: EndSession): Login {
+    const proof = this.#prove(credentials);
+    const { user, token } = proof;
+    if (user === this.#local) return { user, engine: this.#parts.engine, end: () => {} };
+    const logins = this.#logins.get(user) ?? new Set();
+    const { connections = Infinity } = user.limits;
+    if (logins.size >= connections) {
+      throw new BrokerError(
+        "TOO_MANY_CONNECTIONS",
+        `Cannot log in: user "${user.name}" has ${logins.size} connections, allowed ${connections}`,
+      );
+    }
+    const { engine } = this.#parts;
+    const guarded = isUnbounded(user) ? undefined : new GuardedEngine(engine, user, this.#audit);
+    const login = new OpenLogin(proof, engine, guarded, close, (one) => this.#forget(one));
+    this.#logins.set(user, logins.add(login));
+    if (token !== undefined) {
+      this.#noteExpiry(token.hash);
+      this.#parts.noteUse?.(token.hash, this.#parts.dateNow());
+    }
+    return login;
   }
+
+  /** Takes over a changed file: everything in it is in force when the call returns. */
+  replace(file: UsersFile): void {
+    const changed = this.#users?.replace(file) ?? new Set();
+    this.#endInvalid();
+    for (const user of changed) {
+      for (const { guarded, close } of this.#logins.get(user) ?? []) {
+        if (guarded !== undefined) guarded.reconsider();
+        // A session that was not guarded so far cannot be from now on.
+        else if (!isUnbounded(user)) close();
+      }
+    }
+  }
+
+  /** Ends the sessions whose tokens have expired, and reports refusals. */
+  tick(now: number): void {
+    this.#audit.tick(now);
+    if (this.#parts.dateNow() >= this.#expiresAt) this.#endInvalid();
+  }
+
+  /** All sessions have ended. */
+  end(): void {
+    this.#audit.end();
+  }
+
+  #prove({ token, certificateNames = [], inProcess }: Credentials): Proof {
+    const users = this.#users;
+    if (token === undefined && inProcess !== undefined) return this.#proveInProcess(inProcess);
+    if (users === undefined) return { user: this.#local };
+    // A token decides: a wrong one is refused even where nobody needs one.
+    if (token !== undefined) {
+      const found = users.findToken(token, this.#parts.dateNow());
+      if (found !== undefined) return { user: found.user, token: found };
+      throw new LoginRefusal(REFUSED, "the token is unknown or has expired");
+    }
+    const user = users.findCertificate(certificateNames);
+    if (user !== undefined) return { user, certificateNames };
+    if (users.anonymous !== undefined) return { user: users.anonymous };
+    if (certificateNames.length === 0) {
+      throw new LoginRefusal(NOTHING_SHOWN, "no token or certificate was shown");
+    }
+    throw new LoginRefusal(REFUSED, "no user, or not one only, has the certificate");
+  }
+
+  #proveInProcess({ user: name }: InProcess): Proof {
+    if (name === undefined || name === this.#local.name) return { user: this.#local };
+    const user = this.#users?.find(name);
+    if (user !== undefined) return { user };
+    const why = `there is no user "${name}"`;
+    throw new LoginRefusal(`Cannot log in: ${why}`, why);
+  }
+
+  /** Ends the sessions whose users, tokens or certificates are not valid any more. */
+  #endInvalid(): void {
+    this.#expiresAt = Infinity;
+    for (const logins of this.#logins.values()) {
+      for (const { proof, close } of logins) {
+        const mistake = this.#findMistake(proof);
+        if (mistake !== undefined) close(new BrokerError("UNAUTHORIZED", mistake));
+        else if (proof.token !== undefined) this.#noteExpiry(proof.token.hash);
+      }
+    }
+  }
+
+  #findMistake({ user, token, certificateNames }: Proof): string | undefined {
+    const users = this.#users;
+    const who = `The session is ended: user "${user.name}"`;
+    if (users?.find(user.name) !== user) return `${who} is no longer valid`;
+    if (token !== undefined) {
+      const known = users.findHash(token.hash, this.#parts.dateNow());
+      return known?.user === user ? undefined : `${who} has shown a token that is no longer valid`;
+    }
+    if (certificateNames === undefined || users.findCertificate(certificateNames) === user) return;
+    return `${who} has shown a certificate that is no longer valid`;
+  }
+
+  #noteExpiry(hash: string): void {
+    const { expiresAt = Infinity } = this.#users?.findHash(hash, this.#parts.dateNow()) ?? {};
+    this.#expiresAt = Math.min(this.#expiresAt, expiresAt);
+  }
+
+  #forget(login: OpenLogin): void {
+    const logins = this.#logins.get(login.user);
+    logins?.delete(login);
+    if (logins?.size === 0) this.#logins.delete(login.user);
+  }
+}
+
+/** Whether a user may do everything, as often as wanted: then nothing needs to be checked. */
+function isUnbounded({ permissions, limits }: User): boolean {
+  return permissions.isAdmin && limits.streams === undefined && limits.storedBytes === undefined;
 }

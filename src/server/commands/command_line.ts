@@ -1,11 +1,10 @@
 import { findNearest } from "../../protocol/spelling.ts";
-import type { Log } from "../log.ts";
-import type { BrokerServer } from "../process/broker_server.ts";
-import { runProgram } from "../process/program.ts";
+import { type ProgramParts, runProgram } from "../process/program.ts";
 import { ExitCode, nameMissingFlag, StartError } from "../process/start_error.ts";
 import { loadSettings, type SettingsSources } from "../settings/load_settings.ts";
-import { type Settings, SettingsError } from "../settings/settings.ts";
+import { SettingsError } from "../settings/settings.ts";
 import { describe } from "../settings/settings_draft.ts";
+import { placeUsers } from "../settings/users_location.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, CommandError, type JournalTools } from "./command.ts";
 import { COMMANDS, findCommands, matchCommand } from "./command_table.ts";
@@ -15,7 +14,7 @@ import { standardStreams, type Terminal } from "./terminal.ts";
 export interface CommandLineOptions {
   readonly args: readonly string[];
   readonly version: string;
-  readonly serve: (settings: Settings, log: Log) => Promise<Pick<BrokerServer, "closed" | "close">>;
+  readonly serve: ProgramParts["serve"];
   readonly journal: JournalTools;
 }
 
@@ -28,7 +27,7 @@ export async function runCommandLine(options: CommandLineOptions): Promise<ExitC
     const loaded = await loadSettings({ ...await findSources(), args });
     if (loaded.help) standardStreams.print(helpText());
     else if (loaded.version) standardStreams.print(`simplemq ${version}\n`);
-    else return loaded;
+    else return { ...loaded, users: placeUsers(loaded.settings, loaded.file) };
     return undefined;
   };
   return await runProgram({ load, serve });

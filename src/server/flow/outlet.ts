@@ -6,8 +6,9 @@ import type { Engine } from "../../broker/engine.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
-import type { Credentials, InProcess, Login } from "../access/access.ts";
+import { type Credentials, type InProcess, type Login, LoginRefusal } from "../access/access.ts";
 import type { User } from "../access/user.ts";
+import type { LogFields } from "../log.ts";
 import type { InputHolder } from "./input_memory.ts";
 import { ReadingGate } from "./reading_gate.ts";
 import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./receiving_room.ts";
@@ -17,8 +18,10 @@ import { type CountQueued, SessionWatch } from "./session_watch.ts";
 /** A connection that becomes a session. */
 export interface Caller {
   readonly duplex: Duplex;
-  /** The client's address. */
+  /** The client's address and port, for the log. */
   readonly peer: string;
+  /** The client's address without the port; none in this process. */
+  readonly address?: string | undefined;
   readonly countQueued?: CountQueued | undefined;
   /** Set if the connection is encrypted. */
   readonly encryption?: Encryption | undefined;
@@ -81,6 +84,8 @@ export class Outlet implements LinkOwner, InputHolder {
   /** The bytes of a line that has not come to its end. */
   #keptBytes = 0;
   #isThrifty = false;
+  /** Set while the client waits to be told that it is refused; called when the connection is closed. */
+  #onGone: (() => void) | undefined;
 
   constructor(caller: Caller, number: number, context: SessionContext) {
     const { duplex, peer, countQueued } = caller;
@@ -156,12 +161,19 @@ export class Outlet implements LinkOwner, InputHolder {
 
   /** Finds the session's user; throws `UNAUTHORIZED` or `TOO_MANY_CONNECTIONS`. */
   logIn(shown: Pick<Credentials, "token">): void {
-    const { peer, inProcess, encryption } = this.#caller;
+    const { inProcess, encryption } = this.#caller;
     const certificateNames = encryption?.certificateNames;
     this.#login = this.context.access.login(
-      { ...shown, certificateNames, peer, inProcess },
+      { ...shown, certificateNames, inProcess },
       (error) => error === undefined ? this.link.close() : void this.endWith(error),
     );
+  }
+
+  /** Who the client is, for the log. */
+  describeLogin(): LogFields {
+    const { encryption } = this.#caller;
+    const [certificate] = encryption?.certificateNames ?? [];
+    return { user: this.user.name, tls: encryption !== undefined, certificate };
   }
 
   /** The handshake is done: its timeout no longer applies. */
@@ -176,6 +188,7 @@ export class Outlet implements LinkOwner, InputHolder {
 
   /** Tells the client that the broker is being stopped. */
   sayGoodbye(): void {
+    if (this.#onGone !== undefined) return this.link.close();
     if (this.#speaker !== undefined) return this.#speaker.sayGoodbye();
     this.endWith(new BrokerError("SHUTTING_DOWN", "the broker is being stopped"));
   }
@@ -273,6 +286,7 @@ export class Outlet implements LinkOwner, InputHolder {
     this.freePlace();
     this.handleBuffer();
     this.gate.look();
+    this.#onGone?.();
   }
 
   #requireLogin(): Login {
@@ -299,7 +313,9 @@ export class Outlet implements LinkOwner, InputHolder {
 
   async #end(error: BrokerError): Promise<void> {
     this.#watch.end();
-    this.#logEnd(error);
+    const isRefused = error.code === "UNAUTHORIZED" && this.#login === undefined;
+    if (isRefused) await this.#holdRefusal(error);
+    else this.#logEnd(error);
     if (this.link.isClosed) return;
     const { code, message } = error;
     if (this.#speaker?.writeError !== undefined) this.#speaker.writeError(error);
@@ -307,6 +323,21 @@ export class Outlet implements LinkOwner, InputHolder {
     // A client that does not read it is closed all the same.
     await deadline(this.link.drain(), FAREWELL_MS).catch(() => {});
     this.link.close();
+  }
+
+  /** Lets a client wait that is not let in, so that it does not come back at once. */
+  async #holdRefusal(error: BrokerError): Promise<void> {
+    const { loginGuard, log, now } = this.context;
+    const { address, peer } = this.#caller;
+    const reason = error instanceof LoginRefusal ? error.reason : error.message;
+    log.debug("login refused", { session: this.number, peer, reason });
+    if (address === undefined) return;
+    loginGuard.noteFailure(address, now(), reason);
+    const held = loginGuard.hold(now());
+    if (held === undefined) return this.link.close();
+    const gone = new Promise<void>((resolve) => this.#onGone = resolve);
+    await Promise.race([held, gone]);
+    this.#onGone = undefined;
   }
 
   #logEnd(error: BrokerError): void {

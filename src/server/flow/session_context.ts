@@ -4,6 +4,7 @@ import { KeyedHash } from "../../broker/collections/keyed_hash.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { Heartbeat, type HeartbeatLimits } from "../../transport/heartbeat.ts";
 import type { Access } from "../access/access.ts";
+import type { LoginGuard } from "../access/login_guard.ts";
 import type { Log } from "../log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { ByteBudget } from "./byte_budget.ts";
@@ -18,6 +19,7 @@ export interface SessionContext {
   /** The bare engine; a session uses the one of its login, `Outlet.engine`. */
   readonly engine: Engine;
   readonly access: Access;
+  readonly loginGuard: LoginGuard;
   readonly log: Log;
   readonly version: string;
   /** The limits that the handshake announces. */
@@ -53,7 +55,10 @@ const REPLY_BYTES_MAX = 64 * 1024 * 1024;
 
 export function makeSessionContext(
   settings: Settings,
-  parts: Pick<SessionContext, "version" | "engine" | "access" | "log" | "beginMs" | "now">,
+  parts: Pick<
+    SessionContext,
+    "version" | "engine" | "access" | "loginGuard" | "log" | "beginMs" | "now"
+  >,
 ): SessionContext {
   const { limits, heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = settings;
   return {

@@ -9,7 +9,7 @@ const NONE = new Uint8Array(0);
  */
 export class LineBuffer {
   /** The longest line, in bytes, without its end. */
-  readonly lineBytesMax: number;
+  lineBytesMax: number;
   #buffer: Uint8Array = NONE;
   #head = 0;
   #tail = 0;

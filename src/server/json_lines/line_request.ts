@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { type BindFields, BrokerError } from "../../../protocol.ts";
 import { findLabelMistake } from "../../protocol/limits.ts";
 import { type JsonBody, makeBody } from "./json_text.ts";
@@ -79,6 +80,35 @@ export function readLineRequest(bytes: Uint8Array): LineRequest | undefined {
   const sender = pick(line, "sender_type", Object.keys(READERS));
   const readers = READERS[sender]!;
   return readers[pick(line, "request_type", Object.keys(readers), ` of a ${sender}`)]!(line);
+}
+
+/** The credential in a session's first line. */
+export interface LineToken {
+  readonly token: string | undefined;
+  /** Whether the line says nothing else. */
+  readonly isAlone: boolean;
+}
+
+/** Reads the token of a line; a line that is none, and makes no sense, has none. */
+export function readLineToken(bytes: Uint8Array): LineToken {
+  let fields: unknown;
+  // Most clients have no token: their line is parsed once.
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!view.includes('"token"')) return { token: undefined, isAlone: false };
+  try {
+    fields = JSON.parse(decoder.decode(bytes));
+  } catch {
+    // What is wrong with it is told to those who are let in.
+  }
+  if (!isObject(fields) || !Object.hasOwn(fields, "token")) {
+    return { token: undefined, isAlone: false };
+  }
+  const { token } = fields;
+  // What is no text is no valid token either.
+  return {
+    token: typeof token === "string" ? token : "",
+    isAlone: Object.keys(fields).length === 1,
+  };
 }
 
 function decode(bytes: Uint8Array): string {

@@ -11,7 +11,12 @@ import { LineBuffer } from "./line_buffer.ts";
 import { type CursorAnswer, LineCursor } from "./line_cursor.ts";
 import { LineFollowers } from "./line_followers.ts";
 import { LinePublishers } from "./line_publishers.ts";
-import { type FollowRequest, type LineRequest, readLineRequest } from "./line_request.ts";
+import {
+  type FollowRequest,
+  type LineRequest,
+  readLineRequest,
+  readLineToken,
+} from "./line_request.ts";
 
 /** The first byte of a connection that speaks JSON lines: `{`. */
 export const FIRST_BYTE_OF_LINES = 0x7b;
@@ -38,9 +43,10 @@ export class LineSession implements Speaker {
   #stopping: Promise<void> | undefined;
 
   constructor(outlet: Outlet) {
-    const { limits } = outlet.context;
+    // Where everybody is let in, the first line may be a large message.
+    const { isOpen } = outlet.context.access;
     this.#answers = new LineAnswers(outlet);
-    this.#lines = new LineBuffer(limits.bodyBytes * LINE_BYTES_PER_BODY_BYTE + FRAME_BYTES_RESERVE);
+    this.#lines = new LineBuffer(isOpen ? findLineBytesMax(outlet) : HANDSHAKE_BYTES_MAX);
     this.#publishers = new LinePublishers(this.#answers);
     this.#followers = new LineFollowers(this.#answers);
   }
@@ -141,7 +147,7 @@ export class LineSession implements Speaker {
 
   /** Carries out a line, and waits until the next one may be read. */
   #take(line: Uint8Array): Promise<void> | undefined {
-    if (!this.#isOpen) this.#open();
+    if (!this.#isOpen && this.#open(line)) return undefined;
     this.#working = this.#work(line);
     const { context, gate } = this.#outlet;
     const turn = context.turn.note();
@@ -156,15 +162,19 @@ export class LineSession implements Speaker {
     if (!this.#answers.isStopping) await gate.until(() => gate.isOpen);
   }
 
-  #open(): void {
+  /** Finds the user by the first line; returns whether the line says nothing else. */
+  #open(line: Uint8Array): boolean {
     const outlet = this.#outlet;
-    outlet.logIn({});
+    const { token, isAlone } = readLineToken(line);
+    outlet.logIn({ token });
     this.#isOpen = true;
+    this.#lines.lineBytesMax = findLineBytesMax(outlet);
     outlet.noteReady();
-    const { number: session, peer } = outlet;
+    const { number: session, peer, context: { log } } = outlet;
     // A publisher of the original opens a connection for each message: at `info` that would be two
     // lines in the log for every message.
-    outlet.context.log.debug("session opened", { session, client: this.client, peer });
+    log.debug("session opened", { session, client: this.client, peer, ...outlet.describeLogin() });
+    return isAlone;
   }
 
   /** Carries out a line; returns a promise to wait for, if there is one. */
@@ -275,4 +285,9 @@ export class LineSession implements Speaker {
     await link.drain();
     link.close();
   }
+}
+
+/** The longest line of a session that has a user, in bytes. */
+function findLineBytesMax({ context: { limits } }: Outlet): number {
+  return limits.bodyBytes * LINE_BYTES_PER_BODY_BYTE + FRAME_BYTES_RESERVE;
 }

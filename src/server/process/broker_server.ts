@@ -5,8 +5,10 @@ import { formatAddress } from "../../transport/address.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
 import { type AcceptedSocket, isPortTaken, prepareSocket } from "../../transport/deno_sockets.ts";
 import { createPipe, type Duplex } from "../../transport/duplex.ts";
-import type { Caller } from "../flow/outlet.ts";
 import type { Access } from "../access/access.ts";
+import { LoginGuard } from "../access/login_guard.ts";
+import type { UsersWatch } from "../access/users/users_watch.ts";
+import type { Caller } from "../flow/outlet.ts";
 import { makeSessionContext, type SessionContext } from "../flow/session_context.ts";
 import { SendQueues } from "../flow/send_queues.ts";
 import type { Certificates, CertificateStatus } from "../certificates/certificates.ts";
@@ -63,6 +65,8 @@ export interface ServerParts {
   readonly log: Log;
   readonly engine: Engine;
   readonly access: Access;
+  /** The file of users, if there is one. */
+  readonly users: UsersWatch | undefined;
   readonly clock: Clock;
   /** Set if the port speaks TLS. */
   readonly tls?: EncryptedDoor | undefined;
@@ -104,12 +108,14 @@ export class Server implements BrokerServer {
 
   /** Opens the port; throws a {@linkcode StartError} if it cannot. */
   constructor(parts: ServerParts) {
-    const { settings, engine, clock } = parts;
+    const { settings, log, engine, clock } = parts;
     const isOwnTime = clock.attach === undefined;
     // A virtual clock does not tell how long a handler has a message.
     const beginMs = isOwnTime ? BEGIN_MS : 0;
     const now = systemClock.now;
-    const context = makeSessionContext(settings, { ...parts, beginMs, now });
+    const hasten = (at: number) => this.#caretaker.hasten(at);
+    const loginGuard = new LoginGuard({ log, hasten });
+    const context = makeSessionContext(settings, { ...parts, loginGuard, beginMs, now });
     this.#parts = parts;
     this.#watch = isOwnTime ? undefined : new ClockWatch({
       noteDateSet: () => this.hasten(clock.now()),
@@ -121,14 +127,15 @@ export class Server implements BrokerServer {
       },
     });
     this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
-    this.#listener = this.#listen();
+    this.#listener = this.#listen(loginGuard);
     this.#ticker = new Ticker({
       clock,
       tick: (now) => engine.tick(now),
       // A virtual clock waits for everything that arrives.
       ...isOwnTime && { heard: () => this.#sessions.receivedBytes },
     });
-    this.#caretaker = startCaretaker(settings, context, parts.tls?.certificates);
+    this.#caretaker = startCaretaker(parts, context);
+    this.#watchUsers(hasten);
     this.#detachClock = this.#watch?.attachTo(clock);
   }
 
@@ -203,18 +210,29 @@ export class Server implements BrokerServer {
     this.#sessions.open({ ...caller, duplex });
   }
 
+  #watchUsers(hasten: (at: number) => void): void {
+    const { users, access, log } = this.#parts;
+    users?.watch({
+      access,
+      hasten,
+      report: (level, message, fields) => log[level](message, fields),
+    });
+  }
+
   /** Opens the port; the error says in one line why it cannot. */
-  #listen(): Listener {
+  #listen(loginGuard: LoginGuard): Listener {
     const { settings: { host: hostname, port }, log, tls } = this.#parts;
     const queues = new SendQueues();
     const onConnection = (connection: AcceptedSocket) => {
-      prepareSocket(connection);
       const { hostname, port } = connection.remoteAddr;
+      if (!loginGuard.admits(hostname, systemClock.now())) return connection.close();
+      prepareSocket(connection);
       const ports = { local: connection.localAddr.port, remote: port };
       const peer = formatAddress(hostname, port);
       this.#open({
         duplex: connection,
         peer,
+        address: hostname,
         countQueued: (now) => queues.find(ports, now),
         ...tls?.door.admit(connection, peer),
       });
@@ -232,25 +250,24 @@ export class Server implements BrokerServer {
   }
 
   async #close(): Promise<void> {
-    const { settings, engine, log } = this.#parts;
+    const { settings, engine, access, users, log } = this.#parts;
     await this.#listener.close();
     // After a failure clients cannot finish anything.
     await this.#sessions.close(this.#failure === undefined ? settings.shutdownTimeoutMs : 0);
     this.#detachClock?.();
     this.#ticker.stop();
     this.#caretaker.stop();
+    await users?.close();
+    access.end();
     await engine.close();
     this.#closed.resolve(this.#failure);
     log.debug("everything is closed");
   }
 }
 
-function startCaretaker(
-  settings: Settings,
-  context: SessionContext,
-  certificates: Certificates | undefined,
-): Ticker {
+function startCaretaker({ settings, users, tls }: ServerParts, context: SessionContext): Ticker {
   const { engine, heartbeat, endings, inputMemory, receivingRoom, lineRoom } = context;
+  const { loginGuard, access } = context;
   const intervalMs = findSweepInterval(settings);
   let sweepAt = -Infinity;
   return new Ticker({
@@ -263,10 +280,14 @@ function startCaretaker(
         inputMemory.sweep(now);
         receivingRoom.sweep(now);
         lineRoom.sweep(now);
+        access.tick(now);
         sweepAt = now + intervalMs;
       }
-      const lookAt = certificates?.tend(now, Date.now()) ?? Infinity;
-      return Math.min(engine.tend(now), sweepAt, lookAt);
+      const lookAt = Math.min(
+        users?.tick(now) ?? Infinity,
+        tls?.certificates.tend(now, Date.now()) ?? Infinity,
+      );
+      return Math.min(engine.tend(now), loginGuard.tick(now), lookAt, sweepAt);
     },
     intervalMs,
   });

@@ -1,5 +1,6 @@
 import { Log } from "../log.ts";
-import { type Settings, SettingsError } from "../settings/settings.ts";
+import { SettingsError } from "../settings/settings.ts";
+import type { StartSettings } from "../settings/start_settings.ts";
 import type { BrokerServer } from "./broker_server.ts";
 import { ExitCode, nameMissingFlag, StartError } from "./start_error.ts";
 
@@ -7,12 +8,14 @@ import { ExitCode, nameMissingFlag, StartError } from "./start_error.ts";
 export interface ProgramParts {
   /** Reads the settings, or finds that no broker is to run; rejects with a {@linkcode SettingsError}. */
   readonly load: () => Promise<ProgramSettings | undefined>;
-  readonly serve: (settings: Settings, log: Log) => Promise<Pick<BrokerServer, "closed" | "close">>;
+  readonly serve: (
+    settings: StartSettings,
+    log: Log,
+  ) => Promise<Pick<BrokerServer, "closed" | "close">>;
 }
 
 /** The settings of a program. */
-export interface ProgramSettings {
-  readonly settings: Settings;
+export interface ProgramSettings extends StartSettings {
   /** Suspicious input that is no mistake. */
   readonly warnings: readonly string[];
 }
@@ -27,7 +30,7 @@ export async function runProgram({ load, serve }: ProgramParts): Promise<ExitCod
     log = new Log({ level: settings.logLevel });
     surviveFaults(log);
     for (const warning of warnings) log.warning(warning);
-    const broker = await serve(settings, log);
+    const broker = await serve(loaded, log);
     const failure = await Promise.race([waitForSignal(log), broker.closed]);
     // Events that are not written by now never will be.
     if (failure !== undefined) return ExitCode.diskFailed;

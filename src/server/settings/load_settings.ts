@@ -1,6 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { parse } from "@std/yaml";
 import { findNearest } from "../../protocol/spelling.ts";
+import type { DescribeSetting } from "./start_settings.ts";
 import { SETTING_ROWS } from "./setting_table.ts";
 import { type PartialSettings, type Settings, SettingsError } from "./settings.ts";
 import { describe, isPlainObject, SettingsDraft } from "./settings_draft.ts";
@@ -21,6 +22,8 @@ export interface LoadedSettings {
   readonly settings: Settings;
   /** The file that was read, if there was one. */
   readonly file: string | undefined;
+  /** Names a setting in a message. */
+  readonly describe: DescribeSetting;
   /** Suspicious input that is no mistake: a sentence for each, without a period. */
   readonly warnings: readonly string[];
   readonly help: boolean;
@@ -43,7 +46,8 @@ export async function loadSettings(sources: SettingsSources): Promise<LoadedSett
   const help = flags.help === true;
   const version = flags.version === true;
   if (help || version) {
-    return { settings: resolveSettings({}), file: undefined, warnings: [], help, version };
+    const settings = resolveSettings({});
+    return { settings, file: undefined, describe: draft.describe, warnings: [], help, version };
   }
   const file = await readSettingsFile(draft, sources, String(flags.settings ?? ""));
   for (const row of SETTING_ROWS) {
@@ -58,7 +62,9 @@ export async function loadSettings(sources: SettingsSources): Promise<LoadedSett
     const isOn = flag === "" && TOGGLES.includes(row);
     draft.takeText(row, isOn ? "true" : flag, ` from --${row.flag}`);
   }
-  return { settings: draft.finish(), file, warnings: findWarnings(sources), help, version };
+  const settings = draft.finish();
+  const warnings = findWarnings(sources);
+  return { settings, file, describe: draft.describe, warnings, help, version };
 }
 
 /**

@@ -38,7 +38,7 @@ const TABLE: SettingTable = {
   ),
   insecure: toggle(
     false,
-    "Whether other machines may connect without authentication",
+    "Whether other machines may connect without users or without TLS",
   ),
   users: optionalPath(
     "./users.yaml",

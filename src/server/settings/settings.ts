@@ -73,7 +73,7 @@ export interface Settings {
   readonly port: number;
   /** The minimum log level. Default: `info`; `warning` for `serve`. */
   readonly logLevel: LogLevel;
-  /** Whether other machines may connect without authentication. Default: false. */
+  /** Whether other machines may connect without users or without TLS. Default: false. */
   readonly insecure: boolean;
   /**
    * The file of the users. Default: `./users.yaml` for the program, where a missing default file means

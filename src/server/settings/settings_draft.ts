@@ -1,6 +1,7 @@
 import { findNearest } from "../../protocol/spelling.ts";
 import { requireRow, SETTING_ROWS, type SettingRow } from "./setting_table.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import type { DescribeSetting } from "./start_settings.ts";
 
 /** The value of one setting in a source. */
 interface Found {
@@ -74,6 +75,12 @@ export class SettingsDraft {
     return settings as unknown as Settings;
   }
 
+  /** Names a setting, with where its value comes from. */
+  readonly describe: DescribeSetting = (path) => {
+    const { name, where } = this.#look(path);
+    return `setting ${JSON.stringify(name)}${where}`;
+  };
+
   #take(row: SettingRow, value: unknown, where: string): void {
     const { setting } = row;
     const isTypeWrong = typeof value !== typeof setting.initial;
@@ -113,15 +120,6 @@ export class SettingsDraft {
 
   /** Checks what no setting can tell alone. */
   #checkTogether(): void {
-    const [host, insecure] = [this.#look("host"), this.#look("insecure")];
-    const isReachable = !isLoopback(String(host.value)) && insecure.value !== true;
-    if (isReachable && !host.isFaulty && !insecure.isFaulty) {
-      this.addMistake(
-        `setting "${host.name}"${host.where}: found ${describe(host.value)}, where other ` +
-          `machines can connect without authentication, allowed localhost, or any with ` +
-          `insecure: true`,
-      );
-    }
     const [interval, timeout] = [this.#look("heartbeatMs"), this.#look("heartbeatTimeoutMs")];
     const isTooShort = Number(timeout.value) <= Number(interval.value);
     if (isTooShort && !interval.isFaulty && !timeout.isFaulty) {
@@ -180,10 +178,4 @@ export function isPlainObject(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
-}
-
-/** Whether only programs of this machine can reach a host. */
-function isLoopback(host: string): boolean {
-  return /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|(0*:)+0*1|::ffff:127\.\d+\.\d+\.\d+)\.?$/i
-    .test(host);
 }

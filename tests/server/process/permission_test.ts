@@ -20,7 +20,7 @@ const settings = Deno.readTextFileSync(new URL("../../../settings.yaml", import.
 function permissionsFor(path: string): Record<string, string> {
   return {
     env: "--allow-env=SIMPLEMQ_*",
-    read: `--allow-read=settings.yaml,${path}`,
+    read: `--allow-read=settings.yaml,users.yaml,${path}`,
     write: `--allow-write=${path}`,
     sys: "--allow-sys=statfs",
     net: "--allow-net=localhost",
@@ -63,7 +63,7 @@ Deno.test("docs/production.md tells these permissions", async () => {
   const { net, env, read, write, sys } = permissionsFor("data");
   const network = `${net}:9090 ${env!.replace("SIMPLEMQ_*", "'SIMPLEMQ_*'")}`;
   assertStringIncludes(text, `\`${network} ${read} ${write} ${sys}\``);
-  assertStringIncludes(text, `\`${network} --allow-read=settings.yaml\``);
+  assertStringIncludes(text, `\`${network} --allow-read=settings.yaml,users.yaml\``);
 });
 
 Deno.test("a broker and a client run with the permissions that they need, and no others", async () => {

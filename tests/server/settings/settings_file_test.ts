@@ -119,11 +119,6 @@ for (
       'setting "heartbeat_timeout_ms" by default: found 40000, ' +
       'allowed more than "heartbeat_ms", which is 60000',
     ],
-    [
-      "host: 0.0.0.0",
-      `setting "host"${IN_FILE} "0.0.0.0", where other machines can connect without ` +
-      "authentication, allowed localhost, or any with insecure: true",
-    ],
     ["- port", 'file "./settings.yaml": found a list, allowed names with values'],
     ["port", 'file "./settings.yaml": found "port", allowed names with values'],
   ] as const

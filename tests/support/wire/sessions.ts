@@ -14,6 +14,9 @@ import { KeyedHash } from "../../../src/broker/collections/keyed_hash.ts";
 import type { Engine } from "../../../src/broker/engine.ts";
 import { createMemoryEngine } from "../../../src/engine/memory.ts";
 import { Access } from "../../../src/server/access/access.ts";
+import { LoginGuard } from "../../../src/server/access/login_guard.ts";
+import { UserTable } from "../../../src/server/access/users/user_table.ts";
+import { parseUsers } from "../../../src/server/access/users/users_file.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
 import { EndingLog } from "../../../src/server/flow/ending_log.ts";
@@ -40,6 +43,8 @@ export interface SessionsOptions {
   readonly shutdownTimeoutMs?: number;
   readonly logLevel?: LogLevel;
   readonly jsonLines?: boolean;
+  /** A file of users. */
+  readonly users?: string;
 }
 
 /** How long silence may last here, in milliseconds of the test's clock. */
@@ -55,6 +60,10 @@ export class Sessions implements AsyncDisposable {
   readonly engine: Engine;
   /** All sessions. */
   readonly table: SessionTable;
+  /** Who may open them. */
+  readonly access: Access;
+  /** What holds failed logins back. */
+  readonly loginGuard: LoginGuard;
   /** How many bytes are unconfirmed. */
   readonly budget: ByteBudget;
   /** The memory for received bytes. */
@@ -89,10 +98,20 @@ export class Sessions implements AsyncDisposable {
       write: (line) => this.lines.push(line),
     });
     this.#endings = new EndingLog(log, now);
+    const { users } = options;
+    this.access = new Access({
+      engine: this.engine,
+      users: users === undefined ? undefined : new UserTable(parseUsers(users, "users.yaml")),
+      log,
+      now,
+      dateNow: now,
+    });
+    this.loginGuard = new LoginGuard({ log, random: () => 0.5 });
     const context: SessionContext = {
       engine: this.engine,
       // Sessions only log in.
-      access: (options.access as Access | undefined) ?? new Access({ engine: this.engine }),
+      access: (options.access as Access | undefined) ?? this.access,
+      loginGuard: this.loginGuard,
       log,
       endings: this.#endings,
       version: "0.0.0",
@@ -149,6 +168,8 @@ export class Sessions implements AsyncDisposable {
     this.input.sweep(this.#now);
     this.room.sweep(this.#now);
     this.lineRoom.sweep(this.#now);
+    this.loginGuard.tick(this.#now);
+    this.access.tick(this.#now);
     this.engine.tick(this.#now);
   }
 

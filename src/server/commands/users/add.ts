@@ -1,4 +1,4 @@
-import type { TokenEntry } from "../../access/users_file.ts";
+import type { TokenEntry } from "../../access/users/users_file.ts";
 import { ExitCode } from "../../process/start_error.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { TokenOutlet } from "./token_outlet.ts";

@@ -1,5 +1,5 @@
 import { ANONYMOUS_NAME, type UserLimits } from "../../access/user.ts";
-import type { TokenEntry, UserEntry } from "../../access/users_file.ts";
+import type { TokenEntry, UserEntry } from "../../access/users/users_file.ts";
 import { ExitCode } from "../../process/start_error.ts";
 import { formatByteSize } from "../../settings/byte_size.ts";
 import type { CommandBody } from "../command.ts";

@@ -1,5 +1,5 @@
 import { ANONYMOUS_NAME } from "../../access/user.ts";
-import type { UserEntry } from "../../access/users_file.ts";
+import type { UserEntry } from "../../access/users/users_file.ts";
 import { ExitCode } from "../../process/start_error.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { changeUsers, requireUser } from "./user_change.ts";

@@ -1,5 +1,5 @@
-import { createToken, hashToken } from "../../access/token.ts";
-import type { TokenEntry } from "../../access/users_file.ts";
+import { createToken, hashToken } from "../../access/users/token.ts";
+import type { TokenEntry } from "../../access/users/users_file.ts";
 import type { Arguments } from "../arguments.ts";
 import { type CommandContext, CommandError } from "../command.ts";
 import { createFile } from "../files.ts";

@@ -1,4 +1,4 @@
-import type { UserEntry } from "../../access/users_file.ts";
+import type { UserEntry } from "../../access/users/users_file.ts";
 import { type CommandContext, CommandError } from "../command.ts";
 import { editUsers, type UsersDraft, type UsersEdit } from "./users_editor.ts";
 

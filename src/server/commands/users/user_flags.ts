@@ -1,7 +1,7 @@
 import { findNamePatternMistake } from "../../access/name_pattern.ts";
 import { type PermissionFields, type Verb, VERBS } from "../../access/permissions.ts";
 import { ANONYMOUS_NAME, type UserLimits } from "../../access/user.ts";
-import { findUserNameMistake } from "../../access/users_file.ts";
+import { findUserNameMistake } from "../../access/users/users_file.ts";
 import { byteSize, integer, type Setting } from "../../settings/setting.ts";
 import { describe } from "../../settings/settings_draft.ts";
 import { locateUsers } from "../../settings/users_location.ts";

@@ -1,8 +1,8 @@
 import { deadline } from "@std/async/deadline";
 import { dirname } from "node:path";
 import type { PermissionFields } from "../../access/permissions.ts";
-import { parseUsers, type UserEntry, UsersFileError } from "../../access/users_file.ts";
-import { formatUsers } from "../../access/users_text.ts";
+import { parseUsers, type UserEntry, UsersFileError } from "../../access/users/users_file.ts";
+import { formatUsers } from "../../access/users/users_text.ts";
 import { CommandError } from "../command.ts";
 import { keepOwner, OpenDirectory, readFileIfThere, writeAll } from "../files.ts";
 

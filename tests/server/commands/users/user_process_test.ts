@@ -5,8 +5,8 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { hashToken } from "../../../../src/server/access/token.ts";
-import { parseUsers, type UsersFile } from "../../../../src/server/access/users_file.ts";
+import { hashToken } from "../../../../src/server/access/users/token.ts";
+import { parseUsers, type UsersFile } from "../../../../src/server/access/users/users_file.ts";
 import { BrokerProcess } from "../../../support/broker/broker_process.ts";
 import { TestDirectory } from "../../../support/disk/journals.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { parseUsers } from "../../../../src/server/access/users_file.ts";
+import { parseUsers } from "../../../../src/server/access/users/users_file.ts";
 import { CommandError } from "../../../../src/server/commands/command.ts";
 import { editUsers, type UsersDraft } from "../../../../src/server/commands/users/users_editor.ts";
 import { CommandUse } from "../../../support/commands/command_use.ts";

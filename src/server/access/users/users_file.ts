@@ -1,10 +1,10 @@
 import { parse } from "@std/yaml";
-import { findNearest } from "../../protocol/spelling.ts";
-import { byteSize, integer, type Setting } from "../settings/setting.ts";
-import { describe, isPlainObject } from "../settings/settings_draft.ts";
-import { findNamePatternMistake } from "./name_pattern.ts";
-import { type PermissionFields, VERBS } from "./permissions.ts";
-import { ANONYMOUS_NAME, LOCAL_NAME, type UserLimits } from "./user.ts";
+import { findNearest } from "../../../protocol/spelling.ts";
+import { byteSize, integer, type Setting } from "../../settings/setting.ts";
+import { describe, isPlainObject } from "../../settings/settings_draft.ts";
+import { findNamePatternMistake } from "../name_pattern.ts";
+import { type PermissionFields, VERBS } from "../permissions.ts";
+import { ANONYMOUS_NAME, LOCAL_NAME, type UserLimits } from "../user.ts";
 
 /** A token of a user, as the file has it; the token itself is never stored. */
 export interface TokenEntry {

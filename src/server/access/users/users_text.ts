@@ -1,7 +1,7 @@
 import { stringify } from "@std/yaml";
-import { formatByteSize } from "../settings/byte_size.ts";
-import { type PermissionFields, VERBS } from "./permissions.ts";
-import { ANONYMOUS_NAME, type UserLimits } from "./user.ts";
+import { formatByteSize } from "../../settings/byte_size.ts";
+import { type PermissionFields, VERBS } from "../permissions.ts";
+import { ANONYMOUS_NAME, type UserLimits } from "../user.ts";
 import type { TokenEntry, UserEntry, UsersFile } from "./users_file.ts";
 
 /** The fields of a group in the file; those without a value are left out. */

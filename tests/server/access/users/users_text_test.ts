@@ -6,14 +6,14 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { createToken, hashToken } from "../../../src/server/access/token.ts";
+import { createToken, hashToken } from "../../../../src/server/access/users/token.ts";
 import {
   findUserNameMistake,
   parseUsers,
   type UserEntry,
   type UsersFile,
-} from "../../../src/server/access/users_file.ts";
-import { formatUsers } from "../../../src/server/access/users_text.ts";
+} from "../../../../src/server/access/users/users_file.ts";
+import { formatUsers } from "../../../../src/server/access/users/users_text.ts";
 
 const PATTERN = fc.stringMatching(/^[A-Za-z0-9._*-]{1,20}$/);
 const PATTERNS = fc.array(PATTERN, { minLength: 1, maxLength: 3 });

@@ -10,7 +10,7 @@ import {
   parseUsers,
   USERS_BYTES_MAX,
   UsersFileError,
-} from "../../../src/server/access/users_file.ts";
+} from "../../../../src/server/access/users/users_file.ts";
 
 const HASH = "a0".repeat(32);
 const OTHER_HASH = "b1".repeat(32);

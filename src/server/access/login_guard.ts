@@ -1,0 +1,215 @@
+import type { Log } from "../log.ts";
+
+/** After how many failures within a minute the connections of an address are held back. */
+const FAILURES_MAX = 20;
+const MINUTE_MS = 60_000;
+
+/** How many connections a second one such address may open, and all such addresses together. */
+const ADMITTED_PER_SECOND = 10;
+const ADMITTED_PER_SECOND_TOGETHER = 50;
+
+/** How many addresses are remembered; the ones that failed longest ago are forgotten. */
+const ADDRESSES_MAX = 4096;
+
+/** How long a refusal waits, in milliseconds: this and up to as much as the jitter more. */
+const DELAY_MS = 750;
+const JITTER_MS = 500;
+
+/** Refusals are told at multiples of this, in milliseconds, many together. */
+const DELAY_STEP_MS = 50;
+
+/** How many refusals wait at a time; beyond that, connections are just closed. */
+const WAITING_MAX = 1000;
+
+/** The parts of a {@linkcode LoginGuard}. */
+export interface LoginGuardParts {
+  readonly log: Log;
+  /** A random number from 0 to 1. */
+  readonly random?: () => number;
+  /** Hears of the time of the next tick, if that is earlier than the last one returned. */
+  readonly hasten?: (at: number) => void;
+}
+
+/** Something that is allowed so many times a second. */
+class Rate {
+  readonly #perSecond: number;
+  #left: number;
+  #at = -Infinity;
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+    this.#left = perSecond;
+  }
+
+  has(now: number): boolean {
+    const gained = Math.max(0, now - this.#at) * this.#perSecond / 1000;
+    this.#left = Math.min(this.#perSecond, this.#left + gained);
+    this.#at = now;
+    return this.#left >= 1;
+  }
+
+  take(): void {
+    this.#left--;
+  }
+}
+
+/** One network whose logins have failed. */
+class Suspect {
+  readonly admitted = new Rate(ADMITTED_PER_SECOND);
+  /** The times of the last failures, in turn. */
+  readonly #failures: number[] = [];
+  #next = 0;
+
+  /** The time of the last failure. */
+  get lastAt(): number {
+    return this.#failures.at(this.#next - 1) ?? -Infinity;
+  }
+
+  isHeldBack(now: number): boolean {
+    const first = this.#failures[this.#next % FAILURES_MAX];
+    return this.#failures.length === FAILURES_MAX && now - first! < MINUTE_MS;
+  }
+
+  note(now: number): void {
+    this.#failures[this.#next] = now;
+    this.#next = (this.#next + 1) % FAILURES_MAX;
+  }
+}
+
+/** A refusal that is told later. */
+interface WaitingRefusal {
+  readonly at: number;
+  readonly tell: () => void;
+}
+
+/**
+ * Keeps failed logins cheap. A token cannot be guessed, so this is about the broker's time, not about
+ * secrets: a refusal is told late, and an address with many of them may open few connections.
+ */
+export class LoginGuard {
+  readonly #log: Log;
+  readonly #random: () => number;
+  readonly #hasten: (at: number) => void;
+  /** The addresses of failed logins, the one that failed last at the end. */
+  readonly #suspects = new Map<string, Suspect>();
+  readonly #admitted = new Rate(ADMITTED_PER_SECOND_TOGETHER);
+  #waiting: WaitingRefusal[] = [];
+  /** What happened since the last line of the log. */
+  #untold = { failures: 0, closed: 0, peer: "", reason: "" };
+  #toldAt = -Infinity;
+
+  constructor({ log, random = Math.random, hasten = () => {} }: LoginGuardParts) {
+    this.#log = log;
+    this.#random = random;
+    this.#hasten = hasten;
+  }
+
+  /** How many addresses are remembered. */
+  get addressCount(): number {
+    return this.#suspects.size;
+  }
+
+  /** How many refusals wait to be told. */
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /** Whether a connection may be opened; one that may not is closed at once, without a word. */
+  admits(address: string, now: number): boolean {
+    if (this.#suspects.size === 0) return true;
+    const suspect = this.#suspects.get(findNetwork(address));
+    if (suspect === undefined || !suspect.isHeldBack(now)) return true;
+    if (suspect.admitted.has(now) && this.#admitted.has(now)) {
+      suspect.admitted.take();
+      this.#admitted.take();
+      return true;
+    }
+    this.#untold.closed++;
+    this.#untold.peer ||= address;
+    return false;
+  }
+
+  /**
+   * Notes a failed login.
+   *
+   * @param address The client's address, without a port.
+   * @param now The time.
+   * @param reason Why, for the log; the client is not told.
+   */
+  noteFailure(address: string, now: number, reason: string): void {
+    const network = findNetwork(address);
+    const suspect = this.#suspects.get(network) ?? new Suspect();
+    suspect.note(now);
+    this.#suspects.delete(network);
+    this.#suspects.set(network, suspect);
+    if (this.#suspects.size > ADDRESSES_MAX) {
+      const [oldest] = this.#suspects.keys();
+      this.#suspects.delete(oldest!);
+    }
+    this.#untold.failures++;
+    Object.assign(this.#untold, { peer: address, reason });
+    this.#tell(now);
+  }
+
+  /** Resolves when a refusal may be told; returns nothing if too many wait, and nobody is told. */
+  hold(now: number): Promise<void> | undefined {
+    if (this.#waiting.length >= WAITING_MAX) return undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const soonest = now + DELAY_MS + this.#random() * JITTER_MS;
+    const at = Math.ceil(soonest / DELAY_STEP_MS) * DELAY_STEP_MS;
+    this.#waiting.push({ at, tell: resolve });
+    this.#hasten(at);
+    return promise;
+  }
+
+  /** Tells the refusals that are due, and forgets; returns when to call it again. */
+  tick(now: number): number {
+    for (const { at, tell } of this.#waiting) if (at <= now) tell();
+    this.#waiting = this.#waiting.filter(({ at }) => at > now);
+    for (const [network, { lastAt }] of this.#suspects) {
+      if (now - lastAt < MINUTE_MS) break;
+      this.#suspects.delete(network);
+    }
+    this.#tell(now);
+    const { failures, closed } = this.#untold;
+    const tellAt = failures + closed > 0 ? this.#toldAt + MINUTE_MS : Infinity;
+    return this.#waiting.reduce((next, { at }) => Math.min(next, at), tellAt);
+  }
+
+  /** Writes at most one line a minute. */
+  #tell(now: number): void {
+    const { failures, closed, peer, reason } = this.#untold;
+    if (failures + closed === 0 || now - this.#toldAt < MINUTE_MS) return;
+    this.#toldAt = now;
+    this.#untold = { failures: 0, closed: 0, peer: "", reason: "" };
+    this.#log.warning("logins have failed", {
+      failures,
+      closed: closed === 0 ? undefined : closed,
+      addresses: this.#suspects.size,
+      last: peer,
+      reason: reason === "" ? undefined : reason,
+    });
+  }
+}
+
+/** What belongs to one client: an address of IPv4, or the first half of one of IPv6. */
+export function findNetwork(address: string): string {
+  if (!address.includes(":")) return address;
+  const [head = "", tail] = address.replace(/%.*$/, "").toLowerCase().split("::");
+  const first = head === "" ? [] : head.split(":");
+  const last = tail === undefined || tail === "" ? [] : tail.split(":");
+  const isMapped = first.length === 0 && last[0] === "ffff" && last.length > 1;
+  if (isMapped) return readMapped(last.slice(1)) ?? address;
+  const missing = tail === undefined ? 0 : 8 - first.length - last.length;
+  const groups = [...first, ...new Array(Math.max(0, missing)).fill("0"), ...last];
+  const half = groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, ""));
+  return `${half.join(":")}::/64`;
+}
+
+/** The address of IPv4 that is mapped into one of IPv6: `1.2.3.4`, or two groups. */
+function readMapped(parts: readonly string[]): string | undefined {
+  if (parts.length === 1) return parts[0];
+  const [high, low] = parts.map((part) => parseInt(part, 16));
+  if (parts.length !== 2 || !(high! >= 0 && low! >= 0)) return undefined;
+  return [high! >> 8, high! & 255, low! >> 8, low! & 255].join(".");
+}

@@ -1,0 +1,144 @@
+import type { LogFields } from "../../log.ts";
+import { SettingsError } from "../../settings/settings.ts";
+import { describe } from "../../settings/settings_draft.ts";
+import type { StartSettings } from "../../settings/start_settings.ts";
+import { WatchedFile } from "../../watched_file.ts";
+import { readLastUses, TokenUses } from "./token_uses.ts";
+import { UserTable } from "./user_table.ts";
+import { parseUsers, USERS_BYTES_MAX, type UsersFile, UsersFileError } from "./users_file.ts";
+
+/** Bits of a file's mode: everybody may read it, everybody may change it. */
+const OTHERS_READ = 0o004;
+const OTHERS_WRITE = 0o002;
+
+/** The surroundings of a {@linkcode UsersWatch}. */
+export interface UsersWatchOwner {
+  /** Takes over the users that are in force from now on. */
+  readonly access: { readonly replace: (file: UsersFile) => void };
+  readonly report: (level: "info" | "warning", message: string, fields: LogFields) => void;
+  /** Hears of the time of the next tick, if that is earlier than the last one returned. */
+  readonly hasten: (at: number) => void;
+}
+
+/**
+ * The file of users, and what is in force of it. A file that is half written, cannot be read, is gone or
+ * has mistakes changes nothing: the last good one stays in force.
+ */
+export class UsersWatch {
+  /** The users in force. */
+  readonly table: UserTable;
+  readonly uses: TokenUses;
+  readonly #file: WatchedFile;
+  /** The mistake that was told, while the file has one. */
+  #told: string | undefined;
+
+  private constructor(file: WatchedFile, table: UserTable, uses: TokenUses) {
+    this.#file = file;
+    this.table = table;
+    this.uses = uses;
+  }
+
+  /**
+   * Reads the file at the start.
+   *
+   * @param start Where the file is, and whether it may be missing.
+   * @param debug Writes a line for whoever looks for a fault.
+   * @returns Nothing if there are no users.
+   * @throws {SettingsError} With all mistakes.
+   */
+  static async open(
+    { users: { path, isDefault }, describe: name }: Pick<StartSettings, "users" | "describe">,
+    debug: (message: string, fields: LogFields) => void,
+  ): Promise<UsersWatch | undefined> {
+    if (path === "") return undefined;
+    const file = new WatchedFile(path, USERS_BYTES_MAX);
+    let content: string;
+    try {
+      content = await file.read();
+    } catch (error) {
+      const isMissing = error instanceof Deno.errors.NotFound;
+      if (isMissing && isDefault) return undefined;
+      const why = isMissing
+        ? "which does not exist, allowed a file of users"
+        : `a file that cannot be read: ${explain(error)}`;
+      throw new SettingsError([`${name("users")}: found ${describe(path)}, ${why}`]);
+    }
+    const table = new UserTable(parseAtStart(content, path));
+    const uses = new TokenUses({
+      usersPath: path,
+      uses: await readLastUses(path),
+      hashes: () => table.hashes,
+      debug,
+    });
+    return new UsersWatch(file, table, uses);
+  }
+
+  /** Why the file is not as safe as it should be: a sentence without a period. */
+  async findWarning(): Promise<string | undefined> {
+    const { path } = this.#file;
+    const { mode } = await Deno.stat(path);
+    const found = mode ?? 0;
+    const shown = `file ${describe(path)} has mode ${(found & 0o777).toString(8)}`;
+    if (found & OTHERS_WRITE) {
+      return `${shown}: everybody on this machine can make themselves a user`;
+    }
+    if (found & OTHERS_READ) {
+      return `${shown}: everybody on this machine can read who has which tokens`;
+    }
+    return undefined;
+  }
+
+  /** Tells of changes from now on. */
+  watch({ access, report, hasten }: UsersWatchOwner): void {
+    const { path } = this.#file;
+    this.#file.watch({
+      hasten,
+      onFault: (fault) => this.#keep(explain(fault), report),
+      onContent: (content) => {
+        try {
+          access.replace(parseUsers(content, path));
+          this.#told = undefined;
+          report("info", "changed users are in force", { file: path, users: this.table.count });
+        } catch (error) {
+          if (!(error instanceof UsersFileError)) throw error;
+          this.#keep(error.mistakes.join("; "), report);
+        }
+      },
+    });
+  }
+
+  /** Looks at the file, and notes the uses of tokens; returns when to call it again. */
+  tick(now: number): number {
+    return Math.min(this.#file.tick(now), this.uses.tick(now));
+  }
+
+  /** Resolves when nothing is under way. */
+  whenLooked(): Promise<void> {
+    return this.#file.whenLooked();
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+    await this.uses.close();
+  }
+
+  /** Keeps the last good users, and tells why, once for each mistake. */
+  #keep(mistake: string, report: UsersWatchOwner["report"]): void {
+    if (mistake === this.#told) return;
+    this.#told = mistake;
+    const { path: file } = this.#file;
+    report("warning", "the users stay as they were: their file cannot be used", { file, mistake });
+  }
+}
+
+function parseAtStart(content: string, path: string): UsersFile {
+  try {
+    return parseUsers(content, path);
+  } catch (error) {
+    throw error instanceof UsersFileError ? new SettingsError(error.mistakes) : error;
+  }
+}
+
+function explain(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
 import type { StreamFilter } from "../../../src/broker/engine.ts";
 import { assertCode, assertCodeLater } from "../../support/wire/frames.ts";
@@ -181,6 +181,11 @@ permitTests.add(
     await use.create("orders");
     for (const [index, bind] of ["orders", /orders/].entries()) {
       const publisher = use.publisher(bind, `${index}`);
+      let answeredCount = 0;
+      publisher.sink.end = (error) => {
+        answeredCount = publisher.sink.outcomes.length;
+        publisher.sink.ends.push(error);
+      };
       publisher.send("under way");
       publisher.port.forbid(forbidden);
       publisher.send("late");
@@ -190,6 +195,7 @@ permitTests.add(
       ]);
       await use.fence();
       assertEquals(publisher.sink.ends, [forbidden]);
+      assertGreaterOrEqual(answeredCount, 1, "the end comes behind the answers");
       publisher.port.close();
     }
   },

@@ -1,4 +1,4 @@
-import { type Summary, summarise } from "../harness/statistics.ts";
+import { summarise, type Summary } from "../harness/statistics.ts";
 import { formatNumber } from "../harness/table.ts";
 
 /**

@@ -7,8 +7,8 @@ export interface InputHolder {
   readonly receivedBytes: number;
   /** Those of them that are a part of a frame or line whose rest has not come. */
   readonly unfinishedBytes: number;
-  /** Ends its session: its client sends too slowly, and memory is short. */
-  endAsSlow(error: BrokerError): void;
+  /** Ends its session. */
+  endWith(error: BrokerError): unknown;
 }
 
 /** The memory of one connection. */
@@ -70,7 +70,7 @@ export class InputMemory {
       }
       const spanMs = now - share.since;
       if (spanMs <= GRACE_MS + unfinishedBytes / RATE_MIN * 1000) continue;
-      holder.endAsSlow(
+      holder.endWith(
         new BrokerError(
           "SLOW_WRITER",
           `Cannot wait for the rest of a message: ${unfinishedBytes} bytes came in ` +

@@ -14,6 +14,7 @@ import { ReadingGate } from "./reading_gate.ts";
 import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
 import { type CountQueued, SessionWatch } from "./session_watch.ts";
+import type { ReplyWaiter } from "./waiting_replies.ts";
 
 /** A connection that becomes a session. */
 export interface Caller {
@@ -63,7 +64,7 @@ export interface Speaker {
 const FAREWELL_MS = 1000;
 
 /** One connection, with the parts that all protocols share: fullness, places, the end. */
-export class Outlet implements LinkOwner, InputHolder {
+export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
   /** The session's number, for logs. */
   readonly number: number;
   /** The client's address. */
@@ -97,7 +98,7 @@ export class Outlet implements LinkOwner, InputHolder {
     this.gate = new ReadingGate({
       link: this.link,
       budget: context.budget,
-      answerBytesMax: context.outboundBytesMax,
+      share: context.outbound,
       isBusy: () => this.#speaker?.isBusy ?? false,
       turn: context.turn,
     });
@@ -132,7 +133,7 @@ export class Outlet implements LinkOwner, InputHolder {
   /** Whether too much waits for the client; {@linkcode Speaker.resume} is called when it does not. */
   get isFull(): boolean {
     if (this.isOver || this.link.isCut) return true;
-    const isFull = this.link.outboundBytes >= this.context.outboundBytesMax;
+    const isFull = this.link.outboundBytes >= this.context.outbound.bytesMax;
     if (isFull) this.#wasFull = true;
     return isFull;
   }
@@ -249,8 +250,26 @@ export class Outlet implements LinkOwner, InputHolder {
     this.handleBuffer();
   }
 
-  endAsSlow(error: BrokerError): void {
-    this.endWith(error);
+  get outboundBytes(): number {
+    return this.link.outboundBytes;
+  }
+
+  /**
+   * Notes replies or answers that are about to be written, of whatever size: they are not held back. The
+   * session may be over then.
+   */
+  noteAnswer(bytes: number): void {
+    this.context.waitingReplies.add(this, bytes);
+  }
+
+  endAsSlow(): void {
+    // They must not be dropped silently: with the session its requests fail.
+    const why = `the client does not read its replies: ${this.outboundBytes} bytes wait for it`;
+    this.endWith(new BrokerError("SLOW_READER", why));
+  }
+
+  cutOff(): void {
+    this.link.close();
   }
 
   handleBuffer(): void {
@@ -266,7 +285,7 @@ export class Outlet implements LinkOwner, InputHolder {
   handleReady(): void {
     this.#speaker?.handleReady?.();
     this.gate.look();
-    if (!this.#wasFull || this.link.outboundBytes >= this.context.outboundBytesMax) return;
+    if (!this.#wasFull || this.link.outboundBytes >= this.context.outbound.bytesMax) return;
     this.#wasFull = false;
     this.#speaker?.resume();
   }
@@ -285,6 +304,7 @@ export class Outlet implements LinkOwner, InputHolder {
   handleClosed(): void {
     this.freePlace();
     this.handleBuffer();
+    this.context.waitingReplies.remove(this);
     this.gate.look();
     this.#onGone?.();
   }

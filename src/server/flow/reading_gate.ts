@@ -1,5 +1,6 @@
 import type { Link } from "../../transport/link.ts";
 import type { ByteBudget } from "./byte_budget.ts";
+import type { OutboundShare } from "./outbound_share.ts";
 import type { WorkTurn } from "./work_turn.ts";
 
 /** The session, as its gate sees it. */
@@ -7,7 +8,7 @@ export interface ReadingGateOptions {
   readonly link: Link;
   readonly budget: ByteBudget;
   /** The most bytes of answers that may wait for the client. */
-  readonly answerBytesMax: number;
+  readonly share: OutboundShare;
   /** Whether the client has as much under way as allowed. */
   readonly isBusy: () => boolean;
   readonly turn: WorkTurn;
@@ -42,6 +43,12 @@ export class ReadingGate {
   /** Whether nothing is read for another reason than that the client reads its answers too slowly. */
   get isDeaf(): boolean {
     return this.#options.link.isHeldBack && !this.#isBehind;
+  }
+
+  /** Whether there is room for more answers. */
+  get hasRoom(): boolean {
+    const { link, share } = this.#options;
+    return link.outboundBytes - this.#pushedBytes < share.bytesMax;
   }
 
   /** Notes bytes for the client that are no answers. */
@@ -87,8 +94,7 @@ export class ReadingGate {
 
   /** Whether the client asks faster than it reads the answers. */
   get #isBehind(): boolean {
-    const { link, answerBytesMax, isBusy } = this.#options;
-    return link.outboundBytes - this.#pushedBytes >= answerBytesMax || isBusy();
+    return !this.hasRoom || this.#options.isBusy();
   }
 
   /** Checks again when some of the budget is free, if it is spent. */

@@ -10,6 +10,7 @@ import type { Settings } from "../settings/settings.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import { EndingLog } from "./ending_log.ts";
 import { InputMemory } from "./input_memory.ts";
+import { OutboundShare } from "./outbound_share.ts";
 import { ReceivingRoom } from "./receiving_room.ts";
 import { WaitingReplies } from "./waiting_replies.ts";
 import { WorkTurn } from "./work_turn.ts";
@@ -29,7 +30,7 @@ export interface SessionContext {
   readonly beginMs: number;
   readonly handshakeTimeoutMs: number;
   /** How many bytes may wait for a client before deliveries to it stop. */
-  readonly outboundBytesMax: number;
+  readonly outbound: OutboundShare;
   /** Whether a connection may speak the JSON lines of the original SimpleMQ. */
   readonly jsonLines: boolean;
   readonly budget: ByteBudget;
@@ -73,7 +74,7 @@ export function makeSessionContext(
     },
     heartbeatLimits: { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs },
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
-    outboundBytesMax: limits.outboundBytes,
+    outbound: new OutboundShare(limits.outboundBytes),
     jsonLines: settings.jsonLines,
     budget: new ByteBudget(limits.unconfirmedBytes),
     endings: new EndingLog(parts.log, parts.now),

@@ -7,7 +7,11 @@ import {
   type StreamCreation,
 } from "../../../protocol.ts";
 import { writeMessages } from "../../protocol/frames/peeked_messages.ts";
-import { readOperation, readQueryNumber } from "../../protocol/frames/query_frame.ts";
+import {
+  readOperation,
+  readQueryNumber,
+  writeResponse,
+} from "../../protocol/frames/query_frame.ts";
 import { explainDifferences, findDifferences } from "../../protocol/messages/stream_options.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { SLICE_STEPS, type WorkTurn } from "../flow/work_turn.ts";
@@ -15,6 +19,18 @@ import type { Answers } from "./answers.ts";
 
 /** The most queries of a session under way: an answer can be a thousand times as long as its query. */
 const QUERIES_MAX = 16;
+
+/** Queries whose answers may be large: at most one of a session is carried out at a time. */
+const LARGE: ReadonlySet<Operation> = new Set([
+  "peek",
+  "getMessage",
+  "getStreams",
+  "getPels",
+  "getPel",
+]);
+
+/** Answers of this size are noted among all that wait for slow clients. */
+const NOTED_BYTES_MIN = 16 * 1024;
 
 /** The steps of a query: an event, a line of the log, an answer. */
 const QUERY_STEPS = 128;
@@ -26,6 +42,8 @@ const PEEK_COUNT = 100;
 export class SessionQueries {
   readonly #answers: Answers;
   #openCount = 0;
+  /** Resolves when the last query with a large answer is done; undefined if it is. */
+  #turn: Promise<void> | undefined;
 
   constructor(answers: Answers) {
     this.#answers = answers;
@@ -45,21 +63,45 @@ export class SessionQueries {
       const { operation, name, options = {} } = readOperation(frame);
       this.#openCount++;
       turn.note(QUERY_STEPS);
-      return this.#operate(operation, name, options).then(
-        (result) => this.#answer(query, result),
-        (error) => answers.fail(error, { query }),
-      ).catch((error) => answers.outlet.endWith(error)).finally(() => this.#openCount--);
+      const work = () =>
+        this.#operate(operation, name, options).then(
+          (result) => this.#answer(query, result),
+          (error) => answers.fail(error, { query }),
+        );
+      return (LARGE.has(operation) ? this.#inTurn(work) : work())
+        .catch((error) => answers.outlet.endWith(error)).finally(() => this.#openCount--);
     } catch (error) {
       answers.fail(error, { query });
       return undefined;
     }
   }
 
+  /** Carries queries out one after the other, each when there is room for its answer. */
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const { outlet } = this.#answers;
+    const { gate } = outlet;
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    try {
+      if (before !== undefined) await before;
+      if (!gate.hasRoom) await gate.until(() => gate.hasRoom);
+      if (!outlet.isOver) await work();
+    } finally {
+      if (this.#turn === promise) this.#turn = undefined;
+      resolve();
+    }
+  }
+
   #answer(query: number, result: unknown): void {
-    if (!(result instanceof Peeked)) return this.#answers.respond(query, result);
-    const { isOver, link } = this.#answers.outlet;
+    const { outlet } = this.#answers;
+    const { isOver, link } = outlet;
     if (isOver) return;
-    writeMessages(link.writer, query, result.messages);
+    const before = link.writer.length;
+    if (result instanceof Peeked) writeMessages(link.writer, query, result.messages);
+    else writeResponse(link.writer, query, result);
+    const bytes = link.writer.length - before;
+    if (bytes >= NOTED_BYTES_MIN) outlet.noteAnswer(bytes);
     link.flush();
   }
 

@@ -10,13 +10,12 @@ import { checkReplies, readReply, writeReplies } from "../../protocol/frames/rep
 import { checkBatch } from "../../protocol/messages/batch.ts";
 import type { EngineReplyStream, ReplySink } from "../../broker/engine.ts";
 import type { Answers } from "./answers.ts";
-import type { ReplyWaiter } from "../flow/waiting_replies.ts";
 
 /**
  * The requests and replies of a session: the stream of the replies to its own requests, and its
  * replies to the requests of others.
  */
-export class SessionReplies implements ReplySink, ReplyWaiter {
+export class SessionReplies implements ReplySink {
   readonly #answers: Answers;
   /** The stream of replies to this session's requests; undefined before the first one. */
   #stream: EngineReplyStream | undefined;
@@ -50,34 +49,19 @@ export class SessionReplies implements ReplySink, ReplyWaiter {
     }
   }
 
-  get outboundBytes(): number {
-    return this.#answers.outlet.link.outboundBytes;
-  }
-
   deliver(batch: MessageBatch): void {
     const { outlet } = this.#answers;
     if (outlet.isOver) return;
     const bytes = batch.end - batch.start;
-    outlet.context.waitingReplies.add(this, bytes);
+    outlet.noteAnswer(bytes);
     if (outlet.isOver) return;
     writeReplies(outlet.link.writer, batch);
     outlet.gate.notePushed(bytes);
     outlet.link.flush();
   }
 
-  endAsSlow(): void {
-    // Replies must not be dropped silently: with the session its requests fail.
-    this.#answers.outlet.endWith(
-      new BrokerError(
-        "SLOW_READER",
-        `the client does not read its replies: ${this.outboundBytes} bytes wait for it`,
-      ),
-    );
-  }
-
   /** Closes the stream of replies. */
   close(): void {
-    this.#answers.outlet.context.waitingReplies.remove(this);
     this.#stream?.close();
     this.#stream = undefined;
   }

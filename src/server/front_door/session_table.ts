@@ -32,6 +32,13 @@ export class SessionTable {
     return bytes;
   }
 
+  /** Shares the memory for what waits for clients among them. */
+  sweep(): void {
+    let bytes = 0;
+    for (const { link } of this.#sessions.keys()) bytes += link.outboundBytes;
+    this.#context.outbound.adapt(bytes, this.#sessions.size);
+  }
+
   /** Opens a session on a connection, or turns it away when there are too many. */
   open(caller: Caller): void {
     if (this.#sessions.size >= this.#connectionsMax) {

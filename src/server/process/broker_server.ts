@@ -134,7 +134,7 @@ export class Server implements BrokerServer {
       // A virtual clock waits for everything that arrives.
       ...isOwnTime && { heard: () => this.#sessions.receivedBytes },
     });
-    this.#caretaker = startCaretaker(parts, context);
+    this.#caretaker = startCaretaker(parts, context, this.#sessions);
     this.#watchUsers(hasten);
     this.#detachClock = this.#watch?.attachTo(clock);
   }
@@ -265,7 +265,11 @@ export class Server implements BrokerServer {
   }
 }
 
-function startCaretaker({ settings, users, tls }: ServerParts, context: SessionContext): Ticker {
+function startCaretaker(
+  { settings, users, tls }: ServerParts,
+  context: SessionContext,
+  sessions: SessionTable,
+): Ticker {
   const { engine, heartbeat, endings, inputMemory, receivingRoom, lineRoom } = context;
   const { loginGuard, access } = context;
   const intervalMs = findSweepInterval(settings);
@@ -276,6 +280,7 @@ function startCaretaker({ settings, users, tls }: ServerParts, context: SessionC
       // The disk may have to be tended more often than links.
       if (now >= sweepAt) {
         heartbeat.sweep(now, intervalMs);
+        sessions.sweep();
         endings.sweep(now);
         inputMemory.sweep(now);
         receivingRoom.sweep(now);

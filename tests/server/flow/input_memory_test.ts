@@ -20,7 +20,7 @@ class Holder {
   unfinishedBytes = 0;
   readonly ended: string[] = [];
 
-  endAsSlow({ code }: { code: string }): void {
+  endWith({ code }: { code: string }): void {
     this.ended.push(code);
   }
 

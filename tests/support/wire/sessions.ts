@@ -21,6 +21,7 @@ import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
 import { EndingLog } from "../../../src/server/flow/ending_log.ts";
 import { InputMemory } from "../../../src/server/flow/input_memory.ts";
+import { OutboundShare } from "../../../src/server/flow/outbound_share.ts";
 import { ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
 import type { SessionContext } from "../../../src/server/flow/session_context.ts";
 import { SessionTable } from "../../../src/server/front_door/session_table.ts";
@@ -126,7 +127,7 @@ export class Sessions implements AsyncDisposable {
       heartbeatLimits: HEARTBEAT,
       beginMs: 100,
       handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5000,
-      outboundBytesMax: options.outboundBytesMax ?? 1024 * 1024,
+      outbound: new OutboundShare(options.outboundBytesMax ?? 1024 * 1024),
       jsonLines: options.jsonLines ?? true,
       budget: this.budget,
       inputMemory: this.input,
@@ -166,6 +167,7 @@ export class Sessions implements AsyncDisposable {
     this.#heartbeat.sweep(this.#now);
     this.#endings.sweep(this.#now);
     this.input.sweep(this.#now);
+    this.table.sweep();
     this.room.sweep(this.#now);
     this.lineRoom.sweep(this.#now);
     this.loginGuard.tick(this.#now);

@@ -115,6 +115,11 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
     return this.#requireLogin().engine;
   }
 
+  /** Whether its client has a session by now. */
+  get hasLogin(): boolean {
+    return this.#login !== undefined;
+  }
+
   /** Whose session it is. */
   get user(): User {
     return this.#requireLogin().user;

@@ -5,19 +5,27 @@ import { type Caller, Outlet, type Speaker } from "../flow/outlet.ts";
 import type { SessionContext } from "../flow/session_context.ts";
 import { Session } from "../frames/session.ts";
 import { FIRST_BYTE_OF_LINES, LineSession } from "../json_lines/line_session.ts";
+import { Tally } from "./tally.ts";
 import { TurnedAway } from "./turned_away.ts";
+
+/** How long a connection without a session is kept although others have no room, in milliseconds. */
+const STRANGER_MS_MIN = 500;
 
 /** All sessions of a broker: limits their number, chooses their protocol, and ends them together. */
 export class SessionTable {
   readonly #context: SessionContext;
   readonly #connectionsMax: number;
   readonly #sessions = new Map<Outlet, Promise<void>>();
+  /** Connections without a session, and since when; those that have one by now may be among them. */
+  readonly #strangers = new Map<Outlet, number>();
   readonly #turnedAway: TurnedAway;
+  readonly #given: Tally;
   #lastNumber = 0;
 
   constructor(context: SessionContext, connectionsMax: number) {
     this.#context = context;
     this.#connectionsMax = connectionsMax;
+    this.#given = new Tally("a connection without a session gave way", context.log, context.now);
     this.#turnedAway = new TurnedAway(context.log, context.now);
   }
 
@@ -41,7 +49,7 @@ export class SessionTable {
 
   /** Opens a session on a connection, or turns it away when there are too many. */
   open(caller: Caller): void {
-    if (this.#sessions.size >= this.#connectionsMax) {
+    if (this.#sessions.size >= this.#connectionsMax && !this.#giveWay()) {
       const reason =
         `Cannot connect: the broker's connection limit of ${this.#connectionsMax} is reached`;
       return this.#turnedAway.add(caller.duplex, caller.peer, reason);
@@ -49,8 +57,28 @@ export class SessionTable {
     const outlet = new Outlet(caller, ++this.#lastNumber, this.#context);
     const ended = outlet.serve((firstByte) => this.#chooseSpeaker(outlet, firstByte))
       .catch((error) => this.#context.log.error("cannot end a session", { error }))
-      .finally(() => this.#sessions.delete(outlet));
+      .finally(() => {
+        this.#sessions.delete(outlet);
+        this.#strangers.delete(outlet);
+      });
     this.#sessions.set(outlet, ended);
+    this.#strangers.set(outlet, this.#context.now());
+  }
+
+  /** Closes the connection that has been without a session for longest, if there is one to give way. */
+  #giveWay(): boolean {
+    for (const [outlet, since] of this.#strangers) {
+      if (outlet.hasLogin) this.#strangers.delete(outlet);
+      else if (this.#context.now() - since < STRANGER_MS_MIN) return false;
+      else {
+        this.#strangers.delete(outlet);
+        this.#sessions.delete(outlet);
+        this.#given.note({ peer: outlet.peer });
+        outlet.link.close();
+        return true;
+      }
+    }
+    return false;
   }
 
   #chooseSpeaker(outlet: Outlet, firstByte: number): Speaker {

@@ -13,7 +13,7 @@ export type OpenPort = Pick<Deno.TcpListener, "addr" | "accept" | "close">;
 export interface CertificateCheck {
   /** The name that it must have. */
   readonly serverName: string;
-  /** The certificates of its authorities; `undefined` for those that the system trusts. */
+  /** Authorities to trust beside those that Deno trusts; `undefined` for none. */
   readonly ca: readonly string[] | undefined;
 }
 

@@ -49,7 +49,7 @@ export interface DialOptions {
    */
   readonly tokenFile?: string;
   /**
-   * Encrypts the connection: `true` if the broker's certificate is signed by an authority that the system
+   * Encrypts the connection: `true` if the broker's certificate is signed by an authority that Deno
    * trusts, otherwise an object. The certificate and its name are always checked.
    *
    * @default {no TLS, except for URLs `smqs://`}

@@ -3,10 +3,10 @@ import { checkOptionNames } from "../member/option_check.ts";
 /** How a connection is encrypted, and what it trusts. All texts are PEM; files are read by the caller. */
 export interface TlsOptions {
   /**
-   * The certificates of the authorities that may have signed the broker's certificate. A text may hold
-   * several.
+   * The certificates of authorities that may have signed the broker's; a text may hold several. They are
+   * trusted beside those that Deno trusts, and in place of them if there is a `cert`.
    *
-   * @default {the authorities that the system trusts}
+   * @default {what Deno trusts: Mozilla's list, or what `DENO_TLS_CA_STORE` and `DENO_CERT` say}
    */
   readonly ca?: string | readonly string[];
   /** The client's certificate, for brokers that ask for one; authorities in between follow it. */
@@ -23,14 +23,14 @@ export interface TlsOptions {
 
 /** TLS options, checked. */
 export interface ResolvedTls {
-  /** Certificates of authorities, each a text; `undefined` for the system's. */
+  /** Certificates of authorities, each a text; `undefined` for none but those that Deno trusts. */
   readonly ca: readonly string[] | undefined;
   /** The client's certificate and its key. */
   readonly pair: { readonly cert: string; readonly key: string } | undefined;
   readonly serverName: string | undefined;
 }
 
-/** What `true` means: the authorities of the system, and the host's name. */
+/** What `true` means: the authorities that Deno trusts, and the host's name. */
 export const TLS_DEFAULT: ResolvedTls = { ca: undefined, pair: undefined, serverName: undefined };
 
 const OPTION_NAMES: readonly (keyof TlsOptions)[] = ["ca", "cert", "key", "serverName"];

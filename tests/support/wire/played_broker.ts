@@ -10,7 +10,7 @@ import {
   type ErrorCode,
   FrameDecoder,
   FrameType,
-  FrameWriter,
+  type FrameWriter,
   type Hello,
   MAGIC,
   readControlFrame,

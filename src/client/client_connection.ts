@@ -209,8 +209,8 @@ export class ClientConnection implements Connection {
       while (this.#closeCall === undefined && !await this.#opener.isHopeless(error)) {
         await this.#opener.pause(this.#uplink.session.hasServed, signal);
         let attempt = 0;
-        const session = await this.#opener.openPersistently(signal, () => {
-          this.#board.post({ type: "reconnecting", attempt: ++attempt });
+        const session = await this.#opener.reopen(signal, (error) => {
+          this.#board.post({ type: "reconnecting", attempt: ++attempt, ...error && { error } });
         });
         error = await this.#serve(session);
       }

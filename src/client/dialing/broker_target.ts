@@ -2,6 +2,7 @@ import { formatAddress } from "../../transport/address.ts";
 import { connectEncrypted, connectSocket } from "../../transport/deno_sockets.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { TlsTarget } from "../../transport/node_sockets.ts";
+import { DialError } from "../uplink/dial_error.ts";
 import { explainDialFault } from "./dial_fault.ts";
 import type { ReadToken } from "./token.ts";
 import type { ResolvedTls } from "./tls_options.ts";
@@ -52,10 +53,11 @@ export class BrokerTarget {
   }
 
   /** The error of an attempt, in a sentence with address and reason. */
-  explain(cause: unknown): Error {
+  explain(cause: unknown): DialError {
     const { serverName = this.#hostname, pair } = this.#tls ?? {};
     const way = { serverName, isEncrypted: this.#tls !== undefined, hasPair: pair !== undefined };
-    return new Error(`${this.action}: ${explainDialFault(cause, way)}`, { cause });
+    const { why, isMistake } = explainDialFault(cause, way);
+    return new DialError(`${this.action}: ${why}`, isMistake, cause);
   }
 }
 

@@ -64,20 +64,32 @@ const TLS_FAULTS: readonly TlsFault[] = [
     sign: /InvalidContentType|ERR_SSL_WRONG_VERSION_NUMBER/,
     explain: () => "its port does not speak TLS; leave tls out, or use smq:// in place of smqs://",
   },
-  {
-    sign: /unexpected end of file|ECONNRESET|reset by peer/i,
-    explain: () => "the connection ended during the handshake of TLS; does its port speak TLS?",
-  },
 ];
 
+const ENDED = /unexpected end of file|ECONNRESET|reset by peer/i;
+
 /** Why no session could be opened. */
-export function explainDialFault(cause: unknown, way: DialWay): string {
+export interface DialFault {
+  readonly why: string;
+  /** Whether somebody has to change something before another attempt can succeed. */
+  readonly isMistake: boolean;
+}
+
+/** Explains the error of an attempt. */
+export function explainDialFault(cause: unknown, way: DialWay): DialFault {
   const said = cause instanceof Error ? cause.message : String(cause);
-  if (cause instanceof UnansweredError) return said + guessWhy(way);
-  if (!way.isEncrypted || !(cause instanceof Error)) return said;
-  const code = "code" in cause ? ` ${cause.code}` : "";
-  const fault = TLS_FAULTS.find(({ sign }) => sign.test(said + code));
-  return fault?.explain(way, said) ?? said;
+  if (cause instanceof UnansweredError) return { why: said + guessWhy(way), isMistake: false };
+  if (!way.isEncrypted || !(cause instanceof Error)) return { why: said, isMistake: false };
+  if (ENDED.test(signsOf(cause))) {
+    const why = "the connection ended during the handshake of TLS; does its port speak TLS?";
+    return { why, isMistake: false };
+  }
+  const fault = TLS_FAULTS.find(({ sign }) => sign.test(signsOf(cause)));
+  return { why: fault?.explain(way, said) ?? said, isMistake: fault !== undefined };
+}
+
+function signsOf(cause: Error): string {
+  return "code" in cause ? `${cause.message} ${cause.code}` : cause.message;
 }
 
 /** Why a connection may have ended without an answer. */

@@ -5,6 +5,7 @@ import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 import { DeadlineTimer } from "../member/deadline_timer.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client_session.ts";
+import { DialError } from "./dial_error.ts";
 
 /** A broker that a connection may use. */
 export interface Target {
@@ -69,23 +70,43 @@ export class SessionOpener {
   }
 
   /**
-   * Tries until an attempt succeeds, with a pause after each failure.
+   * Tries until a broker can be reached, with a pause after each failure.
    *
-   * @param beforeAttempt Called before each attempt.
+   * @throws The signal's reason, or an error that waiting would not mend.
+   */
+  openPersistently(signal: AbortSignal | undefined): Promise<ClientSession> {
+    return this.#persist(signal, (error) => isHopeless(error) || isMistake(error), () => {});
+  }
+
+  /**
+   * Tries until an attempt succeeds, with a pause after each failure. The connection has worked before, so
+   * a certificate that is not good may be about to be replaced.
+   *
+   * @param beforeAttempt Called before each attempt, with the error of the one before.
    * @throws The signal's reason, or an error that another attempt would not mend.
    */
-  async openPersistently(
-    signal: AbortSignal | undefined,
-    beforeAttempt: () => void = () => {},
+  reopen(
+    signal: AbortSignal,
+    beforeAttempt: (error: Error | undefined) => void,
   ): Promise<ClientSession> {
+    return this.#persist(signal, isHopeless, beforeAttempt);
+  }
+
+  async #persist(
+    signal: AbortSignal | undefined,
+    isFinal: (error: unknown) => boolean,
+    beforeAttempt: (error: Error | undefined) => void,
+  ): Promise<ClientSession> {
+    let last: Error | undefined;
     for (;;) {
       signal?.throwIfAborted();
       try {
-        beforeAttempt();
+        beforeAttempt(last);
         return await this.open(signal);
       } catch (error) {
         signal?.throwIfAborted();
-        if (isHopeless(error)) throw error;
+        if (isFinal(error)) throw error;
+        last = error instanceof Error ? error : new Error(String(error));
         await this.#backoff.pause(signal);
       }
     }
@@ -185,6 +206,14 @@ export class SessionOpener {
 function isHopeless(error: unknown): boolean {
   if (error instanceof ConnectionClosedError) return true;
   return error instanceof BrokerError && HOPELESS.has(error.code);
+}
+
+/** Whether waiting would be in vain: the broker was reached, and the way to it is wrong. */
+function isMistake(error: unknown): boolean {
+  if (error instanceof AggregateError) {
+    return error.errors.every((one) => isHopeless(one) || isMistake(one));
+  }
+  return error instanceof DialError && error.isMistake;
 }
 
 function isUnauthorized(error: unknown): boolean {

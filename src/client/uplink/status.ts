@@ -43,6 +43,8 @@ export interface ReconnectingStatus {
   readonly type: "reconnecting";
   /** The number of the attempt since the connection was lost: 1, 2, 3 … */
   readonly attempt: number;
+  /** Why the attempt before has failed; absent for the first one. */
+  readonly error?: Error;
 }
 
 /** A stream that a follower took messages from was deleted. */

@@ -125,6 +125,19 @@ Deno.test("a port that does not speak TLS is told of, and one that does and shou
     "its port speaks TLS, and this client does not; use smqs://, or give tls",
   );
   // Waiting for a broker would be waiting for ever.
+  const inVain: ConnectOptions[] = [
+    { port: scene.brokerPort, tls: true },
+    { port, tls: true },
+    { port, tls: { ca: scene.certificates.ca, serverName: "other.example" } },
+    { servers: [`smqs://localhost:${port}`, `smqs://localhost:${scene.brokerPort}`] },
+  ];
+  for (const options of inVain) {
+    const { message } = await assertRejects(
+      () => deadline(connect({ ...options, waitForBroker: true }), PATIENCE_MS),
+      Error,
+    );
+    assert(message.startsWith("Cannot connect to a broker at localhost:"), message);
+  }
   const waiting = connect({ port, waitForBroker: true });
   assertInstanceOf(await assertRejects(() => deadline(waiting, PATIENCE_MS)), BrokerError);
 });
@@ -237,6 +250,27 @@ async function expectEnd(socket: Deno.TcpConn): Promise<void> {
     socket.close();
   }
 }
+
+Deno.test("a certificate that is not good any more is told, and does not end a connection", async () => {
+  await using scene = await Scene.start();
+  const front = await scene.open();
+  const [tls] = scene.ways;
+  await using connection = await connect({ port: front.port, tls: tls! });
+  const events = connection.status();
+  const { certificate, key } = scene.certificates.makeServer({ validity: validFor(-1) });
+  front.renew({ cert: certificate, key });
+  front.cut();
+  let told: Error | undefined;
+  while (told === undefined) {
+    const { value } = await deadline(events.next(), PATIENCE_MS);
+    if (value?.type === "reconnecting") told = value.error;
+  }
+  const address = `Cannot connect to a broker at localhost:${front.port}`;
+  assertEquals(told.message, `${address}: its certificate has expired`);
+  const { certificate: cert, key: itsKey } = scene.certificates.makeServer();
+  front.renew({ cert, key: itsKey });
+  assertEquals(await deadline(connection.cursor().getStreams(), PATIENCE_MS), []);
+});
 
 Deno.test("messages of all sizes go through TLS, and a cut connection is restored", async () => {
   await using scene = await Scene.start();

@@ -48,6 +48,11 @@ export class TlsFront implements AsyncDisposable {
     return front.#listen();
   }
 
+  /** Shows another certificate from now on. */
+  renew(options: { readonly cert: string; readonly key: string }): void {
+    this.#server.setSecureContext(options);
+  }
+
   /** Lets nothing through to the clients any more, and ends their connections. */
   cut(): void {
     for (const socket of this.#open) socket.destroy();

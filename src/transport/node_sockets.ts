@@ -7,8 +7,8 @@ import { ALPN } from "./address.ts";
 import type { Duplex } from "./duplex.ts";
 
 /** Above so many unread bytes nothing more is taken from the system, and below so many it is again. */
-const PAUSE_BYTES = 256 * 1024;
-const RESUME_BYTES = 64 * 1024;
+const PAUSE_BYTES = 64 * 1024;
+const RESUME_BYTES = 16 * 1024;
 
 /** The most bytes of one write: what a slow reader takes is noticed in steps of this size. */
 const WRITE_BYTES_MAX = 256 * 1024;

@@ -18,7 +18,7 @@ const JITTER_MS = 500;
 /** Refusals are told at multiples of this, in milliseconds, many together. */
 const DELAY_STEP_MS = 50;
 
-/** How many refusals wait at a time; beyond that, connections are just closed. */
+/** How many refusals wait at a time by default; beyond that, connections are just closed. */
 const WAITING_MAX = 1000;
 
 /** The parts of a {@linkcode LoginGuard}. */
@@ -26,6 +26,8 @@ export interface LoginGuardParts {
   readonly log: Log;
   /** A random number from 0 to 1. */
   readonly random?: () => number;
+  /** How many refusals may wait at a time: each keeps its connection. */
+  readonly waitingMax?: number;
   /** Hears of the time of the next tick, if that is earlier than the last one returned. */
   readonly hasten?: (at: number) => void;
 }
@@ -89,6 +91,7 @@ interface WaitingRefusal {
 export class LoginGuard {
   readonly #log: Log;
   readonly #random: () => number;
+  readonly #waitingMax: number;
   readonly #hasten: (at: number) => void;
   /** The addresses of failed logins, the one that failed last at the end. */
   readonly #suspects = new Map<string, Suspect>();
@@ -98,9 +101,11 @@ export class LoginGuard {
   #untold = { failures: 0, closed: 0, peer: "", reason: "" };
   #toldAt = -Infinity;
 
-  constructor({ log, random = Math.random, hasten = () => {} }: LoginGuardParts) {
+  constructor(parts: LoginGuardParts) {
+    const { log, random = Math.random, waitingMax = WAITING_MAX, hasten = () => {} } = parts;
     this.#log = log;
     this.#random = random;
+    this.#waitingMax = Math.min(waitingMax, WAITING_MAX);
     this.#hasten = hasten;
   }
 
@@ -153,7 +158,7 @@ export class LoginGuard {
 
   /** Resolves when a refusal may be told; returns nothing if too many wait, and nobody is told. */
   hold(now: number): Promise<void> | undefined {
-    if (this.#waiting.length >= WAITING_MAX) return undefined;
+    if (this.#waiting.length >= this.#waitingMax) return undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
     const soonest = now + DELAY_MS + this.#random() * JITTER_MS;
     const at = Math.ceil(soonest / DELAY_STEP_MS) * DELAY_STEP_MS;

@@ -114,7 +114,10 @@ export class Server implements BrokerServer {
     const beginMs = isOwnTime ? BEGIN_MS : 0;
     const now = systemClock.now;
     const hasten = (at: number) => this.#caretaker.hasten(at);
-    const loginGuard = new LoginGuard({ log, hasten });
+    const connectionsMax = findConnectionLimit(settings.limits.connections);
+    // Refusals that wait must not keep others out.
+    const waitingMax = Math.ceil(connectionsMax / 10);
+    const loginGuard = new LoginGuard({ log, waitingMax, hasten });
     const context = makeSessionContext(settings, { ...parts, loginGuard, beginMs, now });
     this.#parts = parts;
     this.#watch = isOwnTime ? undefined : new ClockWatch({
@@ -126,7 +129,7 @@ export class Server implements BrokerServer {
         return settling && Promise.race([settling, this.#closed.promise.then(() => {})]);
       },
     });
-    this.#sessions = new SessionTable(context, findConnectionLimit(settings.limits.connections));
+    this.#sessions = new SessionTable(context, connectionsMax);
     this.#listener = this.#listen(loginGuard);
     this.#ticker = new Ticker({
       clock,

@@ -23,6 +23,7 @@ import { EndingLog } from "../../../src/server/flow/ending_log.ts";
 import { InputMemory } from "../../../src/server/flow/input_memory.ts";
 import { OutboundShare } from "../../../src/server/flow/outbound_share.ts";
 import { ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
+import type { Caller } from "../../../src/server/flow/outlet.ts";
 import type { SessionContext } from "../../../src/server/flow/session_context.ts";
 import { SessionTable } from "../../../src/server/front_door/session_table.ts";
 import { WaitingReplies } from "../../../src/server/flow/waiting_replies.ts";
@@ -143,9 +144,9 @@ export class Sessions implements AsyncDisposable {
   }
 
   /** Opens a session over a pipe, and says nothing. */
-  connect(): RawClient {
+  connect(caller?: Partial<Caller>): RawClient {
     const [here, there] = createPipe();
-    this.take(there);
+    this.take(there, caller);
     return new RawClient(here);
   }
 
@@ -157,8 +158,8 @@ export class Sessions implements AsyncDisposable {
   }
 
   /** Opens a session on a connection. */
-  take(duplex: Duplex): void {
-    this.table.open({ duplex, peer: "test" });
+  take(duplex: Duplex, caller: Partial<Caller> = {}): void {
+    this.table.open({ duplex, peer: "test", ...caller });
   }
 
   /** Lets time pass, and has all links looked after. */

@@ -13,6 +13,21 @@ export function alternate<T>(things: readonly T[]): () => readonly T[] {
   };
 }
 
+/** What was measured, by the names of the doors. */
+export type ByName<T> = Readonly<Record<string, readonly T[]>>;
+
+/** Takes one row out of the results of all rounds. */
+export function gather<T>(
+  rounds: readonly (readonly Readonly<Record<string, T>>[])[],
+  row: number,
+): ByName<T> {
+  const found: Record<string, T[]> = {};
+  for (const rows of rounds) {
+    for (const [name, value] of Object.entries(rows[row]!)) (found[name] ??= []).push(value);
+  }
+  return found;
+}
+
 /**
  * Compares measurements with others of the same rounds: what disturbs a round disturbs both.
  *

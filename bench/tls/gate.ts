@@ -9,6 +9,8 @@ export type DoorName = "plain" | "users" | "TLS" | "TLS, users";
 /** A door with its name. */
 export interface NamedDoor extends Door {
   readonly name: DoorName;
+  /** The authority of the broker's certificate, if it has one. */
+  readonly ca?: string;
 }
 
 /** The user of the benches: one as applications are, who may not do everything. */
@@ -42,8 +44,8 @@ export class Gate implements AsyncDisposable {
     return new Gate(workspace, [
       { name: "plain", flags: [], options: {} },
       { name: "users", flags: users, options: { token } },
-      { name: "TLS", flags: tls, options: { tls: { ca } } },
-      { name: "TLS, users", flags: [...users, ...tls], options: { token, tls: { ca } } },
+      { name: "TLS", flags: tls, options: { tls: { ca } }, ca },
+      { name: "TLS, users", flags: [...users, ...tls], options: { token, tls: { ca } }, ca },
     ]);
   }
 

@@ -13,19 +13,35 @@
  */
 
 import { runMain } from "../harness/frame/main.ts";
+import { describeSurroundings, formatFacts } from "../harness/frame/surroundings.ts";
 import { print } from "../harness/print.ts";
+import { measureConnections } from "./connections.ts";
 import { Gate } from "./gate.ts";
-import { PARTS, readTlsScale, type TlsScale } from "./scale.ts";
+import { measureLogins } from "./logins.ts";
+import { measureMemory } from "./memory.ts";
+import { measureRequests } from "./requests.ts";
+import { type Part, readTlsScale, type TlsScale } from "./scale.ts";
 import { measureThroughput } from "./throughput.ts";
+
+type Measure = (gate: Gate, scale: TlsScale) => Promise<string>;
+
+/** What measures each part. */
+const MEASURES: Readonly<Record<Part, Measure>> = {
+  throughput: measureThroughput,
+  requests: measureRequests,
+  connections: measureConnections,
+  memory: measureMemory,
+  logins: measureLogins,
+};
 
 /** Measures the parts that are asked for, and prints each as soon as it is there. */
 async function measure(scale: TlsScale): Promise<void> {
-  await using gate = await Gate.open();
-  for (const part of PARTS) {
-    if (!scale.parts.includes(part)) continue;
-    print(`${await measurePart(gate, scale)}\n`);
+  if (Deno.build.os !== "linux") {
+    throw new Error("it needs Linux, which tells the processor time and the memory of processes");
   }
+  await using gate = await Gate.open();
+  print(formatFacts(describeSurroundings([])));
+  for (const part of scale.parts) print(`\n${await MEASURES[part](gate, scale)}`);
 }
-const measurePart = measureThroughput;
 
 if (import.meta.main) await runMain(() => measure(readTlsScale(Deno.args)));

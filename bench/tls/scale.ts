@@ -21,6 +21,8 @@ export interface TlsScale {
   readonly failures: number;
   /** Connections that are idle at a time. */
   readonly idle: number;
+  /** Brokers of each kind that get them. */
+  readonly brokers: number;
   /** How long a publisher is watched while logins fail, in seconds. */
   readonly stormSeconds: number;
 }
@@ -33,6 +35,7 @@ const FULL: Omit<TlsScale, "parts"> = {
   connections: 300,
   failures: 400,
   idle: 2000,
+  brokers: 1,
   stormSeconds: 3,
 };
 
@@ -44,6 +47,7 @@ const QUICK: Omit<TlsScale, "parts"> = {
   connections: 10,
   failures: 10,
   idle: 50,
+  brokers: 1,
   stormSeconds: 1,
 };
 

@@ -7,7 +7,7 @@ import { BATCHES, PIPELINED } from "../harness/sending.ts";
 import { summarise } from "../harness/statistics.ts";
 import { formatColumns } from "../harness/table.ts";
 import type { DoorName, Gate, NamedDoor } from "./gate.ts";
-import { alternate, compare, formatPercent } from "./comparison.ts";
+import { alternate, type ByName, compare, formatPercent, gather } from "./comparison.ts";
 import type { TlsScale } from "./scale.ts";
 
 /** What is sent, and which part of the messages it is. */
@@ -39,7 +39,7 @@ interface Sample {
 interface Row {
   readonly engine: EngineName;
   readonly load: string;
-  readonly samples: Readonly<Record<string, readonly Sample[]>>;
+  readonly samples: ByName<Sample>;
 }
 
 /** Measures throughput and processor time at each door, in turn; returns the report. */
@@ -77,9 +77,7 @@ async function measureEngine(
   return LOADS.map(({ name }, index) => ({
     engine,
     load: name,
-    samples: Object.fromEntries(
-      DOORS.map((door) => [door, found.map((results) => results[index]![door]!)]),
-    ),
+    samples: gather(found, index),
   }));
 }
 

@@ -1,5 +1,5 @@
 import { delay } from "@std/async/delay";
-import { Child } from "../harness/process/child.ts";
+import { Child, type ChildPlan } from "../harness/process/child.ts";
 import { readResidentBytes } from "../harness/process/process_meter.ts";
 import { measureThroughput } from "./throughput.ts";
 import { type Host, type IdleWork, type Result, SETTLE_MS } from "./work.ts";
@@ -11,7 +11,7 @@ const PROGRAM = new URL("./idle_clients.ts", import.meta.url);
 const WARM_UP_COUNT = 20;
 
 /** A broker that others connect to. */
-type Broker = Pick<Host, "clientUrl" | "config" | "port" | "pid">;
+type Broker = Pick<Host, "clientUrl" | "config" | "port" | "pid"> & Pick<ChildPlan, "env">;
 
 /** Measures what idle connections cost in memory, and what they cost a busy pair beside them. */
 export async function measureIdle(host: Host, { connections, busy }: IdleWork): Promise<Result> {
@@ -53,13 +53,13 @@ async function readSettled(pid: number): Promise<number | undefined> {
 
 /** Does something while so many clients, in a process of their own, are connected and idle. */
 async function withIdleClients(
-  { clientUrl, config, port }: Broker,
+  { clientUrl, config, port, env = {} }: Broker,
   count: number,
   act: () => Promise<void>,
 ): Promise<void> {
   const args = [clientUrl, String(port), String(count)];
   const flags = config === undefined ? [] : ["--config", config];
-  const child = new Child({ program: PROGRAM, args, flags, output: "stdout" });
+  const child = new Child({ program: PROGRAM, args, flags, env, output: "stdout" });
   try {
     await child.findLine(new RegExp(`^${count} connected$`));
     await act();

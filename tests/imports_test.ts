@@ -44,6 +44,20 @@ Deno.test("the imports of the sources are found, all of them", async () => {
   }
 });
 
+Deno.test("a client loads modules for TLS and certificates only where it uses them", async () => {
+  const sources = await readPackage();
+  const loaded = new Set(["client.ts"]);
+  for (const path of loaded) {
+    const { imports } = parse(path, sources.get(path) ?? "");
+    for (const { target, isTypeOnly, isDynamic } of imports) {
+      if (!isTypeOnly && !isDynamic) loaded.add(target);
+    }
+  }
+  assertGreater(loaded.size, 40);
+  const builtIns = [...loaded].filter((target) => target.startsWith("node:"));
+  assertEquals(builtIns.toSorted(), ["node:timers"]);
+});
+
 Deno.test("no test measures the memory of a process that it shares with others", async () => {
   const tests = new Map<string, string>();
   await readSources("tests/", tests);

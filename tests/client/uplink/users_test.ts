@@ -183,7 +183,7 @@ Deno.test("a token that is revoked ends its connections for good, a replaced one
 
 Deno.test("limits of a user fail batches and connections one by one", async () => {
   const token = createToken();
-  const limits = { connections: 1, stored_bytes: "10KiB" };
+  const limits = { connections: 1, "stored_bytes": "10KiB" };
   const user = { tokens: [token], permissions: { publish: ["*"] }, limits };
   await using scene = await Scene.start({ app: user });
   await using all = await scene.broker.connect();

@@ -12,7 +12,6 @@ export class DuplexStream extends NodeStream {
   #buffer = new Uint8Array(BUFFER_BYTES_MIN);
   /** What was read before. */
   #first: Uint8Array | undefined;
-  #taken: PromiseWithResolvers<void> | undefined;
   #isHeld = false;
   /** Whether more was asked for while nothing was read. */
   #isAwaited = false;
@@ -25,17 +24,6 @@ export class DuplexStream extends NodeStream {
     super({ allowHalfOpen: true });
     this.#duplex = duplex;
     this.#first = first;
-  }
-
-  /**
-   * Resolves when the connection has taken all written bytes; returns nothing if it has already. TLS does
-   * not tell: for it a write is over when its bytes are encrypted.
-   */
-  whenTaken(): Promise<void> | undefined {
-    if (this.writableLength === 0) return undefined;
-    if (this.destroyed) return Promise.reject(makeEndError());
-    this.#taken ??= Promise.withResolvers();
-    return this.#taken.promise;
   }
 
   /** Reads nothing more from the connection. TLS itself takes and decrypts all that there is. */
@@ -67,12 +55,7 @@ export class DuplexStream extends NodeStream {
   }
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
-    this.#writeAll(chunk).then(() => {
-      done();
-      if (this.writableLength > 0) return;
-      this.#taken?.resolve();
-      this.#taken = undefined;
-    }, done);
+    this.#writeAll(chunk).then(() => done(), done);
   }
 
   override _writev(
@@ -84,7 +67,6 @@ export class DuplexStream extends NodeStream {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#duplex.close();
-    this.#taken?.reject(makeEndError());
     done(error);
   }
 
@@ -104,10 +86,6 @@ export class DuplexStream extends NodeStream {
     let sent = await this.#duplex.write(bytes);
     while (sent < bytes.length) sent += await this.#duplex.write(bytes.subarray(sent));
   }
-}
-
-function makeEndError(): Error {
-  return Object.assign(new Error("the connection is closed"), { code: "ECANCELED" });
 }
 
 function view({ buffer, byteOffset, length }: Uint8Array, count: number = length): Buffer {

@@ -115,15 +115,10 @@ export class TlsDuplex implements Duplex {
     return open === undefined ? null : await open.read(buffer);
   }
 
-  async write(bytes: Uint8Array): Promise<number> {
-    if (this.#open === undefined) {
-      const error = new Error("nothing can be sent before the handshake");
-      throw Object.assign(error, { code: "ENOTCONN" });
-    }
-    const count = await this.#open.write(bytes);
-    const rest = this.#stream?.whenTaken();
-    if (rest !== undefined) await rest;
-    return count;
+  write(bytes: Uint8Array): Promise<number> {
+    if (this.#open !== undefined) return this.#open.write(bytes);
+    const error = new Error("nothing can be sent before the handshake");
+    return Promise.reject(Object.assign(error, { code: "ENOTCONN" }));
   }
 
   close(): void {

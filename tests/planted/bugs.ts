@@ -9,6 +9,7 @@ import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { RULES_BUGS } from "./bugs/rules.ts";
 import { SESSIONS_BUGS } from "./bugs/sessions.ts";
 import { STREAMS_BUGS } from "./bugs/streams.ts";
+import { TLS_BUGS } from "./bugs/tls.ts";
 import type { PlantedBug } from "./planted_bug.ts";
 
 /** All of them. */
@@ -18,4 +19,5 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...RULES_BUGS,
   ...SESSIONS_BUGS,
   ...STREAMS_BUGS,
+  ...TLS_BUGS,
 ];

@@ -81,7 +81,9 @@ export class TokenUses {
   /** Writes what is left to be written. */
   async close(): Promise<void> {
     await this.#writing;
-    if (this.#writeAt !== Infinity) await this.#write();
+    if (this.#writeAt === Infinity) return;
+    this.#writeAt = Infinity;
+    await this.#write();
   }
 
   async #write(): Promise<void> {

@@ -94,3 +94,26 @@ export async function connectTo(
   await connection.cursor().createStream(stream);
   return connection;
 }
+
+/** Runs a program that may only connect to this machine; resolves to what it has printed. */
+export async function runClient(
+  source: string,
+  env: Record<string, string> = {},
+): Promise<string> {
+  const directory = await Deno.makeTempDir();
+  try {
+    const program = `${directory}/program.ts`;
+    const client = import.meta.resolve("../../client.ts");
+    await Deno.writeTextFile(program, `import { connect } from "${client}";\n${source}`);
+    const config = new URL("../../deno.json", import.meta.url).pathname;
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--allow-net=localhost", "--no-lock", "--no-check"]
+        .concat(`--config=${config}`, program),
+      env,
+    }).output();
+    const decoder = new TextDecoder();
+    return decoder.decode(stdout) + decoder.decode(stderr);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}

@@ -25,7 +25,7 @@ const NAME_RULE = /^[A-Za-z0-9._-]{1,253}$/;
 const BRACKETS_RULE = /^\[([0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?)\]$/;
 
 /** A token where a host should be would be shown with the address. */
-const TOKEN_LIKE = /^smq_[A-Za-z0-9_-]{43}$/;
+const TOKEN_LIKE = /smq_[A-Za-z0-9_-]{20}/;
 
 /**
  * Reads the address of a broker. Errors show nothing that might be part of a token.

@@ -11,6 +11,9 @@ import { resolveTargets } from "../../../src/client/dialing/connect_options.ts";
 import { readServerAddress } from "../../../src/client/dialing/server_address.ts";
 import { startBroker } from "../../support/broker/broker.ts";
 import { TestCertificates } from "../../support/certificates/test_certificates.ts";
+import { Random } from "../../support/random.ts";
+import { fuzz } from "../../support/wire/fuzz.ts";
+import { runClient } from "../support.ts";
 
 /** A token, and parts of it that must not be shown either. */
 const CANARY = "smq_canary-canary-canary-canary-canary-canary12345";
@@ -197,6 +200,27 @@ Deno.test("addresses are read in all their forms", () => {
   assertEquals(read("smq://token@[::1]:81"), ["::1", 81, false, "token"]);
 });
 
+Deno.test("however an address is mangled, its token is a token or is shown nowhere", () => {
+  const { seed, numRuns } = fuzz(20_000);
+  const random = new Random(seed);
+  const parts = ["smq", "smqs", "://", ":", "/", "@", "?", "#", "[", "]", "%", "%40", ",", " ", ""]
+    .concat("localhost", "::1", "9090", "0", CANARY, CANARY, CANARY.slice(0, 47), "\n", "ä");
+  let readCount = 0;
+  for (let count = 0; count < numRuns; count++) {
+    const text = Array.from({ length: 1 + random.below(8) }, () => random.pick(parts)).join("");
+    const where = `with FUZZ_SEED=${seed}, ${JSON.stringify(text)}`;
+    try {
+      const { token: _, ...shown } = readServerAddress(text, "it", "Cannot connect");
+      readCount++;
+      assert(!JSON.stringify(shown).includes("canary"), where);
+    } catch (error) {
+      assert(error instanceof TypeError || error instanceof RangeError, `${where}: ${error}`);
+      assert(!Deno.inspect(error).includes("canary"), where);
+    }
+  }
+  assert(readCount > numRuns / 100, `only ${readCount} are addresses`);
+});
+
 Deno.test("a token is the option's, else the URL's, else the environment's", async () => {
   const directory = await Deno.makeTempDir();
   const file = `${directory}/token`;
@@ -272,24 +296,10 @@ Deno.test("SIMPLEMQ_SERVER names the brokers of a client without an address", as
 
 Deno.test("without the permission for it the environment says nothing, and nobody is asked", async () => {
   await using broker = await startBroker();
-  const directory = await Deno.makeTempDir();
-  try {
-    const program = `${directory}/program.ts`;
-    const client = import.meta.resolve("../../../client.ts");
-    await Deno.writeTextFile(
-      program,
-      `import { connect } from "${client}";
-      await using connection = await connect({ port: ${broker.port} });
-      console.log(connection.broker.user);`,
-    );
-    const config = new URL("../../../deno.json", import.meta.url).pathname;
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-net", "--no-lock", `--config=${config}`, program],
-      env: { SIMPLEMQ_TOKEN: "not allowed", SIMPLEMQ_SERVER: "smq://nowhere.invalid" },
-    }).output();
-    const decoder = new TextDecoder();
-    assertEquals(decoder.decode(stdout), "local\n", decoder.decode(stderr));
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  const shown = await runClient(
+    `await using connection = await connect({ port: ${broker.port} });
+    console.log(connection.broker.user);`,
+    { SIMPLEMQ_TOKEN: "not allowed", SIMPLEMQ_SERVER: "smq://nowhere.invalid" },
+  );
+  assertEquals(shown, "local\n");
 });

@@ -10,7 +10,7 @@ import { BrokerError, connect, type ConnectOptions, type ErrorCode } from "@simp
 import type { BrokerServer, TlsSettings } from "@simplemq/simplemq/server";
 import { startBroker } from "../../support/broker/broker.ts";
 import { TestCertificates } from "../../support/certificates/test_certificates.ts";
-import { PATIENCE_MS, takeOne } from "../support.ts";
+import { PATIENCE_MS, runClient, takeOne } from "../support.ts";
 
 /** Starts a broker whose port speaks TLS. */
 function startEncrypted(
@@ -95,6 +95,20 @@ Deno.test("messages of all sizes go both ways over TLS, together", async () => {
     await answering;
     await follower.close({ drainMs: 0 });
     await connection.cursor().deleteStream("work");
+  }
+});
+
+Deno.test("a client with TLS needs no permission but the one to connect", async () => {
+  using certificates = new TestCertificates();
+  await using broker = await startEncrypted(certificates, "optional");
+  const { certificate: cert, key } = certificates.makeClient("orders-app");
+  for (const pair of [{}, { cert, key }]) {
+    const options = { port: broker.port, tls: { ca: certificates.ca, ...pair } };
+    const shown = await runClient(
+      `await using connection = await connect(${JSON.stringify(options)});
+      console.log(await connection.cursor().getStreams());`,
+    );
+    assertEquals(shown, "[]\n");
   }
 });
 

@@ -234,6 +234,14 @@ const planted: [what: string, sources: Record<string, string>, mistakes: string[
     ["src/broker/a.ts → src/broker/a.ts is a circle"],
   ],
   [
+    "a socket is opened, and by TLS that stalls",
+    {
+      "src/client/a.ts": "await Deno.startTls(socket);",
+      "src/transport/deno_sockets.ts": "await Deno.connectTls({ port });",
+    },
+    ["src/client/a.ts opens sockets", "src/transport/deno_sockets.ts uses TLS that stalls"],
+  ],
+  [
     "the broker names Deno",
     { "src/broker/stream.ts": "const env = Deno.env;" },
     ["src/broker/stream.ts names Deno"],

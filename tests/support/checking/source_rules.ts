@@ -97,8 +97,10 @@ const CODE_RULES: readonly CodeRule[] = [
   {
     files: /^(?!src\/transport\/deno_sockets\.ts$)/,
     what: "opens sockets",
-    code: /\bDeno\s*\.\s*(connect|listen)/,
+    code: /\bDeno\s*\.\s*(connect|listen|startTls)/,
   },
+  // They leave Nagle's algorithm on, or cannot show another certificate later.
+  { files: /./, what: "uses TLS that stalls", code: /\bDeno\s*\.\s*(connect|listen)Tls\b/ },
   { files: PURE, what: "sets a timer", code: /\bset(Timeout|Interval|Immediate)\b/ },
   {
     files: PURE,

@@ -5,6 +5,7 @@
  */
 
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
+import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { RULES_BUGS } from "./bugs/rules.ts";
 import { SESSIONS_BUGS } from "./bugs/sessions.ts";
@@ -15,6 +16,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 /** All of them. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...CONNECTING_BUGS,
+  ...COMMANDS_BUGS,
   ...JOURNAL_BUGS,
   ...RULES_BUGS,
   ...SESSIONS_BUGS,

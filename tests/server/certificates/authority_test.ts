@@ -6,13 +6,17 @@
  */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { deadline } from "@std/async/deadline";
 import { Buffer } from "node:buffer";
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import tls from "node:tls";
 import { Authority, type CertificatePair } from "../../../src/server/certificates/authority.ts";
 import { findHostMistake } from "../../../src/server/certificates/certificate_names.ts";
 import { LOCAL_NAMES, validFor } from "../../support/certificates/test_certificates.ts";
+
+/** Nothing in a test that passes waits for so long, in milliseconds. */
+const PATIENCE_MS = 20_000;
 
 const authority = Authority.create("an authority", validFor(30));
 
@@ -40,10 +44,13 @@ async function withServer<T>(
     socket.end("hello");
   });
   server.on("tlsClientError", () => {});
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => sockets.add(socket));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   try {
-    return await use((server.address() as AddressInfo).port, met);
+    return await use((server.address() as AddressInfo).port, deadline(met, PATIENCE_MS));
   } finally {
+    for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   }
 }

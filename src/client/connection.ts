@@ -15,7 +15,9 @@ export interface ConnectionOptions {
    */
   readonly name?: string;
   /**
-   * Wait until the broker can be reached, instead of failing when the first attempt fails.
+   * Wait until the broker can be reached, instead of failing when the first attempt fails. A refused
+   * token or certificate, and a port that is not a broker's, or has TLS where the client has not or the
+   * other way round, are mistakes: they end the wait.
    *
    * @default {false}
    */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ACCESS_BUGS } from "./bugs/access.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
@@ -15,6 +16,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 
 /** All of them. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...ACCESS_BUGS,
   ...CONNECTING_BUGS,
   ...COMMANDS_BUGS,
   ...JOURNAL_BUGS,

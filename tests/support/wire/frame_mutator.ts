@@ -125,6 +125,11 @@ function mutate(random: Random, frame: WholeFrame): ScriptFrame {
   return { bytes: random.pick(mutations)(frame.bytes.slice(), random), isMutated: true };
 }
 
+/** Changes some bytes anywhere. */
+export function mutateBytes(random: Random, bytes: Uint8Array): Uint8Array {
+  return random.pick(mutations)(bytes.slice(), random);
+}
+
 /** Changes bytes of the part that may change. */
 function soften(random: Random, { bytes, softFrom, softTo, isText }: WholeFrame): Uint8Array {
   const changed = bytes.slice();

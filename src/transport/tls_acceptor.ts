@@ -29,8 +29,11 @@ export interface HandshakeOwner {
   answerPlain(firstByte: number): Uint8Array | undefined;
 }
 
-/** The deadline of the handshake is the owner's; this one, the longest there is, never comes first. */
-const HANDSHAKE_MS = 2 ** 31 - 1;
+/**
+ * None: the deadline of the handshake is the owner's. The runtime's own timer would keep a connection whose
+ * handshake has failed in memory until its time comes.
+ */
+const HANDSHAKE_MS = -1;
 
 /** The part of the first read: a whole greeting of a usual client. */
 const FIRST_BYTES = 512;

@@ -15,9 +15,8 @@ export interface ConnectionOptions {
    */
   readonly name?: string;
   /**
-   * Wait until the broker can be reached, instead of failing when the first attempt fails. A refused
-   * token or certificate, and a port that is not a broker's, or has TLS where the client has not or the
-   * other way round, are mistakes: they end the wait.
+   * Wait until the broker can be reached, instead of failing when the first attempt fails. Mistakes end the
+   * wait: a refused token or certificate, a port that is not a broker's, TLS on one side only.
    *
    * @default {false}
    */

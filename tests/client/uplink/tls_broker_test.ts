@@ -8,7 +8,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { deadline } from "@std/async/deadline";
 import { BrokerError, connect, type ConnectOptions, type ErrorCode } from "@simplemq/simplemq";
 import type { BrokerServer, TlsSettings } from "@simplemq/simplemq/server";
-import { startBroker } from "../../support/broker/broker.ts";
+import { startBroker, until } from "../../support/broker/broker.ts";
 import { TestCertificates } from "../../support/certificates/test_certificates.ts";
 import { PATIENCE_MS, runClient, takeOne } from "../support.ts";
 
@@ -96,6 +96,32 @@ Deno.test("messages of all sizes go both ways over TLS, together", async () => {
     await follower.close({ drainMs: 0 });
     await connection.cursor().deleteStream("work");
   }
+});
+
+Deno.test("what a client has sent over TLS before it closes arrives", async () => {
+  using certificates = new TestCertificates();
+  await using broker = await startEncrypted(certificates, "optional");
+  await using watcher = await broker.connect();
+  await watcher.cursor().createStream("work");
+  const { certificate: cert, key } = certificates.makeClient("orders-app");
+  for (const pair of [{}, { cert, key }]) {
+    for (const size of [1, 50_000, 300_000]) {
+      const tls = { ca: certificates.ca, ...pair };
+      const connection = await connect({ port: broker.port, tls });
+      await watcher.publisher("work").sendMessage("in hand");
+      const message = await takeOne(connection.follower("work"));
+      // Neither of them is waited for.
+      const sent = connection.publisher("work").sendMessage(new Uint8Array(size));
+      message.ack();
+      await deadline(connection.close(), PATIENCE_MS);
+      await sent;
+      const left = await takeOne<unknown>(watcher.follower("work"));
+      assertEquals((left.body as Uint8Array).length, size);
+      assertEquals(left.attempts, 1);
+      await left.ack({ confirm: true });
+    }
+  }
+  await until("all are gone", () => broker.connectionCount === 1);
 });
 
 Deno.test("a client with TLS needs no permission but the one to connect", async () => {

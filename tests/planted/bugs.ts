@@ -8,6 +8,7 @@ import { ACCESS_BUGS } from "./bugs/access.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
+import { PERMISSIONS_BUGS } from "./bugs/permissions.ts";
 import { RULES_BUGS } from "./bugs/rules.ts";
 import { SESSIONS_BUGS } from "./bugs/sessions.ts";
 import { STREAMS_BUGS } from "./bugs/streams.ts";
@@ -20,6 +21,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...CONNECTING_BUGS,
   ...COMMANDS_BUGS,
   ...JOURNAL_BUGS,
+  ...PERMISSIONS_BUGS,
   ...RULES_BUGS,
   ...SESSIONS_BUGS,
   ...STREAMS_BUGS,

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { StreamFilter } from "../../broker/engine.ts";
 import { DEAD_SUFFIX, isDeadName } from "../../protocol/messages/stream_options.ts";
 import { NamePattern } from "./name_pattern.ts";
@@ -27,6 +28,9 @@ export interface PermissionFields {
 /** How many patterns are matched in a step, which takes about a microsecond. */
 const PATTERNS_PER_STEP = 2;
 
+/** The longest key of a filter, in characters, that is written out. */
+const KEY_LENGTH_MAX = 40;
+
 /** The names that some patterns match. */
 class NameList implements StreamFilter {
   readonly key: string;
@@ -55,7 +59,7 @@ class NameList implements StreamFilter {
     const { isAll = false, key = "", steps = 0 } = this.#more ?? {};
     this.isEmpty = all.length === 0 && this.#more === undefined;
     this.isAll = isAll || all.some((text) => /^\*+$/.test(text));
-    this.key = `${withDead ? "+" : "="}${all.join()};${key}`;
+    this.key = shorten(`${withDead ? "+" : "="}${all.join()};${key}`);
     const tries = patterns.length * (withDead ? 2 : 1);
     this.steps = 1 + steps + Math.ceil(tries / PATTERNS_PER_STEP);
   }
@@ -68,6 +72,11 @@ class NameList implements StreamFilter {
   #has(stream: string): boolean {
     return this.#exact.has(stream) || this.#patterns.some((pattern) => pattern.matches(stream));
   }
+}
+
+/** A text of limited length in place of a long one, which each search would keep. */
+function shorten(text: string): string {
+  return text.length <= KEY_LENGTH_MAX ? text : hash("sha256", text, "base64");
 }
 
 /** What a user may do. There are only permissions, no prohibitions: what no pattern names is refused. */

@@ -54,6 +54,10 @@ Deno.test("filters of the same patterns have the same key, whatever their order"
   const same = new Permissions({ follow: ["b.*", "a", "a"], publish: ["d"] });
   assertEquals(one.filterOf("follow")?.key, same.filterOf("follow")?.key);
   assert(one.filterOf("publish")?.key !== same.filterOf("publish")?.key);
+  const many = Array.from({ length: 1000 }, (_, index) => `${index}`);
+  const keyOf = (follow: readonly string[]) => new Permissions({ follow }).filterOf("follow")!.key;
+  assertEquals(keyOf(many), keyOf(many.toReversed()));
+  assert(keyOf(many) !== keyOf(many.slice(1)) && keyOf(many).length < 50);
   // Publishing does not imply dead letters, following does.
   const both = new Permissions({ follow: ["a"], publish: ["a"] });
   assert(both.filterOf("follow")?.key !== both.filterOf("publish")?.key);

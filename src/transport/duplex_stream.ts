@@ -18,9 +18,9 @@ export class DuplexStream extends NodeStream {
 
   /**
    * @param duplex The connection.
-   * @param first The bytes that have been read from it already; the stream owns them.
+   * @param first The bytes that have been read from it already, if any; the stream owns them.
    */
-  constructor(duplex: Duplex, first: Uint8Array) {
+  constructor(duplex: Duplex, first?: Uint8Array) {
     super({ allowHalfOpen: true });
     this.#duplex = duplex;
     this.#first = first;

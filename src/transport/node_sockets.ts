@@ -1,10 +1,12 @@
-// Sockets of node:net and node:tls, for what Deno's own cannot do: TLS with certificates of clients.
+// TLS of Node, over sockets of Deno, for what Deno's own cannot do: certificates of clients.
 
-import { isIP, type Socket } from "node:net";
+import { isIP } from "node:net";
 import { setImmediate } from "node:timers";
-import { checkServerIdentity, connect as connectTls } from "node:tls";
+import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
 import { ALPN } from "./address.ts";
+import { connectSocket } from "./deno_sockets.ts";
 import type { Duplex } from "./duplex.ts";
+import { DuplexStream } from "./duplex_stream.ts";
 
 /** Above so many unread bytes nothing more is taken from the system, and below so many it is again. */
 const PAUSE_BYTES = 64 * 1024;
@@ -20,16 +22,10 @@ interface Reader {
   readonly reject: (error: unknown) => void;
 }
 
-/** Lets a socket receive, or not. */
-export interface Valve {
-  hold(): void;
-  release(): void;
-}
-
-/** An open socket of node:net or node:tls, as a link needs it. */
+/** An open socket of TLS, as a link needs it. */
 export class NodeDuplex implements Duplex {
-  readonly #socket: Socket;
-  readonly #valve: Valve;
+  readonly #socket: TLSSocket;
+  readonly #stream: DuplexStream;
   /** What has come and was not read. */
   readonly #chunks: Uint8Array[] = [];
   /** The bytes of the first chunk that were read already. */
@@ -41,15 +37,12 @@ export class NodeDuplex implements Duplex {
   #reader: Reader | undefined;
 
   /**
-   * @param socket A connected socket, of which nothing has been read.
-   * @param valve Lets it receive, if it cannot do that itself.
+   * @param socket A socket after the handshake, of which nothing has been read.
+   * @param stream What it runs over. To pause the socket itself has no effect on that.
    */
-  constructor(
-    socket: Socket,
-    valve: Valve = { hold: () => socket.pause(), release: () => socket.resume() },
-  ) {
+  constructor(socket: TLSSocket, stream: DuplexStream) {
     this.#socket = socket;
-    this.#valve = valve;
+    this.#stream = stream;
     socket.on("data", (chunk: Uint8Array) => this.#take(chunk));
     socket.on("end", () => this.#end());
     socket.on("error", (error) => {
@@ -86,7 +79,7 @@ export class NodeDuplex implements Duplex {
     this.#bytes += chunk.length;
     if (this.#bytes > PAUSE_BYTES && !this.#isPaused) {
       this.#isPaused = true;
-      this.#valve.hold();
+      this.#stream.hold();
     }
     this.#answer();
   }
@@ -124,7 +117,7 @@ export class NodeDuplex implements Duplex {
     this.#bytes -= count;
     if (this.#isPaused && this.#bytes < RESUME_BYTES) {
       this.#isPaused = false;
-      this.#valve.release();
+      this.#stream.release();
     }
     return count;
   }
@@ -145,15 +138,17 @@ export interface TlsTarget {
 }
 
 /** Connects by TLS, with a certificate if there is one; written data is sent at once. */
-export function connectTlsSocket(
-  { hostname, port, serverName = hostname, ca, cert, key }: TlsTarget,
-  signal: AbortSignal,
-): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
+export async function connectTlsSocket(target: TlsTarget, signal: AbortSignal): Promise<Duplex> {
+  const { hostname, port, serverName = hostname, ca, cert, key } = target;
+  const stream = new DuplexStream(await connectSocket(hostname, port, signal));
+  const handshake = Promise.withResolvers<void>();
+  const abort = () => handshake.reject(signal.reason);
+  try {
     signal.throwIfAborted();
+    signal.addEventListener("abort", abort, { once: true });
     const socket = connectTls({
+      socket: stream,
       host: hostname,
-      port,
       // An address may not be sent as a name, but is checked like one.
       ...isIP(serverName) === 0 && { servername: serverName },
       checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),
@@ -163,17 +158,16 @@ export function connectTlsSocket(
       ALPNProtocols: [ALPN],
       minVersion: "TLSv1.2",
     });
-    const abort = () => socket.destroy(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    const settle = () => signal.removeEventListener("abort", abort);
-    socket.setNoDelay(true);
-    socket.once("error", (error) => {
-      settle();
-      reject(error);
-    });
-    socket.once("secureConnect", () => {
-      settle();
-      resolve(new NodeDuplex(socket));
-    });
-  });
+    socket.on("error", handshake.reject);
+    stream.on("error", handshake.reject);
+    socket.on("close", () => handshake.reject(new Error("the connection ended in the handshake")));
+    socket.on("secureConnect", handshake.resolve);
+    await handshake.promise;
+    return new NodeDuplex(socket, stream);
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

@@ -44,7 +44,7 @@ export class TlsPair implements Disposable {
     const [here, there] = createPipe();
     this.#options = options;
     this.plain = wrap(here);
-    this.#stream = new DuplexStream(this.plain, new Uint8Array());
+    this.#stream = new DuplexStream(this.plain);
     this.there = acceptor.secure(wrap(there), {
       noteFailure: (why) => this.failures.push(why),
       answerPlain: (firstByte) => firstByte === 0x53 ? new Uint8Array([1, 2, 3]) : undefined,

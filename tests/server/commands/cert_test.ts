@@ -14,6 +14,7 @@ import { CommandUse } from "../../support/commands/command_use.ts";
 import { validFor } from "../../support/certificates/test_certificates.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 
+const PRODUCTION = new URL("../../../docs/production.md", import.meta.url);
 const CERT = 'Cannot run "cert": ';
 const HERE = ["--directory", "DIR"];
 const NOW = Date.now();
@@ -186,6 +187,11 @@ Deno.test("cert: as a process, with the permissions that docs/production.md tell
     write: `--allow-write=${path}`,
     sys: "--allow-sys=hostname",
   };
+  const text = await Deno.readTextFile(PRODUCTION);
+  assertStringIncludes(
+    text,
+    `\`${Object.values(permissions).join(" ").replaceAll(path, "certs")}\``,
+  );
   const args = ["cert", "--directory", path];
   for (const missing of ["sys", "write", "read"]) {
     const { [missing]: flag, ...rest } = permissions;

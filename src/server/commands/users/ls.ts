@@ -1,4 +1,5 @@
 import { ANONYMOUS_NAME, type UserLimits } from "../../access/user.ts";
+import { type LastUses, readLastUses } from "../../access/users/token_uses.ts";
 import type { TokenEntry, UserEntry } from "../../access/users/users_file.ts";
 import { ExitCode } from "../../process/start_error.ts";
 import { formatByteSize } from "../../settings/byte_size.ts";
@@ -27,19 +28,6 @@ export const ls: CommandBody = {
     return ExitCode.stopped;
   },
 };
-
-/** When tokens were used last, by their hashes. */
-type LastUses = Readonly<Record<string, string>>;
-
-/** Reads the broker's notes; it is no mistake if there are none. */
-async function readLastUses(usersPath: string): Promise<LastUses> {
-  try {
-    const path = usersPath.replace(/(\.ya?ml)?$/, ".last-used.json");
-    return JSON.parse(await Deno.readTextFile(path)) ?? {};
-  } catch {
-    return {};
-  }
-}
 
 function listAll({ users, anonymous }: UsersDraft, uses: LastUses, now: number): string {
   const lines = [...users].flatMap(([name, user]) => listUser(name, user, uses, now));

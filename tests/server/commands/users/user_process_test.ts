@@ -10,6 +10,8 @@ import { parseUsers, type UsersFile } from "../../../../src/server/access/users/
 import { BrokerProcess } from "../../../support/broker/broker_process.ts";
 import { TestDirectory } from "../../../support/disk/journals.ts";
 
+const PRODUCTION = new URL("../../../../docs/production.md", import.meta.url);
+
 /** A directory with settings, beside which the users are. */
 async function withSettings(use: (path: string, flags: string[]) => Promise<void>): Promise<void> {
   await using directory = await TestDirectory.create();
@@ -67,6 +69,9 @@ Deno.test("processes: the permissions that docs/production.md tells are enough",
       read: `--allow-read=${path}`,
       write: `--allow-write=${path}`,
     };
+    const text = await Deno.readTextFile(PRODUCTION);
+    const told = Object.values(permissions).join(" ").replaceAll(path, ".");
+    assertStringIncludes(text, `\`${told.replace("SIMPLEMQ_*", "'SIMPLEMQ_*'")}\``);
     const run = (args: string[], allowed: string[]) =>
       BrokerProcess.run(["user", ...args, ...flags], { permissions: allowed });
     for (const missing of ["env", "read", "write"]) {

@@ -77,8 +77,8 @@ export { StartError };
  * @param options What should not be as in `settings.yaml`, and a clock, for tests. Inside an
  * application only warnings and errors are logged, unless `logLevel` says otherwise.
  * @returns The broker, ready to accept.
- * @throws {TypeError | RangeError} If a setting is not allowed; the message tells all mistakes,
- * `cause` is a {@linkcode SettingsError}.
+ * @throws {TypeError | RangeError} If a setting is not allowed, or the file of users cannot be used; the
+ * message tells all mistakes, `cause` is a {@linkcode SettingsError}.
  * @throws {StartError} If the port is taken or the address not to be had, or if the journal is in
  * use, cannot be used or is damaged.
  */

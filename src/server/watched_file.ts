@@ -64,7 +64,9 @@ export class WatchedFile {
     // A disk of another machine may keep it waiting.
     if (this.#looking !== undefined) return now + SETTLE_MS;
     this.#lookAt = now + INTERVAL_MS;
-    this.#looking = this.#look(now).finally(() => this.#looking = undefined);
+    this.#looking = this.#look(now)
+      .catch((error) => this.#owner?.onFault(toError(error)))
+      .finally(() => this.#looking = undefined);
     return this.#lookAt;
   }
 

@@ -166,11 +166,7 @@ export class Access {
     const changed = this.#users?.replace(file) ?? new Set();
     this.#endInvalid();
     for (const user of changed) {
-      for (const { guarded, close } of this.#logins.get(user) ?? []) {
-        if (guarded !== undefined) guarded.reconsider();
-        // A session that was not guarded so far cannot be from now on.
-        else if (!isUnbounded(user)) close();
-      }
+      for (const login of this.#logins.get(user) ?? []) this.#reconsider(login);
     }
   }
 
@@ -234,6 +230,18 @@ export class Access {
     }
     if (certificateNames === undefined || users.findCertificate(certificateNames) === user) return;
     return `${who} has shown a certificate that is no longer valid`;
+  }
+
+  #reconsider({ user, guarded, close }: OpenLogin): void {
+    // A session that was not guarded so far cannot be from now on.
+    if (guarded === undefined) return isUnbounded(user) ? undefined : close();
+    try {
+      guarded.reconsider();
+    } catch (error) {
+      // Whatever is wrong, nobody keeps a permission because of it, and the others lose theirs.
+      this.#parts.log.error("cannot apply changed permissions", { user: user.name, error });
+      close();
+    }
   }
 
   #noteExpiry(hash: string): void {

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
+import type { Engine } from "../../../src/broker/engine.ts";
 import { createMemoryEngine } from "../../../src/engine/memory.ts";
 import { Access, type Credentials } from "../../../src/server/access/access.ts";
 import { createToken, hashToken } from "../../../src/server/access/users/token.ts";
@@ -36,13 +37,14 @@ class Door {
   /** What each session was told at its end. */
   readonly ends: Record<string, string> = {};
   readonly uses: string[] = [];
+  readonly lines: string[] = [];
   now = NOON;
 
   constructor(text?: string) {
     this.access = new Access({
       engine: this.engine,
       users: text === undefined ? undefined : new UserTable(read(text)),
-      log: new Log({ level: "error" }),
+      log: new Log({ level: "info", write: (line) => this.lines.push(line) }),
       now: () => this.now,
       dateNow: () => this.now,
       noteUse: (hash) => this.uses.push(hash),
@@ -242,23 +244,43 @@ Deno.test("access: sessions end when their tokens expire, also when the file mov
   assertEquals(endsAt(1e12), ["T1", "T2"]);
 });
 
+/** Opens a follower that only hears of its end. */
+function follow(engine: Engine, name: string, onEnd: (code: string) => void): void {
+  const bind = { routeString: name, bindType: "direct", ignoreCase: false } as const;
+  engine.openFollower({ name, bind, messages: 1, bytes: 1 }, {
+    isFull: false,
+    deliver: () => {},
+    revoke: () => {},
+    noteDeleted: () => {},
+    end: ({ code }) => onEnd(code),
+  });
+}
+
+Deno.test("access: a fault in one session keeps no permission, and no other session from its loss", async () => {
+  const text = (patterns: string) =>
+    `users: { app: { tokens: [T1, T2], permissions: { follow: [${patterns}] } } }`;
+  const door = new Door(text("a"));
+  const told: string[] = [];
+  follow(door.openToken("T1").engine, "a", () => {
+    throw new Error("planted");
+  });
+  follow(door.openToken("T2").engine, "a", (code) => told.push(code));
+  door.replace(text(""));
+  assertEquals([door.ends, told], [{ T1: "closed" }, ["FORBIDDEN"]]);
+  assertEquals(door.lines.length, 1);
+  assert(door.lines[0]!.includes("error cannot apply changed permissions user=app"));
+  await door.engine.close();
+});
+
 Deno.test("access: changed permissions are in force at once, for open members, too", async () => {
   const text = (patterns: string) =>
     `users: { app: { tokens: [T1], permissions: { follow: [${patterns}] } } }`;
   const door = new Door(text("a, b"));
   const { engine } = door.openToken("T1");
-  await door.engine.createStream("a");
-  await door.engine.createStream("b");
   const told: string[] = [];
   for (const name of ["a", "b"]) {
-    const bind = { routeString: name, bindType: "direct", ignoreCase: false } as const;
-    engine.openFollower({ name, bind, messages: 1, bytes: 1 }, {
-      isFull: false,
-      deliver: () => {},
-      revoke: () => {},
-      noteDeleted: () => {},
-      end: ({ code }) => told.push(`${name} ${code}`),
-    });
+    await door.engine.createStream(name);
+    follow(engine, name, (code) => told.push(`${name} ${code}`));
   }
   door.replace(text("a"));
   assertEquals([told, door.ends], [["b FORBIDDEN"], {}]);

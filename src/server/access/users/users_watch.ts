@@ -3,6 +3,7 @@ import { SettingsError } from "../../settings/settings.ts";
 import { describe } from "../../settings/settings_draft.ts";
 import type { StartSettings } from "../../settings/start_settings.ts";
 import { WatchedFile } from "../../watched_file.ts";
+import { ANONYMOUS_NAME } from "../user.ts";
 import { readLastUses, TokenUses } from "./token_uses.ts";
 import { UserTable } from "./user_table.ts";
 import { parseUsers, USERS_BYTES_MAX, type UsersFile, UsersFileError } from "./users_file.ts";
@@ -29,11 +30,14 @@ export class UsersWatch {
   readonly table: UserTable;
   readonly uses: TokenUses;
   readonly #file: WatchedFile;
+  /** What is in force of the file. */
+  #users: UsersFile;
   /** The mistake that was told, while the file has one. */
   #told: string | undefined;
 
-  private constructor(file: WatchedFile, table: UserTable, uses: TokenUses) {
+  private constructor(file: WatchedFile, users: UsersFile, table: UserTable, uses: TokenUses) {
     this.#file = file;
+    this.#users = users;
     this.table = table;
     this.uses = uses;
   }
@@ -63,20 +67,21 @@ export class UsersWatch {
         : `a file that cannot be read: ${explain(error)}`;
       throw new SettingsError([`${name("users")}: found ${describe(path)}, ${why}`]);
     }
-    const table = new UserTable(parseAtStart(content, path));
+    const users = parseAtStart(content, path);
+    const table = new UserTable(users);
     const uses = new TokenUses({
       usersPath: path,
       uses: await readLastUses(path),
       hashes: () => table.hashes,
       debug,
     });
-    return new UsersWatch(file, table, uses);
+    return new UsersWatch(file, users, table, uses);
   }
 
   /** Why the file is not as safe as it should be: a sentence without a period. */
   async findWarning(): Promise<string | undefined> {
     const { path } = this.#file;
-    const { mode } = await Deno.stat(path);
+    const { mode } = await Deno.stat(path).catch(() => ({ mode: undefined }));
     const found = mode ?? 0;
     const shown = `file ${describe(path)} has mode ${(found & 0o777).toString(8)}`;
     if (found & OTHERS_WRITE) {
@@ -96,9 +101,14 @@ export class UsersWatch {
       onFault: (fault) => this.#keep(explain(fault), report),
       onContent: (content) => {
         try {
-          access.replace(parseUsers(content, path));
+          const users = parseUsers(content, path);
+          access.replace(users);
           this.#told = undefined;
-          report("info", "changed users are in force", { file: path, users: this.table.count });
+          report("info", "changed users are in force", {
+            file: path,
+            ...describeChange(this.#users, users),
+          });
+          this.#users = users;
         } catch (error) {
           if (!(error instanceof UsersFileError)) throw error;
           this.#keep(error.mistakes.join("; "), report);
@@ -129,6 +139,30 @@ export class UsersWatch {
     const { path: file } = this.#file;
     report("warning", "the users stay as they were: their file cannot be used", { file, mistake });
   }
+}
+
+/** How many names of users a line of the log has. */
+const SHOWN_MAX = 20;
+
+/** Whose entries have changed, for the log. */
+function describeChange(before: UsersFile, after: UsersFile): LogFields {
+  const show = (names: readonly string[]) => {
+    const more = names.length > SHOWN_MAX ? ` and ${names.length - SHOWN_MAX} more` : "";
+    return names.length === 0 ? undefined : names.slice(0, SHOWN_MAX).join(", ") + more;
+  };
+  const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+  const names = [...after.users.keys()];
+  const changed = names.filter((name) => {
+    const known = before.users.get(name);
+    return known !== undefined && !isSame(known, after.users.get(name));
+  });
+  if (!isSame(before.anonymous, after.anonymous)) changed.push(ANONYMOUS_NAME);
+  return {
+    users: after.users.size,
+    added: show(names.filter((name) => !before.users.has(name))),
+    removed: show([...before.users.keys()].filter((name) => !after.users.has(name))),
+    changed: show(changed),
+  };
 }
 
 function parseAtStart(content: string, path: string): UsersFile {

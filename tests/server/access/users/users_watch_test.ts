@@ -165,6 +165,31 @@ for (
   });
 }
 
+Deno.test("users: the log tells who has changed, and never a token", async () => {
+  await using users = await WatchedUsers.create();
+  const hash = "ab".repeat(32);
+  await users.write(
+    `users: { a: { tokens: [sha256: ${hash}] }, c: {}, d: {} }\nanonymous: { follow: [a] }`,
+  );
+  await users.write(`# nothing new\nusers: { a: { tokens: [sha256: ${hash}] }, c: {}, d: {} }
+anonymous: { follow: [a] }`);
+  const many = Array.from({ length: 30 }, (_, index) => `u${index}: {}`).join(", ");
+  await users.write(`users: { ${many} }`);
+  const fields = users.reports.map((report) => JSON.parse(report.slice(report.indexOf("{"))));
+  const file = users.path;
+  assertEquals(fields[0], {
+    file,
+    users: 3,
+    added: "c, d",
+    removed: "b",
+    changed: "a, anonymous",
+  });
+  assertEquals(fields[1], { file, users: 3 });
+  assertEquals([fields[2].users, fields[2].removed], [30, "a, c, d"]);
+  assertStringIncludes(fields[2].added, "u18, u19 and 10 more");
+  assertEquals(users.reports.join().includes(hash), false);
+});
+
 Deno.test("users: each new mistake is told, and the same one once", async () => {
   await using users = await WatchedUsers.create();
   for (const text of ["users: 1", "users: 1 ", "users: 2", "users: 2  ", "users: {}", "users: 2"]) {

@@ -10,6 +10,8 @@ const BUFFER_BYTES_BUSY = 64 * 1024;
 export class DuplexStream extends NodeStream {
   readonly #duplex: Duplex;
   #buffer = new Uint8Array(BUFFER_BYTES_MIN);
+  /** Whether bytes of the buffer are being taken. */
+  #isPassing = false;
   /** What was read before. */
   #first: Uint8Array | undefined;
   #isHeld = false;
@@ -47,6 +49,7 @@ export class DuplexStream extends NodeStream {
       this.#first = undefined;
       this.push(view(first));
     } else {
+      if (this.#isPassing) this.#renew();
       this.#duplex.read(this.#buffer).then(
         (count) => this.#pass(count),
         (error) => this.destroy(error),
@@ -78,8 +81,15 @@ export class DuplexStream extends NodeStream {
     if (!isFull && count < BUFFER_BYTES_MIN && buffer.length > BUFFER_BYTES_MIN) {
       this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
     }
-    // The stream may keep a part until it is read, and the buffer is filled again before.
-    this.push(buffer === this.#buffer ? view(buffer.slice(0, count)) : view(buffer, count));
+    this.#isPassing = true;
+    this.push(view(buffer, count));
+    this.#isPassing = false;
+    // TLS takes bytes at once. Where it does not, they are the stream's, with their buffer.
+    if (buffer === this.#buffer && this.readableLength > 0) this.#renew();
+  }
+
+  #renew(): void {
+    this.#buffer = new Uint8Array(this.#buffer.length);
   }
 
   async #writeAll(bytes: Uint8Array): Promise<void> {

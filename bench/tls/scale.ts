@@ -32,11 +32,11 @@ const FULL: Omit<TlsScale, "parts"> = {
   messages: 300_000,
   rounds: 5,
   requests: 400,
-  connections: 300,
+  connections: 150,
   failures: 400,
   idle: 2000,
   brokers: 1,
-  stormSeconds: 3,
+  stormSeconds: 2,
 };
 
 /** For a look at whether it works; its figures mean nothing. */

@@ -31,7 +31,10 @@ const PATTERNS_PER_STEP = 2;
 /** The longest key of a filter, in characters, that is written out. */
 const KEY_LENGTH_MAX = 40;
 
-/** The names that some patterns match. */
+/**
+ * The names that some patterns match. A star does not stand for dead letters: `orders.*` must not show
+ * those of `orders`, which has the name `orders.dead`. A pattern that ends with `.dead` means them.
+ */
 class NameList implements StreamFilter {
   readonly key: string;
   readonly steps: number;
@@ -40,27 +43,33 @@ class NameList implements StreamFilter {
   readonly isEmpty: boolean;
   readonly #exact: ReadonlySet<string>;
   readonly #patterns: readonly NamePattern[];
+  readonly #deadPatterns: readonly NamePattern[];
   readonly #withDead: boolean;
   /** The names without those of their dead letters, if the others have these. */
   readonly #more: NameList | undefined;
 
   /**
-   * @param texts Patterns.
+   * @param texts Patterns; undefined if all names are allowed.
    * @param withDead Whether a name implies that of its dead letters.
    * @param alone Patterns of names that do not imply them.
    */
-  constructor(texts: readonly string[], withDead: boolean, alone: readonly string[] = []) {
+  constructor(
+    texts: readonly string[] | undefined,
+    withDead: boolean,
+    alone: readonly string[] = [],
+  ) {
     const all = [...new Set(texts)].sort();
     const patterns = all.filter((text) => text.includes("*"));
     this.#exact = new Set(all.filter((text) => !text.includes("*")));
     this.#patterns = patterns.map((text) => new NamePattern(text));
+    this.#deadPatterns = this.#patterns.filter(({ text }) => isDeadName(text));
     this.#withDead = withDead;
     this.#more = alone.length === 0 ? undefined : new NameList(alone, false);
-    const { isAll = false, key = "", steps = 0 } = this.#more ?? {};
-    this.isEmpty = all.length === 0 && this.#more === undefined;
-    this.isAll = isAll || all.some((text) => /^\*+$/.test(text));
+    const { key = "", steps = 0 } = this.#more ?? {};
+    this.isAll = texts === undefined;
+    this.isEmpty = texts?.length === 0 && this.#more === undefined;
     this.key = shorten(`${withDead ? "+" : "="}${all.join()};${key}`);
-    const tries = patterns.length * (withDead ? 2 : 1);
+    const tries = patterns.length + this.#deadPatterns.length;
     this.steps = 1 + steps + Math.ceil(tries / PATTERNS_PER_STEP);
   }
 
@@ -70,7 +79,8 @@ class NameList implements StreamFilter {
   }
 
   #has(stream: string): boolean {
-    return this.#exact.has(stream) || this.#patterns.some((pattern) => pattern.matches(stream));
+    const patterns = isDeadName(stream) ? this.#deadPatterns : this.#patterns;
+    return this.#exact.has(stream) || patterns.some((pattern) => pattern.matches(stream));
   }
 }
 
@@ -92,13 +102,14 @@ export class Permissions {
     const { inspect = [], publish = [], follow = [], manage = [] } = fields;
     this.isAdmin = admin;
     this.hasMetrics = admin || metrics;
-    const all = admin ? ["*"] : [];
+    const list = (texts: readonly string[], withDead: boolean, alone?: readonly string[]) =>
+      new NameList(admin ? undefined : texts, withDead, alone);
     this.#names = {
-      inspect: new NameList([...all, ...inspect, ...manage], true),
-      publish: new NameList([...all, ...publish], false),
-      follow: new NameList([...all, ...follow], true),
-      manage: new NameList([...all, ...manage], true),
-      any: new NameList([...all, ...inspect, ...follow, ...manage], true, publish),
+      inspect: list([...inspect, ...manage], true),
+      publish: list(publish, false),
+      follow: list(follow, true),
+      manage: list(manage, true),
+      any: list([...inspect, ...follow, ...manage], true, publish),
     };
   }
 

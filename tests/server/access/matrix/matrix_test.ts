@@ -20,6 +20,7 @@ const PATTERNS: readonly (readonly string[])[] = [
   ["orders.dead"],
   ["o*", "orders", "*ers*"],
   ["*"],
+  ["*.dead"],
 ];
 
 const POLICIES: readonly PermissionFields[] = [

@@ -3,7 +3,7 @@ import { VERBS } from "../../../../src/server/access/permissions.ts";
 
 /**
  * What permissions mean, written a second time and slowly: whole names, `*` for any characters, dead
- * letters with their stream but for publishing, `manage` with `inspect`.
+ * letters with their stream but for publishing, or by a pattern that ends so, `manage` with `inspect`.
  */
 export class PolicyModel {
   readonly #fields: PermissionFields;
@@ -19,7 +19,7 @@ export class PolicyModel {
     if (verb === "inspect") patterns.push(...this.#fields.manage ?? []);
     const names = [name];
     if (verb !== "publish" && name.endsWith(".dead")) names.push(name.slice(0, -5));
-    return names.some((name) => patterns.some((pattern) => matchesSlowly(pattern, name)));
+    return names.some((name) => patterns.some((pattern) => means(pattern, name)));
   }
 
   /** Whether a stream may be known. */
@@ -35,6 +35,12 @@ export class PolicyModel {
       ? manage.length + inspect.length > 0
       : (this.#fields[verb] ?? []).length > 0;
   }
+}
+
+/** A star does not mean dead letters; who means them writes it. */
+function means(pattern: string, name: string): boolean {
+  const isAboutDead = !pattern.includes("*") || pattern.endsWith(".dead");
+  return matchesSlowly(pattern, name) && (isAboutDead || !name.endsWith(".dead"));
 }
 
 /** Compares a name with a pattern by trying everything that a star may stand for. */

@@ -154,14 +154,19 @@ export class SettingsDraft {
   }
 }
 
-/** Shows what was found, in a few words on one line. */
+/** What may be a token that stands at a wrong place. */
+const TOKEN_RULE = /smq_[\w-]*/g;
+
+/** Shows what was found, in a few words on one line, and never a token. */
 export function describe(value: unknown): string {
   if (value === undefined || value === null || value === "") return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a group";
   if (typeof value !== "string") return String(value).slice(0, SHOWN_LENGTH_MAX);
-  const isLong = value.length > SHOWN_LENGTH_MAX;
-  return JSON.stringify(isLong ? `${value.slice(0, SHOWN_LENGTH_MAX)}…` : value);
+  const text = value.replaceAll(TOKEN_RULE, "smq_…");
+  return JSON.stringify(
+    text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text,
+  );
 }
 
 /** Says more of a wrong number, where there is more to say. */

@@ -104,6 +104,10 @@ Deno.test("an unknown command is refused, and the nearest one is named", async (
     'Cannot run "verfy": found an unknown command, the nearest known one is "verify"',
   );
   assertMatch(await refused("x\u001b[2J"), /found an unknown command, allowed "cert", "user add"/);
+  for (const args of [["smq_secret"], ["user", "smq_secret"], ["help", "smq_secret"]]) {
+    assertMatch(await refused(...args), /^Cannot run "(user )?smq_…": found an unknown command/);
+  }
+  assertMatch(await refused("--port", "0", "smq_secret"), /argument "smq_…": found no flag/);
   assertStringIncludes(await refused("help", "repare"), 'the nearest known one is "repair"');
 });
 

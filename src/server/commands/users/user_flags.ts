@@ -100,7 +100,7 @@ export class UserFlags {
     const name = this.#args.words[0] ?? "";
     const mistake = findUserNameMistake(name);
     if (mistake !== undefined && !(mayBeAnonymous && name === ANONYMOUS_NAME)) {
-      this.refuse(`the name ${show(name)}: ${mistake}`);
+      this.refuse(`the name ${describe(name)}: ${mistake}`);
     }
     return name;
   }
@@ -111,7 +111,7 @@ export class UserFlags {
       const patterns = this.#args.list(verb);
       for (const pattern of patterns) {
         const mistake = findNamePatternMistake(pattern);
-        if (mistake !== undefined) this.refuse(`--${verb} ${show(pattern)}: ${mistake}`);
+        if (mistake !== undefined) this.refuse(`--${verb} ${describe(pattern)}: ${mistake}`);
       }
       if (patterns.length > 0) permissions[verb] = [...new Set(patterns)];
     }
@@ -127,7 +127,7 @@ export class UserFlags {
       if (text === undefined) continue;
       const value = setting.parse(text);
       if (typeof value === "number" && setting.isAllowed(value)) limits[field] = value;
-      else this.refuse(`--${flag}: found ${show(text)}, allowed ${setting.allowed}`);
+      else this.refuse(`--${flag}: found ${describe(text)}, allowed ${setting.allowed}`);
     }
     return limits;
   }
@@ -136,7 +136,7 @@ export class UserFlags {
   readText(flag: string): string | undefined {
     const text = this.#args.find(flag);
     if (text === undefined || text.length <= 128 && !/\p{C}/u.test(text)) return text;
-    this.refuse(`--${flag}: found ${show(text)}, allowed 1 to 128 visible characters`);
+    this.refuse(`--${flag}: found ${describe(text)}, allowed 1 to 128 visible characters`);
     return undefined;
   }
 
@@ -149,7 +149,9 @@ export class UserFlags {
       return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
     }
     this.refuse(
-      `--expires: found ${show(text)}, allowed a time within 100 years from now on: 90d, 12h, ` +
+      `--expires: found ${
+        describe(text)
+      }, allowed a time within 100 years from now on: 90d, 12h, ` +
         "2027-11-30 or 2027-11-30T12:00:00Z",
     );
     return undefined;
@@ -179,11 +181,6 @@ function readTime(text: string, now: number): number | undefined {
   const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
   const exists = !Number.isNaN(at) && day.toISOString().startsWith(text.slice(0, 10));
   return exists ? at : undefined;
-}
-
-/** Shows what was found, but never a token that stands at the wrong place. */
-export function show(text: string): string {
-  return describe(text.replaceAll(/smq_[\w-]*/g, "smq_…"));
 }
 
 /** Finds the file of users as the broker does. */

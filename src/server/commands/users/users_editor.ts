@@ -95,10 +95,10 @@ async function replaceUsers(
     await file.truncate(0);
     await writeAll(file, text);
     await keepOwner(path, temporary);
-    if (old !== undefined && Deno.build.os !== "windows") {
+    if (Deno.build.os !== "windows") {
       // Who is in the group may read it as before; nobody else needs to.
-      const { mode } = await Deno.stat(path);
-      await Deno.chmod(temporary, (mode ?? 0) & 0o660 | 0o600);
+      const mode = old === undefined ? 0 : (await Deno.stat(path)).mode ?? 0;
+      await Deno.chmod(temporary, mode & 0o660 | 0o600);
     }
     await file.sync();
     await Deno.rename(temporary, path);

@@ -106,6 +106,11 @@ export class Certificates {
     return this.#looking;
   }
 
+  /** Resolves when nothing is being read any more. */
+  async close(): Promise<void> {
+    await this.#looking;
+  }
+
   async #look(date: number): Promise<void> {
     const state = await describeFiles(this.#paths);
     const isRipe = state === this.#seenState;

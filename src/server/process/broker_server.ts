@@ -253,7 +253,7 @@ export class Server implements BrokerServer {
   }
 
   async #close(): Promise<void> {
-    const { settings, engine, access, users, log } = this.#parts;
+    const { settings, engine, access, users, tls, log } = this.#parts;
     await this.#listener.close();
     // After a failure clients cannot finish anything.
     await this.#sessions.close(this.#failure === undefined ? settings.shutdownTimeoutMs : 0);
@@ -261,6 +261,7 @@ export class Server implements BrokerServer {
     this.#ticker.stop();
     this.#caretaker.stop();
     await users?.close();
+    await tls?.certificates.close();
     access.end();
     await engine.close();
     this.#closed.resolve(this.#failure);

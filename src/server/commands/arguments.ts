@@ -13,6 +13,9 @@ export interface Flag {
   readonly about: string;
 }
 
+/** A whole token. */
+const TOKEN_RULE = /smq_[\w-]{43}/;
+
 /** What a command is asked for: its words and flags, in the form that it allows. */
 export class Arguments {
   /** What is not a flag. */
@@ -99,6 +102,9 @@ function findFlagMistake(
 ): string | undefined {
   if (flag.value === undefined && value !== undefined) {
     return `found a value of --${flag.name}, allowed none`;
+  }
+  if (value !== undefined && TOKEN_RULE.test(value)) {
+    return `found a token behind --${flag.name}: others can read what is typed here, and no flag takes one`;
   }
   if (flag.value !== undefined && !value) {
     return `found nothing behind --${flag.name}, allowed ${flag.value}`;

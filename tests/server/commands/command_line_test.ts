@@ -19,6 +19,10 @@ const FORM = {
   words: [1, 2],
 } as const;
 
+const TOKEN = `smq_${"A".repeat(43)}`;
+const TOKEN_REFUSED =
+  "found a token behind --label: others can read what is typed here, and no flag takes one";
+
 /** What is found, or the mistakes. */
 function read(...args: string[]): Arguments | readonly string[] {
   const found = readArguments(args, FORM);
@@ -39,6 +43,8 @@ for (
     [["a", "--label="], ["found nothing behind --label, allowed <text>"]],
     [["a", "--label", "--cut"], ["found nothing behind --label, allowed <text>"]],
     [["a", "--label=b", "--label=c"], ["found --label twice, allowed once"]],
+    [["a", `--label=${TOKEN}`], [TOKEN_REFUSED]],
+    [["a", "--label", TOKEN], [TOKEN_REFUSED]],
     [["a", "--secret=smq_x"], [
       'found an unknown flag "--secret", allowed --cut, --publish, --label',
     ]],

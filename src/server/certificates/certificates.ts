@@ -1,5 +1,11 @@
 import type { Duplex } from "../../transport/duplex.ts";
-import { type HandshakeOwner, TlsAcceptor, type TlsDuplex } from "../../transport/tls_acceptor.ts";
+import {
+  type HandshakeOwner,
+  TlsAcceptor,
+  type TlsCredentials,
+  type TlsDuplex,
+} from "../../transport/tls_acceptor.ts";
+import { tryCredentials } from "../../transport/tls_trial.ts";
 import type { Log } from "../log.ts";
 import { type CertificateFacts, checkCertificates, show } from "./certificate_check.ts";
 import {
@@ -61,8 +67,7 @@ export class Certificates {
    */
   static async open(paths: CertificatePaths, log: Log, date: number): Promise<Certificates> {
     const state = await describeFiles(paths);
-    const credentials = await readCertificateFiles(paths);
-    const facts = checkCertificates(credentials, paths, date);
+    const { credentials, facts } = await readAndCheck(paths, date);
     const acceptor = new TlsAcceptor(credentials);
     const certificates = new Certificates(paths, log, { acceptor, facts, state });
     certificates.#watchEnd(date);
@@ -119,9 +124,8 @@ export class Certificates {
     if (!isRipe || (state === this.#readState && date < this.#retryAt)) return;
     this.#retryAt = Infinity;
     try {
-      const credentials = await readCertificateFiles(this.#paths);
+      const { credentials, facts } = await readAndCheck(this.#paths, date);
       if (await describeFiles(this.#paths) !== state) return;
-      const facts = checkCertificates(credentials, this.#paths, date);
       this.#acceptor.renew(credentials);
       this.#facts = facts;
       this.#problem = undefined;
@@ -152,4 +156,19 @@ export class Certificates {
       : "the certificate ends soon";
     this.#log.warning(what, { serial, expiresAt: show(expiresAt) });
   }
+}
+
+/** Reads certificates that can be used; throws a {@linkcode CertificateError} if they cannot. */
+async function readAndCheck(
+  paths: CertificatePaths,
+  date: number,
+): Promise<{ readonly credentials: TlsCredentials; readonly facts: CertificateFacts }> {
+  const credentials = await readCertificateFiles(paths);
+  const facts = checkCertificates(credentials, paths, date);
+  const fault = await tryCredentials(credentials);
+  if (fault === undefined) return { credentials, facts };
+  throw new CertificateError([
+    `file "${paths.key}": found a key that TLS cannot use (${fault}), allowed RSA with 2048 bits ` +
+    `or more, P-256, P-384, P-521 or Ed25519`,
+  ]);
 }

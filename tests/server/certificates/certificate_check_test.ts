@@ -156,6 +156,39 @@ for (const { what, make, told } of wrong) {
   });
 }
 
+/** A certificate that signs itself, with a key of a curve that TLS has no use for. */
+const UNUSABLE = {
+  certificate: `-----BEGIN CERTIFICATE-----
+MIIBfTCCASKgAwIBAgIUSoNkurwHO/TU/QhDHJri9Y7DMFMwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEzMDAwNTg0NFoYDzIxMjYxMTA2
+MDA1ODQ0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwVjAQBgcqhkjOPQIBBgUrgQQA
+CgNCAATb7FmvnXDxIxPIcvYdjeil9Tghz0Zpi8Wj+t66qAIlcnn2ZoZNYu4h1X4Z
+1A5BfhtesYZcwvAJot5fqby74PmBo1MwUTAdBgNVHQ4EFgQUaCmnoNrLHK8B+B34
+F9hoWmJfmjUwHwYDVR0jBBgwFoAUaCmnoNrLHK8B+B34F9hoWmJfmjUwDwYDVR0T
+AQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAk+qZfMbyQ3Cqt4hNnXZcWvwL
+cJx2N92s7CixX9OamMcCIQChCbZi7GkhA6/5ADgSX0WhEoXCITP6RC/MBYZAJIsh
+ew==
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGEAgEAMBAGByqGSM49AgEGBSuBBAAKBG0wawIBAQQgs6OoCfCc4NN4erhJXKwp
+VgyfaA4b2lIv/KvQMB8X9X6hRANCAATb7FmvnXDxIxPIcvYdjeil9Tghz0Zpi8Wj
++t66qAIlcnn2ZoZNYu4h1X4Z1A5BfhtesYZcwvAJot5fqby74PmB
+-----END PRIVATE KEY-----
+`,
+};
+
+Deno.test("certificates are refused: a key of a kind that TLS cannot use", async () => {
+  using made = new TestCertificates();
+  const { certificateFile: certificate, keyFile: key } = made.write("server", UNUSABLE);
+  const log = new Log({ level: "error" });
+  await assertRejects(
+    () => Certificates.open({ certificate, key }, log, Date.now()),
+    CertificateError,
+    "found a key that TLS cannot use",
+  );
+});
+
 Deno.test("a key of root that its group may read is taken, as Kubernetes mounts it", async () => {
   using made = new TestCertificates();
   const paths = goodPaths(made);

@@ -47,15 +47,15 @@ const IMPORT_RULES: readonly ImportRule[] = [
     may: /^(src\/engine\/journal\/|node:fs$)/,
   },
   {
-    files: /^src\/transport\/(?!(node_sockets|duplex_stream|tls_acceptor)\.ts$)/,
+    files: /^src\/transport\/(?!(node_sockets|duplex_stream|tls_acceptor|tls_trial)\.ts$)/,
     may: /^(src\/transport\/|src\/protocol\/|protocol\.ts$|node:timers$)/,
   },
   {
-    files: /^src\/transport\/(node_sockets|duplex_stream|tls_acceptor)\.ts$/,
+    files: /^src\/transport\/(node_sockets|duplex_stream|tls_acceptor|tls_trial)\.ts$/,
     may: /^(src\/transport\/|node:(buffer|net|stream|timers|tls)$)/,
   },
   {
-    files: /^(?!src\/transport\/(node_sockets|tls_acceptor)\.ts$)/,
+    files: /^(?!src\/transport\/(node_sockets|tls_acceptor|tls_trial)\.ts$)/,
     may: /^(?!node:(tls|https?|http2)$)/,
   },
   {

@@ -113,6 +113,11 @@ export class TlsDuplex implements Duplex {
     return this.#certificate;
   }
 
+  /** Whether the client has begun a handshake, which costs this side more than the client. */
+  get hasBegun(): boolean {
+    return this.#stream !== undefined || this.#open !== undefined;
+  }
+
   async read(buffer: Uint8Array): Promise<number | null> {
     const open = this.#open ?? await (this.#opening ??= this.#begin());
     return open === undefined ? null : await open.read(buffer);

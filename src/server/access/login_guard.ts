@@ -8,6 +8,9 @@ const MINUTE_MS = 60_000;
 const ADMITTED_PER_SECOND = 10;
 const ADMITTED_PER_SECOND_TOGETHER = 50;
 
+/** How many connections that end before a login, after a handshake of TLS, count as one failure. */
+const UNFINISHED_PER_FAILURE = 10;
+
 /** How many addresses are remembered; the ones that failed longest ago are forgotten. */
 const ADDRESSES_MAX = 4096;
 
@@ -61,11 +64,10 @@ class Suspect {
   /** The times of the last failures, in turn. */
   readonly #failures: number[] = [];
   #next = 0;
-
-  /** The time of the last failure. */
-  get lastAt(): number {
-    return this.#failures.at(this.#next - 1) ?? -Infinity;
-  }
+  /** The time at which it was heard of last. */
+  lastAt = -Infinity;
+  /** The connections that ended before a login. */
+  unfinished = 0;
 
   isHeldBack(now: number): boolean {
     const first = this.#failures[this.#next % FAILURES_MAX];
@@ -93,7 +95,7 @@ export class LoginGuard {
   readonly #random: () => number;
   readonly #waitingMax: number;
   readonly #hasten: (at: number) => void;
-  /** The addresses of failed logins, the one that failed last at the end. */
+  /** The addresses of failed logins, the one that was heard of last at the end. */
   readonly #suspects = new Map<string, Suspect>();
   readonly #admitted = new Rate(ADMITTED_PER_SECOND_TOGETHER);
   #waiting: WaitingRefusal[] = [];
@@ -142,18 +144,20 @@ export class LoginGuard {
    * @param reason Why, for the log; the client is not told.
    */
   noteFailure(address: string, now: number, reason: string): void {
-    const network = findNetwork(address);
-    const suspect = this.#suspects.get(network) ?? new Suspect();
-    suspect.note(now);
-    this.#suspects.delete(network);
-    this.#suspects.set(network, suspect);
-    if (this.#suspects.size > ADDRESSES_MAX) {
-      const [oldest] = this.#suspects.keys();
-      this.#suspects.delete(oldest!);
-    }
+    this.#suspect(address, now).note(now);
     this.#untold.failures++;
     Object.assign(this.#untold, { peer: address, reason });
     this.#tell(now);
+  }
+
+  /**
+   * Notes a connection that ended before a login, after a handshake of TLS: that is no failure, but whoever
+   * has many of them made keeps the broker busy.
+   */
+  noteUnfinished(address: string, now: number): void {
+    const suspect = this.#suspect(address, now);
+    suspect.unfinished++;
+    if (suspect.unfinished % UNFINISHED_PER_FAILURE === 0) suspect.note(now);
   }
 
   /** Resolves when a refusal may be told; returns nothing if too many wait, and nobody is told. */
@@ -179,6 +183,20 @@ export class LoginGuard {
     const { failures, closed } = this.#untold;
     const tellAt = failures + closed > 0 ? this.#toldAt + MINUTE_MS : Infinity;
     return this.#waiting.reduce((next, { at }) => Math.min(next, at), tellAt);
+  }
+
+  /** Remembers an address. */
+  #suspect(address: string, now: number): Suspect {
+    const network = findNetwork(address);
+    const suspect = this.#suspects.get(network) ?? new Suspect();
+    suspect.lastAt = now;
+    this.#suspects.delete(network);
+    this.#suspects.set(network, suspect);
+    if (this.#suspects.size > ADDRESSES_MAX) {
+      const [oldest] = this.#suspects.keys();
+      this.#suspects.delete(oldest!);
+    }
+    return suspect;
   }
 
   /** Writes at most one line a minute. */

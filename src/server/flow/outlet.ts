@@ -32,6 +32,8 @@ export interface Caller {
 
 /** An encrypted connection; looked at when the client logs in, after the handshake of TLS. */
 export interface Encryption {
+  /** Whether the client has begun the handshake of TLS. */
+  readonly hasBegun: boolean;
   /** The names in the client's checked certificate; none without one. */
   readonly certificateNames: readonly string[];
 }
@@ -85,6 +87,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
   /** The bytes of a line that has not come to its end. */
   #keptBytes = 0;
   #isThrifty = false;
+  #isRefused = false;
   /** Set while the client waits to be told that it is refused; called when the connection is closed. */
   #onGone: (() => void) | undefined;
 
@@ -162,6 +165,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
       this.link.close();
       await this.#speaker?.leave();
       this.#login?.end();
+      this.#noteUnfinished();
     }
   }
 
@@ -338,8 +342,8 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
 
   async #end(error: BrokerError): Promise<void> {
     this.#watch.end();
-    const isRefused = error.code === "UNAUTHORIZED" && this.#login === undefined;
-    if (isRefused) await this.#holdRefusal(error);
+    this.#isRefused = error.code === "UNAUTHORIZED" && this.#login === undefined;
+    if (this.#isRefused) await this.#holdRefusal(error);
     else this.#logEnd(error);
     if (this.link.isClosed) return;
     const { code, message } = error;
@@ -363,6 +367,14 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
     const gone = new Promise<void>((resolve) => this.#onGone = resolve);
     await Promise.race([held, gone]);
     this.#onGone = undefined;
+  }
+
+  /** Notes a client that had a handshake of TLS made, and has left without showing who it is. */
+  #noteUnfinished(): void {
+    const { address, encryption } = this.#caller;
+    if (this.#login !== undefined || this.#isRefused || address === undefined) return;
+    const { loginGuard, now } = this.context;
+    if (encryption?.hasBegun) loginGuard.noteUnfinished(address, now());
   }
 
   #logEnd(error: BrokerError): void {

@@ -50,6 +50,10 @@ class ClientIdentity implements Encryption {
     this.#mode = mode;
   }
 
+  get hasBegun(): boolean {
+    return this.#duplex.hasBegun;
+  }
+
   /** The names in the certificate; throws `UNAUTHORIZED` if it is not valid, or missing and required. */
   get certificateNames(): readonly string[] {
     const { certificate } = this.#duplex;

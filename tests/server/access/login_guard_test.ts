@@ -93,6 +93,17 @@ Deno.test("a guard takes all addresses of a network of IPv6 for one client", () 
   assertEquals(guard.addressCount, 1);
 });
 
+Deno.test("a guard takes ten handshakes that lead to no login for one failure, and tells nobody", () => {
+  const { guard, lines } = createGuard();
+  for (let index = 0; index < 199; index++) guard.noteUnfinished("a", START);
+  assertEquals(countAdmitted(guard, "a", 1000), 1000);
+  guard.noteUnfinished("a", START);
+  assertEquals(countAdmitted(guard, "a", 1000), 10);
+  assertEquals(countAdmitted(guard, "a", 1000, START + 60_000), 1000);
+  guard.tick(START + 60_000);
+  assertEquals([guard.addressCount, lines.length], [0, 1], "but of those that were closed");
+});
+
 Deno.test("a guard remembers 4,096 addresses, and forgets those that failed longest ago", () => {
   const { guard } = createGuard();
   fail(guard, "first", 20);

@@ -40,7 +40,7 @@ const OUTSIDE: Partial<Caller> = { address: "192.0.2.1" };
 
 /** The same, encrypted, with a certificate. */
 function outsideWith(...certificateNames: readonly string[]): Partial<Caller> {
-  return { ...OUTSIDE, encryption: { certificateNames } };
+  return { ...OUTSIDE, encryption: { certificateNames, hasBegun: true } };
 }
 
 function hello(token?: unknown): Uint8Array<ArrayBuffer> {
@@ -242,6 +242,27 @@ Deno.test("login: beyond so many refusals that wait, connections are closed with
   await until("they are gone", () => sessions.table.count === 1);
   const warnings = sessions.lines.filter((line) => line.includes("logins have failed"));
   assertEquals(warnings.length, 1, "one line tells of all");
+});
+
+Deno.test("login: clients that have handshakes of TLS made and leave are held back", async () => {
+  await using sessions = new Sessions({ users: USERS });
+  const admits = async (encryption: Caller["encryption"]) => {
+    for (let count = 0; count < 200; count++) {
+      const [here, there] = createPipe();
+      sessions.take(there, { address: "192.0.2.9", encryption });
+      here.close();
+    }
+    await until("they are gone", () => sessions.table.count === 0);
+    let admitted = 0;
+    for (let count = 0; count < 100; count++) {
+      admitted += Number(sessions.loginGuard.admits("192.0.2.9", 1_000_000));
+    }
+    return admitted;
+  };
+  assertEquals(await admits(undefined), 100);
+  assertEquals(await admits({ hasBegun: false, certificateNames: [] }), 100);
+  assertEquals(await admits({ hasBegun: true, certificateNames: [] }), 10);
+  assertEquals(sessions.lines.filter((line) => line.includes("failed")), []);
 });
 
 // JSON lines.

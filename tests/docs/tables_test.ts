@@ -9,7 +9,7 @@
  * | `option`, …, `meaning of the option` | options of `connect`     |
  * | `command`, `what it does`            | commands of the broker   |
  * | `verb`, `operations`                 | operations by permission |
- * | `code`, `meaning`                    | errors                   |
+ * | `code` or `fatal code`, `meaning`    | errors                   |
  * | `exit code`, `meaning`               | exit codes of the broker |
  * | `task`, `what it does`               | tasks                    |
  *
@@ -160,12 +160,14 @@ Deno.test("the table of permissions has all operations of clients", () => {
   assertEquals(found.toSorted(), shown.toSorted());
 });
 
-Deno.test("the table of errors has all that do not end a session", () => {
-  assertEquals(
-    findRows("code", "meaning"),
-    Object.entries(ERROR_CODES).filter(([, { fatal }]) => !fatal)
-      .map(([code, { meaning }]) => [`\`${code}\``, meaning]),
-  );
+Deno.test("the tables of errors have all of them", () => {
+  for (const [head, isFatal] of [["code", false], ["fatal code", true]] as const) {
+    assertEquals(
+      findRows(head, "meaning"),
+      Object.entries(ERROR_CODES).filter(([, { fatal }]) => fatal === isFatal)
+        .map(([code, { meaning }]) => [`\`${code}\``, meaning]),
+    );
+  }
 });
 
 Deno.test("the table of exit codes has all of them", () => {

@@ -79,8 +79,8 @@ export { StartError };
  * @returns The broker, ready to accept.
  * @throws {TypeError | RangeError} If a setting is not allowed, or the file of users cannot be used; the
  * message tells all mistakes, `cause` is a {@linkcode SettingsError}.
- * @throws {StartError} If the port is taken or the address not to be had, or if the journal is in
- * use, cannot be used or is damaged.
+ * @throws {StartError} If the port is taken or the address not to be had, if the certificate cannot
+ * be used, or if the journal is in use, cannot be used or is damaged.
  */
 export async function serve(options: ServeOptions = {}): Promise<BrokerServer> {
   const { settings, clock } = resolveServeOptions(options);

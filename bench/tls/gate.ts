@@ -32,9 +32,13 @@ export class Gate implements AsyncDisposable {
     this.#doors = new Map(doors.map((door) => [door.name, door]));
   }
 
-  /** Makes the certificate and the user. */
-  static async open(): Promise<Gate> {
-    const workspace = await makeWorkspace();
+  /**
+   * Makes the certificate and the user.
+   *
+   * @param parent Where to put their files, if not here.
+   */
+  static async open(parent?: string): Promise<Gate> {
+    const workspace = await makeWorkspace(parent);
     const { directory } = workspace;
     const ca = await writeCertificate(directory);
     const token = await writeUsers(directory);

@@ -48,7 +48,7 @@ const QUICK: Omit<TlsScale, "parts"> = {
   failures: 10,
   idle: 50,
   brokers: 1,
-  stormSeconds: 1,
+  stormSeconds: 0.2,
 };
 
 /**

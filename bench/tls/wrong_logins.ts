@@ -130,7 +130,10 @@ async function logIn(
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(() => socket.destroy(), END_MS);
   let answer = "";
-  socket.on("data", (bytes: Uint8Array) => answer += new TextDecoder("latin1").decode(bytes));
+  socket.on("data", (bytes: Uint8Array) => {
+    answer = new TextDecoder("latin1").decode(bytes);
+    socket.destroy();
+  });
   // An end without an answer may come as an error; what counts is the answer.
   socket.on("error", () => {});
   if (socket !== plain) plain.on("error", () => socket.destroy());

@@ -79,15 +79,16 @@ await using broker = await serve({ port: 0, storage: { engine: "memory" } });
 console.log(broker.engine, retry(() => "tried again"));
 `;
 
-/** The configuration that the README shows for a project beside a checkout. */
+/** The configuration that docs/testing.md shows for a project beside a checkout. */
 function readShown(): { imports: Record<string, string>; links: string[] } {
-  const [, json = ""] = /```json\n(.*?)```/s.exec(Deno.readTextFileSync(`${ROOT}README.md`)) ?? [];
+  const [, json = ""] =
+    /```json\n(.*?)```/s.exec(Deno.readTextFileSync(`${ROOT}docs/testing.md`)) ?? [];
   return JSON.parse(json);
 }
 
 /** The ways in which a project names a checkout. */
 const WAYS: [way: string, imports: Record<string, string>, isLinked: boolean][] = [
-  ["links, as the README says,", readShown().imports, true],
+  ["links, as docs/testing.md says,", readShown().imports, true],
   ["paths", {
     "@simplemq/simplemq": `${ROOT}mod.ts`,
     "@simplemq/simplemq/server": `${ROOT}server.ts`,

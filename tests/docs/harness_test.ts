@@ -126,6 +126,32 @@ testPage("the broker's first line and a session with nc are as they are shown", 
   await assertRejects(() => read(fenced("console", ...wrong)));
 });
 
+testPage("users, their broker and their programs share a directory", async () => {
+  const add = ["$ deno run -A server.ts user add ann --publish a", "…", "smq_…", "…"];
+  const start = [
+    "$ deno run -A server.ts",
+    "2026-01-01T08:00:00.000Z info SimpleMQ 0.1.0 is listening address=localhost:9090 " +
+    "engine=journal durability=always",
+    "^C",
+  ];
+  const program = fenced(
+    "ts",
+    "// who.ts",
+    HEAD[0]!,
+    HEAD[1]!,
+    "console.log(connection.broker.user);",
+  );
+  const run = ["$ SIMPLEMQ_TOKEN=smq_… deno run -A who.ts", "ann"];
+  const talk = ["$ nc localhost 9090", '{"token":"smq_…"}'];
+  await read(fenced("console", ...add, ...start), program, fenced("console", ...run, ...talk));
+  const begin = fenced("console", ...add, ...start);
+  await assertRejects(() => read(begin, program, fenced("console", run[0]!, "bob")), Error, "ann");
+  const unseen = fenced("console", ...add.with(1, "…").with(2, "smq_"));
+  await assertRejects(() => read(unseen), Error, "may publish to a");
+  const failed = fenced("console", "$ deno run -A server.ts user rm bob", "…");
+  await assertRejects(() => read(failed), Error, "there is no user");
+});
+
 Deno.test("a program without a name, and two of one name, are mistakes", async () => {
   assertThrows(() => new Page("page.md", fenced("ts", "let a;")).programs, Error, "page.md:1");
   const program = fenced("ts", "// a.ts", "export {};");

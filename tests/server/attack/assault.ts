@@ -14,6 +14,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import { print, tell } from "../../../bench/harness/print.ts";
+import { readResidentBytes } from "../../../bench/harness/process/process_meter.ts";
 import { BrokerProcess } from "../../support/broker/broker_process.ts";
 import { TestCertificates } from "../../support/certificates/test_certificates.ts";
 import { helloBytes } from "../../support/wire/raw_client.ts";
@@ -71,7 +72,7 @@ class Siege {
     for (let round = 1; round <= ROUNDS; round++) {
       for (const kind of this.#kinds) await this.#attack(kind, calm);
       await rest(2000);
-      memory.push(await this.#broker.readMemory());
+      memory.push(readResidentBytes(this.#broker.pid) ?? 0);
       tell(`round ${round}: the broker has ${Math.round(memory.at(-1)! / 2 ** 20)} MiB`);
     }
     const growth = memory.at(-1)! - memory[0]!;

@@ -100,10 +100,8 @@ export class BrokerProcess implements AsyncDisposable {
     return Number(port);
   }
 
-  /** The memory that it has, in bytes, on Linux. */
-  async readMemory(): Promise<number> {
-    const status = await Deno.readTextFile(`/proc/${this.#process.pid}/status`);
-    return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) * 1024;
+  get pid(): number {
+    return this.#process.pid;
   }
 
   /** Resolves to the first line with this text in it. */

@@ -24,9 +24,16 @@ const PAGE_STEPS_MAX = 4096;
 /** The most patterns without members that are kept: their members may come back or are being opened. */
 const IDLE_MAX = 64;
 
-/** The cost of compiling a pattern, in steps: a base, and a factor for each step of a match. */
+/**
+ * The cost of compiling a pattern, in steps: a base, a factor for each step of a match, and one for each
+ * character.
+ */
 const COMPILE_STEPS = 100;
 const COMPILE_FACTOR = 10;
+const COMPILE_LENGTH_FACTOR = 16;
+
+/** The cost of a pattern that is refused: it may have grown large before that was found. */
+const REFUSED_STEPS = 8192;
 
 /** The most patterns that are prepared at a time. */
 const PREPARED_MAX = 1024;
@@ -61,6 +68,10 @@ export class Router {
   #lastFollowerNumber = 0;
   readonly #directFollowers: TextMap<Set<FollowerState>>;
   readonly #selections: TextMap<Selection>;
+  /** The last pattern that was refused: it is asked for twice. */
+  #refusal:
+    | { readonly pattern: string; readonly ignoreCase: boolean; readonly error: unknown }
+    | undefined;
   /** The patterns without members, the longest idle first. */
   readonly #idle = new Set<Selection>();
   /** The cost of trying all patterns on a name, in steps. */
@@ -270,10 +281,24 @@ export class Router {
     const selection = new Selection(key, this.#makeMatcher(search), [...this.#streams.values()]);
     this.#selections.set(key, selection);
     this.#patternSteps += selection.steps;
-    this.steps += COMPILE_STEPS + COMPILE_FACTOR * selection.steps;
+    this.steps += COMPILE_FACTOR * selection.steps;
     this.#idle.add(selection);
     this.#forgetIdle();
     return selection;
+  }
+
+  /** Compiles a pattern, and counts the work: one that is refused may take longest. */
+  #compile({ routeString, ignoreCase }: BindFields): NameMatcher {
+    const refusal = this.#refusal;
+    if (refusal?.pattern === routeString && refusal.ignoreCase === ignoreCase) throw refusal.error;
+    this.steps += COMPILE_STEPS + COMPILE_LENGTH_FACTOR * routeString.length;
+    try {
+      return this.#compilePattern(routeString, ignoreCase);
+    } catch (error) {
+      this.steps += REFUSED_STEPS;
+      this.#refusal = { pattern: routeString, ignoreCase, error };
+      throw error;
+    }
   }
 
   #forgetIdle(): void {
@@ -332,12 +357,13 @@ export class Router {
     });
   }
 
-  #makePatternMatcher({ routeString, ignoreCase }: BindFields): NameMatcher {
+  #makePatternMatcher(bind: BindFields): NameMatcher {
+    const { routeString } = bind;
     const mistake = findPatternMistake(routeString);
     if (mistake !== undefined) {
       throw new BrokerError("BAD_PATTERN", `Cannot bind to a pattern: ${mistake}`);
     }
-    const matches = this.#compilePattern(routeString, ignoreCase);
+    const matches = this.#compile(bind);
     // A follower of all orders does not mean dead letters, and would get them again and again.
     const meansDead = /dead/i.test(routeString);
     if (meansDead) return matches;

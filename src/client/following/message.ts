@@ -67,8 +67,8 @@ export interface NackOptions extends AckOptions {
 export interface Message<Body = unknown> extends StreamMessage<Body> {
   /**
    * Aborts when the message is no longer this follower's: it took longer than the stream's
-   * `ackTimeoutMs`, a cursor released it, the stream was deleted, the connection was lost, the loop was
-   * left, or the follower was closed. `reason` is a `BrokerError` with code `STALE_DELIVERY`.
+   * `ackTimeoutMs`, a cursor released it, the stream was deleted or may no longer be followed, the
+   * connection was lost, the loop was left, or the follower was closed. `reason` is a `BrokerError` with code `STALE_DELIVERY`.
    *
    * Acknowledging, giving back or rejecting the message does not abort it, unless the call fails with
    * `confirm`: then `reason` is the error of the call.

@@ -141,7 +141,7 @@ export interface TlsTarget {
 export async function connectTlsSocket(target: TlsTarget, signal: AbortSignal): Promise<Duplex> {
   const { hostname, port, serverName = hostname, ca, cert, key } = target;
   const stream = new DuplexStream(await connectSocket(hostname, port, signal));
-  const handshake = Promise.withResolvers<void>();
+  const handshake = Promise.withResolvers<NodeDuplex>();
   const abort = () => handshake.reject(signal.reason);
   try {
     signal.throwIfAborted();
@@ -161,9 +161,8 @@ export async function connectTlsSocket(target: TlsTarget, signal: AbortSignal): 
     socket.on("error", handshake.reject);
     stream.on("error", handshake.reject);
     socket.on("close", () => handshake.reject(new Error("the connection ended in the handshake")));
-    socket.on("secureConnect", handshake.resolve);
-    await handshake.promise;
-    return new NodeDuplex(socket, stream);
+    socket.on("secureConnect", () => handshake.resolve(new NodeDuplex(socket, stream)));
+    return await handshake.promise;
   } catch (error) {
     stream.destroy();
     throw error;

@@ -39,7 +39,16 @@ const HANDSHAKE_MS = -1;
 const FIRST_BYTES = 512;
 
 /** One connection, as the server of TLS sees it: it emits the events of one connection only. */
-type SingleServer = Server & { readonly handshake: PromiseWithResolvers<TLSSocket | Error> };
+type SingleServer = Server & {
+  readonly stream: DuplexStream;
+  readonly handshake: PromiseWithResolvers<Opened | Error>;
+};
+
+/** A connection after its handshake. */
+interface Opened {
+  readonly duplex: NodeDuplex;
+  readonly certificate: ClientCertificate | undefined;
+}
 
 /** The server's side of TLS, over connections of any kind. */
 export class TlsAcceptor {
@@ -56,7 +65,9 @@ export class TlsAcceptor {
       handshakeTimeout: HANDSHAKE_MS,
     });
     this.#server.on("secureConnection", function (this: SingleServer, socket: TLSSocket) {
-      this.handshake.resolve(socket);
+      // At once: what comes behind the handshake may be an error, for which nobody listens yet.
+      const duplex = new NodeDuplex(socket, this.stream);
+      this.handshake.resolve({ duplex, certificate: readCertificate(socket) });
     });
     this.#server.on("tlsClientError", function (this: SingleServer, error: Error) {
       this.handshake.resolve(error);
@@ -71,9 +82,12 @@ export class TlsAcceptor {
   /** Makes an encrypted connection of a plain one; its first read begins the handshake. */
   secure(duplex: Duplex, owner: HandshakeOwner): TlsDuplex {
     return new TlsDuplex(duplex, owner, (stream) => {
-      const handshake = Promise.withResolvers<TLSSocket | Error>();
+      const handshake = Promise.withResolvers<Opened | Error>();
       // Handlers of events are called on the emitter: so each connection has one of its own.
-      const server: SingleServer = Object.assign(Object.create(this.#server), { handshake });
+      const server: SingleServer = Object.assign(Object.create(this.#server), {
+        stream,
+        handshake,
+      });
       stream.on("error", (error) => handshake.resolve(error));
       stream.on("close", () => handshake.resolve(new Error("the client has left")));
       server.emit("connection", stream);
@@ -86,7 +100,7 @@ function asOptions({ certificate, key, clientCa }: TlsCredentials): TlsOptions {
   return { cert: certificate, key, minVersion: "TLSv1.2", ...clientCa && { ca: clientCa } };
 }
 
-type Shake = (stream: DuplexStream) => Promise<TLSSocket | Error>;
+type Shake = (stream: DuplexStream) => Promise<Opened | Error>;
 
 /**
  * An encrypted connection, from the moment on at which it was accepted. Before the client's first byte it
@@ -146,15 +160,15 @@ export class TlsDuplex implements Duplex {
     this.#stream = stream;
     // The handshake cannot go on; TLS itself would wait.
     stream.on("end", () => this.#open ?? stream.destroy());
-    const socket = await this.#shake(stream);
+    const opened = await this.#shake(stream);
     if (this.#isClosed) return undefined;
-    if (socket instanceof Error) {
-      this.#owner.noteFailure(socket.message);
+    if (opened instanceof Error) {
+      this.#owner.noteFailure(opened.message);
       this.close();
       return undefined;
     }
-    this.#certificate = readCertificate(socket);
-    return this.#open = new NodeDuplex(socket, stream);
+    this.#certificate = opened.certificate;
+    return this.#open = opened.duplex;
   }
 
   async #refusePlain(firstByte: number): Promise<undefined> {

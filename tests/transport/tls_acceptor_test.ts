@@ -299,3 +299,39 @@ Deno.test("TlsDuplex.certificate is what the client has shown, with its fault", 
   assertEquals(typeof (await show(old))?.fault, "string");
   assertEquals(typeof (await show(server))?.fault, "string");
 });
+
+// What comes in one piece with the end of the handshake.
+
+/** Adds bytes to the client's second write, which ends its handshake. */
+function appendToHandshake(added: readonly number[]): (duplex: Duplex) => Duplex {
+  let writeCount = 0;
+  return (duplex) => ({
+    read: (buffer) => duplex.read(buffer),
+    write: async (bytes) => {
+      if (++writeCount !== 2) return await duplex.write(bytes);
+      await duplex.write(new Uint8Array([...bytes, ...added]));
+      return bytes.length;
+    },
+    close: () => duplex.close(),
+  });
+}
+
+for (
+  const [what, added] of [
+    ["a record that cannot be decrypted", [0x17, 3, 3, 0, 20, ...new Array(20).fill(7)]],
+    ["an alert", [0x15, 3, 3, 0, 2, 2, 40]],
+    ["another greeting", OLD_HELLO],
+    ["garbage", new Array(100).fill(0)],
+  ] as const
+) {
+  Deno.test(`a handshake that ends with ${what} ends the connection, and nothing else`, async () => {
+    using pair = new TlsPair({ wrapHere: appendToHandshake(added) });
+    const reading = pair.there.read(new Uint8Array(1));
+    pair.socket.on("error", () => {});
+    const end = await deadline(reading, PATIENCE_MS).catch((error) => {
+      assert(isConnectionEnd(error), String(error));
+      return null;
+    });
+    assertEquals(end, null);
+  });
+}

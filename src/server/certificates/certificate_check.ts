@@ -63,8 +63,14 @@ export function checkCertificates(
  * @param date The time, in milliseconds since 1970.
  */
 export function explainFault(certificate: Uint8Array, fault: string, date: number): string {
-  const { validFrom, validTo } = new X509Certificate(certificate);
-  const [from, until] = [Date.parse(validFrom), Date.parse(validTo)];
+  let from = NaN;
+  let until = NaN;
+  try {
+    const { validFrom, validTo } = new X509Certificate(certificate);
+    [from, until] = [Date.parse(validFrom), Date.parse(validTo)];
+  } catch {
+    // A client may show anything.
+  }
   if (date > until) return `it ended at ${show(until)}`;
   if (date < from) return `it is not valid before ${show(from)}`;
   return `no authority in tls.client_ca has signed it for a client (${fault})`;

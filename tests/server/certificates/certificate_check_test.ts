@@ -1,6 +1,9 @@
 // Certificates that cannot be used are refused before TLS takes them, each with a sentence.
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { X509Certificate } from "node:crypto";
+import type { Validity } from "../../../src/server/certificates/authority.ts";
+import { explainFault } from "../../../src/server/certificates/certificate_check.ts";
 import {
   CertificateError,
   type CertificatePaths,
@@ -197,4 +200,22 @@ Deno.test("a key of root that its group may read is taken, as Kubernetes mounts 
   const open = () => Certificates.open(paths, new Log({ level: "error" }), Date.now());
   if (uid === 0) await open();
   else await assertRejects(open, CertificateError, "its group may use (mode 440)");
+});
+
+Deno.test("explainFault() tells apart what has ended, what is too early, and what is foreign", () => {
+  using made = new TestCertificates();
+  const explain = (validity: Validity) => {
+    const { raw } = new X509Certificate(made.makeClient("app", validity).certificate);
+    return explainFault(raw, "CODE", Date.now());
+  };
+  assertEquals(
+    explain(validFor(1)),
+    "no authority in tls.client_ca has signed it for a client (CODE)",
+  );
+  assertStringIncludes(explain(validFor(-1)), "it ended at ");
+  const { until } = validFor(3);
+  assertStringIncludes(explain({ from: validFor(1).until, until }), "it is not valid before ");
+  for (const garbage of [new Uint8Array(), new Uint8Array(100), new Uint8Array([0x30, 0x80])]) {
+    assertStringIncludes(explainFault(garbage, "CODE", Date.now()), "(CODE)");
+  }
 });

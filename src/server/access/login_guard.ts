@@ -205,8 +205,9 @@ export class LoginGuard {
     if (failures + closed === 0 || now - this.#toldAt < MINUTE_MS) return;
     this.#toldAt = now;
     this.#untold = { failures: 0, closed: 0, peer: "", reason: "" };
-    this.#log.warning("logins have failed", {
-      failures,
+    const what = failures > 0 ? "logins have failed" : "connections were held back";
+    this.#log.warning(what, {
+      failures: failures === 0 ? undefined : failures,
       closed: closed === 0 ? undefined : closed,
       addresses: this.#suspects.size,
       last: peer,

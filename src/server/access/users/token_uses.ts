@@ -94,7 +94,9 @@ export class TokenUses {
     try {
       await requireWriting(path, part);
       const text = `${JSON.stringify(Object.fromEntries(dates), undefined, 2)}\n`;
-      await Deno.writeTextFile(part, text, { mode: 0o600 });
+      // A link that somebody has put there is not followed.
+      await Deno.remove(part).catch(() => {});
+      await Deno.writeTextFile(part, text, { mode: 0o600, createNew: true });
       await Deno.rename(part, path);
     } catch (error) {
       this.#parts.debug("cannot note when tokens were used", { error: String(error) });

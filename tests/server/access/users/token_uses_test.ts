@@ -79,6 +79,20 @@ Deno.test("uses are written together, once a day for each token, and only of tok
   assertEquals(names.map(({ name }) => name), ["users.last-used.json"]);
 });
 
+Deno.test("uses are not written through a link that somebody has put there", async () => {
+  await using directory = await TestDirectory.create();
+  const path = `${directory.path}/users.yaml`;
+  const precious = `${directory.path}/precious`;
+  await Deno.writeTextFile(precious, "precious");
+  await Deno.symlink(precious, `${findUsesPath(path)}.tmp`);
+  await Deno.symlink(precious, findUsesPath(path));
+  const { uses } = createUses(path);
+  uses.note("a", NOON);
+  await uses.close();
+  assertEquals(await Deno.readTextFile(precious), "precious");
+  assertEquals(Object.keys(await readLastUses(path)), ["a"]);
+});
+
 Deno.test("uses that cannot be written are left out, with a line for whoever looks for it", async () => {
   const { uses, told } = createUses("/nowhere/at/all/users.yaml");
   uses.note("a", NOON);

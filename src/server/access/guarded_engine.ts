@@ -196,7 +196,7 @@ export class GuardedEngine implements Engine {
   prepare(search: StreamSearch, stepsMax: number): boolean {
     const { kind, bind } = search;
     const verb = kind === "publisher" ? "publish" : "follow";
-    if (kind === "publisher" && !this.#usage.prepare("publish", stepsMax)) return false;
+    if (kind === "publisher" && !this.#usage.prepare("store", stepsMax)) return false;
     if (bind.bindType === "direct" || !this.#permissions.hasAny(verb)) return true;
     return this.#engine.prepare({ kind, bind, filter: this.#permissions.filterOf(verb) }, stepsMax);
   }

@@ -9,6 +9,12 @@ export const VERBS = ["inspect", "publish", "follow", "manage"] as const;
 /** One of the {@linkcode VERBS}. */
 export type Verb = typeof VERBS[number];
 
+/**
+ * Some streams of a user: those of a verb; those of `any` verb; or those that `store` what the user
+ * publishes, with their dead letters.
+ */
+export type Scope = Verb | "any" | "store";
+
 /** The permissions of a user, as they are written in the file; checked. */
 export interface PermissionFields {
   /** Patterns of streams to look into: list, info, peek, explain, pending entries, dead letters. */
@@ -95,7 +101,7 @@ export class Permissions {
   static readonly all: Permissions = new Permissions({ admin: true });
   readonly isAdmin: boolean;
   readonly hasMetrics: boolean;
-  readonly #names: Readonly<Record<Verb | "any", NameList>>;
+  readonly #names: Readonly<Record<Scope, NameList>>;
 
   constructor(fields: PermissionFields) {
     const { admin = false, metrics = false } = fields;
@@ -110,6 +116,7 @@ export class Permissions {
       follow: list(follow, true),
       manage: list(manage, true),
       any: list([...inspect, ...follow, ...manage], true, publish),
+      store: list(publish, true),
     };
   }
 
@@ -128,9 +135,9 @@ export class Permissions {
     return !this.#names[verb].isEmpty;
   }
 
-  /** The streams that may be used so, or in `any` way; undefined for all streams. */
-  filterOf(verb: Verb | "any"): StreamFilter | undefined {
-    const names = this.#names[verb];
+  /** The streams of a scope; undefined for all streams. */
+  filterOf(scope: Scope): StreamFilter | undefined {
+    const names = this.#names[scope];
     return names.isAll ? undefined : names;
   }
 }

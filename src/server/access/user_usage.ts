@@ -18,9 +18,9 @@ export class UserUsage implements Allowance {
   readonly #now: () => number;
   /** How many sessions use it. */
   #sessionCount = 0;
-  /** The streams that the user may manage, and those to publish to; undefined until they are needed. */
+  /** The streams that the user may manage, and those that it fills; undefined until they are needed. */
   #managed: OpenWatch | undefined;
-  #published: OpenWatch | undefined;
+  #filled: OpenWatch | undefined;
   /** The stored bytes at a time, and what was published since. */
   #storedBytes = 0;
   #summedAt = -Infinity;
@@ -46,7 +46,7 @@ export class UserUsage implements Allowance {
   leave(): void {
     if (--this.#sessionCount > 0) return;
     this.#managed?.watch.close();
-    this.#published?.watch.close();
+    this.#filled?.watch.close();
     usages.delete(this.#user);
   }
 
@@ -56,10 +56,10 @@ export class UserUsage implements Allowance {
   }
 
   /** Does some of the search for the streams that count; returns whether nothing is left. */
-  prepare(verb: "publish" | "manage", stepsMax: number): boolean {
+  prepare(scope: "store" | "manage", stepsMax: number): boolean {
     const { streams, storedBytes } = this.#user.limits;
-    if ((verb === "publish" ? storedBytes : streams) === undefined) return true;
-    return this.#watch(verb).prepare(stepsMax);
+    if ((scope === "store" ? storedBytes : streams) === undefined) return true;
+    return this.#watch(scope).prepare(stepsMax);
   }
 
   /** The error for one more stream, if the user has as many as it may. */
@@ -80,7 +80,7 @@ export class UserUsage implements Allowance {
     if (limit === undefined) return undefined;
     const now = this.#now();
     if (now >= this.#summedAt + KEEP_MS) {
-      this.#storedBytes = this.#watch("publish").bytes;
+      this.#storedBytes = this.#watch("store").bytes;
       this.#summedAt = now;
     }
     const depth = this.#storedBytes;
@@ -96,15 +96,15 @@ export class UserUsage implements Allowance {
     );
   }
 
-  /** The streams of a verb, by the permissions in force. */
-  #watch(verb: "publish" | "manage"): StreamWatch {
-    const filter = this.#user.permissions.filterOf(verb) ?? EVERY_STREAM;
-    const known = verb === "publish" ? this.#published : this.#managed;
+  /** The streams that count, by the permissions in force. */
+  #watch(scope: "store" | "manage"): StreamWatch {
+    const filter = this.#user.permissions.filterOf(scope) ?? EVERY_STREAM;
+    const known = scope === "store" ? this.#filled : this.#managed;
     if (known?.key === filter.key) return known.watch;
     known?.watch.close();
     const opened = { key: filter.key, watch: this.#engine.watchStreams(filter) };
-    if (verb === "publish") {
-      this.#published = opened;
+    if (scope === "store") {
+      this.#filled = opened;
       this.#summedAt = -Infinity;
     } else this.#managed = opened;
     return opened.watch;

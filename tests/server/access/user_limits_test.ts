@@ -84,6 +84,26 @@ Deno.test("stored bytes of a user are limited, over all its sessions and batches
   await engine.close();
 });
 
+Deno.test("dead letters count as stored bytes of who may publish to their stream", async () => {
+  const all = new GuardedUse();
+  await all.bare.create("mine");
+  const user = all.user({ publish: ["mi*"], follow: ["mine"] }, { storedBytes: 1000 });
+  const { use } = all.session(user);
+  const publisher = use.publisher("mine", "p");
+  const follower = use.follower("mine");
+  let stored = 0;
+  for (let tag = 1; tag < 20; tag++) {
+    publisher.send(100);
+    all.clock.now += 100;
+    if ((await publisher.outcomes()).at(-1) === "LIMIT_REACHED") break;
+    stored++;
+    await follower.received(tag);
+    await follower.reject([tag]);
+  }
+  assertEquals((await all.bare.engine.getStream("mine.dead")).ready, stored);
+  assert(stored >= 3 && stored < 10, `${stored} were stored`);
+});
+
 Deno.test("the sum of stored bytes is made ten times a second, not for each batch", async () => {
   const all = new GuardedUse();
   await all.bare.create("mine");
@@ -154,7 +174,7 @@ Deno.test("the streams that count are searched step by step before a member is o
   const all = new GuardedUse();
   const names = Array.from({ length: 500 }, (_, index) => `s-${index}`);
   await all.bare.create(...names);
-  const user = all.user({ publish: ["s-*"], manage: ["s-*"] }, { storedBytes: 1e9, streams: 1000 });
+  const user = all.user({ publish: ["s-*"], manage: ["s*"] }, { storedBytes: 1e9, streams: 1000 });
   const { guarded } = all.session(user);
   const bind = { routeString: "s-1", bindType: "direct", ignoreCase: false } as const;
   for (

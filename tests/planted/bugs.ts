@@ -6,6 +6,7 @@
 
 import { ACCESS_BUGS } from "./bugs/access.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
+import { ATTACK_BUGS } from "./bugs/attack.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { PERMISSIONS_BUGS } from "./bugs/permissions.ts";
@@ -18,6 +19,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 /** All of them. */
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...ACCESS_BUGS,
+  ...ATTACK_BUGS,
   ...CONNECTING_BUGS,
   ...COMMANDS_BUGS,
   ...JOURNAL_BUGS,

@@ -36,6 +36,9 @@ interface Decision {
   readonly dedupId: string | undefined;
 }
 
+/** The streams of a batch that are stored in about the time of a step. */
+const STREAMS_PER_STEP = 8;
+
 /** How a publisher is opened. */
 export interface BrokerPublisherSetup {
   readonly context: RuleContext;
@@ -83,6 +86,9 @@ export class BrokerPublisher implements EnginePublisher {
     const now = this.#context.now();
     const { calendar } = this.#context.state;
     const streams = this.#route.resolve();
+    if (streams.length >= STREAMS_PER_STEP) {
+      this.#context.state.router.steps += Math.floor(streams.length / STREAMS_PER_STEP);
+    }
     const { flags = 0 } = batch;
     let dedupId: string | undefined;
     if (flags !== 0) {

@@ -38,6 +38,9 @@ const REFUSED_STEPS = 8192;
 /** The most patterns that are prepared at a time. */
 const PREPARED_MAX = 1024;
 
+/** The streams that are looked through, for a page of them, in about the time of a step. */
+const LISTED_PER_STEP = 16;
+
 /** The most names of future streams whose matching patterns are remembered. */
 const FINDINGS_MAX = 64;
 
@@ -110,6 +113,7 @@ export class Router {
     after: number,
     filter?: StreamFilter,
   ): { streams: readonly Stream[]; next: number | undefined } {
+    this.steps += Math.floor(this.#numbered.size / LISTED_PER_STEP);
     const numbers = [...this.#numbered.keys()].filter((number) => number > after);
     numbers.sort((one, other) => one - other);
     const streams: Stream[] = [];

@@ -313,3 +313,18 @@ Deno.test("a cursor gathers the pages of long lists", async () => {
     break;
   }
 });
+
+Deno.test("a page of many streams, and a batch for many, count as the work that they are", async () => {
+  await using sessions = await openSessions();
+  const { engine } = sessions;
+  await using client = await sessions.open();
+  const before = engine.steps;
+  await client.ask("getStreams");
+  assertLess(STREAMS / 20, engine.steps - before);
+  await client.openPublisher(1, /stream/);
+  await client.ask("getStream", "stream.1");
+  const beforeBatch = engine.steps;
+  await client.publish(1, 1, ["to all of them"]);
+  await until("it is stored", async () => (await engine.getStream("stream.1")).ready === 1);
+  assertLess(STREAMS / 10, engine.steps - beforeBatch);
+});

@@ -175,7 +175,7 @@ Deno.test("a plain client is told at a port with TLS what to do", async () => {
 });
 
 Deno.test("garbage and silence at a port with TLS count as connections, until their time is over", async () => {
-  await using broker = await TlsBroker.start("off", 1000);
+  await using broker = await TlsBroker.start("off", { handshakeTimeoutMs: 1000 });
   const { port } = broker.server;
   const begun = performance.now();
   const says: Uint8Array[] = [

@@ -111,3 +111,29 @@ Deno.test("64 KiB over TLS do not wait for acknowledgements, as Nagle's algorith
     assertLess(tlsBack, back * 40, "from the broker");
   }
 });
+
+Deno.test("a client of TLS that does not read is given up, and one that reads slowly is not", async () => {
+  await using broker = await TlsBroker.start("off", { slowReaderTimeoutMs: 1000 });
+  await using connection = await connect(broker.options());
+  await connection.cursor().createStream("large");
+  const bodies = Array.from({ length: 64 }, () => new Uint8Array(512 * 1024));
+  for (const body of bodies) await connection.publisher("large").sendMessage(body);
+  const follow = async () => {
+    const client = await broker.raw();
+    await client.shakeHands();
+    await client.openFollower(1, "large", { messages: 4096, bytes: 1024 ** 3 });
+    return client;
+  };
+  await using deaf = await follow();
+  await until("it is given up", () => broker.server.connectionCount === 1);
+  deaf.close();
+  await using slow = await follow();
+  let taken = 0;
+  const begun = performance.now();
+  while (taken < 50) {
+    taken += (await slow.takeMessages(1)).length;
+    // The time of the limit passes twice until all of this has been taken.
+    await until("a while has passed", () => performance.now() > begun + taken * 40);
+  }
+  assertEquals(broker.server.connectionCount, 2);
+});

@@ -5,7 +5,7 @@
  */
 
 import type { ConnectOptions } from "../../../client.ts";
-import type { BrokerServer } from "../../../server.ts";
+import type { BrokerServer, PartialSettings } from "../../../server.ts";
 import { connectTlsSocket } from "../../../src/transport/node_sockets.ts";
 import { startBroker } from "../broker/broker.ts";
 import { PATIENCE_MS } from "../wire/duplex_client.ts";
@@ -29,13 +29,13 @@ export class TlsBroker implements AsyncDisposable {
   /** Starts a broker on a free port. */
   static async start(
     mode: Mode = "off",
-    handshakeTimeoutMs: number = PATIENCE_MS,
+    settings: PartialSettings = {},
   ): Promise<TlsBroker> {
     const made = new TestCertificates();
     const { certificateFile: certificate, keyFile: key } = made.makeServer();
     const clients = mode === "off" ? {} : { clientCa: made.caFile, clientCertificates: mode };
     const tls = { certificate, key, ...clients };
-    return new TlsBroker(made, await startBroker({ tls, handshakeTimeoutMs }));
+    return new TlsBroker(made, await startBroker({ ...settings, tls }));
   }
 
   /** Options of a client, with a certificate if one is given. */

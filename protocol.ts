@@ -121,7 +121,8 @@
  * `settled` tells the broker which outcomes it may forget: those of all messages below that number.
  *
  * After a lost connection a publisher opens itself again with the same `identity` and repeats every
- * batch without an answer, with the same boundaries. The `repetition` in a `confirm` is 2 for a batch
+ * batch without an answer, with the same boundaries; an identity is for the user that opened it first.
+ * The `repetition` in a `confirm` is 2 for a batch
  * that was stored before, with its ids; 1 for a message whose dedup id the stream remembers, with the
  * ids of the first one; otherwise 0.
  *
@@ -164,7 +165,7 @@
  * them there at once. `extend` gives deliveries `ms` more from now.
  *
  * `revoke` tells a follower that it has lost deliveries: it was too slow, a cursor took them back, or
- * their stream was deleted. A follower that was too slow gets nothing more until it shows life: by an
+ * their stream was deleted or may no longer be followed. A follower that was too slow gets nothing more until it shows life: by an
  * `ack`, `nack`, `reject`, `extend` or `begin`, or by a `credit` that is no less than before and more
  * than it holds. Its late `ack` counts if no other follower has the message. Messages that no handler
  * has do not run out as long as the follower shows life.
@@ -196,11 +197,15 @@
  *
  * `getStreams`, `getPels` and `getPel` are answered with a {@linkcode Page}. Its `next`, if present, is
  * the option `after` of the query for the next page. Streams are listed in the order of their creation,
- * 500 to a page. Pending entry lists come follower by follower, so that several may have one name.
+ * at most 500 to a page; where a user sees only some of them, a page may have none and yet a `next`. Pending entry lists come follower by follower, so that several may have one name.
  *
  * ## Errors
  *
  * {@linkcode ERROR_CODES} is the list, with what each code means and whether it ends the session.
+ *
+ * An `error` about a publisher or a follower that was open, `FORBIDDEN` as a rule, closes it: its user
+ * may not use it any more. Batches under way are answered before, and later ones are refused with
+ * the same code.
  *
  * @example What a client sends first
  * ```ts

@@ -122,9 +122,8 @@
  *
  * After a lost connection a publisher opens itself again with the same `identity` and repeats every
  * batch without an answer, with the same boundaries; an identity is for the user that opened it first.
- * The `repetition` in a `confirm` is 2 for a batch
- * that was stored before, with its ids; 1 for a message whose dedup id the stream remembers, with the
- * ids of the first one; otherwise 0.
+ * The `repetition` in a `confirm` is 2 for a batch that was stored before, with its ids; 1 for a message
+ * whose dedup id the stream remembers, with the ids of the first one; otherwise 0.
  *
  * `MESSAGE_TOO_LARGE` and `HEADERS_TOO_LARGE` are reported only for a batch that the broker has not
  * seen under its number. A client whose broker came back with lower limits can therefore ask for a

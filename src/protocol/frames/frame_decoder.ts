@@ -1,5 +1,6 @@
 import { readU32 } from "../bytes.ts";
 import { BrokerError } from "../error.ts";
+import { hasManyStrings } from "../json_strings.ts";
 import { decodeStrictUtf8 } from "../utf8.ts";
 import { describeFrameType } from "./frame_type.ts";
 import { FRAME_LENGTH_BYTES } from "./frame_writer.ts";
@@ -50,6 +51,8 @@ export class FrameDecoder {
   offset = 0;
   /** Where in {@linkcode FrameDecoder.buffer} the current frame ends. */
   end = 0;
+  /** The most strings, keys included, in the JSON of a frame. */
+  jsonStringsMax: number = Infinity;
   #buffer = new Uint8Array(BUFFER_BYTES_MIN);
   #head = 0;
   #tail = 0;
@@ -201,6 +204,9 @@ export class FrameDecoder {
   /** Reads the rest of the current frame as one JSON value. */
   json(): unknown {
     const text = this.text();
+    if (hasManyStrings(text, this.jsonStringsMax)) {
+      throw this.#malformed(`its JSON has more than ${this.jsonStringsMax} strings`);
+    }
     try {
       return JSON.parse(text);
     } catch (cause) {

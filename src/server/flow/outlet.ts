@@ -1,6 +1,7 @@
 import { deadline } from "@std/async/deadline";
 import { BrokerError, type FrameDecoder, writeControlFrame } from "../../../protocol.ts";
 import { BUFFER_BYTES_MIN } from "../../protocol/frames/frame_decoder.ts";
+import { JSON_STRINGS_MAX } from "../../protocol/json_strings.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
 import type { Duplex } from "../../transport/duplex.ts";
@@ -98,6 +99,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
     this.peer = peer;
     this.context = context;
     this.link = new Link(duplex, this, HANDSHAKE_BYTES_MAX);
+    this.link.decoder.jsonStringsMax = JSON_STRINGS_MAX;
     this.gate = new ReadingGate({
       link: this.link,
       budget: context.budget,

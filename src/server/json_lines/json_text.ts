@@ -1,10 +1,12 @@
 import { BodyKind } from "../../../protocol.ts";
+import { hasManyStrings } from "../../protocol/json_strings.ts";
 import {
   ENTRY_HEAD_BYTES,
   readEntryHeaderBytes,
   readEntryKind,
   readEntrySize,
 } from "../../protocol/messages/entry.ts";
+import { JsonScanner } from "./json_scanner.ts";
 
 /** A body as it is stored: text, or any other JSON value. */
 export interface JsonBody {
@@ -85,6 +87,7 @@ export function showBody(buffer: Uint8Array, offset: number): string {
 }
 
 function isJson(text: string): boolean {
+  if (hasManyStrings(text)) return new JsonScanner(text).scan();
   try {
     JSON.parse(text);
     return true;

@@ -1,6 +1,8 @@
 import { Buffer } from "node:buffer";
-import { type BindFields, BrokerError } from "../../../protocol.ts";
+import { type BindFields, BodyKind, BrokerError } from "../../../protocol.ts";
+import { hasManyStrings, JSON_STRINGS_MAX } from "../../protocol/json_strings.ts";
 import { findLabelMistake } from "../../protocol/limits.ts";
+import { JsonScanner } from "./json_scanner.ts";
 import { type JsonBody, makeBody } from "./json_text.ts";
 
 /** The checked request of a line, in the JSON of the original SimpleMQ. */
@@ -35,8 +37,11 @@ export interface FollowRequest {
 interface Line {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly text: string;
+  /** The body, if it is an object or a list with many strings: it is not parsed. */
+  readonly largeBody?: string;
 }
 
+const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const BIND_TYPES: Readonly<Record<string, BindFields["bindType"]>> = {
@@ -76,7 +81,7 @@ const READERS: Readonly<Record<string, Readonly<Record<string, (line: Line) => L
 export function readLineRequest(bytes: Uint8Array): LineRequest | undefined {
   const text = decode(bytes);
   if (text.trim() === "") return undefined;
-  const line = { fields: parse(text), text };
+  const line = hasManyStrings(text) ? parseLarge(text) : { fields: parse(text), text };
   const sender = pick(line, "sender_type", Object.keys(READERS));
   const readers = READERS[sender]!;
   return readers[pick(line, "request_type", Object.keys(readers), ` of a ${sender}`)]!(line);
@@ -96,7 +101,9 @@ export function readLineToken(bytes: Uint8Array): LineToken {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (!view.includes('"token"')) return { token: undefined, isAlone: false };
   try {
-    fields = JSON.parse(decoder.decode(bytes));
+    const text = decoder.decode(bytes);
+    if (hasManyStrings(text)) return findToken(text);
+    fields = JSON.parse(text);
   } catch {
     // What is wrong with it is told to those who are let in.
   }
@@ -119,6 +126,15 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
+/** Finds the token of a line with many strings. */
+function findToken(text: string): LineToken {
+  const scanner = new JsonScanner(text, "token");
+  const part = scanner.scan() ? scanner.value : undefined;
+  if (part === undefined) return { token: undefined, isAlone: false };
+  const value = text.slice(part.start, part.end);
+  return { token: value.startsWith('"') ? JSON.parse(value) : "", isAlone: false };
+}
+
 function parse(text: string): Line["fields"] {
   let value: unknown;
   try {
@@ -133,6 +149,28 @@ function parse(text: string): Line["fields"] {
   );
 }
 
+/** Parses all of a line but its body, which may have any number of strings. */
+function parseLarge(text: string): Line {
+  const scanner = new JsonScanner(text, "message_body");
+  if (!scanner.scan()) {
+    throw new BrokerError("BAD_FRAME", "Cannot read a line: its JSON cannot be parsed");
+  }
+  const { start, end } = scanner.value ?? { start: 0, end: 0 };
+  const body = text.slice(start, end);
+  // A long text is one string.
+  const isLarge = body.startsWith("{") || body.startsWith("[");
+  const rest = body === "" ? text : `${text.slice(0, start)}null${text.slice(end)}`;
+  if (hasManyStrings(rest)) {
+    throw new BrokerError(
+      "BAD_FRAME",
+      `Cannot read a line: it has more than ${JSON_STRINGS_MAX} strings beside its body`,
+    );
+  }
+  if (isLarge) return { fields: { ...parse(rest), message_body: {} }, text: rest, largeBody: body };
+  const fields = body === "" ? parse(rest) : { ...parse(rest), message_body: JSON.parse(body) };
+  return { fields, text };
+}
+
 function readBind({ fields: { bind } }: Line): BindFields {
   if (!isObject(bind)) throw mistake(`"bind" must be an object, found ${describe(bind)}`);
   const line = { fields: bind, text: "" };
@@ -141,7 +179,10 @@ function readBind({ fields: { bind } }: Line): BindFields {
   return { routeString, bindType, ignoreCase: false };
 }
 
-function readBody({ fields, text }: Line): JsonBody {
+function readBody({ fields, text, largeBody }: Line): JsonBody {
+  if (largeBody !== undefined) {
+    return { kind: BodyKind.json, bytes: encoder.encode(largeBody) };
+  }
   if (!Object.hasOwn(fields, "message_body")) throw mistake('"message_body" is missing');
   return makeBody(fields, text, "message_body");
 }

@@ -6,10 +6,11 @@
  */
 
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import { BrokerError } from "../../../protocol.ts";
+import { BrokerError, FrameType, MAGIC, writeControlFrame } from "../../../protocol.ts";
 import { checkStreamName } from "../../../src/broker/state/router.ts";
 import { startBroker, until } from "../../support/broker/broker.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
+import { bytesOf } from "../../support/wire/raw_client.ts";
 import { Sessions } from "../../support/wire/sessions.ts";
 import { Arsenal } from "./arsenal.ts";
 
@@ -122,4 +123,20 @@ Deno.test("patterns that take long to refuse do not keep others waiting", async 
   // One of them at a time: each takes as long as thousands of usual frames.
   assertLess(refusedCount, 10);
   await refusing;
+});
+
+Deno.test("frames whose JSON has very many strings are refused, before they are parsed", async () => {
+  await using sessions = new Sessions();
+  const many = Array.from({ length: 257 }, (_, index) => `${index}`);
+  await using early = sessions.connect();
+  await early.send(bytesOf((writer) => {
+    writer.bytes(MAGIC);
+    writeControlFrame(writer, "hello", { client: "early", capabilities: many });
+  }));
+  await early.expectFatalError("BAD_FRAME");
+  await using late = await sessions.open("late");
+  await late.sendFrame(FrameType.openPublisher, (writer) => {
+    writer.text(JSON.stringify(Object.fromEntries(many.map((name) => [name, 0]))));
+  });
+  await late.expectFatalError("BAD_FRAME");
 });

@@ -132,9 +132,8 @@ export class TlsDuplex implements Duplex {
     return this.#stream !== undefined || this.#open !== undefined;
   }
 
-  async read(buffer: Uint8Array): Promise<number | null> {
-    const open = this.#open ?? await (this.#opening ??= this.#begin());
-    return open === undefined ? null : await open.read(buffer);
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#open?.read(buffer) ?? this.#readFirst(buffer);
   }
 
   write(bytes: Uint8Array): Promise<number> {
@@ -149,6 +148,11 @@ export class TlsDuplex implements Duplex {
     if (this.#open !== undefined) this.#open.close();
     else if (this.#stream !== undefined) this.#stream.destroy();
     else this.#plain.close();
+  }
+
+  async #readFirst(buffer: Uint8Array): Promise<number | null> {
+    const open = await (this.#opening ??= this.#begin());
+    return open === undefined ? null : await open.read(buffer);
   }
 
   async #begin(): Promise<NodeDuplex | undefined> {

@@ -24,7 +24,7 @@ class SocketPair implements Disposable {
     this.there = there;
   }
 
-  static async open(hostname = "localhost", serverName?: string): Promise<SocketPair> {
+  static async open(hostname: string, serverName?: string): Promise<SocketPair> {
     using port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const owner = { noteFailure: () => {}, answerPlain: () => undefined };
     const acceptor = makeAcceptor(AUTHORITY.certificate);
@@ -76,7 +76,7 @@ for (const serverName of ["example.com", "127.0.0.2"]) {
 
 for (const who of ["broker", "client"] as const) {
   Deno.test(`what the ${who} writes waits for a slow reader, and all of it arrives`, async () => {
-    using pair = await SocketPair.open();
+    using pair = await SocketPair.open("localhost");
     const [writer, reader] = who === "broker" ? [pair.there, pair.here] : [pair.here, pair.there];
     const piece = new Uint8Array(100_000);
     const total = 400 * piece.length;
@@ -115,7 +115,7 @@ for (const who of ["broker", "client"] as const) {
 }
 
 Deno.test("a socket that is closed ends its read and its write, and the other side", async () => {
-  using pair = await SocketPair.open();
+  using pair = await SocketPair.open("localhost");
   let failure: unknown;
   const writing = (async () => {
     for (let count = 0; count < 1000; count++) await pair.here.write(new Uint8Array(100_000));

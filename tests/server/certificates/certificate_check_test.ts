@@ -195,8 +195,8 @@ Deno.test("certificates are refused: a key of a kind that TLS cannot use", async
 Deno.test("a key of root that its group may read is taken, as Kubernetes mounts it", async () => {
   using made = new TestCertificates();
   const paths = goodPaths(made);
-  Deno.chmodSync(paths.key, 0o440);
-  const { uid } = Deno.statSync(paths.key);
+  await Deno.chmod(paths.key, 0o440);
+  const { uid } = await Deno.stat(paths.key);
   const open = () => Certificates.open(paths, new Log({ level: "error" }), Date.now());
   if (uid === 0) await open();
   else await assertRejects(open, CertificateError, "its group may use (mode 440)");

@@ -57,7 +57,7 @@ Deno.test("a pair of which only one file was replaced yet is not even warned of"
   const certificates = await use.open();
   const next = use.made.authority.makeServer(["localhost"], validFor(40));
   const { key: oldKey } = use.made.write("kept", next);
-  const old = Deno.readTextFileSync(`${use.made.directory}/server-key.pem`);
+  const old = await Deno.readTextFile(`${use.made.directory}/server-key.pem`);
   assertNotEquals(old, oldKey);
   use.made.write("server", { certificate: next.certificate, key: old });
   await certificates.look(Date.now());
@@ -74,7 +74,7 @@ Deno.test("a pair that does not fit keeps the old one, with one warning for each
   const { serial } = certificates;
   const { expiresAt } = certificates.status;
   const other = use.made.authority.makeServer(["localhost"], validFor(40));
-  const key = Deno.readTextFileSync(`${use.made.directory}/server-key.pem`);
+  const key = await Deno.readTextFile(`${use.made.directory}/server-key.pem`);
   for (let change = 1; change <= 2; change++) {
     use.made.write("server", { certificate: other.certificate, key });
     for (let count = 0; count < 5; count++) await certificates.look(Date.now());
@@ -92,14 +92,14 @@ Deno.test("a pair that does not fit keeps the old one, with one warning for each
 Deno.test("files that are gone, or open to others, keep the old pair", async () => {
   using use = new Use();
   const certificates = await use.open();
-  Deno.removeSync(`${use.made.directory}/server.pem`);
+  await Deno.remove(`${use.made.directory}/server.pem`);
   for (let count = 0; count < 3; count++) await certificates.look(Date.now());
   assert(certificates.status.problem?.includes("found no such file"));
   use.made.makeServer();
-  Deno.chmodSync(`${use.made.directory}/server-key.pem`, 0o644);
+  await Deno.chmod(`${use.made.directory}/server-key.pem`, 0o644);
   for (let count = 0; count < 3; count++) await certificates.look(Date.now());
   assert(certificates.status.problem?.includes("everybody may use"));
-  Deno.chmodSync(`${use.made.directory}/server-key.pem`, 0o600);
+  await Deno.chmod(`${use.made.directory}/server-key.pem`, 0o600);
   for (let count = 0; count < 2; count++) await certificates.look(Date.now());
   assertEquals(certificates.status.problem, undefined);
 });

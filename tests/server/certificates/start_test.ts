@@ -17,7 +17,7 @@ async function refuse(flags: readonly string[]): Promise<string> {
 Deno.test("a broker with a key that everybody may read does not start, and says what to do", async () => {
   using made = new TestCertificates();
   const { certificateFile, keyFile } = made.makeServer();
-  Deno.chmodSync(keyFile, 0o644);
+  await Deno.chmod(keyFile, 0o644);
   const line = await refuse(["--tls-certificate", certificateFile, "--tls-key", keyFile]);
   assertStringIncludes(line, "Cannot use the certificate: file");
   assertStringIncludes(line, `chmod 600 ${keyFile}`);

@@ -28,7 +28,9 @@ const WORDS: Readonly<Record<StreamNeed, readonly [action: string, permission: s
 /** Describes what is needed for a stream; the same whether the stream exists or not. */
 export function describeNeed(need: StreamNeed, stream: string): Omit<Refused, "stream"> {
   const [action, permission] = WORDS[need];
-  return { verb: need, action: `${action} "${stream}"`, permission: `${permission} it` };
+  // Creating is one of the things that `manage` is for.
+  const verb = need === "new" ? "manage" : need;
+  return { verb, action: `${action} "${stream}"`, permission: `${permission} it` };
 }
 
 /** Describes what is needed for a pattern. */

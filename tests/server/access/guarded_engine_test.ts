@@ -156,6 +156,21 @@ Deno.test("what did not change, and what has ended, is left alone", async () => 
   assertEquals(lost.sink.ends, []);
 });
 
+Deno.test("a refusal is written with the verb that is missing", async () => {
+  const all = new GuardedUse();
+  await all.bare.create("orders");
+  const { guarded } = all.session(all.user({ publish: ["orders"] }));
+  await assertCodeLater("FORBIDDEN", () => guarded.createStream("new"));
+  await assertCodeLater("FORBIDDEN", () => guarded.purgeStream("orders"));
+  await assertCodeLater("FORBIDDEN", () => guarded.getStream("other"));
+  await assertCodeLater("FORBIDDEN", () => guarded.peek("orders", 1, 1));
+  assertEquals(all.lines, [
+    "warning a user was refused user=app verb=manage stream=new count=1",
+    "warning a user was refused user=app verb=any stream=other count=1",
+    "warning a user was refused user=app verb=inspect stream=orders count=1",
+  ]);
+});
+
 Deno.test("refusals are written once a minute for each user and verb, with their number", () => {
   const all = new GuardedUse();
   const { use } = all.session(all.user({}));

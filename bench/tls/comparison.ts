@@ -40,6 +40,11 @@ export function compare(values: readonly number[], bases: readonly number[]): Su
   return summarise(values.map((value, round) => value / bases[round]!));
 }
 
+/** The mean: of counts in coarse steps, such as processor time, it is finer than the median. */
+export function findMean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** Writes a ratio as a percentage. */
 export function formatPercent(ratio: number): string {
   return `${formatNumber(ratio * 100)} %`;

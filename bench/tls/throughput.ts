@@ -7,7 +7,7 @@ import { BATCHES, PIPELINED } from "../harness/sending.ts";
 import { summarise } from "../harness/statistics.ts";
 import { formatColumns } from "../harness/table.ts";
 import type { DoorName, Gate, NamedDoor } from "./gate.ts";
-import { alternate, type ByName, compare, formatPercent, gather } from "./comparison.ts";
+import { alternate, type ByName, compare, findMean, formatPercent, gather } from "./comparison.ts";
 import type { TlsScale } from "./scale.ts";
 
 /** What is sent, and which part of the messages it is. */
@@ -108,10 +108,8 @@ function formatRates(rows: readonly Row[]): string {
 }
 
 function formatCosts(rows: readonly Row[]): string {
-  const mean = ({ samples }: Row, door: DoorName, side: keyof CpuTimes) => {
-    const costs = samples[door]!.map(({ cpu }) => cpu[side]);
-    return costs.reduce((sum, cost) => sum + cost, 0) / costs.length;
-  };
+  const mean = ({ samples }: Row, door: DoorName, side: keyof CpuTimes) =>
+    findMean(samples[door]!.map(({ cpu }) => cpu[side]));
   return formatColumns(rows, [
     ["CPU, µs per message", ({ load }) => load],
     ["engine", ({ engine }) => engine],

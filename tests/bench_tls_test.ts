@@ -93,8 +93,8 @@ Deno.test("the bench prints a table for each part", async () => {
   }).output();
   assertEquals(code, 0, new TextDecoder().decode(stderr));
   const text = new TextDecoder().decode(stdout);
-  const heads = ["messages/s", "CPU, µs per message", "milliseconds", "new connections"]
-    .concat("memory of a broker", "confirms while 200 logins a second fail");
+  const heads = ["messages/s", "CPU, µs per message, journal", "milliseconds", "new connections"]
+    .concat("connections ", "confirms while 200 logins a second fail");
   for (const head of heads) assert(text.includes(`\n| ${head}`), `${head} is not in:\n${text}`);
   // The files that it has made are gone.
   assertEquals(await Array.fromAsync(Deno.readDir(directory.path)), []);

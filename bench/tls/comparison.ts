@@ -45,6 +45,11 @@ export function findMean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** Half of the rounds, of what takes long and differs little. */
+export function halve(rounds: number): number {
+  return Math.ceil(rounds / 2);
+}
+
 /** Writes a ratio as a percentage. */
 export function formatPercent(ratio: number): string {
   return `${formatNumber(ratio * 100)} %`;

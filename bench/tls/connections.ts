@@ -4,7 +4,7 @@ import { InFlight } from "../harness/in_flight.ts";
 import { CpuMeter } from "../harness/process/cpu_meter.ts";
 import { summarise } from "../harness/statistics.ts";
 import { formatColumns, formatNumber } from "../harness/table.ts";
-import { alternate, findMean, gather } from "./comparison.ts";
+import { alternate, findMean, gather, halve } from "./comparison.ts";
 import { type DoorName, type Gate, type NamedDoor, USER } from "./gate.ts";
 import type { TlsScale } from "./scale.ts";
 import { WrongLogins } from "./wrong_logins.ts";
@@ -151,9 +151,4 @@ function format(rounds: readonly Record<string, Sample>[][]): string {
     ["new connections", ({ name }) => name],
     ...DOORS.map((door) => [door, (row: typeof ROWS[number]) => read(row, door)] as const),
   ]);
-}
-
-/** Half of the rounds: these take long, and differ little. */
-function halve(rounds: number): number {
-  return Math.ceil(rounds / 2);
 }

@@ -2,9 +2,9 @@ import { BrokerProcess } from "../harness/broker_process.ts";
 import { repeat } from "../harness/frame/main.ts";
 import { runRound } from "../harness/round.ts";
 import { type Percentiles, summarise } from "../harness/statistics.ts";
-import { formatColumns } from "../harness/table.ts";
+import { type Column, formatColumns } from "../harness/table.ts";
 import { sendSteadily } from "../work/latency.ts";
-import { type ByName, compare, gather } from "./comparison.ts";
+import { type ByName, compare, gather, halve } from "./comparison.ts";
 import type { DoorName, Gate, NamedDoor } from "./gate.ts";
 import type { TlsScale } from "./scale.ts";
 import { WrongLogins } from "./wrong_logins.ts";
@@ -42,54 +42,31 @@ interface Site {
   readonly neighbour: BrokerProcess;
 }
 
-/** The publisher's times, and what became of the wrong logins. */
-interface Sample {
-  readonly confirm: Percentiles;
-  readonly refused: number;
-  readonly closed: number;
-}
-
 /** Measures the confirms of a publisher while logins fail, and while none do; returns the report. */
 export async function measureLogins(gate: Gate, scale: TlsScale): Promise<string> {
-  const rows: Row[] = [];
-  for (const door of gate.find(...DOORS)) rows.push(...await measureDoor(door, scale));
-  return format(rows);
-}
-
-/** One storm at one door, with the rounds without one beside it. */
-interface Row {
-  readonly name: string;
-  readonly samples: readonly Sample[];
-  readonly quiet: readonly Sample[];
+  const found = new Map<DoorName, ByName<Percentiles>>();
+  for (const door of gate.find(...DOORS)) found.set(door.name, await measureDoor(door, scale));
+  return format(found);
 }
 
 async function measureDoor(
   door: NamedDoor,
   { rounds: count, stormSeconds }: TlsScale,
-): Promise<Row[]> {
+): Promise<ByName<Percentiles>> {
   await using stack = new AsyncDisposableStack();
   const start = async () => stack.use(await BrokerProcess.start("memory", undefined, {}, door));
   const site = { door, broker: await start(), neighbour: await start() };
-  const rounds = await repeat(
-    `wrong logins, ${door.name}: round`,
-    Math.ceil(count / 2),
-    async () => {
-      const found: Record<string, Sample> = {};
-      for (const storm of STORMS) found[storm.name] = await measureStorm(site, storm, stormSeconds);
-      return [found];
-    },
-  );
-  const samples: ByName<Sample> = gather(rounds, 0);
-  return STORMS.map(({ name }) => ({
-    name: `${door.name}: ${name}`,
-    samples: samples[name]!,
-    quiet: samples[STORMS[0].name]!,
-  }));
+  const rounds = await repeat(`wrong logins, ${door.name}: round`, halve(count), async () => {
+    const samples: Record<string, Percentiles> = {};
+    for (const storm of STORMS) samples[storm.name] = await measureStorm(site, storm, stormSeconds);
+    return [samples];
+  });
+  return gather(rounds, 0);
 }
 
-async function measureStorm(site: Site, storm: Storm, seconds: number): Promise<Sample> {
+async function measureStorm(site: Site, storm: Storm, seconds: number): Promise<Percentiles> {
   if (storm.at === undefined) {
-    return { confirm: await publish(site.broker, seconds), refused: 0, closed: 0 };
+    return await publish(site.broker, seconds);
   }
   const { at, perAddress } = storm;
   await using logins = await WrongLogins.begin({
@@ -100,7 +77,7 @@ async function measureStorm(site: Site, storm: Storm, seconds: number): Promise<
   });
   const confirm = await publish(site.broker, seconds);
   const { refused, closed } = await logins.end();
-  if (refused + closed >= RATE * seconds / 2) return { confirm, refused, closed };
+  if (refused + closed >= RATE * seconds / 2) return confirm;
   throw new Error(`Only ${refused + closed} wrong logins could be made in ${seconds} s`);
 }
 
@@ -116,20 +93,22 @@ async function publish(broker: BrokerProcess, seconds: number): Promise<Percenti
   return latency.confirm;
 }
 
-function format(rows: readonly Row[]): string {
-  const read = (samples: readonly Sample[], part: keyof Percentiles) =>
-    samples.map(({ confirm }) => confirm[part]);
-  const sum = (samples: readonly Sample[], key: "refused" | "closed") =>
-    samples.reduce((total, sample) => total + sample[key], 0);
-  const ratio = ({ samples, quiet }: Row) => compare(read(samples, "p99"), read(quiet, "p99"));
-  return formatColumns(rows, [
+function format(found: ReadonlyMap<DoorName, ByName<Percentiles>>): string {
+  const read = (door: DoorName, name: string, part: keyof Percentiles) =>
+    found.get(door)![name]!.map((times) => times[part]);
+  const columnsOf = (door: DoorName): Column<Storm>[] => {
+    const median = (name: string, part: "p50" | "p99") => summarise(read(door, name, part)).median;
+    const ratio = (name: string) =>
+      compare(read(door, name, "p99"), read(door, STORMS[0].name, "p99"));
+    return [
+      [`${door}: p50 ms`, ({ name }) => median(name, "p50"), 2],
+      ["p99 ms", ({ name }) => median(name, "p99"), 2],
+      ["p99, ratio", ({ name }) => ratio(name).median, 2],
+      ["highest", ({ name }) => ratio(name).highest, 2],
+    ];
+  };
+  return formatColumns(STORMS, [
     [`confirms while ${RATE} logins a second fail`, ({ name }) => name],
-    ["p50 ms", ({ samples }) => summarise(read(samples, "p50")).median, 2],
-    ["p99 ms", ({ samples }) => summarise(read(samples, "p99")).median, 2],
-    ["p99, ratio", (row) => ratio(row).median, 2],
-    ["lowest", (row) => ratio(row).lowest, 2],
-    ["highest", (row) => ratio(row).highest, 2],
-    ["refused", ({ samples }) => sum(samples, "refused")],
-    ["closed at once", ({ samples }) => sum(samples, "closed")],
+    ...DOORS.flatMap(columnsOf),
   ]);
 }

@@ -46,7 +46,10 @@ interface Row {
 export async function measureThroughput(gate: Gate, scale: TlsScale): Promise<string> {
   const rows: Row[] = [];
   for (const engine of ENGINES) rows.push(...await measureEngine(engine, gate, scale));
-  return `${formatRates(rows)}\n\n${formatCosts(rows)}`;
+  const costs = ENGINES.map((engine) =>
+    formatCosts(engine, rows.filter((row) => row.engine === engine))
+  );
+  return [formatRates(rows), ...costs].join("\n\n");
 }
 
 async function measureEngine(
@@ -107,12 +110,11 @@ function formatRates(rows: readonly Row[]): string {
   ]);
 }
 
-function formatCosts(rows: readonly Row[]): string {
+function formatCosts(engine: EngineName, rows: readonly Row[]): string {
   const mean = ({ samples }: Row, door: DoorName, side: keyof CpuTimes) =>
     findMean(samples[door]!.map(({ cpu }) => cpu[side]));
   return formatColumns(rows, [
-    ["CPU, µs per message", ({ load }) => load],
-    ["engine", ({ engine }) => engine],
+    [`CPU, µs per message, ${engine}`, ({ load }) => load],
     ...DOORS.map((door) =>
       [`broker, ${door}`, (row: Row) => mean(row, door, "broker"), 2] as const
     ),

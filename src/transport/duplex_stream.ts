@@ -26,6 +26,8 @@ export class DuplexStream extends NodeStream {
     super({ allowHalfOpen: true });
     this.#duplex = duplex;
     this.#first = first;
+    // TLS passes errors on; a moment at which it does not listen must not end the process.
+    this.on("error", () => {});
   }
 
   /** Reads nothing more from the connection. TLS itself takes and decrypts all that there is. */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { openSocket } from "../../support/wire/duplex_client.ts";
+import { delay } from "@std/async/delay";
+import { connect, type Socket } from "node:net";
 
 /** How many connections of one storm are open at a time. */
 const AT_ONCE = 16;
@@ -15,45 +16,49 @@ export interface Attack {
   readonly count?: number;
 }
 
-/**
- * Says something over one connection, and reads what comes back until the end.
- *
- * @param isRude Whether it goes away without reading.
- */
-export async function say(port: number, bytes: Uint8Array, isRude = false): Promise<void> {
-  let socket: Deno.TcpConn | undefined;
-  try {
-    socket = await openSocket(port);
-    for (let sent = 0; sent < bytes.length;) sent += await socket.write(bytes.subarray(sent));
-    if (isRude) return;
-    await socket.closeWrite();
-    const buffer = new Uint8Array(16 * 1024);
-    while (await socket.read(buffer) !== null);
-  } catch (error) {
-    ignoreEnd(error);
-  } finally {
-    close(socket);
-  }
+/** A port, and where attackers come from. */
+export interface Front {
+  readonly port: number;
+  /** Gives an address of this machine for each connection; by default all have the usual one. */
+  readonly makeAddress?: (() => string) | undefined;
 }
 
-/** The broker may end a connection at any time. */
-function ignoreEnd(error: unknown): void {
-  const { ConnectionReset, BrokenPipe, NotConnected, ConnectionRefused } = Deno.errors;
-  const ends = [ConnectionReset, BrokenPipe, NotConnected, ConnectionRefused];
-  if (!ends.some((end) => error instanceof end)) throw error;
+/** Gives one address of this machine after the other: on Linux there are sixteen million. */
+export function manyAddresses(): (() => string) | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  let number = 0;
+  return () => {
+    number++;
+    return `127.${1 + (number >> 16) % 250}.${(number >> 8) % 256}.${1 + number % 250}`;
+  };
 }
 
-function close(socket: Deno.TcpConn | undefined): void {
-  try {
-    socket?.close();
-  } catch {
-    // It is closed already.
-  }
+/** Opens a connection; whatever happens to it, it just ends. */
+function open({ port, makeAddress }: Front): { socket: Socket; closed: Promise<void> } {
+  const localAddress = makeAddress?.();
+  const socket = connect({
+    port,
+    host: "localhost",
+    family: 4,
+    ...localAddress && { localAddress },
+  });
+  socket.on("error", () => {});
+  socket.resume();
+  const closed = new Promise<void>((resolve) => void socket.on("close", () => resolve()));
+  return { socket, closed };
+}
+
+/** Says something over one connection; unless it is rude, reads what comes back until the end. */
+async function say(front: Front, bytes: Uint8Array, isRude: boolean): Promise<void> {
+  const { socket, closed } = open(front);
+  if (isRude) socket.write(bytes, () => socket.destroy());
+  else socket.end(bytes);
+  await closed;
 }
 
 /** Makes attacks over so many connections at a time, until there were enough; resolves to their number. */
 export async function storm(
-  port: number,
+  front: Front,
   make: () => Attack,
   isOver: (count: number) => boolean,
 ): Promise<number> {
@@ -62,7 +67,7 @@ export async function storm(
     while (!isOver(count)) {
       const attack = make();
       count += attack.count ?? 1;
-      await say(port, attack.bytes, index % 4 === 0);
+      await say(front, attack.bytes, index % 4 === 0);
     }
   }));
   return count;
@@ -70,50 +75,42 @@ export async function storm(
 
 /** Opens connections that say a little now and then, and keeps as many open until it is stopped. */
 export class Slowloris implements AsyncDisposable {
-  readonly #sockets = new Set<Deno.TcpConn>();
-  readonly #stop = Promise.withResolvers<void>();
+  readonly #front: Front;
+  readonly #stopping = new AbortController();
   readonly #running: Promise<unknown>;
-  #isStopped = false;
   /** How many connections it has opened. */
   openedCount = 0;
 
   /** @param bytes What each connection says, a byte at a time. */
-  constructor(port: number, connectionCount: number, bytes: Uint8Array) {
+  constructor(front: Front, connectionCount: number, bytes: Uint8Array) {
+    this.#front = front;
     this.#running = Promise.all(Array.from({ length: connectionCount }, async () => {
-      while (!this.#isStopped) await this.#drip(port, bytes);
+      while (!this.#stopping.signal.aborted) await this.#drip(bytes);
     }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isStopped = true;
-    this.#stop.resolve();
-    for (const socket of this.#sockets) close(socket);
+    this.#stopping.abort();
     await this.#running;
   }
 
-  async #drip(port: number, bytes: Uint8Array): Promise<void> {
-    let socket: Deno.TcpConn | undefined;
-    try {
-      socket = await openSocket(port);
-      this.#sockets.add(socket);
-      this.openedCount++;
-      const ended = socket.read(new Uint8Array(256)).catch(() => null);
-      for (let at = 0; at < bytes.length && !this.#isStopped; at++) {
-        await socket.write(bytes.subarray(at, at + 1));
-        if (await Promise.race([ended.then(() => true), wait(20), this.#stop.promise])) break;
-      }
-      await Promise.race([ended, this.#stop.promise]);
-    } catch (error) {
-      if (!this.#isStopped) ignoreEnd(error);
-      await Promise.race([wait(20), this.#stop.promise]);
-    } finally {
-      if (socket !== undefined) this.#sockets.delete(socket);
-      close(socket);
+  async #drip(bytes: Uint8Array): Promise<void> {
+    const { signal } = this.#stopping;
+    const { socket, closed } = open(this.#front);
+    this.openedCount++;
+    const end = () => void socket.destroy();
+    signal.addEventListener("abort", end, { once: true });
+    for (let at = 0; at < bytes.length && !socket.destroyed; at++) {
+      socket.write(bytes.subarray(at, at + 1));
+      await this.#pause();
     }
+    await closed;
+    signal.removeEventListener("abort", end);
+    await this.#pause();
   }
-}
 
-/** An attacker's pause. */
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  /** Waits for a moment, or until it is stopped. */
+  async #pause(): Promise<void> {
+    await delay(20, { signal: this.#stopping.signal }).catch(() => {});
+  }
 }

@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
 import type { BrokerServer } from "../../../server.ts";
-import { User } from "../../../src/server/access/user.ts";
+import type { User } from "../../../src/server/access/user.ts";
 import { GuardedEngine } from "../../../src/server/access/guarded_engine.ts";
 import { startBroker } from "../../support/broker/broker.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";

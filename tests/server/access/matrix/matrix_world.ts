@@ -5,7 +5,7 @@ import { GuardedEngine } from "../../../../src/server/access/guarded_engine.ts";
 import { type PermissionFields, Permissions } from "../../../../src/server/access/permissions.ts";
 import { User } from "../../../../src/server/access/user.ts";
 import { Log } from "../../../../src/server/log.ts";
-import { EngineUse, single } from "../../../engine/engine_use.ts";
+import { EngineUse } from "../../../engine/engine_use.ts";
 import { Sessions } from "../../../support/wire/sessions.ts";
 
 /** The messages that a world begins with: those that followers hold, and those that are ready. */

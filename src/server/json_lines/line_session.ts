@@ -241,9 +241,10 @@ export class LineSession implements Speaker {
   }
 
   async #createStream(name: string): Promise<void> {
-    const { number: session, engine, context: { log, turn } } = this.#outlet;
+    const { number: session, user, engine, context: { log, turn } } = this.#outlet;
     while (!engine.prepareStream(name, SLICE_STEPS)) await turn.note();
-    if (await engine.createStream(name)) log.info("stream created", { stream: name, session });
+    const isNew = await engine.createStream(name);
+    if (isNew) log.info("stream created", { stream: name, user: user.name, session });
   }
 
   async #answer(answer: Promise<CursorAnswer>): Promise<void> {

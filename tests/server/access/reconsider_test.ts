@@ -199,6 +199,9 @@ Deno.test("changes of streams are in the log, with the user and what it was", as
   await use.bare.fence();
   await client.ask("redrive", "orders.dead", { ids: [1] });
   await client.ask("deleteStream", "orders");
+  await using lines = all.lines();
+  await lines.send(cursorLine("CREATE_STREAM", "lines"));
+  await lines.ask(cursorLine("GET_STREAMS"));
   const told = all.sessions.lines.filter((line) =>
     / info /.test(line) && !/session opened/.test(line)
   )
@@ -213,5 +216,6 @@ Deno.test("changes of streams are in the log, with the user and what it was", as
     "deliveries taken back follower=worker count=1 user=app session=1",
     "dead letters sent back stream=orders.dead count=1 user=app session=1",
     "stream deleted stream=orders user=app session=1",
+    "stream created stream=lines user=app session=2",
   ]);
 });

@@ -21,7 +21,7 @@ import { helloBytes } from "../../support/wire/raw_client.ts";
 import { Arsenal, recordTlsHello } from "./arsenal.ts";
 import { Pulse } from "./pulse.ts";
 import { type Attack, manyAddresses, Slowloris, storm } from "./storm.ts";
-import { Town } from "./town.ts";
+import { Town } from "../../support/broker/town.ts";
 
 /** How much the memory of the broker may grow between the first and the last round, in bytes. */
 const GROWTH_MAX = 64 * 1024 * 1024;

@@ -9,12 +9,13 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { connect } from "../../../client.ts";
 import { startBroker, until } from "../../support/broker/broker.ts";
+import { createToken } from "../../../src/server/access/users/token.ts";
 import { TestCertificates } from "../../support/certificates/test_certificates.ts";
 import { helloBytes } from "../../support/wire/raw_client.ts";
 import { Arsenal, recordTlsHello } from "./arsenal.ts";
 import { Pulse } from "./pulse.ts";
 import { manyAddresses, Slowloris, storm } from "./storm.ts";
-import { Town } from "./town.ts";
+import { Town } from "../../support/broker/town.ts";
 
 const seed = Number(Deno.env.get("ATTACK_SEED") ?? Math.floor(Math.random() * 2 ** 32));
 
@@ -75,4 +76,27 @@ Deno.test("an assault on a port that speaks TLS disturbs nobody", async () => {
   assertEquals(streams, [{ stream: "a", id: 1 }]);
   await until("the attackers are gone", () => broker.connectionCount <= 12);
   assert(await connection.cursor().getStream("a"));
+});
+
+Deno.test("a storm of wrong tokens keeps nobody with a right one out", async () => {
+  await using town = await Town.open();
+  await using broker = await startBroker({ users: town.users });
+  const { port } = broker;
+  const front = { port, makeAddress: manyAddresses() };
+  const bytes = helloBytes("guess", createToken());
+  let isOver = false;
+  const guessing = storm(front, () => ({ bytes }), () => isOver);
+  const oneAddress = storm(
+    { port, makeAddress: () => "127.0.0.2" },
+    () => ({ bytes }),
+    () => isOver,
+  );
+  for (let count = 0; count < 10; count++) {
+    await using connection = await connect({ port, token: town.token, connectTimeoutMs: 5000 });
+    await connection.cursor().createStream("pulse");
+  }
+  isOver = true;
+  assertGreater(await guessing, 20);
+  assertGreater(await oneAddress, 20);
+  await until("they are gone", () => broker.connectionCount === 0);
 });

@@ -11,7 +11,7 @@ import { createToken } from "../../../src/server/access/users/token.ts";
 import { BrokerProcess } from "../../support/broker/broker_process.ts";
 import { cursorLine, LineClient } from "../../support/wire/line_client.ts";
 import { helloBytes, RawClient } from "../../support/wire/raw_client.ts";
-import { Town } from "./town.ts";
+import { Town } from "../../support/broker/town.ts";
 
 /** It is in all that is secret here. */
 const CANARY = "CaNaRy7e1f";

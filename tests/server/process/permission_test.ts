@@ -8,7 +8,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { nameMissingFlag } from "../../../src/server/process/start_error.ts";
 import { readSystemFile } from "../../../src/server/system_file.ts";
+import { connect } from "../../../client.ts";
 import { BrokerProcess } from "../../support/broker/broker_process.ts";
+import { TestCertificates } from "../../support/certificates/test_certificates.ts";
+import { Town } from "../../support/broker/town.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 
 const CONFIG = new URL("../../../deno.json", import.meta.url).pathname;
@@ -102,6 +105,43 @@ for (const missing of ["env", "read", "write", "sys", "net"]) {
     assertStringIncludes(said[0]!, `; add --allow-${missing}=`);
   });
 }
+
+Deno.test("a broker with TLS and users runs with the permissions for their files, and no others", async () => {
+  await using directory = await TestDirectory.create();
+  await using town = await Town.open();
+  using certificates = new TestCertificates();
+  const { certificateFile, keyFile } = certificates.makeServer();
+  const { path } = directory;
+  const { read, write, ...others } = permissionsFor(path);
+  const used = town.users.replace(".yaml", ".last-used.json");
+  const permissions = [
+    ...Object.values(others),
+    `${read},${[town.users, used, `${used}.tmp`, certificateFile, keyFile].join(",")}`,
+    `${write},${used},${used}.tmp`,
+  ];
+  const tls = ["--tls-certificate", certificateFile, "--tls-key", keyFile];
+  const flags = [
+    "--storage-directory",
+    path,
+    "--users",
+    town.users,
+    "--log-level",
+    "debug",
+    ...tls,
+  ];
+  await using broker = await BrokerProcess.listen(flags, { permissions, settings });
+  const { port } = broker;
+  const { token } = town;
+  {
+    await using connection = await connect({ port, token, tls: { ca: certificates.ca } });
+    await connection.cursor().createStream("pulse");
+    await connection.publisher("pulse").sendMessage("hello");
+  }
+  broker.kill("SIGTERM");
+  const { code, lines } = await broker.waitForEnd();
+  assertEquals([code, lines.filter((line) => line.includes("is not allowed"))], [0, []]);
+  assertEquals((await Deno.stat(used)).isFile, true, "the use of the token is noted");
+});
 
 Deno.test("a directory that cannot be made durable for lack of a permission is not made", async () => {
   await using directory = await TestDirectory.create();

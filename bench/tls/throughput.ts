@@ -14,8 +14,8 @@ import type { TlsScale } from "./scale.ts";
 const LOADS = [
   { name: "100 B, batches of 256", way: BATCHES, bodyBytes: 100, share: 1 },
   { name: "100 B, single, not awaited", way: PIPELINED, bodyBytes: 100, share: 1 / 2 },
-  { name: "4 KiB, batches", way: BATCHES, bodyBytes: 4096, share: 1 / 20 },
-  { name: "64 KiB, batches", way: BATCHES, bodyBytes: 65_536, share: 1 / 400 },
+  { name: "4 KiB, batches", way: BATCHES, bodyBytes: 4096, share: 1 / 10 },
+  { name: "64 KiB, batches", way: BATCHES, bodyBytes: 65_536, share: 1 / 200 },
 ] as const;
 
 const DOORS: readonly DoorName[] = ["plain", "users", "TLS"];

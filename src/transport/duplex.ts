@@ -4,6 +4,8 @@ export interface Duplex {
   read(buffer: Uint8Array): Promise<number | null>;
   /** Writes some of the bytes; resolves to their number. */
   write(bytes: Uint8Array): Promise<number>;
+  /** The memory that it takes up for bytes that were not read yet, if it keeps any. */
+  readonly heldBytes?: number;
   /** Ends both directions; reads and writes under way are rejected or end. */
   close(): void;
 }

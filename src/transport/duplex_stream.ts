@@ -17,17 +17,30 @@ export class DuplexStream extends NodeStream {
   #isHeld = false;
   /** Whether more was asked for while nothing was read. */
   #isAwaited = false;
+  readonly #isThrifty: () => boolean;
 
   /**
    * @param duplex The connection.
    * @param first The bytes that have been read from it already, if any; the stream owns them.
+   * @param isThrifty Whether memory for received bytes is short.
    */
-  constructor(duplex: Duplex, first?: Uint8Array) {
+  constructor(duplex: Duplex, first?: Uint8Array, isThrifty: () => boolean = () => false) {
     super({ allowHalfOpen: true });
     this.#duplex = duplex;
     this.#first = first;
+    this.#isThrifty = isThrifty;
     // TLS passes errors on; a moment at which it does not listen must not end the process.
     this.on("error", () => {});
+  }
+
+  /** Whether memory for received bytes is short. */
+  get isThrifty(): boolean {
+    return this.#isThrifty();
+  }
+
+  /** The size of its buffer beyond that of an idle connection. */
+  get heldBytes(): number {
+    return this.#buffer.length - BUFFER_BYTES_MIN;
   }
 
   /** Reads nothing more from the connection. TLS itself takes and decrypts all that there is. */
@@ -52,6 +65,7 @@ export class DuplexStream extends NodeStream {
       this.push(view(first));
     } else {
       if (this.#isPassing) this.#renew();
+      if (this.isThrifty && this.heldBytes > 0) this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
       this.#duplex.read(this.#buffer).then(
         (count) => this.#pass(count),
         (error) => this.destroy(error),
@@ -79,7 +93,9 @@ export class DuplexStream extends NodeStream {
     if (count === null) return void this.push(null);
     const buffer = this.#buffer;
     const isFull = count === buffer.length;
-    if (isFull && count === BUFFER_BYTES_MIN) this.#buffer = new Uint8Array(BUFFER_BYTES_BUSY);
+    if (isFull && count === BUFFER_BYTES_MIN && !this.isThrifty) {
+      this.#buffer = new Uint8Array(BUFFER_BYTES_BUSY);
+    }
     if (!isFull && count < BUFFER_BYTES_MIN && buffer.length > BUFFER_BYTES_MIN) {
       this.#buffer = new Uint8Array(BUFFER_BYTES_MIN);
     }

@@ -74,10 +74,15 @@ export class NodeDuplex implements Duplex {
     this.#answer();
   }
 
+  get heldBytes(): number {
+    return this.#bytes + this.#stream.heldBytes;
+  }
+
   #take(chunk: Uint8Array): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    if (this.#bytes > PAUSE_BYTES && !this.#isPaused) {
+    const most = this.#stream.isThrifty ? 0 : PAUSE_BYTES;
+    if (this.#bytes > most && !this.#isPaused) {
       this.#isPaused = true;
       this.#stream.hold();
     }

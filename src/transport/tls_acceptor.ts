@@ -25,6 +25,8 @@ export interface ClientCertificate {
 export interface HandshakeOwner {
   /** A handshake has failed, or there was none. */
   noteFailure(why: string): void;
+  /** Whether memory for received bytes is short. */
+  isThrifty?(): boolean;
   /** The answer to a client that does not speak TLS, by the first byte that it sent. */
   answerPlain(firstByte: number): Uint8Array | undefined;
 }
@@ -132,6 +134,10 @@ export class TlsDuplex implements Duplex {
     return this.#stream !== undefined || this.#open !== undefined;
   }
 
+  get heldBytes(): number {
+    return this.#open?.heldBytes ?? this.#stream?.heldBytes ?? 0;
+  }
+
   read(buffer: Uint8Array): Promise<number | null> {
     return this.#open?.read(buffer) ?? this.#readFirst(buffer);
   }
@@ -160,7 +166,11 @@ export class TlsDuplex implements Duplex {
     const count = await this.#plain.read(buffer);
     if (count === null || this.#isClosed) return undefined;
     if (buffer[0] !== FIRST_BYTE_OF_TLS) return await this.#refusePlain(buffer[0]!);
-    const stream = new DuplexStream(this.#plain, buffer.subarray(0, count));
+    const stream = new DuplexStream(
+      this.#plain,
+      buffer.subarray(0, count),
+      () => this.#owner.isThrifty?.() ?? false,
+    );
     this.#stream = stream;
     // The handshake cannot go on; TLS itself would wait.
     stream.on("end", () => this.#open ?? stream.destroy());

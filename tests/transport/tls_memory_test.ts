@@ -1,6 +1,6 @@
 // Connections by TLS leave nothing in memory, whichever side ends them.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { TlsAcceptor } from "../../src/transport/tls_acceptor.ts";
@@ -37,3 +37,30 @@ for (const isEndedHere of [false, true]) {
     });
   });
 }
+
+/** What a connection takes up whose client sends a mebibyte, and whose broker reads one byte of it. */
+async function measureHeld(isThrifty: boolean): Promise<number> {
+  using pair = new TlsPair({ isThrifty: () => isThrifty });
+  const reading = pair.there.read(new Uint8Array(1));
+  const here = await pair.open();
+  const sent = (async () => {
+    const body = new Uint8Array(1024 * 1024).fill(7);
+    for (let at = 0; at < body.length;) at += await here.write(body.subarray(at, at + 4096));
+    return body.length;
+  })();
+  assertEquals(await reading, 1);
+  await passTurns();
+  const { heldBytes } = pair.there;
+  // All of it comes when it is read.
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count = 1; count < 1024 * 1024;) count += (await pair.there.read(buffer))!;
+  assertEquals(await sent, 1024 * 1024);
+  return heldBytes;
+}
+
+Deno.test("what a connection takes up is told, and is little while memory is short", async () => {
+  const usual = await measureHeld(false);
+  assertGreater(usual, 64 * 1024);
+  assertLess(usual, 256 * 1024);
+  assertLess(await measureHeld(true), 20 * 1024);
+});

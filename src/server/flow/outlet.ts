@@ -283,9 +283,15 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
     this.link.close();
   }
 
+  /** Counts what an encrypted connection keeps, too: that changes with each read. */
+  lookAtMemory(): void {
+    if (this.#caller.encryption !== undefined) this.handleBuffer();
+  }
+
   handleBuffer(): void {
     const { link: { decoder, isClosed }, context } = this;
-    const bytes = Math.max(0, decoder.bufferBytes - BUFFER_BYTES_MIN + this.#keptBytes);
+    const held = this.#caller.duplex.heldBytes ?? 0;
+    const bytes = Math.max(0, decoder.bufferBytes - BUFFER_BYTES_MIN + this.#keptBytes) + held;
     context.inputMemory.note(this, isClosed ? 0 : bytes);
   }
 

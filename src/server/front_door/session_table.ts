@@ -43,7 +43,10 @@ export class SessionTable {
   /** Shares the memory for what waits for clients among them. */
   sweep(): void {
     let bytes = 0;
-    for (const { link } of this.#sessions.keys()) bytes += link.outboundBytes;
+    for (const outlet of this.#sessions.keys()) {
+      bytes += outlet.link.outboundBytes;
+      outlet.lookAtMemory();
+    }
     this.#context.outbound.adapt(bytes, this.#sessions.size);
   }
 

@@ -29,10 +29,19 @@ export class TlsDoor {
     this.#failures = new Tally("no TLS with a client", log, now);
   }
 
-  /** Makes an encrypted caller; the handshake begins when its session reads. */
-  admit(plain: Duplex, peer: string): Pick<Caller, "duplex" | "encryption"> {
+  /**
+   * Makes an encrypted caller; the handshake begins when its session reads.
+   *
+   * @param isThrifty Whether memory for received bytes is short.
+   */
+  admit(
+    plain: Duplex,
+    peer: string,
+    isThrifty: () => boolean,
+  ): Pick<Caller, "duplex" | "encryption"> {
     const { certificates, mode } = this.#options;
     const duplex = certificates.secure(plain, {
+      isThrifty,
       noteFailure: (reason) => this.#failures.note({ peer, reason }),
       answerPlain,
     });

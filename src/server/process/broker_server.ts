@@ -130,7 +130,7 @@ export class Server implements BrokerServer {
       },
     });
     this.#sessions = new SessionTable(context, connectionsMax);
-    this.#listener = this.#listen(loginGuard);
+    this.#listener = this.#listen(context);
     this.#ticker = new Ticker({
       clock,
       tick: (now) => engine.tick(now),
@@ -223,7 +223,7 @@ export class Server implements BrokerServer {
   }
 
   /** Opens the port; the error says in one line why it cannot. */
-  #listen(loginGuard: LoginGuard): Listener {
+  #listen({ loginGuard, inputMemory }: SessionContext): Listener {
     const { settings: { host: hostname, port }, log, tls } = this.#parts;
     const queues = new SendQueues();
     const onConnection = (connection: AcceptedSocket) => {
@@ -237,7 +237,7 @@ export class Server implements BrokerServer {
         peer,
         address: hostname,
         countQueued: (now) => queues.find(ports, now),
-        ...tls?.door.admit(connection, peer),
+        ...tls?.door.admit(connection, peer, () => inputMemory.isSpent),
       });
     };
     try {

@@ -18,7 +18,7 @@ Deno.test("TlsDoor tells once a second of clients that do not speak TLS, and cou
   const door = new TlsDoor({ certificates, mode: "off", log, now: () => now });
   const come = async (says: string) => {
     const [here, there] = createPipe();
-    const { duplex } = door.admit(there, "[::1]:5");
+    const { duplex } = door.admit(there, "[::1]:5", () => false);
     await here.write(new TextEncoder().encode(says));
     assertEquals(await duplex.read(new Uint8Array(1)), null);
     duplex.close();

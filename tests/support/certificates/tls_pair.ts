@@ -25,6 +25,8 @@ export interface TlsPairOptions extends ConnectionOptions {
   readonly acceptor?: TlsAcceptor;
   /** Puts something between the ends of the pipe and TLS. */
   readonly wrap?: (duplex: Duplex) => Duplex;
+  /** Whether the broker's memory for received bytes is short. */
+  readonly isThrifty?: () => boolean;
   /** Puts something between the client's end and its TLS only. */
   readonly wrapHere?: (duplex: Duplex) => Duplex;
 }
@@ -48,6 +50,7 @@ export class TlsPair implements Disposable {
     this.plain = wrap(here);
     this.#stream = new DuplexStream(options.wrapHere?.(this.plain) ?? this.plain);
     this.there = acceptor.secure(wrap(there), {
+      ...options.isThrifty && { isThrifty: options.isThrifty },
       noteFailure: (why) => this.failures.push(why),
       answerPlain: (firstByte) => firstByte === 0x53 ? new Uint8Array([1, 2, 3]) : undefined,
     });
@@ -55,7 +58,8 @@ export class TlsPair implements Disposable {
 
   /** The client's socket; its handshake begins with the first call. */
   get socket(): TLSSocket {
-    const { acceptor: _acceptor, wrap: _wrap, wrapHere: _wrapHere, ...options } = this.#options;
+    const { acceptor: _acceptor, wrap: _wrap, wrapHere: _wrapHere, isThrifty: _is, ...options } =
+      this.#options;
     this.#socket ??= connect({
       socket: this.#stream,
       servername: "localhost",

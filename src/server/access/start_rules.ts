@@ -1,5 +1,5 @@
 import { type Settings, SettingsError } from "../settings/settings.ts";
-import { describe } from "../settings/settings_draft.ts";
+import { describe } from "../settings/found_value.ts";
 import type { StartSettings } from "../settings/start_settings.ts";
 
 /** What a broker may be reached by, and shows. */

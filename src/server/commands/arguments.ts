@@ -1,5 +1,5 @@
 import { findNearest } from "../../protocol/spelling.ts";
-import { describe } from "../settings/settings_draft.ts";
+import { describe } from "../settings/found_value.ts";
 
 /** A flag of a command. */
 export interface Flag {

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { Authority, type CertificatePair, type Validity } from "../certificates/authority.ts";
 import { findHostMistake, isHost } from "../certificates/certificate_names.ts";
 import { ExitCode } from "../process/start_error.ts";
-import { describe } from "../settings/settings_draft.ts";
+import { describe } from "../settings/found_value.ts";
 import type { Arguments } from "./arguments.ts";
 import { type CommandBody, type CommandContext, CommandError } from "./command.ts";
 import { createFile, readFileIfThere, replaceFiles } from "./files.ts";

@@ -3,7 +3,7 @@ import { type ProgramParts, runProgram } from "../process/program.ts";
 import { ExitCode, nameMissingFlag, StartError } from "../process/start_error.ts";
 import { loadSettings, type SettingsSources } from "../settings/load_settings.ts";
 import { SettingsError } from "../settings/settings.ts";
-import { describe } from "../settings/settings_draft.ts";
+import { describe } from "../settings/found_value.ts";
 import { placeUsers } from "../settings/users_location.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, CommandError, type JournalTools } from "./command.ts";

@@ -1,6 +1,6 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Clock, ClockTimer, ClockUser } from "../../transport/clock.ts";
-import { describe } from "../settings/settings_draft.ts";
+import { describe } from "../settings/found_value.ts";
 
 /** The latest time of a `Date`. */
 const TIME_MAX = 8.64e15;

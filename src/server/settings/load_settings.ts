@@ -1,11 +1,12 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { parse } from "@std/yaml";
 import { findNearest } from "../../protocol/spelling.ts";
+import { describe, firstLine, isPlainObject } from "./found_value.ts";
 import type { DescribeSetting } from "./start_settings.ts";
 import { SETTING_ROWS } from "./setting_table.ts";
 import { type PartialSettings, type Settings, SettingsError } from "./settings.ts";
-import { describe, isPlainObject, SettingsDraft } from "./settings_draft.ts";
+import { SettingsDraft } from "./settings_draft.ts";
 import { type Environment, FILE_VARIABLE, findWarnings, isFromKubernetes } from "./variables.ts";
+import { readYaml } from "./yaml_text.ts";
 
 /** The sources of {@linkcode loadSettings}. */
 export interface SettingsSources extends Environment {
@@ -157,17 +158,10 @@ function takeContent(
   content: string,
   only?: readonly string[],
 ): void {
-  const size = new TextEncoder().encode(content).length;
   const title = `file ${describe(path)}`;
-  if (size > FILE_BYTES_MAX) {
-    return draft.addMistake(`${title}: found ${size} bytes, allowed ${FILE_BYTES_MAX}`);
-  }
-  let found: unknown;
-  try {
-    found = parse(content, { schema: "core" });
-  } catch (error) {
-    return draft.addMistake(`${title}: found no valid YAML: ${firstLine(error)}`);
-  }
+  const result = readYaml(content, FILE_BYTES_MAX);
+  if ("mistake" in result) return draft.addMistake(`${title}: ${result.mistake}`);
+  const { value: found } = result;
   if (isPlainObject(found)) {
     const names = Object.entries(found).filter(([name]) => only?.includes(name) ?? true);
     return draft.takeGroup(Object.fromEntries(names), ` in ${describe(path)}`);
@@ -176,11 +170,6 @@ function takeContent(
   if (found !== null) {
     draft.addMistake(`${title}: found ${describe(found)}, allowed names with values`);
   }
-}
-
-function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return (text.split("\n")[0] ?? text).replace(/:$/, "");
 }
 
 /** What the help tells of the flags, with their defaults: whole lines. */

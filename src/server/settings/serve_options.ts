@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../../transport/clock.ts";
 import { resolveSettings } from "./load_settings.ts";
 import type { PartialSettings, Settings } from "./settings.ts";
-import { describe, isPlainObject } from "./settings_draft.ts";
+import { describe, isPlainObject } from "./found_value.ts";
 
 /** What `serve` takes: settings, and the clock. */
 export interface ServeOptions extends PartialSettings {

@@ -1,4 +1,5 @@
 import { findNearest } from "../../protocol/spelling.ts";
+import { describe, isPlainObject } from "./found_value.ts";
 import { requireRow, SETTING_ROWS, type SettingRow } from "./setting_table.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import type { DescribeSetting } from "./start_settings.ts";
@@ -10,9 +11,6 @@ interface Found {
   readonly where: string;
   readonly isFaulty: boolean;
 }
-
-/** The longest value that messages show. */
-const SHOWN_LENGTH_MAX = 60;
 
 /** Which settings of TLS mean nothing, or something else than they seem to, without which others. */
 const TLS_NEEDS: readonly (readonly [path: string, needed: string])[] = [
@@ -154,21 +152,6 @@ export class SettingsDraft {
   }
 }
 
-/** What may be a token that stands at a wrong place. */
-const TOKEN_RULE = /smq_[\w-]*/g;
-
-/** Shows what was found, in a few words on one line, and never a token. */
-export function describe(value: unknown): string {
-  if (value === undefined || value === null || value === "") return "nothing";
-  if (Array.isArray(value)) return "a list";
-  if (typeof value === "object") return "a group";
-  if (typeof value !== "string") return String(value).slice(0, SHOWN_LENGTH_MAX);
-  const text = value.replaceAll(TOKEN_RULE, "smq_…");
-  return JSON.stringify(
-    text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text,
-  );
-}
-
 /** Says more of a wrong number, where there is more to say. */
 function explain(value: unknown, initial: unknown): string {
   if (typeof initial !== "number") return "";
@@ -176,11 +159,4 @@ function explain(value: unknown, initial: unknown): string {
     return /^\s*-?\d+\s*$/.test(value) ? ", a text and not a number" : "";
   }
   return typeof value === "number" && !Number.isInteger(value) ? ", not a whole number" : "";
-}
-
-/** Whether a value is an object with nothing but fields of its own. */
-export function isPlainObject(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

@@ -1,7 +1,7 @@
-import { parse } from "@std/yaml";
 import { findNearest } from "../../../protocol/spelling.ts";
 import { byteSize, integer, type Setting } from "../../settings/setting.ts";
-import { describe, isPlainObject } from "../../settings/settings_draft.ts";
+import { describe, hideTokens, isPlainObject } from "../../settings/found_value.ts";
+import { readYaml } from "../../settings/yaml_text.ts";
 import { findNamePatternMistake } from "../name_pattern.ts";
 import { type PermissionFields, VERBS } from "../permissions.ts";
 import { ANONYMOUS_NAME, LOCAL_NAME, type UserLimits } from "../user.ts";
@@ -69,7 +69,6 @@ const TEXT_LENGTH_MAX = 128;
 const USER_NAME_RULE = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/;
 const HASH_RULE = /^[0-9a-f]{64}$/i;
 const DATE_RULE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
-const TOKEN_RULE = /smq_[\w-]*/g;
 
 const COUNT = integer(1, [1, 1_000_000], "A number of connections or streams");
 const SIZE = byteSize(1, [1, 1024 ** 5], "A number of bytes");
@@ -97,18 +96,13 @@ export function findUserNameMistake(name: string): string | undefined {
  * @throws {UsersFileError} With all mistakes; none of them shows a token.
  */
 export function parseUsers(content: string, path: string): UsersFile {
-  const size = new TextEncoder().encode(content).length;
-  const title = `file ${describe(path)}`;
-  const refuse = (mistake: string) => new UsersFileError(path, [`${title}: ${mistake}`]);
-  if (size > USERS_BYTES_MAX) throw refuse(`found ${size} bytes, allowed ${USERS_BYTES_MAX}`);
-  let found: unknown;
-  try {
-    found = parse(content, { schema: "core" });
-  } catch (error) {
-    throw refuse(`found no valid YAML: ${firstLine(error)}`);
-  }
+  const refuse = (mistake: string) =>
+    new UsersFileError(path, [`file ${describe(path)}: ${mistake}`]);
+  const result = readYaml(content, USERS_BYTES_MAX);
+  if ("mistake" in result) throw refuse(result.mistake);
+  const { value: found } = result;
   // A file that is being written may be empty for a moment: that must not mean that there are no users.
-  if (!isPlainObject(found)) throw refuse(`found ${show(found)}, allowed users: with names`);
+  if (!isPlainObject(found)) throw refuse(`found ${describe(found)}, allowed users: with names`);
   return new UsersReader(path).read(found);
 }
 
@@ -129,12 +123,13 @@ class UsersReader {
     const { users: group, anonymous } = this.#takeFields(found, "", ["users", ANONYMOUS_NAME]);
     const users = new Map<string, UserEntry>();
     if (!isPlainObject(group)) {
-      this.#refuse("users", show(group), "a group of users by their names");
+      this.#refuse("users", describe(group), "a group of users by their names");
     } else {
       for (const [name, fields] of Object.entries(group)) {
         const mistake = findUserNameMistake(name);
-        if (mistake !== undefined) this.#refuse("users", `the name ${show(name)}`, mistake, true);
-        else users.set(name, this.#readUser(name, fields));
+        if (mistake !== undefined) {
+          this.#refuse("users", `the name ${describe(name)}`, mistake, true);
+        } else users.set(name, this.#readUser(name, fields));
       }
     }
     const permissions = anonymous === undefined
@@ -167,7 +162,7 @@ class UsersReader {
       // It may be the token itself.
       const what = typeof sha256 === "string"
         ? `a text of ${sha256.length} characters`
-        : show(sha256);
+        : describe(sha256);
       this.#refuse(`${place}.sha256`, what, "64 hex digits, in quotes if none is a letter");
     } else this.#claim(this.#hashes, hash, user, `${place}.sha256`, "the token");
     return {
@@ -181,7 +176,7 @@ class UsersReader {
   #readCertificate(found: unknown, place: string, user: string): string | undefined {
     const name = this.#readText(found, place);
     if (name !== undefined) {
-      this.#claim(this.#certificates, name, user, place, `the certificate ${show(name)}`);
+      this.#claim(this.#certificates, name, user, place, `the certificate ${describe(name)}`);
     }
     return name;
   }
@@ -197,7 +192,7 @@ class UsersReader {
       const here = `${place}.${key}`;
       if (key !== "metrics" && key !== "admin") permissions[key] = this.#readPatterns(value, here);
       else if (typeof value === "boolean") permissions[key] = value;
-      else this.#refuse(here, show(value), "true or false");
+      else this.#refuse(here, describe(value), "true or false");
     }
     return permissions;
   }
@@ -209,7 +204,7 @@ class UsersReader {
         ? findNamePatternMistake(text)
         : "a pattern is a text, in quotes if it is a number";
       if (mistake === undefined) patterns.push(text as string);
-      else this.#refuse(`${place}[${index}]`, show(text), mistake, true);
+      else this.#refuse(`${place}[${index}]`, describe(text), mistake, true);
     }
     return patterns;
   }
@@ -222,7 +217,7 @@ class UsersReader {
       if (value === undefined) continue;
       const limit = typeof value === "string" ? setting.parse(value) : value;
       if (typeof limit === "number" && setting.isAllowed(limit)) limits[field] = limit;
-      else this.#refuse(`${place}.${key}`, show(value), setting.allowed);
+      else this.#refuse(`${place}.${key}`, describe(value), setting.allowed);
     }
     return limits;
   }
@@ -232,14 +227,14 @@ class UsersReader {
     const isText = typeof found === "string" && found.length > 0 &&
       found.length <= TEXT_LENGTH_MAX && !/\p{C}/u.test(found);
     if (isText) return found;
-    this.#refuse(place, show(found), `a text of 1 to ${TEXT_LENGTH_MAX} characters`);
+    this.#refuse(place, describe(found), `a text of 1 to ${TEXT_LENGTH_MAX} characters`);
     return undefined;
   }
 
   #readDate(found: unknown, place: string): string | undefined {
     if (found === undefined) return undefined;
     if (typeof found === "string" && DATE_RULE.test(found) && isDay(found)) return found;
-    this.#refuse(place, show(found), "a date such as 2027-11-30 or 2027-11-30T12:00:00Z");
+    this.#refuse(place, describe(found), "a date such as 2027-11-30 or 2027-11-30T12:00:00Z");
     return undefined;
   }
 
@@ -249,7 +244,7 @@ class UsersReader {
     // A group of which every line is a comment is `null`.
     if (found === undefined || found === null) return fields;
     if (!isPlainObject(found)) {
-      this.#refuse(place, show(found), `a group of ${known.join(", ")}`);
+      this.#refuse(place, describe(found), `a group of ${known.join(", ")}`);
       return fields;
     }
     for (const [key, value] of Object.entries(found)) {
@@ -270,13 +265,13 @@ class UsersReader {
   #takeList(found: unknown, place: string, allowed: string): readonly unknown[] {
     if (found === undefined || found === null) return [];
     if (Array.isArray(found) && found.length <= LIST_LENGTH_MAX) return found;
-    const what = Array.isArray(found) ? `${found.length} entries` : show(found);
+    const what = Array.isArray(found) ? `${found.length} entries` : describe(found);
     const most = Array.isArray(found) ? `${LIST_LENGTH_MAX} at most` : allowed;
     this.#refuse(place, what, most);
     return [];
   }
 
-  /** Notes whose something is that only one user may have. */
+  /** Notes the owner of a token or certificate: no other user may have the same. */
   #claim(
     owners: Map<string, string>,
     key: string,
@@ -286,11 +281,7 @@ class UsersReader {
   ): void {
     const owner = owners.get(key);
     if (owner === undefined) owners.set(key, user);
-    else {this.#refuse(
-        place,
-        `${what} of user ${show(owner)} again`,
-        "it once",
-      );}
+    else this.#refuse(place, `${what} of user ${describe(owner)} again`, "it once");
   }
 
   #refuse(place: string, found: string, allowed: string, isAdvice = false): void {
@@ -307,18 +298,4 @@ function isDay(text: string): boolean {
   const [year, month, day] = text.slice(0, 10).split("-").map(Number);
   return !Number.isNaN(Date.parse(text)) &&
     new Date(Date.UTC(year!, month! - 1, day)).getUTCDate() === day;
-}
-
-/** Shows a value in a message, but never a token that stands at the wrong place. */
-function show(value: unknown): string {
-  return describe(typeof value === "string" ? hideTokens(value) : value);
-}
-
-function hideTokens(text: string): string {
-  return text.replaceAll(TOKEN_RULE, "smq_…");
-}
-
-function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return hideTokens((text.split("\n")[0] ?? text).replace(/:$/, ""));
 }

@@ -1,6 +1,6 @@
 import type { LogFields } from "../../log.ts";
 import { SettingsError } from "../../settings/settings.ts";
-import { describe } from "../../settings/settings_draft.ts";
+import { describe } from "../../settings/found_value.ts";
 import type { StartSettings } from "../../settings/start_settings.ts";
 import { WatchedFile } from "../../watched_file.ts";
 import { ANONYMOUS_NAME } from "../user.ts";

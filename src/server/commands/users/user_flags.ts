@@ -3,7 +3,7 @@ import { type PermissionFields, type Verb, VERBS } from "../../access/permission
 import { ANONYMOUS_NAME, type UserLimits } from "../../access/user.ts";
 import { findUserNameMistake } from "../../access/users/users_file.ts";
 import { byteSize, integer, type Setting } from "../../settings/setting.ts";
-import { describe } from "../../settings/settings_draft.ts";
+import { describe } from "../../settings/found_value.ts";
 import { locateUsers } from "../../settings/users_location.ts";
 import type { Arguments, Flag } from "../arguments.ts";
 import { type CommandContext, CommandError } from "../command.ts";

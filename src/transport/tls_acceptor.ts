@@ -3,6 +3,7 @@ import type { Duplex } from "./duplex.ts";
 import { DuplexStream } from "./duplex_stream.ts";
 import { ALPN, FIRST_BYTE_OF_TLS } from "./address.ts";
 import { NodeDuplex } from "./node_sockets.ts";
+import { VerifiedCertificates } from "./verified_certificates.ts";
 
 /** What a side of TLS shows and trusts; texts in PEM. */
 export interface TlsCredentials {
@@ -43,6 +44,7 @@ const FIRST_BYTES = 512;
 /** One connection, as the server of TLS sees it: it emits the events of one connection only. */
 type SingleServer = Server & {
   readonly stream: DuplexStream;
+  readonly verified: VerifiedCertificates;
   readonly handshake: PromiseWithResolvers<Opened | Error>;
 };
 
@@ -55,9 +57,12 @@ interface Opened {
 /** The server's side of TLS, over connections of any kind. */
 export class TlsAcceptor {
   readonly #server: Server;
+  #verified = new VerifiedCertificates();
+  #clientCa: string | undefined;
 
   /** @param credentials Certificates that were checked: TLS takes wrong ones, too, and then fails. */
   constructor(credentials: TlsCredentials) {
+    this.#clientCa = credentials.clientCa;
     this.#server = createServer({
       ...asOptions(credentials),
       ALPNProtocols: [ALPN],
@@ -69,7 +74,7 @@ export class TlsAcceptor {
     this.#server.on("secureConnection", function (this: SingleServer, socket: TLSSocket) {
       // At once: what comes behind the handshake may be an error, for which nobody listens yet.
       const duplex = new NodeDuplex(socket, this.stream);
-      this.handshake.resolve({ duplex, certificate: readCertificate(socket) });
+      this.handshake.resolve({ duplex, certificate: readCertificate(socket, this.verified) });
     });
     this.#server.on("tlsClientError", function (this: SingleServer, error: Error) {
       this.handshake.resolve(error);
@@ -79,6 +84,10 @@ export class TlsAcceptor {
   /** Shows other certificates from now on; open connections stay. */
   renew(credentials: TlsCredentials): void {
     this.#server.setSecureContext(asOptions(credentials));
+    // Sessions of TLS from before can be resumed all the same. A new list: handshakes that are under way
+    // may still be verified by the old authorities.
+    if (credentials.clientCa !== this.#clientCa) this.#verified = new VerifiedCertificates();
+    this.#clientCa = credentials.clientCa;
   }
 
   /** Makes an encrypted connection of a plain one; its first read begins the handshake. */
@@ -88,6 +97,7 @@ export class TlsAcceptor {
       // Handlers of events are called on the emitter: so each connection has one of its own.
       const server: SingleServer = Object.assign(Object.create(this.#server), {
         stream,
+        verified: this.#verified,
         handshake,
       });
       stream.on("error", (error) => handshake.resolve(error));
@@ -194,9 +204,24 @@ export class TlsDuplex implements Duplex {
   }
 }
 
-function readCertificate(socket: TLSSocket): ClientCertificate | undefined {
-  const { raw }: { raw?: unknown } = socket.getPeerCertificate() ?? {};
+function readCertificate(
+  socket: TLSSocket,
+  verified: VerifiedCertificates,
+): ClientCertificate | undefined {
+  const { raw, fingerprint256: fingerprint = "", valid_to: end = "" } = readShown(socket);
   if (!(raw instanceof Uint8Array)) return undefined;
   const { authorized, authorizationError } = socket;
-  return { der: raw, fault: authorized ? undefined : String(authorizationError) };
+  if (!authorized) return { der: raw, fault: String(authorizationError) };
+  if (fingerprint !== "" && !socket.isSessionReused()) verified.add(fingerprint, Date.parse(end));
+  const isVerified = verified.has(fingerprint, Date.now());
+  return { der: raw, fault: isVerified ? undefined : "in the handshake of a session resumed now" };
+}
+
+/** The certificate of the other side, of which there may be nothing. */
+function readShown(socket: TLSSocket): {
+  readonly raw?: unknown;
+  readonly fingerprint256?: string;
+  readonly valid_to?: string;
+} {
+  return socket.getPeerCertificate() ?? {};
 }

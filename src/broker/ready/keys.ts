@@ -61,6 +61,11 @@ export class Keys {
     return this.#parkedCount;
   }
 
+  /** The number of keys for which messages wait. */
+  get waitCount(): number {
+    return this.#parked.size;
+  }
+
   get heldCount(): number {
     return this.#held.size;
   }

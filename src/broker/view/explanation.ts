@@ -20,6 +20,9 @@ export interface Listener {
   readonly filter?: StreamFilter | undefined;
 }
 
+/** The followers, or keys, that are looked through in about the time of a step. */
+const LISTED_PER_STEP = 16;
+
 /**
  * Explains the state of a stream, and why its messages are not delivered.
  *
@@ -29,6 +32,8 @@ export function explain(router: Router, name: string, listener: Listener): strin
   const waiting = router.findWaiting(name);
   if (waiting.length > 0) return [explainWaiting(name, waiting)];
   const stream = router.requireStream(name);
+  const { attachments, keys } = stream.share;
+  router.steps += Math.floor((attachments.size + (keys?.waitCount ?? 0)) / LISTED_PER_STEP);
   const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
   const sentences = explainShare(stream.share, listener);
   if (dead === 0 || stream.isDead) return sentences;

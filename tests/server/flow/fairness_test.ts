@@ -328,3 +328,25 @@ Deno.test("a page of many streams, and a batch for many, count as the work that 
   await until("it is stored", async () => (await engine.getStream("stream.1")).ready === 1);
   assertLess(STREAMS / 10, engine.steps - beforeBatch);
 });
+
+Deno.test("an explanation of a stream with many followers counts as the work that it is", async () => {
+  await using sessions = await openSessions();
+  await using client = await sessions.open();
+  const count = 3200;
+  await client.send(bytesOf((writer) => {
+    const bind = bindOf("stream.1");
+    for (let follower = 1; follower <= count; follower++) {
+      writeControlFrame(writer, "openFollower", {
+        follower,
+        bind,
+        name: "one of many",
+        messages: 1,
+        bytes: 1,
+      });
+    }
+  }));
+  await client.ask("getStream", "stream.1");
+  const before = sessions.engine.steps;
+  await client.ask("explain", "stream.1");
+  assertLess(count / 20, sessions.engine.steps - before);
+});

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { TlsCredentials } from "../../transport/tls_acceptor.ts";
+import { formatDate } from "../date_text.ts";
 import { CertificateError, type CertificatePaths } from "./certificate_files.ts";
 
 /** What is known of a certificate that can be used. */
@@ -45,11 +46,11 @@ export function checkCertificates(
   if (date > until) {
     note(
       paths.certificate,
-      `found a certificate that ended at ${show(until)}, allowed a valid one`,
+      `found a certificate that ended at ${formatDate(until)}, allowed a valid one`,
     );
   }
   if (date < from) {
-    note(paths.certificate, `found a certificate that is not valid before ${show(from)}`);
+    note(paths.certificate, `found a certificate that is not valid before ${formatDate(from)}`);
   }
   if (mistakes.length === 0) return { expiresAt: until, serial: leaf.serialNumber };
   throw new CertificateError(mistakes, date < from ? from : Infinity);
@@ -71,14 +72,9 @@ export function explainFault(certificate: Uint8Array, fault: string, date: numbe
   } catch {
     // A client may show anything.
   }
-  if (date > until) return `it ended at ${show(until)}`;
-  if (date < from) return `it is not valid before ${show(from)}`;
+  if (date > until) return `it ended at ${formatDate(until)}`;
+  if (date < from) return `it is not valid before ${formatDate(from)}`;
   return `no authority in tls.client_ca has signed it for a client (${fault})`;
-}
-
-/** Writes a time for people, to the second. */
-export function show(at: number): string {
-  return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 function readCertificates(text: string, note: (mistake: string) => void): X509Certificate[] {

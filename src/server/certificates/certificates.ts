@@ -6,8 +6,9 @@ import {
   type TlsDuplex,
 } from "../../transport/tls_acceptor.ts";
 import { tryCredentials } from "../../transport/tls_trial.ts";
+import { formatDate } from "../date_text.ts";
 import type { Log } from "../log.ts";
-import { type CertificateFacts, checkCertificates, show } from "./certificate_check.ts";
+import { type CertificateFacts, checkCertificates } from "./certificate_check.ts";
 import {
   CertificateError,
   type CertificatePaths,
@@ -76,7 +77,7 @@ export class Certificates {
 
   get status(): CertificateStatus {
     const { expiresAt } = this.#facts;
-    const ended = this.#told === "ended" ? `it ended at ${show(expiresAt)}` : undefined;
+    const ended = this.#told === "ended" ? `it ended at ${formatDate(expiresAt)}` : undefined;
     return { expiresAt, problem: this.#problem ?? ended };
   }
 
@@ -131,7 +132,7 @@ export class Certificates {
       this.#problem = undefined;
       this.#told = "nothing";
       const { serial, expiresAt } = this.#facts;
-      this.#log.info("the certificate is renewed", { serial, expiresAt: show(expiresAt) });
+      this.#log.info("the certificate is renewed", { serial, expiresAt: formatDate(expiresAt) });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       if (error instanceof CertificateError) this.#retryAt = error.retryAt;
@@ -154,7 +155,7 @@ export class Certificates {
     const what = due === "ended"
       ? "the certificate has ended: clients refuse to connect"
       : "the certificate ends soon";
-    this.#log.warning(what, { serial, expiresAt: show(expiresAt) });
+    this.#log.warning(what, { serial, expiresAt: formatDate(expiresAt) });
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { formatDate } from "../date_text.ts";
 
 /** The first byte of each kind of element. */
 export const DerTag = {
@@ -57,7 +58,7 @@ export function bits(bytes: Uint8Array, unused = 0): Buffer {
 
 /** Writes a time to the second, in the shorter of two forms as long as certificates must have it. */
 export function time(date: Date): Buffer {
-  const digits = date.toISOString().replace(/\.\d+Z$/, "Z").replaceAll(/[-:T]/g, "");
+  const digits = formatDate(date.getTime()).replaceAll(/[-:T]/g, "");
   const isShort = date.getUTCFullYear() < 2050;
   return element(
     isShort ? DerTag.utcTime : DerTag.time,

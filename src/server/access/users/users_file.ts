@@ -1,4 +1,5 @@
 import { findNearest } from "../../../protocol/spelling.ts";
+import { parseDate } from "../../date_text.ts";
 import { byteSize, integer, type Setting } from "../../settings/setting.ts";
 import { describe, hideTokens, isPlainObject } from "../../settings/found_value.ts";
 import { readYaml } from "../../settings/yaml_text.ts";
@@ -63,21 +64,29 @@ const LIST_LENGTH_MAX = 1000;
 /** The most mistakes that are told. */
 const MISTAKES_MAX = 100;
 
-/** The longest label of a token, and the longest name in a certificate, in characters. */
+/** What the label of a token and the name in a certificate may be. */
+export const TEXT_ALLOWED = "a text of 1 to 128 visible characters";
 const TEXT_LENGTH_MAX = 128;
 
 const USER_NAME_RULE = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/;
 const HASH_RULE = /^[0-9a-f]{64}$/i;
-const DATE_RULE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
 
 const COUNT = integer(1, [1, 1_000_000], "A number of connections or streams");
 const SIZE = byteSize(1, [1, 1024 ** 5], "A number of bytes");
 
-const LIMITS: readonly (readonly [key: string, field: keyof UserLimits, Setting<number>])[] = [
-  ["connections", "connections", COUNT],
-  ["streams", "streams", COUNT],
-  ["stored_bytes", "storedBytes", SIZE],
+/** The limits of a user: their names in the file, and their allowed values. */
+export const LIMIT_ROWS: readonly LimitRow[] = [
+  { key: "connections", field: "connections", setting: COUNT },
+  { key: "streams", field: "streams", setting: COUNT },
+  { key: "stored_bytes", field: "storedBytes", setting: SIZE },
 ];
+
+/** A row of {@linkcode LIMIT_ROWS}. */
+export interface LimitRow {
+  readonly key: string;
+  readonly field: keyof UserLimits;
+  readonly setting: Setting<number>;
+}
 
 /** Why a text is no name of a user; `undefined` if it is one. */
 export function findUserNameMistake(name: string): string | undefined {
@@ -86,6 +95,11 @@ export function findUserNameMistake(name: string): string | undefined {
   if (USER_NAME_RULE.test(name)) return undefined;
   return "a user's name has 1 to 128 letters, digits, '.', '_', '@' and '-', and begins with a " +
     "letter or a digit";
+}
+
+/** Whether a text may be the label of a token or the name in a certificate. */
+export function isText(text: string): boolean {
+  return text.length > 0 && text.length <= TEXT_LENGTH_MAX && !/\p{C}/u.test(text);
 }
 
 /**
@@ -210,9 +224,9 @@ class UsersReader {
   }
 
   #readLimits(found: unknown, place: string): UserLimits {
-    const fields = this.#takeFields(found, place, LIMITS.map(([key]) => key));
+    const fields = this.#takeFields(found, place, LIMIT_ROWS.map(({ key }) => key));
     const limits: { -readonly [Field in keyof UserLimits]: number } = {};
-    for (const [key, field, setting] of LIMITS) {
+    for (const { key, field, setting } of LIMIT_ROWS) {
       const value = fields[key];
       if (value === undefined) continue;
       const limit = typeof value === "string" ? setting.parse(value) : value;
@@ -224,16 +238,14 @@ class UsersReader {
 
   #readText(found: unknown, place: string): string | undefined {
     if (found === undefined) return undefined;
-    const isText = typeof found === "string" && found.length > 0 &&
-      found.length <= TEXT_LENGTH_MAX && !/\p{C}/u.test(found);
-    if (isText) return found;
-    this.#refuse(place, describe(found), `a text of 1 to ${TEXT_LENGTH_MAX} characters`);
+    if (typeof found === "string" && isText(found)) return found;
+    this.#refuse(place, describe(found), TEXT_ALLOWED);
     return undefined;
   }
 
   #readDate(found: unknown, place: string): string | undefined {
     if (found === undefined) return undefined;
-    if (typeof found === "string" && DATE_RULE.test(found) && isDay(found)) return found;
+    if (typeof found === "string" && parseDate(found) !== undefined) return found;
     this.#refuse(place, describe(found), "a date such as 2027-11-30 or 2027-11-30T12:00:00Z");
     return undefined;
   }
@@ -291,11 +303,4 @@ class UsersReader {
       `${JSON.stringify(hideTokens(place))} in ${describe(this.#path)}: found ${found}, ${end}`,
     );
   }
-}
-
-/** Whether the day exists: a wrong one may be taken for one of the next month. */
-function isDay(text: string): boolean {
-  const [year, month, day] = text.slice(0, 10).split("-").map(Number);
-  return !Number.isNaN(Date.parse(text)) &&
-    new Date(Date.UTC(year!, month! - 1, day)).getUTCDate() === day;
 }

@@ -51,8 +51,7 @@ export const add: CommandBody = {
     flags.check();
     const path = await findUsersPath(args, context);
     const outlet = hasToken ? new TokenOutlet(args, context, NAME) : undefined;
-    const created = new Date(context.now()).toISOString().replace(/\.\d+Z$/, "Z");
-    const tokens: TokenEntry[] = outlet ? [outlet.entry({ label, created, expires })] : [];
+    const tokens: TokenEntry[] = outlet ? [outlet.entry({ label, expires })] : [];
     const change = () =>
       changeUsers(path, context, ({ users }) => {
         if (users.has(name)) throw new CommandError(describeExisting(name));

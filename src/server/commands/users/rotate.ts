@@ -26,12 +26,11 @@ export const rotate: CommandBody = {
     flags.check();
     const path = await findUsersPath(args, context);
     const outlet = new TokenOutlet(args, context, NAME);
-    const created = new Date(context.now()).toISOString().replace(/\.\d+Z$/, "Z");
     await outlet.giveAfter(() =>
       changeUsers(path, context, (draft) => {
         const user = requireUser(draft, name, NAME);
         const others = args.has("revoke-others") ? [] : user.tokens;
-        const tokens = [...others, outlet.entry({ label, created, expires })];
+        const tokens = [...others, outlet.entry({ label, expires })];
         draft.users.set(name, { ...user, tokens });
         return `User "${name}" has ${tokens.length === 1 ? "1 token" : `${tokens.length} tokens`}`;
       })

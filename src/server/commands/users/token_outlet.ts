@@ -1,5 +1,6 @@
 import { createToken, hashToken } from "../../access/users/token.ts";
 import type { TokenEntry } from "../../access/users/users_file.ts";
+import { formatDate } from "../../date_text.ts";
 import type { Arguments } from "../arguments.ts";
 import { type CommandContext, CommandError } from "../command.ts";
 import { createFile } from "../files.ts";
@@ -29,8 +30,9 @@ export class TokenOutlet {
   }
 
   /** What the file of users has of the token. */
-  entry(fields: Omit<TokenEntry, "sha256">): TokenEntry {
-    return { sha256: hashToken(this.#token), ...fields };
+  entry({ label, expires }: Pick<TokenEntry, "label" | "expires">): TokenEntry {
+    const created = formatDate(this.#context.now());
+    return { sha256: hashToken(this.#token), label, created, expires };
   }
 
   /**

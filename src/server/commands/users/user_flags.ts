@@ -1,8 +1,13 @@
 import { findNamePatternMistake } from "../../access/name_pattern.ts";
 import { type PermissionFields, type Verb, VERBS } from "../../access/permissions.ts";
 import { ANONYMOUS_NAME, type UserLimits } from "../../access/user.ts";
-import { findUserNameMistake } from "../../access/users/users_file.ts";
-import { byteSize, integer, type Setting } from "../../settings/setting.ts";
+import {
+  findUserNameMistake,
+  isText,
+  LIMIT_ROWS,
+  TEXT_ALLOWED,
+} from "../../access/users/users_file.ts";
+import { formatDate, parseDate } from "../../date_text.ts";
 import { describe } from "../../settings/found_value.ts";
 import { locateUsers } from "../../settings/users_location.ts";
 import type { Arguments, Flag } from "../arguments.ts";
@@ -38,15 +43,6 @@ export const PERMISSION_FLAGS: readonly Flag[] = [
 export const PATTERN_HELP: string =
   "Patterns are names of streams, several with commas; * stands for any " +
   "characters: 'orders,orders.*'.";
-
-const COUNT = integer(1, [1, 1_000_000], "A number of connections or streams");
-const SIZE = byteSize(1, [1, 1024 ** 5], "A number of bytes");
-
-const LIMITS: readonly (readonly [flag: string, field: keyof UserLimits, Setting<number>])[] = [
-  ["max-connections", "connections", COUNT],
-  ["max-streams", "streams", COUNT],
-  ["max-stored-bytes", "storedBytes", SIZE],
-];
 
 /** The flags of limits. */
 export const LIMIT_FLAGS: readonly Flag[] = [
@@ -122,7 +118,8 @@ export class UserFlags {
 
   readLimits(): UserLimits {
     const limits: { -readonly [Field in keyof UserLimits]: number } = {};
-    for (const [flag, field, setting] of LIMITS) {
+    for (const { key, field, setting } of LIMIT_ROWS) {
+      const flag = `max-${key.replaceAll("_", "-")}`;
       const text = this.#args.find(flag);
       if (text === undefined) continue;
       const value = setting.parse(text);
@@ -132,11 +129,11 @@ export class UserFlags {
     return limits;
   }
 
-  /** A text of which the file takes up to 128 characters. */
+  /** A text that the file takes. */
   readText(flag: string): string | undefined {
     const text = this.#args.find(flag);
-    if (text === undefined || text.length <= 128 && !/\p{C}/u.test(text)) return text;
-    this.refuse(`--${flag}: found ${describe(text)}, allowed 1 to 128 visible characters`);
+    if (text === undefined || isText(text)) return text;
+    this.refuse(`--${flag}: found ${describe(text)}, allowed ${TEXT_ALLOWED}`);
     return undefined;
   }
 
@@ -146,7 +143,7 @@ export class UserFlags {
     if (text === undefined) return undefined;
     const at = readTime(text, now);
     if (at !== undefined && at > now && at < now + LONGEST_MS) {
-      return new Date(at).toISOString().replace(/\.\d+Z$/, "Z");
+      return formatDate(at);
     }
     this.refuse(
       `--expires: found ${
@@ -170,17 +167,11 @@ export class UserFlags {
 
 const HOUR_MS = 3_600_000;
 const LONGEST_MS = 100 * 365.25 * 24 * HOUR_MS;
-const DATE_RULE = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
 
 function readTime(text: string, now: number): number | undefined {
   const [, count, unit] = /^(\d{1,6})([dh])$/.exec(text) ?? [];
   if (count !== undefined) return now + Number(count) * (unit === "d" ? 24 * HOUR_MS : HOUR_MS);
-  if (!DATE_RULE.test(text)) return undefined;
-  const at = Date.parse(text);
-  // A day that does not exist may be taken for one of the next month.
-  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
-  const exists = !Number.isNaN(at) && day.toISOString().startsWith(text.slice(0, 10));
-  return exists ? at : undefined;
+  return parseDate(text);
 }
 
 /** Finds the file of users as the broker does. */

@@ -112,7 +112,7 @@ for (
     ],
     [
       `{ tokens: [{ sha256: ${HASH}, label: [], created: 2026, expires: 2027-02-29 }] }`,
-      '".tokens[0].label" found a list, allowed a text of 1 to 128 characters',
+      '".tokens[0].label" found a list, allowed a text of 1 to 128 visible characters',
       '".tokens[0].created" found 2026, allowed a date such as',
       '".tokens[0].expires" found "2027-02-29", allowed a date such as',
     ],

@@ -63,7 +63,7 @@ const refusals: [args: string[], lines: (string | RegExp)[]][] = [
   ],
   [["user", "add", "a", "--max-connections", "1e3"], [/found "1e3", allowed 1 to 1000000/]],
   [["user", "add", "a", "--label", "a\u001b[2J"], [
-    /--label: found "a\\u001b\[2J", allowed 1 to 128/,
+    /--label: found "a\\u001b\[2J", allowed a text of 1 to 128/,
   ]],
   [["user", "add", "a", "--certificate", "x".repeat(129)], [/--certificate: found "x+…", allowed/]],
   [["user", "add", "a", "--certificate", "other-name"], [

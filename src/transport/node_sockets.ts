@@ -162,6 +162,8 @@ export async function connectTlsSocket(target: TlsTarget, signal: AbortSignal): 
       ...key !== undefined && { key },
       ALPNProtocols: [ALPN],
       minVersion: "TLSv1.2",
+      // Without it, NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would turn the checks off.
+      rejectUnauthorized: true,
     });
     socket.on("error", handshake.reject);
     stream.on("error", handshake.reject);

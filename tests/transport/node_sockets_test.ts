@@ -6,11 +6,15 @@ import { isConnectionEnd } from "../../src/transport/deno_sockets.ts";
 import type { Duplex } from "../../src/transport/duplex.ts";
 import { connectTlsSocket } from "../../src/transport/node_sockets.ts";
 import type { TlsDuplex } from "../../src/transport/tls_acceptor.ts";
+import { Authority } from "../../src/server/certificates/authority.ts";
 import { AUTHORITY, makeAcceptor } from "../support/certificates/tls_pair.ts";
 import { validFor } from "../support/certificates/test_certificates.ts";
 import { passTurns, until } from "../support/broker/broker.ts";
 
 const PATIENCE_MS = 20_000;
+
+/** By this variable node:tls checks nothing, unless it is told to. */
+const VARIABLE = "NODE_TLS_REJECT_UNAUTHORIZED";
 
 const never = new AbortController().signal;
 
@@ -71,6 +75,30 @@ for (const serverName of ["example.com", "127.0.0.2"]) {
     await there.read(new Uint8Array(1)).catch(() => {});
     await refused;
     there.close();
+  });
+}
+
+const FOREIGN = Authority.create("foreign", validFor(1)).certificate;
+
+for (const [what, trusted] of [["name", {}], ["authority", { ca: FOREIGN }]] as const) {
+  Deno.test(`no variable of the environment lets another ${what} through`, async () => {
+    const before = Deno.env.get(VARIABLE);
+    Deno.env.set(VARIABLE, "0");
+    try {
+      using port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const owner = { noteFailure: () => {}, answerPlain: () => undefined };
+      const serverName = what === "name" ? "example.com" : "localhost";
+      const way = { hostname: "127.0.0.1", port: port.addr.port, serverName };
+      const target = { ...way, ca: AUTHORITY.certificate, ...trusted };
+      const refused = assertRejects(() => connectTlsSocket(target, never));
+      const there = makeAcceptor().secure(await port.accept(), owner);
+      await there.read(new Uint8Array(1)).catch(() => {});
+      await refused;
+      there.close();
+    } finally {
+      if (before === undefined) Deno.env.delete(VARIABLE);
+      else Deno.env.set(VARIABLE, before);
+    }
   });
 }
 

@@ -36,7 +36,7 @@ export interface DialOptions {
   readonly servers?: readonly string[];
   /**
    * The secret that shows the broker who the client is: 1 to 512 visible ASCII characters. It beats the
-   * tokens of URLs. Without TLS it can be read on its way.
+   * tokens of URLs. Without TLS it can be read on its way: it is not for servers with and without TLS.
    *
    * @default {the environment's `SIMPLEMQ_TOKEN`, if that may be read}
    */
@@ -77,13 +77,31 @@ export async function resolveTargets(options: DialOptions): Promise<BrokerTarget
   const addresses = findAddresses(options);
   const findToken = await resolveToken(options, addresses);
   const tls = await resolveTls(options.tls, ACTION);
-  return addresses.map((address) => {
-    const { hostname, port } = address;
-    return new BrokerTarget({
-      ...{ hostname, port, tls: chooseTls(address, tls) },
-      readToken: findToken(address.token),
-    });
-  });
+  const ways = addresses.map((address) => ({
+    ...{ address, tls: chooseTls(address, tls), readToken: findToken(address.token) },
+  }));
+  checkPlainWays(ways);
+  return ways.map(({ address: { hostname, port }, tls, readToken }) =>
+    new BrokerTarget({ hostname, port, tls, readToken })
+  );
+}
+
+/** How one of the brokers is reached. */
+interface Way {
+  readonly address: ServerAddress;
+  readonly tls: ResolvedTls | undefined;
+  readonly readToken: ReadToken | undefined;
+}
+
+/** Whoever keeps a client from the brokers with TLS must not get the token from it without TLS. */
+function checkPlainWays(ways: readonly Way[]): void {
+  const encrypted = new Set(ways.filter(({ tls }) => tls).map(({ readToken }) => readToken));
+  const plain = ways.find(({ tls, readToken }) => !tls && readToken && encrypted.has(readToken));
+  if (plain === undefined) return;
+  throw new TypeError(
+    `${ACTION}: ${plain.address.source} is without TLS and would get the token that is also for a ` +
+      "server with TLS; write smqs://, or give it a token of its own",
+  );
 }
 
 function findAddresses({ hostname, port, servers }: DialOptions): ServerAddress[] {
@@ -130,7 +148,8 @@ async function resolveToken(
   }
   if (token !== undefined) {
     checkToken("token", token, ACTION);
-    return () => always(token);
+    const read = always(token);
+    return () => read;
   }
   if (tokenFile !== undefined) {
     if (typeof tokenFile !== "string" || tokenFile === "") {

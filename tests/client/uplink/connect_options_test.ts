@@ -106,6 +106,17 @@ Deno.test("options of connect() that do not go together, or are of the wrong kin
     [{ tls: "yes" }, TypeError, "tls must be true or an object, found string"],
     [{ tls: null }, TypeError, "tls must be true or an object, found null"],
     [{ tls: true, servers: ["a", "smq://b"] }, TypeError, "servers[1] is an smq:// URL, which"],
+    [{ token: CANARY, servers: ["smqs://a", "b"] }, TypeError, "servers[1] is without TLS and"],
+    [
+      { token: CANARY, servers: ["smq://a", "smqs://b"] },
+      TypeError,
+      "servers[0] is without TLS and",
+    ],
+    [
+      { token: CANARY, servers: ["smqs://a@a", "smqs://b", "smq://c@c"] },
+      TypeError,
+      "servers[2] is without TLS and",
+    ],
   ];
   for (const [options, type, text] of cases) {
     const error = await fail(options);
@@ -234,8 +245,15 @@ Deno.test("a token is the option's, else the URL's, else the environment's", asy
     await withVariables({ SIMPLEMQ_TOKEN: " variable " }, async () => {
       assertEquals(await tokensOf({}), ["variable"]);
       assertEquals(await tokensOf({ servers }), ["url", "variable"]);
-      assertEquals(await tokensOf({ servers, token: "option" }), ["option", "option"]);
-      assertEquals(await tokensOf({ servers, tokenFile: file }), ["file", "file"]);
+      const encrypted = ["smqs://url@a", "smqs://b"];
+      assertEquals(await tokensOf({ servers: encrypted, token: "option" }), ["option", "option"]);
+      assertEquals(await tokensOf({ servers: encrypted, tokenFile: file }), ["file", "file"]);
+      // Whoever keeps the client from the first must not get its token from the second.
+      await assertRejects(
+        () => tokensOf({ servers: ["smqs://a", "b"] }),
+        TypeError,
+        "[1] is without",
+      );
     });
     await withVariables({ SIMPLEMQ_TOKEN: " ", SIMPLEMQ_TOKEN_FILE: file }, async () => {
       assertEquals(await tokensOf({ servers }), ["url", "file"]);

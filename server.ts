@@ -30,12 +30,9 @@ import { checkExposure } from "./src/server/access/start_rules.ts";
 import { UsersWatch } from "./src/server/access/users/users_watch.ts";
 import type { JournalTools } from "./src/server/commands/command.ts";
 import { runCommandLine } from "./src/server/commands/command_line.ts";
+import type { TlsDoor } from "./src/server/front_door/tls_door.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
-import {
-  type BrokerServer,
-  type EncryptedDoor,
-  Server,
-} from "./src/server/process/broker_server.ts";
+import { type BrokerServer, Server } from "./src/server/process/broker_server.ts";
 import { ExitCode, StartError } from "./src/server/process/start_error.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/settings/serve_options.ts";
 import { type Settings, SettingsError, type TlsSettings } from "./src/server/settings/settings.ts";
@@ -144,14 +141,14 @@ async function start(
 async function openTls(
   { certificate, key, clientCa, clientCertificates: mode }: TlsSettings,
   log: Log,
-): Promise<EncryptedDoor> {
+): Promise<TlsDoor> {
   const { CertificateError } = await import("./src/server/certificates/certificate_files.ts");
   const { Certificates } = await import("./src/server/certificates/certificates.ts");
   const { TlsDoor } = await import("./src/server/front_door/tls_door.ts");
   const paths = { certificate, key, ...mode !== "off" && { clientCa } };
   try {
     const certificates = await Certificates.open(paths, log, Date.now());
-    return { certificates, door: new TlsDoor({ certificates, mode, log, now: systemClock.now }) };
+    return new TlsDoor({ certificates, mode, log, now: systemClock.now });
   } catch (cause) {
     if (!(cause instanceof CertificateError)) throw cause;
     throw new StartError(`Cannot use the certificate: ${cause.message}`, { cause });

@@ -1,6 +1,6 @@
 // Sockets of Deno: no other file opens one, so that another runtime needs one file like this.
 
-import { ALPN } from "./address.ts";
+import { ALPN } from "./tls_wire.ts";
 import type { Duplex } from "./duplex.ts";
 
 /** A connection that was accepted. */

@@ -3,7 +3,7 @@
 import { isIP } from "node:net";
 import { setImmediate } from "node:timers";
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from "node:tls";
-import { ALPN } from "./address.ts";
+import { ALPN } from "./tls_wire.ts";
 import { connectSocket } from "./deno_sockets.ts";
 import type { Duplex } from "./duplex.ts";
 import { DuplexStream } from "./duplex_stream.ts";

@@ -1,7 +1,7 @@
 import { createServer, type Server, type TlsOptions, type TLSSocket } from "node:tls";
 import type { Duplex } from "./duplex.ts";
 import { DuplexStream } from "./duplex_stream.ts";
-import { ALPN, FIRST_BYTE_OF_TLS } from "./address.ts";
+import { ALPN, FIRST_BYTE_OF_TLS } from "./tls_wire.ts";
 import { NodeDuplex } from "./node_sockets.ts";
 import { VerifiedCertificates } from "./verified_certificates.ts";
 

@@ -14,6 +14,7 @@ import { FRAME_HEAD_BYTES } from "../../protocol/frames/frame_writer.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import { Heartbeat } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
+import { TLS_ALERT } from "../../transport/tls_wire.ts";
 import { whenAborted } from "../member/abort_listener.ts";
 import { errorOfCall } from "../member/caller_trace.ts";
 
@@ -46,10 +47,6 @@ export class UnansweredError extends Error {
 
 /** The interval between two looks at the heartbeat, in milliseconds. */
 const SWEEP_MS = 1000;
-
-/** The first two bytes of an alert of TLS: all versions have the same. */
-const TLS_ALERT = 0x15;
-const TLS_VERSION = 0x03;
 
 /** One session with a broker, from the handshake to the end of its link. */
 export class ClientSession implements LinkOwner {
@@ -172,7 +169,7 @@ export class ClientSession implements LinkOwner {
   /** The error for a port that is not, or no longer, the one of a broker without TLS. */
   #explainForeign(cause: BrokerError): BrokerError {
     const [type, version] = this.link.decoder.takePreface(2) ?? [];
-    if (type === TLS_ALERT && version === TLS_VERSION) {
+    if (type === TLS_ALERT[0] && version === TLS_ALERT[1]) {
       const why = "its port speaks TLS, and this client does not; use smqs://, or give tls";
       return new BrokerError("BAD_FRAME", `${this.#action}: ${why}`, { cause });
     }

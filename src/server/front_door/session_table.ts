@@ -1,6 +1,6 @@
 import { deadline } from "@std/async/deadline";
 import { BrokerError } from "../../../protocol.ts";
-import { FIRST_BYTE_OF_TLS } from "../../transport/address.ts";
+import { FIRST_BYTE_OF_TLS } from "../../transport/tls_wire.ts";
 import { type Caller, Outlet, type Speaker } from "../flow/outlet.ts";
 import type { SessionContext } from "../flow/session_context.ts";
 import { Session } from "../frames/session.ts";

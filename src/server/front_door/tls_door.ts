@@ -20,12 +20,13 @@ export interface TlsDoorOptions {
 
 /** Makes encrypted callers of accepted connections, where the port speaks TLS. */
 export class TlsDoor {
-  readonly #options: TlsDoorOptions;
+  readonly certificates: Certificates;
+  readonly #mode: TlsSettings["clientCertificates"];
   readonly #failures: Tally;
 
-  constructor(options: TlsDoorOptions) {
-    const { log, now } = options;
-    this.#options = options;
+  constructor({ certificates, mode, log, now }: TlsDoorOptions) {
+    this.certificates = certificates;
+    this.#mode = mode;
     this.#failures = new Tally("no TLS with a client", log, now);
   }
 
@@ -39,13 +40,12 @@ export class TlsDoor {
     peer: string,
     isThrifty: () => boolean,
   ): Pick<Caller, "duplex" | "encryption"> {
-    const { certificates, mode } = this.#options;
-    const duplex = certificates.secure(plain, {
+    const duplex = this.certificates.secure(plain, {
       isThrifty,
       noteFailure: (reason) => this.#failures.note({ peer, reason }),
       answerPlain,
     });
-    return { duplex, encryption: new ClientIdentity(duplex, mode) };
+    return { duplex, encryption: new ClientIdentity(duplex, this.#mode) };
   }
 }
 

@@ -11,7 +11,6 @@ import type { UsersWatch } from "../access/users/users_watch.ts";
 import type { Caller } from "../flow/outlet.ts";
 import { makeSessionContext, type SessionContext } from "../flow/session_context.ts";
 import { SendQueues } from "../flow/send_queues.ts";
-import type { Certificates, CertificateStatus } from "../certificates/certificates.ts";
 import { Listener } from "../front_door/listener.ts";
 import { SessionTable } from "../front_door/session_table.ts";
 import type { TlsDoor } from "../front_door/tls_door.ts";
@@ -69,19 +68,13 @@ export interface ServerParts {
   readonly users: UsersWatch | undefined;
   readonly clock: Clock;
   /** Set if the port speaks TLS. */
-  readonly tls?: EncryptedDoor | undefined;
+  readonly tls?: TlsDoor | undefined;
   /** Opens a client's connection over the given one. */
   readonly connect: (
     open: (options: InProcessOptions) => Promise<Duplex>,
     options: InProcessOptions,
     clock: Clock,
   ) => Promise<Connection>;
-}
-
-/** What a port that speaks TLS needs. */
-export interface EncryptedDoor {
-  readonly certificates: Certificates;
-  readonly door: TlsDoor;
 }
 
 /** The time after which clients report that a handler has a message, in milliseconds. */
@@ -167,11 +160,6 @@ export class Server implements BrokerServer {
     return this.#sessions.count;
   }
 
-  /** How the certificate is, if the port speaks TLS. */
-  get certificateStatus(): CertificateStatus | undefined {
-    return this.#parts.tls?.certificates.status;
-  }
-
   get closed(): Promise<Error | undefined> {
     return this.#closed.promise;
   }
@@ -237,7 +225,7 @@ export class Server implements BrokerServer {
         peer,
         address: hostname,
         countQueued: (now) => queues.find(ports, now),
-        ...tls?.door.admit(connection, peer, () => inputMemory.isSpent),
+        ...tls?.admit(connection, peer, () => inputMemory.isSpent),
       });
     };
     try {

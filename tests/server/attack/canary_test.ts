@@ -38,7 +38,7 @@ async function sendSecrets(connection: Connection): Promise<void> {
   await connection.publisher("forbidden").sendMessage(body, options).catch(() => {});
   const follower = connection.follower("pulse");
   for await (const message of follower.getMessages()) {
-    await message.reject("it failed");
+    await message.reject("it failed", { confirm: true });
     break;
   }
   await follower.close();

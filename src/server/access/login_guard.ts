@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import { KnownAddresses } from "./known_addresses.ts";
 
 /** After how many failures within a minute the connections of an address are held back. */
 const FAILURES_MAX = 20;
@@ -88,7 +89,8 @@ interface WaitingRefusal {
 
 /**
  * Keeps failed logins cheap. A token cannot be guessed, so this is about the broker's time, not about
- * secrets: a refusal is told late, and an address with many of them may open few connections.
+ * secrets: a refusal is told late, and an address with many of them may open few connections, unless it
+ * is also one of users.
  */
 export class LoginGuard {
   readonly #log: Log;
@@ -97,6 +99,7 @@ export class LoginGuard {
   readonly #hasten: (at: number) => void;
   /** The addresses of failed logins, the one that was heard of last at the end. */
   readonly #suspects = new Map<string, Suspect>();
+  readonly #known = new KnownAddresses();
   readonly #admitted = new Rate(ADMITTED_PER_SECOND_TOGETHER);
   #waiting: WaitingRefusal[] = [];
   /** What happened since the last line of the log. */
@@ -124,8 +127,10 @@ export class LoginGuard {
   /** Whether a connection may be opened; one that may not is closed at once, without a word. */
   admits(address: string, now: number): boolean {
     if (this.#suspects.size === 0) return true;
-    const suspect = this.#suspects.get(findNetwork(address));
+    const network = findNetwork(address);
+    const suspect = this.#suspects.get(network);
     if (suspect === undefined || !suspect.isHeldBack(now)) return true;
+    if (this.#known.has(network, now)) return true;
     if (suspect.admitted.has(now) && this.#admitted.has(now)) {
       suspect.admitted.take();
       this.#admitted.take();
@@ -134,6 +139,16 @@ export class LoginGuard {
     this.#untold.closed++;
     this.#untold.peer ||= address;
     return false;
+  }
+
+  /** Notes that a user has logged in: the address is not held back for as long as that is not long ago. */
+  noteLogin(address: string): void {
+    this.#known.enter(findNetwork(address));
+  }
+
+  /** Notes that the session of a user who had logged in has ended. */
+  noteLogout(address: string, now: number): void {
+    this.#known.leave(findNetwork(address), now);
   }
 
   /**

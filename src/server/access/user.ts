@@ -33,6 +33,11 @@ export class User {
     return this.name === LOCAL_NAME ? undefined : this.name;
   }
 
+  /** Whether a session needs a token or a certificate to be the user's. */
+  get needsProof(): boolean {
+    return this.name !== LOCAL_NAME && this.name !== ANONYMOUS_NAME;
+  }
+
   /** A user who may do everything, without a file. */
   static local(): User {
     return new User(LOCAL_NAME, Permissions.all);

@@ -167,7 +167,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
       this.link.close();
       await this.#speaker?.leave();
       this.#login?.end();
-      this.#noteUnfinished();
+      this.#noteEnd();
     }
   }
 
@@ -179,6 +179,8 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
       { ...shown, certificateNames, inProcess },
       (error) => error === undefined ? this.link.close() : void this.endWith(error),
     );
+    const { address } = this.#caller;
+    if (address !== undefined && this.user.needsProof) this.context.loginGuard.noteLogin(address);
   }
 
   /** Who the client is, for the log. */
@@ -377,12 +379,13 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
     this.#onGone = undefined;
   }
 
-  /** Notes a client that had a handshake of TLS made, and has left without showing who it is. */
-  #noteUnfinished(): void {
+  /** Notes a user that leaves, or a client that had a handshake of TLS made and has shown nothing. */
+  #noteEnd(): void {
     const { address, encryption } = this.#caller;
-    if (this.#login !== undefined || this.#isRefused || address === undefined) return;
     const { loginGuard, now } = this.context;
-    if (encryption?.hasBegun) loginGuard.noteUnfinished(address, now());
+    if (address === undefined || this.#isRefused) return;
+    if (this.#login?.user.needsProof) loginGuard.noteLogout(address, now());
+    else if (!this.hasLogin && encryption?.hasBegun) loginGuard.noteUnfinished(address, now());
   }
 
   #logEnd(error: BrokerError): void {

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { KnownAddresses } from "../../../src/server/access/known_addresses.ts";
 import { findNetwork, LoginGuard } from "../../../src/server/access/login_guard.ts";
 import { Log } from "../../../src/server/log.ts";
 import { Random } from "../../support/random.ts";
@@ -73,6 +74,37 @@ Deno.test("a guard admits ten connections a second from an address with 20 failu
   assertEquals(countAdmitted(guard, "a", 1000, START + 60_000), 1000);
   guard.tick(START + 60_000);
   assertEquals(guard.addressCount, 0);
+});
+
+Deno.test("a guard does not hold back an address from which a user has logged in", () => {
+  const { guard } = createGuard();
+  fail(guard, "a", 20);
+  guard.noteLogin("a");
+  guard.noteLogin("a");
+  assertEquals(countAdmitted(guard, "a", 1000), 1000);
+  guard.noteLogout("a", START);
+  guard.noteLogout("a", START);
+  const later = START + 60 * 60_000;
+  fail(guard, "a", 20, later - 1);
+  assertEquals(countAdmitted(guard, "a", 1000, later - 1), 1000, "it may be about to come back");
+  assertEquals(countAdmitted(guard, "a", 1000, later), 10);
+  guard.noteLogin("a");
+  assertEquals(countAdmitted(guard, "a", 1000, later), 1000);
+});
+
+Deno.test("a guard remembers 4,096 addresses that users have left, and all where they are", () => {
+  const known = new KnownAddresses();
+  for (let index = 0; index < 6000; index++) known.enter(`open ${index}`);
+  for (let index = 0; index < 6000; index++) {
+    known.enter(`left ${index}`);
+    known.leave(`left ${index}`, START);
+  }
+  assertEquals(known.count, 6000 + 4096);
+  assertEquals(known.has("left 1903", START), false);
+  assert(known.has("left 1904", START) && known.has("open 0", START));
+  known.enter("one");
+  known.leave("one", START + 60 * 60_000);
+  assertEquals(known.count, 6001, "the others are forgotten by then");
 });
 
 Deno.test("a guard admits fifty connections a second from all held back addresses together", () => {

@@ -219,6 +219,26 @@ Deno.test("login: refusals that wait do not keep a broker from closing", async (
   assertEquals(await readAll(here), "");
 });
 
+Deno.test("login: failures at one address keep no client out that has logged in there", async () => {
+  await using sessions = new Sessions({ users: USERS });
+  const address = OUTSIDE.address ?? "";
+  const fail = () => {
+    for (let index = 0; index < 20; index++) sessions.loginGuard.noteFailure(address, 0, "wrong");
+  };
+  const countAdmitted = () =>
+    Array.from({ length: 100 }, () => sessions.loginGuard.admits(address, 0)).filter(Boolean)
+      .length;
+  fail();
+  assertEquals(countAdmitted(), 10);
+  const client = sessions.connect(OUTSIDE);
+  await client.send(hello(TOKEN));
+  await client.expect("welcome");
+  assertEquals(countAdmitted(), 100);
+  client.close();
+  await until("it has left", () => sessions.table.count === 0);
+  assertEquals(countAdmitted(), 100);
+});
+
 Deno.test("login: beyond so many refusals that wait, connections are closed without a word", async () => {
   await using sessions = new Sessions({ users: USERS, connectionsMax: 2000 });
   const held: Duplex[] = [];

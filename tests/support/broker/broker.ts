@@ -73,7 +73,8 @@ export class WellBehavedPair implements AsyncDisposable {
   #sentCount = 0;
   #isStopping = false;
   #publishing: Promise<void> = Promise.resolve();
-  #awaited: { count: number; reached: () => void } | undefined;
+  /** Calls that wait until so many have arrived. */
+  #awaited: { readonly count: number; readonly reached: () => void }[] = [];
 
   private constructor(connections: readonly [Connection, Connection]) {
     this.#connections = connections;
@@ -101,7 +102,7 @@ export class WellBehavedPair implements AsyncDisposable {
     const receipt = await deadline(this.#publisher.sendMessage(`message ${count}`), PATIENCE_MS);
     assertEquals(receipt, { streams: [{ stream: PAIR_STREAM, id: count }], duplicate: false });
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#awaited = { count, reached: resolve };
+    this.#awaited.push({ count, reached: resolve });
     this.#wake();
     await deadline(promise, PATIENCE_MS);
   }
@@ -142,10 +143,10 @@ export class WellBehavedPair implements AsyncDisposable {
   }
 
   #wake(): void {
-    if (this.#awaited !== undefined && this.#arrived.length >= this.#awaited.count) {
-      this.#awaited.reached();
-      this.#awaited = undefined;
-    }
+    const isReached = ({ count }: { readonly count: number }) => this.#arrived.length >= count;
+    const reached = this.#awaited.filter(isReached);
+    this.#awaited = this.#awaited.filter((one) => !isReached(one));
+    for (const one of reached) one.reached();
   }
 }
 

@@ -26,7 +26,7 @@ export class CertificateError extends Error {
 /** The largest file that is read, in bytes: a bundle of all public authorities has a fifth of that. */
 const FILE_BYTES_MAX = 1024 * 1024;
 
-/** The rights of a file's group and of all others. */
+/** The bits of a file's mode for its group, and for all others. */
 const GROUP = 0o070;
 const OTHERS = 0o007;
 
@@ -49,24 +49,6 @@ export async function readCertificateFiles(paths: CertificatePaths): Promise<Tls
   const clientCa = paths.clientCa && await read(paths.clientCa, "certificate");
   if (mistakes.length > 0) throw new CertificateError(mistakes);
   return { certificate, key, clientCa };
-}
-
-/**
- * Describes the present state of the files: other files, or others in their place, have another state.
- * Links are followed: Kubernetes replaces a link to a directory.
- */
-export async function describeFiles(paths: CertificatePaths): Promise<string> {
-  const parts: string[] = [];
-  for (const path of [paths.certificate, paths.key, paths.clientCa]) {
-    if (!path) continue;
-    try {
-      const { dev, ino, mtime, ctime, size, mode } = await Deno.stat(path);
-      parts.push([dev, ino, mtime?.getTime(), ctime?.getTime(), size, mode].join(" "));
-    } catch (error) {
-      parts.push(error instanceof Error ? error.name : "missing");
-    }
-  }
-  return parts.join(", ");
 }
 
 type Read = { readonly text: string } | { readonly mistake: string };

@@ -7,14 +7,20 @@ import {
 } from "../../transport/tls_acceptor.ts";
 import { tryCredentials } from "../../transport/tls_trial.ts";
 import { formatDate } from "../date_text.ts";
+import { FileWatch } from "../file_watch.ts";
 import type { Log } from "../log.ts";
 import { type CertificateFacts, checkCertificates } from "./certificate_check.ts";
 import {
   CertificateError,
   type CertificatePaths,
-  describeFiles,
   readCertificateFiles,
 } from "./certificate_files.ts";
+
+/** Certificates that can be used. */
+interface Checked {
+  readonly credentials: TlsCredentials;
+  readonly facts: CertificateFacts;
+}
 
 /** How a broker's certificate is. */
 export interface CertificateStatus {
@@ -24,39 +30,29 @@ export interface CertificateStatus {
   readonly problem?: string | undefined;
 }
 
-/** The interval of looks at the files, in milliseconds. */
-const LOOK_MS = 500;
-
 /** How long before its end a certificate is warned of, in milliseconds. */
 const WARN_MS = 14 * 86_400_000;
 
 /** The certificates of a broker: they are read again when their files change. */
 export class Certificates {
-  readonly #paths: CertificatePaths;
   readonly #log: Log;
+  readonly #watch: FileWatch<Checked>;
   readonly #acceptor: TlsAcceptor;
   #facts: CertificateFacts;
   #problem: string | undefined;
-  /** The files as they were read, and as they were at the last look. */
-  #readState: string;
-  #seenState: string;
-  #lookAt = -Infinity;
+  /** When files that could not be used may be good though they have not changed. */
   #retryAt = Infinity;
-  #looking: Promise<void> | undefined;
+  /** The calendar's time. */
+  #date: number;
   /** What the log was told of the end of the certificate. */
   #told: "nothing" | "soon" | "ended" = "nothing";
 
-  private constructor(
-    paths: CertificatePaths,
-    log: Log,
-    read: { acceptor: TlsAcceptor; facts: CertificateFacts; state: string },
-  ) {
-    this.#paths = paths;
+  private constructor(log: Log, watch: FileWatch<Checked>, found: Checked, date: number) {
     this.#log = log;
-    this.#acceptor = read.acceptor;
-    this.#facts = read.facts;
-    this.#readState = read.state;
-    this.#seenState = read.state;
+    this.#watch = watch;
+    this.#acceptor = new TlsAcceptor(found.credentials);
+    this.#facts = found.facts;
+    this.#date = date;
   }
 
   /**
@@ -67,10 +63,15 @@ export class Certificates {
    * @throws {CertificateError} If they cannot be used.
    */
   static async open(paths: CertificatePaths, log: Log, date: number): Promise<Certificates> {
-    const state = await describeFiles(paths);
-    const { credentials, facts } = await readAndCheck(paths, date);
-    const acceptor = new TlsAcceptor(credentials);
-    const certificates = new Certificates(paths, log, { acceptor, facts, state });
+    const { certificate, key, clientCa } = paths;
+    const watch = new FileWatch<Checked>([certificate, key, ...clientCa ? [clientCa] : []]);
+    const found = await watch.read(() => readAndCheck(paths, date));
+    const certificates = new Certificates(log, watch, found, date);
+    watch.watch({
+      read: () => readAndCheck(paths, certificates.#date),
+      onContent: (content) => certificates.#renew(content),
+      onFault: (fault) => certificates.#keep(fault),
+    });
     certificates.#watchEnd(date);
     return certificates;
   }
@@ -99,51 +100,47 @@ export class Certificates {
    * @returns When to call this again.
    */
   tend(now: number, date: number): number {
-    if (now < this.#lookAt) return this.#lookAt;
-    this.#lookAt = now + LOOK_MS;
-    this.#watchEnd(date);
-    this.look(date);
-    return this.#lookAt;
+    this.#setDate(date);
+    return this.#watch.tick(now);
   }
 
   /** Looks at the files; resolves when they have been read again, if they have changed. */
   look(date: number): Promise<void> {
-    this.#looking ??= this.#look(date).finally(() => this.#looking = undefined);
-    return this.#looking;
+    this.#setDate(date);
+    return this.#watch.look();
   }
 
   /** Resolves when nothing is being read any more. */
   async close(): Promise<void> {
-    await this.#looking;
+    await this.#watch.close();
   }
 
-  async #look(date: number): Promise<void> {
-    const state = await describeFiles(this.#paths);
-    const isRipe = state === this.#seenState;
-    this.#seenState = state;
-    // The two files of a pair are not replaced at the same time: nothing is read while files change.
-    if (!isRipe || (state === this.#readState && date < this.#retryAt)) return;
-    this.#retryAt = Infinity;
-    try {
-      const { credentials, facts } = await readAndCheck(this.#paths, date);
-      if (await describeFiles(this.#paths) !== state) return;
-      this.#acceptor.renew(credentials);
-      this.#facts = facts;
-      this.#problem = undefined;
-      this.#told = "nothing";
-      const { serial, expiresAt } = this.#facts;
-      this.#log.info("the certificate is renewed", { serial, expiresAt: formatDate(expiresAt) });
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      if (error instanceof CertificateError) this.#retryAt = error.retryAt;
-      this.#problem = why;
-      this.#log.warning("cannot renew the certificate, the old one stays in use", {
-        serial: this.#facts.serial,
-        error: why,
-      });
-    }
-    this.#readState = state;
+  #setDate(date: number): void {
+    this.#date = date;
     this.#watchEnd(date);
+    if (date < this.#retryAt) return;
+    this.#retryAt = Infinity;
+    this.#watch.retry();
+  }
+
+  #renew({ credentials, facts }: Checked): void {
+    this.#acceptor.renew(credentials);
+    this.#facts = facts;
+    this.#problem = undefined;
+    this.#retryAt = Infinity;
+    this.#told = "nothing";
+    const { serial, expiresAt } = facts;
+    this.#log.info("the certificate is renewed", { serial, expiresAt: formatDate(expiresAt) });
+    this.#watchEnd(this.#date);
+  }
+
+  /** Keeps the certificate in use, and tells why. */
+  #keep(fault: Error): void {
+    const { message: error } = fault;
+    this.#retryAt = fault instanceof CertificateError ? fault.retryAt : Infinity;
+    this.#problem = error;
+    const { serial } = this.#facts;
+    this.#log.warning("cannot renew the certificate, the old one stays in use", { serial, error });
   }
 
   /** Warns of the end of the certificate in use: once before, and once at the end. */
@@ -160,10 +157,7 @@ export class Certificates {
 }
 
 /** Reads certificates that can be used; throws a {@linkcode CertificateError} if they cannot. */
-async function readAndCheck(
-  paths: CertificatePaths,
-  date: number,
-): Promise<{ readonly credentials: TlsCredentials; readonly facts: CertificateFacts }> {
+async function readAndCheck(paths: CertificatePaths, date: number): Promise<Checked> {
   const credentials = await readCertificateFiles(paths);
   const facts = checkCertificates(credentials, paths, date);
   const fault = await tryCredentials(credentials);

@@ -25,9 +25,9 @@ export const TLS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a pair is read between the replacements of its two files",
-    file: "src/server/certificates/certificates.ts",
-    from: "if (!isRipe || (",
-    to: "if ((",
+    file: "src/server/file_watch.ts",
+    from: "if (owner === undefined || state !== this.#seen) return",
+    to: "if (owner === undefined) return",
     found: tests("server/certificates/certificates_test.ts"),
   },
   {

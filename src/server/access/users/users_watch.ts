@@ -2,15 +2,23 @@ import type { LogFields } from "../../log.ts";
 import { SettingsError } from "../../settings/settings.ts";
 import { describe } from "../../settings/found_value.ts";
 import type { StartSettings } from "../../settings/start_settings.ts";
-import { WatchedFile } from "../../watched_file.ts";
+import { FileWatch } from "../../file_watch.ts";
 import { ANONYMOUS_NAME } from "../user.ts";
-import { readLastUses, TokenUses } from "./token_uses.ts";
+import { type LastUses, readLastUses, TokenUses } from "./token_uses.ts";
 import { UserTable } from "./user_table.ts";
 import { parseUsers, USERS_BYTES_MAX, type UsersFile, UsersFileError } from "./users_file.ts";
 
 /** Bits of a file's mode: everybody may read it, everybody may change it. */
 const OTHERS_READ = 0o004;
 const OTHERS_WRITE = 0o002;
+
+/** The parts of a {@linkcode UsersWatch}. */
+interface UsersWatchParts {
+  /** What is in the file. */
+  readonly users: UsersFile;
+  readonly uses: LastUses;
+  readonly debug: (message: string, fields: LogFields) => void;
+}
 
 /** The surroundings of a {@linkcode UsersWatch}. */
 export interface UsersWatchOwner {
@@ -29,37 +37,42 @@ export class UsersWatch {
   /** The users in force. */
   readonly table: UserTable;
   readonly uses: TokenUses;
-  readonly #file: WatchedFile;
+  readonly #path: string;
+  readonly #watch: FileWatch<UsersFile>;
   /** What is in force of the file. */
   #users: UsersFile;
   /** The mistake that was told, while the file has one. */
   #told: string | undefined;
 
-  private constructor(file: WatchedFile, users: UsersFile, table: UserTable, uses: TokenUses) {
-    this.#file = file;
+  private constructor(path: string, watch: FileWatch<UsersFile>, parts: UsersWatchParts) {
+    const { users, uses, debug } = parts;
+    const table = new UserTable(users);
+    this.#path = path;
+    this.#watch = watch;
     this.#users = users;
     this.table = table;
-    this.uses = uses;
+    this.uses = new TokenUses({ usersPath: path, uses, hashes: () => table.hashes, debug });
   }
 
   /**
    * Reads the file at the start.
    *
    * @param start Where the file is, and whether it may be missing.
-   * @param debug Writes a line for whoever looks for a fault.
+   * @param debug Writes a line into the log, at its most talkative level.
    * @returns Nothing if there are no users.
    * @throws {SettingsError} With all mistakes.
    */
   static async open(
     { users: { path, isDefault }, describe: name }: Pick<StartSettings, "users" | "describe">,
-    debug: (message: string, fields: LogFields) => void,
+    debug: UsersWatchParts["debug"],
   ): Promise<UsersWatch | undefined> {
     if (path === "") return undefined;
-    const file = new WatchedFile(path, USERS_BYTES_MAX);
-    let content: string;
+    const watch = new FileWatch<UsersFile>([path]);
     try {
-      content = await file.read();
+      const users = await watch.read(() => readUsersFile(path));
+      return new UsersWatch(path, watch, { users, uses: await readLastUses(path), debug });
     } catch (error) {
+      if (error instanceof UsersFileError) throw new SettingsError(error.mistakes);
       const isMissing = error instanceof Deno.errors.NotFound;
       if (isMissing && isDefault) return undefined;
       const why = isMissing
@@ -67,20 +80,11 @@ export class UsersWatch {
         : `a file that cannot be read: ${explain(error)}`;
       throw new SettingsError([`${name("users")}: found ${describe(path)}, ${why}`]);
     }
-    const users = parseAtStart(content, path);
-    const table = new UserTable(users);
-    const uses = new TokenUses({
-      usersPath: path,
-      uses: await readLastUses(path),
-      hashes: () => table.hashes,
-      debug,
-    });
-    return new UsersWatch(file, users, table, uses);
   }
 
   /** Why the file is not as safe as it should be: a sentence without a period. */
   async findWarning(): Promise<string | undefined> {
-    const { path } = this.#file;
+    const path = this.#path;
     const { mode } = await Deno.stat(path).catch(() => ({ mode: undefined }));
     const found = mode ?? 0;
     const shown = `file ${describe(path)} has mode ${(found & 0o777).toString(8)}`;
@@ -95,40 +99,35 @@ export class UsersWatch {
 
   /** Tells of changes from now on. */
   watch({ access, report, hasten }: UsersWatchOwner): void {
-    const { path } = this.#file;
-    this.#file.watch({
+    const file = this.#path;
+    this.#watch.watch({
+      read: () => readUsersFile(file),
       hasten,
       onFault: (fault) => this.#keep(explain(fault), report),
-      onContent: (content) => {
-        try {
-          const users = parseUsers(content, path);
-          access.replace(users);
-          this.#told = undefined;
-          report("info", "changed users are in force", {
-            file: path,
-            ...describeChange(this.#users, users),
-          });
-          this.#users = users;
-        } catch (error) {
-          if (!(error instanceof UsersFileError)) throw error;
-          this.#keep(error.mistakes.join("; "), report);
-        }
+      onContent: (users) => {
+        access.replace(users);
+        this.#told = undefined;
+        report("info", "changed users are in force", {
+          file,
+          ...describeChange(this.#users, users),
+        });
+        this.#users = users;
       },
     });
   }
 
   /** Looks at the file, and notes the uses of tokens; returns when to call it again. */
   tick(now: number): number {
-    return Math.min(this.#file.tick(now), this.uses.tick(now));
+    return Math.min(this.#watch.tick(now), this.uses.tick(now));
   }
 
   /** Resolves when nothing is under way. */
   whenLooked(): Promise<void> {
-    return this.#file.whenLooked();
+    return this.#watch.whenLooked();
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#watch.close();
     await this.uses.close();
   }
 
@@ -136,8 +135,10 @@ export class UsersWatch {
   #keep(mistake: string, report: UsersWatchOwner["report"]): void {
     if (mistake === this.#told) return;
     this.#told = mistake;
-    const { path: file } = this.#file;
-    report("warning", "the users stay as they were: their file cannot be used", { file, mistake });
+    report("warning", "the users stay as they were: their file cannot be used", {
+      file: this.#path,
+      mistake,
+    });
   }
 }
 
@@ -165,14 +166,17 @@ function describeChange(before: UsersFile, after: UsersFile): LogFields {
   };
 }
 
-function parseAtStart(content: string, path: string): UsersFile {
-  try {
-    return parseUsers(content, path);
-  } catch (error) {
-    throw error instanceof UsersFileError ? new SettingsError(error.mistakes) : error;
+async function readUsersFile(path: string): Promise<UsersFile> {
+  const { isFile, isDirectory, size } = await Deno.stat(path);
+  // A pipe may never end.
+  if (!isFile) {
+    throw new Error(`found ${isDirectory ? "a directory" : "a pipe or device"}, allowed a file`);
   }
+  if (size > USERS_BYTES_MAX) throw new Error(`found ${size} bytes, allowed ${USERS_BYTES_MAX}`);
+  return parseUsers(await Deno.readTextFile(path), path);
 }
 
 function explain(error: unknown): string {
+  if (error instanceof UsersFileError) return error.mistakes.join("; ");
   return error instanceof Error ? error.message : String(error);
 }

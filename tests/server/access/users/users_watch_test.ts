@@ -85,6 +85,13 @@ Deno.test("users: a file that is missing, unreadable or wrong is refused at a st
   assertStringIncludes(unreadable!, ", a file that cannot be read: ");
   await assertRejects(() => open(path, true), SettingsError, "cannot be read");
   await Deno.remove(path);
+  if (Deno.build.os !== "windows") {
+    await new Deno.Command("mkfifo", { args: [path] }).output();
+    assertStringIncludes((await mistakesOf(path))[0]!, "found a pipe or device, allowed a file");
+    await Deno.remove(path);
+  }
+  await Deno.writeTextFile(path, "x".repeat(4 * 1024 * 1024 + 1));
+  assertStringIncludes((await mistakesOf(path))[0]!, "found 4194305 bytes, allowed 4194304");
   await Deno.writeTextFile(path, "users: { a: 1, b: { tokens: 2 } }");
   const mistakes = await mistakesOf(path);
   assertEquals(mistakes.length, 2);

@@ -5,23 +5,28 @@
  */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { WatchedFile } from "../../src/server/watched_file.ts";
+import { FileWatch } from "../../src/server/file_watch.ts";
 import { TestDirectory } from "../support/disk/journals.ts";
 
-/** A watched file, and what its owner has heard. */
+/** Watched files, and what their owner has heard. */
 class Watched {
-  readonly file: WatchedFile;
+  readonly files: FileWatch<string>;
   readonly heard: string[] = [];
   readonly hastened: number[] = [];
+  /** What the owner does while it reads. */
+  whileReading = () => {};
   now = 1_000_000;
+  readonly #paths: readonly string[];
 
-  constructor(path: string) {
-    this.file = new WatchedFile(path, 100);
+  constructor(...paths: readonly string[]) {
+    this.#paths = paths;
+    this.files = new FileWatch(paths);
   }
 
-  async begin(): Promise<void> {
-    assertEquals(await this.file.read(), "first");
-    this.file.watch({
+  async begin(first = "first"): Promise<void> {
+    assertEquals(await this.files.read(() => this.#read()), first);
+    this.files.watch({
+      read: () => this.#read(),
       onContent: (content) => this.heard.push(content),
       onFault: ({ message }) => this.heard.push(`fault: ${message}`),
       hasten: (at) => this.hastened.push(at),
@@ -29,12 +34,19 @@ class Watched {
     await this.look();
   }
 
+  async #read(): Promise<string> {
+    const texts = await Promise.all(this.#paths.map((path) => Deno.readTextFile(path)));
+    this.whileReading();
+    if (texts.includes("bad")) throw new Error("found bad");
+    return texts.join("+");
+  }
+
   /** Lets it look as soon as it wants to; resolves to how long that was, in milliseconds. */
   async look(): Promise<number> {
     const before = this.now;
-    this.now = Math.max(this.now, this.file.tick(-Infinity));
-    this.file.tick(this.now);
-    await this.file.whenLooked();
+    this.now = Math.max(this.now, this.files.tick(-Infinity));
+    this.files.tick(this.now);
+    await this.files.whenLooked();
     return this.now - before;
   }
 }
@@ -46,17 +58,13 @@ async function withFile(test: (path: string, watched: Watched) => Promise<void>)
   const watched = new Watched(path);
   await watched.begin();
   await test(path, watched);
-  await watched.file.close();
+  await watched.files.close();
 }
 
-Deno.test("a file that is missing, a directory or too large cannot be read", async () => {
+Deno.test("a file that cannot be read at first is an error", async () => {
   await using directory = await TestDirectory.create();
-  const path = `${directory.path}/file`;
-  await assertRejects(() => new WatchedFile(path, 100).read(), Deno.errors.NotFound);
-  await assertRejects(() => new WatchedFile(directory.path, 1e9).read(), Error, "directory");
-  await Deno.writeTextFile(path, "x".repeat(101));
-  await assertRejects(() => new WatchedFile(path, 100).read(), Error, "101 bytes, allowed 100");
-  assertEquals((await new WatchedFile(path, 101).read()).length, 101);
+  const watched = new Watched(`${directory.path}/file`);
+  await assertRejects(() => watched.begin(), Deno.errors.NotFound);
 });
 
 Deno.test("a file is looked at every 500 ms, and a change counts 100 ms later", () =>
@@ -106,9 +114,9 @@ Deno.test("a file that cannot be read is told of once, until that changes", () =
     for (let count = 0; count < 5; count++) await watched.look();
     assertEquals(watched.heard.length, 1);
     assertStringIncludes(watched.heard[0]!, "fault: No such file");
-    await Deno.writeTextFile(path, "x".repeat(101));
+    await Deno.writeTextFile(path, "bad");
     for (let count = 0; count < 5; count++) await watched.look();
-    assertEquals(watched.heard.slice(1), ["fault: found 101 bytes, allowed 100"]);
+    assertEquals(watched.heard.slice(1), ["fault: found bad"]);
     await Deno.writeTextFile(path, "good again");
     for (let count = 0; count < 5; count++) await watched.look();
     assertEquals(watched.heard.slice(2), ["good again"]);
@@ -128,8 +136,49 @@ Deno.test("a file that is not watched any more is not looked at", () =>
   withFile(async (path, watched) => {
     await Deno.writeTextFile(path, "second");
     await watched.look();
-    await watched.file.close();
-    assertEquals(watched.file.tick(watched.now + 1000), Infinity);
-    await watched.file.whenLooked();
+    await watched.files.close();
+    assertEquals(watched.files.tick(watched.now + 1000), Infinity);
+    await watched.files.whenLooked();
     assertEquals(watched.heard, []);
+  }));
+
+Deno.test("a file that changes while it is read is read again when it is still", () =>
+  withFile(async (path, watched) => {
+    await Deno.writeTextFile(path, "second");
+    await watched.look();
+    watched.whileReading = () => {
+      watched.whileReading = () => {};
+      Deno.writeTextFileSync(path, "the third");
+    };
+    assertEquals([await watched.look(), watched.heard], [100, []]);
+    assertEquals([await watched.look(), watched.heard], [100, ["the third"]]);
+  }));
+
+Deno.test("files are read together, when all of them are still", async () => {
+  await using directory = await TestDirectory.create();
+  const [one, two] = [`${directory.path}/one`, `${directory.path}/two`];
+  await Deno.writeTextFile(one, "first");
+  await Deno.writeTextFile(two, "");
+  const watched = new Watched(one, two);
+  await watched.begin("first+");
+  await Deno.writeTextFile(one, "second");
+  await watched.look();
+  await Deno.writeTextFile(two, "half");
+  await watched.look();
+  assertEquals(watched.heard, []);
+  await watched.look();
+  assertEquals(watched.heard, ["second+half"]);
+  await watched.files.close();
+});
+
+Deno.test("files that have not changed are read again once after retry()", () =>
+  withFile(async (path, watched) => {
+    watched.files.retry();
+    for (let count = 0; count < 3; count++) await watched.files.look();
+    assertEquals(watched.heard, ["first"]);
+    await Deno.writeTextFile(path, "second");
+    await watched.files.look();
+    watched.files.retry();
+    await watched.files.look();
+    assertEquals(watched.heard, ["first", "second"]);
   }));

@@ -9,6 +9,7 @@ import {
   sign,
   X509Certificate,
 } from "node:crypto";
+import { Oid, readCertificateFields } from "./certificate_fields.ts";
 import { isHost, writeAlternativeName } from "./certificate_names.ts";
 import { bits, DerTag, element, objectId, readElements, sequence, time } from "./der.ts";
 
@@ -36,19 +37,6 @@ interface CertificateContent extends Validity {
   readonly extensions: readonly Buffer[];
   readonly signingKey: KeyObject;
 }
-
-const Oid = {
-  commonName: "2.5.4.3",
-  ecdsaWithSha256: "1.2.840.10045.4.3.2",
-  subjectKeyId: "2.5.29.14",
-  keyUsage: "2.5.29.15",
-  alternativeNames: "2.5.29.17",
-  basicConstraints: "2.5.29.19",
-  authorityKeyId: "2.5.29.35",
-  extendedKeyUsage: "2.5.29.37",
-  serverAuth: "1.3.6.1.5.5.7.3.1",
-  clientAuth: "1.3.6.1.5.5.7.3.2",
-} as const;
 
 const SIGNATURE_ALGORITHM = sequence(objectId(Oid.ecdsaWithSha256));
 
@@ -184,14 +172,14 @@ const ZERO = Uint8Array.of(0);
 function writeCertificate(content: CertificateContent): string {
   const { issuer, subject, publicKey, extensions, from, until, signingKey } = content;
   const body = sequence(
-    element(0xa0, element(DerTag.integer, Uint8Array.of(2))),
+    element(DerTag.version, element(DerTag.integer, Uint8Array.of(2))),
     element(DerTag.integer, makeSerial()),
     SIGNATURE_ALGORITHM,
     issuer,
     sequence(time(from), time(until)),
     subject,
     publicKey,
-    element(0xa3, sequence(...extensions)),
+    element(DerTag.extensions, sequence(...extensions)),
   );
   const signature = sign("sha256", body, signingKey);
   const text = sequence(body, SIGNATURE_ALGORITHM, bits(signature)).toString("base64");
@@ -237,19 +225,9 @@ function hashKey(publicKey: Uint8Array): Uint8Array {
 
 /** Reads the name of an authority and the id of its key, which its certificates repeat. */
 function readAuthority(certificate: Uint8Array): { subject: Uint8Array; keyId: Uint8Array } {
-  const [body] = readElements(readElements(certificate)[0]!.content);
-  const fields = readElements(body!.content);
-  const [subject, publicKey] = [fields[5]!.bytes, fields[6]!.bytes];
-  const extensions = fields.find(({ tag }) => tag === 0xa3);
+  const { subject, publicKey, extensions } = readCertificateFields(certificate);
   const wanted = objectId(Oid.subjectKeyId);
-  for (
-    const { content } of extensions
-      ? readElements(readElements(extensions.content)[0]!.content)
-      : []
-  ) {
-    const [id, ...rest] = readElements(content);
-    if (!wanted.equals(id!.bytes)) continue;
-    return { subject, keyId: readElements(rest.at(-1)!.content)[0]!.content };
-  }
-  return { subject, keyId: hashKey(publicKey) };
+  const found = extensions.find(({ id }) => wanted.equals(id));
+  const keyId = found ? readElements(found.value)[0]!.content : hashKey(publicKey.bytes);
+  return { subject: subject.bytes, keyId };
 }

@@ -6,8 +6,8 @@ import { element } from "./der.ts";
 const HOST_RULE =
   /^(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*$/i;
 
-/** The tags of names and addresses among the alternative names of a certificate. */
-const [NAME_TAG, ADDRESS_TAG] = [0x82, 0x87];
+/** The tags of the alternative names of a certificate. */
+export const NameTag = { mail: 0x81, host: 0x82, uri: 0x86, address: 0x87 } as const;
 
 /** Why a certificate cannot name a machine so; `undefined` if it can. */
 export function findHostMistake(name: string): string | undefined {
@@ -29,11 +29,11 @@ export function writeAlternativeName(name: string): Buffer {
   if (mistake !== undefined) throw new TypeError(`Cannot make a certificate: ${mistake}`);
   switch (isIP(name)) {
     case 4:
-      return element(ADDRESS_TAG, Uint8Array.from(name.split("."), Number));
+      return element(NameTag.address, Uint8Array.from(name.split("."), Number));
     case 6:
-      return element(ADDRESS_TAG, readAddress6(name));
+      return element(NameTag.address, readAddress6(name));
     default:
-      return element(NAME_TAG, Buffer.from(name.toLowerCase()));
+      return element(NameTag.host, Buffer.from(name.toLowerCase()));
   }
 }
 

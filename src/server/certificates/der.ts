@@ -19,6 +19,9 @@ export const DerTag = {
   time: 0x18,
   sequence: 0x30,
   set: 0x31,
+  /** Fields of a certificate that have tags of their own. */
+  version: 0xa0,
+  extensions: 0xa3,
 } as const;
 
 /** Writes an element from the bytes of its parts. */

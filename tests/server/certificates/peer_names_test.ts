@@ -38,8 +38,13 @@ function outline(subject: Buffer, ...names: Buffer[]): Uint8Array {
     objectId("2.5.29.17"),
     element(DerTag.octets, sequence(...names)),
   );
+  // Nobody knows what is in the extensions of others.
+  const foreign = sequence(
+    objectId("1.2.3.4"),
+    element(DerTag.octets, Buffer.from("\x04\x7fno DER")),
+  );
   const parts = [element(DerTag.integer, Uint8Array.of(1)), sequence(), sequence(), sequence()];
-  const body = sequence(...parts, subject, sequence(), element(0xa3, sequence(extension)));
+  const body = sequence(...parts, subject, sequence(), element(0xa3, sequence(foreign, extension)));
   return sequence(body, sequence(), bits(Uint8Array.of(0)));
 }
 

@@ -113,16 +113,23 @@ export class LineSession implements Speaker {
   async #serve(): Promise<void> {
     let bytes: Uint8Array | undefined = new Uint8Array([FIRST_BYTE_OF_LINES]);
     while (bytes !== undefined) {
+      // It may have ended while it received.
+      if (this.#isEnding) return;
       this.#lines.push(bytes);
       for (let line = this.#lines.next(); line !== undefined; line = this.#lines.next()) {
         await this.#take(line);
-        if (this.#outlet.isOver || this.#answers.isStopping) return;
+        if (this.#isEnding) return;
       }
       bytes = await this.#receive();
     }
     this.#hasLeft = true;
     // The last line may lack its end.
-    if (!this.#outlet.isOver && !this.#answers.isStopping) await this.#take(this.#lines.takeRest());
+    if (!this.#isEnding) await this.#take(this.#lines.takeRest());
+  }
+
+  /** Whether no more lines are carried out. */
+  get #isEnding(): boolean {
+    return this.#outlet.isOver || this.#answers.isStopping;
   }
 
   /** Receives more; of a long line only if there is a place for it. */

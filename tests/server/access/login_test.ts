@@ -11,7 +11,7 @@ import { HANDSHAKE_BYTES_MAX } from "../../../src/protocol/limits.ts";
 import { createToken, hashToken } from "../../../src/server/access/users/token.ts";
 import type { Caller } from "../../../src/server/flow/outlet.ts";
 import { createPipe, type Duplex } from "../../../src/transport/duplex.ts";
-import { turn, until } from "../../support/broker/broker.ts";
+import { passTurns, turn, until } from "../../support/broker/broker.ts";
 import { cursorLine, giveMeLine, LineClient, publishLine } from "../../support/wire/line_client.ts";
 import { bytesOf } from "../../support/wire/raw_client.ts";
 import { Sessions } from "../../support/wire/sessions.ts";
@@ -237,6 +237,27 @@ Deno.test("login: failures at one address keep no client out that has logged in 
   client.close();
   await until("it has left", () => sessions.table.count === 0);
   assertEquals(countAdmitted(), 100);
+});
+
+Deno.test("login: no line is carried out after its user was removed", async () => {
+  await using sessions = new Sessions({ users: USERS });
+  const [here, there] = createPipe();
+  sessions.take(there, OUTSIDE);
+  const ask = (request_type: string, message_body: string) =>
+    line({ sender_type: "CURSOR", request_type, message_body });
+  await here.write(line({ token: TOKEN }));
+  // More answers than a pipe takes: they keep the connection open while nobody reads them.
+  for (let count = 0; count < 3000; count++) await here.write(ask("GET_STREAM", "x".repeat(100)));
+  await here.write(ask("CREATE_STREAM", "a"));
+  await until("all is carried out", () => sessions.engine.hasStream("a"));
+  await passTurns();
+  sessions.access.replace({ users: new Map(), anonymous: undefined });
+  const bind = { bind_type: "DIRECT", route_string: "a" };
+  const message = { sender_type: "PUBLISHER", request_type: "NEW_MESSAGE", message_body: 1, bind };
+  await here.write(line(message));
+  await passTurns();
+  assertEquals([sessions.table.count, (await sessions.engine.getStream("a")).ready], [1, 0]);
+  here.close();
 });
 
 Deno.test("login: beyond so many refusals that wait, connections are closed without a word", async () => {

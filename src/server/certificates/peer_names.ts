@@ -11,6 +11,9 @@ const TEXT_NAMES: readonly number[] = [NameTag.mail, NameTag.host, NameTag.uri];
 /** The kinds of texts that are read as UTF-8; certificates of today have no others. */
 const TEXT_TAGS: readonly number[] = [DerTag.text, 0x13, 0x16];
 
+/** An invisible character at the beginning makes another name of it, too. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /**
  * Reads the names in a certificate: the common name of its owner, and all alternative names. Each name is
  * whole: texts that list them leave open where one ends.
@@ -23,7 +26,7 @@ export function readPeerNames(certificate: Uint8Array): string[] {
   for (const { id, value } of extensions) {
     if (!ALTERNATIVE_NAMES.equals(id)) continue;
     for (const { tag, content } of readElements(readElements(value)[0]!.content)) {
-      if (TEXT_NAMES.includes(tag)) names.push(new TextDecoder().decode(content));
+      if (TEXT_NAMES.includes(tag)) names.push(decoder.decode(content));
       if (tag === NameTag.address) names.push(formatIp(content));
     }
   }
@@ -37,7 +40,7 @@ function readCommonName(subject: Uint8Array): string[] {
     for (const attribute of readElements(content)) {
       const [id, value] = readElements(attribute.content);
       if (!COMMON_NAME.equals(id!.bytes) || !TEXT_TAGS.includes(value!.tag)) continue;
-      names.push(new TextDecoder().decode(value!.content));
+      names.push(decoder.decode(value!.content));
     }
   }
   return names.length === 1 ? names : [];

@@ -30,6 +30,7 @@ Deno.test("readPeerNames() takes a name as a whole, whatever is in it", () => {
   assertEquals(namesOf("a, DNS:admin"), ["a, DNS:admin"]);
   assertEquals(namesOf("a/CN=admin"), ["a/CN=admin"]);
   assertEquals(namesOf("a\nCN=admin\0"), ["a\nCN=admin\0"]);
+  assertEquals(namesOf("\ufeffadmin"), ["\ufeffadmin"]);
 });
 
 /** The outline of a certificate, as far as names are read. */

@@ -69,6 +69,9 @@ export const TEXT_ALLOWED = "a text of 1 to 128 visible characters";
 const TEXT_LENGTH_MAX = 128;
 
 const USER_NAME_RULE = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/;
+/** What a script stores whose token is empty by mistake: nobody must get in without one. */
+const EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 const HASH_RULE = /^[0-9a-f]{64}$/i;
 
 const COUNT = integer(1, [1, 1_000_000], "A number of connections or streams");
@@ -150,7 +153,7 @@ class UsersReader {
       ? undefined
       : this.#readPermissions(anonymous, ANONYMOUS_NAME, [...VERBS, "metrics"]);
     if (this.#mistakes.length > 0) throw new UsersFileError(this.#path, this.#mistakes);
-    return { users, anonymous: permissions };
+    return { users, anonymous: allowsSome(permissions) ? permissions : undefined };
   }
 
   #readUser(name: string, found: unknown): UserEntry {
@@ -178,6 +181,8 @@ class UsersReader {
         ? `a text of ${sha256.length} characters`
         : describe(sha256);
       this.#refuse(`${place}.sha256`, what, "64 hex digits, in quotes if none is a letter");
+    } else if (hash === EMPTY_HASH) {
+      this.#refuse(`${place}.sha256`, "the hash of an empty text", "the hash of a token");
     } else this.#claim(this.#hashes, hash, user, `${place}.sha256`, "the token");
     return {
       sha256: hash,
@@ -303,4 +308,11 @@ class UsersReader {
       `${JSON.stringify(hideTokens(place))} in ${describe(this.#path)}: found ${found}, ${end}`,
     );
   }
+}
+
+/** Whether there is anything that may be done: otherwise nobody is let in for it. */
+function allowsSome(permissions: PermissionFields = {}): boolean {
+  return Object.values(permissions).some((value) =>
+    typeof value === "boolean" ? value : value.length > 0
+  );
 }

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { hashToken } from "../../../../src/server/access/users/token.ts";
 import {
   findUserNameMistake,
   parseUsers,
@@ -105,6 +106,10 @@ for (
     ["{ tokens: {} }", '".tokens" found a group, allowed a list of tokens'],
     ["{ tokens: [~] }", '".tokens[0]" found nothing, allowed a group of sha256, label'],
     ["{ tokens: [{}] }", '".tokens[0].sha256" found nothing, allowed 64 hex digits'],
+    [
+      `{ tokens: [sha256: ${hashToken("").toUpperCase()}] }`,
+      '".tokens[0].sha256" found the hash of an empty text, allowed the hash of a token',
+    ],
     [`{ tokens: [sha256: 12] }`, '".tokens[0].sha256" found 12, allowed 64 hex digits'],
     [
       `{ tokens: [sha256: ${HASH.slice(1)}] }`,
@@ -227,6 +232,16 @@ anonymous:
   });
   assertEquals(file.anonymous, { publish: ["public.*"] });
   assertEquals(parseUsers("users: {}", PATH), { users: new Map(), anonymous: undefined });
+});
+
+Deno.test("parseUsers() lets nobody in without a credential who may do nothing then", () => {
+  for (const fields of ["", "{}", "{ publish: [], metrics: false }", "{ follow: }"]) {
+    const content = `users: { app: {} }\nanonymous: ${fields}`;
+    assertEquals(parseUsers(content, PATH).anonymous, undefined, fields);
+  }
+  assertEquals(parseUsers("users: {}\nanonymous: { metrics: true }", PATH).anonymous, {
+    metrics: true,
+  });
 });
 
 Deno.test("findUserNameMistake() knows names", () => {

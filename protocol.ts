@@ -19,6 +19,11 @@
  * name capabilities: what a side can do beyond version 2. The broker answers with those that both
  * sides have, and only these are in force. There are none yet.
  *
+ * A port may speak TLS, version 1.2 or later, with `smq/1` as the protocol's name (ALPN): then all of
+ * this is inside it. If the broker has users, the `token` in the `hello` tells whose session it is; without
+ * one, the certificate that the client has shown does. What is not valid is answered with `UNAUTHORIZED`
+ * after about a second. The same code ends a session whose token or certificate is valid no longer.
+ *
  * The `welcome` tells the limits and the heartbeat. A side that has sent nothing for `heartbeatMs`
  * sends a `heartbeat`. A side that has received nothing for `heartbeatTimeoutMs` closes the connection,
  * with one exception: from a client that holds messages, the broker takes them back (`revoke`) and keeps
@@ -31,7 +36,8 @@
  * still reads.
  *
  * A malformed frame is answered with one `error` frame with a fatal code; then the connection is
- * closed. There is no search for the next frame. Complete frames before the malformed one count.
+ * closed. There is no search for the next frame. Complete frames before the malformed one count. The JSON
+ * of a client's frame may have 256 strings, keys included; more are a `BAD_FRAME`.
  *
  * The broker reads frames larger than 128 KiB only as far as its limit of unconfirmed bytes allows, over
  * all connections; further ones wait their turn unread. While others wait, a frame may take 10 seconds
@@ -164,10 +170,10 @@
  * them there at once. `extend` gives deliveries `ms` more from now.
  *
  * `revoke` tells a follower that it has lost deliveries: it was too slow, a cursor took them back, or
- * their stream was deleted or may no longer be followed. A follower that was too slow gets nothing more until it shows life: by an
- * `ack`, `nack`, `reject`, `extend` or `begin`, or by a `credit` that is no less than before and more
- * than it holds. Its late `ack` counts if no other follower has the message. Messages that no handler
- * has do not run out as long as the follower shows life.
+ * their stream was deleted or may no longer be followed. A follower that was too slow gets nothing more
+ * until it shows life: by an `ack`, `nack`, `reject`, `extend` or `begin`, or by a `credit` that is no
+ * less than before and more than it holds. Its late `ack` counts if no other follower has the message.
+ * Messages that no handler has do not run out as long as the follower shows life.
  *
  * An `ack`, `nack`, `reject` or `extend` with a query number is answered with a `response` when it is as
  * durable as the engine promises. If some of its deliveries are not held, it is answered with an `error`
@@ -196,7 +202,8 @@
  *
  * `getStreams`, `getPels` and `getPel` are answered with a {@linkcode Page}. Its `next`, if present, is
  * the option `after` of the query for the next page. Streams are listed in the order of their creation,
- * at most 500 to a page; where a user sees only some of them, a page may have none and yet a `next`. Pending entry lists come follower by follower, so that several may have one name.
+ * at most 500 to a page; where a user sees only some of them, a page may have none and yet a `next`.
+ * Pending entry lists come follower by follower, so that several may have one name.
  *
  * ## Errors
  *

@@ -168,7 +168,7 @@ async function openUsers(
   return { users, warnings };
 }
 
-/** What an engine is given, whatever it is. */
+/** What every engine is given. */
 interface EngineSurroundings {
   readonly now: () => number;
   readonly dateNow: (() => number) | undefined;

@@ -51,9 +51,12 @@ export const CONNECTION_OPTION_NAMES: readonly (keyof ConnectionOptions)[] = [
 
 /** Options of a connection inside the broker's process: without `user` and `token` it may do everything. */
 export interface InProcessOptions extends ConnectionOptions {
-  /** The user to act for, by the name in the broker's file of users. */
+  /**
+   * The user to act for, by the name in the broker's file of users; also `anonymous`, if sessions without a
+   * credential have permissions. `local`, the default, may do everything.
+   */
   readonly user?: string;
-  /** The token of a user, in place of `user`. */
+  /** The token of a user, in place of `user`: 1 to 512 visible ASCII characters. */
   readonly token?: string;
 }
 

@@ -296,8 +296,8 @@ function takeBack(
 
 /**
  * The error for a batch without room in one of its streams, or in what its user may still store, if there
- * is one. Batches that its publisher
- * sent before it could know are refused, too, or they would overtake this one.
+ * is one. Batches that its publisher sent before it could know are refused, too, or they would overtake
+ * this one.
  */
 function findFullStream(
   record: PublisherRecord,

@@ -71,7 +71,8 @@ export interface Cursor {
    * @returns Whether the stream was created, and which of the given options differ from those of an
    * existing stream. After a lost connection `created` may be `false` although this call has created it.
    * @throws {RangeError} If the name or an option is not allowed.
-   * @throws {BrokerError} `TOO_MANY_STREAMS`; `STREAM_DIFFERS` with `ifDifferent: "fail"`.
+   * @throws {BrokerError} `TOO_MANY_STREAMS`; `STREAM_DIFFERS` with `ifDifferent: "fail"`; `FORBIDDEN`, and
+   * `LIMIT_REACHED` if the user may manage as many streams as allowed.
    *
    * @example Changing an option with the next deployment
    * ```ts
@@ -98,20 +99,20 @@ export interface Cursor {
    *
    * @param options The new values.
    * @throws {RangeError} If the name or an option is not allowed.
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    */
   updateStream(name: string, options: StreamOptionsInput, call?: CallOptions): Promise<void>;
   /**
    * Stops deliveries from a stream until it is resumed, even if the broker is restarted. Publishing
    * goes on, and followers keep the messages they hold.
    *
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    */
   pauseStream(name: string, call?: CallOptions): Promise<void>;
   /**
    * Resumes deliveries from a paused stream. Does nothing if the stream is not paused.
    *
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    */
   resumeStream(name: string, call?: CallOptions): Promise<void>;
   /**
@@ -119,24 +120,27 @@ export interface Cursor {
    * that followers hold are not removed.
    *
    * @returns The number of removed messages.
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    */
   purgeStream(name: string, call?: CallOptions): Promise<number>;
   /**
    * Deletes a stream with all its messages. Its followers wait for a new stream of that name.
    *
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    */
   deleteStream(name: string, call?: CallOptions): Promise<void>;
-  /** Lists all streams, sorted by name. */
+  /** Lists all streams that the user may see, sorted by name. */
   getStreams(call?: CallOptions): Promise<StreamInfo[]>;
   /**
    * Describes one stream.
    *
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    */
   getStream(name: string, call?: CallOptions): Promise<StreamInfo>;
-  /** Lists the pending entry lists of all followers, by the followers' names. */
+  /**
+   * Lists the pending entry lists of all followers, by the followers' names, with the entries that the user
+   * may see.
+   */
   getPels(call?: CallOptions): Promise<PendingEntryList[]>;
   /**
    * Returns the pending entry list of all followers of one name: the messages they have taken and not yet
@@ -150,8 +154,9 @@ export interface Cursor {
    * abort. An attempt counts if the client has reported that a handler began. It reports this about 50 ms
    * after the handler gets its message.
    *
-   * @returns The number of messages taken back.
-   * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected.
+   * @returns The number of messages taken back: those of the streams that the user may manage.
+   * @throws {BrokerError} `FOLLOWER_NOT_FOUND` if no such follower is connected, `FORBIDDEN` if there are none
+   * of these streams.
    */
   releasePel(followerName: string, call?: CallOptions): Promise<number>;
   /**
@@ -163,7 +168,7 @@ export interface Cursor {
    * @typeParam Body The type of the bodies; it is not checked.
    * @param options The first id, and the maximum number of messages.
    * @throws {RangeError} If the name, `from` or `limit` is not allowed.
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    *
    * @example Looking at waiting messages
    * ```ts
@@ -193,7 +198,8 @@ export interface Cursor {
    * @typeParam Body The type of the body; it is not checked.
    * @param id The message's id.
    * @throws {RangeError} If the name or the id is not allowed.
-   * @throws {BrokerError} `STREAM_NOT_FOUND`; `MESSAGE_NOT_FOUND` if there is no such message now.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`; `MESSAGE_NOT_FOUND` if there is no such message
+   * now.
    */
   getMessage<Body = unknown>(
     stream: string,
@@ -208,7 +214,7 @@ export interface Cursor {
    * @param options A filter, a maximum number, a rate, and a signal to stop.
    * @returns The number of messages sent back, and of selected ones that were not.
    * @throws {TypeError | RangeError} If the name or an option is not allowed.
-   * @throws {BrokerError} `STREAM_NOT_FOUND`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    * @throws {ConnectionClosedError} If the connection is lost while messages are sent back.
    *
    * @example Retrying rejected messages
@@ -238,7 +244,7 @@ export interface Cursor {
    * hold, delayed messages, dead letters, whether it is paused. For a stream that does not exist it
    * names the followers that wait for it.
    *
-   * @throws {BrokerError} `STREAM_NOT_FOUND` if it does not exist and no follower waits for it.
+   * @throws {BrokerError} `STREAM_NOT_FOUND` if it does not exist and no follower waits for it, `FORBIDDEN`.
    */
   explain(stream: string, call?: CallOptions): Promise<string[]>;
 }

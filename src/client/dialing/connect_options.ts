@@ -77,23 +77,23 @@ export async function resolveTargets(options: DialOptions): Promise<BrokerTarget
   const addresses = findAddresses(options);
   const findToken = await resolveToken(options, addresses);
   const tls = await resolveTls(options.tls, ACTION);
-  const ways = addresses.map((address) => ({
-    ...{ address, tls: chooseTls(address, tls), readToken: findToken(address.token) },
-  }));
+  const ways = addresses.map((address) => {
+    return { address, tls: chooseTls(address, tls), readToken: findToken(address.token) };
+  });
   checkPlainWays(ways);
   return ways.map(({ address: { hostname, port }, tls, readToken }) =>
     new BrokerTarget({ hostname, port, tls, readToken })
   );
 }
 
-/** How one of the brokers is reached. */
+/** A broker's address, and how a session with it is opened. */
 interface Way {
   readonly address: ServerAddress;
   readonly tls: ResolvedTls | undefined;
   readonly readToken: ReadToken | undefined;
 }
 
-/** Whoever keeps a client from the brokers with TLS must not get the token from it without TLS. */
+/** An attacker who keeps a client from its brokers with TLS must not get its token without TLS. */
 function checkPlainWays(ways: readonly Way[]): void {
   const encrypted = new Set(ways.filter(({ tls }) => tls).map(({ readToken }) => readToken));
   const plain = ways.find(({ tls, readToken }) => !tls && readToken && encrypted.has(readToken));

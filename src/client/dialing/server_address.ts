@@ -54,7 +54,8 @@ export function readServerAddress(text: unknown, source: string, action: string)
   if (secret?.includes(":")) fail("has a user and a password; there are only tokens");
   const [host, port] = splitPort(rest.slice(at + 1).replace(/(?<=[^/])\/$/, ""), fail);
   return {
-    ...{ hostname: readHost(host, fail), port: readPort(port, source, action) },
+    hostname: readHost(host, fail),
+    port: readPort(port, source, action),
     isEncrypted,
     token: secret === undefined ? undefined : decodeToken(secret, source, action),
     source,

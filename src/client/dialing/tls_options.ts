@@ -3,8 +3,8 @@ import { checkOptionNames } from "../member/option_check.ts";
 /** How a connection is encrypted, and what it trusts. All texts are PEM; files are read by the caller. */
 export interface TlsOptions {
   /**
-   * The certificates of authorities that may have signed the broker's; a text may hold several. They are
-   * trusted beside those that Deno trusts, and in place of them if there is a `cert`.
+   * The certificates of authorities that may have signed the broker's; a text may hold several, and has at
+   * most 4 MiB. They are trusted beside those that Deno trusts, and in place of them if there is a `cert`.
    *
    * @default {what Deno trusts: Mozilla's list, or what `DENO_TLS_CA_STORE` and `DENO_CERT` say}
    */
@@ -37,8 +37,8 @@ const OPTION_NAMES: readonly (keyof TlsOptions)[] = ["ca", "cert", "key", "serve
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** The most characters of all certificates of authorities. */
-const CA_LENGTH_MAX = 4 * 1024 * 1024;
+/** The most characters of a text with certificates. */
+const TEXT_LENGTH_MAX = 4 * 1024 * 1024;
 
 /** Checks the option `tls`; `undefined` if it is left out. */
 export async function resolveTls(tls: unknown, action: string): Promise<ResolvedTls | undefined> {
@@ -89,7 +89,12 @@ async function readCertificates(name: string, text: unknown, action: string): Pr
   if (typeof text !== "string") {
     throw new TypeError(`${action}: ${name} must be a text, found ${typeof text}`);
   }
-  const found = text.length <= CA_LENGTH_MAX ? text.match(CERTIFICATE) : null;
+  if (text.length > TEXT_LENGTH_MAX) {
+    throw new RangeError(
+      `${action}: ${name} has ${text.length} characters, allowed are ${TEXT_LENGTH_MAX}`,
+    );
+  }
+  const found = text.match(CERTIFICATE);
   if (found === null) {
     throw new TypeError(
       `${action}: ${name} has no certificate; allowed is a PEM text, not the path of its file`,

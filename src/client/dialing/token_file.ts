@@ -4,7 +4,7 @@ import { checkToken, type ReadToken } from "./token.ts";
 /** More than a token with spaces around it, in bytes. */
 const FILE_BYTES_MAX = 4096;
 
-/** A file that holds a token and nothing else; whoever renews the token replaces it. */
+/** A file that holds a token and nothing else, and may be replaced by one with a new token. */
 export class TokenFile {
   readonly #path: string;
   /** What names the file: an option or a variable. */
@@ -28,7 +28,7 @@ export class TokenFile {
     const where = `${this.#path} (${this.#name})`;
     let bytes: Uint8Array | undefined;
     try {
-      // Whatever is no file may never end.
+      // A pipe may never end.
       if (!(await Deno.stat(this.#path)).isFile) throw new TypeError("it is no file");
       bytes = await readSome(this.#path);
     } catch (cause) {

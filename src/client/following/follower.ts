@@ -78,7 +78,8 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    *
    * @param options Whether to acknowledge automatically, and a signal to end the loop.
    * @returns The messages, for `for await`.
-   * @throws {BrokerError} In the loop: `BAD_PATTERN` if the broker cannot run the pattern.
+   * @throws {BrokerError} In the loop: `BAD_PATTERN` if the broker cannot run the pattern, `FORBIDDEN` if the
+   * user has no permission to follow the stream, or has none any more.
    * @throws {ConnectionClosedError} In the loop: the connection is closed for good.
    */
   getMessages(options?: GetMessagesOptions): AsyncIterableIterator<Message<Body>>;

@@ -76,9 +76,10 @@ export interface Publisher<Body = MessageBody> extends AsyncDisposable {
    * or an option does not exist or has the wrong type.
    * @throws {RangeError} If the body or the headers are too large, or an option is out of range. In both
    * cases nothing is sent.
-   * @throws {BrokerError} `STREAM_NOT_FOUND`, `NO_MATCHING_STREAM`, `BAD_PATTERN`, `MEMORY_FULL`,
-   * `DISK_FULL`, or `STREAM_FULL` (`details` tell how full it is and when to try again): the message is
-   * not stored. `PUBLISH_TIMEOUT` if it was not confirmed within `timeoutMs`.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `NO_MATCHING_STREAM`, `BAD_PATTERN`, `FORBIDDEN` (the user has
+   * no permission to publish there), `LIMIT_REACHED` (the user's streams hold as many bytes as allowed),
+   * `MEMORY_FULL`, `DISK_FULL`, or `STREAM_FULL` (`details` tell how full it is and when to try again): the
+   * message is not stored. `PUBLISH_TIMEOUT` if it was not confirmed within `timeoutMs`.
    * @throws {ConnectionClosedError} If the connection is closed before the confirm.
    *
    * @example A delayed message that is stored once

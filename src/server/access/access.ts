@@ -59,11 +59,11 @@ export class LoginRefusal extends BrokerError {
   }
 }
 
-/** What a client is told, whatever was wrong with what it has shown. */
+/** The one answer to all wrong credentials: which part of them is wrong is not told. */
 const REFUSED = "Cannot log in: the token or certificate is not valid";
 const NOTHING_SHOWN = "Cannot log in: the broker has users, and no token or certificate was shown";
 
-/** What a session has shown, and still needs. */
+/** What makes a session its user's; the session ends when it is no longer valid. */
 interface Proof {
   readonly user: User;
   readonly token?: FoundToken;
@@ -103,7 +103,7 @@ class OpenLogin implements Login {
   }
 }
 
-/** Who may use a broker, and for what: it finds the users of sessions, and ends these with their tokens. */
+/** Finds the users of sessions, and ends sessions whose credentials are no longer valid. */
 export class Access {
   readonly #parts: AccessParts;
   readonly #users: UserTable | undefined;
@@ -222,14 +222,14 @@ export class Access {
 
   #findMistake({ user, token, certificateNames }: Proof): string | undefined {
     const users = this.#users;
-    const who = `The session is ended: user "${user.name}"`;
-    if (users?.find(user.name) !== user) return `${who} is no longer valid`;
+    const why = `The session is ended: user "${user.name}"`;
+    if (users?.find(user.name) !== user) return `${why} is no longer valid`;
     if (token !== undefined) {
       const known = users.findHash(token.hash, this.#parts.dateNow());
-      return known?.user === user ? undefined : `${who} has shown a token that is no longer valid`;
+      return known?.user === user ? undefined : `${why} has shown a token that is no longer valid`;
     }
     if (certificateNames === undefined || users.findCertificate(certificateNames) === user) return;
-    return `${who} has shown a certificate that is no longer valid`;
+    return `${why} has shown a certificate that is no longer valid`;
   }
 
   #reconsider({ user, guarded, close }: OpenLogin): void {
@@ -238,7 +238,7 @@ export class Access {
     try {
       guarded.reconsider();
     } catch (error) {
-      // Whatever is wrong, nobody keeps a permission because of it, and the others lose theirs.
+      // After a fault this session has no permissions at all, and the next ones still lose theirs.
       this.#parts.log.error("cannot apply changed permissions", { user: user.name, error });
       close();
     }

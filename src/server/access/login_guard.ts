@@ -166,8 +166,8 @@ export class LoginGuard {
   }
 
   /**
-   * Notes a connection that ended before a login, after a handshake of TLS: that is no failure, but whoever
-   * has many of them made keeps the broker busy.
+   * Notes a connection that ended before a login, after a handshake of TLS: that is no failure, but many of
+   * them keep the broker busy.
    */
   noteUnfinished(address: string, now: number): void {
     const suspect = this.#suspect(address, now);
@@ -231,7 +231,7 @@ export class LoginGuard {
   }
 }
 
-/** What belongs to one client: an address of IPv4, or the first half of one of IPv6. */
+/** The part of an address that tells clients apart: all of IPv4, the first 64 bits of IPv6. */
 export function findNetwork(address: string): string {
   if (!address.includes(":")) return address;
   const [head = "", tail] = address.replace(/%.*$/, "").toLowerCase().split("::");

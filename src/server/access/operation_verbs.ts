@@ -16,7 +16,7 @@ export type Need =
   | { readonly filter: Verb | "any" }
   /** Nothing: it tells or changes nothing about streams. */
   | "allowed"
-  /** It is not for sessions, whoever the user is. */
+  /** It is for no session, not even one of an administrator. */
   | "refused";
 
 /** Everything that a session can ask of an engine. */

@@ -51,7 +51,7 @@ class NameList implements StreamFilter {
   readonly #patterns: readonly NamePattern[];
   readonly #deadPatterns: readonly NamePattern[];
   readonly #withDead: boolean;
-  /** The names without those of their dead letters, if the others have these. */
+  /** The names that do not imply those of their dead letters, beside others that do. */
   readonly #more: NameList | undefined;
 
   /**
@@ -120,7 +120,7 @@ export class Permissions {
     };
   }
 
-  /** Whether a stream may be used so. A stream's dead letters belong to it, except for publishing. */
+  /** Whether the user may do that with a stream. A stream's dead letters belong to it, except for publishing. */
   may(verb: Verb, stream: string): boolean {
     return this.#names[verb].allows(stream);
   }
@@ -130,7 +130,7 @@ export class Permissions {
     return this.#names.any.allows(stream);
   }
 
-  /** Whether there may be a stream that may be used so. */
+  /** Whether the user may do that with any stream at all. */
   hasAny(verb: Verb): boolean {
     return !this.#names[verb].isEmpty;
   }

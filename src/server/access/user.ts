@@ -28,7 +28,7 @@ export class User {
     this.limits = limits;
   }
 
-  /** Whose members are; undefined for sessions that are nobody's in particular. */
+  /** The owner of the user's members; undefined for `local`, whose sessions may belong to anybody. */
   get owner(): string | undefined {
     return this.name === LOCAL_NAME ? undefined : this.name;
   }

@@ -66,7 +66,7 @@ async function make(request: Request, context: CommandContext): Promise<void> {
   );
   context.print(client === undefined ? adviseBroker(directory) : adviseClient(directory, client));
   context.note(
-    "This authority is for development: whoever can read ca-key.pem can pose as the broker.",
+    "This authority is for development: a program that can read ca-key.pem can pose as the broker.",
   );
 }
 

@@ -17,7 +17,7 @@ export class OpenDirectory implements Disposable {
     this.#file = file;
   }
 
-  /** Opens it: whoever is not allowed to hears that before anything is changed. */
+  /** Opens it; to be called first: without the permission for that nothing is changed. */
   static async open(path: string): Promise<OpenDirectory> {
     // Windows opens no directories, and needs no such thing.
     return new OpenDirectory(Deno.build.os === "windows" ? undefined : await Deno.open(path));
@@ -59,7 +59,7 @@ export interface FileText {
 }
 
 /**
- * Writes files of one directory in place of earlier ones: whoever reads one of them sees the old text or
+ * Writes files of one directory in place of earlier ones: a reader of one of them sees the old text or
  * the new one, also after a crash. They change at almost the same time, and keep their owners.
  */
 export async function replaceFiles(directory: string, files: readonly FileText[]): Promise<void> {
@@ -82,8 +82,8 @@ export async function replaceFiles(directory: string, files: readonly FileText[]
 }
 
 /**
- * Gives the owner of a file the one that is to take its place: a broker may run as another user than
- * the one who edits its files.
+ * Gives a new file the owner of the one that it is to replace: the broker may run as another user of the
+ * system than the one who edits its files.
  */
 export async function keepOwner(path: string, temporary: string): Promise<void> {
   if (Deno.build.os === "windows") return;

@@ -5,8 +5,8 @@ const LINES_MAX = 20;
 const SPAN_MS = 1000;
 
 /**
- * Tells the log of sessions that ended with an error. Whoever may connect can end as many as he likes: beyond
- * some lines in a second they are counted.
+ * Tells the log of sessions that ended with an error. A client can cause as many as it likes: beyond some
+ * lines in a second they are counted.
  */
 export class EndingLog {
   readonly #log: Log;

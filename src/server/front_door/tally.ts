@@ -3,7 +3,10 @@ import type { Log, LogFields } from "../log.ts";
 /** The least interval between two lines of the log, in milliseconds. */
 const LOG_MS = 1000;
 
-/** Warnings of one kind that strangers can cause at will: a line of the log counts all since the last. */
+/**
+ * Warnings of one kind that clients without a session can cause at will: at most one line a second, with the
+ * number of all since the last.
+ */
 export class Tally {
   readonly #log: Log;
   readonly #now: () => number;

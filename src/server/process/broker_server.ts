@@ -46,6 +46,9 @@ export interface BrokerServer extends AsyncDisposable {
    * @param options As for `connect`, with the name of a user in place of an address. Without a user or a
    * token the connection may do everything.
    * @returns A connection like any other; it is closed for good with its broker.
+   * @throws {TypeError | RangeError} If an option does not exist, or is not allowed.
+   * @throws {BrokerError} `UNAUTHORIZED` if there is no such user, or the token is not valid;
+   * `TOO_MANY_CONNECTIONS`.
    * @throws {ConnectionClosedError} If the broker is closed.
    */
   connect(options?: InProcessOptions): Promise<Connection>;

@@ -35,11 +35,14 @@ export interface StorageSettings {
 export interface TlsSettings {
   /** The file of the certificate, with its chain, in PEM; it turns TLS on. Default: none. */
   readonly certificate: string;
-  /** The file of the certificate's key, in PEM. Default: none. */
+  /** The file of the certificate's key, in PEM, which only its owner may read. Default: none. */
   readonly key: string;
   /** The file of the authorities that sign client certificates, in PEM. Default: none. */
   readonly clientCa: string;
-  /** Whether clients show certificates. Default: `off`. */
+  /**
+   * Whether clients show certificates. `off`: they are not asked. `optional`: one that is shown must be valid,
+   * and can log a user in. `required`: without a valid one, no client is let in. Default: `off`.
+   */
   readonly clientCertificates: "off" | "optional" | "required";
 }
 

@@ -143,6 +143,11 @@ Deno.test("certificates and keys that cannot be used are refused, and no key is 
     [{ ca: certificates.caFile }, TypeError, "tls.ca has no certificate; allowed is a PEM text"],
     [{ ca: [ca, broken] }, TypeError, "tls.ca[1] has a certificate that cannot be read"],
     [{ ca: key }, TypeError, "tls.ca has no certificate"],
+    [
+      { ca: ca.padEnd(2 ** 22 + 1) },
+      RangeError,
+      "tls.ca has 4194305 characters, allowed are 4194304",
+    ],
     [{ cert }, TypeError, "tls.cert needs tls.key, which is not given"],
     [{ key }, TypeError, "tls.key needs tls.cert, which is not given"],
     [{ cert, key: 1 }, TypeError, "tls.key must be a text, found number"],

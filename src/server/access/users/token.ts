@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 /** What tokens begin with, so that they are recognized wherever they have leaked to. */
 const TOKEN_PREFIX = "smq_";
 
-/** The random part of a token, in bytes: nobody guesses 256 bits, so its hash needs not be slow. */
+/** The random part of a token, in bytes: nobody guesses 256 bits, so its hash need not be slow. */
 const TOKEN_BYTES = 32;
 
 /** Makes a token: what its owner shows, and nobody else keeps. */

@@ -35,7 +35,7 @@ export interface TokenUsesParts {
   readonly uses: LastUses;
   /** The hashes of the tokens that exist. */
   readonly hashes: () => Iterable<string>;
-  /** Writes a line for whoever looks for a fault. */
+  /** Writes a line into the log, at the level `debug`. */
   readonly debug: (message: string, fields: LogFields) => void;
 }
 

@@ -58,7 +58,7 @@ export class UsersWatch {
    * Reads the file at the start.
    *
    * @param start Where the file is, and whether it may be missing.
-   * @param debug Writes a line into the log, at its most talkative level.
+   * @param debug Writes a line into the log, at the level `debug`.
    * @returns Nothing if there are no users.
    * @throws {SettingsError} With all mistakes.
    */

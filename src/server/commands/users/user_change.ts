@@ -23,7 +23,7 @@ export async function changeUsers(
   }
 }
 
-/** The user of that name, who has to be there. */
+/** The user of that name; throws a {@linkcode CommandError} if there is none. */
 export function requireUser({ users }: UsersDraft, name: string, command: string): UserEntry {
   const user = users.get(name);
   if (user !== undefined) return user;

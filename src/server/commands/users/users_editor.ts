@@ -67,7 +67,7 @@ export async function editUsers(
         mode: 0o600,
       });
       await deadline(file.lock(true), LOCK_TIMEOUT_MS);
-      // The one who had the lock before has renamed or removed what was opened here.
+      // The command that held the lock has renamed or removed the file that was opened here.
       if (!await isAt(file, temporary)) continue;
       return await replaceUsers(path, temporary, file, edit);
     }
@@ -96,7 +96,7 @@ async function replaceUsers(
     await writeAll(file, text);
     await keepOwner(path, temporary);
     if (Deno.build.os !== "windows") {
-      // Who is in the group may read it as before; nobody else needs to.
+      // The group may read it as before; nobody else needs to.
       const mode = old === undefined ? 0 : (await Deno.stat(path)).mode ?? 0;
       await Deno.chmod(temporary, mode & 0o660 | 0o600);
     }

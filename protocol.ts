@@ -184,7 +184,8 @@
  * A message with the property `request` (flag 80: the name of a stream, and a number) is a request: its
  * sender waits for a reply. Once in a session, before its first request, a client names the stream for
  * its replies by `openReplies`: `$reply.` and characters that cannot be guessed. This stream ends with
- * the session. It stores nothing, and no bind finds it.
+ * the session. It stores nothing, and no bind finds it. In answers to `peek` and `getMessage` the name is
+ * `$reply.` and dashes, and the number 0: whoever knows the address can answer.
  *
  * A reply is an entry with the flag 80 and no other one, and with the stream and number of the request.
  * A client sends replies to one stream as one `reply`; the broker passes them on, in order, as

@@ -3,11 +3,12 @@
 import type { MessageInfo, PeekedMessages } from "../../../protocol.ts";
 import { joinBytes } from "../../protocol/bytes.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
+import { hideReplyAddresses } from "../../protocol/messages/properties.ts";
 import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts";
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
-/** Reads messages by id; throws if they cannot be read. */
+/** Reads messages by id, without the reply addresses of requests; throws if they cannot be read. */
 export function peek(stream: Stream, from: number, limit: number): PeekedMessages {
   const infos: MessageInfo[] = [];
   const pieces: Uint8Array[] = [];
@@ -32,7 +33,9 @@ export function peek(stream: Stream, from: number, limit: number): PeekedMessage
       bytesLeft -= end - start;
     }
   }
-  return { infos, entries: joinBytes(pieces) };
+  const entries = joinBytes(pieces);
+  hideReplyAddresses(entries);
+  return { infos, entries };
 }
 
 /** The first live messages from an id on. */

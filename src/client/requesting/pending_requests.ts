@@ -28,7 +28,7 @@ export class PendingRequests implements LinkUser {
   readonly #requests = new Map<number, PendingRequest>();
   /** The number of requests that have had an outcome. */
   outcomeCount = 0;
-  #lastNumber = 0;
+  readonly #numbers = new RandomNumbers();
   /** The stream for replies, once a request needs it on this link or the next one. */
   #stream: string | undefined;
 
@@ -130,12 +130,14 @@ export class PendingRequests implements LinkUser {
     return { stream: this.#stream, number };
   }
 
-  /** Returns a number that no request under way has. */
+  /**
+   * Returns a number that no request under way has. It cannot be guessed: whoever gets one request knows the
+   * stream for the replies to all of them.
+   */
   #nextNumber(): number {
-    do this.#lastNumber = (this.#lastNumber + 1) >>> 0; while (
-      this.#requests.has(this.#lastNumber)
-    );
-    return this.#lastNumber;
+    let number: number;
+    do number = this.#numbers.next(); while (this.#requests.has(number));
+    return number;
   }
 
   #abandon(isMeant: (request: PendingRequest) => boolean, makeReason: () => Error): void {
@@ -147,4 +149,18 @@ export class PendingRequests implements LinkUser {
 
 function explainTimeout(timeoutMs: number): BrokerError {
   return new BrokerError("REPLY_TIMEOUT", `Cannot get a reply: none came within ${timeoutMs} ms`);
+}
+
+/** Numbers of 32 bits that cannot be guessed; many are made at once. */
+class RandomNumbers {
+  readonly #numbers = new Uint32Array(64);
+  #index = this.#numbers.length;
+
+  next(): number {
+    if (this.#index === this.#numbers.length) {
+      crypto.getRandomValues(this.#numbers);
+      this.#index = 0;
+    }
+    return this.#numbers[this.#index++]!;
+  }
 }

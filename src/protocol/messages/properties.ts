@@ -6,7 +6,7 @@ import { BrokerError } from "../error.ts";
 import { LABEL_LENGTH_MAX } from "../limits.ts";
 import { decodeUtf8, isUtf8 } from "../utf8.ts";
 import type { DeadLetter } from "./dead_letter.ts";
-import { ENTRY_HEAD_BYTES, readEntryFlags, readEntryHeaderBytes } from "./entry.ts";
+import { ENTRY_HEAD_BYTES, readEntryFlags, readEntryHeaderBytes, readEntrySize } from "./entry.ts";
 
 /** Which properties an entry has. */
 export const PropertyFlag = {
@@ -105,6 +105,23 @@ function labelBytes(buffer: Uint8Array, at: number): number {
 
 function readLabel(buffer: Uint8Array, at: number): string {
   return decodeUtf8(buffer.subarray(at + 1, at + 1 + buffer[at]!));
+}
+
+/** How the names of reply streams begin; what follows is secret. */
+const REPLY_PREFIX_BYTES = "$reply.".length;
+
+/** Overwrites the reply addresses of some entries: whoever knows one can answer. */
+export function hideReplyAddresses(entries: Uint8Array): void {
+  for (let offset = 0; offset < entries.length; offset += readEntrySize(entries, offset)) {
+    if ((readEntryFlags(entries, offset) & PropertyFlag.request) === 0) continue;
+    const { request, dedupId: end } = locateProperties(entries, offset);
+    const numberAt = end - NUMBER_BYTES;
+    entries.fill("-".charCodeAt(0), request + 1 + REPLY_PREFIX_BYTES, numberAt).fill(
+      0,
+      numberAt,
+      end,
+    );
+  }
 }
 
 /** Reads the properties of the entry at `offset`. */

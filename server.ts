@@ -17,6 +17,7 @@
  */
 
 import manifest from "./deno.json" with { type: "json" };
+import type { HashKey } from "./src/broker/collections/keyed_hash.ts";
 import type { Engine } from "./src/broker/engine.ts";
 import { ClientConnection } from "./src/client/client_connection.ts";
 import { DenoDisk, DenoDiskView } from "./src/engine/journal/disk/deno_disk.ts";
@@ -99,10 +100,12 @@ async function start(
   const { settings } = options;
   const { users, warnings } = await openUsers(options, log);
   const tls = settings.tls.certificate === "" ? undefined : await openTls(settings.tls, log);
+  const hashKey = createHashKey();
   let server: Server | undefined;
   const engine = await openEngine(settings, {
     now: () => clock.now(),
     dateNow: clock.dateNow && (() => clock.dateNow!()),
+    hashKey,
     report: (level, message, fields) => log[level](message, fields),
     hasten: (at) => server?.hasten(at),
     fail: (cause) => {
@@ -122,7 +125,8 @@ async function start(
       dateNow: Date.now,
       noteUse: (hash, now) => users?.uses.note(hash, now),
     });
-    server = new Server({ version, settings, log, engine, access, users, clock, connect, tls });
+    const parts = { version, settings, log, engine, access, users, clock, hashKey, connect, tls };
+    server = new Server(parts);
   } catch (error) {
     await users?.close();
     await engine.close();
@@ -135,6 +139,12 @@ async function start(
   });
   for (const warning of warnings) log.warning(warning);
   return server;
+}
+
+/** A key that nobody knows: clients cannot choose texts and numbers whose hashes collide. */
+function createHashKey(): HashKey {
+  const [key0 = 0, key1 = 0] = crypto.getRandomValues(new Int32Array(2));
+  return [key0, key1];
 }
 
 /** Opens the certificates. What speaks TLS is loaded only where it is used. */
@@ -172,6 +182,7 @@ async function openUsers(
 interface EngineSurroundings {
   readonly now: () => number;
   readonly dateNow: (() => number) | undefined;
+  readonly hashKey: HashKey;
   readonly report: (level: "info" | "warning", message: string, fields?: LogFields) => void;
   readonly hasten: (at: number) => void;
   readonly fail: (cause: unknown) => void;
@@ -180,12 +191,10 @@ interface EngineSurroundings {
 /** The only place that names an engine. */
 async function openEngine(
   { storage }: Settings,
-  { now, dateNow, report, hasten, fail }: EngineSurroundings,
+  { now, dateNow, hashKey, report, hasten, fail }: EngineSurroundings,
 ): Promise<Engine> {
   const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
   const warn = (message: string, fields: LogFields) => report("warning", message, fields);
-  const [key0 = 0, key1 = 0] = crypto.getRandomValues(new Int32Array(2));
-  const hashKey = [key0, key1] as const;
   const options = { memoryLimit, now, dateNow, hasten, hashKey, report: warn };
   if (storage.engine === "memory") {
     return createMemoryEngine(options);

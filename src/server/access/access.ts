@@ -120,9 +120,9 @@ export class Access {
     this.#audit = new Audit(parts.log, parts.now);
   }
 
-  /** Whether a session needs no credential. */
-  get isOpen(): boolean {
-    return this.#users === undefined || this.#users.anonymous !== undefined;
+  /** Whether every session needs a credential. */
+  get needsCredential(): boolean {
+    return this.#users !== undefined && this.#users.anonymous === undefined;
   }
 
   /** How many sessions have a user of the file. */

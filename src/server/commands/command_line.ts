@@ -11,9 +11,11 @@ import { COMMANDS, findCommands, matchCommand } from "./command_table.ts";
 import { commandHelp, formatUsage, groupHelp, helpText } from "./help_text.ts";
 import { standardStreams, type Terminal } from "./terminal.ts";
 
+/** What the command line works with. */
 export interface CommandLineOptions {
   readonly args: readonly string[];
   readonly version: string;
+  /** Starts the broker. */
   readonly serve: ProgramParts["serve"];
   readonly journal: JournalTools;
 }
@@ -73,15 +75,8 @@ async function runCommand(
     }
     const found = readArguments(rest, body);
     if ("mistakes" in found) throw refuse(command, found.mistakes);
-    const { isWatched } = terminal;
-    return await body.run(found, {
-      isWatched,
-      print: (text) => terminal.print(text),
-      note: (line) => terminal.note(line),
-      sources: await findSources(),
-      now: Date.now,
-      journal,
-    });
+    const sources = await findSources();
+    return await body.run(found, { ...terminal, sources, now: Date.now, journal });
   } catch (error) {
     return explainFailure(error, terminal);
   }

@@ -1,7 +1,7 @@
 /** Where a command writes. */
 export interface Terminal {
-  /** Whether somebody looks at standard output, so that it goes into no file and no pipe. */
-  readonly isWatched: boolean;
+  /** Whether standard output is a terminal, and not a file or a pipe. */
+  readonly isTerminal: boolean;
   /** Writes a result to standard output. */
   print(text: string): void;
   /** Writes a line for people to standard error. */
@@ -10,7 +10,7 @@ export interface Terminal {
 
 /** The standard streams of this process. */
 export const standardStreams: Terminal = {
-  get isWatched() {
+  get isTerminal() {
     return Deno.stdout.isTerminal();
   },
   print: (text) => write(Deno.stdout, text),

@@ -1,6 +1,6 @@
 import { FRAME_BYTES_RESERVE, type SessionLimits } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX, HEADER_BYTES_MAX } from "../../protocol/limits.ts";
-import { KeyedHash } from "../../broker/collections/keyed_hash.ts";
+import type { KeyedHash } from "../../broker/collections/keyed_hash.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { Heartbeat, type HeartbeatLimits } from "../../transport/heartbeat.ts";
 import type { Access } from "../access/access.ts";
@@ -58,7 +58,7 @@ export function makeSessionContext(
   settings: Settings,
   parts: Pick<
     SessionContext,
-    "version" | "engine" | "access" | "loginGuard" | "log" | "beginMs" | "now"
+    "version" | "engine" | "access" | "loginGuard" | "log" | "beginMs" | "now" | "hash"
   >,
 ): SessionContext {
   const { limits, heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = settings;
@@ -84,11 +84,5 @@ export function makeSessionContext(
     turn: new WorkTurn(() => parts.engine.steps),
     waitingReplies: new WaitingReplies(REPLY_BYTES_MAX),
     heartbeat: new Heartbeat(),
-    hash: makeHash(),
   };
-}
-
-function makeHash(): KeyedHash {
-  const [key0 = 0, key1 = 0] = crypto.getRandomValues(new Int32Array(2));
-  return new KeyedHash([key0, key1]);
 }

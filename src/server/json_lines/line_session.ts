@@ -43,10 +43,10 @@ export class LineSession implements Speaker {
   #stopping: Promise<void> | undefined;
 
   constructor(outlet: Outlet) {
-    // Where everybody is let in, the first line may be a large message.
-    const { isOpen } = outlet.context.access;
+    // Where no credential is needed, the first line may be a large message.
+    const { needsCredential } = outlet.context.access;
     this.#answers = new LineAnswers(outlet);
-    this.#lines = new LineBuffer(isOpen ? findLineBytesMax(outlet) : HANDSHAKE_BYTES_MAX);
+    this.#lines = new LineBuffer(needsCredential ? HANDSHAKE_BYTES_MAX : findLineBytesMax(outlet));
     this.#publishers = new LinePublishers(this.#answers);
     this.#followers = new LineFollowers(this.#answers);
   }

@@ -1,5 +1,6 @@
 import type { Connection, InProcessOptions } from "../../../client.ts";
 import { ConnectionClosedError } from "../../../client.ts";
+import { type HashKey, KeyedHash } from "../../broker/collections/keyed_hash.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { formatAddress } from "../../transport/address.ts";
 import { type Clock, systemClock } from "../../transport/clock.ts";
@@ -70,6 +71,8 @@ export interface ServerParts {
   /** The file of users, if there is one. */
   readonly users: UsersWatch | undefined;
   readonly clock: Clock;
+  /** The secret key of hashes. */
+  readonly hashKey: HashKey;
   /** Set if the port speaks TLS. */
   readonly tls?: TlsDoor | undefined;
   /** Opens a client's connection over the given one. */
@@ -109,12 +112,13 @@ export class Server implements BrokerServer {
     // A virtual clock does not tell how long a handler has a message.
     const beginMs = isOwnTime ? BEGIN_MS : 0;
     const now = systemClock.now;
+    const hash = new KeyedHash(parts.hashKey);
     const hasten = (at: number) => this.#caretaker.hasten(at);
     const connectionsMax = findConnectionLimit(settings.limits.connections);
     // Refusals that wait must not keep others out.
     const waitingMax = Math.ceil(connectionsMax / 10);
     const loginGuard = new LoginGuard({ log, waitingMax, hasten });
-    const context = makeSessionContext(settings, { ...parts, loginGuard, beginMs, now });
+    const context = makeSessionContext(settings, { ...parts, hash, loginGuard, beginMs, now });
     this.#parts = parts;
     this.#watch = isOwnTime ? undefined : new ClockWatch({
       noteDateSet: () => this.hasten(clock.now()),

@@ -119,7 +119,7 @@ Deno.test("access: a token that is shown decides, even where nobody needs one", 
   assertEquals(door.open({ certificateNames: names }).user.name, "old");
   assertEquals(door.open({ certificateNames: ["x"] }).user.name, "anonymous");
   assertEquals(door.open({}).user.name, "anonymous");
-  assertEquals(door.access.isOpen, true);
+  assertEquals(door.access.needsCredential, false);
 });
 
 Deno.test("access: without users everybody is local and has the bare engine", () => {
@@ -136,7 +136,7 @@ Deno.test("access: without users everybody is local and has the bare engine", ()
     door.refuses({ inProcess: { user: "app" } }),
     'UNAUTHORIZED: Cannot log in: there is no user "app"',
   );
-  assertEquals([door.access.isOpen, door.access.loginCount], [true, 0]);
+  assertEquals([door.access.needsCredential, door.access.loginCount], [false, 0]);
 });
 
 Deno.test("access: who may do everything has the bare engine, others have not", () => {

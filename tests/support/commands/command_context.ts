@@ -13,7 +13,7 @@ export function testContext(parts: Partial<CommandContext>): CommandContext {
   };
   const journal = { verify: refuse("verify"), repair: refuse("repair") };
   return {
-    isWatched: false,
+    isTerminal: false,
     print: refuse("print"),
     note: refuse("note"),
     sources: { env: refuse("env"), readTextFile: refuse("files"), defaultFile: "./settings.yaml" },

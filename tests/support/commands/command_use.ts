@@ -26,7 +26,7 @@ export class CommandUse implements Disposable {
   /** The time, which stands still. */
   now: number = Date.parse("2026-11-30T12:00:00Z");
   /** Whether somebody looks at standard output. */
-  isWatched = true;
+  isTerminal = true;
 
   /** Runs a command; `DIR` in its arguments stands for the directory. */
   async run(...typed: readonly string[]): Promise<CommandOutcome> {
@@ -36,7 +36,7 @@ export class CommandUse implements Disposable {
     const printed: string[] = [];
     const lines: string[] = [];
     const context = testContext({
-      isWatched: this.isWatched,
+      isTerminal: this.isTerminal,
       print: (text) => printed.push(text),
       note: (line) => lines.push(line),
       now: () => this.now,

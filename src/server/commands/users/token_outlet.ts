@@ -21,7 +21,7 @@ export class TokenOutlet {
         `Cannot run "${command}": allowed is one of --print and --token-file`,
       );
     }
-    if (this.#file === undefined && !isPrinted && !context.isWatched) {
+    if (this.#file === undefined && !isPrinted && !context.isTerminal) {
       throw new CommandError(
         `Cannot run "${command}": the output is no terminal, and the token would be where others ` +
           "may read it; allowed --token-file <file>, or --print to print it all the same",

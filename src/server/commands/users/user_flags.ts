@@ -68,7 +68,7 @@ export const TOKEN_FLAGS: readonly Flag[] = [
       "When the token ends: 90d or 12h from now, or a date such as 2027-11-30; never by default",
   },
   { name: "label", value: "<text>", about: "What the token is for" },
-  { name: "print", about: "Prints the token, also where nobody looks at the output" },
+  { name: "print", about: "Prints the token, also if the output is no terminal" },
   {
     name: "token-file",
     value: "<file>",

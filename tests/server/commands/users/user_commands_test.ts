@@ -140,7 +140,7 @@ for (const [args, expected] of refusals) {
 
 Deno.test("users: where nobody looks, a token is printed on demand only", async () => {
   using use = new CommandUse();
-  use.isWatched = false;
+  use.isTerminal = false;
   for (const args of [["user", "add", "a"], ["user", "rotate", "a"]]) {
     const { code, stdout, lines } = await use.run(...args);
     assertEquals([code, stdout, use.list()], [2, "", []]);
@@ -209,7 +209,7 @@ Deno.test("user add: the first user makes the file, and its token is printed alo
 
 Deno.test("user add: a user may have a certificate in place of a token", async () => {
   using use = withUsers();
-  use.isWatched = false;
+  use.isTerminal = false;
   const { code, stdout, lines } = await use.run(
     ...["user", "add", "new", "--certificate", "new", "--no-token", "--admin"],
   );
@@ -222,7 +222,7 @@ Deno.test("user add: a user may have a certificate in place of a token", async (
 
 Deno.test("user add, user rotate: a token file is new, and only its owner can read it", async () => {
   using use = withUsers();
-  use.isWatched = false;
+  use.isTerminal = false;
   for (const args of [["add", "new"], ["rotate", "new"]]) {
     const file = `${use.directory}/${args[0]}`;
     const { code, stdout, lines } = await use.run("user", ...args, "--token-file", file);

@@ -49,8 +49,8 @@ export const ACCESS_BUGS: readonly PlantedBug[] = [
   {
     what: "a line is as long as a message before its sender has a user",
     file: "src/server/json_lines/line_session.ts",
-    from: "isOpen ? findLineBytesMax(outlet) : HANDSHAKE_BYTES_MAX",
-    to: "isOpen || HANDSHAKE_BYTES_MAX > 0 ? findLineBytesMax(outlet) : 0",
+    from: "needsCredential ? HANDSHAKE_BYTES_MAX : findLineBytesMax(outlet)",
+    to: "needsCredential && HANDSHAKE_BYTES_MAX < 0 ? 0 : findLineBytesMax(outlet)",
     found: tests("server/access/login_test.ts"),
   },
   {

@@ -252,8 +252,13 @@ Deno.test("login: no line is carried out after its user was removed", async () =
   await until("all is carried out", () => sessions.engine.hasStream("a"));
   await passTurns();
   sessions.access.replace({ users: new Map(), anonymous: undefined });
-  const bind = { bind_type: "DIRECT", route_string: "a" };
-  const message = { sender_type: "PUBLISHER", request_type: "NEW_MESSAGE", message_body: 1, bind };
+  const bind = { "bind_type": "DIRECT", "route_string": "a" };
+  const message = {
+    "sender_type": "PUBLISHER",
+    "request_type": "NEW_MESSAGE",
+    "message_body": 1,
+    bind,
+  };
   await here.write(line(message));
   await passTurns();
   assertEquals([sessions.table.count, (await sessions.engine.getStream("a")).ready], [1, 0]);

@@ -44,10 +44,11 @@ export function bytesOf(write: (writer: FrameWriter) => void): Uint8Array<ArrayB
 }
 
 /** What a client sends first: the magic and its `hello`. */
-export function helloBytes(client = "raw", token?: string): Uint8Array<ArrayBuffer> {
+export function helloBytes(client?: string, token?: string): Uint8Array<ArrayBuffer> {
   return bytesOf((writer) => {
     writer.bytes(MAGIC);
-    writeControlFrame(writer, "hello", { client, capabilities: [], ...token && { token } });
+    const hello = { client: client ?? "raw", capabilities: [], ...token && { token } };
+    writeControlFrame(writer, "hello", hello);
   });
 }
 

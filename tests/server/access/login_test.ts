@@ -243,8 +243,7 @@ Deno.test("login: no line is carried out after its user was removed", async () =
   await using sessions = new Sessions({ users: USERS });
   const [here, there] = createPipe();
   sessions.take(there, OUTSIDE);
-  const ask = (request_type: string, message_body: string) =>
-    line({ sender_type: "CURSOR", request_type, message_body });
+  const ask = (type: string, name: string) => new TextEncoder().encode(cursorLine(type, name));
   await here.write(line({ token: TOKEN }));
   // More answers than a pipe takes: they keep the connection open while nobody reads them.
   for (let count = 0; count < 3000; count++) await here.write(ask("GET_STREAM", "x".repeat(100)));
@@ -252,14 +251,7 @@ Deno.test("login: no line is carried out after its user was removed", async () =
   await until("all is carried out", () => sessions.engine.hasStream("a"));
   await passTurns();
   sessions.access.replace({ users: new Map(), anonymous: undefined });
-  const bind = { "bind_type": "DIRECT", "route_string": "a" };
-  const message = {
-    "sender_type": "PUBLISHER",
-    "request_type": "NEW_MESSAGE",
-    "message_body": 1,
-    bind,
-  };
-  await here.write(line(message));
+  await here.write(new TextEncoder().encode(publishLine("a", "1")));
   await passTurns();
   assertEquals([sessions.table.count, (await sessions.engine.getStream("a")).ready], [1, 0]);
   here.close();

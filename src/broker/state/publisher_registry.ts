@@ -1,14 +1,14 @@
 import { BrokerError } from "../../../protocol.ts";
-import { AgedMap } from "../collections/aged_map.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { TextMap } from "../collections/text_map.ts";
+import { LostPublishers } from "./lost_publishers.ts";
 import { OutcomeBudget } from "./outcome_log.ts";
 import { PublisherRecord } from "./publisher_record.ts";
 
 /** How long a publisher is remembered after its connection was lost, in milliseconds. */
 const RETURN_MS_MAX = 10 * 60 * 1000;
 
-/** How many lost publishers are remembered; the longest lost are forgotten first. */
+/** How many lost publishers are remembered; of the user with most of them the longest lost is forgotten. */
 export const LOST_COUNT_MAX = 100_000;
 
 /** The most publishers that are forgotten at once, so that others have their turn in between. */
@@ -38,8 +38,7 @@ export interface SentBefore {
 /** The publishers that are open, and for a while those that have lost their connection. */
 export class PublisherRegistry {
   readonly #records: TextMap<PublisherRecord>;
-  /** In the order in which they were lost. */
-  readonly #lost = new AgedMap<PublisherRecord, PublisherRecord>();
+  readonly #lost = new LostPublishers();
   readonly #options: PublisherRegistryOptions;
   readonly #budget = new OutcomeBudget();
   #forgottenUntil = 0;
@@ -93,8 +92,8 @@ export class PublisherRegistry {
         sent.since - TRAVEL_MS_MAX <= this.#forgottenUntil;
       if (mayBeForgotten) record.doubtfulUntil = sent.until;
     }
-    record.owner ??= owner;
     this.#lost.delete(record);
+    record.owner ??= owner;
     record.openCount++;
     return record;
   }
@@ -119,12 +118,12 @@ export class PublisherRegistry {
       this.#lost.delete(other);
     }
     this.#records.set(record.identity, record);
-    this.#lost.set(record, record);
+    this.#lost.add(record);
   }
 
   /** Begins to count the time for publishers that have been restored. */
   finishRestoration(now: number): void {
-    for (const record of this.#lost.values()) record.lostAt = now;
+    for (const record of this.#lost.all) record.lostAt = now;
   }
 
   close(record: PublisherRecord): void {
@@ -146,10 +145,10 @@ export class PublisherRegistry {
       return Infinity;
     }
     record.lostAt = now;
-    this.#lost.set(record, record);
+    this.#lost.add(record);
     const { lostCountMax = LOST_COUNT_MAX, pushedOut } = this.#options;
     if (this.#lost.size > lostCountMax) {
-      this.#forgetLost(this.#lost.oldest!);
+      this.#forgetLost(this.#lost.findSurplus(record.owner)!);
       pushedOut?.(now);
     }
     return now + RETURN_MS_MAX;

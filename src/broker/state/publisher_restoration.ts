@@ -71,8 +71,7 @@ export class PublisherRestoration {
       this.#told = undefined;
       this.#places = { storedIn: [], useCount: 0 };
       if (this.#records.has(piece.number)) return;
-      this.#told = this.#add(piece.number, piece.identity);
-      this.#told.owner = piece.owner;
+      this.#told = this.#add(piece.number, piece.identity, piece.owner);
       this.#told.restoreSequence(piece.lastSequence);
       this.#told.forgetBelow(piece.settled);
       this.#told.doubtfulUntil = piece.doubtfulUntil ?? 0;
@@ -95,7 +94,7 @@ export class PublisherRestoration {
 
   openPublisher({ number, identity, owner, doubtfulUntil = 0 }: PublisherOpened): void {
     const known = this.#records.get(number);
-    const record = known ?? this.#add(number, identity);
+    const record = known ?? this.#add(number, identity, owner);
     // A publisher from before there were users is noted again when it has one.
     record.owner ??= owner;
     if (known === undefined) record.doubtfulUntil = doubtfulUntil;
@@ -128,9 +127,10 @@ export class PublisherRestoration {
     return text;
   }
 
-  #add(number: number, identity: string): PublisherRecord {
+  #add(number: number, identity: string, owner: string | undefined): PublisherRecord {
     const record = this.#registry.create(identity);
     record.number = number;
+    record.owner = owner;
     this.#records.set(number, record);
     this.#registry.restore(record);
     return record;

@@ -110,6 +110,27 @@ Deno.test("PublisherRegistry remembers a bounded number of lost publishers, and 
   assertStrictEquals(open(registry, "first"), first);
 });
 
+Deno.test("PublisherRegistry: one user cannot have the publishers of others forgotten", () => {
+  const registry = new PublisherRegistry({ lostCountMax: 100 });
+  const lose = (identity: string, owner: string | undefined, now: number) => {
+    const record = registry.open(identity, undefined, owner);
+    record.restoreSequence(1);
+    registry.lose(record, now);
+    return record;
+  };
+  const good = Array.from({ length: 40 }, (_, index) => lose(`good ${index}`, "good", 0));
+  const nobodys = Array.from({ length: 5 }, (_, index) => lose(`nobody's ${index}`, undefined, 1));
+  for (let index = 0; index < 1000; index++) lose(`evil ${index}`, "evil", 2);
+  assertEquals(registry.count, 100);
+  for (const record of [...good, ...nobodys]) {
+    assertStrictEquals(registry.open(record.identity, undefined, record.owner), record);
+  }
+  // Where there is nobody else, the longest lost go first.
+  for (let index = 0; index < 1000; index++) lose(`late ${index}`, "evil", 3);
+  const kept = [...registry.records].map(({ identity }) => identity);
+  assertEquals(kept.filter((identity) => identity.startsWith("late")).length, 100);
+});
+
 Deno.test("PublisherRegistry does not remember who has stored nothing, nor who has ended", () => {
   const registry = new PublisherRegistry({ lostCountMax: 2 });
   const kept = open(registry, "kept");

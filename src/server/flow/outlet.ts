@@ -7,13 +7,13 @@ import type { Engine } from "../../broker/engine.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
-import { type Credentials, type InProcess, type Login, LoginRefusal } from "../access/access.ts";
+import type { Credentials, InProcess } from "../access/access.ts";
 import type { User } from "../access/user.ts";
-import type { LogFields } from "../log.ts";
 import type { InputHolder } from "./input_memory.ts";
 import { ReadingGate } from "./reading_gate.ts";
 import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
+import { SessionLogin } from "./session_login.ts";
 import { type CountQueued, SessionWatch } from "./session_watch.ts";
 import type { ReplyWaiter } from "./waiting_replies.ts";
 
@@ -75,26 +75,24 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
   readonly context: SessionContext;
   readonly link: Link;
   readonly gate: ReadingGate;
+  readonly login: SessionLogin;
   /** Set while a large frame or line arrives. */
   place: ReceivingPlace | undefined;
   /** Whether lines that have come are being carried out, and nothing more is received. */
   isWorking = false;
   readonly #caller: Caller;
   readonly #watch: SessionWatch;
-  #login: Login | undefined;
   #speaker: Speaker | undefined;
   #ending: Promise<void> | undefined;
   #wasFull = false;
   /** The bytes of a line that has not come to its end. */
   #keptBytes = 0;
   #isThrifty = false;
-  #isRefused = false;
-  /** Set while the client waits to be told that it is refused; called when the connection is closed. */
-  #onGone: (() => void) | undefined;
 
   constructor(caller: Caller, number: number, context: SessionContext) {
     const { duplex, peer, countQueued } = caller;
     this.#caller = caller;
+    this.login = new SessionLogin(caller, context);
     this.number = number;
     this.peer = peer;
     this.context = context;
@@ -117,17 +115,12 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
 
   /** The engine as the session's user may use it. */
   get engine(): Engine {
-    return this.#requireLogin().engine;
-  }
-
-  /** Whether its client has a session by now. */
-  get hasLogin(): boolean {
-    return this.#login !== undefined;
+    return this.login.require().engine;
   }
 
   /** Whose session it is. */
   get user(): User {
-    return this.#requireLogin().user;
+    return this.login.require().user;
   }
 
   /** Set once the client is being told why the session ends; resolves when it was told. */
@@ -166,28 +159,16 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
       this.#watch.end();
       this.link.close();
       await this.#speaker?.leave();
-      this.#login?.end();
-      this.#noteEnd();
+      this.login.end();
     }
   }
 
   /** Finds the session's user; throws `UNAUTHORIZED` or `TOO_MANY_CONNECTIONS`. */
   logIn(shown: Pick<Credentials, "token">): void {
-    const { inProcess, encryption } = this.#caller;
-    const certificateNames = encryption?.certificateNames;
-    this.#login = this.context.access.login(
-      { ...shown, certificateNames, inProcess },
-      (error) => error === undefined ? this.link.close() : void this.endWith(error),
-    );
-    const { address } = this.#caller;
-    if (address !== undefined && this.user.needsProof) this.context.loginGuard.noteLogin(address);
-  }
-
-  /** Who the client is, for the log. */
-  describeLogin(): LogFields {
-    const { encryption } = this.#caller;
-    const [certificate] = encryption?.certificateNames ?? [];
-    return { user: this.user.name, tls: encryption !== undefined, certificate };
+    this.login.logIn(shown, (error) => {
+      if (error === undefined) this.link.close();
+      else this.endWith(error);
+    });
   }
 
   /** The handshake is done: its timeout no longer applies. */
@@ -202,7 +183,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
 
   /** Tells the client that the broker is being stopped. */
   sayGoodbye(): void {
-    if (this.#onGone !== undefined) return this.link.close();
+    if (this.login.isHeld) return this.link.close();
     if (this.#speaker !== undefined) return this.#speaker.sayGoodbye();
     this.endWith(new BrokerError("SHUTTING_DOWN", "the broker is being stopped"));
   }
@@ -325,12 +306,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
     this.handleBuffer();
     this.context.waitingReplies.remove(this);
     this.gate.look();
-    this.#onGone?.();
-  }
-
-  #requireLogin(): Login {
-    if (this.#login !== undefined) return this.#login;
-    throw new Error("Cannot use the engine: the session has no user yet");
+    this.login.handleClosed();
   }
 
   #giveUp(fault: LinkFault): void {
@@ -352,9 +328,8 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
 
   async #end(error: BrokerError): Promise<void> {
     this.#watch.end();
-    this.#isRefused = error.code === "UNAUTHORIZED" && this.#login === undefined;
-    if (this.#isRefused) await this.#holdRefusal(error);
-    else this.#logEnd(error);
+    if (!this.login.isRefusedBy(error)) this.#logEnd(error);
+    else if (!await this.login.hold(error, this.number)) this.link.close();
     if (this.link.isClosed) return;
     const { code, message } = error;
     if (this.#speaker?.writeError !== undefined) this.#speaker.writeError(error);
@@ -362,30 +337,6 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
     // A client that does not read it is closed all the same.
     await deadline(this.link.drain(), FAREWELL_MS).catch(() => {});
     this.link.close();
-  }
-
-  /** Lets a client wait that is not let in, so that it does not come back at once. */
-  async #holdRefusal(error: BrokerError): Promise<void> {
-    const { loginGuard, log, now } = this.context;
-    const { address, peer } = this.#caller;
-    const reason = error instanceof LoginRefusal ? error.reason : error.message;
-    log.debug("login refused", { session: this.number, peer, reason });
-    if (address === undefined) return;
-    loginGuard.noteFailure(address, now(), reason);
-    const held = loginGuard.hold(now());
-    if (held === undefined) return this.link.close();
-    const gone = new Promise<void>((resolve) => this.#onGone = resolve);
-    await Promise.race([held, gone]);
-    this.#onGone = undefined;
-  }
-
-  /** Notes a user that leaves, or a client that had a handshake of TLS made and has shown nothing. */
-  #noteEnd(): void {
-    const { address, encryption } = this.#caller;
-    const { loginGuard, now } = this.context;
-    if (address === undefined || this.#isRefused) return;
-    if (this.#login?.user.needsProof) loginGuard.noteLogout(address, now());
-    else if (!this.hasLogin && encryption?.hasBegun) loginGuard.noteUnfinished(address, now());
   }
 
   #logEnd(error: BrokerError): void {

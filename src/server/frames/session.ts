@@ -259,7 +259,7 @@ export class Session implements Speaker {
     link.flush();
     frame.raiseLimit(context.limits.frameBytes);
     outlet.noteReady();
-    context.log.info("session opened", { session, client, peer, ...outlet.describeLogin() });
+    context.log.info("session opened", { session, client, peer, ...outlet.login.describe() });
   }
 }
 

@@ -71,7 +71,7 @@ export class SessionTable {
   /** Closes the connection that has been without a session for longest, if there is one to give way. */
   #giveWay(): boolean {
     for (const [outlet, since] of this.#strangers) {
-      if (outlet.hasLogin) this.#strangers.delete(outlet);
+      if (outlet.login.isDone) this.#strangers.delete(outlet);
       else if (this.#context.now() - since < STRANGER_MS_MIN) return false;
       else {
         this.#strangers.delete(outlet);

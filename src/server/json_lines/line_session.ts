@@ -180,7 +180,7 @@ export class LineSession implements Speaker {
     const { number: session, peer, context: { log } } = outlet;
     // A publisher of the original opens a connection for each message: at `info` that would be two
     // lines in the log for every message.
-    log.debug("session opened", { session, client: this.client, peer, ...outlet.describeLogin() });
+    log.debug("session opened", { session, client: this.client, peer, ...outlet.login.describe() });
     return isAlone;
   }
 

@@ -41,7 +41,7 @@ export const ACCESS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a failed login is answered at once",
-    file: "src/server/flow/outlet.ts",
+    file: "src/server/flow/session_login.ts",
     from: "await Promise.race([held, gone]);",
     to: "await Promise.race([held, gone, undefined]);",
     found: tests("server/access/login_test.ts"),

@@ -40,7 +40,7 @@ export const ATTACK_BUGS: readonly PlantedBug[] = [
   {
     what: "a session gives way to a stranger",
     file: "src/server/front_door/session_table.ts",
-    from: "if (outlet.hasLogin) this.#strangers.delete(outlet);",
+    from: "if (outlet.login.isDone) this.#strangers.delete(outlet);",
     to: "if (outlet.link.isClosed) this.#strangers.delete(outlet);",
     found: tests("server/attack/flood_test.ts"),
   },

@@ -22,7 +22,7 @@ export interface ClientCertificate {
   readonly fault: string | undefined;
 }
 
-/** What the owner of an acceptor is told of those who do not get through the handshake. */
+/** Hears of connections that do not come through the handshake. */
 export interface HandshakeOwner {
   /** A handshake has failed, or there was none. */
   noteFailure(why: string): void;

@@ -9,7 +9,7 @@ export interface DialWay {
   readonly hasPair: boolean;
 }
 
-/** What a library of TLS says, by code or sentence, and what it means. */
+/** An error of a library of TLS, known by its code or sentence, and its meaning. */
 interface TlsFault {
   readonly sign: RegExp;
   readonly explain: (way: DialWay, said: string) => string;

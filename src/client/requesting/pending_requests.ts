@@ -131,8 +131,8 @@ export class PendingRequests implements LinkUser {
   }
 
   /**
-   * Returns a number that no request under way has. It cannot be guessed: whoever gets one request knows the
-   * stream for the replies to all of them.
+   * Returns a number that no request under way has. It cannot be guessed: a follower of one request knows
+   * the stream for the replies to all of them.
    */
   #nextNumber(): number {
     let number: number;

@@ -25,7 +25,7 @@ export interface Introduction {
   /** The secret that shows whose client it is; `undefined` for none. */
   readonly token?: string | undefined;
   /** The beginning of error messages: `Cannot connect to a broker at localhost:9090`. */
-  readonly action?: string;
+  readonly action: string;
 }
 
 /** The events of an open session. */
@@ -62,11 +62,10 @@ export class ClientSession implements LinkOwner {
   #timer: ReturnType<typeof setInterval> | undefined;
   #events: SessionEvents | undefined;
   #error: Error | undefined;
-
   readonly #action: string;
 
   private constructor(duplex: Duplex, { client, token, action }: Introduction) {
-    this.#action = action ?? "Cannot connect";
+    this.#action = action;
     this.link = new Link(duplex, this, FRAME_BYTES_RESERVE);
     this.link.writer.bytes(MAGIC);
     const hello = { client, capabilities: CAPABILITIES, ...token !== undefined && { token } };

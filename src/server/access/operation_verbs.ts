@@ -23,8 +23,8 @@ export type Need =
 export type GuardedOperation = keyof Engine | Operation;
 
 /**
- * The one table of operations and what they need: all of the engine's port, and all of a cursor. What
- * is missing here does not compile.
+ * The one table of operations and their needs: all of the engine's port, and all of a cursor. Without a row
+ * for each of them this does not compile.
  */
 export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   createStream: { stream: "new" },

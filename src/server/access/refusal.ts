@@ -3,7 +3,7 @@ import type { Audit } from "./audit.ts";
 import type { StreamNeed } from "./operation_verbs.ts";
 import type { User } from "./user.ts";
 
-/** What a user may not do. */
+/** An action that a user may not take. */
 export interface Refused {
   /** The verb that is missing. */
   readonly verb: string;
@@ -15,7 +15,7 @@ export interface Refused {
   readonly stream?: string;
 }
 
-/** What each need is for, and what it takes. */
+/** How sentences name the action that has a need, and the permission that it lacks. */
 const WORDS: Readonly<Record<StreamNeed, readonly [action: string, permission: string]>> = {
   inspect: ["inspect", "inspect"],
   publish: ["publish to", "publish to"],

@@ -60,7 +60,7 @@ export function checkCertificates(
  * Says what is wrong with the certificate of a client, which TLS has refused.
  *
  * @param certificate The certificate, as DER.
- * @param fault What TLS says: it does not tell apart whose certificate has ended, and whose is foreign.
+ * @param fault The words of the TLS library, which are the same for an expired and for a foreign one.
  * @param date The time, in milliseconds since 1970.
  */
 export function explainFault(certificate: Uint8Array, fault: string, date: number): string {

@@ -249,7 +249,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
   }
 
   /**
-   * Notes replies or answers that are about to be written, of whatever size: they are not held back. The
+   * Notes replies or answers that are about to be written; they are not held back, however large. The
    * session may be over then.
    */
   noteAnswer(bytes: number): void {

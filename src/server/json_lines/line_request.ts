@@ -105,7 +105,7 @@ export function readLineToken(bytes: Uint8Array): LineToken {
     if (hasManyStrings(text)) return findToken(text);
     fields = JSON.parse(text);
   } catch {
-    // What is wrong with it is told to those who are let in.
+    // A client that is let in is told of the mistake when the line is carried out.
   }
   if (!isObject(fields) || !Object.hasOwn(fields, "token")) {
     return { token: undefined, isAlone: false };

@@ -4,7 +4,7 @@ import type { UsersLocation } from "./users_location.ts";
 /** Names a setting, by its name in a program, with where its value is from: `setting "host" from --host`. */
 export type DescribeSetting = (path: string) => string;
 
-/** The settings to start a broker with, and what is needed to say what is wrong with them. */
+/** The settings to start a broker with, and the names of settings for messages about them. */
 export interface StartSettings {
   readonly settings: Settings;
   readonly users: UsersLocation;

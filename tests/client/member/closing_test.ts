@@ -159,7 +159,11 @@ Deno.test("close() gives a broker up that says only that it is there", async () 
 Deno.test("a broker that takes an upload slowly and can be heard is not given up", async () => {
   const [here, there] = createPipe();
   const broker = new RawClient(there);
-  const opening = ClientSession.open(here, { client: "me" }, new AbortController().signal);
+  const opening = ClientSession.open(
+    here,
+    { client: "me", action: "Cannot connect" },
+    new AbortController().signal,
+  );
   await broker.sendControl("welcome", welcome);
   const session = await opening;
   const events = { handleFrame: () => {}, handleReady: () => {}, handleGoodbye: () => {} };

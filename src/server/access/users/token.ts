@@ -15,3 +15,6 @@ export function createToken(): string {
 export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
+
+/** The hash of an empty token: it belongs to nobody, though a script may store it by mistake. */
+export const EMPTY_TOKEN_HASH: string = hashToken("");

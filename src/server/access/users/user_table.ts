@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import { Permissions } from "../permissions.ts";
-import { hashToken } from "./token.ts";
+import { EMPTY_TOKEN_HASH, hashToken } from "./token.ts";
 import { ANONYMOUS_NAME, User } from "../user.ts";
 import type { TokenEntry, UserEntry, UsersFile } from "./users_file.ts";
 
@@ -13,9 +13,6 @@ export interface FoundToken {
   /** From when on it is not valid any more, in milliseconds since 1970. */
   readonly expiresAt: number;
 }
-
-/** Compared where there is no such token, so that this takes as long. */
-const NO_HASH: string = hashToken("");
 
 /** The users in force, by tokens and certificates. A user stays the same object when the file changes. */
 export class UserTable {
@@ -51,7 +48,7 @@ export class UserTable {
   findToken(token: string, now: number): FoundToken | undefined {
     const hash = hashToken(token);
     const found = this.#tokens.get(hash);
-    const isSame = timingSafeEqual(Buffer.from(hash), Buffer.from(found?.hash ?? NO_HASH));
+    const isSame = timingSafeEqual(Buffer.from(hash), Buffer.from(found?.hash ?? EMPTY_TOKEN_HASH));
     return isSame && found !== undefined && now < found.expiresAt ? found : undefined;
   }
 

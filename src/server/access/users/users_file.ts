@@ -6,6 +6,7 @@ import { readYaml } from "../../settings/yaml_text.ts";
 import { findNamePatternMistake } from "../name_pattern.ts";
 import { type PermissionFields, VERBS } from "../permissions.ts";
 import { ANONYMOUS_NAME, LOCAL_NAME, type UserLimits } from "../user.ts";
+import { EMPTY_TOKEN_HASH } from "./token.ts";
 
 /** A token of a user, as the file has it; the token itself is never stored. */
 export interface TokenEntry {
@@ -69,9 +70,6 @@ export const TEXT_ALLOWED = "a text of 1 to 128 visible characters";
 const TEXT_LENGTH_MAX = 128;
 
 const USER_NAME_RULE = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/;
-/** What a script stores whose token is empty by mistake: nobody must get in without one. */
-const EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
 const HASH_RULE = /^[0-9a-f]{64}$/i;
 
 const COUNT = integer(1, [1, 1_000_000], "A number of connections or streams");
@@ -181,7 +179,7 @@ class UsersReader {
         ? `a text of ${sha256.length} characters`
         : describe(sha256);
       this.#refuse(`${place}.sha256`, what, "64 hex digits, in quotes if none is a letter");
-    } else if (hash === EMPTY_HASH) {
+    } else if (hash === EMPTY_TOKEN_HASH) {
       this.#refuse(`${place}.sha256`, "the hash of an empty text", "the hash of a token");
     } else this.#claim(this.#hashes, hash, user, `${place}.sha256`, "the token");
     return {

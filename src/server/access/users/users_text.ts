@@ -40,7 +40,7 @@ function writeLimits({ connections, streams, storedBytes }: UserLimits): Fields 
   return withoutEmpty({ connections, streams, "stored_bytes": size });
 }
 
-/** Leaves out what says as much as its absence: what is undefined, empty lists and empty groups. */
+/** Leaves out undefined values, empty lists and empty groups: the reader takes a missing one as the same. */
 function withoutEmpty(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) =>

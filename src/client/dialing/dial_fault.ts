@@ -37,9 +37,14 @@ const TLS_FAULTS: readonly TlsFault[] = [
       "its certificate is signed by an unknown authority, or has expired; give its authority as tls.ca",
   },
   {
-    sign: /UnknownIssuer|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED_CERT/,
+    // Of two authorities with one name, as development ones have, the signature tells which it is.
+    sign: /UnknownIssuer|BadSignature|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED_CERT/,
     explain: () =>
       "its certificate is signed by an unknown authority; give its authority as tls.ca",
+  },
+  {
+    sign: /CaUsedAsEndEntity/,
+    explain: () => "its certificate is that of an authority, not that of a server",
   },
   {
     sign: /peer certificate/,

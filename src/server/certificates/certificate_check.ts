@@ -42,6 +42,7 @@ export function checkCertificates(
   if (!leaf.checkPrivateKey(key)) {
     note(paths.key, `found the key of another certificate than that in "${paths.certificate}"`);
   }
+  checkUse(leaf, (mistake) => note(paths.certificate, mistake));
   const [from, until] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)];
   if (date > until) {
     note(
@@ -54,6 +55,16 @@ export function checkCertificates(
   }
   if (mistakes.length === 0) return { expiresAt: until, serial: leaf.serialNumber };
   throw new CertificateError(mistakes, date < from ? from : Infinity);
+}
+
+/** Finds what no client takes: what `openssl req -x509` makes by default has both faults. */
+function checkUse(leaf: X509Certificate, note: (mistake: string) => void): void {
+  if (leaf.ca) {
+    note("found the certificate of an authority, allowed one of a server: CA:FALSE");
+  }
+  if (!leaf.subjectAltName) {
+    note("found a certificate without names that clients check, allowed one with subjectAltName");
+  }
 }
 
 /**

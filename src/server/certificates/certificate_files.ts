@@ -59,13 +59,17 @@ async function readOne(path: string, kind: "certificate" | "key"): Promise<Read>
     ? "found something that is no file"
     : info.size > FILE_BYTES_MAX
     ? `found ${info.size} bytes, allowed ${FILE_BYTES_MAX}`
-    : kind === "key"
-    ? findOpenness(info, path)
     : undefined;
   if (fault !== undefined) return { mistake: `file "${path}": ${fault}` };
   const text = await Deno.readTextFile(path);
-  if (text.trim() !== "") return { text };
-  return { mistake: `file "${path}": found nothing in it, allowed a ${kind} in PEM` };
+  if (text.trim() === "") {
+    return { mistake: `file "${path}": found nothing in it, allowed a ${kind} in PEM` };
+  }
+  // Who may read a certificate, or what is no key at all, is of no interest.
+  const openness = kind === "key" && text.includes("PRIVATE KEY")
+    ? findOpenness(info, path)
+    : undefined;
+  return openness === undefined ? { text } : { mistake: `file "${path}": ${openness}` };
 }
 
 /** Says if others than the owner may read a key, where the system knows that. */

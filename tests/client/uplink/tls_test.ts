@@ -93,8 +93,18 @@ Deno.test("a broker's certificate that is not good is refused, and why is told i
     assertStringIncludes(other, 'its certificate is not for "10.0.0.1"');
     assertStringIncludes((await fail(expired.port, { tls })).message, "has expired");
   }
+  const authority = await scene.open(scene.certificates.authority);
+  using namesake = new TestCertificates();
+  for (const tls of scene.ways) {
+    const { message } = await fail(good.port, { tls: { ...tls, ca: namesake.ca } });
+    assert(message.startsWith(unknown), message);
+  }
+  assertEquals(
+    (await fail(authority.port, { tls: scene.ways[0]! })).message,
+    "its certificate is that of an authority, not that of a server",
+  );
   // Nobody was told a token.
-  for (const { receivedBytes } of [good, named, expired]) assertEquals(receivedBytes, 0);
+  for (const { receivedBytes } of [good, named, expired, authority]) assertEquals(receivedBytes, 0);
 });
 
 Deno.test("the name to be checked can be told, and a broker can be reached by its address", async () => {

@@ -95,6 +95,27 @@ const wrong: readonly Wrong[] = [
       'file "server-key.pem": found a certificate, allowed a private key in PEM',
   },
   {
+    what: "a certificate for a key, that everybody may read",
+    make: (_made, { certificate }) => {
+      Deno.chmodSync(certificate, 0o644);
+      return { certificate, key: certificate };
+    },
+    told: 'file "server.pem": found a certificate, allowed a private key in PEM',
+  },
+  {
+    what: "the certificate of an authority, without names",
+    make: (made) => void made.write("server", made.authority),
+    told: 'file "server.pem": found the certificate of an authority, allowed one of a server: ' +
+      'CA:FALSE; file "server.pem": found a certificate without names that clients check, ' +
+      "allowed one with subjectAltName",
+  },
+  {
+    what: "a certificate without names",
+    make: (made) => void made.makeServer({ names: [] }),
+    told: 'file "server.pem": found a certificate without names that clients check, ' +
+      "allowed one with subjectAltName",
+  },
+  {
     what: "a damaged certificate behind a good one",
     make: (_made, { certificate }) => {
       const text = Deno.readTextFileSync(certificate);
@@ -162,21 +183,21 @@ for (const { what, make, told } of wrong) {
 /** A certificate that signs itself, with a key of a curve that TLS has no use for. */
 const UNUSABLE = {
   certificate: `-----BEGIN CERTIFICATE-----
-MIIBfTCCASKgAwIBAgIUSoNkurwHO/TU/QhDHJri9Y7DMFMwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEzMDAwNTg0NFoYDzIxMjYxMTA2
-MDA1ODQ0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwVjAQBgcqhkjOPQIBBgUrgQQA
-CgNCAATb7FmvnXDxIxPIcvYdjeil9Tghz0Zpi8Wj+t66qAIlcnn2ZoZNYu4h1X4Z
-1A5BfhtesYZcwvAJot5fqby74PmBo1MwUTAdBgNVHQ4EFgQUaCmnoNrLHK8B+B34
-F9hoWmJfmjUwHwYDVR0jBBgwFoAUaCmnoNrLHK8B+B34F9hoWmJfmjUwDwYDVR0T
-AQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAk+qZfMbyQ3Cqt4hNnXZcWvwL
-cJx2N92s7CixX9OamMcCIQChCbZi7GkhA6/5ADgSX0WhEoXCITP6RC/MBYZAJIsh
-ew==
+MIIBjzCCATWgAwIBAgIUdFS/ADzMeuvTQUjrhWgEhTV+gPQwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEzMDAxMzUwMVoYDzIxMjYxMTA2
+MDEzNTAxWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwVjAQBgcqhkjOPQIBBgUrgQQA
+CgNCAAQZ6b4obwklwRnH9w5xYy6c0AvjYd8XryhYiRD8GblGc4xQMhDxqtEX4RmW
+dTq5decZ4OABOlM4UGC/N8JaWEtPo2YwZDAdBgNVHQ4EFgQUAOAt1/rsgGz9RdbD
+WNdWJERDAbAwHwYDVR0jBBgwFoAUAOAt1/rsgGz9RdbDWNdWJERDAbAwDAYDVR0T
+AQH/BAIwADAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwIDSAAwRQIg
+AYBv6PdEF8TqwnF1r4CfD/xnv5x3UXS/T4/UZBtMOT8CIQDeBxldT3gx09SGg84y
+Hnv2Q+tO/bzyYgAajWf86kUIxQ==
 -----END CERTIFICATE-----
 `,
   key: `-----BEGIN PRIVATE KEY-----
-MIGEAgEAMBAGByqGSM49AgEGBSuBBAAKBG0wawIBAQQgs6OoCfCc4NN4erhJXKwp
-VgyfaA4b2lIv/KvQMB8X9X6hRANCAATb7FmvnXDxIxPIcvYdjeil9Tghz0Zpi8Wj
-+t66qAIlcnn2ZoZNYu4h1X4Z1A5BfhtesYZcwvAJot5fqby74PmB
+MIGEAgEAMBAGByqGSM49AgEGBSuBBAAKBG0wawIBAQQgjENkA21gj4Y17vWtSJvj
+5lFpk6G1PJL90cVQKFR5ynmhRANCAAQZ6b4obwklwRnH9w5xYy6c0AvjYd8XryhY
+iRD8GblGc4xQMhDxqtEX4RmWdTq5decZ4OABOlM4UGC/N8JaWEtP
 -----END PRIVATE KEY-----
 `,
 };

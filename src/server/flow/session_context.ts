@@ -12,6 +12,7 @@ import { EndingLog } from "./ending_log.ts";
 import { InputMemory } from "./input_memory.ts";
 import { OutboundShare } from "./outbound_share.ts";
 import { ReceivingRoom } from "./receiving_room.ts";
+import { SessionLog } from "./session_log.ts";
 import { WaitingReplies } from "./waiting_replies.ts";
 import { WorkTurn } from "./work_turn.ts";
 
@@ -35,6 +36,7 @@ export interface SessionContext {
   readonly jsonLines: boolean;
   readonly budget: ByteBudget;
   readonly endings: EndingLog;
+  readonly sessionLog: SessionLog;
   /** The memory for received bytes. */
   readonly inputMemory: InputMemory;
   /** The room for incomplete large frames. */
@@ -78,6 +80,7 @@ export function makeSessionContext(
     jsonLines: settings.jsonLines,
     budget: new ByteBudget(limits.unconfirmedBytes),
     endings: new EndingLog(parts.log, parts.now),
+    sessionLog: new SessionLog(parts.log, parts.now),
     inputMemory: new InputMemory(limits.unconfirmedBytes / 2),
     receivingRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),
     lineRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),

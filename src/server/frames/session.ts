@@ -90,9 +90,9 @@ export class Session implements Speaker {
   async leave(): Promise<void> {
     await this.#closeMembers((publisher) => publisher.lose());
     if (this.#client === undefined) return;
-    const { number: session, context } = this.#outlet;
+    const { number: session, user, context } = this.#outlet;
     const what = this.#hasSaidGoodbye ? "session closed" : "session lost";
-    context.log.info(what, { session, client: this.#client });
+    context.sessionLog.note(user.name, what, { session, client: this.#client });
   }
 
   handleFrame(frame: FrameDecoder): void {
@@ -259,7 +259,8 @@ export class Session implements Speaker {
     link.flush();
     frame.raiseLimit(context.limits.frameBytes);
     outlet.noteReady();
-    context.log.info("session opened", { session, client, peer, ...outlet.login.describe() });
+    const about = { session, client, peer, ...outlet.login.describe() };
+    context.sessionLog.note(outlet.user.name, "session opened", about);
   }
 }
 

@@ -269,7 +269,7 @@ function startCaretaker(
   context: SessionContext,
   sessions: SessionTable,
 ): Ticker {
-  const { engine, heartbeat, endings, inputMemory, receivingRoom, lineRoom } = context;
+  const { engine, heartbeat, endings, sessionLog, inputMemory, receivingRoom, lineRoom } = context;
   const { loginGuard, access } = context;
   const intervalMs = findSweepInterval(settings);
   let sweepAt = -Infinity;
@@ -281,6 +281,7 @@ function startCaretaker(
         heartbeat.sweep(now, intervalMs);
         sessions.sweep();
         endings.sweep(now);
+        sessionLog.sweep(now);
         inputMemory.sweep(now);
         receivingRoom.sweep(now);
         lineRoom.sweep(now);

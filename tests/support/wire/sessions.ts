@@ -20,6 +20,7 @@ import { parseUsers } from "../../../src/server/access/users/users_file.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
 import { EndingLog } from "../../../src/server/flow/ending_log.ts";
+import { SessionLog } from "../../../src/server/flow/session_log.ts";
 import { InputMemory } from "../../../src/server/flow/input_memory.ts";
 import { OutboundShare } from "../../../src/server/flow/outbound_share.ts";
 import { ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
@@ -82,6 +83,7 @@ export class Sessions implements AsyncDisposable {
   readonly lines: string[] = [];
   readonly #heartbeat = new Heartbeat();
   readonly #endings: EndingLog;
+  readonly #sessionLog: SessionLog;
   readonly #shutdownTimeoutMs: number;
   #now = 1_000_000;
 
@@ -100,6 +102,7 @@ export class Sessions implements AsyncDisposable {
       write: (line) => this.lines.push(line),
     });
     this.#endings = new EndingLog(log, now);
+    this.#sessionLog = new SessionLog(log, now);
     const { users } = options;
     this.access = new Access({
       engine: this.engine,
@@ -116,6 +119,7 @@ export class Sessions implements AsyncDisposable {
       loginGuard: this.loginGuard,
       log,
       endings: this.#endings,
+      sessionLog: this.#sessionLog,
       version: "0.0.0",
       limits: {
         bodyBytes: BODY_BYTES_DEFAULT,
@@ -167,6 +171,7 @@ export class Sessions implements AsyncDisposable {
     this.#now += ms;
     this.#heartbeat.sweep(this.#now);
     this.#endings.sweep(this.#now);
+    this.#sessionLog.sweep(this.#now);
     this.input.sweep(this.#now);
     this.table.sweep();
     this.room.sweep(this.#now);

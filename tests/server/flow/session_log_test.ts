@@ -1,0 +1,39 @@
+/**
+ * The log cannot be flooded by who may log in.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { SessionLog } from "../../../src/server/flow/session_log.ts";
+import { Log } from "../../../src/server/log.ts";
+import { passTurns } from "../../support/broker/broker.ts";
+import { Sessions } from "../../support/wire/sessions.ts";
+
+Deno.test("SessionLog writes fifty lines a second of each user, and counts all others", () => {
+  let now = 0;
+  const lines: string[] = [];
+  const log = new Log({ level: "info", write: (line) => lines.push(line), now: () => 0 });
+  const sessions = new SessionLog(log, () => now);
+  for (let index = 0; index < 1000; index++) sessions.note("app", "session opened", { index });
+  sessions.note("other", "session opened", { index: 1 });
+  assertEquals(lines.length, 51);
+  assert(lines.at(-1)!.includes("index=1"), "what one user does hides no line of another");
+  sessions.sweep(now += 999);
+  assertEquals(lines.length, 51);
+  sessions.sweep(now += 1);
+  assertEquals(lines.slice(51).map((line) => line.slice(25).trim()), [
+    "info more sessions of a user opened or closed user=app count=950",
+  ]);
+  sessions.note("app", "session opened", { index: 2 });
+  assertEquals(lines.length, 53);
+});
+
+Deno.test("a thousand sessions of a user within a second give a few lines in the log", async () => {
+  await using sessions = new Sessions({ logLevel: "info" });
+  for (let index = 0; index < 1000; index++) (await sessions.open("again")).close();
+  await passTurns();
+  sessions.passTime(1000);
+  assert(sessions.lines.length <= 51, `${sessions.lines.length} lines`);
+  assert(sessions.lines.at(-1)!.includes(" count=1950"), sessions.lines.at(-1));
+});

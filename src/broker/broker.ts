@@ -195,11 +195,13 @@ export class Broker {
     return count;
   }
 
-  async deleteStream(name: string): Promise<void> {
-    const { number, intake: { storedNextId: nextId } } = this.#router.requireStream(name);
+  async deleteStream(name: string): Promise<number> {
+    const { number, depthCount, intake } = this.#router.requireStream(name);
+    const { storedNextId: nextId } = intake;
     const written = this.state.unwritten.delete({ number, name, nextId });
     this.context.commit({ type: "streamDeleted", number }, written);
     await this.context.whenDurable();
+    return depthCount;
   }
 
   hasStream(name: string): boolean {

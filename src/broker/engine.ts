@@ -39,8 +39,8 @@ export interface Engine {
   pauseStream(name: string, isPaused: boolean): Promise<void>;
   /** Removes all messages that no follower holds; resolves to their number. Rejects with `STREAM_NOT_FOUND`. */
   purgeStream(name: string): Promise<number>;
-  /** Deletes a stream with everything in it. Rejects with `STREAM_NOT_FOUND`. */
-  deleteStream(name: string): Promise<void>;
+  /** Deletes a stream with its messages; resolves to their number. Rejects with `STREAM_NOT_FOUND`. */
+  deleteStream(name: string): Promise<number>;
   /** Describes all streams, sorted by name, however many there are. */
   getStreams(filter?: StreamFilter): Promise<StreamInfo[]>;
   /**

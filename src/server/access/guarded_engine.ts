@@ -117,9 +117,9 @@ export class GuardedEngine implements Engine {
     return await this.#engine.purgeStream(name);
   }
 
-  async deleteStream(name: string): Promise<void> {
+  async deleteStream(name: string): Promise<number> {
     this.#require("deleteStream", name);
-    await this.#engine.deleteStream(name);
+    return await this.#engine.deleteStream(name);
   }
 
   getStreams(): Promise<StreamInfo[]> {

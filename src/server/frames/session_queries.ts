@@ -168,7 +168,6 @@ const CHANGES: { readonly [Name in Operation]?: string } = {
   pauseStream: "stream paused",
   resumeStream: "stream resumed",
   purgeStream: "stream purged",
-  deleteStream: "stream deleted",
   releasePel: "deliveries taken back",
 };
 
@@ -177,8 +176,8 @@ type PlainOperation = Exclude<
   {
     [Name in Operation & keyof Engine]: Parameters<Engine[Name]> extends [string] ? Name : never;
   }[Operation & keyof Engine],
-  // It is answered in pages.
-  "getPel"
+  // They are answered in pages, or without a result.
+  "getPel" | "deleteStream"
 >;
 
 type Operate = (asked: Asked) => Promise<unknown>;
@@ -193,6 +192,9 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
   getPels: ({ engine, options: { after = 0 } }) => engine.listPels(after),
   getPel: ({ engine, name, options: { after = 0 } }) => engine.listPels(after, name),
   releasePel: ({ engine, name }) => engine.releasePel(name),
+  async deleteStream({ engine, name, note }) {
+    note("stream deleted", await engine.deleteStream(name));
+  },
   explain: ({ engine, name }) => engine.explain(name),
   async peek({ engine, name, options: { from = 1, limit = PEEK_COUNT } }) {
     return new Peeked(await engine.peek(name, from, limit));

@@ -215,7 +215,7 @@ Deno.test("changes of streams are in the log, with the user and what it was", as
     "stream purged stream=orders count=2 user=app session=1",
     "deliveries taken back follower=worker count=1 user=app session=1",
     "dead letters sent back stream=orders.dead count=1 user=app session=1",
-    "stream deleted stream=orders user=app session=1",
+    "stream deleted stream=orders count=1 user=app session=1",
     "stream created stream=lines user=app session=2",
   ]);
 });

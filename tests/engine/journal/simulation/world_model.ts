@@ -99,7 +99,7 @@ export class WorldModel {
   }
 
   /** A stream is being deleted; resolves to what to do when it is. */
-  delete(stream: ModelStream, deleted: Promise<void>): Promise<() => void> {
+  delete(stream: ModelStream, deleted: Promise<unknown>): Promise<() => void> {
     stream.state = "deleting";
     return deleted.then(() => () => {
       if (stream.state !== "deleting") return;

@@ -197,8 +197,7 @@ export class Broker {
 
   async deleteStream(name: string): Promise<number> {
     const { number, depthCount, intake } = this.#router.requireStream(name);
-    const { storedNextId: nextId } = intake;
-    const written = this.state.unwritten.delete({ number, name, nextId });
+    const written = this.state.unwritten.delete({ number, name, nextId: intake.storedNextId });
     this.context.commit({ type: "streamDeleted", number }, written);
     await this.context.whenDurable();
     return depthCount;

@@ -74,8 +74,11 @@ export class UsersWatch {
     } catch (error) {
       if (error instanceof UsersFileError) throw new SettingsError(error.mistakes);
       const isMissing = error instanceof Deno.errors.NotFound;
-      if (isMissing && isDefault) return undefined;
-      const why = isMissing
+      const isLink = isMissing && await isThere(path);
+      if (isMissing && !isLink && isDefault) return undefined;
+      const why = isLink
+        ? "a link to what does not exist, allowed a file of users"
+        : isMissing
         ? "which does not exist, allowed a file of users"
         : `a file that cannot be read: ${explain(error)}`;
       throw new SettingsError([`${name("users")}: found ${describe(path)}, ${why}`]);
@@ -164,6 +167,11 @@ function describeChange(before: UsersFile, after: UsersFile): LogFields {
     removed: show([...before.users.keys()].filter((name) => !after.users.has(name))),
     changed: show(changed),
   };
+}
+
+/** Whether there is anything at a path: a link that leads nowhere does not mean that nobody is wanted. */
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 async function readUsersFile(path: string): Promise<UsersFile> {

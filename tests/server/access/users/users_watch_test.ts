@@ -103,7 +103,11 @@ Deno.test("users: a file that is missing, unreadable or wrong is refused at a st
 Deno.test("users: there are none without a file, and if the default one is missing", async () => {
   await using directory = await TestDirectory.create();
   assertEquals(await open(""), undefined);
-  assertEquals(await open(`${directory.path}/users.yaml`, true), undefined);
+  const path = `${directory.path}/users.yaml`;
+  assertEquals(await open(path, true), undefined);
+  // Such a link is what is left of a mount that has failed.
+  await Deno.symlink(`${directory.path}/none`, path);
+  await assertRejects(() => open(path, true), SettingsError, "a link to what does not exist");
 });
 
 Deno.test("users: a file that everybody may read or change is warned of", async () => {

@@ -44,6 +44,8 @@ export interface AccessParts {
   readonly now: () => number;
   /** The calendar's time, by which tokens expire. */
   readonly dateNow: () => number;
+  /** The most sessions without a credential: they must leave room for users. Without limit by default. */
+  readonly anonymousMax?: number;
   /** Hears of the hash of each token that is used. */
   readonly noteUse?: (hash: string, now: number) => void;
 }
@@ -143,7 +145,9 @@ export class Access {
     const { user, token } = proof;
     if (user === this.#local) return { user, engine: this.#parts.engine, end: () => {} };
     const logins = this.#logins.get(user) ?? new Set();
-    const { connections = Infinity } = user.limits;
+    const isAnonymous = user === this.#users?.anonymous;
+    const { connections = isAnonymous ? this.#parts.anonymousMax ?? Infinity : Infinity } =
+      user.limits;
     if (logins.size >= connections) {
       throw new BrokerError(
         "TOO_MANY_CONNECTIONS",

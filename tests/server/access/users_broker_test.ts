@@ -186,3 +186,22 @@ Deno.test("a thousand wrong logins disturb nobody who is connected", () =>
       assertEquals(inside.broker.user, "app");
     },
   ));
+
+Deno.test("clients without a credential cannot take all connections from those who have one", async () => {
+  await using directory = await TestDirectory.create();
+  const users = `${directory.path}/users.yaml`;
+  const text = `users:\n${userLine("app", TOKEN)}anonymous: { publish: ["public.*"] }\n`;
+  await Deno.writeTextFile(users, text, { mode: 0o600 });
+  await using broker = await startBroker({ users, limits: { connections: 20 } });
+  const crowd: RawClient[] = [];
+  for (let index = 0; index < 18; index++) crowd.push(await RawClient.open(broker.port));
+  for (let index = 0; index < 5; index++) {
+    await using more = await RawClient.connect(broker.port);
+    await more.hello();
+    const { message } = await more.expectFatalError("TOO_MANY_CONNECTIONS");
+    assertEquals(message, 'Cannot log in: user "anonymous" has 18 connections, allowed 18');
+  }
+  await using one = await connect({ port: broker.port, token: TOKEN });
+  assertEquals(await one.cursor().getStreams(), []);
+  for (const client of crowd) client.close();
+});

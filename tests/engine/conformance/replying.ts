@@ -87,18 +87,21 @@ replyTests.add("streams for replies are not listed, matched, followed, or create
   assertEquals(recorder.texts, ["reply"]);
 });
 
+/** What a peek shows in place of an address for replies. */
+const HIDDEN = { stream: "$reply.----", number: 0 };
+
 replyTests.add(
-  "who waits for a reply is told with every delivery, and in no dead letter",
+  "the address for replies comes with every delivery, and is in no dead letter",
   async (use) => {
     await use.createWith("work", { backoffMs: [0] });
     const request = { stream: STREAM, number: 4_000_000_000 };
     await use.publisher("work").storeWished({ text: "ask", request });
-    assertEquals((await use.properties("work"))[0]?.request, request);
+    assertEquals((await use.properties("work"))[0]?.request, HIDDEN);
     const follower = use.follower("work");
     await follower.received(1);
     await follower.nack([1]);
     assertEquals(await follower.received(2), ["work:1×1 ask", "work:1×2 ask"]);
-    assertEquals((await use.properties("work"))[0]?.request, request);
+    assertEquals(follower.sink.requests, [request, request]);
     await follower.reject([2]);
     assertEquals((await use.properties("work.dead"))[0]?.request, undefined);
   },
@@ -115,7 +118,9 @@ replyRestartTests.add(
     const request = { stream: STREAM, number: 7 };
     await use.publisher("work").storeWished({ text: "ask", request });
     await use.restart();
-    assertEquals((await use.properties("work"))[0]?.request, request);
+    const follower = use.follower("work");
+    await follower.received(1);
+    assertEquals(follower.sink.requests, [request]);
     assertCode("STREAM_NOT_FOUND", () => use.engine.reply(STREAM, repliesOf("late")));
     assertEquals((await use.engine.getStreams()).map(({ name }) => name), ["work"]);
   },

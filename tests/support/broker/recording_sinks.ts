@@ -13,6 +13,11 @@ import type {
   PublisherSink,
   StoredIn,
 } from "../../../src/broker/engine.ts";
+import { findEntries } from "../../../src/protocol/messages/batch.ts";
+import {
+  type MessageProperties,
+  readProperties,
+} from "../../../src/protocol/messages/properties.ts";
 import { sizesOf, textsOf } from "../wire/batches.ts";
 
 /** A wait that takes so long has failed; nothing in a test that passes waits for it. */
@@ -74,6 +79,8 @@ export class RecordingFollowerSink implements FollowerSink {
   isFull = false;
   /** The sizes of the deliveries, in messages. */
   readonly deliveryCounts: number[] = [];
+  /** Where the reply to each delivered message goes. */
+  readonly requests: MessageProperties["request"][] = [];
   /** What was taken back, as `firstTag+count reason`. */
   readonly revoked: string[] = [];
   /** The streams that are gone. */
@@ -128,6 +135,8 @@ export class RecordingFollowerSink implements FollowerSink {
       throw new Error("a delivery has as many messages as it says");
     }
     this.deliveryCounts.push(batch.count);
+    const properties = findEntries(batch).map((offset) => readProperties(batch.buffer, offset));
+    this.requests.push(...properties.map(({ request }) => request));
     this.#onDelivery(messages);
     this.#recording.add(...messages);
   }

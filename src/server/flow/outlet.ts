@@ -340,7 +340,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
   }
 
   #logEnd(error: BrokerError): void {
-    this.context.endings.note({
+    this.context.sessionLog.noteFailure({
       session: this.number,
       client: this.#speaker?.client ?? "unknown",
       peer: this.peer,

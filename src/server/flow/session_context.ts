@@ -8,7 +8,6 @@ import type { LoginGuard } from "../access/login_guard.ts";
 import type { Log } from "../log.ts";
 import type { Settings } from "../settings/settings.ts";
 import { ByteBudget } from "./byte_budget.ts";
-import { EndingLog } from "./ending_log.ts";
 import { InputMemory } from "./input_memory.ts";
 import { OutboundShare } from "./outbound_share.ts";
 import { ReceivingRoom } from "./receiving_room.ts";
@@ -35,7 +34,6 @@ export interface SessionContext {
   /** Whether a connection may speak the JSON lines of the original SimpleMQ. */
   readonly jsonLines: boolean;
   readonly budget: ByteBudget;
-  readonly endings: EndingLog;
   readonly sessionLog: SessionLog;
   /** The memory for received bytes. */
   readonly inputMemory: InputMemory;
@@ -79,7 +77,6 @@ export function makeSessionContext(
     outbound: new OutboundShare(limits.outboundBytes),
     jsonLines: settings.jsonLines,
     budget: new ByteBudget(limits.unconfirmedBytes),
-    endings: new EndingLog(parts.log, parts.now),
     sessionLog: new SessionLog(parts.log, parts.now),
     inputMemory: new InputMemory(limits.unconfirmedBytes / 2),
     receivingRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),

@@ -1,25 +1,29 @@
 import type { Log, LogFields } from "../log.ts";
 
-/** The most lines of one user in a span of time, and that span in milliseconds. */
-const LINES_MAX = 50;
+/** The span of time in which lines are counted, in milliseconds. */
 const SPAN_MS = 1000;
 
-/** The lines of one user in the present span. */
+/** The most lines in a span about sessions of one user, and about sessions that ended with an error. */
+const USER_LINES_MAX = 50;
+const FAILURE_LINES_MAX = 20;
+
+/** The lines of the present span. */
 interface Span {
   lines: number;
   untold: number;
 }
 
 /**
- * Tells the log of sessions that begin and end. Whoever may log in can do so thousands of times a second:
- * beyond some lines of a user they are counted, so that the log does not fill the disk. Lines of others
- * are not left out because of that.
+ * Tells the log of sessions that begin and end. A client can cause as many as it likes: beyond some lines in a
+ * second they are counted, so that the log does not fill the disk. What one user does hides no line of
+ * another.
  */
 export class SessionLog {
   readonly #log: Log;
   readonly #now: () => number;
   /** By user. */
   readonly #spans = new Map<string, Span>();
+  #failures: Span = { lines: 0, untold: 0 };
   #spanEnd = -Infinity;
 
   constructor(log: Log, now: () => number) {
@@ -27,20 +31,22 @@ export class SessionLog {
     this.#now = now;
   }
 
-  /** Writes a line, unless there were too many of the user. */
+  /** Writes a line about a session of a user, unless there were too many. */
   note(user: string, message: string, fields: LogFields): void {
     this.sweep(this.#now());
     const span = this.#spans.get(user) ?? { lines: 0, untold: 0 };
     this.#spans.set(user, span);
-    if (span.lines >= LINES_MAX) {
-      span.untold++;
-      return;
-    }
-    span.lines++;
-    this.#log.info(message, fields);
+    if (takeLine(span, USER_LINES_MAX)) this.#log.info(message, fields);
   }
 
-  /** Tells of the lines that were only counted, once their time is over. */
+  /** Writes a line about a session that ended with an error, unless there were too many. */
+  noteFailure(fields: LogFields): void {
+    this.sweep(this.#now());
+    if (!takeLine(this.#failures, FAILURE_LINES_MAX)) return;
+    this.#log.warning("session ended with an error", fields);
+  }
+
+  /** Tells of the sessions that were only counted, once their time is over. */
   sweep(now: number): void {
     if (now < this.#spanEnd) return;
     this.#spanEnd = now + SPAN_MS;
@@ -48,5 +54,18 @@ export class SessionLog {
       if (count > 0) this.#log.info("more sessions of a user opened or closed", { user, count });
     }
     this.#spans.clear();
+    const { untold: count } = this.#failures;
+    if (count > 0) this.#log.warning("more sessions ended with errors", { count });
+    this.#failures = { lines: 0, untold: 0 };
   }
+}
+
+/** Whether there is room for one more line; if not, it is counted. */
+function takeLine(span: Span, linesMax: number): boolean {
+  if (span.lines >= linesMax) {
+    span.untold++;
+    return false;
+  }
+  span.lines++;
+  return true;
 }

@@ -269,7 +269,7 @@ function startCaretaker(
   context: SessionContext,
   sessions: SessionTable,
 ): Ticker {
-  const { engine, heartbeat, endings, sessionLog, inputMemory, receivingRoom, lineRoom } = context;
+  const { engine, heartbeat, sessionLog, inputMemory, receivingRoom, lineRoom } = context;
   const { loginGuard, access } = context;
   const intervalMs = findSweepInterval(settings);
   let sweepAt = -Infinity;
@@ -280,7 +280,6 @@ function startCaretaker(
       if (now >= sweepAt) {
         heartbeat.sweep(now, intervalMs);
         sessions.sweep();
-        endings.sweep(now);
         sessionLog.sweep(now);
         inputMemory.sweep(now);
         receivingRoom.sweep(now);

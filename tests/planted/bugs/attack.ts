@@ -53,9 +53,9 @@ export const ATTACK_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "strangers fill the log",
-    file: "src/server/flow/ending_log.ts",
-    from: "if (this.#lineCount >= LINES_MAX) {",
-    to: "if (this.#lineCount < 0 * LINES_MAX) {",
-    found: tests("server/flow/ending_log_test.ts"),
+    file: "src/server/flow/session_log.ts",
+    from: "if (span.lines >= linesMax) {",
+    to: "if (span.lines < 0 * linesMax) {",
+    found: tests("server/flow/session_log_test.ts"),
   },
 ];

@@ -1,5 +1,5 @@
 /**
- * The log cannot be flooded by who may log in.
+ * The log cannot be flooded, neither by users nor by clients that only can connect.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { SessionLog } from "../../../src/server/flow/session_log.ts";
 import { Log } from "../../../src/server/log.ts";
-import { passTurns } from "../../support/broker/broker.ts";
+import { passTurns, until } from "../../support/broker/broker.ts";
 import { Sessions } from "../../support/wire/sessions.ts";
 
 Deno.test("SessionLog writes fifty lines a second of each user, and counts all others", () => {
@@ -27,6 +27,39 @@ Deno.test("SessionLog writes fifty lines a second of each user, and counts all o
   ]);
   sessions.note("app", "session opened", { index: 2 });
   assertEquals(lines.length, 53);
+});
+
+Deno.test("SessionLog writes twenty lines a second of errors, and counts all others", () => {
+  let now = 0;
+  const lines: string[] = [];
+  const log = new Log({ level: "debug", write: (line) => lines.push(line), now: () => 0 });
+  const sessions = new SessionLog(log, () => now);
+  for (let index = 0; index < 1000; index++) sessions.noteFailure({ session: index });
+  assertEquals(lines.length, 20);
+  sessions.sweep(now += 999);
+  assertEquals(lines.length, 20);
+  sessions.sweep(now += 1);
+  assertEquals(lines.slice(20).map((line) => line.slice(25).trim()), [
+    "warning more sessions ended with errors count=980",
+  ]);
+  now += 5000;
+  sessions.noteFailure({ session: 1000 });
+  sessions.sweep(now + 5000);
+  assertEquals(lines.length, 22);
+});
+
+Deno.test("a thousand strangers get an answer each, and a few lines in the log together", async () => {
+  await using sessions = new Sessions();
+  for (let index = 0; index < 1000; index++) {
+    const stranger = sessions.connect();
+    await stranger.send(new TextEncoder().encode("GET / HTTP/1.1\r\n"));
+    await stranger.expectFatalError("BAD_MAGIC");
+    stranger.close();
+  }
+  await until("they are gone", () => sessions.table.count === 0);
+  sessions.passTime(1000);
+  assertEquals(sessions.lines.length, 21);
+  assertEquals(sessions.lines.at(-1)?.includes("count=980"), true);
 });
 
 Deno.test("a thousand sessions of a user within a second give a few lines in the log", async () => {

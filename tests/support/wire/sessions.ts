@@ -19,7 +19,6 @@ import { UserTable } from "../../../src/server/access/users/user_table.ts";
 import { parseUsers } from "../../../src/server/access/users/users_file.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
-import { EndingLog } from "../../../src/server/flow/ending_log.ts";
 import { SessionLog } from "../../../src/server/flow/session_log.ts";
 import { InputMemory } from "../../../src/server/flow/input_memory.ts";
 import { OutboundShare } from "../../../src/server/flow/outbound_share.ts";
@@ -82,7 +81,6 @@ export class Sessions implements AsyncDisposable {
   /** What was logged, line by line. */
   readonly lines: string[] = [];
   readonly #heartbeat = new Heartbeat();
-  readonly #endings: EndingLog;
   readonly #sessionLog: SessionLog;
   readonly #shutdownTimeoutMs: number;
   #now = 1_000_000;
@@ -101,7 +99,6 @@ export class Sessions implements AsyncDisposable {
       level: options.logLevel ?? "debug",
       write: (line) => this.lines.push(line),
     });
-    this.#endings = new EndingLog(log, now);
     this.#sessionLog = new SessionLog(log, now);
     const { users } = options;
     this.access = new Access({
@@ -118,7 +115,6 @@ export class Sessions implements AsyncDisposable {
       access: (options.access as Access | undefined) ?? this.access,
       loginGuard: this.loginGuard,
       log,
-      endings: this.#endings,
       sessionLog: this.#sessionLog,
       version: "0.0.0",
       limits: {
@@ -170,7 +166,6 @@ export class Sessions implements AsyncDisposable {
   passTime(ms: number): void {
     this.#now += ms;
     this.#heartbeat.sweep(this.#now);
-    this.#endings.sweep(this.#now);
     this.#sessionLog.sweep(this.#now);
     this.input.sweep(this.#now);
     this.table.sweep();

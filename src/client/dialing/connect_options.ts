@@ -8,7 +8,7 @@ import {
   type ServerAddress,
 } from "./server_address.ts";
 import { type ResolvedTls, resolveTls, TLS_DEFAULT, type TlsOptions } from "./tls_options.ts";
-import { checkToken, type ReadToken } from "./token.ts";
+import { checkToken, looksLikeToken, type ReadToken } from "./token.ts";
 import { TokenFile } from "./token_file.ts";
 
 /** Where a client finds its broker, and how it proves who it is. */
@@ -176,6 +176,10 @@ async function findEnvironmentToken(): Promise<ReadToken | undefined> {
 
 /** A file that cannot be used is a mistake now; later it may be about to be replaced. */
 async function openTokenFile(path: string, name: string): Promise<ReadToken> {
+  if (looksLikeToken(path)) {
+    const advice = "that is not the path of a file with one";
+    throw new TypeError(`${ACTION}: ${name} has a token in it, ${advice}`);
+  }
   const { read } = new TokenFile(path, name);
   await read();
   return read;

@@ -1,5 +1,5 @@
 import { findNumberMistake } from "../member/option_check.ts";
-import { checkToken } from "./token.ts";
+import { checkToken, looksLikeToken } from "./token.ts";
 
 /** Where a broker is, and what a text or URL says of the way to it. */
 export interface ServerAddress {
@@ -23,9 +23,6 @@ const SCHEMES: ReadonlyMap<string, boolean> = new Map([["smq", false], ["smqs", 
 /** Letters, digits and dashes of names; colons and zones of IPv6. */
 const NAME_RULE = /^[A-Za-z0-9._-]{1,253}$/;
 const BRACKETS_RULE = /^\[([0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?)\]$/;
-
-/** A token where a host should be would be shown with the address. */
-const TOKEN_LIKE = /smq_[A-Za-z0-9_-]{20}/;
 
 /**
  * Reads the address of a broker. Errors show nothing that might be part of a token.
@@ -67,7 +64,7 @@ export function checkHostname(hostname: unknown, action: string): void {
   if (typeof hostname !== "string") {
     throw new TypeError(`${action}: hostname must be a string, found ${typeof hostname}`);
   }
-  if (hostname !== "" && !/[\s/?#@[\]]/.test(hostname) && !TOKEN_LIKE.test(hostname)) return;
+  if (hostname !== "" && !/[\s/?#@[\]]/.test(hostname) && !looksLikeToken(hostname)) return;
   const found = hostname === "" ? "is empty" : "has characters that are not allowed";
   throw new TypeError(
     `${action}: hostname ${found}; allowed is a host's name or address, URLs belong into servers`,
@@ -96,7 +93,7 @@ function splitPort(authority: string, fail: Fail): [host: string, port: string |
 
 function readHost(host: string, fail: Fail): string {
   if (host === "") fail("has no host");
-  if (TOKEN_LIKE.test(host)) fail("has a token where its host should be");
+  if (looksLikeToken(host)) fail("has a token where its host should be");
   const inner = BRACKETS_RULE.exec(host)?.[1];
   if (inner === undefined && !NAME_RULE.test(host)) fail("has a host that cannot be one");
   return inner ?? host;

@@ -4,6 +4,11 @@ const TOKEN_LENGTH_MAX = 512;
 /** Reads the token to show to a broker; `undefined` if there is none. */
 export type ReadToken = (signal?: AbortSignal) => Promise<string | undefined>;
 
+/** Whether there is a token of a broker in a text that is shown in messages: it is at a wrong place. */
+export function looksLikeToken(text: string): boolean {
+  return /smq_[A-Za-z0-9_-]{20}/.test(text);
+}
+
 /** Checks a token; the error tells nothing of it. */
 export function checkToken(name: string, token: unknown, action: string): asserts token is string {
   if (typeof token !== "string") {

@@ -101,6 +101,12 @@ Deno.test("options of connect() that do not go together, or are of the wrong kin
     [{ token: "x".repeat(513) }, RangeError, "token has 513 characters, allowed are 1 to 512"],
     [{ token: CANARY, tokenFile: "a" }, TypeError, "token and tokenFile exclude each other"],
     [{ tokenFile: "" }, TypeError, "tokenFile must be a path, found an empty one"],
+    [{ tokenFile: CANARY }, TypeError, "tokenFile has a token in it, that is not the path of"],
+    [
+      { tokenFile: `/run/${CANARY}` },
+      TypeError,
+      "tokenFile has a token in it, that is not the path",
+    ],
     [{ tokenFile: 1 }, TypeError, "tokenFile must be a path, found number"],
     [{ tls: false }, TypeError, "tls must be true or an object, found false; leave it out"],
     [{ tls: "yes" }, TypeError, "tls must be true or an object, found string"],

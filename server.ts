@@ -38,7 +38,7 @@ import { ExitCode, StartError } from "./src/server/process/start_error.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/settings/serve_options.ts";
 import { type Settings, SettingsError, type TlsSettings } from "./src/server/settings/settings.ts";
 import { startFromProgram, type StartSettings } from "./src/server/settings/start_settings.ts";
-import { findAnonymousLimit } from "./src/server/system_file.ts";
+import { findConnectionLimit } from "./src/server/system_file.ts";
 import { formatAddress } from "./src/transport/address.ts";
 import { type Clock, systemClock } from "./src/transport/clock.ts";
 
@@ -124,7 +124,7 @@ async function start(
       log,
       now: systemClock.now,
       dateNow: Date.now,
-      anonymousMax: findAnonymousLimit(settings.limits.connections),
+      connectionsMax: findConnectionLimit(settings.limits.connections),
       noteUse: (hash, now) => users?.uses.note(hash, now),
     });
     const parts = { version, settings, log, engine, access, users, clock, hashKey, connect, tls };

@@ -23,9 +23,6 @@ export function readSystemFile(path: string, system: SystemFiles = Deno): string
   }
 }
 
-/** The part of all connections that clients without a credential may take. */
-const ANONYMOUS_PART = 9 / 10;
-
 /** Descriptors that stay free for files, whatever clients do. */
 const DESCRIPTORS_RESERVED = 256;
 
@@ -35,9 +32,4 @@ export function findConnectionLimit(setting: number): number {
   const found = /^Max open files\s+(\d+)/m.exec(limits);
   if (found === null) return setting;
   return Math.max(1, Math.min(setting, Number(found[1]) - DESCRIPTORS_RESERVED));
-}
-
-/** How many connections without a credential to accept, so that users find room. */
-export function findAnonymousLimit(setting: number): number {
-  return Math.max(1, Math.floor(findConnectionLimit(setting) * ANONYMOUS_PART));
 }

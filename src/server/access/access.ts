@@ -44,11 +44,14 @@ export interface AccessParts {
   readonly now: () => number;
   /** The calendar's time, by which tokens expire. */
   readonly dateNow: () => number;
-  /** The most sessions without a credential: they must leave room for users. Without limit by default. */
-  readonly anonymousMax?: number;
+  /** The most connections of the broker; without limit by default. */
+  readonly connectionsMax?: number;
   /** Hears of the hash of each token that is used. */
   readonly noteUse?: (hash: string, now: number) => void;
 }
+
+/** The part of all connections that sessions without a credential may take. */
+const ANONYMOUS_PART = 9 / 10;
 
 /** Why a login is refused: for the log only, since the client must not know. */
 export class LoginRefusal extends BrokerError {
@@ -145,13 +148,11 @@ export class Access {
     const { user, token } = proof;
     if (user === this.#local) return { user, engine: this.#parts.engine, end: () => {} };
     const logins = this.#logins.get(user) ?? new Set();
-    const isAnonymous = user === this.#users?.anonymous;
-    const { connections = isAnonymous ? this.#parts.anonymousMax ?? Infinity : Infinity } =
-      user.limits;
-    if (logins.size >= connections) {
+    const most = this.#findMost(user);
+    if (logins.size >= most) {
       throw new BrokerError(
         "TOO_MANY_CONNECTIONS",
-        `Cannot log in: user "${user.name}" has ${logins.size} connections, allowed ${connections}`,
+        `Cannot log in: user "${user.name}" has ${logins.size} connections, allowed ${most}`,
       );
     }
     const { engine } = this.#parts;
@@ -183,6 +184,13 @@ export class Access {
   /** All sessions have ended. */
   end(): void {
     this.#audit.end();
+  }
+
+  /** The most sessions of a user; those without a credential leave room for users. */
+  #findMost(user: User): number {
+    if (user !== this.#users?.anonymous) return user.limits.connections ?? Infinity;
+    const { connectionsMax = Infinity } = this.#parts;
+    return Math.max(1, Math.floor(connectionsMax * ANONYMOUS_PART));
   }
 
   #prove({ token, certificateNames = [], inProcess }: Credentials): Proof {

@@ -110,7 +110,7 @@ function readLabel(buffer: Uint8Array, at: number): string {
 /** How the names of reply streams begin; what follows is secret. */
 const REPLY_PREFIX_BYTES = "$reply.".length;
 
-/** Overwrites the reply addresses of some entries: whoever knows one can answer. */
+/** Overwrites the reply addresses of some entries: they are all that is needed to answer. */
 export function hideReplyAddresses(entries: Uint8Array): void {
   for (let offset = 0; offset < entries.length; offset += readEntrySize(entries, offset)) {
     if ((readEntryFlags(entries, offset) & PropertyFlag.request) === 0) continue;

@@ -5,7 +5,7 @@ import { KnownAddresses } from "./known_addresses.ts";
 const FAILURES_MAX = 20;
 const MINUTE_MS = 60_000;
 
-/** How many connections a second one such address may open, and all such addresses together. */
+/** How many connections an address that is held back may open a second, and all of them together. */
 const ADMITTED_PER_SECOND = 10;
 const ADMITTED_PER_SECOND_TOGETHER = 50;
 

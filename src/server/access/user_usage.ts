@@ -8,7 +8,7 @@ const KEEP_MS = 100;
 /** Every stream, for a user whose patterns allow all. */
 const EVERY_STREAM: StreamFilter = { key: "*", steps: 1, allows: () => true };
 
-/** The usages of users, shared by all their sessions. */
+/** The usage of each user that has sessions; all of these share it. */
 const usages = new WeakMap<User, UserUsage>();
 
 /** How much one user takes up of its limits, over all sessions. */
@@ -18,7 +18,7 @@ export class UserUsage implements Allowance {
   readonly #now: () => number;
   /** How many sessions use it. */
   #sessionCount = 0;
-  /** The streams that the user may manage, and those that it fills; undefined until they are needed. */
+  /** The streams that the user may manage, and may store messages in; undefined until they are needed. */
   #managed: OpenWatch | undefined;
   #filled: OpenWatch | undefined;
   /** The stored bytes at a time, and what was published since. */

@@ -19,13 +19,14 @@ export class SessionTable {
   /** Connections without a session, and since when; those that have one by now may be among them. */
   readonly #strangers = new Map<Outlet, number>();
   readonly #turnedAway: TurnedAway;
-  readonly #given: Tally;
+  /** Counts connections without a session that were closed for new ones. */
+  readonly #gaveWay: Tally;
   #lastNumber = 0;
 
   constructor(context: SessionContext, connectionsMax: number) {
     this.#context = context;
     this.#connectionsMax = connectionsMax;
-    this.#given = new Tally("a connection without a session gave way", context.log, context.now);
+    this.#gaveWay = new Tally("a connection without a session gave way", context.log, context.now);
     this.#turnedAway = new TurnedAway(context.log, context.now);
   }
 
@@ -76,7 +77,7 @@ export class SessionTable {
       else {
         this.#strangers.delete(outlet);
         this.#sessions.delete(outlet);
-        this.#given.note({ peer: outlet.peer });
+        this.#gaveWay.note({ peer: outlet.peer });
         outlet.link.close();
         return true;
       }

@@ -35,7 +35,8 @@ const TOKEN = fc.record({ sha256: HASH, label: TEXT, created: DATE, expires: DAT
 });
 const ANONYMOUS = fc.record({ inspect: PATTERNS, publish: PATTERNS, metrics: fc.constant(true) }, {
   requiredKeys: [],
-});
+  // Without any permission it is as if it were not there.
+}).filter((permissions) => Object.keys(permissions).length > 0);
 const USER = fc.record({
   tokens: fc.array(TOKEN, { maxLength: 3 }),
   certificate: fc.option(TEXT, { nil: undefined }),

@@ -275,8 +275,8 @@ export class Broker {
     });
   }
 
-  openReplyStream(name: string, sink: ReplySink): EngineReplyStream {
-    return this.#replyStreams.open(name, sink);
+  openReplyStream(name: string, sink: ReplySink, owner?: string): EngineReplyStream {
+    return this.#replyStreams.open(name, sink, owner);
   }
 
   reply(name: string, batch: MessageBatch): void {

@@ -97,9 +97,10 @@ export interface Engine {
 
   /**
    * Opens a stream for the replies to one session's requests: nothing in it is stored, and no bind or
-   * list finds it. Throws `BAD_REQUEST` if the name is taken or not allowed.
+   * list finds it. Throws `BAD_REQUEST` if the name is not allowed, or taken, also if it was taken by another
+   * user before.
    */
-  openReplyStream(name: string, sink: ReplySink): EngineReplyStream;
+  openReplyStream(name: string, sink: ReplySink, owner?: string): EngineReplyStream;
   /** Passes on replies that have been checked. Throws `STREAM_NOT_FOUND` if the requester is gone. */
   reply(name: string, batch: MessageBatch): void;
 

@@ -1,8 +1,15 @@
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { AgedMap } from "../collections/aged_map.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { TextMap } from "../collections/text_map.ts";
 import { findReplyStreamMistake } from "../../protocol/limits.ts";
 import type { EngineReplyStream, ReplySink } from "../engine.ts";
+
+/** How many names of closed streams are remembered for each user. */
+const CLOSED_MAX = 1000;
+
+/** The names of closed streams of one user, the longest closed first. */
+type ClosedNames = AgedMap<string, string>;
 
 /**
  * The streams for replies, by name: one for each session that has made a request. They store nothing: a
@@ -10,10 +17,16 @@ import type { EngineReplyStream, ReplySink } from "../engine.ts";
  */
 export class ReplyStreams {
   readonly #sinks: TextMap<ReplySink>;
+  /** The names of closed streams, each in the list of its user. */
+  readonly #closed: TextMap<ClosedNames>;
+  readonly #lists = new Map<string, ClosedNames>();
+  readonly #hash: KeyedHash | undefined;
 
   /** @param hash The hash of names, which others may use too; without a secret key by default. */
   constructor(hash?: KeyedHash) {
+    this.#hash = hash;
     this.#sinks = new TextMap(hash);
+    this.#closed = new TextMap(hash);
   }
 
   get count(): number {
@@ -21,21 +34,38 @@ export class ReplyStreams {
   }
 
   /**
-   * Opens a stream for replies.
+   * Opens a stream for replies. Repliers know its name, and late replies may come after its end: so no other
+   * user can take the name then.
    *
+   * @param owner The user; undefined if it is nobody in particular, whose names are not remembered.
    * @throws {BrokerError} `BAD_REQUEST` if the name is not allowed, or taken.
    */
-  open(name: string, sink: ReplySink): EngineReplyStream {
+  open(name: string, sink: ReplySink, owner?: string): EngineReplyStream {
     const mistake = findReplyStreamMistake(name);
     if (mistake !== undefined) throw cannotOpen(mistake);
-    if (this.#sinks.has(name)) throw cannotOpen("the name is taken");
+    const before = this.#closed.get(name);
+    const isForeign = before !== undefined && before !== this.#lists.get(owner ?? "");
+    if (isForeign || this.#sinks.has(name)) throw cannotOpen("the name is taken");
     this.#sinks.set(name, sink);
     return {
       close: () => {
         // The name may have been opened again since.
-        if (this.#sinks.get(name) === sink) this.#sinks.delete(name);
+        if (this.#sinks.get(name) !== sink) return;
+        this.#sinks.delete(name);
+        if (owner !== undefined) this.#noteClosed(name, owner);
       },
     };
+  }
+
+  #noteClosed(name: string, owner: string): void {
+    const list = this.#lists.get(owner) ?? new AgedMap(new TextMap(this.#hash));
+    this.#lists.set(owner, list);
+    list.set(name, name);
+    this.#closed.set(name, list);
+    if (list.size <= CLOSED_MAX) return;
+    const oldest = list.oldestKey!;
+    list.delete(oldest);
+    this.#closed.delete(oldest);
   }
 
   /**

@@ -218,7 +218,7 @@ export class GuardedEngine implements Engine {
   }
 
   openReplyStream(name: string, sink: ReplySink): EngineReplyStream {
-    return this.#engine.openReplyStream(name, sink);
+    return this.#engine.openReplyStream(name, sink, this.#user.name);
   }
 
   reply(name: string, batch: MessageBatch): void {

@@ -30,7 +30,8 @@ export class SessionReplies implements ReplySink {
       throw new BrokerError("BAD_FRAME", "Cannot open a stream for replies: the session has one");
     }
     try {
-      this.#stream = this.#answers.outlet.engine.openReplyStream(stream, this);
+      const { engine, user: { owner } } = this.#answers.outlet;
+      this.#stream = engine.openReplyStream(stream, this, owner);
     } catch (error) {
       this.#answers.fail(error, {});
     }

@@ -54,3 +54,20 @@ Deno.test("ReplyStreams: a stream that has ended cannot end another one of its n
   streams.reply("$reply.a", batchOf("still there"));
   assertEquals(second.texts, ["still there"]);
 });
+
+Deno.test("ReplyStreams: the name of a closed stream is not for another user", () => {
+  const streams = new ReplyStreams();
+  streams.open("$reply.a", new Sink(), "app").close();
+  for (const owner of ["other", undefined]) {
+    assertCode("BAD_REQUEST", () => streams.open("$reply.a", new Sink(), owner));
+  }
+  // However many streams others open and close, late replies are not for them.
+  for (let index = 0; index < 5000; index++) {
+    streams.open(`$reply.other-${index}`, new Sink(), "other").close();
+  }
+  assertCode("BAD_REQUEST", () => streams.open("$reply.a", new Sink(), "other"));
+  streams.open("$reply.other-0", new Sink(), "app").close();
+  assertCode("BAD_REQUEST", () => streams.open("$reply.other-4999", new Sink(), "app"));
+  streams.open("$reply.a", new Sink(), "app");
+  assertEquals(streams.count, 1);
+});

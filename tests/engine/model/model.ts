@@ -39,9 +39,10 @@ export class Model extends ModelStreams {
   readonly unseen: Map<ModelStream, ModelFollower> = new Map();
   readonly #publishers = new ModelPublishers();
 
-  deleteStream(name: string): ErrorCode | undefined {
+  deleteStream(name: string): number | ErrorCode {
     const stream = this.streams.get(name);
     if (stream === undefined) return "STREAM_NOT_FOUND";
+    const count = stream.messages.length;
     this.streams.delete(name);
     for (const follower of this.followers) {
       const taken = follower.held.filter((delivery) => delivery.stream === stream);
@@ -49,7 +50,7 @@ export class Model extends ModelStreams {
       for (const delivery of taken) this.#remove(follower, delivery);
       this.#noteOldest(follower);
     }
-    return undefined;
+    return count;
   }
 
   openPublisher(identity: string): void {

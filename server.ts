@@ -172,10 +172,10 @@ async function openUsers(
   options: StartSettings,
   log: Log,
 ): Promise<{ users: UsersWatch | undefined; warnings: readonly string[] }> {
-  const { settings, describe } = options;
+  const { settings } = options;
   const users = await UsersWatch.open(options, (message, fields) => log.debug(message, fields));
   const hasTls = settings.tls.certificate !== "";
-  const exposure = checkExposure({ settings, describe, hasUsers: users !== undefined, hasTls });
+  const exposure = checkExposure({ ...options, hasUsers: users !== undefined, hasTls });
   const warnings = [exposure, await users?.findWarning()].filter((one) => one !== undefined);
   return { users, warnings };
 }

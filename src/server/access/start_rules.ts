@@ -3,7 +3,7 @@ import { describe } from "../settings/found_value.ts";
 import type { StartSettings } from "../settings/start_settings.ts";
 
 /** What a broker may be reached by, and shows. */
-export interface Exposure extends Pick<StartSettings, "describe"> {
+export interface Exposure extends Pick<StartSettings, "describe" | "users"> {
   readonly settings: Pick<Settings, "host" | "insecure">;
   readonly hasUsers: boolean;
   readonly hasTls: boolean;
@@ -17,15 +17,16 @@ export interface Exposure extends Pick<StartSettings, "describe"> {
  * @throws {SettingsError} If it is not safe.
  */
 export function checkExposure(exposure: Exposure): string | undefined {
-  const { settings: { host, insecure }, describe: name, hasUsers, hasTls } = exposure;
+  const { settings: { host, insecure }, describe: name, users, hasUsers, hasTls } = exposure;
   if (isLoopback(host) || (hasUsers && hasTls)) return undefined;
   const danger = hasUsers
     ? "other machines can read tokens and messages on their way"
     : "other machines can connect without authentication";
   const remedy = hasUsers ? "any with tls.certificate" : "any with users and tls.certificate";
   if (insecure) return `the broker is not safe at ${host}: ${danger}, allowed by insecure: true`;
+  const why = hasUsers || users.path === "" ? "" : ` as there is no ${describe(users.path)}`;
   throw new SettingsError([
-    `${name("host")}: found ${describe(host)}, where ${danger}, ` +
+    `${name("host")}: found ${describe(host)}, where ${danger}${why}, ` +
     `allowed localhost, ${remedy}, or any with insecure: true`,
   ]);
 }

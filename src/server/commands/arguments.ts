@@ -89,7 +89,8 @@ export function readArguments(
   if (words.length < min) {
     mistakes.push(`found ${countWords(words.length)}, allowed at least ${min}`);
   }
-  if (words.length > max) {
+  // What stands behind an unknown flag may be its value.
+  if (words.length > max && mistakes.length === 0) {
     mistakes.push(`found ${countWords(words.length)}, allowed at most ${max}`);
   }
   return mistakes.length > 0 ? { mistakes } : new Arguments(words, found);

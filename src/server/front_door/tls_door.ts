@@ -9,6 +9,9 @@ import type { Log } from "../log.ts";
 import type { TlsSettings } from "../settings/settings.ts";
 import { Tally } from "./tally.ts";
 
+/** The first byte of JSON lines. */
+const BRACE = 0x7b;
+
 /** The parts of a {@linkcode TlsDoor}. */
 export interface TlsDoorOptions {
   readonly certificates: Certificates;
@@ -70,7 +73,7 @@ class ClientIdentity implements Encryption {
       if (this.#mode !== "required") return [];
       throw new BrokerError(
         "UNAUTHORIZED",
-        "Cannot log in: found no certificate of the client, allowed only with one",
+        "Cannot log in: the client has shown no certificate, and the broker requires one",
       );
     }
     if (certificate.fault === undefined) return readPeerNames(certificate.der);
@@ -83,8 +86,12 @@ class ClientIdentity implements Encryption {
   }
 }
 
-/** Tells a client of this protocol that it has to use TLS; strangers get no answer. */
+/** Tells a client of the protocol, or of JSON lines, that it has to use TLS; strangers get no answer. */
 function answerPlain(firstByte: number): Uint8Array | undefined {
+  if (firstByte === BRACE) {
+    const message = "Cannot open a session: this port speaks TLS, with JSON lines inside";
+    return new TextEncoder().encode(`{"error":{"code":"BAD_MAGIC","message":"${message}"}}\n`);
+  }
   if (firstByte !== MAGIC[0]) return undefined;
   const writer = new FrameWriter();
   writeControlFrame(writer, "error", {

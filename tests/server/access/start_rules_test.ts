@@ -4,13 +4,17 @@
  * @module
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { checkExposure } from "../../../src/server/access/start_rules.ts";
 import { SettingsError } from "../../../src/server/settings/settings.ts";
 
-function check(host: string, { insecure = false, hasUsers = false, hasTls = false } = {}) {
+function check(
+  host: string,
+  { insecure = false, hasUsers = false, hasTls = false, path = "" } = {},
+) {
   const describe = (path: string) => `setting "${path}" from --${path}`;
-  return checkExposure({ settings: { host, insecure }, describe, hasUsers, hasTls });
+  const users = { path, isDefault: true };
+  return checkExposure({ settings: { host, insecure }, describe, users, hasUsers, hasTls });
 }
 
 const OTHERS = ["0.0.0.0", "::", "10.0.0.1", "localhost.example.com", "127.0.0.1.a.com", "::2"];
@@ -47,6 +51,12 @@ for (
     }
   });
 }
+
+Deno.test("checkExposure() names the file of users that is not there", () => {
+  const path = "./users.yaml";
+  const [mistake] = assertThrows(() => check("::", { path }), SettingsError).mistakes;
+  assertStringIncludes(mistake!, 'without authentication as there is no "./users.yaml", allowed ');
+});
 
 Deno.test("checkExposure() lets this machine in, and others with users and TLS", () => {
   for (const hasUsers of [false, true]) {

@@ -36,6 +36,10 @@ for (
     [["a", "--lable", "b"], [
       'found an unknown flag "--lable", the nearest known one is "--label"',
     ]],
+    // Its value is no word.
+    [["a", "b", "--lable", "c"], [
+      'found an unknown flag "--lable", the nearest known one is "--label"',
+    ]],
     [["a", "-c"], ['found an unknown flag "-c", allowed --cut, --publish, --label']],
     [["a", "--cut=yes"], ["found a value of --cut, allowed none"]],
     [["a", "--cut", "--cut"], ["found --cut twice, allowed once"]],
@@ -119,10 +123,10 @@ Deno.test("an unknown command is refused, and the nearest one is named", async (
 
 Deno.test("mistakes in a command's arguments are told all at once, with its usage", async () => {
   assertEquals(
-    await refused("repair", "--cuts", "a", "b"),
+    await refused("repair", "--cuts", "--skip-damaged=a", "b"),
     [
       'Cannot run "repair": found an unknown flag "--cuts", the nearest known one is "--cut"',
-      'Cannot run "repair": found 2 words, allowed at most 1',
+      'Cannot run "repair": found a value of --skip-damaged, allowed none',
       "Usage: simplemq repair [directory] [--skip-damaged | --cut]",
     ].join("\n"),
   );

@@ -40,7 +40,7 @@ Deno.test("a client publishes and follows over TLS, by its own sockets and by th
 /** What a client shows. */
 type Shown = "none" | "good" | "foreign" | "expired" | "a server's";
 
-const NO_CERTIFICATE = "found no certificate of the client, allowed only with one";
+const NO_CERTIFICATE = "the client has shown no certificate, and the broker requires one";
 const FOREIGN = "no authority in tls.client_ca has signed it for a client";
 
 /** What each is told, in each mode; nothing if it is welcome. */
@@ -172,6 +172,14 @@ Deno.test("a plain client is told at a port with TLS what to do", async () => {
   const { message } = await client.expectFatalError("BAD_MAGIC");
   assertStringIncludes(message, "this port speaks TLS");
   await assertRejects(() => connect({ port: broker.server.port }), Error, "this port speaks TLS");
+});
+
+Deno.test("a plain client of JSON lines is told at a port with TLS what to do", async () => {
+  await using broker = await TlsBroker.start();
+  using socket = await Deno.connect({ port: broker.server.port });
+  await socket.write(new TextEncoder().encode('{"token":"smq_none"}\n'));
+  const answer = await deadline(new Response(socket.readable).json(), PATIENCE_MS);
+  assertStringIncludes(answer.error.message, "this port speaks TLS");
 });
 
 Deno.test("garbage and silence at a port with TLS count as connections, until their time is over", async () => {

@@ -136,8 +136,8 @@ Deno.test("refusal: a host that does not exist is told in one line", async () =>
 Deno.test("refusal: other machines without authentication are let in on demand only", async () => {
   expectRefusal(await BrokerProcess.run(["--host", "0.0.0.0", "--port", "0"]), [
     'setting "host" from --host: found "0.0.0.0", where other machines can connect ' +
-    "without authentication, allowed localhost, any with users and tls.certificate, or any with " +
-    "insecure: true",
+    'without authentication as there is no "./users.yaml", allowed localhost, any with users and ' +
+    "tls.certificate, or any with insecure: true",
   ]);
   await using broker = await BrokerProcess.listen(["--host", "0.0.0.0", "--insecure"]);
   assertStringIncludes(broker.lines[0] ?? "", "address=0.0.0.0:");

@@ -9,7 +9,7 @@ import {
   LIMIT_FLAGS,
   PATTERN_HELP,
   PERMISSION_FLAGS,
-  SETTINGS_FLAG,
+  PLACE_FLAGS,
   TOKEN_FLAGS,
   UserFlags,
 } from "./user_flags.ts";
@@ -28,7 +28,7 @@ export const add: CommandBody = {
     { name: "no-token", about: "Makes no token: the user has a certificate" },
     ...TOKEN_FLAGS,
     ...LIMIT_FLAGS,
-    SETTINGS_FLAG,
+    ...PLACE_FLAGS,
   ],
   words: [1, 1],
   details: "The token is printed alone, on standard output, and is stored nowhere: the file of\n" +

@@ -8,7 +8,7 @@ import {
   findUsersPath,
   PATTERN_HELP,
   PERMISSION_FLAGS,
-  SETTINGS_FLAG,
+  PLACE_FLAGS,
   UserFlags,
 } from "./user_flags.ts";
 
@@ -19,7 +19,7 @@ export const grant: CommandBody = {
   flags: [
     ...PERMISSION_FLAGS,
     { name: "revoke", about: "Removes the permissions that are named, in place of adding them" },
-    SETTINGS_FLAG,
+    ...PLACE_FLAGS,
   ],
   words: [1, 1],
   details:

@@ -5,12 +5,12 @@ import { ExitCode } from "../../process/start_error.ts";
 import { formatByteSize } from "../../settings/byte_size.ts";
 import type { CommandBody } from "../command.ts";
 import { TOKEN_ID_LENGTH } from "./rm.ts";
-import { describePermissions, findUsersPath, SETTINGS_FLAG } from "./user_flags.ts";
+import { describePermissions, findUsersPath, PLACE_FLAGS } from "./user_flags.ts";
 import { readUsers, type UsersDraft } from "./users_editor.ts";
 
 /** `user ls`: lists users, permissions and tokens. */
 export const ls: CommandBody = {
-  flags: [{ name: "json", about: "Prints one JSON value for programs" }, SETTINGS_FLAG],
+  flags: [{ name: "json", about: "Prints one JSON value for programs" }, ...PLACE_FLAGS],
   words: [0, 0],
   details:
     "A token is shown by the first digits of its hash. When it was used last is noted once a\n" +

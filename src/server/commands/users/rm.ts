@@ -3,7 +3,7 @@ import type { UserEntry } from "../../access/users/users_file.ts";
 import { ExitCode } from "../../process/start_error.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { changeUsers, requireUser } from "./user_change.ts";
-import { findUsersPath, SETTINGS_FLAG, UserFlags } from "./user_flags.ts";
+import { findUsersPath, PLACE_FLAGS, UserFlags } from "./user_flags.ts";
 
 const NAME = "user rm";
 
@@ -18,7 +18,7 @@ export const rm: CommandBody = {
       value: "<id>",
       about: 'Removes only this token: the first digits of its hash, as "user ls" shows them',
     },
-    SETTINGS_FLAG,
+    ...PLACE_FLAGS,
   ],
   words: [1, 1],
   details: "Sessions of the user, or with the token, end within a second.\n" +

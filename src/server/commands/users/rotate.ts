@@ -2,7 +2,7 @@ import { ExitCode } from "../../process/start_error.ts";
 import type { CommandBody } from "../command.ts";
 import { TokenOutlet } from "./token_outlet.ts";
 import { changeUsers, requireUser } from "./user_change.ts";
-import { findUsersPath, SETTINGS_FLAG, TOKEN_FLAGS, UserFlags } from "./user_flags.ts";
+import { findUsersPath, PLACE_FLAGS, TOKEN_FLAGS, UserFlags } from "./user_flags.ts";
 
 const NAME = "user rotate";
 
@@ -11,7 +11,7 @@ export const rotate: CommandBody = {
   flags: [
     { name: "revoke-others", about: "Removes all other tokens of the user at once" },
     ...TOKEN_FLAGS,
-    SETTINGS_FLAG,
+    ...PLACE_FLAGS,
   ],
   words: [1, 1],
   details:

@@ -13,12 +13,15 @@ import { locateUsers } from "../../settings/users_location.ts";
 import type { Arguments, Flag } from "../arguments.ts";
 import { type CommandContext, CommandError } from "../command.ts";
 
-/** The flag that says where the settings are, and the users beside them. */
-export const SETTINGS_FLAG: Flag = {
-  name: "settings",
-  value: "<file>",
-  about: "The settings of the broker, which say where the users are; as for the broker itself",
-};
+/** The flags that say where the users are. */
+export const PLACE_FLAGS: readonly Flag[] = [
+  {
+    name: "settings",
+    value: "<file>",
+    about: "The settings of the broker, which say where the users are; as for the broker itself",
+  },
+  { name: "users", value: "<file>", about: "The file of the users, if the settings do not say it" },
+];
 
 const VERB_MEANINGS: Readonly<Record<Verb, string>> = {
   inspect: "look into: list, peek, explain, dead letters",
@@ -176,6 +179,8 @@ function readTime(text: string, now: number): number | undefined {
 
 /** Finds the file of users as the broker does. */
 export async function findUsersPath(args: Arguments, context: CommandContext): Promise<string> {
+  const named = args.find("users");
+  if (named !== undefined) return named;
   const { path } = await locateUsers(context.sources, args.find("settings"));
   if (path !== "") return path;
   throw new CommandError(

@@ -345,6 +345,16 @@ Deno.test("user ls: users, permissions, and tokens with their dates", async () =
   assertEquals([found.file, found.anonymous], [use.users, { follow: ["news"] }]);
 });
 
+Deno.test("user: the file that --users names comes before that of the settings", async () => {
+  using use = new CommandUse();
+  await use.run("user", "add", "app", "--users", "DIR/other.yaml");
+  assertEquals(use.list(), ["other.yaml"]);
+  await use.run("user", "grant", "app", "--admin", "--users", "DIR/other.yaml");
+  const { stdout } = await use.run("user", "ls", "--users=DIR/other.yaml");
+  assertStringIncludes(stdout, "app\n  may      do everything\n");
+  assertEquals((await use.run("user", "ls")).stdout, "");
+});
+
 Deno.test("user ls: no file, and notes that make no sense, are no mistakes", async () => {
   using use = new CommandUse();
   assertEquals(await use.run("user", "ls"), {

@@ -34,7 +34,7 @@ export class StartError extends Error {
 }
 
 /** Deno's text about a missing permission; the words in front of it are kept. */
-const REFUSAL = /Requires (\w+) access to "([^"]*)", run again with the --allow-\w+ flag/;
+const REFUSAL = /Requires (\w+) access to "([^"]*)", run again with the --allow-\w+ flag/g;
 
 /** The broker's own variables, quoted for shells; a flag that names them all is shorter. */
 const VARIABLES = "'SIMPLEMQ_*'";

@@ -189,5 +189,10 @@ Deno.test("nameMissingFlag() changes only what Deno says of permissions", () => 
     nameMissingFlag(`Requires env access to "${name}", run again with the --allow-env flag`);
   assertStringIncludes(variable("SIMPLEMQ_PORT"), "add --allow-env='SIMPLEMQ_*'");
   assertStringIncludes(variable("HOME"), "add --allow-env=HOME");
+  const two = ["a", "b"].map((file) =>
+    `Requires read access to "${file}", run again with the --allow-read flag`
+  );
+  assertStringIncludes(nameMissingFlag(two.join("; ")), "add --allow-read=a; read access to");
+  assertStringIncludes(nameMissingFlag(two.join("; ")), "add --allow-read=b");
   assertEquals(nameMissingFlag("the port is taken"), "the port is taken");
 });

@@ -16,7 +16,9 @@ export function checkToken(name: string, token: unknown, action: string): assert
   }
   if (token.length === 0 || token.length > TOKEN_LENGTH_MAX) {
     const found = token.length === 0 ? "is empty" : `has ${token.length} characters`;
-    throw new RangeError(`${action}: ${name} ${found}, allowed are 1 to ${TOKEN_LENGTH_MAX}`);
+    throw new RangeError(
+      `${action}: ${name} ${found}, allowed are 1 to ${TOKEN_LENGTH_MAX} characters`,
+    );
   }
   const at = token.search(/[^\x21-\x7e]/);
   if (at < 0) return;

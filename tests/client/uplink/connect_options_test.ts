@@ -67,7 +67,11 @@ Deno.test("addresses that cannot be one are refused, and nothing of a token is s
     [`smqs://${CANARY}/x@localhost`, TypeError, "servers[0] has a / ? # or @ before its host"],
     [`smqs://${CANARY}@x@localhost`, TypeError, "servers[0] has a / ? # or @ before its host"],
     [`smqs://localhost/${CANARY}@`, TypeError, "servers[0] has a / ? # or @ before its host"],
-    ["smqs://@localhost", RangeError, "the token of servers[0] is empty, allowed are 1 to 512"],
+    [
+      "smqs://@localhost",
+      RangeError,
+      "the token of servers[0] is empty, allowed are 1 to 512 characters",
+    ],
     [`smqs://${CANARY}%@localhost`, TypeError, "the token of servers[0] has a % without two"],
     [`smqs://${CANARY}%20@localhost`, RangeError, "character 51 of the token of servers[0] is not"],
     [`smqs://${CANARY.repeat(11)}@localhost`, RangeError, "the token of servers[0] has 550 char"],
@@ -95,10 +99,14 @@ Deno.test("options of connect() that do not go together, or are of the wrong kin
     [{ port: "9090" }, TypeError, "port must be a number, found string"],
     [{ port: 0 }, RangeError, "port is 0, allowed are whole numbers from 1 to 65535"],
     [{ token: 1 }, TypeError, "token must be a string, found number"],
-    [{ token: "" }, RangeError, "token is empty, allowed are 1 to 512"],
+    [{ token: "" }, RangeError, "token is empty, allowed are 1 to 512 characters"],
     [{ token: `${CANARY}\n` }, RangeError, "character 51 of token is not allowed"],
     [{ token: `${CANARY}ä` }, RangeError, "character 51 of token is not allowed"],
-    [{ token: "x".repeat(513) }, RangeError, "token has 513 characters, allowed are 1 to 512"],
+    [
+      { token: "x".repeat(513) },
+      RangeError,
+      "token has 513 characters, allowed are 1 to 512 characters",
+    ],
     [{ token: CANARY, tokenFile: "a" }, TypeError, "token and tokenFile exclude each other"],
     [{ tokenFile: "" }, TypeError, "tokenFile must be a path, found an empty one"],
     [{ tokenFile: CANARY }, TypeError, "tokenFile has a token in it, that is not the path of"],
@@ -192,8 +200,8 @@ Deno.test("files that hold no token are refused, and nothing of them is shown", 
       assert(message.startsWith(`Cannot connect: ${text}`), message);
     }
     const contents: readonly [string, string][] = [
-      ["", `the token in ${where} is empty, allowed are 1 to 512`],
-      [" \n", `the token in ${where} is empty, allowed are 1 to 512`],
+      ["", `the token in ${where} is empty, allowed are 1 to 512 characters`],
+      [" \n", `the token in ${where} is empty, allowed are 1 to 512 characters`],
       [`${CANARY}\n${CANARY}\n`, `character 51 of the token in ${where} is not allowed`],
       ["x".repeat(4097), `${where} has more than 4096 bytes, allowed is a token and nothing else`],
     ];

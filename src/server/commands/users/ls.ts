@@ -66,8 +66,13 @@ function describeLimits({ connections, streams, storedBytes }: UserLimits): stri
   return [
     ...connections === undefined ? [] : [`${connections} connections`],
     ...streams === undefined ? [] : [`${streams} streams`],
-    ...storedBytes === undefined ? [] : [`${formatByteSize(storedBytes)} stored`],
+    ...storedBytes === undefined ? [] : [`${describeBytes(storedBytes)} stored`],
   ].join(", ");
+}
+
+function describeBytes(count: number): string {
+  const size = formatByteSize(count);
+  return /\d$/.test(size) ? `${size} bytes` : size;
 }
 
 /** The users as programs read them: the names are those in the file. */

@@ -311,7 +311,8 @@ Deno.test("user grant anonymous: may be the first thing in a file", async () => 
 });
 
 Deno.test("user ls: users, permissions, and tokens with their dates", async () => {
-  using use = withUsers(`${USERS}anonymous: { follow: [news] }\n`);
+  const limited = USERS.replace("streams: 5", "streams: 5, stored_bytes: 1000");
+  using use = withUsers(`${limited}anonymous: { follow: [news] }\n`);
   use.now = Date.parse("2027-03-01T00:00:00Z");
   await use.run("user", "rotate", "app", "--expires", "1d", "--label", "third");
   use.now += 2 * 86_400_000;
@@ -322,7 +323,7 @@ Deno.test("user ls: users, permissions, and tokens with their dates", async () =
   assertEquals(stdout.split("\n"), [
     "app",
     "  may      publish to orders; read the metrics",
-    "  at most  5 streams",
+    "  at most  5 streams, 1000 bytes stored",
     "  token    01234567, last used 2027-02-03",
     '  token    01239999, "second", not used yet',
     `  token    ${id}, "third", created 2027-03-01, expired 2027-03-02, not used yet`,

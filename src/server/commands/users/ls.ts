@@ -14,7 +14,7 @@ export const ls: CommandBody = {
   words: [0, 0],
   details:
     "A token is shown by the first digits of its hash. When it was used last is noted once a\n" +
-    "day, by the broker, in a file beside the users.",
+    "day, by the broker, in a file beside the users, if the broker may write there.",
   async run(args, context) {
     const path = await findUsersPath(args, context);
     const file = await readUsers(path);
@@ -58,7 +58,7 @@ function describeToken(token: TokenEntry, uses: LastUses, now: number): string {
     ...expires === undefined
       ? []
       : [`${Date.parse(expires) <= now ? "expired" : "expires"} ${expires.slice(0, 10)}`],
-    used === undefined ? "not used yet" : `last used ${used.slice(0, 10)}`,
+    used === undefined ? "no use noted" : `last used ${used.slice(0, 10)}`,
   ].join(", ");
 }
 

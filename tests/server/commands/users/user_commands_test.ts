@@ -325,8 +325,8 @@ Deno.test("user ls: users, permissions, and tokens with their dates", async () =
     "  may      publish to orders; read the metrics",
     "  at most  5 streams, 1000 bytes stored",
     "  token    01234567, last used 2027-02-03",
-    '  token    01239999, "second", not used yet',
-    `  token    ${id}, "third", created 2027-03-01, expired 2027-03-02, not used yet`,
+    '  token    01239999, "second", no use noted',
+    `  token    ${id}, "third", created 2027-03-01, expired 2027-03-02, no use noted`,
     "other",
     "  may      do everything",
     '  shows    certificate "other-name"',
@@ -367,6 +367,6 @@ Deno.test("user ls: no file, and notes that make no sense, are no mistakes", asy
   use.write("users.yaml", USERS);
   for (const text of ["{", "null", "[]", '{"a":1}']) {
     use.write("users.last-used.json", text);
-    assertStringIncludes((await use.run("user", "ls")).stdout, "01234567, not used yet");
+    assertStringIncludes((await use.run("user", "ls")).stdout, "01234567, no use noted");
   }
 });

@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import { Audit } from "./audit.ts";
 import { GuardedEngine } from "./guarded_engine.ts";
 import { User } from "./user.ts";
+import { nameToken } from "./users/token.ts";
 import type { FoundToken, UserTable } from "./users/user_table.ts";
 import type { UsersFile } from "./users/users_file.ts";
 
@@ -30,6 +31,8 @@ export interface Login {
   readonly user: User;
   /** The engine as the user may use it: the bare one if the user may do everything. */
   readonly engine: Engine;
+  /** The name of the token that was shown, as `user ls` has it. */
+  readonly tokenName?: string | undefined;
   /** The session has ended. */
   end(): void;
 }
@@ -100,6 +103,11 @@ class OpenLogin implements Login {
 
   get user(): User {
     return this.proof.user;
+  }
+
+  get tokenName(): string | undefined {
+    const { token } = this.proof;
+    return token && nameToken(token.hash);
   }
 
   end(): void {

@@ -47,7 +47,8 @@ export class SessionLogin {
   describe(): LogFields {
     const { encryption } = this.#caller;
     const [certificate] = encryption?.certificateNames ?? [];
-    return { user: this.require().user.name, tls: encryption !== undefined, certificate };
+    const { user: { name: user }, tokenName: token } = this.require();
+    return { user, token, tls: encryption !== undefined, certificate };
   }
 
   /** Whether an error means that the client is not let in. */

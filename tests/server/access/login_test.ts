@@ -8,7 +8,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FrameType, MAGIC, writeControlFrame } from "../../../protocol.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../../src/protocol/limits.ts";
-import { createToken, hashToken } from "../../../src/server/access/users/token.ts";
+import { createToken, hashToken, nameToken } from "../../../src/server/access/users/token.ts";
 import type { Caller } from "../../../src/server/flow/outlet.ts";
 import { createPipe, type Duplex } from "../../../src/transport/duplex.ts";
 import { passTurns, turn, until } from "../../support/broker/broker.ts";
@@ -20,6 +20,7 @@ import { Sessions } from "../../support/wire/sessions.ts";
 const CANARY = "CanaryCanaryCanaryCanary";
 
 const TOKEN = createToken();
+const APP = `user=app token=${nameToken(hashToken(TOKEN))}`;
 const OLD_TOKEN = createToken();
 const WRONG_TOKEN = `smq_${CANARY}-${CANARY.slice(0, 18)}`;
 
@@ -171,8 +172,8 @@ Deno.test("login: a session in frames is told its user, and so is the log", asyn
   await using sessions = new Sessions({ users: USERS + ANONYMOUS });
   for (
     const [user, token, caller, tells] of [
-      ["app", TOKEN, OUTSIDE, "user=app tls=false"],
-      ["app", TOKEN, outsideWith("shop.example"), "user=app tls=true certificate=shop.example"],
+      ["app", TOKEN, OUTSIDE, `${APP} tls=false`],
+      ["app", TOKEN, outsideWith("shop.example"), `${APP} tls=true certificate=shop.example`],
       ["shop", undefined, outsideWith("x", "shop.example"), "user=shop tls=true certificate=x"],
       ["anonymous", undefined, outsideWith(), "user=anonymous tls=true"],
       ["local", undefined, { inProcess: {} }, "user=local tls=false"],
@@ -328,7 +329,10 @@ for (
     await client.send(...first, publishLine("a", '"hello"'), giveMeLine("a"));
     const { message_body: body, id } = await client.next();
     assertEquals([body, id], ["hello", 1]);
-    assertStringIncludes(sessions.lines.join(""), "client=json-lines peer=test user=app tls=false");
+    assertStringIncludes(
+      sessions.lines.join(""),
+      `client=json-lines peer=test ${APP} tls=false`,
+    );
   });
 }
 

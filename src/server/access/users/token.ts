@@ -16,5 +16,10 @@ export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
+/** The first digits of a token's hash, by which people name the token. */
+export function nameToken(hash: string): string {
+  return hash.slice(0, 8);
+}
+
 /** The hash of an empty token: it belongs to nobody, though a script may store it by mistake. */
 export const EMPTY_TOKEN_HASH: string = hashToken("");

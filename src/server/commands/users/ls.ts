@@ -1,10 +1,10 @@
 import { ANONYMOUS_NAME, type UserLimits } from "../../access/user.ts";
+import { nameToken } from "../../access/users/token.ts";
 import { type LastUses, readLastUses } from "../../access/users/token_uses.ts";
 import type { TokenEntry, UserEntry } from "../../access/users/users_file.ts";
 import { ExitCode } from "../../process/start_error.ts";
 import { formatByteSize } from "../../settings/byte_size.ts";
 import type { CommandBody } from "../command.ts";
-import { TOKEN_ID_LENGTH } from "./rm.ts";
 import { describePermissions, findUsersPath, PLACE_FLAGS } from "./user_flags.ts";
 import { readUsers, type UsersDraft } from "./users_editor.ts";
 
@@ -52,7 +52,7 @@ function describeToken(token: TokenEntry, uses: LastUses, now: number): string {
   const { sha256, label, created, expires } = token;
   const used = uses[sha256];
   return [
-    sha256.slice(0, TOKEN_ID_LENGTH),
+    nameToken(sha256),
     ...label === undefined ? [] : [`"${label}"`],
     ...created === undefined ? [] : [`created ${created.slice(0, 10)}`],
     ...expires === undefined
@@ -89,7 +89,7 @@ function describeAll(file: string, { users, anonymous }: UsersDraft, uses: LastU
         stored_bytes: limits.storedBytes,
       },
       tokens: tokens.map(({ sha256, label, created, expires }) => ({
-        id: sha256.slice(0, TOKEN_ID_LENGTH),
+        id: nameToken(sha256),
         label,
         created,
         expires,

@@ -1,4 +1,5 @@
 import { ANONYMOUS_NAME } from "../../access/user.ts";
+import { nameToken } from "../../access/users/token.ts";
 import type { UserEntry } from "../../access/users/users_file.ts";
 import { ExitCode } from "../../process/start_error.ts";
 import { type CommandBody, CommandError } from "../command.ts";
@@ -6,9 +7,6 @@ import { changeUsers, requireUser } from "./user_change.ts";
 import { findUsersPath, PLACE_FLAGS, UserFlags } from "./user_flags.ts";
 
 const NAME = "user rm";
-
-/** The hex digits of a hash by which people name a token. */
-export const TOKEN_ID_LENGTH = 8;
 
 /** `user rm`: removes a user, or one token. */
 export const rm: CommandBody = {
@@ -58,7 +56,7 @@ const NO_ANONYMOUS = `Cannot run "${NAME}": sessions without a credential have n
 function removeToken({ tokens }: UserEntry, name: string, id: string): UserEntry["tokens"] {
   const rest = tokens.filter(({ sha256 }) => !sha256.startsWith(id));
   if (rest.length === tokens.length - 1) return rest;
-  const known = tokens.map(({ sha256 }) => sha256.slice(0, TOKEN_ID_LENGTH)).slice(0, 10);
+  const known = tokens.map(({ sha256 }) => nameToken(sha256)).slice(0, 10);
   const count = rest.length === tokens.length ? "no token" : "several tokens";
   const allowed = known.length === 0 ? "the user has none" : `allowed ${known.join(", ")}`;
   throw new CommandError(

@@ -18,13 +18,20 @@ export interface Exposure extends Pick<StartSettings, "describe" | "users"> {
  */
 export function checkExposure(exposure: Exposure): string | undefined {
   const { settings: { host, insecure }, describe: name, users, hasUsers, hasTls } = exposure;
-  if (isLoopback(host) || (hasUsers && hasTls)) return undefined;
+  const isMissing = !hasUsers && users.path !== "";
+  if (isLoopback(host)) {
+    // Who wants TLS wants users, too: the broker may look for them in a wrong directory.
+    return isMissing && hasTls
+      ? `there is no ${describe(users.path)}: everybody on this machine may do everything`
+      : undefined;
+  }
+  if (hasUsers && hasTls) return undefined;
   const danger = hasUsers
     ? "other machines can read tokens and messages on their way"
     : "other machines can connect without authentication";
   const remedy = hasUsers ? "any with tls.certificate" : "any with users and tls.certificate";
   if (insecure) return `the broker is not safe at ${host}: ${danger}, allowed by insecure: true`;
-  const why = hasUsers || users.path === "" ? "" : ` as there is no ${describe(users.path)}`;
+  const why = isMissing ? ` as there is no ${describe(users.path)}` : "";
   throw new SettingsError([
     `${name("host")}: found ${describe(host)}, where ${danger}${why}, ` +
     `allowed localhost, ${remedy}, or any with insecure: true`,

@@ -56,6 +56,11 @@ Deno.test("checkExposure() names the file of users that is not there", () => {
   const path = "./users.yaml";
   const [mistake] = assertThrows(() => check("::", { path }), SettingsError).mistakes;
   assertStringIncludes(mistake!, 'without authentication as there is no "./users.yaml", allowed ');
+  assertEquals(
+    check("localhost", { path, hasTls: true }),
+    'there is no "./users.yaml": everybody on this machine may do everything',
+  );
+  assertEquals(check("localhost", { path }), undefined);
 });
 
 Deno.test("checkExposure() lets this machine in, and others with users and TLS", () => {

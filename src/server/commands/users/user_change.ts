@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import type { UserEntry } from "../../access/users/users_file.ts";
 import { type CommandContext, CommandError } from "../command.ts";
 import { editUsers, type UsersDraft, type UsersEdit } from "./users_editor.ts";
@@ -35,7 +36,9 @@ export function requireUser({ users }: UsersDraft, name: string, command: string
   );
 }
 
-function describeEffect(path: string, { isNew }: UsersEdit): string {
+function describeEffect(named: string, { path: found, isNew }: UsersEdit): string {
+  // A relative path does not tell whoever is in a wrong directory.
+  const path = isAbsolute(named) ? named : found;
   return isNew
     ? `Created ${path}; a running broker takes it up at its next start. From then on every client ` +
       "needs a token or a certificate."

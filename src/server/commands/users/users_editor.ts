@@ -104,7 +104,8 @@ async function replaceUsers(
     await Deno.rename(temporary, path);
     await directory.flush();
     const hasLostComments = /^[ \t]*#|[ \t]#/m.test((old ?? "").slice(head.length));
-    return { path, isNew: old === undefined, hasLostComments };
+    const found = await Deno.realPath(path).catch(() => path);
+    return { path: found, isNew: old === undefined, hasLostComments };
   } catch (error) {
     await Deno.remove(temporary).catch(() => {});
     throw error;

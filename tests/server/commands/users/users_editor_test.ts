@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { relative } from "node:path";
 import { parseUsers } from "../../../../src/server/access/users/users_file.ts";
 import { CommandError } from "../../../../src/server/commands/command.ts";
 import { editUsers, type UsersDraft } from "../../../../src/server/commands/users/users_editor.ts";
@@ -52,6 +53,15 @@ Deno.test({
     assertStringIncludes(other.message, "users.yaml.new: it is a link; remove it");
     assertEquals(use.read("precious"), "kept");
   },
+});
+
+Deno.test("editor: a file that is named from the working directory is told with its whole path", async () => {
+  using use = new CommandUse();
+  const named = relative(Deno.cwd(), use.users);
+  for (const [name, isNew] of [["a", true], ["b", false]] as const) {
+    const edit = await editUsers(named, add(name));
+    assertEquals([edit.path, edit.isNew], [await Deno.realPath(use.users), isNew]);
+  }
 });
 
 Deno.test("editor: an edit that fails leaves the file as it is, and nothing beside it", async () => {

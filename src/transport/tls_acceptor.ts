@@ -20,6 +20,8 @@ export interface ClientCertificate {
   readonly der: Uint8Array;
   /** Why it is not to be trusted, in the words of the TLS library; none if it is valid. */
   readonly fault: string | undefined;
+  /** When it ends, in milliseconds since 1970. */
+  readonly endsAt: number;
 }
 
 /** Hears of connections that do not come through the handshake. */
@@ -211,10 +213,12 @@ function readCertificate(
   const { raw, fingerprint256: fingerprint = "", valid_to: end = "" } = readShown(socket);
   if (!(raw instanceof Uint8Array)) return undefined;
   const { authorized, authorizationError } = socket;
-  if (!authorized) return { der: raw, fault: String(authorizationError) };
-  if (fingerprint !== "" && !socket.isSessionReused()) verified.add(fingerprint, Date.parse(end));
+  const endsAt = Date.parse(end);
+  if (!authorized) return { der: raw, fault: String(authorizationError), endsAt };
+  if (fingerprint !== "" && !socket.isSessionReused()) verified.add(fingerprint, endsAt);
   const isVerified = verified.has(fingerprint, Date.now());
-  return { der: raw, fault: isVerified ? undefined : "in the handshake of a session resumed now" };
+  const fault = isVerified ? undefined : "in the handshake of a session resumed now";
+  return { der: raw, fault, endsAt };
 }
 
 /** The certificate of the other side, of which there may be nothing. */

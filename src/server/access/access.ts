@@ -13,8 +13,18 @@ export interface Credentials {
   readonly token?: string | undefined;
   /** The names in the client's certificate, which TLS has checked. */
   readonly certificateNames?: readonly string[] | undefined;
+  /** How long that certificate is valid. */
+  readonly certificate?: ShownCertificate | undefined;
   /** Set for a session inside the broker's process. */
   readonly inProcess?: InProcess | undefined;
+}
+
+/** A client's certificate, which TLS has checked. */
+export interface ShownCertificate {
+  /** When it ends, in milliseconds since 1970. */
+  readonly endsAt: number;
+  /** Whether its authority is still trusted; undefined if only another handshake of TLS can tell. */
+  isTrusted(): boolean | undefined;
 }
 
 /** A session inside the broker's process. */
@@ -76,6 +86,8 @@ interface Proof {
   readonly user: User;
   readonly token?: FoundToken;
   readonly certificateNames?: readonly string[];
+  /** What the client has shown, even if a token decides. */
+  readonly certificate?: ShownCertificate | undefined;
 }
 
 /** A session that has a user. */
@@ -124,7 +136,7 @@ export class Access {
   readonly #local = User.local();
   /** The sessions of the users in the file. */
   readonly #logins = new Map<User, Set<OpenLogin>>();
-  /** The earliest time at which a token of a session expires. */
+  /** The earliest time at which a token or a certificate of a session expires. */
   #expiresAt = Infinity;
 
   constructor(parts: AccessParts) {
@@ -138,7 +150,7 @@ export class Access {
     return this.#users !== undefined && this.#users.anonymous === undefined;
   }
 
-  /** How many sessions have a user of the file. */
+  /** How many sessions have a user of the file, or a certificate. */
   get loginCount(): number {
     return this.#logins.values().reduce((sum, { size }) => sum + size, 0);
   }
@@ -152,9 +164,15 @@ export class Access {
    * `TOO_MANY_CONNECTIONS`.
    */
   login(credentials: Credentials, close: EndSession): Login {
-    const proof = this.#prove(credentials);
+    const { certificate } = credentials;
+    const proof = { ...this.#prove(credentials), certificate };
     const { user, token } = proof;
-    if (user === this.#local) return { user, engine: this.#parts.engine, end: () => {} };
+    if (user === this.#local && certificate === undefined) {
+      return { user, engine: this.#parts.engine, end: () => {} };
+    }
+    if (certificate?.isTrusted() === false) {
+      throw new LoginRefusal(REFUSED, "the authority of the certificate is no longer trusted");
+    }
     const logins = this.#logins.get(user) ?? new Set();
     const most = this.#findMost(user);
     if (logins.size >= most) {
@@ -167,8 +185,8 @@ export class Access {
     const guarded = isUnbounded(user) ? undefined : new GuardedEngine(engine, user, this.#audit);
     const login = new OpenLogin(proof, engine, guarded, close, (one) => this.#forget(one));
     this.#logins.set(user, logins.add(login));
+    this.#noteExpiry(proof);
     if (token !== undefined) {
-      this.#noteExpiry(token.hash);
       this.#parts.noteUse?.(token.hash, this.#parts.dateNow());
     }
     return login;
@@ -183,7 +201,12 @@ export class Access {
     }
   }
 
-  /** Ends the sessions whose tokens have expired, and reports refusals. */
+  /** Other authorities of certificates are trusted: ends the sessions of those that are not any more. */
+  recheck(): void {
+    this.#endInvalid();
+  }
+
+  /** Ends the sessions whose tokens or certificates have expired, and reports refusals. */
   tick(now: number): void {
     this.#audit.tick(now);
     if (this.#parts.dateNow() >= this.#expiresAt) this.#endInvalid();
@@ -235,21 +258,29 @@ export class Access {
       for (const { proof, close } of logins) {
         const mistake = this.#findMistake(proof);
         if (mistake !== undefined) close(new BrokerError("UNAUTHORIZED", mistake));
-        else if (proof.token !== undefined) this.#noteExpiry(proof.token.hash);
+        // When the client comes back, it shows all that is needed to verify its certificate.
+        else if (proof.certificate && proof.certificate.isTrusted() === undefined) close();
+        else this.#noteExpiry(proof);
       }
     }
   }
 
-  #findMistake({ user, token, certificateNames }: Proof): string | undefined {
+  #findMistake({ user, token, certificateNames, certificate }: Proof): string | undefined {
     const users = this.#users;
     const why = `The session is ended: user "${user.name}"`;
+    const wrongCertificate = `${why} has shown a certificate that is no longer valid`;
+    if (certificate !== undefined) {
+      const isOver = this.#parts.dateNow() >= certificate.endsAt;
+      if (isOver || certificate.isTrusted() === false) return wrongCertificate;
+    }
+    if (user === this.#local) return undefined;
     if (users?.find(user.name) !== user) return `${why} is no longer valid`;
     if (token !== undefined) {
       const known = users.findHash(token.hash, this.#parts.dateNow());
       return known?.user === user ? undefined : `${why} has shown a token that is no longer valid`;
     }
     if (certificateNames === undefined || users.findCertificate(certificateNames) === user) return;
-    return `${why} has shown a certificate that is no longer valid`;
+    return wrongCertificate;
   }
 
   #reconsider({ user, guarded, close }: OpenLogin): void {
@@ -264,9 +295,10 @@ export class Access {
     }
   }
 
-  #noteExpiry(hash: string): void {
-    const { expiresAt = Infinity } = this.#users?.findHash(hash, this.#parts.dateNow()) ?? {};
-    this.#expiresAt = Math.min(this.#expiresAt, expiresAt);
+  #noteExpiry({ token, certificate }: Proof): void {
+    const found = token && this.#users?.findHash(token.hash, this.#parts.dateNow());
+    const { expiresAt = Infinity } = found ?? {};
+    this.#expiresAt = Math.min(this.#expiresAt, expiresAt, certificate?.endsAt ?? Infinity);
   }
 
   #forget(login: OpenLogin): void {

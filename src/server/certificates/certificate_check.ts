@@ -88,8 +88,13 @@ export function explainFault(certificate: Uint8Array, fault: string, date: numbe
   return `no authority in tls.client_ca has signed it for a client (${fault})`;
 }
 
+/** Finds the certificates in a text, each as PEM. */
+export function findCertificates(text: string): string[] {
+  return text.match(CERTIFICATE_RULE) ?? [];
+}
+
 function readCertificates(text: string, note: (mistake: string) => void): X509Certificate[] {
-  const blocks = text.match(CERTIFICATE_RULE) ?? [];
+  const blocks = findCertificates(text);
   if (blocks.length === 0) {
     const found = /PRIVATE KEY-----/.test(text) ? "a key" : "no certificate";
     note(`found ${found}, allowed a certificate in PEM`);

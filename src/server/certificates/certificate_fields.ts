@@ -24,6 +24,8 @@ export interface Extension {
 
 /** The fields of a certificate that are read here. */
 export interface CertificateFields {
+  /** The name of its authority. */
+  readonly issuer: DerElement;
   /** The name of its owner. */
   readonly subject: DerElement;
   readonly publicKey: DerElement;
@@ -35,12 +37,12 @@ export function readCertificateFields(certificate: Uint8Array): CertificateField
   const [body] = readElements(readElements(certificate)[0]!.content);
   // The version may be missing; fields without a tag of their own follow in a fixed order.
   const fields = readElements(body!.content).filter(({ tag }) => tag !== DerTag.version);
-  const [_serial, _algorithm, _issuer, _validity, subject, publicKey] = fields;
+  const [_serial, _algorithm, issuer, _validity, subject, publicKey] = fields;
   const list = fields.find(({ tag }) => tag === DerTag.extensions);
   const found = list === undefined ? [] : readElements(readElements(list.content)[0]!.content);
   const extensions = found.map(({ content }) => {
     const [id, ...rest] = readElements(content);
     return { id: id!.bytes, value: rest.at(-1)!.content };
   });
-  return { subject: subject!, publicKey: publicKey!, extensions };
+  return { issuer: issuer!, subject: subject!, publicKey: publicKey!, extensions };
 }

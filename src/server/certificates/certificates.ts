@@ -10,6 +10,7 @@ import { formatDate } from "../date_text.ts";
 import { FileWatch } from "../file_watch.ts";
 import type { Log } from "../log.ts";
 import { type CertificateFacts, checkCertificates } from "./certificate_check.ts";
+import { ClientAuthorities } from "./client_authorities.ts";
 import {
   CertificateError,
   type CertificatePaths,
@@ -20,6 +21,7 @@ import {
 interface Checked {
   readonly credentials: TlsCredentials;
   readonly facts: CertificateFacts;
+  readonly authorities: ClientAuthorities;
 }
 
 /** How a broker's certificate is. */
@@ -39,6 +41,8 @@ export class Certificates {
   readonly #watch: FileWatch<Checked>;
   readonly #acceptor: TlsAcceptor;
   #facts: CertificateFacts;
+  #authorities: ClientAuthorities;
+  #onAuthorities: (() => void) | undefined;
   #problem: string | undefined;
   /** When files that could not be used may be good though they have not changed. */
   #retryAt = Infinity;
@@ -52,6 +56,7 @@ export class Certificates {
     this.#watch = watch;
     this.#acceptor = new TlsAcceptor(found.credentials);
     this.#facts = found.facts;
+    this.#authorities = found.authorities;
     this.#date = date;
   }
 
@@ -85,6 +90,16 @@ export class Certificates {
   /** The serial number of the certificate in use. */
   get serial(): string {
     return this.#facts.serial;
+  }
+
+  /** The authorities of clients' certificates that are in use. */
+  get authorities(): ClientAuthorities {
+    return this.#authorities;
+  }
+
+  /** Calls back whenever other authorities of clients' certificates may be in use. */
+  watchAuthorities(onAuthorities: () => void): void {
+    this.#onAuthorities = onAuthorities;
   }
 
   /** Makes an encrypted connection of a plain one. */
@@ -123,15 +138,17 @@ export class Certificates {
     this.#watch.retry();
   }
 
-  #renew({ credentials, facts }: Checked): void {
+  #renew({ credentials, facts, authorities }: Checked): void {
     this.#acceptor.renew(credentials);
     this.#facts = facts;
+    this.#authorities = authorities;
     this.#problem = undefined;
     this.#retryAt = Infinity;
     this.#told = "nothing";
     const { serial, expiresAt } = facts;
     this.#log.info("the certificate is renewed", { serial, expiresAt: formatDate(expiresAt) });
     this.#watchEnd(this.#date);
+    this.#onAuthorities?.();
   }
 
   /** Keeps the certificate in use, and tells why. */
@@ -161,7 +178,8 @@ async function readAndCheck(paths: CertificatePaths, date: number): Promise<Chec
   const credentials = await readCertificateFiles(paths);
   const facts = checkCertificates(credentials, paths, date);
   const fault = await tryCredentials(credentials);
-  if (fault === undefined) return { credentials, facts };
+  const authorities = new ClientAuthorities(credentials.clientCa);
+  if (fault === undefined) return { credentials, facts, authorities };
   throw new CertificateError([
     `file "${paths.key}": found a key that TLS cannot use (${fault}), allowed RSA with 2048 bits ` +
     `or more, P-256, P-384, P-521 or Ed25519`,

@@ -7,7 +7,7 @@ import type { Engine } from "../../broker/engine.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
-import type { Credentials, InProcess } from "../access/access.ts";
+import type { Credentials, InProcess, ShownCertificate } from "../access/access.ts";
 import type { User } from "../access/user.ts";
 import type { InputHolder } from "./input_memory.ts";
 import { ReadingGate } from "./reading_gate.ts";
@@ -37,6 +37,8 @@ export interface Encryption {
   readonly hasBegun: boolean;
   /** The names in the client's checked certificate; none without one. */
   readonly certificateNames: readonly string[];
+  /** How long that certificate is valid. */
+  readonly certificate?: ShownCertificate | undefined;
 }
 
 /** A session's side of one protocol. */

@@ -33,7 +33,8 @@ export class SessionLogin {
     const { inProcess, encryption, address } = this.#caller;
     const { access, loginGuard } = this.#context;
     const certificateNames = encryption?.certificateNames;
-    this.#login = access.login({ ...shown, certificateNames, inProcess }, end);
+    const certificate = encryption?.certificate;
+    this.#login = access.login({ ...shown, certificateNames, certificate, inProcess }, end);
     if (address !== undefined && this.#login.user.needsProof) loginGuard.noteLogin(address);
   }
 

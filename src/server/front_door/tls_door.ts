@@ -2,7 +2,9 @@ import { BrokerError, FrameWriter, MAGIC, writeControlFrame } from "../../../pro
 import type { Duplex } from "../../transport/duplex.ts";
 import type { TlsDuplex } from "../../transport/tls_acceptor.ts";
 import { explainFault } from "../certificates/certificate_check.ts";
+import type { ShownCertificate } from "../access/access.ts";
 import type { Certificates } from "../certificates/certificates.ts";
+import type { ClientAuthorities } from "../certificates/client_authorities.ts";
 import { readPeerNames } from "../certificates/peer_names.ts";
 import type { Caller, Encryption } from "../flow/outlet.ts";
 import type { Log } from "../log.ts";
@@ -48,7 +50,7 @@ export class TlsDoor {
       noteFailure: (reason) => this.#failures.note({ peer, reason }),
       answerPlain,
     });
-    return { duplex, encryption: new ClientIdentity(duplex, this.#mode) };
+    return { duplex, encryption: new ClientIdentity(duplex, this.#mode, this.certificates) };
   }
 }
 
@@ -56,14 +58,33 @@ export class TlsDoor {
 class ClientIdentity implements Encryption {
   readonly #duplex: TlsDuplex;
   readonly #mode: TlsSettings["clientCertificates"];
+  readonly #certificates: Certificates;
+  /** Those by which the handshake verifies the certificate, or earlier ones. */
+  readonly #authorities: ClientAuthorities;
 
-  constructor(duplex: TlsDuplex, mode: TlsSettings["clientCertificates"]) {
+  constructor(
+    duplex: TlsDuplex,
+    mode: TlsSettings["clientCertificates"],
+    certificates: Certificates,
+  ) {
     this.#duplex = duplex;
     this.#mode = mode;
+    this.#certificates = certificates;
+    this.#authorities = certificates.authorities;
   }
 
   get hasBegun(): boolean {
     return this.#duplex.hasBegun;
+  }
+
+  get certificate(): ShownCertificate | undefined {
+    const { certificate } = this.#duplex;
+    if (certificate === undefined) return undefined;
+    const { der, endsAt } = certificate;
+    return {
+      endsAt,
+      isTrusted: () => this.#certificates.authorities.accepts(der, this.#authorities),
+    };
   }
 
   /** The names in the certificate; throws `UNAUTHORIZED` if it is not valid, or missing and required. */

@@ -139,6 +139,7 @@ export class Server implements BrokerServer {
     });
     this.#caretaker = startCaretaker(parts, context, this.#sessions);
     this.#watchUsers(hasten);
+    parts.tls?.certificates.watchAuthorities(() => parts.access.recheck());
     this.#detachClock = this.#watch?.attachTo(clock);
   }
 

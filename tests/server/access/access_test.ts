@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { BrokerError } from "../../../protocol.ts";
 import type { Engine } from "../../../src/broker/engine.ts";
 import { createMemoryEngine } from "../../../src/engine/memory.ts";
@@ -242,6 +242,43 @@ Deno.test("access: sessions end when their tokens expire, also when the file mov
   assertEquals(endsAt(19_999), ["T1"]);
   assertEquals(endsAt(20_000), ["T1", "T2"]);
   assertEquals(endsAt(1e12), ["T1", "T2"]);
+});
+
+Deno.test("access: sessions end with their certificates, whoever they are", () => {
+  const FILE = "users: { app: { tokens: [T1], certificate: x } }\nanonymous: { follow: [a] }";
+  for (const [text, ...shown] of [[FILE, "x", "T1", "y"], [undefined, "y"]] as const) {
+    const door = new Door(text);
+    for (const name of shown) {
+      const certificate = { endsAt: NOON + 5000, isTrusted: () => true };
+      const token = TOKENS[name];
+      door.open(token ? { token, certificate } : { certificateNames: [name], certificate }, name);
+    }
+    if (text !== undefined) door.openToken("T1");
+    door.access.tick(door.now = NOON + 4999);
+    assertEquals(door.ends, {});
+    door.access.tick(door.now = NOON + 5000);
+    assertEquals(Object.keys(door.ends).toSorted(), shown.toSorted());
+    assertMatch(door.ends[shown[0]!]!, /^UNAUTHORIZED.*a certificate that is no longer valid$/);
+  }
+});
+
+Deno.test("access: sessions end with the authority of their certificate", () => {
+  const door = new Door("users: { app: { certificate: x } }");
+  const trust: (boolean | undefined)[] = [true, true, true];
+  const credentials = trust.map((_, index) => ({
+    certificateNames: ["x"],
+    certificate: { endsAt: Infinity, isTrusted: () => trust[index] },
+  }));
+  for (const [index, shown] of credentials.entries()) door.open(shown, String(index));
+  door.access.recheck();
+  assertEquals(door.ends, {});
+  trust.splice(0, 2, false, undefined);
+  door.access.recheck();
+  assertEquals(door.ends, {
+    0: `${ENDED} "app" has shown a certificate that is no longer valid`,
+    1: "closed",
+  });
+  assertEquals(door.refuses(credentials[0]!), REFUSED);
 });
 
 /** Opens a follower that only hears of its end. */

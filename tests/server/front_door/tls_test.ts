@@ -1,6 +1,12 @@
 // The port speaks TLS: who comes in, who does not, and what both are told.
 
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { connect, type ConnectOptions } from "../../../client.ts";
 import { serve } from "../../../server.ts";
@@ -90,6 +96,27 @@ for (const mode of ["off", "optional", "required"] as const) {
     }));
   });
 }
+
+Deno.test("sessions end when their certificate does, or its authority is no longer trusted", async () => {
+  await using broker = await TlsBroker.start("optional");
+  using others = new TestCertificates("another authority");
+  const { made } = broker;
+  const second = Math.ceil(Date.now() / 1000) * 1000 + 1000;
+  const short = { from: new Date(second - 1e6), until: new Date(second) };
+  await using brief = await broker.raw(made.makeClient("brief", short));
+  await using long = await broker.raw(made.makeClient("app"));
+  await using bare = await broker.raw();
+  for (const client of [brief, long, bare]) {
+    await client.hello();
+    await client.expect("welcome");
+  }
+  const told = 'The session is ended: user "local" has shown a certificate that is no longer valid';
+  assertEquals((await brief.expectFatalError("UNAUTHORIZED")).message, told);
+  assertGreaterOrEqual(Date.now(), second);
+  await Deno.writeTextFile(made.caFile, others.ca);
+  assertEquals((await long.expectFatalError("UNAUTHORIZED")).message, told);
+  await bare.ask("getStreams");
+});
 
 Deno.test("a line of JSON is answered over TLS, and tells of a missing certificate", async () => {
   for (const [mode, told] of [["optional", "sender_type"], ["required", NO_CERTIFICATE]] as const) {

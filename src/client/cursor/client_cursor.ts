@@ -141,13 +141,16 @@ export class ClientCursor implements Cursor {
     const { signal } = options;
     const call: CallOptions = signal === undefined ? {} : { signal };
     const dead = isDeadName(stream) ? stream : deadNameOf(stream);
-    const endId = await this.#findEnd(dead, call);
-    const steps = {
-      peek: (from: number) => this.peek(dead, { from, limit: PEEK_COUNT_MAX }, call),
-      send: async (ids: readonly number[]) =>
-        await this.#ask("redrive", dead, call, { ids }) as RedriveResult,
-    };
-    return await redrive(steps, options, endId);
+    const send = async (ids: readonly number[]) =>
+      await this.#ask("redrive", dead, call, { ids }) as RedriveResult;
+    const peek = (from: number) => this.peek(dead, { from, limit: PEEK_COUNT_MAX }, call);
+    try {
+      return await redrive({ peek, send }, options, await this.#findEnd(dead, call));
+    } catch (error) {
+      // A step may be refused by another verb; this tells the one that is needed.
+      if (error instanceof BrokerError && error.code === "FORBIDDEN") await send([]);
+      throw error;
+    }
   }
 
   async explain(stream: string, call?: CallOptions): Promise<string[]> {

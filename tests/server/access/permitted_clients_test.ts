@@ -64,6 +64,29 @@ Deno.test("a client is refused what its user may not do, and goes on", () =>
     assertEquals((await all.cursor().getStream("orders")).ready, 2);
   }));
 
+Deno.test("redrive() without its permission names that, whatever else the user may do", () =>
+  withUsers(
+    { send: "publish: [jobs]", work: "follow: [jobs]", look: "inspect: [jobs]" },
+    async (broker) => {
+      await using all = await broker.connect();
+      await all.cursor().createStream("jobs");
+      await all.publisher("jobs").sendMessage("bad");
+      for await (const message of all.follower("jobs").getMessages()) {
+        await message.reject("bad", { confirm: true });
+        break;
+      }
+      for (const user of ["send", "work", "look"]) {
+        await using connection = await broker.connect({ user });
+        await assertRejects(
+          () => connection.cursor().redrive("jobs"),
+          BrokerError,
+          `"jobs.dead": user "${user}" has no permission to manage it`,
+        );
+      }
+      assertEquals(await all.cursor().redrive("jobs"), { count: 1, skipped: 0 });
+    },
+  ));
+
 Deno.test("members of a client end with FORBIDDEN when the file of users changes", () =>
   withUsers({ app: "publish: [a, b], follow: [a, b]" }, async (broker, change) => {
     await using all = await broker.connect();

@@ -107,10 +107,10 @@ export class SessionQueries {
 
   async #operate(operation: Operation, name: string, options: QueryOptions): Promise<unknown> {
     const { number: session, user, engine, context } = this.#answers.outlet;
-    const { log, turn } = context;
+    const { sessionLog, turn } = context;
     const subject = operation === "releasePel" ? { follower: name } : { stream: name };
     const note = (change: string, count?: number) =>
-      log.info(change, { ...subject, count, user: user.name, session });
+      sessionLog.noteChange(change, { subject, count, user: user.name, session });
     const operate = (operations as { readonly [Name in Operation]?: Operate })[operation];
     const result = operate === undefined
       ? await engine[operation as PlainOperation](name)

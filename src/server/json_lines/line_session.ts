@@ -248,10 +248,15 @@ export class LineSession implements Speaker {
   }
 
   async #createStream(name: string): Promise<void> {
-    const { number: session, user, engine, context: { log, turn } } = this.#outlet;
+    const { number: session, user, engine, context: { sessionLog, turn } } = this.#outlet;
     while (!engine.prepareStream(name, SLICE_STEPS)) await turn.note();
     const isNew = await engine.createStream(name);
-    if (isNew) log.info("stream created", { stream: name, user: user.name, session });
+    if (!isNew) return;
+    sessionLog.noteChange("stream created", {
+      subject: { stream: name },
+      user: user.name,
+      session,
+    });
   }
 
   async #answer(answer: Promise<CursorAnswer>): Promise<void> {

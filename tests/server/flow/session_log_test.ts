@@ -48,6 +48,44 @@ Deno.test("SessionLog writes twenty lines a second of errors, and counts all oth
   assertEquals(lines.length, 22);
 });
 
+Deno.test("SessionLog writes twenty changes a second of each kind and user, and sums up all others", () => {
+  let now = 0;
+  const lines: string[] = [];
+  const log = new Log({ level: "info", write: (line) => lines.push(line), now: () => 0 });
+  const sessions = new SessionLog(log, () => now);
+  const subject = { stream: "orders" };
+  for (let count = 1; count <= 100; count++) {
+    sessions.noteChange("stream purged", { subject, count, user: "app", session: 1 });
+    sessions.noteChange("stream paused", { subject, user: "app", session: 1 });
+  }
+  sessions.noteChange("stream purged", { subject, count: 7, user: "other", session: 2 });
+  assertEquals(lines.length, 41);
+  assert(lines.at(-1)!.includes("stream purged stream=orders count=7 user=other session=2"));
+  sessions.sweep(now += 1000);
+  const told = lines.slice(41).map((line) => line.slice(25).trim());
+  assertEquals(told, [
+    `info more changes by a user change="stream purged" user=app changes=80 messages=4840`,
+    `info more changes by a user change="stream paused" user=app changes=80`,
+  ]);
+  sessions.sweep(now += 5000);
+  assertEquals(lines.length, 43);
+});
+
+Deno.test("a thousand changes of a user give a few lines, and none is uncounted when the broker ends", async () => {
+  await using sessions = new Sessions({ logLevel: "info" });
+  const client = await sessions.open("busy");
+  await client.ask("createStream", "orders");
+  for (let index = 0; index < 500; index++) {
+    await client.ask("pauseStream", "orders");
+    await client.ask("resumeStream", "orders");
+  }
+  const about = (text: string) => sessions.lines.filter((line) => line.includes(text)).length;
+  assertEquals([about("stream paused"), about("stream resumed")], [20, 20]);
+  await sessions.table.close(0);
+  assertEquals(about('change="stream paused" user=local changes=480'), 1);
+  assertEquals(about('change="stream resumed" user=local changes=480'), 1);
+});
+
 Deno.test("a thousand strangers get an answer each, and a few lines in the log together", async () => {
   await using sessions = new Sessions();
   for (let index = 0; index < 1000; index++) {

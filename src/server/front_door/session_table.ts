@@ -41,8 +41,10 @@ export class SessionTable {
     return bytes;
   }
 
-  /** Shares the memory for what waits for clients among them. */
+  /** Shares the memory for what waits for clients among them, and tells the log what was only counted. */
   sweep(): void {
+    this.#gaveWay.sweep();
+    this.#turnedAway.sweep();
     let bytes = 0;
     for (const outlet of this.#sessions.keys()) {
       bytes += outlet.link.outboundBytes;
@@ -107,5 +109,8 @@ export class SessionTable {
     await deadline(Promise.all(this.#sessions.values()), timeoutMs).catch(() => {});
     for (const { link } of this.#sessions.keys()) link.close();
     await Promise.all(this.#sessions.values());
+    this.#context.sessionLog.end();
+    this.#gaveWay.end();
+    this.#turnedAway.end();
   }
 }

@@ -12,6 +12,8 @@ export class Tally {
   readonly #now: () => number;
   readonly #message: string;
   #untold = 0;
+  /** What is known of the last event that was not told. */
+  #last: LogFields = {};
   #loggedAt = -Infinity;
 
   constructor(message: string, log: Log, now: () => number) {
@@ -22,11 +24,22 @@ export class Tally {
 
   /** Counts an event, and tells of it unless another one was told of just before. */
   note(fields: LogFields): void {
-    const now = this.#now();
     this.#untold++;
-    if (now - this.#loggedAt < LOG_MS) return;
-    this.#log.warning(this.#message, { ...fields, count: this.#untold });
+    this.#last = fields;
+    this.sweep();
+  }
+
+  /** Tells of events that were only counted, once their time is over. */
+  sweep(): void {
+    if (this.#untold > 0 && this.#now() - this.#loggedAt >= LOG_MS) this.end();
+  }
+
+  /** Tells at once of events that were only counted. */
+  end(): void {
+    if (this.#untold === 0) return;
+    this.#log.warning(this.#message, { ...this.#last, count: this.#untold });
     this.#untold = 0;
-    this.#loggedAt = now;
+    this.#last = {};
+    this.#loggedAt = this.#now();
   }
 }

@@ -35,6 +35,17 @@ export class TlsDoor {
     this.#failures = new Tally("no TLS with a client", log, now);
   }
 
+  /** Tells the log of handshakes that were only counted, once their time is over. */
+  sweep(): void {
+    this.#failures.sweep();
+  }
+
+  /** All connections are closed. */
+  async close(): Promise<void> {
+    this.#failures.end();
+    await this.certificates.close();
+  }
+
   /**
    * Makes an encrypted caller; the handshake begins when its session reads.
    *

@@ -18,6 +18,16 @@ export class TurnedAway {
     this.#tally = new Tally("connection turned away", log, now);
   }
 
+  /** Tells the log of what was only counted, once its time is over. */
+  sweep(): void {
+    this.#tally.sweep();
+  }
+
+  /** Tells the log at once of what was only counted. */
+  end(): void {
+    this.#tally.end();
+  }
+
   get count(): number {
     return this.#telling;
   }

@@ -257,7 +257,7 @@ export class Server implements BrokerServer {
     this.#ticker.stop();
     this.#caretaker.stop();
     await users?.close();
-    await tls?.certificates.close();
+    await tls?.close();
     access.end();
     await engine.close();
     this.#closed.resolve(this.#failure);
@@ -281,6 +281,7 @@ function startCaretaker(
       if (now >= sweepAt) {
         heartbeat.sweep(now, intervalMs);
         sessions.sweep();
+        tls?.sweep();
         sessionLog.sweep(now);
         inputMemory.sweep(now);
         receivingRoom.sweep(now);

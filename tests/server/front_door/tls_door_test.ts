@@ -33,4 +33,13 @@ Deno.test("TlsDoor tells once a second of clients that do not speak TLS, and cou
   assertEquals(lines.length, 2);
   assertStringIncludes(lines[1]!, "count=510");
   assertStringIncludes(lines[1]!, "corrupt message");
+  await come("GET / HTTP/1.1\r\n");
+  await come("GET / HTTP/1.1\r\n");
+  now += 1000;
+  door.sweep();
+  assertEquals(lines.length, 3, "without another one");
+  assertStringIncludes(lines[2]!, "count=2");
+  await come("GET / HTTP/1.1\r\n");
+  await door.close();
+  assertStringIncludes(lines[3]!, "count=1");
 });

@@ -36,8 +36,9 @@ export class Gate implements AsyncDisposable {
    * Makes the certificate and the user.
    *
    * @param parent Where to put their files, if not here.
+   * @param names The doors to have; all if they are not named.
    */
-  static async open(parent?: string): Promise<Gate> {
+  static async open(parent?: string, names?: readonly DoorName[]): Promise<Gate> {
     const workspace = await makeWorkspace(parent);
     const { directory } = workspace;
     const ca = await writeCertificate(directory);
@@ -45,17 +46,18 @@ export class Gate implements AsyncDisposable {
     const users = ["--users", `${directory}/users.yaml`];
     const tls = ["--tls-certificate", `${directory}/broker.pem`]
       .concat("--tls-key", `${directory}/broker.key`);
-    return new Gate(workspace, [
+    const doors: NamedDoor[] = [
       { name: "plain", flags: [], options: {} },
       { name: "users", flags: users, options: { token } },
       { name: "TLS", flags: tls, options: { tls: { ca } }, ca },
       { name: "TLS, users", flags: [...users, ...tls], options: { token, tls: { ca } }, ca },
-    ]);
+    ];
+    return new Gate(workspace, doors.filter(({ name }) => names?.includes(name) ?? true));
   }
 
-  /** Doors by their names, in that order. */
+  /** Doors by their names, in that order; those that it does not have are left out. */
   find(...names: readonly DoorName[]): NamedDoor[] {
-    return names.map((name) => this.#doors.get(name)!);
+    return names.flatMap((name) => this.#doors.get(name) ?? []);
   }
 
   /** Removes the files. */

@@ -21,9 +21,6 @@ const FAILURES_PER_ADDRESS = 10;
 const PACE = { rate: 1000 };
 const BODY_BYTES = 100;
 
-/** So many messages are not timed: everything is new then. */
-const WARM_UP_COUNT = 500;
-
 /** What goes on beside the publisher. */
 const STORMS = [
   { name: "no wrong logins", at: undefined },
@@ -51,22 +48,26 @@ export async function measureLogins(gate: Gate, scale: TlsScale): Promise<string
 
 async function measureDoor(
   door: NamedDoor,
-  { rounds: count, stormSeconds }: TlsScale,
+  scale: TlsScale,
 ): Promise<ByName<Percentiles>> {
   await using stack = new AsyncDisposableStack();
   const start = async () => stack.use(await BrokerProcess.start("memory", undefined, {}, door));
   const site = { door, broker: await start(), neighbour: await start() };
-  const rounds = await repeat(`wrong logins, ${door.name}: round`, halve(count), async () => {
-    const samples: Record<string, Percentiles> = {};
-    for (const storm of STORMS) samples[storm.name] = await measureStorm(site, storm, stormSeconds);
-    return [samples];
-  });
+  const rounds = await repeat(
+    `wrong logins, ${door.name}: round`,
+    halve(scale.rounds),
+    async () => {
+      const samples: Record<string, Percentiles> = {};
+      for (const storm of STORMS) samples[storm.name] = await measureStorm(site, storm, scale);
+      return [samples];
+    },
+  );
   return gather(rounds, 0);
 }
 
-async function measureStorm(site: Site, storm: Storm, seconds: number): Promise<Percentiles> {
+async function measureStorm(site: Site, storm: Storm, scale: TlsScale): Promise<Percentiles> {
   if (storm.at === undefined) {
-    return await publish(site.broker, seconds);
+    return await publish(site.broker, scale);
   }
   const { at, perAddress } = storm;
   await using logins = await WrongLogins.begin({
@@ -75,20 +76,23 @@ async function measureStorm(site: Site, storm: Storm, seconds: number): Promise<
     rate: RATE,
     ...perAddress !== undefined && { perAddress },
   });
-  const confirm = await publish(site.broker, seconds);
+  const confirm = await publish(site.broker, scale);
   const { refused, closed } = await logins.end();
-  if (refused + closed >= RATE * seconds / 2) return confirm;
-  throw new Error(`Only ${refused + closed} wrong logins could be made in ${seconds} s`);
+  if (refused + closed >= RATE * scale.stormSeconds / 2) return confirm;
+  throw new Error(`Only ${refused + closed} wrong logins could be made in ${scale.stormSeconds} s`);
 }
 
 /** Publishes at a steady pace, and follows; gives the times from when each message was due. */
-async function publish(broker: BrokerProcess, seconds: number): Promise<Percentiles> {
+async function publish(
+  broker: BrokerProcess,
+  { stormSeconds, stormWarmUp }: TlsScale,
+): Promise<Percentiles> {
   await using publishing = await broker.connect();
   await using following = await broker.connect();
   const { latency } = await broker.during(runRound({ publishing, following }, {
-    way: sendSteadily(PACE, WARM_UP_COUNT),
+    way: sendSteadily(PACE, stormWarmUp),
     bodyBytes: BODY_BYTES,
-    count: WARM_UP_COUNT + Math.ceil(PACE.rate * seconds),
+    count: stormWarmUp + Math.ceil(PACE.rate * stormSeconds),
   }));
   return latency.confirm;
 }
@@ -109,6 +113,6 @@ function format(found: ReadonlyMap<DoorName, ByName<Percentiles>>): string {
   };
   return formatColumns(STORMS, [
     [`confirms while ${RATE} logins a second fail`, ({ name }) => name],
-    ...DOORS.flatMap(columnsOf),
+    ...[...found.keys()].flatMap(columnsOf),
   ]);
 }

@@ -39,7 +39,7 @@ async function measure(scale: TlsScale): Promise<void> {
   if (Deno.build.os !== "linux") {
     throw new Error("it needs Linux, which tells the processor time and the memory of processes");
   }
-  await using gate = await Gate.open();
+  await using gate = await Gate.open(undefined, scale.doors);
   print(formatFacts(describeSurroundings([])));
   for (const part of scale.parts) print(`\n${await MEASURES[part](gate, scale)}`);
 }

@@ -32,6 +32,8 @@ export async function measureMemory(gate: Gate, { idle, brokers }: TlsScale): Pr
 function format(found: ByName<number>, idle: number): string {
   return formatColumns([`each of ${idle} idle ones, broker's memory, kB`], [
     ["connections", (what) => what],
-    ...DOORS.map((door) => [door, () => summarise(found[door]!).median / 1000, 1] as const),
+    ...Object.entries(found).map(([door, bytes]) =>
+      [door, () => summarise(bytes).median / 1000, 1] as const
+    ),
   ]);
 }

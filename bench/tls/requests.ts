@@ -53,7 +53,7 @@ export async function measureRequests(gate: Gate, scale: TlsScale): Promise<stri
       found.push(times);
     }
     return found;
-  });
+  }, scale.isWarmedUp);
   return format(rounds);
 }
 

@@ -1,4 +1,5 @@
 import { Arguments } from "../harness/frame/arguments.ts";
+import type { DoorName } from "./gate.ts";
 
 /** The parts of the bench, in their order. */
 export const PARTS = ["throughput", "requests", "connections", "memory", "logins"] as const;
@@ -9,10 +10,14 @@ export type Part = typeof PARTS[number];
 /** How much to measure. */
 export interface TlsScale {
   readonly parts: readonly Part[];
+  /** No others are measured. */
+  readonly doors: readonly DoorName[];
   /** Messages of 100 bytes in a round of batches; other rounds have fewer. */
   readonly messages: number;
-  /** Rounds that count; one more comes before them, to warm up. */
+  /** Rounds that count. */
   readonly rounds: number;
+  /** One more round comes before them. */
+  readonly isWarmedUp: boolean;
   /** Requests of a round, one after the other. */
   readonly requests: number;
   /** New connections of a round. */
@@ -25,30 +30,38 @@ export interface TlsScale {
   readonly brokers: number;
   /** How long a publisher is watched while logins fail, in seconds. */
   readonly stormSeconds: number;
+  /** So many of its messages come first and are not timed: everything is new then. */
+  readonly stormWarmUp: number;
 }
 
 /** For figures to quote: less than four minutes. */
 const FULL: Omit<TlsScale, "parts"> = {
+  doors: ["plain", "users", "TLS", "TLS, users"],
   messages: 300_000,
   rounds: 5,
+  isWarmedUp: true,
   requests: 400,
   connections: 150,
   failures: 400,
   idle: 2000,
   brokers: 1,
   stormSeconds: 2,
+  stormWarmUp: 500,
 };
 
-/** For a look at whether it works; its figures mean nothing. */
+/** For a look at whether it works, with few processes; its figures mean nothing. */
 const QUICK: Omit<TlsScale, "parts"> = {
-  messages: 4000,
+  doors: ["plain", "TLS", "TLS, users"],
+  messages: 1000,
   rounds: 1,
-  requests: 10,
-  connections: 10,
-  failures: 10,
-  idle: 50,
+  isWarmedUp: false,
+  requests: 3,
+  connections: 3,
+  failures: 2,
+  idle: 5,
   brokers: 1,
   stormSeconds: 0.2,
+  stormWarmUp: 10,
 };
 
 /**

@@ -55,7 +55,7 @@ export async function measureThroughput(gate: Gate, scale: TlsScale): Promise<st
 async function measureEngine(
   engine: EngineName,
   gate: Gate,
-  { messages, rounds }: TlsScale,
+  { messages, rounds, isWarmedUp }: TlsScale,
 ): Promise<Row[]> {
   await using stack = new AsyncDisposableStack();
   const sites: Site[] = [];
@@ -76,7 +76,7 @@ async function measureEngine(
       results.push(samples);
     }
     return results;
-  });
+  }, isWarmedUp);
   return LOADS.map(({ name }, index) => ({
     engine,
     load: name,
@@ -93,18 +93,23 @@ async function measureLoad({ broker, clients }: Site, plan: RoundPlan): Promise<
   return { rate, cpu: { broker: ofBroker / count * 1e6, clients: ofClients / count * 1e6 } };
 }
 
+/** The doors that were measured, in their order. */
+function findDoors(rows: readonly Row[]): DoorName[] {
+  return DOORS.filter((door) => rows[0]!.samples[door] !== undefined);
+}
+
 function formatRates(rows: readonly Row[]): string {
   const read = ({ samples }: Row, door: DoorName) => samples[door]!.map(({ rate }) => rate);
   const median = (row: Row, door: DoorName) => summarise(read(row, door)).median;
   const share = (row: Row, door: DoorName) => compare(read(row, door), read(row, "plain"));
+  const doors = findDoors(rows);
   return formatColumns(rows, [
     ["messages/s", ({ load }) => load],
     ["engine", ({ engine }) => engine],
-    ["plain", (row) => median(row, "plain")],
-    ["users", (row) => median(row, "users")],
-    ["TLS", (row) => median(row, "TLS")],
-    ["users / plain", (row) => formatPercent(share(row, "users").median)],
-    ["TLS / plain", (row) => formatPercent(share(row, "TLS").median)],
+    ...doors.map((door) => [door, (row: Row) => median(row, door)] as const),
+    ...doors.filter((door) => door !== "plain").map((door) =>
+      [`${door} / plain`, (row: Row) => formatPercent(share(row, door).median)] as const
+    ),
     ["lowest", (row) => formatPercent(share(row, "TLS").lowest)],
     ["highest", (row) => formatPercent(share(row, "TLS").highest)],
   ]);
@@ -113,12 +118,13 @@ function formatRates(rows: readonly Row[]): string {
 function formatCosts(engine: EngineName, rows: readonly Row[]): string {
   const mean = ({ samples }: Row, door: DoorName, side: keyof CpuTimes) =>
     findMean(samples[door]!.map(({ cpu }) => cpu[side]));
+  const doors = findDoors(rows);
   return formatColumns(rows, [
     [`CPU, µs per message, ${engine}`, ({ load }) => load],
-    ...DOORS.map((door) =>
+    ...doors.map((door) =>
       [`broker, ${door}`, (row: Row) => mean(row, door, "broker"), 2] as const
     ),
-    ...DOORS.map((door) =>
+    ...doors.map((door) =>
       [`clients, ${door}`, (row: Row) => mean(row, door, "clients"), 2] as const
     ),
   ]);

@@ -30,14 +30,17 @@ export async function repeat<T>(what: string, count: number, run: () => Promise<
   return results;
 }
 
-/** Runs rounds; one more comes before them, to warm up, and does not count. */
+/** Runs rounds; one more comes before them, to warm up, and does not count, if there is time. */
 export async function runRounds<T>(
   what: string,
   count: number,
   run: () => Promise<T>,
+  isWarmedUp: boolean = true,
 ): Promise<T[]> {
-  tell(`${what}: warm-up`);
-  await run();
+  if (isWarmedUp) {
+    tell(`${what}: warm-up`);
+    await run();
+  }
   return await repeat(`${what}: round`, count, run);
 }
 

@@ -98,12 +98,12 @@ function makeName(random: Random): string {
   return base + random.pick(["", "", ".dead", ".dead.dead"]);
 }
 
-Deno.test("permissions mean what the model says (20,000 random policies)", () => {
+Deno.test("permissions mean what the model says (4,000 random policies)", () => {
   const seed = Date.now();
   const random = new Random(seed);
   const filters = new Map<string, Permissions>();
   let allowedCount = 0;
-  for (let round = 0; round < 20_000; round++) {
+  for (let round = 0; round < 4000; round++) {
     const fields = makeFields(random);
     const permissions = new Permissions(fields);
     const model = new PolicyModel(fields);
@@ -129,5 +129,5 @@ Deno.test("permissions mean what the model says (20,000 random policies)", () =>
       }
     }
   }
-  assert(allowedCount > 10_000, `seed ${seed}: only ${allowedCount} were allowed`);
+  assert(allowedCount > 4000, `seed ${seed}: only ${allowedCount} were allowed`);
 });

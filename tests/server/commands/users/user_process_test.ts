@@ -40,9 +40,9 @@ Deno.test("processes: without a terminal, a token goes nowhere unless that is as
     assertEquals(await list(path), ["settings.yaml"]);
   }));
 
-Deno.test("processes: of 20 that add users at once none is lost", () =>
+Deno.test("processes: of five that add users at once none is lost", () =>
   withSettings(async (path, flags) => {
-    const names = Array.from({ length: 20 }, (_, index) => `user-${index}`);
+    const names = Array.from({ length: 5 }, (_, index) => `user-${index}`);
     const added = await Promise.all(
       names.map((name) =>
         BrokerProcess.run(["user", "add", name, "--publish", name, "--print", ...flags])

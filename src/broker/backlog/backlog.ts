@@ -3,6 +3,7 @@ import type { IdRange } from "../collections/id_ranges.ts";
 import { invariant } from "../collections/invariant.ts";
 import type { Place, Segment } from "./pager.ts";
 import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
+import { SharedBatch } from "./shared_batch.ts";
 import { Slab } from "./slab.ts";
 
 /** A stream with few messages must be small: ten thousand streams are not unusual. */
@@ -56,9 +57,13 @@ export class Backlog {
   append(firstId: number, batch: MessageBatch, place?: Place): void {
     const size = batch.end - batch.start;
     let slab = this.#slabs.at(-1);
+    if (batch instanceof SharedBatch) {
+      if (slab !== undefined) this.#residency.seal(slab);
+      return this.#insert(this.#slabs.length, firstId, batch, place);
+    }
     if (slab === undefined || !slab.hasRoom(firstId, size, place?.segment)) {
       // Each slab has twice the room of the one before, which may be in memory or not.
-      const last = slab === undefined ? 0 : Math.max(slab.bytes.length, slab.used);
+      const last = slab === undefined || slab.isSingle ? 0 : Math.max(slab.bytes.length, slab.used);
       const wish = Math.max(SLAB_BYTES_MIN, Math.min(SLAB_BYTES_MAX, last * 2));
       if (slab !== undefined) this.#residency.seal(slab);
       const bytes = this.#residency.allocate(Math.max(wish, size));
@@ -76,13 +81,25 @@ export class Backlog {
    */
   move(firstId: number, batch: MessageBatch, place: Place): void {
     const { count } = batch;
-    const size = batch.end - batch.start;
     this.#separate(firstId);
     this.#separate(firstId + count);
     this.forgetPresent(firstId, count);
-    const bytes = this.#residency.allocate(size);
-    const slab = new Slab({ firstId, bytes, offsetCount: count + 1, segment: place.segment });
-    this.#slabs.splice(this.#cut(firstId), 0, slab);
+    this.#insert(this.#cut(firstId), firstId, batch, place);
+  }
+
+  /** Puts a batch into a slab of its own size. */
+  #insert(index: number, firstId: number, batch: MessageBatch, place: Place | undefined): void {
+    const { count } = batch;
+    const size = batch.end - batch.start;
+    const isShared = batch instanceof SharedBatch;
+    const slab = new Slab({
+      firstId,
+      bytes: isShared ? batch.buffer : this.#residency.allocate(size),
+      offsetCount: count + 1,
+      segment: place?.segment,
+      isSingle: isShared,
+    });
+    this.#slabs.splice(index, 0, slab);
     this.#residency.add(slab);
     slab.append(batch, place);
     this.#residency.seal(slab);

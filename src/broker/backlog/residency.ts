@@ -51,7 +51,7 @@ export class Residency {
     this.#keptMax = Math.max(0, bytesMax - this.#loadedMax);
   }
 
-  /** How many bytes the slabs take up in memory. */
+  /** How many bytes the slabs take up in memory, those of shared batches in each slab. */
   get bytes(): number {
     return this.#keptBytes + this.#loadedBytes;
   }
@@ -88,7 +88,7 @@ export class Residency {
 
   /** Forgets a slab that is gone. */
   remove(slab: Slab): void {
-    this.#letGo(slab, slab.bytes);
+    this.#letGo(slab, slab.bytes, slab.isShared);
   }
 
   /** Brings a slab's bytes into memory; throws if they cannot be read back. */
@@ -130,16 +130,16 @@ export class Residency {
   }
 
   #pageOut(slab: Slab): void {
-    const { bytes } = slab;
+    const { bytes, isShared } = slab;
     slab.pageOut(this.#pager!);
-    this.#letGo(slab, bytes);
+    this.#letGo(slab, bytes, isShared);
   }
 
-  #letGo(slab: Slab, bytes: Uint8Array): void {
+  #letGo(slab: Slab, bytes: Uint8Array, isShared: boolean): void {
     if (this.#kept.delete(slab)) this.#keptBytes -= bytes.length;
     else if (this.#loaded.delete(slab)) this.#loadedBytes -= bytes.length;
     else return;
-    this.#recycle(bytes);
+    if (!isShared) this.#recycle(bytes);
   }
 
   #recycle(bytes: Uint8Array): void {

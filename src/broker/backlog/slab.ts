@@ -1,6 +1,7 @@
 import type { MessageBatch } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
 import type { Pager, Place, Segment } from "./pager.ts";
+import { SharedBatch } from "./shared_batch.ts";
 
 /** The offsets that a new slab has room for. */
 const OFFSETS_MIN = 16;
@@ -24,6 +25,8 @@ export interface SlabOptions {
   readonly offsetCount?: number;
   /** The part of the store that all its batches are in. */
   readonly segment: Segment | undefined;
+  /** Whether its size tells nothing of the batches that follow. */
+  readonly isSingle?: boolean;
 }
 
 /**
@@ -43,6 +46,8 @@ export class Slab {
   readonly firstId: number;
   /** The part of the store that its messages were written to; none if they were not. */
   readonly segment: Segment | undefined;
+  /** Whether its size tells nothing of the batches that follow. */
+  readonly isSingle: boolean;
   /** Its messages, or nothing while they are only in the store. */
   bytes: Uint8Array;
   /** Where each message begins, and behind the last one where the next would. */
@@ -58,10 +63,15 @@ export class Slab {
   /** Pairs of a message's index and its offset in the segment, one for each batch. */
   #extents: Uint32Array;
   #extentCount = 0;
+  /** Whose bytes these are, while they are other slabs' bytes, too. */
+  #shared: SharedBatch | undefined;
   /** The checksum of the bytes, since they were paged out. */
   #checksum = 0;
 
-  constructor({ firstId, bytes, offsetCount = OFFSETS_MIN, segment }: SlabOptions) {
+  constructor(
+    { firstId, bytes, offsetCount = OFFSETS_MIN, segment, isSingle = false }: SlabOptions,
+  ) {
+    this.isSingle = isSingle;
     this.firstId = firstId;
     this.segment = segment;
     this.bytes = bytes;
@@ -78,16 +88,23 @@ export class Slab {
     return this.bytes.length > 0;
   }
 
+  /** Whether its bytes are other slabs' bytes, too, which never change. */
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
   hasRoom(firstId: number, size: number, segment: Segment | undefined): boolean {
     return !this.isSealed && this.segment === segment && this.firstId + this.count === firstId &&
       this.used + size <= this.bytes.length;
   }
 
+  /** Adds a batch; a shared one is the only one, and the slab was made with its bytes. */
   append(batch: MessageBatch, place: Place | undefined): void {
     const { buffer, start, end, count } = batch;
     let slabOffset = this.used;
     if (place !== undefined) this.#addExtent(this.count, place.offset);
-    copyBytes(buffer, start, end, this.bytes, slabOffset);
+    if (batch instanceof SharedBatch) this.#shared = batch;
+    else copyBytes(buffer, start, end, this.bytes, slabOffset);
     this.#reserveOffsets(this.count + count + 1);
     const { offsets } = this;
     let index = this.count;
@@ -183,7 +200,10 @@ export class Slab {
 
   /** Pages the bytes out: they are in the store. */
   pageOut(pager: Pager): void {
-    this.#checksum = pager.checksum(this.bytes.subarray(0, this.used));
+    const checksum = this.#shared?.checksum ?? pager.checksum(this.bytes.subarray(0, this.used));
+    if (this.#shared !== undefined) this.#shared.checksum = checksum;
+    this.#shared = undefined;
+    this.#checksum = checksum;
     this.bytes = NOTHING;
   }
 

@@ -19,6 +19,7 @@ import { PublisherRegistry } from "./publisher_registry.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import type { Residency } from "../backlog/residency.ts";
+import { shareBatch } from "../backlog/shared_batch.ts";
 import { PublisherRestoration } from "./publisher_restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
@@ -265,7 +266,8 @@ export class BrokerState {
   }
 
   #addMessages(event: Published): void {
-    const { publisher, sequence, settled = 0, storedIn, batch, storedAt } = event;
+    const { publisher, sequence, settled = 0, storedIn, storedAt } = event;
+    const batch = shareBatch(event.batch, storedIn.length);
     this.#lastAt = Math.max(this.#lastAt, storedAt);
     // Read once for all streams, which saves most of its memory.
     const dedupId = this.#restoration === undefined || storedIn.length === 1

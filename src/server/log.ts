@@ -1,3 +1,5 @@
+import { hideWholeTokens } from "./token_text.ts";
+
 /** The level of a line, and the minimum level of a log. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
@@ -94,7 +96,7 @@ export class Log {
 
 /** Formats a line, with its end; text from clients belongs into the fields. */
 function formatLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  const words = [time, level, escapeText(cut(message), INVISIBLE_RULE)];
+  const words = [time, level, escapeText(cut(hideWholeTokens(message)), INVISIBLE_RULE)];
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) words.push(`${name}=${formatValue(value)}`);
   }
@@ -102,7 +104,7 @@ function formatLine(time: string, level: LogLevel, message: string, fields: LogF
 }
 
 function formatValue(value: unknown): string {
-  const text = cut(toText(value));
+  const text = cut(hideWholeTokens(toText(value)));
   return BARE_RULE.test(text) ? text : `"${escapeText(text, QUOTED_RULE)}"`;
 }
 

@@ -1,4 +1,5 @@
 import { findNearest } from "../../protocol/spelling.ts";
+import { hasWholeToken } from "../token_text.ts";
 import { describe } from "../settings/found_value.ts";
 
 /** A flag of a command. */
@@ -12,9 +13,6 @@ export interface Flag {
   /** What it is for: a sentence without a period. */
   readonly about: string;
 }
-
-/** A whole token. */
-const TOKEN_RULE = /smq_[\w-]{43}/;
 
 /** What a command is asked for: its words and flags, in the form that it allows. */
 export class Arguments {
@@ -89,6 +87,11 @@ export function readArguments(
   if (words.length < min) {
     mistakes.push(`found ${countWords(words.length)}, allowed at least ${min}`);
   }
+  if (words.some(hasWholeToken)) {
+    mistakes.push(
+      "found a token: others can read what is typed here, and no command takes one",
+    );
+  }
   // What stands behind an unknown flag may be its value.
   if (words.length > max && mistakes.length === 0) {
     mistakes.push(`found ${countWords(words.length)}, allowed at most ${max}`);
@@ -104,7 +107,7 @@ function findFlagMistake(
   if (flag.value === undefined && value !== undefined) {
     return `found a value of --${flag.name}, allowed none`;
   }
-  if (value !== undefined && TOKEN_RULE.test(value)) {
+  if (value !== undefined && hasWholeToken(value)) {
     return `found a token behind --${flag.name}: others can read what is typed here, and no flag takes one`;
   }
   if (flag.value !== undefined && !value) {

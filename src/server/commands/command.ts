@@ -1,5 +1,6 @@
 import { ExitCode } from "../process/start_error.ts";
 import type { SettingsSources } from "../settings/load_settings.ts";
+import { hideWholeTokens, keepCause } from "../token_text.ts";
 import type { Arguments, Flag } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -59,8 +60,8 @@ export class CommandError extends Error {
   readonly lines: readonly string[];
 
   constructor(lines: string | readonly string[], options: ErrorOptions = {}) {
-    const all = typeof lines === "string" ? [lines] : lines;
-    super(all.join("\n"), options);
+    const all = (typeof lines === "string" ? [lines] : lines).map(hideWholeTokens);
+    super(all.join("\n"), keepCause(options));
     this.name = "CommandError";
     this.lines = all;
     this.exitCode = ExitCode.notStarted;

@@ -4,6 +4,7 @@ import { ExitCode, nameMissingFlag, StartError } from "../process/start_error.ts
 import { loadSettings, type SettingsSources } from "../settings/load_settings.ts";
 import { SettingsError } from "../settings/settings.ts";
 import { describe } from "../settings/found_value.ts";
+import { hideWholeTokens } from "../token_text.ts";
 import { placeUsers } from "../settings/users_location.ts";
 import { readArguments } from "./arguments.ts";
 import { type Command, CommandError, type JournalTools } from "./command.ts";
@@ -131,10 +132,10 @@ function explainFailure(error: unknown, terminal: Terminal): ExitCode {
   }
   // A permission, or what the system says of a file.
   if (error instanceof Error && (error instanceof Deno.errors.NotCapable || "code" in error)) {
-    terminal.note(`Cannot go on: ${nameMissingFlag(error.message)}`);
+    terminal.note(`Cannot go on: ${hideWholeTokens(nameMissingFlag(error.message))}`);
     return ExitCode.notStarted;
   }
   const text = error instanceof Error ? error.stack ?? error.message : String(error);
-  terminal.note(`unexpected error: ${text}`);
+  terminal.note(`unexpected error: ${hideWholeTokens(text)}`);
   return ExitCode.fault;
 }

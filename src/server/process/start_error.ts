@@ -1,3 +1,5 @@
+import { hideWholeTokens, keepCause } from "../token_text.ts";
+
 /** The exit codes of the process. */
 export const ExitCode = {
   /** Stopped by a signal; or `--help`, `--version` or a command is done, and the journal can be used. */
@@ -27,7 +29,7 @@ export class StartError extends Error {
    * @param options The `cause`, and the exit code; 2 by default.
    */
   constructor(message: string, options: ErrorOptions & { exitCode?: number } = {}) {
-    super(nameMissingFlag(message), options);
+    super(hideWholeTokens(nameMissingFlag(message)), keepCause(options));
     this.name = "StartError";
     this.exitCode = options.exitCode ?? ExitCode.notStarted;
   }

@@ -1,5 +1,6 @@
 import type { SyncLevel } from "../../broker/engine.ts";
 import type { LogLevel } from "../log.ts";
+import { hideWholeTokens } from "../token_text.ts";
 
 /** What holds the streams. */
 export type StorageEngine = "journal" | "memory";
@@ -138,14 +139,13 @@ export class SettingsError extends Error {
    * @param mistakes One sentence for each mistake.
    */
   constructor(mistakes: readonly string[]) {
-    const lines = mistakes.map((mistake) => `\n  ${mistake}`).join("");
-    const isOne = mistakes.length === 1;
+    const shown = mistakes.map(hideWholeTokens);
+    const lines = shown.map((mistake) => `\n  ${mistake}`).join("");
+    const isOne = shown.length === 1;
     super(
-      `Cannot start: ${
-        isOne ? mistakes[0] : `${mistakes.length} mistakes in the settings${lines}`
-      }`,
+      `Cannot start: ${isOne ? shown[0] : `${shown.length} mistakes in the settings${lines}`}`,
     );
     this.name = "SettingsError";
-    this.mistakes = [...mistakes];
+    this.mistakes = shown;
   }
 }

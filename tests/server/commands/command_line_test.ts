@@ -23,6 +23,9 @@ const TOKEN = `smq_${"A".repeat(43)}`;
 const TOKEN_REFUSED =
   "found a token behind --label: others can read what is typed here, and no flag takes one";
 
+const TOKEN_WORD_REFUSED =
+  "found a token: others can read what is typed here, and no command takes one";
+
 /** What is found, or the mistakes. */
 function read(...args: string[]): Arguments | readonly string[] {
   const found = readArguments(args, FORM);
@@ -49,6 +52,9 @@ for (
     [["a", "--label=b", "--label=c"], ["found --label twice, allowed once"]],
     [["a", `--label=${TOKEN}`], [TOKEN_REFUSED]],
     [["a", "--label", TOKEN], [TOKEN_REFUSED]],
+    [[TOKEN], [TOKEN_WORD_REFUSED]],
+    [["--", "a", `/x/${TOKEN}.pem`], [TOKEN_WORD_REFUSED]],
+    [["a", `--${TOKEN}`], ['found an unknown flag "--smq_…", allowed --cut, --publish, --label']],
     [["a", "--secret=smq_x"], [
       'found an unknown flag "--secret", allowed --cut, --publish, --label',
     ]],

@@ -196,9 +196,13 @@ export class Reader implements AsyncDisposable {
       stdout: "piped",
     }).spawn();
     let text = "";
+    let isStopped = false;
     for await (const piece of process.stdout.pipeThrough(new TextDecoderStream())) {
       text += piece;
-      if (isBroker && text.includes("is listening")) process.kill("SIGINT");
+      if (!isBroker || isStopped || !text.includes("is listening")) continue;
+      // Once: a second signal would not let it finish, and may find no process any more.
+      isStopped = true;
+      process.kill("SIGINT");
     }
     await process.status;
     const lines = text.trimEnd().replaceAll(/localhost:\d+/g, `localhost:${USUAL_PORT}`);

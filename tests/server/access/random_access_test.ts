@@ -170,8 +170,8 @@ Deno.test("random files of users: sessions are as the file in force says", async
   // deno-lint-ignore no-console
   console.log(`ACCESS_SEED=${seed}`);
   const world = new World();
-  for (let count = 0; count < 3000; count++) world.step();
-  assert(world.refusedCount > 100);
+  for (let count = 0; count < 1500; count++) world.step();
+  assert(world.refusedCount > 50);
   await world.engine.close();
 });
 
@@ -199,7 +199,7 @@ Deno.test("a damaged file of users is refused as a whole, or is another good one
     "ä",
   ];
   let refusedCount = 0;
-  for (let count = 0; count < 1000; count++) {
+  for (let count = 0; count < 400; count++) {
     let damaged = text;
     for (let left = 1 + random.below(3); left > 0; left--) {
       const at = random.below(damaged.length);
@@ -217,5 +217,5 @@ Deno.test("a damaged file of users is refused as a whole, or is another good one
       refusedCount++;
     }
   }
-  assert(refusedCount > 500, `${refusedCount} were refused`);
+  assert(refusedCount > 200, `${refusedCount} were refused`);
 });

@@ -163,7 +163,7 @@ async function failLogin(port: number): Promise<RawClient> {
   return client;
 }
 
-Deno.test("a thousand wrong logins disturb nobody who is connected", () =>
+Deno.test("hundreds of wrong logins disturb nobody who is connected", () =>
   withUsers(
     `users:\n${
       userLine("app", TOKEN)
@@ -172,7 +172,7 @@ Deno.test("a thousand wrong logins disturb nobody who is connected", () =>
       const { port } = broker;
       await using pair = await WellBehavedPair.start(port);
       const attackers: RawClient[] = [];
-      for (let count = 0; count < 1000; count += 50) {
+      for (let count = 0; count < 300; count += 50) {
         attackers.push(...await Promise.all(Array.from({ length: 50 }, () => failLogin(port))));
       }
       await pair.exchange();

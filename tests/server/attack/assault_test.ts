@@ -20,7 +20,7 @@ import { Town } from "../../support/broker/town.ts";
 const seed = Number(Deno.env.get("ATTACK_SEED") ?? Math.floor(Math.random() * 2 ** 32));
 
 /** How many attacks of each kind. */
-const COUNT = 400;
+const COUNT = 250;
 
 /** What the prototypes of all objects have, by name. */
 function listPrototypes(): string {

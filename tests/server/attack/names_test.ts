@@ -26,10 +26,10 @@ async function listFiles(directory: string): Promise<string[]> {
   return found.sort();
 }
 
-Deno.test("a hundred thousand hostile names: those that are allowed mean nothing anywhere", () => {
+Deno.test("thirty thousand hostile names: those that are allowed mean nothing anywhere", () => {
   const arsenal = new Arsenal(seed, new Uint8Array(0));
   let allowedCount = 0;
-  for (let count = 0; count < 100_000; count++) {
+  for (let count = 0; count < 30_000; count++) {
     const name = arsenal.name();
     try {
       checkStreamName(name);
@@ -44,7 +44,7 @@ Deno.test("a hundred thousand hostile names: those that are allowed mean nothing
     allowedCount++;
     assert(/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) && name.length <= 128, JSON.stringify(name));
   }
-  assertGreater(allowedCount, 1000);
+  assertGreater(allowedCount, 300);
 });
 
 Deno.test("hostile names of streams, followers and clients become no files and no lines of the log", async () => {

@@ -65,8 +65,8 @@ Deno.test("whatever commands are asked for, the users are what a broker takes", 
         if (use.list().includes("t")) await Deno.remove(`${use.directory}/t`);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
   // The test would be none if hardly anything could be done.
-  assert(doneCount > 100, `${doneCount} commands were done`);
+  assert(doneCount > 50, `${doneCount} commands were done`);
 });

@@ -110,7 +110,6 @@ export class BrokerState {
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, event.number + 1);
         return this.#restoration?.openPublisher(event);
       case "publisherClosed":
-        this.publishers.noteForgotten(event.lostAt ?? 0);
         return this.#restoration?.closePublisher(event);
       case "published":
         return this.#addMessages(event);
@@ -157,7 +156,7 @@ export class BrokerState {
       clock: { at: Math.floor(Math.max(now, this.#lastAt)), aheadMs },
       nextStreamNumber: this.#nextStreamNumber,
       nextPublisherNumber: this.#nextPublisherNumber,
-      ...this.publishers.forgottenUntil > 0 && { forgottenUntil: this.publishers.forgottenUntil },
+      ...this.publishers.forgottenUntil > 0 && listForgotten(this.publishers),
     };
     const { unwritten, router: { streams }, publishers: { records: publishers } } = this;
     return takePieces({ now, counters, streams, unwritten, publishers }, bytesMax);
@@ -178,8 +177,7 @@ export class BrokerState {
         if (piece.clock !== undefined) this.#readClock(piece.clock);
         this.#nextStreamNumber = Math.max(this.#nextStreamNumber, piece.nextStreamNumber);
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.nextPublisherNumber);
-        this.publishers.noteForgotten(piece.forgottenUntil ?? 0);
-        return;
+        return this.#restoration?.restoreForgotten(piece);
       case "stream":
         return this.#restoreStream(piece);
       case "messageIds":
@@ -344,4 +342,12 @@ export class BrokerState {
     share.delay({ firstId, count, attempts, priority }, dueAt);
     this.#options.messagesAdded(stream);
   }
+}
+
+/** Until when publishers are forgotten: for all, as earlier versions know it, and by user. */
+function listForgotten({ forgottenUntil, forgottenBy }: PublisherRegistry) {
+  const list = [...forgottenBy].map(([owner, until]) => [owner ?? null, until] as const);
+  return list.some(([owner]) => owner !== null)
+    ? { forgottenUntil, forgottenBy: list }
+    : { forgottenUntil };
 }

@@ -17,6 +17,9 @@ const FORGET_COUNT_MAX = 1000;
 /** The longest time that bytes take from a client to here, in milliseconds; later they are lost. */
 const TRAVEL_MS_MAX = 60_000;
 
+/** The users of which it is known apart until when their publishers are forgotten; also of those long gone. */
+const USERS_MAX = 10_000;
+
 export interface PublisherRegistryOptions {
   /** Hears of each publisher that is forgotten, and when it was lost, if it was. */
   readonly forgotten?: (record: PublisherRecord, lostAt?: number) => void;
@@ -41,7 +44,8 @@ export class PublisherRegistry {
   readonly #lost = new LostPublishers();
   readonly #options: PublisherRegistryOptions;
   readonly #budget = new OutcomeBudget();
-  #forgottenUntil = 0;
+  /** Until when lost publishers may be forgotten, by user. */
+  readonly #forgotten = new Map<string | undefined, number>();
 
   constructor(options: PublisherRegistryOptions = {}) {
     this.#options = options;
@@ -53,12 +57,26 @@ export class PublisherRegistry {
    * they stored something.
    */
   get forgottenUntil(): number {
-    return this.#forgottenUntil;
+    return Math.max(0, ...this.#forgotten.values());
   }
 
-  /** Notes that a publisher lost at this time is forgotten. */
-  noteForgotten(lostAt: number): void {
-    this.#forgottenUntil = Math.max(this.#forgottenUntil, lostAt);
+  /** The same by user; undefined stands for publishers that may be anybody's. */
+  get forgottenBy(): Iterable<readonly [owner: string | undefined, until: number]> {
+    return this.#forgotten;
+  }
+
+  /**
+   * Notes that a publisher lost at this time is forgotten.
+   *
+   * @param owner Its user, whose publishers alone are in doubt then; undefined if it may be anybody's.
+   */
+  noteForgotten(lostAt: number, owner?: string): void {
+    const until = Math.max(lostAt, this.#forgotten.get(owner) ?? 0);
+    if (until > 0) this.#forgotten.set(owner, until);
+    if (this.#forgotten.size <= USERS_MAX) return;
+    const latest = this.forgottenUntil;
+    this.#forgotten.clear();
+    this.#forgotten.set(undefined, latest);
   }
 
   get count(): number {
@@ -88,8 +106,9 @@ export class PublisherRegistry {
       record = this.create(identity);
       this.#records.set(identity, record);
       // A forgotten publisher was lost after it had sent something, and not later than `forgottenUntil`.
-      const mayBeForgotten = sent !== undefined && this.#forgottenUntil > 0 &&
-        sent.since - TRAVEL_MS_MAX <= this.#forgottenUntil;
+      const forgottenUntil = this.#findForgottenUntil(owner);
+      const mayBeForgotten = sent !== undefined && forgottenUntil > 0 &&
+        sent.since - TRAVEL_MS_MAX <= forgottenUntil;
       if (mayBeForgotten) record.doubtfulUntil = sent.until;
     }
     this.#lost.delete(record);
@@ -167,8 +186,15 @@ export class PublisherRegistry {
 
   /** Forgets a publisher that may come back, and remembers until when lost ones are forgotten. */
   #forgetLost(record: PublisherRecord): void {
-    this.noteForgotten(record.lostAt);
+    this.noteForgotten(record.lostAt, record.owner);
     this.#drop(record, record.lostAt);
+  }
+
+  /** Until when publishers may be forgotten that a user can open. */
+  #findForgottenUntil(owner: string | undefined): number {
+    if (owner === undefined) return this.forgottenUntil;
+    const anybodys = this.#forgotten.get(undefined) ?? 0;
+    return Math.max(anybodys, this.#forgotten.get(owner) ?? 0);
   }
 
   #drop(record: PublisherRecord, lostAt?: number): void {

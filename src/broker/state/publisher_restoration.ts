@@ -6,6 +6,7 @@ import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { PublisherRegistry } from "./publisher_registry.ts";
 import type {
+  CountersPiece,
   DedupIdsPiece,
   GapsPiece,
   OutcomesPiece,
@@ -92,6 +93,15 @@ export class PublisherRestoration {
     }
   }
 
+  /** Takes over until when publishers are forgotten. */
+  restoreForgotten(
+    { forgottenUntil = 0, forgottenBy = [[null, forgottenUntil]] }: CountersPiece,
+  ): void {
+    for (const [owner, until] of forgottenBy) {
+      this.#registry.noteForgotten(until, owner ?? undefined);
+    }
+  }
+
   openPublisher({ number, identity, owner, doubtfulUntil = 0 }: PublisherOpened): void {
     const known = this.#records.get(number);
     const record = known ?? this.#add(number, identity, owner);
@@ -100,8 +110,9 @@ export class PublisherRestoration {
     if (known === undefined) record.doubtfulUntil = doubtfulUntil;
   }
 
-  closePublisher({ number }: PublisherClosed): void {
+  closePublisher({ number, lostAt = 0 }: PublisherClosed): void {
     const record = this.#records.get(number);
+    this.#registry.noteForgotten(lostAt, record?.owner);
     if (record === undefined) return;
     this.#records.delete(number);
     // Nothing is written: its end was just read.

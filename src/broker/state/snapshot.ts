@@ -9,6 +9,8 @@ export interface CountersPiece {
   readonly nextPublisherNumber: number;
   /** Publishers that were lost up to this time may be forgotten, in milliseconds since 1970. */
   readonly forgottenUntil?: number;
+  /** The same by user, if there are users; null stands for publishers that may be anybody's. */
+  readonly forgottenBy?: readonly (readonly [owner: string | null, until: number])[];
 }
 
 export interface StreamPiece {

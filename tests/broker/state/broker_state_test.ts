@@ -5,12 +5,17 @@
  */
 
 import { encodeBatch } from "../../../protocol.ts";
-import { assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import { findFlags } from "../../../src/protocol/messages/batch.ts";
 import type { Event } from "../../../src/broker/event.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import { batchOf } from "../../support/wire/batches.ts";
-import { describeStreams, TestBroker } from "../../support/broker/test_broker.ts";
+import {
+  bindOf,
+  describeStreams,
+  TestBroker,
+  TestPublisher,
+} from "../../support/broker/test_broker.ts";
 
 /** A snapshot as it is read again. */
 function snapshotOf({ broker, now }: TestBroker): SnapshotPiece[] {
@@ -200,6 +205,32 @@ Deno.test("BrokerState: publishers that were restored are forgotten ten minutes 
   assertEquals(test.events, [{ type: "publisherClosed", number: 2, lostAt: 1000 }]);
   const publishers = piecesOf(snapshotOf(test), "publisher");
   assertEquals(publishers.map(({ identity }) => identity), ["back"]);
+});
+
+Deno.test("BrokerState: whose publishers were forgotten is known after a restart, from events or a snapshot", () => {
+  const before = new TestBroker("a");
+  for (const owner of ["evil", "good"]) {
+    const init = { identity: `of ${owner}`, bind: bindOf("a"), owner };
+    const { publisher } = new TestPublisher(before.broker, init);
+    publisher.publish({ ...batchOf("x"), bytes: 10, sequence: 1, settled: 0 });
+    if (owner === "evil") publisher.lose();
+  }
+  before.broker.tick(before.now + 10 * 60_000);
+  const replayed = new TestBroker();
+  replayed.broker.state.beginRestoration();
+  for (const event of before.events) replayed.broker.state.apply(event);
+  replayed.broker.state.finishRestoration(replayed.now);
+  const [counters, ...others] = snapshotOf(before);
+  assert(counters?.piece === "counters");
+  assertEquals([counters.forgottenUntil, counters.forgottenBy], [1000, [["evil", 1000]]]);
+  const { forgottenBy: _, ...older } = counters;
+  const doubtsOf = ({ broker: { state } }: TestBroker) =>
+    ["evil", "good"].map((owner) =>
+      state.publishers.open(`new of ${owner}`, { until: 7, since: 0 }, owner).doubtfulUntil
+    );
+  assertEquals(doubtsOf(replayed), [7, 0]);
+  assertEquals(doubtsOf(restore([counters, ...others])), [7, 0]);
+  assertEquals(doubtsOf(restore([older, ...others])), [7, 7], "of an earlier version");
 });
 
 Deno.test("BrokerState.skipIds() leaves ids out that were used for what cannot be read", () => {

@@ -159,6 +159,34 @@ Deno.test("PublisherRegistry: who may have been forgotten is in doubt about what
   assertEquals(doubtOf("other", 0), 0);
 });
 
+Deno.test("PublisherRegistry: what one user has had forgotten leaves no doubt in those of others", () => {
+  const registry = new PublisherRegistry({ lostCountMax: 10 });
+  const lose = (identity: string, owner: string | undefined, now: number) => {
+    const record = registry.open(identity, undefined, owner);
+    record.restoreSequence(1);
+    registry.lose(record, now);
+  };
+  const doubtOf = (identity: string, owner: string | undefined) =>
+    registry.open(identity, { until: 7, since: 1000 }, owner).doubtfulUntil;
+  for (let index = 0; index < 1000; index++) lose(`evil ${index}`, "evil", 2000);
+  assertEquals(registry.forgottenUntil, 2000);
+  assertEquals([doubtOf("a", "good"), doubtOf("b", "evil")], [0, 7]);
+  // Without users anything may be opened; and what nobody had may be anybody's.
+  assertEquals(doubtOf("c", undefined), 7);
+  registry.noteForgotten(1500);
+  assertEquals(doubtOf("d", "good"), 7);
+});
+
+Deno.test("PublisherRegistry knows of ten thousand users apart what is forgotten, and of more together", () => {
+  const registry = new PublisherRegistry();
+  const doubtOf = (owner: string) =>
+    registry.open(`of ${owner}`, { until: 7, since: 0 }, owner).doubtfulUntil;
+  for (let index = 0; index < 10_000; index++) registry.noteForgotten(1 + index, `user ${index}`);
+  assertEquals(doubtOf("other"), 0);
+  registry.noteForgotten(1, "one more");
+  assertEquals([[...registry.forgottenBy], doubtOf("others")], [[[undefined, 10_000]], 7]);
+});
+
 Deno.test("PublisherRegistry.tick() forgets some at a time, and is called again for the others", () => {
   const registry = new PublisherRegistry();
   for (let index = 0; index < 2500; index++) registry.lose(open(registry, `p${index}`), index);

@@ -175,8 +175,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "that publishers were forgotten is itself forgotten in a restart",
     file: "src/broker/state/broker_state.ts",
-    from: "        this.publishers.noteForgotten(piece.forgottenUntil ?? 0);\n",
-    to: "",
+    from: "return this.#restoration?.restoreForgotten(piece);",
+    to: "return;",
     found: tests("engine/journal_conformance_test.ts"),
   },
   {

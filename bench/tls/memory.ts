@@ -13,7 +13,10 @@ const CLIENT = new URL("./client.ts", import.meta.url);
 const DOORS: readonly DoorName[] = ["plain", "users", "TLS"];
 
 /** Measures the memory of an idle connection at each door, in turn; returns the report. */
-export async function measureMemory(gate: Gate, { idle, brokers }: TlsScale): Promise<string> {
+export async function measureMemory(
+  gate: Gate,
+  { idle, brokers, settleMs }: TlsScale,
+): Promise<string> {
   const order = alternate(gate.find(...DOORS));
   const rounds = await repeat("idle connections", brokers, async () => {
     const bytes: Record<string, number> = {};
@@ -22,7 +25,8 @@ export async function measureMemory(gate: Gate, { idle, brokers }: TlsScale): Pr
       const { pid, port } = broker;
       const env = { [OPTIONS_VARIABLE]: JSON.stringify(door.options) };
       const host = { clientUrl: CLIENT.href, pid, port, env };
-      bytes[door.name] = (await broker.during(measureIdleConnection(host, idle)))!;
+      bytes[door.name] =
+        (await broker.during(measureIdleConnection(host, idle, undefined, settleMs)))!;
     }
     return [bytes];
   });

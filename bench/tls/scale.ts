@@ -1,4 +1,5 @@
 import { Arguments } from "../harness/frame/arguments.ts";
+import { SETTLE_MS } from "../work/work.ts";
 import type { DoorName } from "./gate.ts";
 
 /** The parts of the bench, in their order. */
@@ -26,6 +27,8 @@ export interface TlsScale {
   readonly failures: number;
   /** Connections that are idle at a time. */
   readonly idle: number;
+  /** How long nothing happens before memory is read, in milliseconds. */
+  readonly settleMs: number;
   /** Brokers of each kind that get them. */
   readonly brokers: number;
   /** How long a publisher is watched while logins fail, in seconds. */
@@ -44,6 +47,7 @@ const FULL: Omit<TlsScale, "parts"> = {
   connections: 150,
   failures: 400,
   idle: 2000,
+  settleMs: SETTLE_MS,
   brokers: 1,
   stormSeconds: 2,
   stormWarmUp: 500,
@@ -59,6 +63,7 @@ const QUICK: Omit<TlsScale, "parts"> = {
   connections: 3,
   failures: 2,
   idle: 5,
+  settleMs: 10,
   brokers: 1,
   stormSeconds: 0.2,
   stormWarmUp: 10,

@@ -27,6 +27,7 @@ export async function measureIdle(host: Host, { connections, busy }: IdleWork): 
  * leave behind included.
  *
  * @param act Done while all are connected.
+ * @param settleMs How long nothing happens before the memory is read.
  * @returns Bytes per connection, or `undefined` where the system does not tell.
  * @throws {Error} If not all of them could be opened.
  */
@@ -34,20 +35,21 @@ export async function measureIdleConnection(
   broker: Broker,
   count: number,
   act?: () => Promise<void>,
+  settleMs: number = SETTLE_MS,
 ): Promise<number | undefined> {
   await withIdleClients(broker, WARM_UP_COUNT, () => Promise.resolve());
-  const before = await readSettled(broker.pid);
+  const before = await readSettled(broker.pid, settleMs);
   let after: number | undefined;
   await withIdleClients(broker, count, async () => {
-    after = await readSettled(broker.pid);
+    after = await readSettled(broker.pid, settleMs);
     await act?.();
   });
   if (before === undefined || after === undefined) return undefined;
   return (after - before) / count;
 }
 
-async function readSettled(pid: number): Promise<number | undefined> {
-  await delay(SETTLE_MS);
+async function readSettled(pid: number, settleMs: number): Promise<number | undefined> {
+  await delay(settleMs);
   return readResidentBytes(pid);
 }
 

@@ -55,8 +55,8 @@ async function listVariables(): Promise<string[]> {
 }
 
 /** Runs a command, or shows its help; what it cannot do is told in lines on standard error. */
-async function runCommand(
-  { args, journal }: CommandLineOptions,
+export async function runCommand(
+  { args, journal }: Pick<CommandLineOptions, "args" | "journal">,
   terminal: Terminal,
 ): Promise<ExitCode> {
   try {

@@ -48,17 +48,17 @@ async function sendSecrets(connection: Connection): Promise<void> {
   await cursor.deleteStream("pulse").catch(() => {});
 }
 
-/** Sends frames and lines that cannot be read, with secrets in them. */
+/** Sends frames and lines that cannot be read, with secrets in them, all at once. */
 async function sendMistakes(port: number): Promise<void> {
   const encoder = new TextEncoder();
   const texts = [`{"token":"${WRONG_TOKEN}"}\n`, `{"token":"${CANARY}"}\n`, `{"${CANARY}`];
   texts.push(`${CANARY}\n`, cursorLine("GET_STREAM", "x").replace("{", `{"token":"${CANARY}",`));
-  for (const text of texts) {
+  const lines = texts.map(async (text) => {
     await using client = await LineClient.connect(port);
     await client.send(text);
     client.close();
-  }
-  for (const token of [WRONG_TOKEN, CANARY, `smq_${CANARY}`]) {
+  });
+  const frames = [WRONG_TOKEN, CANARY, `smq_${CANARY}`].map(async (token) => {
     await using raw = await RawClient.connect(port);
     const bytes = helloBytes("canary", token);
     await raw.send(bytes);
@@ -70,7 +70,8 @@ async function sendMistakes(port: number): Promise<void> {
     await using stranger = await RawClient.connect(port);
     await stranger.send(encoder.encode(`GET /?token=${token} HTTP/1.1\r\n`));
     await stranger.next().catch(() => {});
-  }
+  });
+  await Promise.all([...lines, ...frames]);
 }
 
 for (const end of ["SIGTERM", "SIGABRT"] as const) {

@@ -7,8 +7,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Arguments, readArguments } from "../../../src/server/commands/arguments.ts";
 import { COMMANDS, matchCommand } from "../../../src/server/commands/command_table.ts";
+import { runCommand } from "../../../src/server/commands/command_line.ts";
 import { commandHelp } from "../../../src/server/commands/help_text.ts";
-import { BrokerProcess } from "../../support/broker/broker_process.ts";
+import { BrokerProcess, type EndedProcess } from "../../support/broker/broker_process.ts";
+import { testContext } from "../../support/commands/command_context.ts";
 
 const FORM = {
   flags: [
@@ -105,11 +107,26 @@ Deno.test("the table: names differ, none hides another, and each command loads",
   }
 });
 
-// As processes.
+// As they are typed.
+
+/** Runs a command in this process, as one of its own would. */
+async function run(...args: string[]): Promise<EndedProcess> {
+  const printed: string[] = [];
+  const lines: string[] = [];
+  const terminal = {
+    isTerminal: false,
+    print: (text: string) => void printed.push(text),
+    note: (text: string) => void lines.push(...text.split("\n")),
+  };
+  const code = await runCommand({ args, journal: testContext({}).journal }, terminal);
+  return { code, stdout: printed.join(""), lines };
+}
 
 /** Runs a command that is refused; returns what it says. */
 async function refused(...args: string[]): Promise<string> {
-  const { code, stdout, lines } = await BrokerProcess.run(args);
+  // Flags are the broker's own.
+  const isCommand = !args[0]!.startsWith("-");
+  const { code, stdout, lines } = await (isCommand ? run(...args) : BrokerProcess.run(args));
   assertEquals([code, stdout], [2, ""]);
   return lines.join("\n");
 }
@@ -142,9 +159,10 @@ Deno.test("help: of everything, and of one command in both forms", async () => {
   const all = await BrokerProcess.run(["help"]);
   assertEquals([all.code, all.lines], [0, []]);
   assertEquals(all.stdout, (await BrokerProcess.run(["--help"])).stdout);
-  const one = await BrokerProcess.run(["help", "repair"]);
+  assertEquals(all, await run("help"));
+  const one = await run("help", "repair");
   assertEquals([one.code, one.lines], [0, []]);
   assertStringIncludes(one.stdout, "  --skip-damaged\n      Gives up what cannot be read");
   assertEquals(await BrokerProcess.run(["repair", "/nowhere", "--help"]), one);
-  assertEquals(await BrokerProcess.run(["repair", "--mistake", "-h"]), one);
+  assertEquals(await run("repair", "--mistake", "-h"), one);
 });

@@ -98,36 +98,44 @@ function makeName(random: Random): string {
   return base + random.pick(["", "", ".dead", ".dead.dead"]);
 }
 
-Deno.test("permissions mean what the model says (4,000 random policies)", () => {
+Deno.test("permissions mean what the model says (20,000 random policies)", () => {
   const seed = Date.now();
   const random = new Random(seed);
   const filters = new Map<string, Permissions>();
   let allowedCount = 0;
-  for (let round = 0; round < 4000; round++) {
+  for (let round = 0; round < 20_000; round++) {
     const fields = makeFields(random);
     const permissions = new Permissions(fields);
     const model = new PolicyModel(fields);
     for (let tries = 0; tries < 4; tries++) {
       const name = makeName(random);
-      const about = `seed ${seed}: ${JSON.stringify(fields)} and "${name}"`;
+      // Texts are made for mistakes only, of which there are none in a million comparisons.
+      const check = (found: unknown, expected: unknown, what: string) => {
+        if (found === expected) return;
+        assertEquals(
+          found,
+          expected,
+          `seed ${seed}: ${what}, ${JSON.stringify(fields)}, "${name}"`,
+        );
+      };
       for (const verb of VERBS) {
         const expected = model.may(verb, name);
         if (expected) allowedCount++;
-        assertEquals(permissions.may(verb, name), expected, `${about}, ${verb}`);
-        assertEquals(permissions.filterOf(verb)?.allows(name) ?? true, expected, about);
-        assertEquals(permissions.hasAny(verb), model.hasAny(verb), about);
+        check(permissions.may(verb, name), expected, verb);
+        check(permissions.filterOf(verb)?.allows(name) ?? true, expected, `filter of ${verb}`);
+        check(permissions.hasAny(verb), model.hasAny(verb), `any ${verb}`);
       }
-      assertEquals(permissions.maySee(name), model.maySee(name), about);
-      assertEquals(permissions.filterOf("any")?.allows(name) ?? true, model.maySee(name), about);
+      check(permissions.maySee(name), model.maySee(name), "seeing");
+      check(permissions.filterOf("any")?.allows(name) ?? true, model.maySee(name), "filter");
       // Members with the same key share what was found.
       for (const verb of ["any", ...VERBS] as const) {
         const filter = permissions.filterOf(verb);
         if (filter === undefined) continue;
         const other = filters.get(`${verb} ${filter.key}`) ?? permissions;
         filters.set(`${verb} ${filter.key}`, other);
-        assertEquals(other.filterOf(verb)?.allows(name), filter.allows(name), about);
+        check(other.filterOf(verb)?.allows(name), filter.allows(name), `shared ${verb}`);
       }
     }
   }
-  assert(allowedCount > 4000, `seed ${seed}: only ${allowedCount} were allowed`);
+  assert(allowedCount > 20_000, `seed ${seed}: only ${allowedCount} were allowed`);
 });

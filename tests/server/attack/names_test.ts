@@ -26,25 +26,22 @@ async function listFiles(directory: string): Promise<string[]> {
   return found.sort();
 }
 
-Deno.test("thirty thousand hostile names: those that are allowed mean nothing anywhere", () => {
+Deno.test("a hundred thousand hostile names: those that are allowed mean nothing anywhere", () => {
   const arsenal = new Arsenal(seed, new Uint8Array(0));
   let allowedCount = 0;
-  for (let count = 0; count < 30_000; count++) {
+  for (let count = 0; count < 100_000; count++) {
     const name = arsenal.name();
     try {
       checkStreamName(name);
     } catch (error) {
-      assert(
-        error instanceof BrokerError && error.code === "BAD_STREAM_NAME",
-        `ATTACK_SEED=${seed}`,
-      );
-      assertLess(error.message.length, 400);
+      const isRefused = error instanceof BrokerError && error.code === "BAD_STREAM_NAME";
+      assert(isRefused && error.message.length < 400, `ATTACK_SEED=${seed}`);
       continue;
     }
     allowedCount++;
     assert(/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) && name.length <= 128, JSON.stringify(name));
   }
-  assertGreater(allowedCount, 300);
+  assertGreater(allowedCount, 1000);
 });
 
 Deno.test("hostile names of streams, followers and clients become no files and no lines of the log", async () => {

@@ -79,7 +79,8 @@ export class LoginRefusal extends BrokerError {
 
 /** The one answer to all wrong credentials: which part of them is wrong is not told. */
 const REFUSED = "Cannot log in: the token or certificate is not valid";
-const NOTHING_SHOWN = "Cannot log in: the broker has users, and no token or certificate was shown";
+const NOTHING_SHOWN =
+  "Cannot log in: the broker has users, and no token (option token, SIMPLEMQ_TOKEN) or certificate was shown";
 
 /** What makes a session its user's; the session ends when it is no longer valid. */
 interface Proof {

@@ -98,7 +98,7 @@ Deno.test("access: what is not valid is refused, always with the same words", ()
   for (const credentials of [{}, { certificateNames: [] }]) {
     assertEquals(
       door.refuses(credentials),
-      "UNAUTHORIZED: Cannot log in: the broker has users, and no token or certificate was shown",
+      "UNAUTHORIZED: Cannot log in: the broker has users, and no token (option token, SIMPLEMQ_TOKEN) or certificate was shown",
     );
   }
   for (const user of ["nobody", "__proto__", "anonymous", ""]) {

@@ -34,7 +34,8 @@ const USERS = `users:
 `;
 const ANONYMOUS = 'anonymous: { publish: ["public.*"], inspect: ["public.*"] }\n';
 const REFUSED = "Cannot log in: the token or certificate is not valid";
-const NOTHING_SHOWN = "Cannot log in: the broker has users, and no token or certificate was shown";
+const NOTHING_SHOWN =
+  "Cannot log in: the broker has users, and no token (option token, SIMPLEMQ_TOKEN) or certificate was shown";
 
 /** A connection from another machine. */
 const OUTSIDE: Partial<Caller> = { address: "192.0.2.1" };

@@ -140,13 +140,15 @@ export class Certificates {
 
   #renew({ credentials, facts, authorities }: Checked): void {
     this.#acceptor.renew(credentials);
+    const isSame = facts.serial === this.#facts.serial;
     this.#facts = facts;
     this.#authorities = authorities;
     this.#problem = undefined;
     this.#retryAt = Infinity;
     this.#told = "nothing";
     const { serial, expiresAt } = facts;
-    this.#log.info("the certificate is renewed", { serial, expiresAt: formatDate(expiresAt) });
+    const what = isSame ? "the certificate is the same as before" : "the certificate is renewed";
+    this.#log.info(what, { serial, expiresAt: formatDate(expiresAt) });
     this.#watchEnd(this.#date);
     this.#onAuthorities?.();
   }

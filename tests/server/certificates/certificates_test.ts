@@ -68,6 +68,21 @@ Deno.test("a pair of which only one file was replaced yet is not even warned of"
   assertEquals(certificates.serial, serialOf(next.certificate));
 });
 
+Deno.test("the old pair in place of one that does not fit is not told as a new certificate", async () => {
+  using use = new Use();
+  const certificates = await use.open();
+  const read = (end: string) => Deno.readTextFile(`${use.made.directory}/server${end}.pem`);
+  const old = { certificate: await read(""), key: await read("-key") };
+  const other = use.made.authority.makeServer(["localhost"], validFor(40));
+  use.made.write("server", { certificate: other.certificate, key: old.key });
+  for (let count = 0; count < 2; count++) await certificates.look(Date.now());
+  use.made.write("server", old);
+  for (let count = 0; count < 2; count++) await certificates.look(Date.now());
+  assertEquals(use.count("the certificate is renewed"), 0);
+  assertEquals(use.count("the certificate is the same as before"), 1);
+  assertEquals(certificates.status.problem, undefined);
+});
+
 Deno.test("a pair that does not fit keeps the old one, with one warning for each change", async () => {
   using use = new Use();
   const certificates = await use.open();

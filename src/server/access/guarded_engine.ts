@@ -29,6 +29,7 @@ import { GuardedMembers } from "./guarded_members.ts";
 import {
   filterVerbOf,
   type GuardedOperation,
+  memberVerbOf,
   type StreamNeed,
   streamNeedOf,
 } from "./operation_verbs.ts";
@@ -131,7 +132,7 @@ export class GuardedEngine implements Engine {
   }
 
   hasStream(name: string): boolean {
-    return this.#permissions.maySee(name) && this.#engine.hasStream(name);
+    return this.#allows("hasStream", name) && this.#engine.hasStream(name);
   }
 
   async getStream(name: string): Promise<StreamInfo> {
@@ -156,7 +157,7 @@ export class GuardedEngine implements Engine {
 
   prepareStream(name: string, stepsMax: number): boolean {
     // Nobody is kept busy by the name of a stream that is not created.
-    if (!this.#permissions.may("manage", name)) return true;
+    if (!this.#allows("prepareStream", name)) return true;
     if (!this.#usage.prepare("manage", stepsMax)) return false;
     return this.#engine.prepareStream(name, stepsMax);
   }
@@ -195,14 +196,14 @@ export class GuardedEngine implements Engine {
 
   prepare(search: StreamSearch, stepsMax: number): boolean {
     const { kind, bind } = search;
-    const verb = kind === "publisher" ? "publish" : "follow";
+    const verb = memberVerbOf(kind);
     if (kind === "publisher" && !this.#usage.prepare("store", stepsMax)) return false;
     if (bind.bindType === "direct" || !this.#permissions.hasAny(verb)) return true;
     return this.#engine.prepare({ kind, bind, filter: this.#permissions.filterOf(verb) }, stepsMax);
   }
 
   openPublisher(init: PublisherInit, sink: PublisherSink): EnginePublisher {
-    return this.#members.open("publish", init, (permit) => {
+    return this.#members.open(memberVerbOf("publisher"), init, (permit) => {
       const publisher = this.#engine.openPublisher({ ...init, ...permit }, sink);
       if (this.#usage.hasBytesLimit) publisher.setAllowance(this.#usage);
       return publisher;
@@ -211,7 +212,7 @@ export class GuardedEngine implements Engine {
 
   openFollower(init: FollowerInit, sink: FollowerSink): EngineFollower {
     return this.#members.open(
-      "follow",
+      memberVerbOf("follower"),
       init,
       (permit) => this.#engine.openFollower({ ...init, ...permit }, sink),
     );
@@ -268,6 +269,11 @@ export class GuardedEngine implements Engine {
   /** The streams that the user knows in an operation; undefined for all. */
   #filterOf(operation: GuardedOperation): StreamFilter | undefined {
     return this.#permissions.filterOf(filterVerbOf(operation));
+  }
+
+  /** Whether a stream is one of those that the user knows in an operation. */
+  #allows(operation: GuardedOperation, name: string): boolean {
+    return this.#filterOf(operation)?.allows(name) ?? true;
   }
 
   /** The deliveries that the user sees in an operation; undefined for all. */

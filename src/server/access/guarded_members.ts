@@ -8,16 +8,14 @@ import type {
   StreamFilter,
 } from "../../broker/engine.ts";
 import type { Audit } from "./audit.ts";
+import type { Verb } from "./permissions.ts";
 import { describeNeed, describePatternNeed, refuse } from "./refusal.ts";
 import type { User } from "./user.ts";
 import type { UserUsage } from "./user_usage.ts";
 
-/** The verbs of members. */
-type MemberVerb = "publish" | "follow";
-
 /** An open member of a session. */
 interface Member {
-  readonly verb: MemberVerb;
+  readonly verb: Verb;
   readonly bind: PublisherInit["bind"];
   /** The filter of its pattern. */
   filter: StreamFilter | undefined;
@@ -40,7 +38,7 @@ export class GuardedMembers {
 
   /** Opens a member with what its user may do; throws `FORBIDDEN` if that is nothing. */
   open<Port extends EnginePublisher | EngineFollower>(
-    verb: MemberVerb,
+    verb: Verb,
     { bind }: PublisherInit | FollowerInit,
     open: (permit: MemberPermit) => Port,
   ): Port {
@@ -84,12 +82,12 @@ export class GuardedMembers {
     return undefined;
   }
 
-  #filterOf(verb: MemberVerb, { bindType }: Member["bind"]): StreamFilter | undefined {
+  #filterOf(verb: Verb, { bindType }: Member["bind"]): StreamFilter | undefined {
     return bindType === "direct" ? undefined : this.#user.permissions.filterOf(verb);
   }
 
   #findRefusal(
-    verb: MemberVerb,
+    verb: Verb,
     { bindType, routeString }: Member["bind"],
   ): BrokerError | undefined {
     const { permissions } = this.#user;

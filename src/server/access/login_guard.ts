@@ -71,7 +71,7 @@ class Suspect {
   unfinished = 0;
 
   isHeldBack(now: number): boolean {
-    const first = this.#failures[this.#next % FAILURES_MAX];
+    const first = this.#failures[this.#next];
     return this.#failures.length === FAILURES_MAX && now - first! < MINUTE_MS;
   }
 

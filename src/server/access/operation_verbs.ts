@@ -1,4 +1,4 @@
-import type { Engine } from "../../broker/engine.ts";
+import type { Engine, StreamSearch } from "../../broker/engine.ts";
 import type { Operation } from "../../../protocol.ts";
 import type { Verb } from "./permissions.ts";
 
@@ -73,6 +73,13 @@ export function streamNeedOf(operation: GuardedOperation): StreamNeed {
   const need = OPERATION_VERBS[operation];
   if (typeof need === "object" && "stream" in need) return need.stream;
   throw new Error(`${operation} is not an operation on one stream`);
+}
+
+/** The verb that a member needs for its stream, or for its pattern. */
+export function memberVerbOf(kind: StreamSearch["kind"]): Verb {
+  const need = streamNeedOf(kind === "publisher" ? "openPublisher" : "openFollower");
+  if (need !== "any" && need !== "new") return need;
+  throw new Error(`a ${kind} needs a verb`);
 }
 
 /** The verb that filters the streams of an operation. */

@@ -72,6 +72,8 @@ class ClientIdentity implements Encryption {
   readonly #certificates: Certificates;
   /** Those by which the handshake verifies the certificate, or earlier ones. */
   readonly #authorities: ClientAuthorities;
+  /** Read once: the login and the log ask for them. */
+  #names: readonly string[] | undefined;
 
   constructor(
     duplex: TlsDuplex,
@@ -108,7 +110,7 @@ class ClientIdentity implements Encryption {
         "Cannot log in: the client has shown no certificate, and the broker requires one",
       );
     }
-    if (certificate.fault === undefined) return readPeerNames(certificate.der);
+    if (certificate.fault === undefined) return this.#names ??= readPeerNames(certificate.der);
     throw new BrokerError(
       "UNAUTHORIZED",
       `Cannot log in: the certificate of the client is not valid: ${

@@ -17,7 +17,7 @@ import {
 const ROOT = new URL("../", import.meta.url);
 
 /** Folders of the repository whose files are its own. */
-const FOLDERS = [".ci", "bench", "docs", "examples", "src", "std", "tests"];
+const FOLDERS = [".ci", "bench", "docs", "examples", "src", "std", "tests", "ui"];
 
 /** Written by old versions of the journal, to be read by new ones. */
 const FIXTURES = /\/formats\/v\d+\//;
@@ -40,7 +40,7 @@ function listTop(): string[] {
 const TOP = listTop();
 const FILES = [...TOP, ...FOLDERS.flatMap((folder) => listFiles(`${folder}/`))]
   .filter((path) => !FIXTURES.test(path));
-const SOURCES = FILES.filter((path) => path.endsWith(".ts"));
+const SOURCES = FILES.filter((path) => /\.(?:ts|js|css)$/.test(path));
 
 Deno.test(`a folder has at most ${FILES_MAX} files`, () => {
   assertGreater(FILES.length, 400);
@@ -57,7 +57,7 @@ Deno.test(`a file has at most ${LINES_MAX} lines, a function at most ${FUNCTION_
 
 Deno.test("ARCHITECTURE.md names every folder of the sources, and none that is not there", () => {
   const text = Deno.readTextFileSync(new URL("ARCHITECTURE.md", ROOT));
-  const named = [...text.matchAll(/`((?:src|std|tests|bench|docs|examples)\/[\w/]*)`/g)]
+  const named = [...text.matchAll(/`((?:src|std|tests|bench|docs|examples|ui)\/[\w/]*)`/g)]
     .map(([, folder]) => folder!).filter((path) => path.endsWith("/"));
   const folders = new Set(
     FILES.map((path) => path.slice(0, path.lastIndexOf("/") + 1))

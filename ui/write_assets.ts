@@ -21,7 +21,7 @@ export interface PageSource {
   /** Where it is served. */
   readonly path: string;
   readonly type: string;
-  readonly text: string;
+  readonly content: string;
 }
 
 /** Reads the sources of the page, by their path. */
@@ -29,16 +29,16 @@ export function readSources(): PageSource[] {
   return listFiles("").sort().flatMap((path) => {
     const type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
     if (type === undefined) return [];
-    const text = Deno.readTextFileSync(new URL(path, ROOT));
-    return [{ path: path === "index.html" ? "/" : `/assets/${path}`, type, text }];
+    const content = Deno.readTextFileSync(new URL(path, ROOT));
+    return [{ path: path === "index.html" ? "/" : `/assets/${path}`, type, content }];
   });
 }
 
 /** The module that holds the sources. */
 export function writeModule(sources: readonly PageSource[]): string {
-  const rows = sources.map(({ path, type, text }) =>
+  const rows = sources.map(({ path, type, content }) =>
     `  {\n    path: ${JSON.stringify(path)},\n    type: ${JSON.stringify(type)},\n` +
-    `    text: ${JSON.stringify(text)},\n  },\n`
+    `    content: ${JSON.stringify(content)},\n  },\n`
   );
   return HEAD + rows.join("") + "];\n";
 }
@@ -52,7 +52,7 @@ export interface PageAsset {
   /** What it is served as. */
   readonly type: string;
   /** What is in it. */
-  readonly text: string;
+  readonly content: string;
 }
 
 /** The files of the page. */

@@ -84,7 +84,7 @@ export { StartError };
 export async function serve(options: ServeOptions = {}): Promise<BrokerServer> {
   const { settings, clock } = resolveServeOptions(options);
   const { logLevel = "warning" } = options;
-  const log = new Log({ level: logLevel });
+  const log = new Log({ level: logLevel, format: settings.logFormat });
   try {
     return await start(startFromProgram({ ...settings, logLevel }), log, clock);
   } catch (cause) {

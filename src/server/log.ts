@@ -6,6 +6,12 @@ export type LogLevel = "debug" | "info" | "warning" | "error";
 /** The levels, the least serious first. */
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 
+/** How lines are written: for people, or as objects of JSON. */
+export type LogFormat = "text" | "json";
+
+/** The formats, the default one first. */
+export const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
+
 /** The fields of an event, by name; `undefined` ones are left out. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -13,6 +19,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 export interface LogOptions {
   /** Lines below this level are not written. */
   readonly level: LogLevel;
+  /** How lines are written; `text` by default. */
+  readonly format?: LogFormat;
   /** Takes a line with its end; by default it goes to standard error. */
   readonly write?: (line: string) => void;
   /** Returns the time in milliseconds since 1970; `Date.now` by default. */
@@ -47,12 +55,14 @@ const QUOTED_RULE = /[\p{C}\p{Zl}\p{Zp}"\\]/gu;
  */
 export class Log {
   readonly #rank: number;
+  readonly #format: (event: LogEvent) => string;
   readonly #write: (line: string) => void;
   readonly #now: () => number;
   #lostCount = 0;
 
   constructor(options: LogOptions) {
     this.#rank = LOG_LEVELS.indexOf(options.level);
+    this.#format = options.format === "json" ? formatJson : formatLine;
     this.#write = options.write ?? writeToStandardError;
     this.#now = options.now ?? Date.now;
   }
@@ -84,23 +94,59 @@ export class Log {
     try {
       const time = new Date(this.#now()).toISOString();
       if (this.#lostCount > 0) {
-        this.#write(formatLine(time, "warning", "lines were lost", { count: this.#lostCount }));
+        const fields = { count: this.#lostCount };
+        this.#write(this.#format({ time, level: "warning", message: "lines were lost", fields }));
         this.#lostCount = 0;
       }
-      this.#write(formatLine(time, level, message, fields));
+      this.#write(this.#format({ time, level, message, fields }));
     } catch {
       this.#lostCount++;
     }
   }
 }
 
+/** What a line tells. */
+interface LogEvent {
+  readonly time: string;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
 /** Formats a line, with its end; text from clients belongs into the fields. */
-function formatLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
+function formatLine({ time, level, message, fields }: LogEvent): string {
   const words = [time, level, escapeText(cut(hideWholeTokens(message)), INVISIBLE_RULE)];
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) words.push(`${name}=${formatValue(value)}`);
   }
   return words.join(" ") + "\n";
+}
+
+/** Formats a line as JSON, with its end; what could move the cursor of a terminal is escaped there, too. */
+function formatJson({ time, level, message, fields }: LogEvent): string {
+  const shown: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) shown[name] = toJsonValue(value);
+  }
+  const event = { time, level, message: cut(hideWholeTokens(message)), fields: shown };
+  return escapeJson(JSON.stringify(event)) + "\n";
+}
+
+/** Numbers and truth values as they are, everything else as text. */
+function toJsonValue(value: unknown): unknown {
+  const isPlain = typeof value === "boolean" || (typeof value === "number" && isFinite(value));
+  return isPlain ? value : cut(hideWholeTokens(toText(value)));
+}
+
+/** Escapes invisible characters, of which JSON itself leaves some as they are. */
+function escapeJson(json: string): string {
+  return json.replace(
+    INVISIBLE_RULE,
+    (character) =>
+      [...Array(character.length).keys()].map((index) =>
+        `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`
+      ).join(""),
+  );
 }
 
 function formatValue(value: unknown): string {

@@ -27,7 +27,7 @@ export async function runProgram({ load, serve }: ProgramParts): Promise<ExitCod
     const loaded = await load();
     if (loaded === undefined) return ExitCode.stopped;
     const { settings, warnings } = loaded;
-    log = new Log({ level: settings.logLevel });
+    log = new Log({ level: settings.logLevel, format: settings.logFormat });
     surviveFaults(log);
     for (const warning of warnings) log.warning(warning);
     const broker = await serve(loaded, log);

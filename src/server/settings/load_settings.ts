@@ -1,7 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { findNearest } from "../../protocol/spelling.ts";
 import { describe, firstLine, isPlainObject } from "./found_value.ts";
-import type { DescribeSetting } from "./start_settings.ts";
+import type { DescribeSetting, IsChosen } from "./start_settings.ts";
 import { SETTING_ROWS } from "./setting_table.ts";
 import { type PartialSettings, type Settings, SettingsError } from "./settings.ts";
 import { SettingsDraft } from "./settings_draft.ts";
@@ -25,6 +25,8 @@ export interface LoadedSettings {
   readonly file: string | undefined;
   /** Names a setting in a message. */
   readonly describe: DescribeSetting;
+  /** Whether somebody has chosen the value of a setting. */
+  readonly isChosen: IsChosen;
   /** Suspicious input that is no mistake: a sentence for each, without a period. */
   readonly warnings: readonly string[];
   readonly help: boolean;
@@ -48,7 +50,8 @@ export async function loadSettings(sources: SettingsSources): Promise<LoadedSett
   const version = flags.version === true;
   if (help || version) {
     const settings = resolveSettings({});
-    return { settings, file: undefined, describe: draft.describe, warnings: [], help, version };
+    const { describe, isChosen } = draft;
+    return { settings, file: undefined, describe, isChosen, warnings: [], help, version };
   }
   const file = await readSettingsFile(draft, sources, String(flags.settings ?? ""));
   for (const row of SETTING_ROWS) {
@@ -65,7 +68,8 @@ export async function loadSettings(sources: SettingsSources): Promise<LoadedSett
   }
   const settings = draft.finish();
   const warnings = findWarnings(sources);
-  return { settings, file, describe: draft.describe, warnings, help, version };
+  const { describe, isChosen } = draft;
+  return { settings, file, describe, isChosen, warnings, help, version };
 }
 
 /**

@@ -21,13 +21,13 @@ export function resolveServeOptions(
 ): { readonly settings: Settings; readonly clock: Clock } {
   // A program without types may pass anything; `resolveSettings` reports it.
   if (!isPlainObject(options)) return { settings: resolveSettings(options), clock: systemClock };
-  const { clock = systemClock, users = "", ...rest } = options as ServeOptions;
+  const { clock = systemClock, users = "", http = false, ...rest } = options as ServeOptions;
   if (!isClock(clock)) {
     throw new TypeError(
       `Cannot start: clock is ${describe(clock)}, allowed a clock, such as new VirtualClock()`,
     );
   }
-  return { settings: resolveSettings({ ...rest, users }), clock };
+  return { settings: resolveSettings({ ...rest, users, http }), clock };
 }
 
 function isClock(value: unknown): value is Clock {

@@ -90,6 +90,17 @@ export function hostName(initial: string, about: string): Setting<string> {
   return text(initial, about, { placeholder: "<host>", allowed, rule: /^[\w.:%-]{1,253}$/ });
 }
 
+/** Names or addresses of machines, separated by commas; or nothing. */
+export function nameList(initial: string, about: string): Setting<string> {
+  const allowed = "host names, separated by commas";
+  const rule = /^([\w.-]{1,253}(\s*,\s*[\w.-]{1,253}){0,63})?$/;
+  return {
+    ...text(initial, about, { placeholder: "<names>", allowed, rule }),
+    parse: (text) => text.trim() === '""' ? "" : text.trim(),
+    show: (value) => value === "" ? '""' : value,
+  };
+}
+
 /** The path of a directory, no longer than all systems accept. */
 export function path(initial: string, about: string): Setting<string> {
   const allowed = "a path of 1 to 1024 characters";

@@ -1,11 +1,12 @@
 import { BODY_BYTES_MAX } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX, BODY_BYTES_DEFAULT } from "../../protocol/limits.ts";
-import { LOG_LEVELS } from "../log.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import {
   byteSize,
   choice,
   hostName,
   integer,
+  nameList,
   optionalPath,
   path,
   type Setting,
@@ -36,6 +37,11 @@ const TABLE: SettingTable = {
     LOG_LEVELS,
     "The minimum log level: debug, info, warning or error",
   ),
+  logFormat: choice(
+    "text",
+    LOG_FORMATS,
+    "How the log is written: text for people, json for programs that collect logs",
+  ),
   insecure: toggle(
     false,
     "Whether other machines may connect without users or without TLS",
@@ -55,6 +61,19 @@ const TABLE: SettingTable = {
       "off",
       ["off", "optional", "required"],
       "Whether clients show certificates: off, optional or required",
+    ),
+  },
+  http: {
+    enabled: toggle(true, "Whether there is a port for HTTP: health, metrics and the page"),
+    host: hostName("localhost", "The host name or address to listen on for HTTP"),
+    port: integer(
+      9190,
+      [0, 65535],
+      "The port to listen on for HTTP; 0 lets the system choose a free one",
+    ),
+    names: nameList(
+      "",
+      "More names that clients of HTTP know this machine by, separated by commas",
     ),
   },
   jsonLines: toggle(true, "Whether clients may speak the JSON lines of the original SimpleMQ"),
@@ -146,7 +165,7 @@ export interface SettingRow {
   readonly path: string;
   /** In the file: `storage.memory_limit`. */
   readonly key: string;
-  /** On the command line, behind `--`: `storage-memory-limit`. */
+  /** On the command line, behind `--`: `storage-memory-limit`. Whether a group is on has the group's name. */
   readonly flag: string;
   /** In the environment: `SIMPLEMQ_STORAGE_MEMORY_LIMIT`. */
   readonly variable: string;
@@ -173,7 +192,7 @@ export function requireRow(path: string): SettingRow {
 function nameRow(group: string | undefined, field: string, setting: Setting<unknown>): SettingRow {
   const path = group ? `${group}.${field}` : field;
   const key = path.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const flag = key.replaceAll(/[._]/g, "-");
+  const flag = key.replace(/\.enabled$/, "").replaceAll(/[._]/g, "-");
   const variable = `SIMPLEMQ_${flag.replaceAll("-", "_").toUpperCase()}`;
   return { group, field, path, key, flag, variable, setting };
 }

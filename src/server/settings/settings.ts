@@ -1,5 +1,5 @@
 import type { SyncLevel } from "../../broker/engine.ts";
-import type { LogLevel } from "../log.ts";
+import type { LogFormat, LogLevel } from "../log.ts";
 import { hideWholeTokens } from "../token_text.ts";
 
 /** What holds the streams. */
@@ -47,6 +47,24 @@ export interface TlsSettings {
   readonly clientCertificates: "off" | "optional" | "required";
 }
 
+/** The port for HTTP: health, metrics, and the management page. */
+export interface HttpSettings {
+  /** Whether there is one. Default: true; for `serve` only if `http` is given. */
+  readonly enabled: boolean;
+  /** The host name or address to listen on. Default: `localhost`. */
+  readonly host: string;
+  /**
+   * The port to listen on; 0 lets the system choose a free one. If the default one is taken, the broker
+   * starts without HTTP. Default: 9190.
+   */
+  readonly port: number;
+  /**
+   * More names that clients know this machine by, separated by commas, beside `host`, addresses and the
+   * names in the certificate: requests for other names are refused. Default: none.
+   */
+  readonly names: string;
+}
+
 /** How much the broker takes on. */
 export interface LimitSettings {
   /** The largest body of a message, in bytes. Default: 1 MiB. */
@@ -77,6 +95,8 @@ export interface Settings {
   readonly port: number;
   /** The minimum log level. Default: `info`; `warning` for `serve`. */
   readonly logLevel: LogLevel;
+  /** How the log is written: `text` for people, `json` for programs. Default: `text`. */
+  readonly logFormat: LogFormat;
   /** Whether other machines may connect without users or without TLS. Default: false. */
   readonly insecure: boolean;
   /**
@@ -86,6 +106,8 @@ export interface Settings {
   readonly users: string;
   /** Encrypted connections. */
   readonly tls: TlsSettings;
+  /** The port for HTTP. */
+  readonly http: HttpSettings;
   /** Whether clients may speak the JSON lines of the original SimpleMQ. Default: true. */
   readonly jsonLines: boolean;
   /** Where and how messages are kept. */
@@ -114,7 +136,7 @@ export type SizeField =
 
 /**
  * Settings that differ from the defaults. Sizes are numbers of bytes, or texts with a unit:
- * `"256MiB"`, `"1.5 GB"`.
+ * `"256MiB"`, `"1.5 GB"`. `http: true` and `http: false` turn that port on and off.
  */
 export type PartialSettings = {
   readonly [Name in keyof Settings]?:
@@ -125,6 +147,7 @@ export type PartialSettings = {
           | undefined;
       }
       : Settings[Name])
+    | (Name extends "http" ? boolean : never)
     | undefined;
 };
 

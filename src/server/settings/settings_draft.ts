@@ -2,7 +2,7 @@ import { findNearest } from "../../protocol/spelling.ts";
 import { describe, isPlainObject } from "./found_value.ts";
 import { requireRow, SETTING_ROWS, type SettingRow } from "./setting_table.ts";
 import { type Settings, SettingsError } from "./settings.ts";
-import type { DescribeSetting } from "./start_settings.ts";
+import type { DescribeSetting, IsChosen } from "./start_settings.ts";
 
 /** The value of one setting in a source. */
 interface Found {
@@ -79,6 +79,12 @@ export class SettingsDraft {
     return `setting ${JSON.stringify(name)}${where}`;
   };
 
+  /** Whether somebody has chosen the value: a file may just list the defaults. */
+  readonly isChosen: IsChosen = (path) => {
+    const { value, where } = this.#look(path);
+    return where.startsWith(" from ") || value !== requireRow(path).setting.initial;
+  };
+
   #take(row: SettingRow, value: unknown, where: string): void {
     const { setting } = row;
     const isTypeWrong = typeof value !== typeof setting.initial;
@@ -97,6 +103,12 @@ export class SettingsDraft {
     if (known.length > 0 && isPlainObject(value)) return this.takeGroup(value, where, `${name}.`);
     // A section of which every line is a comment is `null`.
     if (known.length > 0 && this.#naming === "key" && value === null) return;
+    // A group that can be off as a whole.
+    const row = SETTING_ROWS.find((row) => row[this.#naming] === `${name}.enabled`);
+    const isOn = typeof value === "string" && this.#naming === "key"
+      ? row?.setting.parse(value)
+      : value;
+    if (row !== undefined && typeof isOn === "boolean") return this.#take(row, isOn, where);
     this.isTypeWrong = true;
     if (known.length === 0) return this.#refuseName(name, prefix, where);
     const found = describe(value);

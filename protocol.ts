@@ -269,6 +269,7 @@ export {
   readConfirm,
   readDeliver,
   type StoredRange,
+  type StoredRun,
   type TagFields,
   type TagRange,
   writeCredit,
@@ -294,7 +295,7 @@ export {
   readMessages,
 } from "./src/protocol/frames/peeked_messages.ts";
 export type { PendingEntry, PendingEntryList } from "./src/protocol/frames/pending_entry_list.ts";
-export type { StreamInfo } from "./src/protocol/frames/stream_info.ts";
+export type { ReturnTotals, StreamInfo, StreamTotals } from "./src/protocol/frames/stream_info.ts";
 export {
   readVerdict,
   type VerdictFields,

@@ -10,9 +10,10 @@ import {
 } from "../../protocol.ts";
 import { joinLists } from "../protocol/frames/pending_entry_list.ts";
 import type { Segment } from "./backlog/pager.ts";
-import type { Residency } from "./backlog/residency.ts";
+import { BrokerCounters } from "./broker_counters.ts";
+import type { BrokerOptions } from "./broker_options.ts";
 import { AlarmClock } from "./collections/alarm_clock.ts";
-import { type HashKey, KeyedHash } from "./collections/keyed_hash.ts";
+import { KeyedHash } from "./collections/keyed_hash.ts";
 import type {
   EngineReplyStream,
   FollowerInit,
@@ -27,11 +28,11 @@ import type {
   StreamWatch,
 } from "./engine.ts";
 import type { Event } from "./event.ts";
-import type { Appender, EventLog } from "./event_log.ts";
+import type { Appender } from "./event_log.ts";
 import { Attachments, ATTACHMENTS_MAX } from "./rules/attachments.ts";
 import { wakeStream } from "./rules/awakening.ts";
 import { Dispatcher } from "./rules/dispatcher.ts";
-import { Notices, type Warn } from "./rules/notices.ts";
+import { Notices } from "./rules/notices.ts";
 import { BrokerFollower } from "./rules/broker_follower.ts";
 import { BrokerPublisher } from "./rules/broker_publisher.ts";
 import { ReplyStreams } from "./rules/reply_streams.ts";
@@ -45,29 +46,11 @@ import type { FollowerState } from "./share/follower_state.ts";
 import { LiveSearch } from "./state/live_facts.ts";
 import { LOST_COUNT_MAX } from "./state/publisher_registry.ts";
 import { FilterWatch } from "./state/filter_watch.ts";
-import { checkStreamName, type PatternCompiler, type Router, STREAMS_MAX } from "./state/router.ts";
+import { checkStreamName, type Router, STREAMS_MAX } from "./state/router.ts";
 import type { Stream } from "./stream/stream.ts";
 import { explain } from "./view/explanation.ts";
 import { peek } from "./view/peeking.ts";
 import { findFollowers, listAllPels, listPels, PelSight } from "./view/pending_entries.ts";
-
-export interface BrokerOptions {
-  readonly log: EventLog;
-  readonly compilePattern: PatternCompiler;
-  /** Which bytes are in memory, over all streams. */
-  readonly residency: Residency;
-  /** Tells the time of the rules, in milliseconds. */
-  readonly now: () => number;
-  /** Asks for a call of {@linkcode Broker.dispatch}, soon. */
-  readonly wake: () => void;
-  /** Hears of a deadline that is earlier than {@linkcode Broker.tick} returned. */
-  readonly hasten?: ((at: number) => void) | undefined;
-  readonly report?: Warn | undefined;
-  /** The secret key of hashes: random where clients are not trusted; fixed by default. */
-  readonly hashKey?: HashKey | undefined;
-  /** How many attachments of followers to streams there may be; by default a million. */
-  readonly attachmentsMax?: number;
-}
 
 /**
  * The rules: all streams and members of one broker, and the effect of each command on them. Most of the
@@ -100,7 +83,9 @@ export class Broker {
     this.#replyStreams = new ReplyStreams(hash);
     const notices = new Notices(clock, options.report);
     this.#durability = log.durability;
+    const counters = new BrokerCounters(log, residency, () => this.state.bytes);
     this.state = new BrokerState({
+      counters: counters.all,
       compilePattern,
       residency,
       hash,
@@ -135,6 +120,7 @@ export class Broker {
       state,
       dispatcher,
       notices,
+      counters,
       clock,
       now,
       hasten,
@@ -211,20 +197,20 @@ export class Broker {
   async getStreams(filter?: StreamFilter): Promise<StreamInfo[]> {
     return [...this.#router.streams]
       .filter(({ name }) => filter?.allows(name) ?? true)
-      .map((stream) => stream.describe(this.#durability))
+      .map((stream) => stream.describe(this.#durability, this.context.now()))
       .sort((one, other) => one.name < other.name ? -1 : 1);
   }
 
   // deno-lint-ignore require-await
   async listStreams(after: number, filter?: StreamFilter): Promise<Page<StreamInfo>> {
     const { streams, next } = this.#router.list(after, filter);
-    const items = streams.map((stream) => stream.describe(this.#durability));
+    const items = streams.map((stream) => stream.describe(this.#durability, this.context.now()));
     return { items, ...next !== undefined && { next } };
   }
 
   // deno-lint-ignore require-await
   async getStream(name: string): Promise<StreamInfo> {
-    return this.#requireServed(name).describe(this.#durability);
+    return this.#requireServed(name).describe(this.#durability, this.context.now());
   }
 
   // deno-lint-ignore require-await

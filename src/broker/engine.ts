@@ -6,10 +6,14 @@ import type {
   PeekedMessages,
   PendingEntry,
   PendingEntryList,
+  StoredRun,
   StreamInfo,
   StreamOptionsInput,
   TagRange,
 } from "../../protocol.ts";
+import type { EngineCounters } from "./engine_counters.ts";
+
+export type { EngineCounters, JournalCounters } from "./engine_counters.ts";
 
 /** When the disk is flushed: before every confirm, at least every so often, or when the system likes. */
 export type SyncLevel = "always" | "interval" | "never";
@@ -77,6 +81,9 @@ export interface Engine {
   explain(name: string, filter?: StreamFilter): Promise<string[]>;
   /** Counts the streams that a filter allows, now and later. */
   watchStreams(filter: StreamFilter): StreamWatch;
+
+  /** What has happened since the start, over all streams. */
+  readonly counters: EngineCounters;
 
   /** How many steps costly calls have taken since the start; a thousand are about a millisecond. */
   readonly steps: number;
@@ -270,6 +277,8 @@ export interface Delivery {
   readonly firstId: number;
   /** How often they were delivered, this time included. */
   readonly attempts: number;
+  /** When they were stored, in runs that make up the whole batch. */
+  readonly storedAt?: readonly StoredRun[];
   /** Whether the follower must report them as begun before a handler gets them. */
   readonly isDoubtful: boolean;
   /** The messages; the buffer is valid during the call only. */

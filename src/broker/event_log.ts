@@ -1,5 +1,6 @@
 import type { BrokerError } from "../../protocol.ts";
 import type { Pager, Segment } from "./backlog/pager.ts";
+import type { JournalCounters } from "./engine_counters.ts";
 import type { Decided, Event, Stored } from "./event.ts";
 import type { LiveSearch } from "./state/live_facts.ts";
 import type { SnapshotPiece } from "./state/snapshot.ts";
@@ -11,6 +12,10 @@ export interface EventLog {
   readonly durability: string;
   /** Reads messages back; without it all of them stay in memory. */
   readonly pager?: Pager | undefined;
+  /** The most bytes of messages, if it keeps them in memory. */
+  readonly memoryLimit?: number | undefined;
+  /** What it has done, if it has a disk. */
+  readonly counters?: JournalCounters | undefined;
   /** Applies the events of the log, and those that others append; resolves to the right to append. */
   open(state: LoggedState): Promise<Appender>;
   /** The error for messages of so many bytes, if they cannot be stored. */

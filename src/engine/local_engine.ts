@@ -1,7 +1,7 @@
 import { Residency } from "../broker/backlog/residency.ts";
 import { Broker } from "../broker/broker.ts";
 import type { HashKey } from "../broker/collections/keyed_hash.ts";
-import type { Engine } from "../broker/engine.ts";
+import type { Engine, EngineCounters } from "../broker/engine.ts";
 import type { EventLog, LoggedState } from "../broker/event_log.ts";
 import { ClockReader } from "../broker/rules/clock_reader.ts";
 import type { Warn } from "../broker/rules/notices.ts";
@@ -83,6 +83,10 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
 
   get now(): number {
     return this.#options.now() + this.#offsetMs;
+  }
+
+  get counters(): EngineCounters {
+    return this.context.counters;
   }
 
   /** The bytes of memory that notes about failures take. */

@@ -8,11 +8,11 @@ export class MemoryLog implements EventLog, Appender {
   readonly name = "memory";
   readonly durability = "memory";
   readonly eventCount = 0;
-  readonly #bytesMax: number;
+  readonly memoryLimit: number;
 
   /** @param bytesMax The most bytes of messages; a batch that would exceed it is refused. */
   constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+    this.memoryLimit = bytesMax;
   }
 
   open(): Promise<this> {
@@ -33,10 +33,10 @@ export class MemoryLog implements EventLog, Appender {
   }
 
   findObstacle(bytes: number, bytesStored: number): BrokerError | undefined {
-    if (bytesStored + bytes <= this.#bytesMax) return undefined;
+    if (bytesStored + bytes <= this.memoryLimit) return undefined;
     return new BrokerError(
       "MEMORY_FULL",
-      `Cannot publish ${bytes} bytes: ${bytesStored} are in memory, limit is ${this.#bytesMax}`,
+      `Cannot publish ${bytes} bytes: ${bytesStored} are in memory, limit is ${this.memoryLimit}`,
     );
   }
 

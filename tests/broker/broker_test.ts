@@ -7,6 +7,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
+import { NO_TOTALS } from "../../src/protocol/frames/stream_info.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../src/protocol/messages/stream_options.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { assertCode, assertCodeLater } from "../support/wire/frames.ts";
@@ -69,6 +70,8 @@ Deno.test("Broker.getStream() tells what is ready, pending, followed, and how la
     durability: "test",
     isPaused: false,
     options: STREAM_OPTIONS_DEFAULT,
+    parked: 0,
+    totals: NO_TOTALS,
   });
   follower.ack(1);
   follower.close();

@@ -29,6 +29,8 @@ export interface ResidencyOptions {
  * delivery, push each other out in their order of arrival.
  */
 export class Residency {
+  /** The most bytes of memory, if a pager can read others back. */
+  readonly bytesMax: number;
   readonly #pager: Pager | undefined;
   readonly #keptMax: number;
   readonly #loadedMax: number;
@@ -46,6 +48,7 @@ export class Residency {
   #loadedBytes = 0;
 
   constructor({ bytesMax, pager }: ResidencyOptions) {
+    this.bytesMax = bytesMax;
     this.#pager = pager;
     this.#loadedMax = Math.max(LOADED_BYTES_MIN, bytesMax * LOADED_SHARE);
     this.#keptMax = Math.max(0, bytesMax - this.#loadedMax);

@@ -1,4 +1,5 @@
 import type { BrokerError } from "../../../protocol.ts";
+import type { BrokerCounters } from "../broker_counters.ts";
 import type { Residency } from "../backlog/residency.ts";
 import type { AlarmClock } from "../collections/alarm_clock.ts";
 import type { Decided } from "../event.ts";
@@ -9,8 +10,11 @@ import { AttemptLog } from "./attempt_log.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Notices } from "./notices.ts";
 
-export interface RuleContextParts
-  extends Pick<RuleContext, "state" | "dispatcher" | "notices" | "clock" | "now" | "hasten"> {
+export interface RuleContextParts extends
+  Pick<
+    RuleContext,
+    "state" | "dispatcher" | "notices" | "counters" | "clock" | "now" | "hasten"
+  > {
   readonly log: EventLog;
   readonly residency: Residency;
 }
@@ -19,6 +23,7 @@ export class RuleContext {
   readonly state: BrokerState;
   readonly dispatcher: Dispatcher;
   readonly notices: Notices;
+  readonly counters: BrokerCounters;
   readonly clock: AlarmClock;
   readonly now: () => number;
   /** Hears of deadlines that are in no alarm. */
@@ -33,6 +38,7 @@ export class RuleContext {
     this.state = parts.state;
     this.dispatcher = parts.dispatcher;
     this.notices = parts.notices;
+    this.counters = parts.counters;
     this.clock = parts.clock;
     this.now = parts.now;
     this.hasten = parts.hasten;

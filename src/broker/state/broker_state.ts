@@ -26,6 +26,7 @@ import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./
 import { takePieces } from "./snapshot_pieces.ts";
 import type { Store } from "../store/store.ts";
 import { Stream } from "../stream/stream.ts";
+import type { StreamCounters } from "../stream/stream_counters.ts";
 import { findDedupId, StreamRestoration } from "../stream/stream_restoration.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
@@ -33,6 +34,8 @@ export interface BrokerStateOptions {
   readonly compilePattern: PatternCompiler;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
+  /** Counts what happens in all streams together. */
+  readonly counters?: StreamCounters;
   /** Hears of each publisher that is forgotten, and when it was lost, if it was. */
   readonly publisherForgotten: (record: PublisherRecord, lostAt?: number) => void;
   /** Hears that a publisher is forgotten before its time, since too many are lost. */

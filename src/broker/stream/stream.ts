@@ -1,5 +1,6 @@
 import type { MessageBatch, StreamInfo } from "../../../protocol.ts";
 import { listTimes } from "../store/message_times.ts";
+import { NO_TOTALS } from "../../protocol/frames/stream_info.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import { Share } from "../share/share.ts";
 import { Store, type StoreSetup, type StoringDetails } from "../store/store.ts";
@@ -72,11 +73,12 @@ export class Stream extends Store {
     this.share.notes.failures.clear();
   }
 
-  describe(durability: string): StreamInfo {
+  describe(durability: string, _now: number): StreamInfo {
     const { share } = this;
     return {
       name: this.name,
       ready: share.readyCount,
+      parked: share.keys?.parkedCount ?? 0,
       delayed: share.delayed.messageCount,
       pending: share.pendingCount,
       followers: share.attachments.size,
@@ -85,6 +87,7 @@ export class Stream extends Store {
       durability,
       isPaused: share.isPaused,
       options: this.options,
+      totals: NO_TOTALS,
     };
   }
 }

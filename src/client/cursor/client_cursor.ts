@@ -11,6 +11,7 @@ import {
   type StreamOptionsInput,
 } from "../../../protocol.ts";
 import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
+import { completeStreamInfo } from "../../protocol/frames/stream_info.ts";
 import { findLabelMistake, findStreamNameMistake, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import {
   DEAD_SUFFIX,
@@ -84,11 +85,11 @@ export class ClientCursor implements Cursor {
 
   async getStreams(call?: CallOptions): Promise<StreamInfo[]> {
     const streams = await this.#askPages<StreamInfo>("getStreams", "", call);
-    return streams.sort((one, other) => one.name < other.name ? -1 : 1);
+    return streams.map(completeStreamInfo).sort((one, other) => one.name < other.name ? -1 : 1);
   }
 
   async getStream(name: string, call?: CallOptions): Promise<StreamInfo> {
-    return await this.#askOf("getStream", name, call) as StreamInfo;
+    return completeStreamInfo(await this.#askOf("getStream", name, call) as StreamInfo);
   }
 
   async getPels(call?: CallOptions): Promise<PendingEntryList[]> {

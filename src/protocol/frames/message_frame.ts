@@ -42,6 +42,14 @@ export interface ConfirmFields {
   readonly stored: readonly StoredRange[];
 }
 
+/** Consecutive messages that were stored at the same time. */
+export interface StoredRun {
+  /** How many they are. */
+  readonly count: number;
+  /** When, in milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** `deliver`: consecutive messages of one stream. */
 export interface DeliverFields {
   /** The follower they are for. */

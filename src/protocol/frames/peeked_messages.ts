@@ -15,6 +15,8 @@ export interface MessageInfo {
   readonly state: MessageState;
   /** The number of its deliveries, the present one included. */
   readonly attempts: number;
+  /** When it was stored, in milliseconds since 1970; earlier brokers do not tell. */
+  readonly storedAt?: number;
   /** When it becomes ready, in milliseconds since 1970; only while it is held back. */
   readonly dueAt?: number;
   /** The name of the follower that holds it. */

@@ -1,4 +1,41 @@
+import type { DeadLetterCause } from "../messages/dead_letter.ts";
 import type { StreamOptions } from "../messages/stream_options.ts";
+
+/**
+ * What has happened to the messages of a stream since the start of the broker; each figure is a number of
+ * messages and never falls, until the broker is started again.
+ */
+export interface StreamTotals {
+  /** Messages that were stored: published, or brought here as dead letters, or back from there. */
+  readonly published: number;
+  /** Deliveries to followers, repeated ones included. */
+  readonly delivered: number;
+  /** Messages that were acknowledged. */
+  readonly acknowledged: number;
+  /** Deliveries of messages that were delivered before. */
+  readonly redelivered: number;
+  /** Deliveries that ended without an acknowledgement, by reason. */
+  readonly returned: ReturnTotals;
+  /** Messages that became dead letters, by cause. */
+  readonly dead: { readonly [Cause in DeadLetterCause]: number };
+  /** Messages whose time to live was over, whether they became dead letters or not. */
+  readonly expired: number;
+  /**
+   * Messages that were removed for another reason, and are no dead letters: to make room, by a purge, or given
+   * up where no dead letters are kept.
+   */
+  readonly dropped: number;
+}
+
+/** Deliveries that ended without an acknowledgement. */
+export interface ReturnTotals {
+  /** The follower has reported a failure. */
+  readonly nack: number;
+  /** They were not acknowledged in time. */
+  readonly timeout: number;
+  /** The connection of the follower was lost, or its client silent. */
+  readonly lost: number;
+}
 
 /** The state of a stream. */
 export interface StreamInfo {
@@ -6,6 +43,10 @@ export interface StreamInfo {
   readonly name: string;
   /** The number of ready messages. */
   readonly ready: number;
+  /** The number of ready messages that wait for others of the same key. */
+  readonly parked: number;
+  /** How long the oldest ready message has been stored, in milliseconds; absent if none is ready. */
+  readonly oldestReadyMs?: number;
   /** The number of messages that are delayed until a time. */
   readonly delayed: number;
   /** The number of messages that followers hold unacknowledged. */
@@ -22,4 +63,24 @@ export interface StreamInfo {
   readonly isPaused: boolean;
   /** Its options. */
   readonly options: StreamOptions;
+  /** What has happened to its messages since the start of the broker. */
+  readonly totals: StreamTotals;
+}
+
+/** The totals of a stream to which nothing has happened. */
+export const NO_TOTALS: StreamTotals = {
+  published: 0,
+  delivered: 0,
+  acknowledged: 0,
+  redelivered: 0,
+  returned: { nack: 0, timeout: 0, lost: 0 },
+  dead: { rejected: 0, maxDeliveries: 0, expired: 0 },
+  expired: 0,
+  dropped: 0,
+};
+
+/** The state of a stream as a broker tells it; earlier ones know fewer figures. */
+export function completeStreamInfo(told: StreamInfo): StreamInfo {
+  const { parked = 0, totals = NO_TOTALS }: Partial<StreamInfo> = told;
+  return { ...told, parked, totals };
 }

@@ -10,6 +10,7 @@ import {
 } from "../../../protocol.ts";
 import type {
   Engine,
+  EngineCounters,
   EngineFollower,
   EnginePublisher,
   EngineReplyStream,
@@ -231,6 +232,10 @@ export class GuardedEngine implements Engine {
   }
 
   // Only the owner of the engine may do these, and has the bare one.
+
+  get counters(): EngineCounters {
+    throw notForSessions("counters");
+  }
 
   watchStreams(_filter: StreamFilter): StreamWatch {
     throw notForSessions("watchStreams");

@@ -62,6 +62,8 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   whenDurable: "allowed",
 
   // For the owner of the engine alone.
+  // They tell of streams that a user may not see.
+  counters: "refused",
   watchStreams: "refused",
   tick: "refused",
   tend: "refused",

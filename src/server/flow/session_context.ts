@@ -11,6 +11,7 @@ import { ByteBudget } from "./byte_budget.ts";
 import { InputMemory } from "./input_memory.ts";
 import { OutboundShare } from "./outbound_share.ts";
 import { ReceivingRoom } from "./receiving_room.ts";
+import { SessionCounters } from "./session_counters.ts";
 import { SessionLog } from "./session_log.ts";
 import { WaitingReplies } from "./waiting_replies.ts";
 import { WorkTurn } from "./work_turn.ts";
@@ -34,6 +35,8 @@ export interface SessionContext {
   /** Whether a connection may speak the JSON lines of the original SimpleMQ. */
   readonly jsonLines: boolean;
   readonly budget: ByteBudget;
+  /** What sessions have done since the start. */
+  readonly counters: SessionCounters;
   readonly sessionLog: SessionLog;
   /** The memory for received bytes. */
   readonly inputMemory: InputMemory;
@@ -62,6 +65,7 @@ export function makeSessionContext(
   >,
 ): SessionContext {
   const { limits, heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = settings;
+  const budget = new ByteBudget(limits.unconfirmedBytes);
   return {
     ...parts,
     limits: {
@@ -76,7 +80,8 @@ export function makeSessionContext(
     handshakeTimeoutMs: settings.handshakeTimeoutMs,
     outbound: new OutboundShare(limits.outboundBytes),
     jsonLines: settings.jsonLines,
-    budget: new ByteBudget(limits.unconfirmedBytes),
+    budget,
+    counters: new SessionCounters(budget),
     sessionLog: new SessionLog(parts.log, parts.now),
     inputMemory: new InputMemory(limits.unconfirmedBytes / 2),
     receivingRoom: new ReceivingRoom(limits.unconfirmedBytes / 2),

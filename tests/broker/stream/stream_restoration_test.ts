@@ -217,7 +217,7 @@ Deno.test("StreamRestoration.finish() has everything ready that is not acknowled
   restoration.append(7, batchOf("d"), DETAILS);
   restoration.finish(1000);
   assertEquals({ ...stream.share.ready.peek() }, { firstId: 1, count: 1, attempts: 3 });
-  const { ready, pending, nextId } = stream.describe("test");
+  const { ready, pending, nextId } = stream.describe("test", 0);
   assertEquals([ready, pending, nextId], [2, 0, 8]);
   stream.append(stream.intake.reserve(1, 9), batchOf("e"), DETAILS);
   assertEquals(stream.share.ready.count, 3);

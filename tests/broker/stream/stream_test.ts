@@ -143,7 +143,7 @@ Deno.test("an empty stream has no map, no set and no typed array, and making a s
   const looked = countCollections(() => {
     const stream = streams[0]!;
     void [stream.nextDueAt, stream.visits, stream.share.listReturned(), stream.share.ready.peek()];
-    stream.describe("test");
+    stream.describe("test", 0);
     stream.share.takeUnheld([{ firstId: 1, count: 9 }]);
   });
   assertEquals(looked, 0);

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { encodeBatch, type StreamInfo, type StreamOptionsInput } from "../../../protocol.ts";
+import { encodeBatch, type StreamOptionsInput } from "../../../protocol.ts";
 import { findEntries, findFlags } from "../../../src/protocol/messages/batch.ts";
 import { readEntryPriority } from "../../../src/protocol/messages/entry.ts";
 import { readProperties } from "../../../src/protocol/messages/properties.ts";
@@ -21,6 +21,7 @@ import {
 import { bindOf, type TestBind } from "../../support/broker/test_broker.ts";
 import { Model } from "./model.ts";
 import type { ModelFollower, ModelMessage, ModelStream, SentMessage } from "./model_message.ts";
+import { asModelInfo, type ModelInfo } from "./model_streams.ts";
 
 const MEMORY_LIMIT = 6000;
 
@@ -219,8 +220,8 @@ export class Run {
     const streams = [...this.model.streams.values()].sort((one, other) =>
       one.name < other.name ? -1 : 1
     );
-    assertSame<Omit<StreamInfo, "durability">[]>(
-      (await this.engine.getStreams()).map(({ durability: _, ...info }) => info),
+    assertSame<ModelInfo[]>(
+      (await this.engine.getStreams()).map(asModelInfo),
       streams.map((stream) => this.model.describe(stream, this.model.followers)),
     );
     for (const { name, messages } of streams) {

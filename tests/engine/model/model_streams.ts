@@ -25,6 +25,15 @@ import {
   sumBytes,
 } from "./model_message.ts";
 
+/** What the model knows of a stream. */
+export type ModelInfo = Omit<StreamInfo, "durability" | "parked" | "oldestReadyMs" | "totals">;
+
+/** What the model knows of what an engine tells. */
+export function asModelInfo(info: StreamInfo): ModelInfo {
+  const { durability: _, parked: _parked, oldestReadyMs: _age, totals: _totals, ...rest } = info;
+  return rest;
+}
+
 /** Where a batch goes. */
 export interface ModelBind {
   readonly matches: (stream: string) => boolean;
@@ -193,7 +202,7 @@ export class ModelStreams {
   describe(
     stream: ModelStream,
     followers: Iterable<{ matches(name: string): boolean }>,
-  ): Omit<StreamInfo, "durability"> {
+  ): ModelInfo {
     const { name, nextId, isPaused, options, messages } = stream;
     const pending = messages.filter(({ holder }) => holder !== undefined).length;
     const ready = this.listReady(stream).length;

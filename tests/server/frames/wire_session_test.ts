@@ -14,6 +14,7 @@ import {
   type Page,
   type StreamInfo,
 } from "../../../protocol.ts";
+import { NO_TOTALS } from "../../../src/protocol/frames/stream_info.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../../src/protocol/messages/stream_options.ts";
 import { startBroker, turn } from "../../support/broker/broker.ts";
 import { bytesOf, helloBytes, RawClient } from "../../support/wire/raw_client.ts";
@@ -90,6 +91,7 @@ Deno.test("requests: streams are created, described, listed and deleted", async 
   const empty = {
     ...{ ready: 0, delayed: 0, pending: 0, followers: 0, bytes: 0, nextId: 1 },
     ...{ durability: "memory", isPaused: false, options: { ...STREAM_OPTIONS_DEFAULT } },
+    ...{ parked: 0, totals: NO_TOTALS },
   };
   for (const [name, created] of [["b", true], ["a", true], ["b", false]] as const) {
     assertEquals(await client.ask("createStream", name), { created, differs: [] });
@@ -125,6 +127,8 @@ Deno.test("requests: a stream tells what it holds", async () => {
     durability: "memory",
     isPaused: false,
     options: { ...STREAM_OPTIONS_DEFAULT },
+    parked: 0,
+    totals: NO_TOTALS,
   });
 });
 

@@ -119,7 +119,7 @@ interface Waiting {
 
 /** Tells of all streams, by name. */
 export function describeStreams({ state }: Broker): StreamInfo[] {
-  return [...state.router.streams].map((stream) => stream.describe("test"))
+  return [...state.router.streams].map((stream) => stream.describe("test", 0))
     .sort((one, other) => one.name < other.name ? -1 : 1);
 }
 
@@ -219,7 +219,7 @@ export class TestBroker implements EventLog, Appender {
   getStream(name: string): StreamInfo {
     const stream = this.broker.state.router.requireStream(name);
     if (stream.damage !== undefined) throw stream.damage;
-    return stream.describe("test");
+    return stream.describe("test", 0);
   }
 
   get eventCount(): number {

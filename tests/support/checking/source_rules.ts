@@ -71,7 +71,7 @@ const IMPORT_RULES: readonly ImportRule[] = [
   {
     files: /^src\/server\//,
     may:
-      /^(src\/server\/|src\/transport\/|src\/broker\/engine\.ts$|src\/broker\/collections\/(keyed_hash|text_map)\.ts$|src\/protocol\/|protocol\.ts$|client\.ts$|@std\/|node:)/,
+      /^(src\/server\/|src\/transport\/|src\/broker\/engine\.ts$|src\/broker\/collections\/(histogram|keyed_hash|text_map)\.ts$|src\/protocol\/|protocol\.ts$|client\.ts$|@std\/|node:)/,
   },
   { files: /^mod\.ts$/, may: /^(client|protocol)\.ts$/ },
   { files: /^(?!server\.ts$|src\/engine\/)/, may: /^(?!src\/engine\/)/ },

@@ -19,6 +19,7 @@ import { UserTable } from "../../../src/server/access/users/user_table.ts";
 import { parseUsers } from "../../../src/server/access/users/users_file.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
+import { SessionCounters } from "../../../src/server/flow/session_counters.ts";
 import { SessionLog } from "../../../src/server/flow/session_log.ts";
 import { InputMemory } from "../../../src/server/flow/input_memory.ts";
 import { OutboundShare } from "../../../src/server/flow/outbound_share.ts";
@@ -68,6 +69,7 @@ export class Sessions implements AsyncDisposable {
   readonly loginGuard: LoginGuard;
   /** How many bytes are unconfirmed. */
   readonly budget: ByteBudget;
+  readonly counters: SessionCounters;
   /** The memory for received bytes. */
   readonly input: InputMemory;
   /** Where large frames are until all of them has come. */
@@ -89,6 +91,7 @@ export class Sessions implements AsyncDisposable {
     const now = () => this.#now;
     this.engine = options.engine ?? createMemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
     this.budget = new ByteBudget(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
+    this.counters = new SessionCounters(this.budget);
     this.input = new InputMemory((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
     this.room = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
     this.lineRoom = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
@@ -131,6 +134,7 @@ export class Sessions implements AsyncDisposable {
       outbound: new OutboundShare(options.outboundBytesMax ?? 1024 * 1024),
       jsonLines: options.jsonLines ?? true,
       budget: this.budget,
+      counters: this.counters,
       inputMemory: this.input,
       receivingRoom: this.room,
       lineRoom: this.lineRoom,

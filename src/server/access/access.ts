@@ -3,6 +3,8 @@ import type { Engine } from "../../broker/engine.ts";
 import type { Log } from "../log.ts";
 import { Audit } from "./audit.ts";
 import { GuardedEngine } from "./guarded_engine.ts";
+import { LoginRefusal } from "./login_refusal.ts";
+import { type Proven, PROVEN_NO_MORE, ShownProofs } from "./shown_proofs.ts";
 import { User } from "./user.ts";
 import { nameToken } from "./users/token.ts";
 import type { FoundToken, UserTable } from "./users/user_table.ts";
@@ -17,6 +19,8 @@ export interface Credentials {
   readonly certificate?: ShownCertificate | undefined;
   /** Set for a session inside the broker's process. */
   readonly inProcess?: InProcess | undefined;
+  /** Set for a session of the page: what its user has shown before. */
+  readonly proven?: Proven | undefined;
 }
 
 /** A client's certificate, which TLS has checked. */
@@ -66,17 +70,6 @@ export interface AccessParts {
 /** The part of all connections that sessions without a credential may take. */
 const ANONYMOUS_PART = 9 / 10;
 
-/** Why a login is refused: for the log only, since the client must not know. */
-export class LoginRefusal extends BrokerError {
-  /** The reason, in words. */
-  readonly reason: string;
-
-  constructor(message: string, reason: string) {
-    super("UNAUTHORIZED", message);
-    this.reason = reason;
-  }
-}
-
 /** The one answer to all wrong credentials: which part of them is wrong is not told. */
 const REFUSED = "Cannot log in: the token or certificate is not valid";
 const NOTHING_SHOWN =
@@ -87,6 +80,10 @@ interface Proof {
   readonly user: User;
   readonly token?: FoundToken;
   readonly certificateNames?: readonly string[];
+  /** The hash of the password that was shown. */
+  readonly passwordHash?: string;
+  /** Whether it is a session of the page, which is no connection. */
+  readonly isPage?: boolean;
   /** What the client has shown, even if a token decides. */
   readonly certificate?: ShownCertificate | undefined;
 }
@@ -131,12 +128,16 @@ class OpenLogin implements Login {
 
 /** Finds the users of sessions, and ends sessions whose credentials are no longer valid. */
 export class Access {
+  /** Checks what users of the page show, at first. */
+  readonly shown: ShownProofs;
   readonly #parts: AccessParts;
   readonly #users: UserTable | undefined;
   readonly #audit: Audit;
   readonly #local = User.local();
   /** The sessions of the users in the file. */
   readonly #logins = new Map<User, Set<OpenLogin>>();
+  /** How many of them are of the page. */
+  readonly #pageCounts = new Map<User, number>();
   /** The earliest time at which a token or a certificate of a session expires. */
   #expiresAt = Infinity;
 
@@ -144,6 +145,7 @@ export class Access {
     this.#parts = parts;
     this.#users = parts.users;
     this.#audit = new Audit(parts.log, parts.now);
+    this.shown = new ShownProofs(parts.users, parts.dateNow);
   }
 
   /** Whether every session needs a credential. */
@@ -175,13 +177,9 @@ export class Access {
       throw new LoginRefusal(REFUSED, "the authority of the certificate is no longer trusted");
     }
     const logins = this.#logins.get(user) ?? new Set();
-    const most = this.#findMost(user);
-    if (logins.size >= most) {
-      throw new BrokerError(
-        "TOO_MANY_CONNECTIONS",
-        `Cannot log in: user "${user.name}" has ${logins.size} connections, allowed ${most}`,
-      );
-    }
+    const pageCount = this.#pageCounts.get(user) ?? 0;
+    if (proof.isPage) this.#pageCounts.set(user, pageCount + 1);
+    else this.#checkCount(user, logins.size - pageCount);
     const { engine } = this.#parts;
     const guarded = isUnbounded(user) ? undefined : new GuardedEngine(engine, user, this.#audit);
     const login = new OpenLogin(proof, engine, guarded, close, (one) => this.#forget(one));
@@ -218,6 +216,15 @@ export class Access {
     this.#audit.end();
   }
 
+  #checkCount(user: User, count: number): void {
+    const most = this.#findMost(user);
+    if (count < most) return;
+    throw new BrokerError(
+      "TOO_MANY_CONNECTIONS",
+      `Cannot log in: user "${user.name}" has ${count} connections, allowed ${most}`,
+    );
+  }
+
   /** The most sessions of a user; those without a credential leave room for users. */
   #findMost(user: User): number {
     if (user !== this.#users?.anonymous) return user.limits.connections ?? Infinity;
@@ -225,8 +232,9 @@ export class Access {
     return Math.max(1, Math.floor(connectionsMax * ANONYMOUS_PART));
   }
 
-  #prove({ token, certificateNames = [], inProcess }: Credentials): Proof {
+  #prove({ token, certificateNames = [], inProcess, proven }: Credentials): Proof {
     const users = this.#users;
+    if (proven !== undefined) return this.#proveAgain(proven);
     if (token === undefined && inProcess !== undefined) return this.#proveInProcess(inProcess);
     if (users === undefined) return { user: this.#local };
     // A token decides: a wrong one is refused even where nobody needs one.
@@ -242,6 +250,15 @@ export class Access {
       throw new LoginRefusal(NOTHING_SHOWN, "no token or certificate was shown");
     }
     throw new LoginRefusal(REFUSED, "no user, or not one only, has the certificate");
+  }
+
+  #proveAgain({ user: name, tokenHash = "", passwordHash }: Proven): Proof {
+    const token = this.#users?.findHash(tokenHash, this.#parts.dateNow());
+    const user = this.#users?.find(name);
+    if (user !== undefined && token?.user === user) return { user, token, isPage: true };
+    const isSame = passwordHash !== undefined && this.#users?.findPassword(name) === passwordHash;
+    if (user !== undefined && isSame) return { user, passwordHash, isPage: true };
+    throw new LoginRefusal(PROVEN_NO_MORE, "what the user has shown is no longer valid");
   }
 
   #proveInProcess({ user: name }: InProcess): Proof {
@@ -266,7 +283,8 @@ export class Access {
     }
   }
 
-  #findMistake({ user, token, certificateNames, certificate }: Proof): string | undefined {
+  #findMistake(proof: Proof): string | undefined {
+    const { user, token, passwordHash, certificateNames, certificate } = proof;
     const users = this.#users;
     const why = `The session is ended: user "${user.name}"`;
     const wrongCertificate = `${why} has shown a certificate that is no longer valid`;
@@ -279,6 +297,9 @@ export class Access {
     if (token !== undefined) {
       const known = users.findHash(token.hash, this.#parts.dateNow());
       return known?.user === user ? undefined : `${why} has shown a token that is no longer valid`;
+    }
+    if (passwordHash !== undefined && users.findPassword(user.name) !== passwordHash) {
+      return `${why} has shown a password that is no longer valid`;
     }
     if (certificateNames === undefined || users.findCertificate(certificateNames) === user) return;
     return wrongCertificate;
@@ -304,7 +325,11 @@ export class Access {
 
   #forget(login: OpenLogin): void {
     const logins = this.#logins.get(login.user);
-    logins?.delete(login);
+    const pageCount = this.#pageCounts.get(login.user) ?? 0;
+    if (logins?.delete(login) && login.proof.isPage) {
+      if (pageCount > 1) this.#pageCounts.set(login.user, pageCount - 1);
+      else this.#pageCounts.delete(login.user);
+    }
     if (logins?.size === 0) this.#logins.delete(login.user);
   }
 }

@@ -1,5 +1,6 @@
 import type { BrokerError } from "../../../protocol.ts";
-import { type Credentials, type EndSession, type Login, LoginRefusal } from "../access/access.ts";
+import type { Credentials, EndSession, Login } from "../access/access.ts";
+import { LoginRefusal } from "../access/login_refusal.ts";
 import type { LogFields } from "../log.ts";
 import type { Caller } from "./outlet.ts";
 import type { SessionContext } from "./session_context.ts";

@@ -21,6 +21,7 @@ export class UserTable {
   readonly #certificates = new Map<string, User>();
   #entries: ReadonlyMap<string, UserEntry> = new Map();
   #anonymous: User | undefined;
+  #hasPasswords = false;
 
   constructor(file: UsersFile) {
     this.replace(file);
@@ -58,6 +59,16 @@ export class UserTable {
     return found !== undefined && now < found.expiresAt ? found : undefined;
   }
 
+  /** Whether any user has a password. */
+  get hasPasswords(): boolean {
+    return this.#hasPasswords;
+  }
+
+  /** The hash of a user's password, if the user has one. */
+  findPassword(name: string): string | undefined {
+    return this.#entries.get(name)?.password;
+  }
+
   /** Finds the one user whose certificate has one of these names; none if they are names of several. */
   findCertificate(names: readonly string[]): User | undefined {
     const found = new Set(names.map((name) => this.#certificates.get(name)));
@@ -70,6 +81,7 @@ export class UserTable {
     const changed = new Set<User>();
     const before = this.#entries;
     this.#entries = file.users;
+    this.#hasPasswords = file.users.values().some(({ password }) => password !== undefined);
     this.#tokens.clear();
     this.#certificates.clear();
     for (const [name, entry] of file.users) {

@@ -6,6 +6,7 @@ import { readYaml } from "../../settings/yaml_text.ts";
 import { findNamePatternMistake } from "../name_pattern.ts";
 import { type PermissionFields, VERBS } from "../permissions.ts";
 import { ANONYMOUS_NAME, LOCAL_NAME, type UserLimits } from "../user.ts";
+import { findPasswordHashMistake } from "./password.ts";
 import { EMPTY_TOKEN_HASH } from "./token.ts";
 
 /** A token of a user, as the file has it; the token itself is never stored. */
@@ -24,6 +25,8 @@ export interface UserEntry {
   readonly tokens: readonly TokenEntry[];
   /** The common name, or an alternative name, of the user's client certificate. */
   readonly certificate?: string | undefined;
+  /** The hash of the user's password for the page, as Argon2 writes it. */
+  readonly password?: string | undefined;
   readonly permissions: PermissionFields;
   readonly limits: UserLimits;
 }
@@ -156,12 +159,14 @@ class UsersReader {
 
   #readUser(name: string, found: unknown): UserEntry {
     const place = `users.${name}`;
-    const known = ["tokens", "certificate", "permissions", "limits"];
-    const { tokens, certificate, permissions, limits } = this.#takeFields(found, place, known);
+    const known = ["tokens", "certificate", "password", "permissions", "limits"];
+    const fields = this.#takeFields(found, place, known);
+    const { tokens, certificate, password, permissions, limits } = fields;
     return {
       tokens: this.#takeList(tokens, `${place}.tokens`, "a list of tokens")
         .map((token, index) => this.#readToken(token, `${place}.tokens[${index}]`, name)),
       certificate: this.#readCertificate(certificate, `${place}.certificate`, name),
+      password: this.#readPassword(password, `${place}.password`),
       permissions: this.#readPermissions(permissions, `${place}.permissions`),
       limits: this.#readLimits(limits, `${place}.limits`),
     };
@@ -196,6 +201,18 @@ class UsersReader {
       this.#claim(this.#certificates, name, user, place, `the certificate ${describe(name)}`);
     }
     return name;
+  }
+
+  #readPassword(found: unknown, place: string): string | undefined {
+    if (found === undefined) return undefined;
+    const mistake = typeof found === "string" ? findPasswordHashMistake(found) : "a text";
+    if (mistake === undefined) return found as string;
+    // It may be the password itself.
+    const what = typeof found === "string"
+      ? `a text of ${found.length} characters`
+      : describe(typeof found);
+    this.#refuse(place, what, mistake);
+    return undefined;
   }
 
   #readPermissions(

@@ -16,10 +16,12 @@ export function formatUsers({ users, anonymous }: UsersFile): string {
   return stringify(fields, { schema: "core" });
 }
 
-function writeUser({ tokens, certificate, permissions, limits }: UserEntry): Fields {
+function writeUser(user: UserEntry): Fields {
+  const { tokens, certificate, password, permissions, limits } = user;
   return withoutEmpty({
     tokens: tokens.map(writeToken),
     certificate,
+    password,
     permissions: writePermissions(permissions),
     limits: writeLimits(limits),
   });

@@ -16,6 +16,7 @@ import {
 const HASH = "a0".repeat(32);
 const OTHER_HASH = "b1".repeat(32);
 const PATH = "./users.yaml";
+const PASSWORD = `$argon2id$v=19$m=19456,t=2,p=1$${"A".repeat(22)}$${"A".repeat(43)}`;
 
 function mistakesOf(content: string): readonly string[] {
   return assertThrows(() => parseUsers(content, PATH), UsersFileError).mistakes;
@@ -101,7 +102,7 @@ for (
 
 for (
   const [fields, ...mistakes] of [
-    ["1", '"" found 1, allowed a group of tokens, certificate, permissions, limits'],
+    ["1", '"" found 1, allowed a group of tokens, certificate, password, permissions, limits'],
     ["{ token: [] }", '".token" found an unknown name, the nearest known one is tokens'],
     ["{ tokens: {} }", '".tokens" found a group, allowed a list of tokens'],
     ["{ tokens: [~] }", '".tokens[0]" found nothing, allowed a group of sha256, label'],
@@ -155,6 +156,27 @@ for (
   });
 }
 
+Deno.test("parseUsers() takes only hashes of passwords that cost neither too little nor too much", () => {
+  const [head, tail] = ["$argon2id$v=19$", `$${"A".repeat(22)}$${"A".repeat(43)}`];
+  const write = (cost: string) => `users: { app: { password: "${head}${cost}${tail}" } }`;
+  for (const cost of ["m=19456,t=2,p=1", "m=65536,t=8,p=4"]) parseUsers(write(cost), PATH);
+  for (
+    const cost of [
+      "m=1024,t=2,p=1",
+      "m=65537,t=2,p=1",
+      "m=19456,t=9,p=1",
+      "m=19456,t=0,p=1",
+      "m=19456,t=2,p=5",
+    ]
+  ) assertEquals(mistakesOf(write(cost)).length, 1, cost);
+  const [mistake] = mistakesOf("users: { app: { password: hunter2hunter2 } }");
+  assertStringIncludes(
+    mistake!,
+    '"users.app.password" in "./users.yaml": found a text of 14 characters',
+  );
+  assertEquals(mistake!.includes("hunter2"), false);
+});
+
 Deno.test("parseUsers() never shows a token that stands at the wrong place", () => {
   const token = `smq_${"Secret-_7".repeat(4)}1234567`;
   for (
@@ -171,6 +193,8 @@ Deno.test("parseUsers() never shows a token that stands at the wrong place", () 
       `users: { app: { tokens: [sha256: ${token}] } }`,
       `users: { app: { tokens: [{ sha256: ${HASH}, expires: ${token} }] } }`,
       `users: { app: { certificate: ["${token}"] } }`,
+      `users: { app: { password: ${token} } }`,
+      `users: { app: { password: ["${token}"] } }`,
       `users: { app: { permissions: { admin: ${token}, follow: [" ${token}"] } } }`,
       `users: { app: { limits: { streams: ${token} } } }`,
       `users: *${token}`,
@@ -201,6 +225,7 @@ users:
         expires: 2020-01-01
       - sha256: "${OTHER_HASH}"
     certificate: orders.shop
+    password: ${PASSWORD}
     permissions: { publish: [orders, "orders.*"], metrics: true }
     limits: { connections: 10, streams: 100, stored_bytes: 1GiB }
   idle: {}
@@ -224,11 +249,18 @@ anonymous:
         { sha256: OTHER_HASH, label: undefined, created: undefined, expires: undefined },
       ],
       certificate: "orders.shop",
+      password: PASSWORD,
       permissions: { publish: ["orders", "orders.*"], metrics: true },
       limits: { connections: 10, streams: 100, storedBytes: 1024 ** 3 },
     },
-    idle: { tokens: [], certificate: undefined, permissions: {}, limits: {} },
-    "ann@shop": { tokens: [], certificate: undefined, permissions: {}, limits: { storedBytes: 5 } },
+    idle: { tokens: [], certificate: undefined, password: undefined, permissions: {}, limits: {} },
+    "ann@shop": {
+      tokens: [],
+      certificate: undefined,
+      password: undefined,
+      permissions: {},
+      limits: { storedBytes: 5 },
+    },
   });
   assertEquals(file.anonymous, { publish: ["public.*"] });
   assertEquals(parseUsers("users: {}", PATH), { users: new Map(), anonymous: undefined });

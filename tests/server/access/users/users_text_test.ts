@@ -15,6 +15,7 @@ import {
 } from "../../../../src/server/access/users/users_file.ts";
 import { formatUsers } from "../../../../src/server/access/users/users_text.ts";
 
+const PASSWORD = `$argon2id$v=19$m=19456,t=2,p=1$${"b/+".repeat(7)}A$${"0e1".repeat(14)}A`;
 const PATTERN = fc.stringMatching(/^[A-Za-z0-9._*-]{1,20}$/);
 const PATTERNS = fc.array(PATTERN, { minLength: 1, maxLength: 3 });
 const TEXT = fc.string({ minLength: 1, maxLength: 100, unit: "grapheme" })
@@ -40,6 +41,7 @@ const ANONYMOUS = fc.record({ inspect: PATTERNS, publish: PATTERNS, metrics: fc.
 const USER = fc.record({
   tokens: fc.array(TOKEN, { maxLength: 3 }),
   certificate: fc.option(TEXT, { nil: undefined }),
+  password: fc.option(fc.constant(PASSWORD), { nil: undefined }),
   permissions: fc.record({
     publish: PATTERNS,
     follow: PATTERNS,

@@ -70,6 +70,7 @@
  * | 10 | `query` | client | query u32, JSON `{ "operation", "name", "options" }` |
  * | 11 | `response` | broker | query u32, JSON result |
  * | 12 | `messages` | broker | query u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |
+ * | 13 | `backupPiece` | broker | query u32, bytes |
  * | 20 | `openPublisher` | client | JSON {@linkcode OpenPublisher} |
  * | 21 | `closePublisher` | client | publisher u32 |
  * | 22 | `publish` | client | publisher u32, sequence u64, settled u64, count u32, entries |
@@ -206,6 +207,14 @@
  * at most 500 to a page; where a user sees only some of them, a page may have none and yet a `next`.
  * Pending entry lists come follower by follower, so that several may have one name.
  *
+ * ## Backups
+ *
+ * `openBackup` fixes a position of the journal up to which everything is flushed, and is answered with a
+ * {@linkcode BackupInfo}. `readBackup` names one of its files, the backup and an offset (`from`); a
+ * `backupPiece` has the bytes from there on, at most 512 KiB. Files are read in the order in which they
+ * are listed: the broker may remove those before the one that is read. `closeBackup` ends a backup. It
+ * ends by itself when nothing of it was read for a minute, or when it is in the way of a full disk.
+ *
  * ## Errors
  *
  * {@linkcode ERROR_CODES} is the list, with what each code means and whether it ends the session.
@@ -241,6 +250,7 @@ export {
   type ErrorDetails,
   isErrorCode,
 } from "./src/protocol/error.ts";
+export type { BackupFile, BackupInfo } from "./src/protocol/frames/backup_frame.ts";
 export {
   type BindFields,
   type ControlFrames,

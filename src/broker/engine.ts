@@ -1,4 +1,5 @@
 import type {
+  BackupInfo,
   BindFields,
   BrokerError,
   MessageBatch,
@@ -79,6 +80,19 @@ export interface Engine {
    * @param filter The other streams that may be named.
    */
   explain(name: string, filter?: StreamFilter): Promise<string[]>;
+  /**
+   * Opens a backup: fixes a position up to which everything is durable, and keeps the files up to there until
+   * they are read. It ends by itself when nothing of it was read for a minute. Rejects with `BAD_REQUEST` if
+   * too many are open, or if the engine keeps nothing on a disk.
+   */
+  openBackup(): Promise<BackupInfo>;
+  /**
+   * Reads some bytes of a file of a backup, from an offset on; files before it cannot be read any more.
+   * Rejects with `BAD_REQUEST` if the backup is over, or has no such bytes.
+   */
+  readBackup(backup: number, file: string, offset: number): Promise<Uint8Array>;
+  /** Ends a backup; returns whether there was one. */
+  closeBackup(backup: number): boolean;
   /** Counts the streams that a filter allows, now and later. */
   watchStreams(filter: StreamFilter): StreamWatch;
 

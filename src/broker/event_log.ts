@@ -1,4 +1,4 @@
-import type { BrokerError } from "../../protocol.ts";
+import type { BackupInfo, BrokerError } from "../../protocol.ts";
 import type { Pager, Segment } from "./backlog/pager.ts";
 import type { JournalCounters } from "./engine_counters.ts";
 import type { Decided, Event, Stored } from "./event.ts";
@@ -16,6 +16,8 @@ export interface EventLog {
   readonly memoryLimit?: number | undefined;
   /** What it has done, if it has a disk. */
   readonly counters?: JournalCounters | undefined;
+  /** Backups of what it keeps; without it there is nothing to back up. */
+  readonly backups?: BackupSource | undefined;
   /** Applies the events of the log, and those that others append; resolves to the right to append. */
   open(state: LoggedState): Promise<Appender>;
   /** The error for messages of so many bytes, if they cannot be stored. */
@@ -23,6 +25,13 @@ export interface EventLog {
   /** Tends the medium; returns when to call it again, by the time of this machine. */
   tend(now: number): number;
   close(): Promise<void>;
+}
+
+/** Reads what a log keeps as files, at one position, while it goes on; as the engine's port describes it. */
+export interface BackupSource {
+  open(): Promise<Omit<BackupInfo, "at">>;
+  read(backup: number, file: string, offset: number): Promise<Uint8Array>;
+  close(backup: number): boolean;
 }
 
 /**

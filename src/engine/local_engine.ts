@@ -1,8 +1,9 @@
+import { type BackupInfo, BrokerError } from "../../protocol.ts";
 import { Residency } from "../broker/backlog/residency.ts";
 import { Broker } from "../broker/broker.ts";
 import type { HashKey } from "../broker/collections/keyed_hash.ts";
 import type { Engine, EngineCounters } from "../broker/engine.ts";
-import type { EventLog, LoggedState } from "../broker/event_log.ts";
+import type { BackupSource, EventLog, LoggedState } from "../broker/event_log.ts";
 import { ClockReader } from "../broker/rules/clock_reader.ts";
 import type { Warn } from "../broker/rules/notices.ts";
 import type { SnapshotPiece } from "../broker/state/snapshot.ts";
@@ -111,6 +112,19 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     return this.context.whenDurable();
   }
 
+  async openBackup(): Promise<BackupInfo> {
+    const info = await this.#backups.open();
+    return { ...info, at: Math.floor(this.#date) };
+  }
+
+  async readBackup(backup: number, file: string, offset: number): Promise<Uint8Array> {
+    return await this.#backups.read(backup, file, offset);
+  }
+
+  closeBackup(backup: number): boolean {
+    return this.#log.backups?.close(backup) ?? false;
+  }
+
   override tick(now: number): number {
     if (this.#isReading) return Infinity;
     this.#readClock();
@@ -133,6 +147,15 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     if (!this.#isReading) this.#readClock(true);
     this.context.notices.end();
     return this.#log.close();
+  }
+
+  get #backups(): BackupSource {
+    if (this.#log.backups !== undefined) return this.#log.backups;
+    throw new BrokerError(
+      "BAD_REQUEST",
+      `Cannot back up the broker: its engine "${this.name}" keeps nothing on a disk; ` +
+        "storage.engine: journal does, and export works with every engine",
+    );
   }
 
   get #date(): number {

@@ -151,6 +151,7 @@ Deno.test("the table of permissions has all operations of clients", () => {
   const expected = [...OPERATIONS, "openPublisher", "openFollower"] as const;
   const shown = expected.flatMap((operation) => {
     const need = OPERATION_VERBS[operation];
+    if (need === "admin") return [`${operation}: \`admin\``];
     assert(typeof need === "object", `${operation} is not checked`);
     const verb = "stream" in need ? need.stream : need.filter;
     const name = operation in names ? names[operation as keyof typeof names] : operation;

@@ -1,4 +1,5 @@
 import {
+  type BackupInfo,
   BrokerError,
   type Operation,
   type Page,
@@ -23,7 +24,7 @@ import {
 import type { CallOptions } from "../member/call_options.ts";
 import { checkNumber, checkOptionNames } from "../member/option_check.ts";
 import type { PendingQueries } from "../uplink/pending_queries.ts";
-import type { CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
+import type { BackupPlace, CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
 import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
 import {
   checkRedriveOptions,
@@ -156,6 +157,25 @@ export class ClientCursor implements Cursor {
 
   async explain(stream: string, call?: CallOptions): Promise<string[]> {
     return await this.#askOf("explain", stream, call) as string[];
+  }
+
+  async openBackup(call?: CallOptions): Promise<BackupInfo> {
+    return await this.#ask("openBackup", "", call) as BackupInfo;
+  }
+
+  async readBackup(
+    { backup, file, offset }: BackupPlace,
+    call?: CallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    for (const [name, number] of Object.entries({ backup, offset })) {
+      checkNumber(name, number, { low: 0, high: Number.MAX_SAFE_INTEGER }, "Cannot read a backup");
+    }
+    const options = { backup, from: offset };
+    return await this.#ask("readBackup", file, call, options) as Uint8Array<ArrayBuffer>;
+  }
+
+  async closeBackup(backup: number, call?: CallOptions): Promise<boolean> {
+    return await this.#ask("closeBackup", "", call, { backup }) as boolean;
   }
 
   /** The id of the next dead letter; 1 if there never was one. */

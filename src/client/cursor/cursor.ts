@@ -1,4 +1,5 @@
 import type {
+  BackupInfo,
   DifferenceWay,
   PendingEntry,
   PendingEntryList,
@@ -35,6 +36,16 @@ export interface PeekOptions {
    * @default {100}
    */
   readonly limit?: number;
+}
+
+/** A place in a backup; see {@linkcode Cursor.readBackup}. */
+export interface BackupPlace {
+  /** The number of the backup. */
+  readonly backup: number;
+  /** The name of one of its files. */
+  readonly file: string;
+  /** Where to begin in that file, in bytes. */
+  readonly offset: number;
 }
 
 /**
@@ -247,4 +258,47 @@ export interface Cursor {
    * @throws {BrokerError} `STREAM_NOT_FOUND` if it does not exist and no follower waits for it, `FORBIDDEN`.
    */
   explain(stream: string, call?: CallOptions): Promise<string[]>;
+  /**
+   * Opens a backup of the broker's journal. It fixes a position: everything that was confirmed before is in it.
+   * The broker keeps the files up to there until they are read, for at most a minute after the last call of
+   * {@linkcode Cursor.readBackup}. `simplemq backup` does all of this, and checks the result.
+   *
+   * @returns The files to read, in their order, and the position.
+   * @throws {BrokerError} `FORBIDDEN` for all but administrators; `BAD_REQUEST` if four backups are open, or if
+   * the engine keeps nothing on a disk.
+   *
+   * @example Reading a backup
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const directory = await Deno.makeTempDir();
+   * await using broker = await serve({ port: 0, storage: { directory } });
+   * await using connection = await broker.connect();
+   * const cursor = connection.cursor();
+   * const { backup, files } = await cursor.openBackup();
+   * for (const { name: file, bytes } of files) {
+   *   let offset = 0;
+   *   while (offset < bytes) offset += (await cursor.readBackup({ backup, file, offset })).length;
+   *   assertEquals(offset, bytes);
+   * }
+   * await cursor.closeBackup(backup);
+   * ```
+   */
+  openBackup(call?: CallOptions): Promise<BackupInfo>;
+  /**
+   * Reads up to 512 KiB of a file of a backup. Files are read in the order in which they are listed: those
+   * before the one that is read are given up.
+   *
+   * @throws {RangeError} If a number is not allowed.
+   * @throws {BrokerError} `FORBIDDEN`; `BAD_REQUEST` if the backup is over, or has no such file or offset;
+   * `STREAM_DAMAGED` if the broker cannot read the file.
+   */
+  readBackup(place: BackupPlace, call?: CallOptions): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * Ends a backup; returns whether it was open.
+   *
+   * @throws {BrokerError} `FORBIDDEN`.
+   */
+  closeBackup(backup: number, call?: CallOptions): Promise<boolean>;
 }

@@ -12,6 +12,7 @@ import {
   readStreamsForgotten,
   readVerdict,
 } from "../../../protocol.ts";
+import { readBackupPiece } from "../../protocol/frames/backup_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import type { MemberTable } from "./member.ts";
 import type { PendingQueries } from "./pending_queries.ts";
@@ -72,6 +73,10 @@ export class IncomingFrames {
       case FrameType.messages: {
         const { query, messages } = readMessages(frame);
         return queries.answer(query, messages);
+      }
+      case FrameType.backupPiece: {
+        const { query, bytes } = readBackupPiece(frame);
+        return queries.answer(query, bytes);
       }
       case FrameType.replies:
         return requests.handleReplies(frame);

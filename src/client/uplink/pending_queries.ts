@@ -29,6 +29,8 @@ const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
   "peek",
   "getMessage",
   "explain",
+  "readBackup",
+  "closeBackup",
 ]);
 
 /** The most repetitions of a query: it may be the cause of the lost connections. */

@@ -142,6 +142,15 @@ export class Committer implements Appender {
     this.#want();
   }
 
+  /**
+   * Flushes soon; then calls `done` with a position before which everything is flushed, with all that was
+   * confirmed before the call.
+   */
+  prove(done: (position: number) => void): void {
+    this.#waiting.last.awaiting.push(() => done(this.durable));
+    this.flush();
+  }
+
   /** Begins a new segment soon, so that the last one can be removed. */
   rotate(): void {
     this.#mustRotate = true;

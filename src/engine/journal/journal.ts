@@ -3,6 +3,7 @@ import type { SyncLevel } from "../../broker/engine.ts";
 import type { Appender, EventLog, LoggedState } from "../../broker/event_log.ts";
 import { invariant } from "../../broker/collections/invariant.ts";
 import { LogBusyError, type Pager, type Segment } from "../../broker/backlog/pager.ts";
+import { Backups } from "./backup/backups.ts";
 import { readClosedMark, writeClosedMark } from "./segments/closed_mark.ts";
 import { Committer } from "./committer.ts";
 import { Compactor } from "./compactor.ts";
@@ -76,6 +77,7 @@ export class Journal implements EventLog, Pager {
   #segments: SegmentList | undefined;
   #committer: Committer | undefined;
   #compactor: Compactor | undefined;
+  #backups: Backups | undefined;
   readonly #segmentBytes: number;
   #journalId = 0;
   #lookForLossAt = -Infinity;
@@ -106,6 +108,11 @@ export class Journal implements EventLog, Pager {
     }
   }
 
+  get backups(): Backups {
+    invariant(this.#backups !== undefined, "the journal is open");
+    return this.#backups;
+  }
+
   findObstacle(bytes: number): BrokerError | undefined {
     return this.#space.findObstacle(bytes);
   }
@@ -119,7 +126,8 @@ export class Journal implements EventLog, Pager {
     // On a full disk the last segment cannot wait until it has its size.
     else if (this.#space.isFull && segments.isLastWasted) committer.rotate();
     this.#compactor!.retry();
-    const lookAt = Math.min(this.#lookForLossAt, this.#lookForRoom(committer, now));
+    const backupsAt = this.#backups!.tend(now, this.#space.isFull);
+    const lookAt = Math.min(this.#lookForLossAt, backupsAt, this.#lookForRoom(committer, now));
     return Math.min(committer.tick(now), lookAt);
   }
 
@@ -128,6 +136,7 @@ export class Journal implements EventLog, Pager {
     const committer = this.#committer;
     // Messages that are moved now would come behind the mark of the journal's end.
     this.#compactor?.stop();
+    this.#backups?.end();
     if (committer !== undefined && !committer.hasFailed) {
       const position = await committer.close();
       await this.#segments!.finishRemoving();
@@ -243,11 +252,12 @@ export class Journal implements EventLog, Pager {
   }
 
   #begin(state: LoggedState, segments: SegmentList, open: OpenSegment): Committer {
-    const { level, intervalMs, now, diskNow = now, fail } = this.#options;
+    const { disk, level, intervalMs, now, diskNow = now, fail, report } = this.#options;
+    const journalId = this.#journalId;
     const committer = new Committer(open, {
       level,
       intervalMs,
-      journalId: this.#journalId,
+      journalId,
       now: diskNow,
       rotate: (bytes, isForced) => segments.rotate(bytes, isForced),
       beforeWrite: () => this.#beforeWrite(segments),
@@ -255,6 +265,7 @@ export class Journal implements EventLog, Pager {
       fail,
     });
     this.#committer = committer;
+    this.#backups = new Backups({ disk, journalId, segments, committer, now: diskNow, report });
     const segmentBytes = this.#segmentBytes;
     this.#compactor = new Compactor({ state, committer, segments, segmentBytes });
     return committer;

@@ -13,6 +13,7 @@ export const FrameType = {
   query: 0x10,
   response: 0x11,
   messages: 0x12,
+  backupPiece: 0x13,
   openPublisher: 0x20,
   closePublisher: 0x21,
   publish: 0x22,

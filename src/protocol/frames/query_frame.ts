@@ -37,6 +37,9 @@ export const OPERATIONS = [
   "getMessage",
   "redrive",
   "explain",
+  "openBackup",
+  "readBackup",
+  "closeBackup",
 ] as const;
 
 /** One of the {@linkcode OPERATIONS}. */
@@ -48,7 +51,10 @@ export interface QueryFields {
   readonly query: number;
   /** The operation. */
   readonly operation: Operation;
-  /** The stream; for `getPel` and `releasePel` the follower; empty if there is none. */
+  /**
+   * The stream; for `getPel` and `releasePel` the follower, for `readBackup` the file; empty if there is
+   * none.
+   */
   readonly name: string;
   /** Its other arguments. */
   readonly options?: QueryOptions;
@@ -60,7 +66,7 @@ export interface QueryOptions {
   readonly stream?: StreamOptionsInput;
   /** `createStream`: what to do if the stream exists with other options; `keep` by default. */
   readonly ifDifferent?: DifferenceWay;
-  /** `peek`: the first id to look for. `getMessage`: the id. */
+  /** `peek`: the first id to look for. `getMessage`: the id. `readBackup`: the offset in the file. */
   readonly from?: number;
   /** `getStreams`, `getPels`, `getPel`: the `next` of the page before; absent or 0 for the first one. */
   readonly after?: number;
@@ -68,6 +74,8 @@ export interface QueryOptions {
   readonly limit?: number;
   /** `redrive`: which messages of the dead-letter stream to send back. */
   readonly ids?: readonly number[];
+  /** `readBackup`, `closeBackup`: which backup. */
+  readonly backup?: number;
 }
 
 /** A part of a long answer. */
@@ -117,6 +125,7 @@ const readQuery = object<Omit<QueryFields, "query">>({
     from: optional(count),
     after: optional(count),
     limit: optional(count),
+    backup: optional(count),
     ids: optional((value, name) => {
       const areIds = Array.isArray(value) && value.length <= PEEK_COUNT_MAX &&
         value.every((id) => Number.isSafeInteger(id) && id > 0);

@@ -1,4 +1,5 @@
 import {
+  type BackupInfo,
   BrokerError,
   type MessageBatch,
   type Page,
@@ -163,6 +164,23 @@ export class GuardedEngine implements Engine {
     return this.#engine.prepareStream(name, stepsMax);
   }
 
+  // The broker as a whole.
+
+  async openBackup(): Promise<BackupInfo> {
+    this.#requireAdmin("back up the broker");
+    return await this.#engine.openBackup();
+  }
+
+  async readBackup(backup: number, file: string, offset: number): Promise<Uint8Array> {
+    this.#requireAdmin("read a backup");
+    return await this.#engine.readBackup(backup, file, offset);
+  }
+
+  closeBackup(backup: number): boolean {
+    this.#requireAdmin("close a backup");
+    return this.#engine.closeBackup(backup);
+  }
+
   // Pending entry lists.
 
   getPels(): Promise<PendingEntryList[]> {
@@ -262,6 +280,16 @@ export class GuardedEngine implements Engine {
     const need = streamNeedOf(operation);
     if (this.#may(need, name)) return;
     throw refuse(this.#audit, this.#user, { ...describeNeed(need, name), stream: name });
+  }
+
+  /** Throws `FORBIDDEN` unless the user may do everything. */
+  #requireAdmin(action: string): void {
+    if (this.#permissions.isAdmin) return;
+    throw refuse(this.#audit, this.#user, {
+      verb: "admin",
+      action,
+      permission: "do that: it takes admin",
+    });
   }
 
   #may(need: StreamNeed, name: string): boolean {

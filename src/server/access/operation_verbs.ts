@@ -14,6 +14,8 @@ export type Need =
   | { readonly stream: StreamNeed }
   /** Nothing: it is done for the streams that the verb allows, and the others are as if not there. */
   | { readonly filter: Verb | "any" }
+  /** All permissions: it is about the broker as a whole. */
+  | "admin"
   /** Nothing: it tells or changes nothing about streams. */
   | "allowed"
   /** It is for no session, not even one of an administrator. */
@@ -51,6 +53,10 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   /** By the verb of the member that is to be opened. */
   prepare: "allowed",
   prepareStream: { filter: "manage" },
+
+  openBackup: "admin",
+  readBackup: "admin",
+  closeBackup: "admin",
 
   // The names of reply streams cannot be guessed.
   openReplyStream: "allowed",

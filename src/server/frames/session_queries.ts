@@ -6,6 +6,7 @@ import {
   type QueryOptions,
   type StreamCreation,
 } from "../../../protocol.ts";
+import { writeBackupPiece } from "../../protocol/frames/backup_frame.ts";
 import { writeMessages } from "../../protocol/frames/peeked_messages.ts";
 import {
   readOperation,
@@ -27,6 +28,7 @@ const LARGE: ReadonlySet<Operation> = new Set([
   "getStreams",
   "getPels",
   "getPel",
+  "readBackup",
 ]);
 
 /** Answers of this size are noted among all that wait for slow clients. */
@@ -99,6 +101,7 @@ export class SessionQueries {
     if (isOver) return;
     const before = link.writer.length;
     if (result instanceof Peeked) writeMessages(link.writer, query, result.messages);
+    else if (result instanceof Uint8Array) writeBackupPiece(link.writer, query, result);
     else writeResponse(link.writer, query, result);
     const bytes = link.writer.length - before;
     if (bytes >= NOTED_BYTES_MIN) outlet.noteAnswer(bytes);
@@ -108,7 +111,11 @@ export class SessionQueries {
   async #operate(operation: Operation, name: string, options: QueryOptions): Promise<unknown> {
     const { number: session, user, engine, context } = this.#answers.outlet;
     const { sessionLog, turn } = context;
-    const subject = operation === "releasePel" ? { follower: name } : { stream: name };
+    const subject = operation === "releasePel"
+      ? { follower: name }
+      : name === ""
+      ? {}
+      : { stream: name };
     const note = (change: string, count?: number) =>
       sessionLog.noteChange(change, { subject, count, user: user.name, session });
     const operate = (operations as { readonly [Name in Operation]?: Operate })[operation];
@@ -206,6 +213,18 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
       "MESSAGE_NOT_FOUND",
       `Cannot find message ${from} of "${name}": it is gone, or was never stored`,
     );
+  },
+  async openBackup({ engine, note }) {
+    const info = await engine.openBackup();
+    note("backup opened");
+    return info;
+  },
+  readBackup: ({ engine, name, options: { backup = 0, from = 0 } }) =>
+    engine.readBackup(backup, name, from),
+  async closeBackup({ engine, options: { backup = 0 }, note }) {
+    const wasOpen = engine.closeBackup(backup);
+    if (wasOpen) note("backup closed");
+    return await Promise.resolve(wasOpen);
   },
   async redrive({ engine, name, options: { ids = [] }, note }) {
     const result = await engine.redrive(name, ids);

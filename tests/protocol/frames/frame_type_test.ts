@@ -27,6 +27,7 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "10 query",
     "11 response",
     "12 messages",
+    "13 backupPiece",
     "20 openPublisher",
     "21 closePublisher",
     "22 publish",

@@ -41,6 +41,9 @@ export function fileOf(bytes: Uint8Array): DiskFile {
       buffer.set(piece);
       return piece.length;
     },
+    readLater() {
+      throw new Error("nobody reads it so");
+    },
     write() {
       throw new Error("nobody writes to it");
     },

@@ -219,6 +219,10 @@ export class SimulatedDisk implements Disk {
     return {
       measure: alive(() => inode.current.size),
       read: alive((buffer, position) => inode.current.read(buffer, position)),
+      readLater: async (buffer, position) => {
+        await undefined;
+        return alive(() => inode.current.read(buffer, position))();
+      },
       write: alive((bytes, position) => this.#write(inode, bytes, position)),
       // Whoever waits for it gets all errors in the same way.
       sync: async () => await alive(() => this.#syncFile(inode))(),

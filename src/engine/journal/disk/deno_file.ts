@@ -52,6 +52,18 @@ export class DenoFile implements DiskFile {
     return length;
   }
 
+  async readLater(buffer: Uint8Array, position: number): Promise<number> {
+    this.#seek(position);
+    let length = 0;
+    while (length < buffer.length) {
+      const count = await this.#file.read(buffer.subarray(length));
+      if (count === null || count === 0) break;
+      length += count;
+    }
+    this.#position = position + length;
+    return length;
+  }
+
   write(bytes: Uint8Array, position: number): number {
     this.#seek(position);
     const count = translate(() => this.#file.writeSync(bytes));

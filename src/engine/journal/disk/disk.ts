@@ -62,6 +62,8 @@ export interface DiskFile {
   measure(): number;
   /** Reads from a position on until the buffer is full or the file ends; returns how many bytes. */
   read(buffer: Uint8Array, position: number): number;
+  /** Reads like `read`, but on another thread; the file must not be used otherwise meanwhile. */
+  readLater(buffer: Uint8Array, position: number): Promise<number>;
   /**
    * Writes at a position; returns how many of the bytes were written, which may be fewer than asked
    * for. Throws a {@linkcode DiskFullError} if there is no room.

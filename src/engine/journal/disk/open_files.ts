@@ -23,7 +23,15 @@ export class OpenFiles {
       write: (bytes, position) => this.#get(name).write(bytes, position),
       truncate: (size) => this.#get(name).truncate(size),
       isAt: (other) => this.#get(name).isAt(other),
-      // Not shared, since it must not be closed before it is flushed.
+      // These two are not shared: such a file must not be closed before it is read, or flushed.
+      readLater: async (buffer, position) => {
+        const file = this.#open(name);
+        try {
+          return await file.readLater(buffer, position);
+        } finally {
+          file.close();
+        }
+      },
       sync: async () => {
         const file = this.#open(name);
         try {

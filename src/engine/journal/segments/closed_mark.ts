@@ -5,6 +5,17 @@ import { checksum } from "./format.ts";
 /** A position and its checksum. */
 const MARK_BYTES = 12;
 
+/** Makes the content of the file: the journal's end. */
+export function encodeClosedMark(
+  { position, journalId }: { readonly position: number; readonly journalId: number },
+): Uint8Array {
+  const bytes = new Uint8Array(MARK_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setFloat64(0, position);
+  view.setUint32(8, checksum(bytes.subarray(0, 8), position, journalId));
+  return bytes;
+}
+
 /**
  * Writes the journal's end at an orderly stop: a journal that is shorter later was not torn by a crash.
  */
@@ -12,10 +23,7 @@ export async function writeClosedMark(
   disk: Disk,
   { position, journalId }: { readonly position: number; readonly journalId: number },
 ): Promise<void> {
-  const bytes = new Uint8Array(MARK_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setFloat64(0, position);
-  view.setUint32(8, checksum(bytes.subarray(0, 8), position, journalId));
+  const bytes = encodeClosedMark({ position, journalId });
   const file = disk.create(CLOSED_NAME);
   try {
     writeAll(file, bytes, 0);

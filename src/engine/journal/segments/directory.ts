@@ -14,6 +14,9 @@ export const RESERVE_NAME = "reserve";
 /** The file with the journal's end at an orderly stop. */
 export const CLOSED_NAME = "closed";
 
+/** The file that says what a backup consists of. */
+export const MANIFEST_NAME = "backup.json";
+
 /** Side files: bytes that were cut off or taken away. */
 const ASIDE_RULE = /^[0-9a-f]{16}\.journal\.(torn|removed)-/;
 
@@ -97,6 +100,7 @@ function findSegment(disk: ReadableDisk, { name, size, isFile }: DiskEntry): Fou
 }
 
 function isOurs(name: string): boolean {
-  return [LOCK_NAME, RESERVE_NAME, CLOSED_NAME].includes(name) || ASIDE_RULE.test(name) ||
+  return [LOCK_NAME, RESERVE_NAME, CLOSED_NAME, MANIFEST_NAME].includes(name) ||
+    ASIDE_RULE.test(name) ||
     UNFINISHED_RULE.test(name) || readSegmentName(name) !== undefined;
 }

@@ -37,6 +37,8 @@ export class SegmentFile implements Segment {
   underwayCount = 0;
   /** The bytes of its head and its checkpoint. */
   headBytes = 0;
+  /** How many open backups still need it. */
+  holdCount = 0;
   /** Whether some of it cannot be read: then it must not be removed. */
   isDamaged = false;
   #file: DiskFile;
@@ -89,8 +91,13 @@ export class SegmentFile implements Segment {
     return this.base + this.size;
   }
 
-  get isFree(): boolean {
+  /** Whether nothing in it is needed by the streams. */
+  get isWaste(): boolean {
     return this.liveCount === 0 && this.underwayCount === 0 && !this.isDamaged;
+  }
+
+  get isFree(): boolean {
+    return this.isWaste && this.holdCount === 0;
   }
 
   get name(): string {

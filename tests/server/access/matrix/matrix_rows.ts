@@ -21,6 +21,9 @@ export const CALLS = [
   "getMessage",
   "redrive",
   "explain",
+  "openBackup",
+  "readBackup",
+  "closeBackup",
   "publish",
   "follow",
   "getStreams",
@@ -90,6 +93,10 @@ function byPattern(verb: "publish" | "follow", none: Outcome): (policy: PolicyMo
   };
 }
 
+function needsAdmin(outcome: Outcome): (policy: PolicyModel) => Outcome {
+  return (policy) => policy.isAdmin ? outcome : "FORBIDDEN";
+}
+
 /** What every call should come to, for every protocol that has it. */
 export const ROWS: Readonly<Record<Call, MatrixRow>> = {
   createStream: stream(
@@ -123,6 +130,10 @@ export const ROWS: Readonly<Record<Call, MatrixRow>> = {
     needs("manage", (target) => target === "orders.dead" ? "ok 1" : "ok 0"),
   ),
   explain: stream(["explain"], needs("inspect")),
+  // A world keeps nothing on a disk.
+  openBackup: all(["openBackup"], needsAdmin("BAD_REQUEST")),
+  readBackup: all(["readBackup"], needsAdmin("BAD_REQUEST")),
+  closeBackup: all(["closeBackup"], needsAdmin("ok false")),
   publish: stream(["openPublisher", "prepare"], needs("publish", (target) => `ok ${target}`)),
   follow: stream(["openFollower", "prepare"], (policy, target) => {
     if (!policy.may("follow", target)) return "FORBIDDEN";

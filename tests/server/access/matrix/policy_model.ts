@@ -12,6 +12,11 @@ export class PolicyModel {
     this.#fields = fields;
   }
 
+  /** Whether everything is allowed. */
+  get isAdmin(): boolean {
+    return this.#fields.admin ?? false;
+  }
+
   /** Whether a stream may be used so. */
   may(verb: Verb, name: string): boolean {
     if (this.#fields.admin) return true;

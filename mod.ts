@@ -1,6 +1,6 @@
 /**
- * SimpleMQ is a message queue for Deno. This module is the client that applications use, with the error
- * codes. The broker is in `@simplemq/simplemq/server`; importing this module does not load it.
+ * SimpleMQ is a message queue for Deno, Node and Bun. This module is the client that applications use, with
+ * the error codes. The broker is in `@simplemq/simplemq/server`; importing this module does not load it.
  *
  * @example Publishing, following and acknowledging
  * ```ts

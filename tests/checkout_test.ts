@@ -95,14 +95,24 @@ const WAYS: [way: string, imports: Record<string, string>, isLinked: boolean][] 
   }, false],
 ];
 
-Deno.test("importing the client loads neither the broker nor an npm package", async () => {
+Deno.test("importing the client loads the client, and of what is not ours only node:", async () => {
   for (const entry of ["mod.ts", "client.ts", "protocol.ts"]) {
     const modules = await listModules(entry, ROOT);
     assert(modules.length > 5, "the list is the real one");
-    const unwanted = modules.filter((module) =>
-      module.startsWith("npm:") || /\/src\/(server|broker|engine)\/|\/server\.ts$/.test(module)
-    );
+    const own = /^(mod|client|protocol)\.ts$|^src\/(client|transport|protocol)\//;
+    const unwanted = modules.filter((module) => {
+      if (!module.startsWith("file:")) return !module.startsWith("node:");
+      return !own.test(relative(ROOT, fileURLToPath(module)));
+    });
     assertEquals(unwanted, [], entry);
+  }
+});
+
+Deno.test("no type that the client shows is one of Deno's", async () => {
+  for (const entry of ["mod.ts", "protocol.ts"]) {
+    const doc = await runDeno(["doc", "--json", entry]);
+    assert(doc.includes('"typeName":"Uint8Array"') || doc.includes('"typeName": "Uint8Array"'));
+    assertEquals(doc.match(/"(typeName|repr)": ?"Deno\b[^"]*"/g), null, entry);
   }
 });
 

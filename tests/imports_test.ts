@@ -181,9 +181,15 @@ const planted: [what: string, sources: Record<string, string>, mistakes: string[
     ["client.ts imports src/broker/broker.ts", "src/client/bind.ts imports re2js"],
   ],
   [
-    "the client needs more of @std than async",
-    { "src/client/uplink.ts": 'import { parse } from "@std/yaml/parse";' },
-    ["src/client/uplink.ts imports @std/yaml"],
+    "the client needs a package, or more of Node than timers",
+    {
+      "src/client/uplink.ts": 'import { delay } from "@std/async/delay";',
+      "src/client/dialing/token_file.ts": 'const { connect } = await import("node:net");',
+    },
+    [
+      "src/client/uplink.ts imports @std/async",
+      "src/client/dialing/token_file.ts imports node:net",
+    ],
   ],
   [
     "the server names an engine",
@@ -239,7 +245,11 @@ const planted: [what: string, sources: Record<string, string>, mistakes: string[
       "src/client/a.ts": "await Deno.startTls(socket);",
       "src/transport/deno_sockets.ts": "await Deno.connectTls({ port });",
     },
-    ["src/client/a.ts opens sockets", "src/transport/deno_sockets.ts uses TLS that stalls"],
+    [
+      "src/client/a.ts names Deno",
+      "src/client/a.ts opens sockets",
+      "src/transport/deno_sockets.ts uses TLS that stalls",
+    ],
   ],
   [
     "the broker names Deno",
@@ -284,7 +294,11 @@ const planted: [what: string, sources: Record<string, string>, mistakes: string[
       "src/server/listener.ts": "const { listen = Deno.listen } = options;",
       "src/transport/deno_sockets.ts": "await Deno.connect({ port });",
     },
-    ["client.ts opens sockets", "src/server/listener.ts opens sockets"],
+    [
+      "client.ts names Deno",
+      "client.ts opens sockets",
+      "src/server/listener.ts opens sockets",
+    ],
   ],
   [
     "somebody prints",
@@ -336,7 +350,8 @@ Deno.test("what looks like a fault and is none is let pass", () => {
       'import { type A } from "./a.ts";\nexport { type A as Other } from "./a.ts";',
     "src/server/log.ts": "Deno.stderr.writeSync(bytes);",
     "src/server/commands/terminal.ts": "Deno.stdout.writeSync(help);",
-    "src/client/a.ts": 'import { delay } from "@std/async/delay";\nsetTimeout(() => Date.now());',
+    "src/client/a.ts": 'import "node:timers";\nsetTimeout(() => Date.now());',
+    "src/client/dialing/environment.ts": 'Deno.env.get("SIMPLEMQ_TOKEN");',
     "server.ts": 'import { MemoryEngine } from "./src/engine/memory.ts";\nimport "./client.ts";',
     "src/engine/memory.ts":
       'import { Broker } from "../broker/a.ts";\nimport { RE2JS } from "re2js";',

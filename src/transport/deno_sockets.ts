@@ -1,4 +1,4 @@
-// Sockets of Deno: no other file opens one, so that another runtime needs one file like this.
+// Sockets of Deno; node_sockets.ts has those of other runtimes.
 
 import { ALPN } from "./tls_wire.ts";
 import type { Duplex } from "./duplex.ts";
@@ -17,15 +17,6 @@ export interface CertificateCheck {
   readonly ca: readonly string[] | undefined;
 }
 
-/** Connects; written data is sent at once. */
-export function connectSocket(
-  hostname: string,
-  port: number,
-  signal: AbortSignal,
-): Promise<Duplex> {
-  return openSocket(hostname, port, signal);
-}
-
 /** Connects, and encrypts the connection; its certificate has been checked then. */
 export async function connectEncrypted(
   hostname: string,
@@ -34,7 +25,7 @@ export async function connectEncrypted(
   signal: AbortSignal,
 ): Promise<Duplex> {
   // Deno.connectTls leaves Nagle's algorithm on, which delays the first request by 40 ms or more.
-  const socket = await openSocket(hostname, port, signal);
+  const socket = await connectDenoSocket(hostname, port, signal);
   const encrypted = await startTls(socket, check);
   // The handshake takes no signal; it ends with its connection.
   const { promise: whenAborted, reject } = Promise.withResolvers<never>();
@@ -71,12 +62,12 @@ async function startTls(socket: Deno.TcpConn, check: CertificateCheck): Promise<
   }
 }
 
-async function openSocket(
+/** Connects; written data is sent at once. */
+export async function connectDenoSocket(
   hostname: string,
   port: number,
   signal: AbortSignal,
 ): Promise<Deno.TcpConn> {
-  if (typeof Deno === "undefined") throw new Error("this client needs Deno");
   const socket = await Deno.connect({ hostname, port, signal });
   try {
     socket.setNoDelay(true);
@@ -109,33 +100,4 @@ export function isShortage(error: unknown): boolean {
 /** Whether a port could not be opened because it is taken. */
 export function isPortTaken(error: unknown): boolean {
   return error instanceof Deno.errors.AddrInUse;
-}
-
-/** The same as errors of Deno, as sockets of node:net and node:tls say it. */
-const ENDS: ReadonlySet<unknown> = new Set([
-  "ECANCELED",
-  "ECONNABORTED",
-  "ECONNRESET",
-  "ENOTCONN",
-  "EPIPE",
-  "ERR_SOCKET_CLOSED",
-  "ERR_STREAM_DESTROYED",
-  "ERR_STREAM_PREMATURE_CLOSE",
-  "ERR_STREAM_WRITE_AFTER_END",
-  "ETIMEDOUT",
-]);
-
-/** A fault of TLS, or one that the other side tells, ends a connection like one of the network. */
-function isEndCode(code: unknown): boolean {
-  return ENDS.has(code) || (typeof code === "string" && /^ERR_(SSL|TLS)_/.test(code));
-}
-
-/** Whether an error only says that a connection has ended, from either side. */
-export function isConnectionEnd(error: unknown): boolean {
-  if (error instanceof Error && "code" in error && isEndCode(error.code)) return true;
-  return error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.ConnectionAborted ||
-    error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
-    error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.UnexpectedEof || error instanceof Deno.errors.TimedOut;
 }

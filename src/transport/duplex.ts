@@ -32,7 +32,9 @@ class PipeDirection {
     while (this.#bytes >= PIPE_BYTES_MAX && !this.#isClosed) {
       await new Promise<void>((resolve) => this.#wakeWriter = resolve);
     }
-    if (this.#isClosed) throw new Deno.errors.BrokenPipe("the pipe is closed");
+    if (this.#isClosed) {
+      throw Object.assign(new Error("the pipe is closed"), { code: "EPIPE" });
+    }
     const chunk = bytes.slice(0, PIPE_BYTES_MAX);
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;

@@ -1,6 +1,6 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import { FrameDecoder, FrameType, FrameWriter } from "../../protocol.ts";
-import { isConnectionEnd } from "./deno_sockets.ts";
+import { isConnectionEnd } from "./connection_end.ts";
 import type { Duplex } from "./duplex.ts";
 
 /** The callbacks of a link's owner. */

@@ -2,7 +2,7 @@ import { createServer, type Server, type TlsOptions, type TLSSocket } from "node
 import type { Duplex } from "./duplex.ts";
 import { DuplexStream } from "./duplex_stream.ts";
 import { ALPN, FIRST_BYTE_OF_TLS } from "./tls_wire.ts";
-import { NodeDuplex } from "./node_sockets.ts";
+import { NodeDuplex } from "./node_duplex.ts";
 import { VerifiedCertificates } from "./verified_certificates.ts";
 
 /** What a side of TLS shows and trusts; texts in PEM. */

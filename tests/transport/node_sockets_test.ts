@@ -1,11 +1,10 @@
-// Sockets of node:tls as a client's connection, against real ports of this machine.
+// Sockets of node:net and node:tls as a client's connection, against real ports of this machine.
 
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { deadline } from "@std/async/deadline";
-import { isConnectionEnd } from "../../src/transport/deno_sockets.ts";
+import { isConnectionEnd } from "../../src/transport/connection_end.ts";
 import type { Duplex } from "../../src/transport/duplex.ts";
-import { connectTlsSocket } from "../../src/transport/node_sockets.ts";
-import type { TlsDuplex } from "../../src/transport/tls_acceptor.ts";
+import { connectNodeSocket, connectTlsSocket } from "../../src/transport/node_sockets.ts";
 import { Authority } from "../../src/server/certificates/authority.ts";
 import { AUTHORITY, makeAcceptor } from "../support/certificates/tls_pair.ts";
 import { validFor } from "../support/certificates/test_certificates.ts";
@@ -18,12 +17,12 @@ const VARIABLE = "NODE_TLS_REJECT_UNAUTHORIZED";
 
 const never = new AbortController().signal;
 
-/** A connection between two sockets: the client's is one of node:tls. */
+/** A connection between two sockets: the client's is one of node:net or node:tls. */
 class SocketPair implements Disposable {
   readonly here: Duplex;
-  readonly there: TlsDuplex;
+  readonly there: Duplex;
 
-  private constructor(here: Duplex, there: TlsDuplex) {
+  private constructor(here: Duplex, there: Duplex) {
     this.here = here;
     this.there = there;
   }
@@ -43,6 +42,13 @@ class SocketPair implements Disposable {
     const here = await deadline(connectTlsSocket(target, never), PATIENCE_MS);
     await here.write(new Uint8Array(1));
     return new SocketPair(here, await deadline(accepting, PATIENCE_MS));
+  }
+
+  static async openPlain(): Promise<SocketPair> {
+    using port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepting = port.accept();
+    const here = connectNodeSocket("localhost", port.addr.port, never);
+    return new SocketPair(await deadline(here, PATIENCE_MS), await accepting);
   }
 
   [Symbol.dispose](): void {
@@ -102,9 +108,16 @@ for (const [what, trusted] of [["name", {}], ["authority", { ca: FOREIGN }]] as 
   });
 }
 
-for (const who of ["broker", "client"] as const) {
-  Deno.test(`what the ${who} writes waits for a slow reader, and all of it arrives`, async () => {
-    using pair = await SocketPair.open("localhost");
+const WRITERS: [who: "broker" | "client", way: string, open: () => Promise<SocketPair>][] = [
+  ["broker", "TLS", () => SocketPair.open("localhost")],
+  ["client", "TLS", () => SocketPair.open("localhost")],
+  ["broker", "TCP", () => SocketPair.openPlain()],
+  ["client", "TCP", () => SocketPair.openPlain()],
+];
+
+for (const [who, way, open] of WRITERS) {
+  Deno.test(`what the ${who} writes by ${way} waits for a slow reader, and all arrives`, async () => {
+    using pair = await open();
     const [writer, reader] = who === "broker" ? [pair.there, pair.here] : [pair.here, pair.there];
     const piece = new Uint8Array(100_000);
     const total = 400 * piece.length;
@@ -142,26 +155,30 @@ for (const who of ["broker", "client"] as const) {
   });
 }
 
-Deno.test("a socket that is closed ends its read and its write, and the other side", async () => {
-  using pair = await SocketPair.open("localhost");
-  let failure: unknown;
-  const writing = (async () => {
-    for (let count = 0; count < 1000; count++) await pair.here.write(new Uint8Array(100_000));
-  })().catch((error) => failure = error);
-  const reading = pair.here.read(new Uint8Array(1));
-  await passTurns();
-  pair.here.close();
-  assertEquals(await deadline(reading, PATIENCE_MS), null);
-  await deadline(writing, PATIENCE_MS);
-  assert(isConnectionEnd(failure), String(failure));
-  for (const buffer = new Uint8Array(100_000);;) {
-    const count = await pair.there.read(buffer).catch((error) => {
-      assert(isConnectionEnd(error), String(error));
-      return null;
+for (const [who, way, open] of WRITERS) {
+  if (who === "client") {
+    Deno.test(`a socket of ${way} that is closed ends its read, its write, the other side`, async () => {
+      using pair = await open();
+      let failure: unknown;
+      const writing = (async () => {
+        for (let count = 0; count < 1000; count++) await pair.here.write(new Uint8Array(100_000));
+      })().catch((error) => failure = error);
+      const reading = pair.here.read(new Uint8Array(1));
+      await passTurns();
+      pair.here.close();
+      assertEquals(await deadline(reading, PATIENCE_MS), null);
+      await deadline(writing, PATIENCE_MS);
+      assert(isConnectionEnd(failure), String(failure));
+      for (const buffer = new Uint8Array(100_000);;) {
+        const count = await pair.there.read(buffer).catch((error) => {
+          assert(isConnectionEnd(error), String(error));
+          return null;
+        });
+        if (count === null) break;
+      }
     });
-    if (count === null) break;
   }
-});
+}
 
 Deno.test("connecting can be given up, before it begins and in the middle", async () => {
   using port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -172,6 +189,17 @@ Deno.test("connecting can be given up, before it begins and in the middle", asyn
   using socket = await port.accept();
   giving.abort(new Error("in the middle"));
   await assertRejects(() => connecting, Error, "in the middle");
+  const { hostname, port: number } = target;
+  await assertRejects(() => connectNodeSocket(hostname, number, AbortSignal.abort("before")));
   const buffer = new Uint8Array(1000);
   while (await socket.read(buffer).catch(() => null) !== null);
+});
+
+Deno.test("a port that nobody listens at is a refused connection", async () => {
+  const port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { addr } = port;
+  port.close();
+  const error = await assertRejects(() => connectNodeSocket("127.0.0.1", addr.port, never), Error);
+  assertEquals("code" in error && error.code, "ECONNREFUSED");
+  assert(!isConnectionEnd(error));
 });

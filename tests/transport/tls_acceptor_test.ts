@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import fc from "fast-check";
-import { isConnectionEnd } from "../../src/transport/deno_sockets.ts";
+import { isConnectionEnd } from "../../src/transport/connection_end.ts";
 import type { Duplex } from "../../src/transport/duplex.ts";
 import { AUTHORITY, makeAcceptor, TlsPair } from "../support/certificates/tls_pair.ts";
 import { validFor } from "../support/certificates/test_certificates.ts";

@@ -1,7 +1,7 @@
-import { delay } from "@std/async/delay";
 import { BrokerError } from "../../../protocol.ts";
 import { PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import type { CallOptions } from "../member/call_options.ts";
+import { delay } from "../member/delay.ts";
 import { checkNumber, checkOptionNames } from "../member/option_check.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 
@@ -91,7 +91,7 @@ export async function redrive(
     for (let at = 0; at < ids.length && total.count < limit;) {
       signal?.throwIfAborted();
       if (!isFirst && ratePerSecond < Infinity) {
-        await delay(stepCount / ratePerSecond * 1000, signal && { signal });
+        await delay(stepCount / ratePerSecond * 1000, signal);
       }
       isFirst = false;
       const step = ids.slice(at, at + Math.min(stepCount, limit - total.count));

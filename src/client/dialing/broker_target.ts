@@ -1,7 +1,8 @@
 import { formatAddress } from "../../transport/address.ts";
-import { connectEncrypted, connectSocket } from "../../transport/deno_sockets.ts";
+import { connectEncrypted } from "../../transport/deno_sockets.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { TlsTarget } from "../../transport/node_sockets.ts";
+import { connectSocket } from "../../transport/sockets.ts";
 import { DialError } from "../uplink/dial_error.ts";
 import { explainDialFault } from "./dial_fault.ts";
 import type { ReadToken } from "./token.ts";
@@ -43,8 +44,9 @@ export class BrokerTarget {
     if (this.#tls === undefined) return await connectSocket(hostname, port, signal);
     const { ca, pair, serverName = hostname } = this.#tls;
     const target = { hostname, port, serverName, ca: ca?.join("\n"), ...pair };
-    // Deno's own sockets show no certificate.
-    if (pair !== undefined || this.#wasGivenUp) return await connectByNode(target, signal);
+    // Deno's own sockets show no certificate, and other runtimes have none of Deno's.
+    const needsNode = typeof Deno === "undefined" || pair !== undefined || this.#wasGivenUp;
+    if (needsNode) return await connectByNode(target, signal);
     try {
       return await connectEncrypted(hostname, port, { ca, serverName }, signal);
     } finally {

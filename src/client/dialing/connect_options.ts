@@ -49,8 +49,8 @@ export interface DialOptions {
    */
   readonly tokenFile?: string;
   /**
-   * Encrypts the connection: `true` if the broker's certificate is signed by an authority that Deno
-   * trusts, otherwise an object. The certificate and its name are always checked.
+   * Encrypts the connection: `true` if the broker's certificate is signed by an authority that the
+   * runtime trusts, otherwise an object. The certificate and its name are always checked.
    *
    * @default {no TLS, except for URLs `smqs://`}
    */

@@ -58,11 +58,11 @@ const TLS_FAULTS: readonly TlsFault[] = [
         : "it requires a certificate of the client; give tls.cert and tls.key",
   },
   {
-    sign: /alert.*(Certificate|UnknownCA|AccessDenied|DecryptError)/i,
+    sign: /alert.*(Certificate|Unknown_?CA|Access_?Denied|Decrypt_?Error)/i,
     explain: () => "it refuses the client's certificate",
   },
   {
-    sign: /NoApplicationProtocol/i,
+    sign: /No_?Application_?Protocol/i,
     explain: () => "its port speaks TLS, but is not the port of a broker",
   },
   {
@@ -82,7 +82,7 @@ export interface DialFault {
 
 /** Explains the error of an attempt. */
 export function explainDialFault(cause: unknown, way: DialWay): DialFault {
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const said = sayFault(cause);
   if (cause instanceof UnansweredError) return { why: said + guessWhy(way), isMistake: false };
   if (!way.isEncrypted || !(cause instanceof Error)) return { why: said, isMistake: false };
   if (ENDED.test(signsOf(cause))) {
@@ -91,6 +91,13 @@ export function explainDialFault(cause: unknown, way: DialWay): DialFault {
   }
   const fault = TLS_FAULTS.find(({ sign }) => sign.test(signsOf(cause)));
   return { why: fault?.explain(way, said) ?? said, isMistake: fault !== undefined };
+}
+
+/** Node tells of each address of a host in an error of its own, and nothing in the one around them. */
+function sayFault(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause.message !== "" || !(cause instanceof AggregateError)) return cause.message;
+  return cause.errors.map(sayFault).join(", ");
 }
 
 function signsOf(cause: Error): string {

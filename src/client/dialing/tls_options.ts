@@ -4,9 +4,11 @@ import { checkOptionNames } from "../member/option_check.ts";
 export interface TlsOptions {
   /**
    * The certificates of authorities that may have signed the broker's; a text may hold several, and has at
-   * most 4 MiB. They are trusted beside those that Deno trusts, and in place of them if there is a `cert`.
+   * most 4 MiB. They are trusted beside those that Deno trusts, and in place of them if there is a `cert`;
+   * on Node and Bun always in place of those that the runtime trusts.
    *
-   * @default {what Deno trusts: Mozilla's list, or what `DENO_TLS_CA_STORE` and `DENO_CERT` say}
+   * @default {what the runtime trusts: Mozilla's list, or what `DENO_TLS_CA_STORE`, `DENO_CERT` or
+   * `NODE_EXTRA_CA_CERTS` say}
    */
   readonly ca?: string | readonly string[];
   /** The client's certificate, for brokers that ask for one; authorities in between follow it. */
@@ -23,14 +25,14 @@ export interface TlsOptions {
 
 /** TLS options, checked. */
 export interface ResolvedTls {
-  /** Certificates of authorities, each a text; `undefined` for none but those that Deno trusts. */
+  /** Certificates of authorities, each a text; `undefined` for none but those that the runtime trusts. */
   readonly ca: readonly string[] | undefined;
   /** The client's certificate and its key. */
   readonly pair: { readonly cert: string; readonly key: string } | undefined;
   readonly serverName: string | undefined;
 }
 
-/** What `true` means: the authorities that Deno trusts, and the host's name. */
+/** What `true` means: the authorities that the runtime trusts, and the host's name. */
 export const TLS_DEFAULT: ResolvedTls = { ca: undefined, pair: undefined, serverName: undefined };
 
 const OPTION_NAMES: readonly (keyof TlsOptions)[] = ["ca", "cert", "key", "serverName"];

@@ -1,4 +1,4 @@
-import { abortable } from "@std/async/abortable";
+import { abortable } from "../member/abortable.ts";
 import { checkToken, type ReadToken } from "./token.ts";
 
 /** More than a token with spaces around it, in bytes. */
@@ -28,8 +28,9 @@ export class TokenFile {
     const where = `${this.#path} (${this.#name})`;
     let bytes: Uint8Array | undefined;
     try {
+      const { stat } = await import("node:fs/promises");
       // A pipe may never end.
-      if (!(await Deno.stat(this.#path)).isFile) throw new TypeError("it is no file");
+      if (!(await stat(this.#path)).isFile()) throw new TypeError("it is no file");
       bytes = await readSome(this.#path);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
@@ -47,12 +48,17 @@ export class TokenFile {
 
 /** Reads a file; `undefined` if it is too large. */
 async function readSome(path: string): Promise<Uint8Array | undefined> {
-  using file = await Deno.open(path);
-  const buffer = new Uint8Array(FILE_BYTES_MAX + 1);
-  for (let length = 0;;) {
-    const count = await file.read(buffer.subarray(length));
-    if (count === null) return buffer.subarray(0, length);
-    length += count;
-    if (length > FILE_BYTES_MAX) return undefined;
+  const { open } = await import("node:fs/promises");
+  const file = await open(path);
+  try {
+    const buffer = new Uint8Array(FILE_BYTES_MAX + 1);
+    for (let length = 0;;) {
+      const { bytesRead } = await file.read(buffer, length);
+      if (bytesRead === 0) return buffer.subarray(0, length);
+      length += bytesRead;
+      if (length > FILE_BYTES_MAX) return undefined;
+    }
+  } finally {
+    await file.close();
   }
 }

@@ -3,6 +3,7 @@ import { readEntryFlags, readEntryPriority } from "../../protocol/messages/entry
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import { bodyOf, bytesOf, headersOf } from "../member/entry_content.ts";
+import { printAs } from "../member/inspection.ts";
 import type { MessageBody } from "../outgoing/body.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
 import type { AckOptions, Message, NackOptions } from "./message.ts";
@@ -172,10 +173,6 @@ export class DeliveredMessage implements Message {
   }
 }
 
-// Printing a message shows its content, not its private state.
-Object.defineProperty(DeliveredMessage.prototype, Symbol.for("Deno.customInspect"), {
-  value(this: DeliveredMessage, inspect: typeof Deno.inspect): string {
-    const { stream, id, attempts, body } = this;
-    return `Message ${inspect({ stream, id, attempts, body })}`;
-  },
+printAs(DeliveredMessage, ({ stream, id, attempts, body }, inspect) => {
+  return `Message ${inspect({ stream, id, attempts, body })}`;
 });

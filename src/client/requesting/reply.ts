@@ -1,5 +1,6 @@
 import type { CallOptions } from "../member/call_options.ts";
 import { bodyOf, bytesOf, headersOf, type ReceivedContent } from "../member/entry_content.ts";
+import { printAs } from "../member/inspection.ts";
 
 /**
  * The reply to a request.
@@ -50,9 +51,4 @@ export class ReceivedReply implements Reply {
   }
 }
 
-// Printing a reply shows its content, not its private state.
-Object.defineProperty(ReceivedReply.prototype, Symbol.for("Deno.customInspect"), {
-  value(this: ReceivedReply, inspect: typeof Deno.inspect): string {
-    return `Reply ${inspect({ headers: this.headers, body: this.body })}`;
-  },
-});
+printAs(ReceivedReply, ({ headers, body }, inspect) => `Reply ${inspect({ headers, body })}`);

@@ -1,4 +1,4 @@
-import { delay } from "@std/async/delay";
+import { delay } from "../member/delay.ts";
 
 /** The limit of the first pause, and of the longest ones, in milliseconds. */
 const LIMIT_MS_MIN = 100;
@@ -15,7 +15,7 @@ export class Backoff {
   async pause(signal: AbortSignal | undefined): Promise<void> {
     const waitMs = Math.random() * this.#limitMs;
     this.#limitMs = Math.min(this.#limitMs * 2, LIMIT_MS_MAX);
-    await delay(waitMs, signal && { signal });
+    await delay(waitMs, signal);
   }
 
   /** Begins with the shortest limit again. */

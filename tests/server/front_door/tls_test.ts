@@ -10,7 +10,7 @@ import {
 import { deadline } from "@std/async/deadline";
 import { connect, type ConnectOptions } from "../../../client.ts";
 import { serve } from "../../../server.ts";
-import { isConnectionEnd } from "../../../src/transport/deno_sockets.ts";
+import { isConnectionEnd } from "../../../src/transport/connection_end.ts";
 import { connectTlsSocket } from "../../../src/transport/node_sockets.ts";
 import { TlsAcceptor } from "../../../src/transport/tls_acceptor.ts";
 import { startBroker, until } from "../../support/broker/broker.ts";

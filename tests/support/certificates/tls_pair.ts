@@ -7,7 +7,7 @@
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { createPipe, type Duplex } from "../../../src/transport/duplex.ts";
 import { DuplexStream } from "../../../src/transport/duplex_stream.ts";
-import { NodeDuplex } from "../../../src/transport/node_sockets.ts";
+import { NodeDuplex } from "../../../src/transport/node_duplex.ts";
 import { TlsAcceptor, type TlsDuplex } from "../../../src/transport/tls_acceptor.ts";
 import { Authority } from "../../../src/server/certificates/authority.ts";
 import { LOCAL_NAMES, validFor } from "./test_certificates.ts";

@@ -47,21 +47,26 @@ const IMPORT_RULES: readonly ImportRule[] = [
     may: /^(src\/engine\/journal\/|node:fs$)/,
   },
   {
-    files: /^src\/transport\/(?!(node_sockets|duplex_stream|tls_acceptor|tls_trial)\.ts$)/,
+    files:
+      /^src\/transport\/(?!(node_duplex|node_sockets|duplex_stream|tls_acceptor|tls_trial)\.ts$)/,
     may: /^(src\/transport\/|src\/protocol\/|protocol\.ts$|node:timers$)/,
   },
   {
-    files: /^src\/transport\/(node_sockets|duplex_stream|tls_acceptor|tls_trial)\.ts$/,
+    files: /^src\/transport\/(node_duplex|node_sockets|duplex_stream|tls_acceptor|tls_trial)\.ts$/,
     may: /^(src\/transport\/|node:(buffer|net|stream|timers|tls)$)/,
   },
   {
     files: /^(?!src\/transport\/(node_sockets|tls_acceptor|tls_trial)\.ts$)/,
     may: /^(?!node:(tls|https?|http2)$)/,
   },
+  // Whatever runs Node's modules runs the client: it needs no package.
   {
-    files: /^(src\/client\/(?!dialing\/tls_options\.ts$)|client\.ts$)/,
-    may:
-      /^(src\/client\/|src\/transport\/|src\/protocol\/|protocol\.ts$|@std\/async$|node:timers$)/,
+    files: /^(src\/client\/(?!dialing\/(tls_options|token_file)\.ts$)|client\.ts$)/,
+    may: /^(src\/client\/|src\/transport\/|src\/protocol\/|protocol\.ts$|node:timers$)/,
+  },
+  {
+    files: /^src\/client\/dialing\/token_file\.ts$/,
+    may: /^(src\/client\/|node:fs$)/,
   },
   // Certificates and keys are checked before anything is sent.
   {
@@ -91,6 +96,16 @@ const CODE_RULES: readonly CodeRule[] = [
   // Whatever touches the disk has to go where the tests can put another one.
   {
     files: /^src\/engine\/(?!journal\/disk\/deno_(disk|file)\.ts$)/,
+    what: "names Deno",
+    code: /\bDeno\s*[.[]/,
+  },
+  {
+    files: /^(client\.ts$|src\/client\/(?!dialing\/environment\.ts$))/,
+    what: "names Deno",
+    code: /\bDeno\s*[.[]/,
+  },
+  {
+    files: /^src\/transport\/(?!deno_sockets\.ts$)/,
     what: "names Deno",
     code: /\bDeno\s*[.[]/,
   },

@@ -1,5 +1,5 @@
 import { deadline } from "@std/async/deadline";
-import { isConnectionEnd } from "../../../src/transport/deno_sockets.ts";
+import { isConnectionEnd } from "../../../src/transport/connection_end.ts";
 import type { Duplex } from "../../../src/transport/duplex.ts";
 
 /** Long enough for a slow machine; a test that waits so long has failed. */

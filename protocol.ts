@@ -251,6 +251,12 @@ export {
   isErrorCode,
 } from "./src/protocol/error.ts";
 export type { BackupFile, BackupInfo } from "./src/protocol/frames/backup_frame.ts";
+export type {
+  BrokerEvent,
+  BrokerStatus,
+  ConnectionInfo,
+  ConnectionProtocol,
+} from "./src/protocol/frames/broker_status.ts";
 export {
   type BindFields,
   type ControlFrames,

@@ -33,6 +33,7 @@ import type { JournalTools } from "./src/server/commands/command.ts";
 import { runCommandLine } from "./src/server/commands/command_line.ts";
 import type { TlsDoor } from "./src/server/front_door/tls_door.ts";
 import { Log, type LogFields } from "./src/server/log.ts";
+import { BrokerManagement } from "./src/server/management/broker_management.ts";
 import { type BrokerServer, Server } from "./src/server/process/broker_server.ts";
 import { ExitCode, StartError } from "./src/server/process/start_error.ts";
 import { resolveServeOptions, type ServeOptions } from "./src/server/settings/serve_options.ts";
@@ -127,7 +128,26 @@ async function start(
       connectionsMax: findConnectionLimit(settings.limits.connections),
       noteUse: (hash, now) => users?.uses.note(hash, now),
     });
-    const parts = { version, settings, log, engine, access, users, clock, hashKey, connect, tls };
+    const management = new BrokerManagement({
+      version,
+      engine,
+      log,
+      hasUsers: users !== undefined,
+      certificates: tls?.certificates,
+    });
+    const parts = {
+      management,
+      version,
+      settings,
+      log,
+      engine,
+      access,
+      users,
+      clock,
+      hashKey,
+      connect,
+      tls,
+    };
     server = new Server(parts);
   } catch (error) {
     await users?.close();

@@ -15,6 +15,7 @@ import type { BrokerOptions } from "./broker_options.ts";
 import { AlarmClock } from "./collections/alarm_clock.ts";
 import { KeyedHash } from "./collections/keyed_hash.ts";
 import type {
+  DropCount,
   EngineReplyStream,
   FollowerInit,
   FollowerSink,
@@ -116,17 +117,8 @@ export class Broker {
     );
     const { state } = this;
     const dispatcher = this.#dispatcher;
-    this.context = new RuleContext({
-      state,
-      dispatcher,
-      notices,
-      counters,
-      clock,
-      now,
-      hasten,
-      log,
-      residency,
-    });
+    const parts = { state, dispatcher, notices, counters, clock, now, hasten, log, residency };
+    this.context = new RuleContext(parts);
     this.#removal = new Removal(this.context);
     this.#deadLetters = new DeadLetters(this.context, this.#removal);
     this.#returns = new Returns(this.context, this.#deadLetters);
@@ -219,11 +211,14 @@ export class Broker {
   }
 
   async redrive(name: string, ids: readonly number[]): Promise<RedriveCount> {
-    return await this.#deadLetters.redrive(
-      this.#requireServed(name).share,
-      ids,
-      this.context.now(),
-    );
+    const { share } = this.#requireServed(name);
+    return await this.#deadLetters.redrive(share, ids, this.context.now());
+  }
+
+  async dropMessages(name: string, ids: readonly number[]): Promise<DropCount> {
+    const result = this.#removal.drop(this.#requireServed(name), ids);
+    await this.context.whenDurable();
+    return result;
   }
 
   // deno-lint-ignore require-await

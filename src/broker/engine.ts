@@ -44,6 +44,8 @@ export interface Engine {
   pauseStream(name: string, isPaused: boolean): Promise<void>;
   /** Removes all messages that no follower holds; resolves to their number. Rejects with `STREAM_NOT_FOUND`. */
   purgeStream(name: string): Promise<number>;
+  /** Removes the messages with these ids that no follower holds. Rejects with `STREAM_NOT_FOUND`. */
+  dropMessages(name: string, ids: readonly number[]): Promise<DropCount>;
   /** Deletes a stream with its messages; resolves to their number. Rejects with `STREAM_NOT_FOUND`. */
   deleteStream(name: string): Promise<number>;
   /** Describes all streams, sorted by name, however many there are. */
@@ -54,6 +56,8 @@ export interface Engine {
    */
   listStreams(after: number, filter?: StreamFilter): Promise<Page<StreamInfo>>;
   hasStream(name: string): boolean;
+  /** How many streams there are. */
+  readonly streamCount: number;
   /** How many streams were deleted since the start. */
   readonly deletedCount: number;
   /** Describes a stream. Rejects with `STREAM_NOT_FOUND`. */
@@ -145,6 +149,13 @@ export interface Engine {
 export interface RedriveCount {
   readonly count: number;
   /** Those that a follower holds, that are gone or no dead letters, or whose stream is gone. */
+  readonly skipped: number;
+}
+
+/** How many messages were removed, and how many of the ids were left. */
+export interface DropCount {
+  readonly count: number;
+  /** Those that a follower holds, or that are gone. */
   readonly skipped: number;
 }
 

@@ -90,6 +90,11 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     return this.context.counters;
   }
 
+  /** How many streams there are. */
+  get streamCount(): number {
+    return this.state.router.streamCount;
+  }
+
   /** The bytes of memory that notes about failures take. */
   get bookedBytes(): number {
     return this.context.bookedBytes;

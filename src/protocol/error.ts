@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   SLOW_READER: { fatal: true, meaning: "the peer does not read" },
   SLOW_WRITER: { fatal: true, meaning: "the peer sends too slowly, and others wait" },
   TOO_MANY_CONNECTIONS: { fatal: true, meaning: "the broker's connection limit is reached" },
+  CLOSED_BY_OPERATOR: { fatal: true, meaning: "an operator has closed the connection" },
   SHUTTING_DOWN: { fatal: true, meaning: "the broker is being stopped" },
   UNAUTHORIZED: {
     fatal: true,

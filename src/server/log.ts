@@ -1,3 +1,5 @@
+import type { BrokerEvent } from "../../protocol.ts";
+import { EventRing } from "./event_ring.ts";
 import { hideWholeTokens } from "./token_text.ts";
 
 /** The level of a line, and the minimum level of a log. */
@@ -5,6 +7,9 @@ export type LogLevel = "debug" | "info" | "warning" | "error";
 
 /** The levels, the least serious first. */
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
+
+/** The lowest level of the events that are kept. */
+const KEPT_RANK = LOG_LEVELS.indexOf("info");
 
 /** How lines are written: for people, or as objects of JSON. */
 export type LogFormat = "text" | "json";
@@ -54,7 +59,9 @@ const QUOTED_RULE = /[\p{C}\p{Zl}\p{Zp}"\\]/gu;
  * terminal: control and other invisible characters are always escaped.
  */
 export class Log {
-  readonly #rank: number;
+  /** The last events at `info` or above, whatever the level of the log is. */
+  readonly events: EventRing = new EventRing();
+  #rank: number;
   readonly #format: (event: LogEvent) => string;
   readonly #write: (line: string) => void;
   readonly #now: () => number;
@@ -65,6 +72,15 @@ export class Log {
     this.#format = options.format === "json" ? formatJson : formatLine;
     this.#write = options.write ?? writeToStandardError;
     this.#now = options.now ?? Date.now;
+  }
+
+  /** Lines below this level are not written. */
+  get level(): LogLevel {
+    return LOG_LEVELS[this.#rank]!;
+  }
+
+  set level(level: LogLevel) {
+    this.#rank = LOG_LEVELS.indexOf(level);
   }
 
   /** Writes an event that helps to find a fault in the broker or in a client. */
@@ -88,7 +104,9 @@ export class Log {
   }
 
   #log(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (LOG_LEVELS.indexOf(level) < this.#rank) return;
+    const rank = LOG_LEVELS.indexOf(level);
+    if (rank >= KEPT_RANK) this.#keep(level, message, fields);
+    if (rank < this.#rank) return;
     // A broker must outlive its log: the output may be closed or its disk full. Lost lines are counted, and
     // reported when writing works again.
     try {
@@ -102,6 +120,11 @@ export class Log {
     } catch {
       this.#lostCount++;
     }
+  }
+
+  #keep(level: LogLevel, message: string, fields: LogFields): void {
+    const text = cut(hideWholeTokens(message));
+    this.events.add({ at: this.#now(), level, message: text, fields: toJsonValues(fields) });
   }
 }
 
@@ -124,18 +147,20 @@ function formatLine({ time, level, message, fields }: LogEvent): string {
 
 /** Formats a line as JSON, with its end; what could move the cursor of a terminal is escaped there, too. */
 function formatJson({ time, level, message, fields }: LogEvent): string {
-  const shown: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) shown[name] = toJsonValue(value);
-  }
+  const shown = toJsonValues(fields);
   const event = { time, level, message: cut(hideWholeTokens(message)), fields: shown };
   return escapeJson(JSON.stringify(event)) + "\n";
 }
 
 /** Numbers and truth values as they are, everything else as text. */
-function toJsonValue(value: unknown): unknown {
-  const isPlain = typeof value === "boolean" || (typeof value === "number" && isFinite(value));
-  return isPlain ? value : cut(hideWholeTokens(toText(value)));
+function toJsonValues(fields: LogFields): BrokerEvent["fields"] {
+  const shown: Record<string, string | number | boolean> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    const isPlain = typeof value === "boolean" || (typeof value === "number" && isFinite(value));
+    shown[name] = isPlain ? value : cut(hideWholeTokens(toText(value)));
+  }
+  return shown;
 }
 
 /** Escapes invisible characters, of which JSON itself leaves some as they are. */

@@ -47,6 +47,8 @@ export class Link {
   wasTaken = false;
   /** The number of received bytes. */
   receivedBytes = 0;
+  /** The number of bytes that the connection has accepted. */
+  sentBytes = 0;
   /** Whether nothing is read because the owner wants to wait. */
   isHeldBack = false;
   readonly #duplex: Duplex;
@@ -295,7 +297,9 @@ export class Link {
     this.#sendingBytes = bytes.length;
     let sent = 0;
     while (sent < bytes.length) {
-      sent += await this.#duplex.write(sent === 0 ? bytes : bytes.subarray(sent));
+      const count = await this.#duplex.write(sent === 0 ? bytes : bytes.subarray(sent));
+      sent += count;
+      this.sentBytes += count;
       this.#sendingBytes = bytes.length - sent;
       this.hasSent = true;
     }

@@ -143,6 +143,9 @@ Deno.test("the table of commands has all of them", () => {
   );
 });
 
+/** How the table of permissions names needs that are no verbs. */
+const WORDS_FOR_NEEDS = { admin: "`admin`", session: "own", allowed: "none" } as const;
+
 Deno.test("the table of permissions has all operations of clients", () => {
   const found = findRows("verb", "operations").flatMap(([verb, operations]) =>
     [...operations!.matchAll(/`(\w+)`/g)].map(([, name]) => `${name}: ${verb!.split(" ")[0]}`)
@@ -151,8 +154,8 @@ Deno.test("the table of permissions has all operations of clients", () => {
   const expected = [...OPERATIONS, "openPublisher", "openFollower"] as const;
   const shown = expected.flatMap((operation) => {
     const need = OPERATION_VERBS[operation];
-    if (need === "admin") return [`${operation}: \`admin\``];
-    assert(typeof need === "object", `${operation} is not checked`);
+    assert(need !== "refused", `${operation} is for nobody`);
+    if (typeof need === "string") return [`${operation}: ${WORDS_FOR_NEEDS[need]}`];
     const verb = "stream" in need ? need.stream : need.filter;
     const name = operation in names ? names[operation as keyof typeof names] : operation;
     if (verb === "new") return [`${name}: \`manage\``, `${name}: any`];

@@ -1,4 +1,5 @@
 import type { RuleContext } from "./rule_context.ts";
+import type { DropCount } from "../engine.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { findExcess } from "../stream/stream_limits.ts";
 import type { Store } from "../store/store.ts";
@@ -23,6 +24,15 @@ export class Removal {
     for (let old = findExcess(stream, added); old; old = findExcess(stream, added)) {
       for (const run of stream.share.takeUnheld([old])) this.forget(stream, run);
     }
+  }
+
+  /** Drops the messages with these ids that no follower holds. */
+  drop({ share }: Stream, ids: readonly number[]): DropCount {
+    const wanted = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
+    const taken = share.takeUnheld(wanted);
+    for (const run of joinRanges(taken)) this.forget(share.store, run);
+    const count = countIds(taken);
+    return { count, skipped: countIds(wanted) - count };
   }
 
   /** Drops all messages that no follower holds; returns how many. */

@@ -12,7 +12,8 @@ import {
   text,
   withDefault,
 } from "./json_fields.ts";
-import { PEEK_COUNT_MAX } from "../limits.ts";
+import { encodeUtf8 } from "../utf8.ts";
+import { PEEK_COUNT_MAX, REASON_BYTES_MAX } from "../limits.ts";
 import {
   DIFFERENCE_WAYS,
   type DifferenceWay,
@@ -40,7 +41,19 @@ export const OPERATIONS = [
   "openBackup",
   "readBackup",
   "closeBackup",
+  "dropMessages",
+  "getBroker",
+  "getConnections",
+  "closeConnection",
+  "setLogLevel",
+  "getEvents",
 ] as const;
+
+/** The levels of a broker's log, the least serious first. */
+export const LOG_LEVEL_NAMES = ["debug", "info", "warning", "error"] as const;
+
+/** One of the {@linkcode LOG_LEVEL_NAMES}. */
+export type LogLevelName = typeof LOG_LEVEL_NAMES[number];
 
 /** One of the {@linkcode OPERATIONS}. */
 export type Operation = typeof OPERATIONS[number];
@@ -68,14 +81,20 @@ export interface QueryOptions {
   readonly ifDifferent?: DifferenceWay;
   /** `peek`: the first id to look for. `getMessage`: the id. `readBackup`: the offset in the file. */
   readonly from?: number;
-  /** `getStreams`, `getPels`, `getPel`: the `next` of the page before; absent or 0 for the first one. */
+  /** `getStreams`, `getPels`, `getPel`, `getConnections`, `getEvents`: the `next` of the page before; absent or 0 for the first one. */
   readonly after?: number;
   /** `peek`: the most messages. */
   readonly limit?: number;
-  /** `redrive`: which messages of the dead-letter stream to send back. */
+  /** `redrive`, `dropMessages`: which messages to send back or to remove. */
   readonly ids?: readonly number[];
   /** `readBackup`, `closeBackup`: which backup. */
   readonly backup?: number;
+  /** `closeConnection`: the number of the connection. */
+  readonly connection?: number;
+  /** `closeConnection`: what its client is told, at most 256 bytes. */
+  readonly reason?: string;
+  /** `setLogLevel`: the new level. */
+  readonly level?: LogLevelName;
 }
 
 /** A part of a long answer. */
@@ -132,6 +151,12 @@ const readQuery = object<Omit<QueryFields, "query">>({
       if (areIds) return value;
       throw new FieldMistake(`"${name}" must be up to ${PEEK_COUNT_MAX} message ids`);
     }),
+    connection: optional(count),
+    reason: optional((value, name) => {
+      if (typeof value === "string" && encodeUtf8(value).length <= REASON_BYTES_MAX) return value;
+      throw new FieldMistake(`"${name}" must be a text of up to ${REASON_BYTES_MAX} bytes`);
+    }),
+    level: optional(oneOf(...LOG_LEVEL_NAMES)),
   })),
 });
 

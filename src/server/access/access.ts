@@ -132,7 +132,8 @@ export class Access {
   readonly shown: ShownProofs;
   readonly #parts: AccessParts;
   readonly #users: UserTable | undefined;
-  readonly #audit: Audit;
+  /** What is told of refusals. */
+  readonly audit: Audit;
   readonly #local = User.local();
   /** The sessions of the users in the file. */
   readonly #logins = new Map<User, Set<OpenLogin>>();
@@ -144,7 +145,7 @@ export class Access {
   constructor(parts: AccessParts) {
     this.#parts = parts;
     this.#users = parts.users;
-    this.#audit = new Audit(parts.log, parts.now);
+    this.audit = new Audit(parts.log, parts.now);
     this.shown = new ShownProofs(parts.users, parts.dateNow);
   }
 
@@ -181,7 +182,7 @@ export class Access {
     if (proof.isPage) this.#pageCounts.set(user, pageCount + 1);
     else this.#checkCount(user, logins.size - pageCount);
     const { engine } = this.#parts;
-    const guarded = isUnbounded(user) ? undefined : new GuardedEngine(engine, user, this.#audit);
+    const guarded = isUnbounded(user) ? undefined : new GuardedEngine(engine, user, this.audit);
     const login = new OpenLogin(proof, engine, guarded, close, (one) => this.#forget(one));
     this.#logins.set(user, logins.add(login));
     this.#noteExpiry(proof);
@@ -207,13 +208,13 @@ export class Access {
 
   /** Ends the sessions whose tokens or certificates have expired, and reports refusals. */
   tick(now: number): void {
-    this.#audit.tick(now);
+    this.audit.tick(now);
     if (this.#parts.dateNow() >= this.#expiresAt) this.#endInvalid();
   }
 
   /** All sessions have ended. */
   end(): void {
-    this.#audit.end();
+    this.audit.end();
   }
 
   #checkCount(user: User, count: number): void {

@@ -10,6 +10,7 @@ import {
   type StreamOptionsInput,
 } from "../../../protocol.ts";
 import type {
+  DropCount,
   Engine,
   EngineCounters,
   EngineFollower,
@@ -86,6 +87,10 @@ export class GuardedEngine implements Engine {
     return this.#engine.durability;
   }
 
+  get streamCount(): number {
+    throw notForSessions("streamCount");
+  }
+
   get deletedCount(): number {
     return this.#engine.deletedCount;
   }
@@ -118,6 +123,11 @@ export class GuardedEngine implements Engine {
   async purgeStream(name: string): Promise<number> {
     this.#require("purgeStream", name);
     return await this.#engine.purgeStream(name);
+  }
+
+  async dropMessages(name: string, ids: readonly number[]): Promise<DropCount> {
+    this.#require("dropMessages", name);
+    return await this.#engine.dropMessages(name, ids);
   }
 
   async deleteStream(name: string): Promise<number> {

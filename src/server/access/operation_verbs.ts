@@ -18,6 +18,8 @@ export type Need =
   | "admin"
   /** Nothing: it tells or changes nothing about streams. */
   | "allowed"
+  /** A session of somebody: what it tells, or is about, is the user's own, or everything for an administrator. */
+  | "session"
   /** It is for no session, not even one of an administrator. */
   | "refused";
 
@@ -34,6 +36,7 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   pauseStream: { stream: "manage" },
   resumeStream: { stream: "manage" },
   purgeStream: { stream: "manage" },
+  dropMessages: { stream: "manage" },
   deleteStream: { stream: "manage" },
   redrive: { stream: "manage" },
   getStream: { stream: "any" },
@@ -67,9 +70,17 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   steps: "allowed",
   whenDurable: "allowed",
 
+  // About the broker, and not about streams.
+  getBroker: "allowed",
+  getConnections: "session",
+  closeConnection: "session",
+  setLogLevel: "admin",
+  getEvents: "admin",
+
   // For the owner of the engine alone.
   // They tell of streams that a user may not see.
   counters: "refused",
+  streamCount: "refused",
   watchStreams: "refused",
   tick: "refused",
   tend: "refused",

@@ -1,5 +1,11 @@
 import { deadline } from "@std/async/deadline";
-import { BrokerError, type FrameDecoder, writeControlFrame } from "../../../protocol.ts";
+import {
+  BrokerError,
+  type ConnectionInfo,
+  type ConnectionProtocol,
+  type FrameDecoder,
+  writeControlFrame,
+} from "../../../protocol.ts";
 import { BUFFER_BYTES_MIN } from "../../protocol/frames/frame_decoder.ts";
 import { JSON_STRINGS_MAX } from "../../protocol/json_strings.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
@@ -9,6 +15,7 @@ import type { LinkFault } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
 import type { Credentials, InProcess, ShownCertificate } from "../access/access.ts";
 import type { User } from "../access/user.ts";
+import type { ManagedConnection } from "../management/management.ts";
 import type { InputHolder } from "./input_memory.ts";
 import { ReadingGate } from "./reading_gate.ts";
 import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./receiving_room.ts";
@@ -45,6 +52,10 @@ export interface Encryption {
 export interface Speaker {
   /** The client's name for the log; none before its handshake. */
   readonly client: string | undefined;
+  /** How the client speaks. */
+  readonly protocol: ConnectionProtocol;
+  readonly publisherCount: number;
+  readonly followerCount: number;
   /** Whether the client has as much under way as allowed: then nothing more is read. */
   readonly isBusy: boolean;
   /** Serves the client until it leaves; throws the error that ends the session. */
@@ -69,7 +80,7 @@ export interface Speaker {
 const FAREWELL_MS = 1000;
 
 /** One connection, with the parts that all protocols share: fullness, places, the end. */
-export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
+export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConnection {
   /** The session's number, for logs. */
   readonly number: number;
   /** The client's address. */
@@ -84,6 +95,8 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
   isWorking = false;
   readonly #caller: Caller;
   readonly #watch: SessionWatch;
+  /** In milliseconds since 1970. */
+  readonly #connectedAt = Date.now();
   #speaker: Speaker | undefined;
   #ending: Promise<void> | undefined;
   #wasFull = false;
@@ -128,6 +141,32 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter {
   /** Set once the client is being told why the session ends; resolves when it was told. */
   get ending(): Promise<void> | undefined {
     return this.#ending;
+  }
+
+  /** Whose session it is; undefined before the client has logged in. */
+  get userName(): string | undefined {
+    return this.login.userName;
+  }
+
+  /** Describes the connection for an operator. */
+  describe(): ConnectionInfo {
+    const { number: id, userName, link, peer: address } = this;
+    const { client = "", protocol = "none", publisherCount = 0, followerCount = 0 } =
+      this.#speaker ?? {};
+    return {
+      id,
+      client,
+      ...userName !== undefined && { user: userName },
+      address,
+      protocol: this.#caller.inProcess === undefined ? protocol : "in-process",
+      encrypted: this.#caller.encryption !== undefined,
+      connectedAt: this.#connectedAt,
+      receivedBytes: link.receivedBytes,
+      sentBytes: link.sentBytes,
+      outboundBytes: link.outboundBytes,
+      publishers: publisherCount,
+      followers: followerCount,
+    };
   }
 
   /** Whether nothing can be sent to the client any more. */

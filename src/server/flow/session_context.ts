@@ -6,6 +6,7 @@ import { Heartbeat, type HeartbeatLimits } from "../../transport/heartbeat.ts";
 import type { Access } from "../access/access.ts";
 import type { LoginGuard } from "../access/login_guard.ts";
 import type { Log } from "../log.ts";
+import type { ConnectionNumbers, Management } from "../management/management.ts";
 import type { Settings } from "../settings/settings.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import { InputMemory } from "./input_memory.ts";
@@ -23,6 +24,8 @@ export interface SessionContext {
   readonly access: Access;
   readonly loginGuard: LoginGuard;
   readonly log: Log;
+  readonly management: Management;
+  readonly connectionNumbers: ConnectionNumbers;
   readonly version: string;
   /** The limits that the handshake announces. */
   readonly limits: SessionLimits;
@@ -61,7 +64,16 @@ export function makeSessionContext(
   settings: Settings,
   parts: Pick<
     SessionContext,
-    "version" | "engine" | "access" | "loginGuard" | "log" | "beginMs" | "now" | "hash"
+    | "version"
+    | "engine"
+    | "access"
+    | "loginGuard"
+    | "log"
+    | "management"
+    | "connectionNumbers"
+    | "beginMs"
+    | "now"
+    | "hash"
   >,
 ): SessionContext {
   const { limits, heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs } = settings;

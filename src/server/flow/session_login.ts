@@ -24,6 +24,11 @@ export class SessionLogin {
     return this.#login !== undefined;
   }
 
+  /** The user's name, if the session has a user. */
+  get userName(): string | undefined {
+    return this.#login?.user.name;
+  }
+
   /** Whether the client waits to be told that it is refused. */
   get isHeld(): boolean {
     return this.#onGone !== undefined;

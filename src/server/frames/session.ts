@@ -54,6 +54,18 @@ export class Session implements Speaker {
     return this.#client;
   }
 
+  get protocol(): "frames" {
+    return "frames";
+  }
+
+  get publisherCount(): number {
+    return this.#publishers.count;
+  }
+
+  get followerCount(): number {
+    return this.#followers.count;
+  }
+
   get isBusy(): boolean {
     return this.#queries.isFull;
   }

@@ -16,6 +16,10 @@ export class SessionMembers<Member> {
     this.#hash = hash;
   }
 
+  get count(): number {
+    return this.#open.size;
+  }
+
   /**
    * Notes that a number is about to be opened.
    *

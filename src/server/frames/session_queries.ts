@@ -14,6 +14,7 @@ import {
   writeResponse,
 } from "../../protocol/frames/query_frame.ts";
 import { explainDifferences, findDifferences } from "../../protocol/messages/stream_options.ts";
+import { Operator } from "../management/operator.ts";
 import type { Engine } from "../../broker/engine.ts";
 import { SLICE_STEPS, type WorkTurn } from "../flow/work_turn.ts";
 import type { Answers } from "./answers.ts";
@@ -29,6 +30,8 @@ const LARGE: ReadonlySet<Operation> = new Set([
   "getPels",
   "getPel",
   "readBackup",
+  "getConnections",
+  "getEvents",
 ]);
 
 /** Answers of this size are noted among all that wait for slow clients. */
@@ -110,7 +113,7 @@ export class SessionQueries {
 
   async #operate(operation: Operation, name: string, options: QueryOptions): Promise<unknown> {
     const { number: session, user, engine, context } = this.#answers.outlet;
-    const { sessionLog, turn } = context;
+    const { sessionLog, turn, management, access: { audit } } = context;
     const subject = operation === "releasePel"
       ? { follower: name }
       : name === ""
@@ -118,10 +121,17 @@ export class SessionQueries {
       : { stream: name };
     const note = (change: string, count?: number) =>
       sessionLog.noteChange(change, { subject, count, user: user.name, session });
+    const operator = new Operator({
+      management,
+      audit,
+      user,
+      note: (change, subject) =>
+        sessionLog.noteChange(change, { subject, user: user.name, session }),
+    });
     const operate = (operations as { readonly [Name in Operation]?: Operate })[operation];
     const result = operate === undefined
       ? await engine[operation as PlainOperation](name)
-      : await operate({ engine, name, options, note, turn });
+      : await operate({ engine, operator, name, options, note, turn });
     const change = CHANGES[operation];
     if (change !== undefined) note(change, typeof result === "number" ? result : undefined);
     return result ?? null;
@@ -139,6 +149,7 @@ class Peeked {
 
 interface Asked {
   readonly engine: Engine;
+  readonly operator: Operator;
   /** The name of a stream or a follower. */
   readonly name: string;
   readonly options: QueryOptions;
@@ -187,7 +198,13 @@ type PlainOperation = Exclude<
   "getPel" | "deleteStream"
 >;
 
-type Operate = (asked: Asked) => Promise<unknown>;
+type Operate = (asked: Asked) => unknown;
+
+/** An option that an operation cannot do without. */
+function require<Value>(name: string, value: Value | undefined): Value {
+  if (value !== undefined) return value;
+  throw new BrokerError("BAD_REQUEST", `Cannot carry out a query: "${name}" is missing`);
+}
 
 /** The other operations; each resolves to its answer. */
 const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Operate } = {
@@ -231,4 +248,15 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
     if (result.count > 0) note("dead letters sent back", result.count);
     return result;
   },
+  async dropMessages({ engine, name, options: { ids = [] }, note }) {
+    const result = await engine.dropMessages(name, ids);
+    if (result.count > 0) note("messages dropped", result.count);
+    return result;
+  },
+  getBroker: ({ operator }) => operator.getBroker(),
+  getConnections: ({ operator, options: { after = 0 } }) => operator.getConnections(after),
+  closeConnection: ({ operator, options: { connection, reason } }) =>
+    operator.closeConnection(require("connection", connection), reason),
+  setLogLevel: ({ operator, options: { level } }) => operator.setLogLevel(require("level", level)),
+  getEvents: ({ operator, options: { after = 0 } }) => operator.getEvents(after),
 };

@@ -4,6 +4,7 @@ import { FIRST_BYTE_OF_TLS } from "../../transport/tls_wire.ts";
 import { type Caller, Outlet, type Speaker } from "../flow/outlet.ts";
 import type { SessionContext } from "../flow/session_context.ts";
 import { Session } from "../frames/session.ts";
+import type { ConnectionSource } from "../management/management.ts";
 import { FIRST_BYTE_OF_LINES, LineSession } from "../json_lines/line_session.ts";
 import { Tally } from "./tally.ts";
 import { TurnedAway } from "./turned_away.ts";
@@ -12,7 +13,7 @@ import { TurnedAway } from "./turned_away.ts";
 const STRANGER_MS_MIN = 500;
 
 /** All sessions of a broker: limits their number, chooses their protocol, and ends them together. */
-export class SessionTable {
+export class SessionTable implements ConnectionSource {
   readonly #context: SessionContext;
   readonly #connectionsMax: number;
   readonly #sessions = new Map<Outlet, Promise<void>>();
@@ -21,7 +22,6 @@ export class SessionTable {
   readonly #turnedAway: TurnedAway;
   /** Counts connections without a session that were closed for new ones. */
   readonly #gaveWay: Tally;
-  #lastNumber = 0;
 
   constructor(context: SessionContext, connectionsMax: number) {
     this.#context = context;
@@ -32,6 +32,10 @@ export class SessionTable {
 
   get count(): number {
     return this.#sessions.size;
+  }
+
+  listConnections(): Iterable<Outlet> {
+    return this.#sessions.keys();
   }
 
   /** The bytes received over open connections; a change means activity. */
@@ -60,7 +64,7 @@ export class SessionTable {
         `Cannot connect: the broker's connection limit of ${this.#connectionsMax} is reached`;
       return this.#turnedAway.add(caller.duplex, caller.peer, reason);
     }
-    const outlet = new Outlet(caller, ++this.#lastNumber, this.#context);
+    const outlet = new Outlet(caller, this.#context.connectionNumbers.take(), this.#context);
     const ended = outlet.serve((firstByte) => this.#chooseSpeaker(outlet, firstByte))
       .catch((error) => this.#context.log.error("cannot end a session", { error }))
       .finally(() => {

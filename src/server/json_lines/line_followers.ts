@@ -30,6 +30,10 @@ export class LineFollowers {
     this.#followers = new TextMap(answers.outlet.context.hash);
   }
 
+  get count(): number {
+    return this.#followers.size;
+  }
+
   /** Whether a requested message has not been delivered. */
   get isAwaited(): boolean {
     return this.#followers.values().some(({ openCount }) => openCount > 0);

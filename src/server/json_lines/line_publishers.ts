@@ -24,6 +24,10 @@ export class LinePublishers {
     this.#publishers = new TextMap(answers.outlet.context.hash);
   }
 
+  get count(): number {
+    return this.#publishers.size;
+  }
+
   /** Whether the outcomes of all messages are known. */
   get isIdle(): boolean {
     return this.#underWayCount === 0;

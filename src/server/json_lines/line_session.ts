@@ -55,6 +55,18 @@ export class LineSession implements Speaker {
     return "json-lines";
   }
 
+  get protocol(): "lines" {
+    return "lines";
+  }
+
+  get publisherCount(): number {
+    return this.#publishers.count;
+  }
+
+  get followerCount(): number {
+    return this.#followers.count;
+  }
+
   get isBusy(): boolean {
     return this.#publishers.isFull;
   }

@@ -16,6 +16,8 @@ import { Listener } from "../front_door/listener.ts";
 import { SessionTable } from "../front_door/session_table.ts";
 import type { TlsDoor } from "../front_door/tls_door.ts";
 import type { Log } from "../log.ts";
+import type { BrokerManagement } from "../management/broker_management.ts";
+import { ConnectionNumbers } from "../management/management.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findConnectionLimit } from "../system_file.ts";
 import { ClockWatch } from "./clock_watch.ts";
@@ -68,6 +70,7 @@ export interface ServerParts {
   readonly log: Log;
   readonly engine: Engine;
   readonly access: Access;
+  readonly management: BrokerManagement;
   /** The file of users, if there is one. */
   readonly users: UsersWatch | undefined;
   readonly clock: Clock;
@@ -118,7 +121,9 @@ export class Server implements BrokerServer {
     // Refusals that wait must not keep others out.
     const waitingMax = Math.ceil(connectionsMax / 10);
     const loginGuard = new LoginGuard({ log, waitingMax, hasten });
-    const context = makeSessionContext(settings, { ...parts, hash, loginGuard, beginMs, now });
+    const connectionNumbers = new ConnectionNumbers();
+    const own = { hash, loginGuard, beginMs, now, connectionNumbers };
+    const context = makeSessionContext(settings, { ...parts, ...own });
     this.#parts = parts;
     this.#watch = isOwnTime ? undefined : new ClockWatch({
       noteDateSet: () => this.hasten(clock.now()),
@@ -131,6 +136,8 @@ export class Server implements BrokerServer {
     });
     this.#sessions = new SessionTable(context, connectionsMax);
     this.#listener = this.#listen(context);
+    parts.management.addConnections(this.#sessions);
+    parts.management.noteListening(formatAddress(this.hostname, this.port));
     this.#ticker = new Ticker({
       clock,
       tick: (now) => engine.tick(now),
@@ -175,6 +182,7 @@ export class Server implements BrokerServer {
   /** Ends the broker at once: nothing becomes durable any more, so nothing may be confirmed. */
   fail(error: Error): void {
     this.#failure ??= error;
+    this.#parts.management.noteFailure(error.message);
     this.#closed.resolve(this.#failure);
     this.close().catch((error) => this.#parts.log.error("cannot close the broker", { error }));
   }
@@ -249,7 +257,8 @@ export class Server implements BrokerServer {
   }
 
   async #close(): Promise<void> {
-    const { settings, engine, access, users, tls, log } = this.#parts;
+    const { settings, engine, access, users, tls, log, management } = this.#parts;
+    management.noteStopping();
     await this.#listener.close();
     // After a failure clients cannot finish anything.
     await this.#sessions.close(this.#failure === undefined ? settings.shutdownTimeoutMs : 0);

@@ -165,7 +165,7 @@ class Churn {
 /**
  * What stays, and how much of it at most: the last patterns, in case they come again, and names of
  * streams until it is worth looking which of them are gone; buffers that are used again; each kind of change,
- * for a second; until when publishers were forgotten, once for the only user.
+ * for a second; the last events; until when publishers were forgotten, once for the only user.
  */
 const KEPT: Readonly<Record<string, number>> = {
   "SessionStreams.#numbers": 160,
@@ -173,6 +173,7 @@ const KEPT: Readonly<Record<string, number>> = {
   "GroupQueue.#spare": 8,
   "SessionLog.#changes": 8,
   "PublisherRegistry.#forgotten": 1,
+  "EventRing.#events": 1000,
   "objects of Group": 10,
   "objects of FactList": 10,
   "Router.#idle": 64,

@@ -20,6 +20,8 @@ import { parseUsers } from "../../../src/server/access/users/users_file.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
 import { SessionCounters } from "../../../src/server/flow/session_counters.ts";
+import { BrokerManagement } from "../../../src/server/management/broker_management.ts";
+import { ConnectionNumbers } from "../../../src/server/management/management.ts";
 import { SessionLog } from "../../../src/server/flow/session_log.ts";
 import { InputMemory } from "../../../src/server/flow/input_memory.ts";
 import { OutboundShare } from "../../../src/server/flow/outbound_share.ts";
@@ -112,12 +114,22 @@ export class Sessions implements AsyncDisposable {
       dateNow: now,
     });
     this.loginGuard = new LoginGuard({ log, random: () => 0.5 });
+    const management = new BrokerManagement({
+      version: "0.0.0",
+      engine: this.engine,
+      log,
+      hasUsers: users !== undefined,
+    });
     const context: SessionContext = {
       engine: this.engine,
-      // Sessions only log in.
-      access: (options.access as Access | undefined) ?? this.access,
+      // Sessions only log in, and are refused.
+      access: options.access === undefined
+        ? this.access
+        : { audit: this.access.audit, ...options.access } as Access,
       loginGuard: this.loginGuard,
       log,
+      management,
+      connectionNumbers: new ConnectionNumbers(),
       sessionLog: this.#sessionLog,
       version: "0.0.0",
       limits: {
@@ -145,6 +157,7 @@ export class Sessions implements AsyncDisposable {
       now,
     };
     this.table = new SessionTable(context, options.connectionsMax ?? 1000);
+    management.addConnections(this.table);
   }
 
   /** Opens a session over a pipe, and says nothing. */

@@ -1,5 +1,11 @@
 import { assertEquals } from "@std/assert";
-import type { Operation, QueryOptions, StreamInfo } from "../../../../protocol.ts";
+import type {
+  ConnectionInfo,
+  Operation,
+  Page,
+  QueryOptions,
+  StreamInfo,
+} from "../../../../protocol.ts";
 import type { RawClient } from "../../../support/wire/raw_client.ts";
 import { EVERYTHING, type Found, type MatrixCaller, seeChange } from "./matrix_caller.ts";
 import { CONTENTS, HOLDER, type MatrixWorld } from "./matrix_world.ts";
@@ -34,6 +40,11 @@ function query(
 }
 
 const LISTS = new Set<Operation>(["getStreams", "getPels"]);
+
+/** Opens a connection that has no user yet, with the number 1. */
+async function connectStranger(world: MatrixWorld): Promise<AsyncDisposable> {
+  return await Promise.resolve(world.sessions.connect());
+}
 
 interface Entry {
   readonly stream: string;
@@ -105,6 +116,11 @@ export const FRAMES: MatrixCaller = {
     pauseStream: query("pauseStream"),
     resumeStream: query("resumeStream"),
     purgeStream: query("purgeStream", String),
+    dropMessages: query(
+      "dropMessages",
+      (result) => String((result as { count: number }).count),
+      () => ({ ids: [1, 2, 3] }),
+    ),
     deleteStream: query("deleteStream"),
     getStream: query("getStream"),
     peek: query("peek", (result) => {
@@ -140,5 +156,23 @@ export const FRAMES: MatrixCaller = {
     getPel: (world) =>
       query("getPel", (result) => showEntries((result as Lists).items[0]!.entries))(world, HOLDER),
     releasePel: (world) => query("releasePel", String)(world, HOLDER),
+    getBroker: query(
+      "getBroker",
+      (result) => "connections" in (result as object) ? "figures" : "no figures",
+    ),
+    async getConnections(world) {
+      await using _stranger = await connectStranger(world);
+      const show = (result: unknown) => {
+        const users = (result as Page<ConnectionInfo>).items.map(({ user }) => user);
+        return users.every((user) => user === "app") ? "own" : "all";
+      };
+      return await query("getConnections", show)(world, "");
+    },
+    async closeConnection(world) {
+      await using _stranger = await connectStranger(world);
+      return await query("closeConnection", String, () => ({ connection: 1 }))(world, "");
+    },
+    setLogLevel: query("setLogLevel", undefined, () => ({ level: "error" })),
+    getEvents: query("getEvents"),
   },
 };

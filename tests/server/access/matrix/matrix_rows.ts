@@ -15,6 +15,7 @@ export const CALLS = [
   "pauseStream",
   "resumeStream",
   "purgeStream",
+  "dropMessages",
   "deleteStream",
   "getStream",
   "peek",
@@ -32,6 +33,11 @@ export const CALLS = [
   "releasePel",
   "publishByPattern",
   "followByPattern",
+  "getBroker",
+  "getConnections",
+  "closeConnection",
+  "setLogLevel",
+  "getEvents",
 ] as const;
 
 /** One of the {@linkcode CALLS}. */
@@ -115,6 +121,10 @@ export const ROWS: Readonly<Record<Call, MatrixRow>> = {
     ["purgeStream"],
     needs("manage", (target) => `ok ${CONTENTS[target]!.ready.length}`),
   ),
+  dropMessages: stream(
+    ["dropMessages"],
+    needs("manage", (target) => `ok ${CONTENTS[target]!.ready.length}`),
+  ),
   deleteStream: stream(["deleteStream"], needs("manage")),
   getStream: stream(["getStream"], (policy, target) => {
     if (!policy.maySee(target)) return "FORBIDDEN";
@@ -162,4 +172,10 @@ export const ROWS: Readonly<Record<Call, MatrixRow>> = {
     byPattern("publish", "NO_MATCHING_STREAM"),
   ),
   followByPattern: all(["openFollower", "prepare"], byPattern("follow", "ok ")),
+  getBroker: all(["getBroker"], (policy) => `ok ${policy.hasMetrics ? "figures" : "no figures"}`),
+  // A second connection of the user is open, and one of somebody else.
+  getConnections: all(["getConnections"], (policy) => `ok ${policy.isAdmin ? "all" : "own"}`),
+  closeConnection: all(["closeConnection"], (policy) => `ok ${policy.isAdmin}`),
+  setLogLevel: all(["setLogLevel"], (policy) => policy.isAdmin ? "ok" : "FORBIDDEN"),
+  getEvents: all(["getEvents"], (policy) => policy.isAdmin ? "ok" : "FORBIDDEN"),
 };

@@ -12,9 +12,14 @@ export class PolicyModel {
     this.#fields = fields;
   }
 
-  /** Whether everything is allowed. */
+  /** Whether everything may be done. */
   get isAdmin(): boolean {
-    return this.#fields.admin ?? false;
+    return this.#fields.admin === true;
+  }
+
+  /** Whether the figures of the broker may be known. */
+  get hasMetrics(): boolean {
+    return this.isAdmin || this.#fields.metrics === true;
   }
 
   /** Whether a stream may be used so. */

@@ -22,7 +22,7 @@ async function readSources(folder: string, sources: Map<string, string>): Promis
 /** Reads what the package is made of. */
 async function readPackage(): Promise<Map<string, string>> {
   const sources = new Map<string, string>();
-  for (const path of ["mod.ts", "client.ts", "server.ts", "protocol.ts"]) {
+  for (const path of ["mod.ts", "client.ts", "server.ts", "protocol.ts", "cli.ts"]) {
     sources.set(path, await Deno.readTextFile(new URL(path, ROOT)));
   }
   await readSources("src/", sources);
@@ -352,7 +352,8 @@ Deno.test("what looks like a fault and is none is let pass", () => {
     "src/server/commands/terminal.ts": "Deno.stdout.writeSync(help);",
     "src/client/a.ts": 'import "node:timers";\nsetTimeout(() => Date.now());',
     "src/client/dialing/environment.ts": 'Deno.env.get("SIMPLEMQ_TOKEN");',
-    "server.ts": 'import { MemoryEngine } from "./src/engine/memory.ts";\nimport "./client.ts";',
+    "src/program/open_engine.ts":
+      'import { MemoryEngine } from "../engine/memory.ts";\nimport "../../client.ts";',
     "src/engine/memory.ts":
       'import { Broker } from "../broker/a.ts";\nimport { RE2JS } from "re2js";',
     "client.ts": 'export async function lazily() {\n  await import("./src/client/a.ts");\n}',

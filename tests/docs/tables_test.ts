@@ -50,7 +50,7 @@ import { CONNECTION_OPTION_NAMES } from "../../src/client/connection.ts";
 import { DIAL_OPTION_NAMES } from "../../src/client/dialing/connect_options.ts";
 import { OPERATION_VERBS } from "../../src/server/access/operation_verbs.ts";
 import { COMMANDS } from "../../src/server/commands/command_table.ts";
-import { ExitCode } from "../../src/server/process/start_error.ts";
+import { ExitCode } from "../../src/server/process/exit_code.ts";
 import { formatByteSize } from "../../src/server/settings/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../../src/server/settings/setting_table.ts";
 import { Page, type Table } from "./page.ts";
@@ -176,7 +176,7 @@ Deno.test("the tables of errors have all of them", () => {
 
 Deno.test("the table of exit codes has all of them", () => {
   const codes = findRows("exit code", "meaning").map(([code]) => Number(code!.replaceAll("`", "")));
-  assertEquals(codes, Object.values(ExitCode).toSorted());
+  assertEquals(codes, Object.values(ExitCode).toSorted((one, other) => one - other));
 });
 
 Deno.test("the table of tasks has all of them", () => {

@@ -1,56 +1,33 @@
-import type { Command } from "./command.ts";
+import { BROKER_COMMANDS } from "./broker/table.ts";
+import type { Command, CommandGroup } from "./command.ts";
+import { DEAD_COMMANDS } from "./dead/table.ts";
+import { JOURNAL_COMMANDS } from "./journal/table.ts";
+import { MESSAGE_COMMANDS } from "./messages/table.ts";
+import { SETUP_COMMANDS } from "./setup/table.ts";
+import { STREAM_COMMANDS } from "./streams/table.ts";
+import { USER_COMMANDS } from "./users/table.ts";
 
-/** All commands, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [
-  {
-    name: "cert",
-    usage: "[names] [--directory <path>] [--days <number>] [--client <name>]",
-    about: "makes certificates for development, and the authority that signs them",
-    load: async () => (await import("./cert.ts")).cert,
-  },
-  {
-    name: "user add",
-    usage: "<name> [flags]",
-    about: "adds a user with a token, which is printed once",
-    load: async () => (await import("./users/add.ts")).add,
-  },
-  {
-    name: "user ls",
-    usage: "[--json]",
-    about: "lists users, their permissions and tokens",
-    load: async () => (await import("./users/ls.ts")).ls,
-  },
-  {
-    name: "user rm",
-    usage: "<name> [--token <id>]",
-    about: "removes a user, or one token",
-    load: async () => (await import("./users/rm.ts")).rm,
-  },
-  {
-    name: "user rotate",
-    usage: "<name> [--revoke-others] [flags]",
-    about: "gives a user another token, which is printed once",
-    load: async () => (await import("./users/rotate.ts")).rotate,
-  },
-  {
-    name: "user grant",
-    usage: "<name> [--revoke] <flags of permissions>",
-    about: "adds permissions, or removes them",
-    load: async () => (await import("./users/grant.ts")).grant,
-  },
-  {
-    name: "verify",
-    usage: "[directory]",
-    about: "tells what is in a journal, and what is wrong with it",
-    load: async () => (await import("./journal.ts")).verify,
-  },
-  {
-    name: "repair",
-    usage: "[directory] [--skip-damaged | --cut]",
-    about: "tells how a damaged journal can be repaired, or does so",
-    load: async () => (await import("./journal.ts")).repair,
-  },
+/** All groups of commands, in the order in which the help lists them. */
+export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  BROKER_COMMANDS,
+  MESSAGE_COMMANDS,
+  STREAM_COMMANDS,
+  DEAD_COMMANDS,
+  JOURNAL_COMMANDS,
+  USER_COMMANDS,
+  SETUP_COMMANDS,
 ];
+
+/** All commands. */
+export const COMMANDS: readonly Command[] = COMMAND_GROUPS.flatMap(({ commands }) => commands);
+
+/** Other names of words, as other programs have them. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["list", "ls"],
+  ["delete", "rm"],
+  ["remove", "rm"],
+  ["create", "add"],
+]);
 
 /** The commands whose names begin with these words: one, or a group such as `user`. */
 export function findCommands(words: readonly string[]): readonly Command[] {
@@ -62,9 +39,15 @@ export function findCommands(words: readonly string[]): readonly Command[] {
 export function matchCommand(
   args: readonly string[],
 ): { readonly command: Command; readonly count: number } | undefined {
+  // `pel release` before `pel`.
+  let found: { readonly command: Command; readonly count: number } | undefined;
   for (const command of COMMANDS) {
     const words = command.name.split(" ");
-    if (words.every((word, index) => args[index] === word)) return { command, count: words.length };
+    const isMeant = words.every((word, index) => {
+      const arg = args[index];
+      return arg === word || index > 0 && ALIASES.get(arg ?? "") === word;
+    });
+    if (isMeant && words.length > (found?.count ?? 0)) found = { command, count: words.length };
   }
-  return undefined;
+  return found;
 }

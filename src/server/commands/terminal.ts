@@ -1,11 +1,23 @@
-/** Where a command writes. */
+/** Where a command writes, and whom it can ask. */
 export interface Terminal {
   /** Whether standard output is a terminal, and not a file or a pipe. */
   readonly isTerminal: boolean;
-  /** Writes a result to standard output. */
+  /** Whether there is somebody to ask: standard input and standard error are a terminal. */
+  readonly isInteractive: boolean;
+  /** Whether standard output takes colours: it is a terminal, and `NO_COLOR` is not set. */
+  readonly hasColors: boolean;
+  /** The size of the terminal in characters; 80 by 24 where there is none. */
+  readonly size: { readonly columns: number; readonly rows: number };
+  /** Writes a result to standard output; throws `BrokenPipe` if nobody reads it any more. */
   print(text: string): void;
   /** Writes a line for people to standard error. */
   note(line: string): void;
+  /** Shows a line on standard error that the next one replaces; nothing where that is no terminal. */
+  showStatus(line: string): void;
+  /** Asks a person, and returns the answer; `undefined` if there is none, or nobody to ask. */
+  ask(question: string): string | undefined;
+  /** Standard input, to be read once. */
+  readInput(): ReadableStream<Uint8Array>;
 }
 
 /** The standard streams of this process. */
@@ -13,11 +25,56 @@ export const standardStreams: Terminal = {
   get isTerminal() {
     return Deno.stdout.isTerminal();
   },
+  get isInteractive() {
+    return Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
+  },
+  get hasColors() {
+    return Deno.stdout.isTerminal() && !Deno.noColor;
+  },
+  get size() {
+    try {
+      return Deno.consoleSize();
+    } catch {
+      return { columns: 80, rows: 24 };
+    }
+  },
   print: (text) => write(Deno.stdout, text),
-  note: (line) => write(Deno.stderr, `${line}\n`),
+  note: (line) => write(Deno.stderr, `${clearing()}${line}\n`),
+  showStatus: (line) => {
+    if (!Deno.stderr.isTerminal()) return;
+    const { columns } = standardStreams.size;
+    write(Deno.stderr, `${clearing()}${line.slice(0, columns - 1)}`);
+    hasStatus = line !== "";
+  },
+  ask: (question) => {
+    if (!standardStreams.isInteractive) return undefined;
+    write(Deno.stderr, `${clearing()}${question} `);
+    return readAnswer();
+  },
+  readInput: () => Deno.stdin.readable,
 };
 
-function write(stream: typeof Deno.stdout, text: string): void {
+/** Whether the line on standard error is to be replaced. */
+let hasStatus = false;
+
+/** What removes the line on standard error. */
+function clearing(): string {
+  if (!hasStatus) return "";
+  hasStatus = false;
+  return "\r\u001b[K";
+}
+
+/** The most bytes of an answer. */
+const ANSWER_BYTES_MAX = 1024;
+
+/** Reads a line; a terminal gives it whole. */
+function readAnswer(): string | undefined {
+  const buffer = new Uint8Array(ANSWER_BYTES_MAX);
+  const count = Deno.stdin.readSync(buffer);
+  return count === null ? undefined : new TextDecoder().decode(buffer.subarray(0, count)).trim();
+}
+
+function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   const bytes = new TextEncoder().encode(text);
   for (let written = 0; written < bytes.length;) {
     written += stream.writeSync(bytes.subarray(written));

@@ -2,7 +2,8 @@ import { Log } from "../log.ts";
 import { SettingsError } from "../settings/settings.ts";
 import type { StartSettings } from "../settings/start_settings.ts";
 import type { BrokerServer } from "./broker_server.ts";
-import { ExitCode, nameMissingFlag, StartError } from "./start_error.ts";
+import { ExitCode } from "./exit_code.ts";
+import { nameMissingFlag, StartError } from "./start_error.ts";
 
 /** What runs as a program. */
 export interface ProgramParts {

@@ -1,21 +1,5 @@
+import { ExitCode } from "./exit_code.ts";
 import { hideWholeTokens, keepCause } from "../token_text.ts";
-
-/** The exit codes of the process. */
-export const ExitCode = {
-  /** Stopped by a signal; or `--help`, `--version` or a command is done, and the journal can be used. */
-  stopped: 0,
-  /** An unexpected fault, or a second signal while stopping. */
-  fault: 1,
-  /** It could not start: settings, port, address, or a directory that cannot be used. */
-  notStarted: 2,
-  /** The disk failed: nothing could be made durable any more. */
-  diskFailed: 3,
-  /** The journal is damaged, and not only single streams; `verify` and `repair`: it is damaged. */
-  damaged: 4,
-} as const;
-
-/** One of the numbers of {@linkcode ExitCode}. */
-export type ExitCode = typeof ExitCode[keyof typeof ExitCode];
 
 /** A broker cannot start; the message is one line that says what to change. */
 export class StartError extends Error {

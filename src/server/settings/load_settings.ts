@@ -175,17 +175,3 @@ function takeContent(
     draft.addMistake(`${title}: found ${describe(found)}, allowed names with values`);
   }
 }
-
-/** What the help tells of the flags, with their defaults: whole lines. */
-export function listSettingFlags(): string {
-  const flags = SETTING_ROWS.flatMap(({ flag, setting }) => [
-    `  --${flag} ${setting.placeholder}`.trimEnd(),
-    `      ${setting.about}.`,
-    `      Allowed: ${setting.allowed}. Default: ${setting.show(setting.initial)}.`,
-  ]);
-  return [
-    "  --settings <file>",
-    `      The file with the settings. Environment: ${FILE_VARIABLE}. Default: ./settings.yaml.`,
-    ...flags,
-  ].join("\n");
-}

@@ -18,7 +18,7 @@ export const COMMANDS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "everybody on the machine can read the key of the authority",
-    file: "src/server/commands/cert.ts",
+    file: "src/server/commands/setup/cert.ts",
     from: "await createFile(keyPath, authority.key, 0o600);",
     to: "await createFile(keyPath, authority.key, 0o644);",
     found: tests("server/commands/cert_test.ts"),

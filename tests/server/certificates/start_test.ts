@@ -1,7 +1,7 @@
 // A broker with certificates as a process: it says in one line why it cannot start.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ExitCode } from "../../../src/server/process/start_error.ts";
+import { ExitCode } from "../../../src/server/process/exit_code.ts";
 import { BrokerProcess } from "../../support/broker/broker_process.ts";
 import { TestCertificates } from "../../support/certificates/test_certificates.ts";
 

@@ -8,9 +8,9 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { connect } from "../../../client.ts";
 import { readArguments } from "../../../src/server/commands/arguments.ts";
 import { CommandError } from "../../../src/server/commands/command.ts";
-import { repair, verify } from "../../../src/server/commands/journal.ts";
+import { repair, verify } from "../../../src/server/commands/journal/journal.ts";
 import { BrokerProcess } from "../../support/broker/broker_process.ts";
-import { testContext } from "../../support/commands/command_context.ts";
+import { journalProgram, testContext } from "../../support/commands/command_context.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 
 const REPORT = { lines: ["fine"], isUsable: true };
@@ -28,7 +28,10 @@ async function ask(args: readonly string[]): Promise<unknown[][]> {
   const found = readArguments(rest, body);
   if ("mistakes" in found) throw new CommandError(found.mistakes);
   const printed: string[] = [];
-  const code = await body.run(found, testContext({ journal: tool, print: (x) => printed.push(x) }));
+  const code = await body.run(
+    found,
+    testContext({ ...journalProgram(tool), print: (x) => printed.push(x) }),
+  );
   assertEquals([code, printed], [0, ["fine\n"]]);
   return calls;
 }

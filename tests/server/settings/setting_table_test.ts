@@ -5,7 +5,8 @@
  */
 
 import { COMMANDS } from "../../../src/server/commands/command_table.ts";
-import { helpText } from "../../../src/server/commands/help_text.ts";
+import { serve } from "../../../src/server/commands/broker/serve.ts";
+import { commandHelp, helpText } from "../../../src/server/commands/help_text.ts";
 import { loadSettings, resolveSettings } from "../../../src/server/settings/load_settings.ts";
 import { SETTING_ROWS } from "../../../src/server/settings/setting_table.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -41,17 +42,19 @@ Deno.test("settings.yaml holds every setting with its default and what it is for
   assertEquals(settings, resolveSettings());
 });
 
-Deno.test("helpText() lists every command and flag, and fits a terminal", () => {
-  const lines = helpText().split("\n");
+Deno.test("the help lists every command, and that of serve every setting; both fit a terminal", () => {
+  const all = helpText().split("\n");
   for (const { name, about } of COMMANDS) {
-    assert(lines.some((line) => line.startsWith(`  ${name} `) && line.endsWith(about)), name);
+    assert(all.some((line) => line.startsWith(`  ${name} `) && line.endsWith(about)), name);
   }
+  const command = COMMANDS.find(({ name }) => name === "serve")!;
+  const lines = commandHelp(command, serve).split("\n");
   for (const { flag, setting } of SETTING_ROWS) {
     const index = lines.indexOf(`  --${flag} ${setting.placeholder}`.trimEnd());
     assert(index > 0, flag);
     assertStringIncludes(lines[index + 2] ?? "", `Default: ${setting.show(setting.initial)}.`);
   }
-  for (const line of lines) assert(line.length <= 100, line);
+  for (const line of [...all, ...lines]) assert(line.length <= 100, line);
 });
 
 Deno.test("the names of settings are what they were when they were published", () => {

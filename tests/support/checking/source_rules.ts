@@ -79,7 +79,7 @@ const IMPORT_RULES: readonly ImportRule[] = [
       /^(src\/server\/|src\/transport\/|src\/broker\/engine\.ts$|src\/broker\/collections\/(histogram|keyed_hash|text_map)\.ts$|src\/protocol\/|protocol\.ts$|client\.ts$|@std\/|node:)/,
   },
   { files: /^mod\.ts$/, may: /^(client|protocol)\.ts$/ },
-  { files: /^(?!server\.ts$|src\/engine\/)/, may: /^(?!src\/engine\/)/ },
+  { files: /^(?!src\/program\/|src\/engine\/)/, may: /^(?!src\/engine\/)/ },
 ];
 
 /** What some files may not do. */

@@ -4,21 +4,40 @@
  * @module
  */
 
-import type { CommandContext } from "../../../src/server/commands/command.ts";
+import type { CommandContext, JournalTools } from "../../../src/server/commands/command.ts";
 
 /** A context in which nothing is allowed to be used but what the test gives. */
 export function testContext(parts: Partial<CommandContext>): CommandContext {
-  const refuse = (what: string) => (): never => {
-    throw new Error(`the command has used ${what}`);
-  };
-  const journal = { verify: refuse("verify"), repair: refuse("repair") };
   return {
     isTerminal: false,
+    isInteractive: false,
+    hasColors: false,
+    size: { columns: 80, rows: 24 },
+    version: "0.0.0",
+    groups: [],
     print: refuse("print"),
     note: refuse("note"),
+    showStatus: () => {},
+    ask: refuse("ask"),
+    readInput: refuse("readInput"),
     sources: { env: refuse("env"), readTextFile: refuse("files"), defaultFile: "./settings.yaml" },
     now: refuse("now"),
-    journal,
+    signal: new AbortController().signal,
+    loadProgram: refuse("loadProgram"),
     ...parts,
+  };
+}
+
+/** What a command loads that works on journals, and runs no broker. */
+export function journalProgram(
+  journal: Partial<JournalTools>,
+): Pick<CommandContext, "loadProgram"> {
+  const tools = { verify: refuse("verify"), repair: refuse("repair"), ...journal };
+  return { loadProgram: () => Promise.resolve({ journal: tools, serve: refuse("serve") }) };
+}
+
+function refuse(what: string): () => never {
+  return () => {
+    throw new Error(`the command has used ${what}`);
   };
 }

@@ -1,5 +1,5 @@
 import type { TokenEntry } from "../../access/users/users_file.ts";
-import { ExitCode } from "../../process/start_error.ts";
+import { ExitCode } from "../../process/exit_code.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { TokenOutlet } from "./token_outlet.ts";
 import { changeUsers } from "./user_change.ts";
@@ -18,6 +18,11 @@ const NAME = "user add";
 
 /** `user add`: adds a user with a token. */
 export const add: CommandBody = {
+  examples: [
+    "user add shop --publish orders",
+    "user add mailer --follow 'orders,orders.*' --token-file mailer.token --expires 90d",
+    "user add ann --admin",
+  ],
   flags: [
     ...PERMISSION_FLAGS,
     {

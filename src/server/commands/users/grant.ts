@@ -1,6 +1,6 @@
 import { type PermissionFields, VERBS } from "../../access/permissions.ts";
 import { ANONYMOUS_NAME } from "../../access/user.ts";
-import { ExitCode } from "../../process/start_error.ts";
+import { ExitCode } from "../../process/exit_code.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { changeUsers, requireUser } from "./user_change.ts";
 import {
@@ -16,6 +16,7 @@ const NAME = "user grant";
 
 /** `user grant`: adds permissions, or removes them. */
 export const grant: CommandBody = {
+  examples: ["user grant shop --inspect orders", "user grant shop --revoke --publish orders"],
   flags: [
     ...PERMISSION_FLAGS,
     { name: "revoke", about: "Removes the permissions that are named, in place of adding them" },

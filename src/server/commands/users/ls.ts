@@ -2,7 +2,7 @@ import { ANONYMOUS_NAME, type UserLimits } from "../../access/user.ts";
 import { nameToken } from "../../access/users/token.ts";
 import { type LastUses, readLastUses } from "../../access/users/token_uses.ts";
 import type { TokenEntry, UserEntry } from "../../access/users/users_file.ts";
-import { ExitCode } from "../../process/start_error.ts";
+import { ExitCode } from "../../process/exit_code.ts";
 import { formatByteSize } from "../../settings/byte_size.ts";
 import type { CommandBody } from "../command.ts";
 import { describePermissions, findUsersPath, PLACE_FLAGS } from "./user_flags.ts";
@@ -10,6 +10,7 @@ import { readUsers, type UsersDraft } from "./users_editor.ts";
 
 /** `user ls`: lists users, permissions and tokens. */
 export const ls: CommandBody = {
+  examples: ["user ls", "user ls --json"],
   flags: [{ name: "json", about: "Prints one JSON value for programs" }, ...PLACE_FLAGS],
   words: [0, 0],
   details:

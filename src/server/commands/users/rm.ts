@@ -1,7 +1,7 @@
 import { ANONYMOUS_NAME } from "../../access/user.ts";
 import { nameToken } from "../../access/users/token.ts";
 import type { UserEntry } from "../../access/users/users_file.ts";
-import { ExitCode } from "../../process/start_error.ts";
+import { ExitCode } from "../../process/exit_code.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { changeUsers, requireUser } from "./user_change.ts";
 import { findUsersPath, PLACE_FLAGS, UserFlags } from "./user_flags.ts";
@@ -10,6 +10,7 @@ const NAME = "user rm";
 
 /** `user rm`: removes a user, or one token. */
 export const rm: CommandBody = {
+  examples: ["user rm shop", "user rm shop --token 3f1a9c"],
   flags: [
     {
       name: "token",

@@ -1,4 +1,4 @@
-import { ExitCode } from "../../process/start_error.ts";
+import { ExitCode } from "../../process/exit_code.ts";
 import type { CommandBody } from "../command.ts";
 import { TokenOutlet } from "./token_outlet.ts";
 import { changeUsers, requireUser } from "./user_change.ts";
@@ -8,6 +8,7 @@ const NAME = "user rotate";
 
 /** `user rotate`: gives a user another token. */
 export const rotate: CommandBody = {
+  examples: ["user rotate shop", "user rotate shop --revoke-others --token-file shop.token"],
   flags: [
     { name: "revoke-others", about: "Removes all other tokens of the user at once" },
     ...TOKEN_FLAGS,

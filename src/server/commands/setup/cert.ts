@@ -1,11 +1,11 @@
 import { hostname } from "node:os";
-import { Authority, type CertificatePair, type Validity } from "../certificates/authority.ts";
-import { findHostMistake, isHost } from "../certificates/certificate_names.ts";
-import { ExitCode } from "../process/start_error.ts";
-import { describe } from "../settings/found_value.ts";
-import type { Arguments } from "./arguments.ts";
-import { type CommandBody, type CommandContext, CommandError } from "./command.ts";
-import { createFile, readFileIfThere, replaceFiles } from "./files.ts";
+import { Authority, type CertificatePair, type Validity } from "../../certificates/authority.ts";
+import { findHostMistake, isHost } from "../../certificates/certificate_names.ts";
+import { ExitCode } from "../../process/exit_code.ts";
+import { describe } from "../../settings/found_value.ts";
+import type { Arguments } from "../arguments.ts";
+import { type CommandBody, type CommandContext, CommandError } from "../command.ts";
+import { createFile, readFileIfThere, replaceFiles } from "../files.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -22,6 +22,7 @@ const AUTHORITY_DAYS = 2 * DAYS_MAX;
 
 /** `cert`: makes certificates for development. */
 export const cert: CommandBody = {
+  examples: ["cert", "cert broker.example.com 10.0.0.7", "cert --client mailer"],
   flags: [
     { name: "directory", value: "<path>", about: "Where the files are; ./certs by default" },
     {

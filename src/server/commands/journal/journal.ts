@@ -1,26 +1,28 @@
-import { ExitCode } from "../process/start_error.ts";
+import { ExitCode } from "../../process/exit_code.ts";
 import {
   type CommandBody,
   type CommandContext,
   CommandError,
   type JournalRepair,
   type JournalReport,
-} from "./command.ts";
+} from "../command.ts";
 
 const DEFAULT_DIRECTORY = "./data";
 
 /** `verify`: tells what is in a journal, and what is wrong with it. */
 export const verify: CommandBody = {
+  examples: ["verify", "verify /var/lib/simplemq"],
   flags: [],
   words: [0, 1],
   details: "The directory is ./data if none is named. A broker may be using it meanwhile.",
   async run({ words: [directory = DEFAULT_DIRECTORY] }, context) {
-    return report(await context.journal.verify(directory), context);
+    return report(await (await context.loadProgram()).journal.verify(directory), context);
   },
 };
 
 /** `repair`: tells how a journal can be repaired, or does so. */
 export const repair: CommandBody = {
+  examples: ["repair /var/lib/simplemq", "repair /var/lib/simplemq --skip-damaged"],
   flags: [
     { name: "skip-damaged", about: "Gives up what cannot be read, and keeps everything else" },
     { name: "cut", about: "Gives up everything from the first fault on" },
@@ -33,7 +35,8 @@ export const repair: CommandBody = {
     if (ways.length > 1) {
       throw new CommandError('Cannot run "repair": allowed is one of --skip-damaged and --cut');
     }
-    return report(await context.journal.repair(directory, ways[0]), context);
+    const { journal } = await context.loadProgram();
+    return report(await journal.repair(directory, ways[0]), context);
   },
 };
 

@@ -1,0 +1,8 @@
+/**
+ * What the command line loads when it needs more than itself: the broker, and the tools for journals.
+ *
+ * @module
+ */
+
+export { journal } from "./journal_tools.ts";
+export { start as serve } from "./start.ts";

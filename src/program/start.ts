@@ -1,0 +1,132 @@
+import manifest from "../../deno.json" with { type: "json" };
+import type { HashKey } from "../broker/collections/keyed_hash.ts";
+import { ClientConnection } from "../client/client_connection.ts";
+import { Access } from "../server/access/access.ts";
+import { checkExposure } from "../server/access/start_rules.ts";
+import { UsersWatch } from "../server/access/users/users_watch.ts";
+import type { TlsDoor } from "../server/front_door/tls_door.ts";
+import type { Log } from "../server/log.ts";
+import { BrokerManagement } from "../server/management/broker_management.ts";
+import { Server } from "../server/process/broker_server.ts";
+import { StartError } from "../server/process/start_error.ts";
+import type { TlsSettings } from "../server/settings/settings.ts";
+import type { StartSettings } from "../server/settings/start_settings.ts";
+import { findConnectionLimit } from "../server/system_file.ts";
+import { formatAddress } from "../transport/address.ts";
+import { type Clock, systemClock } from "../transport/clock.ts";
+import { openEngine } from "./open_engine.ts";
+
+/**
+ * Starts a broker: wires the engine, the users, the certificates and the server.
+ *
+ * @param options The settings, and where they are from.
+ * @param log Where the broker writes what happens.
+ * @param clock The time; a virtual one in tests.
+ * @throws {StartError} If the broker cannot start as its settings say.
+ */
+export async function start(
+  options: StartSettings,
+  log: Log,
+  clock: Clock = systemClock,
+): Promise<Server> {
+  const { version } = manifest;
+  const { settings } = options;
+  const { users, warnings } = await openUsers(options, log);
+  const tls = settings.tls.certificate === "" ? undefined : await openTls(settings.tls, log);
+  const hashKey = createHashKey();
+  let server: Server | undefined;
+  const engine = await openEngine(settings, {
+    now: () => clock.now(),
+    dateNow: clock.dateNow && (() => clock.dateNow!()),
+    hashKey,
+    report: (level, message, fields) => log[level](message, fields),
+    hasten: (at) => server?.hasten(at),
+    fail: (cause) => {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const message = `nothing can be made durable any more, the broker ends: ${why}`;
+      log.error(message, { directory: settings.storage.directory });
+      server?.fail(new Error(message, { cause }));
+    },
+  });
+  const connect = ClientConnection.openInProcess;
+  try {
+    const access = new Access({
+      engine,
+      users: users?.table,
+      log,
+      now: systemClock.now,
+      dateNow: Date.now,
+      connectionsMax: findConnectionLimit(settings.limits.connections),
+      noteUse: (hash, now) => users?.uses.note(hash, now),
+    });
+    const management = new BrokerManagement({
+      version,
+      engine,
+      log,
+      hasUsers: users !== undefined,
+      certificates: tls?.certificates,
+    });
+    const parts = {
+      management,
+      version,
+      settings,
+      log,
+      engine,
+      access,
+      users,
+      clock,
+      hashKey,
+      connect,
+      tls,
+    };
+    server = new Server(parts);
+  } catch (error) {
+    await users?.close();
+    await engine.close();
+    throw error;
+  }
+  log.info(`SimpleMQ ${version} is listening`, {
+    address: formatAddress(settings.host, server.port),
+    engine: server.engine,
+    durability: server.durability,
+  });
+  for (const warning of warnings) log.warning(warning);
+  return server;
+}
+
+/** A key that nobody knows: clients cannot choose texts and numbers whose hashes collide. */
+function createHashKey(): HashKey {
+  const [key0 = 0, key1 = 0] = crypto.getRandomValues(new Int32Array(2));
+  return [key0, key1];
+}
+
+/** Opens the certificates. What speaks TLS is loaded only where it is used. */
+async function openTls(
+  { certificate, key, clientCa, clientCertificates: mode }: TlsSettings,
+  log: Log,
+): Promise<TlsDoor> {
+  const { CertificateError } = await import("../server/certificates/certificate_files.ts");
+  const { Certificates } = await import("../server/certificates/certificates.ts");
+  const { TlsDoor } = await import("../server/front_door/tls_door.ts");
+  const paths = { certificate, key, ...mode !== "off" && { clientCa } };
+  try {
+    const certificates = await Certificates.open(paths, log, Date.now());
+    return new TlsDoor({ certificates, mode, log, now: systemClock.now });
+  } catch (cause) {
+    if (!(cause instanceof CertificateError)) throw cause;
+    throw new StartError(`Cannot use the certificate: ${cause.message}`, { cause });
+  }
+}
+
+/** Reads the users, and checks whether the broker may be reached where it is to listen. */
+async function openUsers(
+  options: StartSettings,
+  log: Log,
+): Promise<{ users: UsersWatch | undefined; warnings: readonly string[] }> {
+  const { settings } = options;
+  const users = await UsersWatch.open(options, (message, fields) => log.debug(message, fields));
+  const hasTls = settings.tls.certificate !== "";
+  const exposure = checkExposure({ ...options, hasUsers: users !== undefined, hasTls });
+  const warnings = [exposure, await users?.findWarning()].filter((one) => one !== undefined);
+  return { users, warnings };
+}

@@ -1,0 +1,20 @@
+import type { CommandGroup } from "../command.ts";
+
+/** Journals, on the machine of the broker. */
+export const JOURNAL_COMMANDS: CommandGroup = {
+  title: "Journals",
+  commands: [
+    {
+      name: "verify",
+      usage: "[directory]",
+      about: "tells what is in a journal, and what is wrong with it",
+      load: async () => (await import("./journal.ts")).verify,
+    },
+    {
+      name: "repair",
+      usage: "[directory] [--skip-damaged | --cut]",
+      about: "tells how a damaged journal can be repaired, or does so",
+      load: async () => (await import("./journal.ts")).repair,
+    },
+  ],
+};

@@ -10,6 +10,8 @@ export interface Terminal {
   readonly size: { readonly columns: number; readonly rows: number };
   /** Writes a result to standard output; throws `BrokenPipe` if nobody reads it any more. */
   print(text: string): void;
+  /** Writes bytes to standard output, all of them; throws `BrokenPipe` as `print` does. */
+  writeBytes(bytes: Uint8Array): Promise<void>;
   /** Writes a line for people to standard error. */
   note(line: string): void;
   /** Shows a line on standard error that the next one replaces; nothing where that is no terminal. */
@@ -39,6 +41,11 @@ export const standardStreams: Terminal = {
     }
   },
   print: (text) => write(Deno.stdout, text),
+  writeBytes: async (bytes) => {
+    for (let written = 0; written < bytes.length;) {
+      written += await Deno.stdout.write(bytes.subarray(written));
+    }
+  },
   note: (line) => write(Deno.stderr, `${clearing()}${line}\n`),
   showStatus: (line) => {
     if (!Deno.stderr.isTerminal()) return;

@@ -16,6 +16,7 @@ export function testContext(parts: Partial<CommandContext>): CommandContext {
     version: "0.0.0",
     groups: [],
     print: refuse("print"),
+    writeBytes: refuse("writeBytes"),
     note: refuse("note"),
     showStatus: () => {},
     ask: refuse("ask"),

@@ -29,8 +29,9 @@ interface HeldSegment extends BackupFile {
  * The journal up to a position, as files. Bytes before that position never change, so nothing is copied:
  * the segments are only kept from being removed until they are read.
  *
- * The last file is the mark of an orderly stop, with the position. A journal that is restored from these
- * files was proven to its end: if something is missing there, that is damage and no torn write.
+ * The first file is the mark of an orderly stop, with the position. A journal that is restored from these
+ * files was proven to its end: if something is missing there, that is damage and no torn write. No broker
+ * starts on a copy that has the mark and only some of the segments.
  */
 export class OpenBackup {
   readonly info: Omit<BackupInfo, "at">;
@@ -61,8 +62,8 @@ export class OpenBackup {
       offset: last.bytes,
       position,
       files: [
-        ...this.#held.map(({ name, bytes }) => ({ name, bytes })),
         { name: CLOSED_NAME, bytes: this.#mark.length },
+        ...this.#held.map(({ name, bytes }) => ({ name, bytes })),
       ],
     };
   }
@@ -93,10 +94,11 @@ export class OpenBackup {
     if (this.#isOver) throw refuse(name, "the backup is over; begin another one");
     if (found === undefined) throw refuse(name, "the backup has no such file");
     if (offset > found.bytes) throw refuse(name, `found offset ${offset}, allowed ${found.bytes}`);
-    if (index < this.#first) throw refuse(name, "a later file was read, so it is given up");
-    this.#giveUp(index);
+    if (name === CLOSED_NAME) return this.#mark.slice(offset);
+    // The mark comes before the segments.
+    if (index - 1 < this.#first) throw refuse(name, "a later file was read, so it is given up");
+    this.#giveUp(index - 1);
     const length = Math.min(BACKUP_PIECE_BYTES_MAX, found.bytes - offset);
-    if (name === CLOSED_NAME) return this.#mark.slice(offset, offset + length);
     const bytes = new Uint8Array(length);
     try {
       const count = await this.#open(name).readLater(bytes, offset);

@@ -16,5 +16,17 @@ export const JOURNAL_COMMANDS: CommandGroup = {
       about: "tells how a damaged journal can be repaired, or does so",
       load: async () => (await import("./journal.ts")).repair,
     },
+    {
+      name: "backup",
+      usage: "<directory> | --to -",
+      about: "copies the journal of a running broker, up to one position",
+      load: async () => (await import("./backup.ts")).backup,
+    },
+    {
+      name: "restore",
+      usage: "<backup> [--to <directory>]",
+      about: "makes a journal of a backup, and checks it",
+      load: async () => (await import("./restore.ts")).restore,
+    },
   ],
 };

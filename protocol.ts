@@ -19,6 +19,9 @@
  * name capabilities: what a side can do beyond version 2. The broker answers with those that both
  * sides have, and only these are in force. There are none yet.
  *
+ * In place of a `hello` a client may send a `ping`: the broker answers with a `pong`, which tells its
+ * version and why it is not ready, and closes the connection. That needs no credential.
+ *
  * A port may speak TLS, version 1.2 or later, with `smq/1` as the protocol's name (ALPN): then all of
  * this is inside it. If the broker has users, the `token` in the `hello` tells whose session it is; without
  * one, the certificate that the client has shown does. What is not valid is answered with `UNAUTHORIZED`
@@ -67,6 +70,8 @@
  * | 08 | `progress` | client | received u64 |
  * | 09 | `streamMissing` | broker | JSON {@linkcode StreamAbsence} |
  * | 0a | `streamsForgotten` | broker | n u32, n × stream u32 |
+ * | 0b | `ping` | client | – |
+ * | 0c | `pong` | broker | JSON {@linkcode Pong} |
  * | 10 | `query` | client | query u32, JSON `{ "operation", "name", "options" }` |
  * | 11 | `response` | broker | query u32, JSON result |
  * | 12 | `messages` | broker | query u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |
@@ -256,6 +261,7 @@ export type {
   BrokerStatus,
   ConnectionInfo,
   ConnectionProtocol,
+  LogLevel,
 } from "./src/protocol/frames/broker_status.ts";
 export {
   type BindFields,
@@ -266,6 +272,7 @@ export {
   type OpenFollower,
   type OpenPublisher,
   type OpenReplies,
+  type Pong,
   readControlFrame,
   type Refusal,
   type SessionLimits,

@@ -207,7 +207,7 @@ export class ClientConnection implements Connection {
     try {
       // A connection that is being closed is not restored: unconfirmed messages fail.
       while (this.#closeCall === undefined && !await this.#opener.isHopeless(error)) {
-        await this.#opener.pause(this.#uplink.session.hasServed, signal);
+        await this.#opener.pause(this.#uplink.session.hasServed, error, signal);
         let attempt = 0;
         const session = await this.#opener.reopen(signal, (error) => {
           this.#board.post({ type: "reconnecting", attempt: ++attempt, ...error && { error } });

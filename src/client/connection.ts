@@ -64,8 +64,8 @@ export interface InProcessOptions extends ConnectionOptions {
  * A connection to a broker. One TCP connection carries all its publishers, followers and cursors.
  *
  * A lost connection is restored automatically, however long that takes, with all its members. Before
- * each attempt the client pauses for a random time: at most 0.1 seconds before the first, doubling up
- * to 10 seconds. Messages without a confirm are sent again, and stored once if the connection is
+ * each attempt the client pauses for a random time: at most 0.1 seconds before the first (1 to 2 seconds if
+ * an operator has closed the connection), doubling up to 10 seconds. Messages without a confirm are sent again, and stored once if the connection is
  * restored within 10 minutes.
  *
  * @example Closing at the end of a block

@@ -1,12 +1,9 @@
 import type { BrokerEvent } from "../../protocol.ts";
+import { LOG_LEVELS, type LogLevel } from "../protocol/frames/broker_status.ts";
 import { EventRing } from "./event_ring.ts";
 import { hideWholeTokens } from "./token_text.ts";
 
-/** The level of a line, and the minimum level of a log. */
-export type LogLevel = "debug" | "info" | "warning" | "error";
-
-/** The levels, the least serious first. */
-export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
+export { LOG_LEVELS, type LogLevel };
 
 /** The lowest level of the events that are kept. */
 const KEPT_RANK = LOG_LEVELS.indexOf("info");

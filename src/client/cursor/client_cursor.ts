@@ -1,6 +1,10 @@
 import {
   type BackupInfo,
   BrokerError,
+  type BrokerEvent,
+  type BrokerStatus,
+  type ConnectionInfo,
+  type LogLevel,
   type Operation,
   type Page,
   type PeekedMessages,
@@ -11,9 +15,15 @@ import {
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../../protocol.ts";
+import { LOG_LEVELS } from "../../protocol/frames/broker_status.ts";
 import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
 import { completeStreamInfo } from "../../protocol/frames/stream_info.ts";
-import { findLabelMistake, findStreamNameMistake, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
+import {
+  findLabelMistake,
+  findStreamNameMistake,
+  PEEK_COUNT_MAX,
+  REASON_BYTES_MAX,
+} from "../../protocol/limits.ts";
 import {
   DEAD_SUFFIX,
   deadNameOf,
@@ -21,10 +31,12 @@ import {
   findStreamOptionsMistake,
   isDeadName,
 } from "../../protocol/messages/stream_options.ts";
+import { encodeUtf8 } from "../../protocol/utf8.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import { checkNumber, checkOptionNames } from "../member/option_check.ts";
 import type { PendingQueries } from "../uplink/pending_queries.ts";
 import type { BackupPlace, CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
+import type { CloseConnectionOptions, DropResult, EventOptions } from "./operating.ts";
 import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
 import {
   checkRedriveOptions,
@@ -34,6 +46,8 @@ import {
 } from "./redrive.ts";
 
 const PEEK_COUNT_DEFAULT = 100;
+
+const ID_RANGE = { low: 1, high: Number.MAX_SAFE_INTEGER } as const;
 
 export class ClientCursor implements Cursor {
   readonly #queries: PendingQueries;
@@ -78,6 +92,24 @@ export class ClientCursor implements Cursor {
 
   async purgeStream(name: string, call?: CallOptions): Promise<number> {
     return await this.#askOf("purgeStream", name, call) as number;
+  }
+
+  async dropMessages(
+    stream: string,
+    ids: readonly number[],
+    call?: CallOptions,
+  ): Promise<DropResult> {
+    checkStreamName(stream);
+    for (const id of ids) checkNumber("id", id, ID_RANGE, "Cannot drop messages");
+    const total = { count: 0, skipped: 0 };
+    // An empty list is asked for, too: it tells whether the stream exists.
+    for (let at = 0; at === 0 || at < ids.length; at += PEEK_COUNT_MAX) {
+      const options = { ids: ids.slice(at, at + PEEK_COUNT_MAX) };
+      const result = await this.#ask("dropMessages", stream, call, options) as DropResult;
+      total.count += result.count;
+      total.skipped += result.skipped;
+    }
+    return total;
   }
 
   async deleteStream(name: string, call?: CallOptions): Promise<void> {
@@ -178,6 +210,37 @@ export class ClientCursor implements Cursor {
     return await this.#ask("closeBackup", "", call, { backup }) as boolean;
   }
 
+  async getBroker(call?: CallOptions): Promise<BrokerStatus> {
+    return await this.#ask("getBroker", "", call) as BrokerStatus;
+  }
+
+  async getConnections(call?: CallOptions): Promise<ConnectionInfo[]> {
+    return await this.#askPages<ConnectionInfo>("getConnections", "", call);
+  }
+
+  async closeConnection(id: number, options: CloseConnectionOptions = {}): Promise<boolean> {
+    const action = `Cannot close connection ${id}`;
+    checkNumber("id", id, ID_RANGE, action);
+    checkOptionNames(options, ["reason", "signal"], action);
+    const { reason, ...call } = options;
+    if (reason !== undefined) checkReason(reason, action);
+    const given = { connection: id, ...reason !== undefined && { reason } };
+    return await this.#ask("closeConnection", "", call, given) as boolean;
+  }
+
+  async setLogLevel(level: LogLevel, call?: CallOptions): Promise<void> {
+    if (!LOG_LEVELS.includes(level)) {
+      const allowed = `allowed are ${LOG_LEVELS.join(", ")}`;
+      throw new RangeError(`Cannot set the level of the log: found ${level}, ${allowed}`);
+    }
+    await this.#ask("setLogLevel", "", call, { level });
+  }
+
+  async getEvents({ after = 0, ...call }: EventOptions = {}): Promise<BrokerEvent[]> {
+    checkNumber("after", after, { low: 0, high: Number.MAX_SAFE_INTEGER }, "Cannot get events");
+    return await this.#askPages<BrokerEvent>("getEvents", "", call, after);
+  }
+
   /** The id of the next dead letter; 1 if there never was one. */
   async #findEnd(dead: string, call: CallOptions): Promise<number> {
     try {
@@ -196,9 +259,10 @@ export class ClientCursor implements Cursor {
     operation: Operation,
     name: string,
     call: CallOptions | undefined,
+    from: number = 0,
   ): Promise<Item[]> {
     const all: Item[] = [];
-    for (let after: number | undefined = 0; after !== undefined;) {
+    for (let after: number | undefined = from; after !== undefined;) {
       const page = await this.#ask(operation, name, call, { after }) as Page<Item>;
       for (const item of page.items) all.push(item);
       after = page.next;
@@ -246,5 +310,10 @@ function checkFollowerName(name: string): void {
 }
 
 function checkId(name: string, id: number): void {
-  checkNumber(name, id, { low: 1, high: Number.MAX_SAFE_INTEGER }, "Cannot peek");
+  checkNumber(name, id, ID_RANGE, "Cannot peek");
+}
+
+function checkReason(reason: unknown, action: string): void {
+  if (typeof reason === "string" && encodeUtf8(reason).length <= REASON_BYTES_MAX) return;
+  throw new RangeError(`${action}: reason must be a text of at most ${REASON_BYTES_MAX} bytes`);
 }

@@ -1,6 +1,10 @@
 import type {
   BackupInfo,
+  BrokerEvent,
+  BrokerStatus,
+  ConnectionInfo,
   DifferenceWay,
+  LogLevel,
   PendingEntry,
   PendingEntryList,
   StreamCreation,
@@ -8,6 +12,7 @@ import type {
   StreamOptionsInput,
 } from "../../../protocol.ts";
 import type { CallOptions } from "../member/call_options.ts";
+import type { CloseConnectionOptions, DropResult, EventOptions } from "./operating.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 import type { RedriveOptions, RedriveResult } from "./redrive.ts";
 
@@ -134,6 +139,31 @@ export interface Cursor {
    * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
    */
   purgeStream(name: string, call?: CallOptions): Promise<number>;
+  /**
+   * Removes single messages of a stream, ready or delayed ones. They do not go to the dead letters; those
+   * that followers hold are not removed.
+   *
+   * @param ids The ids, any number of them; more than 1,000 are removed in steps.
+   * @returns The number of messages removed, and of ids without a message to remove.
+   * @throws {RangeError} If the name or an id is not allowed.
+   * @throws {BrokerError} `STREAM_NOT_FOUND`, `FORBIDDEN`.
+   *
+   * @example Removing dead letters that need no second try
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * const cursor = connection.cursor();
+   * await cursor.createStream("orders");
+   * await connection.publisher("orders").sendMessages(["test", "order", "test"]);
+   * const tests = (await cursor.peek("orders")).filter(({ body }) => body === "test");
+   * const result = await cursor.dropMessages("orders", tests.map(({ id }) => id));
+   * assertEquals(result, { count: 2, skipped: 0 });
+   * ```
+   */
+  dropMessages(stream: string, ids: readonly number[], call?: CallOptions): Promise<DropResult>;
   /**
    * Deletes a stream with all its messages. Its followers wait for a new stream of that name.
    *
@@ -301,4 +331,66 @@ export interface Cursor {
    * @throws {BrokerError} `FORBIDDEN`.
    */
   closeBackup(backup: number, call?: CallOptions): Promise<boolean>;
+  /**
+   * Describes the broker as it is now: version, settings that matter, and why it is not ready, if it is not.
+   *
+   * @example Looking whether a broker is well
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * const { engine, connections, problems } = await connection.cursor().getBroker();
+   * assertEquals([engine, connections, problems], ["memory", 1, []]);
+   * ```
+   */
+  getBroker(call?: CallOptions): Promise<BrokerStatus>;
+  /**
+   * Lists connections in the order in which they were opened: all of them for administrators, otherwise the
+   * user's own.
+   *
+   * @throws {BrokerError} `FORBIDDEN` for clients without a credential, where there are users.
+   */
+  getConnections(call?: CallOptions): Promise<ConnectionInfo[]>;
+  /**
+   * Tells a client why its connection is closed, and closes it; the messages that it holds are ready again at
+   * once. The client comes back after one to two seconds, as after any loss: to keep it out, take its user's
+   * token away. Administrators may close all connections but their own, others those of their user.
+   *
+   * @param id The connection's number, from {@linkcode Cursor.getConnections}.
+   * @returns Whether there was such a connection.
+   * @throws {RangeError} If the number or the reason is not allowed.
+   * @throws {BrokerError} `FORBIDDEN` as for `getConnections`; `BAD_REQUEST` if it is this connection.
+   *
+   * @example Closing the connections of a client by its name
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using worker = await broker.connect({ name: "worker" });
+   * await using connection = await broker.connect();
+   * const cursor = connection.cursor();
+   * for (const { id, client } of await cursor.getConnections()) {
+   *   if (client === "worker") await cursor.closeConnection(id, { reason: "maintenance" });
+   * }
+   * for await (const { type } of worker.status()) if (type === "lost") break;
+   * ```
+   */
+  closeConnection(id: number, options?: CloseConnectionOptions): Promise<boolean>;
+  /**
+   * Sets the level of the broker's log until it is stopped.
+   *
+   * @throws {RangeError} If there is no such level.
+   * @throws {BrokerError} `FORBIDDEN` unless the user is an administrator.
+   */
+  setLogLevel(level: LogLevel, call?: CallOptions): Promise<void>;
+  /**
+   * Returns the last events of the broker's log, the oldest first: at most 1,000 at `info` or above, whatever
+   * the level of the log is.
+   *
+   * @throws {RangeError} If `after` is not allowed.
+   * @throws {BrokerError} `FORBIDDEN` unless the user is an administrator.
+   */
+  getEvents(options?: EventOptions): Promise<BrokerEvent[]>;
 }

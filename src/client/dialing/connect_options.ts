@@ -72,10 +72,17 @@ const SERVERS_MAX = 100;
 
 const ACTION = "Cannot connect";
 
-/** Checks options and environment; returns the brokers to connect to. Nothing is sent. */
-export async function resolveTargets(options: DialOptions): Promise<BrokerTarget[]> {
+/**
+ * Checks options and environment; returns the brokers to connect to. Nothing is sent.
+ *
+ * @param needsToken Whether a token is to be shown, if there is one.
+ */
+export async function resolveTargets(
+  options: DialOptions,
+  needsToken: boolean = true,
+): Promise<BrokerTarget[]> {
   const addresses = findAddresses(options);
-  const findToken = await resolveToken(options, addresses);
+  const findToken = needsToken ? await resolveToken(options, addresses) : () => undefined;
   const tls = await resolveTls(options.tls, ACTION);
   const ways = addresses.map((address) => {
     return { address, tls: chooseTls(address, tls), readToken: findToken(address.token) };

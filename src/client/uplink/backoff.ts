@@ -11,9 +11,13 @@ const LIMIT_MS_MAX = 10_000;
 export class Backoff {
   #limitMs = LIMIT_MS_MIN;
 
-  /** Waits; rejects with the signal's reason. */
-  async pause(signal: AbortSignal | undefined): Promise<void> {
-    const waitMs = Math.random() * this.#limitMs;
+  /**
+   * Waits; rejects with the signal's reason.
+   *
+   * @param leastMs The least time, beside the random one, which then has it as its limit, too.
+   */
+  async pause(signal: AbortSignal | undefined, leastMs: number = 0): Promise<void> {
+    const waitMs = leastMs + Math.random() * Math.max(this.#limitMs, leastMs);
     this.#limitMs = Math.min(this.#limitMs * 2, LIMIT_MS_MAX);
     await delay(waitMs, signal);
   }

@@ -14,9 +14,9 @@ import { FRAME_HEAD_BYTES } from "../../protocol/frames/frame_writer.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import { Heartbeat } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
-import { TLS_ALERT } from "../../transport/tls_wire.ts";
 import { whenAborted } from "../member/abort_listener.ts";
 import { errorOfCall } from "../member/caller_trace.ts";
+import { explainForeign } from "./foreign_answer.ts";
 
 /** What a client says of itself. */
 export interface Introduction {
@@ -156,24 +156,13 @@ export class ClientSession implements LinkOwner {
     } catch (error) {
       this.#error ??= error instanceof Error ? error : new Error(String(error));
     }
-    if (this.#welcome === undefined && isForeign(this.#error)) {
-      this.#error = this.#explainForeign(this.#error);
+    if (this.#welcome === undefined) {
+      this.#error = explainForeign(this.#error, this.link.decoder, this.#action);
     }
     clearInterval(this.#timer);
     this.link.close();
     this.#welcomed.reject(this.#error ?? new UnansweredError());
     return this.#error;
-  }
-
-  /** The error for a port that is not, or no longer, the one of a broker without TLS. */
-  #explainForeign(cause: BrokerError): BrokerError {
-    const [type, version] = this.link.decoder.takePreface(2) ?? [];
-    if (type === TLS_ALERT[0] && version === TLS_ALERT[1]) {
-      const why = "its port speaks TLS, and this client does not; use smqs://, or give tls";
-      return new BrokerError("BAD_FRAME", `${this.#action}: ${why}`, { cause });
-    }
-    const why = "the answer is not SimpleMQ's; is this the port of a broker?";
-    return new BrokerError(cause.code, `${this.#action}: ${why}`, { cause });
   }
 
   #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs, progressMs }: Welcome): void {
@@ -195,10 +184,4 @@ export class ClientSession implements LinkOwner {
       intervalMs,
     );
   }
-}
-
-/** Whether the bytes read before the welcome cannot be a frame. */
-function isForeign(error: Error | undefined): error is BrokerError {
-  if (!(error instanceof BrokerError)) return false;
-  return error.code === "BAD_FRAME" || error.code === "FRAME_TOO_LARGE";
 }

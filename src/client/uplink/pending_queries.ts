@@ -29,6 +29,10 @@ const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
   "peek",
   "getMessage",
   "explain",
+  "getBroker",
+  "getConnections",
+  "setLogLevel",
+  "getEvents",
   "readBackup",
   "closeBackup",
 ]);

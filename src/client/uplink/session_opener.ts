@@ -27,6 +27,9 @@ export interface OpenerOptions {
   readonly timeoutMs: number;
 }
 
+/** The least pause after an operator has closed the connection, in milliseconds. */
+const CLOSED_PAUSE_MS = 1000;
+
 /** Errors after which another attempt would end in the same way. */
 const HOPELESS: ReadonlySet<string> = new Set([
   "BAD_MAGIC",
@@ -116,10 +119,12 @@ export class SessionOpener {
    * Waits before a session is opened again.
    *
    * @param hasServed Whether the broker has sent anything in the last session; if not, pauses get longer.
+   * @param error Why the last session has ended; who closed it on purpose must not see it at once again.
    */
-  async pause(hasServed: boolean, signal: AbortSignal): Promise<void> {
+  async pause(hasServed: boolean, error: Error | undefined, signal: AbortSignal): Promise<void> {
     if (hasServed) this.#backoff.reset();
-    await this.#backoff.pause(signal);
+    const isClosed = error instanceof BrokerError && error.code === "CLOSED_BY_OPERATOR";
+    await this.#backoff.pause(signal, isClosed ? CLOSED_PAUSE_MS : 0);
   }
 
   /**

@@ -1,3 +1,9 @@
+/** The levels of a broker's log, the least serious first. */
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+
+/** The level of a line in a broker's log, and the minimum level of the log. */
+export type LogLevel = typeof LOG_LEVELS[number];
+
 /** What a running broker says of itself. */
 export interface BrokerStatus {
   /** Its version. */
@@ -18,8 +24,8 @@ export interface BrokerStatus {
   readonly tls: boolean;
   /** Whether it has a file of users. */
   readonly hasUsers: boolean;
-  /** The level of its log: `debug`, `info`, `warning` or `error`. */
-  readonly logLevel: string;
+  /** Lines of its log below this level are not written. */
+  readonly logLevel: LogLevel;
   /** The number of open connections; absent for users without the permission `admin` or `metrics`. */
   readonly connections?: number;
   /** The number of streams; absent for users without the permission `admin` or `metrics`. */
@@ -65,8 +71,8 @@ export interface BrokerEvent {
   readonly number: number;
   /** When it was logged, in milliseconds since 1970. */
   readonly at: number;
-  /** `info`, `warning` or `error`. */
-  readonly level: string;
+  /** How serious it is. */
+  readonly level: LogLevel;
   /** What happened, in a few words. */
   readonly message: string;
   /** What it is about. */

@@ -89,6 +89,14 @@ export interface Welcome {
   readonly beginMs: number;
 }
 
+/** `pong`: the answer to a `ping`. */
+export interface Pong {
+  /** The version of the broker. */
+  readonly version: string;
+  /** Why the broker is not ready, a sentence each; none if all is well. */
+  readonly problems: readonly string[];
+}
+
 /** `goodbye`: the session is about to end. */
 export interface Goodbye {
   /** `SHUTTING_DOWN` from a broker that stops; absent from a client that is done. */
@@ -183,6 +191,8 @@ export interface ControlFrames {
   readonly hello: Hello;
   /** The broker's first frame. */
   readonly welcome: Welcome;
+  /** The answer to a client that only asks whether the broker is well. */
+  readonly pong: Pong;
   /** The last frame of either side. */
   readonly goodbye: Goodbye;
   /** What failed. */
@@ -272,6 +282,7 @@ const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name
     progressMs: count,
     beginMs: count,
   },
+  pong: { version: text, problems: withDefault(texts, []) },
   goodbye: { code: optional(errorCode), message: text },
   error: {
     code: errorCode,

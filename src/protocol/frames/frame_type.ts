@@ -10,6 +10,8 @@ export const FrameType = {
   progress: 0x08,
   streamMissing: 0x09,
   streamsForgotten: 0x0a,
+  ping: 0x0b,
+  pong: 0x0c,
   query: 0x10,
   response: 0x11,
   messages: 0x12,

@@ -13,6 +13,7 @@ import {
   withDefault,
 } from "./json_fields.ts";
 import { encodeUtf8 } from "../utf8.ts";
+import { LOG_LEVELS, type LogLevel } from "./broker_status.ts";
 import { PEEK_COUNT_MAX, REASON_BYTES_MAX } from "../limits.ts";
 import {
   DIFFERENCE_WAYS,
@@ -48,12 +49,6 @@ export const OPERATIONS = [
   "setLogLevel",
   "getEvents",
 ] as const;
-
-/** The levels of a broker's log, the least serious first. */
-export const LOG_LEVEL_NAMES = ["debug", "info", "warning", "error"] as const;
-
-/** One of the {@linkcode LOG_LEVEL_NAMES}. */
-export type LogLevelName = typeof LOG_LEVEL_NAMES[number];
 
 /** One of the {@linkcode OPERATIONS}. */
 export type Operation = typeof OPERATIONS[number];
@@ -94,7 +89,7 @@ export interface QueryOptions {
   /** `closeConnection`: what its client is told, at most 256 bytes. */
   readonly reason?: string;
   /** `setLogLevel`: the new level. */
-  readonly level?: LogLevelName;
+  readonly level?: LogLevel;
 }
 
 /** A part of a long answer. */
@@ -156,7 +151,7 @@ const readQuery = object<Omit<QueryFields, "query">>({
       if (typeof value === "string" && encodeUtf8(value).length <= REASON_BYTES_MAX) return value;
       throw new FieldMistake(`"${name}" must be a text of up to ${REASON_BYTES_MAX} bytes`);
     }),
-    level: optional(oneOf(...LOG_LEVEL_NAMES)),
+    level: optional(oneOf(...LOG_LEVELS)),
   })),
 });
 

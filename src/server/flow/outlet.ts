@@ -2,7 +2,6 @@ import { deadline } from "@std/async/deadline";
 import {
   BrokerError,
   type ConnectionInfo,
-  type ConnectionProtocol,
   type FrameDecoder,
   writeControlFrame,
 } from "../../../protocol.ts";
@@ -10,10 +9,9 @@ import { BUFFER_BYTES_MIN } from "../../protocol/frames/frame_decoder.ts";
 import { JSON_STRINGS_MAX } from "../../protocol/json_strings.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Engine } from "../../broker/engine.ts";
-import type { Duplex } from "../../transport/duplex.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
-import type { Credentials, InProcess, ShownCertificate } from "../access/access.ts";
+import type { Credentials } from "../access/access.ts";
 import type { User } from "../access/user.ts";
 import type { ManagedConnection } from "../management/management.ts";
 import type { InputHolder } from "./input_memory.ts";
@@ -21,60 +19,9 @@ import { ReadingGate } from "./reading_gate.ts";
 import { PLACELESS_BYTES_MAX, type ReceivingPlace, type ReceivingRoom } from "./receiving_room.ts";
 import type { SessionContext } from "./session_context.ts";
 import { SessionLogin } from "./session_login.ts";
-import { type CountQueued, SessionWatch } from "./session_watch.ts";
+import { type Caller, SILENT, type Speaker } from "./speaker.ts";
+import { SessionWatch } from "./session_watch.ts";
 import type { ReplyWaiter } from "./waiting_replies.ts";
-
-/** A connection that becomes a session. */
-export interface Caller {
-  readonly duplex: Duplex;
-  /** The client's address and port, for the log. */
-  readonly peer: string;
-  /** The client's address without the port; none in this process. */
-  readonly address?: string | undefined;
-  readonly countQueued?: CountQueued | undefined;
-  /** Set if the connection is encrypted. */
-  readonly encryption?: Encryption | undefined;
-  /** Set if the client is in this process. */
-  readonly inProcess?: InProcess | undefined;
-}
-
-/** An encrypted connection; looked at when the client logs in, after the handshake of TLS. */
-export interface Encryption {
-  /** Whether the client has begun the handshake of TLS. */
-  readonly hasBegun: boolean;
-  /** The names in the client's checked certificate; none without one. */
-  readonly certificateNames: readonly string[];
-  /** How long that certificate is valid. */
-  readonly certificate?: ShownCertificate | undefined;
-}
-
-/** A session's side of one protocol. */
-export interface Speaker {
-  /** The client's name for the log; none before its handshake. */
-  readonly client: string | undefined;
-  /** How the client speaks. */
-  readonly protocol: ConnectionProtocol;
-  readonly publisherCount: number;
-  readonly followerCount: number;
-  /** Whether the client has as much under way as allowed: then nothing more is read. */
-  readonly isBusy: boolean;
-  /** Serves the client until it leaves; throws the error that ends the session. */
-  run(): Promise<void>;
-  /** Delivers again: the client reads again. */
-  resume(): void;
-  /** Tells the client that the broker is being stopped. */
-  sayGoodbye(): void;
-  /** The connection is closed: ends all members. */
-  leave(): Promise<void> | void;
-  /** Called when the link takes more again; no frame is being written then. */
-  handleReady?(): void;
-  /** Takes back a silent client's deliveries; returns how many it may still acknowledge. */
-  silence?(): number;
-  /** The error for a client that is given up; without it, only a late handshake is told. */
-  explain?(fault: LinkFault): BrokerError | undefined;
-  /** Writes the error that ends the session; without it, an `error` frame is written. */
-  writeError?(error: BrokerError): void;
-}
 
 /** How long an error may take to leave before the connection is closed, in milliseconds. */
 const FAREWELL_MS = 1000;
@@ -151,21 +98,17 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
   /** Describes the connection for an operator. */
   describe(): ConnectionInfo {
     const { number: id, userName, link, peer: address } = this;
-    const { client = "", protocol = "none", publisherCount = 0, followerCount = 0 } =
-      this.#speaker ?? {};
     return {
       id,
-      client,
+      ...this.#speaker?.describe() ?? SILENT,
+      ...this.#caller.inProcess && { protocol: "in-process" },
       ...userName !== undefined && { user: userName },
       address,
-      protocol: this.#caller.inProcess === undefined ? protocol : "in-process",
       encrypted: this.#caller.encryption !== undefined,
       connectedAt: this.#connectedAt,
       receivedBytes: link.receivedBytes,
       sentBytes: link.sentBytes,
       outboundBytes: link.outboundBytes,
-      publishers: publisherCount,
-      followers: followerCount,
     };
   }
 
@@ -234,6 +177,11 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
     const error = this.asBrokerError(cause);
     this.#ending ??= this.#end(error);
     return this.#ending;
+  }
+
+  /** Sends what was written, and closes the connection; nothing more is read. */
+  endWell(): void {
+    this.#ending ??= this.#sayFarewell();
   }
 
   /** Passes the protocol's errors on; anything else is a fault of the broker, logged in full. */
@@ -375,12 +323,18 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
     const { code, message } = error;
     if (this.#speaker?.writeError !== undefined) this.#speaker.writeError(error);
     else writeControlFrame(this.link.writer, "error", { code, message });
-    // A client that does not read it is closed all the same.
+    await this.#sayFarewell();
+  }
+
+  /** A client that does not read what is left for it is closed all the same. */
+  async #sayFarewell(): Promise<void> {
     await deadline(this.link.drain(), FAREWELL_MS).catch(() => {});
     this.link.close();
   }
 
   #logEnd(error: BrokerError): void {
+    // Who has closed it is told already.
+    if (error.code === "CLOSED_BY_OPERATOR") return;
     this.context.sessionLog.noteFailure({
       session: this.number,
       client: this.#speaker?.client ?? "unknown",

@@ -2,7 +2,7 @@ import type { BrokerError } from "../../../protocol.ts";
 import type { Credentials, EndSession, Login } from "../access/access.ts";
 import { LoginRefusal } from "../access/login_refusal.ts";
 import type { LogFields } from "../log.ts";
-import type { Caller } from "./outlet.ts";
+import type { Caller } from "./speaker.ts";
 import type { SessionContext } from "./session_context.ts";
 
 /** The login of one session, and what is done about a client that is not let in. */

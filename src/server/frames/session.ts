@@ -12,7 +12,8 @@ import {
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import { readCredit, readPublish, readTags } from "../../protocol/frames/message_frame.ts";
 import type { StreamSearch } from "../../broker/engine.ts";
-import type { Outlet, Speaker } from "../flow/outlet.ts";
+import type { Outlet } from "../flow/outlet.ts";
+import type { Speaker, SpokenInfo } from "../flow/speaker.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 import { Answers } from "./answers.ts";
 import { checkMagic, makeWelcome, readHello } from "./handshake.ts";
@@ -54,16 +55,10 @@ export class Session implements Speaker {
     return this.#client;
   }
 
-  get protocol(): "frames" {
-    return "frames";
-  }
-
-  get publisherCount(): number {
-    return this.#publishers.count;
-  }
-
-  get followerCount(): number {
-    return this.#followers.count;
+  describe(): SpokenInfo {
+    const { count: publishers } = this.#publishers;
+    const { count: followers } = this.#followers;
+    return { client: this.#client ?? "", protocol: "frames", publishers, followers };
   }
 
   get isBusy(): boolean {
@@ -112,7 +107,7 @@ export class Session implements Speaker {
     if (outlet.place !== undefined) outlet.freePlace();
     // An ended session does nothing more.
     if (outlet.ending !== undefined) return;
-    if (this.#client === undefined) return this.#handleHello(frame);
+    if (this.#client === undefined) return this.#handleFirst(frame);
     const handle = handlers[frame.type];
     if (handle === undefined) {
       throw new BrokerError(
@@ -258,6 +253,15 @@ export class Session implements Speaker {
       messages: Math.min(messages, unacknowledgedMessages),
       bytes: Math.min(bytes, unacknowledgedBytes),
     };
+  }
+
+  /** The first frame: a `hello`, or a `ping` of somebody who needs no session. */
+  #handleFirst(frame: FrameDecoder): void {
+    if (frame.type !== FrameType.ping) return this.#handleHello(frame);
+    frame.finish();
+    const { link, context: { version, management } } = this.#outlet;
+    writeControlFrame(link.writer, "pong", { version, problems: management.findProblems() });
+    this.#outlet.endWell();
   }
 
   #handleHello(frame: FrameDecoder): void {

@@ -131,7 +131,7 @@ export class SessionQueries {
     const operate = (operations as { readonly [Name in Operation]?: Operate })[operation];
     const result = operate === undefined
       ? await engine[operation as PlainOperation](name)
-      : await operate({ engine, operator, name, options, note, turn });
+      : await operate({ engine, operator, session, name, options, note, turn });
     const change = CHANGES[operation];
     if (change !== undefined) note(change, typeof result === "number" ? result : undefined);
     return result ?? null;
@@ -150,6 +150,8 @@ class Peeked {
 interface Asked {
   readonly engine: Engine;
   readonly operator: Operator;
+  /** The number of the session that asks. */
+  readonly session: number;
   /** The name of a stream or a follower. */
   readonly name: string;
   readonly options: QueryOptions;
@@ -255,8 +257,12 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
   },
   getBroker: ({ operator }) => operator.getBroker(),
   getConnections: ({ operator, options: { after = 0 } }) => operator.getConnections(after),
-  closeConnection: ({ operator, options: { connection, reason } }) =>
-    operator.closeConnection(require("connection", connection), reason),
+  closeConnection({ operator, session, options: { connection, reason } }) {
+    const id = require("connection", connection);
+    if (id !== session) return operator.closeConnection(id, reason);
+    const why = `Cannot close connection ${id}: it is the one that asks`;
+    throw new BrokerError("BAD_REQUEST", why);
+  },
   setLogLevel: ({ operator, options: { level } }) => operator.setLogLevel(require("level", level)),
   getEvents: ({ operator, options: { after = 0 } }) => operator.getEvents(after),
 };

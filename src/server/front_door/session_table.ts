@@ -1,7 +1,8 @@
 import { deadline } from "@std/async/deadline";
 import { BrokerError } from "../../../protocol.ts";
 import { FIRST_BYTE_OF_TLS } from "../../transport/tls_wire.ts";
-import { type Caller, Outlet, type Speaker } from "../flow/outlet.ts";
+import { Outlet } from "../flow/outlet.ts";
+import type { Caller, Speaker } from "../flow/speaker.ts";
 import type { SessionContext } from "../flow/session_context.ts";
 import { Session } from "../frames/session.ts";
 import type { ConnectionSource } from "../management/management.ts";

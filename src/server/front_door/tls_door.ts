@@ -6,7 +6,7 @@ import type { ShownCertificate } from "../access/access.ts";
 import type { Certificates } from "../certificates/certificates.ts";
 import type { ClientAuthorities } from "../certificates/client_authorities.ts";
 import { readPeerNames } from "../certificates/peer_names.ts";
-import type { Caller, Encryption } from "../flow/outlet.ts";
+import type { Caller, Encryption } from "../flow/speaker.ts";
 import type { Log } from "../log.ts";
 import type { TlsSettings } from "../settings/settings.ts";
 import { Tally } from "./tally.ts";

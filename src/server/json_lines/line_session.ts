@@ -3,7 +3,8 @@ import { BrokerError, FRAME_BYTES_RESERVE } from "../../../protocol.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
 import type { StreamSearch } from "../../broker/engine.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
-import type { Outlet, Speaker } from "../flow/outlet.ts";
+import type { Outlet } from "../flow/outlet.ts";
+import type { Speaker, SpokenInfo } from "../flow/speaker.ts";
 import { PLACELESS_BYTES_MAX } from "../flow/receiving_room.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 import { formatError, formatMessage, LineAnswers } from "./line_answers.ts";
@@ -55,16 +56,10 @@ export class LineSession implements Speaker {
     return "json-lines";
   }
 
-  get protocol(): "lines" {
-    return "lines";
-  }
-
-  get publisherCount(): number {
-    return this.#publishers.count;
-  }
-
-  get followerCount(): number {
-    return this.#followers.count;
+  describe(): SpokenInfo {
+    const { count: publishers } = this.#publishers;
+    const { count: followers } = this.#followers;
+    return { client: this.client, protocol: "lines", publishers, followers };
   }
 
   get isBusy(): boolean {

@@ -9,7 +9,11 @@ import { Backoff } from "../../../src/client/uplink/backoff.ts";
 import { withRandom } from "../support.ts";
 
 /** Notes how long the next pauses of a backoff are, and lets none of them be waited for. */
-async function listPauses(backoff: Backoff, count: number): Promise<number[]> {
+async function listPauses(
+  backoff: Backoff,
+  count: number,
+  leastMs?: number,
+): Promise<number[]> {
   const { setTimeout } = globalThis;
   const pauses: number[] = [];
   // deno-lint-ignore no-explicit-any
@@ -18,7 +22,7 @@ async function listPauses(backoff: Backoff, count: number): Promise<number[]> {
     return setTimeout(action, 0);
   };
   try {
-    for (let index = 0; index < count; index++) await backoff.pause(undefined);
+    for (let index = 0; index < count; index++) await backoff.pause(undefined, leastMs);
   } finally {
     globalThis.setTimeout = setTimeout;
   }
@@ -31,6 +35,16 @@ Deno.test("Backoff: every pause is between nothing and a limit that doubles up t
     await withRandom(share, async () => {
       const pauses = await listPauses(new Backoff(), limits.length);
       assertEquals(pauses, limits.map((limit) => limit * share));
+    });
+  }
+});
+
+Deno.test("Backoff: a least time comes before the random one, which is as long at most", async () => {
+  for (const share of [0, 0.5]) {
+    await withRandom(share, async () => {
+      const backoff = new Backoff();
+      assertEquals(await listPauses(backoff, 1, 1000), [1000 + 1000 * share]);
+      assertEquals(await listPauses(backoff, 1), [200 * share]);
     });
   }
 });

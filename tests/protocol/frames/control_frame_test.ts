@@ -65,6 +65,7 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
     progressMs: number64,
     beginMs: number64,
   }, plain),
+  pong: fc.record({ version: text, problems: texts }, plain),
   goodbye: fc.record({ code: errorCode, message: text }, { ...plain, requiredKeys: ["message"] }),
   error: fc.record({
     code: errorCode,
@@ -142,6 +143,7 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
     progressMs: 7,
     beginMs: 8,
   },
+  pong: { version: "0.1.0", problems: ["why"] },
   goodbye: { code: "SHUTTING_DOWN", message: "the end" },
   error: { code: "BAD_FRAME", message: "why", query: 1, publisher: 2, follower: 3 },
   openPublisher: {
@@ -167,6 +169,7 @@ const optionalFields = new Set([
   "hello.capabilities",
   "hello.token",
   "welcome.capabilities",
+  "pong.problems",
   "goodbye.code",
   "error.query",
   "error.publisher",

@@ -24,6 +24,8 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "8 progress",
     "9 streamMissing",
     "a streamsForgotten",
+    "b ping",
+    "c pong",
     "10 query",
     "11 response",
     "12 messages",

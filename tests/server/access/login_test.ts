@@ -9,7 +9,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FrameType, MAGIC, writeControlFrame } from "../../../protocol.ts";
 import { HANDSHAKE_BYTES_MAX } from "../../../src/protocol/limits.ts";
 import { createToken, hashToken, nameToken } from "../../../src/server/access/users/token.ts";
-import type { Caller } from "../../../src/server/flow/outlet.ts";
+import type { Caller } from "../../../src/server/flow/speaker.ts";
 import { createPipe, type Duplex } from "../../../src/transport/duplex.ts";
 import { passTurns, turn, until } from "../../support/broker/broker.ts";
 import { cursorLine, giveMeLine, LineClient, publishLine } from "../../support/wire/line_client.ts";

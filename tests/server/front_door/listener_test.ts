@@ -9,7 +9,7 @@ import { deadline } from "@std/async/deadline";
 import { connect } from "node:net";
 import { findConnectionLimit } from "../../../src/server/system_file.ts";
 import { Listener } from "../../../src/server/front_door/listener.ts";
-import { SendQueues } from "../../../src/server/flow/send_queues.ts";
+import { SendQueues } from "../../../src/server/front_door/send_queues.ts";
 import { until } from "../../support/broker/broker.ts";
 import { Log } from "../../../src/server/log.ts";
 

@@ -7,6 +7,7 @@ import {
   type FrameDecoder,
   type Goodbye,
   type PeekedMessages,
+  type Pong,
   readBatch,
   readConfirm,
   readControlFrame,
@@ -27,6 +28,7 @@ import { textsOf } from "./batches.ts";
 /** What a broker's frames say, by the names of their types. */
 export interface BrokerFrames {
   readonly welcome: Welcome;
+  readonly pong: Pong;
   readonly heartbeat: null;
   readonly goodbye: Goodbye;
   readonly error: ErrorReport;
@@ -54,6 +56,7 @@ const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFr
     frame.finish();
     return null;
   },
+  pong: (frame) => readControlFrame(frame, "pong"),
   goodbye: (frame) => readControlFrame(frame, "goodbye"),
   error: (frame) => readControlFrame(frame, "error"),
   stream: readStream,

@@ -26,7 +26,7 @@ import { SessionLog } from "../../../src/server/flow/session_log.ts";
 import { InputMemory } from "../../../src/server/flow/input_memory.ts";
 import { OutboundShare } from "../../../src/server/flow/outbound_share.ts";
 import { ReceivingRoom } from "../../../src/server/flow/receiving_room.ts";
-import type { Caller } from "../../../src/server/flow/outlet.ts";
+import type { Caller } from "../../../src/server/flow/speaker.ts";
 import type { SessionContext } from "../../../src/server/flow/session_context.ts";
 import { SessionTable } from "../../../src/server/front_door/session_table.ts";
 import { WaitingReplies } from "../../../src/server/flow/waiting_replies.ts";

@@ -27,11 +27,12 @@ import { start } from "./src/program/start.ts";
 import manifest from "./deno.json" with { type: "json" };
 
 export type { SyncLevel } from "./src/broker/engine.ts";
-export type { LogLevel } from "./src/server/log.ts";
-export type { BrokerServer } from "./src/server/process/broker_server.ts";
+export type { LogFormat, LogLevel } from "./src/server/log.ts";
+export type { BrokerServer, HttpLocation } from "./src/server/process/broker_server.ts";
 export { VirtualClock, type VirtualClockOptions } from "./src/server/process/virtual_clock.ts";
 export type { ServeOptions } from "./src/server/settings/serve_options.ts";
 export {
+  type HttpSettings,
   type LimitSettings,
   type PartialSettings,
   type Settings,

@@ -2,18 +2,19 @@ import manifest from "../../deno.json" with { type: "json" };
 import type { HashKey } from "../broker/collections/keyed_hash.ts";
 import { ClientConnection } from "../client/client_connection.ts";
 import { Access } from "../server/access/access.ts";
-import { checkExposure } from "../server/access/start_rules.ts";
+import { checkExposures } from "../server/access/start_rules.ts";
 import { UsersWatch } from "../server/access/users/users_watch.ts";
 import type { TlsDoor } from "../server/front_door/tls_door.ts";
 import type { Log } from "../server/log.ts";
 import { BrokerManagement } from "../server/management/broker_management.ts";
 import { Server } from "../server/process/broker_server.ts";
-import { StartError } from "../server/process/start_error.ts";
+import { nameMissingFlag, StartError } from "../server/process/start_error.ts";
 import type { TlsSettings } from "../server/settings/settings.ts";
 import type { StartSettings } from "../server/settings/start_settings.ts";
 import { findConnectionLimit } from "../server/system_file.ts";
 import { formatAddress } from "../transport/address.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
+import { isPortTaken } from "../transport/deno_sockets.ts";
 import { openEngine } from "./open_engine.ts";
 
 /**
@@ -31,6 +32,8 @@ export async function start(
 ): Promise<Server> {
   const { version } = manifest;
   const { settings } = options;
+  // It takes a while, in which the journal is read.
+  const loadingHttp = settings.http.enabled ? import("../server/http/http_port.ts") : undefined;
   const { users, warnings } = await openUsers(options, log);
   const tls = settings.tls.certificate === "" ? undefined : await openTls(settings.tls, log);
   const hashKey = createHashKey();
@@ -42,10 +45,9 @@ export async function start(
     report: (level, message, fields) => log[level](message, fields),
     hasten: (at) => server?.hasten(at),
     fail: (cause) => {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const message = `nothing can be made durable any more, the broker ends: ${why}`;
-      log.error(message, { directory: settings.storage.directory });
-      server?.fail(new Error(message, { cause }));
+      const error = explainFailure(cause);
+      log.error(error.message, { directory: settings.storage.directory });
+      server?.fail(error);
     },
   });
   const connect = ClientConnection.openInProcess;
@@ -66,32 +68,54 @@ export async function start(
       hasUsers: users !== undefined,
       certificates: tls?.certificates,
     });
-    const parts = {
-      management,
-      version,
-      settings,
-      log,
-      engine,
-      access,
-      users,
-      clock,
-      hashKey,
-      connect,
-      tls,
-    };
-    server = new Server(parts);
+    const own = { management, access, users, tls, engine, clock, hashKey, connect };
+    server = new Server({ version, settings, log, ...own });
   } catch (error) {
     await users?.close();
     await engine.close();
     throw error;
   }
+  if (loadingHttp !== undefined) await openHttp(server, loadingHttp, options, log);
+  const { http } = server;
   log.info(`SimpleMQ ${version} is listening`, {
     address: formatAddress(settings.host, server.port),
+    http: http && formatAddress(settings.http.host, http.port),
     engine: server.engine,
     durability: server.durability,
   });
   for (const warning of warnings) log.warning(warning);
   return server;
+}
+
+function explainFailure(cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`nothing can be made durable any more, the broker ends: ${why}`, { cause });
+}
+
+/** Opens the port for HTTP; the broker serves without one if the default port is taken. */
+async function openHttp(
+  server: Server,
+  loading: Promise<typeof import("../server/http/http_port.ts")>,
+  { settings: { http: { host, port } }, isChosen }: StartSettings,
+  log: Log,
+): Promise<void> {
+  const address = formatAddress(host, port);
+  const remedy = "Choose another one: --http-port, or turn HTTP off: --no-http";
+  try {
+    const { HttpPort } = await loading;
+    server.openHttp((options) => new HttpPort(options));
+  } catch (cause) {
+    const isTaken = isPortTaken(cause);
+    const isMissing = cause instanceof Deno.errors.NotCapable;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const why = isTaken ? `the port is taken. ${remedy}` : nameMissingFlag(text);
+    // Who has not asked for it need not do without a broker.
+    if ((isTaken || isMissing) && !isChosen("http.port") && !isChosen("http.host")) {
+      return log.warning(`the broker serves no HTTP: ${why}`, { address });
+    }
+    await server.close();
+    throw new StartError(`Cannot listen at ${address} for HTTP: ${why}`, { cause });
+  }
 }
 
 /** A key that nobody knows: clients cannot choose texts and numbers whose hashes collide. */
@@ -126,7 +150,7 @@ async function openUsers(
   const { settings } = options;
   const users = await UsersWatch.open(options, (message, fields) => log.debug(message, fields));
   const hasTls = settings.tls.certificate !== "";
-  const exposure = checkExposure({ ...options, hasUsers: users !== undefined, hasTls });
-  const warnings = [exposure, await users?.findWarning()].filter((one) => one !== undefined);
+  const exposures = checkExposures({ ...options, hasUsers: users !== undefined, hasTls });
+  const warnings = [...exposures, await users?.findWarning()].filter((one) => one !== undefined);
   return { users, warnings };
 }

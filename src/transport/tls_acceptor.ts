@@ -62,12 +62,15 @@ export class TlsAcceptor {
   #verified = new VerifiedCertificates();
   #clientCa: string | undefined;
 
-  /** @param credentials Certificates that were checked: TLS takes wrong ones, too, and then fails. */
-  constructor(credentials: TlsCredentials) {
+  /**
+   * @param credentials Certificates that were checked: TLS takes wrong ones, too, and then fails.
+   * @param protocol The name of what is spoken inside.
+   */
+  constructor(credentials: TlsCredentials, protocol: string = ALPN) {
     this.#clientCa = credentials.clientCa;
     this.#server = createServer({
       ...asOptions(credentials),
-      ALPNProtocols: [ALPN],
+      ALPNProtocols: [protocol],
       requestCert: credentials.clientCa !== undefined,
       // The session tells the client what is wrong with its certificate.
       rejectUnauthorized: false,

@@ -113,7 +113,7 @@ testPage("the broker's first line and a session with nc are as they are shown", 
   const broker = [
     "$ deno run -A server.ts",
     "2026-01-01T08:00:00.000Z info SimpleMQ 0.1.0 is listening address=localhost:9090 " +
-    "engine=journal durability=always",
+    "http=localhost:9190 engine=journal durability=always",
     "^C",
   ];
   const session = [
@@ -131,7 +131,7 @@ testPage("users, their broker and their programs share a directory", async () =>
   const start = [
     "$ deno run -A server.ts",
     "2026-01-01T08:00:00.000Z info SimpleMQ 0.1.0 is listening address=localhost:9090 " +
-    "engine=journal durability=always",
+    "http=localhost:9190 engine=journal durability=always",
     "^C",
   ];
   const program = fenced(

@@ -100,7 +100,7 @@ export class Network implements AsyncDisposable {
 
   async #startBroker(command: ShownCommand): Promise<void> {
     await this.stopBroker();
-    const process = this.#spawn(`${command.line} --port 0`);
+    const process = this.#spawn(`${command.line} --port 0 --http-port 0`);
     const { promise, resolve } = Promise.withResolvers<number>();
     const lines = readLines(process, (line) => {
       const [, port] = /is listening .*address=\S+:(\d+)/.exec(line) ?? [];
@@ -140,6 +140,7 @@ export class Network implements AsyncDisposable {
     const lines = printed.map((line) =>
       line.replaceAll(TOKEN_RULE, SHOWN_TOKEN)
         .replaceAll(/(?<=address=\S+:)\d+/g, String(USUAL_PORT))
+        .replaceAll(/(?<=http=\S+:)\d+/g, "9190")
     );
     checkOutput(omit(lines, shown), shown, what);
   }

@@ -184,7 +184,9 @@ export class Reader implements AsyncDisposable {
   /** Runs the broker of the repository, or a command of it, as a process. */
   async #runBroker({ line, output, outputAfterStop }: ShownCommand): Promise<undefined> {
     const isBroker = outputAfterStop !== undefined;
-    const free = isBroker ? ` --port 0 --storage-directory ${this.#directory}/other` : "";
+    const free = isBroker
+      ? ` --port 0 --http-port 0 --storage-directory ${this.#directory}/other`
+      : "";
     const server = new URL("server.ts", ROOT).pathname;
     const command = line.replace("server.ts", `${server}${free}`)
       .replace("deno", `exec ${Deno.execPath()}`);
@@ -205,7 +207,8 @@ export class Reader implements AsyncDisposable {
       process.kill("SIGINT");
     }
     await process.status;
-    const lines = text.trimEnd().replaceAll(/localhost:\d+/g, `localhost:${USUAL_PORT}`);
+    const lines = text.trimEnd().replaceAll(/http=localhost:\d+/g, "http=localhost:9190")
+      .replaceAll(/(?<!http=)localhost:\d+/g, `localhost:${USUAL_PORT}`);
     const printed = lines.split("\n");
     // What it logs when it is stopped need not be shown.
     const shown = printed.slice(0, outputAfterStop?.length === 0 ? output.length : undefined);

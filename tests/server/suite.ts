@@ -5,5 +5,4 @@
  */
 
 import { importTests } from "../support/suite.ts";
-
 await importTests(import.meta.url);

@@ -5,6 +5,7 @@ import { Audit } from "./audit.ts";
 import { GuardedEngine } from "./guarded_engine.ts";
 import { LoginRefusal } from "./login_refusal.ts";
 import { type Proven, PROVEN_NO_MORE, ShownProofs } from "./shown_proofs.ts";
+import { refuse } from "./refusal.ts";
 import { User } from "./user.ts";
 import { nameToken } from "./users/token.ts";
 import type { FoundToken, UserTable } from "./users/user_table.ts";
@@ -190,6 +191,13 @@ export class Access {
       this.#parts.noteUse?.(token.hash, this.#parts.dateNow());
     }
     return login;
+  }
+
+  /** Throws `FORBIDDEN`, which is noted in the log, unless a user may read the broker's figures. */
+  requireMetrics(user: User): void {
+    if (user.permissions.hasMetrics) return;
+    const refused = { verb: "metrics", action: "read the metrics", permission: "do that" };
+    throw refuse(this.audit, user, refused);
   }
 
   /** Takes over a changed file: everything in it is in force when the call returns. */

@@ -4,9 +4,38 @@ import type { StartSettings } from "../settings/start_settings.ts";
 
 /** What a broker may be reached by, and shows. */
 export interface Exposure extends Pick<StartSettings, "describe" | "users"> {
-  readonly settings: Pick<Settings, "host" | "insecure">;
+  readonly settings: Pick<Settings, "insecure">;
+  /** Which port it is about: the broker's one, or that for HTTP. */
+  readonly place: { readonly path: "host" | "http.host"; readonly host: string };
   readonly hasUsers: boolean;
   readonly hasTls: boolean;
+}
+
+/**
+ * Checks all ports of a broker by {@linkcode checkExposure}.
+ *
+ * @returns The warnings.
+ * @throws {SettingsError} With what is not safe at any of them.
+ */
+export function checkExposures(
+  exposure: Omit<Exposure, "place"> & Pick<StartSettings, "settings">,
+): string[] {
+  const { settings: { host, http } } = exposure;
+  const places: Exposure["place"][] = [{ path: "host", host }];
+  if (http.enabled) places.push({ path: "http.host", host: http.host });
+  const warnings: string[] = [];
+  const mistakes: string[] = [];
+  for (const place of places) {
+    try {
+      const warning = checkExposure({ ...exposure, place });
+      if (warning !== undefined) warnings.push(warning);
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      mistakes.push(...error.mistakes);
+    }
+  }
+  if (mistakes.length > 0) throw new SettingsError(mistakes);
+  return warnings;
 }
 
 /**
@@ -17,11 +46,12 @@ export interface Exposure extends Pick<StartSettings, "describe" | "users"> {
  * @throws {SettingsError} If it is not safe.
  */
 export function checkExposure(exposure: Exposure): string | undefined {
-  const { settings: { host, insecure }, describe: name, users, hasUsers, hasTls } = exposure;
+  const { settings: { insecure }, describe: name, users, hasUsers, hasTls } = exposure;
+  const { path, host } = exposure.place;
   const isMissing = !hasUsers && users.path !== "";
   if (isLoopback(host)) {
     // Who wants TLS wants users, too: the broker may look for them in a wrong directory.
-    return isMissing && hasTls
+    return isMissing && hasTls && path === "host"
       ? `there is no ${describe(users.path)}: everybody on this machine may do everything`
       : undefined;
   }
@@ -30,10 +60,11 @@ export function checkExposure(exposure: Exposure): string | undefined {
     ? "other machines can read tokens and messages on their way"
     : "other machines can connect without authentication";
   const remedy = hasUsers ? "any with tls.certificate" : "any with users and tls.certificate";
-  if (insecure) return `the broker is not safe at ${host}: ${danger}, allowed by insecure: true`;
+  const what = path === "host" ? "the broker" : "HTTP";
+  if (insecure) return `${what} is not safe at ${host}: ${danger}, allowed by insecure: true`;
   const why = isMissing ? ` as there is no ${describe(users.path)}` : "";
   throw new SettingsError([
-    `${name("host")}: found ${describe(host)}, where ${danger}${why}, ` +
+    `${name(path)}: found ${describe(host)}, where ${danger}${why}, ` +
     `allowed localhost, ${remedy}, or any with insecure: true`,
   ]);
 }

@@ -9,6 +9,8 @@ export interface CertificateFacts {
   readonly expiresAt: number;
   /** Its serial number, in hexadecimal digits. */
   readonly serial: string;
+  /** The names of machines in it. */
+  readonly hostNames: readonly string[];
 }
 
 const CERTIFICATE_RULE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -53,8 +55,16 @@ export function checkCertificates(
   if (date < from) {
     note(paths.certificate, `found a certificate that is not valid before ${formatDate(from)}`);
   }
-  if (mistakes.length === 0) return { expiresAt: until, serial: leaf.serialNumber };
+  if (mistakes.length === 0) {
+    const hostNames = readHostNames(leaf);
+    return { expiresAt: until, serial: leaf.serialNumber, hostNames };
+  }
   throw new CertificateError(mistakes, date < from ? from : Infinity);
+}
+
+/** The names of machines that a certificate has, beside addresses. */
+function readHostNames({ subjectAltName = "" }: X509Certificate): string[] {
+  return [...subjectAltName.matchAll(/(?:^|, )DNS:([\w.*-]+)/g)].map(([, name]) => name!);
 }
 
 /** Finds what no client takes: what `openssl req -x509` makes by default has both faults. */

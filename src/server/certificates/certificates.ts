@@ -32,6 +32,9 @@ export interface CertificateStatus {
   readonly problem?: string | undefined;
 }
 
+/** The name of HTTP in a handshake of TLS: clients that offer HTTP/2, too, take this one. */
+const HTTP_PROTOCOL = "http/1.1";
+
 /** How long before its end a certificate is warned of, in milliseconds. */
 const WARN_MS = 14 * 86_400_000;
 
@@ -40,6 +43,7 @@ export class Certificates {
   readonly #log: Log;
   readonly #watch: FileWatch<Checked>;
   readonly #acceptor: TlsAcceptor;
+  readonly #httpAcceptor: TlsAcceptor;
   #facts: CertificateFacts;
   #authorities: ClientAuthorities;
   #onAuthorities: (() => void) | undefined;
@@ -55,6 +59,7 @@ export class Certificates {
     this.#log = log;
     this.#watch = watch;
     this.#acceptor = new TlsAcceptor(found.credentials);
+    this.#httpAcceptor = new TlsAcceptor(found.credentials, HTTP_PROTOCOL);
     this.#facts = found.facts;
     this.#authorities = found.authorities;
     this.#date = date;
@@ -102,9 +107,18 @@ export class Certificates {
     this.#onAuthorities = onAuthorities;
   }
 
-  /** Makes an encrypted connection of a plain one. */
-  secure(duplex: Duplex, owner: HandshakeOwner): TlsDuplex {
-    return this.#acceptor.secure(duplex, owner);
+  /** The names of machines in the certificate in use; a star stands for the first part. */
+  get hostNames(): readonly string[] {
+    return this.#facts.hostNames;
+  }
+
+  /**
+   * Makes an encrypted connection of a plain one.
+   *
+   * @param speaksHttp Whether clients ask for HTTP, not for the broker's protocol.
+   */
+  secure(duplex: Duplex, owner: HandshakeOwner, speaksHttp = false): TlsDuplex {
+    return (speaksHttp ? this.#httpAcceptor : this.#acceptor).secure(duplex, owner);
   }
 
   /**
@@ -140,6 +154,7 @@ export class Certificates {
 
   #renew({ credentials, facts, authorities }: Checked): void {
     this.#acceptor.renew(credentials);
+    this.#httpAcceptor.renew(credentials);
     const isSame = facts.serial === this.#facts.serial;
     this.#facts = facts;
     this.#authorities = authorities;

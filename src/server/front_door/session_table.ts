@@ -17,6 +17,7 @@ const STRANGER_MS_MIN = 500;
 export class SessionTable implements ConnectionSource {
   readonly #context: SessionContext;
   readonly #connectionsMax: number;
+  readonly #countOthers: () => number;
   readonly #sessions = new Map<Outlet, Promise<void>>();
   /** Connections without a session, and since when; those that have one by now may be among them. */
   readonly #strangers = new Map<Outlet, number>();
@@ -24,8 +25,14 @@ export class SessionTable implements ConnectionSource {
   /** Counts connections without a session that were closed for new ones. */
   readonly #gaveWay: Tally;
 
-  constructor(context: SessionContext, connectionsMax: number) {
+  /** @param countOthers How many connections there are beside those with a session: of HTTP. */
+  constructor(
+    context: SessionContext,
+    connectionsMax: number,
+    countOthers: () => number = () => 0,
+  ) {
     this.#context = context;
+    this.#countOthers = countOthers;
     this.#connectionsMax = connectionsMax;
     this.#gaveWay = new Tally("a connection without a session gave way", context.log, context.now);
     this.#turnedAway = new TurnedAway(context.log, context.now);
@@ -60,7 +67,8 @@ export class SessionTable implements ConnectionSource {
 
   /** Opens a session on a connection, or turns it away when there are too many. */
   open(caller: Caller): void {
-    if (this.#sessions.size >= this.#connectionsMax && !this.#giveWay()) {
+    const count = this.#sessions.size + this.#countOthers();
+    if (count >= this.#connectionsMax && !this.#giveWay()) {
       const reason =
         `Cannot connect: the broker's connection limit of ${this.#connectionsMax} is reached`;
       return this.#turnedAway.add(caller.duplex, caller.peer, reason);

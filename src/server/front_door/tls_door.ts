@@ -21,18 +21,28 @@ export interface TlsDoorOptions {
   readonly mode: TlsSettings["clientCertificates"];
   readonly log: Log;
   readonly now: () => number;
+  /** Whether clients speak HTTP inside. Default: the protocol of the broker, or JSON lines. */
+  readonly speaksHttp?: boolean;
 }
 
 /** Makes encrypted callers of accepted connections, where the port speaks TLS. */
 export class TlsDoor {
   readonly certificates: Certificates;
   readonly #mode: TlsSettings["clientCertificates"];
+  readonly #speaksHttp: boolean;
   readonly #failures: Tally;
 
-  constructor({ certificates, mode, log, now }: TlsDoorOptions) {
+  constructor({ certificates, mode, log, now, speaksHttp = false }: TlsDoorOptions) {
     this.certificates = certificates;
     this.#mode = mode;
+    this.#speaksHttp = speaksHttp;
     this.#failures = new Tally("no TLS with a client", log, now);
+  }
+
+  /** Makes a door with the same certificates for a port where clients speak HTTP. */
+  makeHttpDoor(log: Log, now: () => number): TlsDoor {
+    const { certificates } = this;
+    return new TlsDoor({ certificates, mode: this.#mode, log, now, speaksHttp: true });
   }
 
   /** Tells the log of handshakes that were only counted, once their time is over. */
@@ -40,9 +50,14 @@ export class TlsDoor {
     this.#failures.sweep();
   }
 
-  /** All connections are closed. */
-  async close(): Promise<void> {
+  /** All connections are closed: tells the log what was only counted. */
+  end(): void {
     this.#failures.end();
+  }
+
+  /** All connections are closed, and the certificates are not needed any more. */
+  async close(): Promise<void> {
+    this.end();
     await this.certificates.close();
   }
 
@@ -59,8 +74,8 @@ export class TlsDoor {
     const duplex = this.certificates.secure(plain, {
       isThrifty,
       noteFailure: (reason) => this.#failures.note({ peer, reason }),
-      answerPlain,
-    });
+      answerPlain: this.#speaksHttp ? answerPlainHttp : answerPlain,
+    }, this.#speaksHttp);
     return { duplex, encryption: new ClientIdentity(duplex, this.#mode, this.certificates) };
   }
 }
@@ -133,4 +148,15 @@ function answerPlain(firstByte: number): Uint8Array | undefined {
     message: "Cannot open a session: this port speaks TLS; connect with tls, or to smqs://",
   });
   return writer.take();
+}
+
+/** Tells a client of HTTP that it has to use HTTPS. */
+function answerPlainHttp(firstByte: number): Uint8Array | undefined {
+  // Methods are written in capital letters.
+  if (firstByte < 0x41 || firstByte > 0x5a) return undefined;
+  const text = "This port speaks HTTPS.\n";
+  return new TextEncoder().encode(
+    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n" +
+      `Content-Length: ${text.length}\r\n\r\n${text}`,
+  );
 }

@@ -2,7 +2,9 @@ import type { Engine } from "../../broker/engine.ts";
 import type { Access, Login } from "../access/access.ts";
 import type { LoginGuard } from "../access/login_guard.ts";
 import type { User } from "../access/user.ts";
+import type { SessionCounters } from "../flow/session_counters.ts";
 import type { Log } from "../log.ts";
+import type { Management } from "../management/management.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** What a client needs for a route: nothing, the permission to read metrics, or to be a user. */
@@ -54,6 +56,9 @@ export interface HttpParts {
   readonly engine: Engine;
   readonly access: Access;
   readonly loginGuard: LoginGuard;
+  readonly management: Management;
+  /** What sessions have done since the start. */
+  readonly counters: SessionCounters;
   /** Whether there are users. */
   readonly hasUsers: boolean;
   /** The time in milliseconds, which never goes back. */

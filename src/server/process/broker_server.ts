@@ -15,6 +15,7 @@ import { SendQueues } from "../front_door/send_queues.ts";
 import { Listener } from "../front_door/listener.ts";
 import { SessionTable } from "../front_door/session_table.ts";
 import type { TlsDoor } from "../front_door/tls_door.ts";
+import type { HttpPort, HttpPortOptions } from "../http/http_port.ts";
 import type { Log } from "../log.ts";
 import type { BrokerManagement } from "../management/broker_management.ts";
 import { ConnectionNumbers } from "../management/management.ts";
@@ -23,6 +24,14 @@ import { findConnectionLimit } from "../system_file.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import { StartError } from "./start_error.ts";
 import { Ticker } from "./ticker.ts";
+
+/** Where a broker serves HTTP: health, metrics, and its page. */
+export interface HttpLocation {
+  /** The host name or address that it listens on. */
+  readonly hostname: string;
+  /** The port that it listens on; a free one if the setting was 0. */
+  readonly port: number;
+}
 
 /** A broker that runs in this process. Several brokers do not disturb each other. */
 export interface BrokerServer extends AsyncDisposable {
@@ -34,7 +43,9 @@ export interface BrokerServer extends AsyncDisposable {
   readonly engine: string;
   /** What a confirm promises. */
   readonly durability: string;
-  /** How many clients are connected. */
+  /** Where it serves HTTP, if it does. */
+  readonly http: HttpLocation | undefined;
+  /** How many clients are connected, except for HTTP. */
   readonly connectionCount: number;
   /**
    * Resolves when the broker is closed: to `undefined` after {@linkcode BrokerServer.close}, or to the
@@ -104,6 +115,9 @@ export class Server implements BrokerServer {
   readonly #watch: ClockWatch | undefined;
   readonly #detachClock: (() => void) | undefined;
   readonly #listener: Listener;
+  readonly #context: SessionContext;
+  readonly #connectionsMax: number;
+  #http: HttpPort | undefined;
   readonly #closed = Promise.withResolvers<Error | undefined>();
   #failure: Error | undefined;
   #closeCall: Promise<void> | undefined;
@@ -134,7 +148,9 @@ export class Server implements BrokerServer {
         return settling && Promise.race([settling, this.#closed.promise.then(() => {})]);
       },
     });
-    this.#sessions = new SessionTable(context, connectionsMax);
+    this.#context = context;
+    this.#connectionsMax = connectionsMax;
+    this.#sessions = new SessionTable(context, connectionsMax, () => this.#http?.count ?? 0);
     this.#listener = this.#listen(context);
     parts.management.addConnections(this.#sessions);
     parts.management.noteListening(formatAddress(this.hostname, this.port));
@@ -144,7 +160,12 @@ export class Server implements BrokerServer {
       // A virtual clock waits for everything that arrives.
       ...isOwnTime && { heard: () => this.#sessions.receivedBytes },
     });
-    this.#caretaker = startCaretaker(parts, context, this.#sessions);
+    this.#caretaker = startCaretaker(
+      parts,
+      context,
+      this.#sessions,
+      (now) => this.#http?.sweep(now),
+    );
     this.#watchUsers(hasten);
     parts.tls?.certificates.watchAuthorities(() => parts.access.recheck());
     this.#detachClock = this.#watch?.attachTo(clock);
@@ -161,6 +182,27 @@ export class Server implements BrokerServer {
 
   get port(): number {
     return this.#listener.address.port;
+  }
+
+  get http(): HttpLocation | undefined {
+    return this.#http && { hostname: this.#http.hostname, port: this.#http.port };
+  }
+
+  /** Opens the port for HTTP; throws what the system says if it cannot. */
+  openHttp(open: (options: HttpPortOptions) => HttpPort): void {
+    const { management, tls, users } = this.#parts;
+    const { connectionNumbers, inputMemory } = this.#context;
+    const http = open({
+      parts: { ...this.#parts, ...this.#context, hasUsers: users !== undefined, dateNow: Date.now },
+      tls,
+      connectionsMax: this.#connectionsMax,
+      countOthers: () => this.#sessions.count,
+      takeNumber: () => connectionNumbers.take(),
+      isThrifty: () => inputMemory.isSpent,
+    });
+    this.#http = http;
+    management.addConnections(http);
+    management.noteHttp(formatAddress(http.hostname, http.port));
   }
 
   get engine(): string {
@@ -262,6 +304,8 @@ export class Server implements BrokerServer {
     await this.#listener.close();
     // After a failure clients cannot finish anything.
     await this.#sessions.close(this.#failure === undefined ? settings.shutdownTimeoutMs : 0);
+    // Until then probes are told why the broker is not ready.
+    await this.#http?.close();
     this.#detachClock?.();
     this.#ticker.stop();
     this.#caretaker.stop();
@@ -278,6 +322,7 @@ function startCaretaker(
   { settings, users, tls }: ServerParts,
   context: SessionContext,
   sessions: SessionTable,
+  sweepHttp: (now: number) => void,
 ): Ticker {
   const { engine, heartbeat, sessionLog, inputMemory, receivingRoom, lineRoom } = context;
   const { loginGuard, access } = context;
@@ -290,6 +335,7 @@ function startCaretaker(
       if (now >= sweepAt) {
         heartbeat.sweep(now, intervalMs);
         sessions.sweep();
+        sweepHttp(now);
         tls?.sweep();
         sessionLog.sweep(now);
         inputMemory.sweep(now);

@@ -14,7 +14,8 @@ function check(
 ) {
   const describe = (path: string) => `setting "${path}" from --${path}`;
   const users = { path, isDefault: true };
-  return checkExposure({ settings: { host, insecure }, describe, users, hasUsers, hasTls });
+  const place = { path: "host", host } as const;
+  return checkExposure({ settings: { insecure }, place, describe, users, hasUsers, hasTls });
 }
 
 const OTHERS = ["0.0.0.0", "::", "10.0.0.1", "localhost.example.com", "127.0.0.1.a.com", "::2"];

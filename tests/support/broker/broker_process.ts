@@ -64,7 +64,8 @@ export class BrokerProcess implements AsyncDisposable {
       args: ["-c", `${before}; exec "$0" "$@" ${redirection}`, Deno.execPath()]
         .concat("run", "--no-prompt", permissions, "--no-lock", SERVER, args),
       cwd: directory,
-      env: { NO_COLOR: "1", ...env },
+      // Brokers of tests that run at the same time would take the port from each other.
+      env: { NO_COLOR: "1", SIMPLEMQ_HTTP: "false", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

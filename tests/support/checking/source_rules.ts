@@ -57,8 +57,9 @@ const IMPORT_RULES: readonly ImportRule[] = [
   },
   {
     files: /^(?!src\/transport\/(node_sockets|tls_acceptor|tls_trial)\.ts$)/,
-    may: /^(?!node:(tls|https?|http2)$)/,
+    may: /^(?!node:(tls|https|http2)$)/,
   },
+  { files: /^(?!src\/server\/http\/http_acceptor\.ts$)/, may: /^(?!node:http$)/ },
   // Whatever runs Node's modules runs the client: it needs no package.
   {
     files: /^(src\/client\/(?!dialing\/(tls_options|token_file)\.ts$)|client\.ts$)/,

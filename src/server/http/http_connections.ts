@@ -1,0 +1,138 @@
+import { HttpAcceptor, type HttpExchange, writeBareHead } from "./http_acceptor.ts";
+import type { Caller } from "../flow/outlet.ts";
+import { Tally } from "../front_door/tally.ts";
+import type { Log } from "../log.ts";
+import { HttpConnection, type HttpDeadlines } from "./http_connection.ts";
+
+/** The part of all connections that HTTP may take. */
+const PART = 1 / 10;
+
+/** The least number of connections that HTTP may have, if the broker may. */
+const LEAST = 16;
+
+/** How long an idle connection is kept although others have no room, in milliseconds. */
+const IDLE_MS_MIN = 500;
+
+/** The parts of {@linkcode HttpConnections}. */
+export interface HttpConnectionsOptions {
+  readonly deadlines: HttpDeadlines;
+  readonly now: () => number;
+  readonly log: Log;
+  /** The most connections of the broker, of all kinds. */
+  readonly connectionsMax: number;
+  /** How many others there are. */
+  readonly countOthers: () => number;
+  /** Takes a number for a connection. */
+  readonly takeNumber: () => number;
+  /** Whether memory for received bytes is short. */
+  readonly isThrifty: () => boolean;
+  readonly onExchange: (exchange: HttpExchange, connection: HttpConnection) => void;
+}
+
+/** All connections of HTTP: limits their number, and closes those whose time is over. */
+export class HttpConnections {
+  readonly #options: HttpConnectionsOptions;
+  readonly #acceptor = new HttpAcceptor();
+  /** In the order in which they were opened. */
+  readonly #open = new Set<HttpConnection>();
+  readonly #most: number;
+  readonly #turnedAway: Tally;
+  readonly #faults: Tally;
+  /** Resolved when the last one is closed. */
+  #onEmpty: (() => void) | undefined;
+  /** All since the start. */
+  total = 0;
+  #closedReceivedBytes = 0;
+  #closedSentBytes = 0;
+
+  constructor(options: HttpConnectionsOptions) {
+    const { log, now, connectionsMax } = options;
+    this.#options = options;
+    this.#most = Math.min(connectionsMax, Math.max(LEAST, Math.ceil(connectionsMax * PART)));
+    this.#turnedAway = new Tally("a connection of HTTP was turned away", log, now);
+    this.#faults = new Tally("what came over a connection is no HTTP", log, now);
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** The bytes received over all connections since the start. */
+  get receivedBytes(): number {
+    return this.#open.values().reduce(
+      (sum, one) => sum + one.receivedBytes,
+      this.#closedReceivedBytes,
+    );
+  }
+
+  /** The bytes sent over all connections since the start. */
+  get sentBytes(): number {
+    return this.#open.values().reduce((sum, one) => sum + one.sentBytes, this.#closedSentBytes);
+  }
+
+  list(): Iterable<HttpConnection> {
+    return this.#open;
+  }
+
+  /** Serves a connection, or turns it away when there are too many. */
+  open(caller: Caller): void {
+    const { countOthers, connectionsMax, isThrifty } = this.#options;
+    const isFull = this.count >= this.#most || this.count + countOthers() >= connectionsMax;
+    if (isFull && !this.#giveWay()) {
+      this.#turnedAway.note({ peer: caller.peer });
+      const { duplex } = caller;
+      // A handshake of TLS would cost more than the answer is worth.
+      if (caller.encryption !== undefined) return duplex.close();
+      const answer = new TextEncoder().encode(writeBareHead("503 Service Unavailable"));
+      return void duplex.write(answer).catch(() => {}).finally(() => duplex.close());
+    }
+    const { deadlines, now, onExchange, takeNumber } = this.#options;
+    const connection: HttpConnection = new HttpConnection(this.#acceptor, {
+      caller,
+      number: takeNumber(),
+      deadlines,
+      now,
+      onExchange,
+      onFault: (code) => {
+        if (code.startsWith("HPE_")) this.#faults.note({ peer: caller.peer, code });
+      },
+      onClosed: () => {
+        this.#open.delete(connection);
+        this.#closedReceivedBytes += connection.receivedBytes;
+        this.#closedSentBytes += connection.sentBytes;
+        if (this.#open.size === 0) this.#onEmpty?.();
+      },
+    }, isThrifty);
+    this.#open.add(connection);
+    this.total++;
+  }
+
+  /** Closes connections whose time is over. */
+  sweep(now: number): void {
+    this.#turnedAway.sweep();
+    this.#faults.sweep();
+    for (const connection of this.#open) connection.sweep(now);
+  }
+
+  /** Closes all; resolves when they are closed. */
+  async close(): Promise<void> {
+    const empty = new Promise<void>((resolve) => this.#onEmpty = resolve);
+    for (const connection of this.#open) connection.close();
+    if (this.#open.size > 0) await empty;
+    this.#turnedAway.end();
+    this.#faults.end();
+  }
+
+  /** Closes an idle connection, the one that has waited longest, if there is one to give way. */
+  #giveWay(): boolean {
+    const now = this.#options.now();
+    let longest: HttpConnection | undefined;
+    for (const connection of this.#open) {
+      if (!connection.isIdle || now - connection.since < IDLE_MS_MIN) continue;
+      if (longest === undefined || connection.since < longest.since) longest = connection;
+    }
+    longest?.close();
+    // It is gone before its stream says so.
+    return longest !== undefined && this.#open.delete(longest);
+  }
+}

@@ -1,0 +1,5 @@
+import { HEALTH_ROUTES } from "./health_routes.ts";
+import type { HttpRoute } from "./http_route.ts";
+
+/** What is read by machines; the page brings its own routes. */
+export const ROUTES: readonly HttpRoute[] = [...HEALTH_ROUTES];

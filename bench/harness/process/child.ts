@@ -125,7 +125,8 @@ export class Child {
   }
 }
 
-async function* readLines(
+/** Reads text line by line. */
+export async function* readLines(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<string, undefined> {
   let text = "";

@@ -1,0 +1,148 @@
+/**
+ * The client's usual work.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { unlinkSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { inspect } from "node:util";
+import { BrokerError, connect, ERROR_CODES } from "@simplemq/simplemq";
+import { makeStream, readArgument, runCases, take, using } from "./cases.ts";
+
+/** Where the brokers are. */
+interface Places {
+  readonly port: number;
+  /** A broker where only a user with a token may do something. */
+  readonly guardedPort: number;
+  readonly token: string;
+}
+
+const { port, guardedPort, token } = readArgument<Places>();
+
+await runCases({
+  "a message is published, followed and acknowledged": async () => {
+    await using(connect({ port }), async (connection) => {
+      await makeStream(connection, "hello");
+      const receipt = await connection.publisher("hello").sendMessage("hello world");
+      assert.deepEqual(receipt, { streams: [{ stream: "hello", id: 1 }], duplicate: false });
+      const [message] = await take(connection, "hello", 1);
+      assert.equal(message!.body, "hello world");
+      assert.match(inspect(message), /^Message \{.*hello world/s);
+      const { ready, pending } = await connection.cursor().getStream("hello");
+      assert.deepEqual([ready, pending], [0, 0]);
+    });
+  },
+
+  "bodies arrive as what they were: text, bytes, JSON, and large ones": async () => {
+    await using(connect({ port }), async (connection) => {
+      await makeStream(connection, "bodies");
+      const large = new Uint8Array(1_000_000).map((_, index) => index % 251);
+      const bodies = ["grün ☂ 🎈", Uint8Array.of(0, 255), { a: [1, null, "x"] }, large];
+      await connection.publisher("bodies").sendMessages(bodies);
+      const taken = await take(connection, "bodies", bodies.length);
+      for (const [index, { body }] of taken.entries()) assert.deepEqual(body, bodies[index]);
+    });
+  },
+
+  "many messages are published without waiting, and a batch at a time": async () => {
+    await using(connect({ port }), async (connection) => {
+      await makeStream(connection, "many");
+      const publisher = connection.publisher("many");
+      const texts = Array.from({ length: 5000 }, (_, index) => `message ${index}`);
+      await Promise.all(texts.map((text) => publisher.sendMessage(text)));
+      await publisher.sendMessages(texts);
+      const taken = await take(connection, "many", 2 * texts.length);
+      assert.deepEqual(taken.map(({ body }) => body), [...texts, ...texts]);
+    });
+  },
+
+  "a request is answered": async () => {
+    await using(connect({ port }), async (connection) => {
+      await makeStream(connection, "sums");
+      const answering = (async () => {
+        for await (const message of connection.follower<number[]>("sums").getMessages()) {
+          await message.reply(message.body.reduce((a, b) => a + b, 0));
+          await message.ack();
+          break;
+        }
+      })();
+      const reply = await connection.publisher("sums").request([1, 2, 3]);
+      assert.equal(reply.body, 6);
+      assert.match(inspect(reply), /^Reply \{/);
+      await answering;
+    });
+  },
+
+  "of a key, one message at a time is delivered": async () => {
+    await using(connect({ port }), async (connection) => {
+      await makeStream(connection, "keyed");
+      const publisher = connection.publisher("keyed");
+      await publisher.sendMessages([1, 2, 3], { key: "one" });
+      const held: unknown[] = [];
+      const follower = connection.follower("keyed", { name: "keeper", prefetch: 10 });
+      for await (const message of follower.getMessages()) {
+        held.push(message.body);
+        const pel = await connection.cursor().getPel("keeper");
+        assert.equal(pel.length, 1);
+        await message.ack({ confirm: true });
+        if (held.length === 3) break;
+      }
+      assert.deepEqual(held, [1, 2, 3]);
+    });
+  },
+
+  "what is rejected is a dead letter, with the reason": async () => {
+    await using(connect({ port }), async (connection) => {
+      await makeStream(connection, "mails");
+      await connection.publisher("mails").sendMessage("ann");
+      for await (const message of connection.follower("mails").getMessages()) {
+        await message.reject("nobody lives there", { confirm: true });
+        break;
+      }
+      const [dead] = await connection.cursor().peek("mails.dead");
+      assert.equal(dead!.deadLetter?.cause, "rejected");
+      assert.match(JSON.stringify(dead!.deadLetter), /nobody lives there/);
+    });
+  },
+
+  "mistakes are errors with a code": async () => {
+    await using(connect({ port }), async (connection) => {
+      const failing = connection.publisher("nowhere").sendMessage("x");
+      await assert.rejects(failing, (error) => {
+        return error instanceof BrokerError && error.code === "STREAM_NOT_FOUND";
+      });
+      assert.ok("STREAM_NOT_FOUND" in ERROR_CODES);
+    });
+    // deno-lint-ignore no-explicit-any
+    await assert.rejects(() => connect({ prot: port } as any), TypeError);
+  },
+
+  "where nobody listens, a sentence says so": async () => {
+    await assert.rejects(() => connect({ port: 1 }), (error) => {
+      assert.ok(error instanceof Error);
+      assert.match(error.message, /^Cannot connect to a broker at localhost:1: .*refused/i);
+      return true;
+    });
+  },
+
+  "the token and the server come from the environment": async () => {
+    await assert.rejects(() => connect({ port: guardedPort }), { code: "UNAUTHORIZED" });
+    const { env } = process;
+    try {
+      env.SIMPLEMQ_SERVER = `localhost:${guardedPort}`;
+      env.SIMPLEMQ_TOKEN = token;
+      await using(connect(), async ({ broker }) => assert.equal(await broker.user, "shop"));
+      delete env.SIMPLEMQ_TOKEN;
+      env.SIMPLEMQ_TOKEN_FILE = "shop.token";
+      writeFileSync("shop.token", ` ${token}\n`);
+      await using(connect(), async ({ broker }) => assert.equal(await broker.user, "shop"));
+      unlinkSync("shop.token");
+      await assert.rejects(() => connect(), /shop.token \(SIMPLEMQ_TOKEN_FILE\)/);
+    } finally {
+      delete env.SIMPLEMQ_SERVER;
+      delete env.SIMPLEMQ_TOKEN_FILE;
+    }
+  },
+});

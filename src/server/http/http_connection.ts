@@ -7,7 +7,7 @@ import type {
 import type { BrokerError, ConnectionInfo } from "../../../protocol.ts";
 import type { ManagedConnection } from "../management/management.ts";
 import { CountedDuplex } from "./counted_duplex.ts";
-import type { Caller } from "../flow/outlet.ts";
+import type { Caller } from "../flow/speaker.ts";
 
 /** How long a connection may be kept without a request, in milliseconds. */
 const IDLE_MS = 60_000;

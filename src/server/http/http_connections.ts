@@ -1,5 +1,5 @@
 import { HttpAcceptor, type HttpExchange, writeBareHead } from "./http_acceptor.ts";
-import type { Caller } from "../flow/outlet.ts";
+import type { Caller } from "../flow/speaker.ts";
 import { Tally } from "../front_door/tally.ts";
 import type { Log } from "../log.ts";
 import { HttpConnection, type HttpDeadlines } from "./http_connection.ts";

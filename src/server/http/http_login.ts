@@ -1,7 +1,7 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { EndSession, Login } from "../access/access.ts";
 import { LoginRefusal } from "../access/login_refusal.ts";
-import type { Caller } from "../flow/outlet.ts";
+import type { Caller } from "../flow/speaker.ts";
 import { HttpProblem } from "./http_problem.ts";
 import type { HttpPage, HttpParts } from "./http_route.ts";
 

@@ -2,7 +2,7 @@ import type { Engine } from "../../broker/engine.ts";
 import type { HttpExchange } from "./http_acceptor.ts";
 import type { Login } from "../access/access.ts";
 import type { User } from "../access/user.ts";
-import type { Caller } from "../flow/outlet.ts";
+import type { Caller } from "../flow/speaker.ts";
 import type { HostNames } from "./host_names.ts";
 import { HttpAnswer } from "./http_answer.ts";
 import type { HttpConnection } from "./http_connection.ts";

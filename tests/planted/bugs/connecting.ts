@@ -16,4 +16,25 @@ export const CONNECTING_BUGS: readonly PlantedBug[] = [
     to: "isUnauthorized(target) ? await this.#readAnother(target) : undefined",
     found: tests("client/uplink/login_test.ts"),
   },
+  {
+    what: "a reset connection is a fault of the program, and not the end of a connection",
+    file: "src/transport/connection_end.ts",
+    from: '  "ConnectionReset",\n',
+    to: "",
+    found: tests("transport/connection_end_test.ts"),
+  },
+  {
+    what: "a socket of Node takes all that comes, whether it is read or not",
+    file: "src/transport/node_duplex.ts",
+    from: "    this.#socket.pause();\n",
+    to: "",
+    found: tests("transport/node_sockets_test.ts"),
+  },
+  {
+    what: "the npm package needs a package that nobody installs",
+    file: "npm/package_check.ts",
+    from: 'specifier.startsWith("node:") && path.endsWith(".js")',
+    to: 'path.endsWith(".js")',
+    found: tests("npm/package_test.ts"),
+  },
 ];

@@ -116,6 +116,15 @@ export function time(ms) {
 }
 
 /**
+ * A date and a time without the zone, for columns whose head has it.
+ *
+ * @param {number | null | undefined} ms
+ */
+export function moment(ms) {
+  return ms === undefined || ms === null ? NONE : DATE.format(ms);
+}
+
+/**
  * A time without its date: `14:05:10`.
  *
  * @param {number} ms

@@ -1,0 +1,256 @@
+/**
+ * The overview: figures of the whole broker, charts, what needs somebody's attention, the fullest streams.
+ *
+ * @module
+ */
+
+import { ask, query } from "../parts/api.js";
+import { Chart } from "../parts/charts/chart.js";
+import { el, fill, setText } from "../parts/element.js";
+import { bytes, count, latency, NONE, rate, short, span, time } from "../parts/format.js";
+import { segments } from "../parts/form.js";
+import { Points } from "../parts/live.js";
+import { link } from "../parts/page.js";
+import { Table } from "../parts/lists/table.js";
+
+/** @typedef {import("../parts/page.js").Page} Page */
+
+const FULLEST = query({ kind: "streams", sort: "ready", order: "desc", limit: 8 });
+
+/** An empty broker is asked for its streams so often, in milliseconds. */
+const STREAMS_MS = 3000;
+
+/** @param {Page} page */
+export function showOverview(page) {
+  const tiles = new Tiles();
+  const points = new Points();
+  const charts = makeCharts();
+  const problems = el("div", { class: "problems", role: "status" });
+  const facts = el("dl", { class: "facts" });
+  const choices =
+    /** @type {[string, string][]} */ ([["1", "1 min"], ["5", "5 min"], ["10", "10 min"]]);
+  const draw = () =>
+    charts.forEach((chart) => chart.draw(points.list, Number(minutes.read()) * 60_000));
+  const minutes = segments(
+    "Time of the charts",
+    choices,
+    page.params.get("minutes") ?? "5",
+    (chosen) => {
+      page.keep({ minutes: chosen });
+      draw();
+    },
+  );
+  const fullest = streamsTable(page);
+  page.show(
+    "Overview",
+    [minutes.element],
+    problems,
+    tiles.element,
+    el(
+      "section",
+      { class: "charts", "aria-label": "Charts" },
+      el("h2", { class: "unseen" }, "Charts"),
+      charts.map(({ element }) => element),
+    ),
+    el(
+      "div",
+      { class: "columns" },
+      el("section", {}, el("h2", {}, "Fullest streams"), fullest.element),
+      el("section", {}, el("h2", {}, "Broker"), facts),
+    ),
+  );
+  page.signal.addEventListener("abort", () => charts.forEach((chart) => chart.close()));
+  page.every(STREAMS_MS, async () => {
+    fullest.show((await ask("GET", `/api/streams${FULLEST}`, { signal: page.signal })).streams);
+  });
+  page.every(60_000, async () => {
+    const overview = await ask("GET", "/api/overview", { signal: page.signal });
+    if (overview.history !== null) points.read(overview.history);
+    for (const chart of charts.slice(3)) chart.element.hidden = overview.scope !== "broker";
+    tiles.show(overview.totals);
+    showFacts(facts, overview.broker, overview.now);
+    showProblems(problems, overview.problems, overview.totals);
+    draw();
+  });
+  page.listen(({ at, point, totals, problems: found }) => {
+    points.add(point ?? { at, ...totals.rates, ready: totals.ready, pending: totals.pending });
+    tiles.show(totals);
+    showProblems(problems, found, totals);
+    draw();
+  });
+}
+
+function makeCharts() {
+  return [
+    new Chart({
+      title: "Messages in and out",
+      unit: "messages/s",
+      isWide: true,
+      series: [{ name: "published", label: "published" }, {
+        name: "acknowledged",
+        label: "acknowledged",
+      }, {
+        name: "delivered",
+        label: "delivered",
+      }],
+      format: rate,
+      axis: short,
+    }),
+    new Chart({
+      title: "Ready",
+      unit: "messages",
+      series: [{ name: "ready", label: "ready" }],
+      format: count,
+      axis: short,
+    }),
+    new Chart({
+      title: "Pending",
+      unit: "messages",
+      series: [{ name: "pending", label: "pending" }],
+      format: count,
+      axis: short,
+    }),
+    new Chart({
+      title: "Confirm latency",
+      unit: "ms",
+      series: [{ name: "confirmP50", label: "median" }, { name: "confirmP99", label: "99 %" }],
+      format: latency,
+      axis: short,
+    }),
+    new Chart({
+      title: "Flush time",
+      unit: "ms",
+      series: [{ name: "flushP99", label: "99 %" }],
+      format: latency,
+      axis: short,
+    }),
+  ];
+}
+
+/** @type {[label: string, read: (totals: any) => string, path?: string, isWarning?: (totals: any) => boolean][]} */
+const TILES = [
+  ["Published/s", ({ rates }) => rate(rates?.published)],
+  ["Acknowledged/s", ({ rates }) => rate(rates?.acknowledged)],
+  ["Streams", ({ streams }) => count(streams), "streams"],
+  ["Ready", ({ ready }) => count(ready)],
+  ["Pending", ({ pending }) => count(pending)],
+  ["Delayed", ({ delayed }) => count(delayed)],
+  ["Oldest ready", ({ oldestReadyMs }) => span(oldestReadyMs)],
+  [
+    "Dead letters",
+    ({ deadLetters }) => count(deadLetters),
+    "dead",
+    ({ deadLetters }) => deadLetters > 0,
+  ],
+  ["Followers", ({ followers }) => count(followers)],
+  ["Connections", ({ connections }) => count(connections), "connections"],
+  [
+    "Bodies in memory",
+    ({ memoryBytes }) => bytes(memoryBytes),
+    undefined,
+    ({ memoryBytes, memoryLimit }) => memoryBytes > 0.9 * memoryLimit,
+  ],
+  [
+    "Disk free",
+    ({ diskFreeBytes }) => bytes(diskFreeBytes),
+    undefined,
+    ({ diskFreeBytes }) => diskFreeBytes < 1024 ** 3,
+  ],
+];
+
+/** The figures above the charts. */
+class Tiles {
+  constructor() {
+    this.values = TILES.map(() => el("dd", {}, NONE));
+    this.tiles = TILES.map(([label, , path], index) =>
+      el(
+        "div",
+        { class: "tile" },
+        el("dt", {}, path === undefined ? label : link([path], label)),
+        this.values[index],
+      )
+    );
+    this.element = el("dl", { class: "tiles" }, this.tiles);
+  }
+
+  /** @param {any} totals */
+  show(totals) {
+    for (const [index, [, read, , isWarning]] of TILES.entries()) {
+      const text = read(totals);
+      setText(this.values[index], text);
+      this.tiles[index].hidden = text === NONE && index > 8;
+      this.tiles[index].classList.toggle("is-warning", isWarning?.(totals) ?? false);
+    }
+  }
+}
+
+/** @param {Page} page */
+function streamsTable(page) {
+  const first = page.session.may.create
+    ? el("p", {}, link(["streams"], "Create the first stream"), ", or let a program do it.")
+    : el("p", {}, "Streams appear here when a program creates them.");
+  return new Table({
+    caption: "Streams with the most ready messages",
+    key: ({ name }) => name,
+    empty: el("div", {}, el("p", {}, "There is no stream yet."), first),
+    columns: [
+      { label: "Stream", class: "name", node: ({ name }) => link(["streams", name], name) },
+      { label: "Ready", isNumber: true, text: ({ ready }) => count(ready) },
+      { label: "Pending", isNumber: true, text: ({ pending }) => count(pending) },
+      {
+        label: "Oldest",
+        isNumber: true,
+        isExtra: true,
+        text: ({ oldestReadyMs }) => span(oldestReadyMs),
+      },
+      { label: "In/s", isNumber: true, text: ({ rates }) => rate(rates?.published) },
+      { label: "Out/s", isNumber: true, text: ({ rates }) => rate(rates?.acknowledged) },
+    ],
+  });
+}
+
+/**
+ * @param {Element} list
+ * @param {any} broker
+ * @param {number} now
+ */
+function showFacts(list, broker, now) {
+  /** @type {[string, string | undefined][]} */
+  const facts = [
+    ["Version", broker.version],
+    ["Engine", `${broker.engine}, ${broker.durability}`],
+    ["Running for", `${span(now - broker.startedAt)}, since ${time(broker.startedAt)}`],
+    ["Address", broker.address],
+    ["This page", broker.httpAddress],
+    ["TLS", broker.tls === undefined ? undefined : broker.tls ? "on" : "off"],
+    ["Users", broker.hasUsers ? "needed" : "none: everybody on this machine may do everything"],
+    ["Log level", broker.logLevel],
+    ["Deno", broker.deno],
+  ];
+  fill(
+    list,
+    facts.flatMap(([label, value]) =>
+      value === undefined ? [] : [el("dt", {}, label), el("dd", {}, value)]
+    ),
+  );
+}
+
+/**
+ * @param {Element} box
+ * @param {string[]} found
+ * @param {any} totals
+ */
+function showProblems(box, found, totals) {
+  const text = JSON.stringify([found, totals.deadLetters > 0]);
+  if (box.getAttribute("data-shown") === text) return;
+  box.setAttribute("data-shown", text);
+  const dead = totals.deadLetters > 0
+    ? el(
+      "p",
+      { class: "hint" },
+      link(["dead"], "There are dead letters"),
+      ": messages that failed too often or were rejected.",
+    )
+    : null;
+  fill(box, found.map((problem) => el("p", { class: "problem" }, problem)), dead);
+}

@@ -27,13 +27,21 @@ export class HttpAnswer {
    */
   async send(response: Response): Promise<void> {
     const exchange = this.#exchange;
-    if (this.#isBegun) return exchange.abort();
+    if (this.#isBegun) {
+      await response.body?.cancel();
+      return exchange.abort();
+    }
     this.#isBegun = true;
     // What is left of a request that nobody reads is not waited for.
     this.isLast = exchange.hasBody && !exchange.isReceived;
     const { headers, status, body } = response;
     for (const [name, value] of HEADERS) if (!headers.has(name)) headers.set(name, value);
-    exchange.writeHead(status, headers, this.isLast);
+    try {
+      exchange.writeHead(status, headers, this.isLast);
+    } catch (error) {
+      await body?.cancel();
+      throw error;
+    }
     this.#connection.noteSending();
     if (exchange.method === "HEAD") await body?.cancel();
     else if (body !== null) await this.#sendBody(body);

@@ -12,7 +12,7 @@ import { ROUTES } from "./route_table.ts";
 
 /** What a port for HTTP needs of its broker, beside what its routes need. */
 export interface HttpPortOptions {
-  readonly parts: HttpParts;
+  readonly parts: Omit<HttpParts, "traffic" | "certificates">;
   /** Set if it speaks HTTPS. */
   readonly tls: TlsDoor | undefined;
   /** The most connections of the broker, of all kinds. */
@@ -36,12 +36,10 @@ export class HttpPort implements ConnectionSource {
 
   /** Opens the port; throws what the system says if it cannot. */
   constructor(options: HttpPortOptions) {
-    const { parts, connectionsMax, countOthers, isThrifty, takeNumber } = options;
-    const { settings, log, now } = parts;
+    const { connectionsMax, countOthers, isThrifty, takeNumber } = options;
+    const { settings, log, now } = options.parts;
     this.#options = options;
     this.#tls = options.tls?.makeHttpDoor(log, now);
-    this.#page = openPage(parts);
-    this.#service = new HttpService(parts, ROUTES, this.#page, this.#nameHosts());
     this.#connections = new HttpConnections({
       deadlines: {
         firstMs: settings.handshakeTimeoutMs,
@@ -58,6 +56,10 @@ export class HttpPort implements ConnectionSource {
           .catch((error) => log.error("cannot answer a request", { error }));
       },
     });
+    const certificates = options.tls?.certificates;
+    const parts = { ...options.parts, traffic: this.#connections, certificates };
+    this.#page = openPage(parts);
+    this.#service = new HttpService(parts, ROUTES, this.#page, this.#nameHosts());
     const { host: hostname, port } = settings.http;
     const onConnection = (socket: AcceptedSocket) => this.#take(socket);
     this.#listener = new Listener({ hostname, port, log, onConnection });

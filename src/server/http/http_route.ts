@@ -2,6 +2,7 @@ import type { Engine } from "../../broker/engine.ts";
 import type { Access, Login } from "../access/access.ts";
 import type { LoginGuard } from "../access/login_guard.ts";
 import type { User } from "../access/user.ts";
+import type { Certificates } from "../certificates/certificates.ts";
 import type { SessionCounters } from "../flow/session_counters.ts";
 import type { Log } from "../log.ts";
 import type { Management } from "../management/management.ts";
@@ -47,6 +48,16 @@ export interface HttpRequest {
   readonly parts: HttpParts;
 }
 
+/** What goes over the connections of HTTP. */
+export interface HttpTraffic {
+  /** How many are open. */
+  readonly count: number;
+  /** All since the start. */
+  readonly total: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
 /** What the routes need of the broker. */
 export interface HttpParts {
   readonly version: string;
@@ -59,6 +70,9 @@ export interface HttpParts {
   readonly management: Management;
   /** What sessions have done since the start. */
   readonly counters: SessionCounters;
+  readonly traffic: HttpTraffic;
+  /** The certificates, if HTTPS is spoken. */
+  readonly certificates: Pick<Certificates, "status"> | undefined;
   /** Whether there are users. */
   readonly hasUsers: boolean;
   /** The time in milliseconds, which never goes back. */

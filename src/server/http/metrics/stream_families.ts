@@ -1,0 +1,97 @@
+import type { StreamInfo, StreamTotals } from "../../../../protocol.ts";
+import type { MetricFamily } from "./metric_text.ts";
+
+/** One figure of a stream. */
+export interface StreamColumn {
+  /** The labels beside that of the stream, as text; may be empty. */
+  readonly labels: string;
+  read(info: StreamInfo): number;
+  /** How the figures of all streams become one of the broker. */
+  readonly together: "sum" | "largest" | ((totals: StreamTotals) => number);
+}
+
+/** Metrics that each stream has, and the broker as a whole. */
+export interface StreamFamily extends MetricFamily {
+  readonly columns: readonly StreamColumn[];
+}
+
+/** A gauge, of which the broker has the sum. */
+function gauge(name: string, help: string, read: (info: StreamInfo) => number): StreamFamily {
+  return {
+    name: `simplemq_${name}`,
+    type: "gauge",
+    help,
+    columns: [{ labels: "", read, together: "sum" }],
+  };
+}
+
+/** A counter of messages; that of the broker keeps what deleted streams have counted. */
+function counter(
+  name: string,
+  help: string,
+  reads: Readonly<Record<string, (totals: StreamTotals) => number>>,
+): StreamFamily {
+  const columns = Object.entries(reads).map(([labels, count]) => ({
+    labels,
+    read: ({ totals }: StreamInfo) => count(totals),
+    together: count,
+  }));
+  return { name: `simplemq_${name}_messages_total`, type: "counter", help, columns };
+}
+
+/** The families of streams, in the order in which they are written. */
+export const STREAM_FAMILIES: readonly StreamFamily[] = [
+  gauge("ready_messages", "Messages that can be delivered", ({ ready }) => ready),
+  gauge(
+    "pending_messages",
+    "Messages that followers hold unacknowledged",
+    ({ pending }) => pending,
+  ),
+  gauge("delayed_messages", "Messages that are delayed until a time", ({ delayed }) => delayed),
+  gauge(
+    "parked_messages",
+    "Ready messages that wait for others of the same key",
+    ({ parked }) => parked,
+  ),
+  gauge("bytes", "Bytes of messages, with their headers", ({ bytes }) => bytes),
+  {
+    name: "simplemq_oldest_ready_seconds",
+    type: "gauge",
+    help: "How long the oldest ready message has been stored",
+    columns: [{
+      labels: "",
+      read: ({ oldestReadyMs = 0 }) => oldestReadyMs / 1000,
+      together: "largest",
+    }],
+  },
+  gauge("followers", "Followers of streams, each once for each stream", (info) => info.followers),
+  gauge("paused", "Streams whose deliveries are paused", ({ isPaused }) => isPaused ? 1 : 0),
+  counter("published", "Messages that were stored", { "": (totals) => totals.published }),
+  counter("delivered", "Deliveries to followers, repeated ones included", {
+    "": (totals) => totals.delivered,
+  }),
+  counter("acknowledged", "Messages that were acknowledged", {
+    "": (totals) => totals.acknowledged,
+  }),
+  counter("returned", "Deliveries that ended without an acknowledgement", {
+    'reason="nack"': ({ returned }) => returned.nack,
+    'reason="timeout"': ({ returned }) => returned.timeout,
+    'reason="lost"': ({ returned }) => returned.lost,
+  }),
+  counter("redelivered", "Deliveries of messages that were delivered before", {
+    "": (totals) => totals.redelivered,
+  }),
+  counter("dead", "Messages that became dead letters", {
+    'cause="rejected"': ({ dead }) => dead.rejected,
+    'cause="maxDeliveries"': ({ dead }) => dead.maxDeliveries,
+    'cause="expired"': ({ dead }) => dead.expired,
+  }),
+  counter("expired", "Messages whose time to live was over", { "": (totals) => totals.expired }),
+  counter("dropped", "Messages that were removed for another reason, and are no dead letters", {
+    "": (totals) => totals.dropped,
+  }),
+];
+
+/** All figures of a stream, in the order of the families. */
+export const STREAM_COLUMNS: readonly StreamColumn[] = STREAM_FAMILIES
+  .flatMap(({ columns }) => columns);

@@ -25,12 +25,15 @@ import {
   RecordingFollowerSink,
   RecordingPublisherSink,
 } from "../../../support/broker/recording_sinks.ts";
+import { restoreOn, takeBackup } from "../../../support/disk/restored_disk.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../../../support/disk/simulated_disk.ts";
 import { bindOf, type TestBind } from "../../../support/broker/test_broker.ts";
 import { type ModelBatch, WorldModel } from "./world_model.ts";
 
 const STREAMS = ["a1", "a2", "b1"];
 const BINDS: TestBind[] = ["a1", "b1", /^a/, /1$/];
+/** How often a broker goes on elsewhere, with a backup, in place of its own disk. */
+const BACKUP_CHANCE = 0.08;
 const CREDIT = { messages: 4096, bytes: 16 * 1024 * 1024 };
 
 /** What went on in a world. */
@@ -41,11 +44,14 @@ export interface WorldCounts {
   confirmed: number;
   acknowledged: number;
   faults: number;
+  /** How often a broker went on elsewhere, with a backup. */
+  restored: number;
 }
 
 /** The counts of a world in which nothing has happened yet. */
 export function countNothing(): WorldCounts {
-  return { crashes: 0, powerCuts: 0, published: 0, confirmed: 0, acknowledged: 0, faults: 0 };
+  const counts = { crashes: 0, powerCuts: 0, published: 0, confirmed: 0, acknowledged: 0 };
+  return { ...counts, faults: 0, restored: 0 };
 }
 
 /** A publisher, across crashes. */
@@ -69,13 +75,16 @@ export interface WorldOptions {
 export class SimulatedWorld {
   readonly counts: WorldCounts = countNothing();
   readonly #random: Random;
-  readonly #disk: SimulatedDisk;
+  /** Chooses when a backup is restored; a world without them goes the same way. */
+  readonly #backupRandom: Random;
+  #disk: SimulatedDisk;
   readonly #model = new WorldModel();
   readonly #options: TestJournalOptions;
   readonly #hasPowerCuts: boolean;
   #publishers: WorldPublisher[] = [];
   #publisherCount = 0;
   #engine: LocalEngine | undefined;
+  #follower: EngineFollower | undefined;
   /** Changes with each crash: what an earlier life says does not count. */
   #life = 0;
   #lease: LeasedDisk | undefined;
@@ -88,6 +97,7 @@ export class SimulatedWorld {
   constructor({ seed, lying }: WorldOptions) {
     const random = new Random(seed);
     this.#random = random;
+    this.#backupRandom = new Random(seed + 1);
     this.#disk = new SimulatedDisk({ seed: random.below(2 ** 31), ...lying && { lying } });
     this.#hasPowerCuts = random.chance(0.9);
     this.#options = {
@@ -107,7 +117,9 @@ export class SimulatedWorld {
       await this.#look();
       this.#planFaults();
       await this.#act();
+      const elsewhere = this.#backupRandom.chance(BACKUP_CHANCE) && await this.#backUp();
       this.#crash();
+      if (elsewhere) this.#disk = elsewhere;
     }
     this.#disk.heal();
     this.#disk.capacity = undefined;
@@ -246,6 +258,7 @@ export class SimulatedWorld {
     const name = "follower";
     const options = { name, bind: bindOf(bind), messages, bytes: 16_384 };
     const follower = this.#engine!.openFollower(options, sink);
+    this.#follower = follower;
     const done = new Set<number>();
     for (let step = this.#random.below(14); step > 0; step--) {
       await this.#step(follower, sink.messages, done);
@@ -341,6 +354,21 @@ export class SimulatedWorld {
     };
     if (durable === undefined) confirm();
     else durable.then(confirm);
+  }
+
+  /**
+   * Makes a disk of a backup; what the broker says after it was opened is not heard. It comes to nothing if
+   * the disk fails, or has no room, meanwhile.
+   */
+  async #backUp(): Promise<SimulatedDisk | undefined> {
+    this.#life++;
+    // Nothing is delivered of which the model does not know whether it is stored.
+    this.#follower?.setCredit(0, 0);
+    const taking = takeBackup(this.#engine!).catch(() => undefined);
+    const taken = await Promise.race([taking, this.#turn(500)]);
+    if (!taken) return undefined;
+    this.counts.restored++;
+    return restoreOn(taken, this.#backupRandom.below(2 ** 31));
   }
 
   #crash(): void {

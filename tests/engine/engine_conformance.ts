@@ -20,6 +20,7 @@ import { lossTests } from "./conformance/deliveries/losing.ts";
 import { limitTests } from "./conformance/limits.ts";
 import { ownerRestartTests, permitTests, viewTests } from "./conformance/permits.ts";
 import { dedupIdTests } from "./conformance/dedup_ids.ts";
+import { dropRestartTests, dropTests } from "./conformance/dropping.ts";
 import { keyTests } from "./conformance/keys.ts";
 import { orderRestartTests } from "./conformance/order_restarting.ts";
 import { priorityTests } from "./conformance/ordering.ts";
@@ -92,6 +93,7 @@ export function engineConformance(
   dedupIdTests.register(test);
   limitTests.register(test);
   tendingTests.register(test);
+  dropTests.register(test);
   explanationTests.register(test);
   noticeTests.register(test);
   replyTests.register(test);
@@ -99,6 +101,7 @@ export function engineConformance(
   viewTests.register(test);
   if (survives) {
     restartTests.register(test);
+    dropRestartTests.register(test);
     dateRestartTests.register(test);
     lapseRestartTests.register(test);
     orderRestartTests.register(test);

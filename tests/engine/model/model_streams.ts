@@ -34,6 +34,12 @@ export function asModelInfo(info: StreamInfo): ModelInfo {
   return rest;
 }
 
+/** How many messages a call has moved or removed, and how many ids it has left. */
+interface ModelCount {
+  readonly count: number;
+  readonly skipped: number;
+}
+
 /** Where a batch goes. */
 export interface ModelBind {
   readonly matches: (stream: string) => boolean;
@@ -107,8 +113,21 @@ export class ModelStreams {
     return before - stream.messages.length;
   }
 
+  /** Tells how many messages of these ids nobody held, and are gone; and how many ids are left. */
+  dropMessages(name: string, ids: readonly number[]): ErrorCode | ModelCount {
+    const stream = this.streams.get(name);
+    if (stream === undefined) return "STREAM_NOT_FOUND";
+    const wanted = new Set(ids);
+    const before = stream.messages.length;
+    stream.messages = stream.messages.filter(({ id, holder }) =>
+      holder !== undefined || !wanted.has(id)
+    );
+    const count = before - stream.messages.length;
+    return { count, skipped: wanted.size - count };
+  }
+
   /** Tells how many dead letters went back, and how many did not. */
-  redrive(name: string, ids: readonly number[]): ErrorCode | { count: number; skipped: number } {
+  redrive(name: string, ids: readonly number[]): ErrorCode | ModelCount {
     const stream = this.streams.get(name);
     if (stream === undefined) return "STREAM_NOT_FOUND";
     const wanted = new Set(ids);

@@ -101,6 +101,15 @@ async function createStream(run: Run, name: string): Promise<void> {
   assertEquals(await outcomeOf(() => run.engine.createStream(name, STREAMS[name])), expected);
 }
 
+/** Picks ids of a stream; some of them have no messages. */
+function pickIds({ model }: Run, name: string, { count, sizes }: Step): number[] {
+  const { messages, nextId } = model.streams.get(name) ?? { messages: [], nextId: 1 };
+  return sizes.map((size, index) => {
+    const id = messages[size % messages.length]?.id ?? size;
+    return index > count % 3 ? id : size % (nextId + 2);
+  });
+}
+
 type Command = (run: Run, step: Step) => Promise<void> | void;
 
 const commands = {
@@ -123,13 +132,15 @@ const commands = {
     const expected = run.model.purgeStream(name);
     assertEquals(await outcomeOf(() => run.engine.purgeStream(name)), expected);
   },
-  async redrive(run: Run, { pick, count, sizes }: Step) {
-    const name = NAMES[NAMES.length - 1 - pick % 3]!;
-    const { messages, nextId } = run.model.streams.get(name) ?? { messages: [], nextId: 1 };
-    const ids = sizes.map((size, index) => {
-      const id = messages[size % messages.length]?.id ?? size;
-      return index > count % 3 ? id : size % (nextId + 2);
-    });
+  async dropMessages(run: Run, step: Step) {
+    const name = NAMES[step.pick % NAMES.length]!;
+    const ids = pickIds(run, name, step);
+    const expected = run.model.dropMessages(name, ids);
+    assertEquals(await outcomeOf(() => run.engine.dropMessages(name, ids)), expected);
+  },
+  async redrive(run: Run, step: Step) {
+    const name = NAMES[NAMES.length - 1 - step.pick % 3]!;
+    const ids = pickIds(run, name, step);
     const expected = run.model.redrive(name, ids);
     assertEquals(await outcomeOf(() => run.engine.redrive(name, ids)), expected);
   },
@@ -278,6 +289,7 @@ const weights: Record<keyof typeof commands, number> = {
   deleteStream: 1,
   pauseStream: 2,
   purgeStream: 1,
+  dropMessages: 1,
   redrive: 4,
   releasePel: 1,
   publish: 7,

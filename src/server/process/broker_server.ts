@@ -153,7 +153,7 @@ export class Server implements BrokerServer {
     this.#sessions = new SessionTable(context, connectionsMax, () => this.#http?.count ?? 0);
     this.#listener = this.#listen(context);
     parts.management.addConnections(this.#sessions);
-    parts.management.noteListening(formatAddress(this.hostname, this.port));
+    parts.management.noteListening(formatAddress(settings.host, this.port));
     this.#ticker = new Ticker({
       clock,
       tick: (now) => engine.tick(now),

@@ -67,6 +67,8 @@ export class Sessions implements AsyncDisposable {
   readonly table: SessionTable;
   /** Who may open them. */
   readonly access: Access;
+  /** What an operator asks. */
+  readonly management: BrokerManagement;
   /** What holds failed logins back. */
   readonly loginGuard: LoginGuard;
   /** How many bytes are unconfirmed. */
@@ -114,7 +116,7 @@ export class Sessions implements AsyncDisposable {
       dateNow: now,
     });
     this.loginGuard = new LoginGuard({ log, random: () => 0.5 });
-    const management = new BrokerManagement({
+    this.management = new BrokerManagement({
       version: "0.0.0",
       engine: this.engine,
       log,
@@ -128,7 +130,7 @@ export class Sessions implements AsyncDisposable {
         : { audit: this.access.audit, ...options.access } as Access,
       loginGuard: this.loginGuard,
       log,
-      management,
+      management: this.management,
       connectionNumbers: new ConnectionNumbers(),
       sessionLog: this.#sessionLog,
       version: "0.0.0",
@@ -157,7 +159,8 @@ export class Sessions implements AsyncDisposable {
       now,
     };
     this.table = new SessionTable(context, options.connectionsMax ?? 1000);
-    management.addConnections(this.table);
+    this.management.addConnections(this.table);
+    this.management.noteListening("test");
   }
 
   /** Opens a session over a pipe, and says nothing. */

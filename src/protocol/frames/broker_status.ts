@@ -1,8 +1,8 @@
-/** The levels of a broker's log, the least serious first. */
-export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
-
 /** The level of a line in a broker's log, and the minimum level of the log. */
-export type LogLevel = typeof LOG_LEVELS[number];
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** The levels of a broker's log, the least serious first. */
+export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 
 /** What a running broker says of itself. */
 export interface BrokerStatus {

@@ -141,6 +141,14 @@ export class LoginGuard {
     return false;
   }
 
+  /**
+   * Whether a password may be tried. Unlike a token it can be guessed, so an address with too many failures
+   * has to wait, even if users have logged in there.
+   */
+  admitsTry(address: string, now: number): boolean {
+    return this.#suspects.get(findNetwork(address))?.isHeldBack(now) !== true;
+  }
+
   /** Notes that a user has logged in: the address is not held back for as long as that is not long ago. */
   noteLogin(address: string): void {
     this.#known.enter(findNetwork(address));

@@ -31,7 +31,8 @@ export interface Change {
   /** How many messages it was about, where it is about messages. */
   readonly count?: number | undefined;
   readonly user: string;
-  readonly session: number;
+  /** The number of the session; none if it was made on the page. */
+  readonly session?: number | undefined;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { LoginGuard } from "../access/login_guard.ts";
 import type { User } from "../access/user.ts";
 import type { Certificates } from "../certificates/certificates.ts";
 import type { SessionCounters } from "../flow/session_counters.ts";
+import type { SessionLog } from "../flow/session_log.ts";
 import type { Log } from "../log.ts";
 import type { Management } from "../management/management.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -73,6 +74,8 @@ export interface HttpParts {
   readonly traffic: HttpTraffic;
   /** The certificates, if HTTPS is spoken. */
   readonly certificates: Pick<Certificates, "status"> | undefined;
+  /** Tells the log of sessions and of changes. */
+  readonly sessionLog: SessionLog;
   /** Whether there are users. */
   readonly hasUsers: boolean;
   /** The time in milliseconds, which never goes back. */

@@ -1,6 +1,86 @@
-import type { HttpPage, HttpParts } from "../http_route.ts";
+import type { Login } from "../../access/access.ts";
+import type { HttpPage, HttpParts, HttpRoute } from "../http_route.ts";
+import { makeAssetRoutes } from "./asset_routes.ts";
+import { makeConnectionSnapshots } from "./broker/connection_rows.ts";
+import { makeOperationRoutes } from "./broker/operation_routes.ts";
+import { Overview } from "./broker/overview.ts";
+import { BrokerHistory } from "./figures/broker_history.ts";
+import { HISTORY_STEP_MS } from "./figures/history.ts";
+import { StreamFigures } from "./figures/stream_figures.ts";
+import { StreamWatch } from "./figures/stream_watch.ts";
+import { makeMessageRoutes } from "./messages/message_routes.ts";
+import { makeSweepRoutes } from "./messages/sweep_routes.ts";
+import { pageRoute } from "./page_route.ts";
+import { findSession, makeSessionRoutes } from "./sessions/session_routes.ts";
+import { WebSessions } from "./sessions/web_sessions.ts";
+import { makeFollowerRoutes } from "./streams/follower_routes.ts";
+import { makeStreamRoutes } from "./streams/stream_routes.ts";
+
+/** How much earlier than a second after the last point another one may be added, in milliseconds. */
+const EARLY_MS = 50;
+
+/** The management page: its files, its API, the sessions of its users, and the figures that it shows. */
+class Page implements HttpPage {
+  readonly routes: readonly HttpRoute[];
+  readonly #sessions: WebSessions;
+  readonly #figures: StreamFigures;
+  readonly #history: BrokerHistory;
+  readonly #watch: StreamWatch;
+  readonly #connections: ReturnType<typeof makeConnectionSnapshots>;
+  readonly #overview: Overview;
+  #nextAt: number;
+
+  constructor(parts: HttpParts) {
+    const { engine, management, counters, settings, now, dateNow } = parts;
+    this.#nextAt = now() + HISTORY_STEP_MS;
+    this.#sessions = new WebSessions(parts);
+    this.#figures = new StreamFigures(engine, now);
+    this.#watch = new StreamWatch(engine, dateNow);
+    this.#connections = makeConnectionSnapshots(management, now);
+    const findSums = (at: number) => this.#figures.findSums(at);
+    const { confirm } = counters;
+    this.#history = new BrokerHistory({ engine, confirm, findSums, dateNow }, now());
+    this.#overview = new Overview({
+      parts,
+      figures: this.#figures,
+      history: this.#history,
+      sessions: this.#sessions,
+    });
+    this.routes = [
+      ...makeAssetRoutes(),
+      ...makeSessionRoutes(this.#sessions),
+      ...this.#overview.routes,
+      ...makeStreamRoutes({ figures: this.#figures, watch: this.#watch }),
+      ...makeFollowerRoutes(),
+      ...makeMessageRoutes(settings.limits.messageBytes),
+      ...makeSweepRoutes(),
+      ...makeOperationRoutes(this.#connections),
+    ].map(pageRoute);
+  }
+
+  identify(request: Request): Login | undefined {
+    const isEncrypted = request.url.startsWith("https:");
+    return findSession({ request, isEncrypted }, this.#sessions);
+  }
+
+  tick(now: number): void {
+    if (now < this.#nextAt) return;
+    this.#nextAt = now + HISTORY_STEP_MS - EARLY_MS;
+    this.#sessions.tick(now);
+    this.#figures.tick(now);
+    this.#watch.tick(now);
+    this.#connections.tick(now);
+    this.#history.tick(now);
+    this.#overview.tick();
+  }
+
+  close(): void {
+    this.#overview.close();
+    this.#sessions.close();
+  }
+}
 
 /** Opens the management page. */
-export function openPage(_parts: HttpParts): HttpPage {
-  return { routes: [], identify: () => undefined, tick: () => {}, close: () => {} };
+export function openPage(parts: HttpParts): HttpPage {
+  return new Page(parts);
 }

@@ -35,6 +35,11 @@ export class Arguments {
     return this.#flags.get(flag)?.[0];
   }
 
+  /** All values of a flag that may come more than once, as they are typed. */
+  all(flag: string): readonly string[] {
+    return this.#flags.get(flag) ?? [];
+  }
+
   /** All values of a flag that is a list: they are separated by commas, or the flag comes again. */
   list(flag: string): string[] {
     const values = this.#flags.get(flag) ?? [];

@@ -40,7 +40,7 @@ export async function runTyped(
     hasColors: false,
     size: { columns: 80, rows: 24 },
     print: (text) => void printed.push(text),
-    writeBytes: () => Promise.reject(new Error("nobody takes bytes")),
+    writeBytes: (bytes) => Promise.resolve(void printed.push(new TextDecoder().decode(bytes))),
     note: (line) => void lines.push(...line.split("\n")),
     showStatus: () => {},
     ask: (question) => {

@@ -19,7 +19,7 @@ export interface Danger {
 }
 
 /**
- * Asks before something is destroyed, if there is somebody to ask.
+ * Asks before something is destroyed, if there is somebody to ask; nothing to destroy needs no question.
  *
  * @returns Whether to go on: not with `--dry-run`, which only tells what would be done.
  * @throws {CommandError} If a person says no, or there is none and `--yes` is not given.
@@ -34,7 +34,7 @@ export function confirmDanger(
     else context.print(`This would ${what}.\n`);
     return false;
   }
-  if (args.has("yes")) return true;
+  if (args.has("yes") || count === 0) return true;
   if (!context.isInteractive) {
     throw new CommandError(
       `Cannot run "${command}": this would ${what}, and there is nobody to ask; allowed --yes, ` +

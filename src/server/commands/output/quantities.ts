@@ -66,3 +66,8 @@ export const SPAN_ALLOWED = "a span of time such as 500ms, 10s, 5m, 2h or 7d";
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d{3}Z$/, "Z");
 }
+
+/** Writes a count with its noun: `1 message`, `2 messages`. */
+export function say(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,250 @@
+import type { MessageBody, Publisher, SendOptions } from "../../../../client.ts";
+import { ExitCode } from "../../process/exit_code.ts";
+import { describe } from "../../settings/found_value.ts";
+import type { Arguments } from "../arguments.ts";
+import { type CommandBody, type CommandContext, CommandError } from "../command.ts";
+import { withBroker } from "../connecting/broker_connection.ts";
+import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
+import { FlagReader } from "../flag_reader.ts";
+import { Progress } from "../output/progress.ts";
+import { say } from "../output/quantities.ts";
+import { readBind } from "./bind_word.ts";
+import { readLines } from "./input_lines.ts";
+import { ReceiptSum } from "./receipt_sum.ts";
+
+const NAME = "publish";
+
+const KINDS = ["text", "json", "bytes"] as const;
+
+/** What is to be sent. */
+interface Sending {
+  /** One body, to be sent so many times. */
+  readonly one?: { readonly body: MessageBody; readonly count: number };
+  /** Lines of standard input or of a file, each of which is a body. */
+  readonly lines?: { readonly file: string | undefined; readonly isJson: boolean };
+  readonly options: SendOptions;
+}
+
+/** `publish`: sends messages. */
+export const publish: CommandBody = {
+  examples: [
+    "publish orders 'a pizza'",
+    "publish orders '{\"pizza\": 1}' --as json --key ann --delay 10m",
+    "publish orders - < lines.txt",
+    "publish orders --file orders.ndjson --ndjson",
+    "publish images --file cat.jpg --as bytes --header type=image/jpeg",
+  ],
+  flags: [
+    {
+      name: "file",
+      value: "<path>",
+      about: "Sends the content of a file; with --ndjson or --lines, each line of it",
+    },
+    { name: "ndjson", about: "Each line of standard input or of the file is a body in JSON" },
+    { name: "lines", about: "Each line of the file is a body; of standard input it always is" },
+    {
+      name: "as",
+      value: `<${KINDS.join("|")}>`,
+      about: "What one body is: text by default",
+    },
+    { name: "count", value: "<number>", about: "How often the body is sent; 1 by default" },
+    { name: "key", value: "<text>", about: "The key: messages of one key are worked on in order" },
+    { name: "priority", value: "<0-9>", about: "The priority; 4 by default, higher goes first" },
+    { name: "delay", value: "<span>", about: "When it is delivered: after so long" },
+    { name: "ttl", value: "<span>", about: "How long it may wait to be delivered" },
+    {
+      name: "header",
+      value: "<name=value>",
+      isList: true,
+      about: "A header; the flag may come again",
+    },
+    {
+      name: "dedup-id",
+      value: "<text>",
+      about: "A message with an id that the stream remembers is not stored again",
+    },
+    { name: "json", about: "Prints one JSON value, for programs" },
+    ...QUERY_FLAGS,
+  ],
+  words: [1, 2],
+  details:
+    "The stream is a name, or /a pattern/ for all streams that match. Each confirmed message\n" +
+    "is durable; the ids that it got are printed. With - or without a body, each line of standard\n" +
+    "input is sent as it comes.",
+  async run(args, context) {
+    const sending = await readSending(args);
+    const bind = await readBind(args.words[0] ?? "", NAME);
+    const isEndless = sending.lines !== undefined;
+    return await withBroker({ command: NAME, isEndless }, args, context, async (broker) => {
+      const publisher = broker.connection.publisher(bind, {
+        whenFull: isEndless ? "wait" : "error",
+      });
+      const sum = new ReceiptSum();
+      try {
+        if (sending.one !== undefined) await sendOne(publisher, sending, sum, broker.signal);
+        else await sendLines(publisher, sending, { sum, context, signal: broker.signal });
+      } finally {
+        if (isEndless) context.note(`Confirmed: ${say(sum.count, "message")}.`);
+      }
+      if (args.has("json")) context.print(`${JSON.stringify(sum.toJson())}\n`);
+      else context.print(sum.toText());
+      if (sum.duplicates > 0) {
+        context.note(`Not stored again: a message with this dedup id was stored before.`);
+      }
+      return ExitCode.stopped;
+    });
+  },
+};
+
+async function readSending(args: Arguments): Promise<Sending> {
+  const reader = new FlagReader(args, NAME);
+  const [, word] = args.words;
+  const file = args.find("file");
+  const isJson = args.has("ndjson");
+  const hasLines = isJson || args.has("lines") ||
+    file === undefined && (word === undefined || word === "-");
+  if (file !== undefined && word !== undefined) {
+    reader.refuse("found a body and --file, allowed one");
+  }
+  if (hasLines && word !== undefined && word !== "-") {
+    reader.refuse("found a body, and flags for lines of standard input; allowed one of both");
+  }
+  const options = readOptions(args, reader);
+  const count = reader.readNumber("count", { low: 1, high: 10_000_000 }) ?? 1;
+  const kind = reader.readChoice("as", KINDS) ?? "text";
+  for (const flag of hasLines ? ["count", "as", "dedup-id"] : []) {
+    if (args.has(flag)) reader.refuse(`--${flag}: allowed only with one body`);
+  }
+  if (count > 1 && args.has("dedup-id")) reader.refuse("--dedup-id: allowed only without --count");
+  reader.check();
+  if (hasLines) return { lines: { file, isJson }, options };
+  const bytes = file === undefined ? new TextEncoder().encode(word) : await readBytes(file);
+  const body = makeBody(bytes, kind, reader);
+  reader.check();
+  return { one: { body, count }, options };
+}
+
+function readOptions(args: Arguments, reader: FlagReader): SendOptions {
+  const headers: Record<string, string> = {};
+  for (const header of args.all("header")) {
+    const at = header.indexOf("=");
+    if (at > 0) headers[header.slice(0, at)] = header.slice(at + 1);
+    else reader.refuse(`--header: found ${describe(header)}, allowed name=value`);
+  }
+  const [key, dedupId] = [args.find("key"), args.find("dedup-id")];
+  const priority = reader.readNumber("priority", { low: 0, high: 9 });
+  const delayMs = reader.readSpan("delay");
+  const ttlMs = reader.readSpan("ttl");
+  return {
+    ...Object.keys(headers).length > 0 && { headers },
+    ...key !== undefined && { key },
+    ...dedupId !== undefined && { dedupId },
+    ...priority !== undefined && { priority },
+    ...delayMs !== undefined && { delayMs },
+    ...ttlMs !== undefined && { ttlMs },
+  };
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (cause) {
+    throw explainFile(path, cause);
+  }
+}
+
+function explainFile(path: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || cause instanceof Deno.errors.NotCapable) return cause;
+  return new CommandError(`Cannot read ${path}: ${cause.message}`, { cause });
+}
+
+function makeBody(
+  bytes: Uint8Array,
+  kind: typeof KINDS[number],
+  reader: FlagReader,
+): MessageBody {
+  if (kind === "bytes") return bytes;
+  const text = new TextDecoder().decode(bytes);
+  if (kind === "text") return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    reader.refuse(`the body: found no JSON: ${error instanceof Error ? error.message : error}`);
+    return "";
+  }
+}
+
+/** The most bodies of one call, so that a large count needs no large memory. */
+const CALL_MAX = 4096;
+
+async function sendOne(
+  publisher: Publisher,
+  { one, options }: Sending,
+  sum: ReceiptSum,
+  signal: AbortSignal,
+): Promise<void> {
+  const { body, count } = one!;
+  if (count === 1) {
+    sum.addOne(await publisher.sendMessage(body, { ...options, signal }));
+    return;
+  }
+  const { dedupId: _, ...all } = options;
+  for (let sent = 0; sent < count; sent += CALL_MAX) {
+    const bodies = Array<MessageBody>(Math.min(CALL_MAX, count - sent)).fill(body);
+    sum.addBatch(await publisher.sendMessages(bodies, { ...all, signal }));
+  }
+}
+
+async function sendLines(
+  publisher: Publisher,
+  { lines, options: { dedupId: _, ...options } }: Sending,
+  { sum, context, signal }: {
+    readonly sum: ReceiptSum;
+    readonly context: CommandContext;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { file, isJson } = lines!;
+  using progress = new Progress(context, "messages");
+  let number = 0;
+  for await (const some of readLines(await openInput(file, context, signal))) {
+    const bodies = some.map((line): MessageBody => isJson ? parseLine(line, ++number) : line);
+    for (let at = 0; at < bodies.length; at += CALL_MAX) {
+      const call = bodies.slice(at, at + CALL_MAX);
+      sum.addBatch(await publisher.sendMessages(call, { ...options, signal }));
+      progress.show(sum.count);
+    }
+  }
+}
+
+function parseLine(line: string, number: number): MessageBody {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : cause;
+    throw new CommandError(
+      `Cannot send line ${number}: found no JSON: ${why}; the lines before it are stored`,
+      { cause },
+    );
+  }
+}
+
+/** Opens what lines are read from; it ends when somebody stops the command. */
+async function openInput(
+  file: string | undefined,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array>> {
+  const input = file === undefined ? context.readInput() : await openFile(file);
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  input.pipeTo(writable, { signal }).catch(() => {});
+  return readable;
+}
+
+async function openFile(path: string): Promise<ReadableStream<Uint8Array>> {
+  try {
+    return (await Deno.open(path)).readable;
+  } catch (cause) {
+    throw explainFile(path, cause);
+  }
+}

@@ -93,7 +93,7 @@ export function hostName(initial: string, about: string): Setting<string> {
 /** Names or addresses of machines, separated by commas; or nothing. */
 export function nameList(initial: string, about: string): Setting<string> {
   const allowed = "host names, separated by commas";
-  const rule = /^([\w.-]{1,253}(\s*,\s*[\w.-]{1,253}){0,63})?$/;
+  const rule = /^((\*\.)?[\w.-]{1,253}(\s*,\s*(\*\.)?[\w.-]{1,253}){0,63})?$/;
   return {
     ...text(initial, about, { placeholder: "<names>", allowed, rule }),
     parse: (text) => text.trim() === '""' ? "" : text.trim(),

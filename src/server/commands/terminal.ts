@@ -18,6 +18,8 @@ export interface Terminal {
   showStatus(line: string): void;
   /** Asks a person, and returns the answer; `undefined` if there is none, or nobody to ask. */
   ask(question: string): string | undefined;
+  /** Asks for a text that is not shown while it is typed; `undefined` as for `ask`, and after Ctrl-C. */
+  askSecret(question: string): string | undefined;
   /** Standard input, to be read once. */
   readInput(): ReadableStream<Uint8Array>;
 }
@@ -58,6 +60,17 @@ export const standardStreams: Terminal = {
     write(Deno.stderr, `${clearing()}${question} `);
     return readAnswer();
   },
+  askSecret: (question) => {
+    if (!standardStreams.isInteractive) return undefined;
+    write(Deno.stderr, `${clearing()}${question} `);
+    Deno.stdin.setRaw(true);
+    try {
+      return readSecret();
+    } finally {
+      Deno.stdin.setRaw(false);
+      write(Deno.stderr, "\n");
+    }
+  },
   readInput: () => Deno.stdin.readable,
 };
 
@@ -79,6 +92,31 @@ function readAnswer(): string | undefined {
   const buffer = new Uint8Array(ANSWER_BYTES_MAX);
   const count = Deno.stdin.readSync(buffer);
   return count === null ? undefined : new TextDecoder().decode(buffer.subarray(0, count)).trim();
+}
+
+/** The keys of a terminal that gives each at once. */
+const KEYS = {
+  interrupt: 0x03,
+  end: 0x04,
+  backspace: 0x08,
+  newline: 0x0a,
+  enter: 0x0d,
+  delete: 0x7f,
+};
+
+/** Reads keys up to the one that ends a line; `undefined` after Ctrl-C, or Ctrl-D at the beginning. */
+function readSecret(): string | undefined {
+  const key = new Uint8Array(1);
+  const typed: number[] = [];
+  while (typed.length < ANSWER_BYTES_MAX && Deno.stdin.readSync(key) !== null) {
+    const [byte = 0] = key;
+    if (byte === KEYS.interrupt || byte === KEYS.end && typed.length === 0) return undefined;
+    if (byte === KEYS.enter || byte === KEYS.newline || byte === KEYS.end) break;
+    if (byte !== KEYS.backspace && byte !== KEYS.delete) typed.push(byte);
+    // A character may be several bytes, of which all but the first begin with the bits 10.
+    else while (((typed.pop() ?? 0) & 0xc0) === 0x80);
+  }
+  return new TextDecoder().decode(new Uint8Array(typed));
 }
 
 function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {

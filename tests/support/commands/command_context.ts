@@ -20,6 +20,7 @@ export function testContext(parts: Partial<CommandContext>): CommandContext {
     note: refuse("note"),
     showStatus: () => {},
     ask: refuse("ask"),
+    askSecret: refuse("askSecret"),
     readInput: refuse("readInput"),
     sources: { env: refuse("env"), readTextFile: refuse("files"), defaultFile: "./settings.yaml" },
     now: refuse("now"),

@@ -34,6 +34,10 @@ export async function runTyped(
   const printed: string[] = [];
   const lines: string[] = [];
   const left = [...answers ?? []];
+  const ask = (question: string) => {
+    lines.push(question);
+    return left.shift();
+  };
   const terminal: Terminal = {
     isTerminal: false,
     isInteractive: answers !== undefined,
@@ -43,10 +47,8 @@ export async function runTyped(
     writeBytes: (bytes) => Promise.resolve(void printed.push(new TextDecoder().decode(bytes))),
     note: (line) => void lines.push(...line.split("\n")),
     showStatus: () => {},
-    ask: (question) => {
-      lines.push(question);
-      return left.shift();
-    },
+    ask,
+    askSecret: ask,
     readInput: () => new Blob([input]).stream(),
     ...surroundings.terminal,
   };

@@ -44,6 +44,7 @@ function listUser(name: string, user: UserEntry, uses: LastUses, now: number): s
     name,
     `  may      ${describePermissions(user.permissions)}`,
     ...user.certificate === undefined ? [] : [`  shows    certificate "${user.certificate}"`],
+    ...user.password === undefined ? [] : ["  shows    a password, on the management page"],
     ...limits === "" ? [] : [`  at most  ${limits}`],
     ...user.tokens.map((token) => `  token    ${describeToken(token, uses, now)}`),
   ];
@@ -80,10 +81,11 @@ function describeBytes(count: number): string {
 function describeAll(file: string, { users, anonymous }: UsersDraft, uses: LastUses): unknown {
   return {
     file,
-    users: [...users].map(([name, { tokens, certificate, permissions, limits }]) => ({
+    users: [...users].map(([name, { tokens, certificate, password, permissions, limits }]) => ({
       name,
       permissions,
       certificate,
+      has_password: password !== undefined,
       limits: {
         connections: limits.connections,
         streams: limits.streams,

@@ -29,6 +29,12 @@ export const USER_COMMANDS: CommandGroup = {
       load: async () => (await import("./rotate.ts")).rotate,
     },
     {
+      name: "user password",
+      usage: "<name> [--remove]",
+      about: "sets a password for the management page",
+      load: async () => (await import("./password.ts")).password,
+    },
+    {
       name: "user grant",
       usage: "<name> [--revoke] <flags of permissions>",
       about: "adds permissions, or removes them",

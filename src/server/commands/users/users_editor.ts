@@ -11,7 +11,7 @@ const LOCK_TIMEOUT_MS = 10_000;
 
 /** What stands at the beginning of a new file. */
 const HEAD =
-  "# The users of the broker. The commands user add, rm, rotate and grant edit this file.\n";
+  "# The users of the broker. The commands user add, rm, rotate, password and grant edit this file.\n";
 
 /** Users while they are edited. */
 export interface UsersDraft {

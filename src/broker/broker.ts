@@ -109,7 +109,7 @@ export class Broker {
       },
       ring: (store, now) => wakeStream(store, now, this.context, this.#returns),
     });
-    this.#dispatcher = this.#makeDispatcher(options.wake);
+    this.#dispatcher = this.#makeDispatcher(options.wake, counters);
     this.#attachments = new Attachments(
       attachmentsMax,
       this.#dispatcher,
@@ -174,7 +174,8 @@ export class Broker {
   }
 
   async deleteStream(name: string): Promise<number> {
-    const { number, depthCount, intake } = this.#router.requireStream(name);
+    const { number, depthCount, intake, counters } = this.#router.requireStream(name);
+    counters.noteDropped(depthCount);
     const written = this.state.unwritten.delete({ number, name, nextId: intake.storedNextId });
     this.context.commit({ type: "streamDeleted", number }, written);
     await this.context.whenDurable();
@@ -324,9 +325,10 @@ export class Broker {
     return new LiveSearch(segment, this.#router.streams);
   }
 
-  #makeDispatcher(wake: () => void): Dispatcher {
+  #makeDispatcher(wake: () => void, { deliveryWait }: BrokerCounters): Dispatcher {
     return new Dispatcher({
       wake,
+      deliveryWait,
       served: (follower, now) => this.#returns.noteOldest(follower, now),
       expire: (share, now) => this.#returns.expire(share, now),
       exhaust: (share, run, now) => {

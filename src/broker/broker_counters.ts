@@ -3,12 +3,12 @@ import type { Residency } from "./backlog/residency.ts";
 import { Histogram } from "./collections/histogram.ts";
 import type { EngineCounters, JournalCounters } from "./engine_counters.ts";
 import type { EventLog } from "./event_log.ts";
-import { StreamCounters } from "./stream/stream_counters.ts";
+import { StoreCounters } from "./store/store_counters.ts";
 
 /** The figures of a broker; the rules count in it, per batch. */
 export class BrokerCounters implements EngineCounters {
   /** Over all streams, deleted ones included. */
-  readonly all: StreamCounters = new StreamCounters();
+  readonly all: StoreCounters = new StoreCounters();
   readonly deliveryWait: Histogram = new Histogram();
   readonly refused: Partial<Record<ErrorCode, number>> = {};
   duplicates = 0;

@@ -303,7 +303,7 @@ export interface Delivery {
   /** How often they were delivered, this time included. */
   readonly attempts: number;
   /** When they were stored, in runs that make up the whole batch. */
-  readonly storedAt?: readonly StoredRun[];
+  readonly storedAt: readonly StoredRun[];
   /** Whether the follower must report them as begun before a handler gets them. */
   readonly isDoubtful: boolean;
   /** The messages; the buffer is valid during the call only. */

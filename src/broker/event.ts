@@ -1,4 +1,4 @@
-import type { MessageBatch, StreamOptionsInput } from "../../protocol.ts";
+import type { MessageBatch, StoredRun, StreamOptionsInput } from "../../protocol.ts";
 import type { StoredIn } from "./engine.ts";
 import type { Failure } from "./share/failure.ts";
 import type { Place } from "./backlog/pager.ts";
@@ -94,6 +94,8 @@ export interface Moved {
   readonly type: "moved";
   readonly number: number;
   readonly firstId: number;
+  /** When they were stored, in runs; undefined if an earlier version has moved them. */
+  readonly storedAt?: readonly StoredRun[];
   readonly batch: MessageBatch;
   readonly place?: Place;
 }

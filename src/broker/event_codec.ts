@@ -1,5 +1,6 @@
-import type { MessageBatch } from "../../protocol.ts";
+import type { MessageBatch, StoredRun } from "../../protocol.ts";
 import type { Place } from "./backlog/pager.ts";
+import { StoredTimes } from "./backlog/stored_times.ts";
 import type {
   Decided,
   Event,
@@ -26,7 +27,8 @@ import { lastReasons, withReasons } from "./share/failure.ts";
  *                 publisherClosed, failed, expirySet or clockRead (since version 4)
  *  3 published    publisher u32 │ count u32 │ sequence │ n × (stream u32, 0, first id)  messages
  *                 of version 1; read, and not written any more
- *  4 moved        stream u32    │ count u32 │ first id                       messages
+ *  4 moved        stream u32    │ count u32 │ first id │ when they were stored  messages
+ *                 the last part is missing where an earlier version has moved them
  *  5 facts        n × (kind u8, 0, attempts u16, stream u32, first id, count u32)
  *  6 published    publisher u32 │ count u32 │ sequence │ stored at           messages
  *                 │ n × (stream u32, 0, first id, expires at)
@@ -103,7 +105,10 @@ export function typeOfMessages(event: Stored | Moved): number {
 
 export function measureMeta(event: Stored | Moved): number {
   if (event.type === "transferred") return TRANSFERRED_META_BYTES;
-  if (event.type === "moved") return MOVED_META_BYTES;
+  if (event.type === "moved") {
+    const { storedAt } = event;
+    return MOVED_META_BYTES + (storedAt === undefined ? 0 : StoredTimes.of(storedAt).writtenBytes);
+  }
   return PUBLISHED_SIZES.head + event.storedIn.length * PUBLISHED_SIZES.stream;
 }
 
@@ -114,6 +119,8 @@ export function writeMeta(view: DataView, offset: number, event: Stored | Moved)
     view.setUint32(offset, event.number);
     view.setUint32(offset + 4, event.batch.count);
     view.setFloat64(offset + 8, event.firstId);
+    if (event.storedAt === undefined) return;
+    StoredTimes.of(event.storedAt).write(view, offset + MOVED_META_BYTES);
   }
 }
 
@@ -311,13 +318,26 @@ function readTransferred(record: EncodedRecord, place?: Place): Transferred {
 
 function readMoved(record: EncodedRecord, place?: Place): Moved {
   const { meta } = record;
+  const count = meta.getUint32(4);
+  const storedAt = readTimes(meta, count);
   return {
     type: "moved",
     number: meta.getUint32(0),
     firstId: meta.getFloat64(8),
-    batch: batchOf(record, meta.getUint32(4)),
+    ...storedAt !== undefined && { storedAt },
+    batch: batchOf(record, count),
     ...place !== undefined && { place },
   };
+}
+
+function readTimes(meta: DataView, count: number): StoredRun[] | undefined {
+  if (meta.byteLength < MOVED_META_BYTES + 8) return undefined;
+  const bytes = new DataView(
+    meta.buffer,
+    meta.byteOffset + MOVED_META_BYTES,
+    meta.byteLength - MOVED_META_BYTES,
+  );
+  return StoredTimes.read(bytes).list(0, count);
 }
 
 function readFacts({ meta }: EncodedRecord, tell: (fact: Fact) => void): void {

@@ -59,6 +59,7 @@ Deno.test("Broker.getStream() tells what is ready, pending, followed, and how la
   test.follower(/ord/, { messages: 0 });
   test.publisher("orders").publish("abc", "de");
   test.dispatch();
+  test.now += 700;
   assertEquals(test.getStream("orders"), {
     name: "orders",
     ready: 1,
@@ -71,7 +72,8 @@ Deno.test("Broker.getStream() tells what is ready, pending, followed, and how la
     isPaused: false,
     options: STREAM_OPTIONS_DEFAULT,
     parked: 0,
-    totals: NO_TOTALS,
+    oldestReadyMs: 700,
+    totals: { ...NO_TOTALS, published: 2, delivered: 1 },
   });
   follower.ack(1);
   follower.close();

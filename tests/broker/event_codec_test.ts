@@ -62,6 +62,13 @@ const messages: readonly (Stored | Moved)[] = [
   { type: "transferred", from: 1, fromId: 2, to: 3, firstId: 4, storedAt: 5, expiresAt: 6, batch },
   { type: "transferred", from: 1, fromId: 2, to: 3, firstId: 4, storedAt: 5, batch },
   { type: "moved", number: 8, firstId: 2 ** 40, batch },
+  {
+    type: "moved",
+    number: 8,
+    firstId: 2 ** 40,
+    storedAt: [{ count: 2, at: 1000 }, { count: 1, at: 2 ** 41 }],
+    batch,
+  },
 ];
 
 for (const event of messages) {

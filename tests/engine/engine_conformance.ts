@@ -14,6 +14,7 @@ import { deadLetterTests } from "./conformance/deliveries/dead_letters.ts";
 import type { Register } from "./engine_tests.ts";
 import { EngineUse, type ReportedNotice, TestClock } from "./engine_use.ts";
 import { failureTests, timeoutTests } from "./conformance/deliveries/failing.ts";
+import { figureRestartTests, figureTests } from "./conformance/deliveries/figures.ts";
 import { creditTests, deliveryTests } from "./conformance/deliveries/following.ts";
 import { fetchingTests, hangTests, lapseRestartTests } from "./conformance/deliveries/lapsing.ts";
 import { lossTests } from "./conformance/deliveries/losing.ts";
@@ -91,6 +92,7 @@ export function engineConformance(
   expiryTests.register(test);
   dateTests.register(test);
   dedupIdTests.register(test);
+  figureTests.register(test);
   limitTests.register(test);
   tendingTests.register(test);
   dropTests.register(test);
@@ -102,6 +104,7 @@ export function engineConformance(
   if (survives) {
     restartTests.register(test);
     dropRestartTests.register(test);
+    figureRestartTests.register(test);
     dateRestartTests.register(test);
     lapseRestartTests.register(test);
     orderRestartTests.register(test);

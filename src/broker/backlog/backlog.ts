@@ -1,10 +1,11 @@
-import type { MessageBatch } from "../../../protocol.ts";
+import type { MessageBatch, StoredRun } from "../../../protocol.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { invariant } from "../collections/invariant.ts";
 import type { Place, Segment } from "./pager.ts";
 import { type Residency, SLAB_BYTES_MAX } from "./residency.ts";
 import { SharedBatch } from "./shared_batch.ts";
 import { Slab } from "./slab.ts";
+import { StoredTimes } from "./stored_times.ts";
 
 /** A stream with few messages must be small: ten thousand streams are not unusual. */
 const SLAB_BYTES_MIN = 1024;
@@ -49,17 +50,24 @@ export class Backlog {
   /** The bytes of memory that its slabs take up. */
   get slabBytes(): number {
     let bytes = 0;
-    for (const slab of this.#slabs) bytes += slab.bytes.length + slab.offsets.byteLength;
+    for (const { bytes: { length }, offsets, times } of this.#slabs) {
+      bytes += length + offsets.byteLength + times.memoryBytes;
+    }
     return bytes;
   }
 
-  /** Adds a batch; `firstId`, the id of its first message, is the highest so far. */
-  append(firstId: number, batch: MessageBatch, place?: Place): void {
+  /**
+   * Adds a batch; `firstId`, the id of its first message, is the highest so far.
+   *
+   * @param storedAt When it was stored; 0 if that is not known.
+   */
+  append(firstId: number, batch: MessageBatch, place?: Place, storedAt: number = 0): void {
     const size = batch.end - batch.start;
     let slab = this.#slabs.at(-1);
     if (batch instanceof SharedBatch) {
       if (slab !== undefined) this.#residency.seal(slab);
-      return this.#insert(this.#slabs.length, firstId, batch, place);
+      const times = StoredTimes.of([{ count: batch.count, at: storedAt }]);
+      return this.#insert(this.#slabs.length, firstId, batch, { place, times });
     }
     if (slab === undefined || !slab.hasRoom(firstId, size, place?.segment)) {
       // Each slab has twice the room of the one before, which may be in memory or not.
@@ -71,24 +79,37 @@ export class Backlog {
       this.#slabs.push(slab);
       this.#residency.add(slab);
     }
-    slab.append(batch, place);
+    slab.append(batch, place, storedAt);
     this.#bytes += size;
     this.#count += batch.count;
   }
 
   /**
    * Sets the place of messages in the store, the first one or a new one. Messages that are here are replaced.
+   *
+   * @param storedAt When they were stored.
    */
-  move(firstId: number, batch: MessageBatch, place: Place): void {
+  move(
+    firstId: number,
+    batch: MessageBatch,
+    place: Place,
+    storedAt: readonly StoredRun[] = [],
+  ): void {
     const { count } = batch;
+    const times = StoredTimes.of(storedAt);
     this.#separate(firstId);
     this.#separate(firstId + count);
     this.forgetPresent(firstId, count);
-    this.#insert(this.#cut(firstId), firstId, batch, place);
+    this.#insert(this.#cut(firstId), firstId, batch, { place, times });
   }
 
   /** Puts a batch into a slab of its own size. */
-  #insert(index: number, firstId: number, batch: MessageBatch, place: Place | undefined): void {
+  #insert(
+    index: number,
+    firstId: number,
+    batch: MessageBatch,
+    { place, times }: { readonly place: Place | undefined; readonly times: StoredTimes },
+  ): void {
     const { count } = batch;
     const size = batch.end - batch.start;
     const isShared = batch instanceof SharedBatch;
@@ -98,6 +119,7 @@ export class Backlog {
       offsetCount: count + 1,
       segment: place?.segment,
       isSingle: isShared,
+      times,
     });
     this.#slabs.splice(index, 0, slab);
     this.#residency.add(slab);
@@ -180,6 +202,19 @@ export class Backlog {
       id += to - from;
     }
     return bytes;
+  }
+
+  /** When consecutive messages of one slab were stored; 0 if that is not known. */
+  listTimes(firstId: number, count: number): StoredRun[] {
+    const slab = this.#slabs[this.#find(firstId)]!;
+    const from = firstId - slab.firstId;
+    return slab.times.list(from, from + count);
+  }
+
+  /** When a message was stored; 0 if that is not known. */
+  storedAt(id: number): number {
+    const slab = this.#slabs[this.#find(id)]!;
+    return slab.times.at(id - slab.firstId);
   }
 
   /** The first id, not below `id`, at which messages may be here: a slab's first id, or `id`. */

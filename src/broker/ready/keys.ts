@@ -3,6 +3,7 @@ import { readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryKey } from "../../protocol/messages/properties.ts";
 import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { IdBits } from "../collections/id_bits.ts";
 import { KeyTable } from "./key_table.ts";
 import { ReadyLanes, type ReadyRun } from "./ready_lanes.ts";
 import { RunList } from "../collections/run_list.ts";
@@ -48,6 +49,8 @@ export class Keys {
    * first needed, and dropped when nothing is parked.
    */
   #order: RunList | undefined;
+  /** Which messages are parked: the oldest one is asked for again and again. */
+  readonly #ids = new IdBits();
   #parkedCount = 0;
   /** How many of them were delivered before: almost always none. */
   #returnedCount = 0;
@@ -59,6 +62,11 @@ export class Keys {
 
   get parkedCount(): number {
     return this.#parkedCount;
+  }
+
+  /** The smallest id of a parked message; undefined if there is none. */
+  get firstParkedId(): number | undefined {
+    return this.#ids.first;
   }
 
   /** The number of keys for which messages wait. */
@@ -167,6 +175,7 @@ export class Keys {
   removeAll(): ReadyRun[] {
     const removed = [...this.#parked.values()].flatMap((lanes) => lanes.removeAll());
     this.#parked.clear();
+    this.#ids.clear();
     this.#order = undefined;
     this.#parkedCount = 0;
     this.#returnedCount = 0;
@@ -202,6 +211,7 @@ export class Keys {
     if (run.attempts === 0) lanes.append(run.firstId, 1, run.priority);
     else lanes.giveBack(run);
     this.#order?.add(run.firstId, 1, key);
+    this.#ids.add(run.firstId);
     if (run.attempts > 0) this.#returnedCount++;
     this.#parkedCount++;
   }
@@ -224,7 +234,8 @@ export class Keys {
   }
 
   #noteTaken(key: number, lanes: ReadyLanes, runs: readonly ReadyRun[]): void {
-    for (const { count, attempts } of runs) {
+    for (const { firstId, count, attempts } of runs) {
+      this.#ids.delete(firstId, count);
       this.#parkedCount -= count;
       if (attempts > 0) this.#returnedCount -= count;
     }

@@ -7,6 +7,7 @@ import type {
   NumberedBatch,
   PublisherInit,
   PublisherSink,
+  StoredIn,
   StreamFilter,
 } from "../engine.ts";
 import type { StoredAt } from "../event.ts";
@@ -183,7 +184,10 @@ export class BrokerPublisher implements EnginePublisher {
           this.#context.state.apply(event);
           this.#noteStored(decision);
         },
-        failed: (error) => takeBack(decision, error),
+        failed: (error) => {
+          this.#context.counters.noteRefused(error.code);
+          takeBack(decision, error);
+        },
       },
     );
   }
@@ -194,6 +198,7 @@ export class BrokerPublisher implements EnginePublisher {
       const stream = streams[index]!;
       const { firstId } = storedIn[index]!;
       stream.intake.conclude(count, bytes);
+      stream.counters.notePublished(count);
       if (dedupId !== undefined) markStored(stream, dedupId, firstId);
       this.#removal.makeRoom(stream, { firstId, count });
     }
@@ -225,13 +230,19 @@ export class BrokerPublisher implements EnginePublisher {
       record.recall(batch.sequence) ?? forgottenBatch(batch),
       ({ storedIn, error, hasSameId }) => {
         if (error !== undefined) this.#sink.refuse(batch, error);
-        else this.#sink.confirm(batch, storedIn, true, hasSameId);
+        else this.#confirmAgain(batch, storedIn, hasSameId);
       },
     );
   }
 
+  #confirmAgain(batch: NumberedBatch, storedIn: readonly StoredIn[], hasSameId: boolean): void {
+    this.#context.counters.duplicates += batch.count;
+    this.#sink.confirm(batch, storedIn, true, hasSameId);
+  }
+
   /** Notes that a batch is refused, and answers it. */
   #refuseNew(batch: NumberedBatch, error: BrokerError): void {
+    this.#context.counters.noteRefused(error.code);
     const sent = this.#record.note(batch.sequence, batch.count);
     this.#record.conclude(sent, { storedIn: [], error });
     this.#record.answer(sent, () => this.#sink.refuse(batch, error));
@@ -243,7 +254,7 @@ export class BrokerPublisher implements EnginePublisher {
     const sent = record.note(batch.sequence, batch.count);
     const storedIn = duplicates.map(({ stream, message }) => ({ stream, firstId: message.id }));
     record.answer(sent, ({ error }) => {
-      if (error === undefined) this.#sink.confirm(batch, storedIn, true, true);
+      if (error === undefined) this.#confirmAgain(batch, storedIn, true);
       else this.#sink.refuse(batch, error);
     });
     sent.hasSameId = true;
@@ -251,6 +262,7 @@ export class BrokerPublisher implements EnginePublisher {
     this.#context.log.whenDurable(() => {
       const isStored = duplicates.every(({ message }) => message.isStored);
       const error = this.#context.findObstacle(batch.bytes) ?? explainNotStored();
+      if (!isStored) this.#context.counters.noteRefused(error.code);
       record.conclude(sent, isStored ? { storedIn } : { storedIn: [], error });
     });
   }

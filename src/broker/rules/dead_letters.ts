@@ -64,11 +64,13 @@ export class DeadLetters {
    * @param run Messages that are in none of the lists of their share.
    */
   bury(share: Share, run: ReadyRun, cause: DeadLetterCause, now: number): void {
-    const { options: { deadLetter, deadLetterExpired }, isDead } = share.store;
+    const { options: { deadLetter, deadLetterExpired }, isDead, counters } = share.store;
+    if (cause === "expired") counters.noteExpired(run.count);
     const isKept = cause === "expired" ? deadLetterExpired : deadLetter;
     if (!isDead && isKept) return this.#bury({ share, run, cause, now });
     // Expiry was asked for, so the operator is not told.
-    if (cause !== "expired") this.#noteGivenUp({ share, run, cause, now }, run);
+    if (cause === "expired") return this.#removal.forgetExpired(share.store, run);
+    this.#noteGivenUp({ share, run, cause, now }, run);
     this.#removal.forget(share.store, run);
   }
 
@@ -151,7 +153,10 @@ export class DeadLetters {
         fromId: firstId,
         batch: joinEntries(entries),
         now,
-        stored: () => this.#noteGivenUp(burial, { firstId, count }),
+        stored: () => {
+          share.store.counters.noteDead(count, cause);
+          this.#noteGivenUp(burial, { firstId, count });
+        },
       }, () => later({ firstId, count }));
     }
   }
@@ -198,6 +203,7 @@ export class DeadLetters {
       stored: (event) => {
         end();
         stored?.();
+        target.counters.notePublished(count);
         this.#parts.state.apply(event);
         this.#removal.makeRoom(target, { firstId, count });
       },

@@ -40,7 +40,7 @@ export class Deliveries {
       (range) => this.#lateAcks.end(follower, range),
     );
     for (const { share: { store }, firstId, count } of held) {
-      this.#parts.commit({ type: "acknowledged", number: store.number, firstId, count });
+      this.#parts.acknowledge(store, firstId, count);
     }
     this.#returns.noteTaken(follower, now);
     if (error !== undefined) throw error;
@@ -63,6 +63,7 @@ export class Deliveries {
   ): void {
     this.noteLife(follower, now);
     this.#takeBack(follower, ranges, now, (run) => {
+      run.share.store.counters.noteReturned(run.count, "nack");
       this.#returns.fail(follower, run, { delayMs, reason, now });
     });
   }
@@ -139,6 +140,7 @@ export class Deliveries {
     }
     const lost = pending.takeAll();
     for (const run of lost) {
+      run.share.store.counters.noteReturned(run.count, "lost");
       if (!run.isBegun) this.#returns.giveBackUnseen(follower, run, now);
       else this.#failLost(follower, run, now);
     }
@@ -203,6 +205,7 @@ export class Deliveries {
       for (const run of late) pending.take(run.firstTag, run.count);
       for (const run of late) {
         follower.lapsed.add({ ...run, isLoss: false });
+        run.share.store.counters.noteReturned(run.count, "timeout");
         // A delivery that was only fetched is no attempt.
         if (!run.isBegun && run !== assumed) this.#returns.giveBackUnseen(follower, run, now);
         else this.#returns.fail(follower, run, { reason: "not acknowledged in time", now });

@@ -1,5 +1,6 @@
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
+import type { Histogram } from "../collections/histogram.ts";
 import type { Attachment } from "../share/attachment.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import { LogBusyError } from "../backlog/pager.ts";
@@ -24,6 +25,7 @@ const BUSY_MS = 250;
 export interface DispatcherOptions {
   /** Called when there is something to dispatch again. */
   readonly wake: () => void;
+  readonly deliveryWait: Histogram;
   readonly served: (follower: FollowerState, now: number) => void;
   /** Takes expired messages out of a share. */
   readonly expire: (share: Share, now: number) => void;
@@ -194,6 +196,9 @@ export class Dispatcher {
     const { count } = batch;
     const attempts = before + 1;
     const { store, notes } = share;
+    const storedAt = store.listStored(firstId, count);
+    store.counters.noteDelivered(count, before > 0);
+    if (before === 0) this.#noteWait(store.calendar.dateOf(now), storedAt[0]!.at);
     share.takeReady(count);
     const firstTag = follower.pending.nextTag;
     const deadline = now + store.options.ackTimeoutMs;
@@ -212,8 +217,23 @@ export class Dispatcher {
       isBegun: false,
       isDoubtful,
     }, batch.end - batch.start);
-    follower.sink.deliver({ stream: store.name, firstTag, firstId, attempts, isDoubtful, batch });
+    follower.sink.deliver({
+      stream: store.name,
+      firstTag,
+      firstId,
+      attempts,
+      storedAt,
+      isDoubtful,
+      batch,
+    });
     return count;
+  }
+
+  /** Notes how long the first message of a delivery has waited; 0 for a time that is not known. */
+  #noteWait(date: number, storedAt: number): void {
+    if (storedAt === 0) return;
+    // Times of messages are whole milliseconds.
+    this.#options.deliveryWait.observe(Math.max(0, Math.floor(date) - storedAt) / 1000);
   }
 
   /** The first ready messages that may be delivered; others in front of them are removed. */

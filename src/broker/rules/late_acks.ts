@@ -31,7 +31,7 @@ export class LateAcks {
     let endedCount = 0;
     for (const free of share.takeUnheld([{ firstId, count }])) {
       const { firstId, count } = free;
-      this.#parts.commit({ type: "acknowledged", number, firstId, count });
+      this.#parts.acknowledge(share.store, firstId, count);
       endedCount += count;
     }
     if (endedCount < count) endedCount += this.#endAgain(follower, run);
@@ -41,12 +41,12 @@ export class LateAcks {
 
   /** Acknowledges later deliveries of the same messages to the same follower. */
   #endAgain(follower: FollowerState, run: LapsedRun): number {
-    const { number } = run.share.store;
+    const { store } = run.share;
     const held = findHeld(follower, run);
     let endedCount = 0;
     for (const range of held) {
       for (const { firstId, count } of follower.pending.take(range.firstTag, range.count)) {
-        this.#parts.commit({ type: "acknowledged", number, firstId, count });
+        this.#parts.acknowledge(store, firstId, count);
         endedCount += count;
       }
     }

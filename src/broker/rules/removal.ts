@@ -14,7 +14,13 @@ export class Removal {
   }
 
   /** Drops messages that are in no list of their share. */
-  forget({ number }: Store, { firstId, count }: IdRange): void {
+  forget(store: Store, range: IdRange): void {
+    store.counters.noteDropped(range.count);
+    this.forgetExpired(store, range);
+  }
+
+  /** Removes them without counting them as dropped: their time to live is over. */
+  forgetExpired({ number }: Store, { firstId, count }: IdRange): void {
     this.#context.commit({ type: "dropped", number, firstId, count });
   }
 

@@ -52,6 +52,12 @@ export class RuleContext {
     this.state.apply(event);
   }
 
+  /** Has messages removed that were worked on. */
+  acknowledge(store: Store, firstId: number, count: number): void {
+    store.counters.noteAcknowledged(count);
+    this.commit({ type: "acknowledged", number: store.number, firstId, count });
+  }
+
   /** Resolves when all decisions so far are durable; returns nothing if they are durable already. */
   whenDurable(): Promise<void> | undefined {
     let isDurable = false;

@@ -69,6 +69,13 @@ export class Share {
     return this.ready.count + (this.keys?.parkedCount ?? 0);
   }
 
+  /** The smallest id of a ready message; undefined if none is ready. */
+  get oldestReadyId(): number | undefined {
+    const first = this.ready.findOldest()?.firstId;
+    const parked = this.keys?.firstParkedId;
+    return first === undefined || parked === undefined ? first ?? parked : Math.min(first, parked);
+  }
+
   get visits(): number {
     return this.ready.visits + this.delayed.visits + (this.keys?.visits ?? 0);
   }

@@ -25,8 +25,8 @@ import { type PatternCompiler, Router } from "./router.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
 import type { Store } from "../store/store.ts";
+import type { StoreCounters } from "../store/store_counters.ts";
 import { Stream } from "../stream/stream.ts";
-import type { StreamCounters } from "../stream/stream_counters.ts";
 import { findDedupId, StreamRestoration } from "../stream/stream_restoration.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
@@ -35,7 +35,7 @@ export interface BrokerStateOptions {
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
   /** Counts what happens in all streams together. */
-  readonly counters?: StreamCounters;
+  readonly counters?: StoreCounters;
   /** Hears of each publisher that is forgotten, and when it was lost, if it was. */
   readonly publisherForgotten: (record: PublisherRecord, lostAt?: number) => void;
   /** Hears that a publisher is forgotten before its time, since too many are lost. */
@@ -216,8 +216,8 @@ export class BrokerState {
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
     if (this.router.getNumbered(number) !== undefined) return;
     const { calendar } = this;
-    const { residency, ring, hash } = this.#options;
-    const parts = { residency, reasons: this.#reasons, calendar, hash };
+    const { residency, ring, hash, counters } = this.#options;
+    const parts = { residency, reasons: this.#reasons, calendar, hash, counters };
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
     this.#standIns?.set(number, new StreamRestoration(stream, hash));
     this.#options.streamAdded(stream, this.router.addStream(stream));
@@ -293,11 +293,13 @@ export class BrokerState {
     this.#restoration.notePublished({ publisher, sequence, count, settled, storedIn: named });
   }
 
-  #moveMessages({ number, firstId, batch, place }: Moved): void {
+  #moveMessages({ number, firstId, batch, place, storedAt }: Moved): void {
     const stream = this.router.getNumbered(number);
     if (stream === undefined || place === undefined) return;
     this.#bytes -= stream.backlog.bytes;
-    this.#holderOf(stream).move(firstId, batch, place);
+    // What an earlier version has moved was stored before this.
+    const unknown = [{ count: batch.count, at: Math.max(0, this.#lastAt) }];
+    this.#holderOf(stream).move(firstId, batch, place, storedAt ?? unknown);
     this.#bytes += stream.backlog.bytes;
   }
 

@@ -1,4 +1,4 @@
-import type { MessageBatch } from "../../../protocol.ts";
+import type { MessageBatch, StoredRun } from "../../../protocol.ts";
 import type { Attempted, ExpirySet, Failed } from "../event.ts";
 import { type Failure, withReasons } from "../share/failure.ts";
 import {
@@ -23,6 +23,8 @@ export interface LiveRun extends IdRange {
   readonly number: number;
   /** Reads some of them, up to a number of bytes unless the first is larger. Throws if they cannot be read. */
   readonly read: (range: IdRange, bytesMax: number) => MessageBatch;
+  /** Tells when some of them that were read together were stored. */
+  readonly listTimes: (range: IdRange) => StoredRun[];
   /** Lists the events that were written about some of them. */
   readonly listFacts: (range: IdRange) => LiveFact[];
 }
@@ -77,8 +79,9 @@ export class LiveSearch {
     const listFacts = gatherFacts(stream);
     const read = ({ firstId, count }: IdRange, bytesMax: number) =>
       backlog.read(firstId, count, bytesMax);
+    const listTimes = ({ firstId, count }: IdRange) => backlog.listTimes(firstId, count);
     for (const { firstId, count } of runs.slice(0, runCount - live.length)) {
-      live.push({ number, firstId, count, read, listFacts });
+      live.push({ number, firstId, count, read, listTimes, listFacts });
     }
   }
 }

@@ -1,14 +1,17 @@
 import type {
   BrokerError,
   MessageBatch,
+  StoredRun,
   StreamOptions,
   StreamOptionsInput,
+  StreamTotals,
 } from "../../../protocol.ts";
 import {
   DEDUP_COUNT_MAX,
   isDeadName,
   STREAM_OPTIONS_DEFAULT,
 } from "../../protocol/messages/stream_options.ts";
+import { NO_TOTALS } from "../../protocol/frames/stream_info.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import { Backlog } from "../backlog/backlog.ts";
 import { Calendar } from "../collections/calendar.ts";
@@ -16,6 +19,7 @@ import { DedupWindow } from "./dedup_window.ts";
 import { Expiries } from "./expiries.ts";
 import { type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { Intake } from "./intake.ts";
+import { StoreCounters } from "./store_counters.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { Place } from "../backlog/pager.ts";
 import type { Residency } from "../backlog/residency.ts";
@@ -35,6 +39,8 @@ export interface StoreSetup {
   readonly ring?: (store: Store, now: number) => void;
   /** The hash of texts that clients choose; without a secret key by default. */
   readonly hash?: KeyedHash | undefined;
+  /** Counts what happens in all streams together. */
+  readonly counters?: StoreCounters | undefined;
 }
 
 /** Facts about messages that are stored. */
@@ -75,12 +81,16 @@ export class Store {
   readonly dedupIds: DedupWindow;
   /** Rings when work is due, here or in a share. */
   readonly alarm: Alarm;
+  readonly #sum: StoreCounters | undefined;
+  /** Undefined until something happens to a message: most of many streams are idle. */
+  #counters: StoreCounters | undefined;
   #settings: OptionSet = SETTINGS_DEFAULT;
   #damage: BrokerError | undefined;
 
   constructor(setup: StoreSetup) {
     const { number, name, nextId = 1, residency, options, ring, hash } = setup;
     const { calendar = new Calendar() } = setup;
+    this.#sum = setup.counters;
     this.number = number;
     this.name = name;
     this.backlog = new Backlog(residency);
@@ -94,6 +104,16 @@ export class Store {
   /** The machine's clock. */
   get calendar(): Calendar {
     return this.expiries.calendar;
+  }
+
+  /** Counts what happens to its messages. */
+  get counters(): StoreCounters {
+    return this.#counters ??= new StoreCounters(this.#sum);
+  }
+
+  /** What has happened to its messages since the start. */
+  get totals(): StreamTotals {
+    return this.#counters?.describe() ?? NO_TOTALS;
   }
 
   get damage(): BrokerError | undefined {
@@ -136,17 +156,30 @@ export class Store {
   }
 
   /** Gives messages another place in the log, except those that were removed since the decision. */
-  move(firstId: number, batch: MessageBatch, place: Place): void {
+  move(
+    firstId: number,
+    batch: MessageBatch,
+    place: Place,
+    storedAt: readonly StoredRun[],
+  ): void {
     const { backlog } = this;
     const endId = firstId + batch.count;
     const here = backlog.findRuns({ fromId: firstId, toId: endId });
     if (here.length === 0) return;
-    backlog.move(firstId, batch, place);
+    backlog.move(firstId, batch, place, storedAt);
     let id = firstId;
     for (const run of [...here, { firstId: endId, count: 0 }]) {
       if (run.firstId > id) backlog.forget(id, run.firstId - id);
       id = run.firstId + run.count;
     }
+  }
+
+  /** When consecutive messages that lie together were stored, by the machine's clock; 0 if unknown. */
+  listStored(firstId: number, count: number): readonly StoredRun[] {
+    const runs = this.backlog.listTimes(firstId, count);
+    const { aheadMs } = this.calendar;
+    if (aheadMs === 0) return runs;
+    return runs.map(({ count, at }) => ({ count, at: at === 0 ? 0 : at + aheadMs }));
   }
 
   /** The live ones of some messages, in order. */

@@ -1,6 +1,5 @@
 import type { MessageBatch, StreamInfo } from "../../../protocol.ts";
 import { listTimes } from "../store/message_times.ts";
-import { NO_TOTALS } from "../../protocol/frames/stream_info.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import { Share } from "../share/share.ts";
 import { Store, type StoreSetup, type StoringDetails } from "../store/store.ts";
@@ -44,7 +43,7 @@ export class Stream extends Store {
   append(firstId: number, batch: MessageBatch, details: StoringDetails): void {
     const { count } = batch;
     const { flags, expiresAt } = details;
-    this.backlog.append(firstId, batch, details.place);
+    this.backlog.append(firstId, batch, details.place, details.storedAt);
     this.intake.skipIds(firstId + count);
     if (flags === 0 && expiresAt === undefined) return this.share.ready.append(firstId, count);
     const times = listTimes(firstId, batch, { ...details, aheadMs: this.calendar.aheadMs });
@@ -73,12 +72,14 @@ export class Stream extends Store {
     this.share.notes.failures.clear();
   }
 
-  describe(durability: string, _now: number): StreamInfo {
+  describe(durability: string, now: number): StreamInfo {
     const { share } = this;
+    const oldestReadyMs = this.#findAge(now);
     return {
       name: this.name,
       ready: share.readyCount,
       parked: share.keys?.parkedCount ?? 0,
+      ...oldestReadyMs !== undefined && { oldestReadyMs },
       delayed: share.delayed.messageCount,
       pending: share.pendingCount,
       followers: share.attachments.size,
@@ -87,7 +88,14 @@ export class Stream extends Store {
       durability,
       isPaused: share.isPaused,
       options: this.options,
-      totals: NO_TOTALS,
+      totals: this.totals,
     };
+  }
+
+  /** How long the oldest ready message has been stored; undefined if there is none, or it is not known. */
+  #findAge(now: number): number | undefined {
+    const id = this.share.oldestReadyId;
+    const at = id === undefined ? 0 : this.backlog.storedAt(id);
+    return at === 0 ? undefined : Math.max(0, Math.floor(now) - at);
   }
 }

@@ -1,4 +1,4 @@
-import { BrokerError, type MessageBatch } from "../../../protocol.ts";
+import { BrokerError, type MessageBatch, type StoredRun } from "../../../protocol.ts";
 import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
 import {
   PRIORITY_DEFAULT,
@@ -77,7 +77,7 @@ export class StreamRestoration {
 
   append(firstId: number, batch: MessageBatch, details: StoringDetails): void {
     const { backlog, intake, dedupIds, options } = this.#stream;
-    backlog.append(firstId, batch, details.place);
+    backlog.append(firstId, batch, details.place, details.storedAt);
     intake.skipIds(firstId + batch.count);
     this.#noteBatch(firstId, batch, details);
     // A message that moves to the dead letters or back is not looked up by its dedup id: see its flags.
@@ -91,9 +91,14 @@ export class StreamRestoration {
   }
 
   /** Sets another place of messages in the log. If the first one was removed, they are new here. */
-  move(firstId: number, batch: MessageBatch, place: Place): void {
+  move(
+    firstId: number,
+    batch: MessageBatch,
+    place: Place,
+    storedAt: readonly StoredRun[],
+  ): void {
     this.#noteBatch(firstId, batch, { storedAt: 0 });
-    this.#stream.backlog.move(firstId, batch, place);
+    this.#stream.backlog.move(firstId, batch, place, storedAt);
   }
 
   /** Removes those messages that are here; returns their bytes. */

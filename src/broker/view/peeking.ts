@@ -27,8 +27,12 @@ export function peek(stream: Stream, from: number, limit: number): PeekedMessage
         bytesLeft,
       );
       pieces.push(buffer.slice(start, end));
-      for (let index = 0; index < count; index++) infos.push(describe(id + index));
-      id += count;
+      for (const run of stream.listStored(id, count)) {
+        const storedAt = run.at === 0 ? {} : { storedAt: run.at };
+        for (const endId = id + run.count; id < endId; id++) {
+          infos.push({ ...describe(id), ...storedAt });
+        }
+      }
       left -= count;
       bytesLeft -= end - start;
     }

@@ -135,7 +135,10 @@ export class Compactor {
   }
 
   /** Moves the first messages of a run; returns their bytes. */
-  #move({ number, firstId, count, read, listFacts }: LiveRun, bytesMax: number): number {
+  #move(
+    { number, firstId, count, read, listTimes, listFacts }: LiveRun,
+    bytesMax: number,
+  ): number {
     const { committer } = this.#options;
     let moved = 0;
     let endId = firstId;
@@ -143,7 +146,8 @@ export class Compactor {
       while (endId < firstId + count && moved < bytesMax) {
         const left = Math.min(firstId + count - endId, RECORD_COUNT_MAX);
         const batch = read({ firstId: endId, count: left }, bytesMax - moved);
-        this.#moveBatch({ type: "moved", number, firstId: endId, batch });
+        const storedAt = listTimes({ firstId: endId, count: batch.count });
+        this.#moveBatch({ type: "moved", number, firstId: endId, storedAt, batch });
         moved += batch.end - batch.start;
         endId += batch.count;
       }

@@ -117,11 +117,12 @@ export class Run {
     const checkpoint = this.checkpoint();
     for (const segment of this.segments.slice(0, -1)) {
       for (const run of this.broker.findLive(segment).next(Infinity)) {
-        const { number, firstId, count, read, listFacts } = run;
+        const { number, firstId, count, read, listTimes, listFacts } = run;
         const facts = listFacts({ firstId, count });
         for (let id = firstId; id < firstId + count;) {
           const batch = read({ firstId: id, count: firstId + count - id }, 2000);
-          this.test.move({ type: "moved", number, firstId: id, batch });
+          const storedAt = listTimes({ firstId: id, count: batch.count });
+          this.test.move({ type: "moved", number, firstId: id, storedAt, batch });
           id += batch.count;
         }
         for (const fact of facts) this.test.commit(fact);
@@ -186,7 +187,8 @@ export function checkLiveCounts(broker: Broker, segments: Iterable<Segment>): vo
  */
 export function describe(test: TestBroker, isOrdered: boolean): unknown {
   const { state } = test.broker;
-  const infos = describeStreams(test.broker);
+  // What has happened is counted from the start; a start knows nothing of parked messages.
+  const infos = describeStreams(test.broker).map(({ totals: _, parked: _parked, ...info }) => info);
   assert(infos.every(({ pending, followers }) => pending + followers === 0));
   const messages = isOrdered ? observe(test) : infos.flatMap(({ name }) => look(test, name));
   return {
@@ -225,8 +227,9 @@ function observe(test: TestBroker): string[] {
   const follower = test.follower(/.|dead/, { name: "observer", bytes: Infinity });
   test.dispatch();
   follower.close(0);
-  return follower.sink.messages.map(({ stream, id, attempts, text }) =>
-    `${stream}:${id}×${attempts} ${text}`
+  const { messages, times } = follower.sink;
+  return messages.map(({ stream, id, attempts, text }, index) =>
+    `${stream}:${id}×${attempts} ${times[index]} ${text}`
   );
 }
 
@@ -239,8 +242,8 @@ function look({ broker }: TestBroker, name: string): string[] {
     const batch = { count: infos.length, buffer: entries, start: 0, end: entries.length };
     const texts = textsOf(batch);
     messages.push(
-      ...infos.map(({ id, attempts, state }, index) =>
-        `${name}:${id}×${attempts} ${state} ${texts[index]}`
+      ...infos.map(({ id, attempts, state, storedAt }, index) =>
+        `${name}:${id}×${attempts} ${state} ${storedAt} ${texts[index]}`
       ),
     );
     if (infos.length === 0) return messages;

@@ -199,7 +199,7 @@ Deno.test("StreamRestoration.move() brings what is not here yet", () => {
   const stream = streamOf("orders");
   const restoration = new StreamRestoration(stream);
   const batch = batchOf("a", "b");
-  restoration.move(5, batch, pager.store(segment, batch));
+  restoration.move(5, batch, pager.store(segment, batch), []);
   stream.intake.skipIds(9);
   restoration.finish(1000);
   assertEquals({ ...stream.share.ready.peek() }, { firstId: 5, count: 2, attempts: 0 });

@@ -88,12 +88,12 @@ Deno.test("Stream.move() replaces what is here; what was acknowledged meanwhile 
   const place = pager.store(segment, batch);
   for (const id of [1, 3, 5]) stream.forget(id, 1);
   const { bytes } = stream.backlog;
-  stream.move(1, batch, place);
+  stream.move(1, batch, place, []);
   assertEquals(stream.backlog.findRuns(), [{ firstId: 2, count: 1 }, { firstId: 4, count: 1 }]);
   assertEquals([stream.backlog.bytes, segment], [bytes, { liveCount: 2, liveBytes: bytes }]);
   stream.forget(2, 1);
   stream.forget(4, 1);
-  stream.move(1, batch, place);
+  stream.move(1, batch, place, []);
   assertEquals([stream.backlog.findRuns(), segment], [[], { liveCount: 0, liveBytes: 0 }]);
 });
 

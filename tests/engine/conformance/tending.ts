@@ -65,9 +65,10 @@ tendingTests.add("peeking shows messages in all states, and takes none", async (
   assertEquals(await use.look("orders"), look);
   assertEquals(await use.look("orders"), look);
   const { infos } = await use.engine.peek("orders", 1, 2);
+  const storedAt = use.clock.now;
   assertEquals(infos, [
-    { id: 1, state: "pending", attempts: 1, follower: "worker" },
-    { id: 2, state: "delayed", attempts: 0, dueAt: use.clock.now + 5000 },
+    { id: 1, state: "pending", attempts: 1, storedAt, follower: "worker" },
+    { id: 2, state: "delayed", attempts: 0, storedAt, dueAt: use.clock.now + 5000 },
   ]);
   assertEquals((await use.engine.peek("orders", 3, 1)).infos.map(({ id }) => id), [3]);
   assertEquals((await use.engine.peek("orders", 5, 10)).infos, []);

@@ -81,6 +81,8 @@ export class RecordingFollowerSink implements FollowerSink {
   readonly deliveryCounts: number[] = [];
   /** Where the reply to each delivered message goes. */
   readonly requests: MessageProperties["request"][] = [];
+  /** When each delivered message was stored. */
+  readonly times: number[] = [];
   /** What was taken back, as `firstTag+count reason`. */
   readonly revoked: string[] = [];
   /** The streams that are gone. */
@@ -120,7 +122,7 @@ export class RecordingFollowerSink implements FollowerSink {
   }
 
   deliver(delivery: Delivery): void {
-    const { stream, firstId, firstTag, attempts, isDoubtful, batch } = delivery;
+    const { stream, firstId, firstTag, attempts, storedAt, isDoubtful, batch } = delivery;
     const sizes = sizesOf(batch);
     const messages = textsOf(batch).map((text, index) => ({
       stream,
@@ -135,6 +137,9 @@ export class RecordingFollowerSink implements FollowerSink {
       throw new Error("a delivery has as many messages as it says");
     }
     this.deliveryCounts.push(batch.count);
+    const times = storedAt.flatMap(({ count, at }) => new Array<number>(count).fill(at));
+    if (times.length !== batch.count) throw new Error("each message has a time");
+    this.times.push(...times);
     const properties = findEntries(batch).map((offset) => readProperties(batch.buffer, offset));
     this.requests.push(...properties.map(({ request }) => request));
     this.#onDelivery(messages);

@@ -219,7 +219,7 @@ export class TestBroker implements EventLog, Appender {
   getStream(name: string): StreamInfo {
     const stream = this.broker.state.router.requireStream(name);
     if (stream.damage !== undefined) throw stream.damage;
-    return stream.describe("test", 0);
+    return stream.describe("test", this.now);
   }
 
   get eventCount(): number {

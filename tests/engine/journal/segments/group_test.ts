@@ -276,7 +276,8 @@ function mixed(): { group: Group; left: Event[]; stored: Event[] } {
   const group = new Group();
   for (let index = 1; index <= 5; index++) {
     const message = publish(1, index, `text ${index}`);
-    const moved: Moved = { ...message, type: "moved", number: 1, firstId: index };
+    const { batch } = message;
+    const moved: Moved = { type: "moved", number: 1, firstId: index, batch };
     const event: Event = { type: "streamDeleted", number: index };
     for (const one of [message, event, moved]) group.addEvent(one);
     stored.push(message, moved);

@@ -94,18 +94,17 @@ export class Sessions implements AsyncDisposable {
   constructor(options: SessionsOptions = {}) {
     const now = () => this.#now;
     this.engine = options.engine ?? createMemoryEngine({ memoryLimit: 256 * 1024 * 1024, now });
-    this.budget = new ByteBudget(options.unconfirmedBytesMax ?? 64 * 1024 * 1024);
+    const { unconfirmedBytesMax = 64 * 1024 * 1024 } = options;
+    this.budget = new ByteBudget(unconfirmedBytesMax);
     this.counters = new SessionCounters(this.budget);
-    this.input = new InputMemory((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
-    this.room = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
-    this.lineRoom = new ReceivingRoom((options.unconfirmedBytesMax ?? 64 * 1024 * 1024) / 2);
+    this.input = new InputMemory(unconfirmedBytesMax / 2);
+    this.room = new ReceivingRoom(unconfirmedBytesMax / 2);
+    this.lineRoom = new ReceivingRoom(unconfirmedBytesMax / 2);
     this.turn = new WorkTurn(() => this.engine.steps);
     this.replies = new WaitingReplies(options.replyBytesMax ?? 64 * 1024 * 1024);
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? 0;
-    const log = new Log({
-      level: options.logLevel ?? "debug",
-      write: (line) => this.lines.push(line),
-    });
+    const { logLevel: level = "debug" } = options;
+    const log = new Log({ level, write: (line) => this.lines.push(line) });
     this.#sessionLog = new SessionLog(log, now);
     const { users } = options;
     this.access = new Access({

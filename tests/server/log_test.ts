@@ -159,3 +159,43 @@ Deno.test("Log.info() writes an error with its causes", () => {
       'n=null big=1 list="[1,\\"a\\"]"\n',
   );
 });
+
+/** Writes one line of JSON, and gives it back with what it says. */
+function jsonOf(message: string, fields?: LogFields): [string, Record<string, unknown>] {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  const log = new Log({ level: "debug", format: "json", write, now: () => NOW });
+  log.warning(message, fields);
+  assertEquals(lines.length, 1);
+  return [lines[0]!, JSON.parse(lines[0]!)];
+}
+
+Deno.test("a log in JSON has time, level, message and fields, numbers as numbers", () => {
+  const cause = new Error("no room");
+  const error = new TypeError("cannot", { cause });
+  const fields = { count: 3, isOn: false, name: 'a"b', none: undefined, big: 1n, error, odd: NaN };
+  assertEquals(jsonOf("disk is full", fields)[1], {
+    time: "2026-01-02T03:04:05.006Z",
+    level: "warning",
+    message: "disk is full",
+    fields: {
+      count: 3,
+      isOn: false,
+      name: 'a"b',
+      big: "1",
+      error: "TypeError: cannot <- Error: no room",
+      odd: "NaN",
+    },
+  });
+  assertEquals(jsonOf("stopped")[1].fields, {});
+});
+
+Deno.test("a log in JSON is one line of visible characters, and hides tokens", () => {
+  const token = `smq_${"a".repeat(43)}`;
+  const hostile = "x\n\u001b[2J\u2028\u202e\u{e0041}\ud800\u200b";
+  const [line, { fields }] = jsonOf(`forged ${token}\r`, { stream: hostile, [`n\n`]: token });
+  assertEquals(line.match(/[\p{C}\p{Zl}\p{Zp}]/gu), ["\n"]);
+  assert(line.endsWith("}\n"));
+  assertFalse(line.includes(token));
+  assertEquals((fields as Record<string, unknown>).stream, hostile);
+});

@@ -112,8 +112,9 @@ export class SettingsDraft {
     this.isTypeWrong = true;
     if (known.length === 0) return this.#refuseName(name, prefix, where);
     const found = describe(value);
+    const whole = row === undefined ? "" : "true, false or ";
     this.addMistake(
-      `setting "${name}"${where}: found ${found}, allowed a group of ${known.join(", ")}`,
+      `setting "${name}"${where}: found ${found}, allowed ${whole}a group of ${known.join(", ")}`,
     );
   }
 

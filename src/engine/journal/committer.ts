@@ -4,6 +4,7 @@ import type { Decided, Moved, Stored } from "../../broker/event.ts";
 import type { SyncLevel } from "../../broker/engine.ts";
 import type { Appender, StoreOutcome } from "../../broker/event_log.ts";
 import { invariant } from "../../broker/collections/invariant.ts";
+import type { WriteCounters } from "./journal_counters.ts";
 import { DescriptorShortageError, DiskFullError } from "./disk/disk.ts";
 import type { Group, MoveOutcome } from "./segments/group.ts";
 import { GroupQueue } from "./segments/group_queue.ts";
@@ -24,6 +25,7 @@ export interface CommitterOptions {
   readonly journalId: number;
   /** Tells the time, in milliseconds. */
   readonly now: () => number;
+  readonly counters: WriteCounters;
   /**
    * Begins a new segment if the last one has no room for a number of bytes; if forced, also if it has
    * anything behind its checkpoint.
@@ -313,6 +315,7 @@ export class Committer implements Appender {
     this.#isMarked = group.isMark;
     group.seal({ position: segment.end, journalId }, this.#proof.position);
     const offset = segment.append(group.bytes);
+    this.#options.counters.writtenBytes += group.bytes.length;
     segment.underwayCount += group.stored.length;
     for (const written of group.written) written();
     if (!this.#isDirty) this.#dirtySince = this.#options.now();
@@ -346,7 +349,10 @@ export class Committer implements Appender {
   }
 
   async #flush(written: readonly WrittenGroup[]): Promise<void> {
+    const { counters, now } = this.#options;
+    const since = now();
     this.#proof = await Proof.bySync(this.#segment.file, this.#segment.end);
+    counters.flush.observe((now() - since) / 1000);
     this.#isDirty = false;
     this.#tell(written, this.#proof);
   }

@@ -4,6 +4,7 @@ import type { LoggedState } from "../../broker/event_log.ts";
 import type { LiveRun, LiveSearch } from "../../broker/state/live_facts.ts";
 import { LogBusyError } from "../../broker/backlog/pager.ts";
 import type { Committer } from "./committer.ts";
+import type { WriteCounters } from "./journal_counters.ts";
 import type { SegmentFile } from "./segments/segment_file.ts";
 import type { SegmentList } from "./segments/segment_list.ts";
 
@@ -31,6 +32,7 @@ export interface CompactorOptions {
   readonly segments: SegmentList;
   /** The size at which a segment takes no more groups, in bytes. */
   readonly segmentBytes: number;
+  readonly counters: WriteCounters;
 }
 
 /**
@@ -161,11 +163,12 @@ export class Compactor {
   }
 
   #moveBatch(event: Moved): void {
-    const { state, committer } = this.#options;
+    const { state, committer, counters } = this.#options;
     this.#movingCount++;
     committer.move(event, {
       stored: (event) => {
         this.#movingCount--;
+        counters.compactedBytes += event.batch.end - event.batch.start;
         state.apply(event);
       },
       failed: () => {

@@ -17,6 +17,7 @@ import {
 import { DescriptorShortageError, type Disk, DiskFullError } from "./disk/disk.ts";
 import { DiskSpace, RESERVE_BYTES } from "./segments/disk_space.ts";
 import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./segments/format.ts";
+import { OpenJournalCounters } from "./journal_counters.ts";
 import { JournalError } from "./disk/journal_error.ts";
 import { recover, type Report } from "./recovery/recovery.ts";
 import { SegmentFile } from "./segments/segment_file.ts";
@@ -73,6 +74,7 @@ export class Journal implements EventLog, Pager {
   readonly durability: SyncLevel;
   readonly pager: Pager = this;
   readonly #options: JournalOptions;
+  readonly counters: OpenJournalCounters;
   readonly #space: DiskSpace;
   #segments: SegmentList | undefined;
   #committer: Committer | undefined;
@@ -92,6 +94,7 @@ export class Journal implements EventLog, Pager {
       countMessages: () => this.#countMessages(),
       noteChange: (isFull) => this.#reportRoom(isFull),
     });
+    this.counters = new OpenJournalCounters(this.#space, () => this.#segments);
   }
 
   /**
@@ -195,6 +198,7 @@ export class Journal implements EventLog, Pager {
       disk,
       journalId: this.#journalId,
       segmentBytes: this.#segmentBytes,
+      counters: this.counters,
       takeSnapshot: () => state.takeSnapshot(),
       fail: (error) => this.#requireCommitter().giveUp(error),
     });
@@ -254,11 +258,13 @@ export class Journal implements EventLog, Pager {
   #begin(state: LoggedState, segments: SegmentList, open: OpenSegment): Committer {
     const { disk, level, intervalMs, now, diskNow = now, fail, report } = this.#options;
     const journalId = this.#journalId;
+    const { counters } = this;
     const committer = new Committer(open, {
       level,
       intervalMs,
       journalId,
       now: diskNow,
+      counters,
       rotate: (bytes, isForced) => segments.rotate(bytes, isForced),
       beforeWrite: () => this.#beforeWrite(segments),
       useReserve: () => this.#space.useReserve(),
@@ -267,7 +273,7 @@ export class Journal implements EventLog, Pager {
     this.#committer = committer;
     this.#backups = new Backups({ disk, journalId, segments, committer, now: diskNow, report });
     const segmentBytes = this.#segmentBytes;
-    this.#compactor = new Compactor({ state, committer, segments, segmentBytes });
+    this.#compactor = new Compactor({ state, committer, segments, segmentBytes, counters });
     return committer;
   }
 

@@ -7,6 +7,7 @@
 import type { BrokerError } from "../../../protocol.ts";
 import type { Published } from "../../../src/broker/event.ts";
 import { Committer, type CommitterOptions } from "../../../src/engine/journal/committer.ts";
+import { WriteCounters } from "../../../src/engine/journal/journal_counters.ts";
 import type { DiskFile } from "../../../src/engine/journal/disk/disk.ts";
 import { readEvents } from "../../../src/broker/event_codec.ts";
 import { scanSegment } from "../../../src/engine/journal/segments/scan.ts";
@@ -55,6 +56,7 @@ export class CommitterUse {
       intervalMs: 100,
       journalId: JOURNAL_ID,
       now: () => this.now,
+      counters: new WriteCounters(),
       rotate: () => undefined,
       beforeWrite: () => () => {},
       useReserve: () => void this.log.push("use reserve"),

@@ -8,6 +8,7 @@ import { LogBusyError, type Segment } from "../../../src/broker/backlog/pager.ts
 import type { LoggedState } from "../../../src/broker/event_log.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
 import type { Committer } from "../../../src/engine/journal/committer.ts";
+import { WriteCounters } from "../../../src/engine/journal/journal_counters.ts";
 import { Compactor } from "../../../src/engine/journal/compactor.ts";
 import type { SegmentList } from "../../../src/engine/journal/segments/segment_list.ts";
 import { turn } from "../../support/broker/broker.ts";
@@ -99,6 +100,33 @@ Deno.test("Compactor: a message with megabytes beside it is moved as the others 
 });
 
 // What is known of what is moved.
+
+Deno.test("Compactor: a message that is moved, and read again, was stored when it was", async () => {
+  const compactor = new CompactorUse();
+  const use = await compactor.begin();
+  await use.create("a", "busy");
+  const stuck = new Sender(compactor.engine, "a", "a");
+  const times: number[] = [];
+  for (const text of ["one", "two", "three"]) {
+    times.push(compactor.engine.now, compactor.engine.now);
+    await stuck.store(text, text);
+    await compactor.pass();
+  }
+  const sender = new Sender(compactor.engine, "busy");
+  const follower = use.follower("busy");
+  await churn(use, sender, { follower, count: 50, text: "y".repeat(200) });
+  await compactor.pass(5);
+  const { compactedBytes, writtenBytes, segments, diskBytes, flush } = use.engine.counters.journal!;
+  assertGreater(flush.count, 50);
+  assertGreater(compactedBytes, 0);
+  assertGreater(writtenBytes, 50 * 200 + compactedBytes);
+  assertEquals([segments, diskBytes], [listSegments(compactor.disk).length, compactor.bytes]);
+  for (let round = 0; round < 2; round++) {
+    const { infos } = await compactor.engine.peek("a", 1, 10);
+    assertEquals(infos.map(({ storedAt }) => storedAt), times);
+    await compactor.restart();
+  }
+});
 
 /** A stream "a" with ten messages, in a journal that has been compacted since. */
 async function compacted(prepare: (use: EngineUse) => Promise<void>) {
@@ -385,6 +413,7 @@ Deno.test("Compactor: what is told of messages goes with them, also if the next 
       totals: { bytes: 2 ** 30, liveBytes: 1 },
     } as unknown as SegmentList,
     segmentBytes: SEGMENT_BYTES,
+    counters: new WriteCounters(),
   });
   pager.readsLeft = 1;
   compactor.step();

@@ -57,6 +57,11 @@ export class DiskSpace {
     return this.#isFull;
   }
 
+  /** The free bytes of the disk; undefined if it does not tell. */
+  get freeBytes(): number | undefined {
+    return this.#free === Infinity ? undefined : Math.max(0, this.#free);
+  }
+
   /** Reserves room, if there is any. */
   begin(): void {
     const { disk } = this.#options;

@@ -30,6 +30,8 @@ export interface SegmentListOptions {
   readonly journalId: number;
   /** The size at which a segment takes no more groups, in bytes. */
   readonly segmentBytes: number;
+  /** Counts the bytes of checkpoints. */
+  readonly counters?: { writtenBytes: number };
   /** Gives the pieces of a checkpoint: the stored state so far. */
   readonly takeSnapshot: () => Iterable<SnapshotPiece>;
   /** Hears of a segment that cannot be removed. */
@@ -113,6 +115,8 @@ export class SegmentList {
       await this.#writeCheckpoint(segment);
       fill?.(segment);
       const proof = await Proof.bySync(file, segment.end);
+      const { counters } = this.#options;
+      if (counters !== undefined) counters.writtenBytes += segment.size;
       disk.rename(`${name}.tmp`, name);
       await disk.sync();
       // An empty segment may have had that name.

@@ -20,6 +20,8 @@ export interface Terminal {
   ask(question: string): string | undefined;
   /** Asks for a text that is not shown while it is typed; `undefined` as for `ask`, and after Ctrl-C. */
   askSecret(question: string): string | undefined;
+  /** Hears of each key that is pressed, at once, until it is disposed; nothing where there is nobody. */
+  watchKeys(onKey: (key: string) => void): Disposable;
   /** Standard input, to be read once. */
   readInput(): ReadableStream<Uint8Array>;
 }
@@ -71,8 +73,35 @@ export const standardStreams: Terminal = {
       write(Deno.stderr, "\n");
     }
   },
+  watchKeys: (onKey) => Deno.stdin.isTerminal() ? new KeyWatch(onKey) : { [Symbol.dispose]() {} },
   readInput: () => Deno.stdin.readable,
 };
+
+/** Reads keys as they are pressed, and shows none of them; Ctrl-C stays a signal. */
+class KeyWatch implements Disposable {
+  #isOver = false;
+
+  constructor(onKey: (key: string) => void) {
+    Deno.stdin.setRaw(true, { cbreak: true });
+    this.#read(onKey).catch(() => {});
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    Deno.stdin.setRaw(false);
+  }
+
+  /** Reads until the end; what is read last may be lost with the process. */
+  async #read(onKey: (key: string) => void): Promise<void> {
+    const buffer = new Uint8Array(64);
+    const decoder = new TextDecoder();
+    for (;;) {
+      const count = await Deno.stdin.read(buffer);
+      if (count === null || this.#isOver) return;
+      for (const key of decoder.decode(buffer.subarray(0, count), { stream: true })) onKey(key);
+    }
+  }
+}
 
 /** Whether the line on standard error is to be replaced. */
 let hasStatus = false;

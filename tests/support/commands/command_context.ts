@@ -21,6 +21,7 @@ export function testContext(parts: Partial<CommandContext>): CommandContext {
     showStatus: () => {},
     ask: refuse("ask"),
     askSecret: refuse("askSecret"),
+    watchKeys: refuse("watchKeys"),
     readInput: refuse("readInput"),
     sources: { env: refuse("env"), readTextFile: refuse("files"), defaultFile: "./settings.yaml" },
     now: refuse("now"),

@@ -49,6 +49,7 @@ export async function runTyped(
     showStatus: () => {},
     ask,
     askSecret: ask,
+    watchKeys: () => ({ [Symbol.dispose]() {} }),
     readInput: () => new Blob([input]).stream(),
     ...surroundings.terminal,
   };

@@ -207,9 +207,11 @@
  *
  * ## Long lists
  *
- * `getStreams`, `getPels` and `getPel` are answered with a {@linkcode Page}. Its `next`, if present, is
+ * `getStreams`, `getPels`, `getPel`, `getConnections` and `getEvents` are answered with a {@linkcode Page}. Its `next`, if present, is
  * the option `after` of the query for the next page. Streams are listed in the order of their creation,
  * at most 500 to a page; where a user sees only some of them, a page may have none and yet a `next`.
+ * Connections and events come in the order of their numbers, at most 200 to a page; who asks for the events
+ * behind the last one that came gets later ones.
  * Pending entry lists come follower by follower, so that several may have one name.
  *
  * ## Backups

@@ -14,6 +14,8 @@ export interface PeekedMessage<Body = unknown> extends StreamMessage<Body> {
   readonly state: MessageState;
   /** Delayed messages: when the message is ready again, in milliseconds since 1970. */
   readonly dueAt?: number;
+  /** `true` if its sender waits for a reply. */
+  readonly isRequest?: boolean;
   /** Pending messages: the name of the follower. */
   readonly follower?: string;
 }
@@ -24,7 +26,7 @@ export function readPeeked(stream: string, { infos, entries }: PeekedMessages): 
   return findEntries(batch).map((offset, index) => {
     const { id, state, attempts, dueAt, follower } = infos[index]!;
     // The reply address concerns only the requester and the follower.
-    const { request: _, ...properties } = readProperties(entries, offset);
+    const { request, ...properties } = readProperties(entries, offset);
     return {
       id,
       stream,
@@ -36,6 +38,7 @@ export function readPeeked(stream: string, { infos, entries }: PeekedMessages): 
       ...dueAt !== undefined && { dueAt },
       ...follower !== undefined && { follower },
       priority: readEntryPriority(entries, offset),
+      ...request !== undefined && { isRequest: true },
       ...properties,
     };
   });

@@ -28,5 +28,17 @@ export const JOURNAL_COMMANDS: CommandGroup = {
       about: "makes a journal of a backup, and checks it",
       load: async () => (await import("./restore.ts")).restore,
     },
+    {
+      name: "export",
+      usage: "[stream | /pattern/]... [--no-dead]",
+      about: "writes messages as JSON lines",
+      load: async () => (await import("../transfer/export.ts")).exportCommand,
+    },
+    {
+      name: "import",
+      usage: "[file | -] [--stream <old>=<new>] [--from-line <number>]",
+      about: "publishes messages of an export",
+      load: async () => (await import("../transfer/import.ts")).importCommand,
+    },
   ],
 };

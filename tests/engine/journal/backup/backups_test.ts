@@ -7,7 +7,7 @@ import { turn } from "../../../support/broker/broker.ts";
 import { churn, CompactorUse, Sender } from "../../../support/disk/compactor_use.ts";
 import { readState } from "../../../support/disk/journal_state.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
-import { readFiles, restoreOn, takeBackup } from "../../../support/disk/restored_disk.ts";
+import { readFiles, restoreOn, takeBackup } from "./restored_disk.ts";
 import { listSegments } from "../../../support/disk/small_journal.ts";
 import { type EngineUse, upTo } from "../../engine_use.ts";
 

@@ -25,7 +25,7 @@ import {
   RecordingFollowerSink,
   RecordingPublisherSink,
 } from "../../../support/broker/recording_sinks.ts";
-import { restoreOn, takeBackup } from "../../../support/disk/restored_disk.ts";
+import { restoreOn, takeBackup } from "../backup/restored_disk.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../../../support/disk/simulated_disk.ts";
 import { bindOf, type TestBind } from "../../../support/broker/test_broker.ts";
 import { type ModelBatch, WorldModel } from "./world_model.ts";

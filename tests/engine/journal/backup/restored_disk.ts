@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { BackupInfo } from "../../../protocol.ts";
-import type { Engine } from "../../../src/broker/engine.ts";
-import { SimulatedDisk } from "./simulated_disk.ts";
+import type { BackupInfo } from "../../../../protocol.ts";
+import type { Engine } from "../../../../src/broker/engine.ts";
+import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 
 /** A backup that has been read. */
 export interface ReadBackup {

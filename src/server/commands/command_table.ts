@@ -35,12 +35,15 @@ export function findCommands(words: readonly string[]): readonly Command[] {
   return COMMANDS.filter(({ name }) => name === text || name.startsWith(`${text} `));
 }
 
-/** The command at the beginning of a command line, and the number of its words. */
-export function matchCommand(
-  args: readonly string[],
-): { readonly command: Command; readonly count: number } | undefined {
-  // `pel release` before `pel`.
-  let found: { readonly command: Command; readonly count: number } | undefined;
+/** A command at the beginning of a command line, and the number of its words. */
+export interface CommandMatch {
+  readonly command: Command;
+  readonly count: number;
+}
+
+/** Finds the command that is meant; the longest name counts. */
+export function matchCommand(args: readonly string[]): CommandMatch | undefined {
+  let found: CommandMatch | undefined;
   for (const command of COMMANDS) {
     const words = command.name.split(" ");
     const isMeant = words.every((word, index) => {
@@ -49,5 +52,16 @@ export function matchCommand(
     });
     if (isMeant && words.length > (found?.count ?? 0)) found = { command, count: words.length };
   }
-  return found;
+  return found ?? matchShort(args);
+}
+
+/** A group of which one command is what most people want. */
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([["pel", "pel ls"]]);
+
+/** A group in the place of its usual command: `pel worker-1`. */
+function matchShort([first = "", ...rest]: readonly string[]): CommandMatch | undefined {
+  const name = SHORT_NAMES.get(first);
+  const isHelp = rest.some((arg) => arg === "--help" || arg === "-h");
+  const command = isHelp ? undefined : COMMANDS.find((command) => command.name === name);
+  return command && { command, count: 1 };
 }

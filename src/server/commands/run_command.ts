@@ -31,7 +31,9 @@ export async function runCommand(options: RunOptions, terminal: Terminal): Promi
     const isHelp = args[0] === "help";
     const words = isHelp ? args.slice(1) : args;
     const match = matchCommand(words);
-    if (match === undefined) return showOthers(words, isHelp, terminal);
+    // Help of a group is about all of it.
+    const isGroup = isHelp && words.length === 1 && match?.command.name !== words[0];
+    if (match === undefined || isGroup) return showOthers(words, isHelp, terminal);
     const { command, count } = match;
     const body = await command.load();
     const rest = words.slice(count);

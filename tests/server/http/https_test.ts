@@ -127,7 +127,7 @@ Deno.test("a client that does not speak TLS is told to, and half a handshake has
 Deno.test("a client certificate is a login, and health needs none", async () => {
   using made = new TestCertificates();
   const users = `${made.directory}/users.yaml`;
-  Deno.writeTextFileSync(
+  await Deno.writeTextFile(
     users,
     "users:\n  watcher: { certificate: watcher, permissions: { metrics: true } }\n",
     { mode: 0o600 },

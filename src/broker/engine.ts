@@ -226,6 +226,8 @@ export interface NumberedBatch extends MessageBatch {
   readonly bytes: number;
   /** The properties of its messages; none by default. */
   readonly flags?: number;
+  /** When it arrived, by the time of its session; given back with the outcome. */
+  readonly arrivedAt?: number;
 }
 
 /** The streams that a batch was stored in, each with the id of the batch's first message. */
@@ -257,6 +259,8 @@ export interface BatchNumber {
   readonly count: number;
   /** How many bytes it has. */
   readonly bytes: number;
+  /** When it arrived, if the session has said so. */
+  readonly arrivedAt?: number;
 }
 
 export interface EnginePublisher {

@@ -19,6 +19,8 @@ export interface EngineCounters {
   readonly deliveryWait: Histogram;
   /** Undefined for an engine without a disk. */
   readonly journal?: JournalCounters | undefined;
+  /** Counts a batch that is refused before it has come to a publisher. */
+  noteRefused(code: ErrorCode): void;
 }
 
 /** What a journal has done since its start, and how large it is now. */

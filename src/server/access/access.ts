@@ -176,7 +176,11 @@ export class Access {
       return { user, engine: this.#parts.engine, end: () => {} };
     }
     if (certificate?.isTrusted() === false) {
-      throw new LoginRefusal(REFUSED, "the authority of the certificate is no longer trusted");
+      throw new LoginRefusal(
+        REFUSED,
+        "the authority of the certificate is no longer trusted",
+        "certificate",
+      );
     }
     const logins = this.#logins.get(user) ?? new Set();
     const pageCount = this.#pageCounts.get(user) ?? 0;
@@ -250,15 +254,15 @@ export class Access {
     if (token !== undefined) {
       const found = users.findToken(token, this.#parts.dateNow());
       if (found !== undefined) return { user: found.user, token: found };
-      throw new LoginRefusal(REFUSED, "the token is unknown or has expired");
+      throw new LoginRefusal(REFUSED, "the token is unknown or has expired", "token");
     }
     const user = users.findCertificate(certificateNames);
     if (user !== undefined) return { user, certificateNames };
     if (users.anonymous !== undefined) return { user: users.anonymous };
     if (certificateNames.length === 0) {
-      throw new LoginRefusal(NOTHING_SHOWN, "no token or certificate was shown");
+      throw new LoginRefusal(NOTHING_SHOWN, "no token or certificate was shown", "nothing_shown");
     }
-    throw new LoginRefusal(REFUSED, "no user, or not one only, has the certificate");
+    throw new LoginRefusal(REFUSED, "no user, or not one only, has the certificate", "certificate");
   }
 
   #proveAgain({ user: name, tokenHash = "", passwordHash }: Proven): Proof {
@@ -267,7 +271,7 @@ export class Access {
     if (user !== undefined && token?.user === user) return { user, token, isPage: true };
     const isSame = passwordHash !== undefined && this.#users?.findPassword(name) === passwordHash;
     if (user !== undefined && isSame) return { user, passwordHash, isPage: true };
-    throw new LoginRefusal(PROVEN_NO_MORE, "what the user has shown is no longer valid");
+    throw new LoginRefusal(PROVEN_NO_MORE, "what the user has shown is no longer valid", "token");
   }
 
   #proveInProcess({ user: name }: InProcess): Proof {
@@ -275,7 +279,7 @@ export class Access {
     const user = this.#users?.find(name);
     if (user !== undefined) return { user };
     const why = `there is no user "${name}"`;
-    throw new LoginRefusal(`Cannot log in: ${why}`, why);
+    throw new LoginRefusal(`Cannot log in: ${why}`, why, "user");
   }
 
   /** Ends the sessions whose users, tokens or certificates are not valid any more. */

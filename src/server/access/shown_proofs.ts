@@ -57,7 +57,7 @@ export class ShownProofs {
   proveToken(token: string): Proven {
     const found = this.#users?.findToken(token, this.#dateNow());
     if (found !== undefined) return { user: found.user.name, tokenHash: found.hash };
-    throw new LoginRefusal(REFUSED, "the token is unknown or has expired");
+    throw new LoginRefusal(REFUSED, "the token is unknown or has expired", "token");
   }
 
   /**
@@ -77,6 +77,6 @@ export class ShownProofs {
       () => verifyPassword(isPossible ? password : "", passwordHash ?? NOBODYS_HASH),
     );
     if (isRight && isPossible && passwordHash !== undefined) return { user, passwordHash };
-    throw new LoginRefusal(REFUSED, "the user or the password is wrong");
+    throw new LoginRefusal(REFUSED, "the user or the password is wrong", "password");
   }
 }

@@ -333,6 +333,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
   }
 
   #logEnd(error: BrokerError): void {
+    if (error.code === "SLOW_READER") this.context.counters.slowReaders++;
     // Who has closed it is told already.
     if (error.code === "CLOSED_BY_OPERATOR") return;
     this.context.sessionLog.noteFailure({

@@ -8,7 +8,10 @@ import type { SessionContext } from "./session_context.ts";
 /** The login of one session, and what is done about a client that is not let in. */
 export class SessionLogin {
   readonly #caller: Caller;
-  readonly #context: Pick<SessionContext, "access" | "loginGuard" | "log" | "now">;
+  readonly #context: Pick<
+    SessionContext,
+    "access" | "loginGuard" | "log" | "now" | "counters"
+  >;
   #login: Login | undefined;
   #isRefused = false;
   /** Set while the client waits to be told that it is refused; called when the connection is closed. */
@@ -71,8 +74,9 @@ export class SessionLogin {
    * @returns Whether it is to be told; if not, its connection is to be closed.
    */
   async hold(error: BrokerError, session: number): Promise<boolean> {
-    const { loginGuard, log, now } = this.#context;
+    const { loginGuard, log, now, counters } = this.#context;
     const { address, peer } = this.#caller;
+    counters.noteLoginFailure(error);
     const reason = error instanceof LoginRefusal ? error.reason : error.message;
     this.#isRefused = true;
     log.debug("login refused", { session, peer, reason });

@@ -41,8 +41,9 @@ export class SessionPublisher implements PublisherSink {
   }
 
   /** Refuses a `publish` that arrives after the end of its publisher. */
-  static refuseLate({ link }: Outlet, fields: PublishFields, frame: FrameDecoder): void {
+  static refuseLate({ link, context }: Outlet, fields: PublishFields, frame: FrameDecoder): void {
     const { publisher, sequence } = fields;
+    context.engine.counters.noteRefused("PUBLISHER_CLOSED");
     writeControlFrame(link.writer, "refuse", {
       publisher,
       sequence,
@@ -58,7 +59,9 @@ export class SessionPublisher implements PublisherSink {
     if (fields.sequence === 0) {
       throw new BrokerError("BAD_FRAME", "Cannot publish: messages are numbered from 1");
     }
-    this.#publish({ ...batch, ...fields, bytes: batch.end - batch.start });
+    const { start, end } = batch;
+    const arrivedAt = this.#answers.outlet.context.now();
+    this.#publish({ ...batch, ...fields, bytes: end - start, arrivedAt });
   }
 
   confirm(
@@ -84,6 +87,8 @@ export class SessionPublisher implements PublisherSink {
       stored,
     });
     outlet.link.flush();
+    const { counters, now } = outlet.context;
+    counters.confirm.observe((now() - batch.arrivedAt!) / 1000);
   }
 
   refuse(batch: BatchNumber, error: BrokerError): void {
@@ -118,7 +123,10 @@ export class SessionPublisher implements PublisherSink {
   #publish(batch: NumberedBatch): void {
     const { budget, limits } = this.#answers.outlet.context;
     budget.use(batch.bytes);
-    if (this.#publisher === undefined) return this.refuse(batch, this.#error!);
+    if (this.#publisher === undefined) {
+      this.#answers.outlet.context.engine.counters.noteRefused(this.#error!.code);
+      return this.refuse(batch, this.#error!);
+    }
     try {
       const flags = checkBatch(batch, limits.bodyBytes);
       this.#publisher.publish(flags === 0 ? batch : { ...batch, flags });

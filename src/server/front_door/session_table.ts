@@ -3,6 +3,7 @@ import { BrokerError } from "../../../protocol.ts";
 import { FIRST_BYTE_OF_TLS } from "../../transport/tls_wire.ts";
 import { Outlet } from "../flow/outlet.ts";
 import type { Caller, Speaker } from "../flow/speaker.ts";
+import type { ConnectionProtocol } from "../flow/session_counters.ts";
 import type { SessionContext } from "../flow/session_context.ts";
 import { Session } from "../frames/session.ts";
 import type { ConnectionSource } from "../management/management.ts";
@@ -74,11 +75,21 @@ export class SessionTable implements ConnectionSource {
       return this.#turnedAway.add(caller.duplex, caller.peer, reason);
     }
     const outlet = new Outlet(caller, this.#context.connectionNumbers.take(), this.#context);
-    const ended = outlet.serve((firstByte) => this.#chooseSpeaker(outlet, firstByte))
+    const { counters } = this.#context;
+    let protocol: ConnectionProtocol = "none";
+    counters.noteOpened(outlet.link);
+    const choose = (firstByte: number) => {
+      const speaker = this.#chooseSpeaker(outlet, firstByte);
+      protocol = speaker instanceof LineSession ? "lines" : "frames";
+      counters.noteProtocol(protocol);
+      return speaker;
+    };
+    const ended = outlet.serve(choose)
       .catch((error) => this.#context.log.error("cannot end a session", { error }))
       .finally(() => {
         this.#sessions.delete(outlet);
         this.#strangers.delete(outlet);
+        counters.noteClosed(outlet.link, protocol);
       });
     this.#sessions.set(outlet, ended);
     this.#strangers.set(outlet, this.#context.now());

@@ -84,7 +84,8 @@ export class HttpLogin {
   /** Lets a client wait that has shown something wrong, so that it does not come back at once. */
   async #holdBack(error: unknown, { address, peer }: Caller): Promise<void> {
     if (!(error instanceof BrokerError) || error.code !== "UNAUTHORIZED") return;
-    const { loginGuard, log, now } = this.#parts;
+    const { loginGuard, log, now, counters } = this.#parts;
+    counters.noteLoginFailure(error);
     const reason = error instanceof LoginRefusal ? error.reason : error.message;
     log.debug("login over HTTP refused", { peer, reason });
     if (address === undefined) return;

@@ -325,11 +325,12 @@ function startCaretaker(
   sweepHttp: (now: number) => void,
 ): Ticker {
   const { engine, heartbeat, sessionLog, inputMemory, receivingRoom, lineRoom } = context;
-  const { loginGuard, access } = context;
+  const { loginGuard, access, counters } = context;
   const intervalMs = findSweepInterval(settings);
   let sweepAt = -Infinity;
   return new Ticker({
     clock: systemClock,
+    noteLag: (lateMs) => counters.eventLoopLag.observe(lateMs / 1000),
     tick: (now) => {
       // The disk may have to be tended more often than links.
       if (now >= sweepAt) {

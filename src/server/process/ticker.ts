@@ -19,6 +19,8 @@ export interface TickerOptions {
    * process has stood still, bytes that arrived meanwhile are read before deadlines are judged.
    */
   readonly heard?: () => number;
+  /** Hears how late the timer rang, in milliseconds. */
+  readonly noteLag?: (lateMs: number) => void;
   /** The longest time between two ticks, in milliseconds, if there is one. */
   readonly intervalMs?: number;
 }
@@ -51,9 +53,10 @@ export class Ticker {
   }
 
   #ring(): void {
-    const { clock, heard } = this.#options;
+    const { clock, heard, noteLag } = this.#options;
     const now = clock.now();
     const lateMs = now - this.#ringAt;
+    noteLag?.(Math.max(0, lateMs));
     if (heard === undefined || lateMs < STALL_MS) return this.#tick();
     this.#dueAt = -Infinity;
     this.#listen(heard, {

@@ -246,6 +246,7 @@ Deno.test("a client that asks and does not take the answers is not read, then di
   await until("it is disconnected", () => sessions.table.count === 0);
   assert(flood.isClosed);
   assert(sessions.lines.some((line) => line.includes("code=SLOW_READER")));
+  assertEquals(sessions.counters.slowReaders, 1);
 });
 
 Deno.test("a follower that reads slowly and says so is served as long as it does", async () => {
@@ -274,6 +275,7 @@ Deno.test("a follower that reads slowly and says so is served as long as it does
   for (let count = 1; count <= 5; count++) await tell(40_000);
   assertEquals(sessions.table.count, 1, "it says that it gets no further");
   assert(sessions.lines.some((line) => line.includes("code=SLOW_READER")));
+  assertEquals(sessions.counters.slowReaders, 1);
 });
 
 Deno.test("a follower that does not read: what waits for it is bounded, and comes back", async () => {

@@ -269,3 +269,24 @@ Deno.test("Ticker.stop() while it listens ends that", () => {
   clock.jump(9001);
   assertEquals(times, [0]);
 });
+
+Deno.test("Ticker tells how late it was", () => {
+  let now = 1000;
+  let ring = () => {};
+  const clock: Clock = {
+    now: () => now,
+    setTimer: (_at, call) => {
+      ring = call;
+      return { cancel() {} };
+    },
+  };
+  const lags: number[] = [];
+  const noteLag = (lateMs: number) => void lags.push(lateMs);
+  const ticker = new Ticker({ clock, tick: (now) => now + 5, noteLag });
+  for (const passedMs of [0, 5, 30]) {
+    now += passedMs;
+    ring();
+  }
+  ticker.stop();
+  assertEquals(lags, [0, 0, 25]);
+});

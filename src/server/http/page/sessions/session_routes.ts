@@ -123,7 +123,7 @@ async function holdBack({ parts, address, signal }: HttpRequest, error: LoginRef
   const { loginGuard, log, now, counters } = parts;
   const { reason } = error;
   log.debug("login on the page refused", { peer: address, reason });
-  counters.authFailures[reason.includes("password") ? "user" : "token"]++;
+  counters.noteLoginFailure(error);
   loginGuard.noteFailure(address, now(), reason);
   const held = loginGuard.hold(now());
   if (held === undefined) throw tooManyTries(TRIES_MS);

@@ -42,7 +42,7 @@ export function writeManifest(): string {
     license: LICENSE,
     type: "module",
     sideEffects: false,
-    engines: { node: ">=22", bun: ">=1.2", deno: ">=2.7" },
+    engines: { node: ">=22", bun: ">=1.4", deno: ">=2.7" },
     main: main.default,
     types: main.types,
     exports,

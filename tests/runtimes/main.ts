@@ -27,6 +27,9 @@ const COMPILERS: readonly [name: string, options: object][] = [
   ["the types of browsers", { lib: ["es2023", "dom"], types: [] }],
 ];
 
+/** A program that takes longer hangs. */
+const PROGRAM_MS_MAX = 120_000;
+
 /** What was counted so far. */
 const counts = { passed: 0, failed: 0 };
 
@@ -48,6 +51,7 @@ async function runCases(project: string, runtime: Runtime, program: string, scen
     stderr: "piped",
   });
   const child = command.spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), PROGRAM_MS_MAX);
   const stderr = new Response(child.stderr).text();
   let found = 0;
   for await (const line of readLines(child.stdout)) {
@@ -61,6 +65,7 @@ async function runCases(project: string, runtime: Runtime, program: string, scen
     }
   }
   const { code } = await child.status;
+  clearTimeout(timer);
   if (code !== 0 || found === 0) {
     print(await stderr);
     count(false, `${runtime.name}: ${program} ended with ${code} after ${found} cases`);

@@ -217,17 +217,11 @@ export interface PublisherInit extends MemberPermit {
   readonly sentMs?: number;
 }
 
-export interface NumberedBatch extends MessageBatch {
-  /** The number of its first message among all that the publisher sends. */
-  readonly sequence: number;
+export interface NumberedBatch extends MessageBatch, BatchNumber {
   /** Outcomes of messages below this number need not be remembered. */
   readonly settled: number;
-  /** How many bytes it has. */
-  readonly bytes: number;
   /** The properties of its messages; none by default. */
   readonly flags?: number;
-  /** When it arrived, by the time of its session; given back with the outcome. */
-  readonly arrivedAt?: number;
 }
 
 /** The streams that a batch was stored in, each with the id of the batch's first message. */
@@ -255,11 +249,12 @@ export interface PublisherSink {
 }
 
 export interface BatchNumber {
+  /** The number of its first message among all that the publisher sends. */
   readonly sequence: number;
   readonly count: number;
   /** How many bytes it has. */
   readonly bytes: number;
-  /** When it arrived, if the session has said so. */
+  /** When it arrived, by the time of its session, if that has said so. */
   readonly arrivedAt?: number;
 }
 

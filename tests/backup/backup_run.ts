@@ -215,7 +215,7 @@ class BackupRun {
     const outcome = await this.#run("backup", target.path);
     this.#expect(outcome, 1);
     if (!outcome.lines.some((line) => line.includes("No space left"))) this.#note(outcome);
-    const left = [...Deno.readDirSync(target.path)].map(({ name }) => name);
+    const left = (await Array.fromAsync(Deno.readDir(target.path))).map(({ name }) => name);
     if (left.length > 0) this.result.wrong.push(`a full target is left with ${left}`);
     this.result.unfinished++;
   }

@@ -15,8 +15,8 @@ Deno.test("backup and restore: a directory, checked, on which a broker starts", 
   assertStringIncludes(backup.stdout, "verified: everything is in order");
   assertEquals(use.list("copy"), [SEGMENT, "backup.json", "closed"]);
   if (Deno.build.os !== "windows") {
-    assertEquals(Deno.statSync(use.path("copy")).mode! & 0o777, 0o700);
-    assertEquals(Deno.statSync(use.path(`copy/${SEGMENT}`)).mode! & 0o777, 0o600);
+    assertEquals((await Deno.stat(use.path("copy"))).mode! & 0o777, 0o700);
+    assertEquals((await Deno.stat(use.path(`copy/${SEGMENT}`))).mode! & 0o777, 0o600);
   }
   const restore = await runTyped(["restore", use.path("copy"), "--to", use.path("again")]);
   assertEquals([restore.code, restore.lines], [0, []]);
@@ -42,8 +42,8 @@ Deno.test("backup and restore: an archive, also one that was made by hand", asyn
 Deno.test("backup and restore: nothing is overwritten", async () => {
   await using use = await BackupUse.start();
   for (const name of ["full", "file"]) {
-    if (name === "full") Deno.mkdirSync(use.path(name));
-    Deno.writeTextFileSync(use.path(name === "full" ? "full/mine" : "file"), "mine");
+    if (name === "full") await Deno.mkdir(use.path(name));
+    await Deno.writeTextFile(use.path(name === "full" ? "full/mine" : "file"), "mine");
     const backup = await use.run(["backup", use.path(name)]);
     assertEquals(backup.code, 2, name);
     assertStringIncludes(backup.lines.join(), "allowed is a new directory, or an empty one");
@@ -56,35 +56,37 @@ Deno.test("backup and restore: nothing is overwritten", async () => {
     assertStringIncludes(lines.join(), "allowed is a new directory, or an empty one");
     assertEquals(use.list(to), before);
   }
-  assertEquals(Deno.readTextFileSync(use.path("file")), "mine");
-  Deno.mkdirSync(use.path("empty"));
+  assertEquals(await Deno.readTextFile(use.path("file")), "mine");
+  await Deno.mkdir(use.path("empty"));
   const { code } = await runTyped(["restore", use.path("copy"), "--to", use.path("empty")]);
   assertEquals(code, 0);
 });
 
+/** What may happen to a copy, and what is told of it. */
+const CHANGES: readonly [change: (copy: string) => void, ...found: string[]][] = [
+  [(copy) => flip(`${copy}/${SEGMENT}`), "has not the checksum that is listed"],
+  [(copy) => Deno.truncateSync(`${copy}/${SEGMENT}`, 100), "has 100 bytes, "],
+  [(copy) => Deno.removeSync(`${copy}/${SEGMENT}`), `"${SEGMENT}" is missing`],
+  [
+    (copy) => {
+      Deno.removeSync(`${copy}/closed`);
+      Deno.removeSync(`${copy}/${SEGMENT}`);
+    },
+    '"closed" is missing',
+    `"${SEGMENT}" is missing`,
+  ],
+  [(copy) => Deno.removeSync(`${copy}/backup.json`), "it has no backup.json"],
+  [(copy) => Deno.writeTextFileSync(`${copy}/backup.json`, "{"), "it is no JSON"],
+  [(copy) => edit(copy, (text) => text.replace("closed", "../closed")), "../closed"],
+  [
+    (copy) => edit(copy, (text) => text.replace('"manifestVersion": 1', '"manifestVersion": 2')),
+    "found manifestVersion 2",
+  ],
+];
+
 Deno.test("restore: what is not as the manifest says is told, all of it, and leaves nothing", async () => {
   await using use = await BackupUse.start();
-  const changes: readonly [change: (copy: string) => void, ...found: string[]][] = [
-    [(copy) => flip(`${copy}/${SEGMENT}`), "has not the checksum that is listed"],
-    [(copy) => Deno.truncateSync(`${copy}/${SEGMENT}`, 100), "has 100 bytes, "],
-    [(copy) => Deno.removeSync(`${copy}/${SEGMENT}`), `"${SEGMENT}" is missing`],
-    [
-      (copy) => {
-        Deno.removeSync(`${copy}/closed`);
-        Deno.removeSync(`${copy}/${SEGMENT}`);
-      },
-      '"closed" is missing',
-      `"${SEGMENT}" is missing`,
-    ],
-    [(copy) => Deno.removeSync(`${copy}/backup.json`), "it has no backup.json"],
-    [(copy) => Deno.writeTextFileSync(`${copy}/backup.json`, "{"), "it is no JSON"],
-    [(copy) => edit(copy, (text) => text.replace("closed", "../closed")), "../closed"],
-    [
-      (copy) => edit(copy, (text) => text.replace('"manifestVersion": 1', '"manifestVersion": 2')),
-      "found manifestVersion 2",
-    ],
-  ];
-  for (const [index, [change, ...found]] of changes.entries()) {
+  for (const [index, [change, ...found]] of CHANGES.entries()) {
     const copy = use.path(`copy${index}`);
     assertEquals((await use.run(["backup", copy])).code, 0);
     change(copy);
@@ -154,7 +156,7 @@ Deno.test("backup: standard output must be no terminal, and the manifest can be 
   assertStringIncludes(terminal.lines.join(), "standard output is a terminal");
   const { stdout } = await use.run(["backup", use.path("copy"), "--json"]);
   const printed = JSON.parse(stdout);
-  assertEquals(printed, JSON.parse(Deno.readTextFileSync(use.path("copy/backup.json"))));
+  assertEquals(printed, JSON.parse(await Deno.readTextFile(use.path("copy/backup.json"))));
   assert(Date.now() - Date.parse(printed.at) < 60_000);
   assertEquals(printed.files.map(({ name }: { name: string }) => name), ["closed", SEGMENT]);
 });

@@ -63,6 +63,8 @@ export interface ConnectionInfo {
   readonly publishers: number;
   /** The number of its followers. */
   readonly followers: number;
+  /** Their names, the first ten; absent if it has none. */
+  readonly followerNames?: readonly string[];
 }
 
 /** One of the last lines of a broker's log, at level `info` or above. */

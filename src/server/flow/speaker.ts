@@ -57,8 +57,23 @@ export interface Speaker {
 /** What the protocol of a connection tells of it. */
 export type SpokenInfo = Pick<
   ConnectionInfo,
-  "client" | "protocol" | "publishers" | "followers"
+  "client" | "protocol" | "publishers" | "followers" | "followerNames"
 >;
+
+/** The most names of followers that are told. */
+const NAMES_MAX = 10;
+
+/** The first names of followers, each once; nothing if there is none. */
+export function nameFollowers(
+  followers: Iterable<{ readonly name: string }>,
+): Pick<SpokenInfo, "followerNames"> {
+  const names = new Set<string>();
+  for (const { name } of followers) {
+    names.add(name);
+    if (names.size === NAMES_MAX) break;
+  }
+  return names.size === 0 ? {} : { followerNames: [...names] };
+}
 
 /** What is known of a client that has not said anything. */
 export const SILENT: SpokenInfo = { client: "", protocol: "none", publishers: 0, followers: 0 };

@@ -13,7 +13,7 @@ import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import { readCredit, readPublish, readTags } from "../../protocol/frames/message_frame.ts";
 import type { StreamSearch } from "../../broker/engine.ts";
 import type { Outlet } from "../flow/outlet.ts";
-import type { Speaker, SpokenInfo } from "../flow/speaker.ts";
+import { nameFollowers, type Speaker, type SpokenInfo } from "../flow/speaker.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 import { Answers } from "./answers.ts";
 import { checkMagic, makeWelcome, readHello } from "./handshake.ts";
@@ -58,7 +58,8 @@ export class Session implements Speaker {
   describe(): SpokenInfo {
     const { count: publishers } = this.#publishers;
     const { count: followers } = this.#followers;
-    return { client: this.#client ?? "", protocol: "frames", publishers, followers };
+    const names = nameFollowers(this.#followers.values());
+    return { client: this.#client ?? "", protocol: "frames", publishers, followers, ...names };
   }
 
   get isBusy(): boolean {

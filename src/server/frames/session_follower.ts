@@ -21,12 +21,14 @@ export interface Credit {
 
 /** A follower of a session: deliveries of the engine out as frames, credit and acknowledgements in. */
 export class SessionFollower implements FollowerSink {
+  readonly name: string;
   readonly #answers: Answers;
   readonly #number: number;
   /** The engine's follower; undefined if its bind was refused. */
   readonly #follower: EngineFollower | undefined;
 
   constructor(answers: Answers, options: OpenFollower) {
+    this.name = options.name;
     this.#answers = answers;
     this.#number = options.follower;
     try {

@@ -34,6 +34,11 @@ export class LineFollowers {
     return this.#followers.size;
   }
 
+  /** All that are open. */
+  values(): Iterable<LineFollower> {
+    return this.#followers.values();
+  }
+
   /** Whether a requested message has not been delivered. */
   get isAwaited(): boolean {
     return this.#followers.values().some(({ openCount }) => openCount > 0);
@@ -98,6 +103,7 @@ export class LineFollowers {
 
 /** One follower: it gets one message for each line that requests one. */
 class LineFollower implements FollowerSink {
+  readonly name: string;
   readonly #answers: LineAnswers;
   readonly #ids: LineFollowers;
   readonly #ended: () => void;
@@ -114,6 +120,7 @@ class LineFollower implements FollowerSink {
     { name, bind }: FollowRequest,
     { ids, ended }: { readonly ids: LineFollowers; readonly ended: () => void },
   ) {
+    this.name = name;
     this.#answers = answers;
     this.#ids = ids;
     this.#ended = ended;

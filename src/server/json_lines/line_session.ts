@@ -4,7 +4,7 @@ import { HANDSHAKE_BYTES_MAX } from "../../protocol/limits.ts";
 import type { StreamSearch } from "../../broker/engine.ts";
 import type { LinkFault } from "../../transport/heartbeat.ts";
 import type { Outlet } from "../flow/outlet.ts";
-import type { Speaker, SpokenInfo } from "../flow/speaker.ts";
+import { nameFollowers, type Speaker, type SpokenInfo } from "../flow/speaker.ts";
 import { PLACELESS_BYTES_MAX } from "../flow/receiving_room.ts";
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 import { formatError, formatMessage, LineAnswers } from "./line_answers.ts";
@@ -59,7 +59,8 @@ export class LineSession implements Speaker {
   describe(): SpokenInfo {
     const { count: publishers } = this.#publishers;
     const { count: followers } = this.#followers;
-    return { client: this.client, protocol: "lines", publishers, followers };
+    const names = nameFollowers(this.#followers.values());
+    return { client: this.client, protocol: "lines", publishers, followers, ...names };
   }
 
   get isBusy(): boolean {

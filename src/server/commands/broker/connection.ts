@@ -23,13 +23,27 @@ const COLUMNS: readonly Column<ConnectionInfo>[] = [
   { title: "sent", kind: "bytes", read: ({ sentBytes }) => sentBytes },
   { title: "waiting", kind: "bytes", read: ({ outboundBytes }) => outboundBytes },
   { title: "publishers", kind: "number", read: ({ publishers }) => publishers },
-  { title: "followers", kind: "number", read: ({ followers }) => followers },
+  {
+    title: "followers",
+    read: ({ followers, followerNames }) => sayFollowers(followers, followerNames),
+  },
 ];
+
+/** How many followers there are, and the names of some. */
+function sayFollowers(count: number, names: readonly string[] = []): string {
+  if (names.length === 0) return String(count);
+  const more = count > SHOWN_NAMES_MAX ? " …" : "";
+  return `${count}: ${names.slice(0, SHOWN_NAMES_MAX).join(", ")}${more}`;
+}
+
+/** The most names of followers in a line. */
+const SHOWN_NAMES_MAX = 3;
 
 /** Which connections are meant. */
 const SELECTION_FLAGS: readonly Flag[] = [
   { name: "user", value: "<name>", about: "Only those of a user" },
   { name: "client", value: "<name>", about: "Only those whose clients have this name" },
+  { name: "follower", value: "<name>", about: "Only those with a follower of this name" },
 ];
 
 /** `connection ls`: lists connections. */
@@ -71,7 +85,7 @@ export const close: CommandBody = {
     'once. A client comes back after one or two seconds; "user rm" keeps it out.',
   async run(args, context) {
     const ids = readIds(args.words);
-    const isSelection = args.has("user") || args.has("client");
+    const isSelection = SELECTION_FLAGS.some(({ name }) => args.has(name));
     if (ids.length > 0 === isSelection) {
       throw new CommandError(
         `Cannot run "${CLOSE}": allowed are ids, or --user and --client to select connections`,
@@ -110,9 +124,11 @@ export const close: CommandBody = {
 
 /** The connections that are meant. */
 function makeSelection(args: Arguments): (info: ConnectionInfo) => boolean {
-  const [user, client] = [args.find("user"), args.find("client")];
+  const [user, client, follower] = [args.find("user"), args.find("client"), args.find("follower")];
   return (info) =>
-    (user === undefined || info.user === user) && (client === undefined || info.client === client);
+    (user === undefined || info.user === user) &&
+    (client === undefined || info.client === client) &&
+    (follower === undefined || (info.followerNames ?? []).includes(follower));
 }
 
 function readIds(words: readonly string[]): number[] {

@@ -1,12 +1,12 @@
 import type { PendingEntryList, StreamInfo } from "../../../../protocol.ts";
 import { BrokerError } from "../../../../protocol.ts";
 import { deadNameOf } from "../../../protocol/messages/stream_options.ts";
-import type { Cursor } from "../../../../client.ts";
+import type { ConnectionInfo, Cursor } from "../../../../client.ts";
 import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
 import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
 import { formatSpan, say } from "../output/quantities.ts";
-import { escapeControls } from "../output/shown_text.ts";
+import { escapeControls, fitText, widthOf } from "../output/shown_text.ts";
 import { quoteWord } from "../output/shell_word.ts";
 
 const NAME = "explain";
@@ -21,6 +21,8 @@ interface Holder {
   readonly ageMs: number;
   /** When that one is taken back, in milliseconds since 1970. */
   readonly deadline: number;
+  /** The connections that have a follower of this name, if they may be seen. */
+  readonly connections: readonly Pick<ConnectionInfo, "id" | "client" | "user" | "address">[];
 }
 
 /** What could be done, and the command that does it. */
@@ -40,9 +42,11 @@ export const explain: CommandBody = {
       const sentences = await cursor.explain(name, { signal });
       const stream = await findStream(cursor, name, signal);
       const dead = await findStream(cursor, deadNameOf(name), signal);
-      const holders = stream === undefined || stream.pending === 0
-        ? []
-        : findHolders(name, await cursor.getPels({ signal }));
+      const holders = stream === undefined || stream.pending === 0 ? [] : findHolders(
+        name,
+        await cursor.getPels({ signal }),
+        await listConnections(cursor, signal),
+      );
       const remedies = findRemedies(name, stream, dead, holders);
       if (args.has("json")) {
         const value = { stream: name, sentences, holders, remedies };
@@ -57,7 +61,10 @@ export const explain: CommandBody = {
         lines.push(`${say(holders.length - HOLDERS_MAX, "other follower")} more hold messages.`);
       }
       if (remedies.length > 0) lines.push("", "What mends it:");
-      for (const { command, about } of remedies) lines.push(`  simplemq ${command}  # ${about}`);
+      const width = Math.max(0, ...remedies.map(({ command }) => widthOf(command)));
+      for (const { command, about } of remedies) {
+        lines.push(`  simplemq ${fitText(command, width)}  # ${about}`);
+      }
       context.print(lines.map((line) => `${line}\n`).join(""));
     });
   },
@@ -82,27 +89,67 @@ async function findStream(
   }
 }
 
+/** The connections that may be seen; an older broker tells of none. */
+async function listConnections(cursor: Cursor, signal: AbortSignal): Promise<ConnectionInfo[]> {
+  try {
+    return await cursor.getConnections({ signal });
+  } catch (error) {
+    if (error instanceof BrokerError) return [];
+    throw error;
+  }
+}
+
 /** Who holds messages of a stream, the one with the oldest delivery first. */
-function findHolders(stream: string, lists: readonly PendingEntryList[]): Holder[] {
+function findHolders(
+  stream: string,
+  lists: readonly PendingEntryList[],
+  all: readonly ConnectionInfo[],
+): Holder[] {
   return lists.flatMap(({ follower, entries }) => {
     const own = entries.filter((entry) => entry.stream === stream);
     const [first] = own.toSorted((one, other) => other.ageMs - one.ageMs);
     if (first === undefined) return [];
     const { id, attempts, ageMs, deadline } = first;
-    return [{ follower, count: own.length, id, attempts, ageMs, deadline }];
+    const connections = all.filter(({ followerNames = [] }) => followerNames.includes(follower))
+      .map(({ id, client, user, address }) => ({ id, client, ...user && { user }, address }));
+    return [{ follower, count: own.length, id, attempts, ageMs, deadline, connections }];
   }).sort((one, other) => other.ageMs - one.ageMs);
 }
 
 function sayHolder(
-  { follower, count, id, attempts, ageMs, deadline }: Holder,
+  { follower, count, id, attempts, ageMs, deadline, connections }: Holder,
   now: number,
 ): string {
   const left = deadline <= now
     ? "it is about to be taken back"
     : `it is taken back in ${formatSpan(deadline - now)}`;
   const attempt = attempts > 1 ? `, delivery ${attempts}` : "";
-  return `Follower ${escapeControls(JSON.stringify(follower))} has held ` +
+  const [connection] = connections;
+  const where = connection === undefined
+    ? ""
+    : `, at ${
+      escapeControls(connection.client)
+    }, ${connection.address}, connection ${connection.id},`;
+  return `Follower ${escapeControls(JSON.stringify(follower))}${where} has held ` +
     `${say(count, "message")}, number ${id} for ${formatSpan(ageMs)}${attempt}: ${left}.`;
+}
+
+/** A follower that hangs gets what is taken from it again, unless there are others or it is gone. */
+function addRelease(
+  { follower, count, connections }: Holder,
+  { followers }: StreamInfo,
+  add: (command: string, about: string) => void,
+): void {
+  const what = `take back ${say(count, "message")}`;
+  const then = followers > 1 ? "others get them" : "it is the only follower, and gets them again";
+  add(`pel release ${quoteWord(follower)}`, `${what}; ${then}`);
+  for (const { id, client } of connections.slice(0, 1)) {
+    const others = followers > 1 ? "others get its messages" : "its messages wait for a follower";
+    add(
+      `connection close ${id}`,
+      `end it if ${escapeControls(client)} hangs: ${others}; restart that`,
+    );
+  }
 }
 
 /** The commands that could help, by what is found. */
@@ -122,10 +169,7 @@ function findRemedies(
   const waiting = stream.ready + stream.parked;
   // Those who hold messages are in the way where others wait.
   if (waiting > 0 || stream.followers > 0 && holders.length > 0) {
-    for (const { follower, count } of holders.slice(0, HOLDERS_MAX)) {
-      const others = stream.followers > 1 ? "others get them" : "they are delivered again";
-      add(`pel release ${quoteWord(follower)}`, `take back ${say(count, "message")}: ${others}`);
-    }
+    for (const holder of holders.slice(0, HOLDERS_MAX)) addRelease(holder, stream, add);
   }
   const [oldest] = holders;
   if (oldest !== undefined) add(`get ${name} ${oldest.id}`, "look at the message held longest");

@@ -114,13 +114,16 @@ Deno.test("explain: it names who holds messages, for how long, and what mends it
   assertMatch(shown, /^The stream is paused: 1 message waits until it is resumed\.\n/);
   assertMatch(
     shown,
-    /\nFollower "worker one" has held 1 message, number 1 for \S+: it is taken back in (30m|29m 59s)\.\n/,
+    /\nFollower "worker one", at simplemq-client, in-process, connection 1, has held 1 message, number 1 for \S+: it is taken back in (30m|29m 59s)\.\n/,
   );
   assertMatch(shown, /\n\nWhat mends it:\n {2}simplemq stream resume orders +# /);
   assertMatch(shown, /\n {2}simplemq pel release 'worker one' +# take back 1 message/);
+  assertMatch(shown, /\n {2}simplemq connection close 1 +# /);
   assertMatch(shown, /\n {2}simplemq dead ls orders +# /);
   const { holders, remedies, sentences } = JSON.parse(await use.print("explain orders --json"));
   assertEquals([holders[0].follower, holders[0].count, holders[0].id], ["worker one", 1, 1]);
+  const [connection] = JSON.parse(await use.print("connection ls --follower worker --json"));
+  assertEquals(connection, undefined);
   assertEquals(remedies[0].command, "stream resume orders");
   assertEquals(sentences.length > 0, true);
   await follower.close({ drainMs: 0 });

@@ -23,6 +23,7 @@ export const LINES_MAX: Readonly<Record<string, number>> = {
   "docs/json-lines.md": 300,
   "docs/production.md": 350,
   "docs/command-line.md": 300,
+  "docs/monitoring.md": 300,
   "docs/storage.md": 200,
   "docs/security.md": 150,
   "docs/reference.md": 350,

@@ -51,9 +51,12 @@ import { DIAL_OPTION_NAMES } from "../../src/client/dialing/connect_options.ts";
 import { OPERATION_VERBS } from "../../src/server/access/operation_verbs.ts";
 import { COMMANDS } from "../../src/server/commands/command_table.ts";
 import { ExitCode } from "../../src/server/process/exit_code.ts";
+import { BROKER_FAMILIES } from "../../src/server/http/metrics/broker_families.ts";
+import { OMITTED_FAMILY } from "../../src/server/http/metrics/metric_pages.ts";
+import { STREAM_FAMILIES } from "../../src/server/http/metrics/stream_families.ts";
 import { formatByteSize } from "../../src/server/settings/byte_size.ts";
 import { requireRow, SETTING_ROWS } from "../../src/server/settings/setting_table.ts";
-import { Page, type Table } from "./page.ts";
+import { Page, ROOT, type Table } from "./page.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -90,6 +93,25 @@ Deno.test("the table of settings has all of them, as they are", () => {
       about,
     ]),
   );
+});
+
+Deno.test("the table of metrics has all families that are written, as they are", () => {
+  const families = [
+    ...STREAM_FAMILIES.map((family) => ({ ...family, byStream: "yes" })),
+    { ...OMITTED_FAMILY, byStream: "only" },
+    ...BROKER_FAMILIES.map((family) => ({ ...family, byStream: "no" })),
+  ];
+  assertEquals(
+    findRows("metric", "type", "by stream", "what")
+      .map(([metric, ...cells]) => [metric!.replace(/\{.*\}/, ""), ...cells]),
+    families.map(({ name, type, byStream, help }) => [`\`${name}\``, type, byStream, help]),
+  );
+});
+
+Deno.test("the table of alerts has all of them", async () => {
+  const rules = await Deno.readTextFile(new URL("ops/prometheus/alerts.yaml", ROOT));
+  const alerts = [...rules.matchAll(/- alert: (\w+)$/gm)].map(([, name]) => `\`${name}\``);
+  assertEquals(findRows("alert", "when").map(([alert]) => alert), alerts);
 });
 
 Deno.test("the table of limits is the code's", () => {

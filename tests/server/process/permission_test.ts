@@ -64,7 +64,7 @@ async function runClient(path: string, port: number, ...permissions: string[]) {
 Deno.test("docs/production.md tells these permissions", async () => {
   const text = await Deno.readTextFile(new URL("../../../docs/production.md", import.meta.url));
   const { net, env, read, write, sys } = permissionsFor("data");
-  const network = `${net}:9090 ${env!.replace("SIMPLEMQ_*", "'SIMPLEMQ_*'")}`;
+  const network = `${net}:9090,localhost:9190 ${env!.replace("SIMPLEMQ_*", "'SIMPLEMQ_*'")}`;
   assertStringIncludes(text, `\`${network} ${read} ${write} ${sys}\``);
   assertStringIncludes(text, `\`${network} --allow-read=settings.yaml,users.yaml\``);
 });
@@ -74,8 +74,11 @@ Deno.test("a broker and a client run with the permissions that they need, and no
   await using other = await TestDirectory.create();
   const { path } = directory;
   const permissions = Object.values(permissionsFor(path));
-  const flags = ["--storage-directory", path];
+  const flags = ["--storage-directory", path, "--http", "--http-port", "0"];
   await using broker = await BrokerProcess.listen(flags, { permissions, settings });
+  const [, http] = /http=(\S+)/.exec(broker.lines.join("\n")) ?? [];
+  const metrics = await (await fetch(`http://${http}/metrics`)).text();
+  assertStringIncludes(metrics, "simplemq_ready_messages 0\n");
   const client = await runClient(other.path, broker.port, `--allow-net=localhost:${broker.port}`);
   assertEquals(client, { code: 0, text: "hello" });
   const refused = await runClient(other.path, broker.port);

@@ -89,7 +89,7 @@ function eventTable() {
     key: ({ number }) => number,
     empty: "Nothing logged that fits.",
     columns: [
-      { label: "Time", class: "time", text: ({ at }) => time(at) },
+      { label: "Time", class: "time", text: ({ at }) => time(at).replace(" ", "\n") },
       {
         label: "Level",
         node: (event) => el("span", { class: `level level-${event.level}` }, event.level),

@@ -70,7 +70,11 @@ function liveColumns() {
 /** @returns {import("../../parts/lists/table.js").Column[]} */
 function deadColumns() {
   return [
-    { label: "Cause", text: ({ deadLetter }) => CAUSE_TEXTS[deadLetter?.cause] ?? "–" },
+    {
+      label: "Cause",
+      class: "cause",
+      text: ({ deadLetter }) => CAUSE_TEXTS[deadLetter?.cause] ?? "–",
+    },
     {
       label: "Last reason",
       class: "reason",

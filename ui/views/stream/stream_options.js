@@ -29,9 +29,7 @@ export function showStreamOptions(view) {
     );
   });
   const change = () => changeOptions(view.stream, () => void view.refresh());
-  const head = ["Option", "Value", "Default, if it differs"].map((label) =>
-    el("th", { scope: "col" }, label)
-  );
+  const head = ["Option", "Value", "Default"].map((label) => el("th", { scope: "col" }, label));
   return el(
     "div",
     { class: "stack" },

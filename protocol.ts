@@ -218,7 +218,7 @@
  *
  * `openBackup` fixes a position of the journal up to which everything is flushed, and is answered with a
  * {@linkcode BackupInfo}. `readBackup` names one of its files, the backup and an offset (`from`); a
- * `backupPiece` has the bytes from there on, at most 512 KiB. Files are read in the order in which they
+ * `backupPiece` has the bytes from there on, at most 256 KiB. Files are read in the order in which they
  * are listed: the broker may remove those before the one that is read. `closeBackup` ends a backup. It
  * ends by itself when nothing of it was read for a minute, or when it is in the way of a full disk.
  *

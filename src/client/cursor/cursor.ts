@@ -317,7 +317,7 @@ export interface Cursor {
    */
   openBackup(call?: CallOptions): Promise<BackupInfo>;
   /**
-   * Reads up to 512 KiB of a file of a backup. Files are read in the order in which they are listed: those
+   * Reads up to 256 KiB of a file of a backup. Files are read in the order in which they are listed: those
    * before the one that is read are given up.
    *
    * @throws {RangeError} If a number is not allowed.

@@ -31,7 +31,7 @@ export interface BackupInfo {
 }
 
 /** The most bytes of a piece. */
-export const BACKUP_PIECE_BYTES_MAX: number = 512 * 1024;
+export const BACKUP_PIECE_BYTES_MAX: number = 256 * 1024;
 
 /** Writes a `backupPiece` frame: the bytes are the rest of it. */
 export function writeBackupPiece(writer: FrameWriter, query: number, bytes: Uint8Array): void {

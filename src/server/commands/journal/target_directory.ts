@@ -9,6 +9,12 @@ import { MANIFEST_NAME } from "./manifest.ts";
 /** The end of the name of a file that is not complete. */
 const PART = ".part";
 
+/**
+ * So many bytes are flushed at a time: on the disk of a broker, its own flushes wait for all that is to be
+ * written there.
+ */
+const FLUSH_BYTES = 4 * 1024 * 1024;
+
 /** Only the user who runs the command may read what is written. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
@@ -26,6 +32,7 @@ export class TargetDirectory implements BackupTarget {
   readonly #names: string[] = [];
   /** How many of them have their own name. */
   #namedCount = 0;
+  #unflushed = 0;
   #current: { readonly name: string; readonly file: Deno.FsFile } | undefined;
 
   private constructor(path: string, isNew: boolean, folder: OpenDirectory) {
@@ -53,6 +60,10 @@ export class TargetDirectory implements BackupTarget {
       for (let written = 0; written < bytes.length;) {
         written += await file.write(bytes.subarray(written));
       }
+      this.#unflushed += bytes.length;
+      if (this.#unflushed < FLUSH_BYTES) return;
+      this.#unflushed = 0;
+      await file.syncData();
     });
   }
 

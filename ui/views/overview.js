@@ -9,6 +9,7 @@ import { Chart } from "../parts/charts/chart.js";
 import { el, fill, setText } from "../parts/element.js";
 import { bytes, count, latency, NONE, rate, short, span, time } from "../parts/format.js";
 import { segments } from "../parts/form.js";
+import { findTicks } from "../parts/charts/scale.js";
 import { Points } from "../parts/live.js";
 import { link } from "../parts/page.js";
 import { Table } from "../parts/lists/table.js";
@@ -116,6 +117,7 @@ function makeCharts() {
       series: [{ name: "confirmP50", label: "median" }, { name: "confirmP99", label: "99 %" }],
       format: latency,
       axis: short,
+      ticks: (largest) => findTicks(largest, 0.5),
     }),
     new Chart({
       title: "Flush time",
@@ -123,6 +125,7 @@ function makeCharts() {
       series: [{ name: "flushP99", label: "99 %" }],
       format: latency,
       axis: short,
+      ticks: (largest) => findTicks(largest, 0.5),
     }),
   ];
 }

@@ -49,7 +49,7 @@ class PublishForm {
     this.headers = el("div", { class: "pairs" });
     this.properties = {
       key: textInput({ name: "key" }),
-      priority: numberInput({ name: "priority", min: 0, max: 9, placeholder: "0" }),
+      priority: numberInput({ name: "priority", min: 0, max: 9, placeholder: "4" }),
       delayMs: textInput({ name: "delay", placeholder: "such as 30 s" }),
       ttlMs: textInput({ name: "ttl", placeholder: "such as 2 h" }),
       dedupId: textInput({ name: "dedupId" }),

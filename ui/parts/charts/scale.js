@@ -15,7 +15,7 @@ export const PATH_POINTS_MAX = 300;
  * @param {number} largest
  * @param {number} [least] The least end of the scale.
  */
-export function findTicks(largest, least = 1) {
+export function findTicks(largest, least = 3) {
   const top = Math.max(largest, least);
   const rough = top / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -33,7 +33,7 @@ export function findTicks(largest, least = 1) {
  */
 export function findByteTicks(largest) {
   const unit = 1024 ** Math.floor(Math.log(Math.max(largest, 1)) / Math.log(1024));
-  return findTicks(largest / unit).map((tick) => tick * unit);
+  return findTicks(largest / unit, 1).map((tick) => tick * unit);
 }
 
 /** Spans between the times below a chart, in seconds. */

@@ -121,6 +121,7 @@ export class Listing {
       limit: LIMIT,
     }, signal);
     this.table.show(this.options.rows(answer));
-    this.pager.show(answer.offset, answer.matched, answer.total);
+    const { offset: from, matched, total } = answer;
+    this.pager.show(from, matched, this.search.value === "" ? matched : total);
   }
 }

@@ -17,13 +17,7 @@ const names = [...Deno.readDirSync(CHECKS)].map(({ name }) => name).sort();
 const files = names.map((name) => new URL(name, CHECKS).pathname);
 const chromium = await requireChromium();
 const { code } = await new Deno.Command(Deno.execPath(), {
-  args: ["test", "-A", "--config", CONFIG, "--parallel", ...files],
+  args: ["test", "-A", "--frozen", "--config", CONFIG, "--parallel", ...files],
   env: { CHROMIUM: chromium, PAGE_SHOTS: shots, DENO_JOBS: "2" },
-}).output().then(
-  ({ code, stdout, stderr }) => {
-    Deno.stdout.writeSync(stdout);
-    Deno.stderr.writeSync(stderr);
-    return { code };
-  },
-);
+}).spawn().status;
 Deno.exit(code);

@@ -9,6 +9,7 @@ import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { ATTACK_BUGS } from "./bugs/attack.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
+import { PAGE_BUGS } from "./bugs/page.ts";
 import { PERMISSIONS_BUGS } from "./bugs/permissions.ts";
 import { RULES_BUGS } from "./bugs/rules.ts";
 import { SESSIONS_BUGS } from "./bugs/sessions.ts";
@@ -23,6 +24,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...CONNECTING_BUGS,
   ...COMMANDS_BUGS,
   ...JOURNAL_BUGS,
+  ...PAGE_BUGS,
   ...PERMISSIONS_BUGS,
   ...RULES_BUGS,
   ...SESSIONS_BUGS,

@@ -69,13 +69,13 @@ Deno.test("a message is published by hand, found, and never read as HTML", async
   const watched = await chromium.open(`${broker.address}/#/publish?stream=audit`);
   const { page } = watched;
   await page.getByRole("radio", { name: "JSON" }).check();
-  await page.getByLabel("Body").fill("{no json");
+  await page.getByLabel("Body", { exact: true }).fill("{no json");
   await page.getByRole("button", { name: "Publish" }).click();
   await page.getByText("Cannot publish: the body is no JSON").waitFor();
-  await page.getByLabel("Body").fill('{"total": 12.5}');
-  await page.getByLabel("Key").fill("customer-9");
-  await page.getByLabel("Priority").fill("7");
-  await page.getByLabel("Dedup id").fill("hand-1");
+  await page.getByLabel("Body", { exact: true }).fill('{"total": 12.5}');
+  await page.getByLabel("Key", { exact: true }).fill("customer-9");
+  await page.getByLabel("Priority", { exact: true }).fill("7");
+  await page.getByLabel("Dedup id", { exact: true }).fill("hand-1");
   await page.getByRole("button", { name: "Add a header" }).click();
   await page.getByLabel("Name of the header").fill("origin");
   await page.getByLabel("Value of the header").fill("by hand");

@@ -38,6 +38,9 @@ const TABS = [
 
 const REFRESH_MS = 1000;
 
+/** What the broker says of a stream that is not there, or not for this user. */
+const MISSING = ["STREAM_NOT_FOUND", "BAD_STREAM_NAME", "FORBIDDEN"];
+
 /** @param {Page} page */
 export function showStream(page) {
   const [, name, tab = ""] = page.path;
@@ -54,10 +57,11 @@ export function showStream(page) {
   const refresh = page.every(REFRESH_MS, async () => {
     const stream = await ask("GET", apiPath("streams", name), { signal: page.signal }).catch(
       (error) => {
-        if (error.code === "STREAM_NOT_FOUND") showMissing(page, name);
+        if (MISSING.includes(error.code)) return showMissing(page, name);
         throw error;
       },
     );
+    if (stream === undefined) return;
     showBadges(badges, stream);
     const stamp = JSON.stringify([stream.isPaused, stream.may]);
     if (stamp !== shownActions) fill(actions, actionsOf(stream, () => void refresh()));

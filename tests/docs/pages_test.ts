@@ -7,6 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import manifest from "../../deno.json" with { type: "json" };
 import { parseUsers } from "../../src/server/access/users/users_file.ts";
+import { parseDeclarations } from "../../src/server/commands/streams/declared_streams.ts";
 import { loadSettings } from "../../src/server/settings/load_settings.ts";
 import { LINES_MAX, Page, ROOT } from "./page.ts";
 
@@ -74,6 +75,7 @@ for (const page of pages) {
     for (const { language, text } of page.blocks) {
       if (language !== "yaml") continue;
       if (/^(users|anonymous):\n/m.test(text)) parseUsers(text, page.path);
+      else if (/^streams:\n/m.test(text)) parseDeclarations(text, page.path);
       else await load([], text);
     }
   });

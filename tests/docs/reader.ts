@@ -10,6 +10,7 @@ import { setImmediate } from "node:timers";
 import type { Cursor } from "../../client.ts";
 import { type BrokerServer, serve } from "../../server.ts";
 import { LineClient } from "../support/wire/line_client.ts";
+import { CommandLine } from "./command_line.ts";
 import { Network } from "./network.ts";
 import { type Block, type Page, ROOT, type ShownProgram } from "./page.ts";
 import { PATIENCE_MS, RunningProgram, USUAL_PORT } from "./program.ts";
@@ -29,6 +30,7 @@ export class Reader implements AsyncDisposable {
   readonly #cursor: Cursor;
   readonly #directory: string;
   readonly #left: Left[] = [];
+  readonly #commands: CommandLine;
   #network: Network | undefined;
   /** All programs that have run, with all that they shall have printed. */
   readonly #done: [program: RunningProgram, lines: readonly string[], what: string][] = [];
@@ -39,6 +41,7 @@ export class Reader implements AsyncDisposable {
     this.#broker = broker;
     this.#cursor = cursor;
     this.#directory = directory;
+    this.#commands = new CommandLine(page, directory, broker.port);
   }
 
   /** Opens a page, with a broker of its own. */
@@ -98,6 +101,10 @@ export class Reader implements AsyncDisposable {
       return undefined;
     }
     if (/^(\w+=\S+ )*deno run -A server\.ts\b/.test(line)) return await this.#runBroker(command);
+    if (CommandLine.takes(line)) {
+      await this.#commands.run(command);
+      return undefined;
+    }
     const found = findProgram(line);
     if (found !== undefined) return await this.#runProgram(command, found);
     if (line === `nc localhost ${USUAL_PORT}`) return await this.#talk(output);

@@ -23,7 +23,16 @@ export async function readDeclarations(
   path: string,
   context: CommandContext,
 ): Promise<Declaration[]> {
-  const text = await readText(path, context);
+  return parseDeclarations(await readText(path, context), path);
+}
+
+/**
+ * Reads the streams that a text in YAML declares.
+ *
+ * @param path The name of its file, for messages.
+ * @throws {CommandError} With all mistakes.
+ */
+export function parseDeclarations(text: string, path: string): Declaration[] {
   const found = readYaml(text, FILE_BYTES_MAX);
   const mistakes: string[] = [];
   const declarations = "mistake" in found ? [] : parse(found.value, mistakes);

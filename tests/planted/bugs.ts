@@ -5,6 +5,7 @@
  */
 
 import { ACCESS_BUGS } from "./bugs/access.ts";
+import { BACKUP_BUGS } from "./bugs/backup.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { ATTACK_BUGS } from "./bugs/attack.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
@@ -21,6 +22,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...ACCESS_BUGS,
   ...ATTACK_BUGS,
+  ...BACKUP_BUGS,
   ...CONNECTING_BUGS,
   ...COMMANDS_BUGS,
   ...JOURNAL_BUGS,

@@ -24,6 +24,7 @@ export const LINES_MAX: Readonly<Record<string, number>> = {
   "docs/production.md": 350,
   "docs/command-line.md": 300,
   "docs/monitoring.md": 300,
+  "docs/deployment.md": 300,
   "docs/storage.md": 200,
   "docs/security.md": 150,
   "docs/reference.md": 350,

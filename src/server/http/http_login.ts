@@ -36,9 +36,8 @@ export class HttpLogin {
       if (login !== undefined) return { login, end: () => {} };
     }
     const { encryption, address } = caller;
-    let certificateNames: readonly string[] = [];
     try {
-      certificateNames = encryption?.certificateNames ?? [];
+      const certificateNames = encryption?.certificateNames;
       const certificate = encryption?.certificate;
       const login = access.login({ token, certificateNames, certificate }, close);
       this.#noteLogin(login, address);
@@ -51,7 +50,7 @@ export class HttpLogin {
       };
     } catch (error) {
       // Who shows nothing has tried nothing: browsers and scrapers ask first.
-      const isTried = token !== undefined || certificateNames.length > 0;
+      const isTried = token !== undefined || encryption?.certificate !== undefined;
       if (isTried) await this.#holdBack(error, caller);
       throw error instanceof LoginRefusal && !isTried ? explainNothing(error) : error;
     }

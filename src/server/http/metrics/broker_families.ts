@@ -5,7 +5,7 @@ import type { Engine } from "../../../broker/engine.ts";
 import type { CertificateStatus } from "../../certificates/certificates.ts";
 import type { HttpParts } from "../http_route.ts";
 import { type MetricFamily, writeLabels } from "./metric_text.ts";
-import { findProcessFigures, type ProcessFigures } from "./process_figures.ts";
+import { findDiskSize, findProcessFigures, type ProcessFigures } from "./process_figures.ts";
 
 /** Labels as text, and the value; an undefined value is left out. */
 export type Sample = readonly [labels: string, value: number | undefined];
@@ -117,6 +117,12 @@ export const BROKER_FAMILIES: readonly BrokerFamily[] = [
     "disk_free_bytes",
     "Bytes that are free on the disk of the journal",
     ({ counters }) => one(counters.journal?.freeBytes),
+  ),
+  gauge(
+    "disk_size_bytes",
+    "Bytes of the disk of the journal",
+    ({ parts, counters }) =>
+      one(counters.journal && findDiskSize(parts.settings.storage.directory)),
   ),
   counter(
     "journal_compacted_bytes",

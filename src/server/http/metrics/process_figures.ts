@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { cpuUsage } from "node:process";
 
 /** What this process takes of its machine. */
@@ -29,6 +30,16 @@ function countFiles(): number | undefined {
     return Deno.statSync(FILES_PATH).size || undefined;
   } catch {
     // Only programs that may do everything are allowed to look there.
+    return undefined;
+  }
+}
+
+/** The size of the disk that a directory is on, in bytes; undefined if the system does not tell. */
+export function findDiskSize(directory: string): number | undefined {
+  try {
+    const { blocks, bsize } = statfsSync(directory);
+    return blocks * bsize;
+  } catch {
     return undefined;
   }
 }

@@ -7,7 +7,7 @@ import { HttpConnection, type HttpDeadlines } from "./http_connection.ts";
 /** The part of all connections that HTTP may take. */
 const PART = 1 / 10;
 
-/** The least number of connections that HTTP may have, if the broker may. */
+/** The least number of connections that HTTP may have, unless that were more than half of all. */
 const LEAST = 16;
 
 /** How long an idle connection is kept although others have no room, in milliseconds. */
@@ -48,7 +48,8 @@ export class HttpConnections {
   constructor(options: HttpConnectionsOptions) {
     const { log, now, connectionsMax } = options;
     this.#options = options;
-    this.#most = Math.min(connectionsMax, Math.max(LEAST, Math.ceil(connectionsMax * PART)));
+    const most = Math.max(LEAST, Math.ceil(connectionsMax * PART));
+    this.#most = Math.max(1, Math.min(most, Math.floor(connectionsMax / 2)));
     this.#turnedAway = new Tally("a connection of HTTP was turned away", log, now);
     this.#faults = new Tally("what came over a connection is no HTTP", log, now);
   }

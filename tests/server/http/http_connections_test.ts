@@ -176,8 +176,8 @@ Deno.test("idle connections give way to new ones, and no more are taken than the
 });
 
 Deno.test("connections of HTTP and all others share one limit", async () => {
-  const world = new World(20);
-  world.others = 18;
+  const world = new World(40);
+  world.others = 38;
   using _first = world.open();
   using _second = world.open();
   using refused = world.open();

@@ -15,7 +15,7 @@ import type { PlantedBug } from "./planted_bug.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 /** What a copy of the project is made of. */
-const PARTS = ["docs", "npm", "src", "std", "tests"];
+const PARTS = ["docs", "npm", "src", "std", "tests", "ui"];
 
 /**
  * Puts a bug into a source.

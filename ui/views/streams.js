@@ -84,8 +84,8 @@ function extra(label, sort, text) {
 /** @param {Page} page */
 function emptyText(page) {
   return page.session.may.create
-    ? "No stream here. Take another search, or create one with “New stream”."
-    : "No stream here. Take another search; streams appear when a program creates them.";
+    ? "No stream that fits. Create one with “New stream”, or let a program do it."
+    : "No stream that fits. Streams appear here when a program creates them.";
 }
 
 /**

@@ -115,7 +115,7 @@ Deno.test("a lost broker is told of, and a stale tab logs in again after a resta
       await page.getByRole("heading", { level: 1, name: "Streams" }).waitFor();
     };
     await logIn();
-    await page.getByText("No stream here").waitFor();
+    await page.getByText("No stream that fits").waitFor();
     await broker[Symbol.asyncDispose]();
     broker = undefined;
     const banner = page.getByText(

@@ -153,7 +153,7 @@ Deno.test("an empty broker says what to do next", async () => {
   await page.getByText("There is no stream yet.").waitFor();
   for (
     const [hash, title, text] of [
-      ["#/streams", "Streams", "create one with"],
+      ["#/streams", "Streams", "Create one with"],
       ["#/dead", "Dead letters", "No dead letters."],
       ["#/connections", "Connections", "connect({ hostname, port })"],
     ] as const

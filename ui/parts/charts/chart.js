@@ -194,13 +194,17 @@ export class Chart {
   #paths(x, y) {
     return this.options.series.flatMap(({ name }, index) => {
       const parts = splitAtGaps(thin(this.#points, name), name);
+      const lone = parts.filter(({ length }) => length === 1).map(([point]) => {
+        const cy = y(/** @type {number} */ (point[name]));
+        return svg("circle", { class: `dot-${index}`, cx: x(point.at), cy, r: 1.8 });
+      });
       const line = parts.map((points) => writePath(points, name, x, y)).join("");
       const drawn = svg("path", { class: `line line-${index}`, d: line });
-      if (index > 0) return [drawn];
+      if (index > 0) return [drawn, ...lone];
       const area = parts.filter((points) => points.length > 1).map((points) =>
         `${writePath(points, name, x, y)}V${y(0)}H${x(points[0].at).toFixed(1)}Z`
       ).join("");
-      return [svg("path", { class: `area area-${index}`, d: area }), drawn];
+      return [svg("path", { class: `area area-${index}`, d: area }), drawn, ...lone];
     });
   }
 
@@ -231,10 +235,13 @@ export class Chart {
   /** @param {(at: number) => number} x */
   #tell(x) {
     const { series, format, title, unit } = this.options;
-    const last = this.#points.at(-1);
-    const point = this.#hover === undefined ? last : this.#points[this.#hover];
+    const point = this.#hover === undefined ? undefined : this.#points[this.#hover];
+    // A second without messages has no latency; then the last known one is told.
+    const lastOf = (/** @type {string} */ name) =>
+      this.#points.findLast((one) => typeof one[name] === "number")?.[name];
     for (const { name } of series) {
-      setText(/** @type {Element} */ (this.#values.get(name)), format(point?.[name]));
+      const value = point === undefined ? lastOf(name) : point[name];
+      setText(/** @type {Element} */ (this.#values.get(name)), format(value));
     }
     this.tip.hidden = this.#hover === undefined || point === undefined;
     if (point !== undefined && !this.tip.hidden) {
@@ -243,7 +250,7 @@ export class Chart {
       this.tip.style.left = `${Math.min(Math.max(x(point.at), half), this.#width - half)}px`;
     }
     const minutes = Math.round((this.#until - this.#from) / 60_000);
-    const now = series.map(({ name, label }) => `${label} ${format(last?.[name])}`).join(", ");
+    const now = series.map(({ name, label }) => `${label} ${format(lastOf(name))}`).join(", ");
     this.drawing.setAttribute(
       "aria-label",
       `${title} in ${unit}, last ${minutes} minutes; now: ${now}`,

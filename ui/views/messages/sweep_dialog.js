@@ -24,7 +24,7 @@ const TEXTS = {
     done: "sent back",
   },
   drop: {
-    title: "Drop messages of",
+    title: "Drop dead letters of",
     about: "Messages are removed for good. Those that a follower holds stay.",
     verb: "Drop",
     done: "dropped",
@@ -65,7 +65,7 @@ export function sweepMessages(name, sweep, onDone) {
     return "stay";
   };
   const dialog = new Dialog({
-    title: `${texts.title} ${name}`,
+    title: `${texts.title} ${name.replace(/\.dead$/, "")}`,
     content: [el("p", {}, texts.about), filter.element, line.element, told],
     onClose: () => line.stop(),
     actions: [

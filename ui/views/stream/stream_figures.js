@@ -7,7 +7,7 @@
 import { apiPath, ask } from "../../parts/api.js";
 import { Chart } from "../../parts/charts/chart.js";
 import { el, fill, setText } from "../../parts/element.js";
-import { bytes, count, NONE, rate, short, span } from "../../parts/format.js";
+import { bytes, count, NONE, rate, short, span, time } from "../../parts/format.js";
 import { Points } from "../../parts/live.js";
 
 /** @typedef {import("./stream.js").StreamView} StreamView */
@@ -98,10 +98,19 @@ export function showStreamFigures({ page, name, stream, listen }) {
  * @param {string[]} sentences
  */
 function showReasons(list, sentences) {
-  const texts = sentences.length === 0 ? ["Nothing waits here."] : sentences;
+  const texts = sentences.length === 0 ? ["Nothing waits here."] : sentences.map(writeTimes);
   const isSame = texts.length === list.childElementCount &&
     texts.every((text, index) => list.children[index].textContent === text);
   if (!isSame) fill(list, texts.map((text) => el("li", {}, text)));
+}
+
+/**
+ * Writes the times in a sentence in the zone of the reader, as everywhere in the page.
+ *
+ * @param {string} sentence
+ */
+function writeTimes(sentence) {
+  return sentence.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (found) => time(Date.parse(found)));
 }
 
 function makeCharts() {

@@ -17,7 +17,8 @@
  * The first frame of a client is `hello`, the first of the broker `welcome` (or `error`). Before the
  * handshake is complete, a client may send 8 KiB and one frame, within 5 seconds. `hello` and `welcome`
  * name capabilities: what a side can do beyond version 2. The broker answers with those that both
- * sides have, and only these are in force. There are none yet.
+ * sides have, and only these are in force. There is one, `storedAt`: `deliver` frames tell when their
+ * messages were stored.
  *
  * In place of a `hello` a client may send a `ping`: the broker answers with a `pong`, which tells its
  * version and why it is not ready, and closes the connection. That needs no credential.
@@ -167,6 +168,10 @@
  * last allowed delivery. Before a client ends a follower by `closeFollower`, it releases messages that
  * no handler has seen. It gives the last tag that it has received, or 0: deliveries still on their way
  * do not count either.
+ *
+ * With the capability `storedAt`, the second highest bit of `attempts` in a `deliver` is set, and behind
+ * `attempts` come n u32 and n × (count u32, storedAt u64): runs of messages, in order, with the time at
+ * which they were stored, in milliseconds since 1970, or 0 if the broker does not know it.
  *
  * `streamMissing` tells that a new follower waits for a stream that does not exist, `streamDeleted`
  * that the stream of a follower was deleted.

@@ -24,7 +24,7 @@ export interface PeekedMessage<Body = unknown> extends StreamMessage<Body> {
 export function readPeeked(stream: string, { infos, entries }: PeekedMessages): PeekedMessage[] {
   const batch = { count: infos.length, buffer: entries, start: 0, end: entries.length };
   return findEntries(batch).map((offset, index) => {
-    const { id, state, attempts, dueAt, follower } = infos[index]!;
+    const { id, state, attempts, storedAt, dueAt, follower } = infos[index]!;
     // The reply address concerns only the requester and the follower.
     const { request, ...properties } = readProperties(entries, offset);
     return {
@@ -35,6 +35,7 @@ export function readPeeked(stream: string, { infos, entries }: PeekedMessages): 
       headers: headersOf(entries, offset),
       state,
       attempts,
+      ...storedAt !== undefined && { storedAt },
       ...dueAt !== undefined && { dueAt },
       ...follower !== undefined && { follower },
       priority: readEntryPriority(entries, offset),

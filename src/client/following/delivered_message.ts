@@ -1,4 +1,4 @@
-import type { DeadLetter, MessageProperties, ReplyAddress } from "../../../protocol.ts";
+import type { DeadLetter, MessageProperties, ReplyAddress, StoredRun } from "../../../protocol.ts";
 import { readEntryFlags, readEntryPriority } from "../../protocol/messages/entry.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import type { CallOptions } from "../member/call_options.ts";
@@ -24,7 +24,10 @@ export interface MessageOwner {
 export interface DeliveredBatch {
   readonly owner: MessageOwner;
   readonly stream: string;
+  readonly firstId: number;
   readonly attempts: number;
+  /** When they were stored, in runs, if the broker tells. */
+  readonly storedAt?: readonly StoredRun[] | undefined;
   /** Whether the broker must be told before a handler gets these messages. */
   readonly isDoubtful?: boolean | undefined;
   readonly bytes: Uint8Array;
@@ -55,6 +58,16 @@ export class DeliveredMessage implements Message {
 
   get attempts(): number {
     return this.#batch.attempts;
+  }
+
+  get storedAt(): number | undefined {
+    const { storedAt = [], firstId } = this.#batch;
+    let left = this.id - firstId;
+    for (const { count, at } of storedAt) {
+      if (left < count) return at === 0 ? undefined : at;
+      left -= count;
+    }
+    return undefined;
   }
 
   get isDoubtful(): boolean {
@@ -141,12 +154,13 @@ export class DeliveredMessage implements Message {
 
   /** The value for `JSON.stringify`: bytes in base64, absent fields left out. */
   toJSON(): Record<string, unknown> {
-    const { stream, id, attempts, priority, headers, body } = this;
+    const { stream, id, attempts, storedAt, priority, headers, body } = this;
     const { key, dedupId, deliverAt, expiresAt, deadLetter } = this.#properties;
     return {
       stream,
       id,
       attempts,
+      storedAt,
       key,
       priority,
       dedupId,

@@ -108,7 +108,7 @@ export class MessageHandout implements MessageSource {
   add(fields: DeliverFields, stream: string, frame: FrameDecoder): void {
     const batch = readBatch(frame);
     const { count } = batch;
-    const { firstTag, firstId, attempts, isDoubtful } = fields;
+    const { firstTag, firstId, attempts, isDoubtful, storedAt } = fields;
     this.#fetched.lastTag = firstTag + count - 1;
     if (this.#credit.isPaused || this.#end !== undefined) {
       this.#verdicts.notes.release({ firstTag, count });
@@ -117,7 +117,7 @@ export class MessageHandout implements MessageSource {
     if (isDoubtful) this.#caution.alarm();
     this.#begins.wake(isDoubtful);
     this.#fetched.add(
-      { owner: this.#verdicts, stream, attempts, isDoubtful },
+      { owner: this.#verdicts, stream, firstId, attempts, isDoubtful, storedAt },
       { firstTag, firstId, count },
       batch,
     );

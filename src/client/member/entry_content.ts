@@ -36,6 +36,11 @@ export interface StreamMessage<Body = unknown> extends ReceivedContent<Body> {
   readonly id: number;
   /** The number of deliveries of the message, the present one included. */
   readonly attempts: number;
+  /**
+   * When the message was stored in the stream, by the broker's clock, in milliseconds since 1970; a dead letter
+   * when it became one. Absent if the broker is of an earlier version, or does not know it.
+   */
+  readonly storedAt?: number | undefined;
   /** The key, if there is one; messages with the same key are processed one at a time. */
   readonly key?: string | undefined;
   /** The priority, 0 to 9. */

@@ -18,8 +18,11 @@ import {
   withDefault,
 } from "./json_fields.ts";
 
-/** The capabilities of this version beyond version 2 of the protocol: none yet. */
-export const CAPABILITIES: readonly string[] = [];
+/** The capability of `deliver` frames to tell when their messages were stored. */
+export const STORED_AT = "storedAt";
+
+/** The capabilities of this version beyond version 2 of the protocol. */
+export const CAPABILITIES: readonly string[] = [STORED_AT];
 
 /** A bind on the wire. */
 export interface BindFields {

@@ -8,6 +8,9 @@ import { BATCH_COUNT_MAX } from "../limits.ts";
 /** The highest bit of the attempts in a `deliver` frame. */
 const DOUBTFUL = 0x8000_0000;
 
+/** The bit below it: the frame tells when its messages were stored. */
+const TIMED = 0x4000_0000;
+
 /** `publish`: a batch from a publisher. */
 export interface PublishFields {
   /** The publisher's number in this session. */
@@ -46,7 +49,7 @@ export interface ConfirmFields {
 export interface StoredRun {
   /** How many they are. */
   readonly count: number;
-  /** When, in milliseconds since 1970. */
+  /** When, in milliseconds since 1970; 0 if that is not known. */
   readonly at: number;
 }
 
@@ -64,6 +67,8 @@ export interface DeliverFields {
   readonly attempts: number;
   /** Whether a `begin` has to be sent before a handler gets them. */
   readonly isDoubtful?: boolean;
+  /** When they were stored, in runs that make up the whole batch; absent without that capability. */
+  readonly storedAt?: readonly StoredRun[] | undefined;
 }
 
 /** Consecutive deliveries of one follower. */
@@ -158,7 +163,9 @@ export function writeDeliver(
   writer.u32(fields.stream);
   writer.u64(fields.firstTag);
   writer.u64(fields.firstId);
-  writer.u32(fields.isDoubtful ? fields.attempts + DOUBTFUL : fields.attempts);
+  const { attempts, isDoubtful, storedAt } = fields;
+  writer.u32(attempts + (isDoubtful ? DOUBTFUL : 0) + (storedAt === undefined ? 0 : TIMED));
+  if (storedAt !== undefined) writeStoredRuns(writer, storedAt);
   writeBatch(writer, batch);
   writer.end();
 }
@@ -169,10 +176,35 @@ export function readDeliver(decoder: FrameDecoder): DeliverFields {
   const stream = decoder.u32();
   const firstTag = decoder.u64();
   const firstId = decoder.u64();
-  const attempts = decoder.u32();
-  const fields = { follower, stream, firstTag, firstId };
-  if (attempts < DOUBTFUL) return { ...fields, attempts };
-  return { ...fields, attempts: attempts - DOUBTFUL, isDoubtful: true };
+  const word = decoder.u32();
+  const isDoubtful = word >= DOUBTFUL;
+  const rest = isDoubtful ? word - DOUBTFUL : word;
+  const isTimed = rest >= TIMED;
+  return {
+    follower,
+    stream,
+    firstTag,
+    firstId,
+    attempts: isTimed ? rest - TIMED : rest,
+    ...isDoubtful && { isDoubtful },
+    ...isTimed && { storedAt: readStoredRuns(decoder) },
+  };
+}
+
+function writeStoredRuns(writer: FrameWriter, runs: readonly StoredRun[]): void {
+  writer.u32(runs.length);
+  for (const { count, at } of runs) {
+    writer.u32(count);
+    writer.u64(at);
+  }
+}
+
+function readStoredRuns(decoder: FrameDecoder): StoredRun[] {
+  const runs: StoredRun[] = [];
+  for (let left = decoder.u32(); left > 0; left--) {
+    runs.push({ count: decoder.u32(), at: decoder.u64() });
+  }
+  return runs;
 }
 
 /** Writes a `credit` frame. */

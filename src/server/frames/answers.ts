@@ -14,6 +14,8 @@ export interface Subject {
 export class Answers {
   readonly outlet: Outlet;
   readonly streams: SessionStreams;
+  /** Whether the client knows deliveries that tell when their messages were stored. */
+  tellsTimes = false;
 
   constructor(outlet: Outlet) {
     this.outlet = outlet;

@@ -9,6 +9,7 @@ import {
   type TagFields,
   writeControlFrame,
 } from "../../../protocol.ts";
+import { STORED_AT } from "../../protocol/frames/control_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import { readCredit, readPublish, readTags } from "../../protocol/frames/message_frame.ts";
 import type { StreamSearch } from "../../broker/engine.ts";
@@ -272,6 +273,7 @@ export class Session implements Speaker {
     outlet.logIn({ token });
     this.#client = client;
     const welcome = makeWelcome(outlet, capabilities);
+    this.#answers.tellsTimes = welcome.capabilities.includes(STORED_AT);
     writeControlFrame(link.writer, "welcome", welcome);
     link.flush();
     frame.raiseLimit(context.limits.frameBytes);

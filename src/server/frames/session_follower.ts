@@ -60,8 +60,8 @@ export class SessionFollower implements FollowerSink {
   }
 
   deliver(delivery: Delivery): void {
-    const { outlet, streams } = this.#answers;
-    const { firstTag, firstId, attempts, isDoubtful, batch } = delivery;
+    const { outlet, streams, tellsTimes } = this.#answers;
+    const { firstTag, firstId, attempts, isDoubtful, storedAt, batch } = delivery;
     writeDeliver(outlet.link.writer, {
       follower: this.#number,
       stream: streams.numberOf(delivery.stream),
@@ -69,6 +69,7 @@ export class SessionFollower implements FollowerSink {
       firstId,
       attempts,
       isDoubtful,
+      storedAt: tellsTimes ? storedAt : undefined,
     }, batch);
     outlet.gate.notePushed(batch.end - batch.start);
     outlet.link.flush();

@@ -163,6 +163,7 @@ Deno.test("a message shows what it is, and a method without its message says so"
     stream: "shown",
     id: 1,
     attempts: 1,
+    storedAt: first!.storedAt,
     key: "ann",
     priority: 4,
     headers: { by: "me" },

@@ -65,9 +65,15 @@ Deno.test("deliver: decode(encode(fields, batch)) equals fields and batch", () =
     stream: number32,
     firstTag: number64,
     firstId: number64,
-    attempts: fc.nat(0x7fff_ffff),
+    attempts: fc.nat(0x3fff_ffff),
     isDoubtful: fc.constantFrom(true, undefined),
-  }, plain).map(({ isDoubtful, ...fields }) => ({ ...fields, ...isDoubtful && { isDoubtful } }));
+    storedAt: fc.option(
+      fc.array(fc.record({ count: number32, at: number64 }, plain), { maxLength: 5 }),
+      { nil: undefined },
+    ),
+  }, plain).map(({ isDoubtful, storedAt, ...fields }) => {
+    return { ...fields, ...isDoubtful && { isDoubtful }, ...storedAt && { storedAt } };
+  });
   fc.assert(
     fc.property(fields, bodies, (fields, bodies) => {
       const decoder = roundTrip(FrameType.deliver, (writer) => {

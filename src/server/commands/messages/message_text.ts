@@ -9,8 +9,7 @@ import type { CommandContext } from "../command.ts";
 export function toJson(message: StreamMessage): Record<string, unknown> {
   const { stream, id, attempts, key, priority, dedupId, headers, body } = message;
   const { deliverAt, expiresAt, deadLetter } = message;
-  const { state, dueAt, follower, storedAt }: Partial<PeekedMessage> & { storedAt?: number } =
-    message;
+  const { state, dueAt, follower, storedAt }: Partial<PeekedMessage> = message;
   return {
     stream,
     id,

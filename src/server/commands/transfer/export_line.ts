@@ -61,7 +61,7 @@ export function formatStream({ name, options, isPaused, nextId }: StreamInfo): s
 }
 
 /** The line of a message. */
-export function formatMessage(message: PeekedMessage & { readonly storedAt?: number }): string {
+export function formatMessage(message: PeekedMessage): string {
   const { stream, id, headers, key, priority, dedupId, deliverAt, expiresAt, attempts } = message;
   const { state, dueAt, follower, storedAt, isRequest, deadLetter, body, bytes } = message;
   const kind = kindOf(message);

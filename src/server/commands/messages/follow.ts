@@ -87,7 +87,9 @@ export const follow: CommandBody = {
 
 /** Gives messages back without counting an attempt: nobody has worked on them. */
 async function release(held: Message[]): Promise<void> {
-  await Promise.all(held.splice(0).map((message) => message.release().catch(() => {})));
+  await Promise.all(
+    held.splice(0).map((message) => message.release({ confirm: true }).catch(() => {})),
+  );
 }
 
 function formatMessage(

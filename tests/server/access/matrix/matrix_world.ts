@@ -1,5 +1,6 @@
 import type { Engine } from "../../../../src/broker/engine.ts";
 import { createMemoryEngine } from "../../../../src/engine/memory.ts";
+import type { Login } from "../../../../src/server/access/access.ts";
 import { Audit } from "../../../../src/server/access/audit.ts";
 import { GuardedEngine } from "../../../../src/server/access/guarded_engine.ts";
 import { type PermissionFields, Permissions } from "../../../../src/server/access/permissions.ts";
@@ -29,19 +30,19 @@ export class MatrixWorld implements AsyncDisposable {
   readonly engine: Engine;
   /** The sessions around it. */
   readonly sessions: Sessions;
+  /** Logs the user in. */
+  readonly logIn: () => Login;
 
   private constructor(engine: Engine, fields: PermissionFields) {
     this.engine = engine;
     const user = new User("app", new Permissions(fields));
     const audit = new Audit(new Log({ level: "error", write: () => {} }), () => 0);
-    const access = {
-      login: () => {
-        if (user.permissions.isAdmin) return { user, engine, end: () => {} };
-        const guarded = new GuardedEngine(engine, user, audit);
-        return { user, engine: guarded, end: () => guarded.end() };
-      },
+    this.logIn = () => {
+      if (user.permissions.isAdmin) return { user, engine, end: () => {} };
+      const guarded = new GuardedEngine(engine, user, audit);
+      return { user, engine: guarded, end: () => guarded.end() };
     };
-    this.sessions = new Sessions({ engine, access });
+    this.sessions = new Sessions({ engine, access: { login: this.logIn } });
   }
 
   /** Makes a world for a user with some permissions. */

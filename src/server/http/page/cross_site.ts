@@ -20,7 +20,8 @@ const OWN_SITES: ReadonlySet<string> = new Set(["same-origin", "none"]);
  * @throws {HttpProblem} `CROSS_SITE`.
  */
 export function refuseCrossSite({ request: { method, headers }, url }: Asked): void {
-  if (headers.get("authorization") !== null) return;
+  // Browsers send the other kinds by themselves.
+  if (/^Bearer /i.test(headers.get("authorization") ?? "")) return;
   const site = headers.get("sec-fetch-site");
   if (site !== null && !OWN_SITES.has(site)) {
     throw refusal(`found Sec-Fetch-Site: ${site.slice(0, 40)}, allowed same-origin`);

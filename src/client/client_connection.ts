@@ -35,6 +35,9 @@ import {
 } from "./publishing/publisher.ts";
 import { OutgoingReplies } from "./requesting/outgoing_replies.ts";
 import { PendingRequests } from "./requesting/pending_requests.ts";
+import { traceFollowing } from "./tracing/traced_follower.ts";
+import { TracedPublisher } from "./tracing/traced_publisher.ts";
+import { Tracing } from "./tracing/tracing.ts";
 import { IncomingFrames } from "./uplink/incoming_frames.ts";
 import type { ClientSession } from "./uplink/client_session.ts";
 import { SessionOpener, type Target } from "./uplink/session_opener.ts";
@@ -57,6 +60,7 @@ export class ClientConnection implements Connection {
   readonly #replies: OutgoingReplies;
   readonly #spare = new SpareBuffers();
   readonly #board = new StatusBoard();
+  readonly #tracing: Tracing | undefined;
   readonly #closing = new AbortController();
   /** Resolves when `close()` must not wait any longer. */
   readonly #hurry = Promise.withResolvers<void>();
@@ -68,6 +72,7 @@ export class ClientConnection implements Connection {
     this.#requests = new PendingRequests(this.#uplink, clock);
     this.#replies = new OutgoingReplies(this.#uplink, this.#spare);
     this.#uplink.share([this.#requests, this.#replies]);
+    this.#tracing = Tracing.find(() => opener.address);
     this.closed = this.#run(first);
   }
 
@@ -126,7 +131,8 @@ export class ClientConnection implements Connection {
     this.#checkRoom("publisher", this.#uplink.members.publishers.size);
     const resolved = resolvePublisherOptions(options);
     const way = { uplink: this.#uplink, requests: this.#requests, spare: this.#spare };
-    return new ClientPublisher(way, Bind.from(bind), resolved);
+    const publisher = new ClientPublisher(way, Bind.from(bind), resolved);
+    return this.#tracing === undefined ? publisher : new TracedPublisher(publisher, this.#tracing);
   }
 
   follower<Body = unknown>(bind: BindLike, options: FollowerOptions = {}): Follower<Body> {
@@ -143,7 +149,9 @@ export class ClientConnection implements Connection {
     } else if (prefetch !== "auto") {
       checkNumber("prefetch", prefetch, { low: 1, high: BATCH_COUNT_MAX }, action);
     }
-    const way = { uplink: this.#uplink, replies: this.#replies };
+    const way = this.#tracing === undefined
+      ? { uplink: this.#uplink, replies: this.#replies }
+      : traceFollowing(this.#tracing, { uplink: this.#uplink, replies: this.#replies });
     return new ClientFollower(way, Bind.from(bind), { name, prefetch });
   }
 

@@ -2,7 +2,14 @@ import type { MessageState, PeekedMessages } from "../../../protocol.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
 import { readEntryPriority } from "../../protocol/messages/entry.ts";
 import { readProperties } from "../../protocol/messages/properties.ts";
-import { bodyOf, bytesOf, headersOf, type StreamMessage } from "../member/entry_content.ts";
+import { TRACE_PARENT } from "../../protocol/messages/trace_parent.ts";
+import {
+  bodyOf,
+  bytesOf,
+  headersOf,
+  type StreamMessage,
+  tellTrace,
+} from "../member/entry_content.ts";
 
 /**
  * A message as it is in its stream at one moment. Looking at it changes nothing.
@@ -26,13 +33,16 @@ export function readPeeked(stream: string, { infos, entries }: PeekedMessages): 
   return findEntries(batch).map((offset, index) => {
     const { id, state, attempts, storedAt, dueAt, follower } = infos[index]!;
     // The reply address concerns only the requester and the follower.
-    const { request, ...properties } = readProperties(entries, offset);
+    const { request, deadLetter, ...properties } = readProperties(entries, offset);
+    const headers = headersOf(entries, offset);
+    const { [TRACE_PARENT]: traceparent } = headers;
     return {
       id,
       stream,
       body: bodyOf(entries, offset),
       bytes: bytesOf(entries, offset),
-      headers: headersOf(entries, offset),
+      headers,
+      ...traceparent !== undefined && { traceparent },
       state,
       attempts,
       ...storedAt !== undefined && { storedAt },
@@ -41,6 +51,7 @@ export function readPeeked(stream: string, { infos, entries }: PeekedMessages): 
       priority: readEntryPriority(entries, offset),
       ...request !== undefined && { isRequest: true },
       ...properties,
+      ...deadLetter && { deadLetter: tellTrace(deadLetter, headers) },
     };
   });
 }

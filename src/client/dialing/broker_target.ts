@@ -3,6 +3,7 @@ import { connectEncrypted } from "../../transport/deno_sockets.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { TlsTarget } from "../../transport/node_sockets.ts";
 import { connectSocket } from "../../transport/sockets.ts";
+import type { BrokerAddress } from "../uplink/session_opener.ts";
 import { DialError } from "../uplink/dial_error.ts";
 import { explainDialFault } from "./dial_fault.ts";
 import type { ReadToken } from "./token.ts";
@@ -21,8 +22,7 @@ export interface TargetOptions {
 export class BrokerTarget {
   readonly action: string;
   readonly readToken: ReadToken | undefined;
-  readonly #hostname: string;
-  readonly #port: number;
+  readonly address: BrokerAddress;
   readonly #tls: ResolvedTls | undefined;
   /**
    * Whether an attempt was given up. Deno keeps the socket of an unfinished handshake until the other side
@@ -33,14 +33,12 @@ export class BrokerTarget {
   constructor({ hostname, port, tls, readToken }: TargetOptions) {
     this.action = `Cannot connect to a broker at ${formatAddress(hostname, port)}`;
     this.readToken = readToken;
-    this.#hostname = hostname;
-    this.#port = port;
+    this.address = { hostname, port };
     this.#tls = tls;
   }
 
   async dial(signal: AbortSignal): Promise<Duplex> {
-    const hostname = this.#hostname;
-    const port = this.#port;
+    const { hostname, port } = this.address;
     if (this.#tls === undefined) return await connectSocket(hostname, port, signal);
     const { ca, pair, serverName = hostname } = this.#tls;
     const target = { hostname, port, serverName, ca: ca?.join("\n"), ...pair };
@@ -56,7 +54,7 @@ export class BrokerTarget {
 
   /** The error of an attempt, in a sentence with address and reason. */
   explain(cause: unknown): DialError {
-    const { serverName = this.#hostname, pair } = this.#tls ?? {};
+    const { serverName = this.address.hostname, pair } = this.#tls ?? {};
     const way = { serverName, isEncrypted: this.#tls !== undefined, hasPair: pair !== undefined };
     const { why, isMistake } = explainDialFault(cause, way);
     return new DialError(`${this.action}: ${why}`, isMistake, cause);

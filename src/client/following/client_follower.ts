@@ -9,12 +9,12 @@ import type { Link } from "../../transport/link.ts";
 import type { Bind } from "../member/bind.ts";
 import { type CallOptions, checkCloseOptions, type CloseOptions } from "../member/call_options.ts";
 import { ClosingLimit } from "../member/closing_limit.ts";
-import type { OutgoingReplies } from "../requesting/outgoing_replies.ts";
 import type { FollowingMember } from "../uplink/member.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import { explainFollowerEnd } from "./delivery_mistake.ts";
-import { DeliveryVerdicts, type VerdictOwner } from "./delivery_verdicts.ts";
+import { DeliveryVerdicts, type ReplySender, type VerdictOwner } from "./delivery_verdicts.ts";
 import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.ts";
+import type { HeldMessages } from "./held_messages.ts";
 import type { AckOptions, Message, NackOptions } from "./message.ts";
 import { MessageHandout } from "./message_handout.ts";
 import { MessageIterator } from "./message_iterator.ts";
@@ -22,7 +22,14 @@ import { MessageIterator } from "./message_iterator.ts";
 /** What the followers of a connection share. */
 export interface FollowingWay {
   readonly uplink: Uplink;
-  readonly replies: OutgoingReplies;
+  readonly replies: ReplySender;
+  readonly tracing?: FollowerTracing | undefined;
+}
+
+/** Makes spans of a follower's messages. */
+export interface FollowerTracing {
+  makeHeld(): HeldMessages;
+  watch(loop: AsyncIterableIterator<Message>): AsyncIterableIterator<Message>;
 }
 
 export class ClientFollower implements Follower<never>, FollowingMember, VerdictOwner {
@@ -32,17 +39,19 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   readonly #uplink: Uplink;
   readonly #verdicts: DeliveryVerdicts;
   readonly #handout: MessageHandout;
+  readonly #tracing: FollowerTracing | undefined;
   /** Whether the follower is open on this link, or closed for good. */
   #state: "unknown" | "open" | "over" = "unknown";
   #closeCall: Promise<void> | undefined;
 
   constructor(way: FollowingWay, bind: Bind, options: Required<FollowerOptions>) {
-    const { uplink, replies } = way;
+    const { uplink, replies, tracing } = way;
     this.#uplink = uplink;
+    this.#tracing = tracing;
     this.bind = bind;
     this.name = options.name;
     this.number = uplink.members.nextNumber();
-    this.#verdicts = new DeliveryVerdicts(this, uplink, replies);
+    this.#verdicts = new DeliveryVerdicts(this, uplink, replies, tracing?.makeHeld());
     this.#handout = new MessageHandout(uplink, this.#verdicts, options.prefetch);
     uplink.members.followers.set(this.number, this);
     // The follower is opened at the end of this turn: by then it is known whether a loop asks for messages.
@@ -54,7 +63,9 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   }
 
   getMessages(options: GetMessagesOptions = {}): AsyncIterableIterator<Message<never>> {
-    return new MessageIterator(this.#handout, options) as AsyncIterableIterator<Message<never>>;
+    const loop: AsyncIterableIterator<Message> = new MessageIterator(this.#handout, options);
+    const isWatched = this.#tracing !== undefined && options.autoAck === true;
+    return (isWatched ? this.#tracing.watch(loop) : loop) as AsyncIterableIterator<Message<never>>;
   }
 
   ackMessage(message: Message, options?: AckOptions): Promise<void> {

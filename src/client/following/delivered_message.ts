@@ -1,8 +1,9 @@
 import type { DeadLetter, MessageProperties, ReplyAddress, StoredRun } from "../../../protocol.ts";
 import { readEntryFlags, readEntryPriority } from "../../protocol/messages/entry.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import { TRACE_PARENT } from "../../protocol/messages/trace_parent.ts";
 import type { CallOptions } from "../member/call_options.ts";
-import { bodyOf, bytesOf, headersOf } from "../member/entry_content.ts";
+import { bodyOf, bytesOf, headersOf, tellTrace } from "../member/entry_content.ts";
 import { printAs } from "../member/inspection.ts";
 import type { MessageBody } from "../outgoing/body.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
@@ -15,7 +16,12 @@ export interface MessageOwner {
   rejectMessage(message: Message, reason?: string | Error, options?: AckOptions): Promise<void>;
   releaseMessage(message: Message, options?: AckOptions): Promise<void>;
   extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void>;
-  reply(address: ReplyAddress, body: MessageBody, options?: ReplyOptions): Promise<void>;
+  reply(
+    message: Message,
+    address: ReplyAddress,
+    body: MessageBody,
+    options?: ReplyOptions,
+  ): Promise<void>;
   /** The signal that aborts when the message is no longer the follower's. */
   signalOf(message: DeliveredMessage): AbortSignal;
 }
@@ -91,6 +97,10 @@ export class DeliveredMessage implements Message {
     return headersOf(this.#batch.bytes, this.#offset);
   }
 
+  get traceparent(): string | undefined {
+    return this.headers[TRACE_PARENT];
+  }
+
   get key(): string | undefined {
     return this.#properties.key;
   }
@@ -112,7 +122,8 @@ export class DeliveredMessage implements Message {
   }
 
   get deadLetter(): DeadLetter | undefined {
-    return this.#properties.deadLetter;
+    const { deadLetter } = this.#properties;
+    return deadLetter && tellTrace(deadLetter, this.headers);
   }
 
   get signal(): AbortSignal {
@@ -146,7 +157,7 @@ export class DeliveredMessage implements Message {
   reply(body: MessageBody, options?: ReplyOptions): Promise<void> {
     const owner = DeliveredMessage.#ownerOf(this, "reply");
     const { request } = this.#properties;
-    if (request !== undefined) return owner.reply(request, body, options);
+    if (request !== undefined) return owner.reply(this, request, body, options);
     return Promise.reject(
       new TypeError(`Cannot reply to message ${this.id} of "${this.stream}": it is not a request`),
     );
@@ -154,8 +165,8 @@ export class DeliveredMessage implements Message {
 
   /** The value for `JSON.stringify`: bytes in base64, absent fields left out. */
   toJSON(): Record<string, unknown> {
-    const { stream, id, attempts, storedAt, priority, headers, body } = this;
-    const { key, dedupId, deliverAt, expiresAt, deadLetter } = this.#properties;
+    const { stream, id, attempts, storedAt, priority, headers, deadLetter, body } = this;
+    const { key, dedupId, deliverAt, expiresAt } = this.#properties;
     return {
       stream,
       id,

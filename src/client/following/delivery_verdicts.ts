@@ -2,7 +2,6 @@ import { FrameType, type FrameWriter, type ReplyAddress, SPAN_MS_MAX } from "../
 import type { CallOptions } from "../member/call_options.ts";
 import { findNumberMistake, findOptionMistake } from "../member/option_check.ts";
 import type { MessageBody } from "../outgoing/body.ts";
-import type { OutgoingReplies } from "../requesting/outgoing_replies.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
 import type { LinkWriter } from "../uplink/member.ts";
 import type { Uplink } from "../uplink/uplink.ts";
@@ -28,6 +27,16 @@ export interface VerdictOwner extends LinkWriter {
   readonly isClosed: boolean;
 }
 
+/** Sends replies to messages. */
+export interface ReplySender {
+  send(
+    address: ReplyAddress,
+    body: MessageBody,
+    options: ReplyOptions | undefined,
+    message: Message,
+  ): Promise<void>;
+}
+
 const nothing: Promise<void> = Promise.resolve();
 const ACK_NAMES = ["confirm", "signal"];
 const NACK_NAMES = ["delayMs", "reason", ...ACK_NAMES];
@@ -36,13 +45,19 @@ const leftNote: FailureNote = { type: FrameType.nack, ms: 0, reason: LEFT };
 
 /** Acknowledges, gives back, rejects, releases and extends the messages of a follower. */
 export class DeliveryVerdicts implements MessageOwner {
-  readonly held: HeldMessages = new HeldMessages();
+  readonly held: HeldMessages;
   readonly notes: DeliveryNotes = new DeliveryNotes();
   readonly #owner: VerdictOwner;
   readonly #uplink: Uplink;
-  readonly #replies: OutgoingReplies;
+  readonly #replies: ReplySender;
 
-  constructor(owner: VerdictOwner, uplink: Uplink, replies: OutgoingReplies) {
+  constructor(
+    owner: VerdictOwner,
+    uplink: Uplink,
+    replies: ReplySender,
+    held: HeldMessages = new HeldMessages(),
+  ) {
+    this.held = held;
     this.#owner = owner;
     this.#uplink = uplink;
     this.#replies = replies;
@@ -107,8 +122,13 @@ export class DeliveryVerdicts implements MessageOwner {
     await this.#ask(message, options, (writer, delivery) => writeNote(writer, delivery, note));
   }
 
-  reply(address: ReplyAddress, body: MessageBody, options?: ReplyOptions): Promise<void> {
-    return this.#replies.send(address, body, options);
+  reply(
+    message: Message,
+    address: ReplyAddress,
+    body: MessageBody,
+    options?: ReplyOptions,
+  ): Promise<void> {
+    return this.#replies.send(address, body, options, message);
   }
 
   signalOf(message: DeliveredMessage): AbortSignal {

@@ -8,6 +8,7 @@ import {
   readEntrySize,
 } from "../../protocol/messages/entry.ts";
 import { decodeHeaders } from "../../protocol/messages/headers.ts";
+import { parseTraceParent, TRACE_PARENT } from "../../protocol/messages/trace_parent.ts";
 import { readPropertyBytes } from "../../protocol/messages/properties.ts";
 
 /**
@@ -51,8 +52,19 @@ export interface StreamMessage<Body = unknown> extends ReceivedContent<Body> {
   readonly deliverAt?: number | undefined;
   /** The time from which the message is not delivered, in milliseconds since 1970, if there is one. */
   readonly expiresAt?: number | undefined;
+  /** The trace and span that the message was sent in, as W3C Trace Context says, if it has that header. */
+  readonly traceparent?: string | undefined;
   /** In a dead-letter stream: the origin of the message, and why it is there. */
   readonly deadLetter?: DeadLetter | undefined;
+}
+
+/** Adds the trace of the message to the story of a dead letter. */
+export function tellTrace(
+  story: DeadLetter,
+  headers: Readonly<Record<string, string>>,
+): DeadLetter {
+  const { traceId } = parseTraceParent(headers[TRACE_PARENT]) ?? {};
+  return traceId === undefined ? story : { ...story, traceId };
 }
 
 /** A byte order mark is kept: a body arrives as it was sent. */

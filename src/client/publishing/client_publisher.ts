@@ -149,6 +149,11 @@ export class ClientPublisher implements Publisher, PublishingMember {
     return this.close();
   }
 
+  /** What the frame that is being filled is known by, if there is one. */
+  get filling(): number | undefined {
+    return this.#pipeline.filling;
+  }
+
   get largestSent(): number {
     return this.#pipeline.outbox.largestSent?.bytes ?? 0;
   }

@@ -2,6 +2,12 @@ import { traceCaller } from "../member/caller_trace.ts";
 import type { Failures } from "./failures.ts";
 
 /**
+ * Told of an outcome: why the call failed, if it did. If it had failed before, only how is known: "refused" or
+ * "abandoned".
+ */
+type OutcomeAction = (error?: unknown) => void;
+
+/**
  * The promise of a confirm, which knows whether it is awaited. If it fails unawaited while no `flush` or
  * `close` of its publisher waits, it is an unhandled rejection, like that of any promise.
  *
@@ -13,7 +19,7 @@ export class Confirmation<T> extends Promise<T> {
   readonly #reject: (reason: unknown) => void;
   #isAwaited = false;
   /** The outcome, or the action to run when it is known. One field, for every message has one. */
-  #state: "stored" | "refused" | "abandoned" | (() => void) | undefined;
+  #state: "stored" | "refused" | "abandoned" | OutcomeAction | undefined;
 
   /** `then` and `await` create ordinary promises. */
   static override get [Symbol.species](): PromiseConstructor {
@@ -76,16 +82,17 @@ export class Confirmation<T> extends Promise<T> {
     this.#state = "abandoned";
     this.silence();
     this.#reject(reason);
-    before?.();
+    before?.(reason);
   }
 
   /** Runs an action as soon as the outcome is known, without awaiting it. */
-  onOutcome(action: () => void): void {
+  onOutcome(action: OutcomeAction): void {
     const before = this.#state;
-    if (typeof before === "string") return action();
-    this.#state = before === undefined ? action : () => {
-      before();
-      action();
+    if (before === "stored") return action();
+    if (typeof before === "string") return action(before);
+    this.#state = before === undefined ? action : (error) => {
+      before(error);
+      action(error);
     };
   }
 
@@ -100,7 +107,7 @@ export class Confirmation<T> extends Promise<T> {
     this.#failures.note(this, error);
     if (this.#isAwaited) this.#resolve(traceCaller(error));
     else this.#reject(error);
-    before?.();
+    before?.(error);
   }
 }
 

@@ -75,6 +75,11 @@ export class MessagePipeline {
     });
   }
 
+  /** The ordinal of the first message in the batch that is being filled, if there is one. */
+  get filling(): number | undefined {
+    return this.#filler.ordinal;
+  }
+
   /** Takes a message. */
   send(
     encoded: EncodedBody,

@@ -7,6 +7,12 @@ import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client_session.ts";
 import { DialError } from "./dial_error.ts";
 
+/** Where a broker is. */
+export interface BrokerAddress {
+  readonly hostname: string;
+  readonly port: number;
+}
+
 /** A broker that a connection may use. */
 export interface Target {
   /** The beginning of error messages: `Cannot connect to a broker at localhost:9090`. */
@@ -15,6 +21,8 @@ export interface Target {
   readonly readToken?: ((signal?: AbortSignal) => Promise<string | undefined>) | undefined;
   /** Opens a connection. */
   dial(signal: AbortSignal): Promise<Duplex>;
+  /** Where it is, unless it is in this process. */
+  readonly address?: BrokerAddress;
   /** Makes the error of a failed attempt, unless the broker has refused the client. */
   explain?(cause: unknown): Error;
 }
@@ -52,6 +60,11 @@ export class SessionOpener {
   constructor(targets: readonly Target[], options: OpenerOptions) {
     this.#targets = targets;
     this.#options = options;
+  }
+
+  /** Where the broker of the newest session is, unless it is in this process. */
+  get address(): BrokerAddress | undefined {
+    return this.#targets[this.#first]!.address;
   }
 
   /** Makes one attempt: tries the brokers in turn. */

@@ -19,4 +19,6 @@ export interface DeadLetter {
   readonly reasons: readonly string[];
   /** The name of the last follower that had it; absent if no follower ever had it. */
   readonly follower?: string;
+  /** The trace that the message belongs to; absent if it has no valid header `traceparent`. */
+  readonly traceId?: string;
 }

@@ -155,7 +155,7 @@ function toJsonValues(fields: LogFields): BrokerEvent["fields"] {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const isPlain = typeof value === "boolean" || (typeof value === "number" && isFinite(value));
-    shown[name] = isPlain ? value : cut(hideWholeTokens(toText(value)));
+    shown[name] = isPlain ? value : showValue(value);
   }
   return shown;
 }
@@ -171,8 +171,13 @@ function escapeJson(json: string): string {
   );
 }
 
+/** A value as a text that may be shown: limited, and without tokens. */
+function showValue(value: unknown): string {
+  return cut(hideWholeTokens(toText(value)));
+}
+
 function formatValue(value: unknown): string {
-  const text = cut(hideWholeTokens(toText(value)));
+  const text = showValue(value);
   return BARE_RULE.test(text) ? text : `"${escapeText(text, QUOTED_RULE)}"`;
 }
 

@@ -11,6 +11,7 @@ import { ATTACK_BUGS } from "./bugs/attack.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { PAGE_BUGS } from "./bugs/page.ts";
+import { MANAGEMENT_BUGS } from "./bugs/management.ts";
 import { PERMISSIONS_BUGS } from "./bugs/permissions.ts";
 import { RULES_BUGS } from "./bugs/rules.ts";
 import { SESSIONS_BUGS } from "./bugs/sessions.ts";
@@ -27,6 +28,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...COMMANDS_BUGS,
   ...JOURNAL_BUGS,
   ...PAGE_BUGS,
+  ...MANAGEMENT_BUGS,
   ...PERMISSIONS_BUGS,
   ...RULES_BUGS,
   ...SESSIONS_BUGS,

@@ -112,7 +112,8 @@ function showLost(/** @type {number | undefined} */ since) {
   banner.hidden = since === undefined;
   document.body.classList.toggle("is-lost", since !== undefined);
   if (since === undefined) {
-    if (wasLost && shell !== undefined) visit();
+    // What somebody has written for a message is not thrown away.
+    if (wasLost && page?.path[0] !== "publish") visit();
     return;
   }
   const age = el("span", { "aria-hidden": "true" });

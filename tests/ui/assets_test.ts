@@ -73,4 +73,6 @@ Deno.test("all modules of the page parse, and all files are used", async () => {
   const linked = [...index.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path]) => path!);
   const paths = new Set(PAGE_ASSETS.map(({ path }) => path));
   assertEquals(linked.filter((path) => !paths.has(path)), []);
+  // Otherwise a browser would find modules only in those that import them, round trip by round trip.
+  assertEquals([...paths].filter((path) => path.endsWith(".js") && !linked.includes(path)), []);
 });

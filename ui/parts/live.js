@@ -14,6 +14,12 @@ const SILENCE_MS = 6000;
 
 const RETRY_MS_MAX = 5000;
 
+/**
+ * A tab that is not seen for so many milliseconds gives its feed up: a browser has few connections for all
+ * tabs of a broker.
+ */
+const UNSEEN_MS = 10_000;
+
 /** @typedef {{ at: number, [name: string]: number | null }} Point */
 
 /** The feed of one login. */
@@ -25,6 +31,9 @@ export class Live {
   #retryMs = 1000;
   #heardAt = Date.now();
   #isClosed = false;
+  #closing = new AbortController();
+  /** @type {number | undefined} */
+  #unseenTimer;
   /** @type {Set<(snapshot: any) => void>} */
   #listeners = new Set();
 
@@ -42,6 +51,8 @@ export class Live {
     this.last = undefined;
     this.#open();
     this.watchdog = setInterval(() => this.#checkSilence(), 1000);
+    const options = { signal: this.#closing.signal };
+    document.addEventListener("visibilitychange", () => this.#follow(), options);
   }
 
   /**
@@ -62,9 +73,20 @@ export class Live {
 
   close() {
     this.#isClosed = true;
+    this.#closing.abort();
+    clearTimeout(this.#unseenTimer);
     this.#source?.close();
     clearTimeout(this.#timer);
     clearInterval(this.watchdog);
+  }
+
+  /** Gives the feed up while nobody sees the tab, and takes it again. */
+  #follow() {
+    clearTimeout(this.#unseenTimer);
+    if (document.hidden) this.#unseenTimer = setTimeout(() => this.#source?.close(), UNSEEN_MS);
+    else if (this.#source?.readyState === EventSource.CLOSED && this.lostSince === undefined) {
+      this.#open();
+    }
   }
 
   #open() {

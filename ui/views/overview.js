@@ -18,7 +18,10 @@ import { Table } from "../parts/lists/table.js";
 
 const FULLEST = query({ kind: "streams", sort: "ready", order: "desc", limit: 8 });
 
-/** An empty broker is asked for its streams so often, in milliseconds. */
+/** Without points for so long, charts have a gap, in milliseconds. */
+const GAP_MS = 3500;
+
+/** The broker is asked for its streams so often, in milliseconds. */
 const STREAMS_MS = 3000;
 
 /** @param {Page} page */
@@ -64,7 +67,7 @@ export function showOverview(page) {
   page.every(STREAMS_MS, async () => {
     fullest.show((await ask("GET", `/api/streams${FULLEST}`, { signal: page.signal })).streams);
   });
-  page.every(60_000, async () => {
+  const refresh = page.every(60_000, async () => {
     const overview = await ask("GET", "/api/overview", { signal: page.signal });
     if (overview.history !== null) points.read(overview.history);
     for (const chart of charts.slice(3)) chart.element.hidden = overview.scope !== "broker";
@@ -74,6 +77,8 @@ export function showOverview(page) {
     draw();
   });
   page.listen(({ at, point, totals, problems: found }) => {
+    // After a gap, as when the tab was not seen, the broker's history has what is missing.
+    if (at - (points.list.at(-1)?.at ?? at) > GAP_MS) void refresh();
     points.add(point ?? { at, ...totals.rates, ready: totals.ready, pending: totals.pending });
     tiles.show(totals);
     showProblems(problems, found, totals);

@@ -142,18 +142,55 @@ Deno.test("a broker that comes back without users is shown again by itself", asy
     await using chromium = await Chromium.launch();
     const watched = await chromium.open(address);
     const { page } = watched;
+    const banner = page.getByText(/No answer from the broker since/);
     await page.getByText("There is no stream yet.").waitFor();
     await broker[Symbol.asyncDispose]();
     broker = undefined;
-    const banner = page.getByText(/No answer from the broker since/);
     await banner.waitFor();
     broker = await startBroker(["--http-port", String(httpPort)]);
     await banner.waitFor({ state: "hidden" });
     await page.getByText("There is no stream yet.").waitFor();
+
+    // What somebody was writing is still there.
+    await watched.visit("#/publish", "Publish a message");
+    await page.getByLabel("Body", { exact: true }).fill("a long letter");
+    await broker[Symbol.asyncDispose]();
+    broker = undefined;
+    await banner.waitFor();
+    broker = await startBroker(["--http-port", String(httpPort)]);
+    await banner.waitFor({ state: "hidden" });
+    assertEquals(await page.getByLabel("Body", { exact: true }).inputValue(), "a long letter");
     watched.assertClean(/Failed to load resource|net::ERR_/);
   } finally {
     await broker?.[Symbol.asyncDispose]();
   }
+});
+
+Deno.test("a tab that nobody sees gives its feed up, and takes it again", async () => {
+  await using broker = await startBroker();
+  await using chromium = await Chromium.launch();
+  const watched = await chromium.open("about:blank");
+  const { page } = watched;
+  await page.clock.install();
+  const [feed] = await Promise.all([
+    page.waitForRequest(/\/api\/live/),
+    page.goto(broker.address),
+  ]);
+  await page.getByText("There is no stream yet.").waitFor();
+  const setHidden = (isHidden: boolean) =>
+    page.evaluate((isHidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, value: isHidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, isHidden);
+  const ended = page.waitForEvent("requestfailed", (request) => request === feed);
+  await setHidden(true);
+  await page.clock.fastForward(11_000);
+  await ended;
+  const again = page.waitForRequest(/\/api\/live/);
+  await setHidden(false);
+  await again;
+  assertEquals(await page.getByText(/No answer from the broker/).count(), 0);
+  watched.assertClean();
 });
 
 Deno.test("ten thousand streams are searched, sorted and paged as fast as a few", async () => {

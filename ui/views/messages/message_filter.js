@@ -32,7 +32,7 @@ export function messageFilter(isDead, params = new URLSearchParams()) {
   const inputs = /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */ ({
     text: textInput({ name: "text", value: value("text"), type: "search", "data-key": "/" }),
     key: textInput({ name: "key", value: value("key") }),
-    header: textInput({ name: "header", value: value("header"), placeholder: "name or name=part" }),
+    header: textInput({ name: "header", value: value("header"), placeholder: "name=part" }),
     ...(isDead
       ? {
         cause: select(CAUSES, value("cause"), { name: "cause" }),

@@ -82,7 +82,7 @@ class Messages {
       { class: "search-form", role: "search", novalidate: true },
       this.filter.element,
       field("From id", this.from),
-      el("div", { class: "actions" }, this.search),
+      el("div", { class: "actions" }, this.search, this.refresh),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -96,7 +96,6 @@ class Messages {
       { class: "list-foot" },
       this.status,
       this.more,
-      this.refresh,
       this.sweep,
     );
     return el("div", {}, form, this.scan.element, this.table.element, foot);

@@ -69,6 +69,8 @@ async function makeContext(
   return Object.create(terminal, {
     ...Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, { value }])),
     signal: { get: () => stop.signal },
+    ask: { value: (question: string) => stop.suspend(() => terminal.ask(question)) },
+    askSecret: { value: (question: string) => stop.suspend(() => terminal.askSecret(question)) },
   });
 }
 

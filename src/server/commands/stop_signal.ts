@@ -29,6 +29,17 @@ export class StopSignal implements Disposable {
     return this.#controller.signal;
   }
 
+  /** Runs something that waits and lets no signal in: Ctrl-C ends the process meanwhile. */
+  suspend<Result>(run: () => Result): Result {
+    if (this.#controller === undefined) return run();
+    Deno.removeSignalListener("SIGINT", this.#stop);
+    try {
+      return run();
+    } finally {
+      Deno.addSignalListener("SIGINT", this.#stop);
+    }
+  }
+
   [Symbol.dispose](): void {
     if (this.#controller !== undefined) Deno.removeSignalListener("SIGINT", this.#stop);
   }

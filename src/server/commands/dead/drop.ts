@@ -49,7 +49,7 @@ export const drop: CommandBody = {
     return await withBroker(needs, args, context, async ({ cursor, signal }) => {
       const ids = await listIds(cursor, dead, filter, signal);
       const what = `remove ${say(ids.length, "dead letter")} of "${word}" for good`;
-      const danger = { command: NAME, what, count: ids.length };
+      const danger = { command: NAME, what, count: ids.length, isHarmless: ids.length === 0 };
       if (!confirmDanger(danger, args, context)) return;
       using progress = new Progress(context, "dead letters");
       const result = { count: 0, skipped: 0 };

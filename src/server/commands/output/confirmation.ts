@@ -16,16 +16,18 @@ export interface Danger {
   readonly what: string;
   /** What programs get with `--dry-run --json`: the count. */
   readonly count: number;
+  /** Whether there is nothing to destroy: then nobody is asked. */
+  readonly isHarmless?: boolean;
 }
 
 /**
- * Asks before something is destroyed, if there is somebody to ask; nothing to destroy needs no question.
+ * Asks before something is destroyed, if there is somebody to ask.
  *
  * @returns Whether to go on: not with `--dry-run`, which only tells what would be done.
  * @throws {CommandError} If a person says no, or there is none and `--yes` is not given.
  */
 export function confirmDanger(
-  { command, what, count }: Danger,
+  { command, what, count, isHarmless = false }: Danger,
   args: Arguments,
   context: CommandContext,
 ): boolean {
@@ -34,7 +36,7 @@ export function confirmDanger(
     else context.print(`This would ${what}.\n`);
     return false;
   }
-  if (args.has("yes") || count === 0) return true;
+  if (args.has("yes") || isHarmless) return true;
   if (!context.isInteractive) {
     throw new CommandError(
       `Cannot run "${command}": this would ${what}, and there is nobody to ask; allowed --yes, ` +

@@ -116,15 +116,23 @@ function toJson({ added, changed, same, others }: Plan, doomed: readonly StreamI
   };
 }
 
+/** How many streams are created at a time. */
+const STEP = 200;
+
 async function carryOut(
   { added, changed }: Plan,
   doomed: readonly StreamInfo[],
   cursor: Cursor,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { name, options } of [...added, ...changed]) {
-    // Another one may have created it in the meantime.
-    await cursor.createStream(name, options, { ifDifferent: "update", signal });
+  const all = [...added, ...changed];
+  // The broker makes those durable together that come together.
+  for (let at = 0; at < all.length; at += STEP) {
+    const step = all.slice(at, at + STEP).map(({ name, options }) =>
+      // Another one may have created it in the meantime.
+      cursor.createStream(name, options, { ifDifferent: "update", signal })
+    );
+    await Promise.all(step);
   }
   for (const { name } of doomed) await cursor.deleteStream(name, { signal });
 }

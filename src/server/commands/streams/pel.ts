@@ -98,7 +98,7 @@ export const pelRelease: CommandBody = {
     return await withBroker({ command }, args, context, async ({ cursor, signal }) => {
       const { length: count } = await cursor.getPel(follower, { signal });
       const what = `take back ${say(count, "message")} from follower ${JSON.stringify(follower)}`;
-      if (!confirmDanger({ command, what, count }, args, context)) return;
+      if (!confirmDanger({ command, what, count, isHarmless: count === 0 }, args, context)) return;
       const released = await cursor.releasePel(follower, { signal });
       if (args.has("json")) context.print(`${JSON.stringify({ released })}\n`);
       else context.note(`Took back ${say(released, "message")}.`);

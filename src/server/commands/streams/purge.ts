@@ -24,7 +24,8 @@ export const purge: CommandBody = {
       const { ready, delayed } = await cursor.getStream(name, { signal });
       const what = `remove ${say(ready + delayed, "message")} from "${name}": ` +
         `${ready} ready, ${delayed} delayed`;
-      if (!confirmDanger({ command, what, count: ready + delayed }, args, context)) return;
+      const count = ready + delayed;
+      if (!confirmDanger({ command, what, count, isHarmless: count === 0 }, args, context)) return;
       const removed = await cursor.purgeStream(name, { signal });
       if (args.has("json")) context.print(`${JSON.stringify({ removed })}\n`);
       else context.note(`Removed ${say(removed, "message")} from "${name}".`);

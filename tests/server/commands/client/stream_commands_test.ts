@@ -167,6 +167,8 @@ Deno.test("what destroys asks, or needs --yes; a dry run counts, and a no is a n
   );
   // There is nothing to ask about.
   assertEquals(await use.print("stream purge orders --json"), '{"removed":0}\n');
+  // A stream without messages is more than nothing.
+  assertMatch(await use.fail(2, "stream rm orders"), /with 0 messages.*nobody to ask/);
   await use.fill("orders", "four");
   assertEquals(
     await use.print("stream rm orders --yes --json"),

@@ -10,6 +10,7 @@ import { encodeBodies, encodeBody, listBodies } from "../outgoing/body.ts";
 import type { BatchOutcome } from "../outgoing/outgoing_batch.ts";
 import {
   encodeBatchOptions,
+  type EncodedOptions,
   encodeSendOptions,
   type SendBatchOptions,
   type SendOptions,
@@ -67,13 +68,18 @@ export class ClientPublisher implements Publisher, PublishingMember {
     uplink.schedule(this);
   }
 
-  sendMessage(body: unknown, options?: SendOptions): Promise<Receipt> {
+  /** @param usual What a call without options has in their place. */
+  sendMessage(
+    body: unknown,
+    options?: SendOptions,
+    usual?: EncodedOptions,
+  ): Promise<Receipt> {
     const pipeline = this.#pipeline;
     const confirmation = new MessageConfirmation(pipeline.failures);
     try {
       this.#requireOpen();
       const encoded = encodeBody(body, this.#uplink.limits.bodyBytes, pipeline.action);
-      const extras = options && encodeSendOptions(options, pipeline.action);
+      const extras = options === undefined ? usual : encodeSendOptions(options, pipeline.action);
       pipeline.send(encoded, extras, confirmation, this.#limitsOf(options));
     } catch (error) {
       confirmation.refuse(error as Error);

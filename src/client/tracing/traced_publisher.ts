@@ -1,7 +1,12 @@
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Bind } from "../member/bind.ts";
 import type { CallOptions, CloseOptions } from "../member/call_options.ts";
-import type { SendBatchOptions, SendOptions } from "../outgoing/send_options.ts";
+import {
+  type EncodedOptions,
+  encodeOptions,
+  type SendBatchOptions,
+  type SendOptions,
+} from "../outgoing/send_options.ts";
 import type { ClientPublisher } from "../publishing/client_publisher.ts";
 import type { Confirmation } from "../publishing/confirmation.ts";
 import type { Publisher } from "../publishing/publisher.ts";
@@ -36,8 +41,8 @@ export class TracedPublisher implements Publisher<never> {
     const headers: unknown = options?.headers;
     const isOwn = hasOwnParent(headers);
     const span = isOwn ? this.#begin("send", headers) : this.#join();
-    const sent = isOwn ? options : addHeaders(options, span.headers);
-    const confirmation = this.#inner.sendMessage(body, sent) as Confirmation<Receipt>;
+    const sent = isOwn || options === undefined ? options : addHeaders(options, span.headers);
+    const confirmation = this.#inner.sendMessage(body, sent, span.extras) as Confirmation<Receipt>;
     span.frame ??= this.#inner.filling;
     span.add(confirmation, 1);
     return confirmation;
@@ -103,6 +108,7 @@ class SendSpan {
   readonly parent: Span | undefined;
   /** What messages carry. */
   readonly headers: Readonly<Record<string, string>>;
+  #extras: EncodedOptions | undefined;
   /** The frame that the calls go into; none while they wait in the queue. */
   frame: number | undefined;
   /** The number of messages. */
@@ -114,6 +120,11 @@ class SendSpan {
     this.span = span;
     this.parent = parent;
     this.headers = writeSpanContext(span.spanContext());
+  }
+
+  /** The same, encoded once for all calls without options. */
+  get extras(): EncodedOptions {
+    return this.#extras ??= encodeOptions({ headers: this.headers }, "Cannot publish");
   }
 
   /** Whether a call has no outcome yet. */

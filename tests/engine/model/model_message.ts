@@ -26,6 +26,7 @@ export interface ModelMessage {
   /** What is told of it, if it is a dead letter. */
   readonly story?: DeadLetter | undefined;
   readonly bytes: number;
+  readonly storedAt: number;
   /** The highest goes first. */
   readonly priority: number;
   /** How many of its deliveries count. */

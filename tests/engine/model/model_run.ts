@@ -20,8 +20,10 @@ import {
 } from "../../support/broker/recording_sinks.ts";
 import { bindOf, type TestBind } from "../../support/broker/test_broker.ts";
 import { Model } from "./model.ts";
-import type { ModelFollower, ModelMessage, ModelStream, SentMessage } from "./model_message.ts";
+import type { ModelFollower, SentMessage } from "./model_message.ts";
+import { describeMessage, describeText, numberArrivals, type Peeked } from "./model_peek.ts";
 import { asModelInfo, type ModelInfo } from "./model_streams.ts";
+import { ModelTotals } from "./model_totals.ts";
 
 const MEMORY_LIMIT = 6000;
 
@@ -66,6 +68,7 @@ export class Run {
     dateNow: () => this.model.now + this.model.aheadMs,
   });
   readonly model: Model = new Model(MEMORY_LIMIT, 1_000_000, () => this.engine.bookedBytes);
+  readonly #totals = new ModelTotals();
   readonly publishers: PublisherSlot[] = PUBLISHER_BINDS.map((bind, index) => ({
     identity: `p${index}`,
     bind,
@@ -220,8 +223,10 @@ export class Run {
     const streams = [...this.model.streams.values()].sort((one, other) =>
       one.name < other.name ? -1 : 1
     );
+    const infos = await this.engine.getStreams();
+    this.#totals.check(this.engine, infos, this.model);
     assertSame<ModelInfo[]>(
-      (await this.engine.getStreams()).map(asModelInfo),
+      infos.map(asModelInfo),
       streams.map((stream) => this.model.describe(stream, this.model.followers)),
     );
     for (const { name, messages } of streams) {
@@ -272,6 +277,7 @@ export class Run {
         this.model.hasRoom(other);
       assert(!couldTake, `${what}: it was given back unseen, and ${other.name} comes first`);
     }
+    this.#totals.noteDelivery(stream, message.attempts);
     const { tag, isDoubtful } = this.model.deliver(follower, stream, next);
     assertSame([message.tag, message.isDoubtful], [tag, isDoubtful]);
   }
@@ -341,46 +347,6 @@ export class Run {
     );
     await this.engine.close();
   }
-}
-
-/** A message as it lies in a stream. */
-interface Peeked {
-  readonly id: number;
-  readonly text: string;
-  readonly place: string;
-}
-
-/** Tells of a message of the model what peeking must tell. */
-function describeMessage(message: ModelMessage): Peeked {
-  const { id, attempts, dueAt, holder } = message;
-  const text = describeText(message);
-  if (holder !== undefined) return { id, text, place: `×${attempts + 1} pending ${holder.name}` };
-  return { id, text, place: `×${attempts} ${dueAt === 0 ? "ready " : `delayed ${dueAt}`}` };
-}
-
-/** All that a message says that does not change. */
-function describeText(
-  { text, dedupId, priority, story }: Pick<
-    ModelMessage,
-    "text" | "dedupId" | "priority" | "story"
-  >,
-): string {
-  return JSON.stringify([text, dedupId, priority, story]);
-}
-
-/** Gives messages that have come from another stream the ids that they have got. */
-function numberArrivals(stream: ModelStream, peeked: readonly Peeked[]): void {
-  for (const { id, text } of peeked) {
-    if (id < stream.nextId || stream.arrivals.length === 0) continue;
-    assert(id === stream.nextId, `${stream.name}:${id} is the next one`);
-    const index = stream.arrivals.findIndex((one) => describeText(one) === text);
-    assert(index >= 0, `${stream.name}:${id} has come from another stream: ${text}`);
-    const [message] = stream.arrivals.splice(index, 1);
-    stream.messages.push({ ...message!, id });
-    stream.nextId++;
-  }
-  const missing = stream.arrivals.map(({ text }) => text);
-  assert(missing.length === 0, `${missing} are in ${stream.name}`);
 }
 
 function sortNumbers(numbers: readonly number[] | undefined): number[] | undefined {

@@ -203,6 +203,7 @@ export class ModelStreams {
           text,
           dedupId,
           bytes: measure(message),
+          storedAt: now,
           priority: message.priority ?? PRIORITY_DEFAULT,
           attempts: 0,
           dueAt: delayMs === 0 ? 0 : now + delayMs,
@@ -275,7 +276,8 @@ export class ModelStreams {
     const ids = { id: 0, text, dedupId, priority, story };
     const bytes = measure(ids);
     const expiresAt = this.now + (stream.options.ttlMs ?? Infinity);
-    const times = { dueAt: 0, expiresAt, isDueDated: false, isExpiryDated: false };
+    const storedAt = this.now;
+    const times = { storedAt, dueAt: 0, expiresAt, isDueDated: false, isExpiryDated: false };
     stream.arrivals.push({ ...ids, ...times, bytes, attempts: 0, holder: undefined });
   }
 }

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { HttpProblem } from "../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../http_route.ts";
-import { PAGE_ASSETS, type PageAsset } from "./assets/page_assets.ts";
+import type { PageAsset } from "./assets/page_assets.ts";
 
 /** Files below this size gain nothing from being compressed, in bytes. */
 const GZIP_BYTES_MIN = 1024;
@@ -17,7 +18,7 @@ class ServedAsset {
     this.#asset = asset;
   }
 
-  answer({ headers: asked }: Pick<Request, "headers">): Response {
+  answer({ headers: asked }: Request): Response {
     this.#made ??= this.#make();
     const { tag, plain, packed } = this.#made;
     const headers = {
@@ -49,15 +50,28 @@ class ServedAsset {
   }
 }
 
+/** The files by their paths; loaded when somebody opens the page first, since most brokers have no page open. */
+let files: Promise<ReadonlyMap<string, ServedAsset>> | undefined;
+
+async function loadFiles(): Promise<ReadonlyMap<string, ServedAsset>> {
+  const { PAGE_ASSETS } = await import("./assets/page_assets.ts");
+  return new Map(PAGE_ASSETS.map((asset) => [asset.path, new ServedAsset(asset)]));
+}
+
 /** The routes of the page's files, which tell nothing of the broker and are for everybody. */
-export function makeAssetRoutes(assets: readonly PageAsset[] = PAGE_ASSETS): HttpRoute[] {
-  return assets.map((asset) => {
-    const served = new ServedAsset(asset);
-    return {
-      method: "GET",
-      path: asset.path,
-      need: "nothing",
-      handle: ({ request }: Pick<HttpRequest, "request">) => served.answer(request),
-    };
-  });
+export function makeAssetRoutes(): HttpRoute[] {
+  const below = ["/:name", "/:folder/:name", "/:folder/:part/:name"];
+  return ["/", ...below.map((rest) => `/assets${rest}`)].map((path) => ({
+    method: "GET",
+    path,
+    need: "nothing",
+    handle: serveFile,
+  }));
+}
+
+async function serveFile({ request, url }: HttpRequest): Promise<Response> {
+  files ??= loadFiles();
+  const file = (await files).get(url.pathname);
+  if (file !== undefined) return file.answer(request);
+  throw new HttpProblem(404, "NOT_FOUND", "Cannot answer: the page has no such file");
 }

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { PAGE_ASSETS } from "../../../../src/server/http/page/assets/page_assets.ts";
 import { refuseCrossSite } from "../../../../src/server/http/page/cross_site.ts";
 import { RawHttp } from "../raw_http.ts";
 import { PageBroker } from "./page_client.ts";
@@ -108,6 +109,18 @@ Deno.test("every answer of the page says what a browser may do with it", async (
     assertEquals(headers.get("access-control-allow-origin"), null);
   }
   assertEquals(answers[2]!.headers.get("cache-control"), "no-store");
+});
+
+Deno.test("every file of the page is served, and nothing else", async () => {
+  await using page = await PageBroker.start();
+  const client = page.browse();
+  for (const { path, type, content } of PAGE_ASSETS) {
+    const { status, headers, body } = await client.get(path);
+    assertEquals([status, headers.get("content-type"), body === content], [200, type, true], path);
+  }
+  for (const path of ["/assets/none.js", "/assets/../app.js", "/assets/parts", "/index.html"]) {
+    assertEquals((await client.get(path)).status, 404, path);
+  }
 });
 
 Deno.test("files of the page are sent once, packed, and again when they have changed", async () => {

@@ -30,4 +30,32 @@ export const COMMANDS_BUGS: readonly PlantedBug[] = [
     to: "extension(Oid.basicConstraints, sequence(TRUE), true),",
     found: tests("server/certificates/authority_test.ts"),
   },
+  {
+    what: "commands: the token of the context in use goes to another server",
+    file: "src/server/commands/connecting/broker_address.ts",
+    from: "const entry = server === undefined ? await findEntry(name, context) : undefined;",
+    to: "const entry = await findEntry(name, context);",
+    found: tests("server/commands/client/connecting_test.ts"),
+  },
+  {
+    what: "commands: a dry run is no dry run",
+    file: "src/server/commands/output/confirmation.ts",
+    from: "    return false;\n",
+    to: "    return true;\n",
+    found: tests("server/commands/client/stream_commands_test.ts"),
+  },
+  {
+    what: "commands: what is only looked at counts an attempt",
+    file: "src/server/commands/messages/follow.ts",
+    from: "          await release(held);\n          break;",
+    to: "          break;",
+    found: tests("server/commands/client/message_commands_test.ts"),
+  },
+  {
+    what: "commands: a message tells the terminal what to do",
+    file: "src/server/commands/messages/follow.ts",
+    from: "context.isTerminal ? escapeControls(text)",
+    to: "context.isTerminal ? text",
+    found: tests("server/commands/client/message_commands_test.ts"),
+  },
 ];

@@ -123,8 +123,9 @@
  * the broker's monotonic clock, and not one of the calendar.
  *
  * A message with a dedup id is the only one of its batch. Messages with the same key are delivered one
- * at a time, in their order. Ready messages are delivered by descending priority. Only the broker writes
- * a story ({@linkcode DeadLetter}).
+ * at a time, in their order. Ready messages are delivered by descending priority. The broker writes
+ * stories ({@linkcode DeadLetter}); a client may send one only if its user is an administrator, who imports
+ * a dead letter. Others are refused with `FORBIDDEN`.
  *
  * ## Publishing
  *

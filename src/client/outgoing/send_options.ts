@@ -1,4 +1,9 @@
-import { LABEL_LENGTH_MAX, type PropertyWishes, type ReplyAddress } from "../../../protocol.ts";
+import {
+  type DeadLetter,
+  LABEL_LENGTH_MAX,
+  type PropertyWishes,
+  type ReplyAddress,
+} from "../../../protocol.ts";
 import { joinBytes } from "../../protocol/bytes.ts";
 import { PRIORITY_MAX } from "../../protocol/messages/entry.ts";
 import { encodeHeaders } from "../../protocol/messages/headers.ts";
@@ -106,6 +111,13 @@ export interface SendOptions extends DeliveryOptions {
    * @default {no dedup id}
    */
   readonly dedupId?: string;
+  /**
+   * The story of a dead letter that is imported, as `message.deadLetter` tells it: `redrive` sends it back to
+   * the stream that the story names. Only administrators may send one; others get `FORBIDDEN`.
+   *
+   * @default {none}
+   */
+  readonly deadLetter?: DeadLetter;
 }
 
 /** The parts before a body, ready to be written. */
@@ -124,7 +136,7 @@ const BATCH_NAMES = [
   "key",
   "priority",
 ];
-const SEND_NAMES = [...BATCH_NAMES, "dedupId"];
+const SEND_NAMES = [...BATCH_NAMES, "dedupId", "deadLetter"];
 
 /**
  * Checks the names of options, and the timeout.
@@ -154,12 +166,13 @@ export function encodeOptions(
   action: string,
   request?: ReplyAddress,
 ): EncodedOptions {
-  const { headers, delayMs, deliverAt, ttlMs, key, priority, dedupId } = options;
+  const { headers, delayMs, deliverAt, ttlMs, key, priority, dedupId, deadLetter } = options;
   const headerBytes = headers && encodeHeaders(headers, action);
   const hasMore = delayMs !== undefined || deliverAt !== undefined || ttlMs !== undefined ||
-    dedupId !== undefined || request !== undefined;
+    dedupId !== undefined || request !== undefined || deadLetter !== undefined;
   if (!hasMore) return encodeOrder({ bytes: headerBytes, key, priority }, action);
-  const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, key, priority, dedupId };
+  const orders = { key, priority, dedupId, deadLetter };
+  const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, ...orders };
   checkWishes(wishes, action);
   const { flags, bytes } = encodeProperties({ ...wishes, request })!;
   return {

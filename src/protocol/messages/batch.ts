@@ -51,11 +51,16 @@ export function findEntries({ buffer, start, end }: MessageBatch): number[] {
 /**
  * Checks a batch from a client: whole entries, `count` of them, each inside its limits.
  *
+ * @param mayTellStory Whether messages may have the stories of dead letters; undefined where none has one.
  * @returns The result of {@linkcode findFlags}.
  * @throws {BrokerError} With code `BAD_FRAME` if the bytes are not a batch, `MESSAGE_TOO_LARGE` or
  * `HEADERS_TOO_LARGE` if a message is over a limit.
  */
-export function checkBatch(batch: MessageBatch, bodyBytesMax: number): number {
+export function checkBatch(
+  batch: MessageBatch,
+  bodyBytesMax: number,
+  mayTellStory?: boolean,
+): number {
   const { buffer, end, count } = batch;
   let offset = batch.start;
   let allFlags = 0;
@@ -80,7 +85,7 @@ export function checkBatch(batch: MessageBatch, bodyBytesMax: number): number {
     const flags = readEntryFlags(buffer, offset);
     allFlags |= flags;
     if (headerBytes > 0 || flags !== 0) {
-      const propertyBytes = flags === 0 ? 0 : checkProperties(buffer, offset);
+      const propertyBytes = flags === 0 ? 0 : checkProperties(buffer, offset, mayTellStory);
       checkHeaders(buffer, offset + ENTRY_HEAD_BYTES + propertyBytes, headerBytes - propertyBytes);
     }
     const bodyBytes = size - ENTRY_HEAD_BYTES - headerBytes;

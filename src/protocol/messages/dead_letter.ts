@@ -22,3 +22,37 @@ export interface DeadLetter {
   /** The trace that the message belongs to; absent if it has no valid header `traceparent`. */
   readonly traceId?: string;
 }
+
+/** The causes, as they are written. */
+const CAUSES: readonly unknown[] = [
+  "rejected",
+  "maxDeliveries",
+  "expired",
+] satisfies DeadLetterCause[];
+
+/** The largest story of an imported dead letter as JSON, in bytes: much more than any has. */
+export const STORY_BYTES_MAX: number = 16 * 1024;
+
+/** Describes the mistake in the story of a dead letter that is imported, if there is one. */
+export function findStoryMistake(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return "the story of a dead letter must be an object";
+  }
+  const story = value as { readonly [Name in keyof DeadLetter]?: unknown };
+  const isCount = (count: unknown) => Number.isSafeInteger(count) && Number(count) >= 0;
+  const isText = (text: unknown) => typeof text === "string";
+  const isRight = {
+    stream: isText(story.stream),
+    id: isCount(story.id),
+    attempts: isCount(story.attempts),
+    cause: CAUSES.includes(story.cause),
+    firstAt: isCount(story.firstAt),
+    lastAt: isCount(story.lastAt),
+    reasons: Array.isArray(story.reasons) && story.reasons.every(isText),
+    follower: story.follower === undefined || isText(story.follower),
+  };
+  const [wrong] = Object.entries(isRight).find(([, isRight]) => !isRight) ?? [];
+  return wrong === undefined
+    ? undefined
+    : `"${wrong}" in the story of a dead letter is missing, or not allowed`;
+}

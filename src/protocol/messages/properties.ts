@@ -4,8 +4,8 @@
 import { readU16, readU32, readU64 } from "../bytes.ts";
 import { BrokerError } from "../error.ts";
 import { LABEL_LENGTH_MAX } from "../limits.ts";
-import { decodeUtf8, isUtf8 } from "../utf8.ts";
-import type { DeadLetter } from "./dead_letter.ts";
+import { decodeStrictUtf8, decodeUtf8, isUtf8 } from "../utf8.ts";
+import { type DeadLetter, findStoryMistake, STORY_BYTES_MAX } from "./dead_letter.ts";
 import { ENTRY_HEAD_BYTES, readEntryFlags, readEntryHeaderBytes, readEntrySize } from "./entry.ts";
 
 /** Which properties an entry has. */
@@ -28,7 +28,7 @@ export const PropertyFlag = {
   request: 0x80,
 } as const;
 
-/** The flags that a client may send: only the broker writes a story. */
+/** The flags that every client may send: the broker writes stories, and administrators import them. */
 const CLIENT_FLAGS = 0xff & ~PropertyFlag.story;
 
 /** The longest delay, and the longest time to live, in milliseconds: a hundred years. */
@@ -159,12 +159,19 @@ export function findEntryKey(buffer: Uint8Array, offset: number): number {
 /**
  * Checks the properties of an entry that a client has sent.
  *
+ * @param mayTellStory Whether it may have the story of a dead letter; undefined where nothing has one.
  * @returns Their size in bytes.
- * @throws {BrokerError} With code `BAD_FRAME` if they do not match the flags.
+ * @throws {BrokerError} With code `BAD_FRAME` if they do not match the flags, `FORBIDDEN` for a story that
+ * the client may not tell.
  */
-export function checkProperties(buffer: Uint8Array, offset: number): number {
+export function checkProperties(
+  buffer: Uint8Array,
+  offset: number,
+  mayTellStory?: boolean,
+): number {
   const flags = readEntryFlags(buffer, offset);
-  const isKnown = (flags & ~CLIENT_FLAGS) === 0 &&
+  const known = mayTellStory === undefined ? CLIENT_FLAGS : 0xff;
+  const isKnown = (flags & ~known) === 0 &&
     isWith(flags, PropertyFlag.isDelay, PropertyFlag.deliverAt) &&
     isWith(flags, PropertyFlag.isTtl, PropertyFlag.expiresAt);
   if (!isKnown) throw badProperties(`flags are ${flags}`);
@@ -182,7 +189,29 @@ export function checkProperties(buffer: Uint8Array, offset: number): number {
   if (flags & PropertyFlag.key) checkLabel(buffer, at.key, "a key");
   if (flags & PropertyFlag.request) checkLabel(buffer, at.request, "a stream's name");
   if (flags & PropertyFlag.dedupId) checkLabel(buffer, at.dedupId, "a dedup id");
+  if (flags & PropertyFlag.story) checkStory(buffer.subarray(at.story + 2, at.end), mayTellStory);
   return bytes;
+}
+
+/** Where a story says that a message came from, `redrive` sends it: only who may do everything tells one. */
+function checkStory(bytes: Uint8Array, mayTellStory: boolean | undefined): void {
+  if (!mayTellStory) {
+    throw new BrokerError(
+      "FORBIDDEN",
+      "Cannot publish a dead letter with its story: only administrators import them",
+    );
+  }
+  if (bytes.length > STORY_BYTES_MAX) {
+    throw badProperties(`a story has ${bytes.length} bytes, limit is ${STORY_BYTES_MAX}`);
+  }
+  let story: unknown;
+  try {
+    story = JSON.parse(decodeStrictUtf8(bytes));
+  } catch {
+    throw badProperties("a story is no JSON");
+  }
+  const mistake = findStoryMistake(story);
+  if (mistake !== undefined) throw badProperties(mistake);
 }
 
 function checkTime(time: number, isSpan: boolean): void {

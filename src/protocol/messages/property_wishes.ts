@@ -1,7 +1,8 @@
-import { writeU32, writeU64 } from "../bytes.ts";
+import { joinBytes, writeU16, writeU32, writeU64 } from "../bytes.ts";
 import { LABEL_LENGTH_MAX } from "../limits.ts";
 import { encodeUtf8, findTextMistake } from "../utf8.ts";
 import { PRIORITY_MAX } from "./entry.ts";
+import { type DeadLetter, findStoryMistake, STORY_BYTES_MAX } from "./dead_letter.ts";
 import { PropertyFlag, type ReplyAddress, SPAN_MS_MAX, TIME_MAX } from "./properties.ts";
 
 /** The properties that a publisher chooses; spans may stand in the place of times. */
@@ -20,6 +21,8 @@ export interface PropertyWishes {
   readonly request?: ReplyAddress | undefined;
   /** The id by which a repetition is recognised. */
   readonly dedupId?: string | undefined;
+  /** The story of a dead letter that is imported; only administrators may send one. */
+  readonly deadLetter?: DeadLetter | undefined;
 }
 
 /** Properties, ready to be written. */
@@ -36,7 +39,7 @@ const encoder = new TextEncoder();
 
 /** Encodes properties that {@linkcode findPropertyMistake} has allowed; `undefined` if there are none. */
 export function encodeProperties(wishes: PropertyWishes): EncodedProperties | undefined {
-  const { deliverAt, delayMs, ttlMs, key, request, dedupId } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, request, dedupId, deadLetter } = wishes;
   let flags = 0;
   let end = 0;
   const time = deliverAt ?? delayMs;
@@ -62,7 +65,19 @@ export function encodeProperties(wishes: PropertyWishes): EncodedProperties | un
     flags |= PropertyFlag.dedupId;
     end = writeLabel(end, dedupId);
   }
+  if (deadLetter !== undefined) {
+    const bytes = joinBytes([scratch.slice(0, end), encodeStory(deadLetter)]);
+    return { flags: flags | PropertyFlag.story, bytes };
+  }
   return flags === 0 ? undefined : { flags, bytes: scratch.slice(0, end) };
+}
+
+/** A story with its length. */
+export function encodeStory(story: DeadLetter): Uint8Array {
+  const text = encodeUtf8(JSON.stringify(story));
+  const length = new Uint8Array(2);
+  writeU16(length, 0, text.length);
+  return joinBytes([length, text]);
 }
 
 function writeTime(at: number, time: number): number {
@@ -78,7 +93,7 @@ function writeLabel(at: number, text: string): number {
 
 /** Describes the mistake in a message's properties, if there is one. */
 export function findPropertyMistake(wishes: PropertyWishes): string | undefined {
-  const { deliverAt, delayMs, ttlMs, key, priority, dedupId } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, priority, dedupId, deadLetter } = wishes;
   if (deliverAt !== undefined && delayMs !== undefined) {
     return "delayMs and deliverAt exclude each other";
   }
@@ -94,7 +109,17 @@ export function findPropertyMistake(wishes: PropertyWishes): string | undefined 
   if (!isWhole(priority, 0, PRIORITY_MAX)) {
     return `priority must be a whole number from 0 to ${PRIORITY_MAX}, found ${priority}`;
   }
-  return findShortTextMistake("key", key) ?? findShortTextMistake("dedupId", dedupId);
+  return findShortTextMistake("key", key) ?? findShortTextMistake("dedupId", dedupId) ??
+    findLongStoryMistake(deadLetter);
+}
+
+function findLongStoryMistake(story: DeadLetter | undefined): string | undefined {
+  if (story === undefined) return undefined;
+  const mistake = findStoryMistake(story);
+  if (mistake !== undefined) return mistake;
+  const bytes = encodeUtf8(JSON.stringify(story)).length;
+  if (bytes <= STORY_BYTES_MAX) return undefined;
+  return `the story of a dead letter has ${bytes} bytes, limit is ${STORY_BYTES_MAX}`;
 }
 
 function isWhole(value: number | undefined, least: number, most: number): boolean {

@@ -1,5 +1,4 @@
-import { joinBytes, writeU16, writeU32 } from "../bytes.ts";
-import { encodeUtf8 } from "../utf8.ts";
+import { joinBytes, writeU32 } from "../bytes.ts";
 import type { DeadLetter } from "./dead_letter.ts";
 import {
   ENTRY_HEAD_BYTES,
@@ -10,6 +9,7 @@ import {
   writeEntryHeaderBytes,
 } from "./entry.ts";
 import { locateProperties, PropertyFlag } from "./properties.ts";
+import { encodeStory } from "./property_wishes.ts";
 
 /**
  * Copies the entry at `offset` with another story, or none. Its times are left out: a dead letter neither
@@ -26,7 +26,7 @@ export function copyWithStory(
   const key = buffer.subarray(at.key, at.request);
   const dedupId = buffer.subarray(at.dedupId, at.story);
   const rest = buffer.subarray(at.end, offset + readEntrySize(buffer, offset));
-  const written = encodeStory(story);
+  const written = story === undefined ? new Uint8Array(0) : encodeStory(story);
   const copy = joinBytes([head, key, dedupId, written, rest]);
   const kept = readEntryFlags(buffer, offset) & (PropertyFlag.key | PropertyFlag.dedupId);
   const before = at.end - offset - ENTRY_HEAD_BYTES;
@@ -35,12 +35,4 @@ export function copyWithStory(
   writeEntryFlags(copy, 0, story === undefined ? kept : kept | PropertyFlag.story);
   writeEntryHeaderBytes(copy, 0, readEntryHeaderBytes(buffer, offset) - before + after);
   return copy;
-}
-
-function encodeStory(story: DeadLetter | undefined): Uint8Array {
-  if (story === undefined) return new Uint8Array(0);
-  const text = encodeUtf8(JSON.stringify(story));
-  const length = new Uint8Array(2);
-  writeU16(length, 0, text.length);
-  return joinBytes([length, text]);
 }

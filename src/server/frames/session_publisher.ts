@@ -121,14 +121,14 @@ export class SessionPublisher implements PublisherSink {
   }
 
   #publish(batch: NumberedBatch): void {
-    const { budget, limits } = this.#answers.outlet.context;
+    const { context: { budget, limits }, user } = this.#answers.outlet;
     budget.use(batch.bytes);
     if (this.#publisher === undefined) {
       this.#answers.outlet.context.engine.counters.noteRefused(this.#error!.code);
       return this.refuse(batch, this.#error!);
     }
     try {
-      const flags = checkBatch(batch, limits.bodyBytes);
+      const flags = checkBatch(batch, limits.bodyBytes, user.permissions.isAdmin);
       this.#publisher.publish(flags === 0 ? batch : { ...batch, flags });
     } catch (error) {
       if (error instanceof BrokerError && !error.fatal) {

@@ -64,6 +64,26 @@ Deno.test("a client is refused what its user may not do, and goes on", () =>
     assertEquals((await all.cursor().getStream("orders")).ready, 2);
   }));
 
+Deno.test("only administrators tell the story of a dead letter: redrive would send it anywhere", () =>
+  withUsers({ app: "manage: ['*'], publish: [jobs.dead]", root: "admin: true" }, async (broker) => {
+    await using root = await broker.connect({ user: "root" });
+    for (const name of ["jobs.dead", "secret"]) await root.cursor().createStream(name);
+    const times = { firstAt: 1, lastAt: 2 };
+    const deadLetter = {
+      ...{ stream: "secret", id: 1, attempts: 1, reasons: ["no"], ...times },
+      cause: "rejected" as const,
+    };
+    await using app = await broker.connect({ user: "app" });
+    const sending = app.publisher("jobs.dead").sendMessage("x", { deadLetter });
+    assertEquals(await codeOf(sending), "FORBIDDEN");
+    await app.publisher("jobs.dead").sendMessage("goes on");
+    await root.publisher("jobs.dead").sendMessage("imported", { deadLetter });
+    const [, imported] = await root.cursor().peek("jobs.dead");
+    assertEquals(imported!.deadLetter, deadLetter);
+    assertEquals(await root.cursor().redrive("jobs.dead"), { count: 1, skipped: 1 });
+    assertEquals((await root.cursor().getStream("secret")).ready, 1);
+  }));
+
 Deno.test("redrive() without its permission names that, whatever else the user may do", () =>
   withUsers(
     { send: "publish: [jobs]", work: "follow: [jobs]", look: "inspect: [jobs]" },

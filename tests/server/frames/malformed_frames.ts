@@ -187,12 +187,12 @@ export const malformedFrames:
       "they are cut short",
     ],
     [
-      "a message with a story, which only the broker writes",
+      "a message with a story that is none",
       frameOf(
         FrameType.publish,
         ...[...PUBLISH_HEAD, ...u32(1), ...u32(12), 1, 0x20, 0, 4, 0, 2, 0x7b, 0x7d],
       ),
-      "flags are 32",
+      "in the story of a dead letter is missing",
     ],
     [
       "a message with a span and no time",

@@ -35,6 +35,11 @@ export const importCommand: CommandBody = {
       about: "Gives messages without a dedup id one, so that the same import again stores\n" +
         "nothing twice as long as the streams remember it (dedupWindowMs)",
     },
+    {
+      name: "no-story",
+      about: "Leaves out the stories of dead letters, which only administrators import:\n" +
+        "redrive cannot send such messages back",
+    },
     { name: "dry-run", about: "Checks all lines, and sends nothing" },
     ...CONNECTION_FLAGS,
   ],
@@ -59,6 +64,7 @@ export const importCommand: CommandBody = {
           broker,
           renames,
           hasDedup: args.has("dedup"),
+          isStoryless: args.has("no-story"),
           context,
           progress,
         });
@@ -183,6 +189,7 @@ interface ImportRunOptions {
   readonly broker: BrokerUse;
   readonly renames: ReadonlyMap<string, string>;
   readonly hasDedup: boolean;
+  readonly isStoryless: boolean;
   readonly context: CommandContext;
   readonly progress: Progress;
 }
@@ -232,13 +239,14 @@ class ImportRun {
 
   /** Made when the head is read. */
   #importerOf(): Importer {
-    const { broker, renames, hasDedup, context } = this.#options;
+    const { broker, renames, hasDedup, isStoryless, context } = this.#options;
     this.#importer ??= new Importer({
       connection: broker.connection,
       cursor: broker.cursor,
       signal: broker.signal,
       renames,
       dedupSeed: hasDedup ? this.#seed : undefined,
+      isStoryless,
       now: context.now,
       note: (line) => context.note(line),
     });

@@ -4,6 +4,7 @@ import {
   type StreamOptionsInput,
 } from "../../../protocol/messages/stream_options.ts";
 import type { DeadLetter } from "../../../../protocol.ts";
+import { findStoryMistake } from "../../../protocol/messages/dead_letter.ts";
 import { describe } from "../../settings/found_value.ts";
 import { EXPORT_VERSION, LINE_FIELDS, type LineKind } from "./export_line.ts";
 
@@ -131,7 +132,8 @@ function readMessageLine(fields: Fields): MessageLine | string[] {
   const isTime = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
   const areHeaders = (value: unknown) =>
     typeof value === "object" && value !== null && Object.values(value).every(isText);
-  const isObject = (value: unknown) => typeof value === "object" && value !== null;
+  const { deadLetter } = fields;
+  const storyMistake = deadLetter === undefined ? undefined : findStoryMistake(deadLetter);
   const time = "a time in milliseconds since 1970";
   const body = readBody(fields, mistakes);
   const line: MessageLine = {
@@ -145,7 +147,7 @@ function readMessageLine(fields: Fields): MessageLine | string[] {
     dedupId: optional("dedupId", isText, "a text"),
     deliverAt: optional("deliverAt", isTime, time),
     expiresAt: optional("expiresAt", isTime, time),
-    deadLetter: optional("deadLetter", isObject, "the story of a dead letter"),
+    deadLetter: optional("deadLetter", () => storyMistake === undefined, storyMistake ?? ""),
   };
   const dueAt = optional<number>("dueAt", isTime, time);
   if (mistakes.length > 0) return mistakes;

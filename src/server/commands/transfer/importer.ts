@@ -28,6 +28,8 @@ export interface ImporterOptions {
   readonly renames: ReadonlyMap<string, string>;
   /** What makes the dedup ids of messages that have none; without it they get none. */
   readonly dedupSeed: string | undefined;
+  /** Whether the stories of dead letters are left out. */
+  readonly isStoryless: boolean;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
   readonly note: (line: string) => void;
@@ -125,7 +127,8 @@ export class Importer {
 
   /** What a message is sent with; undefined if it has expired. */
   #makeOptions(line: MessageLine): SendOptions | undefined {
-    const { headers, key, priority, deliverAt, expiresAt } = line;
+    const { headers, key, priority, deliverAt, expiresAt, deadLetter } = line;
+    const { isStoryless } = this.#options;
     // The time to live is counted from the earliest time of delivery.
     const from = Math.max(this.#options.now(), deliverAt ?? 0);
     const ttlMs = expiresAt === undefined ? undefined : expiresAt - from;
@@ -139,6 +142,9 @@ export class Importer {
       ...deliverAt !== undefined && { deliverAt },
       ...ttlMs !== undefined && { ttlMs },
       ...dedupId !== undefined && { dedupId },
+      ...deadLetter && !isStoryless && {
+        deadLetter: { ...deadLetter, stream: this.#rename(deadLetter.stream) },
+      },
     };
   }
 

@@ -224,7 +224,8 @@ export class Broker {
 
   // deno-lint-ignore require-await
   async explain(name: string, filter?: StreamFilter): Promise<string[]> {
-    return explain(this.#router, name, { now: this.context.now(), filter });
+    const obstacle = this.context.findRefusal();
+    return explain(this.#router, name, { now: this.context.now(), filter, obstacle });
   }
 
   watchStreams(filter: StreamFilter): StreamWatch {

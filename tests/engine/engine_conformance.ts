@@ -21,7 +21,8 @@ import { lossTests } from "./conformance/deliveries/losing.ts";
 import { limitTests } from "./conformance/limits.ts";
 import { ownerRestartTests, permitTests, viewTests } from "./conformance/permits.ts";
 import { dedupIdTests } from "./conformance/dedup_ids.ts";
-import { dropRestartTests, dropTests } from "./conformance/dropping.ts";
+import { dropRestartTests, dropTests } from "./conformance/tending/dropping.ts";
+import { causeTests } from "./conformance/tending/explaining.ts";
 import { keyTests } from "./conformance/keys.ts";
 import { orderRestartTests } from "./conformance/order_restarting.ts";
 import { priorityTests } from "./conformance/ordering.ts";
@@ -29,7 +30,7 @@ import { publishTests, repetitionTests } from "./conformance/publishing.ts";
 import { replyRestartTests, replyTests } from "./conformance/replying.ts";
 import { restartTests } from "./conformance/restarting.ts";
 import { bindTests, streamTests } from "./conformance/streams.ts";
-import { explanationTests, noticeTests, tendingTests } from "./conformance/tending.ts";
+import { explanationTests, noticeTests, tendingTests } from "./conformance/tending/tending.ts";
 import { delayTests, expiryTests } from "./conformance/timing.ts";
 
 /** An engine without any streams, and how to have it again after its end. */
@@ -97,6 +98,7 @@ export function engineConformance(
   tendingTests.register(test);
   dropTests.register(test);
   explanationTests.register(test);
+  causeTests.register(test);
   noticeTests.register(test);
   replyTests.register(test);
   permitTests.register(test);

@@ -53,6 +53,19 @@ function follow(engine: LocalEngine, bind: TestBind, messages = 4096) {
   return { sink, port: engine.openFollower(options, sink) };
 }
 
+Deno.test("it explains that nothing more is stored, also where nothing waits", async () => {
+  const { engine, open } = await openSmall(10_000, "orders", "other");
+  const publisher = open("orders", "one");
+  publisher.publish(1, 3000);
+  assertEquals((await engine.explain("other")).length, 2);
+  publisher.publish(2, 4000);
+  const refused = "New messages are refused: the memory limit for bodies is reached (MEMORY_FULL).";
+  for (const stream of ["orders", "other"]) {
+    assertEquals((await engine.explain(stream)).at(-1), refused);
+  }
+  await engine.close();
+});
+
 Deno.test("MemoryEngine refuses with MEMORY_FULL what would go beyond its limit, and nothing else", async () => {
   const { engine, open } = await openSmall(1000, "orders");
   const publisher = open("orders", "one");

@@ -28,6 +28,7 @@ export class Deliveries {
     follower.liveness.lifeAt = now;
     if (!follower.liveness.isSuspended) return;
     follower.liveness.isSuspended = false;
+    follower.liveness.isSilent = false;
     this.#parts.dispatcher.noteRevived(follower);
   }
 
@@ -124,6 +125,7 @@ export class Deliveries {
     if (lost.length === 0) return follower.liveness.isSuspended ? follower.lapsed.count : 0;
     for (const run of lost) follower.lapsed.add({ ...run, isLoss: run.isBegun });
     follower.liveness.isSuspended = true;
+    follower.liveness.isSilent = true;
     this.#returns.tellRevoked(follower, lost, "nothing was heard from its client for too long");
     this.#returns.noteTaken(follower, now);
     return follower.lapsed.count;

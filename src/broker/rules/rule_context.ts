@@ -19,6 +19,9 @@ export interface RuleContextParts extends
   readonly residency: Residency;
 }
 
+/** The size of a small batch: memory without room for it is as good as full. */
+const SMALL_BATCH_BYTES = 4096;
+
 export class RuleContext {
   readonly state: BrokerState;
   readonly dispatcher: Dispatcher;
@@ -78,6 +81,11 @@ export class RuleContext {
   /** The error for messages of so many bytes, if they cannot be stored. */
   findObstacle(bytes: number): BrokerError | undefined {
     return this.#medium.findObstacle(bytes, this.state.bytes + this.bookedBytes);
+  }
+
+  /** The error for about all batches, if the broker refuses them; nothing is booked for them. */
+  findRefusal(): BrokerError | undefined {
+    return this.findObstacle(this.#medium.pager === undefined ? SMALL_BATCH_BYTES : 0);
   }
 
   /** Stops serving a stream that cannot be read completely. */

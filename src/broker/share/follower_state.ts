@@ -12,6 +12,8 @@ export class Liveness {
   lifeAt: number = -Infinity;
   /** Whether it let a delivery run out: it gets nothing more until it shows life. */
   isSuspended = false;
+  /** Whether it is suspended because nothing was heard from its client. */
+  isSilent = false;
   /** The tag of the last delivery that was noted as the oldest one. */
   oldestTag = 0;
   /** The time at which it became the oldest: work on it began then or later. */

@@ -1,21 +1,28 @@
 // Why nothing moves in a stream, in sentences for a person.
 
-import { BrokerError } from "../../../protocol.ts";
+import { BrokerError, ERROR_CODES } from "../../../protocol.ts";
 import { readProperties } from "../../protocol/messages/properties.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import type { StreamFilter } from "../engine.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { KeyWait } from "../ready/keys.ts";
 import type { Router } from "../state/router.ts";
+import type { Failure } from "../share/failure.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
+import type { Stream } from "../stream/stream.ts";
 
 /** The most followers, or keys, that are named. */
 const NAMES_MAX = 3;
 
+/** The most messages that have failed among which the last failure is looked for. */
+const FAILURES_MAX = 64;
+
 /** When a stream is explained, and to whom. */
 export interface Listener {
   readonly now: number;
+  /** Why the broker refuses new messages of all streams, if it does. */
+  readonly obstacle?: BrokerError | undefined;
   /** The other streams that may be named; all by default. */
   readonly filter?: StreamFilter | undefined;
 }
@@ -36,12 +43,26 @@ export function explain(router: Router, name: string, listener: Listener): strin
   router.steps += Math.floor((attachments.size + (keys?.waitCount ?? 0)) / LISTED_PER_STEP);
   const dead = router.getStream(deadNameOf(name))?.depthCount ?? 0;
   const sentences = explainShare(stream.share, listener);
-  if (dead === 0 || stream.isDead) return sentences;
-  return [
-    ...sentences,
-    `${say(dead, "message is", "messages are")} in ${deadNameOf(name)}: ` +
-    `redrive sends ${dead === 1 ? "it" : "them"} back.`,
+  const { obstacle } = listener;
+  if (obstacle !== undefined) {
+    const { code } = obstacle;
+    sentences.push(`New messages are refused: ${ERROR_CODES[code].meaning} (${code}).`);
+  }
+  if (dead > 0 && !stream.isDead) sentences.push(explainDead(stream, dead));
+  return sentences;
+}
+
+/** How many dead letters a stream has, and what has made them since the start of the broker. */
+function explainDead({ name, totals: { dead } }: Stream, count: number): string {
+  const { rejected, maxDeliveries, expired } = dead;
+  const causes = [
+    ...rejected > 0 ? [`${rejected} by reject`] : [],
+    ...maxDeliveries > 0 ? [`${maxDeliveries} after the last delivery`] : [],
+    ...expired > 0 ? [`${expired} whose time to live was over`] : [],
   ];
+  const since = causes.length === 0 ? "" : ` Since the broker's start: ${causes.join(", ")}.`;
+  return `${say(count, "message is", "messages are")} in ${deadNameOf(name)}: ` +
+    `redrive sends ${count === 1 ? "it" : "them"} back.${since}`;
 }
 
 /** Names the followers that wait for a stream that does not exist. */
@@ -55,11 +76,28 @@ function explainWaiting(name: string, followers: readonly FollowerState[]): stri
 
 function explainShare(share: Share, { now, filter }: Listener): string[] {
   const { store, readyCount, delayed, pendingCount: pending } = share;
-  const followers = [...share.attachments].map(({ follower }) => follower);
   if (store.damage !== undefined) {
     return [`${store.damage.message}.`];
   }
   if (readyCount + delayed.messageCount + pending === 0) return explainEmpty(share);
+  const sentences = explainWaits(share, filter);
+  sentences.push(...explainKeys(share));
+  if (sentences.length > 0 && readyCount > 0) sentences.push(...explainAge(share));
+  if (delayed.messageCount > 0) sentences.push(explainDelay(share));
+  if (pending > 0 && readyCount === 0) sentences.push(explainHolders(share, pending));
+  const full = explainFullness(store);
+  if (full !== undefined) sentences.push(full);
+  if (sentences.length === 0) {
+    const are = say(readyCount, "is", "are");
+    sentences.push(`Messages move: ${are} about to be delivered at ${formatTime(store, now)}.`);
+  }
+  return [...sentences, ...explainFailures(share)];
+}
+
+/** Why ready messages wait: the stream is paused, nobody is there, or nobody takes more. */
+function explainWaits(share: Share, filter: StreamFilter | undefined): string[] {
+  const { store, readyCount } = share;
+  const followers = [...share.attachments].map(({ follower }) => follower);
   const sentences: string[] = [];
   if (share.isPaused) {
     const waits = say(readyCount, "message waits", "messages wait");
@@ -67,20 +105,37 @@ function explainShare(share: Share, { now, filter }: Listener): string[] {
   }
   if (followers.length === 0) {
     const waits = readyCount === 0 ? "" : `: ${say(readyCount, "message waits", "messages wait")}`;
-    sentences.push(`There is no follower${waits}.`);
+    const dead = store.isDead ? " Dead letters need none: redrive sends them back." : "";
+    sentences.push(`There is no follower${waits}.${dead}`);
   } else if (share.ready.count > 0 && !share.isPaused) {
     sentences.push(...explainCredit(share, followers, filter));
   }
-  sentences.push(...explainKeys(share));
-  if (delayed.messageCount > 0) sentences.push(explainDelay(share));
-  if (pending > 0 && readyCount === 0) sentences.push(explainHolders(share, pending));
-  const full = explainFullness(store);
-  if (full !== undefined) sentences.push(full);
-  if (sentences.length > 0) return sentences;
+  return sentences;
+}
+
+/** Since when the oldest ready message waits. */
+function explainAge({ store, oldestReadyId: id }: Share): string[] {
+  const at = id === undefined ? 0 : store.backlog.storedAt(id);
+  if (at === 0) return [];
+  return [`The oldest ready message, ${id}, was stored at ${formatTime(store, at)}.`];
+}
+
+/** What has failed and is still there: messages that come back again and again look as if they moved. */
+function explainFailures({ store, notes: { failures } }: Share): string[] {
+  if (failures.size === 0) return [];
+  let last: { readonly id: number; readonly failure: Failure } | undefined;
+  let count = 0;
+  for (const [id, failure] of failures) {
+    if (last === undefined || failure.lastAt >= last.failure.lastAt) last = { id, failure };
+    if (++count === FAILURES_MAX) break;
+  }
+  const { id, failure: { lastAt, follower, reasons } } = last!;
+  const reason = reasons.at(-1);
+  const why = reason === undefined ? "without a reason" : `because of ${JSON.stringify(reason)}`;
+  const where = follower === "" ? "" : ` at follower "${follower}"`;
   return [
-    `Messages move: ${say(readyCount, "is", "are")} about to be delivered at ${
-      formatTime(store, now)
-    }.`,
+    `${say(failures.size, "message has", "messages have")} failed before: message ${id} last at ` +
+    `${formatTime(store, lastAt)}${where}, ${why}.`,
   ];
 }
 
@@ -112,12 +167,18 @@ function explainCredit(
   for (const follower of followers.slice(0, NAMES_MAX)) {
     const { name, pending, sink, liveness } = follower;
     const [oldest] = pending.runs;
-    if (liveness.isSuspended) {
+    if (liveness.isSilent) {
+      sentences.push(
+        `Nothing is heard from follower "${name}"; it gets messages again when it is active.`,
+      );
+    } else if (liveness.isSuspended) {
       sentences.push(
         `Follower "${name}" exceeded the acknowledgement timeout; it gets messages again when it is active.`,
       );
     } else if (sink.isFull) {
-      sentences.push(`Follower "${name}" does not read its messages.`);
+      sentences.push(
+        `Follower "${name}" does not read its messages: its connection takes no more.`,
+      );
     } else if (oldest === undefined) {
       sentences.push(`Follower "${name}" asks for nothing: its handler is not waiting.`);
     } else sentences.push(explainHolding(store, follower, filter));
@@ -231,7 +292,7 @@ function explainFullness(stream: Store): string | undefined {
     (maxBytes !== null && stream.depthBytes >= maxBytes);
   if (!isFull) return undefined;
   const then = overflow === "reject"
-    ? "new messages are refused"
+    ? "new messages are refused until there is room"
     : "each new message discards the oldest";
   const { depthCount, depthBytes } = stream;
   return `The stream is full, with ${say(depthCount, "message", "messages")} and ` +

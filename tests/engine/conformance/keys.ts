@@ -249,6 +249,7 @@ keyTests.add(
     assertEquals(await use.engine.explain("orders"), [
       `Key "customer \\"7\\"" is held by message 1 of follower "worker" since ${since}: ` +
       "3 other messages wait.",
+      `The oldest ready message, 2, was stored at ${since}.`,
     ]);
     await follower.nack([1], { delayMs: 60_000 });
     const [, sentence] = await use.engine.explain("orders");

@@ -5,10 +5,10 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { assertCodeLater } from "../../support/wire/frames.ts";
-import { bury } from "./deliveries/dead_letters.ts";
-import { EngineTests } from "../engine_tests.ts";
-import { type EngineUse, upTo } from "../engine_use.ts";
+import { assertCodeLater } from "../../../support/wire/frames.ts";
+import { bury } from "../deliveries/dead_letters.ts";
+import { EngineTests } from "../../engine_tests.ts";
+import { type EngineUse, upTo } from "../../engine_use.ts";
 
 /** What an engine does for those who look after streams. */
 export const tendingTests: EngineTests = new EngineTests();

@@ -5,9 +5,9 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { assertCodeLater } from "../../support/wire/frames.ts";
-import { EngineTests } from "../engine_tests.ts";
-import { bury } from "./deliveries/dead_letters.ts";
+import { assertCodeLater } from "../../../support/wire/frames.ts";
+import { EngineTests } from "../../engine_tests.ts";
+import { bury } from "../deliveries/dead_letters.ts";
 
 /** How messages are removed by their ids. */
 export const dropTests: EngineTests = new EngineTests();

@@ -7,7 +7,7 @@
 import { ask, query } from "../parts/api.js";
 import { Chart } from "../parts/charts/chart.js";
 import { el, fill, setText } from "../parts/element.js";
-import { bytes, count, latency, NONE, rate, short, span, time } from "../parts/format.js";
+import { bytes, count, counted, latency, NONE, rate, short, span, time } from "../parts/format.js";
 import { segments } from "../parts/form.js";
 import { findTicks } from "../parts/charts/scale.js";
 import { Points } from "../parts/live.js";
@@ -17,6 +17,12 @@ import { Table } from "../parts/lists/table.js";
 /** @typedef {import("../parts/page.js").Page} Page */
 
 const FULLEST = query({ kind: "streams", sort: "ready", order: "desc", limit: 8 });
+
+/** Streams whose first message has waited longest. */
+const OLDEST = query({ kind: "streams", sort: "oldestReadyMs", order: "desc", limit: 3 });
+
+/** A message that is ready for longer is worth a look, in milliseconds. */
+const WAITING_MS = 60_000;
 
 /** Without points for so long, charts have a gap, in milliseconds. */
 const GAP_MS = 3500;
@@ -30,6 +36,7 @@ export function showOverview(page) {
   const points = new Points();
   const charts = makeCharts();
   const problems = el("div", { class: "problems", role: "status" });
+  const waiting = el("div", { class: "problems" });
   const facts = el("dl", { class: "facts" });
   const choices =
     /** @type {[string, string][]} */ ([["1", "1 min"], ["5", "5 min"], ["10", "10 min"]]);
@@ -49,6 +56,7 @@ export function showOverview(page) {
     "Overview",
     [minutes.element],
     problems,
+    waiting,
     tiles.element,
     el(
       "section",
@@ -65,6 +73,8 @@ export function showOverview(page) {
   );
   page.signal.addEventListener("abort", () => charts.forEach((chart) => chart.close()));
   page.every(STREAMS_MS, async () => {
+    const { streams } = await ask("GET", `/api/streams${OLDEST}`, { signal: page.signal });
+    showWaiting(waiting, streams);
     fullest.show((await ask("GET", `/api/streams${FULLEST}`, { signal: page.signal })).streams);
   });
   const refresh = page.every(60_000, async () => {
@@ -84,6 +94,29 @@ export function showOverview(page) {
     showProblems(problems, found, totals);
     draw();
   });
+}
+
+/**
+ * Names the streams whose messages wait for long: the reason is one click away.
+ *
+ * @param {Element} box
+ * @param {any[]} streams
+ */
+function showWaiting(box, streams) {
+  if (box.contains(document.activeElement)) return;
+  const found = streams.filter(({ oldestReadyMs }) => oldestReadyMs > WAITING_MS);
+  fill(
+    box,
+    found.map(({ name, ready, oldestReadyMs, isPaused }) =>
+      el(
+        "p",
+        { class: "hint" },
+        link(["streams", name], name),
+        `: ${counted(ready, "message")} ready, the first for ${span(oldestReadyMs)}`,
+        isPaused ? "; the stream is paused" : null,
+      )
+    ),
+  );
 }
 
 function makeCharts() {

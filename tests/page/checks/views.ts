@@ -27,7 +27,7 @@ const VIEWS: readonly View[] = [
     name: "overview",
     hash: "#/overview",
     title: "Overview",
-    act: (page) => page.getByRole("link", { name: "orders.created" }).waitFor(),
+    act: (page) => page.getByRole("link", { name: "orders.created" }).first().waitFor(),
   },
   {
     name: "streams",
@@ -64,7 +64,7 @@ const VIEWS: readonly View[] = [
     name: "dead",
     hash: "#/dead",
     title: "Dead letters",
-    act: (page) => page.getByRole("link", { name: "mail", exact: true }).waitFor(),
+    act: (page) => page.getByRole("link", { name: "mail", exact: true }).first().waitFor(),
   },
   {
     name: "dead-messages",

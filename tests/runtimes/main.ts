@@ -27,6 +27,9 @@ const COMPILERS: readonly [name: string, options: object][] = [
   ["the types of browsers", { lib: ["es2023", "dom"], types: [] }],
 ];
 
+/** What the programs need beside the client, which needs nothing. */
+const PACKAGES = ["typescript@5", "@types/node@22", "@opentelemetry/sdk-trace-node@2"];
+
 /** A program that takes longer hangs. */
 const PROGRAM_MS_MAX = 120_000;
 
@@ -145,7 +148,7 @@ async function makeProject(folder: string): Promise<string> {
   const project = `${folder}/project`;
   await Deno.mkdir(project);
   await Deno.writeTextFile(`${project}/package.json`, '{ "type": "module", "private": true }');
-  await installPackages(project, [tarball, "typescript@5", "@types/node@22"]);
+  await installPackages(project, [tarball, ...PACKAGES]);
   for await (const { name } of Deno.readDir(PROGRAMS)) {
     await Deno.copyFile(new URL(name, PROGRAMS), `${project}/${name}`);
   }

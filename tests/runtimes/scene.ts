@@ -11,7 +11,7 @@ import { TestCertificates } from "../support/certificates/test_certificates.ts";
 import { Random } from "../support/random.ts";
 
 /** The arguments of programs, by their names. */
-export type Arguments = Readonly<Record<"smoke" | "reconnect" | "encrypted", object>>;
+export type Arguments = Readonly<Record<"smoke" | "reconnect" | "encrypted" | "traced", object>>;
 
 /** Brokers of all kinds: one is a process and can be killed. */
 export class Scene implements AsyncDisposable {
@@ -63,6 +63,7 @@ export class Scene implements AsyncDisposable {
     const args: Arguments = {
       smoke: { port, guardedPort: guarded.port, token },
       reconnect: { port },
+      traced: { port },
       encrypted: {
         port: encrypted.port,
         strictPort: strict.port,

@@ -26,6 +26,9 @@ export const OWN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 /** How many messages are sent without waiting. */
 export const BURST = 1000;
 
+/** How many messages are sent one after the other. */
+export const STEADY = 300;
+
 /** Takes some messages. */
 async function take(
   connection: Connection,
@@ -56,9 +59,20 @@ async function inSpan(name: string, action: () => Promise<void>): Promise<string
 /** Sends and takes in all ways; the names of streams say which. */
 export async function work(connection: Connection): Promise<Omit<Facts, "port">> {
   const cursor = connection.cursor();
-  for (const name of ["plain", "inner", "own", "batch", "burst", "sums", "bad", "auto", "late"]) {
-    await cursor.createStream(name);
-  }
+  const names = [
+    "plain",
+    "inner",
+    "own",
+    "batch",
+    "burst",
+    "mixed",
+    "steady",
+    "sums",
+    "bad",
+    "auto",
+    "late",
+  ];
+  for (const name of names) await cursor.createStream(name);
   const facts: Partial<{ -readonly [Name in keyof Facts]: Facts[Name] }> = {};
   const send = (stream: string, options = {}) =>
     connection.publisher(stream).sendMessage("x", options);
@@ -87,6 +101,17 @@ export async function work(connection: Connection): Promise<Omit<Facts, "port">>
   await using burst = connection.publisher("burst");
   for (let index = 0; index < BURST; index++) burst.sendMessage(index);
   await burst.flush();
+
+  // Two callers whose messages go into one frame.
+  const mixed = connection.publisher("mixed");
+  await Promise.all(["one", "two"].map((name) => {
+    return inSpan(name, async () => void await mixed.sendMessage(name));
+  }));
+
+  const steady = connection.publisher("steady");
+  const taking = take(connection, "steady", (message) => message.ack(), STEADY);
+  for (let index = 0; index < STEADY; index++) await steady.sendMessage(index);
+  await taking;
 
   const asking = connection.publisher("sums").request([1, 2]);
   await take(connection, "sums", async (message) => {

@@ -9,7 +9,7 @@ import { serve } from "@simplemq/simplemq/server";
 import { connect } from "@simplemq/simplemq";
 import { fileURLToPath } from "node:url";
 import { OtlpReceiver, type ReceivedSpan } from "../../support/otlp_receiver.ts";
-import { BURST, type Facts, OWN } from "./traced_program.ts";
+import { BURST, type Facts, OWN, STEADY } from "./traced_program.ts";
 
 const PROGRAM = fileURLToPath(new URL("traced_program.ts", import.meta.url));
 
@@ -85,6 +85,15 @@ Deno.test("calls and handlers are spans, and a message carries its trace", async
   const count = (span: ReceivedSpan) =>
     Number(span.attributes["messaging.batch.message_count"] ?? 1);
   assertEquals(burst.reduce((sum, span) => sum + count(span), 0), BURST);
+
+  const mixed = receiver.named("send mixed").map(({ parentSpanId }) => parentSpanId);
+  const callers = ["one", "two"].map((name) => one(receiver, name).spanId);
+  assertEquals(mixed.toSorted(), callers.toSorted());
+
+  // At such a rate the exporter loses none.
+  for (const name of ["send steady", "process steady"]) {
+    assertEquals(receiver.named(name).length, STEADY, name);
+  }
 
   const request = one(receiver, "request sums");
   const answer = one(receiver, "process sums");

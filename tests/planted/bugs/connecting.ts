@@ -37,4 +37,18 @@ export const CONNECTING_BUGS: readonly PlantedBug[] = [
     to: 'path.endsWith(".js")',
     found: tests("npm/package_test.ts"),
   },
+  {
+    what: "a trace of the application's own is replaced by that of the call",
+    file: "src/client/tracing/traced_publisher.ts",
+    from: "const sent = isOwn || options === undefined ? options",
+    to: "const sent = options === undefined ? options",
+    found: tests("client/tracing/tracing_test.ts"),
+  },
+  {
+    what: "messages of one caller are in the trace of another",
+    file: "src/client/tracing/traced_publisher.ts",
+    from: "shared.parent === spanOf(this.#tracing.context) && ",
+    to: "",
+    found: tests("client/tracing/tracing_test.ts"),
+  },
 ];

@@ -21,6 +21,7 @@ const FIELDS: readonly Column<PeekedMessage>[] = [
     title: index === 0 ? "reasons" : "",
     read: ({ deadLetter }) => deadLetter?.reasons[index],
   })),
+  { title: "trace", read: ({ deadLetter }) => deadLetter?.traceId },
   { title: "state", read: ({ state }) => state },
   { title: "key", read: ({ key }) => key },
   { title: "priority", kind: "number", read: ({ priority }) => priority },

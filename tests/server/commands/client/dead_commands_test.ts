@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { quoteWord } from "../../../../src/server/commands/output/shell_word.ts";
 import { BrokerUse } from "../../../support/commands/broker_use.ts";
 
@@ -60,6 +60,17 @@ Deno.test("dead ls and show: which there are, and their stories", async () => {
   assertMatch(story, /\nreasons +no such article\n[^]*\nbody +d\n$/);
   const found = JSON.parse(await use.print("dead show orders 4 --json"));
   assertEquals([found.deadLetter.reasons, found.body], [["no such article"], "d"]);
+});
+
+Deno.test("dead show tells the trace that a message came in, if it came in one", async () => {
+  await using use = await startWithDead();
+  assert(!(await use.print("dead show orders 4")).includes("trace"));
+  const trace = "0af7651916cd43dd8448eb211c80319c";
+  await use.fill("mails");
+  const headers = `--header traceparent=00-${trace}-b7ad6b7169203331-01`;
+  await use.print(`publish mails x ${headers}`);
+  await use.reject("mails", "nobody there", 1);
+  assertMatch(await use.print("dead show mails 1"), new RegExp(`\\ntrace +${trace}\\n`));
 });
 
 Deno.test("dead redrive: a dry run counts what goes back, and filters choose", async () => {

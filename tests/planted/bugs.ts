@@ -9,6 +9,7 @@ import { BACKUP_BUGS } from "./bugs/backup.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { ATTACK_BUGS } from "./bugs/attack.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
+import { FIGURES_BUGS } from "./bugs/figures.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { PAGE_BUGS } from "./bugs/page.ts";
 import { MANAGEMENT_BUGS } from "./bugs/management.ts";
@@ -26,6 +27,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...BACKUP_BUGS,
   ...CONNECTING_BUGS,
   ...COMMANDS_BUGS,
+  ...FIGURES_BUGS,
   ...JOURNAL_BUGS,
   ...PAGE_BUGS,
   ...MANAGEMENT_BUGS,

@@ -28,8 +28,8 @@ export const ACCESS_BUGS: readonly PlantedBug[] = [
   {
     what: "a wrong token is as good as none where nobody needs one",
     file: ACCESS,
-    from: 'throw new LoginRefusal(REFUSED, "the token is unknown or has expired");',
-    to: "if (users.anonymous === undefined) throw new LoginRefusal(REFUSED, token);",
+    from: 'throw new LoginRefusal(REFUSED, "the token is unknown or has expired", "token");',
+    to: 'if (users.anonymous === undefined) throw new LoginRefusal(REFUSED, token, "token");',
     found: tests("server/access/access_test.ts"),
   },
   {

@@ -14,6 +14,12 @@ for (const method of ["tick", "tend", "close", "watchStreams"] as const) {
   });
 }
 
+Deno.test("the figures of all streams together are for no session", () => {
+  const all = new GuardedUse();
+  const { guarded } = all.session(all.user({ inspect: ["a*"] }));
+  assertThrows(() => guarded.counters, Error, "Cannot call counters");
+});
+
 Deno.test("a refusal has the verb, the stream and the user, and does not tell whether it exists", async () => {
   const all = new GuardedUse();
   await all.bare.create("orders");

@@ -34,11 +34,13 @@ const FIELDS: readonly Column<BenchResult>[] = [
 
 const BATCH = 256;
 
+const TIME_MS_MAX = 600_000;
+
 /** `bench`: measures a running broker, on a stream of its own. */
 export const bench: CommandBody = {
-  examples: ["bench", "bench --seconds 10 --size 4096 --json"],
+  examples: ["bench", "bench --time 10s --size 4096 --json"],
   flags: [
-    { name: "seconds", value: "<number>", about: "How long each of two parts takes; 2 by default" },
+    { name: "time", value: "<span>", about: "How long each of two parts takes; 2s by default" },
     { name: "size", value: "<size>", about: "The bytes of a body; 100 by default" },
     { name: "json", about: "Prints one JSON value, for programs" },
     ...CONNECTION_FLAGS,
@@ -50,7 +52,8 @@ export const bench: CommandBody = {
     "both sides: what it shows is a floor, and the broker serves others more slowly meanwhile.",
   async run(args, context) {
     const reader = new FlagReader(args, NAME);
-    const seconds = reader.readNumber("seconds", { low: 1, high: 600 }) ?? 2;
+    const ms = reader.readSpan("time") ?? 2000;
+    if (ms < 10 || ms > TIME_MS_MAX) reader.refuse("--time: allowed 10ms to 10m");
     const size = reader.readSize("size") ?? 100;
     reader.check();
     const stream = `bench-${crypto.randomUUID().slice(0, 8)}`;
@@ -58,7 +61,7 @@ export const bench: CommandBody = {
       const { connection, cursor, signal } = broker;
       await cursor.createStream(stream, { deadLetter: false }, { signal });
       try {
-        const run = { connection, stream, body: "x".repeat(size), ms: seconds * 1000, signal };
+        const run = { connection, stream, body: "x".repeat(size), ms, signal };
         context.showStatus("measuring throughput");
         const rates = await measureThroughput(run);
         context.showStatus("measuring confirms");

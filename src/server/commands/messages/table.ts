@@ -30,7 +30,7 @@ export const MESSAGE_COMMANDS: CommandGroup = {
     },
     {
       name: "bench",
-      usage: "[--seconds <number>] [--size <size>]",
+      usage: "[--time <span>] [--size <size>]",
       about: "measures throughput and latency of a running broker",
       load: async () => (await import("./bench.ts")).bench,
     },

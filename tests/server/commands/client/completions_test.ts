@@ -35,21 +35,25 @@ async function complete(lines: readonly string[]): Promise<string[][]> {
     .map((line) => line.split(" ").filter((word) => word !== ""));
 }
 
-Deno.test("completions: bash offers commands, flags and values", async () => {
-  const [first, group, flags, value, help, word] = await complete([
-    "simplemq st",
-    "simplemq stream ",
-    "simplemq stream add orders --max-",
-    "simplemq dead redrive orders --cause ",
-    "simplemq help pel ",
-    "simplemq peek --f",
-  ]);
-  assertEquals(first, ["stream"]);
-  assertEquals(group, ["ls", "add", "info", "set", "pause", "resume", "purge", "rm", "apply"]);
-  assertEquals(flags, ["--max-deliveries", "--max-messages", "--max-bytes"]);
-  assertEquals(value, ["rejected", "maxDeliveries", "expired"]);
-  assertEquals(help, ["ls", "release"]);
-  assertEquals(word, ["--from"]);
+Deno.test({
+  name: "completions: bash offers commands, flags and values",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const [first, group, flags, value, help, word] = await complete([
+      "simplemq st",
+      "simplemq stream ",
+      "simplemq stream add orders --max-",
+      "simplemq dead redrive orders --cause ",
+      "simplemq help pel ",
+      "simplemq peek --f",
+    ]);
+    assertEquals(first, ["stream"]);
+    assertEquals(group, ["ls", "add", "info", "set", "pause", "resume", "purge", "rm", "apply"]);
+    assertEquals(flags, ["--max-deliveries", "--max-messages", "--max-bytes"]);
+    assertEquals(value, ["rejected", "maxDeliveries", "expired"]);
+    assertEquals(help, ["ls", "release"]);
+    assertEquals(word, ["--from"]);
+  },
 });
 
 Deno.test("completions: each shell knows all commands and flags", async () => {

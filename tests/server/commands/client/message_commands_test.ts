@@ -39,7 +39,7 @@ Deno.test("publish: mistakes are told all at once, and nothing is sent", async (
       ["follow orders --ack none --limit 5000", /--limit: found "5000".* 1 to 4096/],
       ["peek orders --limit 0", /--limit: found "0"/],
       ["get orders x", /found "x", allowed the id of a message/],
-      ["bench --size 1ZB", /--size: found "1ZB"/],
+      ["bench --size 1ZB --time 1h", /--size: found "1ZB"/, /--time: allowed 10ms to 10m/],
     ] as [string, ...RegExp[]][]
   ) {
     const { code, stdout, lines } = await use.run(line.split(" "));
@@ -228,7 +228,7 @@ Deno.test("peek and get: messages in any state, cut for people and whole for pro
 
 Deno.test("bench: it measures, and leaves nothing behind", async () => {
   await using use = await BrokerUse.start();
-  const found = JSON.parse(await use.print("bench --seconds 1 --size 10 --json"));
+  const found = JSON.parse(await use.print("bench --time 50ms --size 10 --json"));
   assertEquals(found.bodyBytes, 10);
   assert(found.publishedPerSecond > 0 && found.deliveredPerSecond > 0 && found.confirmMs.p50 > 0);
   assertEquals(await use.cursor.getStreams(), []);

@@ -56,13 +56,16 @@ export class Backups implements BackupSource {
       );
     }
     if (this.#isOver || this.#options.committer.hasFailed) {
-      throw new BrokerError("SHUTTING_DOWN", "Cannot begin a backup: the broker ends");
+      throw explainEnd();
     }
     this.#openingCount++;
     try {
-      return await new Promise((resolve) => {
+      return await new Promise((resolve, reject) => {
         // At once: before the next event the segments are those of the position.
-        this.#options.committer.prove((position) => resolve(this.#begin(position)));
+        this.#options.committer.prove((position) => {
+          if (this.#isOver) reject(explainEnd());
+          else resolve(this.#begin(position));
+        });
       });
     } finally {
       this.#openingCount--;
@@ -124,4 +127,8 @@ export class Backups implements BackupSource {
     this.close(number);
     this.#options.report("warning", "a backup was given up", { why });
   }
+}
+
+function explainEnd(): BrokerError {
+  return new BrokerError("SHUTTING_DOWN", "Cannot begin a backup: the broker ends");
 }

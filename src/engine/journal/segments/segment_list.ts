@@ -141,13 +141,15 @@ export class SegmentList {
   }
 
   /**
-   * Gives up the oldest segments, to be removed one after the other.
+   * Gives up the oldest segments, to be removed one after the other. Those that a backup has begun to hold
+   * meanwhile stay.
    *
    * @param count Their number; the events that freed them are flushed.
    */
   remove(count: number): void {
-    invariant(count <= this.countFree(), "nothing is wanted of them");
-    const removed = this.#segments.splice(0, count);
+    const isWanted = this.#segments.slice(0, count).some(({ isWaste }) => !isWaste);
+    invariant(!isWanted, "nothing is wanted of them");
+    const removed = this.#segments.splice(0, Math.min(count, this.countFree()));
     for (const segment of removed) segment.countIn(new SegmentTotals());
     this.#remover.remove(removed);
   }

@@ -141,6 +141,26 @@ Deno.test("Backup: on a full disk it gives way if it keeps what nothing else nee
   assertGreater(room, 10_000, "its segments are gone");
 });
 
+Deno.test("Backup: it may begin at the very moment at which segments are about to be removed", async () => {
+  const { compactor, use, sender } = await begin();
+  await work(use, sender);
+  const { engine, disk } = compactor;
+  const before = listSegments(disk).map(({ name }) => name);
+  // The next flush removes what is free, and is the one that fixes the position.
+  const purging = engine.purgeStream("kept");
+  const info = await engine.openBackup();
+  await purging;
+  assertEquals(info.files.slice(1).map(({ name }) => name), before);
+  await turn();
+  assertEquals(compactor.failures, []);
+  const disk2 = restoreOn(await readFiles(engine, info));
+  assertEquals((await readState(await openJournal(disk2))).served.kept, ["next 41"]);
+  engine.closeBackup(info.backup);
+  await compactor.pass(10);
+  assertEquals(compactor.failures, []);
+  assert(listSegments(disk)[0]!.name !== before[0], "it is removed later");
+});
+
 Deno.test("Backup: four may be open at a time, and they are independent", async () => {
   const { compactor, use, sender } = await begin();
   const { engine } = compactor;

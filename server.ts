@@ -67,6 +67,7 @@ export { StartError };
  * be used, or if the journal is in use, cannot be used or is damaged.
  */
 export async function serve(options: ServeOptions = {}): Promise<BrokerServer> {
+  requireDeno();
   const { settings, clock } = resolveServeOptions(options);
   const { logLevel = "warning" } = options;
   const log = new Log({ level: logLevel, format: settings.logFormat });
@@ -77,7 +78,14 @@ export async function serve(options: ServeOptions = {}): Promise<BrokerServer> {
   }
 }
 
+/** Other runtimes get a sentence; they run the client. */
+function requireDeno(): void {
+  if (typeof Deno !== "undefined") return;
+  throw new Error("Cannot start a broker: it needs Deno, only the client runs on Node and Bun");
+}
+
 if (import.meta.main) {
+  requireDeno();
   const { version } = manifest;
   const loadProgram = () => import("./src/program/program.ts");
   Deno.exit(await runCommandLine({ args: Deno.args, version, loadProgram }));

@@ -12,6 +12,7 @@ import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { FIGURES_BUGS } from "./bugs/figures.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { PAGE_BUGS } from "./bugs/page.ts";
+import { PAGE_LOGIN_BUGS } from "./bugs/page_logins.ts";
 import { MANAGEMENT_BUGS } from "./bugs/management.ts";
 import { PERMISSIONS_BUGS } from "./bugs/permissions.ts";
 import { RULES_BUGS } from "./bugs/rules.ts";
@@ -30,6 +31,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...FIGURES_BUGS,
   ...JOURNAL_BUGS,
   ...PAGE_BUGS,
+  ...PAGE_LOGIN_BUGS,
   ...MANAGEMENT_BUGS,
   ...PERMISSIONS_BUGS,
   ...RULES_BUGS,

@@ -151,6 +151,7 @@ Deno.test("tabs learn of changed permissions, and sessions end with what was sho
   assertEquals(await tokenFeed.next("session"), {});
   assertEquals((await byToken.read("/api/session")).may.admin, false);
   assertEquals((await byToken.get("/api/events")).status, 403);
+  assertEquals((await byToken.post("/api/streams", { name: "new" })).status, 403);
   assertMatch((await passwordFeed.next("end")).reason, /a password that is no longer valid/);
   assertEquals((await byPassword.get("/api/overview")).status, 401);
   assertEquals(await bobFeed.next("session"), {});

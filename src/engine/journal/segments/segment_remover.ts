@@ -22,7 +22,7 @@ export class SegmentRemover {
 
   /** Removes segments, after all earlier ones; the events that freed them are flushed. */
   remove(segments: readonly SegmentFile[]): void {
-    if (this.#hasFailed) return;
+    if (this.#hasFailed || segments.length === 0) return;
     this.#waiting.push(...segments);
     this.#running ??= this.#run();
   }

@@ -56,95 +56,92 @@ async function inSpan(name: string, action: () => Promise<void>): Promise<string
   });
 }
 
-/** Sends and takes in all ways; the names of streams say which. */
-export async function work(connection: Connection): Promise<Omit<Facts, "port">> {
-  const cursor = connection.cursor();
-  const names = [
-    "plain",
-    "inner",
-    "own",
-    "batch",
-    "burst",
-    "mixed",
-    "steady",
-    "sums",
-    "bad",
-    "auto",
-    "late",
-  ];
-  for (const name of names) await cursor.createStream(name);
-  const facts: Partial<{ -readonly [Name in keyof Facts]: Facts[Name] }> = {};
-  const send = (stream: string, options = {}) =>
-    connection.publisher(stream).sendMessage("x", options);
+/** Facts that are being collected. */
+type Collected = Partial<{ -readonly [Name in keyof Facts]: Facts[Name] }>;
 
-  await send("plain", { headers: { by: "me" } });
+/** Streams, by what is done with them. */
+const STREAMS = ["plain", "inner", "own", "batch", "burst", "mixed", "steady", "sums", "bad"]
+  .concat("auto", "late");
+
+function send(connection: Connection, stream: string, options = {}): Promise<unknown> {
+  return connection.publisher(stream).sendMessage("x", options);
+}
+
+/** Sends messages one at a time: in no span, in one, and with a header of the application's own. */
+async function sendSingly(connection: Connection, facts: Collected): Promise<void> {
+  await send(connection, "plain", { headers: { by: "me" } });
   await take(connection, "plain", async (message) => {
     facts.plain = message.traceparent;
     await message.ack({ confirm: true });
   });
-
-  facts.outerSpanId = await inSpan("outer", async () => void await send("inner"));
+  facts.outerSpanId = await inSpan("outer", async () => void await send(connection, "inner"));
   await take(connection, "inner", async (message) => {
     facts.outer = message.headers.traceparent!;
     await message.ack();
   });
-
-  await send("own", { headers: { traceparent: OWN } });
+  await send(connection, "own", { headers: { traceparent: OWN } });
   await take(connection, "own", async (message) => {
     if (message.traceparent !== OWN) throw new Error(`the header was ${message.traceparent}`);
     await message.ack();
   });
+}
 
+/** Sends many messages: in one call, without waiting, from two callers at once, and steadily. */
+async function sendMany(connection: Connection): Promise<void> {
   await connection.publisher("batch").sendMessages(["a", "b", "c"]);
   await take(connection, "batch", (message) => message.ack(), 3);
-
   await using burst = connection.publisher("burst");
   for (let index = 0; index < BURST; index++) burst.sendMessage(index);
   await burst.flush();
-
-  // Two callers whose messages go into one frame.
   const mixed = connection.publisher("mixed");
   await Promise.all(["one", "two"].map((name) => {
     return inSpan(name, async () => void await mixed.sendMessage(name));
   }));
-
   const steady = connection.publisher("steady");
   const taking = take(connection, "steady", (message) => message.ack(), STEADY);
   for (let index = 0; index < STEADY; index++) await steady.sendMessage(index);
   await taking;
+}
 
+/** Asks, and answers. */
+async function ask(connection: Connection, facts: Collected): Promise<void> {
   const asking = connection.publisher("sums").request([1, 2]);
   await take(connection, "sums", async (message) => {
     await message.reply(3, { confirm: true });
     await message.ack();
   });
   facts.replyHeader = (await asking).headers.traceparent;
+}
 
-  await send("bad");
+/** Ends messages otherwise than by acknowledging them, and sends one in vain. */
+async function fail(connection: Connection, facts: Collected): Promise<void> {
+  await send(connection, "bad");
   await take(connection, "bad", (message) => message.reject("no", { confirm: true }));
-  const dead = await cursor.peek("bad.dead");
+  const dead = await connection.cursor().peek("bad.dead");
   const deadTraceIds = dead.map(({ deadLetter }) => deadLetter?.traceId);
   await take(connection, "bad.dead", async (message) => {
     deadTraceIds.push(message.deadLetter?.traceId);
     await message.ack();
   });
   facts.deadTraceIds = deadTraceIds;
-
-  await send("auto");
+  await send(connection, "auto");
   for await (const _ of connection.follower("auto").getMessages({ autoAck: true })) break;
-
-  await send("late");
+  await send(connection, "late");
   const follower = connection.follower("late");
   for await (const _ of follower.getMessages()) await follower.close({ drainMs: 0 });
-
-  await send("nowhere").catch(() => {});
-  return facts as Facts;
+  await send(connection, "nowhere").catch(() => {});
 }
 
 if (import.meta.main) {
   await using broker = await serve({ port: 0, storage: { engine: "memory" }, logLevel: "error" });
   const { port } = broker;
   await using connection = await connect({ port });
+  for (const name of STREAMS) await connection.cursor().createStream(name);
+  const facts: Collected = { port };
+  await sendSingly(connection, facts);
+  await sendMany(connection);
+  await ask(connection, facts);
+  await fail(connection, facts);
   // deno-lint-ignore no-console
-  console.log(JSON.stringify({ port, ...await work(connection) }));
+  console.log(JSON.stringify(facts));
 }

@@ -42,10 +42,16 @@ function assertFollows(work: ReceivedSpan, send: Pick<ReceivedSpan, "traceId" | 
   assertEquals(work.links.map((link) => [link.traceId, link.spanId]), [[traceId, spanId]]);
 }
 
-Deno.test("calls and handlers are spans, and a message carries its trace", async () => {
+Deno.test("calls and handlers are spans, and a message carries its trace", async (test) => {
   await using receiver = new OtlpReceiver();
   const facts = await trace(receiver);
+  await test.step("one at a time", () => checkSingle(receiver, facts));
+  await test.step("many", () => checkMany(receiver));
+  await test.step("requests", () => checkRequest(receiver, facts));
+  await test.step("failures", () => checkFailures(receiver, facts));
+});
 
+function checkSingle(receiver: OtlpReceiver, facts: Facts): void {
   const plain = one(receiver, "send plain");
   assertEquals([plain.kind, plain.parentSpanId, plain.links], [PRODUCER, "", []]);
   assertEquals(plain.attributes, {
@@ -73,7 +79,9 @@ Deno.test("calls and handlers are spans, and a message carries its trace", async
   assertEquals(own.kind, CLIENT);
   assertEquals(own.links.map((link) => link.spanId), [spanId]);
   assertFollows(one(receiver, "process own"), { traceId, spanId });
+}
 
+function checkMany(receiver: OtlpReceiver): void {
   const batch = one(receiver, "send batch");
   assertEquals(batch.attributes["messaging.batch.message_count"], 3);
   const works = receiver.named("process batch");
@@ -94,7 +102,9 @@ Deno.test("calls and handlers are spans, and a message carries its trace", async
   for (const name of ["send steady", "process steady"]) {
     assertEquals(receiver.named(name).length, STEADY, name);
   }
+}
 
+function checkRequest(receiver: OtlpReceiver, facts: Facts): void {
   const request = one(receiver, "request sums");
   const answer = one(receiver, "process sums");
   const reply = one(receiver, "reply (temporary)");
@@ -102,7 +112,9 @@ Deno.test("calls and handlers are spans, and a message carries its trace", async
   assertEquals([reply.kind, reply.parentSpanId], [PRODUCER, answer.spanId]);
   assertEquals(facts.replyHeader, `00-${request.traceId}-${reply.spanId}-01`);
   assertLess(answer.durationMs, request.durationMs);
+}
 
+function checkFailures(receiver: OtlpReceiver, facts: Facts): void {
   const bad = one(receiver, "process bad");
   assertEquals([bad.status, bad.attributes["error.type"]], [2, "rejected"]);
   assertEquals(facts.deadTraceIds, [bad.traceId, bad.traceId]);
@@ -114,8 +126,8 @@ Deno.test("calls and handlers are spans, and a message carries its trace", async
   assertEquals([late.status, late.attributes["error.type"]], [2, "lost"]);
   const nowhere = one(receiver, "send nowhere");
   assertEquals([nowhere.status, nowhere.attributes["error.type"]], [2, "STREAM_NOT_FOUND"]);
-  assertNotEquals(nowhere.traceId, plain.traceId);
-});
+  assertNotEquals(nowhere.traceId, bad.traceId);
+}
 
 Deno.test("where nobody has set up tracing, messages carry nothing; a header of one's own is kept", async () => {
   await using broker = await serve({ port: 0, storage: { engine: "memory" } });

@@ -17,6 +17,7 @@ import { Snapshots } from "../../../../src/server/http/page/figures/snapshots.ts
 import { SortedRows } from "../../../../src/server/http/page/figures/sorted_rows.ts";
 import { StreamFigures } from "../../../../src/server/http/page/figures/stream_figures.ts";
 import { STREAM_COLUMNS } from "../../../../src/server/http/page/figures/stream_rows.ts";
+import { TimeSlices } from "../../../../src/server/http/page/figures/time_slices.ts";
 import { EngineUse } from "../../../engine/engine_use.ts";
 import { Random } from "../../../support/random.ts";
 
@@ -63,6 +64,24 @@ Deno.test("ten thousand streams are listed in slices, once for all who ask, and 
   const [all, own] = [await figures.sum(undefined), await figures.sum(user)];
   assertEquals([all.streams, all.ready, own.streams, own.ready], [10_000, 1, 1, 1]);
   await engine.close();
+});
+
+Deno.test("however many look at something, one of them has a turn at a time, all in their order", async () => {
+  let current = 0;
+  const order: number[] = [];
+  const work = async (number: number) => {
+    const slices = new TimeSlices(0);
+    for (let slice = 0; slice < 3; slice++) {
+      await slices.next();
+      order.push(number);
+      // Nobody else has begun a slice in the turn of this one.
+      const turn = ++current;
+      await Promise.resolve();
+      assertEquals(current, turn);
+    }
+  };
+  await Promise.all([1, 2, 3].map(work));
+  assertEquals(order, [1, 2, 3, 1, 2, 3, 1, 2, 3]);
 });
 
 Deno.test("rows are sorted as a simple sort does it, at random", async () => {

@@ -104,8 +104,9 @@ class ListedState implements TraceState {
   static read(text: string): ListedState {
     const entries: Entry[] = [];
     for (const part of text.split(",").slice(0, ENTRIES_MAX)) {
-      const [, key, value] = /^\s*([^=\s]+)=(.*?)\s*$/.exec(part) ?? [];
-      if (key !== undefined) entries.push([key, value!]);
+      const at = part.indexOf("=");
+      const key = part.slice(0, Math.max(at, 0)).trim();
+      if (key !== "") entries.push([key, part.slice(at + 1).trim()]);
     }
     return new ListedState(entries);
   }

@@ -56,7 +56,7 @@ function enter(/** @type {Session} */ next) {
   if (next.user === null) return leave();
   if (isSame && shell !== undefined) return;
   live ??= new Live({ onLost: showLost, onSession: enter });
-  shell = new Shell(next, { onLogout: logout });
+  shell = new Shell(next, { onLogout: logout, onLogin: leave });
   fill(content, shell.element);
   visit();
 }

@@ -17,6 +17,9 @@ export const TOKENS = {
   ines: `smq_${"i".repeat(43)}`,
 };
 
+/** A name that fits on no phone. */
+export const LONG_NAME: string = "a.very_long-name.".repeat(7) + "end";
+
 /** What a body must not become: a part of the page. */
 export const SCRIPT_BODY =
   `<img src=x onerror="document.title='broken in'"><script>alert(1)</script>`;
@@ -33,6 +36,7 @@ export async function startBroker(args: readonly string[] = []): Promise<PageBro
 export async function startGuardedBroker(
   directory: string,
   args: readonly string[] = [],
+  anonymous = "",
 ): Promise<PageBroker> {
   const path = `${directory}/users.yaml`;
   await Deno.writeTextFile(
@@ -45,7 +49,7 @@ export async function startGuardedBroker(
   ines:
     tokens: [{ sha256: ${await hash(TOKENS.ines)} }]
     permissions: { inspect: ["mail*"] }
-`,
+${anonymous}`,
     { mode: 0o600 },
   );
   return await startBroker(["--users", path, ...args]);
@@ -88,7 +92,7 @@ export async function seed(broker: PageBroker, token?: string): Promise<Connecti
   const connection = await broker.connect(token);
   const cursor = connection.cursor();
   await cursor.createStream("mail", { maxDeliveries: 5, maxMessages: 100_000 });
-  for (const name of ["orders.created", "orders.paid", "thumbnails", "audit"]) {
+  for (const name of ["orders.created", "orders.paid", "thumbnails", "audit", LONG_NAME]) {
     await cursor.createStream(name);
   }
   await cursor.pauseStream("thumbnails");

@@ -34,9 +34,9 @@ const THEME_TEXTS = {
 export class Shell {
   /**
    * @param {Session} session
-   * @param {{ onLogout: () => Promise<void> }} events
+   * @param {{ onLogout: () => Promise<void>, onLogin: () => void }} events
    */
-  constructor(session, { onLogout }) {
+  constructor(session, { onLogout, onLogin }) {
     this.links = ENTRIES.filter(({ need }) => need === undefined || session.may[need]).map(
       entryLink,
     );
@@ -51,11 +51,19 @@ export class Shell {
     const out = button("", onLogout, { class: "plain", "aria-label": "Log out", title: "Log out" });
     out.append(icon(ICONS.logout));
     const canLeave = session.how === "cookie";
+    const canEnter = session.how === "anonymous";
     const who = el(
       "div",
       { class: "who" },
       el("span", { class: "who-name", title: "User" }, session.user),
-      el("span", { class: "tools" }, this.theme, keys, canLeave ? out : null),
+      el(
+        "span",
+        { class: "tools" },
+        this.theme,
+        keys,
+        canLeave ? out : null,
+        canEnter ? button("Log in", onLogin) : null,
+      ),
     );
     const brand = el(
       "a",

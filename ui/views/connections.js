@@ -115,7 +115,7 @@ function addressCell({ address, protocol, encrypted }) {
 
 /** @param {number | undefined} value */
 function perSecond(value) {
-  return value === 0 ? "0" : bytes(value);
+  return value !== undefined && value < 0.5 ? "0" : bytes(value);
 }
 
 /**

@@ -7,6 +7,7 @@
 import { ApiError, ask, explainError } from "../parts/api.js";
 import { el, fill } from "../parts/element.js";
 import { field, segments } from "../parts/form.js";
+import { button } from "../parts/page.js";
 
 /**
  * Shows the login.
@@ -54,6 +55,9 @@ export function showLogin(host, session, onEnter) {
     byPassword,
     error,
     submit,
+    session.user === null
+      ? null
+      : button(`Go on as ${session.user}`, () => onEnter(session), { class: "link" }),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -89,6 +89,35 @@ Deno.test("who may only inspect sees no buttons that change something", async ()
   await Deno.remove(directory, { recursive: true });
 });
 
+Deno.test("who is anonymous may log in, and permissions that change show at once", async () => {
+  const directory = await Deno.makeTempDir();
+  await using broker = await startGuardedBroker(
+    directory,
+    [],
+    'anonymous:\n  inspect: ["orders*"]\n',
+  );
+  await using _seeds = await seed(broker, TOKENS.root);
+  await using chromium = await Chromium.launch();
+  const watched = await chromium.open(`${broker.address}/#/streams`);
+  const { page } = watched;
+  await page.getByText("1–2 of 2").waitFor();
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("button", { name: "Go on as anonymous" }).click();
+  await page.getByText("1–2 of 2").waitFor();
+  await page.getByRole("button", { name: "Log in" }).click();
+  await logIn(watched, TOKENS.ines);
+  await page.getByRole("link", { name: "mail", exact: true }).click();
+  await page.getByText("Why messages wait").waitFor();
+  assertEquals(await page.getByRole("button", { name: "Purge" }).count(), 0);
+  const users = `${directory}/users.yaml`;
+  const text = await Deno.readTextFile(users);
+  const more = 'inspect: ["mail*"], manage: ["mail*"]';
+  await Deno.writeTextFile(users, text.replace('inspect: ["mail*"]', more));
+  await page.getByRole("button", { name: "Purge" }).waitFor();
+  watched.assertClean();
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("pages of other origins, and foreign names for this one, get nowhere", async () => {
   const directory = await Deno.makeTempDir();
   await using broker = await startGuardedBroker(directory);

@@ -7,7 +7,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Page } from "playwright-core";
-import { type PageBroker, seed, startBroker } from "../full_broker.ts";
+import { LONG_NAME, type PageBroker, seed, startBroker } from "../full_broker.ts";
 import { Chromium, type WatchedPage } from "../watched_page.ts";
 
 interface View {
@@ -104,6 +104,12 @@ const VIEWS: readonly View[] = [
     name: "delete",
     hash: "#/streams/mail",
     title: "mail",
+    act: (page) => openDialog(page, "Delete"),
+  },
+  {
+    name: "long-name",
+    hash: `#/streams/${LONG_NAME}`,
+    title: LONG_NAME,
     act: (page) => openDialog(page, "Delete"),
   },
   {

@@ -27,7 +27,14 @@ export function createStream(_page) {
   );
   return new Dialog({
     title: "New stream",
-    content: [field("Name", name, "Letters, digits, and - _ . ; cannot be changed later."), more],
+    content: [
+      field(
+        "Name",
+        name,
+        "1 to 128 of the characters A-Z a-z 0-9 . _ - ; it cannot be changed later.",
+      ),
+      more,
+    ],
     actions: [{
       label: "Create",
       run: async (signal) => {

@@ -73,6 +73,9 @@ class Messages {
     });
     this.element = this.#build();
     page.signal.addEventListener("abort", () => this.scan.stop());
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape" && this.scan.isRunning) this.scan.stop();
+    }, { signal: page.signal });
     this.#begin().catch(fail);
   }
 
@@ -87,9 +90,6 @@ class Messages {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#begin().catch(fail);
-    });
-    form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.scan.isRunning) this.scan.stop();
     });
     const foot = el(
       "div",

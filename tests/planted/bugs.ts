@@ -10,6 +10,7 @@ import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { ATTACK_BUGS } from "./bugs/attack.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { FIGURES_BUGS } from "./bugs/figures.ts";
+import { HTTP_BUGS } from "./bugs/http.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { PAGE_BUGS } from "./bugs/page.ts";
 import { PAGE_LOGIN_BUGS } from "./bugs/page_logins.ts";
@@ -29,6 +30,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...CONNECTING_BUGS,
   ...COMMANDS_BUGS,
   ...FIGURES_BUGS,
+  ...HTTP_BUGS,
   ...JOURNAL_BUGS,
   ...PAGE_BUGS,
   ...PAGE_LOGIN_BUGS,

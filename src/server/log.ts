@@ -181,11 +181,6 @@ function formatValue(value: unknown): string {
   return BARE_RULE.test(text) ? text : `"${escapeText(text, QUOTED_RULE)}"`;
 }
 
-/** A value as text, without secrets and not too long. */
-function showValue(value: unknown): string {
-  return cut(hideWholeTokens(toText(value)));
-}
-
 function toText(value: unknown): string {
   if (typeof value === "string") return value;
   // One odd value must not cost the whole line.

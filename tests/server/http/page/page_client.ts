@@ -18,13 +18,16 @@ export interface PageAnswer {
 }
 
 /** One browser. */
-export class PageClient {
+export class PageClient implements Disposable {
   readonly base: string;
+  readonly #client: Deno.HttpClient | undefined;
   /** The cookie that it sends. */
   cookie: string | undefined;
 
-  constructor({ http }: Pick<BrokerServer, "http">) {
-    this.base = `http://localhost:${http!.port}`;
+  /** @param ca The authority of the broker's certificate, if it has one. */
+  constructor({ http }: Pick<BrokerServer, "http">, ca?: string) {
+    this.base = `${ca === undefined ? "http" : "https"}://localhost:${http!.port}`;
+    this.#client = ca === undefined ? undefined : Deno.createHttpClient({ caCerts: [ca] });
   }
 
   /** Asks as the page does; `headers` are in place of its own. */
@@ -35,6 +38,7 @@ export class PageClient {
     headers: Record<string, string> = {},
   ): Promise<PageAnswer> {
     const response = await fetch(`${this.base}${path}`, {
+      ...this.#client && { client: this.#client },
       method,
       headers: {
         "sec-fetch-site": "same-origin",
@@ -68,6 +72,10 @@ export class PageClient {
     const { status, body } = await this.get(path);
     assertEquals(status, 200, JSON.stringify(body));
     return body;
+  }
+
+  [Symbol.dispose](): void {
+    this.#client?.close();
   }
 
   /** Opens the live feed. */
@@ -135,9 +143,9 @@ export class PageBroker implements AsyncDisposable {
     return new PageBroker(broker, directory);
   }
 
-  /** Opens a browser. */
-  browse(): PageClient {
-    return new PageClient(this.broker);
+  /** Opens a browser; with TLS it trusts an authority. */
+  browse(ca?: string): PageClient {
+    return new PageClient(this.broker, ca);
   }
 
   /** Changes the file of users; the broker looks at it within a second. */

@@ -14,6 +14,7 @@ import {
 } from "@std/assert";
 import { hashPassword } from "../../../../src/server/access/users/password.ts";
 import { createToken, hashToken } from "../../../../src/server/access/users/token.ts";
+import { TestCertificates } from "../../../support/certificates/test_certificates.ts";
 import { PageBroker, type PageClient } from "./page_client.ts";
 
 const ANN = createToken();
@@ -73,6 +74,22 @@ Deno.test("a user logs in by token or password, and the cookie is worth nothing 
     assertEquals((await client.get("/api/overview")).status, 401);
     client.cookie = undefined;
   }
+});
+
+Deno.test("with TLS the cookie goes nowhere else, and origins have to be right as well", async () => {
+  using certificates = new TestCertificates();
+  const { certificateFile: certificate, keyFile: key } = certificates.makeServer();
+  await using page = await PageBroker.start(USERS, { tls: { certificate, key } });
+  using client = page.browse(certificates.ca);
+  const { headers } = await client.post("/api/login", { user: "ann", password: PASSWORD });
+  const [set] = headers.getSetCookie();
+  assertMatch(set!, /^__Host-simplemq-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Secure$/);
+  assertEquals((await client.read("/api/session")).how, "cookie");
+  const other = await client.ask("POST", "/api/logout", {}, { origin: "https://localhost:1" });
+  assertEquals(other.body.code, "CROSS_SITE");
+  // The name of a cookie without TLS is another one: nobody plants a session from outside of TLS.
+  client.cookie = client.cookie!.replace("__Host-", "");
+  assertEquals((await client.read("/api/session")).user, null);
 });
 
 Deno.test("what is wrong is answered late, and in one way", async () => {

@@ -7,10 +7,9 @@
 import { ACCESS_BUGS } from "./bugs/access.ts";
 import { BACKUP_BUGS } from "./bugs/backup.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
-import { ATTACK_BUGS } from "./bugs/attack.ts";
+import { ATTACK_BUGS, HTTP_BUGS } from "./bugs/attack.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { FIGURES_BUGS } from "./bugs/figures.ts";
-import { HTTP_BUGS } from "./bugs/http.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
 import { PAGE_BUGS } from "./bugs/page.ts";
 import { PAGE_LOGIN_BUGS } from "./bugs/page_logins.ts";

@@ -137,6 +137,7 @@ export class BrokerManagement implements Management {
     for (const source of this.#sources) {
       for (const connection of source.listConnections()) {
         if (connection.number === id) return connection;
+        if (connection.number > id) break;
       }
     }
     return undefined;

@@ -13,6 +13,9 @@ const NAME = "top";
 const INTERVAL_MS_DEFAULT = 1000;
 const INTERVAL_MS_MIN = 100;
 
+/** How much longer than a look the pause behind it is at least: thousands of streams take time. */
+const PAUSES_PER_LOOK = 4;
+
 /** `top`: shows what the streams of a broker do. */
 export const top: CommandBody = {
   examples: ["top", "top --sort oldest", "top --interval 10s --count 6 > load.txt"],
@@ -75,12 +78,15 @@ async function look(
 ): Promise<void> {
   const rates = new StreamRates();
   for (let looks = 0; looks <= count; looks++) {
+    const beganAt = context.now();
     const [status, streams]: [BrokerStatus, Awaited<ReturnType<typeof cursor.getStreams>>] =
       await Promise.all([cursor.getBroker({ signal }), cursor.getStreams({ signal })]);
     const now = context.now();
     const seen = rates.look(streams.filter(({ name }) => name.includes(text)), now);
     if (looks > 0) show({ status, rates: seen, now, order });
-    if (looks < count) await delay(intervalMs, { signal });
+    if (looks === count) return;
+    const pauseMs = Math.max(intervalMs, PAUSES_PER_LOOK * (now - beganAt));
+    await delay(pauseMs, { signal });
   }
 }
 

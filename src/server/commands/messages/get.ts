@@ -35,6 +35,7 @@ export const MESSAGE_FIELDS: readonly Column<PeekedMessage>[] = [
   { title: "stream", read: ({ stream }) => stream },
   { title: "id", kind: "number", read: ({ id }) => id },
   { title: "state", read: ({ state }) => state },
+  { title: "stored at", kind: "time", read: ({ storedAt }) => storedAt },
   { title: "follower", read: ({ follower }) => follower },
   { title: "due at", kind: "time", read: ({ dueAt }) => dueAt },
   { title: "deliveries", kind: "number", read: ({ attempts }) => attempts },

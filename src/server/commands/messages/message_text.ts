@@ -7,9 +7,9 @@ import type { CommandContext } from "../command.ts";
  * @param message A message that was looked at or taken.
  */
 export function toJson(message: StreamMessage): Record<string, unknown> {
-  const { stream, id, attempts, key, priority, dedupId, headers, body } = message;
+  const { stream, id, attempts, storedAt, key, priority, dedupId, headers, body } = message;
   const { deliverAt, expiresAt, deadLetter } = message;
-  const { state, dueAt, follower, storedAt }: Partial<PeekedMessage> = message;
+  const { state, dueAt, follower }: Partial<PeekedMessage> = message;
   return {
     stream,
     id,

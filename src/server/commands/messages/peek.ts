@@ -34,7 +34,14 @@ export const peek: CommandBody = {
     return await withBroker({ command: NAME }, args, context, async ({ cursor, signal }) => {
       const rows = await peekMany(cursor, stream, { from, limit }, signal);
       const none = from > 1 ? `There is no message from ${from} on.` : "The stream is empty.";
-      printList({ rows, columns: COLUMNS, none, toJson }, args, context);
+      const now = context.now();
+      const columns = COLUMNS.toSpliced(1, 0, {
+        title: "age",
+        kind: "span",
+        // Clocks differ.
+        read: ({ storedAt }) => storedAt && Math.max(0, now - storedAt),
+      });
+      printList({ rows, columns, none, toJson }, args, context);
     });
   },
 };

@@ -209,17 +209,21 @@ Deno.test("peek and get: messages in any state, cut for people and whole for pro
   await using use = await BrokerUse.start();
   await use.fill("orders", "x".repeat(100), "漢字\u202e", "last");
   const table = (await use.print("peek orders")).split("\n");
-  assertMatch(table[0]!, /^ID +STATE +DELIVERIES +KEY +BODY$/);
+  assertMatch(table[0]!, /^ID +AGE +STATE +DELIVERIES +KEY +BODY$/);
   assertStringIncludes(table[1]!, `${"x".repeat(59)}…`);
   assertStringIncludes(table[2]!, "漢字\\u202e");
   const lines = (await use.print("peek orders --from 2 --limit 1 --jsonl")).trim().split("\n");
   assertEquals(lines.length, 1);
-  const { id, state, body } = JSON.parse(lines[0]!);
+  const { id, state, body, storedAt } = JSON.parse(lines[0]!);
+  assert(Math.abs(Date.now() - storedAt) < 60_000);
   assertEquals([id, state, body], [2, "ready", "漢字\u202e"]);
   assertEquals((await use.tell("peek orders --from 9"))[0], "There is no message from 9 on.");
   assertEquals(await use.print("get orders 1 --raw"), `${"x".repeat(100)}\n`);
   assertEquals(JSON.parse(await use.print("get orders 3 --json")).body, "last");
-  assertMatch(await use.print("get orders 3"), /^stream +orders\nid +3\nstate +ready\n/);
+  assertMatch(
+    await use.print("get orders 3"),
+    /^stream +orders\nid +3\nstate +ready\nstored at +20/,
+  );
   assertMatch(await use.fail(7, "get orders 99"), /MESSAGE_NOT_FOUND/);
   await use.connection.publisher("orders").sendMessage(new Uint8Array([1, 2, 255]));
   assertEquals(JSON.parse(await use.print("get orders 4 --json")).body, { base64: "AQL/" });

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import { unlinkSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { inspect } from "node:util";
-import { BrokerError, connect, ERROR_CODES } from "@simplemq/simplemq";
+import { BrokerError, connect, ERROR_CODES, ping } from "@simplemq/simplemq";
 import { makeStream, readArgument, runCases, take, using } from "./cases.ts";
 
 /** Where the brokers are. */
@@ -43,6 +43,18 @@ await runCases({
       await connection.publisher("bodies").sendMessages(bodies);
       const taken = await take(connection, "bodies", bodies.length);
       for (const [index, { body }] of taken.entries()) assert.deepEqual(body, bodies[index]);
+    });
+  },
+
+  "a broker is pinged without a token, and tells an operator of itself": async () => {
+    for (const place of [port, guardedPort]) {
+      assert.deepEqual((await ping({ port: place })).problems, []);
+    }
+    await using(connect({ port }), async (connection) => {
+      const cursor = connection.cursor();
+      const { connections, problems } = await cursor.getBroker();
+      assert.deepEqual([connections! > 0, problems], [true, []]);
+      assert.equal(await cursor.closeConnection(Number.MAX_SAFE_INTEGER), false);
     });
   },
 

@@ -273,3 +273,19 @@ Deno.test("BrokerState.apply() ignores events about streams that are gone", () =
   assertEquals([test.broker.bytes, place.segment.liveCount], [0, 0]);
   assertEquals(test.getStream("a").nextId, 1);
 });
+
+Deno.test("BrokerState.apply() takes a message that an earlier version has moved for one of that time", () => {
+  const test = new TestBroker("a");
+  const { state } = test.broker;
+  const place = { segment: { liveCount: 0, liveBytes: 0 }, offset: 0 };
+  const storedIn = [{ stream: "a", number: 1, firstId: 1 }];
+  const published = { publisher: 1, sequence: 1, storedIn, storedAt: 1000 };
+  state.apply({ type: "published", ...published, batch: batchOf("x"), place });
+  state.apply({ type: "clockRead", at: 5000, aheadMs: 0 });
+  const { backlog } = state.router.requireStream("a");
+  const moved = { type: "moved", number: 1, firstId: 1, batch: batchOf("x"), place } as const;
+  state.apply({ ...moved, storedAt: [{ count: 1, at: 1000 }] });
+  assertEquals(backlog.storedAt(1), 1000);
+  state.apply(moved);
+  assertEquals(backlog.storedAt(1), 5000);
+});

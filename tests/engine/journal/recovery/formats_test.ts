@@ -52,6 +52,7 @@ for (const version of upTo(FORMAT_VERSION)) {
       await checkVersion1(use);
       if (version >= 2) await checkVersion2(use);
       if (version >= 3) await checkVersion3(use);
+      await checkTimes(use, version);
       const count = [0, 3, 6, 7, 7][version];
       assertEquals((await use.engine.getStreams()).length, count);
       await checkPublishers(use);
@@ -120,6 +121,18 @@ async function checkVersion3(use: EngineUse): Promise<void> {
   ]);
   await follower.ack(3);
   assertEquals((await follower.received(5)).at(-1), "order:5×1 second of k");
+}
+
+/** Since version 2 it is known when messages were stored; what was moved by version 1 gets a time then. */
+async function checkTimes(use: EngineUse, version: number): Promise<void> {
+  for (const name of ["a", "ab", "b"]) {
+    const { infos } = await use.engine.peek(name, 1, 1000);
+    const times = new Set(infos.map(({ storedAt }) => storedAt));
+    assertEquals(version === 1 || times.has(NOW), true, `${name}: ${[...times]}`);
+    for (const time of times) assert(time === undefined ? version === 1 : time === NOW);
+    const { oldestReadyMs } = await use.engine.getStream(name);
+    assertEquals(oldestReadyMs, infos[0]!.storedAt === undefined ? undefined : 0);
+  }
 }
 
 /** What comes again is known; streams and publishers that are gone are not, and no id is used twice. */

@@ -100,8 +100,10 @@ export class SimulatedDisk implements Disk {
   }
 
   async discard(name: string): Promise<void> {
-    // On another thread: what else happens may happen before it.
+    // On another thread: what else happens may happen before it, also the end of the process.
+    const life = this.#life;
     await undefined;
+    if (life !== this.#life) await new Promise<never>(() => {});
     this.remove(name);
   }
 

@@ -9,7 +9,8 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { countNothing, SimulatedWorld, type WorldCounts } from "./simulated_world.ts";
+import { SimulatedWorld } from "./simulated_world.ts";
+import { countNothing, type WorldCounts } from "./world_counts.ts";
 
 /** How much to simulate. */
 export interface Simulation {

@@ -28,6 +28,7 @@ import {
 import { restoreOn, takeBackup } from "../backup/restored_disk.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../../../support/disk/simulated_disk.ts";
 import { bindOf, type TestBind } from "../../../support/broker/test_broker.ts";
+import { countNothing, type WorldCounts } from "./world_counts.ts";
 import { type ModelBatch, WorldModel } from "./world_model.ts";
 
 const STREAMS = ["a1", "a2", "b1"];
@@ -35,24 +36,6 @@ const BINDS: TestBind[] = ["a1", "b1", /^a/, /1$/];
 /** How often a broker goes on elsewhere, with a backup, in place of its own disk. */
 const BACKUP_CHANCE = 0.08;
 const CREDIT = { messages: 4096, bytes: 16 * 1024 * 1024 };
-
-/** What went on in a world. */
-export interface WorldCounts {
-  crashes: number;
-  powerCuts: number;
-  published: number;
-  confirmed: number;
-  acknowledged: number;
-  faults: number;
-  /** How often a broker went on elsewhere, with a backup. */
-  restored: number;
-}
-
-/** The counts of a world in which nothing has happened yet. */
-export function countNothing(): WorldCounts {
-  const counts = { crashes: 0, powerCuts: 0, published: 0, confirmed: 0, acknowledged: 0 };
-  return { ...counts, faults: 0, restored: 0 };
-}
 
 /** A publisher, across crashes. */
 interface WorldPublisher {
@@ -90,6 +73,11 @@ export class SimulatedWorld {
   #lease: LeasedDisk | undefined;
   #hasFailed = false;
   #isFailureHeard = false;
+  #isBackingUp = false;
+  /** Whether some trouble with the disk is planned. */
+  #isTroubled = false;
+  /** Why a broker has failed during a backup, without trouble. */
+  #fault: unknown;
   #now = 1000;
   /** By so much the machine's clock is ahead. */
   #aheadMs = 0;
@@ -137,7 +125,10 @@ export class SimulatedWorld {
       this.#lease = new LeasedDisk(this.#disk);
       const opening = openJournal(this.#lease, {
         ...this.#options,
-        fail: () => {
+        fail: (error) => {
+          if (this.#isBackingUp && !this.#isTroubled && life === this.#life - 1) {
+            this.#fault = error;
+          }
           if (life !== this.#life) return;
           this.#hasFailed = true;
           // What was told before may still be on its way to whom it was told.
@@ -231,7 +222,8 @@ export class SimulatedWorld {
   /** Plans some trouble with the disk. */
   #planFaults(): void {
     const kind = this.#random.below(10);
-    if (kind > 3) return;
+    this.#isTroubled = kind <= 3;
+    if (!this.#isTroubled) return;
     this.counts.faults++;
     if (kind === 0) this.#disk.failAt(1 + this.#random.below(12), "EIO");
     else if (kind === 1) this.#disk.failAt(1 + this.#random.below(12), "short");
@@ -364,8 +356,11 @@ export class SimulatedWorld {
     this.#life++;
     // Nothing is delivered of which the model does not know whether it is stored.
     this.#follower?.setCredit(0, 0);
+    this.#isBackingUp = true;
     const taking = takeBackup(this.#engine!).catch(() => undefined);
     const taken = await Promise.race([taking, this.#turn(500)]);
+    this.#isBackingUp = false;
+    if (this.#fault !== undefined) throw this.#fault;
     if (!taken) return undefined;
     this.counts.restored++;
     return restoreOn(taken, this.#backupRandom.below(2 ** 31));

@@ -1,3 +1,5 @@
+import { delay } from "@std/async/delay";
+
 /** How many checks of passwords may wait for the one under way. */
 const WAITING_MAX = 16;
 
@@ -6,6 +8,10 @@ const WAITING_PER_NETWORK_MAX = 4;
 
 /** How long whoever is turned away should wait, in milliseconds: until a full line is done. */
 const RETRY_AFTER_MS = 2000;
+
+/** How many times as long as a check the threads rest after it, and how long at most, in milliseconds. */
+const REST_RATIO = 2;
+const REST_MS_MAX = 500;
 
 /** There are too many who wait for the check of a password. */
 export class PasswordQueueFull extends Error {
@@ -20,12 +26,15 @@ export class PasswordQueueFull extends Error {
 
 /**
  * Lets checks of passwords run one at a time, in the whole broker. A hash takes a thread of those that also
- * flush the disk, and 19 MiB: many at once would hold back every confirm for seconds.
+ * flush the disk, and 19 MiB: many at once would hold back every confirm for seconds. If others wait, a rest
+ * comes after each, so that many logins take no more than a third of a processor.
  */
 export class PasswordQueue {
   /** The networks of those that wait, first come first; the first one is under way. */
   readonly #waiting: string[] = [];
   #last: Promise<unknown> = Promise.resolve();
+  /** When the next check may begin. */
+  #restsUntil = -Infinity;
 
   /** How many wait, the one under way included. */
   get count(): number {
@@ -45,8 +54,20 @@ export class PasswordQueue {
       throw new PasswordQueueFull();
     }
     this.#waiting.push(network);
-    const turn = this.#last.then(work).finally(() => this.#waiting.shift());
+    const turn = this.#last.then(() => this.#check(work)).finally(() => this.#waiting.shift());
     this.#last = turn.catch(() => {});
     return await turn;
+  }
+
+  async #check<Result>(work: () => Promise<Result>): Promise<Result> {
+    const restMs = this.#restsUntil - performance.now();
+    if (restMs > 0) await delay(restMs);
+    const began = performance.now();
+    try {
+      return await work();
+    } finally {
+      const ended = performance.now();
+      this.#restsUntil = ended + Math.min(REST_MS_MAX, REST_RATIO * (ended - began));
+    }
   }
 }

@@ -56,7 +56,8 @@ export class HttpService {
   readonly #router: HttpRouter;
   readonly #hosts: HostNames;
   readonly #login: HttpLogin;
-  readonly #stopping = new AbortController();
+  /** Ends the requests that are being answered. */
+  readonly #answering = new Set<AbortController>();
 
   constructor(parts: HttpParts, routes: readonly HttpRoute[], page: HttpPage, hosts: HostNames) {
     this.#parts = parts;
@@ -67,39 +68,44 @@ export class HttpService {
 
   /** Ends the answers that would go on for ever. */
   stop(): void {
-    this.#stopping.abort();
+    for (const ending of this.#answering) ending.abort();
   }
 
   /** Answers a request; the connection goes on, or ends with it. */
   async answer(exchange: HttpExchange, connection: HttpConnection): Promise<void> {
     const answer = new HttpAnswer(exchange, connection);
+    // Not by AbortSignal.any: a signal that lives long keeps all that were made of it.
+    const ending = new AbortController();
+    this.#answering.add(ending);
+    exchange.signal.addEventListener("abort", () => ending.abort(), { once: true });
     try {
-      await this.#serve(exchange, connection.caller, answer, (user) => connection.userName = user);
+      await this.#serve(exchange, connection, answer, ending);
     } catch (error) {
       if (exchange.signal.aborted) return;
       await answer.send(writeProblem(this.#explain(error))).catch(() => exchange.abort());
     } finally {
+      this.#answering.delete(ending);
       connection.noteAnswered(answer.isLast);
     }
   }
 
   async #serve(
     exchange: HttpExchange,
-    caller: Caller,
+    connection: HttpConnection,
     answer: HttpAnswer,
-    noteUser: (name: string) => void,
+    ending: AbortController,
   ): Promise<void> {
+    const { caller } = connection;
+    const { signal } = ending;
     const headers = readHeaders(exchange);
     const { route, params } = this.#find(exchange);
     if (route.anyHost !== true) this.#checkHost(headers);
-    const ended = new AbortController();
-    const signal = AbortSignal.any([exchange.signal, this.#stopping.signal, ended.signal]);
     const isEncrypted = caller.encryption !== undefined;
     const url = new URL(exchange.target, `${isEncrypted ? "https" : "http"}://localhost`);
     const request = makeRequest(exchange, route, { url, headers, signal });
-    const found = await this.#logIn(request, route, caller, () => ended.abort());
+    const found = await this.#logIn(request, route, caller, () => ending.abort());
     try {
-      if (found !== undefined) noteUser(found.login.user.name);
+      if (found !== undefined) connection.userName = found.login.user.name;
       const routed = new RoutedRequest({
         request,
         url,

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { serve } from "../../../../server.ts";
 import { runTyped } from "../../../support/commands/typed.ts";
+import { Proxy } from "../../../support/wire/proxy.ts";
 import { BackupUse, readBodies } from "./backups.ts";
 
 const SEGMENT = "0000000000000000.journal";
@@ -171,3 +172,40 @@ function edit(copy: string, change: (text: string) => string): void {
   const path = `${copy}/backup.json`;
   Deno.writeTextFileSync(path, change(Deno.readTextFileSync(path)));
 }
+
+Deno.test("backup: it goes on after a lost connection, and ends when the broker has forgotten it", async () => {
+  await using use = await BackupUse.start();
+  await using connection = await use.broker.connect();
+  const publisher = connection.publisher("orders");
+  for (let index = 0; index < 4; index++) await publisher.sendMessage("x".repeat(900_000));
+  await using proxy = new Proxy(use.broker.port);
+  let bytes = 0;
+  let cutAt = 1_000_000;
+  proxy.onBrokerBytes = (piece) => {
+    bytes += piece.length;
+    if (bytes < cutAt) return true;
+    cutAt += 1_000_000;
+    return false;
+  };
+  const server = `127.0.0.1:${proxy.port}`;
+  const { code, lines } = await runTyped(["backup", use.path("copy"), "--server", server]);
+  assertEquals([code, lines], [0, []]);
+  assert(proxy.acceptedCount > 3, `${proxy.acceptedCount} connections`);
+  const restore = await runTyped(["restore", use.path("copy"), "--to", use.path("again")]);
+  assertEquals(restore.code, 0);
+  // Another broker at the same place knows nothing of it.
+  await using other = await BackupUse.start();
+  bytes = 0;
+  cutAt = 500_000;
+  proxy.onBrokerBytes = (piece) => {
+    bytes += piece.length;
+    if (bytes < cutAt) return true;
+    cutAt = Infinity;
+    proxy.target = other.broker.port;
+    return false;
+  };
+  const lost = await runTyped(["backup", use.path("lost"), "--server", server]);
+  assertEquals(lost.code, 1);
+  assertStringIncludes(lost.lines.join(), "it is over, or was never open");
+  assertEquals(use.list("lost"), []);
+});

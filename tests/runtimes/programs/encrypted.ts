@@ -39,10 +39,14 @@ await runCases({
     await using(connect({ port, tls: { ca } }), async (connection) => {
       const cursor = connection.cursor();
       await makeStream(connection, "quick");
-      const before = performance.now();
-      for (let round = 0; round < 20; round++) await cursor.getStream("quick");
+      let fastest = Infinity;
+      for (let round = 0; round < 20; round++) {
+        const before = performance.now();
+        await cursor.getStream("quick");
+        fastest = Math.min(fastest, performance.now() - before);
+      }
       // With Nagle's algorithm each of them would take 40 ms.
-      assert.ok(performance.now() - before < 20 * 35);
+      assert.ok(fastest < 35, `the fastest took ${fastest} ms`);
     });
   },
 

@@ -72,8 +72,8 @@ export function encodeProperties(wishes: PropertyWishes): EncodedProperties | un
   return flags === 0 ? undefined : { flags, bytes: scratch.slice(0, end) };
 }
 
-/** A story with its length. */
-export function encodeStory(story: DeadLetter): Uint8Array {
+/** A story with its length. The trace is not in it, but in a header. */
+export function encodeStory({ traceId: _, ...story }: DeadLetter): Uint8Array {
   const text = encodeUtf8(JSON.stringify(story));
   const length = new Uint8Array(2);
   writeU16(length, 0, text.length);

@@ -1,6 +1,7 @@
 /** The header `traceparent`, as W3C Trace Context draws it. */
 
 import { assertEquals } from "@std/assert";
+import { encodeStory } from "../../../src/protocol/messages/property_wishes.ts";
 import {
   formatTraceParent,
   parseTraceParent,
@@ -35,4 +36,18 @@ Deno.test("what is no traceparent is none", () => {
     `00-${TRACE}-${SPAN}-01\n`,
   ];
   assertEquals(wrong.filter((text) => parseTraceParent(text) !== undefined), []);
+});
+
+Deno.test("the trace of an imported story is not stored: the headers tell it", () => {
+  const story = {
+    stream: "s",
+    id: 1,
+    attempts: 1,
+    cause: "expired",
+    firstAt: 1,
+    lastAt: 2,
+  } as const;
+  const bytes = encodeStory({ ...story, reasons: [], traceId: TRACE });
+  const text = new TextDecoder().decode(bytes.subarray(2));
+  assertEquals(JSON.parse(text), { ...story, reasons: [] });
 });

@@ -107,7 +107,7 @@ function readFlags(args: readonly string[], draft: SettingsDraft): Record<string
       const nearest = findNearest(name, [...names, "settings", "help", "version"]);
       const advice = nearest
         ? `the nearest known one is "--${nearest}"`
-        : "--help lists the known ones";
+        : "help serve lists the known ones";
       draft.addMistake(`flag ${describe(name)}: found an unknown name, ${advice}`);
       return false;
     },

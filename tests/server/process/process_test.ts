@@ -82,12 +82,19 @@ Deno.test("start: settings come from the file, the environment and the flags, in
 });
 
 for (const flag of ["--help", "-h"]) {
-  Deno.test(`start: ${flag} shows all flags and ends`, async () => {
-    const { code, stdout, lines } = await BrokerProcess.run([flag]);
+  Deno.test(`start: ${flag} shows the commands and ends, behind serve all flags`, async () => {
+    const all = await BrokerProcess.run([flag]);
+    assertEquals([all.code, all.lines], [0, []]);
+    for (const name of ["serve", "stream ls", "--version"]) {
+      assertStringIncludes(all.stdout, `  ${name}`);
+    }
+    const { code, stdout, lines } = await BrokerProcess.run(["serve", flag]);
     assertEquals([code, lines], [0, []]);
-    for (const name of ["--port", "--settings", "--storage-engine", "--version"]) {
+    for (const name of ["--port", "--settings", "--storage-engine"]) {
       assertStringIncludes(stdout, `  ${name}`);
     }
+    // Behind other flags it is the broker that is asked about.
+    assertEquals((await BrokerProcess.run(["--port", "0", flag])).stdout, stdout);
   });
 }
 

@@ -22,6 +22,10 @@ export const serve: CommandBody = {
   async run({ words: args }, context) {
     const load = async () => {
       const loaded = await loadSettings({ ...context.sources, args });
+      if (loaded.help) {
+        context.note('"simplemq help serve" shows the flags.');
+        return undefined;
+      }
       if (!loaded.version) return { ...loaded, users: placeUsers(loaded.settings, loaded.file) };
       context.print(`simplemq ${context.version}\n`);
       return undefined;

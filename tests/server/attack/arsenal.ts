@@ -6,7 +6,7 @@
 
 import { createServer } from "node:net";
 import { connect } from "node:tls";
-import { MAGIC, writeControlFrame } from "../../../protocol.ts";
+import { FrameType, MAGIC, writeControlFrame } from "../../../protocol.ts";
 import { mutateBytes, Mutator, Random } from "../../support/wire/frame_mutator.ts";
 import { cursorLine, giveMeLine, publishLine } from "../../support/wire/line_client.ts";
 import { bytesOf, helloBytes } from "../../support/wire/raw_client.ts";
@@ -52,6 +52,13 @@ const MEANINGFUL = [
   "-1",
 ];
 
+/** What asks whether a broker is well. */
+const PING = bytesOf((writer) => {
+  writer.bytes(MAGIC);
+  writer.begin(FrameType.ping);
+  writer.end();
+});
+
 /** How many sessions of frames are made at a time. */
 const FRAMES_PER_SCRIPT = 16;
 
@@ -71,7 +78,7 @@ export class Arsenal {
   /** A handshake with something wrong in it. */
   handshake(): Uint8Array {
     const random = this.#random;
-    switch (random.below(6)) {
+    switch (random.below(7)) {
       case 0:
         return encoder.encode(random.pick(STRANGERS));
       case 1: {
@@ -88,6 +95,9 @@ export class Arsenal {
         });
         return this.#hello(`{"client":"x","token":"smq_${"A".repeat(43)}",${pairs.join(",")}}`);
       }
+      case 4:
+        // Whoever pings has half a kilobyte more to say.
+        return mutateBytes(random, new Uint8Array([...PING, ...new Uint8Array(random.below(512))]));
       default:
         return mutateBytes(random, helloBytes(this.name().slice(0, 100)));
     }

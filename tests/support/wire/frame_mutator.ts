@@ -288,7 +288,13 @@ function makeOptions(random: Random, operation: Operation): QueryOptions {
           overflow: random.pick(["reject", "drop-oldest"] as const),
         },
       };
+    case "closeConnection":
+      // The other sessions of the test go on.
+      return { connection: 1e9 + random.below(20), reason: "why" };
+    case "setLogLevel":
+      return { level: "debug" };
     case "redrive":
+    case "dropMessages":
       return { ids: [1 + random.below(20), 1 + random.below(20)] };
     default:
       return { from: 1 + random.below(20), limit: 1 + random.below(20) };

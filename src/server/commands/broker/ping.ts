@@ -49,6 +49,12 @@ export const ping: CommandBody = {
     if (timeoutMs < 1 || timeoutMs >= 2 ** 31) {
       reader.refuse("--timeout: allowed is a span of at least 1ms and less than 24 days");
     }
+    for (const flag of ["wait", "timeout"]) {
+      const text = args.find(flag);
+      if (text === undefined || !/^[1-9]\d*$/.test(text)) continue;
+      // Other programs count in seconds here.
+      reader.refuse(`--${flag}: found no unit, allowed a span with one, such as ${text}s`);
+    }
     reader.check();
     const { servers, tls } = await makeConnectOptions(
       await findBroker(args, context, NAME),

@@ -81,4 +81,7 @@ Deno.test("ping: flags with mistakes are all told at once", async () => {
   assert(lines.some((line) => line.includes('--wait: found "soon"')), lines.join("\n"));
   assert(lines.some((line) => line.includes("--timeout: allowed")), lines.join("\n"));
   assertEquals((await runTyped(["ping", "--token-file", "x"])).code, 2);
+  const bare = await runTyped(["ping", "--wait", "30"]);
+  assertEquals(bare.code, 2);
+  assertMatch(bare.lines.join(), /--wait: found no unit, allowed a span with one, such as 30s/);
 });

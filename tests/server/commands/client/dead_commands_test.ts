@@ -122,7 +122,7 @@ Deno.test("explain: it names who holds messages, for how long, and what mends it
   assertMatch(shown, /^The stream is paused: 1 message waits until it is resumed\.\n/);
   assertMatch(
     shown,
-    /\nFollower "worker one", at simplemq-client, in-process, connection 1, has held 1 message, number 1 for \S+: it is taken back in (30m|29m 59s)\.\n/,
+    /\nFollower "worker one", at simplemq-client, in-process, connection 1, has held 1 message, number 1 for \S+: it is taken back in (30m|29m \d+s)\.\n/,
   );
   assertMatch(shown, /\n\nWhat mends it:\n {2}simplemq stream resume orders +# /);
   assertMatch(shown, /\n {2}simplemq pel release 'worker one' +# take back 1 message/);

@@ -97,6 +97,20 @@ export const BACKUP_BUGS: readonly PlantedBug[] = [
     found: TRANSFER,
   },
   {
+    what: "a segment is removed that a backup began to hold during the flush",
+    file: "src/engine/journal/segments/segment_list.ts",
+    from: "this.#segments.splice(0, Math.min(count, this.countFree()));",
+    to: "this.#segments.splice(0, count);",
+    found: JOURNAL,
+  },
+  {
+    what: "everybody tells stories of dead letters, and so where redrive sends them",
+    file: "src/server/frames/session_publisher.ts",
+    from: "checkBatch(batch, limits.bodyBytes, user.permissions.isAdmin)",
+    to: "checkBatch(batch, limits.bodyBytes, user !== undefined)",
+    found: tests("server/access/permitted_clients_test.ts"),
+  },
+  {
     what: "users who are no administrators read backups",
     file: "src/server/access/guarded_engine.ts",
     from: '    this.#requireAdmin("read a backup");\n',

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
   type DeadLetter,
@@ -118,6 +118,51 @@ function readKeyOf(buffer: Uint8Array, offset: number): string | undefined {
   if (at === 0) return undefined;
   return new TextDecoder().decode(buffer.subarray(at + 1, at + 1 + buffer[at]!));
 }
+
+Deno.test("properties: administrators tell stories of dead letters, and nobody else (random)", () => {
+  fc.assert(
+    fc.property(wishes, story, (one, deadLetter) => {
+      const batch = batchWith({ ...one, deadLetter });
+      assertCode("BAD_FRAME", () => checkBatch(batch, BODY_MAX));
+      assertCode("FORBIDDEN", () => checkBatch(batch, BODY_MAX, false));
+      checkBatch(batch, BODY_MAX, true);
+      const [offset] = findEntries(batch);
+      assertEquals(readProperties(batch.buffer, offset!).deadLetter, deadLetter);
+    }),
+  );
+});
+
+Deno.test("properties: a story that is none, or too long, is refused on both sides", () => {
+  const right = {
+    stream: "s",
+    id: 1,
+    attempts: 1,
+    firstAt: 1,
+    lastAt: 2,
+    reasons: [],
+    follower: "f",
+  };
+  const good = { ...right, cause: "expired" as const };
+  checkBatch(batchWith({ deadLetter: good }), BODY_MAX, true);
+  const wrong: readonly unknown[] = [
+    null,
+    [],
+    {},
+    { ...good, id: -1 },
+    { ...good, cause: "bored" },
+    { ...good, reasons: [1] },
+    { ...good, follower: 1 },
+    { ...good, reasons: ["x".repeat(20_000)] },
+  ];
+  for (const deadLetter of wrong as readonly DeadLetter[]) {
+    assertThrows(() => batchWith({ deadLetter }), RangeError, "story", JSON.stringify(deadLetter));
+    const text = new TextEncoder().encode(JSON.stringify(deadLetter));
+    const bytes = [text.length >> 8, text.length & 0xff, ...text];
+    assertCode("BAD_FRAME", () => checkBatch(rawBatch(0x20, bytes), BODY_MAX, true));
+  }
+  const half = new Uint8Array([0, 2, 0xff, 0xfe]);
+  assertCode("BAD_FRAME", () => checkBatch(rawBatch(0x20, [...half]), BODY_MAX, true));
+});
 
 Deno.test("properties: what is wished is read, with times in the place of spans (random)", () => {
   fc.assert(

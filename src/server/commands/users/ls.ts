@@ -85,7 +85,7 @@ function describeAll(file: string, { users, anonymous }: UsersDraft, uses: LastU
       name,
       permissions,
       certificate,
-      has_password: password !== undefined,
+      has_password: password === undefined ? undefined : true,
       limits: {
         connections: limits.connections,
         streams: limits.streams,

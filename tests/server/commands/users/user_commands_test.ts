@@ -200,6 +200,7 @@ Deno.test("user add: the first user makes the file, and its token is printed alo
       expires: "2027-02-28T12:00:00Z",
     }],
     certificate: "app name",
+    password: undefined,
     permissions: { publish: ["orders", "orders.*"], follow: ["x"], metrics: true },
     limits: { connections: 3, streams: 7, storedBytes: 1.5 * 1024 ** 3 },
   });

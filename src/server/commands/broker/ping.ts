@@ -28,7 +28,8 @@ export const ping: CommandBody = {
     {
       name: "wait",
       value: "<span>",
-      about: "Asks again until the broker is well, for so long at most",
+      about: "Asks again until the broker is well, for so long at most;\n" +
+        "a number without a unit is in seconds",
     },
     {
       name: "timeout",
@@ -44,16 +45,12 @@ export const ping: CommandBody = {
     "it answers and is not ready or refuses, 5 if there is no answer.",
   async run(args, context) {
     const reader = new FlagReader(args, NAME);
-    const waitMs = reader.readSpan("wait") ?? 0;
+    // Units and health checks of other programs count in seconds.
+    const isBare = /^\d+$/.test(args.find("wait") ?? "");
+    const waitMs = (reader.readSpan("wait") ?? 0) * (isBare ? 1000 : 1);
     const timeoutMs = reader.readSpan("timeout") ?? TIMEOUT_MS_DEFAULT;
     if (timeoutMs < 1 || timeoutMs >= 2 ** 31) {
       reader.refuse("--timeout: allowed is a span of at least 1ms and less than 24 days");
-    }
-    for (const flag of ["wait", "timeout"]) {
-      const text = args.find(flag);
-      if (text === undefined || !/^[1-9]\d*$/.test(text)) continue;
-      // Other programs count in seconds here.
-      reader.refuse(`--${flag}: found no unit, allowed a span with one, such as ${text}s`);
     }
     reader.check();
     const { servers, tls } = await makeConnectOptions(

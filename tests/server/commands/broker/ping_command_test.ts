@@ -44,7 +44,8 @@ Deno.test("ping: nobody there is 5, and something else there is not 0", async ()
 
 Deno.test("ping: with --wait a broker may start meanwhile", async () => {
   const port = findFreePort();
-  const waiting = runTyped(["ping", "--wait", "20s", "--server", `localhost:${port}`]);
+  // Seconds, as in units of systemd.
+  const waiting = runTyped(["ping", "--wait", "20", "--server", `localhost:${port}`]);
   await using _broker = await startBroker({ port });
   assertEquals((await waiting).code, 0);
 });
@@ -81,7 +82,4 @@ Deno.test("ping: flags with mistakes are all told at once", async () => {
   assert(lines.some((line) => line.includes('--wait: found "soon"')), lines.join("\n"));
   assert(lines.some((line) => line.includes("--timeout: allowed")), lines.join("\n"));
   assertEquals((await runTyped(["ping", "--token-file", "x"])).code, 2);
-  const bare = await runTyped(["ping", "--wait", "30"]);
-  assertEquals(bare.code, 2);
-  assertMatch(bare.lines.join(), /--wait: found no unit, allowed a span with one, such as 30s/);
 });

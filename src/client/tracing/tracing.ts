@@ -61,7 +61,7 @@ export class Tracing {
    */
   beginSend(operation: "send" | "request", bind: Bind, own: SpanContext | undefined): Span {
     const { routeString, bindType } = bind;
-    const destination = bindType === "regex"
+    const destination: Attributes = bindType === "regex"
       ? { "messaging.destination.template": routeString }
       : { "messaging.destination.name": routeString };
     const attributes = this.#describe(operation, "send", destination);

@@ -22,7 +22,9 @@ export class SegmentRemover {
 
   /** Removes segments, after all earlier ones; the events that freed them are flushed. */
   remove(segments: readonly SegmentFile[]): void {
-    if (this.#hasFailed || segments.length === 0) return;
+    if (this.#hasFailed) return;
+    // It would be over before it is known that it runs, and never run again.
+    if (segments.length === 0) return;
     this.#waiting.push(...segments);
     this.#running ??= this.#run();
   }

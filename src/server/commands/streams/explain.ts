@@ -166,7 +166,10 @@ function findRemedies(
     return remedies;
   }
   if (stream.isPaused) add(`stream resume ${name}`, "go on with deliveries");
-  const waiting = stream.ready + stream.parked;
+  const waiting = stream.ready;
+  if (stream.followers === 0 && waiting > 0) {
+    add("connection ls", "see which programs are here, and start the one that follows");
+  }
   // Those who hold messages are in the way where others wait.
   if (waiting > 0 || stream.followers > 0 && holders.length > 0) {
     for (const holder of holders.slice(0, HOLDERS_MAX)) addRelease(holder, stream, add);

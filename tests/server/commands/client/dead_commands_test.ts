@@ -112,7 +112,9 @@ Deno.test("dead drop: what is chosen is gone, and nothing else", async () => {
 Deno.test("explain: it names who holds messages, for how long, and what mends it", async () => {
   await using use = await BrokerUse.start();
   await use.fill("orders", "one", "two");
-  assertMatch(await use.print("explain orders"), /^There is no follower: 2 messages wait\.\n/);
+  const alone = await use.print("explain orders");
+  assertMatch(alone, /^There is no follower: 2 messages wait\.\n/);
+  assertMatch(alone, /\n\nWhat mends it:\n {2}simplemq connection ls {2}# /);
   const follower = use.connection.follower("orders", { name: "worker one", prefetch: 1 });
   const messages = follower.getMessages();
   await messages.next();

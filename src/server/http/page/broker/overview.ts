@@ -93,12 +93,14 @@ export class Overview {
 
   /** The sums of what a user sees; those of the broker itself for who may read its metrics. */
   async #sum(user: User): Promise<unknown> {
-    const { parts: { engine, management }, figures } = this.#own;
+    const { parts: { engine, management }, figures, history } = this.#own;
     const sums = await figures.sum(user);
     if (!user.permissions.hasMetrics) return sums;
     const { memoryBytes, memoryLimit, journal } = engine.counters;
     return {
       ...sums,
+      // Those of the broker are known before somebody has looked twice.
+      rates: history.tellRates() ?? sums.rates,
       memoryBytes,
       memoryLimit,
       ...journal && { diskBytes: journal.diskBytes },

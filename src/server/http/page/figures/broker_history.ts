@@ -2,7 +2,7 @@ import type { Engine } from "../../../../broker/engine.ts";
 import { History, type HistoryColumns, type HistoryPoint, roundFigure } from "./history.ts";
 import { type Buckets, QuantileReader } from "./quantile.ts";
 import { findRates, type StreamRates } from "./stream_rows.ts";
-import type { StreamSums } from "./stream_sums.ts";
+import { roundRates, type StreamSums } from "./stream_sums.ts";
 
 /** What the page shows of the whole broker; rates a second, numbers of messages, and milliseconds. */
 const COLUMNS = [
@@ -76,6 +76,12 @@ export class BrokerHistory {
   /** All points. */
   tell(): HistoryColumns {
     return this.#history.tell();
+  }
+
+  /** The rates of the newest point, as they are told; undefined before the first one. */
+  tellRates(): StreamRates | undefined {
+    const point = this.#point?.point;
+    return point === undefined || Number.isNaN(point.published) ? undefined : roundRates(point);
   }
 
   /** The newest point as it is told; `null` before the first one. */

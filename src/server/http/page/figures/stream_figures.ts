@@ -8,8 +8,9 @@ import { type StreamSums, sumStreams } from "./stream_sums.ts";
 /** How often streams are added up if nobody looks, in milliseconds, so that there is a history when somebody does. */
 const UNSEEN_MS = 10_000;
 
-/** The most streams that are added up if nobody looks: that takes about a millisecond. */
+/** The most streams that are added up if nobody looks, which takes about a millisecond; few, each second. */
 const UNSEEN_STREAMS_MAX = 1000;
+const FEW_STREAMS_MAX = 100;
 
 /** How old sums may be that stand for now, in milliseconds. */
 const SUMS_MS_MAX = UNSEEN_MS + 2000;
@@ -55,8 +56,9 @@ export class StreamFigures {
   /** Adds up a few streams from time to time, and forgets long lists that nobody looks at. */
   tick(now: number): void {
     this.snapshots.tick(now);
-    const isDue = now - this.#summedAt >= UNSEEN_MS;
-    if (!isDue || this.#engine.streamCount > UNSEEN_STREAMS_MAX) return;
+    const { streamCount } = this.#engine;
+    const isDue = streamCount <= FEW_STREAMS_MAX || now - this.#summedAt >= UNSEEN_MS;
+    if (!isDue || streamCount > UNSEEN_STREAMS_MAX) return;
     this.#summedAt = this.#now();
     // An engine that has failed ends the broker; nobody needs its sums.
     this.sum(undefined).catch(() => {});

@@ -209,3 +209,20 @@ Deno.test("backup: it goes on after a lost connection, and ends when the broker 
   assertStringIncludes(lost.lines.join(), "it is over, or was never open");
   assertEquals(use.list("lost"), []);
 });
+
+Deno.test("backup: damage of the broker's own journal is told, and the copy is not restored", async () => {
+  await using use = await BackupUse.start();
+  const journal = use.path(`data/${SEGMENT}`);
+  const bytes = await Deno.readFile(journal);
+  // The body of the second message.
+  const at = new TextDecoder("latin1").decode(bytes).lastIndexOf("two");
+  using file = await Deno.open(journal, { write: true });
+  await file.seek(at, Deno.SeekMode.Start);
+  await file.write(new TextEncoder().encode("TWO"));
+  const { code, stdout, lines } = await use.run(["backup", use.path("copy")]);
+  assertEquals(code, 4);
+  assertStringIncludes(stdout, "copied 2 files");
+  assertStringIncludes(lines.join("\n"), "messages are not as they were written");
+  const restore = await runTyped(["restore", use.path("copy"), "--to", use.path("again")]);
+  assertEquals([restore.code, use.list("again")], [4, []]);
+});

@@ -175,3 +175,23 @@ Deno.test("a terminal is read command by command", () => {
     { line: "two", output: [], outputAfterStop: undefined },
   ]);
 });
+
+testPage("commands of simplemq are run: what they print, and their exit codes", async () => {
+  const add = ["$ simplemq stream add things", 'Stream "things" is created.'];
+  const publish = [
+    "$ echo a thing | simplemq publish things -",
+    "Confirmed: 1 message.",
+    "things 1",
+  ];
+  const get = ["$ simplemq get things 1 --raw", "a thing", "$ echo $?", "0"];
+  await read(fenced("console", ...add, ...publish, ...get));
+  // Times, spans of time and the width of columns are never the same.
+  const peek = ["ID    AGE  STATE  DELIVERIES  KEY  BODY", " 1  99.9s  ready  0  a thing"];
+  await read(fenced("console", ...add, ...publish, "$ simplemq peek things", ...peek));
+  const wrong = fenced("console", ...add, ...publish.slice(0, 2), "things 2");
+  await assertRejects(() => read(wrong), Error, "things 1");
+  const silent = fenced("console", "$ simplemq stream rm nothing");
+  await assertRejects(() => read(silent), Error, "STREAM_NOT_FOUND");
+  const shell = fenced("console", "$ simplemq stream ls > file");
+  await assertRejects(() => read(shell), Error, "nobody has looked whether this works");
+});

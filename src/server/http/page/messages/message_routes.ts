@@ -1,6 +1,7 @@
 import { BrokerError } from "../../../../../protocol.ts";
 import { withDefault } from "../../../../protocol/frames/json_fields.ts";
 import { PEEK_BYTES_MAX } from "../../../../protocol/limits.ts";
+import { describeNeed, refuse } from "../../../access/refusal.ts";
 import { writeJson } from "../../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../../http_route.ts";
 import { readBody, readQuery, readValue, wholeText } from "../page_input.ts";
@@ -22,6 +23,9 @@ const BODY_SHOWN_MAX = PEEK_BYTES_MAX;
 
 /** The part of a message by hand that is not its body, in bytes. */
 const BESIDE_BODY_BYTES = 64 * 1024;
+
+/** The largest message by hand, in bytes of JSON: nobody types more, and it is held in memory as a whole. */
+const HAND_BYTES_MAX = 8 * 1024 * 1024;
 
 const ID = wholeText(1, Number.MAX_SAFE_INTEGER);
 
@@ -49,7 +53,7 @@ export function makeMessageRoutes(bodyBytesMax: number): HttpRoute[] {
       path: "/api/streams/:name/messages",
       need: "session",
       // A character can take six in JSON, and bytes take a third more as base64.
-      bodyBytesMax: 6 * bodyBytesMax + BESIDE_BODY_BYTES,
+      bodyBytesMax: Math.min(6 * bodyBytesMax + BESIDE_BODY_BYTES, HAND_BYTES_MAX),
       handle: publish,
     },
     {
@@ -132,6 +136,10 @@ async function search(request: HttpRequest): Promise<Response> {
 
 async function publish(request: HttpRequest): Promise<Response> {
   const { engine, params: { name = "" }, parts, user, address } = request;
+  // Who may not publish is told so before the broker reads a large body.
+  if (!user.permissions.may("publish", name)) {
+    throw refuse(parts.access.audit, user, { ...describeNeed("publish", name), stream: name });
+  }
   const message = await readBody(request, HAND_MESSAGE);
   const outcome = await publishByHand(engine, name, message, parts.settings.limits.messageBytes);
   const subject = { stream: name, id: outcome.id, peer: address };

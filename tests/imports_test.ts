@@ -105,13 +105,17 @@ function findCollections(source: string): string[] {
   return found;
 }
 
-Deno.test("each collection of broker and client has a line in docs/limits.md, and each line one", async () => {
-  const text = await Deno.readTextFile(new URL("docs/limits.md", ROOT));
+Deno.test("each collection of broker and client has a line in docs/internals/limits.md, and each line one", async () => {
+  const text = await Deno.readTextFile(new URL("docs/internals/limits.md", ROOT));
   const told = [...text.matchAll(/^\| `(\w+\.#?\w+)`/gm)].map(([, name]) => name!);
   const sources = await readPackage();
   const found = [...sources.values()].flatMap(findCollections);
   assertGreater(found.length, 100);
-  assertEquals(found.filter((name) => !told.includes(name)), [], "not told of in docs/limits.md");
+  assertEquals(
+    found.filter((name) => !told.includes(name)),
+    [],
+    "not told of in docs/internals/limits.md",
+  );
   assertEquals(told.filter((name) => !found.includes(name)), [], "told of, and not there");
 });
 

@@ -21,13 +21,6 @@ const OTHER_BLOCK =
 /** The head of a function, or its last line if it has several. */
 const FUNCTION_HEAD = /(?:=> |\)(?:: .+)? |\bfunction\b.*)\{$/;
 
-/** The most files of the top level and of `docs/`: people and tools outside look for them there. */
-const LISTED_FILES_MAX = 20;
-
-function filesMaxOf(folder: string): number {
-  return folder === "./" || folder === "docs/" ? LISTED_FILES_MAX : FILES_MAX;
-}
-
 /**
  * Finds folders with too many files.
  *
@@ -39,7 +32,7 @@ export function findFullFolders(paths: Iterable<string>): string[] {
     const folder = path.slice(0, path.lastIndexOf("/") + 1) || "./";
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
-  return [...counts].map(([folder, count]) => ({ folder, count, max: filesMaxOf(folder) }))
+  return [...counts].map(([folder, count]) => ({ folder, count, max: FILES_MAX }))
     .filter(({ count, max }) => count > max)
     .map(({ folder, count, max }) => `${folder} has ${count} files, ${max} are allowed`);
 }

@@ -6,8 +6,11 @@ import { MEMBERS_MAX } from "../../protocol/limits.ts";
 export class SessionMembers<Member> {
   readonly #kind: "publisher" | "follower";
   readonly #hash: KeyedHash;
-  /** By their numbers, scrambled: a client could choose numbers that collide. */
-  readonly #open = new Map<number, Member>();
+  /**
+   * By their numbers, scrambled: a client could choose numbers that collide. Undefined before the first one:
+   * most sessions have members of one kind.
+   */
+  #open: Map<number, Member> | undefined;
   /** The highest number ever opened: lower ones that are not open are closed. */
   #highest = -1;
 
@@ -17,7 +20,7 @@ export class SessionMembers<Member> {
   }
 
   get count(): number {
-    return this.#open.size;
+    return this.#open?.size ?? 0;
   }
 
   /**
@@ -28,11 +31,11 @@ export class SessionMembers<Member> {
    */
   reserve(number: number): BrokerError | undefined {
     const kind = this.#kind;
-    if (this.#open.has(this.#hash.ofNumber(number))) {
+    if (this.#open?.has(this.#hash.ofNumber(number))) {
       throw new BrokerError("BAD_FRAME", `Cannot open ${kind} ${number}: it is open already`);
     }
     this.#highest = Math.max(this.#highest, number);
-    if (this.#open.size < MEMBERS_MAX) return undefined;
+    if (this.count < MEMBERS_MAX) return undefined;
     return new BrokerError(
       "TOO_MANY_MEMBERS",
       `Cannot open another ${kind}: the session's limit of ${MEMBERS_MAX} is reached`,
@@ -40,6 +43,7 @@ export class SessionMembers<Member> {
   }
 
   add(number: number, member: Member): void {
+    this.#open ??= new Map();
     this.#open.set(this.#hash.ofNumber(number), member);
   }
 
@@ -50,25 +54,25 @@ export class SessionMembers<Member> {
    * @throws {BrokerError} `BAD_FRAME` if the client has never opened it.
    */
   find(number: number): Member | undefined {
-    const member = this.#open.get(this.#hash.ofNumber(number));
+    const member = this.#open?.get(this.#hash.ofNumber(number));
     if (member !== undefined || number <= this.#highest) return member;
     throw new BrokerError("BAD_FRAME", `Cannot find ${this.#kind} ${number}: it is not open`);
   }
 
   take(number: number): Member | undefined {
     const key = this.#hash.ofNumber(number);
-    const member = this.#open.get(key);
-    this.#open.delete(key);
+    const member = this.#open?.get(key);
+    this.#open?.delete(key);
     return member;
   }
 
   takeAll(): Member[] {
-    const members = [...this.#open.values()];
-    this.#open.clear();
+    const members = [...this.values()];
+    this.#open?.clear();
     return members;
   }
 
   values(): Iterable<Member> {
-    return this.#open.values();
+    return this.#open?.values() ?? [];
   }
 }

@@ -14,24 +14,27 @@ const GONE_MIN = 64;
 export class SessionStreams {
   readonly #engine: Engine;
   readonly #writer: FrameWriter;
-  readonly #numbers: TextMap<number>;
+  readonly #hash: KeyedHash;
+  /** Undefined before the first stream. */
+  #numbers: TextMap<number> | undefined;
   #lastNumber = 0;
   /** The number of deleted streams at the last check. */
   #goneCount: number;
 
   constructor(engine: Engine, writer: FrameWriter, hash: KeyedHash) {
-    this.#numbers = new TextMap(hash);
+    this.#hash = hash;
     this.#engine = engine;
     this.#writer = writer;
     this.#goneCount = engine.deletedCount;
   }
 
   get count(): number {
-    return this.#numbers.size;
+    return this.#numbers?.size ?? 0;
   }
 
   /** The number of a stream; the client is told when it is a new one. */
   numberOf(stream: string): number {
+    this.#numbers ??= new TextMap(this.#hash);
     const known = this.#numbers.get(stream);
     if (known !== undefined) return known;
     const number = ++this.#lastNumber;
@@ -47,14 +50,16 @@ export class SessionStreams {
    * @returns Whether a frame was written.
    */
   forget(): boolean {
+    const numbers = this.#numbers;
+    if (numbers === undefined) return false;
     const { deletedCount } = this.#engine;
-    const goneMin = Math.max(GONE_MIN, this.#numbers.size / 2);
+    const goneMin = Math.max(GONE_MIN, numbers.size / 2);
     if (deletedCount - this.#goneCount < goneMin) return false;
     this.#goneCount = deletedCount;
     const gone: number[] = [];
-    for (const [name, number] of this.#numbers) {
+    for (const [name, number] of numbers) {
       if (this.#engine.hasStream(name)) continue;
-      this.#numbers.delete(name);
+      numbers.delete(name);
       gone.push(number);
     }
     if (gone.length === 0) return false;

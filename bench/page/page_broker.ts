@@ -39,55 +39,27 @@ export class PageBroker implements AsyncDisposable {
     return new PageBroker(broker, workspace, port);
   }
 
-  /** Logs in from an address of this machine; returns the status, and the cookie. */
-  logIn(localAddress: string): Promise<Answer> {
-    const body = JSON.stringify({ user: USER, password: PASSWORD });
-    return this.#ask("POST", "/api/login", localAddress, body);
+  /** The port of the page. */
+  get httpPort(): number {
+    return this.#port;
   }
 
   /** Opens a tab: it reads the live feed, and asks for the list of streams each second. */
   async openTab(): Promise<() => void> {
-    const { cookie } = await this.logIn(HOSTNAME);
+    const { cookie } = await logIn(this.#port, HOSTNAME);
     const headers = { cookie: cookie!, host: `${HOSTNAME}:${this.#port}` };
     const feed = request({ host: HOSTNAME, port: this.#port, path: "/api/live", headers });
     feed.on("response", (response) => response.resume());
     feed.end();
     const timer = setInterval(() => {
-      this.#ask("GET", "/api/streams?sort=ready&order=desc", HOSTNAME, "", cookie).catch(() => {});
+      ask(this.#port, "GET", "/api/streams?sort=ready&order=desc", HOSTNAME, "", cookie).catch(
+        () => {},
+      );
     }, 1000);
     return () => {
       clearInterval(timer);
       feed.destroy();
     };
-  }
-
-  #ask(
-    method: string,
-    path: string,
-    localAddress: string,
-    body: string,
-    cookie?: string,
-  ): Promise<Answer> {
-    const host = `${HOSTNAME}:${this.#port}`;
-    const headers = {
-      host,
-      origin: `http://${host}`,
-      "content-type": "application/json",
-      "content-length": String(body.length),
-      ...cookie !== undefined && { cookie },
-    };
-    const target = { host: HOSTNAME, port: this.#port, localAddress, method, path, headers };
-    return new Promise((resolve, reject) => {
-      const asking = request(target, (response) => {
-        const [set] = response.headers["set-cookie"] ?? [];
-        response.resume().on(
-          "end",
-          () => resolve({ status: response.statusCode ?? 0, cookie: set?.split(";")[0] }),
-        );
-      });
-      asking.on("error", reject);
-      asking.end(method === "GET" ? undefined : body);
-    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,4 +72,40 @@ export class PageBroker implements AsyncDisposable {
 function findPort(): number {
   using listener = Deno.listen({ hostname: HOSTNAME, port: 0 });
   return listener.addr.port;
+}
+
+/** Logs in from an address of this machine; returns the status, and the cookie. */
+export function logIn(port: number, localAddress: string): Promise<Answer> {
+  const body = JSON.stringify({ user: USER, password: PASSWORD });
+  return ask(port, "POST", "/api/login", localAddress, body);
+}
+
+function ask(
+  port: number,
+  method: string,
+  path: string,
+  localAddress: string,
+  body: string,
+  cookie?: string,
+): Promise<Answer> {
+  const host = `${HOSTNAME}:${port}`;
+  const headers = {
+    host,
+    origin: `http://${host}`,
+    "content-type": "application/json",
+    "content-length": String(body.length),
+    ...cookie !== undefined && { cookie },
+  };
+  const target = { host: HOSTNAME, port: port, localAddress, method, path, headers };
+  return new Promise((resolve, reject) => {
+    const asking = request(target, (response) => {
+      const [set] = response.headers["set-cookie"] ?? [];
+      response.resume().on(
+        "end",
+        () => resolve({ status: response.statusCode ?? 0, cookie: set?.split(";")[0] }),
+      );
+    });
+    asking.on("error", reject);
+    asking.end(method === "GET" ? undefined : body);
+  });
 }

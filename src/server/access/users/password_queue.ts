@@ -7,10 +7,10 @@ const WAITING_MAX = 16;
 const WAITING_PER_NETWORK_MAX = 4;
 
 /** How long whoever is turned away should wait, in milliseconds: until a full line is done. */
-const RETRY_AFTER_MS = 2000;
+const RETRY_AFTER_MS = 3000;
 
 /** How many times as long as a check the threads rest after it, and how long at most, in milliseconds. */
-const REST_RATIO = 2;
+const REST_RATIO = 4;
 const REST_MS_MAX = 500;
 
 /** There are too many who wait for the check of a password. */
@@ -27,7 +27,7 @@ export class PasswordQueueFull extends Error {
 /**
  * Lets checks of passwords run one at a time, in the whole broker. A hash takes a thread of those that also
  * flush the disk, and 19 MiB: many at once would hold back every confirm for seconds. If others wait, a rest
- * comes after each, so that many logins take no more than a third of a processor.
+ * comes after each, so that many logins take no more than a fifth of a processor.
  */
 export class PasswordQueue {
   /** The networks of those that wait, first come first; the first one is under way. */

@@ -12,6 +12,9 @@ const ADMITTED_PER_SECOND_TOGETHER = 50;
 /** How many connections that end before a login, after a handshake of TLS, count as one failure. */
 const UNFINISHED_PER_FAILURE = 10;
 
+/** How many pings a second are for nothing, from all addresses together: those of health checks. */
+const PINGS_PER_SECOND = 50;
+
 /** How many addresses are remembered; the ones that failed longest ago are forgotten. */
 const ADDRESSES_MAX = 4096;
 
@@ -101,6 +104,7 @@ export class LoginGuard {
   readonly #suspects = new Map<string, Suspect>();
   readonly #known = new KnownAddresses();
   readonly #admitted = new Rate(ADMITTED_PER_SECOND_TOGETHER);
+  readonly #pings = new Rate(PINGS_PER_SECOND);
   #waiting: WaitingRefusal[] = [];
   /** What happened since the last line of the log. */
   #untold = { failures: 0, closed: 0, peer: "", reason: "" };
@@ -181,6 +185,15 @@ export class LoginGuard {
     const suspect = this.#suspect(address, now);
     suspect.unfinished++;
     if (suspect.unfinished % UNFINISHED_PER_FAILURE === 0) suspect.note(now);
+  }
+
+  /**
+   * Notes a ping that was answered, after a handshake of TLS. Health checks never have a failure from it,
+   * also where they share an address; those who flood do, as if they had asked nothing.
+   */
+  notePing(address: string, now: number): void {
+    if (this.#pings.has(now)) this.#pings.take();
+    else this.noteUnfinished(address, now);
   }
 
   /** Resolves when a refusal may be told; returns nothing if too many wait, and nobody is told. */

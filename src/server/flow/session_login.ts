@@ -14,6 +14,7 @@ export class SessionLogin {
   >;
   #login: Login | undefined;
   #isRefused = false;
+  #hasPinged = false;
   /** Set while the client waits to be told that it is refused; called when the connection is closed. */
   #onGone: (() => void) | undefined;
 
@@ -90,6 +91,11 @@ export class SessionLogin {
     return true;
   }
 
+  /** The client has asked only how the broker is, which needs no login. */
+  notePing(): void {
+    this.#hasPinged = true;
+  }
+
   /** The connection is closed: a client that waits need not be told any more. */
   handleClosed(): void {
     this.#onGone?.();
@@ -102,6 +108,8 @@ export class SessionLogin {
     const { loginGuard, now } = this.#context;
     if (address === undefined || this.#isRefused) return;
     if (this.#login?.user.needsProof) loginGuard.noteLogout(address, now());
-    else if (!this.isDone && encryption?.hasBegun) loginGuard.noteUnfinished(address, now());
+    else if (this.isDone || !encryption?.hasBegun) return;
+    else if (this.#hasPinged) loginGuard.notePing(address, now());
+    else loginGuard.noteUnfinished(address, now());
   }
 }

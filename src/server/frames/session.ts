@@ -263,6 +263,7 @@ export class Session implements Speaker {
     frame.finish();
     const { link, context: { version, management } } = this.#outlet;
     writeControlFrame(link.writer, "pong", { version, problems: management.findProblems() });
+    this.#outlet.login.notePing();
     this.#outlet.endWell();
   }
 

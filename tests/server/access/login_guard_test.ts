@@ -136,6 +136,17 @@ Deno.test("a guard takes ten handshakes that lead to no login for one failure, a
   assertEquals([guard.addressCount, lines.length], [0, 1], "but of those that were closed");
 });
 
+Deno.test("a guard takes no ping for a failure, but for those of a flood", () => {
+  const { guard } = createGuard();
+  let now = START;
+  for (; now < START + 3_600_000; now += 25) guard.notePing("check", now);
+  assertEquals([guard.addressCount, countAdmitted(guard, "check", 1000, now)], [0, 1000]);
+  for (let count = 0; count < 1000; count++) guard.notePing("flood", now);
+  for (let count = 0; count < 6; count++) guard.notePing("check", now + count);
+  assertEquals(countAdmitted(guard, "flood", 1000, now), 10);
+  assertEquals(countAdmitted(guard, "check", 1000, now), 1000);
+});
+
 Deno.test("a guard remembers 4,096 addresses, and forgets those that failed longest ago", () => {
   const { guard } = createGuard();
   fail(guard, "first", 20);

@@ -106,3 +106,22 @@ Deno.test("over TLS a ping needs no certificate either, and is no failed login",
   await passTurns();
   assert(broker.server.connectionCount <= 1);
 });
+
+Deno.test("a health check over TLS is never held back, however often it pings", async () => {
+  await using sessions = new Sessions({ users: USERS });
+  const encryption = { hasBegun: true, certificateNames: [] };
+  const caller = { address: "10.0.0.1", encryption };
+  for (let count = 0; count < 300; count++) {
+    await using client = sessions.connect(caller);
+    await client.send(PING);
+    await client.expect("pong");
+    await client.expectEnd();
+    await until("it is gone", () => sessions.table.count === 0);
+    sessions.passTime(100);
+  }
+  assertEquals(sessions.loginGuard.addressCount, 0);
+  await using silent = sessions.connect(caller);
+  silent.close();
+  await until("it is gone", () => sessions.table.count === 0);
+  assertEquals(sessions.loginGuard.addressCount, 1, "who asks nothing is noted");
+});

@@ -5,7 +5,12 @@ const PREFIX = "SIMPLEMQ_";
 
 /** The variable that names the file, as `--settings` does. */
 export const FILE_VARIABLE = "SIMPLEMQ_SETTINGS";
-const CLIENT_VARIABLES = ["SIMPLEMQ_SERVER", "SIMPLEMQ_TOKEN", "SIMPLEMQ_TOKEN_FILE"];
+const CLIENT_VARIABLES = [
+  "SIMPLEMQ_SERVER",
+  "SIMPLEMQ_TOKEN",
+  "SIMPLEMQ_TOKEN_FILE",
+  "SIMPLEMQ_CA",
+];
 
 /**
  * What Kubernetes sets in every container beside a service whose name begins with `simplemq`:

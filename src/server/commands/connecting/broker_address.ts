@@ -73,7 +73,7 @@ export async function makeConnectOptions(
   address: BrokerAddress,
   { sources: { env } }: CommandContext,
 ): Promise<ConnectOptions> {
-  const { ca, certificate, key } = address;
+  const { ca = env("SIMPLEMQ_CA")?.trim(), certificate, key } = address;
   const listed = (address.server ?? env("SIMPLEMQ_SERVER"))?.split(",")
     .map((text) => text.trim()).filter((text) => text !== "");
   const servers = listed === undefined || listed.length === 0 ? undefined : listed;

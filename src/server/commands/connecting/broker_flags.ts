@@ -18,7 +18,7 @@ export const CONNECTION_FLAGS: readonly Flag[] = [
   {
     name: "ca",
     value: "<file>",
-    about: "The authority that signed the broker's certificate, as PEM",
+    about: "The authority that signed the broker's certificate, as PEM. Environment: SIMPLEMQ_CA",
   },
   {
     name: "client-certificate",

@@ -71,6 +71,8 @@ Deno.test("ping: over TLS with --ca, and without it the reason is told", async (
   const server = `smqs://localhost:${broker.server.port}`;
   const ca = ["--ca", broker.made.caFile];
   assertEquals((await runTyped(["ping", "--server", server, ...ca])).code, 0);
+  const env = { SIMPLEMQ_SERVER: server, SIMPLEMQ_CA: broker.made.caFile };
+  assertEquals((await runTyped(["ping"], { env })).code, 0);
   const untrusted = await runTyped(["ping", "--server", server]);
   assertEquals(untrusted.code, 5);
   assertMatch(untrusted.lines.join(), /unknown authority; give its authority as tls\.ca/);

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { Connection, Cursor } from "../../../client.ts";
+import type { Connection, Cursor, MessageBody } from "../../../client.ts";
 import type { BrokerServer, ServeOptions } from "../../../server.ts";
 import { startBroker } from "../broker/broker.ts";
 import type { CommandOutcome } from "./command_use.ts";
@@ -37,7 +37,7 @@ export class BrokerUse implements AsyncDisposable {
   }
 
   /** Creates a stream with these messages. */
-  async fill(stream: string, ...bodies: string[]): Promise<void> {
+  async fill(stream: string, ...bodies: MessageBody[]): Promise<void> {
     await this.cursor.createStream(stream);
     if (bodies.length > 0) await this.connection.publisher(stream).sendMessages(bodies);
   }

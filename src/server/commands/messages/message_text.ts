@@ -1,15 +1,25 @@
 import type { PeekedMessage, StreamMessage } from "../../../../client.ts";
 import type { CommandContext } from "../command.ts";
 
+/** How the kinds of bodies are called. */
+export type KindName = "json" | "text" | "bytes";
+
+/** A message for programs. */
+export interface ShownMessage extends Readonly<Record<string, unknown>> {
+  readonly kind: KindName;
+  /** A JSON value, a string, or bytes in base64, as `kind` says. */
+  readonly body: unknown;
+}
+
 /**
- * A message for programs: the names are those of the API. Bytes are in base64, absent fields left out.
+ * A message for programs: the names are those of the API. Absent fields are left out.
  *
  * @param message A message that was looked at or taken.
  */
-export function toJson(message: StreamMessage): Record<string, unknown> {
+export function toJson(message: StreamMessage): ShownMessage {
   const { stream, id, attempts, storedAt, key, priority, dedupId, headers, body } = message;
   const { deliverAt, expiresAt, deadLetter } = message;
-  const { state, dueAt, follower }: Partial<PeekedMessage> = message;
+  const { state, dueAt, follower, isRequest }: Partial<PeekedMessage> = message;
   return {
     stream,
     id,
@@ -24,9 +34,20 @@ export function toJson(message: StreamMessage): Record<string, unknown> {
     deliverAt,
     expiresAt,
     headers: Object.keys(headers).length > 0 ? headers : undefined,
+    isRequest: isRequest || undefined,
     deadLetter,
-    body: body instanceof Uint8Array ? { base64: body.toBase64() } : body,
+    kind: kindOf(message),
+    body: body instanceof Uint8Array ? body.toBase64() : body,
   };
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Text is a string that is the same as its bytes; a string in JSON has quotation marks there. */
+function kindOf({ body, bytes }: Pick<StreamMessage, "body" | "bytes">): KindName {
+  if (body instanceof Uint8Array) return "bytes";
+  if (typeof body !== "string") return "json";
+  return decoder.decode(bytes) === body ? "text" : "json";
 }
 
 /** The most bytes of a body that are shown in base64. */

@@ -6,7 +6,8 @@ import {
 import type { DeadLetter } from "../../../../protocol.ts";
 import { findStoryMistake } from "../../../protocol/messages/dead_letter.ts";
 import { describe } from "../../settings/found_value.ts";
-import { EXPORT_VERSION, LINE_FIELDS, type LineKind } from "./export_line.ts";
+import type { KindName } from "../messages/message_text.ts";
+import { EXPORT_VERSION, LINE_FIELDS } from "./export_line.ts";
 
 /** A stream to create. */
 export interface StreamLine {
@@ -158,7 +159,7 @@ function readMessageLine(fields: Fields): MessageLine | string[] {
 /** Reads the body; without a kind, a string is text and everything else JSON. */
 function readBody({ kind, body }: Fields, mistakes: string[]): unknown {
   const found: unknown = kind ?? (typeof body === "string" ? "text" : "json");
-  switch (found as LineKind) {
+  switch (found as KindName) {
     case "json":
       // As it is, a string would be sent as text.
       if (typeof body === "string") return exactJson.rawJSON(JSON.stringify(body));

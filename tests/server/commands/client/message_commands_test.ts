@@ -226,8 +226,31 @@ Deno.test("peek and get: messages in any state, cut for people and whole for pro
   );
   assertMatch(await use.fail(7, "get orders 99"), /MESSAGE_NOT_FOUND/);
   await use.connection.publisher("orders").sendMessage(new Uint8Array([1, 2, 255]));
-  assertEquals(JSON.parse(await use.print("get orders 4 --json")).body, { base64: "AQL/" });
   assertStringIncludes(await use.print("get orders 4"), "3 bytes: AQL/");
+});
+
+Deno.test("messages for programs: bytes, text and JSON that look alike are told apart", async () => {
+  await using use = await BrokerUse.start();
+  await use.fill("all", new Uint8Array([0, 1, 255]), { base64: "AAH/" }, "AAH/", "1", 1);
+  const alike = [["bytes", "AAH/"], ["json", { base64: "AAH/" }], ["text", "AAH/"], ["text", "1"], [
+    "json",
+    1,
+  ]];
+  const read = (line: string) => {
+    const { kind, body } = JSON.parse(line);
+    return [kind, body];
+  };
+  const readAll = async (command: string) =>
+    (await use.print(command)).trim().split("\n").map(read);
+  assertEquals(await readAll("peek all --jsonl"), alike);
+  for (const [index, one] of alike.entries()) {
+    assertEquals(read(await use.print(`get all ${index + 1} --json`)), one);
+  }
+  // An export has the same fields, and what each line is.
+  const peeked = (await use.print("peek all --jsonl")).trim().split("\n");
+  const exported = (await use.print("export all")).trim().split("\n").slice(2, -1);
+  assertEquals(exported, peeked.map((line) => `{"type":"message",${line.slice(1)}`));
+  assertEquals(await readAll("follow all --limit 5 --jsonl"), alike);
 });
 
 Deno.test("bench: it measures, and leaves nothing behind", async () => {

@@ -14,8 +14,8 @@ const PIPELINED_MAX = 16;
 export interface HttpOwner {
   /** Takes a request. */
   handle(exchange: HttpExchange): void;
-  /** Something that was sent, or an answer as a whole, has left. */
-  handleSent(): void;
+  /** So many bytes of an answer, or the end of it, have left. */
+  handleSent(exchange: HttpExchange, bytes: number): void;
   /** What came is no HTTP; the client is told, if that is possible. */
   handleFault(code: string): void;
   /** The connection is closed. */
@@ -55,7 +55,7 @@ export class HttpAcceptor {
     Object.assign(this.#server, { shouldUpgradeCallback: () => false });
     this.#server.on("request", (message: IncomingMessage, response: ServerResponse) => {
       const stream = message.socket as unknown as HttpStream;
-      const exchange = new HttpExchange(message, response, () => stream.owner.handleSent());
+      const exchange = new HttpExchange(message, response, stream.owner);
       stream.open.add(exchange);
       response.on("close", () => void stream.open.delete(exchange));
       if (stream.open.size > PIPELINED_MAX) return void stream.destroy();
@@ -105,15 +105,19 @@ export function writeBareHead(status: string): string {
 
 /** A request, and the answer to it. */
 export class HttpExchange {
+  /** Whether a part of the answer waits for the client. */
+  isSending = false;
+  /** The bytes that are kept for it: of the body that came, and of the answer. */
+  heldBytes = 0;
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #onSent: () => void;
+  readonly #owner: HttpOwner;
   readonly #closing = new AbortController();
 
-  constructor(message: IncomingMessage, response: ServerResponse, onSent: () => void) {
+  constructor(message: IncomingMessage, response: ServerResponse, owner: HttpOwner) {
     this.#message = message;
     this.#response = response;
-    this.#onSent = onSent;
+    this.#owner = owner;
     // What goes wrong on the way ends the connection, and reading with it.
     message.on("error", () => {});
     response.on("error", () => {});
@@ -177,7 +181,7 @@ export class HttpExchange {
     this.#response.write(bytes, (error) => {
       this.signal.removeEventListener("abort", fail);
       if (error) return reject(error);
-      this.#onSent();
+      this.#owner.handleSent(this, bytes.length);
       resolve();
     });
     return promise;
@@ -189,7 +193,7 @@ export class HttpExchange {
     if (this.signal.aborted) resolve();
     this.#response.once("close", resolve);
     this.#response.end();
-    return promise.then(() => this.#onSent());
+    return promise.then(() => this.#owner.handleSent(this, 0));
   }
 
   /** Closes the connection. */

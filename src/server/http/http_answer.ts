@@ -42,7 +42,7 @@ export class HttpAnswer {
       await body?.cancel();
       throw error;
     }
-    this.#connection.noteSending();
+    this.#connection.noteSending(exchange, 0);
     if (exchange.method === "HEAD") await body?.cancel();
     else if (body !== null) await this.#sendBody(body);
     await exchange.end();
@@ -56,7 +56,7 @@ export class HttpAnswer {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
-        this.#connection.noteSending();
+        this.#connection.noteSending(this.#exchange, value.length);
         await this.#exchange.write(value);
       }
     } catch (error) {

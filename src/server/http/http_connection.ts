@@ -7,6 +7,7 @@ import type {
 import type { BrokerError, ConnectionInfo } from "../../../protocol.ts";
 import type { ManagedConnection } from "../management/management.ts";
 import { CountedDuplex } from "./counted_duplex.ts";
+import type { HttpMemory } from "./http_memory.ts";
 import type { Caller } from "../flow/speaker.ts";
 
 /** How long a connection may be kept without a request, in milliseconds. */
@@ -36,6 +37,7 @@ export interface HttpConnectionOptions {
   readonly onExchange: (exchange: HttpExchange, connection: HttpConnection) => void;
   readonly onFault: (code: string) => void;
   readonly onClosed: () => void;
+  readonly memory: HttpMemory;
 }
 
 /** One connection of HTTP, with its deadline. */
@@ -54,8 +56,8 @@ export class HttpConnection implements HttpOwner, ManagedConnection {
   #open = 0;
   /** The request that has not come as a whole. */
   #arriving: HttpExchange | undefined;
-  /** Whether bytes wait for the client. */
-  #isSending = false;
+  /** The answers of which something waits for the client. */
+  #sendingCount = 0;
   #hasRequested = false;
   #isLingering = false;
 
@@ -105,12 +107,17 @@ export class HttpConnection implements HttpOwner, ManagedConnection {
     return this.#open === 0;
   }
 
+  /** Whether it waits for its client: for the rest of a request, or to have an answer read. */
+  get isWaiting(): boolean {
+    return this.#arriving?.isReceived === false || this.#sendingCount > 0;
+  }
+
   /** When it is closed unless something happens before. */
   get dueAt(): number {
     const { firstMs, slowReaderMs } = this.#options.deadlines;
     if (this.#isLingering) return this.since + LINGER_MS;
     if (this.#arriving?.isReceived === false) return this.since + REQUEST_MS;
-    if (this.#isSending) return this.since + slowReaderMs;
+    if (this.#sendingCount > 0) return this.since + slowReaderMs;
     if (this.#open > 0) return Infinity;
     return this.since + (this.#hasRequested ? IDLE_MS : firstMs);
   }
@@ -132,22 +139,34 @@ export class HttpConnection implements HttpOwner, ManagedConnection {
     this.#options.onExchange(exchange, this);
   }
 
-  /** Notes that bytes are on their way to the client. */
-  noteSending(): void {
-    if (!this.#isSending) this.since = this.#options.now();
-    this.#isSending = true;
+  /** Notes bytes that are kept for a request until it is answered, or until they have left. */
+  hold(exchange: HttpExchange, bytes: number): void {
+    exchange.heldBytes += bytes;
+    this.#options.memory.take(this, bytes);
   }
 
-  handleSent(): void {
-    this.#isSending = false;
+  /** Notes that so many bytes of an answer, or its head, are on their way to the client. */
+  noteSending(exchange: HttpExchange, bytes: number): void {
+    this.hold(exchange, bytes);
+    if (exchange.isSending) return;
+    exchange.isSending = true;
+    if (this.#sendingCount++ === 0) this.since = this.#options.now();
+  }
+
+  handleSent(exchange: HttpExchange, bytes: number): void {
     this.since = this.#options.now();
+    exchange.heldBytes -= bytes;
+    this.#options.memory.free(this, bytes);
+    if (!exchange.isSending) return;
+    exchange.isSending = false;
+    this.#sendingCount--;
   }
 
   /** A request is answered. */
-  noteAnswered(isLast: boolean): void {
+  noteAnswered(exchange: HttpExchange, isLast: boolean): void {
     this.#open--;
     this.#isLingering = isLast;
-    this.handleSent();
+    this.handleSent(exchange, exchange.heldBytes);
   }
 
   handleFault(code: string): void {
@@ -157,6 +176,7 @@ export class HttpConnection implements HttpOwner, ManagedConnection {
   }
 
   handleClosed(): void {
+    this.#options.memory.free(this, Infinity);
     this.#options.onClosed();
   }
 }

@@ -3,6 +3,7 @@ import type { Caller } from "../flow/speaker.ts";
 import { Tally } from "../front_door/tally.ts";
 import type { Log } from "../log.ts";
 import { HttpConnection, type HttpDeadlines } from "./http_connection.ts";
+import { HttpMemory } from "./http_memory.ts";
 
 /** The part of all connections that HTTP may take. */
 const PART = 1 / 10;
@@ -12,6 +13,9 @@ const LEAST = 16;
 
 /** How long an idle connection is kept although others have no room, in milliseconds. */
 const IDLE_MS_MIN = 500;
+
+/** How long a connection that waits for its client is kept although others have no room, in milliseconds. */
+const WAITING_MS_MIN = 1000;
 
 /** The parts of {@linkcode HttpConnections}. */
 export interface HttpConnectionsOptions {
@@ -26,6 +30,8 @@ export interface HttpConnectionsOptions {
   readonly takeNumber: () => number;
   /** Whether memory for received bytes is short. */
   readonly isThrifty: () => boolean;
+  /** The most bytes that bodies and answers take up, over all connections. */
+  readonly heldBytesMax: number;
   readonly onExchange: (exchange: HttpExchange, connection: HttpConnection) => void;
 }
 
@@ -38,6 +44,8 @@ export class HttpConnections {
   readonly #most: number;
   readonly #turnedAway: Tally;
   readonly #faults: Tally;
+  readonly #memory: HttpMemory;
+  readonly #full: Tally;
   /** Resolved when the last one is closed. */
   #onEmpty: (() => void) | undefined;
   /** All since the start. */
@@ -52,6 +60,11 @@ export class HttpConnections {
     this.#most = Math.max(1, Math.min(most, Math.floor(connectionsMax / 2)));
     this.#turnedAway = new Tally("a connection of HTTP was turned away", log, now);
     this.#faults = new Tally("what came over a connection is no HTTP", log, now);
+    const full = new Tally("a connection of HTTP kept too much memory", log, now);
+    this.#full = full;
+    this.#memory = new HttpMemory(options.heldBytesMax, (holder) => {
+      full.note({ peer: (holder as HttpConnection).caller.peer });
+    });
   }
 
   get count(): number {
@@ -94,6 +107,7 @@ export class HttpConnections {
       deadlines,
       now,
       onExchange,
+      memory: this.#memory,
       onFault: (code) => {
         if (code.startsWith("HPE_")) this.#faults.note({ peer: caller.peer, code });
       },
@@ -112,6 +126,7 @@ export class HttpConnections {
   sweep(now: number): void {
     this.#turnedAway.sweep();
     this.#faults.sweep();
+    this.#full.sweep();
     for (const connection of this.#open) connection.sweep(now);
   }
 
@@ -122,18 +137,31 @@ export class HttpConnections {
     if (this.#open.size > 0) await empty;
     this.#turnedAway.end();
     this.#faults.end();
+    this.#full.end();
   }
 
-  /** Closes an idle connection, the one that has waited longest, if there is one to give way. */
+  /**
+   * Closes a connection for another one, if there is one to give way: an idle one, otherwise one that waits for
+   * its client, so that nobody keeps probes out by sending half of requests. It is the one that has waited longest.
+   */
   #giveWay(): boolean {
-    const now = this.#options.now();
-    let longest: HttpConnection | undefined;
-    for (const connection of this.#open) {
-      if (!connection.isIdle || now - connection.since < IDLE_MS_MIN) continue;
-      if (longest === undefined || connection.since < longest.since) longest = connection;
-    }
+    const longest = this.#findLongest(IDLE_MS_MIN, (connection) => connection.isIdle) ??
+      this.#findLongest(WAITING_MS_MIN, (connection) => connection.isWaiting);
     longest?.close();
     // It is gone before its stream says so.
     return longest !== undefined && this.#open.delete(longest);
+  }
+
+  #findLongest(
+    leastMs: number,
+    mayGo: (connection: HttpConnection) => boolean,
+  ): HttpConnection | undefined {
+    const latest = this.#options.now() - leastMs;
+    let longest: HttpConnection | undefined;
+    for (const connection of this.#open) {
+      if (connection.since > latest || !mayGo(connection)) continue;
+      if (longest === undefined || connection.since < longest.since) longest = connection;
+    }
+    return longest;
   }
 }

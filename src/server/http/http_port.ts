@@ -10,6 +10,9 @@ import { HttpService } from "./http_service.ts";
 import { openPage } from "./page/page_routes.ts";
 import { ROUTES } from "./route_table.ts";
 
+/** The most bytes of bodies and answers, over all connections, beside those of the largest message. */
+const HELD_BYTES = 32 * 1024 * 1024;
+
 /** What a port for HTTP needs of its broker, beside what its routes need. */
 export interface HttpPortOptions {
   readonly parts: Omit<HttpParts, "traffic" | "certificates">;
@@ -51,6 +54,7 @@ export class HttpPort implements ConnectionSource {
       countOthers,
       takeNumber,
       isThrifty,
+      heldBytesMax: HELD_BYTES + settings.limits.messageBytes,
       onExchange: (exchange, connection) => {
         this.#service.answer(exchange, connection)
           .catch((error) => log.error("cannot answer a request", { error }));

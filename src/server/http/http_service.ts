@@ -85,7 +85,7 @@ export class HttpService {
       await answer.send(writeProblem(this.#explain(error))).catch(() => exchange.abort());
     } finally {
       this.#answering.delete(ending);
-      connection.noteAnswered(answer.isLast);
+      connection.noteAnswered(exchange, answer.isLast);
     }
   }
 
@@ -102,7 +102,7 @@ export class HttpService {
     if (route.anyHost !== true) this.#checkHost(headers);
     const isEncrypted = caller.encryption !== undefined;
     const url = new URL(exchange.target, `${isEncrypted ? "https" : "http"}://localhost`);
-    const request = makeRequest(exchange, route, { url, headers, signal });
+    const request = makeRequest(exchange, route, { url, headers, signal, connection });
     const found = await this.#logIn(request, route, caller, () => ending.abort());
     try {
       if (found !== undefined) connection.userName = found.login.user.name;
@@ -205,10 +205,11 @@ function readHeaders({ rawHeaders }: HttpExchange): Headers {
 function makeRequest(
   exchange: HttpExchange,
   { bodyBytesMax = 0 }: HttpRoute,
-  { url, headers, signal }: {
+  { url, headers, signal, connection }: {
     readonly url: URL;
     readonly headers: Headers;
     readonly signal: AbortSignal;
+    readonly connection: HttpConnection;
   },
 ): Request {
   const { method } = exchange;
@@ -219,16 +220,21 @@ function makeRequest(
     method,
     headers,
     signal,
-    ...hasBody && { body: ReadableStream.from(limitBody(exchange, bodyBytesMax)) },
+    ...hasBody && { body: ReadableStream.from(limitBody(exchange, connection, bodyBytesMax)) },
   });
 }
 
 /** Passes a body on, up to its limit: chunks tell no length before. */
-async function* limitBody(exchange: HttpExchange, bytesMax: number): AsyncGenerator<Uint8Array> {
+async function* limitBody(
+  exchange: HttpExchange,
+  connection: HttpConnection,
+  bytesMax: number,
+): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of exchange.readBody()) {
     bytes += chunk.length;
     if (bytes > bytesMax) throw tooLarge(bytesMax);
+    connection.hold(exchange, chunk.length);
     yield chunk;
   }
 }

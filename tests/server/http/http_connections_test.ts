@@ -29,6 +29,7 @@ class World {
       countOthers: () => this.others,
       takeNumber: () => 1,
       isThrifty: () => false,
+      heldBytesMax: 4 * 1024 * 1024,
       onExchange: (exchange, connection) => void this.asked.push({ exchange, connection }),
     });
   }
@@ -44,10 +45,10 @@ class World {
     await until("somebody asks", () => this.asked.length > 0);
     const { exchange, connection } = this.asked.shift()!;
     exchange.writeHead(200, [["content-length", String(body.length)]], false);
-    connection.noteSending();
+    connection.noteSending(exchange, body.length);
     await exchange.write(new TextEncoder().encode(body));
     await exchange.end();
-    connection.noteAnswered(false);
+    connection.noteAnswered(exchange, false);
   }
 
   async pass(ms: number): Promise<number> {
@@ -122,13 +123,13 @@ Deno.test("a client that does not read its answer is closed, one that reads slow
   const { exchange, connection } = world.asked.shift()!;
   const chunk = new Uint8Array(1024 * 1024);
   exchange.writeHead(200, [["content-length", String(3 * chunk.length)]], false);
-  connection.noteSending();
+  connection.noteSending(exchange, chunk.length);
   // More than a pipe takes.
   const writing = exchange.write(chunk);
   assertEquals(await world.pass(9999), 1);
   const reading = client.receive();
   await writing;
-  connection.noteSending();
+  connection.noteSending(exchange, chunk.length);
   await exchange.write(chunk);
   assertEquals(await world.pass(9999), 1);
   client.close();
@@ -139,7 +140,7 @@ Deno.test("a client that does not read its answer is closed, one that reads slow
   await until("it asks", () => world.asked.length === 1);
   const second = world.asked.shift()!;
   second.exchange.writeHead(200, [], false);
-  second.connection.noteSending();
+  second.connection.noteSending(second.exchange, chunk.length);
   const failing = second.exchange.write(chunk).then(() => "sent", () => "failed");
   assertEquals(await world.pass(10_000), 0);
   assertEquals(await failing, "failed");
@@ -152,7 +153,7 @@ Deno.test("a stream of events may be silent for as long as it likes", async () =
   await until("it asks", () => world.asked.length === 1);
   const { exchange, connection } = world.asked[0]!;
   exchange.writeHead(200, [], false);
-  connection.noteSending();
+  connection.noteSending(exchange, 1);
   await exchange.write(new Uint8Array(1));
   assertEquals(await world.pass(1_000_000), 1);
   await world.connections.close();
@@ -183,5 +184,69 @@ Deno.test("connections of HTTP and all others share one limit", async () => {
   using refused = world.open();
   assertEquals((await refused.receiveAll()).split(" ")[1], "503");
   assertEquals(world.connections.count, 2);
+  await world.connections.close();
+});
+
+Deno.test("connections with half a body, and with answers that nobody reads, give way to new ones", async () => {
+  const world = new World(160);
+  for (let count = 0; count < 15; count++) {
+    await world.open().send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+  }
+  await world.open().send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  await until("all ask", () => world.asked.length === 16);
+  const { exchange, connection } = world.asked.at(-1)!;
+  exchange.writeHead(200, [], false);
+  connection.noteSending(exchange, 1024 * 1024);
+  exchange.write(new Uint8Array(1024 * 1024)).catch(() => {});
+  world.asked.length = 0;
+  await world.pass(999);
+  using refused = world.open();
+  assertEquals((await refused.receiveAll()).split(" ")[1], "503");
+  await world.pass(1);
+  for (let count = 0; count < 16; count++) {
+    const asking = world.open().request("GET", "/livez");
+    await world.answer();
+    assertEquals((await asking).status, 200);
+  }
+  await world.connections.close();
+});
+
+Deno.test("a client that reads the first of its answers and no other one is closed", async () => {
+  const world = new World();
+  using client = world.open();
+  await client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
+  await until("it asks twice", () => world.asked.length === 2);
+  const [first, second] = world.asked.splice(0);
+  const body = new Uint8Array(1024 * 1024);
+  for (const { exchange, connection } of [second!, first!]) {
+    const length = exchange === first!.exchange ? 1 : body.length;
+    exchange.writeHead(200, [["content-length", String(length)]], false);
+    connection.noteSending(exchange, length);
+    const sent = exchange.write(body.subarray(0, length)).catch(() => {});
+    if (exchange === first!.exchange) await sent.then(() => exchange.end());
+  }
+  first!.connection.noteAnswered(first!.exchange, false);
+  assertEquals(await world.pass(9999), 1);
+  assertEquals(await world.pass(1), 0);
+});
+
+Deno.test("of clients whose bodies and answers take too much memory, the one with most goes", async () => {
+  const world = new World();
+  using greedy = world.open();
+  using modest = world.open();
+  for (const client of [greedy, modest]) await client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
+  await until("both ask", () => world.asked.length === 2);
+  const [one, other] = world.asked.splice(0);
+  const MIB = 1024 * 1024;
+  one!.connection.hold(one!.exchange, 2 * MIB);
+  one!.connection.noteSending(one!.exchange, MIB);
+  other!.connection.hold(other!.exchange, MIB);
+  assertEquals(await world.pass(0), 2);
+  other!.connection.hold(other!.exchange, 1);
+  await until("one is gone", () => world.connections.count === 1);
+  assert(one!.exchange.signal.aborted && !other!.exchange.signal.aborted);
+  one!.connection.noteAnswered(one!.exchange, false);
+  other!.connection.hold(other!.exchange, 100 * MIB);
+  assertEquals(await world.pass(0), 1, "the only one may have a large message");
   await world.connections.close();
 });

@@ -8,7 +8,8 @@ import {
   writeSample,
 } from "./metric_text.ts";
 import { STREAM_FAMILIES } from "./stream_families.ts";
-import { type FoundRows, nextSlice, type StreamRow, sumRows } from "./stream_rows.ts";
+import { TimeSlices } from "../figures/time_slices.ts";
+import { type FoundRows, sumRows } from "./metric_rows.ts";
 
 /** How many streams are skipped on the second page, by the limit. */
 export const OMITTED_FAMILY: MetricFamily = {
@@ -17,8 +18,8 @@ export const OMITTED_FAMILY: MetricFamily = {
   help: "Streams that match and are left out, since there are more than the limit",
 };
 
-/** How many lines are written between two turns of the event loop: about half a millisecond. */
-const LINES_PER_SLICE = 1000;
+/** How long the pieces of a page are, in characters. */
+const PIECE_LENGTH = 32 * 1024;
 
 /** Writes the figures of the broker as a whole. */
 export async function writeBrokerPage(parts: HttpParts): Promise<string> {
@@ -47,35 +48,27 @@ export async function writeBrokerPage(parts: HttpParts): Promise<string> {
 }
 
 /**
- * Writes the figures of single streams, in slices with a turn of the event loop between: thousands of
- * streams make megabytes, and written at once they would keep the broker from its work.
+ * Writes the figures of single streams, piece by piece and in slices of time: thousands of streams make
+ * megabytes, and written at once they would keep the broker from its work, and its memory.
  */
 export async function* writeStreamPage({ rows, omitted }: FoundRows): AsyncGenerator<string> {
-  yield writeFamily(OMITTED_FAMILY) + writeSample(OMITTED_FAMILY.name, "", omitted);
+  const slices = new TimeSlices();
+  let text = writeFamily(OMITTED_FAMILY) + writeSample(OMITTED_FAMILY.name, "", omitted);
   let column = 0;
   for (const family of STREAM_FAMILIES) {
-    yield writeFamily(family);
+    text += writeFamily(family);
     for (const { labels } of family.columns) {
-      for (let from = 0; from < rows.length; from += LINES_PER_SLICE) {
-        const slice = rows.slice(from, from + LINES_PER_SLICE);
-        await nextSlice();
-        yield writeRows(family.name, labels, column, slice);
+      const more = labels === "" ? "" : `,${labels}`;
+      for (const { label, values } of rows) {
+        text += writeSample(family.name, label + more, values[column]!);
+        if (text.length >= PIECE_LENGTH) {
+          yield text;
+          text = "";
+        }
+        if (slices.isOver) await slices.next();
       }
       column++;
     }
   }
-}
-
-function writeRows(
-  name: string,
-  labels: string,
-  column: number,
-  rows: readonly StreamRow[],
-): string {
-  const more = labels === "" ? "" : `,${labels}`;
-  let text = "";
-  for (const row of rows) {
-    text += writeSample(name, writeLabels("stream", row.name) + more, row.values[column]!);
-  }
-  return text;
+  yield text;
 }

@@ -4,7 +4,7 @@ import { HttpProblem } from "../http_problem.ts";
 import type { HttpParts, HttpRoute } from "../http_route.ts";
 import { METRICS_TYPE } from "./metric_text.ts";
 import { writeBrokerPage, writeStreamPage } from "./metric_pages.ts";
-import { findRows } from "./stream_rows.ts";
+import { findRows } from "./metric_rows.ts";
 
 /** How many streams are told of by default, and at most. */
 const STREAMS_DEFAULT = 1000;

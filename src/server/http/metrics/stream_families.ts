@@ -93,5 +93,5 @@ export const STREAM_FAMILIES: readonly StreamFamily[] = [
 ];
 
 /** All figures of a stream, in the order of the families. */
-export const STREAM_COLUMNS: readonly StreamColumn[] = STREAM_FAMILIES
+export const METRIC_COLUMNS: readonly StreamColumn[] = STREAM_FAMILIES
   .flatMap(({ columns }) => columns);

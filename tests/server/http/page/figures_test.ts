@@ -13,11 +13,11 @@ import { HttpProblem } from "../../../../src/server/http/http_problem.ts";
 import { History, HISTORY_LENGTH } from "../../../../src/server/http/page/figures/history.ts";
 import { LiveFeed } from "../../../../src/server/http/page/figures/live_feed.ts";
 import { QuantileReader } from "../../../../src/server/http/page/figures/quantile.ts";
-import { Snapshots } from "../../../../src/server/http/page/figures/snapshots.ts";
-import { SortedRows } from "../../../../src/server/http/page/figures/sorted_rows.ts";
+import { Snapshots } from "../../../../src/server/http/figures/snapshots.ts";
+import { SortedRows } from "../../../../src/server/http/figures/sorted_rows.ts";
 import { StreamFigures } from "../../../../src/server/http/page/figures/stream_figures.ts";
 import { STREAM_COLUMNS } from "../../../../src/server/http/page/figures/stream_rows.ts";
-import { TimeSlices } from "../../../../src/server/http/page/figures/time_slices.ts";
+import { TimeSlices } from "../../../../src/server/http/figures/time_slices.ts";
 import { EngineUse } from "../../../engine/engine_use.ts";
 import { Random } from "../../../support/random.ts";
 

@@ -1,8 +1,8 @@
 import type { ConnectionInfo } from "../../../../../protocol.ts";
 import type { Management } from "../../../management/management.ts";
 import { roundFigure } from "../figures/history.ts";
-import { Snapshots } from "../figures/snapshots.ts";
-import type { Column } from "../figures/sorted_rows.ts";
+import { Snapshots } from "../../figures/snapshots.ts";
+import type { Column } from "../../figures/sorted_rows.ts";
 
 /** What the list of connections shows of one. */
 export interface ConnectionRow extends ConnectionInfo {

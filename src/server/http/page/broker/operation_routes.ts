@@ -4,7 +4,7 @@ import { LOG_LEVELS } from "../../../log.ts";
 import { Operator } from "../../../management/operator.ts";
 import { HttpProblem, writeJson } from "../../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../../http_route.ts";
-import type { Snapshots } from "../figures/snapshots.ts";
+import type { Snapshots } from "../../figures/snapshots.ts";
 import { PAGE_QUERY } from "../page_query.ts";
 import { readBody, readQuery, readValue, shortText, wholeText } from "../page_input.ts";
 import { matchNames } from "../streams/stream_list.ts";

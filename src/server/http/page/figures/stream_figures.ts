@@ -1,7 +1,7 @@
 import type { StreamInfo } from "../../../../../protocol.ts";
 import type { Engine } from "../../../../broker/engine.ts";
 import type { User } from "../../../access/user.ts";
-import type { Snapshot, Snapshots } from "./snapshots.ts";
+import type { Snapshot, Snapshots } from "../../figures/snapshots.ts";
 import { makeStreamSnapshots, type StreamRow } from "./stream_rows.ts";
 import { type StreamSums, sumStreams } from "./stream_sums.ts";
 

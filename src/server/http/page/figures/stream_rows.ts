@@ -1,8 +1,8 @@
 import type { StreamInfo } from "../../../../../protocol.ts";
 import type { Engine } from "../../../../broker/engine.ts";
 import { isDeadName } from "../../../../protocol/messages/stream_options.ts";
-import { Snapshots } from "./snapshots.ts";
-import type { Column } from "./sorted_rows.ts";
+import { Snapshots } from "../../figures/snapshots.ts";
+import type { Column } from "../../figures/sorted_rows.ts";
 
 /** Messages a second. */
 export interface StreamRates {

@@ -1,6 +1,6 @@
 import { roundFigure } from "./history.ts";
 import type { StreamRates, StreamRow } from "./stream_rows.ts";
-import { TimeSlices } from "./time_slices.ts";
+import { TimeSlices } from "../../figures/time_slices.ts";
 
 /** The sums of some streams. */
 export interface StreamSums {

@@ -1,5 +1,5 @@
 import type { Engine } from "../../../../broker/engine.ts";
-import { TimeSlices } from "../figures/time_slices.ts";
+import { TimeSlices } from "../../figures/time_slices.ts";
 import { PeekedEntry } from "./peeked_entry.ts";
 
 /** How many messages one request looks at, and how long it may take, in milliseconds. */

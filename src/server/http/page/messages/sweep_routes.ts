@@ -11,7 +11,7 @@ import {
 import { PEEK_COUNT_MAX } from "../../../../protocol/limits.ts";
 import { writeJson } from "../../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../../http_route.ts";
-import { TimeSlices } from "../figures/time_slices.ts";
+import { TimeSlices } from "../../figures/time_slices.ts";
 import { readBody } from "../page_input.ts";
 import { MessageFilter, type MessageWishes, WISHES } from "./message_filter.ts";
 import { scanMessages, type ScanRange } from "./message_scan.ts";

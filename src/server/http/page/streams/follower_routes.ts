@@ -1,7 +1,7 @@
 import type { PendingEntry, PendingEntryList } from "../../../../../protocol.ts";
 import { TextMap } from "../../../../broker/collections/text_map.ts";
 import { withDefault } from "../../../../protocol/frames/json_fields.ts";
-import { TimeSlices } from "../figures/time_slices.ts";
+import { TimeSlices } from "../../figures/time_slices.ts";
 import { writeJson } from "../../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../../http_route.ts";
 import { readBody, readQuery, wholeText } from "../page_input.ts";

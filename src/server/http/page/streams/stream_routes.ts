@@ -19,7 +19,7 @@ import { SLICE_STEPS } from "../../../flow/work_turn.ts";
 import type { StreamFigures } from "../figures/stream_figures.ts";
 import { makeStreamRow } from "../figures/stream_rows.ts";
 import type { StreamWatch } from "../figures/stream_watch.ts";
-import { TimeSlices } from "../figures/time_slices.ts";
+import { TimeSlices } from "../../figures/time_slices.ts";
 import { writeJson } from "../../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../../http_route.ts";
 import { readBody } from "../page_input.ts";

@@ -65,8 +65,14 @@ export class SortedRows<Row> {
   }
 }
 
-/** Sorts chunks, and merges neighbours until one is left. */
-async function sortInSlices<Row>(all: readonly Row[], column: Column<Row>): Promise<Row[]> {
+/**
+ * Sorts rows by a column, in slices; rows of equal value keep their order. It sorts chunks, and merges
+ * neighbours until one is left.
+ */
+export async function sortInSlices<Row>(
+  all: readonly Row[],
+  column: Column<Row>,
+): Promise<Row[]> {
   const slices = new TimeSlices();
   let parts: Row[][] = [];
   for (let start = 0; start < all.length; start += CHUNK) {

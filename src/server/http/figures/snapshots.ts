@@ -1,6 +1,5 @@
-import type { Page } from "../../../../../protocol.ts";
+import { type ListPage, visitAll } from "./listing.ts";
 import { SortedRows } from "./sorted_rows.ts";
-import { TimeSlices } from "./time_slices.ts";
 
 /** How old a long snapshot may be that is shown again, in milliseconds. */
 const FRESH_MS = 900;
@@ -19,8 +18,8 @@ const KEEP_MS = 60_000;
 
 /** Where the rows of a snapshot come from. */
 export interface SnapshotSource<Raw, Row> {
-  /** Lists a page of what there is, in an order in which new ones come last. */
-  readonly list: (after: number) => Promise<Page<Raw>> | Page<Raw>;
+  /** Lists a page of what there is. */
+  readonly list: ListPage<Raw>;
   /** Whether a row of the snapshot before is about the same. */
   readonly isSame: (raw: Raw, row: Row) => boolean;
   /**
@@ -86,21 +85,14 @@ export class Snapshots<Raw, Row> {
     const ageMs = this.#base === undefined ? Infinity : now() - this.#base.at;
     const isUseful = ageMs >= RATE_MS_MIN && ageMs <= RATE_MS_MAX;
     const known = isUseful ? this.#base!.rows.all : [];
-    const slices = new TimeSlices();
     const rows: Row[] = [];
     // Both are in one order, so that a row is found behind the one that was found before it.
     let knownAt = 0;
-    for (let after: number | undefined = 0; after !== undefined;) {
-      const { items, next }: Page<Raw> = await list(after);
-      for (const raw of items) {
-        while (knownAt < known.length && !isSame(raw, known[knownAt]!)) knownAt++;
-        rows.push(make(raw, known[knownAt], ageMs / 1000));
-        knownAt++;
-        if (slices.isOver) await slices.next();
-      }
-      after = next;
-      if (after !== undefined && slices.isOver) await slices.next();
-    }
+    await visitAll(list, (raw) => {
+      while (knownAt < known.length && !isSame(raw, known[knownAt]!)) knownAt++;
+      rows.push(make(raw, known[knownAt], ageMs / 1000));
+      knownAt++;
+    });
     this.#latest = { at: now(), rows: new SortedRows(rows) };
     return this.#latest;
   }

@@ -65,7 +65,8 @@ export function readImportLine(text: string): ReadLine {
     return { line: [`it is no JSON: ${why}`], unknown: [] };
   }
   const { type = "message" } = fields;
-  const known = typeof type === "string" ? LINE_FIELDS[type] : undefined;
+  const isKnown = typeof type === "string" && Object.hasOwn(LINE_FIELDS, type);
+  const known = isKnown ? LINE_FIELDS[type] : undefined;
   if (known === undefined) {
     return { line: { type: "unknown" }, unknown: [`type ${describe(type)}`] };
   }

@@ -26,7 +26,7 @@ export class PasswordQueueFull extends Error {
 
 /**
  * Lets checks of passwords run one at a time, in the whole broker. A hash takes a thread of those that also
- * flush the disk, and 19 MiB: many at once would hold back every confirm for seconds. If others wait, a rest
+ * flush the disk, and 7 MiB: many at once would hold back every confirm for seconds. If others wait, a rest
  * comes after each, so that many logins take no more than a fifth of a processor.
  */
 export class PasswordQueue {

@@ -4,7 +4,6 @@ import {
   type MetricFamily,
   writeFamily,
   writeHistogram,
-  writeLabels,
   writeSample,
 } from "./metric_text.ts";
 import { STREAM_FAMILIES } from "./stream_families.ts";

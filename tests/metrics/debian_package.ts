@@ -4,37 +4,40 @@
  * @module
  */
 
-/** What went wrong, in a sentence. */
-class Unavailable extends Error {}
+/** A command that failed. */
+class CommandFailure extends Error {}
 
 /**
- * Fetches a package and unpacks it.
+ * Fetches a package and unpacks it; throws if that fails although the servers of Debian answer.
  *
  * @param name The name of the package.
  * @param folder Where to.
- * @returns Why it cannot be had; undefined if all went well.
+ * @returns Why it cannot be had here: a machine without `apt-get`, or without a way to the servers.
+ * Undefined if all went well.
  */
 export async function fetchPackage(name: string, folder: string): Promise<string | undefined> {
   try {
-    try {
-      await run(["apt-get", "-qq", "download", name], folder);
-    } catch {
-      // This machine has no lists of packages, or old ones.
-      await run(["sh", "-c", WITH_OWN_LISTS, name], folder);
-    }
-    await run(["sh", "-c", 'dpkg -x "$0"_*.deb .', name], folder);
-    return undefined;
+    await run(["apt-get", "-qq", "download", name], folder);
   } catch (error) {
-    if (!(error instanceof Unavailable)) throw error;
-    return `there is no package ${name} of Debian here: ${error.message}`;
+    if (!(error instanceof CommandFailure)) throw error;
+    // This machine has no lists of packages, or old ones.
+    try {
+      await run(["sh", "-c", `${WITH_OWN_LISTS} update`], folder);
+    } catch (error) {
+      if (!(error instanceof CommandFailure)) throw error;
+      return `the servers of Debian cannot be reached for the package ${name}: ${error.message}`;
+    }
+    await run(["sh", "-c", `${WITH_OWN_LISTS} download "$0"`, name], folder);
   }
+  await run(["sh", "-c", 'dpkg -x "$0"_*.deb .', name], folder);
+  return undefined;
 }
 
+/** With lists below the working folder; an update fails if one of them cannot be fetched. */
 const WITH_OWN_LISTS = `set -eu
 mkdir -p lists/partial cache/archives/partial
-options="-qq -o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD/cache -o APT::Sandbox::User=root"
-apt-get $options update
-apt-get $options download "$0"`;
+apt-get -qq -o Dir::State::lists="$PWD/lists" -o Dir::Cache="$PWD/cache" \\
+  -o APT::Sandbox::User=root -o APT::Update::Error-Mode=any`;
 
 async function run([program = "", ...args]: readonly string[], cwd: string): Promise<void> {
   const command = new Deno.Command(program, { args, cwd, stdout: "piped", stderr: "piped" });
@@ -42,9 +45,9 @@ async function run([program = "", ...args]: readonly string[], cwd: string): Pro
   try {
     output = await command.output();
   } catch (cause) {
-    throw new Unavailable(`${program} cannot be run`, { cause });
+    throw new CommandFailure(`${program} cannot be run`, { cause });
   }
   if (output.success) return;
   const text = new TextDecoder().decode(output.stderr).trim();
-  throw new Unavailable(text.split("\n").at(-1) ?? `${program} failed`);
+  throw new CommandFailure(text.split("\n").at(-1) || `${program} failed`);
 }

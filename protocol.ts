@@ -124,8 +124,9 @@
  *
  * A message with a dedup id is the only one of its batch. Messages with the same key are delivered one
  * at a time, in their order. Ready messages are delivered by descending priority. The broker writes
- * stories ({@linkcode DeadLetter}); a client may send one only if its user is an administrator, who imports
- * a dead letter. Others are refused with `FORBIDDEN`.
+ * stories ({@linkcode DeadLetter}), and leaves only `{ redrives }` when it sends a dead letter back; a
+ * client may send a story only if its user is an administrator, who imports a dead letter. Others are
+ * refused with `FORBIDDEN`.
  *
  * ## Publishing
  *
@@ -342,7 +343,7 @@ export {
   STREAM_NAME_RULE,
 } from "./src/protocol/limits.ts";
 export type { MessageBatch } from "./src/protocol/messages/batch.ts";
-export type { DeadLetter, DeadLetterCause } from "./src/protocol/messages/dead_letter.ts";
+export type { DeadLetter, DeadLetterCause, Redrives } from "./src/protocol/messages/dead_letter.ts";
 export { BodyKind } from "./src/protocol/messages/entry.ts";
 export {
   decodeBatch,

@@ -6,7 +6,9 @@ import {
 } from "../../../protocol.ts";
 import { joinBytes } from "../../protocol/bytes.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
-import { readProperties } from "../../protocol/messages/properties.ts";
+import { keepRedrives, type Redrives } from "../../protocol/messages/dead_letter.ts";
+import { readEntryFlags } from "../../protocol/messages/entry.ts";
+import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import { copyWithStory } from "../../protocol/messages/story.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
@@ -35,7 +37,7 @@ interface Burial {
   readonly now: number;
 }
 
-interface Redriven {
+interface RedriveOutcome {
   count: number;
   error: BrokerError | undefined;
 }
@@ -83,7 +85,7 @@ export class DeadLetters {
     now: number,
   ): Promise<RedriveCount> {
     const wanted = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
-    const sent: Redriven = { count: 0, error: undefined };
+    const sent: RedriveOutcome = { count: 0, error: undefined };
     for (const run of share.takeUnheld(wanted)) this.#redriveRun(share, run, now, sent);
     this.#parts.dispatcher.noteReady(share);
     await this.#parts.whenDurable();
@@ -92,13 +94,15 @@ export class DeadLetters {
     return { count, skipped: countIds(wanted) - count };
   }
 
-  #redriveRun(share: Share, run: UnheldRun, now: number, sent: Redriven): void {
+  #redriveRun(share: Share, run: UnheldRun, now: number, sent: RedriveOutcome): void {
     const later = (rest: IdRange) => this.#putBack(share, run, rest);
     for (const { batch, firstId } of this.#readPieces(share, run, later)) {
       findEntries(batch).forEach((offset, index) => {
         const id = firstId + index;
-        const target = this.#findOrigin(batch, offset);
-        const entry = copyWithStory(batch.buffer, offset, undefined);
+        const { deadLetter } = readProperties(batch.buffer, offset);
+        const target = deadLetter && this.#parts.state.router.getStream(deadLetter.stream);
+        const left = deadLetter && keepRedrives(deadLetter);
+        const entry = copyWithStory(batch.buffer, offset, left);
         const copy = { count: 1, buffer: entry, start: 0, end: entry.length };
         if (target !== undefined) sent.error ??= this.#findObstacle(target, copy, now);
         if (target === undefined || sent.error !== undefined) {
@@ -125,12 +129,6 @@ export class DeadLetters {
     return target.damage ?? findFull(target, batch, now) ?? this.#parts.findObstacle(0);
   }
 
-  /** The stream that a dead letter came from, if it still exists. */
-  #findOrigin(batch: MessageBatch, offset: number): Stream | undefined {
-    const { deadLetter } = readProperties(batch.buffer, offset);
-    return deadLetter && this.#parts.state.router.getStream(deadLetter.stream);
-  }
-
   #bury(burial: Burial): void {
     const { share, run, cause, now } = burial;
     const target = this.#requireDead(share.store.name);
@@ -144,6 +142,7 @@ export class DeadLetters {
           attempts: run.attempts,
           cause,
           now,
+          redrives: readRedrives(batch, offset),
         });
         return copyWithStory(batch.buffer, offset, story);
       });
@@ -270,13 +269,20 @@ function joinEntries(entries: readonly Uint8Array[]): MessageBatch {
   return { count: entries.length, buffer, start: 0, end: buffer.length };
 }
 
+/** How often a message was sent back before; only those that were have a story outside of dead letters. */
+function readRedrives({ buffer }: MessageBatch, offset: number): Redrives | undefined {
+  if ((readEntryFlags(buffer, offset) & PropertyFlag.story) === 0) return undefined;
+  return readProperties(buffer, offset).redrives;
+}
+
 function tellStory(
   { store: { calendar, name }, notes }: Share,
-  { id, attempts, cause, now }: {
+  { id, attempts, cause, now, redrives }: {
     readonly id: number;
     readonly attempts: number;
     readonly cause: DeadLetterCause;
     readonly now: number;
+    readonly redrives: Redrives | undefined;
   },
 ): DeadLetter {
   const at = Math.floor(now);
@@ -291,5 +297,6 @@ function tellStory(
     lastAt: calendar.dateOf(at),
     reasons,
     ...follower !== "" && { follower },
+    ...redrives && { redrives },
   };
 }

@@ -33,7 +33,10 @@ export function readPeeked(stream: string, { infos, entries }: PeekedMessages): 
   return findEntries(batch).map((offset, index) => {
     const { id, state, attempts, storedAt, dueAt, follower } = infos[index]!;
     // The reply address concerns only the requester and the follower.
-    const { request, deadLetter, ...properties } = readProperties(entries, offset);
+    const { request, deadLetter, redrives: _redrives, ...properties } = readProperties(
+      entries,
+      offset,
+    );
     const headers = headersOf(entries, offset);
     const { [TRACE_PARENT]: traceparent } = headers;
     return {

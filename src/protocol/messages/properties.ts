@@ -5,7 +5,12 @@ import { readU16, readU32, readU64 } from "../bytes.ts";
 import { BrokerError } from "../error.ts";
 import { LABEL_LENGTH_MAX } from "../limits.ts";
 import { decodeStrictUtf8, decodeUtf8, isUtf8 } from "../utf8.ts";
-import { type DeadLetter, findStoryMistake, STORY_BYTES_MAX } from "./dead_letter.ts";
+import {
+  type DeadLetter,
+  findStoryMistake,
+  type Redrives,
+  STORY_BYTES_MAX,
+} from "./dead_letter.ts";
 import { ENTRY_HEAD_BYTES, readEntryFlags, readEntryHeaderBytes, readEntrySize } from "./entry.ts";
 
 /** Which properties an entry has. */
@@ -20,7 +25,7 @@ export const PropertyFlag = {
   isTtl: 0x08,
   /** It has a dedup id. */
   dedupId: 0x10,
-  /** It is a dead letter and has a story. */
+  /** It is a dead letter and has a story, or it was one and says how often it was sent back. */
   story: 0x20,
   /** It has a key. */
   key: 0x40,
@@ -62,6 +67,8 @@ export interface MessageProperties {
   readonly dedupId?: string;
   /** The history of the message, if it is a dead letter. */
   readonly deadLetter?: DeadLetter;
+  /** How often the message was sent back from the dead letters, if it was and is none now. */
+  readonly redrives?: Redrives;
 }
 
 /** The offsets of an entry's properties, in their order; an absent one has no bytes. */
@@ -139,7 +146,9 @@ export function readProperties(buffer: Uint8Array, offset: number): MessagePrope
   }
   if (flags & PropertyFlag.dedupId) properties.dedupId = readLabel(buffer, at.dedupId);
   if (flags & PropertyFlag.story) {
-    properties.deadLetter = JSON.parse(decodeUtf8(buffer.subarray(at.story + 2, at.end)));
+    const story = JSON.parse(decodeUtf8(buffer.subarray(at.story + 2, at.end)));
+    if (story.cause === undefined) properties.redrives = story.redrives;
+    else properties.deadLetter = story;
   }
   return properties;
 }

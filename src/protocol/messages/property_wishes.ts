@@ -2,7 +2,12 @@ import { joinBytes, writeU16, writeU32, writeU64 } from "../bytes.ts";
 import { LABEL_LENGTH_MAX } from "../limits.ts";
 import { encodeUtf8, findTextMistake } from "../utf8.ts";
 import { PRIORITY_MAX } from "./entry.ts";
-import { type DeadLetter, findStoryMistake, STORY_BYTES_MAX } from "./dead_letter.ts";
+import {
+  type DeadLetter,
+  findStoryMistake,
+  type Redriven,
+  STORY_BYTES_MAX,
+} from "./dead_letter.ts";
 import { PropertyFlag, type ReplyAddress, SPAN_MS_MAX, TIME_MAX } from "./properties.ts";
 
 /** The properties that a publisher chooses; spans may stand in the place of times. */
@@ -72,9 +77,10 @@ export function encodeProperties(wishes: PropertyWishes): EncodedProperties | un
   return flags === 0 ? undefined : { flags, bytes: scratch.slice(0, end) };
 }
 
-/** A story with its length. The trace is not in it, but in a header. */
-export function encodeStory({ traceId: _, ...story }: DeadLetter): Uint8Array {
-  const text = encodeUtf8(JSON.stringify(story));
+/** A story, or what is left of one, with its length. The trace is not in it, but in a header. */
+export function encodeStory(story: DeadLetter | Redriven): Uint8Array {
+  const { traceId: _, ...kept }: Partial<DeadLetter> = story;
+  const text = encodeUtf8(JSON.stringify(kept));
   const length = new Uint8Array(2);
   writeU16(length, 0, text.length);
   return joinBytes([length, text]);

@@ -1,5 +1,5 @@
 import { joinBytes, writeU32 } from "../bytes.ts";
-import type { DeadLetter } from "./dead_letter.ts";
+import type { DeadLetter, Redriven } from "./dead_letter.ts";
 import {
   ENTRY_HEAD_BYTES,
   readEntryFlags,
@@ -19,7 +19,7 @@ import { encodeStory } from "./property_wishes.ts";
 export function copyWithStory(
   buffer: Uint8Array,
   offset: number,
-  story: DeadLetter | undefined,
+  story: DeadLetter | Redriven | undefined,
 ): Uint8Array {
   const at = locateProperties(buffer, offset);
   const head = buffer.subarray(offset, offset + ENTRY_HEAD_BYTES);

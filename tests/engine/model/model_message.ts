@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DeadLetter, StreamOptions } from "../../../protocol.ts";
+import type { DeadLetter, Redrives, StreamOptions } from "../../../protocol.ts";
 
 /** A message as it is sent. */
 export interface SentMessage {
@@ -25,6 +25,8 @@ export interface ModelMessage {
   readonly dedupId: string | undefined;
   /** What is told of it, if it is a dead letter. */
   readonly story?: DeadLetter | undefined;
+  /** How often it was sent back from the dead letters, if it is none now. */
+  readonly redrives?: Redrives | undefined;
   readonly bytes: number;
   readonly storedAt: number;
   /** The highest goes first. */
@@ -143,9 +145,10 @@ export function sumBytes(messages: readonly ModelMessage[]): number {
 
 /** The size of a message with its head and all that it says of itself. */
 export function measure(
-  message: SentMessage & { readonly story?: DeadLetter | undefined },
+  message: SentMessage & Pick<Partial<ModelMessage>, "story" | "redrives">,
 ): number {
-  const { text, dedupId, delayMs, deliverAt = delayMs, ttlMs, story } = message;
+  const { text, dedupId, delayMs, deliverAt = delayMs, ttlMs, redrives } = message;
+  const { story = redrives && { redrives } } = message;
   return 8 + text.length + (deliverAt === undefined ? 0 : 8) + (ttlMs === undefined ? 0 : 8) +
     (dedupId === undefined ? 0 : 1 + dedupId.length) +
     (story === undefined ? 0 : 2 + JSON.stringify(story).length);

@@ -24,12 +24,12 @@ export function describeMessage(message: ModelMessage): Peeked {
 
 /** All that a message says that does not change. */
 export function describeText(
-  { text, dedupId, priority, story }: Pick<
+  { text, dedupId, priority, story, redrives }: Pick<
     ModelMessage,
-    "text" | "dedupId" | "priority" | "story"
+    "text" | "dedupId" | "priority" | "story" | "redrives"
   >,
 ): string {
-  return JSON.stringify([text, dedupId, priority, story]);
+  return JSON.stringify([text, dedupId, priority, story, redrives]);
 }
 
 /** Gives messages that have come from another stream the ids that they have got. */

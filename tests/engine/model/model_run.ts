@@ -250,9 +250,9 @@ export class Run {
     const texts = textsOf(batch);
     return findEntries(batch).map((offset, index) => {
       const { id, state, attempts, dueAt, follower } = infos[index]!;
-      const { dedupId, deadLetter } = readProperties(entries, offset);
+      const { dedupId, deadLetter: story, redrives } = readProperties(entries, offset);
       const priority = readEntryPriority(entries, offset);
-      const text = describeText({ text: texts[index]!, dedupId, priority, story: deadLetter });
+      const text = describeText({ text: texts[index]!, dedupId, priority, story, redrives });
       const due = dueAt === undefined ? "" : dueAt - this.model.aheadMs;
       return { id, text, place: `×${attempts} ${state} ${due}${follower ?? ""}` };
     });

@@ -138,7 +138,10 @@ export class ModelStreams {
     if (going.length > 0 && this.bytes > this.#bytesMax) return "MEMORY_FULL";
     for (const message of going) {
       forget(stream, message);
-      this.#arrive(this.streams.get(message.story!.stream)!, message, undefined);
+      const { stream: origin, id: firstId, firstAt, redrives: before } = message.story!;
+      const { count, ...first } = before ?? { count: 0, firstId, firstAt };
+      const redrives = { count: count + 1, ...first };
+      this.#arrive(this.streams.get(origin)!, { ...message, redrives }, undefined);
     }
     return { count: going.length, skipped: wanted.size - going.length };
   }
@@ -263,17 +266,22 @@ export class ModelStreams {
     const { firstAt = this.now, reasons = [], follower } = failure ?? {};
     const times = { firstAt: firstAt + this.aheadMs, lastAt: this.now + this.aheadMs };
     const common = { stream: name, id, attempts, cause, ...times, reasons };
-    const story = { ...common, ...follower !== undefined && { follower } };
-    this.#arrive(this.#requireStream(`${name}.dead`), message, story);
+    const { redrives } = message;
+    const story = {
+      ...common,
+      ...follower !== undefined && { follower },
+      ...redrives && { redrives },
+    };
+    this.#arrive(this.#requireStream(`${name}.dead`), { ...message, redrives: undefined }, story);
   }
 
   /** Puts a message into another stream, as if it were new. */
   #arrive(
     stream: ModelStream,
-    { text, dedupId, priority }: ModelMessage,
+    { text, dedupId, priority, redrives }: ModelMessage,
     story: DeadLetter | undefined,
   ): void {
-    const ids = { id: 0, text, dedupId, priority, story };
+    const ids = { id: 0, text, dedupId, priority, story, redrives };
     const bytes = measure(ids);
     const expiresAt = this.now + (stream.options.ttlMs ?? Infinity);
     const storedAt = this.now;

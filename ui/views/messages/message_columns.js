@@ -86,6 +86,12 @@ function deadColumns() {
       isExtra: true,
       text: ({ deadLetter }) => count(deadLetter?.attempts),
     },
+    {
+      label: "Sent back",
+      isNumber: true,
+      isExtra: true,
+      text: ({ deadLetter }) => count(deadLetter?.redrives?.count ?? 0),
+    },
     { label: "Last follower", isExtra: true, text: ({ deadLetter }) => deadLetter?.follower ?? "" },
     {
       label: `Died (${zone(Date.now())})`,

@@ -35,6 +35,7 @@ const KNOWN = new Set([
   "body",
   "isCut",
   "deadLetter",
+  "redrives",
 ]);
 
 /**
@@ -98,6 +99,7 @@ function propertiesOf(message) {
     dedupId,
     ttlMs,
     expiresAt,
+    redrives,
   } = message;
   const others = Object.entries(message).filter(([name]) => !KNOWN.has(name));
   return [
@@ -117,6 +119,7 @@ function propertiesOf(message) {
     ["Dedup id", dedupId],
     ["Time to live", ttlMs === undefined ? undefined : span(ttlMs)],
     ["Expires", expiresAt === undefined ? undefined : time(expiresAt)],
+    ["Redriven", redrives === undefined ? undefined : counted(redrives.count, "time")],
     ...others.map((
       [name, value],
     ) => /** @type {[string, string]} */ ([
@@ -127,7 +130,7 @@ function propertiesOf(message) {
 }
 
 /** @param {any} deadLetter */
-function story({ stream, id, attempts, cause, firstAt, lastAt, reasons, follower }) {
+function story({ stream, id, attempts, cause, firstAt, lastAt, reasons, follower, redrives }) {
   const who = follower === undefined ? "No follower had it." : `The last follower was ${follower}.`;
   const steps = reasons.map((/** @type {string} */ reason) =>
     el("li", {}, reason === "" ? "(no reason given)" : reason)
@@ -144,6 +147,15 @@ function story({ stream, id, attempts, cause, firstAt, lastAt, reasons, follower
       " of ",
       link(["streams", stream], stream),
       `, delivered ${counted(attempts, "time")}. ${who}`,
+    ),
+    redrives === undefined ? null : el(
+      "p",
+      {},
+      `It was sent back ${counted(redrives.count, "time")} before: at first it was message `,
+      count(redrives.firstId),
+      ", which failed at ",
+      time(redrives.firstAt),
+      ".",
     ),
     el("dl", { class: "facts" }, rows([["First failure", time(firstAt)], ["Died", time(lastAt)]])),
     reasons.length === 0 ? null : el("h4", {}, "What failed, in order"),

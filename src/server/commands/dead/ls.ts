@@ -29,6 +29,11 @@ const COLUMNS: readonly Column<PeekedMessage>[] = [
   { title: "cause", read: ({ deadLetter }) => deadLetter?.cause },
   { title: "since", kind: "time", read: ({ deadLetter }) => deadLetter?.lastAt },
   { title: "deliveries", kind: "number", read: ({ deadLetter }) => deadLetter?.attempts },
+  {
+    title: "sent back",
+    kind: "number",
+    read: ({ deadLetter }) => deadLetter?.redrives?.count ?? 0,
+  },
   { title: "follower", read: ({ deadLetter }) => deadLetter?.follower },
   {
     title: "last reason",

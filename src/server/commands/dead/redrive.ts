@@ -25,6 +25,10 @@ export const redrive: CommandBody = {
       about: "The most a second, so that followers are not flooded",
     },
     { name: "dry-run", about: "Only counts what would be sent back" },
+    {
+      name: "yes",
+      about: "Is taken, though nothing is asked: what is sent back can be found again",
+    },
     { name: "json", about: "Prints one JSON value, for programs" },
     ...QUERY_FLAGS,
   ],

@@ -1,9 +1,10 @@
-import type { PeekedMessage } from "../../../../client.ts";
+import type { PeekedMessage, Redrives } from "../../../../client.ts";
 import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
 import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
 import { readId } from "../flag_reader.ts";
 import { bodyText, toJson } from "../messages/message_text.ts";
+import { formatTime, say } from "../output/quantities.ts";
 import { type Column, printValue } from "../output/result_output.ts";
 import { deadStreamOf } from "./dead_filter.ts";
 
@@ -12,6 +13,10 @@ const NAME = "dead show";
 const FIELDS: readonly Column<PeekedMessage>[] = [
   { title: "dead letter", read: ({ stream, id }) => `${stream} ${id}` },
   { title: "was", read: ({ deadLetter }) => deadLetter && `${deadLetter.stream} ${deadLetter.id}` },
+  {
+    title: "sent back",
+    read: ({ deadLetter }) => deadLetter?.redrives && sayRedrives(deadLetter.redrives),
+  },
   { title: "cause", read: ({ deadLetter }) => deadLetter?.cause },
   { title: "deliveries", kind: "number", read: ({ deadLetter }) => deadLetter?.attempts },
   { title: "first failure", kind: "time", read: ({ deadLetter }) => deadLetter?.firstAt },
@@ -33,6 +38,11 @@ const FIELDS: readonly Column<PeekedMessage>[] = [
   { title: "size", kind: "bytes", read: ({ bytes }) => bytes.length },
   { title: "body", read: ({ body }) => bodyText(body) },
 ];
+
+function sayRedrives({ count, firstId, firstAt }: Redrives): string {
+  const since = formatTime(firstAt);
+  return `${say(count, "time")}; first it was number ${firstId}, which failed at ${since}`;
+}
 
 /** `dead show`: tells the story of a dead letter. */
 export const show: CommandBody = {

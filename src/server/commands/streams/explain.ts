@@ -1,7 +1,7 @@
 import type { PendingEntryList, StreamInfo } from "../../../../protocol.ts";
 import { BrokerError } from "../../../../protocol.ts";
 import { deadNameOf } from "../../../protocol/messages/stream_options.ts";
-import type { ConnectionInfo, Cursor } from "../../../../client.ts";
+import type { ConnectionInfo, Cursor, PeekedMessage } from "../../../../client.ts";
 import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
 import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
@@ -39,7 +39,7 @@ export const explain: CommandBody = {
   async run(args, context) {
     const [name = ""] = args.words;
     return await withBroker({ command: NAME }, args, context, async ({ cursor, signal }) => {
-      const sentences = await cursor.explain(name, { signal });
+      const sentences = [...await cursor.explain(name, { signal })];
       const stream = await findStream(cursor, name, signal);
       const dead = await findStream(cursor, deadNameOf(name), signal);
       const holders = stream === undefined || stream.pending === 0 ? [] : findHolders(
@@ -47,7 +47,9 @@ export const explain: CommandBody = {
         await cursor.getPels({ signal }),
         await listConnections(cursor, signal),
       );
-      const remedies = findRemedies(name, stream, dead, holders);
+      const returned = await findReturned(cursor, dead, signal);
+      if (returned !== undefined) sentences.push(sayReturned(returned));
+      const remedies = findRemedies(name, { stream, dead, returned }, holders);
       if (args.has("json")) {
         const value = { stream: name, sentences, holders, remedies };
         context.print(`${JSON.stringify(value, undefined, 2)}\n`);
@@ -72,6 +74,31 @@ export const explain: CommandBody = {
 
 /** The most followers that are named. */
 const HOLDERS_MAX = 5;
+
+/** How many dead letters are looked at. */
+const DEAD_LOOKED_AT = 200;
+
+/** The first dead letter that was sent back before and failed again. */
+async function findReturned(
+  cursor: Cursor,
+  dead: StreamInfo | undefined,
+  signal: AbortSignal,
+): Promise<PeekedMessage | undefined> {
+  if (dead === undefined || dead.ready + dead.delayed + dead.pending === 0) return undefined;
+  try {
+    const messages = await cursor.peek(dead.name, { limit: DEAD_LOOKED_AT }, { signal });
+    return messages.find(({ deadLetter }) => deadLetter?.redrives !== undefined);
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === "FORBIDDEN") return undefined;
+    throw error;
+  }
+}
+
+function sayReturned({ id, deadLetter }: PeekedMessage): string {
+  const { count, firstId } = deadLetter!.redrives!;
+  const times = count === 1 ? "once" : `${count} times`;
+  return `Dead letter ${id}, at first message ${firstId}, was sent back ${times} and failed again.`;
+}
 
 /** A stream, if it is there and may be seen. */
 async function findStream(
@@ -155,8 +182,11 @@ function addRelease(
 /** The commands that could help, by what is found. */
 function findRemedies(
   name: string,
-  stream: StreamInfo | undefined,
-  dead: StreamInfo | undefined,
+  { stream, dead, returned }: {
+    readonly stream: StreamInfo | undefined;
+    readonly dead: StreamInfo | undefined;
+    readonly returned: PeekedMessage | undefined;
+  },
   holders: readonly Holder[],
 ): Remedy[] {
   const remedies: Remedy[] = [];
@@ -187,7 +217,13 @@ function findRemedies(
   const deadCount = (dead?.ready ?? 0) + (dead?.delayed ?? 0) + (dead?.pending ?? 0);
   if (deadCount > 0) {
     add(`dead ls ${name}`, "see why messages failed");
-    add(`dead redrive ${name} --dry-run`, "count what could be sent back");
+    if (returned === undefined) {
+      add(`dead redrive ${name} --dry-run`, "count what could be sent back");
+    } else {
+      const { id } = returned;
+      add(`dead show ${name} ${id}`, "see the story of one that came back");
+      add(`dead drop ${name} --from ${id} --to ${id}`, "remove it, if it can never succeed");
+    }
   }
   return remedies;
 }

@@ -118,7 +118,34 @@ deadLetterTests.add(
     const follower = use.follower("orders", { name: "next" });
     const received = await follower.received(2);
     assertEquals(received, ["orders:4×1 a", "orders:5×1 c"]);
-    assertEquals(await use.properties("orders"), [{}, {}]);
+    const found = await use.properties("orders");
+    assertEquals(found.map(({ deadLetter }) => deadLetter), [undefined, undefined]);
+    assertEquals(found.map(({ redrives }) => [redrives?.count, redrives?.firstId]), [[1, 1], [
+      1,
+      3,
+    ]]);
+  },
+);
+
+deadLetterTests.add(
+  "a dead letter says how often it was sent back, and what it was at first",
+  async (use) => {
+    const firstAt = use.clock.now;
+    await bury(use, "a", "b");
+    for (const [round, id] of [[1, 1], [2, 3]] as const) {
+      use.advance(1000);
+      await use.engine.redrive("orders.dead", [id]);
+      const follower = use.follower("orders");
+      await follower.received(1);
+      await follower.reject([1]);
+      follower.port.close();
+      await waitUntilEmpty(use, "orders");
+      const [, { deadLetter } = {}] = await use.properties("orders.dead");
+      assertEquals(deadLetter?.id, round + 2);
+      assertEquals(deadLetter?.redrives, { count: round, firstId: 1, firstAt });
+      assertEquals(deadLetter?.firstAt, firstAt + 1000 * round);
+    }
+    assertEquals((await use.properties("orders.dead"))[0]?.deadLetter?.redrives, undefined);
   },
 );
 

@@ -48,8 +48,11 @@ Deno.test("dead ls and show: which there are, and their stories", async () => {
   assertMatch(await use.print("dead ls"), /^STREAM +DEAD LETTERS .*\norders +5 /);
   assertEquals((await use.tell("dead ls mails"))[0], 'Stream "mails" has no dead letters.');
   const table = (await use.print("dead ls orders")).split("\n");
-  assertMatch(table[0]!, /^ID +WAS ID +CAUSE +SINCE +DELIVERIES +FOLLOWER +LAST REASON$/);
-  assertMatch(table[1]!, /^ 1 +1 +rejected +20\S+Z +1 +judge +Connection refused$/);
+  assertMatch(
+    table[0]!,
+    /^ID +WAS ID +CAUSE +SINCE +DELIVERIES +SENT BACK +FOLLOWER +LAST REASON$/,
+  );
+  assertMatch(table[1]!, /^ 1 +1 +rejected +20\S+Z +1 +0 +judge +Connection refused$/);
   assertEquals(
     (await use.print("dead ls orders.dead --reason refused --jsonl")).split("\n").length,
     4,
@@ -94,6 +97,28 @@ Deno.test("dead redrive: a dry run counts what goes back, and filters choose", a
     await use.print("dead redrive mails --dry-run"),
     'This would send 0 dead letters back to "mails".\n',
   );
+});
+
+Deno.test("a dead letter that was sent back and failed again is known, and explain proposes to remove it", async () => {
+  await using use = await startWithDead();
+  assertMatch(await use.print("explain orders"), /simplemq dead redrive orders --dry-run/);
+  assert(!(await use.print("dead show orders 4")).includes("sent back"));
+  assertEquals(await use.tell("dead redrive orders --from 4 --to 4 --yes"), [
+    "Sent 1 dead letter back.",
+  ]);
+  await use.reject("orders", "no such article", 1);
+  const table = (await use.print("dead ls orders --from 6")).split("\n");
+  assertMatch(table[1]!, /^ 6 +6 +rejected +20\S+Z +1 +1 +judge/);
+  assertMatch(
+    await use.print("dead show orders 6"),
+    /\nwas +orders 6\nsent back +1 time; first it was number 4, which failed at 20\S+Z\n/,
+  );
+  const { deadLetter } = JSON.parse(await use.print("dead show orders 6 --json"));
+  assertEquals([deadLetter.redrives.count, deadLetter.redrives.firstId], [1, 4]);
+  const shown = await use.print("explain orders");
+  assertMatch(shown, /Dead letter 6, at first message 4, was sent back once and failed again\./);
+  assertMatch(shown, /simplemq dead drop orders --from 6 --to 6 +# /);
+  assert(!shown.includes("dead redrive"));
 });
 
 Deno.test("dead drop: what is chosen is gone, and nothing else", async () => {

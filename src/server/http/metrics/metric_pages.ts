@@ -1,11 +1,6 @@
 import type { HttpParts } from "../http_route.ts";
 import { BROKER_FAMILIES, findSource, isHistogram } from "./broker_families.ts";
-import {
-  type MetricFamily,
-  writeFamily,
-  writeHistogram,
-  writeSample,
-} from "./metric_text.ts";
+import { type MetricFamily, writeFamily, writeHistogram, writeSample } from "./metric_text.ts";
 import { STREAM_FAMILIES } from "./stream_families.ts";
 import { TimeSlices } from "../figures/time_slices.ts";
 import { type FoundRows, sumRows } from "./metric_rows.ts";

@@ -66,6 +66,30 @@ Deno.test("ten thousand streams are listed in slices, once for all who ask, and 
   await engine.close();
 });
 
+Deno.test("nothing is listed each second unless somebody has looked within the last minutes", async () => {
+  let now = 0;
+  let lists = 0;
+  const engine = createMemoryEngine({ memoryLimit: 1e9, now: () => now });
+  const counted = new Proxy(engine, {
+    get: (target, name) => {
+      if (name === "listStreams") lists++;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const figures = new StreamFigures(counted, () => now);
+  figures.tick(now);
+  assertEquals(lists, 0);
+  await figures.sum(undefined);
+  now += 1000;
+  figures.tick(now);
+  assertEquals(lists, 2);
+  now += 301_000;
+  figures.tick(now);
+  assertEquals(lists, 2);
+  await engine.close();
+});
+
 Deno.test("however many look at something, one of them has a turn at a time, all in their order", async () => {
   let current = 0;
   const order: number[] = [];

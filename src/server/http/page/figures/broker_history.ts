@@ -29,7 +29,10 @@ export interface BrokerHistoryParts {
   readonly dateNow: () => number;
 }
 
-/** The last ten minutes of the broker, a point a second, whether somebody looks or not. It costs no list. */
+/**
+ * The last ten minutes of the broker, a point a second, whether somebody looks or not. It lists nothing:
+ * what needs a list of streams is there while somebody looks, and for minutes after.
+ */
 export class BrokerHistory {
   readonly #parts: BrokerHistoryParts;
   readonly #history = new History<Column>(COLUMNS);

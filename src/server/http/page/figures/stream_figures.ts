@@ -5,10 +5,13 @@ import type { Snapshot, Snapshots } from "../../figures/snapshots.ts";
 import { makeStreamSnapshots, type StreamRow } from "./stream_rows.ts";
 import { type StreamSums, sumStreams } from "./stream_sums.ts";
 
-/** How often streams are added up if nobody looks, in milliseconds, so that there is a history when somebody does. */
+/** How long after somebody has looked streams are added up for the history, in milliseconds. */
+const LOOKED_MS = 5 * 60_000;
+
+/** How often they are added up then, in milliseconds. */
 const UNSEEN_MS = 10_000;
 
-/** The most streams that are added up if nobody looks, which takes about a millisecond; few, each second. */
+/** The most streams that are added up so, which takes about a millisecond; few, each second. */
 const UNSEEN_STREAMS_MAX = 1000;
 const FEW_STREAMS_MAX = 100;
 
@@ -24,6 +27,8 @@ export class StreamFigures {
   readonly #sums = new WeakMap<Snapshot<StreamRow>, Map<User | undefined, Promise<StreamSums>>>();
   #latest: { readonly at: number; readonly sums: StreamSums } | undefined;
   #summedAt = -Infinity;
+  /** When somebody has looked last. */
+  #lookedAt = -Infinity;
 
   /** @param engine The bare engine. */
   constructor(engine: Engine, now: () => number) {
@@ -34,6 +39,11 @@ export class StreamFigures {
 
   /** Adds up the streams that a user sees; all of them for who may read the metrics. */
   async sum(user: User | undefined): Promise<StreamSums> {
+    this.#lookedAt = this.#now();
+    return await this.#sum(user);
+  }
+
+  async #sum(user: User | undefined): Promise<StreamSums> {
     const snapshot = await this.snapshots.get();
     const key = user?.permissions.hasMetrics ? undefined : user;
     let known = this.#sums.get(snapshot);
@@ -53,14 +63,15 @@ export class StreamFigures {
     return latest !== undefined && now - latest.at < SUMS_MS_MAX ? latest.sums : undefined;
   }
 
-  /** Adds up a few streams from time to time, and forgets long lists that nobody looks at. */
+  /** Adds up a few streams for a while after somebody has looked, and forgets long lists. */
   tick(now: number): void {
     this.snapshots.tick(now);
+    if (now - this.#lookedAt > LOOKED_MS) return;
     const { streamCount } = this.#engine;
     const isDue = streamCount <= FEW_STREAMS_MAX || now - this.#summedAt >= UNSEEN_MS;
     if (!isDue || streamCount > UNSEEN_STREAMS_MAX) return;
     this.#summedAt = this.#now();
     // An engine that has failed ends the broker; nobody needs its sums.
-    this.sum(undefined).catch(() => {});
+    this.#sum(undefined).catch(() => {});
   }
 }

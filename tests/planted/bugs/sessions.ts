@@ -96,7 +96,7 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
   {
     what: "members that were closed stay in their session",
     file: "src/server/frames/session_members.ts",
-    from: "    this.#open.delete(key);\n",
+    from: "    this.#open?.delete(key);\n",
     to: "",
     found: tests("server/flow/collections_test.ts"),
   },

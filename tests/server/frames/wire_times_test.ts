@@ -76,6 +76,8 @@ Deno.test("messages have the time of storing, and none from a broker that does n
       if (bodies.length === 2) break;
     }
     assertEquals(bodies, ["one", "two"]);
+    // The played broker does not answer the goodbye.
+    await connection.close({ drainMs: 0 });
   }
 });
 

@@ -165,6 +165,18 @@ Deno.test("cert: a certificate is renewed, by the same authority", async () => {
   assertEquals(use.list(), ["ca-key.pem", "ca.pem", "server-key.pem", "server.pem"]);
 });
 
+Deno.test("cert: a certificate that is renewed keeps the names that it had", async () => {
+  using use = begin();
+  const first = await use.run("cert", ...HERE, "mq.local", "10.0.0.7", "fd00::7");
+  assert(!first.lines.join().includes("Kept"));
+  const { code, stdout, lines } = await use.run("cert", ...HERE, "New.example", "MQ.local");
+  assertEquals(code, 0);
+  assertStringIncludes(lines.join("\n"), "Kept from the certificate before: 10.0.0.7, fd00::7.");
+  assertMatch(stdout, /, for New\.example, MQ\.local, localhost,.* 10\.0\.0\.7, fd00::7\.\n/);
+  const { subjectAltName = "" } = readCertificate(use, "server");
+  assertMatch(subjectAltName, /DNS:new\.example, DNS:mq\.local, DNS:localhost.*10\.0\.0\.7/);
+});
+
 Deno.test("cert: a certificate for a client has its name", async () => {
   using use = begin();
   await use.run("cert", ...HERE);

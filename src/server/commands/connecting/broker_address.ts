@@ -79,6 +79,7 @@ export async function makeConnectOptions(
   const servers = listed === undefined || listed.length === 0 ? undefined : listed;
   const token = address.token ?? (address.tokenFile ? undefined : env("SIMPLEMQ_TOKEN")?.trim());
   const tokenFile = token ? undefined : address.tokenFile ?? env("SIMPLEMQ_TOKEN_FILE")?.trim();
+  if (tokenFile) await checkTokenFile(tokenFile);
   const tls = {
     ...ca && { ca: await readPem(ca) },
     ...certificate && { cert: await readPem(certificate) },
@@ -99,8 +100,25 @@ async function readPem(path: string): Promise<string> {
     return await Deno.readTextFile(path);
   } catch (cause) {
     if (!(cause instanceof Error) || cause instanceof Deno.errors.NotCapable) throw cause;
-    throw new CommandError(`Cannot read ${path}: ${cause.message}`, { cause });
+    throw new CommandError(`Cannot read ${path}: ${sayReadFault(cause)}`, { cause });
   }
+}
+
+/** Checks that there is a token's file, which the client reads anew for each login. */
+async function checkTokenFile(path: string): Promise<void> {
+  try {
+    await Deno.stat(path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) return;
+    throw new CommandError(`Cannot read ${path}: ${sayReadFault(cause)}`, { cause });
+  }
+}
+
+function sayReadFault(cause: Error): string {
+  if (cause instanceof Deno.errors.NotFound) return "there is no such file";
+  if (cause instanceof Deno.errors.IsADirectory) return "it is a directory";
+  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return cause.message;
 }
 
 /** Leaves out the fields that are `undefined`. */

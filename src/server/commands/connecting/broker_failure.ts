@@ -52,12 +52,46 @@ function explainClosing(error: Error): unknown {
 /** Turns why no connection could be opened into what a command says. */
 export function explainDialFailure(error: unknown, hasServer: boolean): unknown {
   const explained = explainBrokerFailure(error);
-  if (explained instanceof CommandError || !(error instanceof Error)) return explained;
+  if (explained instanceof CommandError) return explainInFlags(explained, error);
+  if (!(error instanceof Error)) return explained;
   if (error instanceof Deno.errors.NotCapable || error.name === "AbortError") return error;
   const all = error instanceof AggregateError ? error.errors : [error];
-  const lines = all.map((one) => one instanceof Error ? one.message : String(one));
+  const lines = all.map((one) => sayInFlags(one instanceof Error ? one.message : String(one)));
   if (!hasServer) {
     lines.push('"simplemq serve" runs a broker here; --server host:port names another one.');
   }
   return new CommandError(lines, { cause: error, exitCode: ExitCode.noConnection });
+}
+
+/** Before there is a session, what is no refusal of a login means that no broker is there. */
+function explainInFlags({ lines, exitCode }: CommandError, cause: unknown): CommandError {
+  const isForeign = cause instanceof BrokerError && EXIT_CODES[cause.code] === undefined;
+  return new CommandError(lines.map(sayInFlags), {
+    cause,
+    exitCode: isForeign ? ExitCode.noConnection : exitCode,
+  });
+}
+
+/** The client speaks of options of its API: what they are called here. */
+const FLAG_WORDS: readonly (readonly [api: RegExp, flag: string])[] = [
+  [/give its authority as tls\.ca/g, "give its authority as --ca"],
+  [/give a name that it is for as tls\.serverName/g, "name one of those in --server"],
+  [/give tls\.cert and tls\.key/g, "give --client-certificate and --client-key"],
+  [/leave tls out, or use smq:\/\/ in place of smqs:\/\//g, "write smq:// in place of smqs://"],
+  [/; connect with tls, or to smqs:\/\//g, "; write smqs:// in --server"],
+  [/use smqs:\/\/ or give tls/g, "write smqs:// in --server"],
+  [
+    /but tls is given; write smqs:\/\/, or leave tls out/g,
+    "but --ca or a certificate is given; write smqs://",
+  ],
+  [/smqs:\/\/token@host:port/g, "smqs://host:port"],
+  [/\bservers\[\d+\]/g, "--server"],
+  [/\btls\.ca\b/g, "--ca"],
+  [/\btls\.cert\b/g, "--client-certificate"],
+  [/\btls\.key\b/g, "--client-key"],
+  [/\btokenFile\b/g, "--token-file"],
+];
+
+function sayInFlags(text: string): string {
+  return FLAG_WORDS.reduce((said, [api, flag]) => said.replaceAll(api, flag), text);
 }

@@ -7,8 +7,6 @@ import { readDirectoryFiles, readTarFiles, type SourceFile } from "./backup_sour
 import { isBackupFileName, type Manifest, MANIFEST_NAME } from "./manifest.ts";
 import { damaged, parseManifest, restoreBackup } from "./restoration.ts";
 
-const DEFAULT_DIRECTORY = "./data";
-
 /** `restore`: makes a journal of a backup. */
 export const restore: CommandBody = {
   examples: [
@@ -19,7 +17,7 @@ export const restore: CommandBody = {
     {
       name: "to",
       value: "<directory>",
-      about: "The journal's directory, new or empty; ./data by default",
+      about: "The journal's directory, new or empty; always needed",
     },
     {
       name: "without-manifest",
@@ -34,7 +32,12 @@ export const restore: CommandBody = {
     "nothing that exists is overwritten.",
   async run(args, context) {
     const [from = ""] = args.words;
-    const to = args.find("to") ?? DEFAULT_DIRECTORY;
+    const to = args.find("to");
+    if (to === undefined) {
+      throw new CommandError(
+        'Cannot run "restore": --to is missing, allowed a new or empty directory for the journal',
+      );
+    }
     const isUnlisted = args.has("without-manifest");
     const { journal } = await context.loadProgram();
     const source = from === "-"

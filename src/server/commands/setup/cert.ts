@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { hostname } from "node:os";
 import { Authority, type CertificatePair, type Validity } from "../../certificates/authority.ts";
 import { findHostMistake, isHost } from "../../certificates/certificate_names.ts";
@@ -38,7 +39,8 @@ export const cert: CommandBody = {
   ],
   words: [0, 100],
   details: "The names are those by which clients know this machine, such as broker.example.com;\n" +
-    "localhost, 127.0.0.1, ::1 and the host name are added. The authority is made the first time,\n" +
+    "localhost, 127.0.0.1, ::1 and the host name are added, and the names that the certificate\n" +
+    "before has. The authority is made the first time,\n" +
     "and is used again after that. It is for development: its key lies in a file.",
   async run(args, context) {
     const request = readRequest(args, context.now());
@@ -56,19 +58,46 @@ async function make(request: Request, context: CommandContext): Promise<void> {
   await Deno.mkdir(directory, { recursive: true });
   const authority = await takeAuthority(request, context);
   const file = client === undefined ? "server" : `client-${client}`;
+  const kept = client === undefined ? await findKept(directory, request.names) : [];
+  const names = [...request.names, ...kept];
   const pair = client === undefined
-    ? authority.makeServer(request.names, request.validity)
+    ? authority.makeServer(names, request.validity)
     : authority.makeClient(client, request.validity);
   const isRenewed = await writePair(directory, file, pair);
   const day = request.validity.until.toISOString().slice(0, 10);
   context.print(
     `${isRenewed ? "Renewed" : "Made"} ${directory}/${file}.pem and ${file}-key.pem, ` +
-      `valid until ${day}${client === undefined ? `, for ${request.names.join(", ")}` : ""}.\n`,
+      `valid until ${day}${client === undefined ? `, for ${names.join(", ")}` : ""}.\n`,
   );
+  if (kept.length > 0) {
+    context.note(`Kept from the certificate before: ${kept.join(", ")}.`);
+  }
   context.print(client === undefined ? adviseBroker(directory) : adviseClient(directory, client));
   context.note(
     "This authority is for development: a program that can read ca-key.pem can pose as the broker.",
   );
+}
+
+/** The names that the certificate before is for, beside those that are asked for. */
+async function findKept(directory: string, names: readonly string[]): Promise<string[]> {
+  const text = await readFileIfThere(`${directory}/server.pem`);
+  if (text === undefined) return [];
+  let listed: string;
+  try {
+    listed = new X509Certificate(text).subjectAltName ?? "";
+  } catch {
+    // What is no certificate has no names; it is replaced.
+    return [];
+  }
+  const found = [...listed.matchAll(/(?:^|, )(?:DNS|IP Address):([^,\s"]+)/g)]
+    .map(([, name = ""]) => name.includes(":") ? shortenAddress(name) : name.toLowerCase());
+  const known = new Set(names.map((name) => name.toLowerCase()));
+  return [...new Set(found)].filter((name) => !known.has(name) && isHost(name));
+}
+
+/** An address of IPv6 as people write it. */
+function shortenAddress(address: string): string {
+  return URL.parse(`http://[${address}]`)?.hostname.slice(1, -1) ?? address;
 }
 
 /** Names the directory in what the system says. */

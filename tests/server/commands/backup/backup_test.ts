@@ -122,6 +122,12 @@ Deno.test("restore: an archive that is cut short, damaged or something else is r
   assertStringIncludes(lines.join(), "it is no tar archive");
 });
 
+Deno.test("restore: it must be said where to", async () => {
+  const { code, lines } = await runTyped(["restore", "/backup/monday"]);
+  assertEquals([code, lines.length], [2, 1]);
+  assertStringIncludes(lines[0]!, 'Cannot run "restore": --to is missing');
+});
+
 Deno.test("restore: a directory that was copied without a broker needs to be called one", async () => {
   await using use = await BackupUse.start();
   await use.broker.close();

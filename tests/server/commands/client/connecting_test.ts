@@ -187,8 +187,8 @@ Deno.test("users: tokens of a file, of the environment and of a context; 6 witho
     // The token of the context in use is not shown to a server that is named.
     assertMatch(await contexts.refused(6, `stream ls ${server}`), /UNAUTHORIZED/);
     assertMatch(
-      await use.fail(5, `stream ls --token-file ${directory}/none`),
-      /token cannot be read/,
+      await use.fail(2, `stream ls --token-file ${directory}/none`),
+      /^Cannot read .*none: there is no such file$/,
     );
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -216,4 +216,32 @@ Deno.test("a broker that does not answer in time: exit code 124", async () => {
   );
   assertEquals(code, 124);
   assertMatch(lines.join("\n"), /The time is over: it was not done within 50ms/);
+});
+
+Deno.test("files that are not there are told in one way, and nothing is connected", async () => {
+  using use = new ContextUse();
+  for (const flag of ["--token-file", "--ca", "--client-key"]) {
+    const said = await use.refused(2, `info --server localhost:1 ${flag} nothere`);
+    assertEquals(said, "Cannot read nothere: there is no such file");
+  }
+});
+
+Deno.test("what is wrong with an address is told in the flags of the command line", async () => {
+  using use = new ContextUse();
+  const said = await use.refused(2, "info --server localhost:99999");
+  assertMatch(said, /the port of --server/);
+  const path = await Deno.makeTempFile({ dir: use.directory });
+  await Deno.writeTextFile(path, "");
+  const other = await use.refused(2, "info --server a:b:c");
+  assert(!/token@|servers\[/.test(other), other);
+});
+
+Deno.test("a port of something else is no broker", async () => {
+  using use = new ContextUse();
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response("hello"),
+  );
+  const said = await use.refused(5, `info --server 127.0.0.1:${server.addr.port}`);
+  assertStringIncludes(said, "is this the port of a broker?");
 });

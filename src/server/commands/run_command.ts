@@ -96,16 +96,30 @@ function describeUnknown(names: readonly string[]): string {
   const known = (inGroup.length > 0 ? inGroup : COMMANDS).map(({ name }) => name);
   const typed = names.slice(0, inGroup.length > 0 ? 2 : 1).join(" ");
   const nearest = findNearest(typed, [...known, ...known.map((name) => name.split(" ")[0]!)]);
-  const advice = nearest !== undefined
-    ? `the nearest known one is "${nearest}"`
-    : inGroup.length > 0
-    ? `allowed ${known.map((name) => `"${name}"`).join(", ")}`
-    : "and none is near it";
+  const near = nearest === undefined ? [] : [`the nearest known one is "${nearest}"`];
+  const allowed = inGroup.length > 0
+    ? [`allowed ${known.map((name) => `"${name}"`).join(", ")}`]
+    : [];
+  const found = [...near, ...allowed];
+  const advice = found.length > 0 ? found.join(", ") : "and none is near it";
   return `Cannot run ${describe(typed)}: found an unknown command, ${advice}; ` +
     `"help" lists the known ones, and without a command the broker runs`;
 }
 
+/** The words that are missing, as the usage calls them. */
+function nameMissing({ usage }: Command, mistake: string): string {
+  const [, found] = /^found (\d+) words?, allowed at least/.exec(mistake) ?? [];
+  if (found === undefined) return "";
+  const names = usage.split(/ (?=\[|--|<flags|\|)/)[0]!.match(/<[^>]+>/g) ?? [];
+  const missing = names.slice(Number(found));
+  return missing.length === 0
+    ? ""
+    : `: ${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} missing`;
+}
+
 function refuse(command: Command, mistakes: readonly string[]): CommandError {
-  const lines = mistakes.map((mistake) => `Cannot run "${command.name}": ${mistake}`);
+  const lines = mistakes.map((mistake) =>
+    `Cannot run "${command.name}": ${mistake}${nameMissing(command, mistake)}`
+  );
   return new CommandError([...lines, formatUsage(command)]);
 }

@@ -21,7 +21,12 @@ interface Sending {
   /** One body, to be sent so many times. */
   readonly one?: { readonly body: MessageBody; readonly count: number };
   /** Lines of standard input or of a file, each of which is a body. */
-  readonly lines?: { readonly file: string | undefined; readonly isJson: boolean };
+  readonly lines?: {
+    readonly file: string | undefined;
+    readonly isJson: boolean;
+    /** Whether it was not said that lines come: then none is a mistake. */
+    readonly isGuess: boolean;
+  };
   readonly options: SendOptions;
 }
 
@@ -117,7 +122,10 @@ async function readSending(args: Arguments): Promise<Sending> {
   }
   if (count > 1 && args.has("dedup-id")) reader.refuse("--dedup-id: allowed only without --count");
   reader.check();
-  if (hasLines) return { lines: { file, isJson }, options };
+  if (hasLines) {
+    const isGuess = file === undefined && word === undefined && !isJson && !args.has("lines");
+    return { lines: { file, isJson, isGuess }, options };
+  }
   const bytes = file === undefined ? new TextEncoder().encode(word) : await readBytes(file);
   const body = makeBody(bytes, kind, reader);
   reader.check();
@@ -204,9 +212,10 @@ async function sendLines(
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
-  const { file, isJson } = lines!;
+  const { file, isJson, isGuess } = lines!;
   using progress = new Progress(context, "messages");
   let number = 0;
+  let hasSome = false;
   for await (const some of readLines(await openInput(file, context, signal))) {
     const bodies = some.map((line): MessageBody => isJson ? parseLine(line, ++number) : line);
     for (let at = 0; at < bodies.length; at += CALL_MAX) {
@@ -214,6 +223,13 @@ async function sendLines(
       sum.addBatch(await publisher.sendMessages(call, { ...options, signal }));
       progress.show(sum.count);
     }
+    hasSome = true;
+  }
+  if (isGuess && !hasSome) {
+    throw new CommandError(
+      `Cannot run "${NAME}": found no body and an empty standard input, allowed a body behind the ` +
+        "stream, or - if there may be no line",
+    );
   }
 }
 

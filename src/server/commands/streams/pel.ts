@@ -1,10 +1,14 @@
 import type { PendingEntry, PendingEntryList } from "../../../../protocol.ts";
-import type { CommandBody } from "../command.ts";
+import type { Cursor } from "../../../../client.ts";
+import { BrokerError } from "../../../../protocol.ts";
+import { ExitCode } from "../../process/exit_code.ts";
+import { type CommandBody, CommandError } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
 import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
 import { FlagReader } from "../flag_reader.ts";
 import { confirmDanger, DANGER_FLAGS } from "../output/confirmation.ts";
 import { say } from "../output/quantities.ts";
+import { quoteWord } from "../output/shell_word.ts";
 import { type Column, LIST_FLAGS, printList } from "../output/result_output.ts";
 
 /** What a follower holds of one stream. */
@@ -60,11 +64,24 @@ export const pelLs: CommandBody = {
         printList({ rows, columns: HOLDING_COLUMNS, none }, args, context);
         return;
       }
-      const rows = (await cursor.getPel(follower, { signal })).filter(isOf).slice(0, limit);
+      const list = await cursor.getPel(follower, { signal }).catch((error) =>
+        hintAtStream(error, follower, cursor)
+      );
+      const rows = list.filter(isOf).slice(0, limit);
       printList({ rows, columns: ENTRY_COLUMNS, none: "It holds no message." }, args, context);
     });
   },
 };
+
+/** Who gives the name of a stream in the place of a follower's is told how to say that. */
+async function hintAtStream(error: unknown, name: string, cursor: Cursor): Promise<never> {
+  const isMissing = error instanceof BrokerError && error.code === "FOLLOWER_NOT_FOUND";
+  if (!isMissing || await cursor.getStream(name).then(() => false, () => true)) throw error;
+  throw new CommandError(
+    `${error.message}; there is a stream of that name: "pel ls --stream ${quoteWord(name)}"`,
+    { cause: error, exitCode: ExitCode.notFound },
+  );
+}
 
 function listHoldings(
   lists: readonly PendingEntryList[],

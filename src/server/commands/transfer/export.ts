@@ -7,6 +7,7 @@ import { withBroker } from "../connecting/broker_connection.ts";
 import { CONNECTION_FLAGS } from "../connecting/broker_flags.ts";
 import { readBind } from "../messages/bind_word.ts";
 import { Progress } from "../output/progress.ts";
+import { say } from "../output/quantities.ts";
 import { formatEnd, formatHead, formatMessage, formatStream } from "./export_line.ts";
 
 /** Lines are written in pieces of about this many characters. */
@@ -50,7 +51,7 @@ export const exportCommand: CommandBody = {
         }
         await output.write(formatEnd(streams.length, count));
         await output.flush();
-        context.note(`wrote ${count} messages of ${streams.length} streams`);
+        context.note(`wrote ${say(count, "message")} of ${say(streams.length, "stream")}`);
       },
     );
   },

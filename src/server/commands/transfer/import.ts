@@ -7,6 +7,7 @@ import { type BrokerUse, withBroker } from "../connecting/broker_connection.ts";
 import { CONNECTION_FLAGS } from "../connecting/broker_flags.ts";
 import { readLines } from "../messages/input_lines.ts";
 import { Progress } from "../output/progress.ts";
+import { say } from "../output/quantities.ts";
 import { readImportLine } from "./import_line.ts";
 import { Importer, type RefusedLine } from "./importer.ts";
 import { formatLines, LineChoice } from "./line_choice.ts";
@@ -296,11 +297,11 @@ class ImportRun {
   #tellCounts(): string {
     const { messages, duplicates, expired, streams } = this.#importerOf().counts;
     const more = [
-      ...streams > 0 ? [`${streams} streams created`] : [],
-      ...duplicates > 0 ? [`${duplicates} were there already`] : [],
-      ...expired > 0 ? [`${expired} have expired`] : [],
+      ...streams > 0 ? [`${say(streams, "stream")} created`] : [],
+      ...duplicates > 0 ? [`${say(duplicates, "was", "were")} there already`] : [],
+      ...expired > 0 ? [`${say(expired, "has", "have")} expired`] : [],
     ];
-    return [`imported ${messages} messages`, ...more].join(", ");
+    return [`imported ${say(messages, "message")}`, ...more].join(", ");
   }
 
   #report(): ExitCode {

@@ -28,7 +28,7 @@ Deno.test("dead: mistakes are told all at once, and nothing is done", async () =
         /--from: found "0"/,
       ],
       ["dead ls orders --from 5 --to 4", /--to: found 4, allowed 5 or more/],
-      ["dead show orders", /found 1 word, allowed at least 2/],
+      ["dead show orders", /found 1 word, allowed at least 2: <id> is missing/],
       ["dead show orders 0", /allowed the id of a message/],
       ["dead redrive orders --rate fast", /--rate: found "fast"/],
       ["dead drop orders", /found nothing that selects, allowed --cause.*or --all/],
@@ -184,6 +184,7 @@ Deno.test("pel: what followers hold, of one and of all, and taken back", async (
   assertEquals((await use.print("pel --stream mails --jsonl")).split("\n").length, 2);
   assertStringIncludes(await use.print("pel ls worker"), "mails ");
   assertMatch(await use.fail(7, "pel ls nobody"), /FOLLOWER_NOT_FOUND\)\n"simplemq pel ls" lists/);
+  assertMatch(await use.fail(7, "pel ls mails"), /a stream of that name: "pel ls --stream mails"/);
   assertMatch(await use.fail(2, "pel release worker"), /take back \d messages .*nobody to ask/);
   assertMatch(await use.print("pel release worker --dry-run"), /^This would take back/);
   const { released } = JSON.parse(await use.print("pel release worker --yes --json"));

@@ -13,7 +13,8 @@ Deno.test("publish: mistakes are told all at once, and nothing is sent", async (
   await use.fill("orders");
   for (
     const [line, ...says] of [
-      ["publish", /found 0 words/],
+      ["publish", /found 0 words, allowed at least 1: <stream> is missing/],
+      ["stream foo", /"stream ls", .*"stream purge"/],
       [
         "publish orders x --priority 10 --delay never --count 0 --header x",
         /--priority: found "10", allowed a whole number, 0 to 9/,
@@ -110,7 +111,10 @@ Deno.test("publish: lines of standard input as they come, in JSON on demand", as
     await use.print("publish /^orders/ -", { input: "a\nb\n" }),
     "orders 1-2\norders.b 1-2\n",
   );
-  assertEquals(await use.print("publish orders", { input: "" }), "");
+  assertEquals(await use.print("publish orders -", { input: "" }), "");
+  const none = await use.run(["publish", "orders"], { input: "" });
+  assertEquals([none.code, none.stdout], [2, ""]);
+  assertMatch(none.lines.join("\n"), /found no body and an empty standard input/);
   const input = '{"n":1}\n[2]\n"three"\n';
   assertEquals(await use.print("publish orders --ndjson", { input }), "orders 3-5\n");
   const bodies = (await use.cursor.peek("orders", { from: 3 })).map(({ body }) => body);

@@ -230,7 +230,7 @@ Deno.test("import: what is newer is left out and named, what has expired is coun
     '{"type":"message","stream":"a","body":2,"lane":"y","expiresAt":1000}',
   ];
   const { code, lines: told, stdout } = await one.import(lines.join("\n"));
-  assertEquals(stdout, "imported 1 messages, 1 streams created, 1 have expired\n");
+  assertEquals(stdout, "imported 1 message, 1 stream created, 1 has expired\n");
   assertEquals(told.slice(0, 3), [
     "warning: this version does not know export.mood; it is left out",
     'warning: this version does not know type "lane"; it is left out',

@@ -5,8 +5,10 @@ import { Access } from "../server/access/access.ts";
 import { checkExposures } from "../server/access/start_rules.ts";
 import { UsersWatch } from "../server/access/users/users_watch.ts";
 import type { TlsDoor } from "../server/front_door/tls_door.ts";
+import type { HttpPort } from "../server/http/http_port.ts";
 import type { Log } from "../server/log.ts";
 import { BrokerManagement } from "../server/management/broker_management.ts";
+import { ConnectionNumbers } from "../server/management/management.ts";
 import { Server } from "../server/process/broker_server.ts";
 import { nameMissingFlag, StartError } from "../server/process/start_error.ts";
 import type { TlsSettings } from "../server/settings/settings.ts";
@@ -30,12 +32,50 @@ export async function start(
   log: Log,
   clock: Clock = systemClock,
 ): Promise<Server> {
-  const { version } = manifest;
   const { settings } = options;
-  // It takes a while, in which the journal is read.
-  const loadingHttp = settings.http.enabled ? import("../server/http/http_port.ts") : undefined;
   const { users, warnings } = await openUsers(options, log);
   const tls = settings.tls.certificate === "" ? undefined : await openTls(settings.tls, log);
+  const connectionNumbers = new ConnectionNumbers();
+  // Before the journal is read: that may take minutes, in which probes ask.
+  const http = settings.http.enabled
+    ? await openHttp({ options, log, tls, connectionNumbers })
+    : undefined;
+  let server: Server;
+  try {
+    server = await openServer({ options, log, clock, users, tls, http, connectionNumbers });
+  } catch (error) {
+    await http?.close();
+    await users?.close();
+    throw error;
+  }
+  log.info(`SimpleMQ ${manifest.version} is listening`, {
+    address: formatAddress(settings.host, server.port),
+    http: http && formatAddress(settings.http.host, http.port),
+    engine: server.engine,
+    durability: server.durability,
+  });
+  for (const warning of warnings) log.warning(warning);
+  return server;
+}
+
+/** What is there before the engine. */
+interface Opened {
+  readonly options: StartSettings;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly users: UsersWatch | undefined;
+  readonly tls: TlsDoor | undefined;
+  readonly http: HttpPort | undefined;
+  readonly connectionNumbers: ConnectionNumbers;
+}
+
+/** Opens the engine, and the server with it. */
+async function openServer(
+  { options: { settings }, log, clock, users, tls, http, connectionNumbers }: Opened,
+): Promise<Server> {
+  const { version } = manifest;
+  // It takes a while, in which the journal is read.
+  const loading = http && import("../server/http/route_table.ts");
   const hashKey = createHashKey();
   let server: Server | undefined;
   const engine = await openEngine(settings, {
@@ -50,8 +90,8 @@ export async function start(
       server?.fail(error);
     },
   });
-  const connect = ClientConnection.openInProcess;
   try {
+    const { openService } = await loading ?? {};
     const access = new Access({
       engine,
       users: users?.table,
@@ -68,23 +108,29 @@ export async function start(
       hasUsers: users !== undefined,
       certificates: tls?.certificates,
     });
-    const own = { management, access, users, tls, engine, clock, hashKey, connect };
-    server = new Server({ version, settings, log, ...own });
+    const connect = ClientConnection.openInProcess;
+    const own = {
+      management,
+      access,
+      users,
+      tls,
+      engine,
+      clock,
+      hashKey,
+      connect,
+      connectionNumbers,
+    };
+    return server = new Server({
+      version,
+      settings,
+      log,
+      ...own,
+      http: http && openService && { port: http, openService },
+    });
   } catch (error) {
-    await users?.close();
     await engine.close();
     throw error;
   }
-  if (loadingHttp !== undefined) await openHttp(server, loadingHttp, options, log);
-  const { http } = server;
-  log.info(`SimpleMQ ${version} is listening`, {
-    address: formatAddress(settings.host, server.port),
-    http: http && formatAddress(settings.http.host, http.port),
-    engine: server.engine,
-    durability: server.durability,
-  });
-  for (const warning of warnings) log.warning(warning);
-  return server;
 }
 
 function explainFailure(cause: unknown): Error {
@@ -94,16 +140,24 @@ function explainFailure(cause: unknown): Error {
 
 /** Opens the port for HTTP; the broker serves without one if the default port is taken. */
 async function openHttp(
-  server: Server,
-  loading: Promise<typeof import("../server/http/http_port.ts")>,
-  { settings: { http: { host, port } }, isChosen }: StartSettings,
-  log: Log,
-): Promise<void> {
+  { options: { settings, isChosen }, log, tls, connectionNumbers }: Pick<
+    Opened,
+    "options" | "log" | "tls" | "connectionNumbers"
+  >,
+): Promise<HttpPort | undefined> {
+  const { host, port } = settings.http;
   const address = formatAddress(host, port);
   const remedy = "Choose another one: --http-port, or turn HTTP off: --no-http";
+  const { HttpPort } = await import("../server/http/http_port.ts");
   try {
-    const { HttpPort } = await loading;
-    server.openHttp((options) => new HttpPort(options));
+    return new HttpPort({
+      settings,
+      log,
+      now: systemClock.now,
+      tls,
+      connectionsMax: findConnectionLimit(settings.limits.connections),
+      takeNumber: () => connectionNumbers.take(),
+    });
   } catch (cause) {
     const isTaken = isPortTaken(cause);
     const isMissing = cause instanceof Deno.errors.NotCapable;
@@ -111,9 +165,9 @@ async function openHttp(
     const why = isTaken ? `the port is taken. ${remedy}` : nameMissingFlag(text);
     // Who has not asked for it need not do without a broker.
     if ((isTaken || isMissing) && !isChosen("http.port") && !isChosen("http.host")) {
-      return log.warning(`the broker serves no HTTP: ${why}`, { address });
+      log.warning(`the broker serves no HTTP: ${why}`, { address });
+      return undefined;
     }
-    await server.close();
     throw new StartError(`Cannot listen at ${address} for HTTP: ${why}`, { cause });
   }
 }

@@ -2,45 +2,62 @@ import { formatAddress } from "../../transport/address.ts";
 import { type AcceptedSocket, prepareSocket } from "../../transport/deno_sockets.ts";
 import { Listener } from "../front_door/listener.ts";
 import type { TlsDoor } from "../front_door/tls_door.ts";
+import type { Log } from "../log.ts";
 import type { ConnectionSource, ManagedConnection } from "../management/management.ts";
+import type { Settings } from "../settings/settings.ts";
 import { HostNames } from "./host_names.ts";
 import { HttpConnections } from "./http_connections.ts";
 import type { HttpPage, HttpParts } from "./http_route.ts";
-import { HttpService } from "./http_service.ts";
-import { openPage } from "./page/page_routes.ts";
-import { ROUTES } from "./route_table.ts";
+import type { HttpService } from "./http_service.ts";
+import type { openService } from "./route_table.ts";
+import { StartingService } from "./health/starting_service.ts";
 
 /** The most bytes of bodies and answers, over all connections, beside those of the largest message. */
 const HELD_BYTES = 32 * 1024 * 1024;
 
-/** What a port for HTTP needs of its broker, beside what its routes need. */
+/** The interval in which connections are looked after while the broker starts, in milliseconds. */
+const START_SWEEP_MS = 1000;
+
+/** What a port for HTTP needs before there is a broker. */
 export interface HttpPortOptions {
-  readonly parts: Omit<HttpParts, "traffic" | "certificates">;
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly now: () => number;
   /** Set if it speaks HTTPS. */
   readonly tls: TlsDoor | undefined;
   /** The most connections of the broker, of all kinds. */
   readonly connectionsMax: number;
-  /** How many others there are. */
-  readonly countOthers: () => number;
   /** Takes a number for a connection. */
   readonly takeNumber: () => number;
+}
+
+/** What a port for HTTP needs of its broker. */
+export interface HttpBroker {
+  readonly parts: Omit<HttpParts, "traffic" | "certificates">;
+  /** How many connections there are that are not its own. */
+  readonly countOthers: () => number;
   /** Whether memory for received bytes is short. */
   readonly isThrifty: () => boolean;
 }
 
-/** The broker's port for HTTP: health, metrics, and the management page. */
+/**
+ * The broker's port for HTTP: health, metrics, and the management page. It is open before the journal is
+ * read, so that probes see a broker that starts; the rest is answered when the broker serves.
+ */
 export class HttpPort implements ConnectionSource {
   readonly #options: HttpPortOptions;
   readonly #tls: TlsDoor | undefined;
-  readonly #page: HttpPage;
-  readonly #service: HttpService;
+  #broker: HttpBroker | undefined;
+  #page: HttpPage | undefined;
+  #service: HttpService | undefined;
+  #answerer: Pick<HttpService, "answer"> = new StartingService();
+  #startSweep: ReturnType<typeof setInterval> | undefined;
   readonly #connections: HttpConnections;
   readonly #listener: Listener;
 
   /** Opens the port; throws what the system says if it cannot. */
   constructor(options: HttpPortOptions) {
-    const { connectionsMax, countOthers, isThrifty, takeNumber } = options;
-    const { settings, log, now } = options.parts;
+    const { settings, log, now, connectionsMax, takeNumber } = options;
     this.#options = options;
     this.#tls = options.tls?.makeHttpDoor(log, now);
     this.#connections = new HttpConnections({
@@ -51,22 +68,31 @@ export class HttpPort implements ConnectionSource {
       now,
       log,
       connectionsMax,
-      countOthers,
+      countOthers: () => this.#broker?.countOthers() ?? 0,
       takeNumber,
-      isThrifty,
+      isThrifty: () => this.#isThrifty,
       heldBytesMax: HELD_BYTES + settings.limits.messageBytes,
       onExchange: (exchange, connection) => {
-        this.#service.answer(exchange, connection)
+        this.#answerer.answer(exchange, connection)
           .catch((error) => log.error("cannot answer a request", { error }));
       },
     });
-    const certificates = options.tls?.certificates;
-    const parts = { ...options.parts, traffic: this.#connections, certificates };
-    this.#page = openPage(parts);
-    this.#service = new HttpService(parts, ROUTES, this.#page, this.#nameHosts());
     const { host: hostname, port } = settings.http;
     const onConnection = (socket: AcceptedSocket) => this.#take(socket);
     this.#listener = new Listener({ hostname, port, log, onConnection });
+    this.#startSweep = setInterval(() => this.sweep(now()), START_SWEEP_MS);
+  }
+
+  /** From now on requests are answered as the broker does; it sweeps the connections, too. */
+  serve(broker: HttpBroker, open: typeof openService): void {
+    clearInterval(this.#startSweep);
+    const certificates = this.#options.tls?.certificates;
+    const parts = { ...broker.parts, traffic: this.#connections, certificates };
+    const { service, page } = open(parts, this.#nameHosts());
+    this.#broker = broker;
+    this.#page = page;
+    this.#service = service;
+    this.#answerer = service;
   }
 
   get hostname(): string {
@@ -94,30 +120,35 @@ export class HttpPort implements ConnectionSource {
   sweep(now: number): void {
     this.#connections.sweep(now);
     this.#tls?.sweep();
-    this.#page.tick(now);
+    this.#page?.tick(now);
   }
 
   /** Ends all requests, and closes the port. */
   async close(): Promise<void> {
+    clearInterval(this.#startSweep);
     await this.#listener.close();
-    this.#service.stop();
-    this.#page.close();
+    this.#service?.stop();
+    this.#page?.close();
     await this.#connections.close();
     this.#tls?.end();
   }
 
   #take(socket: AcceptedSocket): void {
-    const { parts: { loginGuard, now }, isThrifty } = this.#options;
     const { hostname, port } = socket.remoteAddr;
-    if (!loginGuard.admits(hostname, now())) return socket.close();
+    const loginGuard = this.#broker?.parts.loginGuard;
+    if (loginGuard?.admits(hostname, this.#options.now()) === false) return socket.close();
     prepareSocket(socket);
     const peer = formatAddress(hostname, port);
-    const encrypted = this.#tls?.admit(socket, peer, isThrifty);
+    const encrypted = this.#tls?.admit(socket, peer, () => this.#isThrifty);
     this.#connections.open({ duplex: socket, peer, address: hostname, ...encrypted });
   }
 
+  get #isThrifty(): boolean {
+    return this.#broker?.isThrifty() ?? false;
+  }
+
   #nameHosts(): HostNames {
-    const { host, names } = this.#options.parts.settings.http;
+    const { host, names } = this.#options.settings.http;
     const more = names.split(",").map((name) => name.trim()).filter((name) => name !== "");
     const known = [host, ...more];
     const certificates = this.#tls?.certificates;

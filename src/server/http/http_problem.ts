@@ -7,6 +7,7 @@ export type HttpProblemCode =
   | "METHOD_NOT_ALLOWED"
   | "NOT_FOUND"
   | "REQUEST_TOO_LARGE"
+  | "STARTING"
   | "TOO_MANY_REQUESTS"
   | "TOO_MANY_TRIES";
 

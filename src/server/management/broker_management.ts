@@ -127,7 +127,6 @@ export class BrokerManagement implements Management {
     const problems: string[] = [];
     if (this.#failure !== undefined) problems.push(this.#failure);
     if (this.#isStopping) problems.push("the broker is being stopped");
-    else if (this.#address === "") problems.push("the broker is being started");
     const { problem } = this.#parts.certificates?.status ?? {};
     if (problem !== undefined) problems.push(`the certificate cannot be used: ${problem}`);
     return problems;

@@ -15,10 +15,11 @@ import { SendQueues } from "../front_door/send_queues.ts";
 import { Listener } from "../front_door/listener.ts";
 import { SessionTable } from "../front_door/session_table.ts";
 import type { TlsDoor } from "../front_door/tls_door.ts";
-import type { HttpPort, HttpPortOptions } from "../http/http_port.ts";
+import type { HttpPort } from "../http/http_port.ts";
+import type { openService } from "../http/route_table.ts";
 import type { Log } from "../log.ts";
 import type { BrokerManagement } from "../management/broker_management.ts";
-import { ConnectionNumbers } from "../management/management.ts";
+import type { ConnectionNumbers } from "../management/management.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findConnectionLimit } from "../system_file.ts";
 import { ClockWatch } from "./clock_watch.ts";
@@ -89,6 +90,12 @@ export interface ServerParts {
   readonly hashKey: HashKey;
   /** Set if the port speaks TLS. */
   readonly tls?: TlsDoor | undefined;
+  readonly connectionNumbers: ConnectionNumbers;
+  /** The port for HTTP, which is open already, and what answers there from now on. */
+  readonly http?: {
+    readonly port: HttpPort;
+    readonly openService: typeof openService;
+  } | undefined;
   /** Opens a client's connection over the given one. */
   readonly connect: (
     open: (options: InProcessOptions) => Promise<Duplex>,
@@ -116,8 +123,7 @@ export class Server implements BrokerServer {
   readonly #detachClock: (() => void) | undefined;
   readonly #listener: Listener;
   readonly #context: SessionContext;
-  readonly #connectionsMax: number;
-  #http: HttpPort | undefined;
+  readonly #http: HttpPort | undefined;
   readonly #closed = Promise.withResolvers<Error | undefined>();
   #failure: Error | undefined;
   #closeCall: Promise<void> | undefined;
@@ -135,8 +141,7 @@ export class Server implements BrokerServer {
     // Refusals that wait must not keep others out.
     const waitingMax = Math.ceil(connectionsMax / 10);
     const loginGuard = new LoginGuard({ log, waitingMax, hasten });
-    const connectionNumbers = new ConnectionNumbers();
-    const own = { hash, loginGuard, beginMs, now, connectionNumbers };
+    const own = { hash, loginGuard, beginMs, now };
     const context = makeSessionContext(settings, { ...parts, ...own });
     this.#parts = parts;
     this.#watch = isOwnTime ? undefined : new ClockWatch({
@@ -149,7 +154,7 @@ export class Server implements BrokerServer {
       },
     });
     this.#context = context;
-    this.#connectionsMax = connectionsMax;
+    this.#http = parts.http?.port;
     this.#sessions = new SessionTable(context, connectionsMax, () => this.#http?.count ?? 0);
     this.#listener = this.#listen(context);
     parts.management.addConnections(this.#sessions);
@@ -169,6 +174,7 @@ export class Server implements BrokerServer {
     this.#watchUsers(hasten);
     parts.tls?.certificates.watchAuthorities(() => parts.access.recheck());
     this.#detachClock = this.#watch?.attachTo(clock);
+    this.#serveHttp();
   }
 
   /** Notes a deadline that is earlier than the engine returned. */
@@ -186,23 +192,6 @@ export class Server implements BrokerServer {
 
   get http(): HttpLocation | undefined {
     return this.#http && { hostname: this.#http.hostname, port: this.#http.port };
-  }
-
-  /** Opens the port for HTTP; throws what the system says if it cannot. */
-  openHttp(open: (options: HttpPortOptions) => HttpPort): void {
-    const { management, tls, users } = this.#parts;
-    const { connectionNumbers, inputMemory } = this.#context;
-    const http = open({
-      parts: { ...this.#parts, ...this.#context, hasUsers: users !== undefined, dateNow: Date.now },
-      tls,
-      connectionsMax: this.#connectionsMax,
-      countOthers: () => this.#sessions.count,
-      takeNumber: () => connectionNumbers.take(),
-      isThrifty: () => inputMemory.isSpent,
-    });
-    this.#http = http;
-    management.addConnections(http);
-    management.noteHttp(formatAddress(http.hostname, http.port));
   }
 
   get engine(): string {
@@ -266,6 +255,19 @@ export class Server implements BrokerServer {
       hasten,
       report: (level, message, fields) => log[level](message, fields),
     });
+  }
+
+  #serveHttp(): void {
+    const { http, management, users } = this.#parts;
+    if (http === undefined) return;
+    const { inputMemory } = this.#context;
+    http.port.serve({
+      parts: { ...this.#parts, ...this.#context, hasUsers: users !== undefined, dateNow: Date.now },
+      countOthers: () => this.#sessions.count,
+      isThrifty: () => inputMemory.isSpent,
+    }, http.openService);
+    management.addConnections(http.port);
+    management.noteHttp(formatAddress(http.port.hostname, http.port.port));
   }
 
   /** Opens the port; the error says in one line why it cannot. */

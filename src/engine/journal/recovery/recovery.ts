@@ -17,6 +17,9 @@ const TORN_COUNT_MAX = 16;
 /** The interval of progress messages, in milliseconds. */
 const PROGRESS_MS = 2000;
 
+/** How long segments are read before probes and signals have their turn, in milliseconds. */
+const TURN_MS = 50;
+
 export type Report = (
   level: "info" | "warning",
   message: string,
@@ -47,7 +50,7 @@ export interface RecoveryOptions {
 export async function recover(options: RecoveryOptions): Promise<OpenSegment> {
   const { state, segments, found } = options;
   const heads = openAll(options);
-  const tail = readAll(options, heads);
+  const tail = await readAll(options, heads);
   const last = segments.all.at(-1);
   if (last === undefined || tail === undefined) return await begin(options, 0, () => {});
   const size = found.at(-1)!.size;
@@ -103,13 +106,14 @@ function openAll({ disk, segments, found }: RecoveryOptions): SegmentHead[] {
 }
 
 /** Reads everything that is proven; returns the end of the last segment. */
-function readAll(
+async function readAll(
   options: RecoveryOptions,
   heads: readonly SegmentHead[],
-): Tail | undefined {
+): Promise<Tail | undefined> {
   const { disk, state, segments, closedAt, now, report } = options;
   let tail: Tail | undefined;
   let toldAt = now();
+  let turnAt = toldAt;
   for (const [index, segment] of segments.all.entries()) {
     const head = heads[index]!;
     if (index === segments.all.length - 1) {
@@ -118,6 +122,11 @@ function readAll(
       segment.size = tail.proven;
     }
     checkFaults(disk, segment, replaySegment(state, { disk, head, segment }));
+    if (now() - turnAt >= TURN_MS) {
+      // The runtime polls its sockets only when it is idle for a moment.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      turnAt = now();
+    }
     if (now() - toldAt < PROGRESS_MS) continue;
     toldAt = now();
     report("info", "reading the journal", { segment: index + 1, of: segments.all.length });

@@ -1,5 +1,11 @@
-import { writeJson } from "./http_problem.ts";
-import type { HttpRoute } from "./http_route.ts";
+import { writeJson } from "../http_problem.ts";
+import type { HttpRoute } from "../http_route.ts";
+
+/** Where the broker tells that it lives. */
+export const LIVE_PATH = "/livez";
+
+/** Where the broker tells whether it serves. */
+export const READY_PATH = "/readyz";
 
 /**
  * Whether the broker lives and serves, for those who restart it or send it clients. No credential is needed,
@@ -8,15 +14,15 @@ import type { HttpRoute } from "./http_route.ts";
 export const HEALTH_ROUTES: readonly HttpRoute[] = [
   {
     method: "GET",
-    path: "/livez",
+    path: LIVE_PATH,
     need: "nothing",
     anyHost: true,
     // That it answers is all: whatever else is looked at here would restart brokers that work.
-    handle: () => writeText("live\n"),
+    handle: writeLive,
   },
   {
     method: "GET",
-    path: "/readyz",
+    path: READY_PATH,
     need: "nothing",
     anyHost: true,
     handle: ({ parts: { management } }) => {
@@ -27,8 +33,9 @@ export const HEALTH_ROUTES: readonly HttpRoute[] = [
   },
 ];
 
-function writeText(text: string): Response {
-  const bytes = new TextEncoder().encode(text);
+/** The answer of a process that lives. */
+export function writeLive(): Response {
+  const bytes = new TextEncoder().encode("live\n");
   const headers = {
     "content-type": "text/plain; charset=utf-8",
     "content-length": String(bytes.length),

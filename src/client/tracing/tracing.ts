@@ -27,7 +27,7 @@ export interface TracedMessage {
 /** Where the broker is; nothing if it is in this process. */
 export type FindAddress = () => { readonly hostname: string; readonly port: number } | undefined;
 
-/** The spans of messages that handlers have, or have had: what is sent while they run belongs to them. */
+/** The spans of messages that handlers have, or have had: their replies belong to them. */
 const processSpans = new WeakMap<object, Span>();
 
 /** Makes the spans of a connection, named as OpenTelemetry's conventions for messaging say. */

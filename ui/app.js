@@ -55,7 +55,7 @@ function enter(/** @type {Session} */ next) {
   session = next;
   if (next.user === null) return leave();
   if (isSame && shell !== undefined) return;
-  live ??= new Live({ onLost: showLost, onSession: enter });
+  live ??= new Live({ onLost: showLost, onRefused: showRefused, onSession: enter });
   shell = new Shell(next, { onLogout: logout, onLogin: leave });
   fill(content, shell.element);
   visit();
@@ -108,7 +108,7 @@ let lostTimer;
 /** Says that the broker does not answer, or shows the view again when it does. */
 function showLost(/** @type {number | undefined} */ since) {
   clearInterval(lostTimer);
-  const wasLost = !banner.hidden;
+  const wasLost = document.body.classList.contains("is-lost");
   banner.hidden = since === undefined;
   document.body.classList.toggle("is-lost", since !== undefined);
   if (since === undefined) {
@@ -124,6 +124,17 @@ function showLost(/** @type {number | undefined} */ since) {
   );
   const count = () => setText(age, `(${span(Math.round((Date.now() - since) / 1000) * 1000)})`);
   lostTimer = setInterval(count, 1000);
+}
+
+/** Says why figures stand still although the broker answers. */
+function showRefused(/** @type {string | undefined} */ why) {
+  if (live?.lostSince !== undefined) return;
+  clearInterval(lostTimer);
+  banner.hidden = why === undefined;
+  fill(
+    banner,
+    `No live figures in this tab, trying again. ${why ?? ""}. Close other tabs of this page.`,
+  );
 }
 
 /** Asks who is logged in; tries again until there is an answer. */

@@ -66,6 +66,8 @@ export class Dialog {
       this.element.remove();
       onClose?.();
     });
+    // A link in a dialog leads elsewhere: nothing may stand above what it shows.
+    addEventListener("hashchange", () => this.close(), { signal: this.signal });
     document.body.append(this.element);
     this.element.showModal();
     const first = this.body.querySelector("input:not([type=radio]), select, textarea");

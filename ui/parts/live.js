@@ -41,12 +41,16 @@ export class Live {
    * @param {object} events
    * @param {(since: number | undefined) => void} events.onLost Called with the time of the last word, or
    * with nothing when the broker answers again.
+   * @param {(why: string | undefined) => void} events.onRefused Called with the broker's reason if it answers, but
+   * gives this tab no feed, or with nothing when it does.
    * @param {(session: any) => void} events.onSession The session may have changed.
    */
   constructor(events) {
     this.events = events;
     /** @type {number | undefined} */
     this.lostSince = undefined;
+    /** @type {string | undefined} */
+    this.refusal = undefined;
     /** @type {any} */
     this.last = undefined;
     this.#open();
@@ -97,7 +101,39 @@ export class Live {
     source.addEventListener("snapshot", (event) => this.#hear(JSON.parse(event.data)));
     source.addEventListener("session", () => this.#checkSession());
     source.addEventListener("end", () => this.#lose());
-    source.addEventListener("error", () => this.#lose());
+    source.addEventListener("error", () => this.#doubt(source));
+  }
+
+  /**
+   * The feed has ended: the broker is gone, or it has refused it, which a feed does not tell.
+   *
+   * @param {EventSource} source
+   */
+  async #doubt(source) {
+    // One that was cut off would try again by itself; one that was refused does not.
+    const why = source.readyState === EventSource.CLOSED ? await this.#findRefusal() : undefined;
+    if (this.#isClosed || source !== this.#source) return;
+    if (why === undefined) return this.#lose();
+    this.#source?.close();
+    this.#setLost(undefined);
+    this.#setRefused(why);
+    this.#tryLater();
+  }
+
+  /** @returns {Promise<string | undefined>} Why the broker gives no feed, if it says so. */
+  async #findRefusal() {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(4000)]);
+    try {
+      const response = await fetch("/api/live", { signal });
+      if (response.status !== 503) return undefined;
+      const { detail } = await response.json();
+      return typeof detail === "string" ? detail : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      stop.abort();
+    }
   }
 
   /** @param {any} snapshot */
@@ -106,18 +142,25 @@ export class Live {
     this.#retryMs = 1000;
     this.last = snapshot;
     this.#setLost(undefined);
+    this.#setRefused(undefined);
     for (const listener of this.#listeners) listener(snapshot);
   }
 
   #checkSilence() {
     if (document.hidden) this.#heardAt = Math.max(this.#heardAt, Date.now() - SILENCE_MS / 2);
+    else if (this.refusal !== undefined) return;
     else if (this.lostSince === undefined && Date.now() - this.#heardAt > SILENCE_MS) this.#lose();
   }
 
   #lose() {
     if (this.#isClosed) return;
     this.#source?.close();
+    this.refusal = undefined;
     this.#setLost(this.lostSince ?? this.#heardAt);
+    this.#tryLater();
+  }
+
+  #tryLater() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#retry(), this.#retryMs);
     this.#retryMs = Math.min(RETRY_MS_MAX, this.#retryMs * 1.5);
@@ -139,6 +182,13 @@ export class Live {
     } catch {
       return undefined;
     }
+  }
+
+  /** @param {string | undefined} why */
+  #setRefused(why) {
+    if (why === this.refusal) return;
+    this.refusal = why;
+    this.events.onRefused(why);
   }
 
   /** @param {number | undefined} since */

@@ -7,7 +7,7 @@
 import { apiPath, ask, query } from "../parts/api.js";
 import { Dialog } from "../parts/dialog.js";
 import { el } from "../parts/element.js";
-import { bytes, count, NONE, span, time } from "../parts/format.js";
+import { bytes, count, counted, NONE, span, time } from "../parts/format.js";
 import { field, textInput } from "../parts/form.js";
 import { Listing } from "../parts/lists/listing.js";
 import { tell } from "../parts/notices.js";
@@ -22,7 +22,7 @@ export function showConnections(page) {
   const listing = new Listing(page, {
     caption: "Connections",
     sort: "id",
-    searchHint: "Client, user or address",
+    searchHint: "Client, user, address or follower",
     key: ({ id }) => id,
     columns: [
       ...connectionColumns(page, () => now),
@@ -48,7 +48,7 @@ export function showConnections(page) {
 function connectionColumns(page, now) {
   return [
     { label: "Id", sort: "id", isNumber: true, text: ({ id }) => String(id) },
-    { label: "Client", sort: "client", class: "name", text: ({ client }) => client || NONE },
+    { label: "Client", sort: "client", class: "name", node: clientCell },
     ...(page.session.hasUsers
       ? [{
         label: "User",
@@ -69,6 +69,7 @@ function connectionColumns(page, now) {
       label: "Received/s",
       sort: "receivedRate",
       isNumber: true,
+      isExtra: true,
       text: ({ rates }) => perSecond(rates?.received),
     },
     {
@@ -88,9 +89,8 @@ function connectionColumns(page, now) {
     {
       label: "Followers",
       sort: "followers",
-      isNumber: true,
-      isExtra: true,
-      text: ({ followers }) => count(followers),
+      class: "names",
+      text: sayFollowers,
     },
   ];
 }
@@ -104,8 +104,33 @@ function closeColumn(close) {
     label: "",
     class: "row-actions",
     node: (row) =>
-      button("Close …", () => close(row), { "aria-label": `Close connection ${row.id}` }),
+      row.isPage
+        ? null
+        : button("Close …", () => close(row), { "aria-label": `Close connection ${row.id}` }),
   };
+}
+
+/** @param {any} row */
+function clientCell({ client, protocol, isPage }) {
+  if (protocol !== "http") return client || NONE;
+  const about = isPage
+    ? "A browser has several connections for this page and its other tabs"
+    : "A browser with this page, or a program that asks for health or metrics";
+  return el("span", { class: "quiet", title: about }, isPage ? "this page" : "HTTP");
+}
+
+/** The most names of followers in a cell. */
+const NAMES_MAX = 3;
+
+/**
+ * How many followers there are, and the names of some: `2: w1, w2`.
+ *
+ * @param {any} row
+ */
+function sayFollowers({ followers, followerNames = [] }) {
+  if (followerNames.length === 0) return count(followers);
+  const more = followers > NAMES_MAX ? " …" : "";
+  return `${count(followers)}: ${followerNames.slice(0, NAMES_MAX).join(", ")}${more}`;
 }
 
 /** @param {any} row */
@@ -119,11 +144,27 @@ function perSecond(value) {
 }
 
 /**
+ * Asks the broker about a connection of which little is known, then asks whether to close it.
+ *
+ * @param {import("../parts/page.js").Page} page
+ * @param {{ id: number, address: string }} known
+ * @param {() => void} onDone
+ */
+export async function askToClose(page, { id, address }, onDone) {
+  const path = `/api/connections${query({ search: address, limit: 200 })}`;
+  const { connections } = await ask("GET", path, { signal: page.signal });
+  const row = connections.find((/** @type {{ id: number }} */ one) => one.id === id);
+  if (row !== undefined) return closeConnection(row, onDone);
+  tell(`Connection ${id} is closed already.`);
+  onDone();
+}
+
+/**
  * @param {any} connection
  * @param {() => void} onDone
  */
 function closeConnection(
-  { id, client, user, address, connectedAt, publishers, followers },
+  { id, client, user, address, connectedAt, publishers, followers, followerNames },
   onDone,
 ) {
   const reason = textInput({ name: "reason" });
@@ -134,9 +175,11 @@ function closeConnection(
       el(
         "p",
         {},
-        `It is ${who}, connected since ${
-          time(connectedAt)
-        }, with ${publishers} publishers and ${followers} followers.`,
+        `It is ${who}, connected since ${time(connectedAt)}, with ${
+          counted(publishers, "publisher")
+        } and ${counted(followers, "follower")}${
+          followerNames === undefined ? "" : ` (${followerNames.join(", ")})`
+        }.`,
       ),
       el(
         "p",

@@ -11,18 +11,16 @@ import { bytes, count, counted, latency, NONE, rate, short, span, time } from ".
 import { segments } from "../parts/form.js";
 import { findTicks } from "../parts/charts/scale.js";
 import { Points } from "../parts/live.js";
-import { link } from "../parts/page.js";
+import { address, link } from "../parts/page.js";
 import { Table } from "../parts/lists/table.js";
+import { stateBadges } from "./stream_states.js";
 
 /** @typedef {import("../parts/page.js").Page} Page */
 
 const FULLEST = query({ kind: "streams", sort: "ready", order: "desc", limit: 8 });
 
-/** Streams whose first message has waited longest. */
-const OLDEST = query({ kind: "streams", sort: "oldestReadyMs", order: "desc", limit: 3 });
-
-/** A message that is ready for longer is worth a look, in milliseconds. */
-const WAITING_MS = 60_000;
+/** Streams whose messages do not move; those whose first message has waited longest. */
+const STUCK = query({ kind: "stuck", sort: "oldestReadyMs", order: "desc", limit: 8 });
 
 /** Without points for so long, charts have a gap, in milliseconds. */
 const GAP_MS = 3500;
@@ -36,7 +34,7 @@ export function showOverview(page) {
   const points = new Points();
   const charts = makeCharts();
   const problems = el("div", { class: "problems", role: "status" });
-  const waiting = el("div", { class: "problems" });
+  const stuck = new StuckStreams();
   const facts = el("dl", { class: "facts" });
   const choices =
     /** @type {[string, string][]} */ ([["1", "1 min"], ["5", "5 min"], ["10", "10 min"]]);
@@ -56,7 +54,7 @@ export function showOverview(page) {
     "Overview",
     [minutes.element],
     problems,
-    waiting,
+    stuck.element,
     tiles.element,
     el(
       "section",
@@ -73,8 +71,7 @@ export function showOverview(page) {
   );
   page.signal.addEventListener("abort", () => charts.forEach((chart) => chart.close()));
   page.every(STREAMS_MS, async () => {
-    const { streams } = await ask("GET", `/api/streams${OLDEST}`, { signal: page.signal });
-    showWaiting(waiting, streams);
+    stuck.show(await ask("GET", `/api/streams${STUCK}`, { signal: page.signal }));
     fullest.show((await ask("GET", `/api/streams${FULLEST}`, { signal: page.signal })).streams);
   });
   const refresh = page.every(60_000, async () => {
@@ -96,27 +93,47 @@ export function showOverview(page) {
   });
 }
 
-/**
- * Names the streams whose messages wait for long: the reason is one click away.
- *
- * @param {Element} box
- * @param {any[]} streams
- */
-function showWaiting(box, streams) {
-  if (box.contains(document.activeElement)) return;
-  const found = streams.filter(({ oldestReadyMs }) => oldestReadyMs > WAITING_MS);
-  fill(
-    box,
-    found.map(({ name, ready, oldestReadyMs, isPaused }) =>
-      el(
-        "p",
-        { class: "hint" },
-        link(["streams", name], name),
-        `: ${counted(ready, "message")} ready, the first for ${span(oldestReadyMs)}`,
-        isPaused ? "; the stream is paused" : null,
-      )
-    ),
-  );
+/** The streams whose messages do not move: the reason is one click away. */
+class StuckStreams {
+  constructor() {
+    this.table = new Table({
+      caption: "Stuck streams",
+      key: ({ name }) => name,
+      columns: [
+        { label: "Stream", class: "name", node: stuckLink },
+        {
+          label: "Why",
+          node: ({ states }) => el("span", { class: "badges" }, stateBadges(states)),
+          stamp: ({ states }) => states.join(),
+        },
+        { label: "Ready", isNumber: true, text: ({ ready }) => count(ready) },
+        { label: "Oldest", isNumber: true, text: ({ oldestReadyMs }) => span(oldestReadyMs) },
+      ],
+    });
+    this.more = el("p", { class: "quiet" });
+    this.element = el(
+      "section",
+      { class: "stuck", hidden: true },
+      el("h2", {}, "Stuck streams"),
+      this.table.element,
+      this.more,
+    );
+  }
+
+  /** @param {any} answer */
+  show({ streams, matched }) {
+    this.element.hidden = matched === 0;
+    this.table.show(streams);
+    const text = matched > streams.length ? `All ${counted(matched, "stuck stream")}` : "";
+    if (this.more.textContent === text) return;
+    const to = address(["streams"], new URLSearchParams({ kind: "stuck" }));
+    fill(this.more, text === "" ? null : el("a", { href: to }, text));
+  }
+}
+
+/** @param {any} row */
+function stuckLink({ name, isDead }) {
+  return link(["streams", name, ...(isDead ? ["messages"] : [])], name);
 }
 
 function makeCharts() {
@@ -168,11 +185,17 @@ function makeCharts() {
   ];
 }
 
-/** @type {[label: string, read: (totals: any) => string, path?: string, isWarning?: (totals: any) => boolean][]} */
+/** @type {[label: string, read: (totals: any) => string, path?: string, isWarning?: (totals: any) => boolean, note?: (totals: any) => string][]} */
 const TILES = [
   ["Published/s", ({ rates }) => rate(rates?.published)],
   ["Acknowledged/s", ({ rates }) => rate(rates?.acknowledged)],
-  ["Streams", ({ streams }) => count(streams), "streams"],
+  [
+    "Streams",
+    ({ streams }) => count(streams),
+    "streams",
+    undefined,
+    ({ deadStreams }) => deadStreams > 0 ? `${count(deadStreams)} of dead letters` : "",
+  ],
   ["Ready", ({ ready }) => count(ready)],
   ["Pending", ({ pending }) => count(pending)],
   ["Delayed", ({ delayed }) => count(delayed)],
@@ -203,12 +226,14 @@ const TILES = [
 class Tiles {
   constructor() {
     this.values = TILES.map(() => el("dd", {}, NONE));
+    this.notes = TILES.map(() => el("dd", { class: "note", hidden: true }));
     this.tiles = TILES.map(([label, , path], index) =>
       el(
         "div",
         { class: "tile" },
         el("dt", {}, path === undefined ? label : link([path], label)),
         this.values[index],
+        this.notes[index],
       )
     );
     this.element = el("dl", { class: "tiles" }, this.tiles);
@@ -216,9 +241,11 @@ class Tiles {
 
   /** @param {any} totals */
   show(totals) {
-    for (const [index, [, read, , isWarning]] of TILES.entries()) {
+    for (const [index, [, read, , isWarning, note]] of TILES.entries()) {
       const text = read(totals);
       setText(this.values[index], text);
+      setText(this.notes[index], note?.(totals) ?? "");
+      this.notes[index].hidden = this.notes[index].textContent === "";
       this.tiles[index].hidden = text === NONE && index > 8;
       this.tiles[index].classList.toggle("is-warning", isWarning?.(totals) ?? false);
     }

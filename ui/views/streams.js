@@ -7,8 +7,10 @@
 import { ask, query } from "../parts/api.js";
 import { el } from "../parts/element.js";
 import { bytes, count, rate, span } from "../parts/format.js";
+import { segments } from "../parts/form.js";
 import { Listing } from "../parts/lists/listing.js";
 import { button, link } from "../parts/page.js";
+import { stateBadges } from "./stream_states.js";
 import { createStream } from "./stream/stream_dialogs.js";
 
 /** @typedef {import("../parts/page.js").Page} Page */
@@ -20,6 +22,12 @@ export function showStreams(page) {
     "data-key": "n",
     title: "New stream (n)",
   });
+  const choices = /** @type {[string, string][]} */ ([["streams", "All"], ["stuck", "Stuck"]]);
+  const kinds = segments("Which streams", choices, page.params.get("kind") ?? "streams", (kind) => {
+    page.keep({ kind: kind === "streams" ? undefined : kind });
+    listing.restart();
+  });
+  const isAll = () => kinds.read() === "streams";
   const listing = new Listing(page, {
     caption: "Streams",
     sort: "name",
@@ -27,9 +35,16 @@ export function showStreams(page) {
     key: ({ name }) => name,
     columns: streamColumns(),
     empty: emptyText(page),
+    beside: kinds.element,
     load: (values, signal) =>
-      ask("GET", `/api/streams${query({ kind: "streams", ...values })}`, { signal }),
+      ask("GET", `/api/streams${query({ kind: kinds.read(), ...values })}`, { signal }),
     rows: ({ streams }) => streams,
+    // The overview counts those of dead letters, too.
+    total: ({ total, matched }) => isAll() ? total : matched,
+    rest: ({ total, matched }) =>
+      isAll() && total > matched
+        ? [`, ${count(total - matched)} of `, link(["dead"], "dead letters")]
+        : [],
   });
   page.show("Streams", [page.session.may.create ? create : null], listing.element);
   listing.start();
@@ -43,24 +58,23 @@ export function streamColumns() {
       sort: "name",
       class: "name",
       node: nameCell,
-      stamp: (/** @type {any} */ { isPaused }) => String(isPaused),
+      stamp: (/** @type {any} */ { states }) => states.join(),
     },
     number("Ready", "ready", ({ ready }) => count(ready)),
-    number("Pending", "pending", ({ pending }) => count(pending)),
+    number("Oldest ready", "oldestReadyMs", ({ oldestReadyMs }) => span(oldestReadyMs)),
+    extra("Pending", "pending", ({ pending }) => count(pending)),
     extra("Delayed", "delayed", ({ delayed }) => count(delayed)),
     extra("Parked", "parked", ({ parked }) => count(parked)),
     extra("Followers", "followers", ({ followers }) => count(followers)),
     extra("Size", "bytes", (row) => row.bytes === 0 ? "0" : bytes(row.bytes)),
-    extra("Oldest ready", "oldestReadyMs", ({ oldestReadyMs }) => span(oldestReadyMs)),
     extra("In/s", "published", ({ rates }) => rate(rates?.published)),
-    number("Out/s", "acknowledged", ({ rates }) => rate(rates?.acknowledged)),
+    extra("Out/s", "acknowledged", ({ rates }) => rate(rates?.acknowledged)),
   ];
 }
 
-/** @param {{ name: string, isPaused: boolean }} row */
-function nameCell({ name, isPaused }) {
-  const badge = isPaused ? el("span", { class: "badge badge-warning" }, "paused") : null;
-  return el("span", {}, link(["streams", name], name), badge);
+/** @param {{ name: string, states: string[] }} row */
+function nameCell({ name, states }) {
+  return el("span", {}, link(["streams", name], name), stateBadges(states));
 }
 
 /**

@@ -41,6 +41,11 @@ export class Operator {
     return this.#parts.management.listConnections(after, this.#filter);
   }
 
+  /** Whether the user may see, and close, connections at all. */
+  get maySeeConnections(): boolean {
+    return this.#may("getConnections");
+  }
+
   /** Closes a connection that the user sees; returns whether it was open. */
   closeConnection(id: number, reason: string = NO_REASON): boolean {
     this.#require("closeConnection", `close connection ${id}`);
@@ -75,11 +80,16 @@ export class Operator {
     return permissions.isAdmin ? undefined : (whose) => whose === name;
   }
 
-  #require(operation: OperatorOperation, action: string): void {
-    const { audit, user } = this.#parts;
-    if (user.permissions.isAdmin) return;
+  #may(operation: OperatorOperation): boolean {
+    const { user } = this.#parts;
     // Sessions without a credential are nobody's: they may not close each other.
-    if (OPERATION_VERBS[operation] === "session" && user.needsProof) return;
+    return user.permissions.isAdmin ||
+      OPERATION_VERBS[operation] === "session" && user.needsProof;
+  }
+
+  #require(operation: OperatorOperation, action: string): void {
+    if (this.#may(operation)) return;
+    const { audit, user } = this.#parts;
     const permission = "administer the broker";
     throw refuse(audit, user, { verb: "admin", action, permission });
   }

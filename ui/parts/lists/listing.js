@@ -28,6 +28,9 @@ const TYPING_MS = 200;
  * @property {import("../element.js").Child} empty
  * @property {(values: any, signal: AbortSignal) => Promise<any>} load
  * @property {(answer: any) => any[]} rows
+ * @property {import("../element.js").Child} [beside] Stands beside the search field.
+ * @property {(answer: any) => number} [total] How many there are without a search, if not those that matched.
+ * @property {(answer: any) => import("../element.js").Child[]} [rest] What of these is not listed, and where it is.
  */
 
 /** A list whose state is in the address. */
@@ -70,7 +73,8 @@ export class Listing {
       spellcheck: "false",
     });
     this.#listen();
-    const bar = el("div", { class: "list-bar", role: "search" }, this.search, this.pager.element);
+    const fields = el("div", { class: "list-fields", role: "search" }, this.search, options.beside);
+    const bar = el("div", { class: "list-bar" }, fields, this.pager.element);
     this.element = el("div", { class: "listing" }, bar, this.table.element);
   }
 
@@ -83,6 +87,11 @@ export class Listing {
   async refresh() {
     this.#asking.abort();
     await this.#refresh?.();
+  }
+
+  /** Shows the first page of what is wanted now. */
+  restart() {
+    this.#move({ offset: 0 });
   }
 
   #listen() {
@@ -122,6 +131,8 @@ export class Listing {
     }, signal);
     this.table.show(this.options.rows(answer));
     const { offset: from, matched, total } = answer;
-    this.pager.show(from, matched, this.search.value === "" ? matched : total);
+    if (this.search.value !== "") return this.pager.show(from, matched, total);
+    const { total: count = () => matched, rest = () => [] } = this.options;
+    this.pager.showAll(from, matched, count(answer), rest(answer));
   }
 }

@@ -181,25 +181,54 @@ export class Pager {
   }
 
   /**
+   * Tells which rows are shown, of those that were found among all.
+   *
    * @param {number} offset
    * @param {number} matched
    * @param {number} total
    */
   show(offset, matched, total) {
-    this.offset = offset;
-    const end = Math.min(matched, offset + this.limit);
     const found = matched === total
       ? count(total)
       : `${count(matched)} found among ${count(total)}`;
-    setText(
-      this.label,
-      matched === 0 ? `None of ${count(total)}` : `${count(offset + 1)}–${count(end)} of ${found}`,
-    );
+    this.#show(offset, matched, matched === 0 ? `None of ${count(total)}` : found, []);
+    this.element.hidden = total === 0;
+  }
+
+  /**
+   * Tells which rows are shown, without a search.
+   *
+   * @param {number} offset
+   * @param {number} matched
+   * @param {number} total
+   * @param {Child[]} rest What of these is elsewhere.
+   */
+  showAll(offset, matched, total, rest) {
+    this.#show(offset, matched, matched === 0 ? `None of ${count(total)}` : count(total), rest);
+    this.element.hidden = total === 0;
+  }
+
+  /**
+   * @param {number} offset
+   * @param {number} matched
+   * @param {string} found
+   * @param {Child[]} rest
+   */
+  #show(offset, matched, found, rest) {
+    this.offset = offset;
+    const end = Math.min(matched, offset + this.limit);
+    const range = matched === 0 ? found : `${count(offset + 1)}–${count(end)} of ${found}`;
+    // Only changes are written: a link in it keeps the focus, and readers of screens are not told again.
+    const stamp = JSON.stringify([
+      range,
+      rest.map((one) => one instanceof Node ? one.textContent : one),
+    ]);
+    if (this.label.getAttribute("data-shown") !== stamp) fill(this.label, range, rest);
+    this.label.setAttribute("data-shown", stamp);
     this.before.disabled = offset === 0;
     this.after.disabled = end >= matched;
     const isOne = matched <= this.limit;
     this.before.hidden = isOne && offset === 0;
     this.after.hidden = isOne && offset === 0;
-    this.element.hidden = total === 0;
   }
 }

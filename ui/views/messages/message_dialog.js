@@ -56,12 +56,13 @@ export async function openMessage({ name, stream, page }, id) {
   const cut = isCut
     ? el("p", { class: "hint" }, `Of ${bytes(size)} only the beginning is shown.`)
     : null;
+  const sweep = (/** @type {"redrive" | "drop"} */ verb) => () =>
+    Promise.resolve(void sweepIds(name, verb, [id], tell));
   const actions = stream.may.manage && deadLetter !== undefined
-    ? [{
-      label: "Redrive",
-      kind: /** @type {const} */ ("main"),
-      run: () => Promise.resolve(void sweepIds(name, "redrive", [id], tell)),
-    }]
+    ? [
+      { label: "Redrive …", kind: /** @type {const} */ ("main"), run: sweep("redrive") },
+      { label: "Drop …", kind: /** @type {const} */ ("danger"), run: sweep("drop") },
+    ]
     : [];
   return new Dialog({
     title: `Message ${count(id)} of ${name}`,
@@ -70,7 +71,7 @@ export async function openMessage({ name, stream, page }, id) {
     actions,
     content: [
       deadLetter === undefined ? null : story(deadLetter),
-      el("dl", { class: "facts" }, rows(propertiesOf(message))),
+      el("dl", { class: "facts" }, rows(propertiesOf(name, message))),
       Object.keys(headers).length === 0 ? null : el("h3", {}, "Headers"),
       el("dl", { class: "facts mono" }, rows(Object.entries(headers))),
       el("h3", {}, "Body"),
@@ -82,10 +83,11 @@ export async function openMessage({ name, stream, page }, id) {
 }
 
 /**
+ * @param {string} name The stream.
  * @param {any} message
  * @returns {[string, Child | undefined][]}
  */
-function propertiesOf(message) {
+function propertiesOf(name, message) {
   const {
     state,
     dueAt,
@@ -108,7 +110,7 @@ function propertiesOf(message) {
       state === "delayed"
         ? `delayed until ${time(dueAt)}`
         : follower
-        ? `${state}, with ${follower}`
+        ? el("span", {}, `${state}, with `, link(["streams", name, "followers"], follower))
         : state,
     ],
     ["Stored", storedAt === undefined ? undefined : time(storedAt)],

@@ -4,15 +4,13 @@
  * @module
  */
 
-import { apiPath, ask } from "../../parts/api.js";
 import { Chart } from "../../parts/charts/chart.js";
-import { el, fill, setText } from "../../parts/element.js";
-import { bytes, count, NONE, rate, short, span, time } from "../../parts/format.js";
+import { el, setText } from "../../parts/element.js";
+import { bytes, count, NONE, rate, short, span } from "../../parts/format.js";
 import { Points } from "../../parts/live.js";
+import { showStreamReasons } from "./stream_reasons.js";
 
 /** @typedef {import("./stream.js").StreamView} StreamView */
-
-const EXPLAIN_MS = 3000;
 
 const SPAN_MS = 5 * 60_000;
 
@@ -47,7 +45,8 @@ const TOTALS = [
 ];
 
 /** @param {StreamView} view */
-export function showStreamFigures({ page, name, stream, listen }) {
+export function showStreamFigures(view) {
+  const { page, stream, listen } = view;
   const values = TILES.map(() => el("dd", {}, NONE));
   const tiles = TILES.map(([label], index) =>
     el("div", { class: "tile" }, el("dt", {}, label), values[index])
@@ -57,13 +56,6 @@ export function showStreamFigures({ page, name, stream, listen }) {
   points.read(stream.history);
   const charts = makeCharts();
   page.signal.addEventListener("abort", () => charts.forEach((chart) => chart.close()));
-  const reasons = el("ul", { class: "reasons" });
-  page.every(EXPLAIN_MS, async () => {
-    const { sentences } = await ask("GET", apiPath("streams", name, "explain"), {
-      signal: page.signal,
-    });
-    showReasons(reasons, sentences);
-  });
   listen((now) => {
     for (const [index, [, read]] of TILES.entries()) setText(values[index], read(now));
     for (const [index, [, read]] of TOTALS.entries()) {
@@ -76,7 +68,7 @@ export function showStreamFigures({ page, name, stream, listen }) {
   return el(
     "div",
     { class: "stack" },
-    el("section", { class: "explain" }, el("h2", {}, "Why messages wait"), reasons),
+    showStreamReasons(view),
     el("dl", { class: "tiles" }, tiles),
     el(
       "section",
@@ -91,26 +83,6 @@ export function showStreamFigures({ page, name, stream, listen }) {
       el("dl", { class: "sums" }, sums),
     ),
   );
-}
-
-/**
- * @param {Element} list
- * @param {string[]} sentences
- */
-function showReasons(list, sentences) {
-  const texts = sentences.length === 0 ? ["Nothing waits here."] : sentences.map(writeTimes);
-  const isSame = texts.length === list.childElementCount &&
-    texts.every((text, index) => list.children[index].textContent === text);
-  if (!isSame) fill(list, texts.map((text) => el("li", {}, text)));
-}
-
-/**
- * Writes the times in a sentence in the zone of the reader, as everywhere in the page.
- *
- * @param {string} sentence
- */
-function writeTimes(sentence) {
-  return sentence.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (found) => time(Date.parse(found)));
 }
 
 function makeCharts() {

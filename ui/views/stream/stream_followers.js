@@ -9,7 +9,7 @@ import { confirmFirst } from "../../parts/dialog.js";
 import { el, fill } from "../../parts/element.js";
 import { count, counted, span, time } from "../../parts/format.js";
 import { tell } from "../../parts/notices.js";
-import { button } from "../../parts/page.js";
+import { address, button } from "../../parts/page.js";
 import { Table } from "../../parts/lists/table.js";
 import { openMessage } from "../messages/message_dialog.js";
 
@@ -93,12 +93,14 @@ function followerPart(view, { name, mayRelease }, onDone) {
       { label: "Taken back at", isExtra: true, text: ({ deadline }) => time(deadline) },
     ],
   });
-  const release = button("Release …", () => releaseFollower(name, onDone));
+  const release = button("Release …", () => releaseFollower(view, name, onDone));
   const head = el("div", { class: "part-head" }, el("h2", {}, name), mayRelease ? release : null);
+  const where = el("p", { class: "quiet" });
   return {
-    element: el("section", { class: "panel" }, head, told, table.element),
+    element: el("section", { class: "panel" }, head, told, where, table.element),
     /** @param {any} follower */
-    show({ pending, oldestMs, entries }) {
+    show({ pending, oldestMs, entries, connections }) {
+      showConnectionsOf(where, connections);
       const rest = pending > entries.length
         ? `; the first ${count(entries.length)} are listed`
         : "";
@@ -109,20 +111,45 @@ function followerPart(view, { name, mayRelease }, onDone) {
 }
 
 /**
- * @param {string} name
+ * Leads to the connections that have a follower of this name.
+ *
+ * @param {Element} box
+ * @param {any[]} connections
+ */
+function showConnectionsOf(box, connections) {
+  const stamp = connections.map(({ id }) => id).join();
+  if (box.getAttribute("data-shown") === stamp) return;
+  box.setAttribute("data-shown", stamp);
+  const links = connections.flatMap(({ id, client, address: from }, index) => {
+    const to = address(["connections"], new URLSearchParams({ search: from }));
+    const text = [`connection ${id}`, client, from].filter(Boolean).join(", ");
+    return [index === 0 ? "At " : "; ", el("a", { href: to }, text)];
+  });
+  fill(box, links.length === 0 ? "No connection of it is open, or none that you may see." : links);
+}
+
+/**
+ * Asks, then takes back what a follower holds.
+ *
+ * @param {Pick<StreamView, "name" | "stream">} view
+ * @param {string} follower
  * @param {() => void} onDone
  */
-function releaseFollower(name, onDone) {
+export function releaseFollower({ name, stream }, follower, onDone) {
+  const then = stream.followers > 1
+    ? "goes to other followers"
+    : `goes to the next that asks. It is the only follower of ${name}, and gets those messages again`;
   return confirmFirst({
-    title: `Release what ${name} holds?`,
+    title: `Release what ${follower} holds?`,
     sentences: [
-      `Everything that followers named "${name}" hold, in all streams you manage, is ready again and goes to other followers.`,
+      `Everything that followers named "${follower}" hold, in all streams you manage, is ready again and ${then}.`,
       "If such a follower still works on a message, the message may be done twice.",
     ],
-    label: `Release the messages of ${name}`,
+    label: `Release the messages of ${follower}`,
     run: async (signal) => {
-      const done = await ask("POST", apiPath("followers", name, "release"), { body: {}, signal });
-      tell(`${counted(done.count, "message")} of "${name}" ready again.`);
+      const path = apiPath("followers", follower, "release");
+      const done = await ask("POST", path, { body: {}, signal });
+      tell(`${counted(done.count, "message")} of "${follower}" ready again.`);
       onDone();
     },
   });

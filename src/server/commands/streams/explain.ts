@@ -6,30 +6,17 @@ import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
 import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
 import { formatSpan, say } from "../output/quantities.ts";
+import {
+  type Cure,
+  findCures,
+  type Holder,
+  HOLDERS_MAX,
+  makeHolder,
+} from "../../management/stuck_stream.ts";
 import { escapeControls, fitText, widthOf } from "../output/shown_text.ts";
 import { quoteWord } from "../output/shell_word.ts";
 
 const NAME = "explain";
-
-/** A follower that holds messages of the stream. */
-interface Holder {
-  readonly follower: string;
-  readonly count: number;
-  /** The message that it has held for the longest time. */
-  readonly id: number;
-  readonly attempts: number;
-  readonly ageMs: number;
-  /** When that one is taken back, in milliseconds since 1970. */
-  readonly deadline: number;
-  /** The connections that have a follower of this name, if they may be seen. */
-  readonly connections: readonly Pick<ConnectionInfo, "id" | "client" | "user" | "address">[];
-}
-
-/** What could be done, and the command that does it. */
-interface Remedy {
-  readonly command: string;
-  readonly about: string;
-}
 
 /** `explain`: tells why the messages of a stream are not delivered, and what mends that. */
 export const explain: CommandBody = {
@@ -49,7 +36,10 @@ export const explain: CommandBody = {
       );
       const returned = await findReturned(cursor, dead, signal);
       if (returned !== undefined) sentences.push(sayReturned(returned));
-      const remedies = findRemedies(name, { stream, dead, returned }, holders);
+      const remedies = findCures({ stream, dead, holders, returned: returned?.id }).map((cure) => ({
+        command: commandOf(name, cure),
+        about: escapeControls(cure.about),
+      }));
       if (args.has("json")) {
         const value = { stream: name, sentences, holders, remedies };
         context.print(`${JSON.stringify(value, undefined, 2)}\n`);
@@ -71,9 +61,6 @@ export const explain: CommandBody = {
     });
   },
 };
-
-/** The most followers that are named. */
-const HOLDERS_MAX = 5;
 
 /** How many dead letters are looked at. */
 const DEAD_LOOKED_AT = 200;
@@ -134,12 +121,10 @@ function findHolders(
 ): Holder[] {
   return lists.flatMap(({ follower, entries }) => {
     const own = entries.filter((entry) => entry.stream === stream);
-    const [first] = own.toSorted((one, other) => other.ageMs - one.ageMs);
-    if (first === undefined) return [];
-    const { id, attempts, ageMs, deadline } = first;
+    if (own.length === 0) return [];
     const connections = all.filter(({ followerNames = [] }) => followerNames.includes(follower))
       .map(({ id, client, user, address }) => ({ id, client, ...user && { user }, address }));
-    return [{ follower, count: own.length, id, attempts, ageMs, deadline, connections }];
+    return [makeHolder(follower, own, own.length, connections)];
   }).sort((one, other) => other.ageMs - one.ageMs);
 }
 
@@ -161,69 +146,32 @@ function sayHolder(
     `${say(count, "message")}, number ${id} for ${formatSpan(ageMs)}${attempt}: ${left}.`;
 }
 
-/** A follower that hangs gets what is taken from it again, unless there are others or it is gone. */
-function addRelease(
-  { follower, count, connections }: Holder,
-  { followers }: StreamInfo,
-  add: (command: string, about: string) => void,
-): void {
-  const what = `take back ${say(count, "message")}`;
-  const then = followers > 1 ? "others get them" : "it is the only follower, and gets them again";
-  add(`pel release ${quoteWord(follower)}`, `${what}; ${then}`);
-  for (const { id, client } of connections.slice(0, 1)) {
-    const others = followers > 1 ? "others get its messages" : "its messages wait for a follower";
-    add(
-      `connection close ${id}`,
-      `end it if ${escapeControls(client)} hangs: ${others}; restart that`,
-    );
+/** The command that does it. */
+function commandOf(name: string, cure: Cure): string {
+  switch (cure.kind) {
+    case "create":
+      return `stream add ${name}`;
+    case "resume":
+      return `stream resume ${name}`;
+    case "connections":
+      return "connection ls";
+    case "release":
+      return `pel release ${quoteWord(cure.follower)}`;
+    case "close":
+      return `connection close ${cure.connection}`;
+    case "look":
+      return `get ${name} ${cure.message}`;
+    case "maxMessages":
+      return `stream set ${name} --max-messages ${cure.most}`;
+    case "maxBytes":
+      return `stream set ${name} --max-bytes ${cure.most}`;
+    case "dead":
+      return `dead ls ${name}`;
+    case "redrive":
+      return `dead redrive ${name} --dry-run`;
+    case "story":
+      return `dead show ${name} ${cure.message}`;
+    case "drop":
+      return `dead drop ${name} --from ${cure.message} --to ${cure.message}`;
   }
-}
-
-/** The commands that could help, by what is found. */
-function findRemedies(
-  name: string,
-  { stream, dead, returned }: {
-    readonly stream: StreamInfo | undefined;
-    readonly dead: StreamInfo | undefined;
-    readonly returned: PeekedMessage | undefined;
-  },
-  holders: readonly Holder[],
-): Remedy[] {
-  const remedies: Remedy[] = [];
-  const add = (command: string, about: string) => remedies.push({ command, about });
-  if (stream === undefined) {
-    add(`stream add ${name}`, "create it, if the name is right");
-    return remedies;
-  }
-  if (stream.isPaused) add(`stream resume ${name}`, "go on with deliveries");
-  const waiting = stream.ready;
-  if (stream.followers === 0 && waiting > 0) {
-    add("connection ls", "see which programs are here, and start the one that follows");
-  }
-  // Those who hold messages are in the way where others wait.
-  if (waiting > 0 || stream.followers > 0 && holders.length > 0) {
-    for (const holder of holders.slice(0, HOLDERS_MAX)) addRelease(holder, stream, add);
-  }
-  const [oldest] = holders;
-  if (oldest !== undefined) add(`get ${name} ${oldest.id}`, "look at the message held longest");
-  const { maxMessages, maxBytes } = stream.options;
-  const depth = stream.ready + stream.delayed + stream.pending;
-  if (maxMessages !== null && depth >= maxMessages) {
-    add(`stream set ${name} --max-messages ${maxMessages * 2}`, "make room");
-  }
-  if (maxBytes !== null && stream.bytes >= maxBytes) {
-    add(`stream set ${name} --max-bytes ${maxBytes * 2}`, "make room");
-  }
-  const deadCount = (dead?.ready ?? 0) + (dead?.delayed ?? 0) + (dead?.pending ?? 0);
-  if (deadCount > 0) {
-    add(`dead ls ${name}`, "see why messages failed");
-    if (returned === undefined) {
-      add(`dead redrive ${name} --dry-run`, "count what could be sent back");
-    } else {
-      const { id } = returned;
-      add(`dead show ${name} ${id}`, "see the story of one that came back");
-      add(`dead drop ${name} --from ${id} --to ${id}`, "remove it, if it can never succeed");
-    }
-  }
-  return remedies;
 }

@@ -1,4 +1,5 @@
 import { type Field, oneOf, withDefault } from "../../../protocol/frames/json_fields.ts";
+import { NamePattern } from "../../access/name_pattern.ts";
 import { shortText, wholeText } from "./page_input.ts";
 
 /** How many rows are shown at once. */
@@ -24,3 +25,11 @@ export const PAGE_QUERY: { readonly [Key in keyof PageQuery]: Field<PageQuery[Ke
   offset: withDefault(wholeText(0, 1_000_000), 0),
   limit: withDefault(wholeText(1, ROWS_MAX), ROWS_DEFAULT),
 };
+
+/** Finds names that have a text in them, in any case; `*` stands for any characters. */
+export function matchNames(search: string): (name: string) => boolean {
+  const wanted = search.trim().toLowerCase();
+  if (wanted === "") return () => true;
+  const pattern = new NamePattern(`*${wanted}*`);
+  return (name) => pattern.matches(name.toLowerCase());
+}

@@ -5,9 +5,8 @@ import { Operator } from "../../../management/operator.ts";
 import { HttpProblem, writeJson } from "../../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../../http_route.ts";
 import type { Snapshots } from "../../figures/snapshots.ts";
-import { PAGE_QUERY } from "../page_query.ts";
+import { matchNames, PAGE_QUERY } from "../page_query.ts";
 import { readBody, readQuery, readValue, shortText, wholeText } from "../page_input.ts";
-import { matchNames } from "../streams/stream_list.ts";
 import { CONNECTION_COLUMNS, type ConnectionRow } from "./connection_rows.ts";
 
 /** The largest body of a request, in bytes. */
@@ -83,9 +82,24 @@ async function listConnections(
     offset,
     limit,
     isSeen: (row) => user.permissions.isAdmin || row.user === user.name,
-    isWanted: (row) => [row.client, row.user ?? "", row.address, row.protocol].some(isFound),
+    isWanted: ({ client, user = "", address, protocol, followerNames = [] }) =>
+      [client, user, address, protocol, ...followerNames].some(isFound),
   });
-  return writeJson({ at: dateNow(), total, matched, offset, connections: chosen });
+  return writeJson({
+    at: dateNow(),
+    total,
+    matched,
+    offset,
+    connections: chosen.map((row) => ({ ...row, isPage: isOfPage(request, row) })),
+  });
+}
+
+/** Whether a connection is one of those that the browser has for this page, as far as addresses tell. */
+function isOfPage({ user, address: asker }: HttpRequest, row: ConnectionRow): boolean {
+  const { protocol, address, user: whose } = row;
+  if (protocol !== "http" || whose !== undefined && whose !== user.name) return false;
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "") ===
+    asker.replace(/^\[|\]$/g, "");
 }
 
 async function closeConnection(request: HttpRequest): Promise<Response> {

@@ -28,6 +28,37 @@ export interface StreamRow {
   readonly totals: StreamRates;
   /** Undefined if it was not there at the last look. */
   readonly rates: StreamRates | undefined;
+  /** For how long nothing was seen to come, in seconds; undefined if nothing has come since somebody looks. */
+  readonly quietSeconds: number | undefined;
+}
+
+/** What keeps messages of a stream where they are; `growing` are dead letters that came lately. */
+export type StreamState = "paused" | "noFollower" | "waiting" | "growing";
+
+/** A message that is ready for longer than this waits, in milliseconds. */
+const WAITING_MS = 60_000;
+
+/** Dead letters that came within this time are new, in seconds. */
+const NEW_SECONDS = 60;
+
+/** Finds what keeps messages where they are; a stream that is paused is so without messages, too. */
+export function findStates(row: StreamRow): StreamState[] {
+  const { isDead, isPaused, ready, followers, oldestReadyMs = 0, quietSeconds = Infinity } = row;
+  const states: StreamState[] = [];
+  if (isPaused) states.push("paused");
+  // Dead letters wait for people, and not for followers.
+  if (isDead) {
+    if (ready > 0 && quietSeconds < NEW_SECONDS) states.push("growing");
+    return states;
+  }
+  if (ready > 0 && followers === 0) states.push("noFollower");
+  if (ready > 0 && oldestReadyMs > WAITING_MS) states.push("waiting");
+  return states;
+}
+
+/** Whether somebody should look at a stream. */
+export function isStuck(row: StreamRow): boolean {
+  return row.ready > 0 && findStates(row).length > 0;
 }
 
 /** The columns by which streams can be sorted. */
@@ -63,7 +94,7 @@ export function makeStreamSnapshots(
 /** Makes a row; the rates are those since the row before. */
 export function makeStreamRow(
   info: StreamInfo,
-  before: Pick<StreamRow, "totals"> | undefined,
+  before: Pick<StreamRow, "totals" | "quietSeconds"> | undefined,
   seconds: number,
 ): StreamRow {
   const { name, ready, delayed, pending, parked, followers, bytes, nextId, isPaused } = info;
@@ -83,7 +114,18 @@ export function makeStreamRow(
     oldestReadyMs: info.oldestReadyMs,
     totals,
     rates: before && findRates(before.totals, totals, seconds),
+    quietSeconds: before && findQuiet(before, published, seconds),
   };
+}
+
+/** For how long nothing has come, in seconds. */
+function findQuiet(
+  { totals, quietSeconds }: Pick<StreamRow, "totals" | "quietSeconds">,
+  published: number,
+  seconds: number,
+): number | undefined {
+  if (published > totals.published) return 0;
+  return quietSeconds === undefined ? undefined : quietSeconds + seconds;
 }
 
 /** What happened a second; undefined if a total is lower than before: it is another stream of that name. */

@@ -5,6 +5,8 @@ import { TimeSlices } from "../../figures/time_slices.ts";
 /** The sums of some streams. */
 export interface StreamSums {
   readonly streams: number;
+  /** How many of them hold dead letters. */
+  readonly deadStreams: number;
   readonly ready: number;
   readonly delayed: number;
   readonly pending: number;
@@ -22,6 +24,7 @@ export interface StreamSums {
 export class StreamSummer {
   #sums = {
     streams: 0,
+    deadStreams: 0,
     ready: 0,
     delayed: 0,
     pending: 0,
@@ -42,9 +45,11 @@ export class StreamSummer {
     sums.parked += row.parked;
     sums.followers += row.followers;
     sums.bytes += row.bytes;
-    if (row.isDead) sums.deadLetters += row.ready + row.delayed + row.pending;
     // Dead letters wait for people: their age says nothing about followers.
-    else this.#oldestReadyMs = Math.max(this.#oldestReadyMs, row.oldestReadyMs ?? -1);
+    if (row.isDead) {
+      sums.deadStreams++;
+      sums.deadLetters += row.ready + row.delayed + row.pending;
+    } else this.#oldestReadyMs = Math.max(this.#oldestReadyMs, row.oldestReadyMs ?? -1);
     if (row.rates === undefined) return;
     this.#rates ??= { published: 0, delivered: 0, acknowledged: 0 };
     this.#rates.published += row.rates.published;

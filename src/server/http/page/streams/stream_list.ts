@@ -1,17 +1,16 @@
 import { oneOf, withDefault } from "../../../../protocol/frames/json_fields.ts";
-import { NamePattern } from "../../../access/name_pattern.ts";
 import type { Permissions } from "../../../access/permissions.ts";
 import { roundRates } from "../figures/stream_sums.ts";
 import type { StreamFigures } from "../figures/stream_figures.ts";
-import { STREAM_COLUMNS, type StreamRow } from "../figures/stream_rows.ts";
+import { findStates, isStuck, STREAM_COLUMNS, type StreamRow } from "../figures/stream_rows.ts";
 import { writeJson } from "../../http_problem.ts";
 import type { HttpRequest } from "../../http_route.ts";
 import { readQuery } from "../page_input.ts";
-import { PAGE_QUERY } from "../page_query.ts";
+import { matchNames, PAGE_QUERY } from "../page_query.ts";
 
 const QUERY = {
   ...PAGE_QUERY,
-  kind: withDefault(oneOf("all", "streams", "dead"), "all" as const),
+  kind: withDefault(oneOf("all", "streams", "dead", "stuck"), "all" as const),
   sort: withDefault(oneOf(...Object.keys(STREAM_COLUMNS)), "name"),
 };
 
@@ -27,20 +26,25 @@ export async function listStreams(request: HttpRequest, figures: StreamFigures):
     offset,
     limit,
     isSeen: ({ name }) => permissions.maySee(name),
-    isWanted: ({ name, isDead }) =>
-      (kind === "all" || isDead === (kind === "dead")) && isFound(name),
+    isWanted: (row) => isOfKind(row, kind) && isFound(row.name),
   });
   const { total, matched } = chosen;
   const streams = chosen.rows.map((row) => tellRow(row, permissions));
   return writeJson({ at: dateNow(), total, matched, offset, streams });
 }
 
+function isOfKind(row: StreamRow, kind: "all" | "streams" | "dead" | "stuck"): boolean {
+  if (kind === "stuck") return isStuck(row);
+  return kind === "all" || row.isDead === (kind === "dead");
+}
+
 /** A row as the page gets it. */
 export function tellRow(row: StreamRow, permissions: Permissions): Record<string, unknown> {
-  const { totals: _totals, isDead: _isDead, rates, ...figures } = row;
+  const { totals: _totals, quietSeconds: _quietSeconds, rates, ...figures } = row;
   const { name } = row;
   return {
     ...figures,
+    states: findStates(row),
     rates: rates === undefined ? null : roundRates(rates),
     may: {
       inspect: permissions.may("inspect", name),
@@ -48,12 +52,4 @@ export function tellRow(row: StreamRow, permissions: Permissions): Record<string
       manage: permissions.may("manage", name),
     },
   };
-}
-
-/** Finds names that have a text in them, in any case; `*` stands for any characters. */
-export function matchNames(search: string): (name: string) => boolean {
-  const wanted = search.trim().toLowerCase();
-  if (wanted === "") return () => true;
-  const pattern = new NamePattern(`*${wanted}*`);
-  return (name) => pattern.matches(name.toLowerCase());
 }

@@ -23,6 +23,8 @@ import { TimeSlices } from "../../figures/time_slices.ts";
 import { writeJson } from "../../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../../http_route.ts";
 import { readBody } from "../page_input.ts";
+import { explainStream } from "./explain_route.ts";
+import type { ConnectionSnapshots } from "./stream_holders.ts";
 import { listStreams, tellRow } from "./stream_list.ts";
 
 /** The largest body of a request about a stream, in bytes. */
@@ -32,10 +34,11 @@ const STREAM_BYTES_MAX = 16 * 1024;
 export interface StreamRouteParts {
   readonly figures: StreamFigures;
   readonly watch: StreamWatch;
+  readonly connections: ConnectionSnapshots;
 }
 
 /** The routes of streams. */
-export function makeStreamRoutes({ figures, watch }: StreamRouteParts): HttpRoute[] {
+export function makeStreamRoutes({ figures, watch, connections }: StreamRouteParts): HttpRoute[] {
   const route = (
     method: HttpRoute["method"],
     path: string,
@@ -56,9 +59,7 @@ export function makeStreamRoutes({ figures, watch }: StreamRouteParts): HttpRout
     route("POST", "/:name/pause", (request) => pauseStream(request, true)),
     route("POST", "/:name/resume", (request) => pauseStream(request, false)),
     route("POST", "/:name/purge", purgeStream),
-    route("GET", "/:name/explain", async ({ engine, params: { name = "" } }) => {
-      return writeJson({ sentences: await engine.explain(name) });
-    }),
+    route("GET", "/:name/explain", (request) => explainStream(request, connections)),
   ];
 }
 

@@ -12,7 +12,8 @@ import {
 } from "../member/entry_content.ts";
 
 /**
- * A message as it is in its stream at one moment. Looking at it changes nothing.
+ * A message as it is in its stream at one moment. Looking at it changes nothing. A body that was sent as
+ * JSON by a client of another kind, and is none, is a `Uint8Array` here.
  *
  * @typeParam Body The type of the body; it is not checked.
  */
@@ -25,6 +26,15 @@ export interface PeekedMessage<Body = unknown> extends StreamMessage<Body> {
   readonly isRequest?: boolean;
   /** Pending messages: the name of the follower. */
   readonly follower?: string;
+}
+
+/** A body as it was sent. One that says it is JSON and is none is bytes: it must not hide the others. */
+function lookAtBody(entries: Uint8Array, offset: number): unknown {
+  try {
+    return bodyOf(entries, offset);
+  } catch {
+    return bytesOf(entries, offset);
+  }
 }
 
 /** Reads the messages of an answer. */
@@ -42,7 +52,7 @@ export function readPeeked(stream: string, { infos, entries }: PeekedMessages): 
     return {
       id,
       stream,
-      body: bodyOf(entries, offset),
+      body: lookAtBody(entries, offset),
       bytes: bytesOf(entries, offset),
       headers,
       ...traceparent !== undefined && { traceparent },

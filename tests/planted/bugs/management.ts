@@ -12,8 +12,8 @@ export const MANAGEMENT_BUGS: readonly PlantedBug[] = [
   {
     what: "sessions without a credential close each other",
     file: "src/server/management/operator.ts",
-    from: '=== "session" && user.needsProof) return;',
-    to: '=== "session") return;',
+    from: '=== "session" && user.needsProof;',
+    to: '=== "session";',
     found: tests("server/management/operator_test.ts"),
   },
   {

@@ -154,7 +154,10 @@ export async function askToClose(page, { id, address }, onDone) {
   const path = `/api/connections${query({ search: address, limit: 200 })}`;
   const { connections } = await ask("GET", path, { signal: page.signal });
   const row = connections.find((/** @type {{ id: number }} */ one) => one.id === id);
-  if (row !== undefined) return closeConnection(row, onDone);
+  if (row !== undefined) {
+    closeConnection(row, onDone);
+    return;
+  }
   tell(`Connection ${id} is closed already.`);
   onDone();
 }

@@ -1,7 +1,7 @@
 import type { BrokerEvent, Page } from "../../protocol.ts";
 
 /** The most events that are kept. */
-const EVENTS_MAX = 1000;
+export const EVENTS_MAX = 1000;
 
 /** The most characters of events that are kept, in UTF-16 units. */
 const LENGTH_MAX = 512 * 1024;

@@ -64,8 +64,12 @@ export function findCures({ stream, dead, holders, returned }: StuckStream): Cur
   }
   const cures: Cure[] = [];
   if (stream.isPaused) cures.push({ kind: "resume", about: "go on with deliveries" });
-  if (stream.followers === 0 && stream.ready > 0) {
-    const about = "see which programs are here, and start the one that follows";
+  const hasReason = holders.length > 0 || stream.isPaused;
+  if (stream.ready > 0 && (stream.followers === 0 || !hasReason)) {
+    // One that holds nothing and asks for nothing hangs as well, and is not named.
+    const about = stream.followers === 0
+      ? "see which programs are here, and start the one that follows"
+      : "see which programs follow, and end the one that hangs";
     cures.push({ kind: "connections", about });
   }
   // Those who hold messages are in the way where others wait.
@@ -100,14 +104,14 @@ export function findCures({ stream, dead, holders, returned }: StuckStream): Cur
   return cures;
 }
 
-/** A follower that hangs gets what is taken from it again, unless there are others or it is gone. */
+/** What is taken from a follower that hangs waits for it, unless there are others or it is gone. */
 function findReleases(
   { follower, count, connections }: Holder,
   { followers }: StreamInfo,
 ): Cure[] {
   const isOnly = followers <= 1;
   const what = `take back ${count} ${count === 1 ? "message" : "messages"}`;
-  const then = isOnly ? "it is the only follower, and gets them again" : "others get them";
+  const then = isOnly ? "it is the only follower: they wait for it" : "others get them";
   const [connection] = connections;
   const release: Cure = { kind: "release", follower, about: `${what}; ${then}` };
   if (connection === undefined) return [release];

@@ -27,7 +27,7 @@ Deno.test("beside why messages wait stands what mends it", async () => {
 
   await watched.visit("#/streams/mail", "mail");
   const holder = reasons.filter({ hasText: "Follower “mailer-1” at seeds, 127.0.0.1:" });
-  await holder.getByText("it is the only follower, and gets them again").waitFor();
+  await holder.getByText("it is the only follower: they wait for it").waitFor();
   await reasons.getByRole("link", { name: "Dead letters" }).waitFor();
   await watched.assertAccessible("reasons");
   await holder.getByRole("button", { name: "Look at the message" }).click();

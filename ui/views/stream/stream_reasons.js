@@ -32,7 +32,7 @@ const EXPLAIN_MS = 3000;
 /** @type {[sentence: RegExp, kinds: string[]][]} */
 const CAUSES = [
   [/^(The stream|It) is paused/, ["resume"]],
-  [/^There is no follower/, ["connections"]],
+  [/^There is no follower|asks for nothing/, ["connections"]],
   [/redrive sends (it|them) back/, ["dead", "redrive"]],
   [/^The stream is full/, ["maxMessages", "maxBytes"]],
 ];

@@ -8,6 +8,7 @@ import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
 import { parseWhole } from "../flag_reader.ts";
 import type { Arguments, Flag } from "../arguments.ts";
 import { confirmDanger, DANGER_FLAGS } from "../output/confirmation.ts";
+import { say } from "../output/quantities.ts";
 import { escapeControls } from "../output/shown_text.ts";
 import { type Column, LIST_FLAGS, printList } from "../output/result_output.ts";
 
@@ -88,7 +89,7 @@ export const close: CommandBody = {
     const isSelection = SELECTION_FLAGS.some(({ name }) => args.has(name));
     if (ids.length > 0 === isSelection) {
       throw new CommandError(
-        `Cannot run "${CLOSE}": allowed are ids, or --user and --client to select connections`,
+        `Cannot run "${CLOSE}": allowed are ids, or --user, --client and --follower to select connections`,
       );
     }
     return await withBroker({ command: CLOSE }, args, context, async ({ cursor, signal }) => {
@@ -102,9 +103,7 @@ export const close: CommandBody = {
         });
       }
       const { length: count } = found;
-      const what = `close ${count === 1 ? "1 connection" : `${count} connections`}: ${
-        nameThem(found)
-      }`;
+      const what = `close ${say(count, "connection")}: ${nameThem(found)}`;
       if (!confirmDanger({ command: CLOSE, what, count }, args, context)) return;
       const reason = args.find("reason");
       let closed = 0;
@@ -113,7 +112,7 @@ export const close: CommandBody = {
         if (await closeOne(cursor, id, options, isSelection)) closed++;
       }
       if (args.has("json")) context.print(`${JSON.stringify({ count: closed })}\n`);
-      else context.print(`${closed} closed\n`);
+      else context.note(`Closed ${say(closed, "connection")}.`);
       const missing = ids.filter((id) => !found.some((one) => one.id === id));
       if (missing.length === 0) return;
       context.note(`Not found: ${missing.join(", ")}.`);

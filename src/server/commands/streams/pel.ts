@@ -5,8 +5,8 @@ import { ExitCode } from "../../process/exit_code.ts";
 import { type CommandBody, CommandError } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
 import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
+import { makeDangerCommand } from "../connecting/danger_command.ts";
 import { FlagReader } from "../flag_reader.ts";
-import { confirmDanger, DANGER_FLAGS } from "../output/confirmation.ts";
 import { say } from "../output/quantities.ts";
 import { quoteWord } from "../output/shell_word.ts";
 import { type Column, LIST_FLAGS, printList } from "../output/result_output.ts";
@@ -98,27 +98,19 @@ function listHoldings(
 }
 
 /** `pel release`: takes back what followers hold. */
-export const pelRelease: CommandBody = {
+export const pelRelease: CommandBody = makeDangerCommand({
+  command: "pel release",
   examples: ["pel release worker-1 --dry-run", "pel release worker-1 --yes"],
-  flags: [
-    ...DANGER_FLAGS,
-    { name: "json", about: "Prints one JSON value, for programs" },
-    ...QUERY_FLAGS,
-  ],
-  words: [1, 1],
   details:
     "Its messages are ready again at once, and go to other followers. Whoever works on one\n" +
     "meanwhile does so in vain: it is done twice.",
-  async run(args, context) {
-    const [follower = ""] = args.words;
-    const command = "pel release";
-    return await withBroker({ command }, args, context, async ({ cursor, signal }) => {
-      const { length: count } = await cursor.getPel(follower, { signal });
-      const what = `take back ${say(count, "message")} from follower ${JSON.stringify(follower)}`;
-      if (!confirmDanger({ command, what, count, isHarmless: count === 0 }, args, context)) return;
-      const released = await cursor.releasePel(follower, { signal });
-      if (args.has("json")) context.print(`${JSON.stringify({ released })}\n`);
-      else context.note(`Took back ${say(released, "message")}.`);
-    });
+  async find(cursor, follower, signal) {
+    const { length: count } = await cursor.getPel(follower, { signal });
+    const what = `take back ${say(count, "message")} from follower ${JSON.stringify(follower)}`;
+    return { what, count, isHarmless: count === 0 };
   },
-};
+  async act(cursor, follower, signal) {
+    const released = await cursor.releasePel(follower, { signal });
+    return { json: { released }, sentence: `Took back ${say(released, "message")}.` };
+  },
+});

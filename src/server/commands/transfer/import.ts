@@ -162,9 +162,11 @@ async function check(
     } else if (line.type === "message") messages++;
   }
   if (wrong > 0) {
-    throw new CommandError(`Cannot import: ${wrong} lines have mistakes; nothing was sent`);
+    throw new CommandError(
+      `Cannot import: ${say(wrong, "line has a mistake", "lines have mistakes")}; nothing was sent`,
+    );
   }
-  context.print(`This would import ${messages} messages.\n`);
+  context.print(`This would import ${say(messages, "message")}.\n`);
   return ExitCode.stopped;
 }
 

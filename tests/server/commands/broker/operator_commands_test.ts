@@ -72,7 +72,7 @@ Deno.test("connection close: asks, counts, tells why, and does not close itself"
   assertEquals([dry.code, JSON.parse(dry.stdout)], [0, { dryRun: true, count: 2 }]);
   assertEquals((await run(broker, select, { answers: ["n"] })).code, 1);
   const closed = await run(broker, [...select, "--reason", "maintenance"], { answers: ["y"] });
-  assertEquals([closed.code, closed.stdout], [0, "2 closed\n"]);
+  assertEquals([closed.code, closed.stdout, closed.lines.at(-1)], [0, "", "Closed 2 connections."]);
   for (const connection of [worker, other]) {
     for await (const status of connection.status()) {
       if (status.type !== "lost") continue;
@@ -97,7 +97,10 @@ Deno.test("connection close: takes ids or a selection, and only what is one", as
   assertEquals(some.code, 7);
   const [{ id } = { id: 0 }] = await worker.cursor().getConnections();
   const one = await run(broker, ["connection", "close", `${id}`, "99", "--yes"]);
-  assertEquals([one.code, one.stdout, one.lines], [7, "1 closed\n", ["Not found: 99."]]);
+  assertEquals([one.code, one.stdout, one.lines], [7, "", [
+    "Closed 1 connection.",
+    "Not found: 99.",
+  ]]);
 });
 
 Deno.test("who is no administrator is refused with exit code 6", async () => {

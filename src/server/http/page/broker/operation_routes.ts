@@ -1,5 +1,6 @@
 import type { BrokerEvent, ConnectionInfo } from "../../../../../protocol.ts";
 import { oneOf, optional, withDefault } from "../../../../protocol/frames/json_fields.ts";
+import { EVENTS_MAX } from "../../../event_ring.ts";
 import { LOG_LEVELS } from "../../../log.ts";
 import { Operator } from "../../../management/operator.ts";
 import { HttpProblem, writeJson } from "../../http_problem.ts";
@@ -14,9 +15,6 @@ const BODY_BYTES_MAX = 4096;
 
 /** The longest reason for closing a connection, in characters. */
 const REASON_LENGTH_MAX = 200;
-
-/** How many events are kept, and so told at most. */
-const EVENTS_MAX = 1000;
 
 const COUNT = wholeText(0, Number.MAX_SAFE_INTEGER);
 

@@ -289,6 +289,11 @@ export {
   type Welcome,
   writeControlFrame,
 } from "./src/protocol/frames/control_frame.ts";
+export type {
+  ClusterBroker,
+  ClusterRole,
+  ClusterStatus,
+} from "./src/protocol/frames/cluster_status.ts";
 export { FrameDecoder } from "./src/protocol/frames/frame_decoder.ts";
 export { FrameType } from "./src/protocol/frames/frame_type.ts";
 export { FrameWriter } from "./src/protocol/frames/frame_writer.ts";

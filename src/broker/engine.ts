@@ -12,8 +12,10 @@ import type {
   StreamOptionsInput,
   TagRange,
 } from "../../protocol.ts";
+import type { ClusterSeat } from "./cluster_seat.ts";
 import type { EngineCounters } from "./engine_counters.ts";
 
+export type { ClusterSeat } from "./cluster_seat.ts";
 export type { EngineCounters, JournalCounters } from "./engine_counters.ts";
 
 /** When the disk is flushed: before every confirm, at least every so often, or when the system likes. */
@@ -32,6 +34,8 @@ export interface Engine {
   readonly name: string;
   /** What a confirm promises, in a word. */
   readonly durability: string;
+  /** Its place in a cluster, if it is in one: while it is not serving, nothing else may be called. */
+  readonly cluster?: ClusterSeat | undefined;
 
   /**
    * Creates a stream; resolves to whether it is new. An existing one is not changed. Rejects with

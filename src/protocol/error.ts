@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   TOO_MANY_CONNECTIONS: { fatal: true, meaning: "the broker's connection limit is reached" },
   CLOSED_BY_OPERATOR: { fatal: true, meaning: "an operator has closed the connection" },
   SHUTTING_DOWN: { fatal: true, meaning: "the broker is being stopped" },
+  NOT_ACTIVE: { fatal: true, meaning: "another broker of the cluster decides now" },
   UNAUTHORIZED: {
     fatal: true,
     meaning: "no valid token or certificate was shown, or it is no longer valid",
@@ -89,6 +90,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   /** `STREAM_FULL` of `redrive`: the number of dead letters sent back before the stream was full. */
   readonly redriven?: number;
+  /** `NOT_ACTIVE`: the address of the broker that decides, `host:port`; undefined if that is not known. */
+  readonly active?: string;
 }
 
 /**

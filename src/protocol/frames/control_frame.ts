@@ -42,6 +42,11 @@ export interface Hello {
   readonly capabilities: readonly string[];
   /** The secret that shows who the client is; absent if it has none. */
   readonly token?: string;
+  /**
+   * Whether a standby of a cluster will do: it answers questions about itself and its cluster, and gives
+   * backups. Default: false, then a standby refuses with `NOT_ACTIVE`.
+   */
+  readonly standby?: boolean;
 }
 
 /** The limits in force in a session. */
@@ -90,6 +95,8 @@ export interface Welcome {
    * still has it then.
    */
   readonly beginMs: number;
+  /** The addresses of all brokers of the cluster, `host:port` each; empty if it is not in one. */
+  readonly brokers: readonly string[];
 }
 
 /** `pong`: the answer to a `ping`. */
@@ -259,12 +266,18 @@ const details = optional(object<ErrorDetails>({
   room: optional(count),
   retryAfterMs: optional(count),
   redriven: optional(count),
+  active: optional(text),
 }));
 
 const absence: Shape<StreamAbsence> = { follower: count, stream: text };
 
 const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name]> } = {
-  hello: { client: label, capabilities: withDefault(texts, []), token: optional(text) },
+  hello: {
+    client: label,
+    capabilities: withDefault(texts, []),
+    token: optional(text),
+    standby: optional(flag),
+  },
   welcome: {
     session: count,
     user: text,
@@ -284,6 +297,7 @@ const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name
     capabilities: withDefault(texts, []),
     progressMs: count,
     beginMs: count,
+    brokers: withDefault(texts, []),
   },
   pong: { version: text, problems: withDefault(texts, []) },
   goodbye: { code: optional(errorCode), message: text },

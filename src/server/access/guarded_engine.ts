@@ -10,6 +10,7 @@ import {
   type StreamOptionsInput,
 } from "../../../protocol.ts";
 import type {
+  ClusterSeat,
   DropCount,
   Engine,
   EngineCounters,
@@ -85,6 +86,10 @@ export class GuardedEngine implements Engine {
 
   get durability(): string {
     return this.#engine.durability;
+  }
+
+  get cluster(): ClusterSeat | undefined {
+    return this.#engine.cluster;
   }
 
   get streamCount(): number {

@@ -66,6 +66,7 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   reply: "allowed",
   name: "allowed",
   durability: "allowed",
+  cluster: "allowed",
   deletedCount: "allowed",
   steps: "allowed",
   whenDurable: "allowed",

@@ -64,5 +64,6 @@ export function makeWelcome(
     capabilities: CAPABILITIES.filter((name) => capabilities.includes(name)),
     progressMs: Math.ceil(slowReaderTimeoutMs / 4),
     beginMs,
+    brokers: engine.cluster?.brokers ?? [],
   };
 }

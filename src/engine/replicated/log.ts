@@ -1,4 +1,7 @@
-/** A log of records that several brokers share: one appends, all read. Sequences are 1, 2, 3 … without gaps. */
+/**
+ * A log of records that several brokers share: one appends, all read. Sequences are 1, 2, 3 … without gaps; other
+ * numbers than these are a `RangeError`.
+ */
 export interface Log {
   /**
    * Appends a record if `expected` is the log's last sequence; resolves to its own, `expected + 1`. Rejects with a
@@ -12,7 +15,7 @@ export interface Log {
   follow(from: number, reader: LogReader): LogFollowing;
   /** What the node that leads the log knows. Rejects with {@linkcode LeaderlessError} if there is none. */
   bounds(): Promise<LogBounds>;
-  /** Removes the records before a sequence. */
+  /** Removes the records before a sequence, all of them at most: one behind the end is a `RangeError`. */
   trim(below: number): Promise<void>;
   /** Leaves the node in use for another one, if there is one: its answers do not come. */
   changeNode(): Promise<void>;

@@ -1,0 +1,93 @@
+import type { VirtualTime } from "./virtual_time.ts";
+
+/** The clocks of a machine. */
+export interface SimulatedClocks {
+  /** How fast its clocks go: 1.05 is 5 % too fast. */
+  readonly rate?: number;
+  /** By how much its date is ahead. */
+  readonly aheadMs?: number;
+}
+
+/**
+ * A process on a machine with clocks of its own. It can be stopped and woken, as by SIGSTOP and SIGCONT, and killed:
+ * then nothing that it has begun ends any more.
+ */
+export class SimulatedHost {
+  readonly #time: VirtualTime;
+  readonly #rate: number;
+  readonly #bornAt: number;
+  #aheadMs: number;
+  #isPaused = false;
+  #isAlive = true;
+  /** What happens as soon as it is woken. */
+  #deferred: (() => void)[] = [];
+
+  constructor(time: VirtualTime, { rate = 1, aheadMs = 0 }: SimulatedClocks = {}) {
+    this.#time = time;
+    this.#rate = rate;
+    this.#bornAt = time.now;
+    this.#aheadMs = aheadMs;
+  }
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** By a clock that never goes back, and begins anew with each process. */
+  readonly now = (): number => 1000 + (this.#time.now - this.#bornAt) * this.#rate;
+
+  /** The date, which may be wrong. */
+  readonly dateNow = (): number =>
+    1_800_000_000_000 + Math.floor(this.#time.now * this.#rate) + this.#aheadMs;
+
+  /** Waits by its own clock. */
+  readonly wait = (ms: number, signal?: AbortSignal): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const cancel = this.schedule(ms, () => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    });
+    const abort = () => {
+      cancel();
+      reject(signal!.reason);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    return promise;
+  };
+
+  /** Does something later, by its own clock; returns how to prevent that. */
+  schedule(ms: number, action: () => void): () => void {
+    return this.#time.schedule(ms / this.#rate, () => this.run(action));
+  }
+
+  /** Sets its date. */
+  setDate(aheadMs: number): void {
+    this.#aheadMs = aheadMs;
+  }
+
+  /** Does something in the process: now, when it is woken, or never. */
+  run(action: () => void): void {
+    if (!this.#isAlive) return;
+    if (this.#isPaused) this.#deferred.push(action);
+    else action();
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  wake(): void {
+    this.#isPaused = false;
+    for (const action of this.#deferred.splice(0)) this.run(action);
+  }
+
+  kill(): void {
+    this.#isAlive = false;
+    this.#deferred = [];
+  }
+}

@@ -34,8 +34,12 @@ const IMPORT_RULES: readonly ImportRule[] = [
   { files: /^src\/protocol\//, may: /^src\/protocol\// },
   { files: /^src\/broker\//, may: /^(src\/broker\/|src\/protocol\/|protocol\.ts$)/ },
   {
-    files: /^src\/engine\/(?!journal\/)/,
+    files: /^src\/engine\/(?!journal\/|replicated\/)/,
     may: /^(src\/engine\/|src\/broker\/|src\/protocol\/|protocol\.ts$|re2js$)/,
+  },
+  {
+    files: /^src\/engine\/replicated\//,
+    may: /^(src\/engine\/|src\/broker\/|src\/protocol\/|protocol\.ts$|node:zlib$)/,
   },
   {
     files: /^src\/engine\/journal\/(?!disk\/deno_(disk|file)\.ts$)/,

@@ -52,6 +52,7 @@ import { OPERATION_VERBS } from "../../src/server/access/operation_verbs.ts";
 import { COMMANDS } from "../../src/server/commands/command_table.ts";
 import { ExitCode } from "../../src/server/process/exit_code.ts";
 import { BROKER_FAMILIES } from "../../src/server/http/metrics/broker_families.ts";
+import { CLUSTER_FAMILIES } from "../../src/server/http/metrics/cluster_families.ts";
 import { OMITTED_FAMILY } from "../../src/server/http/metrics/metric_pages.ts";
 import { STREAM_FAMILIES } from "../../src/server/http/metrics/stream_families.ts";
 import { formatByteSize } from "../../src/server/settings/byte_size.ts";
@@ -82,24 +83,28 @@ function findDefault(path: string): string {
   return setting.show(setting.initial);
 }
 
-Deno.test("the table of settings has all of them, as they are", () => {
-  assertEquals(
-    findRows("key", "default", "allowed", "meaning")
-      .map(([key, initial, allowed, meaning]) => [key, initial, findNumbers(allowed!), meaning]),
-    SETTING_ROWS.map(({ key, setting: { show, initial, allowed, about } }) => [
-      `\`${key}\``,
-      show(initial),
-      findNumbers(allowed),
-      about,
-    ]),
-  );
-});
+for (const [head, isOfClusters] of [["key", false], ["key of a cluster", true]] as const) {
+  Deno.test(`the table of settings by ${head} has all of them, as they are`, () => {
+    assertEquals(
+      findRows(head, "default", "allowed", "meaning")
+        .map(([key, initial, allowed, meaning]) => [key, initial, findNumbers(allowed!), meaning]),
+      SETTING_ROWS.filter(({ key }) => key.startsWith("cluster.") === isOfClusters)
+        .map(({ key, setting: { show, initial, allowed, about } }) => [
+          `\`${key}\``,
+          show(initial),
+          findNumbers(allowed),
+          about,
+        ]),
+    );
+  });
+}
 
 Deno.test("the table of metrics has all families that are written, as they are", () => {
   const families = [
     ...STREAM_FAMILIES.map((family) => ({ ...family, byStream: "yes" })),
     { ...OMITTED_FAMILY, byStream: "only" },
-    ...BROKER_FAMILIES.map((family) => ({ ...family, byStream: "no" })),
+    ...BROKER_FAMILIES.filter((family) => !CLUSTER_FAMILIES.includes(family))
+      .map((family) => ({ ...family, byStream: "no" })),
   ];
   assertEquals(
     findRows("metric", "type", "by stream", "what")
@@ -108,10 +113,19 @@ Deno.test("the table of metrics has all families that are written, as they are",
   );
 });
 
-Deno.test("the table of alerts has all of them", async () => {
+Deno.test("the table of a cluster's metrics has all of them, as they are", () => {
+  assertEquals(
+    findRows("metric of a cluster", "type", "what")
+      .map(([metric, ...cells]) => [metric!.replace(/\{.*\}/, ""), ...cells]),
+    CLUSTER_FAMILIES.map(({ name, type, help }) => [`\`${name}\``, type, help]),
+  );
+});
+
+Deno.test("the tables of alerts have all of them", async () => {
   const rules = await Deno.readTextFile(new URL("ops/prometheus/alerts.yaml", ROOT));
   const alerts = [...rules.matchAll(/- alert: (\w+)$/gm)].map(([, name]) => `\`${name}\``);
-  assertEquals(findRows("alert", "when").map(([alert]) => alert), alerts);
+  const found = ["alert", "alert of a cluster"].flatMap((head) => findRows(head, "when"));
+  assertEquals(found.map(([alert]) => alert), alerts);
 });
 
 Deno.test("the table of limits is the code's", () => {

@@ -10,6 +10,8 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { type BrokerServer, serve } from "../../server.ts";
 import { createToken, hashToken } from "../../src/server/access/users/token.ts";
 import { TestCertificates } from "../support/certificates/test_certificates.ts";
+import { serveSeated } from "../support/cluster/seated_broker.ts";
+import { TestSeat } from "../support/cluster/test_seat.ts";
 import { fetchPackage } from "./debian_package.ts";
 import { Load } from "./load.ts";
 import { OPS, Prometheus } from "./prometheus.ts";
@@ -112,7 +114,8 @@ Deno.test({ name: "each alert fires when it should, and only then", ignore }, as
 Deno.test({ name: "Prometheus finds all that the dashboard asks for", ignore }, async () => {
   const directory = await Deno.makeTempDir();
   {
-    await using broker = await startJournal(directory);
+    // In a cluster, so that it has all of them.
+    await using broker = await serveSeated(new TestSeat(), { storage: { directory } });
     await using _load = new Load({ port: broker.port });
     await using prometheus = await Prometheus.start(PROMETHEUS, { port: broker.http!.port });
     await checkScrapes(prometheus);

@@ -41,6 +41,8 @@ export interface ClusterStatus {
   readonly lastSequence: number;
   /** The bytes of the log in JetStream, of one replica. */
   readonly logBytes: number;
+  /** The most bytes that the log may have; absent without a limit. */
+  readonly logBytesMax?: number;
   /** When a record was appended or read last, in milliseconds ago. */
   readonly lastAppendMs: number;
   /** The node that leads the log, if that is known. */

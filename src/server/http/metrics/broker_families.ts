@@ -1,38 +1,8 @@
 import type { ErrorCode } from "../../../../protocol.ts";
-import { Histogram } from "../../../broker/collections/histogram.ts";
-import type { Engine } from "../../../broker/engine.ts";
-
-import type { CertificateStatus } from "../../certificates/certificates.ts";
-import type { HttpParts } from "../http_route.ts";
-import { type MetricFamily, writeLabels } from "./metric_text.ts";
-import { findDiskSize, findProcessFigures, type ProcessFigures } from "./process_figures.ts";
-
-/** Labels as text, and the value; an undefined value is left out. */
-export type Sample = readonly [labels: string, value: number | undefined];
-
-/** Metrics that only the broker as a whole has. */
-export interface BrokerFamily extends MetricFamily {
-  /** Reads its samples; nothing where the broker has no such thing, and the family is not written. */
-  read(source: MetricSource): readonly Sample[] | Histogram | undefined;
-}
-
-/** Where the figures are. */
-export interface MetricSource {
-  readonly parts: HttpParts;
-  readonly counters: Engine["counters"];
-  readonly process: ProcessFigures;
-  readonly certificate: CertificateStatus | undefined;
-}
-
-/** Finds where the figures are now. */
-export function findSource(parts: HttpParts): MetricSource {
-  return {
-    parts,
-    counters: parts.engine.counters,
-    process: findProcessFigures(),
-    certificate: parts.certificates?.status,
-  };
-}
+import { type BrokerFamily, counter, each, gauge, histogram, one } from "./broker_family.ts";
+import { CLUSTER_FAMILIES } from "./cluster_families.ts";
+import { writeLabels } from "./metric_text.ts";
+import { findDiskSize } from "./process_figures.ts";
 
 /** What refuses batches again and again: a counter that appears with its first count hides it. */
 const NONE_REFUSED: Partial<Record<ErrorCode, number>> = {
@@ -46,33 +16,14 @@ const NONE_REFUSED: Partial<Record<ErrorCode, number>> = {
   FORBIDDEN: 0,
 };
 
-type Read = BrokerFamily["read"];
-
-function counter(name: string, help: string, read: Read): BrokerFamily {
-  return { name: `simplemq_${name}_total`, type: "counter", help, read };
-}
-
-function gauge(name: string, help: string, read: Read): BrokerFamily {
-  return { name: `simplemq_${name}`, type: "gauge", help, read };
-}
-
-function histogram(name: string, help: string, read: Read): BrokerFamily {
-  return { name: `simplemq_${name}`, type: "histogram", help, read };
-}
-
-/** One sample without labels; nothing if there is no value. */
-function one(value: number | undefined): readonly Sample[] | undefined {
-  return value === undefined ? undefined : [["", value]];
-}
-
-/** One sample for each name. */
-function each(label: string, values: Readonly<Record<string, number | undefined>>): Sample[] {
-  return Object.entries(values).map(([name, value]) => [writeLabels(label, name), value]);
-}
-
 /** The families of the broker, in the order in which they are written. */
 export const BROKER_FAMILIES: readonly BrokerFamily[] = [
-  gauge("streams", "Streams", ({ parts }) => one(parts.engine.streamCount)),
+  gauge(
+    "streams",
+    "Streams",
+    // Those of a standby are the active broker's: a sum over brokers would count them twice.
+    ({ parts, cluster }) => one(cluster?.role === "standby" ? undefined : parts.engine.streamCount),
+  ),
   counter(
     "duplicate_messages",
     "Messages that were not stored again",
@@ -184,6 +135,7 @@ export const BROKER_FAMILIES: readonly BrokerFamily[] = [
     "When the certificate in use ends, in seconds since 1970",
     ({ certificate }) => one(certificate && certificate.expiresAt / 1000),
   ),
+  ...CLUSTER_FAMILIES,
   gauge("build_info", "What runs; always 1", ({ parts }) => {
     const { version, runtime, engine, durability } = parts.management.describe();
     const deno = runtime.replace(/^deno /, "");
@@ -217,8 +169,3 @@ export const BROKER_FAMILIES: readonly BrokerFamily[] = [
     read: ({ parts }) => one(parts.management.describe().startedAt / 1000),
   },
 ];
-
-/** Whether what a family has read is a histogram. */
-export function isHistogram(read: readonly Sample[] | Histogram): read is Histogram {
-  return read instanceof Histogram;
-}

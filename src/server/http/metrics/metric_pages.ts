@@ -1,5 +1,6 @@
 import type { HttpParts } from "../http_route.ts";
-import { BROKER_FAMILIES, findSource, isHistogram } from "./broker_families.ts";
+import { BROKER_FAMILIES } from "./broker_families.ts";
+import { findSource, isHistogram } from "./broker_family.ts";
 import { type MetricFamily, writeFamily, writeHistogram, writeSample } from "./metric_text.ts";
 import { STREAM_FAMILIES } from "./stream_families.ts";
 import { TimeSlices } from "../figures/time_slices.ts";
@@ -15,17 +16,9 @@ export const OMITTED_FAMILY: MetricFamily = {
 /** How long the pieces of a page are, in characters. */
 const PIECE_LENGTH = 32 * 1024;
 
-/** Writes the figures of the broker as a whole. */
+/** Writes the figures of the broker as a whole; a standby's has no streams. */
 export async function writeBrokerPage(parts: HttpParts): Promise<string> {
-  const sums = await sumRows(parts.engine, () => parts.engine.counters.totals);
-  const texts: string[] = [];
-  let column = 0;
-  for (const family of STREAM_FAMILIES) {
-    texts.push(writeFamily(family));
-    for (const { labels } of family.columns) {
-      texts.push(writeSample(family.name, labels, sums[column++]!));
-    }
-  }
+  const texts = isStandby(parts.engine) ? [] : await writeSums(parts);
   const source = findSource(parts);
   for (const family of BROKER_FAMILIES) {
     const read = family.read(source);
@@ -39,6 +32,25 @@ export async function writeBrokerPage(parts: HttpParts): Promise<string> {
     }
   }
   return texts.join("");
+}
+
+/** Whether another broker of the cluster has the streams: theirs are its figures. */
+export function isStandby({ cluster }: Pick<HttpParts["engine"], "cluster">): boolean {
+  return cluster?.role === "standby";
+}
+
+/** Writes the sums of all streams. */
+async function writeSums({ engine }: HttpParts): Promise<string[]> {
+  const sums = await sumRows(engine, () => engine.counters.totals);
+  const texts: string[] = [];
+  let column = 0;
+  for (const family of STREAM_FAMILIES) {
+    texts.push(writeFamily(family));
+    for (const { labels } of family.columns) {
+      texts.push(writeSample(family.name, labels, sums[column++]!));
+    }
+  }
+  return texts;
 }
 
 /**

@@ -3,7 +3,7 @@ import { findNamePatternMistake, NamePattern } from "../../access/name_pattern.t
 import { HttpProblem } from "../http_problem.ts";
 import type { HttpParts, HttpRoute } from "../http_route.ts";
 import { METRICS_TYPE } from "./metric_text.ts";
-import { writeBrokerPage, writeStreamPage } from "./metric_pages.ts";
+import { isStandby, writeBrokerPage, writeStreamPage } from "./metric_pages.ts";
 import { findRows } from "./metric_rows.ts";
 
 /** How many streams are told of by default, and at most. */
@@ -56,7 +56,9 @@ export const METRICS_ROUTES: readonly HttpRoute[] = [
       pages.set(parts, count + 1);
       const end = () => pages.set(parts, pages.get(parts)! - 1);
       try {
-        const found = await findRows(parts.engine, limit, filter);
+        const found = isStandby(parts.engine)
+          ? { rows: [], omitted: 0 }
+          : await findRows(parts.engine, limit, filter);
         const headers = { "content-type": METRICS_TYPE };
         return new Response(stream(writeStreamPage(found), end), { headers });
       } catch (error) {

@@ -84,6 +84,7 @@ function findDefault(path: string): string {
 }
 
 for (const [head, isOfClusters] of [["key", false], ["key of a cluster", true]] as const) {
+  if (isOfClusters && !SETTING_ROWS.some(({ key }) => key.startsWith("cluster."))) continue;
   Deno.test(`the table of settings by ${head} has all of them, as they are`, () => {
     assertEquals(
       findRows(head, "default", "allowed", "meaning")

@@ -19,6 +19,8 @@ export interface ClusterBroker {
   readonly lagMs: number;
   /** When it was heard of last, in milliseconds ago. */
   readonly heardMs: number;
+  /** Where its management page is, as a URL, if it has told so. */
+  readonly page?: string;
 }
 
 /** What a broker knows of its cluster. */

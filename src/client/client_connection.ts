@@ -1,5 +1,6 @@
 import { BrokerError } from "../../protocol.ts";
 import { BATCH_COUNT_MAX, findLabelMistake, MEMBERS_MAX } from "../protocol/limits.ts";
+import { formatAddress } from "../transport/address.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import type { Duplex } from "../transport/duplex.ts";
 import {
@@ -7,6 +8,7 @@ import {
   CONNECTION_OPTION_NAMES,
   type ConnectionOptions,
   type InProcessOptions,
+  type StandbyOption,
 } from "./connection.ts";
 import { ClientCursor } from "./cursor/client_cursor.ts";
 import type { Cursor } from "./cursor/cursor.ts";
@@ -40,13 +42,14 @@ import { TracedPublisher } from "./tracing/traced_publisher.ts";
 import { Tracing } from "./tracing/tracing.ts";
 import { IncomingFrames } from "./uplink/incoming_frames.ts";
 import type { ClientSession } from "./uplink/client_session.ts";
-import { SessionOpener, type Target } from "./uplink/session_opener.ts";
+import { SessionOpener } from "./uplink/session_opener.ts";
 import {
   type BrokerInfo,
   type CloseReason,
   type ConnectionStatus,
   StatusBoard,
 } from "./uplink/status.ts";
+import type { Target } from "./uplink/target.ts";
 import { Uplink } from "./uplink/uplink.ts";
 
 const NAME_DEFAULT = "simplemq-client";
@@ -84,17 +87,18 @@ export class ClientConnection implements Connection {
    */
   static async open(
     targets: readonly Target[] | (() => Promise<readonly Target[]>),
-    options: ConnectionOptions,
+    options: ConnectionOptions & StandbyOption,
     clock: Clock = systemClock,
   ): Promise<Connection> {
     const { name = NAME_DEFAULT, connectTimeoutMs = CONNECT_TIMEOUT_MS_DEFAULT } = options;
-    const { drainMs = DRAIN_MS_DEFAULT, waitForBroker, signal } = options;
+    const { drainMs = DRAIN_MS_DEFAULT, waitForBroker, signal, standby } = options;
     checkName(name, "Cannot connect");
     checkTimeout("connectTimeoutMs", connectTimeoutMs, "Cannot connect");
     checkDrainTime(drainMs, "Cannot connect");
     const found = typeof targets === "function" ? await targets() : targets;
-    const opener = new SessionOpener(found, { client: name, timeoutMs: connectTimeoutMs });
-    const first = waitForBroker ? await opener.openPersistently(signal) : await opener.open(signal);
+    const opener = new SessionOpener(found, { client: name, timeoutMs: connectTimeoutMs, standby });
+    const opening = waitForBroker ? opener.openPersistently(signal) : opener.openFirst(signal);
+    const first = await opening;
     return new ClientConnection(opener, first, clock, drainMs);
   }
 
@@ -120,8 +124,10 @@ export class ClientConnection implements Connection {
   }
 
   get broker(): BrokerInfo {
-    const { version, engine, durability, user } = this.#uplink.session.welcome;
-    return { version, engine, durability, user };
+    const { version, engine, durability, user, brokers } = this.#uplink.session.welcome;
+    const { address: at } = this.#opener;
+    const address = at && formatAddress(at.hostname, at.port);
+    return { version, engine, durability, user, ...address && { address }, brokers };
   }
 
   publisher<Body = MessageBody>(
@@ -215,7 +221,7 @@ export class ClientConnection implements Connection {
     try {
       // A connection that is being closed is not restored: unconfirmed messages fail.
       while (this.#closeCall === undefined && !await this.#opener.isHopeless(error)) {
-        await this.#opener.pause(this.#uplink.session.hasServed, error, signal);
+        await this.#opener.pause(this.#uplink.session, error, signal);
         let attempt = 0;
         const session = await this.#opener.reopen(signal, (error) => {
           this.#board.post({ type: "reconnecting", attempt: ++attempt, ...error && { error } });

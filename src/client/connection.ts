@@ -23,7 +23,8 @@ export interface ConnectionOptions {
   readonly waitForBroker?: boolean;
   /**
    * How long it may take to connect to one broker, with the handshake of TLS, and then to get its answer,
-   * in milliseconds, 1 to 2^31 - 1.
+   * in milliseconds, 1 to 2^31 - 1. Of several brokers each has 2 seconds at most, or the time of silence after
+   * which its cluster gives a broker up; more if none of them has answered.
    *
    * @default {10000}
    */
@@ -38,6 +39,14 @@ export interface ConnectionOptions {
   readonly drainMs?: number;
   /** Stops waiting for the first connection. It does not close an open connection. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * What only the command line says: that a standby of a cluster will do, which answers questions about itself
+ * and gives backups.
+ */
+export interface StandbyOption {
+  readonly standby?: boolean;
 }
 
 /** The names of the options of every connection. */
@@ -65,8 +74,9 @@ export interface InProcessOptions extends ConnectionOptions {
  *
  * A lost connection is restored automatically, however long that takes, with all its members. Before
  * each attempt the client pauses for a random time: at most 0.1 seconds before the first (1 to 2 seconds if
- * an operator has closed the connection), doubling up to 10 seconds. Messages without a confirm are sent again, and stored once if the connection is
- * restored within 10 minutes.
+ * an operator has closed the connection), doubling up to 10 seconds; if it knows several brokers, 0.25 seconds
+ * at most. To a broker of a cluster that another one names as active it goes at once. Messages without a
+ * confirm are sent again, and stored once if the connection is restored within 10 minutes.
  *
  * @example Closing at the end of a block
  * ```ts
@@ -81,7 +91,7 @@ export interface InProcessOptions extends ConnectionOptions {
  * ```
  */
 export interface Connection extends AsyncDisposable {
-  /** The broker's version, engine and durability, and the user; new values after each reconnect. */
+  /** The broker's version, engine, durability and address, and the user; new values after each reconnect. */
   readonly broker: BrokerInfo;
   /** Resolves to the reason when the connection is closed for good. Never rejects. */
   readonly closed: Promise<CloseReason>;

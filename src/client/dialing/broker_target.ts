@@ -3,9 +3,10 @@ import { connectEncrypted } from "../../transport/deno_sockets.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import type { TlsTarget } from "../../transport/node_sockets.ts";
 import { connectSocket } from "../../transport/sockets.ts";
-import type { BrokerAddress } from "../uplink/session_opener.ts";
+import type { BrokerAddress, Target } from "../uplink/target.ts";
 import { DialError } from "../uplink/dial_error.ts";
 import { explainDialFault } from "./dial_fault.ts";
+import { readToldAddress } from "./server_address.ts";
 import type { ReadToken } from "./token.ts";
 import type { ResolvedTls } from "./tls_options.ts";
 
@@ -19,7 +20,7 @@ export interface TargetOptions {
 }
 
 /** A broker that is reached over a socket. */
-export class BrokerTarget {
+export class BrokerTarget implements Target {
   readonly action: string;
   readonly readToken: ReadToken | undefined;
   readonly address: BrokerAddress;
@@ -52,10 +53,21 @@ export class BrokerTarget {
     }
   }
 
+  get isEncrypted(): boolean {
+    return this.#tls !== undefined;
+  }
+
+  /** The certificate must be for the name that is told, unless `tls.serverName` names another one. */
+  findSibling(told: string): BrokerTarget | undefined {
+    const address = readToldAddress(told);
+    if (address === undefined) return undefined;
+    return new BrokerTarget({ ...address, tls: this.#tls, readToken: this.readToken });
+  }
+
   /** The error of an attempt, in a sentence with address and reason. */
   explain(cause: unknown): DialError {
     const { serverName = this.address.hostname, pair } = this.#tls ?? {};
-    const way = { serverName, isEncrypted: this.#tls !== undefined, hasPair: pair !== undefined };
+    const way = { serverName, isEncrypted: this.isEncrypted, hasPair: pair !== undefined };
     const { why, isMistake } = explainDialFault(cause, way);
     return new DialError(`${this.action}: ${why}`, isMistake, cause);
   }

@@ -29,7 +29,7 @@ export interface DialOptions {
    * The brokers, in place of `hostname` and `port`: 1 to 100 texts `host:port` or URLs
    * `smq://host:port`, or `smqs://token@host:port` for TLS. IPv6 addresses are in brackets; without a
    * port it is 9090; a token's special characters are percent-encoded. Each attempt tries one after the
-   * other, first the one that was used last.
+   * other, first the one that was used last; one that did not answer lately is the last.
    *
    * @default {the environment's `SIMPLEMQ_SERVER`, a list with commas, if that may be read}
    */

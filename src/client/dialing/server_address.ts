@@ -15,6 +15,9 @@ export interface ServerAddress {
 
 export const PORT_DEFAULT = 9090;
 
+/** Longer than an address that a broker tells: a host of 253 characters and a port. */
+const TOLD_LENGTH_MAX = 300;
+
 const ALLOWED = "allowed are host:port, smq://host:port and smqs://token@host:port";
 
 /** The schemes of URLs, and whether they mean TLS. */
@@ -57,6 +60,17 @@ export function readServerAddress(text: unknown, source: string, action: string)
     token: secret === undefined ? undefined : decodeToken(secret, source, action),
     source,
   };
+}
+
+/** Reads the address that a broker tells of another one, `host:port`; `undefined` if it is none. */
+export function readToldAddress(text: string): { hostname: string; port: number } | undefined {
+  if (text.length > TOLD_LENGTH_MAX || !/:\d+$/.test(text)) return undefined;
+  try {
+    const { hostname, port, isEncrypted } = readServerAddress(text, "an address", "Cannot connect");
+    return isEncrypted === undefined ? { hostname, port } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Checks the option `hostname`. */

@@ -4,12 +4,24 @@ import { delay } from "../member/delay.ts";
 const LIMIT_MS_MIN = 100;
 const LIMIT_MS_MAX = 10_000;
 
+/** The shortest and the longest pause while another broker may take over, in milliseconds. */
+const BRIEF_MS_MIN = 50;
+const BRIEF_MS_MAX = 250;
+
 /**
  * The pauses before attempts to connect. Each lasts a random time below a limit that doubles, so that the
  * clients of a restarted broker do not all come at once.
+ *
+ * Where there are several brokers, another one may take over at any moment, and who waits for seconds comes
+ * seconds late: the pauses are brief, for as long as it takes. They last 50 to 250 ms, so that a client
+ * makes about six attempts in a second, each of them one handshake with each broker that answers. A
+ * thousand clients that wait for an election of nine seconds are six thousand handshakes in a second, which
+ * a broker refuses without knowing the user; a slower one slows its clients down, since a client waits for
+ * each answer.
  */
 export class Backoff {
   #limitMs = LIMIT_MS_MIN;
+  #briefMs = LIMIT_MS_MIN;
 
   /**
    * Waits; rejects with the signal's reason.
@@ -22,8 +34,16 @@ export class Backoff {
     await delay(waitMs, signal);
   }
 
+  /** Waits for a moment, however often it has been called; rejects with the signal's reason. */
+  async pauseBriefly(signal: AbortSignal | undefined): Promise<void> {
+    const waitMs = BRIEF_MS_MIN + Math.random() * (this.#briefMs - BRIEF_MS_MIN);
+    this.#briefMs = Math.min(this.#briefMs * 2, BRIEF_MS_MAX);
+    await delay(waitMs, signal);
+  }
+
   /** Begins with the shortest limit again. */
   reset(): void {
     this.#limitMs = LIMIT_MS_MIN;
+    this.#briefMs = LIMIT_MS_MIN;
   }
 }

@@ -4,6 +4,7 @@ import {
   FRAME_BYTES_RESERVE,
   type FrameDecoder,
   FrameType,
+  type Goodbye,
   MAGIC,
   readControlFrame,
   type Welcome,
@@ -24,6 +25,8 @@ export interface Introduction {
   readonly client: string;
   /** The secret that shows whose client it is; `undefined` for none. */
   readonly token?: string | undefined;
+  /** Whether a standby of a cluster will do. */
+  readonly standby?: boolean | undefined;
   /** The beginning of error messages: `Cannot connect to a broker at localhost:9090`. */
   readonly action: string;
 }
@@ -33,7 +36,7 @@ export interface SessionEvents {
   handleFrame(frame: FrameDecoder): void;
   /** The link has room again. */
   handleReady(): void;
-  /** The broker is about to stop. */
+  /** The broker is about to stop, and finishes what is under way. */
   handleGoodbye(): void;
 }
 
@@ -48,6 +51,12 @@ export class UnansweredError extends Error {
 /** The interval between two looks at the heartbeat, in milliseconds. */
 const SWEEP_MS = 1000;
 
+/**
+ * The interval if another broker can take over: silence is noticed at most two intervals late, since what was
+ * received counts from the next look on.
+ */
+const CLUSTER_SWEEP_MS = 60;
+
 /** One session with a broker, from the handshake to the end of its link. */
 export class ClientSession implements LinkOwner {
   readonly link: Link;
@@ -55,6 +64,8 @@ export class ClientSession implements LinkOwner {
   idleBytes = 0;
   /** Whether the broker has sent anything after the welcome. */
   hasServed = false;
+  /** When it was begun, by the monotonic clock. */
+  readonly openedAt: number = performance.now();
   readonly #welcomed = Promise.withResolvers<void>();
   #welcome: Welcome | undefined;
   readonly #ended: Promise<Error | undefined>;
@@ -64,12 +75,16 @@ export class ClientSession implements LinkOwner {
   #error: Error | undefined;
   readonly #action: string;
 
-  private constructor(duplex: Duplex, { client, token, action }: Introduction) {
+  private constructor(duplex: Duplex, { client, token, standby, action }: Introduction) {
     this.#action = action;
     this.link = new Link(duplex, this, FRAME_BYTES_RESERVE);
     this.link.writer.bytes(MAGIC);
-    const hello = { client, capabilities: CAPABILITIES, ...token !== undefined && { token } };
-    writeControlFrame(this.link.writer, "hello", hello);
+    writeControlFrame(this.link.writer, "hello", {
+      client,
+      capabilities: CAPABILITIES,
+      ...token !== undefined && { token },
+      ...standby && { standby },
+    });
     this.link.flush();
     this.#ended = this.#run();
   }
@@ -121,7 +136,7 @@ export class ClientSession implements LinkOwner {
   }
 
   handleFrame(frame: FrameDecoder): void {
-    if (frame.type === FrameType.goodbye) return this.#events?.handleGoodbye();
+    if (frame.type === FrameType.goodbye) return this.#handleGoodbye(frame);
     if (this.#events === undefined) return this.#handleWelcome(frame);
     this.hasServed = true;
     if (frame.type === FrameType.heartbeat) this.idleBytes += FRAME_HEAD_BYTES;
@@ -134,8 +149,8 @@ export class ClientSession implements LinkOwner {
 
   #handleWelcome(frame: FrameDecoder): void {
     if (frame.type === FrameType.error) {
-      const { code, message } = readControlFrame(frame, "error");
-      throw new BrokerError(code, message);
+      const { code, message, details = {} } = readControlFrame(frame, "error");
+      throw new BrokerError(code, message, { details });
     }
     if (frame.type !== FrameType.welcome) {
       throw new BrokerError(
@@ -148,6 +163,13 @@ export class ClientSession implements LinkOwner {
     frame.raiseLimit(BODY_BYTES_MAX + FRAME_BYTES_RESERVE);
     this.#startHeartbeat(this.#welcome);
     this.#welcomed.resolve();
+  }
+
+  /** A broker that has handed over finishes nothing more: its session ends at once. */
+  #handleGoodbye(frame: FrameDecoder): void {
+    const { code, message, details = {} } = readGoodbye(frame);
+    if (code === "NOT_ACTIVE") throw new BrokerError(code, message, { details });
+    this.#events?.handleGoodbye();
   }
 
   async #run(): Promise<Error | undefined> {
@@ -165,7 +187,7 @@ export class ClientSession implements LinkOwner {
     return this.#error;
   }
 
-  #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs, progressMs }: Welcome): void {
+  #startHeartbeat({ heartbeatMs, heartbeatTimeoutMs, progressMs, brokers }: Welcome): void {
     // A broker that is slow to read is alive as long as it sends something. It closes the connection
     // itself if nothing arrives.
     const limits = { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs: Infinity };
@@ -178,10 +200,20 @@ export class ClientSession implements LinkOwner {
     };
     this.#heartbeat.watch(this.link, { limits, onFault, tellsProgress: true }, performance.now());
     const shortest = Math.min(heartbeatMs, heartbeatTimeoutMs);
-    const intervalMs = Math.max(1, Math.min(SWEEP_MS, shortest / 4, progressMs));
+    const usualMs = Math.max(1, Math.min(SWEEP_MS, shortest / 4, progressMs));
+    const intervalMs = brokers.length > 0 ? Math.min(CLUSTER_SWEEP_MS, usualMs) : usualMs;
     this.#timer = setInterval(
-      () => this.#heartbeat.sweep(performance.now(), intervalMs),
+      () => this.#heartbeat.sweep(performance.now(), usualMs),
       intervalMs,
     );
+  }
+}
+
+/** Whatever a broker says when it leaves, it leaves. */
+function readGoodbye(frame: FrameDecoder): Goodbye {
+  try {
+    return readControlFrame(frame, "goodbye");
+  } catch {
+    return { message: "the broker leaves" };
   }
 }

@@ -1,31 +1,21 @@
 import { BrokerError } from "../../../protocol.ts";
-import { systemClock } from "../../transport/clock.ts";
+import { type Clock, systemClock } from "../../transport/clock.ts";
 import type { Duplex } from "../../transport/duplex.ts";
+import { abortable } from "../member/abortable.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
-import { DeadlineTimer } from "../member/deadline_timer.ts";
+import {
+  chooseError,
+  type Failure,
+  isHopeless,
+  isMistake,
+  isNotActive,
+  isUnauthorized,
+} from "./attempt_error.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client_session.ts";
-import { DialError } from "./dial_error.ts";
-
-/** Where a broker is. */
-export interface BrokerAddress {
-  readonly hostname: string;
-  readonly port: number;
-}
-
-/** A broker that a connection may use. */
-export interface Target {
-  /** The beginning of error messages: `Cannot connect to a broker at localhost:9090`. */
-  readonly action: string;
-  /** Reads the token to show; without it there is none. */
-  readonly readToken?: ((signal?: AbortSignal) => Promise<string | undefined>) | undefined;
-  /** Opens a connection. */
-  dial(signal: AbortSignal): Promise<Duplex>;
-  /** Where it is, unless it is in this process. */
-  readonly address?: BrokerAddress;
-  /** Makes the error of a failed attempt, unless the broker has refused the client. */
-  explain?(cause: unknown): Error;
-}
+import type { BrokerAddress, Target } from "./target.ts";
+import { type KnownTarget, TargetList } from "./target_list.ts";
+import { limitTime, SilenceError } from "./time_limit.ts";
 
 /** Options of all attempts. */
 export interface OpenerOptions {
@@ -33,56 +23,111 @@ export interface OpenerOptions {
   readonly client: string;
   /** The time for dialling a broker, and again for its answer, in milliseconds. */
   readonly timeoutMs: number;
+  /** Whether a standby of a cluster will do. */
+  readonly standby?: boolean | undefined;
+  /** The clock of the limits; default: the system's. */
+  readonly clock?: Clock;
 }
+
+/** The session that has ended last, as far as it matters here. */
+export type EndedSession = Pick<ClientSession, "hasServed" | "openedAt">;
 
 /** The least pause after an operator has closed the connection, in milliseconds. */
 const CLOSED_PAUSE_MS = 1000;
 
-/** Errors after which another attempt would end in the same way. */
-const HOPELESS: ReadonlySet<string> = new Set([
-  "BAD_MAGIC",
-  "UNSUPPORTED_VERSION",
-  "BAD_FRAME",
-  "UNAUTHORIZED",
-]);
+/** The limit for a broker of several, as long as none has told how long silence may last. */
+const SEVERAL_MS_MAX = 2000;
 
-/** Opens the sessions of one connection, with pauses between attempts. */
+/** The limit for a broker that was silent, while another one answers; it doubles with each silence. */
+const DOUBT_MS_MIN = 300;
+
+/** A session that has lasted less than this was not the way out, and is no reason to hurry. */
+const HURRY_MS_MIN = 300;
+
+/** The most brokers of one attempt that were not known before: they may name each other without an end. */
+const NEW_MAX = 3;
+
+/**
+ * Opens the sessions of one connection, with pauses between attempts.
+ *
+ * An attempt asks each broker once: first the one that was used last; a broker that says which one is active
+ * is followed by that one. Who was silent lately comes last, and is left out while another broker of the
+ * cluster answers: it costs the time of a handshake, in which that other one may take over.
+ */
 export class SessionOpener {
-  readonly #targets: readonly Target[];
+  readonly #targets: TargetList;
   readonly #options: OpenerOptions;
+  readonly #clock: Clock;
   readonly #backoff = new Backoff();
-  /** The broker to begin with: the one of the newest session. */
-  #first = 0;
+  /** The broker to begin the next attempt with, if it is another one than the last. */
+  #hint: KnownTarget | undefined;
+  /** Whether a broker has answered in the last attempt that another one is active. */
+  #isElecting = false;
+  /** How long silence may last, as the cluster has told. */
+  #toldMs = Infinity;
+  /** How many attempts in succession have found all brokers silent. */
+  #silentAttempts = 0;
   /** The token that was shown last. */
   #shown: string | undefined;
 
   /** @param targets The brokers; one or more. */
   constructor(targets: readonly Target[], options: OpenerOptions) {
-    this.#targets = targets;
+    this.#targets = new TargetList(targets);
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** Where the broker of the newest session is, unless it is in this process. */
   get address(): BrokerAddress | undefined {
-    return this.#targets[this.#first]!.address;
+    return this.#targets.current.target.address;
+  }
+
+  /**
+   * Makes one attempt. While no broker of a cluster is active, which ends by itself within seconds, it tries
+   * on for the time that one broker has.
+   */
+  async openFirst(signal: AbortSignal | undefined): Promise<ClientSession> {
+    const endsAt = this.#clock.now() + this.#options.timeoutMs;
+    for (;;) {
+      try {
+        return await this.open(signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!this.#isElecting || isUnauthorized(error) || this.#clock.now() >= endsAt) throw error;
+      }
+      await this.#backoff.pauseBriefly(signal);
+    }
   }
 
   /** Makes one attempt: tries the brokers in turn. */
   async open(signal: AbortSignal | undefined): Promise<ClientSession> {
-    const { length } = this.#targets;
-    const errors: unknown[] = [];
-    for (let step = 0; step < length; step++) {
-      const index = (this.#first + step) % length;
+    const untried = new Set(this.#targets.inTurn(this.#clock.now()));
+    const failures: Failure[] = [];
+    let hint = this.#hint;
+    this.#hint = undefined;
+    this.#isElecting = false;
+    let newCount = 0;
+    for (;;) {
+      const known = this.#takeNext(untried, hint);
+      if (known === undefined) break;
+      hint = undefined;
       try {
-        const session = await this.#openAt(this.#targets[index]!, signal);
-        this.#first = index;
-        return session;
+        return await this.#openAt(known, signal);
       } catch (error) {
         signal?.throwIfAborted();
-        errors.push(error);
+        failures.push({ target: known.target, error });
+        if (!isNotActive(error)) continue;
+        this.#isElecting = true;
+        const { size } = this.#targets;
+        hint = this.#targets.find(known, error.details.active);
+        if (hint !== undefined && this.#targets.size > size && newCount++ < NEW_MAX) {
+          untried.add(hint);
+        }
       }
     }
-    throw chooseError(errors);
+    const isSilent = failures.every(({ error }) => isSilence(error));
+    this.#silentAttempts = isSilent ? this.#silentAttempts + 1 : 0;
+    throw chooseError(failures);
   }
 
   /**
@@ -105,7 +150,8 @@ export class SessionOpener {
     signal: AbortSignal,
     beforeAttempt: (error: Error | undefined) => void,
   ): Promise<ClientSession> {
-    return this.#persist(signal, isHopeless, beforeAttempt);
+    // A broker of a cluster may have an older file of users than the one that will be active.
+    return this.#persist(signal, (error) => isHopeless(error) && !this.#isElecting, beforeAttempt);
   }
 
   async #persist(
@@ -123,21 +169,34 @@ export class SessionOpener {
         signal?.throwIfAborted();
         if (isFinal(error)) throw error;
         last = error instanceof Error ? error : new Error(String(error));
-        await this.#backoff.pause(signal);
+        if (this.#mayBeTakenOver) await this.#backoff.pauseBriefly(signal);
+        else await this.#backoff.pause(signal);
       }
     }
   }
 
   /**
-   * Waits before a session is opened again.
+   * Waits before a session is opened again: not at all if the broker has named the one that is active now.
    *
-   * @param hasServed Whether the broker has sent anything in the last session; if not, pauses get longer.
-   * @param error Why the last session has ended; who closed it on purpose must not see it at once again.
+   * @param session The last one; if its broker has sent nothing in it, pauses get longer.
+   * @param error Why it has ended; who closed it on purpose must not see it at once again.
    */
-  async pause(hasServed: boolean, error: Error | undefined, signal: AbortSignal): Promise<void> {
+  async pause(
+    { hasServed, openedAt }: EndedSession,
+    error: Error | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { current } = this.#targets;
     if (hasServed) this.#backoff.reset();
-    const isClosed = error instanceof BrokerError && error.code === "CLOSED_BY_OPERATOR";
-    await this.#backoff.pause(signal, isClosed ? CLOSED_PAUSE_MS : 0);
+    const code = error instanceof BrokerError ? error.code : undefined;
+    if (code === "HEARTBEAT_LOST") current.noteSilence(this.#clock.now());
+    if (isNotActive(error)) {
+      const active = this.#targets.find(current, error.details.active);
+      if (active !== current) this.#hint = active;
+      const isSettled = hasServed && performance.now() - openedAt >= HURRY_MS_MIN;
+      if (this.#hint !== undefined && isSettled) return signal.throwIfAborted();
+    }
+    await this.#backoff.pause(signal, code === "CLOSED_BY_OPERATOR" ? CLOSED_PAUSE_MS : 0);
   }
 
   /**
@@ -147,19 +206,69 @@ export class SessionOpener {
   async isHopeless(error: unknown): Promise<boolean> {
     if (!isHopeless(error)) return false;
     if (!isUnauthorized(error)) return true;
-    return await this.#readAnother(this.#targets[this.#first]!) === undefined;
+    return await this.#readAnother(this.#targets.current.target) === undefined;
+  }
+
+  /** Whether a broker may become active that is known or will be named. */
+  get #mayBeTakenOver(): boolean {
+    return this.#targets.size > 1 || this.#isElecting;
+  }
+
+  /** Takes the next broker of an attempt: the one that was named, if it has not just failed. */
+  #takeNext(untried: Set<KnownTarget>, hint: KnownTarget | undefined): KnownTarget | undefined {
+    const now = this.#clock.now();
+    const isDue = (known: KnownTarget) => !this.#isElecting || !known.isResting(now);
+    const isNamed = hint !== undefined && untried.has(hint) && !hint.isResting(now);
+    const next = isNamed ? hint : [...untried].find(isDue);
+    if (next !== undefined) untried.delete(next);
+    return next;
+  }
+
+  /** How long a broker has for each part of an attempt, in milliseconds. */
+  #findLimit(known: KnownTarget): number {
+    const { timeoutMs } = this.#options;
+    const usualMs = this.#toldMs < Infinity
+      ? this.#toldMs
+      : this.#targets.size > 1
+      ? SEVERAL_MS_MAX
+      : timeoutMs;
+    // Where nobody answers in time, such as over a slow network, more time helps.
+    const limitMs = Math.min(timeoutMs, usualMs * 2 ** this.#silentAttempts);
+    if (!this.#isElecting || known.silences === 0) return limitMs;
+    return Math.min(limitMs, DOUBT_MS_MIN * 2 ** (known.silences - 1));
   }
 
   /** Opens a session with one broker. */
-  async #openAt(target: Target, signal: AbortSignal | undefined): Promise<ClientSession> {
+  async #openAt(known: KnownTarget, signal: AbortSignal | undefined): Promise<ClientSession> {
+    const ms = this.#findLimit(known);
+    try {
+      const session = await this.#logIn(known.target, ms, signal);
+      const { brokers, heartbeatTimeoutMs } = session.welcome;
+      this.#targets.use(known, brokers);
+      this.#toldMs = brokers.length > 0 ? heartbeatTimeoutMs : Infinity;
+      this.#silentAttempts = 0;
+      return session;
+    } catch (error) {
+      if (error instanceof BrokerError) known.noteAnswer();
+      else if (isSilence(error) && signal?.aborted !== true) known.noteSilence(this.#clock.now());
+      throw error;
+    }
+  }
+
+  /** Introduces the client, again if its token was refused and there is another one now. */
+  async #logIn(
+    target: Target,
+    ms: number,
+    signal: AbortSignal | undefined,
+  ): Promise<ClientSession> {
     const token = await this.#readToken(target, signal);
     try {
-      return await this.#introduce(target, token, signal);
+      return await this.#introduce(target, token, ms, signal);
     } catch (error) {
       signal?.throwIfAborted();
       const other = isUnauthorized(error) ? await this.#readAnother(target) : undefined;
       if (other === undefined) throw error;
-      return await this.#introduce(target, other, signal);
+      return await this.#introduce(target, other, ms, signal);
     }
   }
 
@@ -177,74 +286,47 @@ export class SessionOpener {
     { readToken }: Target,
     signal: AbortSignal | undefined,
   ): Promise<string | undefined> {
-    return readToken && await this.#limit("token", signal, readToken);
+    const { timeoutMs: ms } = this.#options;
+    return readToken && await limitTime({ what: "token", ms, signal }, readToken, this.#clock);
   }
 
   async #introduce(
     target: Target,
     token: string | undefined,
+    ms: number,
     signal: AbortSignal | undefined,
   ): Promise<ClientSession> {
-    const { client } = this.#options;
+    const { client, standby } = this.#options;
     const { action } = target;
     this.#shown = token;
     try {
-      const duplex = await this.#limit("connection", signal, (limited) => target.dial(limited));
-      return await this.#limit(
-        "welcome",
-        signal,
-        (limited) => ClientSession.open(duplex, { client, token, action }, limited),
+      const dial = (limited: AbortSignal) => dialInTime(target, limited);
+      const duplex = await limitTime({ what: "connection", ms, signal }, dial, this.#clock);
+      return await limitTime(
+        { what: "welcome", ms, signal },
+        (limited) => ClientSession.open(duplex, { client, token, standby, action }, limited),
+        this.#clock,
       );
     } catch (error) {
       const isExplained = error instanceof BrokerError || error instanceof ConnectionClosedError;
       throw isExplained ? error : target.explain?.(error) ?? error;
     }
   }
+}
 
-  /** Limits the time of one part of an attempt. */
-  async #limit<T>(
-    what: string,
-    signal: AbortSignal | undefined,
-    part: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const { timeoutMs } = this.#options;
-    const limit = new AbortController();
-    const timer = new DeadlineTimer(systemClock, systemClock.now() + timeoutMs, () => {
-      limit.abort(new DOMException(`no ${what} within ${timeoutMs} ms`, "TimeoutError"));
-    });
-    try {
-      return await part(AbortSignal.any(signal ? [signal, limit.signal] : [limit.signal]));
-    } finally {
-      timer.cancel();
-    }
+/** Whether a broker has not answered in time. */
+function isSilence(error: unknown): boolean {
+  if (error instanceof SilenceError) return true;
+  return error instanceof Error && error.cause instanceof SilenceError;
+}
+
+/** The look for the address of a name does not end with a signal: it is not waited for. */
+async function dialInTime(target: Target, signal: AbortSignal): Promise<Duplex> {
+  const dialling = target.dial(signal);
+  try {
+    return await abortable(dialling, signal);
+  } catch (error) {
+    dialling.then((late) => late.close(), () => {});
+    throw error;
   }
-}
-
-/** Whether another attempt with the same token would end in the same way. */
-function isHopeless(error: unknown): boolean {
-  if (error instanceof ConnectionClosedError) return true;
-  return error instanceof BrokerError && HOPELESS.has(error.code);
-}
-
-/** Whether waiting would be in vain: the broker was reached, and the way to it is wrong. */
-function isMistake(error: unknown): boolean {
-  if (error instanceof AggregateError) {
-    return error.errors.every((one) => isHopeless(one) || isMistake(one));
-  }
-  return error instanceof DialError && error.isMistake;
-}
-
-function isUnauthorized(error: unknown): boolean {
-  return error instanceof BrokerError && error.code === "UNAUTHORIZED";
-}
-
-/** The error of an attempt, by the errors of all brokers. */
-function chooseError(errors: readonly unknown[]): unknown {
-  if (errors.length === 1) return errors[0];
-  // A refused token must be noticed, even while other brokers cannot be reached.
-  const refusal = errors.find(isUnauthorized);
-  if (refusal !== undefined) return refusal;
-  if (errors.every(isHopeless)) return errors[0];
-  const why = errors.map((error) => error instanceof Error ? error.message : String(error));
-  return new AggregateError(errors, why.join("; "), { cause: errors[0] });
 }

@@ -11,6 +11,10 @@ export interface BrokerInfo {
   readonly durability: string;
   /** The user that this connection acts for; `local` if the broker has no users. */
   readonly user: string;
+  /** Where it is, as this client reaches it: `host:port`; absent inside the broker's process. */
+  readonly address?: string;
+  /** The addresses of all brokers of its cluster, as it has told them; none if it is in no cluster. */
+  readonly brokers: readonly string[];
 }
 
 /** Why a connection is closed for good. */
@@ -21,7 +25,7 @@ export interface CloseReason {
   readonly error?: Error;
 }
 
-/** The connection is established, for the first time or again. */
+/** The connection is established, for the first time or again, with this broker or another one of its cluster. */
 export interface ConnectedStatus {
   /** The kind of event. */
   readonly type: "connected";

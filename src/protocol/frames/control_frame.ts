@@ -109,10 +109,15 @@ export interface Pong {
 
 /** `goodbye`: the session is about to end. */
 export interface Goodbye {
-  /** `SHUTTING_DOWN` from a broker that stops; absent from a client that is done. */
+  /**
+   * `SHUTTING_DOWN` from a broker that stops, and finishes what is under way; `NOT_ACTIVE` from one that has
+   * handed over, and finishes nothing more; absent from a client that is done.
+   */
   readonly code?: ErrorCode;
   /** Why, for a person. */
   readonly message: string;
+  /** Figures that belong to the code. */
+  readonly details?: ErrorDetails;
 }
 
 /** `error`: a command failed, or the session has to end. */
@@ -300,7 +305,7 @@ const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name
     brokers: withDefault(texts, []),
   },
   pong: { version: text, problems: withDefault(texts, []) },
-  goodbye: { code: optional(errorCode), message: text },
+  goodbye: { code: optional(errorCode), message: text, details },
   error: {
     code: errorCode,
     message: text,

@@ -18,6 +18,7 @@
  */
 
 import {
+  type EpochFields,
   isIntact,
   readRecordHead,
   RECORD_HEAD_BYTES,
@@ -71,6 +72,19 @@ export class LogDamageError extends Error {
       `Cannot use record ${sequence} of the log: ${what}; only a log that goes on as it began is used`,
     );
     this.name = "LogDamageError";
+  }
+}
+
+/** Another broker took over: this one decides nothing any more. */
+export class FencedError extends Error {
+  override readonly name = "FencedError";
+
+  /** @param fields Who took over, if it is known. */
+  constructor(readonly fields: EpochFields | undefined) {
+    const who = fields === undefined ? "another broker" : `broker ${fields.id}`;
+    super(
+      `Cannot go on as the active broker: ${who} has taken over; only the last one that took over appends`,
+    );
   }
 }
 

@@ -37,8 +37,13 @@ const IMPORT_RULES: readonly ImportRule[] = [
     files: /^src\/engine\/(?!journal\/|replicated\/)/,
     may: /^(src\/engine\/|src\/broker\/|src\/protocol\/|protocol\.ts$|re2js$)/,
   },
+  // The only ones that know of NATS.
   {
-    files: /^src\/engine\/replicated\//,
+    files: /^src\/engine\/replicated\/jetstream\//,
+    may: /^(src\/engine\/replicated\/(jetstream\/|log\.ts$)|@nats-io\/transport-node$)/,
+  },
+  {
+    files: /^src\/engine\/replicated\/(?!jetstream\/)/,
     may: /^(src\/engine\/|src\/broker\/|src\/protocol\/|protocol\.ts$|node:zlib$)/,
   },
   {

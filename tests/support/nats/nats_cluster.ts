@@ -134,6 +134,12 @@ export class NatsCluster implements AsyncDisposable {
     await Promise.all(this.nodes.map((node) => node.kill()));
   }
 
+  /** Ends all nodes when the process of the tests ends, which waits for nothing. */
+  endNow(): void {
+    for (const node of this.nodes) node.endNow();
+    if (this.#isOwnFolder) Deno.removeSync(this.#folder, { recursive: true });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.killAll();
     if (this.#isOwnFolder) await Deno.remove(this.#folder, { recursive: true });

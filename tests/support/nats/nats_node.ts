@@ -93,6 +93,11 @@ export class NatsNode {
     await child.status;
   }
 
+  /** Ends it without a wait. */
+  endNow(): void {
+    this.#child?.kill("SIGKILL");
+  }
+
   /** Lets it do nothing at all, until it is resumed; its sockets stay open. */
   pause(): void {
     this.#child?.kill("SIGSTOP");

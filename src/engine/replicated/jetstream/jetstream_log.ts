@@ -1,0 +1,322 @@
+import { headers, type Msg } from "@nats-io/transport-node";
+import {
+  LeaderlessError,
+  type Log,
+  type LogBounds,
+  type LogFollowing,
+  type LogReader,
+} from "../log.ts";
+import { CODE, type JetStreamAnswer, JetStreamFault, readAnswer } from "./jetstream_answer.ts";
+import { JetStreamFollowing } from "./jetstream_following.ts";
+import {
+  configureStream,
+  findDifference,
+  type LogNames,
+  type LogStreamChoice,
+  nameLog,
+  type StreamConfiguration,
+} from "./log_stream.ts";
+import type { NatsLink } from "./nats_link.ts";
+import { NatsNodes, type NatsNodesOptions, NatsRefusal } from "./nats_nodes.ts";
+
+/** How to reach a log, and what it is. */
+export interface JetStreamOptions
+  extends LogStreamChoice, Pick<NatsNodesOptions, "addresses" | "readSecrets" | "report"> {
+  /** The name of the cluster, and the id of the broker in it. */
+  readonly cluster: string;
+  readonly id: string;
+  readonly leaseMs: number;
+  /** Ends the attempts to open it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** So long after an election began, nodes that know of no leader are cut off from one, in milliseconds. */
+const ELECTION_MS = 15_000;
+
+/** So often who appends looks whether it is connected to the node that leads, in milliseconds. */
+const LOOK_MS = 5_000;
+
+/** So long a purge may take, in milliseconds. */
+const PURGE_MS = 10_000;
+
+/** So long between two attempts to find or make the stream, in milliseconds. */
+const PAUSE_MS = 500;
+
+/** A log in a stream of JetStream. */
+export class JetStreamLog implements Log {
+  readonly #options: JetStreamOptions;
+  readonly #names: LogNames;
+  readonly #nodes: NatsNodes;
+  readonly #followings = new Set<JetStreamFollowing>();
+  readonly #listeners: ((text: string) => void)[] = [];
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder();
+  /** How long an answer may take. */
+  readonly #silenceMs: number;
+  #lookedAt = -Infinity;
+  #looking: Promise<void> | undefined;
+  /** Since when nodes have known of no leader. */
+  #leaderlessSince: number | undefined;
+  #isClosed = false;
+
+  private constructor(options: JetStreamOptions) {
+    this.#options = options;
+    this.#names = nameLog(options.cluster);
+    this.#silenceMs = options.leaseMs / 2;
+    this.#nodes = new NatsNodes({
+      addresses: options.addresses,
+      name: `simplemq ${options.cluster} ${options.id}`,
+      readSecrets: options.readSecrets,
+      report: options.report,
+      silenceMs: this.#silenceMs,
+      linked: (link) => this.#attach(link),
+    });
+  }
+
+  /**
+   * Opens a log, and makes its stream if there is none. Waits as long as no node can be reached, or none leads.
+   *
+   * @throws {NatsRefusal} If waiting does not help: the nodes do not let us in, or the stream is another one.
+   */
+  static async open(options: JetStreamOptions): Promise<JetStreamLog> {
+    const log = new JetStreamLog(options);
+    const stop = () => void log.close();
+    options.signal?.addEventListener("abort", stop);
+    try {
+      await log.#nodes.open();
+      await log.#makeStream();
+    } catch (error) {
+      await log.close();
+      throw error;
+    } finally {
+      options.signal?.removeEventListener("abort", stop);
+    }
+    return log;
+  }
+
+  /** The nodes, for looks at each of them. */
+  get nodes(): NatsNodes {
+    return this.#nodes;
+  }
+
+  get names(): LogNames {
+    return this.#names;
+  }
+
+  async append(expected: number, record: Uint8Array): Promise<number> {
+    const what = "append to the log";
+    requireWhole(what, expected, 0);
+    const link = this.#nodes.link ?? await this.#nodes.use(what, this.#silenceMs);
+    const condition = headers();
+    condition.set("Nats-Expected-Last-Sequence", String(expected));
+    const { subject } = this.#names;
+    const answer = await this.#ask({ link, subject, payload: record, headers: condition, what });
+    const { seq } = answer;
+    // NATS compares, so that anything else cannot be.
+    if (seq !== expected + 1) {
+      throw new Error(`Cannot ${what}: it was stored as ${seq}, allowed ${expected + 1}`);
+    }
+    this.#lookForLeader();
+    return expected + 1;
+  }
+
+  async read(sequence: number): Promise<Uint8Array | undefined> {
+    requireWhole("read the log", sequence, 1);
+    const subject = `$JS.API.STREAM.MSG.GET.${this.#names.stream}`;
+    const payload = JSON.stringify({ seq: sequence });
+    try {
+      const { message } = await this.#ask({ subject, payload, what: "read the log" });
+      const { data = "" } = message as { readonly data?: string };
+      return decodeBase64(data);
+    } catch (error) {
+      if (error instanceof JetStreamFault && error.code === CODE.messageNotFound) return undefined;
+      throw error;
+    }
+  }
+
+  follow(from: number, reader: LogReader): LogFollowing {
+    requireWhole("follow the log", from, 1);
+    if (this.#isClosed) throw new Error("Cannot follow the log: it is closed");
+    const following = new JetStreamFollowing({
+      names: this.#names,
+      silenceMs: this.#silenceMs,
+      from,
+      reader,
+      log: this,
+      report: this.#options.report,
+      ended: () => this.#followings.delete(following),
+    });
+    this.#followings.add(following);
+    const { link } = this.#nodes;
+    if (link !== undefined) following.attach(link);
+    return following;
+  }
+
+  async bounds(): Promise<LogBounds> {
+    const info = await this.#readInfo("look at the log");
+    const state = info.state as { "first_seq": number; "last_seq": number; "bytes": number };
+    const config = info.config as { readonly "max_bytes"?: number };
+    const cluster = info.cluster as {
+      readonly leader?: string;
+      readonly replicas?: readonly { readonly current?: boolean; readonly offline?: boolean }[];
+    } | undefined;
+    const current = cluster?.replicas?.filter(({ current, offline }) => current && !offline);
+    const bytesMax = config["max_bytes"] ?? -1;
+    return {
+      first: Math.max(state["first_seq"], 1),
+      last: state["last_seq"],
+      bytes: state.bytes,
+      bytesMax: bytesMax < 0 ? undefined : bytesMax,
+      leader: cluster?.leader ?? this.#nodes.link?.node,
+      replicas: 1 + (current?.length ?? 0),
+    };
+  }
+
+  async trim(below: number): Promise<void> {
+    const what = "trim the log";
+    requireWhole(what, below, 1);
+    // NATS would go on behind it, and leave a gap.
+    const { last } = await this.bounds();
+    if (below > last + 1) {
+      throw new RangeError(`Cannot ${what}: found ${below}, up to ${last + 1} is allowed`);
+    }
+    await this.#ask({
+      subject: `$JS.API.STREAM.PURGE.${this.#names.stream}`,
+      payload: JSON.stringify({ seq: below }),
+      what,
+      silenceMs: Math.max(PURGE_MS, this.#silenceMs),
+    });
+  }
+
+  async changeNode(): Promise<void> {
+    if (this.#isClosed) throw new Error("Cannot leave a node: the log is closed");
+    await this.#nodes.change(this.#silenceMs);
+  }
+
+  announce(text: string): void {
+    this.#nodes.link?.publish(this.#names.brokers, this.#encoder.encode(text));
+  }
+
+  listen(heard: (text: string) => void): void {
+    this.#listeners.push(heard);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const following of this.#followings) following.stop();
+    await this.#nodes.close();
+    await this.#looking;
+  }
+
+  /** Goes on with a new connection. */
+  #attach(link: NatsLink): void {
+    link.subscribe(this.#names.brokers, (message) => {
+      const text = this.#decoder.decode(message.data);
+      for (const heard of this.#listeners) heard(text);
+    });
+    for (const following of this.#followings) following.attach(link);
+  }
+
+  /** Finds the stream, or makes it. */
+  async #makeStream(): Promise<void> {
+    const { stream } = this.#names;
+    const wanted = configureStream(this.#names, this.#options);
+    for (;;) {
+      try {
+        const info = await this.#readInfo("find the log").catch(async (error) => {
+          if (!(error instanceof JetStreamFault && error.code === CODE.streamNotFound)) throw error;
+          this.#options.report("info", `the stream ${stream} of NATS is made`);
+          const subject = `$JS.API.STREAM.CREATE.${stream}`;
+          const payload = JSON.stringify(wanted);
+          // Each node makes its part, which takes longer than a question.
+          return await this.#ask({ subject, payload, what: "make the log", silenceMs: PURGE_MS });
+        });
+        const found = info.config as StreamConfiguration;
+        const difference = findDifference(wanted, found);
+        if (difference === undefined) return;
+        throw new NatsRefusal(
+          `Cannot use the stream ${stream} of NATS: ${difference}; change the settings of ` +
+            `"cluster", or the stream with "nats stream edit"`,
+        );
+      } catch (error) {
+        if (error instanceof NatsRefusal || this.#options.signal?.aborted) throw error;
+        if (error instanceof JetStreamFault) throw new NatsRefusal(error.message, { cause: error });
+        const why = error instanceof Error ? error.message : String(error);
+        this.#options.report("warning", `the log is not there yet, trying on: ${why}`);
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      }
+    }
+  }
+
+  #readInfo(what: string): Promise<JetStreamAnswer> {
+    const subject = `$JS.API.STREAM.INFO.${this.#names.stream}`;
+    return this.#ask({ subject, payload: "", what });
+  }
+
+  /** Asks something that has one answer, in JSON. */
+  async #ask(
+    { link, what, silenceMs = this.#silenceMs, ...question }: {
+      readonly link?: NatsLink;
+      readonly subject: string;
+      readonly payload: Uint8Array | string;
+      readonly headers?: ReturnType<typeof headers>;
+      readonly what: string;
+      readonly silenceMs?: number;
+    },
+  ): Promise<JetStreamAnswer> {
+    const used = link ?? this.#nodes.link ?? await this.#nodes.use(what, silenceMs);
+    let answer: Msg | undefined;
+    const take = (message: Msg) => {
+      answer = message;
+      return true;
+    };
+    await used.ask({ ...question, what, silenceMs, take });
+    try {
+      const read = readAnswer(answer!, what);
+      this.#leaderlessSince = undefined;
+      return read;
+    } catch (error) {
+      if (!(error instanceof LeaderlessError)) {
+        this.#leaderlessSince = undefined;
+        throw error;
+      }
+      throw this.#doubt(error, used);
+    }
+  }
+
+  /** Elections end: a node that knows of no leader for longer is cut off from the others. */
+  #doubt(error: LeaderlessError, link: NatsLink): Error {
+    const now = performance.now();
+    this.#leaderlessSince ??= now;
+    if (now - this.#leaderlessSince <= ELECTION_MS) return error;
+    return new Error(`${error.message}, as far as ${link.node} knows, which may be cut off`);
+  }
+
+  /** Connects to the node that leads, if it is another one: a record goes half the way then. */
+  #lookForLeader(): void {
+    const now = performance.now();
+    if (now - this.#lookedAt < LOOK_MS) return;
+    this.#lookedAt = now;
+    this.#looking = this.bounds().then(
+      ({ leader }) => leader === undefined ? undefined : this.#nodes.prefer(leader),
+      () => {
+        // The next look may tell.
+      },
+    );
+  }
+}
+
+/** Throws unless it is what a sequence may be. */
+function requireWhole(what: string, sequence: number, least: number): void {
+  if (Number.isSafeInteger(sequence) && sequence >= least) return;
+  const rule = `sequences are whole numbers from ${least} on`;
+  throw new RangeError(`Cannot ${what}: ${rule}, found ${sequence}`);
+}
+
+/** A record as `STREAM.MSG.GET` gives it. */
+function decodeBase64(text: string): Uint8Array {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = binary.charCodeAt(at);
+  return bytes;
+}

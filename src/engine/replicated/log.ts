@@ -1,12 +1,12 @@
 /**
  * A log of records that several brokers share: one appends, all read. Sequences are 1, 2, 3 … without gaps; other
- * numbers than these are a `RangeError`.
+ * numbers than these are a `RangeError`. Each call is settled within seconds, whatever the log does.
  */
 export interface Log {
   /**
    * Appends a record if `expected` is the log's last sequence; resolves to its own, `expected + 1`. Rejects with a
-   * {@linkcode RefusedError} if it was refused; after any other error it may be stored or not. The record must
-   * not change until the answer.
+   * {@linkcode RefusedError} if it was refused, and will not be stored; after any other error it may be stored or
+   * not, now or later. The record must not change until the answer.
    */
   append(expected: number, record: Uint8Array): Promise<number>;
   /** Reads a record. `undefined`: it is not there, by a node that may lag behind. */

@@ -25,7 +25,7 @@
  * @module
  */
 
-import { Chain, FencedError, LogDamageError, type TakenRecord } from "./chain.ts";
+import { Chain, FencedError, type TakenRecord } from "./chain.ts";
 import type { Lease } from "./lease.ts";
 import { type Log, RefusedError } from "./log.ts";
 import { isSame, LogTail } from "./log_tail.ts";
@@ -121,7 +121,7 @@ export class Window {
     return this.#pending.length;
   }
 
-  /** How often the outcome of records was in doubt. */
+  /** How often an outcome was in doubt. */
   get doubtCount(): number {
     return this.#generation;
   }
@@ -362,9 +362,8 @@ export class Window {
     }
     const taken = this.#chain.take(sequence, bytes);
     if (taken.kind === "epoch") throw new FencedError(readFields(taken.body));
-    if (taken.kind !== "void") {
-      throw new LogDamageError(sequence, "it is of this broker, which did not write it");
-    }
+    // What was refused, and is there all the same, was decided on: only a start puts that right.
+    if (taken.kind !== "void") throw new Error(`Cannot go on: record ${sequence} had been refused`);
     this.#options.counted(sequence, taken, bytes);
   }
 

@@ -44,19 +44,17 @@ export class SimulatedHost {
   readonly dateNow = (): number =>
     1_800_000_000_000 + Math.floor(this.#time.now * this.#rate) + this.#aheadMs;
 
-  /** Waits by its own clock. */
+  /** Waits by its own clock, or until the signal is aborted. */
   readonly wait = (ms: number, signal?: AbortSignal): Promise<void> => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    const cancel = this.schedule(ms, () => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    });
-    const abort = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (signal?.aborted) return Promise.resolve();
+    const finish = () => {
       cancel();
-      reject(signal!.reason);
+      signal?.removeEventListener("abort", finish);
+      resolve();
     };
-    signal?.addEventListener("abort", abort, { once: true });
+    const cancel = this.schedule(ms, finish);
+    signal?.addEventListener("abort", finish, { once: true });
     return promise;
   };
 

@@ -13,6 +13,7 @@ import { address, Page } from "./parts/page.js";
 import { applyTheme } from "./parts/preferences.js";
 import { Shell } from "./parts/shell.js";
 import { listenToKeys } from "./parts/shortcuts.js";
+import { showCluster } from "./views/cluster.js";
 import { showConnections } from "./views/connections.js";
 import { showDeadLetters } from "./views/dead_letters.js";
 import { showEvents } from "./views/events.js";
@@ -30,9 +31,13 @@ const VIEWS = {
   streams: (page) => page.path.length > 1 ? showStream(page) : showStreams(page),
   dead: showDeadLetters,
   connections: showConnections,
+  cluster: showCluster,
   publish: showPublish,
   events: showEvents,
 };
+
+/** What a standby of a cluster shows; the streams are the active broker's. */
+const STANDBY_VIEWS = ["cluster", "connections", "events"];
 
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 const banner = el("div", { class: "banner", role: "alert", hidden: true });
@@ -82,7 +87,7 @@ function visit() {
   const [text, search = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const path = text.split("/").filter((part) => part !== "").map(decode);
   if (path.length === 0) path.push("overview");
-  const view = Object.hasOwn(VIEWS, path[0]) ? VIEWS[path[0]] : VIEWS.overview;
+  const view = findView(path);
   const isFirst = page === undefined;
   const host = el("div", { class: "view" });
   page = new Page({ host, path, params: new URLSearchParams(search), session, live });
@@ -91,6 +96,13 @@ function visit() {
   if (isFirst) return;
   scrollTo(0, 0);
   host.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+/** @param {string[]} path */
+function findView(path) {
+  const isStandby = session?.cluster?.role === "standby";
+  if (isStandby && !STANDBY_VIEWS.includes(path[0])) path.splice(0, Infinity, "cluster");
+  return Object.hasOwn(VIEWS, path[0]) ? VIEWS[path[0]] : VIEWS.overview;
 }
 
 /** @param {string} part */

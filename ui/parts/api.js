@@ -14,6 +14,7 @@
  * @property {boolean} hasPasswords
  * @property {string} version
  * @property {Record<string, boolean>} may
+ * @property {{ role: "active" | "standby" } | null} cluster
  */
 
 /** An answer that is an error, with the broker's sentence and code. */

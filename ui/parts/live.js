@@ -140,7 +140,10 @@ export class Live {
   #hear(snapshot) {
     this.#heardAt = Date.now();
     this.#retryMs = 1000;
+    const isMoved = this.last !== undefined && this.last.role !== snapshot.role;
     this.last = snapshot;
+    // Another broker of the cluster has taken over, or this one has.
+    if (isMoved) void this.#checkSession();
     this.#setLost(undefined);
     this.#setRefused(undefined);
     for (const listener of this.#listeners) listener(snapshot);

@@ -13,14 +13,15 @@ import { showKeys } from "./shortcuts.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
-/** @type {{ name: string, label: string, need?: string }[]} */
+/** @type {{ name: string, label: string, need?: string, isOfAll?: boolean }[]} `isOfAll`: standbys show it, too. */
 const ENTRIES = [
   { name: "overview", label: "Overview" },
   { name: "streams", label: "Streams", need: "inspect" },
   { name: "dead", label: "Dead letters", need: "inspect" },
-  { name: "connections", label: "Connections", need: "connections" },
+  { name: "connections", label: "Connections", need: "connections", isOfAll: true },
+  { name: "cluster", label: "Cluster", need: "cluster", isOfAll: true },
   { name: "publish", label: "Publish", need: "publish" },
-  { name: "events", label: "Events", need: "events" },
+  { name: "events", label: "Events", need: "events", isOfAll: true },
 ];
 
 const THEME_ICONS = { system: ICONS.system, light: ICONS.sun, dark: ICONS.moon };
@@ -37,9 +38,9 @@ export class Shell {
    * @param {{ onLogout: () => Promise<void>, onLogin: () => void }} events
    */
   constructor(session, { onLogout, onLogin }) {
-    this.links = ENTRIES.filter(({ need }) => need === undefined || session.may[need]).map(
-      entryLink,
-    );
+    const isStandby = session.cluster?.role === "standby";
+    this.links = ENTRIES.filter(({ need }) => need === undefined || session.may[need])
+      .filter(({ isOfAll }) => !isStandby || isOfAll).map(entryLink);
     this.theme = button("", () => this.switchTheme(), { class: "plain" });
     this.main = el("main", { id: "main", tabindex: -1 });
     const keys = button("", showKeys, {

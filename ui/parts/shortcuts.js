@@ -15,6 +15,7 @@ const VIEWS = /** @type {Record<string, string>} */ ({
   s: "streams",
   d: "dead",
   c: "connections",
+  b: "cluster",
   p: "publish",
   e: "events",
 });
@@ -27,6 +28,7 @@ const KEYS = [
   ["g then s", "Streams"],
   ["g then d", "Dead letters"],
   ["g then c", "Connections"],
+  ["g then b", "Cluster (of brokers)"],
   ["g then p", "Publish"],
   ["g then e", "Events"],
   ["/", "Go to the search field"],

@@ -80,15 +80,17 @@ export function showOverview(page) {
     for (const chart of charts.slice(3)) chart.element.hidden = overview.scope !== "broker";
     tiles.show(overview.totals);
     showFacts(facts, overview.broker, overview.now);
-    showProblems(problems, overview.problems, overview.totals);
+    showProblems(problems, overview.problems, overview.totals, overview.clusterProblems);
     draw();
   });
-  page.listen(({ at, point, totals, problems: found }) => {
+  page.listen(({ at, point, totals, problems: found, clusterProblems }) => {
+    // Without the lease the broker tells of no streams.
+    if (totals === null) return;
     // After a gap, as when the tab was not seen, the broker's history has what is missing.
     if (at - (points.list.at(-1)?.at ?? at) > GAP_MS) void refresh();
     points.add(point ?? { at, ...totals.rates, ready: totals.ready, pending: totals.pending });
     tiles.show(totals);
-    showProblems(problems, found, totals);
+    showProblems(problems, found, totals, clusterProblems);
     draw();
   });
 }
@@ -307,9 +309,10 @@ function showFacts(list, broker, now) {
  * @param {Element} box
  * @param {string[]} found
  * @param {any} totals
+ * @param {number} [clusterProblems]
  */
-function showProblems(box, found, totals) {
-  const text = JSON.stringify([found, totals.deadLetters > 0]);
+function showProblems(box, found, totals, clusterProblems = 0) {
+  const text = JSON.stringify([found, totals.deadLetters > 0, clusterProblems]);
   if (box.getAttribute("data-shown") === text) return;
   box.setAttribute("data-shown", text);
   const dead = totals.deadLetters > 0
@@ -320,5 +323,13 @@ function showProblems(box, found, totals) {
       ": messages that failed too often or were rejected.",
     )
     : null;
-  fill(box, found.map((problem) => el("p", { class: "problem" }, problem)), dead);
+  const cluster = clusterProblems > 0
+    ? el(
+      "p",
+      { class: "hint" },
+      link(["cluster"], "The cluster"),
+      ` has ${counted(clusterProblems, "problem")} to look at.`,
+    )
+    : null;
+  fill(box, found.map((problem) => el("p", { class: "problem" }, problem)), cluster, dead);
 }

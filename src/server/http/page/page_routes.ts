@@ -1,6 +1,7 @@
 import type { Login } from "../../access/access.ts";
 import type { HttpPage, HttpParts, HttpRoute } from "../http_route.ts";
 import { makeAssetRoutes } from "./asset_routes.ts";
+import { makeClusterRoutes } from "./broker/cluster_routes.ts";
 import { makeConnectionSnapshots } from "./broker/connection_rows.ts";
 import { makeOperationRoutes } from "./broker/operation_routes.ts";
 import { Overview } from "./broker/overview.ts";
@@ -10,6 +11,7 @@ import { StreamFigures } from "./figures/stream_figures.ts";
 import { StreamWatch } from "./figures/stream_watch.ts";
 import { makeMessageRoutes } from "./messages/message_routes.ts";
 import { makeSweepRoutes } from "./messages/sweep_routes.ts";
+import { isServing } from "./figures/serving.ts";
 import { pageRoute } from "./page_route.ts";
 import { findSession, makeSessionRoutes } from "./sessions/session_routes.ts";
 import { WebSessions } from "./sessions/web_sessions.ts";
@@ -28,11 +30,13 @@ class Page implements HttpPage {
   readonly #watch: StreamWatch;
   readonly #connections: ReturnType<typeof makeConnectionSnapshots>;
   readonly #overview: Overview;
+  readonly #engine: HttpParts["engine"];
   #nextAt: number;
 
   constructor(parts: HttpParts) {
     const { engine, management, counters, settings, now, dateNow } = parts;
     this.#nextAt = now() + HISTORY_STEP_MS;
+    this.#engine = engine;
     this.#sessions = new WebSessions(parts);
     this.#figures = new StreamFigures(engine, now);
     this.#watch = new StreamWatch(engine, dateNow);
@@ -59,6 +63,7 @@ class Page implements HttpPage {
       ...makeMessageRoutes(settings.limits.messageBytes),
       ...makeSweepRoutes(),
       ...makeOperationRoutes(this.#connections),
+      ...makeClusterRoutes(),
     ].map(pageRoute);
   }
 
@@ -71,11 +76,13 @@ class Page implements HttpPage {
     if (now < this.#nextAt) return;
     this.#nextAt = now + HISTORY_STEP_MS - EARLY_MS;
     this.#sessions.tick(now);
+    this.#connections.tick(now);
+    this.#overview.tick();
+    // A standby has no streams to look at.
+    if (!isServing(this.#engine)) return;
     this.#figures.tick(now);
     this.#watch.tick(now);
-    this.#connections.tick(now);
     this.#history.tick(now);
-    this.#overview.tick();
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { writeJson } from "../../http_problem.ts";
 import type { HttpParts, HttpRequest, HttpRoute } from "../../http_route.ts";
 import type { BrokerHistory } from "../figures/broker_history.ts";
 import { LiveFeed } from "../figures/live_feed.ts";
+import { isServing } from "../figures/serving.ts";
 import type { StreamFigures } from "../figures/stream_figures.ts";
 import { findSession } from "../sessions/session_routes.ts";
 import type { WebSessions } from "../sessions/web_sessions.ts";
@@ -14,6 +15,13 @@ export interface OverviewParts {
   readonly figures: StreamFigures;
   readonly history: BrokerHistory;
   readonly sessions: WebSessions;
+}
+
+/** What the page shows of a broker's place in its cluster, whatever the view. */
+function tellPlace({ cluster }: HttpParts["engine"]): Record<string, unknown> {
+  if (cluster === undefined) return {};
+  const { role, serving, problems } = cluster.describe();
+  return { role, serving, clusterProblems: problems.length };
 }
 
 /** The whole broker in a few figures, and the feed that keeps them up to date. */
@@ -57,7 +65,7 @@ export class Overview {
   }
 
   async #tell(request: HttpRequest): Promise<Response> {
-    const { parts: { dateNow }, history } = this.#own;
+    const { parts: { dateNow, engine }, history } = this.#own;
     const { user } = request;
     const { hasMetrics } = user.permissions;
     const broker = operatorOf(request).getBroker();
@@ -68,6 +76,7 @@ export class Overview {
       totals: await this.#sum(user),
       history: hasMetrics ? history.tell() : null,
       problems: broker.problems,
+      ...tellPlace(engine),
     });
   }
 
@@ -82,12 +91,13 @@ export class Overview {
   }
 
   async #tellLive(user: User): Promise<unknown> {
-    const { parts: { dateNow, management }, history } = this.#own;
+    const { parts: { dateNow, engine, management }, history } = this.#own;
+    const place = { at: dateNow(), problems: management.findProblems(), ...tellPlace(engine) };
+    if (!isServing(engine)) return { ...place, point: null, totals: null };
     return {
-      at: dateNow(),
+      ...place,
       point: user.permissions.hasMetrics ? history.tellPoint() : null,
       totals: await this.#sum(user),
-      problems: management.findProblems(),
     };
   }
 

@@ -146,7 +146,7 @@ function pick({ parts, login }: HttpRequest): Asking {
 
 /** Who asks, and what the page may offer. */
 function describeSession({ parts, login }: Asking): unknown {
-  const { access: { shown }, version, dateNow } = parts;
+  const { access: { shown }, version, dateNow, engine: { cluster } } = parts;
   const { hasUsers, hasPasswords } = shown;
   const user = login?.user;
   const permissions = user?.permissions;
@@ -160,6 +160,7 @@ function describeSession({ parts, login }: Asking): unknown {
     hasPasswords,
     version,
     now: dateNow(),
+    cluster: cluster === undefined ? null : { role: cluster.role },
     may: {
       admin: isAdmin,
       metrics: permissions?.hasMetrics ?? false,
@@ -170,6 +171,7 @@ function describeSession({ parts, login }: Asking): unknown {
       create: has("manage"),
       connections: isAdmin || user?.needsProof === true,
       events: isAdmin,
+      cluster: cluster !== undefined && (isAdmin || user?.needsProof === true),
       logLevel: isAdmin,
     },
   };

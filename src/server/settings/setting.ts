@@ -94,11 +94,41 @@ export function hostName(initial: string, about: string): Setting<string> {
 export function nameList(initial: string, about: string): Setting<string> {
   const allowed = "host names, separated by commas";
   const rule = /^((\*\.)?[\w.-]{1,253}(\s*,\s*(\*\.)?[\w.-]{1,253}){0,63})?$/;
-  return {
-    ...text(initial, about, { placeholder: "<names>", allowed, rule }),
-    parse: (text) => text.trim() === '""' ? "" : text.trim(),
-    show: (value) => value === "" ? '""' : value,
-  };
+  return optional(initial, about, { placeholder: "<names>", allowed, rule });
+}
+
+/** A name of 1 to 32 letters, digits, `-` and `_`; or nothing. */
+export function shortName(initial: string, about: string): Setting<string> {
+  const allowed = "1 to 32 letters, digits, - and _";
+  return optional(initial, about, { placeholder: "<name>", allowed, rule: /^[\w-]{0,32}$/ });
+}
+
+/** A host and a port; or nothing. */
+export function hostAndPort(initial: string, about: string): Setting<string> {
+  const allowed = "a host and a port, such as broker-a:9090";
+  return optional(initial, about, { placeholder: "<host:port>", allowed, rule: rule("", 1) });
+}
+
+/** Hosts and ports, separated by commas, each behind such a beginning; or nothing. */
+export function addressList(
+  initial: string,
+  about: string,
+  { scheme, example }: { readonly scheme: string; readonly example: string },
+): Setting<string> {
+  const allowed = `up to 16 addresses such as ${example}, separated by commas`;
+  return optional(initial, about, { placeholder: "<addresses>", allowed, rule: rule(scheme, 16) });
+}
+
+/** A name of one word; or nothing. */
+export function optionalWord(initial: string, about: string): Setting<string> {
+  const allowed = "up to 256 characters without spaces";
+  return optional(initial, about, { placeholder: "<name>", allowed, rule: /^[^\s\0]{0,256}$/ });
+}
+
+/** So many addresses at most. */
+function rule(scheme: string, count: number): RegExp {
+  const one = `${scheme}(\\[[\\da-fA-F:.]{2,45}\\]|[\\w.-]{1,253}):\\d{1,5}`;
+  return new RegExp(`^(${one}(\\s*,\\s*${one}){0,${count - 1}})?$`);
 }
 
 /** The path of a directory, no longer than all systems accept. */
@@ -111,8 +141,13 @@ export function path(initial: string, about: string): Setting<string> {
 export function optionalPath(initial: string, about: string): Setting<string> {
   const allowed = "a path of up to 1024 characters";
   const rule = /^[^\0]{0,1024}$/;
+  return optional(initial, about, { placeholder: "<path>", allowed, rule });
+}
+
+/** A text that may be nothing: in a file and among defaults that is `""`. */
+function optional(...rest: Parameters<typeof text>): Setting<string> {
   return {
-    ...text(initial, about, { placeholder: "<path>", allowed, rule }),
+    ...text(...rest),
     parse: (text) => text.trim() === '""' ? "" : text.trim(),
     show: (value) => value === "" ? '""' : value,
   };

@@ -2,14 +2,18 @@ import { BODY_BYTES_MAX } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX, BODY_BYTES_DEFAULT } from "../../protocol/limits.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import {
+  addressList,
   byteSize,
   choice,
+  hostAndPort,
   hostName,
   integer,
   nameList,
   optionalPath,
+  optionalWord,
   path,
   type Setting,
+  shortName,
   toggle,
 } from "./setting.ts";
 import type { Settings } from "./settings.ts";
@@ -17,6 +21,9 @@ import type { Settings } from "./settings.ts";
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const HOUR_MS = 3_600_000;
+
+const NATS = { scheme: "(nats://)?", example: "nats-1:4222" };
+const MONITORING = { scheme: "https?://", example: "http://nats-1:8222" };
 
 type SettingGroup<T> = { readonly [Name in keyof T]: Setting<T[Name]> };
 
@@ -80,10 +87,10 @@ const TABLE: SettingTable = {
   storage: {
     engine: choice(
       "journal",
-      ["journal", "memory"],
-      "What holds the streams: journal, or memory, which loses them when the broker ends",
+      ["journal", "memory", "cluster"],
+      "What holds the streams: journal, cluster, or memory, which loses them when the broker ends",
     ),
-    directory: path("./data", "The directory of the journal"),
+    directory: path("./data", "The directory of the journal, and of a cluster's copy of its log"),
     sync: choice(
       "always",
       ["always", "interval", "never"],
@@ -99,6 +106,47 @@ const TABLE: SettingTable = {
       [1, 1024 * GIB],
       "The most bytes of messages in memory",
     ),
+  },
+  cluster: {
+    name: shortName("", "The name of the cluster, the same for all its brokers"),
+    id: shortName("", "The id of this broker in the cluster, which no other one has"),
+    address: hostAndPort("", "Where clients reach this broker"),
+    nats: addressList("", "The nodes of NATS, separated by commas", NATS),
+    replicas: integer(3, [1, 5], "How many nodes of NATS keep the log"),
+    leaseMs: integer(
+      2000,
+      [500, 60_000],
+      "How long a broker may be silent before another one takes over, in milliseconds",
+    ),
+    pipeline: integer(4, [1, 64], "The most records under way to the log"),
+    recordBytes: byteSize(900 * 1024, [16 * 1024, 900 * 1024], "The most bytes of a record"),
+    maxBytes: byteSize(
+      0,
+      [0, 1024 * 1024 * GIB],
+      "The most bytes of the log, of one replica; 0 for no limit",
+    ),
+    requireSync: toggle(
+      true,
+      "Whether the broker refuses to start when a node does not flush before it answers",
+    ),
+    monitoring: addressList(
+      "",
+      "The monitoring addresses of the nodes, separated by commas",
+      MONITORING,
+    ),
+    credentials: optionalPath("", "The file of credentials for NATS"),
+    user: optionalWord("", "The user at NATS"),
+    passwordFile: optionalPath("", "The file of that user's password"),
+    natsTokenFile: optionalPath("", "The file of a token for NATS, in place of a user"),
+    tlsCa: optionalPath(
+      "",
+      "The file of the authorities that sign the nodes' certificates, in PEM; turns TLS on",
+    ),
+    tlsCertificate: optionalPath(
+      "",
+      "The file of this broker's certificate for NATS, in PEM; turns TLS on",
+    ),
+    tlsKey: optionalPath("", "The file of that certificate's key, in PEM"),
   },
   limits: {
     messageBytes: byteSize(

@@ -3,13 +3,13 @@ import type { LogFormat, LogLevel } from "../log.ts";
 import { hideWholeTokens } from "../token_text.ts";
 
 /** What holds the streams. */
-export type StorageEngine = "journal" | "memory";
+export type StorageEngine = "journal" | "memory" | "cluster";
 
 /** Where and how messages are kept. */
 export interface StorageSettings {
   /**
    * The engine that holds the streams: `journal` keeps them on the disk, `memory` loses them when the
-   * broker ends. Default: `journal`.
+   * broker ends, `cluster` keeps them in a log that several brokers share. Default: `journal`.
    */
   readonly engine: StorageEngine;
   /**
@@ -30,6 +30,46 @@ export interface StorageSettings {
    * they are delivered; the memory engine refuses them. Default: 256 MiB.
    */
   readonly memoryLimit: number;
+}
+
+/** A broker's place in a cluster: only with the engine `cluster`. */
+export interface ClusterSettings {
+  /** The name of the cluster, the same for all its brokers. Default: none. */
+  readonly name: string;
+  /** The id of this broker in it, which no other one has. Default: none. */
+  readonly id: string;
+  /** Where clients reach this broker: `host:port`. Default: none. */
+  readonly address: string;
+  /** The nodes of NATS, `host:port`, separated by commas. Default: none. */
+  readonly nats: string;
+  /** How many nodes keep the log. Default: 3. */
+  readonly replicas: number;
+  /** How long a broker may be silent before another one takes over, in milliseconds. Default: 2,000. */
+  readonly leaseMs: number;
+  /** The most records under way to the log. Default: 4. */
+  readonly pipeline: number;
+  /** The most bytes of a record of the log. Default: 900 KiB. */
+  readonly recordBytes: number;
+  /** The most bytes of the log, of one replica; 0 for no limit. Default: 0. */
+  readonly maxBytes: number;
+  /** Whether the broker refuses to start when a node does not flush before it answers. Default: true. */
+  readonly requireSync: boolean;
+  /** The monitoring addresses of the nodes, `http://host:port`, separated by commas. Default: none. */
+  readonly monitoring: string;
+  /** The file of credentials for NATS. Default: none. */
+  readonly credentials: string;
+  /** The user at NATS. Default: none. */
+  readonly user: string;
+  /** The file of that user's password. Default: none. */
+  readonly passwordFile: string;
+  /** The file of a token for NATS, in place of a user. Default: none. */
+  readonly natsTokenFile: string;
+  /** The file of the authorities that sign the nodes' certificates, in PEM; turns TLS on. Default: none. */
+  readonly tlsCa: string;
+  /** The file of this broker's certificate for NATS, in PEM; turns TLS on. Default: none. */
+  readonly tlsCertificate: string;
+  /** The file of that certificate's key, in PEM. Default: none. */
+  readonly tlsKey: string;
 }
 
 /** Encrypted connections. */
@@ -112,11 +152,16 @@ export interface Settings {
   readonly jsonLines: boolean;
   /** Where and how messages are kept. */
   readonly storage: StorageSettings;
+  /** A broker's place in a cluster. */
+  readonly cluster: ClusterSettings;
   /** How much the broker takes on. */
   readonly limits: LimitSettings;
-  /** After how many milliseconds without sending a side sends a heartbeat. Default: 15,000. */
+  /**
+   * After how many milliseconds without sending a side sends a heartbeat. Default: 15,000; in a cluster a
+   * quarter of its lease.
+   */
   readonly heartbeatMs: number;
-  /** After how many milliseconds of silence a side is considered lost. Default: 40,000. */
+  /** After how many milliseconds of silence a side is considered lost. Default: 40,000; in a cluster its lease. */
   readonly heartbeatTimeoutMs: number;
   /** How many milliseconds a client has for the handshake. Default: 5,000. */
   readonly handshakeTimeoutMs: number;
@@ -128,8 +173,10 @@ export interface Settings {
 
 /** The fields that are sizes: a program may write them with a unit, such as `"256MiB"`. */
 export type SizeField =
+  | "maxBytes"
   | "memoryLimit"
   | "messageBytes"
+  | "recordBytes"
   | "unacknowledgedBytes"
   | "outboundBytes"
   | "unconfirmedBytes";

@@ -1,4 +1,5 @@
 import { findNearest } from "../../protocol/spelling.ts";
+import { CLUSTER_NEEDS, findClusterMistakes, type LookedUp } from "./cluster_rules.ts";
 import { describe, isPlainObject } from "./found_value.ts";
 import { requireRow, SETTING_ROWS, type SettingRow } from "./setting_table.ts";
 import { type Settings, SettingsError } from "./settings.ts";
@@ -12,14 +13,21 @@ interface Found {
   readonly isFaulty: boolean;
 }
 
-/** Which settings of TLS mean nothing, or something else than they seem to, without which others. */
-const TLS_NEEDS: readonly (readonly [path: string, needed: string])[] = [
+/** Which settings mean nothing, or something else than they seem to, without which others. */
+const NEEDS: readonly (readonly [path: string, needed: string])[] = [
+  ...CLUSTER_NEEDS,
   ["tls.certificate", "tls.key"],
   ["tls.key", "tls.certificate"],
   ["tls.clientCa", "tls.certificate"],
   ["tls.clientCa", "tls.clientCertificates"],
   ["tls.clientCertificates", "tls.clientCa"],
 ];
+
+/** In a cluster, clients leave a broker that is paused when another one takes over. */
+const CLUSTER_HEARTBEATS: Readonly<Record<string, number>> = {
+  heartbeatMs: 1 / 4,
+  heartbeatTimeoutMs: 1,
+};
 
 /**
  * Unchecked settings: takes the values of each source, later sources replacing earlier ones, and keeps all
@@ -81,8 +89,9 @@ export class SettingsDraft {
 
   /** Whether somebody has chosen the value: a file may just list the defaults. */
   readonly isChosen: IsChosen = (path) => {
-    const { value, where } = this.#look(path);
-    return where.startsWith(" from ") || value !== requireRow(path).setting.initial;
+    const row = requireRow(path);
+    const { value = row.setting.initial, where = "" } = this.#found.get(row) ?? {};
+    return where.startsWith(" from ") || value !== row.setting.initial;
   };
 
   #take(row: SettingRow, value: unknown, where: string): void {
@@ -139,13 +148,18 @@ export class SettingsDraft {
           `"${interval.name}", which is ${interval.value}`,
       );
     }
-    for (const [path, needed] of TLS_NEEDS) this.#checkNeed(path, needed);
+    for (const [path, needed] of NEEDS) this.#checkNeed(path, needed);
+    const mistakes = findClusterMistakes(
+      (path) => this.#look(path),
+      (path) => requireRow(path).setting.allowed,
+    );
+    for (const mistake of mistakes) this.addMistake(mistake);
   }
 
-  /** Checks that a setting of TLS is not given without another one. */
+  /** Checks that a setting is not given without another one. */
   #checkNeed(path: string, neededPath: string): void {
     const [given, needed] = [this.#look(path), this.#look(neededPath)];
-    const isOff = ({ value }: Found) => value === "" || value === "off";
+    const isOff = ({ value }: LookedUp) => value === "" || value === "off";
     if (isOff(given) || !isOff(needed) || given.isFaulty || needed.isFaulty) return;
     const found = describe(given.value);
     this.addMistake(
@@ -154,10 +168,20 @@ export class SettingsDraft {
     );
   }
 
-  #look(path: string): Found & { readonly name: string } {
+  #look(path: string): LookedUp {
     const row = requireRow(path);
-    const byDefault = { value: row.setting.initial, where: " by default", isFaulty: false };
-    return { name: row[this.#naming], ...this.#found.get(row) ?? byDefault };
+    const byDefault = { value: this.#findDefault(path), where: " by default", isFaulty: false };
+    const found = this.isChosen(path) ? this.#found.get(row) : undefined;
+    return { name: row[this.#naming], ...found ?? byDefault };
+  }
+
+  /** The value of a setting that nobody has chosen. */
+  #findDefault(path: string): unknown {
+    const share = CLUSTER_HEARTBEATS[path];
+    const { initial } = requireRow(path).setting;
+    if (share === undefined || this.#look("storage.engine").value !== "cluster") return initial;
+    const { value, isFaulty } = this.#look("cluster.leaseMs");
+    return isFaulty ? initial : Math.round(Number(value) * share);
   }
 
   #names(): string[] {

@@ -159,7 +159,7 @@ Deno.test("refusal: all mistakes of all sources are listed, each with its place"
     /"port.* in .*settings\.yaml.*: found 99999, allowed 0 to 65535/,
     /"limits\.connection.*nearest known one is .*"limits\.connections/,
     /"host.*: found a list/,
-    /"storage\.engine.* from SIMPLEMQ_STORAGE_ENGINE: found .*"jetstream.*, allowed journal, memory/,
+    /"storage\.engine.* from SIMPLEMQ_STORAGE_ENGINE: found .*"jetstream.*, allowed journal, memory, cluster/,
     /"heartbeat_ms.* from --heartbeat-ms: found .*"soon/,
   ]);
 });

@@ -15,7 +15,7 @@ Deno.test("resolveSettings() names every mistake at once as a TypeError", () => 
   assertEquals(error.cause.mistakes, [
     'setting "port": found "9090", a text and not a number, allowed 0 to 65535',
     'setting "prot": found an unknown name, the nearest known one is "port"',
-    'setting "storage.engine": found "jetstream", allowed journal, memory',
+    'setting "storage.engine": found "jetstream", allowed journal, memory, cluster',
     'setting "storage.memory_limit": found an unknown name, ' +
     'the nearest known one is "storage.memoryLimit"',
   ]);

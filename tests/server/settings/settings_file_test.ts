@@ -67,7 +67,7 @@ for (
     ],
     [
       "storage: {engine: redis}",
-      `setting "storage.engine"${IN_FILE} "redis", allowed journal, memory`,
+      `setting "storage.engine"${IN_FILE} "redis", allowed journal, memory, cluster`,
     ],
     [
       "storage: memory",

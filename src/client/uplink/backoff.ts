@@ -20,8 +20,14 @@ const BRIEF_MS_MAX = 250;
  * each answer.
  */
 export class Backoff {
+  readonly #wait: typeof delay;
   #limitMs = LIMIT_MS_MIN;
   #briefMs = LIMIT_MS_MIN;
+
+  /** @param wait How to wait; tests let no time pass. */
+  constructor(wait: typeof delay = delay) {
+    this.#wait = wait;
+  }
 
   /**
    * Waits; rejects with the signal's reason.
@@ -31,14 +37,14 @@ export class Backoff {
   async pause(signal: AbortSignal | undefined, leastMs: number = 0): Promise<void> {
     const waitMs = leastMs + Math.random() * Math.max(this.#limitMs, leastMs);
     this.#limitMs = Math.min(this.#limitMs * 2, LIMIT_MS_MAX);
-    await delay(waitMs, signal);
+    await this.#wait(waitMs, signal);
   }
 
   /** Waits for a moment, however often it has been called; rejects with the signal's reason. */
   async pauseBriefly(signal: AbortSignal | undefined): Promise<void> {
     const waitMs = BRIEF_MS_MIN + Math.random() * (this.#briefMs - BRIEF_MS_MIN);
     this.#briefMs = Math.min(this.#briefMs * 2, BRIEF_MS_MAX);
-    await delay(waitMs, signal);
+    await this.#wait(waitMs, signal);
   }
 
   /** Begins with the shortest limit again. */

@@ -12,6 +12,7 @@ import {
 } from "../../../protocol.ts";
 import { CAPABILITIES } from "../../protocol/frames/control_frame.ts";
 import { FRAME_HEAD_BYTES } from "../../protocol/frames/frame_writer.ts";
+import { systemClock } from "../../transport/clock.ts";
 import type { Duplex } from "../../transport/duplex.ts";
 import { Heartbeat } from "../../transport/heartbeat.ts";
 import { Link, type LinkOwner } from "../../transport/link.ts";
@@ -64,8 +65,8 @@ export class ClientSession implements LinkOwner {
   idleBytes = 0;
   /** Whether the broker has sent anything after the welcome. */
   hasServed = false;
-  /** When it was begun, by the monotonic clock. */
-  readonly openedAt: number = performance.now();
+  /** When it was begun, by the system's clock. */
+  readonly openedAt: number = systemClock.now();
   readonly #welcomed = Promise.withResolvers<void>();
   #welcome: Welcome | undefined;
   readonly #ended: Promise<Error | undefined>;

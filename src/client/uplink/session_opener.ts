@@ -27,6 +27,8 @@ export interface OpenerOptions {
   readonly standby?: boolean | undefined;
   /** The clock of the limits; default: the system's. */
   readonly clock?: Clock;
+  /** How to wait between attempts; default: by the system's timers. */
+  readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 
 /** The session that has ended last, as far as it matters here. */
@@ -58,7 +60,7 @@ export class SessionOpener {
   readonly #targets: TargetList;
   readonly #options: OpenerOptions;
   readonly #clock: Clock;
-  readonly #backoff = new Backoff();
+  readonly #backoff: Backoff;
   /** The broker to begin the next attempt with, if it is another one than the last. */
   #hint: KnownTarget | undefined;
   /** Whether a broker has answered in the last attempt that another one is active. */
@@ -75,6 +77,7 @@ export class SessionOpener {
     this.#targets = new TargetList(targets);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#backoff = new Backoff(options.wait);
   }
 
   /** Where the broker of the newest session is, unless it is in this process. */
@@ -193,7 +196,7 @@ export class SessionOpener {
     if (isNotActive(error)) {
       const active = this.#targets.find(current, error.details.active);
       if (active !== current) this.#hint = active;
-      const isSettled = hasServed && performance.now() - openedAt >= HURRY_MS_MIN;
+      const isSettled = hasServed && this.#clock.now() - openedAt >= HURRY_MS_MIN;
       if (this.#hint !== undefined && isSettled) return signal.throwIfAborted();
     }
     await this.#backoff.pause(signal, code === "CLOSED_BY_OPERATOR" ? CLOSED_PAUSE_MS : 0);

@@ -85,7 +85,8 @@ export class TargetList {
     for (const address of addresses.slice(0, READ_MAX)) {
       if (told.size >= TOLD_MAX) break;
       const one = this.#makeSibling(known, address);
-      if (one !== undefined && !this.#given.includes(one)) told.set(one.key, one);
+      if (one === undefined || this.#given.includes(one) || told.has(one.key)) continue;
+      told.set(one.key, one);
     }
     this.#told = [...told.values()];
   }

@@ -8,19 +8,28 @@
 import {
   BrokerError,
   type ErrorCode,
+  type ErrorDetails,
+  FRAME_BYTES_RESERVE,
   FrameDecoder,
   FrameType,
   type FrameWriter,
   type Hello,
   MAGIC,
   readControlFrame,
+  type Welcome,
   writeControlFrame,
 } from "../../../protocol.ts";
 import { bytesOf, helloBytes } from "./raw_client.ts";
 import { openSocket } from "./duplex_client.ts";
 
+/** A refusal that says more than its code. */
+export interface PlayedRefusal {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+}
+
 /** Says whether a client is let in: to the code of the refusal, or nothing. */
-export type Decide = (hello: Hello) => ErrorCode | undefined;
+export type Decide = (hello: Hello) => ErrorCode | PlayedRefusal | undefined;
 
 /** A port in front of a broker that looks at the first frame of each client. */
 export class PlayedBroker implements AsyncDisposable {
@@ -30,12 +39,17 @@ export class PlayedBroker implements AsyncDisposable {
   decide: Decide = () => undefined;
   /** Whether what the real broker says is swallowed. */
   isSilent = false;
+  /** Whether clients that come get no answer at all, as from a process that was stopped. */
+  isStopped = false;
+  /** What the welcomes of the real broker say otherwise. */
+  welcome: Partial<Welcome> = {};
   readonly #target: number;
   readonly #listener: Deno.TcpListener;
   readonly #accepting: Promise<void>;
   readonly #work = new Set<Promise<void>>();
   readonly #clients = new Set<Deno.TcpConn>();
   readonly #open = new Set<Deno.TcpConn>();
+  #isGone = false;
 
   /** @param target The port of the real broker. */
   constructor(target: number, decide?: Decide) {
@@ -55,8 +69,8 @@ export class PlayedBroker implements AsyncDisposable {
   }
 
   /** Ends the sessions of all clients with an error. */
-  async end(code: ErrorCode): Promise<void> {
-    for (const client of this.#clients) await tell(client, code, "not any more");
+  async end(refusal: ErrorCode | PlayedRefusal): Promise<void> {
+    for (const client of this.#clients) await tell(client, refusal, "not any more");
     this.cut();
   }
 
@@ -71,7 +85,8 @@ export class PlayedBroker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
+    if (!this.#isGone) this.#listener.close();
+    this.#isGone = true;
     await this.#accepting;
     this.cut();
     await Promise.all(this.#work);
@@ -93,11 +108,18 @@ export class PlayedBroker implements AsyncDisposable {
     this.#open.add(client);
     const hello = await readHello(client);
     this.hellos.push(hello);
-    const code = this.decide(hello);
-    if (code !== undefined) return await tell(client, code, "Cannot log in");
+    if (this.isStopped) return void await client.read(new Uint8Array(1));
+    const refusal = this.decide(hello);
+    if (refusal !== undefined) return await tell(client, refusal, "Cannot log in: played");
     const broker = await openSocket(this.#target);
     this.#open.add(broker);
     await writeAll(broker, helloBytes(hello.client));
+    const { welcome, rest } = await readWelcome(broker);
+    await writeAll(
+      client,
+      bytesOf((writer) => writeControlFrame(writer, "welcome", { ...welcome, ...this.welcome })),
+    );
+    await writeAll(client, rest);
     this.#clients.add(client);
     await Promise.all([forward(client, broker), forward(broker, client, () => this.isSilent)]);
   }
@@ -118,10 +140,29 @@ async function readHello(client: Deno.TcpConn): Promise<Hello> {
   }
 }
 
-async function tell(client: Deno.TcpConn, code: ErrorCode, message: string): Promise<void> {
+/** Reads the first frame of a broker, and what has come behind it. */
+async function readWelcome(
+  broker: Deno.TcpConn,
+): Promise<{ readonly welcome: Welcome; readonly rest: Uint8Array }> {
+  const decoder = new FrameDecoder(FRAME_BYTES_RESERVE);
+  while (!decoder.next()) {
+    const count = await broker.read(decoder.space());
+    if (count === null) throw new BrokerError("HANDSHAKE_EXPECTED", "the broker has left");
+    decoder.received(count);
+  }
+  const welcome = readControlFrame(decoder, "welcome");
+  return { welcome, rest: decoder.takePreface(decoder.pendingBytes) ?? new Uint8Array() };
+}
+
+async function tell(
+  client: Deno.TcpConn,
+  refusal: ErrorCode | PlayedRefusal,
+  message: string,
+): Promise<void> {
+  const { code, details } = typeof refusal === "string" ? { code: refusal, details: {} } : refusal;
   await writeAll(
     client,
-    bytesOf((writer) => writeControlFrame(writer, "error", { code, message })),
+    bytesOf((writer) => writeControlFrame(writer, "error", { code, message, details })),
   );
 }
 

@@ -47,6 +47,21 @@
  * all connections; further ones wait their turn unread. While others wait, a frame may take 10 seconds
  * and one second more for each 16 KiB; after that its session ends with `SLOW_WRITER`.
  *
+ * ## Clusters
+ *
+ * Of the brokers of a cluster one is active; the others, its standbys, answer a `hello` with the fatal error
+ * `NOT_ACTIVE`, whose `details.active` is the address of the active one, if it is known. A broker that stops
+ * being active ends its sessions with the same code, in an `error` or a `goodbye`: what it has not answered by
+ * then, it does not answer. `brokers` in the `welcome` are the addresses of all brokers. With `standby` in its
+ * `hello`, a client is let in by a standby, which answers questions about itself and its cluster.
+ *
+ * A client remembers the `brokers` of its newest `welcome` beside those that it was given, and ignores what is
+ * no `host:port`; it never reaches one without TLS that was told by one with TLS. After `NOT_ACTIVE` it tries
+ * `details.active` at once, unless that one has just failed, then the others, each once; then it pauses, for
+ * a random time of at most 300 ms, since an election may end at any moment. It gives a broker no longer to
+ * connect and to answer than `heartbeatTimeoutMs`: a process that was stopped still accepts connections. One
+ * that was silent it tries last, for some seconds.
+ *
  * ## Frames
  *
  * Publishers, followers, streams and queries have numbers within a session. Clients choose the numbers

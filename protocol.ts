@@ -308,6 +308,7 @@ export type {
   ClusterBroker,
   ClusterRole,
   ClusterStatus,
+  Handover,
 } from "./src/protocol/frames/cluster_status.ts";
 export { FrameDecoder } from "./src/protocol/frames/frame_decoder.ts";
 export { FrameType } from "./src/protocol/frames/frame_type.ts";

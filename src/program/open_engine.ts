@@ -19,22 +19,32 @@ export interface EngineSurroundings {
   readonly fail: (cause: unknown) => void;
 }
 
+/** An engine, and whether it serves. */
+export interface OpenedEngine {
+  readonly engine: Engine;
+  /**
+   * Set while the engine follows another broker of its cluster: resolves when it serves for the first time,
+   * rejects if it never will. Without it the engine serves.
+   */
+  readonly opening?: Promise<void> | undefined;
+}
+
 /** Opens the engine that the settings name: the only place that names one. */
 export async function openEngine(
   { storage }: Settings,
   { now, dateNow, hashKey, report, hasten, fail }: EngineSurroundings,
-): Promise<Engine> {
+): Promise<OpenedEngine> {
   const { memoryLimit, directory, sync: level, syncIntervalMs: intervalMs } = storage;
   const warn = (message: string, fields: LogFields) => report("warning", message, fields);
   const options = { memoryLimit, now, dateNow, hasten, hashKey, report: warn };
   if (storage.engine === "memory") {
-    return createMemoryEngine(options);
+    return { engine: createMemoryEngine(options) };
   }
   try {
     const disk = DenoDisk.open(directory);
     const diskNow = systemClock.now;
     const log = new Journal({ disk, level, intervalMs, now, diskNow, report, fail });
-    return await LocalEngine.open({ ...options, log });
+    return { engine: await LocalEngine.open({ ...options, log }) };
   } catch (cause) {
     const advice =
       "stop that one, or choose another directory: --storage-directory, or storage.directory";

@@ -4,6 +4,8 @@ import { ClientConnection } from "../client/client_connection.ts";
 import { Access } from "../server/access/access.ts";
 import { checkExposures } from "../server/access/start_rules.ts";
 import { UsersWatch } from "../server/access/users/users_watch.ts";
+import { SeatedEngine } from "../server/cluster/seated_engine.ts";
+import { SeatWatch } from "../server/cluster/seat_watch.ts";
 import type { TlsDoor } from "../server/front_door/tls_door.ts";
 import type { HttpPort } from "../server/http/http_port.ts";
 import type { Log } from "../server/log.ts";
@@ -17,7 +19,8 @@ import { findConnectionLimit } from "../server/system_file.ts";
 import { formatAddress } from "../transport/address.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { isPortTaken } from "../transport/deno_sockets.ts";
-import { openEngine } from "./open_engine.ts";
+import { explainFailure, explainOpening } from "./engine_failure.ts";
+import { type OpenedEngine, openEngine } from "./open_engine.ts";
 
 /**
  * Starts a broker: wires the engine, the users, the certificates and the server.
@@ -25,12 +28,14 @@ import { openEngine } from "./open_engine.ts";
  * @param options The settings, and where they are from.
  * @param log Where the broker writes what happens.
  * @param clock The time; a virtual one in tests.
+ * @param open Opens the engine; another one in tests.
  * @throws {StartError} If the broker cannot start as its settings say.
  */
 export async function start(
   options: StartSettings,
   log: Log,
   clock: Clock = systemClock,
+  open: typeof openEngine = openEngine,
 ): Promise<Server> {
   const { settings } = options;
   const { users, warnings } = await openUsers(options, log);
@@ -42,7 +47,7 @@ export async function start(
     : undefined;
   let server: Server;
   try {
-    server = await openServer({ options, log, clock, users, tls, http, connectionNumbers });
+    server = await openServer({ options, log, clock, users, tls, http, connectionNumbers, open });
   } catch (error) {
     await http?.close();
     await users?.close();
@@ -67,29 +72,32 @@ interface Opened {
   readonly tls: TlsDoor | undefined;
   readonly http: HttpPort | undefined;
   readonly connectionNumbers: ConnectionNumbers;
+  readonly open: typeof openEngine;
 }
 
 /** Opens the engine, and the server with it. */
 async function openServer(
-  { options: { settings }, log, clock, users, tls, http, connectionNumbers }: Opened,
+  { options: { settings }, log, clock, users, tls, http, connectionNumbers, open }: Opened,
 ): Promise<Server> {
   const { version } = manifest;
   // It takes a while, in which the journal is read.
   const loading = http && import("../server/http/route_table.ts");
   const hashKey = createHashKey();
   let server: Server | undefined;
-  const engine = await openEngine(settings, {
+  const fail = (error: Error) => {
+    log.error(error.message, { directory: settings.storage.directory });
+    server?.fail(error);
+  };
+  const opened = await open(settings, {
     now: () => clock.now(),
     dateNow: clock.dateNow && (() => clock.dateNow!()),
     hashKey,
     report: (level, message, fields) => log[level](message, fields),
     hasten: (at) => server?.hasten(at),
-    fail: (cause) => {
-      const error = explainFailure(cause);
-      log.error(error.message, { directory: settings.storage.directory });
-      server?.fail(error);
-    },
+    fail: (cause) => fail(explainFailure(cause)),
   });
+  const seat = opened.engine.cluster && new SeatWatch(opened.engine.cluster, log);
+  const engine = seat === undefined ? opened.engine : new SeatedEngine(opened.engine, seat);
   try {
     const { openService } = await loading ?? {};
     const access = new Access({
@@ -108,34 +116,35 @@ async function openServer(
       hasUsers: users !== undefined,
       certificates: tls?.certificates,
     });
-    const connect = ClientConnection.openInProcess;
-    const own = {
-      management,
-      access,
-      users,
-      tls,
-      engine,
-      clock,
-      hashKey,
-      connect,
-      connectionNumbers,
-    };
-    return server = new Server({
+    const own = { management, access, users, tls, engine, seat, clock, hashKey, connectionNumbers };
+    server = new Server({
       version,
       settings,
       log,
       ...own,
+      connect: ClientConnection.openInProcess,
       http: http && openService && { port: http, openService },
     });
+    if (seat !== undefined) awaitOpening(server, opened, settings.storage.directory, fail);
+    return server;
   } catch (error) {
     await engine.close();
     throw error;
   }
 }
 
-function explainFailure(cause: unknown): Error {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`nothing can be made durable any more, the broker ends: ${why}`, { cause });
+/** Has the server hear when an engine serves that has followed another broker. */
+function awaitOpening(
+  server: Server,
+  { opening = Promise.resolve() }: OpenedEngine,
+  directory: string,
+  fail: (error: Error) => void,
+): void {
+  opening.then(
+    () => server.noteOpened(),
+    // An engine that is closed before it serves never will.
+    (cause) => server.isEnding || fail(explainOpening(cause, directory)),
+  );
 }
 
 /** Opens the port for HTTP; the broker serves without one if the default port is taken. */

@@ -22,6 +22,8 @@ export interface LinkOwner {
   waitToRead?(): Promise<void> | undefined;
   /** Returns a promise to wait for before more of a frame of this size is received, if there is one. */
   waitToReceive?(bytes: number): Promise<void> | undefined;
+  /** Whether nothing may be sent at present but heartbeats: a link with more to send is closed instead. */
+  readonly isMuted?: boolean;
 }
 
 /**
@@ -54,6 +56,8 @@ export class Link {
   readonly #duplex: Duplex;
   readonly #owner: LinkOwner;
   #sendingBytes = 0;
+  /** The bytes of a heartbeat that waits alone. */
+  #heartbeatBytes = 0;
   /** Whether a write is about to begin, as soon as the present writers have finished. */
   #isAnnounced = false;
   #isSending = false;
@@ -125,8 +129,10 @@ export class Link {
 
   /** Sends a frame that only shows that this side is alive. */
   sendHeartbeat(): void {
+    const isAlone = this.writer.length === 0;
     this.writer.begin(FrameType.heartbeat);
     this.writer.end();
+    if (isAlone) this.#heartbeatBytes = this.writer.length;
     this.flush();
   }
 
@@ -215,6 +221,12 @@ export class Link {
     return this.#drained.promise;
   }
 
+  /** Drops what waits; returns whether something can be sent after what is on its way. */
+  forget(): boolean {
+    this.#drop();
+    return this.#sendingBytes === 0;
+  }
+
   /** Ends the connection; unsent data is dropped. */
   close(): void {
     if (this.#isClosed) return;
@@ -247,6 +259,9 @@ export class Link {
   async #sendAll(): Promise<void> {
     this.#isAnnounced = false;
     if (this.#isClosed) return;
+    const isHeartbeat = this.writer.length === this.#heartbeatBytes;
+    this.#heartbeatBytes = 0;
+    if (!isHeartbeat && this.#owner.isMuted) return this.close();
     this.#isSending = true;
     this.#turn ??= setImmediate(() => this.#endTurn());
     try {
@@ -297,6 +312,7 @@ export class Link {
     this.#sendingBytes = bytes.length;
     let sent = 0;
     while (sent < bytes.length) {
+      if (sent > 0 && this.#owner.isMuted) return this.close();
       const count = await this.#duplex.write(sent === 0 ? bytes : bytes.subarray(sent));
       sent += count;
       this.sentBytes += count;

@@ -3,7 +3,9 @@ import {
   BrokerError,
   type BrokerEvent,
   type BrokerStatus,
+  type ClusterStatus,
   type ConnectionInfo,
+  type Handover,
   type LogLevel,
   type Operation,
   type Page,
@@ -239,6 +241,14 @@ export class ClientCursor implements Cursor {
   async getEvents({ after = 0, ...call }: EventOptions = {}): Promise<BrokerEvent[]> {
     checkNumber("after", after, { low: 0, high: Number.MAX_SAFE_INTEGER }, "Cannot get events");
     return await this.#askPages<BrokerEvent>("getEvents", "", call, after);
+  }
+
+  async getCluster(call?: CallOptions): Promise<ClusterStatus> {
+    return await this.#ask("getCluster", "", call) as ClusterStatus;
+  }
+
+  async handOver(call?: CallOptions): Promise<Handover> {
+    return await this.#ask("handOver", "", call) as Handover;
   }
 
   /** The id of the next dead letter; 1 if there never was one. */

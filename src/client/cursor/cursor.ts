@@ -1,10 +1,6 @@
 import type {
   BackupInfo,
-  BrokerEvent,
-  BrokerStatus,
-  ConnectionInfo,
   DifferenceWay,
-  LogLevel,
   PendingEntry,
   PendingEntryList,
   StreamCreation,
@@ -12,7 +8,7 @@ import type {
   StreamOptionsInput,
 } from "../../../protocol.ts";
 import type { CallOptions } from "../member/call_options.ts";
-import type { CloseConnectionOptions, DropResult, EventOptions } from "./operating.ts";
+import type { DropResult, Operating } from "./operating.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 import type { RedriveOptions, RedriveResult } from "./redrive.ts";
 
@@ -77,7 +73,7 @@ export interface BackupPlace {
  * assertEquals((await cursor.getStream("orders")).nextId, 1);
  * ```
  */
-export interface Cursor {
+export interface Cursor extends Operating {
   /**
    * Creates a stream. If the stream exists, it stays as it is unless `ifDifferent` says otherwise.
    *
@@ -331,66 +327,4 @@ export interface Cursor {
    * @throws {BrokerError} `FORBIDDEN`.
    */
   closeBackup(backup: number, call?: CallOptions): Promise<boolean>;
-  /**
-   * Describes the broker as it is now: version, settings that matter, and why it is not ready, if it is not.
-   *
-   * @example Looking whether a broker is well
-   * ```ts
-   * import { serve } from "@simplemq/simplemq/server";
-   * import { assertEquals } from "@std/assert";
-   *
-   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
-   * await using connection = await broker.connect();
-   * const { engine, connections, problems } = await connection.cursor().getBroker();
-   * assertEquals([engine, connections, problems], ["memory", 1, []]);
-   * ```
-   */
-  getBroker(call?: CallOptions): Promise<BrokerStatus>;
-  /**
-   * Lists connections in the order in which they were opened: all of them for administrators, otherwise the
-   * user's own.
-   *
-   * @throws {BrokerError} `FORBIDDEN` for clients without a credential, where there are users.
-   */
-  getConnections(call?: CallOptions): Promise<ConnectionInfo[]>;
-  /**
-   * Tells a client why its connection is closed, and closes it; the messages that it holds are ready again at
-   * once. The client comes back after one to two seconds, as after any loss: to keep it out, take its user's
-   * token away. Administrators may close all connections but their own, others those of their user.
-   *
-   * @param id The connection's number, from {@linkcode Cursor.getConnections}.
-   * @returns Whether there was such a connection.
-   * @throws {RangeError} If the number or the reason is not allowed.
-   * @throws {BrokerError} `FORBIDDEN` as for `getConnections`; `BAD_REQUEST` if it is this connection.
-   *
-   * @example Closing the connections of a client by its name
-   * ```ts
-   * import { serve } from "@simplemq/simplemq/server";
-   *
-   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
-   * await using worker = await broker.connect({ name: "worker" });
-   * await using connection = await broker.connect();
-   * const cursor = connection.cursor();
-   * for (const { id, client } of await cursor.getConnections()) {
-   *   if (client === "worker") await cursor.closeConnection(id, { reason: "maintenance" });
-   * }
-   * for await (const { type } of worker.status()) if (type === "lost") break;
-   * ```
-   */
-  closeConnection(id: number, options?: CloseConnectionOptions): Promise<boolean>;
-  /**
-   * Sets the level of the broker's log until it is stopped.
-   *
-   * @throws {RangeError} If there is no such level.
-   * @throws {BrokerError} `FORBIDDEN` unless the user is an administrator.
-   */
-  setLogLevel(level: LogLevel, call?: CallOptions): Promise<void>;
-  /**
-   * Returns the last events of the broker's log, the oldest first: at most 1,000 at `info` or above, whatever
-   * the level of the log is.
-   *
-   * @throws {RangeError} If `after` is not allowed.
-   * @throws {BrokerError} `FORBIDDEN` unless the user is an administrator.
-   */
-  getEvents(options?: EventOptions): Promise<BrokerEvent[]>;
 }

@@ -33,6 +33,7 @@ const REPEATABLE: ReadonlySet<Operation> = new Set<Operation>([
   "getConnections",
   "setLogLevel",
   "getEvents",
+  "getCluster",
   "readBackup",
   "closeBackup",
 ]);

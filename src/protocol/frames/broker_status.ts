@@ -1,3 +1,5 @@
+import type { ClusterRole } from "./cluster_status.ts";
+
 /** The level of a line in a broker's log, and the minimum level of the log. */
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
@@ -30,6 +32,10 @@ export interface BrokerStatus {
   readonly connections?: number;
   /** The number of streams; absent for users without the permission `admin` or `metrics`. */
   readonly streams?: number;
+  /** Its role in its cluster; absent if it is in none. */
+  readonly role?: ClusterRole;
+  /** Where the active broker is, as `host:port`; absent if this is the active one, or none is known. */
+  readonly active?: string;
   /** Why it is not ready, a sentence each; none if all is well. */
   readonly problems: readonly string[];
 }

@@ -23,6 +23,12 @@ export interface ClusterBroker {
   readonly page?: string;
 }
 
+/** What has come of giving the lead of a cluster away. */
+export interface Handover {
+  /** The address of the broker that decides now, if it is known. */
+  readonly active?: string;
+}
+
 /** What a broker knows of its cluster. */
 export interface ClusterStatus {
   /** The name of the cluster. */

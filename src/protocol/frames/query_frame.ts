@@ -48,6 +48,8 @@ export const OPERATIONS = [
   "closeConnection",
   "setLogLevel",
   "getEvents",
+  "getCluster",
+  "handOver",
 ] as const;
 
 /** One of the {@linkcode OPERATIONS}. */

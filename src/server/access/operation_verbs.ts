@@ -76,6 +76,8 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   getConnections: "session",
   closeConnection: "session",
   setLogLevel: "admin",
+  getCluster: "session",
+  handOver: "admin",
   getEvents: "admin",
 
   // For the owner of the engine alone.

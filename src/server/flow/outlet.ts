@@ -65,6 +65,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
       budget: context.budget,
       share: context.outbound,
       isBusy: () => this.#speaker?.isBusy ?? false,
+      isHalted: () => this.isMuted,
       turn: context.turn,
     });
     this.#watch = new SessionWatch(this.link, context, {
@@ -115,6 +116,13 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
   /** Whether nothing can be sent to the client any more. */
   get isOver(): boolean {
     return this.#ending !== undefined || this.link.isClosed;
+  }
+
+  /** Whether the client is told nothing at present, and not heard: this broker of a cluster may not answer. */
+  get isMuted(): boolean {
+    const { seat } = this.context;
+    return seat !== undefined && !seat.isServing && this.login.isDone &&
+      this.#ending === undefined && this.#speaker?.standsBy !== true;
   }
 
   /** Whether too much waits for the client; {@linkcode Speaker.resume} is called when it does not. */
@@ -170,6 +178,11 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
     if (this.login.isHeld) return this.link.close();
     if (this.#speaker !== undefined) return this.#speaker.sayGoodbye();
     this.endWith(new BrokerError("SHUTTING_DOWN", "the broker is being stopped"));
+  }
+
+  /** Tells the client which broker serves it now, unless it has no session or asks about this broker only. */
+  sendAway(error: BrokerError): void {
+    if (this.login.isDone && this.#speaker?.standsBy !== true) this.endWith(error);
   }
 
   /** Tells the client the error, and closes the connection. */
@@ -317,12 +330,16 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
 
   async #end(error: BrokerError): Promise<void> {
     this.#watch.end();
+    // What was written when the broker might answer must not leave any more.
+    if (this.isMuted && !this.link.forget()) this.link.close();
+    if (error.code === "NOT_ACTIVE") this.login.notePing();
     if (!this.login.isRefusedBy(error)) this.#logEnd(error);
     else if (!await this.login.hold(error, this.number)) this.link.close();
     if (this.link.isClosed) return;
-    const { code, message } = error;
+    const { code, message, details } = error;
+    const figures = Object.keys(details).length > 0 ? { details } : {};
     if (this.#speaker?.writeError !== undefined) this.#speaker.writeError(error);
-    else writeControlFrame(this.link.writer, "error", { code, message });
+    else writeControlFrame(this.link.writer, "error", { code, message, ...figures });
     await this.#sayFarewell();
   }
 
@@ -334,8 +351,8 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
 
   #logEnd(error: BrokerError): void {
     if (error.code === "SLOW_READER") this.context.counters.slowReaders++;
-    // Who has closed it is told already.
-    if (error.code === "CLOSED_BY_OPERATOR") return;
+    // Who has closed it is told already, and that another broker is active.
+    if (error.code === "CLOSED_BY_OPERATOR" || error.code === "NOT_ACTIVE") return;
     this.context.sessionLog.noteFailure({
       session: this.number,
       client: this.#speaker?.client ?? "unknown",

@@ -11,12 +11,14 @@ export interface ReadingGateOptions {
   readonly share: OutboundShare;
   /** Whether the client has as much under way as allowed. */
   readonly isBusy: () => boolean;
+  /** Whether nothing may be answered at present. */
+  readonly isHalted: () => boolean;
   readonly turn: WorkTurn;
 }
 
 /**
  * Stops a session from reading while its client asks faster than it reads the answers, while the broker
- * has too many unconfirmed bytes, or while others have their turn. Waiting deliveries do not stop reading:
+ * has too many unconfirmed bytes or may not answer, or while others have their turn. Waiting deliveries do not stop reading:
  * a client that reads them slowly must be heard.
  */
 export class ReadingGate {
@@ -36,8 +38,8 @@ export class ReadingGate {
 
   /** Whether reading may go on. */
   get isOpen(): boolean {
-    const { link, budget } = this.#options;
-    return link.isClosed || (!this.#isBehind && !budget.isSpent);
+    const { link, budget, isHalted } = this.#options;
+    return link.isClosed || (!this.#isBehind && !budget.isSpent && !isHalted());
   }
 
   /** Whether nothing is read for another reason than that the client reads its answers too slowly. */

@@ -5,6 +5,7 @@ import type { Engine } from "../../broker/engine.ts";
 import { Heartbeat, type HeartbeatLimits } from "../../transport/heartbeat.ts";
 import type { Access } from "../access/access.ts";
 import type { LoginGuard } from "../access/login_guard.ts";
+import type { SeatWatch } from "../cluster/seat_watch.ts";
 import type { Log } from "../log.ts";
 import type { ConnectionNumbers, Management } from "../management/management.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -25,6 +26,8 @@ export interface SessionContext {
   readonly loginGuard: LoginGuard;
   readonly log: Log;
   readonly management: Management;
+  /** The broker's place in its cluster, if it is in one. */
+  readonly seat: SeatWatch | undefined;
   readonly connectionNumbers: ConnectionNumbers;
   readonly version: string;
   /** The limits that the handshake announces. */
@@ -70,6 +73,7 @@ export function makeSessionContext(
     | "loginGuard"
     | "log"
     | "management"
+    | "seat"
     | "connectionNumbers"
     | "beginMs"
     | "now"

@@ -91,7 +91,7 @@ export class SessionLogin {
     return true;
   }
 
-  /** The client has asked only how the broker is, which needs no login. */
+  /** The client has asked only how the broker is, which needs no login, or has come to a standby. */
   notePing(): void {
     this.#hasPinged = true;
   }

@@ -34,6 +34,8 @@ export interface Speaker {
   readonly client: string | undefined;
   /** Whether the client has as much under way as allowed: then nothing more is read. */
   readonly isBusy: boolean;
+  /** Whether the client also uses a broker that does not serve: it asks about this one only. */
+  readonly standsBy?: boolean;
   /** Describes the client and its members for an operator. */
   describe(): SpokenInfo;
   /** Serves the client until it leaves; throws the error that ends the session. */

@@ -3,6 +3,7 @@ import {
   BrokerError,
   type FrameDecoder,
   FrameType,
+  type Hello,
   MAGIC,
   readControlFrame,
   readVerdict,
@@ -38,6 +39,8 @@ export class Session implements Speaker {
   /** Its requests that wait for replies, and its replies. */
   readonly replies: SessionReplies;
   #client: string | undefined;
+  /** Whether the client has said that a standby will do. */
+  #standsBy = false;
   #hasSaidGoodbye = false;
 
   /** @param firstByte The first byte from the client, already read. */
@@ -65,6 +68,12 @@ export class Session implements Speaker {
 
   get isBusy(): boolean {
     return this.#queries.isFull;
+  }
+
+  get standsBy(): boolean {
+    // Who gives the lead away is told what has come of it.
+    if (this.#queries.isHandingOver) return true;
+    return this.#standsBy && this.#publishers.count + this.#followers.count === 0;
   }
 
   async run(): Promise<void> {
@@ -267,17 +276,31 @@ export class Session implements Speaker {
     this.#outlet.endWell();
   }
 
+  /** Opens the session; at a standby only for a client that wants nothing else. */
   #handleHello(frame: FrameDecoder): void {
+    const hello = readHello(frame);
+    const { context: { seat, limits }, gate } = this.#outlet;
+    if (seat === undefined || seat.isServing || hello.standby === true) this.#welcome(hello);
+    else if (seat.isAway) throw seat.refuse("Cannot open a session");
+    else {
+      const welcomed = seat.whenServing().then(() => {
+        if (!this.#outlet.isOver) this.#welcome(hello);
+      });
+      gate.hold(welcomed.catch((error) => this.#outlet.endWith(error)));
+    }
+    frame.raiseLimit(limits.frameBytes);
+  }
+
+  #welcome({ client, capabilities, token, standby = false }: Hello): void {
     const outlet = this.#outlet;
     const { number: session, context, link, peer } = outlet;
-    const { client, capabilities, token } = readHello(frame);
     outlet.logIn({ token });
     this.#client = client;
+    this.#standsBy = standby;
     const welcome = makeWelcome(outlet, capabilities);
     this.#answers.tellsTimes = welcome.capabilities.includes(STORED_AT);
     writeControlFrame(link.writer, "welcome", welcome);
     link.flush();
-    frame.raiseLimit(context.limits.frameBytes);
     outlet.noteReady();
     const about = { session, client, peer, ...outlet.login.describe() };
     context.sessionLog.note(outlet.user.name, "session opened", about);

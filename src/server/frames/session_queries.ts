@@ -47,6 +47,8 @@ const PEEK_COUNT = 100;
 export class SessionQueries {
   readonly #answers: Answers;
   #openCount = 0;
+  /** Whether it waits until another broker has the lead of the cluster. */
+  isHandingOver = false;
   /** Resolves when the last query with a large answer is done; undefined if it is. */
   #turn: Promise<void> | undefined;
 
@@ -128,10 +130,11 @@ export class SessionQueries {
       note: (change, subject) =>
         sessionLog.noteChange(change, { subject, user: user.name, session }),
     });
+    const noteHandover = (isUnderWay: boolean) => this.isHandingOver = isUnderWay;
     const operate = (operations as { readonly [Name in Operation]?: Operate })[operation];
     const result = operate === undefined
       ? await engine[operation as PlainOperation](name)
-      : await operate({ engine, operator, session, name, options, note, turn });
+      : await operate({ engine, operator, session, name, options, note, noteHandover, turn });
     const change = CHANGES[operation];
     if (change !== undefined) note(change, typeof result === "number" ? result : undefined);
     return result ?? null;
@@ -157,6 +160,8 @@ interface Asked {
   readonly options: QueryOptions;
   /** Writes a change into the log. */
   readonly note: (change: string, count?: number) => void;
+  /** Notes whether the lead of the cluster is being given away. */
+  readonly noteHandover: (isUnderWay: boolean) => void;
   readonly turn: WorkTurn;
 }
 
@@ -265,4 +270,14 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
   },
   setLogLevel: ({ operator, options: { level } }) => operator.setLogLevel(require("level", level)),
   getEvents: ({ operator, options: { after = 0 } }) => operator.getEvents(after),
+  getCluster: ({ operator }) => operator.getCluster(),
+  async handOver({ operator, noteHandover }) {
+    noteHandover(true);
+    try {
+      return await operator.handOver();
+    } catch (error) {
+      noteHandover(false);
+      throw error;
+    }
+  },
 };

@@ -18,14 +18,13 @@ export class SessionStreams {
   /** Undefined before the first stream. */
   #numbers: TextMap<number> | undefined;
   #lastNumber = 0;
-  /** The number of deleted streams at the last check. */
-  #goneCount: number;
+  /** The number of deleted streams at the last check, from the first stream on. */
+  #goneCount = 0;
 
   constructor(engine: Engine, writer: FrameWriter, hash: KeyedHash) {
     this.#hash = hash;
     this.#engine = engine;
     this.#writer = writer;
-    this.#goneCount = engine.deletedCount;
   }
 
   get count(): number {
@@ -34,7 +33,10 @@ export class SessionStreams {
 
   /** The number of a stream; the client is told when it is a new one. */
   numberOf(stream: string): number {
-    this.#numbers ??= new TextMap(this.#hash);
+    if (this.#numbers === undefined) {
+      this.#numbers = new TextMap(this.#hash);
+      this.#goneCount = this.#engine.deletedCount;
+    }
     const known = this.#numbers.get(stream);
     if (known !== undefined) return known;
     const number = ++this.#lastNumber;

@@ -14,6 +14,9 @@ import { TurnedAway } from "./turned_away.ts";
 /** How long a connection without a session is kept although others have no room, in milliseconds. */
 const STRANGER_MS_MIN = 500;
 
+/** How many clients are sent to another broker in one turn of the event loop. */
+const AWAY_PER_TURN = 64;
+
 /** All sessions of a broker: limits their number, chooses their protocol, and ends them together. */
 export class SessionTable implements ConnectionSource {
   readonly #context: SessionContext;
@@ -120,6 +123,31 @@ export class SessionTable implements ConnectionSource {
     }
     const isLines = firstByte === FIRST_BYTE_OF_LINES && this.#context.jsonLines;
     return isLines ? new LineSession(outlet) : new Session(outlet, firstByte);
+  }
+
+  /** Notes that the broker may answer again, or not any more: sessions read on, or stop reading. */
+  noteSeat(): void {
+    for (const { gate } of this.#sessions.keys()) gate.look();
+  }
+
+  /**
+   * Tells clients which other broker serves them, and closes their connections, some in each turn of the event
+   * loop. Those that ask about this broker only stay.
+   *
+   * @returns Resolves when all of them are closed.
+   */
+  async sendAway(refuse: () => BrokerError): Promise<void> {
+    const ended: Promise<void>[] = [];
+    let error = refuse();
+    for (const [outlet, end] of [...this.#sessions]) {
+      outlet.sendAway(error);
+      if (outlet.ending === undefined) continue;
+      ended.push(end);
+      if (ended.length % AWAY_PER_TURN > 0) continue;
+      await this.#context.turn.next();
+      error = refuse();
+    }
+    await Promise.all(ended);
   }
 
   /**

@@ -50,7 +50,7 @@ export class HttpPort implements ConnectionSource {
   #broker: HttpBroker | undefined;
   #page: HttpPage | undefined;
   #service: HttpService | undefined;
-  #answerer: Pick<HttpService, "answer"> = new StartingService();
+  #answerer: Pick<HttpService, "answer">;
   #startSweep: ReturnType<typeof setInterval> | undefined;
   readonly #connections: HttpConnections;
   readonly #listener: Listener;
@@ -59,6 +59,7 @@ export class HttpPort implements ConnectionSource {
   constructor(options: HttpPortOptions) {
     const { settings, log, now, connectionsMax, takeNumber } = options;
     this.#options = options;
+    this.#answerer = new StartingService((settings.storage.engine as string) === "cluster");
     this.#tls = options.tls?.makeHttpDoor(log, now);
     this.#connections = new HttpConnections({
       deadlines: {

@@ -61,6 +61,7 @@ const STATUSES: Partial<Record<ErrorCode, number>> = {
   STREAM_DAMAGED: 500,
   DISK_FULL: 503,
   MEMORY_FULL: 503,
+  NOT_ACTIVE: 503,
   SHUTTING_DOWN: 503,
   PUBLISH_TIMEOUT: 504,
 };

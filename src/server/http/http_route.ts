@@ -3,6 +3,7 @@ import type { Access, Login } from "../access/access.ts";
 import type { LoginGuard } from "../access/login_guard.ts";
 import type { User } from "../access/user.ts";
 import type { Certificates } from "../certificates/certificates.ts";
+import type { SeatWatch } from "../cluster/seat_watch.ts";
 import type { SessionCounters } from "../flow/session_counters.ts";
 import type { SessionLog } from "../flow/session_log.ts";
 import type { Log } from "../log.ts";
@@ -69,6 +70,8 @@ export interface HttpParts {
   readonly access: Access;
   readonly loginGuard: LoginGuard;
   readonly management: Management;
+  /** The broker's place in its cluster, if it is in one. */
+  readonly seat: SeatWatch | undefined;
   /** What sessions have done since the start. */
   readonly counters: SessionCounters;
   readonly traffic: HttpTraffic;

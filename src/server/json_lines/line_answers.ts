@@ -31,8 +31,8 @@ export class LineAnswers {
 }
 
 /** Writes an error as a line, without its end. */
-export function formatError({ code, message }: BrokerError): string {
-  return JSON.stringify({ error: { code, message } });
+export function formatError({ code, message, details: { active } }: BrokerError): string {
+  return JSON.stringify({ error: { code, message, active } });
 }
 
 /**

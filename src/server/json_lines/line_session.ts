@@ -71,6 +71,8 @@ export class LineSession implements Speaker {
     // These clients may be silent for hours, and know no heartbeats. In the middle of a line silence is a
     // fault, and the part that has arrived takes memory.
     this.#outlet.expectOnly(() => !this.#outlet.isWorking && this.#lines.pendingBytes > 0);
+    const { seat } = this.#outlet.context;
+    if (seat !== undefined && !seat.isServing && !seat.isAway) await seat.whenServing();
     await this.#serve();
     await this.#finish();
   }
@@ -180,6 +182,8 @@ export class LineSession implements Speaker {
   /** Finds the user by the first line; returns whether the line says nothing else. */
   #open(line: Uint8Array): boolean {
     const outlet = this.#outlet;
+    const { seat } = outlet.context;
+    if (seat?.isAway) throw seat.refuse("Cannot open a session");
     const { token, isAlone } = readLineToken(line);
     outlet.logIn({ token });
     this.#isOpen = true;

@@ -2,10 +2,12 @@ import {
   BrokerError,
   type BrokerEvent,
   type BrokerStatus,
+  type ClusterStatus,
   type ConnectionInfo,
   type Page,
 } from "../../../protocol.ts";
 import type { Engine } from "../../broker/engine.ts";
+import type { SeatWatch } from "../cluster/seat_watch.ts";
 import type { Log, LogLevel } from "../log.ts";
 import type {
   ConnectionFilter,
@@ -29,6 +31,13 @@ export interface ManagementParts {
     | undefined;
 }
 
+/** What a broker of a cluster adds. */
+export interface ClusterParts {
+  readonly seat: SeatWatch;
+  /** Gives the lead to another broker; resolves to its address, if it is known. */
+  readonly handOver: () => Promise<string | undefined>;
+}
+
 /** What can be asked of this broker. */
 export class BrokerManagement implements Management {
   readonly #parts: ManagementParts;
@@ -39,6 +48,7 @@ export class BrokerManagement implements Management {
   #httpAddress: string | undefined;
   #isStopping = false;
   #failure: string | undefined;
+  #cluster: ClusterParts | undefined;
 
   constructor(parts: ManagementParts) {
     this.#parts = parts;
@@ -59,6 +69,11 @@ export class BrokerManagement implements Management {
     this.#httpAddress = address;
   }
 
+  /** The broker is one of a cluster. */
+  noteCluster(parts: ClusterParts): void {
+    this.#cluster = parts;
+  }
+
   /** The broker is about to stop. */
   noteStopping(): void {
     this.#isStopping = true;
@@ -71,6 +86,7 @@ export class BrokerManagement implements Management {
 
   describe(): BrokerStatus {
     const { version, engine, log, hasUsers, certificates } = this.#parts;
+    const { role, active } = this.#cluster?.seat.seat ?? {};
     return {
       version,
       runtime: `deno ${Deno.version.deno}`,
@@ -82,6 +98,8 @@ export class BrokerManagement implements Management {
       tls: certificates !== undefined,
       hasUsers,
       logLevel: log.level,
+      ...role !== undefined && { role },
+      ...role === "standby" && active !== undefined && { active },
       connections: this.#sources.reduce((sum, { count }) => sum + count, 0),
       streams: engine.streamCount,
       problems: this.findProblems(),
@@ -123,13 +141,29 @@ export class BrokerManagement implements Management {
     return this.#parts.log.events.list(after);
   }
 
+  describeCluster(): ClusterStatus {
+    return this.#requireCluster("describe the cluster").seat.seat.describe();
+  }
+
+  async handOver(): Promise<string | undefined> {
+    return await this.#requireCluster("give the lead away").handOver();
+  }
+
   findProblems(): string[] {
     const problems: string[] = [];
     if (this.#failure !== undefined) problems.push(this.#failure);
     if (this.#isStopping) problems.push("the broker is being stopped");
     const { problem } = this.#parts.certificates?.status ?? {};
     if (problem !== undefined) problems.push(`the certificate cannot be used: ${problem}`);
+    const unseated = this.#cluster?.seat.findProblem();
+    if (unseated !== undefined && !this.#isStopping) problems.push(unseated);
     return problems;
+  }
+
+  #requireCluster(action: string): ClusterParts {
+    if (this.#cluster !== undefined) return this.#cluster;
+    const why = `its engine is "${this.#parts.engine.name}", storage.engine: cluster makes it one`;
+    throw new BrokerError("BAD_REQUEST", `Cannot ${action}: this broker is in none; ${why}`);
   }
 
   #find(id: number): ManagedConnection | undefined {

@@ -2,6 +2,7 @@ import type {
   BrokerError,
   BrokerEvent,
   BrokerStatus,
+  ClusterStatus,
   ConnectionInfo,
   Page,
 } from "../../../protocol.ts";
@@ -24,9 +25,14 @@ export interface Management {
   setLogLevel(level: LogLevel): void;
   /** One page of the last events of the log, the oldest first, behind the number `after`. */
   listEvents(after: number): Page<BrokerEvent>;
+  /** Tells what is known of the cluster; throws `BAD_REQUEST` if the broker is in none. */
+  describeCluster(): ClusterStatus;
+  /** Gives the lead to another broker; resolves to its address, if it is known, and ends this one. */
+  handOver(): Promise<string | undefined>;
   /**
    * Why the broker is not ready, a sentence each: it starts or stops, its disk has failed, its certificate
-   * cannot be used. A full disk is no reason, since deliveries go on.
+   * cannot be used, a log that it shares cannot be reached. A full disk is no reason, since deliveries go
+   * on; and a standby that follows is ready to take over.
    */
   findProblems(): string[];
 }

@@ -1,4 +1,11 @@
-import type { BrokerEvent, BrokerStatus, ConnectionInfo, Page } from "../../../protocol.ts";
+import type {
+  BrokerEvent,
+  BrokerStatus,
+  ClusterStatus,
+  ConnectionInfo,
+  Handover,
+  Page,
+} from "../../../protocol.ts";
 import type { Audit } from "../access/audit.ts";
 import { OPERATION_VERBS } from "../access/operation_verbs.ts";
 import { refuse } from "../access/refusal.ts";
@@ -74,6 +81,21 @@ export class Operator {
     return this.#parts.management.listEvents(after);
   }
 
+  /** Tells what is known of the broker's cluster. */
+  getCluster(): ClusterStatus {
+    this.#require("getCluster", "describe the cluster");
+    return this.#parts.management.describeCluster();
+  }
+
+  /** Gives the lead of the cluster to another broker; this one begins anew as a standby. */
+  async handOver(): Promise<Handover> {
+    this.#require("handOver", "give the lead of the cluster away");
+    const { management, note } = this.#parts;
+    note("lead given away by an operator", { cluster: management.describeCluster().name });
+    const active = await management.handOver();
+    return active === undefined ? {} : { active };
+  }
+
   /** The connections that the user sees; undefined for all. */
   get #filter(): ConnectionFilter | undefined {
     const { user: { name, permissions } } = this.#parts;
@@ -96,4 +118,10 @@ export class Operator {
 }
 
 /** The operations that not everybody may do. */
-type OperatorOperation = "getConnections" | "closeConnection" | "setLogLevel" | "getEvents";
+type OperatorOperation =
+  | "getConnections"
+  | "closeConnection"
+  | "setLogLevel"
+  | "getEvents"
+  | "getCluster"
+  | "handOver";

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from "../../transport/clock.ts";
 import { type AcceptedSocket, isPortTaken, prepareSocket } from "../../transport/deno_sockets.ts";
 import { createPipe, type Duplex } from "../../transport/duplex.ts";
 import type { Access } from "../access/access.ts";
+import type { SeatWatch } from "../cluster/seat_watch.ts";
 import { LoginGuard } from "../access/login_guard.ts";
 import type { UsersWatch } from "../access/users/users_watch.ts";
 import type { Caller } from "../flow/speaker.ts";
@@ -22,8 +23,10 @@ import type { BrokerManagement } from "../management/broker_management.ts";
 import type { ConnectionNumbers } from "../management/management.ts";
 import type { Settings } from "../settings/settings.ts";
 import { findConnectionLimit } from "../system_file.ts";
+import { startCaretaker } from "./caretaker.ts";
 import { ClockWatch } from "./clock_watch.ts";
 import { StartError } from "./start_error.ts";
+import { Succession } from "./succession.ts";
 import { Ticker } from "./ticker.ts";
 
 /** Where a broker serves HTTP: health, metrics, and its page. */
@@ -49,9 +52,10 @@ export interface BrokerServer extends AsyncDisposable {
   /** How many clients are connected, except for HTTP. */
   readonly connectionCount: number;
   /**
-   * Resolves when the broker is closed: to `undefined` after {@linkcode BrokerServer.close}, or to the
-   * error that ended it. A broker whose disk has failed confirms nothing more and ends by itself; when it
-   * is started again, everything that was confirmed is there.
+   * Resolves when the broker is closed: to `undefined` after {@linkcode BrokerServer.close}, and when it has
+   * given the lead of its cluster away; otherwise to the error that ended it. A broker whose disk has
+   * failed confirms nothing more and ends by itself; when it is started again, everything that was
+   * confirmed is there.
    */
   readonly closed: Promise<Error | undefined>;
 
@@ -71,7 +75,8 @@ export interface BrokerServer extends AsyncDisposable {
   /**
    * Stops the broker: it accepts no new connections, tells its clients, and finishes confirms and
    * acknowledgements that are under way, for at most `shutdownTimeoutMs`. A second call waits for the
-   * same.
+   * same. The active broker of a cluster gives the lead to a standby before, if there is one, and its
+   * clients move there at once: what their handlers have in hand comes again there.
    */
   close(): Promise<void>;
 }
@@ -83,6 +88,8 @@ export interface ServerParts {
   readonly engine: Engine;
   readonly access: Access;
   readonly management: BrokerManagement;
+  /** The broker's place in its cluster, if it is in one. */
+  readonly seat: SeatWatch | undefined;
   /** The file of users, if there is one. */
   readonly users: UsersWatch | undefined;
   readonly clock: Clock;
@@ -107,8 +114,8 @@ export interface ServerParts {
 /** The time after which clients report that a handler has a message, in milliseconds. */
 const BEGIN_MS = 50;
 
-/** The longest interval between two sweeps of links, in milliseconds. */
-const SWEEP_MS_MAX = 1000;
+/** How long clients have that only ask about a broker that serves nobody, in milliseconds. */
+const AWAY_MS = 500;
 
 /** The running broker: an engine, its sessions, its port, and its tickers. */
 export class Server implements BrokerServer {
@@ -124,6 +131,8 @@ export class Server implements BrokerServer {
   readonly #listener: Listener;
   readonly #context: SessionContext;
   readonly #http: HttpPort | undefined;
+  /** Set in a cluster. */
+  readonly #succession: Succession | undefined;
   readonly #closed = Promise.withResolvers<Error | undefined>();
   #failure: Error | undefined;
   #closeCall: Promise<void> | undefined;
@@ -156,6 +165,10 @@ export class Server implements BrokerServer {
     this.#context = context;
     this.#http = parts.http?.port;
     this.#sessions = new SessionTable(context, connectionsMax, () => this.#http?.count ?? 0);
+    this.#succession = parts.seat && new Succession(parts.seat, this.#sessions, log);
+    if (this.#succession !== undefined) {
+      parts.management.noteCluster({ seat: parts.seat!, handOver: () => this.#handOver() });
+    }
     this.#listener = this.#listen(context);
     parts.management.addConnections(this.#sessions);
     parts.management.noteListening(formatAddress(settings.host, this.port));
@@ -175,6 +188,22 @@ export class Server implements BrokerServer {
     parts.tls?.certificates.watchAuthorities(() => parts.access.recheck());
     this.#detachClock = this.#watch?.attachTo(clock);
     this.#serveHttp();
+  }
+
+  /** The engine serves, after it has followed another broker: what became due meanwhile is done. */
+  noteOpened(): void {
+    this.#parts.seat?.noteOpened();
+    this.hasten(this.#parts.clock.now());
+  }
+
+  /** Whether it is being closed. */
+  get isEnding(): boolean {
+    return this.#closeCall !== undefined;
+  }
+
+  /** Whether it has given the lead of its cluster to another broker, and has to be started again to follow. */
+  get isHandedOver(): boolean {
+    return this.#succession?.isHandedOver === true;
   }
 
   /** Notes a deadline that is earlier than the engine returned. */
@@ -214,7 +243,10 @@ export class Server implements BrokerServer {
   fail(error: Error): void {
     this.#failure ??= error;
     this.#parts.management.noteFailure(error.message);
-    this.#closed.resolve(this.#failure);
+    // In a cluster clients are told first who serves them now.
+    const left = this.#succession?.whenLeft();
+    if (left === undefined) this.#closed.resolve(this.#failure);
+    else left.finally(() => this.#closed.resolve(this.#failure));
     this.close().catch((error) => this.#parts.log.error("cannot close the broker", { error }));
   }
 
@@ -241,6 +273,13 @@ export class Server implements BrokerServer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Gives the lead away, and ends, since only a new start makes it follow; whoever asked is answered first. */
+  async #handOver(): Promise<string | undefined> {
+    const active = await this.#succession!.handOver();
+    setTimeout(() => this.close());
+    return active;
   }
 
   #open(caller: Caller): void {
@@ -301,11 +340,15 @@ export class Server implements BrokerServer {
   }
 
   async #close(): Promise<void> {
-    const { settings, engine, access, users, tls, log, management } = this.#parts;
+    const { settings, engine, seat, access, users, tls, log, management } = this.#parts;
     management.noteStopping();
+    if (this.#failure === undefined) await this.#succession?.stop();
     await this.#listener.close();
+    await this.#succession?.whenLeft();
     // After a failure clients cannot finish anything.
-    await this.#sessions.close(this.#failure === undefined ? settings.shutdownTimeoutMs : 0);
+    const isFailed = this.#failure !== undefined;
+    const timeoutMs = Math.min(settings.shutdownTimeoutMs, seat?.isAway ? AWAY_MS : Infinity);
+    await this.#sessions.close(isFailed ? 0 : timeoutMs);
     // Until then probes are told why the broker is not ready.
     await this.#http?.close();
     this.#detachClock?.();
@@ -315,58 +358,8 @@ export class Server implements BrokerServer {
     await tls?.close();
     access.end();
     await engine.close();
+    seat?.close();
     this.#closed.resolve(this.#failure);
     log.debug("everything is closed");
   }
-}
-
-function startCaretaker(
-  { settings, users, tls }: ServerParts,
-  context: SessionContext,
-  sessions: SessionTable,
-  sweepHttp: (now: number) => void,
-): Ticker {
-  const { engine, heartbeat, sessionLog, inputMemory, receivingRoom, lineRoom } = context;
-  const { loginGuard, access, counters } = context;
-  const intervalMs = findSweepInterval(settings);
-  let sweepAt = -Infinity;
-  return new Ticker({
-    clock: systemClock,
-    noteLag: (lateMs) => counters.eventLoopLag.observe(lateMs / 1000),
-    tick: (now) => {
-      // The disk may have to be tended more often than links.
-      if (now >= sweepAt) {
-        heartbeat.sweep(now, intervalMs);
-        sessions.sweep();
-        sweepHttp(now);
-        tls?.sweep();
-        sessionLog.sweep(now);
-        inputMemory.sweep(now);
-        receivingRoom.sweep(now);
-        lineRoom.sweep(now);
-        access.tick(now);
-        sweepAt = now + intervalMs;
-      }
-      const lookAt = Math.min(
-        users?.tick(now) ?? Infinity,
-        tls?.certificates.tend(now, Date.now()) ?? Infinity,
-      );
-      return Math.min(engine.tend(now), loginGuard.tick(now), lookAt, sweepAt);
-    },
-    intervalMs,
-  });
-}
-
-/** The interval of sweeps: several within the shortest timeout of a link. */
-function findSweepInterval(settings: Settings): number {
-  const { heartbeatMs, heartbeatTimeoutMs, slowReaderTimeoutMs, handshakeTimeoutMs } = settings;
-  const shortestMs = Math.min(
-    heartbeatMs,
-    heartbeatTimeoutMs,
-    slowReaderTimeoutMs,
-    handshakeTimeoutMs,
-  );
-  const { engine, sync, syncIntervalMs } = settings.storage;
-  const flushMs = engine === "journal" && sync === "interval" ? syncIntervalMs : Infinity;
-  return Math.max(1, Math.min(SWEEP_MS_MAX, shortestMs / 4, flushMs));
 }

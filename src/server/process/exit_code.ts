@@ -6,7 +6,7 @@ export const ExitCode = {
   fault: 1,
   /** It could not start: settings, port, address, a directory; a command: a mistake in how it is used. */
   notStarted: 2,
-  /** The disk failed: nothing could be made durable any more. */
+  /** The disk failed, or another broker of the cluster took over: nothing could be made durable any more. */
   diskFailed: 3,
   /** The journal is damaged, and not only single streams; `verify` and `repair`: it is damaged. */
   damaged: 4,

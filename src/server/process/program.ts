@@ -1,6 +1,7 @@
 import { Log } from "../log.ts";
 import { SettingsError } from "../settings/settings.ts";
 import type { StartSettings } from "../settings/start_settings.ts";
+import { BrokerFailure } from "./broker_failure.ts";
 import type { BrokerServer } from "./broker_server.ts";
 import { ExitCode } from "./exit_code.ts";
 import { nameMissingFlag, StartError } from "./start_error.ts";
@@ -9,10 +10,13 @@ import { nameMissingFlag, StartError } from "./start_error.ts";
 export interface ProgramParts {
   /** Reads the settings, or finds that no broker is to run; rejects with a {@linkcode SettingsError}. */
   readonly load: () => Promise<ProgramSettings | undefined>;
-  readonly serve: (
-    settings: StartSettings,
-    log: Log,
-  ) => Promise<Pick<BrokerServer, "closed" | "close">>;
+  readonly serve: (settings: StartSettings, log: Log) => Promise<ProgramBroker>;
+}
+
+/** A broker as a program runs it. */
+export interface ProgramBroker extends Pick<BrokerServer, "closed" | "close"> {
+  /** Whether it has given the lead of its cluster away: it is started again, and follows. */
+  readonly isHandedOver?: boolean;
 }
 
 /** The settings of a program. */
@@ -31,13 +35,21 @@ export async function runProgram({ load, serve }: ProgramParts): Promise<ExitCod
     log = new Log({ level: settings.logLevel, format: settings.logFormat });
     surviveFaults(log);
     for (const warning of warnings) log.warning(warning);
-    const broker = await serve(loaded, log);
-    const failure = await Promise.race([waitForSignal(log), broker.closed]);
-    // Events that are not written by now never will be.
-    if (failure !== undefined) return ExitCode.diskFailed;
-    await broker.close();
-    // The last flush may have failed as well.
-    if (await broker.closed !== undefined) return ExitCode.diskFailed;
+    // Signals end a start at once; one that waits for other machines says so.
+    const isEarly = (settings.storage.engine as string) === "cluster";
+    const signal = new StopSignal(log, isEarly);
+    for (;;) {
+      const broker = await signal.before(serve(loaded, log));
+      const failure = await signal.before(broker?.closed);
+      // Events that are not written by now never will be.
+      if (failure !== undefined) return findExitCode(failure);
+      await broker?.close();
+      // The last flush may have failed as well.
+      const last = await broker?.closed;
+      if (last !== undefined) return findExitCode(last);
+      if (broker?.isHandedOver !== true || signal.isGiven) break;
+      log.info("starting anew, to follow");
+    }
     log.info("stopped");
     return ExitCode.stopped;
   } catch (error) {
@@ -48,23 +60,53 @@ export async function runProgram({ load, serve }: ProgramParts): Promise<ExitCod
 /** The same signal within so many milliseconds is the first one: a task runner passes on Ctrl-C. */
 const REPEATED_MS = 1000;
 
-/** Resolves at the first signal that asks to stop; a second one ends the process at once. */
-function waitForSignal(log: Log): Promise<undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  let first: { readonly signal: Deno.Signal; readonly at: number } | undefined;
-  const stop = (signal: Deno.Signal) => {
+/** The signal that asks the program to stop; a second one ends it at once. */
+class StopSignal {
+  readonly #log: Log;
+  readonly #given = Promise.withResolvers<undefined>();
+  #first: { readonly signal: Deno.Signal; readonly at: number } | undefined;
+  #isAwaited = false;
+
+  /** @param isEarly Whether it is waited for already while the first broker starts. */
+  constructor(log: Log, isEarly: boolean) {
+    this.#log = log;
+    if (isEarly) this.#listen();
+  }
+
+  /** Whether it has been given. */
+  get isGiven(): boolean {
+    return this.#first !== undefined;
+  }
+
+  /** Waits for something, but not longer than until the signal: then it resolves to nothing. */
+  async before<Value>(awaited: Promise<Value> | undefined): Promise<Value | undefined> {
+    const isFirst = !this.#isAwaited;
+    const value = await Promise.race(isFirst ? [awaited] : [this.#given.promise, awaited]);
+    if (isFirst) this.#listen();
+    return value;
+  }
+
+  #listen(): void {
+    this.#isAwaited = true;
+    const signals: Deno.Signal[] = Deno.build.os === "windows"
+      ? ["SIGINT", "SIGBREAK"]
+      : ["SIGINT", "SIGTERM"];
+    for (const signal of signals) Deno.addSignalListener(signal, () => this.#take(signal));
+  }
+
+  #take(signal: Deno.Signal): void {
     const now = performance.now();
-    if (first?.signal === signal && now - first.at < REPEATED_MS) return;
-    if (first !== undefined) Deno.exit(1);
-    first = { signal, at: now };
-    log.info("stopping", { signal });
-    resolve(undefined);
-  };
-  const signals: Deno.Signal[] = Deno.build.os === "windows"
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, () => stop(signal));
-  return promise;
+    if (this.#first?.signal === signal && now - this.#first.at < REPEATED_MS) return;
+    if (this.#first !== undefined) Deno.exit(1);
+    this.#first = { signal, at: now };
+    this.#log.info("stopping", { signal });
+    this.#given.resolve(undefined);
+  }
+}
+
+/** The exit code of a program whose broker has ended by itself. */
+function findExitCode(failure: Error): ExitCode {
+  return failure instanceof BrokerFailure ? failure.exitCode : ExitCode.diskFailed;
 }
 
 /** Logs uncaught faults; the broker goes on. */

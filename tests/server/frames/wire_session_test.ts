@@ -47,6 +47,7 @@ Deno.test("handshake: magic and hello are answered with a welcome that tells the
     capabilities: [],
     progressMs: 2500,
     beginMs: 50,
+    brokers: [],
   });
 });
 

@@ -1,77 +1,63 @@
 /**
- * A broker with a place in a cluster that a test sets, on an engine of one machine: for what shows and
- * counts clusters.
+ * A broker with a place in a cluster that a test sets, on an engine of one machine. Its engine says so when
+ * it is used while it follows.
  *
  * @module
  */
 
-import manifest from "../../../deno.json" with { type: "json" };
-import { ClientConnection } from "../../../src/client/client_connection.ts";
+import type { ClusterSeat, Engine } from "../../../src/broker/engine.ts";
 import { openEngine } from "../../../src/program/open_engine.ts";
-import { Access } from "../../../src/server/access/access.ts";
-import { HttpPort } from "../../../src/server/http/http_port.ts";
-import { openService } from "../../../src/server/http/route_table.ts";
+import { start } from "../../../src/program/start.ts";
 import { Log } from "../../../src/server/log.ts";
-import { BrokerManagement } from "../../../src/server/management/broker_management.ts";
-import { ConnectionNumbers } from "../../../src/server/management/management.ts";
-import { Server } from "../../../src/server/process/broker_server.ts";
+import type { Server } from "../../../src/server/process/broker_server.ts";
 import {
   resolveServeOptions,
   type ServeOptions,
 } from "../../../src/server/settings/serve_options.ts";
-import { UsersWatch } from "../../../src/server/access/users/users_watch.ts";
 import { startFromProgram } from "../../../src/server/settings/start_settings.ts";
 import { systemClock } from "../../../src/transport/clock.ts";
-import type { ClusterSeat } from "../../../src/broker/cluster_seat.ts";
 
-/** Starts it, with HTTP. */
-export async function serveSeated(seat: ClusterSeat, options: ServeOptions): Promise<Server> {
-  const { settings } = resolveServeOptions({ port: 0, http: { port: 0 }, ...options });
-  const { now } = systemClock;
-  const { version } = manifest;
-  const log = new Log({ level: "error", format: settings.logFormat });
-  const users = settings.users === ""
-    ? undefined
-    : await UsersWatch.open(startFromProgram(settings), () => {});
-  const connectionNumbers = new ConnectionNumbers();
-  const connectionsMax = 1000;
-  const hashKey = [1, 2] as const;
-  const bare = await openEngine(settings, {
-    now,
-    dateNow: undefined,
-    hashKey,
-    report: () => {},
-    hasten: () => {},
-    fail: (error) => {
-      throw error;
+/** Starts it, with HTTP. The engine serves from when the seat is the active broker's. */
+export function serveSeated(seat: ClusterSeat, options: ServeOptions): Promise<Server> {
+  const patient = { handshakeTimeoutMs: 20_000, logLevel: "error" } as const;
+  const { settings } = resolveServeOptions({ port: 0, http: { port: 0 }, ...patient, ...options });
+  const log = new Log({ level: settings.logLevel, format: settings.logFormat });
+  const open: typeof openEngine = async (settings, surroundings) => {
+    const { engine } = await openEngine(settings, surroundings);
+    return { engine: seatEngine(engine, seat), opening: whenActive(seat) };
+  };
+  return start(startFromProgram(settings), log, systemClock, open);
+}
+
+/** What may be called of an engine that follows. */
+const STANDBY_CALLS: ReadonlySet<PropertyKey> = new Set([
+  "openBackup",
+  "readBackup",
+  "closeBackup",
+  "tick",
+  "tend",
+  "close",
+]);
+
+function seatEngine(engine: Engine, seat: ClusterSeat): Engine {
+  return new Proxy(engine, {
+    get(target, key) {
+      if (key === "cluster") return seat;
+      const value: unknown = Reflect.get(target, key, target);
+      if (typeof value !== "function") return value;
+      if (seat.role === "standby" && !STANDBY_CALLS.has(key)) {
+        throw new Error(`a standby has called ${String(key)} of its engine`);
+      }
+      return value.bind(target);
     },
   });
-  const engine = Object.defineProperty(bare, "cluster", { value: seat });
-  const access = new Access({
-    engine,
-    users: users?.table,
-    log,
-    now,
-    dateNow: Date.now,
-    connectionsMax,
-    noteUse: () => {},
-  });
-  const hasUsers = users !== undefined;
-  const management = new BrokerManagement({ version, engine, log, hasUsers });
-  const takeNumber = () => connectionNumbers.take();
-  const port = new HttpPort({ settings, log, now, tls: undefined, connectionsMax, takeNumber });
-  return new Server({
-    version,
-    settings,
-    log,
-    engine,
-    access,
-    management,
-    users,
-    clock: systemClock,
-    hashKey,
-    connectionNumbers,
-    http: { port, openService },
-    connect: ClientConnection.openInProcess,
-  });
+}
+
+/** Resolves when the seat is the active broker's. */
+function whenActive(seat: ClusterSeat): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const look = () => seat.role === "active" && resolve();
+  look();
+  seat.watch(look);
+  return promise;
 }

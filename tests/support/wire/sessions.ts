@@ -130,6 +130,7 @@ export class Sessions implements AsyncDisposable {
       loginGuard: this.loginGuard,
       log,
       management: this.management,
+      seat: undefined,
       connectionNumbers: new ConnectionNumbers(),
       sessionLog: this.#sessionLog,
       version: "0.0.0",

@@ -1,10 +1,13 @@
-import { writeJson } from "../http_problem.ts";
+import { HttpProblem, writeJson } from "../http_problem.ts";
 import type { HttpRoute } from "../http_route.ts";
 
 /** Where the broker tells that it lives. */
 export const LIVE_PATH = "/livez";
 
-/** Where the broker tells whether it serves. */
+/**
+ * Where the broker tells whether it serves. A standby that follows is ready, since it can take over; with
+ * `?role=active` only the broker is that serves clients: for load balancers.
+ */
 export const READY_PATH = "/readyz";
 
 /**
@@ -25,13 +28,29 @@ export const HEALTH_ROUTES: readonly HttpRoute[] = [
     path: READY_PATH,
     need: "nothing",
     anyHost: true,
-    handle: ({ parts: { management } }) => {
+    handle: ({ url, parts: { management, seat } }) => {
+      const wanted = readRole(url);
+      const role = seat?.seat.role;
       const reasons = management.findProblems();
+      if (wanted !== null && wanted !== (role ?? "active")) {
+        reasons.push(`the broker is no ${wanted} one`);
+      }
       const isReady = reasons.length === 0;
-      return writeJson({ ready: isReady, reasons }, isReady ? 200 : 503);
+      return writeJson({ ready: isReady, reasons, role }, isReady ? 200 : 503);
     },
   },
 ];
+
+/** The role that the broker must have to be ready; a broker without a cluster is active. */
+function readRole({ searchParams }: URL): string | null {
+  const wanted = searchParams.get("role");
+  if (wanted === null || wanted === "active" || wanted === "standby") return wanted;
+  const found = JSON.stringify(wanted.slice(0, 100));
+  const message =
+    `Cannot tell whether the broker is ready: role: found ${found}, allowed active, ` +
+    "standby";
+  throw new HttpProblem(400, "BAD_REQUEST", message);
+}
 
 /** The answer of a process that lives. */
 export function writeLive(): Response {

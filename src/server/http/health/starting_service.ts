@@ -4,8 +4,9 @@ import type { HttpConnection } from "../http_connection.ts";
 import { HttpProblem, writeJson, writeProblem } from "../http_problem.ts";
 import { LIVE_PATH, READY_PATH, writeLive } from "./health_routes.ts";
 
-/** Why the broker is not ready before its streams are there. */
-const REASON = "starting: the journal is being read";
+/** What a broker does before its streams are there. */
+const READING = "the journal is being read";
+const WAITING = "the log of its cluster is waited for";
 
 /** When to try again, in milliseconds: most journals are read by then. */
 const RETRY_AFTER_MS = 1000;
@@ -15,25 +16,34 @@ const RETRY_AFTER_MS = 1000;
  * be asked for a login then, so nothing else is told.
  */
 export class StartingService {
+  readonly #reason: string;
+
+  /** @param isInCluster Whether the journal is the log of a cluster. */
+  constructor(isInCluster: boolean) {
+    this.#reason = isInCluster ? WAITING : READING;
+  }
+
   /** Answers a request; the connection goes on. */
   async answer(exchange: HttpExchange, connection: HttpConnection): Promise<void> {
     const answer = new HttpAnswer(exchange, connection);
     try {
-      await answer.send(respond(exchange));
+      await answer.send(this.#respond(exchange));
     } catch {
       exchange.abort();
     } finally {
       connection.noteAnswered(exchange, answer.isLast);
     }
   }
-}
 
-function respond({ method, target }: HttpExchange): Response {
-  const path = target.replace(/[?#].*$/s, "");
-  const isReading = method === "GET" || method === "HEAD";
-  if (isReading && path === LIVE_PATH) return writeLive();
-  if (isReading && path === READY_PATH) return writeJson({ ready: false, reasons: [REASON] }, 503);
-  const message = "Cannot answer yet: the broker is starting, its journal is being read";
-  const options = { retryAfterMs: RETRY_AFTER_MS };
-  return writeProblem(new HttpProblem(503, "STARTING", message, options));
+  #respond({ method, target }: HttpExchange): Response {
+    const path = target.replace(/[?#].*$/s, "");
+    const isReading = method === "GET" || method === "HEAD";
+    if (isReading && path === LIVE_PATH) return writeLive();
+    if (isReading && path === READY_PATH) {
+      return writeJson({ ready: false, reasons: [`starting: ${this.#reason}`] }, 503);
+    }
+    const message = `Cannot answer yet: the broker is starting, ${this.#reason}`;
+    const options = { retryAfterMs: RETRY_AFTER_MS };
+    return writeProblem(new HttpProblem(503, "STARTING", message, options));
+  }
 }

@@ -1,5 +1,13 @@
 import type { ErrorCode } from "../../../../protocol.ts";
-import { type BrokerFamily, counter, each, gauge, histogram, one } from "./broker_family.ts";
+import {
+  type BrokerFamily,
+  counter,
+  each,
+  gauge,
+  histogram,
+  isElsewhere,
+  one,
+} from "./broker_family.ts";
 import { CLUSTER_FAMILIES } from "./cluster_families.ts";
 import { writeLabels } from "./metric_text.ts";
 import { findDiskSize } from "./process_figures.ts";
@@ -22,7 +30,7 @@ export const BROKER_FAMILIES: readonly BrokerFamily[] = [
     "streams",
     "Streams",
     // Those of a standby are the active broker's: a sum over brokers would count them twice.
-    ({ parts, cluster }) => one(cluster?.role === "standby" ? undefined : parts.engine.streamCount),
+    ({ parts }) => one(isElsewhere(parts) ? undefined : parts.engine.streamCount),
   ),
   counter(
     "duplicate_messages",

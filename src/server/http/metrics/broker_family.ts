@@ -70,3 +70,8 @@ export function each(
 export function isHistogram(read: readonly Sample[] | Histogram): read is Histogram {
   return read instanceof Histogram;
 }
+
+/** Whether another broker of the cluster may have the streams by now: theirs are its figures. */
+export function isElsewhere({ seat }: Pick<HttpParts, "seat">): boolean {
+  return seat?.isServing === false;
+}

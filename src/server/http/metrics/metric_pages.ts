@@ -1,6 +1,6 @@
 import type { HttpParts } from "../http_route.ts";
 import { BROKER_FAMILIES } from "./broker_families.ts";
-import { findSource, isHistogram } from "./broker_family.ts";
+import { findSource, isElsewhere, isHistogram } from "./broker_family.ts";
 import { type MetricFamily, writeFamily, writeHistogram, writeSample } from "./metric_text.ts";
 import { STREAM_FAMILIES } from "./stream_families.ts";
 import { TimeSlices } from "../figures/time_slices.ts";
@@ -18,7 +18,7 @@ const PIECE_LENGTH = 32 * 1024;
 
 /** Writes the figures of the broker as a whole; a standby's has no streams. */
 export async function writeBrokerPage(parts: HttpParts): Promise<string> {
-  const texts = isStandby(parts.engine) ? [] : await writeSums(parts);
+  const texts = isElsewhere(parts) ? [] : await writeSums(parts);
   const source = findSource(parts);
   for (const family of BROKER_FAMILIES) {
     const read = family.read(source);
@@ -32,11 +32,6 @@ export async function writeBrokerPage(parts: HttpParts): Promise<string> {
     }
   }
   return texts.join("");
-}
-
-/** Whether another broker of the cluster has the streams: theirs are its figures. */
-export function isStandby({ cluster }: Pick<HttpParts["engine"], "cluster">): boolean {
-  return cluster?.role === "standby";
 }
 
 /** Writes the sums of all streams. */

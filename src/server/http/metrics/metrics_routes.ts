@@ -3,7 +3,8 @@ import { findNamePatternMistake, NamePattern } from "../../access/name_pattern.t
 import { HttpProblem } from "../http_problem.ts";
 import type { HttpParts, HttpRoute } from "../http_route.ts";
 import { METRICS_TYPE } from "./metric_text.ts";
-import { isStandby, writeBrokerPage, writeStreamPage } from "./metric_pages.ts";
+import { isElsewhere } from "./broker_family.ts";
+import { writeBrokerPage, writeStreamPage } from "./metric_pages.ts";
 import { findRows } from "./metric_rows.ts";
 
 /** How many streams are told of by default, and at most. */
@@ -56,7 +57,7 @@ export const METRICS_ROUTES: readonly HttpRoute[] = [
       pages.set(parts, count + 1);
       const end = () => pages.set(parts, pages.get(parts)! - 1);
       try {
-        const found = isStandby(parts.engine)
+        const found = isElsewhere(parts)
           ? { rows: [], omitted: 0 }
           : await findRows(parts.engine, limit, filter);
         const headers = { "content-type": METRICS_TYPE };

@@ -174,5 +174,7 @@ export const FRAMES: MatrixCaller = {
     },
     setLogLevel: query("setLogLevel", undefined, () => ({ level: "error" })),
     getEvents: query("getEvents"),
+    getCluster: query("getCluster"),
+    handOver: query("handOver"),
   },
 };

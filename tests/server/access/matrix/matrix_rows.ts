@@ -38,6 +38,8 @@ export const CALLS = [
   "closeConnection",
   "setLogLevel",
   "getEvents",
+  "getCluster",
+  "handOver",
 ] as const;
 
 /** One of the {@linkcode CALLS}. */
@@ -178,4 +180,7 @@ export const ROWS: Readonly<Record<Call, MatrixRow>> = {
   closeConnection: all(["closeConnection"], (policy) => `ok ${policy.isAdmin}`),
   setLogLevel: all(["setLogLevel"], (policy) => policy.isAdmin ? "ok" : "FORBIDDEN"),
   getEvents: all(["getEvents"], (policy) => policy.isAdmin ? "ok" : "FORBIDDEN"),
+  // A broker without a cluster says so to those who may ask.
+  getCluster: all(["getCluster"], () => "BAD_REQUEST"),
+  handOver: all(["handOver"], (policy) => policy.isAdmin ? "BAD_REQUEST" : "FORBIDDEN"),
 };

@@ -20,6 +20,7 @@ function makeParts({ engine, sessions }: MatrixWorld): HttpParts {
     access,
     loginGuard,
     management,
+    seat: undefined,
     counters,
     traffic: { total: 0, requests: 0 } as unknown as HttpParts["traffic"],
     certificates: undefined,

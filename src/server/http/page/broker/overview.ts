@@ -101,9 +101,14 @@ export class Overview {
     };
   }
 
-  /** The sums of what a user sees; those of the broker itself for who may read its metrics. */
+  /**
+   * The sums of what a user sees; those of the broker itself for who may read its metrics. Nothing if the
+   * broker does not serve.
+   */
   async #sum(user: User): Promise<unknown> {
-    const { parts: { engine, management }, figures, history } = this.#own;
+    const { parts: { engine, management, seat }, figures, history } = this.#own;
+    // Another broker may have the streams by now.
+    if (seat?.isServing === false) return null;
     const sums = await figures.sum(user);
     if (!user.permissions.hasMetrics) return sums;
     const { memoryBytes, memoryLimit, journal } = engine.counters;

@@ -1,4 +1,5 @@
 import { BROKER_COMMANDS } from "./broker/table.ts";
+import { CLUSTER_COMMANDS } from "./cluster/table.ts";
 import type { Command, CommandGroup } from "./command.ts";
 import { DEAD_COMMANDS } from "./dead/table.ts";
 import { JOURNAL_COMMANDS } from "./journal/table.ts";
@@ -14,6 +15,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   STREAM_COMMANDS,
   DEAD_COMMANDS,
   JOURNAL_COMMANDS,
+  CLUSTER_COMMANDS,
   USER_COMMANDS,
   SETUP_COMMANDS,
 ];

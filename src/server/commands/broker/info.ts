@@ -24,6 +24,8 @@ const FIELDS: readonly Column<BrokerView>[] = [
   { title: "users", read: ({ hasUsers }) => hasUsers },
   { title: "acting as", read: ({ user }) => user },
   { title: "log level", read: ({ logLevel }) => logLevel },
+  { title: "role", read: ({ role }) => role },
+  { title: "active broker", read: ({ active }) => active },
   { title: "connections", kind: "number", read: ({ connections }) => connections },
   { title: "streams", kind: "number", read: ({ streams }) => streams },
   {
@@ -40,7 +42,7 @@ export const info: CommandBody = {
   details: "Users without the permissions admin or metrics do not see how many connections and\n" +
     "streams there are.",
   run(args, context) {
-    return withBroker({ command: "info" }, args, context, async (broker) => {
+    return withBroker({ command: "info", standby: true }, args, context, async (broker) => {
       const { connection, cursor, signal } = broker;
       const status = await cursor.getBroker({ signal });
       const uptimeMs = Math.max(0, context.now() - status.startedAt);

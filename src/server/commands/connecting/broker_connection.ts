@@ -24,6 +24,10 @@ export interface BrokerNeeds {
   readonly command: string;
   /** Whether it goes on until somebody stops it: then only `--timeout`, if it is given, ends it. */
   readonly isEndless?: boolean;
+  /** Whether a standby of a cluster will do. */
+  readonly standby?: boolean;
+  /** The broker to use in place of the one that is named, as `host:port`. */
+  readonly at?: string;
 }
 
 /**
@@ -36,20 +40,21 @@ export interface BrokerNeeds {
  * @throws {CommandError} If there is no broker, or it refuses something.
  */
 export async function withBroker(
-  { command, isEndless = false }: BrokerNeeds,
+  { command, isEndless = false, standby = false, at }: BrokerNeeds,
   args: Arguments,
   context: CommandContext,
   use: (broker: BrokerUse) => Promise<ExitCode | void>,
 ): Promise<ExitCode> {
   const timeoutMs = readTimeout(args, command) ?? (isEndless ? undefined : TIMEOUT_MS_DEFAULT);
   const address = await findBroker(args, context, command);
-  const options = await makeConnectOptions(address, context);
+  const named = await makeConnectOptions(address, context);
+  const options = at === undefined ? named : { ...named, servers: [moveTo(at, named.servers)] };
   using limit = new TimeLimit(timeoutMs, context.signal);
   const { signal } = limit;
   const { connect } = await import("../../../../client.ts");
   let connection: Connection;
   try {
-    connection = await connect({ ...options, signal });
+    connection = await connect({ ...options, signal, ...standby && { standby } });
   } catch (error) {
     throw limit.explain(explainDialFailure(error, options.servers !== undefined));
   }
@@ -61,6 +66,11 @@ export async function withBroker(
   } finally {
     await connection.close({ drainMs: 0 }).catch(() => {});
   }
+}
+
+/** Another broker of a cluster; all of them speak TLS, or none. */
+function moveTo(address: string, servers: readonly string[] = []): string {
+  return servers[0]?.startsWith("smqs://") ? `smqs://${address}` : address;
 }
 
 /** The time of `--timeout`, in milliseconds. */

@@ -15,6 +15,7 @@ const EXIT_CODES: { readonly [Code in ErrorCode]?: ExitCode } = {
   BAD_MAGIC: ExitCode.noConnection,
   UNSUPPORTED_VERSION: ExitCode.noConnection,
   SHUTTING_DOWN: ExitCode.noConnection,
+  NOT_ACTIVE: ExitCode.noConnection,
   TOO_MANY_CONNECTIONS: ExitCode.noConnection,
 };
 

@@ -31,7 +31,7 @@ export const backup: CommandBody = {
   async run(args, context) {
     const directory = readTarget(args);
     return await withBroker(
-      { command: "backup", isEndless: true },
+      { command: "backup", isEndless: true, standby: true },
       args,
       context,
       async ({ cursor, signal }) => {

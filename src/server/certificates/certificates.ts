@@ -9,6 +9,7 @@ import { tryCredentials } from "../../transport/tls_trial.ts";
 import { formatDate } from "../date_text.ts";
 import { FileWatch } from "../file_watch.ts";
 import type { Log } from "../log.ts";
+import { markAuthorities } from "./authority_mark.ts";
 import { type CertificateFacts, checkCertificates } from "./certificate_check.ts";
 import { ClientAuthorities } from "./client_authorities.ts";
 import {
@@ -22,6 +23,7 @@ interface Checked {
   readonly credentials: TlsCredentials;
   readonly facts: CertificateFacts;
   readonly authorities: ClientAuthorities;
+  readonly mark: string;
 }
 
 /** How a broker's certificate is. */
@@ -46,6 +48,7 @@ export class Certificates {
   readonly #httpAcceptor: TlsAcceptor;
   #facts: CertificateFacts;
   #authorities: ClientAuthorities;
+  #mark: string;
   #onAuthorities: (() => void) | undefined;
   #problem: string | undefined;
   /** When files that could not be used may be good though they have not changed. */
@@ -62,6 +65,7 @@ export class Certificates {
     this.#httpAcceptor = new TlsAcceptor(found.credentials, HTTP_PROTOCOL);
     this.#facts = found.facts;
     this.#authorities = found.authorities;
+    this.#mark = found.mark;
     this.#date = date;
   }
 
@@ -95,6 +99,11 @@ export class Certificates {
   /** The serial number of the certificate in use. */
   get serial(): string {
     return this.#facts.serial;
+  }
+
+  /** Who has signed the certificate in use, and whose clients' are taken: alike on all brokers of a cluster. */
+  get authorityMark(): string {
+    return this.#mark;
   }
 
   /** The authorities of clients' certificates that are in use. */
@@ -152,12 +161,13 @@ export class Certificates {
     this.#watch.retry();
   }
 
-  #renew({ credentials, facts, authorities }: Checked): void {
+  #renew({ credentials, facts, authorities, mark }: Checked): void {
     this.#acceptor.renew(credentials);
     this.#httpAcceptor.renew(credentials);
     const isSame = facts.serial === this.#facts.serial;
     this.#facts = facts;
     this.#authorities = authorities;
+    this.#mark = mark;
     this.#problem = undefined;
     this.#retryAt = Infinity;
     this.#told = "nothing";
@@ -196,7 +206,9 @@ async function readAndCheck(paths: CertificatePaths, date: number): Promise<Chec
   const facts = checkCertificates(credentials, paths, date);
   const fault = await tryCredentials(credentials);
   const authorities = new ClientAuthorities(credentials.clientCa);
-  if (fault === undefined) return { credentials, facts, authorities };
+  if (fault === undefined) {
+    return { credentials, facts, authorities, mark: markAuthorities(credentials) };
+  }
   throw new CertificateError([
     `file "${paths.key}": found a key that TLS cannot use (${fault}), allowed RSA with 2048 bits ` +
     `or more, P-256, P-384, P-521 or Ed25519`,

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { LogFields } from "../../log.ts";
 import { SettingsError } from "../../settings/settings.ts";
 import { describe } from "../../settings/found_value.ts";
@@ -41,6 +42,8 @@ export class UsersWatch {
   readonly #watch: FileWatch<UsersFile>;
   /** What is in force of the file. */
   #users: UsersFile;
+  /** The hash of these users, once somebody has asked for it. */
+  #hashed: { readonly users: UsersFile; readonly hash: string } | undefined;
   /** The mistake that was told, while the file has one. */
   #told: string | undefined;
 
@@ -98,6 +101,21 @@ export class UsersWatch {
       return `${shown}: everybody on this machine can read who has which tokens`;
     }
     return undefined;
+  }
+
+  /** A hash of the users in force, whatever the order in which the file has them. */
+  get hash(): string {
+    if (this.#hashed?.users !== this.#users) {
+      const { users, anonymous } = this.#users;
+      const names = [...users.keys()].sort();
+      const text = JSON.stringify([
+        names.map((name) => [name, users.get(name)]),
+        anonymous ?? null,
+      ]);
+      const hash = createHash("sha256").update(text).digest("hex");
+      this.#hashed = { users: this.#users, hash };
+    }
+    return this.#hashed.hash;
   }
 
   /** Tells of changes from now on. */

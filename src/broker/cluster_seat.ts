@@ -2,6 +2,10 @@ import type { ClusterRole, ClusterStatus } from "../../protocol.ts";
 
 /**
  * The place of a broker in its cluster, as sessions and operators see it. Engines on one machine have none.
+ *
+ * Before it has served, and when it is a standby, nothing may be called of its engine but what a broker does
+ * without streams: `counters`, `steps`, `deletedCount`, backups, `tick`, `tend` and `close`. While the
+ * lease is over, callers wait before they ask for anything.
  */
 export interface ClusterSeat {
   /** `active`: it decides. `standby`: it follows, and serves nothing but this. */

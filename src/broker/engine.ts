@@ -34,11 +34,7 @@ export interface Engine {
   readonly name: string;
   /** What a confirm promises, in a word. */
   readonly durability: string;
-  /**
-   * Its place in a cluster, if it is in one. Before it has served, and when it is a standby, nothing may be
-   * called but what a broker does without streams: figures (`counters`, `steps`, `deletedCount`), backups,
-   * `tick`, `tend` and `close`. While the lease is over, callers wait before they ask for something.
-   */
+  /** Its place in a cluster, if it is in one: that says what may be called when. */
   readonly cluster?: ClusterSeat | undefined;
 
   /**

@@ -59,7 +59,7 @@ export class HttpPort implements ConnectionSource {
   constructor(options: HttpPortOptions) {
     const { settings, log, now, connectionsMax, takeNumber } = options;
     this.#options = options;
-    this.#answerer = new StartingService((settings.storage.engine as string) === "cluster");
+    this.#answerer = new StartingService(settings.storage.engine === "cluster");
     this.#tls = options.tls?.makeHttpDoor(log, now);
     this.#connections = new HttpConnections({
       deadlines: {

@@ -36,7 +36,7 @@ export async function runProgram({ load, serve }: ProgramParts): Promise<ExitCod
     surviveFaults(log);
     for (const warning of warnings) log.warning(warning);
     // Signals end a start at once; one that waits for other machines says so.
-    const isEarly = (settings.storage.engine as string) === "cluster";
+    const isEarly = settings.storage.engine === "cluster";
     const signal = new StopSignal(log, isEarly);
     for (;;) {
       const broker = await signal.before(serve(loaded, log));

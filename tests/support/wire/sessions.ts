@@ -103,10 +103,9 @@ export class Sessions implements AsyncDisposable {
     this.turn = new WorkTurn(() => this.engine.steps);
     this.replies = new WaitingReplies(options.replyBytesMax ?? 64 * 1024 * 1024);
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? 0;
-    const { logLevel: level = "debug" } = options;
+    const { logLevel: level = "debug", users } = options;
     const log = new Log({ level, write: (line) => this.lines.push(line) });
     this.#sessionLog = new SessionLog(log, now);
-    const { users } = options;
     this.access = new Access({
       engine: this.engine,
       users: users === undefined ? undefined : new UserTable(parseUsers(users, "users.yaml")),

@@ -21,16 +21,8 @@ import { OpenJournalCounters } from "./journal_counters.ts";
 import { JournalError } from "./disk/journal_error.ts";
 import { recover, type Report } from "./recovery/recovery.ts";
 import { SegmentFile } from "./segments/segment_file.ts";
-import { type OpenSegment, SegmentList } from "./segments/segment_list.ts";
-
-/** The size at which a segment takes no more groups, in bytes. */
-const SEGMENT_BYTES: number = 64 * 1024 * 1024;
-
-/** The least size of segments on a small disk, in bytes. */
-const SEGMENT_BYTES_MIN = 1024 * 1024;
-
-/** How many segments should fit into the free room of a disk. */
-const SEGMENTS_FREE = 16;
+import type { JournalSource } from "./journal_source.ts";
+import { chooseSegmentBytes, type OpenSegment, SegmentList } from "./segments/segment_list.ts";
 
 /**
  * The interval of checks that a start would find the files that are written to, in milliseconds. Messages
@@ -57,6 +49,12 @@ export interface JournalOptions {
   readonly fail: (error: unknown) => void;
   /** Makes the id of a new journal; random by default. */
   readonly newJournalId?: number;
+  /** The engine's name; "journal" by default. */
+  readonly name?: string;
+  /** What a confirm promises, in a word; by default the level. */
+  readonly durability?: string;
+  /** How it is opened, if its directory alone does not say what is in it. */
+  readonly source?: JournalSource;
 }
 
 /**
@@ -70,8 +68,8 @@ export interface JournalOptions {
  * ```
  */
 export class Journal implements EventLog, Pager {
-  readonly name = "journal";
-  readonly durability: SyncLevel;
+  readonly name: string;
+  readonly durability: string;
   readonly pager: Pager = this;
   readonly #options: JournalOptions;
   readonly counters: OpenJournalCounters;
@@ -86,7 +84,8 @@ export class Journal implements EventLog, Pager {
 
   constructor(options: JournalOptions) {
     this.#options = options;
-    this.durability = options.level;
+    this.name = options.name ?? "journal";
+    this.durability = options.durability ?? options.level;
     this.#segmentBytes = options.segmentBytes ?? chooseSegmentBytes(options.disk.measureFree());
     this.#space = new DiskSpace({
       disk: options.disk,
@@ -121,7 +120,8 @@ export class Journal implements EventLog, Pager {
   }
 
   tend(now: number): number {
-    const committer = this.#requireCommitter();
+    const committer = this.#committer;
+    if (committer === undefined) return this.#backups?.tend(now, false) ?? Infinity;
     this.#lookForLoss(committer, now);
     if (committer.hasFailed) return Infinity;
     const segments = this.#segments!;
@@ -143,7 +143,7 @@ export class Journal implements EventLog, Pager {
     if (committer !== undefined && !committer.hasFailed) {
       const position = await committer.close();
       await this.#segments!.finishRemoving();
-      if (position !== undefined) await this.#writeClosedMark(position);
+      if (position !== undefined) await this.#noteEnd(position);
     }
     this.#segments?.close();
     disk.close();
@@ -184,7 +184,8 @@ export class Journal implements EventLog, Pager {
   }
 
   async #open(state: LoggedState): Promise<Committer> {
-    const { disk, report } = this.#options;
+    const { disk, report, source } = this.#options;
+    if (source !== undefined) return await this.#openFrom(source, state);
     const content = readDirectory(disk);
     if (content.hasEnd && content.segments.length === 0) {
       throw damaged(disk, `${disk.path} has no segment, although a broker was stopped there`);
@@ -193,18 +194,64 @@ export class Journal implements EventLog, Pager {
       report("warning", "a file does not belong to the journal", { name });
     }
     for (const name of content.unfinished) disk.remove(name);
-    this.#journalId = this.#findJournalId(content);
+    const segments = this.#makeSegments(state, this.#findJournalId(content));
+    const open = await this.#recover(state, segments, content);
+    return this.#begin(state, segments, open);
+  }
+
+  async #openFrom(source: JournalSource, state: LoggedState): Promise<Committer> {
+    try {
+      const begin = (journalId: number) => this.#makeSegments(state, journalId);
+      const open = await source.open({ state, begin });
+      this.#space.begin();
+      return this.#begin(state, this.#segments!, open);
+    } catch (error) {
+      this.#backups?.end();
+      this.#segments?.close();
+      throw error;
+    }
+  }
+
+  #makeSegments(state: LoggedState, journalId: number): SegmentList {
+    const { disk, now, diskNow = now, report } = this.#options;
+    this.#journalId = journalId;
     const segments = new SegmentList({
       disk,
-      journalId: this.#journalId,
+      journalId,
       segmentBytes: this.#segmentBytes,
       counters: this.counters,
       takeSnapshot: () => state.takeSnapshot(),
-      fail: (error) => this.#requireCommitter().giveUp(error),
+      fail: (error) => this.#giveUp(error),
     });
     this.#segments = segments;
-    const open = await this.#recover(state, segments, content);
-    return this.#begin(state, segments, open);
+    this.#backups = new Backups({
+      disk,
+      journalId,
+      segments,
+      prove: (done) => this.#prove(done),
+      now: diskNow,
+      report,
+    });
+    return segments;
+  }
+
+  /** Tells a position before which everything counts, or that nothing ever will any more. */
+  #prove(done: (position: number | undefined) => void): void {
+    const committer = this.#committer;
+    if (committer === undefined) done(this.#options.source?.position);
+    else if (committer.hasFailed) done(undefined);
+    else committer.prove(done);
+  }
+
+  #giveUp(error: unknown): void {
+    if (this.#committer !== undefined) this.#committer.giveUp(error);
+    else this.#options.fail(error);
+  }
+
+  async #noteEnd(position: number): Promise<void> {
+    const { source } = this.#options;
+    if (source === undefined) await this.#writeClosedMark(position);
+    else await source.close();
   }
 
   #nameFile(segment: Segment): string {
@@ -256,7 +303,7 @@ export class Journal implements EventLog, Pager {
   }
 
   #begin(state: LoggedState, segments: SegmentList, open: OpenSegment): Committer {
-    const { disk, level, intervalMs, now, diskNow = now, fail, report } = this.#options;
+    const { level, intervalMs, now, diskNow = now, fail } = this.#options;
     const journalId = this.#journalId;
     const { counters } = this;
     const committer = new Committer(open, {
@@ -271,7 +318,6 @@ export class Journal implements EventLog, Pager {
       fail,
     });
     this.#committer = committer;
-    this.#backups = new Backups({ disk, journalId, segments, committer, now: diskNow, report });
     const segmentBytes = this.#segmentBytes;
     this.#compactor = new Compactor({ state, committer, segments, segmentBytes, counters });
     return committer;
@@ -330,11 +376,6 @@ export class Journal implements EventLog, Pager {
     return this.#segments?.totals.liveCount ?? 0;
   }
 
-  #requireCommitter(): Committer {
-    invariant(this.#committer !== undefined, "the journal is open");
-    return this.#committer;
-  }
-
   #reportRoom(isFull: boolean): void {
     const { disk, report } = this.#options;
     if (isFull) report("warning", "the disk is full: messages are refused", { path: disk.path });
@@ -347,11 +388,6 @@ function explainShortage(cause: unknown): string | undefined {
   if (cause instanceof DiskFullError) return "there is no room on its disk, not even to begin";
   if (cause instanceof DescriptorShortageError) return "too many files are open to begin";
   return undefined;
-}
-
-function chooseSegmentBytes(free: number | undefined): number {
-  if (free === undefined) return SEGMENT_BYTES;
-  return Math.min(SEGMENT_BYTES, Math.max(SEGMENT_BYTES_MIN, Math.floor(free / SEGMENTS_FREE)));
 }
 
 function asSegmentFile(segment: Segment): SegmentFile {

@@ -1,6 +1,5 @@
 import { type BackupInfo, BrokerError } from "../../../../protocol.ts";
 import type { BackupSource } from "../../../broker/event_log.ts";
-import type { Committer } from "../committer.ts";
 import type { Disk } from "../disk/disk.ts";
 import type { Report } from "../recovery/recovery.ts";
 import type { SegmentList } from "../segments/segment_list.ts";
@@ -19,7 +18,8 @@ export interface BackupsOptions {
   readonly disk: Disk;
   readonly journalId: number;
   readonly segments: Pick<SegmentList, "all">;
-  readonly committer: Pick<Committer, "prove" | "hasFailed">;
+  /** Calls `done` with a position before which everything counts; `undefined` if nothing ever will any more. */
+  readonly prove: (done: (position: number | undefined) => void) => void;
   /** Tells the time, in milliseconds; the same as `tend` is given. */
   readonly now: () => number;
   readonly report: Report;
@@ -55,15 +55,13 @@ export class Backups implements BackupSource {
           `after ${IDLE_MS / 1000} seconds`,
       );
     }
-    if (this.#isOver || this.#options.committer.hasFailed) {
-      throw explainEnd();
-    }
+    if (this.#isOver) throw explainEnd();
     this.#openingCount++;
     try {
       return await new Promise((resolve, reject) => {
         // At once: before the next event the segments are those of the position.
-        this.#options.committer.prove((position) => {
-          if (this.#isOver) reject(explainEnd());
+        this.#options.prove((position) => {
+          if (this.#isOver || position === undefined) reject(explainEnd());
           else resolve(this.#begin(position));
         });
       });

@@ -23,13 +23,28 @@ export interface ReplayOptions {
   readonly segment: SegmentFile;
 }
 
+/** A part of a segment, and the watch over its checkpoint. */
+export interface ReplayPartOptions extends ReplayOptions {
+  readonly watch: CheckpointWatch;
+  /** Where it begins; behind the head by default. */
+  readonly start?: number;
+  readonly end: number;
+}
+
 /** Applies a segment's events; returns faults that belong to no stream. */
 export function replaySegment(state: LoggedState, options: ReplayOptions): Fault[] {
-  const { disk, head, segment } = options;
-  const faults: Fault[] = [];
   const watch = new CheckpointWatch();
+  const faults = replayPart(state, { ...options, watch, end: options.segment.size });
+  const fault = watch.finish();
+  return fault === undefined ? faults : [...faults, fault];
+}
+
+/** Applies the events of some groups of a segment; returns faults that belong to no stream. */
+export function replayPart(state: LoggedState, options: ReplayPartOptions): Fault[] {
+  const { disk, head, segment, watch, start, end } = options;
+  const faults: Fault[] = [];
   const addFault = (fault: Fault | undefined) => fault && void faults.push(fault);
-  scanSegment({ file: segment.file, head, end: segment.size }, {
+  scanSegment({ file: segment.file, head, start, end }, {
     record(record) {
       if (!record.isIntact) return noteDamage(state, record, { disk, segment });
       if (!KNOWN_TYPES.has(record.type % RecordType.void)) {
@@ -41,7 +56,6 @@ export function replaySegment(state: LoggedState, options: ReplayOptions): Fault
     },
     fault: (fault) => void faults.push(fault),
   });
-  addFault(watch.finish());
   return faults;
 }
 

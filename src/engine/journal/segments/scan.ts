@@ -51,7 +51,7 @@ export interface ScanOptions {
   /** Where to end; later bytes are not read. */
   readonly end: number;
   /** Where to begin; behind the head by default. */
-  readonly start?: number;
+  readonly start?: number | undefined;
 }
 
 /**

@@ -10,6 +10,15 @@ import { Proof } from "./proof.ts";
 import { nameSegment, SegmentFile, SegmentTotals } from "./segment_file.ts";
 import { SegmentRemover } from "./segment_remover.ts";
 
+/** The size at which a segment takes no more groups, in bytes. */
+const SEGMENT_BYTES: number = 64 * 1024 * 1024;
+
+/** The least size of segments on a small disk, in bytes. */
+const SEGMENT_BYTES_MIN = 1024 * 1024;
+
+/** How many segments should fit into the free room of a disk. */
+const SEGMENTS_FREE = 16;
+
 /** The least size of a segment, as a multiple of its checkpoint. */
 const CHECKPOINT_FACTOR = 4;
 
@@ -83,6 +92,11 @@ export class SegmentList {
     const segment = new SegmentFile(base, this.#files.lazy(name), size);
     this.#push(segment);
     return segment;
+  }
+
+  /** Gives up the last segment, of which nothing counts; its file stays. */
+  dropLast(): void {
+    this.#close(this.#segments.pop()!);
   }
 
   /**
@@ -222,6 +236,12 @@ export class SegmentList {
       // The first error is the one to report; the next start removes the file.
     }
   }
+}
+
+/** The size of segments for so much free room on the disk. */
+export function chooseSegmentBytes(free: number | undefined): number {
+  if (free === undefined) return SEGMENT_BYTES;
+  return Math.min(SEGMENT_BYTES, Math.max(SEGMENT_BYTES_MIN, Math.floor(free / SEGMENTS_FREE)));
 }
 
 /** Makes a function that tells how many dedup ids were compared to find a piece of a checkpoint. */

@@ -1,5 +1,6 @@
 import type { BackupInfo, BrokerError } from "../../protocol.ts";
 import type { Pager, Segment } from "./backlog/pager.ts";
+import type { ClusterSeat } from "./cluster_seat.ts";
 import type { JournalCounters } from "./engine_counters.ts";
 import type { Decided, Event, Stored } from "./event.ts";
 import type { LiveSearch } from "./state/live_facts.ts";
@@ -18,8 +19,12 @@ export interface EventLog {
   readonly counters?: JournalCounters | undefined;
   /** Backups of what it keeps; without it there is nothing to back up. */
   readonly backups?: BackupSource | undefined;
+  /** The place in a cluster of brokers that share it; without it nobody else appends. */
+  readonly cluster?: ClusterSeat | undefined;
   /** Applies the events of the log, and those that others append; resolves to the right to append. */
   open(state: LoggedState): Promise<Appender>;
+  /** Hears that the rules are ready to serve. */
+  begun?(): void;
   /** The error for messages of so many bytes, if they cannot be stored. */
   findObstacle(bytes: number, bytesStored: number): BrokerError | undefined;
   /** Tends the medium; returns when to call it again, by the time of this machine. */
@@ -63,6 +68,8 @@ export interface LoggedState {
   /** The time of the rules; it goes on where the last event has ended. */
   readonly now: number;
   apply(event: Event): void;
+  /** Notes a time of the rules at which another broker has decided: it does not go back behind it. */
+  noteTime(at: number): void;
   restorePiece(piece: SnapshotPiece): void;
   /** Notes that ids below this one were used: their messages cannot be read any more. */
   skipIds(stream: number, nextId: number): void;

@@ -2,7 +2,7 @@ import { type BackupInfo, BrokerError } from "../../protocol.ts";
 import { Residency } from "../broker/backlog/residency.ts";
 import { Broker } from "../broker/broker.ts";
 import type { HashKey } from "../broker/collections/keyed_hash.ts";
-import type { Engine, EngineCounters } from "../broker/engine.ts";
+import type { ClusterSeat, Engine, EngineCounters } from "../broker/engine.ts";
 import type { BackupSource, EventLog, LoggedState } from "../broker/event_log.ts";
 import { ClockReader } from "../broker/rules/clock_reader.ts";
 import type { Warn } from "../broker/rules/notices.ts";
@@ -33,6 +33,7 @@ export interface LocalEngineOptions {
 export class LocalEngine extends Broker implements Engine, LoggedState {
   readonly name: string;
   readonly durability: string;
+  readonly cluster: ClusterSeat | undefined;
   readonly #log: EventLog;
   readonly #options: LocalEngineOptions;
   readonly #clockReader: ClockReader = new ClockReader(this.context);
@@ -59,6 +60,9 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     });
     this.name = log.name;
     this.durability = log.durability;
+    this.cluster = log.cluster;
+    // What became ready while this broker might not deliver.
+    log.cluster?.watch(() => log.cluster!.isServing && this.#wake());
     this.#log = log;
     this.#options = options;
   }
@@ -80,6 +84,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     this.#isReading = false;
     this.#continueTime();
     this.state.finishRestoration(this.now);
+    this.#log.begun?.();
   }
 
   get now(): number {
@@ -98,6 +103,10 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
   /** The bytes of memory that notes about failures take. */
   get bookedBytes(): number {
     return this.context.bookedBytes;
+  }
+
+  noteTime(at: number): void {
+    this.state.noteTime(at);
   }
 
   restorePiece(piece: SnapshotPiece): void {
@@ -128,6 +137,10 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
 
   closeBackup(backup: number): boolean {
     return this.#log.backups?.close(backup) ?? false;
+  }
+
+  override dispatch(): void {
+    if (this.cluster === undefined || this.cluster.isServing) super.dispatch();
   }
 
   override tick(now: number): number {

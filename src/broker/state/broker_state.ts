@@ -134,6 +134,11 @@ export class BrokerState {
     }
   }
 
+  /** Notes a time of the rules that is in no event. */
+  noteTime(at: number): void {
+    this.#lastAt = Math.max(this.#lastAt, at);
+  }
+
   /**
    * The time of the rules after recovery. It continues from the last event, so that spans need no other
    * end, plus the time that has passed since by the machine's clock.

@@ -149,6 +149,12 @@ export class Journal implements EventLog, Pager {
     disk.close();
   }
 
+  /** Makes nothing durable any more, whatever the disk says. */
+  giveUp(error: unknown): void {
+    if (this.#committer !== undefined) this.#committer.giveUp(error);
+    else this.#options.fail(error);
+  }
+
   // Reading back.
 
   read(segment: Segment, offset: number, into: Uint8Array): void {
@@ -202,7 +208,7 @@ export class Journal implements EventLog, Pager {
   async #openFrom(source: JournalSource, state: LoggedState): Promise<Committer> {
     try {
       const begin = (journalId: number) => this.#makeSegments(state, journalId);
-      const open = await source.open({ state, begin });
+      const open = await source.begin({ state, begin });
       this.#space.begin();
       return this.#begin(state, this.#segments!, open);
     } catch (error) {
@@ -221,7 +227,7 @@ export class Journal implements EventLog, Pager {
       segmentBytes: this.#segmentBytes,
       counters: this.counters,
       takeSnapshot: () => state.takeSnapshot(),
-      fail: (error) => this.#giveUp(error),
+      fail: (error) => this.giveUp(error),
     });
     this.#segments = segments;
     this.#backups = new Backups({
@@ -243,15 +249,10 @@ export class Journal implements EventLog, Pager {
     else committer.prove(done);
   }
 
-  #giveUp(error: unknown): void {
-    if (this.#committer !== undefined) this.#committer.giveUp(error);
-    else this.#options.fail(error);
-  }
-
   async #noteEnd(position: number): Promise<void> {
     const { source } = this.#options;
     if (source === undefined) await this.#writeClosedMark(position);
-    else await source.close();
+    else await source.end();
   }
 
   #nameFile(segment: Segment): string {

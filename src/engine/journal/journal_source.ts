@@ -4,11 +4,11 @@ import type { OpenSegment, SegmentList } from "./segments/segment_list.ts";
 /** Where the bytes of a journal come from, if others have them, too. */
 export interface JournalSource {
   /** Fills the segments, applies their events, and begins a segment. */
-  open(parts: OpeningJournal): Promise<OpenSegment>;
+  begin(parts: OpeningJournal): Promise<OpenSegment>;
   /** Until it is open: the position before which what was read is complete. */
   readonly position: number;
   /** Everything is flushed, and nothing more will come. */
-  close(): Promise<void>;
+  end(): Promise<void>;
 }
 
 /** A journal that is being opened. */

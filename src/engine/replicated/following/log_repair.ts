@@ -1,0 +1,81 @@
+import type { Disk } from "../../journal/disk/disk.ts";
+import { LogDamageError } from "../chain.ts";
+import { type Log, RefusedError } from "../log.ts";
+import { readRecordHead, RECORD_HEAD_BYTES, RECORD_TYPES, writeRecord } from "../record.ts";
+import { BodyReader, readRecord } from "./own_files.ts";
+import type { IndexEntry, RecordIndex } from "./record_index.ts";
+
+export interface LogRepairParts {
+  readonly log: Log;
+  readonly disk: Disk;
+  readonly index: RecordIndex;
+}
+
+/**
+ * Appends records again that the log has lost, as they were. In the place of void ones, which nobody
+ * keeps, come fillers.
+ *
+ * @param last The last sequence that the log has.
+ * @param until The last one that it is to have.
+ */
+export async function repairLog(
+  { log, disk, index }: LogRepairParts,
+  { last, until }: { readonly last: number; readonly until: number },
+): Promise<void> {
+  if (last > 0) await compareRecord({ log, index }, last);
+  const reader = new BodyReader(disk);
+  try {
+    let next = last + 1;
+    for (const entry of index.readFrom(next)) {
+      if (entry.sequence > until) break;
+      const bytes = entry.sequence === next ? readRecord(entry, reader) : undefined;
+      if (bytes === undefined) break;
+      await log.append(next - 1, bytes.length === 0 ? makeFiller() : bytes);
+      next++;
+    }
+    if (next > until) return;
+    throw new LogDamageError(next, "the log has lost it, and this broker does not have it either");
+  } catch (error) {
+    // Somebody else repairs it, or goes on behind it.
+    if (!(error instanceof RefusedError) || error.why === "full") throw error;
+  } finally {
+    reader.close();
+  }
+}
+
+/** Checks that a record of the log is the one that this broker has read; resolves to whether the log has it. */
+export async function compareRecord(
+  { log, index }: Pick<LogRepairParts, "log" | "index">,
+  sequence: number,
+): Promise<boolean> {
+  const [entry] = index.readFrom(sequence);
+  if (entry === undefined || entry.sequence !== sequence || !entry.counts) return true;
+  const bytes = await log.read(sequence);
+  if (bytes === undefined) return false;
+  const head = bytes.subarray(0, RECORD_HEAD_BYTES);
+  if (isSame(head, entry)) return true;
+  const found = readRecordHead(bytes);
+  const what = typeof found === "string" ? found : `one of epoch ${found.epoch}`;
+  throw new LogDamageError(
+    sequence,
+    `another record is there than was read before: ${what}; it was lost and written anew, or the log is another one`,
+  );
+}
+
+function isSame(head: Uint8Array, entry: IndexEntry): boolean {
+  return head.length === entry.head.length && head.every((byte, at) => byte === entry.head[at]);
+}
+
+function makeFiller(): Uint8Array {
+  const bytes = new Uint8Array(RECORD_HEAD_BYTES);
+  writeRecord(bytes, {
+    type: RECORD_TYPES.filler,
+    epoch: 0,
+    owner: 0,
+    number: 0,
+    position: 0,
+    journalId: 0,
+    previousCrc: 0,
+  });
+  return bytes;
+}

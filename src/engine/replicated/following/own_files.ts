@@ -1,0 +1,171 @@
+import type { Disk, DiskFile } from "../../journal/disk/disk.ts";
+import { JournalError } from "../../journal/disk/journal_error.ts";
+import { readSegmentName } from "../../journal/segments/segment_file.ts";
+import { Chain, LogDamageError } from "../chain.ts";
+import { readRecordHead, RECORD_HEAD_BYTES, type RecordHead } from "../record.ts";
+import type { Timing } from "../timing.ts";
+import { type IndexEntry, readIndexName, type RecordIndex } from "./record_index.ts";
+import type { Replica } from "./replica.ts";
+
+/** How long own files are read before others have their turn, in milliseconds. */
+const TURN_MS = 50;
+
+const NOTHING = new Uint8Array(0);
+
+/** A file with a segment's bytes that has another name than the segment. */
+const ASIDE_RULE = /^([0-9a-f]{16}\.journal)\.(?:tmp|dropped-\d+)$/;
+
+export interface OwnFilesParts {
+  readonly disk: Disk;
+  readonly index: RecordIndex;
+  readonly replica: Replica;
+  readonly timing: Timing;
+}
+
+/** What the own files have. */
+export interface Restored {
+  readonly chain: Chain;
+  /** The last record that counts, to be compared with the log's. */
+  readonly last: { readonly sequence: number; readonly isRelease: boolean } | undefined;
+}
+
+/**
+ * Refuses a directory with segments that are of no cluster: they would be taken for what a crash has left.
+ */
+export function checkOwnFiles(disk: Disk): void {
+  const names = disk.list().map(({ name }) => name);
+  const isJournal = names.some((name) => readSegmentName(name) !== undefined);
+  if (!isJournal || names.some((name) => readIndexName(name) !== undefined)) return;
+  throw new JournalError(
+    "unusable",
+    `Cannot use ${disk.path} for a broker of a cluster: it has the journal of a single broker; ` +
+      `an empty directory is allowed, and "simplemq cluster import ${disk.path}" puts a journal into an empty cluster`,
+  );
+}
+
+/** Removes everything: it is of no use any more, and is read from the log again. */
+export function removeOwnFiles(disk: Disk, index: RecordIndex): void {
+  for (const { name } of disk.list()) if (isOfSegment(name)) disk.remove(name);
+  index.cut(undefined);
+}
+
+/** Applies what the own files have, up to the first record that is not whole; the rest is removed. */
+export async function restoreOwnFiles(parts: OwnFilesParts): Promise<Restored> {
+  const { disk, index, replica } = parts;
+  finishNames(disk);
+  const reader = new BodyReader(disk);
+  const found = await restore(parts, reader);
+  reader.close();
+  replica.apply(found.chain.sequence);
+  replica.cut();
+  index.cut(found.entry);
+  const bases = new Set(replica.segments?.all.map(({ base }) => base));
+  for (const { name } of disk.list()) {
+    const base = readSegmentName(name) ?? readSegmentName(ASIDE_RULE.exec(name)?.[1] ?? "");
+    const isKept = base === undefined || bases.has(base) || name.includes(".dropped-");
+    if (!isKept) disk.remove(name);
+  }
+  return found;
+}
+
+/** Puts a record together again; `undefined` if its bytes are not there. */
+export function readRecord(entry: IndexEntry, reader: BodyReader): Uint8Array | undefined {
+  if (!entry.counts) return NOTHING;
+  const { body } = entry;
+  const head = viewHead(entry);
+  const length = body?.length ?? head.getUint32(56);
+  const bytes = new Uint8Array(RECORD_HEAD_BYTES + length);
+  bytes.set(entry.head);
+  const rest = bytes.subarray(RECORD_HEAD_BYTES);
+  if (body !== undefined) rest.set(body);
+  else if (!reader.read(entry.dataName, rest, head.getFloat64(32) - entry.base)) return undefined;
+  return bytes;
+}
+
+/** Reads the bytes of records where they lie in files. */
+export class BodyReader {
+  readonly #disk: Disk;
+  #name = "";
+  #file: DiskFile | undefined;
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
+  /** Fills a buffer from an offset on; returns whether the file has so much. */
+  read(name: string, into: Uint8Array, offset: number): boolean {
+    if (name !== this.#name) {
+      this.close();
+      if (!this.#disk.list().some((entry) => entry.name === name)) return false;
+      this.#file = this.#disk.open(name);
+      this.#name = name;
+    }
+    return this.#file!.read(into, offset) === into.length;
+  }
+
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+    this.#name = "";
+  }
+}
+
+async function restore(
+  { index, replica, timing }: OwnFilesParts,
+  reader: BodyReader,
+): Promise<Restored & { entry: IndexEntry | undefined }> {
+  let chain = new Chain();
+  let entry: IndexEntry | undefined;
+  let last: Restored["last"];
+  let turnAt = timing.now();
+  for (const next of index.load()) {
+    if (!("counts" in next)) {
+      chain = new Chain(next);
+      continue;
+    }
+    const bytes = readRecord(next, reader);
+    const taken = bytes && takeIfWhole(chain, next.sequence, bytes);
+    if (taken === undefined) break;
+    replica.takeStored(next.sequence, taken, next.isDropped);
+    entry = next;
+    if (next.counts) last = { sequence: next.sequence, isRelease: taken.kind === "release" };
+    if (timing.now() - turnAt < TURN_MS) continue;
+    await timing.wait(1);
+    turnAt = timing.now();
+  }
+  return { chain, last, entry };
+}
+
+function takeIfWhole(chain: Chain, sequence: number, bytes: Uint8Array) {
+  try {
+    return chain.take(sequence, bytes);
+  } catch (error) {
+    if (!(error instanceof LogDamageError)) throw error;
+    return undefined;
+  }
+}
+
+/** A segment of which records are in the log may not have got its name yet. */
+function finishNames(disk: Disk): void {
+  const names = new Set(disk.list().map(({ name }) => name));
+  for (const name of names) {
+    const [, segment] = /^([0-9a-f]{16}\.journal)\.tmp$/.exec(name) ?? [];
+    if (segment === undefined) continue;
+    if (names.has(segment)) disk.remove(name);
+    else disk.rename(name, segment);
+  }
+}
+
+function isOfSegment(name: string): boolean {
+  return readSegmentName(name) !== undefined || ASIDE_RULE.test(name);
+}
+
+function viewHead({ head }: IndexEntry): DataView {
+  return new DataView(head.buffer, head.byteOffset, head.length);
+}
+
+/** The head of a record of the log, if it is one. */
+export function readHeadOf(bytes: Uint8Array): RecordHead | undefined {
+  const head = readRecordHead(bytes);
+  return typeof head === "string" ? undefined : head;
+}

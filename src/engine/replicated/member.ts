@@ -1,0 +1,327 @@
+import { BrokerError } from "../../../protocol.ts";
+import type { Appender } from "../../broker/event_log.ts";
+import type { Disk } from "../journal/disk/disk.ts";
+import type { OpeningJournal } from "../journal/journal_source.ts";
+import type { Report } from "../journal/recovery/recovery.ts";
+import type { OpenSegment } from "../journal/segments/segment_list.ts";
+import { Chain, type ChainPoint, LogDamageError, type TakenRecord } from "./chain.ts";
+import { compareRecord, repairLog } from "./following/log_repair.ts";
+import {
+  checkOwnFiles,
+  readHeadOf,
+  removeOwnFiles,
+  restoreOwnFiles,
+} from "./following/own_files.ts";
+import type { RecordIndex } from "./following/record_index.ts";
+import { Replica } from "./following/replica.ts";
+import { Standby, StandbyClosedError } from "./following/standby.ts";
+import { Lease } from "./lease.ts";
+import { type Log, type LogBounds, RefusedError } from "./log.ts";
+import { RECORD_TYPES, RECORD_VERSION } from "./record.ts";
+import { Reign } from "./reign.ts";
+import type { ReplicatedDisk } from "./replicated_disk.ts";
+import { Silence } from "./silence.ts";
+import type { Timing } from "./timing.ts";
+import { Window } from "./window.ts";
+
+/** The pause before the log is asked again, in milliseconds. */
+const RETRY_MS = 100;
+
+export interface MemberOptions {
+  readonly log: Log;
+  readonly local: Disk;
+  readonly disk: ReplicatedDisk;
+  readonly index: RecordIndex;
+  readonly parts: OpeningJournal;
+  readonly id: string;
+  readonly address: string;
+  readonly version: string;
+  readonly leaseMs: number;
+  readonly pipeline: number;
+  readonly newJournalId?: number | undefined;
+  readonly timing: Timing;
+  readonly random: () => number;
+  readonly report: Report;
+  /** This broker's place among the standbys. */
+  readonly rank: () => number;
+  /** Hears of each record that was read or appended. */
+  readonly noted: (taken: TakenRecord) => void;
+  readonly looked: (bounds: LogBounds) => void;
+  readonly changed: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** A broker at its log: it follows as a standby, takes over, and is the active one from then on. */
+export class Member {
+  readonly #options: MemberOptions;
+  readonly #replica: Replica;
+  readonly #closed = new AbortController();
+  #chain = new Chain();
+  /** The point before the next record. */
+  #before: ChainPoint = this.#chain.point;
+  #standby: Standby | undefined;
+  #reign: Reign | undefined;
+
+  constructor(options: MemberOptions) {
+    this.#options = options;
+    const { parts: { state, begin }, local: disk, index } = options;
+    const noteTime = (at: number) => state.noteTime(at);
+    this.#replica = new Replica({ disk, index, state, begin, noteTime });
+  }
+
+  /** The last record that was read or appended. */
+  get sequence(): number {
+    return this.#chain.sequence;
+  }
+
+  get epoch(): number {
+    return this.#chain.point.epoch;
+  }
+
+  /** The position before which everything is complete. */
+  get position(): number {
+    return this.#replica.position;
+  }
+
+  /** Set from the takeover on. */
+  get reign(): Reign | undefined {
+    return this.#reign;
+  }
+
+  /** Follows the log until this broker takes over; then begins a segment. */
+  async open(): Promise<OpenSegment> {
+    const isFree = await this.#restore();
+    const { log, timing, leaseMs, random, rank, report, noted, looked } = this.#options;
+    const silence = new Silence(leaseMs, timing.now(), random);
+    if (isFree) silence.noteRelease(timing.now());
+    this.#standby = new Standby({
+      log,
+      chain: this.#chain,
+      replica: this.#replica,
+      silence,
+      timing,
+      report,
+      noted,
+      looked: (bounds) => {
+        silence.rank = rank();
+        looked(bounds);
+      },
+      compare: (last) => this.#compare(last),
+    });
+    if (this.#closed.signal.aborted) this.#standby.stop();
+    for (;;) {
+      const bounds = await this.#standby.follow();
+      if (bounds.last < this.sequence) await this.#repair(bounds.last);
+      else if (await this.#takeOver()) break;
+    }
+    const segments = this.#replica.begin(this.#chain.point.journalId);
+    const { position } = this.#replica;
+    this.#replica.close();
+    return await segments.begin(position);
+  }
+
+  /** Ends following. */
+  stop(): void {
+    this.#closed.abort();
+    this.#standby?.stop();
+  }
+
+  /** Ends everything: what is not in the log never will be. */
+  end(): void {
+    this.stop();
+    this.#reign?.end();
+  }
+
+  /** Lets go, as the last thing that this broker appends. */
+  async release(): Promise<void> {
+    await this.#reign?.release().catch(() => {});
+  }
+
+  /** Lets go, and waits until another broker has taken over. */
+  async handOver(appender: Appender): Promise<void> {
+    const { log, leaseMs, timing, report } = this.#options;
+    const reign = this.#reign!;
+    const released = Promise.withResolvers<void>();
+    appender.whenDurable(() => reign.release().then(released.resolve, released.reject));
+    await released.promise;
+    const { epoch, sequence } = this.#chain.point;
+    const taken = new AbortController();
+    const following = log.follow(sequence + 1, {
+      take: (_, bytes) => {
+        const head = readHeadOf(bytes);
+        if (head?.type === RECORD_TYPES.epoch && head.epoch > epoch) taken.abort();
+      },
+      trimmed: () => taken.abort(),
+      shorter: () => {},
+    });
+    await timing.wait(leaseMs, taken.signal).catch(() => {});
+    following.stop();
+    if (taken.signal.aborted) return;
+    report("warning", "nobody has taken over: this broker goes on as the active one");
+    await reign.resume();
+    throw new BrokerError(
+      "BAD_REQUEST",
+      `Cannot hand over: no other broker has taken over within ${leaseMs} ms; this one goes on`,
+    );
+  }
+
+  /**
+   * Applies what the own files have, and compares it with the log. Resolves to whether nobody is active, as
+   * far as is known.
+   */
+  async #restore(): Promise<boolean> {
+    const { local: disk, index, timing, looked } = this.#options;
+    checkOwnFiles(disk);
+    const bounds = await this.#ask(() => this.#options.log.bounds());
+    looked(bounds);
+    const known = findLastSequence(index);
+    if (known !== undefined && known + 1 < bounds.first) removeOwnFiles(disk, index);
+    const restored = await restoreOwnFiles({ disk, index, replica: this.#replica, timing });
+    if (restored.chain.sequence > 0 && restored.chain.sequence + 1 < bounds.first) {
+      removeOwnFiles(disk, index);
+      throw new LogDamageError(bounds.first, "own files have less");
+    }
+    this.#chain = restored.chain;
+    this.#before = this.#chain.point;
+    const { last } = restored;
+    const isFree = last?.isRelease ?? bounds.last === 0;
+    if (last === undefined || last.sequence < bounds.first) return isFree;
+    for (;;) {
+      const { last: end } = await this.#ask(() => this.#options.log.bounds());
+      const at = Math.min(end, last.sequence);
+      if (at === 0 || await this.#ask(() => this.#compareOne(at))) return isFree;
+      await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
+    }
+  }
+
+  /** Asks the log until it answers. */
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    const { timing } = this.#options;
+    for (;;) {
+      if (this.#closed.signal.aborted) throw new StandbyClosedError();
+      try {
+        return await question();
+      } catch (error) {
+        if (error instanceof LogDamageError) throw error;
+        await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
+      }
+    }
+  }
+
+  #compareOne(sequence: number): Promise<boolean> {
+    const { log, index } = this.#options;
+    return compareRecord({ log, index }, sequence);
+  }
+
+  async #compare(last: number): Promise<void> {
+    try {
+      if (last > 0) await this.#compareOne(last);
+    } catch (error) {
+      if (error instanceof LogDamageError) throw error;
+    }
+  }
+
+  /** Gives the log the records back that it has lost. */
+  async #repair(last: number): Promise<void> {
+    const { log, local: disk, index, report, timing } = this.#options;
+    report("warning", "the log has lost records: this broker appends them again", {
+      from: last + 1,
+      to: this.sequence,
+    });
+    try {
+      await repairLog({ log, disk, index }, { last, until: this.sequence });
+    } catch (error) {
+      if (error instanceof LogDamageError) throw error;
+      await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
+    }
+  }
+
+  /** Takes over, unless somebody else has been first. */
+  async #takeOver(): Promise<boolean> {
+    const { log, timing, leaseMs, pipeline, random, newJournalId } = this.#options;
+    const lease = new Lease(leaseMs, timing.now());
+    const window = new Window({
+      log,
+      chain: this.#chain,
+      pipeline,
+      timing,
+      lease,
+      counted: (sequence, taken, bytes) => this.#count(sequence, taken, bytes),
+      repair: (last) => this.#repair(last),
+    });
+    this.#before = this.#chain.point;
+    const { epoch, journalId, log: known } = this.#chain.point;
+    const owner = Math.floor(random() * Number.MAX_SAFE_INTEGER);
+    const newId = newJournalId ?? Math.floor(random() * 2 ** 32);
+    const logId = known ?? `${owner.toString(36)}${newId.toString(36)}`;
+    try {
+      await window.takeOver(owner, epoch === 0 ? newId : journalId, this.#describeEpoch(logId));
+    } catch (error) {
+      window.close();
+      if (error instanceof RefusedError) return false;
+      throw error;
+    }
+    this.#beginReign({ window, lease, logId });
+    return true;
+  }
+
+  #beginReign(
+    { window, lease, logId }: {
+      readonly window: Window;
+      readonly lease: Lease;
+      readonly logId: string;
+    },
+  ): void {
+    const { log, timing, leaseMs, parts: { state }, changed, looked, fail, disk } = this.#options;
+    this.#reign = new Reign({
+      log,
+      window,
+      lease,
+      timing,
+      leaseMs,
+      logId,
+      now: () => state.now,
+      changed,
+      looked,
+      fail,
+    });
+    disk.begin(this.#reign);
+    // What was trimmed, and what the log has not removed yet.
+    const { firstSequence } = this.#options.index;
+    if (firstSequence !== undefined) void this.#reign.trim(firstSequence);
+  }
+
+  #describeEpoch(log: string) {
+    const { id, address, version, leaseMs, parts: { state } } = this.#options;
+    return {
+      log,
+      id,
+      address,
+      version,
+      recordVersion: RECORD_VERSION,
+      leaseMs,
+      at: state.now,
+      position: this.#replica.position,
+    };
+  }
+
+  /** Keeps a record that this broker has appended, or found behind its own. */
+  #count(sequence: number, taken: TakenRecord, bytes: Uint8Array): void {
+    const { index, noted } = this.#options;
+    const before = this.#before;
+    this.#before = this.#chain.point;
+    if (taken.kind === "epoch") this.#replica.take(sequence, taken, bytes, before);
+    else {
+      index.prepare(taken, before);
+      index.note(sequence, taken, bytes);
+    }
+    noted(taken);
+    this.#reign?.noteCounted();
+  }
+}
+
+function findLastSequence(index: RecordIndex): number | undefined {
+  let last: number | undefined;
+  for (const entry of index.load()) last = entry.sequence;
+  return last;
+}

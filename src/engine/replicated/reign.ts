@@ -1,0 +1,155 @@
+import { LeaderlessError, type Log, type LogBounds, RefusedError } from "./log.ts";
+import type { Lease } from "./lease.ts";
+import type { DiskLog } from "./replicated_disk.ts";
+import { RECORD_TYPES } from "./record.ts";
+import type { Timing } from "./timing.ts";
+import type { Window } from "./window.ts";
+
+/** The pause before something is appended again that had no room, in milliseconds. */
+const ROOM_MS = 250;
+
+/** The lease is looked after so many times in its time. */
+const LOOKS = 16;
+
+export interface ReignOptions {
+  readonly log: Log;
+  readonly window: Window;
+  readonly lease: Lease;
+  readonly timing: Timing;
+  readonly leaseMs: number;
+  /** The identity of the log. */
+  readonly logId: string;
+  /** The time of the rules. */
+  readonly now: () => number;
+  /** Hears that the lease was lost, or is held again, or that clients are to be sent away. */
+  readonly changed: () => void;
+  readonly looked: (bounds: LogBounds) => void;
+  /** Hears once why nothing can be appended any more. */
+  readonly fail: (error: unknown) => void;
+}
+
+/** The time in which this broker is the active one: it keeps the lease, and lets go of it. */
+export class Reign implements DiskLog {
+  readonly window: Window;
+  readonly log: string;
+  readonly #options: ReignOptions;
+  readonly #ended = new AbortController();
+  #wasHeld = true;
+  #wasSendingAway = false;
+  #beating: Promise<void> | undefined;
+  /** Set while nothing may be appended: another broker is to take over. */
+  #gate: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: ReignOptions) {
+    this.#options = options;
+    this.window = options.window;
+    this.log = options.logId;
+    void this.#supervise();
+  }
+
+  /** Whether it may deliver and answer. */
+  get isHeld(): boolean {
+    const { lease, timing } = this.#options;
+    return this.#gate === undefined && lease.isHeld(timing.now());
+  }
+
+  get sendsAway(): boolean {
+    const { lease, timing } = this.#options;
+    return lease.sendsAway(timing.now());
+  }
+
+  get gate(): Promise<void> | undefined {
+    return this.#gate?.promise;
+  }
+
+  async holdLease(): Promise<void> {
+    while (!this.isHeld) await (this.gate ?? this.#beat());
+  }
+
+  async pause(): Promise<void> {
+    await this.#options.timing.wait(ROOM_MS, this.#ended.signal).catch(() => {});
+  }
+
+  async trim(below: number): Promise<void> {
+    // Without an answer the records stay until the next ones go.
+    await this.#options.log.trim(below).catch(() => {});
+  }
+
+  /** Hears of a record that counts. */
+  noteCounted(): void {
+    if (!this.#wasHeld || this.#wasSendingAway) this.#notice();
+  }
+
+  /** Appends nothing more but that this broker lets go. */
+  async release(): Promise<void> {
+    this.#gate ??= Promise.withResolvers();
+    this.#notice();
+    await this.window.append(RECORD_TYPES.release, 0, new Uint8Array(0));
+  }
+
+  /** Goes on: nobody else has taken over. */
+  async resume(): Promise<void> {
+    this.#gate?.resolve();
+    this.#gate = undefined;
+    await this.#beat();
+    this.#notice();
+  }
+
+  /** Ends it: what is not in the log never will be. */
+  end(): void {
+    if (this.#ended.signal.aborted) return;
+    const { lease, timing } = this.#options;
+    this.#ended.abort();
+    lease.end(timing.now());
+    this.window.close();
+    this.#gate?.resolve();
+    this.#notice();
+  }
+
+  async #supervise(): Promise<void> {
+    const { leaseMs, timing, lease } = this.#options;
+    while (!this.#ended.signal.aborted) {
+      const isDue = timing.now() >= lease.heartbeatDueAt && this.window.pendingCount === 0;
+      if (isDue && this.#gate === undefined) {
+        this.#beat().catch((error) => this.#options.fail(error));
+      }
+      this.#notice();
+      if (!lease.isHeld(timing.now())) await this.#look();
+      await timing.wait(leaseMs / LOOKS, this.#ended.signal).catch(() => {});
+    }
+  }
+
+  /** Appends something, so that the lease goes on. */
+  #beat(): Promise<void> {
+    this.#beating ??= this.#appendBeat().finally(() => this.#beating = undefined);
+    return this.#beating;
+  }
+
+  async #appendBeat(): Promise<void> {
+    const body = new TextEncoder().encode(JSON.stringify({ at: this.#options.now() }));
+    try {
+      await this.window.append(RECORD_TYPES.heartbeat, 0, body);
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      // The log is full: there may be room when segments were removed.
+      await this.pause();
+    }
+  }
+
+  /** Asks whether nobody leads the log, or only this broker cannot reach it. */
+  async #look(): Promise<void> {
+    const { log, lease, timing, looked } = this.#options;
+    if (lease.takeNodeChange(timing.now())) await log.changeNode().catch(() => {});
+    await log.bounds().then(looked, (error) => {
+      if (error instanceof LeaderlessError) lease.noteLeaderless(timing.now());
+    });
+  }
+
+  #notice(): void {
+    const { isHeld, sendsAway } = this;
+    if (isHeld === this.#wasHeld && sendsAway === this.#wasSendingAway) return;
+    this.#wasHeld = isHeld;
+    this.#wasSendingAway = sendsAway;
+    this.#options.changed();
+  }
+}

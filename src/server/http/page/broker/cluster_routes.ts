@@ -1,8 +1,7 @@
-import type { ClusterSeat } from "../../../../broker/engine.ts";
-import { refuse } from "../../../access/refusal.ts";
 import { HttpProblem, writeJson } from "../../http_problem.ts";
 import type { HttpRequest, HttpRoute } from "../../http_route.ts";
 import { readBody } from "../page_input.ts";
+import { operatorOf } from "./operation_routes.ts";
 
 /** The largest body of a request, in bytes. */
 const BODY_BYTES_MAX = 4096;
@@ -22,25 +21,17 @@ export function makeClusterRoutes(): HttpRoute[] {
 }
 
 function tellCluster(request: HttpRequest): Response {
-  return writeJson(requireCluster(request, "describe the cluster").describe());
+  requireCluster(request, "describe the cluster");
+  return writeJson(operatorOf(request).getCluster());
 }
 
 async function handOver(request: HttpRequest): Promise<Response> {
-  const seat = requireCluster(request, "hand the lead over");
+  requireCluster(request, "hand the lead over");
   await readBody(request, {});
-  const { user, parts: { access: { audit } } } = request;
-  if (!user.permissions.isAdmin) {
-    const action = "hand the lead over";
-    throw refuse(audit, user, { verb: "admin", action, permission: "administer the broker" });
-  }
-  await seat.handOver();
-  return writeJson(seat.active === undefined ? {} : { active: seat.active });
+  return writeJson(await operatorOf(request).handOver());
 }
 
-function requireCluster(
-  { parts: { engine: { cluster } } }: HttpRequest,
-  action: string,
-): ClusterSeat {
-  if (cluster !== undefined) return cluster;
+function requireCluster({ parts: { engine } }: HttpRequest, action: string): void {
+  if (engine.cluster !== undefined) return;
   throw new HttpProblem(404, "NOT_FOUND", `Cannot ${action}: this broker is in none`);
 }

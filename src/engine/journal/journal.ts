@@ -12,6 +12,7 @@ import {
   damaged,
   type DirectoryContent,
   readDirectory,
+  refuseCluster,
   RESERVE_NAME,
 } from "./segments/directory.ts";
 import { DescriptorShortageError, type Disk, DiskFullError } from "./disk/disk.ts";
@@ -193,6 +194,7 @@ export class Journal implements EventLog, Pager {
     const { disk, report, source } = this.#options;
     if (source !== undefined) return await this.#openFrom(source, state);
     const content = readDirectory(disk);
+    if (content.isOfCluster) throw refuseCluster(disk);
     if (content.hasEnd && content.segments.length === 0) {
       throw damaged(disk, `${disk.path} has no segment, although a broker was stopped there`);
     }

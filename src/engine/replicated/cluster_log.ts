@@ -116,6 +116,10 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
     log.listen((text) => this.#hear(text));
   }
 
+  get seat(): Seat {
+    return this.cluster;
+  }
+
   get backups(): BackupSource {
     return this.#journal.backups;
   }

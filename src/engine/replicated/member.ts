@@ -14,7 +14,7 @@ import {
 } from "./following/own_files.ts";
 import type { RecordIndex } from "./following/record_index.ts";
 import { Replica } from "./following/replica.ts";
-import { Standby, StandbyClosedError } from "./following/standby.ts";
+import { LogTrimmedError, Standby, StandbyClosedError } from "./following/standby.ts";
 import { Lease } from "./lease.ts";
 import { type Log, type LogBounds, RefusedError } from "./log.ts";
 import { RECORD_TYPES, RECORD_VERSION } from "./record.ts";
@@ -33,6 +33,8 @@ export interface MemberOptions {
   readonly disk: ReplicatedDisk;
   readonly index: RecordIndex;
   readonly parts: OpeningJournal;
+  /** The cluster's name. */
+  readonly name: string;
   readonly id: string;
   readonly address: string;
   readonly version: string;
@@ -171,7 +173,7 @@ export class Member {
    */
   async #restore(): Promise<boolean> {
     const { local: disk, index, timing, looked } = this.#options;
-    checkOwnFiles(disk);
+    await claimDirectory(disk, this.#options.name);
     const bounds = await this.#ask(() => this.#options.log.bounds());
     looked(bounds);
     const known = findLastSequence(index);
@@ -179,7 +181,7 @@ export class Member {
     const restored = await restoreOwnFiles({ disk, index, replica: this.#replica, timing });
     if (restored.chain.sequence > 0 && restored.chain.sequence + 1 < bounds.first) {
       removeOwnFiles(disk, index);
-      throw new LogDamageError(bounds.first, "own files have less");
+      throw new LogTrimmedError(restored.chain.sequence + 1, bounds.first);
     }
     this.#chain = restored.chain;
     this.#before = this.#chain.point;

@@ -17,8 +17,14 @@ export const CLOSED_NAME = "closed";
 /** The file that says what a backup consists of. */
 export const MANIFEST_NAME = "backup.json";
 
+/** The file with the name of the cluster that a broker's directory belongs to. */
+export const CLUSTER_NAME = "cluster";
+
 /** Side files: bytes that were cut off or taken away. */
 const ASIDE_RULE = /^[0-9a-f]{16}\.journal\.(torn|removed)-/;
+
+/** Files of a cluster: heads of records, and segments that were given up. */
+const CLUSTER_RULE = /^[0-9a-f]{16}\.(records|journal\.dropped-\d+)$/;
 
 /** A segment that was not finished. */
 const UNFINISHED_RULE = /^[0-9a-f]{16}\.journal\.tmp$/;
@@ -38,6 +44,8 @@ export interface DirectoryContent {
   readonly foreign: readonly string[];
   readonly hasReserve: boolean;
   readonly hasEnd: boolean;
+  /** Whether a broker of a cluster uses it. */
+  readonly isOfCluster: boolean;
 }
 
 /** Lists the files of a directory by kind. Throws a {@linkcode JournalError} for a segment that is no file. */
@@ -52,6 +60,7 @@ export function readDirectory(disk: ReadableDisk): DirectoryContent {
     foreign: names.filter((name) => !isOurs(name)),
     hasReserve: names.includes(RESERVE_NAME),
     hasEnd: names.includes(CLOSED_NAME),
+    isOfCluster: names.includes(CLUSTER_NAME),
   };
 }
 
@@ -83,6 +92,15 @@ export function refuseLaterVersion(where: string, head: Uint8Array): JournalErro
   );
 }
 
+/** The error for a directory of a cluster, whose log has the last word on what is in it. */
+export function refuseCluster({ path }: ReadableDisk): JournalError {
+  return new JournalError(
+    "unusable",
+    `Cannot use ${path} for a single broker: it is of a broker of a cluster; ` +
+      '"simplemq cluster export" makes a journal of the cluster\'s log',
+  );
+}
+
 /** The error for damage that concerns more than single streams. */
 export function damaged(disk: ReadableDisk, what: string): JournalError {
   return new JournalError(
@@ -100,7 +118,7 @@ function findSegment(disk: ReadableDisk, { name, size, isFile }: DiskEntry): Fou
 }
 
 function isOurs(name: string): boolean {
-  return [LOCK_NAME, RESERVE_NAME, CLOSED_NAME, MANIFEST_NAME].includes(name) ||
-    ASIDE_RULE.test(name) ||
+  return [LOCK_NAME, RESERVE_NAME, CLOSED_NAME, MANIFEST_NAME, CLUSTER_NAME].includes(name) ||
+    ASIDE_RULE.test(name) || CLUSTER_RULE.test(name) ||
     UNFINISHED_RULE.test(name) || readSegmentName(name) !== undefined;
 }

@@ -1,5 +1,6 @@
-import type { Disk, DiskFile } from "../../journal/disk/disk.ts";
+import { type Disk, type DiskFile, writeAll } from "../../journal/disk/disk.ts";
 import { JournalError } from "../../journal/disk/journal_error.ts";
+import { CLUSTER_NAME } from "../../journal/segments/directory.ts";
 import { readSegmentName } from "../../journal/segments/segment_file.ts";
 import { Chain, LogDamageError } from "../chain.ts";
 import { readRecordHead, RECORD_HEAD_BYTES, type RecordHead } from "../record.ts";
@@ -30,17 +31,33 @@ export interface Restored {
 }
 
 /**
- * Refuses a directory with segments that are of no cluster: they would be taken for what a crash has left.
+ * Takes a directory for a broker of a cluster, and refuses one that is something else: segments of no cluster
+ * would be taken for what a crash has left, and removed.
  */
-export function checkOwnFiles(disk: Disk): void {
+export async function claimDirectory(disk: Disk, cluster: string): Promise<void> {
   const names = disk.list().map(({ name }) => name);
-  const isJournal = names.some((name) => readSegmentName(name) !== undefined);
-  if (!isJournal || names.some((name) => readIndexName(name) !== undefined)) return;
-  throw new JournalError(
-    "unusable",
-    `Cannot use ${disk.path} for a broker of a cluster: it has the journal of a single broker; ` +
-      `an empty directory is allowed, and "simplemq cluster import ${disk.path}" puts a journal into an empty cluster`,
-  );
+  if (names.includes(CLUSTER_NAME)) {
+    const found = new TextDecoder().decode(readAll(disk, CLUSTER_NAME)).trim();
+    if (found === cluster || found === "") return;
+    throw new JournalError(
+      "unusable",
+      `Cannot use ${disk.path} for cluster "${cluster}": it belongs to cluster "${found}"; ` +
+        "its own directory is allowed, or an empty one",
+    );
+  }
+  if (names.some((name) => readSegmentName(name) !== undefined)) {
+    throw new JournalError(
+      "unusable",
+      `Cannot use ${disk.path} for a broker of a cluster: it has the journal of a single broker; ` +
+        `an empty directory is allowed, and "simplemq cluster import ${disk.path}" puts a journal into ` +
+        "an empty cluster",
+    );
+  }
+  const file = disk.create(CLUSTER_NAME);
+  writeAll(file, new TextEncoder().encode(`${cluster}\n`), 0);
+  await file.sync();
+  file.close();
+  await disk.sync();
 }
 
 /** Removes everything: it is of no use any more, and is read from the log again. */
@@ -168,4 +185,14 @@ function viewHead({ head }: IndexEntry): DataView {
 export function readHeadOf(bytes: Uint8Array): RecordHead | undefined {
   const head = readRecordHead(bytes);
   return typeof head === "string" ? undefined : head;
+}
+
+function readAll(disk: Disk, name: string): Uint8Array {
+  const file = disk.open(name);
+  try {
+    const bytes = new Uint8Array(file.measure());
+    return bytes.subarray(0, file.read(bytes, 0));
+  } finally {
+    file.close();
+  }
 }

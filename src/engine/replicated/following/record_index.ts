@@ -123,10 +123,11 @@ export class RecordIndex {
   remove(base: number): void {
     while (this.#files.length > 1 && this.#files[0]!.base <= base) {
       const file = this.#files.shift()!;
-      this.#disk.remove(nameIndex(file.base));
+      const names = [nameIndex(file.base)];
       for (let turn = 1; turn < file.begun.length; turn++) {
-        this.#disk.remove(nameData(file.base, turn, true));
+        names.push(nameData(file.base, turn, true));
       }
+      for (const { name } of this.#disk.list()) if (names.includes(name)) this.#disk.remove(name);
     }
   }
 

@@ -17,8 +17,8 @@
  * The first frame of a client is `hello`, the first of the broker `welcome` (or `error`). Before the
  * handshake is complete, a client may send 8 KiB and one frame, within 5 seconds. `hello` and `welcome`
  * name capabilities: what a side can do beyond version 2. The broker answers with those that both
- * sides have, and only these are in force. There is one, `storedAt`: `deliver` frames tell when their
- * messages were stored.
+ * sides have, and only these are in force. There are two. `storedAt`: `deliver` frames tell when their
+ * messages were stored. `brokers`: a broker tells when other brokers belong to its cluster.
  *
  * In place of a `hello` a client may send a `ping`: the broker answers with a `pong`, which tells its
  * version and why it is not ready, and closes the connection. That needs no credential.
@@ -55,8 +55,8 @@
  * then, it does not answer. `brokers` in the `welcome` are the addresses of all brokers. With `standby` in its
  * `hello`, a client is let in by a standby, which answers questions about itself and its cluster.
  *
- * A client remembers the `brokers` of its newest `welcome` beside those that it was given, and ignores what is
- * no `host:port`; it never reaches one without TLS that was told by one with TLS. After `NOT_ACTIVE` it tries
+ * A client remembers the `brokers` that it was told last, by a `welcome` or a `brokers` frame, beside those that
+ * it was given, and ignores what is no `host:port`; it never reaches one without TLS that was told by one with TLS. After `NOT_ACTIVE` it tries
  * `details.active` at once, unless that one has just failed, then the others, each once; then it pauses, for
  * a random time of at most 300 ms, since an election may end at any moment. It gives a broker no longer to
  * connect and to answer than `heartbeatTimeoutMs`: a process that was stopped still accepts connections. One
@@ -88,6 +88,7 @@
  * | 0a | `streamsForgotten` | broker | n u32, n × stream u32 |
  * | 0b | `ping` | client | – |
  * | 0c | `pong` | broker | JSON {@linkcode Pong} |
+ * | 0d | `brokers` | broker | JSON {@linkcode ClusterMembers} |
  * | 10 | `query` | client | query u32, JSON `{ "operation", "name", "options" }` |
  * | 11 | `response` | broker | query u32, JSON result |
  * | 12 | `messages` | broker | query u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |
@@ -289,6 +290,7 @@ export type {
 } from "./src/protocol/frames/broker_status.ts";
 export {
   type BindFields,
+  type ClusterMembers,
   type ControlFrames,
   type ErrorReport,
   type Goodbye,

@@ -124,7 +124,8 @@ export class ClientConnection implements Connection {
   }
 
   get broker(): BrokerInfo {
-    const { version, engine, durability, user, brokers } = this.#uplink.session.welcome;
+    const { welcome, brokers } = this.#uplink.session;
+    const { version, engine, durability, user } = welcome;
     const { address: at } = this.#opener;
     const address = at && formatAddress(at.hostname, at.port);
     return { version, engine, durability, user, ...address && { address }, brokers };
@@ -259,6 +260,7 @@ export class ClientConnection implements Connection {
     this.#board.post({ type: "connected", broker: this.broker });
     const error = await session.serve({
       handleFrame: (frame) => incoming.handle(frame),
+      handleBrokers: () => this.#opener.noteBrokers(session),
       handleReady: () => uplink.handleReady(),
       handleGoodbye: () => void this.#letGo(session),
     });

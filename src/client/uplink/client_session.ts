@@ -1,6 +1,7 @@
 import {
   BODY_BYTES_MAX,
   BrokerError,
+  type ClusterMembers,
   FRAME_BYTES_RESERVE,
   type FrameDecoder,
   FrameType,
@@ -35,6 +36,8 @@ export interface Introduction {
 /** The events of an open session. */
 export interface SessionEvents {
   handleFrame(frame: FrameDecoder): void;
+  /** Other brokers belong to the cluster now. */
+  handleBrokers(): void;
   /** The link has room again. */
   handleReady(): void;
   /** The broker is about to stop, and finishes what is under way. */
@@ -69,6 +72,7 @@ export class ClientSession implements LinkOwner {
   readonly openedAt: number = systemClock.now();
   readonly #welcomed = Promise.withResolvers<void>();
   #welcome: Welcome | undefined;
+  #members: ClusterMembers | undefined;
   readonly #ended: Promise<Error | undefined>;
   readonly #heartbeat = new Heartbeat();
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -122,6 +126,11 @@ export class ClientSession implements LinkOwner {
     return this.#welcome!;
   }
 
+  /** The addresses of all brokers of the cluster, as they were told last; none outside of one. */
+  get brokers(): readonly string[] {
+    return (this.#members ?? this.welcome).brokers;
+  }
+
   /** Hands frames over from now on; resolves when the link has ended, to the error if there is one. */
   serve(events: SessionEvents): Promise<Error | undefined> {
     this.#events = events;
@@ -141,6 +150,7 @@ export class ClientSession implements LinkOwner {
     if (this.#events === undefined) return this.#handleWelcome(frame);
     this.hasServed = true;
     if (frame.type === FrameType.heartbeat) this.idleBytes += FRAME_HEAD_BYTES;
+    else if (frame.type === FrameType.brokers) this.#handleBrokers(frame);
     else this.#events.handleFrame(frame);
   }
 
@@ -164,6 +174,11 @@ export class ClientSession implements LinkOwner {
     frame.raiseLimit(BODY_BYTES_MAX + FRAME_BYTES_RESERVE);
     this.#startHeartbeat(this.#welcome);
     this.#welcomed.resolve();
+  }
+
+  #handleBrokers(frame: FrameDecoder): void {
+    this.#members = readControlFrame(frame, "brokers");
+    this.#events?.handleBrokers();
   }
 
   /** A broker that has handed over finishes nothing more: its session ends at once. */

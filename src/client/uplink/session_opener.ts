@@ -202,6 +202,12 @@ export class SessionOpener {
     await this.#backoff.pause(signal, code === "CLOSED_BY_OPERATOR" ? CLOSED_PAUSE_MS : 0);
   }
 
+  /** Notes which brokers the one of the newest session has told of. */
+  noteBrokers({ brokers, welcome }: Pick<ClientSession, "brokers" | "welcome">): void {
+    this.#targets.learn(brokers);
+    this.#toldMs = brokers.length > 0 ? welcome.heartbeatTimeoutMs : Infinity;
+  }
+
   /**
    * Whether another attempt would end in the same way. It would not if the broker has refused a token, and
    * there is another one now.
@@ -246,9 +252,8 @@ export class SessionOpener {
     const ms = this.#findLimit(known);
     try {
       const session = await this.#logIn(known.target, ms, signal);
-      const { brokers, heartbeatTimeoutMs } = session.welcome;
-      this.#targets.use(known, brokers);
-      this.#toldMs = brokers.length > 0 ? heartbeatTimeoutMs : Infinity;
+      this.#targets.use(known);
+      this.noteBrokers(session);
       this.#silentAttempts = 0;
       return session;
     } catch (error) {

@@ -77,14 +77,18 @@ export class TargetList {
     return this.#current;
   }
 
-  /** Notes which broker has opened a session, and which brokers it has told of. */
-  use(known: KnownTarget, addresses: readonly string[]): void {
+  /** Notes which broker has opened a session. */
+  use(known: KnownTarget): void {
     known.noteAnswer();
     this.#current = known;
+  }
+
+  /** Notes which brokers the present one has told of; those that it leaves out are forgotten. */
+  learn(addresses: readonly string[]): void {
     const told = new Map<string, KnownTarget>();
     for (const address of addresses.slice(0, READ_MAX)) {
       if (told.size >= TOLD_MAX) break;
-      const one = this.#makeSibling(known, address);
+      const one = this.#makeSibling(this.#current, address);
       if (one === undefined || this.#given.includes(one) || told.has(one.key)) continue;
       told.set(one.key, one);
     }

@@ -21,8 +21,11 @@ import {
 /** The capability of `deliver` frames to tell when their messages were stored. */
 export const STORED_AT = "storedAt";
 
+/** The capability of a cluster to tell when other brokers belong to it. */
+export const BROKERS = "brokers";
+
 /** The capabilities of this version beyond version 2 of the protocol. */
-export const CAPABILITIES: readonly string[] = [STORED_AT];
+export const CAPABILITIES: readonly string[] = [STORED_AT, BROKERS];
 
 /** A bind on the wire. */
 export interface BindFields {
@@ -96,6 +99,12 @@ export interface Welcome {
    */
   readonly beginMs: number;
   /** The addresses of all brokers of the cluster, `host:port` each; empty if it is not in one. */
+  readonly brokers: readonly string[];
+}
+
+/** `brokers`: the brokers of the cluster, when they are others than the `welcome` has told. */
+export interface ClusterMembers {
+  /** The addresses of all brokers of the cluster, `host:port` each. */
   readonly brokers: readonly string[];
 }
 
@@ -208,6 +217,8 @@ export interface ControlFrames {
   readonly welcome: Welcome;
   /** The answer to a client that only asks whether the broker is well. */
   readonly pong: Pong;
+  /** Which brokers belong to the cluster now. */
+  readonly brokers: ClusterMembers;
   /** The last frame of either side. */
   readonly goodbye: Goodbye;
   /** What failed. */
@@ -304,6 +315,7 @@ const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name
     beginMs: count,
     brokers: withDefault(texts, []),
   },
+  brokers: { brokers: texts },
   pong: { version: text, problems: withDefault(texts, []) },
   goodbye: { code: optional(errorCode), message: text, details },
   error: {

@@ -12,6 +12,7 @@ export const FrameType = {
   streamsForgotten: 0x0a,
   ping: 0x0b,
   pong: 0x0c,
+  brokers: 0x0d,
   query: 0x10,
   response: 0x11,
   messages: 0x12,

@@ -29,12 +29,15 @@ Deno.test("no broker turns TLS off for one that is reached by TLS", async () => 
       .map(({ target }) => (target as BrokerTarget).isEncrypted);
   const list = new TargetList(targets);
   const [first, second] = list.inTurn(0);
-  list.use(first!, ["b:2", "c:3"]);
+  list.use(first!);
+  list.learn(["b:2", "c:3"]);
   assertEquals([isEncrypted("b:2"), isEncrypted("c:3")], [[false], [true]], "given ones stay");
-  list.use(second!, ["a:1", "c:3", "d:4"]);
+  list.use(second!);
+  list.learn(["a:1", "c:3", "d:4"]);
   assertEquals([isEncrypted("a:1"), isEncrypted("c:3")], [[true], [true]]);
   list.find(second!, "c:3");
   assertEquals([isEncrypted("c:3"), isEncrypted("d:4")], [[true], [false]]);
-  list.use(first!, ["c:3", "d:4"]);
+  list.use(first!);
+  list.learn(["c:3", "d:4"]);
   assertEquals([isEncrypted("c:3"), isEncrypted("d:4")], [[true], [true]]);
 });

@@ -97,6 +97,23 @@ Deno.test("a client that was given one broker of a cluster goes on at another on
   assertEquals(connection.broker.address, addressOf(other));
 });
 
+Deno.test("a client hears of a broker that joins its cluster later", async () => {
+  await using broker = await startBroker();
+  await using doors = new TwoDoors(broker.port);
+  const { one, other } = doors;
+  doors.activate(one);
+  one.welcome = { brokers: [addressOf(one)] };
+  await using connection = await connect({ port: one.port });
+  assertEquals(connection.broker.brokers, [addressOf(one)]);
+  const brokers = [one, other].map(addressOf);
+  await one.say((writer) => writeControlFrame(writer, "brokers", { brokers }));
+  await until("the client knows", () => connection.broker.brokers.length === 2);
+  doors.activate(other);
+  await one[Symbol.asyncDispose]();
+  await deadline(connection.cursor().getStreams(), PATIENCE_MS);
+  assertEquals(connection.broker.address, addressOf(other));
+});
+
 Deno.test("a broker that hands over is left at once for the one that it names, by an error or by a goodbye", async () => {
   await using broker = await startBroker();
   await using doors = new TwoDoors(broker.port);

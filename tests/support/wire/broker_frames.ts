@@ -1,6 +1,7 @@
 // The frames that a broker sends, read by their name.
 
 import {
+  type ClusterMembers,
   type ConfirmFields,
   type DeliverFields,
   type ErrorReport,
@@ -29,6 +30,7 @@ import { textsOf } from "./batches.ts";
 export interface BrokerFrames {
   readonly welcome: Welcome;
   readonly pong: Pong;
+  readonly brokers: ClusterMembers;
   readonly heartbeat: null;
   readonly goodbye: Goodbye;
   readonly error: ErrorReport;
@@ -57,6 +59,7 @@ const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFr
     return null;
   },
   pong: (frame) => readControlFrame(frame, "pong"),
+  brokers: (frame) => readControlFrame(frame, "brokers"),
   goodbye: (frame) => readControlFrame(frame, "goodbye"),
   error: (frame) => readControlFrame(frame, "error"),
   stream: readStream,

@@ -38,10 +38,12 @@ const details = fc.record({
   limit: number64,
   room: number64,
   retryAfterMs: number64,
+  redriven: number64,
+  active: text,
 }, { ...plain, requiredKeys: [] });
 
 const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames[Name]> } = {
-  hello: fc.record({ client: label, capabilities: texts, token: text }, {
+  hello: fc.record({ client: label, capabilities: texts, token: text, standby: fc.boolean() }, {
     ...plain,
     requiredKeys: ["client", "capabilities"],
   }),
@@ -64,9 +66,14 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
     capabilities: texts,
     progressMs: number64,
     beginMs: number64,
+    brokers: texts,
   }, plain),
+  brokers: fc.record({ brokers: texts }, plain),
   pong: fc.record({ version: text, problems: texts }, plain),
-  goodbye: fc.record({ code: errorCode, message: text }, { ...plain, requiredKeys: ["message"] }),
+  goodbye: fc.record({ code: errorCode, message: text, details }, {
+    ...plain,
+    requiredKeys: ["message"],
+  }),
   error: fc.record({
     code: errorCode,
     message: text,
@@ -122,7 +129,7 @@ for (const name of controlNames) {
 
 /** One valid object per control frame. */
 const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
-  hello: { client: "me", capabilities: ["one"], token: "secret" },
+  hello: { client: "me", capabilities: ["one"], token: "secret", standby: true },
   welcome: {
     session: 1,
     user: "local",
@@ -142,9 +149,11 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
     capabilities: [],
     progressMs: 7,
     beginMs: 8,
+    brokers: ["a:1"],
   },
+  brokers: { brokers: ["a:1"] },
   pong: { version: "0.1.0", problems: ["why"] },
-  goodbye: { code: "SHUTTING_DOWN", message: "the end" },
+  goodbye: { code: "NOT_ACTIVE", message: "the end", details: { active: "b:1" } },
   error: { code: "BAD_FRAME", message: "why", query: 1, publisher: 2, follower: 3 },
   openPublisher: {
     publisher: 1,
@@ -168,9 +177,13 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
 const optionalFields = new Set([
   "hello.capabilities",
   "hello.token",
+  "hello.standby",
   "welcome.capabilities",
+  "welcome.brokers",
   "pong.problems",
   "goodbye.code",
+  "goodbye.details",
+  "goodbye.details.active",
   "error.query",
   "error.publisher",
   "error.follower",

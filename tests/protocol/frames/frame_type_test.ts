@@ -26,6 +26,7 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "a streamsForgotten",
     "b ping",
     "c pong",
+    "d brokers",
     "10 query",
     "11 response",
     "12 messages",

@@ -32,6 +32,7 @@ function findPage(
   { certificates, http, httpPort, address }: NoteSources,
 ): Pick<ClusterNotes, "page"> {
   const port = httpPort();
+  if (address === "") return {};
   const { hostname: host } = new URL(`http://${address}`);
   const isOwn = (name: string) => OWN_HOSTS.includes(name);
   if (port === undefined || isOwn(http.host) && !isOwn(host)) return {};

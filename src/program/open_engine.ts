@@ -1,4 +1,5 @@
 import type { HashKey } from "../broker/collections/keyed_hash.ts";
+import type { ClusterNotes } from "../broker/cluster_notes.ts";
 import type { Engine } from "../broker/engine.ts";
 import { DenoDisk } from "../engine/journal/disk/deno_disk.ts";
 import { Journal } from "../engine/journal/journal.ts";
@@ -17,6 +18,8 @@ export interface EngineSurroundings {
   readonly report: (level: "info" | "warning", message: string, fields?: LogFields) => void;
   readonly hasten: (at: number) => void;
   readonly fail: (cause: unknown) => void;
+  /** What a broker of a cluster tells the others of its files, and where its page is. */
+  readonly notes?: (() => ClusterNotes) | undefined;
 }
 
 /** An engine, and whether it serves. */

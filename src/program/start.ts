@@ -19,6 +19,7 @@ import { findConnectionLimit } from "../server/system_file.ts";
 import { formatAddress } from "../transport/address.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { isPortTaken } from "../transport/deno_sockets.ts";
+import { makeNotes } from "./cluster_notes.ts";
 import { explainFailure, explainOpening } from "./engine_failure.ts";
 import { type OpenedEngine, openEngine } from "./open_engine.ts";
 
@@ -95,6 +96,13 @@ async function openServer(
     report: (level, message, fields) => log[level](message, fields),
     hasten: (at) => server?.hasten(at),
     fail: (cause) => fail(explainFailure(cause)),
+    notes: makeNotes({
+      users,
+      certificates: tls?.certificates,
+      http: settings.http,
+      httpPort: () => http?.port,
+      address: settings.cluster.address,
+    }),
   });
   const seat = opened.engine.cluster && new SeatWatch(opened.engine.cluster, log);
   const engine = seat === undefined ? opened.engine : new SeatedEngine(opened.engine, seat);

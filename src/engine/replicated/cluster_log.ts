@@ -91,6 +91,8 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   /** Who took over last, as its epoch record says. */
   #epoch: Partial<EpochFields> | undefined;
   #heardAt: number;
+  /** The differences that the log was told of. */
+  #warned: ReadonlySet<string> = new Set();
 
   constructor(options: ClusterLogOptions) {
     const { disk, recordBytes, durability, timing, random, id, log } = options;
@@ -241,7 +243,7 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
 
   describe(): ClusterStatus {
     const { name, id, address, version, leaseMs, notes } = this.#options;
-    const { leader, replicas, first = 1, last = 0, bytes = 0 } = this.#bounds ?? {};
+    const { leader, replicas, first = 1, last = 0, bytes = 0, bytesMax } = this.#bounds ?? {};
     const sequence = this.#member?.sequence ?? 0;
     const end = Math.max(last, sequence);
     const now = this.#now;
@@ -267,6 +269,7 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
       firstSequence: first,
       lastSequence: end,
       logBytes: bytes,
+      ...bytesMax !== undefined && { logBytesMax: bytesMax },
       lastAppendMs: Math.round(now - this.#heardAt),
       ...leader !== undefined && { leader },
       ...replicas !== undefined && { replicas },
@@ -324,6 +327,17 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   #hear(text: string): void {
     const last = Math.max(this.#bounds?.last ?? 0, this.#member?.sequence ?? 0);
     if (this.#neighbours.hear(text, this.#now, last)) this.cluster.noteChange();
+    this.#warn();
+  }
+
+  /** Tells the log once of each difference to another broker. */
+  #warn(): void {
+    const { notes, report } = this.#options;
+    if (notes === undefined) return;
+    const found = findDifferences(notes(), this.#neighbours.notes);
+    for (const sentence of found) if (!this.#warned.has(sentence)) report("warning", sentence);
+    // One that is mended and comes back is told again.
+    this.#warned = new Set(found);
   }
 
   async #announceOften(): Promise<void> {

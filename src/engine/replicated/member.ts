@@ -7,7 +7,7 @@ import type { OpenSegment } from "../journal/segments/segment_list.ts";
 import { Chain, type ChainPoint, LogDamageError, type TakenRecord } from "./chain.ts";
 import { compareRecord, repairLog } from "./following/log_repair.ts";
 import {
-  checkOwnFiles,
+  claimDirectory,
   readHeadOf,
   removeOwnFiles,
   restoreOwnFiles,

@@ -69,7 +69,8 @@ export class ScriptedLog implements Log {
   readonly attempts: Attempt[] = [];
   first = 1;
   readonly records: Uint8Array[] = [];
-  readCount = 0;
+  /** Hears of each record that is stored. */
+  stored: (sequence: number) => void = () => {};
 
   get last(): number {
     return this.first + this.records.length - 1;
@@ -91,6 +92,7 @@ export class ScriptedLog implements Log {
       return new RefusedError("Cannot append: another sequence", "sequence", this.last);
     }
     this.records.push(record);
+    this.stored(this.last);
     return this.last;
   }
 
@@ -102,7 +104,6 @@ export class ScriptedLog implements Log {
   }
 
   read(sequence: number): Promise<Uint8Array | undefined> {
-    this.readCount++;
     const reading = this.readings.shift();
     if (reading instanceof Error) return Promise.reject(reading);
     return Promise.resolve(reading === "none" ? undefined : this.at(sequence)?.slice());

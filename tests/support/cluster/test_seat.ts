@@ -46,6 +46,8 @@ export function statusOf(change: Partial<ClusterStatus> = {}): ClusterStatus {
 
 /** A seat whose status a test sets. */
 export class TestSeat implements ClusterSeat {
+  /** Whether clients are sent away although no other broker is known to be active. */
+  isCutOff = false;
   /** How often the lead was handed over. */
   handovers = 0;
   #status: ClusterStatus;
@@ -64,7 +66,7 @@ export class TestSeat implements ClusterSeat {
   }
 
   get sendsAway(): boolean {
-    return this.role === "standby";
+    return this.role === "standby" || this.isCutOff;
   }
 
   get active(): string | undefined {
@@ -91,9 +93,32 @@ export class TestSeat implements ClusterSeat {
   }
 
   handOver(): Promise<void> {
+    const heir = this.#status.brokers.find(({ role }) => role === "standby");
+    if (heir === undefined) {
+      return Promise.reject(new BrokerError("BAD_REQUEST", "Cannot hand over: no standby follows"));
+    }
     this.handovers++;
-    this.set({ role: "standby", serving: false });
+    this.lose(heir.id);
     return Promise.resolve();
+  }
+
+  /** Another broker has taken over. */
+  lose(heir: string): void {
+    const brokers = this.#status.brokers.map((broker) => ({
+      ...broker,
+      role: broker.id === heir ? "active" as const : "standby" as const,
+    }));
+    this.set({ role: "standby", serving: false, brokers });
+  }
+
+  /** This broker takes over. */
+  take(): void {
+    const { brokers, id, epoch } = this.#status;
+    const roles = brokers.map((broker) => ({
+      ...broker,
+      role: broker.id === id ? "active" as const : "standby" as const,
+    }));
+    this.set({ role: "active", serving: true, epoch: epoch + 1, brokers: roles });
   }
 
   /** Changes what is known, and tells those who watch. */

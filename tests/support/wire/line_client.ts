@@ -22,7 +22,11 @@ export interface BrokerLine {
   readonly message_body?: unknown;
   readonly id?: number;
   readonly truncated?: boolean;
-  readonly error?: { readonly code: ErrorCode; readonly message: string };
+  readonly error?: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly active?: string;
+  };
 }
 
 /** What a bind looks like in a line. */

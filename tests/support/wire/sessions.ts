@@ -17,6 +17,7 @@ import { Access } from "../../../src/server/access/access.ts";
 import { LoginGuard } from "../../../src/server/access/login_guard.ts";
 import { UserTable } from "../../../src/server/access/users/user_table.ts";
 import { parseUsers } from "../../../src/server/access/users/users_file.ts";
+import type { SeatWatch } from "../../../src/server/cluster/seat_watch.ts";
 import { ByteBudget } from "../../../src/server/flow/byte_budget.ts";
 import { Log, type LogLevel } from "../../../src/server/log.ts";
 import { SessionCounters } from "../../../src/server/flow/session_counters.ts";
@@ -48,6 +49,8 @@ export interface SessionsOptions {
   readonly shutdownTimeoutMs?: number;
   readonly logLevel?: LogLevel;
   readonly jsonLines?: boolean;
+  /** The place of the broker in a cluster. */
+  readonly seat?: SeatWatch;
   /** A file of users. */
   readonly users?: string;
 }
@@ -129,7 +132,7 @@ export class Sessions implements AsyncDisposable {
       loginGuard: this.loginGuard,
       log,
       management: this.management,
-      seat: undefined,
+      seat: options.seat,
       connectionNumbers: new ConnectionNumbers(),
       sessionLog: this.#sessionLog,
       version: "0.0.0",

@@ -105,11 +105,15 @@ export class Standby {
     }
   }
 
-  #begin(): void {
+  #begin(from: number = this.#options.chain.sequence + 1): void {
     const { log, chain, compare } = this.#options;
-    this.#following = log.follow(chain.sequence + 1, {
+    this.#following = log.follow(from, {
       take: (sequence, bytes) => this.#take(sequence, bytes),
-      trimmed: (first) => this.stop(new LogTrimmedError(chain.sequence + 1, first)),
+      trimmed: (first) => {
+        // A broker that has read nothing yet may begin anywhere.
+        if (chain.sequence === 0) this.#begin(first);
+        else this.stop(new LogTrimmedError(from, first));
+      },
       shorter: (last) => void compare(last).catch((error) => this.stop(error)),
     });
   }

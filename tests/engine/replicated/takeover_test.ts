@@ -1,0 +1,181 @@
+/**
+ * Brokers of a cluster take over from each other: what was confirmed is there, and nothing else.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { LEASE_MS, type TestBroker, TestCluster } from "../../support/cluster/test_cluster.ts";
+
+/** Stores some messages, and waits until they are confirmed. */
+async function store(cluster: TestCluster, broker: TestBroker, ...texts: string[]): Promise<void> {
+  await cluster.until(broker.use.publisher("orders", `${texts}`).store(...texts));
+}
+
+async function look(cluster: TestCluster, broker: TestBroker): Promise<string[]> {
+  return await cluster.until(broker.use.look("orders"));
+}
+
+Deno.test("takeover: a broker that dies is replaced after its lease, and nothing confirmed is lost", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await store(cluster, first, "1", "2");
+  await cluster.pass(1000);
+  assertEquals([first.seat.role, first.seat.isServing, second.seat.role], [
+    "active",
+    true,
+    "standby",
+  ]);
+  assertEquals([second.seat.active, second.seat.isServing, second.seat.sendsAway], [
+    "a:9090",
+    false,
+    true,
+  ]);
+  first.kill();
+  const from = cluster.time.now;
+  await cluster.until(second.cluster.opening);
+  const ms = cluster.time.now - from;
+  assertEquals(ms > LEASE_MS * 0.75 && ms < LEASE_MS + 400, true, `after ${ms} ms`);
+  assertEquals(await look(cluster, second), ["1×0 ready 1", "2×0 ready 2"]);
+  assertEquals([second.seat.role, second.seat.isServing, second.seat.describe().epoch], [
+    "active",
+    true,
+    2,
+  ]);
+  // It is there again, as a standby, and takes over in its turn.
+  const third = cluster.restart(first);
+  await store(cluster, second, "3");
+  await cluster.pass(1000);
+  assertEquals([third.seat.role, third.seat.active], ["standby", "b:9090"]);
+  second.kill();
+  await cluster.until(third.cluster.opening);
+  assertEquals(await look(cluster, third), ["1×0 ready 1", "2×0 ready 2", "3×0 ready 3"]);
+  assertEquals([first.failure, second.failure, third.failure], [undefined, undefined, undefined]);
+});
+
+Deno.test("takeover: a broker that stands still confirms nothing when it wakes up, and is fenced", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const follower = first.use.follower("orders", { messages: 1 });
+  const second = cluster.start("b");
+  await store(cluster, first, "1", "2");
+  await cluster.pass(1000);
+  first.host.pause();
+  await cluster.until(second.cluster.opening);
+  const publisher = first.use.publisher("orders", "late");
+  first.host.wake();
+  assertEquals([first.seat.isServing, first.seat.role], [false, "active"]);
+  publisher.send("late");
+  first.use.publisher("orders", "late 2").send("late");
+  await cluster.pass(1000);
+  assertEquals(first.failure?.name, "FencedError");
+  assertEquals([first.seat.isServing, first.seat.sendsAway, first.seat.role], [
+    false,
+    true,
+    "standby",
+  ]);
+  assertEquals([publisher.sink.outcomes.length, follower.sink.messages.length], [0, 1]);
+  assertEquals(await look(cluster, second), ["1×1 ready 1", "2×0 ready 2"]);
+});
+
+Deno.test("takeover: an orderly end lets another broker take over at once", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await store(cluster, first, "1");
+  await cluster.pass(1000);
+  const from = cluster.time.now;
+  await cluster.until(first.engine.close());
+  await cluster.until(second.cluster.opening);
+  assertEquals(cluster.time.now - from < 100, true, `${cluster.time.now - from} ms`);
+  assertEquals(await look(cluster, second), ["1×0 ready 1"]);
+  await cluster.until(second.engine.close());
+  assertEquals([first.failure, second.failure], [undefined, undefined]);
+});
+
+Deno.test("takeover: the lead is handed over, and taken back if nobody takes it", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const refusal = await cluster.until(first.seat.handOver().catch((error) => error));
+  assertEquals(refusal.code, "BAD_REQUEST");
+  const second = cluster.start("b");
+  await store(cluster, first, "1");
+  await cluster.pass(1000);
+  // It announces itself, and takes nothing over.
+  second.log.isCutOff = true;
+  const inVain = first.seat.handOver().catch((error) => error);
+  await cluster.pass(10);
+  assertEquals([first.seat.isServing, first.seat.role], [false, "active"]);
+  assertEquals((await cluster.until(inVain)).code, "BAD_REQUEST");
+  assertEquals(first.seat.isServing, true);
+  await store(cluster, first, "2");
+  second.log.isCutOff = false;
+  await cluster.pass(1000);
+  const from = cluster.time.now;
+  await cluster.until(first.seat.handOver());
+  assertEquals(first.failure?.name, "HandedOverError");
+  await cluster.until(second.cluster.opening);
+  assertEquals(cluster.time.now - from < 100, true, `${cluster.time.now - from} ms`);
+  assertEquals(await look(cluster, second), ["1×0 ready 1", "2×0 ready 2"]);
+  await cluster.until(first.engine.close());
+  assertEquals((await first.seat.handOver().catch((error) => error)).code, "NOT_ACTIVE");
+});
+
+Deno.test("takeover: while the log has no leader nothing is confirmed, nobody takes over, and clients stay", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await cluster.pass(1000);
+  cluster.server.loseLeader(8000);
+  await cluster.pass(LEASE_MS);
+  const publisher = first.use.publisher("orders", "waiting");
+  publisher.send("1");
+  await cluster.pass(4000);
+  assertEquals([first.seat.isServing, first.seat.sendsAway, second.seat.role], [
+    false,
+    false,
+    "standby",
+  ]);
+  assertEquals(publisher.sink.outcomes.length, 0);
+  await cluster.until(publisher.outcomes());
+  assertEquals([first.seat.isServing, first.seat.describe().epoch], [true, 1]);
+  const follower = first.use.follower("orders");
+  assertEquals(await cluster.until(follower.received(1)), ["orders:1×1 1"]);
+  await cluster.pass(5000);
+  assertEquals([first.seat.role, second.seat.role], ["active", "standby"]);
+});
+
+Deno.test("takeover: a broker that is cut off from the log sends its clients away, and another one takes over", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await cluster.pass(1000);
+  first.log.isCutOff = true;
+  let changes = 0;
+  first.seat.watch(() => changes++);
+  await cluster.until(second.cluster.opening);
+  assertEquals([first.seat.isServing, first.seat.sendsAway, changes > 0], [false, true, true]);
+  first.log.isCutOff = false;
+  await cluster.pass(3000);
+  assertEquals(first.failure?.name, "FencedError");
+});
+
+Deno.test("takeover: time never goes back, whatever the other machine's clock says", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b", { aheadMs: -3_600_000 });
+  await cluster.pass(60_000);
+  const before = first.engine.now;
+  first.kill();
+  await cluster.until(second.cluster.opening);
+  assertEquals(second.engine.now >= before - LEASE_MS / 4 - 200, true);
+  assertEquals(second.engine.now < before + 2 * LEASE_MS, true);
+});

@@ -180,6 +180,11 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
     this.endWith(new BrokerError("SHUTTING_DOWN", "the broker is being stopped"));
   }
 
+  /** Tells the client which brokers belong to the cluster now. */
+  tellBrokers(brokers: readonly string[]): void {
+    if (this.login.isDone && this.ending === undefined) this.#speaker?.tellBrokers?.(brokers);
+  }
+
   /** Tells the client which broker serves it now, unless it has no session or asks about this broker only. */
   sendAway(error: BrokerError): void {
     if (this.login.isDone && this.#speaker?.standsBy !== true) this.endWith(error);

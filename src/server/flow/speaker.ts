@@ -44,6 +44,8 @@ export interface Speaker {
   resume(): void;
   /** Tells the client that the broker is being stopped. */
   sayGoodbye(): void;
+  /** Tells the client which brokers belong to the cluster now, if it wants to know. */
+  tellBrokers?(brokers: readonly string[]): void;
   /** The connection is closed: ends all members. */
   leave(): Promise<void> | void;
   /** Called when the link takes more again; no frame is being written then. */

@@ -10,7 +10,7 @@ import {
   type TagFields,
   writeControlFrame,
 } from "../../../protocol.ts";
-import { STORED_AT } from "../../protocol/frames/control_frame.ts";
+import { BROKERS, STORED_AT } from "../../protocol/frames/control_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import { readCredit, readPublish, readTags } from "../../protocol/frames/message_frame.ts";
 import type { StreamSearch } from "../../broker/engine.ts";
@@ -39,6 +39,8 @@ export class Session implements Speaker {
   /** Its requests that wait for replies, and its replies. */
   readonly replies: SessionReplies;
   #client: string | undefined;
+  /** Whether the client hears of brokers that join the cluster. */
+  #tellsBrokers = false;
   /** Whether the client has said that a standby will do. */
   #standsBy = false;
   #hasSaidGoodbye = false;
@@ -103,6 +105,12 @@ export class Session implements Speaker {
     this.#hasSaidGoodbye = true;
     writeControlFrame(outlet.link.writer, "goodbye", { code, message });
     outlet.link.flush();
+  }
+
+  tellBrokers(brokers: readonly string[]): void {
+    if (!this.#tellsBrokers) return;
+    writeControlFrame(this.#outlet.link.writer, "brokers", { brokers });
+    this.#outlet.link.flush();
   }
 
   async leave(): Promise<void> {
@@ -299,6 +307,7 @@ export class Session implements Speaker {
     this.#standsBy = standby;
     const welcome = makeWelcome(outlet, capabilities);
     this.#answers.tellsTimes = welcome.capabilities.includes(STORED_AT);
+    this.#tellsBrokers = welcome.capabilities.includes(BROKERS);
     writeControlFrame(link.writer, "welcome", welcome);
     link.flush();
     outlet.noteReady();

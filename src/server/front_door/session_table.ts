@@ -130,6 +130,11 @@ export class SessionTable implements ConnectionSource {
     for (const { gate } of this.#sessions.keys()) gate.look();
   }
 
+  /** Tells clients which brokers belong to the cluster now. */
+  tellBrokers(brokers: readonly string[]): void {
+    for (const outlet of this.#sessions.keys()) outlet.tellBrokers(brokers);
+  }
+
   /**
    * Tells clients which other broker serves them, and closes their connections, some in each turn of the event
    * loop. Those that ask about this broker only stay.

@@ -17,6 +17,8 @@ export class Succession {
   readonly #log: Log;
   #wasServing: boolean;
   #wasAway: boolean;
+  /** The brokers that clients know, in order. */
+  #told: string;
   /** Set while clients are being sent to another broker. */
   #leaving: Promise<void> | undefined;
   #handover: Promise<string | undefined> | undefined;
@@ -28,6 +30,7 @@ export class Succession {
     this.#log = log;
     this.#wasServing = seat.isServing;
     this.#wasAway = seat.isAway;
+    this.#told = this.#findBrokers();
     seat.watch(() => this.#look());
   }
 
@@ -80,7 +83,20 @@ export class Succession {
       const left = this.#sessions.sendAway(() => this.seat.refuse("Cannot go on"));
       this.#leaving = left.finally(() => this.#leaving = undefined);
     }
+    if (isServing) this.#tellBrokers();
     this.#wasServing = isServing;
     this.#wasAway = isAway;
+  }
+
+  /** Clients that came before a broker must know it when they have lost the others. */
+  #tellBrokers(): void {
+    const brokers = this.#findBrokers();
+    if (brokers === this.#told) return;
+    this.#told = brokers;
+    this.#sessions.tellBrokers(this.seat.seat.brokers);
+  }
+
+  #findBrokers(): string {
+    return this.seat.seat.brokers.toSorted().join();
   }
 }

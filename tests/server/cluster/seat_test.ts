@@ -57,6 +57,29 @@ Deno.test("a standby sends clients to the active broker, whatever they speak", a
   assertEquals(report.details, undefined);
 });
 
+Deno.test("clients that want to know hear which brokers join and leave, and others do not", async () => {
+  const seat = new TestSeat(statusOf({ brokers: [ACTIVE] }));
+  await using broker = await serveSeated(seat, MEMORY);
+  const open = async (capabilities: readonly string[]) => {
+    const client = await RawClient.connect(broker.port);
+    await client.send(MAGIC);
+    await client.sendControl("hello", { client: "one", capabilities });
+    assertEquals((await client.expect("welcome")).brokers, [ACTIVE.address]);
+    return client;
+  };
+  await using client = await open(["brokers"]);
+  await using other = await open([]);
+  seat.set({ brokers: [ACTIVE, STANDBY] });
+  assertEquals(await client.expect("brokers"), { brokers: [ACTIVE.address, STANDBY.address] });
+  // In another order they are the same; while the lease is over nothing is said.
+  seat.set({ brokers: [STANDBY, ACTIVE] });
+  seat.set({ serving: false, brokers: [STANDBY] });
+  seat.set({ serving: true });
+  assertEquals(await client.expect("brokers"), { brokers: [STANDBY.address] });
+  await other.query(1, "getStreams");
+  await other.expect("response");
+});
+
 Deno.test("a standby answers what is asked about itself, and nothing about streams", async () => {
   await using broker = await serveSeated(new TestSeat(statusOf(FOLLOWING)), MEMORY);
   await using client = await askAt(broker);

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseAllDocuments } from "yaml";
+import { SETTING_ROWS } from "../../src/server/settings/setting_table.ts";
 import { type CheckList, readText, runCommand } from "./check_list.ts";
 
 /** The types of Kubernetes, as a package. */
@@ -13,8 +14,7 @@ interface KubernetesObject {
 
 /** Checks the objects for Kubernetes against its types, without a cluster. */
 export async function checkKubernetesObjects(list: CheckList): Promise<void> {
-  const objects = parseAllDocuments(readText("ops/kubernetes/simplemq.yaml"))
-    .map((document) => document.toJS() as KubernetesObject);
+  const objects = readObjects("simplemq.yaml");
   await list.check(
     "the objects for Kubernetes have only fields that exist, of the right types",
     async () => {
@@ -25,6 +25,17 @@ export async function checkKubernetesObjects(list: CheckList): Promise<void> {
       ]);
       const { code, text } = await validate(objects);
       assertEquals(code, 0, text);
+    },
+  );
+  await list.check(
+    "… so have those for a cluster of brokers, whose settings are all known",
+    async () => {
+      const cluster = readObjects("cluster.yaml");
+      const { code, text } = await validate(cluster);
+      assertEquals(code, 0, text);
+      const names = [...JSON.stringify(cluster).matchAll(/"name":"(SIMPLEMQ_\w+)"/g)];
+      const known = new Set(SETTING_ROWS.map(({ variable }) => variable));
+      assertEquals(names.map(([, name]) => name!).filter((name) => !known.has(name)), []);
     },
   );
   await list.check("… and a slip of the pen in them is noticed", async () => {
@@ -38,6 +49,11 @@ export async function checkKubernetesObjects(list: CheckList): Promise<void> {
     const text = JSON.stringify(objects).replace('"replicas":1', '"replicas":"one"');
     assert((await validate(JSON.parse(text))).code !== 0);
   });
+}
+
+function readObjects(name: string): KubernetesObject[] {
+  return parseAllDocuments(readText(`ops/kubernetes/${name}`))
+    .map((document) => document.toJS() as KubernetesObject);
 }
 
 /** Lets the compiler and the package's own checks look at the objects. */

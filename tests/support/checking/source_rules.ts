@@ -40,7 +40,8 @@ const IMPORT_RULES: readonly ImportRule[] = [
   // The only ones that know of NATS.
   {
     files: /^src\/engine\/replicated\/jetstream\//,
-    may: /^(src\/engine\/replicated\/(jetstream\/|log\.ts$)|@nats-io\/transport-node$)/,
+    may:
+      /^(src\/engine\/replicated\/(jetstream\/|log\.ts$)|@nats-io\/transport-node(\/|$)|node:(net|tls)$)/,
   },
   {
     files: /^src\/engine\/replicated\/(?!jetstream\/)/,
@@ -65,7 +66,8 @@ const IMPORT_RULES: readonly ImportRule[] = [
     may: /^(src\/transport\/|node:(buffer|net|stream|timers|tls)$)/,
   },
   {
-    files: /^(?!src\/transport\/(node_sockets|tls_acceptor|tls_trial)\.ts$)/,
+    files:
+      /^(?!src\/transport\/(node_sockets|tls_acceptor|tls_trial)\.ts$|src\/engine\/replicated\/jetstream\/nats_sockets\.ts$)/,
     may: /^(?!node:(tls|https|http2)$)/,
   },
   { files: /^(?!src\/server\/http\/http_acceptor\.ts$)/, may: /^(?!node:http$)/ },

@@ -94,9 +94,9 @@ export class JetStreamLog implements Log {
     return log;
   }
 
-  /** The nodes, for looks at each of them. */
-  get nodes(): NatsNodes {
-    return this.#nodes;
+  /** The name of the node in use, if there is one. */
+  get node(): string | undefined {
+    return this.#nodes.link?.node;
   }
 
   get names(): LogNames {
@@ -132,6 +132,24 @@ export class JetStreamLog implements Log {
       if (error instanceof JetStreamFault && error.code === CODE.messageNotFound) return undefined;
       throw error;
     }
+  }
+
+  /** Reads a record from any node that has a replica; nothing if it is not there. */
+  async readAnywhere(sequence: number): Promise<Uint8Array | undefined> {
+    const what = "read the log";
+    let record: Uint8Array | undefined;
+    const link = this.#nodes.link ?? await this.#nodes.use(what, this.#silenceMs);
+    await link.ask({
+      subject: `$JS.API.DIRECT.GET.${this.#names.stream}`,
+      payload: JSON.stringify({ seq: sequence }),
+      what,
+      silenceMs: this.#silenceMs,
+      take: ({ headers, data }) => {
+        if ((headers?.code ?? 0) < 400) record = data;
+        return true;
+      },
+    });
+    return record;
   }
 
   follow(from: number, reader: LogReader): LogFollowing {

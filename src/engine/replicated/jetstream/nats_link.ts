@@ -6,6 +6,7 @@ import {
   type NatsConnection,
   type NodeConnectionOptions,
 } from "@nats-io/transport-node";
+import { useSafeSockets } from "./nats_sockets.ts";
 
 /** What a broker shows to the nodes, and what it knows them by. Texts of files, not their names. */
 export interface NatsSecrets {
@@ -74,6 +75,7 @@ export class NatsLink {
 
   /** Connects to a node; rejects if it does not let us in. */
   static async open(plan: NatsLinkPlan): Promise<NatsLink> {
+    useSafeSockets();
     const connection = await connect({
       servers: [plan.address],
       name: plan.name,

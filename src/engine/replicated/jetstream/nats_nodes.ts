@@ -98,15 +98,6 @@ export class NatsNodes {
     await this.#keeping;
   }
 
-  /** Connects to each address once, beside the connection in use. */
-  async *visit(): AsyncGenerator<{ readonly address: string; readonly link?: NatsLink }> {
-    for (const address of this.#options.addresses) {
-      const link = await this.#try(address).catch(() => undefined);
-      yield { address, ...link && { link } };
-      link?.close();
-    }
-  }
-
   /** Waits until nothing is under way: an answer must not be lost for a shorter way. */
   async #move(old: NatsLink, link: NatsLink): Promise<void> {
     this.#isMoving = true;
@@ -180,7 +171,7 @@ export class NatsNodes {
     try {
       link = await NatsLink.open({ address, name, secrets, silenceMs });
     } catch (error) {
-      throw explainRefusal(address, error);
+      throw explainRefusal(address, error, secrets.tls !== undefined);
     }
     const [major = 0, minor = 0] = link.version.split(".").map(Number);
     if (major < VERSION_MIN[0] || major === VERSION_MIN[0] && minor < VERSION_MIN[1]) {
@@ -209,9 +200,11 @@ export class NatsNodes {
 }
 
 /** What waiting does not help against; where it does, what is wrong. */
-function explainRefusal(address: string, error: unknown): Error {
+function explainRefusal(address: string, error: unknown, hasTls: boolean): Error {
   const text = error instanceof Error ? error.message || error.name : String(error);
   const found = `${text} ${error instanceof Error && error.cause ? error.cause : ""}`;
+  // The node's word on our certificate comes when we have written already, or not at all.
+  const isCut = hasTls && /\b(EPIPE|EPERM)\b/.test(found);
   if (/authorization|authentication/i.test(found)) {
     return new NatsRefusal(
       `Cannot log in at the node of NATS at ${address}: ${text}; allowed what the node's ` +
@@ -219,7 +212,7 @@ function explainRefusal(address: string, error: unknown): Error {
       { cause: error },
     );
   }
-  if (/certificate|tls|handshake|UnknownIssuer|ssl/i.test(found)) {
+  if (isCut || /certificate|tls|handshake|UnknownIssuer|ssl/i.test(found)) {
     return new NatsRefusal(
       `Cannot use TLS with the node of NATS at ${address}: ${text}; allowed a node whose ` +
         `certificate is signed by "cluster.tls_ca", and that accepts "cluster.tls_certificate"`,

@@ -1,0 +1,211 @@
+import type { JetStreamLog } from "./jetstream_log.ts";
+import { NatsRefusal } from "./nats_nodes.ts";
+import { askNode, type NodeState } from "./node_monitor.ts";
+import { compareReplicas } from "./replica_comparison.ts";
+
+/** What a confirm of the log promises. */
+export type LogDurability = "replicated" | "replicated, not flushed";
+
+/** How to look at the nodes that keep a log. */
+export interface LogWatchOptions {
+  readonly log: JetStreamLog;
+  readonly replicas: number;
+  /** The monitoring addresses of the nodes. */
+  readonly monitoring: readonly string[];
+  /** Whether all nodes must flush before they answer. */
+  readonly requireSync: boolean;
+  readonly report: (level: "warning", message: string) => void;
+  /** Ends the first look, which waits for nodes. */
+  readonly signal?: AbortSignal | undefined;
+  /** So long between two comparisons of the replicas, and within one between two looks, in milliseconds. */
+  readonly compareMs?: number;
+  readonly betweenMs?: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** So long a node may take to tell of itself, in milliseconds. */
+const ANSWER_MS = 5_000;
+
+/** So long until nodes are asked again that did not answer, in milliseconds. */
+const AGAIN_MS = 1_000;
+const UNKNOWN_MS = 30_000;
+
+/** So long between the two looks of a comparison, in milliseconds. */
+const BETWEEN_MS = 10_000;
+
+/** A sample: so many records, each read so often, as any of the replicas may answer. */
+const SAMPLE = { records: 8, reads: 8 };
+
+/**
+ * Looks at the nodes that keep a log, beside the log: whether they flush before they answer, and once an hour
+ * whether they have the same.
+ */
+export class LogWatch {
+  readonly #options: LogWatchOptions;
+  /** The nodes by their addresses, as they were seen last. */
+  readonly #seen = new Map<string, NodeState>();
+  #differences: readonly string[] = [];
+  #isFlushing = false;
+  #isClosed = false;
+  #wake: (() => void) | undefined;
+  #work: Promise<void> = Promise.resolve();
+
+  private constructor(options: LogWatchOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Looks at the nodes for the first time; waits until most of them have answered.
+   *
+   * @throws {NatsRefusal} If a node does not flush although that is required.
+   */
+  static async open(options: LogWatchOptions): Promise<LogWatch> {
+    const watch = new LogWatch(options);
+    await watch.#begin();
+    watch.#work = watch.#goOn();
+    return watch;
+  }
+
+  get durability(): LogDurability {
+    return this.#isFlushing ? "replicated" : "replicated, not flushed";
+  }
+
+  /** What an operator should look at, a sentence each. */
+  get problems(): readonly string[] {
+    return [...this.#findLax(), ...this.#differences];
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#wake?.();
+    await this.#work;
+  }
+
+  /** Compares the replicas now. */
+  async compare(): Promise<void> {
+    const { replicas, betweenMs = BETWEEN_MS } = this.#options;
+    const before = await this.#look();
+    await this.#wait(betweenMs);
+    if (this.#isClosed) return;
+    const after = await this.#look();
+    const different = await this.#sample(after).catch(() => []);
+    const found = compareReplicas({ replicas, before, after, betweenMs, different });
+    for (const one of found) {
+      if (!this.#differences.includes(one)) this.#options.report("warning", one);
+    }
+    this.#differences = found;
+  }
+
+  async #begin(): Promise<void> {
+    const { monitoring, requireSync, replicas, signal, report } = this.#options;
+    if (monitoring.length === 0) return;
+    const needed = requireSync ? Math.floor(replicas / 2) + 1 : 0;
+    const stop = () => {
+      this.#isClosed = true;
+      this.#wake?.();
+    };
+    signal?.addEventListener("abort", stop);
+    for (let looks = 0;; looks++) {
+      await this.#look();
+      if (this.#seen.size >= needed) break;
+      if (this.#isClosed) throw new Error("Cannot look at the nodes of NATS: the log is closed");
+      if (looks % 10 === 0) {
+        const silent = this.#silent.join(", ");
+        report("warning", `nodes of NATS do not tell of themselves, trying on: ${silent}`);
+      }
+      await this.#wait(AGAIN_MS);
+    }
+    signal?.removeEventListener("abort", stop);
+    const [lax] = this.#findLax();
+    if (requireSync && lax !== undefined) throw new NatsRefusal(`Cannot use the log: ${lax}`);
+    const { length } = this.#silent;
+    this.#isFlushing = lax === undefined && (requireSync || length === 0);
+    if (length > 0) {
+      report(
+        "warning",
+        `whether these nodes of NATS flush before they answer is not known yet: ` +
+          this.#silent.join(", "),
+      );
+    }
+  }
+
+  /** Asks again: soon where something is not known, once an hour otherwise. */
+  async #goOn(): Promise<void> {
+    const { monitoring, compareMs = HOUR_MS, report } = this.#options;
+    if (monitoring.length === 0) return;
+    let compareAt = performance.now() + Math.min(compareMs, 60_000);
+    while (!this.#isClosed) {
+      const waitMs = Math.max(0, compareAt - performance.now());
+      await this.#wait(this.#silent.length > 0 ? Math.min(waitMs, UNKNOWN_MS) : waitMs);
+      if (this.#isClosed) return;
+      const before = this.#findLax();
+      if (performance.now() < compareAt) await this.#look();
+      else {
+        await this.compare();
+        compareAt = performance.now() + compareMs;
+      }
+      for (const one of this.#findLax()) if (!before.includes(one)) report("warning", one);
+    }
+  }
+
+  /** Asks all nodes; those that do not answer are left out. */
+  async #look(): Promise<NodeState[]> {
+    const { monitoring, log } = this.#options;
+    const states = await Promise.all(monitoring.map(async (address) => {
+      const state = await askNode(address, log.names, ANSWER_MS).catch(() => undefined);
+      if (state !== undefined) this.#seen.set(address, state);
+      return state;
+    }));
+    return states.filter((state) => state !== undefined);
+  }
+
+  /** Reads some records several times: finds those that are not always the same. */
+  async #sample(states: readonly NodeState[]): Promise<number[]> {
+    const replicas = states.flatMap(({ replica }) => replica ?? []);
+    if (replicas.length === 0) return [];
+    const first = Math.max(...replicas.map((replica) => replica.first));
+    const count = Math.min(...replicas.map(({ last }) => last)) - first + 1;
+    const different: number[] = [];
+    for (let index = 0; index < Math.min(SAMPLE.records, count); index++) {
+      const sequence = first + Math.floor(Math.random() * count);
+      const sums = new Set<string>();
+      for (let reads = 0; reads < SAMPLE.reads && !this.#isClosed; reads++) {
+        const record = await this.#options.log.readAnywhere(sequence);
+        // It may have been trimmed meanwhile.
+        if (record !== undefined) sums.add(await digest(record));
+      }
+      if (sums.size > 1) different.push(sequence);
+    }
+    return different;
+  }
+
+  get #silent(): string[] {
+    return this.#options.monitoring.filter((address) => !this.#seen.has(address));
+  }
+
+  #findLax(): string[] {
+    if (!this.#options.requireSync) return [];
+    const lax = [...this.#seen.values()].filter(({ isFlushing }) => isFlushing === false);
+    if (lax.length === 0) return [];
+    const names = lax.map(({ name }) => name).sort().join(", ");
+    return [
+      `nodes of NATS answer before they flush: ${names}; allowed "sync_interval: always" among ` +
+      `their settings of jetstream, or "cluster.require_sync" false here`,
+    ];
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (this.#isClosed) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#wake = resolve;
+    await promise;
+    clearTimeout(timer);
+  }
+}
+
+async function digest(record: Uint8Array): Promise<string> {
+  const copy = new Uint8Array(record);
+  return String(new Uint8Array(await crypto.subtle.digest("SHA-256", copy)));
+}

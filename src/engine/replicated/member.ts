@@ -62,6 +62,7 @@ export class Member {
   /** The point before the next record. */
   #before: ChainPoint = this.#chain.point;
   #standby: Standby | undefined;
+  #hasToldOfImport = false;
   #reign: Reign | undefined;
 
   constructor(options: MemberOptions) {
@@ -113,7 +114,8 @@ export class Member {
     if (this.#closed.signal.aborted) this.#standby.stop();
     for (;;) {
       const bounds = await this.#standby.follow();
-      if (bounds.last < this.sequence) await this.#repair(bounds.last);
+      if (this.#replica.isImporting) await this.#waitForImport();
+      else if (bounds.last < this.sequence) await this.#repair(bounds.last);
       else if (await this.#takeOver()) break;
     }
     const segments = this.#replica.begin(this.#chain.point.journalId);
@@ -221,6 +223,13 @@ export class Member {
     } catch (error) {
       if (error instanceof LogDamageError) throw error;
     }
+  }
+
+  async #waitForImport(): Promise<void> {
+    const { leaseMs, timing, report } = this.#options;
+    if (!this.#hasToldOfImport) report("warning", "the import of a journal has not been finished");
+    this.#hasToldOfImport = true;
+    await timing.wait(leaseMs / 2, this.#closed.signal).catch(() => {});
   }
 
   /** Gives the log the records back that it has lost. */

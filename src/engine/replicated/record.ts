@@ -87,6 +87,8 @@ export interface EpochFields {
   readonly at: number;
   /** Where it goes on: what is behind it was not finished by the owner before, and does not count. */
   readonly position: number;
+  /** A journal is put into the log: nobody takes over before that is complete, which a release record says. */
+  readonly isImport?: boolean;
 }
 
 /** What a trim record says. */

@@ -5,7 +5,7 @@ import { readSegmentName } from "../../journal/segments/segment_file.ts";
 import { Chain, LogDamageError } from "../chain.ts";
 import { readRecordHead, RECORD_HEAD_BYTES, type RecordHead } from "../record.ts";
 import type { Timing } from "../timing.ts";
-import { type IndexEntry, readIndexName, type RecordIndex } from "./record_index.ts";
+import type { IndexEntry, RecordIndex } from "./record_index.ts";
 import type { Replica } from "./replica.ts";
 
 /** How long own files are read before others have their turn, in milliseconds. */

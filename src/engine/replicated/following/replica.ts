@@ -13,7 +13,7 @@ import {
 import { nameSegment, type SegmentFile } from "../../journal/segments/segment_file.ts";
 import type { SegmentList } from "../../journal/segments/segment_list.ts";
 import { type ChainPoint, LogDamageError, type TakenRecord } from "../chain.ts";
-import type { RecordHead, TrimFields } from "../record.ts";
+import type { EpochFields, RecordHead, TrimFields } from "../record.ts";
 import type { RecordIndex } from "./record_index.ts";
 
 /** What is read from own files is applied in pieces of this size. */
@@ -22,7 +22,7 @@ const STORED_BYTES = 1024 * 1024;
 export interface ReplicaOptions {
   /** The own directory. */
   readonly disk: Disk;
-  readonly index: RecordIndex;
+  readonly index: Pick<RecordIndex, "prepare" | "note" | "nameDropped">;
   readonly state: LoggedState;
   /** Hears the time of the active broker's rules. */
   readonly noteTime: (at: number) => void;
@@ -53,6 +53,7 @@ export class Replica {
   #position = 0;
   /** What is below is not wanted any more. */
   #trimmed = 0;
+  #isImporting = false;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -61,6 +62,11 @@ export class Replica {
   /** The segments; there are none before the first record. */
   get segments(): SegmentList | undefined {
     return this.#segments;
+  }
+
+  /** Whether the log has an import that is not complete. */
+  get isImporting(): boolean {
+    return this.#isImporting;
   }
 
   /** The position before which everything is complete. */
@@ -123,6 +129,20 @@ export class Replica {
     return this.#segments ??= this.#options.begin(journalId);
   }
 
+  /** Gives up what is not complete. */
+  giveUpRest(): void {
+    const { position } = this;
+    const open = this.#open;
+    if (open !== undefined) {
+      const { segment, applied } = open;
+      if (segment.headBytes === 0) this.#dropSegment(segment);
+      else segment.size = applied;
+      open.file.close();
+    }
+    this.#open = undefined;
+    this.#position = position;
+  }
+
   /** Ends following: the segments go on without it. */
   close(): void {
     this.#position = this.position;
@@ -144,7 +164,8 @@ export class Replica {
     const { segment, applied } = this.#open ?? {};
     const waits = !isNew && kind === "bytes" && segment!.size - applied! < STORED_BYTES;
     if (!waits) this.apply(sequence);
-    if (kind === "epoch") this.#giveUpRest(sequence, head!);
+    if (kind === "epoch") this.#change(sequence, head!, readJson<EpochFields>(body));
+    if (kind === "release") this.#isImporting = false;
     if (kind === "heartbeat") this.#noteTime(body);
     if (kind === "trim") {
       this.#trimmed = Math.max(this.#trimmed, readJson<TrimFields>(body).position ?? 0);
@@ -212,28 +233,18 @@ export class Replica {
     return offset;
   }
 
-  /** Gives up what the owner before did not finish. */
-  #giveUpRest(sequence: number, { position }: RecordHead): void {
-    const open = this.#open;
-    if (open === undefined && this.#segments === undefined) {
-      // The first record: it is believed.
-      this.#position = position;
-      return;
-    }
+  /** Another owner goes on: gives up what the one before did not finish. */
+  #change(sequence: number, { position }: RecordHead, fields: Partial<EpochFields>): void {
+    this.#isImporting = fields.isImport ?? false;
+    // The first record is believed.
+    if (this.#open === undefined && this.#segments === undefined) this.#position = position;
     if (position !== this.position) {
       throw new LogDamageError(
         sequence,
         `it goes on at position ${position}, and what is complete ends at ${this.position}`,
       );
     }
-    if (open !== undefined) {
-      const { segment, applied } = open;
-      if (segment.headBytes === 0) this.#dropSegment(segment);
-      else segment.size = applied;
-      open.file.close();
-    }
-    this.#open = undefined;
-    this.#position = position;
+    this.giveUpRest();
   }
 
   /** Gives up a segment without its whole checkpoint; its bytes stay, for who has lost them. */

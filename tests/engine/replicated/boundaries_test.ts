@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { readRecordHead, RECORD_TYPES } from "../../../src/engine/replicated/record.ts";
 import { type TestBroker, TestCluster } from "../../support/cluster/test_cluster.ts";
-import { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
+import type { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
 
 /** Segments and records so small that a checkpoint, and most groups, are several records. */
 const SMALL = { segmentBytes: 1500, recordBytes: 300, pipeline: 2, memoryLimit: 1 };

@@ -6,9 +6,11 @@
 
 import assert from "node:assert/strict";
 import { unlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import process from "node:process";
 import { inspect } from "node:util";
 import { BrokerError, connect, ERROR_CODES, ping } from "@simplemq/simplemq";
+import { FrameWriter, writeControlFrame } from "@simplemq/simplemq/protocol";
 import { makeStream, readArgument, runCases, take, using } from "./cases.ts";
 
 /** Where the brokers are. */
@@ -20,6 +22,12 @@ interface Places {
 }
 
 const { port, guardedPort, token } = readArgument<Places>();
+
+/** Listens on a free port; resolves to its address. */
+async function listen(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 await runCases({
   "a message is published, followed and acknowledged": async () => {
@@ -137,6 +145,30 @@ await runCases({
       assert.match(error.message, /^Cannot connect to a broker at localhost:1: .*refused/i);
       return true;
     });
+  },
+
+  "a standby is followed by the broker that it names, and a silent one is left": async () => {
+    const silent = createServer(() => {});
+    const standby = createServer((socket) => {
+      socket.once("data", () => {
+        const writer = new FrameWriter();
+        const details = { active: `localhost:${port}` };
+        const message = "Cannot open a session: this broker is a standby";
+        writeControlFrame(writer, "error", { code: "NOT_ACTIVE", message, details });
+        socket.end(writer.take());
+      });
+    });
+    const servers = [await listen(silent), await listen(standby)];
+    try {
+      await using(connect({ servers, connectTimeoutMs: 200 }), async (connection) => {
+        assert.equal(connection.broker.address, `localhost:${port}`);
+        await makeStream(connection, "followed");
+        await connection.publisher("followed").sendMessage("x");
+      });
+    } finally {
+      silent.close();
+      standby.close();
+    }
   },
 
   "the token and the server come from the environment": async () => {

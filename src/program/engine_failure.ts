@@ -25,6 +25,11 @@ export function explainFailure(cause: unknown): Error {
   return new BrokerFailure(message, ExitCode.diskFailed, { cause });
 }
 
+/** Whether the engine has ended since it was asked to give the lead away: whoever asked goes on. */
+export function isHandover(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === "HandedOverError";
+}
+
 /** The same for an engine that has followed another broker, and cannot go on. */
 export function explainOpening(cause: unknown, directory: string): Error {
   return explainFailure(explainJournalError(cause, directory, "stop that one"));

@@ -20,7 +20,7 @@ import { formatAddress } from "../transport/address.ts";
 import { type Clock, systemClock } from "../transport/clock.ts";
 import { isPortTaken } from "../transport/deno_sockets.ts";
 import { makeNotes } from "./cluster_notes.ts";
-import { explainFailure, explainOpening } from "./engine_failure.ts";
+import { explainFailure, explainOpening, isHandover } from "./engine_failure.ts";
 import { type OpenedEngine, openEngine } from "./open_engine.ts";
 
 /**
@@ -95,7 +95,7 @@ async function openServer(
     hashKey,
     report: (level, message, fields) => log[level](message, fields),
     hasten: (at) => server?.hasten(at),
-    fail: (cause) => fail(explainFailure(cause)),
+    fail: (cause) => isHandover(cause) || fail(explainFailure(cause)),
     notes: makeNotes({
       users,
       certificates: tls?.certificates,

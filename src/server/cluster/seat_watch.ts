@@ -1,5 +1,6 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { ClusterSeat } from "../../broker/engine.ts";
+import { systemClock } from "../../transport/clock.ts";
 import type { Log } from "../log.ts";
 
 /** A standby hears of the active broker several times in this many leases. */
@@ -24,6 +25,9 @@ export class SeatWatch {
   /** Whether the engine has served: before, it has no streams that anybody could use. */
   #isOpened = false;
   #told: Told;
+  #letsGoUntil = -Infinity;
+  /** The epoch in which it served last. */
+  #epoch = -1;
   /** Set while somebody waits until the broker serves. */
   #waiting: PromiseWithResolvers<void> | undefined;
 
@@ -43,6 +47,14 @@ export class SeatWatch {
   /** Whether the engine must not be called: it follows, or has not got all of its streams. */
   get isClosed(): boolean {
     return !this.#isOpened || this.seat.role === "standby";
+  }
+
+  /**
+   * Whether the lead is being given away, and was this broker's just now: what has been decided before may still
+   * be told.
+   */
+  get isLettingGo(): boolean {
+    return systemClock.now() < this.#letsGoUntil;
   }
 
   /** Whether clients should go elsewhere. */
@@ -98,6 +110,18 @@ export class SeatWatch {
       : "the broker takes over: its streams are being made ready";
   }
 
+  /** Gives the lead to another broker, as the seat does. */
+  async handOver(): Promise<void> {
+    // Less than the rest of the lease: a process that stands still meanwhile tells nothing afterwards.
+    this.#letsGoUntil = systemClock.now() + this.seat.describe().leaseMs / 2;
+    try {
+      await this.seat.handOver();
+    } finally {
+      this.#letsGoUntil = -Infinity;
+      this.look();
+    }
+  }
+
   /** The engine serves for the first time. */
   noteOpened(): void {
     this.#isOpened = true;
@@ -144,14 +168,11 @@ export class SeatWatch {
       const message = isNew ? "this broker is active" : "the lease is held again";
       this.#epoch = this.seat.describe().epoch;
       this.#log.info(message, { cluster, epoch: this.#epoch });
-    } else if (before.isServing && !now.isServing) {
+    } else if (before.isServing && !now.isServing && !this.isLettingGo) {
       const message = "the lease is over: nothing is confirmed or delivered until it is held again";
       this.#log.warning(message, { cluster, epoch: this.#epoch });
     } else if (now.role === "standby" && now.active !== before.active) {
       this.#log.info("this broker follows", { cluster, active: now.active });
     }
   }
-
-  /** The epoch in which it served last. */
-  #epoch = -1;
 }

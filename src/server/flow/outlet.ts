@@ -65,7 +65,7 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
       budget: context.budget,
       share: context.outbound,
       isBusy: () => this.#speaker?.isBusy ?? false,
-      isHalted: () => this.isMuted,
+      isHalted: () => this.#isHalted,
       turn: context.turn,
     });
     this.#watch = new SessionWatch(this.link, context, {
@@ -118,8 +118,13 @@ export class Outlet implements LinkOwner, InputHolder, ReplyWaiter, ManagedConne
     return this.#ending !== undefined || this.link.isClosed;
   }
 
-  /** Whether the client is told nothing at present, and not heard: this broker of a cluster may not answer. */
+  /** Whether the client is told nothing at present: this broker of a cluster may not answer. */
   get isMuted(): boolean {
+    return this.#isHalted && this.context.seat?.isLettingGo !== true;
+  }
+
+  /** Whether the client is not heard at present. */
+  get #isHalted(): boolean {
     const { seat } = this.context;
     return seat !== undefined && !seat.isServing && this.login.isDone &&
       this.#ending === undefined && this.#speaker?.standsBy !== true;

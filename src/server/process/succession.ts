@@ -70,9 +70,8 @@ export class Succession {
     const { seat } = this.seat;
     const { name: cluster, epoch } = seat.describe();
     this.#log.info("the lead is given away", { cluster, epoch });
-    await seat.handOver();
+    await this.seat.handOver();
     this.#isHandedOver = true;
-    this.seat.look();
     return seat.active;
   }
 

@@ -6,7 +6,7 @@ import { Journal, type JournalOptions } from "../journal/journal.ts";
 import type { OpenJournalCounters } from "../journal/journal_counters.ts";
 import type { JournalSource, OpeningJournal } from "../journal/journal_source.ts";
 import type { OpenSegment } from "../journal/segments/segment_list.ts";
-import type { TakenRecord } from "./chain.ts";
+import { FencedError, type TakenRecord } from "./chain.ts";
 import { readJson } from "./following/replica.ts";
 import { RecordIndex } from "./following/record_index.ts";
 import type { Log, LogBounds } from "./log.ts";
@@ -301,6 +301,10 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    if (error instanceof FencedError && error.fields !== undefined) {
+      this.#epoch = error.fields;
+      this.#heardAt = this.#now;
+    }
     this.#member?.end();
     this.cluster.end();
     // Who closes it knows.

@@ -17,7 +17,7 @@ import { Replica } from "./following/replica.ts";
 import { LogTrimmedError, Standby, StandbyClosedError } from "./following/standby.ts";
 import { Lease } from "./lease.ts";
 import { type Log, type LogBounds, RefusedError } from "./log.ts";
-import { RECORD_TYPES, RECORD_VERSION } from "./record.ts";
+import { RECORD_HEAD_BYTES, RECORD_TYPES, RECORD_VERSION } from "./record.ts";
 import { Reign } from "./reign.ts";
 import type { ReplicatedDisk } from "./replicated_disk.ts";
 import { Silence } from "./silence.ts";
@@ -143,7 +143,7 @@ export class Member {
 
   /** Lets go, and waits until another broker has taken over. */
   async handOver(appender: Appender): Promise<void> {
-    const { log, leaseMs, timing, report } = this.#options;
+    const { log, leaseMs, timing, report, noted } = this.#options;
     const reign = this.#reign!;
     const released = Promise.withResolvers<void>();
     appender.whenDurable(() => reign.release().then(released.resolve, released.reject));
@@ -153,7 +153,10 @@ export class Member {
     const following = log.follow(sequence + 1, {
       take: (_, bytes) => {
         const head = readHeadOf(bytes);
-        if (head?.type === RECORD_TYPES.epoch && head.epoch > epoch) taken.abort();
+        if (head?.type !== RECORD_TYPES.epoch || head.epoch <= epoch) return;
+        // Clients are told where it is.
+        noted({ kind: "epoch", head, body: bytes.subarray(RECORD_HEAD_BYTES) });
+        taken.abort();
       },
       trimmed: () => taken.abort(),
       shorter: () => {},

@@ -21,7 +21,8 @@ import { type Clock, systemClock } from "../transport/clock.ts";
 import { isPortTaken } from "../transport/deno_sockets.ts";
 import { makeNotes } from "./cluster_notes.ts";
 import { explainFailure, explainOpening, isHandover } from "./engine_failure.ts";
-import { type OpenedEngine, openEngine } from "./open_engine.ts";
+import type { OpenedEngine } from "./engine_surroundings.ts";
+import { openEngine } from "./open_engine.ts";
 
 /**
  * Starts a broker: wires the engine, the users, the certificates and the server.

@@ -46,6 +46,8 @@ export interface ClusterLogOptions extends
   readonly random: () => number;
   /** What this broker tells the others of its files. */
   readonly notes?: (() => ClusterNotes) | undefined;
+  /** What an operator should look at beside the brokers: the nodes of the log, a sentence each. */
+  readonly problems?: (() => readonly string[]) | undefined;
 }
 
 /** Another broker has taken over, as this one has asked for: it begins anew, as a standby. */
@@ -276,6 +278,7 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
       reelections: this.#reelections,
       brokers: brokers.sort((one, other) => one.id < other.id ? -1 : 1),
       problems: [
+        ...this.#options.problems?.() ?? [],
         ...this.#neighbours.findProblems(now, leaseMs),
         ...notes === undefined ? [] : findDifferences(notes(), this.#neighbours.notes),
       ],

@@ -7,7 +7,7 @@
 import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { MAGIC } from "../../../protocol.ts";
 import { FencedError, LogDamageError } from "../../../src/engine/replicated/chain.ts";
-import type { EngineSurroundings } from "../../../src/program/open_engine.ts";
+import type { EngineSurroundings } from "../../../src/program/engine_surroundings.ts";
 import { BrokerFailure } from "../../../src/server/process/broker_failure.ts";
 import { StartError } from "../../../src/server/process/start_error.ts";
 import { until } from "../../support/broker/broker.ts";

@@ -6,7 +6,8 @@
  */
 
 import type { ClusterSeat, Engine } from "../../../src/broker/engine.ts";
-import { type EngineSurroundings, openEngine } from "../../../src/program/open_engine.ts";
+import type { EngineSurroundings } from "../../../src/program/engine_surroundings.ts";
+import { openEngine } from "../../../src/program/open_engine.ts";
 import { start } from "../../../src/program/start.ts";
 import { Log } from "../../../src/server/log.ts";
 import type { Server } from "../../../src/server/process/broker_server.ts";

@@ -53,6 +53,7 @@ export class JetStreamLog implements Log {
   readonly #decoder = new TextDecoder();
   /** How long an answer may take. */
   readonly #silenceMs: number;
+  readonly #closing = Promise.withResolvers<void>();
   #lookedAt = -Infinity;
   #looking: Promise<void> | undefined;
   /** Since when nodes have known of no leader. */
@@ -97,6 +98,11 @@ export class JetStreamLog implements Log {
   /** The name of the node in use, if there is one. */
   get node(): string | undefined {
     return this.#nodes.link?.node;
+  }
+
+  /** Resolves when it is closed. */
+  get closed(): Promise<void> {
+    return this.#closing.promise;
   }
 
   get names(): LogNames {
@@ -221,6 +227,7 @@ export class JetStreamLog implements Log {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#closing.resolve();
     for (const following of this.#followings) following.stop();
     await this.#nodes.close();
     await this.#looking;

@@ -15,8 +15,6 @@ export interface LogWatchOptions {
   /** Whether all nodes must flush before they answer. */
   readonly requireSync: boolean;
   readonly report: (level: "warning", message: string) => void;
-  /** Ends the first look, which waits for nodes. */
-  readonly signal?: AbortSignal | undefined;
   /** So long between two comparisons of the replicas, and within one between two looks, in milliseconds. */
   readonly compareMs?: number;
   readonly betweenMs?: number;
@@ -62,6 +60,7 @@ export class LogWatch {
    */
   static async open(options: LogWatchOptions): Promise<LogWatch> {
     const watch = new LogWatch(options);
+    void options.log.closed.then(() => watch.#end());
     await watch.#begin();
     watch.#work = watch.#goOn();
     return watch;
@@ -76,10 +75,9 @@ export class LogWatch {
     return [...this.#findLax(), ...this.#differences];
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#wake?.();
-    await this.#work;
+  /** Resolves when it looks no more, after the log was closed. */
+  get ended(): Promise<void> {
+    return this.#work;
   }
 
   /** Compares the replicas now. */
@@ -98,14 +96,9 @@ export class LogWatch {
   }
 
   async #begin(): Promise<void> {
-    const { monitoring, requireSync, replicas, signal, report } = this.#options;
+    const { monitoring, requireSync, replicas, report } = this.#options;
     if (monitoring.length === 0) return;
     const needed = requireSync ? Math.floor(replicas / 2) + 1 : 0;
-    const stop = () => {
-      this.#isClosed = true;
-      this.#wake?.();
-    };
-    signal?.addEventListener("abort", stop);
     for (let looks = 0;; looks++) {
       await this.#look();
       if (this.#seen.size >= needed) break;
@@ -116,7 +109,6 @@ export class LogWatch {
       }
       await this.#wait(AGAIN_MS);
     }
-    signal?.removeEventListener("abort", stop);
     const [lax] = this.#findLax();
     if (requireSync && lax !== undefined) throw new NatsRefusal(`Cannot use the log: ${lax}`);
     const { length } = this.#silent;
@@ -193,6 +185,11 @@ export class LogWatch {
       `nodes of NATS answer before they flush: ${names}; allowed "sync_interval: always" among ` +
       `their settings of jetstream, or "cluster.require_sync" false here`,
     ];
+  }
+
+  #end(): void {
+    this.#isClosed = true;
+    this.#wake?.();
   }
 
   async #wait(ms: number): Promise<void> {

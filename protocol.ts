@@ -50,7 +50,8 @@
  * ## Clusters
  *
  * Of the brokers of a cluster one is active; the others, its standbys, answer a `hello` with the fatal error
- * `NOT_ACTIVE`, whose `details.active` is the address of the active one, if it is known. A broker that stops
+ * `NOT_ACTIVE`, whose `details.active` is the address of the active one, if it is known; while that one is
+ * silent, they answer a little later, and welcome who is there when they take over. A broker that stops
  * being active ends its sessions with the same code, in an `error` or a `goodbye`: what it has not answered by
  * then, it does not answer. `brokers` in the `welcome` are the addresses of all brokers. With `standby` in its
  * `hello`, a client is let in by a standby, which answers questions about itself and its cluster.

@@ -6,6 +6,18 @@ import type { Log } from "../log.ts";
 /** A standby hears of the active broker several times in this many leases. */
 const HEARD_LEASES = 2;
 
+/** A standby may be the next active broker when the active one has been silent for this part of the lease. */
+const SILENT_LEASES = 1 / 2;
+
+/** For this part of the lease it lets a client wait for that. */
+const EXPECTING_LEASES = 1 / 4;
+
+/** A client that waits for what becomes of the cluster. */
+interface Expecting extends PromiseWithResolvers<void> {
+  /** Until when, by the broker's clock. */
+  readonly until: number;
+}
+
 /** What has been told of the broker's place. */
 interface Told {
   readonly role: ClusterSeat["role"];
@@ -30,11 +42,17 @@ export class SeatWatch {
   #epoch = -1;
   /** Set while somebody waits until the broker serves. */
   #waiting: PromiseWithResolvers<void> | undefined;
+  #expecting: Expecting[] = [];
+  readonly #now: () => number;
 
-  /** @param log Is told what becomes of the broker. */
-  constructor(seat: ClusterSeat, log: Log) {
+  /**
+   * @param log Is told what becomes of the broker.
+   * @param now The time, in milliseconds.
+   */
+  constructor(seat: ClusterSeat, log: Log, now: () => number = systemClock.now) {
     this.seat = seat;
     this.#log = log;
+    this.#now = now;
     this.#told = this.#find();
     this.#unwatch = seat.watch(() => this.look());
   }
@@ -62,6 +80,11 @@ export class SeatWatch {
     return this.seat.role === "standby" || this.seat.sendsAway;
   }
 
+  /** Whether clients should go elsewhere, and this broker is not about to take over. */
+  get isSettled(): boolean {
+    return this.isAway && this.#silentMs < 0;
+  }
+
   /** Resolves when the broker serves; rejects with `NOT_ACTIVE` when clients should go elsewhere. */
   whenServing(): Promise<void> {
     if (this.isServing) return Promise.resolve();
@@ -72,6 +95,26 @@ export class SeatWatch {
       this.#waiting.promise.catch(() => {});
     }
     return this.#waiting.promise;
+  }
+
+  /**
+   * Resolves when the broker serves; rejects with `NOT_ACTIVE` when clients should go elsewhere. While the
+   * active broker is silent, this may be the next one at any moment: a client that comes then waits for that for
+   * a while. It hears at once, and thousands do not ask several times in a second.
+   */
+  whenDecided(): Promise<void> {
+    if (!this.isAway || this.isSettled) return this.whenServing();
+    const until = this.#now() + this.seat.describe().leaseMs * EXPECTING_LEASES;
+    const expecting = { ...Promise.withResolvers<void>(), until };
+    this.#expecting.push(expecting);
+    return expecting.promise;
+  }
+
+  /** How much longer than usual the active broker has been silent; negative if it was not, or is this one. */
+  get #silentMs(): number {
+    if (this.seat.role !== "standby") return -1;
+    const { leaseMs, lastAppendMs } = this.seat.describe();
+    return lastAppendMs - leaseMs * SILENT_LEASES;
   }
 
   /** Makes the error for a client that should go elsewhere. @param action Its beginning: `Cannot publish`. */
@@ -135,8 +178,24 @@ export class SeatWatch {
       else if (this.isAway) this.#waiting.reject(this.refuse("Cannot answer"));
       if (this.isServing || this.isAway) this.#waiting = undefined;
     }
+    this.#answerExpecting();
     this.#tell();
     this.#changed();
+  }
+
+  /** Tells those who wait for what becomes of the cluster, if that is known, or if they have waited enough. */
+  #answerExpecting(): void {
+    if (this.#expecting.length === 0) return;
+    const [isServing, isAway, now] = [this.isServing, this.isAway, this.#now()];
+    const isOver = this.isSettled;
+    const left: Expecting[] = [];
+    for (const expecting of this.#expecting) {
+      if (isServing) expecting.resolve();
+      else if (isOver || (isAway && now >= expecting.until)) {
+        expecting.reject(this.refuse("Cannot open a session"));
+      } else left.push(expecting);
+    }
+    this.#expecting = left;
   }
 
   /** Has somebody hear of changes, and perhaps more often. */
@@ -148,7 +207,9 @@ export class SeatWatch {
   close(): void {
     this.#unwatch();
     this.#changed = () => {};
-    this.#waiting?.reject(new BrokerError("SHUTTING_DOWN", "the broker is being stopped"));
+    const stopped = new BrokerError("SHUTTING_DOWN", "the broker is being stopped");
+    for (const { reject } of this.#expecting.splice(0)) reject(stopped);
+    this.#waiting?.reject(stopped);
     this.#waiting = undefined;
   }
 

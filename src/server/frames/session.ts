@@ -289,9 +289,9 @@ export class Session implements Speaker {
     const hello = readHello(frame);
     const { context: { seat, limits }, gate } = this.#outlet;
     if (seat === undefined || seat.isServing || hello.standby === true) this.#welcome(hello);
-    else if (seat.isAway) throw seat.refuse("Cannot open a session");
+    else if (seat.isSettled) throw seat.refuse("Cannot open a session");
     else {
-      const welcomed = seat.whenServing().then(() => {
+      const welcomed = seat.whenDecided().then(() => {
         if (!this.#outlet.isOver) this.#welcome(hello);
       });
       gate.hold(welcomed.catch((error) => this.#outlet.endWith(error)));

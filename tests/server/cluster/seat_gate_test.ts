@@ -14,11 +14,13 @@ import { TestSeat } from "../../support/cluster/test_seat.ts";
 import { HEARTBEAT, Sessions } from "../../support/wire/sessions.ts";
 
 /** A seat, and what is told of it. */
-function makeSeat(): { seat: TestSeat; watch: SeatWatch; lines: string[] } {
+function makeSeat(
+  now: () => number = () => 0,
+): { seat: TestSeat; watch: SeatWatch; lines: string[] } {
   const lines: string[] = [];
   const write = (line: string) => lines.push(line.replace(/^\S+ /, "").trimEnd());
   const seat = new TestSeat();
-  const watch = new SeatWatch(seat, new Log({ level: "info", write }));
+  const watch = new SeatWatch(seat, new Log({ level: "info", write }), now);
   return { seat, watch, lines };
 }
 
@@ -85,4 +87,39 @@ Deno.test("whoever waits for the broker to serve is told in the end", async () =
   const third = code(watch.whenServing());
   watch.close();
   assertEquals(await third, "SHUTTING_DOWN");
+});
+
+Deno.test("a client that comes while the active broker is silent waits for what becomes of the cluster, for a while", async () => {
+  let now = 0;
+  const { seat, watch } = makeSeat(() => now);
+  watch.noteOpened();
+  const code = (wait: Promise<void>) => wait.then(() => "served", ({ code }) => code);
+  const ask = () => code(watch.whenDecided());
+  seat.lose("b");
+  assertEquals([watch.isSettled, await ask()], [true, "NOT_ACTIVE"]);
+  seat.set({ lastAppendMs: 1000 });
+  assertEquals(watch.isSettled, false);
+  const [first, second] = [ask(), (now = 300, ask())];
+  now = 499;
+  watch.look();
+  assertEquals(await Promise.race([first, passTurns()]), undefined);
+  now = 500;
+  watch.look();
+  assertEquals(await first, "NOT_ACTIVE");
+  // The active one was heard again, or another one took over: it is where to go.
+  seat.set({ lastAppendMs: 10 });
+  assertEquals(await second, "NOT_ACTIVE");
+  seat.set({ lastAppendMs: Infinity });
+  const third = ask();
+  seat.set({ role: "active", serving: false });
+  now = 10_000;
+  watch.look();
+  assertEquals(await Promise.race([third, passTurns()]), undefined);
+  seat.take();
+  assertEquals([await third, await ask()], ["served", "served"]);
+  seat.lose("b");
+  seat.set({ lastAppendMs: 5000 });
+  const last = ask();
+  watch.close();
+  assertEquals(await last, "SHUTTING_DOWN");
 });

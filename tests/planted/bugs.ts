@@ -8,6 +8,7 @@ import { ACCESS_BUGS } from "./bugs/access.ts";
 import { BACKUP_BUGS } from "./bugs/backup.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { ATTACK_BUGS, HTTP_BUGS } from "./bugs/attack.ts";
+import { CLUSTER_RULES_BUGS } from "./bugs/cluster/rules.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
 import { FIGURES_BUGS } from "./bugs/figures.ts";
 import { JOURNAL_BUGS } from "./bugs/journal.ts";
@@ -27,6 +28,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...ATTACK_BUGS,
   ...BACKUP_BUGS,
   ...CONNECTING_BUGS,
+  ...CLUSTER_RULES_BUGS,
   ...COMMANDS_BUGS,
   ...FIGURES_BUGS,
   ...HTTP_BUGS,

@@ -9,7 +9,15 @@ import { LogDamageError } from "../../../../src/engine/replicated/chain.ts";
 import { RefusedError } from "../../../../src/engine/replicated/log.ts";
 import { readRecordHead } from "../../../../src/engine/replicated/record.ts";
 import { ScriptedLog } from "./scripted_log.ts";
-import { Broker, epochFields, JOURNAL_ID, LEASE_MS, recordOf, settle } from "./window_use.ts";
+import {
+  Broker,
+  epochFields,
+  JOURNAL_ID,
+  LEASE_MS,
+  recordOf,
+  settle,
+  whenSent,
+} from "./window_use.ts";
 
 /** A broker that has asked to take over, and what comes of it. */
 function asking(log = new ScriptedLog(), owner = 1) {
@@ -55,7 +63,7 @@ Deno.test("an epoch record whose answer is lost is found", async () => {
   log.readings.push(new Error("no answer"), "none");
   log.open[0]!.arrive().fail();
   for (let times = 0; times < 2; times++) {
-    while (log.open.length === 0) await settle();
+    await whenSent(log);
     log.open[0]!.answer();
   }
   assertEquals(await outcome, "active");
@@ -66,7 +74,7 @@ Deno.test("an epoch record whose answer is lost is found", async () => {
 Deno.test("an epoch record that came to nothing is sent again", async () => {
   const { log, outcome } = asking();
   log.open[0]!.fail();
-  while (log.open.length === 0) await settle();
+  await whenSent(log);
   log.open[0]!.answer();
   assertEquals(await outcome, "active");
   log.attempts[0]!.arrive();
@@ -85,7 +93,7 @@ Deno.test("after a doubt records that were trimmed meanwhile refuse it", async (
   log.records.push(...Array.from({ length: 4 }, () => recordOf({ owner: 9 })));
   await log.trim(4);
   log.open[0]!.fail();
-  while (log.open.length === 0) await settle();
+  await whenSent(log);
   log.open[0]!.answer();
   assertEquals(await outcome, "RefusedError");
 });
@@ -99,12 +107,12 @@ Deno.test("without room it is refused, unless an attempt is in doubt", async () 
   doubtful.log.open[0]!.fail();
   doubtful.log.isFull = true;
   for (let times = 0; times < 3; times++) {
-    while (doubtful.log.open.length === 0) await settle();
+    await whenSent(doubtful.log);
     doubtful.log.open[0]!.answer();
   }
   doubtful.log.attempts[0]!.arrive();
   doubtful.log.isFull = false;
-  while (doubtful.log.open.length === 0) await settle();
+  await whenSent(doubtful.log);
   doubtful.log.attempts[0]!.arrive();
   doubtful.log.open[0]!.answer();
   assertEquals(await doubtful.outcome, "active");

@@ -16,6 +16,7 @@ import {
   readTexts,
   recordOf,
   settle,
+  whenSent,
 } from "./window_use.ts";
 
 Deno.test("records are under way up to the pipeline, each behind the one before", async () => {
@@ -107,7 +108,7 @@ Deno.test("a log that does not answer is asked again, with longer pauses", async
   const silence = Array.from({ length: 9 }, () => new Error("no answer"));
   broker.log.readings.push(...silence);
   broker.log.open[0]!.fail();
-  while (broker.log.open.length === 0) await settle();
+  await whenSent(broker.log);
   assertEquals(broker.pauses, [5, 10, 20, 40, 80, 160, 250, 250, 250, 250]);
   broker.log.open[0]!.answer();
   await settle();
@@ -203,7 +204,7 @@ Deno.test("a shorter log is repaired, then it goes on", async () => {
   broker.log.records.length = 1;
   broker.append("3");
   broker.log.open[0]!.answer();
-  while (broker.log.open.length === 0) await settle();
+  await whenSent(broker.log);
   broker.log.open[0]!.answer();
   await settle();
   assertEquals(repaired, [1, 1]);

@@ -14,11 +14,19 @@ import { ScriptedLog } from "./scripted_log.ts";
 export const LEASE_MS = 2000;
 export const JOURNAL_ID = 77;
 /** So many pauses mean that something is tried for ever. */
-const PAUSES_MAX = 100_000;
+const PAUSES_MAX = 10_000;
 
 /** All that follows from what has happened, without waiting, has happened. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Something is sent to the log. */
+export async function whenSent(log: ScriptedLog): Promise<void> {
+  for (let turns = 0; log.open.length === 0; turns++) {
+    if (turns > 1000) throw new Error("nothing is sent");
+    await settle();
+  }
 }
 
 /** A text as the bytes of a record. */

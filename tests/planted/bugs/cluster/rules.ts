@@ -123,7 +123,7 @@ export const CLUSTER_RULES_BUGS: readonly PlantedBug[] = [
     file: CHAIN,
     from: "      ? head.epoch > this.#epoch\n",
     to: "      ? head.epoch >= this.#epoch\n",
-    found: RANDOM_TESTS,
+    found: CHAIN_TESTS,
   },
   {
     what: "records of another owner count",

@@ -84,7 +84,10 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     this.#isReading = false;
     this.#continueTime();
     this.state.finishRestoration(this.now);
+    if (this.cluster === undefined) return;
     this.#log.begun?.();
+    // What is due was not looked after meanwhile.
+    this.#options.hasten?.(this.#options.now());
   }
 
   get now(): number {

@@ -30,6 +30,9 @@ import { Stream } from "../stream/stream.ts";
 import { findDedupId, StreamRestoration } from "../stream/stream_restoration.ts";
 import { UnwrittenStreams } from "./unwritten_streams.ts";
 
+/** The interval at which old dedup ids are forgotten while events are only read, in milliseconds. */
+const FORGET_MS = 10_000;
+
 export interface BrokerStateOptions {
   readonly compilePattern: PatternCompiler;
   /** Which bytes are in memory, over all streams. */
@@ -74,6 +77,8 @@ export class BrokerState {
   #nextPublisherNumber = 1;
   /** The latest time of the rules in any event. */
   #lastAt = -Infinity;
+  /** When old dedup ids are forgotten next, while events are only read. */
+  #forgetAt = -Infinity;
   #bytes = 0;
 
   constructor(options: BrokerStateOptions) {
@@ -134,9 +139,14 @@ export class BrokerState {
     }
   }
 
-  /** Notes a time of the rules that is in no event. */
+  /** Notes a time of the rules that is in no event. A broker that only reads forgets by it. */
   noteTime(at: number): void {
     this.#lastAt = Math.max(this.#lastAt, at);
+    if (this.#lastAt < this.#forgetAt) return;
+    this.#forgetAt = this.#lastAt + FORGET_MS;
+    for (const { dedupIds, options: { dedupWindowMs } } of this.router.streams) {
+      dedupIds.prune(this.#lastAt, dedupWindowMs);
+    }
   }
 
   /**

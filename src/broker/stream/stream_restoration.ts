@@ -118,6 +118,8 @@ export class StreamRestoration {
     );
     if (this.#notes.length < this.#pruneAt) return;
     this.#notes = this.#notes.filter((range) => this.#stream.findPresent(range).length > 0);
+    // Those of removed messages are wanted no more; others may be there twice.
+    this.#texts.clear();
     this.#pruneAt = Math.max(NOTES_MIN, this.#notes.length * 2);
   }
 

@@ -159,6 +159,12 @@ export class Committer implements Appender {
     this.#want();
   }
 
+  /** As {@linkcode Committer.rotate}, also if nothing is in the last one: the second call does it then. */
+  renew(): void {
+    this.#waiting.last.addMark();
+    this.rotate();
+  }
+
   /** Flushes everything and adds a mark; returns the end of the journal, or nothing if that failed. */
   async close(): Promise<number | undefined> {
     // There may be room, or a free descriptor, by now.

@@ -11,13 +11,14 @@ import {
   CLOSED_NAME,
   damaged,
   type DirectoryContent,
+  findJournalId,
   readDirectory,
   refuseCluster,
   RESERVE_NAME,
 } from "./segments/directory.ts";
 import { DescriptorShortageError, type Disk, DiskFullError } from "./disk/disk.ts";
 import { DiskSpace, RESERVE_BYTES } from "./segments/disk_space.ts";
-import { checksum, decodeSegmentHead, SEGMENT_HEAD_BYTES } from "./segments/format.ts";
+import { checksum } from "./segments/format.ts";
 import { OpenJournalCounters } from "./journal_counters.ts";
 import { JournalError } from "./disk/journal_error.ts";
 import { recover, type Report } from "./recovery/recovery.ts";
@@ -156,6 +157,11 @@ export class Journal implements EventLog, Pager {
     else this.#options.fail(error);
   }
 
+  /** Begins a new segment soon, also if nothing is in the last one. */
+  renew(): void {
+    this.#committer?.renew();
+  }
+
   // Reading back.
 
   read(segment: Segment, offset: number, into: Uint8Array): void {
@@ -202,7 +208,10 @@ export class Journal implements EventLog, Pager {
       report("warning", "a file does not belong to the journal", { name });
     }
     for (const name of content.unfinished) disk.remove(name);
-    const segments = this.#makeSegments(state, this.#findJournalId(content));
+    const segments = this.#makeSegments(
+      state,
+      findJournalId(disk, content, this.#options.newJournalId),
+    );
     const open = await this.#recover(state, segments, content);
     return this.#begin(state, segments, open);
   }
@@ -333,17 +342,6 @@ export class Journal implements EventLog, Pager {
       this.#compactor!.step();
       if (count > 0) segments.remove(count);
     };
-  }
-
-  #findJournalId({ segments: [first] }: DirectoryContent): number {
-    const { disk, newJournalId } = this.#options;
-    if (first === undefined) return newJournalId ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
-    const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
-    const file = disk.open(first.name);
-    const head = decodeSegmentHead(bytes.subarray(0, file.read(bytes, 0)));
-    file.close();
-    // Its faults are reported when it is opened.
-    return typeof head === "string" ? 0 : head.journalId;
   }
 
   /**

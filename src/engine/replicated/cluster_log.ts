@@ -20,6 +20,9 @@ import type { Timing } from "./timing.ts";
 /** The log is looked at so often, in parts of the lease's time, to know its size and its end. */
 const LOOK_PART = 1 / 2;
 
+/** How many records without bytes may lie beside a segment: heartbeats of some hours. */
+const IDLE_COUNT_MAX = 30_000;
+
 export interface ClusterLogOptions extends
   Pick<
     JournalOptions,
@@ -39,6 +42,8 @@ export interface ClusterLogOptions extends
   readonly pipeline?: number;
   /** The most bytes of a record. */
   readonly recordBytes?: number | undefined;
+  /** How many records without bytes may lie beside a segment; 30,000 by default. */
+  readonly idleRecords?: number;
   /** What a confirm promises, in a word. */
   readonly durability: string;
   readonly timing: Timing;
@@ -158,6 +163,9 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   }
 
   tend(now: number): number {
+    // Heartbeats go with their segment: also where nothing else happens, there is another one some time.
+    const { idleRecords = IDLE_COUNT_MAX } = this.#options;
+    if (this.#isBegun && this.#index.idleCount > idleRecords) this.#journal.renew();
     return this.#journal.tend(now);
   }
 
@@ -232,7 +240,7 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
     const announced = this.#neighbours.findActive(this.#now, 2 * leaseMs);
     const told = this.#now < this.#heardAt + 2 * leaseMs ? this.#epoch?.address : undefined;
     const found = announced ?? told;
-    return found === address ? undefined : found;
+    return found === address || found === "" ? undefined : found;
   }
 
   get brokers(): readonly string[] {

@@ -36,6 +36,8 @@ export class Reign implements DiskLog {
   readonly #ended = new AbortController();
   #wasHeld = true;
   #wasSendingAway = false;
+  /** Whether somebody was told that it is not held: he waits to hear of it. */
+  #wasMissed = false;
   #beating: Promise<void> | undefined;
   /** Set while nothing may be appended: another broker is to take over. */
   #gate: PromiseWithResolvers<void> | undefined;
@@ -50,7 +52,9 @@ export class Reign implements DiskLog {
   /** Whether it may deliver and answer. */
   get isHeld(): boolean {
     const { lease, timing } = this.#options;
-    return this.#gate === undefined && lease.isHeld(timing.now());
+    const isHeld = this.#gate === undefined && lease.isHeld(timing.now());
+    if (!isHeld) this.#wasMissed = true;
+    return isHeld;
   }
 
   get sendsAway(): boolean {
@@ -77,7 +81,7 @@ export class Reign implements DiskLog {
 
   /** Hears of a record that counts. */
   noteCounted(): void {
-    if (!this.#wasHeld || this.#wasSendingAway) this.#notice();
+    if (!this.#wasHeld || this.#wasSendingAway || this.#wasMissed) this.#notice();
   }
 
   /** Appends nothing more but that this broker lets go. */
@@ -147,7 +151,9 @@ export class Reign implements DiskLog {
 
   #notice(): void {
     const { isHeld, sendsAway } = this;
-    if (isHeld === this.#wasHeld && sendsAway === this.#wasSendingAway) return;
+    const isBack = isHeld && this.#wasMissed;
+    if (isHeld === this.#wasHeld && sendsAway === this.#wasSendingAway && !isBack) return;
+    if (isHeld) this.#wasMissed = false;
     this.#wasHeld = isHeld;
     this.#wasSendingAway = sendsAway;
     this.#options.changed();

@@ -85,7 +85,7 @@ async function dieAt(count: number): Promise<"over" | undefined> {
   const work = new Work();
   void first.cluster.opening.then(() => work.run(first)).catch(() => {});
   for (let ms = 0; cluster.server.last < count; ms++) {
-    if (ms > 3000) return "over";
+    if (ms > 3000) return await end(cluster, "over", first, second);
     await cluster.pass(1);
   }
   first.kill();
@@ -103,7 +103,14 @@ async function dieAt(count: number): Promise<"over" | undefined> {
   await cluster.until(fresh.cluster.opening);
   assertEquals(await readTexts(cluster, fresh).catch(() => []), texts, "from the log alone");
   assertEquals([again.failure, second.failure, fresh.failure], [undefined, undefined, undefined]);
-  return undefined;
+  return await end(cluster, undefined, fresh);
+}
+
+/** Ends all brokers; whatever they have begun is over then. */
+async function end<T>(cluster: TestCluster, result: T, ...brokers: TestBroker[]): Promise<T> {
+  for (const broker of brokers) broker.kill();
+  await cluster.pass(10);
+  return result;
 }
 
 Deno.test("records: a broker may die between any two of them", async () => {

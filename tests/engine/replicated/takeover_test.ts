@@ -179,3 +179,20 @@ Deno.test("takeover: time never goes back, whatever the other machine's clock sa
   assertEquals(second.engine.now >= before - LEASE_MS / 4 - 200, true);
   assertEquals(second.engine.now < before + 2 * LEASE_MS, true);
 });
+
+Deno.test("takeover: heartbeats of a broker without work go, and so do their records", async () => {
+  const cluster = new TestCluster();
+  const few = { idleRecords: 50 };
+  const first = await cluster.startActive("a", few);
+  await cluster.until(first.use.create("orders"));
+  await store(cluster, first, "1");
+  const follower = first.use.follower("orders");
+  await cluster.until(follower.received(1));
+  await cluster.until(follower.ack(1));
+  const standby = cluster.start("b", few);
+  await cluster.pass(120_000);
+  const { first: oldest, last } = cluster.server;
+  assertEquals([oldest > 100, last - oldest < 200], [true, true], `${oldest} to ${last}`);
+  const indexes = standby.disk.list().filter(({ name }) => name.endsWith(".records"));
+  assertEquals(indexes.length < 4, true);
+});

@@ -82,6 +82,21 @@ export function readHead(
   );
 }
 
+/** The id of the journal that begins with a segment; another one if there is none. */
+export function findJournalId(
+  disk: ReadableDisk,
+  { segments: [first] }: DirectoryContent,
+  newId: number = crypto.getRandomValues(new Uint32Array(1))[0]!,
+): number {
+  if (first === undefined) return newId;
+  const bytes = new Uint8Array(SEGMENT_HEAD_BYTES);
+  const file = disk.open(first.name);
+  const head = decodeSegmentHead(bytes.subarray(0, file.read(bytes, 0)));
+  file.close();
+  // Its faults are reported when it is opened.
+  return typeof head === "string" ? 0 : head.journalId;
+}
+
 /** The error for a segment of a later format, which this broker must not touch. */
 export function refuseLaterVersion(where: string, head: Uint8Array): JournalError {
   const version = new DataView(head.buffer, head.byteOffset).getUint32(8);

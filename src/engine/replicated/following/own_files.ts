@@ -113,8 +113,11 @@ export class BodyReader {
   read(name: string, into: Uint8Array, offset: number): boolean {
     if (name !== this.#name) {
       this.close();
-      if (!this.#disk.list().some((entry) => entry.name === name)) return false;
-      this.#file = this.#disk.open(name);
+      const names = this.#disk.list().map((entry) => entry.name);
+      // A segment gets its name when all of its checkpoint is in the log.
+      const found = [name, `${name}.tmp`].find((one) => names.includes(one));
+      if (found === undefined) return false;
+      this.#file = this.#disk.open(found);
       this.#name = name;
     }
     return this.#file!.read(into, offset) === into.length;

@@ -41,6 +41,8 @@ interface IndexFile {
   size: number;
   /** The sequences of the records that begin the segment: all but the last were given up. */
   readonly begun: number[];
+  /** How many records have no bytes in the segment. */
+  idleCount: number;
 }
 
 /** A record, as it is kept. */
@@ -72,14 +74,9 @@ export class RecordIndex {
     this.#disk = disk;
   }
 
-  /** How many records lie before the last segment's end, in bytes of their entries. */
-  get lastSize(): number {
-    return this.#files.at(-1)?.size ?? 0;
-  }
-
-  /** Whether there is anything. */
-  get isEmpty(): boolean {
-    return this.#files.length === 0;
+  /** How many records since the last segment's beginning have no bytes in it. */
+  get idleCount(): number {
+    return this.#files.at(-1)?.idleCount ?? 0;
   }
 
   /** Begins another file if the next record needs one. */
@@ -94,6 +91,7 @@ export class RecordIndex {
   note(sequence: number, { kind, body }: TakenRecord, bytes: Uint8Array): void {
     if (kind === "segment") this.#files.at(-1)!.begun.push(sequence);
     const isInSegment = kind === "segment" || kind === "bytes";
+    if (!isInSegment) this.#files.at(-1)!.idleCount++;
     this.#append(encodeEntry({
       sequence,
       kind: kind === "void" ? KIND_VOID : KIND_COUNTS,
@@ -145,7 +143,7 @@ export class RecordIndex {
       const [begin, ...records] = entries;
       const point = begin?.kind === KIND_BEGIN ? readPoint(begin.body) : undefined;
       if (point === undefined) return;
-      const file: IndexFile = { base, size: begin!.end, begun: [] };
+      const file: IndexFile = { base, size: begin!.end, begun: [], idleCount: 0 };
       const isFirst = this.#files.length === 0;
       this.#files.push(file);
       if (isFirst) yield point;
@@ -192,6 +190,7 @@ export class RecordIndex {
   *#loadFile(file: IndexFile, records: readonly RawEntry[]): Generator<IndexEntry> {
     for (const entry of describe(file.base, records)) {
       if (isBegin(entry)) file.begun.push(entry.sequence);
+      if (entry.body !== undefined) file.idleCount++;
       file.size = entry.end;
       yield entry;
     }
@@ -203,7 +202,7 @@ export class RecordIndex {
     const name = nameIndex(base);
     if (this.#disk.list().some((entry) => entry.name === name)) this.#disk.remove(name);
     this.#open = this.#disk.create(name);
-    this.#files.push({ base, size: 0, begun: [] });
+    this.#files.push({ base, size: 0, begun: [], idleCount: 0 });
     const body = new TextEncoder().encode(JSON.stringify(before));
     this.#append(
       encodeEntry({ sequence: before.sequence, kind: KIND_BEGIN, head: undefined, body }),

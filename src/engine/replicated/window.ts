@@ -336,7 +336,8 @@ export class Window {
       if (isKnown && isRefused && isStill) isKnown = await this.#tail.compare(before);
       if (this.#failure !== undefined) return;
       this.#rejectFull();
-      if (isStill && this.#pending.length > 0) await this.#tail.pause();
+      if (this.#pending.length === 0) break;
+      if (isStill) await this.#tail.pause();
       if (this.#failure !== undefined) return;
     }
     this.#isSettling = false;

@@ -115,6 +115,24 @@ Deno.test("a log that does not answer is asked again, with longer pauses", async
   assertEquals(broker.outcomes, ["1"]);
 });
 
+Deno.test("with nothing in doubt any more the log is not asked", async () => {
+  const broker = await activeBroker();
+  broker.append("1");
+  const { read } = broker.log;
+  let readCount = 0;
+  broker.log.read = function (sequence) {
+    if (readCount++ === 0) return read.call(this, sequence);
+    return Promise.reject(new Error("no answer"));
+  };
+  broker.log.open[0]!.arrive().fail();
+  await settle();
+  assertEquals([broker.outcomes, readCount], [["1"], 2]);
+  broker.append("2");
+  broker.log.open[0]!.answer();
+  await settle();
+  assertEquals([broker.outcomes, broker.pauses], [["1", "2"], []]);
+});
+
 Deno.test("an answer with another sequence than expected is a doubt", async () => {
   const broker = await activeBroker();
   broker.append("1");

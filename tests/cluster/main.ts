@@ -63,7 +63,7 @@ async function main(args: readonly string[]): Promise<number> {
     tell: (line) => tell(`${new Date().toISOString().slice(11, 23)} ${line}`),
   };
   const isRight = await (flags.isTable ? runTable : runLong)(options, flags).catch((error) => {
-    tell(error.stack);
+    tell(describeError(error));
     return false;
   });
   if (isRight) await Deno.remove(folder, { recursive: true });
@@ -71,6 +71,14 @@ async function main(args: readonly string[]): Promise<number> {
   // As CI reads it.
   print(`${isRight ? "ok" : "FAILED"} | ${isRight ? 1 : 0} passed | ${isRight ? 0 : 1} failed`);
   return isRight ? 0 : 1;
+}
+
+/** Tells all of an error, also what came up while things were put away after it. */
+function describeError(error: unknown): string {
+  if (!(error instanceof SuppressedError)) {
+    return error instanceof Error ? error.stack! : `${error}`;
+  }
+  return `${describeError(error.suppressed)}\nthen ${describeError(error.error)}`;
 }
 
 async function runTable(options: CampaignOptions, flags: Flags): Promise<boolean> {

@@ -35,6 +35,7 @@ export class Relay implements AsyncDisposable {
   #gate: PromiseWithResolvers<void> | undefined;
   #cutting = Promise.withResolvers<void>();
   #lingering: PromiseWithResolvers<void> | undefined;
+  #isClosed = false;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -69,6 +70,8 @@ export class Relay implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return await this.#running;
+    this.#isClosed = true;
     this.#listener.close();
     this.heal();
     this.lingerNoMore();

@@ -148,7 +148,10 @@ export class BrokerNode implements AsyncDisposable {
     try {
       const signal = AbortSignal.timeout(ANSWER_MS);
       this.#asking ??= await this.#connect(signal);
-      return await this.#asking.cursor().getCluster({ signal });
+      const status = await this.#asking.cursor().getCluster({ signal });
+      // A client goes where brokers are: this may be another one.
+      if (status.id === this.id) return status;
+      throw new Error(`${status.id} has answered`);
     } catch {
       const asking = this.#asking;
       this.#asking = undefined;
@@ -180,10 +183,15 @@ export class BrokerNode implements AsyncDisposable {
     });
   }
 
+  /** Keeps the end of a process's log, and writes all of it to a file: somebody may want to read it. */
   async #follow(child: Deno.ChildProcess): Promise<number> {
+    const path = `${this.#plan.directory}/log.txt`;
+    using file = await Deno.open(path, { append: true, create: true });
+    const decoder = new TextDecoder();
     let rest = "";
-    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
+    for await (const bytes of child.stderr) {
+      await file.write(bytes);
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       this.#lines.push(...lines);
       this.#lines.splice(0, this.#lines.length - LINES_MAX);

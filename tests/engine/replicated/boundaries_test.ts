@@ -117,6 +117,7 @@ Deno.test({
   name: "records: a broker may die between any two of them",
   // Who waits for a dead broker waits in vain.
   sanitizeOps: false,
+  sanitizeResources: false,
   fn: async () => {
     // All of them in four runs.
     const seed = Math.floor(Math.random() * 4);

@@ -13,6 +13,11 @@ export function explainFailure(cause: unknown): Error {
       "started again to follow";
     return new BrokerFailure(`${what}: ${why}`, ExitCode.diskFailed, { cause });
   }
+  if (name === "LogTrimmedError") {
+    const what = "the log of the cluster has gone on without this broker: it ends, and has to be " +
+      "started again to read the log from its first record";
+    return new BrokerFailure(`${what}: ${why}`, ExitCode.diskFailed, { cause });
+  }
   if (name === "LogDamageError") {
     const what = "the log of the cluster is damaged, and nothing was touched: the broker ends; " +
       "docs/cluster.md says what to do";

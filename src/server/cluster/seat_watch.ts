@@ -9,8 +9,12 @@ const HEARD_LEASES = 2;
 /** A standby may be the next active broker when the active one has been silent for this part of the lease. */
 const SILENT_LEASES = 1 / 2;
 
-/** For this part of the lease it lets a client wait for that. */
+/**
+ * For this part of the lease it lets a client wait for that, and no longer than this, in milliseconds: a client
+ * that has not been told of the lease yet gives a broker up after two seconds.
+ */
 const EXPECTING_LEASES = 1 / 4;
+const EXPECTING_MS_MAX = 500;
 
 /** A client that waits for what becomes of the cluster. */
 interface Expecting extends PromiseWithResolvers<void> {
@@ -104,7 +108,8 @@ export class SeatWatch {
    */
   whenDecided(): Promise<void> {
     if (!this.isAway || this.isSettled) return this.whenServing();
-    const until = this.#now() + this.seat.describe().leaseMs * EXPECTING_LEASES;
+    const waitMs = Math.min(this.seat.describe().leaseMs * EXPECTING_LEASES, EXPECTING_MS_MAX);
+    const until = this.#now() + waitMs;
     const expecting = { ...Promise.withResolvers<void>(), until };
     this.#expecting.push(expecting);
     return expecting.promise;

@@ -46,7 +46,7 @@ export class LogWatch {
   #differences: readonly string[] = [];
   #isFlushing = false;
   #isClosed = false;
-  #wake: (() => void) | undefined;
+  readonly #ending = Promise.withResolvers<void>();
   #work: Promise<void> = Promise.resolve();
 
   private constructor(options: LogWatchOptions) {
@@ -72,7 +72,7 @@ export class LogWatch {
 
   /** What an operator should look at, a sentence each. */
   get problems(): readonly string[] {
-    return [...this.#findLax(), ...this.#differences];
+    return [...this.#tellLax(), ...this.#differences];
   }
 
   /** Resolves when it looks no more, after the log was closed. */
@@ -109,10 +109,10 @@ export class LogWatch {
       }
       await this.#wait(AGAIN_MS);
     }
-    const [lax] = this.#findLax();
-    if (requireSync && lax !== undefined) throw new NatsRefusal(`Cannot use the log: ${lax}`);
+    const [lax] = this.#tellLax();
+    if (lax !== undefined) throw new NatsRefusal(`Cannot use the log: ${lax}`);
     const { length } = this.#silent;
-    this.#isFlushing = lax === undefined && (requireSync || length === 0);
+    this.#isFlushing = this.#findLax().length === 0 && (requireSync || length === 0);
     if (length > 0) {
       report(
         "warning",
@@ -131,13 +131,13 @@ export class LogWatch {
       const waitMs = Math.max(0, compareAt - performance.now());
       await this.#wait(this.#silent.length > 0 ? Math.min(waitMs, UNKNOWN_MS) : waitMs);
       if (this.#isClosed) return;
-      const before = this.#findLax();
+      const before = this.#tellLax();
       if (performance.now() < compareAt) await this.#look();
       else {
         await this.compare();
         compareAt = performance.now() + compareMs;
       }
-      for (const one of this.#findLax()) if (!before.includes(one)) report("warning", one);
+      for (const one of this.#tellLax()) if (!before.includes(one)) report("warning", one);
     }
   }
 
@@ -176,11 +176,16 @@ export class LogWatch {
     return this.#options.monitoring.filter((address) => !this.#seen.has(address));
   }
 
+  /** The nodes that answer before they flush. */
   #findLax(): string[] {
-    if (!this.#options.requireSync) return [];
     const lax = [...this.#seen.values()].filter(({ isFlushing }) => isFlushing === false);
+    return lax.map(({ name }) => name).sort();
+  }
+
+  #tellLax(): string[] {
+    const lax = this.#options.requireSync ? this.#findLax() : [];
     if (lax.length === 0) return [];
-    const names = lax.map(({ name }) => name).sort().join(", ");
+    const names = lax.join(", ");
     return [
       `nodes of NATS answer before they flush: ${names}; allowed "sync_interval: always" among ` +
       `their settings of jetstream, or "cluster.require_sync" false here`,
@@ -189,15 +194,14 @@ export class LogWatch {
 
   #end(): void {
     this.#isClosed = true;
-    this.#wake?.();
+    this.#ending.resolve();
   }
 
+  /** Waits for a time, but not beyond the end. */
   async #wait(ms: number): Promise<void> {
-    if (this.#isClosed) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
-    this.#wake = resolve;
-    await promise;
+    await Promise.race([promise, this.#ending.promise]);
     clearTimeout(timer);
   }
 }

@@ -41,6 +41,8 @@ export interface NatsClusterOptions {
   readonly host?: (index: number) => string;
   /** What runs a node elsewhere, such as `ip netns exec`. */
   readonly before?: (index: number) => readonly string[];
+  /** Whether Ctrl-C in a terminal does not reach the nodes. */
+  readonly isApart?: boolean;
   /** How one node reaches another one's port for nodes: through a proxy, if that is not its own address. */
   readonly route?: (from: number, to: number, address: string) => string;
 }
@@ -77,7 +79,8 @@ export class NatsCluster implements AsyncDisposable {
       const text = configure({ ...options, ...place, ...storage, routes });
       Deno.writeTextFileSync(`${files}.conf`, text, { mode: 0o600 });
       const command = [...options.before?.(at) ?? [], options.program, "-c", `${files}.conf`];
-      return new NatsNode({ ...place, ...storage, command });
+      const { isApart = false } = options;
+      return new NatsNode({ ...place, ...storage, command, isApart });
     });
     return new NatsCluster(nodes, folder, options.folder === undefined);
   }

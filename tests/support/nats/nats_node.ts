@@ -21,6 +21,8 @@ export interface NatsNodePlan {
   /** Its messages and its store are here. */
   readonly logFile: string;
   readonly storeDirectory: string;
+  /** Whether Ctrl-C in a terminal does not reach it. */
+  readonly isApart: boolean;
 }
 
 /** One `nats-server` as a process of its own. */
@@ -74,6 +76,7 @@ export class NatsNode {
     const [program = "", ...args] = this.#plan.command;
     const child = new Deno.Command(program, {
       args,
+      detached: this.#plan.isApart,
       stdin: "null",
       stdout: "null",
       stderr: "null",

@@ -130,7 +130,11 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   }
 
   get backups(): BackupSource {
-    return this.#journal.backups;
+    if (this.position > 0) return this.#journal.backups;
+    throw new BrokerError(
+      "BAD_REQUEST",
+      "Cannot back up the broker: it has read nothing of the cluster's log; only what was read can be backed up",
+    );
   }
 
   // The log of events.
@@ -173,7 +177,8 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();
     const { timing, leaseMs, disk, log } = this.#options;
-    this.#member?.stop();
+    // A takeover under way is given up.
+    if (this.#appender === undefined) this.#member?.end();
     await this.#opening?.catch(() => {});
     if (this.#appender !== undefined) {
       // A log that cannot be reached is not waited for.

@@ -8,6 +8,7 @@ import { Chain, type ChainPoint, LogDamageError, type TakenRecord } from "./chai
 import { compareRecord, repairLog } from "./following/log_repair.ts";
 import {
   claimDirectory,
+  isUsable,
   readHeadOf,
   removeOwnFiles,
   restoreOwnFiles,
@@ -181,8 +182,7 @@ export class Member {
     await claimDirectory(disk, this.#options.name);
     const bounds = await this.#ask(() => this.#options.log.bounds());
     looked(bounds);
-    const known = findLastSequence(index);
-    if (known !== undefined && known + 1 < bounds.first) removeOwnFiles(disk, index);
+    if (!isUsable(index, bounds)) removeOwnFiles(disk, index);
     const restored = await restoreOwnFiles({ disk, index, replica: this.#replica, timing });
     if (restored.chain.sequence > 0 && restored.chain.sequence + 1 < bounds.first) {
       removeOwnFiles(disk, index);
@@ -268,12 +268,14 @@ export class Member {
     const owner = Math.floor(random() * Number.MAX_SAFE_INTEGER);
     const newId = newJournalId ?? Math.floor(random() * 2 ** 32);
     const logId = known ?? `${owner.toString(36)}${newId.toString(36)}`;
+    this.#closed.signal.addEventListener("abort", () => window.close());
     try {
       await window.takeOver(owner, epoch === 0 ? newId : journalId, this.#describeEpoch(logId));
     } catch (error) {
       window.close();
-      if (error instanceof RefusedError) return false;
-      throw error;
+      if (!(error instanceof RefusedError)) throw error;
+      if (error.why === "full") await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
+      return false;
     }
     this.#beginReign({ window, lease, logId });
     return true;
@@ -332,10 +334,4 @@ export class Member {
     noted(taken);
     this.#reign?.noteCounted();
   }
-}
-
-function findLastSequence(index: RecordIndex): number | undefined {
-  let last: number | undefined;
-  for (const entry of index.load()) last = entry.sequence;
-  return last;
 }

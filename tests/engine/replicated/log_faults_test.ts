@@ -226,3 +226,59 @@ Deno.test("log: one of two standbys takes over, and the other one follows it", a
   await cluster.until(third.cluster.opening);
   assertEquals((await look(cluster, third)).length, 3);
 });
+
+Deno.test("log: own files without their oldest segment are read again from the log", async () => {
+  const small = { segmentBytes: 1500 };
+  const cluster = new TestCluster();
+  const active = await cluster.startActive("a", small);
+  await cluster.until(active.use.create("orders"));
+  const standby = cluster.start("b", small);
+  for (let number = 1; number <= 5; number++) {
+    await store(cluster, active, `${number}`.padEnd(1000, "."));
+  }
+  await cluster.pass(1000);
+  standby.kill();
+  const [first] = standby.disk.list().map(({ name }) => name).filter((name) =>
+    name.endsWith(".records")
+  ).sort();
+  standby.disk.remove(first!);
+  const again = cluster.restart(standby, small);
+  await cluster.pass(1000);
+  active.kill();
+  await cluster.until(again.cluster.opening);
+  assertEquals((await look(cluster, again)).length, 5);
+});
+
+Deno.test("log: a broker can be closed at any time, whatever the log does", async () => {
+  const cluster = new TestCluster();
+  const [active, standby] = await begin(cluster);
+  // As a standby, while it takes over, and as the active one that cannot reach the log any more.
+  await cluster.until(standby.engine.close(), 100);
+  active.log.isCutOff = true;
+  const publisher = active.use.publisher("orders", "late");
+  publisher.send("late");
+  await cluster.until(active.engine.close(), 2 * LEASE_MS);
+  assertEquals(publisher.sink.outcomes.length, 0);
+  for (let ms = 0; ms < 20; ms++) {
+    const third = cluster.start("c", { disk: new SimulatedDisk({ seed: ms }) });
+    cluster.server.faults = { ...cluster.server.faults, delayMs: [1, 1] };
+    await cluster.pass(LEASE_MS - 10 + 10 * ms);
+    third.log.isCutOff = ms % 2 === 0;
+    await cluster.until(third.engine.close(), 2 * LEASE_MS);
+  }
+  const last = await cluster.startActive("d");
+  assertEquals((await look(cluster, last)).length, 2);
+});
+
+Deno.test("log: a standby is backed up as the active broker is", async () => {
+  const cluster = new TestCluster();
+  const [, standby] = await begin(cluster);
+  const info = await cluster.until(standby.engine.openBackup());
+  assertEquals([info.files.length, info.position > 0], [2, true]);
+  const bytes = await cluster.until(standby.engine.readBackup(info.backup, info.segment, 0));
+  assertEquals(bytes.length, info.offset);
+  assertEquals(standby.engine.closeBackup(info.backup), true);
+  const fresh = new TestCluster().start("a");
+  const refusal = await fresh.engine.openBackup().catch((error) => error);
+  assertEquals(refusal.code, "BAD_REQUEST");
+});

@@ -3,10 +3,17 @@ import { JournalError } from "../../journal/disk/journal_error.ts";
 import { CLUSTER_NAME } from "../../journal/segments/directory.ts";
 import { readSegmentName } from "../../journal/segments/segment_file.ts";
 import { Chain, LogDamageError } from "../chain.ts";
-import { readRecordHead, RECORD_HEAD_BYTES, type RecordHead } from "../record.ts";
+import type { LogBounds } from "../log.ts";
+import {
+  readRecordHead,
+  RECORD_HEAD_BYTES,
+  RECORD_TYPES,
+  type RecordHead,
+  type TrimFields,
+} from "../record.ts";
 import type { Timing } from "../timing.ts";
 import type { IndexEntry, RecordIndex } from "./record_index.ts";
-import type { Replica } from "./replica.ts";
+import { readJson, type Replica } from "./replica.ts";
 
 /** How long own files are read before others have their turn, in milliseconds. */
 const TURN_MS = 50;
@@ -58,6 +65,25 @@ export async function claimDirectory(disk: Disk, cluster: string): Promise<void>
   await file.sync();
   file.close();
   await disk.sync();
+}
+
+/**
+ * Whether the own files go on where the log does, and have all that it still has before: not if the log
+ * has dropped what follows, nor if segments were lost that no trim record names.
+ */
+export function isUsable(index: RecordIndex, { first }: Pick<LogBounds, "first">): boolean {
+  let oldest: IndexEntry | undefined;
+  let last = 0;
+  let trimmed = 0;
+  for (const entry of index.load()) {
+    if (!("counts" in entry)) continue;
+    oldest ??= entry;
+    last = entry.sequence;
+    const isTrim = entry.counts && viewHead(entry).getUint32(8) === RECORD_TYPES.trim;
+    if (isTrim) trimmed = Math.max(trimmed, readJson<TrimFields>(entry.body!).position ?? 0);
+  }
+  if (oldest === undefined) return true;
+  return last + 1 >= first && (oldest.sequence <= first || oldest.base <= trimmed);
 }
 
 /** Removes everything: it is of no use any more, and is read from the log again. */

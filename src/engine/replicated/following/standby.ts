@@ -48,6 +48,7 @@ export class StandbyClosedError extends Error {
 export class Standby {
   readonly #options: StandbyOptions;
   #following: LogFollowing | undefined;
+  #isFollowing = false;
   #failure: Error | undefined;
   /** Whether a record waits for room on the own disk. */
   #isStuck = false;
@@ -75,16 +76,21 @@ export class Standby {
         if (bounds !== undefined && silence.isOver(timing.now())) return bounds;
       }
     } finally {
-      this.#following?.stop();
-      this.#following = undefined;
+      this.#end();
     }
   }
 
   /** Ends following with an error. */
   stop(error: Error = new StandbyClosedError()): void {
     this.#failure ??= error;
-    this.#following?.stop();
+    this.#end();
     this.#wake.abort();
+  }
+
+  #end(): void {
+    this.#isFollowing = false;
+    this.#following?.stop();
+    this.#following = undefined;
   }
 
   #requireSound(): void {
@@ -107,6 +113,7 @@ export class Standby {
 
   #begin(from: number = this.#options.chain.sequence + 1): void {
     const { log, chain, compare } = this.#options;
+    this.#isFollowing = true;
     this.#following = log.follow(from, {
       take: (sequence, bytes) => this.#take(sequence, bytes),
       trimmed: (first) => {
@@ -119,7 +126,8 @@ export class Standby {
   }
 
   #take(sequence: number, bytes: Uint8Array): void {
-    if (this.#failure !== undefined || this.#isStuck) return;
+    // What was on its way when following ended is read again.
+    if (!this.#isFollowing || this.#failure !== undefined) return;
     const { chain, replica } = this.#options;
     try {
       const before = chain.point;
@@ -154,7 +162,7 @@ export class Standby {
   async #tryAgain(again: () => void, cause: unknown): Promise<void> {
     const { timing, report } = this.#options;
     this.#isStuck = true;
-    this.#following?.stop();
+    this.#end();
     report("warning", "there is no room for the records of the log: this broker falls behind", {
       error: cause,
     });

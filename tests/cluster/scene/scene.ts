@@ -38,7 +38,7 @@ const NAME = "faults";
 const NODES = 3;
 
 /** Nothing gets well that is not after so long, in milliseconds. */
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 40_000;
 const PAUSE_MS = 50;
 
 /** A standby is not behind if it misses no more records than these. */
@@ -219,7 +219,10 @@ export class Scene implements AsyncDisposable {
         ? `the log: ${JSON.stringify(stream)}`
         : findTrouble(statuses);
       if (why === undefined) return;
-      if (performance.now() > end) throw new Error(`The cluster does not get well: ${why}`);
+      if (performance.now() > end) {
+        const said = statuses.map((status) => JSON.stringify(status)).join("\n");
+        throw new Error(`The cluster does not get well: ${why}\n${said}`);
+      }
       await delay(PAUSE_MS);
     }
   }

@@ -153,8 +153,7 @@ export class SessionOpener {
     signal: AbortSignal,
     beforeAttempt: (error: Error | undefined) => void,
   ): Promise<ClientSession> {
-    // A broker of a cluster may have an older file of users than the one that will be active.
-    return this.#persist(signal, (error) => isHopeless(error) && !this.#isElecting, beforeAttempt);
+    return this.#persist(signal, isHopeless, beforeAttempt);
   }
 
   async #persist(

@@ -1,4 +1,4 @@
-import { type ReadableDisk } from "../../journal/disk/disk.ts";
+import type { ReadableDisk } from "../../journal/disk/disk.ts";
 import { JournalError } from "../../journal/disk/journal_error.ts";
 import { CheckpointWatch } from "../../journal/recovery/checkpoint_watch.ts";
 import { readClosedMark } from "../../journal/segments/closed_mark.ts";

@@ -1,6 +1,7 @@
 import { DenoDisk, DenoDiskView } from "../engine/journal/disk/deno_disk.ts";
+import { readDirectory } from "../engine/journal/segments/directory.ts";
 import { repairJournal, verifyJournal } from "../engine/journal/repair/tools.ts";
-import type { JournalTools } from "../server/commands/command.ts";
+import type { JournalReport, JournalTools } from "../server/commands/command.ts";
 import { StartError } from "../server/process/start_error.ts";
 import { explainJournalError } from "./journal_fault.ts";
 
@@ -24,12 +25,27 @@ async function isThere(directory: string): Promise<boolean> {
   }
 }
 
+/** Tells of a directory of a broker of a cluster what it has of the log. */
+async function addRecords(view: DenoDiskView, report: JournalReport): Promise<JournalReport> {
+  const { readOwnRecords } = await import("../engine/replicated/transfer/own_records.ts");
+  const { cluster, entries, epoch, fault } = readOwnRecords(view);
+  const [first, last] = [entries[0], entries.at(-1)];
+  const has = first === undefined || last === undefined
+    ? "no record of its log"
+    : `records ${first.sequence} to ${last.sequence} of its log, epoch ${epoch}`;
+  const found = fault === undefined ? "" : `; ${fault}: a broker reads the log anew from there on`;
+  const line = `${view.path} is of a broker of cluster "${cluster}", and has ${has}${found}. ` +
+    '"cluster verify" compares it with the log';
+  return { isUsable: report.isUsable && fault === undefined, lines: [line, ...report.lines] };
+}
+
 /** What the commands that work on journals use. */
 export const journal: JournalTools = {
   verify: (directory) =>
-    withJournal(directory, () => {
+    withJournal(directory, async () => {
       const view = new DenoDiskView(directory);
-      return verifyJournal(view, view.findUser());
+      const report = verifyJournal(view, view.findUser());
+      return readDirectory(view).isOfCluster ? await addRecords(view, report) : report;
     }),
   repair: (directory, way) =>
     withJournal(directory, async () => {

@@ -4,5 +4,6 @@
  * @module
  */
 
+export { cluster } from "./cluster_tools.ts";
 export { journal } from "./journal_tools.ts";
 export { start as serve } from "./start.ts";

@@ -2,6 +2,7 @@ import { ExitCode } from "../process/exit_code.ts";
 import type { ProgramParts } from "../process/program.ts";
 import type { SettingsSources } from "../settings/load_settings.ts";
 import { hideWholeTokens, keepCause } from "../token_text.ts";
+import type { Settings } from "../settings/settings.ts";
 import type { Arguments, Flag } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -68,6 +69,7 @@ export interface LoadedProgram {
   /** Starts the broker. */
   readonly serve: ProgramParts["serve"];
   readonly journal: JournalTools;
+  readonly cluster: ClusterTools;
 }
 
 /** How a journal is repaired that cannot be used as it is. */
@@ -85,6 +87,56 @@ export interface JournalTools {
   readonly verify: (directory: string) => Promise<JournalReport>;
   /** Repairs a journal, or lists the possible repairs. */
   readonly repair: (directory: string, way?: JournalRepair) => Promise<JournalReport>;
+}
+
+/** How a tool of clusters works. */
+export interface ClusterWork {
+  /** The settings of a broker of the cluster. */
+  readonly settings: Settings;
+  /** The version of the program. */
+  readonly version: string;
+  /** Stops it. */
+  readonly signal: AbortSignal;
+  /** Hears what a person should know meanwhile. */
+  readonly note: (line: string) => void;
+  /** Hears how many bytes were copied, of how many. */
+  readonly progress: (bytes: number, of?: number) => void;
+}
+
+/** What was copied between a journal and the log of a cluster. */
+export interface CopiedJournal {
+  readonly segments: number;
+  readonly bytes: number;
+  /** The last record of the log that is in the copy; absent for an import. */
+  readonly sequence?: number;
+}
+
+/** How a broker's directory and the log of its cluster are to each other. */
+export interface ClusterComparison {
+  readonly cluster: string;
+  readonly directory: string;
+  readonly relation: "empty" | "removed" | "same" | "shorter" | "different" | "stranger";
+  readonly epoch: number;
+  /** The records that the directory has, from the first one to the last one; absent if it has none. */
+  readonly own?: { readonly first: number; readonly last: number };
+  /** Those of the log. */
+  readonly log: { readonly first: number; readonly last: number };
+  /** The first record at which they differ. */
+  readonly at?: number;
+  /** What is wrong with the directory itself. */
+  readonly fault?: string;
+  /** The broker that uses it. */
+  readonly user?: string;
+}
+
+/** What works on the log of a cluster. */
+export interface ClusterTools {
+  /** Makes a journal the beginning of the empty log of a cluster. */
+  readonly import: (directory: string, work: ClusterWork) => Promise<CopiedJournal>;
+  /** Makes a journal of a single broker of the log. */
+  readonly export: (directory: string, work: ClusterWork) => Promise<CopiedJournal>;
+  /** Compares the own directory with the log. */
+  readonly compare: (work: ClusterWork) => Promise<ClusterComparison>;
 }
 
 /** A command cannot do what it is asked for; the message says what to change. */

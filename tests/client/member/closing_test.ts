@@ -140,6 +140,7 @@ const welcome: Welcome = {
   capabilities: [],
   progressMs: 10,
   beginMs: 10,
+  brokers: [],
 };
 
 Deno.test("close() gives a broker up that says only that it is there", async () => {
@@ -166,7 +167,12 @@ Deno.test("a broker that takes an upload slowly and can be heard is not given up
   );
   await broker.sendControl("welcome", welcome);
   const session = await opening;
-  const events = { handleFrame: () => {}, handleReady: () => {}, handleGoodbye: () => {} };
+  const events = {
+    handleFrame: () => {},
+    handleReady: () => {},
+    handleGoodbye: () => {},
+    handleBrokers: () => {},
+  };
   let end: unknown = "open";
   const ended = session.serve(events).then((error) => end = error);
   // More than a pipe holds: nothing of it is taken while the broker says forty times that it is there.

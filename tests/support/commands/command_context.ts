@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { CommandContext, JournalTools } from "../../../src/server/commands/command.ts";
+import type {
+  ClusterTools,
+  CommandContext,
+  JournalTools,
+  LoadedProgram,
+} from "../../../src/server/commands/command.ts";
 
 /** A context in which nothing is allowed to be used but what the test gives. */
 export function testContext(parts: Partial<CommandContext>): CommandContext {
@@ -36,7 +41,26 @@ export function journalProgram(
   journal: Partial<JournalTools>,
 ): Pick<CommandContext, "loadProgram"> {
   const tools = { verify: refuse("verify"), repair: refuse("repair"), ...journal };
-  return { loadProgram: () => Promise.resolve({ journal: tools, serve: refuse("serve") }) };
+  return loadOnly({ journal: tools });
+}
+
+/** What a command loads that works on the log of a cluster. */
+export function clusterProgram(
+  cluster: Partial<ClusterTools>,
+): Pick<CommandContext, "loadProgram"> {
+  return loadOnly({ cluster: { ...NO_CLUSTER, ...cluster } });
+}
+
+const NO_CLUSTER: ClusterTools = {
+  import: refuse("import"),
+  export: refuse("export"),
+  compare: refuse("compare"),
+};
+
+function loadOnly(parts: Partial<LoadedProgram>): Pick<CommandContext, "loadProgram"> {
+  const journal = { verify: refuse("verify"), repair: refuse("repair") };
+  const all = { journal, cluster: NO_CLUSTER, serve: refuse("serve"), ...parts };
+  return { loadProgram: () => Promise.resolve(all) };
 }
 
 function refuse(what: string): () => never {

@@ -1,14 +1,17 @@
-import type { ReadableDisk } from "../../journal/disk/disk.ts";
+import type { DiskFile, ReadableDisk } from "../../journal/disk/disk.ts";
 import { JournalError } from "../../journal/disk/journal_error.ts";
 import { CheckpointWatch } from "../../journal/recovery/checkpoint_watch.ts";
 import { readClosedMark } from "../../journal/segments/closed_mark.ts";
 import {
   damaged,
+  type DirectoryContent,
   type FoundSegment,
   readDirectory,
   readHead,
 } from "../../journal/segments/directory.ts";
+import type { SegmentHead } from "../../journal/segments/format.ts";
 import { scanSegment } from "../../journal/segments/scan.ts";
+import { findTail } from "../../journal/segments/tail.ts";
 import { Chain } from "../chain.ts";
 import { Lease } from "../lease.ts";
 import type { Log } from "../log.ts";
@@ -115,36 +118,70 @@ async function append(
 /** Finds the segments, and how much of each counts. */
 function readSegments(disk: ReadableDisk): ImportedSegment[] {
   const content = readDirectory(disk);
-  const [first] = content.segments;
-  if (content.isOfCluster || first === undefined) {
-    const what = first === undefined ? "it has no segment" : "it is of a broker of a cluster";
-    throw refuse(disk, what, "the directory of a single broker's journal, or a backup, is allowed");
-  }
-  const segments = content.segments.map((found, index) => {
+  const segments = content.segments.flatMap((found, index) => {
     const file = disk.open(found.name);
     try {
-      const { journalId } = readHead(disk, found, file);
+      const head = readHead(disk, found, file);
       const next = content.segments[index + 1];
-      const size = next === undefined ? found.size : next.base - found.base;
+      const size = next !== undefined
+        ? next.base - found.base
+        : content.isOfCluster
+        ? findEnd(disk, found, { file, head })
+        : found.size;
       if (size > found.size) throw damaged(disk, `the end of ${found.name} is missing`);
-      return { ...found, size, journalId };
+      return size === 0 ? [] : [{ ...found, size, journalId: head.journalId }];
     } finally {
       file.close();
     }
   });
+  if (segments.length === 0) {
+    const allowed = "the directory of a broker that was stopped, or a restored backup, is allowed";
+    throw refuse(disk, "it has no segment that is whole", allowed);
+  }
   const { journalId } = segments[0]!;
   const stranger = segments.find((segment) => segment.journalId !== journalId);
   if (stranger !== undefined) throw damaged(disk, `${stranger.name} is of another journal`);
-  const last = segments.at(-1)!;
-  const position = content.hasEnd ? readClosedMark(disk, journalId) : undefined;
-  if (position !== last.base + last.size) {
-    throw refuse(
-      disk,
-      "its broker was not stopped in order",
-      "start that broker once more and stop it, then import its directory",
-    );
-  }
+  if (!content.isOfCluster) requireEnd(disk, content, segments.at(-1)!);
   return segments;
+}
+
+/**
+ * Where the last segment of a broker of a cluster ends: behind its last whole group. It may have ended in the
+ * middle of one, and says nowhere where it stopped. Nothing if its checkpoint is not whole.
+ */
+function findEnd(
+  disk: ReadableDisk,
+  { name, size }: FoundSegment,
+  { file, head }: { readonly file: DiskFile; readonly head: SegmentHead },
+): number {
+  const { end, faults: [fault] } = findTail({ file, head, size });
+  if (fault !== undefined) throw damaged(disk, `${name} at offset ${fault.offset}: ${fault.what}`);
+  const watch = new CheckpointWatch();
+  let isWhole = true;
+  let recordCount = 0;
+  scanSegment({ file, head, end }, {
+    record: (record) => {
+      recordCount++;
+      if (watch.note(record) !== undefined) isWhole = false;
+    },
+    fault: () => isWhole = false,
+  });
+  return isWhole && recordCount > 0 && watch.finish() === undefined ? end : 0;
+}
+
+/** Refuses a journal that goes on behind what is there, or may do so. */
+function requireEnd(
+  disk: ReadableDisk,
+  { hasEnd }: DirectoryContent,
+  { base, size, journalId }: ImportedSegment,
+): void {
+  const position = hasEnd ? readClosedMark(disk, journalId) : undefined;
+  if (position === base + size) return;
+  throw refuse(
+    disk,
+    "its broker was not stopped in order",
+    "start that broker once more and stop it, then import its directory",
+  );
 }
 
 /** Checks a segment: others would stop at what they cannot read. */

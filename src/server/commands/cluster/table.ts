@@ -16,5 +16,23 @@ export const CLUSTER_COMMANDS: CommandGroup = {
       about: "gives the lead to a standby, and clients move there",
       load: async () => (await import("./handover.ts")).handover,
     },
+    {
+      name: "cluster verify",
+      usage: "",
+      about: "compares a broker's directory with the log of its cluster",
+      load: async () => (await import("./verify.ts")).verify,
+    },
+    {
+      name: "cluster import",
+      usage: "<directory>",
+      about: "makes a broker's directory the beginning of a cluster's empty log",
+      load: async () => (await import("./import.ts")).importJournal,
+    },
+    {
+      name: "cluster export",
+      usage: "<directory>",
+      about: "makes a journal of a single broker of a cluster's log",
+      load: async () => (await import("./export.ts")).exportLog,
+    },
   ],
 };

@@ -37,5 +37,8 @@ export function isHandover(cause: unknown): boolean {
 
 /** The same for an engine that has followed another broker, and cannot go on. */
 export function explainOpening(cause: unknown, directory: string): Error {
+  if (cause instanceof Error && cause.name === "LogTrimmedError") {
+    return new BrokerFailure(cause.message, ExitCode.fault, { cause, beginsAnew: true });
+  }
   return explainFailure(explainJournalError(cause, directory, "stop that one"));
 }

@@ -194,9 +194,10 @@ export class Member {
     const isFree = last?.isRelease ?? bounds.last === 0;
     if (last === undefined || last.sequence < bounds.first) return isFree;
     for (;;) {
-      const { last: end } = await this.#ask(() => this.#options.log.bounds());
+      // The active broker may have trimmed it since.
+      const { first, last: end } = await this.#ask(() => this.#options.log.bounds());
       const at = Math.min(end, last.sequence);
-      if (at === 0 || await this.#ask(() => this.#compareOne(at))) return isFree;
+      if (at < first || await this.#ask(() => this.#compareOne(at))) return isFree;
       await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
     }
   }

@@ -42,12 +42,13 @@ export async function runProgram({ load, serve }: ProgramParts): Promise<ExitCod
       const broker = await signal.before(serve(loaded, log));
       const failure = await signal.before(broker?.closed);
       // Events that are not written by now never will be.
-      if (failure !== undefined) return findExitCode(failure);
+      if (failure !== undefined && !beginsAnew(failure)) return findExitCode(failure);
       await broker?.close();
       // The last flush may have failed as well.
       const last = await broker?.closed;
-      if (last !== undefined) return findExitCode(last);
-      if (broker?.isHandedOver !== true || signal.isGiven) break;
+      const isAnew = last === undefined ? broker?.isHandedOver : beginsAnew(last);
+      if (isAnew !== true && last !== undefined) return findExitCode(last);
+      if (isAnew !== true || signal.isGiven) break;
       log.info("starting anew, to follow");
     }
     log.info("stopped");
@@ -102,6 +103,11 @@ class StopSignal {
     this.#log.info("stopping", { signal });
     this.#given.resolve(undefined);
   }
+}
+
+/** Whether a broker that has ended by itself only has to be started again. */
+function beginsAnew(failure: Error): boolean {
+  return failure instanceof BrokerFailure && failure.beginsAnew;
 }
 
 /** The exit code of a program whose broker has ended by itself. */

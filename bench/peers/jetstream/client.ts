@@ -18,15 +18,20 @@ const ACK_PENDING_MAX = 10_000;
 /** A request must be answered within this time, in milliseconds: a full pipeline takes its time. */
 const TIMEOUT_MS = 60_000;
 
-/** Connects; streams will be stored as told. */
-export async function openClientFor(storage: StorageType, port: number): Promise<PeerClient> {
+/** Connects; streams will be stored as told, on so many nodes. */
+export async function openClientFor(
+  storage: StorageType,
+  port: number,
+  replicas: number = 1,
+): Promise<PeerClient> {
   const connection = await connect({
     servers: `${HOSTNAME}:${port}`,
     noAsyncTraces: true,
   });
   const options = { timeout: TIMEOUT_MS };
   const client = jetstream(connection, options);
-  return new JetStreamPeerClient(storage, connection, client, await client.jetstreamManager(false));
+  const manager = await client.jetstreamManager(false);
+  return new JetStreamPeerClient(storage, replicas, connection, client, manager);
 }
 
 /**
@@ -38,17 +43,20 @@ export async function openClientFor(storage: StorageType, port: number): Promise
  */
 class JetStreamPeerClient implements PeerClient {
   readonly #storage: StorageType;
+  readonly #replicas: number;
   readonly #connection: NatsConnection;
   readonly #client: JetStreamClient;
   readonly #manager: JetStreamManager;
 
   constructor(
     storage: StorageType,
+    replicas: number,
     connection: NatsConnection,
     client: JetStreamClient,
     manager: JetStreamManager,
   ) {
     this.#storage = storage;
+    this.#replicas = replicas;
     this.#connection = connection;
     this.#client = client;
     this.#manager = manager;
@@ -100,6 +108,7 @@ class JetStreamPeerClient implements PeerClient {
       subjects: [...streams],
       retention,
       storage: this.#storage,
+      num_replicas: this.#replicas,
     });
     for (const stream of streams) {
       await this.#manager.consumers.add(home, {

@@ -1,3 +1,4 @@
+import type { Timing } from "../../../src/engine/replicated/timing.ts";
 import type { VirtualTime } from "./virtual_time.ts";
 
 /** The clocks of a machine. */
@@ -12,7 +13,7 @@ export interface SimulatedClocks {
  * A process on a machine with clocks of its own. It can be stopped and woken, as by SIGSTOP and SIGCONT, and killed:
  * then nothing that it has begun ends any more.
  */
-export class SimulatedHost {
+export class SimulatedHost implements Timing {
   readonly #time: VirtualTime;
   readonly #rate: number;
   readonly #bornAt: number;
@@ -60,7 +61,8 @@ export class SimulatedHost {
 
   /** Does something later, by its own clock; returns how to prevent that. */
   schedule(ms: number, action: () => void): () => void {
-    return this.#time.schedule(ms / this.#rate, () => this.run(action));
+    // No timer is early, nor so exact that who waits for a moment could wait for it for ever.
+    return this.#time.schedule(Math.max(ms / this.#rate, 0) + 0.01, () => this.run(action));
   }
 
   /** Sets its date. */

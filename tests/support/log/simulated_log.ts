@@ -37,6 +37,8 @@ export class SimulatedLog implements Log {
   readonly #open = new Set<(reason: Error) => void>();
   #heard: ((text: string) => void)[] = [];
   #isClosed = false;
+  /** When the last request arrives, and the last answer. */
+  readonly #ways = { there: 0, back: 0 };
 
   constructor(server: SimulatedLogServer, host: SimulatedHost) {
     this.#server = server;
@@ -46,10 +48,14 @@ export class SimulatedLog implements Log {
 
   async append(expected: number, record: Uint8Array): Promise<number> {
     requireExpected(expected);
-    return await this.#ask("append", (answer) => {
-      // What is on its way does not change any more.
-      this.#server.append(expected, record.slice(), answer);
-    });
+    const sent = record.slice();
+    try {
+      return await this.#ask("append", (answer) => this.#server.append(expected, sent, answer));
+    } finally {
+      if (sent.some((byte, index) => byte !== record[index])) {
+        this.#server.mistakes.push("a record has changed before its answer");
+      }
+    }
   }
 
   async read(sequence: number): Promise<Uint8Array | undefined> {
@@ -164,7 +170,7 @@ export class SimulatedLog implements Log {
     const isHeld = this.isCutOff || this.isStuck;
     if (isHeld && random.chance(0.8)) return;
     const heldMs = isHeld ? random.next() * LATE_MS : 0;
-    time.schedule(this.#server.delay() + lateMs + furtherMs + heldMs, () => {
+    time.schedule(this.#travel("there") + lateMs + furtherMs + heldMs, () => {
       if (!this.isCutOff && !this.isStuck) send(answer);
     });
   }
@@ -172,9 +178,18 @@ export class SimulatedLog implements Log {
   #answer(settle: () => void): void {
     const { time, random, faults } = this.#server;
     if (random.chance(faults.lostAnswer)) return;
-    time.schedule(this.#server.delay(), () => {
+    time.schedule(this.#travel("back"), () => {
       if (!this.isCutOff && !this.isStuck) this.#host.run(settle);
     });
+  }
+
+  /** How long something takes: on one connection it comes behind what was sent before. */
+  #travel(way: "there" | "back"): number {
+    const { time, random, faults } = this.#server;
+    const ms = this.#server.delay();
+    if (random.chance(faults.reordered)) return ms;
+    this.#ways[way] = Math.max(this.#ways[way], time.now + ms);
+    return this.#ways[way] - time.now;
   }
 
   #requireOpen(what: string): void {

@@ -18,7 +18,9 @@ import type { VirtualTime } from "./virtual_time.ts";
 export interface LogFaults {
   /** The least and the most milliseconds that a request, an answer or a record takes. */
   delayMs: readonly [number, number];
-  /** A request comes this much later: after its sender has given up. */
+  /** A request, or an answer, overtakes others of its connection. */
+  reordered: number;
+  /** A request comes much later: after its sender has given up. */
   late: number;
   /** A request, or an answer to it, never comes. */
   lostRequest: number;
@@ -36,6 +38,7 @@ export interface LogFaults {
 /** A log that works. */
 export const FAULTLESS: LogFaults = {
   delayMs: [0, 0],
+  reordered: 0,
   late: 0,
   lostRequest: 0,
   lostAnswer: 0,
@@ -72,6 +75,12 @@ export class SimulatedLogServer {
   bytesMax: number | undefined;
   /** The brokers that are connected to it. */
   readonly clients: Set<SimulatedLog> = new Set();
+  /** What brokers have done that the port does not allow. */
+  readonly mistakes: string[] = [];
+  /** Hears of each record when it is stored. */
+  stored: (record: Uint8Array) => void = () => {};
+  /** Hears when it has lost its end. */
+  shrunk: () => void = () => {};
   #first = 1;
   #records: Uint8Array[] = [];
   #bytes = 0;
@@ -93,6 +102,10 @@ export class SimulatedLogServer {
 
   get last(): number {
     return this.#first + this.#records.length - 1;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get isLed(): boolean {
@@ -185,6 +198,7 @@ export class SimulatedLogServer {
     const kept = Math.max(0, this.#records.length - count);
     for (const { length } of this.#records.splice(kept)) this.#bytes -= length;
     for (const client of this.clients) client.forgetRecords();
+    this.shrunk();
   }
 
   /** Another writer's record, which fits by its number. */
@@ -220,6 +234,7 @@ export class SimulatedLogServer {
     this.#records.push(record);
     this.#bytes += record.length;
     const sequence = this.last;
+    this.stored(record);
     for (const client of this.clients) {
       if (this.random.chance(this.faults.lostRecord)) continue;
       this.time.schedule(this.delay(), () => client.receive(sequence, record));

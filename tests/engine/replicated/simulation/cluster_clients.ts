@@ -1,0 +1,387 @@
+/**
+ * Clients of a cluster: they go to the broker that serves, repeat what was not confirmed, and see to it that brokers
+ * keep their word.
+ *
+ * @module
+ */
+
+import type {
+  BatchNumber,
+  Delivery,
+  EngineFollower,
+  EnginePublisher,
+  FollowerSink,
+  PublisherSink,
+  StoredIn,
+} from "../../../../src/broker/engine.ts";
+import { BrokerError, encodeBatch, type TagRange } from "../../../../protocol.ts";
+import { findFlags } from "../../../../src/protocol/messages/batch.ts";
+import { bindOf, type TestBind } from "../../../support/broker/test_broker.ts";
+import { textsOf } from "../../../support/wire/batches.ts";
+import type { BrokerLife } from "./cluster_broker.ts";
+import type { LedgerMessage, Seen } from "./cluster_ledger.ts";
+import { STREAMS, type WorldParts } from "./world_parts.ts";
+
+/** The most batches of a publisher that wait for their outcome. */
+const UNHEARD_MAX = 6;
+/** How long a message takes between a client and a broker, at most. */
+const NETWORK_MS = 3;
+
+/** A client's way to a broker, from when it is connected until that is lost. */
+interface Connection<Port> {
+  readonly life: BrokerLife;
+  /** What the broker has for it, once it has come there. */
+  port: Port | undefined;
+}
+
+/** A client, connected to a broker or to none. */
+abstract class ClusterClient<Port> {
+  protected readonly parts: WorldParts;
+  protected connection: Connection<Port> | undefined;
+  /** Whether it has nothing new to do, and whether it connects no more. */
+  isClosing = false;
+  isStopped = false;
+
+  constructor(parts: WorldParts) {
+    this.parts = parts;
+  }
+
+  /** The broker that it is connected to. */
+  get life(): BrokerLife | undefined {
+    return this.connection?.life;
+  }
+
+  connect(life: BrokerLife): void {
+    const connection: Connection<Port> = { life, port: undefined };
+    this.connection = connection;
+    life.request(() => void (connection.port = this.open(connection)));
+    this.connected();
+  }
+
+  /** The connection is lost; its broker hears of it, if it lives. */
+  disconnect(): void {
+    const { connection } = this;
+    this.connection = undefined;
+    if (connection === undefined) return;
+    connection.life.request(() => {
+      const { port } = connection;
+      connection.port = undefined;
+      if (port !== undefined) this.lose(connection, port);
+    });
+  }
+
+  protected abstract open(connection: Connection<Port>): Port;
+  protected abstract lose(connection: Connection<Port>, port: Port): void;
+  protected connected(): void {}
+
+  /** Lets the broker do something, in the order in which it was sent. */
+  protected send(action: (port: Port, life: BrokerLife) => void): void {
+    const { connection } = this;
+    connection?.life.request(() => {
+      if (connection.port !== undefined) action(connection.port, connection.life);
+    });
+  }
+
+  /** Hears something from the broker, unless the connection is lost by then. */
+  protected receive(connection: Connection<Port>, action: () => void): void {
+    const { time, random } = this.parts;
+    if (connection !== this.connection) return;
+    time.schedule(random.next() * NETWORK_MS, () => {
+      if (connection === this.connection) action();
+    });
+  }
+}
+
+/** Messages that were sent together. */
+interface SentBatch {
+  readonly sequence: number;
+  readonly messages: readonly LedgerMessage[];
+  readonly delayMs: number | undefined;
+}
+
+/** A publisher. */
+export class ClusterPublisher extends ClusterClient<EnginePublisher> {
+  readonly identity: string;
+  readonly #bind: TestBind;
+  readonly #targets: readonly string[];
+  #nextNumber = 1;
+  #unheard: SentBatch[] = [];
+
+  constructor(parts: WorldParts, identity: string, bind: TestBind) {
+    super(parts);
+    this.identity = identity;
+    this.#bind = bind;
+    this.#targets = typeof bind === "string" ? [bind] : STREAMS.filter((name) => bind.test(name));
+  }
+
+  get hasHeardAll(): boolean {
+    return this.#unheard.length === 0;
+  }
+
+  /** Publishes something. */
+  publish(): void {
+    if (this.#unheard.length >= UNHEARD_MAX || this.isClosing) return;
+    const { random, ledger, time, counts } = this.parts;
+    const sequence = this.#nextNumber;
+    const count = random.chance(0.2) ? 1 + random.below(4) : 1;
+    const delayMs = random.chance(0.1) ? random.below(4000) : undefined;
+    const key = random.chance(0.4) ? `k${random.below(3)}` : undefined;
+    const isDeduped = count === 1 && this.#targets.length === 1 && random.chance(0.1);
+    const dedupId = isDeduped ? `d${random.below(30)}` : undefined;
+    const messages = Array.from({ length: count }, () =>
+      ledger.send({
+        publisher: this.identity,
+        number: this.#nextNumber++,
+        targets: this.#targets,
+        key,
+        dedupId,
+        notBefore: delayMs === undefined ? 0 : time.now + delayMs,
+      }));
+    counts.published += count;
+    const batch = { sequence, messages, delayMs };
+    this.#unheard.push(batch);
+    this.#transmit(batch);
+  }
+
+  protected override open(connection: Connection<EnginePublisher>): EnginePublisher {
+    const sink = new ClusterPublisherSink(this, connection);
+    const init = { identity: this.identity, bind: bindOf(this.#bind) };
+    return connection.life.engine.openPublisher(init, sink);
+  }
+
+  protected override connected(): void {
+    for (const batch of this.#unheard) this.#transmit(batch);
+  }
+
+  protected override lose(_: Connection<EnginePublisher>, port: EnginePublisher): void {
+    port.lose();
+  }
+
+  #transmit({ sequence, messages, delayMs }: SentBatch): void {
+    const batch = encodeBatch(messages.map(({ label, key, dedupId }) => {
+      const body = new TextEncoder().encode(label.padEnd(label.length + sequence % 40, "."));
+      return { kind: 1, headers: {}, body, wishes: { key, dedupId, delayMs } };
+    }));
+    const settled = this.#unheard[0]?.sequence ?? sequence;
+    const flags = findFlags(batch);
+    this.send((port) => {
+      port.publish({ ...batch, flags, sequence, settled, bytes: batch.end });
+      batch.buffer.fill(0xee);
+    });
+  }
+
+  /** The broker tells an outcome, to whomever it is connected with. */
+  tell(connection: Connection<EnginePublisher>, number: BatchNumber, outcome: Outcome): void {
+    const { ledger, counts } = this.parts;
+    const { sequence, count } = number;
+    connection.life.checkLead(`confirms ${this.identity}#${sequence}`);
+    for (let index = 0; index < count; index++) {
+      const message = ledger.find(`${this.identity}#${sequence + index}`)!;
+      if (typeof outcome === "string") {
+        // An old connection may be told that it is not stored, while a new one has stored it.
+        if (connection === this.connection) ledger.refuse(message, outcome);
+        continue;
+      }
+      const ids = outcome.stored.map(({ stream, firstId }): [string, number] => {
+        return [stream, firstId + index];
+      });
+      ledger.confirm(message, new Map(ids), outcome.hasSameId);
+    }
+    if (connection !== this.connection) return;
+    if (typeof outcome === "string") counts.refused += count;
+    else counts.confirmed += count;
+    if (typeof outcome !== "string" && outcome.isDuplicate) counts.duplicates += count;
+    this.receive(connection, () => this.#hear(sequence));
+  }
+
+  #hear(sequence: number): void {
+    this.#unheard = this.#unheard.filter((batch) => batch.sequence !== sequence);
+  }
+}
+
+/** What became of a batch: a code if it was refused. */
+type Outcome = string | {
+  readonly stored: readonly StoredIn[];
+  readonly isDuplicate: boolean;
+  readonly hasSameId: boolean;
+};
+
+class ClusterPublisherSink implements PublisherSink {
+  readonly #publisher: ClusterPublisher;
+  readonly #connection: Connection<EnginePublisher>;
+
+  constructor(publisher: ClusterPublisher, connection: Connection<EnginePublisher>) {
+    this.#publisher = publisher;
+    this.#connection = connection;
+  }
+
+  confirm(
+    batch: BatchNumber,
+    stored: readonly StoredIn[],
+    isDuplicate: boolean,
+    hasSameId: boolean,
+  ): void {
+    const outcome = { stored, isDuplicate, hasSameId };
+    this.#publisher.tell(this.#connection, batch, outcome);
+  }
+
+  refuse(batch: BatchNumber, error: BrokerError): void {
+    this.#publisher.tell(this.#connection, batch, error.code);
+  }
+
+  end(): void {}
+}
+
+/** A message that a follower holds. */
+export interface Held extends Seen {
+  readonly tag: number;
+}
+
+/** A follower. */
+export class ClusterFollower extends ClusterClient<EngineFollower> {
+  readonly name: string;
+  readonly #bind: TestBind;
+  readonly #credit: number;
+  #held: Held[] = [];
+
+  constructor(parts: WorldParts, name: string, bind: TestBind, credit: number) {
+    super(parts);
+    this.name = name;
+    this.#bind = bind;
+    this.#credit = credit;
+  }
+
+  /** Does something with what it has. */
+  work(): void {
+    if (this.#held.length === 0 || this.isStopped) return;
+    const { random } = this.parts;
+    const [held] = this.#held.splice(random.below(this.#held.length), 1);
+    const what = random.below(20);
+    if (what < 9) this.#ack(held!, true);
+    else if (what < 16) this.#ack(held!, false);
+    else if (what < 18) this.#giveBack(held!, (port, range) => port.release([range]));
+    else {
+      const delayMs = random.below(1500);
+      this.#giveBack(held!, (port, range) => {
+        port.nack([range], { delayMs, reason: "no" }, false);
+      });
+    }
+  }
+
+  /** Acknowledges all that it has. */
+  finish(): void {
+    for (const held of this.#held.splice(0)) this.#ack(held, true);
+  }
+
+  protected override open(connection: Connection<EngineFollower>): EngineFollower {
+    const sink = new ClusterFollowerSink(this, connection);
+    const credit = { messages: this.#credit, bytes: 100_000 };
+    const init = { name: this.name, bind: bindOf(this.#bind), ...credit };
+    return connection.life.engine.openFollower(init, sink);
+  }
+
+  protected override connected(): void {
+    this.#held = [];
+  }
+
+  protected override lose({ life }: Connection<EngineFollower>, port: EngineFollower): void {
+    life.forget(this);
+    port.close();
+  }
+
+  #ack(held: Held, isConfirmed: boolean): void {
+    const { ledger, counts } = this.parts;
+    ledger.noteAck(held, 1);
+    this.send((port, life) => {
+      life.done(this, held);
+      const confirm = () => {
+        life.checkLead(`confirms that ${held.label} is acknowledged`);
+        counts.acknowledged++;
+        ledger.confirmAck(held);
+      };
+      try {
+        const durable = port.ack([{ firstTag: held.tag, count: 1 }], isConfirmed);
+        if (!isConfirmed) return;
+        if (durable === undefined) confirm();
+        else durable.then(confirm, (error) => this.#forgive(error, held));
+      } catch (error) {
+        this.#forgive(error, held);
+      }
+    });
+  }
+
+  /** What was taken back before is not acknowledged. */
+  #forgive(error: unknown, held: Held): void {
+    if (!(error instanceof BrokerError) || error.code !== "STALE_DELIVERY") throw error;
+    this.parts.ledger.noteAck(held, -1);
+  }
+
+  #giveBack(held: Held, give: (port: EngineFollower, range: TagRange) => void): void {
+    this.send((port, life) => {
+      life.done(this, held);
+      try {
+        give(port, { firstTag: held.tag, count: 1 });
+      } catch (error) {
+        if (!(error instanceof BrokerError) || error.code !== "STALE_DELIVERY") throw error;
+      }
+    });
+  }
+
+  /** The broker hands messages out, on some connection. */
+  take(connection: Connection<EngineFollower>, delivery: Delivery): void {
+    const { ledger, counts, hasTrueClocks } = this.parts;
+    const { life } = connection;
+    const { stream, firstId, firstTag, batch } = delivery;
+    life.checkLead(`delivers ${stream}:${firstId}`);
+    const times = delivery.storedAt.flatMap(({ count, at }) => new Array<number>(count).fill(at));
+    for (const [index, text] of textsOf(batch).entries()) {
+      const label = text.replace(/\.+$/, "");
+      const id = firstId + index;
+      const held: Held = {
+        stream,
+        id,
+        label,
+        storedAt: hasTrueClocks ? times[index]! : 0,
+        tag: firstTag + index,
+      };
+      const message = ledger.deliver(held);
+      counts.delivered++;
+      if (message === undefined) continue;
+      life.hold(this, held, message.key);
+      life.checkDelay(held, message.notBefore);
+      this.receive(connection, () => this.#held.push(held));
+    }
+  }
+
+  /** The broker takes deliveries back. */
+  revoke(connection: Connection<EngineFollower>, ranges: readonly TagRange[]): void {
+    for (const { firstTag, count } of ranges) {
+      const isTaken = ({ tag }: Held) => tag >= firstTag && tag < firstTag + count;
+      connection.life.forget(this, isTaken);
+      this.receive(connection, () => this.#held = this.#held.filter((held) => !isTaken(held)));
+    }
+  }
+}
+
+class ClusterFollowerSink implements FollowerSink {
+  readonly isFull = false;
+  readonly #follower: ClusterFollower;
+  readonly #connection: Connection<EngineFollower>;
+
+  constructor(follower: ClusterFollower, connection: Connection<EngineFollower>) {
+    this.#follower = follower;
+    this.#connection = connection;
+  }
+
+  deliver(delivery: Delivery): void {
+    this.#follower.take(this.#connection, delivery);
+  }
+
+  revoke(ranges: readonly TagRange[]): void {
+    this.#follower.revoke(this.#connection, ranges);
+  }
+
+  noteDeleted(): void {}
+
+  end(): void {}
+}

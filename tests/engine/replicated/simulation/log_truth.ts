@@ -1,0 +1,75 @@
+/**
+ * Which records of a log count, found out once more and as simply as can be, to judge brokers by.
+ *
+ * @module
+ */
+
+/** Where a record says what it is. */
+const MAGIC = 0x534d5152;
+const EPOCH_TYPE = 1;
+const FILLER_TYPE = 8;
+
+/** Reads the records of a log as they are stored. */
+export class LogTruth {
+  /** The highest epoch that counts, and whose it is. */
+  epoch = 0;
+  owner = -1;
+  /** The address of who has the epoch: here the name of a process. */
+  broker = "";
+  /** How many records are void. */
+  voidCount = 0;
+  /** How many epochs there were. */
+  epochCount = 0;
+  #number = -1;
+  /** What is lost again with the end of a log was the highest one all the same. */
+  #highest = 0;
+
+  /** Takes a record; returns whether it counts. */
+  take(record: Uint8Array): boolean {
+    const view = new DataView(record.buffer, record.byteOffset, record.length);
+    if (record.length < 64 || view.getUint32(0) !== MAGIC) return this.#passOver();
+    const type = view.getUint32(8);
+    const epoch = view.getUint32(12);
+    const owner = view.getFloat64(16);
+    const number = view.getFloat64(24);
+    if (type === EPOCH_TYPE && epoch > this.epoch) {
+      this.epoch = epoch;
+      this.owner = owner;
+      this.#number = 0;
+      if (epoch < this.#highest) return true;
+      this.#highest = epoch;
+      this.epochCount++;
+      this.broker = JSON.parse(new TextDecoder().decode(record.subarray(64))).address;
+      return true;
+    }
+    const isNext = owner === this.owner && epoch === this.epoch && number === this.#number + 1;
+    if (!isNext || type === EPOCH_TYPE || type === FILLER_TYPE) return this.#passOver();
+    this.#number = number;
+    return true;
+  }
+
+  /** Begins again with the first record of a log. */
+  forget(): void {
+    this.epoch = 0;
+    this.owner = -1;
+  }
+
+  /** Reads a log once more that has lost its end. */
+  readAgain(records: readonly Uint8Array[]): void {
+    const [first] = records;
+    this.epoch = 0;
+    if (first === undefined) return;
+    const view = new DataView(first.buffer, first.byteOffset, first.length);
+    // What was before it is not there any more: it is believed.
+    this.epoch = view.getUint32(12);
+    this.owner = view.getFloat64(16);
+    this.#number = view.getFloat64(24) - 1;
+    if (view.getUint32(8) === EPOCH_TYPE) this.epoch--;
+    for (const record of records) this.take(record);
+  }
+
+  #passOver(): boolean {
+    this.voidCount++;
+    return false;
+  }
+}

@@ -4,13 +4,12 @@ import { StartError } from "../server/process/start_error.ts";
 import { explainJournalError } from "./journal_fault.ts";
 
 /** Why a running broker ends by itself, in a line, with the exit code of its process. */
-export function explainFailure(cause: unknown): Error {
+export function explainFailure(cause: unknown): BrokerFailure {
   const why = cause instanceof Error ? cause.message : String(cause);
   // By name: a broker on one machine loads nothing of a cluster.
   const { name } = cause instanceof Error ? cause : {};
   if (name === "FencedError") {
-    const what = "another broker of the cluster has taken over: this one ends, and has to be " +
-      "started again to follow";
+    const what = "the broker ends, and follows when it is started again";
     return new BrokerFailure(`${what}: ${why}`, ExitCode.diskFailed, { cause });
   }
   if (name === "LogTrimmedError") {
@@ -36,7 +35,7 @@ export function isHandover(cause: unknown): boolean {
 }
 
 /** The same for an engine that has followed another broker, and cannot go on. */
-export function explainOpening(cause: unknown, directory: string): Error {
+export function explainOpening(cause: unknown, directory: string): BrokerFailure {
   if (cause instanceof Error && cause.name === "LogTrimmedError") {
     return new BrokerFailure(cause.message, ExitCode.fault, { cause, beginsAnew: true });
   }

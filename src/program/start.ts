@@ -11,6 +11,7 @@ import type { HttpPort } from "../server/http/http_port.ts";
 import type { Log } from "../server/log.ts";
 import { BrokerManagement } from "../server/management/broker_management.ts";
 import { ConnectionNumbers } from "../server/management/management.ts";
+import type { BrokerFailure } from "../server/process/broker_failure.ts";
 import { Server } from "../server/process/broker_server.ts";
 import { nameMissingFlag, StartError } from "../server/process/start_error.ts";
 import type { TlsSettings } from "../server/settings/settings.ts";
@@ -86,8 +87,9 @@ async function openServer(
   const loading = http && import("../server/http/route_table.ts");
   const hashKey = createHashKey();
   let server: Server | undefined;
-  const fail = (error: Error) => {
-    log.error(error.message, { directory: settings.storage.directory });
+  const fail = (error: BrokerFailure) => {
+    const level = error.beginsAnew ? "warning" : "error";
+    log[level](error.message, { directory: settings.storage.directory });
     server?.fail(error);
   };
   const opened = await open(settings, {
@@ -147,7 +149,7 @@ function awaitOpening(
   server: Server,
   { opening = Promise.resolve() }: OpenedEngine,
   directory: string,
-  fail: (error: Error) => void,
+  fail: (error: BrokerFailure) => void,
 ): void {
   opening.then(
     () => server.noteOpened(),

@@ -93,8 +93,7 @@ export class Reign implements DiskLog {
 
   /** Goes on: nobody else has taken over. */
   async resume(): Promise<void> {
-    this.#gate?.resolve();
-    this.#gate = undefined;
+    this.#openGate();
     await this.#beat();
     this.#notice();
   }
@@ -106,8 +105,14 @@ export class Reign implements DiskLog {
     this.#ended.abort();
     lease.end(timing.now());
     this.window.close();
-    this.#gate?.resolve();
+    // Who waits at it goes on to the window, and hears there that it has ended.
+    this.#openGate();
     this.#notice();
+  }
+
+  #openGate(): void {
+    this.#gate?.resolve();
+    this.#gate = undefined;
   }
 
   async #supervise(): Promise<void> {

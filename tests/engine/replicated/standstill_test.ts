@@ -1,0 +1,40 @@
+/**
+ * What must not keep a broker of a cluster from going on, nor from ending.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { TestCluster } from "../../support/cluster/test_cluster.ts";
+
+Deno.test("standstill: a segment that begins while the lead is given away keeps nobody from ending", async () => {
+  const cluster = new TestCluster();
+  // Each heartbeat, and the record that lets go, has a segment begin.
+  const first = await cluster.startActive("a", { idleRecords: 0 });
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await cluster.pass(1000);
+  second.log.isCutOff = true;
+  const handover = first.seat.handOver();
+  await cluster.pass(200);
+  second.log.isCutOff = false;
+  await cluster.until(handover);
+  assertEquals(first.failure?.name, "HandedOverError");
+  await cluster.until(first.engine.close());
+  await cluster.until(second.cluster.opening);
+});
+
+Deno.test("standstill: a broker that gives away what another one has taken ends", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await cluster.pass(1000);
+  first.host.pause();
+  await cluster.until(second.cluster.opening);
+  const refusal = first.seat.handOver().catch((error) => error);
+  first.host.wake();
+  await cluster.until(refusal);
+  await cluster.pass(3000);
+  assertEquals([first.failure?.name, first.seat.role], ["FencedError", "standby"]);
+});

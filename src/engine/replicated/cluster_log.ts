@@ -93,6 +93,8 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   /** Whether the rules serve: they were opened, and nothing has failed since. */
   #isBegun = false;
   #failure: unknown;
+  /** Rejects when it has failed. */
+  readonly #failed = Promise.withResolvers<never>();
   #bounds: LogBounds | undefined;
   #reelections = 0;
   /** Who took over last, as its epoch record says. */
@@ -122,6 +124,8 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
     this.#neighbours = new Neighbours(id, this.#turn);
     this.#heardAt = timing.now();
     this.cluster = new Seat(this);
+    // Perhaps nobody waits for it.
+    this.#failed.promise.catch(() => {});
     log.listen((text) => this.#hear(text));
   }
 
@@ -306,7 +310,13 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
         "Cannot hand over: no other broker of the cluster follows; start one, and wait until it has read the log",
       );
     }
-    await this.#member!.handOver(this.#appender!);
+    if (this.#appender === undefined) {
+      throw new BrokerError(
+        "BAD_REQUEST",
+        "Cannot hand over: this broker takes over just now; ask again when it serves",
+      );
+    }
+    await Promise.race([this.#member!.handOver(this.#appender), this.#failed.promise]);
     this.#journal.giveUp(new HandedOverError());
   }
 
@@ -317,6 +327,7 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#failed.reject(error);
     if (error instanceof FencedError && error.fields !== undefined) {
       this.#epoch = error.fields;
       this.#heardAt = this.#now;

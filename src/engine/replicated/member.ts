@@ -146,9 +146,7 @@ export class Member {
   async handOver(appender: Appender): Promise<void> {
     const { log, leaseMs, timing, report, noted } = this.#options;
     const reign = this.#reign!;
-    const released = Promise.withResolvers<void>();
-    appender.whenDurable(() => reign.release().then(released.resolve, released.reject));
-    await released.promise;
+    await this.#letGo(reign, appender);
     const { epoch, sequence } = this.#chain.point;
     const taken = new AbortController();
     const following = log.follow(sequence + 1, {
@@ -170,6 +168,31 @@ export class Member {
     throw new BrokerError(
       "BAD_REQUEST",
       `Cannot hand over: no other broker has taken over within ${leaseMs} ms; this one goes on`,
+    );
+  }
+
+  /** Has the log say that this broker lets go, behind all that was decided; not if the log does not take it. */
+  async #letGo(reign: Reign, appender: Appender): Promise<void> {
+    const { leaseMs, timing, fail } = this.#options;
+    const released = Promise.withResolvers<void>();
+    const over = new AbortController();
+    const begin = () => reign.release().then(released.resolve, released.reject);
+    appender.whenDurable(() => void (over.signal.aborted || begin()));
+    const late = timing.wait(leaseMs, over.signal).then(() => "late" as const);
+    const outcome = await Promise.race([released.promise, late]).catch((error: unknown) => error);
+    over.abort();
+    if (outcome === undefined) return;
+    if (outcome !== "late" && !(outcome instanceof RefusedError)) {
+      // Nothing else may be appended any more that would hear of it.
+      fail(outcome);
+      throw outcome;
+    }
+    released.promise.catch(() => {});
+    void reign.resume().catch(fail);
+    const why = outcome === "late" ? `has not answered within ${leaseMs} ms` : "has no room";
+    throw new BrokerError(
+      "BAD_REQUEST",
+      `Cannot hand over: the log ${why}; this broker goes on, and can be asked again`,
     );
   }
 

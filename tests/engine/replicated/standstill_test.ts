@@ -29,12 +29,29 @@ Deno.test("standstill: a broker that gives away what another one has taken ends"
   const first = await cluster.startActive("a");
   await cluster.until(first.use.create("orders"));
   const second = cluster.start("b");
+  cluster.start("c");
   await cluster.pass(1000);
   first.host.pause();
   await cluster.until(second.cluster.opening);
-  const refusal = first.seat.handOver().catch((error) => error);
+  await cluster.pass(1000);
   first.host.wake();
-  await cluster.until(refusal);
-  await cluster.pass(3000);
+  // Before it has appended anything: it hears of a standby, and not of who has taken over.
+  const refusal = first.seat.handOver().catch((error) => error);
+  assertEquals((await cluster.until(refusal)).name, "FencedError");
   assertEquals([first.failure?.name, first.seat.role], ["FencedError", "standby"]);
+});
+
+Deno.test("standstill: a broker that cannot give the lead away, since the log is full, goes on", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  cluster.start("b");
+  await cluster.pass(1000);
+  cluster.server.bytesMax = 1;
+  const refusal = await cluster.until(first.seat.handOver().catch((error) => error));
+  assertEquals([refusal.code, first.seat.role], ["BAD_REQUEST", "active"]);
+  assertEquals(refusal.message.includes("this broker goes on"), true, refusal.message);
+  cluster.server.bytesMax = undefined;
+  await cluster.pass(1000);
+  assertEquals([first.seat.isServing, first.failure], [true, undefined]);
 });

@@ -303,20 +303,15 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   }
 
   async handOver(): Promise<void> {
-    const { leaseMs } = this.#options;
-    if (!this.#neighbours.hasStandby(this.#now, leaseMs)) {
-      throw new BrokerError(
-        "BAD_REQUEST",
-        "Cannot hand over: no other broker of the cluster follows; start one, and wait until it has read the log",
-      );
+    const appender = this.#appender;
+    const hasStandby = this.#neighbours.hasStandby(this.#now, this.#options.leaseMs);
+    if (appender === undefined || !hasStandby) {
+      const why = appender === undefined
+        ? "this broker takes over just now; ask again when it serves"
+        : "no other broker of the cluster follows; start one, and wait until it has read the log";
+      throw new BrokerError("BAD_REQUEST", `Cannot hand over: ${why}`);
     }
-    if (this.#appender === undefined) {
-      throw new BrokerError(
-        "BAD_REQUEST",
-        "Cannot hand over: this broker takes over just now; ask again when it serves",
-      );
-    }
-    await Promise.race([this.#member!.handOver(this.#appender), this.#failed.promise]);
+    await Promise.race([this.#member!.handOver(appender), this.#failed.promise]);
     this.#journal.giveUp(new HandedOverError());
   }
 

@@ -170,10 +170,19 @@ export class ReplicatedDisk implements Disk {
   async #trim(log: DiskLog, base: number): Promise<void> {
     const next = this.#index.findNext(base);
     if (next === undefined) return;
-    if (log.gate !== undefined) await log.gate;
     const fields: TrimFields = { ...next, log: log.log };
     const body = new TextEncoder().encode(JSON.stringify(fields));
-    await log.window.append(RECORD_TYPES.trim, 0, body);
+    for (let isNoted = false; !isNoted;) {
+      if (log.gate !== undefined) await log.gate;
+      try {
+        await log.window.append(RECORD_TYPES.trim, 0, body);
+        isNoted = true;
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        // A full log is no reason to end: other segments that go may make room.
+        await log.pause();
+      }
+    }
     await log.trim(next.sequence);
   }
 }

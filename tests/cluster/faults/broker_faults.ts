@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Fault, pickBroker, waitUntilDeposed, type Whose } from "./fault.ts";
+import { type Fault, pickBroker, type Whose } from "./fault.ts";
 
 /** A broker's process is gone from one moment to the next. */
 export function killBroker(whose: Whose): Fault {
@@ -54,11 +54,10 @@ export function pauseBroker(whose: Whose, lastsMs: Fault["lastsMs"]): Fault {
       const isActive = broker === scene.active;
       scene.linger(broker);
       broker.pause();
-      return Promise.resolve(async () => {
+      return Promise.resolve(() => {
+        if (isActive && broker.isPaused && scene.watch.epoch > epoch) scene.expectEnd(broker);
         broker.resume();
-        const isDeposed = isActive && scene.watch.epoch > epoch;
-        if (isDeposed) await waitUntilDeposed(scene, broker);
-        scene.lingerNoMore(broker);
+        return Promise.resolve();
       });
     },
   };

@@ -9,7 +9,7 @@ import type { Random } from "../../support/random.ts";
 import { CLIENTS, type Place } from "../network/network.ts";
 import type { BrokerNode } from "../scene/broker_node.ts";
 import type { Scene } from "../scene/scene.ts";
-import { type Fault, pickBroker, waitUntilDeposed, type Whose } from "./fault.ts";
+import { type Fault, pickBroker, type Whose } from "./fault.ts";
 
 type Pair = readonly [one: Place, other: Place];
 
@@ -31,9 +31,8 @@ async function cutBroker(scene: Scene, broker: BrokerNode, nodes: readonly NatsN
   return async () => {
     await heal();
     if (isActive && broker.isRunning && scene.watch.epoch > epoch) {
-      await waitUntilDeposed(scene, broker);
+      scene.expectEnd(broker);
     }
-    scene.lingerNoMore(broker);
   };
 }
 

@@ -47,6 +47,9 @@ const LAG_MAX = 50;
 /** A broker that was deposed ends with this code. */
 export const DEPOSED = 3;
 
+/** A broker that was deposed has so long to end, once it can know, in milliseconds. */
+const END_MS = 15_000;
+
 /** A broker that has ended by itself is started again after so long, in milliseconds. */
 const RESTART_MS = 200;
 
@@ -64,6 +67,9 @@ export class Scene implements AsyncDisposable {
   readonly #tell: (line: string) => void;
   /** Brokers whose end is expected, and who are not started again. */
   readonly #down = new Set<BrokerNode>();
+  /** Brokers that must end by themselves, and those to whose old links somebody listens. */
+  readonly #deposed: { readonly broker: BrokerNode; readonly ended: Promise<number> }[] = [];
+  readonly #listened = new Set<BrokerNode>();
   #isOver = false;
 
   private constructor(options: SceneOptions, network: Network) {
@@ -186,13 +192,13 @@ export class Scene implements AsyncDisposable {
   /** Keeps a broker's side of links that clients leave, to hear what it still says. */
   linger(broker: BrokerNode): void {
     this.#doors[this.brokers.indexOf(broker)]!.linger();
+    this.#listened.add(broker);
     this.noteSilence(broker);
   }
 
-  /** Closes those links. */
-  lingerNoMore(broker: BrokerNode): void {
-    this.#doors[this.brokers.indexOf(broker)]!.lingerNoMore();
-    this.noteSilence(broker);
+  /** Another broker has taken over: this one must end by itself, as soon as it reads that. */
+  expectEnd(broker: BrokerNode): void {
+    this.#deposed.push({ broker, ended: broker.waitForEnd() });
   }
 
   /** To a broker its clients may look silent now. */
@@ -206,9 +212,24 @@ export class Scene implements AsyncDisposable {
     this.#tell(`${id} ${what}`);
   }
 
+  /** Resolves when brokers have ended that must, and nobody listens any more to what they still say. */
+  async #awaitEnds(): Promise<void> {
+    for (const { broker, ended } of this.#deposed.splice(0)) {
+      if (await Promise.race([ended, delay(END_MS)]) !== undefined) continue;
+      this.noteProblem(broker, "was deposed and has not ended");
+      await broker.end("SIGKILL");
+    }
+    for (const broker of this.#listened) {
+      this.#doors[this.brokers.indexOf(broker)]!.lingerNoMore();
+      this.noteSilence(broker);
+    }
+    this.#listened.clear();
+  }
+
   /** Resolves when all nodes and brokers run, one broker serves, and nobody is behind. */
   async settle(): Promise<void> {
     const end = performance.now() + PATIENCE_MS;
+    await this.#awaitEnds();
     await this.nats.waitUntilHealthy();
     for (;;) {
       const [stream, ...statuses] = await Promise.all([

@@ -62,7 +62,8 @@ Deno.test("takeover: a broker that stands still confirms nothing when it wakes u
   const follower = first.use.follower("orders", { messages: 1 });
   const second = cluster.start("b");
   await store(cluster, first, "1", "2");
-  await cluster.pass(1000);
+  // The attempt is written when nobody waits for it.
+  await cluster.pass(3000);
   first.host.pause();
   await cluster.until(second.cluster.opening);
   const publisher = first.use.publisher("orders", "late");

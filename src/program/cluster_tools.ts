@@ -6,7 +6,6 @@ import type { ClusterTools, ClusterWork } from "../server/commands/command.ts";
 import { ExitCode } from "../server/process/exit_code.ts";
 import { StartError } from "../server/process/start_error.ts";
 import { explainJournalError } from "./journal_fault.ts";
-import { openLog } from "./open_log.ts";
 
 /** What the commands that work on the log of a cluster use; what speaks with NATS is loaded when it is used. */
 export const cluster: ClusterTools = {
@@ -76,17 +75,25 @@ async function withDirectory<T>(directory: string, use: () => Promise<T>): Promi
   }
 }
 
-/** Opens the log, and closes it again; says once that it waits for it. */
+/** Opens the log, and closes it again; waits for its nodes until it is stopped. */
 async function withLog<T>(
   { settings, signal, note }: ClusterWork,
   use: (log: Log) => Promise<T>,
 ): Promise<T> {
-  const opening = openLog(settings.cluster, { report: (_, message) => note(message), signal });
-  const log = await opening;
+  const { openLog } = await import("./open_cluster.ts");
+  const stopped = Promise.withResolvers<never>();
+  const stop = () => stopped.reject(signal.reason);
+  signal.addEventListener("abort", stop);
   try {
-    return await use(log);
+    const opening = openLog(settings.cluster, (_, message) => note(message));
+    const { log } = await Promise.race([opening, stopped.promise]);
+    try {
+      return await Promise.race([use(log), stopped.promise]);
+    } finally {
+      await log.close();
+    }
   } finally {
-    await log.close();
+    signal.removeEventListener("abort", stop);
   }
 }
 

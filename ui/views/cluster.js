@@ -143,8 +143,10 @@ function sayAge(ms) {
  * @param {HTMLElement} box
  * @param {any} cluster
  */
-function showLead(box, { role, serving, brokers, id }) {
-  const active = brokers.find((/** @type {any} */ one) => one.role === "active" && one.id !== id);
+function showLead(box, { role, serving, brokers, id, leaseMs }) {
+  const active = brokers.find((/** @type {any} */ one) =>
+    one.role === "active" && one.id !== id && one.heardMs <= HEARD_LEASES * leaseMs
+  );
   const stamp = JSON.stringify([role, serving, active?.id, active?.address, active?.page]);
   if (box.getAttribute("data-shown") === stamp) return;
   box.setAttribute("data-shown", stamp);

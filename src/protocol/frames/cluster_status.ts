@@ -64,3 +64,16 @@ export interface ClusterStatus {
   /** What an operator should look at, a sentence each: users that differ, a standby that lags. */
   readonly problems: readonly string[];
 }
+
+/** A broker that was not heard of for so many leases is gone. */
+const GONE_LEASES = 3;
+
+/** Whether a broker is there, as far as others know: the dead ones are listed for a while. */
+export function isHeard({ heardMs }: ClusterBroker, { leaseMs }: ClusterStatus): boolean {
+  return heardMs <= GONE_LEASES * leaseMs;
+}
+
+/** Finds the active broker, if it is there. */
+export function findActive(status: ClusterStatus): ClusterBroker | undefined {
+  return status.brokers.find((broker) => broker.role === "active" && isHeard(broker, status));
+}

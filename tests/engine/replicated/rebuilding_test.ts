@@ -76,6 +76,17 @@ Deno.test("another log is a stranger's", async () => {
   assertEquals((await compare(other, a)).relation, "stranger");
 });
 
+Deno.test("so is a log that ends before the directory's first record", async () => {
+  const { cluster, a } = await makeDirectories();
+  // The directory's beginning was trimmed.
+  const own = readOwnRecords(a.disk);
+  const entries = own.entries.slice(10);
+  cluster.server.shrink(own.entries.length - 5);
+  const log = new SimulatedLog(cluster.server, new SimulatedHost(cluster.time));
+  const { relation } = await cluster.until(compareLog(log, { ...own, entries }));
+  assertEquals(relation, "stranger");
+});
+
 Deno.test("a bit that has changed in a segment or in the index is found", async () => {
   const { a } = await makeDirectories();
   const segment = a.disk.list().find(({ name }) => name.endsWith(".journal"))!;

@@ -35,6 +35,8 @@ export async function compareLog(log: Log, { entries }: OwnRecords): Promise<Log
   const common = entries.filter(({ sequence, counts }) =>
     counts && sequence >= bounds.first && sequence <= bounds.last
   );
+  // It has lost more than this directory can give back, or is another one.
+  if (bounds.last + 1 < first.sequence) return { relation: "stranger", bounds, at: undefined };
   const isShorter = bounds.last < last.sequence;
   if (common.length === 0) {
     return { relation: isShorter ? "shorter" : "removed", bounds, at: undefined };

@@ -1,3 +1,4 @@
+import { findActive } from "../../../protocol/frames/cluster_status.ts";
 import type { CommandBody } from "../command.ts";
 import { CommandError } from "../command.ts";
 import { type BrokerUse, withBroker } from "../connecting/broker_connection.ts";
@@ -29,9 +30,9 @@ export const handover: CommandBody = {
     };
     const code = await withBroker(needs, args, context, async (broker) => {
       const { cursor, signal } = broker;
-      const { role, brokers } = await cursor.getCluster({ signal });
-      if (role === "active") return await handOver(broker);
-      elsewhere = brokers.find((other) => other.role === "active")?.address;
+      const found = await cursor.getCluster({ signal });
+      if (found.role === "active") return await handOver(broker);
+      elsewhere = findActive(found)?.address;
       if (elsewhere !== undefined) return;
       throw new CommandError(
         `Cannot run "${NAME}": no broker of the cluster is known to be active; "cluster status" tells more`,

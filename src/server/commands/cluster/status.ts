@@ -1,4 +1,5 @@
 import type { ClusterBroker, ClusterStatus } from "../../../../protocol.ts";
+import { findActive, isHeard } from "../../../protocol/frames/cluster_status.ts";
 import { ExitCode } from "../../process/exit_code.ts";
 import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
@@ -6,9 +7,12 @@ import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
 import { formatSpan } from "../output/quantities.ts";
 import { type Column, formatTable, printValue, VALUE_FLAGS } from "../output/result_output.ts";
 
-const BROKERS: readonly Column<ClusterBroker>[] = [
+/** A broker, and whether it is there. */
+type BrokerRow = ClusterBroker & { readonly isThere: boolean };
+
+const BROKERS: readonly Column<BrokerRow>[] = [
   { title: "broker", read: ({ id }) => id },
-  { title: "role", read: ({ role }) => role },
+  { title: "role", read: ({ role, isThere }) => isThere ? role : "not heard" },
   { title: "address", read: ({ address }) => address },
   { title: "version", read: ({ version }) => version },
   { title: "sequence", kind: "number", read: ({ sequence }) => sequence },
@@ -62,7 +66,8 @@ export const status: CommandBody = {
     const needs = { command: "cluster status", standby: true };
     return withBroker(needs, args, context, async ({ cursor, signal }) => {
       const found = await cursor.getCluster({ signal });
-      if (!args.has("json")) context.print(`${formatTable(found.brokers, BROKERS)}\n`);
+      const rows = found.brokers.map((broker) => ({ ...broker, isThere: isHeard(broker, found) }));
+      if (!args.has("json")) context.print(`${formatTable(rows, BROKERS)}\n`);
       printValue(found, LOG, args, context);
       const problems = findProblems(found);
       for (const problem of problems) context.note(`look at this: ${problem}`);
@@ -71,10 +76,12 @@ export const status: CommandBody = {
   },
 };
 
-function findProblems({ brokers, role, serving, problems }: ClusterStatus): readonly string[] {
+function findProblems(found: ClusterStatus): readonly string[] {
+  const { role, serving, problems } = found;
   if (role === "active") {
     return serving ? problems : ["the active broker cannot append to the log", ...problems];
   }
-  const hasActive = brokers.some((broker) => broker.role === "active");
-  return hasActive ? problems : ["no broker is known to be active", ...problems];
+  return findActive(found) !== undefined
+    ? problems
+    : ["no broker is known to be active", ...problems];
 }

@@ -45,7 +45,9 @@ function describeRange({ first, last }: { readonly first: number; readonly last:
   return `records ${first} to ${last}`;
 }
 
-function describeRelation({ relation, own, log, at, directory }: ClusterComparison): string[] {
+function describeRelation(
+  { relation, own, log, at, directory, user }: ClusterComparison,
+): string[] {
   const last = own?.last ?? 0;
   const missing = log.last - last;
   switch (relation) {
@@ -59,7 +61,9 @@ function describeRelation({ relation, own, log, at, directory }: ClusterComparis
       return [
         missing === 0
           ? "they are the same"
-          : `they are the same; ${missing} more are in the log, and are read at the next start`,
+          : `they are the same; ${missing} more are in the log, and are read ${
+            user === undefined ? "at the next start" : "by the broker"
+          }`,
       ];
     case "shorter":
       return [

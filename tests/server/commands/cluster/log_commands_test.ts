@@ -96,6 +96,11 @@ for (
   const [change, code, sentence] of [
     [{}, 0, "they are the same\n"],
     [{ log: { first: 5, last: 23 } }, 0, "they are the same; 3 more are in the log"],
+    [
+      { log: { first: 5, last: 23 }, user: "process 5" },
+      0,
+      "3 more are in the log, and are read by",
+    ],
     [{ relation: "shorter", log: { first: 5, last: 18 } }, 4, "the log has lost 2"],
     [{ relation: "different", at: 14 }, 4, "they differ from record 14 on"],
     [{ relation: "stranger", at: 10 }, 4, "they have no record in common"],

@@ -58,6 +58,8 @@ export class JetStreamLog implements Log {
   #looking: Promise<void> | undefined;
   /** Since when nodes have known of no leader. */
   #leaderlessSince: number | undefined;
+  /** Since when the node in use has answered nothing that helps. */
+  #uselessSince: number | undefined;
   #isClosed = false;
 
   private constructor(options: JetStreamOptions) {
@@ -295,18 +297,34 @@ export class JetStreamLog implements Log {
       answer = message;
       return true;
     };
-    await used.ask({ ...question, what, silenceMs, take });
+    try {
+      await used.ask({ ...question, what, silenceMs, take });
+    } catch (error) {
+      this.#noteUseless(used);
+      throw error;
+    }
     try {
       const read = readAnswer(answer!, what);
-      this.#leaderlessSince = undefined;
+      this.#leaderlessSince = this.#uselessSince = undefined;
       return read;
     } catch (error) {
       if (!(error instanceof LeaderlessError)) {
-        this.#leaderlessSince = undefined;
+        this.#leaderlessSince = this.#uselessSince = undefined;
         throw error;
       }
+      this.#noteUseless(used);
       throw this.#doubt(error, used);
     }
+  }
+
+  /** A node that has had no answer for a lease's time is left: it may be cut off from the others, which answer. */
+  #noteUseless(link: NatsLink): void {
+    if (this.#isClosed || link !== this.#nodes.link) return;
+    const now = performance.now();
+    this.#uselessSince ??= now;
+    if (now - this.#uselessSince < this.#options.leaseMs) return;
+    this.#uselessSince = undefined;
+    void this.changeNode().catch(() => {});
   }
 
   /** Elections end: a node that knows of no leader for longer is cut off from the others. */

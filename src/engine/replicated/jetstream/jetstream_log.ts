@@ -36,6 +36,9 @@ const ELECTION_MS = 15_000;
 /** So often who appends looks whether it is connected to the node that leads, in milliseconds. */
 const LOOK_MS = 5_000;
 
+/** After so long without an answer it is asked whether anybody leads the log, in milliseconds. */
+const PROBE_MS = 100;
+
 /** So long a purge may take, in milliseconds. */
 const PURGE_MS = 10_000;
 
@@ -115,10 +118,9 @@ export class JetStreamLog implements Log {
     const what = "append to the log";
     requireWhole(what, expected, 0);
     const link = this.#nodes.link ?? await this.#nodes.use(what, this.#silenceMs);
-    const condition = headers();
-    condition.set("Nats-Expected-Last-Sequence", String(expected));
     const { subject } = this.#names;
-    const answer = await this.#ask({ link, subject, payload: record, headers: condition, what });
+    const question = { link, subject, payload: record, headers: expect(expected), what };
+    const answer = await this.#ask(question);
     const { seq } = answer;
     // NATS compares, so that anything else cannot be.
     if (seq !== expected + 1) {
@@ -179,7 +181,9 @@ export class JetStreamLog implements Log {
   }
 
   async bounds(): Promise<LogBounds> {
-    const info = await this.#readInfo("look at the log");
+    const what = "look at the log";
+    const probe = this.#probe(what);
+    const info = await Promise.race([this.#readInfo(what), probe.leaderless]).finally(probe.stop);
     const state = info.state as { "first_seq": number; "last_seq": number; "bytes": number };
     const config = info.config as { readonly "max_bytes"?: number };
     const cluster = info.cluster as {
@@ -275,6 +279,22 @@ export class JetStreamLog implements Log {
     }
   }
 
+  /**
+   * While nobody leads the log, a question about it is not answered; a record that can never be stored is,
+   * by the node in use.
+   */
+  #probe(what: string): { readonly leaderless: Promise<never>; readonly stop: () => void } {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const { subject } = this.#names;
+      const condition = expect(Number.MAX_SAFE_INTEGER);
+      this.#ask({ subject, payload: "", headers: condition, what }).catch((error) => {
+        if (error instanceof LeaderlessError) reject(error);
+      });
+    }, PROBE_MS);
+    return { leaderless: promise, stop: () => clearTimeout(timer) };
+  }
+
   #readInfo(what: string): Promise<JetStreamAnswer> {
     const subject = `$JS.API.STREAM.INFO.${this.#names.stream}`;
     return this.#ask({ subject, payload: "", what });
@@ -347,6 +367,13 @@ export class JetStreamLog implements Log {
       },
     );
   }
+}
+
+/** The condition of an append. */
+function expect(last: number): ReturnType<typeof headers> {
+  const condition = headers();
+  condition.set("Nats-Expected-Last-Sequence", String(last));
+  return condition;
 }
 
 /** Throws unless it is what a sequence may be. */

@@ -8,6 +8,7 @@ import { ACCESS_BUGS } from "./bugs/access.ts";
 import { BACKUP_BUGS } from "./bugs/backup.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { ATTACK_BUGS, HTTP_BUGS } from "./bugs/attack.ts";
+import { CLUSTER_CLIENT_BUGS } from "./bugs/cluster/client.ts";
 import { CLUSTER_RULES_BUGS } from "./bugs/cluster/rules.ts";
 import { CLUSTER_SIMULATION_BUGS } from "./bugs/cluster/simulation.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
@@ -29,6 +30,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...ATTACK_BUGS,
   ...BACKUP_BUGS,
   ...CONNECTING_BUGS,
+  ...CLUSTER_CLIENT_BUGS,
   ...CLUSTER_RULES_BUGS,
   ...CLUSTER_SIMULATION_BUGS,
   ...COMMANDS_BUGS,

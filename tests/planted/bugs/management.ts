@@ -26,8 +26,8 @@ export const MANAGEMENT_BUGS: readonly PlantedBug[] = [
   {
     what: "a client whose connection an operator has closed is back at once",
     file: "src/client/uplink/session_opener.ts",
-    from: "isClosed ? CLOSED_PAUSE_MS : 0",
-    to: "isClosed ? 0 : 0",
+    from: '"CLOSED_BY_OPERATOR" ? CLOSED_PAUSE_MS : 0',
+    to: '"CLOSED_BY_OPERATOR" ? 0 : 0',
     found: tests("client/cursor/operating_test.ts"),
   },
   {

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { LEASE_MS, type TestBroker, TestCluster } from "../../support/cluster/test_cluster.ts";
+import { DescriptorShortageError, type DiskFile } from "../../../src/engine/journal/disk/disk.ts";
 import { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
 
 async function store(cluster: TestCluster, broker: TestBroker, ...texts: string[]): Promise<void> {
@@ -281,4 +282,50 @@ Deno.test("log: a standby is backed up as the active broker is", async () => {
   const fresh = new TestCluster().start("a");
   const refusal = await fresh.engine.openBackup().catch((error) => error);
   assertEquals(refusal.code, "BAD_REQUEST");
+});
+
+/** A disk whose segments cannot be opened now and then. */
+class ShortDisk extends SimulatedDisk {
+  isShort = false;
+
+  override open(name: string): DiskFile {
+    if (this.isShort && name.endsWith(".journal")) {
+      throw new DescriptorShortageError("none is free");
+    }
+    return super.open(name);
+  }
+}
+
+function readFile(disk: SimulatedDisk, name: string): Uint8Array {
+  const file = disk.open(name);
+  const bytes = new Uint8Array(file.measure());
+  file.read(bytes, 0);
+  return bytes;
+}
+
+Deno.test("log: a standby that could not open a segment for a while has each record once", async () => {
+  const small = { segmentBytes: 1500 };
+  const cluster = new TestCluster();
+  const active = await cluster.startActive("a", small);
+  await cluster.until(active.use.create("orders"));
+  const disk = new ShortDisk({ seed: 3 });
+  const standby = cluster.start("b", { disk, ...small });
+  await cluster.pass(1000);
+  for (let number = 1; number <= 6; number++) {
+    disk.isShort = true;
+    await store(cluster, active, `${number}`.padEnd(1000, "."));
+    await cluster.pass(1200);
+    disk.isShort = false;
+    await cluster.pass(1200);
+  }
+  const names = disk.list().map(({ name }) => name).filter((name) => name.endsWith(".records"));
+  assertEquals(names.length > 1, true, `${names}`);
+  for (const name of names) assertEquals(readFile(disk, name), readFile(active.disk, name), name);
+  active.kill();
+  await cluster.until(standby.cluster.opening);
+  const follower = standby.use.follower("orders");
+  await cluster.until(follower.received(6));
+  for (let tag = 1; tag <= 6; tag++) await cluster.until(follower.ack(tag));
+  await cluster.pass(3000);
+  assertEquals(standby.failure, undefined);
 });

@@ -100,6 +100,11 @@ export class RecordIndex {
     }));
   }
 
+  /** Writes what had no room; throws while that is too much to wait any longer. */
+  writeHeld(): void {
+    this.#append(new Uint8Array(0));
+  }
+
   /** The position of the first segment behind a base, and the sequence of the record that begins it. */
   findNext(base: number): { readonly position: number; readonly sequence: number } | undefined {
     const next = this.#files.find((file) => file.base > base && file.begun.length > 0);

@@ -22,7 +22,7 @@ const STORED_BYTES = 1024 * 1024;
 export interface ReplicaOptions {
   /** The own directory. */
   readonly disk: Disk;
-  readonly index: Pick<RecordIndex, "prepare" | "note" | "nameDropped">;
+  readonly index: Pick<RecordIndex, "prepare" | "note" | "writeHeld" | "nameDropped">;
   readonly state: LoggedState;
   /** Hears the time of the active broker's rules. */
   readonly noteTime: (at: number) => void;
@@ -54,6 +54,8 @@ export class Replica {
   /** What is below is not wanted any more. */
   #trimmed = 0;
   #isImporting = false;
+  /** What has been done of the record that is being taken. */
+  #begun = { sequence: 0, isWritten: false, isNoted: false };
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
@@ -77,16 +79,28 @@ export class Replica {
   }
 
   /**
-   * Takes the next record.
+   * Takes the next record. If there was no room, or no free descriptor, it may be called again with the same
+   * one: what has been done of it is not done twice.
    *
    * @param before The point of the chain before it.
-   * @param isStored Whether the own files have it already.
    */
   take(sequence: number, taken: TakenRecord, bytes: Uint8Array, before: ChainPoint): void {
     const { index } = this.#options;
-    index.prepare(taken, before);
-    this.#write(sequence, taken);
-    index.note(sequence, taken, bytes);
+    if (this.#begun.sequence !== sequence) {
+      this.#begun = { sequence, isWritten: false, isNoted: false };
+    }
+    const begun = this.#begun;
+    if (!begun.isWritten) {
+      index.prepare(taken, before);
+      this.#write(sequence, taken);
+      begun.isWritten = true;
+    }
+    if (begun.isNoted) index.writeHeld();
+    else {
+      // Also if it has no room yet.
+      begun.isNoted = true;
+      index.note(sequence, taken, bytes);
+    }
     this.#finish(sequence, taken, true);
   }
 
@@ -250,9 +264,10 @@ export class Replica {
   /** Gives up a segment without its whole checkpoint; its bytes stay, for who has lost them. */
   #dropSegment({ name, base }: SegmentFile): void {
     const { disk, index } = this.#options;
-    this.#segments!.dropLast();
     const dropped = index.nameDropped(base);
     if (disk.list().some((entry) => entry.name === name)) disk.rename(name, dropped);
+    // Last: the rest may be tried again.
+    this.#segments!.dropLast();
   }
 
   #removeFree(): void {

@@ -95,6 +95,7 @@ export class Campaign implements AsyncDisposable {
     this.checker.endChapter();
     const stream = await readStream(this.scene.nats.nodes, this.scene.stream);
     this.#appends = Math.max(this.#appends, stream?.lastSequence ?? 0);
+    await this.scene.compareCopies();
   }
 
   /** Does something to the cluster; resolves to what mends it. */

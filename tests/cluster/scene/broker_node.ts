@@ -76,6 +76,11 @@ export class BrokerNode implements AsyncDisposable {
     return this.#turn.child.pid;
   }
 
+  /** Where its copy of the log is. */
+  get data(): string {
+    return `${this.#plan.directory}/data`;
+  }
+
   /** The end of its log, over all of its processes. */
   get lines(): readonly string[] {
     return this.#lines;

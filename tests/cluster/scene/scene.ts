@@ -13,6 +13,7 @@ import { NamespacedNetwork } from "../network/namespaced_network.ts";
 import { CLIENTS, type Network, type Place } from "../network/network.ts";
 import { ProxiedNetwork } from "../network/proxied_network.ts";
 import { BrokerNode } from "./broker_node.ts";
+import { compareCopies } from "./copies.ts";
 import { Door } from "./door.ts";
 import { readStream } from "./stream_state.ts";
 import { Watch } from "./watch.ts";
@@ -38,7 +39,7 @@ const NAME = "faults";
 const NODES = 3;
 
 /** Nothing gets well that is not after so long, in milliseconds. */
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 90_000;
 const PAUSE_MS = 50;
 
 /** A standby is not behind if it misses no more records than these. */
@@ -246,6 +247,12 @@ export class Scene implements AsyncDisposable {
       }
       await delay(PAUSE_MS);
     }
+  }
+
+  /** Looks whether brokers have the same in their segments. */
+  async compareCopies(): Promise<void> {
+    const faults = await compareCopies(this.brokers.map(({ data }) => data));
+    this.problems.push(...faults);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

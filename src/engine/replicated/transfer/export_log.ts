@@ -48,7 +48,12 @@ export async function exportLog(log: Log, disk: Disk): Promise<ExportedLog> {
   const replica = new Replica({
     disk,
     state: NOBODY,
-    index: { prepare() {}, note() {}, nameDropped: (base) => `${base.toString(16)}.dropped` },
+    index: {
+      prepare() {},
+      note() {},
+      writeHeld() {},
+      nameDropped: (base) => `${base.toString(16)}.dropped`,
+    },
     noteTime() {},
     begin: (id) => {
       journalId = id;

@@ -131,9 +131,12 @@ export class RunningProgram {
   }
 
   async #connect(options: ConnectOptions = {}): Promise<Connection> {
-    const { port = USUAL_PORT } = options;
+    const { port = USUAL_PORT, servers } = options;
     const real = port === USUAL_PORT ? this.#place.port : port;
-    const connection = await connect({ ...options, port: real });
+    const there = servers === undefined ? { port: real } : {
+      servers: servers.map((one) => one.replace(`:${USUAL_PORT}`, `:${this.#place.port}`)),
+    };
+    const connection = await connect({ ...options, ...there });
     this.#connections.push(connection);
     return connection;
   }

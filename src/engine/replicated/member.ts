@@ -64,6 +64,8 @@ export class Member {
   #before: ChainPoint = this.#chain.point;
   #standby: Standby | undefined;
   #hasToldOfImport = false;
+  /** The end that the log had when it was last found to be shorter. */
+  #toldOfLoss = -1;
   #reign: Reign | undefined;
 
   constructor(options: MemberOptions) {
@@ -262,16 +264,20 @@ export class Member {
   /** Gives the log the records back that it has lost. */
   async #repair(last: number): Promise<void> {
     const { log, local: disk, index, report, timing } = this.#options;
-    report("warning", "the log has lost records: this broker appends them again", {
-      from: last + 1,
-      to: this.sequence,
-    });
-    try {
-      await repairLog({ log, disk, index }, { last, until: this.sequence });
-    } catch (error) {
-      if (error instanceof LogDamageError) throw error;
-      await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
+    const until = this.sequence;
+    // A node that does not know that it leads no more may say so again and again.
+    if (this.#toldOfLoss !== until) {
+      report("warning", "the log has lost records: this broker appends them again", {
+        from: last + 1,
+        to: until,
+      });
     }
+    this.#toldOfLoss = until;
+    const isDone = await repairLog({ log, disk, index }, { last, until }).catch((error) => {
+      if (error instanceof LogDamageError) throw error;
+      return false;
+    });
+    if (!isDone) await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
   }
 
   /** Takes over, unless somebody else has been first. */

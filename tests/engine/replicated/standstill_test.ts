@@ -55,3 +55,24 @@ Deno.test("standstill: a broker that cannot give the lead away, since the log is
   await cluster.pass(1000);
   assertEquals([first.seat.isServing, first.failure], [true, undefined]);
 });
+
+Deno.test("standstill: an old answer about the log's end is not asked for without a pause", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await cluster.pass(1000);
+  first.kill();
+  cluster.server.faults = { ...cluster.server.faults, delayMs: [1, 1] };
+  const bounds = second.log.bounds.bind(second.log);
+  let looks = 0;
+  second.log.bounds = async () => {
+    looks++;
+    return { ...await bounds(), last: 2 };
+  };
+  await cluster.pass(12_000);
+  second.log.bounds = bounds;
+  assertEquals([second.seat.role, second.reports.length], ["standby", 1]);
+  assertEquals(looks < 300, true, `${looks} looks`);
+  await cluster.until(second.cluster.opening);
+});

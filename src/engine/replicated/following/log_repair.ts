@@ -13,7 +13,7 @@ export interface LogRepairParts {
 
 /**
  * Appends records again that the log has lost, as they were. In the place of void ones, which nobody
- * keeps, come fillers.
+ * keeps, come fillers. Resolves to whether it did: not if somebody else does, or the log is not shorter at all.
  *
  * @param last The last sequence that the log has.
  * @param until The last one that it is to have.
@@ -21,7 +21,7 @@ export interface LogRepairParts {
 export async function repairLog(
   { log, disk, index }: LogRepairParts,
   { last, until }: { readonly last: number; readonly until: number },
-): Promise<void> {
+): Promise<boolean> {
   if (last > 0) await compareRecord({ log, index }, last);
   const reader = new BodyReader(disk);
   try {
@@ -33,11 +33,12 @@ export async function repairLog(
       await log.append(next - 1, bytes.length === 0 ? makeFiller() : bytes);
       next++;
     }
-    if (next > until) return;
+    if (next > until) return true;
     throw new LogDamageError(next, "the log has lost it, and this broker does not have it either");
   } catch (error) {
     // Somebody else repairs it, or goes on behind it.
     if (!(error instanceof RefusedError) || error.why === "full") throw error;
+    return false;
   } finally {
     reader.close();
   }

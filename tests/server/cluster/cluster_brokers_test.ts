@@ -12,7 +12,7 @@ import { ClusterServers } from "../../support/cluster/cluster_servers.ts";
 import { runTyped } from "../../support/commands/typed.ts";
 
 Deno.test("the lead goes to and fro, and clients go with it: each message comes once", async () => {
-  await using cluster = await ClusterServers.create();
+  await using cluster = await ClusterServers.create(2000);
   let active = await cluster.start("a");
   const servers = [cluster.addressOf("a"), cluster.addressOf("b")];
   await using connection = await connect({ servers, waitForBroker: true, drainMs: 0 });
@@ -56,7 +56,7 @@ Deno.test("the lead goes to and fro, and clients go with it: each message comes 
 });
 
 Deno.test("a broker that stops is replaced, and one that is alone stops by itself", async () => {
-  await using cluster = await ClusterServers.create();
+  await using cluster = await ClusterServers.create(2000);
   const first = await cluster.start("a");
   const servers = [cluster.addressOf("b"), cluster.addressOf("a")];
   await using connection = await connect({ servers, waitForBroker: true, drainMs: 0 });

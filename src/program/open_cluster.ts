@@ -68,7 +68,7 @@ export async function openLog(
   cluster: ClusterSettings,
   report: EngineSurroundings["report"],
 ): Promise<{ readonly log: JetStreamLog; readonly watch: LogWatch }> {
-  const { name, id, leaseMs, replicas, maxBytes: bytesMax, requireSync } = cluster;
+  const { name, id, leaseMs, replicas, recordBytes, maxBytes: bytesMax, requireSync } = cluster;
   const readSecrets = () => readFiles(cluster);
   await readSecrets();
   let log: JetStreamLog | undefined;
@@ -80,6 +80,7 @@ export async function openLog(
       readSecrets,
       report,
       leaseMs,
+      recordBytes,
       replicas,
       bytesMax,
     });

@@ -46,7 +46,8 @@ export class Reign implements DiskLog {
     this.#options = options;
     this.window = options.window;
     this.log = options.logId;
-    void this.#supervise();
+    // Without it the lease would end, and nobody would know why.
+    this.#supervise().catch((error) => options.fail(error));
   }
 
   /** Whether it may deliver and answer. */

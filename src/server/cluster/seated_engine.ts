@@ -208,7 +208,8 @@ export class SeatedEngine implements Engine {
 
   #ask<Answer>(ask: (engine: Engine) => Promise<Answer>): Promise<Answer> {
     if (this.#seat.isServing) return ask(this.#engine);
-    return this.#seat.whenServing().then(() => ask(this.#engine));
+    // The lease may be over again by then.
+    return this.#seat.whenServing().then(() => this.#ask(ask));
   }
 
   /** Throws `NOT_ACTIVE` where there are no streams to use. */

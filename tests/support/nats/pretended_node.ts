@@ -7,11 +7,14 @@ export class PretendedNode implements AsyncDisposable {
   readonly name: string;
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #connections = new Set<Deno.TcpConn>();
+  readonly #bytesMax: number;
   readonly #info: string;
   readonly #serving: Promise<void>;
 
-  constructor(name: string, cluster: string) {
+  /** @param bytesMax The most bytes of a message that it takes. */
+  constructor(name: string, cluster: string, bytesMax: number = 1024 * 1024) {
     this.name = name;
+    this.#bytesMax = bytesMax;
     this.#info = JSON.stringify({
       config: configureStream(nameLog(cluster), { replicas: 1, bytesMax: 0 }),
       state: { "first_seq": 1, "last_seq": 0, bytes: 0 },
@@ -47,7 +50,7 @@ export class PretendedNode implements AsyncDisposable {
       "server_name": this.name,
       version: "2.15.1",
       headers: true,
-      "max_payload": 1024 * 1024,
+      "max_payload": this.#bytesMax,
       host: "127.0.0.1",
       port,
     };

@@ -17,6 +17,7 @@ import {
   type StreamConfiguration,
 } from "./log_stream.ts";
 import type { NatsLink } from "./nats_link.ts";
+import { RECORD_BODY_BYTES_MAX, RECORD_HEAD_BYTES } from "../record.ts";
 import { NatsNodes, type NatsNodesOptions, NatsRefusal } from "./nats_nodes.ts";
 
 /** How to reach a log, and what it is. */
@@ -26,12 +27,17 @@ export interface JetStreamOptions
   readonly cluster: string;
   readonly id: string;
   readonly leaseMs: number;
+  /** The most bytes of a record behind its head; by default as many as are allowed. */
+  readonly recordBytes?: number | undefined;
   /** Ends the attempts to open it. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** So long after an election began, nodes that know of no leader are cut off from one, in milliseconds. */
 const ELECTION_MS = 15_000;
+
+/** Bytes of a message beside its record: what it expects, as text. */
+const CONDITION_BYTES = 256;
 
 /** So often who appends looks whether it is connected to the node that leads, in milliseconds. */
 const LOOK_MS = 5_000;
@@ -75,6 +81,8 @@ export class JetStreamLog implements Log {
       readSecrets: options.readSecrets,
       report: options.report,
       silenceMs: this.#silenceMs,
+      bytesMin: RECORD_HEAD_BYTES + (options.recordBytes ?? RECORD_BODY_BYTES_MAX) +
+        CONDITION_BYTES,
       linked: (link) => this.#attach(link),
     });
   }

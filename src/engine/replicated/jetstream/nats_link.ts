@@ -107,9 +107,14 @@ export class NatsLink {
     return this.#connection.info?.ldm === true;
   }
 
-  /** Tells somebody something. */
+  /** The most bytes of a message that the node takes. */
+  get bytesMax(): number {
+    return this.#connection.info?.max_payload ?? 0;
+  }
+
+  /** Tells somebody something, if the connection is there. */
   publish(subject: string, payload: Uint8Array | string): void {
-    if (!this.#isClosed) this.#connection.publish(subject, payload);
+    if (!this.#isClosed && !this.#connection.isClosed()) this.#connection.publish(subject, payload);
   }
 
   /** Hears what is told; the handler must not throw. Returns how to stop that. */

@@ -17,6 +17,8 @@ export class NatsRefusal extends Error {
 /** Which nodes there are, and how to reach them. */
 export interface NatsNodesOptions extends Pick<NatsLinkPlan, "name" | "silenceMs"> {
   readonly addresses: readonly string[];
+  /** The most bytes of a message: a node has to take so many. */
+  readonly bytesMin: number;
   /** Reads files again for each connection: they may have been renewed. */
   readonly readSecrets: () => Promise<NatsSecrets>;
   readonly report: (level: "info" | "warning", message: string) => void;
@@ -101,7 +103,11 @@ export class NatsNodes {
   /** Waits until nothing is under way: an answer must not be lost for a shorter way. */
   async #move(old: NatsLink, link: NatsLink): Promise<void> {
     this.#isMoving = true;
-    await old.whenIdle();
+    // A question may have no answer for long, and nobody else can ask anything meanwhile.
+    const over = Promise.withResolvers<void>();
+    const timer = setTimeout(over.resolve, this.#options.silenceMs);
+    await Promise.race([old.whenIdle(), over.promise]);
+    clearTimeout(timer);
     this.#isMoving = false;
     // It may have been lost meanwhile, and replaced.
     if (this.#isClosed || this.#link !== old) return link.close();
@@ -179,6 +185,13 @@ export class NatsNodes {
       throw new NatsRefusal(
         `Cannot use the node of NATS at ${address}: its version is ${link.version}, which does not ` +
           `keep writers apart; allowed ${VERSION_MIN.join(".")} or later`,
+      );
+    }
+    if (link.bytesMax < this.#options.bytesMin) {
+      link.close();
+      throw new NatsRefusal(
+        `Cannot use the node of NATS at ${address}: it takes messages up to ${link.bytesMax} bytes; allowed a ` +
+          `"max_payload" of at least ${this.#options.bytesMin}, or a smaller "cluster.record_bytes"`,
       );
     }
     this.#known.set(link.node, address);

@@ -1,4 +1,4 @@
-import { assertEquals, assertNotEquals } from "@std/assert";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { JetStreamLog } from "../../../../src/engine/replicated/jetstream/jetstream_log.ts";
 import { PretendedNode } from "../../../support/nats/pretended_node.ts";
 
@@ -45,4 +45,22 @@ Deno.test("jetstream: a log is opened by another node if the first one is cut of
     assertEquals(log.node === cutOff.name, false);
     await log.close();
   }
+});
+
+Deno.test("jetstream: a node that takes no records as large as ours is refused", async () => {
+  await using node = new PretendedNode("one", "shop", 64 * 1024);
+  const options = {
+    cluster: "shop",
+    id: "a",
+    addresses: [node.address],
+    readSecrets: () => Promise.resolve({}),
+    report: () => {},
+    leaseMs: 1000,
+    replicas: 1,
+    bytesMax: 0,
+  };
+  await assertRejects(() => JetStreamLog.open(options), Error, '"max_payload"');
+  const log = await JetStreamLog.open({ ...options, recordBytes: 60 * 1024 });
+  assertEquals(log.node, "one");
+  await log.close();
 });

@@ -174,7 +174,9 @@ export class ClusterPublisher extends ClusterClient<EnginePublisher> {
   tell(connection: Connection<EnginePublisher>, number: BatchNumber, outcome: Outcome): void {
     const { ledger, counts } = this.parts;
     const { sequence, count } = number;
-    connection.life.checkLead(`confirms ${this.identity}#${sequence}`);
+    if (typeof outcome !== "string") {
+      connection.life.checkLead(`confirms ${this.identity}#${sequence}`);
+    }
     for (let index = 0; index < count; index++) {
       const message = ledger.find(`${this.identity}#${sequence + index}`)!;
       if (typeof outcome === "string") {

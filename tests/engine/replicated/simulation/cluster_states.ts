@@ -35,7 +35,8 @@ function describeState({ engine }: BrokerLife): Map<string, string> {
     if (piece.piece === "counters") {
       found.set("counters", JSON.stringify({ ...piece, clock: undefined }));
     } else if (piece.piece === "publisher") {
-      found.set(`publisher ${piece.number}`, `${piece.identity} ${piece.lastSequence}`);
+      // Refusals and repetitions are no events: a standby does not know the last number.
+      found.set(`publisher ${piece.number}`, piece.identity);
     } else if (piece.piece === "places") {
       places = piece.goesOn ? [...places, ...piece.places] : piece.places;
     } else if (piece.piece === "outcomes") {

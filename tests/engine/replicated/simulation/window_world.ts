@@ -222,6 +222,8 @@ export class WindowWorld {
 
   /** There is little room for a while. */
   #fill(ms: number): void {
+    // What comes once more after it was refused may be stored: brokers end themselves then.
+    if (this.#server.faults.doubled > 0) return;
     this.#server.bytesMax = this.#server.bytes + this.#random.below(2000);
     this.#time.schedule(ms, () => this.#server.bytesMax = undefined);
   }

@@ -16,7 +16,7 @@ import { type ClusterSizes, openClusterLog } from "./open_cluster_log.ts";
 import type { WorldParts } from "./world_parts.ts";
 
 /** How often a process looks whether something is due. */
-const TICK_MS = 25;
+const TICK_MS = 50;
 /** How long a message takes between a client and a broker, at most. */
 const NETWORK_MS = 3;
 

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** What brokers may differ by in the dates that they tell of one moment: they are made of whole milliseconds. */
+const DATE_MS = 5;
+
 /** A message in one stream. */
 interface Copy {
   /** Its id, once somebody has told it. */
@@ -208,19 +211,24 @@ export class ClusterLedger {
     const times = this.#times.getOrInsertComputed(stream, () => new Map<number, number>());
     const known = times.get(id);
     this.#require(
-      // Written are whole milliseconds.
-      known === undefined || Math.abs(known - storedAt) <= 1,
+      known === undefined || Math.abs(known - storedAt) <= DATE_MS,
       `${stream}:${id} was stored at ${known} and at ${storedAt}`,
     );
     times.set(id, storedAt);
     for (let near = 1; near < 20; near++) {
       const before = times.get(id - near);
       if (before !== undefined) {
-        this.#require(before <= storedAt + 1, `${stream}:${id - near} was stored after ${id}`);
+        this.#require(
+          before <= storedAt + DATE_MS,
+          `${stream}:${id - near} was stored at ${before}, and ${id} at ${storedAt}`,
+        );
       }
       const after = times.get(id + near);
       if (after !== undefined) {
-        this.#require(after >= storedAt - 1, `${stream}:${id + near} was stored before ${id}`);
+        this.#require(
+          after >= storedAt - DATE_MS,
+          `${stream}:${id + near} was stored before ${id}`,
+        );
       }
     }
   }

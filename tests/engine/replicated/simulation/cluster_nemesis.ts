@@ -5,7 +5,7 @@
  */
 
 import type { LogFaults } from "../../../support/log/simulated_log_server.ts";
-import type { ClusterBroker } from "./cluster_broker.ts";
+import type { BrokerLife, ClusterBroker } from "./cluster_broker.ts";
 import type { WorldParts } from "./world_parts.ts";
 
 /** After the log has lost something, nothing else happens for so long: it is to be repaired. */
@@ -165,11 +165,16 @@ export class ClusterNemesis {
     });
   }
 
-  /** The log loses its end, while somebody who has it is well. */
+  /** The log loses its end, while somebody is well who has it: the active one, or all others. */
   #shrink(): void {
     const { server, random, counts, tell, time } = this.#parts;
-    const active = this.#brokers.find(({ life }) => life?.isServing)?.life;
-    if (active === undefined || active.log.isCutOff || active.log.isStuck || !server.isLed) return;
+    const lives = this.#brokers.flatMap(({ life }) => life === undefined ? [] : [life]);
+    const isWell = ({ host, log }: BrokerLife) => !host.isPaused && !log.isCutOff && !log.isStuck;
+    const hasAll = (life: BrokerLife) => isWell(life) && life.sequence >= server.last;
+    const isSafe = lives.some((life) => life.isServing && isWell(life)) || lives.every(hasAll);
+    if (!server.isLed || lives.length === 0 || !isSafe) return;
+    // Answers that do not come make it late: somebody else may take over who has less.
+    if (server.faults.lostRequest + server.faults.lostAnswer + server.faults.late > 0) return;
     const count = 1 + random.below(6);
     if (server.records.length <= count) return;
     counts.shrinks++;

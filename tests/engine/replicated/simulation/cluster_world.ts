@@ -17,7 +17,7 @@ import { LogTruth } from "./log_truth.ts";
 import { type ClusterCounts, countNothing, STREAMS, type WorldParts } from "./world_parts.ts";
 
 /** How often clients look where they are. */
-const LOOK_MS = 20;
+const LOOK_MS = 40;
 /** After so long a client leaves a broker that stands still. */
 const PATIENCE_MS = 2000;
 

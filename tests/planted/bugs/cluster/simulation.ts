@@ -13,6 +13,9 @@ const WINDOWS: readonly string[] = [
   "windows",
 ];
 
+/** Worlds with whole brokers, and clients. */
+const BROKERS: readonly string[] = [...WINDOWS.slice(0, -3), "60", "--only", "brokers"];
+
 /** Bugs of brokers that share a log. */
 export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
   {
@@ -93,5 +96,70 @@ export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
     from: "const HELD_PART = 3 / 4;",
     to: "const HELD_PART = 1.1;",
     found: WINDOWS,
+  },
+  {
+    what: "a broker delivers without the lease",
+    file: "src/engine/local_engine.ts",
+    from: "    if (this.cluster === undefined || this.cluster.isServing) super.dispatch();\n",
+    to: "    super.dispatch();\n",
+    found: BROKERS,
+  },
+  {
+    what: "a broker confirms without the lease",
+    file: "src/engine/replicated/replicated_disk.ts",
+    from: "    await log.holdLease();\n",
+    to: "",
+    found: BROKERS,
+  },
+  {
+    what: "a broker that has let go keeps the lease",
+    file: "src/engine/replicated/reign.ts",
+    from: "const isHeld = this.#gate === undefined && lease.isHeld(timing.now());",
+    to: "const isHeld = lease.isHeld(timing.now());",
+    found: BROKERS,
+  },
+  {
+    what: "a standby takes over without waiting for silence",
+    file: "src/engine/replicated/following/standby.ts",
+    from: "if (bounds !== undefined && silence.isOver(timing.now())) return bounds;",
+    to: "if (bounds !== undefined) return bounds;",
+    found: BROKERS,
+  },
+  {
+    what: "a new owner goes on behind bytes that its predecessor did not finish",
+    file: "src/engine/replicated/member.ts",
+    from: "      position: this.#replica.position,\n",
+    to: "      position: this.#chain.point.position,\n",
+    found: BROKERS,
+  },
+  {
+    what: "what an owner did not finish is not given up",
+    file: "src/engine/replicated/following/replica.ts",
+    from: "    this.giveUpRest();\n",
+    to: "",
+    found: BROKERS,
+  },
+  {
+    what: "records are removed from the log before the trim record counts",
+    file: "src/engine/replicated/replicated_disk.ts",
+    from:
+      "    await log.window.append(RECORD_TYPES.trim, 0, body);\n    await log.trim(next.sequence);\n",
+    to:
+      "    await log.trim(next.sequence);\n    await log.window.append(RECORD_TYPES.trim, 0, body);\n",
+    found: BROKERS,
+  },
+  {
+    what: "a log is repaired without fillers",
+    file: "src/engine/replicated/following/log_repair.ts",
+    from: "      await log.append(next - 1, bytes.length === 0 ? makeFiller() : bytes);\n",
+    to: "      if (bytes.length === 0) continue;\n      await log.append(next - 1, bytes);\n",
+    found: BROKERS,
+  },
+  {
+    what: "the index of records is not cut where own files end",
+    file: "src/engine/replicated/following/own_files.ts",
+    from: "  index.cut(found.entry);\n",
+    to: "",
+    found: BROKERS,
   },
 ];

@@ -79,6 +79,8 @@ export class SimulatedLogServer {
   readonly mistakes: string[] = [];
   /** Hears of each record when it is stored. */
   stored: (record: Uint8Array) => void = () => {};
+  /** Hears below which sequence somebody removes records. */
+  trimming: (below: number) => void = () => {};
   /** Hears when it has lost its end. */
   shrunk: () => void = () => {};
   #first = 1;
@@ -168,6 +170,7 @@ export class SimulatedLogServer {
       const text = `Cannot trim: ${below} is behind the end; up to ${this.last + 1} is allowed`;
       return answer(new RangeError(text), undefined);
     }
+    this.trimming(below);
     const count = Math.max(0, below - this.#first);
     for (const { length } of this.#records.splice(0, count)) this.#bytes -= length;
     this.#first += count;

@@ -59,6 +59,12 @@ export class ClusterWorld {
       recordBytes: random.pick([300, 2000, 100_000]),
       pipeline: 1 + random.below(6),
     };
+    server.trimming = (below) => {
+      if (below <= Math.max(truth.trimmed, server.first)) return;
+      ledger.violations.push(
+        `the log is trimmed below ${below}, up to ${truth.trimmed} is allowed`,
+      );
+    };
     const ids = ["a", "b", "c"].slice(0, random.chance(0.5) ? 2 : 3);
     this.#brokers = ids.map((id) => {
       const clocks = hasTrueClocks ? {} : {
@@ -187,10 +193,10 @@ export class ClusterWorld {
   }
 
   #noteStored(record: Uint8Array): void {
-    const { truth, tell } = this.#parts;
+    const { truth, tell, server } = this.#parts;
     this.counts.records++;
     const { epoch } = truth;
-    truth.take(record);
+    truth.take(record, server.last);
     if (truth.epoch !== epoch) tell(`${truth.broker} takes over: epoch ${truth.epoch}`);
   }
 }

@@ -7,6 +7,8 @@
 /** Where a record says what it is. */
 const MAGIC = 0x534d5152;
 const EPOCH_TYPE = 1;
+const TRIM_TYPE = 4;
+const SEGMENT_TYPE = 7;
 const FILLER_TYPE = 8;
 
 /** Reads the records of a log as they are stored. */
@@ -16,6 +18,8 @@ export class LogTruth {
   owner = -1;
   /** The address of who has the epoch: here the name of a process. */
   broker = "";
+  /** Records below this sequence are not wanted, as a record says that counts. */
+  trimmed = 0;
   /** How many records are void. */
   voidCount = 0;
   /** How many epochs there were. */
@@ -24,8 +28,12 @@ export class LogTruth {
   /** What is lost again with the end of a log was the highest one all the same. */
   #highest = 0;
 
-  /** Takes a record; returns whether it counts. */
-  take(record: Uint8Array): boolean {
+  /**
+   * Takes a record; returns whether it counts.
+   *
+   * @param at Its sequence, if it is a new one.
+   */
+  take(record: Uint8Array, at: number = 0): boolean {
     const view = new DataView(record.buffer, record.byteOffset, record.length);
     if (record.length < 64 || view.getUint32(0) !== MAGIC) return this.#passOver();
     const type = view.getUint32(8);
@@ -45,6 +53,12 @@ export class LogTruth {
     const isNext = owner === this.owner && epoch === this.epoch && number === this.#number + 1;
     if (!isNext || type === EPOCH_TYPE || type === FILLER_TYPE) return this.#passOver();
     this.#number = number;
+    // What is before the first segment has nothing that anybody wants.
+    if (type === SEGMENT_TYPE && this.trimmed === 0) this.trimmed = at;
+    if (type === TRIM_TYPE) {
+      const { sequence } = JSON.parse(new TextDecoder().decode(record.subarray(64)));
+      this.trimmed = Math.max(this.trimmed, sequence);
+    }
     return true;
   }
 

@@ -142,10 +142,8 @@ export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
   {
     what: "records are removed from the log before the trim record counts",
     file: "src/engine/replicated/replicated_disk.ts",
-    from:
-      "    await log.window.append(RECORD_TYPES.trim, 0, body);\n    await log.trim(next.sequence);\n",
-    to:
-      "    await log.trim(next.sequence);\n    await log.window.append(RECORD_TYPES.trim, 0, body);\n",
+    from: "    for (let isNoted = false; !isNoted;) {\n",
+    to: "    await log.trim(next.sequence);\n    for (let isNoted = false; !isNoted;) {\n",
     found: BROKERS,
   },
   {

@@ -149,9 +149,11 @@ export class HttpPort implements ConnectionSource {
   }
 
   #nameHosts(): HostNames {
-    const { host, names } = this.#options.settings.http;
+    const { http: { host, names }, cluster } = this.#options.settings;
     const more = names.split(",").map((name) => name.trim()).filter((name) => name !== "");
-    const known = [host, ...more];
+    // Brokers of a cluster lead each other's users there.
+    const told = cluster.address === "" ? [] : [new URL(`http://${cluster.address}`).hostname];
+    const known = [host, ...more, ...told];
     const certificates = this.#tls?.certificates;
     return new HostNames(() => [...known, ...certificates?.hostNames ?? []]);
   }

@@ -33,7 +33,8 @@ export function serveSeated(
   { noteFail, opening = whenActive(seat) }: SeatedEngineHooks = {},
 ): Promise<Server> {
   const all = { port: 0, http: { port: 0 }, handshakeTimeoutMs: 20_000, ...options } as const;
-  const { settings } = resolveServeOptions(all);
+  const { settings: found } = resolveServeOptions(all);
+  const settings = { ...found, cluster: { ...found.cluster, address: "mq-a.example:9090" } };
   const log = new Log({ level: "error", write: () => {} });
   const open: typeof openEngine = async (settings, surroundings) => {
     const { engine } = await openEngine(settings, surroundings);

@@ -8,6 +8,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { serve } from "../../../../server.ts";
 import { createToken, hashToken } from "../../../../src/server/access/users/token.ts";
 import { serveSeated } from "../../../support/cluster/seated_broker.ts";
+import { RawHttp } from "../raw_http.ts";
 import { ACTIVE, STANDBY, statusOf, TestSeat } from "../../../support/cluster/test_seat.ts";
 
 const MEMORY = { storage: { engine: "memory" } } as const;
@@ -84,6 +85,13 @@ Deno.test("only administrators hand the lead over", async () => {
     assertEquals([done.status, seat.handovers], [200, 1]);
   }
   await Deno.remove(path);
+});
+
+Deno.test("the page answers by the name by which other brokers lead to it", async () => {
+  await using broker = await serveSeated(new TestSeat(), MEMORY);
+  using http = await RawHttp.open(broker.http!);
+  const ask = async (host: string) => (await http.request("GET", "/", { Host: host })).status;
+  assertEquals([await ask("mq-a.example:9190"), await ask("mq-b.example:9190")], [200, 421]);
 });
 
 Deno.test("a broker on one machine has no cluster to show", async () => {

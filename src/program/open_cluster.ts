@@ -6,6 +6,7 @@ import { JetStreamLog } from "../engine/replicated/jetstream/jetstream_log.ts";
 import { LogWatch } from "../engine/replicated/jetstream/log_watch.ts";
 import type { NatsSecrets } from "../engine/replicated/jetstream/nats_link.ts";
 import { NatsRefusal } from "../engine/replicated/jetstream/nats_nodes.ts";
+import { RECORD_HEAD_BYTES } from "../engine/replicated/record.ts";
 import { SYSTEM_TIMING } from "../engine/replicated/timing.ts";
 import { StartError } from "../server/process/start_error.ts";
 import type { ClusterSettings, Settings } from "../server/settings/settings.ts";
@@ -80,7 +81,7 @@ export async function openLog(
       readSecrets,
       report,
       leaseMs,
-      recordBytes,
+      recordBytes: RECORD_HEAD_BYTES + recordBytes,
       replicas,
       bytesMax,
     });

@@ -17,7 +17,6 @@ import {
   type StreamConfiguration,
 } from "./log_stream.ts";
 import type { NatsLink } from "./nats_link.ts";
-import { RECORD_BODY_BYTES_MAX, RECORD_HEAD_BYTES } from "../record.ts";
 import { NatsNodes, type NatsNodesOptions, NatsRefusal } from "./nats_nodes.ts";
 
 /** How to reach a log, and what it is. */
@@ -27,7 +26,7 @@ export interface JetStreamOptions
   readonly cluster: string;
   readonly id: string;
   readonly leaseMs: number;
-  /** The most bytes of a record behind its head; by default as many as are allowed. */
+  /** The most bytes of a record: a node that does not take so many is refused. */
   readonly recordBytes?: number | undefined;
   /** Ends the attempts to open it. */
   readonly signal?: AbortSignal | undefined;
@@ -81,8 +80,7 @@ export class JetStreamLog implements Log {
       readSecrets: options.readSecrets,
       report: options.report,
       silenceMs: this.#silenceMs,
-      bytesMin: RECORD_HEAD_BYTES + (options.recordBytes ?? RECORD_BODY_BYTES_MAX) +
-        CONDITION_BYTES,
+      bytesMin: (options.recordBytes ?? 0) + CONDITION_BYTES,
       linked: (link) => this.#attach(link),
     });
   }

@@ -59,7 +59,8 @@ Deno.test("jetstream: a node that takes no records as large as ours is refused",
     replicas: 1,
     bytesMax: 0,
   };
-  await assertRejects(() => JetStreamLog.open(options), Error, '"max_payload"');
+  const large = { ...options, recordBytes: 64 * 1024 };
+  await assertRejects(() => JetStreamLog.open(large), Error, '"max_payload"');
   const log = await JetStreamLog.open({ ...options, recordBytes: 60 * 1024 });
   assertEquals(log.node, "one");
   await log.close();

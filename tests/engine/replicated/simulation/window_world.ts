@@ -65,6 +65,7 @@ export class WindowWorld {
   readonly #violations: string[] = [];
   #lives = 0;
   #isQuietUntil = 0;
+  #isContended = false;
 
   constructor(options: WindowWorldOptions) {
     const { seed } = options;
@@ -86,7 +87,7 @@ export class WindowWorld {
     const some = (most: number) => random.chance(0.5) ? random.next() * most : 0;
     this.#server.faults = {
       delayMs: [0, random.pick([0.2, 3, 30])],
-      reordered: some(0.1),
+      reordered: some(0.3),
       late: some(0.03),
       lostRequest: some(0.03),
       lostAnswer: some(0.05),
@@ -95,6 +96,7 @@ export class WindowWorld {
       lostRecord: some(0.2),
       silentRefusal: some(0.5),
     };
+    this.#isContended = random.chance(0.3);
     for (const index of this.#processes.keys()) this.#start(index);
     for (let ms = 0; ms < this.#options.troubleMs; ms += 50) {
       this.#work();
@@ -111,6 +113,7 @@ export class WindowWorld {
   /** Everything is mended: what was confirmed is there, and there is one that goes on. */
   async #rest(): Promise<void> {
     this.#tell("all is mended");
+    this.#isContended = false;
     this.#server.faults = { ...this.#server.faults, late: 0, lostRequest: 0, lostAnswer: 0 };
     this.#server.faults = { ...this.#server.faults, doubled: 0, stale: 0, lostRecord: 0 };
     this.#server.bytesMax = undefined;
@@ -144,6 +147,10 @@ export class WindowWorld {
   }
 
   #work(): void {
+    // A stranger appends between what is under way.
+    if (this.#isContended && this.#random.chance(0.3)) {
+      this.#time.schedule(this.#random.next() * 60, () => this.#intrude());
+    }
     for (const process of this.#processes) {
       if (!process?.node.isActive || !this.#random.chance(0.7)) continue;
       const count = this.#random.below(6);

@@ -94,7 +94,7 @@ export class ClusterNemesis {
     else if (kind === "cut" || kind === "stick") this.#cut(broker, kind);
     else if (kind === "leaderless") this.#loseLeader(200 + random.below(6000));
     else if (kind === "handOver") this.#handOver();
-    else if (kind === "shrink") this.#shrink();
+    else if (kind === "shrink") this.#shrinkSoon();
     else if (kind === "intrude") this.#intrude();
     else this.#fill();
   }
@@ -165,6 +165,14 @@ export class ClusterNemesis {
     });
   }
 
+  /** Sometimes what is lost has a void record in it. */
+  #shrinkSoon(): void {
+    const { random, time } = this.#parts;
+    if (random.chance(0.5)) return this.#shrink();
+    this.#intrude();
+    time.schedule(1000, () => this.#isOver || this.#shrink());
+  }
+
   /** The log loses its end, while somebody is well who has it: the active one, or all others. */
   #shrink(): void {
     const { server, random, counts, tell, time } = this.#parts;
@@ -175,7 +183,7 @@ export class ClusterNemesis {
     if (!server.isLed || lives.length === 0 || !isSafe) return;
     // Answers that do not come make it late: somebody else may take over who has less.
     if (server.faults.lostRequest + server.faults.lostAnswer + server.faults.late > 0) return;
-    const count = 1 + random.below(6);
+    const count = 1 + random.below(12);
     if (server.records.length <= count) return;
     counts.shrinks++;
     tell(`the log loses ${count} records of ${server.last}`);

@@ -1,4 +1,4 @@
-import type { PlantedBug } from "../../planted_bug.ts";
+import { type PlantedBug, tests } from "../../planted_bug.ts";
 
 /** Worlds with windows on a log that fails. */
 const WINDOWS: readonly string[] = [
@@ -151,7 +151,7 @@ export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
     file: "src/engine/replicated/following/log_repair.ts",
     from: "      await log.append(next - 1, bytes.length === 0 ? makeFiller() : bytes);\n",
     to: "      if (bytes.length === 0) continue;\n      await log.append(next - 1, bytes);\n",
-    found: BROKERS,
+    found: tests("engine/replicated/log_faults_test.ts"),
   },
   {
     what: "the index of records is not cut where own files end",

@@ -53,15 +53,17 @@
  * `NOT_ACTIVE`, whose `details.active` is the address of the active one, if it is known; while that one is
  * silent, they answer a little later, and welcome who is there when they take over. A broker that stops
  * being active ends its sessions with the same code, in an `error` or a `goodbye`: what it has not answered by
- * then, it does not answer. `brokers` in the `welcome` are the addresses of all brokers. With `standby` in its
- * `hello`, a client is let in by a standby, which answers questions about itself and its cluster.
+ * then, it does not answer. `brokers` in the `welcome` are the addresses of all brokers, its own one first.
+ * With `standby` in its `hello`, a client is let in by a standby, which answers questions about itself and its
+ * cluster.
  *
  * A client remembers the `brokers` that it was told last, by a `welcome` or a `brokers` frame, beside those
  * that it was given, and ignores what is no `host:port`. It never reaches one without TLS that was told by one
  * with TLS. After `NOT_ACTIVE` it tries `details.active` at once, unless that one has just failed, then the
  * others, each once; then it pauses, for a random time of at most 300 ms, since an election may end at any
  * moment. It gives a broker no longer to connect and to answer than `heartbeatTimeoutMs`: a process that was
- * stopped still accepts connections. One that was silent it tries last, for some seconds.
+ * stopped still accepts connections. One that was silent it tries last, for some seconds, by
+ * whatever name: that of the program, or the one that the broker has told first.
  *
  * ## Frames
  *

@@ -16,7 +16,7 @@ export interface ClusterSeat {
   readonly sendsAway: boolean;
   /** The address of the active broker, if another one is known to be active. */
   readonly active: string | undefined;
-  /** The addresses of all brokers that are known, this one and the active one included. */
+  /** The addresses of all brokers that are known, this one first. */
   readonly brokers: readonly string[];
   /** Resolves when it serves; at once if it does. Rejects with `NOT_ACTIVE` when it never will. */
   whenServing(): Promise<void>;

@@ -191,7 +191,7 @@ export class SessionOpener {
     const { current } = this.#targets;
     if (hasServed) this.#backoff.reset();
     const code = error instanceof BrokerError ? error.code : undefined;
-    if (code === "HEARTBEAT_LOST") current.noteSilence(this.#clock.now());
+    if (code === "HEARTBEAT_LOST") this.#targets.noteSilence(this.#clock.now());
     if (isNotActive(error)) {
       const active = this.#targets.find(current, error.details.active);
       if (active !== current) this.#hint = active;

@@ -60,6 +60,8 @@ export class TargetList {
   readonly #given: readonly KnownTarget[];
   #told: readonly KnownTarget[] = [];
   #current: KnownTarget;
+  /** The present one by the name that its cluster has for it, if that is another one. */
+  #alias: KnownTarget | undefined;
 
   /** @param given The brokers that the program names; one or more. */
   constructor(given: readonly Target[]) {
@@ -81,9 +83,18 @@ export class TargetList {
   use(known: KnownTarget): void {
     known.noteAnswer();
     this.#current = known;
+    this.#alias = undefined;
   }
 
-  /** Notes which brokers the present one has told of; those that it leaves out are forgotten. */
+  /** Notes that the present one has fallen silent, by whatever name it is known. */
+  noteSilence(now: number): void {
+    this.#current.noteSilence(now);
+    this.#alias?.noteSilence(now);
+  }
+
+  /**
+   * Notes which brokers the present one has told of, itself first; those that it leaves out are forgotten.
+   */
   learn(addresses: readonly string[]): void {
     const told = new Map<string, KnownTarget>();
     for (const address of addresses.slice(0, READ_MAX)) {
@@ -93,6 +104,8 @@ export class TargetList {
       told.set(one.key, one);
     }
     this.#told = [...told.values()];
+    const own = this.#makeSibling(this.#current, addresses[0] ?? "");
+    this.#alias = own === this.#current ? undefined : this.#all.find((known) => known === own);
   }
 
   /**

@@ -256,7 +256,7 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
     const { active } = this;
     const own = this.#options.address;
     return [
-      ...new Set([...active === undefined ? [] : [active], own, ...this.#neighbours.addresses]),
+      ...new Set([own, ...active === undefined ? [] : [active], ...this.#neighbours.addresses]),
     ];
   }
 

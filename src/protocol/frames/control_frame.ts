@@ -98,13 +98,13 @@ export interface Welcome {
    * still has it then.
    */
   readonly beginMs: number;
-  /** The addresses of all brokers of the cluster, `host:port` each; empty if it is not in one. */
+  /** The addresses of all brokers of the cluster, its own one first, `host:port` each; empty outside of one. */
   readonly brokers: readonly string[];
 }
 
 /** `brokers`: the brokers of the cluster, when they are others than the `welcome` has told. */
 export interface ClusterMembers {
-  /** The addresses of all brokers of the cluster, `host:port` each. */
+  /** The addresses of all brokers of the cluster, its own one first, `host:port` each. */
   readonly brokers: readonly string[];
 }
 

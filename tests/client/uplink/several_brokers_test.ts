@@ -196,6 +196,19 @@ Deno.test("who was silent is tried last, and not at all for a moment while anoth
   assertEquals(await connect(brokers, opener), [B, A]);
 });
 
+Deno.test("a broker that was silent is not asked by the name that its cluster has for it either", async () => {
+  const brokers = new ScriptedBrokers();
+  // A program says "localhost:1", the cluster "127.0.0.1:1", for one and the same.
+  brokers.set({ [A]: active([C, B], 2000), [B]: standby(C), [C]: "silent" });
+  const opener = makeOpener(brokers, [A, B]);
+  await connect(brokers, opener);
+  await end(brokers, opener, new BrokerError("HEARTBEAT_LOST", "silent"));
+  brokers.set({ [A]: "silent" });
+  assertEquals(await fail(brokers, opener), [B]);
+  brokers.set({ [B]: active([B, C]) });
+  assertEquals(await connect(brokers, opener), [B]);
+});
+
 Deno.test("where nobody answers in time, such as over a slow network, there is more of it", async () => {
   const brokers = new ScriptedBrokers();
   brokers.set({ [A]: "nameless", [B]: "silent" });

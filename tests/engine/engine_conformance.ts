@@ -11,7 +11,7 @@ import type { Warn } from "../../src/broker/rules/notices.ts";
 import { acknowledgementTests, returnTests } from "./conformance/deliveries/acknowledging.ts";
 import { dateRestartTests, dateTests } from "./conformance/dating.ts";
 import { deadLetterTests } from "./conformance/deliveries/dead_letters.ts";
-import type { Register } from "./engine_tests.ts";
+import type { EngineTests, Register } from "./engine_tests.ts";
 import { EngineUse, type ReportedNotice, TestClock } from "./engine_use.ts";
 import { failureTests, timeoutTests } from "./conformance/deliveries/failing.ts";
 import { figureRestartTests, figureTests } from "./conformance/deliveries/figures.ts";
@@ -42,6 +42,59 @@ export interface OpenedEngine {
   readonly dispose?: () => Promise<void>;
 }
 
+/** What of it: everything, or what may go wrong between an engine's rules and its log. */
+export type ConformancePart = "everything" | "log";
+
+/** Tests that concern the rules only: the rules are the same whatever an engine's log is. */
+const RULES: readonly EngineTests[] = [
+  streamTests,
+  deliveryTests,
+  keyTests,
+  creditTests,
+  acknowledgementTests,
+  returnTests,
+  bindTests,
+  failureTests,
+  timeoutTests,
+  hangTests,
+  fetchingTests,
+  lossTests,
+  delayTests,
+  expiryTests,
+  dateTests,
+  figureTests,
+  limitTests,
+  explanationTests,
+  causeTests,
+  noticeTests,
+  permitTests,
+  viewTests,
+];
+
+/** Tests of what an engine stores, and of what it tidies up. */
+const STORING: readonly EngineTests[] = [
+  publishTests,
+  repetitionTests,
+  priorityTests,
+  deadLetterTests,
+  dedupIdTests,
+  tendingTests,
+  dropTests,
+  replyTests,
+];
+
+/** Tests of what is there again after an engine's end. */
+const RESTARTS: readonly EngineTests[] = [
+  restartTests,
+  dropRestartTests,
+  figureRestartTests,
+  dateRestartTests,
+  lapseRestartTests,
+  orderRestartTests,
+  replyRestartTests,
+  ownerRestartTests,
+];
+
 /**
  * Registers the tests of an engine.
  *
@@ -49,11 +102,15 @@ export interface OpenedEngine {
  * @param open Gives an engine that tells the time by a function, reports to another one, and reads
  * the machine's clock by a third one.
  * @param survives Whether it is there again after its end.
+ * @param part Which of the tests.
  */
 export function engineConformance(
   name: string,
   open: (now: () => number, report: Warn, dateNow: () => number) => Promise<OpenedEngine>,
-  { survives = false }: { readonly survives?: boolean } = {},
+  { survives = false, part = "everything" }: {
+    readonly survives?: boolean;
+    readonly part?: ConformancePart;
+  } = {},
 ): void {
   const test: Register = (what, run) => {
     Deno.test(`${name} engine: ${what}`, async () => {
@@ -73,44 +130,10 @@ export function engineConformance(
       }
     });
   };
-  streamTests.register(test);
-  publishTests.register(test);
-  repetitionTests.register(test);
-  deliveryTests.register(test);
-  priorityTests.register(test);
-  keyTests.register(test);
-  creditTests.register(test);
-  acknowledgementTests.register(test);
-  returnTests.register(test);
-  bindTests.register(test);
-  failureTests.register(test);
-  timeoutTests.register(test);
-  hangTests.register(test);
-  fetchingTests.register(test);
-  lossTests.register(test);
-  deadLetterTests.register(test);
-  delayTests.register(test);
-  expiryTests.register(test);
-  dateTests.register(test);
-  dedupIdTests.register(test);
-  figureTests.register(test);
-  limitTests.register(test);
-  tendingTests.register(test);
-  dropTests.register(test);
-  explanationTests.register(test);
-  causeTests.register(test);
-  noticeTests.register(test);
-  replyTests.register(test);
-  permitTests.register(test);
-  viewTests.register(test);
-  if (survives) {
-    restartTests.register(test);
-    dropRestartTests.register(test);
-    figureRestartTests.register(test);
-    dateRestartTests.register(test);
-    lapseRestartTests.register(test);
-    orderRestartTests.register(test);
-    replyRestartTests.register(test);
-    ownerRestartTests.register(test);
-  }
+  const groups = [
+    ...part === "log" ? [] : RULES,
+    ...STORING,
+    ...survives ? RESTARTS : [],
+  ];
+  for (const group of groups) group.register(test);
 }

@@ -5,24 +5,34 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
+import { SYSTEM_TIMING, type Timing } from "../../../src/engine/replicated/timing.ts";
 import type { ClusterHistory, Reign } from "../checking/history.ts";
 import type { BrokerNode } from "./broker_node.ts";
 
 /** So often brokers are asked, in milliseconds. */
 const ASK_MS = 100;
 
+/** A broker that is asked. */
+export type AskedBroker = Pick<BrokerNode, "reign" | "ask" | "noteStandby">;
+
 /** Asks brokers, and tells a history of their reigns. */
-export class Watch implements AsyncDisposable {
-  readonly #brokers: readonly BrokerNode[];
+export class Watch<Broker extends AskedBroker = BrokerNode> implements AsyncDisposable {
+  readonly #brokers: readonly Broker[];
   readonly #history: ClusterHistory;
   readonly #leaseMs: number;
+  readonly #timing: Timing;
   readonly #epochs = new Map<Reign, number>();
   readonly #running: Promise<unknown>;
-  #last: { readonly broker: BrokerNode; readonly epoch: number; readonly at: number } | undefined;
+  #last: { readonly broker: Broker; readonly epoch: number; readonly at: number } | undefined;
   #isOver = false;
 
-  constructor(brokers: readonly BrokerNode[], history: ClusterHistory, leaseMs: number) {
+  constructor(
+    brokers: readonly Broker[],
+    history: ClusterHistory,
+    leaseMs: number,
+    timing: Timing = SYSTEM_TIMING,
+  ) {
+    this.#timing = timing;
     this.#brokers = brokers;
     this.#history = history;
     this.#leaseMs = leaseMs;
@@ -30,7 +40,7 @@ export class Watch implements AsyncDisposable {
   }
 
   /** The broker that was the last one to take over. */
-  get active(): BrokerNode | undefined {
+  get active(): Broker | undefined {
     return this.#last?.broker;
   }
 
@@ -47,7 +57,7 @@ export class Watch implements AsyncDisposable {
     const last = this.#last;
     const epoch = this.#epochs.get(reign);
     if (last === undefined || epoch === undefined || epoch >= last.epoch) return;
-    if (performance.now() - last.at <= this.#leaseMs / 4) return;
+    if (this.#timing.now() - last.at <= this.#leaseMs / 4) return;
     this.#history.record({ type: "cameLate", reign, what });
   }
 
@@ -56,7 +66,7 @@ export class Watch implements AsyncDisposable {
     await this.#running;
   }
 
-  async #follow(broker: BrokerNode): Promise<void> {
+  async #follow(broker: Broker): Promise<void> {
     let active: Reign | undefined;
     while (!this.#isOver) {
       const { reign } = broker;
@@ -69,14 +79,14 @@ export class Watch implements AsyncDisposable {
         this.#history.record({ type: "reignEnded", reign: broker.reign });
         broker.noteStandby();
       }
-      await delay(ASK_MS);
+      await this.#timing.wait(ASK_MS);
     }
   }
 
-  #begin(broker: BrokerNode, epoch: number): void {
+  #begin(broker: Broker, epoch: number): void {
     const { reign } = broker;
     this.#epochs.set(reign, epoch);
     this.#history.record({ type: "reignBegan", reign, epoch });
-    if (epoch > this.epoch) this.#last = { broker, epoch, at: performance.now() };
+    if (epoch > this.epoch) this.#last = { broker, epoch, at: this.#timing.now() };
   }
 }

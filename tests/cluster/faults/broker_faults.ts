@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BrokerError } from "../../../protocol.ts";
 import { type Fault, pickBroker, type Whose } from "./fault.ts";
 
 /** A broker's process is gone from one moment to the next. */
@@ -38,7 +39,13 @@ export const HAND_OVER: Fault = {
   what: "handover by command",
   lastsMs: [0, 1000],
   async strike(scene) {
-    await scene.active.handOver();
+    try {
+      await scene.active.handOver();
+    } catch (error) {
+      // Nobody may follow at this moment, or the log may not answer: then nothing happens, and it says so.
+      if (!(error instanceof BrokerError)) throw error;
+      scene.tell(`no handover: ${error.message}`);
+    }
     return () => Promise.resolve();
   },
 };

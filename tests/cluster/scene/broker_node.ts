@@ -177,15 +177,21 @@ export class BrokerNode implements AsyncDisposable {
     await this.#asking?.close({ drainMs: 0 }).catch(() => {});
   }
 
-  /** Connects past everything that can be cut between clients and brokers. */
-  #connect(signal: AbortSignal): Promise<Connection> {
+  /**
+   * Connects past everything that can be cut between clients and brokers. A session that is lost is over: the
+   * client would go to another broker, which clients must not be told from.
+   */
+  async #connect(signal: AbortSignal): Promise<Connection> {
     const { host, port } = this.#plan;
-    return ClientConnection.open(() => resolveTargets({ servers: [`${host}:${port}`] }), {
+    const targets = () => resolveTargets({ servers: [`${host}:${port}`] });
+    const connection = await ClientConnection.open(targets, {
       name: "observer",
       standby: true,
       connectTimeoutMs: ANSWER_MS,
       signal,
     });
+    void closeWhenLost(connection);
+    return connection;
   }
 
   /** Keeps the end of a process's log, and writes all of it to a file: somebody may want to read it. */
@@ -202,5 +208,11 @@ export class BrokerNode implements AsyncDisposable {
       this.#lines.splice(0, this.#lines.length - LINES_MAX);
     }
     return (await child.status).code;
+  }
+}
+
+async function closeWhenLost(connection: Connection): Promise<void> {
+  for await (const { type } of connection.status()) {
+    if (type === "lost") await connection.close({ drainMs: 0 }).catch(() => {});
   }
 }

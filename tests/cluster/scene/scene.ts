@@ -61,11 +61,12 @@ export class Scene implements AsyncDisposable {
   readonly brokers: readonly BrokerNode[];
   readonly watch: Watch;
   readonly leaseMs: number;
+  /** Hears what is worth a line. */
+  readonly tell: (line: string) => void;
   /** What brokers have done that they must not, with the ends of their logs. */
   readonly problems: string[] = [];
   readonly #doors: readonly Door[];
   readonly #history: ClusterHistory;
-  readonly #tell: (line: string) => void;
   /** Brokers whose end is expected, and who are not started again. */
   readonly #down = new Set<BrokerNode>();
   /** Brokers that must end by themselves, and those to whose old links somebody listens. */
@@ -76,7 +77,7 @@ export class Scene implements AsyncDisposable {
   private constructor(options: SceneOptions, network: Network) {
     const { history, leaseMs, tell } = options;
     this.#history = history;
-    this.#tell = tell;
+    this.tell = tell;
     this.leaseMs = leaseMs;
     this.network = network;
     this.nats = NatsCluster.prepare({
@@ -210,7 +211,7 @@ export class Scene implements AsyncDisposable {
   /** A broker has done what it must not. */
   noteProblem({ id, lines }: BrokerNode, what: string): void {
     this.problems.push(`${id} ${what}:\n${lines.slice(-15).join("\n")}`);
-    this.#tell(`${id} ${what}`);
+    this.tell(`${id} ${what}`);
   }
 
   /** Resolves when brokers have ended that must, and nobody listens any more to what they still say. */
@@ -288,7 +289,7 @@ export class Scene implements AsyncDisposable {
   #noteEnd(broker: BrokerNode, code: number): void {
     if (this.#isOver || this.#down.has(broker)) return;
     this.#history.record({ type: "reignEnded", reign: broker.reign });
-    if (code === DEPOSED) this.#tell(`${broker.id} was deposed`);
+    if (code === DEPOSED) this.tell(`${broker.id} was deposed`);
     else this.noteProblem(broker, `has ended with ${code}`);
     setTimeout(() => {
       if (!this.#isOver && !this.#down.has(broker)) void broker.start();

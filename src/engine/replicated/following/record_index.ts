@@ -181,10 +181,15 @@ export class RecordIndex {
       if (readIndexName(name) !== undefined && !names.has(name)) this.#disk.remove(name);
     }
     if (known === undefined) return;
-    const file = this.#disk.open(nameIndex(known.base));
+    const name = nameIndex(known.base);
+    const file = this.#disk.open(name);
     file.truncate(last!.end);
-    known.size = last!.end;
     this.#open = file;
+    // What was cut off does not count any more, neither as a beginning nor as a record without bytes.
+    const [, ...records] = parseEntries(readFile(this.#disk, name));
+    known.begun.length = 0;
+    known.idleCount = 0;
+    for (const entry of describe(known.base, records)) noteEntry(known, entry);
   }
 
   close(): void {
@@ -194,9 +199,7 @@ export class RecordIndex {
 
   *#loadFile(file: IndexFile, records: readonly RawEntry[]): Generator<IndexEntry> {
     for (const entry of describe(file.base, records)) {
-      if (isBegin(entry)) file.begun.push(entry.sequence);
-      if (entry.body !== undefined) file.idleCount++;
-      file.size = entry.end;
+      noteEntry(file, entry);
       yield entry;
     }
   }
@@ -312,6 +315,13 @@ function* describe(base: number, records: readonly RawEntry[]): Generator<IndexE
       end,
     };
   }
+}
+
+/** Counts an entry in its file. */
+function noteEntry(file: IndexFile, entry: IndexEntry): void {
+  if (isBegin(entry)) file.begun.push(entry.sequence);
+  if (entry.body !== undefined) file.idleCount++;
+  file.size = entry.end;
 }
 
 function isBegin({ head }: Pick<RawEntry, "head">): boolean {

@@ -61,6 +61,7 @@ export class JetStreamLog implements Log {
   readonly #decoder = new TextDecoder();
   /** How long an answer may take. */
   readonly #silenceMs: number;
+  readonly #bytesMin: number;
   readonly #closing = Promise.withResolvers<void>();
   #lookedAt = -Infinity;
   #looking: Promise<void> | undefined;
@@ -74,13 +75,14 @@ export class JetStreamLog implements Log {
     this.#options = options;
     this.#names = nameLog(options.cluster);
     this.#silenceMs = options.leaseMs / 2;
+    this.#bytesMin = (options.recordBytes ?? 0) + CONDITION_BYTES;
     this.#nodes = new NatsNodes({
       addresses: options.addresses,
       name: `simplemq ${options.cluster} ${options.id}`,
       readSecrets: options.readSecrets,
       report: options.report,
       silenceMs: this.#silenceMs,
-      bytesMin: (options.recordBytes ?? 0) + CONDITION_BYTES,
+      bytesMin: this.#bytesMin,
       linked: (link) => this.#attach(link),
     });
   }
@@ -269,7 +271,7 @@ export class JetStreamLog implements Log {
           return await this.#ask({ subject, payload, what: "make the log", silenceMs: PURGE_MS });
         });
         const found = info.config as StreamConfiguration;
-        const difference = findDifference(wanted, found);
+        const difference = findDifference(wanted, found, this.#bytesMin);
         if (difference === undefined) return;
         throw new NatsRefusal(
           `Cannot use the stream ${stream} of NATS: ${difference}; change the settings of ` +

@@ -63,16 +63,25 @@ export function configureStream(
 /** What makes no difference for a log. */
 const FREE_FIELDS = new Set(["description", "duplicate_window", "max_msg_size"]);
 
-/** Finds what a stream has otherwise than it must be: a sentence, or nothing. */
+/**
+ * Finds what a stream has otherwise than it must be: a sentence, or nothing.
+ *
+ * @param bytesMin The bytes of the largest message that is sent to it.
+ */
 export function findDifference(
   wanted: StreamConfiguration,
   found: StreamConfiguration,
+  bytesMin = 0,
 ): string | undefined {
   const differences = Object.entries(wanted).flatMap(([field, value]) => {
     const other = found[field] ?? (typeof value === "boolean" ? false : undefined);
     const isAlike = FREE_FIELDS.has(field) || show(other) === show(value);
     return isAlike ? [] : [`${field} is ${show(other)}, allowed ${show(value)}`];
   });
+  const most = Number(found.max_msg_size ?? -1);
+  if (most >= 0 && most < bytesMin) {
+    differences.push(`max_msg_size is ${most}, allowed -1, or ${bytesMin} and more`);
+  }
   for (const field of ["mirror", "sources", "subject_transform", "sealed"]) {
     if (found[field]) differences.push(`${field} is set, allowed nothing`);
   }

@@ -9,6 +9,7 @@ import { BACKUP_BUGS } from "./bugs/backup.ts";
 import { CONNECTING_BUGS } from "./bugs/connecting.ts";
 import { ATTACK_BUGS, HTTP_BUGS } from "./bugs/attack.ts";
 import { CLUSTER_CLIENT_BUGS } from "./bugs/cluster/client.ts";
+import { OPERATING_BUGS } from "./bugs/cluster/operating.ts";
 import { CLUSTER_RULES_BUGS } from "./bugs/cluster/rules.ts";
 import { CLUSTER_SIMULATION_BUGS } from "./bugs/cluster/simulation.ts";
 import { COMMANDS_BUGS } from "./bugs/commands.ts";
@@ -31,6 +32,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...BACKUP_BUGS,
   ...CONNECTING_BUGS,
   ...CLUSTER_CLIENT_BUGS,
+  ...OPERATING_BUGS,
   ...CLUSTER_RULES_BUGS,
   ...CLUSTER_SIMULATION_BUGS,
   ...COMMANDS_BUGS,

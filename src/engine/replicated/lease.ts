@@ -13,6 +13,10 @@ const QUARTER = 1 / 4;
  * that two brokers deliver the same messages at a time. It is judged at the moment of each decision, so
  * a process that was stopped for a while does not have it when it goes on. Times are those of a clock
  * that cannot be set.
+ *
+ * That clock may stand still while the machine sleeps, and the date goes on. If the date has gone on by
+ * more than a quarter of the lease's time beside the clock, the lease is over until something counts that
+ * was sent later. Somebody who sets the date causes the same, which costs a heartbeat.
  */
 export class Lease {
   readonly #leaseMs: number;
@@ -23,6 +27,13 @@ export class Lease {
   /** When the log last said that no node leads it. */
   #leaderlessAt = -Infinity;
   #nodeChangedAt = -Infinity;
+  /** What was sent before does not count: the machine has slept since. */
+  #wokenAt = -Infinity;
+  /** By how much the date was ahead of the clock, at least: lately, and in the lease's time before. */
+  #ahead = Infinity;
+  #aheadBefore = Infinity;
+  /** Since when it is "lately". */
+  #aheadSince = -Infinity;
 
   /** Makes a lease that nobody has. */
   constructor(leaseMs: number, now: number) {
@@ -37,14 +48,31 @@ export class Lease {
 
   /** When something has to be appended so that it does not end. */
   get heartbeatDueAt(): number {
+    if (this.#sentAt < this.#wokenAt) return this.#wokenAt;
     return this.#sentAt + this.#leaseMs * QUARTER;
   }
 
   /** Notes a record that counts. A record of before the last one changes nothing. */
   note(sentAt: number): void {
-    if (sentAt <= this.#sentAt) return;
+    if (sentAt <= this.#sentAt || sentAt < this.#wokenAt) return;
     this.#sentAt = sentAt;
     this.#endsAt = Math.max(this.#endsAt, sentAt + this.#leaseMs * HELD_PART);
+  }
+
+  /** Notes the date, whenever it is asked whether it is held: a machine that has slept does not have it. */
+  noteDate(now: number, date: number): void {
+    const ahead = date - now;
+    if (ahead > Math.min(this.#ahead, this.#aheadBefore) + this.#leaseMs * QUARTER) {
+      this.#endsAt = Math.min(this.#endsAt, now);
+      this.#wokenAt = now;
+      this.#ahead = this.#aheadBefore = ahead;
+    }
+    // Clocks that go at other rates differ by more and more; only what is new matters.
+    if (now >= this.#aheadSince + this.#leaseMs) {
+      this.#aheadBefore = this.#ahead;
+      this.#ahead = ahead;
+      this.#aheadSince = now;
+    } else this.#ahead = Math.min(this.#ahead, ahead);
   }
 
   /** Gives it back, for good: the next one is another object. */

@@ -284,6 +284,8 @@ export class Member {
   async #takeOver(): Promise<boolean> {
     const { log, timing, leaseMs, pipeline, random, newJournalId } = this.#options;
     const lease = new Lease(leaseMs, timing.now());
+    // A machine may sleep while it takes over, too.
+    if (timing.dateNow !== undefined) lease.noteDate(timing.now(), timing.dateNow());
     const window = new Window({
       log,
       chain: this.#chain,

@@ -53,7 +53,9 @@ export class Reign implements DiskLog {
   /** Whether it may deliver and answer. */
   get isHeld(): boolean {
     const { lease, timing } = this.#options;
-    const isHeld = this.#gate === undefined && lease.isHeld(timing.now());
+    const now = timing.now();
+    if (timing.dateNow !== undefined) lease.noteDate(now, timing.dateNow());
+    const isHeld = this.#gate === undefined && lease.isHeld(now);
     if (!isHeld) this.#wasMissed = true;
     return isHeld;
   }

@@ -60,3 +60,40 @@ Deno.test("a lease that was given back stays so", () => {
   lease.end(9000);
   assertEquals(lease.endsAt, 1200);
 });
+
+Deno.test("a machine that has slept does not have it until something counts that was sent later", () => {
+  const lease = new Lease(2000, 0);
+  lease.noteDate(0, 50_000);
+  lease.note(1000);
+  lease.noteDate(1000, 51_000);
+  assert(lease.isHeld(1000));
+  // A little is no sleep.
+  lease.noteDate(1100, 51_600);
+  assert(lease.isHeld(1100));
+  // Many little ones are.
+  lease.noteDate(1200, 51_701);
+  assert(!lease.isHeld(1200));
+  assertEquals([lease.endsAt, lease.heartbeatDueAt], [1200, 1200]);
+  lease.note(1150);
+  assert(!lease.isHeld(1200));
+  lease.note(1250);
+  lease.noteDate(1300, 51_801);
+  assert(lease.isHeld(1300));
+  assertEquals([lease.endsAt, lease.heartbeatDueAt], [2750, 1750]);
+});
+
+Deno.test("a date that is set costs the lease at most once, and one that goes wrong costs nothing", () => {
+  const lease = new Lease(2000, 0);
+  const look = (now: number, date: number) => {
+    lease.note(now);
+    lease.noteDate(now, date);
+    return lease.isHeld(now);
+  };
+  assert(look(0, 9_000_000));
+  assert(look(100, 1_000_100));
+  // Back to what it was.
+  assert(!look(200, 9_000_200));
+  assert(look(300, 9_000_300));
+  // Faster by a hundredth, for hours.
+  for (let now = 300; now < 10_000_000; now += 500) assert(look(now, 9_000_000 + now * 1.01));
+});

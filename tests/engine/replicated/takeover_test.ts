@@ -82,6 +82,26 @@ Deno.test("takeover: a broker that stands still confirms nothing when it wakes u
   assertEquals(await look(cluster, second), ["1×1 ready 1", "2×0 ready 2"]);
 });
 
+Deno.test("takeover: a broker whose machine sleeps does not serve when it wakes up, whatever its clock says", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  await store(cluster, first, "1");
+  await cluster.pass(1000);
+  first.host.suspend();
+  await cluster.until(second.cluster.opening);
+  first.host.wake();
+  assertEquals([first.seat.isServing, second.seat.isServing], [false, true]);
+  await cluster.pass(1000);
+  assertEquals(first.failure?.name, "FencedError");
+  // A date that is set is taken for a sleep: it costs a heartbeat.
+  second.host.setDate(3_600_000);
+  assertEquals(second.seat.isServing, false);
+  await cluster.pass(300);
+  assertEquals([second.seat.isServing, second.seat.describe().epoch], [true, 2]);
+});
+
 Deno.test("takeover: an orderly end lets another broker take over at once", async () => {
   const cluster = new TestCluster();
   const first = await cluster.startActive("a");

@@ -18,6 +18,9 @@ export class SimulatedHost implements Timing {
   readonly #rate: number;
   readonly #bornAt: number;
   #aheadMs: number;
+  /** How long its machine has slept, and since when it does. */
+  #sleptMs = 0;
+  #asleepAt: number | undefined;
   #isPaused = false;
   #isAlive = true;
   /** What happens as soon as it is woken. */
@@ -39,7 +42,10 @@ export class SimulatedHost implements Timing {
   }
 
   /** By a clock that never goes back, and begins anew with each process. */
-  readonly now = (): number => 1000 + (this.#time.now - this.#bornAt) * this.#rate;
+  readonly now = (): number => {
+    const until = this.#asleepAt ?? this.#time.now;
+    return 1000 + (until - this.#bornAt - this.#sleptMs) * this.#rate;
+  };
 
   /** The date, which may be wrong. */
   readonly dateNow = (): number =>
@@ -81,8 +87,16 @@ export class SimulatedHost implements Timing {
     this.#isPaused = true;
   }
 
+  /** Its machine sleeps until it is woken: its clock stands still, and the date goes on. */
+  suspend(): void {
+    this.pause();
+    this.#asleepAt ??= this.#time.now;
+  }
+
   wake(): void {
     this.#isPaused = false;
+    this.#sleptMs += this.#time.now - (this.#asleepAt ?? this.#time.now);
+    this.#asleepAt = undefined;
     for (const action of this.#deferred.splice(0)) this.run(action);
   }
 

@@ -28,7 +28,7 @@ export function restartedClusterConformance(): void {
     const report = forOperators(tell);
     const open = () => {
       const log = FileLog.open(directory.path);
-      return startClusterEngine({ disk, log, now, dateNow, report }).opening;
+      return startClusterEngine({ disk, log, now, dateNow, report, listenMs: 0 }).opening;
     };
     return {
       engine: await open(),
@@ -54,7 +54,7 @@ export function takenOverClusterConformance(part: ConformancePart): void {
       const id = "ab"[turn % 2]!;
       const disk = disks[turn++ % 2]!;
       const log = FileLog.open(directory.path);
-      const small = { segmentBytes: 2048, recordBytes: 1024, memoryLimit: 1 };
+      const small = { segmentBytes: 2048, recordBytes: 1024, memoryLimit: 1, listenMs: 0 };
       return startClusterEngine({ ...small, id, disk, log, now, dateNow, report });
     };
     const active = begin();

@@ -44,6 +44,8 @@ export interface ClusterLogOptions extends
   readonly recordBytes?: number | undefined;
   /** How many records without bytes may lie beside a segment; 30,000 by default. */
   readonly idleRecords?: number;
+  /** How long a broker without records listens for others before it begins an empty log. */
+  readonly listenMs?: number;
   /** What a confirm promises, in a word. */
   readonly durability: string;
   readonly timing: Timing;
@@ -201,7 +203,7 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
 
   /** @ignore Opens a segment: see {@linkcode JournalSource}. */
   async begin(parts: OpeningJournal): Promise<OpenSegment> {
-    const { disk: local, pipeline = 4, newJournalId } = this.#options;
+    const { disk: local, pipeline = 4, newJournalId, leaseMs } = this.#options;
     this.#member = new Member({
       ...this.#options,
       local,
@@ -210,7 +212,8 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
       pipeline,
       newJournalId,
       parts,
-      rank: () => this.#neighbours.rank(this.#now, this.#options.leaseMs),
+      rank: () => this.#neighbours.rank(this.#now, leaseMs),
+      findReader: () => this.#neighbours.findReader(this.#now, leaseMs),
       noted: (taken) => this.#noteRecord(taken),
       looked: (bounds) => this.#noteBounds(bounds),
       changed: () => this.cluster.noteChange(),

@@ -6,27 +6,25 @@ import type { Report } from "../journal/recovery/recovery.ts";
 import type { OpenSegment } from "../journal/segments/segment_list.ts";
 import { Chain, type ChainPoint, LogDamageError, type TakenRecord } from "./chain.ts";
 import { compareRecord, repairLog } from "./following/log_repair.ts";
-import {
-  claimDirectory,
-  isUsable,
-  readHeadOf,
-  removeOwnFiles,
-  restoreOwnFiles,
-} from "./following/own_files.ts";
+import { readHeadOf } from "./following/own_files.ts";
 import type { RecordIndex } from "./following/record_index.ts";
 import { Replica } from "./following/replica.ts";
-import { LogTrimmedError, Standby, StandbyClosedError } from "./following/standby.ts";
+import { restart } from "./following/restart.ts";
+import { Silence } from "./following/silence.ts";
+import { Standby } from "./following/standby.ts";
 import { Lease } from "./lease.ts";
 import { type Log, type LogBounds, RefusedError } from "./log.ts";
 import { RECORD_HEAD_BYTES, RECORD_TYPES, RECORD_VERSION } from "./record.ts";
 import { Reign } from "./reign.ts";
 import type { ReplicatedDisk } from "./replicated_disk.ts";
-import { Silence } from "./silence.ts";
 import type { Timing } from "./timing.ts";
 import { Window } from "./window.ts";
 
 /** The pause before the log is asked again, in milliseconds. */
 const RETRY_MS = 100;
+
+/** The part of the lease's time in which each of the others announces itself, and a little. */
+const LISTEN_PART = 3 / 8;
 
 export interface MemberOptions {
   readonly log: Log;
@@ -45,8 +43,12 @@ export interface MemberOptions {
   readonly timing: Timing;
   readonly random: () => number;
   readonly report: Report;
+  /** How long a broker without records listens for others before it begins an empty log. */
+  readonly listenMs?: number;
   /** This broker's place among the standbys. */
   readonly rank: () => number;
+  /** Another broker that has records of the log. */
+  readonly findReader: () => string | undefined;
   /** Hears of each record that was read or appended. */
   readonly noted: (taken: TakenRecord) => void;
   readonly looked: (bounds: LogBounds) => void;
@@ -62,8 +64,11 @@ export class Member {
   #chain = new Chain();
   /** The point before the next record. */
   #before: ChainPoint = this.#chain.point;
+  /** The last record of the own files, while they are read. */
+  #stored = 0;
   #standby: Standby | undefined;
   #hasToldOfImport = false;
+  #hasToldOfReader = false;
   /** The end that the log had when it was last found to be shorter. */
   #toldOfLoss = -1;
   #reign: Reign | undefined;
@@ -75,9 +80,9 @@ export class Member {
     this.#replica = new Replica({ disk, index, state, begin, noteTime });
   }
 
-  /** The last record that was read or appended. */
+  /** The last record that was read or appended; before the own files are read, the last one of those. */
   get sequence(): number {
-    return this.#chain.sequence;
+    return Math.max(this.#chain.sequence, this.#stored);
   }
 
   get epoch(): number {
@@ -96,7 +101,7 @@ export class Member {
 
   /** Follows the log until this broker takes over; then begins a segment. */
   async open(): Promise<OpenSegment> {
-    const isFree = await this.#restore();
+    const isFree = await this.#restart();
     const { log, timing, leaseMs, random, rank, report, noted, looked } = this.#options;
     const silence = new Silence(leaseMs, timing.now(), random);
     if (isFree) silence.noteRelease(timing.now());
@@ -118,6 +123,7 @@ export class Member {
     for (;;) {
       const bounds = await this.#standby.follow();
       if (this.#replica.isImporting) await this.#waitForImport();
+      else if (this.#belongsToOthers(bounds)) await this.#waitForOthers();
       else if (bounds.last < this.sequence) await this.#repair(bounds.last);
       else if (await this.#takeOver()) break;
     }
@@ -198,60 +204,48 @@ export class Member {
     );
   }
 
-  /**
-   * Applies what the own files have, and compares it with the log. Resolves to whether nobody is active, as
-   * far as is known.
-   */
-  async #restore(): Promise<boolean> {
-    const { local: disk, index, timing, looked } = this.#options;
-    await claimDirectory(disk, this.#options.name);
-    const bounds = await this.#ask(() => this.#options.log.bounds());
-    looked(bounds);
-    if (!isUsable(index, bounds)) removeOwnFiles(disk, index);
-    const restored = await restoreOwnFiles({ disk, index, replica: this.#replica, timing });
-    if (restored.chain.sequence > 0 && restored.chain.sequence + 1 < bounds.first) {
-      removeOwnFiles(disk, index);
-      throw new LogTrimmedError(restored.chain.sequence + 1, bounds.first);
-    }
-    this.#chain = restored.chain;
-    this.#before = this.#chain.point;
-    const { last } = restored;
-    const isFree = last?.isRelease ?? bounds.last === 0;
-    if (last === undefined || last.sequence < bounds.first) return isFree;
-    for (;;) {
-      // The active broker may have trimmed it since.
-      const { first, last: end } = await this.#ask(() => this.#options.log.bounds());
-      const at = Math.min(end, last.sequence);
-      if (at < first || await this.#ask(() => this.#compareOne(at))) return isFree;
-      await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
-    }
-  }
-
-  /** Asks the log until it answers. */
-  async #ask<T>(question: () => Promise<T>): Promise<T> {
-    const { timing } = this.#options;
-    for (;;) {
-      if (this.#closed.signal.aborted) throw new StandbyClosedError();
-      try {
-        return await question();
-      } catch (error) {
-        if (error instanceof LogDamageError) throw error;
-        await timing.wait(RETRY_MS, this.#closed.signal).catch(() => {});
-      }
-    }
-  }
-
-  #compareOne(sequence: number): Promise<boolean> {
-    const { log, index } = this.#options;
-    return compareRecord({ log, index }, sequence);
+  /** Goes on where the own files end; resolves to whether nobody is active, as far as is known. */
+  async #restart(): Promise<boolean> {
+    const { local: disk, timing, leaseMs, findReader } = this.#options;
+    const { chain, isFree, isNew } = await restart({
+      ...this.#options,
+      disk,
+      replica: this.#replica,
+      signal: this.#closed.signal,
+      found: (sequence) => this.#stored = sequence,
+    });
+    this.#stored = 0;
+    this.#chain = chain;
+    this.#before = chain.point;
+    if (!isNew) return isFree;
+    // Others may have what an empty log has lost.
+    const { listenMs = leaseMs * LISTEN_PART } = this.#options;
+    await timing.wait(listenMs, this.#closed.signal).catch(() => {});
+    return findReader() === undefined;
   }
 
   async #compare(last: number): Promise<void> {
     try {
-      if (last > 0) await this.#compareOne(last);
+      if (last > 0) await compareRecord(this.#options, last);
     } catch (error) {
       if (error instanceof LogDamageError) throw error;
     }
+  }
+
+  /** Whether the log has lost everything, and another broker has it: that one gives it back. */
+  #belongsToOthers({ last }: LogBounds): boolean {
+    return last === 0 && this.sequence === 0 && this.#options.findReader() !== undefined;
+  }
+
+  async #waitForOthers(): Promise<void> {
+    const { leaseMs, timing, report, findReader } = this.#options;
+    if (!this.#hasToldOfReader) {
+      report("warning", "the log is empty, and another broker has records of it: this one waits", {
+        broker: findReader(),
+      });
+    }
+    this.#hasToldOfReader = true;
+    await timing.wait(leaseMs / 2, this.#closed.signal).catch(() => {});
   }
 
   async #waitForImport(): Promise<void> {

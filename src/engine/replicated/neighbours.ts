@@ -69,6 +69,14 @@ export class Neighbours {
     return this.#listStandbys(now, leaseMs).length > 0;
   }
 
+  /** Another broker that has records of the log, if one has said so lately. */
+  findReader(now: number, leaseMs: number): string | undefined {
+    const readers = [...this.#all.values()].filter(({ said, heardAt }) =>
+      said.sequence > 0 && heardAt >= now - leaseMs
+    );
+    return readers[0]?.said.id;
+  }
+
   /** The address of the broker that says it is active, if one has said so lately. */
   findActive(now: number, leaseMs: number): string | undefined {
     const active = [...this.#all.values()].filter(({ said, heardAt }) =>

@@ -65,6 +65,31 @@ Deno.test("log: what it has lost is appended again by the one that takes over, a
   assertEquals((await look(cluster, other)).length, 2);
 });
 
+Deno.test("log: an empty one is not begun anew by a broker without records, while another one has them", async () => {
+  const cluster = new TestCluster();
+  const [active, standby] = await begin(cluster);
+  active.kill();
+  standby.kill();
+  cluster.server.shrink(cluster.server.last);
+  const again = cluster.restart(standby);
+  await cluster.pass(10);
+  // It announces itself, and cannot look at the log for a while.
+  const bounds = again.log.bounds.bind(again.log);
+  again.log.bounds = () => Promise.reject(new Error("there was no answer"));
+  const fresh = cluster.start("c");
+  await cluster.pass(3 * LEASE_MS);
+  assertEquals([cluster.server.last, fresh.seat.role, fresh.reports], [0, "standby", [
+    "the log is empty, and another broker has records of it: this one waits",
+  ]]);
+  again.log.bounds = bounds;
+  await cluster.until(again.cluster.opening);
+  assertEquals(await look(cluster, again), ["1×0 ready 1", "2×0 ready 2"]);
+  await cluster.pass(1000);
+  again.kill();
+  await cluster.until(fresh.cluster.opening);
+  assertEquals((await look(cluster, fresh)).length, 2);
+});
+
 Deno.test("log: void records, and their places after a repair, change nothing", async () => {
   const cluster = new TestCluster();
   const [active, standby] = await begin(cluster);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Silence } from "../../../src/engine/replicated/silence.ts";
+import { Silence } from "../../../src/engine/replicated/following/silence.ts";
 
 function silence(random = 0) {
   return new Silence(2000, 0, () => random);

@@ -66,7 +66,7 @@ export class ClusterServers implements AsyncDisposable {
     const log = new Log({ level: "info", write: (line) => lines.push(line) });
     const open: typeof openEngine = (_, { now, report, fail }) => {
       const log = FileLog.open(this.#directory.path);
-      const parts = { id, address, disk, log, leaseMs, now, report, fail };
+      const parts = { id, address, disk, log, leaseMs, now, report, fail, listenMs: 0 };
       const { engine, opening } = startClusterEngine(parts);
       return Promise.resolve({ engine, opening: opening.then(() => {}) });
     };

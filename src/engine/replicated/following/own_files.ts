@@ -68,10 +68,14 @@ export async function claimDirectory(disk: Disk, cluster: string): Promise<void>
 }
 
 /**
- * Whether the own files go on where the log does, and have all that it still has before: not if the log
- * has dropped what follows, nor if segments were lost that no trim record names.
+ * The last record of own files that go on where the log does, and have all that it still has before: 0 if
+ * there are none; nothing if the log has dropped what follows, or if segments were lost that no trim record
+ * names.
  */
-export function isUsable(index: RecordIndex, { first }: Pick<LogBounds, "first">): boolean {
+export function findUsableEnd(
+  index: RecordIndex,
+  { first }: Pick<LogBounds, "first">,
+): number | undefined {
   let oldest: IndexEntry | undefined;
   let last = 0;
   let trimmed = 0;
@@ -82,8 +86,9 @@ export function isUsable(index: RecordIndex, { first }: Pick<LogBounds, "first">
     const isTrim = entry.counts && viewHead(entry).getUint32(8) === RECORD_TYPES.trim;
     if (isTrim) trimmed = Math.max(trimmed, readJson<TrimFields>(entry.body!).position ?? 0);
   }
-  if (oldest === undefined) return true;
-  return last + 1 >= first && (oldest.sequence <= first || oldest.base <= trimmed);
+  if (oldest === undefined) return 0;
+  const isWhole = oldest.sequence <= first || oldest.base <= trimmed;
+  return last + 1 >= first && isWhole ? last : undefined;
 }
 
 /** Removes everything: it is of no use any more, and is read from the log again. */

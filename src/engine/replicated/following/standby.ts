@@ -2,7 +2,7 @@ import { DescriptorShortageError, DiskFullError } from "../../journal/disk/disk.
 import type { Report } from "../../journal/recovery/recovery.ts";
 import type { Chain, TakenRecord } from "../chain.ts";
 import type { Log, LogBounds, LogFollowing } from "../log.ts";
-import type { Silence } from "../silence.ts";
+import type { Silence } from "./silence.ts";
 import type { Timing } from "../timing.ts";
 import type { Replica } from "./replica.ts";
 

@@ -13,7 +13,7 @@ import {
   RECORD_TYPES,
   writeRecord,
 } from "../../../../src/engine/replicated/record.ts";
-import { Silence } from "../../../../src/engine/replicated/silence.ts";
+import { Silence } from "../../../../src/engine/replicated/following/silence.ts";
 import { Window } from "../../../../src/engine/replicated/window.ts";
 import type { SimulatedHost } from "../../../support/log/simulated_host.ts";
 import type { SimulatedLog } from "../../../support/log/simulated_log.ts";

@@ -162,14 +162,14 @@ export const CLUSTER_RULES_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "a standby takes over while the log cannot be reached",
-    file: "src/engine/replicated/silence.ts",
+    file: "src/engine/replicated/following/silence.ts",
     from: "    this.#lookedAt = now;\n    this.#at = undefined;\n",
     to: "    this.#lookedAt = now;\n",
     found: tests("engine/replicated/silence_test.ts"),
   },
   {
     what: "a standby that stood still counts that time as silence",
-    file: "src/engine/replicated/silence.ts",
+    file: "src/engine/replicated/following/silence.ts",
     from: "    if (now - since <= this.#leaseMs / 2) this.#ms += now - since;\n",
     to: "    this.#ms += now - since;\n",
     found: tests("engine/replicated/silence_test.ts"),

@@ -1,7 +1,6 @@
 /**
- * The bench of the peers: what it must notice and what it must refuse, and that SimpleMQ itself goes
- * through it. No peer has to be installed, no package of theirs is loaded, and nothing here depends on
- * how fast anything is.
+ * The bench of the peers: what it must notice and what it must refuse. No peer has to be installed, no
+ * package of theirs is loaded, and nothing here depends on how fast anything is.
  *
  * @module
  */
@@ -13,7 +12,6 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { fileURLToPath } from "node:url";
 import { makeAgenda } from "../bench/peers/agenda.ts";
 import { readChoice } from "../bench/peers/choice.ts";
 import type { Findings } from "../bench/peers/report/findings.ts";
@@ -21,6 +19,7 @@ import type { Peer } from "../bench/peers/peer.ts";
 import { formatReport } from "../bench/peers/report/report.ts";
 import { measureRounds } from "../bench/peers/rounds.ts";
 import { findTargets } from "../bench/peers/report/target.ts";
+import { listFiles, runBench } from "./support/benches/run_bench.ts";
 import { TestDirectory } from "./support/disk/journals.ts";
 
 /** A peer without a server. */
@@ -42,31 +41,7 @@ function makePeer(name: string): Peer {
   };
 }
 
-/** The program. */
-const PROGRAM = new URL("../bench/peers/main.ts", import.meta.url);
-
 const PEERS = ["simplemq", "redis-everysec", "bare"].map(makePeer);
-
-/** Runs the program where nothing but Deno can be found. */
-async function runBench(...args: string[]) {
-  await using directory = await TestDirectory.create();
-  const resolve = (path: string) => fileURLToPath(new URL(path, PROGRAM));
-  // Else all packages of all peers would be loaded before the first line runs.
-  const flags = ["run", "-A", "--unstable-npm-lazy-caching"];
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...flags, "--config", resolve("deno.json"), resolve("main.ts"), ...args],
-    cwd: directory.path,
-    env: { NO_COLOR: "1", PATH: directory.path },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  const left = await listFiles(directory.path);
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr), left };
-}
-
-async function listFiles(directory: string): Promise<string[]> {
-  return await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
-}
 
 /** What a run has shown in which SimpleMQ has ten times the rate of Redis and a tenth of its memory. */
 function makeFindings(): Findings {
@@ -102,25 +77,8 @@ function makeFindings(): Findings {
   };
 }
 
-Deno.test("the bench of the peers takes SimpleMQ through its works, and leaves nothing behind", async () => {
-  const works = "throughput-100,single-100,awaited,backlog-1m";
-  const peers = "simplemq,simplemq-memory,redis-everysec";
-  const { code, stdout, stderr, left } = await runBench(
-    ...["--quick", "--peers", peers, "--works", works],
-  );
-  assertEquals(code, 0, stderr);
-  assertStringIncludes(stdout, "measurements, each confirmed, delivered and acknowledged once");
-  // Two peers do three of the works, one of them does the backlog, and there is a row for each.
-  assertStringIncludes(stdout, " messages in 7 measurements");
-  assertEquals(stdout.match(/^\| SimpleMQ .*\| +flushed /gm)?.length, 5, stdout);
-  assertStringIncludes(stdout, "the figures mean nothing");
-  assert(/left out: there is no program redis-server \(to install it: \S/.test(stdout), stdout);
-  assert(/left out: there is no program redis-server \(to install it: \S/.test(stderr), stderr);
-  assertEquals(left, []);
-});
-
 Deno.test("the bench of the peers says in a line what is wrong with its arguments", async () => {
-  const { code, stdout, stderr } = await runBench("--peers", "simplemq,kafka");
+  const { code, stdout, stderr } = await runBench("peers", "--peers", "simplemq,kafka");
   assertEquals(code, 1);
   assertEquals(stdout, "");
   const said = stderr.trim().split("\n").filter((line) => !line.includes("deno.json"));

@@ -1,6 +1,5 @@
 /**
- * The bench: what it must notice first, then that it runs and accounts for everything. Nothing here
- * depends on how fast anything is.
+ * The bench: what it must notice. Nothing here depends on how fast anything is.
  *
  * @module
  */
@@ -27,7 +26,7 @@ import { formatNumber, formatTable } from "../bench/harness/table.ts";
 import { Transfer } from "../bench/harness/transfer.ts";
 import { sendSteadily } from "../bench/work/latency.ts";
 import { startBroker } from "./support/broker/broker.ts";
-import { TestDirectory } from "./support/disk/journals.ts";
+import { runBench } from "./support/benches/run_bench.ts";
 
 /** An account of three messages into which these numbers came. */
 function accountOf({ confirmed = 3, taken = [1, 2, 3] }): Account {
@@ -54,19 +53,6 @@ async function sendNumbers(publisher: PeerPublisher, numbers: readonly number[])
     return body;
   });
   await publisher.sendBatch(bodies);
-}
-
-/** Runs the bench in a directory that goes afterwards; gives what it says. */
-async function runBench(...args: string[]) {
-  await using directory = await TestDirectory.create();
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL("../bench/throughput/main.ts", import.meta.url).href, ...args],
-    cwd: directory.path,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
 for (
@@ -243,24 +229,8 @@ Deno.test("readScale() takes counts over the full scale and over the quick one",
   assert(quick.messages < readScale([]).messages);
 });
 
-Deno.test("the bench prints where it ran, its tables, and what it accounted for", async () => {
-  const { code, stdout, stderr } = await runBench("--quick", "--messages", "4000");
-  assertEquals(code, 0, stderr);
-  assertStringIncludes(stdout, `- Deno: ${Deno.version.deno}, V8 ${Deno.version.v8}\n`);
-  assert(/^- SimpleMQ: \S+, engine \w+, durability \w+$/m.test(stdout), stdout);
-  for (const { name } of WAYS) {
-    const rows = stdout.split("\n").filter((line) => line.startsWith(`| ${name} `));
-    assertEquals(rows.length, 4, stdout);
-  }
-  assert(/^In turn with one write and fdatasync.*: [\d.]+ times as long/m.test(stdout), stdout);
-  assertStringIncludes(stdout, "| spawn to first handshake, ms ");
-  // In memory 4,000, a half and an eightieth of them with 100 bytes, a quarter of each with 1 KiB; in
-  // the journal the same, but a fifth of those that are awaited one by one.
-  assertStringIncludes(stdout, "Accounted for: 15,076 messages");
-});
-
 Deno.test("the bench says in a line what is wrong with its arguments", async () => {
-  const { code, stdout, stderr } = await runBench("--messages", "many");
+  const { code, stdout, stderr } = await runBench("throughput", "--messages", "many");
   assertEquals(code, 1);
   assertEquals(stdout, "");
   assertEquals(stderr.trim().split("\n").length, 1, stderr);

@@ -1,0 +1,52 @@
+/**
+ * The benches run, on a small scale, and account for everything. Nothing here depends on how fast anything is.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { WAYS } from "../bench/harness/sending.ts";
+import { runBench } from "./support/benches/run_bench.ts";
+
+Deno.test("the bench prints where it ran, its tables, and what it accounted for", async () => {
+  const { code, stdout, stderr } = await runBench("throughput", "--quick", "--messages", "4000");
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, `- Deno: ${Deno.version.deno}, V8 ${Deno.version.v8}\n`);
+  assert(/^- SimpleMQ: \S+, engine \w+, durability \w+$/m.test(stdout), stdout);
+  for (const { name } of WAYS) {
+    const rows = stdout.split("\n").filter((line) => line.startsWith(`| ${name} `));
+    assertEquals(rows.length, 4, stdout);
+  }
+  assert(/^In turn with one write and fdatasync.*: [\d.]+ times as long/m.test(stdout), stdout);
+  assertStringIncludes(stdout, "| spawn to first handshake, ms ");
+  // In memory 4,000, a half and an eightieth of them with 100 bytes, a quarter of each with 1 KiB; in
+  // the journal the same, but a fifth of those that are awaited one by one.
+  assertStringIncludes(stdout, "Accounted for: 15,076 messages");
+});
+
+Deno.test("the bench of the peers takes SimpleMQ through its works, and leaves nothing behind", async () => {
+  const works = "throughput-100,single-100,awaited,backlog-1m";
+  const peers = "simplemq,simplemq-memory,redis-everysec";
+  const { code, stdout, stderr, left } = await runBench(
+    ...["peers", "--quick", "--peers", peers, "--works", works],
+  );
+  assertEquals(code, 0, stderr);
+  assertStringIncludes(stdout, "measurements, each confirmed, delivered and acknowledged once");
+  // Two peers do three of the works, one of them does the backlog, and there is a row for each.
+  assertStringIncludes(stdout, " messages in 7 measurements");
+  assertEquals(stdout.match(/^\| SimpleMQ .*\| +flushed /gm)?.length, 5, stdout);
+  assertStringIncludes(stdout, "the figures mean nothing");
+  assert(/left out: there is no program redis-server \(to install it: \S/.test(stdout), stdout);
+  assert(/left out: there is no program redis-server \(to install it: \S/.test(stderr), stderr);
+  assertEquals(left, []);
+});
+
+Deno.test("the bench of TLS and users prints a table for each part", async () => {
+  const { code, stdout, stderr, left } = await runBench("tls", "--quick");
+  assertEquals(code, 0, stderr);
+  const heads = ["messages/s", "CPU, µs per message, journal", "milliseconds", "new connections"]
+    .concat("connections ", "confirms while 200 logins a second fail");
+  for (const head of heads) assertStringIncludes(stdout, `\n| ${head}`);
+  // The files that it has made are gone.
+  assertEquals(left, []);
+});

@@ -137,6 +137,16 @@ Deno.test("cluster status: shows brokers and the log, and tells by its code what
   assertEquals(standby.lines, ["look at this: The users of b differ."]);
   assertEquals(JSON.parse(standby.stdout).role, "standby");
   assertMatch((await runTyped(["info"], { env })).stdout, /^role +standby$/m);
+
+  seat.set({
+    role: "active",
+    serving: true,
+    problems: [],
+    brokers: [ACTIVE, { ...STANDBY, heardMs: 7000 }],
+  });
+  const alone = await runTyped(["cluster", "status"], { env });
+  assertEquals(alone.code, 1);
+  assertMatch(alone.lines.join(), /^look at this: no standby is there: .*; start another one$/);
 });
 
 Deno.test("cluster handover: the active broker is asked, whichever is named", async () => {

@@ -26,7 +26,7 @@ Deno.test("/readyz tells the role: a standby that follows is ready, and is not t
     const { status, body } = await ask(broker, path);
     return [status, body.role, ...body.reasons];
   };
-  const noActive = "the broker is no active one";
+  const noActive = "this broker is a standby";
   assertEquals(await ready(), [200, "standby"]);
   assertEquals(await ready("/readyz?role=standby"), [200, "standby"]);
   assertEquals(await ready("/readyz?role=active"), [503, "standby", noActive]);

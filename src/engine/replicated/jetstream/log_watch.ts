@@ -22,6 +22,9 @@ export interface LogWatchOptions {
 
 const HOUR_MS = 3_600_000;
 
+/** So long until replicas are compared again that differed, or could not be looked at, in milliseconds. */
+const DIFFERED_MS = 60_000;
+
 /** So long a node may take to tell of itself, in milliseconds. */
 const ANSWER_MS = 5_000;
 
@@ -37,7 +40,7 @@ const SAMPLE = { records: 8, reads: 8 };
 
 /**
  * Looks at the nodes that keep a log, beside the log: whether they flush before they answer, and once an hour
- * whether they have the same.
+ * whether they have the same; each minute while they do not.
  */
 export class LogWatch {
   readonly #options: LogWatchOptions;
@@ -122,7 +125,7 @@ export class LogWatch {
     }
   }
 
-  /** Asks again: soon where something is not known, once an hour otherwise. */
+  /** Asks again: soon where something is not known or not good, once an hour otherwise. */
   async #goOn(): Promise<void> {
     const { monitoring, compareMs = HOUR_MS, report } = this.#options;
     if (monitoring.length === 0) return;
@@ -135,7 +138,8 @@ export class LogWatch {
       if (performance.now() < compareAt) await this.#look();
       else {
         await this.compare();
-        compareAt = performance.now() + compareMs;
+        const isGood = this.#differences.length === 0;
+        compareAt = performance.now() + (isGood ? compareMs : Math.min(compareMs, DIFFERED_MS));
       }
       for (const one of this.#tellLax()) if (!before.includes(one)) report("warning", one);
     }

@@ -60,8 +60,8 @@ export const status: CommandBody = {
   words: [0, 0],
   details:
     "Every broker of the cluster answers, a standby, too. BEHIND is in records, and FOR the time\n" +
-    "since a standby has had all of them. The exit code is 1 if no broker is active, or something\n" +
-    "has to be looked at, which is told.",
+    "since a standby has had all of them. The exit code is 1 if no broker is active, no standby is\n" +
+    "there, or something else has to be looked at, which is told.",
   run(args, context) {
     const needs = { command: "cluster status", standby: true };
     return withBroker(needs, args, context, async ({ cursor, signal }) => {
@@ -77,11 +77,15 @@ export const status: CommandBody = {
 };
 
 function findProblems(found: ClusterStatus): readonly string[] {
-  const { role, serving, problems } = found;
-  if (role === "active") {
-    return serving ? problems : ["the active broker cannot append to the log", ...problems];
-  }
-  return findActive(found) !== undefined
-    ? problems
-    : ["no broker is known to be active", ...problems];
+  const { role, serving, brokers, problems } = found;
+  const isActive = role === "active";
+  const hasStandby = brokers.some((one) => one.role === "standby" && isHeard(one, found));
+  return [
+    ...isActive && !serving ? ["the active broker cannot append to the log"] : [],
+    ...!isActive && findActive(found) === undefined ? ["no broker is known to be active"] : [],
+    ...hasStandby
+      ? []
+      : ["no standby is there: nobody takes over if this broker is lost; start another one"],
+    ...problems,
+  ];
 }

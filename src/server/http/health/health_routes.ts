@@ -33,7 +33,7 @@ export const HEALTH_ROUTES: readonly HttpRoute[] = [
       const role = seat?.seat.role;
       const reasons = management.findProblems();
       if (wanted !== null && wanted !== (role ?? "active")) {
-        reasons.push(`the broker is no ${wanted} one`);
+        reasons.push(`this broker is ${wanted === "active" ? "a standby" : "the active one"}`);
       }
       const isReady = reasons.length === 0;
       return writeJson({ ready: isReady, reasons, role }, isReady ? 200 : 503);

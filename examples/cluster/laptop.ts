@@ -24,6 +24,9 @@ const BROKERS = [{ id: "a", port: 9090, http: 9190 }, { id: "b", port: 9091, htt
 /** A service manager waits, too. */
 const RESTART_MS = 2_000;
 
+/** What a broker ends with that could not start: it could not the next time either. */
+const START_FAILED = 2;
+
 const NEXT = `
 A cluster of two brokers is running. In other terminals:
 
@@ -53,6 +56,19 @@ async function print(name: string, output: ReadableStream<Uint8Array>): Promise<
 function tell(line: string): void {
   // deno-lint-ignore no-console
   console.log(line);
+}
+
+/** The ports that another program has: nodes would be thought to run that are another one's. */
+function findTakenPorts(ports: readonly number[]): readonly number[] {
+  return ports.filter((port) => {
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return false;
+    } catch (error) {
+      if (error instanceof Deno.errors.AddrInUse) return true;
+      throw error;
+    }
+  });
 }
 
 /** Runs a broker until all is to end. */
@@ -85,11 +101,20 @@ async function runBroker({ id, port, http }: typeof BROKERS[number], nats: NatsC
     const { code } = await broker.status;
     stopping.signal.removeEventListener("abort", stop);
     if (stopping.signal.aborted) return;
+    if (code === START_FAILED) {
+      tell(`broker ${id} cannot start, as it says above: all ends`);
+      return stopping.abort();
+    }
     tell(`broker ${id} has ended with code ${code}; it is started again`);
     await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
   }
 }
 
+const taken = findTakenPorts([...NATS_PORTS, ...BROKERS.flatMap(({ port, http }) => [port, http])]);
+if (taken.length > 0) {
+  tell(`Cannot start a cluster: other programs have the ports ${taken.join(", ")}; end them first`);
+  Deno.exit(1);
+}
 const { program, missing } = await findNatsServer();
 if (program === undefined) {
   tell(`Cannot start a cluster: ${missing}; install it, or name it in SIMPLEMQ_NATS_SERVER`);

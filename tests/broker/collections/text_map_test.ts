@@ -105,12 +105,22 @@ function measure(
   return Math.min(...times);
 }
 
+/**
+ * Asserts that something costs no more than something else. What costs a thousand times as much does so each time: a
+ * machine that is busy with other things does not.
+ */
+function assertNoDearer(measureRatio: () => number): void {
+  let ratio = Infinity;
+  for (let tries = 0; ratio >= 5 && tries < 20; tries++) ratio = Math.min(ratio, measureRatio());
+  assertLess(ratio, 5);
+}
+
 Deno.test("texts that collide in a plain Map cost a TextMap no more than others", () => {
   const few = INDICES.slice(0, 5000);
   const plain = measure(few, () => new Map()) / measure(NAMES.slice(0, 5000), () => new Map());
   assert(plain > 5, `the texts do not collide in a Map any more (${plain}): choose others`);
-  const ratio = measure(INDICES, () => new TextMap()) / measure(NAMES, () => new TextMap());
-  assertLess(ratio, 5);
+  const open = () => new TextMap();
+  assertNoDearer(() => measure(INDICES, open) / measure(NAMES, open));
 });
 
 /** The runtime's hash of a small number, as a place in a map. */
@@ -151,7 +161,7 @@ Deno.test("members whose numbers collide in a plain Map cost no more than others
       if (members.find(number) !== number) throw new Error(`${number} is another one`);
     };
   };
-  assertLess(time(chosen, open) / time(others, open), 5);
+  assertNoDearer(() => time(chosen, open) / time(others, open));
 });
 
 Deno.test("keys that are array indices have one number each", () => {

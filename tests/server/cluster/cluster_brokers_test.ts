@@ -11,18 +11,19 @@ import { until } from "../../support/broker/broker.ts";
 import { ClusterServers } from "../../support/cluster/cluster_servers.ts";
 import { runTyped } from "../../support/commands/typed.ts";
 
-Deno.test("the lead goes to and fro, and clients go with it: each message comes once", async () => {
+Deno.test("the lead goes to and fro, and clients go with it: each message comes", async () => {
   await using cluster = await ClusterServers.create(2000);
   let active = await cluster.start("a");
   const servers = [cluster.addressOf("a"), cluster.addressOf("b")];
   await using connection = await connect({ servers, waitForBroker: true, drainMs: 0 });
   await connection.cursor().createStream("a");
   const publisher = connection.publisher("a");
-  const taken: unknown[] = [];
+  const taken = new Set<unknown>();
   const following = (async () => {
     for await (const message of connection.follower("a").getMessages()) {
-      await message.ack({ confirm: true });
-      taken.push(message.body);
+      taken.add(message.body);
+      // One that is under way when the lead goes may be refused: then its message comes again.
+      await message.ack({ confirm: true }).catch(() => {});
     }
   })().catch(() => {});
   const sent: number[] = [];
@@ -49,8 +50,8 @@ Deno.test("the lead goes to and fro, and clients go with it: each message comes 
     await send();
     active = standby;
   }
-  await until("all have come", () => taken.length >= sent.length);
-  assertEquals([...new Set(taken)].sort(), sent);
+  await until("all have come", () => taken.size >= sent.length);
+  assertEquals([...taken].sort(), sent);
   await connection.close();
   await following;
 });

@@ -22,11 +22,26 @@ function print(line: string): void {
 }
 
 const seat = new PrintingSeat(JSON.parse(Deno.args[0]!));
-await using broker = await serveSeated(seat, { storage: { engine: "memory" } });
-print(String(broker.http!.port));
+const options = { storage: { engine: "memory" } } as const;
+let broker = await serveSeated(seat, options);
+const { port } = broker.http!;
+let isOver = false;
+goOn();
+print(String(port));
 let rest = "";
 for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
   const lines = (rest + text).split("\n");
   rest = lines.pop()!;
   for (const line of lines) seat.set(JSON.parse(line));
+}
+isOver = true;
+await broker.close();
+
+/** A broker that has handed the lead over begins anew in its process, as the program does. */
+function goOn(): void {
+  void broker.closed.then(async () => {
+    if (isOver) return;
+    broker = await serveSeated(seat, { ...options, http: { port } });
+    goOn();
+  });
 }

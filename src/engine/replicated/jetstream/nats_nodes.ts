@@ -179,18 +179,20 @@ export class NatsNodes {
     } catch (error) {
       throw explainRefusal(address, error, secrets.tls !== undefined);
     }
-    const [major = 0, minor = 0] = link.version.split(".").map(Number);
+    // A link that is closed tells neither.
+    const { version, bytesMax } = link;
+    const [major = 0, minor = 0] = version.split(".").map(Number);
     if (major < VERSION_MIN[0] || major === VERSION_MIN[0] && minor < VERSION_MIN[1]) {
       link.close();
       throw new NatsRefusal(
-        `Cannot use the node of NATS at ${address}: its version is ${link.version}, which does not ` +
+        `Cannot use the node of NATS at ${address}: its version is ${version}, which does not ` +
           `keep writers apart; allowed ${VERSION_MIN.join(".")} or later`,
       );
     }
-    if (link.bytesMax < this.#options.bytesMin) {
+    if (bytesMax < this.#options.bytesMin) {
       link.close();
       throw new NatsRefusal(
-        `Cannot use the node of NATS at ${address}: it takes messages up to ${link.bytesMax} bytes; allowed a ` +
+        `Cannot use the node of NATS at ${address}: it takes messages up to ${bytesMax} bytes; allowed a ` +
           `"max_payload" of at least ${this.#options.bytesMin}, or a smaller "cluster.record_bytes"`,
       );
     }

@@ -66,6 +66,7 @@ Deno.test({ name: "a log is not put on nodes that are too old", ignore }, async 
   await using node = await startNode({ program: old.program, sync: undefined });
   const error = await assertRejects(() => openLog(node.addresses), NatsRefusal);
   assertStringIncludes(error.message, "Cannot use the node of NATS at 127.0.0.1:");
+  assertStringIncludes(error.message, "its version is 2.");
   assertStringIncludes(error.message, "allowed 2.14 or later");
 });
 

@@ -161,9 +161,12 @@ export class JetStreamFollowing implements LogFollowing {
     } else if (last < this.#next - 1) {
       this.#noteShorter(last);
     } else if (last >= this.#next) {
-      const record = await log.read(this.#next);
+      const next = this.#next;
+      const record = await log.read(next);
+      // The node may have told of it meanwhile: then this is the one before the next.
+      if (this.#next !== next) return;
       if (record !== undefined) this.#take({ data: record } as Msg);
-      else if (isGap) report("warning", `the log of NATS has no record ${this.#next}, trying on`);
+      else if (isGap) report("warning", `the log of NATS has no record ${next}, trying on`);
     }
   }
 

@@ -52,7 +52,7 @@ const LAG_MAX = 50;
 export const DEPOSED = 3;
 
 /** A broker that was deposed has so long to end, once it can know, in milliseconds. */
-const END_MS = 15_000;
+const END_MS = 30_000;
 
 /** A broker that has ended by itself is started again after so long, in milliseconds. */
 const RESTART_MS = 200;
@@ -223,7 +223,8 @@ export class Scene implements AsyncDisposable {
     for (const { broker, ended } of this.#deposed.splice(0)) {
       if (await Promise.race([ended, delay(END_MS)]) !== undefined) continue;
       this.noteProblem(broker, "was deposed and has not ended");
-      await broker.end("SIGKILL");
+      await this.endBroker(broker, "SIGKILL");
+      await this.startBroker(broker);
     }
     for (const broker of this.#listened) {
       this.#doors[this.brokers.indexOf(broker)]!.lingerNoMore();

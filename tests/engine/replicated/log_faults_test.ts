@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { LEASE_MS, type TestBroker, TestCluster } from "../../support/cluster/test_cluster.ts";
 import { DescriptorShortageError, type DiskFile } from "../../../src/engine/journal/disk/disk.ts";
 import { SimulatedDisk } from "../../support/disk/simulated_disk.ts";
@@ -143,6 +143,27 @@ Deno.test("log: a record that was changed, and the log of another cluster, stop 
   standby.kill();
   await others.pass(5000);
   assertEquals(lost.failure?.name, "LogDamageError");
+});
+
+Deno.test("log: a directory of another log is told from a log that has lost records", async () => {
+  const cluster = new TestCluster();
+  const [active, standby] = await begin(cluster);
+  await store(cluster, active, "3", "4");
+  await cluster.pass(10_000);
+  standby.kill();
+  const names = standby.disk.list();
+  // Made anew, and shorter than what the directory knows.
+  const others = new TestCluster(2);
+  await others.startActive("a");
+  const { last } = others.server;
+  const lost = others.start("b", { disk: standby.disk });
+  await others.pass(1000);
+  const { name, message = "" } = lost.failure ?? {};
+  assertEquals(name, "LogDamageError");
+  const rule = /of another log: it has records of the log \w+, and this is the log \w+\. .*verify/;
+  assertMatch(message, rule);
+  assertEquals(standby.disk.list(), names);
+  assert(last < 20 && names.length > 0);
 });
 
 Deno.test("log: a directory is of one cluster, and not of a single broker", async () => {

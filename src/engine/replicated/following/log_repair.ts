@@ -1,9 +1,16 @@
 import type { Disk } from "../../journal/disk/disk.ts";
 import { LogDamageError } from "../chain.ts";
 import { type Log, RefusedError } from "../log.ts";
-import { readRecordHead, RECORD_HEAD_BYTES, RECORD_TYPES, writeRecord } from "../record.ts";
+import {
+  type EpochFields,
+  readRecordHead,
+  RECORD_HEAD_BYTES,
+  RECORD_TYPES,
+  writeRecord,
+} from "../record.ts";
 import { BodyReader, readRecord } from "./own_files.ts";
 import type { IndexEntry, RecordIndex } from "./record_index.ts";
+import { readJson } from "./replica.ts";
 
 export interface LogRepairParts {
   readonly log: Log;
@@ -34,6 +41,7 @@ export async function repairLog(
       next++;
     }
     if (next > until) return true;
+    await requireSameLog({ log, index }, next);
     throw new LogDamageError(next, "the log has lost it, and this broker does not have it either");
   } catch (error) {
     // Somebody else repairs it, or goes on behind it.
@@ -55,12 +63,46 @@ export async function compareRecord(
   if (bytes === undefined) return false;
   const head = bytes.subarray(0, RECORD_HEAD_BYTES);
   if (isSame(head, entry)) return true;
+  await requireSameLog({ log, index }, sequence);
   const found = readRecordHead(bytes);
   const what = typeof found === "string" ? found : `one of epoch ${found.epoch}`;
   throw new LogDamageError(
     sequence,
     `another record is there than was read before: ${what}; it was lost and written anew, or the log is another one`,
   );
+}
+
+/**
+ * Tells a log that is another one from a log that has lost records: what has to be done is not the same. Says
+ * nothing if one of the identities cannot be found.
+ */
+async function requireSameLog(
+  { log, index }: Pick<LogRepairParts, "log" | "index">,
+  sequence: number,
+): Promise<void> {
+  const { first } = await log.bounds();
+  const bytes = await log.read(first);
+  const found = bytes && readIdentity(bytes, bytes.subarray(RECORD_HEAD_BYTES));
+  let own: string | undefined;
+  for (const { counts, head, body } of index.readFrom(1)) {
+    if (counts && body !== undefined) own ??= readIdentity(head, body);
+    if (own !== undefined) break;
+  }
+  if (found === undefined || own === undefined || found === own) return;
+  throw new LogDamageError(
+    sequence,
+    `the directory is of another log: it has records of the log ${own}, and this is the log ${found}. ` +
+      `"simplemq cluster verify" compares them. To follow this log, empty the directory; to go on with what ` +
+      `the directory has, put it into an empty log with "simplemq cluster import"`,
+  );
+}
+
+/** The identity of the log, if the record is one that names it. */
+function readIdentity(bytes: Uint8Array, body: Uint8Array): string | undefined {
+  if (bytes.length < RECORD_HEAD_BYTES) return undefined;
+  const type = new DataView(bytes.buffer, bytes.byteOffset).getUint32(8);
+  if (type !== RECORD_TYPES.epoch && type !== RECORD_TYPES.trim) return undefined;
+  return readJson<EpochFields>(body).log;
 }
 
 function isSame(head: Uint8Array, entry: IndexEntry): boolean {

@@ -90,10 +90,13 @@ export class Lease {
     this.#leaderlessAt = now;
   }
 
-  /** Whether clients should look for another broker: this one is cut off, and another one may not be. */
+  /**
+   * Whether clients should look for another broker: this one is cut off, and another one may not be. After the
+   * log had no leader, others wait for a whole lease, too; this one's first append then has an answer sooner.
+   */
   sendsAway(now: number): boolean {
     return now >= this.#endsAt + this.#leaseMs * QUARTER &&
-      now >= this.#leaderlessAt + this.#leaseMs / 2;
+      now >= this.#leaderlessAt + this.#leaseMs;
   }
 
   /**

@@ -49,6 +49,8 @@ export interface LogBounds {
   /** The node that leads it, and how many nodes have all of it; for people. */
   readonly leader: string | undefined;
   readonly replicas: number | undefined;
+  /** `false` if the node that leads hears too few of the others: it answers, and nobody can append. */
+  readonly hasMajority?: boolean;
 }
 
 /** The record was not stored: another one is where it was to be, or the log is shorter (`last`), or full. */

@@ -39,6 +39,7 @@ export class Reign implements DiskLog {
   /** Whether somebody was told that it is not held: he waits to hear of it. */
   #wasMissed = false;
   #beating: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
   /** Set while nothing may be appended: another broker is to take over. */
   #gate: PromiseWithResolvers<void> | undefined;
 
@@ -126,7 +127,11 @@ export class Reign implements DiskLog {
         this.#beat().catch((error) => this.#options.fail(error));
       }
       this.#notice();
-      if (!lease.isHeld(timing.now())) await this.#look();
+      // Begun before the lease ends: it is known in time whether anybody else could take over.
+      if (!lease.isHeld(timing.now() + leaseMs / 4)) {
+        this.#looking ??= this.#look().finally(() => this.#looking = undefined);
+      }
+      if (!lease.isHeld(timing.now())) await this.#looking;
       await timing.wait(leaseMs / LOOKS, this.#ended.signal).catch(() => {});
     }
   }
@@ -152,7 +157,10 @@ export class Reign implements DiskLog {
   async #look(): Promise<void> {
     const { log, lease, timing, looked } = this.#options;
     if (lease.takeNodeChange(timing.now())) await log.changeNode().catch(() => {});
-    await log.bounds().then(looked, (error) => {
+    await log.bounds().then((bounds) => {
+      if (bounds.hasMajority === false) lease.noteLeaderless(timing.now());
+      looked(bounds);
+    }, (error) => {
       if (error instanceof LeaderlessError) lease.noteLeaderless(timing.now());
     });
   }

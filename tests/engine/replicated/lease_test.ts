@@ -31,10 +31,10 @@ Deno.test("clients are sent away a quarter later, unless nobody leads the log", 
   assert(!lease.sendsAway(2999));
   assert(lease.sendsAway(3000));
   lease.noteLeaderless(2500);
-  assert(!lease.sendsAway(3499));
-  assert(lease.sendsAway(3500));
+  assert(!lease.sendsAway(4499));
+  assert(lease.sendsAway(4500));
   lease.note(3400);
-  assert(!lease.sendsAway(3500));
+  assert(!lease.sendsAway(4500));
 });
 
 Deno.test("another node is asked once in half of its time, and not while it is held", () => {

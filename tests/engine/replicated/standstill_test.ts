@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { TestCluster } from "../../support/cluster/test_cluster.ts";
+import { LEASE_MS, TestCluster } from "../../support/cluster/test_cluster.ts";
 
 Deno.test("standstill: a segment that begins while the lead is given away keeps nobody from ending", async () => {
   const cluster = new TestCluster();
@@ -76,3 +76,17 @@ Deno.test("standstill: an old answer about the log's end is not asked for withou
   assertEquals(looks < 300, true, `${looks} looks`);
   await cluster.until(second.cluster.opening);
 });
+
+for (const hasMajority of [true, false]) {
+  const what = hasMajority ? "of others, clients are sent away" : "of nobody, clients stay";
+  Deno.test(`standstill: where the node that leads the log hears ${what}`, async () => {
+    const cluster = new TestCluster();
+    const { log, seat, host } = await cluster.startActive("a");
+    const bounds = await cluster.until(log.bounds());
+    // It answers, and stores nothing.
+    log.append = () => host.wait(500).then(() => Promise.reject(new Error("no answer")));
+    log.bounds = () => Promise.resolve({ ...bounds, hasMajority });
+    await cluster.pass(3 * LEASE_MS);
+    assertEquals([seat.isServing, seat.sendsAway], [false, hasMajority]);
+  });
+}

@@ -8,6 +8,7 @@ import {
 } from "../log.ts";
 import { CODE, type JetStreamAnswer, JetStreamFault, readAnswer } from "./jetstream_answer.ts";
 import { JetStreamFollowing } from "./jetstream_following.ts";
+import { readBounds } from "./log_bounds.ts";
 import {
   configureStream,
   findDifference,
@@ -67,6 +68,8 @@ export class JetStreamLog implements Log {
   #looking: Promise<void> | undefined;
   /** Since when nodes have known of no leader. */
   #leaderlessSince: number | undefined;
+  /** Since when the node that leads has heard too few of the others. */
+  #aloneSince: number | undefined;
   /** Since when the node in use has answered nothing that helps. */
   #uselessSince: number | undefined;
   #isClosed = false;
@@ -192,22 +195,10 @@ export class JetStreamLog implements Log {
     const what = "look at the log";
     const probe = this.#probe(what);
     const info = await Promise.race([this.#readInfo(what), probe.leaderless]).finally(probe.stop);
-    const state = info.state as { "first_seq": number; "last_seq": number; "bytes": number };
-    const config = info.config as { readonly "max_bytes"?: number };
-    const cluster = info.cluster as {
-      readonly leader?: string;
-      readonly replicas?: readonly { readonly current?: boolean; readonly offline?: boolean }[];
-    } | undefined;
-    const current = cluster?.replicas?.filter(({ current, offline }) => current && !offline);
-    const bytesMax = config["max_bytes"] ?? -1;
-    return {
-      first: Math.max(state["first_seq"], 1),
-      last: state["last_seq"],
-      bytes: state.bytes,
-      bytesMax: bytesMax < 0 ? undefined : bytesMax,
-      leader: cluster?.leader ?? this.#nodes.link?.node,
-      replicas: 1 + (current?.length ?? 0),
-    };
+    const bounds = readBounds(info, this.#nodes.link?.node);
+    if (bounds.hasMajority) this.#aloneSince = undefined;
+    else this.#aloneSince ??= performance.now();
+    return bounds;
   }
 
   async trim(below: number): Promise<void> {
@@ -358,7 +349,7 @@ export class JetStreamLog implements Log {
   /** Elections end: a node that knows of no leader for longer is cut off from the others. */
   #doubt(error: LeaderlessError, link: NatsLink): Error {
     const now = performance.now();
-    this.#leaderlessSince ??= now;
+    this.#leaderlessSince ??= this.#aloneSince ?? now;
     if (now - this.#leaderlessSince <= ELECTION_MS) return error;
     return new Error(`${error.message}, as far as ${link.node} knows, which may be cut off`);
   }

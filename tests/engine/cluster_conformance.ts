@@ -7,6 +7,7 @@
 
 import type { Warn } from "../../src/broker/rules/notices.ts";
 import type { Report } from "../../src/engine/journal/recovery/recovery.ts";
+import { LogTrimmedError } from "../../src/engine/replicated/following/standby.ts";
 import { startClusterEngine } from "../support/cluster/cluster_engines.ts";
 import { TestDirectory } from "../support/disk/journals.ts";
 import { SimulatedDisk } from "../support/disk/simulated_disk.ts";
@@ -61,9 +62,19 @@ export function takenOverClusterConformance(part: ConformancePart): void {
     const engine = await active.opening;
     let standby = begin();
     const reopen = async () => {
-      const opened = await standby.opening;
-      standby = begin();
-      return opened;
+      for (;;) {
+        try {
+          const opened = await standby.opening;
+          standby = begin();
+          return opened;
+        } catch (error) {
+          if (!(error instanceof LogTrimmedError)) throw error;
+          // The log went on without it: it begins anew, as a program does.
+          await standby.engine.close();
+          turn--;
+          standby = begin();
+        }
+      }
     };
     return {
       engine,

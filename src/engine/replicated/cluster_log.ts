@@ -215,7 +215,7 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
       rank: () => this.#neighbours.rank(this.#now, leaseMs),
       findReader: () => this.#neighbours.findReader(this.#now, leaseMs),
       noted: (taken) => this.#noteRecord(taken),
-      looked: (bounds) => this.#noteBounds(bounds),
+      looked: (bounds, counted) => this.#noteBounds(bounds, counted),
       changed: () => this.cluster.noteChange(),
       fail: (error) => this.#journal.giveUp(error),
     });
@@ -249,9 +249,8 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
   get active(): string | undefined {
     if (this.role === "active") return this.sendsAway ? undefined : this.#options.address;
     const { leaseMs, address } = this.#options;
-    const announced = this.#neighbours.findActive(this.#now, 2 * leaseMs);
     const told = this.#now < this.#heardAt + 2 * leaseMs ? this.#epoch?.address : undefined;
-    const found = announced ?? told;
+    const found = this.#neighbours.findActive(this.#now, 2 * leaseMs) ?? told;
     return found === address || found === "" ? undefined : found;
   }
 
@@ -344,13 +343,13 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
     this.cluster.noteChange();
   }
 
-  #noteBounds(bounds: LogBounds): void {
+  #noteBounds(bounds: LogBounds, counted: number = this.#disk.room.counted): void {
     const before = this.#bounds?.leader;
     if (before !== undefined && bounds.leader !== undefined && bounds.leader !== before) {
       this.#reelections++;
     }
     this.#bounds = { ...bounds, leader: bounds.leader ?? before };
-    this.#disk.noteRoom(bounds);
+    this.#disk.room.note(bounds, counted);
   }
 
   #hear(text: string): void {
@@ -376,8 +375,9 @@ export class ClusterLog implements EventLog, JournalSource, SeatHost {
       this.#announce();
       if (this.#now >= lookAt) {
         lookAt = this.#now + leaseMs * LOOK_PART;
+        const { counted } = this.#disk.room;
         // Not waited for: a log that does not answer keeps nobody from announcing.
-        log.bounds().then((bounds) => this.#noteBounds(bounds), () => {});
+        log.bounds().then((bounds) => this.#noteBounds(bounds, counted), () => {});
       }
       await timing.wait(leaseMs / 4, this.#ended.signal).catch(() => {});
     }

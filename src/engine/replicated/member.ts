@@ -51,7 +51,7 @@ export interface MemberOptions {
   readonly findReader: () => string | undefined;
   /** Hears of each record that was read or appended. */
   readonly noted: (taken: TakenRecord) => void;
-  readonly looked: (bounds: LogBounds) => void;
+  readonly looked: (bounds: LogBounds, counted?: number) => void;
   readonly changed: () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -318,6 +318,7 @@ export class Member {
     this.#reign = new Reign({
       log,
       window,
+      room: disk.room,
       lease,
       timing,
       leaseMs,

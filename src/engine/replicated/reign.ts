@@ -1,5 +1,6 @@
 import { LeaderlessError, type Log, type LogBounds, RefusedError } from "./log.ts";
 import type { Lease } from "./lease.ts";
+import type { LogRoom } from "./log_room.ts";
 import type { DiskLog } from "./replicated_disk.ts";
 import { RECORD_TYPES } from "./record.ts";
 import type { Timing } from "./timing.ts";
@@ -14,6 +15,7 @@ const LOOKS = 16;
 export interface ReignOptions {
   readonly log: Log;
   readonly window: Window;
+  readonly room: LogRoom;
   readonly lease: Lease;
   readonly timing: Timing;
   readonly leaseMs: number;
@@ -23,14 +25,14 @@ export interface ReignOptions {
   readonly now: () => number;
   /** Hears that the lease was lost, or is held again, or that clients are to be sent away. */
   readonly changed: () => void;
-  readonly looked: (bounds: LogBounds) => void;
+  /** Hears what the log says, and which bytes of ours it had for certain when it was asked. */
+  readonly looked: (bounds: LogBounds, counted: number) => void;
   /** Hears once why nothing can be appended any more. */
   readonly fail: (error: unknown) => void;
 }
 
 /** The time in which this broker is the active one: it keeps the lease, and lets go of it. */
 export class Reign implements DiskLog {
-  readonly window: Window;
   readonly log: string;
   readonly #options: ReignOptions;
   readonly #ended = new AbortController();
@@ -45,7 +47,6 @@ export class Reign implements DiskLog {
 
   constructor(options: ReignOptions) {
     this.#options = options;
-    this.window = options.window;
     this.log = options.logId;
     // Without it the lease would end, and nobody would know why.
     this.#supervise().catch((error) => options.fail(error));
@@ -70,6 +71,17 @@ export class Reign implements DiskLog {
     return this.#gate?.promise;
   }
 
+  append(type: number, position: number, body: Uint8Array): Promise<void> {
+    const { room, window } = this.#options;
+    return room.count(body.length, window.append(type, position, body));
+  }
+
+  hasRoom(type: number, length: number): boolean {
+    const { room, window } = this.#options;
+    // Who appends to what has ended hears why; else he would wait for ever.
+    return window.failure !== undefined || room.admits(type, length);
+  }
+
   async holdLease(): Promise<void> {
     while (!this.isHeld) await (this.gate ?? this.#beat());
   }
@@ -92,7 +104,7 @@ export class Reign implements DiskLog {
   async release(): Promise<void> {
     this.#gate ??= Promise.withResolvers();
     this.#notice();
-    await this.window.append(RECORD_TYPES.release, 0, new Uint8Array(0));
+    await this.append(RECORD_TYPES.release, 0, new Uint8Array(0));
   }
 
   /** Goes on: nobody else has taken over. */
@@ -108,7 +120,7 @@ export class Reign implements DiskLog {
     const { lease, timing } = this.#options;
     this.#ended.abort();
     lease.end(timing.now());
-    this.window.close();
+    this.#options.window.close();
     // Who waits at it goes on to the window, and hears there that it has ended.
     this.#openGate();
     this.#notice();
@@ -120,9 +132,9 @@ export class Reign implements DiskLog {
   }
 
   async #supervise(): Promise<void> {
-    const { leaseMs, timing, lease } = this.#options;
+    const { leaseMs, timing, lease, window } = this.#options;
     while (!this.#ended.signal.aborted) {
-      const isDue = timing.now() >= lease.heartbeatDueAt && this.window.pendingCount === 0;
+      const isDue = timing.now() >= lease.heartbeatDueAt && window.pendingCount === 0;
       if (isDue && this.#gate === undefined) {
         this.#beat().catch((error) => this.#options.fail(error));
       }
@@ -144,8 +156,12 @@ export class Reign implements DiskLog {
 
   async #appendBeat(): Promise<void> {
     const body = new TextEncoder().encode(JSON.stringify({ at: this.#options.now() }));
+    const hasRoom = () => this.hasRoom(RECORD_TYPES.heartbeat, body.length);
+    // There may be room since the last look.
+    if (!hasRoom()) await this.#look();
+    if (!hasRoom()) return await this.pause();
     try {
-      await this.window.append(RECORD_TYPES.heartbeat, 0, body);
+      await this.append(RECORD_TYPES.heartbeat, 0, body);
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
       // The log is full: there may be room when segments were removed.
@@ -155,11 +171,12 @@ export class Reign implements DiskLog {
 
   /** Asks whether nobody leads the log, or only this broker cannot reach it. */
   async #look(): Promise<void> {
-    const { log, lease, timing, looked } = this.#options;
+    const { log, lease, timing, looked, room } = this.#options;
     if (lease.takeNodeChange(timing.now())) await log.changeNode().catch(() => {});
+    const { counted } = room;
     await log.bounds().then((bounds) => {
       if (bounds.hasMajority === false) lease.noteLeaderless(timing.now());
-      looked(bounds);
+      looked(bounds, counted);
     }, (error) => {
       if (error instanceof LeaderlessError) lease.noteLeaderless(timing.now());
     });

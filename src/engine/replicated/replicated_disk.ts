@@ -1,20 +1,20 @@
 import type { Disk, DiskEntry, DiskFile } from "../journal/disk/disk.ts";
 import { readSegmentName } from "../journal/segments/segment_file.ts";
 import type { RecordIndex } from "./following/record_index.ts";
-import { type LogBounds, RefusedError } from "./log.ts";
+import { RefusedError } from "./log.ts";
+import { LogRoom } from "./log_room.ts";
 import { RECORD_BODY_BYTES_MAX, RECORD_TYPES, type TrimFields } from "./record.ts";
 import type { Window } from "./window.ts";
 
 /** The name of a segment that is not complete yet. */
 const UNFINISHED_RULE = /^([0-9a-f]{16}\.journal)\.tmp$/;
 
-/** The part of the log that is kept free for acknowledgements, and the most bytes of it. */
-const RESERVE_PART = 1 / 16;
-const RESERVE_BYTES_MAX = 16 * 1024 * 1024;
-
 /** The log, as this disk needs it. */
 export interface DiskLog {
-  readonly window: Pick<Window, "append">;
+  /** Appends a record behind all that were appended before, as {@linkcode Window.append}. */
+  append(type: number, position: number, body: Uint8Array): Promise<void>;
+  /** Whether a record with so many bytes may be appended now; `true` if nothing may any more. */
+  hasRoom(type: number, length: number): boolean;
   /** Set while nothing may be appended; resolves when that is over. */
   readonly gate: Promise<void> | undefined;
   /** Resolves when this broker has the lease. */
@@ -40,13 +40,13 @@ export interface ReplicatedDiskOptions {
  * local.
  */
 export class ReplicatedDisk implements Disk {
+  /** The log's. */
+  readonly room: LogRoom = new LogRoom();
   readonly #local: Disk;
   readonly #index: RecordIndex;
   readonly #recordBytes: number;
   /** Set while this broker appends. */
   #log: DiskLog | undefined;
-  /** The free bytes of the log, by its last answer, less what was appended since. */
-  #room = Infinity;
 
   constructor({ local, index, recordBytes = RECORD_BODY_BYTES_MAX }: ReplicatedDiskOptions) {
     this.#local = local;
@@ -61,12 +61,6 @@ export class ReplicatedDisk implements Disk {
   /** From now on segments are appended to the log. */
   begin(log: DiskLog): void {
     this.#log = log;
-  }
-
-  /** Notes what the log says of its room. */
-  noteRoom({ bytes, bytesMax = Infinity }: Pick<LogBounds, "bytes" | "bytesMax">): void {
-    const reserve = Math.min(RESERVE_BYTES_MAX, bytesMax * RESERVE_PART);
-    this.#room = Math.max(0, bytesMax - bytes - reserve);
   }
 
   list(): DiskEntry[] {
@@ -112,8 +106,9 @@ export class ReplicatedDisk implements Disk {
   }
 
   measureFree(): number | undefined {
-    const free = this.#local.measureFree();
-    return this.#room === Infinity ? free : Math.min(free ?? Infinity, this.#room);
+    const local = this.#local.measureFree();
+    const { free } = this.room;
+    return free === Infinity ? local : Math.min(local ?? Infinity, free);
   }
 
   findLoss(names: () => Iterable<string>): string | undefined {
@@ -147,23 +142,27 @@ export class ReplicatedDisk implements Disk {
     { base, from, to }: { readonly base: number; readonly from: number; readonly to: number },
     counted: (end: number) => void,
   ): Promise<void> {
-    const { window } = this.#log!;
+    const log = this.#log!;
     const appends: Promise<void>[] = [];
+    let isHeldBack = false;
     for (let start = from; start < to; start += this.#recordBytes) {
       const end = Math.min(to, start + this.#recordBytes);
+      const type = start === 0 ? RECORD_TYPES.segment : RECORD_TYPES.bytes;
+      isHeldBack = !log.hasRoom(type, end - start);
+      // What is behind it has no place without it.
+      if (isHeldBack) break;
       const bytes = new Uint8Array(end - start);
       if (file.read(bytes, start) < bytes.length) {
         throw new Error("Cannot read what was just written");
       }
-      const type = start === 0 ? RECORD_TYPES.segment : RECORD_TYPES.bytes;
-      const append = window.append(type, base + start, bytes).then(() => counted(end));
+      const append = log.append(type, base + start, bytes).then(() => counted(end));
       append.catch(() => {});
       appends.push(append);
-      this.#room -= bytes.length;
       // A checkpoint may be larger than what should be in memory.
       if (appends.length > 8) await appends[appends.length - 8];
     }
     await Promise.all(appends);
+    if (isHeldBack) throw new RefusedError("Cannot append: the log is almost full", "full");
   }
 
   /** Says in the log that a segment is not wanted any more, then removes its records. */
@@ -175,7 +174,7 @@ export class ReplicatedDisk implements Disk {
     for (let isNoted = false; !isNoted;) {
       if (log.gate !== undefined) await log.gate;
       try {
-        await log.window.append(RECORD_TYPES.trim, 0, body);
+        await log.append(RECORD_TYPES.trim, 0, body);
         isNoted = true;
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;

@@ -22,12 +22,11 @@ Deno.test("replicated disk: a full log lets a segment wait that is to be removed
   let isFull = true;
   const disk = new ReplicatedDisk({ local, index });
   disk.begin({
-    window: {
-      append: (type) => {
-        calls.push(`append ${type}`);
-        return isFull ? Promise.reject(new RefusedError("no room", "full")) : Promise.resolve();
-      },
+    append: (type) => {
+      calls.push(`append ${type}`);
+      return isFull ? Promise.reject(new RefusedError("no room", "full")) : Promise.resolve();
     },
+    hasRoom: () => true,
     log: "L",
     gate: undefined,
     holdLease: () => Promise.resolve(),
@@ -43,5 +42,41 @@ Deno.test("replicated disk: a full log lets a segment wait that is to be removed
   assertEquals(local.list().map(({ name }) => name).sort(), [
     "0000000000000040.journal",
     "0000000000000040.records",
+  ]);
+});
+
+Deno.test("replicated disk: pieces behind one that has no room wait with it, and keep their order", async () => {
+  const local = new SimulatedDisk({ seed: 1 });
+  const disk = new ReplicatedDisk({ local, index: new RecordIndex(local), recordBytes: 10 });
+  const calls: string[] = [];
+  let room = 25;
+  disk.begin({
+    append: (type, position, { length }) => {
+      calls.push(`${type}: ${length} at ${position}`);
+      room -= length;
+      return Promise.resolve();
+    },
+    hasRoom: (_, length) => length <= room,
+    log: "L",
+    gate: undefined,
+    holdLease: () => Promise.resolve(),
+    pause: () => {
+      calls.push("pause");
+      room += 4;
+      return Promise.resolve();
+    },
+    trim: () => Promise.resolve(),
+  });
+  const file = disk.create("0000000000000000.journal.tmp");
+  file.write(new Uint8Array(34), 0);
+  await file.sync();
+  assertEquals(calls, [
+    "7: 10 at 0",
+    "2: 10 at 10",
+    "pause",
+    "pause",
+    "2: 10 at 20",
+    "pause",
+    "2: 4 at 30",
   ]);
 });

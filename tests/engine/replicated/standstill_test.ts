@@ -90,3 +90,33 @@ for (const hasMajority of [true, false]) {
     assertEquals([seat.isServing, seat.sendsAway], [false, hasMajority]);
   });
 }
+
+Deno.test("standstill: a log that is almost full keeps the lease, is given to another broker, and goes on with more room", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  await cluster.until(first.use.create("orders"));
+  const second = cluster.start("b");
+  const text = "x".repeat(100_000);
+  await cluster.until(first.use.publisher("orders").store(...Array(20).fill(text)));
+  const follower = first.use.follower("orders");
+  await cluster.until(follower.received(20));
+  await cluster.pass(2000);
+  const { server } = cluster;
+  // A 64th of the most bytes is for heartbeats, and for what makes room.
+  server.bytesMax = Math.ceil(server.bytes * 64 / 63.1);
+  await cluster.pass(2000);
+  const { bytes } = server;
+  const ack = follower.ack(1);
+  ack.catch(() => {});
+  await cluster.pass(5000);
+  assertEquals([first.seat.isServing, first.failure], [true, undefined]);
+  assertEquals(server.bytes - bytes < 2000, true, `${server.bytes - bytes} bytes`);
+  // What waits for room keeps nobody from ending.
+  await cluster.until(first.engine.close(), 2 * LEASE_MS);
+  await cluster.pass(2 * LEASE_MS);
+  assertEquals([second.seat.role, second.seat.isServing], ["active", false]);
+  server.bytesMax = undefined;
+  await cluster.until(second.cluster.opening);
+  const { ready } = await second.engine.getStream("orders");
+  assertEquals(ready, 20);
+});

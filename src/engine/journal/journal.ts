@@ -218,9 +218,12 @@ export class Journal implements EventLog, Pager {
 
   async #openFrom(source: JournalSource, state: LoggedState): Promise<Committer> {
     try {
-      const begin = (journalId: number) => this.#makeSegments(state, journalId);
+      const begin = (journalId: number) => {
+        // Clients wait for what comes behind the source, and the reserve is large.
+        this.#space.begin();
+        return this.#makeSegments(state, journalId);
+      };
       const open = await source.begin({ state, begin });
-      this.#space.begin();
       return this.#begin(state, this.#segments!, open);
     } catch (error) {
       this.#backups?.end();

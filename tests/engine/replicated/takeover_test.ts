@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { RESERVE_NAME } from "../../../src/engine/journal/segments/directory.ts";
 import { LEASE_MS, type TestBroker, TestCluster } from "../../support/cluster/test_cluster.ts";
 
 /** Stores some messages, and waits until they are confirmed. */
@@ -116,6 +117,18 @@ Deno.test("takeover: an orderly end lets another broker take over at once", asyn
   assertEquals(await look(cluster, second), ["1×0 ready 1"]);
   await cluster.until(second.engine.close());
   assertEquals([first.failure, second.failure], [undefined, undefined]);
+});
+
+Deno.test("takeover: a standby has reserved room on its disk before anybody waits for it", async () => {
+  const cluster = new TestCluster();
+  const first = await cluster.startActive("a");
+  const second = cluster.start("b");
+  await cluster.pass(1000);
+  const hasReserve = () => second.disk.list().some(({ name }) => name === RESERVE_NAME);
+  assertEquals([second.seat.role, hasReserve()], ["standby", true]);
+  first.kill();
+  await cluster.until(second.cluster.opening);
+  assertEquals(hasReserve(), true);
 });
 
 Deno.test("takeover: the lead is handed over, and taken back if nobody takes it", async () => {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { LogRoom } from "../../../src/engine/replicated/log_room.ts";
-import { RECORD_TYPES } from "../../../src/engine/replicated/record.ts";
+import { LogRoom } from "../../../../src/engine/replicated/log_room.ts";
+import { RECORD_TYPES } from "../../../../src/engine/replicated/record.ts";
 
 const MIB = 1024 * 1024;
 

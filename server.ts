@@ -32,6 +32,7 @@ export type { BrokerServer, HttpLocation } from "./src/server/process/broker_ser
 export { VirtualClock, type VirtualClockOptions } from "./src/server/process/virtual_clock.ts";
 export type { ServeOptions } from "./src/server/settings/serve_options.ts";
 export {
+  type ClusterSettings,
   type HttpSettings,
   type LimitSettings,
   type PartialSettings,

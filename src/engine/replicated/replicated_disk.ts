@@ -4,7 +4,6 @@ import type { RecordIndex } from "./following/record_index.ts";
 import { RefusedError } from "./log.ts";
 import { LogRoom } from "./log_room.ts";
 import { RECORD_BODY_BYTES_MAX, RECORD_TYPES, type TrimFields } from "./record.ts";
-import type { Window } from "./window.ts";
 
 /** The name of a segment that is not complete yet. */
 const UNFINISHED_RULE = /^([0-9a-f]{16}\.journal)\.tmp$/;

@@ -359,12 +359,11 @@ export class JetStreamLog implements Log {
     const now = performance.now();
     if (now - this.#lookedAt < LOOK_MS) return;
     this.#lookedAt = now;
-    this.#looking = this.bounds().then(
-      ({ leader }) => leader === undefined ? undefined : this.#nodes.prefer(leader),
-      () => {
-        // The next look may tell.
-      },
-    );
+    this.#looking = this.bounds().then(({ leader }) =>
+      leader === undefined ? undefined : this.#nodes.prefer(leader)
+    ).catch(() => {
+      // The next look may tell.
+    });
   }
 }
 

@@ -117,8 +117,12 @@ export class NatsLink {
     if (!this.#isClosed && !this.#connection.isClosed()) this.#connection.publish(subject, payload);
   }
 
-  /** Hears what is told; the handler must not throw. Returns how to stop that. */
+  /**
+   * Hears what is told; the handler must not throw. Returns how to stop that. A connection that is lost
+   * tells nothing: whoever hears learns of the loss as of any other.
+   */
   subscribe(subject: string, hear: (message: Msg) => void): () => void {
+    if (this.#isClosed || this.#connection.isClosed()) return () => {};
     const subscription = this.#connection.subscribe(subject, {
       callback: (error, message) => {
         if (error === null) hear(message);

@@ -111,8 +111,12 @@ export class NatsNodes {
     this.#isMoving = false;
     // It may have been lost meanwhile, and replaced.
     if (this.#isClosed || this.#link !== old) return link.close();
-    this.#use(link);
-    old.close();
+    try {
+      this.#use(link);
+    } finally {
+      // Otherwise it would be kept, and this one, which may be lost already, never replaced.
+      old.close();
+    }
   }
 
   async #keep(): Promise<void> {

@@ -1,5 +1,6 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { JetStreamLog } from "../../../../src/engine/replicated/jetstream/jetstream_log.ts";
+import { NatsLink } from "../../../../src/engine/replicated/jetstream/nats_link.ts";
 import { PretendedNode } from "../../../support/nats/pretended_node.ts";
 
 Deno.test("jetstream: a node that is cut off from the others is left, whoever asks", async () => {
@@ -64,4 +65,14 @@ Deno.test("jetstream: a node that takes no records as large as ours is refused",
   const log = await JetStreamLog.open({ ...options, recordBytes: 60 * 1024 });
   assertEquals(log.node, "one");
   await log.close();
+});
+
+Deno.test("jetstream: a connection that was lost at once is one without news, and no fault", async () => {
+  await using node = new PretendedNode("one", "shop");
+  const { address } = node;
+  const link = await NatsLink.open({ address, name: "a", secrets: {}, silenceMs: 1000 });
+  link.close();
+  const leave = link.subscribe("news", () => {});
+  leave();
+  await link.closed;
 });

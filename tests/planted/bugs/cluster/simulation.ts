@@ -114,8 +114,8 @@ export const CLUSTER_SIMULATION_BUGS: readonly PlantedBug[] = [
   {
     what: "a broker that has let go keeps the lease",
     file: "src/engine/replicated/reign.ts",
-    from: "const isHeld = this.#gate === undefined && lease.isHeld(timing.now());",
-    to: "const isHeld = lease.isHeld(timing.now());",
+    from: "const isHeld = this.#gate === undefined && lease.isHeld(now);",
+    to: "const isHeld = lease.isHeld(now);",
     found: BROKERS,
   },
   {

@@ -74,7 +74,9 @@ export function streamColumns() {
 
 /** @param {{ name: string, states: string[] }} row */
 function nameCell({ name, states }) {
-  return el("span", {}, link(["streams", name], name), stateBadges(states));
+  // Beside other words, a link must not be told by its colour alone.
+  const look = states.length > 0 ? { class: "badged" } : {};
+  return el("span", look, link(["streams", name], name), stateBadges(states));
 }
 
 /**

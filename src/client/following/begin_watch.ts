@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers";
-import type { HeldMessages } from "./held_messages.ts";
-import type { DeliveredMessage } from "./delivered_message.ts";
+import type { HeldMessages } from "../deliveries/held_messages.ts";
+import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
 
 export interface BeginWatchOptions {
   readonly held: HeldMessages;

@@ -1,6 +1,6 @@
 import type { MessageBatch, TagRange } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
-import { type DeliveredBatch, DeliveredMessage } from "./delivered_message.ts";
+import { type DeliveredBatch, DeliveredMessage } from "../deliveries/delivered_message.ts";
 
 /** The first tag and id of a frame's messages, and their number. */
 export interface FirstMessage {

@@ -1,6 +1,6 @@
 import type { Bind } from "../member/bind.ts";
 import type { CallOptions, CloseOptions } from "../member/call_options.ts";
-import type { AckOptions, Message, NackOptions } from "./message.ts";
+import type { AckOptions, Message, NackOptions } from "../deliveries/message.ts";
 
 /** Options of {@linkcode Connection.follower}. */
 export interface FollowerOptions {

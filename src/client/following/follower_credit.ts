@@ -1,5 +1,5 @@
 import { type FrameWriter, writeCredit } from "../../../protocol.ts";
-import type { HeldMessages } from "./held_messages.ts";
+import type { HeldMessages } from "../deliveries/held_messages.ts";
 import { type Prefetch, WORK_MS } from "./prefetch.ts";
 
 export interface CreditBasis {

@@ -12,10 +12,10 @@ import type { Uplink } from "../uplink/uplink.ts";
 import { BeginWatch } from "./begin_watch.ts";
 import { Caution } from "./caution.ts";
 import { FollowerCredit } from "./follower_credit.ts";
-import type { DeliveredMessage } from "./delivered_message.ts";
-import type { DeliveryVerdicts } from "./delivery_verdicts.ts";
+import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
+import type { DeliveryVerdicts } from "../deliveries/delivery_verdicts.ts";
 import { FetchedMessages } from "./fetched_messages.ts";
-import type { Message } from "./message.ts";
+import type { Message } from "../deliveries/message.ts";
 import { done, type MessageIterator, type MessageSource } from "./message_iterator.ts";
 import { Prefetch } from "./prefetch.ts";
 

@@ -1,7 +1,7 @@
 import { checkOptionNames } from "../member/option_check.ts";
-import type { DeliveredMessage } from "./delivered_message.ts";
+import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
 import type { GetMessagesOptions } from "./follower.ts";
-import type { Message } from "./message.ts";
+import type { Message } from "../deliveries/message.ts";
 
 export const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 

@@ -1,9 +1,9 @@
 import type { ReplyAddress } from "../../../protocol.ts";
 import type { FollowingWay } from "../following/client_follower.ts";
-import type { DeliveredMessage } from "../following/delivered_message.ts";
-import { HeldMessages } from "../following/held_messages.ts";
-import type { ReplySender } from "../following/delivery_verdicts.ts";
-import type { Message } from "../following/message.ts";
+import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
+import { HeldMessages } from "../deliveries/held_messages.ts";
+import type { ReplySender } from "../deliveries/delivery_verdicts.ts";
+import type { Message } from "../deliveries/message.ts";
 import type { MessageBody } from "../outgoing/body.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
 import { addHeaders, hasOwnParent } from "./carrier.ts";

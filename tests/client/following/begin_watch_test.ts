@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { deadline } from "@std/async/deadline";
 import { BeginWatch } from "../../../src/client/following/begin_watch.ts";
-import { HeldMessages } from "../../../src/client/following/held_messages.ts";
-import { DeliveredMessage } from "../../../src/client/following/delivered_message.ts";
+import { HeldMessages } from "../../../src/client/deliveries/held_messages.ts";
+import { DeliveredMessage } from "../../../src/client/deliveries/delivered_message.ts";
 import { PATIENCE_MS } from "../support.ts";
 
 Deno.test("a handler that takes long is reported once, and then nobody looks any more", async () => {

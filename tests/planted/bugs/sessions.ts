@@ -60,7 +60,7 @@ export const SESSIONS_BUGS: readonly PlantedBug[] = [
   },
   {
     what: "an acknowledgement after its follower was closed is taken for done",
-    file: "src/client/following/delivery_verdicts.ts",
+    file: "src/client/deliveries/delivery_verdicts.ts",
     from: "if (!this.#owner.isClosed) return nothing;",
     to: "if (this.#owner !== undefined) return nothing;",
     found: tests("client/following/closing_follower_test.ts"),

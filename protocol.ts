@@ -17,8 +17,9 @@
  * The first frame of a client is `hello`, the first of the broker `welcome` (or `error`). Before the
  * handshake is complete, a client may send 8 KiB and one frame, within 5 seconds. `hello` and `welcome`
  * name capabilities: what a side can do beyond version 2. The broker answers with those that both
- * sides have, and only these are in force. There are two. `storedAt`: `deliver` frames tell when their
- * messages were stored. `brokers`: a broker tells when other brokers belong to its cluster.
+ * sides have, and only these are in force. There are three. `storedAt`: `deliver` frames tell when their
+ * messages were stored. `brokers`: a broker tells when other brokers belong to its cluster. `work`: lanes
+ * and coalescing, `beginBatch`, slots, and all but the first flag of a `nack` and a `revoke`.
  *
  * In place of a `hello` a client may send a `ping`: the broker answers with a `pong`, which tells its
  * version and why it is not ready, and closes the connection. That needs no credential.
@@ -103,15 +104,16 @@
  * | 24 | `refuse` | broker | JSON {@linkcode Refusal} |
  * | 30 | `openFollower` | client | JSON {@linkcode OpenFollower} |
  * | 31 | `closeFollower` | client | follower u32, lastTag u64 |
- * | 32 | `credit` | client | follower u32, messages u32, bytes u32 |
+ * | 32 | `credit` | client | follower u32, messages u32, bytes u32, slots u32 (`work`) |
  * | 33 | `deliver` | broker | follower u32, stream u32, firstTag u64, firstId u64, attempts u32, count u32, entries |
  * | 34 | `ack` | client | follower u32, query u32, n u32, n × (firstTag u64, count u32) |
  * | 35 | `release` | client | like `ack` |
  * | 36 | `begin` | client | like `ack` |
- * | 37 | `nack` | client | follower u32, query u32, hasMs u8, ms u64, n u32, n × (firstTag u64, count u32), reason text |
+ * | 37 | `nack` | client | follower u32, query u32, flags u8, ms u64, n u32, n × (firstTag u64, count u32), reason text |
  * | 38 | `reject` | client | like `nack` |
  * | 39 | `extend` | client | like `nack` |
  * | 3a | `revoke` | broker | like `nack` |
+ * | 3b | `beginBatch` | client | like `ack` |
  * | 40 | `openReplies` | client | JSON {@linkcode OpenReplies} |
  * | 41 | `reply` | client | query u32, n u8, n bytes of the stream's name, count u32, entries |
  * | 42 | `replies` | broker | count u32, entries |
@@ -127,13 +129,20 @@
  *  │ size │ kind │ flags │ h     │ properties │ headers │ body           │
  *  │ u32  │ u8   │ u8    │ u16   │ h bytes together     │ the rest       │
  *  └──────┴──────┴───────┴───────┴────────────┴─────────┴────────────────┘
- *  kind, the lower four bits: 0 bytes, 1 text, 2 JSON; the upper four: priority + 1, or 0 for 4
+ *  kind, the lower three bits: 0 bytes, 1 text, 2 JSON; the next one: there are further properties;
+ *    the upper four: priority + 1, or 0 for 4
  *  headers: n × (u8 length, name, u16 length, value)
  *  properties, those whose flag is set, in this order:
  *    01 deliver at u64 │ 04 expires at u64 │ 40 key: u8 length, text
  *    │ 80 request: u8 length, stream for the reply, number u32
  *    │ 10 dedup id: u8 length, text │ 20 story: u16 length, JSON
+ *  further properties (`work`): u8 flags, then those whose flag is set:
+ *    01 lane: u8 length, text
+ *    │ 02 coalesce: mode u8 (1 take the first, 2 drop while worked on), quiet ms u64, at most ms u64,
+ *      u8 length, id text
  * ```
+ *
+ * Sessions without the capability `work` get messages without the further properties.
  *
  * Texts in properties and headers are UTF-8; anything else is a `BAD_FRAME`. Times are milliseconds
  * since 1970. With flag 02, the first time is a span that begins when the broker gets the message. With
@@ -141,7 +150,7 @@
  * expiry only as a span. The broker replaces both by times; the flags then say that the time is one of
  * the broker's monotonic clock, and not one of the calendar.
  *
- * A message with a dedup id is the only one of its batch. Messages with the same key are delivered one
+ * A message with a dedup id or a coalesce id is the only one of its batch. Messages with the same key are delivered one
  * at a time, in their order. Ready messages are delivered by descending priority. The broker writes
  * stories ({@linkcode DeadLetter}), and leaves only `{ redrives }` when it sends a dead letter back; a
  * client may send a story only if its user is an administrator, who imports a dead letter. Others are
@@ -197,12 +206,27 @@
  * `streamMissing` tells that a new follower waits for a stream that does not exist, `streamDeleted`
  * that the stream of a follower was deleted.
  *
- * `nack` says that deliveries have failed: their messages are delivered again after `ms`, or after the
- * stream's backoff; after the last attempt that is allowed they go to the dead letters. `reject` sends
- * them there at once. `extend` gives deliveries `ms` more from now.
+ * `nack` says that deliveries have failed: their messages are delivered again after `ms` (flag 01), or
+ * after the stream's backoff; after the last attempt that is allowed they go to the dead letters. With
+ * flag 02 something else is at fault, which a breaker counts. With flag 04 the messages are postponed: that
+ * is no attempt, and `ms` is required; with flag 08, too, all messages of their lanes wait as long. With
+ * flag 10 one handler had them together: they come back in two halves, and only a message that is alone
+ * pays the attempt. `reject` sends them to the dead letters at once. `extend` gives deliveries `ms` more
+ * from now.
  *
- * `revoke` tells a follower that it has lost deliveries: it was too slow, a cursor took them back, or
- * their stream was deleted or may no longer be followed. A follower that was too slow gets nothing more
+ * `beginBatch` is a `begin` of deliveries that one handler has together. When their follower is lost, they
+ * come back in halves as well. If the third highest bit of `attempts` in a `deliver` is set, the messages
+ * in it are such a half: a client hands them out in batches of their own.
+ *
+ * A follower opened with `ordersKeys` may get several messages of one key at once. Its client hands a
+ * message out only when no other one of the key is with a handler. When one of them fails, is postponed or
+ * released, the broker takes back the later ones that no handler has; the client drops what it has of the
+ * key, and what arrives of it before the answer to that frame, which carries a query number.
+ * `slots` is the number of messages that a follower works on at once, 1 if it is not told: messages under a
+ * limit are not delivered beyond it.
+ *
+ * `revoke` tells a follower that it has lost deliveries: it was too slow, a cursor took them back or
+ * cancelled their messages (flag 20), or their stream was deleted or may no longer be followed. A follower that was too slow gets nothing more
  * until it shows life: by an `ack`, `nack`, `reject`, `extend` or `begin`, or by a `credit` that is no
  * less than before and more than it holds. Its late `ack` counts if no other follower has the message.
  * Messages that no handler has do not run out as long as the follower shows life.
@@ -330,6 +354,7 @@ export {
   type StoredRun,
   type TagFields,
   type TagRange,
+  type TagsType,
   writeCredit,
   writePublish,
   writeTags,
@@ -366,25 +391,26 @@ export {
   LABEL_LENGTH_MAX,
   PATTERN_LENGTH_MAX,
   REASON_BYTES_MAX,
+  SPAN_MS_MAX,
   STREAM_NAME_RULE,
 } from "./src/protocol/limits.ts";
 export type { MessageBatch } from "./src/protocol/messages/batch.ts";
 export type { DeadLetter, DeadLetterCause, Redrives } from "./src/protocol/messages/dead_letter.ts";
 export { BodyKind } from "./src/protocol/messages/entry.ts";
+export type { Coalesce, MoreProperties } from "./src/protocol/messages/more_properties.ts";
 export {
   decodeBatch,
   encodeBatch,
   type MessageContent,
   type ReceivedMessage,
 } from "./src/protocol/messages/message_content.ts";
-export {
-  type MessageProperties,
-  type ReplyAddress,
-  SPAN_MS_MAX,
-} from "./src/protocol/messages/properties.ts";
+export { type MessageProperties, type ReplyAddress } from "./src/protocol/messages/properties.ts";
 export type { PropertyWishes } from "./src/protocol/messages/property_wishes.ts";
 export type {
+  BreakerOptions,
   DifferenceWay,
+  LaneLimits,
+  Rate,
   StreamCreation,
   StreamOptions,
   StreamOptionsInput,

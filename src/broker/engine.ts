@@ -14,9 +14,17 @@ import type {
 } from "../../protocol.ts";
 import type { ClusterSeat } from "./cluster_seat.ts";
 import type { EngineCounters } from "./engine_counters.ts";
+import type { EngineFollower, FollowerInit, FollowerSink } from "./engine_follower.ts";
 
 export type { ClusterSeat } from "./cluster_seat.ts";
 export type { EngineCounters, JournalCounters } from "./engine_counters.ts";
+export type {
+  Delivery,
+  EngineFollower,
+  FollowerInit,
+  FollowerSink,
+  NackDetails,
+} from "./engine_follower.ts";
 
 /** When the disk is flushed: before every confirm, at least every so often, or when the system likes. */
 export type SyncLevel = "always" | "interval" | "never";
@@ -282,50 +290,6 @@ export interface EnginePublisher {
   forbid(error: BrokerError): void;
 }
 
-export interface FollowerInit extends MemberPermit {
-  readonly name: string;
-  readonly bind: BindFields;
-  /** How many messages it may hold unacknowledged. */
-  readonly messages: number;
-  /** How many bytes it may hold unacknowledged. */
-  readonly bytes: number;
-  /** How many streams it is attached to at once; all by default. */
-  readonly attachMax?: number;
-  /**
-   * Whether it reports deliveries that a handler has by {@linkcode EngineFollower.begin}; if not, the
-   * oldest one is assumed.
-   */
-  readonly reportsBegin?: boolean | undefined;
-}
-
-/** Consecutive messages of one stream on their way to one follower. */
-export interface Delivery {
-  readonly stream: string;
-  readonly firstTag: number;
-  readonly firstId: number;
-  /** How often they were delivered, this time included. */
-  readonly attempts: number;
-  /** When they were stored, in runs that make up the whole batch. */
-  readonly storedAt: readonly StoredRun[];
-  /** Whether the follower must report them as begun before a handler gets them. */
-  readonly isDoubtful: boolean;
-  /** The messages; the buffer is valid during the call only. */
-  readonly batch: MessageBatch;
-}
-
-export interface FollowerSink {
-  /** Whether nothing more should be delivered until {@linkcode EngineFollower.resume}. */
-  readonly isFull: boolean;
-  /** Whether its client's frames are not read at the moment: unread ones may end deliveries that run out. */
-  readonly isUnread?: boolean;
-  deliver(delivery: Delivery): void;
-  /** Hears of deliveries that were taken back from the follower. */
-  revoke(ranges: readonly TagRange[], reason: string): void;
-  noteDeleted(stream: string): void;
-  /** The follower has lost its permission, and is closed. */
-  end(error: BrokerError): void;
-}
-
 export interface ReplySink {
   /** Takes replies; the buffer is valid during the call only. */
   deliver(batch: MessageBatch): void;
@@ -334,67 +298,4 @@ export interface ReplySink {
 export interface EngineReplyStream {
   /** Ends it: no request waits for a reply any more. */
   close(): void;
-}
-
-export interface NackDetails {
-  /** The delay of their messages, in milliseconds; by default the stream's backoff. */
-  readonly delayMs?: number | undefined;
-  /** The reason; may be empty. */
-  readonly reason: string;
-}
-
-export interface EngineFollower {
-  /** The name of its stream, if that did not exist when it was opened. */
-  readonly missing?: string | undefined;
-  /** Attaches it to so many more of its streams; returns whether that was all. */
-  attach(countMax: number): boolean;
-  /**
-   * Sets the streams that its pattern may find: takes back the deliveries of all others, for a reason, and
-   * attaches it to new ones. Throws `TOO_MANY_MEMBERS` if they are too many.
-   */
-  setFilter(filter: StreamFilter | undefined, reason: string): void;
-  /** Takes back its deliveries and closes it; its sink hears of the end. */
-  forbid(error: BrokerError): void;
-  /** Sets how much it may hold unacknowledged. */
-  setCredit(messages: number, bytes: number): void;
-  /**
-   * Ends deliveries. Of the ranges, those that are held are ended in any case; so are those that were
-   * taken back because they ran out or the client was silent, if no other follower has their messages.
-   * For all others in the ranges it throws, or rejects with, `UNKNOWN_DELIVERY` or `STALE_DELIVERY`.
-   *
-   * @param isConfirmed Whether the client waits until it is durable: then it is flushed at once.
-   * @returns A promise of that, or nothing if it is durable already or the client does not wait.
-   */
-  ack(ranges: readonly TagRange[], isConfirmed: boolean): Promise<void> | void;
-  /** Ends deliveries that have failed; throws or resolves like {@linkcode EngineFollower.ack}. */
-  nack(
-    ranges: readonly TagRange[],
-    options: NackDetails,
-    isConfirmed: boolean,
-  ): Promise<void> | void;
-  /** Ends deliveries whose messages must not be delivered again; throws or resolves like `ack`. */
-  reject(ranges: readonly TagRange[], reason: string, isConfirmed: boolean): Promise<void> | void;
-  /** Sets the deadline of deliveries to so many milliseconds from now; throws like {@linkcode EngineFollower.ack}. */
-  extend(ranges: readonly TagRange[], ms: number): void;
-  /** Takes back deliveries that no handler has seen; throws like {@linkcode EngineFollower.ack}. */
-  release(ranges: readonly TagRange[]): void;
-  /** Notes that handlers have deliveries; throws like {@linkcode EngineFollower.ack}. */
-  begin(ranges: readonly TagRange[]): void;
-  /** Its sink is not full any more. */
-  resume(): void;
-  /**
-   * Its client is silent: all its messages are ready again, as if it were lost, and it gets nothing more
-   * until it shows life. Late acknowledgements count if no other follower has the message.
-   *
-   * @returns How many deliveries may be acknowledged late, those that ran out before included.
-   */
-  silence(): number;
-  /**
-   * Ends the follower: all its messages are ready again.
-   *
-   * @param lastTag The last tag that its client has received: later ones do not count as attempts,
-   * earlier ones do. Without it the follower is lost, and only its oldest delivery and those that
-   * have begun count.
-   */
-  close(lastTag?: number): void;
 }

@@ -58,6 +58,15 @@ export const ERROR_CODES = {
   STALE_DELIVERY: { fatal: false, meaning: "the delivery is no longer this follower's" },
   PUBLISH_TIMEOUT: { fatal: false, meaning: "a message was not confirmed in time" },
   REPLY_TIMEOUT: { fatal: false, meaning: "no reply came in time" },
+  CANCELLED: { fatal: false, meaning: "the message was cancelled" },
+  HANDLER_TIMEOUT: { fatal: false, meaning: "a handler did not end in time" },
+  BATCH_NOT_SETTLED: {
+    fatal: false,
+    meaning: "the next batch was asked for before the messages of the last one had an outcome",
+  },
+  SCHEDULE_NOT_FOUND: { fatal: false, meaning: "there is no such schedule" },
+  TOO_MANY_SCHEDULES: { fatal: false, meaning: "the broker's schedule limit is reached" },
+  LIMIT_NOT_FOUND: { fatal: false, meaning: "there is no such shared limit" },
 } as const;
 
 /** One of the codes of {@linkcode ERROR_CODES}. */
@@ -72,6 +81,8 @@ export function isErrorCode(text: unknown): text is ErrorCode {
 export interface ErrorDetails {
   /** `STREAM_FULL`: the stream. */
   readonly stream?: string;
+  /** `STREAM_FULL`: the lane, if it is the lane that is full. */
+  readonly lane?: string;
   /**
    * The unit of `depth` and `limit`. `STREAM_FULL`: `messages` or `bytes`; `LIMIT_REACHED`: `bytes`, or
    * undefined if they are numbers of streams.

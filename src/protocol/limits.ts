@@ -6,6 +6,9 @@ import { findTextMistake } from "./utf8.ts";
  */
 export const STREAM_NAME_RULE: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}(\.dead)?$/;
 
+/** The longest delay, and the longest time to live, in milliseconds: a hundred years. */
+export const SPAN_MS_MAX: number = 100 * 365 * 24 * 60 * 60 * 1000;
+
 /** The rule for names of reply streams: each belongs to one client, and ends with its session. */
 const REPLY_STREAM_RULE = /^\$reply\.[A-Za-z0-9._-]{1,121}$/;
 

@@ -78,8 +78,9 @@ export class BrokerFollower implements EngineFollower {
     sink.end(error);
   }
 
-  setCredit(messages: number, bytes: number): void {
+  setCredit(messages: number, bytes: number, slots?: number): void {
     const { deliveries, context } = this.#setup;
+    if (slots !== undefined) this.follower.slots = Math.max(1, slots);
     if (this.follower.setCredit(messages, bytes)) deliveries.noteLife(this.follower, context.now());
     context.dispatcher.noteRoom(this.follower);
   }
@@ -119,6 +120,10 @@ export class BrokerFollower implements EngineFollower {
   begin(ranges: readonly TagRange[]): void {
     const { deliveries, context } = this.#setup;
     deliveries.begin(this.follower, ranges, context.now());
+  }
+
+  beginBatch(ranges: readonly TagRange[]): void {
+    this.begin(ranges);
   }
 
   resume(): void {

@@ -42,6 +42,10 @@ export class FollowerState {
   readonly sink: FollowerSink;
   /** Whether its client reports which deliveries a handler has; if not, the oldest is assumed. */
   readonly reportsBegin: boolean;
+  /** Whether its client hands out messages of one key one at a time and in order. */
+  readonly ordersKeys: boolean;
+  /** How many messages it works on at once. */
+  slots: number;
   readonly attachments: Map<Share, Attachment> = new Map();
   /** The attachments to shares that have messages for it, in the order in which it takes from them. */
   readonly turns: AttachmentQueue = new AttachmentQueue();
@@ -60,6 +64,8 @@ export class FollowerState {
     messages: number;
     bytes: number;
     reportsBegin?: boolean | undefined;
+    ordersKeys?: boolean | undefined;
+    slots?: number | undefined;
     sink: FollowerSink;
     ring?: (follower: FollowerState, now: number) => void;
   }) {
@@ -69,6 +75,8 @@ export class FollowerState {
     this.owner = options.owner;
     this.sink = options.sink;
     this.reportsBegin = options.reportsBegin ?? false;
+    this.ordersKeys = options.ordersKeys ?? false;
+    this.slots = Math.max(1, options.slots ?? 1);
     this.credit = { messages: options.messages, bytes: options.bytes };
     this.liveness = new Liveness((now) => options.ring?.(this, now));
   }

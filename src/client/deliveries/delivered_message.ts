@@ -105,6 +105,10 @@ export class DeliveredMessage implements Message {
     return this.#properties.key;
   }
 
+  get lane(): string | undefined {
+    return this.#properties.lane;
+  }
+
   get priority(): number {
     return readEntryPriority(this.#batch.bytes, this.#offset);
   }
@@ -166,13 +170,14 @@ export class DeliveredMessage implements Message {
   /** The value for `JSON.stringify`: bytes in base64, absent fields left out. */
   toJSON(): Record<string, unknown> {
     const { stream, id, attempts, storedAt, priority, headers, deadLetter, body } = this;
-    const { key, dedupId, deliverAt, expiresAt } = this.#properties;
+    const { key, lane, dedupId, deliverAt, expiresAt } = this.#properties;
     return {
       stream,
       id,
       attempts,
       storedAt,
       key,
+      lane,
       priority,
       dedupId,
       deliverAt,

@@ -44,6 +44,8 @@ export interface StreamMessage<Body = unknown> extends ReceivedContent<Body> {
   readonly storedAt?: number | undefined;
   /** The key, if there is one; messages with the same key are processed one at a time. */
   readonly key?: string | undefined;
+  /** The lane, if there is one: whose message it is. */
+  readonly lane?: string | undefined;
   /** The priority, 0 to 9. */
   readonly priority: number;
   /** The sender's dedup id, if there is one. */

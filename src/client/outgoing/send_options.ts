@@ -1,8 +1,10 @@
 import {
+  type Coalesce,
   type DeadLetter,
   LABEL_LENGTH_MAX,
   type PropertyWishes,
   type ReplyAddress,
+  SPAN_MS_MAX,
 } from "../../../protocol.ts";
 import { joinBytes } from "../../protocol/bytes.ts";
 import { PRIORITY_MAX } from "../../protocol/messages/entry.ts";
@@ -83,6 +85,43 @@ export interface SendBatchOptions<Body = MessageBody> extends DeliveryOptions {
    * @default {4}
    */
   readonly priority?: PerMessage<number, Body>;
+  /**
+   * The lane, see {@linkcode SendOptions.lane}: one for all messages, or a function that gives the lane of
+   * each.
+   *
+   * @default {no lane}
+   */
+  readonly lane?: PerMessage<string, Body>;
+}
+
+/** How a message is joined with others of the same id. */
+export interface CoalesceOptions {
+  /** What the messages have in common, 1 to 128 bytes of UTF-8. */
+  readonly id: string;
+  /**
+   * How long no other one must have come before it is delivered, in milliseconds, 0 to 100 years.
+   *
+   * @default {0}
+   */
+  readonly quietMs?: number;
+  /**
+   * The longest time from the first one to the delivery, in milliseconds, 0 to 100 years; 0 for no limit.
+   *
+   * @default {12 times `quietMs`}
+   */
+  readonly atMostMs?: number;
+  /**
+   * Which one stays: the `"last"`, which takes the place of the one before, or the `"first"`.
+   *
+   * @default {"last"}
+   */
+  readonly take?: "first" | "last";
+  /**
+   * What becomes of one that comes while another one is worked on: it waits, or it is dropped.
+   *
+   * @default {"wait"}
+   */
+  readonly whileWorked?: "wait" | "drop";
 }
 
 /** Options of {@linkcode Publisher.sendMessage}. */
@@ -112,6 +151,21 @@ export interface SendOptions extends DeliveryOptions {
    */
   readonly dedupId?: string;
   /**
+   * Whose message it is, 1 to 128 bytes of UTF-8: a customer, for instance. Followers take from the lanes of a
+   * stream in turn, and a stream may limit each of them.
+   *
+   * @default {no lane}
+   */
+  readonly lane?: string;
+  /**
+   * Joins the message with others of the same id in its stream: at most one of them waits to be delivered.
+   *
+   * A message with this option is sent in a frame of its own, so sending many of them is slower.
+   *
+   * @default {no coalescing}
+   */
+  readonly coalesce?: CoalesceOptions;
+  /**
    * The story of a dead letter that is imported, as `message.deadLetter` tells it: `redrive` sends it back to
    * the stream that the story names. Only administrators may send one; others get `FORBIDDEN`.
    *
@@ -135,8 +189,10 @@ const BATCH_NAMES = [
   "signal",
   "key",
   "priority",
+  "lane",
 ];
-const SEND_NAMES = [...BATCH_NAMES, "dedupId", "deadLetter"];
+const COALESCE_NAMES = ["id", "quietMs", "atMostMs", "take", "whileWorked"];
+const SEND_NAMES = [...BATCH_NAMES, "dedupId", "coalesce", "deadLetter"];
 
 /**
  * Checks the names of options, and the timeout.
@@ -166,12 +222,14 @@ export function encodeOptions(
   action: string,
   request?: ReplyAddress,
 ): EncodedOptions {
-  const { headers, delayMs, deliverAt, ttlMs, key, priority, dedupId, deadLetter } = options;
+  const { headers, delayMs, deliverAt, ttlMs, key, priority, dedupId, deadLetter, lane } = options;
   const headerBytes = headers && encodeHeaders(headers, action);
   const hasMore = delayMs !== undefined || deliverAt !== undefined || ttlMs !== undefined ||
-    dedupId !== undefined || request !== undefined || deadLetter !== undefined;
+    dedupId !== undefined || request !== undefined || deadLetter !== undefined ||
+    lane !== undefined || options.coalesce !== undefined;
   if (!hasMore) return encodeOrder({ bytes: headerBytes, key, priority }, action);
-  const orders = { key, priority, dedupId, deadLetter };
+  const coalesce = options.coalesce && readCoalesce(options.coalesce, action);
+  const orders = { key, priority, dedupId, deadLetter, lane, coalesce };
   const wishes = { delayMs, deliverAt: readTime(deliverAt), ttlMs, ...orders };
   checkWishes(wishes, action);
   const { flags, bytes } = encodeProperties({ ...wishes, request })!;
@@ -179,8 +237,18 @@ export function encodeOptions(
     bytes: headerBytes === undefined ? bytes : joinBytes([bytes, headerBytes]),
     flags,
     priority,
-    isAlone: (flags & PropertyFlag.dedupId) !== 0,
+    isAlone: (flags & PropertyFlag.dedupId) !== 0 || coalesce !== undefined,
   };
+}
+
+/** Completes the options of a message that is joined with others. */
+function readCoalesce(options: CoalesceOptions, action: string): Coalesce {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${action}: coalesce must be an object with an id`);
+  }
+  checkOptionNames(options, COALESCE_NAMES, action);
+  const { id, quietMs = 0, atMostMs = 12 * quietMs, take = "last", whileWorked = "wait" } = options;
+  return { id, quietMs, atMostMs: Math.min(atMostMs, SPAN_MS_MAX), take, whileWorked };
 }
 
 /** The same if the only property is a key: it is written together with the message. */
@@ -213,12 +281,13 @@ export function encodeBatchOptions(
   action: string,
 ): BatchExtras {
   if (options === undefined) return undefined;
-  const { key, priority, ...others } = options as SendBatchOptions;
-  if ((others as SendOptions).dedupId !== undefined) {
-    throw new TypeError(`${action}: one dedupId cannot stand for several messages`);
+  const { key, priority, lane, ...others } = options as SendBatchOptions;
+  for (const name of ["dedupId", "coalesce"] as const) {
+    if ((others as SendOptions)[name] === undefined) continue;
+    throw new TypeError(`${action}: one ${name} cannot stand for several messages`);
   }
   checkNames(options, BATCH_NAMES, action);
-  if (typeof key !== "function" && typeof priority !== "function") {
+  if (![key, priority, lane].some((wish) => typeof wish === "function")) {
     return encodeOptions(options as SendOptions, action);
   }
   const { headers, delayMs, deliverAt, ttlMs } = others;
@@ -227,8 +296,12 @@ export function encodeBatchOptions(
   return bodies.map((body, index) => {
     const ownKey = find(key, body, index);
     const ownPriority = find(priority, body, index);
-    if (isOrderOnly) return encodeOrder({ bytes, key: ownKey, priority: ownPriority }, action);
-    return encodeOptions({ ...others, key: ownKey!, priority: ownPriority! }, action);
+    const ownLane = find(lane, body, index);
+    if (isOrderOnly && ownLane === undefined) {
+      return encodeOrder({ bytes, key: ownKey, priority: ownPriority }, action);
+    }
+    const own = { key: ownKey!, priority: ownPriority!, lane: ownLane! };
+    return encodeOptions({ ...others, ...own }, action);
   });
 }
 
@@ -253,9 +326,11 @@ function readTime(time: number | Date | undefined): number | undefined {
 function checkWishes(wishes: PropertyWishes, action: string): void {
   const mistake = findPropertyMistake(wishes);
   if (mistake === undefined) return;
-  const { delayMs, deliverAt, ttlMs, key, priority, dedupId } = wishes;
+  const { delayMs, deliverAt, ttlMs, key, priority, dedupId, lane, coalesce } = wishes;
   const isOfWrongType = [delayMs, deliverAt, ttlMs, priority].some(isNoNumber) ||
-    [key, dedupId].some((text) => text !== undefined && typeof text !== "string");
+    [key, dedupId, lane, coalesce?.id].some((text) =>
+      text !== undefined && typeof text !== "string"
+    );
   const text = `${action}: ${mistake}`;
   throw isOfWrongType ? new TypeError(text) : new RangeError(text);
 }

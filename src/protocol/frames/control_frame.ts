@@ -24,8 +24,11 @@ export const STORED_AT = "storedAt";
 /** The capability of a cluster to tell when other brokers belong to it. */
 export const BROKERS = "brokers";
 
+/** The capability of lanes, coalescing, batches in a handler, slots, keys in order, postponing. */
+export const WORK = "work";
+
 /** The capabilities of this version beyond version 2 of the protocol. */
-export const CAPABILITIES: readonly string[] = [STORED_AT, BROKERS];
+export const CAPABILITIES: readonly string[] = [STORED_AT, BROKERS, WORK];
 
 /** A bind on the wire. */
 export interface BindFields {
@@ -174,6 +177,13 @@ export interface OpenFollower {
   readonly messages: number;
   /** The most bytes of messages that it may hold unacknowledged. */
   readonly bytes: number;
+  /** How many messages it works on at once; 1 by default. */
+  readonly slots?: number | undefined;
+  /**
+   * Whether its client hands messages of one key out one at a time and in order, so that it may get several
+   * of them at once. Default: false.
+   */
+  readonly ordersKeys?: boolean;
 }
 
 /** `openReplies`: the stream that receives the replies to this session's requests. */
@@ -276,6 +286,7 @@ const bind = object<BindFields>({
 /** Figures of an error; unknown ones are left out. */
 const details = optional(object<ErrorDetails>({
   stream: optional(text),
+  lane: optional(text),
   what: optional(oneOf("messages", "bytes")),
   depth: optional(count),
   limit: optional(count),
@@ -333,7 +344,15 @@ const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name
     sentUntil: optional(count),
     sentMs: optional(count),
   },
-  openFollower: { follower: number32, name: label, bind, messages: count, bytes: count },
+  openFollower: {
+    follower: number32,
+    name: label,
+    bind,
+    messages: count,
+    bytes: count,
+    slots: optional(count),
+    ordersKeys: optional(flag),
+  },
   openReplies: { stream: text },
   refuse: {
     publisher: count,

@@ -33,6 +33,7 @@ export const FrameType = {
   reject: 0x38,
   extend: 0x39,
   revoke: 0x3a,
+  beginBatch: 0x3b,
   openReplies: 0x40,
   reply: 0x41,
   replies: 0x42,

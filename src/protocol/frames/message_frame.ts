@@ -11,6 +11,9 @@ const DOUBTFUL = 0x8000_0000;
 /** The bit below it: the frame tells when its messages were stored. */
 const TIMED = 0x4000_0000;
 
+/** The bit below that one: the messages of the frame were in a batch whose follower was lost. */
+const SUSPECT = 0x2000_0000;
+
 /** `publish`: a batch from a publisher. */
 export interface PublishFields {
   /** The publisher's number in this session. */
@@ -67,6 +70,8 @@ export interface DeliverFields {
   readonly attempts: number;
   /** Whether a `begin` has to be sent before a handler gets them. */
   readonly isDoubtful?: boolean;
+  /** Whether they were in a batch that failed as a whole: they are handed out in batches of their own. */
+  readonly isSuspect?: boolean;
   /** When they were stored, in runs that make up the whole batch; absent without that capability. */
   readonly storedAt?: readonly StoredRun[] | undefined;
 }
@@ -79,7 +84,7 @@ export interface TagRange {
   readonly count: number;
 }
 
-/** `ack`, `release` and `begin`: some deliveries of a follower. */
+/** `ack`, `release`, `begin` and `beginBatch`: some deliveries of a follower. */
 export interface TagFields {
   /** The follower that holds them. */
   readonly follower: number;
@@ -89,6 +94,13 @@ export interface TagFields {
   readonly ranges: readonly TagRange[];
 }
 
+/** The types of frames with these fields. */
+export type TagsType =
+  | typeof FrameType.ack
+  | typeof FrameType.release
+  | typeof FrameType.begin
+  | typeof FrameType.beginBatch;
+
 /** `credit`: the new limits of what a follower may hold unacknowledged. */
 export interface CreditFields {
   /** The follower. */
@@ -97,6 +109,8 @@ export interface CreditFields {
   readonly messages: number;
   /** Bytes. */
   readonly bytes: number;
+  /** How many messages it works on at once; absent without the capability `work`. */
+  readonly slots?: number | undefined;
 }
 
 /** Writes a `publish` frame. */
@@ -163,8 +177,9 @@ export function writeDeliver(
   writer.u32(fields.stream);
   writer.u64(fields.firstTag);
   writer.u64(fields.firstId);
-  const { attempts, isDoubtful, storedAt } = fields;
-  writer.u32(attempts + (isDoubtful ? DOUBTFUL : 0) + (storedAt === undefined ? 0 : TIMED));
+  const { attempts, isDoubtful, isSuspect, storedAt } = fields;
+  const marks = (isDoubtful ? DOUBTFUL : 0) + (isSuspect ? SUSPECT : 0);
+  writer.u32(attempts + marks + (storedAt === undefined ? 0 : TIMED));
   if (storedAt !== undefined) writeStoredRuns(writer, storedAt);
   writeBatch(writer, batch);
   writer.end();
@@ -180,13 +195,15 @@ export function readDeliver(decoder: FrameDecoder): DeliverFields {
   const isDoubtful = word >= DOUBTFUL;
   const rest = isDoubtful ? word - DOUBTFUL : word;
   const isTimed = rest >= TIMED;
+  const isSuspect = (rest & SUSPECT) !== 0;
   return {
     follower,
     stream,
     firstTag,
     firstId,
-    attempts: isTimed ? rest - TIMED : rest,
+    attempts: rest % SUSPECT,
     ...isDoubtful && { isDoubtful },
+    ...isSuspect && { isSuspect },
     ...isTimed && { storedAt: readStoredRuns(decoder) },
   };
 }
@@ -213,20 +230,22 @@ export function writeCredit(writer: FrameWriter, fields: CreditFields): void {
   writer.u32(fields.follower);
   writer.u32(fields.messages);
   writer.u32(fields.bytes);
+  if (fields.slots !== undefined) writer.u32(fields.slots);
   writer.end();
 }
 
 /** Reads a `credit` frame. */
 export function readCredit(decoder: FrameDecoder): CreditFields {
   const fields = { follower: decoder.u32(), messages: decoder.u32(), bytes: decoder.u32() };
+  const slots = decoder.offset < decoder.end ? decoder.u32() : undefined;
   decoder.finish();
-  return fields;
+  return slots === undefined ? fields : { ...fields, slots };
 }
 
-/** Writes an `ack`, `release` or `begin` frame. */
+/** Writes an `ack`, `release`, `begin` or `beginBatch` frame. */
 export function writeTags(
   writer: FrameWriter,
-  type: typeof FrameType.ack | typeof FrameType.release | typeof FrameType.begin,
+  type: TagsType,
   fields: TagFields,
 ): void {
   writer.begin(type);
@@ -245,7 +264,7 @@ export function writeTagRanges(writer: FrameWriter, ranges: readonly TagRange[])
   }
 }
 
-/** Reads an `ack`, `release` or `begin` frame. */
+/** Reads an `ack`, `release`, `begin` or `beginBatch` frame. */
 export function readTags(decoder: FrameDecoder): TagFields {
   const follower = decoder.u32();
   const query = decoder.u32();

@@ -2,8 +2,7 @@ import type { FrameDecoder } from "./frame_decoder.ts";
 import type { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import { readTagRanges, type TagFields, writeTagRanges } from "./message_frame.ts";
-import { REASON_BYTES_MAX } from "../limits.ts";
-import { SPAN_MS_MAX } from "../messages/properties.ts";
+import { REASON_BYTES_MAX, SPAN_MS_MAX } from "../limits.ts";
 import { BrokerError } from "../error.ts";
 
 /** `nack`, `reject`, `extend` and `revoke`: some deliveries, and what becomes of them. */
@@ -15,7 +14,29 @@ export interface VerdictFields extends TagFields {
   readonly ms?: number | undefined;
   /** The reason, for a person; may be empty. */
   readonly reason: string;
+  /** `nack`: something that the handler needs is at fault, and not the message. */
+  readonly isFault?: boolean | undefined;
+  /** `nack`: the messages were not worked on: that was no attempt. `ms` is required. */
+  readonly isPostponed?: boolean | undefined;
+  /** `nack` of what is postponed: all messages of their lanes wait as long. */
+  readonly holdsLane?: boolean | undefined;
+  /** `nack`: one handler had them together, and it is not known which of them is at fault. */
+  readonly isTogether?: boolean | undefined;
+  /** `revoke`: the messages were cancelled, and will not be delivered again. */
+  readonly isCancelled?: boolean | undefined;
 }
+
+/** The bits of the byte before the time. All but the first came with the capability `work`. */
+const VerdictFlag = {
+  hasMs: 0x01,
+  isFault: 0x02,
+  isPostponed: 0x04,
+  holdsLane: 0x08,
+  isTogether: 0x10,
+  isCancelled: 0x20,
+} as const;
+
+const KNOWN_FLAGS = 0x3f;
 
 /** The types of frames with these fields. */
 export type VerdictType =
@@ -31,10 +52,16 @@ export function writeVerdict(
   fields: VerdictFields,
 ): void {
   const { follower, query, ms, ranges, reason } = fields;
+  let flags = ms === undefined ? 0 : VerdictFlag.hasMs;
+  if (fields.isFault) flags |= VerdictFlag.isFault;
+  if (fields.isPostponed) flags |= VerdictFlag.isPostponed;
+  if (fields.holdsLane) flags |= VerdictFlag.holdsLane;
+  if (fields.isTogether) flags |= VerdictFlag.isTogether;
+  if (fields.isCancelled) flags |= VerdictFlag.isCancelled;
   writer.begin(type);
   writer.u32(follower);
   writer.u32(query);
-  writer.u8(ms === undefined ? 0 : 1);
+  writer.u8(flags);
   writer.u64(ms ?? 0);
   writeTagRanges(writer, ranges);
   writer.text(reason);
@@ -45,7 +72,7 @@ export function writeVerdict(
 export function readVerdict(decoder: FrameDecoder): VerdictFields {
   const follower = decoder.u32();
   const query = decoder.u32();
-  const hasMs = decoder.u8();
+  const flags = decoder.u8();
   const value = decoder.u64();
   const ranges = readTagRanges(decoder);
   const reasonBytes = decoder.end - decoder.offset;
@@ -53,9 +80,24 @@ export function readVerdict(decoder: FrameDecoder): VerdictFields {
   if (reasonBytes > REASON_BYTES_MAX) {
     throw badVerdict(`a reason must have at most ${REASON_BYTES_MAX} bytes, found ${reasonBytes}`);
   }
-  if (hasMs > 1) throw badVerdict(`its mark for a time is ${hasMs}`);
+  if (flags > KNOWN_FLAGS) throw badVerdict(`its flags are ${flags}`);
   if (value > SPAN_MS_MAX) throw badVerdict(`a time is ${value} ms, limit is ${SPAN_MS_MAX}`);
-  return { follower, query, ms: hasMs === 1 ? value : undefined, ranges, reason };
+  const has = (flag: number) => (flags & flag) !== 0;
+  if (has(VerdictFlag.isPostponed) && !has(VerdictFlag.hasMs)) {
+    throw badVerdict("what is postponed needs a time");
+  }
+  return {
+    follower,
+    query,
+    ms: has(VerdictFlag.hasMs) ? value : undefined,
+    ranges,
+    reason,
+    ...has(VerdictFlag.isFault) && { isFault: true },
+    ...has(VerdictFlag.isPostponed) && { isPostponed: true },
+    ...has(VerdictFlag.holdsLane) && { holdsLane: true },
+    ...has(VerdictFlag.isTogether) && { isTogether: true },
+    ...has(VerdictFlag.isCancelled) && { isCancelled: true },
+  };
 }
 
 function badVerdict(why: string): BrokerError {

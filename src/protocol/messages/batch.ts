@@ -4,6 +4,7 @@ import {
   ENTRY_HEAD_BYTES,
   hasEntryPriority,
   KIND_AT,
+  MORE_FLAG,
   PRIORITY_MAX,
   readEntryFlags,
   readEntryHeaderBytes,
@@ -12,7 +13,8 @@ import {
   readEntrySize,
 } from "./entry.ts";
 import { checkHeaders } from "./headers.ts";
-import { checkProperties } from "./properties.ts";
+import { MoreFlag } from "./more_properties.ts";
+import { checkProperties, locateProperties } from "./properties.ts";
 
 /** Messages as bytes: `count` entries in `buffer` from `start` to `end`, back to back. */
 export interface MessageBatch {
@@ -29,14 +31,31 @@ export interface MessageBatch {
 /** Added to the flags of a batch if an entry has a priority other than the default. */
 export const PRIORITY_FLAG = 0x100;
 
-/** The flags of all entries of a batch combined, with {@linkcode PRIORITY_FLAG}. */
+/** Added to the flags of a batch if an entry has a lane. */
+export const LANE_FLAG = 0x800;
+
+/** Added to the flags of a batch if an entry is coalesced. */
+export const COALESCE_FLAG = 0x1000;
+
+/**
+ * The flags of all entries of a batch combined, with {@linkcode PRIORITY_FLAG}, {@linkcode LANE_FLAG} and
+ * {@linkcode COALESCE_FLAG}.
+ */
 export function findFlags({ buffer, start, end }: MessageBatch): number {
   let flags = 0;
   for (let offset = start; offset < end; offset += readEntrySize(buffer, offset)) {
-    flags |= readEntryFlags(buffer, offset);
+    const own = readEntryFlags(buffer, offset);
+    flags |= own;
+    if (own & MORE_FLAG) flags |= findMoreFlags(buffer, offset);
     if (hasEntryPriority(buffer, offset)) flags |= PRIORITY_FLAG;
   }
   return flags;
+}
+
+/** The flags for the further properties of an entry that has some. */
+function findMoreFlags(buffer: Uint8Array, offset: number): number {
+  const more = buffer[locateProperties(buffer, offset).more]!;
+  return (more & MoreFlag.lane ? LANE_FLAG : 0) | (more & MoreFlag.coalesce ? COALESCE_FLAG : 0);
 }
 
 /** Finds where each entry of a batch begins. */
@@ -80,12 +99,13 @@ export function checkBatch(
       if (readEntryPriority(buffer, offset) > PRIORITY_MAX) {
         throw badBatch(`message ${index} of ${count} has a priority above ${PRIORITY_MAX}`);
       }
-      allFlags |= PRIORITY_FLAG;
+      if (hasEntryPriority(buffer, offset)) allFlags |= PRIORITY_FLAG;
     }
     const flags = readEntryFlags(buffer, offset);
     allFlags |= flags;
     if (headerBytes > 0 || flags !== 0) {
       const propertyBytes = flags === 0 ? 0 : checkProperties(buffer, offset, mayTellStory);
+      if (flags & MORE_FLAG) allFlags |= findMoreFlags(buffer, offset);
       checkHeaders(buffer, offset + ENTRY_HEAD_BYTES + propertyBytes, headerBytes - propertyBytes);
     }
     const bodyBytes = size - ENTRY_HEAD_BYTES - headerBytes;

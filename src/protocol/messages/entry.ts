@@ -30,8 +30,16 @@ export const PRIORITY_MAX = 9;
 /** The priority of messages that do not state one. */
 export const PRIORITY_DEFAULT = 4;
 
-/** The kind takes the lower four bits of its byte; the upper four hold the priority plus 1, or 0. */
+/**
+ * The kind takes the lower three bits of its byte. The next bit says that there are properties beyond
+ * those of the flags; the upper four hold the priority plus 1, or 0.
+ */
 const PRIORITY_UNIT = 0x10;
+const KIND_MASK = 0x07;
+const MORE_BIT = 0x08;
+
+/** The flag of an entry with further properties. It is not in the byte of the flags. */
+export const MORE_FLAG = 0x400;
 
 // The next two do not call readU32 and readU16: checkBatch would take 9 ns a message instead of 6.
 
@@ -47,7 +55,7 @@ export function readEntryHeaderBytes(buffer: Uint8Array, offset: number): number
 }
 
 export function readEntryKind(buffer: Uint8Array, offset: number): number {
-  return buffer[offset + KIND_AT]! & (PRIORITY_UNIT - 1);
+  return buffer[offset + KIND_AT]! & KIND_MASK;
 }
 
 /** Whether an entry states its priority. */
@@ -60,13 +68,16 @@ export function readEntryPriority(buffer: Uint8Array, offset: number): number {
   return upper === 0 ? PRIORITY_DEFAULT : upper - 1;
 }
 
-/** Reads which properties an entry has. */
+/** Reads which properties an entry has, {@linkcode MORE_FLAG} among them. */
 export function readEntryFlags(buffer: Uint8Array, offset: number): number {
-  return buffer[offset + FLAGS_AT]!;
+  const more = buffer[offset + KIND_AT]! & MORE_BIT;
+  return buffer[offset + FLAGS_AT]! | (more === 0 ? 0 : MORE_FLAG);
 }
 
 export function writeEntryFlags(buffer: Uint8Array, offset: number, flags: number): void {
   buffer[offset + FLAGS_AT] = flags;
+  const kind = buffer[offset + KIND_AT]!;
+  buffer[offset + KIND_AT] = flags & MORE_FLAG ? kind | MORE_BIT : kind & ~MORE_BIT;
 }
 
 export function writeEntryHeaderBytes(buffer: Uint8Array, offset: number, bytes: number): void {

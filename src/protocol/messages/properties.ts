@@ -3,15 +3,29 @@
 
 import { readU16, readU32, readU64 } from "../bytes.ts";
 import { BrokerError } from "../error.ts";
-import { LABEL_LENGTH_MAX } from "../limits.ts";
-import { decodeStrictUtf8, decodeUtf8, isUtf8 } from "../utf8.ts";
+import { decodeStrictUtf8, decodeUtf8 } from "../utf8.ts";
 import {
   type DeadLetter,
   findStoryMistake,
   type Redrives,
   STORY_BYTES_MAX,
 } from "./dead_letter.ts";
-import { ENTRY_HEAD_BYTES, readEntryFlags, readEntryHeaderBytes, readEntrySize } from "./entry.ts";
+import {
+  ENTRY_HEAD_BYTES,
+  MORE_FLAG,
+  readEntryFlags,
+  readEntryHeaderBytes,
+  readEntrySize,
+} from "./entry.ts";
+import { badProperties, checkLabel, labelBytes, readLabel } from "./short_text.ts";
+import { SPAN_MS_MAX } from "../limits.ts";
+import {
+  checkMore,
+  findLaneAt,
+  type MoreProperties,
+  readMore,
+  readMoreBytes,
+} from "./more_properties.ts";
 
 /** Which properties an entry has. */
 export const PropertyFlag = {
@@ -34,10 +48,7 @@ export const PropertyFlag = {
 } as const;
 
 /** The flags that every client may send: the broker writes stories, and administrators import them. */
-const CLIENT_FLAGS = 0xff & ~PropertyFlag.story;
-
-/** The longest delay, and the longest time to live, in milliseconds: a hundred years. */
-export const SPAN_MS_MAX: number = 100 * 365 * 24 * 60 * 60 * 1000;
+const CLIENT_FLAGS = MORE_FLAG | (0xff & ~PropertyFlag.story);
 
 /** The latest time that a calendar knows, in milliseconds since 1970. */
 export const TIME_MAX = 8.64e15;
@@ -54,7 +65,7 @@ export interface ReplyAddress {
 }
 
 /** The delivery properties of a message. */
-export interface MessageProperties {
+export interface MessageProperties extends MoreProperties {
   /** It is not delivered before this time, in milliseconds since 1970. */
   readonly deliverAt?: number;
   /** It is not delivered from this time on, in milliseconds since 1970. */
@@ -79,6 +90,7 @@ class PropertyPlaces {
   request = 0;
   dedupId = 0;
   story = 0;
+  more = 0;
   end = 0;
 }
 
@@ -101,17 +113,10 @@ export function locateProperties(buffer: Uint8Array, offset: number): Readonly<P
   if (flags & PropertyFlag.dedupId) at += labelBytes(buffer, at);
   places.story = at;
   if (flags & PropertyFlag.story) at += 2 + readU16(buffer, at);
+  places.more = at;
+  if (flags & MORE_FLAG) at += readMoreBytes(buffer, at);
   places.end = at;
   return places;
-}
-
-/** The size of a short text with its length byte, which may lie behind the end of the buffer. */
-function labelBytes(buffer: Uint8Array, at: number): number {
-  return 1 + (buffer[at]! | 0);
-}
-
-function readLabel(buffer: Uint8Array, at: number): string {
-  return decodeUtf8(buffer.subarray(at + 1, at + 1 + buffer[at]!));
 }
 
 /** How the names of reply streams begin; what follows is secret. */
@@ -146,11 +151,11 @@ export function readProperties(buffer: Uint8Array, offset: number): MessagePrope
   }
   if (flags & PropertyFlag.dedupId) properties.dedupId = readLabel(buffer, at.dedupId);
   if (flags & PropertyFlag.story) {
-    const story = JSON.parse(decodeUtf8(buffer.subarray(at.story + 2, at.end)));
+    const story = JSON.parse(decodeUtf8(buffer.subarray(at.story + 2, at.more)));
     if (story.cause === undefined) properties.redrives = story.redrives;
     else properties.deadLetter = story;
   }
-  return properties;
+  return flags & MORE_FLAG ? { ...properties, ...readMore(buffer, at.more) } : properties;
 }
 
 /** The size of the properties of the entry at `offset`, in bytes. */
@@ -163,6 +168,12 @@ export function readPropertyBytes(buffer: Uint8Array, offset: number): number {
 export function findEntryKey(buffer: Uint8Array, offset: number): number {
   if ((readEntryFlags(buffer, offset) & PropertyFlag.key) === 0) return 0;
   return locateProperties(buffer, offset).key;
+}
+
+/** Finds the lane of the entry at `offset`; returns where its length is, or 0 if there is no lane. */
+export function findEntryLane(buffer: Uint8Array, offset: number): number {
+  if ((readEntryFlags(buffer, offset) & MORE_FLAG) === 0) return 0;
+  return findLaneAt(buffer, locateProperties(buffer, offset).more);
 }
 
 /**
@@ -179,7 +190,7 @@ export function checkProperties(
   mayTellStory?: boolean,
 ): number {
   const flags = readEntryFlags(buffer, offset);
-  const known = mayTellStory === undefined ? CLIENT_FLAGS : 0xff;
+  const known = mayTellStory === undefined ? CLIENT_FLAGS : CLIENT_FLAGS | PropertyFlag.story;
   const isKnown = (flags & ~known) === 0 &&
     isWith(flags, PropertyFlag.isDelay, PropertyFlag.deliverAt) &&
     isWith(flags, PropertyFlag.isTtl, PropertyFlag.expiresAt);
@@ -198,7 +209,8 @@ export function checkProperties(
   if (flags & PropertyFlag.key) checkLabel(buffer, at.key, "a key");
   if (flags & PropertyFlag.request) checkLabel(buffer, at.request, "a stream's name");
   if (flags & PropertyFlag.dedupId) checkLabel(buffer, at.dedupId, "a dedup id");
-  if (flags & PropertyFlag.story) checkStory(buffer.subarray(at.story + 2, at.end), mayTellStory);
+  if (flags & PropertyFlag.story) checkStory(buffer.subarray(at.story + 2, at.more), mayTellStory);
+  if (flags & MORE_FLAG) checkMore(buffer, at.more);
   return bytes;
 }
 
@@ -229,18 +241,6 @@ function checkTime(time: number, isSpan: boolean): void {
   throw badProperties(`a span is ${time} ms, limit is ${SPAN_MS_MAX}`);
 }
 
-function checkLabel(buffer: Uint8Array, at: number, what: string): void {
-  const length = buffer[at]!;
-  if (length < 1 || length > LABEL_LENGTH_MAX) {
-    throw badProperties(`${what} must have 1 to ${LABEL_LENGTH_MAX} bytes, found ${length}`);
-  }
-  if (!isUtf8(buffer, at + 1, at + 1 + length)) throw badProperties(`${what} is not UTF-8`);
-}
-
 function isWith(flags: number, flag: number, needed: number): boolean {
   return (flags & flag) === 0 || (flags & needed) !== 0;
-}
-
-function badProperties(why: string): BrokerError {
-  return new BrokerError("BAD_FRAME", `Cannot read a message's properties: ${why}`);
 }

@@ -1,14 +1,15 @@
 import { joinBytes, writeU16, writeU32, writeU64 } from "../bytes.ts";
-import { LABEL_LENGTH_MAX } from "../limits.ts";
+import { LABEL_LENGTH_MAX, SPAN_MS_MAX } from "../limits.ts";
 import { encodeUtf8, findTextMistake } from "../utf8.ts";
-import { PRIORITY_MAX } from "./entry.ts";
+import { MORE_FLAG, PRIORITY_MAX } from "./entry.ts";
 import {
   type DeadLetter,
   findStoryMistake,
   type Redriven,
   STORY_BYTES_MAX,
 } from "./dead_letter.ts";
-import { PropertyFlag, type ReplyAddress, SPAN_MS_MAX, TIME_MAX } from "./properties.ts";
+import { type Coalesce, writeMore } from "./more_properties.ts";
+import { PropertyFlag, type ReplyAddress, TIME_MAX } from "./properties.ts";
 
 /** The properties that a publisher chooses; spans may stand in the place of times. */
 export interface PropertyWishes {
@@ -26,6 +27,10 @@ export interface PropertyWishes {
   readonly request?: ReplyAddress | undefined;
   /** The id by which a repetition is recognised. */
   readonly dedupId?: string | undefined;
+  /** Whose message it is. */
+  readonly lane?: string | undefined;
+  /** How it is joined with others of the same id. */
+  readonly coalesce?: Coalesce | undefined;
   /** The story of a dead letter that is imported; only administrators may send one. */
   readonly deadLetter?: DeadLetter | undefined;
 }
@@ -38,13 +43,13 @@ export interface EncodedProperties {
   readonly bytes: Uint8Array;
 }
 
-/** Room for two times, three labels and a number; they are copied out of it at once. */
-const scratch = new Uint8Array(512);
+/** Room for two times, three labels, a number and further properties; they are copied out of it at once. */
+const scratch = new Uint8Array(1024);
 const encoder = new TextEncoder();
 
 /** Encodes properties that {@linkcode findPropertyMistake} has allowed; `undefined` if there are none. */
 export function encodeProperties(wishes: PropertyWishes): EncodedProperties | undefined {
-  const { deliverAt, delayMs, ttlMs, key, request, dedupId, deadLetter } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, request, dedupId, deadLetter, lane, coalesce } = wishes;
   let flags = 0;
   let end = 0;
   const time = deliverAt ?? delayMs;
@@ -70,8 +75,14 @@ export function encodeProperties(wishes: PropertyWishes): EncodedProperties | un
     flags |= PropertyFlag.dedupId;
     end = writeLabel(end, dedupId);
   }
+  const storyAt = end;
+  if (lane !== undefined || coalesce !== undefined) {
+    flags |= MORE_FLAG;
+    end = writeMore(scratch, end, { lane, coalesce }, writeLabel);
+  }
   if (deadLetter !== undefined) {
-    const bytes = joinBytes([scratch.slice(0, end), encodeStory(deadLetter)]);
+    const [before, behind] = [scratch.slice(0, storyAt), scratch.slice(storyAt, end)];
+    const bytes = joinBytes([before, encodeStory(deadLetter), behind]);
     return { flags: flags | PropertyFlag.story, bytes };
   }
   return flags === 0 ? undefined : { flags, bytes: scratch.slice(0, end) };
@@ -99,7 +110,7 @@ function writeLabel(at: number, text: string): number {
 
 /** Describes the mistake in a message's properties, if there is one. */
 export function findPropertyMistake(wishes: PropertyWishes): string | undefined {
-  const { deliverAt, delayMs, ttlMs, key, priority, dedupId, deadLetter } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, priority, dedupId, deadLetter, lane, coalesce } = wishes;
   if (deliverAt !== undefined && delayMs !== undefined) {
     return "delayMs and deliverAt exclude each other";
   }
@@ -116,7 +127,23 @@ export function findPropertyMistake(wishes: PropertyWishes): string | undefined 
     return `priority must be a whole number from 0 to ${PRIORITY_MAX}, found ${priority}`;
   }
   return findShortTextMistake("key", key) ?? findShortTextMistake("dedupId", dedupId) ??
+    findShortTextMistake("lane", lane) ?? findCoalesceMistake(coalesce) ??
     findLongStoryMistake(deadLetter);
+}
+
+function findCoalesceMistake(coalesce: Coalesce | undefined): string | undefined {
+  if (coalesce === undefined) return undefined;
+  const { id, quietMs, atMostMs, take, whileWorked } = coalesce;
+  if (id === undefined) return "coalesce.id is missing";
+  for (const [name, span] of Object.entries({ quietMs, atMostMs })) {
+    if (isWhole(span, 0, SPAN_MS_MAX)) continue;
+    return `coalesce.${name} must be a whole number from 0 to ${SPAN_MS_MAX}, found ${span}`;
+  }
+  if (take !== "first" && take !== "last") return `coalesce.take must be "first" or "last"`;
+  if (whileWorked !== "wait" && whileWorked !== "drop") {
+    return `coalesce.whileWorked must be "wait" or "drop"`;
+  }
+  return findShortTextMistake("coalesce.id", id);
 }
 
 function findLongStoryMistake(story: DeadLetter | undefined): string | undefined {

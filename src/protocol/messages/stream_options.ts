@@ -1,4 +1,4 @@
-import { SPAN_MS_MAX } from "./properties.ts";
+import { SPAN_MS_MAX, STREAM_NAME_RULE } from "../limits.ts";
 
 /** The options of a stream. */
 export interface StreamOptions {
@@ -70,6 +70,98 @@ export interface StreamOptions {
    * @default {"reject"}
    */
   readonly overflow: "reject" | "drop-oldest";
+  /**
+   * The most messages that followers hold at a time, over all followers; `null` for no limit.
+   *
+   * @default {null}
+   */
+  readonly maxPending: number | null;
+  /**
+   * The most deliveries in a time; `null` for no limit.
+   *
+   * @default {null}
+   */
+  readonly rate: Rate | null;
+  /**
+   * The limits of each lane, unless it has limits of its own; `null` for none.
+   *
+   * @default {null}
+   */
+  readonly laneLimits: LaneLimits | null;
+  /**
+   * Whether a message of a higher priority goes before those of all lanes; otherwise priorities order the
+   * messages of a lane.
+   *
+   * @default {false}
+   */
+  readonly priorityAcross: boolean;
+  /**
+   * The name of a limit that several streams share, set by `putLimit`; `null` for none.
+   *
+   * @default {null}
+   */
+  readonly sharedLimit: string | null;
+  /**
+   * The time of waiting in which a message gains one level of priority, in milliseconds, at least 100; `null`
+   * for never.
+   *
+   * @default {null}
+   */
+  readonly priorityAgingMs: number | null;
+  /**
+   * When deliveries stop because too many fail; `null` for never.
+   *
+   * @default {null}
+   */
+  readonly breaker: BreakerOptions | null;
+}
+
+/** A number of deliveries in a time. After a pause, up to `count` go out at once. */
+export interface Rate {
+  /** How many, 1 to 1,000,000. */
+  readonly count: number;
+  /** In which time, in milliseconds, 1 to one day. */
+  readonly perMs: number;
+}
+
+/** Limits of each lane of a stream; a missing one is none. */
+export interface LaneLimits {
+  /** The most messages of a lane that followers hold at a time. */
+  readonly maxPending?: number | null;
+  /** The most deliveries of a lane's messages in a time. */
+  readonly rate?: Rate | null;
+  /** The most messages of a lane in the stream; further ones are refused with `STREAM_FULL`. */
+  readonly maxMessages?: number | null;
+}
+
+/** When a breaker opens, and for how long. */
+export interface BreakerOptions {
+  /** It opens after so many failures, 1 to 10,000 … */
+  readonly failures: number;
+  /**
+   * … within this time, in milliseconds, 100 to one day …
+   *
+   * @default {10000}
+   */
+  readonly withinMs?: number;
+  /**
+   * … if they are at least this share of all outcomes, above 0 and up to 1.
+   *
+   * @default {0.5}
+   */
+  readonly share?: number;
+  /**
+   * How long it stays open before the next probe, in milliseconds, 100 to one day.
+   *
+   * @default {30000}
+   */
+  readonly openMs?: number;
+  /**
+   * Whether a stream or each of its lanes has one.
+   *
+   * @default {"stream"}
+   */
+  readonly of?: "stream" | "lane";
 }
 
 /** The defaults of a stream's options. */
@@ -84,16 +176,28 @@ export const STREAM_OPTIONS_DEFAULT: StreamOptions = Object.freeze({
   maxMessages: null,
   maxBytes: null,
   overflow: "reject",
+  maxPending: null,
+  rate: null,
+  laneLimits: null,
+  priorityAcross: false,
+  sharedLimit: null,
+  priorityAgingMs: null,
+  breaker: null,
 });
 
 /** Some of a stream's options, to create or to change a stream. */
 export type StreamOptionsInput = { readonly [Key in keyof StreamOptions]?: StreamOptions[Key] };
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The highest limit of messages that followers hold, or that a lane has. */
+export const LIMIT_COUNT_MAX = 1_000_000_000;
+
 /** The least `ackTimeoutMs`. */
 const ACK_TIMEOUT_MS_MIN = 100;
 
 /** The largest `dedupWindowMs`. */
-export const DEDUP_WINDOW_MS_MAX: number = 24 * 60 * 60 * 1000;
+export const DEDUP_WINDOW_MS_MAX: number = DAY_MS;
 
 /** The most dedup ids that one stream remembers. */
 export const DEDUP_COUNT_MAX = 100_000;
@@ -138,7 +242,60 @@ const CHECKS: { readonly [Key in keyof StreamOptions]: Check } = {
   maxBytes: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
   overflow: (value) =>
     value === "reject" || value === "drop-oldest" ? undefined : `"reject" or "drop-oldest"`,
+  maxPending: orNull(whole(1, LIMIT_COUNT_MAX)),
+  rate: orNull(checkRate),
+  laneLimits: orNull(checkLaneLimits),
+  priorityAcross: flag,
+  sharedLimit: orNull((value) =>
+    typeof value === "string" && STREAM_NAME_RULE.test(value) ? undefined : "a name as of a stream"
+  ),
+  priorityAgingMs: orNull(whole(100, SPAN_MS_MAX)),
+  breaker: orNull(checkBreaker),
 };
+
+/** Checks a rate; returns what is allowed if it is none. */
+export function checkRate(value: unknown): string | undefined {
+  const isRate = hasOnly(value, ["count", "perMs"]) && isWithin(value.count, 1, 1_000_000) &&
+    isWithin(value.perMs, 1, DAY_MS);
+  return isRate ? undefined : `{ count: 1 to 1000000, perMs: 1 to ${DAY_MS} }`;
+}
+
+function checkLaneLimits(value: unknown): string | undefined {
+  const isLimits = hasOnly(value, ["maxPending", "rate", "maxMessages"]) &&
+    [value.maxPending, value.maxMessages].every((one) =>
+      isAbsent(one) || isWithin(one, 1, LIMIT_COUNT_MAX)
+    ) &&
+    (isAbsent(value.rate) || checkRate(value.rate) === undefined);
+  if (isLimits) return undefined;
+  return `{ maxPending, rate, maxMessages }, each one null or a limit: 1 to ${LIMIT_COUNT_MAX}, rate ${
+    checkRate(0)
+  }`;
+}
+
+function checkBreaker(value: unknown): string | undefined {
+  const isBreaker = hasOnly(value, ["failures", "withinMs", "share", "openMs", "of"]) &&
+    isWithin(value.failures, 1, 10_000) &&
+    [value.withinMs, value.openMs].every((ms) => ms === undefined || isWithin(ms, 100, DAY_MS)) &&
+    (value.share === undefined ||
+      typeof value.share === "number" && value.share > 0 && value.share <= 1) &&
+    [undefined, "stream", "lane"].includes(value.of as string | undefined);
+  if (isBreaker) return undefined;
+  return `{ failures: 1 to 10000, withinMs: 100 to ${DAY_MS}, share: above 0 to 1, ` +
+    `openMs: 100 to ${DAY_MS}, of: "stream" or "lane" }`;
+}
+
+function hasOnly(value: unknown, names: readonly string[]): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.keys(value).every((name) => names.includes(name));
+}
+
+function isWithin(value: unknown, low: number, high: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high;
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
 
 function whole(low: number, high: number): Check {
   return (value) =>
@@ -179,7 +336,7 @@ export function findDifferences(
 ): (keyof StreamOptions)[] {
   const keys = Object.keys(wished) as (keyof StreamOptions)[];
   return keys.filter((key) =>
-    wished[key] !== undefined && String(wished[key]) !== String(options[key])
+    wished[key] !== undefined && JSON.stringify(wished[key]) !== JSON.stringify(options[key])
   );
 }
 

@@ -16,6 +16,8 @@ export class Answers {
   readonly streams: SessionStreams;
   /** Whether the client knows deliveries that tell when their messages were stored. */
   tellsTimes = false;
+  /** Whether the client knows lanes, batches in a handler, and what else came with them. */
+  knowsWork = false;
 
   constructor(outlet: Outlet) {
     this.outlet = outlet;

@@ -10,7 +10,7 @@ import {
   type TagFields,
   writeControlFrame,
 } from "../../../protocol.ts";
-import { BROKERS, STORED_AT } from "../../protocol/frames/control_frame.ts";
+import { BROKERS, STORED_AT, WORK } from "../../protocol/frames/control_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import { readCredit, readPublish, readTags } from "../../protocol/frames/message_frame.ts";
 import type { StreamSearch } from "../../broker/engine.ts";
@@ -19,7 +19,7 @@ import { nameFollowers, type Speaker, type SpokenInfo } from "../flow/speaker.ts
 import { SLICE_STEPS } from "../flow/work_turn.ts";
 import { Answers } from "./answers.ts";
 import { checkMagic, makeWelcome, readHello } from "./handshake.ts";
-import { type Credit, SessionFollower } from "./session_follower.ts";
+import { type Credit, SessionFollower, type TagsVerb } from "./session_follower.ts";
 import { SessionMembers } from "./session_members.ts";
 import { SessionPublisher } from "./session_publisher.ts";
 import { SessionQueries } from "./session_queries.ts";
@@ -182,7 +182,7 @@ export class Session implements Speaker {
     this.#followers.find(fields.follower)?.handleCredit(this.#capCredit(fields));
   }
 
-  handleTags(frame: FrameDecoder, verb: "ack" | "release" | "begin"): void {
+  handleTags(frame: FrameDecoder, verb: TagsVerb): void {
     const fields = readTags(frame);
     const follower = this.#followers.find(fields.follower);
     if (follower !== undefined) follower.handleTags(fields, verb);
@@ -266,11 +266,12 @@ export class Session implements Speaker {
   }
 
   /** The credit within the broker's limits. */
-  #capCredit({ messages, bytes }: Credit): Credit {
+  #capCredit({ messages, bytes, slots }: Credit): Credit {
     const { unacknowledgedMessages, unacknowledgedBytes } = this.#outlet.context.limits;
     return {
       messages: Math.min(messages, unacknowledgedMessages),
       bytes: Math.min(bytes, unacknowledgedBytes),
+      slots: slots && Math.min(slots, unacknowledgedMessages),
     };
   }
 
@@ -307,6 +308,7 @@ export class Session implements Speaker {
     this.#standsBy = standby;
     const welcome = makeWelcome(outlet, capabilities);
     this.#answers.tellsTimes = welcome.capabilities.includes(STORED_AT);
+    this.#answers.knowsWork = welcome.capabilities.includes(WORK);
     this.#tellsBrokers = welcome.capabilities.includes(BROKERS);
     writeControlFrame(link.writer, "welcome", welcome);
     link.flush();
@@ -331,6 +333,7 @@ const handlers: Record<number, (session: Session, frame: FrameDecoder) => void> 
   [FrameType.ack]: (session, frame) => session.handleTags(frame, "ack"),
   [FrameType.release]: (session, frame) => session.handleTags(frame, "release"),
   [FrameType.begin]: (session, frame) => session.handleTags(frame, "begin"),
+  [FrameType.beginBatch]: (session, frame) => session.handleTags(frame, "beginBatch"),
   [FrameType.nack]: (session, frame) => session.handleVerdict(frame, "nack"),
   [FrameType.reject]: (session, frame) => session.handleVerdict(frame, "reject"),
   [FrameType.extend]: (session, frame) => session.handleVerdict(frame, "extend"),

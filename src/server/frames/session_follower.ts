@@ -8,6 +8,7 @@ import {
   writeControlFrame,
   writeVerdict,
 } from "../../../protocol.ts";
+import { toPlainBatch } from "../../protocol/messages/plain_batch.ts";
 import { writeDeliver } from "../../protocol/frames/message_frame.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
 import type { Answers } from "./answers.ts";
@@ -17,7 +18,11 @@ import { SLICE_STEPS } from "../flow/work_turn.ts";
 export interface Credit {
   readonly messages: number;
   readonly bytes: number;
+  readonly slots?: number | undefined;
 }
+
+/** What a follower says of deliveries without a reason. */
+export type TagsVerb = "ack" | "release" | "begin" | "beginBatch";
 
 /** A follower of a session: deliveries of the engine out as frames, credit and acknowledgements in. */
 export class SessionFollower implements FollowerSink {
@@ -47,8 +52,8 @@ export class SessionFollower implements FollowerSink {
     return this.#follower?.attach(SLICE_STEPS) ?? true;
   }
 
-  handleCredit({ messages, bytes }: Credit): void {
-    this.#follower?.setCredit(messages, bytes);
+  handleCredit({ messages, bytes, slots }: Credit): void {
+    this.#follower?.setCredit(messages, bytes, slots);
   }
 
   get isFull(): boolean {
@@ -60,8 +65,9 @@ export class SessionFollower implements FollowerSink {
   }
 
   deliver(delivery: Delivery): void {
-    const { outlet, streams, tellsTimes } = this.#answers;
-    const { firstTag, firstId, attempts, isDoubtful, storedAt, batch } = delivery;
+    const { outlet, streams, tellsTimes, knowsWork } = this.#answers;
+    const { firstTag, firstId, attempts, isDoubtful, isSuspect, storedAt } = delivery;
+    const batch = knowsWork ? delivery.batch : toPlainBatch(delivery.batch);
     writeDeliver(outlet.link.writer, {
       follower: this.#number,
       stream: streams.numberOf(delivery.stream),
@@ -69,6 +75,7 @@ export class SessionFollower implements FollowerSink {
       firstId,
       attempts,
       isDoubtful,
+      ...isSuspect && knowsWork && { isSuspect },
       storedAt: tellsTimes ? storedAt : undefined,
     }, batch);
     outlet.gate.notePushed(batch.end - batch.start);
@@ -89,10 +96,11 @@ export class SessionFollower implements FollowerSink {
     this.#follower?.close(lastTag);
   }
 
-  revoke(ranges: readonly TagRange[], reason: string): void {
-    const { outlet } = this.#answers;
+  revoke(ranges: readonly TagRange[], reason: string, isCancelled?: boolean): void {
+    const { outlet, knowsWork } = this.#answers;
     if (outlet.isOver) return;
-    const fields = { follower: this.#number, query: 0, ranges, reason };
+    const mark = isCancelled && knowsWork ? { isCancelled } : {};
+    const fields = { follower: this.#number, query: 0, ranges, reason, ...mark };
     writeVerdict(outlet.link.writer, FrameType.revoke, fields);
     outlet.link.flush();
   }
@@ -112,16 +120,19 @@ export class SessionFollower implements FollowerSink {
     outlet.link.flush();
   }
 
-  handleTags(fields: TagFields, verb: "ack" | "release" | "begin"): void {
+  handleTags(fields: TagFields, verb: TagsVerb): void {
     this.#do(fields, (follower, isConfirmed) => follower[verb](fields.ranges, isConfirmed));
   }
 
   handleVerdict(fields: VerdictFields, verb: "nack" | "reject" | "extend"): void {
-    const { ranges, ms, reason } = fields;
+    const { ranges, ms: delayMs, reason, isFault, isPostponed, holdsLane, isTogether } = fields;
     this.#do(fields, (follower, isConfirmed) => {
-      if (verb === "nack") return follower.nack(ranges, { delayMs: ms, reason }, isConfirmed);
+      if (verb === "nack") {
+        const details = { delayMs, reason, isFault, isPostponed, holdsLane, isTogether };
+        return follower.nack(ranges, details, isConfirmed);
+      }
       if (verb === "reject") return follower.reject(ranges, reason, isConfirmed);
-      return follower.extend(ranges, ms ?? 0);
+      return follower.extend(ranges, delayMs ?? 0);
     });
   }
 

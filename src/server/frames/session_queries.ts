@@ -8,6 +8,7 @@ import {
 } from "../../../protocol.ts";
 import { writeBackupPiece } from "../../protocol/frames/backup_frame.ts";
 import { writeMessages } from "../../protocol/frames/peeked_messages.ts";
+import { toPlainBatch } from "../../protocol/messages/plain_batch.ts";
 import {
   readOperation,
   readQueryNumber,
@@ -100,12 +101,20 @@ export class SessionQueries {
     }
   }
 
+  /** Messages as this client can read them. */
+  #plain({ infos, entries }: PeekedMessages): PeekedMessages {
+    if (this.#answers.knowsWork) return { infos, entries };
+    const batch = { count: infos.length, buffer: entries, start: 0, end: entries.length };
+    const { buffer, start, end } = toPlainBatch(batch);
+    return { infos, entries: buffer.subarray(start, end) };
+  }
+
   #answer(query: number, result: unknown): void {
     const { outlet } = this.#answers;
     const { isOver, link } = outlet;
     if (isOver) return;
     const before = link.writer.length;
-    if (result instanceof Peeked) writeMessages(link.writer, query, result.messages);
+    if (result instanceof Peeked) writeMessages(link.writer, query, this.#plain(result.messages));
     else if (result instanceof Uint8Array) writeBackupPiece(link.writer, query, result);
     else writeResponse(link.writer, query, result);
     const bytes = link.writer.length - before;

@@ -47,6 +47,7 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "38 reject",
     "39 extend",
     "3a revoke",
+    "3b beginBatch",
     "40 openReplies",
     "41 reply",
     "42 replies",

@@ -65,14 +65,16 @@ Deno.test("deliver: decode(encode(fields, batch)) equals fields and batch", () =
     stream: number32,
     firstTag: number64,
     firstId: number64,
-    attempts: fc.nat(0x3fff_ffff),
+    attempts: fc.nat(0x1fff_ffff),
     isDoubtful: fc.constantFrom(true, undefined),
+    isSuspect: fc.constantFrom(true, undefined),
     storedAt: fc.option(
       fc.array(fc.record({ count: number32, at: number64 }, plain), { maxLength: 5 }),
       { nil: undefined },
     ),
-  }, plain).map(({ isDoubtful, storedAt, ...fields }) => {
-    return { ...fields, ...isDoubtful && { isDoubtful }, ...storedAt && { storedAt } };
+  }, plain).map(({ isDoubtful, isSuspect, storedAt, ...fields }) => {
+    const marks = { ...isDoubtful && { isDoubtful }, ...isSuspect && { isSuspect } };
+    return { ...fields, ...marks, ...storedAt && { storedAt } };
   });
   fc.assert(
     fc.property(fields, bodies, (fields, bodies) => {

@@ -72,12 +72,25 @@ Deno.test("readVerdict() reads bytes as the specification says", () => {
   const ranges = [{ firstTag: 1, count: 1 }];
   assertEquals(readChanged({}), { follower: 1, query: 2, ms: 5, ranges, reason: "no" });
   assertEquals(readChanged({ hasMs: 0 }).ms, undefined);
+  assertEquals(readChanged({ hasMs: 0x3f }), {
+    follower: 1,
+    query: 2,
+    ms: 5,
+    ranges,
+    reason: "no",
+    isFault: true,
+    isPostponed: true,
+    holdsLane: true,
+    isTogether: true,
+    isCancelled: true,
+  });
 });
 
 Deno.test("readVerdict() refuses what is wrong with BAD_FRAME", () => {
   const tells = (change: Parameters<typeof readChanged>[0]) =>
     assertCode("BAD_FRAME", () => readChanged(change));
-  assertStringIncludes(tells({ hasMs: 2 }), "its mark for a time is 2");
+  assertStringIncludes(tells({ hasMs: 64 }), "its flags are 64");
+  assertStringIncludes(tells({ hasMs: 4 }), "what is postponed needs a time");
   assertStringIncludes(tells({ ms: SPAN_MS_MAX + 1 }), `limit is ${SPAN_MS_MAX}`);
   assertStringIncludes(tells({ reason: utf8("x".repeat(257)) }), "at most 256 bytes, found 257");
   assertStringIncludes(tells({ reason: utf8("ä".repeat(129)) }), "found 258");

@@ -79,6 +79,14 @@ const others = {
   priority: fc.nat(PRIORITY_MAX),
   request: fc.record({ stream: label, number: number32 }, plain),
   dedupId: label,
+  lane: label,
+  coalesce: fc.record({
+    id: label,
+    quietMs: span,
+    atMostMs: span,
+    take: fc.constantFrom("first" as const, "last" as const),
+    whileWorked: fc.constantFrom("wait" as const, "drop" as const),
+  }, plain),
 };
 const wishes: fc.Arbitrary<PropertyWishes> = fc.oneof(
   fc.record({ delayMs: span, ...others }, { ...plain, requiredKeys: [] }),
@@ -101,7 +109,7 @@ const story: fc.Arbitrary<DeadLetter> = fc.record({
 
 /** What is stored of what was wished, if it came at a time. */
 function expectedOf(wishes: PropertyWishes, now: number) {
-  const { deliverAt, delayMs, ttlMs, key, request, dedupId } = wishes;
+  const { deliverAt, delayMs, ttlMs, key, request, dedupId, lane, coalesce } = wishes;
   const time = deliverAt ?? (delayMs === undefined ? undefined : now + delayMs);
   return {
     ...time !== undefined && { deliverAt: time },
@@ -109,6 +117,8 @@ function expectedOf(wishes: PropertyWishes, now: number) {
     ...key !== undefined && { key },
     ...request !== undefined && { request },
     ...dedupId !== undefined && { dedupId },
+    ...lane !== undefined && { lane },
+    ...coalesce !== undefined && { coalesce },
   };
 }
 
@@ -362,14 +372,14 @@ Deno.test("checkBatch() of any bytes throws BAD_FRAME or lets pass what can be r
   );
 });
 
-Deno.test("copyWithStory() keeps key, priority, message id, headers and body, leaves times and request out, and can be undone (random)", () => {
+Deno.test("copyWithStory() keeps key, lane, priority, message id, headers and body, leaves times and request out, and can be undone (random)", () => {
   fc.assert(
     fc.property(wishes, story, story, (one, first, second) => {
       const batch = batchWith({}, one);
       const offset = batch.start + readEntrySize(batch.buffer, batch.start);
       const { headers, body, kind } = contentsOf(batch)[1]!;
-      const { key, dedupId, priority = PRIORITY_DEFAULT } = one;
-      const kept = expectedOf({ key, dedupId }, NOW);
+      const { key, dedupId, lane, priority = PRIORITY_DEFAULT } = one;
+      const kept = expectedOf({ key, dedupId, lane }, NOW);
       let entry = batch.buffer.slice(offset, batch.end);
       for (const deadLetter of [first, second, undefined]) {
         entry = copyWithStory(entry, 0, deadLetter).slice();

@@ -15,6 +15,7 @@ import {
   DELIVERIES_MAX,
   findStreamOptionsMistake,
   isDeadName,
+  LIMIT_COUNT_MAX,
   STREAM_OPTIONS_DEFAULT,
 } from "../../../src/protocol/messages/stream_options.ts";
 import { plain } from "../../support/wire/arbitraries.ts";
@@ -22,6 +23,12 @@ import { fuzz } from "../../support/wire/fuzz.ts";
 
 const span = fc.integer({ min: 0, max: SPAN_MS_MAX });
 const limit = fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
+
+const limitOf = fc.option(fc.integer({ min: 1, max: LIMIT_COUNT_MAX }));
+const rate = fc.record({
+  count: fc.integer({ min: 1, max: 1_000_000 }),
+  perMs: fc.integer({ min: 1, max: DEDUP_WINDOW_MS_MAX }),
+}, plain);
 
 /** Options that are allowed. */
 const options = fc.record({
@@ -35,6 +42,26 @@ const options = fc.record({
   maxMessages: limit,
   maxBytes: limit,
   overflow: fc.constantFrom("reject", "drop-oldest"),
+  maxPending: limitOf,
+  rate: fc.option(rate),
+  laneLimits: fc.option(
+    fc.record({ maxPending: limitOf, rate: fc.option(rate), maxMessages: limitOf }, {
+      ...plain,
+      requiredKeys: [],
+    }),
+  ),
+  priorityAcross: fc.boolean(),
+  sharedLimit: fc.option(fc.constantFrom("openai", "a.b-c_d")),
+  priorityAgingMs: fc.option(fc.integer({ min: 100, max: SPAN_MS_MAX })),
+  breaker: fc.option(
+    fc.record({
+      failures: fc.integer({ min: 1, max: 10_000 }),
+      withinMs: fc.integer({ min: 100, max: DEDUP_WINDOW_MS_MAX }),
+      share: fc.constantFrom(0.01, 0.5, 1),
+      openMs: fc.integer({ min: 100, max: DEDUP_WINDOW_MS_MAX }),
+      of: fc.constantFrom("stream", "lane"),
+    }, { ...plain, requiredKeys: ["failures"] }),
+  ),
 }, { ...plain, requiredKeys: [] });
 
 Deno.test("findStreamOptionsMistake() lets pass what is allowed, all of it or some (random)", () => {
@@ -65,6 +92,17 @@ Deno.test("findStreamOptionsMistake() names the option and what is allowed", () 
     ["maxMessages", [0, 2 ** 53, "many"], "null, or a whole number from 1"],
     ["maxBytes", [0, NaN, {}], "null, or a whole number from 1"],
     ["overflow", ["drop", "", null, 1], `"reject" or "drop-oldest"`],
+    ["maxPending", [0, LIMIT_COUNT_MAX + 1, "5"], "null, or a whole number from 1"],
+    ["rate", [5, {}, { count: 0, perMs: 1 }, { count: 1, perMs: 1, x: 1 }, []], "null, or { count"],
+    ["laneLimits", [1, { maxPending: 0 }, { rate: {} }, { weight: 1 }], "null, or { maxPending"],
+    ["priorityAcross", [0, null, "no"], "true or false"],
+    ["sharedLimit", ["", "$x", 5, "a b"], "null, or a name as of a stream"],
+    ["priorityAgingMs", [99, 0.5, "1000"], "null, or a whole number from 100"],
+    [
+      "breaker",
+      [{}, { failures: 0 }, { failures: 1, share: 0 }, { failures: 1, of: "key" }],
+      "null, or { failures",
+    ],
   ];
   assertEquals(mistakes.map(([key]) => key), Object.keys(STREAM_OPTIONS_DEFAULT));
   for (const [key, values, tells] of mistakes) {

@@ -50,6 +50,18 @@ export interface StoredAt extends StoredIn {
   readonly expiresAt?: number;
 }
 
+/** A message that a new one takes the place of, by its stream's number and its id. */
+export interface Replaced {
+  readonly number: number;
+  readonly id: number;
+}
+
+/** What is done together with storing a batch, or not at all. */
+export interface PublishedNotes {
+  /** Messages that are removed. */
+  readonly replaces?: readonly Replaced[];
+}
+
 /** A batch was stored, in one stream or in several. */
 export interface Published {
   readonly type: "published";
@@ -63,6 +75,7 @@ export interface Published {
   readonly storedAt: number;
   /** The properties of its messages, if known; not written. */
   readonly flags?: number;
+  readonly notes?: PublishedNotes;
   readonly batch: MessageBatch;
   /** Where they were written to, if they were. */
   readonly place?: Place;

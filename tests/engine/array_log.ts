@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers";
 import { BrokerError } from "../../protocol.ts";
 import type { Decided, Event, Stored } from "../../src/broker/event.ts";
-import { trimEvent } from "../../src/broker/event_codec.ts";
+import { trimEvent } from "../../src/broker/events/event_codec.ts";
 import type { Appender, EventLog, LoggedState, StoreOutcome } from "../../src/broker/event_log.ts";
 
 const NOT_OWNER = new BrokerError("SHUTTING_DOWN", "Cannot store messages: another broker does");

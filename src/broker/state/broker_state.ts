@@ -7,6 +7,7 @@ import type {
   Failed,
   Moved,
   Published,
+  PublishedNotes,
   StreamCreated,
   StreamUpdated,
   Transferred,
@@ -282,7 +283,8 @@ export class BrokerState {
   }
 
   #addMessages(event: Published): void {
-    const { publisher, sequence, settled = 0, storedIn, storedAt } = event;
+    const { publisher, sequence, settled = 0, storedIn, storedAt, notes } = event;
+    if (notes !== undefined) this.#applyNotes(notes);
     const batch = shareBatch(event.batch, storedIn.length);
     this.#lastAt = Math.max(this.#lastAt, storedAt);
     // Read once for all streams, which saves most of its memory.
@@ -306,6 +308,12 @@ export class BrokerState {
     });
     const { count } = batch;
     this.#restoration.notePublished({ publisher, sequence, count, settled, storedIn: named });
+  }
+
+  #applyNotes({ replaces = [] }: PublishedNotes): void {
+    for (const { number, id } of replaces) {
+      this.#forgetMessages({ type: "dropped", number, firstId: id, count: 1 });
+    }
   }
 
   #moveMessages({ number, firstId, batch, place, storedAt }: Moved): void {

@@ -26,6 +26,14 @@ export interface SnapshotSource {
   readonly streams: Iterable<Stream>;
   readonly unwritten: UnwrittenStreams;
   readonly publishers: Iterable<PublisherRecord>;
+  /** What is told behind the streams: it may refer to them. */
+  readonly parts?: readonly SnapshotPart[];
+}
+
+/** A part of the state that is told in pieces of its own. */
+export interface SnapshotPart {
+  /** @param bytesMax About how many bytes a piece may have. */
+  takePieces(bytesMax: number): Iterable<SnapshotPiece>;
 }
 
 /**
@@ -35,7 +43,7 @@ export interface SnapshotSource {
  * @param bytesMax The rough limit of a piece's bytes.
  */
 export function* takePieces(
-  { now, counters, streams, unwritten, publishers }: SnapshotSource,
+  { now, counters, streams, unwritten, publishers, parts = [] }: SnapshotSource,
   bytesMax: number = PIECE_BYTES,
 ): Generator<SnapshotPiece> {
   yield { piece: "counters", ...counters };
@@ -55,6 +63,7 @@ export function* takePieces(
   for (const { number, name, nextId } of unwritten.deleted) {
     if (!unwritten.isCreated(number)) yield { piece: "stream", number, name, nextId };
   }
+  for (const part of parts) yield* part.takePieces(bytesMax);
   for (const record of publishers) {
     if (record.number > 0) yield* takePublisher(record, bytesMax);
   }
@@ -153,7 +162,7 @@ function* takePlaces(
 }
 
 /** Cuts a list into parts of limited size; none of them is empty. */
-function* cut<T>(
+export function* cut<T>(
   all: readonly T[],
   bytesMax: number,
   measure: (item: T) => number,

@@ -1,5 +1,6 @@
 import { type ClusterNotes, type NotedBroker, readNotes } from "../../broker/cluster_notes.ts";
 import type { ClusterBroker, ClusterRole } from "../../../protocol.ts";
+import { RECORD_VERSION } from "./record.ts";
 
 /** Brokers that were not heard of for so long are forgotten, in milliseconds. */
 const FORGET_MS = 10 * 60 * 1000;
@@ -111,8 +112,16 @@ export class Neighbours {
 
   /** What an operator should look at, a sentence each. */
   findProblems(now: number, leaseMs: number): string[] {
-    if (this.#doubleAt < now - 4 * leaseMs) return [];
-    return [`two brokers have the id ${this.#id}: give each its own`];
+    const problems = this.#doubleAt < now - 4 * leaseMs
+      ? []
+      : [`two brokers have the id ${this.#id}: give each its own`];
+    for (const { said: { id, recordVersion = 0 } } of this.#all.values()) {
+      if (recordVersion >= RECORD_VERSION) continue;
+      problems.push(
+        `broker ${id} is of an earlier version, and ends when one of this version is active: upgrade it`,
+      );
+    }
+    return problems;
   }
 
   #listStandbys(now: number, leaseMs: number): Neighbour[] {

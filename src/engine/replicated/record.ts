@@ -34,7 +34,12 @@
 import { crc32 } from "node:zlib";
 import { checksum } from "../journal/segments/format.ts";
 
-export const RECORD_VERSION = 1;
+/**
+ * The version of the records that this broker writes; it reads earlier ones, and follows no log with later
+ * ones. It is raised with the journal's format, so that a broker that does not know what is in the bytes
+ * stops at the first record, and says so. Version 2: segments of version 5.
+ */
+export const RECORD_VERSION = 2;
 
 export const RECORD_HEAD_BYTES = 64;
 
@@ -170,7 +175,7 @@ export function readRecordHead(bytes: Uint8Array): RecordHead | RecordFault {
     length,
     crc: view.getUint32(CRC_OFFSET),
   };
-  const isPlain = view.getUint32(4) === RECORD_VERSION && view.getUint32(48) === 0 &&
+  const isPlain = view.getUint32(4) > 0 && view.getUint32(48) === 0 &&
     isCount(head.owner) && isCount(head.number) && isCount(head.position) &&
     isCount(head.journalId);
   return isPlain ? head : "a damaged head";

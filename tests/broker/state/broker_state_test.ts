@@ -59,6 +59,23 @@ Deno.test("BrokerState.takeSnapshot() of nothing is the beginning", () => {
   ]);
 });
 
+Deno.test("a message takes the place of others with the same event, whose streams may be gone", () => {
+  const test = new TestBroker("a", "b");
+  test.publisher("a", "me").publish("one", "two", "three");
+  const { state } = test.broker;
+  const replacement: Event = {
+    type: "published",
+    publisher: 0,
+    sequence: 0,
+    storedIn: [{ stream: "b", number: 2, firstId: 1 }],
+    storedAt: 1000,
+    notes: { replaces: [{ number: 1, id: 2 }, { number: 7, id: 1 }] },
+    batch: batchOf("new"),
+  };
+  state.apply(replacement);
+  assertEquals([...state.router.streams].map(({ depthCount }) => depthCount), [2, 1]);
+});
+
 Deno.test("BrokerState.takeSnapshot() tells of streams and publishers, and of no messages", () => {
   const test = new TestBroker("a", "b");
   test.publisher(/./, "me").publish("x", "y");

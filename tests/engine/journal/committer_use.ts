@@ -9,7 +9,7 @@ import type { Published } from "../../../src/broker/event.ts";
 import { Committer, type CommitterOptions } from "../../../src/engine/journal/committer.ts";
 import { WriteCounters } from "../../../src/engine/journal/journal_counters.ts";
 import type { DiskFile } from "../../../src/engine/journal/disk/disk.ts";
-import { readEvents } from "../../../src/broker/event_codec.ts";
+import { readEvents } from "../../../src/broker/events/event_codec.ts";
 import { scanSegment } from "../../../src/engine/journal/segments/scan.ts";
 import { Proof } from "../../../src/engine/journal/segments/proof.ts";
 import { SegmentFile } from "../../../src/engine/journal/segments/segment_file.ts";

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { crc32 } from "node:zlib";
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { checksum } from "../../../src/engine/journal/segments/format.ts";
 import {
   Chain,
   type ChainPoint,
@@ -15,6 +17,7 @@ import {
   readRecordHead,
   RECORD_HEAD_BYTES,
   RECORD_TYPES,
+  RECORD_VERSION,
   type RecordHead,
 } from "../../../src/engine/replicated/record.ts";
 import { epochFields, recordOf } from "./window/window_use.ts";
@@ -210,12 +213,25 @@ Deno.test("a record that is not as it was written is damage, whosever it seems t
 Deno.test("a record of a later version is for a later broker", () => {
   const log = written();
   const record = log.next({ owner: 6 });
-  record[7] = 2;
+  record[7] = RECORD_VERSION + 1;
   assertEquals(
     log.refuse(record),
-    "this broker knows record versions up to 1, and it is of a later one; " +
+    `this broker knows record versions up to ${RECORD_VERSION}, and it is of a later one; ` +
       "use the broker that wrote it, or a later one",
   );
+});
+
+Deno.test("records of earlier versions count, whatever the version of the one before is", () => {
+  const log = written();
+  for (let version = 1; version <= RECORD_VERSION; version++) {
+    const record = log.next();
+    const view = new DataView(record.buffer);
+    view.setUint32(4, version);
+    const { position, journalId } = readRecordHead(record) as RecordHead;
+    const head = checksum(record.subarray(0, RECORD_HEAD_BYTES - 4), position, journalId);
+    view.setUint32(RECORD_HEAD_BYTES - 4, crc32(record.subarray(RECORD_HEAD_BYTES), head));
+    assertEquals(log.take(record), "bytes");
+  }
 });
 
 Deno.test("sequences have no gaps, and none is taken twice", () => {

@@ -6,6 +6,7 @@ import {
   RECORD_BODY_BYTES_MAX,
   RECORD_HEAD_BYTES,
   RECORD_TYPES,
+  RECORD_VERSION,
   type RecordHead,
   writeRecord,
 } from "../../../src/engine/replicated/record.ts";
@@ -43,7 +44,7 @@ Deno.test("the layout is the one that is told", () => {
   const bytes = write("abc", { epoch: 3, owner: 4, number: 5, position: 6, journalId: 7 });
   const view = new DataView(bytes.buffer);
   assertEquals(new TextDecoder().decode(bytes.subarray(0, 4)), "SMQR");
-  assertEquals([4, 8, 12].map((offset) => view.getUint32(offset)), [1, 7, 3]);
+  assertEquals([4, 8, 12].map((offset) => view.getUint32(offset)), [RECORD_VERSION, 7, 3]);
   assertEquals([16, 24, 32, 40].map((offset) => view.getFloat64(offset)), [4, 5, 6, 7]);
   assertEquals([48, 52, 56].map((offset) => view.getUint32(offset)), [0, 0xdead_beef, 3]);
   const bare = write("", { position: 6, journalId: 7 });
@@ -91,7 +92,7 @@ Deno.test("bytes that are no record are told apart", () => {
 Deno.test("of a later version only the first eight bytes are looked at", () => {
   const bytes = new Uint8Array(8);
   bytes.set(write("").subarray(0, 8));
-  bytes[7] = 2;
+  bytes[7] = RECORD_VERSION + 1;
   assertEquals(readRecordHead(bytes), "a record of a later version");
 });
 

@@ -8,7 +8,7 @@ import type { Event, Published } from "../../../src/broker/event.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import type { CheckpointV3 } from "../../../src/engine/journal/recovery/checkpoint_v3.ts";
 import type { DiskFile } from "../../../src/engine/journal/disk/disk.ts";
-import { RecordType } from "../../../src/broker/event_codec.ts";
+import { RecordType } from "../../../src/broker/events/record.ts";
 import {
   checksum,
   encodeSegmentHead,

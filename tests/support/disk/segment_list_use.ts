@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { RecordType } from "../../../src/broker/event_codec.ts";
+import { RecordType } from "../../../src/broker/events/record.ts";
 import type { SnapshotPiece } from "../../../src/broker/state/snapshot.ts";
 import { readPieces } from "../../../src/engine/journal/recovery/checkpoint_v3.ts";
 import { readDirectory, readHead } from "../../../src/engine/journal/segments/directory.ts";

@@ -1,5 +1,5 @@
 import type { StreamOptionsInput } from "../../../../protocol.ts";
-import { decodeJson, type EncodedRecord, RecordType } from "../../../broker/event_codec.ts";
+import { decodeJson, type EncodedRecord, RecordType } from "../../../broker/events/record.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
 
 interface PlaceV3 {

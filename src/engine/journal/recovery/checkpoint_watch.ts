@@ -1,4 +1,4 @@
-import { RecordType } from "../../../broker/event_codec.ts";
+import { RecordType } from "../../../broker/events/record.ts";
 import type { Fault, ScannedRecord } from "../segments/scan.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Event } from "../../../broker/event.ts";
-import { readEvents } from "../../../broker/event_codec.ts";
+import { readEvents } from "../../../broker/events/event_codec.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
 import { damaged, type FoundSegment, readHead } from "../segments/directory.ts";
 import { type Disk, DiskFullError, writeAll } from "../disk/disk.ts";

@@ -1,10 +1,7 @@
 import { BrokerError } from "../../../../protocol.ts";
-import {
-  listMessages,
-  readEvents,
-  RecordType,
-  UnreadableRecordError,
-} from "../../../broker/event_codec.ts";
+import { readEvents } from "../../../broker/events/event_codec.ts";
+import { listMessages } from "../../../broker/events/message_record.ts";
+import { RecordType, UnreadableRecordError } from "../../../broker/events/record.ts";
 import type { LoggedState } from "../../../broker/event_log.ts";
 import { invariant } from "../../../broker/collections/invariant.ts";
 import { readPieces } from "./checkpoint_v3.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { RecordType } from "../../../broker/event_codec.ts";
+import { RecordType } from "../../../broker/events/record.ts";
 import { CLOSED_NAME } from "../segments/directory.ts";
 import { type Disk, type DiskFile, writeAll } from "../disk/disk.ts";
 import {

@@ -1,9 +1,6 @@
-import {
-  listMessages,
-  readEvents,
-  type RecordMessages,
-  RecordType,
-} from "../../../broker/event_codec.ts";
+import { readEvents } from "../../../broker/events/event_codec.ts";
+import { listMessages, type RecordMessages } from "../../../broker/events/message_record.ts";
+import { RecordType } from "../../../broker/events/record.ts";
 import { readClosedMark } from "../segments/closed_mark.ts";
 import { CheckpointWatch } from "../recovery/checkpoint_watch.ts";
 import {

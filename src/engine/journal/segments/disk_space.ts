@@ -1,5 +1,5 @@
 import { BrokerError } from "../../../../protocol.ts";
-import { FACT_BYTES } from "../../../broker/event_codec.ts";
+import { FACT_BYTES } from "../../../broker/events/fact_list.ts";
 import { RESERVE_NAME } from "./directory.ts";
 import { DescriptorShortageError, type Disk, DiskFullError } from "../disk/disk.ts";
 

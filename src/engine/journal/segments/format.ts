@@ -30,7 +30,7 @@
  *  └──────┴─────┴───────┴────────┴──────────┴─────────┴─────────┴─────────────┘
  *  crc: of bytes 0 to 16 and of the meta; so a damaged body can still be told whose it is
  *
- *  types, metas and bodies: see src/broker/event_codec.ts
+ *  types, metas and bodies: see src/broker/events/record.ts
  * ```
  *
  * A checkpoint is at the beginning of a segment. It is cut into pieces, so that its size is not limited,
@@ -48,9 +48,10 @@ import { crc32 } from "node:zlib";
 /**
  * The version of this format; a broker refuses a journal of a later one. Version 2 has times and
  * properties of messages, version 3 their priorities and keys, version 4 checkpoints in pieces,
- * and of a failure only the reasons that are new.
+ * and of a failure only the reasons that are new, version 5 lanes, limits, schedules and breakers, and
+ * notes of what is done together with storing a batch.
  */
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 
 /** The first bytes of a segment: "SMQJRNL" and an end of line. */
 const SEGMENT_MAGIC: Uint8Array = new TextEncoder().encode("SMQJRNL\n");

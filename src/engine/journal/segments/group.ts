@@ -1,16 +1,10 @@
 import type { BrokerError } from "../../../../protocol.ts";
 import type { Segment } from "../../../broker/backlog/pager.ts";
 import type { Event, Moved, Stored } from "../../../broker/event.ts";
-import {
-  encodeJson,
-  FACT_BYTES,
-  FactList,
-  measureMeta,
-  RecordType,
-  trimEvent,
-  typeOfMessages,
-  writeMeta,
-} from "../../../broker/event_codec.ts";
+import { trimEvent } from "../../../broker/events/event_codec.ts";
+import { FACT_BYTES, FactList } from "../../../broker/events/fact_list.ts";
+import { measureMeta, typeOfMessages, writeMeta } from "../../../broker/events/message_record.ts";
+import { encodeJson, RecordType } from "../../../broker/events/record.ts";
 import type { StoreOutcome } from "../../../broker/event_log.ts";
 import type { SnapshotPiece } from "../../../broker/state/snapshot.ts";
 import {

@@ -1,4 +1,4 @@
-import { type EncodedRecord, RecordType } from "../../../broker/event_codec.ts";
+import { type EncodedRecord, RecordType } from "../../../broker/events/record.ts";
 import type { DiskFile } from "../disk/disk.ts";
 import {
   checksum,

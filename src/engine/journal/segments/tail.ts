@@ -1,4 +1,4 @@
-import { RecordType } from "../../../broker/event_codec.ts";
+import { RecordType } from "../../../broker/events/record.ts";
 import type { DiskFile } from "../disk/disk.ts";
 import { GROUP_HEAD_BYTES, SEGMENT_HEAD_BYTES, type SegmentHead } from "./format.ts";
 import { type Fault, scanSegment } from "./scan.ts";

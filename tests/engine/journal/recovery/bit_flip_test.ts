@@ -7,12 +7,8 @@
 
 import { assertEquals } from "@std/assert";
 import type { Event } from "../../../../src/broker/event.ts";
-import {
-  decodeJson,
-  listMessages,
-  type RecordMessages,
-  RecordType,
-} from "../../../../src/broker/event_codec.ts";
+import { listMessages, type RecordMessages } from "../../../../src/broker/events/message_record.ts";
+import { decodeJson, RecordType } from "../../../../src/broker/events/record.ts";
 import type { SegmentHead } from "../../../../src/engine/journal/segments/format.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
 import { readPieces } from "../../../../src/engine/journal/recovery/checkpoint_v3.ts";

@@ -16,7 +16,7 @@ import {
 } from "@std/assert";
 import { findFlags } from "../../../../src/protocol/messages/batch.ts";
 import type { SnapshotPiece } from "../../../../src/broker/state/snapshot.ts";
-import { RecordType } from "../../../../src/broker/event_codec.ts";
+import { RecordType } from "../../../../src/broker/events/record.ts";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
 import { readPieces } from "../../../../src/engine/journal/recovery/checkpoint_v3.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";

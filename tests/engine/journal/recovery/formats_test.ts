@@ -53,7 +53,7 @@ for (const version of upTo(FORMAT_VERSION)) {
       if (version >= 2) await checkVersion2(use);
       if (version >= 3) await checkVersion3(use);
       await checkTimes(use, version);
-      const count = [0, 3, 6, 7, 7][version];
+      const count = [0, 3, 6, 7, 7, 7][version];
       assertEquals((await use.engine.getStreams()).length, count);
       await checkPublishers(use);
       await use.engine.close();

@@ -13,7 +13,8 @@ import {
   assertMatch,
 } from "@std/assert";
 import { JournalError } from "../../../../src/engine/journal/disk/journal_error.ts";
-import { readEvents, RecordType } from "../../../../src/broker/event_codec.ts";
+import { readEvents } from "../../../../src/broker/events/event_codec.ts";
+import { RecordType } from "../../../../src/broker/events/record.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { turn } from "../../../support/broker/broker.ts";
 import type { JournalState } from "../../../support/disk/journal_state.ts";

@@ -12,7 +12,7 @@ import {
   FORMAT_VERSION,
   RECORD_HEAD_BYTES,
 } from "../../../../src/engine/journal/segments/format.ts";
-import { readEvents } from "../../../../src/broker/event_codec.ts";
+import { readEvents } from "../../../../src/broker/events/event_codec.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { nameSegment } from "../../../../src/engine/journal/segments/segment_file.ts";
 import { batchOf, textsOf } from "../../../support/wire/batches.ts";

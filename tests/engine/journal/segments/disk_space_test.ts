@@ -9,7 +9,7 @@ import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/
 import { RESERVE_NAME } from "../../../../src/engine/journal/segments/directory.ts";
 import type { DiskFile } from "../../../../src/engine/journal/disk/disk.ts";
 import { DiskSpace } from "../../../../src/engine/journal/segments/disk_space.ts";
-import { FACT_BYTES } from "../../../../src/broker/event_codec.ts";
+import { FACT_BYTES } from "../../../../src/broker/events/fact_list.ts";
 import { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 
 const KIB = 1024;

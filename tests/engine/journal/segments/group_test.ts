@@ -22,7 +22,7 @@ import {
   GROUP_BYTES_FULL,
   type StoredRecord,
 } from "../../../../src/engine/journal/segments/group.ts";
-import { readEvents } from "../../../../src/broker/event_codec.ts";
+import { readEvents } from "../../../../src/broker/events/event_codec.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { batchOf, textsOf } from "../../../support/wire/batches.ts";
 import { fileOf } from "../../../support/disk/segment_bytes.ts";

@@ -4,7 +4,7 @@
  * checkout of the last commit with its version; it is changed only to write a later one.
  *
  * ```sh
- * deno run -A tests/engine/journal/recovery/formats/write_format.ts v4
+ * deno run -A tests/engine/journal/recovery/formats/write_format.ts v5
  * ```
  *
  * @module
@@ -12,7 +12,7 @@
 
 // deno-lint-ignore-file no-explicit-any
 import { encodeBatch } from "../../../../../protocol.ts";
-import * as protocol from "../../../../../protocol.ts";
+import * as batches from "../../../../../src/protocol/messages/batch.ts";
 import { FORMAT_VERSION } from "../../../../../src/engine/journal/segments/format.ts";
 import { batchOf } from "../../../../support/wire/batches.ts";
 import { turn } from "../../../../support/broker/broker.ts";
@@ -43,7 +43,7 @@ class Sender {
     const batch: any = wishes === undefined ? batchOf(...texts) : encodeBatch(texts.map((text) => {
       return { kind: 1, headers: {}, body: new TextEncoder().encode(text), wishes } as any;
     }));
-    const flags = wishes === undefined ? undefined : (protocol as any).checkBatch(batch, 1e6);
+    const flags = wishes === undefined ? undefined : (batches as any).checkBatch(batch, 1e6);
     const sequence = this.#sequence;
     this.#sequence += texts.length;
     const numbered = { ...batch, sequence, settled: Math.max(0, sequence - 3), bytes: batch.end };

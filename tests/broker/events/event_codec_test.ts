@@ -1,21 +1,21 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import type { Event, Moved, Stored } from "../../src/broker/event.ts";
+import type { Event, Moved, Published, Stored } from "../../../src/broker/event.ts";
+import { readEvents, trimEvent } from "../../../src/broker/events/event_codec.ts";
+import { FACT_BYTES, FactList } from "../../../src/broker/events/fact_list.ts";
+import {
+  listMessages,
+  measureMeta,
+  typeOfMessages,
+  writeMeta,
+} from "../../../src/broker/events/message_record.ts";
 import {
   decodeJson,
   type EncodedRecord,
   encodeJson,
-  FACT_BYTES,
-  FactList,
-  listMessages,
-  measureMeta,
-  readEvents,
   RecordType,
-  trimEvent,
-  typeOfMessages,
   UnreadableRecordError,
-  writeMeta,
-} from "../../src/broker/event_codec.ts";
-import { batchOf } from "../support/wire/batches.ts";
+} from "../../../src/broker/events/record.ts";
+import { batchOf } from "../../support/wire/batches.ts";
 
 /** A record of messages; its meta lies behind some other bytes. */
 function encode(event: Stored | Moved): EncodedRecord {
@@ -59,6 +59,28 @@ const messages: readonly (Stored | Moved)[] = [
     batch,
   },
   { type: "published", publisher: 1, sequence: 1, storedIn: [], storedAt: 0, batch },
+  {
+    type: "published",
+    publisher: 0,
+    sequence: 0,
+    settled: 4,
+    storedIn: [
+      { stream: "", number: 7, firstId: 2 ** 50, expiresAt: 1234 },
+      { stream: "", number: 8, firstId: 1 },
+    ],
+    storedAt: 1000,
+    notes: { replaces: [{ number: 7, id: 2 ** 49 }, { number: 9, id: 1 }] },
+    batch,
+  },
+  {
+    type: "published",
+    publisher: 0,
+    sequence: 0,
+    storedIn: [{ stream: "", number: 7, firstId: 1 }],
+    storedAt: 1000,
+    notes: {},
+    batch,
+  },
   { type: "transferred", from: 1, fromId: 2, to: 3, firstId: 4, storedAt: 5, expiresAt: 6, batch },
   { type: "transferred", from: 1, fromId: 2, to: 3, firstId: 4, storedAt: 5, batch },
   { type: "moved", number: 8, firstId: 2 ** 40, batch },
@@ -90,6 +112,32 @@ for (const event of messages) {
     assertEquals(listed, ids);
   });
 }
+
+Deno.test("event codec: a batch without notes is written as before", () => {
+  const [{ batch: _, ...event }] = messages as [Published];
+  assertEquals(encode({ ...event, batch }).type, RecordType.published);
+  assertEquals(encode({ ...event, notes: {}, batch }).type, RecordType.noted);
+});
+
+Deno.test("event codec: notes that are cut short or no JSON are unreadable, and say why", () => {
+  const event = messages.find((event) => event.type === "published" && event.notes !== undefined)!;
+  const record = encode(event);
+  const noted = (change: (meta: DataView) => void) => {
+    const bytes = new Uint8Array(record.meta.byteLength);
+    bytes.set(new Uint8Array(record.meta.buffer, record.meta.byteOffset, record.meta.byteLength));
+    const meta = new DataView(bytes.buffer);
+    change(meta);
+    return () => decode({ ...record, meta });
+  };
+  const tooMany = noted((meta) => meta.setUint32(32, 1000));
+  assertThrows(tooMany, UnreadableRecordError, "its streams are cut short");
+  assertThrows(noted((meta) => meta.setUint32(32, 1)), UnreadableRecordError, "JSON");
+  assertThrows(
+    noted((meta) => meta.setUint8(meta.byteLength - 1, 0x7b)),
+    UnreadableRecordError,
+    "JSON",
+  );
+});
 
 Deno.test("event codec: facts are gathered, and come back kind by kind", () => {
   const facts = new FactList();

@@ -5,7 +5,7 @@ import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { IdBits } from "../collections/id_bits.ts";
 import { KeyTable } from "./key_table.ts";
-import { ReadyLanes, type ReadyRun } from "./ready_lanes.ts";
+import { type ReadyRun, ReadyRuns } from "./ready_runs.ts";
 import { RunList } from "../collections/run_list.ts";
 
 /** The part of a batch that may be delivered although messages have keys. */
@@ -43,7 +43,7 @@ export class Keys {
   /** The number of the key that each message holds. */
   readonly #held = new Map<number, number>();
   /** Which messages wait for a key, by its number. */
-  readonly #parked = new Map<number, ReadyLanes>();
+  readonly #parked = new Map<number, ReadyRuns>();
   /**
    * The same messages by id, each with the number of its key, to take messages out by id. Made when it is
    * first needed, and dropped when nothing is parked.
@@ -86,7 +86,7 @@ export class Keys {
   /** The parked messages in a range of ids that were delivered before. */
   listReturned(fromId?: number, toId?: number): ReadyRun[] {
     if (this.#returnedCount === 0) return [];
-    return [...this.#parked.values()].flatMap((lanes) => lanes.listReturned(fromId, toId));
+    return [...this.#parked.values()].flatMap((waiting) => waiting.listReturned(fromId, toId));
   }
 
   get waits(): KeyWait[] {
@@ -158,9 +158,9 @@ export class Keys {
     const removed: ReadyRun[] = [];
     if (this.#parkedCount === 0) return removed;
     for (const { note: key, ...run } of this.#requireOrder().remove(ranges)) {
-      const lanes = this.#parked.get(key)!;
-      const runs = lanes.remove([run]);
-      this.#noteTaken(key, lanes, runs);
+      const waiting = this.#parked.get(key)!;
+      const runs = waiting.remove([run]);
+      this.#noteTaken(key, waiting, runs);
       removed.push(...runs);
     }
     return removed;
@@ -173,7 +173,7 @@ export class Keys {
   }
 
   removeAll(): ReadyRun[] {
-    const removed = [...this.#parked.values()].flatMap((lanes) => lanes.removeAll());
+    const removed = [...this.#parked.values()].flatMap((waiting) => waiting.removeAll());
     this.#parked.clear();
     this.#ids.clear();
     this.#order = undefined;
@@ -184,8 +184,8 @@ export class Keys {
 
   #requireOrder(): RunList {
     if (this.#order !== undefined) return this.#order;
-    const runs = [...this.#parked].flatMap(([key, lanes]) =>
-      lanes.list().map((run) => ({ ...run, key }))
+    const runs = [...this.#parked].flatMap(([key, waiting]) =>
+      waiting.list().map((run) => ({ ...run, key }))
     );
     const order = this.#order = new RunList();
     for (const { firstId, count, key } of runs.sort(byFirstId)) order.add(firstId, count, key);
@@ -206,10 +206,10 @@ export class Keys {
   }
 
   #park(key: number, run: ReadyRun): void {
-    let lanes = this.#parked.get(key);
-    if (lanes === undefined) this.#parked.set(key, lanes = new ReadyLanes());
-    if (run.attempts === 0) lanes.append(run.firstId, 1, run.priority);
-    else lanes.giveBack(run);
+    let waiting = this.#parked.get(key);
+    if (waiting === undefined) this.#parked.set(key, waiting = new ReadyRuns());
+    if (run.attempts === 0) waiting.append(run.firstId, 1, run.priority);
+    else waiting.giveBack(run);
     this.#order?.add(run.firstId, 1, key);
     this.#ids.add(run.firstId);
     if (run.attempts > 0) this.#returnedCount++;
@@ -218,28 +218,28 @@ export class Keys {
 
   /** Lets the first message that waits for a key hold it; forgets the key if there is none. */
   #unpark(key: number): ReadyRun | undefined {
-    const lanes = this.#parked.get(key);
-    const first = lanes?.peek();
-    if (lanes === undefined || first === undefined) {
+    const waiting = this.#parked.get(key);
+    const first = waiting?.peek();
+    if (waiting === undefined || first === undefined) {
       this.#table.delete(key);
       return undefined;
     }
     const next = { ...first, count: 1 };
-    lanes.take(1);
+    waiting.take(1);
     this.#order?.remove([{ firstId: next.firstId, count: 1 }]);
-    this.#noteTaken(key, lanes, [next]);
+    this.#noteTaken(key, waiting, [next]);
     this.#table.hold(key, next.firstId);
     this.#held.set(next.firstId, key);
     return next;
   }
 
-  #noteTaken(key: number, lanes: ReadyLanes, runs: readonly ReadyRun[]): void {
+  #noteTaken(key: number, waiting: ReadyRuns, runs: readonly ReadyRun[]): void {
     for (const { firstId, count, attempts } of runs) {
       this.#ids.delete(firstId, count);
       this.#parkedCount -= count;
       if (attempts > 0) this.#returnedCount -= count;
     }
-    if (lanes.count === 0) this.#parked.delete(key);
+    if (waiting.count === 0) this.#parked.delete(key);
     if (this.#parkedCount === 0) this.#order = undefined;
   }
 }

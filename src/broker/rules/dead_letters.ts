@@ -17,7 +17,7 @@ import type { RedriveCount } from "../engine.ts";
 import type { Failure } from "../share/failure.ts";
 import { countIds, type IdRange, joinRanges } from "../collections/id_ranges.ts";
 import { LogBusyError } from "../backlog/pager.ts";
-import type { ReadyRun } from "../ready/ready_lanes.ts";
+import type { ReadyRun } from "../ready/ready_runs.ts";
 import { STREAMS_MAX } from "../state/router.ts";
 import type { Removal } from "./removal.ts";
 import type { Share, UnheldRun } from "../share/share.ts";

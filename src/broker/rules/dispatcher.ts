@@ -3,8 +3,9 @@ import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Histogram } from "../collections/histogram.ts";
 import type { Attachment } from "../share/attachment.ts";
 import type { FollowerState } from "../share/follower_state.ts";
+import { findOpening, findRoom } from "../lanes/gate.ts";
 import { LogBusyError } from "../backlog/pager.ts";
-import type { ReadyRun } from "../ready/ready_lanes.ts";
+import type { ReadyRun } from "../ready/ready_runs.ts";
 import type { Share } from "../share/share.ts";
 
 /** The most bytes of a delivery, unless a single message is larger: a client reads its frame at once. */
@@ -69,8 +70,15 @@ export class Dispatcher {
     this.#shares.add(share);
   }
 
+  /** Notes that a gate of a share has opened, or that it has other gates now. */
+  noteOpened(share: Share): void {
+    share.isPostponed = false;
+    this.noteReady(share);
+  }
+
   /** Notes that a follower may have room for its turns. */
   noteRoom(follower: FollowerState): void {
+    if (follower.stalled.count > 0) resumeStalled(follower);
     if (follower.turns.count === 0 || this.#revived.has(follower)) return;
     this.#wakeOnce();
     this.#followers.add(follower);
@@ -78,6 +86,7 @@ export class Dispatcher {
 
   /** Notes that a follower shows life again. */
   noteRevived(follower: FollowerState): void {
+    if (follower.stalled.count > 0) resumeStalled(follower);
     if (follower.turns.count === 0) return;
     this.#wakeOnce();
     this.#followers.delete(follower);
@@ -158,8 +167,12 @@ export class Dispatcher {
   }
 
   /** Delivers the first adjacent ready messages of a share; returns how many. */
-  #deliverRun(share: Share, follower: FollowerState, countMax: number, now: number): number {
+  #deliverRun(share: Share, follower: FollowerState, roomMax: number, now: number): number {
     for (;;) {
+      const countMax = share.gates === undefined
+        ? roomMax
+        : this.#askGates(share, follower, roomMax, now);
+      if (countMax === 0) return 0;
       const run = this.#findNext(share, now);
       if (run === undefined) return 0;
       const readMax = countAlike(share, follower, run, Math.min(countMax, BATCH_COUNT_MAX));
@@ -176,6 +189,14 @@ export class Dispatcher {
       this.#parkedCount += parkedCount;
       if (this.#parkedCount >= PARK_COUNT_MAX) return this.#postpone(share, now);
     }
+  }
+
+  /** How many messages the gates of a share let through to a follower; if none, it is left alone. */
+  #askGates(share: Share, follower: FollowerState, countMax: number, now: number): number {
+    const most = share.isLimited ? Math.min(countMax, follower.slotRoom) : countMax;
+    if (most === 0) return 0;
+    const room = Math.min(most, findRoom(share.gates!, now));
+    return room < 1 ? this.#postpone(share, findOpening(share.gates!, now)) : room;
   }
 
   /** Leaves a share alone until a time, at least until others have had their turn. */
@@ -200,6 +221,7 @@ export class Dispatcher {
     store.counters.noteDelivered(count, before > 0);
     if (before === 0) this.#noteWait(store.calendar.dateOf(now), storedAt[0]!.at);
     share.takeReady(count);
+    for (const gate of share.gates ?? []) gate.take(count, now);
     const firstTag = follower.pending.nextTag;
     const deadline = now + store.options.ackTimeoutMs;
     const isDoubtful = follower.reportsBegin && notes.doubtful.has(firstId);
@@ -216,6 +238,7 @@ export class Dispatcher {
       deadline,
       isBegun: false,
       isDoubtful,
+      isLimited: share.isLimited,
     }, batch.end - batch.start);
     follower.sink.deliver({
       stream: store.name,
@@ -275,8 +298,17 @@ export class Dispatcher {
 function enqueue(attachment: Attachment): void {
   const { share, follower } = attachment;
   if (!canDeliver(share)) share.waiting.append(attachment);
+  else if (share.isLimited && follower.slotRoom === 0) follower.stalled.append(attachment);
   else if (follower.room === 0) follower.turns.append(attachment);
   else attachment.queue!.append(attachment);
+}
+
+/** Has a follower take part again in shares that it had no slots for. */
+function resumeStalled(follower: FollowerState): void {
+  if (follower.slotRoom === 0) return;
+  for (let first = follower.stalled.first; first; first = follower.stalled.first) {
+    follower.turns.append(first);
+  }
 }
 
 function canDeliver({ ready, isPaused, isPostponed, store }: Share): boolean {

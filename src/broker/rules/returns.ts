@@ -81,6 +81,7 @@ export class Returns {
   /** Makes messages ready again that no handler has seen: that was no attempt. */
   giveBackUnseen(follower: FollowerState, run: PendingRun, now: number): void {
     this.#parts.attempts.unsay(follower, run);
+    for (const gate of run.share.gates ?? []) gate.refund(run.count);
     this.#leave({ ...run, attempts: run.attempts - 1 }, now, (part) => {
       // Only for what is ready again: the follower waits behind the others for what it gave back.
       const attachment = follower.attachments.get(run.share);

@@ -44,11 +44,13 @@ export class FollowerState {
   readonly reportsBegin: boolean;
   /** Whether its client hands out messages of one key one at a time and in order. */
   readonly ordersKeys: boolean;
-  /** How many messages it works on at once. */
+  /** How many messages it works on at once: it holds no more of what is limited. */
   slots: number;
   readonly attachments: Map<Share, Attachment> = new Map();
   /** The attachments to shares that have messages for it, in the order in which it takes from them. */
   readonly turns: AttachmentQueue = new AttachmentQueue();
+  /** The attachments to shares whose messages it has no slots for. */
+  readonly stalled: AttachmentQueue = new AttachmentQueue();
   readonly pending: PendingList = new PendingList();
   /** Deliveries that were taken back lately and may still be acknowledged. */
   readonly lapsed: LapsedList = new LapsedList();
@@ -87,6 +89,11 @@ export class FollowerState {
     // A follower with no credit of bytes still gets one message at a time.
     if (count > 0 && bytes >= credit.bytes) return 0;
     return credit.messages - count;
+  }
+
+  /** How many messages it may take now of what is limited. */
+  get slotRoom(): number {
+    return Math.max(0, this.slots - this.pending.limitedCount);
   }
 
   /** How many bytes it may take now; the last message may go beyond them. */

@@ -17,6 +17,8 @@ export interface PendingRun {
   isBegun: boolean;
   /** Whether the follower must report them before a handler gets them: without a report, none has them. */
   readonly isDoubtful?: boolean | undefined;
+  /** Whether they take up slots of the follower: see {@linkcode Gate.isLimit}. */
+  readonly isLimited?: boolean | undefined;
 }
 
 /**
@@ -30,6 +32,7 @@ export class PendingList {
   #runs: PendingRun[] = [];
   #count = 0;
   #bytes = 0;
+  #limitedCount = 0;
   #nextTag = 1;
 
   get count(): number {
@@ -46,6 +49,11 @@ export class PendingList {
     return this.#bytes;
   }
 
+  /** How many of the deliveries take up slots. */
+  get limitedCount(): number {
+    return this.#limitedCount;
+  }
+
   get runs(): readonly PendingRun[] {
     return this.#runs;
   }
@@ -55,6 +63,7 @@ export class PendingList {
     this.#runs.push(run);
     this.#count += run.count;
     this.#bytes += bytes;
+    if (run.isLimited) this.#limitedCount += run.count;
     this.#nextTag = run.firstTag + run.count;
   }
 
@@ -77,6 +86,8 @@ export class PendingList {
     this.#runs = [];
     this.#count = 0;
     this.#bytes = 0;
+    this.#limitedCount = 0;
+    for (const run of taken) if (run.share.gates !== undefined) run.share.noteSettled(run);
     return taken;
   }
 
@@ -90,8 +101,11 @@ export class PendingList {
     return taken;
   }
 
-  #discount({ share, firstId, count }: PendingRun): void {
+  #discount(run: PendingRun): void {
+    const { share, firstId, count } = run;
     this.#count -= count;
+    if (run.isLimited) this.#limitedCount -= count;
+    if (share.gates !== undefined) share.noteSettled(run);
     this.#bytes -= share.store.backlog.measure(firstId, count);
   }
 

@@ -1,4 +1,5 @@
 import { type Attachment, AttachmentQueue } from "./attachment.ts";
+import type { Gate } from "../lanes/gate.ts";
 import { DatedRuns } from "../collections/dated_runs.ts";
 import { type IdRange, joinRanges, olderOf, subtractRanges } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
@@ -7,7 +8,7 @@ import type { ListedTimes } from "../store/message_times.ts";
 import { MessageNotes } from "./message_notes.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { RareSet } from "../collections/rare_set.ts";
-import { ReadyLanes, type ReadyRun } from "../ready/ready_lanes.ts";
+import { type ReadyRun, ReadyRuns } from "../ready/ready_runs.ts";
 import type { PendingRun } from "./pending_list.ts";
 import type { ReasonPool } from "./reason_pool.ts";
 import type { FollowerState } from "./follower_state.ts";
@@ -36,7 +37,7 @@ export interface HeldRun {
  */
 export class Share {
   readonly store: Store;
-  readonly ready: ReadyLanes = new ReadyLanes();
+  readonly ready: ReadyRuns = new ReadyRuns();
   /** Messages with the times at which they are ready. */
   readonly delayed: DatedRuns;
   readonly notes: MessageNotes;
@@ -45,9 +46,13 @@ export class Share {
   readonly attachments: RareSet<Attachment> = new RareSet();
   /** Undefined before the first message with a key. */
   keys: Keys | undefined;
+  /** What holds its messages back: limits, a breaker; undefined if nothing does. */
+  gates: readonly Gate[] | undefined;
+  /** Whether one of its gates counts what is worked on. */
+  isLimited = false;
   /** Whether deliveries are paused. */
   isPaused = false;
-  /** Whether the dispatcher leaves it alone until its alarm rings. */
+  /** Whether the dispatcher leaves it alone until its alarm rings, or one of its gates opens. */
   isPostponed = false;
   readonly #hash: KeyedHash | undefined;
   #pendingCount = 0;
@@ -152,6 +157,17 @@ export class Share {
       for (let id = firstId; id < firstId + count; id++) this.notes.overdue.add(id);
     }
     return { unheld, held };
+  }
+
+  /** Sets what holds its messages back from now on. */
+  setGates(gates: readonly Gate[]): void {
+    this.gates = gates.length === 0 ? undefined : gates;
+    this.isLimited = gates.some(({ isLimit }) => isLimit);
+  }
+
+  /** Notes that deliveries have left their follower. */
+  noteSettled({ count }: PendingRun): void {
+    for (const gate of this.gates ?? []) gate.settle(count);
   }
 
   giveBack(run: ReadyRun): void {

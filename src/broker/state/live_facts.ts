@@ -11,7 +11,7 @@ import {
 } from "../collections/id_ranges.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 import type { Segment } from "../backlog/pager.ts";
-import type { ReadyRun } from "../ready/ready_lanes.ts";
+import type { ReadyRun } from "../ready/ready_runs.ts";
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 

@@ -11,7 +11,7 @@ import { encodeBatch, type MessageBatch } from "../../../protocol.ts";
 import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
 import { KeyTable } from "../../../src/broker/ready/key_table.ts";
 import { Keys } from "../../../src/broker/ready/keys.ts";
-import type { ReadyRun } from "../../../src/broker/ready/ready_lanes.ts";
+import type { ReadyRun } from "../../../src/broker/ready/ready_runs.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 const encoder = new TextEncoder();

@@ -6,19 +6,19 @@
 
 import { assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { ReadyLanes, type ReadyRun } from "../../../src/broker/ready/ready_lanes.ts";
+import { type ReadyRun, ReadyRuns } from "../../../src/broker/ready/ready_runs.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 
 /** A list whose messages 1 to `count` have all been taken once. */
-function takenList(count: number): ReadyLanes {
-  const list = new ReadyLanes();
+function takenList(count: number): ReadyRuns {
+  const list = new ReadyRuns();
   list.append(1, count);
   list.take(count);
   return list;
 }
 
 /** Takes everything, run by run, as `firstId+count×attempts`. */
-function drain(list: ReadyLanes): string[] {
+function drain(list: ReadyRuns): string[] {
   const runs: string[] = [];
   for (let run = list.peek(); run !== undefined; run = list.peek()) {
     // What was peeked at may be changed by taking.
@@ -31,34 +31,34 @@ function drain(list: ReadyLanes): string[] {
 }
 
 function giveBack(
-  list: ReadyLanes,
+  list: ReadyRuns,
   ...runs: readonly [id: number, count: number, attempts: number][]
 ) {
   for (const [firstId, count, attempts] of runs) list.giveBack({ firstId, count, attempts });
 }
 
-Deno.test("ReadyLanes.peek() is undefined for an empty list", () => {
-  assertEquals(new ReadyLanes().peek(), undefined);
+Deno.test("ReadyRuns.peek() is undefined for an empty list", () => {
+  assertEquals(new ReadyRuns().peek(), undefined);
   assertEquals(takenList(3).peek(), undefined);
 });
 
-Deno.test("ReadyLanes.append() makes one run of fresh messages, from the id it begins with", () => {
-  const list = new ReadyLanes();
+Deno.test("ReadyRuns.append() makes one run of fresh messages, from the id it begins with", () => {
+  const list = new ReadyRuns();
   list.append(7, 3);
   list.append(10, 2);
   assertEquals(list.count, 5);
   assertEquals({ ...list.peek() }, { firstId: 7, count: 5, attempts: 0 });
 });
 
-Deno.test("ReadyLanes.take() takes the first messages; the rest stays first", () => {
-  const list = new ReadyLanes();
+Deno.test("ReadyRuns.take() takes the first messages; the rest stays first", () => {
+  const list = new ReadyRuns();
   list.append(1, 5);
   list.take(2);
   assertEquals(list.count, 3);
   assertEquals(drain(list), ["3+3×0"]);
 });
 
-Deno.test("ReadyLanes.giveBack() puts messages in their old place", () => {
+Deno.test("ReadyRuns.giveBack() puts messages in their old place", () => {
   const list = takenList(9);
   list.append(10, 1);
   giveBack(list, [7, 1, 1], [2, 2, 1], [5, 1, 1]);
@@ -66,7 +66,7 @@ Deno.test("ReadyLanes.giveBack() puts messages in their old place", () => {
   assertEquals(drain(list), ["2+2×1", "5+1×1", "7+1×1", "10+1×0"]);
 });
 
-Deno.test("ReadyLanes.take() of a part of what came back leaves the rest in front", () => {
+Deno.test("ReadyRuns.take() of a part of what came back leaves the rest in front", () => {
   const list = takenList(10);
   giveBack(list, [3, 4, 1], [9, 1, 1]);
   list.peek();
@@ -74,27 +74,27 @@ Deno.test("ReadyLanes.take() of a part of what came back leaves the rest in fron
   assertEquals(drain(list), ["4+3×1", "9+1×1"]);
 });
 
-Deno.test("ReadyLanes.peek() joins neighbours that were delivered equally often", () => {
+Deno.test("ReadyRuns.peek() joins neighbours that were delivered equally often", () => {
   const list = takenList(10);
   giveBack(list, [4, 1, 2], [1, 2, 2], [3, 1, 2], [5, 1, 2]);
   assertEquals(drain(list), ["1+5×2"]);
 });
 
-Deno.test("ReadyLanes.peek() joins no neighbours with different attempts, and none over a gap", () => {
+Deno.test("ReadyRuns.peek() joins no neighbours with different attempts, and none over a gap", () => {
   const list = takenList(10);
   giveBack(list, [1, 1, 1], [2, 1, 2], [3, 1, 2], [5, 1, 2], [6, 1, 1]);
   assertEquals(drain(list), ["1+1×1", "2+2×2", "5+1×2", "6+1×1"]);
 });
 
-Deno.test("ReadyLanes.peek() joins what came back unseen to what is fresh", () => {
+Deno.test("ReadyRuns.peek() joins what came back unseen to what is fresh", () => {
   const list = takenList(3);
   list.append(4, 2);
   giveBack(list, [3, 1, 0]);
   assertEquals(drain(list), ["3+3×0"]);
 });
 
-Deno.test("ReadyLanes: a message that came back goes before all fresh ones, however late it came", () => {
-  const list = new ReadyLanes();
+Deno.test("ReadyRuns: a message that came back goes before all fresh ones, however late it came", () => {
+  const list = new ReadyRuns();
   list.append(1, 10);
   list.take(4);
   assertEquals(list.peek()?.firstId, 5);
@@ -102,7 +102,7 @@ Deno.test("ReadyLanes: a message that came back goes before all fresh ones, howe
   assertEquals(drain(list), ["2+1×1", "5+6×0"]);
 });
 
-Deno.test("ReadyLanes: ten thousand single messages that come back in any order leave as one run", () => {
+Deno.test("ReadyRuns: ten thousand single messages that come back in any order leave as one run", () => {
   const count = 10_000;
   const list = takenList(count);
   // 7919 has no divisor in common with 10,000: every id comes once.
@@ -112,8 +112,8 @@ Deno.test("ReadyLanes: ten thousand single messages that come back in any order 
 
 // Gaps.
 
-Deno.test("ReadyLanes.append() behind a gap leaves the messages in between out", () => {
-  const list = new ReadyLanes();
+Deno.test("ReadyRuns.append() behind a gap leaves the messages in between out", () => {
+  const list = new ReadyRuns();
   list.append(1, 2);
   list.append(5, 3);
   list.append(8, 1);
@@ -121,8 +121,8 @@ Deno.test("ReadyLanes.append() behind a gap leaves the messages in between out",
   assertEquals(drain(list), ["1+2×0", "5+4×0"]);
 });
 
-Deno.test("ReadyLanes.giveBack() puts what was held back between fresh ones, in its place", () => {
-  const list = new ReadyLanes();
+Deno.test("ReadyRuns.giveBack() puts what was held back between fresh ones, in its place", () => {
+  const list = new ReadyRuns();
   list.append(1, 2);
   list.append(5, 3);
   giveBack(list, [3, 2, 0]);
@@ -130,8 +130,8 @@ Deno.test("ReadyLanes.giveBack() puts what was held back between fresh ones, in 
   assertEquals(drain(list), ["1+9×0"]);
 });
 
-Deno.test("ReadyLanes.giveBack() behind all fresh ones lets those go first, and what comes later last", () => {
-  const list = new ReadyLanes();
+Deno.test("ReadyRuns.giveBack() behind all fresh ones lets those go first, and what comes later last", () => {
+  const list = new ReadyRuns();
   list.append(1, 3);
   giveBack(list, [4, 1, 2]);
   list.append(5, 1);
@@ -140,7 +140,7 @@ Deno.test("ReadyLanes.giveBack() behind all fresh ones lets those go first, and 
 
 // What is taken out of the middle.
 
-Deno.test("ReadyLanes.remove() takes messages out wherever they stand, and tells their attempts", () => {
+Deno.test("ReadyRuns.remove() takes messages out wherever they stand, and tells their attempts", () => {
   const list = takenList(9);
   giveBack(list, [2, 4, 1], [8, 1, 3]);
   list.append(10, 5);
@@ -154,15 +154,15 @@ Deno.test("ReadyLanes.remove() takes messages out wherever they stand, and tells
   assertEquals(drain(list), ["2+1×1", "5+1×1", "12+3×0"]);
 });
 
-Deno.test("ReadyLanes.remove() from the midst of fresh messages keeps both ends in order", () => {
-  const list = new ReadyLanes();
+Deno.test("ReadyRuns.remove() from the midst of fresh messages keeps both ends in order", () => {
+  const list = new ReadyRuns();
   list.append(1, 6);
   assertEquals(list.remove([{ firstId: 3, count: 2 }]).length, 1);
   list.append(7, 1);
   assertEquals(drain(list), ["1+2×0", "5+3×0"]);
 });
 
-Deno.test("ReadyLanes.remove() of what is not here takes nothing and changes nothing", () => {
+Deno.test("ReadyRuns.remove() of what is not here takes nothing and changes nothing", () => {
   const list = takenList(5);
   giveBack(list, [3, 1, 1]);
   list.append(6, 2);
@@ -171,7 +171,7 @@ Deno.test("ReadyLanes.remove() of what is not here takes nothing and changes not
   assertEquals(drain(list), ["3+1×1", "6+2×0"]);
 });
 
-Deno.test("ReadyLanes.removeAll() takes everything; what comes later is ready as ever", () => {
+Deno.test("ReadyRuns.removeAll() takes everything; what comes later is ready as ever", () => {
   const list = takenList(5);
   giveBack(list, [4, 1, 2], [1, 2, 1]);
   list.append(6, 2);
@@ -186,7 +186,7 @@ Deno.test("ReadyLanes.removeAll() takes everything; what comes later is ready as
   assertEquals(drain(list), ["2+1×1", "8+1×0"]);
 });
 
-Deno.test("ReadyLanes gives the same as a plain sorted array (random)", () => {
+Deno.test("ReadyRuns gives the same as a plain sorted array (random)", () => {
   const step = fc.record({
     do: fc.constantFrom("append", "append", "take", "take", "giveBack", "giveBack", "remove"),
     count: fc.nat(12),
@@ -195,7 +195,7 @@ Deno.test("ReadyLanes gives the same as a plain sorted array (random)", () => {
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
-      const list = new ReadyLanes();
+      const list = new ReadyRuns();
       let ready: { id: number; attempts: number }[] = [];
       /** What can be given back: it was taken, removed, or held back when it came. */
       let away: number[] = [];
@@ -256,7 +256,7 @@ function byId(one: ReadyRun, other: ReadyRun): number {
 }
 
 /** Checks the first run against all ready messages, sorted by id. */
-function checkFront(list: ReadyLanes, ready: readonly { id: number; attempts: number }[]): void {
+function checkFront(list: ReadyRuns, ready: readonly { id: number; attempts: number }[]): void {
   assertEquals(list.count, ready.length);
   const run: ReadyRun | undefined = list.peek();
   if (run === undefined) return assertEquals(ready, []);

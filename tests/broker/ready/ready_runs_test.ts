@@ -8,7 +8,7 @@ import { assertEquals, assertLess } from "@std/assert";
 import fc from "fast-check";
 import { PRIORITY_DEFAULT } from "../../../src/protocol/messages/entry.ts";
 import { type IdRange, joinRanges } from "../../../src/broker/collections/id_ranges.ts";
-import { ReadyLanes, type ReadyRun } from "../../../src/broker/ready/ready_lanes.ts";
+import { type ReadyRun, ReadyRuns } from "../../../src/broker/ready/ready_runs.ts";
 import { RunList } from "../../../src/broker/collections/run_list.ts";
 import type { NotedRun } from "../../../src/broker/collections/run_part.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
@@ -215,54 +215,54 @@ function byRank(one: Waiting, other: Waiting): number {
 }
 
 /** Takes everything, run by run, as `priority:firstId+count×attempts`. */
-function drain(lanes: ReadyLanes): string[] {
+function drain(ready: ReadyRuns): string[] {
   const runs: string[] = [];
-  for (let run = lanes.peek(); run !== undefined; run = lanes.peek()) {
+  for (let run = ready.peek(); run !== undefined; run = ready.peek()) {
     const { firstId, count, attempts, priority = PRIORITY_DEFAULT } = run;
     runs.push(`${priority}:${firstId}+${count}×${attempts}`);
-    lanes.take(count);
+    ready.take(count);
   }
-  assertEquals(lanes.count, 0);
+  assertEquals(ready.count, 0);
   return runs;
 }
 
-Deno.test("ReadyLanes of nothing has no first and no oldest message, with and without priorities", () => {
-  const lanes = new ReadyLanes();
-  assertEquals([lanes.count, lanes.peek(), lanes.findOldest()], [0, undefined, undefined]);
-  lanes.append(1, 1, 0);
-  lanes.take(1);
-  assertEquals([lanes.count, lanes.peek(), lanes.findOldest()], [0, undefined, undefined]);
-  assertEquals([lanes.removeAll(), lanes.listReturned()], [[], []]);
+Deno.test("ReadyRuns of nothing has no first and no oldest message, with and without priorities", () => {
+  const ready = new ReadyRuns();
+  assertEquals([ready.count, ready.peek(), ready.findOldest()], [0, undefined, undefined]);
+  ready.append(1, 1, 0);
+  ready.take(1);
+  assertEquals([ready.count, ready.peek(), ready.findOldest()], [0, undefined, undefined]);
+  assertEquals([ready.removeAll(), ready.listReturned()], [[], []]);
 });
 
-Deno.test("ReadyLanes: what is of the usual priority does not say so", () => {
-  const lanes = new ReadyLanes();
-  lanes.append(1, 2);
-  assertEquals({ ...lanes.peek() }, { firstId: 1, count: 2, attempts: 0 });
-  lanes.append(3, 1, PRIORITY_DEFAULT + 1);
-  lanes.append(4, 1, PRIORITY_DEFAULT);
-  assertEquals({ ...lanes.peek() }, { firstId: 3, count: 1, attempts: 0, priority: 5 });
-  assertEquals(drain(lanes), ["5:3+1×0", "4:1+2×0", "4:4+1×0"]);
+Deno.test("ReadyRuns: what is of the usual priority does not say so", () => {
+  const ready = new ReadyRuns();
+  ready.append(1, 2);
+  assertEquals({ ...ready.peek() }, { firstId: 1, count: 2, attempts: 0 });
+  ready.append(3, 1, PRIORITY_DEFAULT + 1);
+  ready.append(4, 1, PRIORITY_DEFAULT);
+  assertEquals({ ...ready.peek() }, { firstId: 3, count: 1, attempts: 0, priority: 5 });
+  assertEquals(drain(ready), ["5:3+1×0", "4:1+2×0", "4:4+1×0"]);
 });
 
-Deno.test("ReadyLanes: the highest priority leaves first, whatever came back, and the rest stays", () => {
-  const lanes = new ReadyLanes();
-  lanes.append(1, 2, 0);
-  lanes.append(3, 2, 9);
-  lanes.take(2);
-  lanes.append(5, 1);
-  lanes.giveBack({ firstId: 4, count: 1, attempts: 1, priority: 9 });
-  lanes.giveBack({ firstId: 3, count: 1, attempts: 2, priority: 9 });
-  assertEquals(lanes.count, 5);
-  assertEquals(unfold(lanes.listReturned()).sort(byId), [
+Deno.test("ReadyRuns: the highest priority leaves first, whatever came back, and the rest stays", () => {
+  const ready = new ReadyRuns();
+  ready.append(1, 2, 0);
+  ready.append(3, 2, 9);
+  ready.take(2);
+  ready.append(5, 1);
+  ready.giveBack({ firstId: 4, count: 1, attempts: 1, priority: 9 });
+  ready.giveBack({ firstId: 3, count: 1, attempts: 2, priority: 9 });
+  assertEquals(ready.count, 5);
+  assertEquals(unfold(ready.listReturned()).sort(byId), [
     { id: 3, attempts: 2, priority: 9 },
     { id: 4, attempts: 1, priority: 9 },
   ]);
-  assertEquals(lanes.findOldest()?.firstId, 1);
-  assertEquals(drain(lanes), ["9:3+1×2", "9:4+1×1", "4:5+1×0", "0:1+2×0"]);
+  assertEquals(ready.findOldest()?.firstId, 1);
+  assertEquals(drain(ready), ["9:3+1×2", "9:4+1×1", "4:5+1×0", "0:1+2×0"]);
 });
 
-Deno.test("ReadyLanes give the same as an array sorted by priority and id (random)", () => {
+Deno.test("ReadyRuns give the same as an array sorted by priority and id (random)", () => {
   const step = fc.record({
     do: fc.constantFrom("append", "append", "again", "take", "take", "giveBack", "remove"),
     count: fc.nat(8),
@@ -272,7 +272,7 @@ Deno.test("ReadyLanes give the same as an array sorted by priority and id (rando
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120, size: "max" }), (steps) => {
-      const lanes = new ReadyLanes();
+      const ready = new ReadyRuns();
       let waiting: Waiting[] = [];
       /** What can be given back. */
       let away: Waiting[] = [];
@@ -283,13 +283,13 @@ Deno.test("ReadyLanes give the same as an array sorted by priority and id (rando
       };
       for (const { do: what, count, pick, attempts, priority } of steps) {
         if (what === "append") {
-          lanes.append(nextId, count, priority);
+          ready.append(nextId, count, priority);
           put(unfold([{ firstId: nextId, count, attempts: 0, priority }]));
           nextId += count;
         } else if (what === "take") {
-          const taken = Math.min(count, lanes.peek()?.count ?? 0);
+          const taken = Math.min(count, ready.peek()?.count ?? 0);
           if (taken === 0) continue;
-          lanes.take(taken);
+          ready.take(taken);
           away.push(...waiting.splice(0, taken));
         } else if (what === "remove") {
           const ranges = [0, 15].map((distance) => {
@@ -297,7 +297,7 @@ Deno.test("ReadyLanes give the same as an array sorted by priority and id (rando
           }).filter(({ count }) => count > 0);
           const isAll = pick % 16 === 0;
           const isMeant = ({ id }: Waiting) => isAll || isIn(ranges, id);
-          const removed = unfold(isAll ? lanes.removeAll() : lanes.remove(ranges));
+          const removed = unfold(isAll ? ready.removeAll() : ready.remove(ranges));
           assertEquals(removed.sort(byId), waiting.filter(isMeant).sort(byId));
           waiting = waiting.filter((message) => !isMeant(message));
           away.push(...removed);
@@ -306,34 +306,34 @@ Deno.test("ReadyLanes give the same as an array sorted by priority and id (rando
           const message = away[pick % away.length]!;
           const isNew = what === "again";
           const back = { ...message, attempts: isNew ? 0 : attempts };
-          if (isNew) lanes.append(message.id, 1, message.priority);
-          else lanes.giveBack({ ...back, firstId: message.id, count: 1 });
+          if (isNew) ready.append(message.id, 1, message.priority);
+          else ready.giveBack({ ...back, firstId: message.id, count: 1 });
           put([back]);
         }
-        checkLanes(lanes, waiting);
+        checkLanes(ready, waiting);
       }
       const left = waiting.map(({ id }) => id);
-      assertEquals(left.map(() => takeOne(lanes)), left);
-      assertEquals([lanes.count, lanes.peek()], [0, undefined]);
+      assertEquals(left.map(() => takeOne(ready)), left);
+      assertEquals([ready.count, ready.peek()], [0, undefined]);
     }),
     fuzz(150),
   );
 });
 
-function takeOne(lanes: ReadyLanes): number {
-  const { firstId } = lanes.peek()!;
-  lanes.take(1);
+function takeOne(ready: ReadyRuns): number {
+  const { firstId } = ready.peek()!;
+  ready.take(1);
   return firstId;
 }
 
-/** Checks what can be seen of lanes against all messages, as they are to leave. */
-function checkLanes(lanes: ReadyLanes, waiting: readonly Waiting[]): void {
-  assertEquals(lanes.count, waiting.length);
+/** Checks what can be seen of ready against all messages, as they are to leave. */
+function checkLanes(ready: ReadyRuns, waiting: readonly Waiting[]): void {
+  assertEquals(ready.count, waiting.length);
   const hasFailed = ({ attempts }: Waiting) => attempts > 0;
-  const returned = unfold(lanes.listReturned()).filter(hasFailed).sort(byId);
+  const returned = unfold(ready.listReturned()).filter(hasFailed).sort(byId);
   assertEquals(returned, waiting.filter(hasFailed).toSorted(byId));
-  assertEquals(lanes.findOldest()?.firstId, waiting.toSorted(byId)[0]?.id);
-  const run = lanes.peek();
+  assertEquals(ready.findOldest()?.firstId, waiting.toSorted(byId)[0]?.id);
+  const run = ready.peek();
   if (run === undefined) return assertEquals(waiting, []);
   assertLess(0, run.count);
   assertEquals(unfold([run]), waiting.slice(0, run.count));

@@ -18,11 +18,11 @@ export interface ReadyRun extends IdRange {
  * delayed or have another priority. Messages that come back are put at their ids, and join neighbours with
  * the same attempts.
  */
-export class ReadyLanes {
+export class ReadyRuns {
   /** Messages of the default priority; the notes are attempts. */
   readonly #usual = new RunList();
   /** By priority, the default included; undefined until a message has another priority. */
-  #lanes: (RunList | undefined)[] | undefined;
+  #byPriority: (RunList | undefined)[] | undefined;
   #count = 0;
   #returnedCount = 0;
 
@@ -32,13 +32,13 @@ export class ReadyLanes {
 
   /** How many runs were ever visited or moved; tests bound this cost. */
   get visits(): number {
-    if (this.#lanes === undefined) return this.#usual.visits;
-    return this.#lanes.reduce((sum, lane) => sum + (lane?.visits ?? 0), 0);
+    if (this.#byPriority === undefined) return this.#usual.visits;
+    return this.#byPriority.reduce((sum, list) => sum + (list?.visits ?? 0), 0);
   }
 
   /** The runs that overlap a range of ids, in no order. */
   list(fromId?: number, toId?: number): ReadyRun[] {
-    return this.#gather((lane) => lane.list(fromId, toId));
+    return this.#gather((list) => list.list(fromId, toId));
   }
 
   /** Those of them that were delivered before. */
@@ -50,14 +50,14 @@ export class ReadyLanes {
   /** Adds messages that have just been stored, mostly behind all others of their priority. */
   append(firstId: number, count: number, priority: number = PRIORITY_DEFAULT): void {
     this.#count += count;
-    this.#laneOf(priority).add(firstId, count);
+    this.#listOf(priority).add(firstId, count);
   }
 
   /** Adds messages that came back, at their ids. */
   giveBack({ firstId, count, attempts, priority = PRIORITY_DEFAULT }: ReadyRun): void {
     this.#count += count;
     if (attempts > 0) this.#returnedCount += count;
-    this.#laneOf(priority).add(firstId, count, attempts);
+    this.#listOf(priority).add(firstId, count, attempts);
   }
 
   /**
@@ -67,7 +67,7 @@ export class ReadyLanes {
    * @returns The ones that were here.
    */
   remove(ranges: readonly IdRange[]): ReadyRun[] {
-    const removed = this.#gather((lane) => lane.remove(ranges));
+    const removed = this.#gather((list) => list.remove(ranges));
     for (const { count, attempts } of removed) {
       this.#count -= count;
       if (attempts > 0) this.#returnedCount -= count;
@@ -78,62 +78,64 @@ export class ReadyLanes {
   removeAll(): ReadyRun[] {
     this.#count = 0;
     this.#returnedCount = 0;
-    return this.#gather((lane) => lane.removeAll());
+    return this.#gather((list) => list.removeAll());
   }
 
   /** The first messages to go, or `undefined` if none is ready. */
   peek(): ReadyRun | undefined {
-    if (this.#lanes === undefined) return peekAt(this.#usual);
+    if (this.#byPriority === undefined) return peekAt(this.#usual);
     const priority = this.#findFirst();
-    const run = peekAt(this.#lanes[priority]);
+    const run = peekAt(this.#byPriority[priority]);
     return priority === PRIORITY_DEFAULT ? run : run && { ...run, priority };
   }
 
   /** The ready messages with the smallest ids, whatever their priority. */
   findOldest(): IdRange | undefined {
-    if (this.#lanes === undefined) return peekAt(this.#usual);
+    if (this.#byPriority === undefined) return peekAt(this.#usual);
     let oldest: IdRange | undefined;
-    for (const lane of this.#lanes) oldest = olderOf(oldest, peekAt(lane));
+    for (const list of this.#byPriority) oldest = olderOf(oldest, peekAt(list));
     return oldest;
   }
 
   /** Takes out the first `count` messages, at most those of the first run. */
   take(count: number): void {
     if (count === 0) return;
-    const lane = this.#lanes === undefined ? this.#usual : this.#lanes[this.#findFirst()]!;
+    const list = this.#byPriority === undefined
+      ? this.#usual
+      : this.#byPriority[this.#findFirst()]!;
     this.#count -= count;
-    if (this.#returnedCount > 0 && lane.firstNote > 0) this.#returnedCount -= count;
-    lane.take(count);
+    if (this.#returnedCount > 0 && list.firstNote > 0) this.#returnedCount -= count;
+    list.take(count);
   }
 
   /** The highest priority with ready messages; the lowest if there are none. */
   #findFirst(): number {
     let priority = PRIORITY_MAX;
-    while (priority > 0 && (this.#lanes![priority]?.count ?? 0) === 0) priority--;
+    while (priority > 0 && (this.#byPriority![priority]?.count ?? 0) === 0) priority--;
     return priority;
   }
 
-  #gather(runsOf: (lane: RunList) => NotedRun[]): ReadyRun[] {
-    if (this.#lanes === undefined) return runsOf(this.#usual).map((run) => asReady(run));
-    return this.#lanes.flatMap((lane, priority) =>
-      lane === undefined ? [] : runsOf(lane).map((run) => asReady(run, priority))
+  #gather(runsOf: (list: RunList) => NotedRun[]): ReadyRun[] {
+    if (this.#byPriority === undefined) return runsOf(this.#usual).map((run) => asReady(run));
+    return this.#byPriority.flatMap((list, priority) =>
+      list === undefined ? [] : runsOf(list).map((run) => asReady(run, priority))
     );
   }
 
-  #laneOf(priority: number): RunList {
+  #listOf(priority: number): RunList {
     if (priority === PRIORITY_DEFAULT) return this.#usual;
-    if (this.#lanes === undefined) {
-      this.#lanes = new Array(PRIORITY_MAX + 1).fill(undefined);
-      this.#lanes[PRIORITY_DEFAULT] = this.#usual;
+    if (this.#byPriority === undefined) {
+      this.#byPriority = new Array(PRIORITY_MAX + 1).fill(undefined);
+      this.#byPriority[PRIORITY_DEFAULT] = this.#usual;
     }
-    return this.#lanes[priority] ??= new RunList();
+    return this.#byPriority[priority] ??= new RunList();
   }
 }
 
-function peekAt(lane: RunList | undefined): ReadyRun | undefined {
-  if (lane === undefined || lane.count === 0) return undefined;
-  lane.joinFirst();
-  return { firstId: lane.firstId, count: lane.firstCount, attempts: lane.firstNote };
+function peekAt(list: RunList | undefined): ReadyRun | undefined {
+  if (list === undefined || list.count === 0) return undefined;
+  list.joinFirst();
+  return { firstId: list.firstId, count: list.firstCount, attempts: list.firstNote };
 }
 
 function asReady({ firstId, count, note }: NotedRun, priority = PRIORITY_DEFAULT): ReadyRun {

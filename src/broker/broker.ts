@@ -8,7 +8,7 @@ import {
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../protocol.ts";
-import { joinLists } from "../protocol/frames/pending_entry_list.ts";
+import { joinLists } from "../protocol/answers/pending_entry_list.ts";
 import type { Segment } from "./backlog/pager.ts";
 import { BrokerCounters } from "./broker_counters.ts";
 import type { BrokerOptions } from "./broker_options.ts";

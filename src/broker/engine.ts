@@ -14,9 +14,11 @@ import type {
 } from "../../protocol.ts";
 import type { ClusterSeat } from "./cluster_seat.ts";
 import type { EngineCounters } from "./engine_counters.ts";
+import type { MemberPermit, StreamFilter } from "./member_permit.ts";
 import type { EngineFollower, FollowerInit, FollowerSink } from "./engine_follower.ts";
 
 export type { ClusterSeat } from "./cluster_seat.ts";
+export type { MemberPermit, StreamFilter } from "./member_permit.ts";
 export type { EngineCounters, JournalCounters } from "./engine_counters.ts";
 export type {
   Delivery,
@@ -171,15 +173,6 @@ export interface DropCount {
   readonly skipped: number;
 }
 
-/** Streams by their names. */
-export interface StreamFilter {
-  /** Filters with the same key allow the same streams: members that share a pattern share the search. */
-  readonly key: string;
-  /** The cost of a question, in steps of about a microsecond; in proportion to the name's length. */
-  readonly steps: number;
-  allows(stream: string): boolean;
-}
-
 /** The streams that a pattern is matched with. */
 export interface StreamSearch {
   readonly kind: "publisher" | "follower";
@@ -202,16 +195,6 @@ export interface StreamWatch {
   /** The bytes of their messages, those about to be stored included; takes time for each stream. */
   readonly bytes: number;
   close(): void;
-}
-
-/** What a member's user may do; without it, everything. */
-export interface MemberPermit {
-  /** The name of the user. */
-  readonly owner?: string | undefined;
-  /** The streams that a pattern may find; a direct bind is not filtered. */
-  readonly filter?: StreamFilter | undefined;
-  /** Called once, when the member is closed or lost. */
-  readonly ended?: (() => void) | undefined;
 }
 
 /** How much a publisher may still store. */

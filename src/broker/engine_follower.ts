@@ -1,5 +1,5 @@
 import type { BindFields, BrokerError, MessageBatch, StoredRun, TagRange } from "../../protocol.ts";
-import type { MemberPermit, StreamFilter } from "./engine.ts";
+import type { MemberPermit, StreamFilter } from "./member_permit.ts";
 
 export interface FollowerInit extends MemberPermit {
   readonly name: string;

@@ -7,7 +7,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { BrokerError } from "../../protocol.ts";
-import { NO_TOTALS } from "../../src/protocol/frames/stream_info.ts";
+import { NO_TOTALS } from "../../src/protocol/answers/stream_info.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../src/protocol/messages/stream_options.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { assertCode, assertCodeLater } from "../support/wire/frames.ts";

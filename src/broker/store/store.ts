@@ -11,7 +11,7 @@ import {
   isDeadName,
   STREAM_OPTIONS_DEFAULT,
 } from "../../protocol/messages/stream_options.ts";
-import { NO_TOTALS } from "../../protocol/frames/stream_info.ts";
+import { NO_TOTALS } from "../../protocol/answers/stream_info.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import { Backlog } from "../backlog/backlog.ts";
 import { Calendar } from "../collections/calendar.ts";

@@ -17,9 +17,9 @@ import {
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../../protocol.ts";
-import { LOG_LEVELS } from "../../protocol/frames/broker_status.ts";
-import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
-import { completeStreamInfo } from "../../protocol/frames/stream_info.ts";
+import { LOG_LEVELS } from "../../protocol/answers/broker_status.ts";
+import { joinLists } from "../../protocol/answers/pending_entry_list.ts";
+import { completeStreamInfo } from "../../protocol/answers/stream_info.ts";
 import {
   findLabelMistake,
   findStreamNameMistake,

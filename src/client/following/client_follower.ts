@@ -12,7 +12,11 @@ import { ClosingLimit } from "../member/closing_limit.ts";
 import type { FollowingMember } from "../uplink/member.ts";
 import type { Uplink } from "../uplink/uplink.ts";
 import { explainFollowerEnd } from "../deliveries/delivery_mistake.ts";
-import { DeliveryVerdicts, type ReplySender, type VerdictOwner } from "../deliveries/delivery_verdicts.ts";
+import {
+  DeliveryVerdicts,
+  type ReplySender,
+  type VerdictOwner,
+} from "../deliveries/delivery_verdicts.ts";
 import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.ts";
 import type { HeldMessages } from "../deliveries/held_messages.ts";
 import type { AckOptions, Message, NackOptions } from "../deliveries/message.ts";

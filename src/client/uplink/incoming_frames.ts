@@ -12,7 +12,7 @@ import {
   readStreamsForgotten,
   readVerdict,
 } from "../../../protocol.ts";
-import { readBackupPiece } from "../../protocol/frames/backup_frame.ts";
+import { readBackupPiece } from "../../protocol/answers/backup_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import type { MemberTable } from "./member.ts";
 import type { PendingQueries } from "./pending_queries.ts";

@@ -6,8 +6,8 @@ import {
   type QueryOptions,
   type StreamCreation,
 } from "../../../protocol.ts";
-import { writeBackupPiece } from "../../protocol/frames/backup_frame.ts";
-import { writeMessages } from "../../protocol/frames/peeked_messages.ts";
+import { writeBackupPiece } from "../../protocol/answers/backup_frame.ts";
+import { writeMessages } from "../../protocol/answers/peeked_messages.ts";
 import { toPlainBatch } from "../../protocol/messages/plain_batch.ts";
 import {
   readOperation,

@@ -6,7 +6,7 @@ import {
   type PendingEntry,
   type StreamInfo,
 } from "../../../protocol.ts";
-import { joinLists } from "../../protocol/frames/pending_entry_list.ts";
+import { joinLists } from "../../protocol/answers/pending_entry_list.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import { findEntries } from "../../protocol/messages/batch.ts";
 import type { Engine } from "../../broker/engine.ts";

@@ -14,7 +14,7 @@ import {
   type Page,
   type StreamInfo,
 } from "../../../protocol.ts";
-import { NO_TOTALS } from "../../../src/protocol/frames/stream_info.ts";
+import { NO_TOTALS } from "../../../src/protocol/answers/stream_info.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../../src/protocol/messages/stream_options.ts";
 import { startBroker, turn } from "../../support/broker/broker.ts";
 import { bytesOf, helloBytes, RawClient } from "../../support/wire/raw_client.ts";

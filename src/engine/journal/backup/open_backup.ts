@@ -3,7 +3,7 @@ import {
   BACKUP_PIECE_BYTES_MAX,
   type BackupFile,
   type BackupInfo,
-} from "../../../protocol/frames/backup_frame.ts";
+} from "../../../protocol/answers/backup_frame.ts";
 import type { Disk, DiskFile } from "../disk/disk.ts";
 import { CLOSED_NAME } from "../segments/directory.ts";
 import { encodeClosedMark } from "../segments/closed_mark.ts";

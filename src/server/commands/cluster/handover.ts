@@ -1,4 +1,4 @@
-import { findActive } from "../../../protocol/frames/cluster_status.ts";
+import { findActive } from "../../../protocol/answers/cluster_status.ts";
 import type { CommandBody } from "../command.ts";
 import { CommandError } from "../command.ts";
 import { type BrokerUse, withBroker } from "../connecting/broker_connection.ts";

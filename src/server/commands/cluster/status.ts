@@ -1,5 +1,5 @@
 import type { ClusterBroker, ClusterStatus } from "../../../../protocol.ts";
-import { findActive, isHeard } from "../../../protocol/frames/cluster_status.ts";
+import { findActive, isHeard } from "../../../protocol/answers/cluster_status.ts";
 import { ExitCode } from "../../process/exit_code.ts";
 import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";

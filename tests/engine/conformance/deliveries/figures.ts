@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { StreamTotals } from "../../../../protocol.ts";
-import { NO_TOTALS } from "../../../../src/protocol/frames/stream_info.ts";
+import { NO_TOTALS } from "../../../../src/protocol/answers/stream_info.ts";
 import { EngineTests } from "../../engine_tests.ts";
 import type { EngineUse } from "../../engine_use.ts";
 import { waitForCount } from "./dead_letters.ts";

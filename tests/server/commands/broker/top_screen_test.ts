@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { BrokerStatus, StreamInfo } from "../../../../protocol.ts";
-import { NO_TOTALS } from "../../../../src/protocol/frames/stream_info.ts";
+import { NO_TOTALS } from "../../../../src/protocol/answers/stream_info.ts";
 import {
   noteOf,
   sortRates,

@@ -12,7 +12,7 @@ import {
   type PeekedMessages,
   readMessages,
 } from "../../../protocol.ts";
-import { writeMessages } from "../../../src/protocol/frames/peeked_messages.ts";
+import { writeMessages } from "../../../src/protocol/answers/peeked_messages.ts";
 import { findEntries } from "../../../src/protocol/messages/batch.ts";
 import { label, number32, plain, positive64 } from "../../support/wire/arbitraries.ts";
 import { batchOf, sizesOf, textsOf } from "../../support/wire/batches.ts";

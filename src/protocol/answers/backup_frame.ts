@@ -1,6 +1,6 @@
-import type { FrameDecoder } from "./frame_decoder.ts";
-import { FrameType } from "./frame_type.ts";
-import type { FrameWriter } from "./frame_writer.ts";
+import type { FrameDecoder } from "../frames/frame_decoder.ts";
+import { FrameType } from "../frames/frame_type.ts";
+import type { FrameWriter } from "../frames/frame_writer.ts";
 
 /** A file of a backup. */
 export interface BackupFile {

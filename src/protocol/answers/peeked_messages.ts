@@ -1,8 +1,8 @@
 import { BrokerError } from "../error.ts";
 import { readEntrySize } from "../messages/entry.ts";
-import type { FrameDecoder } from "./frame_decoder.ts";
-import { FrameType } from "./frame_type.ts";
-import type { FrameWriter } from "./frame_writer.ts";
+import type { FrameDecoder } from "../frames/frame_decoder.ts";
+import { FrameType } from "../frames/frame_type.ts";
+import type { FrameWriter } from "../frames/frame_writer.ts";
 
 /** Whether a message is ready, held back, or held by a follower. */
 export type MessageState = "ready" | "delayed" | "pending";

@@ -308,6 +308,7 @@ export {
   isErrorCode,
 } from "./src/protocol/error.ts";
 export * from "./src/protocol/public_frames.ts";
+export type { LogLevel } from "./src/protocol/log_level.ts";
 export {
   BODY_BYTES_MAX,
   FRAME_BYTES_RESERVE,

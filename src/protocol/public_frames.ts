@@ -6,7 +6,6 @@ export type {
   BrokerStatus,
   ConnectionInfo,
   ConnectionProtocol,
-  LogLevel,
 } from "./answers/broker_status.ts";
 export {
   type BindFields,

@@ -1,5 +1,5 @@
 import type { BrokerEvent } from "../../protocol.ts";
-import { LOG_LEVELS, type LogLevel } from "../protocol/answers/broker_status.ts";
+import { LOG_LEVELS, type LogLevel } from "../protocol/log_level.ts";
 import { EventRing } from "./event_ring.ts";
 import { hideWholeTokens } from "./token_text.ts";
 

@@ -17,7 +17,7 @@ import {
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../../protocol.ts";
-import { LOG_LEVELS } from "../../protocol/answers/broker_status.ts";
+import { LOG_LEVELS } from "../../protocol/log_level.ts";
 import { joinLists } from "../../protocol/answers/pending_entry_list.ts";
 import { completeStreamInfo } from "../../protocol/answers/stream_info.ts";
 import {

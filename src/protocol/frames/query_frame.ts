@@ -13,7 +13,7 @@ import {
   withDefault,
 } from "./json_fields.ts";
 import { encodeUtf8 } from "../utf8.ts";
-import { LOG_LEVELS, type LogLevel } from "../answers/broker_status.ts";
+import { LOG_LEVELS, type LogLevel } from "../log_level.ts";
 import { PEEK_COUNT_MAX, REASON_BYTES_MAX } from "../limits.ts";
 import {
   DIFFERENCE_WAYS,

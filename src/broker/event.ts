@@ -157,6 +157,14 @@ export interface Failed {
   readonly priority?: number | undefined;
 }
 
+/**
+ * Consecutive messages of a stream were delivered and come back later, without having used up an attempt:
+ * `attempts` does not count that delivery.
+ */
+export interface Postponed extends Omit<Failed, "type"> {
+  readonly type: "postponed";
+}
+
 /** Consecutive messages of a stream expire at a time. */
 export interface ExpirySet {
   readonly type: "expirySet";
@@ -196,6 +204,7 @@ export type Decided =
   | Attempted
   | Dropped
   | Failed
+  | Postponed
   | ExpirySet
   | ClockRead;
 

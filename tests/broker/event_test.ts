@@ -33,9 +33,12 @@ function show(event: Event): string {
       return `transfer ${event.from}:${event.fromId}>${event.to}:${event.firstId}+${event.batch.count}`;
     case "dropped":
       return `drop ${event.number}:${event.firstId}+${event.count}`;
-    case "failed": {
-      const { number, firstId, count, attempts, dueAt, failure } = event;
-      return `fail ${number}:${firstId}+${count}×${attempts} @${dueAt} ${failure.reasons.join()}`;
+    case "failed":
+    case "postponed": {
+      const { type, number, firstId, count, attempts, dueAt, failure } = event;
+      return `${
+        type === "failed" ? "fail" : "postpone"
+      } ${number}:${firstId}+${count}×${attempts} @${dueAt} ${failure.reasons.join()}`;
     }
     case "clockRead":
       return `clock ${event.at} ${event.aheadMs}`;

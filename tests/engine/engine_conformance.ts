@@ -17,6 +17,7 @@ import { failureTests, timeoutTests } from "./conformance/deliveries/failing.ts"
 import { figureRestartTests, figureTests } from "./conformance/deliveries/figures.ts";
 import { creditTests, deliveryTests } from "./conformance/deliveries/following.ts";
 import { fetchingTests, hangTests, lapseRestartTests } from "./conformance/deliveries/lapsing.ts";
+import { postponeRestartTests, postponeTests } from "./conformance/deliveries/postponing.ts";
 import { lossTests } from "./conformance/deliveries/losing.ts";
 import { limitTests } from "./conformance/limits.ts";
 import { ownerRestartTests, permitTests, viewTests } from "./conformance/permits.ts";
@@ -55,6 +56,7 @@ const RULES: readonly EngineTests[] = [
   returnTests,
   bindTests,
   failureTests,
+  postponeTests,
   timeoutTests,
   hangTests,
   fetchingTests,
@@ -91,6 +93,7 @@ const RESTARTS: readonly EngineTests[] = [
   dateRestartTests,
   lapseRestartTests,
   orderRestartTests,
+  postponeRestartTests,
   replyRestartTests,
   ownerRestartTests,
 ];

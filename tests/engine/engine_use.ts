@@ -17,6 +17,7 @@ import type {
   Engine,
   EngineFollower,
   EnginePublisher,
+  NackDetails,
   NumberedBatch,
   PublisherInit,
   StreamFilter,
@@ -161,9 +162,14 @@ export class Following {
   /** Says that deliveries have failed, by tag, and waits until that is durable. */
   async nack(
     tags: readonly number[],
-    { delayMs, reason = "" }: { delayMs?: number; reason?: string } = {},
+    { reason = "", ...others }: Partial<NackDetails> = {},
   ): Promise<void> {
-    await this.port.nack(tags.map(single), { delayMs, reason }, true);
+    await this.port.nack(tags.map(single), { ...others, reason }, true);
+  }
+
+  /** Postpones deliveries by tag, and waits until that is durable. */
+  async postpone(tags: readonly number[], delayMs: number, reason = ""): Promise<void> {
+    await this.nack(tags, { delayMs, reason, isPostponed: true });
   }
 
   /** Rejects deliveries by tag, and waits until that is durable. */

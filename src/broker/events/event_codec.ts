@@ -1,5 +1,5 @@
 import type { Place } from "../backlog/pager.ts";
-import type { Decided, Event, Fact, Failed } from "../event.ts";
+import type { Decided, Event, Fact, Failed, Postponed } from "../event.ts";
 import { lastReasons, withReasons } from "../share/failure.ts";
 import { readFacts } from "./fact_list.ts";
 import { readMoved, readPublished, readTransferred } from "./message_record.ts";
@@ -7,10 +7,10 @@ import { decodeJson, type EncodedRecord, RecordType } from "./record.ts";
 
 /** An event as it is written, without fields that its messages carry or that were written before. */
 export function trimEvent(event: Exclude<Decided, Fact>): Exclude<Decided, Fact> {
-  return event.type === "failed" ? trimFailed(event) : event;
+  return event.type === "failed" || event.type === "postponed" ? trimFailed(event) : event;
 }
 
-function trimFailed(event: Failed): Failed {
+function trimFailed<E extends Failed | Postponed>(event: E): E {
   const { newReasons, failure } = event;
   if (newReasons === undefined) return { ...event, priority: undefined };
   const trimmed = withReasons(failure, lastReasons(failure, newReasons));

@@ -60,10 +60,14 @@ export class Deliveries {
   nack(
     follower: FollowerState,
     ranges: readonly TagRange[],
-    { delayMs, reason, now }: NackDetails & { readonly now: number },
+    { delayMs, reason, isPostponed, now }: NackDetails & { readonly now: number },
   ): void {
     this.noteLife(follower, now);
     this.#takeBack(follower, ranges, now, (run) => {
+      if (isPostponed) {
+        run.share.store.counters.noteReturned(run.count, "postponed");
+        return this.#returns.postpone(follower, run, { delayMs: delayMs ?? 0, reason, now });
+      }
       run.share.store.counters.noteReturned(run.count, "nack");
       this.#returns.fail(follower, run, { delayMs, reason, now });
     });

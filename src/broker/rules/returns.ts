@@ -1,6 +1,11 @@
 import type { RuleContext } from "./rule_context.ts";
 import type { DeadLetters } from "./dead_letters.ts";
-import { addFailure, countLosses } from "../share/failure.ts";
+import {
+  addFailure,
+  countLosses,
+  countPostponements,
+  POSTPONEMENTS_MAX,
+} from "../share/failure.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { PendingRun } from "../share/pending_list.ts";
@@ -15,6 +20,14 @@ interface FailedRun {
   readonly delayMs?: number | undefined;
   readonly isLoss?: boolean;
 }
+
+/** Messages whose handler has put them off. */
+interface PostponedRun extends FailedRun {
+  readonly delayMs: number;
+}
+
+/** How messages come back: with an attempt used up, without one, or without one and by their own wish. */
+type ReturnWay = "failed" | "spared" | "postponed";
 
 /**
  * The delays of messages after one, two … lost followers in a row, in milliseconds: a message that kills
@@ -37,25 +50,41 @@ export class Returns {
 
   /** Delays messages that failed, or gives them up if it was the last attempt. */
   fail(follower: FollowerState, run: PendingRun, failed: FailedRun): void {
+    if (isLastAttempt(run.share.store, run.attempts)) {
+      return this.#bury(follower, run, "maxDeliveries", failed);
+    }
+    this.#holdBack(follower, run, failed, "failed");
+  }
+
+  /** Delays messages that their handler has put off: that was no attempt, unless they are put off for ever. */
+  postpone(follower: FollowerState, run: PendingRun, postponed: PostponedRun): void {
+    for (const { firstId, count, failure } of groupByFailure(run)) {
+      const part = { ...run, firstId, count };
+      if (countPostponements(failure) < POSTPONEMENTS_MAX) {
+        this.#holdBack(follower, part, postponed, "postponed");
+      } else this.fail(follower, part, postponed);
+    }
+  }
+
+  #holdBack(follower: FollowerState, run: PendingRun, failed: FailedRun, way: ReturnWay): void {
     const { now, reason, delayMs, isLoss } = failed;
     const { share: { store }, attempts, priority } = run;
-    if (isLastAttempt(store, attempts)) {
-      return this.#bury(follower, run, "maxDeliveries", { now, reason });
-    }
     const failedMs = delayMs ?? pickDelay(store.options.backoffMs, attempts);
+    const isPostponement = way === "postponed";
     this.#leave(run, now, (part) => {
       for (const { firstId, count, failure } of groupByFailure(part)) {
         const waitMs = isLoss ? pickDelay(LOSS_BACKOFF_MS, countLosses(failure) + 1) : failedMs;
         const dueAt = waitMs === 0 ? 0 : Math.ceil(now + waitMs);
+        const { name } = follower;
         this.#parts.commit({
-          type: "failed",
+          type: way === "failed" ? "failed" : "postponed",
           number: store.number,
           firstId,
           count,
-          attempts,
+          attempts: way === "failed" ? attempts : attempts - 1,
           dueAt,
           priority,
-          failure: addFailure(failure, { now, reason, follower: follower.name, isLoss }),
+          failure: addFailure(failure, { now, reason, follower: name, isLoss, isPostponement }),
           newReasons: reason === "" ? 0 : 1,
         });
       }

@@ -13,7 +13,12 @@ export interface Failure {
   readonly follower: string;
   /** How often in a row it lost its follower; undefined if the last failure was of another kind. */
   readonly losses?: number;
+  /** How often it was postponed; undefined if it never was. */
+  readonly postponements?: number;
 }
+
+/** The most postponements of a message; later ones count as attempts, so that none goes round for ever. */
+export const POSTPONEMENTS_MAX = 1000;
 
 export interface FailedDelivery {
   /** When, in milliseconds since 1970. */
@@ -23,6 +28,8 @@ export interface FailedDelivery {
   /** The name of its follower; empty if it had none. */
   readonly follower: string;
   readonly isLoss?: boolean | undefined;
+  /** Whether it was put off by its follower, and has not failed. */
+  readonly isPostponement?: boolean | undefined;
 }
 
 export function withReasons(failure: Failure, reasons: readonly string[]): Failure {
@@ -49,9 +56,10 @@ export function joinFailures(
 /** Adds a failed delivery to the failures before. */
 export function addFailure(
   before: Failure | undefined,
-  { now, reason, follower, isLoss }: FailedDelivery,
+  { now, reason, follower, isLoss, isPostponement }: FailedDelivery,
 ): Failure {
   const at = Math.floor(now);
+  const postponements = countPostponements(before) + (isPostponement ? 1 : 0);
   const reasons = [...before?.reasons ?? [], ...reason === "" ? [] : [reason]];
   return {
     firstAt: before?.firstAt ?? at,
@@ -59,7 +67,13 @@ export function addFailure(
     reasons: reasons.slice(-REASONS_MAX),
     follower: follower === "" ? before?.follower ?? "" : follower,
     ...isLoss && { losses: countLosses(before) + 1 },
+    ...postponements > 0 && { postponements },
   };
+}
+
+/** How often a message was postponed. */
+export function countPostponements(failure: Failure | undefined): number {
+  return failure?.postponements ?? 0;
 }
 
 /** How often in a row a message has lost its follower. */

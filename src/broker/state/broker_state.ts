@@ -6,6 +6,7 @@ import type {
   Dropped,
   Failed,
   Moved,
+  Postponed,
   Published,
   PublishedNotes,
   StreamCreated,
@@ -130,6 +131,7 @@ export class BrokerState {
       case "dropped":
         return this.#forgetMessages(event);
       case "failed":
+      case "postponed":
         return this.#noteFailure(event);
       case "expirySet":
         return this.#standIns?.get(event.number)?.noteExpiry(event);
@@ -359,7 +361,7 @@ export class BrokerState {
     if (ready.count > before) this.#options.messagesAdded(stream);
   }
 
-  #noteFailure(event: Failed): void {
+  #noteFailure(event: Failed | Postponed): void {
     const { number, firstId, count, attempts, dueAt, failure, priority } = event;
     const stream = this.router.getNumbered(number);
     if (stream === undefined) return;

@@ -14,6 +14,7 @@ export class StoreCounters {
   #nacked = 0;
   #timedOut = 0;
   #lost = 0;
+  #postponed = 0;
   #rejected = 0;
   #exhausted = 0;
   #deadByTime = 0;
@@ -44,7 +45,8 @@ export class StoreCounters {
   noteReturned(count: number, reason: keyof StreamTotals["returned"]): void {
     if (reason === "nack") this.#nacked += count;
     else if (reason === "timeout") this.#timedOut += count;
-    else this.#lost += count;
+    else if (reason === "lost") this.#lost += count;
+    else this.#postponed += count;
     this.#sum?.noteReturned(count, reason);
   }
 
@@ -72,7 +74,12 @@ export class StoreCounters {
       delivered: this.#delivered,
       acknowledged: this.#acknowledged,
       redelivered: this.#redelivered,
-      returned: { nack: this.#nacked, timeout: this.#timedOut, lost: this.#lost },
+      returned: {
+        nack: this.#nacked,
+        timeout: this.#timedOut,
+        lost: this.#lost,
+        postponed: this.#postponed,
+      },
       dead: {
         rejected: this.#rejected,
         maxDeliveries: this.#exhausted,

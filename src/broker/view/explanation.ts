@@ -7,7 +7,7 @@ import type { StreamFilter } from "../engine.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { KeyWait } from "../ready/keys.ts";
 import type { Router } from "../state/router.ts";
-import type { Failure } from "../share/failure.ts";
+import { countPostponements, type Failure } from "../share/failure.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 import type { Stream } from "../stream/stream.ts";
@@ -129,13 +129,18 @@ function explainFailures({ store, notes: { failures } }: Share): string[] {
     if (last === undefined || failure.lastAt >= last.failure.lastAt) last = { id, failure };
     if (++count === FAILURES_MAX) break;
   }
-  const { id, failure: { lastAt, follower, reasons } } = last!;
+  const { id, failure } = last!;
+  const { lastAt, follower, reasons } = failure;
   const reason = reasons.at(-1);
   const why = reason === undefined ? "without a reason" : `because of ${JSON.stringify(reason)}`;
   const where = follower === "" ? "" : ` at follower "${follower}"`;
+  const postponed = countPostponements(failure);
+  const isPut = postponed > 0;
+  const often = isPut ? `; it was postponed ${say(postponed, "time", "times")}` : "";
+  const [one, many] = isPut ? [" or was postponed", " or were postponed"] : ["", ""];
+  const have = say(failures.size, `message has failed${one}`, `messages have failed${many}`);
   return [
-    `${say(failures.size, "message has", "messages have")} failed before: message ${id} last at ` +
-    `${formatTime(store, lastAt)}${where}, ${why}.`,
+    `${have} before: message ${id} last at ${formatTime(store, lastAt)}${where}, ${why}${often}.`,
   ];
 }
 

@@ -5,6 +5,7 @@ import { joinBytes } from "../../protocol/bytes.ts";
 import { PEEK_BYTES_MAX, PEEK_COUNT_MAX } from "../../protocol/limits.ts";
 import { hideReplyAddresses } from "../../protocol/messages/properties.ts";
 import { byFirstId, findRange, type IdRange } from "../collections/id_ranges.ts";
+import { countPostponements } from "../share/failure.ts";
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -30,7 +31,7 @@ export function peek(stream: Stream, from: number, limit: number): PeekedMessage
       for (const run of stream.listStored(id, count)) {
         const storedAt = run.at === 0 ? {} : { storedAt: run.at };
         for (const endId = id + run.count; id < endId; id++) {
-          infos.push({ ...describe(id), ...storedAt });
+          infos.push({ ...describe(id), ...tellPostponed(stream.share, id), ...storedAt });
         }
       }
       left -= count;
@@ -40,6 +41,12 @@ export function peek(stream: Stream, from: number, limit: number): PeekedMessage
   const entries = joinBytes(pieces);
   hideReplyAddresses(entries);
   return { infos, entries };
+}
+
+/** How often a message was postponed, if it was. */
+function tellPostponed({ notes: { failures } }: Share, id: number): Pick<MessageInfo, "postponed"> {
+  const postponed = failures.size === 0 ? 0 : countPostponements(failures.get(id));
+  return postponed === 0 ? {} : { postponed };
 }
 
 /** The first live messages from an id on. */

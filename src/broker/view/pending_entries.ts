@@ -8,6 +8,7 @@ import {
 } from "../../../protocol.ts";
 import { PEL_ENTRIES_MAX } from "../../protocol/limits.ts";
 import type { PelView } from "../engine.ts";
+import { countPostponements } from "../share/failure.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import type { Share } from "../share/share.ts";
@@ -142,7 +143,7 @@ function addEntries(
 ): number {
   let left = countMax;
   for (const run of runs) {
-    const { share: { store }, firstId, count, attempts, deliveredAt } = run;
+    const { share: { store, notes: { failures } }, firstId, count, attempts, deliveredAt } = run;
     const deadline = follower.deadlineOf(run);
     const ageMs = Math.max(0, Math.round(now - deliveredAt));
     const times = {
@@ -153,7 +154,9 @@ function addEntries(
     for (let index = 0; index < count; index++) {
       if (left-- === 0) return countMax;
       const id = firstId + index;
-      entries.push({ stream: store.name, id, attempts, ...times });
+      const postponed = failures.size === 0 ? 0 : countPostponements(failures.get(id));
+      const entry = { stream: store.name, id, attempts, ...times };
+      entries.push(postponed === 0 ? entry : { ...entry, postponed });
     }
   }
   return countMax - left;

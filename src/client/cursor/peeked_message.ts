@@ -20,6 +20,8 @@ import {
 export interface PeekedMessage<Body = unknown> extends StreamMessage<Body> {
   /** `ready` to be delivered, `delayed`, or `pending` at a follower. */
   readonly state: MessageState;
+  /** How often it was postponed; absent if it never was. */
+  readonly postponed?: number;
   /** Delayed messages: when the message is ready again, in milliseconds since 1970. */
   readonly dueAt?: number;
   /** `true` if its sender waits for a reply. */
@@ -41,7 +43,7 @@ function lookAtBody(entries: Uint8Array, offset: number): unknown {
 export function readPeeked(stream: string, { infos, entries }: PeekedMessages): PeekedMessage[] {
   const batch = { count: infos.length, buffer: entries, start: 0, end: entries.length };
   return findEntries(batch).map((offset, index) => {
-    const { id, state, attempts, storedAt, dueAt, follower } = infos[index]!;
+    const { id, state, attempts, postponed, storedAt, dueAt, follower } = infos[index]!;
     // The reply address concerns only the requester and the follower.
     const { request, deadLetter, redrives: _redrives, ...properties } = readProperties(
       entries,
@@ -58,6 +60,7 @@ export function readPeeked(stream: string, { infos, entries }: PeekedMessages): 
       ...traceparent !== undefined && { traceparent },
       state,
       attempts,
+      ...postponed !== undefined && { postponed },
       ...storedAt !== undefined && { storedAt },
       ...dueAt !== undefined && { dueAt },
       ...follower !== undefined && { follower },

@@ -15,6 +15,8 @@ export interface MessageInfo {
   readonly state: MessageState;
   /** The number of its deliveries, the present one included. */
   readonly attempts: number;
+  /** How often it was postponed; absent if it never was. */
+  readonly postponed?: number;
   /** When it was stored, in milliseconds since 1970; earlier brokers do not tell. */
   readonly storedAt?: number;
   /** When it becomes ready, in milliseconds since 1970; only while it is held back. */

@@ -8,6 +8,8 @@ export interface PendingEntry {
   readonly id: number;
   /** The number of its deliveries, this one included. */
   readonly attempts: number;
+  /** How often it was postponed before; absent if it never was. */
+  readonly postponed?: number;
   /** When it was delivered, in milliseconds since 1970. */
   readonly deliveredAt: number;
   /** How long ago that was, in milliseconds, by the broker's clock. */

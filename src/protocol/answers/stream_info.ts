@@ -35,6 +35,8 @@ export interface ReturnTotals {
   readonly timeout: number;
   /** The connection of the follower was lost, or its client silent. */
   readonly lost: number;
+  /** The follower has postponed them: that was no attempt. */
+  readonly postponed: number;
 }
 
 /** The state of a stream. */
@@ -73,7 +75,7 @@ export const NO_TOTALS: StreamTotals = {
   delivered: 0,
   acknowledged: 0,
   redelivered: 0,
-  returned: { nack: 0, timeout: 0, lost: 0 },
+  returned: { nack: 0, timeout: 0, lost: 0, postponed: 0 },
   dead: { rejected: 0, maxDeliveries: 0, expired: 0 },
   expired: 0,
   dropped: 0,
@@ -82,5 +84,6 @@ export const NO_TOTALS: StreamTotals = {
 /** The state of a stream as a broker tells it; earlier ones know fewer figures. */
 export function completeStreamInfo(told: StreamInfo): StreamInfo {
   const { parked = 0, totals = NO_TOTALS }: Partial<StreamInfo> = told;
-  return { ...told, parked, totals };
+  const returned = { ...NO_TOTALS.returned, ...totals.returned };
+  return { ...told, parked, totals: { ...totals, returned } };
 }

@@ -338,3 +338,48 @@ Deno.test("it is noted when a message was delivered", () => {
 function texts(count: number, bytes: number): string[] {
   return new Array<string>(count).fill("x".repeat(bytes - 8));
 }
+
+// Postponements.
+
+Deno.test("a message may be postponed 1,000 times; after that each time is an attempt", () => {
+  const test = new TestBroker("orders");
+  test.broker.updateStream("orders", { maxDeliveries: 3 });
+  const follower = test.follower("orders");
+  test.publisher("orders").publish("a");
+  const postpone = (tag: number) => {
+    const details = { delayMs: 0, reason: `busy ${tag}`, isPostponed: true };
+    follower.open.nack([{ firstTag: tag, count: 1 }], details, true);
+    test.dispatch();
+  };
+  test.dispatch();
+  for (let tag = 1; tag <= 1000; tag++) {
+    postpone(tag);
+    assertEquals(follower.received.at(-1), "orders:1×1");
+  }
+  for (const attempts of [2, 3]) {
+    postpone(999 + attempts);
+    assertEquals(follower.received.at(-1), `orders:1×${attempts}`);
+  }
+  postpone(1003);
+  assertEquals(test.getStream("orders").ready, 0);
+  const { totals } = test.getStream("orders.dead");
+  assertEquals(totals.published, 1);
+  assertEquals(test.getStream("orders").totals.returned.postponed, 1003);
+});
+
+Deno.test("of several messages that are postponed, those that were too often pay alone", () => {
+  const test = new TestBroker("orders");
+  const follower = test.follower("orders");
+  test.publisher("orders").publish("a");
+  test.dispatch();
+  const details = { delayMs: 0, reason: "", isPostponed: true };
+  for (let tag = 1; tag <= 1000; tag++) {
+    follower.open.nack([{ firstTag: tag, count: 1 }], details, true);
+    test.dispatch();
+  }
+  test.publisher("orders", "other").publish("b", "c");
+  test.dispatch();
+  follower.open.nack([{ firstTag: 1001, count: 3 }], details, true);
+  test.dispatch();
+  assertEquals(follower.received.slice(-3), ["orders:1×2", "orders:2×1", "orders:3×1"]);
+});

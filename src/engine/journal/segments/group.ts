@@ -132,6 +132,10 @@ export class Group {
       case "attempted":
       case "dropped":
         return this.#facts.add(event);
+      case "postponed":
+        // It takes back an attempt, which is a fact: that must come before.
+        this.#addFacts();
+        return this.addJson(RecordType.event, trimEvent(event));
       default:
         return this.addJson(RecordType.event, trimEvent(event));
     }

@@ -77,6 +77,7 @@ export const STREAM_FAMILIES: readonly StreamFamily[] = [
     'reason="nack"': ({ returned }) => returned.nack,
     'reason="timeout"': ({ returned }) => returned.timeout,
     'reason="lost"': ({ returned }) => returned.lost,
+    'reason="postponed"': ({ returned }) => returned.postponed,
   }),
   counter("redelivered", "Deliveries of messages that were delivered before", {
     "": (totals) => totals.redelivered,

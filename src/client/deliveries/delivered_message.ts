@@ -7,12 +7,13 @@ import { bodyOf, bytesOf, headersOf, tellTrace } from "../member/entry_content.t
 import { printAs } from "../member/inspection.ts";
 import type { MessageBody } from "../outgoing/body.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
-import type { AckOptions, Message, NackOptions } from "./message.ts";
+import type { AckOptions, Message, NackOptions, PostponeOptions } from "./message.ts";
 
 /** The operations of a follower on its messages. */
 export interface MessageOwner {
   ackMessage(message: Message, options?: AckOptions): Promise<void>;
   nackMessage(message: Message, options?: NackOptions): Promise<void>;
+  postponeMessage(message: Message, ms: number, options?: PostponeOptions): Promise<void>;
   rejectMessage(message: Message, reason?: string | Error, options?: AckOptions): Promise<void>;
   releaseMessage(message: Message, options?: AckOptions): Promise<void>;
   extendMessage(message: Message, ms: number, options?: CallOptions): Promise<void>;
@@ -144,6 +145,10 @@ export class DeliveredMessage implements Message {
 
   nack(options?: NackOptions): Promise<void> {
     return DeliveredMessage.#ownerOf(this, "nack").nackMessage(this, options);
+  }
+
+  postpone(ms: number, options?: PostponeOptions): Promise<void> {
+    return DeliveredMessage.#ownerOf(this, "postpone").postponeMessage(this, ms, options);
   }
 
   reject(reason?: string | Error, options?: AckOptions): Promise<void> {

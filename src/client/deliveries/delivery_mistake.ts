@@ -2,7 +2,13 @@ import { BrokerError } from "../../../protocol.ts";
 import { ConnectionClosedError } from "../member/connection_closed_error.ts";
 
 /** An operation on a message. */
-export type DeliveryAction = "acknowledge" | "nack" | "reject" | "release" | "extend";
+export type DeliveryAction =
+  | "acknowledge"
+  | "nack"
+  | "postpone"
+  | "reject"
+  | "release"
+  | "extend";
 
 interface NamedMessage {
   readonly id: number;

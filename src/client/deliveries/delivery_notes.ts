@@ -41,6 +41,12 @@ export interface FailureNote {
   /** The delay in milliseconds; undefined for the stream's backoff. */
   readonly ms: number | undefined;
   readonly reason: string;
+  /** Whether what the handler depends on is at fault. */
+  readonly isFault?: boolean | undefined;
+  /** Whether it was postponed, which is no failure. */
+  readonly isPostponed?: boolean | undefined;
+  /** Whether its whole lane waits as long. */
+  readonly holdsLane?: boolean | undefined;
 }
 
 /** A delivery whose report the broker has to answer. */
@@ -78,11 +84,10 @@ export class DeliveryNotes {
   }
 
   /** Notes a failure; consecutive equal ones go into one frame. */
-  fail(tag: number, { type, ms, reason }: FailureNote): void {
+  fail(tag: number, note: FailureNote): void {
     let last = this.#failures.at(-1);
-    const isSame = last?.type === type && last.ms === ms && last.reason === reason;
-    if (last === undefined || !isSame) {
-      last = { type, ms, reason, tags: new TagRanges() };
+    if (last === undefined || !isSame(last, note)) {
+      last = { ...note, tags: new TagRanges() };
       this.#failures.push(last);
     }
     last.tags.add(tag);
@@ -101,8 +106,8 @@ export class DeliveryNotes {
       writeTags(writer, type, { follower, query: 0, ranges: tags.take() });
     }
     if (this.#failures.length === 0) return;
-    for (const { type, ms, reason, tags } of this.#failures) {
-      writeVerdict(writer, type, { follower, query: 0, ms, ranges: tags.take(), reason });
+    for (const { type, tags, ...note } of this.#failures) {
+      writeVerdict(writer, type, { ...note, follower, query: 0, ranges: tags.take() });
     }
     this.#failures = [];
   }
@@ -111,6 +116,12 @@ export class DeliveryNotes {
     for (const tags of [this.#acks, this.#begins, this.#releases]) tags.clear();
     this.#failures = [];
   }
+}
+
+function isSame(one: FailureNote, other: FailureNote): boolean {
+  return one.type === other.type && one.ms === other.ms && one.reason === other.reason &&
+    one.isFault === other.isFault && one.isPostponed === other.isPostponed &&
+    one.holdsLane === other.holdsLane;
 }
 
 /** Writes an acknowledgement or a release that is to be answered. */
@@ -126,10 +137,10 @@ export function writeTag(
 export function writeNote(
   writer: FrameWriter,
   { follower, query, tag }: NotedDelivery,
-  { type, ms, reason }: { type: VerdictType; ms: number | undefined; reason: string },
+  { type, ...note }: Omit<FailureNote, "type"> & { readonly type: VerdictType },
 ): void {
   const ranges = [{ firstTag: tag, count: 1 }];
-  writeVerdict(writer, type, { follower, query, ms, ranges, reason });
+  writeVerdict(writer, type, { ...note, follower, query, ranges });
 }
 
 /** Replaces the cut-off end: three bytes. */

@@ -16,7 +16,7 @@ import {
   writeTag,
 } from "./delivery_notes.ts";
 import { abortSignal, explainLoss, HeldMessages, signalOf } from "./held_messages.ts";
-import type { AckOptions, Message, NackOptions } from "./message.ts";
+import type { AckOptions, Message, NackOptions, PostponeOptions } from "./message.ts";
 
 type WriteNote = (writer: FrameWriter, delivery: NotedDelivery) => void;
 
@@ -39,7 +39,8 @@ export interface ReplySender {
 
 const nothing: Promise<void> = Promise.resolve();
 const ACK_NAMES = ["confirm", "signal"];
-const NACK_NAMES = ["delayMs", "reason", ...ACK_NAMES];
+const NACK_NAMES = ["delayMs", "reason", "fault", ...ACK_NAMES];
+const POSTPONE_NAMES = ["reason", "lane", ...ACK_NAMES];
 const LEFT = "its loop was left before it was ended";
 const leftNote: FailureNote = { type: FrameType.nack, ms: 0, reason: LEFT };
 
@@ -92,11 +93,31 @@ export class DeliveryVerdicts implements MessageOwner {
   nackMessage(message: Message, options: NackOptions = {}): Promise<void> {
     const { delayMs } = options ?? {};
     const mistake = findOptionMistake(options, NACK_NAMES, "Cannot nack") ??
-      (delayMs === undefined ? undefined : findSpanMistake("nack", "delayMs", delayMs, 0));
+      (delayMs === undefined ? undefined : findSpanMistake("nack", "delayMs", delayMs, 0)) ??
+      findFaultMistake(options.fault);
     if (mistake !== undefined) return Promise.reject(mistake);
     const reason = describeReason(options.reason);
     const note: FailureNote = { type: FrameType.nack, ms: delayMs, reason };
-    return this.#giveUp("nack", message, note, options);
+    const isFault = options.fault !== undefined && this.#uplink.knowsWork;
+    return this.#giveUp("nack", message, isFault ? { ...note, isFault } : note, options);
+  }
+
+  postponeMessage(message: Message, ms: number, options: PostponeOptions = {}): Promise<void> {
+    const mistake = findSpanMistake("postpone", "ms", ms, 0) ??
+      findOptionMistake(options, POSTPONE_NAMES, "Cannot postpone") ??
+      (options.lane === undefined
+        ? undefined
+        : findSpanMistake("postpone", "lane", options.lane, ms));
+    if (mistake !== undefined) return Promise.reject(mistake);
+    const { lane, reason } = options;
+    const note: FailureNote = {
+      type: FrameType.nack,
+      ms: lane ?? ms,
+      reason: describeReason(reason),
+      // An earlier broker gives the message back as late, with its attempt counted.
+      ...this.#uplink.knowsWork && { isPostponed: true, holdsLane: lane !== undefined },
+    };
+    return this.#giveUp("postpone", message, note, options);
   }
 
   rejectMessage(
@@ -168,7 +189,7 @@ export class DeliveryVerdicts implements MessageOwner {
 
   /** Ends a message that is not acknowledged; without a note it is released. */
   #giveUp(
-    action: "nack" | "reject" | "release",
+    action: "nack" | "postpone" | "reject" | "release",
     message: Message,
     note: FailureNote | undefined,
     options: AckOptions,
@@ -243,6 +264,13 @@ function findSpanMistake(
   low: number,
 ): Error | undefined {
   return findNumberMistake(name, span, { low, high: SPAN_MS_MAX }, `Cannot ${action} a message`);
+}
+
+function findFaultMistake(fault: unknown): Error | undefined {
+  if (fault === undefined || fault === "downstream") return undefined;
+  const found = typeof fault === "string" ? JSON.stringify(fault) : typeof fault;
+  const text = `Cannot nack a message: fault is "downstream" or left out, found ${found}`;
+  return typeof fault === "string" ? new RangeError(text) : new TypeError(text);
 }
 
 /** Refuses to end a message twice, or with an aborted signal. */

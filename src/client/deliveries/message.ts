@@ -30,6 +30,27 @@ export interface NackOptions extends AckOptions {
    * @default {""}
    */
   readonly reason?: string | Error;
+  /**
+   * `"downstream"`: a service that the handler needs is at fault, and not the message. Such failures open the
+   * stream's breaker, see {@linkcode StreamOptions.breaker}; with none of them, all failures do.
+   *
+   * @default {nothing is said about it}
+   */
+  readonly fault?: "downstream";
+}
+
+/** Options of postponing a message. */
+export interface PostponeOptions extends AckOptions {
+  /** The reason, as that of {@linkcode NackOptions.reason}. */
+  readonly reason?: string | Error;
+  /**
+   * How long all messages of the same lane wait, too, in milliseconds, from the time of the message itself to
+   * 100 years: the service that answered 429 does so for one customer. The message waits as long. Nothing
+   * else happens for a message without a lane.
+   *
+   * @default {only the message waits}
+   */
+  readonly lane?: number;
 }
 
 /**
@@ -98,6 +119,8 @@ export interface Message<Body = unknown> extends StreamMessage<Body> {
   ack(options?: AckOptions): Promise<void>;
   /** Gives the message back for another attempt; see {@linkcode Follower.nackMessage}. */
   nack(options?: NackOptions): Promise<void>;
+  /** Gives the message back for later, at no cost; see {@linkcode Follower.postponeMessage}. */
+  postpone(ms: number, options?: PostponeOptions): Promise<void>;
   /** Moves the message to the dead letters; see {@linkcode Follower.rejectMessage}. */
   reject(reason?: string | Error, options?: AckOptions): Promise<void>;
   /** Gives the message back without counting the attempt; see {@linkcode Follower.releaseMessage}. */

@@ -19,7 +19,7 @@ import {
 } from "../deliveries/delivery_verdicts.ts";
 import type { Follower, FollowerOptions, GetMessagesOptions } from "./follower.ts";
 import type { HeldMessages } from "../deliveries/held_messages.ts";
-import type { AckOptions, Message, NackOptions } from "../deliveries/message.ts";
+import type { AckOptions, Message, NackOptions, PostponeOptions } from "../deliveries/message.ts";
 import { MessageHandout } from "./message_handout.ts";
 import { MessageIterator } from "./message_iterator.ts";
 
@@ -78,6 +78,10 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
 
   nackMessage(message: Message, options?: NackOptions): Promise<void> {
     return this.#verdicts.nackMessage(message, options);
+  }
+
+  postponeMessage(message: Message, ms: number, options?: PostponeOptions): Promise<void> {
+    return this.#verdicts.postponeMessage(message, ms, options);
   }
 
   rejectMessage(message: Message, reason?: string | Error, options?: AckOptions): Promise<void> {

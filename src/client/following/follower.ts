@@ -1,6 +1,6 @@
 import type { Bind } from "../member/bind.ts";
 import type { CallOptions, CloseOptions } from "../member/call_options.ts";
-import type { AckOptions, Message, NackOptions } from "../deliveries/message.ts";
+import type { AckOptions, Message, NackOptions, PostponeOptions } from "../deliveries/message.ts";
 
 /** Options of {@linkcode Connection.follower}. */
 export interface FollowerOptions {
@@ -130,6 +130,47 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * ```
    */
   nackMessage(message: Message<Body>, options?: NackOptions): Promise<void>;
+
+  /**
+   * Gives a message back for later: it is delivered again after `ms` milliseconds, keeps its place and its
+   * key, and no attempt is used up. Use it when the work cannot be done now and nothing has failed: a service
+   * asks to try later, a file is not complete yet.
+   *
+   * A message may be postponed 1,000 times; after that each time is an attempt. It is sent like
+   * {@linkcode Follower.nackMessage}. If it gets lost with the connection, the message is delivered again
+   * without a delay. A broker of an earlier version counts the attempt.
+   *
+   * @param ms How long the message waits, in milliseconds, 0 to 100 years.
+   * @param options The reason; whether the lane waits as well, and whether to wait for the broker.
+   * @throws {TypeError} If another follower has taken the message, or `ms` or `lane` is not a number.
+   * @throws {RangeError} If one of them is not a whole number in these limits.
+   * @throws {BrokerError} `STALE_DELIVERY`, see {@linkcode Follower.ackMessage}.
+   * @throws {ConnectionClosedError} With `confirm`, if the connection is lost before the answer.
+   *
+   * @example Trying again when the service says so
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("mails", { maxDeliveries: 1 });
+   * await connection.publisher("mails").sendMessage("hello");
+   *
+   * let retryAfterMs = 10;
+   * for await (const message of connection.follower("mails").getMessages()) {
+   *   assertEquals(message.attempts, 1);
+   *   if (retryAfterMs > 0) {
+   *     await message.postpone(retryAfterMs, { reason: "429" });
+   *     retryAfterMs = 0;
+   *     continue;
+   *   }
+   *   await message.ack();
+   *   break;
+   * }
+   * ```
+   */
+  postponeMessage(message: Message<Body>, ms: number, options?: PostponeOptions): Promise<void>;
 
   /**
    * Rejects a message that can never be processed: it goes to the dead letters at once, or is removed if

@@ -1,4 +1,5 @@
 import { BrokerError, type SessionLimits } from "../../../protocol.ts";
+import { WORK } from "../../protocol/frames/control_frame.ts";
 import type { Clock } from "../../transport/clock.ts";
 import type { Link } from "../../transport/link.ts";
 import { ClosingLimit, FAREWELL_MS } from "../member/closing_limit.ts";
@@ -59,6 +60,11 @@ export class Uplink implements QueryWay {
 
   get limits(): SessionLimits {
     return this.#session.welcome.limits;
+  }
+
+  /** Whether its broker knows what came with the capability `work`. */
+  get knowsWork(): boolean {
+    return this.#session.welcome.capabilities.includes(WORK);
   }
 
   /** The newest session; it may have ended. */

@@ -8,7 +8,6 @@ import {
   type StreamInfo,
   type StreamOptionsInput,
 } from "../../protocol.ts";
-import { joinLists } from "../protocol/answers/pending_entry_list.ts";
 import type { Segment } from "./backlog/pager.ts";
 import { BrokerCounters } from "./broker_counters.ts";
 import type { BrokerOptions } from "./broker_options.ts";
@@ -28,10 +27,17 @@ import type {
   StreamSearch,
   StreamWatch,
 } from "./engine.ts";
+import type {
+  CancelCounts,
+  CancelDetails,
+  CancelResult,
+  CancelSelection,
+} from "./engine_cancel.ts";
 import type { Event } from "./event.ts";
 import type { Appender } from "./event_log.ts";
 import { Attachments, ATTACHMENTS_MAX } from "./rules/attachments.ts";
 import { wakeStream } from "./rules/awakening.ts";
+import { Cancels } from "./cancelling/cancels.ts";
 import { Dispatcher } from "./rules/dispatcher.ts";
 import { Notices } from "./rules/notices.ts";
 import { BrokerFollower } from "./rules/broker_follower.ts";
@@ -51,7 +57,7 @@ import { checkStreamName, type Router, STREAMS_MAX } from "./state/router.ts";
 import type { Stream } from "./stream/stream.ts";
 import { explain } from "./view/explanation.ts";
 import { peek } from "./view/peeking.ts";
-import { findFollowers, listAllPels, listPels, PelSight } from "./view/pending_entries.ts";
+import { PelQuestions } from "./view/pel_questions.ts";
 
 /**
  * The rules: all streams and members of one broker, and the effect of each command on them. Most of the
@@ -75,6 +81,8 @@ export class Broker {
   readonly #deadLetters: DeadLetters;
   readonly #returns: Returns;
   readonly #deliveries: Deliveries;
+  readonly #cancels: Cancels;
+  readonly #pels: PelQuestions;
 
   constructor(options: BrokerOptions) {
     const { log, compilePattern, residency, now, hasten, attachmentsMax = ATTACHMENTS_MAX } =
@@ -123,6 +131,8 @@ export class Broker {
     this.#deadLetters = new DeadLetters(this.context, this.#removal);
     this.#returns = new Returns(this.context, this.#deadLetters);
     this.#deliveries = new Deliveries(this.context, this.#returns);
+    this.#cancels = new Cancels(this.context, this.#returns, this.#deadLetters);
+    this.#pels = new PelQuestions(this.#followers, this.context, this.#deliveries);
   }
 
   /** The bytes of all messages in all streams. */
@@ -222,6 +232,14 @@ export class Broker {
     return result;
   }
 
+  async cancelMessage(name: string, id: number, details?: CancelDetails): Promise<CancelResult> {
+    return await this.#cancels.cancel(this.#requireServed(name), id, details);
+  }
+
+  async cancelMessages(name: string, selection: CancelSelection): Promise<CancelCounts> {
+    return await this.#cancels.cancelSome(this.#requireServed(name), selection);
+  }
+
   // deno-lint-ignore require-await
   async explain(name: string, filter?: StreamFilter): Promise<string[]> {
     const obstacle = this.context.findRefusal();
@@ -268,31 +286,21 @@ export class Broker {
 
   // deno-lint-ignore require-await
   async getPels(view?: PelView): Promise<PendingEntryList[]> {
-    return joinLists(listAllPels(this.#followers, { view, now: this.context.now() }));
+    return this.#pels.getAll(view);
   }
 
   // deno-lint-ignore require-await
   async listPels(after: number, name?: string, view?: PelView): Promise<Page<PendingEntryList>> {
-    return listPels(this.#followers, { after, name, view, now: this.context.now() });
+    return this.#pels.list(after, name, view);
   }
 
   // deno-lint-ignore require-await
   async getPel(name: string, view?: PelView): Promise<PendingEntry[]> {
-    const question = { name, view, now: this.context.now() };
-    const [list] = joinLists(listAllPels(this.#followers, question));
-    return [...list?.entries ?? []];
+    return this.#pels.get(name, view);
   }
 
   async releasePel(name: string, view?: PelView): Promise<number> {
-    const now = this.context.now();
-    const sight = new PelSight(view);
-    const followers = findFollowers(this.#followers, name, sight);
-    const details = { reason: "it was taken back by a cursor", now };
-    const counts = followers.map((follower) =>
-      this.#deliveries.revoke(follower, (share) => sight.sees(share), details)
-    );
-    await this.context.whenDurable();
-    return counts.reduce((sum, count) => sum + count, 0);
+    return await this.#pels.release(name, view);
   }
 
   // Time, and events that became durable.

@@ -13,12 +13,20 @@ import type {
   TagRange,
 } from "../../protocol.ts";
 import type { ClusterSeat } from "./cluster_seat.ts";
+import type { EngineCancel } from "./engine_cancel.ts";
 import type { EngineCounters } from "./engine_counters.ts";
 import type { MemberPermit, StreamFilter } from "./member_permit.ts";
 import type { EngineFollower, FollowerInit, FollowerSink } from "./engine_follower.ts";
 
 export type { ClusterSeat } from "./cluster_seat.ts";
 export type { MemberPermit, StreamFilter } from "./member_permit.ts";
+export type {
+  CancelCounts,
+  CancelDetails,
+  CancelledAs,
+  CancelResult,
+  CancelSelection,
+} from "./engine_cancel.ts";
 export type { EngineCounters, JournalCounters } from "./engine_counters.ts";
 export type {
   Delivery,
@@ -39,7 +47,7 @@ export type SyncLevel = "always" | "interval" | "never";
  * says, and only then are its messages delivered; outcomes come in the order of the batches; a batch
  * that goes to several streams is stored in all of them or in none.
  */
-export interface Engine {
+export interface Engine extends EngineCancel {
   /** Its name in settings and in the handshake. */
   readonly name: string;
   /** What a confirm promises, in a word. */

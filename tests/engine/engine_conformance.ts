@@ -22,6 +22,7 @@ import { lossTests } from "./conformance/deliveries/losing.ts";
 import { limitTests } from "./conformance/limits.ts";
 import { ownerRestartTests, permitTests, viewTests } from "./conformance/permits.ts";
 import { dedupIdTests } from "./conformance/dedup_ids.ts";
+import { cancelRestartTests, cancelTests } from "./conformance/tending/cancelling.ts";
 import { dropRestartTests, dropTests } from "./conformance/tending/dropping.ts";
 import { causeTests } from "./conformance/tending/explaining.ts";
 import { keyTests } from "./conformance/keys.ts";
@@ -82,6 +83,7 @@ const STORING: readonly EngineTests[] = [
   dedupIdTests,
   tendingTests,
   dropTests,
+  cancelTests,
   replyTests,
 ];
 
@@ -89,6 +91,7 @@ const STORING: readonly EngineTests[] = [
 const RESTARTS: readonly EngineTests[] = [
   restartTests,
   dropRestartTests,
+  cancelRestartTests,
   figureRestartTests,
   dateRestartTests,
   lapseRestartTests,

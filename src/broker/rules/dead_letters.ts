@@ -154,7 +154,8 @@ export class DeadLetters {
         now,
         stored: () => {
           share.store.counters.noteDead(count, cause);
-          this.#noteGivenUp(burial, { firstId, count });
+          // An operator knows what he has cancelled.
+          if (cause !== "cancelled") this.#noteGivenUp(burial, { firstId, count });
         },
       }, () => later({ firstId, count }));
     }

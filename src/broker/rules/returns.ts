@@ -132,8 +132,13 @@ export class Returns {
     for (const { follower } of share.attachments) this.#takeOverdue(follower, share, held, now);
   }
 
-  tellRevoked(follower: FollowerState, runs: readonly PendingRun[], reason: string): void {
-    if (runs.length > 0) follower.sink.revoke(joinTags(runs), reason);
+  tellRevoked(
+    follower: FollowerState,
+    runs: readonly PendingRun[],
+    reason: string,
+    isCancelled?: boolean,
+  ): void {
+    if (runs.length > 0) follower.sink.revoke(joinTags(runs), reason, isCancelled);
   }
 
   noteTaken(follower: FollowerState, now: number): void {

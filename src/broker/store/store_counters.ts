@@ -20,6 +20,9 @@ export class StoreCounters {
   #deadByTime = 0;
   #expired = 0;
   #dropped = 0;
+  #cancelled = 0;
+  #deadByCancel = 0;
+  #replaced = 0;
 
   /** @param sum The figures of all streams, if these are of one. */
   constructor(sum?: StoreCounters) {
@@ -53,7 +56,8 @@ export class StoreCounters {
   noteDead(count: number, cause: DeadLetterCause): void {
     if (cause === "rejected") this.#rejected += count;
     else if (cause === "maxDeliveries") this.#exhausted += count;
-    else this.#deadByTime += count;
+    else if (cause === "expired") this.#deadByTime += count;
+    else this.#deadByCancel += count;
     this.#sum?.noteDead(count, cause);
   }
 
@@ -65,6 +69,16 @@ export class StoreCounters {
   noteDropped(count: number): void {
     this.#dropped += count;
     this.#sum?.noteDropped(count);
+  }
+
+  noteCancelled(count: number): void {
+    this.#cancelled += count;
+    this.#sum?.noteCancelled(count);
+  }
+
+  noteReplaced(count: number): void {
+    this.#replaced += count;
+    this.#sum?.noteReplaced(count);
   }
 
   /** A copy of the figures. */
@@ -84,9 +98,12 @@ export class StoreCounters {
         rejected: this.#rejected,
         maxDeliveries: this.#exhausted,
         expired: this.#deadByTime,
+        cancelled: this.#deadByCancel,
       },
       expired: this.#expired,
       dropped: this.#dropped,
+      cancelled: this.#cancelled,
+      replaced: this.#replaced,
     };
   }
 }

@@ -38,6 +38,15 @@ import type { CallOptions } from "../member/call_options.ts";
 import { checkNumber, checkOptionNames } from "../member/option_check.ts";
 import type { PendingQueries } from "../uplink/pending_queries.ts";
 import type { BackupPlace, CreateStreamOptions, Cursor, PeekOptions } from "./cursor.ts";
+import {
+  cancelAll,
+  type CancelAllOptions,
+  type CancelCounts,
+  type CancelledMessage,
+  type CancelOptions,
+  readCancelAllOptions,
+  readCancelOptions,
+} from "./cancelling.ts";
 import type { CloseConnectionOptions, DropResult, EventOptions } from "./operating.ts";
 import { type PeekedMessage, readPeeked } from "./peeked_message.ts";
 import {
@@ -114,6 +123,30 @@ export class ClientCursor implements Cursor {
     return total;
   }
 
+  async cancel(
+    stream: string,
+    id: number,
+    options: CancelOptions = {},
+  ): Promise<CancelledMessage> {
+    checkStreamName(stream);
+    const action = `Cannot cancel a message of "${stream}"`;
+    checkNumber("id", id, ID_RANGE, action);
+    const wishes = readCancelOptions(options, action);
+    if (wishes.reason !== undefined) checkReason(wishes.reason, action);
+    const query = { from: id, ...wishes };
+    return await this.#ask("cancelMessage", stream, callOf(options), query) as CancelledMessage;
+  }
+
+  async cancelAll(stream: string, options: CancelAllOptions): Promise<CancelCounts> {
+    checkStreamName(stream);
+    const action = `Cannot cancel messages of "${stream}"`;
+    const selection = readCancelAllOptions(options, action);
+    if (selection.reason !== undefined) checkReason(selection.reason, action);
+    const ask = (query: QueryOptions) =>
+      this.#ask("cancelMessages", stream, callOf(options), query);
+    return await cancelAll(ask, selection, options.limit);
+  }
+
   async deleteStream(name: string, call?: CallOptions): Promise<void> {
     await this.#askOf("deleteStream", name, call);
   }
@@ -174,8 +207,7 @@ export class ClientCursor implements Cursor {
   async redrive(stream: string, options: RedriveOptions = {}): Promise<RedriveResult> {
     checkStreamName(stream);
     checkRedriveOptions(options);
-    const { signal } = options;
-    const call: CallOptions = signal === undefined ? {} : { signal };
+    const call = callOf(options);
     const dead = isDeadName(stream) ? stream : deadNameOf(stream);
     const send = async (ids: readonly number[]) =>
       await this.#ask("redrive", dead, call, { ids }) as RedriveResult;
@@ -301,6 +333,10 @@ export class ClientCursor implements Cursor {
     const query = options === undefined ? { operation, name } : { operation, name, options };
     return this.#queries.ask(query, call);
   }
+}
+
+function callOf({ signal }: CallOptions): CallOptions {
+  return signal === undefined ? {} : { signal };
 }
 
 function checkStreamName(name: string): void {

@@ -8,6 +8,7 @@ import type {
   StreamOptionsInput,
 } from "../../../protocol.ts";
 import type { CallOptions } from "../member/call_options.ts";
+import type { Cancelling } from "./cancelling.ts";
 import type { DropResult, Operating } from "./operating.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 import type { RedriveOptions, RedriveResult } from "./redrive.ts";
@@ -73,7 +74,7 @@ export interface BackupPlace {
  * assertEquals((await cursor.getStream("orders")).nextId, 1);
  * ```
  */
-export interface Cursor extends Operating {
+export interface Cursor extends Operating, Cancelling {
   /**
    * Creates a stream. If the stream exists, it stays as it is unless `ifDifferent` says otherwise.
    *

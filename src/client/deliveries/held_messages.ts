@@ -7,6 +7,9 @@ const controllers = new WeakMap<DeliveredMessage, AbortController>();
 /** Why messages were taken from their followers. */
 const losses = new WeakMap<DeliveredMessage, string>();
 
+/** Messages that were cancelled: nobody gets them again. */
+const cancelled = new WeakSet<DeliveredMessage>();
+
 /**
  * The messages that a follower's handlers have. A loop that takes one message after the other holds one at a
  * time, which needs no map. The credit limits the number of messages.
@@ -58,14 +61,19 @@ export class HeldMessages {
     return this.#newest?.tag === tag ? this.#newest : this.#others.get(tag);
   }
 
-  /** Removes messages that the broker has taken back; unknown tags are ignored. */
-  revoke(tags: readonly number[], why: string): void {
+  /**
+   * Removes messages that the broker has taken back; unknown tags are ignored.
+   *
+   * @param isCancelled Whether it has done so for good: no late acknowledgement counts.
+   */
+  revoke(tags: readonly number[], why: string, isCancelled = false): void {
     const lost: DeliveredMessage[] = [];
     for (const tag of tags) {
       const message = this.find(tag);
       if (message === undefined) continue;
       lost.push(message);
-      this.#revoked.add(message);
+      if (isCancelled) cancelled.add(message);
+      else this.#revoked.add(message);
     }
     this.#lose(lost, why);
   }
@@ -131,12 +139,8 @@ export function abortSignal(message: DeliveredMessage, reason: unknown): void {
   controller.abort(reason);
 }
 
-export function explainLoss(
-  { id, stream }: { readonly id: number; readonly stream: string },
-  why: string,
-): BrokerError {
-  return new BrokerError(
-    "STALE_DELIVERY",
-    `Cannot go on with message ${id} of "${stream}": ${why}`,
-  );
+export function explainLoss(message: DeliveredMessage, why: string): BrokerError {
+  const { id, stream } = message;
+  const text = `Cannot go on with message ${id} of "${stream}": ${why}`;
+  return new BrokerError(cancelled.has(message) ? "CANCELLED" : "STALE_DELIVERY", text);
 }

@@ -158,8 +158,8 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     this.#handout.add(fields, stream, frame);
   }
 
-  handleRevocation({ ranges, reason }: VerdictFields): void {
-    this.#handout.revoke(ranges, reason);
+  handleRevocation(fields: VerdictFields): void {
+    this.#handout.revoke(fields);
   }
 
   /** Ends the loops, and gives handlers time to finish. */

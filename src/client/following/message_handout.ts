@@ -4,7 +4,7 @@ import {
   type FrameDecoder,
   type FrameWriter,
   readBatch,
-  type TagRange,
+  type VerdictFields,
 } from "../../../protocol.ts";
 import { whenAborted } from "../member/abort_listener.ts";
 import { traceCaller } from "../member/caller_trace.ts";
@@ -132,7 +132,7 @@ export class MessageHandout implements MessageSource {
   }
 
   /** The broker has taken deliveries back. */
-  revoke(ranges: readonly TagRange[], reason: string): void {
+  revoke({ ranges, reason, isCancelled }: VerdictFields): void {
     const inHand: number[] = [];
     let isKnown = false;
     for (const { firstTag, count } of ranges) {
@@ -143,7 +143,10 @@ export class MessageHandout implements MessageSource {
       inHand.push(...this.#fetched.drop({ firstTag, count: known }));
     }
     if (!isKnown) return;
-    this.#verdicts.held.revoke(inHand, reason === "" ? "the broker has taken it back" : reason);
+    const why = reason === "" ? "the broker has taken it back" : reason;
+    this.#verdicts.held.revoke(inHand, why, isCancelled);
+    // It goes on delivering: only these messages were meant.
+    if (isCancelled) return this.#credit.isChanged ? this.#verdicts.schedule() : undefined;
     // The broker delivers nothing more before it gets a new credit, even if no handler has seen any of
     // these messages.
     if (this.#waiters.length === 0) this.#credit.pause();

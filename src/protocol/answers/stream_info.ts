@@ -25,6 +25,10 @@ export interface StreamTotals {
    * up where no dead letters are kept.
    */
   readonly dropped: number;
+  /** Messages that were cancelled and removed; those among the dead letters count there. */
+  readonly cancelled: number;
+  /** Messages that a newer one with the same coalescing id has replaced. */
+  readonly replaced: number;
 }
 
 /** Deliveries that ended without an acknowledgement. */
@@ -76,14 +80,17 @@ export const NO_TOTALS: StreamTotals = {
   acknowledged: 0,
   redelivered: 0,
   returned: { nack: 0, timeout: 0, lost: 0, postponed: 0 },
-  dead: { rejected: 0, maxDeliveries: 0, expired: 0 },
+  dead: { rejected: 0, maxDeliveries: 0, expired: 0, cancelled: 0 },
   expired: 0,
   dropped: 0,
+  cancelled: 0,
+  replaced: 0,
 };
 
 /** The state of a stream as a broker tells it; earlier ones know fewer figures. */
 export function completeStreamInfo(told: StreamInfo): StreamInfo {
   const { parked = 0, totals = NO_TOTALS }: Partial<StreamInfo> = told;
   const returned = { ...NO_TOTALS.returned, ...totals.returned };
-  return { ...told, parked, totals: { ...totals, returned } };
+  const dead = { ...NO_TOTALS.dead, ...totals.dead };
+  return { ...told, parked, totals: { ...NO_TOTALS, ...totals, returned, dead } };
 }

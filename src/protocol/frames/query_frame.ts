@@ -4,7 +4,9 @@ import { FrameType } from "./frame_type.ts";
 import type { FrameWriter } from "./frame_writer.ts";
 import {
   count,
+  type Field,
   FieldMistake,
+  flag,
   object,
   oneOf,
   optional,
@@ -12,6 +14,7 @@ import {
   text,
   withDefault,
 } from "./json_fields.ts";
+import { findShortTextMistake } from "../messages/property_wishes.ts";
 import { encodeUtf8 } from "../utf8.ts";
 import { LOG_LEVELS, type LogLevel } from "../log_level.ts";
 import { PEEK_COUNT_MAX, REASON_BYTES_MAX } from "../limits.ts";
@@ -50,6 +53,8 @@ export const OPERATIONS = [
   "getEvents",
   "getCluster",
   "handOver",
+  "cancelMessage",
+  "cancelMessages",
 ] as const;
 
 /** One of the {@linkcode OPERATIONS}. */
@@ -76,11 +81,17 @@ export interface QueryOptions {
   readonly stream?: StreamOptionsInput;
   /** `createStream`: what to do if the stream exists with other options; `keep` by default. */
   readonly ifDifferent?: DifferenceWay;
-  /** `peek`: the first id to look for. `getMessage`: the id. `readBackup`: the offset in the file. */
+  /**
+   * `peek`: the first id to look for. `getMessage`, `cancelMessage`: the id. `readBackup`: the offset in the
+   * file.
+   */
   readonly from?: number;
-  /** `getStreams`, `getPels`, `getPel`, `getConnections`, `getEvents`: the `next` of the page before; absent or 0 for the first one. */
+  /**
+   * `getStreams`, `getPels`, `getPel`, `getConnections`, `getEvents`, `cancelMessages`: the `next` of the page
+   * before; absent or 0 for the first one.
+   */
   readonly after?: number;
-  /** `peek`: the most messages. */
+  /** `peek`, `cancelMessages`: the most messages. */
   readonly limit?: number;
   /** `redrive`, `dropMessages`: which messages to send back or to remove. */
   readonly ids?: readonly number[];
@@ -88,8 +99,16 @@ export interface QueryOptions {
   readonly backup?: number;
   /** `closeConnection`: the number of the connection. */
   readonly connection?: number;
-  /** `closeConnection`: what its client is told, at most 256 bytes. */
+  /** `closeConnection`, `cancelMessage`, `cancelMessages`: what clients are told, at most 256 bytes. */
   readonly reason?: string;
+  /** `cancelMessage`, `cancelMessages`: whether the messages become dead letters. */
+  readonly isDeadLetter?: boolean;
+  /** `cancelMessages`: the lane of the messages. One of this and the next two is given. */
+  readonly lane?: string;
+  /** `cancelMessages`: their key. */
+  readonly key?: string;
+  /** `cancelMessages`: their dedup id. */
+  readonly dedupId?: string;
   /** `setLogLevel`: the new level. */
   readonly level?: LogLevel;
 }
@@ -128,6 +147,13 @@ export function readOperation(decoder: FrameDecoder): Omit<QueryFields, "query">
   return readField(readQuery, decoder.json(), { code: "BAD_REQUEST", action });
 }
 
+/** A lane, a key or a dedup id. */
+const shortText: Field<string> = (value, name) => {
+  const mistake = findShortTextMistake(name, text(value, name));
+  if (mistake !== undefined) throw new FieldMistake(mistake);
+  return value as string;
+};
+
 const readQuery = object<Omit<QueryFields, "query">>({
   operation: oneOf(...OPERATIONS),
   name: withDefault(text, ""),
@@ -154,6 +180,10 @@ const readQuery = object<Omit<QueryFields, "query">>({
       throw new FieldMistake(`"${name}" must be a text of up to ${REASON_BYTES_MAX} bytes`);
     }),
     level: optional(oneOf(...LOG_LEVELS)),
+    isDeadLetter: optional(flag),
+    lane: optional(shortText),
+    key: optional(shortText),
+    dedupId: optional(shortText),
   })),
 });
 

@@ -1,5 +1,5 @@
 /** Why a message is in a dead-letter stream. */
-export type DeadLetterCause = "rejected" | "maxDeliveries" | "expired";
+export type DeadLetterCause = "rejected" | "maxDeliveries" | "expired" | "cancelled";
 
 /** How often a message was sent back from the dead letters, and what it was at first. */
 export interface Redrives {
@@ -24,7 +24,7 @@ export interface DeadLetter {
   readonly id: number;
   /** The number of its deliveries there. */
   readonly attempts: number;
-  /** Why it is here: `rejected`, delivered `maxDeliveries` times, or `expired`. */
+  /** Why it is here: `rejected`, delivered `maxDeliveries` times, `expired`, or `cancelled` by a cursor. */
   readonly cause: DeadLetterCause;
   /** When a delivery failed for the first time, in milliseconds since 1970. */
   readonly firstAt: number;
@@ -45,6 +45,7 @@ const CAUSES: readonly unknown[] = [
   "rejected",
   "maxDeliveries",
   "expired",
+  "cancelled",
 ] satisfies DeadLetterCause[];
 
 /** The largest story of an imported dead letter as JSON, in bytes: much more than any has. */

@@ -159,7 +159,8 @@ function isWhole(value: number | undefined, least: number, most: number): boolea
   return value === undefined || Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
-function findShortTextMistake(what: string, text: unknown): string | undefined {
+/** Describes the mistake in a key, a lane or an id, if there is one. */
+export function findShortTextMistake(what: string, text: unknown): string | undefined {
   if (text === undefined) return undefined;
   if (typeof text !== "string") return `${what} must be a string`;
   const fault = findTextMistake(text);

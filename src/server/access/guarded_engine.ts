@@ -10,6 +10,10 @@ import {
   type StreamOptionsInput,
 } from "../../../protocol.ts";
 import type {
+  CancelCounts,
+  CancelDetails,
+  CancelResult,
+  CancelSelection,
   ClusterSeat,
   DropCount,
   Engine,
@@ -133,6 +137,16 @@ export class GuardedEngine implements Engine {
   async dropMessages(name: string, ids: readonly number[]): Promise<DropCount> {
     this.#require("dropMessages", name);
     return await this.#engine.dropMessages(name, ids);
+  }
+
+  async cancelMessage(name: string, id: number, details?: CancelDetails): Promise<CancelResult> {
+    this.#require("cancelMessage", name);
+    return await this.#engine.cancelMessage(name, id, details);
+  }
+
+  async cancelMessages(name: string, selection: CancelSelection): Promise<CancelCounts> {
+    this.#require("cancelMessages", name);
+    return await this.#engine.cancelMessages(name, selection);
   }
 
   async deleteStream(name: string): Promise<number> {

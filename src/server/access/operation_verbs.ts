@@ -37,6 +37,8 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   resumeStream: { stream: "manage" },
   purgeStream: { stream: "manage" },
   dropMessages: { stream: "manage" },
+  cancelMessage: { stream: "manage" },
+  cancelMessages: { stream: "manage" },
   deleteStream: { stream: "manage" },
   redrive: { stream: "manage" },
   getStream: { stream: "any" },

@@ -9,6 +9,10 @@ import type {
   StreamOptionsInput,
 } from "../../../protocol.ts";
 import type {
+  CancelCounts,
+  CancelDetails,
+  CancelResult,
+  CancelSelection,
   ClusterSeat,
   DropCount,
   Engine,
@@ -95,6 +99,14 @@ export class SeatedEngine implements Engine {
 
   dropMessages(name: string, ids: readonly number[]): Promise<DropCount> {
     return this.#ask((engine) => engine.dropMessages(name, ids));
+  }
+
+  cancelMessage(name: string, id: number, details?: CancelDetails): Promise<CancelResult> {
+    return this.#ask((engine) => engine.cancelMessage(name, id, details));
+  }
+
+  cancelMessages(name: string, selection: CancelSelection): Promise<CancelCounts> {
+    return this.#ask((engine) => engine.cancelMessages(name, selection));
   }
 
   deleteStream(name: string): Promise<number> {

@@ -269,6 +269,19 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
     if (result.count > 0) note("messages dropped", result.count);
     return result;
   },
+  async cancelMessage({ engine, name, options: { from, reason, isDeadLetter }, note }) {
+    const details = { reason, isDeadLetter };
+    const result = await engine.cancelMessage(name, require("from", from), details);
+    if (result.was !== "gone") note("message cancelled");
+    return result;
+  },
+  async cancelMessages({ engine, name, options, note }) {
+    const result = await engine.cancelMessages(name, options);
+    const { ready, delayed, pending } = result;
+    const count = ready + delayed + pending;
+    if (count > 0) note("messages cancelled", count);
+    return result;
+  },
   getBroker: ({ operator }) => operator.getBroker(),
   getConnections: ({ operator, options: { after = 0 } }) => operator.getConnections(after),
   closeConnection({ operator, session, options: { connection, reason } }) {

@@ -85,6 +85,8 @@ export class RecordingFollowerSink implements FollowerSink {
   readonly times: number[] = [];
   /** What was taken back, as `firstTag+count reason`. */
   readonly revoked: string[] = [];
+  /** The first tags of what was cancelled. */
+  readonly cancelled: number[] = [];
   /** The streams that are gone. */
   readonly deleted: string[] = [];
   /** Why it was closed, if it was. */
@@ -146,8 +148,11 @@ export class RecordingFollowerSink implements FollowerSink {
     this.#recording.add(...messages);
   }
 
-  revoke(ranges: readonly TagRange[], reason: string): void {
-    for (const { firstTag, count } of ranges) this.revoked.push(`${firstTag}+${count} ${reason}`);
+  revoke(ranges: readonly TagRange[], reason: string, isCancelled = false): void {
+    for (const { firstTag, count } of ranges) {
+      this.revoked.push(`${firstTag}+${count} ${reason}`);
+      if (isCancelled) this.cancelled.push(firstTag);
+    }
   }
 
   noteDeleted(stream: string): void {

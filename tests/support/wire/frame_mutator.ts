@@ -296,6 +296,10 @@ function makeOptions(random: Random, operation: Operation): QueryOptions {
     case "redrive":
     case "dropMessages":
       return { ids: [1 + random.below(20), 1 + random.below(20)] };
+    case "cancelMessages": {
+      const mark = random.pick(["lane", "key", "dedupId"]);
+      return { [mark]: "k", limit: 1 + random.below(20) };
+    }
     default:
       return { from: 1 + random.below(20), limit: 1 + random.below(20) };
   }

@@ -121,6 +121,16 @@ export const FRAMES: MatrixCaller = {
       (result) => String((result as { count: number }).count),
       () => ({ ids: [1, 2, 3] }),
     ),
+    cancelMessage: query(
+      "cancelMessage",
+      (result) => (result as { was: string }).was,
+      () => ({ from: 2 }),
+    ),
+    cancelMessages: query(
+      "cancelMessages",
+      (result) => String((result as { ready: number }).ready),
+      () => ({ key: "none" }),
+    ),
     deleteStream: query("deleteStream"),
     getStream: query("getStream"),
     peek: query("peek", (result) => {

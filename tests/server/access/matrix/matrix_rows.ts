@@ -16,6 +16,8 @@ export const CALLS = [
   "resumeStream",
   "purgeStream",
   "dropMessages",
+  "cancelMessage",
+  "cancelMessages",
   "deleteStream",
   "getStream",
   "peek",
@@ -127,6 +129,11 @@ export const ROWS: Readonly<Record<Call, MatrixRow>> = {
     ["dropMessages"],
     needs("manage", (target) => `ok ${CONTENTS[target]!.ready.length}`),
   ),
+  cancelMessage: stream(
+    ["cancelMessage"],
+    needs("manage", (target) => CONTENTS[target]!.held.includes(2) ? "ok pending" : "ok gone"),
+  ),
+  cancelMessages: stream(["cancelMessages"], needs("manage", () => "ok 0")),
   deleteStream: stream(["deleteStream"], needs("manage")),
   getStream: stream(["getStream"], (policy, target) => {
     if (!policy.maySee(target)) return "FORBIDDEN";

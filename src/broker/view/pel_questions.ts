@@ -1,0 +1,52 @@
+import type { Page, PendingEntry, PendingEntryList } from "../../../protocol.ts";
+import { joinLists } from "../../protocol/answers/pending_entry_list.ts";
+import type { PelView } from "../engine.ts";
+import type { Deliveries } from "../rules/deliveries.ts";
+import type { RuleContext } from "../rules/rule_context.ts";
+import type { FollowerState } from "../share/follower_state.ts";
+import { findFollowers, listAllPels, listPels, PelSight } from "./pending_entries.ts";
+
+/** What cursors ask about the deliveries that followers hold. */
+export class PelQuestions {
+  readonly #followers: ReadonlySet<FollowerState>;
+  readonly #context: RuleContext;
+  readonly #deliveries: Deliveries;
+
+  /** @param followers All open followers, in the order of opening. */
+  constructor(
+    followers: ReadonlySet<FollowerState>,
+    context: RuleContext,
+    deliveries: Deliveries,
+  ) {
+    this.#followers = followers;
+    this.#context = context;
+    this.#deliveries = deliveries;
+  }
+
+  getAll(view?: PelView): PendingEntryList[] {
+    return joinLists(listAllPels(this.#followers, { view, now: this.#context.now() }));
+  }
+
+  list(after: number, name?: string, view?: PelView): Page<PendingEntryList> {
+    return listPels(this.#followers, { after, name, view, now: this.#context.now() });
+  }
+
+  get(name: string, view?: PelView): PendingEntry[] {
+    const question = { name, view, now: this.#context.now() };
+    const [list] = joinLists(listAllPels(this.#followers, question));
+    return [...list?.entries ?? []];
+  }
+
+  /** Takes back the deliveries that followers of a name hold; resolves to their number. */
+  async release(name: string, view?: PelView): Promise<number> {
+    const now = this.#context.now();
+    const sight = new PelSight(view);
+    const followers = findFollowers(this.#followers, name, sight);
+    const details = { reason: "it was taken back by a cursor", now };
+    const counts = followers.map((follower) =>
+      this.#deliveries.revoke(follower, (share) => sight.sees(share), details)
+    );
+    await this.#context.whenDurable();
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+}

@@ -1,4 +1,5 @@
 import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/entry.ts";
+import { attemptsOf, laneOf, packTraits } from "../ready/ready_run.ts";
 import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 import { RunList } from "./run_list.ts";
 
@@ -16,6 +17,8 @@ export interface TimedRun extends IdRange {
   readonly attempts: number;
   /** Undefined for the default priority. */
   readonly priority?: number | undefined;
+  /** The number of their lane in their share; undefined if they have none. */
+  readonly lane?: number | undefined;
 }
 
 /**
@@ -24,7 +27,7 @@ export interface TimedRun extends IdRange {
  *
  * ```text
  *   heap     at │ slot       by time
- *   by slot  firstId │ count │ attempts and priority │ where it stands in the heap
+ *   by slot  firstId │ count │ attempts, lane and priority │ where it stands in the heap
  *   order    slots by id     made when runs are looked up by id
  * ```
  */
@@ -62,12 +65,12 @@ export class TimedRuns {
     return this.#at[0] ?? Infinity;
   }
 
-  add({ at, firstId, count, attempts, priority = PRIORITY_DEFAULT }: TimedRun): void {
+  add({ at, firstId, count, attempts, priority = PRIORITY_DEFAULT, lane }: TimedRun): void {
     const slot = this.#free.pop() ?? this.#firstId.length;
     this.#messageCount += count;
     this.#firstId[slot] = firstId;
     this.#count[slot] = count;
-    this.#traits[slot] = attempts * PRIORITIES + priority;
+    this.#traits[slot] = packTraits(attempts, lane) * PRIORITIES + priority;
     this.#order?.add(firstId, count, slot);
     const index = this.#at.push(at) - 1;
     this.#slots.push(slot);
@@ -241,12 +244,15 @@ export class TimedRuns {
     const slot = this.#slots[index]!;
     const traits = this.#traits[slot]!;
     const priority = traits % PRIORITIES;
+    const others = (traits - priority) / PRIORITIES;
+    const lane = laneOf(others);
     const run = {
       at: this.#at[index]!,
       firstId: this.#firstId[slot]!,
       count: this.#count[slot]!,
-      attempts: (traits - priority) / PRIORITIES,
+      attempts: attemptsOf(others),
     };
-    return priority === PRIORITY_DEFAULT ? run : { ...run, priority };
+    if (lane === undefined) return priority === PRIORITY_DEFAULT ? run : { ...run, priority };
+    return { ...run, ...priority !== PRIORITY_DEFAULT && { priority }, lane };
   }
 }

@@ -16,7 +16,10 @@ export interface Gate {
   readonly isLimit: boolean;
   /** How many messages may be delivered now; `Infinity` if it does not matter, 0 if it is closed. */
   room(now: number): number;
-  /** When to ask again while it is closed; `Infinity` if it tells that itself. */
+  /**
+   * When to ask again while it is closed; `Infinity` if it tells that itself. It is asked when its share
+   * begins to wait.
+   */
   opensAt(now: number): number;
   /** Notes that messages go to a follower; never more than it has room for. */
   take(count: number, now: number): void;
@@ -26,8 +29,16 @@ export interface Gate {
   refund(count: number): void;
   /** Notes that messages have left their follower, in whatever way. */
   settle(count: number): void;
-  /** Says why it is closed, as the end of a sentence; `undefined` while it is open. */
-  explain(now: number): string | undefined;
+  /** Says why it is closed; `undefined` while it is open. */
+  explain(now: number): GateNote | undefined;
+}
+
+/** Why a gate is closed. */
+export interface GateNote {
+  /** A few words, as in "5 of 5 pending". */
+  readonly why: string;
+  /** When it opens, by the time of the rules; `Infinity` if that is not known. */
+  readonly opensAt: number;
 }
 
 /** How many messages may be delivered through all gates. */

@@ -8,6 +8,7 @@ import type { ListedTimes } from "../store/message_times.ts";
 import { MessageNotes } from "./message_notes.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { RareSet } from "../collections/rare_set.ts";
+import type { HeadStart } from "../ready/ready_run.ts";
 import { type ReadyRun, ReadyRuns } from "../ready/ready_runs.ts";
 import type { PendingRun } from "./pending_list.ts";
 import type { ReasonPool } from "./reason_pool.ts";
@@ -35,9 +36,9 @@ export interface HeldRun {
  * perhaps after a delay. Messages in none of the lists here are pending, or on their way to another
  * stream.
  */
-export class Share {
+export class Share implements HeadStart {
   readonly store: Store;
-  readonly ready: ReadyRuns = new ReadyRuns();
+  readonly ready: ReadyRuns = new ReadyRuns(this);
   /** Messages with the times at which they are ready. */
   readonly delayed: DatedRuns;
   readonly notes: MessageNotes;
@@ -79,6 +80,14 @@ export class Share {
     const first = this.ready.findOldest()?.firstId;
     const parked = this.keys?.firstParkedId;
     return first === undefined || parked === undefined ? first ?? parked : Math.min(first, parked);
+  }
+
+  get agingMs(): number | null {
+    return this.store.options.priorityAgingMs;
+  }
+
+  storedAt(id: number): number {
+    return this.store.backlog.storedAt(id);
   }
 
   get visits(): number {
@@ -129,9 +138,7 @@ export class Share {
   takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
     const ready = [...this.ready.remove(ranges), ...this.keys?.remove(ranges) ?? []];
     const taken: UnheldRun[] = ready.map((run) => ({ ...run, dueAt: 0 }));
-    for (const { firstId, count, attempts, at, priority, isDated } of this.delayed.remove(ranges)) {
-      taken.push({ firstId, count, attempts, dueAt: at, priority, isDated });
-    }
+    for (const { at, ...run } of this.delayed.remove(ranges)) taken.push({ ...run, dueAt: at });
     for (const { count } of taken) this.#pendingCount += count;
     return taken;
   }
@@ -178,9 +185,9 @@ export class Share {
   /** Delays pending messages until a time, or makes them ready if that is 0. */
   delay(run: ReadyRun & Pick<UnheldRun, "isDated">, dueAt: number): void {
     if (dueAt === 0) return this.giveBack(run);
-    const { firstId, count, attempts, priority, isDated } = run;
+    const { firstId, count, attempts, priority, lane, isDated } = run;
     this.#pendingCount -= count;
-    this.delayed.add({ at: dueAt, firstId, count, attempts, priority, isDated });
+    this.delayed.add({ at: dueAt, firstId, count, attempts, priority, lane, isDated });
   }
 
   /** Makes messages ready when their delay is over; returns whether there were any. */

@@ -1,12 +1,13 @@
 import type { MessageBatch } from "../../../protocol.ts";
-import { readEntrySize } from "../../protocol/messages/entry.ts";
+import { PRIORITY_DEFAULT, readEntrySize } from "../../protocol/messages/entry.ts";
 import { findEntryKey } from "../../protocol/messages/properties.ts";
-import { byFirstId, type IdRange } from "../collections/id_ranges.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
-import { IdBits } from "../collections/id_bits.ts";
+import type { Borrower } from "./borrower.ts";
 import { KeyTable } from "./key_table.ts";
-import { type ReadyRun, ReadyRuns } from "./ready_runs.ts";
-import { RunList } from "../collections/run_list.ts";
+import { findLoanRoom, Loan } from "./loan.ts";
+import { type KeyWait, ParkedMessages } from "./parked_messages.ts";
+import type { ReadyRun } from "./ready_runs.ts";
 
 /** The part of a batch that may be delivered although messages have keys. */
 export interface AdmittedPart {
@@ -16,11 +17,21 @@ export interface AdmittedPart {
   readonly batch: MessageBatch;
 }
 
-/** A key for which messages wait. */
-export interface KeyWait {
-  readonly holder: number;
-  readonly count: number;
+/** A message that waits for a key that is lent. */
+export interface OwedRun extends ReadyRun {
+  /** The number of its key. */
+  readonly key: number;
 }
+
+/** The most messages that come back together and are given out together, of one key. */
+const BACK_MAX = 128;
+
+/** Room for more keys is given back when none is held. */
+const KEPT_MAX = 1024;
+
+/** The most keys that are looked at for one look at what is owed, and the most messages of each. */
+const OWED_KEYS_MAX = 256;
+const OWED_EACH_MAX = 16;
 
 /**
  * The keys that are held, the messages that hold them, and the messages that wait for them.
@@ -29,6 +40,10 @@ export interface KeyWait {
  * delivery until it is gone, also while it is ready again or held back after a failure: later messages
  * must not overtake it. A ready message whose key another one holds is *parked*; when the
  * key is free, the first message that is parked for it holds it, and is ready.
+ *
+ * A key is *lent* to a follower that hands its messages out in order: while it has one, it may get more. They
+ * hold the key together, in the order of their delivery, which the first one keeps if it comes back. Later
+ * ones that come back without having been worked on are parked.
  *
  * Keys are read only at delivery, from bytes that are needed there anyway. So a backlog of messages with
  * keys costs the same as any other, and a start after a crash reads only the keys of messages that were
@@ -42,18 +57,13 @@ export class Keys {
   readonly #table: KeyTable;
   /** The number of the key that each message holds. */
   readonly #held = new Map<number, number>();
-  /** Which messages wait for a key, by its number. */
-  readonly #parked = new Map<number, ReadyRuns>();
-  /**
-   * The same messages by id, each with the number of its key, to take messages out by id. Made when it is
-   * first needed, and dropped when nothing is parked.
-   */
-  #order: RunList | undefined;
-  /** Which messages are parked: the oldest one is asked for again and again. */
-  readonly #ids = new IdBits();
-  #parkedCount = 0;
-  /** How many of them were delivered before: almost always none. */
-  #returnedCount = 0;
+  readonly #parked = new ParkedMessages();
+  /** Those of the holders that no follower has: they are ready or held back, or on their way elsewhere. */
+  readonly #back = new Set<number>();
+  /** The holders of each key that has more than one, by its number. */
+  readonly #loans: (Loan | undefined)[] = [];
+  /** To whom each key is lent, by its number. */
+  readonly #borrowers: (Borrower | undefined)[] = [];
 
   /** @param hash The hash of keys, which others may use too; without a secret key by default. */
   constructor(hash?: KeyedHash) {
@@ -61,38 +71,32 @@ export class Keys {
   }
 
   get parkedCount(): number {
-    return this.#parkedCount;
+    return this.#parked.count;
   }
 
-  /** The smallest id of a parked message; undefined if there is none. */
   get firstParkedId(): number | undefined {
-    return this.#ids.first;
+    return this.#parked.firstId;
   }
 
-  /** The number of keys for which messages wait. */
   get waitCount(): number {
-    return this.#parked.size;
+    return this.#parked.keyCount;
   }
 
   get heldCount(): number {
-    return this.#held.size;
+    return this.#table.size;
   }
 
-  /** How many runs were ever visited or moved to find some by id; tests bound this cost. */
   get visits(): number {
-    return this.#order?.visits ?? 0;
+    return this.#parked.visits;
   }
 
   /** The parked messages in a range of ids that were delivered before. */
   listReturned(fromId?: number, toId?: number): ReadyRun[] {
-    if (this.#returnedCount === 0) return [];
-    return [...this.#parked.values()].flatMap((waiting) => waiting.listReturned(fromId, toId));
+    return this.#parked.listReturned(fromId, toId);
   }
 
   get waits(): KeyWait[] {
-    return [...this.#parked].map(([key, { count }]) => {
-      return { holder: this.#table.holderOf(key), count };
-    });
+    return this.#parked.listWaits((key) => this.#table.holderOf(key));
   }
 
   /**
@@ -101,13 +105,15 @@ export class Keys {
    *
    * @param run The messages, as they were ready.
    * @param batch Their bytes, or those of the first of them.
+   * @param borrower The follower that gets them.
    */
-  admit(run: ReadyRun, batch: MessageBatch): AdmittedPart {
+  admit(run: ReadyRun, batch: MessageBatch, borrower: Borrower): AdmittedPart {
     const { buffer, end } = batch;
+    const priority = run.priority ?? PRIORITY_DEFAULT;
     let id = run.firstId;
     let offset = batch.start;
     while (offset < end) {
-      const key = this.#claimAt(buffer, offset, id);
+      const key = this.#claimAt(buffer, offset, id, priority, borrower);
       if (key === 0) break;
       this.#park(key, { ...run, firstId: id, count: 1 });
       id++;
@@ -119,15 +125,24 @@ export class Keys {
       do {
         id++;
         offset += readEntrySize(buffer, offset);
-      } while (offset < end && this.#claimAt(buffer, offset, id) === 0);
+      } while (offset < end && this.#claimAt(buffer, offset, id, priority, borrower) === 0);
     }
     const count = id - run.firstId - parkedCount;
     return { parkedCount, batch: { count, buffer, start, end: offset } };
   }
 
-  /** Gives a message that was worked on before the broker's start its key, if no other one holds it. */
+  /**
+   * Gives a message that was worked on before the broker's start its key, behind those that have it already.
+   * They come by id.
+   */
   restore(id: number, { buffer, start }: MessageBatch): void {
-    this.#claimAt(buffer, start, id);
+    const key = this.#keyAt(buffer, start);
+    if (key === 0) return;
+    const holder = this.#table.holderOf(key);
+    this.#held.set(id, key);
+    this.#back.add(id);
+    if (holder === 0) this.#table.hold(key, id);
+    else (this.#loans[key] ??= new Loan(holder, 0)).push(id);
   }
 
   /**
@@ -142,10 +157,124 @@ export class Keys {
       const key = this.#held.get(id);
       if (key === undefined) continue;
       this.#held.delete(id);
-      const next = this.#unpark(key);
+      const isBack = this.#back.size > 0 && this.#back.delete(id);
+      const loan = this.#loans[key];
+      if (loan !== undefined) {
+        loan.remove(id);
+        if (!isBack) loan.outCount--;
+      }
+      const next = loan === undefined || loan.size === 0
+        ? this.#unpark(key)
+        : this.#passOn(key, loan);
       if (next !== undefined) freed.push(next);
     }
     return freed;
+  }
+
+  /**
+   * Notes that messages come back from their followers, or go elsewhere: they still hold their keys.
+   *
+   * @returns Messages that are the first of their keys now, and are ready.
+   */
+  noteBack({ firstId, count }: IdRange): ReadyRun[] {
+    const freed: ReadyRun[] = [];
+    if (this.#held.size === 0) return freed;
+    for (let id = firstId; id < firstId + count; id++) {
+      const key = this.#held.get(id);
+      if (key === undefined || this.#back.has(id)) continue;
+      this.#back.add(id);
+      const loan = this.#loans[key];
+      if (loan === undefined) this.#borrowers[key] = undefined;
+      else {
+        loan.outCount--;
+        const next = this.#passOn(key, loan);
+        if (next !== undefined) freed.push(next);
+      }
+    }
+    return freed;
+  }
+
+  /**
+   * Parks those of the messages that came back that are not the first of their keys: they give up what they
+   * hold, unless they were worked on.
+   *
+   * @returns The others.
+   */
+  giveBack(run: ReadyRun): ReadyRun[] {
+    const { firstId, count, attempts } = run;
+    if (this.#held.size === 0) return [run];
+    const ready: { firstId: number; count: number }[] = [];
+    // The last one first: it is the last one of its loan.
+    for (let id = firstId + count - 1; id >= firstId; id--) {
+      const key = this.#held.get(id);
+      const loan = key === undefined ? undefined : this.#loans[key];
+      if (key === undefined || loan === undefined || (loan.first === id && loan.outCount === 0)) {
+        const next = ready.at(-1);
+        if (next?.firstId === id + 1) {
+          ready[ready.length - 1] = { firstId: id, count: next.count + 1 };
+        } else ready.push({ firstId: id, count: 1 });
+        continue;
+      }
+      if (attempts === 0 && loan.first !== id) {
+        this.#held.delete(id);
+        this.#back.delete(id);
+        loan.remove(id);
+      }
+      this.#park(key, { ...run, firstId: id, count: 1 });
+    }
+    return ready.map((range) => ({ ...run, ...range }));
+  }
+
+  /** The ids of messages that followers have and that were delivered after some of the same keys. */
+  findLater({ firstId, count }: IdRange): number[] {
+    const later: number[] = [];
+    if (this.#held.size <= 1) return later;
+    const seen = new Set<number>();
+    for (let id = firstId; id < firstId + count; id++) {
+      const key = this.#held.get(id);
+      const loan = key === undefined ? undefined : this.#loans[key];
+      if (key === undefined || loan === undefined || loan.size === 1 || seen.has(key)) continue;
+      seen.add(key);
+      for (const one of loan.listAfter(id)) if (!this.#back.has(one)) later.push(one);
+    }
+    return later;
+  }
+
+  /** Whether a follower has a message with a key. */
+  isOut(id: number): boolean {
+    return this.#held.has(id) && !this.#back.has(id);
+  }
+
+  /**
+   * Takes out parked messages that a borrower may have, of several keys in turn. They have to be delivered to
+   * it now, or parked again.
+   */
+  takeOwed(borrower: Borrower, countMax: number): OwedRun[] {
+    const taken: OwedRun[] = [];
+    const { owed } = borrower;
+    let keysLeft = OWED_KEYS_MAX;
+    for (const key of owed ?? []) {
+      if (taken.length >= countMax || --keysLeft < 0) break;
+      owed!.delete(key);
+      if (this.#borrowers[key] !== borrower) continue;
+      const room = Math.min(
+        findLoanRoom(this.#loans[key], borrower),
+        OWED_EACH_MAX,
+        countMax - taken.length,
+      );
+      for (let left = room; left > 0; left--) {
+        const run = this.#parked.takeNext(key);
+        if (run === undefined) break;
+        taken.push({ ...run, key });
+      }
+      // Behind the others, for the next look.
+      if (this.#parked.countOf(key) > 0) owed!.add(key);
+    }
+    return taken;
+  }
+
+  parkAgain({ key, ...run }: OwedRun): void {
+    this.#park(key, run);
   }
 
   /**
@@ -155,91 +284,117 @@ export class Keys {
    * @returns The ones that were here.
    */
   remove(ranges: readonly IdRange[]): ReadyRun[] {
-    const removed: ReadyRun[] = [];
-    if (this.#parkedCount === 0) return removed;
-    for (const { note: key, ...run } of this.#requireOrder().remove(ranges)) {
-      const waiting = this.#parked.get(key)!;
-      const runs = waiting.remove([run]);
-      this.#noteTaken(key, waiting, runs);
-      removed.push(...runs);
-    }
-    return removed;
+    return this.#parked.remove(ranges);
   }
 
   findOldest(): IdRange | undefined {
-    if (this.#parkedCount === 0) return undefined;
-    const { firstId, firstCount: count } = this.#requireOrder();
-    return { firstId, count };
+    return this.#parked.findOldest();
   }
 
   removeAll(): ReadyRun[] {
-    const removed = [...this.#parked.values()].flatMap((waiting) => waiting.removeAll());
-    this.#parked.clear();
-    this.#ids.clear();
-    this.#order = undefined;
-    this.#parkedCount = 0;
-    this.#returnedCount = 0;
-    return removed;
+    return this.#parked.removeAll();
   }
 
-  #requireOrder(): RunList {
-    if (this.#order !== undefined) return this.#order;
-    const runs = [...this.#parked].flatMap(([key, waiting]) =>
-      waiting.list().map((run) => ({ ...run, key }))
-    );
-    const order = this.#order = new RunList();
-    for (const { firstId, count, key } of runs.sort(byFirstId)) order.add(firstId, count, key);
-    return order;
-  }
-
-  /** Lets a message take its key; returns 0, or the number of the key if another one holds it. */
-  #claimAt(buffer: Uint8Array, offset: number, id: number): number {
-    const at = findEntryKey(buffer, offset);
-    if (at === 0) return 0;
-    const key = this.#table.require(buffer, at + 1, at + 1 + buffer[at]!);
+  /** Lets a message take its key; returns 0, or the number of the key if it has to wait. */
+  #claimAt(
+    buffer: Uint8Array,
+    offset: number,
+    id: number,
+    priority: number,
+    borrower: Borrower,
+  ): number {
+    const key = this.#keyAt(buffer, offset);
+    if (key === 0) return 0;
     const holder = this.#table.holderOf(key);
-    if (holder === id) return 0;
-    if (holder !== 0) return key;
-    this.#table.hold(key, id);
-    this.#held.set(id, key);
+    const loan = this.#loans[key];
+    if (holder === 0) {
+      this.#table.hold(key, id);
+      this.#held.set(id, key);
+    } else if (holder === id) {
+      if (loan !== undefined) {
+        if (loan.outCount > 0) return key;
+        loan.outCount = loan.givenCount = 1;
+      }
+      this.#back.delete(id);
+    } else return this.#extend(key, id, priority, borrower) ? 0 : key;
+    if (borrower.ordersKeys) {
+      this.#borrowers[key] = borrower;
+      if (this.#parked.countOf(key) > 0) borrower.owe(key);
+    }
     return 0;
   }
 
-  #park(key: number, run: ReadyRun): void {
-    let waiting = this.#parked.get(key);
-    if (waiting === undefined) this.#parked.set(key, waiting = new ReadyRuns());
-    if (run.attempts === 0) waiting.append(run.firstId, 1, run.priority);
-    else waiting.giveBack(run);
-    this.#order?.add(run.firstId, 1, key);
-    this.#ids.add(run.firstId);
-    if (run.attempts > 0) this.#returnedCount++;
-    this.#parkedCount++;
+  /** The number of a message's key; 0 if it has none. */
+  #keyAt(buffer: Uint8Array, offset: number): number {
+    const at = findEntryKey(buffer, offset);
+    return at === 0 ? 0 : this.#table.require(buffer, at + 1, at + 1 + buffer[at]!);
   }
 
-  /** Lets the first message that waits for a key hold it; forgets the key if there is none. */
+  /** Lets one more message hold a key that is lent, if its borrower may have it. */
+  #extend(key: number, id: number, priority: number, borrower: Borrower): boolean {
+    if (this.#borrowers[key] !== borrower || findLoanRoom(this.#loans[key], borrower) <= 0) {
+      return false;
+    }
+    let loan = this.#loans[key];
+    if (loan !== undefined && loan.outCount < loan.size) {
+      // What came back together goes in its order, and nothing else before it.
+      if (!this.#isNextBack(loan, id)) return false;
+      this.#back.delete(id);
+    } else {
+      if (!this.#isFirst(key, id, priority)) return false;
+      loan ??= this.#loans[key] = new Loan(this.#table.holderOf(key), 1);
+      loan.push(id);
+      this.#held.set(id, key);
+    }
+    loan.outCount++;
+    loan.givenCount++;
+    return true;
+  }
+
+  /** Whether a message goes before all that are parked for its key. */
+  #isFirst(key: number, id: number, priority: number): boolean {
+    const first = this.#parked.peek(key);
+    if (first === undefined) return true;
+    const rank = first.priority ?? PRIORITY_DEFAULT;
+    return priority > rank || (priority === rank && id < first.firstId);
+  }
+
+  /** Whether a message is the first of those that came back, and only these are behind it. */
+  #isNextBack(loan: Loan, id: number): boolean {
+    const { outCount } = loan;
+    if (outCount > BACK_MAX || loan.at(outCount) !== id) return false;
+    return loan.listFirst(outCount).every((one) => !this.#back.has(one));
+  }
+
+  /** Has the first of a key's holders go next, if no follower has one; returns it if it was parked. */
+  #passOn(key: number, loan: Loan): ReadyRun | undefined {
+    const { first } = loan;
+    this.#table.hold(key, first);
+    if (loan.outCount > 0) return undefined;
+    this.#borrowers[key] = undefined;
+    return this.#parked.take(key, first);
+  }
+
+  #park(key: number, run: ReadyRun): void {
+    this.#parked.add(key, run);
+    this.#borrowers[key]?.owe(key);
+  }
+
+  /** Lets the first message that waits for a free key hold it; forgets the key if there is none. */
   #unpark(key: number): ReadyRun | undefined {
-    const waiting = this.#parked.get(key);
-    const first = waiting?.peek();
-    if (waiting === undefined || first === undefined) {
+    if (this.#borrowers[key] !== undefined) this.#borrowers[key] = undefined;
+    if (this.#loans[key] !== undefined) this.#loans[key] = undefined;
+    const next = this.#parked.takeNext(key);
+    if (next === undefined) {
       this.#table.delete(key);
+      if (this.#table.size === 0 && this.#borrowers.length > KEPT_MAX) {
+        this.#loans.length = this.#borrowers.length = 0;
+      }
       return undefined;
     }
-    const next = { ...first, count: 1 };
-    waiting.take(1);
-    this.#order?.remove([{ firstId: next.firstId, count: 1 }]);
-    this.#noteTaken(key, waiting, [next]);
     this.#table.hold(key, next.firstId);
     this.#held.set(next.firstId, key);
+    this.#back.add(next.firstId);
     return next;
-  }
-
-  #noteTaken(key: number, waiting: ReadyRuns, runs: readonly ReadyRun[]): void {
-    for (const { firstId, count, attempts } of runs) {
-      this.#ids.delete(firstId, count);
-      this.#parkedCount -= count;
-      if (attempts > 0) this.#returnedCount -= count;
-    }
-    if (waiting.count === 0) this.#parked.delete(key);
-    if (this.#parkedCount === 0) this.#order = undefined;
   }
 }

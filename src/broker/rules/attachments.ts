@@ -104,6 +104,7 @@ export class Attachments {
   remove(attachment: Attachment): void {
     attachment.queue?.remove(attachment);
     attachment.follower.attachments.delete(attachment.share);
+    attachment.follower.owing.delete(attachment);
     attachment.share.attachments.delete(attachment);
     this.#count -= weigh(attachment.follower);
     this.steps++;

@@ -11,6 +11,9 @@ import type { Share } from "../share/share.ts";
 /** The pause before deadlines are checked again if a follower's input is not read, in milliseconds. */
 const UNREAD_MS = 1000;
 
+/** Why deliveries are taken back that were only fetched. */
+const LATER = "an earlier message of its key has come back";
+
 /** Handles the reports of followers about deliveries, and late, silent and lost followers. */
 export class Deliveries {
   readonly #parts: RuleContext;
@@ -209,6 +212,8 @@ export class Deliveries {
       this.#doubtFirst(follower, late);
       // All before any is put back: one may make others expire, which must not be found here.
       for (const run of late) pending.take(run.firstTag, run.count);
+      const later = this.#returns.giveBackLater(follower, late, now);
+      for (const run of later) follower.lapsed.add({ ...run, isLoss: false });
       for (const run of late) {
         follower.lapsed.add({ ...run, isLoss: false });
         run.share.store.counters.noteReturned(run.count, "timeout");
@@ -217,6 +222,7 @@ export class Deliveries {
         else this.#returns.fail(follower, run, { reason: "not acknowledged in time", now });
       }
       this.#returns.tellRevoked(follower, late, "it was not acknowledged in time");
+      this.#returns.tellRevoked(follower, later, LATER);
       this.#returns.noteTaken(follower, now);
     }
     follower.liveness.deadline = follower.findDeadline();
@@ -252,6 +258,8 @@ export class Deliveries {
     proceed: (run: PendingRun) => void,
   ): void {
     const { held, error } = takePending(follower, ranges);
+    const later = this.#returns.giveBackLater(follower, held, now);
+    this.#returns.tellRevoked(follower, later, LATER);
     for (const run of held) proceed(run);
     this.#returns.noteTaken(follower, now);
     if (error !== undefined) throw error;

@@ -6,6 +6,7 @@ import type { FollowerState } from "../share/follower_state.ts";
 import { findOpening, findRoom } from "../lanes/gate.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
+import { offerOwed } from "../share/owed_messages.ts";
 import type { Share } from "../share/share.ts";
 
 /** The most bytes of a delivery, unless a single message is larger: a client reads its frame at once. */
@@ -79,7 +80,7 @@ export class Dispatcher {
   /** Notes that a follower may have room for its turns. */
   noteRoom(follower: FollowerState): void {
     if (follower.stalled.count > 0) resumeStalled(follower);
-    if (follower.turns.count === 0 || this.#revived.has(follower)) return;
+    if (!isAsking(follower) || this.#revived.has(follower)) return;
     this.#wakeOnce();
     this.#followers.add(follower);
   }
@@ -87,7 +88,7 @@ export class Dispatcher {
   /** Notes that a follower shows life again. */
   noteRevived(follower: FollowerState): void {
     if (follower.stalled.count > 0) resumeStalled(follower);
-    if (follower.turns.count === 0) return;
+    if (!isAsking(follower)) return;
     this.#wakeOnce();
     this.#followers.delete(follower);
     this.#revived.add(follower);
@@ -116,7 +117,10 @@ export class Dispatcher {
       this.#revived.delete(follower);
       this.#serveFollower(follower, now);
     }
-    for (const follower of this.#served) this.#options.served(follower, now);
+    for (const follower of this.#served) {
+      if (follower.owing.size > 0) this.#serveOwed(follower, now);
+      this.#options.served(follower, now);
+    }
     this.#served.clear();
     // Notes ask for no dispatch while one has work left.
     if (this.#hasWork) this.#options.wake();
@@ -144,6 +148,7 @@ export class Dispatcher {
   }
 
   #serveFollower(follower: FollowerState, now: number): void {
+    if (follower.owing.size > 0) this.#served.add(follower);
     for (;;) {
       const attachment = follower.turns.first;
       if (attachment === undefined || follower.room === 0) return;
@@ -153,21 +158,31 @@ export class Dispatcher {
     }
   }
 
+  /** Delivers what waits for keys that are lent to a follower, after all others have had their parts. */
+  #serveOwed(follower: FollowerState, now: number): void {
+    for (const attachment of follower.owing) {
+      offerOwed(attachment, () => this.#deliver(attachment, follower.room, now));
+      if (attachment.owed!.size === 0) follower.owing.delete(attachment);
+    }
+  }
+
   /** Delivers up to `countMax` messages, within the follower's room. */
-  #deliver({ share, follower }: Attachment, countMax: number, now: number): void {
+  #deliver(attachment: Attachment, countMax: number, now: number): void {
+    const { share, follower } = attachment;
     // The stream may have been found damaged since the follower got its turn.
     if (!canDeliver(share)) return;
     this.#served.add(follower);
     let left = Math.min(countMax, follower.room);
     while (left > 0) {
-      const delivered = this.#deliverRun(share, follower, left, now);
+      const delivered = this.#deliverRun(attachment, left, now);
       if (delivered === 0) return;
       left = Math.min(left - delivered, follower.room);
     }
   }
 
   /** Delivers the first adjacent ready messages of a share; returns how many. */
-  #deliverRun(share: Share, follower: FollowerState, roomMax: number, now: number): number {
+  #deliverRun(attachment: Attachment, roomMax: number, now: number): number {
+    const { share, follower } = attachment;
     for (;;) {
       const countMax = share.gates === undefined
         ? roomMax
@@ -180,7 +195,7 @@ export class Dispatcher {
       if (batch === undefined) return 0;
       if (share.keys === undefined) return this.#hand(share, follower, run, batch, now);
       const { firstId } = run;
-      const { parkedCount, batch: admitted } = share.keys.admit(run, batch);
+      const { parkedCount, batch: admitted } = share.keys.admit(run, batch, attachment);
       if (parkedCount > 0) share.ready.take(parkedCount);
       if (admitted.count > 0) {
         const rest = { ...run, firstId: firstId + parkedCount };
@@ -292,6 +307,11 @@ export class Dispatcher {
       return undefined;
     }
   }
+}
+
+/** Whether there may be something for a follower that has room. */
+function isAsking({ turns, owing }: FollowerState): boolean {
+  return turns.count > 0 || owing.size > 0;
 }
 
 /** Moves an attachment to the end of the queue that it belongs to now. */

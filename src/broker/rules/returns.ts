@@ -8,6 +8,7 @@ import {
 } from "../share/failure.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
+import { takeLater } from "../share/later_deliveries.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { findTags, groupByFailure, joinTags } from "../share/pending_ranges.ts";
 import type { Share } from "../share/share.ts";
@@ -105,6 +106,17 @@ export class Returns {
       return this.#bury(follower, run, "maxDeliveries", { now, reason: "" });
     }
     this.#leave(run, now, (part) => this.#makeReady(part));
+  }
+
+  /**
+   * Takes back what was only fetched after some messages of the same keys: they come back first.
+   *
+   * @returns These deliveries; the follower has not been told of them.
+   */
+  giveBackLater(follower: FollowerState, runs: readonly PendingRun[], now: number): PendingRun[] {
+    const later = takeLater(follower, runs);
+    for (const run of later.toReversed()) this.giveBackUnseen(follower, run, now);
+    return later;
   }
 
   /** Makes messages ready again that no handler has seen: that was no attempt. */
@@ -207,6 +219,7 @@ export class Returns {
   #leave(run: PendingRun, now: number, proceed: (part: PendingRun) => void): void {
     const { share, firstId, count, attempts } = run;
     const { store, notes: { overdue } } = share;
+    if (share.noteBack(run)) this.#parts.dispatcher.noteReady(share);
     if (store.expiries.nextAt <= now) this.expire(share, now);
     if (overdue.size === 0) return proceed(run);
     for (let id = firstId; id < firstId + count; id++) {

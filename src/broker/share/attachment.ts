@@ -1,5 +1,9 @@
+import type { Borrower } from "../ready/borrower.ts";
 import type { FollowerState } from "./follower_state.ts";
 import type { Share } from "./share.ts";
+
+/** How many of those that wait are looked at: the first ones wait for messages, and not only for room. */
+const RIVALS_MAX = 4;
 
 /**
  * One follower at one share of a stream that its bind matches. It always stands in exactly one queue:
@@ -10,16 +14,40 @@ import type { Share } from "./share.ts";
  * Moving between the two queues is all of the dispatcher's bookkeeping; a move costs the same for any
  * number of streams and followers.
  */
-export class Attachment {
+export class Attachment implements Borrower {
   readonly follower: FollowerState;
   readonly share: Share;
   queue: AttachmentQueue | undefined;
   previous: Attachment | undefined;
   next: Attachment | undefined;
+  owed: Set<number> | undefined = undefined;
 
   constructor(follower: FollowerState, share: Share) {
     this.follower = follower;
     this.share = share;
+  }
+
+  get ordersKeys(): boolean {
+    return this.follower.ordersKeys;
+  }
+
+  /** A part of what it may hold for each message that it works on: others find room beside a busy key. */
+  get keyRoom(): number {
+    const { credit, slots } = this.follower;
+    return Math.max(1, Math.floor(credit.messages / slots));
+  }
+
+  get hasRivals(): boolean {
+    let other = this.share.waiting.first;
+    for (let left = RIVALS_MAX; other !== undefined && left > 0; other = other.next, left--) {
+      if (other !== this && other.follower.room > 0) return true;
+    }
+    return false;
+  }
+
+  owe(key: number): void {
+    (this.owed ??= new Set()).add(key);
+    this.follower.owing.add(this);
   }
 }
 

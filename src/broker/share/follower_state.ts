@@ -4,6 +4,7 @@ import { type Attachment, AttachmentQueue } from "./attachment.ts";
 import type { FollowerSink, StreamFilter } from "../engine.ts";
 import { LapsedList } from "./lapsed_list.ts";
 import { PendingList, type PendingRun } from "./pending_list.ts";
+import { RareSet } from "../collections/rare_set.ts";
 import type { Share } from "./share.ts";
 
 /** Signs of life of a follower, and when its deliveries run out. */
@@ -51,6 +52,8 @@ export class FollowerState {
   readonly turns: AttachmentQueue = new AttachmentQueue();
   /** The attachments to shares whose messages it has no slots for. */
   readonly stalled: AttachmentQueue = new AttachmentQueue();
+  /** Those to shares in which messages may wait for keys that are lent to it. */
+  readonly owing: RareSet<Attachment> = new RareSet();
   readonly pending: PendingList = new PendingList();
   /** Deliveries that were taken back lately and may still be acknowledged. */
   readonly lapsed: LapsedList = new LapsedList();

@@ -179,7 +179,20 @@ export class Share implements HeadStart {
 
   giveBack(run: ReadyRun): void {
     this.#pendingCount -= run.count;
-    this.ready.giveBack(run);
+    const { keys } = this;
+    if (keys === undefined) return this.ready.giveBack(run);
+    for (const part of keys.giveBack(run)) this.ready.giveBack(part);
+  }
+
+  /**
+   * Notes that no follower has pending messages any more, before they are put back or are gone; returns
+   * whether others are ready now.
+   */
+  noteBack(range: IdRange): boolean {
+    if (this.keys === undefined) return false;
+    const freed = this.keys.noteBack(range);
+    for (const run of freed) this.ready.giveBack(run);
+    return freed.length > 0;
   }
 
   /** Delays pending messages until a time, or makes them ready if that is 0. */

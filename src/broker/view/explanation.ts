@@ -5,7 +5,7 @@ import { readProperties } from "../../protocol/messages/properties.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import type { StreamFilter } from "../engine.ts";
 import type { FollowerState } from "../share/follower_state.ts";
-import type { KeyWait } from "../ready/keys.ts";
+import type { KeyWait } from "../ready/parked_messages.ts";
 import type { Router } from "../state/router.ts";
 import { countPostponements, type Failure } from "../share/failure.ts";
 import type { Share } from "../share/share.ts";

@@ -125,9 +125,9 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "a key is free as soon as its message is given back",
     file: "src/broker/share/share.ts",
-    from: "    this.#pendingCount -= run.count;\n    this.ready.giveBack(run);\n",
-    to: "    this.#pendingCount -= run.count;\n    this.ready.giveBack(run);\n" +
-      "    for (const freed of this.keys?.release(run) ?? []) this.ready.giveBack(freed);\n",
+    from: "    for (const part of keys.giveBack(run)) this.ready.giveBack(part);\n",
+    to: "    for (const part of keys.giveBack(run)) this.ready.giveBack(part);\n" +
+      "    for (const freed of keys.release(run)) this.ready.giveBack(freed);\n",
     found: tests("engine/memory_test.ts"),
   },
   {
@@ -140,8 +140,8 @@ export const STREAMS_BUGS: readonly PlantedBug[] = [
   {
     what: "what waits for a key is not ready when the key is free",
     file: "src/broker/ready/keys.ts",
-    from: "      if (next !== undefined) freed.push(next);\n",
-    to: "",
+    from: "    const next = this.#parked.takeNext(key);\n",
+    to: "    const next = this.#parked.takeNext(0);\n",
     found: tests("broker/ready/keys_test.ts"),
   },
   {

@@ -3,6 +3,7 @@ import {
   type FrameWriter,
   REASON_BYTES_MAX,
   type TagRange,
+  type TagsType,
   type VerdictType,
   writeTags,
   writeVerdict,
@@ -61,11 +62,18 @@ interface FailedDeliveries extends FailureNote {
   readonly tags: TagRanges;
 }
 
+/** Deliveries that have so many milliseconds from now. */
+interface ExtendedDeliveries {
+  readonly ms: number;
+  readonly tags: TagRanges;
+}
+
 /** A follower's reports about deliveries, collected as ranges and written together. */
 export class DeliveryNotes {
   readonly #acks = new TagRanges();
   readonly #begins = new TagRanges();
   readonly #releases = new TagRanges();
+  #extensions: ExtendedDeliveries[] = [];
   #failures: FailedDeliveries[] = [];
 
   /** Acknowledges; returns whether this is the first one to write. */
@@ -76,6 +84,13 @@ export class DeliveryNotes {
   /** A handler has begun. */
   begin(tag: number): void {
     this.#begins.add(tag);
+  }
+
+  /** A handler needs more time. */
+  extend(tag: number, ms: number): void {
+    let last = this.#extensions.at(-1);
+    if (last?.ms !== ms) this.#extensions.push(last = { ms, tags: new TagRanges() });
+    last.tags.add(tag);
   }
 
   /** Gives back deliveries that no handler has seen. */
@@ -95,16 +110,14 @@ export class DeliveryNotes {
 
   /** Writes all reports; begun deliveries come before ended ones. */
   write(writer: FrameWriter, follower: number): void {
-    for (
-      const [type, tags] of [
-        [FrameType.begin, this.#begins],
-        [FrameType.release, this.#releases],
-        [FrameType.ack, this.#acks],
-      ] as const
-    ) {
-      if (tags.isEmpty) continue;
-      writeTags(writer, type, { follower, query: 0, ranges: tags.take() });
+    this.#writeTags(writer, follower, FrameType.begin, this.#begins);
+    for (const { ms, tags } of this.#extensions) {
+      const fields = { follower, query: 0, ms, ranges: tags.take(), reason: "" };
+      writeVerdict(writer, FrameType.extend, fields);
     }
+    this.#extensions.length = 0;
+    this.#writeTags(writer, follower, FrameType.release, this.#releases);
+    this.#writeTags(writer, follower, FrameType.ack, this.#acks);
     if (this.#failures.length === 0) return;
     for (const { type, tags, ...note } of this.#failures) {
       writeVerdict(writer, type, { ...note, follower, query: 0, ranges: tags.take() });
@@ -114,7 +127,13 @@ export class DeliveryNotes {
 
   clear(): void {
     for (const tags of [this.#acks, this.#begins, this.#releases]) tags.clear();
+    this.#extensions.length = 0;
     this.#failures = [];
+  }
+
+  #writeTags(writer: FrameWriter, follower: number, type: TagsType, tags: TagRanges): void {
+    if (tags.isEmpty) return;
+    writeTags(writer, type, { follower, query: 0, ranges: tags.take() });
   }
 }
 

@@ -84,6 +84,13 @@ export class DeliveryVerdicts implements MessageOwner {
     return nothing;
   }
 
+  /** Acknowledges a message whose handler has returned, unless it has an outcome or is lost. */
+  finish(message: DeliveredMessage): void {
+    if (message.verdict !== undefined) return;
+    const isHeld = this.#end(message, "acknowledged") || this.held.wasRevoked(message);
+    if (isHeld && this.notes.ack(message.tag)) this.schedule();
+  }
+
   releaseMessage(message: Message, options: AckOptions = {}): Promise<void> {
     const mistake = findOptionMistake(options, ACK_NAMES, "Cannot release");
     if (mistake !== undefined) return Promise.reject(mistake);
@@ -141,6 +148,19 @@ export class DeliveryVerdicts implements MessageOwner {
     if (!this.held.has(message)) throw this.#explainLost("extend", message);
     const note = { type: FrameType.extend, ms, reason: "" };
     await this.#ask(message, options, (writer, delivery) => writeNote(writer, delivery, note));
+  }
+
+  /** Extends the time of all messages that are still held, in one frame and without waiting for an answer. */
+  extendAll(messages: readonly DeliveredMessage[], ms: number): void {
+    for (const message of messages) {
+      if (this.held.has(message)) this.notes.extend(message.tag, ms);
+    }
+    this.schedule();
+  }
+
+  /** Writes what is noted before anything else happens. */
+  writeNow(): void {
+    this.#uplink.writeNow();
   }
 
   reply(

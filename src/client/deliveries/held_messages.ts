@@ -22,6 +22,8 @@ export class HeldMessages {
   /** The messages that the broker has taken back over this link. */
   #revoked = new WeakSet<DeliveredMessage>();
   #emptied: PromiseWithResolvers<void> | undefined;
+  /** A message handed out at some time; see {@linkcode HeldMessages.mark}. */
+  #mark: DeliveredMessage | undefined;
 
   get count(): number {
     return this.#others.size + (this.#newest === undefined ? 0 : 1);
@@ -35,6 +37,22 @@ export class HeldMessages {
   /** The tag of the oldest of the other messages; 0 if there are none. */
   get oldestTag(): number {
     return this.#others.keys().next().value ?? 0;
+  }
+
+  /** Notes the newest message, to tell later which ones are older. */
+  mark(): void {
+    this.#mark = this.#newest;
+  }
+
+  /** The number of messages that were handed out before the one that was noted. */
+  countOlder(): number {
+    const tag = this.#mark?.tag ?? 0;
+    let count = 0;
+    for (const other of this.#others.keys()) {
+      if (other >= tag) break;
+      count++;
+    }
+    return count;
   }
 
   /** Adds a message; returns the number of others. */

@@ -8,6 +8,10 @@ import {
 import type { Link } from "../../transport/link.ts";
 import type { Bind } from "../member/bind.ts";
 import { type CallOptions, checkCloseOptions, type CloseOptions } from "../member/call_options.ts";
+import { type HandleOptions, resolveHandleOptions } from "../handling/handle_options.ts";
+import { HandlerWork } from "../handling/handler_work.ts";
+import type { Handling } from "../handling/handling.ts";
+import { MessageOutcomes } from "../handling/message_outcomes.ts";
 import { ClosingLimit } from "../member/closing_limit.ts";
 import type { FollowingMember } from "../uplink/member.ts";
 import type { Uplink } from "../uplink/uplink.ts";
@@ -47,6 +51,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
   /** Whether the follower is open on this link, or closed for good. */
   #state: "unknown" | "open" | "over" = "unknown";
   #closeCall: Promise<void> | undefined;
+  readonly #works = new Set<Handling>();
 
   constructor(way: FollowingWay, bind: Bind, options: Required<FollowerOptions>) {
     const { uplink, replies, tracing } = way;
@@ -70,6 +75,26 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     const loop: AsyncIterableIterator<Message> = new MessageIterator(this.#handout, options);
     const isWatched = this.#tracing !== undefined && options.autoAck === true;
     return (isWatched ? this.#tracing.watch(loop) : loop) as AsyncIterableIterator<Message<never>>;
+  }
+
+  handle(
+    handler: (message: Message<never>) => unknown,
+    options: HandleOptions<never> = {},
+  ): Handling {
+    const { clock, drainMs } = this.#uplink.options;
+    const resolved = resolveHandleOptions(handler, options as HandleOptions, drainMs);
+    const work = new HandlerWork(handler as (message: Message) => unknown, resolved, {
+      source: new MessageIterator(this.#handout, {}, false),
+      outcomes: new MessageOutcomes(this.#verdicts),
+      clock,
+    });
+    this.#works.add(work);
+    this.#handout.addSlots(resolved.concurrency);
+    work.start(() => {
+      this.#works.delete(work);
+      this.#handout.addSlots(-resolved.concurrency);
+    });
+    return work;
   }
 
   ackMessage(message: Message, options?: AckOptions): Promise<void> {
@@ -100,11 +125,14 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
     checkCloseOptions(options);
     const { drainMs = this.#uplink.options.drainMs, signal } = options;
     if (!this.isClosed) this.#closeCall ??= this.#beginClosing();
-    // Only messages that handlers have are waited for.
-    if (this.#verdicts.held.count === 0 || drainMs === 0) this.#closeNow();
-    const giveUp = () => this.#closeNow();
+    // What handlers do not finish in their own time goes back first.
+    const works = [...this.#works].map((work) => work.close(options));
+    // Only messages that loops have are waited for.
+    const isDue = this.#verdicts.held.count === 0 || drainMs === 0;
+    if (isDue && works.length === 0) this.#closeNow();
+    const giveUp = () => Promise.all(works).then(() => this.#closeNow());
     const limit = this.isClosed ? undefined : new ClosingLimit({ drainMs, signal }, giveUp);
-    await this.#closeCall;
+    await Promise.all([this.#closeCall, ...works]);
     limit?.end();
     await this.#uplink.drained();
   }
@@ -122,6 +150,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
       bind: { routeString, bindType, ignoreCase },
       messages: this.#handout.open(),
       bytes: this.#uplink.limits.unacknowledgedBytes,
+      ...this.#uplink.knowsWork && { slots: this.#handout.slots },
     });
     link.flush();
   }

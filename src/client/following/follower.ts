@@ -1,6 +1,8 @@
 import type { Bind } from "../member/bind.ts";
 import type { CallOptions, CloseOptions } from "../member/call_options.ts";
 import type { AckOptions, Message, NackOptions, PostponeOptions } from "../deliveries/message.ts";
+import type { HandleOptions } from "../handling/handle_options.ts";
+import type { Handling } from "../handling/handling.ts";
 
 /** Options of {@linkcode Connection.follower}. */
 export interface FollowerOptions {
@@ -11,8 +13,9 @@ export interface FollowerOptions {
    */
   readonly name?: string;
   /**
-   * The most unacknowledged messages to hold, 1 to 4,096. `"auto"` adapts it: one message for a slow handler,
-   * and enough for a fast one, so that it never waits for the network.
+   * The most unacknowledged messages to hold, 1 to 4,096; with `handle`, so many for one handler, and one more for
+   * each further one. `"auto"` adapts it: one message for a slow handler, and enough for a fast one, so that it
+   * never waits for the network.
    *
    * @default {"auto"}
    */
@@ -83,6 +86,50 @@ export interface Follower<Body = unknown> extends AsyncDisposable {
    * @throws {ConnectionClosedError} In the loop: the connection is closed for good.
    */
   getMessages(options?: GetMessagesOptions): AsyncIterableIterator<Message<Body>>;
+
+  /**
+   * Calls a function for each message, also for several at once. When it has returned (or what it returned has
+   * resolved), the message is acknowledged; when it has thrown, the message is given back for another attempt,
+   * with the error as reason. While it runs, the message stays reserved, however short the stream's
+   * `ackTimeoutMs` is.
+   *
+   * - A thrown {@linkcode Reject} moves the message to the dead letters, a {@linkcode Postpone} lets it come again
+   *   later at no cost.
+   * - A handler may acknowledge, give back, postpone, reject or release its message itself; that counts.
+   * - Two messages of one key are never in two handlers.
+   * - What handlers throw never ends the work.
+   * - When the message is taken away, its `signal` aborts; what the handler does then changes nothing.
+   *
+   * @param handler Called with a message; awaited if it returns a promise. What it returns is ignored.
+   * @param options How many handlers run at once, how long each may take, what becomes of errors.
+   * @returns The work: to wait for its end, and to close it. Closing the follower closes it, too.
+   * @throws {TypeError | RangeError} If the handler is no function, or an option is not allowed.
+   *
+   * @example Ten messages at once
+   * ```ts
+   * import { serve } from "@simplemq/simplemq/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = await serve({ port: 0, storage: { engine: "memory" } });
+   * await using connection = await broker.connect();
+   * await connection.cursor().createStream("numbers");
+   * await connection.publisher("numbers").sendMessages([1, 2, 3, 4]);
+   *
+   * let sum = 0;
+   * const work = connection.follower<number>("numbers").handle(async ({ body, signal }) => {
+   *   await new Promise((resolve) => setTimeout(resolve, 10));
+   *   signal.throwIfAborted();
+   *   sum += body;
+   *   if (sum === 10) work.close();
+   * }, { concurrency: 10 });
+   * await work.closed;
+   * assertEquals(sum, 10);
+   * ```
+   */
+  handle(
+    handler: (message: Message<Body>) => unknown,
+    options?: HandleOptions<Body>,
+  ): Handling;
 
   /**
    * Acknowledges a message: it is done, and removed from the stream.

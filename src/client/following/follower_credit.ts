@@ -17,6 +17,8 @@ export class FollowerCredit {
   #state: "flowing" | "paused" | "stopped" = "paused";
   /** The credit last sent to the broker. */
   #sent = 0;
+  /** The number of slots last sent to the broker. */
+  #sentSlots = 1;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(prefetch: Prefetch, basis: CreditBasis) {
@@ -31,7 +33,7 @@ export class FollowerCredit {
 
   /** Whether the broker must be told of a new credit. */
   get isChanged(): boolean {
-    return this.#sent !== this.#wanted;
+    return this.#sent !== this.#wanted || this.#sentSlots !== this.prefetch.slots;
   }
 
   /** Begins on a new link; returns the first credit. */
@@ -39,6 +41,7 @@ export class FollowerCredit {
     this.prefetch.restart(windowMax);
     this.#state = isAsked ? "flowing" : "paused";
     this.#sent = this.#wanted;
+    this.#sentSlots = this.prefetch.slots;
     return this.#sent;
   }
 
@@ -64,10 +67,16 @@ export class FollowerCredit {
     this.#sent = -1;
   }
 
-  write(writer: FrameWriter, follower: number, bytes: number): void {
+  /** @param basis The follower, and the most bytes to hold; whether the broker knows of slots. */
+  write(
+    writer: FrameWriter,
+    { knowsSlots, ...basis }: { follower: number; bytes: number; knowsSlots: boolean },
+  ): void {
     if (!this.isChanged) return;
+    const { slots } = this.prefetch;
     this.#sent = this.#wanted;
-    writeCredit(writer, { follower, messages: this.#sent, bytes });
+    this.#sentSlots = slots;
+    writeCredit(writer, { ...basis, messages: this.#sent, ...knowsSlots && { slots } });
   }
 
   /** Checks from time to time whether the handler still takes the fetched messages. */

@@ -15,12 +15,11 @@ import { FollowerCredit } from "./follower_credit.ts";
 import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
 import type { DeliveryVerdicts } from "../deliveries/delivery_verdicts.ts";
 import { FetchedMessages } from "./fetched_messages.ts";
-import type { Message } from "../deliveries/message.ts";
 import { done, type MessageIterator, type MessageSource } from "./message_iterator.ts";
 import { Prefetch } from "./prefetch.ts";
 
 /** A loop that waits for a message. */
-interface MessageWaiter extends PromiseWithResolvers<IteratorResult<Message>> {
+interface MessageWaiter extends PromiseWithResolvers<IteratorResult<DeliveredMessage>> {
   readonly loop: MessageIterator;
 }
 
@@ -39,6 +38,8 @@ export class MessageHandout implements MessageSource {
   #turn: Promise<void> | undefined;
   /** Whether the waiting loops are about to be served. */
   #isServing = false;
+  /** The slots of handlers; a loop that takes one message after the other needs none. */
+  #slotCount = 0;
   /** Set when loops get nothing more; with an error unless the follower was closed here. */
   #end: { readonly error?: Error } | undefined;
 
@@ -47,7 +48,8 @@ export class MessageHandout implements MessageSource {
     this.#verdicts = verdicts;
     const { held, notes } = verdicts;
     const fetched = this.#fetched;
-    const window = new Prefetch(prefetch, uplink.limits.unacknowledgedMessages);
+    const slow = { mark: () => held.mark(), count: () => held.countOlder() };
+    const window = new Prefetch(prefetch, uplink.limits.unacknowledgedMessages, slow);
     this.#credit = new FollowerCredit(window, { held, fetched, giveBack: () => this.#pause() });
     this.#begins = new BeginWatch({
       held,
@@ -64,6 +66,18 @@ export class MessageHandout implements MessageSource {
     return this.#fetched.lastTag;
   }
 
+  /** How many messages are worked on at once. */
+  get slots(): number {
+    return this.#credit.prefetch.slots;
+  }
+
+  /** More or fewer messages are worked on at once. */
+  addSlots(count: number): void {
+    this.#slotCount += count;
+    this.#credit.prefetch.slots = Math.max(1, this.#slotCount);
+    this.#verdicts.schedule();
+  }
+
   /** Begins on a new link; returns the first credit. */
   open(): number {
     const { limits, session } = this.#uplink;
@@ -74,7 +88,8 @@ export class MessageHandout implements MessageSource {
 
   write(writer: FrameWriter, follower: number): void {
     // The credit comes before messages that are given back, or the broker would deliver them here again.
-    this.#credit.write(writer, follower, this.#uplink.limits.unacknowledgedBytes);
+    const { limits: { unacknowledgedBytes: bytes }, knowsWork: knowsSlots } = this.#uplink;
+    this.#credit.write(writer, { follower, bytes, knowsSlots });
     this.#verdicts.notes.write(writer, follower);
   }
 
@@ -154,24 +169,32 @@ export class MessageHandout implements MessageSource {
     this.#verdicts.schedule();
   }
 
+  takeNow(loop: MessageIterator): DeliveredMessage | undefined {
+    const isHindered = this.#turn !== undefined || this.#end !== undefined || loop.signal?.aborted;
+    if (isHindered) return undefined;
+    if (this.#credit.ask()) this.#verdicts.schedule();
+    if (this.#fetched.count === 0) return undefined;
+    const pause = this.#caution.advise(now);
+    // There is one write at a time; the present one is done when the turn is over.
+    if (pause === "turn" || (pause === "write" && this.#uplink.link?.isSending)) {
+      this.#takeTurn();
+      return undefined;
+    }
+    const message = this.#take(loop);
+    if (pause === "write" || (this.#begins.isWary && message.isDoubtful)) this.#uplink.writeNow();
+    return message;
+  }
+
   /** Gives a loop its next message. */
-  next(loop: MessageIterator): Promise<IteratorResult<Message>> {
+  next(loop: MessageIterator): Promise<IteratorResult<DeliveredMessage>> {
+    const value = this.takeNow(loop);
+    if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.#turn !== undefined) return this.#turn.then(() => loop.next());
     if (this.#end !== undefined) return this.#endResult();
     const { signal } = loop;
-    if (signal?.aborted) {
-      this.#pauseUnlessAsked();
-      return Promise.reject(signal.reason);
-    }
-    if (this.#credit.ask()) this.#verdicts.schedule();
-    if (this.#fetched.count === 0) return this.#wait(loop);
-    const pause = this.#caution.advise(now);
-    // There is one write at a time; the present one is done when the turn is over.
-    const isTurn = pause === "turn" || (pause === "write" && this.#uplink.link?.isSending);
-    if (isTurn) return this.#takeTurn().then(() => loop.next());
-    const value = this.#take(loop);
-    if (pause === "write" || (this.#begins.isWary && value.isDoubtful)) this.#uplink.writeNow();
-    return Promise.resolve({ done: false, value });
+    if (!signal?.aborted) return this.#wait(loop);
+    this.#pauseUnlessAsked();
+    return Promise.reject(signal.reason);
   }
 
   /** A loop is left: its last message goes back with the attempt counted, fetched ones without. */
@@ -186,7 +209,7 @@ export class MessageHandout implements MessageSource {
   }
 
   /** Gives the event loop a turn; all loops wait for it, which keeps their order. */
-  #takeTurn(): Promise<void> {
+  #takeTurn(): void {
     this.#turn = new Promise((resolve) =>
       setImmediate(() => {
         this.#turn = undefined;
@@ -194,10 +217,9 @@ export class MessageHandout implements MessageSource {
         resolve();
       })
     );
-    return this.#turn;
   }
 
-  #wait(loop: MessageIterator): Promise<IteratorResult<Message>> {
+  #wait(loop: MessageIterator): Promise<IteratorResult<DeliveredMessage>> {
     const { held } = this.#verdicts;
     if (loop.last !== undefined && !held.has(loop.last)) loop.last = undefined;
     const waiter: MessageWaiter = { ...Promise.withResolvers(), loop };
@@ -242,7 +264,7 @@ export class MessageHandout implements MessageSource {
       message.verdict = "acknowledged by autoAck";
       if (notes.ack(message.tag)) this.#verdicts.schedule();
     } else {
-      loop.last = message;
+      if (loop.keepsLast) loop.last = message;
       const othersCount = held.add(message);
       if (othersCount > 0 || this.#begins.isWary) this.#begins.note(message, othersCount);
     }

@@ -1,6 +1,14 @@
 /** The amount of work to hold, in milliseconds: longer than a network's round trip, short for a person. */
 export const WORK_MS = 50;
 
+/** Messages that take longer than a round. */
+export interface SlowMessages {
+  /** A round begins with the newest message. */
+  mark(): void;
+  /** The number of messages in hand that are older than the mark. */
+  count(): number;
+}
+
 /**
  * Adapts how many messages a follower fetches ahead: a slow follower holds one, a fast one never waits for
  * the network.
@@ -10,10 +18,17 @@ export const WORK_MS = 50;
  * move for that long, all of them are given back, and the window shrinks to the messages that are being
  * worked on; it grows again when the follower asks for more.
  *
+ * With several slots, there is at least a message for each of them, and what is fetched ahead comes on top. A
+ * round has a message for each slot, and messages that were begun before it do not count as moving: so a slot
+ * with a slow message holds that one, and the others are measured without it.
+ *
  * Nothing here has a timer or a clock: times are arguments.
  */
 export class Prefetch {
-  readonly #isFixed: boolean;
+  /** The fixed number of messages for one slot; undefined if the window adapts. */
+  readonly #fixed: number | undefined;
+  readonly #slow: SlowMessages | undefined;
+  #slots = 1;
   #windowMax: number;
   #window: number;
   #takenInRound = 0;
@@ -27,11 +42,26 @@ export class Prefetch {
   /**
    * @param prefetch A fixed number of messages, or `"auto"`.
    * @param windowMax The largest window.
+   * @param slow What the slots have; needed if there are several.
    */
-  constructor(prefetch: number | "auto", windowMax: number) {
-    this.#isFixed = prefetch !== "auto";
+  constructor(prefetch: number | "auto", windowMax: number, slow?: SlowMessages) {
+    this.#fixed = prefetch === "auto" ? undefined : prefetch;
+    this.#slow = slow;
     this.#windowMax = windowMax;
-    this.#window = prefetch === "auto" ? 1 : Math.min(prefetch, windowMax);
+    this.#window = this.#least;
+  }
+
+  /** How many messages are worked on at once. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  set slots(slots: number) {
+    this.#slots = slots;
+    this.#window = this.#fixed === undefined
+      ? Math.min(Math.max(this.#window, slots), this.#windowMax)
+      : this.#least;
+    this.#takenInRound = 0;
   }
 
   /** The number of messages to hold, including those that are being worked on. */
@@ -41,14 +71,13 @@ export class Prefetch {
 
   /** Whether the window adapts. */
   get isAutomatic(): boolean {
-    return !this.#isFixed;
+    return this.#fixed === undefined;
   }
 
   /** Begins again, for a new connection with its own limit. */
   restart(windowMax: number): void {
     this.#windowMax = windowMax;
-    if (this.#isFixed) this.#window = Math.min(this.#window, windowMax);
-    else this.#window = 1;
+    this.#window = this.#least;
     this.#takenInRound = 0;
   }
 
@@ -74,7 +103,7 @@ export class Prefetch {
    */
   take(now: () => number): boolean {
     this.#takenCount++;
-    if (this.#isFixed) return false;
+    if (this.#fixed !== undefined) return false;
     if (this.#takenInRound++ === 0) this.#beginRound(now());
     // The round ends when the message after its last one is taken: only then is the last one finished.
     if (this.#takenInRound <= this.#window) return false;
@@ -87,7 +116,8 @@ export class Prefetch {
    * @returns Whether the window has changed.
    */
   demand(heldCount: number): boolean {
-    if (this.#isFixed || heldCount < this.#window || this.#window >= this.#windowMax) return false;
+    const isEnough = heldCount < this.#window || this.#window >= this.#windowMax;
+    if (this.#fixed !== undefined || isEnough) return false;
     this.#window = Math.min(heldCount + 1, this.#windowMax);
     return true;
   }
@@ -102,15 +132,21 @@ export class Prefetch {
   tick(bufferedCount: number, heldCount: number): boolean {
     const isStalled = bufferedCount > 0 && this.#takenCount === this.#takenAtTick;
     this.#takenAtTick = this.#takenCount;
-    if (this.#isFixed || !isStalled) return false;
-    this.#window = heldCount;
+    if (this.#fixed !== undefined || !isStalled) return false;
+    this.#window = Math.max(heldCount, this.#slots === 1 ? 0 : this.#least);
     this.#takenInRound = 0;
     return true;
+  }
+
+  /** The smallest window. */
+  get #least(): number {
+    return Math.min((this.#fixed ?? 1) + this.#slots - 1, this.#windowMax);
   }
 
   #beginRound(now: number): void {
     this.#roundStart = now;
     this.#idleMs = 0;
+    if (this.#slots > 1) this.#slow?.mark();
   }
 
   #endRound(now: number): boolean {
@@ -118,7 +154,8 @@ export class Prefetch {
     const taken = this.#takenInRound - 1;
     const goal = Math.floor(taken * WORK_MS / workedMs);
     const before = this.#window;
-    this.#window = Math.max(1, Math.min(goal, before * 2, this.#windowMax));
+    const slowCount = this.#slots > 1 ? this.#slow?.count() ?? 0 : 0;
+    this.#window = Math.max(this.#least, Math.min(goal + slowCount, before * 2, this.#windowMax));
     this.#takenInRound = 1;
     this.#beginRound(now);
     return this.#window !== before;

@@ -178,3 +178,67 @@ Deno.test("Caution: new connections, and messages that have lost their follower,
   assertEquals(count(careful.slice(0, 544), "none"), 0, "more than a turn can have");
   assert(count(loop.run(1000, 0.001), "none") > 900, "then it goes at full speed again");
 });
+
+/** Handlers in slots, each with a time of its own; returns the windows that were seen. */
+function workInSlots(prefetch: Prefetch, held: Set<number>, times: readonly number[], ms: number) {
+  const windows: number[] = [];
+  const ends = times.map(() => 0);
+  const tags: number[] = [];
+  let tag = 0;
+  for (let now = 0; now < ms;) {
+    now = Math.min(...ends);
+    const slot = ends.indexOf(now);
+    held.delete(tags[slot]!);
+    tags[slot] = ++tag;
+    held.add(tag);
+    prefetch.take(() => now);
+    ends[slot] = now + times[slot]!;
+    windows.push(prefetch.window);
+  }
+  return windows;
+}
+
+/** A prefetch with slots, and the tags of what they have. */
+function slotted(slots: number): { prefetch: Prefetch; held: Set<number> } {
+  const held = new Set<number>();
+  let marked = 0;
+  const prefetch = new Prefetch("auto", 4096, {
+    mark: () => marked = Math.max(...held),
+    count: () => [...held].filter((tag) => tag < marked).length,
+  });
+  prefetch.slots = slots;
+  return { prefetch, held };
+}
+
+Deno.test("Prefetch with slots holds one message for each of them while all are slow", () => {
+  for (const workMs of [50, 60, 1000]) {
+    const { prefetch, held } = slotted(10);
+    assertEquals(prefetch.window, 10);
+    const windows = workInSlots(prefetch, held, new Array(10).fill(workMs), 20_000);
+    assertEquals(Math.max(...windows), 10, `handlers of ${workMs} ms`);
+  }
+});
+
+Deno.test("Prefetch with slots holds 50 ms of the work of all of them", () => {
+  const { prefetch, held } = slotted(10);
+  workInSlots(prefetch, held, new Array(10).fill(5), 2000);
+  assertEquals(prefetch.window, 10 * WORK_MS / 5);
+});
+
+Deno.test("Prefetch with slots measures those that are not held up by slow messages", () => {
+  const { prefetch, held } = slotted(10);
+  const times = [5, ...new Array(9).fill(10_000)];
+  const windows = workInSlots(prefetch, held, times, 5000);
+  // Nine are held, and the tenth takes ten in 50 ms.
+  assertEquals(windows.at(-1), 9 + WORK_MS / 5);
+});
+
+Deno.test("Prefetch with slots and a fixed number holds one more for each further slot", () => {
+  const prefetch = new Prefetch(5, 20);
+  prefetch.slots = 10;
+  assertEquals(prefetch.window, 14);
+  prefetch.slots = 100;
+  assertEquals(prefetch.window, 20);
+  prefetch.slots = 1;
+  assertEquals(prefetch.window, 5);
+});

@@ -42,7 +42,7 @@ import { Dispatcher } from "./rules/dispatcher.ts";
 import { Notices } from "./rules/notices.ts";
 import { BrokerFollower } from "./rules/broker_follower.ts";
 import { BrokerPublisher } from "./rules/broker_publisher.ts";
-import { ReplyStreams } from "./rules/reply_streams.ts";
+import { ReplyStreams } from "./replies/reply_streams.ts";
 import { DeadLetters } from "./rules/dead_letters.ts";
 import { Deliveries } from "./rules/deliveries.ts";
 import { Removal } from "./rules/removal.ts";
@@ -116,6 +116,7 @@ export class Broker {
         clock.hasten(stream.alarm, stream.nextDueAt);
       },
       ring: (store, now) => wakeStream(store, now, this.context, this.#returns),
+      breakerOwner: (share) => this.context.breakers.ownerOf(share),
     });
     this.#dispatcher = this.#makeDispatcher(options.wake, counters);
     this.#attachments = new Attachments(
@@ -173,6 +174,7 @@ export class Broker {
   async pauseStream(name: string, isPaused: boolean): Promise<void> {
     const stream = this.#router.requireStream(name);
     if (stream.share.isPaused !== isPaused) this.#update(stream, stream.givenOptions, isPaused);
+    if (!isPaused) this.context.breakers.closeAll(stream.share);
     this.#dispatcher.noteReady(stream.share);
     await this.context.whenDurable();
   }
@@ -370,6 +372,7 @@ export class Broker {
   #update(stream: Stream, options: StreamOptionsInput, isPaused: boolean): void {
     this.context.commit({ type: "streamUpdated", number: stream.number, options, isPaused });
     this.context.clock.hasten(stream.alarm, stream.nextDueAt);
+    this.#dispatcher.noteOpened(stream.share);
   }
 
   /** The stream of that name; throws if it does not exist or cannot be served. */

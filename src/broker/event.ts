@@ -1,5 +1,6 @@
 import type { MessageBatch, StoredRun, StreamOptionsInput } from "../../protocol.ts";
 import type { StoredIn } from "./engine.ts";
+import type { OpenBreaker } from "./breaker/breaker.ts";
 import type { Failure } from "./share/failure.ts";
 import type { Place } from "./backlog/pager.ts";
 
@@ -165,6 +166,14 @@ export interface Postponed extends Omit<Failed, "type"> {
   readonly type: "postponed";
 }
 
+/** The breaker of a stream has opened or closed, or it lets a probe go at another time. */
+export interface BreakerChanged {
+  readonly type: "breakerChanged";
+  readonly number: number;
+  /** Undefined if it is closed. */
+  readonly open?: OpenBreaker | undefined;
+}
+
 /** Consecutive messages of a stream expire at a time. */
 export interface ExpirySet {
   readonly type: "expirySet";
@@ -205,6 +214,7 @@ export type Decided =
   | Dropped
   | Failed
   | Postponed
+  | BreakerChanged
   | ExpirySet
   | ClockRead;
 

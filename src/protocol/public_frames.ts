@@ -70,7 +70,7 @@ export {
   readMessages,
 } from "./answers/peeked_messages.ts";
 export type { PendingEntry, PendingEntryList } from "./answers/pending_entry_list.ts";
-export type { ReturnTotals, StreamInfo, StreamTotals } from "./answers/stream_info.ts";
+export type { BreakerInfo, ReturnTotals, StreamInfo, StreamTotals } from "./answers/stream_info.ts";
 export {
   readVerdict,
   type VerdictFields,

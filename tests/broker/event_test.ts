@@ -40,6 +40,8 @@ function show(event: Event): string {
         type === "failed" ? "fail" : "postpone"
       } ${number}:${firstId}+${count}×${attempts} @${dueAt} ${failure.reasons.join()}`;
     }
+    case "breakerChanged":
+      return `breaker ${event.number} ${event.open?.nextAt}`;
     case "clockRead":
       return `clock ${event.at} ${event.aheadMs}`;
     case "expirySet":

@@ -17,6 +17,7 @@ import { failureTests, timeoutTests } from "./conformance/deliveries/failing.ts"
 import { figureRestartTests, figureTests } from "./conformance/deliveries/figures.ts";
 import { creditTests, deliveryTests } from "./conformance/deliveries/following.ts";
 import { fetchingTests, hangTests, lapseRestartTests } from "./conformance/deliveries/lapsing.ts";
+import { breakerRestartTests, breakerTests } from "./conformance/deliveries/breaking.ts";
 import { postponeRestartTests, postponeTests } from "./conformance/deliveries/postponing.ts";
 import { lossTests } from "./conformance/deliveries/losing.ts";
 import { limitTests } from "./conformance/limits.ts";
@@ -58,6 +59,7 @@ const RULES: readonly EngineTests[] = [
   bindTests,
   failureTests,
   postponeTests,
+  breakerTests,
   timeoutTests,
   hangTests,
   fetchingTests,
@@ -97,6 +99,7 @@ const RESTARTS: readonly EngineTests[] = [
   lapseRestartTests,
   orderRestartTests,
   postponeRestartTests,
+  breakerRestartTests,
   replyRestartTests,
   ownerRestartTests,
 ];

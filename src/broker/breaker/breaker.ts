@@ -1,12 +1,6 @@
+import type { BreakerOptions } from "../../protocol/messages/stream_options.ts";
+import type { Gate, GateNote } from "../lanes/gate.ts";
 import { OutcomeWindow } from "./outcome_window.ts";
-
-/** When a breaker opens, and for how long. */
-export interface BreakerOptions {
-  readonly failures: number;
-  readonly withinMs: number;
-  readonly share: number;
-  readonly openMs: number;
-}
 
 /** An open breaker, as it is written: it opens no other way, and is open again after a restart. */
 export interface OpenBreaker {
@@ -26,10 +20,18 @@ export interface OpenBreaker {
 /** A failure, as far as a breaker minds it. */
 export interface CountedFailure {
   readonly count: number;
-  /** Whether the follower says that the fault is that of something it depends on. */
+  /** Whether the follower says that something it depends on is at fault. */
   readonly isFault: boolean;
   readonly reason: string;
   readonly now: number;
+}
+
+/** Hears what becomes of a breaker while messages are delivered and come back. */
+export interface BreakerOwner {
+  /** A probe goes out. */
+  noteProbe(breaker: Breaker): void;
+  /** The probe has left its follower: it is time to ask the gate again. */
+  noteProbeEnd(breaker: Breaker): void;
 }
 
 /**
@@ -43,19 +45,28 @@ export interface CountedFailure {
  *      └───────────────── acknowledged, or closed by hand ─────────────────────┘
  * ```
  *
- * It decides and does not act: whoever asks makes an event of the state that it returns, and the event sets
- * the state. What it counts while it is closed, and whether a probe is on its way, is in no event: after a
- * restart it counts from the beginning, and a probe that was on its way is as good as failed.
+ * Whoever asks makes an event of each state that it returns, and the event sets the state. What it counts
+ * while it is closed, and whether a probe is on its way, is in no event: after a restart it counts from the
+ * beginning, and a probe that was on its way is as good as failed.
  */
-export class Breaker {
-  readonly options: BreakerOptions;
+export class Breaker implements Gate {
+  readonly options: Required<BreakerOptions>;
+  /** The lane that it is of; undefined if it is of a whole stream. */
+  readonly lane: number | undefined;
+  /** Whether an operator was told that it has opened, and not yet that it has closed. */
+  isTold = false;
+  readonly #owner: BreakerOwner;
   readonly #window: OutcomeWindow;
   #open: OpenBreaker | undefined;
-  /** When the probe went that is on its way. */
+  /** When the last probe went; undefined if its outcome is known. */
   #probedAt: number | undefined;
+  /** Whether that one is on its way. */
+  #isProbing = false;
 
-  constructor(options: BreakerOptions) {
+  constructor(options: Required<BreakerOptions>, owner: BreakerOwner, lane?: number) {
     this.options = options;
+    this.lane = lane;
+    this.#owner = owner;
     this.#window = new OutcomeWindow(options.withinMs);
   }
 
@@ -65,25 +76,69 @@ export class Breaker {
   }
 
   get isProbing(): boolean {
-    return this.#probedAt !== undefined;
+    return this.#isProbing;
+  }
+
+  /** What is probed must not wait in a client. */
+  get isLimit(): boolean {
+    return this.#open !== undefined;
   }
 
   /** Sets the state that an event tells. */
   set(open: OpenBreaker | undefined): void {
-    if (open === undefined || this.#open === undefined) this.#window.clear();
-    if (open === undefined) this.#probedAt = undefined;
+    if (open === undefined || this.#open === undefined) {
+      this.#window.clear();
+      this.#isProbing = false;
+      this.#probedAt = undefined;
+    }
     this.#open = open;
   }
 
   /** How many messages may go now: all, one as a probe, or none. */
   room(now: number): number {
     if (this.#open === undefined) return Infinity;
-    return this.#probedAt === undefined && now >= this.#open.nextAt ? 1 : 0;
+    return !this.#isProbing && now >= this.#open.nextAt ? 1 : 0;
   }
 
-  /** When a probe may go; `Infinity` if it is not a matter of time. */
-  get opensAt(): number {
-    return this.#open === undefined || this.isProbing ? Infinity : this.#open.nextAt;
+  opensAt(): number {
+    return this.#open === undefined || this.#isProbing ? Infinity : this.#open.nextAt;
+  }
+
+  /** A message goes while it is open: it is a probe. So much of it is known after a restart. */
+  take(_count: number, now: number): void {
+    if (this.#open === undefined) return;
+    this.#isProbing = true;
+    this.#probedAt = now;
+    const nextAt = Math.ceil(now + this.options.openMs);
+    this.#open = { ...this.#open, nextAt, probes: this.#open.probes + 1 };
+    this.#owner.noteProbe(this);
+  }
+
+  /** A probe that no handler had is none: the next one may go at once. */
+  refund(_count: number, deliveredAt: number): void {
+    if (this.#open === undefined || !this.isProbe(deliveredAt)) return;
+    const nextAt = Math.floor(deliveredAt);
+    this.#open = { ...this.#open, nextAt, probes: this.#open.probes - 1 };
+    this.#probedAt = undefined;
+    this.#owner.noteProbeEnd(this);
+  }
+
+  /** The probe has left its follower. Unless its outcome says more, the next one goes when it is time. */
+  settle(_count: number, deliveredAt: number): void {
+    if (!this.#isProbing || !this.isProbe(deliveredAt)) return;
+    this.#isProbing = false;
+    this.#owner.noteProbeEnd(this);
+  }
+
+  explain(now: number): GateNote | undefined {
+    if (this.room(now) > 0) return undefined;
+    return { why: "the breaker is open", opensAt: this.opensAt() };
+  }
+
+  /** Whether a delivery of that time is the last probe, and its outcome is not known yet. */
+  isProbe(deliveredAt: number): boolean {
+    // What was delivered before it opened is older than any probe.
+    return this.#probedAt !== undefined && deliveredAt >= this.#probedAt;
   }
 
   /** Counts what was acknowledged while it is closed. */
@@ -106,37 +161,16 @@ export class Breaker {
     const counted = faults > 0 ? faults : failed;
     const { failures, share, openMs } = this.options;
     if (counted < failures || counted < share * all) return undefined;
-    const nextAt = Math.ceil(now + openMs);
     const openedAt = Math.floor(now);
+    const nextAt = Math.ceil(now + openMs);
     return { openedAt, nextAt, probes: 0, failed: counted, ended: all, reason };
   }
 
-  /** A probe goes; returns the state from now on: so much of it is known after a restart. */
-  beginProbe(now: number): OpenBreaker | undefined {
+  /** The probe has failed; returns the state from now on. */
+  failProbe(now: number, reason: string): OpenBreaker | undefined {
     if (this.#open === undefined) return undefined;
-    this.#probedAt = now;
-    const nextAt = Math.ceil(now + this.options.openMs);
-    return { ...this.#open, nextAt, probes: this.#open.probes + 1 };
-  }
-
-  /** Whether a delivery of that time is the probe that is on its way. */
-  isProbe(deliveredAt: number): boolean {
-    // What was delivered before it opened is older than any probe.
-    return this.#probedAt !== undefined && deliveredAt >= this.#probedAt;
-  }
-
-  /** The probe has failed, or is lost; returns the state from now on. */
-  failProbe(now: number, reason?: string): OpenBreaker | undefined {
-    if (this.#open === undefined || this.#probedAt === undefined) return undefined;
     this.#probedAt = undefined;
     const nextAt = Math.ceil(now + this.options.openMs);
-    return { ...this.#open, nextAt, ...reason !== undefined && reason !== "" && { reason } };
-  }
-
-  /** The probe was given back before a handler had it; returns the state from now on. */
-  takeBackProbe(now: number): OpenBreaker | undefined {
-    if (this.#open === undefined || this.#probedAt === undefined) return undefined;
-    this.#probedAt = undefined;
-    return { ...this.#open, nextAt: Math.floor(now), probes: this.#open.probes - 1 };
+    return { ...this.#open, nextAt, ...reason !== "" && { reason } };
   }
 }

@@ -26,9 +26,9 @@ export interface Gate {
   /**
    * Notes that messages that have left their follower were not worked on: they have used up nothing.
    */
-  refund(count: number): void;
+  refund(count: number, deliveredAt: number): void;
   /** Notes that messages have left their follower, in whatever way. */
-  settle(count: number): void;
+  settle(count: number, deliveredAt: number): void;
   /** Says why it is closed; `undefined` while it is open. */
   explain(now: number): GateNote | undefined;
 }

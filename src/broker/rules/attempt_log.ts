@@ -18,14 +18,14 @@ export class AttemptLog {
     const { liveness, pending: { runs: [oldest] } } = follower;
     if (oldest === undefined || oldest.isBegun || oldest.firstTag === liveness.oldestTag) return;
     liveness.oldestTag = oldest.firstTag;
-    if (!follower.reportsBegin) this.#write(oldest, oldest.attempts, 1);
+    if (!follower.reportsBegin && !isSpared(oldest)) this.#write(oldest, oldest.attempts, 1);
   }
 
   /** Writes deliveries as attempts, once. */
   begin(run: PendingRun): void {
     if (run.isBegun) return;
     run.isBegun = true;
-    this.#write(run, run.attempts);
+    if (!isSpared(run)) this.#write(run, run.attempts);
   }
 
   /** Takes back attempts that were written: no handler had the messages. */
@@ -44,6 +44,11 @@ export class AttemptLog {
     const { share: { store: { number } }, firstId } = run;
     this.#commit({ type: "attempted", number, firstId, count, attempts });
   }
+}
+
+/** Whether they are no attempts, since the breaker of their messages is open. */
+function isSpared({ share: { breakers }, lane }: PendingRun): boolean {
+  return breakers !== undefined && breakers.isOpen(lane);
 }
 
 /** Whether some of these deliveries were written as attempts. */

@@ -24,6 +24,7 @@ export class Deliveries {
     this.#parts = parts;
     this.#returns = returns;
     this.#lateAcks = new LateAcks(parts);
+    parts.breakers.takeFetched = (share, now) => this.#takeFetched(share, now);
   }
 
   /** Notes a sign of life: the follower may get messages, and what it has fetched has time. */
@@ -43,8 +44,10 @@ export class Deliveries {
       ranges,
       (range) => this.#lateAcks.end(follower, range),
     );
-    for (const { share: { store }, firstId, count } of held) {
-      this.#parts.acknowledge(store, firstId, count);
+    for (const run of held) {
+      const { share, firstId, count } = run;
+      this.#parts.acknowledge(share.store, firstId, count);
+      if (share.breakers !== undefined) this.#parts.breakers.noteAcked(run, now);
     }
     this.#returns.noteTaken(follower, now);
     if (error !== undefined) throw error;
@@ -63,9 +66,12 @@ export class Deliveries {
   nack(
     follower: FollowerState,
     ranges: readonly TagRange[],
-    { delayMs, reason, isPostponed, now }: NackDetails & { readonly now: number },
+    { delayMs, reason, isPostponed, isFault, now }: NackDetails & { readonly now: number },
   ): void {
     this.noteLife(follower, now);
+    const count = (held: readonly PendingRun[]) => {
+      if (!isPostponed) this.#parts.breakers.count(held, { isFault, reason, now });
+    };
     this.#takeBack(follower, ranges, now, (run) => {
       if (isPostponed) {
         run.share.store.counters.noteReturned(run.count, "postponed");
@@ -73,7 +79,7 @@ export class Deliveries {
       }
       run.share.store.counters.noteReturned(run.count, "nack");
       this.#returns.fail(follower, run, { delayMs, reason, now });
-    });
+    }, count);
   }
 
   /** Ends deliveries whose messages should not be delivered again. */
@@ -193,6 +199,28 @@ export class Deliveries {
     if (follower.pending.count === 0) this.#parts.clock.set(follower.liveness.alarm, Infinity);
   }
 
+  /** Takes deliveries that no handler has away from all followers of a share; they count as not delivered. */
+  #takeFetched(share: Share, now: number): void {
+    for (const { follower } of share.attachments) {
+      const { pending } = follower;
+      const assumed = pending.runs[0]?.firstTag ?? 0;
+      // The oldest one may be in a handler that has not said so yet.
+      const fetched = pending.find(assumed + 1, pending.nextTag)
+        .filter((run) => run.share === share && !run.isBegun);
+      for (const { firstTag, count } of fetched) pending.take(firstTag, count);
+      for (const run of fetched) {
+        follower.lapsed.add({ ...run, isLoss: false });
+        this.#returns.giveBackUnseen(follower, run, now);
+      }
+      pending.limit(share);
+      for (const run of pending.runs) {
+        if (run.share === share) this.#parts.attempts.unsay(follower, run);
+      }
+      this.#returns.tellRevoked(follower, fetched, "the stream's breaker is open");
+      if (fetched.length > 0) this.#returns.noteTaken(follower, now);
+    }
+  }
+
   /** Takes back deliveries that were not acknowledged in time. */
   timeOut(follower: FollowerState, now: number): void {
     if (follower.sink.isUnread) {
@@ -256,8 +284,10 @@ export class Deliveries {
     ranges: readonly TagRange[],
     now: number,
     proceed: (run: PendingRun) => void,
+    prepare?: (held: readonly PendingRun[]) => void,
   ): void {
     const { held, error } = takePending(follower, ranges);
+    prepare?.(held);
     const later = this.#returns.giveBackLater(follower, held, now);
     this.#returns.tellRevoked(follower, later, LATER);
     for (const run of held) proceed(run);

@@ -1,6 +1,7 @@
 import type { BrokerError, DeadLetterCause } from "../../../protocol.ts";
 import { deadNameOf } from "../../protocol/messages/stream_options.ts";
 import { Alarm, type AlarmClock } from "../collections/alarm_clock.ts";
+import type { Breaker } from "../breaker/breaker.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { Router } from "../state/router.ts";
 import type { Share } from "../share/share.ts";
@@ -120,6 +121,24 @@ export class Notices {
     const what = to === undefined ? "was given up" : "went to the dead letters";
     const reason = failures.get(id)?.reasons.at(-1);
     report(`a message ${what}`, { stream, id, to, cause, attempts, reason });
+  }
+
+  /** Reports a breaker that has opened. */
+  noteBreaker({ store: { name: stream } }: Share, breaker: Breaker, now: number): void {
+    const report = this.#report;
+    if (report === undefined || breaker.open === undefined) return;
+    const tell = (count: number) => report("a breaker has opened again", { stream, count });
+    if (!this.#isFirst(breaker, 1, now, tell)) return;
+    const { failed, ended, reason } = breaker.open;
+    report("a breaker has opened: only probes are delivered", { stream, failed, ended, reason });
+    breaker.isTold = true;
+  }
+
+  /** Reports that a breaker has closed, if its opening was reported. */
+  noteBreakerClosed({ store: { name: stream } }: Share, breaker: Breaker, why: string): void {
+    if (!breaker.isTold) return;
+    breaker.isTold = false;
+    this.#report?.("a breaker has closed", { stream, why });
   }
 
   /** Reports what is left of a stream that is deleted. */

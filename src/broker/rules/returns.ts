@@ -19,6 +19,8 @@ interface FailedRun {
   readonly reason: string;
   /** The delay of the messages; by default the stream's backoff. */
   readonly delayMs?: number | undefined;
+  /** The least delay, where `delayMs` does not say otherwise. */
+  readonly leastMs?: number;
   readonly isLoss?: boolean;
 }
 
@@ -51,6 +53,10 @@ export class Returns {
 
   /** Delays messages that failed, or gives them up if it was the last attempt. */
   fail(follower: FollowerState, run: PendingRun, failed: FailedRun): void {
+    const leastMs = this.#parts.breakers.spare(run, failed.now, failed.reason);
+    if (leastMs !== undefined) {
+      return this.#holdBack(follower, run, { leastMs, ...failed }, "spared");
+    }
     if (isLastAttempt(run.share.store, run.attempts)) {
       return this.#bury(follower, run, "maxDeliveries", failed);
     }
@@ -59,6 +65,8 @@ export class Returns {
 
   /** Delays messages that their handler has put off: that was no attempt, unless they are put off for ever. */
   postpone(follower: FollowerState, run: PendingRun, postponed: PostponedRun): void {
+    const { now, reason } = postponed;
+    if (run.share.breakers !== undefined) this.#parts.breakers.notePostponed(run, now, reason);
     for (const { firstId, count, failure } of groupByFailure(run)) {
       const part = { ...run, firstId, count };
       if (countPostponements(failure) < POSTPONEMENTS_MAX) {
@@ -68,13 +76,15 @@ export class Returns {
   }
 
   #holdBack(follower: FollowerState, run: PendingRun, failed: FailedRun, way: ReturnWay): void {
-    const { now, reason, delayMs, isLoss } = failed;
+    const { now, reason, delayMs, isLoss, leastMs = 0 } = failed;
     const { share: { store }, attempts, priority } = run;
-    const failedMs = delayMs ?? pickDelay(store.options.backoffMs, attempts);
+    const failedMs = delayMs ?? Math.max(leastMs, pickDelay(store.options.backoffMs, attempts));
     const isPostponement = way === "postponed";
     this.#leave(run, now, (part) => {
       for (const { firstId, count, failure } of groupByFailure(part)) {
-        const waitMs = isLoss ? pickDelay(LOSS_BACKOFF_MS, countLosses(failure) + 1) : failedMs;
+        const waitMs = isLoss
+          ? Math.max(leastMs, pickDelay(LOSS_BACKOFF_MS, countLosses(failure) + 1))
+          : failedMs;
         const dueAt = waitMs === 0 ? 0 : Math.ceil(now + waitMs);
         const { name } = follower;
         this.#parts.commit({
@@ -102,6 +112,10 @@ export class Returns {
   /** Makes messages ready again; begun deliveries count as attempts. */
   giveBack(follower: FollowerState, run: PendingRun, now: number): void {
     if (!run.isBegun) return this.giveBackUnseen(follower, run, now);
+    const delayMs = this.#parts.breakers.spare(run, now);
+    if (delayMs !== undefined) {
+      return this.#holdBack(follower, run, { now, reason: "", delayMs }, "spared");
+    }
     if (isLastAttempt(run.share.store, run.attempts)) {
       return this.#bury(follower, run, "maxDeliveries", { now, reason: "" });
     }
@@ -122,7 +136,7 @@ export class Returns {
   /** Makes messages ready again that no handler has seen: that was no attempt. */
   giveBackUnseen(follower: FollowerState, run: PendingRun, now: number): void {
     this.#parts.attempts.unsay(follower, run);
-    for (const gate of run.share.gates ?? []) gate.refund(run.count);
+    for (const gate of run.share.gates ?? []) gate.refund(run.count, run.deliveredAt);
     this.#leave({ ...run, attempts: run.attempts - 1 }, now, (part) => {
       // Only for what is ready again: the follower waits behind the others for what it gave back.
       const attachment = follower.attachments.get(run.share);

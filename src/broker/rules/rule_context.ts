@@ -7,6 +7,7 @@ import type { Appender, EventLog } from "../event_log.ts";
 import type { BrokerState } from "../state/broker_state.ts";
 import type { Store } from "../store/store.ts";
 import { AttemptLog } from "./attempt_log.ts";
+import { Breakers } from "./breakers.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Notices } from "./notices.ts";
 
@@ -34,6 +35,7 @@ export class RuleContext {
   readonly attempts: AttemptLog = new AttemptLog((event) => this.log.commit(event));
   /** Set once the log was read: until then nothing is decided. */
   log!: Appender;
+  readonly breakers: Breakers = new Breakers(this);
   readonly #medium: EventLog;
   readonly #residency: Residency;
 

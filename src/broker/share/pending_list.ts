@@ -10,6 +10,8 @@ export interface PendingRun {
   attempts: number;
   /** Undefined for the default. */
   readonly priority?: number | undefined;
+  /** Undefined without a lane. */
+  readonly lane?: number | undefined;
   readonly deliveredAt: number;
   /** The deadline for their acknowledgement, once they are begun. */
   deadline: number;
@@ -18,7 +20,7 @@ export interface PendingRun {
   /** Whether the follower must report them before a handler gets them: without a report, none has them. */
   readonly isDoubtful?: boolean | undefined;
   /** Whether they take up slots of the follower: see {@linkcode Gate.isLimit}. */
-  readonly isLimited?: boolean | undefined;
+  isLimited?: boolean | undefined;
 }
 
 /**
@@ -65,6 +67,15 @@ export class PendingList {
     this.#bytes += bytes;
     if (run.isLimited) this.#limitedCount += run.count;
     this.#nextTag = run.firstTag + run.count;
+  }
+
+  /** Lets all deliveries of a share take up slots from now on. */
+  limit(share: Share): void {
+    for (const run of this.#runs) {
+      if (run.share !== share || run.isLimited) continue;
+      run.isLimited = true;
+      this.#limitedCount += run.count;
+    }
   }
 
   /** Finds the pending part of a range of tags, in whole runs. */

@@ -1,3 +1,6 @@
+import type { BreakerOptions } from "../../protocol/messages/stream_options.ts";
+import type { BreakerOwner } from "../breaker/breaker.ts";
+import { BreakerTable } from "../breaker/breaker_table.ts";
 import { type Attachment, AttachmentQueue } from "./attachment.ts";
 import type { Gate } from "../lanes/gate.ts";
 import { DatedRuns } from "../collections/dated_runs.ts";
@@ -51,12 +54,15 @@ export class Share implements HeadStart {
   gates: readonly Gate[] | undefined;
   /** Whether one of its gates counts what is worked on. */
   isLimited = false;
+  /** Undefined if its stream has no breaker. */
+  breakers: BreakerTable | undefined;
   /** Whether deliveries are paused. */
   isPaused = false;
   /** Whether the dispatcher leaves it alone until its alarm rings, or one of its gates opens. */
   isPostponed = false;
   readonly #hash: KeyedHash | undefined;
   #pendingCount = 0;
+  #limits: readonly Gate[] | undefined;
 
   constructor(store: Store, reasons: ReasonPool, hash?: KeyedHash) {
     this.store = store;
@@ -168,13 +174,29 @@ export class Share implements HeadStart {
 
   /** Sets what holds its messages back from now on. */
   setGates(gates: readonly Gate[]): void {
+    this.#limits = gates;
+    this.noteGates();
+  }
+
+  /** Takes over the breaker that its stream has by its options, if it has one. */
+  setBreaker(options: BreakerOptions | null, owner: BreakerOwner): void {
+    const before = this.breakers;
+    if (options !== null && before?.isAs(options)) return;
+    this.breakers = options === null ? undefined : new BreakerTable(options, owner);
+    if (before !== undefined) this.breakers?.takeOver(before);
+    this.noteGates();
+  }
+
+  /** Notes that gates came or went, or that one of them counts what is worked on from now on. */
+  noteGates(): void {
+    const gates = [...this.#limits ?? [], ...this.breakers?.gates ?? []];
     this.gates = gates.length === 0 ? undefined : gates;
     this.isLimited = gates.some(({ isLimit }) => isLimit);
   }
 
   /** Notes that deliveries have left their follower. */
-  noteSettled({ count }: PendingRun): void {
-    for (const gate of this.gates ?? []) gate.settle(count);
+  noteSettled({ count, deliveredAt }: PendingRun): void {
+    for (const gate of this.gates ?? []) gate.settle(count, deliveredAt);
   }
 
   giveBack(run: ReadyRun): void {

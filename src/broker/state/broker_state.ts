@@ -2,6 +2,7 @@ import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import type {
   Acknowledged,
+  BreakerChanged,
   ClockRead,
   Dropped,
   Failed,
@@ -14,6 +15,8 @@ import type {
   Transferred,
 } from "../event.ts";
 import type { Event } from "../event.ts";
+import type { BreakerOwner } from "../breaker/breaker.ts";
+import type { Share } from "../share/share.ts";
 import { Calendar } from "../collections/calendar.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { FollowerState } from "../share/follower_state.ts";
@@ -52,6 +55,8 @@ export interface BrokerStateOptions {
   /** Hears of a stream with new messages, ready or delayed. */
   readonly messagesAdded: (stream: Stream) => void;
   readonly ring?: (store: Store, now: number) => void;
+  /** Who hears of probes of a share's breaker. */
+  readonly breakerOwner?: (share: Share) => BreakerOwner;
   /** The hash of texts that clients choose; without a secret key by default. */
   readonly hash?: KeyedHash | undefined;
 }
@@ -133,6 +138,8 @@ export class BrokerState {
       case "failed":
       case "postponed":
         return this.#noteFailure(event);
+      case "breakerChanged":
+        return this.#changeBreaker(event);
       case "expirySet":
         return this.#standIns?.get(event.number)?.noteExpiry(event);
       case "attempted":
@@ -177,7 +184,7 @@ export class BrokerState {
       clock: { at: Math.floor(Math.max(now, this.#lastAt)), aheadMs },
       nextStreamNumber: this.#nextStreamNumber,
       nextPublisherNumber: this.#nextPublisherNumber,
-      ...this.publishers.forgottenUntil > 0 && listForgotten(this.publishers),
+      ...this.publishers.describeForgotten(),
     };
     const { unwritten, router: { streams }, publishers: { records: publishers } } = this;
     return takePieces({ now, counters, streams, unwritten, publishers }, bytesMax);
@@ -201,6 +208,9 @@ export class BrokerState {
         return this.#restoration?.restoreForgotten(piece);
       case "stream":
         return this.#restoreStream(piece);
+      case "breakers":
+        if (this.#toldStream?.number !== piece.stream) return;
+        return piece.open.forEach((open) => this.#changeBreaker({ number: piece.stream, open }));
       case "messageIds":
       case "sameIds":
         return this.#restoreDedupIds(piece);
@@ -234,8 +244,8 @@ export class BrokerState {
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
     if (this.router.getNumbered(number) !== undefined) return;
     const { calendar } = this;
-    const { residency, ring, hash, counters } = this.#options;
-    const parts = { residency, reasons: this.#reasons, calendar, hash, counters };
+    const { residency, ring, hash, counters, breakerOwner } = this.#options;
+    const parts = { residency, reasons: this.#reasons, calendar, hash, counters, breakerOwner };
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
     this.#standIns?.set(number, new StreamRestoration(stream, hash));
     this.#options.streamAdded(stream, this.router.addStream(stream));
@@ -267,6 +277,12 @@ export class BrokerState {
     if (stream === undefined) return;
     stream.setOptions(options);
     stream.share.isPaused = isPaused;
+  }
+
+  #changeBreaker({ number, open }: Omit<BreakerChanged, "type">): void {
+    const { share } = this.router.getNumbered(number) ?? {};
+    share?.breakers?.require().set(open);
+    share?.noteGates();
   }
 
   #removeStream(number: number): void {
@@ -372,12 +388,4 @@ export class BrokerState {
     share.delay({ firstId, count, attempts, priority }, dueAt);
     this.#options.messagesAdded(stream);
   }
-}
-
-/** Until when publishers are forgotten: for all, as earlier versions know it, and by user. */
-function listForgotten({ forgottenUntil, forgottenBy }: PublisherRegistry) {
-  const list = [...forgottenBy].map(([owner, until]) => [owner ?? null, until] as const);
-  return list.some(([owner]) => owner !== null)
-    ? { forgottenUntil, forgottenBy: list }
-    : { forgottenUntil };
 }

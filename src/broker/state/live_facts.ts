@@ -141,6 +141,7 @@ function listPending(share: Share): ReadyRun[] {
     const { firstId, count } = run;
     const [oldest] = follower.pending.runs;
     if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
+    if (share.breakers?.isOpen(run.lane)) continue;
     // Later entries of the list count.
     if (run.isBegun) attempts.push({ firstId, count, attempts: run.attempts });
     else if (run === oldest && !follower.reportsBegin) {

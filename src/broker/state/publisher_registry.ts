@@ -4,6 +4,7 @@ import { TextMap } from "../collections/text_map.ts";
 import { LostPublishers } from "./lost_publishers.ts";
 import { OutcomeBudget } from "./outcome_log.ts";
 import { PublisherRecord } from "./publisher_record.ts";
+import type { CountersPiece } from "./snapshot.ts";
 
 /** How long a publisher is remembered after its connection was lost, in milliseconds. */
 const RETURN_MS_MAX = 10 * 60 * 1000;
@@ -60,9 +61,14 @@ export class PublisherRegistry {
     return Math.max(0, ...this.#forgotten.values());
   }
 
-  /** The same by user; undefined stands for publishers that may be anybody's. */
-  get forgottenBy(): Iterable<readonly [owner: string | undefined, until: number]> {
-    return this.#forgotten;
+  /** The same for a snapshot: for all, as earlier versions know it, and by user. */
+  describeForgotten(): Pick<CountersPiece, "forgottenUntil" | "forgottenBy"> {
+    const { forgottenUntil } = this;
+    if (forgottenUntil === 0) return {};
+    const list = [...this.#forgotten].map(([owner, until]) => [owner ?? null, until] as const);
+    return list.some(([owner]) => owner !== null)
+      ? { forgottenUntil, forgottenBy: list }
+      : { forgottenUntil };
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { OpenBreaker } from "../breaker/breaker.ts";
 import type { StreamOptionsInput } from "../../../protocol.ts";
 
 /** The first piece: facts about the broker itself. */
@@ -39,6 +40,13 @@ export interface SameIdsPiece {
   readonly like: number;
   /** The distance of its messages' ids from those of the other stream. */
   readonly shift: number;
+}
+
+/** The open breakers of a stream. */
+export interface BreakersPiece {
+  readonly piece: "breakers";
+  readonly stream: number;
+  readonly open: readonly OpenBreaker[];
 }
 
 export interface PublisherPiece {
@@ -92,6 +100,7 @@ export type SnapshotPiece =
   | StreamPiece
   | DedupIdsPiece
   | SameIdsPiece
+  | BreakersPiece
   | PublisherPiece
   | GapsPiece
   | PlacesPiece

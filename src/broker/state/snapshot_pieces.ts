@@ -2,6 +2,7 @@ import type { DedupIdSnapshot } from "../store/dedup_window.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type {
+  BreakersPiece,
   CountersPiece,
   DedupIdsPiece,
   GapsPiece,
@@ -51,6 +52,7 @@ export function* takePieces(
   for (const stream of streams) {
     if (unwritten.isCreated(stream.number)) continue;
     yield describeStream(stream);
+    yield* takeBreakers(stream, bytesMax);
     if (stream.dedupIds.size === 0) continue;
     const dedupIds = stream.dedupIds.takeSnapshot(now, stream.options.dedupWindowMs);
     const shift = told && findShift(told.dedupIds, dedupIds);
@@ -79,6 +81,13 @@ function describeStream(stream: Stream): StreamPiece {
     ...Object.keys(givenOptions).length > 0 && { options: givenOptions },
     ...isPaused && { isPaused },
   };
+}
+
+function* takeBreakers({ number, share }: Stream, bytesMax: number): Generator<BreakersPiece> {
+  const all = share.breakers?.listOpen().map(([, open]) => open) ?? [];
+  for (const open of cut(all, bytesMax, ({ reason }) => 3 * reason.length + 8 * NUMBER_BYTES)) {
+    yield { piece: "breakers", stream: number, open };
+  }
 }
 
 interface ToldIds {

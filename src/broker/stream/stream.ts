@@ -1,4 +1,5 @@
-import type { MessageBatch, StreamInfo } from "../../../protocol.ts";
+import type { MessageBatch, StreamInfo, StreamOptionsInput } from "../../../protocol.ts";
+import type { BreakerOwner } from "../breaker/breaker.ts";
 import { listTimes } from "../store/message_times.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import { Share } from "../share/share.ts";
@@ -7,7 +8,12 @@ import { Store, type StoreSetup, type StoringDetails } from "../store/store.ts";
 export interface StreamSetup extends StoreSetup {
   /** The reasons of failures, over all streams. */
   readonly reasons?: ReasonPool;
+  /** Who hears of probes of a share's breaker. */
+  readonly breakerOwner?: ((share: Share) => BreakerOwner) | undefined;
 }
+
+/** Where nobody decides anything. */
+const NO_OWNER: BreakerOwner = { noteProbe() {}, noteProbeEnd() {} };
 
 /**
  * A stream: a store of messages, and the share of it that its followers take from.
@@ -17,11 +23,27 @@ export interface StreamSetup extends StoreSetup {
  */
 export class Stream extends Store {
   readonly share: Share;
+  readonly #breakerOwner: ((share: Share) => BreakerOwner) | undefined;
 
   constructor(setup: StreamSetup) {
     super(setup);
     const { residency, reasons = new ReasonPool(residency), hash } = setup;
     this.share = new Share(this, reasons, hash);
+    this.#breakerOwner = setup.breakerOwner;
+    this.#passOptions();
+  }
+
+  override setOptions(given: StreamOptionsInput): void {
+    super.setOptions(given);
+    // The constructor of the store sets them before there is a share.
+    if (this.share !== undefined) this.#passOptions();
+  }
+
+  /** Tells the share of options that concern deliveries. */
+  #passOptions(): void {
+    const { options: { breaker }, share } = this;
+    if (breaker === null && share.breakers === undefined) return;
+    share.setBreaker(breaker, this.#breakerOwner?.(share) ?? NO_OWNER);
   }
 
   get nextDueAt(): number {
@@ -87,6 +109,7 @@ export class Stream extends Store {
       nextId: this.intake.nextId,
       durability,
       isPaused: share.isPaused,
+      ...share.breakers?.describe(this.calendar),
       options: this.options,
       totals: this.totals,
     };

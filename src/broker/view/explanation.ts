@@ -79,8 +79,11 @@ function explainShare(share: Share, { now, filter }: Listener): string[] {
   if (store.damage !== undefined) {
     return [`${store.damage.message}.`];
   }
-  if (readyCount + delayed.messageCount + pending === 0) return explainEmpty(share);
-  const sentences = explainWaits(share, filter);
+  const sentences = explainBreaker(share);
+  if (readyCount + delayed.messageCount + pending === 0) {
+    return [...sentences, ...explainEmpty(share)];
+  }
+  sentences.push(...explainWaits(share, filter));
   sentences.push(...explainKeys(share));
   if (sentences.length > 0 && readyCount > 0) sentences.push(...explainAge(share));
   if (delayed.messageCount > 0) sentences.push(explainDelay(share));
@@ -92,6 +95,23 @@ function explainShare(share: Share, { now, filter }: Listener): string[] {
     sentences.push(`Messages move: ${are} about to be delivered at ${formatTime(store, now)}.`);
   }
   return [...sentences, ...explainFailures(share)];
+}
+
+/** Why only probes are delivered, if that is so, and when the next one goes. */
+function explainBreaker({ breakers, store }: Share): string[] {
+  const [first] = breakers?.listOpen() ?? [];
+  if (first === undefined) return [];
+  const [{ isProbing, options }, { openedAt, nextAt, probes, failed, ended, reason }] = first;
+  const last = reason === "" ? "" : `, the last because of ${JSON.stringify(reason)}`;
+  const before = probes === 0 ? "" : `; ${say(probes, "probe was", "probes were")} sent so far`;
+  const next = isProbing
+    ? "A probe is with a follower, and the breaker closes if it is acknowledged"
+    : `The next probe goes at ${formatTime(store, nextAt)}${before}`;
+  return [
+    `The breaker is open since ${formatTime(store, openedAt)}: ${failed} of ${ended} deliveries ` +
+    `had failed within ${options.withinMs} ms${last}.`,
+    `${next}. Resuming the stream closes it.`,
+  ];
 }
 
 /** Why ready messages wait: the stream is paused, nobody is there, or nobody takes more. */

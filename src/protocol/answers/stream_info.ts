@@ -43,6 +43,22 @@ export interface ReturnTotals {
   readonly postponed: number;
 }
 
+/** An open breaker: it lets only probes be delivered. */
+export interface BreakerInfo {
+  /** When it opened, in milliseconds since 1970. */
+  readonly since: number;
+  /** When the next probe may go, in milliseconds since 1970; absent while one is on its way. */
+  readonly probeAt?: number;
+  /** How many probes were sent since it opened. */
+  readonly probes: number;
+  /** How many deliveries had failed when it opened … */
+  readonly failed: number;
+  /** … of so many that ended within its time. */
+  readonly ended: number;
+  /** The reason of the last failure; may be empty. */
+  readonly reason: string;
+}
+
 /** The state of a stream. */
 export interface StreamInfo {
   /** Its name. */
@@ -67,6 +83,8 @@ export interface StreamInfo {
   readonly durability: string;
   /** Whether deliveries are paused. */
   readonly isPaused: boolean;
+  /** Its breaker; absent while that is closed, or if it has none. */
+  readonly breaker?: BreakerInfo;
   /** Its options. */
   readonly options: StreamOptions;
   /** What has happened to its messages since the start of the broker. */

@@ -185,6 +185,14 @@ export const STREAM_OPTIONS_DEFAULT: StreamOptions = Object.freeze({
   breaker: null,
 });
 
+/** What a breaker does unless its options say otherwise. */
+export const BREAKER_DEFAULT: Required<Omit<BreakerOptions, "failures">> = Object.freeze({
+  withinMs: 10_000,
+  share: 0.5,
+  openMs: 30_000,
+  of: "stream",
+});
+
 /** Some of a stream's options, to create or to change a stream. */
 export type StreamOptionsInput = { readonly [Key in keyof StreamOptions]?: StreamOptions[Key] };
 

@@ -1,21 +1,29 @@
 import { assertEquals } from "@std/assert";
-import {
-  Breaker,
-  type BreakerOptions,
-  type OpenBreaker,
-} from "../../../src/broker/breaker/breaker.ts";
+import type { BreakerOptions } from "../../../protocol.ts";
+import { Breaker, type OpenBreaker } from "../../../src/broker/breaker/breaker.ts";
 import { OutcomeWindow } from "../../../src/broker/breaker/outcome_window.ts";
 import { Random } from "../../support/random.ts";
 
 const NOW = 1_700_000_000_000;
-const OPTIONS: BreakerOptions = { failures: 10, withinMs: 16_000, share: 0.5, openMs: 30_000 };
+const OPTIONS: Required<BreakerOptions> = {
+  failures: 10,
+  withinMs: 16_000,
+  share: 0.5,
+  openMs: 30_000,
+  of: "stream",
+};
 
 /** A breaker whose decisions count at once, as those of a broker do. */
 class Switch {
   readonly breaker: Breaker;
+  /** What it has told: `probe`, `end`. */
+  readonly told: string[] = [];
 
   constructor(options: Partial<BreakerOptions> = {}) {
-    this.breaker = new Breaker({ ...OPTIONS, ...options });
+    this.breaker = new Breaker({ ...OPTIONS, ...options }, {
+      noteProbe: () => this.told.push("probe"),
+      noteProbeEnd: () => this.told.push("end"),
+    });
   }
 
   fail(now: number, count = 1, isFault = false): void {
@@ -93,17 +101,22 @@ Deno.test("an open breaker lets one probe go each time it was open for long enou
   const one = new Switch();
   one.fail(NOW, 10);
   const { breaker } = one;
-  assertEquals([breaker.room(NOW + 29_999), breaker.opensAt], [0, NOW + 30_000]);
+  assertEquals([breaker.room(NOW + 29_999), breaker.opensAt()], [0, NOW + 30_000]);
   assertEquals(breaker.room(NOW + 30_000), 1);
-  one.do(breaker.beginProbe(NOW + 31_000));
-  assertEquals([breaker.room(NOW + 1e9), breaker.opensAt], [0, Infinity]);
+  breaker.take(1, NOW + 31_000);
+  // What was delivered before is no probe, and changes nothing.
+  breaker.settle(1, NOW);
+  breaker.refund(1, NOW);
+  assertEquals([breaker.room(NOW + 1e9), breaker.opensAt()], [0, Infinity]);
   assertEquals(breaker.isProbe(NOW), false);
   assertEquals(breaker.isProbe(NOW + 31_000), true);
+  breaker.settle(1, NOW + 31_000);
   one.do(breaker.failProbe(NOW + 31_500, "still down"));
   assertEquals([breaker.room(NOW + 61_499), breaker.room(NOW + 61_500)], [0, 1]);
   assertEquals([breaker.open?.reason, breaker.open?.openedAt], ["still down", NOW]);
-  one.do(breaker.beginProbe(NOW + 61_500));
+  breaker.take(1, NOW + 61_500);
   assertEquals(breaker.open?.probes, 2);
+  assertEquals(one.told, ["probe", "end", "probe"]);
   breaker.set(undefined);
   assertEquals([breaker.room(NOW), breaker.isProbing], [Infinity, false]);
 });
@@ -112,8 +125,10 @@ Deno.test("a probe that no handler had is none: the next one goes at once", () =
   const one = new Switch();
   one.fail(NOW, 10);
   const { breaker } = one;
-  one.do(breaker.beginProbe(NOW + 30_000));
-  one.do(breaker.takeBackProbe(NOW + 30_005));
+  breaker.take(1, NOW + 30_000);
+  breaker.settle(1, NOW + 30_000);
+  assertEquals(breaker.room(NOW + 30_005), 0);
+  breaker.refund(1, NOW + 30_000);
   assertEquals([breaker.room(NOW + 30_005), breaker.open?.probes], [1, 0]);
 });
 
@@ -131,8 +146,8 @@ Deno.test("failures while it is open, and from before it closed, do not open it 
 Deno.test("a restart knows when the next probe may go, and not whether one is on its way", () => {
   const one = new Switch();
   one.fail(NOW, 10);
-  one.do(one.breaker.beginProbe(NOW + 30_000));
-  const restarted = new Breaker(OPTIONS);
+  one.breaker.take(1, NOW + 30_000);
+  const restarted = new Switch().breaker;
   restarted.set(JSON.parse(JSON.stringify(one.breaker.open)));
   assertEquals([restarted.room(NOW + 59_999), restarted.room(NOW + 60_000)], [0, 1]);
   assertEquals(restarted.isProbing, false);

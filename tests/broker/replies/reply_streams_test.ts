@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { ReplyStreams } from "../../../src/broker/rules/reply_streams.ts";
+import { ReplyStreams } from "../../../src/broker/replies/reply_streams.ts";
 import { batchOf, textsOf } from "../../support/wire/batches.ts";
 import { assertCode } from "../../support/wire/frames.ts";
 

@@ -1,0 +1,104 @@
+import type { Breaker, BreakerOwner, OpenBreaker } from "../breaker/breaker.ts";
+import type { PendingRun } from "../share/pending_list.ts";
+import type { Share } from "../share/share.ts";
+import type { RuleContext } from "./rule_context.ts";
+
+/** How followers have failed. */
+export interface ReportedFailure {
+  readonly now: number;
+  readonly reason: string;
+  /** Whether something that they depend on is at fault. */
+  readonly isFault?: boolean | undefined;
+}
+
+/** Takes deliveries that no handler has away from all followers of a share. */
+export type TakeFetched = (share: Share, now: number) => void;
+
+/** Opens and closes breakers by what becomes of deliveries. */
+export class Breakers {
+  /** Set by who takes deliveries back. */
+  takeFetched: TakeFetched = () => {};
+  readonly #context: RuleContext;
+
+  constructor(context: RuleContext) {
+    this.#context = context;
+  }
+
+  /** Who hears of the probes of a share's breaker. */
+  ownerOf(share: Share): BreakerOwner {
+    return {
+      noteProbe: (breaker) => this.#change(share, breaker, breaker.open),
+      noteProbeEnd: () => this.#context.dispatcher.noteOpened(share),
+    };
+  }
+
+  /** Notes that messages of a share with a breaker were acknowledged. */
+  noteAcked({ share, lane, count, deliveredAt }: PendingRun, now: number): void {
+    const breaker = share.breakers!.find(lane);
+    if (breaker === undefined) return;
+    if (breaker.open === undefined) breaker.noteAcked(count, now);
+    else if (breaker.isProbe(deliveredAt)) {
+      this.#close(share, breaker, "its probe was acknowledged");
+    }
+  }
+
+  /** Counts deliveries that followers have reported as failed, all before any of them comes back. */
+  count(runs: readonly PendingRun[], { isFault = false, reason, now }: ReportedFailure): void {
+    for (const { share, lane, count } of runs) {
+      if (share.breakers === undefined) continue;
+      const breaker = share.breakers.require(lane);
+      const open = breaker.noteFailed({ count, isFault, reason, now });
+      if (open === undefined) continue;
+      this.#change(share, breaker, open);
+      this.#context.notices.noteBreaker(share, breaker, now);
+      this.takeFetched(share, now);
+    }
+  }
+
+  /**
+   * Notes that messages come back that were worked on.
+   *
+   * @returns Undefined if that was an attempt. If it was none, since their breaker is open, how long the
+   * messages have to wait at least: a probe until the next one has gone, so that no single message keeps a
+   * breaker open.
+   */
+  spare({ share, lane, deliveredAt }: PendingRun, now: number, reason = ""): number | undefined {
+    const breaker = share.breakers?.find(lane);
+    if (breaker?.open === undefined) return undefined;
+    if (!breaker.isProbe(deliveredAt)) return 0;
+    this.#failProbe(share, breaker, { reason, now });
+    return breaker.options.openMs + 1;
+  }
+
+  /** Notes that messages of a share with a breaker were put off, which says nothing about their service. */
+  notePostponed({ share, lane, deliveredAt }: PendingRun, now: number, reason: string): void {
+    const breaker = share.breakers!.find(lane);
+    if (breaker?.isProbe(deliveredAt)) this.#failProbe(share, breaker, { reason, now });
+  }
+
+  /** Closes all breakers of a share, by hand; returns whether one was open. */
+  closeAll(share: Share): boolean {
+    const open = share.breakers?.listOpen() ?? [];
+    for (const [breaker] of open) this.#close(share, breaker, "the stream was resumed");
+    return open.length > 0;
+  }
+
+  #failProbe(
+    share: Share,
+    breaker: Breaker,
+    { now, reason }: { readonly now: number; readonly reason: string },
+  ): void {
+    this.#change(share, breaker, breaker.failProbe(now, reason));
+    this.#context.dispatcher.noteOpened(share);
+  }
+
+  #close(share: Share, breaker: Breaker, why: string): void {
+    this.#context.notices.noteBreakerClosed(share, breaker, why);
+    this.#change(share, breaker, undefined);
+    this.#context.dispatcher.noteOpened(share);
+  }
+
+  #change({ store: { number } }: Share, _breaker: Breaker, open: OpenBreaker | undefined): void {
+    this.#context.commit({ type: "breakerChanged", number, ...open && { open } });
+  }
+}

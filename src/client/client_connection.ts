@@ -14,7 +14,7 @@ import { ClientCursor } from "./cursor/client_cursor.ts";
 import type { Cursor } from "./cursor/cursor.ts";
 import { ClientFollower } from "./following/client_follower.ts";
 import { checkToken } from "./dialing/token.ts";
-import type { Follower, FollowerOptions } from "./following/follower.ts";
+import type { FollowerOptions } from "./following/follower.ts";
 import { whenAborted } from "./member/abort_listener.ts";
 import { Bind, type BindLike } from "./member/bind.ts";
 import {
@@ -27,7 +27,6 @@ import {
 import { ClosingLimit, FAREWELL_MS } from "./member/closing_limit.ts";
 import { ConnectionClosedError } from "./member/connection_closed_error.ts";
 import { checkNumber, checkOptionNames, checkTimeout } from "./member/option_check.ts";
-import type { MessageBody } from "./outgoing/body.ts";
 import { SpareBuffers } from "./outgoing/spare_buffers.ts";
 import { ClientPublisher } from "./publishing/client_publisher.ts";
 import {
@@ -40,6 +39,9 @@ import { PendingRequests } from "./requesting/pending_requests.ts";
 import { traceFollowing } from "./tracing/traced_follower.ts";
 import { TracedPublisher } from "./tracing/traced_publisher.ts";
 import { Tracing } from "./tracing/tracing.ts";
+import { DefinedStream, type StreamDefinition } from "./typing/stream_definition.ts";
+import { CheckedFollower } from "./typing/typed_follower.ts";
+import { CheckedPublisher } from "./typing/typed_publisher.ts";
 import { IncomingFrames } from "./uplink/incoming_frames.ts";
 import type { ClientSession } from "./uplink/client_session.ts";
 import { SessionOpener } from "./uplink/session_opener.ts";
@@ -131,18 +133,23 @@ export class ClientConnection implements Connection {
     return { version, engine, durability, user, ...address && { address }, brokers };
   }
 
-  publisher<Body = MessageBody>(
-    bind: BindLike,
-    options: PublisherOptions = {},
-  ): Publisher<Body> {
+  publisher(target: BindLike | StreamDefinition, options: PublisherOptions = {}): never {
+    const { bind, definition } = readTarget(target);
     this.#checkRoom("publisher", this.#uplink.members.publishers.size);
     const resolved = resolvePublisherOptions(options);
     const way = { uplink: this.#uplink, requests: this.#requests, spare: this.#spare };
-    const publisher = new ClientPublisher(way, Bind.from(bind), resolved);
-    return this.#tracing === undefined ? publisher : new TracedPublisher(publisher, this.#tracing);
+    const own = new ClientPublisher(way, bind, resolved);
+    const publisher: Publisher<never> = this.#tracing === undefined
+      ? own
+      : new TracedPublisher(own, this.#tracing);
+    // What it accepts is what the caller has said.
+    return (definition === undefined
+      ? publisher
+      : new CheckedPublisher(publisher, definition)) as never;
   }
 
-  follower<Body = unknown>(bind: BindLike, options: FollowerOptions = {}): Follower<Body> {
+  follower(target: BindLike | StreamDefinition, options: FollowerOptions = {}): never {
+    const { bind, definition } = readTarget(target);
     this.#checkRoom("follower", this.#uplink.members.followers.size);
     const action = "Cannot open a follower";
     if (this.#closeCall !== undefined) {
@@ -159,7 +166,10 @@ export class ClientConnection implements Connection {
     const way = this.#tracing === undefined
       ? { uplink: this.#uplink, replies: this.#replies }
       : traceFollowing(this.#tracing, { uplink: this.#uplink, replies: this.#replies });
-    return new ClientFollower(way, Bind.from(bind), { name, prefetch });
+    const follower = new ClientFollower(way, bind, { name, prefetch });
+    return (definition === undefined
+      ? follower
+      : new CheckedFollower(follower, definition)) as never;
   }
 
   cursor(): Cursor {
@@ -289,6 +299,14 @@ export class ClientConnection implements Connection {
       `Cannot open another ${kind}: the connection's limit of ${count} is reached`,
     );
   }
+}
+
+/** What a member is opened for: a bind, or what a program has defined. */
+function readTarget(
+  target: BindLike | StreamDefinition,
+): { readonly bind: Bind; readonly definition?: StreamDefinition } {
+  if (!(target instanceof DefinedStream)) return { bind: Bind.from(target as BindLike) };
+  return { bind: target.bind, definition: target };
 }
 
 function checkName(name: string, action: string): void {

@@ -4,6 +4,8 @@ import type { BindLike } from "./member/bind.ts";
 import type { CallOptions, CloseOptions } from "./member/call_options.ts";
 import type { MessageBody } from "./outgoing/body.ts";
 import type { Publisher, PublisherOptions } from "./publishing/publisher.ts";
+import type { StreamDefinition } from "./typing/stream_definition.ts";
+import type { TypedPublisher } from "./typing/typed_publisher.ts";
 import type { BrokerInfo, CloseReason, ConnectionStatus } from "./uplink/status.ts";
 
 /** Options of every connection, with or without a socket. */
@@ -126,6 +128,17 @@ export interface Connection extends AsyncDisposable {
    * ```
    */
   publisher<Body = MessageBody>(bind: BindLike, options?: PublisherOptions): Publisher<Body>;
+  /**
+   * Opens a publisher that checks each body before it sends it.
+   *
+   * @param definition What the messages are like, from {@linkcode defineStream}.
+   * @param options As for other publishers.
+   * @throws {TypeError | RangeError | BrokerError | ConnectionClosedError} As for other publishers.
+   */
+  publisher<Input, Output, Result>(
+    definition: StreamDefinition<Input, Output, Result>,
+    options?: PublisherOptions,
+  ): TypedPublisher<Input, Result>;
 
   /**
    * Opens a follower. It fetches nothing until its messages are iterated over.
@@ -138,6 +151,18 @@ export interface Connection extends AsyncDisposable {
    * @throws {ConnectionClosedError} If the connection is closed.
    */
   follower<Body = unknown>(bind: BindLike, options?: FollowerOptions): Follower<Body>;
+  /**
+   * Opens a follower that checks each body before it hands the message out; what it does with others is the
+   * `onInvalid` of the definition.
+   *
+   * @param definition What the messages are like, from {@linkcode defineStream}.
+   * @param options As for other followers.
+   * @throws {TypeError | RangeError | BrokerError | ConnectionClosedError} As for other followers.
+   */
+  follower<Input, Output, Result>(
+    definition: StreamDefinition<Input, Output, Result>,
+    options?: FollowerOptions,
+  ): Follower<Output>;
 
   /** Returns a cursor, to create, list, inspect and delete streams. */
   cursor(): Cursor;

@@ -43,6 +43,9 @@ export interface DeliveredBatch {
 /** How this client has ended a message. */
 export type Verdict = "acknowledged" | "acknowledged by autoAck" | "given back" | "rejected";
 
+/** The body of a message that nobody has asked for yet. */
+const UNREAD = Symbol("unread");
+
 /** A message in the bytes that it came in. Fields are decoded when they are read. */
 export class DeliveredMessage implements Message {
   readonly id: number;
@@ -50,7 +53,7 @@ export class DeliveredMessage implements Message {
   verdict: Verdict | undefined = undefined;
   readonly #batch: DeliveredBatch;
   readonly #offset: number;
-  #body: unknown;
+  #body: unknown = UNREAD;
 
   constructor(batch: DeliveredBatch, offset: number, numbers: { id: number; tag: number }) {
     this.#batch = batch;
@@ -86,7 +89,7 @@ export class DeliveredMessage implements Message {
   }
 
   get body(): unknown {
-    this.#body ??= bodyOf(this.#batch.bytes, this.#offset);
+    if (this.#body === UNREAD) this.#body = bodyOf(this.#batch.bytes, this.#offset);
     return this.#body;
   }
 
@@ -191,6 +194,11 @@ export class DeliveredMessage implements Message {
       deadLetter,
       body: body instanceof Uint8Array ? { base64: body.toBase64() } : body,
     };
+  }
+
+  /** Has `body` be something else, such as what a schema has made of it. */
+  static replaceBody(message: DeliveredMessage, body: unknown): void {
+    message.#body = body;
   }
 
   /** The owner of a message; a method that was detached from its message has none. */

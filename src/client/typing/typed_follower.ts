@@ -1,0 +1,134 @@
+import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
+import type { AckOptions, Message, NackOptions, PostponeOptions } from "../deliveries/message.ts";
+import type { Follower, GetMessagesOptions } from "../following/follower.ts";
+import type { HandleOptions } from "../handling/handle_options.ts";
+import { checkHandler } from "../handling/handle_options.ts";
+import type { Handling } from "../handling/handling.ts";
+import { Reject } from "../handling/reject.ts";
+import type { Bind } from "../member/bind.ts";
+import type { CallOptions, CloseOptions } from "../member/call_options.ts";
+import { BodyCheck, type BodyFault, describeFault } from "./body_check.ts";
+import type { StreamDefinition } from "./stream_definition.ts";
+
+/** A follower that checks each body before it hands the message out. */
+export class CheckedFollower implements Follower<never> {
+  readonly #inner: Follower<never>;
+  readonly #check: BodyCheck;
+
+  constructor(inner: Follower<never>, definition: StreamDefinition) {
+    this.#inner = inner;
+    this.#check = new BodyCheck(definition);
+  }
+
+  get name(): string {
+    return this.#inner.name;
+  }
+
+  get bind(): Bind {
+    return this.#inner.bind;
+  }
+
+  getMessages(options: GetMessagesOptions = {}): AsyncIterableIterator<Message<never>> {
+    const { onInvalid } = this.#check.definition;
+    if (options?.autoAck && onInvalid === "reject") {
+      throw new TypeError(
+        `Cannot get messages: autoAck acknowledges a message before its body is checked, so it cannot be ` +
+          `rejected; define the stream with onInvalid "throw" or "pass", or leave autoAck out`,
+      );
+    }
+    return new CheckedLoop(this.#inner.getMessages(options), this.#check);
+  }
+
+  handle(
+    handler: (message: Message<never>) => unknown,
+    options?: HandleOptions<never>,
+  ): Handling {
+    checkHandler(handler, "Cannot handle messages");
+    const handleChecked = (message: Message<never>) => {
+      const judge = (fault: BodyFault) => {
+        if (fault !== undefined) failIfMeant(fault, this.#check);
+        return handler(message);
+      };
+      const fault = this.#check.checkReceived(message as unknown as DeliveredMessage);
+      return fault instanceof Promise ? fault.then(judge) : judge(fault);
+    };
+    return this.#inner.handle(handleChecked, options);
+  }
+
+  ackMessage(message: Message<never>, options?: AckOptions): Promise<void> {
+    return this.#inner.ackMessage(message, options);
+  }
+
+  nackMessage(message: Message<never>, options?: NackOptions): Promise<void> {
+    return this.#inner.nackMessage(message, options);
+  }
+
+  postponeMessage(message: Message<never>, ms: number, options?: PostponeOptions): Promise<void> {
+    return this.#inner.postponeMessage(message, ms, options);
+  }
+
+  rejectMessage(
+    message: Message<never>,
+    reason?: string | Error,
+    options?: AckOptions,
+  ): Promise<void> {
+    return this.#inner.rejectMessage(message, reason, options);
+  }
+
+  extendMessage(message: Message<never>, ms: number, options?: CallOptions): Promise<void> {
+    return this.#inner.extendMessage(message, ms, options);
+  }
+
+  releaseMessage(message: Message<never>, options?: AckOptions): Promise<void> {
+    return this.#inner.releaseMessage(message, options);
+  }
+
+  close(options?: CloseOptions): Promise<void> {
+    return this.#inner.close(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Lets a handler's attempt fail as the definition says; returns if the message is handed out as it came. */
+function failIfMeant(fault: NonNullable<BodyFault>, { definition }: BodyCheck): void {
+  if (definition.onInvalid === "reject") throw new Reject(describeFault(fault));
+  if (definition.onInvalid === "throw") throw fault;
+}
+
+/** A loop over messages whose bodies are valid. */
+class CheckedLoop implements AsyncIterableIterator<Message<never>> {
+  readonly #inner: AsyncIterableIterator<Message<never>>;
+  readonly #check: BodyCheck;
+
+  constructor(inner: AsyncIterableIterator<Message<never>>, check: BodyCheck) {
+    this.#inner = inner;
+    this.#check = check;
+  }
+
+  async next(): Promise<IteratorResult<Message<never>>> {
+    const { onInvalid } = this.#check.definition;
+    for (;;) {
+      const result = await this.#inner.next();
+      if (result.done) return result;
+      const asked = this.#check.checkReceived(result.value as unknown as DeliveredMessage);
+      const fault = asked instanceof Promise ? await asked : asked;
+      if (fault === undefined || onInvalid === "pass") return result;
+      if (onInvalid === "throw") {
+        await this.#inner.return?.();
+        throw fault;
+      }
+      await result.value.reject(describeFault(fault));
+    }
+  }
+
+  async return(): Promise<IteratorResult<Message<never>>> {
+    return await this.#inner.return!();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

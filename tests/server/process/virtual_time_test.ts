@@ -167,9 +167,12 @@ testWays(
       times.push(clock.now());
       await message.ack({ confirm: true });
     });
-    const start = performance.now();
+    // How long it takes is up to the machine; how often the clock looks for rest is not.
+    let rounds = 0;
+    const detach = clock.attach({ activity: 0, whenIdle: () => void rounds++ });
     await clock.advance("365d");
-    assert(performance.now() - start < 10_000, "there are few steps");
+    detach();
+    assert(rounds < 100, `a year takes few steps, and not ${rounds} rounds`);
     assertEquals(times, [210 * DAY_MS]);
     assertEquals(clock.now(), 395 * DAY_MS);
     const status = connection.status();

@@ -66,8 +66,7 @@ export class ParkedMessages {
   add(key: number, run: ReadyRun): void {
     let runs = this.#byKey.get(key);
     if (runs === undefined) this.#byKey.set(key, runs = new ReadyRuns());
-    if (run.attempts === 0) runs.append(run.firstId, 1, run.priority);
-    else runs.giveBack(run);
+    runs.giveBack(run);
     this.#order?.add(run.firstId, 1, key);
     this.#ids.add(run.firstId);
     if (run.attempts > 0) this.#returnedCount++;

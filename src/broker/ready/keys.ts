@@ -4,6 +4,7 @@ import { findEntryKey } from "../../protocol/messages/properties.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { Borrower } from "./borrower.ts";
+import { HeldKeys } from "./held_keys.ts";
 import { KeyTable } from "./key_table.ts";
 import { findLoanRoom, Loan } from "./loan.ts";
 import { type KeyWait, ParkedMessages } from "./parked_messages.ts";
@@ -56,7 +57,7 @@ const OWED_EACH_MAX = 16;
 export class Keys {
   readonly #table: KeyTable;
   /** The number of the key that each message holds. */
-  readonly #held = new Map<number, number>();
+  readonly #held = new HeldKeys();
   readonly #parked = new ParkedMessages();
   /** Those of the holders that no follower has: they are ready or held back, or on their way elsewhere. */
   readonly #back = new Set<number>();
@@ -152,11 +153,10 @@ export class Keys {
    */
   release({ firstId, count }: IdRange): ReadyRun[] {
     const freed: ReadyRun[] = [];
-    if (this.#held.size === 0) return freed;
+    if (this.#held.count === 0) return freed;
     for (let id = firstId; id < firstId + count; id++) {
-      const key = this.#held.get(id);
-      if (key === undefined) continue;
-      this.#held.delete(id);
+      const key = this.#held.delete(id);
+      if (key === 0) continue;
       const isBack = this.#back.size > 0 && this.#back.delete(id);
       const loan = this.#loans[key];
       if (loan !== undefined) {
@@ -178,10 +178,10 @@ export class Keys {
    */
   noteBack({ firstId, count }: IdRange): ReadyRun[] {
     const freed: ReadyRun[] = [];
-    if (this.#held.size === 0) return freed;
+    if (this.#held.count === 0) return freed;
     for (let id = firstId; id < firstId + count; id++) {
       const key = this.#held.get(id);
-      if (key === undefined || this.#back.has(id)) continue;
+      if (key === 0 || this.#back.has(id)) continue;
       this.#back.add(id);
       const loan = this.#loans[key];
       if (loan === undefined) this.#borrowers[key] = undefined;
@@ -202,13 +202,13 @@ export class Keys {
    */
   giveBack(run: ReadyRun): ReadyRun[] {
     const { firstId, count, attempts } = run;
-    if (this.#held.size === 0) return [run];
+    if (this.#held.count === 0) return [run];
     const ready: { firstId: number; count: number }[] = [];
     // The last one first: it is the last one of its loan.
     for (let id = firstId + count - 1; id >= firstId; id--) {
       const key = this.#held.get(id);
-      const loan = key === undefined ? undefined : this.#loans[key];
-      if (key === undefined || loan === undefined || (loan.first === id && loan.outCount === 0)) {
+      const loan = this.#loans[key];
+      if (loan === undefined || (loan.first === id && loan.outCount === 0)) {
         const next = ready.at(-1);
         if (next?.firstId === id + 1) {
           ready[ready.length - 1] = { firstId: id, count: next.count + 1 };
@@ -228,12 +228,12 @@ export class Keys {
   /** The ids of messages that followers have and that were delivered after some of the same keys. */
   findLater({ firstId, count }: IdRange): number[] {
     const later: number[] = [];
-    if (this.#held.size <= 1) return later;
+    if (this.#held.count <= 1) return later;
     const seen = new Set<number>();
     for (let id = firstId; id < firstId + count; id++) {
       const key = this.#held.get(id);
-      const loan = key === undefined ? undefined : this.#loans[key];
-      if (key === undefined || loan === undefined || loan.size === 1 || seen.has(key)) continue;
+      const loan = this.#loans[key];
+      if (loan === undefined || loan.size === 1 || seen.has(key)) continue;
       seen.add(key);
       for (const one of loan.listAfter(id)) if (!this.#back.has(one)) later.push(one);
     }

@@ -1,6 +1,6 @@
 import type { DeadLetter, MessageProperties, ReplyAddress, StoredRun } from "../../../protocol.ts";
 import { readEntryFlags, readEntryPriority } from "../../protocol/messages/entry.ts";
-import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import { findEntryKey, PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import { TRACE_PARENT } from "../../protocol/messages/trace_parent.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import { bodyOf, bytesOf, headersOf, tellTrace } from "../member/entry_content.ts";
@@ -8,6 +8,8 @@ import { printAs } from "../member/inspection.ts";
 import type { MessageBody } from "../outgoing/body.ts";
 import type { ReplyOptions } from "../requesting/reply.ts";
 import type { AckOptions, Message, NackOptions, PostponeOptions } from "./message.ts";
+
+const decoder = new TextDecoder();
 
 /** The operations of a follower on its messages. */
 export interface MessageOwner {
@@ -51,6 +53,8 @@ export class DeliveredMessage implements Message {
   readonly id: number;
   readonly tag: number;
   verdict: Verdict | undefined = undefined;
+  /** Whether the broker has been told that a handler has it. */
+  isBegun = false;
   readonly #batch: DeliveredBatch;
   readonly #offset: number;
   #body: unknown = UNREAD;
@@ -107,6 +111,14 @@ export class DeliveredMessage implements Message {
 
   get key(): string | undefined {
     return this.#properties.key;
+  }
+
+  /** The name of its key among those of all streams; undefined if it has none. */
+  get orderKey(): string | undefined {
+    const { bytes, stream } = this.#batch;
+    const at = findEntryKey(bytes, this.#offset);
+    if (at === 0) return undefined;
+    return decoder.decode(bytes.subarray(at + 1, at + 1 + bytes[at]!)) + "\n" + stream;
   }
 
   get lane(): string | undefined {

@@ -1,4 +1,10 @@
-import { FrameType, type FrameWriter, type ReplyAddress, SPAN_MS_MAX } from "../../../protocol.ts";
+import {
+  FrameType,
+  type FrameWriter,
+  type ReplyAddress,
+  SPAN_MS_MAX,
+  writeTags,
+} from "../../../protocol.ts";
 import type { CallOptions } from "../member/call_options.ts";
 import { findNumberMistake, findOptionMistake } from "../member/option_check.ts";
 import type { MessageBody } from "../outgoing/body.ts";
@@ -48,6 +54,8 @@ const leftNote: FailureNote = { type: FrameType.nack, ms: 0, reason: LEFT };
 export class DeliveryVerdicts implements MessageOwner {
   readonly held: HeldMessages;
   readonly notes: DeliveryNotes = new DeliveryNotes();
+  /** Hears of messages that handlers give back, before they are no longer held. */
+  returning: ((message: DeliveredMessage) => void) | undefined = undefined;
   readonly #owner: VerdictOwner;
   readonly #uplink: Uplink;
   readonly #replies: ReplySender;
@@ -178,10 +186,16 @@ export class DeliveryVerdicts implements MessageOwner {
 
   /** Gives back the message of a loop that was left. */
   leave(message: DeliveredMessage): void {
+    this.returning?.(message);
     this.#end(message, "given back");
     this.notes.fail(message.tag, leftNote);
     this.schedule();
     abortSignal(message, explainLoss(message, LEFT));
+  }
+
+  /** Asks a question that the broker answers when it has done all that was written before. */
+  fence(writer: FrameWriter, query: number): void {
+    writeTags(writer, FrameType.release, { follower: this.#owner.number, query, ranges: [] });
   }
 
   /** All deliveries are lost. */
@@ -218,6 +232,7 @@ export class DeliveryVerdicts implements MessageOwner {
     if (message.verdict !== undefined || options.signal?.aborted) {
       return refuseAgain(action, message, options);
     }
+    if (this.held.has(message)) this.returning?.(message);
     const isHeld = this.#end(message, action === "reject" ? "rejected" : "given back");
     if (options.confirm) {
       const write: WriteNote = (writer, delivery) =>

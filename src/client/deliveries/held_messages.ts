@@ -22,6 +22,8 @@ export class HeldMessages {
   /** The messages that the broker has taken back over this link. */
   #revoked = new WeakSet<DeliveredMessage>();
   #emptied: PromiseWithResolvers<void> | undefined;
+  /** Hears of messages that are no longer held. */
+  removed: ((message: DeliveredMessage) => void) | undefined = undefined;
   /** A message handed out at some time; see {@linkcode HeldMessages.mark}. */
   #mark: DeliveredMessage | undefined;
 
@@ -62,6 +64,11 @@ export class HeldMessages {
     return this.#others.size;
   }
 
+  list(): DeliveredMessage[] {
+    const others = [...this.#others.values()];
+    return this.#newest === undefined ? others : [...others, this.#newest];
+  }
+
   has(message: DeliveredMessage): boolean {
     return message === this.#newest || this.#others.get(message.tag) === message;
   }
@@ -71,6 +78,7 @@ export class HeldMessages {
     if (message === this.#newest) this.#newest = undefined;
     else if (this.#others.get(message.tag) === message) this.#others.delete(message.tag);
     else return false;
+    this.removed?.(message);
     if (this.#emptied !== undefined) this.#tellEmpty();
     return true;
   }
@@ -105,9 +113,7 @@ export class HeldMessages {
   loseAll(why: string): void {
     // Their tags are no longer valid.
     this.#revoked = new WeakSet();
-    const lost = [...this.#others.values()];
-    if (this.#newest !== undefined) lost.push(this.#newest);
-    this.#lose(lost, why);
+    this.#lose(this.list(), why);
   }
 
   /** Why a message was taken away, if it was. */

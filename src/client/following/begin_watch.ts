@@ -21,8 +21,6 @@ export class BeginWatch {
   #isWary = false;
   /** The tag of the newest message at the last check. */
   #seenTag = 0;
-  /** The highest reported tag; messages are handed out in the order of their tags. */
-  #reportedTag = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: BeginWatchOptions) {
@@ -39,7 +37,7 @@ export class BeginWatch {
     this.stop();
     this.#beginMs = beginMs;
     this.#isWary = beginMs === 0;
-    this.#seenTag = this.#reportedTag = 0;
+    this.#seenTag = 0;
   }
 
   wake(isDoubtful: boolean | undefined): void {
@@ -49,12 +47,12 @@ export class BeginWatch {
   }
 
   /** A message was handed out while handlers have others, or to a wary follower. */
-  note({ tag, isDoubtful }: DeliveredMessage, othersCount: number): void {
+  note(message: DeliveredMessage, othersCount: number): void {
     const { held } = this.#options;
     // Until now the other message was the only one.
-    if (othersCount === 1) this.#report(held.oldestTag);
-    if (othersCount > 0 || isDoubtful) this.#report(tag);
-    else if (this.#beginMs === 0) setImmediate(() => this.#reportHeld(tag));
+    if (othersCount === 1) this.#report(held.find(held.oldestTag));
+    if (othersCount > 0 || message.isDoubtful) this.#report(message);
+    else if (this.#beginMs === 0) setImmediate(() => this.#reportHeld(message));
   }
 
   stop(): void {
@@ -66,19 +64,20 @@ export class BeginWatch {
     const { held, hasMore } = this.#options;
     const { newestTag } = held;
     if (newestTag === 0 && !hasMore()) return this.stop();
-    if (newestTag === this.#seenTag && newestTag > 0) this.#report(newestTag);
+    const newest = newestTag === 0 ? undefined : held.find(newestTag);
+    if (newestTag === this.#seenTag) this.#report(newest);
     this.#seenTag = newestTag;
     // It is reported; no check is needed until more messages come.
-    if (newestTag === this.#reportedTag && !hasMore()) this.stop();
+    if (newest?.isBegun && !hasMore()) this.stop();
   }
 
-  #reportHeld(tag: number): void {
-    if (this.#options.held.find(tag) !== undefined) this.#report(tag);
+  #reportHeld(message: DeliveredMessage): void {
+    if (this.#options.held.has(message)) this.#report(message);
   }
 
-  #report(tag: number): void {
-    if (tag <= this.#reportedTag) return;
-    this.#reportedTag = tag;
-    this.#options.report(tag);
+  #report(message: DeliveredMessage | undefined): void {
+    if (message === undefined || message.isBegun) return;
+    message.isBegun = true;
+    this.#options.report(message.tag);
   }
 }

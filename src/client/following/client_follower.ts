@@ -150,7 +150,7 @@ export class ClientFollower implements Follower<never>, FollowingMember, Verdict
       bind: { routeString, bindType, ignoreCase },
       messages: this.#handout.open(),
       bytes: this.#uplink.limits.unacknowledgedBytes,
-      ...this.#uplink.knowsWork && { slots: this.#handout.slots },
+      ...this.#uplink.knowsWork && { slots: this.#handout.slots, ordersKeys: true },
     });
     link.flush();
   }

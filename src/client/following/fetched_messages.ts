@@ -1,5 +1,6 @@
 import type { MessageBatch, TagRange } from "../../../protocol.ts";
 import { readEntrySize } from "../../protocol/messages/entry.ts";
+import { findEntryKey } from "../../protocol/messages/properties.ts";
 import { type DeliveredBatch, DeliveredMessage } from "../deliveries/delivered_message.ts";
 
 /** The first tag and id of a frame's messages, and their number. */
@@ -37,6 +38,10 @@ class FetchedBatch {
     this.nextTag++;
     this.#nextId++;
     this.left--;
+  }
+
+  hasKeys(): boolean {
+    return hasKeys(this.#batch.bytes, this.#offset, this.left);
   }
 
   has(tag: number): boolean {
@@ -129,6 +134,11 @@ export class FetchedMessages {
     return others;
   }
 
+  /** Whether one of the messages has a key. */
+  hasKeys(): boolean {
+    return this.#batches.some((batch, index) => index >= this.#head && batch.hasKeys());
+  }
+
   /** Removes all; returns the tags. */
   takeAll(): TagRange[] {
     this.#compact();
@@ -176,4 +186,13 @@ export class FetchedMessages {
     else this.#batches.splice(0, this.#head);
     this.#head = 0;
   }
+}
+
+/** Whether one of some messages has a key. */
+export function hasKeys(bytes: Uint8Array, start: number, count: number): boolean {
+  for (let offset = start, left = count; left > 0; left--) {
+    if (findEntryKey(bytes, offset) > 0) return true;
+    offset += readEntrySize(bytes, offset);
+  }
+  return false;
 }

@@ -19,11 +19,23 @@ export class FollowerCredit {
   #sent = 0;
   /** The number of slots last sent to the broker. */
   #sentSlots = 1;
+  /** How many messages loops had at once, with those that they waited for. */
+  #busyCount = 1;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(prefetch: Prefetch, basis: CreditBasis) {
     this.prefetch = prefetch;
     this.#basis = basis;
+  }
+
+  /** How many messages are worked on at once. */
+  get slots(): number {
+    return Math.max(this.prefetch.slots, this.#busyCount);
+  }
+
+  /** Loops have so many messages, with those that they wait for. */
+  noteBusy(count: number): void {
+    this.#busyCount = Math.max(this.#busyCount, count);
   }
 
   /** Whether messages that arrive are given back. */
@@ -33,7 +45,7 @@ export class FollowerCredit {
 
   /** Whether the broker must be told of a new credit. */
   get isChanged(): boolean {
-    return this.#sent !== this.#wanted || this.#sentSlots !== this.prefetch.slots;
+    return this.#sent !== this.#wanted || this.#sentSlots !== this.slots;
   }
 
   /** Begins on a new link; returns the first credit. */
@@ -41,7 +53,7 @@ export class FollowerCredit {
     this.prefetch.restart(windowMax);
     this.#state = isAsked ? "flowing" : "paused";
     this.#sent = this.#wanted;
-    this.#sentSlots = this.prefetch.slots;
+    this.#sentSlots = this.slots;
     return this.#sent;
   }
 
@@ -73,7 +85,7 @@ export class FollowerCredit {
     { knowsSlots, ...basis }: { follower: number; bytes: number; knowsSlots: boolean },
   ): void {
     if (!this.isChanged) return;
-    const { slots } = this.prefetch;
+    const { slots } = this;
     this.#sent = this.#wanted;
     this.#sentSlots = slots;
     writeCredit(writer, { ...basis, messages: this.#sent, ...knowsSlots && { slots } });

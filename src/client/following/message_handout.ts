@@ -14,7 +14,8 @@ import { Caution } from "./caution.ts";
 import { FollowerCredit } from "./follower_credit.ts";
 import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
 import type { DeliveryVerdicts } from "../deliveries/delivery_verdicts.ts";
-import { FetchedMessages } from "./fetched_messages.ts";
+import { FetchedMessages, hasKeys } from "./fetched_messages.ts";
+import { KeyOrder } from "./key_order.ts";
 import { done, type MessageIterator, type MessageSource } from "./message_iterator.ts";
 import { Prefetch } from "./prefetch.ts";
 
@@ -31,6 +32,7 @@ export class MessageHandout implements MessageSource {
   readonly #verdicts: DeliveryVerdicts;
   readonly #credit: FollowerCredit;
   readonly #fetched = new FetchedMessages();
+  readonly #order: KeyOrder;
   readonly #caution = new Caution();
   readonly #begins: BeginWatch;
   #waiters: MessageWaiter[] = [];
@@ -50,10 +52,21 @@ export class MessageHandout implements MessageSource {
     const fetched = this.#fetched;
     const slow = { mark: () => held.mark(), count: () => held.countOlder() };
     const window = new Prefetch(prefetch, uplink.limits.unacknowledgedMessages, slow);
-    this.#credit = new FollowerCredit(window, { held, fetched, giveBack: () => this.#pause() });
+    const order = this.#order = new KeyOrder({
+      fetched,
+      held,
+      passFence: () => uplink.queries.send((writer, query) => verdicts.fence(writer, query)),
+      wake: () => this.#serveSoon(),
+    });
+    verdicts.returning = (message) => order.hold(message);
+    this.#credit = new FollowerCredit(window, {
+      held,
+      fetched: order,
+      giveBack: () => this.#pause(),
+    });
     this.#begins = new BeginWatch({
       held,
-      hasMore: () => fetched.count > 0,
+      hasMore: () => order.count > 0,
       report: (tag) => {
         notes.begin(tag);
         verdicts.schedule();
@@ -68,7 +81,7 @@ export class MessageHandout implements MessageSource {
 
   /** How many messages are worked on at once. */
   get slots(): number {
-    return this.#credit.prefetch.slots;
+    return this.#credit.slots;
   }
 
   /** More or fewer messages are worked on at once. */
@@ -81,6 +94,7 @@ export class MessageHandout implements MessageSource {
   /** Begins on a new link; returns the first credit. */
   open(): number {
     const { limits, session } = this.#uplink;
+    this.#order.restart(this.#uplink.knowsWork);
     this.#begins.start(session.welcome.beginMs);
     this.#caution.restart();
     return this.#credit.restart(this.#waiters.length > 0, limits.unacknowledgedMessages);
@@ -95,7 +109,7 @@ export class MessageHandout implements MessageSource {
 
   /** The link is lost. */
   lose(): void {
-    this.#fetched.restart();
+    this.#order.restart(false);
     this.#begins.stop();
   }
 
@@ -126,6 +140,7 @@ export class MessageHandout implements MessageSource {
     const { firstTag, firstId, attempts, isDoubtful, storedAt } = fields;
     this.#fetched.lastTag = firstTag + count - 1;
     if (this.#credit.isPaused || this.#end !== undefined) {
+      if (hasKeys(batch.buffer, batch.start, count)) this.#order.holdAll();
       this.#verdicts.notes.release({ firstTag, count });
       return this.#verdicts.schedule();
     }
@@ -136,26 +151,31 @@ export class MessageHandout implements MessageSource {
       { firstTag, firstId, count },
       batch,
     );
+    this.#serveSoon();
+  }
+
+  /** Serves the waiting loops later in this turn: a revocation may have come together with messages. */
+  #serveSoon(): void {
     if (this.#isServing) return;
     this.#isServing = true;
-    // Served later in this turn: a revocation may have come together with the messages.
     queueMicrotask(() => {
       this.#isServing = false;
       this.#serveWaiters();
-      if (this.#fetched.count > 0) this.#credit.watch();
+      if (this.#order.count > 0) this.#credit.watch();
     });
   }
 
   /** The broker has taken deliveries back. */
   revoke({ ranges, reason, isCancelled }: VerdictFields): void {
     const inHand: number[] = [];
+    const wasHeld = this.#order.isHolding;
     let isKnown = false;
     for (const { firstTag, count } of ranges) {
       // Tags that have not arrived yet are ignored.
       const known = Math.min(count, this.#fetched.lastTag - firstTag + 1);
       if (known <= 0) continue;
       isKnown = true;
-      inHand.push(...this.#fetched.drop({ firstTag, count: known }));
+      inHand.push(...this.#order.drop({ firstTag, count: known }));
     }
     if (!isKnown) return;
     const why = reason === "" ? "the broker has taken it back" : reason;
@@ -163,8 +183,9 @@ export class MessageHandout implements MessageSource {
     // It goes on delivering: only these messages were meant.
     if (isCancelled) return this.#credit.isChanged ? this.#verdicts.schedule() : undefined;
     // The broker delivers nothing more before it gets a new credit, even if no handler has seen any of
-    // these messages.
-    if (this.#waiters.length === 0) this.#credit.pause();
+    // these messages; but if they go back with what a handler has given back, it goes on.
+    const isAlong = wasHeld && inHand.length === 0;
+    if (this.#waiters.length === 0 && !isAlong) this.#credit.pause();
     this.#credit.renew();
     this.#verdicts.schedule();
   }
@@ -173,7 +194,7 @@ export class MessageHandout implements MessageSource {
     const isHindered = this.#turn !== undefined || this.#end !== undefined || loop.signal?.aborted;
     if (isHindered) return undefined;
     if (this.#credit.ask()) this.#verdicts.schedule();
-    if (this.#fetched.count === 0) return undefined;
+    if (!this.#order.hasNext()) return undefined;
     const pause = this.#caution.advise(now);
     // There is one write at a time; the present one is done when the turn is over.
     if (pause === "turn" || (pause === "write" && this.#uplink.link?.isSending)) {
@@ -226,6 +247,7 @@ export class MessageHandout implements MessageSource {
     this.#waiters.push(waiter);
     this.#credit.prefetch.waitBegins(now());
     this.#credit.prefetch.demand(held.count);
+    this.#credit.noteBusy(held.count + this.#waiters.length);
     if (this.#credit.isChanged) this.#verdicts.schedule();
     if (loop.signal !== undefined) this.#abortWith(loop.signal, waiter);
     return waiter.promise;
@@ -244,8 +266,8 @@ export class MessageHandout implements MessageSource {
     if (this.#waiters.length === 0) return;
     const time = now();
     this.#credit.prefetch.waitEnds(time);
-    this.#caution.noteTurn(time, Math.min(this.#waiters.length, this.#fetched.count));
-    while (this.#waiters.length > 0 && this.#fetched.count > 0) {
+    this.#caution.noteTurn(time, Math.min(this.#waiters.length, this.#order.count));
+    while (this.#waiters.length > 0 && this.#order.hasNext()) {
       const { resolve, loop } = this.#waiters.shift()!;
       const value = this.#take(loop);
       // The broker is told before the handler can crash this process.
@@ -258,7 +280,7 @@ export class MessageHandout implements MessageSource {
 
   /** Hands the next message out. */
   #take(loop: MessageIterator): DeliveredMessage {
-    const message = this.#fetched.take();
+    const message = this.#order.take(!loop.autoAck);
     const { held, notes } = this.#verdicts;
     if (loop.autoAck) {
       message.verdict = "acknowledged by autoAck";
@@ -279,7 +301,7 @@ export class MessageHandout implements MessageSource {
   /** Gives the fetched messages back, and asks for nothing more until a loop does. */
   #pause(): void {
     this.#credit.pause();
-    for (const range of this.#fetched.takeAll()) this.#verdicts.notes.release(range);
+    for (const range of this.#order.takeAll()) this.#verdicts.notes.release(range);
     this.#verdicts.schedule();
   }
 

@@ -1,0 +1,260 @@
+import type { TagRange } from "../../../protocol.ts";
+import type { DeliveredMessage } from "../deliveries/delivered_message.ts";
+import type { HeldMessages } from "../deliveries/held_messages.ts";
+import type { FetchedMessages } from "./fetched_messages.ts";
+
+/** A key of a stream, as long as there is something to know of it. */
+class KeyState {
+  /** How many of its messages handlers have. */
+  inHandCount = 0;
+  /** Whether its next message is about to be handed out. */
+  isNext = false;
+  /** The number of the fence that it waits for; 0 for none. */
+  fence = 0;
+  readonly waiting: DeliveredMessage[] = [];
+
+  get isBusy(): boolean {
+    return this.inHandCount > 0 || this.isNext || this.fence > 0 || this.waiting.length > 0;
+  }
+}
+
+export interface KeyOrderOptions {
+  readonly fetched: FetchedMessages;
+  readonly held: HeldMessages;
+  /** Resolves when the broker has done all that was written before; undefined if the link is lost. */
+  readonly passFence: () => Promise<unknown>;
+  /** Hears that there may be a message for a loop that waits. */
+  readonly wake: () => void;
+}
+
+/**
+ * Hands out fetched messages so that handlers have one message of a key at a time, in order. For that, the broker
+ * delivers several of them at once.
+ *
+ * When a message goes back, the broker takes back what it has delivered of its key behind it, and says so. Until
+ * it has, nothing of that key is handed out: it may be on its way. The answer to a question that is asked behind
+ * the message, a *fence*, tells when that is over.
+ *
+ * A loop that takes one message after the other has none in hand when it asks for the next one: then no key is
+ * looked at.
+ */
+export class KeyOrder {
+  readonly #options: KeyOrderOptions;
+  /** Whether the broker delivers more than one message of a key. */
+  #isActive = false;
+  /** Whether the keys in hand are known. */
+  #isTracking = false;
+  readonly #keys = new Map<string, KeyState>();
+  /** Messages that may be handed out, before those that are fetched. */
+  #next: DeliveredMessage[] = [];
+  #waitingCount = 0;
+  /** The number of the last fence that was asked for, of the last one that is passed, and what is waited for. */
+  #fence = 0;
+  #passed = 0;
+  #isFenceDue = false;
+  /** The fence that all keys wait for; 0 for none. */
+  #commonFence = 0;
+
+  constructor(options: KeyOrderOptions) {
+    this.#options = options;
+    options.held.removed = (message) => this.#free(message);
+  }
+
+  /** How many messages were fetched and not handed out. */
+  get count(): number {
+    return this.#options.fetched.count + this.#next.length + this.#waitingCount;
+  }
+
+  /** Begins on a new link. */
+  restart(isActive: boolean): void {
+    this.#isActive = isActive;
+    this.#isTracking = false;
+    this.#keys.clear();
+    this.#next = [];
+    this.#waitingCount = 0;
+    this.#passed = this.#fence;
+    this.#commonFence = 0;
+    this.#options.fetched.restart();
+  }
+
+  /** Whether something waits until the broker has taken back what handlers have given back. */
+  get isHolding(): boolean {
+    return this.#passed < this.#fence;
+  }
+
+  /** Whether a message may be handed out now. */
+  hasNext(): boolean {
+    if (this.#next.length > 0) return true;
+    const { fetched, held } = this.#options;
+    if (fetched.count === 0) return false;
+    if (!this.#isActive) return true;
+    if (held.count === 0 && this.#keys.size === 0 && this.#commonFence === 0) {
+      this.#isTracking = false;
+      return true;
+    }
+    this.#track();
+    while (fetched.count > 0) {
+      if (this.#sort(fetched.take())) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Takes the next message; {@linkcode KeyOrder.hasNext} has found one.
+   *
+   * @param isHeld Whether a handler has to end it.
+   */
+  take(isHeld: boolean): DeliveredMessage {
+    if (this.#next.length === 0) return this.#options.fetched.take();
+    const message = this.#next.shift()!;
+    this.#noteTaken(message, isHeld);
+    return message;
+  }
+
+  /** A handler gives a message back: nothing of its key is handed out before the broker has it. */
+  hold(message: DeliveredMessage): void {
+    if (!this.#isActive) return;
+    const { orderKey } = message;
+    if (orderKey === undefined) return;
+    this.#track();
+    this.#stateOf(orderKey).fence = this.#requireFence();
+  }
+
+  /** Messages of some keys go back that no handler has had: the same holds for all keys. */
+  holdAll(): void {
+    if (this.#isActive) this.#commonFence = this.#requireFence();
+  }
+
+  /** Removes messages that the broker has taken back; returns the tags of those that were handed out. */
+  drop(range: TagRange): number[] {
+    const others = this.#options.fetched.drop(range);
+    if (this.#next.length + this.#waitingCount === 0) return others;
+    const dropped = new Set(others);
+    const isLeft = ({ tag }: DeliveredMessage) => !dropped.has(tag);
+    const gone = this.#listKept().filter((message) => !isLeft(message));
+    if (gone.length === 0) return others;
+    this.#removeKept(isLeft);
+    for (const { tag } of gone) dropped.delete(tag);
+    return [...dropped];
+  }
+
+  /** Removes all; returns the tags. */
+  takeAll(): TagRange[] {
+    const kept = this.#listKept();
+    this.#removeKept(() => false);
+    const ranges: { firstTag: number; count: number }[] = [];
+    for (const tag of kept.map(({ tag }) => tag).sort((one, other) => one - other)) {
+      const last = ranges.at(-1);
+      if (last !== undefined && last.firstTag + last.count === tag) last.count++;
+      else ranges.push({ firstTag: tag, count: 1 });
+    }
+    const { fetched } = this.#options;
+    if (kept.length > 0 || fetched.hasKeys()) this.holdAll();
+    return [...ranges, ...fetched.takeAll()];
+  }
+
+  #listKept(): DeliveredMessage[] {
+    return [...this.#next, ...[...this.#keys.values()].flatMap(({ waiting }) => waiting)];
+  }
+
+  #removeKept(isLeft: (message: DeliveredMessage) => boolean): void {
+    this.#next = this.#next.filter((message) => {
+      if (isLeft(message)) return true;
+      const state = this.#keys.get(message.orderKey ?? "");
+      if (state !== undefined) state.isNext = false;
+      return false;
+    });
+    for (const [key, state] of this.#keys) {
+      const { waiting } = state;
+      const left = waiting.filter(isLeft);
+      this.#waitingCount -= waiting.length - left.length;
+      waiting.splice(0, waiting.length, ...left);
+      this.#goOn(key, state);
+    }
+  }
+
+  /** Learns the keys of the messages that handlers have. */
+  #track(): void {
+    if (this.#isTracking) return;
+    this.#isTracking = true;
+    for (const { orderKey } of this.#options.held.list()) {
+      if (orderKey !== undefined) this.#stateOf(orderKey).inHandCount++;
+    }
+  }
+
+  /** Puts a message where it belongs; returns whether it may be handed out. */
+  #sort(message: DeliveredMessage): boolean {
+    const { orderKey } = message;
+    if (orderKey !== undefined) {
+      const state = this.#stateOf(orderKey);
+      if (state.isBusy || this.#commonFence > 0) {
+        state.waiting.push(message);
+        this.#waitingCount++;
+        return false;
+      }
+      state.isNext = true;
+    }
+    this.#next.push(message);
+    return true;
+  }
+
+  #noteTaken(message: DeliveredMessage, isHeld: boolean): void {
+    const { orderKey } = message;
+    const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+    if (orderKey === undefined || state === undefined) return;
+    state.isNext = false;
+    if (isHeld) state.inHandCount++;
+    else this.#goOn(orderKey, state);
+  }
+
+  /** A handler has ended a message. */
+  #free(message: DeliveredMessage): void {
+    if (!this.#isTracking) return;
+    const { orderKey } = message;
+    const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+    if (orderKey === undefined || state === undefined) return;
+    state.inHandCount--;
+    this.#goOn(orderKey, state);
+  }
+
+  /** Has the next message of a key handed out, if it may be; forgets the key if there is none. */
+  #goOn(key: string, state: KeyState): void {
+    if (state.inHandCount > 0 || state.isNext || state.fence > 0) return;
+    if (state.waiting.length === 0) return void this.#keys.delete(key);
+    if (this.#commonFence > 0) return;
+    this.#next.push(state.waiting.shift()!);
+    this.#waitingCount--;
+    state.isNext = true;
+    this.#options.wake();
+  }
+
+  #stateOf(key: string): KeyState {
+    let state = this.#keys.get(key);
+    if (state === undefined) this.#keys.set(key, state = new KeyState());
+    return state;
+  }
+
+  /** The number of a fence that is passed later than now. */
+  #requireFence(): number {
+    if (this.#isFenceDue) return this.#fence;
+    this.#isFenceDue = true;
+    const fence = ++this.#fence;
+    // Behind what is about to be written in this turn.
+    queueMicrotask(() => {
+      this.#isFenceDue = false;
+      const pass = () => this.#pass(fence);
+      if (fence > this.#passed) this.#options.passFence().then(pass, pass);
+    });
+    return fence;
+  }
+
+  #pass(fence: number): void {
+    if (fence <= this.#passed) return;
+    this.#passed = fence;
+    if (this.#commonFence <= fence) this.#commonFence = 0;
+    for (const [key, state] of this.#keys) {
+      if (state.fence <= fence) state.fence = 0;
+      this.#goOn(key, state);
+    }
+  }
+}

@@ -331,6 +331,12 @@ export {
 export { type MessageProperties, type ReplyAddress } from "./src/protocol/messages/properties.ts";
 export type { PropertyWishes } from "./src/protocol/messages/property_wishes.ts";
 export type {
+  MissedWay,
+  OverlapWay,
+  ScheduleInput,
+  ScheduleSettings,
+} from "./src/protocol/messages/schedule_settings.ts";
+export type {
   BreakerOptions,
   DifferenceWay,
   LaneLimits,

@@ -15,7 +15,7 @@ import published from "../jsr.json" with { type: "json" };
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
 /** The packages that the broker is built on; the client is built on none. */
-const BROKER_PACKAGES = ["minimist", "re2js", "yaml"];
+const BROKER_PACKAGES = ["croner", "minimist", "re2js", "yaml"];
 
 /** Runs this Deno; gives what it printed. */
 async function runDeno(

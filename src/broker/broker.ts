@@ -48,6 +48,7 @@ import { Deliveries } from "./rules/deliveries.ts";
 import { Removal } from "./rules/removal.ts";
 import { Returns } from "./rules/returns.ts";
 import { RuleContext } from "./rules/rule_context.ts";
+import { Schedules } from "./schedules/schedules.ts";
 import { BrokerState } from "./state/broker_state.ts";
 import type { FollowerState } from "./share/follower_state.ts";
 import { LiveSearch } from "./state/live_facts.ts";
@@ -71,6 +72,7 @@ import { PelQuestions } from "./view/pel_questions.ts";
 export class Broker {
   /** The streams and the publishers that the events made. */
   readonly state: BrokerState;
+  readonly schedules: Schedules;
   protected readonly context: RuleContext;
   readonly #durability: string;
   readonly #dispatcher: Dispatcher;
@@ -131,6 +133,7 @@ export class Broker {
     this.#removal = new Removal(this.context);
     this.#deadLetters = new DeadLetters(this.context, this.#removal);
     this.#returns = new Returns(this.context, this.#deadLetters);
+    this.schedules = new Schedules(this.context, this.#removal, options.cron);
     this.#deliveries = new Deliveries(this.context, this.#returns);
     this.#cancels = new Cancels(this.context, this.#returns, this.#deadLetters);
     this.#pels = new PelQuestions(this.#followers, this.context, this.#deliveries);
@@ -245,7 +248,8 @@ export class Broker {
   // deno-lint-ignore require-await
   async explain(name: string, filter?: StreamFilter): Promise<string[]> {
     const obstacle = this.context.findRefusal();
-    return explain(this.#router, name, { now: this.context.now(), filter, obstacle });
+    const sentences = explain(this.#router, name, { now: this.context.now(), filter, obstacle });
+    return [...sentences, ...this.schedules.explain(name)];
   }
 
   watchStreams(filter: StreamFilter): StreamWatch {

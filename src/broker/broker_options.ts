@@ -2,12 +2,14 @@ import type { Residency } from "./backlog/residency.ts";
 import type { HashKey } from "./collections/keyed_hash.ts";
 import type { EventLog } from "./event_log.ts";
 import type { Warn } from "./rules/notices.ts";
+import type { CronReader } from "./schedules/cron_reader.ts";
 import type { PatternCompiler } from "./state/router.ts";
 
 /** The parts of a `Broker`, and what it may use. */
 export interface BrokerOptions {
   readonly log: EventLog;
   readonly compilePattern: PatternCompiler;
+  readonly cron: CronReader;
   /** Which bytes are in memory, over all streams. */
   readonly residency: Residency;
   /** Tells the time of the rules, in milliseconds. */

@@ -16,8 +16,10 @@ import type { ClusterSeat } from "./cluster_seat.ts";
 import type { EngineCancel } from "./engine_cancel.ts";
 import type { EngineCounters } from "./engine_counters.ts";
 import type { MemberPermit, StreamFilter } from "./member_permit.ts";
+import type { EngineSchedules } from "./engine_schedules.ts";
 import type { EngineFollower, FollowerInit, FollowerSink } from "./engine_follower.ts";
 
+export type { EngineSchedules } from "./engine_schedules.ts";
 export type { ClusterSeat } from "./cluster_seat.ts";
 export type { MemberPermit, StreamFilter } from "./member_permit.ts";
 export type {
@@ -54,6 +56,7 @@ export interface Engine extends EngineCancel {
   readonly durability: string;
   /** Its place in a cluster, if it is in one: that says what may be called when. */
   readonly cluster?: ClusterSeat | undefined;
+  readonly schedules: EngineSchedules;
 
   /**
    * Creates a stream; resolves to whether it is new. An existing one is not changed. Rejects with

@@ -1,6 +1,7 @@
 import type { MessageBatch, StoredRun, StreamOptionsInput } from "../../protocol.ts";
 import type { StoredIn } from "./engine.ts";
 import type { OpenBreaker } from "./breaker/breaker.ts";
+import type { ScheduleEvent, ScheduleStep } from "./schedules/table/schedule_event.ts";
 import type { Failure } from "./share/failure.ts";
 import type { Place } from "./backlog/pager.ts";
 
@@ -59,6 +60,8 @@ export interface Replaced {
 
 /** What is done together with storing a batch, or not at all. */
 export interface PublishedNotes {
+  /** The schedule that the batch is of, and where it goes on. */
+  readonly schedule?: ScheduleStep;
   /** Messages that are removed. */
   readonly replaces?: readonly Replaced[];
 }
@@ -216,6 +219,7 @@ export type Decided =
   | Postponed
   | BreakerChanged
   | ExpirySet
+  | ScheduleEvent
   | ClockRead;
 
 /**

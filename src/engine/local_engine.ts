@@ -7,6 +7,7 @@ import type { BackupSource, EventLog, LoggedState } from "../broker/event_log.ts
 import { ClockReader } from "../broker/rules/clock_reader.ts";
 import type { Warn } from "../broker/rules/notices.ts";
 import type { SnapshotPiece } from "../broker/state/snapshot.ts";
+import { CronerReader } from "./cron.ts";
 import { compilePattern } from "./pattern.ts";
 
 /** The interval at which the time is written while events are written, in milliseconds. */
@@ -53,6 +54,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
       report,
       hashKey,
       compilePattern,
+      cron: new CronerReader(),
       residency: new Residency({ bytesMax, pager: log.pager }),
       now: () => this.now,
       wake: () => this.#wake(),
@@ -80,10 +82,14 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
   async open(): Promise<void> {
     this.#isReading = true;
     this.state.beginRestoration();
-    this.begin(await this.#log.open(this));
+    const appender = await this.#log.open(this);
+    const prepared = this.schedules.prepare();
+    if (prepared !== undefined) await prepared;
+    this.begin(appender);
     this.#isReading = false;
     this.#continueTime();
     this.state.finishRestoration(this.now);
+    this.schedules.begin();
     if (this.cluster === undefined) return;
     this.#log.begun?.();
     // What is due was not looked after meanwhile.

@@ -71,6 +71,7 @@ export {
 } from "./answers/peeked_messages.ts";
 export type { PendingEntry, PendingEntryList } from "./answers/pending_entry_list.ts";
 export type { BreakerInfo, ReturnTotals, StreamInfo, StreamTotals } from "./answers/stream_info.ts";
+export type { LeftOut, ScheduledMessage, ScheduleInfo } from "./answers/schedule_info.ts";
 export {
   readVerdict,
   type VerdictFields,

@@ -11,6 +11,7 @@ import { NO_TOTALS } from "../../src/protocol/answers/stream_info.ts";
 import { STREAM_OPTIONS_DEFAULT } from "../../src/protocol/messages/stream_options.ts";
 import { Broker } from "../../src/broker/broker.ts";
 import { assertCode, assertCodeLater } from "../support/wire/frames.ts";
+import { CronerReader } from "../../src/engine/cron.ts";
 import { MemoryLog } from "../../src/engine/memory.ts";
 import { RecordingFollowerSink } from "../support/broker/recording_sinks.ts";
 import { describeStreams, TestBroker } from "../support/broker/test_broker.ts";
@@ -195,6 +196,7 @@ function crowdedBroker(attachmentsMax: number): Broker {
   const broker = new Broker({
     log,
     compilePattern: () => () => true,
+    cron: new CronerReader(),
     residency: unlimited(),
     now: () => 1000,
     wake: () => {},

@@ -42,6 +42,12 @@ function show(event: Event): string {
     }
     case "breakerChanged":
       return `breaker ${event.number} ${event.open?.nextAt}`;
+    case "scheduleSet":
+      return `schedule ${event.schedule} ${event.name} ${event.next}`;
+    case "scheduleDeleted":
+      return `end schedule ${event.schedule}`;
+    case "schedulesAdvanced":
+      return `schedules go on ${JSON.stringify(event.steps)}`;
     case "clockRead":
       return `clock ${event.at} ${event.aheadMs}`;
     case "expirySet":

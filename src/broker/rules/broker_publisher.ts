@@ -199,7 +199,7 @@ export class BrokerPublisher implements EnginePublisher {
       const { firstId } = storedIn[index]!;
       stream.intake.conclude(count, bytes);
       stream.counters.notePublished(count);
-      if (dedupId !== undefined) markStored(stream, dedupId, firstId);
+      if (dedupId !== undefined) stream.dedupIds.markStored(dedupId, firstId);
       this.#removal.makeRoom(stream, { firstId, count });
     }
     record.conclude(sent, { storedIn });
@@ -348,11 +348,6 @@ function findDuplicates(
     const message = dedupIds.find(dedupId, now, options.dedupWindowMs);
     return message === undefined ? [] : [{ stream: name, message }];
   });
-}
-
-function markStored({ dedupIds, options }: Stream, dedupId: string, id: number): void {
-  const message = dedupIds.find(dedupId, -Infinity, options.dedupWindowMs);
-  if (message?.id === id) message.isStored = true;
 }
 
 function explainNotStored(): BrokerError {

@@ -28,6 +28,7 @@ export class ClockReader {
     if (!isSet && !isNoted) return;
     this.#context.commit({ type: "clockRead", at: Math.floor(now), aheadMs });
     if (!isSet) return;
+    for (const noteSet of this.#context.clockWatchers) noteSet();
     for (const stream of state.router.streams) {
       if (stream.hasDated) stream.alarm.ring(now);
     }

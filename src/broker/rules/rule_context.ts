@@ -32,6 +32,8 @@ export class RuleContext {
   readonly now: () => number;
   /** Hears of deadlines that are in no alarm. */
   readonly hasten: ((at: number) => void) | undefined;
+  /** Hear that the machine's clock was set. */
+  readonly clockWatchers: (() => void)[] = [];
   readonly attempts: AttemptLog = new AttemptLog((event) => this.log.commit(event));
   /** Set once the log was read: until then nothing is decided. */
   log!: Appender;

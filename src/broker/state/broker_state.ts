@@ -10,6 +10,7 @@ import type {
   Postponed,
   Published,
   PublishedNotes,
+  StoredAt,
   StreamCreated,
   StreamUpdated,
   Transferred,
@@ -29,6 +30,7 @@ import { PublisherRestoration } from "./publisher_restoration.ts";
 import { type PatternCompiler, Router } from "./router.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
+import { ScheduleTable } from "../schedules/table/schedule_table.ts";
 import type { Store } from "../store/store.ts";
 import type { StoreCounters } from "../store/store_counters.ts";
 import { Stream } from "../stream/stream.ts";
@@ -72,6 +74,7 @@ export class BrokerState {
   /** Decisions about streams that are not written yet. */
   readonly unwritten: UnwrittenStreams = new UnwrittenStreams();
   readonly calendar: Calendar = new Calendar();
+  readonly schedules: ScheduleTable = new ScheduleTable();
   readonly #options: BrokerStateOptions;
   readonly #reasons: ReasonPool;
   /** Gathers publishers during recovery; undefined when live. */
@@ -146,6 +149,8 @@ export class BrokerState {
         return this.#standIns?.get(event.number)?.note(event);
       case "clockRead":
         return this.#readClock(event);
+      default:
+        return this.schedules.apply(event);
     }
   }
 
@@ -187,7 +192,8 @@ export class BrokerState {
       ...this.publishers.describeForgotten(),
     };
     const { unwritten, router: { streams }, publishers: { records: publishers } } = this;
-    return takePieces({ now, counters, streams, unwritten, publishers }, bytesMax);
+    const parts = [this.schedules];
+    return takePieces({ now, counters, streams, unwritten, publishers, parts }, bytesMax);
   }
 
   /** Begins recovery, from snapshots and from the events that are applied. */
@@ -211,6 +217,8 @@ export class BrokerState {
       case "breakers":
         if (this.#toldStream?.number !== piece.stream) return;
         return piece.open.forEach((open) => this.#changeBreaker({ number: piece.stream, open }));
+      case "schedules":
+        return this.schedules.restorePiece(piece);
       case "messageIds":
       case "sameIds":
         return this.#restoreDedupIds(piece);
@@ -302,7 +310,7 @@ export class BrokerState {
 
   #addMessages(event: Published): void {
     const { publisher, sequence, settled = 0, storedIn, storedAt, notes } = event;
-    if (notes !== undefined) this.#applyNotes(notes);
+    if (notes !== undefined) this.#applyNotes(notes, storedIn[0]);
     const batch = shareBatch(event.batch, storedIn.length);
     this.#lastAt = Math.max(this.#lastAt, storedAt);
     // Read once for all streams, which saves most of its memory.
@@ -328,7 +336,8 @@ export class BrokerState {
     this.#restoration.notePublished({ publisher, sequence, count, settled, storedIn: named });
   }
 
-  #applyNotes({ replaces = [] }: PublishedNotes): void {
+  #applyNotes({ replaces = [], schedule }: PublishedNotes, at: StoredAt | undefined): void {
+    this.schedules.noteStored(schedule, at);
     for (const { number, id } of replaces) {
       this.#forgetMessages({ type: "dropped", number, firstId: id, count: 1 });
     }

@@ -1,5 +1,6 @@
 import type { OpenBreaker } from "../breaker/breaker.ts";
 import type { StreamOptionsInput } from "../../../protocol.ts";
+import type { SchedulesPiece } from "../schedules/table/schedule_event.ts";
 
 /** The first piece: facts about the broker itself. */
 export interface CountersPiece {
@@ -98,6 +99,7 @@ export interface OutcomesPiece {
 export type SnapshotPiece =
   | CountersPiece
   | StreamPiece
+  | SchedulesPiece
   | DedupIdsPiece
   | SameIdsPiece
   | BreakersPiece

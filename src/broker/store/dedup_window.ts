@@ -76,6 +76,12 @@ export class DedupWindow {
     this.#messages = undefined;
   }
 
+  /** Notes that a message is durable. */
+  markStored(dedupId: string, id: number): void {
+    const message = this.#messages?.get(dedupId);
+    if (message?.id === id) message.isStored = true;
+  }
+
   /** Forgets a message that was not stored. */
   delete(dedupId: string, id: number): void {
     if (this.#messages?.get(dedupId)?.id === id) this.#messages.delete(dedupId);

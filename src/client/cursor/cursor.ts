@@ -12,6 +12,7 @@ import type { Cancelling } from "./cancelling.ts";
 import type { DropResult, Operating } from "./operating.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 import type { RedriveOptions, RedriveResult } from "./redrive.ts";
+import type { Scheduling } from "./scheduling.ts";
 
 /** Options of {@linkcode Cursor.createStream}. */
 export interface CreateStreamOptions extends CallOptions {
@@ -74,7 +75,7 @@ export interface BackupPlace {
  * assertEquals((await cursor.getStream("orders")).nextId, 1);
  * ```
  */
-export interface Cursor extends Operating, Cancelling {
+export interface Cursor extends Operating, Cancelling, Scheduling {
   /**
    * Creates a stream. If the stream exists, it stays as it is unless `ifDifferent` says otherwise.
    *

@@ -15,6 +15,7 @@ import {
   withDefault,
 } from "./json_fields.ts";
 import { findShortTextMistake } from "../messages/property_wishes.ts";
+import { findScheduleMistake, type ScheduleInput } from "../messages/schedule_settings.ts";
 import { encodeUtf8 } from "../utf8.ts";
 import { LOG_LEVELS, type LogLevel } from "../log_level.ts";
 import { PEEK_COUNT_MAX, REASON_BYTES_MAX } from "../limits.ts";
@@ -55,6 +56,11 @@ export const OPERATIONS = [
   "handOver",
   "cancelMessage",
   "cancelMessages",
+  "putSchedule",
+  "getSchedules",
+  "deleteSchedule",
+  "pauseSchedule",
+  "resumeSchedule",
 ] as const;
 
 /** One of the {@linkcode OPERATIONS}. */
@@ -67,8 +73,8 @@ export interface QueryFields {
   /** The operation. */
   readonly operation: Operation;
   /**
-   * The stream; for `getPel` and `releasePel` the follower, for `readBackup` the file; empty if there is
-   * none.
+   * The stream; for `getPel` and `releasePel` the follower, for `readBackup` the file, for operations on a
+   * schedule that one; empty if there is none.
    */
   readonly name: string;
   /** Its other arguments. */
@@ -87,8 +93,8 @@ export interface QueryOptions {
    */
   readonly from?: number;
   /**
-   * `getStreams`, `getPels`, `getPel`, `getConnections`, `getEvents`, `cancelMessages`: the `next` of the page
-   * before; absent or 0 for the first one.
+   * `getStreams`, `getPels`, `getPel`, `getConnections`, `getEvents`, `cancelMessages`, `getSchedules`: the
+   * `next` of the page before; absent or 0 for the first one.
    */
   readonly after?: number;
   /** `peek`, `cancelMessages`: the most messages. */
@@ -109,6 +115,8 @@ export interface QueryOptions {
   readonly key?: string;
   /** `cancelMessages`: their dedup id. */
   readonly dedupId?: string;
+  /** `putSchedule`: its settings. */
+  readonly schedule?: ScheduleInput;
   /** `setLogLevel`: the new level. */
   readonly level?: LogLevel;
 }
@@ -154,6 +162,22 @@ const shortText: Field<string> = (value, name) => {
   return value as string;
 };
 
+/** The settings of a schedule; {@linkcode findScheduleMistake} checks their values. */
+const any: Field<never> = (value) => value as never;
+const readSchedule = object<ScheduleInput>({
+  stream: any,
+  entry: any,
+  cron: any,
+  timeZone: any,
+  everyMs: any,
+  missed: any,
+  overlap: any,
+  jitterMs: any,
+  until: any,
+  limit: any,
+  now: any,
+});
+
 const readQuery = object<Omit<QueryFields, "query">>({
   operation: oneOf(...OPERATIONS),
   name: withDefault(text, ""),
@@ -180,6 +204,12 @@ const readQuery = object<Omit<QueryFields, "query">>({
       throw new FieldMistake(`"${name}" must be a text of up to ${REASON_BYTES_MAX} bytes`);
     }),
     level: optional(oneOf(...LOG_LEVELS)),
+    schedule: optional((value, name) => {
+      const input = readSchedule(value, name);
+      const mistake = findScheduleMistake(input as unknown as Readonly<Record<string, unknown>>);
+      if (mistake !== undefined) throw new FieldMistake(`"${name}": ${mistake}`);
+      return input;
+    }),
     isDeadLetter: optional(flag),
     lane: optional(shortText),
     key: optional(shortText),

@@ -41,6 +41,7 @@ import {
   type StreamNeed,
   streamNeedOf,
 } from "./operation_verbs.ts";
+import { GuardedSchedules } from "./guards/guarded_schedules.ts";
 import type { Permissions } from "./permissions.ts";
 import { describeNeed, refuse } from "./refusal.ts";
 import type { User } from "./user.ts";
@@ -94,6 +95,14 @@ export class GuardedEngine implements Engine {
 
   get cluster(): ClusterSeat | undefined {
     return this.#engine.cluster;
+  }
+
+  get schedules(): GuardedSchedules {
+    return new GuardedSchedules(this.#engine.schedules, {
+      may: (verb, stream) => this.#permissions.may(verb, stream),
+      require: (verb, stream) => this.#requireNeed(verb, stream),
+      filter: this.#permissions.filterOf("inspect"),
+    });
   }
 
   get streamCount(): number {
@@ -306,7 +315,10 @@ export class GuardedEngine implements Engine {
 
   /** Throws `FORBIDDEN` unless the user may do that with a stream. */
   #require(operation: GuardedOperation, name: string): void {
-    const need = streamNeedOf(operation);
+    this.#requireNeed(streamNeedOf(operation), name);
+  }
+
+  #requireNeed(need: StreamNeed, name: string): void {
     if (this.#may(need, name)) return;
     throw refuse(this.#audit, this.#user, { ...describeNeed(need, name), stream: name });
   }

@@ -63,6 +63,14 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   readBackup: "admin",
   closeBackup: "admin",
 
+  // By the streams of the schedules: see guarded_schedules.ts.
+  schedules: "allowed",
+  putSchedule: "allowed",
+  getSchedules: "allowed",
+  deleteSchedule: "allowed",
+  pauseSchedule: "allowed",
+  resumeSchedule: "allowed",
+
   // The names of reply streams cannot be guessed.
   openReplyStream: "allowed",
   reply: "allowed",

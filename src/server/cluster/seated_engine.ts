@@ -20,6 +20,7 @@ import type {
   EngineFollower,
   EnginePublisher,
   EngineReplyStream,
+  EngineSchedules,
   FollowerInit,
   FollowerSink,
   PelView,
@@ -59,6 +60,18 @@ export class SeatedEngine implements Engine {
 
   get cluster(): ClusterSeat {
     return this.#seat.seat;
+  }
+
+  get schedules(): EngineSchedules {
+    const ask = <Result>(call: (schedules: EngineSchedules) => Promise<Result>) =>
+      this.#ask(({ schedules }) => call(schedules));
+    return {
+      put: (name, input) => ask((schedules) => schedules.put(name, input)),
+      list: (after, filter) => ask((schedules) => schedules.list(after, filter)),
+      delete: (name) => ask((schedules) => schedules.delete(name)),
+      pause: (name, isPaused) => ask((schedules) => schedules.pause(name, isPaused)),
+      findStream: (name) => this.#engine.schedules.findStream(name),
+    };
   }
 
   // Figures.

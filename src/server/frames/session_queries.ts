@@ -33,6 +33,7 @@ const LARGE: ReadonlySet<Operation> = new Set([
   "readBackup",
   "getConnections",
   "getEvents",
+  "getSchedules",
 ]);
 
 /** Answers of this size are noted among all that wait for slow clients. */
@@ -127,6 +128,8 @@ export class SessionQueries {
     const { sessionLog, turn, management, access: { audit } } = context;
     const subject = operation === "releasePel"
       ? { follower: name }
+      : operation.endsWith("Schedule")
+      ? { schedule: name }
       : name === ""
       ? {}
       : { stream: name };
@@ -203,6 +206,9 @@ const CHANGES: { readonly [Name in Operation]?: string } = {
   resumeStream: "stream resumed",
   purgeStream: "stream purged",
   releasePel: "deliveries taken back",
+  deleteSchedule: "schedule deleted",
+  pauseSchedule: "schedule paused",
+  resumeSchedule: "schedule resumed",
 };
 
 /** Operations that are calls of the engine with the same name and only a name as argument. */
@@ -282,6 +288,15 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
     if (count > 0) note("messages cancelled", count);
     return result;
   },
+  async putSchedule({ engine, name, options: { schedule }, note }) {
+    const isChanged = await engine.schedules.put(name, require("schedule", schedule));
+    if (isChanged) note("schedule put");
+    return isChanged;
+  },
+  getSchedules: ({ engine, options: { after = 0 } }) => engine.schedules.list(after),
+  deleteSchedule: ({ engine, name }) => engine.schedules.delete(name),
+  pauseSchedule: ({ engine, name }) => engine.schedules.pause(name, true),
+  resumeSchedule: ({ engine, name }) => engine.schedules.pause(name, false),
   getBroker: ({ operator }) => operator.getBroker(),
   getConnections: ({ operator, options: { after = 0 } }) => operator.getConnections(after),
   closeConnection({ operator, session, options: { connection, reason } }) {

@@ -35,8 +35,8 @@ function piecesOf<K extends SnapshotPiece["piece"]>(
 /** The number of the stream or of the publisher that an event is about. */
 function numberOf(event: Event): number {
   if (event.type === "transferred") return event.to;
-  if (event.type === "clockRead") return 0;
-  return event.type === "published" ? event.publisher : event.number;
+  if (event.type === "published") return event.publisher;
+  return "number" in event ? event.number : 0;
 }
 
 /** A broker made of a snapshot. */

@@ -38,6 +38,11 @@ Deno.test("an option that there is not is refused, and does nothing", async () =
     [() => cursor.getPel("one", slip("sginal")), "call getPel|signal"],
     [() => cursor.releasePel("one", slip("sginal")), "call releasePel|signal"],
     [() => cursor.getMessage("work", 1, slip("sginal")), "call getMessage|signal"],
+    [() => cursor.putSchedule("work", slip("crno") as never), 'put schedule "work"|cron'],
+    [() => cursor.getSchedules(slip("sginal")), "call getSchedules|signal"],
+    [() => cursor.deleteSchedule("work", slip("sginal")), "call deleteSchedule|signal"],
+    [() => cursor.pauseSchedule("work", slip("sginal")), "call pauseSchedule|signal"],
+    [() => cursor.resumeSchedule("work", slip("sginal")), "call resumeSchedule|signal"],
     [() => cursor.explain("work", slip("sginal")), "call explain|signal"],
   ];
   for (const [call, what] of calls) {

@@ -20,6 +20,7 @@ import type { Appender, EventLog, StoreOutcome } from "../../../src/broker/event
 import type { BrokerFollower } from "../../../src/broker/rules/broker_follower.ts";
 import type { BrokerPublisher } from "../../../src/broker/rules/broker_publisher.ts";
 import type { FollowerState } from "../../../src/broker/share/follower_state.ts";
+import { CronerReader } from "../../../src/engine/cron.ts";
 import type { Place } from "../../../src/broker/backlog/pager.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
 import { batchOf } from "../wire/batches.ts";
@@ -152,6 +153,7 @@ export class TestBroker implements EventLog, Appender {
         const expression = new RegExp(pattern, ignoreCase ? "i" : "");
         return (name) => expression.test(name);
       },
+      cron: new CronerReader(),
       residency,
       wake: () => this.isWoken = true,
       report: (message, { stream }) => {

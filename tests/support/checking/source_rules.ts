@@ -35,7 +35,7 @@ const IMPORT_RULES: readonly ImportRule[] = [
   { files: /^src\/broker\//, may: /^(src\/broker\/|src\/protocol\/|protocol\.ts$)/ },
   {
     files: /^src\/engine\/(?!journal\/|replicated\/)/,
-    may: /^(src\/engine\/|src\/broker\/|src\/protocol\/|protocol\.ts$|re2js$)/,
+    may: /^(src\/engine\/|src\/broker\/|src\/protocol\/|protocol\.ts$|croner$|re2js$)/,
   },
   // The only ones that know of NATS.
   {

@@ -46,6 +46,10 @@ function describeState({ engine }: BrokerLife): Map<string, string> {
       }
     } else if (piece.piece === "stream") {
       found.set(`stream ${piece.number}`, JSON.stringify(piece));
+    } else if (piece.piece === "schedules") {
+      for (const schedule of piece.schedules) {
+        found.set(`schedule ${schedule.name}`, JSON.stringify(schedule));
+      }
     } else if (piece.piece !== "gaps") {
       found.set(`${piece.piece} ${piece.stream}`, JSON.stringify(piece));
     }

@@ -4,11 +4,12 @@ import type {
   Operation,
   Page,
   QueryOptions,
+  ScheduleInfo,
   StreamInfo,
 } from "../../../../protocol.ts";
 import type { RawClient } from "../../../support/wire/raw_client.ts";
 import { EVERYTHING, type Found, type MatrixCaller, seeChange } from "./matrix_caller.ts";
-import { CONTENTS, HOLDER, type MatrixWorld } from "./matrix_world.ts";
+import { CONTENTS, entryOf, HOLDER, type MatrixWorld } from "./matrix_world.ts";
 
 /** Waits for the answer to a query, or the error about anything. */
 async function answerOf(client: RawClient): Promise<Found | { readonly result: unknown }> {
@@ -39,7 +40,7 @@ function query(
   };
 }
 
-const LISTS = new Set<Operation>(["getStreams", "getPels"]);
+const LISTS = new Set<Operation>(["getStreams", "getPels", "getSchedules"]);
 
 /** Opens a connection that has no user yet, with the number 1. */
 async function connectStranger(world: MatrixWorld): Promise<AsyncDisposable> {
@@ -121,6 +122,18 @@ export const FRAMES: MatrixCaller = {
       (result) => String((result as { count: number }).count),
       () => ({ ids: [1, 2, 3] }),
     ),
+    putSchedule: query(
+      "putSchedule",
+      String,
+      (stream) => ({ schedule: { stream, entry: entryOf("other"), everyMs: 1e9 } }),
+    ),
+    getSchedules: query(
+      "getSchedules",
+      (result) => (result as Page<ScheduleInfo>).items.map(({ name }) => name).join(),
+    ),
+    deleteSchedule: query("deleteSchedule"),
+    pauseSchedule: query("pauseSchedule"),
+    resumeSchedule: query("resumeSchedule"),
     cancelMessage: query(
       "cancelMessage",
       (result) => (result as { was: string }).was,

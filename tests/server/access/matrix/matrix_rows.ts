@@ -18,6 +18,11 @@ export const CALLS = [
   "dropMessages",
   "cancelMessage",
   "cancelMessages",
+  "putSchedule",
+  "getSchedules",
+  "deleteSchedule",
+  "pauseSchedule",
+  "resumeSchedule",
   "deleteStream",
   "getStream",
   "peek",
@@ -70,6 +75,15 @@ function stream(
   expect: MatrixRow["expect"],
 ): MatrixRow {
   return { operations, hasTarget: true, expect };
+}
+
+/** Changes a schedule, which has the name of its stream: one that may not be seen is as if not there. */
+function changesSchedule(operation: GuardedOperation): MatrixRow {
+  return stream([operation], (policy, target) => {
+    if (!(target in CONTENTS)) return "SCHEDULE_NOT_FOUND";
+    if (policy.may("manage", target)) return "ok";
+    return policy.may("inspect", target) ? "FORBIDDEN" : "SCHEDULE_NOT_FOUND";
+  });
 }
 
 /** A row without a target. */
@@ -134,6 +148,16 @@ export const ROWS: Readonly<Record<Call, MatrixRow>> = {
     needs("manage", (target) => CONTENTS[target]!.held.includes(2) ? "ok pending" : "ok gone"),
   ),
   cancelMessages: stream(["cancelMessages"], needs("manage", () => "ok 0")),
+  putSchedule: stream(["putSchedule", "schedules"], (policy, target) => {
+    if (!policy.may("publish", target)) return "FORBIDDEN";
+    return needs("manage", () => "ok true")(policy, target);
+  }),
+  getSchedules: all(["getSchedules"], (policy) => {
+    return `ok ${STREAMS.filter((name) => policy.may("inspect", name)).join()}`;
+  }),
+  deleteSchedule: changesSchedule("deleteSchedule"),
+  pauseSchedule: changesSchedule("pauseSchedule"),
+  resumeSchedule: changesSchedule("resumeSchedule"),
   deleteStream: stream(["deleteStream"], needs("manage")),
   getStream: stream(["getStream"], (policy, target) => {
     if (!policy.maySee(target)) return "FORBIDDEN";

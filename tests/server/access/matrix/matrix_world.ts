@@ -6,6 +6,8 @@ import { GuardedEngine } from "../../../../src/server/access/guarded_engine.ts";
 import { type PermissionFields, Permissions } from "../../../../src/server/access/permissions.ts";
 import { User } from "../../../../src/server/access/user.ts";
 import { Log } from "../../../../src/server/log.ts";
+import { encodeBase64 } from "../../../../src/protocol/base64.ts";
+import { batchOf } from "../../../support/wire/batches.ts";
 import { EngineUse } from "../../../engine/engine_use.ts";
 import { Sessions } from "../../../support/wire/sessions.ts";
 
@@ -20,6 +22,11 @@ export const CONTENTS: Readonly<
 
 /** The streams that a cell is about; the last one does not exist. */
 export const TARGETS = ["orders", "orders.dead", "orders-none"] as const;
+
+/** The message of a schedule. */
+export function entryOf(text: string): string {
+  return encodeBase64(batchOf(text).buffer);
+}
 
 /** The follower that holds messages of two streams. */
 export const HOLDER = "holder";
@@ -59,6 +66,9 @@ export class MatrixWorld implements AsyncDisposable {
     await use.publisher("other", "3").store("held");
     await both.received(3);
     await use.publisher(/^(orders|other)$/, "4").store("ready");
+    for (const stream of Object.keys(CONTENTS)) {
+      await engine.schedules.put(stream, { stream, entry: entryOf("first"), everyMs: 1e9 });
+    }
     return new MatrixWorld(engine, fields);
   }
 

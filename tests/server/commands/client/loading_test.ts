@@ -56,7 +56,9 @@ Deno.test("a command that asks a broker loads the client, and no broker", async 
   const loaded = await listLoaded(5, "stream", "ls");
   assert(loaded.includes("client.ts"));
   assertEquals(
-    loaded.filter((path) => /^src\/(engine|broker|program)\/|re2js|yaml|minimist/.test(path)),
+    loaded.filter((path) =>
+      /^src\/(engine|broker|program)\/|croner|re2js|yaml|minimist/.test(path)
+    ),
     [],
   );
 });

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { chooseLength } from "../support/length.ts";
 import { TestDirectory } from "../support/disk/journals.ts";
 import { formatVerdict, type Verdict } from "../support/checking/verdict.ts";
 import { type Blow, KILL, STOP } from "./blow.ts";
@@ -40,13 +41,13 @@ function expectClean(verdict: Verdict): void {
 }
 
 Deno.test("SIGKILL, again and again: what was confirmed is there, once and in order", async () => {
-  const { verdict, cameBack } = await run(KILL, 6);
+  const { verdict, cameBack } = await run(KILL, chooseLength({ short: 3, long: 6 }));
   expectClean(verdict);
   assertEquals(cameBack, 0);
 });
 
 Deno.test("SIGTERM, again and again: what was acknowledged does not come again", async () => {
-  const { verdict, cameBack } = await run(STOP, 3);
+  const { verdict, cameBack } = await run(STOP, chooseLength({ short: 2, long: 3 }));
   expectClean(verdict);
   assertEquals([verdict.repeatedAfterAck, cameBack], [0, 0]);
 });

@@ -4,6 +4,7 @@
  * ```sh
  * deno task test:planted              # all of them
  * deno task test:planted flush        # those with a word in their description
+ * TEST_LENGTH=short deno task test:planted  # by the tests as they are in the suite
  * ```
  *
  * @module
@@ -58,7 +59,7 @@ async function passes(directory: string, [command = "", ...rest]: readonly strin
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: [command, "--no-check", ...rest],
     cwd: directory,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", TEST_LENGTH: Deno.env.get("TEST_LENGTH") ?? "long" },
     stdin: "null",
     stdout: "null",
     stderr: "null",

@@ -11,6 +11,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { BrokerError, type TagRange } from "../../../protocol.ts";
+import { chooseLength } from "../../support/length.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import type { TestBind } from "../../support/broker/test_broker.ts";
 import { FOLLOWER_COUNT, type FollowerSlot, Run, STREAMS } from "./model_run.ts";
@@ -343,6 +344,6 @@ Deno.test("MemoryEngine does what the model does, whatever comes (random)", asyn
       }
       await run.finish();
     }),
-    fuzz(110),
+    fuzz(chooseLength({ short: 35, long: 110 })),
   );
 });

@@ -14,6 +14,7 @@ import { JournalError } from "../../../../src/engine/journal/disk/journal_error.
 import { readPieces } from "../../../../src/engine/journal/recovery/checkpoint_v3.ts";
 import { scanSegment } from "../../../../src/engine/journal/segments/scan.ts";
 import { findTail } from "../../../../src/engine/journal/segments/tail.ts";
+import { chooseLength, chooseOffset } from "../../../support/length.ts";
 import type { JournalState } from "../../../support/disk/journal_state.ts";
 import type { SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
 import {
@@ -69,7 +70,10 @@ function listRecords(
  * Every so many bits of a file are flipped: of each byte another one, so that all kinds of bits have
  * their turn. `BIT_FLIP_STEP=1` flips all of them.
  */
-const STEP = Number(Deno.env.get("BIT_FLIP_STEP") ?? 3);
+const STEP = Number(Deno.env.get("BIT_FLIP_STEP") ?? chooseLength({ short: 13, long: 3 }));
+
+/** The first bit. */
+const OFFSET = chooseOffset(STEP);
 
 /** What must become of a journal with a bit that is wrong. */
 type Expected = "refused" | JournalState;
@@ -115,7 +119,7 @@ async function flipEverywhere(
 ): Promise<string[]> {
   const wrong: string[] = [];
   const bitCount = disk.readAll(name).length * 8;
-  for (let bit = 0; bit < bitCount; bit += step) {
+  for (let bit = OFFSET; bit < bitCount; bit += step) {
     tried.flips++;
     const flipped = disk.clone(bit);
     flipped.flipBit(name, bit);

@@ -12,6 +12,7 @@ import {
   DiskFullError,
 } from "../../../../src/engine/journal/disk/disk.ts";
 import { turn } from "../../../support/broker/broker.ts";
+import { chooseLength, chooseOffset } from "../../../support/length.ts";
 import { type JournalState, readState } from "../../../support/disk/journal_state.ts";
 import { openJournal } from "../../../support/disk/journals.ts";
 import { type DiskFault, SimulatedDisk } from "../../../support/disk/simulated_disk.ts";
@@ -148,10 +149,13 @@ function parse(message: string): [id: number, text: string] {
   return [Number(id), text!];
 }
 
-/** Tells the story with the first call failing, the second, and so on, until no call fails. */
+/** Each call fails in a story of its own, or one of so many does. */
+const STEP = chooseLength({ short: 5, long: 1 });
+
+/** Tells the story with one call failing, a later one, and so on, until no call fails. */
 async function tellAll(fault: DiskFault, count: number, end: End): Promise<void> {
   const wrong: string[] = [];
-  for (let call = 1;; call++) {
+  for (let call = 1 + chooseOffset(STEP);; call += STEP) {
     try {
       if (!await tell({ fault, call, count, end })) break;
     } catch (error) {

@@ -100,11 +100,7 @@ export class Broker {
       compilePattern,
       residency,
       hash,
-      publisherForgotten: ({ number }, lostAt) => {
-        if (number === 0) return;
-        const loss = lostAt === undefined ? {} : { lostAt: Math.ceil(lostAt) };
-        this.context.log.commit({ type: "publisherClosed", number, ...loss });
-      },
+      publisherForgotten: (record, lostAt) => this.context.closePublisher(record, lostAt),
       publisherPushedOut: (now) => notices.notePushedOut(LOST_COUNT_MAX, now),
       streamAdded: (stream, followers) => {
         for (const follower of followers) this.#attachments.add(follower, stream);
@@ -116,6 +112,10 @@ export class Broker {
       messagesAdded: (stream) => {
         this.#dispatcher.noteReady(stream.share);
         clock.hasten(stream.alarm, stream.nextDueAt);
+      },
+      laneWatch: {
+        opened: (share) => this.#dispatcher.noteReady(share),
+        waits: ({ store }, until) => clock.hasten(store.alarm, until),
       },
       ring: (store, now) => wakeStream(store, now, this.context, this.#returns),
       breakerOwner: (share) => this.context.breakers.ownerOf(share),

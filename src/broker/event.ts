@@ -159,6 +159,8 @@ export interface Failed {
   readonly newReasons?: number;
   /** Their priority, if it is not the default; not written. */
   readonly priority?: number | undefined;
+  /** The number of their lane, if they have one; not written. */
+  readonly lane?: number | undefined;
 }
 
 /**

@@ -1,5 +1,4 @@
 import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/entry.ts";
-import { attemptsOf, laneOf, packTraits } from "../ready/ready_run.ts";
 import { type IdRange, intersectRanges, subtractRanges } from "./id_ranges.ts";
 import { RunList } from "./run_list.ts";
 
@@ -8,6 +7,24 @@ const PRIORITIES = PRIORITY_MAX + 1;
 
 /** Room for fewer slots is not given back. */
 const SLOTS_KEPT = 64;
+
+/** Attempts and lane are kept in one number: attempts are below this. */
+const LANE_UNIT = 2 ** 24;
+
+/** Attempts and lane as one number, below 2^50: runs with the same one are joined. */
+export function packTraits(attempts: number, lane: number = 0): number {
+  const own = Math.min(attempts, LANE_UNIT - 1);
+  return lane === 0 ? own : own + lane * LANE_UNIT;
+}
+
+export function attemptsOf(traits: number): number {
+  return traits < LANE_UNIT ? traits : traits % LANE_UNIT;
+}
+
+/** The lane; undefined for none. */
+export function laneOf(traits: number): number | undefined {
+  return traits < LANE_UNIT ? undefined : Math.floor(traits / LANE_UNIT);
+}
 
 /** Consecutive messages that wait for a time. */
 export interface TimedRun extends IdRange {

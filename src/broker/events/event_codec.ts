@@ -12,9 +12,9 @@ export function trimEvent(event: Exclude<Decided, Fact>): Exclude<Decided, Fact>
 
 function trimFailed<E extends Failed | Postponed>(event: E): E {
   const { newReasons, failure } = event;
-  if (newReasons === undefined) return { ...event, priority: undefined };
+  if (newReasons === undefined) return { ...event, priority: undefined, lane: undefined };
   const trimmed = withReasons(failure, lastReasons(failure, newReasons));
-  return { ...event, priority: undefined, failure: trimmed };
+  return { ...event, priority: undefined, lane: undefined, failure: trimmed };
 }
 
 /** Reads the events of a record; messages lie in its buffer. */

@@ -14,6 +14,8 @@ export interface Gate {
    * what waits in a client would count, too.
    */
   readonly isLimit: boolean;
+  /** Whether nothing would be lost with it: the gate of a lane goes with the lane. False by default. */
+  readonly isIdle?: boolean;
   /** How many messages may be delivered now; `Infinity` if it does not matter, 0 if it is closed. */
   room(now: number): number;
   /**

@@ -55,6 +55,18 @@ export class FewRuns {
 
   remove(ranges: readonly IdRange[]): ReadyRun[] {
     if (this.count === 0) return [];
+    const [range] = ranges;
+    // Mostly the first messages, or all of them, or none.
+    if (this.#runs === undefined && range !== undefined && ranges.length === 1) {
+      const endId = this.#firstId + this.#count;
+      const until = Math.min(endId, range.firstId + range.count);
+      if (until <= this.#firstId || range.firstId >= endId) return [];
+      if (range.firstId <= this.#firstId) {
+        const removed = { ...this.#own(), count: until - this.#firstId };
+        this.take(removed.count);
+        return [removed];
+      }
+    }
     const removed = this.#requireRuns().remove(ranges);
     this.#shrink();
     return removed;

@@ -7,7 +7,7 @@ import type { Borrower } from "./borrower.ts";
 import { HeldKeys } from "./held_keys.ts";
 import { KeyTable } from "./key_table.ts";
 import { findLoanRoom, Loan } from "./loan.ts";
-import { type KeyWait, ParkedMessages } from "./parked_messages.ts";
+import { type KeyWait, ParkedMessages, type ParkingListener } from "./parked_messages.ts";
 import type { ReadyRun } from "./ready_runs.ts";
 
 /** The part of a batch that may be delivered although messages have keys. */
@@ -58,17 +58,18 @@ export class Keys {
   readonly #table: KeyTable;
   /** The number of the key that each message holds. */
   readonly #held = new HeldKeys();
-  readonly #parked = new ParkedMessages();
+  readonly #parked: ParkedMessages;
   /** Those of the holders that no follower has: they are ready or held back, or on their way elsewhere. */
   readonly #back = new Set<number>();
   /** The holders of each key that has more than one, by its number. */
   readonly #loans: (Loan | undefined)[] = [];
-  /** To whom each key is lent, by its number. */
+  /** To whom each key is lent. */
   readonly #borrowers: (Borrower | undefined)[] = [];
 
   /** @param hash The hash of keys, which others may use too; without a secret key by default. */
-  constructor(hash?: KeyedHash) {
+  constructor(hash?: KeyedHash, parked?: ParkingListener) {
     this.#table = new KeyTable(hash);
+    this.#parked = new ParkedMessages(parked);
   }
 
   get parkedCount(): number {
@@ -278,10 +279,7 @@ export class Keys {
   }
 
   /**
-   * Takes parked messages out.
-   *
-   * @param ranges The ids, joined.
-   * @returns The ones that were here.
+   * Takes parked messages out by id, given as joined ranges; returns the ones that were here.
    */
   remove(ranges: readonly IdRange[]): ReadyRun[] {
     return this.#parked.remove(ranges);

@@ -9,6 +9,9 @@ export interface KeyWait {
   readonly count: number;
 }
 
+/** Hears how many messages of a lane are parked more, or less. */
+export type ParkingListener = (lane: number | undefined, count: number) => void;
+
 /** Messages that wait for keys, by the numbers of the keys. */
 export class ParkedMessages {
   readonly #byKey = new Map<number, ReadyRuns>();
@@ -22,6 +25,12 @@ export class ParkedMessages {
   #count = 0;
   /** How many of them were delivered before: almost always none. */
   #returnedCount = 0;
+  readonly #noted: ParkingListener | undefined;
+
+  /** @param noted Hears of messages that are parked, and of those that no longer are. */
+  constructor(noted?: ParkingListener) {
+    this.#noted = noted;
+  }
 
   get count(): number {
     return this.#count;
@@ -71,6 +80,7 @@ export class ParkedMessages {
     this.#ids.add(run.firstId);
     if (run.attempts > 0) this.#returnedCount++;
     this.#count++;
+    this.#noted?.(run.lane, 1);
   }
 
   /** Takes out the next message of a key. */
@@ -122,6 +132,7 @@ export class ParkedMessages {
 
   removeAll(): ReadyRun[] {
     const removed = [...this.#byKey.values()].flatMap((runs) => runs.removeAll());
+    for (const { lane, count } of removed) this.#noted?.(lane, -count);
     this.#byKey.clear();
     this.#ids.clear();
     this.#order = undefined;
@@ -141,9 +152,10 @@ export class ParkedMessages {
   }
 
   #noteTaken(key: number, runs: ReadyRuns, taken: readonly ReadyRun[]): void {
-    for (const { firstId, count, attempts } of taken) {
+    for (const { firstId, count, attempts, lane } of taken) {
       this.#ids.delete(firstId, count);
       this.#count -= count;
+      this.#noted?.(lane, -count);
       if (attempts > 0) this.#returnedCount -= count;
     }
     if (runs.count === 0) this.#byKey.delete(key);

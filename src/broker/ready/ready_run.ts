@@ -1,6 +1,7 @@
 import { PRIORITY_DEFAULT } from "../../protocol/messages/entry.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { NotedRun } from "../collections/run_part.ts";
+import { attemptsOf, laneOf } from "../collections/timed_runs.ts";
 
 /** Consecutive messages with the same number of deliveries. */
 export interface ReadyRun extends IdRange {
@@ -42,24 +43,6 @@ export interface ReadyList {
   take(count: number): void;
   /** The ready messages with the smallest ids, whatever their priority. */
   findOldest(): IdRange | undefined;
-}
-
-/** Attempts and lane are kept in one number: attempts are below this. */
-const LANE_UNIT = 2 ** 24;
-
-/** Attempts and lane as one number, below 2^50: runs with the same one are joined. */
-export function packTraits(attempts: number, lane: number = 0): number {
-  const own = Math.min(attempts, LANE_UNIT - 1);
-  return lane === 0 ? own : own + lane * LANE_UNIT;
-}
-
-export function attemptsOf(traits: number): number {
-  return traits < LANE_UNIT ? traits : traits % LANE_UNIT;
-}
-
-/** The lane; undefined for none. */
-export function laneOf(traits: number): number | undefined {
-  return traits < LANE_UNIT ? undefined : Math.floor(traits / LANE_UNIT);
 }
 
 /** A run whose note is its traits. */

@@ -2,14 +2,8 @@ import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../../protocol/messages/entry.ts
 import { type IdRange, olderOf } from "../collections/id_ranges.ts";
 import { RunList } from "../collections/run_list.ts";
 import type { NotedRun } from "../collections/run_part.ts";
-import {
-  asReady,
-  attemptsOf,
-  type HeadStart,
-  packTraits,
-  type ReadyList,
-  type ReadyRun,
-} from "./ready_run.ts";
+import { attemptsOf, packTraits } from "../collections/timed_runs.ts";
+import { asReady, type HeadStart, type ReadyList, type ReadyRun } from "./ready_run.ts";
 
 export type { ReadyRun } from "./ready_run.ts";
 

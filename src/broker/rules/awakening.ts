@@ -26,5 +26,6 @@ export function wakeStream(
   const { dedupIds, options: { dedupWindowMs } } = stream;
   dedupIds.prune(now, dedupWindowMs);
   const forgetAt = dedupIds.nextAt(dedupWindowMs);
-  clock.set(stream.alarm, Math.min(share.delayed.nextAt, expireAt, forgetAt));
+  const laneAt = share.wakeLanes(now);
+  clock.set(stream.alarm, Math.min(share.delayed.nextAt, expireAt, forgetAt, laneAt));
 }

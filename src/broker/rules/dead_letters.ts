@@ -120,7 +120,9 @@ export class DeadLetters {
 
   #putBack(share: Share, run: UnheldRun, range: IdRange): void {
     const { attempts, dueAt, priority, isDated } = run;
-    share.delay({ ...range, attempts, priority, isDated }, dueAt);
+    // The lane may have been forgotten meanwhile.
+    const lane = share.findLane(range.firstId);
+    share.delay({ ...range, attempts, priority, lane, isDated }, dueAt);
     if (dueAt > 0) this.#parts.clock.hasten(share.store.alarm, dueAt);
     else this.#parts.dispatcher.noteReady(share);
   }

@@ -1,13 +1,22 @@
 import { BrokerError, type MessageBatch } from "../../../protocol.ts";
 import { BATCH_COUNT_MAX } from "../../protocol/limits.ts";
 import type { Histogram } from "../collections/histogram.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
 import type { Attachment } from "../share/attachment.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import { findOpening, findRoom } from "../lanes/gate.ts";
+import { type LaneDelivery, LaneServer } from "../serving/lane_server.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
 import { offerOwed } from "../share/owed_messages.ts";
 import type { Share } from "../share/share.ts";
+import {
+  canDeliver,
+  enqueue,
+  isAsking,
+  resumeStalled,
+  resumeStalledOf,
+} from "../share/waiting_rooms.ts";
 
 /** The most bytes of a delivery, unless a single message is larger: a client reads its frame at once. */
 const DELIVERY_BYTES_MAX = 128 * 1024;
@@ -59,13 +68,26 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   /** How many messages were parked in the current dispatch. */
   #parkedCount = 0;
+  readonly #laneServer: LaneServer;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#laneServer = new LaneServer({
+      ...options,
+      read: (share, follower, run, now) => {
+        const count = countAlike(share, follower, run, run.count);
+        return this.#read(share, follower, { firstId: run.firstId, count }, now);
+      },
+      hand: (share, follower, delivery, batch, now) => {
+        share.noteChosen(batch.count);
+        this.#hand(share, follower, delivery, batch, now);
+      },
+    });
   }
 
   /** Notes that a share may have something for its waiting followers. */
   noteReady(share: Share): void {
+    if (share.stalledCount > 0 && !share.needsSlots) resumeStalledOf(share);
     if (share.waiting.count === 0) return;
     this.#wakeOnce();
     this.#shares.add(share);
@@ -188,22 +210,38 @@ export class Dispatcher {
         ? roomMax
         : this.#askGates(share, follower, roomMax, now);
       if (countMax === 0) return 0;
+      if (share.lanes !== undefined) {
+        const { count, parkedCount } = this.#laneServer.serve(
+          attachment,
+          share.lanes,
+          countMax,
+          now,
+        );
+        if (count > 0 || parkedCount === 0) return count;
+        if (this.#noteParked(parkedCount)) return this.#postpone(share, now);
+        continue;
+      }
       const run = this.#findNext(share, now);
       if (run === undefined) return 0;
       const readMax = countAlike(share, follower, run, Math.min(countMax, BATCH_COUNT_MAX));
-      const batch = this.#read(share, follower, readMax, now);
+      const batch = this.#read(share, follower, { firstId: run.firstId, count: readMax }, now);
       if (batch === undefined) return 0;
-      if (share.keys === undefined) return this.#hand(share, follower, run, batch, now);
+      if (share.keys === undefined) return this.#handReady(share, follower, run, batch, now);
       const { firstId } = run;
       const { parkedCount, batch: admitted } = share.keys.admit(run, batch, attachment);
       if (parkedCount > 0) share.ready.take(parkedCount);
       if (admitted.count > 0) {
         const rest = { ...run, firstId: firstId + parkedCount };
-        return this.#hand(share, follower, rest, admitted, now);
+        return this.#handReady(share, follower, rest, admitted, now);
       }
-      this.#parkedCount += parkedCount;
-      if (this.#parkedCount >= PARK_COUNT_MAX) return this.#postpone(share, now);
+      if (this.#noteParked(parkedCount)) return this.#postpone(share, now);
     }
+  }
+
+  /** Notes that messages were parked; returns whether they are too many in this dispatch. */
+  #noteParked(count: number): boolean {
+    this.#parkedCount += count;
+    return this.#parkedCount >= PARK_COUNT_MAX;
   }
 
   /** How many messages the gates of a share let through to a follower; if none, it is left alone. */
@@ -221,21 +259,33 @@ export class Dispatcher {
     return 0;
   }
 
+  /** Gives a follower the first ready messages, all that are in a batch; returns how many. */
+  #handReady(
+    share: Share,
+    follower: FollowerState,
+    run: ReadyRun,
+    batch: MessageBatch,
+    now: number,
+  ): number {
+    share.takeReady(batch.count);
+    return this.#hand(share, follower, run, batch, now);
+  }
+
   /** Gives all messages of a batch to a follower; returns how many. */
   #hand(
     share: Share,
     follower: FollowerState,
-    { firstId, attempts: before, priority }: ReadyRun,
+    run: ReadyRun & Partial<Pick<LaneDelivery, "lanes" | "isLimited">>,
     batch: MessageBatch,
     now: number,
   ): number {
+    const { firstId, attempts: before, priority, lane, lanes, isLimited = false } = run;
     const { count } = batch;
     const attempts = before + 1;
     const { store, notes } = share;
     const storedAt = store.listStored(firstId, count);
     store.counters.noteDelivered(count, before > 0);
     if (before === 0) this.#noteWait(store.calendar.dateOf(now), storedAt[0]!.at);
-    share.takeReady(count);
     for (const gate of share.gates ?? []) gate.take(count, now);
     const firstTag = follower.pending.nextTag;
     const deadline = now + store.options.ackTimeoutMs;
@@ -249,11 +299,13 @@ export class Dispatcher {
       firstId,
       attempts,
       priority,
+      lane,
+      lanes,
       deliveredAt: now,
       deadline,
       isBegun: false,
       isDoubtful,
-      isLimited: share.isLimited,
+      isLimited: isLimited || share.isLimited,
     }, batch.end - batch.start);
     follower.sink.deliver({
       stream: store.name,
@@ -287,19 +339,18 @@ export class Dispatcher {
   }
 
   /**
-   * Finds the first ready messages; none if they cannot be read. The last one may exceed the follower's
+   * Finds the first of some messages; none if they cannot be read. The last one may exceed the follower's
    * bytes; otherwise a message larger than its credit could never be delivered.
    */
   #read(
     share: Share,
     follower: FollowerState,
-    countMax: number,
+    { firstId, count }: IdRange,
     now: number,
   ): MessageBatch | undefined {
-    const { firstId } = share.ready.peek()!;
     try {
       const bytesMax = Math.min(follower.roomBytes, DELIVERY_BYTES_MAX);
-      return share.store.backlog.read(firstId, countMax, bytesMax);
+      return share.store.backlog.read(firstId, count, bytesMax);
     } catch (error) {
       if (error instanceof LogBusyError) this.#postpone(share, now + BUSY_MS);
       else if (error instanceof BrokerError) this.#options.damaged(share, error);
@@ -307,32 +358,6 @@ export class Dispatcher {
       return undefined;
     }
   }
-}
-
-/** Whether there may be something for a follower that has room. */
-function isAsking({ turns, owing }: FollowerState): boolean {
-  return turns.count > 0 || owing.size > 0;
-}
-
-/** Moves an attachment to the end of the queue that it belongs to now. */
-function enqueue(attachment: Attachment): void {
-  const { share, follower } = attachment;
-  if (!canDeliver(share)) share.waiting.append(attachment);
-  else if (share.isLimited && follower.slotRoom === 0) follower.stalled.append(attachment);
-  else if (follower.room === 0) follower.turns.append(attachment);
-  else attachment.queue!.append(attachment);
-}
-
-/** Has a follower take part again in shares that it had no slots for. */
-function resumeStalled(follower: FollowerState): void {
-  if (follower.slotRoom === 0) return;
-  for (let first = follower.stalled.first; first; first = follower.stalled.first) {
-    follower.turns.append(first);
-  }
-}
-
-function canDeliver({ ready, isPaused, isPostponed, store }: Share): boolean {
-  return ready.count > 0 && !isPaused && !isPostponed && store.damage === undefined;
 }
 
 /**

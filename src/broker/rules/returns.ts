@@ -10,7 +10,7 @@ import type { FollowerState } from "../share/follower_state.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { takeLater } from "../share/later_deliveries.ts";
 import type { PendingRun } from "../share/pending_list.ts";
-import { findTags, groupByFailure, joinTags } from "../share/pending_ranges.ts";
+import { findTags, groupByFailure, joinTags, splitByLane } from "../share/pending_ranges.ts";
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 
@@ -66,12 +66,14 @@ export class Returns {
   /** Delays messages that their handler has put off: that was no attempt, unless they are put off for ever. */
   postpone(follower: FollowerState, run: PendingRun, postponed: PostponedRun): void {
     const { now, reason } = postponed;
-    if (run.share.breakers !== undefined) this.#parts.breakers.notePostponed(run, now, reason);
-    for (const { firstId, count, failure } of groupByFailure(run)) {
-      const part = { ...run, firstId, count };
-      if (countPostponements(failure) < POSTPONEMENTS_MAX) {
-        this.#holdBack(follower, part, postponed, "postponed");
-      } else this.fail(follower, part, postponed);
+    for (const alike of splitByLane(run)) {
+      if (run.share.breakers !== undefined) this.#parts.breakers.notePostponed(alike, now, reason);
+      for (const { firstId, count, failure } of groupByFailure(alike)) {
+        const part = { ...alike, firstId, count };
+        if (countPostponements(failure) < POSTPONEMENTS_MAX) {
+          this.#holdBack(follower, part, postponed, "postponed");
+        } else this.fail(follower, part, postponed);
+      }
     }
   }
 
@@ -81,6 +83,7 @@ export class Returns {
     const failedMs = delayMs ?? Math.max(leastMs, pickDelay(store.options.backoffMs, attempts));
     const isPostponement = way === "postponed";
     this.#leave(run, now, (part) => {
+      const { lane } = part;
       for (const { firstId, count, failure } of groupByFailure(part)) {
         const waitMs = isLoss
           ? Math.max(leastMs, pickDelay(LOSS_BACKOFF_MS, countLosses(failure) + 1))
@@ -95,6 +98,7 @@ export class Returns {
           attempts: way === "failed" ? attempts : attempts - 1,
           dueAt,
           priority,
+          lane,
           failure: addFailure(failure, { now, reason, follower: name, isLoss, isPostponement }),
           newReasons: reason === "" ? 0 : 1,
         });
@@ -136,7 +140,7 @@ export class Returns {
   /** Makes messages ready again that no handler has seen: that was no attempt. */
   giveBackUnseen(follower: FollowerState, run: PendingRun, now: number): void {
     this.#parts.attempts.unsay(follower, run);
-    for (const gate of run.share.gates ?? []) gate.refund(run.count, run.deliveredAt);
+    run.share.noteUnseen(run);
     this.#leave({ ...run, attempts: run.attempts - 1 }, now, (part) => {
       // Only for what is ready again: the follower waits behind the others for what it gave back.
       const attachment = follower.attachments.get(run.share);
@@ -224,13 +228,17 @@ export class Returns {
     });
   }
 
-  #makeReady({ share, firstId, count, attempts, priority }: PendingRun): void {
-    share.giveBack({ firstId, count, attempts, priority });
+  #makeReady({ share, firstId, count, attempts, priority, lane }: PendingRun): void {
+    share.giveBack({ firstId, count, attempts, priority, lane });
     this.#parts.dispatcher.noteReady(share);
   }
 
   /** Takes messages away from a follower; overdue ones are buried, the others go to `proceed`. */
   #leave(run: PendingRun, now: number, proceed: (part: PendingRun) => void): void {
+    for (const part of splitByLane(run)) this.#leaveAlike(part, now, proceed);
+  }
+
+  #leaveAlike(run: PendingRun, now: number, proceed: (part: PendingRun) => void): void {
     const { share, firstId, count, attempts } = run;
     const { store, notes: { overdue } } = share;
     if (share.noteBack(run)) this.#parts.dispatcher.noteReady(share);

@@ -5,6 +5,7 @@ import type { AlarmClock } from "../collections/alarm_clock.ts";
 import type { Decided } from "../event.ts";
 import type { Appender, EventLog } from "../event_log.ts";
 import type { BrokerState } from "../state/broker_state.ts";
+import type { PublisherRecord } from "../state/publisher_record.ts";
 import type { Store } from "../store/store.ts";
 import { AttemptLog } from "./attempt_log.ts";
 import { Breakers } from "./breakers.ts";
@@ -57,6 +58,13 @@ export class RuleContext {
   commit(event: Decided, written?: () => void): void {
     this.log.commit(event, written);
     this.state.apply(event);
+  }
+
+  /** Has a publisher forgotten that is known to the log, and tells when it was lost, if it was. */
+  closePublisher({ number }: PublisherRecord, lostAt: number | undefined): void {
+    if (number === 0) return;
+    const loss = lostAt === undefined ? {} : { lostAt: Math.ceil(lostAt) };
+    this.log.commit({ type: "publisherClosed", number, ...loss });
   }
 
   /** Has messages removed that were worked on. */

@@ -9,9 +9,10 @@ const RIVALS_MAX = 4;
  * One follower at one share of a stream that its bind matches. It always stands in exactly one queue:
  *
  * - among the share's *waiting* followers, when the share had nothing for it;
- * - among the follower's *turns*, when the share has messages and the follower no room.
+ * - among the follower's *turns*, when the share has messages and the follower no room;
+ * - among the follower's *stalled* ones, when it has no slots for the share's messages.
  *
- * Moving between the two queues is all of the dispatcher's bookkeeping; a move costs the same for any
+ * Moving between the queues is all of the dispatcher's bookkeeping; a move costs the same for any
  * number of streams and followers.
  */
 export class Attachment implements Borrower {
@@ -86,5 +87,18 @@ export class AttachmentQueue {
     attachment.previous = undefined;
     attachment.next = undefined;
     this.#count--;
+  }
+}
+
+/** The attachments of a follower to shares whose messages it has no slots for: the shares count them. */
+export class StalledQueue extends AttachmentQueue {
+  override append(attachment: Attachment): void {
+    super.append(attachment);
+    attachment.share.stalledCount++;
+  }
+
+  override remove(attachment: Attachment): void {
+    super.remove(attachment);
+    attachment.share.stalledCount--;
   }
 }

@@ -1,6 +1,6 @@
 import { type BindFields, BrokerError, type TagRange } from "../../../protocol.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
-import { type Attachment, AttachmentQueue } from "./attachment.ts";
+import { type Attachment, AttachmentQueue, StalledQueue } from "./attachment.ts";
 import type { FollowerSink, StreamFilter } from "../engine.ts";
 import { LapsedList } from "./lapsed_list.ts";
 import { PendingList, type PendingRun } from "./pending_list.ts";
@@ -51,7 +51,7 @@ export class FollowerState {
   /** The attachments to shares that have messages for it, in the order in which it takes from them. */
   readonly turns: AttachmentQueue = new AttachmentQueue();
   /** The attachments to shares whose messages it has no slots for. */
-  readonly stalled: AttachmentQueue = new AttachmentQueue();
+  readonly stalled: AttachmentQueue = new StalledQueue();
   /** Those to shares in which messages may wait for keys that are lent to it. */
   readonly owing: RareSet<Attachment> = new RareSet();
   readonly pending: PendingList = new PendingList();

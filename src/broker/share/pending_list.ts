@@ -10,8 +10,10 @@ export interface PendingRun {
   attempts: number;
   /** Undefined for the default. */
   readonly priority?: number | undefined;
-  /** Undefined without a lane. */
+  /** The number of their lane; undefined if they have none, or several. */
   readonly lane?: number | undefined;
+  /** The numbers of their lanes, one for each message and 0 for none; undefined if they have the same one. */
+  lanes?: readonly number[] | undefined;
   readonly deliveredAt: number;
   /** The deadline for their acknowledgement, once they are begun. */
   deadline: number;
@@ -98,7 +100,7 @@ export class PendingList {
     this.#count = 0;
     this.#bytes = 0;
     this.#limitedCount = 0;
-    for (const run of taken) if (run.share.gates !== undefined) run.share.noteSettled(run);
+    for (const run of taken) if (run.share.isGuarded) run.share.noteSettled(run);
     return taken;
   }
 
@@ -116,7 +118,7 @@ export class PendingList {
     const { share, firstId, count } = run;
     this.#count -= count;
     if (run.isLimited) this.#limitedCount -= count;
-    if (share.gates !== undefined) share.noteSettled(run);
+    if (share.isGuarded) share.noteSettled(run);
     this.#bytes -= share.store.backlog.measure(firstId, count);
   }
 
@@ -132,8 +134,10 @@ export class PendingList {
       firstTag: tag,
       firstId: run.firstId + head,
       count: run.count - head,
+      lanes: run.lanes?.slice(head),
     });
     run.count = head;
+    run.lanes = run.lanes?.slice(0, head);
     return index;
   }
 

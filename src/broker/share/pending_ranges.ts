@@ -89,6 +89,22 @@ export function groupByFailure({ share, firstId, count }: PendingRun): EquallyFa
   return groups;
 }
 
+/** Divides deliveries by the lanes of their messages. */
+export function splitByLane(run: PendingRun): readonly PendingRun[] {
+  const { lanes, firstTag, firstId } = run;
+  if (lanes === undefined) return [run];
+  const parts: PendingRun[] = [];
+  for (let from = 0; from < lanes.length;) {
+    let to = from + 1;
+    while (to < lanes.length && lanes[to] === lanes[from]) to++;
+    const lane = lanes[from] || undefined;
+    const place = { firstTag: firstTag + from, firstId: firstId + from, count: to - from };
+    parts.push({ ...run, ...place, lane, lanes: undefined });
+    from = to;
+  }
+  return parts;
+}
+
 export function countAll(runs: readonly PendingRun[]): number {
   let count = 0;
   for (const run of runs) count += run.count;

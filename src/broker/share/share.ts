@@ -1,9 +1,13 @@
 import type { BreakerOptions } from "../../protocol/messages/stream_options.ts";
 import type { BreakerOwner } from "../breaker/breaker.ts";
 import { BreakerTable } from "../breaker/breaker_table.ts";
+import { BrokerError, type LaneLimits } from "../../../protocol.ts";
+import { LogBusyError } from "../backlog/pager.ts";
 import { type Attachment, AttachmentQueue } from "./attachment.ts";
 import type { Gate } from "../lanes/gate.ts";
-import { DatedRuns } from "../collections/dated_runs.ts";
+import { type LaneListener, LaneRuns } from "../lanes/lane_runs.ts";
+import type { TurnRules } from "../lanes/lane_turns.ts";
+import { type DatedRun, DatedRuns } from "../collections/dated_runs.ts";
 import { type IdRange, joinRanges, olderOf, subtractRanges } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { Keys } from "../ready/keys.ts";
@@ -11,7 +15,7 @@ import type { ListedTimes } from "../store/message_times.ts";
 import { MessageNotes } from "./message_notes.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { RareSet } from "../collections/rare_set.ts";
-import type { HeadStart } from "../ready/ready_run.ts";
+import type { ReadyList } from "../ready/ready_run.ts";
 import { type ReadyRun, ReadyRuns } from "../ready/ready_runs.ts";
 import type { PendingRun } from "./pending_list.ts";
 import type { ReasonPool } from "./reason_pool.ts";
@@ -24,6 +28,14 @@ export interface UnheldRun extends ReadyRun {
   readonly dueAt: number;
   /** Whether that is a calendar time. */
   readonly isDated?: boolean | undefined;
+}
+
+/** Hears what happens in the lanes of a share. */
+export interface LaneWatch {
+  /** Messages may go that might not before. */
+  opened(share: Share): void;
+  /** A lane waits for a time. */
+  waits(share: Share, until: number): void;
 }
 
 /** Messages that a follower holds. */
@@ -39,9 +51,9 @@ export interface HeldRun {
  * perhaps after a delay. Messages in none of the lists here are pending, or on their way to another
  * stream.
  */
-export class Share implements HeadStart {
+export class Share implements TurnRules, LaneListener {
   readonly store: Store;
-  readonly ready: ReadyRuns = new ReadyRuns(this);
+  ready: ReadyList = new ReadyRuns(this);
   /** Messages with the times at which they are ready. */
   readonly delayed: DatedRuns;
   readonly notes: MessageNotes;
@@ -50,23 +62,33 @@ export class Share implements HeadStart {
   readonly attachments: RareSet<Attachment> = new RareSet();
   /** Undefined before the first message with a key. */
   keys: Keys | undefined;
+  /** The ready messages by lane, from the first message with one on; undefined before. */
+  lanes: LaneRuns | undefined;
   /** What holds its messages back: limits, a breaker; undefined if nothing does. */
   gates: readonly Gate[] | undefined;
   /** Whether one of its gates counts what is worked on. */
   isLimited = false;
   /** Undefined if its stream has no breaker. */
   breakers: BreakerTable | undefined;
+  /** Whether it hears of deliveries that end: it has gates or lanes. */
+  isGuarded = false;
+  /** How many of its followers have no slots for it. */
+  stalledCount = 0;
   /** Whether deliveries are paused. */
   isPaused = false;
   /** Whether the dispatcher leaves it alone until its alarm rings, or one of its gates opens. */
   isPostponed = false;
   readonly #hash: KeyedHash | undefined;
+  readonly #laneWatch: LaneWatch | undefined;
   #pendingCount = 0;
   #limits: readonly Gate[] | undefined;
+  /** When all buckets of lanes were empty; undefined if they never were. */
+  #emptyAsOf: number | undefined;
 
-  constructor(store: Store, reasons: ReasonPool, hash?: KeyedHash) {
+  constructor(store: Store, reasons: ReasonPool, hash?: KeyedHash, laneWatch?: LaneWatch) {
     this.store = store;
     this.#hash = hash;
+    this.#laneWatch = laneWatch;
     this.delayed = new DatedRuns(store.calendar);
     this.notes = new MessageNotes(reasons);
   }
@@ -92,6 +114,27 @@ export class Share implements HeadStart {
     return this.store.options.priorityAgingMs;
   }
 
+  get laneLimits(): LaneLimits | null {
+    return this.store.options.laneLimits;
+  }
+
+  get priorityAcross(): boolean {
+    return this.store.options.priorityAcross;
+  }
+
+  /** Whether all that it has to deliver takes up slots. */
+  get needsSlots(): boolean {
+    return this.isLimited || (this.lanes?.isAllLimited ?? false);
+  }
+
+  opened(): void {
+    this.#laneWatch?.opened(this);
+  }
+
+  waits(until: number): void {
+    this.#laneWatch?.waits(this, until);
+  }
+
   storedAt(id: number): number {
     return this.store.backlog.storedAt(id);
   }
@@ -102,18 +145,74 @@ export class Share implements HeadStart {
 
   add({ fresh, delayed }: ListedTimes, flags: number = 0): void {
     if (flags & PropertyFlag.key) this.requireKeys();
-    for (const { firstId, count, priority } of fresh) this.ready.append(firstId, count, priority);
-    for (const run of delayed) this.delayed.add(run);
+    for (const { firstId, count, priority, lane } of fresh) {
+      this.ready.append(firstId, count, priority, lane);
+    }
+    for (const run of delayed) this.holdBack(run);
+  }
+
+  /** Adds messages that wait for a time. */
+  holdBack(run: DatedRun): void {
+    this.delayed.add(run);
+    this.lanes?.noteElsewhere(run.lane, "delayedCount", run.count);
+  }
+
+  /** Its lanes, from now on if it had none: what it has so far has no lane. */
+  requireLanes(): LaneRuns {
+    if (this.lanes !== undefined) return this.lanes;
+    const lanes = this.lanes = new LaneRuns(this, this.#hash, this);
+    const { nameless } = lanes.table;
+    nameless.pendingCount = this.countHeld();
+    if (this.#emptyAsOf !== undefined) lanes.table.emptyAsOf(this.#emptyAsOf);
+    nameless.delayedCount = this.delayed.messageCount;
+    nameless.parkedCount = this.keys?.parkedCount ?? 0;
+    for (const run of this.ready.removeAll()) lanes.giveBack(run);
+    this.ready = lanes;
+    this.isGuarded = true;
+    return lanes;
+  }
+
+  /**
+   * Ends a restoration: it is not known what was delivered before, so all buckets of its lanes are empty, also
+   * of those that come later and had messages then.
+   */
+  finishLanes(now: number): void {
+    this.#emptyAsOf = now;
+    this.lanes?.restore(now);
   }
 
   /** Its keys, from now on if it had none. */
   requireKeys(): Keys {
-    return this.keys ??= new Keys(this.#hash);
+    return this.keys ??= new Keys(this.#hash, (lane, count) => {
+      this.lanes?.noteElsewhere(lane, "parkedCount", count);
+    });
   }
 
   /** Notes that ready messages have gone to a follower, or are on their way to another stream. */
   takeReady(count: number): void {
     this.ready.take(count);
+    this.#pendingCount += count;
+  }
+
+  /** The number of a message's lane, from its bytes; undefined if it has none, or they cannot be read. */
+  findLane(id: number): number | undefined {
+    if (this.lanes === undefined) return undefined;
+    try {
+      const { buffer, start } = this.store.backlog.read(id, 1, 0);
+      return this.lanes.table.at(buffer, start).number || undefined;
+    } catch (error) {
+      if (error instanceof LogBusyError || error instanceof BrokerError) return undefined;
+      throw error;
+    }
+  }
+
+  /** How many messages followers hold; counted anew, for limits that begin. */
+  countHeld(): number {
+    return this.listHeld().reduce((sum, { run }) => sum + run.count, 0);
+  }
+
+  /** Notes that messages whose lanes had their turn have gone to a follower. */
+  noteChosen(count: number): void {
     this.#pendingCount += count;
   }
 
@@ -144,7 +243,10 @@ export class Share implements HeadStart {
   takeUnheld(ranges: readonly IdRange[]): UnheldRun[] {
     const ready = [...this.ready.remove(ranges), ...this.keys?.remove(ranges) ?? []];
     const taken: UnheldRun[] = ready.map((run) => ({ ...run, dueAt: 0 }));
-    for (const { at, ...run } of this.delayed.remove(ranges)) taken.push({ ...run, dueAt: at });
+    for (const { at, ...run } of this.delayed.remove(ranges)) {
+      this.lanes?.noteElsewhere(run.lane, "delayedCount", -run.count);
+      taken.push({ ...run, dueAt: at });
+    }
     for (const { count } of taken) this.#pendingCount += count;
     return taken;
   }
@@ -152,7 +254,9 @@ export class Share implements HeadStart {
   /** Takes out all messages that no follower holds; they count as pending. */
   takeAllUnheld(): IdRange[] {
     const parked = this.keys?.removeAll() ?? [];
-    const taken = [...this.ready.removeAll(), ...parked, ...this.delayed.removeAll()];
+    const delayed = this.delayed.removeAll();
+    for (const { lane, count } of delayed) this.lanes?.noteElsewhere(lane, "delayedCount", -count);
+    const taken = [...this.ready.removeAll(), ...parked, ...delayed];
     for (const { count } of taken) this.#pendingCount += count;
     return taken;
   }
@@ -172,7 +276,7 @@ export class Share implements HeadStart {
     return { unheld, held };
   }
 
-  /** Sets what holds its messages back from now on. */
+  /** Sets the limits that hold its messages back from now on. */
   setGates(gates: readonly Gate[]): void {
     this.#limits = gates;
     this.noteGates();
@@ -192,11 +296,22 @@ export class Share implements HeadStart {
     const gates = [...this.#limits ?? [], ...this.breakers?.gates ?? []];
     this.gates = gates.length === 0 ? undefined : gates;
     this.isLimited = gates.some(({ isLimit }) => isLimit);
+    this.isGuarded = this.gates !== undefined || this.lanes !== undefined;
   }
 
   /** Notes that deliveries have left their follower. */
-  noteSettled({ count, deliveredAt }: PendingRun): void {
+  noteSettled({ lane, lanes, count, deliveredAt }: PendingRun): void {
     for (const gate of this.gates ?? []) gate.settle(count, deliveredAt);
+    if (lanes === undefined) this.lanes?.settle(lane, count, deliveredAt);
+    else for (const one of lanes) this.lanes?.settle(one, 1, deliveredAt);
+  }
+
+  /** Notes that messages that have left their follower were not worked on. */
+  noteUnseen({ lane, lanes, count, deliveredAt }: PendingRun): void {
+    if (!this.isGuarded) return;
+    for (const gate of this.gates ?? []) gate.refund(count, deliveredAt);
+    if (lanes === undefined) this.lanes?.refund(lane, count, deliveredAt);
+    else for (const one of lanes) this.lanes?.refund(one, 1, deliveredAt);
   }
 
   giveBack(run: ReadyRun): void {
@@ -222,16 +337,23 @@ export class Share implements HeadStart {
     if (dueAt === 0) return this.giveBack(run);
     const { firstId, count, attempts, priority, lane, isDated } = run;
     this.#pendingCount -= count;
-    this.delayed.add({ at: dueAt, firstId, count, attempts, priority, lane, isDated });
+    this.holdBack({ at: dueAt, firstId, count, attempts, priority, lane, isDated });
   }
 
   /** Makes messages ready when their delay is over; returns whether there were any. */
   releaseDue(now: number): boolean {
     const before = this.ready.count;
     for (let run = this.delayed.takeDue(now); run; run = this.delayed.takeDue(now)) {
+      this.lanes?.noteElsewhere(run.lane, "delayedCount", -run.count);
       this.ready.giveBack(run);
     }
     return this.ready.count > before;
+  }
+
+  /** Has its lanes take part again whose time has come; returns when to do that next. */
+  wakeLanes(now: number): number {
+    this.lanes?.wake(now);
+    return this.lanes?.nextAt ?? Infinity;
   }
 
   /** Removes pending messages; messages that waited for their keys become ready. */

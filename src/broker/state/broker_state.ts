@@ -1,4 +1,4 @@
-import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
+import { findFlags, LANE_FLAG, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import type {
   Acknowledged,
@@ -16,52 +16,22 @@ import type {
   Transferred,
 } from "../event.ts";
 import type { Event } from "../event.ts";
-import type { BreakerOwner } from "../breaker/breaker.ts";
-import type { Share } from "../share/share.ts";
+import type { BrokerStateOptions } from "./state_options.ts";
 import { Calendar } from "../collections/calendar.ts";
-import type { KeyedHash } from "../collections/keyed_hash.ts";
-import type { FollowerState } from "../share/follower_state.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
-import type { PublisherRecord } from "./publisher_record.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
-import type { Residency } from "../backlog/residency.ts";
 import { shareBatch } from "../backlog/shared_batch.ts";
 import { PublisherRestoration } from "./publisher_restoration.ts";
-import { type PatternCompiler, Router } from "./router.ts";
+import { Router } from "./router.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
 import { ScheduleTable } from "../schedules/table/schedule_table.ts";
-import type { Store } from "../store/store.ts";
-import type { StoreCounters } from "../store/store_counters.ts";
 import { Stream } from "../stream/stream.ts";
 import { findDedupId, StreamRestoration } from "../stream/stream_restoration.ts";
-import { UnwrittenStreams } from "./unwritten_streams.ts";
+import { UnwrittenStreams } from "../stream/unwritten_streams.ts";
 
 /** The interval at which old dedup ids are forgotten while events are only read, in milliseconds. */
 const FORGET_MS = 10_000;
-
-export interface BrokerStateOptions {
-  readonly compilePattern: PatternCompiler;
-  /** Which bytes are in memory, over all streams. */
-  readonly residency: Residency;
-  /** Counts what happens in all streams together. */
-  readonly counters?: StoreCounters;
-  /** Hears of each publisher that is forgotten, and when it was lost, if it was. */
-  readonly publisherForgotten: (record: PublisherRecord, lostAt?: number) => void;
-  /** Hears that a publisher is forgotten before its time, since too many are lost. */
-  readonly publisherPushedOut?: (now: number) => void;
-  /** Hears of a new stream, and of the followers whose binds match it. */
-  readonly streamAdded: (stream: Stream, followers: readonly FollowerState[]) => void;
-  /** Hears of a deleted stream, while its messages are still there. */
-  readonly streamRemoved: (stream: Stream) => void;
-  /** Hears of a stream with new messages, ready or delayed. */
-  readonly messagesAdded: (stream: Stream) => void;
-  readonly ring?: (store: Store, now: number) => void;
-  /** Who hears of probes of a share's breaker. */
-  readonly breakerOwner?: (share: Share) => BreakerOwner;
-  /** The hash of texts that clients choose; without a secret key by default. */
-  readonly hash?: KeyedHash | undefined;
-}
 
 /**
  * The state that events make: streams with their messages, and publishers with their outcomes. The same
@@ -252,8 +222,9 @@ export class BrokerState {
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
     if (this.router.getNumbered(number) !== undefined) return;
     const { calendar } = this;
-    const { residency, ring, hash, counters, breakerOwner } = this.#options;
-    const parts = { residency, reasons: this.#reasons, calendar, hash, counters, breakerOwner };
+    const { residency, ring, hash, counters, breakerOwner, laneWatch } = this.#options;
+    const reasons = this.#reasons;
+    const parts = { residency, reasons, calendar, hash, counters, breakerOwner, laneWatch };
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
     this.#standIns?.set(number, new StreamRestoration(stream, hash));
     this.#options.streamAdded(stream, this.router.addStream(stream));
@@ -362,7 +333,7 @@ export class BrokerState {
     const target = this.router.getNumbered(to);
     if (target === undefined) return;
     // Moved messages are delivered at once, and their dedup ids are not remembered.
-    const flags = findFlags(batch) & (PropertyFlag.key | PRIORITY_FLAG);
+    const flags = findFlags(batch) & (PropertyFlag.key | PRIORITY_FLAG | LANE_FLAG);
     this.#holderOf(target).append(firstId, batch, { place, flags, storedAt, expiresAt });
     this.#bytes += batch.end - batch.start;
     this.#options.messagesAdded(target);
@@ -387,14 +358,14 @@ export class BrokerState {
   }
 
   #noteFailure(event: Failed | Postponed): void {
-    const { number, firstId, count, attempts, dueAt, failure, priority } = event;
+    const { number, firstId, count, attempts, dueAt, failure, priority, lane } = event;
     const stream = this.router.getNumbered(number);
     if (stream === undefined) return;
     const restoration = this.#standIns?.get(number);
     if (restoration !== undefined) return restoration.note(event);
     const { share } = stream;
     for (let id = firstId; id < firstId + count; id++) share.notes.failures.set(id, failure);
-    share.delay({ firstId, count, attempts, priority }, dueAt);
+    share.delay({ firstId, count, attempts, priority, lane }, dueAt);
     this.#options.messagesAdded(stream);
   }
 }

@@ -12,7 +12,7 @@ import type {
   StreamPiece,
 } from "./snapshot.ts";
 import type { Stream } from "../stream/stream.ts";
-import type { UnwrittenStreams } from "./unwritten_streams.ts";
+import type { UnwrittenStreams } from "../stream/unwritten_streams.ts";
 
 /** The rough limit of a piece's bytes, unless a single entry is larger. */
 const PIECE_BYTES: number = 64 * 1024;

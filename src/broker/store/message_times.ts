@@ -1,5 +1,5 @@
 import type { MessageBatch } from "../../../protocol.ts";
-import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
+import { findFlags, LANE_FLAG, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
 import {
   PRIORITY_DEFAULT,
   readEntryFlags,
@@ -19,12 +19,16 @@ export interface BatchTimes {
   readonly expiresAt?: number | undefined;
   /** How far the machine's clock is ahead of the time of the rules; 0 by default. */
   readonly aheadMs?: number | undefined;
+  /** Finds the lane of the entry at an offset: its number, or 0. */
+  readonly laneAt?: ((offset: number) => number) | undefined;
 }
 
 /** Messages that may be delivered at once. */
 export interface FreshRun extends IdRange {
   /** Undefined for the default. */
   readonly priority?: number | undefined;
+  /** The number of their lane; undefined if they have none. */
+  readonly lane?: number | undefined;
 }
 
 /** The messages of a batch, by their times. */
@@ -43,7 +47,7 @@ const TIME_FLAGS = PropertyFlag.deliverAt | PropertyFlag.expiresAt;
 
 /** Lists when the messages of a batch may be delivered and when they expire, in runs. */
 export function listTimes(firstId: number, batch: MessageBatch, times: BatchTimes): ListedTimes {
-  const { storedAt, expiresAt, aheadMs = 0, flags = findFlags(batch) } = times;
+  const { storedAt, expiresAt, aheadMs = 0, flags = findFlags(batch), laneAt } = times;
   const fresh: Mutable<FreshRun>[] = [];
   const delayed: Mutable<DatedRun>[] = [];
   const ownExpiries: Mutable<DatedRun>[] = [];
@@ -53,7 +57,8 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
   if (!hasTimes && expiresAt !== undefined) {
     streamExpiries.push({ firstId, count: batch.count, at: expiresAt, attempts: 0 });
   }
-  if ((flags & (TIME_FLAGS | PRIORITY_FLAG)) === 0) {
+  const hasLanes = laneAt !== undefined && (flags & LANE_FLAG) !== 0;
+  if ((flags & (TIME_FLAGS | PRIORITY_FLAG)) === 0 && !hasLanes) {
     fresh.push({ firstId, count: batch.count });
     return listed;
   }
@@ -61,17 +66,18 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
   let id = firstId;
   for (let offset = batch.start; offset < end; offset += readEntrySize(buffer, offset), id++) {
     const priority = readEntryPriority(buffer, offset);
+    const lane = hasLanes ? laneAt(offset) || undefined : undefined;
     if (!hasTimes) {
-      addFresh(fresh, id, priority);
+      addFresh(fresh, id, priority, lane);
       continue;
     }
     const own = readTimes(buffer, offset, aheadMs);
     const { deliverAt, isDated } = own;
     if (deliverAt > storedAt) {
-      const run = { firstId: id, at: deliverAt, attempts: 0, isDated };
-      addTimed(delayed, priority === PRIORITY_DEFAULT ? run : { ...run, priority });
+      const own = priority === PRIORITY_DEFAULT ? undefined : priority;
+      addTimed(delayed, { firstId: id, at: deliverAt, attempts: 0, isDated, priority: own, lane });
     } else {
-      addFresh(fresh, id, priority);
+      addFresh(fresh, id, priority, lane);
     }
     if (own.expiresAt !== undefined) {
       const { expiresAt: at, isExpiryDated: isDated } = own;
@@ -117,20 +123,26 @@ function readTimes(buffer: Uint8Array, offset: number, aheadMs: number): OwnTime
   };
 }
 
-function addFresh(runs: Mutable<FreshRun>[], firstId: number, priority: number): void {
+function addFresh(
+  runs: Mutable<FreshRun>[],
+  firstId: number,
+  priority: number,
+  lane: number | undefined,
+): void {
   const last = runs.at(-1);
   const goesOn = last !== undefined && last.firstId + last.count === firstId &&
-    (last.priority ?? PRIORITY_DEFAULT) === priority;
+    (last.priority ?? PRIORITY_DEFAULT) === priority && last.lane === lane;
   if (goesOn) last.count++;
+  else if (lane !== undefined) runs.push({ firstId, count: 1, priority, lane });
   else if (priority === PRIORITY_DEFAULT) runs.push({ firstId, count: 1 });
   else runs.push({ firstId, count: 1, priority });
 }
 
 function addTimed(runs: Mutable<DatedRun>[], run: Omit<DatedRun, "count">): void {
-  const { firstId, at, priority, isDated } = run;
+  const { firstId, at, priority, lane, isDated } = run;
   const last = runs.at(-1);
   const goesOn = last !== undefined && last.firstId + last.count === firstId && last.at === at &&
-    last.priority === priority && last.isDated === isDated;
+    last.priority === priority && last.lane === lane && last.isDated === isDated;
   if (goesOn) last.count++;
   else runs.push({ ...run, count: 1 });
 }

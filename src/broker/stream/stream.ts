@@ -2,7 +2,7 @@ import type { MessageBatch, StreamInfo, StreamOptionsInput } from "../../../prot
 import type { BreakerOwner } from "../breaker/breaker.ts";
 import { listTimes } from "../store/message_times.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
-import { Share } from "../share/share.ts";
+import { type LaneWatch, Share } from "../share/share.ts";
 import { Store, type StoreSetup, type StoringDetails } from "../store/store.ts";
 
 export interface StreamSetup extends StoreSetup {
@@ -10,6 +10,8 @@ export interface StreamSetup extends StoreSetup {
   readonly reasons?: ReasonPool;
   /** Who hears of probes of a share's breaker. */
   readonly breakerOwner?: ((share: Share) => BreakerOwner) | undefined;
+  /** Hears what happens in its lanes. */
+  readonly laneWatch?: LaneWatch | undefined;
 }
 
 /** Where nobody decides anything. */
@@ -27,8 +29,8 @@ export class Stream extends Store {
 
   constructor(setup: StreamSetup) {
     super(setup);
-    const { residency, reasons = new ReasonPool(residency), hash } = setup;
-    this.share = new Share(this, reasons, hash);
+    const { residency, reasons = new ReasonPool(residency), hash, laneWatch } = setup;
+    this.share = new Share(this, reasons, hash, laneWatch);
     this.#breakerOwner = setup.breakerOwner;
     this.#passOptions();
   }
@@ -48,7 +50,8 @@ export class Stream extends Store {
 
   get nextDueAt(): number {
     const forgetAt = this.dedupIds.nextAt(this.options.dedupWindowMs);
-    return Math.min(this.share.delayed.nextAt, this.expiries.nextAt, forgetAt);
+    const laneAt = this.share.lanes?.nextAt ?? Infinity;
+    return Math.min(this.share.delayed.nextAt, this.expiries.nextAt, forgetAt, laneAt);
   }
 
   /** Whether messages wait for a calendar time. */
@@ -68,7 +71,11 @@ export class Stream extends Store {
     this.backlog.append(firstId, batch, details.place, details.storedAt);
     this.intake.skipIds(firstId + count);
     if (flags === 0 && expiresAt === undefined) return this.share.ready.append(firstId, count);
-    const times = listTimes(firstId, batch, { ...details, aheadMs: this.calendar.aheadMs });
+    const times = listTimes(firstId, batch, {
+      ...details,
+      aheadMs: this.calendar.aheadMs,
+      laneAt: (offset) => this.share.requireLanes().table.at(batch.buffer, offset).number,
+    });
     this.share.add(times, flags);
     for (const run of times.ownExpiries) this.expiries.addOwn(run);
     for (const run of times.streamExpiries) this.expiries.addOfStream(run);

@@ -1,5 +1,5 @@
 import { BrokerError, type MessageBatch, type StoredRun } from "../../../protocol.ts";
-import { findFlags, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
+import { findFlags, LANE_FLAG, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
 import {
   PRIORITY_DEFAULT,
   readEntryFlags,
@@ -18,6 +18,7 @@ import {
   joinRanges,
   subtractRanges,
 } from "../collections/id_ranges.ts";
+import { LaneRestoration } from "./lane_restoration.ts";
 import type { Keys } from "../ready/keys.ts";
 import { type BatchTimes, listTimes } from "../store/message_times.ts";
 import type { Place } from "../backlog/pager.ts";
@@ -59,6 +60,7 @@ export class StreamRestoration {
   readonly #expiries: Expiries;
   /** Messages with another priority than the default; the notes are priorities. */
   readonly #priorities = new RunList();
+  readonly #lanes: LaneRestoration;
   /** Reasons and names of followers, each text once: replay reads a new one for each failure. */
   readonly #texts: TextMap<string>;
   #hasKeys = false;
@@ -67,6 +69,7 @@ export class StreamRestoration {
     this.#stream = stream;
     this.#texts = new TextMap(hash);
     this.#delayed = new DatedRuns(stream.calendar);
+    this.#lanes = new LaneRestoration(stream.share);
     this.#expiries = new Expiries(stream.calendar);
   }
 
@@ -130,14 +133,18 @@ export class StreamRestoration {
     const notes = this.#listNotes();
     // By id, and disjoint.
     const priorities = this.#priorities.removeAll();
-    const priorityOf = (id: number) => findRange(priorities, id)?.note;
-    const held: IdRange[] = this.#holdBackBySelf(notes, now);
+    const priorityOf = priorities.length === 0
+      ? NONE
+      : (id: number) => findRange(priorities, id)?.note;
+    const lanes = this.#lanes.finish();
+    const laneOf = lanes.length === 0 ? NONE : (id: number) => findRange(lanes, id)?.note;
+    const held: IdRange[] = this.#holdBackBySelf(notes, laneOf, now);
     for (const [id, note] of notes) {
       if (note.failure !== undefined) share.notes.failures.set(id, note.failure);
       const { dueAt = 0, attempts } = note;
       if (dueAt <= now) continue;
-      const priority = priorityOf(id);
-      share.delayed.add({ at: dueAt, firstId: id, count: 1, attempts, priority });
+      const run = { firstId: id, count: 1, attempts, priority: priorityOf(id), lane: laneOf(id) };
+      share.holdBack({ ...run, at: dueAt });
       held.push({ firstId: id, count: 1 });
     }
     // Messages that were delivered before hold their keys. By id: that is the order on the disk.
@@ -148,15 +155,16 @@ export class StreamRestoration {
     const heldRanges = joinRanges(held);
     for (const run of backlog.findRuns()) {
       for (const rest of subtractRanges(run, heldRanges)) {
-        makeReady(share, rest, notes, priorityOf);
+        makeReady(share, rest, notes, { priorityOf, laneOf });
       }
     }
+    share.finishLanes(now);
     this.#expiries.prune((run) => this.#stream.findPresent(run));
     expiries.takeOver(this.#expiries);
   }
 
   get #runCount(): number {
-    return this.#delayed.size + this.#expiries.size + this.#priorities.size;
+    return this.#delayed.size + this.#expiries.size + this.#priorities.size + this.#lanes.size;
   }
 
   #noteBatch(firstId: number, batch: MessageBatch, times: BatchTimes): void {
@@ -166,6 +174,7 @@ export class StreamRestoration {
     this.#pruneRuns();
     if (flags & PropertyFlag.key) this.#hasKeys = true;
     if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
+    if (flags & LANE_FLAG) this.#lanes.note(firstId, batch);
     const { aheadMs } = this.#stream.calendar;
     const { delayed, ownExpiries, streamExpiries } = listTimes(firstId, batch, {
       ...times,
@@ -188,6 +197,7 @@ export class StreamRestoration {
         this.#priorities.add(firstId, count, run.note);
       }
     }
+    this.#lanes.prune(findPresent);
     this.#pruneRunsAt = Math.max(NOTES_MIN, this.#runCount * 2);
   }
 
@@ -217,8 +227,12 @@ export class StreamRestoration {
   }
 
   /** Delays messages by their own times, unless a later note says otherwise; returns them. */
-  #holdBackBySelf(notes: ReadonlyMap<number, RestoredNote>, now: number): IdRange[] {
-    const { delayed } = this.#stream.share;
+  #holdBackBySelf(
+    notes: ReadonlyMap<number, RestoredNote>,
+    laneOf: (id: number) => number | undefined,
+    now: number,
+  ): IdRange[] {
+    const { share } = this.#stream;
     const noted = joinRanges([...notes.keys()].map((firstId) => ({ firstId, count: 1 })));
     const parts: DatedRun[] = [];
     for (const run of this.#delayed.removeAll()) {
@@ -234,8 +248,16 @@ export class StreamRestoration {
       const from = Math.max(firstId, nextId);
       nextId = Math.max(nextId, firstId + count);
       if (from < firstId + count) {
-        const rest = firstId + count - from;
-        delayed.add({ at, firstId: from, count: rest, attempts: 0, priority, isDated });
+        for (const part of cutAlike(from, firstId + count, laneOf)) {
+          share.holdBack({
+            at,
+            attempts: 0,
+            priority,
+            isDated,
+            ...part,
+            lane: laneOf(part.firstId),
+          });
+        }
       }
     }
     return parts;
@@ -279,26 +301,48 @@ function holdKey(stream: Stream, keys: Keys, id: number): void {
   }
 }
 
-/** Makes messages ready, in runs of equal priority and attempts. */
+/** The answer to a question about messages that have nothing of the kind. */
+const NONE = (_id: number): number | undefined => undefined;
+
+/** What is known of messages by their ids. */
+interface Traits {
+  readonly priorityOf: (id: number) => number | undefined;
+  readonly laneOf: (id: number) => number | undefined;
+}
+
+/** Makes messages ready, in runs of equal priority, lane and attempts. */
 function makeReady(
   { ready }: Share,
-  { firstId, count }: IdRange,
+  range: IdRange,
   notes: ReadonlyMap<number, RestoredNote>,
-  priorityOf: (id: number) => number | undefined,
+  { priorityOf, laneOf }: Traits,
 ): void {
-  const endId = firstId + count;
-  for (let id = firstId; id < endId;) {
-    const attempts = notes.get(id)?.attempts ?? 0;
-    const priority = priorityOf(id);
-    let end = id + 1;
-    while (
-      end < endId && (notes.get(end)?.attempts ?? 0) === attempts && priorityOf(end) === priority
-    ) {
-      end++;
-    }
-    if (attempts === 0) ready.append(id, end - id, priority);
-    else ready.giveBack({ firstId: id, count: end - id, attempts, priority });
-    id = end;
+  const endId = range.firstId + range.count;
+  const attemptsOf = (id: number) => notes.get(id)?.attempts ?? 0;
+  if (notes.size === 0 && priorityOf === NONE && laneOf === NONE) {
+    return ready.append(range.firstId, range.count);
+  }
+  for (const { firstId, count } of cutAlike(range.firstId, endId, priorityOf, laneOf, attemptsOf)) {
+    const attempts = attemptsOf(firstId);
+    const priority = priorityOf(firstId);
+    const lane = laneOf(firstId);
+    if (attempts === 0) ready.append(firstId, count, priority, lane);
+    else ready.giveBack({ firstId, count, attempts, priority, lane });
+  }
+}
+
+/** Cuts the ids from `fromId` to below `toId` into runs of those for which all answers are the same. */
+function* cutAlike(
+  fromId: number,
+  toId: number,
+  ...questions: readonly ((id: number) => number | undefined)[]
+): Generator<IdRange> {
+  for (let firstId = fromId; firstId < toId;) {
+    const answers = questions.map((ask) => ask(firstId));
+    let end = firstId + 1;
+    while (end < toId && questions.every((ask, index) => ask(end) === answers[index])) end++;
+    yield { firstId, count: end - firstId };
+    firstId = end;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { UnwrittenStreams } from "../../../src/broker/state/unwritten_streams.ts";
+import { UnwrittenStreams } from "../../../src/broker/stream/unwritten_streams.ts";
 
 /** A stream in a snapshot. */
 function stream(number: number) {

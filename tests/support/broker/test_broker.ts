@@ -23,6 +23,9 @@ import type { FollowerState } from "../../../src/broker/share/follower_state.ts"
 import { CronerReader } from "../../../src/engine/cron.ts";
 import type { Place } from "../../../src/broker/backlog/pager.ts";
 import { Residency } from "../../../src/broker/backlog/residency.ts";
+import { encodeBatch } from "../../../protocol.ts";
+import { findFlags } from "../../../src/protocol/messages/batch.ts";
+import type { PropertyWishes } from "../../../src/protocol/messages/property_wishes.ts";
 import { batchOf } from "../wire/batches.ts";
 import { RecordingFollowerSink, RecordingPublisherSink } from "./recording_sinks.ts";
 import { unlimited } from "./test_stream.ts";
@@ -55,6 +58,17 @@ export class TestPublisher {
   publish(...bodies: readonly (string | number)[]): void {
     this.publishAs(this.#sequence, ...bodies);
     this.#sequence += bodies.length;
+  }
+
+  /** Publishes messages of lanes, or with other wishes, as one batch. */
+  publishWith(...wishes: readonly PropertyWishes[]): void {
+    const body = new Uint8Array(10);
+    const batch = encodeBatch(wishes.map((one) => ({ kind: 0, body, wishes: one })));
+    const sequence = this.#sequence;
+    this.#sequence += wishes.length;
+    const flags = findFlags(batch);
+    this.publisher.publish({ ...batch, sequence, settled: 0, bytes: batch.end, flags });
+    batch.buffer.fill(0xee);
   }
 
   /** Publishes a batch with given numbers. */
@@ -178,10 +192,10 @@ export class TestBroker implements EventLog, Appender {
 
   follower(
     bind: TestBind,
-    options: { name?: string; messages?: number; bytes?: number } = {},
+    options: { name?: string; messages?: number; bytes?: number; slots?: number } = {},
   ): TestFollower {
-    const { name = "follower", messages = PLENTY, bytes = PLENTY } = options;
-    return new TestFollower(this.broker, { name, messages, bytes, bind: bindOf(bind) });
+    const { name = "follower", messages = PLENTY, bytes = PLENTY, slots } = options;
+    return new TestFollower(this.broker, { name, messages, bytes, slots, bind: bindOf(bind) });
   }
 
   /** Hands out, if the broker has asked for it; dispatching without having been asked is no use. */

@@ -1,0 +1,58 @@
+import type { Lane } from "./lane.ts";
+
+/** Adjacent messages of one lane whose turn it is. */
+export interface ChosenRun {
+  readonly lane: Lane;
+  readonly firstId: number;
+  count: number;
+  readonly attempts: number;
+  readonly priority: number | undefined;
+  /** Whether its lane has limits. */
+  readonly isLimited: boolean;
+}
+
+/** Adjacent messages that can be delivered together, of one lane or of several. */
+export interface ChosenGroup {
+  readonly firstId: number;
+  count: number;
+  readonly attempts: number;
+  readonly priority: number | undefined;
+  readonly isLimited: boolean;
+  /** The runs that it consists of, in order. */
+  readonly runs: ChosenRun[];
+}
+
+/**
+ * Joins chosen messages into groups. Where all have the same priority, they are sorted by id first: then
+ * messages of many lanes that were stored one after the other leave together.
+ */
+export function groupChosen(chosen: ChosenRun[]): ChosenGroup[] {
+  if (chosen.every(({ priority }) => priority === chosen[0]!.priority)) {
+    chosen.sort((one, other) => one.firstId - other.firstId);
+  }
+  const groups: ChosenGroup[] = [];
+  for (const run of chosen) {
+    const last = groups.at(-1);
+    const goesOn = last !== undefined && last.firstId + last.count === run.firstId &&
+      last.attempts === run.attempts && last.priority === run.priority &&
+      last.isLimited === run.isLimited;
+    if (!goesOn) {
+      groups.push({ ...run, runs: [run] });
+      continue;
+    }
+    last.count += run.count;
+    const before = last.runs.at(-1)!;
+    if (before.lane === run.lane) before.count += run.count;
+    else last.runs.push(run);
+  }
+  return groups;
+}
+
+/** The lanes of a group's messages: one number if it has one lane, else one for each message. */
+export function listLanes(
+  runs: readonly ChosenRun[],
+): { readonly lane?: number | undefined; readonly lanes?: readonly number[] } {
+  const [first] = runs;
+  if (runs.length === 1) return { lane: first!.lane.number || undefined };
+  return { lanes: runs.flatMap(({ lane, count }) => new Array<number>(count).fill(lane.number)) };
+}

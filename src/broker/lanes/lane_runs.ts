@@ -1,0 +1,304 @@
+import type { IdRange } from "../collections/id_ranges.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import type { ReadyList, ReadyRun } from "../ready/ready_run.ts";
+import type { Lane } from "./lane.ts";
+import type { ChosenRun } from "./lane_choice.ts";
+import { LaneIndex } from "./lane_index.ts";
+import { LaneTable } from "./lane_table.ts";
+import { LaneTurns, type TurnRules } from "./lane_turns.ts";
+
+/** Messages that are chosen together at least, if there are so many: adjacent ones leave together. */
+const CHOICE_MIN = 64;
+
+/** How many unused lanes are kept until messages are chosen again. */
+const IDLE_MAX = 1024;
+
+/** How many lanes without messages are kept because their buckets are not full. */
+const RESTING_MAX = 100_000;
+
+/** Hears what happens in a share with lanes. */
+export interface LaneListener {
+  /** Messages may go that might not before. */
+  opened(): void;
+  /** A lane waits for a time. */
+  waits(until: number): void;
+}
+
+/** How many messages are to be chosen. */
+export interface Choice {
+  readonly countMax: number;
+  /** How many of these at most from lanes with limits. */
+  readonly limitedMax: number;
+  /** Messages with as many deliveries are given up. */
+  readonly attemptsMax: number;
+  /** Takes such messages out. */
+  readonly exhaust: (run: ReadyRun) => void;
+}
+
+/**
+ * The ready messages of a share whose messages have lanes: those of the lane whose turn it is come first.
+ *
+ * Messages without a lane are together one lane. It has no limits, as each of them would be a lane of its
+ * own, and it takes part in the turns like every other one: many messages without a lane do not keep those
+ * of lanes waiting, and a backlog without lanes stays one run.
+ */
+export class LaneRuns implements ReadyList {
+  readonly table: LaneTable;
+  readonly #turns: LaneTurns;
+  readonly #index: LaneIndex;
+  readonly #listener: LaneListener;
+  #count = 0;
+  /** The lane that `peek` has found last. */
+  #current: Lane | undefined;
+  /** Lanes that may be unused. */
+  #idle: Lane[] = [];
+  /** The choice of messages that is made, or was made last. */
+  #turn = 0;
+  /** The latest time that it was told. */
+  #now = 0;
+
+  constructor(rules: TurnRules, hash: KeyedHash | undefined, listener: LaneListener) {
+    this.table = new LaneTable(rules, hash);
+    this.#turns = new LaneTurns(rules);
+    this.#index = new LaneIndex(this.table);
+    this.#listener = listener;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get hasNext(): boolean {
+    return this.#turns.hasOpen;
+  }
+
+  /** Whether all messages that may go are of lanes with limits. */
+  get isAllLimited(): boolean {
+    return !this.#turns.hasFree;
+  }
+
+  get visits(): number {
+    let visits = this.#index.visits;
+    for (const lane of this.table) visits += lane.visits;
+    return visits;
+  }
+
+  /** When it has to be woken; `Infinity` if nothing waits for a time. */
+  get nextAt(): number {
+    return this.#turns.nextAt;
+  }
+
+  list(fromId?: number, toId?: number): ReadyRun[] {
+    return [...this.table].flatMap((lane) => ofLane(lane, lane.list(fromId, toId)));
+  }
+
+  listReturned(fromId?: number, toId?: number): ReadyRun[] {
+    return this.#index.listReturning().flatMap((lane) =>
+      ofLane(lane, lane.list(fromId, toId).filter(({ attempts }) => attempts > 0))
+    );
+  }
+
+  append(firstId: number, count: number, priority?: number, lane?: number): void {
+    this.giveBack({ firstId, count, attempts: 0, priority, lane });
+    if (this.#idle.length > IDLE_MAX) this.#forgetIdle();
+  }
+
+  giveBack(run: ReadyRun): void {
+    const lane = this.table.get(run.lane);
+    if (lane.count === 0) this.#turns.rejoin(lane);
+    lane.giveBack(run);
+    this.#count += run.count;
+    this.#index.add(lane, run);
+    this.place(lane);
+  }
+
+  remove(ranges: readonly IdRange[]): ReadyRun[] {
+    if (this.#count === 0) return [];
+    const removed: ReadyRun[] = [];
+    for (const { lane, range } of this.#index.find(ranges)) {
+      const runs = lane.remove([range]);
+      for (const { count } of runs) this.#count -= count;
+      this.#index.take(lane, range);
+      this.place(lane);
+      removed.push(...ofLane(lane, runs));
+    }
+    return removed;
+  }
+
+  removeAll(): ReadyRun[] {
+    const removed: ReadyRun[] = [];
+    for (const lane of this.table) {
+      if (lane.count === 0) continue;
+      removed.push(...ofLane(lane, lane.removeAll()));
+      this.place(lane);
+    }
+    this.#count = 0;
+    this.#index.clear();
+    return removed;
+  }
+
+  peek(): ReadyRun | undefined {
+    const lane = this.#current = this.#turns.next(true);
+    return lane && ofLane(lane, [lane.peek()!])[0];
+  }
+
+  take(count: number): void {
+    const lane = this.#current ?? this.#turns.next(true);
+    if (count === 0 || lane === undefined) return;
+    this.#take(lane, lane.firstId, count);
+    this.place(lane);
+  }
+
+  findOldest(): IdRange | undefined {
+    return this.#index.findOldest()?.findOldest();
+  }
+
+  /** Chooses messages whose turn it is, and counts them as given to a follower. */
+  choose(choice: Choice, now: number): ChosenRun[] {
+    this.wake(now);
+    this.#forgetIdle();
+    this.#turn++;
+    const chosen: ChosenRun[] = [];
+    let { countMax: left, limitedMax } = choice;
+    for (let total = 0; left > 0;) {
+      const lane = this.#turns.next(limitedMax > 0);
+      if (lane === undefined || this.#isRoundOver(lane, total)) break;
+      const run = lane.peek()!;
+      if (run.attempts >= choice.attemptsMax) {
+        this.#current = lane;
+        choice.exhaust(ofLane(lane, [run])[0]!);
+        continue;
+      }
+      const { isLimited } = lane;
+      const most = Math.min(run.count, left, isLimited ? limitedMax : left);
+      const count = this.#turns.isAlone(lane) ? Math.min(most, lane.room(now)) : 1;
+      const { firstId, attempts, priority } = run;
+      this.#take(lane, firstId, count);
+      this.#turns.charge(lane, count, now);
+      this.place(lane);
+      lane.turnCount += count;
+      chosen.push({ lane, firstId, count, attempts, priority, isLimited });
+      total += count;
+      left -= count;
+      if (isLimited) limitedMax -= count;
+    }
+    this.#current = undefined;
+    return chosen;
+  }
+
+  /** Puts chosen messages back: they have gone to none. */
+  putBack(lane: Lane, run: ReadyRun): void {
+    lane.uncharge(run.count, this.#now);
+    this.giveBack({ ...run, lane: lane.number });
+  }
+
+  /** Notes that chosen messages wait for their keys. */
+  park(lane: Lane, count: number): void {
+    lane.uncharge(count, this.#now);
+    this.place(lane);
+  }
+
+  /** Notes that messages wait for a time, or their keys, or no longer do. */
+  noteElsewhere(
+    number: number | undefined,
+    where: "delayedCount" | "parkedCount",
+    count: number,
+  ): void {
+    const lane = this.table.get(number);
+    lane[where] += count;
+    if (lane.messageCount === 0) this.place(lane);
+  }
+
+  /** Notes that messages of a lane have left their follower. */
+  settle(number: number | undefined, count: number, deliveredAt: number): void {
+    const lane = this.table.get(number);
+    lane.settle(count, deliveredAt);
+    this.place(lane);
+  }
+
+  /** Notes that messages that have left their follower were not worked on. */
+  refund(number: number | undefined, count: number, deliveredAt: number): void {
+    const lane = this.table.get(number);
+    lane.refund(count, deliveredAt);
+    this.place(lane);
+  }
+
+  /** Holds a lane back until a time: a follower has said that it is of no use before. */
+  hold(number: number | undefined, until: number): void {
+    const lane = this.table.get(number);
+    lane.heldUntil = Math.max(lane.heldUntil, until);
+    this.place(lane);
+  }
+
+  /** Has the lanes whose times have come take part again. */
+  wake(now: number): void {
+    this.#now = Math.max(this.#now, now);
+    for (let lane = this.#turns.takeDue(now); lane; lane = this.#turns.takeDue(now)) {
+      this.place(lane);
+    }
+  }
+
+  /** Ends a restoration: what was delivered before is not known, so all buckets are empty. */
+  restore(now: number): void {
+    this.table.emptyAsOf(now);
+    for (const lane of [...this.table]) if (lane.isUnused) this.table.delete(lane);
+    this.placeAll(now);
+  }
+
+  /** Puts all lanes where they belong after a change of the rules. */
+  placeAll(now: number): void {
+    this.#now = Math.max(this.#now, now);
+    for (const lane of this.table) this.place(lane);
+  }
+
+  /** Puts a lane where it belongs after a change; forgets it in time if it is unused. */
+  place(lane: Lane): void {
+    const before = this.#turns.nextAt;
+    if (this.#turns.place(lane, this.#now)) this.#listener.opened();
+    const { nextAt } = this.#turns;
+    if (nextAt < before) this.#listener.waits(nextAt);
+    if (this.#turns.restingCount > RESTING_MAX) this.#forgetResting();
+    if (lane.isUnused && lane.home === undefined && !lane.isIdle) {
+      lane.isIdle = true;
+      this.#idle.push(lane);
+    }
+  }
+
+  /** Forgets the lane whose bucket is full first; new ones begin as empty as it is, so no rate is exceeded. */
+  #forgetResting(): void {
+    const lane = this.#turns.firstResting!;
+    this.table.emptyLike(lane);
+    this.table.delete(lane);
+  }
+
+  #take(lane: Lane, firstId: number, count: number): void {
+    lane.take(count);
+    this.#count -= count;
+    this.#index.take(lane, { firstId, count });
+  }
+
+  /** Whether all lanes had their turns in a choice that has messages enough. */
+  #isRoundOver(lane: Lane, total: number): boolean {
+    if (lane.turn !== this.#turn) {
+      lane.turn = this.#turn;
+      lane.turnCount = 0;
+    }
+    return total >= CHOICE_MIN && lane.turnCount >= lane.weight;
+  }
+
+  #forgetIdle(): void {
+    if (this.#idle.length === 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const lane of idle) {
+      lane.isIdle = false;
+      if (!lane.isUnused) continue;
+      if (lane.restsAt > this.#now) this.place(lane);
+      else this.table.delete(lane);
+    }
+  }
+}
+
+function ofLane({ number }: Lane, runs: readonly ReadyRun[]): ReadyRun[] {
+  return number === 0 ? [...runs] : runs.map((run) => ({ ...run, lane: number }));
+}

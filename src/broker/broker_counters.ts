@@ -1,7 +1,7 @@
 import type { ErrorCode, StreamTotals } from "../../protocol.ts";
 import type { Residency } from "./backlog/residency.ts";
 import { Histogram } from "./collections/histogram.ts";
-import type { EngineCounters, JournalCounters } from "./engine_counters.ts";
+import type { EngineCounters, JournalCounters, ScheduleCounters } from "./engine_counters.ts";
 import type { EventLog } from "./event_log.ts";
 import { StoreCounters } from "./store/store_counters.ts";
 
@@ -12,6 +12,8 @@ export class BrokerCounters implements EngineCounters {
   readonly deliveryWait: Histogram = new Histogram();
   readonly refused: Partial<Record<ErrorCode, number>> = {};
   duplicates = 0;
+  /** Set by who runs the schedules. */
+  schedules!: ScheduleCounters;
   readonly #log: EventLog;
   readonly #residency: Residency;
   readonly #countBytes: () => number;

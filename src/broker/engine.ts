@@ -29,7 +29,7 @@ export type {
   CancelResult,
   CancelSelection,
 } from "./engine_cancel.ts";
-export type { EngineCounters, JournalCounters } from "./engine_counters.ts";
+export type { EngineCounters, JournalCounters, ScheduleCounters } from "./engine_counters.ts";
 export type {
   Delivery,
   EngineFollower,

@@ -17,6 +17,7 @@ export interface EngineCounters {
   readonly memoryLimit: number;
   /** How long messages waited from being stored to their first delivery, in seconds: one of each delivery. */
   readonly deliveryWait: Histogram;
+  readonly schedules: ScheduleCounters;
   /** Undefined for an engine without a disk. */
   readonly journal?: JournalCounters | undefined;
   /** Counts a batch that is refused before it has come to a publisher. */
@@ -37,4 +38,24 @@ export interface JournalCounters {
   readonly freeBytes?: number | undefined;
   /** The bytes of messages that were written again so that old segments could be removed. */
   readonly compactedBytes: number;
+}
+
+/** The schedules of an engine now, and what they have done since its start. */
+export interface ScheduleCounters {
+  /** How many there are. */
+  readonly count: number;
+  readonly paused: number;
+  /** How many cannot store the message that is due, and try again. */
+  readonly failing: number;
+  /** How late the latest of them is, in milliseconds; 0 if nothing is due. */
+  readonly lateMs: number;
+  /** The messages that were stored. */
+  readonly stored: number;
+  /** The dates that got no message: the one before was still there, or the broker came too late. */
+  readonly leftOut: {
+    readonly overlap: number;
+    readonly missed: number;
+    readonly tooMany: number;
+    readonly expired: number;
+  };
 }

@@ -50,6 +50,7 @@ export class Breakers {
       const open = breaker.noteFailed({ count, isFault, reason, now });
       if (open === undefined) continue;
       this.#change(share, breaker, open);
+      share.store.counters.noteBreakerOpened();
       this.#context.notices.noteBreaker(share, breaker, now);
       this.takeFetched(share, now);
     }

@@ -5,6 +5,7 @@ import type { Removal } from "../rules/removal.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
 import type { Stream } from "../stream/stream.ts";
 import { CATCH_UP_MAX, type RunningSchedule } from "./running_schedule.ts";
+import type { ScheduleFigures } from "./schedule_figures.ts";
 import { ScheduleStore } from "./schedule_store.ts";
 import { makeScheduledEntry } from "./scheduled_entry.ts";
 
@@ -31,6 +32,7 @@ interface Turn {
 export class ScheduleClock {
   readonly #context: RuleContext;
   readonly #store: ScheduleStore;
+  readonly #figures: ScheduleFigures;
   /** The alarms of all schedules; there is one in the broker's clock, for the first of them. */
   readonly #clock: AlarmClock;
   readonly #alarm: Alarm;
@@ -39,8 +41,9 @@ export class ScheduleClock {
   #stepped: RunningSchedule[] = [];
   #turnCount = 0;
 
-  constructor(context: RuleContext, removal: Removal) {
+  constructor(context: RuleContext, removal: Removal, figures: ScheduleFigures) {
     this.#context = context;
+    this.#figures = figures;
     this.#store = new ScheduleStore(context, removal);
     this.#alarm = new Alarm((now) => this.#ring(now));
     this.#clock = new AlarmClock((at) => context.clock.hasten(this.#alarm, at));
@@ -104,6 +107,7 @@ export class ScheduleClock {
     this.#store.store({ stream, entry: made, step, replaced, now }, (error) => {
       if (!isCatchingUp) running.catchUp = CATCH_UP_MAX;
       else if (error === undefined) running.catchUp--;
+      if (error === undefined) this.#figures.stored++;
       this.#conclude(running, error);
     });
   }
@@ -136,6 +140,7 @@ export class ScheduleClock {
 
   #leaveOut(running: RunningSchedule, mark: number, next: number | null, reason: number): void {
     const { schedule: { number }, dates } = running;
+    this.#figures.noteLeftOut(reason);
     this.#steps.push([number, dates.dateOf(mark), next, reason]);
     this.#stepped.push(running);
     running.problem = undefined;

@@ -21,6 +21,7 @@ import { RunningSchedule } from "./running_schedule.ts";
 import { measureSchedule, Schedule } from "./table/schedule.ts";
 import { ScheduleClock } from "./schedule_clock.ts";
 import { hasSameDates, ScheduleDates } from "./schedule_dates.ts";
+import { ScheduleFigures } from "./schedule_figures.ts";
 import { describeSchedule, explainSchedule } from "./schedule_description.ts";
 import type { ScheduleTable } from "./table/schedule_table.ts";
 import { checkScheduledEntry } from "./scheduled_entry.ts";
@@ -48,7 +49,9 @@ export class Schedules implements EngineSchedules {
   constructor(context: RuleContext, removal: Removal, cron: CronReader) {
     this.#context = context;
     this.#cron = cron;
-    this.#clock = new ScheduleClock(context, removal);
+    const figures = new ScheduleFigures(this.#running, context.now);
+    context.counters.schedules = figures;
+    this.#clock = new ScheduleClock(context, removal, figures);
     context.clockWatchers.push(() => this.#noteClockSet());
   }
 

@@ -23,6 +23,7 @@ export class StoreCounters {
   #cancelled = 0;
   #deadByCancel = 0;
   #replaced = 0;
+  #breakerOpened = 0;
 
   /** @param sum The figures of all streams, if these are of one. */
   constructor(sum?: StoreCounters) {
@@ -81,6 +82,11 @@ export class StoreCounters {
     this.#sum?.noteReplaced(count);
   }
 
+  noteBreakerOpened(): void {
+    this.#breakerOpened++;
+    this.#sum?.noteBreakerOpened();
+  }
+
   /** A copy of the figures. */
   describe(): StreamTotals {
     return {
@@ -104,6 +110,7 @@ export class StoreCounters {
       dropped: this.#dropped,
       cancelled: this.#cancelled,
       replaced: this.#replaced,
+      breakerOpened: this.#breakerOpened,
     };
   }
 }

@@ -2,8 +2,8 @@ import type { DeadLetterCause } from "../messages/dead_letter.ts";
 import type { StreamOptions } from "../messages/stream_options.ts";
 
 /**
- * What has happened to the messages of a stream since the start of the broker; each figure is a number of
- * messages and never falls, until the broker is started again.
+ * What has happened to the messages of a stream since the start of the broker; no figure ever
+ * falls, until the broker is started again. Where nothing else is said, each is a number of messages.
  */
 export interface StreamTotals {
   /** Messages that were stored: published, or brought here as dead letters, or back from there. */
@@ -29,6 +29,8 @@ export interface StreamTotals {
   readonly cancelled: number;
   /** Messages that a newer one with the same coalescing id has replaced. */
   readonly replaced: number;
+  /** How often the stream's breaker has opened. */
+  readonly breakerOpened: number;
 }
 
 /** Deliveries that ended without an acknowledgement. */
@@ -103,6 +105,7 @@ export const NO_TOTALS: StreamTotals = {
   dropped: 0,
   cancelled: 0,
   replaced: 0,
+  breakerOpened: 0,
 };
 
 /** The state of a stream as a broker tells it; earlier ones know fewer figures. */

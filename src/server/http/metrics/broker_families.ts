@@ -11,6 +11,7 @@ import {
 import { CLUSTER_FAMILIES } from "./cluster_families.ts";
 import { writeLabels } from "./metric_text.ts";
 import { findDiskSize } from "./process_figures.ts";
+import { SCHEDULE_FAMILIES } from "./schedule_families.ts";
 
 /** What refuses batches again and again: a counter that appears with its first count hides it. */
 const NONE_REFUSED: Partial<Record<ErrorCode, number>> = {
@@ -32,6 +33,7 @@ export const BROKER_FAMILIES: readonly BrokerFamily[] = [
     // Those of a standby are the active broker's: a sum over brokers would count them twice.
     ({ parts }) => one(isElsewhere(parts) ? undefined : parts.engine.streamCount),
   ),
+  ...SCHEDULE_FAMILIES,
   counter(
     "duplicate_messages",
     "Messages that were not stored again",

@@ -61,7 +61,8 @@ export async function* writeStreamPage({ rows, omitted }: FoundRows): AsyncGener
     for (const { labels } of family.columns) {
       const more = labels === "" ? "" : `,${labels}`;
       for (const { label, values } of rows) {
-        text += writeSample(family.name, label + more, values[column]!);
+        const value = values[column]!;
+        if (!Number.isNaN(value)) text += writeSample(family.name, label + more, value);
         if (text.length >= PIECE_LENGTH) {
           yield text;
           text = "";

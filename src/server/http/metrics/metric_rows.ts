@@ -10,7 +10,7 @@ export interface MetricRow {
   readonly name: string;
   /** The label of the stream, as it is written. */
   readonly label: string;
-  /** In the order of the columns. */
+  /** In the order of the columns; NaN where the stream has no such thing. */
   readonly values: Float64Array;
 }
 
@@ -26,7 +26,7 @@ const SORTED_ROWS_MIN = 4096;
 function readRow(info: StreamInfo): MetricRow {
   const values = new Float64Array(METRIC_COLUMNS.length);
   for (let index = 0; index < values.length; index++) {
-    values[index] = METRIC_COLUMNS[index]!.read(info);
+    values[index] = METRIC_COLUMNS[index]!.read(info) ?? NaN;
   }
   return { name: info.name, label: writeLabels("stream", info.name), values };
 }
@@ -67,8 +67,8 @@ export async function sumRows(
   await visitAll((after) => engine.listStreams(after), (info) => {
     for (let index = 0; index < sums.length; index++) {
       const { together, read } = METRIC_COLUMNS[index]!;
-      if (together === "sum") sums[index]! += read(info);
-      else if (together === "largest") sums[index] = Math.max(sums[index]!, read(info));
+      if (together === "sum") sums[index]! += read(info) ?? 0;
+      else if (together === "largest") sums[index] = Math.max(sums[index]!, read(info) ?? 0);
     }
   });
   for (const [index, { together }] of METRIC_COLUMNS.entries()) {

@@ -5,7 +5,8 @@ import type { MetricFamily } from "./metric_text.ts";
 export interface StreamColumn {
   /** The labels beside that of the stream, as text; may be empty. */
   readonly labels: string;
-  read(info: StreamInfo): number;
+  /** Nothing where the stream has no such thing: then the broker tells nothing of it. */
+  read(info: StreamInfo): number | undefined;
   /** How the figures of all streams become one of the broker. */
   readonly together: "sum" | "largest" | ((totals: StreamTotals) => number);
 }
@@ -16,7 +17,7 @@ export interface StreamFamily extends MetricFamily {
 }
 
 /** A gauge, of which the broker has the sum. */
-function gauge(name: string, help: string, read: (info: StreamInfo) => number): StreamFamily {
+function gauge(name: string, help: string, read: StreamColumn["read"]): StreamFamily {
   return {
     name: `simplemq_${name}`,
     type: "gauge",
@@ -86,11 +87,33 @@ export const STREAM_FAMILIES: readonly StreamFamily[] = [
     'cause="rejected"': ({ dead }) => dead.rejected,
     'cause="maxDeliveries"': ({ dead }) => dead.maxDeliveries,
     'cause="expired"': ({ dead }) => dead.expired,
+    'cause="cancelled"': ({ dead }) => dead.cancelled,
   }),
   counter("expired", "Messages whose time to live was over", { "": (totals) => totals.expired }),
   counter("dropped", "Messages that were removed for another reason, and are no dead letters", {
     "": (totals) => totals.dropped,
   }),
+  counter("cancelled", "Messages that were cancelled, and are no dead letters", {
+    "": (totals) => totals.cancelled,
+  }),
+  counter("replaced", "Messages that a newer one with their coalescing id has replaced", {
+    "": (totals) => totals.replaced,
+  }),
+  gauge(
+    "open_breakers",
+    "Streams whose breaker is open, of those that have one",
+    ({ options, breaker }) => options.breaker === null ? undefined : breaker === undefined ? 0 : 1,
+  ),
+  {
+    name: "simplemq_breaker_openings_total",
+    type: "counter",
+    help: "How often breakers have opened",
+    columns: [{
+      labels: "",
+      read: ({ options, totals }) => options.breaker === null ? undefined : totals.breakerOpened,
+      together: ({ breakerOpened }) => breakerOpened,
+    }],
+  },
 ];
 
 /** All figures of a stream, in the order of the families. */

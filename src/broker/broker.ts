@@ -178,7 +178,6 @@ export class Broker {
     const stream = this.#router.requireStream(name);
     if (stream.share.isPaused !== isPaused) this.#update(stream, stream.givenOptions, isPaused);
     if (!isPaused) this.context.breakers.closeAll(stream.share);
-    this.#dispatcher.noteReady(stream.share);
     await this.context.whenDurable();
   }
 
@@ -374,9 +373,11 @@ export class Broker {
   }
 
   #update(stream: Stream, options: StreamOptionsInput, isPaused: boolean): void {
+    const { share } = stream;
+    if (share.breakers?.fits(options.breaker) === false) this.context.breakers.closeAll(share);
     this.context.commit({ type: "streamUpdated", number: stream.number, options, isPaused });
     this.context.clock.hasten(stream.alarm, stream.nextDueAt);
-    this.#dispatcher.noteOpened(stream.share);
+    this.#dispatcher.noteGates(share);
   }
 
   /** The stream of that name; throws if it does not exist or cannot be served. */

@@ -26,6 +26,12 @@ export interface CountedFailure {
   readonly now: number;
 }
 
+/**
+ * A probe that has failed waits until so many others have gone, at most: one that fails at its own fault
+ * must not be the only one that is tried.
+ */
+const ROUND_MAX = 32;
+
 /** Hears what becomes of a breaker while messages are delivered and come back. */
 export interface BreakerOwner {
   /** A probe goes out. */
@@ -50,24 +56,38 @@ export interface BreakerOwner {
  * beginning, and a probe that was on its way is as good as failed.
  */
 export class Breaker implements Gate {
-  readonly options: Required<BreakerOptions>;
+  #options: Required<BreakerOptions>;
   /** The lane that it is of; undefined if it is of a whole stream. */
   readonly lane: number | undefined;
   /** Whether an operator was told that it has opened, and not yet that it has closed. */
   isTold = false;
   readonly #owner: BreakerOwner;
-  readonly #window: OutcomeWindow;
+  #window: OutcomeWindow;
   #open: OpenBreaker | undefined;
   /** When the last probe went; undefined if its outcome is known. */
   #probedAt: number | undefined;
   /** Whether that one is on its way. */
   #isProbing = false;
+  /** Messages that are held back since they were probes; undefined if there are none. */
+  #held: number[] | undefined;
 
   constructor(options: Required<BreakerOptions>, owner: BreakerOwner, lane?: number) {
-    this.options = options;
+    this.#options = options;
     this.lane = lane;
     this.#owner = owner;
     this.#window = new OutcomeWindow(options.withinMs);
+  }
+
+  get options(): Required<BreakerOptions> {
+    return this.#options;
+  }
+
+  /** Goes by other options from now on. Whether it is open, and until when, stays as it is. */
+  setOptions(options: Required<BreakerOptions>): void {
+    if (options.withinMs !== this.#options.withinMs) {
+      this.#window = new OutcomeWindow(options.withinMs);
+    }
+    this.#options = options;
   }
 
   /** Its state; undefined while it is closed. */
@@ -109,7 +129,7 @@ export class Breaker implements Gate {
     if (this.#open === undefined) return;
     this.#isProbing = true;
     this.#probedAt = now;
-    const nextAt = Math.ceil(now + this.options.openMs);
+    const nextAt = Math.ceil(now + this.#options.openMs);
     this.#open = { ...this.#open, nextAt, probes: this.#open.probes + 1 };
     this.#owner.noteProbe(this);
   }
@@ -159,18 +179,38 @@ export class Breaker implements Gate {
     this.#window.noteFailed(count, isFault, now);
     const { all, failed, faults } = this.#window.count(now);
     const counted = faults > 0 ? faults : failed;
-    const { failures, share, openMs } = this.options;
+    const { failures, share, openMs } = this.#options;
     if (counted < failures || counted < share * all) return undefined;
     const openedAt = Math.floor(now);
     const nextAt = Math.ceil(now + openMs);
     return { openedAt, nextAt, probes: 0, failed: counted, ended: all, reason };
   }
 
+  /**
+   * Holds a probe back that has failed.
+   *
+   * @returns For how many milliseconds, unless the breaker closes before.
+   */
+  hold(id: number): number {
+    const round = Math.min(ROUND_MAX, this.#open?.probes ?? 0);
+    const held = this.#held ??= [];
+    held.push(id);
+    if (held.length > ROUND_MAX) held.shift();
+    return round * this.#options.openMs + 1;
+  }
+
+  /** The messages that need not be held back any more, since it closes. */
+  takeHeld(): readonly number[] {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    return held;
+  }
+
   /** The probe has failed; returns the state from now on. */
   failProbe(now: number, reason: string): OpenBreaker | undefined {
     if (this.#open === undefined) return undefined;
     this.#probedAt = undefined;
-    const nextAt = Math.ceil(now + this.options.openMs);
+    const nextAt = Math.ceil(now + this.#options.openMs);
     return { ...this.#open, nextAt, ...reason !== "" && { reason } };
   }
 }

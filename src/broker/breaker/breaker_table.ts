@@ -6,20 +6,23 @@ import { Breaker, type BreakerOwner, type OpenBreaker } from "./breaker.ts";
 
 /** The breaker of a stream. */
 export class BreakerTable {
-  readonly options: Required<BreakerOptions>;
+  #options: Required<BreakerOptions>;
   readonly #whole: Breaker;
 
   constructor(options: BreakerOptions, owner: BreakerOwner) {
-    this.options = { ...BREAKER_DEFAULT, ...options };
-    this.#whole = new Breaker(this.options, owner);
+    this.#options = complete(options);
+    this.#whole = new Breaker(this.#options, owner);
   }
 
-  /** Whether it would be the same with these options. */
-  isAs(options: BreakerOptions): boolean {
-    const all = { ...BREAKER_DEFAULT, ...options };
-    return Object.entries(all).every(([name, value]) =>
-      this.options[name as keyof BreakerOptions] === value
-    );
+  /** Whether it can go by other options: those of a breaker for the stream, or one for each lane, as before. */
+  fits(given: BreakerOptions | null | undefined): boolean {
+    return given !== null && given !== undefined && complete(given).of === this.#options.of;
+  }
+
+  /** Goes by other options that fit from now on. */
+  setOptions(given: BreakerOptions): void {
+    this.#options = complete(given);
+    this.#whole.setOptions(this.#options);
   }
 
   /** The gates of the whole stream. */
@@ -57,10 +60,15 @@ export class BreakerTable {
     const { open } = this.#whole;
     return open === undefined ? [] : [[this.#whole, open]];
   }
+}
 
-  /** Opens what was open under other options; a breaker of lanes does not become one of a stream. */
-  takeOver(before: BreakerTable): void {
-    if (before.options.of !== this.options.of) return;
-    for (const [{ lane }, open] of before.listOpen()) this.require(lane).set(open);
-  }
+function complete(given: BreakerOptions): Required<BreakerOptions> {
+  const { failures, withinMs, share, openMs, of } = given;
+  return {
+    failures,
+    withinMs: withinMs ?? BREAKER_DEFAULT.withinMs,
+    share: share ?? BREAKER_DEFAULT.share,
+    openMs: openMs ?? BREAKER_DEFAULT.openMs,
+    of: of ?? BREAKER_DEFAULT.of,
+  };
 }

@@ -1,5 +1,6 @@
 import type { Attempted } from "../event.ts";
 import type { FollowerState } from "../share/follower_state.ts";
+import type { Share } from "../share/share.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 
 /**
@@ -31,6 +32,19 @@ export class AttemptLog {
   /** Takes back attempts that were written: no handler had the messages. */
   unsay(follower: FollowerState, run: PendingRun): void {
     if (isWritten(follower, run)) this.#write(run, run.attempts - 1);
+  }
+
+  /** Writes those attempts of a share again that were taken back while its breaker was open. */
+  sayAgain(follower: FollowerState, share: Share): void {
+    const { pending, liveness: { oldestTag } } = follower;
+    for (const oldest of pending.find(oldestTag, 1)) {
+      if (!oldest.isBegun && !follower.reportsBegin && oldest.share === share) {
+        this.#write(oldest, oldest.attempts);
+      }
+    }
+    for (const run of pending.runs) {
+      if (run.share === share && run.isBegun) this.#write(run, run.attempts);
+    }
   }
 
   /** Takes back the attempt before this one: the work was done in it. */

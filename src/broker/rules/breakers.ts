@@ -11,6 +11,14 @@ export interface ReportedFailure {
   readonly isFault?: boolean | undefined;
 }
 
+/** How a message comes back. */
+export interface ReturnedDelivery {
+  readonly now: number;
+  readonly reason: string;
+  /** How long it waits, if its follower has said so. */
+  readonly delayMs?: number | undefined;
+}
+
 /** Takes deliveries that no handler has away from all followers of a share. */
 export type TakeFetched = (share: Share, now: number) => void;
 
@@ -60,15 +68,17 @@ export class Breakers {
    * Notes that messages come back that were worked on.
    *
    * @returns Undefined if that was an attempt. If it was none, since their breaker is open, how long the
-   * messages have to wait at least: a probe until the next one has gone, so that no single message keeps a
-   * breaker open.
+   * messages have to wait at least: probes until others have gone, so that no message keeps a breaker open.
    */
-  spare({ share, lane, deliveredAt }: PendingRun, now: number, reason = ""): number | undefined {
+  spare(
+    { share, lane, deliveredAt, firstId }: PendingRun,
+    { now, reason, delayMs }: ReturnedDelivery,
+  ): number | undefined {
     const breaker = share.breakers?.find(lane);
     if (breaker?.open === undefined) return undefined;
     if (!breaker.isProbe(deliveredAt)) return 0;
     this.#failProbe(share, breaker, { reason, now });
-    return breaker.options.openMs + 1;
+    return delayMs === undefined ? breaker.hold(firstId) : 0;
   }
 
   /** Notes that messages of a share with a breaker were put off, which says nothing about their service. */
@@ -96,7 +106,9 @@ export class Breakers {
   #close(share: Share, breaker: Breaker, why: string): void {
     this.#context.notices.noteBreakerClosed(share, breaker, why);
     this.#change(share, breaker, undefined);
-    this.#context.dispatcher.noteOpened(share);
+    share.hasten(breaker.takeHeld());
+    for (const { follower } of share.attachments) this.#context.attempts.sayAgain(follower, share);
+    this.#context.dispatcher.noteGates(share);
   }
 
   #change({ store: { number } }: Share, _breaker: Breaker, open: OpenBreaker | undefined): void {

@@ -99,6 +99,17 @@ export class Dispatcher {
     this.noteReady(share);
   }
 
+  /** Notes that a share has other gates. Without a limit, followers without free slots take part again. */
+  noteGates(share: Share): void {
+    for (const attachment of share.attachments) {
+      const { follower, queue } = attachment;
+      if (share.isLimited || queue !== follower.stalled) continue;
+      follower.turns.append(attachment);
+      this.noteRoom(follower);
+    }
+    this.noteOpened(share);
+  }
+
   /** Notes that a follower may have room for its turns. */
   noteRoom(follower: FollowerState): void {
     if (follower.stalled.count > 0) resumeStalled(follower);

@@ -53,7 +53,7 @@ export class Returns {
 
   /** Delays messages that failed, or gives them up if it was the last attempt. */
   fail(follower: FollowerState, run: PendingRun, failed: FailedRun): void {
-    const leastMs = this.#parts.breakers.spare(run, failed.now, failed.reason);
+    const leastMs = this.#parts.breakers.spare(run, failed);
     if (leastMs !== undefined) {
       return this.#holdBack(follower, run, { leastMs, ...failed }, "spared");
     }
@@ -116,7 +116,7 @@ export class Returns {
   /** Makes messages ready again; begun deliveries count as attempts. */
   giveBack(follower: FollowerState, run: PendingRun, now: number): void {
     if (!run.isBegun) return this.giveBackUnseen(follower, run, now);
-    const delayMs = this.#parts.breakers.spare(run, now);
+    const delayMs = this.#parts.breakers.spare(run, { now, reason: "" });
     if (delayMs !== undefined) {
       return this.#holdBack(follower, run, { now, reason: "", delayMs }, "spared");
     }

@@ -284,10 +284,8 @@ export class Share implements TurnRules, LaneListener {
 
   /** Takes over the breaker that its stream has by its options, if it has one. */
   setBreaker(options: BreakerOptions | null, owner: BreakerOwner): void {
-    const before = this.breakers;
-    if (options !== null && before?.isAs(options)) return;
+    if (options !== null && this.breakers?.fits(options)) return this.breakers.setOptions(options);
     this.breakers = options === null ? undefined : new BreakerTable(options, owner);
-    if (before !== undefined) this.breakers?.takeOver(before);
     this.noteGates();
   }
 
@@ -354,6 +352,16 @@ export class Share implements TurnRules, LaneListener {
   wakeLanes(now: number): number {
     this.lanes?.wake(now);
     return this.lanes?.nextAt ?? Infinity;
+  }
+
+  /** Makes messages ready that are held back; others are left alone. */
+  hasten(ids: readonly number[]): void {
+    if (ids.length === 0) return;
+    const ranges = joinRanges(ids.map((firstId) => ({ firstId, count: 1 })));
+    for (const run of this.delayed.remove(ranges)) {
+      this.lanes?.noteElsewhere(run.lane, "delayedCount", -run.count);
+      this.ready.giveBack(run);
+    }
   }
 
   /** Removes pending messages; messages that waited for their keys become ready. */

@@ -69,7 +69,8 @@ breakerTests.add(
     await follower.ack(5);
     assertEquals(await look(use), undefined);
     await follower.received(8);
-    assertEquals(follower.sink.ids.slice(5), [3, 4, 5]);
+    // The probe that had failed is not held back any more.
+    assertEquals(follower.sink.ids.slice(5), [1, 3, 4]);
     assertEquals((await use.engine.getStream("orders")).totals.dead.maxDeliveries, 0);
   },
 );

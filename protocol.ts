@@ -100,7 +100,7 @@
  * | 20 | `openPublisher` | client | JSON {@linkcode OpenPublisher} |
  * | 21 | `closePublisher` | client | publisher u32 |
  * | 22 | `publish` | client | publisher u32, sequence u64, settled u64, count u32, entries |
- * | 23 | `confirm` | broker | publisher u32, sequence u64, count u32, repetition u8, n u32, n × (stream u32, firstId u64) |
+ * | 23 | `confirm` | broker | publisher u32, sequence u64, count u32, repetition u8, n u32, n × (stream u32, firstId u64, [other]) |
  * | 24 | `refuse` | broker | JSON {@linkcode Refusal} |
  * | 30 | `openFollower` | client | JSON {@linkcode OpenFollower} |
  * | 31 | `closeFollower` | client | follower u32, lastTag u64 |
@@ -166,7 +166,9 @@
  * After a lost connection a publisher opens itself again with the same `identity` and repeats every
  * batch without an answer, with the same boundaries; an identity is for the user that opened it first.
  * The `repetition` in a `confirm` is 2 for a batch that was stored before, with its ids; 1 for a message
- * whose dedup id the stream remembers, with the ids of the first one; otherwise 0.
+ * whose dedup id the stream remembers, with the ids of the first one; otherwise 0. With 4 added (`work`),
+ * behind each id stands what became of another message of the same coalesce id: u8 0 nothing, 1 it was
+ * replaced, 2 it stays, and the first id is its own; and its id u64 if it was replaced, otherwise 0.
  *
  * `MESSAGE_TOO_LARGE` and `HEADERS_TOO_LARGE` are reported only for a batch that the broker has not
  * seen under its number. A client whose broker came back with lower limits can therefore ask for a

@@ -38,6 +38,7 @@ import type { Appender } from "./event_log.ts";
 import { Attachments, ATTACHMENTS_MAX } from "./rules/attachments.ts";
 import { wakeStream } from "./rules/awakening.ts";
 import { Cancels } from "./cancelling/cancels.ts";
+import { Coalescing } from "./coalescing/coalescing.ts";
 import { Dispatcher } from "./rules/dispatcher.ts";
 import { Notices } from "./rules/notices.ts";
 import { BrokerFollower } from "./rules/broker_follower.ts";
@@ -84,6 +85,7 @@ export class Broker {
   readonly #returns: Returns;
   readonly #deliveries: Deliveries;
   readonly #cancels: Cancels;
+  protected readonly coalescing: Coalescing;
   readonly #pels: PelQuestions;
 
   constructor(options: BrokerOptions) {
@@ -131,8 +133,9 @@ export class Broker {
     const parts = { state, dispatcher, notices, counters, clock, now, hasten, log, residency };
     this.context = new RuleContext(parts);
     this.#removal = new Removal(this.context);
+    this.coalescing = new Coalescing(this.context);
     this.#deadLetters = new DeadLetters(this.context, this.#removal);
-    this.#returns = new Returns(this.context, this.#deadLetters);
+    this.#returns = new Returns(this.context, this.#deadLetters, this.coalescing);
     this.schedules = new Schedules(this.context, this.#removal, options.cron);
     this.#deliveries = new Deliveries(this.context, this.#returns);
     this.#cancels = new Cancels(this.context, this.#returns, this.#deadLetters);
@@ -267,7 +270,8 @@ export class Broker {
 
   openPublisher(init: PublisherInit, sink: PublisherSink): BrokerPublisher {
     const { context } = this;
-    return new BrokerPublisher({ context, removal: this.#removal, init, sink });
+    const rules = { removal: this.#removal, coalescing: this.coalescing };
+    return new BrokerPublisher({ context, ...rules, init, sink });
   }
 
   openFollower(init: FollowerInit, sink: FollowerSink): BrokerFollower {
@@ -345,12 +349,7 @@ export class Broker {
       deliveryWait,
       served: (follower, now) => this.#returns.noteOldest(follower, now),
       expire: (share, now) => this.#returns.expire(share, now),
-      exhaust: (share, run, now) => {
-        // The run is cut where it stands as messages leave it.
-        const taken = { ...run };
-        share.takeReady(taken.count);
-        this.#deadLetters.bury(share, taken, "maxDeliveries", now);
-      },
+      exhaust: (share, run, now) => this.#deadLetters.exhaust(share, run, now),
       postpone: ({ store }, at) => this.context.clock.hasten(store.alarm, at),
       damaged: ({ store }, error) => this.context.noteDamage(store, error),
     });

@@ -235,6 +235,10 @@ export interface StoredIn {
   readonly stream: string;
   /** The id of the first message; the others count on from there. */
   readonly firstId: number;
+  /** The id of the message that it has replaced, if it has a coalescing id and has replaced one. */
+  readonly replaced?: number | undefined;
+  /** Whether this message stays in its place, and it was let go. */
+  readonly isKept?: boolean | undefined;
 }
 
 export interface PublisherSink {

@@ -56,6 +56,16 @@ export interface StoredAt extends StoredIn {
 export interface Replaced {
   readonly number: number;
   readonly id: number;
+  /** Until when a message of its coalescing id has to be ready, if the new one has that id, too. */
+  readonly until?: number;
+}
+
+/** A message that stays in the place of a new one, by its stream's number and its id. */
+export interface KeptMessage {
+  readonly number: number;
+  readonly id: number;
+  /** When it is ready now, if that has changed. */
+  readonly dueAt?: number;
 }
 
 /** What is done together with storing a batch, or not at all. */
@@ -64,6 +74,8 @@ export interface PublishedNotes {
   readonly schedule?: ScheduleStep;
   /** Messages that are removed. */
   readonly replaces?: readonly Replaced[];
+  /** Messages that stay in some of the streams, where the batch is not stored. */
+  readonly kept?: readonly KeptMessage[];
 }
 
 /** A batch was stored, in one stream or in several. */
@@ -115,6 +127,33 @@ export interface Moved {
   readonly storedAt?: readonly StoredRun[];
   readonly batch: MessageBatch;
   readonly place?: Place;
+}
+
+/** A message was let go: in each of its streams, another one of its coalescing id stays. */
+export interface Kept {
+  readonly type: "kept";
+  readonly publisher: number;
+  readonly sequence: number;
+  /** The publisher does not ask for outcomes of messages below this number; undefined if it may. */
+  readonly settled?: number;
+  /** When it came, in milliseconds since 1970. */
+  readonly storedAt: number;
+  readonly kept: readonly KeptMessage[];
+  /** Its dedup id, if it has one: from now on that of the others. */
+  readonly dedupId?: string;
+}
+
+/** The times of a message with a coalescing id, in milliseconds since 1970. */
+export interface Coalesced {
+  readonly type: "coalesced";
+  readonly number: number;
+  readonly id: number;
+  /** When it is ready. */
+  readonly dueAt: number;
+  /** Until when it, or one in its place, has to be ready; undefined for no limit. */
+  readonly until?: number;
+  /** When it expires; undefined for never. */
+  readonly expiresAt?: number;
 }
 
 export interface Acknowledged {
@@ -222,6 +261,8 @@ export type Decided =
   | BreakerChanged
   | ExpirySet
   | ScheduleEvent
+  | Kept
+  | Coalesced
   | ClockRead;
 
 /**

@@ -90,6 +90,7 @@ export class LocalEngine extends Broker implements Engine, LoggedState {
     this.#continueTime();
     this.state.finishRestoration(this.now);
     this.schedules.begin();
+    this.coalescing.noteRecovered();
     if (this.cluster === undefined) return;
     this.#log.begun?.();
     // What is due was not looked after meanwhile.

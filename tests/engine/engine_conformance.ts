@@ -23,6 +23,9 @@ import { lossTests } from "./conformance/deliveries/losing.ts";
 import { limitTests } from "./conformance/limits.ts";
 import { ownerRestartTests, permitTests, viewTests } from "./conformance/permits.ts";
 import { dedupIdTests } from "./conformance/dedup_ids.ts";
+import { coalesceRestartTests } from "./conformance/coalescing/coalesce_restarting.ts";
+import { coalesceTests } from "./conformance/coalescing/coalescing.ts";
+import { interplayTests } from "./conformance/coalescing/interplay.ts";
 import { cancelRestartTests, cancelTests } from "./conformance/tending/cancelling.ts";
 import { dropRestartTests, dropTests } from "./conformance/tending/dropping.ts";
 import { causeTests } from "./conformance/tending/explaining.ts";
@@ -86,6 +89,8 @@ const STORING: readonly EngineTests[] = [
   tendingTests,
   dropTests,
   cancelTests,
+  coalesceTests,
+  interplayTests,
   replyTests,
 ];
 
@@ -94,6 +99,7 @@ const RESTARTS: readonly EngineTests[] = [
   restartTests,
   dropRestartTests,
   cancelRestartTests,
+  coalesceRestartTests,
   figureRestartTests,
   dateRestartTests,
   lapseRestartTests,

@@ -130,6 +130,7 @@ export interface FollowingOptions {
   readonly reportsBegin?: boolean;
   readonly filter?: StreamFilter;
   readonly owner?: string;
+  readonly ordersKeys?: boolean;
 }
 
 /** A follower that writes down what it gets. */
@@ -143,12 +144,12 @@ export class Following {
     options: FollowingOptions,
   ) {
     const { name = "follower", messages = MESSAGES, bytes = BYTES, isFull = false } = options;
-    const { reportsBegin = false, filter, owner } = options;
+    const { reportsBegin = false, filter, owner, ordersKeys } = options;
     this.sink = new RecordingFollowerSink();
     this.sink.isFull = isFull;
     const limits = { messages, bytes };
     this.port = engine.openFollower(
-      { name, ...limits, reportsBegin, filter, owner, bind: bindOf(bind) },
+      { name, ...limits, reportsBegin, filter, owner, ordersKeys, bind: bindOf(bind) },
       this.sink,
     );
   }

@@ -1,3 +1,4 @@
+import { findEntryCoalesceId, findEntryKey } from "../../protocol/messages/properties.ts";
 import { KeyedHash } from "../collections/keyed_hash.ts";
 
 /** The number of keys that there is room for at first; always a power of two. */
@@ -44,6 +45,18 @@ export class KeyTable {
       if (this.#hashes[number] === hash && this.#otherHashes[number] === other) return number;
       place = (place + 1) & mask;
     }
+  }
+
+  /**
+   * The number of the key of the entry at `offset`; 0 if it has none. Messages with a coalescing id and no key
+   * have that id in common.
+   */
+  requireOf(buffer: Uint8Array, offset: number): number {
+    const at = findEntryKey(buffer, offset);
+    if (at !== 0) return this.require(buffer, at + 1, at + 1 + buffer[at]!);
+    const idAt = findEntryCoalesceId(buffer, offset);
+    // With its length, or a key could be the same.
+    return idAt === 0 ? 0 : this.require(buffer, idAt, idAt + 1 + buffer[idAt]!);
   }
 
   /** The message that holds a key; 0 if none does. */

@@ -1,13 +1,19 @@
 import type { MessageBatch } from "../../../protocol.ts";
 import { PRIORITY_DEFAULT, readEntrySize } from "../../protocol/messages/entry.ts";
-import { findEntryKey } from "../../protocol/messages/properties.ts";
+import { findEntryCoalesceId } from "../../protocol/messages/properties.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { RareSet } from "../collections/rare_set.ts";
 import type { Borrower } from "./borrower.ts";
 import { HeldKeys } from "./held_keys.ts";
 import { KeyTable } from "./key_table.ts";
 import { findLoanRoom, Loan } from "./loan.ts";
-import { type KeyWait, ParkedMessages, type ParkingListener } from "./parked_messages.ts";
+import {
+  type KeyWait,
+  type OwedRun,
+  ParkedMessages,
+  type ParkingListener,
+} from "./parked_messages.ts";
 import type { ReadyRun } from "./ready_runs.ts";
 
 /** The part of a batch that may be delivered although messages have keys. */
@@ -16,12 +22,6 @@ export interface AdmittedPart {
   readonly parkedCount: number;
   /** The messages that may be delivered; none if `count` is 0. */
   readonly batch: MessageBatch;
-}
-
-/** A message that waits for a key that is lent. */
-export interface OwedRun extends ReadyRun {
-  /** The number of its key. */
-  readonly key: number;
 }
 
 /** The most messages that come back together and are given out together, of one key. */
@@ -65,6 +65,8 @@ export class Keys {
   readonly #loans: (Loan | undefined)[] = [];
   /** To whom each key is lent. */
   readonly #borrowers: (Borrower | undefined)[] = [];
+  /** The keys that are not lent, by number: messages of them have coalescing ids. */
+  readonly #unlent = new RareSet<number>();
 
   /** @param hash The hash of keys, which others may use too; without a secret key by default. */
   constructor(hash?: KeyedHash, parked?: ParkingListener) {
@@ -138,7 +140,7 @@ export class Keys {
    * They come by id.
    */
   restore(id: number, { buffer, start }: MessageBatch): void {
-    const key = this.#keyAt(buffer, start);
+    const key = this.#table.requireOf(buffer, start);
     if (key === 0) return;
     const holder = this.#table.holderOf(key);
     this.#held.set(id, key);
@@ -278,9 +280,7 @@ export class Keys {
     this.#park(key, run);
   }
 
-  /**
-   * Takes parked messages out by id, given as joined ranges; returns the ones that were here.
-   */
+  /** Takes parked messages out by id, given as joined ranges; returns the ones that were here. */
   remove(ranges: readonly IdRange[]): ReadyRun[] {
     return this.#parked.remove(ranges);
   }
@@ -301,8 +301,9 @@ export class Keys {
     priority: number,
     borrower: Borrower,
   ): number {
-    const key = this.#keyAt(buffer, offset);
+    const key = this.#table.requireOf(buffer, offset);
     if (key === 0) return 0;
+    if (findEntryCoalesceId(buffer, offset) !== 0) this.#endLending(key);
     const holder = this.#table.holderOf(key);
     const loan = this.#loans[key];
     if (holder === 0) {
@@ -315,17 +316,17 @@ export class Keys {
       }
       this.#back.delete(id);
     } else return this.#extend(key, id, priority, borrower) ? 0 : key;
-    if (borrower.ordersKeys) {
+    if (borrower.ordersKeys && !this.#unlent.has(key)) {
       this.#borrowers[key] = borrower;
       if (this.#parked.countOf(key) > 0) borrower.owe(key);
     }
     return 0;
   }
 
-  /** The number of a message's key; 0 if it has none. */
-  #keyAt(buffer: Uint8Array, offset: number): number {
-    const at = findEntryKey(buffer, offset);
-    return at === 0 ? 0 : this.#table.require(buffer, at + 1, at + 1 + buffer[at]!);
+  /** No follower gets several messages of a key at once from now on: at most one of a coalescing id is out. */
+  #endLending(key: number): void {
+    this.#unlent.add(key);
+    if (this.#borrowers[key] !== undefined) this.#borrowers[key] = undefined;
   }
 
   /** Lets one more message hold a key that is lent, if its borrower may have it. */
@@ -385,6 +386,7 @@ export class Keys {
     const next = this.#parked.takeNext(key);
     if (next === undefined) {
       this.#table.delete(key);
+      this.#unlent.delete(key);
       if (this.#table.size === 0 && this.#borrowers.length > KEPT_MAX) {
         this.#loans.length = this.#borrowers.length = 0;
       }

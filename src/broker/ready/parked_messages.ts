@@ -3,6 +3,12 @@ import { IdBits } from "../collections/id_bits.ts";
 import { type ReadyRun, ReadyRuns } from "./ready_runs.ts";
 import { RunList } from "../collections/run_list.ts";
 
+/** A message that waits for a key that is lent. */
+export interface OwedRun extends ReadyRun {
+  /** The number of its key. */
+  readonly key: number;
+}
+
 /** A key for which messages wait. */
 export interface KeyWait {
   readonly holder: number;

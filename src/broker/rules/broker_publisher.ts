@@ -1,5 +1,5 @@
 import { BrokerError } from "../../../protocol.ts";
-import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import { COALESCE_FLAG } from "../../protocol/messages/batch.ts";
 import { resolveSpans, SPAN_FLAGS } from "../../protocol/messages/spans.ts";
 import type {
   Allowance,
@@ -10,21 +10,22 @@ import type {
   StoredIn,
   StreamFilter,
 } from "../engine.ts";
+import type { CoalescePlan } from "../coalescing/coalesce_plan.ts";
+import type { Coalescing } from "../coalescing/coalescing.ts";
 import type { StoredAt } from "../event.ts";
 import { SentBatch } from "../state/outcome_log.ts";
 import type { PublisherRecord } from "../state/publisher_record.ts";
 import { Route } from "../state/route.ts";
-import type { RememberedMessage } from "../store/dedup_window.ts";
+import {
+  type Duplicate,
+  explainNotStored,
+  findDuplicates,
+  readDedupId,
+} from "../stream/dedup_check.ts";
 import type { Stream } from "../stream/stream.ts";
 import { findFull } from "../stream/stream_limits.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { Removal } from "./removal.ts";
-
-/** A message that was stored before under the same dedup id, in one of the streams. */
-interface Duplicate {
-  readonly stream: string;
-  readonly message: RememberedMessage;
-}
 
 /** A decision about a batch that is not stored or refused yet. */
 interface Decision {
@@ -32,9 +33,13 @@ interface Decision {
   readonly sent: SentBatch;
   readonly streams: readonly Stream[];
   readonly storedIn: readonly StoredAt[];
+  /** What its publisher is told. */
+  readonly told: readonly StoredIn[];
   readonly batch: NumberedBatch;
   /** The dedup id of its only message, if that has one. */
   readonly dedupId: string | undefined;
+  /** What becomes of others, if its only message has a coalescing id. */
+  readonly plan: CoalescePlan | undefined;
 }
 
 /** The streams of a batch that are stored in about the time of a step. */
@@ -44,6 +49,7 @@ const STREAMS_PER_STEP = 8;
 export interface BrokerPublisherSetup {
   readonly context: RuleContext;
   readonly removal: Removal;
+  readonly coalescing: Coalescing;
   readonly init: PublisherInit;
   readonly sink: PublisherSink;
 }
@@ -55,6 +61,7 @@ export interface BrokerPublisherSetup {
 export class BrokerPublisher implements EnginePublisher {
   readonly #context: RuleContext;
   readonly #removal: Removal;
+  readonly #coalescing: Coalescing;
   readonly #record: PublisherRecord;
   readonly #route: Route;
   readonly #sink: PublisherSink;
@@ -62,13 +69,14 @@ export class BrokerPublisher implements EnginePublisher {
   #allowance: Allowance | undefined;
 
   /** Throws `BAD_STREAM_NAME`, `BAD_PATTERN` or `FORBIDDEN`. */
-  constructor({ context, removal, init, sink }: BrokerPublisherSetup) {
+  constructor({ context, removal, coalescing, init, sink }: BrokerPublisherSetup) {
     const { router, publishers } = context.state;
     const now = context.now();
     const { identity, bind, owner, filter, sentUntil: until = 0, sentMs = now } = init;
     const isNew = publishers.checkOwner(identity, owner);
     this.#context = context;
     this.#removal = removal;
+    this.#coalescing = coalescing;
     this.#sink = sink;
     this.#ended = init.ended;
     this.#route = new Route(bind, router, filter);
@@ -98,10 +106,16 @@ export class BrokerPublisher implements EnginePublisher {
     }
     const duplicates = dedupId === undefined ? [] : findDuplicates(streams, dedupId, now);
     if (duplicates.length > 0) return this.#answerDuplicate(batch, duplicates);
+    const plan = flags & COALESCE_FLAG ? this.#coalescing.plan(batch, streams, now) : undefined;
+    const storing = plan === undefined ? streams : plan.storing;
     const obstacle = this.#findObstacle(batch, streams) ??
-      findFullStream(record, batch, streams, { now, allowance: this.#allowance });
-    if (obstacle !== undefined) return this.#refuseNew(batch, obstacle);
-    this.#store(batch, { streams, dedupId, now });
+      findFullStream(record, batch, storing, { now, allowance: this.#allowance });
+    if (obstacle !== undefined) {
+      if (plan !== undefined) this.#coalescing.undo(plan);
+      return this.#refuseNew(batch, obstacle);
+    }
+    if (plan !== undefined && storing.length === 0) return this.#keep(batch, plan, dedupId);
+    this.#store(batch, { streams: storing, dedupId, plan, now });
   }
 
   refuse(batch: NumberedBatch, error: BrokerError): void {
@@ -139,9 +153,7 @@ export class BrokerPublisher implements EnginePublisher {
 
   #store(
     batch: NumberedBatch,
-    { streams, dedupId, now }: {
-      readonly streams: readonly Stream[];
-      readonly dedupId: string | undefined;
+    { streams, dedupId, plan, now }: Pick<Decision, "streams" | "dedupId" | "plan"> & {
       readonly now: number;
     },
   ): void {
@@ -162,12 +174,15 @@ export class BrokerPublisher implements EnginePublisher {
       const message = { id: firstId, at: storedAt, isStored: false };
       stream.dedupIds.add(dedupId, message, stream.options.dedupWindowMs);
     }
+    plan?.begin(storedIn, storedAt);
     const sent = record.note(sequence, count);
+    const told = plan === undefined ? storedIn : plan.tell(storedIn);
     record.answer(sent, ({ error }) => {
-      if (error === undefined) this.#sink.confirm(batch, storedIn, false, false);
+      if (error === undefined) this.#sink.confirm(batch, told, false, false);
       else this.#sink.refuse(batch, error);
     });
-    const decision = { record, sent, streams, storedIn, batch, dedupId };
+    const decision = { record, sent, streams, storedIn, told, batch, dedupId, plan };
+    const notes = plan?.notes;
     this.#context.log.store(
       {
         type: "published",
@@ -177,6 +192,7 @@ export class BrokerPublisher implements EnginePublisher {
         storedIn,
         storedAt,
         flags,
+        ...notes !== undefined && { notes },
         batch,
       },
       {
@@ -187,12 +203,13 @@ export class BrokerPublisher implements EnginePublisher {
         failed: (error) => {
           this.#context.counters.noteRefused(error.code);
           takeBack(decision, error);
+          plan?.undo(storedIn, (stream, other) => this.#coalescing.putBack(stream, other));
         },
       },
     );
   }
 
-  #noteStored({ record, sent, streams, storedIn, batch, dedupId }: Decision): void {
+  #noteStored({ record, sent, streams, storedIn, told, batch, dedupId, plan }: Decision): void {
     const { count, bytes } = batch;
     for (let index = 0; index < streams.length; index++) {
       const stream = streams[index]!;
@@ -200,9 +217,10 @@ export class BrokerPublisher implements EnginePublisher {
       stream.intake.conclude(count, bytes);
       stream.counters.notePublished(count);
       if (dedupId !== undefined) stream.dedupIds.markStored(dedupId, firstId);
+      if (plan !== undefined) this.#coalescing.noteStored(stream, firstId);
       this.#removal.makeRoom(stream, { firstId, count });
     }
-    record.conclude(sent, { storedIn });
+    record.conclude(sent, { storedIn: told });
   }
 
   /** Answers a batch that was seen before, or may have been; returns whether it did. */
@@ -267,6 +285,29 @@ export class BrokerPublisher implements EnginePublisher {
     });
   }
 
+  /** Lets a message go: others of its coalescing id stay. */
+  #keep(batch: NumberedBatch, plan: CoalescePlan, dedupId: string | undefined): void {
+    const record = this.#record;
+    const { sequence } = batch;
+    const sent = record.note(sequence, batch.count);
+    const storedIn = plan.tell([]);
+    record.answer(sent, ({ error }) => {
+      if (error === undefined) this.#sink.confirm(batch, storedIn, false, false);
+      else this.#sink.refuse(batch, error);
+    });
+    this.#coalescing.keep(
+      plan,
+      {
+        publisher: this.#requireNumber(),
+        sequence,
+        settled: record.settledSequence,
+        ...dedupId !== undefined && { dedupId },
+      },
+      (error) =>
+        record.conclude(sent, error === undefined ? { storedIn } : { storedIn: [], error }),
+    );
+  }
+
   /** The reason why a batch cannot be stored, if there is one. */
   #findObstacle(batch: NumberedBatch, streams: readonly Stream[]): BrokerError | undefined {
     if (streams.length === 0) return this.#route.explainNoStream();
@@ -327,34 +368,6 @@ function findFullStream(
   error ??= allowance?.take(batch.bytes * streams.length);
   if (error !== undefined) record.refusedFull = { sequence: batch.sequence, error };
   return error;
-}
-
-/** The dedup id of a batch's only message, if it has one. */
-function readDedupId(batch: NumberedBatch, flags: number): string | undefined {
-  if ((flags & PropertyFlag.dedupId) === 0) return undefined;
-  if (batch.count === 1) return readProperties(batch.buffer, batch.start).dedupId;
-  throw new BrokerError(
-    "BAD_FRAME",
-    `Cannot publish: a message with a dedup id is the only one of its batch, found ${batch.count}`,
-  );
-}
-
-function findDuplicates(
-  streams: readonly Stream[],
-  dedupId: string,
-  now: number,
-): Duplicate[] {
-  return streams.flatMap(({ name, dedupIds, options }) => {
-    const message = dedupIds.find(dedupId, now, options.dedupWindowMs);
-    return message === undefined ? [] : [{ stream: name, message }];
-  });
-}
-
-function explainNotStored(): BrokerError {
-  return new BrokerError(
-    "DISK_FULL",
-    "Cannot publish: the disk had no room for an earlier message with the same dedup id",
-  );
 }
 
 /** The error for a batch of which it is unknown whether it was stored. */

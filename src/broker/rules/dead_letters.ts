@@ -76,6 +76,14 @@ export class DeadLetters {
     this.#removal.forget(share.store, run);
   }
 
+  /** Carries the first ready messages there: they were delivered as often as they may be. */
+  exhaust(share: Share, run: ReadyRun, now: number): void {
+    // The run is cut where it stands as messages leave it.
+    const taken = { ...run };
+    share.takeReady(taken.count);
+    this.bury(share, taken, "maxDeliveries", now);
+  }
+
   /**
    * Sends dead letters back to their streams, until there is no room; rejects if not even one has room.
    */

@@ -1,3 +1,4 @@
+import type { Coalescing } from "../coalescing/coalescing.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { DeadLetters } from "./dead_letters.ts";
 import {
@@ -45,10 +46,12 @@ const LOSS_BACKOFF_MS = [0, 1000, 5000, 30_000];
 export class Returns {
   readonly #parts: RuleContext;
   readonly #deadLetters: DeadLetters;
+  readonly #coalescing: Coalescing;
 
-  constructor(parts: RuleContext, deadLetters: DeadLetters) {
+  constructor(parts: RuleContext, deadLetters: DeadLetters, coalescing: Coalescing) {
     this.#parts = parts;
     this.#deadLetters = deadLetters;
+    this.#coalescing = coalescing;
   }
 
   /** Delays messages that failed, or gives them up if it was the last attempt. */
@@ -104,6 +107,7 @@ export class Returns {
         });
       }
     });
+    this.#coalescing.noteReturned(run.share, run);
   }
 
   /** Gives messages up. */
@@ -124,6 +128,7 @@ export class Returns {
       return this.#bury(follower, run, "maxDeliveries", { now, reason: "" });
     }
     this.#leave(run, now, (part) => this.#makeReady(part));
+    this.#coalescing.noteReturned(run.share, run);
   }
 
   /**
@@ -147,6 +152,7 @@ export class Returns {
       if (attachment !== undefined) run.share.waiting.append(attachment);
       this.#makeReady(part);
     });
+    this.#coalescing.noteReturned(run.share, run);
   }
 
   /**

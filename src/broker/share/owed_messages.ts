@@ -1,5 +1,5 @@
 import type { Attachment } from "./attachment.ts";
-import type { OwedRun } from "../ready/keys.ts";
+import type { OwedRun } from "../ready/parked_messages.ts";
 import type { Share } from "./share.ts";
 
 /** How many messages are offered at first, and at most. The number doubles while all of them are taken. */

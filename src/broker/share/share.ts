@@ -13,6 +13,7 @@ import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { Keys } from "../ready/keys.ts";
 import type { ListedTimes } from "../store/message_times.ts";
 import { MessageNotes } from "./message_notes.ts";
+import { COALESCE_FLAG } from "../../protocol/messages/batch.ts";
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import { RareSet } from "../collections/rare_set.ts";
 import type { ReadyList } from "../ready/ready_run.ts";
@@ -144,7 +145,7 @@ export class Share implements TurnRules, LaneListener {
   }
 
   add({ fresh, delayed }: ListedTimes, flags: number = 0): void {
-    if (flags & PropertyFlag.key) this.requireKeys();
+    if (flags & (PropertyFlag.key | COALESCE_FLAG)) this.requireKeys();
     for (const { firstId, count, priority, lane } of fresh) {
       this.ready.append(firstId, count, priority, lane);
     }

@@ -3,9 +3,10 @@ import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import type {
   Acknowledged,
   BreakerChanged,
-  ClockRead,
   Dropped,
   Failed,
+  Kept,
+  KeptMessage,
   Moved,
   Postponed,
   Published,
@@ -17,12 +18,15 @@ import type {
 } from "../event.ts";
 import type { Event } from "../event.ts";
 import type { BrokerStateOptions } from "./state_options.ts";
+import { readCoalesced } from "../store/coalesced_content.ts";
+import { joinNotes } from "../stream/kept_messages.ts";
 import { Calendar } from "../collections/calendar.ts";
 import { PublisherRegistry } from "./publisher_registry.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import { shareBatch } from "../backlog/shared_batch.ts";
 import { PublisherRestoration } from "./publisher_restoration.ts";
 import { Router } from "./router.ts";
+import { RuleTime } from "../events/rule_time.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
 import { ScheduleTable } from "../schedules/table/schedule_table.ts";
@@ -55,8 +59,7 @@ export class BrokerState {
   #toldStream: Stream | undefined;
   #nextStreamNumber = 1;
   #nextPublisherNumber = 1;
-  /** The latest time of the rules in any event. */
-  #lastAt = -Infinity;
+  readonly #time = new RuleTime(this.calendar);
   /** When old dedup ids are forgotten next, while events are only read. */
   #forgetAt = -Infinity;
   #bytes = 0;
@@ -113,12 +116,16 @@ export class BrokerState {
         return this.#noteFailure(event);
       case "breakerChanged":
         return this.#changeBreaker(event);
+      case "kept":
+        return this.#keepMessages(event);
+      case "coalesced":
+        return this.#standIns?.get(event.number)?.noteCoalesced(event);
       case "expirySet":
         return this.#standIns?.get(event.number)?.noteExpiry(event);
       case "attempted":
         return this.#standIns?.get(event.number)?.note(event);
       case "clockRead":
-        return this.#readClock(event);
+        return this.#time.readClock(event);
       default:
         return this.schedules.apply(event);
     }
@@ -126,25 +133,18 @@ export class BrokerState {
 
   /** Notes a time of the rules that is in no event. A broker that only reads forgets by it. */
   noteTime(at: number): void {
-    this.#lastAt = Math.max(this.#lastAt, at);
-    if (this.#lastAt < this.#forgetAt) return;
-    this.#forgetAt = this.#lastAt + FORGET_MS;
+    this.#time.note(at);
+    const { lastAt } = this.#time;
+    if (lastAt < this.#forgetAt) return;
+    this.#forgetAt = lastAt + FORGET_MS;
     for (const { dedupIds, options: { dedupWindowMs } } of this.router.streams) {
-      dedupIds.prune(this.#lastAt, dedupWindowMs);
+      dedupIds.prune(lastAt, dedupWindowMs);
     }
   }
 
-  /**
-   * The time of the rules after recovery. It continues from the last event, so that spans need no other
-   * end, plus the time that has passed since by the machine's clock.
-   *
-   * @param date The machine's clock.
-   */
+  /** The time of the rules after recovery, as {@linkcode RuleTime.continueFrom} says. */
   continueTime(date: number): number {
-    if (this.#lastAt === -Infinity) return date;
-    const now = Math.max(this.#lastAt, this.calendar.timeOf(date));
-    this.calendar.aheadMs = Math.round(date - now);
-    return now;
+    return this.#time.continueFrom(date);
   }
 
   /**
@@ -156,7 +156,7 @@ export class BrokerState {
   takeSnapshot(now: number, bytesMax?: number): Iterable<SnapshotPiece> {
     const { aheadMs } = this.calendar;
     const counters = {
-      clock: { at: Math.floor(Math.max(now, this.#lastAt)), aheadMs },
+      clock: { at: Math.floor(Math.max(now, this.#time.lastAt)), aheadMs },
       nextStreamNumber: this.#nextStreamNumber,
       nextPublisherNumber: this.#nextPublisherNumber,
       ...this.publishers.describeForgotten(),
@@ -178,7 +178,7 @@ export class BrokerState {
       case "counters":
         this.#toldStream = undefined;
         this.#restoration?.beginSnapshot();
-        if (piece.clock !== undefined) this.#readClock(piece.clock);
+        if (piece.clock !== undefined) this.#time.readClock(piece.clock);
         this.#nextStreamNumber = Math.max(this.#nextStreamNumber, piece.nextStreamNumber);
         this.#nextPublisherNumber = Math.max(this.#nextPublisherNumber, piece.nextPublisherNumber);
         return this.#restoration?.restoreForgotten(piece);
@@ -274,16 +274,12 @@ export class BrokerState {
     stream.clear();
   }
 
-  #readClock({ at, aheadMs }: Pick<ClockRead, "at" | "aheadMs">): void {
-    this.#lastAt = Math.max(this.#lastAt, at);
-    this.calendar.aheadMs = aheadMs;
-  }
-
   #addMessages(event: Published): void {
     const { publisher, sequence, settled = 0, storedIn, storedAt, notes } = event;
     if (notes !== undefined) this.#applyNotes(notes, storedIn[0]);
+    const content = readCoalesced(event.batch);
     const batch = shareBatch(event.batch, storedIn.length);
-    this.#lastAt = Math.max(this.#lastAt, storedAt);
+    this.#time.note(storedAt);
     // Read once for all streams, which saves most of its memory.
     const dedupId = this.#restoration === undefined || storedIn.length === 1
       ? undefined
@@ -293,24 +289,43 @@ export class BrokerState {
       // The stream was deleted since the decision, and the batch with it.
       if (stream === undefined) continue;
       const { place, flags } = event;
-      const details = { place, flags, storedAt, expiresAt, dedupId };
+      const until = notes?.replaces?.find((one) => one.number === number)?.until;
+      const coalesced = content && { ...content, until };
+      const details = { place, flags, storedAt, expiresAt, dedupId, coalesced };
       this.#holderOf(stream).append(firstId, batch, details);
       this.#bytes += batch.end - batch.start;
       this.#options.messagesAdded(stream);
     }
     if (this.#restoration === undefined) return;
-    const named = storedIn.flatMap((at) => {
-      const stream = this.router.getNumbered(at.number)?.name;
-      return stream === undefined ? [] : [{ ...at, stream }];
-    });
+    const joined = notes === undefined ? storedIn : joinNotes(storedIn, notes);
     const { count } = batch;
-    this.#restoration.notePublished({ publisher, sequence, count, settled, storedIn: named });
+    const outcome = { publisher, sequence, count, settled, storedIn: joined };
+    this.#restoration.notePublished(outcome, this.router);
   }
 
-  #applyNotes({ replaces = [], schedule }: PublishedNotes, at: StoredAt | undefined): void {
+  #applyNotes(
+    { replaces = [], kept = [], schedule }: PublishedNotes,
+    at: StoredAt | undefined,
+  ): void {
     this.schedules.noteStored(schedule, at);
     for (const { number, id } of replaces) {
       this.#forgetMessages({ type: "dropped", number, firstId: id, count: 1 });
+    }
+    this.#keep(kept);
+  }
+
+  #keepMessages(event: Kept): void {
+    const { storedAt, kept, settled = 0 } = event;
+    this.#time.note(storedAt);
+    this.#keep(kept, event);
+    const outcome = { ...event, count: 1, settled, storedIn: joinNotes([], { kept }) };
+    this.#restoration?.notePublished(outcome, this.router);
+  }
+
+  #keep(kept: readonly KeptMessage[], event?: Kept): void {
+    for (const message of kept) {
+      const stream = this.router.getNumbered(message.number);
+      if (stream !== undefined) this.#holderOf(stream).noteKept(message, event);
     }
   }
 
@@ -319,7 +334,7 @@ export class BrokerState {
     if (stream === undefined || place === undefined) return;
     this.#bytes -= stream.backlog.bytes;
     // What an earlier version has moved was stored before this.
-    const unknown = [{ count: batch.count, at: Math.max(0, this.#lastAt) }];
+    const unknown = [{ count: batch.count, at: Math.max(0, this.#time.lastAt) }];
     this.#holderOf(stream).move(firstId, batch, place, storedAt ?? unknown);
     this.#bytes += stream.backlog.bytes;
   }
@@ -327,7 +342,7 @@ export class BrokerState {
   /** Puts messages from one stream into another. */
   #transferMessages(event: Transferred): void {
     const { from, fromId, to, firstId, storedAt, expiresAt, batch, place } = event;
-    this.#lastAt = Math.max(this.#lastAt, storedAt);
+    this.#time.note(storedAt);
     const source = this.router.getNumbered(from);
     if (source !== undefined) this.#forget(source, fromId, batch.count);
     const target = this.router.getNumbered(to);
@@ -358,14 +373,9 @@ export class BrokerState {
   }
 
   #noteFailure(event: Failed | Postponed): void {
-    const { number, firstId, count, attempts, dueAt, failure, priority, lane } = event;
-    const stream = this.router.getNumbered(number);
+    const stream = this.router.getNumbered(event.number);
     if (stream === undefined) return;
-    const restoration = this.#standIns?.get(number);
-    if (restoration !== undefined) return restoration.note(event);
-    const { share } = stream;
-    for (let id = firstId; id < firstId + count; id++) share.notes.failures.set(id, failure);
-    share.delay({ firstId, count, attempts, priority, lane }, dueAt);
+    this.#holderOf(stream).note(event);
     this.#options.messagesAdded(stream);
   }
 }

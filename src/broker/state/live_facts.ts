@@ -1,5 +1,5 @@
 import type { MessageBatch, StoredRun } from "../../../protocol.ts";
-import type { Attempted, ExpirySet, Failed } from "../event.ts";
+import type { Attempted, Coalesced, ExpirySet, Failed } from "../event.ts";
 import { type Failure, withReasons } from "../share/failure.ts";
 import {
   byFirstId,
@@ -30,7 +30,7 @@ export interface LiveRun extends IdRange {
 }
 
 /** The events that were written about live messages. */
-export type LiveFact = Attempted | Failed | ExpirySet;
+export type LiveFact = Attempted | Failed | ExpirySet | Coalesced;
 
 /**
  * Searches all streams for messages in one segment, step by step: there may be a hundred thousand
@@ -112,6 +112,7 @@ function gatherFacts(stream: Stream): (range: IdRange) => LiveFact[] {
       ...listFailed(number, { failed, held, returned, pending }),
       ...listExpiries(stream, expiring, range),
       ...listOverdue(stream, range),
+      ...listCoalesced(stream, range),
     ];
   };
 }
@@ -197,6 +198,23 @@ function listExpiries(
       return { type: "expirySet", number, ...part, at: calendar.dateOf(run.at), isDated: true };
     })
   );
+}
+
+/** The times of messages with coalescing ids. */
+function listCoalesced({ number, coalesced }: Stream, range: IdRange): Coalesced[] {
+  const found: Coalesced[] = [];
+  if (coalesced === undefined || coalesced.size === 0) return found;
+  for (let id = range.firstId; id < range.firstId + range.count; id++) {
+    const message = coalesced.get(id);
+    if (message === undefined) continue;
+    const { dueAt, until, expiresAt } = message;
+    const limits = {
+      ...until < Infinity && { until },
+      ...expiresAt !== undefined && { expiresAt },
+    };
+    found.push({ type: "coalesced", number, id, dueAt, ...limits });
+  }
+  return found;
 }
 
 /** Messages that expired while a follower holds them: their expiry is no longer kept. */

@@ -114,6 +114,8 @@ export class OutcomeLog {
     batch.error = error;
     if (!batch.isKept || storedIn.length === 0) return;
     const places = this.#places;
+    // What became of others is told with this batch alone.
+    if (storedIn.some(isJoined)) return this.share(batch, { storedIn, useCount: 0 }, 0);
     const shift = places && findShift(places.storedIn, storedIn);
     if (shift === undefined) this.share(batch, { storedIn, useCount: 0 }, 0);
     else this.share(batch, places!, shift);
@@ -123,7 +125,7 @@ export class OutcomeLog {
   share(batch: SentBatch, places: SharedPlaces, shift: number): void {
     batch.isConcluded = true;
     if (!batch.isKept || places.storedIn.length === 0) return;
-    this.#places = places;
+    if (this.#places !== places && !places.storedIn.some(isJoined)) this.#places = places;
     batch.places = places;
     batch.shift = shift;
     if (places.useCount++ > 0) return;
@@ -170,6 +172,11 @@ export class OutcomeLog {
   #indexOf(sequence: number): number {
     return this.#batches.findIndex((batch) => batch.sequence < sequence);
   }
+}
+
+/** Whether another message was replaced, or stays in the place of this one. */
+export function isJoined({ replaced, isKept }: StoredIn): boolean {
+  return replaced !== undefined || isKept === true;
 }
 
 /** The distance of ids from others, if the streams are the same and it is equal in all of them. */

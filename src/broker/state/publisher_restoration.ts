@@ -2,7 +2,10 @@ import { DEDUP_COUNT_MAX } from "../../protocol/messages/stream_options.ts";
 import type { PublisherClosed, PublisherOpened, StoredAt } from "../event.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import { TextMap } from "../collections/text_map.ts";
+import type { StoredIn } from "../engine.ts";
+import type { Router } from "./router.ts";
 import type { SharedPlaces } from "./outcome_log.ts";
+import { KEPT } from "./snapshot_pieces.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { PublisherRegistry } from "./publisher_registry.ts";
 import type {
@@ -84,7 +87,11 @@ export class PublisherRestoration {
       for (const [from, to] of piece.gaps) record.leaveOut(from, to);
     } else if (piece.piece === "places") {
       const before = piece.goesOn ? this.#places.storedIn : [];
-      const storedIn = piece.places.map(([stream, firstId]) => ({ stream, firstId }));
+      const storedIn = piece.places.map(([stream, firstId, other]): StoredIn => {
+        if (other === undefined) return { stream, firstId };
+        const joined = other === KEPT ? { isKept: true } : { replaced: other };
+        return { stream, firstId, ...joined };
+      });
       this.#places = { storedIn: before.concat(storedIn), useCount: 0 };
     } else {
       for (const [sequence, count, shift] of piece.batches) {
@@ -120,12 +127,19 @@ export class PublisherRestoration {
     this.#registry.forget(record);
   }
 
-  /** Notes a batch, so that a repetition is recognised. */
-  notePublished({ publisher, sequence, count, settled, storedIn }: RestoredBatch): void {
+  /**
+   * Notes a batch, so that a repetition is recognised.
+   *
+   * @param router Knows the names of its streams, if the batch does not.
+   */
+  notePublished(batch: RestoredBatch, router?: Router): void {
+    const { publisher, sequence, count, settled } = batch;
     const record = this.#records.get(publisher);
     if (record === undefined) return;
     record.forgetBelow(settled);
-    if (!record.hasSeen(sequence)) record.restore(sequence, count, storedIn);
+    if (record.hasSeen(sequence)) return;
+    const storedIn = router === undefined ? batch.storedIn : nameStreams(batch.storedIn, router);
+    record.restore(sequence, count, storedIn);
   }
 
   /** Returns the earlier copy of a text, so that it is in memory once. */
@@ -146,4 +160,12 @@ export class PublisherRestoration {
     this.#registry.restore(record);
     return record;
   }
+}
+
+/** Adds the names of streams, which are not written with each batch; leaves out those that are gone. */
+function nameStreams(storedIn: readonly StoredAt[], router: Router): StoredAt[] {
+  return storedIn.flatMap((at) => {
+    const stream = router.getNumbered(at.number)?.name;
+    return stream === undefined ? [] : [{ ...at, stream }];
+  });
 }

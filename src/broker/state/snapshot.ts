@@ -77,8 +77,11 @@ export interface PlacesPiece {
   readonly publisher: number;
   /** Whether the streams of the preceding places piece are included. */
   readonly goesOn?: boolean;
-  /** Each stream, with the id from which ids in other pieces count. */
-  readonly places: readonly (readonly [stream: string, firstId: number])[];
+  /**
+   * Each stream, with the id from which ids in other pieces count, and the id of the message that was
+   * replaced there; -1 if the one with the first id stays in its place.
+   */
+  readonly places: readonly (readonly [stream: string, firstId: number, replaced?: number])[];
 }
 
 /** Batches of a publisher that were stored and may be sent again. */

@@ -20,6 +20,9 @@ const PIECE_BYTES: number = 64 * 1024;
 /** The bytes of one number with its punctuation, rounded up. */
 const NUMBER_BYTES = 20;
 
+/** Stands in the place of a replaced message's id. */
+export const KEPT = -1;
+
 export interface SnapshotSource {
   /** The time, in milliseconds: dedup ids older than their window are left out. */
   readonly now: number;
@@ -161,7 +164,10 @@ function* takePlaces(
   shared: SharedPlaces | undefined,
   bytesMax: number,
 ): Generator<PlacesPiece> {
-  const all = (shared?.storedIn ?? []).map(({ stream, firstId }) => [stream, firstId] as const);
+  const all = (shared?.storedIn ?? []).map(({ stream, firstId, isKept, replaced }) => {
+    const other = isKept ? KEPT : replaced;
+    return other === undefined ? [stream, firstId] as const : [stream, firstId, other] as const;
+  });
   let goesOn = false;
   for (const places of cut(all, bytesMax, ([stream]) => stream.length + NUMBER_BYTES)) {
     yield { piece: "places", publisher, places, ...goesOn && { goesOn } };

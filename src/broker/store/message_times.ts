@@ -1,12 +1,22 @@
 import type { MessageBatch } from "../../../protocol.ts";
-import { findFlags, LANE_FLAG, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
+import {
+  COALESCE_FLAG,
+  findFlags,
+  LANE_FLAG,
+  PRIORITY_FLAG,
+} from "../../protocol/messages/batch.ts";
 import {
   PRIORITY_DEFAULT,
   readEntryFlags,
   readEntryPriority,
   readEntrySize,
 } from "../../protocol/messages/entry.ts";
-import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
+import type { CoalescedTimes } from "./coalesce_index.ts";
+import {
+  findEntryCoalesceId,
+  PropertyFlag,
+  readProperties,
+} from "../../protocol/messages/properties.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import type { DatedRun } from "../collections/dated_runs.ts";
 
@@ -17,6 +27,8 @@ export interface BatchTimes {
   readonly storedAt: number;
   /** The expiry of messages that set none themselves. */
   readonly expiresAt?: number | undefined;
+  /** When the only message is ready and expires, if it has a coalescing id. */
+  readonly fixed?: Omit<CoalescedTimes, "until"> | undefined;
   /** How far the machine's clock is ahead of the time of the rules; 0 by default. */
   readonly aheadMs?: number | undefined;
   /** Finds the lane of the entry at an offset: its number, or 0. */
@@ -47,18 +59,18 @@ const TIME_FLAGS = PropertyFlag.deliverAt | PropertyFlag.expiresAt;
 
 /** Lists when the messages of a batch may be delivered and when they expire, in runs. */
 export function listTimes(firstId: number, batch: MessageBatch, times: BatchTimes): ListedTimes {
-  const { storedAt, expiresAt, aheadMs = 0, flags = findFlags(batch), laneAt } = times;
+  const { storedAt, expiresAt, fixed, aheadMs = 0, flags = findFlags(batch), laneAt } = times;
   const fresh: Mutable<FreshRun>[] = [];
   const delayed: Mutable<DatedRun>[] = [];
   const ownExpiries: Mutable<DatedRun>[] = [];
   const streamExpiries: Mutable<DatedRun>[] = [];
   const listed = { fresh, delayed, ownExpiries, streamExpiries };
-  const hasTimes = (flags & TIME_FLAGS) !== 0;
+  const hasTimes = (flags & (TIME_FLAGS | COALESCE_FLAG)) !== 0;
   if (!hasTimes && expiresAt !== undefined) {
     streamExpiries.push({ firstId, count: batch.count, at: expiresAt, attempts: 0 });
   }
   const hasLanes = laneAt !== undefined && (flags & LANE_FLAG) !== 0;
-  if ((flags & (TIME_FLAGS | PRIORITY_FLAG)) === 0 && !hasLanes) {
+  if (!hasTimes && (flags & PRIORITY_FLAG) === 0 && !hasLanes) {
     fresh.push({ firstId, count: batch.count });
     return listed;
   }
@@ -71,7 +83,9 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
       addFresh(fresh, id, priority, lane);
       continue;
     }
-    const own = readTimes(buffer, offset, aheadMs);
+    const own = fixed === undefined
+      ? readTimes(buffer, offset, aheadMs)
+      : { ...NO_TIMES, deliverAt: fixed.dueAt };
     const { deliverAt, isDated } = own;
     if (deliverAt > storedAt) {
       const own = priority === PRIORITY_DEFAULT ? undefined : priority;
@@ -79,7 +93,11 @@ export function listTimes(firstId: number, batch: MessageBatch, times: BatchTime
     } else {
       addFresh(fresh, id, priority, lane);
     }
-    if (own.expiresAt !== undefined) {
+    if (fixed !== undefined) {
+      // Where it is moved to, its own time to live does not tell how long it has waited.
+      const { expiresAt: at } = fixed;
+      if (at !== undefined) addTimed(streamExpiries, { firstId: id, at, attempts: 0 });
+    } else if (own.expiresAt !== undefined) {
       const { expiresAt: at, isExpiryDated: isDated } = own;
       addTimed(ownExpiries, { firstId: id, at, attempts: 0, isDated });
     } else if (expiresAt !== undefined) {
@@ -112,6 +130,8 @@ const NO_TIMES: OwnTimes = { deliverAt: 0, isDated: false, isExpiryDated: false 
 function readTimes(buffer: Uint8Array, offset: number, aheadMs: number): OwnTimes {
   const flags = readEntryFlags(buffer, offset);
   if ((flags & TIME_FLAGS) === 0) return NO_TIMES;
+  // Its times are told in other events.
+  if (findEntryCoalesceId(buffer, offset) !== 0) return NO_TIMES;
   const { deliverAt = 0, expiresAt } = readProperties(buffer, offset);
   const isDated = deliverAt > 0 && (flags & PropertyFlag.isDelay) === 0;
   const isExpiryDated = (flags & PropertyFlag.isTtl) === 0;

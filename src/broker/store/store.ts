@@ -12,6 +12,8 @@ import {
   STREAM_OPTIONS_DEFAULT,
 } from "../../protocol/messages/stream_options.ts";
 import { NO_TOTALS } from "../../protocol/answers/stream_info.ts";
+import type { CoalescedContent } from "./coalesced_content.ts";
+import { CoalesceIndex } from "./coalesce_index.ts";
 import { Alarm } from "../collections/alarm_clock.ts";
 import { Backlog } from "../backlog/backlog.ts";
 import { Calendar } from "../collections/calendar.ts";
@@ -52,6 +54,8 @@ export interface StoringDetails {
   readonly storedAt: number;
   /** The expiry of messages that set none themselves. */
   readonly expiresAt?: number | undefined;
+  /** The only message, if it has a coalescing id, and until when the one before it had to be ready. */
+  readonly coalesced?: (CoalescedContent & { readonly until: number | undefined }) | undefined;
   /** The dedup id of the only message, if it was already read for another stream. */
   readonly dedupId?: string | undefined;
 }
@@ -79,18 +83,24 @@ export class Store {
   readonly intake: Intake;
   readonly expiries: Expiries;
   readonly dedupIds: DedupWindow;
+  /** Messages with coalescing ids; undefined before the first one. */
+  coalesced: CoalesceIndex | undefined;
   /** Rings when work is due, here or in a share. */
   readonly alarm: Alarm;
   readonly #sum: StoreCounters | undefined;
   /** Undefined until something happens to a message: most of many streams are idle. */
   #counters: StoreCounters | undefined;
   #settings: OptionSet = SETTINGS_DEFAULT;
+  readonly #hash: KeyedHash | undefined;
+  readonly #residency: Residency;
   #damage: BrokerError | undefined;
 
   constructor(setup: StoreSetup) {
     const { number, name, nextId = 1, residency, options, ring, hash } = setup;
     const { calendar = new Calendar() } = setup;
     this.#sum = setup.counters;
+    this.#hash = hash;
+    this.#residency = residency;
     this.number = number;
     this.name = name;
     this.backlog = new Backlog(residency);
@@ -109,6 +119,12 @@ export class Store {
   /** Counts what happens to its messages. */
   get counters(): StoreCounters {
     return this.#counters ??= new StoreCounters(this.#sum);
+  }
+
+  /** Its messages with coalescing ids, from now on if it had none. */
+  requireCoalesced(): CoalesceIndex {
+    const book = (bytes: number) => this.#residency.book(bytes);
+    return this.coalesced ??= new CoalesceIndex(this.#hash, book);
   }
 
   /** What has happened to its messages since the start. */
@@ -189,7 +205,9 @@ export class Store {
 
   /** Takes out expiries that are due; returns the live messages among them, joined. */
   takeExpired(now: number): IdRange[] {
-    return joinRanges(this.expiries.takeDue(now).flatMap((run) => this.findPresent(run)));
+    const due = this.expiries.takeDue(now).flatMap((run) => this.findPresent(run));
+    const { coalesced } = this;
+    return joinRanges(coalesced === undefined ? due : coalesced.withoutLater(due, now));
   }
 
   /** Drops expiries of removed messages, when there are many. */

@@ -1,5 +1,9 @@
 import type { MessageBatch, StreamInfo, StreamOptionsInput } from "../../../protocol.ts";
 import type { BreakerOwner } from "../breaker/breaker.ts";
+import type { CoalescedTimes } from "../store/coalesce_index.ts";
+import { timeCoalesced } from "../store/coalesced_content.ts";
+import { postponeKept, rememberKept } from "./kept_messages.ts";
+import type { Failed, Kept, KeptMessage, Postponed } from "../event.ts";
 import { listTimes } from "../store/message_times.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import { type LaneWatch, Share } from "../share/share.ts";
@@ -73,6 +77,7 @@ export class Stream extends Store {
     if (flags === 0 && expiresAt === undefined) return this.share.ready.append(firstId, count);
     const times = listTimes(firstId, batch, {
       ...details,
+      fixed: details.coalesced && this.noteCoalesced(firstId, details),
       aheadMs: this.calendar.aheadMs,
       laneAt: (offset) => this.share.requireLanes().table.at(batch.buffer, offset).number,
     });
@@ -92,6 +97,10 @@ export class Stream extends Store {
    * at once; a share that begins later does not get what is gone.
    */
   forget(firstId: number, count: number): number {
+    for (const { leaving, isReplaced } of this.coalesced?.forget({ firstId, count }) ?? []) {
+      if (isReplaced) this.counters.noteReplaced(1);
+      if (leaving !== undefined) this.share.notes.leaving.delete(leaving);
+    }
     this.share.forget(firstId, count);
     return this.backlog.forget(firstId, count);
   }
@@ -99,6 +108,28 @@ export class Stream extends Store {
   clear(): void {
     this.backlog.clear();
     this.share.notes.failures.clear();
+    this.coalesced?.clear();
+  }
+
+  /** Notes a message with a coalescing id; returns when it is ready and expires. */
+  noteCoalesced(id: number, { coalesced, storedAt, expiresAt }: StoringDetails): CoalescedTimes {
+    const { mark, bytes, until } = coalesced!;
+    const times = timeCoalesced(coalesced!, { storedAt, until, expiresAt });
+    this.requireCoalesced().add(mark, { id, bytes, isStored: true, ...times });
+    return times;
+  }
+
+  /** Notes that messages have failed or were put off, and when they are ready again. */
+  note({ firstId, count, attempts, dueAt, failure, priority, lane }: Failed | Postponed): void {
+    const { share } = this;
+    for (let id = firstId; id < firstId + count; id++) share.notes.failures.set(id, failure);
+    share.delay({ firstId, count, attempts, priority, lane }, dueAt);
+  }
+
+  /** Notes that a message stays in the place of another one, perhaps for longer. */
+  noteKept(message: KeptMessage, event?: Kept): void {
+    postponeKept(this, message);
+    rememberKept(this, message, event);
   }
 
   describe(durability: string, now: number): StreamInfo {

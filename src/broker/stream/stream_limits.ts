@@ -16,13 +16,17 @@ export function findFull(
   if ((maxMessages === null && maxBytes === null) || overflow !== "reject") return undefined;
   const { count } = batch;
   stream.intake.drain.look(countLeft(stream), now);
-  if (maxMessages !== null && stream.depthCount + count > maxMessages) {
-    const sizes = { depth: stream.depthCount, size: count, limit: maxMessages };
+  // Messages that others take the place of need no room.
+  const { leavingCount = 0, leavingBytes = 0 } = stream.coalesced ?? {};
+  const depthCount = stream.depthCount - leavingCount;
+  if (maxMessages !== null && depthCount + count > maxMessages) {
+    const sizes = { depth: depthCount, size: count, limit: maxMessages };
     return explainFull(stream, batch, { ...sizes, what: "messages", now });
   }
   const size = batch.end - batch.start;
-  if (maxBytes !== null && stream.depthBytes + size > maxBytes) {
-    const sizes = { depth: stream.depthBytes, size, limit: maxBytes };
+  const depthBytes = stream.depthBytes - leavingBytes;
+  if (maxBytes !== null && depthBytes + size > maxBytes) {
+    const sizes = { depth: depthBytes, size, limit: maxBytes };
     return explainFull(stream, batch, { ...sizes, what: "bytes", now });
   }
   return undefined;

@@ -1,5 +1,10 @@
 import { BrokerError, type MessageBatch, type StoredRun } from "../../../protocol.ts";
-import { findFlags, LANE_FLAG, PRIORITY_FLAG } from "../../protocol/messages/batch.ts";
+import {
+  COALESCE_FLAG,
+  findFlags,
+  LANE_FLAG,
+  PRIORITY_FLAG,
+} from "../../protocol/messages/batch.ts";
 import {
   PRIORITY_DEFAULT,
   readEntryFlags,
@@ -8,7 +13,9 @@ import {
 } from "../../protocol/messages/entry.ts";
 import { PropertyFlag, readProperties } from "../../protocol/messages/properties.ts";
 import { type DatedRun, DatedRuns } from "../collections/dated_runs.ts";
-import type { ExpirySet } from "../event.ts";
+import type { Coalesced, ExpirySet, Kept, KeptMessage } from "../event.ts";
+import { listWaiting, noteCoalescedEntries } from "./coalesced_restoration.ts";
+import { rememberKept, setDueAt } from "./kept_messages.ts";
 import { Expiries } from "../store/expiries.ts";
 import { type Failure, joinFailures, withReasons } from "../share/failure.ts";
 import {
@@ -82,7 +89,8 @@ export class StreamRestoration {
     const { backlog, intake, dedupIds, options } = this.#stream;
     backlog.append(firstId, batch, details.place, details.storedAt);
     intake.skipIds(firstId + batch.count);
-    this.#noteBatch(firstId, batch, details);
+    const fixed = details.coalesced && this.#stream.noteCoalesced(firstId, details);
+    this.#noteBatch(firstId, batch, fixed === undefined ? details : { ...details, fixed });
     // A message that moves to the dead letters or back is not looked up by its dedup id: see its flags.
     const { flags = PropertyFlag.dedupId } = details;
     if ((flags & PropertyFlag.dedupId) === 0) return;
@@ -106,7 +114,21 @@ export class StreamRestoration {
 
   /** Removes those messages that are here; returns their bytes. */
   forget(firstId: number, count: number): number {
+    this.#stream.coalesced?.forget({ firstId, count });
     return this.#stream.backlog.forgetPresent(firstId, count);
+  }
+
+  /** Notes the times of a message that was moved. */
+  noteCoalesced({ id, dueAt, until = Infinity, expiresAt }: Coalesced): void {
+    const message = this.#stream.coalesced?.get(id);
+    if (message !== undefined) Object.assign(message, { dueAt, until, expiresAt });
+  }
+
+  /** Notes that a message waits longer. */
+  noteKept({ number, id, dueAt }: KeptMessage, event?: Kept): void {
+    rememberKept(this.#stream, { number, id }, event);
+    const message = this.#stream.coalesced?.get(id);
+    if (message !== undefined && dueAt !== undefined) setDueAt(message, dueAt);
   }
 
   noteExpiry({ firstId, count, at, isDated }: ExpirySet): void {
@@ -147,6 +169,11 @@ export class StreamRestoration {
       share.holdBack({ ...run, at: dueAt });
       held.push({ firstId: id, count: 1 });
     }
+    for (const message of listWaiting(this.#stream, notes, now)) {
+      const { firstId: id } = message;
+      share.holdBack({ ...message, priority: priorityOf(id), lane: laneOf(id) });
+      held.push(message);
+    }
     // Messages that were delivered before hold their keys. By id: that is the order on the disk.
     const { keys } = share;
     if (keys !== undefined) {
@@ -172,9 +199,12 @@ export class StreamRestoration {
     if (flags === 0 && times.expiresAt === undefined) return;
     // Before the new ones are added: their messages may not be stored yet.
     this.#pruneRuns();
-    if (flags & PropertyFlag.key) this.#hasKeys = true;
+    if (flags & (PropertyFlag.key | COALESCE_FLAG)) this.#hasKeys = true;
     if (flags & PRIORITY_FLAG) this.#notePriorities(firstId, batch);
     if (flags & LANE_FLAG) this.#lanes.note(firstId, batch);
+    // The times of those with coalescing ids may change until the end.
+    if (times.fixed !== undefined) return;
+    if (flags & COALESCE_FLAG) noteCoalescedEntries(this.#stream, firstId, batch);
     const { aheadMs } = this.#stream.calendar;
     const { delayed, ownExpiries, streamExpiries } = listTimes(firstId, batch, {
       ...times,

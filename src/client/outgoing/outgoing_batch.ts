@@ -1,10 +1,20 @@
 import { EntryBuffer } from "./entry_buffer.ts";
 import type { SpareBuffers } from "./spare_buffers.ts";
 
+/** A stream that a batch was stored in. */
+export interface BatchPlace {
+  readonly stream: string;
+  readonly firstId: number;
+  /** The id of the message that its only one has replaced. */
+  readonly replaced?: number | undefined;
+  /** Whether the message with that id stays, and its only one was let go. */
+  readonly isKept?: boolean | undefined;
+}
+
 /** Where a batch was stored. */
 export interface BatchOutcome {
   /** The streams it was stored in, each with the id of the batch's first message. */
-  readonly storedIn: readonly { readonly stream: string; readonly firstId: number }[];
+  readonly storedIn: readonly BatchPlace[];
   /** Whether another message with the same dedup id had been stored before. */
   readonly isDuplicate: boolean;
 }

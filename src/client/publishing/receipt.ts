@@ -11,6 +11,16 @@ export interface Receipt {
    * lost connection, is not a duplicate.
    */
   readonly duplicate: boolean;
+  /**
+   * The id of the message that this one has replaced, by its `coalesce` id; absent if it has replaced none. With
+   * several streams, `streams` tells it for each, and this is the first of them.
+   */
+  readonly replaced?: number;
+  /**
+   * The id of the message that stays in the place of this one, by its `coalesce` id; absent if this one was
+   * stored. With several streams, `streams` tells it for each, and this is the first of them.
+   */
+  readonly kept?: number;
 }
 
 /** Where a message is stored. */
@@ -19,6 +29,10 @@ export interface StoredMessage {
   readonly stream: string;
   /** The message's id in the stream. */
   readonly id: number;
+  /** The id of the message that it has replaced there; absent if it has replaced none. */
+  readonly replaced?: number;
+  /** `true` if the message with that id was there before and stays, and this one was let go; else absent. */
+  readonly kept?: true;
 }
 
 /** The confirm of a batch of messages. */
@@ -40,8 +54,18 @@ export interface StoredRangeReceipt {
 export class MessageConfirmation extends Confirmation<Receipt> implements BatchWaiter {
   confirm({ storedIn, isDuplicate }: BatchOutcome, index: number): void {
     const streams: StoredMessage[] = [];
-    for (const { stream, firstId } of storedIn) streams.push({ stream, id: firstId + index });
-    this.resolve({ streams, duplicate: isDuplicate });
+    let joined: Pick<Receipt, "replaced" | "kept"> | undefined;
+    for (const { stream, firstId, replaced, isKept } of storedIn) {
+      const id = firstId + index;
+      if (isKept) {
+        streams.push({ stream, id, kept: true });
+        joined = { kept: id, ...joined };
+      } else if (replaced !== undefined) {
+        streams.push({ stream, id, replaced });
+        joined = { replaced, ...joined };
+      } else streams.push({ stream, id });
+    }
+    this.resolve({ streams, duplicate: isDuplicate, ...joined });
   }
 }
 

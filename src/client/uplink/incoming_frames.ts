@@ -112,10 +112,7 @@ export class IncomingFrames {
 
   #handleConfirm(frame: FrameDecoder): void {
     const { publisher, sequence, stored, hasSameId } = readConfirm(frame);
-    const storedIn = stored.map(({ stream, firstId }) => ({
-      stream: this.streamName(stream),
-      firstId,
-    }));
+    const storedIn = stored.map((range) => ({ ...range, stream: this.streamName(range.stream) }));
     const member = this.#receivers.members.publishers.get(publisher);
     member?.handleConfirm(sequence, { storedIn, isDuplicate: hasSameId });
   }

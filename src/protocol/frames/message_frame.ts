@@ -30,6 +30,10 @@ export interface StoredRange {
   readonly stream: number;
   /** The id of the batch's first message in that stream. */
   readonly firstId: number;
+  /** The id of the message that it has replaced there, by its coalesce id; absent if there was none. */
+  readonly replaced?: number | undefined;
+  /** Whether the message with that id stays in its place, and it was let go. */
+  readonly isKept?: boolean | undefined;
 }
 
 /** `confirm`: a batch is stored. */
@@ -136,17 +140,28 @@ export function readPublish(decoder: FrameDecoder): PublishFields {
 const SAME_ID = 1;
 const SENT_AGAIN = 2;
 
+/** Added to one of these or to 0: each range tells what became of another message of its coalesce id. */
+const JOINED = 4;
+
+/** What became of another message: nothing, or it was replaced, or it stays. */
+const Joined = { alone: 0, replaced: 1, kept: 2 } as const;
+
 /** Writes a `confirm` frame. */
 export function writeConfirm(writer: FrameWriter, fields: ConfirmFields): void {
   writer.begin(FrameType.confirm);
   writer.u32(fields.publisher);
   writer.u64(fields.sequence);
   writer.u32(fields.count);
-  writer.u8(fields.hasSameId ? SAME_ID : fields.isDuplicate ? SENT_AGAIN : 0);
+  const isJoined = fields.stored.some(({ replaced, isKept }) => isKept || replaced !== undefined);
+  const repetition = fields.hasSameId ? SAME_ID : fields.isDuplicate ? SENT_AGAIN : 0;
+  writer.u8(isJoined ? repetition + JOINED : repetition);
   writer.u32(fields.stored.length);
-  for (const range of fields.stored) {
-    writer.u32(range.stream);
-    writer.u64(range.firstId);
+  for (const { stream, firstId, replaced, isKept } of fields.stored) {
+    writer.u32(stream);
+    writer.u64(firstId);
+    if (!isJoined) continue;
+    writer.u8(isKept ? Joined.kept : replaced === undefined ? Joined.alone : Joined.replaced);
+    writer.u64(replaced ?? 0);
   }
   writer.end();
 }
@@ -156,14 +171,23 @@ export function readConfirm(decoder: FrameDecoder): ConfirmFields {
   const publisher = decoder.u32();
   const sequence = decoder.u64();
   const count = decoder.u32();
-  const repetition = decoder.u8();
+  const mark = decoder.u8();
+  const repetition = mark & ~JOINED;
   const stored: StoredRange[] = [];
   for (let left = decoder.u32(); left > 0; left--) {
-    stored.push({ stream: decoder.u32(), firstId: decoder.u64() });
+    const range = { stream: decoder.u32(), firstId: decoder.u64() };
+    stored.push(mark & JOINED ? { ...range, ...readJoined(decoder) } : range);
   }
   decoder.finish();
   const isDuplicate = repetition !== 0;
   return { publisher, sequence, count, isDuplicate, hasSameId: repetition === SAME_ID, stored };
+}
+
+function readJoined(decoder: FrameDecoder): Pick<StoredRange, "replaced" | "isKept"> {
+  const what = decoder.u8();
+  const replaced = decoder.u64();
+  if (what === Joined.kept) return { isKept: true };
+  return what === Joined.replaced ? { replaced } : {};
 }
 
 /** Writes a `deliver` frame. */

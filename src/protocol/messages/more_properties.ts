@@ -83,6 +83,14 @@ export function findLaneAt(buffer: Uint8Array, at: number): number {
   return buffer[at]! & MoreFlag.lane ? at + 1 : 0;
 }
 
+/** Where the length byte of an entry's coalesce id is, if its further properties at `at` have one; else 0. */
+export function findCoalesceIdAt(buffer: Uint8Array, at: number): number {
+  const flags = buffer[at]!;
+  if ((flags & MoreFlag.coalesce) === 0) return 0;
+  const behindLane = flags & MoreFlag.lane ? at + 1 + labelBytes(buffer, at + 1) : at + 1;
+  return behindLane + COALESCE_HEAD_BYTES;
+}
+
 /** Copies further properties without all but the lane; empty if there is none. */
 export function copyLane(buffer: Uint8Array, at: number): Uint8Array {
   const laneAt = findLaneAt(buffer, at);

@@ -21,6 +21,7 @@ import { badProperties, checkLabel, labelBytes, readLabel } from "./short_text.t
 import { SPAN_MS_MAX } from "../limits.ts";
 import {
   checkMore,
+  findCoalesceIdAt,
   findLaneAt,
   type MoreProperties,
   readMore,
@@ -174,6 +175,12 @@ export function findEntryKey(buffer: Uint8Array, offset: number): number {
 export function findEntryLane(buffer: Uint8Array, offset: number): number {
   if ((readEntryFlags(buffer, offset) & MORE_FLAG) === 0) return 0;
   return findLaneAt(buffer, locateProperties(buffer, offset).more);
+}
+
+/** Finds the coalesce id of the entry at `offset`; returns where its length is, or 0 if it has none. */
+export function findEntryCoalesceId(buffer: Uint8Array, offset: number): number {
+  if ((readEntryFlags(buffer, offset) & MORE_FLAG) === 0) return 0;
+  return findCoalesceIdAt(buffer, locateProperties(buffer, offset).more);
 }
 
 /**

@@ -70,13 +70,13 @@ export class SessionPublisher implements PublisherSink {
     isDuplicate: boolean,
     hasSameId: boolean,
   ): void {
-    const { outlet, streams } = this.#answers;
+    const { outlet, streams, knowsWork } = this.#answers;
     outlet.context.budget.free(batch.bytes);
     if (outlet.isOver) return;
-    const stored = storedIn.map(({ stream, firstId }) => ({
-      stream: streams.numberOf(stream),
-      firstId,
-    }));
+    const stored = storedIn.map(({ stream: name, firstId, replaced, isKept }) => {
+      const stream = streams.numberOf(name);
+      return knowsWork ? { stream, firstId, replaced, isKept } : { stream, firstId };
+    });
     const { sequence, count } = batch;
     writeConfirm(outlet.link.writer, {
       publisher: this.#number,

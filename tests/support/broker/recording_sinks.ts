@@ -39,7 +39,7 @@ export interface ReceivedMessage {
 export interface ReceivedOutcome {
   readonly sequence: number;
   readonly count: number;
-  /** Where it was stored, as `stream:firstId`. */
+  /** Where it was stored, as `stream:firstId`, and what became of another one: `for 1`, or `kept`. */
   readonly stored: readonly string[];
   readonly isDuplicate: boolean;
   /** The code, if it was refused. */
@@ -191,7 +191,10 @@ export class RecordingPublisherSink implements PublisherSink {
 
   confirm(batch: BatchNumber, stored: readonly StoredIn[], isDuplicate: boolean): void {
     const { sequence, count } = batch;
-    const places = stored.map(({ stream, firstId }) => `${stream}:${firstId}`);
+    const places = stored.map(({ stream, firstId, replaced, isKept }) => {
+      const other = isKept ? " kept" : replaced === undefined ? "" : ` for ${replaced}`;
+      return `${stream}:${firstId}${other}`;
+    });
     this.#add({ sequence, count, stored: places, isDuplicate });
   }
 

@@ -1,0 +1,209 @@
+import { BrokerError, type ErrorCode } from "../../../protocol.ts";
+import type { AlarmClock } from "../collections/alarm_clock.ts";
+import { PropertyFlag } from "../../protocol/messages/properties.ts";
+import type { IdRange } from "../collections/id_ranges.ts";
+import type { NumberedBatch } from "../engine.ts";
+import type { Decided, Kept } from "../event.ts";
+import type { Appender } from "../event_log.ts";
+import type { Router } from "../state/router.ts";
+import type { Share } from "../share/share.ts";
+import { explainNotStored } from "../stream/dedup_check.ts";
+import type { Stream } from "../stream/stream.ts";
+import type { CoalescedMessage, CoalesceNote } from "../store/coalesce_index.ts";
+import { type CoalescedContent, findQuietEnd, readCoalesced } from "../store/coalesced_content.ts";
+import { CoalescePlan } from "./coalesce_plan.ts";
+
+/** The parts of a broker that coalescing needs; the context of the rules has them. */
+export interface CoalescingParts {
+  readonly state: { readonly router: Router };
+  readonly log: Appender;
+  readonly dispatcher: { noteReady(share: Share): void };
+  readonly clock: AlarmClock;
+  readonly counters: { noteRefused(code: ErrorCode): void };
+  readonly now: () => number;
+  commit(event: Decided): void;
+  findObstacle(bytes: number): BrokerError | undefined;
+}
+
+/**
+ * At most one message of a coalescing id waits in a stream, and one more is worked on. A new one takes the
+ * place of the one that waits, by one event, or is let go.
+ *
+ * Whether a message waits is looked up when another one comes: deliveries know nothing of this, but for the
+ * key that messages of one id have in common.
+ */
+export class Coalescing {
+  readonly #context: CoalescingParts;
+
+  constructor(context: CoalescingParts) {
+    this.#context = context;
+  }
+
+  /** Decides what becomes of a message in its streams. Throws `BAD_REQUEST`, `BAD_FRAME`. */
+  plan(batch: NumberedBatch, streams: readonly Stream[], now: number): CoalescePlan {
+    const content = readCoalesced(batch);
+    if (content === undefined) {
+      const why = "a message with a coalesce id is the only one of its batch";
+      throw new BrokerError("BAD_FRAME", `Cannot publish: ${why}, found ${batch.count}`);
+    }
+    if ((batch.flags ?? 0) & PropertyFlag.deliverAt) {
+      const why = "a message with a coalesce id waits for a quiet time, and not for another one";
+      throw new BrokerError("BAD_REQUEST", `Cannot publish: ${why}`);
+    }
+    for (const stream of streams) checkMark(stream, content);
+    const plan = new CoalescePlan(content);
+    for (const stream of streams) this.#plan(plan, stream, now);
+    return plan;
+  }
+
+  /**
+   * Lets a message go, in all its streams.
+   *
+   * @param told Hears when that is durable, or why another one was not stored either.
+   */
+  keep(
+    plan: CoalescePlan,
+    sent: Pick<Kept, "publisher" | "sequence" | "settled" | "dedupId">,
+    told: (error?: BrokerError) => void,
+  ): void {
+    const { log, counters, now } = this.#context;
+    const keep = () => {
+      const { kept } = plan;
+      this.#context.commit({ type: "kept", ...sent, storedAt: Math.floor(now()), kept });
+      log.whenDurable(() => told());
+    };
+    if (plan.isKeptStored) return keep();
+    // The others are not durable yet, or may be refused for lack of room.
+    log.whenDurable(() => {
+      if (plan.isKeptStored) return keep();
+      const error = this.#context.findObstacle(plan.content.bytes) ?? explainNotStored();
+      counters.noteRefused(error.code);
+      told(error);
+    });
+  }
+
+  /** Takes a plan back, before its message has ids. */
+  undo(plan: CoalescePlan): void {
+    plan.undo([], (stream, other) => this.putBack(stream, other));
+  }
+
+  /** Puts a message back into its share: none takes its place. */
+  putBack({ share, alarm }: Stream, message: CoalescedMessage): void {
+    const run = message.taken!;
+    message.taken = undefined;
+    if (message.leaving !== undefined) share.notes.leaving.delete(message.leaving);
+    message.leaving = undefined;
+    share.delay(run, run.dueAt);
+    if (run.dueAt > 0) this.#context.clock.hasten(alarm, run.dueAt);
+    else this.#context.dispatcher.noteReady(share);
+  }
+
+  /** Looks after the messages of an id when a new one is stored: those that wait give way to it. */
+  noteStored(stream: Stream, id: number): void {
+    const note = stream.coalesced?.noteOf(id);
+    if (note === undefined || note.messages.length === 1) return;
+    const message = note.messages.find((one) => one.id === id)!;
+    // A newer one is on its way, and takes its place.
+    if (note.messages.at(-1) !== message) this.#takeOut(stream.share, message);
+    this.#dropOutdated(stream, note);
+  }
+
+  /** Drops messages that have come back, if newer ones of their ids wait. */
+  noteReturned({ store }: Share, { firstId, count }: IdRange): void {
+    const { coalesced } = store;
+    if (coalesced === undefined) return;
+    const stream = this.#context.state.router.getNumbered(store.number);
+    for (let id = firstId; id < firstId + count; id++) {
+      if (stream !== undefined && coalesced.isOutdated(id)) {
+        this.#dropOutdated(stream, coalesced.noteOf(id)!);
+      }
+    }
+  }
+
+  /** After recovery no follower has a message: of those of one id, only the newest one waits. */
+  noteRecovered(): void {
+    for (const stream of this.#context.state.router.streams) {
+      for (const note of [...stream.coalesced?.listDouble() ?? []]) {
+        this.#dropOutdated(stream, note);
+      }
+    }
+  }
+
+  #plan(plan: CoalescePlan, stream: Stream, now: number): void {
+    const { take, whileWorked, quietMs, atMostMs } = plan.content.coalesce;
+    const newest = stream.coalesced?.find(plan.content.mark.text)?.messages.at(-1);
+    if (newest === undefined) return plan.addNew(stream);
+    if (!newest.isStored) {
+      if (take === "first") return plan.addKept(stream, newest);
+      return plan.addReplacing(stream, newest, newest.until);
+    }
+    const [run] = stream.share.takeUnheld([{ firstId: newest.id, count: 1 }]);
+    if (run === undefined) {
+      const isLeaving = [...stream.share.notes.leaving].some(({ firstId, count }) =>
+        newest.id >= firstId && newest.id < firstId + count
+      );
+      // One on its way to the dead letters is not worked on any more.
+      if (whileWorked === "wait" || isLeaving) return plan.addNew(stream);
+      return plan.addKept(stream, newest);
+    }
+    if (take === "last") {
+      newest.taken = run;
+      this.#markLeaving(stream.share, newest);
+      // One that was delivered has had its time: with the next one the time begins anew.
+      return plan.addReplacing(stream, newest, run.attempts > 0 ? undefined : newest.until);
+    }
+    stream.share.delay(run, run.dueAt);
+    if (run.dueAt === 0) this.#context.dispatcher.noteReady(stream.share);
+    const quietEnd = Math.floor(findQuietEnd(now, quietMs, atMostMs));
+    const dueAt = Math.min(newest.until, quietEnd);
+    const isLater = run.attempts === 0 && run.dueAt > 0 && dueAt > run.dueAt && dueAt < Infinity;
+    plan.addKept(stream, newest, isLater ? dueAt : undefined);
+  }
+
+  /** Takes a message out of its share, if it waits. */
+  #takeOut(share: Share, message: CoalescedMessage): void {
+    const [run] = share.takeUnheld([{ firstId: message.id, count: 1 }]);
+    if (run === undefined) return;
+    message.taken = run;
+    this.#markLeaving(share, message);
+  }
+
+  /** Until it is gone, nobody moves it to another place in the log. */
+  #markLeaving({ notes }: Share, message: CoalescedMessage): void {
+    message.leaving = { firstId: message.id, count: 1 };
+    notes.leaving.add(message.leaving);
+  }
+
+  /** Drops messages of an id that wait although a newer one is stored. */
+  #dropOutdated(stream: Stream, { messages }: CoalesceNote): void {
+    const newest = messages.findLast(({ isStored }) => isStored);
+    for (const message of [...messages]) {
+      if (message === newest || !message.isStored || message.taken !== undefined) continue;
+      const [run] = stream.share.takeUnheld([{ firstId: message.id, count: 1 }]);
+      if (run === undefined) continue;
+      stream.counters.noteReplaced(1);
+      const { number } = stream;
+      this.#context.commit({ type: "dropped", number, firstId: message.id, count: 1 });
+    }
+    this.#context.dispatcher.noteReady(stream.share);
+  }
+}
+
+/** Messages of one id have the same key and lane: otherwise they would not come one after the other. */
+function checkMark({ name, coalesced }: Stream, { mark }: CoalescedContent): void {
+  const note = coalesced?.find(mark.text);
+  if (note === undefined) return;
+  for (const what of ["key", "lane"] as const) {
+    if (note[what] === mark[what]) continue;
+    const [first, found] = [note[what], mark[what]].map((text) =>
+      text === undefined ? `no ${what}` : `${what} ${JSON.stringify(text)}`
+    );
+    throw new BrokerError(
+      "BAD_REQUEST",
+      `Cannot publish to "${name}": the first message of coalesce id ${
+        JSON.stringify(mark.text)
+      } ` +
+        `has ${first}, this one has ${found}`,
+    );
+  }
+}

@@ -1,0 +1,181 @@
+import { type IdRange, subtractRanges } from "../collections/id_ranges.ts";
+import type { KeyedHash } from "../collections/keyed_hash.ts";
+import { TextMap } from "../collections/text_map.ts";
+
+/** The rough size of a message's entry, in bytes. */
+const MESSAGE_BYTES = 500;
+
+/** The times of a message that has a coalescing id, in milliseconds since 1970. */
+export interface CoalescedTimes {
+  /** Not before this time it is ready. */
+  dueAt: number;
+  /** Until when it, or one in its place, has to be ready; `Infinity` for no limit. */
+  until: number;
+  /** When it expires; undefined for never. */
+  expiresAt: number | undefined;
+}
+
+/** Where a message stood in its share. */
+export interface TakenRun extends IdRange {
+  readonly attempts: number;
+  readonly priority?: number | undefined;
+  readonly lane?: number | undefined;
+  /** The end of its delay; 0 if it was ready. */
+  readonly dueAt: number;
+  readonly isDated?: boolean | undefined;
+}
+
+/** A message that has a coalescing id and is stored, or about to be. */
+export interface CoalescedMessage extends CoalescedTimes {
+  readonly id: number;
+  readonly bytes: number;
+  isStored: boolean;
+  /** Whether a newer one takes its place, once that is durable. */
+  isReplaced?: boolean;
+  /** Where it stood before it was taken out, because a newer one takes its place. */
+  taken?: TakenRun | undefined;
+  /** Its entry among those that leave their share, while it is taken out. */
+  leaving?: IdRange | undefined;
+}
+
+/** All messages of one id. */
+export interface CoalesceNote {
+  readonly text: string;
+  /** What they have in common; they cannot be told apart otherwise. */
+  readonly key: string | undefined;
+  readonly lane: string | undefined;
+  /** By id: at most one waits, and one is worked on, but for those that are on their way. */
+  readonly messages: CoalescedMessage[];
+}
+
+/** What messages of one id have in common. */
+export type CoalesceMark = Omit<CoalesceNote, "messages">;
+
+/**
+ * The messages of a stream that have coalescing ids, by id. A message is forgotten when it is gone, an id with
+ * its last message: there is nothing here that is not stored.
+ */
+export class CoalesceIndex {
+  readonly #notes: TextMap<CoalesceNote>;
+  readonly #byMessage = new Map<number, CoalesceNote>();
+  readonly #book: (bytes: number) => void;
+  /** Messages that a newer one takes the place of, once that is durable: they take no room any more. */
+  leavingCount = 0;
+  leavingBytes = 0;
+
+  /**
+   * @param hash The hash of ids, which others may use too; without a secret key by default.
+   * @param book Books memory, or gives it back.
+   */
+  constructor(hash?: KeyedHash, book: (bytes: number) => void = () => {}) {
+    this.#notes = new TextMap(hash);
+    this.#book = book;
+  }
+
+  /** How many ids there are. */
+  get size(): number {
+    return this.#notes.size;
+  }
+
+  find(text: string): CoalesceNote | undefined {
+    return this.#notes.get(text);
+  }
+
+  /** The messages of the id that a message has; undefined if it has none. */
+  noteOf(id: number): CoalesceNote | undefined {
+    return this.#byMessage.get(id);
+  }
+
+  /** A message that has an id. */
+  get(id: number): CoalescedMessage | undefined {
+    return this.#byMessage.get(id)?.messages.find((message) => message.id === id);
+  }
+
+  /** All messages, in no order. */
+  *list(): Generator<CoalescedMessage> {
+    for (const [id, { messages }] of this.#byMessage) {
+      yield messages.find((message) => message.id === id)!;
+    }
+  }
+
+  /** Adds a message, or what is known of it by now. */
+  add({ text, key, lane }: CoalesceMark, message: CoalescedMessage): CoalesceNote {
+    let note = this.#notes.get(text);
+    if (note === undefined) this.#notes.set(text, note = { text, key, lane, messages: [] });
+    const { messages } = note;
+    let at = messages.length;
+    while (at > 0 && messages[at - 1]!.id > message.id) at--;
+    const known = messages[at - 1];
+    if (known?.id === message.id) Object.assign(known, message);
+    else {
+      messages.splice(at, 0, message);
+      this.#book(MESSAGE_BYTES);
+    }
+    this.#byMessage.set(message.id, note);
+    return note;
+  }
+
+  /** Those of some messages that have expired: a quiet time that began anew has moved their ends. */
+  withoutLater(ranges: readonly IdRange[], now: number): IdRange[] {
+    return ranges.flatMap((range) => {
+      const later: IdRange[] = [];
+      for (let id = range.firstId; id < range.firstId + range.count; id++) {
+        if ((this.get(id)?.expiresAt ?? now) > now) later.push({ firstId: id, count: 1 });
+      }
+      return later.length === 0 ? [range] : subtractRanges(range, later);
+    });
+  }
+
+  /** The stream is gone. */
+  clear(): void {
+    this.#book(-MESSAGE_BYTES * this.#byMessage.size);
+    this.#byMessage.clear();
+  }
+
+  /** Whether a newer message of its id is stored: then it does not come back. */
+  isOutdated(id: number): boolean {
+    const messages = this.#byMessage.get(id)?.messages;
+    return messages !== undefined && messages.some((one) => one.id > id && one.isStored);
+  }
+
+  /** Forgets those of some messages that are here; returns them. */
+  forget({ firstId, count }: IdRange): CoalescedMessage[] {
+    const gone: CoalescedMessage[] = [];
+    if (count <= this.#byMessage.size) {
+      for (let id = firstId; id < firstId + count; id++) this.#forget(id, gone);
+    } else {
+      for (const id of [...this.#byMessage.keys()]) {
+        if (id >= firstId && id < firstId + count) this.#forget(id, gone);
+      }
+    }
+    return gone;
+  }
+
+  /** Notes that a message is about to leave, or stays after all. */
+  noteLeaving(message: CoalescedMessage, isLeaving: boolean): void {
+    message.isReplaced = isLeaving;
+    this.#count(message, isLeaving ? 1 : -1);
+  }
+
+  /** The ids of messages with an outdated one. */
+  *listDouble(): Generator<CoalesceNote> {
+    for (const note of this.#byMessage.values()) if (note.messages.length > 1) yield note;
+  }
+
+  #count({ bytes }: CoalescedMessage, sign: 1 | -1): void {
+    this.leavingCount += sign;
+    this.leavingBytes += sign * bytes;
+  }
+
+  #forget(id: number, gone: CoalescedMessage[]): void {
+    const note = this.#byMessage.get(id);
+    if (note === undefined) return;
+    this.#byMessage.delete(id);
+    const at = note.messages.findIndex((message) => message.id === id);
+    const [message] = note.messages.splice(at, 1);
+    if (message!.isReplaced) this.#count(message!, -1);
+    this.#book(-MESSAGE_BYTES);
+    gone.push(message!);
+    if (note.messages.length === 0) this.#notes.delete(note.text);
+  }
+}

@@ -7,9 +7,13 @@ export function encodeBase64(bytes: Uint8Array): string {
 
 /** Bytes from text in base64; undefined if it is something else. */
 export function decodeBase64(text: string): Uint8Array | undefined {
+  let binary: string;
   try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    binary = atob(text);
   } catch {
     return undefined;
   }
+  const bytes = new Uint8Array(binary.length);
+  for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index);
+  return bytes;
 }

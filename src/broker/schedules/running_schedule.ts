@@ -16,7 +16,7 @@ export class RunningSchedule {
   waitCount = 0;
   /** Why the message that is due cannot be stored. */
   problem: string | undefined;
-  /** How many more missed dates get a message; it begins anew when one is in time. */
+  /** How many more missed dates get a message; it begins anew when all have one. */
   catchUp: number = CATCH_UP_MAX;
 
   constructor(schedule: Schedule, dates: ScheduleDates, ring: (now: number) => void) {

@@ -105,8 +105,7 @@ export class ScheduleClock {
     running.isUnderWay = true;
     const replaced = overlap === "replace" ? last : undefined;
     this.#store.store({ stream, entry: made, step, replaced, now }, (error) => {
-      if (!isCatchingUp) running.catchUp = CATCH_UP_MAX;
-      else if (error === undefined) running.catchUp--;
+      if (isCatchingUp && error === undefined) running.catchUp--;
       if (error === undefined) this.#figures.stored++;
       this.#conclude(running, error);
     });
@@ -163,6 +162,9 @@ export class ScheduleClock {
   #conclude(running: RunningSchedule, error: BrokerError | undefined): void {
     running.isUnderWay = false;
     running.problem = error && `${error.message} (${error.code})`;
+    const { schedule: { next }, dates } = running;
+    const isCaughtUp = next === null || dates.dueAt(next) > this.#context.now();
+    if (isCaughtUp) running.catchUp = CATCH_UP_MAX;
     this.arm(running);
   }
 }

@@ -1,0 +1,460 @@
+/**
+ * Schedules: when they store which messages.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { BrokerError, decodeBatch, type ScheduleInput } from "../../../protocol.ts";
+import { SCHEDULES_MAX } from "../../../src/protocol/messages/schedule_settings.ts";
+import { DAY, entryOf, HOUR, ScheduledBroker, SECOND } from "./scheduled_broker.ts";
+
+Deno.test("a schedule stores a message at each of its dates", async () => {
+  const use = new ScheduledBroker();
+  assertEquals(await use.put("night", { cron: "30 3 * * *", overlap: "allow" }), true);
+  assertEquals(await use.put("hour", { everyMs: HOUR, overlap: "allow" }), true);
+  assertEquals(await use.next("night"), ["01-01T03:30:00", "01-02T03:30:00", "01-03T03:30:00"]);
+  assertEquals(await use.next("hour"), ["01-01T01:00:00", "01-01T02:00:00", "01-01T03:00:00"]);
+  await use.advance(4 * HOUR);
+  assertEquals(await use.stored(), [
+    "1 01-01T01:00:00 hour",
+    "2 01-01T02:00:00 hour",
+    "3 01-01T03:00:00 hour",
+    "4 01-01T03:30:00 night",
+    "5 01-01T04:00:00 hour",
+  ]);
+  const { last, count, next } = await use.get("night");
+  const at = Date.parse("2027-01-01T03:30Z");
+  assertEquals([last, count, next[0]], [{ at, id: 4 }, 1, at + DAY]);
+});
+
+Deno.test("the message has what was put, the date, and a dedup id", async () => {
+  const use = new ScheduledBroker();
+  const wishes = { key: "k", priority: 7, lane: "acme", ttlMs: HOUR };
+  const entry = entryOf("report", wishes, { kind: "daily" });
+  await use.put("night", { entry, everyMs: 90 * SECOND });
+  await use.advance(90 * SECOND);
+  const { infos, entries } = await use.test.broker.peek("reports", 1, 10);
+  const [message] = decodeBatch({ count: 1, buffer: entries, start: 0, end: entries.length });
+  assertEquals(infos[0]?.state, "ready");
+  assertEquals(message?.headers, { kind: "daily", scheduledAt: "2027-01-01T00:01:30.000Z" });
+  assertEquals(message?.priority, 7);
+  assertEquals(message?.properties, {
+    key: "k",
+    lane: "acme",
+    dedupId: "schedule/night/2027-01-01T00:01:30.000Z",
+    expiresAt: use.now + HOUR,
+  });
+});
+
+Deno.test("the same value again changes nothing, the next date included", async () => {
+  const use = new ScheduledBroker();
+  const hourly = { everyMs: HOUR, overlap: "allow" } as const;
+  await use.put("a", hourly);
+  for (let count = 0; count < 5; count++) {
+    await use.advance(50 * 60 * SECOND);
+    assertEquals(await use.put("a", { ...hourly, now: true }), false);
+  }
+  assertEquals((await use.ids()).length, 4);
+  const events = use.test.events.filter(({ type }) => type === "scheduleSet");
+  assertEquals(events.length, 1);
+});
+
+Deno.test("ten clients that put the same at once make one schedule, and one message at once", async () => {
+  const use = new ScheduledBroker();
+  const put = () => use.put("a", { cron: "0 0 * * *", now: true });
+  const changed = await Promise.all(Array.from({ length: 10 }, put));
+  assertEquals(changed.filter((isChanged) => isChanged).length, 1);
+  await use.advance(HOUR);
+  assertEquals(await use.stored(), ["1 01-01T00:00:00 a"]);
+});
+
+Deno.test("with another body or limit the dates stay; with another interval they begin anew", async () => {
+  const use = new ScheduledBroker();
+  await use.put("a", { everyMs: HOUR, overlap: "allow" });
+  await use.advance(1.5 * HOUR);
+  assertEquals(await use.put("a", { everyMs: HOUR, overlap: "allow", text: "new" }), true);
+  assertEquals((await use.next("a"))[0], "01-01T02:00:00");
+  await use.advance(HOUR);
+  assertEquals(await use.stored(), ["1 01-01T01:00:00 a", "2 01-01T02:00:00 new"]);
+  assertEquals((await use.get("a")).count, 2);
+  await use.put("a", { everyMs: 2 * HOUR, overlap: "allow" });
+  assertEquals((await use.next("a"))[0], "01-01T04:30:00");
+  assertEquals((await use.get("a")).count, 0);
+});
+
+Deno.test("it begins at once if that is asked for, and only if it is new", async () => {
+  const use = new ScheduledBroker();
+  await use.put("a", { cron: "0 12 * * *", overlap: "allow", now: true, jitterMs: HOUR });
+  await use.put("b", { everyMs: HOUR, overlap: "allow", now: true });
+  await use.advance(1);
+  assertEquals(await use.stored(), ["1 01-01T00:00:00 a", "2 01-01T00:00:00 b"]);
+  assertEquals((await use.next("b"))[0], "01-01T01:00:00");
+  assertEquals((await use.next("a"))[0], "01-01T12:00:00");
+  await use.put("a", { cron: "0 12 * * *", overlap: "allow", now: true, text: "other" });
+  await use.advance(1);
+  assertEquals((await use.ids()).length, 2);
+});
+
+Deno.test("a schedule ends at its limit or its last date, and stays to be seen", async () => {
+  const use = new ScheduledBroker();
+  await use.put("three", { everyMs: HOUR, overlap: "allow", limit: 3 });
+  const until = Date.parse("2027-01-01T02:00:00Z");
+  await use.put("until", { cron: "0 * * * *", overlap: "allow", until });
+  assertEquals((await use.next("until")).length, 2);
+  await use.advance(10 * HOUR);
+  assertEquals((await use.stored()).map((line) => line.slice(-5)), [
+    "three",
+    "until",
+    "three",
+    "until",
+    "three",
+  ]);
+  assertEquals([await use.next("three"), await use.next("until")], [[], []]);
+  // With a higher limit it goes on.
+  await use.put("three", { everyMs: HOUR, overlap: "allow", limit: 4 });
+  assertEquals(await use.next("three"), ["01-01T11:00:00"]);
+});
+
+Deno.test("nothing is stored while the last message waits, is delayed, or is at a follower", async () => {
+  const use = new ScheduledBroker();
+  const { test } = use;
+  test.broker.updateStream("reports", { ackTimeoutMs: DAY });
+  await use.put("a", { everyMs: HOUR });
+  await use.advance(2 * HOUR);
+  assertEquals(await use.ids(), [1]);
+  assertEquals((await use.get("a")).leftOut?.why, "message 1 of it was still in the stream");
+  assertEquals(await use.explain(), [
+    'Schedule "a" has left out 2027-01-01T02:00:00.000Z: message 1 of it was still in the stream.',
+  ]);
+  const follower = test.follower("reports", { name: "f" });
+  test.dispatch();
+  await use.advance(HOUR);
+  assertEquals(await use.ids(), [1]);
+  follower.open.nack(
+    [{ firstTag: 1, count: 1 }],
+    { delayMs: 90 * 60 * SECOND, reason: "later" },
+    false,
+  );
+  await use.advance(HOUR);
+  assertEquals(await use.ids(), [1]);
+  await use.advance(HOUR);
+  test.dispatch();
+  follower.open.ack([{ firstTag: 2, count: 1 }], false);
+  await use.advance(HOUR);
+  assertEquals(await use.ids(), [2]);
+  assertEquals(await use.explain(), []);
+});
+
+Deno.test("a message that became a dead letter is not in the way", async () => {
+  const use = new ScheduledBroker();
+  const { test } = use;
+  await use.put("a", { everyMs: HOUR });
+  const follower = test.follower("reports");
+  await use.advance(HOUR);
+  test.dispatch();
+  follower.open.reject([{ firstTag: 1, count: 1 }], "no", false);
+  await use.advance(HOUR);
+  assertEquals([await use.ids(), await use.ids("reports.dead")], [[2], [1]]);
+  // Sent back, it is a message like any other.
+  await test.broker.redrive("reports.dead", [1]);
+  test.dispatch();
+  follower.open.ack([{ firstTag: 2, count: 1 }], false);
+  await use.advance(HOUR);
+  assertEquals(await use.ids(), [3, 4]);
+});
+
+Deno.test("a new message takes the place of one that nobody has, in one event", async () => {
+  const use = new ScheduledBroker();
+  const { test } = use;
+  test.broker.updateStream("reports", { ackTimeoutMs: DAY });
+  await use.put("a", { everyMs: HOUR, overlap: "replace" });
+  await use.advance(3 * HOUR);
+  assertEquals(await use.stored(), ["3 01-01T03:00:00 a"]);
+  const stored = test.events.flatMap((event) => event.type === "published" ? [event.notes] : []);
+  assertEquals(stored.map((notes) => notes?.replaces), [
+    undefined,
+    [{ number: 1, id: 1 }],
+    [{ number: 1, id: 2 }],
+  ]);
+  assertEquals(test.getStream("reports").totals.dropped, 2);
+  // One that a follower has stays.
+  test.follower("reports");
+  test.dispatch();
+  await use.advance(2 * HOUR);
+  assertEquals(await use.ids(), [3, 5]);
+});
+
+Deno.test("what cannot be stored leaves the one before it where it was", async () => {
+  const use = new ScheduledBroker();
+  const { test } = use;
+  await use.put("a", { everyMs: HOUR, overlap: "replace" });
+  await use.advance(HOUR);
+  test.isSlow = true;
+  await use.advance(HOUR);
+  test.fail(new BrokerError("DISK_FULL", "no room"));
+  test.isSlow = false;
+  assertEquals(await use.ids(), [1]);
+  assertEquals(test.getStream("reports").ready, 1);
+  assertEquals((await use.get("a")).problem, "no room (DISK_FULL)");
+  assertEquals(await use.explain(), [
+    'Schedule "a" cannot store a message, and tries again: no room (DISK_FULL).',
+  ]);
+  await use.advance(2 * SECOND);
+  assertEquals(await use.stored(), ["2 01-01T02:00:00 a"]);
+  assertEquals((await use.get("a")).problem, undefined);
+});
+
+Deno.test("a full stream, and one that is gone, are told and tried again each second", async () => {
+  const use = new ScheduledBroker();
+  const { test } = use;
+  test.broker.updateStream("reports", { maxMessages: 1 });
+  await use.put("a", { everyMs: HOUR, overlap: "allow" });
+  await use.advance(2 * HOUR);
+  assertEquals(await use.ids(), [1]);
+  const full = 'Cannot publish to "reports": it has 1 messages, 1 more were sent, limit is 1';
+  assertEquals((await use.get("a")).problem, `${full} (STREAM_FULL)`);
+  test.broker.purgeStream("reports");
+  await use.advance(SECOND);
+  assertEquals(await use.stored(), ["2 01-01T02:00:00 a"]);
+  test.broker.deleteStream("reports");
+  await use.advance(HOUR);
+  assertEquals((await use.get("a")).problem, 'there is no stream "reports"');
+  test.create("reports");
+  await use.advance(SECOND);
+  assertEquals(await use.stored(), ["1 01-01T03:00:00 a"]);
+  // Room is kept as for others: the oldest goes.
+  test.broker.updateStream("reports", { maxMessages: 1, overflow: "drop-oldest" });
+  await use.advance(2 * HOUR);
+  assertEquals(await use.ids(), [3]);
+});
+
+Deno.test("a paused stream goes on filling, and a paused schedule leaves its dates out", async () => {
+  const use = new ScheduledBroker();
+  const { schedules } = use.test.broker;
+  use.test.broker.pauseStream("reports", true);
+  await use.put("a", { everyMs: HOUR, overlap: "allow" });
+  await use.put("b", { cron: "0 * * * *", overlap: "allow" });
+  await use.advance(HOUR);
+  assertEquals(await use.ids(), [1, 2]);
+  await schedules.pause("a", true);
+  await schedules.pause("b", true);
+  await schedules.pause("b", true);
+  assertEquals([await use.next("a"), await use.next("b")], [[], []]);
+  assertEquals(await use.explain(), ['Schedule "a" is paused.', 'Schedule "b" is paused.']);
+  await use.advance(3.5 * HOUR);
+  assertEquals(await use.ids(), [1, 2]);
+  assertEquals(await use.put("a", { everyMs: HOUR, overlap: "allow", text: "new" }), true);
+  assertEquals((await use.get("a")).isPaused, true);
+  await schedules.pause("a", false);
+  await schedules.pause("b", false);
+  assertEquals([(await use.next("a"))[0], (await use.next("b"))[0]], [
+    "01-01T05:00:00",
+    "01-01T05:00:00",
+  ]);
+  await use.advance(HOUR);
+  assertEquals((await use.ids()).length, 4);
+  assertEquals(await use.explain(), []);
+});
+
+Deno.test("a deleted schedule stores nothing more, and its messages stay", async () => {
+  const use = new ScheduledBroker();
+  const { schedules } = use.test.broker;
+  await use.put("a", { everyMs: HOUR, overlap: "allow" });
+  await use.advance(HOUR);
+  await schedules.delete("a");
+  await use.advance(5 * HOUR);
+  assertEquals(await use.ids(), [1]);
+  assertEquals((await schedules.list(0)).items, []);
+  for (const call of [() => schedules.delete("a"), () => schedules.pause("a", true)]) {
+    const error = await assertRejects(call, BrokerError);
+    assertEquals([error.code, error.message], [
+      "SCHEDULE_NOT_FOUND",
+      'Cannot find schedule "a": there is none',
+    ]);
+  }
+});
+
+Deno.test("a message that is on its way when its schedule changes is counted before", async () => {
+  for (const change of ["put", "delete", "pause"] as const) {
+    const use = new ScheduledBroker();
+    const { test } = use;
+    await use.put("a", { everyMs: HOUR, overlap: "allow" });
+    test.isSlow = true;
+    await use.advance(HOUR);
+    const changing = {
+      put: () => use.put("a", { everyMs: HOUR, overlap: "allow", text: "new" }),
+      delete: () => test.broker.schedules.delete("a"),
+      pause: () => test.broker.schedules.pause("a", true),
+    }[change]();
+    await use.advance(3 * HOUR);
+    test.isSlow = false;
+    test.sync();
+    await changing;
+    await use.advance(1);
+    const types = test.events.map(({ type }) => type).filter((type) => type !== "streamCreated");
+    const last = change === "delete" ? "scheduleDeleted" : "scheduleSet";
+    const then = change === "put" ? ["published"] : [];
+    assertEquals(types, ["scheduleSet", "published", last, ...then], change);
+    // What was missed meanwhile is one message.
+    if (change === "put") {
+      assertEquals(await use.stored(), ["1 01-01T01:00:00 a", "2 01-01T04:00:00 new"]);
+    }
+  }
+});
+
+Deno.test("jitter is between nothing and its most, differs, and is the same again", async () => {
+  const delays = async () => {
+    const use = new ScheduledBroker();
+    for (let count = 0; count < 50; count++) {
+      await use.put(`s${count}`, { everyMs: HOUR, overlap: "allow", jitterMs: 60 * SECOND });
+    }
+    await use.advance(2.5 * HOUR);
+    const { infos, entries } = await use.test.broker.peek("reports", 1, 1000);
+    const all = decodeBatch({
+      count: infos.length,
+      buffer: entries,
+      start: 0,
+      end: entries.length,
+    });
+    return all.map(({ headers, body }, index) => {
+      const delay = infos[index]!.storedAt! - Date.parse(headers.scheduledAt!);
+      return `${new TextDecoder().decode(body)}@${headers.scheduledAt} ${delay}`;
+    });
+  };
+  const found = await delays();
+  assertEquals(found.length, 100);
+  const values = found.map((line) => Number(line.split(" ")[1]));
+  assert(values.every((value) => value >= 0 && value <= 60_000));
+  assert(new Set(values).size > 90);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  assert(mean > 20_000 && mean < 40_000, `${mean}`);
+  assertEquals(await delays(), found);
+});
+
+Deno.test("the time to live begins when a message is due", async () => {
+  const use = new ScheduledBroker();
+  const { test } = use;
+  const entry = entryOf("a", { ttlMs: 10 * SECOND });
+  test.broker.updateStream("reports", { maxMessages: 1 });
+  test.publisher("reports").publish("in the way");
+  await use.put("a", { entry, everyMs: HOUR, overlap: "allow" });
+  await use.advance(HOUR + 4 * SECOND);
+  test.broker.purgeStream("reports");
+  await use.advance(SECOND);
+  const { infos, entries } = await test.broker.peek("reports", 1, 1);
+  const [message] = decodeBatch({ count: 1, buffer: entries, start: 0, end: entries.length });
+  assertEquals(infos.length, 1);
+  assertEquals(message?.properties.expiresAt, Date.parse("2027-01-01T01:00:10Z"));
+  // Later it is not stored any more.
+  test.broker.purgeStream("reports");
+  test.publisher("reports", "other").publish("in the way");
+  await use.advance(HOUR + 20 * SECOND);
+  assertEquals((await use.get("a")).leftOut, {
+    at: Date.parse("2027-01-01T02:00:00Z"),
+    why: "its time to live was over",
+  });
+});
+
+Deno.test("what is not allowed is refused, and says what is", async () => {
+  const use = new ScheduledBroker();
+  const { schedules } = use.test.broker;
+  const good: ScheduleInput = { stream: "reports", entry: entryOf("x"), everyMs: HOUR };
+  const refused = async (input: object, name: string = "a") => {
+    const call = () => schedules.put(name, { ...good, ...input } as ScheduleInput);
+    const { code, message } = await assertRejects(call, BrokerError);
+    return `${code} ${message.replace('Cannot put schedule "a": ', "")}`;
+  };
+  assertEquals(
+    await refused({ everyMs: 999 }),
+    "BAD_REQUEST everyMs must be a whole number from 1000 to 3153600000000, found 999",
+  );
+  const both = "BAD_REQUEST either cron or everyMs must be given, and not both";
+  assertEquals(await refused({ cron: "0 0 * * *" }), both);
+  assertEquals(await refused({ everyMs: undefined }), both);
+  assertEquals(
+    await refused({ timeZone: "UTC" }),
+    "BAD_REQUEST timeZone is for cron: an interval is the same everywhere",
+  );
+  assertEquals(
+    await refused({ missed: "some" }),
+    'BAD_REQUEST missed must be one of one, skip, all, found "some"',
+  );
+  assertEquals(
+    await refused({ missed: "all", overlap: "skip" }),
+    'BAD_REQUEST missed "all" stores several messages at once: it needs overlap "allow"',
+  );
+  assertEquals(
+    await refused({ jitterMs: 2 * HOUR }),
+    "BAD_REQUEST jitterMs is 7200000, and its next two dates are 3600000 ms apart; at most that is allowed",
+  );
+  assertEquals(
+    await refused({ everyMs: undefined, cron: "0 0 30 2 *" }),
+    'BAD_REQUEST Cannot use cron expression "0 0 30 2 *": no date ever comes',
+  );
+  assertEquals(
+    await refused({ stream: "nowhere" }),
+    'STREAM_NOT_FOUND Cannot find stream "nowhere": it does not exist',
+  );
+  assertEquals(
+    (await refused({}, "a/b")).slice(0, 64),
+    'BAD_REQUEST Cannot put schedule "a/b": the name of a schedule mu',
+  );
+  assertEquals((await refused({}, "a".repeat(95))).startsWith("BAD_REQUEST"), true);
+  assertEquals(await refused({ entry: "%" }), "BAD_REQUEST Cannot read an entry: no base64");
+  assertEquals(
+    (await refused({ entry: "AAAA" })).startsWith("BAD_REQUEST Cannot read a batch"),
+    true,
+  );
+  assertEquals(
+    (await refused({ entry: entryOf("x".repeat(16 * 1024 + 1)) })).slice(0, 17),
+    "MESSAGE_TOO_LARGE",
+  );
+  const withId = entryOf("x", { dedupId: "mine" });
+  assertEquals(
+    await refused({ entry: withId }),
+    "BAD_REQUEST its message has a dedup id: each message of a schedule gets one",
+  );
+  assertEquals(
+    await refused({ entry: entryOf("x", { deliverAt: 1 }) }),
+    "BAD_REQUEST its message has deliverAt, which is the same for all dates",
+  );
+  const headers = { much: "x".repeat(4080) };
+  assertEquals((await refused({ entry: entryOf("x", {}, headers) })).includes("headers are"), true);
+  assertEquals((await schedules.list(0)).items, []);
+});
+
+Deno.test("there are 10,000 schedules at most, and they are listed in pages", async () => {
+  const use = new ScheduledBroker();
+  for (let count = 0; count < SCHEDULES_MAX; count++) await use.put(`s${count}`, { everyMs: DAY });
+  const error = await assertRejects(() => use.put("more", { everyMs: DAY }), BrokerError);
+  assertEquals([error.code, error.message], [
+    "TOO_MANY_SCHEDULES",
+    'Cannot put schedule "more": the limit of 10000 schedules is reached',
+  ]);
+  assertEquals(await use.put("s5", { everyMs: 2 * DAY }), true);
+  const names = new Set<string>();
+  let [pages, after] = [0, 0 as number | undefined];
+  for (; after !== undefined; pages++) {
+    const page: Awaited<ReturnType<typeof use.test.broker.schedules.list>> = await use.test.broker
+      .schedules.list(after);
+    for (const { name } of page.items) names.add(name);
+    after = page.next;
+  }
+  assertEquals([names.size, pages], [SCHEDULES_MAX, 100]);
+});
+
+Deno.test("all schedules together have 16 MiB", async () => {
+  const use = new ScheduledBroker();
+  const large = entryOf("x".repeat(16_000));
+  const error = await assertRejects(async () => {
+    for (let count = 0; count < 2000; count++) {
+      await use.put(`s${count}`, { everyMs: DAY, entry: large });
+    }
+  }, BrokerError);
+  assertEquals(error.code, "TOO_MANY_SCHEDULES");
+  assertEquals(
+    error.message.endsWith("all schedules together would have more than 16777216 bytes"),
+    true,
+  );
+});

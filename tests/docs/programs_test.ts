@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { isLong } from "../support/length.ts";
 import { Page, ROOT } from "./page.ts";
 import { Reader } from "./reader.ts";
 
@@ -25,7 +26,7 @@ for (const page of english) {
   });
 }
 
-Deno.test("the programs of the documents pass the type check", async () => {
+async function checkTypes(): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
     for (const { path, programs } of english) {
@@ -42,7 +43,10 @@ Deno.test("the programs of the documents pass the type check", async () => {
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
-});
+}
+
+// This takes longer than to run all of them.
+if (isLong) Deno.test("the programs of the documents pass the type check", checkTypes);
 
 Deno.test("a program has no name of a file that is in the repository", () => {
   const taken = [...Deno.readDirSync(ROOT)].map(({ name }) => name);

@@ -6,7 +6,7 @@
  */
 
 /** Whether tests have their full length. */
-const isLong = Deno.env.get("TEST_LENGTH") === "long";
+export const isLong: boolean = Deno.env.get("TEST_LENGTH") === "long";
 
 /** A number for the short form, which still meets all kinds of cases, and one for the full length. */
 export interface Lengths {

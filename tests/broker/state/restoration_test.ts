@@ -11,6 +11,7 @@ import { encodeBatch, type TagRange } from "../../../protocol.ts";
 import { findFlags } from "../../../src/protocol/messages/batch.ts";
 import { PublisherRegistry } from "../../../src/broker/state/publisher_registry.ts";
 import { PublisherRestoration } from "../../../src/broker/state/publisher_restoration.ts";
+import { chooseLength } from "../../support/length.ts";
 import { fuzz } from "../../support/wire/fuzz.ts";
 import {
   describeStreams,
@@ -394,6 +395,6 @@ Deno.test("a broker made again of its events is as one that lost its followers (
       for (const { name } of describeStreams(run.broker)) run.broker.deleteStream(name);
       checkLiveCounts(run.broker, run.segments);
     }),
-    fuzz(120),
+    fuzz(chooseLength({ short: 40, long: 120 })),
   );
 });

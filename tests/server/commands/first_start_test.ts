@@ -9,6 +9,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { deadline } from "@std/async/deadline";
 import { connect } from "../../../client.ts";
 import { BrokerProcess } from "../../support/broker/broker_process.ts";
+import { runTyped } from "../../support/commands/typed.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 
 /** Nothing in a test that passes waits for so long, in milliseconds. */
@@ -24,9 +25,9 @@ class Place {
     this.path = path;
   }
 
-  /** Runs a command; resolves to its output. */
+  /** Runs a command, as one typed beside the broker; resolves to its output. */
   async run(...args: string[]): Promise<string> {
-    const ended = await BrokerProcess.run(args, { env: this.env });
+    const ended = await runTyped(args, { env: this.env });
     assertEquals(ended.code, 0, ended.lines.join("\n"));
     this.lines.push(...ended.lines);
     return ended.stdout;

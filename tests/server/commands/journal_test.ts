@@ -9,8 +9,10 @@ import { connect } from "../../../client.ts";
 import { readArguments } from "../../../src/server/commands/arguments.ts";
 import { CommandError } from "../../../src/server/commands/command.ts";
 import { repair, verify } from "../../../src/server/commands/journal/journal.ts";
+import { startBroker } from "../../support/broker/broker.ts";
 import { BrokerProcess } from "../../support/broker/broker_process.ts";
 import { journalProgram, testContext } from "../../support/commands/command_context.ts";
+import { runTyped } from "../../support/commands/typed.ts";
 import { TestDirectory } from "../../support/disk/journals.ts";
 
 const REPORT = { lines: ["fine"], isUsable: true };
@@ -60,16 +62,14 @@ Deno.test("verify and repair: directories and ways are understood", async () => 
   assertEquals(await ask(["repair", "--cut"]), [["repair", "./data", "cut"]]);
 });
 
-/** Fills a journal with three messages, and has its broker stopped. */
+/** Fills a journal with three messages, and has its broker closed. */
 async function fill(directory: string): Promise<void> {
-  await using broker = await BrokerProcess.listen(["--storage-directory", directory]);
+  await using broker = await startBroker({ storage: { engine: "journal", directory } });
   await using connection = await connect({ port: broker.port });
   await connection.cursor().createStream("orders");
   const publisher = connection.publisher("orders");
   for (const text of ["first", "second", "third"]) await publisher.sendMessage(`the ${text} one`);
   await connection.close();
-  broker.kill("SIGTERM");
-  await broker.waitForEnd();
 }
 
 /** Damages the second message. */
@@ -91,7 +91,7 @@ Deno.test("a damaged journal is served as far as it can be, verified and repaire
   await using directory = await TestDirectory.create();
   const { path } = directory;
   await fill(path);
-  const fine = await BrokerProcess.run(["verify", path]);
+  const fine = await runTyped(["verify", path]);
   assertEquals([fine.code, fine.stdout.split("\n").at(-2)], [0, "everything is in order"]);
   const segment = await damage(path);
 
@@ -105,14 +105,14 @@ Deno.test("a damaged journal is served as far as it can be, verified and repaire
   const error = await assertRejects(() => publishing, Error, `"repair ${path} --skip-damaged"`);
   assertEquals((error as { code?: string }).code, "STREAM_DAMAGED");
   // While a broker uses it, it can be verified, and the report says so; it cannot be repaired.
-  const busy = await BrokerProcess.run(["verify", path]);
+  const busy = await runTyped(["verify", path]);
   assertEquals([busy.code, busy.lines], [4, []]);
   assertMatch(
     busy.stdout,
     /^another broker \(process \d+\) is using .*: this is its recent state/,
   );
   assertStringIncludes(busy.stdout, '(message 2 of stream "orders")');
-  const other = await BrokerProcess.run(["repair", path, "--cut"]);
+  const other = await runTyped(["repair", path, "--cut"]);
   assertEquals([other.code, other.stdout], [2, ""]);
   assertMatch(other.lines.join(), /another broker \(process \d+\) uses it; stop that one first/);
   assertEquals(other.lines.join().includes("--storage-directory"), false);
@@ -123,7 +123,7 @@ Deno.test("a damaged journal is served as far as it can be, verified and repaire
   const found = await BrokerProcess.run(["verify", path]);
   assertEquals(found.code, 4);
   assertStringIncludes(found.stdout, '(message 2 of stream "orders")');
-  const asked = await BrokerProcess.run(["repair", path]);
+  const asked = await runTyped(["repair", path]);
   assertEquals(asked.code, 4);
   assertStringIncludes(asked.stdout, "nothing was changed");
   const repaired = await BrokerProcess.run(["repair", path, "--skip-damaged"]);
@@ -148,7 +148,7 @@ Deno.test("the commands tell in a line what they cannot look at", async () => {
       [["repair", "--cuts"], 'Cannot run "repair": found an unknown flag "--cuts", the nearest'],
     ] as const
   ) {
-    const { code, lines, stdout } = await BrokerProcess.run(args);
+    const { code, lines, stdout } = await runTyped(args);
     assertEquals([code, stdout], [2, ""]);
     assertStringIncludes(lines[0]!, complaint);
   }

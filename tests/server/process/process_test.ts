@@ -10,6 +10,7 @@ import { deadline } from "@std/async/deadline";
 import manifest from "../../../deno.json" with { type: "json" };
 import { connect, type Message, type Receipt } from "../../../client.ts";
 import { BrokerProcess, type EndedProcess } from "../../support/broker/broker_process.ts";
+import { runTyped } from "../../support/commands/typed.ts";
 import { turn, until } from "../../support/broker/broker.ts";
 import { connectOver } from "../../support/broker/connect_over.ts";
 import { RawClient } from "../../support/wire/raw_client.ts";
@@ -88,7 +89,7 @@ for (const flag of ["--help", "-h"]) {
     for (const name of ["serve", "stream ls", "--version"]) {
       assertStringIncludes(all.stdout, `  ${name}`);
     }
-    const { code, stdout, lines } = await BrokerProcess.run(["serve", flag]);
+    const { code, stdout, lines } = await runTyped(["serve", flag]);
     assertEquals([code, lines], [0, []]);
     for (const name of ["--port", "--settings", "--storage-engine"]) {
       assertStringIncludes(stdout, `  ${name}`);

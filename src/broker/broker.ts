@@ -35,6 +35,7 @@ import type {
 } from "./engine_cancel.ts";
 import type { Event } from "./event.ts";
 import type { Appender } from "./event_log.ts";
+import { LaneCommands } from "./limits/lane_commands.ts";
 import { Attachments, ATTACHMENTS_MAX } from "./rules/attachments.ts";
 import { wakeStream } from "./rules/awakening.ts";
 import { Cancels } from "./cancelling/cancels.ts";
@@ -50,6 +51,7 @@ import { Removal } from "./rules/removal.ts";
 import { Returns } from "./rules/returns.ts";
 import { RuleContext } from "./rules/rule_context.ts";
 import { Schedules } from "./schedules/schedules.ts";
+import { watchServing } from "./serving/serving_watch.ts";
 import { BrokerState } from "./state/broker_state.ts";
 import type { FollowerState } from "./share/follower_state.ts";
 import { LiveSearch } from "./state/live_facts.ts";
@@ -74,6 +76,7 @@ export class Broker {
   /** The streams and the publishers that the events made. */
   readonly state: BrokerState;
   readonly schedules: Schedules;
+  readonly lanes: LaneCommands;
   protected readonly context: RuleContext;
   readonly #durability: string;
   readonly #dispatcher: Dispatcher;
@@ -115,10 +118,7 @@ export class Broker {
         this.#dispatcher.noteReady(stream.share);
         clock.hasten(stream.alarm, stream.nextDueAt);
       },
-      laneWatch: {
-        opened: (share) => this.#dispatcher.noteReady(share),
-        waits: ({ store }, until) => clock.hasten(store.alarm, until),
-      },
+      ...watchServing(() => this.#dispatcher, clock, now),
       ring: (store, now) => wakeStream(store, now, this.context, this.#returns),
       breakerOwner: (share) => this.context.breakers.ownerOf(share),
     });
@@ -137,6 +137,7 @@ export class Broker {
     this.#deadLetters = new DeadLetters(this.context, this.#removal);
     this.#returns = new Returns(this.context, this.#deadLetters, this.coalescing);
     this.schedules = new Schedules(this.context, this.#removal, options.cron);
+    this.lanes = new LaneCommands(this.context);
     this.#deliveries = new Deliveries(this.context, this.#returns);
     this.#cancels = new Cancels(this.context, this.#returns, this.#deadLetters);
     this.#pels = new PelQuestions(this.#followers, this.context, this.#deliveries);

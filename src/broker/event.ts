@@ -1,6 +1,7 @@
 import type { MessageBatch, StoredRun, StreamOptionsInput } from "../../protocol.ts";
 import type { StoredIn } from "./engine.ts";
 import type { OpenBreaker } from "./breaker/breaker.ts";
+import type { LaneSet, LimitSet } from "./lanes/lane_event.ts";
 import type { ScheduleEvent, ScheduleStep } from "./schedules/table/schedule_event.ts";
 import type { Failure } from "./share/failure.ts";
 import type { Place } from "./backlog/pager.ts";
@@ -263,6 +264,8 @@ export type Decided =
   | ScheduleEvent
   | Kept
   | Coalesced
+  | LaneSet
+  | LimitSet
   | ClockRead;
 
 /**

@@ -40,6 +40,16 @@ export class LaneTable {
     return this.#lanes[number] ?? this.#add(number, readLabel(buffer, at));
   }
 
+  /** The lane of a name, if there is one. */
+  find(name: string): Lane | undefined {
+    const lane = this.require(name);
+    if (lane.isUnused && !lane.isIdle && lane.home === undefined) {
+      this.delete(lane);
+      return undefined;
+    }
+    return lane;
+  }
+
   /** The lane of a name: a new one if it is not known. */
   require(name: string): Lane {
     const bytes = encodeUtf8(name);

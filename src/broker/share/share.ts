@@ -2,6 +2,7 @@ import type { BreakerOptions } from "../../protocol/messages/stream_options.ts";
 import type { BreakerOwner } from "../breaker/breaker.ts";
 import { BreakerTable } from "../breaker/breaker_table.ts";
 import { BrokerError, type LaneLimits } from "../../../protocol.ts";
+import type { LaneSettings } from "../../protocol/lane_settings.ts";
 import { LogBusyError } from "../backlog/pager.ts";
 import { type Attachment, AttachmentQueue } from "./attachment.ts";
 import type { Gate } from "../lanes/gate.ts";
@@ -171,6 +172,14 @@ export class Share implements TurnRules, LaneListener {
     this.ready = lanes;
     this.isGuarded = true;
     return lanes;
+  }
+
+  /** Sets what holds for one lane; `null` removes it. */
+  setLane(name: string, settings: LaneSettings | null, now: number): void {
+    const lanes = this.requireLanes();
+    const lane = lanes.table.require(name);
+    lane.change(settings ?? undefined, now);
+    lanes.place(lane);
   }
 
   /**

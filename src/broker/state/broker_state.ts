@@ -29,6 +29,8 @@ import { Router } from "./router.ts";
 import { RuleTime } from "../events/rule_time.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
+import type { LaneSet } from "../lanes/lane_event.ts";
+import { LimitTable } from "../serving/limit_table.ts";
 import { ScheduleTable } from "../schedules/table/schedule_table.ts";
 import { Stream } from "../stream/stream.ts";
 import { findDedupId, StreamRestoration } from "../stream/stream_restoration.ts";
@@ -49,6 +51,7 @@ export class BrokerState {
   readonly unwritten: UnwrittenStreams = new UnwrittenStreams();
   readonly calendar: Calendar = new Calendar();
   readonly schedules: ScheduleTable = new ScheduleTable();
+  readonly limits: LimitTable;
   readonly #options: BrokerStateOptions;
   readonly #reasons: ReasonPool;
   /** Gathers publishers during recovery; undefined when live. */
@@ -67,6 +70,7 @@ export class BrokerState {
   constructor(options: BrokerStateOptions) {
     this.#options = options;
     this.#reasons = new ReasonPool(options.residency, undefined, options.hash);
+    this.limits = new LimitTable(options.limitWatch);
     this.router = new Router(options.compilePattern, options.hash);
     this.publishers = new PublisherRegistry({
       hash: options.hash,
@@ -128,6 +132,10 @@ export class BrokerState {
         return this.#time.readClock(event);
       default:
         return this.schedules.apply(event);
+      case "laneSet":
+        return this.#setLane(event);
+      case "limitSet":
+        return this.limits.apply(event);
     }
   }
 
@@ -162,7 +170,7 @@ export class BrokerState {
       ...this.publishers.describeForgotten(),
     };
     const { unwritten, router: { streams }, publishers: { records: publishers } } = this;
-    const parts = [this.schedules];
+    const parts = [this.schedules, this.limits];
     return takePieces({ now, counters, streams, unwritten, publishers, parts }, bytesMax);
   }
 
@@ -189,6 +197,12 @@ export class BrokerState {
         return piece.open.forEach((open) => this.#changeBreaker({ number: piece.stream, open }));
       case "schedules":
         return this.schedules.restorePiece(piece);
+      case "limits":
+        return this.limits.restorePiece(piece);
+      case "lanes": {
+        const { stream: number, lanes } = piece;
+        return lanes.forEach(([lane, settings]) => this.#setLane({ number, lane, settings }));
+      }
       case "messageIds":
       case "sameIds":
         return this.#restoreDedupIds(piece);
@@ -210,6 +224,7 @@ export class BrokerState {
     this.#restoration = undefined;
     this.#toldStream = undefined;
     this.publishers.finishRestoration(now);
+    this.limits.finish(now);
     const standIns = this.#standIns;
     this.#standIns = undefined;
     for (const stream of this.router.streams) {
@@ -228,6 +243,7 @@ export class BrokerState {
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
     this.#standIns?.set(number, new StreamRestoration(stream, hash));
     this.#options.streamAdded(stream, this.router.addStream(stream));
+    this.limits.configure(stream.share);
   }
 
   /** Takes over a stream of a snapshot; of a known stream, only the ids that were used. */
@@ -256,6 +272,7 @@ export class BrokerState {
     if (stream === undefined) return;
     stream.setOptions(options);
     stream.share.isPaused = isPaused;
+    this.limits.configure(stream.share);
   }
 
   #changeBreaker({ number, open }: Omit<BreakerChanged, "type">): void {
@@ -271,6 +288,7 @@ export class BrokerState {
     this.#standIns?.delete(number);
     this.#bytes -= stream.backlog.bytes;
     this.#options.streamRemoved(stream);
+    this.limits.remove(stream.share);
     stream.clear();
   }
 
@@ -370,6 +388,10 @@ export class BrokerState {
     this.#bytes -= this.#holderOf(stream).forget(firstId, count);
     // Messages that were parked for a key that is free now.
     if (ready.count > before) this.#options.messagesAdded(stream);
+  }
+
+  #setLane({ number, lane, settings }: Omit<LaneSet, "type">): void {
+    this.router.getNumbered(number)?.share.setLane(lane, settings, this.#options.limitWatch.now());
   }
 
   #noteFailure(event: Failed | Postponed): void {

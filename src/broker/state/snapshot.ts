@@ -1,5 +1,6 @@
 import type { OpenBreaker } from "../breaker/breaker.ts";
 import type { StreamOptionsInput } from "../../../protocol.ts";
+import type { LanesPiece, LimitsPiece } from "../lanes/lane_event.ts";
 import type { SchedulesPiece } from "../schedules/table/schedule_event.ts";
 
 /** The first piece: facts about the broker itself. */
@@ -103,6 +104,8 @@ export type SnapshotPiece =
   | CountersPiece
   | StreamPiece
   | SchedulesPiece
+  | LanesPiece
+  | LimitsPiece
   | DedupIdsPiece
   | SameIdsPiece
   | BreakersPiece

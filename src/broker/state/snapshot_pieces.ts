@@ -11,6 +11,7 @@ import type {
   SnapshotPiece,
   StreamPiece,
 } from "./snapshot.ts";
+import type { LanesPiece } from "../lanes/lane_event.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { UnwrittenStreams } from "../stream/unwritten_streams.ts";
 
@@ -56,6 +57,7 @@ export function* takePieces(
     if (unwritten.isCreated(stream.number)) continue;
     yield describeStream(stream);
     yield* takeBreakers(stream, bytesMax);
+    yield* takeLanes(stream, bytesMax);
     if (stream.dedupIds.size === 0) continue;
     const dedupIds = stream.dedupIds.takeSnapshot(now, stream.options.dedupWindowMs);
     const shift = told && findShift(told.dedupIds, dedupIds);
@@ -90,6 +92,16 @@ function* takeBreakers({ number, share }: Stream, bytesMax: number): Generator<B
   const all = share.breakers?.listOpen().map(([, open]) => open) ?? [];
   for (const open of cut(all, bytesMax, ({ reason }) => 3 * reason.length + 8 * NUMBER_BYTES)) {
     yield { piece: "breakers", stream: number, open };
+  }
+}
+
+/** The settings of lanes: names and settings have some 100 bytes beside the names' own. */
+function* takeLanes({ number, share }: Stream, bytesMax: number): Generator<LanesPiece> {
+  const all = [...share.lanes?.table ?? []].flatMap(({ name, settings }) =>
+    settings === undefined ? [] : [[name, settings] as const]
+  );
+  for (const lanes of cut(all, bytesMax, ([name]) => 3 * name.length + 5 * NUMBER_BYTES)) {
+    yield { piece: "lanes", stream: number, lanes };
   }
 }
 

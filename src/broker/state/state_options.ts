@@ -2,6 +2,7 @@ import type { Residency } from "../backlog/residency.ts";
 import type { BreakerOwner } from "../breaker/breaker.ts";
 import type { KeyedHash } from "../collections/keyed_hash.ts";
 import type { FollowerState } from "../share/follower_state.ts";
+import type { LimitWatch } from "../serving/shared_limit.ts";
 import type { LaneWatch, Share } from "../share/share.ts";
 import type { PublisherRecord } from "./publisher_record.ts";
 import type { PatternCompiler } from "./router.ts";
@@ -28,6 +29,8 @@ export interface BrokerStateOptions {
   readonly ring?: (store: Store, now: number) => void;
   /** Who hears of probes of a share's breaker. */
   readonly breakerOwner?: (share: Share) => BreakerOwner;
+  /** Hears of limits that open. */
+  readonly limitWatch: LimitWatch;
   /** Hears what happens in the lanes of streams. */
   readonly laneWatch?: LaneWatch;
   /** The hash of texts that clients choose; without a secret key by default. */

@@ -1,0 +1,115 @@
+import { BrokerError } from "../../../protocol.ts";
+import type { LaneList, SharedLimitInfo } from "../../protocol/answers/lane_info.ts";
+import type { LaneSettings, SharedLimitSettings } from "../../protocol/lane_settings.ts";
+import type { StreamFilter } from "../engine.ts";
+import type { EngineLanes, LaneQuestion } from "../engine_lanes.ts";
+import type { RuleContext } from "../rules/rule_context.ts";
+import type { SharedLimit } from "../serving/shared_limit.ts";
+import type { Stream } from "../stream/stream.ts";
+import { listLanes } from "./lane_list.ts";
+
+/** The most lanes of a stream with settings of their own: each is in every snapshot. */
+export const SETTINGS_MAX = 10_000;
+
+/** The most shared limits. */
+export const LIMITS_MAX = 1000;
+
+/** The most streams that are named for one shared limit. */
+const NAMES_MAX = 100;
+
+/** What cursors ask and decide about lanes and limits. */
+export class LaneCommands implements EngineLanes {
+  readonly #context: RuleContext;
+
+  constructor(context: RuleContext) {
+    this.#context = context;
+  }
+
+  async set(name: string, lane: string, given: LaneSettings | null): Promise<void> {
+    const stream = this.#requireServed(name);
+    const before = stream.share.lanes?.table.find(lane)?.settings;
+    const settings = given === null ? null : joinSettings(before, given);
+    if (JSON.stringify(settings) !== JSON.stringify(before ?? null)) {
+      if (before === undefined) checkSettings(stream, lane);
+      const context = this.#context;
+      context.commit({ type: "laneSet", number: stream.number, lane, settings });
+      context.dispatcher.noteReady(stream.share);
+      context.clock.hasten(stream.alarm, stream.nextDueAt);
+    }
+    await this.#context.whenDurable();
+  }
+
+  // deno-lint-ignore require-await
+  async list(name: string, question: LaneQuestion): Promise<LaneList> {
+    return listLanes(this.#requireServed(name), question, this.#context.now());
+  }
+
+  async putLimit(name: string, given: SharedLimitSettings | null): Promise<boolean> {
+    const { state: { limits } } = this.#context;
+    const before = limits.get(name);
+    if (given === null && before === undefined) {
+      throw new BrokerError("LIMIT_NOT_FOUND", `Cannot remove limit "${name}": there is none`);
+    }
+    if (before === undefined && limits.list().length >= LIMITS_MAX) {
+      throw new BrokerError(
+        "BAD_REQUEST",
+        `Cannot put limit "${name}": the limit of ${LIMITS_MAX} shared limits is reached`,
+      );
+    }
+    const { maxPending = null, rate = null } = given ?? {};
+    const settings = given === null ? null : { maxPending, rate };
+    const isChanged = JSON.stringify(settings) !== JSON.stringify(before?.settings ?? null);
+    if (isChanged) this.#context.commit({ type: "limitSet", name, settings });
+    await this.#context.whenDurable();
+    return isChanged;
+  }
+
+  // deno-lint-ignore require-await
+  async getLimits(filter?: StreamFilter): Promise<SharedLimitInfo[]> {
+    return this.#context.state.limits.list()
+      .map((limit) => this.#describe(limit, filter))
+      .sort((one, other) => one.name < other.name ? -1 : 1);
+  }
+
+  #describe(limit: SharedLimit, filter: StreamFilter | undefined): SharedLimitInfo {
+    const { name, settings, pendingCount } = limit;
+    const streams: string[] = [];
+    for (const { store } of limit.shares) {
+      if (streams.length >= NAMES_MAX) break;
+      if (filter?.allows(store.name) ?? true) streams.push(store.name);
+    }
+    const { now, state: { calendar } } = this.#context;
+    const note = limit.explain(now());
+    const until = note?.opensAt ?? Infinity;
+    return {
+      name,
+      settings: settings!,
+      pending: pendingCount,
+      streams: streams.sort(),
+      ...note !== undefined && { limitedBy: note.why },
+      ...until < Infinity && { limitedUntil: Math.ceil(calendar.dateOf(until)) },
+    };
+  }
+
+  #requireServed(name: string): Stream {
+    const stream = this.#context.state.router.requireStream(name);
+    if (stream.damage !== undefined) throw stream.damage;
+    return stream;
+  }
+}
+
+/** The settings of a lane with changes: a field that is not given stays as it is. */
+function joinSettings(before: LaneSettings | undefined, given: LaneSettings): LaneSettings {
+  const fields = Object.entries({ ...before, ...given }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(fields.sort(([one], [other]) => one < other ? -1 : 1));
+}
+
+function checkSettings({ name, share }: Stream, lane: string): void {
+  let count = 0;
+  for (const { settings } of share.lanes?.table ?? []) if (settings !== undefined) count++;
+  if (count < SETTINGS_MAX) return;
+  throw new BrokerError(
+    "BAD_REQUEST",
+    `Cannot set lane "${lane}" of "${name}": ${SETTINGS_MAX} lanes have settings, which is the limit`,
+  );
+}

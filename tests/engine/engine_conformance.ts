@@ -9,6 +9,7 @@
 import type { Engine } from "../../src/broker/engine.ts";
 import type { Warn } from "../../src/broker/rules/notices.ts";
 import { acknowledgementTests, returnTests } from "./conformance/deliveries/acknowledging.ts";
+import { batchTests } from "./conformance/deliveries/batching.ts";
 import { dateRestartTests, dateTests } from "./conformance/dating.ts";
 import { deadLetterTests } from "./conformance/deliveries/dead_letters.ts";
 import type { EngineTests, Register } from "./engine_tests.ts";
@@ -67,6 +68,7 @@ const RULES: readonly EngineTests[] = [
   hangTests,
   fetchingTests,
   lossTests,
+  batchTests,
   delayTests,
   expiryTests,
   dateTests,

@@ -128,9 +128,10 @@ export interface FollowingOptions {
   readonly bytes?: number;
   readonly isFull?: boolean;
   readonly reportsBegin?: boolean;
+  readonly ordersKeys?: boolean;
+  readonly slots?: number;
   readonly filter?: StreamFilter;
   readonly owner?: string;
-  readonly ordersKeys?: boolean;
 }
 
 /** A follower that writes down what it gets. */
@@ -144,12 +145,12 @@ export class Following {
     options: FollowingOptions,
   ) {
     const { name = "follower", messages = MESSAGES, bytes = BYTES, isFull = false } = options;
-    const { reportsBegin = false, filter, owner, ordersKeys } = options;
+    const { reportsBegin = false, ordersKeys, slots, filter, owner } = options;
     this.sink = new RecordingFollowerSink();
     this.sink.isFull = isFull;
     const limits = { messages, bytes };
     this.port = engine.openFollower(
-      { name, ...limits, reportsBegin, filter, owner, ordersKeys, bind: bindOf(bind) },
+      { name, ...limits, reportsBegin, ordersKeys, slots, filter, owner, bind: bindOf(bind) },
       this.sink,
     );
   }

@@ -70,6 +70,7 @@ function isWritten(
   { reportsBegin, liveness: { oldestTag } }: FollowerState,
   run: PendingRun,
 ): boolean {
-  if (run.isBegun || reportsBegin) return run.isBegun;
+  // Nothing is written of those that a handler has together: they cost no attempt.
+  if (run.isBegun || reportsBegin) return run.isBegun && run.batch === undefined;
   return oldestTag >= run.firstTag && oldestTag < run.firstTag + run.count;
 }

@@ -123,7 +123,8 @@ export class BrokerFollower implements EngineFollower {
   }
 
   beginBatch(ranges: readonly TagRange[]): void {
-    this.begin(ranges);
+    const { deliveries, context } = this.#setup;
+    deliveries.beginBatch(this.follower, ranges, context.now());
   }
 
   resume(): void {

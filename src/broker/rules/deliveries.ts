@@ -2,10 +2,11 @@ import type { TagRange } from "../../../protocol.ts";
 import type { RuleContext } from "./rule_context.ts";
 import type { NackDetails } from "../engine.ts";
 import type { FollowerState } from "../share/follower_state.ts";
+import { divideFailed } from "../share/begun_batch.ts";
 import { LateAcks } from "./late_acks.ts";
 import type { PendingRun } from "../share/pending_list.ts";
 import { countAll, takePending, visitPending } from "../share/pending_ranges.ts";
-import type { Returns } from "./returns.ts";
+import type { FailedRun, Returns } from "./returns.ts";
 import type { Share } from "../share/share.ts";
 
 /** The pause before deadlines are checked again if a follower's input is not read, in milliseconds. */
@@ -66,11 +67,16 @@ export class Deliveries {
   nack(
     follower: FollowerState,
     ranges: readonly TagRange[],
-    { delayMs, reason, isPostponed, isFault, now }: NackDetails & { readonly now: number },
+    details: NackDetails & { readonly now: number },
   ): void {
+    const { delayMs, reason, isPostponed, isFault, isTogether, now } = details;
     this.noteLife(follower, now);
-    const count = (held: readonly PendingRun[]) => {
+    const prepare = (held: readonly PendingRun[]) => {
       if (!isPostponed) this.#parts.breakers.count(held, { isFault, reason, now });
+      if (!isTogether) return held;
+      const batch = { count: countAll(held) };
+      const together = held.map((run) => ({ ...run, batch }));
+      return this.#giveBackHalves(follower, together, { now, delayMs, reason });
     };
     this.#takeBack(follower, ranges, now, (run) => {
       if (isPostponed) {
@@ -79,7 +85,7 @@ export class Deliveries {
       }
       run.share.store.counters.noteReturned(run.count, "nack");
       this.#returns.fail(follower, run, { delayMs, reason, now });
-    }, count);
+    }, prepare);
   }
 
   /** Ends deliveries whose messages should not be delivered again. */
@@ -106,6 +112,22 @@ export class Deliveries {
     if (error !== undefined) throw error;
   }
 
+  /** Notes that one handler has deliveries together: if they fail, it is not known which is at fault. */
+  beginBatch(follower: FollowerState, ranges: readonly TagRange[], now: number): void {
+    const begun: PendingRun[] = [];
+    const error = visitPending(follower, ranges, (run) => {
+      this.noteLife(follower, now);
+      if (!run.isBegun) begun.push(run);
+    });
+    const batch = { count: countAll(begun) };
+    for (const run of begun) {
+      run.deadline = now + run.share.store.options.ackTimeoutMs;
+      if (batch.count === 1) this.#parts.attempts.begin(run);
+      else Object.assign(run, { isBegun: true, batch });
+    }
+    if (error !== undefined) throw error;
+  }
+
   /** Sets the deadlines of deliveries to so many milliseconds from now. */
   extend(follower: FollowerState, ranges: readonly TagRange[], ms: number, now: number): void {
     this.noteLife(follower, now);
@@ -124,7 +146,28 @@ export class Deliveries {
     if (lastTag === undefined) return void this.#lose(follower, now);
     const { pending } = follower;
     for (const run of pending.find(1, lastTag)) this.#parts.attempts.begin(run);
-    for (const run of pending.takeAll()) this.#returns.giveBack(follower, run, now);
+    for (const run of this.#giveBackHalves(follower, pending.takeAll(), { now })) {
+      this.#returns.giveBack(follower, run, now);
+    }
+  }
+
+  /** Gives back what failed in batches, in halves and without an attempt; returns the others. */
+  #giveBackHalves(
+    follower: FollowerState,
+    runs: readonly PendingRun[],
+    { now, delayMs = 0, reason = "" }: Pick<FailedRun, "now" | "delayMs"> & { reason?: string },
+  ): readonly PendingRun[] {
+    if (runs.every(({ batch }) => batch === undefined)) return runs;
+    const { halves, alone } = divideFailed(runs);
+    for (const half of halves) {
+      const run = { ...half, isSuspect: true };
+      if (delayMs === 0) this.#returns.giveBackUnseen(follower, run, now);
+      else {
+        run.share.notes.suspect(run);
+        this.#returns.postpone(follower, run, { delayMs, reason, now });
+      }
+    }
+    return alone;
   }
 
   /**
@@ -136,7 +179,9 @@ export class Deliveries {
   takeSilent(follower: FollowerState, now: number): number {
     const lost = this.#lose(follower, now);
     if (lost.length === 0) return follower.liveness.isSuspended ? follower.lapsed.count : 0;
-    for (const run of lost) follower.lapsed.add({ ...run, isLoss: run.isBegun });
+    for (const run of lost) {
+      follower.lapsed.add({ ...run, isLoss: run.isBegun && run.batch === undefined });
+    }
     follower.liveness.isSuspended = true;
     follower.liveness.isSilent = true;
     this.#returns.tellRevoked(follower, lost, "nothing was heard from its client for too long");
@@ -148,14 +193,16 @@ export class Deliveries {
     // Only begun deliveries count as attempts: a message that kills its follower must not take the
     // messages that were fetched with it to the dead letters.
     const { pending } = follower;
-    const [oldest] = pending.find(pending.runs[0]?.firstTag ?? 0, 1);
+    const [first] = pending.runs;
+    // Those that failed in a batch stay together: without a report, no handler has them.
+    const [oldest] = first === undefined || first.isSuspect ? [] : pending.find(first.firstTag, 1);
     if (oldest !== undefined && !oldest.isBegun) {
       if (mayHaveBegun(follower, oldest)) this.#parts.attempts.begin(oldest);
       oldest.share.notes.doubtful.add(oldest.firstId);
     }
     const lost = pending.takeAll();
-    for (const run of lost) {
-      run.share.store.counters.noteReturned(run.count, "lost");
+    for (const run of lost) run.share.store.counters.noteReturned(run.count, "lost");
+    for (const run of this.#giveBackHalves(follower, lost, { now })) {
       if (!run.isBegun) this.#returns.giveBackUnseen(follower, run, now);
       else this.#failLost(follower, run, now);
     }
@@ -179,7 +226,9 @@ export class Deliveries {
     if (assumed !== undefined && isMeant(assumed.share)) this.#parts.attempts.begin(assumed);
     const taken = pending.takeOf(isMeant);
     if (taken.length === 0) return 0;
-    for (const run of taken) this.#returns.giveBack(follower, run, now);
+    for (const run of this.#giveBackHalves(follower, taken, { now })) {
+      this.#returns.giveBack(follower, run, now);
+    }
     this.#returns.tellRevoked(follower, taken, reason);
     this.#returns.noteTaken(follower, now);
     return countAll(taken);
@@ -245,6 +294,8 @@ export class Deliveries {
       for (const run of late) {
         follower.lapsed.add({ ...run, isLoss: false });
         run.share.store.counters.noteReturned(run.count, "timeout");
+      }
+      for (const run of this.#giveBackHalves(follower, late, { now })) {
         // A delivery that was only fetched is no attempt.
         if (!run.isBegun && run !== assumed) this.#returns.giveBackUnseen(follower, run, now);
         else this.#returns.fail(follower, run, { reason: "not acknowledged in time", now });
@@ -284,13 +335,12 @@ export class Deliveries {
     ranges: readonly TagRange[],
     now: number,
     proceed: (run: PendingRun) => void,
-    prepare?: (held: readonly PendingRun[]) => void,
+    prepare: (held: readonly PendingRun[]) => readonly PendingRun[] = (held) => held,
   ): void {
     const { held, error } = takePending(follower, ranges);
-    prepare?.(held);
     const later = this.#returns.giveBackLater(follower, held, now);
     this.#returns.tellRevoked(follower, later, LATER);
-    for (const run of held) proceed(run);
+    for (const run of prepare(held)) proceed(run);
     this.#returns.noteTaken(follower, now);
     if (error !== undefined) throw error;
   }

@@ -300,7 +300,8 @@ export class Dispatcher {
     for (const gate of share.gates ?? []) gate.take(count, now);
     const firstTag = follower.pending.nextTag;
     const deadline = now + store.options.ackTimeoutMs;
-    const isDoubtful = follower.reportsBegin && notes.doubtful.has(firstId);
+    const isSuspect = notes.takeSuspects({ firstId, count });
+    const isDoubtful = follower.reportsBegin && (isSuspect || notes.doubtful.has(firstId));
     const { liveness } = follower;
     liveness.deadline = Math.min(liveness.deadline, deadline);
     follower.pending.append({
@@ -316,6 +317,7 @@ export class Dispatcher {
       deadline,
       isBegun: false,
       isDoubtful,
+      isSuspect,
       isLimited: isLimited || share.isLimited,
     }, batch.end - batch.start);
     follower.sink.deliver({
@@ -325,6 +327,7 @@ export class Dispatcher {
       attempts,
       storedAt,
       isDoubtful,
+      isSuspect,
       batch,
     });
     return count;
@@ -373,15 +376,19 @@ export class Dispatcher {
 
 /**
  * How many of a run's first messages can be delivered together, `countMax` at most: a doubtful one
- * goes alone to a follower that says when it begins.
+ * goes alone to a follower that says when it begins, and those that failed in a batch by themselves.
  */
 function countAlike(
-  { notes: { doubtful } }: Share,
+  { notes: { doubtful, suspects } }: Share,
   { reportsBegin }: FollowerState,
   run: ReadyRun,
   countMax: number,
 ): number {
-  const count = Math.min(countMax, run.count);
+  let count = Math.min(countMax, run.count);
+  if (suspects !== undefined) {
+    count = suspects.countTogether({ firstId: run.firstId, count });
+    if (suspects.has(run.firstId)) return count;
+  }
   if (doubtful.size === 0 || !reportsBegin) return count;
   const { firstId } = run;
   for (let alike = 0; alike < count; alike++) {

@@ -15,7 +15,7 @@ import { findTags, groupByFailure, joinTags, splitByLane } from "../share/pendin
 import type { Share } from "../share/share.ts";
 import type { Store } from "../store/store.ts";
 
-interface FailedRun {
+export interface FailedRun {
   readonly now: number;
   readonly reason: string;
   /** The delay of the messages; by default the stream's backoff. */
@@ -147,6 +147,7 @@ export class Returns {
     this.#parts.attempts.unsay(follower, run);
     run.share.noteUnseen(run);
     this.#leave({ ...run, attempts: run.attempts - 1 }, now, (part) => {
+      if (run.isSuspect) run.share.notes.suspect(part);
       // Only for what is ready again: the follower waits behind the others for what it gave back.
       const attachment = follower.attachments.get(run.share);
       if (attachment !== undefined) run.share.waiting.append(attachment);

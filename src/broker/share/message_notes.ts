@@ -2,6 +2,7 @@ import { FailureTable } from "./failure_table.ts";
 import type { IdRange } from "../collections/id_ranges.ts";
 import { RareSet } from "../collections/rare_set.ts";
 import type { ReasonPool } from "./reason_pool.ts";
+import { Suspects } from "./suspects.ts";
 
 /** Notes about single messages of a share. Most messages have none. */
 export class MessageNotes {
@@ -13,6 +14,8 @@ export class MessageNotes {
    * handler gets them.
    */
   readonly doubtful: RareSet<number> = new RareSet();
+  /** Messages that failed in a batch; undefined before the first one. */
+  suspects: Suspects | undefined = undefined;
   readonly leaving: RareSet<IdRange> = new RareSet();
 
   constructor(reasons: ReasonPool) {
@@ -20,11 +23,24 @@ export class MessageNotes {
   }
 
   forget(firstId: number, count: number): void {
+    this.takeSuspects({ firstId, count });
     if (this.failures.size + this.overdue.size + this.doubtful.size === 0) return;
     for (let id = firstId; id < firstId + count; id++) {
       this.failures.delete(id);
       this.overdue.delete(id);
       this.doubtful.delete(id);
     }
+  }
+
+  /** Notes messages that failed in a batch, and are a batch of their own. */
+  suspect(range: IdRange): void {
+    (this.suspects ??= new Suspects()).add(range);
+  }
+
+  /** Forgets that messages failed in a batch; returns whether they have. */
+  takeSuspects(range: IdRange): boolean {
+    if (this.suspects === undefined || !this.suspects.remove(range)) return false;
+    if (this.suspects.count === 0) this.suspects = undefined;
+    return true;
   }
 }

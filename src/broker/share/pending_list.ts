@@ -1,3 +1,4 @@
+import type { BegunBatch } from "./begun_batch.ts";
 import type { Share } from "./share.ts";
 
 /** Consecutive deliveries of consecutive messages of one stream. */
@@ -21,6 +22,10 @@ export interface PendingRun {
   isBegun: boolean;
   /** Whether the follower must report them before a handler gets them: without a report, none has them. */
   readonly isDoubtful?: boolean | undefined;
+  /** The batch in which a handler has them; undefined if it has them one by one. */
+  batch?: BegunBatch | undefined;
+  /** Whether they failed in a batch before, and are a batch of their own. */
+  readonly isSuspect?: boolean | undefined;
   /** Whether they take up slots of the follower: see {@linkcode Gate.isLimit}. */
   isLimited?: boolean | undefined;
 }

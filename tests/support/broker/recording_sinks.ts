@@ -30,6 +30,9 @@ export interface ReceivedMessage {
   readonly tag: number;
   readonly attempts: number;
   readonly isDoubtful: boolean;
+  /** Whether its delivery is a batch of its own, and whether it is the first one in that. */
+  readonly isSuspect: boolean;
+  readonly isFirst: boolean;
   readonly text: string;
   /** Its size with head and headers. */
   readonly bytes: number;
@@ -125,6 +128,7 @@ export class RecordingFollowerSink implements FollowerSink {
 
   deliver(delivery: Delivery): void {
     const { stream, firstId, firstTag, attempts, storedAt, isDoubtful, batch } = delivery;
+    const { isSuspect = false } = delivery;
     const sizes = sizesOf(batch);
     const messages = textsOf(batch).map((text, index) => ({
       stream,
@@ -132,6 +136,8 @@ export class RecordingFollowerSink implements FollowerSink {
       tag: firstTag + index,
       attempts,
       isDoubtful,
+      isSuspect,
+      isFirst: index === 0,
       text,
       bytes: sizes[index]!,
     }));

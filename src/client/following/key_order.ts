@@ -12,26 +12,10 @@ class KeyState {
   /** The number of the fence that it waits for; 0 for none. */
   fence = 0;
   readonly waiting: DeliveredMessage[] = [];
-  /** Whether these are messages without a key, which hold up nothing. */
-  readonly isKeyless: boolean;
-
-  constructor(isKeyless: boolean) {
-    this.isKeyless = isKeyless;
-  }
 
   get isBusy(): boolean {
     return this.inHandCount > 0 || this.isNext || this.fence > 0 || this.waiting.length > 0;
   }
-}
-
-/** The name under which messages without a key wait, while they are handed out by key. */
-function keylessName({ stream }: DeliveredMessage): string {
-  // A key is never empty.
-  return `\n${stream}`;
-}
-
-function nameOf(message: DeliveredMessage): string {
-  return message.orderKey ?? keylessName(message);
 }
 
 export interface KeyOrderOptions {
@@ -127,34 +111,6 @@ export class KeyOrder {
     return message;
   }
 
-  /**
-   * Takes further messages of the key of one that was just taken, in order; without a key, those of its stream that
-   * have none.
-   *
-   * @param isHeld Whether a handler has to end them.
-   */
-  takeMore(first: DeliveredMessage, countMax: number, isHeld: boolean): DeliveredMessage[] {
-    const { fetched } = this.#options;
-    if (countMax <= 0) return [];
-    this.#track();
-    const name = nameOf(first);
-    // They may be anywhere among what is fetched.
-    while (fetched.count > 0) this.#sort(fetched.take(), true);
-    const state = this.#keys.get(name);
-    if (state === undefined) return [];
-    const taken: DeliveredMessage[] = [];
-    if (state.isNext) {
-      const at = this.#next.findIndex((message) => nameOf(message) === name);
-      taken.push(...this.#next.splice(at, 1));
-      state.isNext = false;
-    }
-    const others = state.waiting.splice(0, countMax - taken.length);
-    this.#waitingCount -= others.length;
-    if (isHeld && !state.isKeyless) state.inHandCount += taken.length + others.length;
-    this.#goOn(name, state);
-    return [...taken, ...others];
-  }
-
   /** A handler gives a message back: nothing of its key is handed out before the broker has it. */
   hold(message: DeliveredMessage): void {
     if (!this.#isActive) return;
@@ -204,7 +160,7 @@ export class KeyOrder {
   #removeKept(isLeft: (message: DeliveredMessage) => boolean): void {
     this.#next = this.#next.filter((message) => {
       if (isLeft(message)) return true;
-      const state = this.#keys.get(nameOf(message));
+      const state = this.#keys.get(message.orderKey ?? "");
       if (state !== undefined) state.isNext = false;
       return false;
     });
@@ -226,17 +182,12 @@ export class KeyOrder {
     }
   }
 
-  /**
-   * Puts a message where it belongs; returns whether it may be handed out.
-   *
-   * @param isGathered Whether messages without a key wait for each other, too.
-   */
-  #sort(message: DeliveredMessage, isGathered = false): boolean {
+  /** Puts a message where it belongs; returns whether it may be handed out. */
+  #sort(message: DeliveredMessage): boolean {
     const { orderKey } = message;
-    const name = orderKey ?? (isGathered ? keylessName(message) : undefined);
-    if (name !== undefined) {
-      const state = this.#stateOf(name, orderKey === undefined);
-      if (state.isBusy || (orderKey !== undefined && this.#commonFence > 0)) {
+    if (orderKey !== undefined) {
+      const state = this.#stateOf(orderKey);
+      if (state.isBusy || this.#commonFence > 0) {
         state.waiting.push(message);
         this.#waitingCount++;
         return false;
@@ -248,12 +199,12 @@ export class KeyOrder {
   }
 
   #noteTaken(message: DeliveredMessage, isHeld: boolean): void {
-    const name = nameOf(message);
-    const state = this.#keys.get(name);
-    if (state === undefined) return;
+    const { orderKey } = message;
+    const state = orderKey === undefined ? undefined : this.#keys.get(orderKey);
+    if (orderKey === undefined || state === undefined) return;
     state.isNext = false;
-    if (isHeld && !state.isKeyless) state.inHandCount++;
-    else this.#goOn(name, state);
+    if (isHeld) state.inHandCount++;
+    else this.#goOn(orderKey, state);
   }
 
   /** A handler has ended a message. */
@@ -270,16 +221,16 @@ export class KeyOrder {
   #goOn(key: string, state: KeyState): void {
     if (state.inHandCount > 0 || state.isNext || state.fence > 0) return;
     if (state.waiting.length === 0) return void this.#keys.delete(key);
-    if (this.#commonFence > 0 && !state.isKeyless) return;
+    if (this.#commonFence > 0) return;
     this.#next.push(state.waiting.shift()!);
     this.#waitingCount--;
     state.isNext = true;
     this.#options.wake();
   }
 
-  #stateOf(key: string, isKeyless = false): KeyState {
+  #stateOf(key: string): KeyState {
     let state = this.#keys.get(key);
-    if (state === undefined) this.#keys.set(key, state = new KeyState(isKeyless));
+    if (state === undefined) this.#keys.set(key, state = new KeyState());
     return state;
   }
 

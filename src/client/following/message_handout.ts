@@ -281,11 +281,6 @@ export class MessageHandout implements MessageSource {
   /** Hands the next message out. */
   #take(loop: MessageIterator): DeliveredMessage {
     const message = this.#order.take(!loop.autoAck);
-    this.#noteTaken(loop, message);
-    return message;
-  }
-
-  #noteTaken(loop: MessageIterator, message: DeliveredMessage): void {
     const { held, notes } = this.#verdicts;
     if (loop.autoAck) {
       message.verdict = "acknowledged by autoAck";
@@ -296,16 +291,7 @@ export class MessageHandout implements MessageSource {
       if (othersCount > 0 || this.#begins.isWary) this.#begins.note(message, othersCount);
     }
     if (this.#credit.prefetch.take(now)) this.#verdicts.schedule();
-  }
-
-  /**
-   * Gives a loop that has just got a message further ones of its key; without a key, those of its stream that have
-   * none.
-   */
-  takeMore(loop: MessageIterator, first: DeliveredMessage, countMax: number): DeliveredMessage[] {
-    const more = this.#order.takeMore(first, countMax, !loop.autoAck);
-    for (const message of more) this.#noteTaken(loop, message);
-    return more;
+    return message;
   }
 
   #pauseUnlessAsked(): void {

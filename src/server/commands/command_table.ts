@@ -4,6 +4,7 @@ import type { Command, CommandGroup } from "./command.ts";
 import { DEAD_COMMANDS } from "./dead/table.ts";
 import { JOURNAL_COMMANDS } from "./journal/table.ts";
 import { MESSAGE_COMMANDS } from "./messages/table.ts";
+import { SCHEDULE_COMMANDS } from "./schedules/table.ts";
 import { SETUP_COMMANDS } from "./setup/table.ts";
 import { STREAM_COMMANDS } from "./streams/table.ts";
 import { USER_COMMANDS } from "./users/table.ts";
@@ -13,6 +14,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   BROKER_COMMANDS,
   MESSAGE_COMMANDS,
   STREAM_COMMANDS,
+  SCHEDULE_COMMANDS,
   DEAD_COMMANDS,
   JOURNAL_COMMANDS,
   CLUSTER_COMMANDS,

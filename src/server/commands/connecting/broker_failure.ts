@@ -10,6 +10,7 @@ const EXIT_CODES: { readonly [Code in ErrorCode]?: ExitCode } = {
   NO_MATCHING_STREAM: ExitCode.notFound,
   FOLLOWER_NOT_FOUND: ExitCode.notFound,
   MESSAGE_NOT_FOUND: ExitCode.notFound,
+  SCHEDULE_NOT_FOUND: ExitCode.notFound,
   PUBLISH_TIMEOUT: ExitCode.timeOver,
   REPLY_TIMEOUT: ExitCode.timeOver,
   BAD_MAGIC: ExitCode.noConnection,
@@ -23,6 +24,7 @@ const EXIT_CODES: { readonly [Code in ErrorCode]?: ExitCode } = {
 const ADVICE: { readonly [Code in ErrorCode]?: string } = {
   UNAUTHORIZED: "Show a token: --token-file <file>, SIMPLEMQ_TOKEN, or a context.",
   STREAM_NOT_FOUND: '"simplemq stream ls" lists the streams, "simplemq stream add" creates one.',
+  SCHEDULE_NOT_FOUND: '"simplemq schedule ls" lists the schedules.',
   FOLLOWER_NOT_FOUND: '"simplemq pel ls" lists the followers that hold messages.',
 };
 

@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { EngineTests } from "../../engine_tests.ts";
+import { runCoalesceModel } from "./coalesce_model.ts";
 import { doc } from "./coalescing.ts";
 
 /** How messages are coalesced over the end of an engine. */
@@ -126,4 +127,8 @@ coalesceRestartTests.add("after a restart, messages live as long as before", asy
     seen.push((await use.look("docs")).length);
   }
   assertEquals(seen, [2, 2, 1, 1, 0]);
+});
+
+coalesceRestartTests.add("random commands come to what a small model says", async (use) => {
+  await runCoalesceModel(use, Number(Deno.env.get("COALESCE_SEED") ?? 1), 150);
 });

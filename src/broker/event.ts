@@ -215,8 +215,18 @@ export interface Postponed extends Omit<Failed, "type"> {
 export interface BreakerChanged {
   readonly type: "breakerChanged";
   readonly number: number;
+  /** The lane whose breaker it is; undefined if it is that of the stream. */
+  readonly lane?: string | undefined;
   /** Undefined if it is closed. */
   readonly open?: OpenBreaker | undefined;
+}
+
+/** A follower has postponed all messages of a lane, also those to come, until a time. */
+export interface LaneHeld {
+  readonly type: "laneHeld";
+  readonly number: number;
+  readonly lane: string;
+  readonly until: number;
 }
 
 /** Consecutive messages of a stream expire at a time. */
@@ -260,6 +270,7 @@ export type Decided =
   | Failed
   | Postponed
   | BreakerChanged
+  | LaneHeld
   | ExpirySet
   | ScheduleEvent
   | Kept

@@ -41,7 +41,9 @@ function show(event: Event): string {
       } ${number}:${firstId}+${count}×${attempts} @${dueAt} ${failure.reasons.join()}`;
     }
     case "breakerChanged":
-      return `breaker ${event.number} ${event.open?.nextAt}`;
+      return `breaker ${event.number} ${event.lane} ${event.open?.nextAt}`;
+    case "laneHeld":
+      return `hold ${event.number} ${event.lane} @${event.until}`;
     case "scheduleSet":
       return `schedule ${event.schedule} ${event.name} ${event.next}`;
     case "scheduleDeleted":
@@ -56,6 +58,8 @@ function show(event: Event): string {
       return `ack ${event.number}:${event.firstId}+${event.count}`;
     case "attempted":
       return `attempt ${event.number}:${event.firstId}+${event.count}×${event.attempts}`;
+    default:
+      return event.type;
   }
 }
 

@@ -19,6 +19,10 @@ import { figureRestartTests, figureTests } from "./conformance/deliveries/figure
 import { creditTests, deliveryTests } from "./conformance/deliveries/following.ts";
 import { fetchingTests, hangTests, lapseRestartTests } from "./conformance/deliveries/lapsing.ts";
 import { breakerRestartTests, breakerTests } from "./conformance/deliveries/breaking.ts";
+import {
+  laneBreakerRestartTests,
+  laneBreakerTests,
+} from "./conformance/deliveries/breaking_lanes.ts";
 import { postponeRestartTests, postponeTests } from "./conformance/deliveries/postponing.ts";
 import { lossTests } from "./conformance/deliveries/losing.ts";
 import { limitTests } from "./conformance/limits.ts";
@@ -64,6 +68,7 @@ const RULES: readonly EngineTests[] = [
   failureTests,
   postponeTests,
   breakerTests,
+  laneBreakerTests,
   timeoutTests,
   hangTests,
   fetchingTests,
@@ -108,6 +113,7 @@ const RESTARTS: readonly EngineTests[] = [
   orderRestartTests,
   postponeRestartTests,
   breakerRestartTests,
+  laneBreakerRestartTests,
   replyRestartTests,
   ownerRestartTests,
 ];

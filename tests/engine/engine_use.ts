@@ -129,6 +129,7 @@ export interface FollowingOptions {
   readonly isFull?: boolean;
   readonly reportsBegin?: boolean;
   readonly ordersKeys?: boolean;
+  /** How many messages it works on at once. */
   readonly slots?: number;
   readonly filter?: StreamFilter;
   readonly owner?: string;

@@ -1,5 +1,6 @@
 import type { BreakerOptions } from "../../protocol/messages/stream_options.ts";
 import type { Gate, GateNote } from "../lanes/gate.ts";
+import type { Lane } from "../lanes/lane.ts";
 import { OutcomeWindow } from "./outcome_window.ts";
 
 /** An open breaker, as it is written: it opens no other way, and is open again after a restart. */
@@ -58,7 +59,7 @@ export interface BreakerOwner {
 export class Breaker implements Gate {
   #options: Required<BreakerOptions>;
   /** The lane that it is of; undefined if it is of a whole stream. */
-  readonly lane: number | undefined;
+  readonly lane: Lane | undefined;
   /** Whether an operator was told that it has opened, and not yet that it has closed. */
   isTold = false;
   readonly #owner: BreakerOwner;
@@ -71,7 +72,7 @@ export class Breaker implements Gate {
   /** Messages that are held back since they were probes; undefined if there are none. */
   #held: number[] | undefined;
 
-  constructor(options: Required<BreakerOptions>, owner: BreakerOwner, lane?: number) {
+  constructor(options: Required<BreakerOptions>, owner: BreakerOwner, lane?: Lane) {
     this.#options = options;
     this.lane = lane;
     this.#owner = owner;
@@ -102,6 +103,11 @@ export class Breaker implements Gate {
   /** What is probed must not wait in a client. */
   get isLimit(): boolean {
     return this.#open !== undefined;
+  }
+
+  /** What it has counted is of no use without the messages of its lane, which come back when they fail. */
+  get isIdle(): boolean {
+    return this.#open === undefined;
   }
 
   /** Sets the state that an event tells. */

@@ -50,6 +50,8 @@ export class LaneRuns implements ReadyList {
   #count = 0;
   /** The lane that `peek` has found last. */
   #current: Lane | undefined;
+  /** Lanes that were held back; undefined if none was. */
+  #held: Set<Lane> | undefined;
   /** Lanes that may be unused. */
   #idle: Lane[] = [];
   /** The choice of messages that is made, or was made last. */
@@ -224,10 +226,20 @@ export class LaneRuns implements ReadyList {
   }
 
   /** Holds a lane back until a time: a follower has said that it is of no use before. */
-  hold(number: number | undefined, until: number): void {
-    const lane = this.table.get(number);
+  hold(lane: Lane, until: number): void {
     lane.heldUntil = Math.max(lane.heldUntil, until);
+    (this.#held ??= new Set()).add(lane);
     this.place(lane);
+  }
+
+  /** The lanes that are held back now. */
+  listHeld(now: number): Lane[] {
+    const held: Lane[] = [];
+    for (const lane of this.#held ?? []) {
+      if (lane.heldUntil > now) held.push(lane);
+      else this.#held!.delete(lane);
+    }
+    return held;
   }
 
   /** Has the lanes whose times have come take part again. */
@@ -241,7 +253,9 @@ export class LaneRuns implements ReadyList {
   /** Ends a restoration: what was delivered before is not known, so all buckets are empty. */
   restore(now: number): void {
     this.table.emptyAsOf(now);
-    for (const lane of [...this.table]) if (lane.isUnused) this.table.delete(lane);
+    for (const lane of [...this.table]) {
+      if (lane.isUnused && lane.heldUntil <= now) this.table.delete(lane);
+    }
     this.placeAll(now);
   }
 

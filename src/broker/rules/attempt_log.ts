@@ -2,6 +2,7 @@ import type { Attempted } from "../event.ts";
 import type { FollowerState } from "../share/follower_state.ts";
 import type { Share } from "../share/share.ts";
 import type { PendingRun } from "../share/pending_list.ts";
+import { splitByLane } from "../share/pending_ranges.ts";
 
 /**
  * Writes attempts to the log, so that they count after a restart. When a follower is lost with the
@@ -19,14 +20,15 @@ export class AttemptLog {
     const { liveness, pending: { runs: [oldest] } } = follower;
     if (oldest === undefined || oldest.isBegun || oldest.firstTag === liveness.oldestTag) return;
     liveness.oldestTag = oldest.firstTag;
-    if (!follower.reportsBegin && !isSpared(oldest)) this.#write(oldest, oldest.attempts, 1);
+    if (follower.reportsBegin || isSpared(splitByLane(oldest)[0]!)) return;
+    this.#write(oldest, oldest.attempts, 1);
   }
 
   /** Writes deliveries as attempts, once. */
   begin(run: PendingRun): void {
     if (run.isBegun) return;
     run.isBegun = true;
-    if (!isSpared(run)) this.#write(run, run.attempts);
+    for (const part of splitByLane(run)) if (!isSpared(part)) this.#write(part, run.attempts);
   }
 
   /** Takes back attempts that were written: no handler had the messages. */

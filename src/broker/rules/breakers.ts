@@ -1,5 +1,7 @@
 import type { Breaker, BreakerOwner, OpenBreaker } from "../breaker/breaker.ts";
+import type { Lane } from "../lanes/lane.ts";
 import type { PendingRun } from "../share/pending_list.ts";
+import { splitByLane } from "../share/pending_ranges.ts";
 import type { Share } from "../share/share.ts";
 import type { RuleContext } from "./rule_context.ts";
 
@@ -19,8 +21,8 @@ export interface ReturnedDelivery {
   readonly delayMs?: number | undefined;
 }
 
-/** Takes deliveries that no handler has away from all followers of a share. */
-export type TakeFetched = (share: Share, now: number) => void;
+/** Takes deliveries that no handler has away from all followers of a share: all, or those of a lane. */
+export type TakeFetched = (share: Share, lane: Lane | undefined, now: number) => void;
 
 /** Opens and closes breakers by what becomes of deliveries. */
 export class Breakers {
@@ -36,31 +38,36 @@ export class Breakers {
   ownerOf(share: Share): BreakerOwner {
     return {
       noteProbe: (breaker) => this.#change(share, breaker, breaker.open),
-      noteProbeEnd: () => this.#context.dispatcher.noteOpened(share),
+      // A lane takes part again by itself.
+      noteProbeEnd: ({ lane }) => {
+        if (lane === undefined) this.#context.dispatcher.noteOpened(share);
+      },
     };
   }
 
   /** Notes that messages of a share with a breaker were acknowledged. */
-  noteAcked({ share, lane, count, deliveredAt }: PendingRun, now: number): void {
-    const breaker = share.breakers!.find(lane);
-    if (breaker === undefined) return;
-    if (breaker.open === undefined) breaker.noteAcked(count, now);
-    else if (breaker.isProbe(deliveredAt)) {
-      this.#close(share, breaker, "its probe was acknowledged");
+  noteAcked(run: PendingRun, now: number): void {
+    const { share, deliveredAt } = run;
+    for (const { lane, count } of splitByLane(run)) {
+      const breaker = share.breakers!.find(lane);
+      if (breaker === undefined) continue;
+      if (breaker.open === undefined) breaker.noteAcked(count, now);
+      else if (breaker.isProbe(deliveredAt)) {
+        this.#close(share, breaker, "its probe was acknowledged");
+      }
     }
   }
 
   /** Counts deliveries that followers have reported as failed, all before any of them comes back. */
   count(runs: readonly PendingRun[], { isFault = false, reason, now }: ReportedFailure): void {
-    for (const { share, lane, count } of runs) {
-      if (share.breakers === undefined) continue;
-      const breaker = share.breakers.require(lane);
-      const open = breaker.noteFailed({ count, isFault, reason, now });
-      if (open === undefined) continue;
+    for (const { share, lane, count } of runs.flatMap(splitByLane)) {
+      const breaker = share.breakers?.require(lane);
+      const open = breaker?.noteFailed({ count, isFault, reason, now });
+      if (breaker === undefined || open === undefined) continue;
       this.#change(share, breaker, open);
       share.store.counters.noteBreakerOpened();
       this.#context.notices.noteBreaker(share, breaker, now);
-      this.takeFetched(share, now);
+      this.takeFetched(share, breaker.lane, now);
     }
   }
 
@@ -89,7 +96,7 @@ export class Breakers {
 
   /** Closes all breakers of a share, by hand; returns whether one was open. */
   closeAll(share: Share): boolean {
-    const open = share.breakers?.listOpen() ?? [];
+    const open = [...share.breakers?.listOpen() ?? []];
     for (const [breaker] of open) this.#close(share, breaker, "the stream was resumed");
     return open.length > 0;
   }
@@ -111,7 +118,12 @@ export class Breakers {
     this.#context.dispatcher.noteGates(share);
   }
 
-  #change({ store: { number } }: Share, _breaker: Breaker, open: OpenBreaker | undefined): void {
-    this.#context.commit({ type: "breakerChanged", number, ...open && { open } });
+  #change(
+    { store: { number } }: Share,
+    { lane }: Breaker,
+    open: OpenBreaker | undefined,
+  ): void {
+    const whose = lane && { lane: lane.name };
+    this.#context.commit({ type: "breakerChanged", number, ...whose, ...open && { open } });
   }
 }

@@ -5,7 +5,8 @@ import type { FollowerState } from "../share/follower_state.ts";
 import { divideFailed } from "../share/begun_batch.ts";
 import { LateAcks } from "./late_acks.ts";
 import type { PendingRun } from "../share/pending_list.ts";
-import { countAll, takePending, visitPending } from "../share/pending_ranges.ts";
+import { countAll, splitByLane, takePending, visitPending } from "../share/pending_ranges.ts";
+import type { Lane } from "../lanes/lane.ts";
 import type { FailedRun, Returns } from "./returns.ts";
 import type { Share } from "../share/share.ts";
 
@@ -25,7 +26,7 @@ export class Deliveries {
     this.#parts = parts;
     this.#returns = returns;
     this.#lateAcks = new LateAcks(parts);
-    parts.breakers.takeFetched = (share, now) => this.#takeFetched(share, now);
+    parts.breakers.takeFetched = (share, lane, now) => this.#takeFetched(share, lane, now);
   }
 
   /** Notes a sign of life: the follower may get messages, and what it has fetched has time. */
@@ -69,7 +70,7 @@ export class Deliveries {
     ranges: readonly TagRange[],
     details: NackDetails & { readonly now: number },
   ): void {
-    const { delayMs, reason, isPostponed, isFault, isTogether, now } = details;
+    const { delayMs, reason, isPostponed, isFault, isTogether, holdsLane, now } = details;
     this.noteLife(follower, now);
     const prepare = (held: readonly PendingRun[]) => {
       if (!isPostponed) this.#parts.breakers.count(held, { isFault, reason, now });
@@ -81,7 +82,12 @@ export class Deliveries {
     this.#takeBack(follower, ranges, now, (run) => {
       if (isPostponed) {
         run.share.store.counters.noteReturned(run.count, "postponed");
-        return this.#returns.postpone(follower, run, { delayMs: delayMs ?? 0, reason, now });
+        return this.#returns.postpone(follower, run, {
+          delayMs: delayMs ?? 0,
+          reason,
+          holdsLane,
+          now,
+        });
       }
       run.share.store.counters.noteReturned(run.count, "nack");
       this.#returns.fail(follower, run, { delayMs, reason, now });
@@ -249,23 +255,26 @@ export class Deliveries {
   }
 
   /** Takes deliveries that no handler has away from all followers of a share; they count as not delivered. */
-  #takeFetched(share: Share, now: number): void {
+  #takeFetched(share: Share, lane: Lane | undefined, now: number): void {
     for (const { follower } of share.attachments) {
       const { pending } = follower;
-      const assumed = pending.runs[0]?.firstTag ?? 0;
       // The oldest one may be in a handler that has not said so yet.
-      const fetched = pending.find(assumed + 1, pending.nextTag)
-        .filter((run) => run.share === share && !run.isBegun);
-      for (const { firstTag, count } of fetched) pending.take(firstTag, count);
+      const oldestTag = pending.runs[0]?.firstTag;
+      const fetched: PendingRun[] = [];
+      for (const run of findOfLane(pending.runs, share, lane)) {
+        const keptCount = run.isBegun ? run.count : run.firstTag === oldestTag ? 1 : 0;
+        fetched.push(...pending.take(run.firstTag + keptCount, run.count - keptCount));
+        if (keptCount === 0) continue;
+        pending.limit(run.firstTag, keptCount);
+        for (const kept of pending.find(run.firstTag, keptCount)) {
+          this.#parts.attempts.unsay(follower, kept);
+        }
+      }
       for (const run of fetched) {
         follower.lapsed.add({ ...run, isLoss: false });
         this.#returns.giveBackUnseen(follower, run, now);
       }
-      pending.limit(share);
-      for (const run of pending.runs) {
-        if (run.share === share) this.#parts.attempts.unsay(follower, run);
-      }
-      this.#returns.tellRevoked(follower, fetched, "the stream's breaker is open");
+      this.#returns.tellRevoked(follower, fetched, "a breaker is open");
       if (fetched.length > 0) this.#returns.noteTaken(follower, now);
     }
   }
@@ -362,4 +371,16 @@ function mayHaveBegun({ reportsBegin }: FollowerState, run: PendingRun): boolean
   if (!reportsBegin) return true;
   const { isDoubtful, attempts, share: { store } } = run;
   return !isDoubtful && (attempts < store.options.maxDeliveries || store.isDead);
+}
+
+/** The deliveries of a share, or of one of its lanes. */
+function findOfLane(
+  runs: readonly PendingRun[],
+  share: Share,
+  lane: Lane | undefined,
+): PendingRun[] {
+  const held = runs.filter((run) => run.share === share);
+  if (lane === undefined) return held.map((run) => ({ ...run }));
+  return held.flatMap(splitByLane).filter((run) => run.lane === lane.number)
+    .map((run) => ({ ...run }));
 }

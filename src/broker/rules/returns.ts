@@ -28,6 +28,8 @@ export interface FailedRun {
 /** Messages whose handler has put them off. */
 interface PostponedRun extends FailedRun {
   readonly delayMs: number;
+  /** Whether all messages of their lanes wait as long. */
+  readonly holdsLane?: boolean | undefined;
 }
 
 /** How messages come back: with an attempt used up, without one, or without one and by their own wish. */
@@ -56,6 +58,10 @@ export class Returns {
 
   /** Delays messages that failed, or gives them up if it was the last attempt. */
   fail(follower: FollowerState, run: PendingRun, failed: FailedRun): void {
+    for (const part of splitByBreaker(run)) this.#fail(follower, part, failed);
+  }
+
+  #fail(follower: FollowerState, run: PendingRun, failed: FailedRun): void {
     const leastMs = this.#parts.breakers.spare(run, failed);
     if (leastMs !== undefined) {
       return this.#holdBack(follower, run, { leastMs, ...failed }, "spared");
@@ -70,6 +76,7 @@ export class Returns {
   postpone(follower: FollowerState, run: PendingRun, postponed: PostponedRun): void {
     const { now, reason } = postponed;
     for (const alike of splitByLane(run)) {
+      if (postponed.holdsLane) this.#holdLane(alike, now + postponed.delayMs);
       if (run.share.breakers !== undefined) this.#parts.breakers.notePostponed(alike, now, reason);
       for (const { firstId, count, failure } of groupByFailure(alike)) {
         const part = { ...alike, firstId, count };
@@ -78,6 +85,13 @@ export class Returns {
         } else this.fail(follower, part, postponed);
       }
     }
+  }
+
+  #holdLane({ share, lane }: PendingRun, until: number): void {
+    if (lane === undefined || share.lanes === undefined) return;
+    const { name } = share.lanes.table.get(lane);
+    const { number } = share.store;
+    this.#parts.commit({ type: "laneHeld", number, lane: name, until: Math.ceil(until) });
   }
 
   #holdBack(follower: FollowerState, run: PendingRun, failed: FailedRun, way: ReturnWay): void {
@@ -120,6 +134,10 @@ export class Returns {
   /** Makes messages ready again; begun deliveries count as attempts. */
   giveBack(follower: FollowerState, run: PendingRun, now: number): void {
     if (!run.isBegun) return this.giveBackUnseen(follower, run, now);
+    for (const part of splitByBreaker(run)) this.#giveBackBegun(follower, part, now);
+  }
+
+  #giveBackBegun(follower: FollowerState, run: PendingRun, now: number): void {
     const delayMs = this.#parts.breakers.spare(run, { now, reason: "" });
     if (delayMs !== undefined) {
       return this.#holdBack(follower, run, { now, reason: "", delayMs }, "spared");
@@ -259,6 +277,11 @@ export class Returns {
       }
     }
   }
+}
+
+/** Divides deliveries by what becomes of them if breakers of lanes are open. */
+function splitByBreaker(run: PendingRun): readonly PendingRun[] {
+  return run.share.breakers === undefined ? [run] : splitByLane(run);
 }
 
 function isLastAttempt({ options, isDead }: Store, attempts: number): boolean {

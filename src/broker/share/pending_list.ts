@@ -76,10 +76,10 @@ export class PendingList {
     this.#nextTag = run.firstTag + run.count;
   }
 
-  /** Lets all deliveries of a share take up slots from now on. */
-  limit(share: Share): void {
-    for (const run of this.#runs) {
-      if (run.share !== share || run.isLimited) continue;
+  /** Lets deliveries take up slots from now on. */
+  limit(firstTag: number, count: number): void {
+    for (const run of this.find(firstTag, count)) {
+      if (run.isLimited) continue;
       run.isLimited = true;
       this.#limitedCount += run.count;
     }

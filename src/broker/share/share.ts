@@ -295,7 +295,8 @@ export class Share implements TurnRules, LaneListener {
   /** Takes over the breaker that its stream has by its options, if it has one. */
   setBreaker(options: BreakerOptions | null, owner: BreakerOwner): void {
     if (options !== null && this.breakers?.fits(options)) return this.breakers.setOptions(options);
-    this.breakers = options === null ? undefined : new BreakerTable(options, owner);
+    this.breakers?.end();
+    this.breakers = options === null ? undefined : new BreakerTable(options, this, owner);
     this.noteGates();
   }
 
@@ -362,6 +363,12 @@ export class Share implements TurnRules, LaneListener {
   wakeLanes(now: number): number {
     this.lanes?.wake(now);
     return this.lanes?.nextAt ?? Infinity;
+  }
+
+  /** Has a lane wait until a time, by its name. */
+  holdLane(name: string, until: number): void {
+    const lanes = this.requireLanes();
+    lanes.hold(lanes.table.require(name), until);
   }
 
   /** Makes messages ready that are held back; others are left alone. */

@@ -2,7 +2,6 @@ import { findFlags, LANE_FLAG, PRIORITY_FLAG } from "../../protocol/messages/bat
 import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import type {
   Acknowledged,
-  BreakerChanged,
   Dropped,
   Failed,
   Kept,
@@ -119,11 +118,13 @@ export class BrokerState {
       case "postponed":
         return this.#noteFailure(event);
       case "breakerChanged":
-        return this.#changeBreaker(event);
+        return this.router.getNumbered(event.number)?.setBreakers([event]);
       case "kept":
         return this.#keepMessages(event);
       case "coalesced":
         return this.#standIns?.get(event.number)?.noteCoalesced(event);
+      case "laneHeld":
+        return this.router.getNumbered(event.number)?.share.holdLane(event.lane, event.until);
       case "expirySet":
         return this.#standIns?.get(event.number)?.noteExpiry(event);
       case "attempted":
@@ -162,9 +163,9 @@ export class BrokerState {
    * @param bytesMax About how many bytes a piece may have.
    */
   takeSnapshot(now: number, bytesMax?: number): Iterable<SnapshotPiece> {
-    const { aheadMs } = this.calendar;
+    const at = Math.floor(Math.max(now, this.#time.lastAt));
     const counters = {
-      clock: { at: Math.floor(Math.max(now, this.#time.lastAt)), aheadMs },
+      clock: { at, aheadMs: this.calendar.aheadMs },
       nextStreamNumber: this.#nextStreamNumber,
       nextPublisherNumber: this.#nextPublisherNumber,
       ...this.publishers.describeForgotten(),
@@ -193,16 +194,18 @@ export class BrokerState {
       case "stream":
         return this.#restoreStream(piece);
       case "breakers":
-        if (this.#toldStream?.number !== piece.stream) return;
-        return piece.open.forEach((open) => this.#changeBreaker({ number: piece.stream, open }));
+        return this.#toldStream?.setBreakers(piece.breakers);
+      case "heldLanes":
+        return piece.held.forEach((one) => this.#toldStream?.share.holdLane(...one));
       case "schedules":
         return this.schedules.restorePiece(piece);
       case "limits":
         return this.limits.restorePiece(piece);
-      case "lanes": {
-        const { stream: number, lanes } = piece;
-        return lanes.forEach(([lane, settings]) => this.#setLane({ number, lane, settings }));
-      }
+      case "lanes":
+        for (const [lane, settings] of piece.lanes) {
+          this.#setLane({ number: piece.stream, lane, settings });
+        }
+        return;
       case "messageIds":
       case "sameIds":
         return this.#restoreDedupIds(piece);
@@ -273,12 +276,6 @@ export class BrokerState {
     stream.setOptions(options);
     stream.share.isPaused = isPaused;
     this.limits.configure(stream.share);
-  }
-
-  #changeBreaker({ number, open }: Omit<BreakerChanged, "type">): void {
-    const { share } = this.router.getNumbered(number) ?? {};
-    share?.breakers?.require().set(open);
-    share?.noteGates();
   }
 
   #removeStream(number: number): void {

@@ -12,6 +12,7 @@ import {
 import type { DatedRun } from "../collections/dated_runs.ts";
 import type { Segment } from "../backlog/pager.ts";
 import type { ReadyRun } from "../ready/ready_runs.ts";
+import { splitByLane } from "../share/pending_ranges.ts";
 import type { Share } from "../share/share.ts";
 import type { Stream } from "../stream/stream.ts";
 
@@ -138,14 +139,17 @@ function findFailures(
 /** The attempts of messages that followers hold, as events. */
 function listPending(share: Share): ReadyRun[] {
   const attempts: ReadyRun[] = [];
-  for (const { follower, run } of share.listHeld()) {
+  const held = share.listHeld().flatMap(({ follower, run }) =>
+    splitByLane(run).map((part) => ({ follower, run: part }))
+  );
+  for (const { follower, run } of held) {
     const { firstId, count } = run;
     const [oldest] = follower.pending.runs;
     if (run.attempts > 1) attempts.push({ firstId, count, attempts: run.attempts - 1 });
     if (share.breakers?.isOpen(run.lane)) continue;
     // Later entries of the list count.
     if (run.isBegun) attempts.push({ firstId, count, attempts: run.attempts });
-    else if (run === oldest && !follower.reportsBegin) {
+    else if (run.firstTag === oldest?.firstTag && !follower.reportsBegin) {
       attempts.push({ firstId, count: 1, attempts: run.attempts });
     }
   }

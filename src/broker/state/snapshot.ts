@@ -48,7 +48,15 @@ export interface SameIdsPiece {
 export interface BreakersPiece {
   readonly piece: "breakers";
   readonly stream: number;
-  readonly open: readonly OpenBreaker[];
+  /** Each with its lane, if the stream has one for each lane. */
+  readonly breakers: readonly { readonly lane?: string; readonly open: OpenBreaker }[];
+}
+
+/** The lanes of a stream that are held back. */
+export interface HeldLanesPiece {
+  readonly piece: "heldLanes";
+  readonly stream: number;
+  readonly held: readonly (readonly [lane: string, until: number])[];
 }
 
 export interface PublisherPiece {
@@ -109,6 +117,7 @@ export type SnapshotPiece =
   | DedupIdsPiece
   | SameIdsPiece
   | BreakersPiece
+  | HeldLanesPiece
   | PublisherPiece
   | GapsPiece
   | PlacesPiece

@@ -6,6 +6,7 @@ import type {
   CountersPiece,
   DedupIdsPiece,
   GapsPiece,
+  HeldLanesPiece,
   OutcomesPiece,
   PlacesPiece,
   SnapshotPiece,
@@ -58,6 +59,7 @@ export function* takePieces(
     yield describeStream(stream);
     yield* takeBreakers(stream, bytesMax);
     yield* takeLanes(stream, bytesMax);
+    yield* takeHeldLanes(stream, now, bytesMax);
     if (stream.dedupIds.size === 0) continue;
     const dedupIds = stream.dedupIds.takeSnapshot(now, stream.options.dedupWindowMs);
     const shift = told && findShift(told.dedupIds, dedupIds);
@@ -89,9 +91,26 @@ function describeStream(stream: Stream): StreamPiece {
 }
 
 function* takeBreakers({ number, share }: Stream, bytesMax: number): Generator<BreakersPiece> {
-  const all = share.breakers?.listOpen().map(([, open]) => open) ?? [];
-  for (const open of cut(all, bytesMax, ({ reason }) => 3 * reason.length + 8 * NUMBER_BYTES)) {
-    yield { piece: "breakers", stream: number, open };
+  const all = [...share.breakers?.listOpen() ?? []].map(([{ lane }, open]) => {
+    return { ...lane && { lane: lane.name }, open };
+  });
+  const measure = ({ lane = "", open: { reason } }: (typeof all)[number]) =>
+    3 * (lane.length + reason.length) + 8 * NUMBER_BYTES;
+  for (const breakers of cut(all, bytesMax, measure)) {
+    yield { piece: "breakers", stream: number, breakers };
+  }
+}
+
+function* takeHeldLanes(
+  { number, share }: Stream,
+  now: number,
+  bytesMax: number,
+): Generator<HeldLanesPiece> {
+  const all = (share.lanes?.listHeld(now) ?? []).map(({ name, heldUntil }) =>
+    [name, heldUntil] as const
+  );
+  for (const held of cut(all, bytesMax, ([name]) => 3 * name.length + 2 * NUMBER_BYTES)) {
+    yield { piece: "heldLanes", stream: number, held };
   }
 }
 

@@ -41,7 +41,7 @@ export class LaneRestoration {
     const used = new Set(this.#runs.list().map(({ note }) => note));
     const { table } = this.#share.requireLanes();
     for (const lane of [...table]) {
-      if (lane.isUnused && !used.has(lane.number)) table.delete(lane);
+      if (lane.isUnused && lane.heldUntil === 0 && !used.has(lane.number)) table.delete(lane);
     }
   }
 

@@ -3,7 +3,7 @@ import type { BreakerOwner } from "../breaker/breaker.ts";
 import type { CoalescedTimes } from "../store/coalesce_index.ts";
 import { timeCoalesced } from "../store/coalesced_content.ts";
 import { postponeKept, rememberKept } from "./kept_messages.ts";
-import type { Failed, Kept, KeptMessage, Postponed } from "../event.ts";
+import type { BreakerChanged, Failed, Kept, KeptMessage, Postponed } from "../event.ts";
 import { listTimes } from "../store/message_times.ts";
 import { ReasonPool } from "../share/reason_pool.ts";
 import { type LaneWatch, Share } from "../share/share.ts";
@@ -43,6 +43,12 @@ export class Stream extends Store {
     super.setOptions(given);
     // The constructor of the store sets them before there is a share.
     if (this.share !== undefined) this.#passOptions();
+  }
+
+  /** Sets breakers to what an event or a snapshot tells. */
+  setBreakers(told: readonly Pick<BreakerChanged, "lane" | "open">[]): void {
+    for (const { lane, open } of told) this.share.breakers?.set(lane, open);
+    this.share.noteGates();
   }
 
   /** Tells the share of options that concern deliveries. */

@@ -99,18 +99,22 @@ function explainShare(share: Share, { now, filter }: Listener): string[] {
 
 /** Why only probes are delivered, if that is so, and when the next one goes. */
 function explainBreaker({ breakers, store }: Share): string[] {
-  const [first] = breakers?.listOpen() ?? [];
+  const first = breakers?.listOpen().next().value;
   if (first === undefined) return [];
-  const [{ isProbing, options }, { openedAt, nextAt, probes, failed, ended, reason }] = first;
+  const [{ isProbing, options, lane }, open] = first;
+  const { openedAt, nextAt, probes, failed, ended, reason } = open;
+  const whose = lane === undefined ? "" : ` of lane ${JSON.stringify(lane.name)}`;
   const last = reason === "" ? "" : `, the last because of ${JSON.stringify(reason)}`;
   const before = probes === 0 ? "" : `; ${say(probes, "probe was", "probes were")} sent so far`;
   const next = isProbing
     ? "A probe is with a follower, and the breaker closes if it is acknowledged"
     : `The next probe goes at ${formatTime(store, nextAt)}${before}`;
+  const more = breakers!.openCount - 1;
   return [
-    `The breaker is open since ${formatTime(store, openedAt)}: ${failed} of ${ended} deliveries ` +
-    `had failed within ${options.withinMs} ms${last}.`,
+    `The breaker${whose} is open since ${formatTime(store, openedAt)}: ${failed} of ${ended} ` +
+    `deliveries had failed within ${options.withinMs} ms${last}.`,
     `${next}. Resuming the stream closes it.`,
+    ...more > 0 ? [`The breakers of ${say(more, "other lane", "other lanes")} are open, too.`] : [],
   ];
 }
 

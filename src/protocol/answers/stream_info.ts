@@ -59,6 +59,10 @@ export interface BreakerInfo {
   readonly ended: number;
   /** The reason of the last failure; may be empty. */
   readonly reason: string;
+  /** The lane whose breaker it is, the one that is open longest; absent if it is that of the stream. */
+  readonly lane?: string;
+  /** How many lanes have an open breaker; absent if it is that of the stream. */
+  readonly openLanes?: number;
 }
 
 /** The state of a stream. */

@@ -5,7 +5,8 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { BreakerOptions } from "../../../../protocol.ts";
+import type { BreakerInfo, BreakerOptions } from "../../../../protocol.ts";
+import type { NackDetails } from "../../../../src/broker/engine.ts";
 import { EngineTests } from "../../engine_tests.ts";
 import { type EngineUse, type Following, upTo } from "../../engine_use.ts";
 import { makeBusy } from "../restarting.ts";
@@ -16,8 +17,14 @@ export const breakerTests: EngineTests = new EngineTests();
 /** What an engine remembers of them. */
 export const breakerRestartTests: EngineTests = new EngineTests();
 
-const BREAKER: BreakerOptions = { failures: 3, withinMs: 10_000, share: 0.5, openMs: 30_000 };
-const DOWN = { reason: "ECONNREFUSED", isFault: true };
+export const BREAKER: BreakerOptions = {
+  failures: 3,
+  withinMs: 10_000,
+  share: 0.5,
+  openMs: 30_000,
+};
+/** Says that a service is at fault. */
+export const DOWN: Partial<NackDetails> = { reason: "ECONNREFUSED", isFault: true };
 
 /** A stream with a breaker, and messages of one attempt each: only what is spared survives a failure. */
 async function open(
@@ -32,8 +39,17 @@ async function open(
   return follower;
 }
 
-/** The stream's breaker, with times from now on. */
-async function look(use: EngineUse, name = "orders") {
+/** A breaker with its times from now on. */
+export interface BreakerLook extends Omit<BreakerInfo, "since" | "probeAt"> {
+  readonly sinceMs: number;
+  readonly inMs: number;
+}
+
+/** The stream's breaker. */
+export async function look(
+  use: EngineUse,
+  name: string = "orders",
+): Promise<BreakerLook | undefined> {
   const { breaker } = await use.engine.getStream(name);
   if (breaker === undefined) return undefined;
   const { since, probeAt, ...others } = breaker;

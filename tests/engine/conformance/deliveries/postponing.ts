@@ -178,3 +178,61 @@ postponeRestartTests.add(
     assertEquals((await use.look("orders"))[0], "1×0 delayed a");
   },
 );
+
+postponeTests.add("a follower can hold a whole lane, which stops no other", async (use) => {
+  await use.create("orders");
+  await use.publisher("orders").storeWished(
+    { text: "a1", lane: "a" },
+    { text: "b1", lane: "b" },
+    { text: "a2", lane: "a" },
+    { text: "b2", lane: "b" },
+  );
+  const follower = use.follower("orders", { messages: 2 });
+  await follower.received(2);
+  await follower.nack([1], { delayMs: 5000, reason: "429", isPostponed: true, holdsLane: true });
+  await use.publisher("orders", "later").storeWished({ text: "a3", lane: "a" });
+  await follower.received(3);
+  await follower.ack(2, 3);
+  await use.fence();
+  assertEquals(follower.sink.texts, ["a1", "b1", "b2"]);
+  use.advance(4999);
+  await use.fence();
+  assertEquals(follower.sink.messages.length, 3);
+  use.advance(1);
+  await follower.received(5);
+  await follower.ack(4, 5);
+  await follower.received(6);
+  assertEquals(follower.sink.texts.slice(3).sort(), ["a1", "a2", "a3"]);
+});
+
+postponeTests.add("a message without a lane holds only itself", async (use) => {
+  await use.create("orders");
+  await use.publisher("orders").storeWished({ text: "x" }, { text: "y" }, { text: "a", lane: "a" });
+  const follower = use.follower("orders", { messages: 1 });
+  await follower.received(1);
+  await follower.nack([1], { delayMs: 5000, reason: "", isPostponed: true, holdsLane: true });
+  await follower.received(2);
+  await follower.ack(2);
+  await follower.received(3);
+});
+
+postponeRestartTests.add("after a restart a lane is held as long as before", async (use) => {
+  await use.create("orders");
+  await use.publisher("orders").storeWished({ text: "a1", lane: "a" }, { text: "a2", lane: "a" });
+  const worker = use.follower("orders", { name: "worker", messages: 1 });
+  await worker.received(1);
+  await worker.nack([1], { delayMs: 5000, reason: "", isPostponed: true, holdsLane: true });
+  await makeBusy(use);
+  for (let round = 0; round < 2; round++) {
+    use.advance(1000);
+    await use.restart();
+  }
+  const follower = use.follower("orders");
+  await use.publisher("orders", "later").storeWished({ text: "b1", lane: "b" });
+  await follower.received(1);
+  use.advance(2999);
+  await use.fence();
+  assertEquals(follower.sink.texts, ["b1"]);
+  use.advance(1);
+  await follower.received(3);
+});

@@ -1,6 +1,6 @@
 /**
- * A program whose call fails, for the test beside it: in which order things happen is its argument, and
- * the broker's port. It ends with code 0 if nothing ended it before.
+ * A program whose calls fail, for the test beside it: its arguments are the broker's port, and in which
+ * order things happen, once or several times. It ends with code 0 if nothing ended it before.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { assertRejects } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { BrokerError, connect } from "../../../mod.ts";
 
-const [order = "", port] = Deno.args;
-const connection = await connect({ port: Number(port) });
-const publisher = connection.publisher("nowhere");
+const [port, ...args] = Deno.args;
+let connection = await connect({ port: Number(port) });
+let publisher = connection.publisher("nowhere");
 const ignore = () => {};
 
 /** A call that fails without the broker, because its body cannot be sent. */
@@ -68,8 +68,14 @@ const orders: Record<string, () => unknown> = {
   },
 };
 
-await orders[order]!();
-// Long after its failure, so that nothing else ends the process.
-if (order !== "the connection's close() waits") await connection.cursor().getStreams();
-for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => void setImmediate(resolve));
+for (const order of args) {
+  // deno-lint-ignore no-console
+  console.log(order);
+  await orders[order]!();
+  // Long after its failure, so that nothing else ends the process.
+  if (order !== "the connection's close() waits") await connection.cursor().getStreams();
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => void setImmediate(resolve));
+  connection = await connect({ port: Number(port) });
+  publisher = connection.publisher("nowhere");
+}
 Deno.exit(0);

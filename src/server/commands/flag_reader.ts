@@ -68,6 +68,16 @@ export class FlagReader {
     return found ?? this.#refuseValue(flag, text, choices.join(", "));
   }
 
+  /** What `parse` makes of the value; `allowed` says which it takes, if it returns nothing. */
+  readWith<Value>(
+    flag: string,
+    parse: (text: string) => Value | undefined,
+    allowed: string,
+  ): Value | undefined {
+    const text = this.#args.find(flag);
+    return text === undefined ? undefined : parse(text) ?? this.#refuseValue(flag, text, allowed);
+  }
+
   /** What another method reads, or `null` for the word `none`. */
   orNone<Value>(flag: string, read: () => Value | undefined): Value | null | undefined {
     return this.#args.find(flag) === NONE ? null : read();

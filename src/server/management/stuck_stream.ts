@@ -64,7 +64,10 @@ export function findCures({ stream, dead, holders, returned }: StuckStream): Cur
   }
   const cures: Cure[] = [];
   if (stream.isPaused) cures.push({ kind: "resume", about: "go on with deliveries" });
-  const hasReason = holders.length > 0 || stream.isPaused;
+  else if (stream.breaker !== undefined) {
+    cures.push({ kind: "resume", about: "close the breaker, if what it waits for is well again" });
+  }
+  const hasReason = holders.length > 0 || stream.isPaused || stream.breaker !== undefined;
   if (stream.ready > 0 && (stream.followers === 0 || !hasReason)) {
     // One that holds nothing and asks for nothing hangs as well, and is not named.
     const about = stream.followers === 0

@@ -14,6 +14,8 @@ export interface StreamRate {
   /** How long the oldest ready message has been stored, in milliseconds. */
   readonly oldestReadyMs?: number | undefined;
   readonly isPaused: boolean;
+  /** Whether its breaker is open; then only probes are delivered. */
+  readonly isBroken?: boolean;
 }
 
 /** All streams together. */
@@ -68,6 +70,7 @@ export class StreamRates {
         followers,
         oldestReadyMs,
         isPaused,
+        isBroken: stream.breaker !== undefined,
       };
     });
   }
@@ -106,8 +109,11 @@ export function sortRates(rates: readonly StreamRate[], order: RateOrder): Strea
 }
 
 /** What somebody should look at, in a word or two; nothing if all is well. */
-export function noteOf({ isPaused, ready, followers, pending, out }: StreamRate): string {
+export function noteOf(
+  { isPaused, isBroken, ready, followers, pending, out }: StreamRate,
+): string {
   if (isPaused) return "paused";
+  if (isBroken) return "breaker open";
   if (ready > 0 && followers === 0) return "no follower";
   if (ready > 0 && pending > 0 && out === 0) return "nothing moves";
   return "";

@@ -4,7 +4,7 @@ import { DEAD_SUFFIX, deadNameOf, isDeadName } from "../../../protocol/messages/
 import type { Arguments, Flag } from "../arguments.ts";
 import type { FlagReader } from "../flag_reader.ts";
 
-const CAUSES = ["rejected", "maxDeliveries", "expired"] as const;
+const CAUSES = ["rejected", "maxDeliveries", "expired", "cancelled"] as const;
 
 /** The flags that select dead letters. */
 export const FILTER_FLAGS: readonly Flag[] = [

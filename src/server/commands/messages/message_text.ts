@@ -17,18 +17,21 @@ export interface ShownMessage extends Readonly<Record<string, unknown>> {
  * @param message A message that was looked at or taken.
  */
 export function toJson(message: StreamMessage): ShownMessage {
-  const { stream, id, attempts, storedAt, key, priority, dedupId, headers, body } = message;
+  const { stream, id, attempts, storedAt, headers, body } = message;
+  const { key, lane, priority, dedupId } = message;
   const { deliverAt, expiresAt, deadLetter } = message;
-  const { state, dueAt, follower, isRequest }: Partial<PeekedMessage> = message;
+  const { state, postponed, dueAt, follower, isRequest }: Partial<PeekedMessage> = message;
   return {
     stream,
     id,
     state,
     attempts,
+    postponed,
     storedAt,
     follower,
     dueAt,
     key,
+    lane,
     priority,
     dedupId,
     deliverAt,

@@ -8,13 +8,12 @@ import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
 import { FlagReader } from "../flag_reader.ts";
 import { Progress } from "../output/progress.ts";
 import { say } from "../output/quantities.ts";
+import { BODY_KINDS, makeBody, MESSAGE_FLAGS, readMessageOptions } from "./message_options.ts";
 import { readBind } from "./bind_word.ts";
 import { readLines } from "./input_lines.ts";
 import { ReceiptSum } from "./receipt_sum.ts";
 
 const NAME = "publish";
-
-const KINDS = ["text", "json", "bytes"] as const;
 
 /** What is to be sent. */
 interface Sending {
@@ -49,20 +48,11 @@ export const publish: CommandBody = {
     { name: "lines", about: "Each line of the file is a body; of standard input it always is" },
     {
       name: "as",
-      value: `<${KINDS.join("|")}>`,
+      value: `<${BODY_KINDS.join("|")}>`,
       about: "What one body is: text by default",
     },
     { name: "count", value: "<number>", about: "How often the body is sent; 1 by default" },
-    { name: "key", value: "<text>", about: "The key: messages of one key are worked on in order" },
-    { name: "priority", value: "<0-9>", about: "The priority; 4 by default, higher goes first" },
-    { name: "delay", value: "<span>", about: "When it is delivered: after so long" },
-    { name: "ttl", value: "<span>", about: "How long it may wait to be delivered" },
-    {
-      name: "header",
-      value: "<name=value>",
-      isList: true,
-      about: "A header; the flag may come again",
-    },
+    ...MESSAGE_FLAGS,
     {
       name: "dedup-id",
       value: "<text>",
@@ -114,9 +104,10 @@ async function readSending(args: Arguments): Promise<Sending> {
   if (hasLines && word !== undefined && word !== "-") {
     reader.refuse("found a body, and flags for lines of standard input; allowed one of both");
   }
-  const options = readOptions(args, reader);
+  const dedupId = args.find("dedup-id");
+  const options = { ...readMessageOptions(args, reader), ...dedupId !== undefined && { dedupId } };
   const count = reader.readNumber("count", { low: 1, high: 10_000_000 }) ?? 1;
-  const kind = reader.readChoice("as", KINDS) ?? "text";
+  const kind = reader.readChoice("as", BODY_KINDS) ?? "text";
   for (const flag of hasLines ? ["count", "as", "dedup-id"] : []) {
     if (args.has(flag)) reader.refuse(`--${flag}: allowed only with one body`);
   }
@@ -132,27 +123,6 @@ async function readSending(args: Arguments): Promise<Sending> {
   return { one: { body, count }, options };
 }
 
-function readOptions(args: Arguments, reader: FlagReader): SendOptions {
-  const headers: Record<string, string> = {};
-  for (const header of args.all("header")) {
-    const at = header.indexOf("=");
-    if (at > 0) headers[header.slice(0, at)] = header.slice(at + 1);
-    else reader.refuse(`--header: found ${describe(header)}, allowed name=value`);
-  }
-  const [key, dedupId] = [args.find("key"), args.find("dedup-id")];
-  const priority = reader.readNumber("priority", { low: 0, high: 9 });
-  const delayMs = reader.readSpan("delay");
-  const ttlMs = reader.readSpan("ttl");
-  return {
-    ...Object.keys(headers).length > 0 && { headers },
-    ...key !== undefined && { key },
-    ...dedupId !== undefined && { dedupId },
-    ...priority !== undefined && { priority },
-    ...delayMs !== undefined && { delayMs },
-    ...ttlMs !== undefined && { ttlMs },
-  };
-}
-
 async function readBytes(path: string): Promise<Uint8Array> {
   try {
     return await Deno.readFile(path);
@@ -164,22 +134,6 @@ async function readBytes(path: string): Promise<Uint8Array> {
 function explainFile(path: string, cause: unknown): unknown {
   if (!(cause instanceof Error) || cause instanceof Deno.errors.NotCapable) return cause;
   return new CommandError(`Cannot read ${path}: ${cause.message}`, { cause });
-}
-
-function makeBody(
-  bytes: Uint8Array,
-  kind: typeof KINDS[number],
-  reader: FlagReader,
-): MessageBody {
-  if (kind === "bytes") return bytes;
-  const text = new TextDecoder().decode(bytes);
-  if (kind === "text") return text;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    reader.refuse(`the body: found no JSON: ${error instanceof Error ? error.message : error}`);
-    return "";
-  }
 }
 
 /** The most bodies of one call, so that a large count needs no large memory. */

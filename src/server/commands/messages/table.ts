@@ -29,6 +29,12 @@ export const MESSAGE_COMMANDS: CommandGroup = {
       load: async () => (await import("./get.ts")).get,
     },
     {
+      name: "cancel",
+      usage: "<stream> <id>… | <flags>",
+      about: "takes messages out of circulation, also those that followers have",
+      load: async () => (await import("./cancel.ts")).cancel,
+    },
+    {
       name: "bench",
       usage: "[--time <span>] [--size <size>]",
       about: "measures throughput and latency of a running broker",

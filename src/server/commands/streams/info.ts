@@ -1,7 +1,8 @@
-import type { StreamInfo, StreamTotals } from "../../../../protocol.ts";
+import type { BreakerInfo, StreamInfo, StreamTotals } from "../../../../protocol.ts";
 import type { CommandBody } from "../command.ts";
 import { withBroker } from "../connecting/broker_connection.ts";
 import { QUERY_FLAGS } from "../connecting/broker_flags.ts";
+import { formatTime, say } from "../output/quantities.ts";
 import { type Column, printValue, VALUE_FLAGS } from "../output/result_output.ts";
 import { OPTION_ROWS, showOption } from "./stream_option_flags.ts";
 
@@ -10,6 +11,7 @@ const NAME = "stream info";
 const FIELDS: readonly Column<StreamInfo>[] = [
   { title: "stream", read: ({ name }) => name },
   { title: "state", read: ({ isPaused }) => isPaused ? "paused" : "running" },
+  { title: "breaker", read: ({ breaker }) => breaker && sayBreaker(breaker) },
   { title: "ready", kind: "number", read: ({ ready }) => ready },
   { title: "  oldest", kind: "span", read: ({ oldestReadyMs }) => oldestReadyMs },
   { title: "  parked", kind: "number", read: ({ parked }) => parked },
@@ -28,6 +30,8 @@ const FIELDS: readonly Column<StreamInfo>[] = [
   { title: "  dead", read: ({ totals: { dead } }) => sayParts(dead) },
   { title: "  expired", kind: "number", read: ({ totals }) => totals.expired },
   { title: "  dropped", kind: "number", read: ({ totals }) => totals.dropped },
+  { title: "  cancelled", kind: "number", read: ({ totals }) => totals.cancelled },
+  { title: "  replaced", kind: "number", read: ({ totals }) => totals.replaced },
   { title: "options", read: () => " " },
   ...OPTION_ROWS.map(({ option, flag }): Column<StreamInfo> => ({
     title: `  ${flag}`,
@@ -47,6 +51,16 @@ export const info: CommandBody = {
     });
   },
 };
+
+/** What is known of an open breaker, in a line. */
+function sayBreaker({ since, probeAt, probes, failed, ended, reason }: BreakerInfo): string {
+  const next = probeAt === undefined
+    ? "a probe is on its way"
+    : `next probe ${formatTime(probeAt)}`;
+  const why = reason === "" ? "" : `, the last: ${reason}`;
+  return `open since ${formatTime(since)}; ${say(probes, "probe")}, ${next}; ` +
+    `${failed} of ${ended} deliveries had failed${why}`;
+}
 
 /** Figures that are not 0: `3 nack, 1 timeout`. */
 function sayParts(parts: StreamTotals["returned" | "dead"]): string {

@@ -19,7 +19,7 @@ const COLUMNS: readonly Column<StreamInfo>[] = [
   { title: "delayed", kind: "number", read: ({ delayed }) => delayed },
   { title: "followers", kind: "number", read: ({ followers }) => followers },
   { title: "size", kind: "bytes", read: ({ bytes }) => bytes },
-  { title: "state", read: ({ isPaused }) => isPaused ? "paused" : undefined },
+  { title: "state", read: stateOf },
 ];
 
 /** `stream ls`: lists streams. */
@@ -57,6 +57,11 @@ export const ls: CommandBody = {
     });
   },
 };
+
+/** What keeps a stream from being delivered. */
+function stateOf({ isPaused, breaker }: StreamInfo): string | undefined {
+  return isPaused ? "paused" : breaker === undefined ? undefined : "breaker open";
+}
 
 /** What streams are sorted by; names are sorted already. */
 function figureOf(stream: StreamInfo, order: typeof ORDERS[number]): number {

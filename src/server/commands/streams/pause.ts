@@ -25,6 +25,7 @@ export const resume: CommandBody = {
   examples: ["stream resume orders"],
   flags: QUERY_FLAGS,
   words: [1, 100],
+  details: "A breaker that is open is closed: what waited for its next probe is delivered at once.",
   async run(args, context) {
     const needs = { command: "stream resume" };
     return await withBroker(needs, args, context, async ({ cursor, signal }) => {

@@ -1,7 +1,24 @@
-import type { StreamOptions, StreamOptionsInput } from "../../../../protocol.ts";
+import type {
+  BreakerOptions,
+  LaneLimits,
+  Rate,
+  StreamOptions,
+  StreamOptionsInput,
+} from "../../../../protocol.ts";
 import type { Arguments, Flag } from "../arguments.ts";
 import type { FlagReader } from "../flag_reader.ts";
 import { formatBytes, formatSpan } from "../output/quantities.ts";
+import {
+  BREAKER_ALLOWED,
+  formatBreaker,
+  formatLaneLimits,
+  formatRate,
+  LANE_LIMITS_ALLOWED,
+  parseBreaker,
+  parseLaneLimits,
+  parseRate,
+  RATE_ALLOWED,
+} from "./limit_values.ts";
 
 type Option = keyof StreamOptions;
 
@@ -49,6 +66,12 @@ const size = {
   value: "<size>",
   read: (reader: FlagReader, flag: string) => reader.readSize(flag),
   show: (value: unknown) => formatBytes(value as number),
+};
+
+const rate = {
+  value: "<number/span>",
+  read: (reader: FlagReader, flag: string) => reader.readWith(flag, parseRate, RATE_ALLOWED),
+  show: (value: unknown) => formatRate(value as Rate),
 };
 
 /** All options, as the help lists them. */
@@ -116,6 +139,61 @@ export const OPTION_ROWS: readonly OptionRow[] = [
     about: "What happens when the stream is full; reject by default",
     read: (reader, flag) => reader.readChoice(flag, ["reject", "drop-oldest"]),
     show: String,
+  },
+  {
+    option: "maxPending",
+    flag: "max-pending",
+    about: "The most messages that followers hold at a time, all together; none by default",
+    ...orNone(number),
+  },
+  {
+    option: "rate",
+    flag: "rate",
+    about: "The most deliveries in a time, such as 10/1s; none by default",
+    ...orNone(rate),
+  },
+  {
+    option: "laneLimits",
+    flag: "lane-limits",
+    about: "The limits of each lane: max-pending=2,rate=10/1s,max-messages=1000; none by default",
+    ...orNone({
+      value: "<limits>",
+      read: (reader, flag) => reader.readWith(flag, parseLaneLimits, LANE_LIMITS_ALLOWED),
+      show: (value) => formatLaneLimits(value as LaneLimits),
+    }),
+  },
+  {
+    option: "priorityAcross",
+    flag: "priority-across",
+    about: "Whether a priority counts across lanes; false by default",
+    ...toggle,
+  },
+  {
+    option: "sharedLimit",
+    flag: "shared-limit",
+    about: "The name of a limit that streams share; none by default",
+    ...orNone({
+      value: "<name>",
+      read: (reader, flag) => reader.readWith(flag, (text) => text, "a name"),
+      show: String,
+    }),
+  },
+  {
+    option: "priorityAgingMs",
+    flag: "priority-aging",
+    about: "The time of waiting in which a message gains a priority; none by default",
+    ...orNone(span),
+  },
+  {
+    option: "breaker",
+    flag: "breaker",
+    about:
+      "When deliveries stop since too many fail: failures=5,within=10s,open=30s; none by default",
+    ...orNone({
+      value: "<failures>",
+      read: (reader, flag) => reader.readWith(flag, parseBreaker, BREAKER_ALLOWED),
+      show: (value) => formatBreaker(value as BreakerOptions),
+    }),
   },
 ];
 

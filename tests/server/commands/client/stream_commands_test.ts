@@ -70,7 +70,9 @@ Deno.test("stream add and set: every option has a flag, and is written as it is 
   await using use = await BrokerUse.start();
   const flags = "--ack-timeout 90s --max-deliveries 5 --backoff 1s,2m --dead-letter false " +
     "--dead-letter-expired true --ttl 1.5h --dedup-window 0ms --max-messages 10 --max-bytes 1MiB " +
-    "--overflow drop-oldest";
+    "--overflow drop-oldest --max-pending 7 --rate 10/s --priority-across true " +
+    "--lane-limits max-pending=2,rate=600/1m --shared-limit calls --priority-aging 1m " +
+    "--breaker failures=5,within=20s,share=0.25,open=1m,of=lane";
   assertEquals(await use.tell(`stream add a ${flags}`), ['Stream "a" is created.']);
   assertEquals((await use.cursor.getStream("a")).options, {
     ackTimeoutMs: 90_000,
@@ -83,6 +85,13 @@ Deno.test("stream add and set: every option has a flag, and is written as it is 
     maxMessages: 10,
     maxBytes: 1024 * 1024,
     overflow: "drop-oldest",
+    maxPending: 7,
+    rate: { count: 10, perMs: 1000 },
+    laneLimits: { maxPending: 2, rate: { count: 600, perMs: 60_000 } },
+    priorityAcross: true,
+    sharedLimit: "calls",
+    priorityAgingMs: 60_000,
+    breaker: { failures: 5, withinMs: 20_000, share: 0.25, openMs: 60_000, of: "lane" },
   });
   assertEquals(await use.tell(`stream add a ${flags}`), ['Stream "a" is there already.']);
   assertMatch(await use.fail(1, "stream add a --ttl none"), /ttlMs is 5400000.*STREAM_DIFFERS/);
@@ -94,6 +103,25 @@ Deno.test("stream add and set: every option has a flag, and is written as it is 
     'Stream "a": max-bytes was 1.0 MiB, and is none.',
   ]);
   assertEquals(await use.tell("stream set a --ttl 60m"), ['Stream "a" is as it was.']);
+  assertEquals(await use.tell("stream set a --breaker 3 --lane-limits none --rate 5/1h"), [
+    'Stream "a": rate was 10/1s, and is 5/1h.',
+    'Stream "a": lane-limits was max-pending=2,rate=600/1m, and is none.',
+    'Stream "a": breaker was failures=5,within=20s,share=0.25,open=1m,of=lane, and is failures=3.',
+  ]);
+  for (
+    const flags of [
+      "--rate 10",
+      "--rate x/1s",
+      "--breaker within=1s",
+      "--breaker failures=1,failures=2",
+      "--breaker failures=1,x=2",
+      "--breaker failures=1,share=2",
+      "--lane-limits max-pending=many",
+      "--lane-limits __proto__=1",
+    ]
+  ) {
+    assertMatch(await use.fail(2, `stream set a ${flags}`), /: found ".*", allowed /, flags);
+  }
 });
 
 Deno.test("stream ls and info: tables for people, JSON for programs", async () => {

@@ -40,6 +40,7 @@ import { priorityTests } from "./conformance/ordering.ts";
 import { publishTests, repetitionTests } from "./conformance/publishing.ts";
 import { replyRestartTests, replyTests } from "./conformance/replying.ts";
 import { restartTests } from "./conformance/restarting.ts";
+import { scheduleRestartTests, scheduleTests } from "./conformance/schedules/scheduling.ts";
 import { bindTests, streamTests } from "./conformance/streams.ts";
 import { explanationTests, noticeTests, tendingTests } from "./conformance/tending/tending.ts";
 import { delayTests, expiryTests } from "./conformance/timing.ts";
@@ -99,6 +100,7 @@ const STORING: readonly EngineTests[] = [
   coalesceTests,
   interplayTests,
   replyTests,
+  scheduleTests,
 ];
 
 /** Tests of what is there again after an engine's end. */
@@ -115,6 +117,7 @@ const RESTARTS: readonly EngineTests[] = [
   breakerRestartTests,
   laneBreakerRestartTests,
   replyRestartTests,
+  scheduleRestartTests,
   ownerRestartTests,
 ];
 

@@ -49,8 +49,8 @@ Deno.test({
     ]);
     assertEquals(first, ["stream"]);
     assertEquals(group, ["ls", "add", "info", "set", "pause", "resume", "purge", "rm", "apply"]);
-    assertEquals(flags, ["--max-deliveries", "--max-messages", "--max-bytes"]);
-    assertEquals(value, ["rejected", "maxDeliveries", "expired"]);
+    assertEquals(flags, ["--max-deliveries", "--max-messages", "--max-bytes", "--max-pending"]);
+    assertEquals(value, ["rejected", "maxDeliveries", "expired", "cancelled"]);
     assertEquals(help, ["ls", "release"]);
     assertEquals(word, ["--from"]);
   },

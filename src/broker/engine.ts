@@ -16,9 +16,11 @@ import type { ClusterSeat } from "./cluster_seat.ts";
 import type { EngineCancel } from "./engine_cancel.ts";
 import type { EngineCounters } from "./engine_counters.ts";
 import type { MemberPermit, StreamFilter } from "./member_permit.ts";
+import type { EngineLanes } from "./engine_lanes.ts";
 import type { EngineSchedules } from "./engine_schedules.ts";
 import type { EngineFollower, FollowerInit, FollowerSink } from "./engine_follower.ts";
 
+export type { EngineLanes, LaneQuestion } from "./engine_lanes.ts";
 export type { EngineSchedules } from "./engine_schedules.ts";
 export type { ClusterSeat } from "./cluster_seat.ts";
 export type { MemberPermit, StreamFilter } from "./member_permit.ts";
@@ -57,6 +59,7 @@ export interface Engine extends EngineCancel {
   /** Its place in a cluster, if it is in one: that says what may be called when. */
   readonly cluster?: ClusterSeat | undefined;
   readonly schedules: EngineSchedules;
+  readonly lanes: EngineLanes;
 
   /**
    * Creates a stream; resolves to whether it is new. An existing one is not changed. Rejects with

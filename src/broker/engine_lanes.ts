@@ -1,6 +1,6 @@
 import type { LaneList, SharedLimitInfo } from "../protocol/answers/lane_info.ts";
 import type { LaneOrder, LaneSettings, SharedLimitSettings } from "../protocol/lane_settings.ts";
-import type { StreamFilter } from "./engine.ts";
+import type { StreamFilter } from "./member_permit.ts";
 
 /** Which lanes are asked for. */
 export interface LaneQuestion {

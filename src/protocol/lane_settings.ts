@@ -33,11 +33,11 @@ export interface SharedLimitSettings {
 /** The highest weight of a lane. */
 export const WEIGHT_MAX = 1000;
 
-/** How lanes are sorted in a list. */
-export const LANE_ORDERS = ["waiting", "pending", "name"] as const;
+/** How lanes are sorted in a list: most waiting first, most pending first, or by name. */
+export type LaneOrder = "waiting" | "pending" | "name";
 
-/** One of the {@linkcode LANE_ORDERS}: most waiting first, most pending first, or by name. */
-export type LaneOrder = typeof LANE_ORDERS[number];
+/** All orders of lanes. */
+export const LANE_ORDERS: readonly LaneOrder[] = ["waiting", "pending", "name"];
 
 /** Finds the first mistake in the settings of a lane; returns what is wrong. */
 export function findLaneSettingsMistake(value: unknown): string | undefined {

@@ -1,6 +1,10 @@
 import { BrokerError } from "../../../protocol.ts";
 import type { LaneList, SharedLimitInfo } from "../../protocol/answers/lane_info.ts";
-import type { LaneSettings, SharedLimitSettings } from "../../protocol/lane_settings.ts";
+import {
+  findLimitNameMistake,
+  type LaneSettings,
+  type SharedLimitSettings,
+} from "../../protocol/lane_settings.ts";
 import type { StreamFilter } from "../engine.ts";
 import type { EngineLanes, LaneQuestion } from "../engine_lanes.ts";
 import type { RuleContext } from "../rules/rule_context.ts";
@@ -45,6 +49,10 @@ export class LaneCommands implements EngineLanes {
   }
 
   async putLimit(name: string, given: SharedLimitSettings | null): Promise<boolean> {
+    const mistake = findLimitNameMistake(name);
+    if (mistake !== undefined) {
+      throw new BrokerError("BAD_REQUEST", `Cannot put limit ${JSON.stringify(name)}: ${mistake}`);
+    }
     const { state: { limits } } = this.#context;
     const before = limits.get(name);
     if (given === null && before === undefined) {

@@ -174,12 +174,14 @@ export class Share implements TurnRules, LaneListener {
     return lanes;
   }
 
-  /** Sets what holds for one lane; `null` removes it. */
-  setLane(name: string, settings: LaneSettings | null, now: number): void {
+  /** Sets what holds for some lanes, by name; `null` removes it. */
+  setLanes(all: Iterable<readonly [string, LaneSettings | null]>, now: number): void {
     const lanes = this.requireLanes();
-    const lane = lanes.table.require(name);
-    lane.change(settings ?? undefined, now);
-    lanes.place(lane);
+    for (const [name, settings] of all) {
+      const lane = lanes.table.require(name);
+      lane.change(settings ?? undefined, now);
+      lanes.place(lane);
+    }
   }
 
   /**

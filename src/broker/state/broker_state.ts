@@ -3,6 +3,7 @@ import { PropertyFlag } from "../../protocol/messages/properties.ts";
 import type {
   Acknowledged,
   Dropped,
+  Event,
   Failed,
   Kept,
   KeptMessage,
@@ -15,7 +16,6 @@ import type {
   StreamUpdated,
   Transferred,
 } from "../event.ts";
-import type { Event } from "../event.ts";
 import type { BrokerStateOptions } from "./state_options.ts";
 import { readCoalesced } from "../store/coalesced_content.ts";
 import { joinNotes } from "../stream/kept_messages.ts";
@@ -28,7 +28,7 @@ import { Router } from "./router.ts";
 import { RuleTime } from "../events/rule_time.ts";
 import type { DedupIdsPiece, SameIdsPiece, SnapshotPiece, StreamPiece } from "./snapshot.ts";
 import { takePieces } from "./snapshot_pieces.ts";
-import type { LaneSet } from "../lanes/lane_event.ts";
+import type { LaneSettings } from "../../protocol/lane_settings.ts";
 import { LimitTable } from "../serving/limit_table.ts";
 import { ScheduleTable } from "../schedules/table/schedule_table.ts";
 import { Stream } from "../stream/stream.ts";
@@ -131,12 +131,12 @@ export class BrokerState {
         return this.#standIns?.get(event.number)?.note(event);
       case "clockRead":
         return this.#time.readClock(event);
-      default:
-        return this.schedules.apply(event);
       case "laneSet":
-        return this.#setLane(event);
+        return this.#setLanes(event.number, [[event.lane, event.settings]]);
       case "limitSet":
         return this.limits.apply(event);
+      default:
+        return this.schedules.apply(event);
     }
   }
 
@@ -171,8 +171,8 @@ export class BrokerState {
       ...this.publishers.describeForgotten(),
     };
     const { unwritten, router: { streams }, publishers: { records: publishers } } = this;
-    const parts = [this.schedules, this.limits];
-    return takePieces({ now, counters, streams, unwritten, publishers, parts }, bytesMax);
+    const source = { now, counters, streams, unwritten, publishers };
+    return takePieces({ ...source, parts: [this.schedules, this.limits] }, bytesMax);
   }
 
   /** Begins recovery, from snapshots and from the events that are applied. */
@@ -202,10 +202,7 @@ export class BrokerState {
       case "limits":
         return this.limits.restorePiece(piece);
       case "lanes":
-        for (const [lane, settings] of piece.lanes) {
-          this.#setLane({ number: piece.stream, lane, settings });
-        }
-        return;
+        return this.#setLanes(piece.stream, piece.lanes);
       case "messageIds":
       case "sameIds":
         return this.#restoreDedupIds(piece);
@@ -239,10 +236,9 @@ export class BrokerState {
   #addStream({ number, name, options }: Pick<StreamCreated, "number" | "name" | "options">): void {
     this.#nextStreamNumber = Math.max(this.#nextStreamNumber, number + 1);
     if (this.router.getNumbered(number) !== undefined) return;
-    const { calendar } = this;
     const { residency, ring, hash, counters, breakerOwner, laneWatch } = this.#options;
-    const reasons = this.#reasons;
-    const parts = { residency, reasons, calendar, hash, counters, breakerOwner, laneWatch };
+    const own = { reasons: this.#reasons, calendar: this.calendar };
+    const parts = { ...own, residency, hash, counters, breakerOwner, laneWatch };
     const stream = new Stream({ ...parts, number, name, options, ...ring && { ring } });
     this.#standIns?.set(number, new StreamRestoration(stream, hash));
     this.#options.streamAdded(stream, this.router.addStream(stream));
@@ -387,8 +383,8 @@ export class BrokerState {
     if (ready.count > before) this.#options.messagesAdded(stream);
   }
 
-  #setLane({ number, lane, settings }: Omit<LaneSet, "type">): void {
-    this.router.getNumbered(number)?.share.setLane(lane, settings, this.#options.limitWatch.now());
+  #setLanes(number: number, lanes: readonly (readonly [string, LaneSettings | null])[]): void {
+    this.router.getNumbered(number)?.share.setLanes(lanes, this.#options.limitWatch.now());
   }
 
   #noteFailure(event: Failed | Postponed): void {

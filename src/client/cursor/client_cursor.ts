@@ -55,13 +55,13 @@ import {
   type RedriveOptions,
   type RedriveResult,
 } from "./redrive.ts";
-import { ScheduleCursor } from "./schedule_cursor.ts";
+import { LimitCursor } from "./limit_cursor.ts";
 
 const PEEK_COUNT_DEFAULT = 100;
 
 const ID_RANGE = { low: 1, high: Number.MAX_SAFE_INTEGER } as const;
 
-export class ClientCursor extends ScheduleCursor implements Cursor {
+export class ClientCursor extends LimitCursor implements Cursor {
   readonly #queries: PendingQueries;
 
   constructor(queries: PendingQueries) {

@@ -12,6 +12,7 @@ import type { Cancelling } from "./cancelling.ts";
 import type { DropResult, Operating } from "./operating.ts";
 import type { PeekedMessage } from "./peeked_message.ts";
 import type { RedriveOptions, RedriveResult } from "./redrive.ts";
+import type { Limiting } from "./limiting.ts";
 import type { Scheduling } from "./scheduling.ts";
 
 /** Options of {@linkcode Cursor.createStream}. */
@@ -75,7 +76,7 @@ export interface BackupPlace {
  * assertEquals((await cursor.getStream("orders")).nextId, 1);
  * ```
  */
-export interface Cursor extends Operating, Cancelling, Scheduling {
+export interface Cursor extends Operating, Cancelling, Scheduling, Limiting {
   /**
    * Creates a stream. If the stream exists, it stays as it is unless `ifDifferent` says otherwise.
    *

@@ -15,6 +15,14 @@ import {
   withDefault,
 } from "./json_fields.ts";
 import { findShortTextMistake } from "../messages/property_wishes.ts";
+import {
+  findLaneSettingsMistake,
+  findSharedLimitMistake,
+  LANE_ORDERS,
+  type LaneOrder,
+  type LaneSettings,
+  type SharedLimitSettings,
+} from "../lane_settings.ts";
 import { findScheduleMistake, type ScheduleInput } from "../messages/schedule_settings.ts";
 import { encodeUtf8 } from "../utf8.ts";
 import { LOG_LEVELS, type LogLevel } from "../log_level.ts";
@@ -61,6 +69,10 @@ export const OPERATIONS = [
   "deleteSchedule",
   "pauseSchedule",
   "resumeSchedule",
+  "setLane",
+  "getLanes",
+  "putLimit",
+  "getLimits",
 ] as const;
 
 /** One of the {@linkcode OPERATIONS}. */
@@ -97,7 +109,7 @@ export interface QueryOptions {
    * `next` of the page before; absent or 0 for the first one.
    */
   readonly after?: number;
-  /** `peek`, `cancelMessages`: the most messages. */
+  /** `peek`, `cancelMessages`: the most messages. `getLanes`: the most lanes. */
   readonly limit?: number;
   /** `redrive`, `dropMessages`: which messages to send back or to remove. */
   readonly ids?: readonly number[];
@@ -109,7 +121,10 @@ export interface QueryOptions {
   readonly reason?: string;
   /** `cancelMessage`, `cancelMessages`: whether the messages become dead letters. */
   readonly isDeadLetter?: boolean;
-  /** `cancelMessages`: the lane of the messages. One of this and the next two is given. */
+  /**
+   * `cancelMessages`: the lane of the messages. One of this and the next two is given. `setLane`: the lane.
+   * `getLanes`: the lane behind which to begin, for lanes by name.
+   */
   readonly lane?: string;
   /** `cancelMessages`: their key. */
   readonly key?: string;
@@ -117,6 +132,12 @@ export interface QueryOptions {
   readonly dedupId?: string;
   /** `putSchedule`: its settings. */
   readonly schedule?: ScheduleInput;
+  /** `setLane`: what is changed; `null` removes all settings of the lane. */
+  readonly laneSettings?: LaneSettings | null;
+  /** `getLanes`: how they are sorted; most waiting first by default. */
+  readonly by?: LaneOrder;
+  /** `putLimit`: what the limit allows; `null` removes it. */
+  readonly sharedLimit?: SharedLimitSettings | null;
   /** `setLogLevel`: the new level. */
   readonly level?: LogLevel;
 }
@@ -178,6 +199,15 @@ const readSchedule = object<ScheduleInput>({
   now: any,
 });
 
+/** An object that a function finds no mistake in, or `null`. */
+function settings<Settings>(findMistake: (value: unknown) => string | undefined) {
+  return (value: unknown, name: string): Settings | null => {
+    const mistake = value === null ? undefined : findMistake(value);
+    if (mistake !== undefined) throw new FieldMistake(`"${name}": ${mistake}`);
+    return value as Settings | null;
+  };
+}
+
 const readQuery = object<Omit<QueryFields, "query">>({
   operation: oneOf(...OPERATIONS),
   name: withDefault(text, ""),
@@ -211,6 +241,9 @@ const readQuery = object<Omit<QueryFields, "query">>({
       return input;
     }),
     isDeadLetter: optional(flag),
+    laneSettings: optional(settings(findLaneSettingsMistake)),
+    by: optional(oneOf(...LANE_ORDERS)),
+    sharedLimit: optional(settings(findSharedLimitMistake)),
     lane: optional(shortText),
     key: optional(shortText),
     dedupId: optional(shortText),

@@ -41,6 +41,7 @@ import {
   type StreamNeed,
   streamNeedOf,
 } from "./operation_verbs.ts";
+import { GuardedLanes } from "./guards/guarded_lanes.ts";
 import { GuardedSchedules } from "./guards/guarded_schedules.ts";
 import type { Permissions } from "./permissions.ts";
 import { describeNeed, refuse } from "./refusal.ts";
@@ -101,6 +102,14 @@ export class GuardedEngine implements Engine {
     return new GuardedSchedules(this.#engine.schedules, {
       may: (verb, stream) => this.#permissions.may(verb, stream),
       require: (verb, stream) => this.#requireNeed(verb, stream),
+      filter: this.#permissions.filterOf("inspect"),
+    });
+  }
+
+  get lanes(): GuardedLanes {
+    return new GuardedLanes(this.#engine.lanes, {
+      require: (verb, stream) => this.#requireNeed(verb, stream),
+      requireAdmin: (action) => this.#requireAdmin(action),
       filter: this.#permissions.filterOf("inspect"),
     });
   }

@@ -63,6 +63,13 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
   readBackup: "admin",
   closeBackup: "admin",
 
+  // By the stream, but for shared limits: see guarded_lanes.ts.
+  lanes: "allowed",
+  setLane: { stream: "manage" },
+  getLanes: { stream: "inspect" },
+  putLimit: "admin",
+  getLimits: "allowed",
+
   // By the streams of the schedules: see guarded_schedules.ts.
   schedules: "allowed",
   putSchedule: "allowed",

@@ -18,6 +18,7 @@ import type {
   Engine,
   EngineCounters,
   EngineFollower,
+  EngineLanes,
   EnginePublisher,
   EngineReplyStream,
   EngineSchedules,
@@ -71,6 +72,17 @@ export class SeatedEngine implements Engine {
       delete: (name) => ask((schedules) => schedules.delete(name)),
       pause: (name, isPaused) => ask((schedules) => schedules.pause(name, isPaused)),
       findStream: (name) => this.#engine.schedules.findStream(name),
+    };
+  }
+
+  get lanes(): EngineLanes {
+    const ask = <Result>(call: (lanes: EngineLanes) => Promise<Result>) =>
+      this.#ask(({ lanes }) => call(lanes));
+    return {
+      set: (stream, lane, settings) => ask((lanes) => lanes.set(stream, lane, settings)),
+      list: (stream, question) => ask((lanes) => lanes.list(stream, question)),
+      putLimit: (name, settings) => ask((lanes) => lanes.putLimit(name, settings)),
+      getLimits: (filter) => ask((lanes) => lanes.getLimits(filter)),
     };
   }
 

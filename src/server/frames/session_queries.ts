@@ -34,6 +34,7 @@ const LARGE: ReadonlySet<Operation> = new Set([
   "getConnections",
   "getEvents",
   "getSchedules",
+  "getLanes",
 ]);
 
 /** Answers of this size are noted among all that wait for slow clients. */
@@ -130,6 +131,8 @@ export class SessionQueries {
       ? { follower: name }
       : operation.endsWith("Schedule")
       ? { schedule: name }
+      : operation === "putLimit"
+      ? { limit: name }
       : name === ""
       ? {}
       : { stream: name };
@@ -297,6 +300,18 @@ const operations: { readonly [Name in Exclude<Operation, PlainOperation>]: Opera
   deleteSchedule: ({ engine, name }) => engine.schedules.delete(name),
   pauseSchedule: ({ engine, name }) => engine.schedules.pause(name, true),
   resumeSchedule: ({ engine, name }) => engine.schedules.pause(name, false),
+  async setLane({ engine, name, options: { lane, laneSettings }, note }) {
+    await engine.lanes.set(name, require("lane", lane), require("laneSettings", laneSettings));
+    note("lane set");
+  },
+  getLanes: ({ engine, name, options: { by, limit, lane: after } }) =>
+    engine.lanes.list(name, { by, limit, after }),
+  async putLimit({ engine, name, options: { sharedLimit }, note }) {
+    const isChanged = await engine.lanes.putLimit(name, require("sharedLimit", sharedLimit));
+    if (isChanged) note(sharedLimit === null ? "shared limit removed" : "shared limit put");
+    return isChanged;
+  },
+  getLimits: ({ engine }) => engine.lanes.getLimits(),
   getBroker: ({ operator }) => operator.getBroker(),
   getConnections: ({ operator, options: { after = 0 } }) => operator.getConnections(after),
   closeConnection({ operator, session, options: { connection, reason } }) {

@@ -43,6 +43,10 @@ Deno.test("an option that there is not is refused, and does nothing", async () =
     [() => cursor.deleteSchedule("work", slip("sginal")), "call deleteSchedule|signal"],
     [() => cursor.pauseSchedule("work", slip("sginal")), "call pauseSchedule|signal"],
     [() => cursor.resumeSchedule("work", slip("sginal")), "call resumeSchedule|signal"],
+    [() => cursor.setLane("work", "ann", {}, slip("sginal")), 'set lane "ann" of "work"|signal'],
+    [() => cursor.getLanes("work", slip("limt")), 'get the lanes of "work"|limit'],
+    [() => cursor.putLimit("api", {}, slip("sginal")), 'put limit "api"|signal'],
+    [() => cursor.getLimits(slip("sginal")), "get the limits|signal"],
     [() => cursor.explain("work", slip("sginal")), "call explain|signal"],
   ];
   for (const [call, what] of calls) {

@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert";
 import type {
   ConnectionInfo,
+  LaneList,
   Operation,
   Page,
   QueryOptions,
   ScheduleInfo,
+  SharedLimitInfo,
   StreamInfo,
 } from "../../../../protocol.ts";
 import type { RawClient } from "../../../support/wire/raw_client.ts";
@@ -40,7 +42,7 @@ function query(
   };
 }
 
-const LISTS = new Set<Operation>(["getStreams", "getPels", "getSchedules"]);
+const LISTS = new Set<Operation>(["getStreams", "getPels", "getSchedules", "getLimits"]);
 
 /** Opens a connection that has no user yet, with the number 1. */
 async function connectStranger(world: MatrixWorld): Promise<AsyncDisposable> {
@@ -134,6 +136,18 @@ export const FRAMES: MatrixCaller = {
     deleteSchedule: query("deleteSchedule"),
     pauseSchedule: query("pauseSchedule"),
     resumeSchedule: query("resumeSchedule"),
+    setLane: query("setLane", undefined, () => ({ lane: "one", laneSettings: { weight: 2 } })),
+    getLanes: query("getLanes", (result) => String((result as LaneList).count)),
+    async putLimit(world) {
+      return await query("putLimit", String, () => ({ sharedLimit: { maxPending: 1 } }))(
+        world,
+        "api",
+      );
+    },
+    getLimits: query(
+      "getLimits",
+      (result) => (result as SharedLimitInfo[]).map(({ name }) => name).join(),
+    ),
     cancelMessage: query(
       "cancelMessage",
       (result) => (result as { was: string }).was,

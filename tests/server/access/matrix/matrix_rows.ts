@@ -23,6 +23,10 @@ export const CALLS = [
   "deleteSchedule",
   "pauseSchedule",
   "resumeSchedule",
+  "setLane",
+  "getLanes",
+  "putLimit",
+  "getLimits",
   "deleteStream",
   "getStream",
   "peek",
@@ -158,6 +162,10 @@ export const ROWS: Readonly<Record<Call, MatrixRow>> = {
   deleteSchedule: changesSchedule("deleteSchedule"),
   pauseSchedule: changesSchedule("pauseSchedule"),
   resumeSchedule: changesSchedule("resumeSchedule"),
+  setLane: stream(["setLane", "lanes"], needs("manage")),
+  getLanes: stream(["getLanes"], needs("inspect", () => "ok 0")),
+  putLimit: all(["putLimit"], needsAdmin("ok true")),
+  getLimits: all(["getLimits"], () => "ok "),
   deleteStream: stream(["deleteStream"], needs("manage")),
   getStream: stream(["getStream"], (policy, target) => {
     if (!policy.maySee(target)) return "FORBIDDEN";

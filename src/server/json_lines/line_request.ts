@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { type BindFields, BodyKind, BrokerError } from "../../../protocol.ts";
 import { hasManyStrings, JSON_STRINGS_MAX } from "../../protocol/json_strings.ts";
-import { findLabelMistake } from "../../protocol/limits.ts";
+import { findLabelMistake, REASON_BYTES_MAX } from "../../protocol/limits.ts";
 import { JsonScanner } from "./json_scanner.ts";
 import { type JsonBody, makeBody } from "./json_text.ts";
 
@@ -13,6 +13,7 @@ export type LineRequest =
     readonly name: string;
   }
   | { readonly type: "GET_STREAMS" | "GET_PELS" }
+  | CancelRequest
   | PublishRequest
   | FollowRequest
   | {
@@ -20,6 +21,15 @@ export type LineRequest =
     /** The `id` that came with the message. */
     readonly id: number;
   };
+
+export interface CancelRequest {
+  readonly type: "CANCEL_MESSAGE";
+  readonly stream: string;
+  /** The id of the message in its stream. */
+  readonly id: number;
+  readonly reason: string | undefined;
+  readonly isDeadLetter: boolean | undefined;
+}
 
 export interface PublishRequest {
   readonly type: "NEW_MESSAGE";
@@ -57,6 +67,7 @@ const READERS: Readonly<Record<string, Readonly<Record<string, (line: Line) => L
     GET_STREAM: (line) => ({ type: "GET_STREAM", name: readName(line, "stream") }),
     GET_PELS: () => ({ type: "GET_PELS" }),
     GET_PEL: (line) => ({ type: "GET_PEL", name: readName(line, "follower") }),
+    CANCEL_MESSAGE: (line) => ({ type: "CANCEL_MESSAGE", ...readCancelled(line) }),
   },
   PUBLISHER: {
     NEW_MESSAGE: (line) => ({ type: "NEW_MESSAGE", bind: readBind(line), body: readBody(line) }),
@@ -191,6 +202,30 @@ function readName({ fields }: Line, kind: "stream" | "follower"): string {
   const { message_body: name } = fields;
   if (typeof name === "string") return name;
   throw mistake(`"message_body" must be the name of a ${kind}, found ${describe(name)}`);
+}
+
+/** Reads which message is cancelled, and how. */
+function readCancelled({ fields: { message_body: body } }: Line): Omit<CancelRequest, "type"> {
+  if (!isObject(body)) {
+    throw mistake(
+      `"message_body" must be an object with a stream and an id, found ${describe(body)}`,
+    );
+  }
+  const { stream, id, reason, dead_letter: isDeadLetter } = body;
+  if (typeof stream !== "string") {
+    throw mistake(`"stream" must be the name of a stream, found ${describe(stream)}`);
+  }
+  if (!Number.isSafeInteger(id) || Number(id) < 1) {
+    throw mistake(`"id" must be the id of a message in its stream, found ${describe(id)}`);
+  }
+  const isText = typeof reason === "string" && encoder.encode(reason).length <= REASON_BYTES_MAX;
+  if (reason !== undefined && !isText) {
+    throw mistake(`"reason" must be a text of at most ${REASON_BYTES_MAX} bytes`);
+  }
+  if (isDeadLetter !== undefined && typeof isDeadLetter !== "boolean") {
+    throw mistake(`"dead_letter" must be true or false, found ${describe(isDeadLetter)}`);
+  }
+  return { stream, id: Number(id), reason: reason as string | undefined, isDeadLetter };
 }
 
 function readMemberName(line: Line): string {

@@ -13,6 +13,7 @@ import { type CursorAnswer, LineCursor } from "./line_cursor.ts";
 import { LineFollowers } from "./line_followers.ts";
 import { LinePublishers } from "./line_publishers.ts";
 import {
+  type CancelRequest,
   type FollowRequest,
   type LineRequest,
   readLineRequest,
@@ -252,6 +253,8 @@ export class LineSession implements Speaker {
         return this.#answer(this.#cursor.getPels());
       case "GET_PEL":
         return this.#answer(this.#cursor.getPel(request.name));
+      case "CANCEL_MESSAGE":
+        return this.#cancel(request);
       case "GIVE_ME_NEW_MESSAGE":
         return this.#follow(request);
       case "ACK_MESSAGE":
@@ -269,6 +272,16 @@ export class LineSession implements Speaker {
       user: user.name,
       session,
     });
+  }
+
+  async #cancel({ stream, id, reason, isDeadLetter }: CancelRequest): Promise<void> {
+    const { number: session, user, engine, context: { sessionLog } } = this.#outlet;
+    const { was } = await engine.cancelMessage(stream, id, { reason, isDeadLetter });
+    if (was !== "gone") {
+      const about = { subject: { stream }, user: user.name, session };
+      sessionLog.noteChange("message cancelled", about);
+    }
+    this.#answers.say(formatMessage(JSON.stringify(was), 0));
   }
 
   async #answer(answer: Promise<CursorAnswer>): Promise<void> {

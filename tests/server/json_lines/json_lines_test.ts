@@ -286,3 +286,18 @@ testEngines("a broker that shuts down says so to those who wait", ["a"], async (
   await follower.expectEnd();
   await closed;
 });
+
+testEngines("a cursor cancels messages, and hears what they were", ["a"], async (broker) => {
+  await using client = await LineClient.connect(broker.port);
+  await client.send(...[1, 2, 3].map((body) => publishLine("a", `${body}`)), giveMeLine("a"));
+  assertEquals(await client.next(), messageOf(1, 1));
+  const cancel = (fields: object) => client.ask(cursorLine("CANCEL_MESSAGE", fields));
+  assertEquals(await cancel({ stream: "a", id: 2 }), "ready");
+  assertEquals(await cancel({ stream: "a", id: 2 }), "gone");
+  assertEquals(await cancel({ stream: "a", id: 1, reason: "no", dead_letter: true }), "pending");
+  const list = await client.ask(cursorLine("GET_STREAM", "a"));
+  assertEquals(list, [{ id: 3, message_body: 3 }]);
+  assertEquals(await client.ask(cursorLine("GET_STREAM", "a.dead")), [{ id: 1, message_body: 1 }]);
+  await client.send(ackLine("a", 1));
+  await client.expectError("STALE_DELIVERY");
+});

@@ -99,6 +99,11 @@ export const LINES: MatrixCaller = {
       const shown = lists.map(([name, held]) => `${name} ${held.length}: ${showHeld(held)}`);
       return { outcome: `ok ${shown.join()}` };
     }),
+    cancelMessage: async (world, stream) => {
+      await using client = connect(world);
+      const answer = await ask(client, cursorLine("CANCEL_MESSAGE", { stream, id: 2 }));
+      return "outcome" in answer ? answer : { outcome: `ok ${answer.body}` };
+    },
     getPel: cursor("GET_PEL", (body) => {
       if (typeof body === "string") return { outcome: "FOLLOWER_NOT_FOUND" };
       return { outcome: `ok ${showHeld(body as readonly Held[])}` };

@@ -93,6 +93,8 @@
  * | 0b | `ping` | client | – |
  * | 0c | `pong` | broker | JSON {@linkcode Pong} |
  * | 0d | `brokers` | broker | JSON {@linkcode ClusterMembers} |
+ * | 0e | `streamOpen` | broker | JSON {@linkcode StreamAbsence} |
+ * | 0f | `streamResumed` | broker | JSON {@linkcode StreamAbsence} |
  * | 10 | `query` | client | query u32, JSON `{ "operation", "name", "options" }` |
  * | 11 | `response` | broker | query u32, JSON result |
  * | 12 | `messages` | broker | query u32, n u32, n bytes of entries, JSON list of {@linkcode MessageInfo} |
@@ -206,7 +208,8 @@
  * which they were stored, in milliseconds since 1970, or 0 if the broker does not know it.
  *
  * `streamMissing` tells that a new follower waits for a stream that does not exist, `streamDeleted`
- * that the stream of a follower was deleted.
+ * that the stream of a follower was deleted. With the capability `work`, `streamOpen` tells that the
+ * breaker of its stream is open, and `streamResumed` that it is closed again.
  *
  * `nack` says that deliveries have failed: their messages are delivered again after `ms` (flag 01), or
  * after the stream's backoff; after the last attempt that is allowed they go to the dead letters. With

@@ -47,6 +47,8 @@ export interface FollowerSink {
   /** Hears of deliveries that were taken back from the follower, or cancelled. */
   revoke(ranges: readonly TagRange[], reason: string, isCancelled?: boolean): void;
   noteDeleted(stream: string): void;
+  /** Hears that the breaker of a stream is open, and that it is closed again. */
+  noteBreaker?(stream: string, isOpen: boolean): void;
   /** The follower has lost its permission, and is closed. */
   end(error: BrokerError): void;
 }

@@ -169,7 +169,7 @@ export interface Connection extends AsyncDisposable {
 
   /**
    * Reports events of the connection: it is connected, lost, reconnecting or closed, and streams of
-   * followers are deleted or missing. The first event is the present state, the last one is `closed`.
+   * followers are deleted or missing, or their breakers open or close. The first event is the present state, the last one is `closed`.
    *
    * Each call has its own list of events. When more than 1,000 are unread, the oldest are dropped.
    *

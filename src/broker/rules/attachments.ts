@@ -126,6 +126,7 @@ export class Attachments {
     share.attachments.add(attachment);
     this.steps += 2;
     this.#dispatcher.attach(attachment);
+    if (share.breakers?.isOpen(undefined)) follower.sink.noteBreaker?.(share.store.name, true);
   }
 }
 

@@ -67,6 +67,7 @@ export class Breakers {
       this.#change(share, breaker, open);
       share.store.counters.noteBreakerOpened();
       this.#context.notices.noteBreaker(share, breaker, now);
+      if (breaker.lane === undefined) tellFollowers(share, true);
       this.takeFetched(share, breaker.lane, now);
     }
   }
@@ -115,6 +116,7 @@ export class Breakers {
     this.#change(share, breaker, undefined);
     share.hasten(breaker.takeHeld());
     for (const { follower } of share.attachments) this.#context.attempts.sayAgain(follower, share);
+    if (breaker.lane === undefined) tellFollowers(share, false);
     this.#context.dispatcher.noteGates(share);
   }
 
@@ -126,4 +128,8 @@ export class Breakers {
     const whose = lane && { lane: lane.name };
     this.#context.commit({ type: "breakerChanged", number, ...whose, ...open && { open } });
   }
+}
+
+function tellFollowers({ attachments, store: { name } }: Share, isOpen: boolean): void {
+  for (const { follower } of attachments) follower.sink.noteBreaker?.(name, isOpen);
 }

@@ -13,6 +13,7 @@ import {
   readVerdict,
 } from "../../../protocol.ts";
 import { readBackupPiece } from "../../protocol/answers/backup_frame.ts";
+import type { StreamNews } from "../../protocol/frames/control_frame.ts";
 import { describeFrameType } from "../../protocol/frames/frame_type.ts";
 import type { MemberTable } from "./member.ts";
 import type { PendingQueries } from "./pending_queries.ts";
@@ -99,9 +100,13 @@ export class IncomingFrames {
         for (const stream of readStreamsForgotten(frame)) this.#streams.delete(stream);
         return;
       case FrameType.streamDeleted:
-        return this.#handleAbsence("streamDeleted", frame);
+        return this.#handleNews("streamDeleted", frame);
       case FrameType.streamMissing:
-        return this.#handleAbsence("streamMissing", frame);
+        return this.#handleNews("streamMissing", frame);
+      case FrameType.streamOpen:
+        return this.#handleNews("streamOpen", frame);
+      case FrameType.streamResumed:
+        return this.#handleNews("streamResumed", frame);
       default:
         throw new BrokerError(
           "UNKNOWN_FRAME",
@@ -117,7 +122,7 @@ export class IncomingFrames {
     member?.handleConfirm(sequence, { storedIn, isDuplicate: hasSameId });
   }
 
-  #handleAbsence(type: "streamDeleted" | "streamMissing", frame: FrameDecoder): void {
+  #handleNews(type: StreamNews, frame: FrameDecoder): void {
     const { follower, stream } = readControlFrame(frame, type);
     const { members, board } = this.#receivers;
     const member = members.followers.get(follower);

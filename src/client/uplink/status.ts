@@ -74,6 +74,29 @@ export interface StreamMissingStatus {
   readonly follower: string;
 }
 
+/**
+ * The breaker of a stream that a follower takes messages from is open: too many of them have failed, and only
+ * probes are delivered. Also reported when the follower is opened meanwhile.
+ */
+export interface StreamOpenStatus {
+  /** The kind of event. */
+  readonly type: "streamOpen";
+  /** The stream's name. */
+  readonly stream: string;
+  /** The follower's name. */
+  readonly follower: string;
+}
+
+/** The breaker of a stream is closed again: all messages are delivered. */
+export interface StreamResumedStatus {
+  /** The kind of event. */
+  readonly type: "streamResumed";
+  /** The stream's name. */
+  readonly stream: string;
+  /** The follower's name. */
+  readonly follower: string;
+}
+
 /** The connection is closed for good; this is the last event. */
 export interface ClosedStatus {
   /** The kind of event. */
@@ -89,6 +112,8 @@ export type ConnectionStatus =
   | ReconnectingStatus
   | StreamDeletedStatus
   | StreamMissingStatus
+  | StreamOpenStatus
+  | StreamResumedStatus
   | ClosedStatus;
 
 /** The events that are states; an attempt and a missing stream are only news. */

@@ -210,7 +210,7 @@ export interface Refusal {
 
 /**
  * `streamDeleted`: a stream of a follower was deleted. `streamMissing`: a follower waits for a stream that
- * does not exist.
+ * does not exist. `streamOpen`: the breaker of a stream is open. `streamResumed`: it is closed again.
  */
 export interface StreamAbsence {
   /** The follower's number. */
@@ -245,7 +245,14 @@ export interface ControlFrames {
   readonly streamDeleted: StreamAbsence;
   /** A stream that is not there. */
   readonly streamMissing: StreamAbsence;
+  /** A stream that delivers only probes. */
+  readonly streamOpen: StreamAbsence;
+  /** A stream that delivers all again. */
+  readonly streamResumed: StreamAbsence;
 }
+
+/** The control frames that tell a follower of one of its streams. */
+export type StreamNews = "streamDeleted" | "streamMissing" | "streamOpen" | "streamResumed";
 
 /** Writes a control frame. */
 export function writeControlFrame<Name extends keyof ControlFrames>(
@@ -364,4 +371,6 @@ const shapes: { readonly [Name in keyof ControlFrames]: Shape<ControlFrames[Name
   },
   streamDeleted: absence,
   streamMissing: absence,
+  streamOpen: absence,
+  streamResumed: absence,
 };

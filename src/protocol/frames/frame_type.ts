@@ -13,6 +13,8 @@ export const FrameType = {
   ping: 0x0b,
   pong: 0x0c,
   brokers: 0x0d,
+  streamOpen: 0x0e,
+  streamResumed: 0x0f,
   query: 0x10,
   response: 0x11,
   messages: 0x12,

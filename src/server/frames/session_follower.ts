@@ -9,6 +9,7 @@ import {
   writeVerdict,
 } from "../../../protocol.ts";
 import { toPlainBatch } from "../../protocol/messages/plain_batch.ts";
+import type { StreamNews } from "../../protocol/frames/control_frame.ts";
 import { writeDeliver } from "../../protocol/frames/message_frame.ts";
 import type { Delivery, EngineFollower, FollowerSink } from "../../broker/engine.ts";
 import type { Answers } from "./answers.ts";
@@ -113,7 +114,11 @@ export class SessionFollower implements FollowerSink {
     this.#tellOf(stream, "streamDeleted");
   }
 
-  #tellOf(stream: string, what: "streamDeleted" | "streamMissing"): void {
+  noteBreaker(stream: string, isOpen: boolean): void {
+    if (this.#answers.knowsWork) this.#tellOf(stream, isOpen ? "streamOpen" : "streamResumed");
+  }
+
+  #tellOf(stream: string, what: StreamNews): void {
     const { outlet } = this.#answers;
     if (outlet.isOver) return;
     writeControlFrame(outlet.link.writer, what, { follower: this.#number, stream });

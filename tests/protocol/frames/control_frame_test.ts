@@ -107,6 +107,8 @@ const controlFrames: { [Name in keyof ControlFrames]: fc.Arbitrary<ControlFrames
   }, { ...plain, requiredKeys: ["publisher", "sequence", "count", "code", "message"] }),
   streamDeleted: fc.record({ follower: number32, stream: text }, plain),
   streamMissing: fc.record({ follower: number32, stream: text }, plain),
+  streamOpen: fc.record({ follower: number32, stream: text }, plain),
+  streamResumed: fc.record({ follower: number32, stream: text }, plain),
 };
 
 const controlNames = Object.keys(controlFrames) as (keyof ControlFrames)[];
@@ -171,6 +173,8 @@ const examples: { [Name in keyof ControlFrames]: ControlFrames[Name] } = {
   refuse: { publisher: 1, sequence: 2, count: 3, code: "STREAM_NOT_FOUND", message: "why" },
   streamDeleted: { follower: 1, stream: "orders" },
   streamMissing: { follower: 1, stream: "orders" },
+  streamOpen: { follower: 1, stream: "orders" },
+  streamResumed: { follower: 1, stream: "orders" },
 };
 
 /** What may be missing. */

@@ -27,6 +27,8 @@ Deno.test("FrameType has the numbers of the specification", () => {
     "b ping",
     "c pong",
     "d brokers",
+    "e streamOpen",
+    "f streamResumed",
     "10 query",
     "11 response",
     "12 messages",

@@ -37,6 +37,8 @@ export interface BrokerFrames {
   readonly stream: { readonly stream: number; readonly name: string };
   readonly streamDeleted: StreamAbsence;
   readonly streamMissing: StreamAbsence;
+  readonly streamOpen: StreamAbsence;
+  readonly streamResumed: StreamAbsence;
   readonly streamsForgotten: readonly number[];
   readonly response: { readonly query: number; readonly result: unknown };
   readonly messages: { readonly query: number; readonly messages: PeekedMessages };
@@ -66,6 +68,8 @@ const readers: { [Name in keyof BrokerFrames]: (frame: FrameDecoder) => BrokerFr
   streamDeleted: (frame) => readControlFrame(frame, "streamDeleted"),
   streamsForgotten: readStreamsForgotten,
   streamMissing: (frame) => readControlFrame(frame, "streamMissing"),
+  streamOpen: (frame) => readControlFrame(frame, "streamOpen"),
+  streamResumed: (frame) => readControlFrame(frame, "streamResumed"),
   response: readResponse,
   messages: readMessages,
   confirm: readConfirm,

@@ -116,6 +116,12 @@ async function tellChanges(connection: Connection, context: CommandContext): Pro
     if (status.type === "streamDeleted") {
       context.note(`Stream "${status.stream}" was deleted; waiting for a new one.`);
     }
+    if (status.type === "streamOpen") {
+      context.note(`The breaker of "${status.stream}" is open: only probes are delivered.`);
+    }
+    if (status.type === "streamResumed") {
+      context.note(`The breaker of "${status.stream}" is closed.`);
+    }
     wasLost = status.type === "lost" || wasLost && status.type === "reconnecting";
   }
 }

@@ -72,11 +72,11 @@ export const OPERATION_VERBS: Readonly<Record<GuardedOperation, Need>> = {
 
   // By the streams of the schedules: see guarded_schedules.ts.
   schedules: "allowed",
-  putSchedule: "allowed",
-  getSchedules: "allowed",
-  deleteSchedule: "allowed",
-  pauseSchedule: "allowed",
-  resumeSchedule: "allowed",
+  putSchedule: { filter: "manage" },
+  getSchedules: { filter: "inspect" },
+  deleteSchedule: { filter: "manage" },
+  pauseSchedule: { filter: "manage" },
+  resumeSchedule: { filter: "manage" },
 
   // The names of reply streams cannot be guessed.
   openReplyStream: "allowed",

@@ -1,31 +1,14 @@
 /**
- * The bench of TLS and users: what it must notice, then that its doors let in whom they should. Nothing
- * here depends on how fast anything is.
+ * The bench of TLS and users: its arguments, and how it compares. That its doors let in whom they
+ * should is checked with the benches.
  *
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { connect } from "@simplemq/simplemq";
-import { BrokerProcess, HOSTNAME } from "../bench/harness/broker_process.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { alternate, compare, gather } from "../bench/tls/comparison.ts";
-import { Gate, makeToken, type NamedDoor, USER } from "../bench/tls/gate.ts";
+import { makeToken } from "../bench/tls/gate.ts";
 import { PARTS, readTlsScale } from "../bench/tls/scale.ts";
-import { WrongLogins } from "../bench/tls/wrong_logins.ts";
-import { TestDirectory } from "./support/disk/journals.ts";
-
-/** Does something with a broker behind a door. */
-async function withBroker(
-  find: (gate: Gate) => readonly NamedDoor[],
-  act: (broker: BrokerProcess, door: NamedDoor) => Promise<void>,
-): Promise<void> {
-  await using directory = await TestDirectory.create();
-  await using gate = await Gate.open(directory.path);
-  for (const door of find(gate)) {
-    await using broker = await BrokerProcess.start("memory", directory.path, {}, door);
-    await act(broker, door);
-  }
-}
 
 Deno.test("readTlsScale() refuses parts that there are not", () => {
   assertThrows(() => readTlsScale(["--parts", "speed"]), RangeError, `--parts has "speed"`);
@@ -51,32 +34,6 @@ Deno.test("gather() finds a row of all rounds, and alternate() turns every secon
   assertEquals(gather(rounds, 1), { a: [3, 6] });
   const order = alternate(["a", "b"]);
   assertEquals([order(), order(), order()], [["a", "b"], ["b", "a"], ["a", "b"]]);
-});
-
-Deno.test("a door with users or TLS does not let in whoever comes to a plain one", async () => {
-  await withBroker((gate) => gate.find("users", "TLS"), async (broker, door) => {
-    const { port } = broker;
-    await assertRejects(() => connect({ hostname: HOSTNAME, port, connectTimeoutMs: 5000 }));
-    await using connection = await broker.connect();
-    assertEquals(connection.broker.user, door.name === "users" ? USER : "local");
-  });
-});
-
-Deno.test("wrong logins are counted, whatever becomes of them", async () => {
-  await withBroker((gate) => gate.find("users", "TLS, users"), async ({ port }, { ca }) => {
-    await using many = await WrongLogins.begin({ port, ca, rate: 1000, count: 20, perAddress: 10 });
-    await using one = await WrongLogins.begin({ port, ca, rate: 1000, count: 40 });
-    assertEquals(await many.end(), { refused: 20, closed: 0 });
-    const { refused, closed } = await one.end();
-    assertEquals(refused + closed, 40);
-  });
-});
-
-Deno.test("wrong logins fail at a broker that lets everybody in", async () => {
-  await withBroker((gate) => gate.find("plain"), async ({ port }) => {
-    await using logins = await WrongLogins.begin({ port, rate: 1000, count: 2 });
-    await assertRejects(() => logins.end(), Error, "before their time");
-  });
 });
 
 Deno.test("tokens that are made have the form of tokens", () => {

@@ -4,9 +4,14 @@
  * @module
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { connect } from "@simplemq/simplemq";
+import { BrokerProcess, HOSTNAME } from "../bench/harness/broker_process.ts";
 import { WAYS } from "../bench/harness/sending.ts";
+import { Gate, type NamedDoor, USER } from "../bench/tls/gate.ts";
+import { WrongLogins } from "../bench/tls/wrong_logins.ts";
 import { runBench } from "./support/benches/run_bench.ts";
+import { TestDirectory } from "./support/disk/journals.ts";
 
 Deno.test("the bench prints where it ran, its tables, and what it accounted for", async () => {
   const { code, stdout, stderr } = await runBench("throughput", "--quick", "--messages", "4000");
@@ -49,4 +54,43 @@ Deno.test("the bench of TLS and users prints a table for each part", async () =>
   for (const head of heads) assertStringIncludes(stdout, `\n| ${head}`);
   // The files that it has made are gone.
   assertEquals(left, []);
+});
+
+/** Does something with a broker behind a door. */
+async function withBroker(
+  find: (gate: Gate) => readonly NamedDoor[],
+  act: (broker: BrokerProcess, door: NamedDoor) => Promise<void>,
+): Promise<void> {
+  await using directory = await TestDirectory.create();
+  await using gate = await Gate.open(directory.path);
+  for (const door of find(gate)) {
+    await using broker = await BrokerProcess.start("memory", directory.path, {}, door);
+    await act(broker, door);
+  }
+}
+
+Deno.test("a door with users or TLS does not let in whoever comes to a plain one", async () => {
+  await withBroker((gate) => gate.find("users", "TLS"), async (broker, door) => {
+    const { port } = broker;
+    await assertRejects(() => connect({ hostname: HOSTNAME, port, connectTimeoutMs: 5000 }));
+    await using connection = await broker.connect();
+    assertEquals(connection.broker.user, door.name === "users" ? USER : "local");
+  });
+});
+
+Deno.test("wrong logins are counted, whatever becomes of them", async () => {
+  await withBroker((gate) => gate.find("users", "TLS, users"), async ({ port }, { ca }) => {
+    await using many = await WrongLogins.begin({ port, ca, rate: 1000, count: 20, perAddress: 10 });
+    await using one = await WrongLogins.begin({ port, ca, rate: 1000, count: 40 });
+    assertEquals(await many.end(), { refused: 20, closed: 0 });
+    const { refused, closed } = await one.end();
+    assertEquals(refused + closed, 40);
+  });
+});
+
+Deno.test("wrong logins fail at a broker that lets everybody in", async () => {
+  await withBroker((gate) => gate.find("plain"), async ({ port }) => {
+    await using logins = await WrongLogins.begin({ port, rate: 1000, count: 2 });
+    await assertRejects(() => logins.end(), Error, "before their time");
+  });
 });

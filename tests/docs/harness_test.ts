@@ -5,6 +5,7 @@
  */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { isLong } from "../support/length.ts";
 import { Page } from "./page.ts";
 import { Reader } from "./reader.ts";
 import { checkOutput, readCommands } from "./session.ts";
@@ -51,6 +52,9 @@ function testPage(name: string, run: () => Promise<unknown>): void {
     fn: async () => void await run(),
   });
 }
+
+/** The same, only where tests have their full length. */
+const testLong = isLong ? testPage : () => {};
 
 testPage("a program that is left running prints what comes later", async () => {
   const shown = ["$ deno run -A worker.ts took", "waiting", "took { pizza: 1 }", "^C"];
@@ -126,7 +130,8 @@ testPage("the broker's first line and a session with nc are as they are shown", 
   await assertRejects(() => read(fenced("console", ...wrong)));
 });
 
-testPage("users, their broker and their programs share a directory", async () => {
+// It starts six processes, and docs/production.md does so as well.
+testLong("users, their broker and their programs share a directory", async () => {
   const add = ["$ deno run -A server.ts user add ann --publish a", "…", "smq_…", "…"];
   const start = [
     "$ deno run -A server.ts",

@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readonly before?: string;
   /** What it may do, as flags of Deno; everything if nothing is said. */
   readonly permissions?: readonly string[];
+  /** What runs in the place of the broker's program. */
+  readonly program?: URL;
   /** What a shell redirects, such as `2>/dev/full`. */
   readonly redirection?: string;
 }
@@ -60,9 +62,10 @@ export class BrokerProcess implements AsyncDisposable {
       await Deno.writeTextFile(`${directory}/settings.yaml`, options.settings);
     }
     const { before = ":", redirection = "", env = {}, permissions = ["-A"] } = options;
+    const program = options.program?.href ?? SERVER;
     const command = new Deno.Command("sh", {
       args: ["-c", `${before}; exec "$0" "$@" ${redirection}`, Deno.execPath()]
-        .concat("run", "--no-prompt", permissions, "--no-lock", SERVER, args),
+        .concat("run", "--no-prompt", permissions, "--no-lock", program, args),
       cwd: directory,
       // Brokers of tests that run at the same time would take the port from each other.
       env: { NO_COLOR: "1", SIMPLEMQ_HTTP: "false", ...env },

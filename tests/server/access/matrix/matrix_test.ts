@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/
 import { OPERATIONS } from "../../../../protocol.ts";
 import { OPERATION_VERBS } from "../../../../src/server/access/operation_verbs.ts";
 import { type PermissionFields, VERBS } from "../../../../src/server/access/permissions.ts";
+import { chooseLength, chooseOffset } from "../../../support/length.ts";
 import { FRAMES } from "./frame_caller.ts";
 import { LINES } from "./line_caller.ts";
 import { PAGE } from "./page_caller.ts";
@@ -41,6 +42,11 @@ function checkSentence({ outcome, message }: Found, target: string, hasTarget: b
   if (hasTarget) assertStringIncludes(message!, `"${target}"`);
 }
 
+/** Of most policies one of so many has its turn in a cell: with each row another one. */
+const STEP = chooseLength({ short: 3, long: 1 });
+const OFFSET = chooseOffset(STEP);
+
+let rowCount = 0;
 let cellCount = 0;
 
 for (const caller of CALLERS) {
@@ -49,7 +55,8 @@ for (const caller of CALLERS) {
     if (act === undefined) continue;
     const { hasTarget, expect } = ROWS[call];
     Deno.test(`${call} by ${caller.name} does what permissions allow`, async () => {
-      for (const policy of POLICIES) {
+      const first = (OFFSET + rowCount++) % STEP;
+      for (const policy of POLICIES.filter((_, at) => at < 2 || at % STEP === first)) {
         for (const target of hasTarget ? TARGETS : TARGETS.slice(0, 1)) {
           await using world = await MatrixWorld.create(policy);
           const found = await act(world, target);
@@ -65,7 +72,7 @@ for (const caller of CALLERS) {
 
 Deno.test("the matrix has about three thousand cells", () => {
   // Only if all tests of this file run; a filter leaves some out.
-  if (cellCount > 0) assertGreater(cellCount, 2900);
+  if (cellCount > 0) assertGreater(cellCount, 2900 / STEP);
 });
 
 Deno.test("every operation is in the matrix, allowed to everybody, or for nobody", () => {

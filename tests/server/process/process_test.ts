@@ -86,9 +86,8 @@ for (const flag of ["--help", "-h"]) {
   Deno.test(`start: ${flag} shows the commands and ends, behind serve all flags`, async () => {
     const all = await BrokerProcess.run([flag]);
     assertEquals([all.code, all.lines], [0, []]);
-    for (const name of ["serve", "stream ls", "--version"]) {
-      assertStringIncludes(all.stdout, `  ${name}`);
-    }
+    const names = ["serve", "stream ls", "--version"];
+    for (const name of names) assertStringIncludes(all.stdout, `  ${name}`);
     const { code, stdout, lines } = await runTyped(["serve", flag]);
     assertEquals([code, lines], [0, []]);
     for (const name of ["--port", "--settings", "--storage-engine"]) {
